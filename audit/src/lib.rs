@@ -1,0 +1,1 @@
+//! The audit library: entry, register, salt, hash, format, decode, devices, broker.

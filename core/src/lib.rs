@@ -1,0 +1,1 @@
+//! The server without HTTP: pipeline, router, tokens, mounts, secrets engines, sys.

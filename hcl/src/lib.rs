@@ -1,0 +1,1 @@
+//! HCL 1 and its JSON form, with positions.

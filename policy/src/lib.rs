@@ -1,0 +1,1 @@
+//! ACL text to compiled ACL to decision; pure.

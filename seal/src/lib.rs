@@ -1,0 +1,1 @@
+//! Shamir shares, keyring and barrier envelope; pure crypto.

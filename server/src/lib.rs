@@ -1,0 +1,1 @@
+//! HTTP, TLS, configuration and signals around the core.

@@ -1,0 +1,1 @@
+//! Batch-commit storage, its back ends, the barrier and prefix views.
