@@ -1,0 +1,70 @@
+//! The engines that can be mounted, and what each is asked.
+//! Never in it: tokens, policies and recording, which are settled before an engine is called.
+
+pub mod cubbyhole;
+pub mod kv1;
+pub mod kv2;
+pub mod sys;
+pub mod token;
+
+use onrecord_value::{Object, Time};
+
+use crate::mount::Mount;
+use crate::open::Open;
+use crate::operation::Operation;
+use crate::outcome::Outcome;
+use crate::token::Caller;
+
+/// What an engine is asked: allowed by policy, and on record.
+pub struct Call<'a> {
+    /// What to do.
+    pub operation: Operation,
+    /// The path below the mount, without a leading slash; a list's ends in `/` or is empty.
+    pub path: &'a str,
+    /// Body or query parameters.
+    pub data: &'a Object,
+    /// Who asks; none on unauthenticated paths.
+    pub caller: Option<&'a Caller>,
+    /// The mount that was routed to.
+    pub mount: &'a Mount,
+    /// The time of the request; an engine asks no clock.
+    pub now: Time,
+}
+
+/// The engines, as a closed set: a new kind is a new variant, found by the compiler wherever it matters.
+pub enum Engine {
+    /// A token's private store.
+    Cubbyhole(cubbyhole::Cubbyhole),
+    /// Key-value, version 1.
+    Kv1(kv1::Kv1),
+    /// Key-value, version 2.
+    Kv2(kv2::Kv2),
+    /// The server itself.
+    Sys,
+    /// Token creation, look-up, renewal, revocation.
+    Token,
+}
+
+impl Engine {
+    /// Does what is asked.
+    pub async fn handle(&self, open: &Open, call: &Call<'_>) -> Outcome {
+        match self {
+            Self::Cubbyhole(engine) => engine.handle(call).await,
+            Self::Kv1(engine) => engine.handle(call).await,
+            Self::Kv2(engine) => engine.handle(call).await,
+            Self::Sys => sys::handle(open, call).await,
+            Self::Token => token::handle(open, call).await,
+        }
+    }
+
+    /// Whether the key of a write exists already; `None` where the engine makes no difference (always `update`).
+    /// Reads only.
+    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
+        match self {
+            Self::Cubbyhole(engine) => engine.exists(call),
+            Self::Kv1(engine) => engine.exists(call),
+            Self::Kv2(engine) => engine.exists(call),
+            Self::Sys | Self::Token => None,
+        }
+    }
+}

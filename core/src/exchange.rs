@@ -1,0 +1,145 @@
+//! The seam to a transport: what it hands in ([`Exchange`]) and what it may send back ([`Answer`]).
+//! Never in it: HTTP library types, or a way to make an answer without the broker's proof (I3) outside
+//! the few constructors below, each of which says why it may.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use onrecord_audit::{Settled, Unaudited};
+
+/// One request as a transport received it, before any judgement.
+pub struct Exchange {
+    /// The method, upper case (`GET`, `LIST`, …).
+    pub method: String,
+    /// The decoded path below the API root (`secret/data/app` for `/v1/secret/data/app`), or `None` if the URL is not below it.
+    pub path: Option<String>,
+    /// The raw query, without the question mark.
+    pub query: String,
+    /// All request headers.
+    pub headers: Headers,
+    /// The body.
+    pub body: Received,
+    /// The other end of the connection; none for Unix sockets.
+    pub peer: Option<SocketAddr>,
+    /// The serial number of the verified client certificate, in decimal.
+    pub client_certificate_serial: Option<String>,
+}
+
+/// What arrived of a body.
+pub enum Received {
+    /// All of it.
+    Whole(Bytes),
+    /// More than the configured limit; the rest was not read.
+    TooLarge,
+    /// The connection broke, or the time for it ran out, before it was complete.
+    Broken,
+}
+
+/// Request headers in one buffer: names in lower case, values as text.
+#[derive(Default)]
+pub struct Headers {
+    text: String,
+    spans: Vec<(usize, usize, usize)>,
+}
+
+impl Headers {
+    /// No headers, with room for a usual request's.
+    pub fn new() -> Self {
+        Self { text: String::with_capacity(512), spans: Vec::with_capacity(12) }
+    }
+
+    /// Appends one value of a header. The order of values is kept.
+    pub fn push(&mut self, name: &str, value: &str) {
+        let start = self.text.len();
+        self.text.push_str(name);
+        self.text.get_mut(start..).map(str::make_ascii_lowercase);
+        let middle = self.text.len();
+        self.text.push_str(value);
+        self.spans.push((start, middle, self.text.len()));
+    }
+
+    /// All pairs of name and value, in the order received.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.spans.iter().filter_map(|&(start, middle, end)| {
+            Some((self.text.get(start..middle)?, self.text.get(middle..end)?))
+        })
+    }
+
+    /// The first value of a header; `name` in lower case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// All values of a header; `name` in lower case.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.iter().filter(move |(n, _)| *n == name).map(|(_, value)| value)
+    }
+}
+
+impl Drop for Headers {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.text);
+    }
+}
+
+/// An answer that may leave. It can only be made with a reason to leave.
+pub struct Answer {
+    status: u16,
+    body: Bytes,
+}
+
+impl Answer {
+    /// The HTTP status.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The body; empty for 204.
+    pub fn into_body(self) -> Bytes {
+        self.body
+    }
+
+    /// Releases an answer whose response entry has settled.
+    pub(crate) fn on_record(shaped: Shaped, _proof: &Settled) -> Self {
+        Self { status: shaped.status, body: shaped.body }
+    }
+
+    /// Releases an answer although nothing was recorded, because no device is enabled.
+    pub(crate) fn without_devices(shaped: Shaped, _proof: &Unaudited) -> Self {
+        Self { status: shaped.status, body: shaped.body }
+    }
+
+    /// Answers an exempt route (the reviewed list in `routes`).
+    pub(crate) fn exempt(shaped: Shaped) -> Self {
+        Self { status: shaped.status, body: shaped.body }
+    }
+
+    /// Answers while sealed: nothing can be recorded, and nothing is done.
+    pub(crate) fn sealed() -> Self {
+        Self::error(503, "Vault is sealed")
+    }
+
+    /// The 500 of the audit rule: the request or its response could not be put on record.
+    /// Nothing of the withheld answer is in it.
+    pub(crate) fn not_on_record(text: &'static str) -> Self {
+        Self::error(500, text)
+    }
+
+    /// Refuses work beyond the fixed budgets before anything was looked at (counted, not recorded).
+    pub(crate) fn overloaded() -> Self {
+        Self::error(503, "the server is at its limit of requests in flight; try again")
+    }
+
+    fn error(status: u16, text: &'static str) -> Self {
+        let body = format!("{{\"errors\":[\"{text}\"]}}\n");
+        Self { status, body: Bytes::from(body) }
+    }
+}
+
+/// The bytes of an answer before it may be released.
+pub(crate) struct Shaped {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The body; empty for 204.
+    pub(crate) body: Bytes,
+}

@@ -1,0 +1,153 @@
+//! What an engine returns: a reply or a refusal. It cannot fail to return one.
+//! Never in it: envelopes and bytes (`shape`), entries (`record`).
+
+use onrecord_audit::Template;
+use onrecord_value::{Object, Value};
+
+use crate::token::Issued;
+
+/// The result of a handler. A handler has no other way out.
+pub enum Outcome {
+    /// The operation was done.
+    Reply(Box<Reply>),
+    /// The operation was refused; nothing was done.
+    Refusal(Box<Refusal>),
+}
+
+/// What a handler gives back.
+#[derive(Default)]
+pub struct Reply {
+    /// `data` of the envelope; without data, auth and warnings the answer is 204.
+    pub data: Option<Object>,
+    /// A token that this request issued; it is revoked if its response cannot be recorded.
+    pub auth: Option<Issued>,
+    /// Whether the data is a leased secret, and for how long a client may keep it (seconds). KV 1 sets it without an id.
+    pub lease_seconds: Option<u64>,
+    /// Warnings for the client. They never reach an entry as text.
+    pub warnings: Vec<String>,
+    /// The status and body form when they are not the usual ones.
+    pub form: Form,
+}
+
+/// How a reply is put into bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Vault's envelope, 200 (204 without contents).
+    #[default]
+    Envelope,
+    /// The envelope with the keys of `data` repeated at the top level.
+    Injected,
+    /// 404 with an envelope (a deleted version's metadata, a wrong prefix's warnings): recorded as a raw HTTP body.
+    NotFound,
+}
+
+/// Why a request was not done, for the client and for the record.
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// `errors` of the answer; it may name what the client sent. `None` answers `{"errors":[]}`.
+    pub text: Option<String>,
+    /// `error` of the response entry: a text without anything of the client's.
+    pub fault: Option<Template>,
+    /// Whether the entry's `response.data.error` carries [`Refusal::text`], hashed.
+    pub in_data: bool,
+}
+
+impl Outcome {
+    /// A reply with nothing in it: 204.
+    pub fn empty() -> Self {
+        Self::Reply(Box::default())
+    }
+
+    /// A reply with data, in the usual envelope.
+    pub fn data(data: Object) -> Self {
+        Self::Reply(Box::new(Reply { data: Some(data), ..Reply::default() }))
+    }
+
+    /// A reply with data, its keys repeated at the top level.
+    pub fn injected(data: Object) -> Self {
+        Self::Reply(Box::new(Reply { data: Some(data), form: Form::Injected, ..Reply::default() }))
+    }
+
+    /// 404 without text: nothing is stored there.
+    pub fn absent() -> Self {
+        Refusal { status: 404, text: None, fault: None, in_data: false }.into()
+    }
+
+    /// A list of keys; an empty one is [`Outcome::absent`].
+    pub fn keys(keys: Vec<String>) -> Self {
+        if keys.is_empty() {
+            return Self::absent();
+        }
+        let keys = Value::Array(keys.into_iter().map(Value::String).collect());
+        Self::data(Object::from_iter([("keys".to_owned(), keys)]))
+    }
+}
+
+impl Refusal {
+    /// 400 with the generic class `invalid request` on record; the text stands hashed in the entry's data.
+    pub fn invalid(text: impl Into<String>) -> Self {
+        Self { status: 400, text: Some(text.into()), fault: Some(crate::fault::INVALID_REQUEST), in_data: true }
+    }
+
+    /// 400 whose entry carries no `error`, only the hashed text in its data.
+    pub fn told(text: impl Into<String>) -> Self {
+        Self { status: 400, text: Some(text.into()), fault: None, in_data: true }
+    }
+
+    /// The policy, or the lack of a right, forbids it.
+    pub fn denied() -> Self {
+        Self {
+            status: 403,
+            text: Some("1 error occurred:\n\t* permission denied\n\n".to_owned()),
+            fault: Some(crate::fault::PERMISSION_DENIED),
+            in_data: true,
+        }
+    }
+
+    /// The path exists, the operation on it does not.
+    pub fn unsupported_operation() -> Self {
+        Self {
+            status: 405,
+            text: Some("1 error occurred:\n\t* unsupported operation\n\n".to_owned()),
+            fault: Some(crate::fault::UNSUPPORTED_OPERATION),
+            in_data: true,
+        }
+    }
+
+    /// The mount knows no such path.
+    pub fn unsupported_path() -> Self {
+        Self {
+            status: 404,
+            text: Some("1 error occurred:\n\t* unsupported path\n\n".to_owned()),
+            fault: Some(crate::fault::UNSUPPORTED_PATH),
+            in_data: true,
+        }
+    }
+
+    /// The store could not do it: the request failed, and the text says no more than that.
+    pub fn internal() -> Self {
+        Self {
+            status: 500,
+            text: Some("internal error".to_owned()),
+            fault: Some(crate::fault::INTERNAL_ERROR),
+            in_data: true,
+        }
+    }
+}
+
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(Box::new(refusal))
+    }
+}
+
+/// Lets a handler use `?` on its steps and still return an outcome.
+impl From<Result<Reply, Refusal>> for Outcome {
+    fn from(result: Result<Reply, Refusal>) -> Self {
+        match result {
+            Ok(reply) => Self::Reply(Box::new(reply)),
+            Err(refusal) => refusal.into(),
+        }
+    }
+}

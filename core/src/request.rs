@@ -1,0 +1,35 @@
+//! One captured request: parsed, bounded, not judged.
+//! Never in it: tokens' entries, mounts, decisions.
+
+use std::net::SocketAddr;
+
+use onrecord_seal::Secret;
+use onrecord_value::{Object, Time};
+
+use crate::exchange::Headers;
+use crate::operation::Operation;
+use crate::outcome::Refusal;
+
+/// What a client asked, as far as its own words say.
+pub struct Request {
+    /// Random UUID; `request_id` of the answer and `request.id` of both entries.
+    pub id: String,
+    /// What is to be done. A write is `Update` until the route's existence check makes it `Create`.
+    pub operation: Operation,
+    /// The logical path; a list's ends in `/`.
+    pub path: String,
+    /// Body or query parameters, by operation.
+    pub data: Object,
+    /// All headers.
+    pub headers: Headers,
+    /// The token as sent, if one was.
+    pub token: Option<Secret<String>>,
+    /// The other end of the connection.
+    pub peer: Option<SocketAddr>,
+    /// The serial number of the verified client certificate, in decimal.
+    pub client_certificate_serial: Option<String>,
+    /// When it was captured, for everything in the request that needs a time.
+    pub received: Time,
+    /// A refusal found while capturing (bad JSON, oversized body, …); it is recorded like any other.
+    pub refusal: Option<Refusal>,
+}
