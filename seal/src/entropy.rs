@@ -1,0 +1,153 @@
+//! Where random bytes come from: a trait that the host hands in, and the operating system's source.
+//! Never in it: generators of our own.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use zeroize::Zeroize;
+
+/// A source of random bytes fit for keys. Handed in from outside, so that tests can replay a run.
+pub trait Entropy: Send + Sync {
+    /// Fills all of `out`, or fails and leaves `out` unusable.
+    fn fill(&self, out: &mut [u8]) -> Result<(), EntropyError>;
+
+    /// A random UUID (RFC 9562 version 4) as its 36 lower-case characters.
+    fn uuid(&self) -> Result<String, EntropyError> {
+        let mut raw = [0_u8; 16];
+        self.fill(&mut raw)?;
+        let id = u128::from_be_bytes(raw);
+        let id = id & !(0xf << 76) | (4 << 76);
+        let id = id & !(0x3 << 62) | (2 << 62);
+        Ok(format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            id >> 96,
+            (id >> 80) & 0xffff,
+            (id >> 64) & 0xffff,
+            (id >> 48) & 0xffff,
+            id & 0xffff_ffff_ffff
+        ))
+    }
+}
+
+/// The source gave no bytes; the text is the source's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntropyError {
+    /// The operating system's error number, where it gave one.
+    pub os_error: Option<i32>,
+}
+
+impl EntropyError {
+    /// An error of a source that has no error number.
+    pub fn new(os_error: Option<i32>) -> Self {
+        Self { os_error }
+    }
+}
+
+impl fmt::Display for EntropyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.os_error {
+            Some(number) => write!(f, "no random bytes: {}", std::io::Error::from_raw_os_error(number)),
+            None => f.write_str("no random bytes"),
+        }
+    }
+}
+
+impl std::error::Error for EntropyError {}
+
+const CHUNK: usize = 1024;
+
+/// The operating system's source (`getrandom`), read in chunks so that a nonce costs no system call.
+/// Bytes are wiped from the chunk as they are given away; none is given twice.
+pub struct OsEntropy {
+    chunk: Mutex<Chunk>,
+}
+
+struct Chunk {
+    bytes: [u8; CHUNK],
+    used: usize,
+}
+
+impl OsEntropy {
+    /// A source with an empty chunk; the first `fill` reads.
+    pub fn new() -> Self {
+        Self { chunk: Mutex::new(Chunk { bytes: [0; CHUNK], used: CHUNK }) }
+    }
+}
+
+impl Default for OsEntropy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for OsEntropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OsEntropy")
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl Entropy for OsEntropy {
+    fn fill(&self, out: &mut [u8]) -> Result<(), EntropyError> {
+        if out.len() > CHUNK / 4 {
+            return system(out);
+        }
+        let mut chunk = self.chunk.lock().unwrap_or_else(PoisonError::into_inner);
+        if CHUNK - chunk.used < out.len() {
+            // Marked used up first: a failed read must not leave half-old bytes to be given away.
+            chunk.used = CHUNK;
+            system(&mut chunk.bytes)?;
+            chunk.used = 0;
+        }
+        let start = chunk.used;
+        chunk.used += out.len();
+        if let Some(fresh) = chunk.bytes.get_mut(start..start + out.len()) {
+            out.copy_from_slice(fresh);
+            fresh.zeroize();
+        }
+        Ok(())
+    }
+}
+
+fn system(out: &mut [u8]) -> Result<(), EntropyError> {
+    getrandom::fill(out).map_err(|error| EntropyError { os_error: error.raw_os_error() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_bytes_are_given_twice() {
+        let source = OsEntropy::new();
+        let mut seen = HashSet::new();
+        for _ in 0..1000 {
+            let mut nonce = [0; 12];
+            source.fill(&mut nonce).unwrap();
+            assert!(seen.insert(nonce));
+        }
+        let mut large = [0; 3000];
+        source.fill(&mut large).unwrap();
+        assert!(large.iter().any(|byte| *byte != 0));
+    }
+
+    #[test]
+    fn a_uuid_says_its_version_and_variant() {
+        struct Ones;
+        impl Entropy for Ones {
+            fn fill(&self, out: &mut [u8]) -> Result<(), EntropyError> {
+                out.fill(0xff);
+                Ok(())
+            }
+        }
+        assert_eq!(Ones.uuid().unwrap(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+}

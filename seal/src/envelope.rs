@@ -1,0 +1,146 @@
+//! One encrypted record: `term (u32, big endian) | version (1 byte) | nonce (12) | ciphertext | tag (16)`,
+//! AES-256-GCM with the record's storage key as associated data, so that a value moved to another key does
+//! not open. The header is Vault's. Never in it: which key belongs to which term.
+
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+
+use crate::entropy::{Entropy, EntropyError};
+use crate::secret::SecretBytes;
+
+/// Version of the form: the storage key is bound as associated data.
+const VERSION: u8 = 2;
+const HEADER: usize = 5;
+const TAG: usize = 16;
+
+/// How many bytes a record is longer than its plaintext.
+pub const OVERHEAD: usize = HEADER + NONCE_LEN + TAG;
+
+/// Bytes of an AES-256 key.
+pub const KEY_BYTES: usize = 32;
+
+/// One AES-256-GCM key with its schedule made once. Wiped when dropped.
+pub struct EnvelopeKey(LessSafeKey);
+
+impl EnvelopeKey {
+    /// Prepares a key.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::KeySize`] for anything but 32 bytes.
+    pub fn new(key: &SecretBytes) -> Result<Self, EnvelopeError> {
+        let size = EnvelopeError::KeySize { bytes: key.len() };
+        UnboundKey::new(&AES_256_GCM, key.expose()).map(|key| Self(LessSafeKey::new(key))).map_err(|_| size)
+    }
+
+    /// Encrypts `plaintext` for the record `name` under a fresh random nonce.
+    ///
+    /// # Errors
+    /// No entropy, or more than AES-GCM takes at once (64 GiB).
+    pub fn seal(
+        &self,
+        term: u32,
+        name: &str,
+        plaintext: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, EnvelopeError> {
+        let mut nonce = [0; NONCE_LEN];
+        entropy.fill(&mut nonce)?;
+        // The plaintext is encrypted where it was copied to, and the capacity is exact: nothing of it stays
+        // behind in a buffer that is not wiped.
+        let mut record = Vec::with_capacity(plaintext.len() + OVERHEAD);
+        record.extend_from_slice(&term.to_be_bytes());
+        record.push(VERSION);
+        record.extend_from_slice(&nonce);
+        record.extend_from_slice(plaintext);
+        let body = record.get_mut(HEADER + NONCE_LEN..).unwrap_or_default();
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(name.as_bytes()), body)
+            .map_err(|_| EnvelopeError::TooLong)?;
+        record.extend_from_slice(tag.as_ref());
+        Ok(record)
+    }
+
+    /// Decrypts the record `name` in its own buffer, whatever term its header says.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Form`] if it is no record of ours, [`EnvelopeError::Authentication`] if a bit of it,
+    /// its name or the key is not the one it was sealed with.
+    pub fn open(&self, name: &str, mut record: Vec<u8>) -> Result<SecretBytes, EnvelopeError> {
+        let nonce = Self::nonce(&record)?;
+        let plain = self
+            .0
+            .open_within(nonce, Aad::from(name.as_bytes()), &mut record, HEADER + NONCE_LEN..)
+            .map_err(|_| EnvelopeError::Authentication)?
+            .len();
+        record.truncate(plain);
+        Ok(SecretBytes::new(record))
+    }
+
+    fn nonce(record: &[u8]) -> Result<Nonce, EnvelopeError> {
+        if record.len() < OVERHEAD || record.get(HEADER - 1) != Some(&VERSION) {
+            return Err(EnvelopeError::Form);
+        }
+        record
+            .get(HEADER..HEADER + NONCE_LEN)
+            .and_then(|nonce| Nonce::try_assume_unique_for_key(nonce).ok())
+            .ok_or(EnvelopeError::Form)
+    }
+}
+
+impl fmt::Debug for EnvelopeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnvelopeKey")
+    }
+}
+
+/// The term in a record's header.
+pub fn term_of(record: &[u8]) -> Result<u32, EnvelopeError> {
+    record.first_chunk().map(|term| u32::from_be_bytes(*term)).ok_or(EnvelopeError::Form)
+}
+
+/// Why a record was not sealed or not opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// A key that AES-256 does not take.
+    KeySize {
+        /// Bytes of the key given.
+        bytes: usize,
+    },
+    /// Too short, or of an unknown version.
+    Form,
+    /// The keyring has no key of the record's term.
+    Term {
+        /// The term in the header.
+        term: u32,
+    },
+    /// The tag does not fit: damaged, moved to another name, or sealed with another key.
+    Authentication,
+    /// More plaintext than AES-GCM takes at once.
+    TooLong,
+    /// No random bytes.
+    Entropy(EntropyError),
+}
+
+impl From<EntropyError> for EnvelopeError {
+    fn from(error: EntropyError) -> Self {
+        Self::Entropy(error)
+    }
+}
+
+impl fmt::Display for EnvelopeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeySize { bytes } => write!(f, "crypto/aes: invalid key size {bytes}"),
+            Self::Form => f.write_str("not an encrypted record"),
+            Self::Term { term } => write!(f, "no decryption key available for term {term}"),
+            Self::Authentication => f.write_str("cipher: message authentication failed"),
+            Self::TooLong => f.write_str("too long to be encrypted at once"),
+            Self::Entropy(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for EnvelopeError {}
