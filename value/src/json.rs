@@ -1,0 +1,12 @@
+//! JSON text to the rules of Go's `encoding/json`: [`parse`] one bounded document, [`write`] it byte for byte.
+//!
+//! Never here: what a document means, and any number arithmetic (a number is its literal text).
+
+mod error;
+mod parse;
+mod scan;
+mod write;
+
+pub use error::{Context, ParseError, ParseErrorKind};
+pub use parse::{Limits, parse, parse_object};
+pub use write::{escape, write, write_bytes, write_object, write_str};

@@ -1,0 +1,354 @@
+//! [`Time`]: an instant that the server made. It is handed in from a clock; nothing here reads one.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::{Duration, SystemTime};
+
+const DAY: i64 = 86_400;
+/// Days from 1 January of year 1 to 1 January 1970.
+const EPOCH_DAYS: i64 = 719_162;
+/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
+const FIRST: i64 = -EPOCH_DAYS * DAY;
+const LAST: i64 = 253_402_300_799;
+
+/// An instant in UTC with nanoseconds, in the years 1 to 9999: beyond them is the nearest there is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time {
+    seconds: i64,
+    nanos: u32,
+}
+
+impl Time {
+    /// 1970-01-01T00:00:00Z.
+    pub const UNIX_EPOCH: Self = Self { seconds: 0, nanos: 0 };
+    /// 0001-01-01T00:00:00Z: what Go's programs print for a time that was never set.
+    pub const NEVER: Self = Self { seconds: FIRST, nanos: 0 };
+
+    /// The instant so many seconds and (less than 10⁹) nanoseconds after 1970.
+    pub const fn from_unix(seconds: i64, nanos: u32) -> Self {
+        if seconds < FIRST {
+            Self::NEVER
+        } else if seconds > LAST {
+            Self { seconds: LAST, nanos: 999_999_999 }
+        } else {
+            Self { seconds, nanos: if nanos > 999_999_999 { 999_999_999 } else { nanos } }
+        }
+    }
+
+    /// The instant so many nanoseconds after (or before) 1970.
+    pub fn from_unix_nanos(nanos: i128) -> Self {
+        let seconds = nanos.div_euclid(1_000_000_000);
+        let seconds = i64::try_from(seconds).unwrap_or(if seconds < 0 { i64::MIN } else { i64::MAX });
+        Self::from_unix(seconds, u32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or(0))
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    pub const fn unix_seconds(self) -> i64 {
+        self.seconds
+    }
+
+    /// Nanoseconds since 1970.
+    pub fn unix_nanos(self) -> i128 {
+        i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos)
+    }
+
+    /// Nanoseconds since the last full second.
+    pub const fn subsec_nanos(self) -> u32 {
+        self.nanos
+    }
+
+    /// How long ago `earlier` was; nothing if it was not earlier.
+    pub fn since(self, earlier: Self) -> Duration {
+        let nanos = self.unix_nanos() - earlier.unix_nanos();
+        Duration::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
+    }
+
+    /// The same instant without its fraction of a second.
+    #[must_use]
+    pub const fn whole_seconds(self) -> Self {
+        Self { seconds: self.seconds, nanos: 0 }
+    }
+
+    /// Appends RFC 3339 in UTC with as many of nine decimals as are needed: Go's `RFC3339Nano`.
+    pub fn rfc3339_nano(self, out: &mut Vec<u8>) {
+        self.write_seconds(out);
+        if self.nanos > 0 {
+            let (mut nanos, mut width) = (self.nanos, 9);
+            while nanos.is_multiple_of(10) {
+                nanos /= 10;
+                width -= 1;
+            }
+            out.push(b'.');
+            push_digits(out, nanos, width);
+        }
+        out.push(b'Z');
+    }
+
+    /// Appends RFC 3339 in UTC with whole seconds.
+    pub fn rfc3339_seconds(self, out: &mut Vec<u8>) {
+        self.write_seconds(out);
+        out.push(b'Z');
+    }
+
+    fn write_seconds(self, out: &mut Vec<u8>) {
+        let (year, month, day) = civil(self.seconds.div_euclid(DAY));
+        let second = u32::try_from(self.seconds.rem_euclid(DAY)).unwrap_or(0);
+        push_digits(out, year, 4);
+        out.push(b'-');
+        push_digits(out, month, 2);
+        out.push(b'-');
+        push_digits(out, day, 2);
+        out.push(b'T');
+        push_digits(out, second / 3600, 2);
+        out.push(b':');
+        push_digits(out, second / 60 % 60, 2);
+        out.push(b':');
+        push_digits(out, second % 60, 2);
+    }
+
+    /// Reads RFC 3339 with any offset and up to nine decimals (further ones are dropped).
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        Reader { rest: text.as_bytes() }.time().ok_or(TimeError)
+    }
+}
+
+/// A text that is not a time in RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeError;
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a time in the form of RFC 3339")
+    }
+}
+
+impl std::error::Error for TimeError {}
+
+/// Appends a number with leading zeros.
+fn push_digits(out: &mut Vec<u8>, number: u32, width: u32) {
+    for place in (0..width).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01.
+///
+/// Counted in years that begin in March, so that the leap day is the last of its year.
+fn civil(day: i64) -> (u32, u32, u32) {
+    // From 1 March of year 0; never negative in the years a `Time` can have.
+    let day = u32::try_from(day + EPOCH_DAYS + 306).unwrap_or(0);
+    let (era, day) = (day / 146_097, day % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next, month, date)
+}
+
+/// The day, counted from 1970-01-01, of a date; the inverse of [`civil`].
+fn day_of(year: u32, month: u32, date: u32) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.wrapping_sub(1), month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400;
+    i64::from(days + (153 * month + 2) / 5 + date - 1) - EPOCH_DAYS - 306
+}
+
+fn days_in_month(year: u32, month: u32) -> u32 {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn time(mut self) -> Option<Time> {
+        let year = self.number(4)?;
+        self.take(b"-")?;
+        let month = self.number(2).filter(|month| (1..=12).contains(month))?;
+        self.take(b"-")?;
+        let date = self.number(2).filter(|date| (1..=days_in_month(year, month)).contains(date))?;
+        self.take(b"T")?;
+        let hour = self.number(2).filter(|hour| *hour < 24)?;
+        self.take(b":")?;
+        let minute = self.number(2).filter(|minute| *minute < 60)?;
+        self.take(b":")?;
+        let second = self.number(2).filter(|second| *second < 60)?;
+        let nanos = self.fraction()?;
+        let offset = self.offset()?;
+        if !self.rest.is_empty() || year == 0 {
+            return None;
+        }
+        let seconds = day_of(year, month, date) * DAY + i64::from(hour * 3600 + minute * 60 + second);
+        Some(Time::from_unix(seconds - offset, nanos))
+    }
+
+    fn take(&mut self, text: &[u8]) -> Option<()> {
+        self.rest = self.rest.strip_prefix(text)?;
+        Some(())
+    }
+
+    fn digit(&mut self) -> Option<u32> {
+        let (first, rest) = self.rest.split_first().filter(|(first, _)| first.is_ascii_digit())?;
+        self.rest = rest;
+        Some(u32::from(first - b'0'))
+    }
+
+    fn number(&mut self, digits: usize) -> Option<u32> {
+        (0..digits).try_fold(0, |number, _| Some(number * 10 + self.digit()?))
+    }
+
+    /// Nanoseconds; none without a point.
+    fn fraction(&mut self) -> Option<u32> {
+        if self.take(b".").is_none() {
+            return Some(0);
+        }
+        let mut nanos = self.digit()? * 100_000_000;
+        let mut place = 10_000_000;
+        while let Some(digit) = self.digit() {
+            nanos += digit * place;
+            place /= 10;
+        }
+        Some(nanos)
+    }
+
+    /// Seconds east of UTC.
+    fn offset(&mut self) -> Option<i64> {
+        if self.take(b"Z").is_some() {
+            return Some(0);
+        }
+        let sign = if self.take(b"+").is_some() {
+            1
+        } else {
+            self.take(b"-")?;
+            -1
+        };
+        let hours = self.number(2).filter(|hours| *hours < 24)?;
+        self.take(b":")?;
+        let minutes = self.number(2).filter(|minutes| *minutes < 60)?;
+        Some(sign * i64::from(hours * 3600 + minutes * 60))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(30);
+        self.rfc3339_nano(&mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<SystemTime> for Time {
+    fn from(time: SystemTime) -> Self {
+        let nanos = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+            Err(before) => i128::try_from(before.duration().as_nanos()).map_or(i128::MIN, |nanos| -nanos),
+        };
+        Self::from_unix_nanos(nanos)
+    }
+}
+
+impl Add<Duration> for Time {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        let nanos = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX / 2);
+        Self::from_unix_nanos(self.unix_nanos() + nanos)
+    }
+}
+
+impl Sub<Duration> for Time {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        let nanos = i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX / 2);
+        Self::from_unix_nanos(self.unix_nanos() - nanos)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Time;
+
+    #[test]
+    fn fractions_are_trimmed_as_go_trims_them() {
+        for (seconds, nanos, text) in [
+            (0, 0, "1970-01-01T00:00:00Z"),
+            (1_704_164_645, 0, "2024-01-02T03:04:05Z"),
+            (1_704_164_645, 600_000_000, "2024-01-02T03:04:05.6Z"),
+            (1_704_164_645, 678_901_234, "2024-01-02T03:04:05.678901234Z"),
+            (1_704_164_645, 1, "2024-01-02T03:04:05.000000001Z"),
+            (951_782_400, 0, "2000-02-29T00:00:00Z"),
+            (951_868_800, 0, "2000-03-01T00:00:00Z"),
+            (-1, 0, "1969-12-31T23:59:59Z"),
+            (i64::MIN, 0, "0001-01-01T00:00:00Z"),
+            (i64::MAX, 0, "9999-12-31T23:59:59.999999999Z"),
+        ] {
+            let time = Time::from_unix(seconds, nanos);
+            assert_eq!(time.to_string(), text);
+            assert_eq!(Time::parse(text), Ok(time));
+            assert_eq!(Time::from_unix_nanos(time.unix_nanos()), time);
+        }
+    }
+
+    #[test]
+    fn every_day_of_ten_thousand_years_is_read_back() {
+        for day in super::FIRST / super::DAY..=super::LAST / super::DAY {
+            let (year, month, date) = super::civil(day);
+            assert_eq!(super::day_of(year, month, date), day);
+            assert!((1..=12).contains(&month) && (1..=super::days_in_month(year, month)).contains(&date));
+        }
+        assert_eq!(super::civil(19_783), (2024, 3, 1));
+        assert_eq!(super::civil(20_819), (2027, 1, 1));
+    }
+
+    #[test]
+    fn offsets_are_brought_to_utc_and_other_forms_refused() {
+        let noon = Time::parse("2024-02-29T12:00:00Z").unwrap();
+        assert_eq!(Time::parse("2024-02-29T13:30:00+01:30"), Ok(noon));
+        assert_eq!(Time::parse("2024-02-29T11:00:00.0-01:00"), Ok(noon));
+        assert_eq!(Time::parse("2024-02-29T12:00:00.0000000001Z"), Ok(noon));
+        for text in [
+            "",
+            "2024-02-30T12:00:00Z",
+            "2023-02-29T12:00:00Z",
+            "2024-13-01T12:00:00Z",
+            "2024-02-29 12:00:00Z",
+            "2024-02-29T12:00:00",
+            "2024-02-29T24:00:00Z",
+            "2024-02-29T12:00:60Z",
+            "2024-02-29T12:00:00.Z",
+            "2024-02-29T12:00:00z",
+            "2024-02-29T12:00:00Z ",
+            "0000-01-01T00:00:00Z",
+        ] {
+            assert!(Time::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn arithmetic_stops_at_the_ends() {
+        let time = Time::from_unix(10, 5);
+        assert_eq!((time + Duration::new(1, 999_999_999)).unix_nanos(), 12_000_000_004);
+        assert_eq!((time - Duration::from_secs(20)).unix_seconds(), -10);
+        assert_eq!(time - Duration::MAX, Time::NEVER);
+        assert_eq!((time + Duration::from_secs(3)).since(time), Duration::from_secs(3));
+        assert_eq!(time.since(time + Duration::from_secs(3)), Duration::ZERO);
+        assert!(Time::NEVER < Time::UNIX_EPOCH);
+    }
+}
