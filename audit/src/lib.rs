@@ -1,1 +1,18 @@
 //! The audit library: entry, register, salt, hash, format, decode, devices, broker.
+
+mod clock;
+mod entry;
+mod form;
+mod limits;
+mod salt;
+
+pub use clock::{Clock, SystemClock};
+pub use entry::{
+    Accessor, Auth, Boot, Clear, Data, Entry, GAP_PATH, Gap, GrantingPolicy, Grants, Header, Headers,
+    IssueTime, Kind, Metadata, Mount, Names, NamesByName, Namespace, Operation, PROBE_PATH, Path,
+    PolicyResults, Private, Ranges, Record, Request, Response, Secret, SeqRange, Stamp, Template,
+    TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
+};
+pub use form::{Form, Format, FormatError, Options};
+pub use limits::Limits;
+pub use salt::{HASH_LEN, HASH_PREFIX, Salt, SaltId};

