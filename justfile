@@ -1,0 +1,13 @@
+# Longer recipes. Nothing here is needed to build, run or test: see README.md.
+
+# All benches; figures go to docs/PERFORMANCE.md by hand, with command and machine.
+bench *args:
+    cargo run --release --locked -p onrecord-bench -- {{args}}
+
+# What CI runs.
+ci:
+    .ci/run
+
+# Regenerate docs/FORMAT.md and the JSON Schema from the register of fields.
+format-docs:
+    ONRECORD_REGENERATE=1 cargo test -p onrecord-audit --locked
