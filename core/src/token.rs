@@ -1,5 +1,7 @@
 //! Service tokens: what is stored of one, who a request's caller is, and what an issue hands out.
-//! Never in it: HTTP endpoints (`engine::token`) or policies' contents.
+//! Never in it: HTTP endpoints (`engine::token`), storage (`tokens`) or policies' contents.
+
+mod stored;
 
 use std::sync::Arc;
 
@@ -7,15 +9,21 @@ use onrecord_policy::Acl;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Time};
 
+use crate::tokens::{Hold, TokenError};
+
 /// What is stored of a token. Times are instants; durations are seconds, 0 where there is none.
 #[derive(Clone)]
 pub struct Entry {
     /// The token's text; stored encrypted, needed by look-ups that print it.
     pub id: Arc<Secret<String>>,
+    /// What it is stored under: an HMAC of its text. Also names its cubbyhole.
+    pub name: String,
     /// The accessor: names the token without granting its rights.
     pub accessor: String,
-    /// The parent's accessor; none for an orphan.
+    /// What the parent is stored under; none for an orphan. A token without its parent is dead.
     pub parent: Option<String>,
+    /// How many generations it is away from an orphan.
+    pub depth: u32,
     /// Sorted names of its policies.
     pub policies: Vec<String>,
     /// The path that issued it (`auth/token/create`, `auth/token/root`).
@@ -24,8 +32,10 @@ pub struct Entry {
     pub display_name: String,
     /// The creator's metadata: string values.
     pub meta: Option<Object>,
-    /// Uses left; 0 is unlimited.
+    /// Uses left; 0 is unlimited, unless it is [`Entry::exhausted`].
     pub num_uses: u64,
+    /// Whether its last use is spent: it is dead for all but the request that spent it.
+    pub exhausted: bool,
     /// When it was issued.
     pub issued: Time,
     /// Its first time to live, in seconds; 0 never expires.
@@ -42,14 +52,69 @@ pub struct Entry {
     pub renewable: bool,
 }
 
+impl Entry {
+    /// Whether its time is over at `now`.
+    pub fn expired(&self, now: Time) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// Seconds until it expires, to the nearest; 0 if it never does.
+    pub fn ttl(&self, now: Time) -> u64 {
+        let left = self.expires.map_or(0, |expires| expires.since(now).as_millis());
+        u64::try_from((left + 500) / 1000).unwrap_or(u64::MAX)
+    }
+
+    /// Whether it is a root token.
+    pub fn is_root(&self) -> bool {
+        self.policies.iter().any(|name| name == "root")
+    }
+}
+
+/// What became of the token a request came with.
+pub enum Reservation {
+    /// A live token; one use of it is reserved.
+    Live(Caller),
+    /// None was sent, or it is unknown, expired, revoked or used up: the answer is the same, and so is the record.
+    Refused,
+    /// The store could not be read.
+    Unavailable,
+}
+
+impl Reservation {
+    /// Who asks, if the token is live.
+    pub fn caller(&self) -> Option<&Caller> {
+        if let Self::Live(caller) = self { Some(caller) } else { None }
+    }
+
+    /// Gives the reserved use back: the request had no effect. Dropping it unspent does the same.
+    pub fn release(self) {}
+
+    /// Spends the reserved use, durably. Call it before the effect; an error means that there must be none.
+    pub async fn spend(&self) -> Result<(), TokenError> {
+        match self {
+            Self::Live(caller) => caller.hold.spend().await,
+            Self::Refused | Self::Unavailable => Ok(()),
+        }
+    }
+
+    /// Ends the request's hold. If it was the last of a used-up token, the token is deleted with all that hangs on
+    /// it. Call it before the answer leaves.
+    pub async fn finish(self) {
+        if let Self::Live(caller) = self {
+            caller.hold.finish().await;
+        }
+    }
+}
+
 /// A request's caller: a live token with one use reserved.
 pub struct Caller {
-    /// What is stored of it.
+    /// What was stored of it when the request arrived.
     pub entry: Arc<Entry>,
     /// Its policies, compiled.
     pub acl: Arc<Acl>,
     /// Uses left before this request; `None` is unlimited.
     pub remaining_uses: Option<u64>,
+    pub(crate) hold: Hold,
 }
 
 /// A token that this request issued or renewed.
@@ -60,4 +125,6 @@ pub struct Issued {
     pub lease_seconds: u64,
     /// Whether it is new. A renewed one is not revoked when its response cannot be recorded.
     pub new: bool,
+    /// Whether the request knew the token's text. If not (renewal by accessor) neither answer nor record has it.
+    pub text_known: bool,
 }

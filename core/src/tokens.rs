@@ -1,0 +1,222 @@
+//! The token store: the only reader and writer of tokens, their accessors and their family links.
+//! Never in it: endpoints and their texts (`engine::token`), or what a policy says.
+//!
+//! A token is stored under an HMAC of its text, because key names are clear: `token/id/NAME`. Beside it, in the same
+//! batch, are `token/accessor/HMAC-OF-ACCESSOR` (which says NAME) and, unless it is an orphan, `token/child/PARENT/NAME`.
+//! What is in use is kept in memory (`live`), each token as one shared object, so that its revocation is one store
+//! to one flag. The rules that make a stale answer impossible (I11):
+//! * an object enters the map under the map's lock, from bytes read under that lock;
+//! * a change is committed first, then made in the object; a revoked token is taken from the map after its commit;
+//! * a token lives only as long as all its ancestors do, whether or not they are still stored.
+
+mod create;
+mod hold;
+mod live;
+mod renew;
+mod revoke;
+mod shelf;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use onrecord_seal::EntropyError;
+use onrecord_storage::{Barrier, BarrierError};
+use onrecord_value::Time;
+
+pub use create::Draft;
+pub use hold::Hold;
+pub use renew::Renewal;
+pub use revoke::Tidied;
+
+use crate::host::Host;
+use crate::policies::Policies;
+use crate::request::Request;
+use crate::token::{Caller, Entry, Reservation};
+use live::Live;
+use shelf::Shelf;
+
+/// How many generations a family of tokens may have. It bounds the work of asking whether a token lives.
+pub const MAX_DEPTH: u32 = 128;
+/// How many tokens are kept in memory before idle ones make room.
+const KEPT: usize = 50_000;
+
+/// The token store; clones are handles to one store.
+#[derive(Clone)]
+pub struct Tokens(Arc<Store>);
+
+struct Store {
+    shelf: Shelf,
+    policies: Policies,
+    host: Host,
+    live: RwLock<HashMap<String, Arc<Live>>>,
+}
+
+/// A token that was looked up and lives.
+#[derive(Clone)]
+pub struct Found(Arc<Live>);
+
+impl Found {
+    /// What is stored of it now.
+    pub fn entry(&self) -> Arc<Entry> {
+        self.0.entry()
+    }
+}
+
+impl Tokens {
+    /// The store behind a barrier. Reads nothing yet.
+    pub fn open(barrier: &Barrier, policies: &Policies, host: &Host) -> Self {
+        Self(Arc::new(Store {
+            shelf: Shelf::new(barrier.clone()),
+            policies: policies.clone(),
+            host: host.clone(),
+            live: RwLock::default(),
+        }))
+    }
+
+    /// Resolves the token of a request and reserves one use of it.
+    pub fn reserve(&self, request: &Request) -> Reservation {
+        let Some(token) = &request.token else { return Reservation::Refused };
+        match self.0.find(&self.0.shelf.name(token.expose())) {
+            Ok(Some(live)) => match Hold::take(self, live, request.received) {
+                Some((hold, taken)) => Reservation::Live(Caller {
+                    entry: taken.entry,
+                    acl: taken.acl,
+                    remaining_uses: taken.remaining,
+                    hold,
+                }),
+                None => Reservation::Refused,
+            },
+            Ok(None) => Reservation::Refused,
+            Err(_) => Reservation::Unavailable,
+        }
+    }
+
+    /// What is stored of a caller's token now: its uses may have been spent since the request arrived.
+    pub fn current(&self, caller: &Caller) -> Found {
+        Found(Arc::clone(caller.hold.live()))
+    }
+
+    /// The live token with this text.
+    pub fn find(&self, text: &str, now: Time) -> Result<Option<Found>, TokenError> {
+        self.named(&self.0.shelf.name(text), now)
+    }
+
+    /// The live token with this accessor.
+    pub fn find_accessor(&self, accessor: &str, now: Time) -> Result<Option<Found>, TokenError> {
+        match self.0.shelf.by_accessor(accessor)? {
+            Some(name) => self.named(&name, now),
+            None => Ok(None),
+        }
+    }
+
+    fn named(&self, name: &str, now: Time) -> Result<Option<Found>, TokenError> {
+        Ok(self.0.find(name)?.filter(|live| live.lives(now)).map(Found))
+    }
+
+    /// The accessors of all live tokens, in no particular order.
+    pub fn accessors(&self, now: Time) -> Result<Vec<String>, TokenError> {
+        let mut accessors = Vec::new();
+        for name in self.0.shelf.names()? {
+            if let Some(found) = self.named(&name, now)? {
+                accessors.push(found.entry().accessor.clone());
+            }
+        }
+        Ok(accessors)
+    }
+}
+
+impl Store {
+    /// The token stored under `name`, from memory or storage, whether it is still alive or not.
+    fn find(&self, name: &str) -> Result<Option<Arc<Live>>, TokenError> {
+        if let Some(live) = self.live.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            live.touch();
+            return Ok(Some(Arc::clone(live)));
+        }
+        // Unknown tokens are the usual miss, and must not hold up those who hold the lock.
+        if self.shelf.entry(name)?.is_none() {
+            return Ok(None);
+        }
+        self.load(name)
+    }
+
+    /// Reads a token and its ancestors into memory. A token whose family is not complete is not there.
+    fn load(&self, name: &str) -> Result<Option<Arc<Live>>, TokenError> {
+        let mut kept = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        let (mut line, mut wanted) = (Vec::new(), Some(name.to_owned()));
+        let mut parent = None;
+        while let Some(name) = wanted {
+            if let Some(live) = kept.get(&name) {
+                parent = Some(Arc::clone(live));
+                break;
+            }
+            match self.shelf.entry(&name)? {
+                Some(entry) if line.len() <= MAX_DEPTH as usize => {
+                    wanted = entry.parent.clone();
+                    line.push(entry);
+                }
+                _ => return Ok(None),
+            }
+        }
+        for entry in line.into_iter().rev() {
+            let (generation, acl) = self.policies.acl(&entry.policies);
+            let live = Arc::new(Live::new(entry, parent.take(), generation, acl));
+            make_room(&mut kept);
+            kept.insert(live.name().to_owned(), Arc::clone(&live));
+            parent = Some(live);
+        }
+        Ok(parent)
+    }
+}
+
+/// Drops what nobody holds and nobody asked for since the last time, if there are too many.
+fn make_room(kept: &mut HashMap<String, Arc<Live>>) {
+    if kept.len() >= KEPT {
+        kept.retain(|_, live| Arc::strong_count(live) > 1 || live.touched());
+    }
+}
+
+/// Why the store could not do it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Storage failed, or the server was sealed.
+    Storage(BarrierError),
+    /// There is no randomness to make a token from.
+    Entropy(EntropyError),
+    /// What is stored of a token cannot be read.
+    Damaged,
+    /// The token, or its parent, ended in the meantime.
+    Gone,
+    /// A token with this text exists already.
+    Duplicate,
+    /// The family of tokens is as deep as it may be.
+    TooDeep,
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Storage(error) => error.fmt(f),
+            Self::Entropy(error) => error.fmt(f),
+            Self::Damaged => f.write_str("a stored token is damaged"),
+            Self::Gone => f.write_str("the token is gone"),
+            Self::Duplicate => f.write_str("cannot create a token with a duplicate ID"),
+            Self::TooDeep => write!(f, "tokens cannot be nested more than {MAX_DEPTH} deep"),
+        }
+    }
+}
+
+impl std::error::Error for TokenError {}
+
+impl From<BarrierError> for TokenError {
+    fn from(error: BarrierError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<EntropyError> for TokenError {
+    fn from(error: EntropyError) -> Self {
+        Self::Entropy(error)
+    }
+}
