@@ -1,0 +1,39 @@
+//! The floor of the server benches: a bare HTTP server that answers every request with one fixed body and does nothing else.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, header};
+use hyper_util::rt::TokioIo;
+
+/// Serves for ever; tells its address first.
+pub fn serve(body: &'static str, tell: &std::sync::mpsc::Sender<SocketAddr>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        tell.send(socket.local_addr().expect("an address")).expect("someone waits");
+        loop {
+            let Ok((stream, _)) = socket.accept().await else { continue };
+            stream.set_nodelay(true).ok();
+            tokio::spawn(async move {
+                let answer = service_fn(|_| async {
+                    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+                    let json = header::HeaderValue::from_static("application/json");
+                    response.headers_mut().insert(header::CONTENT_TYPE, json);
+                    Ok::<_, Infallible>(response)
+                });
+                let served =
+                    http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(stream), answer);
+                served.await.ok();
+            });
+        }
+    });
+}

@@ -1,1 +1,0 @@
-//! Benches of the library and of the server.
