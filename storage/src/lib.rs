@@ -1,1 +1,57 @@
-//! Batch-commit storage, its back ends, the barrier and prefix views.
+//! Batch-commit storage, its back ends, the barrier and prefix views. Never in it: tokens, mounts, HTTP.
+//!
+//! ```text
+//! View      keys below one prefix, in the clear      ┐ encrypts and decrypts in the caller's thread
+//!  Barrier  the keyring while unsealed               ┘
+//!   Storage one committer thread, group commit, reads beside it
+//!    Backend  memory | embedded | (a distributed engine, later)
+//! ```
+//!
+//! Whatever must be true together is one [`Batch`]: views add to it, from any number of prefixes, and
+//! [`Storage::commit`] makes all of it durable or none. A read after an acknowledged commit sees it.
+//!
+//! # Changing a value that depends on its old one
+//! ```
+//! # use std::sync::Arc;
+//! # use onrecord_seal::{OsEntropy, SealConfig};
+//! # use onrecord_storage::{Barrier, Batch, Storage, StoreError, View, memory::Memory};
+//! # fn increment(old: Option<&[u8]>) -> Vec<u8> { vec![old.map_or(0, |o| o[0]) + 1] }
+//! # fn example(view: &View) -> Result<(), Box<dyn std::error::Error>> {
+//! let commit = {
+//!     let _lock = view.lock("counter")?;             // never held over an await: it is not `Send`
+//!     let (old, seen) = view.latest("counter")?;     // also sees what is still being committed
+//!     let mut batch = Batch::new();
+//!     batch.require(seen);                           // refused if that did not become durable
+//!     view.put(&mut batch, "counter", &increment(old.as_ref().map(|old| old.expose())))?;
+//!     view.commit(batch)                             // takes its place in the order here
+//! };
+//! commit.wait()?;                                    // or `.await`
+//! # Ok(()) }
+//! # let storage = Storage::start(Memory::new()).unwrap();
+//! # let barrier = Barrier::new(storage, Arc::new(OsEntropy::new()));
+//! # let (_, batch) = barrier.initialize(SealConfig::new(1, 1).unwrap(), 0).unwrap();
+//! # barrier.commit(batch).wait().unwrap();
+//! # example(&barrier.view("example/").unwrap()).unwrap();
+//! ```
+//! The lock orders the writers of a key up to the moment their batch is queued, not until it is durable, so
+//! many writes of one key go out in one transaction.
+
+pub mod backend;
+pub mod barrier;
+pub mod batch;
+pub mod commit;
+pub mod error;
+pub mod key;
+pub mod store;
+pub mod view;
+
+#[cfg(feature = "test-support")]
+pub use backend::lossy;
+pub use backend::{Backend, embedded, memory};
+pub use barrier::{Barrier, BarrierError};
+pub use batch::{Batch, Change, Precondition, Seen};
+pub use commit::Commit;
+pub use error::{BackendError, CommitError, Conflict, StoreError};
+pub use key::KeyError;
+pub use store::{Health, KeyLock, Storage};
+pub use view::View;

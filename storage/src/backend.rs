@@ -1,0 +1,90 @@
+//! What an engine must do to hold the store: the narrow seam below the committer. Never in it: queues,
+//! threads, encryption.
+
+use crate::batch::Batch;
+use crate::error::{BackendError, Conflict};
+
+pub mod embedded;
+#[cfg(feature = "test-support")]
+pub mod lossy;
+pub mod memory;
+
+/// A durable ordered map from keys to bytes. Keys are ordered by their bytes. Reads may come from any number
+/// of threads at any time; commits and reopenings come from one thread, one at a time.
+pub trait Backend: Send + Sync + 'static {
+    /// The name of this kind of storage, as `sys/seal-status` gives it.
+    fn kind(&self) -> &'static str;
+
+    /// What is stored at `key`: all of every commit that has returned, nothing of one that has failed.
+    fn read(&self, key: &str) -> Result<Option<Vec<u8>>, BackendError>;
+
+    /// The children of the folder `prefix` that come after the child `after` (empty: from the first), at
+    /// most `limit`, sorted. A child with keys below it ends in `/`; a key that is both is two children.
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError>;
+
+    /// The whole keys that begin with `prefix` and come after the whole key `after` (empty: from the
+    /// first), at most `limit`, sorted.
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError>;
+
+    /// Makes all batches durable, in order, in one transaction, and says for each whether its preconditions
+    /// held; a batch sees the changes of those before it. After an error nothing is known about any.
+    fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError>;
+
+    /// Opens the store anew after a failed commit and checks that it is whole.
+    fn reopen(&self) -> Result<(), BackendError>;
+}
+
+/// Walks the direct children of a folder over an ordered iterator of keys, jumping over what lies below a
+/// sub-folder. `from` opens an iterator at the first key not below its argument.
+fn children<I, E>(
+    prefix: &str,
+    after: &str,
+    limit: usize,
+    mut from: impl FnMut(&str) -> Result<I, E>,
+) -> Result<Vec<String>, E>
+where
+    I: Iterator<Item = Result<String, E>>,
+{
+    let mut found = Vec::new();
+    let mut keys = from(&start(prefix, after))?;
+    while found.len() < limit {
+        let Some(key) = keys.next() else { break };
+        let key = key?;
+        let Some(rest) = key.strip_prefix(prefix) else { break };
+        if let Some(end) = rest.find('/') {
+            let folder = rest.get(..=end).unwrap_or(rest);
+            keys = from(&start(prefix, folder))?;
+            found.push(folder.to_owned());
+        } else {
+            found.push(rest.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// The first text that is after the child `after` of `prefix`, and after all below it if it is a folder.
+fn start(prefix: &str, after: &str) -> String {
+    match after.strip_suffix('/') {
+        // '0' follows '/' in ASCII.
+        Some(folder) => format!("{prefix}{folder}0"),
+        None if after.is_empty() => prefix.to_owned(),
+        None => format!("{prefix}{after}\0"),
+    }
+}
+
+/// Takes the keys that begin with `prefix` and come after `after` from an ordered iterator.
+fn below<I, E>(
+    prefix: &str,
+    after: &str,
+    limit: usize,
+    from: impl FnOnce(&str) -> Result<I, E>,
+) -> Result<Vec<String>, E>
+where
+    I: Iterator<Item = Result<String, E>>,
+{
+    let first = if after < prefix { prefix.to_owned() } else { format!("{after}\0") };
+    from(&first)?
+        .take(limit)
+        .take_while(|key| key.as_ref().map_or(true, |key| key.starts_with(prefix)))
+        .collect()
+}

@@ -1,0 +1,294 @@
+//! The store in one file of one directory: the embedded engine (ADR 1). Never in it: another commit mode
+//! than the engine's default; mixing modes is what its own authors warn of.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+
+use crate::backend::{Backend, below, children};
+use crate::batch::{Batch, Change};
+use crate::error::{BackendError, Conflict};
+
+/// The format this version writes and reads.
+pub const FORMAT: u64 = 1;
+
+const VALUES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("values");
+const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+const FORMAT_KEY: &str = "format";
+const FILE: &str = "store.redb";
+const LOCK: &str = "lock";
+/// Bytes of pages that the engine may keep in memory.
+const CACHE: usize = 16 << 20;
+
+/// A directory that holds the store, locked for this process.
+pub struct Embedded {
+    /// Written only to reopen; `None` if that failed.
+    database: RwLock<Option<Database>>,
+    opener: Opener,
+    /// Held for its lock.
+    _lock: Option<File>,
+}
+
+type Opener = Box<dyn Fn(bool) -> Result<Database, Problem> + Send + Sync>;
+
+impl Embedded {
+    /// Opens the store in `directory`, or makes it: the directory with mode 0700, the files with 0600.
+    ///
+    /// # Errors
+    /// Names the directory: it cannot be made or read, another process has it, or a newer version wrote it.
+    pub fn open(directory: &Path) -> Result<Self, OpenError> {
+        Self::open_in(directory).map_err(|problem| OpenError { directory: directory.to_owned(), problem })
+    }
+
+    fn open_in(directory: &Path) -> Result<Self, Problem> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let lock = private(&directory.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Problem::InUse),
+            Err(TryLockError::Error(error)) => return Err(Problem::Io(error)),
+        }
+        let path = directory.join(FILE);
+        private(&path)?;
+        // The names of the two files must outlast a crash as their contents do.
+        File::open(directory)?.sync_all()?;
+        let opener = move |check| {
+            let backend = FileBackend::new(private(&path)?)?;
+            Ok(builder(check).create_with_backend(backend)?)
+        };
+        Self::start(Box::new(opener), Some(lock))
+    }
+
+    /// The same engine on a disk that forgets.
+    #[cfg(feature = "test-support")]
+    pub fn on(disk: &crate::backend::lossy::LossyDisk) -> Result<Self, OpenError> {
+        let disk = disk.clone();
+        let opener = move |check| Ok(builder(check).create_with_backend(disk.attach())?);
+        Self::start(Box::new(opener), None)
+            .map_err(|problem| OpenError { directory: PathBuf::from("(lossy)"), problem })
+    }
+
+    fn start(opener: Opener, lock: Option<File>) -> Result<Self, Problem> {
+        let database = opener(false)?;
+        check_format(&database)?;
+        Ok(Self { database: RwLock::new(Some(database)), opener, _lock: lock })
+    }
+
+    fn with<T>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, BackendError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database =
+            database.as_ref().ok_or_else(|| BackendError::new(operation, "the store is closed"))?;
+        work(database).map_err(|error| BackendError::new(operation, error))
+    }
+}
+
+fn builder(check: bool) -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE).set_check_integrity_on_open(check);
+    builder
+}
+
+/// Opens or makes a file that only its owner reads.
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// Refuses a newer format, and stamps a new store with ours.
+fn check_format(database: &Database) -> Result<(), Problem> {
+    let found = {
+        let read = database.begin_read().map_err(redb::Error::from)?;
+        match read.open_table(META) {
+            Ok(meta) => meta.get(FORMAT_KEY).map_err(redb::Error::from)?.map(|format| format.value()),
+            Err(TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(redb::Error::from(error).into()),
+        }
+    };
+    match found {
+        Some(FORMAT) => Ok(()),
+        Some(found) => Err(Problem::Format { found }),
+        None => stamp(database).map_err(Problem::Engine),
+    }
+}
+
+fn stamp(database: &Database) -> Result<(), redb::Error> {
+    let write = database.begin_write()?;
+    write.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
+    // Made here, so that no reader ever finds it missing.
+    drop(write.open_table(VALUES)?);
+    write.commit()?;
+    Ok(())
+}
+
+impl Backend for Embedded {
+    fn kind(&self) -> &'static str {
+        "file"
+    }
+
+    fn read(&self, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        self.with("read", |database| {
+            let table = database.begin_read()?.open_table(VALUES)?;
+            Ok(table.get(key)?.map(|value| value.value().to_vec()))
+        })
+    }
+
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+        self.with("list", |database| {
+            let table = database.begin_read()?.open_table(VALUES)?;
+            children(prefix, after, limit, |first| keys_from(&table, first))
+        })
+    }
+
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+        self.with("list", |database| {
+            let table = database.begin_read()?.open_table(VALUES)?;
+            below(prefix, after, limit, |first| keys_from(&table, first))
+        })
+    }
+
+    fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        self.with("commit", |database| {
+            let write = database.begin_write()?;
+            let mut changed = false;
+            let verdicts = {
+                let mut table = write.open_table(VALUES)?;
+                let mut verdicts = Vec::with_capacity(batches.len());
+                for batch in batches {
+                    let verdict = check(&table, batch)?;
+                    if verdict.is_ok() {
+                        apply(&mut table, batch)?;
+                        changed |= !batch.changes().is_empty();
+                    }
+                    verdicts.push(verdict);
+                }
+                verdicts
+            };
+            if changed {
+                write.commit()?;
+            } else {
+                write.abort()?;
+            }
+            Ok(verdicts)
+        })
+    }
+
+    fn reopen(&self) -> Result<(), BackendError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // Closed first: the engine locks its file.
+        drop(database.take());
+        let opened = (self.opener)(true).map_err(|problem| BackendError::new("reopen", problem))?;
+        check_format(&opened).map_err(|problem| BackendError::new("reopen", problem))?;
+        *database = Some(opened);
+        Ok(())
+    }
+}
+
+type Values<'txn> = redb::Table<'txn, &'static str, &'static [u8]>;
+
+fn check(table: &Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, redb::Error> {
+    for precondition in batch.preconditions() {
+        let stored = table.get(precondition.key())?;
+        if !precondition.holds(stored.as_ref().map(redb::AccessGuard::value)) {
+            return Ok(Err(Conflict::new(precondition.key())));
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn apply(table: &mut Values<'_>, batch: &Batch) -> Result<(), redb::Error> {
+    for change in batch.changes() {
+        match change {
+            Change::Put { key, value } => drop(table.insert(key.as_str(), &**value)?),
+            Change::Delete { key } => drop(table.remove(key.as_str())?),
+        }
+    }
+    Ok(())
+}
+
+fn keys_from(
+    table: &redb::ReadOnlyTable<&'static str, &'static [u8]>,
+    first: &str,
+) -> Result<impl Iterator<Item = Result<String, redb::Error>> + use<>, redb::Error> {
+    let range = table.range::<&str>(first..)?;
+    Ok(range.map(|item| Ok(item?.0.value().to_owned())))
+}
+
+/// Why a directory was not opened as a store.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenError {
+    /// The directory.
+    pub directory: PathBuf,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What can be wrong with a store's directory.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Another process has it.
+    InUse,
+    /// A version that this one does not know wrote it.
+    Format {
+        /// The format found.
+        found: u64,
+    },
+    /// The system refuses it.
+    Io(io::Error),
+    /// The engine refuses it.
+    Engine(redb::Error),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<redb::Error> for Problem {
+    fn from(error: redb::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<redb::DatabaseError> for Problem {
+    fn from(error: redb::DatabaseError) -> Self {
+        match error {
+            redb::DatabaseError::DatabaseAlreadyOpen => Self::InUse,
+            error => Self::Engine(error.into()),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse => f.write_str("another process is using it"),
+            Self::Format { found } => {
+                write!(f, "it has format {found}, written by a newer version; this one knows {FORMAT}")
+            }
+            Self::Io(error) => error.fmt(f),
+            Self::Engine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot open the storage directory {}: {}", self.directory.display(), self.problem)
+    }
+}
+
+impl std::error::Error for OpenError {}

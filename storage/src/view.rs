@@ -1,0 +1,150 @@
+//! A handle on the keys below one prefix, which it cannot leave. Never in it: other prefixes, raw storage.
+
+use std::sync::Arc;
+
+use onrecord_seal::SecretBytes;
+
+use crate::barrier::Barrier;
+use crate::batch::{Batch, Precondition, Seen};
+use crate::commit::Commit;
+use crate::error::StoreError;
+use crate::key::{self, KeyError};
+use crate::store::KeyLock;
+
+/// Values in the clear below one prefix. Cheap to clone. Every call fails with [`StoreError::Sealed`] while
+/// the barrier is sealed, and with [`StoreError::Key`] for a key that would leave the prefix.
+#[derive(Clone)]
+pub struct View {
+    barrier: Barrier,
+    prefix: Arc<str>,
+}
+
+impl View {
+    pub(crate) fn new(barrier: Barrier, prefix: &str) -> Self {
+        Self { barrier, prefix: Arc::from(prefix) }
+    }
+
+    /// Its prefix; ends in `/`.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The barrier it belongs to.
+    pub fn barrier(&self) -> &Barrier {
+        &self.barrier
+    }
+
+    /// A view of a folder below (`folder` ends in `/`).
+    pub fn view(&self, folder: &str) -> Result<Self, KeyError> {
+        key::check_folder(folder)?;
+        Ok(Self::new(self.barrier.clone(), &format!("{}{folder}", self.prefix)))
+    }
+
+    /// The value at a key, as of the last acknowledged commit or later.
+    pub fn get(&self, key: &str) -> Result<Option<SecretBytes>, StoreError> {
+        self.barrier.get(&self.whole(key)?)
+    }
+
+    /// The value as the batches on their way will leave it, for a batch that depends on it and requires what
+    /// was [`Seen`]. Never for an answer: they may yet be refused.
+    pub fn latest(&self, key: &str) -> Result<(Option<SecretBytes>, Seen), StoreError> {
+        self.barrier.latest(&self.whole(key)?)
+    }
+
+    /// Orders writers that read, decide and commit a key: see [`Storage::lock`](crate::Storage::lock).
+    pub fn lock(&self, key: &str) -> Result<KeyLock<'_>, StoreError> {
+        Ok(self.barrier.storage().lock(&self.whole(key)?))
+    }
+
+    /// The children of a folder (empty: the view itself; else ends in `/`), sorted; sub-folders end in `/`.
+    pub fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        self.list_page(folder, "", usize::MAX)
+    }
+
+    /// At most `limit` children of a folder after the child `after` (empty: from the first).
+    pub fn list_page(&self, folder: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.barrier.check_unsealed()?;
+        self.barrier.storage().list(&self.whole_folder(folder)?, after, limit)
+    }
+
+    /// At most `limit` keys anywhere below a folder, after the key `after` (empty: from the first). All are
+    /// relative to this view and sorted.
+    pub fn keys(&self, folder: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.barrier.check_unsealed()?;
+        let after = if after.is_empty() { String::new() } else { self.whole(after)? };
+        let mut keys = self.barrier.storage().keys(&self.whole_folder(folder)?, &after, limit)?;
+        for key in &mut keys {
+            key.drain(..self.prefix.len().min(key.len()));
+        }
+        Ok(keys)
+    }
+
+    /// As [`View::keys`], with the values. A value deleted meanwhile is left out.
+    pub fn scan(
+        &self,
+        folder: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, SecretBytes)>, StoreError> {
+        let mut found = Vec::new();
+        for key in self.keys(folder, after, limit)? {
+            if let Some(value) = self.get(&key)? {
+                found.push((key, value));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Encrypts a value now, in this thread, and adds its put to a batch.
+    pub fn put(&self, batch: &mut Batch, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let key = self.whole(key)?;
+        let record = self.barrier.encrypt(&key, value)?;
+        batch.put(key, record);
+        Ok(())
+    }
+
+    /// Adds a delete to a batch.
+    pub fn delete(&self, batch: &mut Batch, key: &str) -> Result<(), StoreError> {
+        self.barrier.check_unsealed()?;
+        batch.delete(self.whole(key)?);
+        Ok(())
+    }
+
+    /// Refuses the batch if something is stored at the key.
+    pub fn require_absent(&self, batch: &mut Batch, key: &str) -> Result<(), StoreError> {
+        batch.require(Precondition::Absent(self.whole(key)?));
+        Ok(())
+    }
+
+    /// Refuses the batch if nothing is stored at the key.
+    pub fn require_present(&self, batch: &mut Batch, key: &str) -> Result<(), StoreError> {
+        batch.require(Precondition::Present(self.whole(key)?));
+        Ok(())
+    }
+
+    /// Adds deletes of at most `limit` keys below a folder to a batch and says how many they are. Fewer than
+    /// `limit`: the folder will be empty.
+    pub fn delete_below(&self, batch: &mut Batch, folder: &str, limit: usize) -> Result<usize, StoreError> {
+        let keys = self.keys(folder, "", limit)?;
+        let count = keys.len();
+        for key in keys {
+            batch.delete(format!("{}{key}", self.prefix));
+        }
+        Ok(count)
+    }
+
+    /// Puts a batch in line: see [`Storage::commit`](crate::Storage::commit).
+    pub fn commit(&self, batch: Batch) -> Commit {
+        self.barrier.commit(batch)
+    }
+
+    fn whole(&self, key: &str) -> Result<String, KeyError> {
+        key::check(key)?;
+        Ok(format!("{}{key}", self.prefix))
+    }
+
+    fn whole_folder(&self, folder: &str) -> Result<String, KeyError> {
+        key::check_folder(folder)?;
+        Ok(format!("{}{folder}", self.prefix))
+    }
+}
