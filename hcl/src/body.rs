@@ -1,0 +1,242 @@
+//! The tree of a text, and how its readers ask for what they know.
+
+use crate::Position;
+use crate::error::{Error, ErrorKind};
+
+/// The items of a text or of an object, in their order. Keys may repeat.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Body {
+    /// The items.
+    pub items: Vec<Item>,
+}
+
+/// One item: `key = value`, `key { … }`, or `key "label" "label" { … }`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// The key and its labels. There is always one.
+    pub keys: Vec<Key>,
+    /// The value.
+    pub value: Value,
+}
+
+impl Item {
+    /// The first key.
+    pub fn name(&self) -> &str {
+        self.keys.first().map_or("", |key| &key.text)
+    }
+
+    /// Where the item begins.
+    pub fn position(&self) -> Position {
+        self.keys.first().map_or(self.value.position, |key| key.position)
+    }
+}
+
+/// A key or a label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its text, without quotes.
+    pub text: String,
+    /// Where it stands.
+    pub position: Position,
+}
+
+/// A value and where it begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    /// Where it begins.
+    pub position: Position,
+    /// What it is.
+    pub data: Data,
+}
+
+/// What a value is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// `true` or `false`.
+    Bool(bool),
+    /// `[ … ]`.
+    List(Vec<Value>),
+    /// JSON's `null`.
+    Null,
+    /// The text of a number. Hexadecimal and octal integers have become decimal ones.
+    Number(String),
+    /// `{ … }`.
+    Object(Body),
+    /// A string or a heredoc, without quotes and escapes; `${…}` is text.
+    String(String),
+}
+
+impl Value {
+    /// The kind, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self.data {
+            Data::Bool(_) => "boolean",
+            Data::List(_) => "list",
+            Data::Null => "null",
+            Data::Number(_) => "number",
+            Data::Object(_) => "object",
+            Data::String(_) => "string",
+        }
+    }
+
+    /// The text, if this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Data::String(text) = &self.data { Some(text) } else { None }
+    }
+
+    /// The truth value, if this is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Data::Bool(value) = &self.data { Some(*value) } else { None }
+    }
+
+    /// The number, if this is an integer that fits.
+    pub fn as_i64(&self) -> Option<i64> {
+        if let Data::Number(text) = &self.data { text.parse().ok() } else { None }
+    }
+
+    /// The elements, if this is a list.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        if let Data::List(items) = &self.data { Some(items) } else { None }
+    }
+
+    /// The items, if this is an object.
+    pub fn as_body(&self) -> Option<&Body> {
+        if let Data::Object(body) = &self.data { Some(body) } else { None }
+    }
+
+    /// The text of a string, a number or a truth value: what the field's settings are usually read from,
+    /// which take `5`, `"5"` and `"5s"` alike.
+    pub fn scalar(&self) -> Option<&str> {
+        match &self.data {
+            Data::String(text) | Data::Number(text) => Some(text),
+            Data::Bool(true) => Some("true"),
+            Data::Bool(false) => Some("false"),
+            Data::List(_) | Data::Null | Data::Object(_) => None,
+        }
+    }
+
+    fn wrong_kind(&self, name: &str, expected: &'static str) -> Error {
+        let kind = ErrorKind::WrongKind { name: name.to_owned(), expected, found: self.kind() };
+        Error { position: self.position, kind }
+    }
+}
+
+/// An object with its labels, however the text spelled them.
+#[derive(Clone, Debug)]
+pub struct Block<'a> {
+    /// As many as were asked for.
+    pub labels: Vec<&'a str>,
+    /// Where the first key stands, in JSON the last label.
+    pub position: Position,
+    /// The items of the block.
+    pub body: &'a Body,
+}
+
+impl Body {
+    /// Is there no item?
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The items with this first key.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Item> {
+        self.items.iter().filter(move |item| item.name() == name)
+    }
+
+    /// The value of this key. If it repeats, the last wins; `null` is as good as absent.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let found = self.items.iter().rev().find(|item| item.name() == name && item.keys.len() == 1)?;
+        Some(&found.value).filter(|value| value.data != Data::Null)
+    }
+
+    /// The text of this key.
+    pub fn string(&self, name: &str) -> Result<Option<&str>, Error> {
+        let wrong = |value: &Value| value.wrong_kind(name, "a string");
+        self.get(name).map(|value| value.as_str().ok_or_else(|| wrong(value))).transpose()
+    }
+
+    /// The text of this key, which may also be a number or a truth value; see [`Value::scalar`].
+    pub fn scalar(&self, name: &str) -> Result<Option<&str>, Error> {
+        self.get(name)
+            .map(|value| value.scalar().ok_or_else(|| value.wrong_kind(name, "a string")))
+            .transpose()
+    }
+
+    /// The truth value of this key.
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
+        self.get(name)
+            .map(|value| value.as_bool().ok_or_else(|| value.wrong_kind(name, "a boolean")))
+            .transpose()
+    }
+
+    /// The integer of this key.
+    pub fn integer(&self, name: &str) -> Result<Option<i64>, Error> {
+        self.get(name)
+            .map(|value| value.as_i64().ok_or_else(|| value.wrong_kind(name, "a whole number")))
+            .transpose()
+    }
+
+    /// The strings of this key, which must be a list of them.
+    pub fn strings(&self, name: &str) -> Result<Option<Vec<&str>>, Error> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let items = value.as_list().ok_or_else(|| value.wrong_kind(name, "a list of strings"))?;
+        let wrong = |item: &Value| item.wrong_kind(name, "a list of strings");
+        items.iter().map(|item| item.as_str().ok_or_else(|| wrong(item))).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// The objects of this key with their `labels` labels, in the order of the text. In JSON a label is a key
+    /// of a nested map, and a list stands for all its elements.
+    pub fn blocks<'a>(&'a self, name: &'a str, labels: usize) -> Result<Vec<Block<'a>>, Error> {
+        let mut found = Vec::new();
+        for item in self.all(name) {
+            let keys = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();
+            let block = Partial { name, expected: labels, labels: keys, position: item.position() };
+            block.collect(&item.value, &mut found)?;
+        }
+        Ok(found)
+    }
+}
+
+/// A block of which the labels may not all be known yet.
+struct Partial<'a> {
+    name: &'a str,
+    expected: usize,
+    labels: Vec<&'a str>,
+    position: Position,
+}
+
+impl<'a> Partial<'a> {
+    fn error(&self, kind: ErrorKind) -> Error {
+        Error { position: self.position, kind }
+    }
+
+    fn collect(self, value: &'a Value, found: &mut Vec<Block<'a>>) -> Result<(), Error> {
+        let Self { name, expected, .. } = self;
+        if self.labels.len() > expected {
+            return Err(self.error(ErrorKind::LabelExtra { name: name.to_owned(), expected }));
+        }
+        let complete = self.labels.len() == expected;
+        match &value.data {
+            Data::List(items) => {
+                for item in items {
+                    let labels = self.labels.clone();
+                    Self { name, expected, labels, position: item.position }.collect(item, found)?;
+                }
+            }
+            Data::Object(body) if complete => {
+                found.push(Block { labels: self.labels, position: self.position, body });
+            }
+            Data::Object(body) => {
+                for item in &body.items {
+                    let mut labels = self.labels.clone();
+                    labels.extend(item.keys.iter().map(|key| key.text.as_str()));
+                    Self { name, expected, labels, position: item.position() }.collect(&item.value, found)?;
+                }
+            }
+            Data::Null => {}
+            _ if complete => return Err(value.wrong_kind(name, "an object")),
+            _ => return Err(self.error(ErrorKind::LabelMissing { name: name.to_owned() })),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! [`Cursor`]: reads a text character by character and knows where it is.
+
+use std::fmt;
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The character in the line, counted from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// The part of a text that is still to be read.
+pub(crate) struct Cursor<'a> {
+    rest: &'a str,
+    position: Position,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { rest: text, position: Position { line: 1, column: 1 } }
+    }
+
+    /// Where the next character stands; at the end, one after the last.
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    pub(crate) fn rest(&self) -> &'a str {
+        self.rest
+    }
+
+    pub(crate) fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    /// The next character, taken.
+    pub(crate) fn next(&mut self) -> Option<char> {
+        let mut characters = self.rest.chars();
+        let next = characters.next()?;
+        self.rest = characters.as_str();
+        if next == '\n' {
+            self.position.line = self.position.line.saturating_add(1);
+            self.position.column = 1;
+        } else {
+            self.position.column = self.position.column.saturating_add(1);
+        }
+        Some(next)
+    }
+
+    /// Takes the next character if it is this one.
+    pub(crate) fn eat(&mut self, character: char) -> bool {
+        let is_next = self.peek() == Some(character);
+        if is_next {
+            self.next();
+        }
+        is_next
+    }
+
+    /// Takes all that comes and belongs.
+    pub(crate) fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> &'a str {
+        let start = self.rest;
+        while self.peek().is_some_and(&belongs) {
+            self.next();
+        }
+        start.get(..start.len() - self.rest.len()).unwrap_or_default()
+    }
+
+    /// Takes the rest of the line without its end, then the end too. `None` at the end of the text.
+    pub(crate) fn line(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let line = self.take_while(|character| character != '\n');
+        self.next();
+        Some(line)
+    }
+}

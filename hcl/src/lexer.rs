@@ -1,0 +1,169 @@
+//! The tokens of an HCL text.
+
+use crate::Position;
+use crate::cursor::Cursor;
+use crate::error::{Error, ErrorKind, Found};
+use crate::text;
+
+/// A token, and where it begins.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) position: Position,
+    pub(crate) kind: TokenKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum TokenKind {
+    Assign,
+    Bool(bool),
+    Comma,
+    Eof,
+    Ident(String),
+    LeftBrace,
+    LeftBracket,
+    Number(String),
+    RightBrace,
+    RightBracket,
+    String(String),
+}
+
+impl TokenKind {
+    pub(crate) fn found(&self) -> Found {
+        match self {
+            Self::Assign => Found::Assign,
+            Self::Bool(_) => Found::Bool,
+            Self::Comma => Found::Comma,
+            Self::Eof => Found::Eof,
+            Self::Ident(_) => Found::Ident,
+            Self::LeftBrace => Found::LeftBrace,
+            Self::LeftBracket => Found::LeftBracket,
+            Self::Number(_) => Found::Number,
+            Self::RightBrace => Found::RightBrace,
+            Self::RightBracket => Found::RightBracket,
+            Self::String(_) => Found::String,
+        }
+    }
+}
+
+pub(crate) struct Lexer<'a> {
+    cursor: Cursor<'a>,
+}
+
+impl<'a> Lexer<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { cursor: Cursor::new(text) }
+    }
+
+    pub(crate) fn token(&mut self) -> Result<Token, Error> {
+        self.skip_blank()?;
+        let position = self.cursor.position();
+        let illegal = Error { position, kind: ErrorKind::IllegalCharacter };
+        let kind = match self.cursor.peek() {
+            None => TokenKind::Eof,
+            Some(first) if is_letter(first) => {
+                let word = self
+                    .cursor
+                    .take_while(|next| is_letter(next) || next.is_numeric() || matches!(next, '-' | '.'));
+                match word {
+                    "true" => TokenKind::Bool(true),
+                    "false" => TokenKind::Bool(false),
+                    _ => TokenKind::Ident(word.to_owned()),
+                }
+            }
+            Some('0'..='9' | '-' | '.') => {
+                let error = Error { position, kind: ErrorKind::IllegalNumber };
+                TokenKind::Number(number(&mut self.cursor).ok_or(error)?)
+            }
+            Some(punctuation) => {
+                self.cursor.next();
+                match punctuation {
+                    '"' => TokenKind::String(text::string(&mut self.cursor)?),
+                    '<' if self.cursor.eat('<') => TokenKind::String(text::heredoc(&mut self.cursor)?),
+                    '=' => TokenKind::Assign,
+                    ',' => TokenKind::Comma,
+                    '{' => TokenKind::LeftBrace,
+                    '}' => TokenKind::RightBrace,
+                    '[' => TokenKind::LeftBracket,
+                    ']' => TokenKind::RightBracket,
+                    _ => return Err(illegal),
+                }
+            }
+        };
+        Ok(Token { position, kind })
+    }
+
+    /// Skips white space and comments.
+    fn skip_blank(&mut self) -> Result<(), Error> {
+        loop {
+            self.cursor.take_while(|character| matches!(character, ' ' | '\t' | '\r' | '\n'));
+            let rest = self.cursor.rest();
+            if rest.starts_with('#') || rest.starts_with("//") {
+                self.cursor.line();
+            } else if rest.starts_with("/*") {
+                self.skip_comment()?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Skips `/* … */`, which does not nest.
+    fn skip_comment(&mut self) -> Result<(), Error> {
+        self.cursor.next();
+        self.cursor.next();
+        while !self.cursor.rest().starts_with("*/") {
+            let position = self.cursor.position();
+            if self.cursor.next().is_none() {
+                return Err(Error { position, kind: ErrorKind::CommentNotTerminated });
+            }
+        }
+        self.cursor.next();
+        self.cursor.next();
+        Ok(())
+    }
+}
+
+fn is_letter(character: char) -> bool {
+    character == '_' || character.is_alphabetic()
+}
+
+/// A number: its text, or in decimal if it is hexadecimal (`0x1f`) or octal (`017`).
+fn number(cursor: &mut Cursor<'_>) -> Option<String> {
+    let sign = if cursor.eat('-') { "-" } else { "" };
+    let is_digit = |character: char| character.is_ascii_digit();
+    let whole = cursor.take_while(is_digit);
+    if whole == "0" && matches!(cursor.peek(), Some('x' | 'X')) {
+        cursor.next();
+        let digits = cursor.take_while(|character| character.is_ascii_hexdigit());
+        return i64::from_str_radix(digits, 16).ok().map(|number| format!("{sign}{number}"));
+    }
+    let mut text = format!("{sign}{whole}");
+    let mut is_integer = true;
+    if cursor.eat('.') {
+        is_integer = false;
+        let fraction = cursor.take_while(is_digit);
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        text.push('.');
+        text.push_str(fraction);
+    } else if whole.is_empty() {
+        return None;
+    }
+    if matches!(cursor.peek(), Some('e' | 'E')) {
+        is_integer = false;
+        text.extend(cursor.next());
+        if matches!(cursor.peek(), Some('+' | '-')) {
+            text.extend(cursor.next());
+        }
+        let exponent = cursor.take_while(is_digit);
+        if exponent.is_empty() {
+            return None;
+        }
+        text.push_str(exponent);
+    }
+    if is_integer && whole.len() > 1 && whole.starts_with('0') {
+        return i64::from_str_radix(whole, 8).ok().map(|number| format!("{sign}{number}"));
+    }
+    Some(text)
+}

@@ -1,0 +1,152 @@
+//! String literals of both forms, and heredocs: from what stands in the text to what it means.
+
+use crate::cursor::Cursor;
+use crate::error::{Error, ErrorKind};
+
+/// The string of an HCL text whose opening quote has been taken.
+///
+/// Inside `${…}` everything is text as it stands, quotes and line ends included.
+pub(crate) fn string(cursor: &mut Cursor<'_>) -> Result<String, Error> {
+    let mut out = String::new();
+    let mut braces = 0_usize;
+    loop {
+        let position = cursor.position();
+        let not_terminated = Error { position, kind: ErrorKind::LiteralNotTerminated };
+        let Some(character) = cursor.next() else { return Err(not_terminated) };
+        match character {
+            _ if braces > 0 => {
+                match character {
+                    '{' => braces += 1,
+                    '}' => braces -= 1,
+                    _ => {}
+                }
+                out.push(character);
+            }
+            '\n' => return Err(not_terminated),
+            '"' => return Ok(out),
+            '$' if cursor.eat('{') => {
+                braces = 1;
+                out.push_str("${");
+            }
+            '\\' => out.push(hcl_escape(cursor)?),
+            _ => out.push(character),
+        }
+    }
+}
+
+fn hcl_escape(cursor: &mut Cursor<'_>) -> Result<char, Error> {
+    let error = Error { position: cursor.position(), kind: ErrorKind::IllegalEscape };
+    let found = match cursor.peek() {
+        Some(character @ ('"' | '\\')) => character,
+        Some('a') => '\u{7}',
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('v') => '\u{b}',
+        Some('0'..='7') => return code(cursor, 8, 3).ok_or(error),
+        Some(width @ ('x' | 'u' | 'U')) => {
+            cursor.next();
+            let digits = match width {
+                'x' => 2,
+                'u' => 4,
+                _ => 8,
+            };
+            return code(cursor, 16, digits).ok_or(error);
+        }
+        _ => return Err(error),
+    };
+    cursor.next();
+    Ok(found)
+}
+
+/// The number of exactly so many digits.
+fn digits(cursor: &mut Cursor<'_>, base: u32, count: usize) -> Option<u32> {
+    (0..count).try_fold(0_u32, |code, _| {
+        let digit = cursor.peek()?.to_digit(base)?;
+        cursor.next();
+        code.checked_mul(base)?.checked_add(digit)
+    })
+}
+
+fn code(cursor: &mut Cursor<'_>, base: u32, count: usize) -> Option<char> {
+    digits(cursor, base, count).and_then(char::from_u32)
+}
+
+/// The string of a JSON text whose opening quote has been taken.
+pub(crate) fn json_string(cursor: &mut Cursor<'_>) -> Result<String, Error> {
+    let mut out = String::new();
+    loop {
+        let position = cursor.position();
+        match cursor.next() {
+            None | Some('\n') => return Err(Error { position, kind: ErrorKind::LiteralNotTerminated }),
+            Some('"') => return Ok(out),
+            Some('\\') => out.push(json_escape(cursor)?),
+            Some(character) if character < ' ' => {
+                return Err(Error { position, kind: ErrorKind::IllegalCharacter });
+            }
+            Some(character) => out.push(character),
+        }
+    }
+}
+
+fn json_escape(cursor: &mut Cursor<'_>) -> Result<char, Error> {
+    let error = Error { position: cursor.position(), kind: ErrorKind::IllegalEscape };
+    Ok(match cursor.next() {
+        Some(character @ ('"' | '\\' | '/')) => character,
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('u') => {
+            let first = digits(cursor, 16, 4).ok_or(error.clone())?;
+            if (0xd800..0xdc00).contains(&first) && cursor.rest().starts_with("\\u") {
+                cursor.next();
+                cursor.next();
+                let second = digits(cursor, 16, 4).ok_or(error.clone())?;
+                let pair = [first, second].map(|unit| u16::try_from(unit).unwrap_or_default());
+                char::decode_utf16(pair).next().and_then(Result::ok).ok_or(error)?
+            } else {
+                char::from_u32(first).ok_or(error)?
+            }
+        }
+        _ => return Err(error),
+    })
+}
+
+/// The text of a heredoc whose `<<` has been taken.
+///
+/// It ends at a line with nothing but its name, which may be indented. After `<<-` that indentation is taken
+/// off each line, if every line has it.
+pub(crate) fn heredoc(cursor: &mut Cursor<'_>) -> Result<String, Error> {
+    let begin = cursor.position();
+    let strip = cursor.eat('-');
+    let name = cursor.take_while(|character| character.is_alphanumeric() || character == '_');
+    let after = cursor.line().unwrap_or_default();
+    if name.is_empty() || !matches!(after, "" | "\r") {
+        return Err(Error { position: begin, kind: ErrorKind::HeredocAnchor });
+    }
+    let mut lines = Vec::new();
+    loop {
+        let position = cursor.position();
+        let Some(line) = cursor.line() else {
+            return Err(Error { position, kind: ErrorKind::HeredocNotTerminated });
+        };
+        let end = line.trim_end_matches('\r');
+        let indent = end.strip_suffix(name).filter(|indent| indent.trim().is_empty());
+        let Some(indent) = indent else {
+            lines.push(line);
+            continue;
+        };
+        let stripped: Option<Vec<_>> = lines.iter().map(|line| line.strip_prefix(indent)).collect();
+        let lines = if strip { stripped.unwrap_or(lines) } else { lines };
+        let mut out = String::new();
+        for line in lines {
+            out.push_str(line);
+            out.push('\n');
+        }
+        return Ok(out);
+    }
+}
