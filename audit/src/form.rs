@@ -4,8 +4,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::entry::{Entry, Stamp};
+use crate::entry::{Entry, Record, Stamp};
+use crate::format::write_line;
 use crate::limits::Limits;
+use crate::redact::Redactor;
 use crate::salt::Salt;
 
 /// The options of a device that say what its lines look like.
@@ -89,8 +91,11 @@ impl Form {
     /// # Errors
     /// [`FormatError::LineTooLong`] if the line is too long even with each `data` as a digest.
     pub fn format(&self, entry: &Entry<'_>, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let _ = (entry, stamp, out);
-        Err(FormatError::LineTooLong { limit: 0 })
+        let record = Record { seq: stamp.seq, boot: stamp.boot, salt: self.salt.id() };
+        let redactor = Redactor::new(&self.salt, &self.options, entry);
+        match self.options.format {
+            Format::Json => write_line(&self.options, redactor, entry, stamp.time, Some(record), out),
+        }
     }
 }
 

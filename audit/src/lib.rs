@@ -3,7 +3,10 @@
 mod clock;
 mod entry;
 mod form;
+mod format;
 mod limits;
+mod redact;
+mod register;
 mod salt;
 
 pub use clock::{Clock, SystemClock};
@@ -15,4 +18,5 @@ pub use entry::{
 };
 pub use form::{Form, Format, FormatError, Options};
 pub use limits::Limits;
+pub use register::{REGISTER, Row, Treatment};
 pub use salt::{HASH_LEN, HASH_PREFIX, Salt, SaltId};

@@ -64,6 +64,11 @@ impl Budget {
         }
     }
 
+    /// The same without room for any data.
+    pub(crate) const fn without_room(self) -> Self {
+        Self { end: 0, ..self }
+    }
+
     /// Spends one node, in a buffer of `length` which is about to grow by at least `more` bytes.
     pub(crate) fn node(&mut self, length: usize, more: usize) -> Result<(), Beyond> {
         self.nodes = self.nodes.checked_sub(1).ok_or(Beyond::Nodes)?;

@@ -1,0 +1,171 @@
+//! The walk over `data`: every string hashed, unless the mount leaves its key in the clear or the device is raw.
+//! Never in it: what is hashed elsewhere in a line.
+
+use onrecord_value::{Object, Value, json};
+
+use super::digest::digest;
+use super::json::Writer;
+use crate::entry::{Data, Names};
+use crate::limits::Beyond;
+use crate::register::{self, Field, kind};
+
+impl Writer<'_, '_> {
+    /// Writes `data`, or where it is beyond a limit its digest; says which limit.
+    ///
+    /// With `elide`, `keys` and `key_info` become their lengths.
+    pub(super) fn data(
+        &mut self,
+        field: &'static Field<kind::Data>,
+        data: Data<'_>,
+        elide: bool,
+    ) -> Option<Beyond> {
+        let object = data.object.filter(|object| !object.is_empty())?;
+        self.lead(field);
+        let start = self.out.len();
+        let before = self.budget;
+        match self.map(object, data.plain_keys, elide) {
+            Ok(()) => data.beyond,
+            Err(beyond) => {
+                self.out.truncate(start);
+                self.budget = before;
+                self.digest_of(object);
+                Some(beyond)
+            }
+        }
+    }
+
+    #[cold]
+    fn digest_of(&mut self, object: &Object) {
+        use register::digest as f;
+        let summary = digest(object, (!self.redactor.is_raw()).then(|| self.redactor.salt()));
+        self.out.push(b'{');
+        self.number(&f::BYTES, summary.bytes);
+        self.lead(&f::DIGEST);
+        self.bare_string(&summary.digest);
+        self.number(&f::NODES, summary.nodes);
+        self.out.push(b'}');
+    }
+
+    fn map(&mut self, object: &Object, plain_keys: Names<'_>, elide: bool) -> Result<(), Beyond> {
+        self.budget.node(self.out.len(), 2)?;
+        self.budget.enter()?;
+        self.out.push(b'{');
+        if !self.redactor.is_raw() && object.keys().any(|key| self.redactor.key(key).is_some()) {
+            self.members_by_hashed_key(object, plain_keys, elide)?;
+        } else {
+            for (key, value) in object {
+                self.key_of_map(key)?;
+                self.value_of(key, value, plain_keys, elide)?;
+            }
+        }
+        self.out.push(b'}');
+        self.budget.leave();
+        Ok(())
+    }
+
+    /// Hashed keys take the place in the order that they have as they are written.
+    #[cold]
+    fn members_by_hashed_key(
+        &mut self,
+        object: &Object,
+        plain_keys: Names<'_>,
+        elide: bool,
+    ) -> Result<(), Beyond> {
+        let mut members = Vec::with_capacity(object.len());
+        for (key, value) in object {
+            let written = self.redactor.key(key);
+            if written.is_some() {
+                self.budget.hash()?;
+            }
+            members.push((written, key, value));
+        }
+        members.sort_by(|(a, key_a, _), (b, key_b, _)| {
+            a.as_deref().unwrap_or(key_a).cmp(b.as_deref().unwrap_or(key_b))
+        });
+        for (written, key, value) in members {
+            self.key_of_map(written.as_deref().unwrap_or(key))?;
+            self.value_of(key, value, plain_keys, elide)?;
+        }
+        Ok(())
+    }
+
+    fn key_of_map(&mut self, key: &str) -> Result<(), Beyond> {
+        self.room_for(key.len())?;
+        if self.out.last() != Some(&b'{') {
+            self.out.push(b',');
+        }
+        json::write_str(key, self.out);
+        self.out.push(b':');
+        Ok(())
+    }
+
+    fn value_of(
+        &mut self,
+        key: &str,
+        value: &Value,
+        plain_keys: Names<'_>,
+        elide: bool,
+    ) -> Result<(), Beyond> {
+        let count = match value {
+            Value::Array(list) if elide && key == "keys" => Some(list.len()),
+            Value::Object(map) if elide && key == "key_info" => Some(map.len()),
+            _ => None,
+        };
+        if let Some(count) = count {
+            self.budget.node(self.out.len(), 1)?;
+            self.digits(u64::try_from(count).unwrap_or(u64::MAX));
+            return Ok(());
+        }
+        let plain = plain_keys.iter().any(|name| name == key);
+        self.value(value, plain, plain_keys)
+    }
+
+    /// `plain`: whether the nearest map key is one that the mount leaves in the clear.
+    fn value(&mut self, value: &Value, plain: bool, plain_keys: Names<'_>) -> Result<(), Beyond> {
+        match value {
+            Value::Object(map) => return self.map(map, plain_keys, false),
+            Value::Array(list) => return self.list(list, plain, plain_keys),
+            _ => self.budget.node(self.out.len(), 1)?,
+        }
+        match value {
+            Value::String(text) if self.redactor.is_raw() => {
+                self.room_for(text.len())?;
+                json::write_str(text, self.out);
+                self.room_for(0)?;
+            }
+            Value::String(text) if plain => {
+                self.room_for(text.len())?;
+                self.clear_text(text);
+                self.room_for(0)?;
+            }
+            Value::String(text) => {
+                self.budget.hash()?;
+                let hash = self.redactor.hash(text.as_bytes());
+                self.hash(&hash);
+            }
+            // Numbers in the client's own digits, words, and instants that the server made.
+            Value::Number(_) | Value::Bool(_) | Value::Null | Value::Time(_) => json::write(value, self.out),
+            Value::Object(_) | Value::Array(_) => {}
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, list: &[Value], plain: bool, plain_keys: Names<'_>) -> Result<(), Beyond> {
+        self.budget.node(self.out.len(), 2)?;
+        self.budget.enter()?;
+        self.out.push(b'[');
+        for (at, item) in list.iter().enumerate() {
+            if at > 0 {
+                self.out.push(b',');
+            }
+            self.value(item, plain, plain_keys)?;
+        }
+        self.out.push(b']');
+        self.budget.leave();
+        Ok(())
+    }
+
+    fn room_for(&self, more: usize) -> Result<(), Beyond> {
+        if self.out.len().saturating_add(more) > self.budget.end() { Err(Beyond::LineBytes) } else { Ok(()) }
+    }
+}

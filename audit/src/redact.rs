@@ -1,0 +1,212 @@
+//! The redactor of a device: what becomes of each text before a line gets it.
+//! Never in it: the syntax of a line.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::entry::{Entry, Path};
+use crate::form::Options;
+use crate::salt::{HASH_LEN, Salt, written};
+
+/// A map key longer than this many bytes is hashed.
+const KEY_BYTES: usize = 256;
+
+/// The shortest run of token characters after `hvs.` and its kin that looks like a token.
+const RUN_OF_NEW_TOKEN: usize = 20;
+/// The shortest run after `s.`, `b.` or `r.`: a service token has exactly so many letters and digits.
+const RUN_OF_TOKEN: usize = 24;
+/// No text shorter than this can hold what looks like a token.
+const SHORTEST_LOOKALIKE: usize = 4 + RUN_OF_NEW_TOKEN;
+/// A chosen token shorter than this could be any word of a line, and is not looked for.
+const SHORTEST_OWN: usize = 8;
+
+/// Decides about the texts of one entry on one device.
+pub(crate) struct Redactor<'f> {
+    salt: &'f Salt,
+    raw: bool,
+    hash_accessors: bool,
+    /// The tokens of the entry that cannot be known by their looks.
+    own: [&'f str; 4],
+    has_own: bool,
+}
+
+impl<'f> Redactor<'f> {
+    pub(crate) fn new(salt: &'f Salt, options: &Options, entry: &Entry<'f>) -> Self {
+        let issued = entry.response.as_ref().and_then(|response| response.auth.as_ref());
+        let wrapping = entry.response.as_ref().and_then(|response| response.wrap_info.as_ref());
+        let own = [
+            entry.auth.client_token.reveal(),
+            entry.request.client_token.reveal(),
+            issued.map_or("", |auth| auth.client_token.reveal()),
+            wrapping.map_or("", |wrap| wrap.token.reveal()),
+        ]
+        .map(|token| if token.len() < SHORTEST_OWN || is_token(token) { "" } else { token });
+        let has_own = own.iter().any(|token| !token.is_empty());
+        Self { salt, raw: options.log_raw, hash_accessors: options.hmac_accessor, own, has_own }
+    }
+
+    /// Whether data, tokens and accessors stay as they are.
+    pub(crate) const fn is_raw(&self) -> bool {
+        self.raw
+    }
+
+    pub(crate) const fn salt(&self) -> &'f Salt {
+        self.salt
+    }
+
+    /// The hash of a text, as lines show it.
+    pub(crate) fn hash(&self, text: &[u8]) -> [u8; HASH_LEN] {
+        written(&self.salt.digest(text))
+    }
+
+    /// The hash of a token; none where it stays as it is.
+    pub(crate) fn token(&self, token: &str) -> Option<[u8; HASH_LEN]> {
+        if self.raw { None } else { Some(written(&self.salt.digest_of_token(token.as_bytes()))) }
+    }
+
+    /// The hash of an accessor; none where it stays as it is.
+    pub(crate) fn accessor(&self, accessor: &str) -> Option<[u8; HASH_LEN]> {
+        if self.hash_accessors { self.token(accessor) } else { None }
+    }
+
+    /// A clear text, with each token in it, and each part that looks like one, hashed.
+    pub(crate) fn clear<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.secret_in(text) {
+            Some(first) => Cow::Owned(self.without_secrets(text, first)),
+            None => Cow::Borrowed(text),
+        }
+    }
+
+    /// A path: as a clear text, and each sensitive part hashed.
+    pub(crate) fn path<'t>(&self, path: Path<'t>) -> Cow<'t, str> {
+        let text = path.text();
+        if self.raw || path.sensitive().is_empty() {
+            return self.clear(text);
+        }
+        let mut redacted = String::with_capacity(text.len() + path.sensitive().len() * HASH_LEN);
+        let mut done = 0;
+        for Range { start, end } in path.sensitive() {
+            let (Some(before), Some(part)) = (text.get(done..*start), text.get(*start..*end)) else {
+                return Cow::Owned(self.hashed(text));
+            };
+            redacted.push_str(&self.clear(before));
+            redacted.push_str(&self.hashed(part));
+            done = *end;
+        }
+        redacted.push_str(&self.clear(text.get(done..).unwrap_or_default()));
+        Cow::Owned(redacted)
+    }
+
+    /// A map key that cannot be written as it is; none if it can.
+    pub(crate) fn key(&self, key: &str) -> Option<String> {
+        if self.raw {
+            None
+        } else if key.len() > KEY_BYTES {
+            Some(self.hashed(key))
+        } else {
+            self.secret_in(key).map(|first| self.without_secrets(key, first))
+        }
+    }
+
+    fn hashed(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.hash(text.as_bytes())).into_owned()
+    }
+
+    /// Where the first token is.
+    fn secret_in(&self, text: &str) -> Option<Range<usize>> {
+        if self.raw || (text.len() < SHORTEST_LOOKALIKE && !self.has_own) {
+            return None;
+        }
+        let lookalike = lookalike_in(text);
+        if !self.has_own {
+            return lookalike;
+        }
+        let own = self.own.iter().filter(|token| !token.is_empty());
+        let own = own.filter_map(|token| text.find(token).map(|start| start..start + token.len()));
+        own.chain(lookalike).min_by_key(|range| range.start)
+    }
+
+    #[cold]
+    fn without_secrets(&self, text: &str, first: Range<usize>) -> String {
+        let mut redacted = String::with_capacity(text.len() + HASH_LEN);
+        let mut rest = text;
+        let mut next = Some(first);
+        while let Some(Range { start, end }) = next {
+            redacted.push_str(rest.get(..start).unwrap_or_default());
+            redacted.push_str(&self.hashed(rest.get(start..end).unwrap_or_default()));
+            rest = rest.get(end..).unwrap_or_default();
+            next = self.secret_in(rest);
+        }
+        redacted.push_str(rest);
+        redacted
+    }
+}
+
+/// Whether a text is nothing but what looks like a token.
+fn is_token(text: &str) -> bool {
+    lookalike_in(text) == Some(0..text.len())
+}
+
+/// Where the first part is that looks like a token: `s.`, `b.`, `r.`, `hvs.`, `hvb.` or `hvr.` before a run of
+/// letters, digits, `-` and `_`.
+fn lookalike_in(text: &str) -> Option<Range<usize>> {
+    let mut from = 0;
+    while let Some(at) = text.get(from..)?.find('.') {
+        let dot = from + at;
+        if let Some(range) = lookalike_at(text.as_bytes(), dot) {
+            return Some(range);
+        }
+        from = dot + 1;
+    }
+    None
+}
+
+/// The lookalike around a dot. Its ends are ASCII, so it can be cut out of the text.
+fn lookalike_at(text: &[u8], dot: usize) -> Option<Range<usize>> {
+    let (before, after) = text.split_at_checked(dot)?;
+    let (&letter, before_letter) = before.split_last()?;
+    if !matches!(letter, b's' | b'b' | b'r') {
+        return None;
+    }
+    let run = after.get(1..)?;
+    let length = run.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')).count();
+    let end = dot + 1 + length;
+    if before_letter.ends_with(b"hv") && length >= RUN_OF_NEW_TOKEN {
+        return Some(dot - 3..end);
+    }
+    if length < RUN_OF_TOKEN {
+        return None;
+    }
+    // `s.` in the middle of a word is a token only where the run is all letters and digits, as tokens are: otherwise
+    // every name like `services.my-long-department-name` would be one.
+    let starts_word = before_letter.last().is_none_or(|b| !b.is_ascii_alphanumeric());
+    let plain = run.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    (starts_word || plain >= RUN_OF_TOKEN).then(|| dot - 1..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lookalike_in;
+
+    #[test]
+    fn what_looks_like_a_token_is_found_wherever_it_stands() {
+        let token = "s.U7S4dyjHX5pobJO4JIQLdble";
+        for (text, expected) in [
+            (token.to_owned(), Some(token)),
+            (format!("auth/token/lookup/{token}"), Some(token)),
+            (format!("id={token}&x=y"), Some(token)),
+            (format!("x{token}"), Some(token)),
+            (format!("ü{token}ü"), Some(token)),
+            (format!("a.b.{token}.c"), Some(token)),
+            ("x/hvs.CAESIJlWh6MbpVhTLh3t".to_owned(), Some("hvs.CAESIJlWh6MbpVhTLh3t")),
+            ("b.AAAAAQJ-_aaaaaaaaaaaaaaaaaaaa".to_owned(), Some("b.AAAAAQJ-_aaaaaaaaaaaaaaaaaaaa")),
+            ("services.my-very-long-department-name".to_owned(), None),
+            ("secret/data/apps.example.com".to_owned(), None),
+            ("s.U7S4dyjHX5pobJO4JIQLdbl".to_owned(), None),
+            ("hvs.short".to_owned(), None),
+            (".aaaaaaaaaaaaaaaaaaaaaaaaaaaa".to_owned(), None),
+        ] {
+            assert_eq!(lookalike_in(&text).and_then(|range| text.get(range)), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The register of fields: the one table of what a line may hold, each field clear or hashed, with the reason.
+//!
+//! A field is a value of a type that only this file can make, and the writer takes nothing else: what is not in the
+//! table cannot be written. The table also generates docs/FORMAT.md, the JSON Schema and the property tests.
+//! Never in it: how a treatment is carried out.
+
+use std::marker::PhantomData;
+
+/// What happens to a field's content on its way to a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// One of a closed list of words.
+    Word,
+    /// An instant that the server made.
+    Instant,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// An identifier of this server in hex digits.
+    Mark,
+    /// Clear text; a token in it, or what looks like one, is hashed.
+    Clear,
+    /// A list of clear texts.
+    ClearList,
+    /// Clear texts by name.
+    ClearMap,
+    /// Lists of clear texts by name.
+    ClearListMap,
+    /// Clear text whose marked ranges are hashed.
+    Path,
+    /// A text of the program, without any client's text.
+    Template,
+    /// A list of such texts.
+    TemplateList,
+    /// A token: hashed if there is one.
+    Token,
+    /// A token: hashed even where empty.
+    TokenAlways,
+    /// An accessor: hashed if there is one, unless the device says `hmac_accessor=false`.
+    Accessor,
+    /// An accessor: hashed even where empty, unless the device says `hmac_accessor=false`.
+    AccessorAlways,
+    /// Data of a client or a backend: every string in it hashed.
+    Data,
+    /// Audited headers: hashed or clear, as each is configured.
+    Headers,
+    /// A digest of the device: HMAC under its salt, or SHA-256 on a raw device.
+    Digest,
+    /// An object of the table.
+    Object,
+    /// A list of objects of the table.
+    ObjectList,
+}
+
+/// One row of the register.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The object the field is in.
+    pub object: &'static str,
+    /// Its key.
+    pub key: &'static str,
+    /// What happens to its content.
+    pub treatment: Treatment,
+    /// Whether it is written even where it is empty.
+    pub always: bool,
+    /// The object inside, for [`Treatment::Object`] and [`Treatment::ObjectList`].
+    pub inner: Option<&'static str>,
+    /// The words, for [`Treatment::Word`].
+    pub words: &'static [&'static str],
+    /// Why it is clear, or hashed.
+    pub reason: &'static str,
+}
+
+/// A field that may be written. Only this file makes them.
+pub(crate) struct Field<K> {
+    row: Row,
+    /// The key with its quotes and colon, after a comma.
+    lead: &'static str,
+    kind: PhantomData<K>,
+}
+
+impl<K> Field<K> {
+    pub(crate) const fn key(&self) -> &'static str {
+        self.row.key
+    }
+
+    pub(crate) const fn always(&self) -> bool {
+        self.row.always
+    }
+
+    pub(crate) const fn lead(&self) -> &'static str {
+        self.lead
+    }
+}
+
+/// The kinds of field, each for one method of the writer.
+pub(crate) mod kind {
+    use super::Treatment;
+
+    pub(crate) trait Kind {
+        const TREATMENT: Treatment;
+    }
+
+    macro_rules! kinds {
+        ($($name:ident)*) => {$(
+            pub(crate) struct $name;
+            impl Kind for $name {
+                const TREATMENT: Treatment = Treatment::$name;
+            }
+        )*};
+    }
+
+    kinds! {
+        Word Instant Number Flag Mark Clear ClearList ClearMap ClearListMap Path Template TemplateList
+        Token TokenAlways Accessor AccessorAlways Data Headers Digest Object ObjectList
+    }
+}
+
+macro_rules! presence {
+    (always) => {
+        true
+    };
+    (set) => {
+        false
+    };
+}
+
+macro_rules! inner {
+    () => {
+        None
+    };
+    ($inner:literal) => {
+        Some($inner)
+    };
+}
+
+macro_rules! words {
+    () => {
+        &[]
+    };
+    ($words:expr) => {
+        $words
+    };
+}
+
+macro_rules! register {
+    ($($(#[$doc:meta])* $object:ident {
+        $($name:ident: $kind:ident $(-> $inner:literal)? $(of $words:expr)?, $key:literal, $presence:ident, $reason:literal;)*
+    })*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) mod $object {
+                use super::{Field, Row, kind};
+                use kind::Kind as _;
+                use std::marker::PhantomData;
+
+                $(
+                    pub(crate) const $name: Field<kind::$kind> = Field {
+                        row: Row {
+                            object: stringify!($object),
+                            key: $key,
+                            treatment: kind::$kind::TREATMENT,
+                            always: presence!($presence),
+                            inner: inner!($($inner)?),
+                            words: words!($($words)?),
+                            reason: $reason,
+                        },
+                        lead: concat!(",\"", $key, "\":"),
+                        kind: PhantomData,
+                    };
+                )*
+            }
+        )*
+
+        /// The whole table, in the order of a line.
+        pub const REGISTER: &[Row] = &[$($($object::$name.row,)*)*];
+    };
+}
+
+const KINDS: &[&str] = &["request", "response"];
+const TOKEN_TYPES: &[&str] = &["default", "service", "batch", "default-service", "default-batch"];
+const OPERATIONS: &[&str] = &[
+    "create",
+    "read",
+    "update",
+    "patch",
+    "delete",
+    "list",
+    "scan",
+    "help",
+    "header",
+    "revoke",
+    "renew",
+    "rollback",
+    "alias-lookahead",
+    "resolve-role",
+];
+const LIMITS: &[&str] = &["depth", "nodes", "hash_calls", "line_bytes"];
+
+register! {
+    /// The line.
+    entry {
+        TIME: Instant, "time", always, "the moment of formatting, made by the server";
+        TYPE: Word of super::KINDS, "type", always, "one of two words";
+        AUTH: Object -> "auth", "auth", always, "in every entry";
+        REQUEST: Object -> "request", "request", always, "in every entry";
+        RESPONSE: Object -> "response", "response", set, "in every response entry, and in no other";
+        ERROR: Template, "error", set, "the class of the error; the client's own text is in no template";
+        FORWARDED_FROM: Clear, "forwarded_from", set, "a node's address";
+        FORWARDED: Flag, "forwarded", set, "says nothing of the client";
+        DURATION: Number, "duration_ns", set, "measured by the server; nanoseconds from the request's arrival";
+        GAP: Object -> "gap", "gap", set, "only in gap entries";
+        RECORD: Object -> "record", "record", set, "ours, and always last";
+    }
+    /// The token that asks, or that is issued.
+    auth {
+        CLIENT_TOKEN: Token, "client_token", set, "whoever has the token has its rights";
+        ACCESSOR: Accessor, "accessor", set, "whoever has the accessor can look the token up and revoke it";
+        DISPLAY_NAME: Clear, "display_name", set, "readers must see who it was";
+        POLICIES: ClearList, "policies", set, "names that operators chose";
+        TOKEN_POLICIES: ClearList, "token_policies", set, "names that operators chose";
+        IDENTITY_POLICIES: ClearList, "identity_policies", set, "names that operators chose";
+        EXTERNAL_NAMESPACE_POLICIES: ClearListMap, "external_namespace_policies", set, "names that operators chose";
+        NO_DEFAULT_POLICY: Flag, "no_default_policy", set, "a setting of the token";
+        POLICY_RESULTS: Object -> "policy_results", "policy_results", set, "why it was allowed or refused";
+        METADATA: ClearMap, "metadata", set, "the logins set it so that readers see who it was";
+        NUM_USES: Number, "num_uses", set, "a setting of the token";
+        REMAINING_USES: Number, "remaining_uses", set, "the uses before this request";
+        ENTITY_ID: Clear, "entity_id", set, "an id made by the server";
+        ENTITY_CREATED: Flag, "entity_created", set, "a fact of the login";
+        TOKEN_TYPE: Word of super::TOKEN_TYPES, "token_type", set, "one of five words";
+        TOKEN_TTL: Number, "token_ttl", set, "a setting of the token; whole seconds";
+        TOKEN_ISSUE_TIME: Instant, "token_issue_time", set, "made by the server; whole seconds";
+    }
+    /// What the policies decided.
+    policy_results {
+        ALLOWED: Flag, "allowed", always, "the decision";
+        GRANTING_POLICIES: ObjectList -> "granting_policy", "granting_policies", set, "who granted it";
+    }
+    /// A policy that granted the request.
+    granting_policy {
+        NAME: Clear, "name", set, "a name that an operator chose";
+        NAMESPACE_ID: Clear, "namespace_id", set, "an id made by the server";
+        NAMESPACE_PATH: Clear, "namespace_path", set, "a path that an operator chose";
+        TYPE: Clear, "type", always, "a type of policy";
+    }
+    /// The request.
+    request {
+        ID: Clear, "id", set, "made by the server; joins the two entries of a request";
+        CLIENT_ID: Clear, "client_id", set, "an entity, or a digest of policy names";
+        REPLICATION_CLUSTER: Clear, "replication_cluster", set, "a cluster's name";
+        OPERATION: Word of super::OPERATIONS, "operation", set, "one of fourteen words";
+        MOUNT_POINT: Clear, "mount_point", set, "a path that an operator chose";
+        MOUNT_TYPE: Clear, "mount_type", set, "a type of engine";
+        MOUNT_ACCESSOR: Clear, "mount_accessor", set, "an id made by the server; gives no right";
+        MOUNT_RUNNING_VERSION: Clear, "mount_running_version", set, "a version";
+        MOUNT_RUNNING_SHA256: Clear, "mount_running_sha256", set, "a digest of a program";
+        MOUNT_CLASS: Clear, "mount_class", set, "a class of engine";
+        MOUNT_IS_EXTERNAL_PLUGIN: Flag, "mount_is_external_plugin", set, "a fact of the mount";
+        CLIENT_TOKEN: Token, "client_token", set, "whoever has the token has its rights";
+        CLIENT_TOKEN_ACCESSOR: Accessor, "client_token_accessor", set, "whoever has it can revoke the token";
+        NAMESPACE: Object -> "namespace", "namespace", set, "where it happened";
+        PATH: Path, "path", set, "readers must see what was touched; a route may mark parts of it sensitive";
+        DATA: Data, "data", set, "the client's text";
+        POLICY_OVERRIDE: Flag, "policy_override", set, "a wish of the client";
+        REMOTE_ADDRESS: Clear, "remote_address", set, "readers must see from where it came";
+        REMOTE_PORT: Number, "remote_port", set, "readers must see from where it came";
+        WRAP_TTL: Number, "wrap_ttl", set, "a wish of the client; seconds";
+        HEADERS: Headers, "headers", set, "the client's text; configured headers only";
+        CLIENT_CERTIFICATE_SERIAL_NUMBER: Clear, "client_certificate_serial_number", set, "of a verified certificate";
+        DATA_OVER_LIMIT: Word of super::LIMITS, "data_over_limit", set, "says that `data` is a digest, and of which limit";
+    }
+    /// A namespace.
+    namespace {
+        ID: Clear, "id", set, "an id made by the server";
+        PATH: Clear, "path", set, "a path that an operator chose";
+    }
+    /// The answer.
+    response {
+        AUTH: Object -> "auth", "auth", set, "the token that is issued";
+        MOUNT_POINT: Clear, "mount_point", set, "a path that an operator chose";
+        MOUNT_TYPE: Clear, "mount_type", set, "a type of engine";
+        MOUNT_ACCESSOR: Clear, "mount_accessor", set, "an id made by the server; gives no right";
+        MOUNT_RUNNING_PLUGIN_VERSION: Clear, "mount_running_plugin_version", set, "a version";
+        MOUNT_RUNNING_SHA256: Clear, "mount_running_sha256", set, "a digest of a program";
+        MOUNT_CLASS: Clear, "mount_class", set, "a class of engine";
+        MOUNT_IS_EXTERNAL_PLUGIN: Flag, "mount_is_external_plugin", set, "a fact of the mount";
+        SECRET: Object -> "secret", "secret", set, "says that the answer is a secret";
+        DATA: Data, "data", set, "the backend's text";
+        WARNINGS: TemplateList, "warnings", set, "the client's own text is in no template";
+        REDIRECT: Clear, "redirect", set, "an address";
+        WRAP_INFO: Object -> "wrap_info", "wrap_info", set, "how the answer is wrapped";
+        HEADERS: Headers, "headers", set, "the backend's text";
+        STATUS_CODE: Number, "status_code", set, "the HTTP status";
+        DATA_OVER_LIMIT: Word of super::LIMITS, "data_over_limit", set, "says that `data` is a digest, and of which limit";
+    }
+    /// A lease.
+    secret {
+        LEASE_ID: Clear, "lease_id", set, "readers must see what to revoke";
+    }
+    /// A wrapped answer.
+    wrap_info {
+        TTL: Number, "ttl", set, "seconds";
+        TOKEN: TokenAlways, "token", always, "whoever has the token has the answer";
+        ACCESSOR: AccessorAlways, "accessor", always, "whoever has it can revoke the token";
+        CREATION_TIME: Instant, "creation_time", always, "made by the server";
+        CREATION_PATH: Clear, "creation_path", set, "the path of the request";
+        WRAPPED_ACCESSOR: Accessor, "wrapped_accessor", set, "whoever has it can revoke the token inside";
+    }
+    /// What stands for a `data` beyond a limit.
+    digest {
+        BYTES: Number, "bytes", always, "the length of its JSON text";
+        DIGEST: Digest, "digest", always, "of its JSON text; equal data have equal digests on one device";
+        NODES: Number, "nodes", always, "how many values it has";
+    }
+    /// What a device missed.
+    gap {
+        MISSED: Number, "missed", always, "how many entries";
+        RANGES: ObjectList -> "range", "ranges", set, "which entries, as far as it is known";
+        SINCE: Instant, "since", set, "made by the server";
+        REASON: Template, "reason", set, "written by the program";
+        TORN: Object -> "torn", "torn", set, "an unfinished line that was cut off";
+    }
+    /// Some entries.
+    range {
+        FROM: Number, "from", always, "the first counter";
+        TO: Number, "to", always, "the last counter";
+    }
+    /// An unfinished line.
+    torn {
+        BYTES: Number, "bytes", always, "its length";
+        SHA256: Clear, "sha256", always, "a digest of what may be hashed text only";
+        KEPT_AS: Clear, "kept_as", set, "the file it was kept in";
+    }
+    /// Which writing of which entry this is.
+    record {
+        SEQ: Number, "seq", always, "a counter of the server";
+        BOOT: Mark, "boot", always, "the start of the server which the counter belongs to";
+        SALT: Mark, "salt", always, "the id of the salt; gives nothing of it away";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KINDS, LIMITS, OPERATIONS, REGISTER, TOKEN_TYPES, Treatment};
+    use crate::entry::{Kind, Operation, TokenType};
+    use crate::limits::Beyond;
+
+    #[test]
+    fn the_words_of_the_table_are_those_of_the_types() {
+        assert_eq!(KINDS, [Kind::Request, Kind::Response].map(Kind::as_str));
+        assert_eq!(TOKEN_TYPES, TokenType::ALL.map(TokenType::as_str));
+        assert_eq!(OPERATIONS, Operation::ALL.map(Operation::as_str));
+        assert_eq!(LIMITS, Beyond::ALL.map(Beyond::as_str));
+    }
+
+    #[test]
+    fn every_inner_object_is_in_the_table_and_every_row_has_a_reason() {
+        for row in REGISTER {
+            assert!(!row.reason.is_empty(), "{}.{}", row.object, row.key);
+            let nests = matches!(row.treatment, Treatment::Object | Treatment::ObjectList);
+            assert_eq!(nests, row.inner.is_some(), "{}.{}", row.object, row.key);
+            if let Some(inner) = row.inner {
+                assert!(REGISTER.iter().any(|other| other.object == inner), "{inner}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_object_names_a_key_twice() {
+        for (at, row) in REGISTER.iter().enumerate() {
+            let twin =
+                REGISTER.iter().skip(at + 1).find(|other| other.object == row.object && other.key == row.key);
+            assert!(twin.is_none(), "{}.{}", row.object, row.key);
+        }
+    }
+}
