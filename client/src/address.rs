@@ -1,0 +1,319 @@
+//! Where the server is, and how a path of the API becomes a URL: cleaned as a POSIX path, escaped as RFC 3986 has it.
+//! Nothing here opens a connection or reads the environment.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// How the server is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// TCP, with or without TLS.
+    Tcp {
+        /// Whether the connection is TLS.
+        tls: bool,
+        /// Host name or address, without brackets.
+        host: String,
+        /// Port; 443 or 80 when the address named none.
+        port: u16,
+    },
+    /// A Unix socket of this machine.
+    Unix(PathBuf),
+}
+
+/// The address of a server: `http://host:port/prefix`, `https://…` or `unix:///path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    endpoint: Endpoint,
+    /// Scheme and authority as they appear in a URL, such as `http://127.0.0.1:8200`.
+    origin: String,
+    /// Authority as sent in the `Host` header.
+    authority: String,
+    prefix: String,
+}
+
+/// Why an address is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// Nothing stands before `://`.
+    NoScheme(String),
+    /// There is no scheme at all, such as `127.0.0.1:8200`.
+    BareHost(String),
+    /// A scheme that is neither `http`, `https` nor `unix`.
+    Scheme(String),
+    /// The part after the last colon is no port.
+    Port(String),
+    /// No host.
+    NoHost(String),
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoScheme(text) => write!(f, "parse {text:?}: missing protocol scheme"),
+            Self::BareHost(text) => {
+                write!(f, "parse {text:?}: missing protocol scheme (write http://{text} or https://{text})")
+            }
+            Self::Scheme(scheme) => {
+                write!(f, "unsupported protocol scheme {scheme:?} (http, https and unix are known)")
+            }
+            Self::Port(text) => write!(f, "parse {text:?}: invalid port after host"),
+            Self::NoHost(text) => write!(f, "parse {text:?}: no Host in request URL"),
+        }
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+impl Address {
+    /// Reads an address as a user writes it.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(AddressError::BareHost(text.to_owned()));
+        };
+        let tls = match scheme.to_ascii_lowercase().as_str() {
+            "" => return Err(AddressError::NoScheme(text.to_owned())),
+            "http" => false,
+            "https" => true,
+            "unix" => {
+                return Ok(Self {
+                    endpoint: Endpoint::Unix(PathBuf::from(rest)),
+                    origin: "http://localhost".to_owned(),
+                    authority: "localhost".to_owned(),
+                    prefix: String::new(),
+                });
+            }
+            other => return Err(AddressError::Scheme(other.to_owned())),
+        };
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        let (authority, prefix) = match rest.split_once('/') {
+            Some((authority, prefix)) => (authority, format!("/{prefix}")),
+            None => (rest, String::new()),
+        };
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let (host, port) = split_port(authority).ok_or_else(|| AddressError::Port(text.to_owned()))?;
+        if host.is_empty() {
+            return Err(AddressError::NoHost(text.to_owned()));
+        }
+        Ok(Self {
+            endpoint: Endpoint::Tcp {
+                tls,
+                host: host.to_owned(),
+                port: port.unwrap_or(if tls { 443 } else { 80 }),
+            },
+            origin: format!("{}://{authority}", if tls { "https" } else { "http" }),
+            authority: authority.to_owned(),
+            prefix,
+        })
+    }
+
+    /// How to reach it.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The value of the `Host` header.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The URL of `path` (which begins behind `/v1/`), with query.
+    pub fn url(&self, path: &str, query: &[(String, String)]) -> Url {
+        let mut target = escape_path(&clean(&format!("{}/v1/{path}", self.prefix)));
+        if !query.is_empty() {
+            target.push('?');
+            target.push_str(&encode_query(query));
+        }
+        Url { origin: self.origin.clone(), target }
+    }
+
+    /// The address in a URL of this same server or another, as a redirect names it. A relative one keeps the origin.
+    pub(crate) fn redirected(&self, location: &str) -> Option<(Self, String)> {
+        if let Some(stripped) = location.strip_prefix('/') {
+            return Some((self.clone(), format!("/{stripped}")));
+        }
+        let address = Self::parse(location).ok()?;
+        let behind = location.split_once("://").map_or("", |(_, rest)| rest);
+        let target = behind.find('/').and_then(|at| behind.get(at..)).unwrap_or("/").to_owned();
+        Some((address, target))
+    }
+
+    /// Whether the connection is protected by TLS (a Unix socket counts, it never leaves the machine).
+    pub(crate) fn protected(&self) -> bool {
+        !matches!(self.endpoint, Endpoint::Tcp { tls: false, .. })
+    }
+
+    /// The URL of a target that is already escaped.
+    pub(crate) fn url_of_target(&self, target: String) -> Url {
+        Url { origin: self.origin.clone(), target }
+    }
+}
+
+/// A complete URL: where, and the escaped path with its query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    origin: String,
+    target: String,
+}
+
+impl Url {
+    /// Path and query, escaped: what stands in the request line.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.target)
+    }
+}
+
+/// Splits `host:port`, `[v6]:port` or a bare host; `None` when the port is no number.
+fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (host, after) = rest.split_once(']')?;
+        return match after.strip_prefix(':') {
+            None if after.is_empty() => Some((host, None)),
+            Some(port) => Some((host, Some(port.parse().ok()?))),
+            None => None,
+        };
+    }
+    match authority.rsplit_once(':') {
+        None => Some((authority, None)),
+        Some((host, "")) => Some((host, None)),
+        Some((host, port)) => Some((host, Some(port.parse().ok()?))),
+    }
+}
+
+/// A path without empty, `.` and `..` segments, as POSIX path cleaning does it: `/a//b/../c/` is `/a/c`.
+pub(crate) fn clean(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                kept.pop();
+            }
+            other => kept.push(other),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+fn push_escaped(out: &mut String, byte: u8) {
+    out.push('%');
+    for nibble in [byte >> 4, byte & 15] {
+        out.push(char::from(*HEX.get(usize::from(nibble)).unwrap_or(&b'0')));
+    }
+}
+
+/// Escapes what a path may not hold (RFC 3986 section 3.3, with the sub-delimiters `! ' ( ) *` escaped too, as Go does).
+fn escape_path(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => out.push(char::from(byte)),
+            b'-' | b'_' | b'.' | b'~' | b'$' | b'&' | b'+' | b',' | b'/' | b':' | b';' | b'=' | b'@' => {
+                out.push(char::from(byte));
+            }
+            other => push_escaped(&mut out, other),
+        }
+    }
+    out
+}
+
+/// Query text sorted by key, spaces as `+` (`application/x-www-form-urlencoded`).
+fn encode_query(query: &[(String, String)]) -> String {
+    let mut sorted: Vec<&(String, String)> = query.iter().collect();
+    sorted.sort_by(|left, right| left.0.cmp(&right.0));
+    let mut out = String::new();
+    for (name, value) in sorted {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        escape_query(&mut out, name);
+        out.push('=');
+        escape_query(&mut out, value);
+    }
+    out
+}
+
+fn escape_query(out: &mut String, text: &str) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            b' ' => out.push('+'),
+            other => push_escaped(out, other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(address: &str, path: &str) -> String {
+        Address::parse(address).unwrap().url(path, &[]).to_string()
+    }
+
+    #[test]
+    fn paths_are_cleaned_and_escaped() {
+        for (path, expected) in [
+            ("sys/audit/file/", "/v1/sys/audit/file"),
+            ("sys/audit/a//b", "/v1/sys/audit/a/b"),
+            ("sys/audit/x/../y", "/v1/sys/audit/y"),
+            ("sys/audit/../up", "/v1/sys/up"),
+            ("sys/audit/c d%2Fé", "/v1/sys/audit/c%20d%252F%C3%A9"),
+            ("a/b?c#d", "/v1/a/b%3Fc%23d"),
+            ("a/(b)!*'", "/v1/a/%28b%29%21%2A%27"),
+            ("a/$&+,:;=@-_.~", "/v1/a/$&+,:;=@-_.~"),
+        ] {
+            assert_eq!(url("http://h:1", path), format!("http://h:1{expected}"), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_the_address_stays() {
+        assert_eq!(url("https://h/vault/", "sys/audit"), "https://h/vault/v1/sys/audit");
+    }
+
+    #[test]
+    fn queries_are_sorted_and_escaped() {
+        let query = [("b".to_owned(), "x y&z".to_owned()), ("a".to_owned(), "é".to_owned())];
+        let url = Address::parse("http://h:1").unwrap().url("p", &query);
+        assert_eq!(url.to_string(), "http://h:1/v1/p?a=%C3%A9&b=x+y%26z");
+    }
+
+    #[test]
+    fn addresses_name_their_endpoint() {
+        let tcp = |tls, host: &str, port| Endpoint::Tcp { tls, host: host.to_owned(), port };
+        for (text, expected) in [
+            ("http://127.0.0.1:8200", tcp(false, "127.0.0.1", 8200)),
+            ("https://vault.example", tcp(true, "vault.example", 443)),
+            ("http://[::1]:8200/", tcp(false, "::1", 8200)),
+            ("unix:///run/x.sock", Endpoint::Unix(PathBuf::from("/run/x.sock"))),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().endpoint(), &expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn wrong_addresses_say_why() {
+        for (text, expected) in [
+            ("://nowhere", "parse \"://nowhere\": missing protocol scheme"),
+            (
+                "127.0.0.1:8200",
+                "parse \"127.0.0.1:8200\": missing protocol scheme (write http://127.0.0.1:8200 or https://127.0.0.1:8200)",
+            ),
+            ("ftp://h", "unsupported protocol scheme \"ftp\" (http, https and unix are known)"),
+            ("http://h:x", "parse \"http://h:x\": invalid port after host"),
+            ("http://", "parse \"http://\": no Host in request URL"),
+        ] {
+            assert_eq!(Address::parse(text).unwrap_err().to_string(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The key/value engine: which version a mount has, and the shapes of version 2.
+
+use crate::answer::Secret;
+use crate::client::Client;
+use crate::error::Error;
+use crate::request::{Method, Request};
+use onrecord_value::{Object, Value, object};
+
+/// A key/value mount as a caller finds it by one of its paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvMount {
+    /// Path of the mount, ending in `/`.
+    pub path: String,
+    /// 1 or 2.
+    pub version: u8,
+}
+
+impl KvMount {
+    /// The path behind the mount.
+    pub fn rest<'a>(&self, path: &'a str) -> &'a str {
+        path.strip_prefix(self.path.as_str()).unwrap_or(if path == self.path.trim_end_matches('/') {
+            ""
+        } else {
+            path
+        })
+    }
+
+    /// The API's path of `path` in one of the parts of a version 2 mount (`data`, `metadata`, …).
+    pub fn part(&self, part: &str, path: &str) -> String {
+        format!("{}{part}/{}", self.path, self.rest(path)).trim_end_matches('/').to_owned()
+    }
+}
+
+impl Client {
+    /// The mount that serves `path`. Servers that do not know the question have version 1.
+    pub async fn kv_mount(&self, path: &str) -> Result<KvMount, Error> {
+        let request = Request::new(Method::Get, format!("sys/internal/ui/mounts/{path}"));
+        let data = match self.plain().send(request).await {
+            Ok(response) => response.data()?,
+            Err(error) if error.status() == Some(404) => {
+                return Ok(KvMount { path: String::new(), version: 1 });
+            }
+            Err(error) => return Err(error),
+        };
+        let version = match data.object("options").and_then(|options| options.get("version")) {
+            Some(Value::String(text)) if text == "2" => 2,
+            Some(Value::Number(number)) if number.as_i64() == Some(2) => 2,
+            _ => 1,
+        };
+        Ok(KvMount { path: data.str("path").unwrap_or_default().to_owned(), version })
+    }
+
+    /// Writes a version of a secret of a version 2 mount (`mount/data/path`).
+    pub async fn kv2_write(
+        &self,
+        mount: &str,
+        path: &str,
+        data: Object,
+        cas: Option<u64>,
+    ) -> Result<Option<Secret>, Error> {
+        let mut options = Object::new();
+        if let Some(cas) = cas {
+            options.insert("cas", cas);
+        }
+        let body = Value::from(object! { "data" => data, "options" => options });
+        self.write(&format!("{}/data/{path}", mount.trim_end_matches('/')), &body).await
+    }
+
+    /// Reads a secret of a version 2 mount; its newest version if none is named.
+    pub async fn kv2_read(&self, mount: &str, path: &str, version: Option<u64>) -> Result<Option<Secret>, Error> {
+        let query: Vec<_> =
+            version.iter().map(|version| ("version".to_owned(), version.to_string())).collect();
+        self.read(&format!("{}/data/{path}", mount.trim_end_matches('/')), &query).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KvMount;
+
+    #[test]
+    fn paths_are_put_into_the_parts_of_a_mount() {
+        let mount = KvMount { path: "team/kv/".to_owned(), version: 2 };
+        for (path, expected) in
+            [("team/kv/app", "team/kv/data/app"), ("team/kv", "team/kv/data"), ("team/kv/a/b/", "team/kv/data/a/b")]
+        {
+            assert_eq!(mount.part("data", path), expected);
+        }
+    }
+}

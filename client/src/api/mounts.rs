@@ -1,0 +1,28 @@
+//! `sys/mounts`: the secrets engines.
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::request::{Method, Request};
+use onrecord_value::Object;
+
+impl Client {
+    /// All mounts by path, each as the server shows it.
+    pub async fn mounts(&self) -> Result<Object, Error> {
+        self.send(Request::new(Method::Get, "sys/mounts")).await?.data()
+    }
+
+    /// Mounts an engine; the body has `type`, `description`, `config`, `options`, …
+    pub async fn mount(&self, path: &str, body: Object) -> Result<(), Error> {
+        self.post(format!("sys/mounts/{path}"), body).await.map(drop)
+    }
+
+    /// Unmounts the engine at a path, if there is one.
+    pub async fn unmount(&self, path: &str) -> Result<(), Error> {
+        self.send(Request::new(Method::Delete, format!("sys/mounts/{path}"))).await.map(drop)
+    }
+
+    /// Changes the settings of a mount.
+    pub async fn mount_tune(&self, path: &str, body: Object) -> Result<(), Error> {
+        self.post(format!("sys/mounts/{path}/tune"), body).await.map(drop)
+    }
+}

@@ -1,0 +1,171 @@
+//! `sys/seal-status`, `init`, `unseal`, `seal`, `leader`: what works without a token.
+
+use crate::answer::{flag, integer, strings, text};
+use crate::client::Client;
+use crate::error::{AnswerError, Error};
+use crate::request::{Method, Request};
+use onrecord_value::{Object, object};
+
+/// Whether the server can work, and how far an unsealing is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SealStatus {
+    /// Kind of seal, `shamir`.
+    pub kind: String,
+    /// Whether keys exist.
+    pub initialized: bool,
+    /// Whether the barrier is closed.
+    pub sealed: bool,
+    /// Shares that are needed.
+    pub threshold: i64,
+    /// Shares there are.
+    pub shares: i64,
+    /// Shares given so far.
+    pub progress: i64,
+    /// Names this attempt.
+    pub nonce: String,
+    /// Of the server.
+    pub version: String,
+    /// Of the server, if it tells.
+    pub build_date: String,
+    /// Of the server, if it tells.
+    pub commit_date: String,
+    /// Whether the seal is being changed.
+    pub migration: bool,
+    /// Only while unsealed.
+    pub cluster_name: String,
+    /// Only while unsealed.
+    pub cluster_id: String,
+    /// Whether recovery keys exist.
+    pub recovery_seal: bool,
+    /// Such as `inmem`.
+    pub storage_type: String,
+    /// What the server adds, such as the state of its audit devices.
+    pub more: Object,
+}
+
+impl SealStatus {
+    fn from_object(object: Object) -> Self {
+        let mut status = Self {
+            kind: text(&object, "type"),
+            initialized: flag(&object, "initialized"),
+            sealed: flag(&object, "sealed"),
+            threshold: integer(&object, "t"),
+            shares: integer(&object, "n"),
+            progress: integer(&object, "progress"),
+            nonce: text(&object, "nonce"),
+            version: text(&object, "version"),
+            build_date: text(&object, "build_date"),
+            commit_date: text(&object, "commit_date"),
+            migration: flag(&object, "migration"),
+            cluster_name: text(&object, "cluster_name"),
+            cluster_id: text(&object, "cluster_id"),
+            recovery_seal: flag(&object, "recovery_seal"),
+            storage_type: text(&object, "storage_type"),
+            more: object,
+        };
+        for known in [
+            "type",
+            "initialized",
+            "sealed",
+            "t",
+            "n",
+            "progress",
+            "nonce",
+            "version",
+            "build_date",
+            "commit_date",
+            "migration",
+            "cluster_name",
+            "cluster_id",
+            "recovery_seal",
+            "storage_type",
+        ] {
+            status.more.remove(known);
+        }
+        status
+    }
+}
+
+/// How to initialise.
+#[derive(Clone, Debug, Default)]
+pub struct InitRequest {
+    /// Shares to make.
+    pub shares: i64,
+    /// Shares that unseal.
+    pub threshold: i64,
+}
+
+/// The keys. They are shown once, here; `Debug` shows none of them.
+#[derive(Clone, Default)]
+pub struct InitAnswer {
+    /// Shares in hex.
+    pub keys: Vec<String>,
+    /// The same in base64.
+    pub keys_base64: Vec<String>,
+    /// Recovery shares in hex.
+    pub recovery_keys: Vec<String>,
+    /// The same in base64.
+    pub recovery_keys_base64: Vec<String>,
+    /// The first token.
+    pub root_token: String,
+}
+
+impl std::fmt::Debug for InitAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InitAnswer").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// The state of the seal.
+    pub async fn seal_status(&self) -> Result<SealStatus, Error> {
+        let request = Request::new(Method::Get, "sys/seal-status").without_token();
+        self.plain().send(request).await?.object().map(SealStatus::from_object)
+    }
+
+    /// Who leads; only `ha_enabled` and `is_self` matter to a single server.
+    pub async fn leader(&self) -> Result<Object, Error> {
+        self.plain().send(Request::new(Method::Get, "sys/leader").without_token()).await?.object()
+    }
+
+    /// Makes the keys and the first token.
+    pub async fn init(&self, request: &InitRequest) -> Result<InitAnswer, Error> {
+        let body = object! { "secret_shares" => request.shares, "secret_threshold" => request.threshold };
+        let request =
+            Request::new(Method::Put, "sys/init").body(onrecord_value::Value::Object(body).to_json()).without_token();
+        let answer = self.send(request).await?.object()?;
+        let list = |key| strings(&answer, key).unwrap_or_default();
+        Ok(InitAnswer {
+            keys: list("keys"),
+            keys_base64: list("keys_base64"),
+            recovery_keys: list("recovery_keys"),
+            recovery_keys_base64: list("recovery_keys_base64"),
+            root_token: answer
+                .str("root_token")
+                .ok_or(Error::Answer(AnswerError::Field("root_token")))?
+                .to_owned(),
+        })
+    }
+
+    /// Gives one share.
+    pub async fn unseal(&self, key: &str) -> Result<SealStatus, Error> {
+        self.unseal_with(object! { "key" => key, "reset" => false, "migrate" => false }).await
+    }
+
+    /// Forgets the shares given so far.
+    pub async fn unseal_reset(&self) -> Result<SealStatus, Error> {
+        self.unseal_with(object! { "reset" => true }).await
+    }
+
+    async fn unseal_with(&self, body: Object) -> Result<SealStatus, Error> {
+        let request = Request::new(Method::Put, "sys/unseal")
+            .body(onrecord_value::Value::Object(body).to_json())
+            .without_token();
+        self.send(request).await?.object().map(SealStatus::from_object)
+    }
+
+    /// Closes the barrier.
+    pub async fn seal(&self) -> Result<(), Error> {
+        self.send(Request::new(Method::Put, "sys/seal")).await.map(drop)
+    }
+}

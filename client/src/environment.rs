@@ -1,0 +1,195 @@
+//! Settings from variables: `ONRECORD_X` wins if it is set, even to nothing; then `VAULT_X`. The caller hands the variables in,
+//! so that nothing here reads the process.
+
+use crate::address::Address;
+use crate::config::{Config, ConfigError};
+use crate::token::Token;
+use onrecord_value::{boolean, duration};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The address when nothing names one.
+pub const DEFAULT_ADDRESS: &str = "https://127.0.0.1:8200";
+
+/// The variables of a process.
+pub trait Variables {
+    /// The value of a variable, if it is set to a text.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// `ONRECORD_NAME`, else `VAULT_NAME`, with the name that was found.
+    fn setting(&self, name: &str) -> Option<(String, String)> {
+        ["ONRECORD_", "VAULT_"].into_iter().find_map(|prefix| {
+            let whole = format!("{prefix}{name}");
+            self.variable(&whole).map(|value| (whole, value))
+        })
+    }
+
+    /// The same; an empty text counts as not set.
+    fn setting_filled(&self, name: &str) -> Option<(String, String)> {
+        self.setting(name).filter(|(_, value)| !value.is_empty())
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Variables for F {
+    fn variable(&self, name: &str) -> Option<String> {
+        self(name)
+    }
+}
+
+/// What is wrong with a variable.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EnvironmentError {
+    /// A variable cannot be read as what it should be: its name, and the reason.
+    Variable(String, String),
+    /// A setting that exists elsewhere but not here.
+    Unsupported(String),
+    /// Certificates or address.
+    Config(ConfigError),
+}
+
+impl fmt::Display for EnvironmentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name, reason) if reason.is_empty() => write!(f, "could not parse {name:?}"),
+            Self::Variable(name, reason) => write!(f, "could not parse {name:?}: {reason}"),
+            Self::Unsupported(name) => write!(f, "{name} is set, but is not supported; unset it"),
+            Self::Config(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for EnvironmentError {}
+
+/// Fills a configuration from variables; the token is not among them (see [`token`]).
+pub fn config(variables: &impl Variables) -> Result<Config, EnvironmentError> {
+    let address = variables
+        .setting("AGENT_ADDR")
+        .filter(|(_, value)| !value.is_empty())
+        .or_else(|| variables.setting_filled("ADDR"))
+        .map_or_else(|| DEFAULT_ADDRESS.to_owned(), |(_, value)| value);
+    let mut config =
+        Config::new(Address::parse(&address).map_err(|error| EnvironmentError::Config(error.into()))?);
+    fill(&mut config, variables)?;
+    Ok(config)
+}
+
+/// Everything but the address.
+pub fn fill(config: &mut Config, variables: &impl Variables) -> Result<(), EnvironmentError> {
+    for name in ["PROXY_ADDR", "HTTP_PROXY", "SRV_LOOKUP"] {
+        if let Some((name, _)) = variables.setting_filled(name) {
+            return Err(EnvironmentError::Unsupported(name));
+        }
+    }
+    let path = |name: &str| variables.setting_filled(name).map(|(_, value)| PathBuf::from(value));
+    config.tls.ca_cert = path("CACERT");
+    config.tls.ca_path = path("CAPATH");
+    config.tls.client_cert = path("CLIENT_CERT");
+    config.tls.client_key = path("CLIENT_KEY");
+    config.tls.ca_cert_bytes = variables.setting_filled("CACERT_BYTES").map(|(_, value)| value);
+    config.tls.server_name = variables.setting_filled("TLS_SERVER_NAME").map(|(_, value)| value);
+    config.namespace = variables.setting_filled("NAMESPACE").map(|(_, value)| value);
+    if let Some(skip) = truth(variables, "SKIP_VERIFY")? {
+        config.tls.skip_verify = skip;
+    }
+    if let Some(off) = truth(variables, "DISABLE_REDIRECTS")? {
+        config.redirects = !off;
+    }
+    if let Some((name, value)) = variables.setting_filled("CLIENT_TIMEOUT") {
+        let wrong = || EnvironmentError::Variable(name.clone(), String::new());
+        let nanos = duration::parse(&value).map_err(|_| wrong())?.nanos();
+        config.timeout = Duration::from_nanos(u64::try_from(nanos).map_err(|_| wrong())?);
+    }
+    if let Some((name, value)) = variables.setting_filled("MAX_RETRIES") {
+        config.retries = value.parse().map_err(|_| {
+            EnvironmentError::Variable(name, format!("strconv.ParseInt: parsing {value:?}: invalid syntax"))
+        })?;
+    }
+    if let Some((_, value)) = variables.setting_filled("MFA") {
+        config.mfa = vec![value];
+    }
+    Ok(())
+}
+
+fn truth(variables: &impl Variables, name: &str) -> Result<Option<bool>, EnvironmentError> {
+    let Some((name, value)) = variables.setting_filled(name) else {
+        return Ok(None);
+    };
+    boolean::parse(&value).map(Some).map_err(|error| EnvironmentError::Variable(name, error.to_string()))
+}
+
+/// The file that keeps the token: `TOKEN_PATH`, else `~/.vault-token`.
+pub fn token_file(variables: &impl Variables) -> Option<PathBuf> {
+    if let Some((_, value)) = variables.setting_filled("TOKEN_PATH") {
+        return Some(PathBuf::from(value));
+    }
+    let home = variables.variable("HOME").filter(|home| !home.is_empty())?;
+    Some(Path::new(&home).join(".vault-token"))
+}
+
+/// The token of the environment, else of the token file (trimmed); `None` if there is neither.
+///
+/// # Errors
+/// The file is there but cannot be read.
+pub fn token(variables: &impl Variables) -> std::io::Result<Option<Token>> {
+    if let Some((_, value)) = variables.setting_filled("TOKEN") {
+        return Ok(Some(Token::new(value)));
+    }
+    stored_token(variables)
+}
+
+/// The token of the token file.
+///
+/// # Errors
+/// The file is there but cannot be read.
+pub fn stored_token(variables: &impl Variables) -> std::io::Result<Option<Token>> {
+    let Some(path) = token_file(variables) else {
+        return Ok(None);
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Token::new(text.trim())).filter(|token| !token.is_empty())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(list: &'static [(&str, &str)]) -> impl Variables {
+        move |name: &str| list.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    #[test]
+    fn our_own_variable_wins_even_when_empty() {
+        for (list, expected) in [
+            (&[("VAULT_ADDR", "http://v:1")][..], "http://v:1/v1/x"),
+            (&[("VAULT_ADDR", "http://v:1"), ("ONRECORD_ADDR", "http://o:2")], "http://o:2/v1/x"),
+            (&[("VAULT_ADDR", "http://v:1"), ("ONRECORD_ADDR", "")], "https://127.0.0.1:8200/v1/x"),
+        ] {
+            let config = config(&variables(list)).unwrap();
+            assert_eq!(config.address.url("x", &[]).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn wrong_variables_are_named() {
+        for (list, expected) in [
+            (&[("VAULT_CLIENT_TIMEOUT", "abc")][..], "could not parse \"VAULT_CLIENT_TIMEOUT\""),
+            (
+                &[("ONRECORD_MAX_RETRIES", "abc")],
+                "could not parse \"ONRECORD_MAX_RETRIES\": strconv.ParseInt: parsing \"abc\": invalid syntax",
+            ),
+            (
+                &[("VAULT_SKIP_VERIFY", "maybe")],
+                "could not parse \"VAULT_SKIP_VERIFY\": strconv.ParseBool: parsing \"maybe\": invalid syntax",
+            ),
+            (&[("VAULT_PROXY_ADDR", "http://p")], "VAULT_PROXY_ADDR is set, but is not supported; unset it"),
+            (&[("VAULT_ADDR", "://nowhere")], "parse \"://nowhere\": missing protocol scheme"),
+        ] {
+            assert_eq!(config(&variables(list)).unwrap_err().to_string(), expected);
+        }
+    }
+}

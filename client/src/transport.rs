@@ -1,0 +1,200 @@
+//! Connections: dial, TLS, one HTTP/1.1 exchange, and the idle connections that are kept. Knows nothing of the API's paths.
+
+mod tls;
+
+use crate::address::{Address, Endpoint};
+use crate::config::{ConfigError, Tls};
+use crate::error::Cause;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+
+/// An answer with its whole body.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// What went wrong, and whether anything of the request can have reached a server.
+pub(crate) struct Failed {
+    pub(crate) cause: Cause,
+    pub(crate) sent: bool,
+}
+
+impl From<Cause> for Failed {
+    fn from(cause: Cause) -> Self {
+        Self { cause, sent: false }
+    }
+}
+
+type Sender = SendRequest<Full<Bytes>>;
+
+/// Idle connections kept for one address; more are closed.
+const IDLE_MAX: usize = 64;
+
+/// Opens connections and keeps idle ones.
+pub(crate) struct Transport {
+    tls: Tls,
+    /// Made at the first TLS connection: reading the system's authorities takes milliseconds a plain call must not pay.
+    tls_ready: OnceLock<Arc<rustls::ClientConfig>>,
+    idle: Mutex<Vec<(Address, Sender)>>,
+}
+
+impl Transport {
+    /// Checks the TLS material at once when it is named, so that a wrong file is told before any call.
+    pub(crate) fn new(tls: Tls, eager: bool) -> Result<Self, ConfigError> {
+        let transport = Self { tls, tls_ready: OnceLock::new(), idle: Mutex::new(Vec::new()) };
+        if eager || transport.tls.names_files() {
+            transport.tls_config()?;
+        }
+        Ok(transport)
+    }
+
+    fn tls_config(&self) -> Result<Arc<rustls::ClientConfig>, ConfigError> {
+        if let Some(ready) = self.tls_ready.get() {
+            return Ok(Arc::clone(ready));
+        }
+        let made = Arc::new(tls::client_config(&self.tls)?);
+        Ok(Arc::clone(self.tls_ready.get_or_init(|| made)))
+    }
+
+    /// One exchange on an idle or a new connection. An idle connection that the server has closed meanwhile costs one more try.
+    pub(crate) async fn exchange(
+        &self,
+        address: &Address,
+        request: &http::Request<Full<Bytes>>,
+        answer_bytes_max: usize,
+    ) -> Result<Answer, Failed> {
+        while let Some(mut sender) = self.take_idle(address) {
+            if sender.ready().await.is_err() {
+                continue;
+            }
+            match Self::run(&mut sender, request.clone(), answer_bytes_max).await {
+                Ok(answer) => {
+                    self.keep(address, sender);
+                    return Ok(answer);
+                }
+                Err(failed) if !failed.sent => {}
+                Err(failed) => return Err(failed),
+            }
+        }
+        let mut sender = self.dial(address).await?;
+        let answer = Self::run(&mut sender, request.clone(), answer_bytes_max).await?;
+        self.keep(address, sender);
+        Ok(answer)
+    }
+
+    fn take_idle(&self, address: &Address) -> Option<Sender> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|(_, sender)| !sender.is_closed());
+        let at = idle.iter().rposition(|(of, _)| of == address)?;
+        Some(idle.swap_remove(at).1)
+    }
+
+    fn keep(&self, address: &Address, sender: Sender) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !sender.is_closed() && idle.len() < IDLE_MAX {
+            idle.push((address.clone(), sender));
+        }
+    }
+
+    async fn run(sender: &mut Sender, request: http::Request<Full<Bytes>>, max: usize) -> Result<Answer, Failed> {
+        let answer = sender.try_send_request(request).await.map_err(|mut failed| {
+            // The request comes back when nothing of it was written.
+            let sent = failed.take_message().is_none();
+            Failed { cause: cause_of(failed.into_error()), sent }
+        })?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, max).collect().await.map_err(|error| Failed {
+            cause: match error.downcast::<hyper::Error>() {
+                Ok(error) => cause_of(*error),
+                // The only other error is the limit's own.
+                Err(_) => Cause::TooLong,
+            },
+            sent: true,
+        })?;
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes() })
+    }
+
+    async fn dial(&self, address: &Address) -> Result<Sender, Cause> {
+        match address.endpoint() {
+            Endpoint::Unix(path) => {
+                let stream = UnixStream::connect(path).await.map_err(|source| Cause::Dial {
+                    network: "unix",
+                    address: path.display().to_string(),
+                    source,
+                })?;
+                handshake(stream).await
+            }
+            Endpoint::Tcp { tls, host, port } => {
+                let stream = dial_tcp(host, *port).await?;
+                // Requests are small and each waits for its answer.
+                stream.set_nodelay(true).map_err(Cause::Io)?;
+                if !tls {
+                    return handshake(stream).await;
+                }
+                let config = self.tls_config().map_err(|error| Cause::Io(io::Error::other(error.to_string())))?;
+                let name = self.tls.server_name.as_deref().unwrap_or(host);
+                let server_name = rustls_pki_types::ServerName::try_from(name.to_owned())
+                    .map_err(|_| Cause::ServerName(name.to_owned()))?;
+                let stream = TlsConnector::from(config).connect(server_name, stream).await.map_err(tls_cause)?;
+                handshake(stream).await
+            }
+        }
+    }
+}
+
+async fn dial_tcp(host: &str, port: u16) -> Result<TcpStream, Cause> {
+    let addresses =
+        tokio::net::lookup_host((host, port)).await.map_err(|_| Cause::Lookup(host.to_owned()))?.collect::<Vec<_>>();
+    let mut first = None;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(source) => {
+                first.get_or_insert(Cause::Dial { network: "tcp", address: address.to_string(), source });
+            }
+        }
+    }
+    Err(first.unwrap_or_else(|| Cause::Lookup(host.to_owned())))
+}
+
+async fn handshake<S>(stream: S) -> Result<Sender, Cause>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) =
+        http1::Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await.map_err(cause_of)?;
+    // Errors of the connection reach the caller through the sender.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+fn cause_of(error: hyper::Error) -> Cause {
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+        return Cause::Closed;
+    }
+    let io = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
+    match io {
+        Some(found) => Cause::Io(match found.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(found.kind(), found.to_string()),
+        }),
+        None => Cause::Protocol(error),
+    }
+}
+
+fn tls_cause(error: io::Error) -> Cause {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => Cause::PlainServer,
+        Some(inner) => Cause::Tls(inner.clone()),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => Cause::Closed,
+        None => Cause::Io(error),
+    }
+}
