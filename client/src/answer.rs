@@ -48,7 +48,7 @@ impl Response {
 
 fn parse(body: &[u8]) -> Result<Value, Error> {
     // What the server may send is its own affair; the body's length is bounded already.
-    let limits = json::Limits { depth: 512, nodes: usize::MAX, ..json::Limits::default() };
+    let limits = json::Limits { depth: 512, nodes: usize::MAX };
     json::parse(body, limits).map_err(|error| Error::Answer(AnswerError::Json(error.to_string())))
 }
 

@@ -149,7 +149,11 @@ impl Client {
     }
 
     /// One exchange, and one more if the server sends the caller elsewhere.
-    async fn send_following(&self, request: &Request, prepared: &Prepared) -> Result<(Answer, String), Cause> {
+    async fn send_following(
+        &self,
+        request: &Request,
+        prepared: &Prepared,
+    ) -> Result<(Answer, String), Cause> {
         let address = &self.config.address;
         let target = address.url(&request.path, &request.query).target().to_owned();
         let answer = self.exchange(address, &target, request, prepared).await?;
@@ -187,7 +191,9 @@ impl Client {
             let parsed = http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
             head = head.header(parsed, http::HeaderValue::from_str(value).map_err(|_| wrong())?);
         }
-        if let Some(token) = self.config.token.as_ref().filter(|token| request.with_token && !token.is_empty()) {
+        if let Some(token) =
+            self.config.token.as_ref().filter(|token| request.with_token && !token.is_empty())
+        {
             let mut value = http::HeaderValue::from_str(token.expose())
                 .map_err(|_| Cause::Header("X-Vault-Token".to_owned()))?;
             value.set_sensitive(true);
@@ -195,7 +201,10 @@ impl Client {
         }
         let body = Full::new(Bytes::from(prepared.body.clone().unwrap_or_default()));
         let whole = head.body(body).map_err(|_| Cause::Header("URL".to_owned()))?;
-        self.transport.exchange(address, &whole, self.config.answer_bytes_max).await.map_err(|failed| failed.cause)
+        self.transport
+            .exchange(address, &whole, self.config.answer_bytes_max)
+            .await
+            .map_err(|failed| failed.cause)
     }
 
     fn prepare(&self, request: &Request) -> Prepared {
@@ -227,7 +236,8 @@ impl Client {
             path: crate::address::clean(&request.path).trim_start_matches('/').to_owned(),
             list: request.method == Method::Get && request.query.iter().any(|(name, _)| name == "list"),
             headers,
-            has_token: request.with_token && self.config.token.as_ref().is_some_and(|token| !token.is_empty()),
+            has_token: request.with_token
+                && self.config.token.as_ref().is_some_and(|token| !token.is_empty()),
             body: request.body.clone(),
         }
     }

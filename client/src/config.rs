@@ -66,7 +66,7 @@ impl Config {
             mfa: Vec::new(),
             policy_override: false,
             headers: Vec::new(),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             retries: 2,
             redirects: true,
             answer_bytes_max: 256 * 1024 * 1024,

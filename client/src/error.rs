@@ -66,7 +66,9 @@ impl fmt::Display for AnswerError {
         match self {
             Self::Json(text) => write!(f, "the server's answer is not understood: {text}"),
             Self::NoData => f.write_str("data from server response is empty"),
-            Self::Field(name) => write!(f, "the server's answer lacks the field {name:?} or has another type for it"),
+            Self::Field(name) => {
+                write!(f, "the server's answer lacks the field {name:?} or has another type for it")
+            }
             Self::TooLong(limit) => write!(f, "the server's answer is longer than {limit} bytes"),
         }
     }

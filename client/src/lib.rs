@@ -25,6 +25,8 @@ mod config;
 pub mod environment;
 mod error;
 mod request;
+#[cfg(feature = "test-support")]
+pub mod scripted;
 mod sudo;
 mod token;
 mod transport;

@@ -104,7 +104,11 @@ impl Transport {
         }
     }
 
-    async fn run(sender: &mut Sender, request: http::Request<Full<Bytes>>, max: usize) -> Result<Answer, Failed> {
+    async fn run(
+        sender: &mut Sender,
+        request: http::Request<Full<Bytes>>,
+        max: usize,
+    ) -> Result<Answer, Failed> {
         let answer = sender.try_send_request(request).await.map_err(|mut failed| {
             // The request comes back when nothing of it was written.
             let sent = failed.take_message().is_none();
@@ -139,11 +143,13 @@ impl Transport {
                 if !tls {
                     return handshake(stream).await;
                 }
-                let config = self.tls_config().map_err(|error| Cause::Io(io::Error::other(error.to_string())))?;
+                let config =
+                    self.tls_config().map_err(|error| Cause::Io(io::Error::other(error.to_string())))?;
                 let name = self.tls.server_name.as_deref().unwrap_or(host);
                 let server_name = rustls_pki_types::ServerName::try_from(name.to_owned())
                     .map_err(|_| Cause::ServerName(name.to_owned()))?;
-                let stream = TlsConnector::from(config).connect(server_name, stream).await.map_err(tls_cause)?;
+                let stream =
+                    TlsConnector::from(config).connect(server_name, stream).await.map_err(tls_cause)?;
                 handshake(stream).await
             }
         }
@@ -151,8 +157,10 @@ impl Transport {
 }
 
 async fn dial_tcp(host: &str, port: u16) -> Result<TcpStream, Cause> {
-    let addresses =
-        tokio::net::lookup_host((host, port)).await.map_err(|_| Cause::Lookup(host.to_owned()))?.collect::<Vec<_>>();
+    let addresses = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|_| Cause::Lookup(host.to_owned()))?
+        .collect::<Vec<_>>();
     let mut first = None;
     for address in addresses {
         match TcpStream::connect(address).await {
@@ -169,8 +177,11 @@ async fn handshake<S>(stream: S) -> Result<Sender, Cause>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, connection) =
-        http1::Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await.map_err(cause_of)?;
+    let (sender, connection) = http1::Builder::new()
+        .title_case_headers(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(cause_of)?;
     // Errors of the connection reach the caller through the sender.
     tokio::spawn(async move { drop(connection.await) });
     Ok(sender)

@@ -52,7 +52,8 @@ impl Client {
 
     /// Enables a device at a path. `device.path` is not sent.
     pub async fn audit_enable(&self, path: &str, device: &AuditDevice) -> Result<(), Error> {
-        let options: Object = device.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let options: Object =
+            device.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let body = object! {
             "type" => device.kind.as_str(),
             "description" => device.description.as_str(),

@@ -67,7 +67,12 @@ impl Client {
     }
 
     /// Reads a secret of a version 2 mount; its newest version if none is named.
-    pub async fn kv2_read(&self, mount: &str, path: &str, version: Option<u64>) -> Result<Option<Secret>, Error> {
+    pub async fn kv2_read(
+        &self,
+        mount: &str,
+        path: &str,
+        version: Option<u64>,
+    ) -> Result<Option<Secret>, Error> {
         let query: Vec<_> =
             version.iter().map(|version| ("version".to_owned(), version.to_string())).collect();
         self.read(&format!("{}/data/{path}", mount.trim_end_matches('/')), &query).await
@@ -81,9 +86,11 @@ mod tests {
     #[test]
     fn paths_are_put_into_the_parts_of_a_mount() {
         let mount = KvMount { path: "team/kv/".to_owned(), version: 2 };
-        for (path, expected) in
-            [("team/kv/app", "team/kv/data/app"), ("team/kv", "team/kv/data"), ("team/kv/a/b/", "team/kv/data/a/b")]
-        {
+        for (path, expected) in [
+            ("team/kv/app", "team/kv/data/app"),
+            ("team/kv", "team/kv/data"),
+            ("team/kv/a/b/", "team/kv/data/a/b"),
+        ] {
             assert_eq!(mount.part("data", path), expected);
         }
     }

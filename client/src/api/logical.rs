@@ -61,29 +61,14 @@ impl Client {
     }
 
     async fn found(&self, request: Request) -> Result<Option<Secret>, Error> {
-        match self.send_or_missing(request).await? {
-            Found::Answer(response) => response.secret(),
-            Found::Missing(secret) => Ok(secret),
-        }
-    }
-
-    async fn send_or_missing(&self, request: Request) -> Result<Found, Error> {
         match self.send(request).await {
-            Ok(response) => Ok(Found::Answer(response)),
-            Err(Error::Api(error)) if error.status == 404 => {
-                // A deleted version of a secret answers 404 and still has data.
-                let secret = error.body.secret()?.filter(|secret| {
-                    secret.warnings.as_ref().is_some_and(|list| !list.is_empty())
-                        || secret.data.as_ref().is_some_and(|data| !data.is_empty())
-                });
-                Ok(Found::Missing(secret))
-            }
+            Ok(response) => response.secret(),
+            // A deleted version of a secret answers 404 and still has data.
+            Err(Error::Api(error)) if error.status == 404 => Ok(error.body.secret()?.filter(|secret| {
+                secret.warnings.as_ref().is_some_and(|list| !list.is_empty())
+                    || secret.data.as_ref().is_some_and(|data| !data.is_empty())
+            })),
             Err(error) => Err(error),
         }
     }
-}
-
-enum Found {
-    Answer(Response),
-    Missing(Option<Secret>),
 }

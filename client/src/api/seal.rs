@@ -8,6 +8,7 @@ use onrecord_value::{Object, object};
 
 /// Whether the server can work, and how far an unsealing is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the facts of the API, as it names them")]
 pub struct SealStatus {
     /// Kind of seal, `shamir`.
     pub kind: String,
@@ -131,8 +132,9 @@ impl Client {
     /// Makes the keys and the first token.
     pub async fn init(&self, request: &InitRequest) -> Result<InitAnswer, Error> {
         let body = object! { "secret_shares" => request.shares, "secret_threshold" => request.threshold };
-        let request =
-            Request::new(Method::Put, "sys/init").body(onrecord_value::Value::Object(body).to_json()).without_token();
+        let request = Request::new(Method::Put, "sys/init")
+            .body(onrecord_value::Value::Object(body).to_json())
+            .without_token();
         let answer = self.send(request).await?.object()?;
         let list = |key| strings(&answer, key).unwrap_or_default();
         Ok(InitAnswer {

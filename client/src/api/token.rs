@@ -8,7 +8,12 @@ use onrecord_value::{Object, object};
 
 impl Client {
     /// Makes a token; the body has `policies`, `ttl`, … `role` and `orphan` choose the endpoint.
-    pub async fn token_create(&self, role: Option<&str>, orphan: bool, body: Object) -> Result<Secret, Error> {
+    pub async fn token_create(
+        &self,
+        role: Option<&str>,
+        orphan: bool,
+        body: Object,
+    ) -> Result<Secret, Error> {
         let path = match role {
             Some(role) => format!("auth/token/create/{role}"),
             None if orphan => "auth/token/create-orphan".to_owned(),

@@ -68,7 +68,7 @@ fn roots(tls: &Tls) -> Result<RootCertStore, ConfigError> {
         }
     } else {
         // A system with a broken file among its authorities still has the others.
-        drop(store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs));
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
     Ok(store)
 }
@@ -81,7 +81,11 @@ fn certificates(purpose: &'static str, path: &Path) -> Result<Vec<CertificateDer
     parse(purpose, path, &read(purpose, path)?)
 }
 
-fn parse(purpose: &'static str, path: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+fn parse(
+    purpose: &'static str,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
     let wrong = || ConfigError::Pem { purpose, path: path.to_owned() };
     let list = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(|_| wrong())?;
     if list.is_empty() { Err(wrong()) } else { Ok(list) }
