@@ -11,7 +11,6 @@ mod text;
 pub(crate) use auth::IssuedAt;
 pub use auth::{Auth, GrantingPolicy, Grants, IssueTime, Metadata, NamesByName, PolicyResults, TokenType};
 pub use gap::{Boot, Gap, Ranges, Record, SeqRange, Stamp, Torn};
-pub(crate) use header::HeaderValues;
 pub use header::{Header, Headers};
 pub use request::{Data, Mount, Namespace, Operation, Request};
 pub use response::{Response, Secret, Warnings, WrapInfo};

@@ -1,6 +1,7 @@
 //! The audit library: entry, register, salt, hash, format, decode, devices, broker.
 
 mod clock;
+mod decode;
 mod entry;
 mod form;
 mod format;
@@ -10,6 +11,7 @@ mod register;
 mod salt;
 
 pub use clock::{Clock, SystemClock};
+pub use decode::{DecodeError, DecodedEntry, decode};
 pub use entry::{
     Accessor, Auth, Boot, Clear, Data, Entry, GAP_PATH, Gap, GrantingPolicy, Grants, Header, Headers,
     IssueTime, Kind, Metadata, Mount, Names, NamesByName, Namespace, Operation, PROBE_PATH, Path,

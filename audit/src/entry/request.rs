@@ -143,7 +143,7 @@ pub struct Data<'a> {
     pub object: Option<&'a Object>,
     /// The keys whose strings the mount leaves in the clear (`audit_non_hmac_request_keys` or `…_response_keys`).
     pub plain_keys: Names<'a>,
-    /// Set by [`decode`](crate::decode) alone: which limit an earlier walk met, so that `object` is a digest.
+    /// Set by [`decode`](crate::decode()) alone: which limit an earlier walk met, so that `object` is a digest.
     pub(crate) beyond: Option<crate::limits::Beyond>,
 }
 

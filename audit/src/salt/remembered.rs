@@ -4,6 +4,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// How many hashes are remembered; two thirds of a page of tokens in use fit even a busy server.
@@ -14,7 +15,8 @@ const PLACES: usize = 1024;
 /// programming language memory models?", 2012).
 pub(super) struct Remembered {
     keys: [RandomState; 2],
-    places: Box<[Place]>,
+    /// Made at the first look-up: the salt of a probe has none.
+    places: OnceLock<Box<[Place]>>,
 }
 
 #[derive(Default)]
@@ -27,8 +29,7 @@ struct Place {
 
 impl Remembered {
     pub(super) fn new() -> Self {
-        let places = (0..PLACES).map(|_| Place::default()).collect();
-        Self { keys: [RandomState::new(), RandomState::new()], places }
+        Self { keys: [RandomState::new(), RandomState::new()], places: OnceLock::new() }
     }
 
     /// The hash of a text: remembered, or computed and from now on remembered.
@@ -39,7 +40,8 @@ impl Remembered {
             hasher.finish()
         });
         let at = usize::try_from(tag[0] % PLACES as u64).unwrap_or(0);
-        let Some(place) = self.places.get(at) else { return compute() };
+        let places = self.places.get_or_init(|| (0..PLACES).map(|_| Place::default()).collect());
+        let Some(place) = places.get(at) else { return compute() };
         if let Some(digest) = place.read(tag) {
             return digest;
         }

@@ -1,0 +1,114 @@
+//! Holds a line against the register: every key of it is as the table says, or unknown and reported.
+//! Never in it: a key's name or kind that is not from the table.
+
+use onrecord_value::{Object, Time, Value};
+
+use super::DecodeError;
+use crate::entry::{Boot, Kind};
+use crate::register::{REGISTER, Row, Treatment, entry, request, response};
+
+/// Checks a line and returns the paths of its unknown keys.
+pub(super) fn line(object: &Object) -> Result<Vec<String>, DecodeError> {
+    let mut check = Check { unknown: Vec::new() };
+    for key in [entry::TIME.key(), entry::TYPE.key(), entry::AUTH.key(), entry::REQUEST.key()] {
+        if object.get(key).is_none_or(Value::is_null) {
+            return Err(DecodeError::Field { at: key.to_owned(), expected: "the key that every entry has" });
+        }
+    }
+    let answered = object.get(entry::RESPONSE.key()).is_some_and(|value| !value.is_null());
+    if answered != (object.str(entry::TYPE.key()) == Some(Kind::Response.as_str())) {
+        let at = entry::RESPONSE.key().to_owned();
+        return Err(DecodeError::Field { at, expected: "it in response entries and in no other" });
+    }
+    check.object("entry", object, "")?;
+    Ok(check.unknown)
+}
+
+struct Check {
+    unknown: Vec<String>,
+}
+
+impl Check {
+    fn object(&mut self, name: &str, object: &Object, at: &str) -> Result<(), DecodeError> {
+        for (key, value) in object {
+            let path = || if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+            match REGISTER.iter().find(|row| row.object == name && row.key == key) {
+                None => self.unknown.push(path()),
+                Some(_) if value.is_null() => {}
+                Some(row) => match (row.inner, value) {
+                    (Some(inner), Value::Object(object)) if row.treatment == Treatment::Object => {
+                        self.object(inner, object, &path())?;
+                    }
+                    (Some(inner), Value::Array(list)) if row.treatment == Treatment::ObjectList => {
+                        for item in list {
+                            let Value::Object(object) = item else { return Err(wrong(path(), row)) };
+                            self.object(inner, object, &path())?;
+                        }
+                    }
+                    _ if fits(row, value) => {}
+                    _ => return Err(wrong(path(), row)),
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(at: String, row: &Row) -> DecodeError {
+    let expected = match row.treatment {
+        Treatment::Word => "one of the words of the register",
+        Treatment::Instant => "a time in RFC 3339",
+        Treatment::Number => "a whole number that fits",
+        Treatment::Flag => "true or false",
+        Treatment::Mark => "16 hex digits",
+        Treatment::ClearList | Treatment::TemplateList => "a list of texts",
+        Treatment::ClearMap => "texts by name",
+        Treatment::ClearListMap | Treatment::Headers => "lists of texts by name",
+        Treatment::Data | Treatment::Object => "an object",
+        Treatment::ObjectList => "a list of objects",
+        Treatment::Clear
+        | Treatment::Path
+        | Treatment::Template
+        | Treatment::Token
+        | Treatment::TokenAlways
+        | Treatment::Accessor
+        | Treatment::AccessorAlways
+        | Treatment::Digest => "a text",
+    };
+    DecodeError::Field { at, expected }
+}
+
+fn fits(row: &Row, value: &Value) -> bool {
+    match row.treatment {
+        Treatment::Word => value.as_str().is_some_and(|text| row.words.contains(&text)),
+        Treatment::Instant => value.as_str().is_some_and(|text| Time::parse(text).is_ok()),
+        Treatment::Number => {
+            let small = [request::REMOTE_PORT.key(), response::STATUS_CODE.key()].contains(&row.key);
+            let most = if small { u64::from(u16::MAX) } else { u64::MAX };
+            value.as_number().and_then(onrecord_value::Number::as_u64).is_some_and(|number| number <= most)
+        }
+        Treatment::Flag => value.as_bool().is_some(),
+        Treatment::Mark => value.as_str().is_some_and(|text| Boot::parse(text).is_some()),
+        Treatment::Clear
+        | Treatment::Path
+        | Treatment::Template
+        | Treatment::Token
+        | Treatment::TokenAlways
+        | Treatment::Accessor
+        | Treatment::AccessorAlways
+        | Treatment::Digest => value.as_str().is_some(),
+        Treatment::ClearList | Treatment::TemplateList => is_texts(value),
+        Treatment::ClearMap => {
+            value.as_object().is_some_and(|map| map.values().all(|text| text.as_str().is_some()))
+        }
+        Treatment::ClearListMap | Treatment::Headers => {
+            value.as_object().is_some_and(|map| map.values().all(is_texts))
+        }
+        Treatment::Data | Treatment::Object => value.as_object().is_some(),
+        Treatment::ObjectList => false,
+    }
+}
+
+fn is_texts(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| list.iter().all(|text| text.as_str().is_some()))
+}
