@@ -440,7 +440,8 @@ fn tokens_in_clear_texts_keys_and_sensitive_parts_of_paths_are_hashed() {
 
 #[test]
 fn a_path_whose_sensitive_parts_do_not_fit_it_is_hashed_as_a_whole() {
-    for parts in [[0..99], [3..2], [1..2]] {
+    for (start, end) in [(0, 99), (3, 2), (1, 2)] {
+        let parts = std::slice::from_ref(&(start..end)).to_vec();
         let request = Request { path: Path::with_sensitive("üb", &parts), ..Request::default() };
         let written = parsed(&line(&hashed(), &Entry { request, ..Entry::default() }));
         assert_eq!(written.object("request").unwrap().str("path"), Some(h("üb").as_str()));
