@@ -112,6 +112,8 @@ pub struct Caller {
     pub entry: Arc<Entry>,
     /// Its policies, compiled.
     pub acl: Arc<Acl>,
+    /// Stands for the client on record: the same for all tokens with the same policies.
+    pub client_id: Arc<str>,
     /// Uses left before this request; `None` is unlimited.
     pub remaining_uses: Option<u64>,
     pub(crate) hold: Hold,

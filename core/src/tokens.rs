@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_seal::EntropyError;
-use onrecord_storage::{Barrier, BarrierError};
+use onrecord_storage::{Barrier, CommitError, KeyError, StoreError};
 use onrecord_value::Time;
 
 pub use create::Draft;
@@ -65,23 +65,24 @@ impl Found {
 
 impl Tokens {
     /// The store behind a barrier. Reads nothing yet.
-    pub fn open(barrier: &Barrier, policies: &Policies, host: &Host) -> Self {
-        Self(Arc::new(Store {
-            shelf: Shelf::new(barrier.clone()),
+    pub fn open(barrier: &Barrier, policies: &Policies, host: &Host) -> Result<Self, KeyError> {
+        Ok(Self(Arc::new(Store {
+            shelf: Shelf::new(barrier)?,
             policies: policies.clone(),
             host: host.clone(),
             live: RwLock::default(),
-        }))
+        })))
     }
 
     /// Resolves the token of a request and reserves one use of it.
     pub fn reserve(&self, request: &Request) -> Reservation {
         let Some(token) = &request.token else { return Reservation::Refused };
-        match self.0.find(&self.0.shelf.name(token.expose())) {
+        match self.0.shelf.name(token.expose()).and_then(|name| self.0.find(&name)) {
             Ok(Some(live)) => match Hold::take(self, live, request.received) {
                 Some((hold, taken)) => Reservation::Live(Caller {
                     entry: taken.entry,
                     acl: taken.acl,
+                    client_id: taken.client_id,
                     remaining_uses: taken.remaining,
                     hold,
                 }),
@@ -99,7 +100,7 @@ impl Tokens {
 
     /// The live token with this text.
     pub fn find(&self, text: &str, now: Time) -> Result<Option<Found>, TokenError> {
-        self.named(&self.0.shelf.name(text), now)
+        self.named(&self.0.shelf.name(text)?, now)
     }
 
     /// The live token with this accessor.
@@ -134,10 +135,7 @@ impl Store {
             return Ok(Some(Arc::clone(live)));
         }
         // Unknown tokens are the usual miss, and must not hold up those who hold the lock.
-        if self.shelf.entry(name)?.is_none() {
-            return Ok(None);
-        }
-        self.load(name)
+        if self.shelf.holds(name)? { self.load(name) } else { Ok(None) }
     }
 
     /// Reads a token and its ancestors into memory. A token whose family is not complete is not there.
@@ -180,8 +178,10 @@ fn make_room(kept: &mut HashMap<String, Arc<Live>>) {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Storage failed, or the server was sealed.
-    Storage(BarrierError),
+    /// The store could not be read, or the server was sealed.
+    Store(StoreError),
+    /// The store did not take a change.
+    Commit(CommitError),
     /// There is no randomness to make a token from.
     Entropy(EntropyError),
     /// What is stored of a token cannot be read.
@@ -197,7 +197,8 @@ pub enum TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Storage(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Commit(error) => error.fmt(f),
             Self::Entropy(error) => error.fmt(f),
             Self::Damaged => f.write_str("a stored token is damaged"),
             Self::Gone => f.write_str("the token is gone"),
@@ -209,9 +210,9 @@ impl fmt::Display for TokenError {
 
 impl std::error::Error for TokenError {}
 
-impl From<BarrierError> for TokenError {
-    fn from(error: BarrierError) -> Self {
-        Self::Storage(error)
+impl From<StoreError> for TokenError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 

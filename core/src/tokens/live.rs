@@ -4,8 +4,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use onrecord_policy::Acl;
 use onrecord_value::Time;
+use sha2::{Digest as _, Sha256};
 
 use crate::policies::Policies;
 use crate::token::Entry;
@@ -13,11 +16,11 @@ use crate::token::Entry;
 /// One token in memory.
 pub(super) struct Live {
     name: String,
+    client_id: Arc<str>,
     /// Set once it is revoked, durably. Never cleared.
     dead: AtomicBool,
     touched: AtomicBool,
-    /// Held by whoever reads, changes, commits and publishes the entry.
-    pub(super) gate: tokio::sync::Mutex<()>,
+    /// Held while a change is put in line for storage, so that storage sees the changes in their order here.
     state: Mutex<State>,
 }
 
@@ -29,15 +32,11 @@ pub(super) struct State {
     pub(super) uses: Uses,
 }
 
-/// The uses of a token that are not in its stored entry yet, and who is on it.
+/// Who is on a token.
 #[derive(Default)]
 pub(super) struct Uses {
-    /// Reserved by requests, neither spent nor given back.
+    /// Uses that requests have reserved, neither spent nor given back. Never more than the entry has.
     pub(super) reserved: u64,
-    /// Spent since it was read, durably or not.
-    pub(super) spent: u64,
-    /// Of these, how many are in the stored entry.
-    pub(super) stored: u64,
     /// Requests on their way with this token.
     pub(super) holders: u64,
 }
@@ -46,6 +45,7 @@ pub(super) struct Uses {
 pub(super) struct Taken {
     pub(super) entry: Arc<Entry>,
     pub(super) acl: Arc<Acl>,
+    pub(super) client_id: Arc<str>,
     /// Uses left before this one; `None` is unlimited.
     pub(super) remaining: Option<u64>,
 }
@@ -54,9 +54,9 @@ impl Live {
     pub(super) fn new(entry: Entry, parent: Option<Arc<Self>>, generation: u64, acl: Arc<Acl>) -> Self {
         Self {
             name: entry.name.clone(),
+            client_id: client_id(&entry.policies),
             dead: AtomicBool::new(false),
             touched: AtomicBool::new(true),
-            gate: tokio::sync::Mutex::new(()),
             state: Mutex::new(State {
                 entry: Arc::new(entry),
                 parent,
@@ -134,10 +134,7 @@ impl Live {
         }
         let remaining = match state.entry.num_uses {
             0 => None,
-            stored => {
-                let taken = state.uses.reserved + state.uses.spent.saturating_sub(state.uses.stored);
-                Some(stored.checked_sub(taken).filter(|left| *left > 0)?)
-            }
+            left => Some(left.checked_sub(state.uses.reserved).filter(|left| *left > 0)?),
         };
         if !Self::family_lives(state.parent.clone(), now) {
             return None;
@@ -147,6 +144,31 @@ impl Live {
         }
         state.uses.reserved += 1;
         state.uses.holders += 1;
-        Some(Taken { entry: Arc::clone(&state.entry), acl: Arc::clone(&state.acl.1), remaining })
+        Some(Taken {
+            entry: Arc::clone(&state.entry),
+            acl: Arc::clone(&state.acl.1),
+            client_id: Arc::clone(&self.client_id),
+            remaining,
+        })
+    }
+}
+
+/// The client id of tokens without identity: SHA-256 of the sorted names of the policies joined by 0x7F, then 0x00 and
+/// the id of the namespace, in base64 (spec/audit-devices.md 3.2).
+fn client_id(policies: &[String]) -> Arc<str> {
+    let mut text = policies.join("\u{7f}");
+    text.push_str("\0root");
+    Arc::from(BASE64.encode(Sha256::digest(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::client_id;
+
+    #[test]
+    fn client_ids_are_those_of_the_recordings() {
+        assert_eq!(&*client_id(&["root".to_owned()]), "0DHqvq2D77kL2/JTPSZkTMJbkFVmUu0TzMi0jiXcFy8=");
+        let two = ["default".to_owned(), "reader".to_owned()];
+        assert_eq!(&*client_id(&two), "EUnubWptqIjVjj3Z8qVZGR6ZaMw5stIGSQncu2GnNM4=");
     }
 }

@@ -1,0 +1,271 @@
+//! Creating tokens: who may create which. Never in it: storage, randomness.
+
+use onrecord_policy::{Operation, Question};
+use onrecord_seal::Secret;
+use onrecord_value::{GoDuration, Object};
+
+use super::lifetime::{self, Bounds, Wish};
+use super::{caller, unavailable};
+use crate::engine::{Call, fields};
+use crate::fault::WARN_NO_SUCH_POLICY;
+use crate::open::Open;
+use crate::outcome::{Refusal, Reply, Warning};
+use crate::policies::{DEFAULT, ROOT};
+use crate::token::{Caller, Issued};
+use crate::tokens::Draft;
+
+const KNOWN: &[&str] = &[
+    "display_name",
+    "entity_alias",
+    "explicit_max_ttl",
+    "id",
+    "lease",
+    "meta",
+    "no_default_policy",
+    "no_parent",
+    "num_uses",
+    "period",
+    "policies",
+    "renewable",
+    "ttl",
+    "type",
+];
+
+/// What a request asks for, converted and checked as far as it concerns nobody else.
+struct Wanted {
+    id: Option<Secret<String>>,
+    policies: Vec<String>,
+    default_policy: bool,
+    orphan: bool,
+    meta: Option<Object>,
+    display_name: String,
+    num_uses: u64,
+    ttl: u64,
+    explicit_max_ttl: u64,
+    period: u64,
+    renewable: bool,
+}
+
+/// Creates a token. `orphan`: by the route that is for orphans.
+pub(super) async fn create(open: &Open, call: &Call<'_>, orphan: bool) -> Result<Reply, Refusal> {
+    let caller = caller(call)?;
+    if caller.entry.num_uses > 0 {
+        return Err(Refusal::invalid("a token of limited uses cannot create tokens"));
+    }
+    let mut wanted = Wanted::read(call.data)?;
+    let sudo = has_sudo(call, caller);
+    may(&wanted, sudo)?;
+    let policies = policies(&wanted, caller, sudo)?;
+    let mut warnings = Vec::new();
+    let ttl = ttl(open, call, &mut wanted, &policies, &mut warnings)?;
+    let root = policies.iter().any(|name| name == ROOT);
+    if root && ttl == 0 && caller.entry.expires.is_some() {
+        return Err(Refusal::invalid("a root token that expires cannot create one that does not"));
+    }
+    warnings.extend(policies.iter().filter(|name| !open.policies.exists(name)).map(|name| no_such(name)));
+    warnings.extend(fields::unrecognized(call.data, KNOWN));
+    let draft = Draft {
+        id: wanted.id,
+        policies,
+        path: format!("{}{}", call.mount.path, call.path),
+        display_name: wanted.display_name,
+        meta: wanted.meta,
+        num_uses: wanted.num_uses,
+        ttl,
+        explicit_max_ttl: wanted.explicit_max_ttl,
+        period: wanted.period,
+        // What never expires has nothing to renew.
+        renewable: wanted.renewable && ttl > 0,
+    };
+    let parent = if orphan || wanted.orphan { None } else { Some(caller) };
+    let entry = open.tokens.create(draft, parent, call.now).await.map_err(unavailable)?;
+    let auth = Some(Issued { entry, lease_seconds: ttl, new: true, text_known: true });
+    Ok(Reply { auth, warnings, ..Reply::default() })
+}
+
+/// Creation by role: there are no roles.
+pub(super) fn of_role(call: &Call<'_>) -> Result<Reply, Refusal> {
+    Err(Refusal::told(format!("unknown role {}", call.captured)))
+}
+
+impl Wanted {
+    fn read(data: &Object) -> Result<Self, Refusal> {
+        if let Some(kind) = fields::text(data, "type")? {
+            match &*kind {
+                "" | "service" => {}
+                "batch" => return Err(Refusal::told("batch tokens are not supported by this server")),
+                _ => return Err(Refusal::told("invalid 'token_type' value")),
+            }
+        }
+        if fields::text(data, "entity_alias")?.is_some_and(|alias| !alias.is_empty()) {
+            return Err(Refusal::told("'entity_alias' is not supported by this server"));
+        }
+        let num_uses = fields::whole(data, "num_uses")?.unwrap_or(0);
+        let meta: Object = fields::texts_by_name(data, "meta")?.unwrap_or_default().into_iter().collect();
+        let ttl = match seconds(data, "ttl")? {
+            0 => seconds(data, "lease")?,
+            ttl => ttl,
+        };
+        let id = fields::text(data, "id")?.filter(|id| !id.is_empty());
+        Ok(Self {
+            id: id.map(|id| Secret::new(id.into_owned())),
+            policies: sanitised(&fields::texts(data, "policies")?.unwrap_or_default()),
+            default_policy: !fields::flag(data, "no_default_policy")?.unwrap_or(false),
+            orphan: fields::flag(data, "no_parent")?.unwrap_or(false),
+            meta: (!meta.is_empty()).then_some(meta),
+            display_name: display_name(&fields::text(data, "display_name")?.unwrap_or_default()),
+            num_uses: u64::try_from(num_uses)
+                .map_err(|_| Refusal::invalid("number of uses cannot be negative"))?,
+            ttl,
+            explicit_max_ttl: seconds(data, "explicit_max_ttl")?,
+            period: seconds(data, "period")?,
+            renewable: fields::flag(data, "renewable")?.unwrap_or(true),
+        })
+    }
+}
+
+/// Refuses what only root or `sudo` may ask for.
+fn may(wanted: &Wanted, sudo: bool) -> Result<(), Refusal> {
+    let what = match wanted {
+        _ if sudo => return Ok(()),
+        Wanted { id: Some(_), .. } => "specify token id",
+        Wanted { orphan: true, .. } => "create orphan token",
+        Wanted { period: 1.., .. } => "create periodic token",
+        _ => return Ok(()),
+    };
+    Err(Refusal::invalid(format!("root or sudo privileges required to {what}")))
+}
+
+/// Whether the caller has `sudo` at the path of this request.
+fn has_sudo(call: &Call<'_>, caller: &Caller) -> bool {
+    let path = format!("{}{}", call.mount.path, call.path);
+    let question =
+        Question { operation: Operation::Update, path: &path, data: Some(call.data), wrap_ttl: None };
+    let decision = caller.acl.decide(&question);
+    decision.sudo || decision.root
+}
+
+/// The policies the token gets: those asked for, as far as the caller may pass them on, or the caller's own.
+fn policies(wanted: &Wanted, caller: &Caller, sudo: bool) -> Result<Vec<String>, Refusal> {
+    let own = &caller.entry.policies;
+    let holds = |name: &String| own.contains(name);
+    // Without sudo a token has nothing that its creator has not; `default` is no exception.
+    let mut names = match wanted.policies.as_slice() {
+        [] => own.clone(),
+        asked => {
+            if !sudo && !caller.entry.is_root() && !asked.iter().all(holds) {
+                return Err(Refusal::invalid("child policies must be subset of parent"));
+            }
+            let mut names = asked.to_vec();
+            if sudo || own.iter().any(|name| name == DEFAULT) {
+                names.push(DEFAULT.to_owned());
+            }
+            names
+        }
+    };
+    if !wanted.default_policy && !wanted.policies.iter().any(|name| name == DEFAULT) {
+        names.retain(|name| name != DEFAULT);
+    }
+    let names = sanitised(&names);
+    if names.iter().any(|name| name == ROOT) && !caller.entry.is_root() {
+        return Err(Refusal::invalid("root tokens may not be created without parent token being root"));
+    }
+    Ok(names)
+}
+
+/// How long the token lives, in seconds; 0 never ends, for root tokens that ask for nothing.
+fn ttl(
+    open: &Open,
+    call: &Call<'_>,
+    wanted: &mut Wanted,
+    policies: &[String],
+    warnings: &mut Vec<Warning>,
+) -> Result<u64, Refusal> {
+    let bounds = Bounds::of(open, &call.mount.tune);
+    if wanted.explicit_max_ttl > bounds.max {
+        warnings.push(lifetime::warning("explicit max TTL", (wanted.explicit_max_ttl, bounds.max)));
+        wanted.explicit_max_ttl = bounds.max;
+    }
+    if wanted.ttl == 0 && wanted.period == 0 && policies.iter().any(|name| name == ROOT) {
+        return Ok(wanted.explicit_max_ttl);
+    }
+    let wish = Wish {
+        ttl: wanted.ttl,
+        period: wanted.period,
+        explicit_max_ttl: wanted.explicit_max_ttl,
+        age: 0,
+    };
+    let granted = lifetime::grant(wish, bounds)
+        .map_err(|lifetime::Over| Refusal::invalid("the server allows no token to live"))?;
+    if let Some(capped) = granted.capped {
+        warnings.push(lifetime::warning(if wanted.period > 0 { "period" } else { "TTL" }, capped));
+    }
+    Ok(granted.ttl)
+}
+
+fn no_such(name: &str) -> Warning {
+    Warning { text: format!("Policy {name:?} does not exist"), template: WARN_NO_SUCH_POLICY }
+}
+
+/// Names in lower case, sorted, each once. Next to `root` no other means anything.
+fn sanitised(names: &[String]) -> Vec<String> {
+    let mut names: Vec<String> =
+        names.iter().map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect();
+    if names.iter().any(|name| name == ROOT) {
+        return vec![ROOT.to_owned()];
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// `token`, or `token-` and what is asked for, in letters, digits and dashes.
+fn display_name(asked: &str) -> String {
+    let clean = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+    let name: String = format!("token-{asked}").chars().map(clean).collect();
+    name.trim_end_matches('-').to_owned()
+}
+
+/// A duration in whole seconds; what is shorter than one counts as one, since 0 would mean no end.
+fn seconds(data: &Object, field: &str) -> Result<u64, Refusal> {
+    let asked = fields::span(data, field)?.unwrap_or(GoDuration::ZERO);
+    if asked.is_negative() {
+        return Err(Refusal::invalid(format!("{field} must be positive")));
+    }
+    let whole = u64::try_from(asked.secs()).unwrap_or(0);
+    Ok(if whole == 0 && !asked.is_zero() { 1 } else { whole })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn policy_names_are_lower_case_sorted_and_unique_and_root_stands_alone() {
+        assert_eq!(sanitised(&names(&["B", " a ", "b", "", "default"])), ["a", "b", "default"]);
+        assert_eq!(sanitised(&names(&["default", "Root", "a"])), ["root"]);
+        assert!(sanitised(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_display_name_is_prefixed_and_cleaned() {
+        assert_eq!(display_name(""), "token");
+        assert_eq!(display_name("bob"), "token-bob");
+        assert_eq!(display_name("Bob's CI!"), "token-Bob-s-CI");
+    }
+
+    #[test]
+    fn durations_are_positive_and_never_become_endless() {
+        let data = onrecord_value::object! { "a" => "1h", "b" => 90, "c" => "10ms", "d" => "-1s" };
+        assert!(matches!(seconds(&data, "a"), Ok(3600)));
+        assert!(matches!(seconds(&data, "b"), Ok(90)));
+        assert!(matches!(seconds(&data, "c"), Ok(1)));
+        assert!(matches!(seconds(&data, "e"), Ok(0)));
+        let refusal = seconds(&data, "d").err().unwrap();
+        assert_eq!(refusal.text.as_deref(), Some("d must be positive"));
+    }
+}

@@ -1,0 +1,120 @@
+//! How long a token may live. Pure arithmetic in seconds. Never in it: storage, clocks.
+
+use onrecord_value::{GoDuration, duration};
+
+use crate::fault::WARN_CAPPED;
+use crate::open::Open;
+use crate::outcome::Warning;
+
+use crate::mount::Tune;
+
+/// What the server and the mount allow, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// For those who ask for nothing.
+    pub(super) default: u64,
+    /// For everybody.
+    pub(super) max: u64,
+}
+
+/// What is asked for, in seconds; 0 is nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wish {
+    /// The time to live.
+    pub(super) ttl: u64,
+    /// The period, which replaces `ttl` and knows no end.
+    pub(super) period: u64,
+    /// The end, counted from issue.
+    pub(super) explicit_max_ttl: u64,
+    /// How long ago the token was issued.
+    pub(super) age: u64,
+}
+
+/// What it gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Granted {
+    /// Seconds from now.
+    pub(super) ttl: u64,
+    /// What was asked for and what it was limited to, if it was limited.
+    pub(super) capped: Option<(u64, u64)>,
+}
+
+/// The token has reached the end of what it may ever live.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Over;
+
+impl Bounds {
+    /// Those of the server, as far as the mount does not set its own.
+    pub(super) fn of(open: &Open, tune: &Tune) -> Self {
+        let or = |own: u64, server: std::time::Duration| if own > 0 { own } else { server.as_secs() };
+        Self {
+            default: or(tune.default_lease_ttl, open.settings.default_lease_ttl),
+            max: or(tune.max_lease_ttl, open.settings.max_lease_ttl),
+        }
+    }
+}
+
+/// Grants as much of a wish as the bounds allow.
+pub(super) fn grant(wish: Wish, bounds: Bounds) -> Result<Granted, Over> {
+    let explicit = if wish.explicit_max_ttl > 0 { wish.explicit_max_ttl } else { u64::MAX };
+    let end = if wish.period > 0 { explicit } else { explicit.min(bounds.max) };
+    let left = end.saturating_sub(wish.age);
+    if left == 0 {
+        return Err(Over);
+    }
+    let (asked, longest) = match wish {
+        Wish { period: 1.., .. } => (wish.period, bounds.max.min(left)),
+        Wish { ttl: 1.., .. } => (wish.ttl, left),
+        _ => (bounds.default.min(left), left),
+    };
+    let ttl = asked.min(longest);
+    Ok(Granted { ttl, capped: (ttl < asked).then_some((asked, ttl)) })
+}
+
+/// The warning about a limited value.
+pub(super) fn warning(what: &str, (asked, granted): (u64, u64)) -> Warning {
+    let text = format!("the {what} of {} is too long and was limited to {}", shown(asked), shown(granted));
+    Warning { text, template: WARN_CAPPED }
+}
+
+fn shown(seconds: u64) -> String {
+    duration::format(GoDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds { default: 100, max: 1000 };
+
+    #[test]
+    fn a_wish_is_granted_within_all_bounds() {
+        let none = Wish::default();
+        let table = [
+            (none, Some(100), None),
+            (Wish { ttl: 50, ..none }, Some(50), None),
+            (Wish { ttl: 5000, ..none }, Some(1000), Some((5000, 1000))),
+            (Wish { ttl: 500, explicit_max_ttl: 300, ..none }, Some(300), Some((500, 300))),
+            (Wish { explicit_max_ttl: 30, ..none }, Some(30), None),
+            (Wish { ttl: 500, age: 700, ..none }, Some(300), Some((500, 300))),
+            (Wish { ttl: 500, age: 1000, ..none }, None, None),
+            (Wish { period: 60, ttl: 5, ..none }, Some(60), None),
+            (Wish { period: 60, age: 1_000_000, ..none }, Some(60), None),
+            (Wish { period: 60_000, ..none }, Some(1000), Some((60_000, 1000))),
+            (Wish { period: 60, explicit_max_ttl: 90, age: 50, ..none }, Some(40), Some((60, 40))),
+            (Wish { period: 60, explicit_max_ttl: 90, age: 90, ..none }, None, None),
+        ];
+        for (wish, ttl, capped) in table {
+            let granted = grant(wish, BOUNDS).ok();
+            assert_eq!(granted, ttl.map(|ttl| Granted { ttl, capped }), "{wish:?}");
+        }
+    }
+
+    #[test]
+    fn the_warning_names_both_times() {
+        assert_eq!(
+            warning("TTL", (7200, 90)).text,
+            "the TTL of 2h0m0s is too long and was limited to 1m30s"
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! Looking tokens up. Never in it: the text of a token that the asker did not know.
+
+use onrecord_value::{Object, Time, Value, object};
+
+use super::{accessed, caller, named_token, unavailable};
+use crate::engine::{Call, fields};
+use crate::open::Open;
+use crate::outcome::{Outcome, Refusal, Reply};
+use crate::token::Entry;
+
+/// By its text.
+pub(super) fn lookup(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let text = named_token(call)?;
+    let found = open.tokens.find(&text, call.now).map_err(unavailable)?;
+    let found = found.ok_or_else(|| Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() })?;
+    Ok(reply(call, &found.entry(), &text, &["token"]))
+}
+
+/// The caller's own, even if this request spends its last use.
+pub(super) fn own(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let entry = open.tokens.current(caller(call)?).entry();
+    Ok(reply(call, &entry, entry.id.expose(), &["token"]))
+}
+
+/// By its accessor: everything but its text.
+pub(super) fn by_accessor(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let entry = accessed(open, call)?.entry();
+    Ok(reply(call, &entry, "", &["accessor"]))
+}
+
+/// The accessors of all tokens.
+pub(super) fn accessors(open: &Open, call: &Call<'_>) -> Outcome {
+    match open.tokens.accessors(call.now) {
+        Ok(mut accessors) => {
+            accessors.sort_unstable();
+            Outcome::keys(accessors)
+        }
+        Err(error) => unavailable(error).into(),
+    }
+}
+
+fn reply(call: &Call<'_>, entry: &Entry, text: &str, known: &[&str]) -> Reply {
+    let warnings = fields::unrecognized(call.data, known).into_iter().collect();
+    Reply { data: Some(facts(entry, text, call.now)), warnings, ..Reply::default() }
+}
+
+/// What a look-up tells about a token.
+fn facts(entry: &Entry, text: &str, now: Time) -> Object {
+    let mut facts = object! {
+        "accessor" => entry.accessor.as_str(),
+        "creation_time" => entry.issued.unix_seconds(),
+        "creation_ttl" => entry.creation_ttl,
+        "display_name" => entry.display_name.as_str(),
+        "entity_id" => "",
+        "expire_time" => entry.expires,
+        "explicit_max_ttl" => entry.explicit_max_ttl,
+        "id" => text,
+        "meta" => entry.meta.clone(),
+        "num_uses" => entry.num_uses,
+        "orphan" => entry.parent.is_none(),
+        "path" => entry.path.as_str(),
+        "policies" => entry.policies.as_slice(),
+        "ttl" => entry.ttl(now),
+        "type" => "service",
+    };
+    if entry.expires.is_some() {
+        facts.insert("issue_time", entry.issued);
+        facts.insert("renewable", entry.renewable);
+    }
+    if let Some(renewed) = entry.renewed {
+        facts.insert("last_renewal", renewed);
+        facts.insert("last_renewal_time", renewed.unix_seconds());
+    }
+    if entry.period > 0 {
+        facts.insert("period", Value::from(entry.period));
+    }
+    facts
+}

@@ -1,0 +1,70 @@
+//! Renewing tokens. Never in it: storage.
+
+use super::lifetime::{self, Bounds, Granted, Wish};
+use super::{accessed, caller, named_token, unavailable};
+use crate::engine::{Call, fields};
+use crate::open::Open;
+use crate::outcome::{Refusal, Reply};
+use crate::token::{Entry, Issued};
+use crate::tokens::{Found, Renewal};
+
+/// By its text.
+pub(super) async fn renew(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let text = named_token(call)?;
+    let found = open.tokens.find(&text, call.now).map_err(unavailable)?;
+    let found = found.ok_or_else(|| Refusal::invalid("token not found"))?;
+    extend(open, call, &found, true).await
+}
+
+/// The caller's own.
+pub(super) async fn own(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+    extend(open, call, &open.tokens.current(caller(call)?), true).await
+}
+
+/// By its accessor: the answer has not its text.
+pub(super) async fn by_accessor(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+    extend(open, call, &accessed(open, call)?, false).await
+}
+
+async fn extend(open: &Open, call: &Call<'_>, found: &Found, text_known: bool) -> Result<Reply, Refusal> {
+    let increment = match fields::span(call.data, "increment")? {
+        Some(increment) if increment.is_negative() => {
+            return Err(Refusal::invalid("increment must not be negative"));
+        }
+        Some(increment) => u64::try_from(increment.secs()).unwrap_or(0),
+        None => 0,
+    };
+    let bounds = Bounds::of(open, &call.mount.tune);
+    let mut capped = None;
+    let plan = |entry: &Entry| {
+        let granted = granted(entry, increment, call, bounds)?;
+        capped = granted.capped.filter(|_| increment > 0);
+        Ok(granted.ttl)
+    };
+    let entry = match open.tokens.renew(found, call.now, plan).await.map_err(unavailable)? {
+        Renewal::Done(entry) => entry,
+        Renewal::Refused(text) => return Err(Refusal::invalid(text)),
+    };
+    let mut warnings: Vec<_> = capped.map(|capped| lifetime::warning("increment", capped)).into_iter().collect();
+    warnings.extend(fields::unrecognized(call.data, &["accessor", "increment", "token"]));
+    let lease_seconds = entry.ttl(call.now);
+    let auth = Some(Issued { entry, lease_seconds, new: false, text_known });
+    Ok(Reply { auth, warnings, ..Reply::default() })
+}
+
+/// The seconds a renewal grants, or why there are none.
+fn granted(entry: &Entry, increment: u64, call: &Call<'_>, bounds: Bounds) -> Result<Granted, &'static str> {
+    if entry.expires.is_none() {
+        return Err("invalid lease ID");
+    }
+    if !entry.renewable {
+        return Err("lease is not renewable");
+    }
+    let wish = Wish {
+        ttl: if increment > 0 { increment } else { entry.creation_ttl },
+        period: entry.period,
+        explicit_max_ttl: entry.explicit_max_ttl,
+        age: call.now.since(entry.issued).as_secs(),
+    };
+    lifetime::grant(wish, bounds).map_err(|lifetime::Over| "past the max TTL, cannot renew")
+}

@@ -1,0 +1,287 @@
+//! The policy store: ACL policies by name, kept as their text and compiled when they are written; and the compiled ACLs
+//! of the sets of policies that tokens carry. Never in it: endpoints (`engine::sys::policies`), or what a rule means
+//! (`onrecord_policy`).
+//!
+//! All policies are in memory. A change is committed first; then the map is brought up to date from storage and the
+//! generation counted up, before the answer leaves. Whoever keeps a compiled ACL compares the generation (I11).
+
+mod stored;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use onrecord_policy::{Acl, ParseError, Policy};
+use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
+use onrecord_value::Time;
+
+pub use stored::Document;
+
+/// The policy that every token has unless it was made without; it can be changed but not deleted.
+pub const DEFAULT: &str = "default";
+/// The policy that allows everything; it has no text and cannot be changed.
+pub const ROOT: &str = "root";
+
+const DEFAULT_TEXT: &str = include_str!("policies/default.hcl");
+/// How many sets of policies are kept compiled.
+const KEPT_SETS: usize = 4096;
+
+/// The policy store; clones are handles to one store.
+#[derive(Clone)]
+pub struct Policies(Arc<Store>);
+
+struct Store {
+    view: View,
+    known: RwLock<BTreeMap<String, Known>>,
+    /// Counted up under the lock of `known`, whenever that changes.
+    generation: AtomicU64,
+    compiled: Mutex<HashMap<Vec<String>, (u64, Arc<Acl>)>>,
+}
+
+struct Known {
+    document: Arc<Document>,
+    policy: Arc<Policy>,
+}
+
+/// A policy to be written.
+pub struct Draft<'a> {
+    /// In lower case.
+    pub name: &'a str,
+    /// ACL rules.
+    pub text: String,
+    /// The version that must be there (0: none); `None` writes over whatever is there.
+    pub cas: Option<u64>,
+    /// Whether later writes must say the version they replace; `None` leaves it.
+    pub cas_required: Option<bool>,
+}
+
+impl Policies {
+    /// Reads and compiles all stored policies. One that does not compile fails it: leaving out a policy could grant
+    /// what it denies.
+    pub fn open(barrier: &Barrier, now: Time) -> Result<Self, PolicyError> {
+        let view = barrier.view("policy/")?;
+        let mut known = BTreeMap::new();
+        known.insert(DEFAULT.to_owned(), Known::new(DEFAULT, Document::built_in(DEFAULT_TEXT, now))?);
+        for name in view.keys("", "", usize::MAX)? {
+            if let Some(stored) = read(&view, &name)? {
+                known.insert(name, stored);
+            }
+        }
+        Ok(Self(Arc::new(Store {
+            view,
+            known: RwLock::new(known),
+            generation: AtomicU64::new(1),
+            compiled: Mutex::default(),
+        })))
+    }
+
+    /// Counts the changes of any policy. An ACL of an older generation must not be used any more.
+    pub fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
+    }
+
+    /// The ACL of a set of policies, and its generation. A policy that does not exist grants nothing.
+    pub fn acl(&self, names: &[String]) -> (u64, Arc<Acl>) {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.generation();
+        let mut compiled = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, acl)) = compiled.get(names) {
+            if *of == generation {
+                return (generation, Arc::clone(acl));
+            }
+        }
+        let acl = if names.iter().any(|name| name == ROOT) {
+            Acl::root()
+        } else {
+            Acl::new(names.iter().filter_map(|name| known.get(name)).map(|known| &*known.policy))
+        };
+        let acl = Arc::new(acl);
+        compiled.retain(|_, (of, _)| *of == generation);
+        if compiled.len() >= KEPT_SETS {
+            compiled.clear();
+        }
+        compiled.insert(names.to_vec(), (generation, Arc::clone(&acl)));
+        (generation, acl)
+    }
+
+    /// Whether there is a policy of this name.
+    pub fn exists(&self, name: &str) -> bool {
+        name == ROOT || self.0.known.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+    }
+
+    /// The names of all policies, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.0.known.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        names.push(ROOT.to_owned());
+        names.sort_unstable();
+        names
+    }
+
+    /// What is stored of a policy; `name` in lower case.
+    pub fn get(&self, name: &str) -> Option<Arc<Document>> {
+        if name == ROOT {
+            return Some(Arc::new(Document::built_in("", Time::UNIX_EPOCH)));
+        }
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).map(|known| Arc::clone(&known.document))
+    }
+
+    /// Compiles and stores a policy.
+    pub async fn write(&self, draft: Draft<'_>, now: Time) -> Result<(), PolicyError> {
+        if draft.name == ROOT {
+            return Err(PolicyError::Fixed { what: "update \"root\" policy" });
+        }
+        Policy::parse(draft.name, &draft.text).map_err(PolicyError::Parse)?;
+        let name = draft.name;
+        let commit = self.put(draft, now)?;
+        self.settle(name, commit).await
+    }
+
+    /// Puts a policy in line for storage, after the one that will be there before it.
+    fn put(&self, draft: Draft<'_>, now: Time) -> Result<Commit, PolicyError> {
+        let view = &self.0.view;
+        let _order = view.lock(draft.name)?;
+        let (stored, seen) = view.latest(draft.name)?;
+        let old = match stored {
+            Some(stored) => Some(Document::decode(stored.expose()).ok_or_else(|| damaged(draft.name))?),
+            None if draft.name == DEFAULT => self.get(DEFAULT).map(|built_in| Document::clone(&built_in)),
+            None => None,
+        };
+        let (version, must) = old.map_or((0, false), |old| (old.version, old.cas_required));
+        match draft.cas {
+            Some(cas) if cas != version => return Err(PolicyError::Version),
+            None if must => return Err(PolicyError::VersionNeeded),
+            _ => {}
+        }
+        let new = Document {
+            text: draft.text,
+            version: version + 1,
+            modified: now,
+            cas_required: draft.cas_required.unwrap_or(must),
+        };
+        let mut batch = Batch::new();
+        batch.require(seen);
+        view.put(&mut batch, draft.name, &new.encode())?;
+        Ok(view.commit(batch))
+    }
+
+    /// Deletes a policy, if it exists.
+    pub async fn delete(&self, name: &str) -> Result<(), PolicyError> {
+        match name {
+            ROOT => return Err(PolicyError::Fixed { what: "delete \"root\" policy" }),
+            DEFAULT => return Err(PolicyError::Fixed { what: "delete default policy" }),
+            _ => {}
+        }
+        let mut batch = Batch::new();
+        self.0.view.delete(&mut batch, name)?;
+        self.settle(name, self.0.view.commit(batch)).await
+    }
+
+    /// Waits until a change is durable, then makes it effective. Whoever comes last reads what is stored last.
+    async fn settle(&self, name: &str, commit: Commit) -> Result<(), PolicyError> {
+        commit.await?;
+        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        match read(&self.0.view, name)? {
+            Some(stored) => known.insert(name.to_owned(), stored),
+            None => known.remove(name),
+        };
+        self.0.generation.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+}
+
+impl Known {
+    fn new(name: &str, document: Document) -> Result<Self, PolicyError> {
+        let policy = Policy::parse(name, &document.text).map_err(PolicyError::Parse)?;
+        Ok(Self { document: Arc::new(document), policy: Arc::new(policy) })
+    }
+}
+
+/// The stored policy of a name, compiled.
+fn read(view: &View, name: &str) -> Result<Option<Known>, PolicyError> {
+    let Some(stored) = view.get(name)? else { return Ok(None) };
+    let document = Document::decode(stored.expose()).ok_or_else(|| damaged(name))?;
+    Known::new(name, document).map(Some)
+}
+
+fn damaged(name: &str) -> PolicyError {
+    PolicyError::Damaged { name: name.to_owned() }
+}
+
+/// Why a policy was not read, written or deleted. The texts are for clients.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// The text is no policy.
+    Parse(ParseError),
+    /// The policy cannot be changed that way.
+    Fixed {
+        /// `update "root" policy`, …
+        what: &'static str,
+    },
+    /// The version to be replaced is not the one that is there.
+    Version,
+    /// The policy wants to be told which version is replaced.
+    VersionNeeded,
+    /// The name is no storage key.
+    Name(KeyError),
+    /// What is stored of a policy cannot be read.
+    Damaged {
+        /// The policy.
+        name: String,
+    },
+    /// The store could not be read.
+    Store(StoreError),
+    /// The store did not take the change.
+    Commit(CommitError),
+}
+
+impl PolicyError {
+    /// Whether the client's request is at fault, and not the server.
+    pub const fn is_clients(&self) -> bool {
+        matches!(
+            self,
+            Self::Parse(_) | Self::Fixed { .. } | Self::Version | Self::VersionNeeded | Self::Name(_)
+        )
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parse(error) => write!(f, "failed to parse policy: {error}"),
+            Self::Fixed { what } => write!(f, "cannot {what}"),
+            Self::Version => f.write_str("check-and-set parameter did not match the current version"),
+            Self::VersionNeeded => f.write_str("check-and-set parameter required for this call"),
+            Self::Name(error) => error.fmt(f),
+            Self::Damaged { name } => write!(f, "the stored policy {name:?} is damaged"),
+            Self::Store(error) => error.fmt(f),
+            Self::Commit(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+impl From<StoreError> for PolicyError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Key(error) => Self::Name(error),
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<KeyError> for PolicyError {
+    fn from(error: KeyError) -> Self {
+        Self::Name(error)
+    }
+}
+
+impl From<CommitError> for PolicyError {
+    fn from(error: CommitError) -> Self {
+        Self::Commit(error)
+    }
+}

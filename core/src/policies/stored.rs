@@ -1,0 +1,60 @@
+//! The stored form of a policy: a JSON object. Never in it: storage keys, or compiling.
+
+use onrecord_value::{Number, Time, Value, json, object};
+
+/// A policy as it was written, and what is noted about it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    /// ACL rules, as they were sent.
+    pub text: String,
+    /// Counts the writes, from 1.
+    pub version: u64,
+    /// When it was written last.
+    pub modified: Time,
+    /// Whether a write must say which version it replaces.
+    pub cas_required: bool,
+}
+
+impl Document {
+    /// A policy that the server brings along.
+    pub(super) fn built_in(text: &str, now: Time) -> Self {
+        Self { text: text.to_owned(), version: 1, modified: now, cas_required: false }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let facts = object! {
+            "cas_required" => self.cas_required,
+            "modified" => i64::try_from(self.modified.unix_nanos()).unwrap_or(i64::MAX),
+            "text" => self.text.as_str(),
+            "version" => self.version,
+        };
+        Value::Object(facts).to_json()
+    }
+
+    pub(super) fn decode(stored: &[u8]) -> Option<Self> {
+        let facts = json::parse_object(stored, json::Limits::default()).ok()?;
+        Some(Self {
+            text: facts.str("text")?.to_owned(),
+            version: facts.get("version")?.as_number().and_then(Number::as_u64)?,
+            modified: Time::from_unix_nanos(i128::from(facts.get("modified")?.as_i64()?)),
+            cas_required: facts.get("cas_required")?.as_bool()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_survives_storage() {
+        let one = Document {
+            text: "path \"<a>\" {}\n# é".to_owned(),
+            version: 7,
+            modified: Time::from_unix(1_700_000_000, 5),
+            cas_required: true,
+        };
+        assert!(Document::decode(&one.encode()) == Some(one));
+        assert!(Document::decode(b"{}").is_none());
+    }
+}

@@ -1,0 +1,156 @@
+//! Making tokens: their random texts, and the one batch that puts a token into the store.
+//! Never in it: who may make which token.
+
+use std::sync::Arc;
+
+use onrecord_seal::{Entropy, EntropyError, Secret};
+use onrecord_value::{Object, Time};
+use zeroize::Zeroizing;
+
+use super::{MAX_DEPTH, TokenError, Tokens};
+use crate::token::{Caller, Entry};
+
+/// How many random characters a token's text and an accessor have: 142 bits.
+const RANDOM: usize = 24;
+const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// A token to be made.
+#[derive(Default)]
+pub struct Draft {
+    /// Its text; random if none is given.
+    pub id: Option<Secret<String>>,
+    /// Names of its policies, as they are to be stored.
+    pub policies: Vec<String>,
+    /// The path that issues it.
+    pub path: String,
+    /// The name that records show.
+    pub display_name: String,
+    /// String values.
+    pub meta: Option<Object>,
+    /// Uses; 0 is unlimited.
+    pub num_uses: u64,
+    /// Seconds to live; 0 never expires.
+    pub ttl: u64,
+    /// Seconds from issue that no renewal passes; 0 is none.
+    pub explicit_max_ttl: u64,
+    /// Seconds by which every renewal extends it; 0 is none.
+    pub period: u64,
+    /// Whether it can be renewed.
+    pub renewable: bool,
+}
+
+impl Tokens {
+    /// Makes a token and stores it with its accessor and its link to the parent, in one batch. Without a parent it
+    /// is an orphan.
+    pub async fn create(
+        &self,
+        draft: Draft,
+        parent: Option<&Caller>,
+        now: Time,
+    ) -> Result<Arc<Entry>, TokenError> {
+        let depth = parent.map_or(0, |parent| parent.entry.depth + 1);
+        if depth > MAX_DEPTH {
+            return Err(TokenError::TooDeep);
+        }
+        let entropy = &*self.0.host.entropy;
+        let id = match draft.id {
+            Some(id) => id,
+            None => random_text("s.", entropy)?,
+        };
+        let accessor = random_text("", entropy)?.expose().clone();
+        let expires = (draft.ttl > 0).then(|| later(now, draft.ttl));
+        let entry = Arc::new(Entry {
+            name: self.0.shelf.name(id.expose())?,
+            id: Arc::new(id),
+            accessor,
+            parent: parent.map(|parent| parent.entry.name.clone()),
+            depth,
+            policies: draft.policies,
+            path: draft.path,
+            display_name: draft.display_name,
+            meta: draft.meta,
+            num_uses: draft.num_uses,
+            exhausted: false,
+            issued: now,
+            creation_ttl: draft.ttl,
+            expires,
+            renewed: None,
+            explicit_max_ttl: draft.explicit_max_ttl,
+            period: draft.period,
+            renewable: draft.renewable,
+        });
+        self.0.shelf.insert(&entry).await?;
+        Ok(entry)
+    }
+
+    /// Makes a token that may do everything and never expires; `id` is its text if it is not to be random.
+    pub async fn create_root(
+        &self,
+        id: Option<Secret<String>>,
+        now: Time,
+    ) -> Result<Arc<Entry>, TokenError> {
+        let draft = Draft {
+            id,
+            policies: vec!["root".to_owned()],
+            path: "auth/token/root".to_owned(),
+            display_name: "root".to_owned(),
+            ..Draft::default()
+        };
+        self.create(draft, None, now).await
+    }
+}
+
+/// The instant so many seconds after another.
+pub(super) fn later(time: Time, seconds: u64) -> Time {
+    Time::from_unix_nanos(time.unix_nanos() + i128::from(seconds) * 1_000_000_000)
+}
+
+/// A prefix and 24 random alphanumerics, each equally likely.
+fn random_text(prefix: &str, entropy: &dyn Entropy) -> Result<Secret<String>, EntropyError> {
+    // Of the right size from the start: a text that moves leaves its old bytes behind.
+    let mut text = Secret::new(String::with_capacity(prefix.len() + RANDOM));
+    text.expose_mut().push_str(prefix);
+    let mut bytes = Zeroizing::new([0_u8; 2 * RANDOM]);
+    while text.expose().len() < prefix.len() + RANDOM {
+        entropy.fill(&mut *bytes)?;
+        // The largest multiple of 62 in a byte: what is above would make the first letters likelier.
+        let letters = bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| LETTERS.get(usize::from(byte % 62)));
+        let missing = prefix.len() + RANDOM - text.expose().len();
+        text.expose_mut().extend(letters.take(missing).map(|letter| char::from(*letter)));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::*;
+
+    /// Counts upwards, so that every byte value occurs.
+    struct Counting(AtomicU8);
+
+    impl Entropy for Counting {
+        fn fill(&self, out: &mut [u8]) -> Result<(), EntropyError> {
+            out.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_letter_is_equally_likely() {
+        let entropy = Counting(AtomicU8::new(0));
+        let mut counts = std::collections::BTreeMap::new();
+        // 256 texts take 24 letters from 48 bytes each: all positions of the cycle of 256 alike.
+        for _ in 0..256 {
+            let text = random_text("", &entropy).unwrap();
+            assert_eq!(text.expose().len(), 24);
+            for letter in text.expose().chars() {
+                *counts.entry(letter).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(counts.len(), 62);
+        let (least, most) = (counts.values().min().unwrap(), counts.values().max().unwrap());
+        assert!(most - least <= most / 4, "{least} {most}");
+    }
+}

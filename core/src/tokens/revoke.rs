@@ -1,0 +1,126 @@
+//! The end of tokens: revocation with or without the descendants, and tidying.
+//! Never in it: who may revoke.
+//!
+//! A family is removed generation by generation, each in batches that are durable before the next is looked for. From
+//! the first batch on all of it is dead, since no token lives without its parent; and no child can join a generation
+//! whose removal is committed, since a child's batch requires its parent. So a crash in between loses nothing but room,
+//! which tidying gives back.
+
+use std::sync::{Arc, PoisonError};
+
+use onrecord_value::Time;
+
+use super::live::Live;
+use super::shelf::settled;
+use super::{Found, TokenError, Tokens};
+use crate::token::{Entry, Issued};
+
+/// How many tokens are removed in one batch.
+const TOGETHER: usize = 256;
+
+/// What tidying removed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tidied {
+    /// Tokens that were dead already.
+    pub tokens: usize,
+    /// Accessors, family links and cubbyholes of tokens that are gone.
+    pub leftovers: usize,
+}
+
+impl Tokens {
+    /// Revokes a token and all its descendants, with their cubbyholes.
+    pub async fn revoke(&self, found: &Found) -> Result<(), TokenError> {
+        self.remove_family(found.0.name().to_owned()).await.map(drop)
+    }
+
+    /// Takes back a token whose issue could not be put on record.
+    pub async fn withdraw(&self, issued: &Issued) -> Result<(), TokenError> {
+        if issued.new { self.remove_family(issued.entry.name.clone()).await.map(drop) } else { Ok(()) }
+    }
+
+    /// Revokes a token alone: its children become orphans.
+    pub async fn revoke_orphan(&self, found: &Found) -> Result<(), TokenError> {
+        let name = found.0.name();
+        for child in self.0.shelf.children(name)? {
+            if let Some(live) = self.0.find(&child)? {
+                self.set_free(&live, name).await?;
+            }
+        }
+        self.remove(&[name.to_owned()]).await
+    }
+
+    /// Makes a token an orphan, if it still is the child of `parent`.
+    async fn set_free(&self, live: &Live, parent: &str) -> Result<(), TokenError> {
+        let commit = {
+            let mut state = live.state();
+            if state.entry.parent.as_deref() != Some(parent) {
+                return Ok(());
+            }
+            let entry = Arc::new(Entry { parent: None, ..Entry::clone(&state.entry) });
+            let commit = self.0.shelf.set_free(&entry, parent)?;
+            state.entry = entry;
+            commit
+        };
+        match settled(commit.await) {
+            // It was revoked in the meantime, which is as good.
+            Err(TokenError::Gone) => Ok(()),
+            Err(error) => {
+                let mut state = live.state();
+                state.entry = Arc::new(Entry { parent: Some(parent.to_owned()), ..Entry::clone(&state.entry) });
+                Err(error)
+            }
+            Ok(()) => {
+                // Only now: until it is durable, the child falls with its parent.
+                live.state().parent = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes a token and its descendants, the older before the younger. How many there were.
+    async fn remove_family(&self, name: String) -> Result<usize, TokenError> {
+        let (mut generation, mut removed) = (vec![name], 0);
+        while !generation.is_empty() {
+            for together in generation.chunks(TOGETHER) {
+                self.remove(together).await?;
+            }
+            removed += generation.len();
+            let mut next = Vec::new();
+            for name in &generation {
+                next.extend(self.0.shelf.children(name)?);
+            }
+            generation = next;
+        }
+        Ok(removed)
+    }
+
+    /// Removes tokens in one batch, then ends them in memory.
+    async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
+        self.0.shelf.remove(names).await?;
+        let mut kept = self.0.live.write().unwrap_or_else(PoisonError::into_inner);
+        for name in names {
+            if let Some(live) = kept.remove(name) {
+                live.end();
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what is dead already: expired and used-up tokens, tokens without parents, and what is left of tokens that
+    /// are gone. Takes nothing from anybody, so it needs no entry on record.
+    pub async fn tidy(&self, now: Time) -> Result<Tidied, TokenError> {
+        let mut tidied = Tidied::default();
+        for name in self.0.shelf.names()? {
+            let dead = match self.0.find(&name)? {
+                Some(live) => !live.lives(now) && live.state().uses.holders == 0,
+                // Its family is not complete, unless it was removed since the names were listed.
+                None => self.0.shelf.entry(&name)?.is_some(),
+            };
+            if dead {
+                tidied.tokens += self.remove_family(name).await?;
+            }
+        }
+        tidied.leftovers = self.0.shelf.sweep().await?;
+        Ok(tidied)
+    }
+}
