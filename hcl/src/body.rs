@@ -176,6 +176,13 @@ impl Body {
             .transpose()
     }
 
+    /// The elements of this key, which must be a list.
+    pub fn list(&self, name: &str) -> Result<Option<&[Value]>, Error> {
+        self.get(name)
+            .map(|value| value.as_list().ok_or_else(|| value.wrong_kind(name, "a list")))
+            .transpose()
+    }
+
     /// The strings of this key, which must be a list of them.
     pub fn strings(&self, name: &str) -> Result<Option<Vec<&str>>, Error> {
         let Some(value) = self.get(name) else { return Ok(None) };

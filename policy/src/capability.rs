@@ -1,0 +1,146 @@
+//! The closed sets of rights and of what can be asked, and which right each question needs.
+
+/// A right on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    /// Write to what does not exist yet.
+    Create,
+    /// Remove.
+    Delete,
+    /// Nothing, whatever another rule for the same path says.
+    Deny,
+    /// Enumerate keys.
+    List,
+    /// Merge into what exists.
+    Patch,
+    /// Look at.
+    Read,
+    /// Enumerate keys at any depth.
+    Scan,
+    /// Use paths that need more than their own right.
+    Sudo,
+    /// Write to what exists.
+    Update,
+}
+
+impl Capability {
+    /// All of them, sorted by name.
+    pub const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Delete,
+        Self::Deny,
+        Self::List,
+        Self::Patch,
+        Self::Read,
+        Self::Scan,
+        Self::Sudo,
+        Self::Update,
+    ];
+
+    /// The word in policies and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Deny => "deny",
+            Self::List => "list",
+            Self::Patch => "patch",
+            Self::Read => "read",
+            Self::Scan => "scan",
+            Self::Sudo => "sudo",
+            Self::Update => "update",
+        }
+    }
+
+    /// The capability of a word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|capability| capability.name() == name)
+    }
+}
+
+/// What a request wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Write to what does not exist yet.
+    Create,
+    /// Remove.
+    Delete,
+    /// An HTTP `HEAD`: no capability allows it, only root may.
+    Header,
+    /// Ask for the description of a path: everybody may.
+    Help,
+    /// Enumerate keys.
+    List,
+    /// Merge into what exists.
+    Patch,
+    /// Look at.
+    Read,
+    /// Enumerate keys at any depth.
+    Scan,
+    /// Write to what exists.
+    Update,
+}
+
+impl Operation {
+    /// The capability it needs, if there is one.
+    pub(crate) const fn needs(self) -> Option<Capability> {
+        Some(match self {
+            Self::Create => Capability::Create,
+            Self::Delete => Capability::Delete,
+            Self::List => Capability::List,
+            Self::Patch => Capability::Patch,
+            Self::Read => Capability::Read,
+            Self::Scan => Capability::Scan,
+            Self::Update => Capability::Update,
+            Self::Header | Self::Help => return None,
+        })
+    }
+
+    /// Does it enumerate? Then its path may end in a slash that the rule does not have.
+    pub(crate) const fn enumerates(self) -> bool {
+        matches!(self, Self::List | Self::Scan)
+    }
+
+    /// Are its parameters subject to rules about parameters?
+    pub(crate) const fn has_parameters(self) -> bool {
+        matches!(self, Self::Create | Self::Patch | Self::Read | Self::Update)
+    }
+}
+
+/// A set of capabilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Capabilities(u16);
+
+impl Capabilities {
+    pub(crate) const DENY: Self = Self(1 << Capability::Deny as u16);
+
+    pub(crate) const fn contains(self, capability: Capability) -> bool {
+        self.0 & (1 << capability as u16) != 0
+    }
+
+    pub(crate) const fn insert(&mut self, capability: Capability) {
+        self.0 |= 1 << capability as u16;
+    }
+
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Does it allow anything?
+    pub(crate) const fn allows(self) -> bool {
+        self.0 & !Self::DENY.0 != 0
+    }
+
+    /// Its members, sorted by name.
+    pub(crate) fn iter(self) -> impl Iterator<Item = Capability> {
+        Capability::ALL.into_iter().filter(move |capability| self.contains(*capability))
+    }
+}
+
+impl FromIterator<Capability> for Capabilities {
+    fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
+        let mut set = Self::default();
+        capabilities.into_iter().for_each(|capability| set.insert(capability));
+        set
+    }
+}

@@ -1,0 +1,151 @@
+//! From a policy's text to its rules; what the language does not know is refused, never ignored.
+
+use std::time::Duration;
+
+use onrecord_hcl::{Block, Body, Data, Item};
+use onrecord_value::duration::{self, DurationError};
+use onrecord_value::{Number, Object, Value};
+
+use crate::capability::{Capabilities, Capability};
+use crate::error::{ParseError, PathError};
+use crate::parameters::Parameters;
+use crate::pattern::Pattern;
+use crate::policy::PathRule;
+
+/// What may stand in the rule of a path.
+const KEYS: [&str; 8] = [
+    "allowed_parameters",
+    "capabilities",
+    "comment",
+    "denied_parameters",
+    "max_wrapping_ttl",
+    "min_wrapping_ttl",
+    "policy",
+    "required_parameters",
+];
+
+pub(crate) fn paths(text: &str) -> Result<Vec<PathRule>, ParseError> {
+    let body = onrecord_hcl::parse(text)?;
+    refuse_unknown(&body, &["name", "path"], None)?;
+    body.blocks("path", 1)?.iter().map(path).collect()
+}
+
+fn refuse_unknown(body: &Body, known: &[&str], path: Option<&str>) -> Result<(), ParseError> {
+    let unknown = |item: &&Item| !known.contains(&item.name());
+    let keys: Vec<_> = body
+        .items
+        .iter()
+        .filter(unknown)
+        .map(|item| (item.name().to_owned(), item.position().line))
+        .collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    Err(ParseError::UnknownKeys { path: path.map(str::to_owned), keys })
+}
+
+fn path(block: &Block<'_>) -> Result<PathRule, ParseError> {
+    let text = block.labels.first().copied().unwrap_or_default();
+    refuse_unknown(block.body, &KEYS, Some(text))?;
+    rule(text, block.body).map_err(|reason| ParseError::Path { path: text.to_owned(), reason })
+}
+
+fn rule(text: &str, body: &Body) -> Result<PathRule, PathError> {
+    refuse_repeated(body)?;
+    if text.contains("{{") {
+        return Err(PathError::Templated);
+    }
+    let pattern = Pattern::new(text).ok_or(PathError::Wildcards)?;
+    let rule = PathRule {
+        text: text.strip_prefix('/').unwrap_or(text).to_owned(),
+        pattern,
+        capabilities: capabilities(body)?,
+        allowed: parameters(body, "allowed_parameters")?,
+        denied: parameters(body, "denied_parameters")?,
+        required: required(body)?,
+        min_wrap: wrap_ttl(body, "min_wrapping_ttl")?,
+        max_wrap: wrap_ttl(body, "max_wrapping_ttl")?,
+    };
+    if !rule.max_wrap.is_zero() && rule.max_wrap < rule.min_wrap {
+        return Err(PathError::TtlOrder);
+    }
+    Ok(rule)
+}
+
+/// Of a setting that stands there twice nobody can say which one is meant.
+fn refuse_repeated(body: &Body) -> Result<(), PathError> {
+    for (index, item) in body.items.iter().enumerate() {
+        let repeats = body.items.iter().take(index).any(|earlier| earlier.name() == item.name());
+        if repeats || item.keys.len() > 1 {
+            return Err(PathError::Duplicate { key: item.name().to_owned(), position: item.position() });
+        }
+    }
+    Ok(())
+}
+
+fn capabilities(body: &Body) -> Result<Capabilities, PathError> {
+    let mut set = match body.string("policy")? {
+        None | Some("") => Capabilities::default(),
+        Some(name) => old_policy(name).ok_or_else(|| PathError::OldPolicy(name.to_owned()))?,
+    };
+    for name in body.strings("capabilities")?.unwrap_or_default() {
+        let capability = Capability::from_name(name).ok_or_else(|| PathError::Capability(name.to_owned()))?;
+        set.insert(capability);
+    }
+    Ok(if set.contains(Capability::Deny) { Capabilities::DENY } else { set })
+}
+
+/// The capabilities of the words that policies had before there were any.
+fn old_policy(name: &str) -> Option<Capabilities> {
+    use Capability::{Create, Delete, Deny, List, Read, Sudo, Update};
+    let capabilities: &[Capability] = match name {
+        "deny" => &[Deny],
+        "read" => &[Read, List],
+        "write" => &[Create, Read, Update, Delete, List],
+        "sudo" => &[Create, Read, Update, Delete, List, Sudo],
+        _ => return None,
+    };
+    Some(capabilities.iter().copied().collect())
+}
+
+fn required(body: &Body) -> Result<Vec<String>, PathError> {
+    let names = body.strings("required_parameters")?.unwrap_or_default();
+    Ok(names.into_iter().map(str::to_lowercase).collect())
+}
+
+fn parameters(body: &Body, key: &'static str) -> Result<Parameters, PathError> {
+    let mut parameters = Parameters::default();
+    for block in body.blocks(key, 0)? {
+        refuse_repeated(block.body)?;
+        for item in &block.body.items {
+            let values = block.body.list(item.name())?.unwrap_or_default();
+            parameters.insert(item.name(), values.iter().map(value).collect());
+        }
+    }
+    Ok(parameters)
+}
+
+/// A value of the text as a request would have it.
+fn value(value: &onrecord_hcl::Value) -> Value {
+    match &value.data {
+        Data::Bool(value) => Value::Bool(*value),
+        Data::List(items) => items.iter().map(self::value).collect(),
+        Data::Null => Value::Null,
+        // HCL also takes `.5` and `1.`, which are no numbers in a request.
+        Data::Number(text) => Number::from_literal(text)
+            .or_else(|| text.parse().ok().and_then(Number::from_f64))
+            .map_or(Value::Null, Value::Number),
+        Data::Object(body) => {
+            let entries = body.items.iter().map(|item| (item.name(), self::value(&item.value)));
+            Value::Object(entries.collect::<Object>())
+        }
+        Data::String(text) => Value::String(text.clone()),
+    }
+}
+
+fn wrap_ttl(body: &Body, key: &'static str) -> Result<Duration, PathError> {
+    let Some(text) = body.scalar(key)? else { return Ok(Duration::ZERO) };
+    let wrong = |error| PathError::Ttl { key, error };
+    let ttl = duration::parse(text).map_err(wrong)?;
+    ttl.to_std().ok_or_else(|| wrong(DurationError::Invalid(text.to_owned())))
+}

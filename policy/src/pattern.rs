@@ -1,0 +1,121 @@
+//! The three forms of a rule's path, and which of two wins when both match.
+
+use std::cmp::Reverse;
+
+/// A rule's path. A leading slash is dropped, as requests' paths have none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    /// This path alone.
+    Exact(Box<str>),
+    /// Everything that begins so: the path ended in `*`, which is dropped.
+    Prefix(Box<str>),
+    /// A path with `+` segments.
+    Segments(Segments),
+}
+
+impl Pattern {
+    /// The pattern of a text; `None` for the forbidden `+*`.
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        let text = text.strip_prefix('/').unwrap_or(text);
+        if text.contains("+*") {
+            return None;
+        }
+        Some(if text.split('/').any(|segment| segment == "+") {
+            Self::Segments(Segments::new(text))
+        } else if let Some(prefix) = text.strip_suffix('*') {
+            Self::Prefix(prefix.into())
+        } else {
+            Self::Exact(text.into())
+        })
+    }
+}
+
+/// A path in which some segments are `+`: any text without a slash, even none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Segments {
+    /// The path, without a `*` at the end.
+    path: Box<str>,
+    /// What stands between its slashes; `None` is `+`.
+    parts: Vec<Option<Box<str>>>,
+    /// Did it end in `*`? Then the last segment only begins so, and any may follow.
+    is_prefix: bool,
+    /// The bytes before the first `+`.
+    first_wildcard: usize,
+}
+
+impl Segments {
+    fn new(text: &str) -> Self {
+        let path = text.strip_suffix('*').unwrap_or(text);
+        let parts: Vec<Option<Box<str>>> =
+            path.split('/').map(|segment| (segment != "+").then(|| segment.into())).collect();
+        let before = parts.iter().map_while(Option::as_deref);
+        let first_wildcard = before.map(|segment| segment.len() + 1).sum();
+        Self { path: path.into(), parts, is_prefix: path.len() < text.len(), first_wildcard }
+    }
+
+    pub(crate) fn matches(&self, path: &str) -> bool {
+        let mut given = path.split('/');
+        let last = self.parts.len() - 1;
+        for (index, segment) in self.parts.iter().enumerate() {
+            let Some(part) = given.next() else { return false };
+            let fits = match segment {
+                None => true,
+                Some(text) if self.is_prefix && index == last => part.starts_with(&**text),
+                Some(text) => part == &**text,
+            };
+            if !fits {
+                return false;
+            }
+        }
+        self.is_prefix || given.next().is_none()
+    }
+
+    /// Can it match anything below `directory`, which ends in a slash?
+    pub(crate) fn reaches_below(&self, directory: &str) -> bool {
+        let directory = directory.strip_suffix('/').unwrap_or(directory);
+        let mut given = directory.split('/');
+        let last = self.parts.len() - 1;
+        for (index, segment) in self.parts.iter().enumerate() {
+            // The directory ends before the pattern does.
+            let Some(part) = given.next() else { return true };
+            match segment {
+                Some(text) if self.is_prefix && index == last => return part.starts_with(&**text),
+                Some(text) if part != &**text => return false,
+                None | Some(_) => {}
+            }
+        }
+        false
+    }
+
+    pub(crate) fn priority(&self) -> Priority<'_> {
+        Priority {
+            first_wildcard: self.first_wildcard,
+            is_whole: !self.is_prefix,
+            wildcards: Reverse(self.parts.iter().filter(|segment| segment.is_none()).count()),
+            length: self.path.len(),
+            path: &self.path,
+        }
+    }
+}
+
+/// Orders patterns that match the same path: the greatest wins. The fields are compared from the first on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Priority<'a> {
+    first_wildcard: usize,
+    is_whole: bool,
+    wildcards: Reverse<usize>,
+    length: usize,
+    path: &'a str,
+}
+
+impl<'a> Priority<'a> {
+    pub(crate) fn of_prefix(prefix: &'a str) -> Self {
+        Self {
+            first_wildcard: prefix.len(),
+            is_whole: false,
+            wildcards: Reverse(0),
+            length: prefix.len(),
+            path: prefix,
+        }
+    }
+}
