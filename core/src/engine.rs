@@ -13,6 +13,7 @@ use crate::mount::Mount;
 use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::Outcome;
+use crate::routes::Route;
 use crate::token::Caller;
 
 /// What an engine is asked: allowed by policy, and on record.
@@ -21,9 +22,13 @@ pub struct Call<'a> {
     pub operation: Operation,
     /// The path below the mount, without a leading slash; a list's ends in `/` or is empty.
     pub path: &'a str,
+    /// The row of the route table that took the path; none for engines that are not the server's own.
+    pub route: Option<&'static Route>,
+    /// What the row's pattern captured of the path; empty where it captures nothing.
+    pub captured: &'a str,
     /// Body or query parameters.
     pub data: &'a Object,
-    /// Who asks; none on unauthenticated paths.
+    /// Who asks; none only on routes that need no token.
     pub caller: Option<&'a Caller>,
     /// The mount that was routed to.
     pub mount: &'a Mount,

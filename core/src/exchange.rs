@@ -3,16 +3,18 @@
 //! the few constructors below, each of which says why it may.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use onrecord_audit::{Settled, Unaudited};
+use onrecord_value::Object;
 
 /// One request as a transport received it, before any judgement.
 pub struct Exchange {
     /// The method, upper case (`GET`, `LIST`, …).
     pub method: String,
-    /// The decoded path below the API root (`secret/data/app` for `/v1/secret/data/app`), or `None` if the URL is not below it.
-    pub path: Option<String>,
+    /// Where it goes.
+    pub target: Target,
     /// The raw query, without the question mark.
     pub query: String,
     /// All request headers.
@@ -20,9 +22,33 @@ pub struct Exchange {
     /// The body.
     pub body: Received,
     /// The other end of the connection; none for Unix sockets.
-    pub peer: Option<SocketAddr>,
+    pub peer: Option<Peer>,
     /// The serial number of the verified client certificate, in decimal.
     pub client_certificate_serial: Option<String>,
+}
+
+/// The other end of a connection. Made once a connection, cloned for each request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Its IP address as text, without brackets or port.
+    pub address: Arc<str>,
+    /// Its port.
+    pub port: u16,
+}
+
+impl From<SocketAddr> for Peer {
+    /// An IPv4 address that came through an IPv6 socket is written as what it is.
+    fn from(socket: SocketAddr) -> Self {
+        Self { address: socket.ip().to_canonical().to_string().into(), port: socket.port() }
+    }
+}
+
+/// The decoded path of a URL.
+pub enum Target {
+    /// Below the API root: `secret/data/app` for `/v1/secret/data/app`.
+    Api(String),
+    /// Anywhere else, with its leading slash.
+    Outside(String),
 }
 
 /// What arrived of a body.
@@ -142,4 +168,6 @@ pub(crate) struct Shaped {
     pub(crate) status: u16,
     /// The body; empty for 204.
     pub(crate) body: Bytes,
+    /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body.
+    pub(crate) recorded: Option<Object>,
 }

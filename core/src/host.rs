@@ -1,16 +1,29 @@
-//! The world as the domain may see it: a clock and a source of randomness, handed in at the start.
-//! Never in it: files, environment, network.
+//! The world as the domain may see it: a clock, a source of randomness, and a way to let work go on that nobody waits
+//! for, handed in at the start. Never in it: files, environment, network.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use onrecord_audit::Clock;
 use onrecord_seal::Entropy;
 
-/// Clock and entropy.
+/// Work that goes on by itself.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The runtime of the host, as far as the core needs it: a journey whose client has left is handed to it, so that it
+/// ends like any other.
+pub trait Spawn: Send + Sync {
+    /// Runs the task to its end, soon, whoever drops what.
+    fn spawn(&self, task: Task);
+}
+
+/// Clock, entropy and runtime.
 #[derive(Clone)]
 pub struct Host {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Fills buffers with randomness fit for keys.
     pub entropy: Arc<dyn Entropy>,
+    /// Takes over journeys whose client has left.
+    pub spawn: Arc<dyn Spawn>,
 }

@@ -1,8 +1,6 @@
 //! A mount: an engine at a path, with its options; and the table of all mounts.
 //! Never in it: what engines do.
 
-use std::sync::Arc;
-
 use onrecord_value::Object;
 
 use crate::engine::Engine;
@@ -51,12 +49,4 @@ impl Mount {
     pub fn class(&self) -> &'static str {
         if self.path.starts_with("auth/") { "auth" } else { "secret" }
     }
-}
-
-/// A request's way: the mount and the path below it.
-pub struct Route {
-    /// The mount.
-    pub mount: Arc<Mount>,
-    /// Where in the request's path the part below the mount begins.
-    pub split: usize,
 }

@@ -1,18 +1,29 @@
 //! Everything that exists only while the server is unsealed. Dropping it is sealing.
 //! Never in it: behaviour; each part has its own module.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use onrecord_audit::Broker;
-use onrecord_storage::Barrier;
+use onrecord_storage::{Barrier, Health};
 
 use crate::devices::Devices;
 use crate::headers::AuditedHeaders;
 use crate::host::Host;
+use crate::lifecycle::Gate;
 use crate::mounts::Mounts;
 use crate::policies::Policies;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
+
+/// What is stored where, below the barrier: prefixes that no two modules share.
+pub mod place {
+    /// The server's own tables: cluster, audited headers, mounts.
+    pub const CORE: &str = "core/";
+    /// Audit devices with their salts, and retired salts.
+    pub const AUDIT: &str = "audit/";
+    /// Mounted engines, each in a folder named by its UUID.
+    pub const LOGICAL: &str = "logical/";
+}
 
 /// The unsealed server.
 pub struct Open {
@@ -30,8 +41,36 @@ pub struct Open {
     pub tokens: Tokens,
     /// The policy store.
     pub policies: Policies,
-    /// Clock and entropy.
+    /// Clock, entropy and runtime.
     pub host: Host,
     /// Limits and defaults from the configuration.
     pub settings: Arc<Settings>,
+    /// The cluster's name and id, shown by `sys/health` and `sys/seal-status`.
+    pub cluster: Cluster,
+    /// The way back to sealed.
+    pub(crate) gate: Weak<Gate>,
+}
+
+/// The name and id of the cluster, made at the first unseal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// `onrecord-cluster-1a2b3c4d`.
+    pub name: String,
+    /// A random UUID.
+    pub id: String,
+}
+
+impl Open {
+    /// Seals at once if the storage takes nothing any more: it has lost track of what is durable.
+    pub(crate) fn check_storage(&self) {
+        if self.barrier.storage().health() != Health::Failed {
+            return;
+        }
+        if let Some(gate) = self.gate.upgrade() {
+            if gate.shut().is_some() {
+                tracing::error!("the storage has failed and does not come back: the server seals itself");
+            }
+            self.barrier.seal();
+        }
+    }
 }

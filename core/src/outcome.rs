@@ -23,25 +23,33 @@ pub struct Reply {
     pub auth: Option<Issued>,
     /// Whether the data is a leased secret, and for how long a client may keep it (seconds). KV 1 sets it without an id.
     pub lease_seconds: Option<u64>,
-    /// Warnings for the client. They never reach an entry as text.
-    pub warnings: Vec<String>,
+    /// Warnings for the client.
+    pub warnings: Vec<Warning>,
     /// The status and body form when they are not the usual ones.
     pub form: Form,
 }
 
-/// How a reply is put into bytes.
+/// A warning: its text goes to the client, its template on record (I1).
+pub struct Warning {
+    /// `warnings` of the answer; it may name what the client sent.
+    pub text: String,
+    /// `response.warnings` of the entry: a text without anything of the client's.
+    pub template: Template,
+}
+
+/// How a reply is put into bytes. Whether the keys of `data` are repeated at the top level is the route's affair
+/// ([`crate::routes`]).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Form {
     /// Vault's envelope, 200 (204 without contents).
     #[default]
     Envelope,
-    /// The envelope with the keys of `data` repeated at the top level.
-    Injected,
     /// 404 with an envelope (a deleted version's metadata, a wrong prefix's warnings): recorded as a raw HTTP body.
     NotFound,
 }
 
 /// Why a request was not done, for the client and for the record.
+#[derive(Clone)]
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
@@ -62,11 +70,6 @@ impl Outcome {
     /// A reply with data, in the usual envelope.
     pub fn data(data: Object) -> Self {
         Self::Reply(Box::new(Reply { data: Some(data), ..Reply::default() }))
-    }
-
-    /// A reply with data, its keys repeated at the top level.
-    pub fn injected(data: Object) -> Self {
-        Self::Reply(Box::new(Reply { data: Some(data), form: Form::Injected, ..Reply::default() }))
     }
 
     /// 404 without text: nothing is stored there.
@@ -105,13 +108,34 @@ impl Refusal {
         }
     }
 
+    /// Refused while capturing: nothing was looked at.
+    pub(crate) fn at_capture(status: u16, text: impl Into<String>, fault: Template) -> Self {
+        Self { status, text: Some(text.into()), fault: Some(fault), in_data: true }
+    }
+
+    /// The URL is not one of the API's.
+    pub(crate) fn outside() -> Self {
+        Self { status: 404, text: None, fault: Some(crate::fault::OUTSIDE), in_data: false }
+    }
+
+    /// The header asks for something that would have to be ignored (decision 9).
+    pub(crate) fn unsupported_header(name: &'static str) -> Self {
+        let text = format!("this server does not support {name}: send the request without this header");
+        Self::at_capture(400, text, crate::fault::UNSUPPORTED_HEADER)
+    }
+
+    /// No token was sent, or one that is not valid.
+    pub fn no_valid_token() -> Self {
+        Self { text: Some("permission denied".to_owned()), ..Self::denied() }
+    }
+
     /// The path exists, the operation on it does not.
     pub fn unsupported_operation() -> Self {
         Self {
             status: 405,
             text: Some("1 error occurred:\n\t* unsupported operation\n\n".to_owned()),
             fault: Some(crate::fault::UNSUPPORTED_OPERATION),
-            in_data: true,
+            in_data: false,
         }
     }
 
@@ -121,7 +145,16 @@ impl Refusal {
             status: 404,
             text: Some("1 error occurred:\n\t* unsupported path\n\n".to_owned()),
             fault: Some(crate::fault::UNSUPPORTED_PATH),
+            in_data: false,
+        }
+    }
+
+    /// Nothing is mounted where the path leads.
+    pub fn no_mount(path: &str) -> Self {
+        Self {
+            text: Some(format!("no handler for route \"{path}\". route entry not found.")),
             in_data: true,
+            ..Self::unsupported_path()
         }
     }
 
@@ -129,7 +162,7 @@ impl Refusal {
     pub fn internal() -> Self {
         Self {
             status: 500,
-            text: Some("internal error".to_owned()),
+            text: Some("1 error occurred:\n\t* internal error\n\n".to_owned()),
             fault: Some(crate::fault::INTERNAL_ERROR),
             in_data: true,
         }

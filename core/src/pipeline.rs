@@ -3,33 +3,53 @@
 
 use std::sync::Arc;
 
+use crate::decide::{self, Verdict};
 use crate::exchange::{Answer, Exchange};
 use crate::open::Open;
-use crate::{act, capture, decide, record, release, shape};
+use crate::request::Request;
+use crate::route::{self, Way};
+use crate::token::Reservation;
+use crate::{act, capture, record, release, shape};
 
-/// Takes one exchange from capture to release. From step 5 on there is no way past step 8.
+/// What the steps before the record found out about a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'a> {
+    /// What is asked.
+    pub(crate) request: &'a Request,
+    /// Who asks, with one use of the token reserved.
+    pub(crate) asker: &'a Reservation,
+    /// Where it goes.
+    pub(crate) way: &'a Way,
+    /// Whether it may.
+    pub(crate) verdict: Verdict<'a>,
+}
+
+/// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
 pub(crate) async fn journey(open: Arc<Open>, exchange: Exchange) -> Answer {
     // 1. What does the client ask?
     let mut request = capture::capture(&open, exchange);
     // 2. Who asks? One use of the token is reserved.
-    let caller = open.tokens.reserve(&request);
+    let asker = open.tokens.reserve(&request);
     // 3. Where does it go, and does the key exist?
-    let route = open.mounts.route(&mut request);
+    let way = route::route(&open, &mut request, &asker);
     // 4. May it?
-    let decision = decide::decide(&open, &request, &caller, route.as_ref());
+    let verdict = decide::decide(&request, &asker, &way);
+    let case = Case { request: &request, asker: &asker, way: &way, verdict };
     // 5. On record, before anything is done.
-    let filed = record::request(&open, &request, &caller, route.as_ref(), &decision).await;
-    if let Err(refused) = filed {
-        caller.release();
-        record::refused(&open, &request, &refused).await;
-        return Answer::not_on_record("internal error");
-    }
+    let filed = match record::request(&open, &case).await {
+        Ok(filed) => filed,
+        Err(record::NotFiled) => {
+            record::undone(&open, &case);
+            asker.release();
+            return Answer::not_on_record("internal error");
+        }
+    };
     // 6. The use is spent; the refusal is made, or the handler runs.
-    let outcome = act::act(&open, &request, &caller, route.as_ref(), decision).await;
+    let outcome = act::act(&open, &case).await;
     // 7. The bytes of the answer.
-    let shaped = shape::shape(&open, &request, &outcome);
+    let shaped = shape::shape(&case, &outcome);
     // 8. On record, before anything is answered.
-    let filed = record::response(&open, &request, &caller, route.as_ref(), &outcome, &shaped).await;
+    let filed = record::response(&open, &case, filed, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    release::release(&open, outcome, shaped, filed).await
+    release::release(&open, asker, outcome, shaped, filed).await
 }

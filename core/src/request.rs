@@ -1,12 +1,12 @@
 //! One captured request: parsed, bounded, not judged.
 //! Never in it: tokens' entries, mounts, decisions.
 
-use std::net::SocketAddr;
+use std::time::Duration;
 
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Time};
 
-use crate::exchange::Headers;
+use crate::exchange::{Headers, Peer};
 use crate::operation::Operation;
 use crate::outcome::Refusal;
 
@@ -16,7 +16,7 @@ pub struct Request {
     pub id: String,
     /// What is to be done. A write is `Update` until the route's existence check makes it `Create`.
     pub operation: Operation,
-    /// The logical path; a list's ends in `/`.
+    /// The logical path; a list's ends in `/`. Of a URL outside the API, the URL's path with its leading slash.
     pub path: String,
     /// Body or query parameters, by operation.
     pub data: Object,
@@ -25,11 +25,13 @@ pub struct Request {
     /// The token as sent, if one was.
     pub token: Option<Secret<String>>,
     /// The other end of the connection.
-    pub peer: Option<SocketAddr>,
+    pub peer: Option<Peer>,
     /// The serial number of the verified client certificate, in decimal.
     pub client_certificate_serial: Option<String>,
     /// When it was captured, for everything in the request that needs a time.
     pub received: Time,
+    /// The same moment on the monotonic clock, for `duration_ns`.
+    pub started: Duration,
     /// A refusal found while capturing (bad JSON, oversized body, …); it is recorded like any other.
     pub refusal: Option<Refusal>,
 }

@@ -1,10 +1,10 @@
 //! What the configuration decides about the core: limits and defaults, as plain data.
 //! Never in it: parsing (the server's) or listeners.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use onrecord_audit::{Placement, Rules};
+use onrecord_value::json::Limits;
 
 /// Limits and defaults of a server.
 pub struct Settings {
@@ -20,16 +20,36 @@ pub struct Settings {
     pub body_bytes_in_flight: usize,
     /// The audit rule: how many devices, grace, time-out, queue bounds.
     pub rules: Rules,
-    /// Where the API may place file devices (decision 5).
+    /// Without a device nothing but enabling one works, and the last one cannot be disabled (decision 8).
+    pub fail_closed: bool,
+    /// Where the API may place file devices, if it may at all, and which directories are the server's own (decision 5).
     pub placement: Placement,
-    /// Devices may be created through the API.
-    pub api_audit_creation: bool,
     /// Devices of the configuration file.
     pub declared_devices: Vec<DeclaredDevice>,
-    /// What `sys/seal-status` calls the storage (`inmem`, `file`).
-    pub storage_type: &'static str,
-    /// The server's own directories, which no device may touch.
-    pub own_directories: Vec<PathBuf>,
+    /// How deep and how large the JSON of a request may be.
+    pub json_limits: Limits,
+    /// How long sealing waits for devices to write what waits for them. Default 10 s.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        const MONTH: Duration = Duration::from_secs(768 * 3600);
+        Self {
+            default_lease_ttl: MONTH,
+            max_lease_ttl: MONTH,
+            max_request_size: 32 * MIB,
+            requests_in_flight: 4096,
+            body_bytes_in_flight: 512 * MIB,
+            rules: Rules::default(),
+            fail_closed: false,
+            placement: Placement::api(),
+            declared_devices: Vec::new(),
+            json_limits: Limits::default(),
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
 }
 
 /// An `audit` stanza of the configuration.

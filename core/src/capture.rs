@@ -1,0 +1,261 @@
+//! Step 1: from what a transport received to a [`Request`]: bounded parsing, and the refusals that need no look at the
+//! server's state. A refusal is kept in the request and recorded like any other.
+//! Never in it: tokens' entries, mounts, decisions.
+
+use bytes::Bytes;
+use onrecord_seal::Secret;
+use onrecord_value::{Object, Value, boolean, json};
+
+use crate::exchange::{Exchange, Headers, Received, Target};
+use crate::fault;
+use crate::open::Open;
+use crate::operation::Operation;
+use crate::outcome::Refusal;
+use crate::request::Request;
+
+/// Captures an exchange. It cannot fail: what is wrong with it becomes the request's refusal.
+pub(crate) fn capture(open: &Open, exchange: Exchange) -> Request {
+    let started = open.host.clock.monotonic();
+    let received = open.host.clock.now();
+    let Exchange { method, target, query, headers, body, peer, client_certificate_serial } = exchange;
+    let (path, outside) = match target {
+        Target::Api(path) => (path, false),
+        Target::Outside(path) => (path, true),
+    };
+    let seen = Seen::of(&headers);
+    let mut request = Request {
+        id: open.host.entropy.uuid().unwrap_or_default(),
+        operation: Operation::Read,
+        path,
+        data: Object::new(),
+        token: seen.token.map(|text| Secret::new(text.to_owned())),
+        peer,
+        client_certificate_serial,
+        received,
+        started,
+        refusal: None,
+        headers: Headers::default(),
+    };
+    let refusal = if outside {
+        Some(Refusal::outside())
+    } else if let Some(name) = seen.unsupported {
+        Some(Refusal::unsupported_header(name))
+    } else {
+        let form = seen.form;
+        understand(&mut request, &method, &query, body, form, open.settings.json_limits).err()
+    };
+    request.refusal = refusal;
+    request.headers = headers;
+    request
+}
+
+/// What the headers say that matters here, found in one pass.
+#[derive(Default)]
+struct Seen<'a> {
+    token: Option<&'a str>,
+    form: bool,
+    unsupported: Option<&'static str>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(headers: &'a Headers) -> Self {
+        let mut seen = Self::default();
+        let mut bearer = None;
+        for (name, value) in headers.iter() {
+            match name {
+                "x-vault-token" if seen.token.is_none() => seen.token = Some(value),
+                "authorization" if bearer.is_none() => bearer = value.strip_prefix("Bearer "),
+                "content-type" => seen.form = value.starts_with("application/x-www-form-urlencoded"),
+                "x-vault-wrap-ttl" if !value.is_empty() => seen.unsupported = Some("X-Vault-Wrap-TTL"),
+                "x-vault-namespace" if !matches!(value, "" | "/" | "root" | "root/") => {
+                    seen.unsupported = Some("X-Vault-Namespace");
+                }
+                "x-vault-mfa" if !value.is_empty() => seen.unsupported = Some("X-Vault-MFA"),
+                _ => {}
+            }
+        }
+        seen.token = seen.token.or(bearer).map(str::trim).filter(|token| !token.is_empty());
+        seen
+    }
+}
+
+fn understand(
+    request: &mut Request,
+    method: &str,
+    query: &str,
+    body: Received,
+    form: bool,
+    limits: json::Limits,
+) -> Result<(), Refusal> {
+    match method {
+        "GET" => {
+            request.data = query_data(query);
+            request.operation = read_or_list(&mut request.data)?;
+        }
+        "LIST" => {
+            request.data = query_data(query);
+            request.data.remove("list");
+            request.operation = Operation::List;
+        }
+        "DELETE" => {
+            request.operation = Operation::Delete;
+            request.data = query_data(query);
+        }
+        "HEAD" => request.operation = Operation::Header,
+        "POST" | "PUT" | "PATCH" => {
+            request.operation = if method == "PATCH" { Operation::Patch } else { Operation::Update };
+            let body = whole(body)?;
+            if request.path.ends_with('/') {
+                return Err(Refusal::at_capture(400, "cannot write to a path ending in '/'", fault::WRITE_TO_SLASH));
+            }
+            request.data = body_data(&body, form, limits)?;
+        }
+        _ => {
+            return Err(Refusal { status: 405, text: None, fault: Some(fault::UNSUPPORTED_METHOD), in_data: false });
+        }
+    }
+    if request.operation == Operation::List && !request.path.ends_with('/') {
+        request.path.push('/');
+    }
+    if has_dots(&request.path) {
+        return Err(Refusal::at_capture(400, "the path contains a relative component", fault::RELATIVE_PATH));
+    }
+    Ok(())
+}
+
+fn read_or_list(data: &mut Object) -> Result<Operation, Refusal> {
+    if data.is_empty() {
+        return Ok(Operation::Read);
+    }
+    if let Some(list) = data.remove("list") {
+        let text = list.as_str().unwrap_or_default();
+        let list = text.is_empty() || {
+            let wrong = |error| Refusal::at_capture(400, format!("{error}"), fault::BAD_QUERY);
+            boolean::parse(text).map_err(wrong)?
+        };
+        if list {
+            return Ok(Operation::List);
+        }
+    }
+    Ok(if data.remove("help").is_some() { Operation::Help } else { Operation::Read })
+}
+
+/// A path that climbs or stands still; a segment of three dots is a name.
+fn has_dots(path: &str) -> bool {
+    path.contains("..") && path.split('/').any(|segment| segment == "..")
+}
+
+fn whole(body: Received) -> Result<Bytes, Refusal> {
+    match body {
+        Received::Whole(bytes) => Ok(bytes),
+        Received::TooLarge => {
+            Err(Refusal::at_capture(413, "http: request body too large", fault::BODY_TOO_LARGE))
+        }
+        Received::Broken => {
+            Err(Refusal::at_capture(400, "failed to decode JSON input: unexpected EOF", fault::BAD_JSON))
+        }
+    }
+}
+
+fn body_data(body: &[u8], form: bool, limits: json::Limits) -> Result<Object, Refusal> {
+    let body = body.trim_ascii();
+    if body.is_empty() || body == b"null" {
+        return Ok(Object::new());
+    }
+    if form && !matches!(body.first(), Some(b'{' | b'[')) {
+        return Ok(query_data(std::str::from_utf8(body).unwrap_or_default()));
+    }
+    json::parse_object(body, limits).map_err(|error| {
+        Refusal::at_capture(400, format!("failed to decode JSON input: {error}"), fault::BAD_JSON)
+    })
+}
+
+/// `a=1&b=2&b=3` as an object of texts and, for a repeated key, lists of texts. A key without a name is left out.
+fn query_data(query: &str) -> Object {
+    let mut data = Object::new();
+    if query.is_empty() {
+        return data;
+    }
+    for pair in query.split('&') {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (key, value) = (percent_decode(key), Value::String(percent_decode(value)));
+        if key.is_empty() {
+            continue;
+        }
+        match data.get_mut(&key) {
+            None => {
+                data.insert(key, value);
+            }
+            Some(Value::Array(list)) => list.push(value),
+            Some(one) => *one = Value::Array(vec![std::mem::take(one), value]),
+        }
+    }
+    data
+}
+
+/// RFC 3986 section 2.1, with `+` as a blank (form encoding). What is no valid escape stands for itself; what is no
+/// UTF-8 becomes U+FFFD.
+fn percent_decode(text: &str) -> String {
+    if !text.contains(['%', '+']) {
+        return text.to_owned();
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'+' => out.push(b' '),
+            b'%' => match (hex(rest.first()), hex(rest.get(1))) {
+                (Some(high), Some(low)) => {
+                    out.push(high << 4 | low);
+                    rest = rest.get(2..).unwrap_or_default();
+                }
+                _ => out.push(b'%'),
+            },
+            other => out.push(other),
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned())
+}
+
+fn hex(digit: Option<&u8>) -> Option<u8> {
+    char::from(*digit?).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn query_parameters_are_texts_and_lists_of_texts() {
+        let data = query_data("a=1&b=x%20y+z&a=2&=lost&c&d=%zz&e=%ff");
+        assert_eq!(
+            String::from_utf8(Value::Object(data).to_json()).unwrap(),
+            "{\"a\":[\"1\",\"2\"],\"b\":\"x y z\",\"c\":\"\",\"d\":\"%zz\",\"e\":\"\u{fffd}\"}"
+        );
+    }
+
+    #[test]
+    fn a_body_of_nothing_is_no_data() {
+        for nothing in [&b""[..], b"  \n", b"null", b"{}"] {
+            assert!(body_data(nothing, false, json::Limits::default()).is_ok_and(|data| data.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_form_is_read_only_where_it_says_so_and_is_one() {
+        let limits = json::Limits::default();
+        assert_eq!(body_data(b"a=b", true, limits).ok().unwrap().str("a"), Some("b"));
+        assert_eq!(body_data(b"{\"a\":\"c\"}", true, limits).ok().unwrap().str("a"), Some("c"));
+        assert_eq!(body_data(b"a=b", false, limits).err().unwrap().status, 400);
+    }
+
+    #[test]
+    fn the_token_comes_from_either_header() {
+        let mut headers = Headers::new();
+        headers.push("Authorization", "Bearer two");
+        assert_eq!(Seen::of(&headers).token, Some("two"));
+        headers.push("X-Vault-Token", "one");
+        assert_eq!(Seen::of(&headers).token, Some("one"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Step 4: may the caller do this? Pure: policy, route and token are all it looks at.
+//! Never in it: storage, handlers.
+
+use onrecord_policy::{Decision, Question};
+
+use crate::operation::Operation;
+use crate::request::Request;
+use crate::route::Way;
+use crate::routes::Access;
+use crate::token::Reservation;
+
+/// What was decided about a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Verdict<'a> {
+    /// It may. With the decision where a policy was asked.
+    Allowed(Option<Decision<'a>>),
+    /// A policy forbids it, or none allows it.
+    Denied,
+    /// No token was sent, or none that is valid.
+    NoToken,
+    /// The token store could not be read.
+    Unavailable,
+}
+
+impl Verdict<'_> {
+    /// Whether the request costs its token a use: a request that was judged by the token's policies does.
+    pub(crate) const fn spends(&self) -> bool {
+        matches!(self, Self::Allowed(Some(_)) | Self::Denied)
+    }
+
+    /// Whether the request is allowed.
+    pub(crate) const fn allowed(&self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+}
+
+/// Decides.
+pub(crate) fn decide<'a>(request: &Request, asker: &'a Reservation, way: &Way) -> Verdict<'a> {
+    if way.access() == Access::Anybody {
+        return Verdict::Allowed(None);
+    }
+    let caller = match asker {
+        Reservation::Live(caller) => caller,
+        Reservation::Refused => return Verdict::NoToken,
+        Reservation::Unavailable => return Verdict::Unavailable,
+    };
+    let question = Question {
+        operation: asked(request.operation),
+        path: &request.path,
+        data: Some(&request.data),
+        wrap_ttl: None,
+    };
+    let decision = caller.acl.decide(&question);
+    let sudo = way.access() != Access::Sudo || decision.sudo || decision.root;
+    if decision.allowed && sudo { Verdict::Allowed(Some(decision)) } else { Verdict::Denied }
+}
+
+/// The operation in the policies' words.
+fn asked(operation: Operation) -> onrecord_policy::Operation {
+    use onrecord_policy::Operation as Asked;
+    match operation {
+        Operation::Create => Asked::Create,
+        Operation::Delete => Asked::Delete,
+        Operation::Help => Asked::Help,
+        Operation::Header => Asked::Header,
+        Operation::List => Asked::List,
+        Operation::Patch => Asked::Patch,
+        Operation::Read => Asked::Read,
+        Operation::Update => Asked::Update,
+    }
+}

@@ -1,0 +1,113 @@
+//! Where devices and salts lie: `device/UUID`, `salt/UUID`, and `retired/UUID` for a salt whose device is gone.
+//! Never in it: opening devices.
+
+use std::collections::BTreeMap;
+
+use onrecord_storage::{Batch, StoreError, View};
+use onrecord_value::{Object, Time, Value, json, object};
+use zeroize::Zeroizing;
+
+use super::Device;
+
+/// Adds a device with its salt to a batch.
+pub(super) fn put(view: &View, batch: &mut Batch, device: &Device, salt: &str) -> Result<(), StoreError> {
+    view.put(batch, &format!("device/{}", device.uuid), &encode(device))?;
+    view.put(batch, &format!("salt/{}", device.uuid), salt.as_bytes())
+}
+
+/// Takes a device out of the table and keeps its salt, with its path and its time.
+pub(super) fn retire(view: &View, batch: &mut Batch, device: &Device, now: Time) -> Result<(), StoreError> {
+    view.delete(batch, &format!("device/{}", device.uuid))?;
+    let record = object! {
+        "path" => device.path.as_str(),
+        "from" => text_of(device.since),
+        "to" => text_of(now),
+    };
+    view.put(batch, &format!("retired/{}", device.uuid), &Value::Object(record).to_json())
+}
+
+/// Takes a device out of the table together with its salt, which no line was made with.
+pub(super) fn forget(view: &View, batch: &mut Batch, device: &Device) -> Result<(), StoreError> {
+    view.delete(batch, &format!("device/{}", device.uuid))?;
+    view.delete(batch, &format!("salt/{}", device.uuid))
+}
+
+/// All devices with their salts.
+pub(super) fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, StoreError> {
+    let mut found = Vec::new();
+    for uuid in view.list("device/")? {
+        let (Some(record), Some(salt)) =
+            (view.get(&format!("device/{uuid}"))?, view.get(&format!("salt/{uuid}"))?)
+        else {
+            tracing::error!(uuid, "an audit device is stored without its record or its salt, and is left out");
+            continue;
+        };
+        let salt = Zeroizing::new(String::from_utf8_lossy(salt.expose()).into_owned());
+        match decode(&uuid, record.expose()) {
+            Some(device) => found.push((device, salt)),
+            None => tracing::error!(uuid, "the record of an audit device cannot be read, and is left out"),
+        }
+    }
+    Ok(found)
+}
+
+fn text_of(time: Time) -> String {
+    let mut text = Vec::with_capacity(32);
+    time.rfc3339_nano(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn encode(device: &Device) -> Vec<u8> {
+    let options: Object = device.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    Value::Object(object! {
+        "accessor" => device.accessor.as_str(),
+        "declared" => device.declared,
+        "description" => device.description.as_str(),
+        "local" => device.local,
+        "options" => options,
+        "path" => device.path.as_str(),
+        "since" => text_of(device.since),
+        "type" => device.kind.as_str(),
+    })
+    .to_json()
+}
+
+fn decode(uuid: &str, stored: &[u8]) -> Option<Device> {
+    let record = json::parse_object(stored, json::Limits::default()).ok()?;
+    let text = |key: &str| record.str(key).map(str::to_owned);
+    let truth = |key: &str| record.get(key).and_then(Value::as_bool);
+    let option = |(key, value): (&str, &Value)| Some((key.to_owned(), value.as_str()?.to_owned()));
+    Some(Device {
+        path: text("path")?,
+        uuid: uuid.to_owned(),
+        accessor: text("accessor")?,
+        kind: text("type")?,
+        description: text("description")?,
+        local: truth("local")?,
+        options: record.object("options")?.iter().filter_map(option).collect::<BTreeMap<_, _>>(),
+        declared: truth("declared")?,
+        since: Time::parse(record.str("since")?).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_device_reads_back() {
+        let device = Device {
+            path: "deep/er/".into(),
+            uuid: "u".into(),
+            accessor: "audit_file_1a2b3c4d".into(),
+            kind: "file".into(),
+            description: "<d>".into(),
+            local: true,
+            options: BTreeMap::from([("file_path".into(), "/a.log".into()), ("odd".into(), String::new())]),
+            declared: false,
+            since: Time::from_unix(1_700_000_000, 5),
+        };
+        assert_eq!(decode("u", &encode(&device)), Some(device));
+        assert_eq!(decode("u", b"{}"), None);
+    }
+}

@@ -1,0 +1,38 @@
+//! The engine of `sys/`: which endpoint is whose.
+//! Never in it: what an endpoint does.
+
+pub mod audit;
+pub mod audited_headers;
+pub mod auth;
+pub mod capabilities;
+pub mod internal_ui;
+pub mod mounts;
+pub mod policies;
+mod seal;
+
+use super::Call;
+use crate::open::Open;
+use crate::outcome::{Outcome, Refusal};
+use crate::routes::Endpoint;
+
+/// Does what is asked of the server itself.
+pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+    let Some(route) = call.route else {
+        return Refusal::unsupported_path().into();
+    };
+    match route.endpoint {
+        Endpoint::Audit | Endpoint::AuditDevice | Endpoint::AuditHash => audit::handle(open, call).await,
+        Endpoint::RequestHeaders | Endpoint::RequestHeader => audited_headers::handle(open, call).await,
+        Endpoint::Mounts | Endpoint::Mount | Endpoint::MountTune => mounts::handle(open, call).await,
+        Endpoint::Auths | Endpoint::AuthMount | Endpoint::AuthTune => auth::handle(open, call).await,
+        Endpoint::LegacyPolicies | Endpoint::LegacyPolicy | Endpoint::Policies | Endpoint::Policy => {
+            policies::handle(open, call).await
+        }
+        Endpoint::Capabilities | Endpoint::CapabilitiesSelf | Endpoint::CapabilitiesAccessor => {
+            capabilities::handle(open, call)
+        }
+        Endpoint::UiMounts | Endpoint::UiMount => internal_ui::handle(open, call),
+        Endpoint::Seal => seal::handle(open).await,
+        _ => Refusal::unsupported_path().into(),
+    }
+}

@@ -1,0 +1,163 @@
+//! `sys/audit` and `sys/audit-hash`: devices listed, enabled, disabled; a text hashed as a device's lines hash it.
+//! Never in it: the table of devices (`devices`), or what a device does.
+
+use std::collections::BTreeMap;
+
+use onrecord_value::{Object, Value, object, quote};
+
+use crate::devices::{Device, DevicesError, Wish};
+use crate::engine::{Call, fields};
+use crate::open::Open;
+use crate::operation::Operation;
+use crate::outcome::{Outcome, Refusal};
+use crate::routes::Endpoint;
+
+/// Lists, enables, disables, hashes.
+pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+    let endpoint = call.route.map(|route| route.endpoint);
+    let done = match (endpoint, call.operation) {
+        (Some(Endpoint::AuditHash), _) => return hash(open, call).unwrap_or_else(Outcome::from),
+        (Some(Endpoint::AuditDevice), Operation::Delete) => {
+            open.devices.disable(&open.broker, call.captured, call.now).await.map(drop)
+        }
+        (Some(Endpoint::AuditDevice), _) => match wish(call) {
+            Ok(wish) => open.devices.enable(&open.broker, wish, call.now).await,
+            Err(refusal) => return refusal.into(),
+        },
+        _ => return list(open),
+    };
+    match done {
+        Ok(()) => Outcome::empty(),
+        Err(error) => refused(error).into(),
+    }
+}
+
+fn list(open: &Open) -> Outcome {
+    let table = open.devices.table();
+    Outcome::data(table.iter().map(|(path, device)| (path.as_str(), shown(device))).collect())
+}
+
+fn shown(device: &Device) -> Value {
+    let options: Object = device.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    Value::Object(object! {
+        "description" => device.description.as_str(),
+        "local" => device.local,
+        "options" => options,
+        "path" => device.path.as_str(),
+        "type" => device.kind.as_str(),
+    })
+}
+
+fn refused(error: DevicesError) -> Refusal {
+    match error {
+        DevicesError::Storage(error) => {
+            tracing::error!(%error, "enable audit mount failed: the audit table could not be stored");
+            Refusal { text: Some("failed to update audit table".to_owned()), ..Refusal::internal() }
+        }
+        DevicesError::Entropy(_) | DevicesError::NoThread => {
+            tracing::error!(%error, "enable audit mount failed");
+            Refusal::internal()
+        }
+        other => Refusal::invalid(other.to_string()),
+    }
+}
+
+/// The device that a body describes.
+fn wish(call: &Call<'_>) -> Result<Wish, Refusal> {
+    let text = |field| Ok(fields::text(call.data, field)?.unwrap_or_default().into_owned());
+    Ok(Wish {
+        path: call.captured.to_owned(),
+        kind: text("type")?,
+        description: text("description")?,
+        local: fields::flag(call.data, "local")?.unwrap_or(false),
+        options: options(call.data.get("options"))?,
+    })
+}
+
+/// Options are texts by name; other forms are converted as the API converts them (spec 1.4).
+fn options(value: Option<&Value>) -> Result<BTreeMap<String, String>, Refusal> {
+    let pair = |value: &Value| {
+        let text = value.as_str().unwrap_or_default();
+        match text.split_once('=') {
+            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+            _ => Err(unconvertible(format!("invalid key pair {}", quote::quote(text)))),
+        }
+    };
+    match value {
+        None | Some(Value::Null) => Ok(BTreeMap::new()),
+        Some(Value::Object(map)) => map.iter().map(|(key, value)| Ok((key.to_owned(), text(key, value)?))).collect(),
+        Some(Value::Array(pairs)) => pairs.iter().map(pair).collect(),
+        Some(one @ Value::String(_)) => Ok(BTreeMap::from([pair(one)?])),
+        Some(other) => Err(unconvertible(format!("expected a map, got {}", other.kind()))),
+    }
+}
+
+fn text(key: &str, value: &Value) -> Result<String, Refusal> {
+    Ok(match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(truth) => if *truth { "1" } else { "0" }.to_owned(),
+        Value::Number(number) => number.text().to_owned(),
+        Value::Null => String::new(),
+        other => {
+            let why = format!("{} expected type string, got {}", quote::quote(key), other.kind());
+            return Err(unconvertible(why));
+        }
+    })
+}
+
+fn unconvertible(why: impl std::fmt::Display) -> Refusal {
+    Refusal::invalid(format!("Field validation failed: error converting input for field \"options\": {why}"))
+}
+
+fn hash(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let input = fields::text(call.data, "input")?.unwrap_or_default();
+    if input.is_empty() {
+        return Err(Refusal::told("the \"input\" parameter is empty"));
+    }
+    let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
+    match open.devices.hash(&open.broker, path, &input) {
+        Some(hash) => Ok(Outcome::data(object! { "hash" => hash })),
+        None => {
+            let path = format!("{}/", path.strip_suffix('/').unwrap_or(path));
+            Err(Refusal::told(format!("unknown audit backend {}", quote::quote(&path))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use onrecord_value::json;
+
+    use super::options;
+
+    fn converted(text: &str) -> Result<Vec<(String, String)>, String> {
+        let value = json::parse(text.as_bytes(), json::Limits::default()).unwrap();
+        options(Some(&value)).map(|map| map.into_iter().collect()).map_err(|refusal| refusal.text.unwrap())
+    }
+
+    #[test]
+    fn every_form_of_options_becomes_texts() {
+        let one = |value: &str| Ok(vec![("k".to_owned(), value.to_owned())]);
+        for (given, expected) in [
+            ("{\"k\":\"v\"}", one("v")),
+            ("{\"k\":true}", one("1")),
+            ("{\"k\":false}", one("0")),
+            ("{\"k\":2.50}", one("2.50")),
+            ("{\"k\":null}", one("")),
+            ("[\"k=v=w\"]", one("v=w")),
+            ("\"k=v\"", one("v")),
+            ("{}", Ok(vec![])),
+        ] {
+            assert_eq!(converted(given), expected, "{given}");
+        }
+        for (given, part) in [
+            ("[\"=v\"]", "invalid key pair \"=v\""),
+            ("\"k\"", "invalid key pair \"k\""),
+            ("{\"k\":{}}", "\"k\" expected type string, got object"),
+            ("7", "expected a map"),
+        ] {
+            let text = converted(given).unwrap_err();
+            assert!(text.contains("field \"options\"") && text.contains(part), "{text}");
+        }
+    }
+}

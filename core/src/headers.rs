@@ -1,0 +1,90 @@
+//! Which request headers are recorded, and whether their values are hashed: kept in storage, read from a snapshot.
+//! Never in it: picking them out of a request (`record`).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use onrecord_storage::{Batch, BarrierError, View};
+use onrecord_value::{Object, Value, json, object};
+
+const KEY: &str = "audited-headers";
+
+/// The audited headers: name in lower case → whether the values are hashed.
+pub type Snapshot = BTreeMap<String, bool>;
+
+/// The configured headers.
+pub struct AuditedHeaders {
+    view: View,
+    current: RwLock<Arc<Snapshot>>,
+    gate: tokio::sync::Mutex<()>,
+}
+
+impl AuditedHeaders {
+    /// Reads them from a view.
+    pub fn load(view: View) -> Result<Self, BarrierError> {
+        let stored = view.get(KEY)?;
+        let current = stored.map(|stored| decode(stored.expose())).unwrap_or_default();
+        Ok(Self { view, current: RwLock::new(Arc::new(current)), gate: tokio::sync::Mutex::new(()) })
+    }
+
+    /// What is configured now.
+    pub fn current(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sets or replaces one.
+    pub async fn set(&self, name: &str, hmac: bool) -> Result<(), BarrierError> {
+        let name = name.to_ascii_lowercase();
+        self.change(|headers| {
+            headers.insert(name, hmac);
+        })
+        .await
+    }
+
+    /// Removes one, if it is there.
+    pub async fn remove(&self, name: &str) -> Result<(), BarrierError> {
+        let name = name.to_ascii_lowercase();
+        self.change(|headers| {
+            headers.remove(&name);
+        })
+        .await
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut Snapshot)) -> Result<(), BarrierError> {
+        let _gate = self.gate.lock().await;
+        let mut headers = Snapshot::clone(&self.current());
+        change(&mut headers);
+        let mut batch = Batch::new();
+        self.view.put(&mut batch, KEY, &encode(&headers))?;
+        self.view.commit(batch).await?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(headers);
+        Ok(())
+    }
+}
+
+/// `{"x-name":{"hmac":false}}`, as other servers store it (spec 9.7).
+fn encode(headers: &Snapshot) -> Vec<u8> {
+    let all: Object =
+        headers.iter().map(|(name, hmac)| (name.as_str(), Value::from(object! { "hmac" => *hmac }))).collect();
+    Value::Object(all).to_json()
+}
+
+fn decode(stored: &[u8]) -> Snapshot {
+    let all = json::parse_object(stored, json::Limits::default()).unwrap_or_default();
+    let hmac = |value: &Value| value.as_object().and_then(|o| o.get("hmac")).and_then(Value::as_bool);
+    // A record that does not say it is taken for hashed: nothing becomes clear by damage.
+    all.iter().map(|(name, value)| (name.to_owned(), hmac(value).unwrap_or(true))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_form_reads_back_and_damage_hides() {
+        let headers = Snapshot::from([("x-test-header".to_owned(), false), ("y".to_owned(), true)]);
+        assert_eq!(encode(&headers), b"{\"x-test-header\":{\"hmac\":false},\"y\":{\"hmac\":true}}");
+        assert_eq!(decode(&encode(&headers)), headers);
+        assert_eq!(decode(b"{\"y\":{}}"), Snapshot::from([("y".to_owned(), true)]));
+    }
+}

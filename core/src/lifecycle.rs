@@ -1,0 +1,248 @@
+//! The life of a server: initialised, unsealed, sealed; and the door through which a transport's exchanges come in.
+//! Never in it: steps of a journey.
+
+mod door;
+mod exempt;
+mod gate;
+mod init;
+mod status;
+mod unseal;
+
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use onrecord_seal::{Collector, EntropyError, SealConfigError};
+use onrecord_storage::{Barrier, BarrierError, Storage};
+
+use crate::admission::{Admission, Permit};
+use crate::devices::{DeclareError, DevicesError};
+use crate::exchange::{Answer, Target};
+use crate::host::Host;
+use crate::open::Open;
+use crate::routes;
+use crate::settings::Settings;
+use crate::tokens::TokenError;
+
+pub use door::Journey;
+pub(crate) use gate::Gate;
+pub use init::{Initialised, Wanted};
+pub use status::SealStatus;
+
+/// The version that status answers show.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A server without HTTP. Cheap to clone; all clones are one server.
+#[derive(Clone)]
+pub struct Core {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    barrier: Barrier,
+    host: Host,
+    settings: Arc<Settings>,
+    admission: Arc<Admission>,
+    gate: Arc<Gate>,
+    /// The key shares given so far.
+    shares: Mutex<Collector>,
+    /// Whether an initialisation or an unsealing is under way.
+    ceremony: AtomicBool,
+}
+
+impl Core {
+    /// A sealed server over a store.
+    pub fn new(storage: Storage, host: Host, settings: Settings) -> Self {
+        let admission = Admission::new(settings.requests_in_flight, settings.body_bytes_in_flight);
+        let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
+        Self {
+            inner: Arc::new(Inner {
+                barrier,
+                host,
+                settings: Arc::new(settings),
+                admission,
+                gate: Arc::new(Gate::default()),
+                shares: Mutex::new(Collector::new()),
+                ceremony: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// Step 0, before the body is read: a slot and room for `bytes` bytes of body (its declared length, or 0; the
+    /// permit can grow). Exempt routes need no slot.
+    ///
+    /// # Errors
+    /// The 503 that says that there is no room.
+    pub fn admit(&self, target: &Target, bytes: usize) -> Result<Permit, Answer> {
+        let exempt = matches!(target, Target::Api(path) if routes::exempt(path).is_some());
+        let admission = &self.inner.admission;
+        let permit = if exempt { admission.admit_exempt(bytes) } else { admission.admit(bytes) };
+        permit.map_err(|_| Answer::overloaded())
+    }
+
+    /// The 503 for a body that outgrew its permit ([`Permit::grow`]).
+    pub fn overloaded() -> Answer {
+        Answer::overloaded()
+    }
+
+    /// The budgets of step 0, for counters.
+    pub fn admission(&self) -> &Admission {
+        &self.inner.admission
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// What exists only while it is unsealed.
+    pub fn open(&self) -> Option<Arc<Open>> {
+        self.inner.gate.open()
+    }
+
+    /// Opens every audit device again (SIGHUP).
+    pub fn reopen_devices(&self) {
+        if let Some(open) = self.open() {
+            open.broker.reopen();
+        }
+    }
+
+    /// Housekeeping, to be called every minute or so: rotates a worn key, and removes what is dead already.
+    pub async fn maintain(&self) {
+        let Some(open) = self.open() else { return };
+        let now = self.inner.host.clock.now();
+        if let Err(error) = open.barrier.maintain(now.unix_seconds()).await {
+            tracing::warn!(%error, "the keyring could not be maintained");
+        }
+        if let Err(error) = open.tokens.tidy(now).await {
+            tracing::warn!(%error, "dead tokens could not be removed");
+        }
+        open.check_storage();
+    }
+
+    /// Seals: new requests get 503, those in flight end first, devices write what waits for them within `patience`,
+    /// then the keys are wiped. For a shutdown; `sys/seal` does the same from within a request.
+    pub async fn seal(&self, patience: Duration) {
+        self.inner.gate.seal(0, patience).await;
+    }
+}
+
+/// Why a ceremony failed; the texts are the API's.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CeremonyError {
+    /// Keys exist already.
+    AlreadyInitialised,
+    /// There are no keys yet.
+    NotInitialised,
+    /// The wanted shares or threshold are impossible.
+    Config(SealConfigError),
+    /// Encryption of shares to PGP keys was asked for.
+    Pgp,
+    /// A parameter of another kind of seal was given.
+    NotForShamir,
+    /// Another ceremony is under way.
+    Busy,
+    /// Neither a key nor a reset.
+    NoKey,
+    /// The key is no text of a key.
+    BadKey,
+    /// The shares do not fit together, or what they make opens nothing.
+    WrongKey(String),
+    /// A reset of an unsealed server.
+    Unsealed,
+    /// The barrier failed.
+    Barrier(BarrierError),
+    /// The root token could not be made.
+    Token(TokenError),
+    /// No stored audit device could be opened: which, and why each.
+    Devices(Vec<(String, String)>),
+    /// The table of audit devices could not be loaded.
+    DeviceTable(DevicesError),
+    /// The configuration's audit devices could not be enabled.
+    Declared(DeclareError),
+    /// There is no randomness.
+    Entropy(EntropyError),
+    /// What is stored cannot be loaded: what it is.
+    Load(&'static str),
+}
+
+impl CeremonyError {
+    /// The HTTP status.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::AlreadyInitialised
+            | Self::NotInitialised
+            | Self::Config(_)
+            | Self::Pgp
+            | Self::NotForShamir
+            | Self::NoKey
+            | Self::BadKey
+            | Self::WrongKey(_)
+            | Self::Unsealed => 400,
+            Self::Busy => 503,
+            Self::Barrier(_)
+            | Self::Token(_)
+            | Self::Devices(_)
+            | Self::DeviceTable(_)
+            | Self::Declared(_)
+            | Self::Entropy(_)
+            | Self::Load(_) => 500,
+        }
+    }
+}
+
+impl fmt::Display for CeremonyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyInitialised => f.write_str("Vault is already initialized"),
+            Self::NotInitialised => f.write_str("Vault is not initialized"),
+            Self::Config(error) => error.fmt(f),
+            Self::Pgp => f.write_str("encrypting keys or tokens to PGP keys is not supported by this server"),
+            Self::NotForShamir => f.write_str(
+                "parameters recovery_shares,recovery_threshold,recovery_pgp_keys,stored_shares not applicable to seal \
+                 type shamir",
+            ),
+            Self::Busy => f.write_str("another initialisation or unsealing is under way; try again"),
+            Self::NoKey => {
+                f.write_str("'key' must be specified in request body as JSON, or 'reset' set to true")
+            }
+            Self::BadKey => f.write_str("'key' must be a valid hex or base64 string"),
+            Self::WrongKey(text) => f.write_str(text),
+            Self::Unsealed => f.write_str("vault is unsealed"),
+            Self::Barrier(error) => error.fmt(f),
+            Self::Token(error) => error.fmt(f),
+            Self::Devices(failed) => {
+                f.write_str("failed to setup audit table")?;
+                for (at, (path, error)) in failed.iter().enumerate() {
+                    write!(f, "{} {path}: {error}", if at == 0 { ":" } else { ";" })?;
+                }
+                Ok(())
+            }
+            Self::DeviceTable(error) => write!(f, "failed to setup audit table: {error}"),
+            Self::Declared(error) => error.fmt(f),
+            Self::Entropy(error) => error.fmt(f),
+            Self::Load(what) => write!(f, "failed to load {what}"),
+        }
+    }
+}
+
+impl std::error::Error for CeremonyError {}
+
+impl From<BarrierError> for CeremonyError {
+    fn from(error: BarrierError) -> Self {
+        match error {
+            BarrierError::AlreadyInitialized => Self::AlreadyInitialised,
+            BarrierError::NotInitialized => Self::NotInitialised,
+            BarrierError::Unseal(error) => Self::WrongKey(error.to_string()),
+            other => Self::Barrier(other),
+        }
+    }
+}
+
+impl From<EntropyError> for CeremonyError {
+    fn from(error: EntropyError) -> Self {
+        Self::Entropy(error)
+    }
+}

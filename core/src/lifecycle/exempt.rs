@@ -1,0 +1,175 @@
+//! The answers of the exempt routes: they work while sealed and are never recorded (the list and the reasons stand in
+//! `routes`). Never in it: anything that reads behind the barrier.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use onrecord_value::{Object, Value, json};
+use zeroize::Zeroizing;
+
+use super::init::Wanted;
+use super::status::body;
+use super::{CeremonyError, Core, VERSION};
+use crate::exchange::{Answer, Exchange, Received, Shaped};
+use crate::operation::Operation;
+use crate::routes::{Endpoint, Route};
+
+/// A status with its body.
+type Said = (u16, Vec<u8>);
+
+/// Answers an exempt route.
+pub(super) async fn answer(core: &Core, route: &'static Route, exchange: Exchange) -> Answer {
+    let operation = match &*exchange.method {
+        "GET" => Some(Operation::Read),
+        "HEAD" => Some(Operation::Header),
+        "PUT" | "POST" => Some(Operation::Update),
+        _ => None,
+    };
+    let said = match operation.filter(|operation| route.takes(*operation)) {
+        None => Ok((405, b"{\"errors\":[]}\n".to_vec())),
+        Some(operation) => said(core, route.endpoint, operation, exchange).await,
+    };
+    let (status, body) = said.unwrap_or_else(|error| (error.status, error.body()));
+    Answer::exempt(Shaped { status, body: body.into(), recorded: None })
+}
+
+async fn said(core: &Core, endpoint: Endpoint, operation: Operation, exchange: Exchange) -> Result<Said, Wrong> {
+    match (endpoint, operation) {
+        (Endpoint::Init, Operation::Read) => {
+            Ok((200, body(&[("initialized", core.initialised()?.into())])))
+        }
+        (Endpoint::Init, _) => init(core, &parameters(exchange.body)?).await,
+        (Endpoint::Unseal, _) => unseal(core, &parameters(exchange.body)?).await,
+        (Endpoint::SealStatus, _) => Ok((200, core.seal_status()?.body())),
+        (Endpoint::Leader, _) => Ok((200, body(&[("ha_enabled", false.into())]))),
+        (Endpoint::Health, _) => health(core, operation, &exchange.query),
+        _ => Ok((404, b"{\"errors\":[]}\n".to_vec())),
+    }
+}
+
+/// An error of an exempt route: a status, and a text if there is one.
+struct Wrong {
+    status: u16,
+    text: Option<String>,
+}
+
+impl Wrong {
+    fn new(status: u16, text: impl Into<String>) -> Self {
+        Self { status, text: Some(text.into()) }
+    }
+
+    fn body(&self) -> Vec<u8> {
+        let errors = Value::from_iter(self.text.as_deref());
+        body(&[("errors", errors)])
+    }
+}
+
+impl From<CeremonyError> for Wrong {
+    fn from(error: CeremonyError) -> Self {
+        Self::new(error.status(), error.to_string())
+    }
+}
+
+fn parameters(received: Received) -> Result<Object, Wrong> {
+    let bytes = match received {
+        Received::Whole(bytes) => bytes,
+        Received::TooLarge => return Err(Wrong::new(413, "http: request body too large")),
+        Received::Broken => return Err(Wrong::new(400, "failed to decode JSON input: unexpected EOF")),
+    };
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Object::new());
+    }
+    json::parse_object(&bytes, json::Limits::default())
+        .map_err(|error| Wrong::new(400, format!("failed to decode JSON input: {error}")))
+}
+
+/// A number, or none: what is absent, `null` or no number counts as 0.
+fn number(parameters: &Object, key: &str) -> i64 {
+    parameters.get(key).and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// Whether a parameter says anything.
+fn given(parameters: &Object, key: &str) -> bool {
+    match parameters.get(key) {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Array(list)) => !list.is_empty(),
+        Some(other) => other.as_i64() != Some(0),
+    }
+}
+
+async fn init(core: &Core, parameters: &Object) -> Result<Said, Wrong> {
+    if core.initialised()? {
+        return Err(CeremonyError::AlreadyInitialised.into());
+    }
+    if given(parameters, "pgp_keys") || given(parameters, "root_token_pgp_key") {
+        return Err(CeremonyError::Pgp.into());
+    }
+    if ["recovery_shares", "recovery_threshold", "recovery_pgp_keys", "stored_shares"]
+        .iter()
+        .any(|key| given(parameters, key))
+    {
+        return Err(CeremonyError::NotForShamir.into());
+    }
+    let wanted = Wanted {
+        shares: number(parameters, "secret_shares"),
+        threshold: number(parameters, "secret_threshold"),
+        root_token: None,
+    };
+    let made = core.init(wanted).await?;
+    let hex = Value::from_iter(made.keys.iter().map(|key| const_hex::encode(key.expose())));
+    let base64 = Value::from_iter(made.keys.iter().map(|key| STANDARD.encode(key.expose())));
+    let root = Value::from(made.root_token.id.expose());
+    Ok((200, body(&[("keys", hex), ("keys_base64", base64), ("root_token", root)])))
+}
+
+async fn unseal(core: &Core, parameters: &Object) -> Result<Said, Wrong> {
+    if parameters.get("reset").and_then(Value::as_bool) == Some(true) {
+        core.reset_unseal()?;
+        return Ok((200, core.seal_status()?.body()));
+    }
+    let key = Zeroizing::new(parameters.str("key").unwrap_or_default().to_owned());
+    if key.is_empty() {
+        return Err(CeremonyError::NoKey.into());
+    }
+    core.unseal(&key).await?;
+    Ok((200, core.seal_status()?.body()))
+}
+
+fn health(core: &Core, operation: Operation, query: &str) -> Result<Said, Wrong> {
+    let code = |name: &str, default: u16| -> Result<u16, Wrong> {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        match pairs.find(|(key, _)| *key == name) {
+            None => Ok(default),
+            Some((_, text)) => {
+                text.parse().ok().filter(|code| (100..1000).contains(code)).ok_or(Wrong { status: 400, text: None })
+            }
+        }
+    };
+    let (uninitialised, sealed, active) = (code("uninitcode", 501)?, code("sealedcode", 503)?, code("activecode", 200)?);
+    let seal = core.seal_status()?;
+    let status = match (seal.initialised, seal.sealed) {
+        (false, _) => uninitialised,
+        (true, true) => sealed,
+        (true, false) => active,
+    };
+    if operation == Operation::Header {
+        return Ok((status, Vec::new()));
+    }
+    let mut members: Vec<(&str, Value)> = vec![
+        ("initialized", seal.initialised.into()),
+        ("sealed", seal.sealed.into()),
+        ("standby", false.into()),
+        ("replication_performance_mode", "disabled".into()),
+        ("replication_dr_mode", "disabled".into()),
+        ("server_time_utc", core.inner.host.clock.now().unix_seconds().into()),
+        ("version", VERSION.into()),
+    ];
+    if let Some(cluster) = seal.cluster {
+        members.push(("cluster_name", cluster.name.into()));
+        members.push(("cluster_id", cluster.id.into()));
+    }
+    if let Some(devices) = seal.audit_devices {
+        members.push(("audit_devices", devices.into()));
+    }
+    Ok((status, body(&members)))
+}

@@ -1,0 +1,78 @@
+//! Initialisation: keys, their shares, the first root token.
+//! Never in it: unsealing. An initialised server is sealed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use onrecord_seal::{SealConfig, Secret, SecretBytes};
+use onrecord_storage::BarrierError;
+
+use super::{CeremonyError, Core};
+use crate::policies::Policies;
+use crate::token::Entry;
+use crate::tokens::Tokens;
+
+/// What is wanted of an initialisation.
+pub struct Wanted {
+    /// How many key shares.
+    pub shares: i64,
+    /// How many of them unseal.
+    pub threshold: i64,
+    /// The text of the root token; random if none is given. For development.
+    pub root_token: Option<Secret<String>>,
+}
+
+/// What an initialisation gives out, once.
+pub struct Initialised {
+    /// The key shares.
+    pub keys: Vec<SecretBytes>,
+    /// The root token.
+    pub root_token: Arc<Entry>,
+}
+
+impl Core {
+    /// Makes the keys and the root token, and leaves the server sealed.
+    pub async fn init(&self, wanted: Wanted) -> Result<Initialised, CeremonyError> {
+        let config = SealConfig::new(wanted.shares, wanted.threshold).map_err(CeremonyError::Config)?;
+        let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
+        let result = self.initialise(config, wanted.root_token).await;
+        self.inner.barrier.seal();
+        result
+    }
+
+    async fn initialise(
+        &self,
+        config: SealConfig,
+        root_token: Option<Secret<String>>,
+    ) -> Result<Initialised, CeremonyError> {
+        let (barrier, host) = (&self.inner.barrier, &self.inner.host);
+        let now = host.clock.now();
+        let (keys, batch) = barrier.initialize(config, now.unix_seconds())?;
+        barrier.commit(batch).await.map_err(BarrierError::from)?;
+        let policies = Policies::load(barrier).map_err(|_| CeremonyError::Load("policies"))?;
+        let tokens = Tokens::open(barrier, &policies, host);
+        let root_token = tokens.create_root(root_token, now).await.map_err(CeremonyError::Token)?;
+        tracing::info!(shares = config.shares(), threshold = config.threshold(), "the server is initialised");
+        Ok(Initialised { keys, root_token })
+    }
+
+    /// Whether keys exist.
+    pub fn initialised(&self) -> Result<bool, CeremonyError> {
+        Ok(self.inner.barrier.seal_config()?.is_some())
+    }
+}
+
+/// At most one ceremony is under way.
+pub(super) struct Ceremony<'a>(&'a AtomicBool);
+
+impl<'a> Ceremony<'a> {
+    pub(super) fn begin(busy: &'a AtomicBool) -> Result<Self, CeremonyError> {
+        if busy.swap(true, Ordering::AcqRel) { Err(CeremonyError::Busy) } else { Ok(Self(busy)) }
+    }
+}
+
+impl Drop for Ceremony<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}

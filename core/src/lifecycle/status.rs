@@ -1,0 +1,96 @@
+//! What a server says about itself to anybody: sealed or not, healthy or not.
+//! Never in it: anything that needs a key.
+
+use std::sync::PoisonError;
+
+use onrecord_value::{Value, json};
+
+use super::{CeremonyError, Core, VERSION};
+use crate::open::Cluster;
+
+/// The state of the seal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealStatus {
+    /// Whether keys exist.
+    pub initialised: bool,
+    /// Whether the keys are not in memory.
+    pub sealed: bool,
+    /// How many shares are needed.
+    pub threshold: u8,
+    /// How many shares there are.
+    pub shares: u8,
+    /// How many were given.
+    pub progress: usize,
+    /// Names the round of giving; empty between rounds.
+    pub nonce: String,
+    /// `inmem`, `file`.
+    pub storage_type: &'static str,
+    /// The cluster, while unsealed.
+    pub cluster: Option<Cluster>,
+    /// How many audit devices are enabled, while unsealed.
+    pub audit_devices: Option<usize>,
+}
+
+impl Core {
+    /// The state of the seal.
+    pub fn seal_status(&self) -> Result<SealStatus, CeremonyError> {
+        let config = self.inner.barrier.seal_config()?;
+        let open = self.open();
+        let shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(SealStatus {
+            initialised: config.is_some(),
+            sealed: open.is_none(),
+            threshold: config.map_or(0, |config| config.threshold()),
+            shares: config.map_or(0, |config| config.shares()),
+            progress: shares.progress(),
+            nonce: shares.nonce().to_owned(),
+            storage_type: self.inner.barrier.storage().kind(),
+            cluster: open.as_ref().map(|open| open.cluster.clone()),
+            audit_devices: open.as_ref().map(|open| open.broker.devices()),
+        })
+    }
+}
+
+impl SealStatus {
+    /// The body of `sys/seal-status`, in the API's order; ours at the end.
+    pub(super) fn body(&self) -> Vec<u8> {
+        let mut members: Vec<(&str, Value)> = vec![
+            ("type", "shamir".into()),
+            ("initialized", self.initialised.into()),
+            ("sealed", self.sealed.into()),
+            ("t", self.threshold.into()),
+            ("n", self.shares.into()),
+            ("progress", self.progress.into()),
+            ("nonce", self.nonce.as_str().into()),
+            ("version", VERSION.into()),
+            ("commit_date", "".into()),
+            ("migration", false.into()),
+        ];
+        if let Some(cluster) = &self.cluster {
+            members.push(("cluster_name", cluster.name.as_str().into()));
+            members.push(("cluster_id", cluster.id.as_str().into()));
+        }
+        members.push(("recovery_seal", false.into()));
+        members.push(("storage_type", self.storage_type.into()));
+        if let Some(devices) = self.audit_devices {
+            members.push(("audit_devices", devices.into()));
+        }
+        body(&members)
+    }
+}
+
+/// An object whose members keep their order, with the newline that answers end in.
+pub(super) fn body(members: &[(&str, Value)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(384);
+    out.push(b'{');
+    for (at, (key, value)) in members.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        json::write_str(key, &mut out);
+        out.push(b':');
+        json::write(value, &mut out);
+    }
+    out.extend_from_slice(b"}\n");
+    out
+}

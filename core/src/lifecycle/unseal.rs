@@ -1,0 +1,159 @@
+//! Unsealing: shares become the key, the key opens the barrier, and what is behind it is loaded.
+//! Never in it: how shares are put together (`seal`).
+
+use std::sync::{Arc, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use onrecord_audit::{Boot, Broker};
+use onrecord_seal::{Progress, SecretBytes};
+use onrecord_storage::{Batch, BarrierError};
+use onrecord_value::{Value, json, object};
+use zeroize::Zeroizing;
+
+use super::init::Ceremony;
+use super::{CeremonyError, Core};
+use crate::devices::{self, Devices};
+use crate::headers::AuditedHeaders;
+use crate::mounts::Mounts;
+use crate::open::{Cluster, Open, place};
+use crate::policies::Policies;
+use crate::tokens::Tokens;
+
+/// A share has at least the bytes of the smallest AES key, and at most those of the largest and its place.
+const SHARE: std::ops::RangeInclusive<usize> = 16..=33;
+
+impl Core {
+    /// Takes a key share: hex, or else base64. With the last one needed the server is unsealed. Unsealed already, it
+    /// changes nothing.
+    pub async fn unseal(&self, key: &str) -> Result<(), CeremonyError> {
+        let share = decode(key).ok_or(CeremonyError::BadKey)?;
+        let config = self.inner.barrier.seal_config()?.ok_or(CeremonyError::NotInitialised)?;
+        let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
+        if self.open().is_some() {
+            return Ok(());
+        }
+        let progress = {
+            let mut shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            shares.add(share, config.threshold(), &*self.inner.host.entropy)?
+        };
+        let Progress::Complete(unseal_key) = progress else { return Ok(()) };
+        let unseal_key = unseal_key.map_err(|error| CeremonyError::WrongKey(error.to_string()))?;
+        self.inner.barrier.unseal(&unseal_key)?;
+        match self.load().await {
+            Ok(open) => {
+                if open.broker.devices() == 0 {
+                    devices::warn_of_none();
+                }
+                self.inner.gate.set(open);
+                tracing::info!("the server is unsealed");
+                Ok(())
+            }
+            Err(error) => {
+                self.inner.barrier.seal();
+                tracing::error!(%error, "unsealing failed");
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets the shares given so far.
+    pub fn reset_unseal(&self) -> Result<(), CeremonyError> {
+        if self.open().is_some() {
+            return Err(CeremonyError::Unsealed);
+        }
+        self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner).reset();
+        Ok(())
+    }
+
+    /// Loads everything that exists only while unsealed.
+    async fn load(&self) -> Result<Arc<Open>, CeremonyError> {
+        let (barrier, host, settings) = (&self.inner.barrier, &self.inner.host, &self.inner.settings);
+        let now = host.clock.now();
+        let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
+        let core = view(place::CORE)?;
+        let cluster = self.cluster(&core).await?;
+        let policies = Policies::load(barrier).map_err(|_| CeremonyError::Load("policies"))?;
+        let tokens = Tokens::open(barrier, &policies, host);
+        let mounts =
+            Mounts::load(barrier, host, now).await.map_err(|_| CeremonyError::Load("the mount table"))?;
+        let audited_headers = AuditedHeaders::load(core)?;
+        let mut boot = [0; 8];
+        host.entropy.fill(&mut boot)?;
+        let broker = Broker::with_observer(
+            settings.rules.clone(),
+            Boot::from(u64::from_le_bytes(boot)),
+            Arc::clone(&host.clock),
+            Some(Arc::new(devices::Log)),
+        );
+        let minimum = usize::from(settings.fail_closed);
+        let (devices, unopened) =
+            Devices::load(view(place::AUDIT)?, host.clone(), settings.placement.clone(), minimum, &broker)
+                .await
+                .map_err(CeremonyError::DeviceTable)?;
+        if !unopened.is_empty() && unopened.len() == devices.table().len() {
+            let failed = unopened.into_iter().map(|device| (device.path, device.error.to_string()));
+            return Err(CeremonyError::Devices(failed.collect()));
+        }
+        for device in unopened {
+            tracing::error!(path = device.path, error = %device.error, "the server runs without this audit device");
+        }
+        devices.declare(&broker, &settings.declared_devices, now).await.map_err(CeremonyError::Declared)?;
+        Ok(Arc::new(Open {
+            barrier: barrier.clone(),
+            broker,
+            devices,
+            audited_headers,
+            mounts,
+            tokens,
+            policies,
+            host: host.clone(),
+            settings: Arc::clone(settings),
+            cluster,
+            gate: Arc::downgrade(&self.inner.gate),
+        }))
+    }
+
+    /// The cluster's name and id; made and stored the first time.
+    async fn cluster(&self, view: &onrecord_storage::View) -> Result<Cluster, CeremonyError> {
+        const KEY: &str = "cluster";
+        if let Some(stored) = view.get(KEY).map_err(BarrierError::from)? {
+            let record = json::parse_object(stored.expose(), json::Limits::default()).unwrap_or_default();
+            if let (Some(name), Some(id)) = (record.str("name"), record.str("id")) {
+                return Ok(Cluster { name: name.to_owned(), id: id.to_owned() });
+            }
+        }
+        let (id, tag) = (self.inner.host.entropy.uuid()?, self.inner.host.entropy.uuid()?);
+        let name = format!("onrecord-cluster-{}", tag.get(..8).unwrap_or_default());
+        let record = object! { "name" => name.as_str(), "id" => id.as_str() };
+        let mut batch = Batch::new();
+        view.put(&mut batch, KEY, &Value::Object(record).to_json()).map_err(BarrierError::from)?;
+        view.commit(batch).await.map_err(BarrierError::from)?;
+        Ok(Cluster { name, id })
+    }
+}
+
+/// Hex is tried first, and taken if it has the length of a share; base64 that happens to be hex is so told apart.
+fn decode(key: &str) -> Option<SecretBytes> {
+    if let Ok(bytes) = const_hex::decode(key).map(Zeroizing::new) {
+        if SHARE.contains(&bytes.len()) {
+            return Some(SecretBytes::new(bytes.to_vec()));
+        }
+    }
+    STANDARD.decode(key).ok().map(SecretBytes::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn a_key_is_hex_or_base64() {
+        let length = |key: &str| decode(key).map(|share| share.len());
+        assert_eq!(length(&"ab".repeat(32)), Some(32));
+        assert_eq!(length(&"A".repeat(44)), Some(22), "hex is tried first");
+        assert_eq!(length("q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="), Some(32));
+        assert_eq!(length("00"), None);
+        assert_eq!(length("not a key"), None);
+    }
+}

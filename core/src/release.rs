@@ -1,0 +1,41 @@
+//! Step 9: the answer leaves, or it is withheld and everything that was issued in it is revoked.
+//! Never in it: any way past a proof.
+
+use crate::exchange::{Answer, Shaped};
+use crate::open::Open;
+use crate::outcome::{Outcome, Refusal};
+use crate::record::{Filed, NotFiled};
+use crate::token::Reservation;
+
+/// What a client is told whose request was carried out although its response could not be recorded (decision 6).
+const WITHHELD: &str = "internal error: the request was carried out, but its response could not be put on record \
+                        and is withheld";
+/// What a client is told whose refused request could not be recorded.
+const REFUSED: &str = "internal error";
+
+/// Releases a shaped answer, given that its response entry has settled.
+pub(crate) async fn release(
+    open: &Open,
+    asker: Reservation,
+    outcome: Outcome,
+    shaped: Shaped,
+    filed: Result<Filed, NotFiled>,
+) -> Answer {
+    if let Outcome::Refusal(Refusal { status: 500, .. }) = outcome {
+        open.check_storage();
+    }
+    asker.finish().await;
+    let reply = match (filed, outcome) {
+        (Ok(Filed::Settled(proof)), _) => return Answer::on_record(shaped, &proof),
+        (Ok(Filed::Unaudited(proof)), _) => return Answer::without_devices(shaped, &proof),
+        (Err(NotFiled), Outcome::Refusal(_)) => return Answer::not_on_record(REFUSED),
+        (Err(NotFiled), Outcome::Reply(reply)) => reply,
+    };
+    drop(shaped);
+    if let Some(issued) = reply.auth.filter(|issued| issued.new) {
+        if let Err(error) = open.tokens.withdraw(&issued).await {
+            tracing::error!(%error, "a token whose issue is not on record is dead, but could not be deleted");
+        }
+    }
+    Answer::not_on_record(WITHHELD)
+}

@@ -1,0 +1,181 @@
+//! Step 7: from an outcome to the bytes of an answer: Vault's envelope, errors, repeated keys (spec 1.1).
+//! Never in it: entries, or a decision about what is answered.
+
+use onrecord_value::{Object, Value, json, object};
+
+use crate::exchange::Shaped;
+use crate::outcome::{Form, Outcome, Refusal, Reply};
+use crate::pipeline::Case;
+use crate::token::Issued;
+
+/// The top-level keys of the envelope, which repeated keys of the data never replace.
+const ENVELOPE: [&str; 8] =
+    ["request_id", "lease_id", "renewable", "lease_duration", "data", "wrap_info", "warnings", "auth"];
+
+/// Puts an outcome into bytes.
+pub(crate) fn shape(case: &Case<'_>, outcome: &Outcome) -> Shaped {
+    match outcome {
+        Outcome::Refusal(refusal) => refused(refusal),
+        Outcome::Reply(reply) => {
+            let injected = case.way.row.is_some_and(|row| row.injected);
+            replied(&case.request.id, reply, injected)
+        }
+    }
+}
+
+fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
+    let nothing = reply.data.is_none() && reply.auth.is_none() && reply.warnings.is_empty();
+    match reply.form {
+        Form::Envelope if nothing => Shaped { status: 204, body: bytes::Bytes::new(), recorded: None },
+        Form::Envelope => {
+            let mut body = Vec::with_capacity(512);
+            envelope(id, reply, injected, &mut body);
+            body.push(b'\n');
+            Shaped { status: 200, body: body.into(), recorded: None }
+        }
+        Form::NotFound => {
+            let mut body = Vec::with_capacity(512);
+            envelope(id, reply, false, &mut body);
+            // The recordings hold such an answer as the text of its body: whole, and hashed as one.
+            let recorded = object! {
+                "http_content_type" => "application/json",
+                "http_raw_body" => String::from_utf8_lossy(&body).into_owned(),
+                "http_status_code" => 404,
+            };
+            Shaped { status: 404, body: body.into(), recorded: Some(recorded) }
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Shaped {
+    let mut body = Vec::with_capacity(96);
+    body.extend_from_slice(b"{\"errors\":[");
+    if let Some(text) = &refusal.text {
+        json::write_str(text, &mut body);
+    }
+    body.extend_from_slice(b"]}\n");
+    let recorded = match &refusal.text {
+        Some(text) if refusal.in_data => Some(object! { "error" => text.as_str() }),
+        _ => None,
+    };
+    Shaped { status: refusal.status, body: body.into(), recorded }
+}
+
+fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {
+    out.push(b'{');
+    if injected {
+        for (key, value) in reply.data.iter().flat_map(Object::iter) {
+            if !ENVELOPE.contains(&key) {
+                json::write_str(key, out);
+                out.push(b':');
+                json::write(value, out);
+                out.push(b',');
+            }
+        }
+    }
+    out.extend_from_slice(b"\"request_id\":");
+    json::write_str(id, out);
+    out.extend_from_slice(b",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":");
+    number(reply.lease_seconds.unwrap_or(0), out);
+    out.extend_from_slice(b",\"data\":");
+    match &reply.data {
+        Some(data) => json::write_object(data, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"wrap_info\":null,\"warnings\":");
+    warnings(reply, out);
+    out.extend_from_slice(b",\"auth\":");
+    match &reply.auth {
+        Some(issued) => auth(issued, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
+}
+
+fn warnings(reply: &Reply, out: &mut Vec<u8>) {
+    if reply.warnings.is_empty() {
+        out.extend_from_slice(b"null");
+        return;
+    }
+    out.push(b'[');
+    for (at, warning) in reply.warnings.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        json::write_str(&warning.text, out);
+    }
+    out.push(b']');
+}
+
+/// The `auth` block, in the API's order (spec 10.3).
+fn auth(issued: &Issued, out: &mut Vec<u8>) {
+    let token = &issued.entry;
+    out.extend_from_slice(b"{\"client_token\":");
+    json::write_str(token.id.expose(), out);
+    out.extend_from_slice(b",\"accessor\":");
+    json::write_str(&token.accessor, out);
+    let policies = Value::from_iter(token.policies.iter().map(String::as_str));
+    for key in [&b",\"policies\":"[..], b",\"token_policies\":"] {
+        out.extend_from_slice(key);
+        json::write(&policies, out);
+    }
+    out.extend_from_slice(b",\"metadata\":");
+    match &token.meta {
+        Some(meta) => json::write_object(meta, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"lease_duration\":");
+    number(issued.lease_seconds, out);
+    out.extend_from_slice(if token.renewable { b",\"renewable\":true" } else { b",\"renewable\":false" });
+    out.extend_from_slice(b",\"entity_id\":\"\",\"token_type\":\"service\",\"orphan\":");
+    out.extend_from_slice(if token.parent.is_none() { b"true" } else { b"false" });
+    out.extend_from_slice(b",\"mfa_requirement\":null,\"num_uses\":");
+    number(token.num_uses, out);
+    out.push(b'}');
+}
+
+fn number(value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(value.to_string().as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Warning;
+
+    fn text(shaped: &Shaped) -> &str {
+        std::str::from_utf8(&shaped.body).unwrap()
+    }
+
+    #[test]
+    fn an_envelope_has_the_keys_of_the_api_in_its_order() {
+        let data = object! { "a<b" => 1, "auth" => "x" };
+        let mut reply = Reply { data: Some(data), lease_seconds: Some(7), ..Reply::default() };
+        assert_eq!(
+            text(&replied("id", &reply, false)),
+            "{\"request_id\":\"id\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":7,\
+             \"data\":{\"a\\u003cb\":1,\"auth\":\"x\"},\"wrap_info\":null,\"warnings\":null,\"auth\":null}\n"
+        );
+        assert!(text(&replied("id", &reply, true)).starts_with("{\"a\\u003cb\":1,\"request_id\":\"id\""));
+        reply.form = Form::NotFound;
+        let absent = replied("id", &reply, true);
+        assert!(absent.status == 404 && text(&absent).ends_with("\"auth\":null}"));
+        assert_eq!(absent.recorded.unwrap().str("http_raw_body").unwrap().as_bytes(), &*absent.body);
+    }
+
+    #[test]
+    fn a_reply_without_contents_is_204_and_warnings_are_contents() {
+        let mut reply = Reply::default();
+        assert_eq!((replied("id", &reply, true).status, replied("id", &reply, true).body.len()), (204, 0));
+        let template = crate::fault::WARN_CAPPED;
+        reply.warnings.push(Warning { text: "a \"b\"".into(), template });
+        assert!(text(&replied("id", &reply, true)).contains("\"warnings\":[\"a \\\"b\\\"\"]"));
+    }
+
+    #[test]
+    fn errors_are_a_list_of_at_most_one_text() {
+        assert_eq!(text(&refused(&Refusal::denied())), "{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"]}\n");
+        let Outcome::Refusal(absent) = Outcome::absent() else { panic!() };
+        assert_eq!((absent.status, text(&refused(&absent))), (404, "{\"errors\":[]}\n"));
+    }
+}
