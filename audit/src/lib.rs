@@ -1,7 +1,9 @@
 //! The audit library: entry, register, salt, hash, format, decode, devices, broker.
 
+mod broker;
 mod clock;
 mod decode;
+pub mod device;
 mod entry;
 mod form;
 mod format;
@@ -9,9 +11,15 @@ mod limits;
 mod redact;
 mod register;
 mod salt;
+mod sync;
 
+pub use broker::{
+    Broker, Cause, DeviceStatus, EnableError, Enrolment, Health, Observer, Probe, Recorded, Recording,
+    Refused, Rules, Settled, Unaudited, Why, wait,
+};
 pub use clock::{Clock, SystemClock};
 pub use decode::{DecodeError, DecodedEntry, decode};
+pub use device::{Device, DeviceError, DeviceOptions, OptionError, Placement};
 pub use entry::{
     Accessor, Auth, Boot, Clear, Data, Entry, GAP_PATH, Gap, GrantingPolicy, Grants, Header, Headers,
     IssueTime, Kind, Metadata, Mount, Names, NamesByName, Namespace, Operation, PROBE_PATH, Path,

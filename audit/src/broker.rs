@@ -1,0 +1,148 @@
+//! The broker: puts an entry on every enabled device and says when the audit rule is met.
+//! Formatting is done by the caller, writing by one thread a device, waiting by nobody but the caller's task.
+//! Never in it: what an entry says, what a device does with a line, any async runtime.
+
+mod cause;
+mod gap;
+mod kick;
+mod life;
+mod misses;
+mod queue;
+mod recording;
+mod roster;
+mod slot;
+mod status;
+mod ticket;
+mod verdict;
+mod vitals;
+mod watch;
+mod writer;
+
+use std::sync::Arc as StdArc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::entry::{Boot, Entry};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+pub use cause::{Cause, Refused, Why};
+pub use life::{EnableError, Enrolment, Probe};
+pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
+pub use status::{DeviceStatus, Observer};
+pub use vitals::Health;
+
+use roster::Roster;
+use watch::Watch;
+
+/// The audit rule, and what waiting and memory are bounded by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How many devices must have an entry. Devices that discard count only where all do. 0 is taken as 1.
+    pub minimum: usize,
+    /// How long a healthy device is waited for after the rule is met. A device that takes longer is `lagging`
+    /// and not waited for until it has caught up. Default 5 ms.
+    pub settle_grace: Duration,
+    /// How long devices that block are waited for while the rule is not met. Default 30 s.
+    pub audit_timeout: Duration,
+    /// How many bytes may wait for one device; entries beyond are missed by it. Default 16 MiB.
+    pub queue_bytes: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            minimum: 1,
+            settle_grace: Duration::from_millis(5),
+            audit_timeout: Duration::from_secs(30),
+            queue_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// All enabled devices of a server, and the rule.
+///
+/// Cheap to share behind an `Arc`. Dropping it lets each device write what waits for it, in the background;
+/// call [`drain`](Self::drain) before to know that it has.
+pub struct Broker {
+    shared: Arc<Shared>,
+}
+
+/// What the broker, its writers and its watch have in common.
+pub(crate) struct Shared {
+    pub(crate) rules: Rules,
+    pub(crate) boot: Boot,
+    pub(crate) clock: StdArc<dyn Clock>,
+    pub(crate) observer: Option<StdArc<dyn Observer>>,
+    /// The counter last given to an entry.
+    pub(crate) seq: AtomicU64,
+    pub(crate) watch: Watch,
+    pub(crate) roster: Roster,
+}
+
+impl Broker {
+    /// A broker without devices. `boot` is a number that no other start of this server has.
+    pub fn new(rules: Rules, boot: Boot, clock: StdArc<dyn Clock>) -> Self {
+        Self::with_observer(rules, boot, clock, None)
+    }
+
+    /// A broker that tells somebody when the health of a device changes.
+    pub fn with_observer(
+        rules: Rules,
+        boot: Boot,
+        clock: StdArc<dyn Clock>,
+        observer: Option<StdArc<dyn Observer>>,
+    ) -> Self {
+        let (seq, watch, roster) = (AtomicU64::new(0), Watch::default(), Roster::default());
+        Self { shared: Arc::new(Shared { rules, boot, clock, observer, seq, watch, roster }) }
+    }
+
+    /// Puts an entry on record on every device. The work of this thread, hashing and formatting, is done when
+    /// the call returns; what it returns is a future that says whether the rule was met. It runs on any runtime;
+    /// [`Recording::wait`] waits without one.
+    ///
+    /// Dropping the future takes nothing back.
+    pub fn record(&self, entry: &Entry<'_>) -> Recording {
+        recording::record(&self.shared, entry)
+    }
+
+    /// The start which this broker's counter belongs to.
+    pub fn boot(&self) -> Boot {
+        self.shared.boot
+    }
+
+    /// The counter last given to an entry.
+    pub fn last_seq(&self) -> u64 {
+        self.shared.seq.load(Ordering::Relaxed)
+    }
+
+    /// The rule.
+    pub fn rules(&self) -> &Rules {
+        &self.shared.rules
+    }
+
+    /// How many devices are enabled.
+    pub fn devices(&self) -> usize {
+        self.shared.roster.read().slots.len()
+    }
+
+    /// The hash of a text on an enabled device; `None` if there is no device of that path.
+    pub fn hash(&self, path: &str, text: &str) -> Option<String> {
+        Some(self.shared.roster.find(path)?.form.hash(text))
+    }
+
+    /// How each device is, in the order of enabling.
+    pub fn status(&self) -> Vec<DeviceStatus> {
+        self.shared.roster.read().slots.iter().map(|slot| slot.status()).collect()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        for slot in self.shared.roster.clear() {
+            self.shared.watch.attend(&slot);
+            slot.close(false);
+        }
+        self.shared.watch.stop();
+    }
+}

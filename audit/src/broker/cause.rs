@@ -1,0 +1,85 @@
+//! Why a device does not have an entry, and why an entry is refused. Nothing of the entry is ever in it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::device::DeviceError;
+use crate::form::FormatError;
+
+/// Why one device does not have an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// The device failed.
+    Device(DeviceError),
+    /// The device failed a moment ago and is not tried again yet.
+    Resting(DeviceError),
+    /// The entry has no line.
+    Format(FormatError),
+    /// Formatting panicked.
+    FormatPanicked,
+    /// Too many bytes wait for the device.
+    QueueFull,
+    /// The device has blocked for `audit_timeout`.
+    TimedOut,
+    /// The device was disabled.
+    Disabled,
+    /// The request had been refused before the device began to write it.
+    Withdrawn,
+}
+
+impl Why {
+    /// The reason as a gap entry gives it.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Device(_) | Self::Resting(_) => "the device failed",
+            Self::Format(_) => "the entry could not be formatted",
+            Self::FormatPanicked => "formatting the entry panicked",
+            Self::QueueFull => "the device did not keep up and its queue was full",
+            Self::TimedOut => "the device did not answer in time",
+            Self::Disabled => "the device was disabled",
+            Self::Withdrawn => "the request was refused before the device wrote it",
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(error) | Self::Resting(error) => error.fmt(f),
+            Self::Format(error) => error.fmt(f),
+            other => f.write_str(other.reason()),
+        }
+    }
+}
+
+/// Which device does not have an entry, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The path of the device.
+    pub path: Arc<str>,
+    /// Why.
+    pub why: Why,
+}
+
+/// An entry is not on record as the rule wants it. Some devices may have it all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Refused {
+    /// The counter of the entry.
+    pub seq: u64,
+    /// The devices that do not have it, as far as they were known when it was refused.
+    pub causes: Vec<Cause>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the audit rule is not met")?;
+        for (at, cause) in self.causes.iter().enumerate() {
+            write!(f, "{} {}: {}", if at == 0 { ":" } else { ";" }, cause.path, cause.why)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}

@@ -1,0 +1,148 @@
+//! What a device missed: ranges of counters, bounded in number, until a gap entry tells it.
+//! Never in it: why a device misses something.
+
+use onrecord_value::Time;
+
+use crate::entry::SeqRange;
+
+/// More ranges than this are joined: the number of missed entries stays exact, the ranges then also name some
+/// that were not missed.
+const RANGES_MAX: usize = 128;
+
+/// What a device missed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Misses {
+    /// How many entries.
+    pub(crate) count: u64,
+    /// Which, ascending.
+    pub(crate) ranges: Vec<SeqRange>,
+    /// Since when.
+    pub(crate) since: Option<Time>,
+    /// Why the first of them was missed.
+    pub(crate) reason: &'static str,
+}
+
+impl Misses {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The last missed.
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.ranges.last().map(|range| range.to)
+    }
+
+    /// Adds one.
+    pub(crate) fn add(&mut self, seq: u64, reason: &'static str, now: impl FnOnce() -> Time) {
+        if self.count == 0 {
+            self.since = Some(now());
+            self.reason = reason;
+        }
+        self.count += 1;
+        self.insert(SeqRange { from: seq, to: seq });
+    }
+
+    /// Takes back misses which could not be told after all, although newer ones may have come.
+    pub(crate) fn restore(&mut self, older: Self) {
+        if older.is_empty() {
+            return;
+        }
+        let newer = std::mem::replace(self, older);
+        self.count += newer.count;
+        for range in newer.ranges {
+            self.insert(range);
+        }
+    }
+
+    fn insert(&mut self, range: SeqRange) {
+        // Counters come nearly in order, so this is nearly always at the end.
+        let at = self.ranges.partition_point(|known| known.from <= range.from);
+        self.ranges.insert(at, range);
+        self.join_around(at);
+        while self.ranges.len() > RANGES_MAX {
+            self.join_nearest();
+        }
+    }
+
+    /// Joins the range at `at` with those it touches.
+    fn join_around(&mut self, at: usize) {
+        let mut at = at;
+        if at > 0 && self.touches(at - 1) {
+            self.join(at - 1);
+            at -= 1;
+        }
+        while self.touches(at) {
+            self.join(at);
+        }
+    }
+
+    fn touches(&self, at: usize) -> bool {
+        match (self.ranges.get(at), self.ranges.get(at + 1)) {
+            (Some(left), Some(right)) => right.from <= left.to.saturating_add(1),
+            _ => false,
+        }
+    }
+
+    /// Makes one range of that at `at` and the next.
+    fn join(&mut self, at: usize) {
+        if at + 1 < self.ranges.len() {
+            let right = self.ranges.remove(at + 1);
+            if let Some(left) = self.ranges.get_mut(at) {
+                left.to = left.to.max(right.to);
+            }
+        }
+    }
+
+    fn join_nearest(&mut self) {
+        let distance = |pair: &[SeqRange]| match pair {
+            [left, right] => right.from.saturating_sub(left.to),
+            _ => u64::MAX,
+        };
+        let nearest = self.ranges.windows(2).enumerate().min_by_key(|(_, pair)| distance(pair));
+        if let Some(at) = nearest.map(|(at, _)| at) {
+            self.join(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn misses(seqs: &[u64]) -> Misses {
+        let mut misses = Misses::default();
+        for &seq in seqs {
+            misses.add(seq, "test", || Time::from_unix_nanos(0));
+        }
+        misses
+    }
+
+    fn pairs(misses: &Misses) -> Vec<(u64, u64)> {
+        misses.ranges.iter().map(|range| (range.from, range.to)).collect()
+    }
+
+    #[test]
+    fn neighbours_become_one_range_in_any_order() {
+        assert_eq!(pairs(&misses(&[1, 2, 3])), [(1, 3)]);
+        assert_eq!(pairs(&misses(&[3, 1, 2, 9, 8])), [(1, 3), (8, 9)]);
+        assert_eq!(pairs(&misses(&[5, 1, 3])), [(1, 1), (3, 3), (5, 5)]);
+        assert_eq!(misses(&[5, 1, 3]).count, 3);
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_kept() {
+        let mut newer = misses(&[7, 8]);
+        newer.restore(misses(&[4, 5, 6]));
+        assert_eq!((pairs(&newer), newer.count), (vec![(4, 8)], 5));
+        newer.restore(Misses::default());
+        assert_eq!(newer.count, 5);
+    }
+
+    #[test]
+    fn ranges_are_bounded_and_cover_every_miss() {
+        let seqs: Vec<u64> = (0..1000).map(|at| at * 3 + at / 7).collect();
+        let many = misses(&seqs);
+        assert_eq!((many.ranges.len(), many.count), (RANGES_MAX, 1000));
+        assert!(seqs.iter().all(|seq| many.ranges.iter().any(|range| (range.from..=range.to).contains(seq))));
+    }
+}

@@ -1,0 +1,111 @@
+//! What waits for one device, all of it under one short lock that is never held over formatting or IO.
+//! Never in it: threads; `slot` owns the lock, `writer` empties the queue.
+
+use std::time::Duration;
+
+use super::misses::Misses;
+use super::ticket::Ticket;
+use super::vitals::Vitals;
+use crate::device::DeviceError;
+use crate::sync::Arc;
+
+/// A line that waits, or is being written.
+pub(crate) struct Pending {
+    pub(crate) ticket: Arc<Ticket>,
+    /// Where its line ends in the buffer.
+    pub(crate) end: usize,
+    /// When it was accepted.
+    pub(crate) since: Duration,
+    /// Whether its ticket awaits this device.
+    pub(crate) awaited: bool,
+    /// Whether its request was refused before the device began to write.
+    pub(crate) withdrawn: bool,
+}
+
+/// What the writer is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It sleeps. Whoever changes this has the sole duty to wake it.
+    Parked,
+    /// It runs, or somebody is about to wake it.
+    Running,
+}
+
+/// Whether the device takes entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It does.
+    Open,
+    /// It takes no more, and writes what waits.
+    Closing,
+    /// Its writer has ended.
+    Ended,
+}
+
+/// The queue of one device.
+pub(crate) struct Queue {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) waiting: Vec<Pending>,
+    /// What the writer took last. It stays here so that the watch can reach it while the writer hangs.
+    pub(crate) in_flight: Vec<Pending>,
+    pub(crate) stage: Stage,
+    pub(crate) life: Life,
+    pub(crate) vitals: Vitals,
+    pub(crate) misses: Misses,
+    /// To open again what is behind the device; done before the next write.
+    pub(crate) reopen: Errand,
+    /// To make all that was written durable; done when nothing waits.
+    pub(crate) sync: Errand,
+    /// How many lines were ever accepted.
+    pub(crate) accepted: u64,
+    /// How many threads wait for an errand.
+    pub(crate) onlookers: usize,
+}
+
+/// Something that the writer is asked for, by number, and what came of it last.
+#[derive(Default)]
+pub(crate) struct Errand {
+    pub(crate) asked: u64,
+    pub(crate) done: u64,
+    pub(crate) error: Option<DeviceError>,
+}
+
+impl Errand {
+    pub(crate) const fn is_open(&self) -> bool {
+        self.asked > self.done
+    }
+}
+
+impl Queue {
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            waiting: Vec::new(),
+            in_flight: Vec::new(),
+            // The writer's thread begins by looking at the queue.
+            stage: Stage::Running,
+            life: Life::Open,
+            vitals: Vitals::new(),
+            misses: Misses::default(),
+            reopen: Errand::default(),
+            sync: Errand::default(),
+            accepted: 0,
+            onlookers: 0,
+        }
+    }
+
+    /// Since when the oldest line waits or is being written.
+    pub(crate) fn oldest(&self) -> Option<Duration> {
+        self.in_flight.first().or(self.waiting.first()).map(|pending| pending.since)
+    }
+
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// If the writer is parked, the caller gets the duty to wake it.
+    #[must_use]
+    pub(crate) fn take_duty(&mut self) -> bool {
+        std::mem::replace(&mut self.stage, Stage::Running) == Stage::Parked
+    }
+}

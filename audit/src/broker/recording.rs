@@ -1,0 +1,272 @@
+//! Recording one entry: formatted and offered to every device here, awaited as a future.
+//! The proofs that an answer may leave are made here and nowhere else (I3). Never in it: IO.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc as StdArc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use super::Shared;
+use super::cause::{Cause, Refused, Why};
+use super::kick::Kick;
+use super::roster::Enabled;
+use super::slot::{Admission, Pushed, Slot};
+use super::ticket::Ticket;
+use super::verdict::Tally;
+use crate::entry::{Entry, Stamp};
+use crate::form::Form;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+
+/// The proof that an entry is on record as the rule wants it. Only the broker makes it.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Settled {
+    seq: u64,
+}
+
+impl Settled {
+    /// The counter of the entry.
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+/// The proof that no device was enabled when the entry was to be recorded. Only the broker makes it.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Unaudited(());
+
+/// What became of an entry that was not refused.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Recorded {
+    /// It is on record.
+    Settled(Settled),
+    /// No device is enabled.
+    Unaudited(Unaudited),
+}
+
+/// Says whether an entry is on record. Runs on any runtime.
+#[must_use = "an entry that nobody waits for is no proof of anything"]
+pub struct Recording {
+    stage: Stage,
+}
+
+enum Stage {
+    Unaudited,
+    Offered { ticket: Arc<Ticket>, kick: Kick, yielded: bool },
+    Over,
+}
+
+thread_local! {
+    /// The caller's buffer for a line, so that formatting neither allocates nor holds a lock.
+    static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A buffer that grew beyond this is not kept.
+const LINE_KEPT: usize = 256 * 1024;
+
+pub(crate) fn record(shared: &Shared, entry: &Entry<'_>) -> Recording {
+    let enabled = shared.roster.read();
+    if enabled.slots.is_empty() {
+        return Recording { stage: Stage::Unaudited };
+    }
+    let seq = shared.seq.fetch_add(1, Ordering::Relaxed) + 1;
+    offer_to_all(shared, &enabled, entry, seq)
+}
+
+fn offer_to_all(shared: &Shared, enabled: &Arc<Enabled>, entry: &Entry<'_>, seq: u64) -> Recording {
+    let minimum = i64::try_from(shared.rules.minimum.max(1)).unwrap_or(i64::MAX);
+    let all_discard = enabled.all_discard;
+    let mut offer = Offer {
+        shared,
+        entry,
+        ticket: Arc::new(Ticket::new(seq, minimum)),
+        now: shared.clock.monotonic(),
+        line: LINE.take(),
+        kick: Kick::new(Arc::clone(enabled)),
+        tally: Tally::default(),
+        causes: Vec::new(),
+        disabled: false,
+    };
+    let mut resting: u64 = 0;
+    for (place, slot) in enabled.slots.iter().enumerate() {
+        match slot.admit(offer.now) {
+            Admission::Yes => offer.to(place, slot),
+            Admission::Discards => offer.tally.held += i64::from(all_discard),
+            Admission::Resting => resting |= 1 << place,
+            Admission::Full => offer.missed(slot, Why::QueueFull),
+        }
+    }
+    if resting != 0 {
+        // A device that failed a moment ago is left alone, unless the rule may need it.
+        let sound = enabled.slots.iter().filter(|slot| slot.is_sound()).count();
+        let needed = sound < shared.rules.minimum.max(1);
+        for (place, slot) in enabled.slots.iter().enumerate() {
+            if resting & 1 << place != 0 {
+                if needed || slot.required {
+                    offer.to(place, slot)
+                } else {
+                    offer.missed(slot, slot.resting())
+                }
+            }
+        }
+    }
+    if offer.disabled && offer.tally.open == 0 && offer.tally.held == 0 {
+        // Its last device was disabled at this moment: the entry belongs to those enabled now.
+        let now = shared.roster.read();
+        return if now.slots.is_empty() {
+            Recording { stage: Stage::Unaudited }
+        } else {
+            offer_to_all(shared, &now, entry, seq)
+        };
+    }
+    offer.complete()
+}
+
+/// An entry on its way to the devices.
+struct Offer<'a> {
+    shared: &'a Shared,
+    entry: &'a Entry<'a>,
+    ticket: Arc<Ticket>,
+    now: Duration,
+    line: Vec<u8>,
+    kick: Kick,
+    tally: Tally,
+    causes: Vec<Cause>,
+    /// A device was disabled at this moment.
+    disabled: bool,
+}
+
+impl Offer<'_> {
+    /// Formats the entry for one device and queues the line.
+    fn to(&mut self, place: usize, slot: &Slot) {
+        let stamp = Stamp { time: self.shared.clock.now(), seq: self.ticket.seq, boot: self.shared.boot };
+        if let Err(why) = format(&slot.form, self.entry, &stamp, &mut self.line) {
+            if why == Why::FormatPanicked {
+                slot.counters.panics.fetch_add(1, Ordering::Relaxed);
+            }
+            return self.missed(slot, why);
+        }
+        match slot.push(&self.line, &self.ticket, self.now) {
+            Pushed::Accepted { awaited, duty } => {
+                self.tally.open += 1;
+                self.tally.awaited += i64::from(awaited);
+                self.tally.required_open += i64::from(slot.required);
+                if duty {
+                    self.kick.owe(place);
+                }
+            }
+            Pushed::Full => self.missed(slot, Why::QueueFull),
+            // It has nothing to do with the entry any more.
+            Pushed::Closed => self.disabled = true,
+        }
+    }
+
+    fn missed(&mut self, slot: &Slot, why: Why) {
+        slot.miss(self.ticket.seq, &why, self.shared);
+        self.tally.required_lost += i64::from(slot.required);
+        self.causes.push(slot.cause(why));
+    }
+
+    fn complete(mut self) -> Recording {
+        if self.line.capacity() <= LINE_KEPT {
+            LINE.set(std::mem::take(&mut self.line));
+        }
+        self.ticket.complete(self.tally, self.causes);
+        self.shared.watch.touch();
+        Recording { stage: Stage::Offered { ticket: self.ticket, kick: self.kick, yielded: false } }
+    }
+}
+
+/// Formats into an emptied buffer. A panic costs this device this entry.
+pub(crate) fn format(form: &Form, entry: &Entry<'_>, stamp: &Stamp, line: &mut Vec<u8>) -> Result<(), Why> {
+    line.clear();
+    match catch_unwind(AssertUnwindSafe(|| form.format(entry, stamp, line))) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Why::Format(error)),
+        Err(_) => Err(Why::FormatPanicked),
+    }
+}
+
+/// Offers a finished line to one device alone: the probe.
+pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], seq: u64) -> Recording {
+    let (ticket, mut kick) = (Arc::new(Ticket::new(seq, 1)), kick);
+    let mut tally = Tally::default();
+    let mut causes = Vec::new();
+    match slot.push(line, &ticket, shared.clock.monotonic()) {
+        Pushed::Accepted { awaited, duty } => {
+            (tally.open, tally.awaited) = (1, i64::from(awaited));
+            if duty {
+                kick.owe(0);
+            }
+        }
+        Pushed::Full => causes.push(slot.cause(Why::QueueFull)),
+        Pushed::Closed => causes.push(slot.cause(Why::Disabled)),
+    }
+    ticket.complete(tally, causes);
+    shared.watch.touch();
+    Recording { stage: Stage::Offered { ticket, kick, yielded: true } }
+}
+
+impl Recording {
+    /// Waits on this thread. Not for async tasks: those await the future.
+    pub fn wait(mut self) -> Result<Recorded, Refused> {
+        if let Stage::Offered { yielded, .. } = &mut self.stage {
+            // Nobody else on this thread could add an entry meanwhile.
+            *yielded = true;
+        }
+        wait(self)
+    }
+}
+
+/// Waits for a future on this thread, without any runtime.
+pub fn wait<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(StdArc::new(Unpark(crate::sync::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        crate::sync::thread::park();
+    }
+}
+
+impl Future for Recording {
+    type Output = Result<Recorded, Refused>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = match &mut self.stage {
+            Stage::Unaudited => Poll::Ready(Ok(Recorded::Unaudited(Unaudited(())))),
+            Stage::Over => return Poll::Pending,
+            Stage::Offered { ticket, kick, yielded } => {
+                // The deferred kick: other tasks that are ready on this worker add their entries first, so that
+                // the writer finds many instead of one.
+                if kick.is_owed() && !std::mem::replace(yielded, true) {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                kick.fire();
+                let seq = ticket.seq;
+                ticket.poll(context.waker()).map_ok(|()| Recorded::Settled(Settled { seq }))
+            }
+        };
+        if polled.is_ready() {
+            self.stage = Stage::Over;
+        }
+        polled
+    }
+}
+
+struct Unpark(crate::sync::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: StdArc<Self>) {
+        self.0.unpark();
+    }
+}

@@ -1,0 +1,75 @@
+//! Which devices are enabled: read by every record call, changed by enabling and disabling alone.
+
+use std::sync::PoisonError;
+
+use super::slot::Slot;
+use crate::sync::{Arc, RwLock};
+
+/// More devices than this cannot be enabled: the duties to wake their writers are kept as one word.
+pub(crate) const DEVICES_MAX: usize = 64;
+
+/// The enabled devices, in the order of enabling. Never changed, only replaced.
+#[derive(Default)]
+pub(crate) struct Enabled {
+    pub(crate) slots: Vec<Arc<Slot>>,
+    /// All devices discard, so that discarding counts.
+    pub(crate) all_discard: bool,
+}
+
+impl Enabled {
+    pub(crate) fn new(slots: Vec<Arc<Slot>>) -> Self {
+        let all_discard = slots.iter().all(|slot| slot.discards);
+        Self { slots, all_discard }
+    }
+}
+
+/// The current list.
+#[derive(Default)]
+pub(crate) struct Roster {
+    enabled: RwLock<Arc<Enabled>>,
+}
+
+/// Why a device was not added.
+pub(crate) enum NotAdded {
+    PathInUse,
+    TooMany,
+}
+
+impl Roster {
+    pub(crate) fn read(&self) -> Arc<Enabled> {
+        Arc::clone(&self.enabled.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<Arc<Slot>> {
+        self.read().slots.iter().find(|slot| *slot.path == *path).cloned()
+    }
+
+    pub(crate) fn add(&self, slot: &Arc<Slot>) -> Result<(), NotAdded> {
+        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
+        if enabled.slots.iter().any(|other| other.path == slot.path) {
+            return Err(NotAdded::PathInUse);
+        }
+        if enabled.slots.len() >= DEVICES_MAX {
+            return Err(NotAdded::TooMany);
+        }
+        let slots = enabled.slots.iter().chain([slot]).cloned().collect();
+        *enabled = Arc::new(Enabled::new(slots));
+        Ok(())
+    }
+
+    pub(crate) fn remove(&self, path: &str) -> Option<Arc<Slot>> {
+        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
+        let found = enabled.slots.iter().find(|slot| *slot.path == *path).cloned()?;
+        let slots = enabled.slots.iter().filter(|slot| *slot.path != *path).cloned().collect();
+        *enabled = Arc::new(Enabled::new(slots));
+        Some(found)
+    }
+
+    /// Takes all out.
+    pub(crate) fn clear(&self) -> Vec<Arc<Slot>> {
+        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
+        let slots = enabled.slots.clone();
+        *enabled = Arc::new(Enabled::default());
+        slots
+    }
+}

@@ -1,0 +1,248 @@
+//! One enabled device as its callers, its writer and the watch see it.
+//! Never in it: the device itself, which its writer alone owns.
+
+use std::sync::Arc as StdArc;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::cause::{Cause, Why};
+use super::queue::{Life, Pending, Queue};
+use super::status::DeviceStatus;
+use super::ticket::{Answer, Ticket};
+use super::vitals::Health;
+use super::{Shared, life::Enrolment};
+use crate::device::{Claim, DeviceError};
+use crate::form::Form;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
+
+/// One enabled device.
+pub(crate) struct Slot {
+    pub(crate) path: StdArc<str>,
+    pub(crate) form: Form,
+    pub(crate) required: bool,
+    pub(crate) discards: bool,
+    /// What may wait for it, in bytes.
+    cap: usize,
+    /// What waits for it or is being written, in bytes.
+    pub(crate) bytes: AtomicUsize,
+    /// Whether its last write failed: read without the lock, to skip formatting for it.
+    failing: AtomicBool,
+    queue: Mutex<Queue>,
+    /// Tells the writer that there is work.
+    pub(crate) work: Condvar,
+    /// Tells onlookers that the writer did something.
+    pub(crate) news: Condvar,
+    pub(crate) counters: Counters,
+    claim: Option<Claim>,
+}
+
+/// Counters for operators.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) appended: AtomicU64,
+    pub(crate) batches: AtomicU64,
+    pub(crate) missed: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    pub(crate) panics: AtomicU64,
+}
+
+/// May an entry be offered to the device?
+pub(crate) enum Admission {
+    /// Yes.
+    Yes,
+    /// It throws everything away.
+    Discards,
+    /// Not yet: it failed a moment ago.
+    Resting,
+    /// No: too much waits for it.
+    Full,
+}
+
+/// What became of a line that was offered.
+pub(crate) enum Pushed {
+    Accepted {
+        /// The entry may await this device.
+        awaited: bool,
+        /// The caller has to wake the writer.
+        duty: bool,
+    },
+    /// Too much waits for the device.
+    Full,
+    /// It is being disabled.
+    Closed,
+}
+
+impl Slot {
+    pub(crate) fn new(enrolment: &Enrolment, shared: &Shared) -> Self {
+        let mut queue = Queue::new();
+        if let Some(error) = &enrolment.failing {
+            queue.vitals.failed(shared.clock.monotonic(), error.clone());
+        }
+        Self {
+            path: StdArc::from(enrolment.path.as_str()),
+            form: enrolment.form.clone(),
+            required: enrolment.required,
+            discards: enrolment.device.discards(),
+            cap: shared.rules.queue_bytes,
+            bytes: AtomicUsize::new(0),
+            failing: AtomicBool::new(enrolment.failing.is_some()),
+            queue: Mutex::new(queue),
+            work: Condvar::new(),
+            news: Condvar::new(),
+            counters: Counters::default(),
+            claim: enrolment.device.claim(),
+        }
+    }
+
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+
+    /// Whether an entry is worth formatting for this device.
+    pub(crate) fn admit(&self, now: Duration) -> Admission {
+        if self.discards {
+            Admission::Discards
+        } else if self.bytes.load(Ordering::Relaxed) >= self.cap {
+            Admission::Full
+        } else if self.failing.load(Ordering::Relaxed) && !self.queue().vitals.try_again(now) {
+            Admission::Resting
+        } else {
+            Admission::Yes
+        }
+    }
+
+    /// Whether it can be counted on, as far as is known.
+    pub(crate) fn is_sound(&self) -> bool {
+        !self.discards
+            && !self.failing.load(Ordering::Relaxed)
+            && self.queue().vitals.health() == Health::Healthy
+    }
+
+    /// Queues a line.
+    pub(crate) fn push(&self, line: &[u8], ticket: &Arc<Ticket>, now: Duration) -> Pushed {
+        let mut queue = self.queue();
+        if queue.life != Life::Open {
+            return Pushed::Closed;
+        }
+        // One line alone may be longer than the cap; otherwise it could never be written.
+        let before = self.bytes.load(Ordering::Relaxed);
+        if before > 0 && before.saturating_add(line.len()) > self.cap {
+            return Pushed::Full;
+        }
+        self.bytes.fetch_add(line.len(), Ordering::Relaxed);
+        if queue.is_idle() {
+            queue.vitals.caught_up(now);
+        }
+        let awaited = queue.vitals.health() == Health::Healthy;
+        queue.bytes.extend_from_slice(line);
+        let end = queue.bytes.len();
+        let ticket = Arc::clone(ticket);
+        queue.accepted += 1;
+        queue.waiting.push(Pending { ticket, end, since: now, awaited, withdrawn: false });
+        Pushed::Accepted { awaited, duty: queue.take_duty() }
+    }
+
+    /// Notes that the device misses an entry.
+    pub(crate) fn miss(&self, seq: u64, why: &Why, shared: &Shared) {
+        self.queue().misses.add(seq, why.reason(), || shared.clock.now());
+        self.counters.missed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Runs a change of the vitals; returns the change of health, to be told when the lock is gone.
+    pub(crate) fn note_health(
+        &self,
+        queue: &mut Queue,
+        change: impl FnOnce(&mut Queue),
+    ) -> Option<(Health, Health)> {
+        let before = queue.vitals.health();
+        change(queue);
+        let after = queue.vitals.health();
+        self.failing.store(queue.vitals.is_failing(), Ordering::Relaxed);
+        (before != after).then_some((before, after))
+    }
+
+    /// Why the device is left alone.
+    pub(crate) fn resting(&self) -> Why {
+        Why::Resting(self.queue().vitals.error().cloned().unwrap_or(DeviceError::Panicked))
+    }
+
+    pub(crate) fn cause(&self, why: Why) -> Cause {
+        Cause { path: StdArc::clone(&self.path), why }
+    }
+
+    /// Wakes the writer; only for who has the duty.
+    pub(crate) fn kick(&self) {
+        self.work.notify_one();
+    }
+
+    /// Ends the device: it takes nothing more. Its writer finishes what waits, unless `abandon` is set or the
+    /// device is not well; then what waits is given up, and so is what it is writing. Never blocks.
+    pub(crate) fn close(&self, abandon: bool) {
+        if let Some(claim) = &self.claim {
+            claim.release();
+        }
+        let (given_up, duty) = {
+            let mut queue = self.queue();
+            if queue.life == Life::Open {
+                queue.life = Life::Closing;
+            }
+            let abandon = abandon || queue.vitals.health() != Health::Healthy;
+            (if abandon { self.give_up(&mut queue) } else { Vec::new() }, queue.take_duty())
+        };
+        if duty {
+            self.kick();
+        }
+        self.refuse(given_up, &Why::Disabled);
+    }
+
+    /// Gives up everything although the writer may hang with it: a closing device has overrun its grace.
+    pub(crate) fn abandon(&self) {
+        let given_up = self.give_up(&mut self.queue());
+        self.refuse(given_up, &Why::Disabled);
+    }
+
+    /// Takes all that waits or is in flight, and frees its memory.
+    fn give_up(&self, queue: &mut Queue) -> Vec<Pending> {
+        self.bytes.fetch_sub(queue.bytes.len(), Ordering::Relaxed);
+        queue.bytes = Vec::new();
+        let mut given_up = std::mem::take(&mut queue.in_flight);
+        given_up.append(&mut queue.waiting);
+        given_up
+    }
+
+    fn refuse(&self, pendings: Vec<Pending>, why: &Why) {
+        for pending in pendings {
+            let cause = Some(self.cause(why.clone()));
+            let answer = Answer { cause, required: self.required, awaited: pending.awaited };
+            wake(pending.ticket.answer(answer));
+        }
+    }
+
+    pub(crate) fn status(&self) -> DeviceStatus {
+        let queue = self.queue();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        DeviceStatus {
+            path: StdArc::clone(&self.path),
+            health: queue.vitals.health(),
+            required: self.required,
+            discards: self.discards,
+            salt: self.form.salt().id(),
+            queued_bytes: self.bytes.load(Ordering::Relaxed),
+            appended: count(&self.counters.appended),
+            batches: count(&self.counters.batches),
+            missed: count(&self.counters.missed),
+            failures: count(&self.counters.failures),
+            panics: count(&self.counters.panics),
+            untold: queue.misses.ranges.clone(),
+            last_error: queue.vitals.error().cloned(),
+        }
+    }
+}
+
+/// Wakes a task, if there is one to wake.
+pub(crate) fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

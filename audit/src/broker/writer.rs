@@ -1,0 +1,405 @@
+//! The thread of one device: takes all that waits, writes once, tells everybody.
+//! Never in it: what the device is, what an entry says.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::Shared;
+use super::cause::Why;
+use super::gap::Place;
+use super::misses::Misses;
+use super::queue::{Life, Pending, Stage};
+use super::slot::{Slot, wake};
+use super::ticket::Answer;
+use super::vitals::Health;
+use crate::device::{Appended, Batch, Device, DeviceError, Notice};
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+
+/// Buffers that grew beyond this are not kept.
+const BUFFER_KEPT: usize = 1024 * 1024;
+/// Notices that could not be told yet; the oldest are kept, for they tell when it began.
+const NOTICES_MAX: usize = 64;
+
+/// The owner of a device.
+pub(crate) struct Writer {
+    slot: Arc<Slot>,
+    shared: Arc<Shared>,
+    device: Box<dyn Device>,
+    /// The lines being written, and where each ends.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// How many bytes were taken from the queue.
+    taken: usize,
+    /// What must be told before newer lines.
+    notices: Vec<Notice>,
+    untold: Misses,
+    /// When the device is to be looked at again.
+    look_at: Duration,
+    done: Vec<Pending>,
+}
+
+/// What there is to do.
+enum Task {
+    Write,
+    Reopen,
+    Sync,
+    Look,
+    End,
+}
+
+impl Writer {
+    /// Starts the thread of a device.
+    pub(crate) fn start(
+        slot: &Arc<Slot>,
+        device: Box<dyn Device>,
+        shared: &Arc<Shared>,
+    ) -> std::io::Result<()> {
+        let writer = Self {
+            slot: Arc::clone(slot),
+            shared: Arc::clone(shared),
+            device,
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            taken: 0,
+            notices: Vec::new(),
+            untold: Misses::default(),
+            look_at: Duration::ZERO,
+            done: Vec::new(),
+        };
+        spawn(&slot.path, move || writer.run())
+    }
+
+    fn run(mut self) {
+        self.gather();
+        loop {
+            match self.next() {
+                Task::Write => self.write(),
+                Task::Reopen => self.reopen(),
+                Task::Sync => self.sync(),
+                Task::Look => self.look(),
+                Task::End => break,
+            }
+            self.gather();
+        }
+        // The device goes first: whoever sees the end may open the file again.
+        let Self { slot, device, .. } = self;
+        drop(catch_unwind(AssertUnwindSafe(move || drop(device))));
+        slot.queue().life = Life::Ended;
+        slot.news.notify_all();
+    }
+
+    /// Waits for something to do, and takes all lines that wait.
+    fn next(&mut self) -> Task {
+        let slot = Arc::clone(&self.slot);
+        let mut queue = slot.queue();
+        loop {
+            if queue.reopen.is_open() {
+                return Task::Reopen;
+            }
+            if !queue.waiting.is_empty() {
+                break;
+            }
+            if queue.sync.is_open() {
+                return Task::Sync;
+            }
+            if queue.life != Life::Open {
+                return Task::End;
+            }
+            queue.stage = Stage::Parked;
+            let mut parked = true;
+            while parked && queue.stage == Stage::Parked {
+                let time = self.patience(
+                    queue.vitals.is_failing().then(|| queue.vitals.rest(self.now())),
+                    &queue.misses,
+                );
+                (queue, parked) = match time {
+                    None => (slot.work.wait(queue).unwrap_or_else(PoisonError::into_inner), true),
+                    Some(time) => {
+                        let (queue, out) =
+                            slot.work.wait_timeout(queue, time).unwrap_or_else(PoisonError::into_inner);
+                        (queue, !out.timed_out())
+                    }
+                };
+            }
+            // Nobody needs to wake a writer that is awake.
+            if queue.stage == Stage::Parked {
+                queue.stage = Stage::Running;
+                return Task::Look;
+            }
+        }
+        self.bytes.clear();
+        self.ends.clear();
+        std::mem::swap(&mut self.bytes, &mut queue.bytes);
+        self.taken = self.bytes.len();
+        let queue = &mut *queue;
+        std::mem::swap(&mut queue.waiting, &mut queue.in_flight);
+        for pending in &mut queue.in_flight {
+            pending.withdrawn = pending.ticket.is_refused();
+            self.ends.push(pending.end);
+        }
+        Task::Write
+    }
+
+    /// How long to sleep at most: until the next look at the device, or the next try to tell what is untold.
+    fn patience(&self, resting: Option<Duration>, misses: &Misses) -> Option<Duration> {
+        let look = self.device.check_every().map(|_| self.look_at.saturating_sub(self.now()));
+        let untold = !(self.notices.is_empty() && misses.is_empty());
+        let tell = untold.then(|| resting.unwrap_or(Duration::ZERO));
+        match (look, tell) {
+            (Some(look), Some(tell)) => Some(look.min(tell)),
+            (one, other) => one.or(other),
+        }
+        .map(|time| time.max(Duration::from_millis(1)))
+    }
+
+    fn now(&self) -> Duration {
+        self.shared.clock.monotonic()
+    }
+
+    /// Collects what the device found out.
+    fn gather(&mut self) {
+        let found = self.guarded(|device| device.notices()).unwrap_or_default();
+        self.notices.extend(found);
+        self.notices.truncate(NOTICES_MAX);
+    }
+
+    /// Calls the device; a panic becomes its error.
+    fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Device) -> T) -> Result<T, DeviceError> {
+        let device = self.device.as_mut();
+        catch_unwind(AssertUnwindSafe(|| call(device))).map_err(|_| {
+            self.slot.counters.panics.fetch_add(1, Ordering::Relaxed);
+            DeviceError::Panicked
+        })
+    }
+
+    fn append(&mut self) -> Appended {
+        let (bytes, ends) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.ends));
+        let batch = Batch::new(&bytes, &ends);
+        let appended = self.guarded(|device| device.append(&batch)).unwrap_or_else(Appended::none);
+        (self.bytes, self.ends) = (bytes, ends);
+        appended
+    }
+
+    /// Looks at the device if it is time.
+    fn look_if_due(&mut self) -> Option<Result<(), DeviceError>> {
+        let every = self.device.check_every()?;
+        let now = self.now();
+        if now < self.look_at {
+            return None;
+        }
+        self.look_at = now + every;
+        let looked = self.guarded(|device| device.check()).and_then(|looked| looked);
+        self.gather();
+        Some(looked)
+    }
+
+    /// Writes what was taken, with what must be told before it.
+    fn write(&mut self) {
+        // A device that is not well says so again at once, in its answer to the write.
+        drop(self.look_if_due());
+        self.withdraw();
+        let told = self.tell_first();
+        let appended = self.append();
+        self.settle(told, appended.lines, appended.error);
+    }
+
+    /// Takes the lines of requests that were refused meanwhile out of the batch.
+    fn withdraw(&mut self) {
+        let slot = Arc::clone(&self.slot);
+        let queue = slot.queue();
+        if !queue.in_flight.iter().any(|pending| pending.withdrawn)
+            || queue.in_flight.len() != self.ends.len()
+        {
+            return;
+        }
+        let (mut kept, mut ends, mut start) = (Vec::with_capacity(self.bytes.len()), Vec::new(), 0);
+        for pending in &queue.in_flight {
+            if !pending.withdrawn {
+                kept.extend_from_slice(self.bytes.get(start..pending.end).unwrap_or_default());
+                ends.push(kept.len());
+            }
+            start = pending.end;
+        }
+        (self.bytes, self.ends) = (kept, ends);
+    }
+
+    /// Puts the lines about misses and notices before the others. Says how many lines that are.
+    fn tell_first(&mut self) -> usize {
+        self.untold = std::mem::take(&mut self.slot.queue().misses);
+        if self.untold.is_empty() && self.notices.is_empty() {
+            return 0;
+        }
+        let place = Place {
+            path: &self.slot.path,
+            form: &self.slot.form,
+            boot: self.shared.boot,
+            time: self.shared.clock.now(),
+            last_seq: self.shared.seq.load(Ordering::Relaxed),
+        };
+        let (mut first, mut ends, mut line) = (Vec::new(), Vec::new(), Vec::new());
+        // A line that cannot be formatted is left out; the counters still tell.
+        let mut add = |formatted: Result<(), Why>, line: &Vec<u8>| {
+            if formatted.is_ok() {
+                first.extend_from_slice(line);
+            }
+            ends.push(first.len());
+        };
+        for notice in &self.notices {
+            add(place.notice(notice, &mut line), &line);
+        }
+        if !self.untold.is_empty() {
+            add(place.misses(&self.untold, &mut line), &line);
+        }
+        ends.dedup();
+        ends.retain(|&end| end > 0);
+        let told = ends.len();
+        if told == 0 {
+            self.notices.clear();
+            self.untold = Misses::default();
+        }
+        let shift = first.len();
+        ends.extend(self.ends.iter().map(|end| end + shift));
+        first.extend_from_slice(&self.bytes);
+        (self.bytes, self.ends) = (first, ends);
+        told
+    }
+
+    /// Tells everybody who waits what became of the batch. `told` lines of it were the device's own.
+    fn settle(&mut self, told: usize, lines: usize, error: Option<DeviceError>) {
+        let slot = Arc::clone(&self.slot);
+        let shared = Arc::clone(&self.shared);
+        let now = self.now();
+        let held = lines.saturating_sub(told);
+        let change = {
+            let mut queue = slot.queue();
+            std::mem::swap(&mut self.done, &mut queue.in_flight);
+            if told > 0 && lines >= told {
+                self.notices.clear();
+                self.untold = Misses::default();
+            } else {
+                queue.misses.restore(std::mem::take(&mut self.untold));
+            }
+            let mut at = 0;
+            for pending in &self.done {
+                if pending.withdrawn {
+                    queue.misses.add(pending.ticket.seq, Why::Withdrawn.reason(), || shared.clock.now());
+                } else {
+                    if at >= held {
+                        queue.misses.add(pending.ticket.seq, "the device failed", || shared.clock.now());
+                    }
+                    at += 1;
+                }
+            }
+            let missed =
+                self.done.iter().filter(|pending| pending.withdrawn).count() + at.saturating_sub(held);
+            slot.counters.missed.fetch_add(missed as u64, Ordering::Relaxed);
+            slot.counters.appended.fetch_add(held.min(at) as u64, Ordering::Relaxed);
+            slot.counters.batches.fetch_add(u64::from(lines > 0), Ordering::Relaxed);
+            slot.bytes.fetch_sub(std::mem::take(&mut self.taken), Ordering::Relaxed);
+            slot.note_health(&mut queue, |queue| {
+                match &error {
+                    Some(error) => queue.vitals.failed(now, error.clone()),
+                    None => queue.vitals.succeeded(),
+                }
+                let fresh = |since: Duration| now.saturating_sub(since) <= shared.rules.settle_grace;
+                if queue.waiting.first().is_none_or(|pending| fresh(pending.since)) {
+                    queue.vitals.caught_up(now);
+                }
+            })
+        };
+        if error.is_some() {
+            slot.counters.failures.fetch_add(1, Ordering::Relaxed);
+        }
+        self.answer_all(held, error.as_ref());
+        self.observe(change, error.as_ref());
+        if self.bytes.capacity() > BUFFER_KEPT {
+            self.bytes = Vec::new();
+        }
+    }
+
+    fn answer_all(&mut self, held: usize, error: Option<&DeviceError>) {
+        let required = self.slot.required;
+        let mut at = 0;
+        for pending in self.done.drain(..) {
+            let why = if pending.withdrawn {
+                Some(Why::Withdrawn)
+            } else {
+                at += 1;
+                (at > held).then(|| Why::Device(error.cloned().unwrap_or(DeviceError::Panicked)))
+            };
+            let cause = why.map(|why| self.slot.cause(why));
+            wake(pending.ticket.answer(Answer { cause, required, awaited: pending.awaited }));
+        }
+    }
+
+    fn observe(&self, change: Option<(Health, Health)>, error: Option<&DeviceError>) {
+        if let (Some((from, to)), Some(observer)) = (change, &self.shared.observer) {
+            observer.changed(&self.slot.path, from, to, error);
+        }
+    }
+
+    fn reopen(&mut self) {
+        let asked = self.slot.queue().reopen.asked;
+        let error = self.guarded(|device| device.reopen()).and_then(|done| done).err();
+        let slot = Arc::clone(&self.slot);
+        let now = self.now();
+        let change = {
+            let mut queue = slot.queue();
+            (queue.reopen.done, queue.reopen.error) = (asked, error.clone());
+            if queue.onlookers > 0 {
+                slot.news.notify_all();
+            }
+            let failed =
+                |error: DeviceError| slot.note_health(&mut queue, |queue| queue.vitals.failed(now, error));
+            error.clone().and_then(failed)
+        };
+        self.observe(change, error.as_ref());
+    }
+
+    fn sync(&mut self) {
+        let asked = self.slot.queue().sync.asked;
+        let error = self.guarded(|device| device.sync()).and_then(|done| done).err();
+        let slot = Arc::clone(&self.slot);
+        let mut queue = slot.queue();
+        (queue.sync.done, queue.sync.error) = (asked, error);
+        if queue.onlookers > 0 {
+            slot.news.notify_all();
+        }
+    }
+
+    /// Nothing waits: a look at the device, and whatever is untold is told now.
+    fn look(&mut self) {
+        let looked = self.look_if_due();
+        let (failing, due, untold) = {
+            let mut queue = self.slot.queue();
+            let failing = queue.vitals.is_failing();
+            let due = !failing || queue.vitals.try_again(self.shared.clock.monotonic());
+            (failing, due, !queue.misses.is_empty() || !self.notices.is_empty())
+        };
+        self.bytes.clear();
+        self.ends.clear();
+        if untold && due {
+            let told = self.tell_first();
+            let appended = self.append();
+            self.settle(told, appended.lines, appended.error);
+        } else if let Some(looked) = looked
+            && looked.is_ok() == failing
+        {
+            self.settle(0, 0, looked.err());
+        }
+    }
+}
+
+#[cfg(not(feature = "model"))]
+fn spawn(path: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(format!("audit-{path}")).spawn(body).map(drop)
+}
+
+#[cfg(feature = "model")]
+#[expect(clippy::unnecessary_wraps, reason = "as the other")]
+fn spawn(_path: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    drop(crate::sync::thread::spawn(body));
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! A device that fails on command and keeps what it took: for every test of what happens then.
+//! Never in a product: it exists under the feature `test-support` only.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{Appended, Batch, Device, DeviceError, Notice};
+
+/// How the device behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// It takes everything.
+    #[default]
+    None,
+    /// It refuses everything.
+    Refuse,
+    /// It blocks until another fault is set, and then does as that says.
+    Hang,
+    /// It takes half of the lines of a batch, rounded down, and refuses the others.
+    Half,
+    /// It takes everything and says that it failed.
+    DoneButFailed,
+    /// It panics.
+    Panic,
+    /// It takes everything, after a while.
+    Slow(Duration),
+    /// It takes whole lines as long as all it took are no more than so many bytes, as a full disk does.
+    Room(usize),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    fault: Fault,
+    lines: Vec<Vec<u8>>,
+    bytes: usize,
+    hanging: bool,
+    calls: usize,
+    reopened: usize,
+    notices: Vec<Notice>,
+    dropped: bool,
+}
+
+/// The remote control of a [`FaultDevice`]. Clones control the same device.
+#[derive(Clone, Debug, Default)]
+pub struct FaultControl {
+    shared: Arc<(Mutex<State>, Condvar)>,
+}
+
+/// The device. Made by [`FaultControl::device`].
+#[derive(Debug)]
+pub struct FaultDevice {
+    control: FaultControl,
+}
+
+impl FaultControl {
+    /// A control whose device takes everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A control whose device behaves so from its first line on.
+    pub fn with(fault: Fault) -> Self {
+        let control = Self::new();
+        control.set(fault);
+        control
+    }
+
+    /// The device.
+    pub fn device(&self) -> Box<dyn Device> {
+        Box::new(FaultDevice { control: self.clone() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_until(&self, mut met: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
+        let state = self.state();
+        self.shared.1.wait_while(state, |state| !met(state)).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes it behave so from now on. A device that hangs goes on.
+    pub fn set(&self, fault: Fault) {
+        self.state().fault = fault;
+        self.shared.1.notify_all();
+    }
+
+    /// Makes it have found something out.
+    pub fn notice(&self, notice: Notice) {
+        self.state().notices.push(notice);
+    }
+
+    /// What it took, each line with its newline.
+    pub fn lines(&self) -> Vec<Vec<u8>> {
+        self.state().lines.clone()
+    }
+
+    /// How often it was written to.
+    pub fn calls(&self) -> usize {
+        self.state().calls
+    }
+
+    /// How often it was opened again.
+    pub fn reopened(&self) -> usize {
+        self.state().reopened
+    }
+
+    /// Waits until it hangs in a call.
+    pub fn wait_until_hanging(&self) {
+        drop(self.wait_until(|state| state.hanging));
+    }
+
+    /// Waits until it has taken so many lines, and returns them.
+    pub fn wait_for_lines(&self, count: usize) -> Vec<Vec<u8>> {
+        self.wait_until(|state| state.lines.len() >= count).lines.clone()
+    }
+
+    /// Waits until it was written to so often.
+    pub fn wait_for_calls(&self, count: usize) {
+        drop(self.wait_until(|state| state.calls >= count));
+    }
+
+    /// Waits until the broker has let it go.
+    pub fn wait_until_dropped(&self) {
+        drop(self.wait_until(|state| state.dropped));
+    }
+}
+
+impl State {
+    fn take<'a>(&mut self, lines: impl Iterator<Item = &'a [u8]>) -> usize {
+        let before = self.lines.len();
+        for line in lines {
+            self.bytes += line.len();
+            self.lines.push(line.to_vec());
+        }
+        self.lines.len() - before
+    }
+}
+
+impl Device for FaultDevice {
+    #[expect(clippy::panic, reason = "panicking is what it was told to do")]
+    fn append(&mut self, batch: &Batch<'_>) -> Appended {
+        let control = self.control.clone();
+        {
+            let mut state = control.state();
+            state.calls += 1;
+            state.hanging = state.fault == Fault::Hang;
+        }
+        control.shared.1.notify_all();
+        let mut state = control.wait_until(|state| state.fault != Fault::Hang);
+        state.hanging = false;
+        if let Fault::Slow(time) = state.fault {
+            drop(state);
+            std::thread::sleep(time);
+            state = control.state();
+        }
+        let appended = match state.fault {
+            Fault::None | Fault::Slow(_) | Fault::Hang => {
+                state.take(batch.each());
+                Appended::all(batch)
+            }
+            Fault::Refuse => Appended::none(DeviceError::Refused),
+            Fault::Half => {
+                let half = batch.lines() / 2;
+                Appended::some(state.take(batch.each().take(half)), DeviceError::Refused)
+            }
+            Fault::DoneButFailed => {
+                state.take(batch.each());
+                Appended::none(DeviceError::Refused)
+            }
+            Fault::Panic => {
+                drop(state);
+                panic!("a test device was told to panic");
+            }
+            Fault::Room(room) => {
+                let mut left = room.saturating_sub(state.bytes);
+                let fits = batch.each().take_while(|line| {
+                    let fits = line.len() <= left;
+                    left = left.saturating_sub(line.len());
+                    fits
+                });
+                let lines = state.take(fits);
+                if lines == batch.lines() {
+                    Appended::all(batch)
+                } else {
+                    Appended::some(lines, DeviceError::Refused)
+                }
+            }
+        };
+        drop(state);
+        control.shared.1.notify_all();
+        appended
+    }
+
+    fn reopen(&mut self) -> Result<(), DeviceError> {
+        let mut state = self.control.wait_until(|state| state.fault != Fault::Hang);
+        state.reopened += 1;
+        if state.fault == Fault::Refuse { Err(DeviceError::Refused) } else { Ok(()) }
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.control.state().notices)
+    }
+}
+
+impl Drop for FaultDevice {
+    fn drop(&mut self) {
+        self.control.state().dropped = true;
+        self.control.shared.1.notify_all();
+    }
+}

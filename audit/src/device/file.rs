@@ -1,0 +1,257 @@
+//! The file device: whole lines appended to a file that is opened once and looked after.
+//! One `write(2)` a batch; a line that could not be written whole is taken back or ended, never left torn.
+//! Never in it: which files are allowed (`safety`), what to do about a torn tail found at opening (`torn`).
+
+mod safety;
+mod torn;
+mod watch;
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::SeekFrom;
+use rustix::io::Errno;
+
+use super::claim::{Claim, FileId};
+use super::{Appended, Batch, Device, DeviceError, Notice, Placement};
+use crate::clock::Clock;
+pub use safety::Violation;
+
+/// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What a file device is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileOptions {
+    /// The file; a relative one is relative to the process's directory.
+    pub path: PathBuf,
+    /// Its permissions.
+    pub mode: FileMode,
+    /// Whether the device has a line only when `fdatasync` has returned, too.
+    pub fsync: bool,
+    /// What each line begins with.
+    pub prefix: String,
+}
+
+/// The permissions of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileMode {
+    /// Leave them; the file must exist.
+    Keep,
+    /// Exactly these; never execute bits.
+    Exact(u32),
+}
+
+impl Default for FileMode {
+    fn default() -> Self {
+        Self::Exact(0o600)
+    }
+}
+
+/// Appends to a file.
+pub(crate) struct FileDevice {
+    options: FileOptions,
+    placement: Placement,
+    clock: Arc<dyn Clock>,
+    claim: Claim,
+    open: Option<Open>,
+    notices: Vec<Notice>,
+}
+
+/// The open file.
+struct Open {
+    file: File,
+    /// Its directory, as it was resolved.
+    directory: OwnedFd,
+    id: FileId,
+    /// Where our last write ended.
+    end: u64,
+    /// The last line is torn and could not be ended.
+    unfinished: bool,
+}
+
+impl FileDevice {
+    pub(crate) fn open(
+        options: FileOptions,
+        placement: Placement,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, DeviceError> {
+        let mut device = Self::closed(options, placement, clock);
+        device.open_file()?;
+        Ok(device)
+    }
+
+    pub(crate) fn closed(options: FileOptions, placement: Placement, clock: Arc<dyn Clock>) -> Self {
+        let claim = placement.claims().claim();
+        Self { options, placement, clock, claim, open: None, notices: Vec::new() }
+    }
+
+    fn path(&self) -> &Path {
+        &self.options.path
+    }
+
+    fn error(&self, call: &'static str, errno: Errno) -> DeviceError {
+        DeviceError::system(call, self.path(), errno)
+    }
+
+    /// Opens the file, checked; what was open is closed only when that has worked or `close` was called.
+    fn open_file(&mut self) -> Result<(), DeviceError> {
+        let opened = safety::open(&self.options, &self.placement)?;
+        if !self.claim.take(opened.id) {
+            return Err(DeviceError::InUse { path: Arc::from(self.path()) });
+        }
+        opened.settle_mode(&self.options)?;
+        let mut open = Open {
+            file: opened.file,
+            directory: opened.directory,
+            id: opened.id,
+            end: opened.size,
+            unfinished: false,
+        };
+        if let Some(notice) = torn::keep_tail(&mut open, &self.options, self.clock.now())? {
+            self.notices.push(notice);
+        }
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Makes sure that there is a file with its name to write to.
+    fn ready(&mut self) -> Result<(), DeviceError> {
+        match &self.open {
+            None => self.open_file(),
+            Some(open) if open.is_sound() => Ok(()),
+            Some(_) => self.check(),
+        }
+    }
+
+    /// Writes the lines from `done` on. Says how many lines of the batch are whole in the file then.
+    fn write(&mut self, batch: &Batch<'_>, done: usize) -> Appended {
+        let fsync = self.options.fsync;
+        let Some(open) = &mut self.open else {
+            return Appended::some(done, self.error("write", Errno::BADF));
+        };
+        let from = batch.end_of(done);
+        let written =
+            match open.end_line().map_or_else(|errno| (0, Some(errno)), |()| open.write_from(batch, from)) {
+                (_, None) if fsync => match rustix::fs::fdatasync(&open.file) {
+                    Ok(()) => return Appended::all(batch),
+                    // All of it may be in the file, yet nothing says that it stays: the device does not have it.
+                    Err(errno) => return Appended::some(done, self.error("fdatasync", errno)),
+                },
+                (_, None) => return Appended::all(batch),
+                (count, Some(errno)) => (from + count, errno),
+            };
+        let (position, errno) = written;
+        let lines = batch.whole_lines(position).max(done);
+        let torn = position.saturating_sub(batch.end_of(lines));
+        if torn > 0 && open.take_back(torn).is_err() {
+            open.unfinished = true;
+            self.notices.push(Notice::LineCutShort);
+            // If there is room for one byte, it is ended at once; otherwise before the next line.
+            open.unfinished = open.end_line().is_err();
+        }
+        Appended::some(lines, self.error("write", errno))
+    }
+}
+
+impl Open {
+    /// Whether the open file still has a name and did not shrink. Which name, only `check` looks at.
+    fn is_sound(&self) -> bool {
+        rustix::fs::fstat(&self.file)
+            .is_ok_and(|stat| stat.st_nlink > 0 && u64::try_from(stat.st_size).unwrap_or(0) >= self.end)
+    }
+
+    fn end_line(&mut self) -> Result<(), Errno> {
+        if self.unfinished {
+            rustix::io::retry_on_intr(|| rustix::io::write(&self.file, b"\n"))?;
+            self.unfinished = false;
+        }
+        Ok(())
+    }
+
+    /// Writes the batch's bytes from `from` on: one call, and more only to finish what it left.
+    fn write_from(&mut self, batch: &Batch<'_>, from: usize) -> (usize, Option<Errno>) {
+        let mut written = 0;
+        let error = loop {
+            let Some(rest) = batch.bytes().get(from + written..).filter(|rest| !rest.is_empty()) else {
+                break None;
+            };
+            match rustix::io::write(&self.file, rest) {
+                Ok(0) => break Some(Errno::IO),
+                Ok(count) => written += count,
+                Err(Errno::INTR) => {}
+                Err(errno) => break Some(errno),
+            }
+        };
+        // In append mode the descriptor's position is where the write ended, wherever it began.
+        if written > 0
+            && let Ok(end) = rustix::fs::tell(&self.file)
+        {
+            self.end = end;
+        }
+        (written, error)
+    }
+
+    /// Takes back the last `torn` bytes, if nobody has written after them.
+    fn take_back(&mut self, torn: usize) -> Result<(), Errno> {
+        let end = rustix::fs::seek(&self.file, SeekFrom::Current(0))?;
+        let size = u64::try_from(rustix::fs::fstat(&self.file)?.st_size).unwrap_or(0);
+        let keep = end.saturating_sub(u64::try_from(torn).unwrap_or(u64::MAX));
+        if size != end {
+            return Err(Errno::AGAIN);
+        }
+        rustix::io::retry_on_intr(|| rustix::fs::ftruncate(&self.file, keep))?;
+        self.end = keep;
+        Ok(())
+    }
+}
+
+impl Device for FileDevice {
+    fn append(&mut self, batch: &Batch<'_>) -> Appended {
+        if let Err(error) = self.ready() {
+            return Appended::none(error);
+        }
+        let first = self.write(batch, 0);
+        // Only a write that failed is done again: after a failed sync the lines may well be in the file.
+        // A full disk is no matter of the handle; otherwise it may have gone bad (the file system was mounted
+        // again, or its server restarted), and a new one is tried once.
+        match &first.error {
+            Some(DeviceError::System { call: "write", errno, .. }) if !errno.is_no_room() => {}
+            _ => return first,
+        }
+        self.open = None;
+        match self.open_file() {
+            Ok(()) => self.write(batch, first.lines),
+            Err(_) => first,
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), DeviceError> {
+        self.open = None;
+        self.open_file()
+    }
+
+    fn sync(&mut self) -> Result<(), DeviceError> {
+        let Some(open) = &self.open else { return Ok(()) };
+        rustix::fs::fdatasync(&open.file).map_err(|errno| self.error("fdatasync", errno))
+    }
+
+    fn check(&mut self) -> Result<(), DeviceError> {
+        watch::look(self)
+    }
+
+    fn check_every(&self) -> Option<Duration> {
+        Some(LOOK_EVERY)
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn claim(&self) -> Option<Claim> {
+        Some(self.claim.clone())
+    }
+}

@@ -1,0 +1,38 @@
+//! Is the open file still the one with our name, and as long as we left it? If not, it is repaired and reported.
+//! Never in it: a thread; the device's owner calls it now and then.
+
+use rustix::fs::{AtFlags, CWD};
+use rustix::io::Errno;
+
+use super::super::{DeviceError, Notice};
+use super::FileDevice;
+
+/// Compares the name with the open file. A file that is gone is made again; another in its place is used.
+pub(super) fn look(device: &mut FileDevice) -> Result<(), DeviceError> {
+    let Some(open) = &device.open else { return device.open_file() };
+    let stat = match rustix::fs::statat(CWD, device.path(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return replace(device, Notice::Removed),
+        Err(errno) => {
+            let error = device.error("stat", errno);
+            device.open = None;
+            return Err(error);
+        }
+    };
+    if (stat.st_dev, stat.st_ino) != (open.id.dev, open.id.ino) {
+        return replace(device, Notice::Replaced);
+    }
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    if size < open.end {
+        let from = open.end;
+        return replace(device, Notice::Truncated { from, to: size });
+    }
+    Ok(())
+}
+
+/// Opens what has the name now, checked like any other; also mends a line that a truncation cut through.
+fn replace(device: &mut FileDevice, notice: Notice) -> Result<(), DeviceError> {
+    device.open = None;
+    device.notices.push(notice);
+    device.open_file()
+}

@@ -1,0 +1,166 @@
+//! Where file devices may be placed: what an API may touch on the machine (I4), as one value.
+//! Never in it: looking at the file system; `file::safety` does that, on opened descriptors.
+
+use std::path::{Path, PathBuf};
+
+use super::claim::Claims;
+
+/// Directories which no device made through an API may write to.
+const FORBIDDEN: &[&str] = &[
+    "/etc",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/boot",
+    "/dev",
+    "/proc",
+    "/sys",
+    "/run",
+    "/var/run",
+    "/var/spool",
+    "/var/lib",
+];
+
+/// How the name of a file must end.
+const ENDINGS: &[&str] = &[".log", ".json", ".jsonl", ".xml", ".txt"];
+
+/// The limits for the files of devices. Devices opened with clones of one placement also never share a file.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    limited: bool,
+    api_creation: bool,
+    widened: Vec<PathBuf>,
+    narrowed: Vec<PathBuf>,
+    own: Vec<PathBuf>,
+    claims: Claims,
+}
+
+impl Placement {
+    /// The limits for a device that is made through an API: the name ends in `.log`, `.json`, `.jsonl`, `.xml`
+    /// or `.txt`; its directory is not one of the system's; the file is new, empty or begins with an entry.
+    pub fn api() -> Self {
+        Self {
+            limited: true,
+            api_creation: true,
+            widened: Vec::new(),
+            narrowed: Vec::new(),
+            own: Vec::new(),
+            claims: Claims::default(),
+        }
+    }
+
+    /// Allows a directory, and those in it, although it lies in one of the system's.
+    #[must_use]
+    pub fn widen(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.widened.push(directory.into());
+        self
+    }
+
+    /// Allows only this directory, those in it, and others narrowed to.
+    #[must_use]
+    pub fn narrow(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.narrowed.push(directory.into());
+        self
+    }
+
+    /// Keeps devices out of a directory of the server's own, widened or not.
+    #[must_use]
+    pub fn keep_out(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.own.push(directory.into());
+        self
+    }
+
+    /// Whether devices may be made through the API at all.
+    #[must_use]
+    pub fn with_api_creation(mut self, allowed: bool) -> Self {
+        self.api_creation = allowed;
+        self
+    }
+
+    /// For devices which the operator's configuration file names: bound by file-safety alone (a regular file
+    /// with one link, no execute bits, not a symbolic link). Shares the knowledge of files in use.
+    #[must_use]
+    pub fn for_configuration(&self) -> Self {
+        Self { limited: false, ..self.clone() }
+    }
+
+    /// Whether devices may be made through the API.
+    pub const fn allows_api_creation(&self) -> bool {
+        self.api_creation
+    }
+
+    pub(crate) const fn is_limited(&self) -> bool {
+        self.limited
+    }
+
+    pub(crate) const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Whether a file may have this name.
+    pub(crate) fn allows_name(&self, name: &[u8]) -> bool {
+        !self.limited
+            || ENDINGS.iter().any(|ending| name.len() > ending.len() && name.ends_with(ending.as_bytes()))
+    }
+
+    /// Whether files may be in this directory, whose path has no symbolic links left.
+    pub(crate) fn allows_directory(&self, resolved: &Path) -> bool {
+        if !self.limited {
+            return true;
+        }
+        let inside = |list: &[PathBuf]| list.iter().any(|directory| is_inside(resolved, directory));
+        if inside(&self.own) || !(self.narrowed.is_empty() || inside(&self.narrowed)) {
+            return false;
+        }
+        inside(&self.widened) || !FORBIDDEN.iter().any(|directory| is_inside(resolved, Path::new(directory)))
+    }
+}
+
+/// Compares with the directory as it is named and as it resolves: `/bin` is often a link to `/usr/bin`.
+fn is_inside(resolved: &Path, directory: &Path) -> bool {
+    resolved.starts_with(directory)
+        || std::fs::canonicalize(directory).is_ok_and(|canonical| resolved.starts_with(canonical))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directories_of_the_system_are_out_of_reach() {
+        let placement = Placement::api().keep_out("/srv/onrecord/data");
+        for directory in FORBIDDEN {
+            assert!(!placement.allows_directory(Path::new(directory)), "{directory}");
+            assert!(!placement.allows_directory(&Path::new(directory).join("deep/er")), "{directory}");
+        }
+        assert!(!placement.allows_directory(Path::new("/srv/onrecord/data/x")));
+        for directory in ["/", "/var/log", "/srv", "/etcetera", "/srv/onrecord/database"] {
+            assert!(placement.allows_directory(Path::new(directory)), "{directory}");
+        }
+    }
+
+    #[test]
+    fn configuration_widens_and_narrows() {
+        let placement = Placement::api().widen("/var/lib/logs").narrow("/var").keep_out("/var/lib/logs/own");
+        assert!(placement.allows_directory(Path::new("/var/lib/logs/a")));
+        assert!(!placement.allows_directory(Path::new("/var/lib/other")));
+        assert!(!placement.allows_directory(Path::new("/srv")));
+        assert!(!placement.allows_directory(Path::new("/var/lib/logs/own")));
+        assert!(placement.for_configuration().allows_directory(Path::new("/etc")));
+    }
+
+    #[test]
+    fn names_must_look_like_logs() {
+        let placement = Placement::api();
+        for name in ["a.log", "a.json", "a.jsonl", "a.xml", "a.txt", "a.sh.log"] {
+            assert!(placement.allows_name(name.as_bytes()), "{name}");
+        }
+        for name in ["authorized_keys", "profile.sh", "a.LOG", "a.log.sh", ".log", "log", "crontab"] {
+            assert!(!placement.allows_name(name.as_bytes()), "{name}");
+        }
+    }
+}
