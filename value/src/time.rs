@@ -71,39 +71,37 @@ impl Time {
 
     /// Appends RFC 3339 in UTC with as many of nine decimals as are needed: Go's `RFC3339Nano`.
     pub fn rfc3339_nano(self, out: &mut Vec<u8>) {
-        self.write_seconds(out);
+        let text = self.text();
+        let mut end = SECONDS;
         if self.nanos > 0 {
-            let (mut nanos, mut width) = (self.nanos, 9);
-            while nanos.is_multiple_of(10) {
-                nanos /= 10;
-                width -= 1;
-            }
-            out.push(b'.');
-            push_digits(out, nanos, width);
+            // Nine decimals without the zeros at their end.
+            end = text.len() - text.iter().rev().take_while(|byte| **byte == b'0').count();
         }
+        out.extend_from_slice(text.get(..end).unwrap_or_default());
         out.push(b'Z');
     }
 
     /// Appends RFC 3339 in UTC with whole seconds.
     pub fn rfc3339_seconds(self, out: &mut Vec<u8>) {
-        self.write_seconds(out);
+        out.extend_from_slice(self.text().get(..SECONDS).unwrap_or_default());
         out.push(b'Z');
     }
 
-    fn write_seconds(self, out: &mut Vec<u8>) {
+    /// The instant with all nine decimals and without its zone.
+    fn text(self) -> [u8; SECONDS + 10] {
         let (year, month, day) = civil(self.seconds.div_euclid(DAY));
         let second = u32::try_from(self.seconds.rem_euclid(DAY)).unwrap_or(0);
-        push_digits(out, year, 4);
-        out.push(b'-');
-        push_digits(out, month, 2);
-        out.push(b'-');
-        push_digits(out, day, 2);
-        out.push(b'T');
-        push_digits(out, second / 3600, 2);
-        out.push(b':');
-        push_digits(out, second / 60 % 60, 2);
-        out.push(b':');
-        push_digits(out, second % 60, 2);
+        let ([y1, y2], [y3, y4]) = (two_digits(year / 100), two_digits(year % 100));
+        let ([m1, m2], [d1, d2]) = (two_digits(month), two_digits(day));
+        let ([h1, h2], [i1, i2]) = (two_digits(second / 3600), two_digits(second / 60 % 60));
+        let ([s1, s2], n) = (two_digits(second % 60), self.nanos);
+        let ([n1, n2], [n3, n4]) = (two_digits(n / 10_000_000), two_digits(n / 100_000 % 100));
+        let ([n5, n6], [n7, n8]) = (two_digits(n / 1000 % 100), two_digits(n / 10 % 100));
+        let [_, n9] = two_digits(n % 10);
+        [
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2, b'.', n1,
+            n2, n3, n4, n5, n6, n7, n8, n9,
+        ]
     }
 
     /// Reads RFC 3339 with any offset and up to nine decimals (further ones are dropped).
@@ -124,12 +122,13 @@ impl fmt::Display for TimeError {
 
 impl std::error::Error for TimeError {}
 
-/// Appends a number with leading zeros.
-fn push_digits(out: &mut Vec<u8>, number: u32, width: u32) {
-    for place in (0..width).rev() {
-        let digit = number / 10_u32.pow(place) % 10;
-        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
-    }
+/// The length of a time up to its seconds.
+const SECONDS: usize = 19;
+
+/// A number below 100 in two digits.
+fn two_digits(number: u32) -> [u8; 2] {
+    // A digit fits a byte.
+    [number / 10 % 10, number % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or(0))
 }
 
 /// Year, month and day of a day counted from 1970-01-01.
