@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::entry::{Entry, Path};
 use crate::form::Options;
-use crate::salt::{HASH_LEN, Salt, written};
+use crate::salt::{HASH_LEN, Salt};
 
 /// A map key longer than this many bytes is hashed.
 const KEY_BYTES: usize = 256;
@@ -54,18 +54,18 @@ impl<'f> Redactor<'f> {
         self.salt
     }
 
-    /// The hash of a text, as lines show it.
-    pub(crate) fn hash(&self, text: &[u8]) -> [u8; HASH_LEN] {
-        written(&self.salt.digest(text))
+    /// The hash of a text.
+    pub(crate) fn digest(&self, text: &[u8]) -> [u8; 32] {
+        self.salt.digest(text)
     }
 
     /// The hash of a token; none where it stays as it is.
-    pub(crate) fn token(&self, token: &str) -> Option<[u8; HASH_LEN]> {
-        if self.raw { None } else { Some(written(&self.salt.digest_of_token(token.as_bytes()))) }
+    pub(crate) fn token(&self, token: &str) -> Option<[u8; 32]> {
+        if self.raw { None } else { Some(self.salt.digest_of_token(token.as_bytes())) }
     }
 
     /// The hash of an accessor; none where it stays as it is.
-    pub(crate) fn accessor(&self, accessor: &str) -> Option<[u8; HASH_LEN]> {
+    pub(crate) fn accessor(&self, accessor: &str) -> Option<[u8; 32]> {
         if self.hash_accessors { self.token(accessor) } else { None }
     }
 
@@ -109,7 +109,7 @@ impl<'f> Redactor<'f> {
     }
 
     fn hashed(&self, text: &str) -> String {
-        String::from_utf8_lossy(&self.hash(text.as_bytes())).into_owned()
+        self.salt.hash(text.as_bytes())
     }
 
     /// Where the first token is.

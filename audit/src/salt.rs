@@ -74,7 +74,7 @@ impl Salt {
 
     /// The hash of a text as lines show it: `hmac-sha256:` and 64 lower-case hex digits.
     pub fn hash(&self, text: &[u8]) -> String {
-        String::from_utf8_lossy(&written(&self.digest(text))).into_owned()
+        written(&self.digest(text))
     }
 
     /// The HMAC of a text.
@@ -101,16 +101,27 @@ impl fmt::Debug for Salt {
     }
 }
 
-/// A hash as lines show it, without quotes.
-pub(crate) fn written(digest: &[u8; 32]) -> [u8; HASH_LEN] {
-    let mut text = [b'0'; HASH_LEN];
-    let (prefix, hex) = text.split_at_mut(HASH_PREFIX.len());
-    prefix.copy_from_slice(HASH_PREFIX.as_bytes());
-    // The lengths fit: 32 bytes are 64 digits.
-    if const_hex::encode_to_slice(digest, hex).is_err() {
-        hex.fill(b'0');
+/// A hash as lines show it, with its quotes.
+pub(crate) fn quoted(digest: &[u8; 32]) -> [u8; HASH_LEN + 2] {
+    let mut text = QUOTED;
+    // The lengths fit: 32 bytes are 64 digits. If they did not, the hash would read as zeros.
+    if let Some(hex) = text.get_mut(HASH_PREFIX.len() + 1..HASH_LEN + 1) {
+        match const_hex::encode_to_slice(digest, hex) {
+            Ok(()) => {}
+            Err(_) => hex.fill(b'0'),
+        }
     }
     text
+}
+
+/// The quotes and the prefix of a hash, with zeros in place of its digits.
+const QUOTED: [u8; HASH_LEN + 2] =
+    *b"\"hmac-sha256:0000000000000000000000000000000000000000000000000000000000000000\"";
+
+/// A hash as lines show it, without quotes.
+pub(crate) fn written(digest: &[u8; 32]) -> String {
+    let quoted = quoted(digest);
+    String::from_utf8_lossy(quoted.get(1..=HASH_LEN).unwrap_or_default()).into_owned()
 }
 
 /// Names a salt in lines: 16 lower-case hex digits.

@@ -38,18 +38,18 @@ impl Writer<'_, '_> {
     fn digest_of(&mut self, object: &Object) {
         use register::digest as f;
         let summary = digest(object, (!self.redactor.is_raw()).then(|| self.redactor.salt()));
-        self.out.push(b'{');
+        let start = self.out.len();
         self.number(&f::BYTES, summary.bytes);
         self.lead(&f::DIGEST);
         self.bare_string(&summary.digest);
         self.number(&f::NODES, summary.nodes);
-        self.out.push(b'}');
+        self.close(start);
     }
 
     fn map(&mut self, object: &Object, plain_keys: Names<'_>, elide: bool) -> Result<(), Beyond> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
-        self.out.push(b'{');
+        let start = self.out.len();
         if !self.redactor.is_raw() && object.keys().any(|key| self.redactor.key(key).is_some()) {
             self.members_by_hashed_key(object, plain_keys, elide)?;
         } else {
@@ -58,7 +58,7 @@ impl Writer<'_, '_> {
                 self.value_of(key, value, plain_keys, elide)?;
             }
         }
-        self.out.push(b'}');
+        self.close(start);
         self.budget.leave();
         Ok(())
     }
@@ -91,9 +91,7 @@ impl Writer<'_, '_> {
 
     fn key_of_map(&mut self, key: &str) -> Result<(), Beyond> {
         self.room_for(key.len())?;
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
-        }
+        self.out.push(b',');
         json::write_str(key, self.out);
         self.out.push(b':');
         Ok(())
@@ -140,8 +138,8 @@ impl Writer<'_, '_> {
             }
             Value::String(text) => {
                 self.budget.hash()?;
-                let hash = self.redactor.hash(text.as_bytes());
-                self.hash(&hash);
+                let digest = self.redactor.digest(text.as_bytes());
+                self.hash(&digest);
             }
             // Numbers in the client's own digits, words, and instants that the server made.
             Value::Number(_) | Value::Bool(_) | Value::Null | Value::Time(_) => json::write(value, self.out),

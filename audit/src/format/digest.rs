@@ -26,7 +26,7 @@ pub(super) fn digest(object: &Object, salt: Option<&Salt>) -> Summary {
     sink.map(object);
     sink.flush();
     let digest = match sink.hash {
-        Hash::Salted(mac) => written(&mac.finalize().into_bytes().into()).to_vec(),
+        Hash::Salted(mac) => written(&mac.finalize().into_bytes().into()).into_bytes(),
         Hash::Plain(sha) => format!("sha256:{}", const_hex::encode(sha.finalize())).into_bytes(),
     };
     Summary { bytes: sink.bytes, digest, nodes: sink.nodes }

@@ -1,6 +1,8 @@
 //! The writer of a line in JSON. Every method takes a field of the register, and only what its kind allows.
 //! Never in it: an order of fields, or text that did not pass the redactor.
 
+#![expect(clippy::inline_always, reason = "where a field is a constant, so is the length of its key")]
+
 use onrecord_value::{Time, json};
 
 use crate::entry::{
@@ -10,7 +12,7 @@ use crate::entry::{
 use crate::limits::Budget;
 use crate::redact::Redactor;
 use crate::register::{Field, kind};
-use crate::salt::HASH_LEN;
+use crate::salt::quoted;
 
 /// Writes one line.
 pub(super) struct Writer<'o, 'f> {
@@ -46,17 +48,26 @@ impl<'o, 'f> Writer<'o, 'f> {
     }
 
     fn braces(&mut self, fill: impl FnOnce(&mut Self)) {
-        self.out.push(b'{');
+        let start = self.out.len();
         fill(self);
+        self.close(start);
+    }
+
+    /// Makes an object of what was written since `start`, where each member begins with a comma: the first comma
+    /// becomes the brace, so that no member has to ask whether it is the first.
+    #[inline]
+    pub(super) fn close(&mut self, start: usize) {
+        match self.out.get_mut(start) {
+            Some(comma) => *comma = b'{',
+            None => self.out.push(b'{'),
+        }
         self.out.push(b'}');
     }
 
-    /// The key of a field, with a comma unless it is the first of its object.
+    /// The key of a field after a comma.
     #[inline]
     pub(super) fn lead<K>(&mut self, field: &'static Field<K>) {
-        let lead = field.lead().as_bytes();
-        let first = self.out.last() == Some(&b'{');
-        self.out.extend_from_slice(lead.get(usize::from(first)..).unwrap_or(lead));
+        self.out.extend_from_slice(field.lead().as_bytes());
     }
 
     fn comma(&mut self, at: usize) {
@@ -65,6 +76,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn object(&mut self, field: &'static Field<kind::Object>, fill: impl FnOnce(&mut Self)) {
         self.lead(field);
         self.braces(fill);
@@ -85,6 +97,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         self.out.push(b']');
     }
 
+    #[inline(always)]
     pub(super) fn word(&mut self, field: &'static Field<kind::Word>, word: &'static str) {
         if !word.is_empty() {
             self.lead(field);
@@ -92,6 +105,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn instant(&mut self, field: &'static Field<kind::Instant>, instant: Time) {
         self.lead(field);
         self.out.push(b'"');
@@ -99,6 +113,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         self.out.push(b'"');
     }
 
+    #[inline(always)]
     pub(super) fn issue_time(&mut self, field: &'static Field<kind::Instant>, issued: IssueTime<'_>) {
         self.lead(field);
         self.out.push(b'"');
@@ -110,6 +125,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         self.out.push(b'"');
     }
 
+    #[inline(always)]
     pub(super) fn number(&mut self, field: &'static Field<kind::Number>, number: u64) {
         if number != 0 || field.always() {
             self.lead(field);
@@ -117,6 +133,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn flag(&mut self, field: &'static Field<kind::Flag>, flag: bool) {
         if flag || field.always() {
             self.lead(field);
@@ -134,6 +151,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         self.bare_string(&hex);
     }
 
+    #[inline(always)]
     pub(super) fn clear(&mut self, field: &'static Field<kind::Clear>, text: Clear<'_>) {
         if !text.is_empty() || field.always() {
             self.lead(field);
@@ -141,6 +159,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn clear_list(&mut self, field: &'static Field<kind::ClearList>, names: Names<'_>) {
         if !names.is_empty() {
             self.lead(field);
@@ -178,6 +197,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         });
     }
 
+    #[inline(always)]
     pub(super) fn path(&mut self, field: &'static Field<kind::Path>, path: Path<'_>) {
         if !path.text().is_empty() {
             self.lead(field);
@@ -185,6 +205,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn template(&mut self, field: &'static Field<kind::Template>, text: TemplateText<'_>) {
         if !text.is_empty() {
             self.lead(field);
@@ -209,22 +230,24 @@ impl<'o, 'f> Writer<'o, 'f> {
         self.out.push(b']');
     }
 
+    #[inline(always)]
     pub(super) fn token(&mut self, field: &'static Field<kind::Token>, token: Token<'_>) {
         if !token.reveal().is_empty() {
             self.lead(field);
-            self.hash_or_text(self.redactor.token(token.reveal()), token.reveal());
+            self.digest_or_text(self.redactor.token(token.reveal()), token.reveal());
         }
     }
 
     pub(super) fn token_always(&mut self, field: &'static Field<kind::TokenAlways>, token: Token<'_>) {
         self.lead(field);
-        self.hash_or_text(self.redactor.token(token.reveal()), token.reveal());
+        self.digest_or_text(self.redactor.token(token.reveal()), token.reveal());
     }
 
+    #[inline(always)]
     pub(super) fn accessor(&mut self, field: &'static Field<kind::Accessor>, accessor: Accessor<'_>) {
         if !accessor.reveal().is_empty() {
             self.lead(field);
-            self.hash_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
+            self.digest_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
         }
     }
 
@@ -234,7 +257,7 @@ impl<'o, 'f> Writer<'o, 'f> {
         accessor: Accessor<'_>,
     ) {
         self.lead(field);
-        self.hash_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
+        self.digest_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
     }
 
     pub(super) fn headers(&mut self, field: &'static Field<kind::Headers>, headers: Headers<'_>) {
@@ -251,7 +274,7 @@ impl<'o, 'f> Writer<'o, 'f> {
                     w.comma(at);
                     at += 1;
                     if hmac {
-                        w.hash(&w.redactor.hash(value));
+                        w.hash(&w.redactor.digest(value));
                     } else {
                         // Bytes that are no text are shown as one replacement character each.
                         w.clear_text(&replaced(value));
@@ -264,9 +287,7 @@ impl<'o, 'f> Writer<'o, 'f> {
 
     /// The key of a map of clear texts.
     fn member(&mut self, key: &str) {
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
-        }
+        self.out.push(b',');
         self.clear_text(key);
         self.out.push(b':');
     }
@@ -284,15 +305,16 @@ impl<'o, 'f> Writer<'o, 'f> {
         json::write_str(&self.redactor.clear(text), self.out);
     }
 
-    fn hash_or_text(&mut self, hash: Option<[u8; HASH_LEN]>, text: &str) {
-        match hash {
-            Some(hash) => self.hash(&hash),
+    fn digest_or_text(&mut self, digest: Option<[u8; 32]>, text: &str) {
+        match digest {
+            Some(digest) => self.hash(&digest),
             None => json::write_str(text, self.out),
         }
     }
 
-    pub(super) fn hash(&mut self, hash: &[u8; HASH_LEN]) {
-        self.bare_string(hash);
+    /// A hash as a string.
+    pub(super) fn hash(&mut self, digest: &[u8; 32]) {
+        self.out.extend_from_slice(&quoted(digest));
     }
 
     /// A string that needs no escapes.
