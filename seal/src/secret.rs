@@ -50,24 +50,24 @@ impl<T: Zeroize + AsRef<[u8]>> PartialEq for Secret<T> {
 impl<T: Zeroize + AsRef<[u8]>> Eq for Secret<T> {}
 
 /// Bytes of a secret: a key, a share, a stored value in the clear. As [`Secret`], with a fixed length.
-pub struct SecretBytes(Secret<Vec<u8>>);
+pub struct SecretBytes(Vec<u8>);
 
 impl SecretBytes {
     /// Takes a buffer over; all of its capacity is wiped at the end.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Secret::new(bytes))
+        Self(bytes)
     }
 
     /// `len` zero bytes handed to `fill`, so that the secret is born in the buffer that wipes it.
     pub fn with<E>(len: usize, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
         let mut made = Self::new(vec![0; len]);
-        fill(made.0.expose_mut())?;
+        fill(&mut made.0)?;
         Ok(made)
     }
 
     /// The bytes themselves. The one door, so that every use can be found by its name.
     pub fn expose(&self) -> &[u8] {
-        self.0.expose()
+        &self.0
     }
 
     /// How many bytes there are.
@@ -87,6 +87,15 @@ impl SecretBytes {
     }
 }
 
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        // All of the capacity is spare once it is cleared, and spare capacity is wiped in one go; the bytes of
+        // a vector would be wiped one by one.
+        self.0.clear();
+        self.0.spare_capacity_mut().zeroize();
+    }
+}
+
 impl From<Vec<u8>> for SecretBytes {
     fn from(bytes: Vec<u8>) -> Self {
         Self::new(bytes)
@@ -102,7 +111,7 @@ impl fmt::Debug for SecretBytes {
 impl PartialEq for SecretBytes {
     /// Takes the same time wherever the bytes differ; a difference in length shows.
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.0.ct_eq(&other.0).into()
     }
 }
 

@@ -286,3 +286,9 @@ impl fmt::Display for BarrierError {
 }
 
 impl std::error::Error for BarrierError {}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Barrier")
+    }
+}

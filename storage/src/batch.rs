@@ -1,6 +1,7 @@
 //! What becomes durable together: puts, deletes and the preconditions of all of them. Never in it:
 //! encryption; what is put here is stored as it is.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// Changes that are made all or not at all. Later changes of a key win over earlier ones.
@@ -137,5 +138,17 @@ impl Batch {
     /// Whether it neither changes nor requires anything.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.preconditions.is_empty()
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batch of {} changes", self.changes.len())
+    }
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seen")
     }
 }

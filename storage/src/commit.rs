@@ -2,6 +2,7 @@
 //! in it: how a transaction is made (the back end's), or what is in a value.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -298,4 +299,10 @@ fn guarded<T>(
 ) -> Result<T, BackendError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(BackendError::new(operation, "the storage engine panicked")))
+}
+
+impl fmt::Debug for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Commit")
+    }
 }

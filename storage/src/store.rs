@@ -1,5 +1,6 @@
 //! The handle of a store: reads beside the committer, commits through it. Never in it: encryption.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -134,5 +135,11 @@ impl Drop for Shared {
                 drop(thread.join());
             }
         }
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Storage of kind {:?}", self.kind())
     }
 }

@@ -1,5 +1,6 @@
 //! A handle on the keys below one prefix, which it cannot leave. Never in it: other prefixes, raw storage.
 
+use std::fmt;
 use std::sync::Arc;
 
 use onrecord_seal::SecretBytes;
@@ -146,5 +147,11 @@ impl View {
     fn whole_folder(&self, folder: &str) -> Result<String, KeyError> {
         key::check_folder(folder)?;
         Ok(format!("{}{folder}", self.prefix))
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "View of {:?}", self.prefix)
     }
 }

@@ -1,0 +1,47 @@
+//! The contract of every back end, the committer, crashes, the barrier and its views.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should panic"
+)]
+
+mod barrier;
+mod committer;
+mod contract;
+mod crash;
+mod kill;
+
+use std::sync::{Arc, Mutex};
+
+use onrecord_storage::{Batch, Storage};
+
+/// `SplitMix64`: replayable choices.
+struct Seeded(u64);
+
+impl Seeded {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+fn put(key: &str, value: &[u8]) -> Batch {
+    let mut batch = Batch::new();
+    batch.put(key, value);
+    batch
+}
+
+fn get(storage: &Storage, key: &str) -> Option<Vec<u8>> {
+    storage.read(key).unwrap()
+}
+
+/// A log that several threads write.
+type Shared<T> = Arc<Mutex<T>>;
