@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use onrecord_seal::{OsEntropy, SealConfig};
+use onrecord_seal::{OsEntropy, SealConfig, SecretBytes};
 use onrecord_storage::embedded::Embedded;
 use onrecord_storage::{Barrier, Batch, Commit, Storage, View};
 
@@ -57,7 +57,7 @@ fn write(view: &View, layout: Layout, key: u64, value: usize) -> Commit {
     let name = format!("data/team/service-{key}/credentials");
     let _lock = view.lock(&name).unwrap();
     let (old, seen) = view.latest(&name).unwrap();
-    let (total, inline) = counters(old.as_ref().map(|old| old.expose()));
+    let (total, inline) = counters(old.as_ref().map(SecretBytes::expose));
     let total = total + 1;
     let mut batch = Batch::new();
     batch.require(seen);
@@ -153,7 +153,9 @@ fn main() {
             // Every key has its ten versions before the clock starts.
             for _ in 0..=VERSIONS {
                 let fill: Vec<Commit> = (0..keys).map(|key| write(&view, layout, key, value)).collect();
-                fill.into_iter().for_each(|commit| commit.wait().unwrap());
+                for commit in fill {
+                    commit.wait().unwrap();
+                }
             }
             let (rate, times) = runtime.block_on(run(view.clone(), layout, value, keys, time));
             let at = |part: usize| times[times.len() * part / 100].as_micros();
