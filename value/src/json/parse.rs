@@ -2,6 +2,8 @@
 //!
 //! Bytes that are not UTF-8 become U+FFFD each, as do halves of surrogate pairs; of equal keys the last wins.
 
+use std::borrow::Cow;
+
 use super::error::{Context, ParseError, ParseErrorKind};
 use super::scan;
 use crate::{Number, Object, Value};
@@ -243,11 +245,22 @@ impl Parser<'_> {
 
     /// The string whose opening quote is done, with its closing one.
     fn string(&mut self) -> Result<String, ParseError> {
-        let mut out = String::new();
+        let start = self.at;
+        self.at += scan::literal_len(self.rest());
+        if self.peek() == Some(b'"') {
+            let text = self.text_from(start).into_owned();
+            self.at += 1;
+            return Ok(text);
+        }
+        self.string_with_escapes(start)
+    }
+
+    /// The rest of a string, of which everything from `start` to here is plain.
+    #[cold]
+    fn string_with_escapes(&mut self, mut start: usize) -> Result<String, ParseError> {
+        let mut out = String::with_capacity(2 * (self.at - start) + 16);
         loop {
-            let start = self.at;
-            self.at += scan::literal_len(self.rest());
-            self.copy(start, &mut out);
+            out.push_str(&self.text_from(start));
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -259,19 +272,18 @@ impl Parser<'_> {
                 }
                 _ => return Err(self.unfitting(Context::String)),
             }
+            start = self.at;
+            self.at += scan::literal_len(self.rest());
         }
     }
 
-    /// Appends what stands from `start` to here.
-    fn copy(&self, start: usize, out: &mut String) {
-        if let Some(text) = self.text {
+    /// What stands from `start` to here.
+    #[inline]
+    fn text_from(&self, start: usize) -> Cow<'_, str> {
+        match self.text {
             // Both ends are next to ASCII characters, so they are between characters.
-            out.push_str(text.get(start..self.at).unwrap_or_default());
-            return;
-        }
-        for chunk in self.bytes.get(start..self.at).unwrap_or_default().utf8_chunks() {
-            out.push_str(chunk.valid());
-            out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+            Some(text) => Cow::Borrowed(text.get(start..self.at).unwrap_or_default()),
+            None => Cow::Owned(repaired(self.bytes.get(start..self.at).unwrap_or_default())),
         }
     }
 
@@ -326,4 +338,15 @@ impl Parser<'_> {
         }
         char::REPLACEMENT_CHARACTER
     }
+}
+
+/// A text in which each byte that is not UTF-8 is replaced by U+FFFD.
+#[cold]
+fn repaired(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    out
 }
