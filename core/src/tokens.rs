@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use onrecord_seal::EntropyError;
+use onrecord_seal::{EntropyError, Secret};
 use onrecord_storage::{Barrier, CommitError, KeyError, StoreError};
 use onrecord_value::Time;
 
@@ -76,9 +76,14 @@ impl Tokens {
 
     /// Resolves the token of a request and reserves one use of it.
     pub fn reserve(&self, request: &Request) -> Reservation {
-        let Some(token) = &request.token else { return Reservation::Refused };
+        self.resolve(request.token.as_ref(), request.received)
+    }
+
+    /// Resolves a token as it was sent and reserves one use of it.
+    pub fn resolve(&self, token: Option<&Secret<String>>, now: Time) -> Reservation {
+        let Some(token) = token else { return Reservation::Refused };
         match self.0.shelf.name(token.expose()).and_then(|name| self.0.find(&name)) {
-            Ok(Some(live)) => match Hold::take(self, live, request.received) {
+            Ok(Some(live)) => match Hold::take(self, live, now) {
                 Some((hold, taken)) => Reservation::Live(Caller {
                     entry: taken.entry,
                     acl: taken.acl,
