@@ -74,6 +74,7 @@ pub enum Endpoint {
     TokenRevokeAccessor,
     TokenRevokeOrphan,
     TokenAccessors,
+    TokenTidy,
 }
 
 /// One route.
@@ -227,6 +228,7 @@ pub static TABLE: &[Route] = &[
     row("auth/token/revoke-orphan", &[Update], Endpoint::TokenRevokeOrphan).sudo(),
     row("auth/token/revoke-orphan/:", &[Update], Endpoint::TokenRevokeOrphan).sudo().sensitive(),
     row("auth/token/accessors/?", &[List], Endpoint::TokenAccessors).sudo(),
+    row("auth/token/tidy", &[Update], Endpoint::TokenTidy),
 ];
 
 /// The route that takes a path, and what it captures of it.

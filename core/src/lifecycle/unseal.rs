@@ -74,7 +74,7 @@ impl Core {
         let core = view(place::CORE)?;
         let cluster = self.cluster(&core).await?;
         let policies = Policies::load(barrier).map_err(|_| CeremonyError::Load("policies"))?;
-        let tokens = Tokens::open(barrier, &policies, host);
+        let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
         let mounts =
             Mounts::load(barrier, host, now).await.map_err(|_| CeremonyError::Load("the mount table"))?;
         let audited_headers = AuditedHeaders::load(core)?;
