@@ -26,19 +26,28 @@ use crate::salt::{Salt, SaltId};
 /// If it is not JSON, or a key of the register is not as the register says.
 pub fn decode(line: &[u8]) -> Result<DecodedEntry, DecodeError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let (prefix, object) = match parse(line) {
-        Ok(object) => ("", object),
-        Err(error) => {
-            // A prefix may be anything; each line of ours begins its object in the same way.
-            let start = find(line, b"{\"time\":\"").filter(|at| *at > 0).ok_or(error.clone())?;
-            let (prefix, rest) = line.split_at_checked(start).ok_or(error.clone())?;
-            (std::str::from_utf8(prefix).map_err(|_| error)?, parse(rest)?)
-        }
-    };
+    let (prefix, object) = split(line)?;
     let unknown = check::line(&object)?;
     let time = build::exact_time(&object, entry::TIME.key(), entry::TIME.key())?;
     let record = object.object(entry::RECORD.key()).map(record_of).transpose()?;
     Ok(DecodedEntry { prefix: prefix.to_owned(), object, time, record, unknown })
+}
+
+/// Prefix and object of a line.
+fn split(line: &[u8]) -> Result<(&str, Object), DecodeError> {
+    let whole = parse(line);
+    if line.starts_with(b"{") && whole.is_ok() {
+        return Ok(("", whole?));
+    }
+    // A prefix may be anything, but each line of ours begins its object in the same way.
+    let start = find(line, b"{\"time\":\"").filter(|at| *at > 0);
+    let Some((prefix, object)) = start.and_then(|start| line.split_at_checked(start)) else {
+        return Ok(("", whole?));
+    };
+    match std::str::from_utf8(prefix) {
+        Ok(prefix) => Ok((prefix, parse(object)?)),
+        Err(_) => Ok(("", whole?)),
+    }
 }
 
 fn parse(text: &[u8]) -> Result<Object, DecodeError> {
