@@ -447,3 +447,16 @@ fn a_path_whose_sensitive_parts_do_not_fit_it_is_hashed_as_a_whole() {
         assert_eq!(written.object("request").unwrap().str("path"), Some(h("üb").as_str()));
     }
 }
+
+#[test]
+fn a_text_full_of_tokens_costs_no_more_than_its_length() {
+    let token = "hvs.CAESIJlWh6MbpVhTLh3t";
+    let path = format!("{token}/").repeat(100_000);
+    let auth = Auth { client_token: "my-chosen-token".into(), ..Auth::default() };
+    let entry =
+        Entry { auth, request: Request { path: Path::new(&path), ..Request::default() }, ..Entry::default() };
+    let written = line(&hashed(), &entry);
+    assert!(!written.contains(token));
+    let rest = format!("{token}/").repeat(100_000 - 64);
+    assert!(written.contains(&format!("{}/{}\"", h(token), h(&rest))));
+}
