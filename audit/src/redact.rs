@@ -135,11 +135,11 @@ impl<'f> Redactor<'f> {
         let mut next = Some(first);
         for part in 0.. {
             let Some(Range { start, end }) = next else { break };
+            redacted.push_str(rest.get(..start).unwrap_or_default());
             if part == PARTS {
-                redacted.push_str(&self.hashed(rest));
+                redacted.push_str(&self.hashed(rest.get(start..).unwrap_or_default()));
                 return redacted;
             }
-            redacted.push_str(rest.get(..start).unwrap_or_default());
             redacted.push_str(&self.hashed(rest.get(start..end).unwrap_or_default()));
             rest = rest.get(end..).unwrap_or_default();
             next = self.secret_in(rest);
