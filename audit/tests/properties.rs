@@ -114,8 +114,9 @@ fn line(form: &Form, entry: &Entry<'_>) -> String {
     let stamp = Stamp { time: Time::parse(TIME).unwrap(), seq: 1, boot: Boot::new(2) };
     let mut out = Vec::new();
     form.format(entry, &stamp, &mut out).unwrap();
-    assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1, "an entry is one line");
-    String::from_utf8(out).unwrap()
+    let line = String::from_utf8(out).unwrap();
+    assert_eq!(line.find('\n'), Some(line.len() - 1), "an entry is one line");
+    line
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -165,29 +166,29 @@ fn options() -> impl Strategy<Value = Options> {
     )
 }
 
+/// Whether a row of the register is in a line, somewhere in this object of it.
+fn has(object: &Object, name: &str, row: &Row) -> bool {
+    (name == row.object && object.contains(row.key))
+        || object.iter().any(|(key, value)| {
+            let inner =
+                REGISTER.iter().find(|row| row.object == name && row.key == key).and_then(|row| row.inner);
+            let Some(inner) = inner else { return false };
+            match value {
+                Value::Object(object) => has(object, inner, row),
+                Value::Array(list) => {
+                    list.iter().filter_map(Value::as_object).any(|object| has(object, inner, row))
+                }
+                _ => false,
+            }
+        })
+}
+
 #[test]
 fn the_generator_reaches_every_row_of_the_register() {
     let data = Object::from_iter([("k", CANARY)]);
     let contents = Contents { secret: CANARY, clear: "word", data: &data, headers: true };
     let reached =
         (0..64).map(|seed| generated(seed, 1 << 32, &contents).object().clone()).collect::<Vec<_>>();
-    fn has(object: &Object, name: &str, row: &Row) -> bool {
-        (name == row.object && object.contains(row.key))
-            || object.iter().any(|(key, value)| {
-                let inner = REGISTER
-                    .iter()
-                    .find(|row| row.object == name && row.key == key)
-                    .and_then(|row| row.inner);
-                let Some(inner) = inner else { return false };
-                match value {
-                    Value::Object(object) => has(object, inner, row),
-                    Value::Array(list) => {
-                        list.iter().filter_map(Value::as_object).any(|object| has(object, inner, row))
-                    }
-                    _ => false,
-                }
-            })
-    }
     for row in REGISTER {
         let elsewhere =
             matches!(row.object, "record" | "digest") || matches!(row.key, "record" | "data_over_limit");
@@ -234,7 +235,7 @@ proptest! {
     #[test]
     fn sensitive_parts_of_paths_and_hashed_headers_are_in_no_line(before in "[a-z/]{0,9}", after in any::<String>()) {
         let path = format!("{before}{CANARY}{after}");
-        let parts = [before.len()..before.len() + CANARY.len()];
+        let parts = vec![before.len()..before.len() + CANARY.len(); 1];
         let values = [Private::new(CANARY.as_bytes())];
         let headers = [Header { name: "x", values: &values, hmac: true }];
         let request = Request {
@@ -294,7 +295,8 @@ proptest! {
 
     #[test]
     fn decoding_never_panics(bytes in any::<Vec<u8>>(), cut in any::<u16>()) {
-        let _: Result<_, _> = decode(&bytes);
+        // Random bytes are hardly ever an entry; what counts is that there is an answer.
+        prop_assert!(decode(&bytes).is_err());
         let line = line(&form(Options::default()), &Entry::probe("id"));
         let cut = usize::from(cut) % line.len();
         prop_assert_eq!(decode(&line.as_bytes()[..cut]).is_ok(), cut == line.len() - 1);
