@@ -1,4 +1,4 @@
-//! JSON text to the rules of Go's `encoding/json`: [`parse`] one bounded document, [`write`] it byte for byte.
+//! JSON text to the rules of Go's `encoding/json`: [`parse()`] one bounded document, [`write()`] it byte for byte.
 //!
 //! Never here: what a document means, and any number arithmetic (a number is its literal text).
 

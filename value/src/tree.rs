@@ -87,7 +87,7 @@ impl Value {
         }
     }
 
-    /// The JSON text of this value; see [`crate::json::write`].
+    /// The JSON text of this value; see [`crate::json::write()`].
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::new();
         crate::json::write(self, &mut out);
