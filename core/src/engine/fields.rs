@@ -1,0 +1,217 @@
+//! Reading the fields of a request: a field has a type, a client's value is converted to it as Vault converts, and a
+//! value that cannot be is refused by the field's name. Never in it: what a field means.
+//!
+//! The refusal's text names the client's value, so it goes to the client alone (`response.data.error` carries it
+//! hashed). A field with `null` counts as not sent.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use onrecord_audit::Template;
+use onrecord_value::{GoDuration, Object, Value, boolean, duration, integer};
+
+use crate::outcome::{Refusal, Warning};
+
+const IGNORED: Template = Template::of("Endpoint ignored unrecognized parameters");
+
+/// A value of another type than its field's.
+fn refused(field: &str, why: impl Display) -> Refusal {
+    Refusal::invalid(format!("Field validation failed: error converting input for field {field:?}: {why}"))
+}
+
+/// The field, if it was sent.
+pub fn sent<'a>(data: &'a Object, field: &str) -> Option<&'a Value> {
+    data.get(field).filter(|value| !value.is_null())
+}
+
+/// A text; numbers and truth values are taken as their texts.
+pub fn text<'a>(data: &'a Object, field: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
+    sent(data, field).map(|value| scalar(value).ok_or_else(|| wrong_kind(field, "string", value))).transpose()
+}
+
+/// A truth value.
+pub fn flag(data: &Object, field: &str) -> Result<Option<bool>, Refusal> {
+    sent(data, field).map(|value| boolean::from_value(value).map_err(|error| refused(field, error))).transpose()
+}
+
+/// An integer, as a number or in a text.
+pub fn whole(data: &Object, field: &str) -> Result<Option<i64>, Refusal> {
+    sent(data, field).map(|value| integer_of(field, value)).transpose()
+}
+
+/// An integer of 0 or more.
+pub fn count(data: &Object, field: &str) -> Result<Option<u64>, Refusal> {
+    whole(data, field)?
+        .map(|number| u64::try_from(number).map_err(|_| refused(field, "it must not be negative")))
+        .transpose()
+}
+
+/// A duration: seconds as a number, or a text such as `90m`.
+pub fn span(data: &Object, field: &str) -> Result<Option<GoDuration>, Refusal> {
+    sent(data, field)
+        .map(|value| duration::from_value(value).map_err(|error| refused(field, error)))
+        .transpose()
+}
+
+/// A map.
+pub fn map<'a>(data: &'a Object, field: &str) -> Result<Option<&'a Object>, Refusal> {
+    sent(data, field)
+        .map(|value| value.as_object().ok_or_else(|| wrong_kind(field, "map", value)))
+        .transpose()
+}
+
+/// A map of texts; numbers and truth values are taken as their texts.
+pub fn texts_by_name(data: &Object, field: &str) -> Result<Option<Vec<(String, String)>>, Refusal> {
+    let Some(map) = map(data, field)? else { return Ok(None) };
+    map.iter()
+        .map(|(name, value)| match scalar(value) {
+            Some(text) => Ok((name.to_owned(), text.into_owned())),
+            None => Err(wrong_kind(field, "map of strings", value)),
+        })
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+/// A list of texts: a list, or one text whose parts are separated by commas.
+pub fn texts(data: &Object, field: &str) -> Result<Option<Vec<String>>, Refusal> {
+    let Some(value) = sent(data, field) else { return Ok(None) };
+    elements(field, value)?
+        .iter()
+        .map(|item| scalar(item).map(Cow::into_owned).ok_or_else(|| wrong_kind(field, "string", item)))
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+/// A list of integers: a list of numbers or texts, one number, or one text whose parts are separated by commas.
+pub fn wholes(data: &Object, field: &str) -> Result<Option<Vec<i64>>, Refusal> {
+    let Some(value) = sent(data, field) else { return Ok(None) };
+    elements(field, value)?.iter().map(|item| integer_of(field, item)).collect::<Result<_, _>>().map(Some)
+}
+
+/// The warning about fields that the endpoint does not know, if there are any. Only an answer with a body carries it.
+pub fn unrecognized(data: &Object, known: &[&str]) -> Option<Warning> {
+    let unknown: Vec<&str> = data.keys().filter(|key| !known.contains(key)).collect();
+    if unknown.is_empty() {
+        return None;
+    }
+    let text = format!("Endpoint ignored these unrecognized parameters: [{}]", unknown.join(" "));
+    Some(Warning { text, template: IGNORED })
+}
+
+fn wrong_kind(field: &str, wanted: &str, value: &Value) -> Refusal {
+    refused(field, format_args!("expected a {wanted}, got {}", value.kind()))
+}
+
+fn scalar(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Borrowed(number.text())),
+        Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "1" } else { "0" })),
+        _ => None,
+    }
+}
+
+fn elements<'a>(field: &str, value: &'a Value) -> Result<Cow<'a, [Value]>, Refusal> {
+    match value {
+        Value::Array(items) => Ok(Cow::Borrowed(items)),
+        Value::String(text) => {
+            Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Value::from).collect())
+        }
+        Value::Number(_) => Ok(Cow::Borrowed(std::slice::from_ref(value))),
+        other => Err(wrong_kind(field, "list", other)),
+    }
+}
+
+fn integer_of(field: &str, value: &Value) -> Result<i64, Refusal> {
+    match value {
+        Value::String(text) if text.is_empty() => Ok(0),
+        Value::String(text) => integer::parse_signed(text).map_err(|error| refused(field, error)),
+        // `5.0` and `1e2` are whole numbers too.
+        Value::Number(number) => number
+            .as_i64()
+            .or_else(|| whole_double(number.as_f64()?))
+            .ok_or_else(|| refused(field, format_args!("{} is not an integer", number.text()))),
+        other => Err(wrong_kind(field, "number", other)),
+    }
+}
+
+fn whole_double(number: f64) -> Option<i64> {
+    /// Up to here every integer is a double of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within the range of an i64")]
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use onrecord_value::{Object, Value, object};
+
+    use super::{count, flag, span, text, texts, texts_by_name, unrecognized, whole, wholes};
+    use crate::outcome::Refusal;
+
+    fn told(refusal: Option<Refusal>) -> String {
+        refusal.unwrap().text.unwrap()
+    }
+
+    #[test]
+    fn a_list_of_integers_may_come_as_numbers_texts_or_with_commas() {
+        let data = object! {
+            "numbers" => vec![1, 2], "texts" => vec!["1", "2"], "commas" => "1, 2,", "one" => 7, "no" => vec!["x"],
+        };
+        for field in ["numbers", "texts", "commas"] {
+            assert_eq!(wholes(&data, field).ok().flatten(), Some(vec![1, 2]), "{field}");
+        }
+        assert_eq!(wholes(&data, "one").ok().flatten(), Some(vec![7]));
+        assert_eq!(
+            told(wholes(&data, "no").err()),
+            "Field validation failed: error converting input for field \"no\": strconv.ParseInt: parsing \"x\": invalid syntax"
+        );
+    }
+
+    #[test]
+    fn null_counts_as_not_sent() {
+        let data = object! { "f" => Value::Null };
+        assert!(matches!(flag(&data, "f"), Ok(None)));
+        assert!(matches!(text(&data, "f"), Ok(None)));
+        assert!(matches!(texts(&data, "f"), Ok(None)));
+    }
+
+    #[test]
+    fn a_value_of_a_wrong_kind_is_refused_by_the_fields_name() {
+        let data = object! { "f" => object! { "a" => "canary" } };
+        for text in [
+            told(flag(&data, "f").err()),
+            told(whole(&data, "f").err()),
+            told(texts(&data, "f").err()),
+            told(span(&data, "f").err()),
+            told(text(&data, "f").err()),
+        ] {
+            assert!(text.starts_with("Field validation failed: error converting input for field \"f\": "), "{text}");
+            assert!(!text.contains("canary"), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_not_negative_and_doubles_only_if_whole() {
+        let data = object! { "a" => -1, "b" => 5.0, "c" => 1.5, "d" => "6" };
+        assert!(count(&data, "a").is_err());
+        assert!(matches!(count(&data, "b"), Ok(Some(5))));
+        assert!(count(&data, "c").is_err());
+        assert!(matches!(count(&data, "d"), Ok(Some(6))));
+    }
+
+    #[test]
+    fn names_of_texts_keep_their_texts() {
+        let data = object! { "options" => object! { "version" => 2, "b" => "x" } };
+        let pairs = texts_by_name(&data, "options").ok().flatten().unwrap();
+        assert_eq!(pairs, [("b".to_owned(), "x".to_owned()), ("version".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn unknown_fields_are_named_in_order() {
+        let data: Object = object! { "b" => 1, "known" => 1, "a" => 1 };
+        let warning = unrecognized(&data, &["known"]).unwrap();
+        assert_eq!(warning.text, "Endpoint ignored these unrecognized parameters: [a b]");
+        assert!(unrecognized(&data, &["a", "b", "known"]).is_none());
+    }
+}

@@ -1,0 +1,230 @@
+//! Key-value, version 2: every write makes a version, old ones can be read, deleted, undeleted and destroyed.
+//! Never in it: tokens, policies, entries.
+//!
+//! A key is one record that holds its metadata and, as long as it is small, all versions (docs/adr/0005-kv-layout.md).
+
+mod config;
+mod data;
+mod merge;
+mod metadata;
+mod record;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use onrecord_audit::Template;
+
+use self::config::Config;
+use self::record::Record;
+use super::codec::{Reader, Writer};
+use super::space::{Space, Writing};
+use super::{Call, fields};
+use crate::operation::Operation;
+use crate::outcome::{Form, Outcome, Refusal, Reply, Warning};
+
+const CONFIG: &str = "config";
+/// The first byte of the stored settings.
+const CONFIG_FORMAT: u8 = 1;
+
+const WRONG_PREFIX: Template = Template::of("The path is not one of a versioned key-value engine.");
+const ROOT: Template = Template::of("Only listing is possible at the root of a versioned key-value engine.");
+
+/// A mount of the engine.
+pub struct Kv2 {
+    space: Space,
+    /// The engine's settings as stored; one process owns the store, so memory is as good.
+    config: RwLock<Arc<Config>>,
+}
+
+/// What a path names.
+enum Place<'a> {
+    Config,
+    Data(&'a str),
+    Metadata(&'a str),
+    Delete(&'a str),
+    Undelete(&'a str),
+    Destroy(&'a str),
+    Subkeys(&'a str),
+    Elsewhere,
+}
+
+impl<'a> Place<'a> {
+    fn of(path: &'a str) -> Self {
+        let (first, key) = path.split_once('/').unwrap_or((path, ""));
+        match first {
+            "config" if key.is_empty() => Self::Config,
+            "data" => Self::Data(key),
+            "metadata" => Self::Metadata(key),
+            "delete" => Self::Delete(key),
+            "undelete" => Self::Undelete(key),
+            "destroy" => Self::Destroy(key),
+            "subkeys" => Self::Subkeys(key),
+            _ => Self::Elsewhere,
+        }
+    }
+
+    const fn key(&self) -> Option<&'a str> {
+        match self {
+            Self::Data(key)
+            | Self::Metadata(key)
+            | Self::Delete(key)
+            | Self::Undelete(key)
+            | Self::Destroy(key)
+            | Self::Subkeys(key) => Some(key),
+            Self::Config | Self::Elsewhere => None,
+        }
+    }
+}
+
+impl Kv2 {
+    /// The engine over its part of the store, with the settings stored there.
+    pub fn open(space: Space) -> Result<Self, Refusal> {
+        let config = match space.get(CONFIG)? {
+            None => Config::default(),
+            Some(stored) => {
+                let mut reader = Reader::new(stored.expose());
+                if reader.byte()? != CONFIG_FORMAT {
+                    return Err(super::codec::Broken.into());
+                }
+                let config = Config::read(&mut reader)?;
+                reader.end()?;
+                config
+            }
+        };
+        Ok(Self { space, config: RwLock::new(Arc::new(config)) })
+    }
+
+    /// The mount's part of the store.
+    pub const fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Does what is asked.
+    pub async fn handle(&self, call: &Call<'_>) -> Outcome {
+        self.dispatch(call).await.unwrap_or_else(Outcome::from)
+    }
+
+    /// Whether the key of a write is there already.
+    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
+        match Place::of(call.path) {
+            Place::Data(key) | Place::Metadata(key) if !key.is_empty() => {
+                self.space.contains(&record_key(key)).ok()
+            }
+            _ => None,
+        }
+    }
+
+    async fn dispatch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        use Operation::{Create, Delete, List, Patch, Read, Update};
+        let place = Place::of(call.path);
+        let listing = matches!(place, Place::Metadata(_)) && call.operation == List;
+        if place.key().is_some_and(|key| key.is_empty() || (call.operation.is_write() && key.ends_with('/')))
+            && !listing
+        {
+            return Ok(at_root());
+        }
+        match (place, call.operation) {
+            (Place::Elsewhere, operation) => Ok(wrong_prefix(operation)),
+            (Place::Config, Read) => Ok(Outcome::data(self.config().show())),
+            (Place::Config, Create | Update) => self.configure(call).await,
+            (Place::Data(key), Read) => self.read(call, key),
+            (Place::Data(key), Create | Update) => self.write(call, key).await,
+            (Place::Data(key), Patch) => self.patch(call, key).await,
+            (Place::Data(key), Delete) => self.delete_latest(call, key).await,
+            (Place::Delete(key), Create | Update) => self.delete(call, key).await,
+            (Place::Undelete(key), Create | Update) => self.undelete(call, key).await,
+            (Place::Destroy(key), Create | Update) => self.destroy(call, key).await,
+            (Place::Subkeys(key), Read) => self.subkeys(call, key),
+            (Place::Metadata(key), List) => self.list(key),
+            (Place::Metadata(key), Read) => self.read_metadata(call, key),
+            (Place::Metadata(key), Create | Update) => self.write_metadata(call, key).await,
+            (Place::Metadata(key), Patch) => self.patch_metadata(call, key).await,
+            (Place::Metadata(key), Delete) => self.delete_metadata(key).await,
+            _ => Err(Refusal::unsupported_operation()),
+        }
+    }
+
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn configure(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        let mut writing = self.space.write(CONFIG).await?;
+        let mut config = *self.config();
+        config.apply(call.data)?;
+        let mut writer = Writer::with_capacity(16);
+        writer.byte(CONFIG_FORMAT);
+        config.write(&mut writer);
+        writing.put(CONFIG, writer.finish());
+        writing.commit_then(|| *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config)).await?;
+        Ok(Outcome::empty())
+    }
+}
+
+/// Stores a changed key and removes the records of versions that it has lost: one batch.
+async fn store(
+    mut writing: Writing<'_>,
+    key: &str,
+    record: Record<'_>,
+    removed: impl IntoIterator<Item = u64>,
+) -> Result<(), Refusal> {
+    let settled = record.settle();
+    for number in removed {
+        writing.delete(&version_key(key, number));
+    }
+    for (number, data) in settled.spilled {
+        writing.put(&version_key(key, number), data);
+    }
+    writing.put(&record_key(key), settled.bytes);
+    writing.commit().await
+}
+
+/// Where the record of a key is stored.
+fn record_key(key: &str) -> String {
+    format!("key/{key}")
+}
+
+/// Where the data of a version is stored that is not in its key's record. The last part is the number, so that no two
+/// keys can share a name.
+fn version_key(key: &str, number: u64) -> String {
+    format!("version/{key}/{number}")
+}
+
+/// 404 with an envelope in which `data` says what is left.
+fn gone(data: onrecord_value::Object) -> Outcome {
+    Outcome::Reply(Box::new(Reply { data: Some(data), form: Form::NotFound, ..Reply::default() }))
+}
+
+/// 404 with nothing in it at all, as a patch of an absent key is answered.
+fn nothing() -> Outcome {
+    Outcome::Reply(Box::new(Reply { form: Form::NotFound, ..Reply::default() }))
+}
+
+fn warned(text: String, template: Template) -> Outcome {
+    let warnings = vec![Warning { text, template }];
+    Outcome::Reply(Box::new(Reply { warnings, form: Form::NotFound, ..Reply::default() }))
+}
+
+fn at_root() -> Outcome {
+    warned("Non-listing operations on the root of a K/V v2 mount are not supported.".to_owned(), ROOT)
+}
+
+fn wrong_prefix(operation: Operation) -> Outcome {
+    let command = match operation {
+        Operation::Create | Operation::Update => "put",
+        Operation::Patch => "patch",
+        Operation::Delete => "delete",
+        Operation::List => "list",
+        Operation::Read | Operation::Header | Operation::Help => "get",
+    };
+    let text = format!(
+        "This K/V secrets engine keeps versions: its paths begin with data/, metadata/, delete/, undelete/, \
+         destroy/ or subkeys/. On the command line, use 'onrecord kv {command}'."
+    );
+    warned(text, WRONG_PREFIX)
+}
+
+/// A reply with data, and a warning about fields that the endpoint does not know.
+fn answer(data: onrecord_value::Object, call: &Call<'_>, known: &[&str]) -> Outcome {
+    let warnings = fields::unrecognized(call.data, known).into_iter().collect();
+    Outcome::Reply(Box::new(Reply { data: Some(data), warnings, ..Reply::default() }))
+}

@@ -1,0 +1,267 @@
+//! The data of keys: read, write, patch; delete, undelete and destroy versions.
+//! Never in it: metadata's own endpoints.
+
+use onrecord_seal::SecretBytes;
+use onrecord_value::{Object, Time, Value, object};
+
+use super::record::{Body, Record, Version};
+use super::{Kv2, answer, gone, merge, nothing, record_key, store, version_key};
+use crate::engine::codec::{Broken, decode_object, encode_object};
+use crate::engine::{Call, fields};
+use crate::outcome::{Outcome, Refusal};
+
+const CAS_MISMATCH: &str = "check-and-set parameter did not match the current version";
+const CAS_REQUIRED: &str = "check-and-set parameter required for this call";
+
+/// What a look for a version finds.
+enum Found {
+    /// No such key or version.
+    Absent,
+    /// The version's data is deleted or destroyed; this is its metadata.
+    Unreadable(Object),
+    /// Data and metadata.
+    Data(Object, Object),
+}
+
+impl Kv2 {
+    /// `GET data/KEY`, of one version or the newest.
+    pub(super) fn read(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let number = fields::whole(call.data, "version")?;
+        Ok(match self.find(key, number, call.now)? {
+            Found::Absent => Outcome::absent(),
+            Found::Unreadable(metadata) => gone(object! { "data" => Value::Null, "metadata" => metadata }),
+            Found::Data(data, metadata) => {
+                answer(object! { "data" => data, "metadata" => metadata }, call, &["version"])
+            }
+        })
+    }
+
+    /// `GET subkeys/KEY`: the names in the data, with `null` for the values.
+    pub(super) fn subkeys(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let number = fields::whole(call.data, "version")?;
+        let depth = fields::count(call.data, "depth")?.filter(|depth| *depth > 0);
+        Ok(match self.find(key, number, call.now)? {
+            Found::Absent => Outcome::absent(),
+            Found::Unreadable(metadata) => gone(object! { "subkeys" => Value::Null, "metadata" => metadata }),
+            Found::Data(data, metadata) => {
+                let subkeys = names(data, depth.unwrap_or(u64::MAX));
+                answer(object! { "subkeys" => subkeys, "metadata" => metadata }, call, &["version", "depth"])
+            }
+        })
+    }
+
+    fn find(&self, key: &str, number: Option<i64>, now: Time) -> Result<Found, Refusal> {
+        let number = match number.unwrap_or(0) {
+            0 => None,
+            number => Some(u64::try_from(number).unwrap_or(0)),
+        };
+        // A version that moves out or is destroyed between the two look-ups is found, or not, by the next look.
+        for _ in 0..3 {
+            let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Found::Absent) };
+            let record = Record::decode(stored.expose())?;
+            let Some(version) = record.version(number.unwrap_or(record.current)) else {
+                return Ok(Found::Absent);
+            };
+            let metadata = show(&record, version);
+            if !version.readable(now) {
+                return Ok(Found::Unreadable(metadata));
+            }
+            if let Some(data) = self.data(key, version)? {
+                return Ok(Found::Data(data, metadata));
+            }
+        }
+        Err(Broken.into())
+    }
+
+    /// The data of a version; `None` if its own record is not there.
+    fn data(&self, key: &str, version: &Version<'_>) -> Result<Option<Object>, Refusal> {
+        Ok(match &version.body {
+            Body::Gone => None,
+            Body::Inline(data) => Some(decode_object(data)?),
+            Body::Spilled => {
+                let stored = self.space.get(&version_key(key, version.number))?;
+                stored.map(|data| decode_object(data.expose())).transpose()?
+            }
+        })
+    }
+
+    /// `POST data/KEY`: a new version.
+    pub(super) async fn write(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let data = data_field(call)?;
+        let cas = cas_field(call)?;
+        let writing = self.space.write(key).await?;
+        let stored = self.space.get(&record_key(key))?;
+        let mut record = open(stored.as_ref(), call.now)?;
+        self.check_cas(&record, cas)?;
+        let dropped = record.push(call.now, encode_object(data), &self.config());
+        let reply = newest(&record);
+        store(writing, key, record, dropped).await?;
+        Ok(answer(reply, call, &["data", "options", "path", "version"]))
+    }
+
+    /// `PATCH data/KEY`: a new version made of the newest and a merge patch.
+    pub(super) async fn patch(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let patch = data_field(call)?;
+        let cas = cas_field(call)?;
+        let writing = self.space.write(key).await?;
+        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(nothing()) };
+        let mut record = Record::decode(stored.expose())?;
+        let Some(version) = record.version(record.current) else { return Ok(nothing()) };
+        if !version.readable(call.now) {
+            let metadata = show(&record, version);
+            return Ok(gone(object! { "data" => Value::Null, "metadata" => metadata }));
+        }
+        self.check_cas(&record, cas)?;
+        let mut data = self.data(key, version)?.ok_or(Broken)?;
+        merge::merge(&mut data, patch);
+        let dropped = record.push(call.now, encode_object(&data), &self.config());
+        let reply = newest(&record);
+        store(writing, key, record, dropped).await?;
+        Ok(answer(reply, call, &["data", "options", "path"]))
+    }
+
+    fn check_cas(&self, record: &Record<'_>, cas: Option<i64>) -> Result<(), Refusal> {
+        match cas {
+            None if record.settings.cas_required || self.config().cas_required => {
+                Err(Refusal::invalid(CAS_REQUIRED))
+            }
+            Some(cas) if u64::try_from(cas) != Ok(record.current) => Err(Refusal::invalid(CAS_MISMATCH)),
+            _ => Ok(()),
+        }
+    }
+
+    /// `DELETE data/KEY`: the newest version counts as deleted from now on.
+    pub(super) async fn delete_latest(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        self.change(call, key, |record| {
+            let current = record.current;
+            Ok(delete(record, current, call.now))
+        })
+        .await
+    }
+
+    /// `POST delete/KEY`: versions count as deleted from now on.
+    pub(super) async fn delete(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let numbers = versions_field(call)?;
+        self.change(call, key, |record| {
+            Ok(numbers.iter().fold(false, |changed, number| delete(record, *number, call.now) || changed))
+        })
+        .await
+    }
+
+    /// `POST undelete/KEY`: deleted versions can be read again.
+    pub(super) async fn undelete(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let numbers = versions_field(call)?;
+        self.change(call, key, |record| {
+            let mut changed = false;
+            for number in numbers {
+                if let Some(version) = record.version_mut(number).filter(|version| !version.destroyed()) {
+                    changed |= version.deletion.take().is_some();
+                }
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// `POST destroy/KEY`: the data of versions is removed for good.
+    pub(super) async fn destroy(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let numbers = versions_field(call)?;
+        let writing = self.space.write(key).await?;
+        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Outcome::empty()) };
+        let mut record = Record::decode(stored.expose())?;
+        let (mut changed, mut removed) = (false, Vec::new());
+        for number in numbers {
+            let Some(version) = record.version_mut(number) else { continue };
+            match std::mem::replace(&mut version.body, Body::Gone) {
+                Body::Gone => continue,
+                Body::Inline(_) => {}
+                Body::Spilled => removed.push(number),
+            }
+            changed = true;
+        }
+        if changed {
+            record.updated = call.now;
+            store(writing, key, record, removed).await?;
+        }
+        Ok(Outcome::empty())
+    }
+
+    /// Changes a key's versions without removing data; says whether anything changed. An absent key stays absent.
+    async fn change(
+        &self,
+        call: &Call<'_>,
+        key: &str,
+        change: impl FnOnce(&mut Record<'_>) -> Result<bool, Refusal>,
+    ) -> Result<Outcome, Refusal> {
+        let writing = self.space.write(key).await?;
+        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Outcome::empty()) };
+        let mut record = Record::decode(stored.expose())?;
+        if change(&mut record)? {
+            record.updated = call.now;
+            store(writing, key, record, []).await?;
+        }
+        Ok(Outcome::empty())
+    }
+}
+
+/// Marks a version as deleted; says whether it was not.
+fn delete(record: &mut Record<'_>, number: u64, now: Time) -> bool {
+    let Some(version) = record.version_mut(number).filter(|version| version.readable(now)) else { return false };
+    version.deletion = Some(now);
+    true
+}
+
+/// The stored key, or a new one.
+pub(super) fn open(stored: Option<&SecretBytes>, now: Time) -> Result<Record<'_>, Refusal> {
+    Ok(match stored {
+        Some(stored) => Record::decode(stored.expose())?,
+        None => Record::new(now),
+    })
+}
+
+fn data_field<'a>(call: &Call<'a>) -> Result<&'a Object, Refusal> {
+    fields::map(call.data, "data")?.ok_or_else(|| Refusal::invalid("no data provided"))
+}
+
+fn cas_field(call: &Call<'_>) -> Result<Option<i64>, Refusal> {
+    let Some(options) = fields::map(call.data, "options")? else { return Ok(None) };
+    fields::whole(options, "cas")
+}
+
+fn versions_field(call: &Call<'_>) -> Result<Vec<u64>, Refusal> {
+    let numbers = fields::wholes(call.data, "versions")?.unwrap_or_default();
+    if numbers.is_empty() {
+        return Err(Refusal::invalid("No version number provided"));
+    }
+    Ok(numbers.into_iter().filter_map(|number| u64::try_from(number).ok()).collect())
+}
+
+/// The metadata of a version, as answers carry it beside the data.
+fn show(record: &Record<'_>, version: &Version<'_>) -> Object {
+    object! {
+        "created_time" => version.created,
+        "custom_metadata" => record.custom.clone(),
+        "deletion_time" => deletion_time(version),
+        "destroyed" => version.destroyed(),
+        "version" => version.number,
+    }
+}
+
+fn newest(record: &Record<'_>) -> Object {
+    record.version(record.current).map_or_else(Object::new, |version| show(record, version))
+}
+
+/// A version's time of deletion; an empty text where there is none.
+pub(super) fn deletion_time(version: &Version<'_>) -> Value {
+    version.deletion.map_or_else(|| Value::from(""), Value::from)
+}
+
+/// The names of a map down to a depth; what lies below is `null`.
+fn names(data: Object, depth: u64) -> Object {
+    data.into_iter()
+        .map(|(name, value)| match value {
+            Value::Object(inner) if depth > 1 && !inner.is_empty() => (name, Value::from(names(inner, depth - 1))),
+            _ => (name, Value::Null),
+        })
+        .collect()
+}

@@ -1,0 +1,169 @@
+//! The metadata of keys: read, list, write, patch, and removal of a key with all its versions.
+//! Never in it: the data of versions.
+
+use onrecord_value::{Object, Value, object};
+
+use super::config::{self, Config};
+use super::data::{deletion_time, open};
+use super::record::{Body, Record};
+use super::{Kv2, answer, nothing, record_key, store, version_key};
+use crate::engine::{Call, fields};
+use crate::outcome::{Outcome, Refusal};
+
+const CAS_MISMATCH: &str = "metadata check-and-set parameter did not match the current version";
+const CAS_REQUIRED: &str = "metadata check-and-set parameter required for this call";
+
+/// Limits of `custom_metadata`.
+mod limit {
+    pub(super) const KEYS: usize = 64;
+    pub(super) const KEY_BYTES: usize = 128;
+    pub(super) const VALUE_BYTES: usize = 512;
+}
+
+impl Kv2 {
+    /// `GET metadata/KEY`.
+    pub(super) fn read_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Outcome::absent()) };
+        let record = Record::decode(stored.expose())?;
+        let versions: Object = record
+            .versions
+            .iter()
+            .map(|version| {
+                let shown = object! {
+                    "created_time" => version.created,
+                    "deletion_time" => deletion_time(version),
+                    "destroyed" => version.destroyed(),
+                };
+                (version.number.to_string(), shown)
+            })
+            .collect();
+        let mut shown = record.settings.show();
+        shown.extend(object! {
+            "created_time" => record.created,
+            "current_metadata_version" => record.metadata_version,
+            "current_version" => record.current,
+            "custom_metadata" => record.custom,
+            "oldest_version" => record.oldest,
+            "updated_time" => record.updated,
+            "versions" => versions,
+        });
+        Ok(answer(shown, call, &[]))
+    }
+
+    /// `LIST metadata/PREFIX`.
+    pub(super) fn list(&self, prefix: &str) -> Result<Outcome, Refusal> {
+        let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
+        self.space.list(&format!("{}{slash}", record_key(prefix))).map(Outcome::keys)
+    }
+
+    /// `POST metadata/KEY`: settings and custom metadata; makes the key if it is not there.
+    pub(super) async fn write_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let custom = fields::map(call.data, "custom_metadata")?;
+        if let Some(custom) = custom {
+            check_custom(custom)?;
+        }
+        let cas = fields::whole(call.data, "metadata_cas")?;
+        let writing = self.space.write(key).await?;
+        let stored = self.space.get(&record_key(key))?;
+        let mut record = open(stored.as_ref(), call.now)?;
+        self.check_metadata_cas(&record, cas)?;
+        record.settings.apply(call.data)?;
+        if let Some(custom) = custom {
+            record.custom = Some(custom.clone());
+        }
+        record.metadata_version += 1;
+        record.updated = call.now;
+        store(writing, key, record, []).await?;
+        Ok(Outcome::empty())
+    }
+
+    /// `PATCH metadata/KEY`: as a write, but `null` sets back, and custom metadata is merged.
+    pub(super) async fn patch_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let patch = fields::map(call.data, "custom_metadata")?;
+        let cas = fields::whole(call.data, "metadata_cas")?;
+        let writing = self.space.write(key).await?;
+        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(nothing()) };
+        let mut record = Record::decode(stored.expose())?;
+        self.check_metadata_cas(&record, cas)?;
+        reset(&mut record.settings, call.data);
+        record.settings.apply(call.data)?;
+        if let Some(patch) = patch {
+            let mut custom = record.custom.take().unwrap_or_default();
+            super::merge::merge(&mut custom, patch);
+            check_custom(&custom)?;
+            record.custom = Some(custom);
+        } else if call.data.get("custom_metadata").is_some_and(Value::is_null) {
+            record.custom = None;
+        }
+        record.metadata_version += 1;
+        record.updated = call.now;
+        store(writing, key, record, []).await?;
+        Ok(Outcome::empty())
+    }
+
+    /// `DELETE metadata/KEY`: the key and all its versions, for good.
+    pub(super) async fn delete_metadata(&self, key: &str) -> Result<Outcome, Refusal> {
+        let mut writing = self.space.write(key).await?;
+        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Outcome::empty()) };
+        let record = Record::decode(stored.expose())?;
+        for version in record.versions.iter().filter(|version| version.body == Body::Spilled) {
+            writing.delete(&version_key(key, version.number));
+        }
+        writing.delete(&record_key(key));
+        writing.commit().await?;
+        Ok(Outcome::empty())
+    }
+
+    fn check_metadata_cas(&self, record: &Record<'_>, cas: Option<i64>) -> Result<(), Refusal> {
+        match cas {
+            None if record.settings.metadata_cas_required || self.config().metadata_cas_required => {
+                Err(Refusal::invalid(CAS_REQUIRED))
+            }
+            Some(cas) if u64::try_from(cas) != Ok(record.metadata_version) => Err(Refusal::invalid(CAS_MISMATCH)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Sets back what a patch names with `null`.
+fn reset(settings: &mut Config, patch: &Object) {
+    let default = Config::default();
+    for field in config::FIELDS {
+        if !patch.get(field).is_some_and(Value::is_null) {
+            continue;
+        }
+        match field {
+            "cas_required" => settings.cas_required = default.cas_required,
+            "delete_version_after" => settings.delete_version_after = default.delete_version_after,
+            "max_versions" => settings.max_versions = default.max_versions,
+            _ => settings.metadata_cas_required = default.metadata_cas_required,
+        }
+    }
+}
+
+/// Custom metadata is a small map of printable texts.
+fn check_custom(custom: &Object) -> Result<(), Refusal> {
+    let refused = |why: String| Err(Refusal::invalid(format!("custom_metadata validation failed: {why}")));
+    if custom.len() > limit::KEYS {
+        return refused(format!("at most {} keys are taken, there are {}", limit::KEYS, custom.len()));
+    }
+    for (key, value) in custom {
+        let Some(value) = value.as_str() else {
+            return refused(format!("the value of key {key:?} must be a string, it is of kind {}", value.kind()));
+        };
+        if key.is_empty() || key.len() > limit::KEY_BYTES {
+            return refused(format!("a key has 1 to {} bytes, one has {}", limit::KEY_BYTES, key.len()));
+        }
+        if value.is_empty() || value.len() > limit::VALUE_BYTES {
+            return refused(format!(
+                "a value has 1 to {} bytes, that of key {key:?} has {}",
+                limit::VALUE_BYTES,
+                value.len()
+            ));
+        }
+        if key.chars().chain(value.chars()).any(char::is_control) {
+            return refused(format!("key {key:?} or its value has unprintable characters"));
+        }
+    }
+    Ok(())
+}
