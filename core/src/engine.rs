@@ -1,11 +1,16 @@
 //! The engines that can be mounted, and what each is asked.
 //! Never in it: tokens, policies and recording, which are settled before an engine is called.
 
+pub mod codec;
 pub mod cubbyhole;
+pub mod fields;
 pub mod kv1;
 pub mod kv2;
+pub mod space;
 pub mod sys;
 pub mod token;
+
+use std::sync::Arc;
 
 use onrecord_value::{Object, Time};
 
@@ -37,13 +42,15 @@ pub struct Call<'a> {
 }
 
 /// The engines, as a closed set: a new kind is a new variant, found by the compiler wherever it matters.
+/// Clones are one engine.
+#[derive(Clone)]
 pub enum Engine {
     /// A token's private store.
-    Cubbyhole(cubbyhole::Cubbyhole),
+    Cubbyhole(Arc<cubbyhole::Cubbyhole>),
     /// Key-value, version 1.
-    Kv1(kv1::Kv1),
+    Kv1(Arc<kv1::Kv1>),
     /// Key-value, version 2.
-    Kv2(kv2::Kv2),
+    Kv2(Arc<kv2::Kv2>),
     /// The server itself.
     Sys,
     /// Token creation, look-up, renewal, revocation.

@@ -1,15 +1,22 @@
-//! A mount: an engine at a path, with its options; and the table of all mounts.
-//! Never in it: what engines do.
+//! A mount: an engine at a path, with its options and settings.
+//! Never in it: what engines do, or the table of all mounts (`mounts`).
+
+use std::sync::Arc;
 
 use onrecord_value::Object;
 
 use crate::engine::Engine;
+use crate::engine::space::Space;
 
-/// An engine at a path.
+/// What an engine says of its own version, in listings and entries.
+pub const RUNNING_VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "+builtin.onrecord");
+
+/// An engine at a path. Immutable: a change of its settings makes another one with the same engine.
+#[derive(Clone)]
 pub struct Mount {
     /// Where: `secret/`, `auth/token/`, `sys/`.
     pub path: String,
-    /// `kv`, `cubbyhole`, `system`, `token`.
+    /// What kind of engine.
     pub kind: &'static str,
     /// `kv_1a2b3c4d`.
     pub accessor: String,
@@ -19,16 +26,22 @@ pub struct Mount {
     pub description: String,
     /// Whether it is kept out of replication (echoed only).
     pub local: bool,
-    /// `options` of the mount, e.g. `version`.
-    pub options: Object,
+    /// Echoed only.
+    pub seal_wrap: bool,
+    /// Echoed only.
+    pub external_entropy_access: bool,
+    /// `options` of the mount, e.g. `version`; texts by name. None for the built-in ones.
+    pub options: Option<Object>,
     /// Its settings.
     pub tune: Tune,
     /// The engine.
     pub engine: Engine,
+    /// Its part of the store, for engines that can be unmounted.
+    pub space: Option<Arc<Space>>,
 }
 
 /// Settings of a mount that can be tuned.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tune {
     /// Seconds; 0 is the system's default.
     pub default_lease_ttl: u64,
@@ -40,13 +53,24 @@ pub struct Tune {
     pub audit_non_hmac_response_keys: Option<Vec<String>>,
     /// Echoed only.
     pub force_no_cache: bool,
-    /// `unauth` or empty; echoed only.
+    /// `unauth` shows the mount to everybody in the listing of `sys/internal/ui/mounts`; else empty or `hidden`.
     pub listing_visibility: String,
+    /// Echoed only; `None` when never set.
+    pub passthrough_request_headers: Option<Vec<String>>,
+    /// Echoed only; `None` when never set.
+    pub allowed_response_headers: Option<Vec<String>>,
+    /// The kind of tokens a login issues; empty for engines that are no logins.
+    pub token_type: String,
 }
 
 impl Mount {
     /// `secret` or `auth`, as `mount_class` of an entry.
     pub fn class(&self) -> &'static str {
         if self.path.starts_with("auth/") { "auth" } else { "secret" }
+    }
+
+    /// Whether it is part of the server: always there, and not to be removed.
+    pub const fn builtin(&self) -> bool {
+        matches!(self.engine, Engine::Sys | Engine::Token | Engine::Cubbyhole(_))
     }
 }

@@ -12,11 +12,13 @@ mod record;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_audit::Template;
+use onrecord_seal::SecretBytes;
+use onrecord_value::Object;
 
 use self::config::Config;
 use self::record::Record;
-use super::codec::{Reader, Writer};
-use super::space::{Space, Writing};
+use super::codec::{Broken, Reader, Writer};
+use super::space::{Draft, Space};
 use super::{Call, fields};
 use crate::operation::Operation;
 use crate::outcome::{Form, Outcome, Refusal, Reply, Warning};
@@ -30,7 +32,7 @@ const ROOT: Template = Template::of("Only listing is possible at the root of a v
 
 /// A mount of the engine.
 pub struct Kv2 {
-    space: Space,
+    space: Arc<Space>,
     /// The engine's settings as stored; one process owns the store, so memory is as good.
     config: RwLock<Arc<Config>>,
 }
@@ -77,25 +79,9 @@ impl<'a> Place<'a> {
 
 impl Kv2 {
     /// The engine over its part of the store, with the settings stored there.
-    pub fn open(space: Space) -> Result<Self, Refusal> {
-        let config = match space.get(CONFIG)? {
-            None => Config::default(),
-            Some(stored) => {
-                let mut reader = Reader::new(stored.expose());
-                if reader.byte()? != CONFIG_FORMAT {
-                    return Err(super::codec::Broken.into());
-                }
-                let config = Config::read(&mut reader)?;
-                reader.end()?;
-                config
-            }
-        };
+    pub fn open(space: Arc<Space>) -> Result<Self, Refusal> {
+        let config = stored_config(&space)?;
         Ok(Self { space, config: RwLock::new(Arc::new(config)) })
-    }
-
-    /// The mount's part of the store.
-    pub const fn space(&self) -> &Space {
-        &self.space
     }
 
     /// Does what is asked.
@@ -107,7 +93,7 @@ impl Kv2 {
     pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
         match Place::of(call.path) {
             Place::Data(key) | Place::Metadata(key) if !key.is_empty() => {
-                self.space.contains(&record_key(key)).ok()
+                self.space.get(&record_key(key)).ok().map(|stored| stored.is_some())
             }
             _ => None,
         }
@@ -148,34 +134,52 @@ impl Kv2 {
     }
 
     async fn configure(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        let mut writing = self.space.write(CONFIG).await?;
-        let mut config = *self.config();
-        config.apply(call.data)?;
-        let mut writer = Writer::with_capacity(16);
-        writer.byte(CONFIG_FORMAT);
-        config.write(&mut writer);
-        writing.put(CONFIG, writer.finish());
-        writing.commit_then(|| *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config)).await?;
+        self.space
+            .change(CONFIG, |stored, draft| {
+                let mut config = stored.map_or_else(|| Ok(Config::default()), decode_config)?;
+                config.apply(call.data)?;
+                let mut writer = Writer::with_capacity(16);
+                writer.byte(CONFIG_FORMAT);
+                config.write(&mut writer);
+                draft.put(CONFIG, &writer.finish())
+            })
+            .await?;
+        // Read again under the lock, so that of several writers the last one's settings stay.
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        *config = Arc::new(stored_config(&self.space)?);
         Ok(Outcome::empty())
     }
 }
 
-/// Stores a changed key and removes the records of versions that it has lost: one batch.
-async fn store(
-    mut writing: Writing<'_>,
+fn stored_config(space: &Space) -> Result<Config, Refusal> {
+    space.get(CONFIG)?.as_ref().map_or_else(|| Ok(Config::default()), decode_config)
+}
+
+fn decode_config(stored: &SecretBytes) -> Result<Config, Refusal> {
+    let mut reader = Reader::new(stored.expose());
+    if reader.byte()? != CONFIG_FORMAT {
+        return Err(Broken.into());
+    }
+    let config = Config::read(&mut reader)?;
+    reader.end()?;
+    Ok(config)
+}
+
+/// Stores a changed key and removes the records of versions that it has lost.
+fn store(
+    draft: &mut Draft<'_>,
     key: &str,
     record: Record<'_>,
     removed: impl IntoIterator<Item = u64>,
 ) -> Result<(), Refusal> {
     let settled = record.settle();
     for number in removed {
-        writing.delete(&version_key(key, number));
+        draft.delete(&version_key(key, number))?;
     }
     for (number, data) in settled.spilled {
-        writing.put(&version_key(key, number), data);
+        draft.put(&version_key(key, number), &data)?;
     }
-    writing.put(&record_key(key), settled.bytes);
-    writing.commit().await
+    draft.put(&record_key(key), &settled.bytes)
 }
 
 /// Where the record of a key is stored.
@@ -190,7 +194,7 @@ fn version_key(key: &str, number: u64) -> String {
 }
 
 /// 404 with an envelope in which `data` says what is left.
-fn gone(data: onrecord_value::Object) -> Outcome {
+fn gone(data: Object) -> Outcome {
     Outcome::Reply(Box::new(Reply { data: Some(data), form: Form::NotFound, ..Reply::default() }))
 }
 
@@ -224,7 +228,7 @@ fn wrong_prefix(operation: Operation) -> Outcome {
 }
 
 /// A reply with data, and a warning about fields that the endpoint does not know.
-fn answer(data: onrecord_value::Object, call: &Call<'_>, known: &[&str]) -> Outcome {
+fn answer(data: Object, call: &Call<'_>, known: &[&str]) -> Outcome {
     let warnings = fields::unrecognized(call.data, known).into_iter().collect();
     Outcome::Reply(Box::new(Reply { data: Some(data), warnings, ..Reply::default() }))
 }

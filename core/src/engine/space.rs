@@ -1,106 +1,125 @@
-//! An engine's own part of the store: reads at any time, writes one after another for each key, each as one batch.
+//! An engine's own part of the store: reads at any time; changes of a key one after another, each one batch.
 //! Never in it: what is stored.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-
 use onrecord_seal::SecretBytes;
-use onrecord_storage::View;
-use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use onrecord_storage::{Batch, Commit, CommitError, StoreError, View};
+use tokio::sync::RwLock;
 
-use crate::engine::codec::Broken;
+use super::codec::Broken;
 use crate::outcome::Refusal;
 
-/// Writers of two keys wait for each other only if their hashes fall together.
-const SHARDS: usize = 1024;
-
-/// Lets one writer at a time at a key. One table serves all mounts.
-pub struct Turns {
-    hasher: RandomState,
-    shards: Vec<Mutex<()>>,
-}
-
-impl Turns {
-    /// A table in which nobody writes.
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| Mutex::new(())).collect() })
-    }
-
-    async fn take(&self, mount: &str, key: &str) -> Option<MutexGuard<'_, ()>> {
-        let hash = self.hasher.hash_one((mount, key));
-        let shard = usize::try_from(hash % SHARDS as u64).ok()?;
-        Some(self.shards.get(shard)?.lock().await)
-    }
-}
+/// How often a change is tried again because one before it, which it had counted on, was refused by the store.
+const TRIES: u32 = 4;
 
 /// A mount's part of the store.
 pub struct Space {
-    mount: String,
     view: View,
-    turns: Arc<Turns>,
-    /// Whether the mount is gone; its writers hold it for reading.
+    /// Whether the mount is gone. Whoever writes holds it for reading, until the write is durable.
     closed: RwLock<bool>,
 }
 
+/// What a change makes of the store: one batch.
+pub struct Draft<'a> {
+    view: &'a View,
+    batch: Batch,
+}
+
 impl Space {
-    /// The part of the store that `view` shows, for the mount of this id.
-    pub fn new(mount: &str, view: View, turns: Arc<Turns>) -> Self {
-        Self { mount: mount.to_owned(), view, turns, closed: RwLock::new(false) }
+    /// The part of the store that `view` shows.
+    pub fn new(view: View) -> Self {
+        Self { view, closed: RwLock::new(false) }
     }
 
     /// What is stored at a key.
     pub fn get(&self, key: &str) -> Result<Option<SecretBytes>, Refusal> {
-        self.view.get(key).map_err(|error| failed(&error))
+        self.view.get(key).map_err(refused)
     }
 
-    /// Whether anything is stored at a key.
-    pub fn contains(&self, key: &str) -> Result<bool, Refusal> {
-        self.view.contains(key).map_err(|error| failed(&error))
+    /// The names below a folder (empty: the whole space; else ends in `/`), sorted; folders end in `/`.
+    pub fn list(&self, folder: &str) -> Result<Vec<String>, Refusal> {
+        self.view.list(folder).map_err(refused)
     }
 
-    /// The names below a prefix, sorted; those that have names below them end in `/`.
-    pub fn list(&self, prefix: &str) -> Result<Vec<String>, Refusal> {
-        self.view.list(prefix).map_err(|error| failed(&error))
-    }
-
-    /// Waits for the turn to write to what `key` stands for.
-    pub async fn write(&self, key: &str) -> Result<Writing<'_>, Refusal> {
-        let open = self.closed.read().await;
-        if *open {
+    /// Changes what depends on the value at `key`, as one batch, durable on return. `decide` is called with that
+    /// value and makes the batch; changes of one key are decided one after another. It may be called again, if a
+    /// change that it saw did not become durable, and must not keep anything from the first time.
+    pub async fn change<T>(
+        &self,
+        key: &str,
+        mut decide: impl FnMut(Option<&SecretBytes>, &mut Draft<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let closed = self.closed.read().await;
+        if *closed {
             return Err(Refusal::unsupported_path());
         }
-        let turn = self.turns.take(&self.mount, key).await;
-        Ok(Writing { batch: self.view.batch(), space: self, _open: open, _turn: turn })
+        for _ in 0..TRIES {
+            let (result, commit) = self.attempt(key, &mut decide)?;
+            match commit.await {
+                Ok(()) => return Ok(result),
+                Err(CommitError::Conflict(_)) => {}
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+        Err(failed(&Unsettled))
     }
 
-    /// Lets the writers that have begun end, and no other begin.
+    /// The lock is not held over an await: it orders the changes of a key, not their commits.
+    fn attempt<T>(
+        &self,
+        key: &str,
+        decide: &mut impl FnMut(Option<&SecretBytes>, &mut Draft<'_>) -> Result<T, Refusal>,
+    ) -> Result<(T, Commit), Refusal> {
+        let _turn = self.view.lock(key).map_err(refused)?;
+        let (old, seen) = self.view.latest(key).map_err(refused)?;
+        let mut draft = Draft { view: &self.view, batch: Batch::new() };
+        // Even if nothing changes: what was seen may still be on its way, and must not be answered before it is there.
+        draft.batch.require(seen);
+        let result = decide(old.as_ref(), &mut draft)?;
+        Ok((result, self.view.commit(draft.batch)))
+    }
+
+    /// Lets the changes that have begun end, and no other begin.
     pub async fn close(&self) {
         *self.closed.write().await = true;
     }
 }
 
-/// One writer's turn: what it changes becomes one batch.
-pub struct Writing<'a> {
-    space: &'a Space,
-    batch: onrecord_storage::ViewBatch,
-    _open: RwLockReadGuard<'a, bool>,
-    _turn: Option<MutexGuard<'a, ()>>,
+impl Draft<'_> {
+    /// Another value that goes with the one the change depends on, as the changes before this one leave it.
+    pub fn latest(&self, key: &str) -> Result<Option<SecretBytes>, Refusal> {
+        self.view.latest(key).map(|(value, _)| value).map_err(refused)
+    }
+
+    /// Stores a value.
+    pub fn put(&mut self, key: &str, value: &[u8]) -> Result<(), Refusal> {
+        self.view.put(&mut self.batch, key, value).map_err(refused)
+    }
+
+    /// Removes a value, if it is there.
+    pub fn delete(&mut self, key: &str) -> Result<(), Refusal> {
+        self.view.delete(&mut self.batch, key).map_err(refused)
+    }
 }
 
-impl Writing<'_> {
-    /// Stores a value.
-    pub fn put(&mut self, key: &str, value: Vec<u8>) {
-        self.batch.put(key, SecretBytes::new(value));
-    }
+/// Every try counted on a change that was refused.
+#[derive(Debug)]
+struct Unsettled;
 
-    /// Removes a key, if it is there.
-    pub fn delete(&mut self, key: &str) {
-        self.batch.delete(key);
+impl std::fmt::Display for Unsettled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("changes that a change counted on were refused again and again")
     }
+}
 
-    /// Makes the changes, all or none; durable when it returns.
-    pub async fn commit(self) -> Result<(), Refusal> {
-        self.space.view.commit(self.batch).await.map_err(|error| failed(&error))
+impl std::error::Error for Unsettled {}
+
+/// What the client is told when the store cannot read or prepare something. A path that is no key is the client's own
+/// doing; of all else it learns only that there was a failure.
+pub(crate) fn refused(error: StoreError) -> Refusal {
+    match error {
+        StoreError::Key(error) => Refusal::invalid(error.to_string()),
+        StoreError::Sealed => Refusal { status: 503, text: Some("Vault is sealed".to_owned()), ..Refusal::internal() },
+        error => failed(&error),
     }
 }
 

@@ -75,49 +75,45 @@ impl Kv2 {
 
     /// The data of a version; `None` if its own record is not there.
     fn data(&self, key: &str, version: &Version<'_>) -> Result<Option<Object>, Refusal> {
-        Ok(match &version.body {
-            Body::Gone => None,
-            Body::Inline(data) => Some(decode_object(data)?),
-            Body::Spilled => {
-                let stored = self.space.get(&version_key(key, version.number))?;
-                stored.map(|data| decode_object(data.expose())).transpose()?
-            }
-        })
+        data_of(version, || self.space.get(&version_key(key, version.number)))
     }
 
     /// `POST data/KEY`: a new version.
     pub(super) async fn write(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let data = data_field(call)?;
+        let data = encode_object(data_field(call)?);
         let cas = cas_field(call)?;
-        let writing = self.space.write(key).await?;
-        let stored = self.space.get(&record_key(key))?;
-        let mut record = open(stored.as_ref(), call.now)?;
-        self.check_cas(&record, cas)?;
-        let dropped = record.push(call.now, encode_object(data), &self.config());
-        let reply = newest(&record);
-        store(writing, key, record, dropped).await?;
-        Ok(answer(reply, call, &["data", "options", "path", "version"]))
+        let change = self.space.change(&record_key(key), |stored, draft| {
+            let mut record = open(stored, call.now)?;
+            self.check_cas(&record, cas)?;
+            let dropped = record.push(call.now, &data, &self.config());
+            let reply = newest(&record);
+            store(draft, key, record, dropped)?;
+            Ok(reply)
+        });
+        Ok(answer(change.await?, call, &["data", "options", "path", "version"]))
     }
 
     /// `PATCH data/KEY`: a new version made of the newest and a merge patch.
     pub(super) async fn patch(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let patch = data_field(call)?;
         let cas = cas_field(call)?;
-        let writing = self.space.write(key).await?;
-        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(nothing()) };
-        let mut record = Record::decode(stored.expose())?;
-        let Some(version) = record.version(record.current) else { return Ok(nothing()) };
-        if !version.readable(call.now) {
-            let metadata = show(&record, version);
-            return Ok(gone(object! { "data" => Value::Null, "metadata" => metadata }));
-        }
-        self.check_cas(&record, cas)?;
-        let mut data = self.data(key, version)?.ok_or(Broken)?;
-        merge::merge(&mut data, patch);
-        let dropped = record.push(call.now, encode_object(&data), &self.config());
-        let reply = newest(&record);
-        store(writing, key, record, dropped).await?;
-        Ok(answer(reply, call, &["data", "options", "path"]))
+        let change = self.space.change(&record_key(key), |stored, draft| {
+            let Some(stored) = stored else { return Ok(nothing()) };
+            let mut record = Record::decode(stored.expose())?;
+            let Some(version) = record.version(record.current) else { return Ok(nothing()) };
+            if !version.readable(call.now) {
+                let metadata = show(&record, version);
+                return Ok(gone(object! { "data" => Value::Null, "metadata" => metadata }));
+            }
+            self.check_cas(&record, cas)?;
+            let mut data = data_of(version, || draft.latest(&version_key(key, version.number)))?.ok_or(Broken)?;
+            merge::merge(&mut data, patch);
+            let dropped = record.push(call.now, encode_object(&data), &self.config());
+            let reply = newest(&record);
+            store(draft, key, record, dropped)?;
+            Ok(answer(reply, call, &["data", "options", "path"]))
+        });
+        change.await
     }
 
     fn check_cas(&self, record: &Record<'_>, cas: Option<i64>) -> Result<(), Refusal> {
@@ -132,9 +128,9 @@ impl Kv2 {
 
     /// `DELETE data/KEY`: the newest version counts as deleted from now on.
     pub(super) async fn delete_latest(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        self.change(call, key, |record| {
+        self.mark(call, key, |record| {
             let current = record.current;
-            Ok(delete(record, current, call.now))
+            delete(record, current, call.now)
         })
         .await
     }
@@ -142,8 +138,8 @@ impl Kv2 {
     /// `POST delete/KEY`: versions count as deleted from now on.
     pub(super) async fn delete(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let numbers = versions_field(call)?;
-        self.change(call, key, |record| {
-            Ok(numbers.iter().fold(false, |changed, number| delete(record, *number, call.now) || changed))
+        self.mark(call, key, |record| {
+            numbers.iter().fold(false, |changed, number| delete(record, *number, call.now) || changed)
         })
         .await
     }
@@ -151,14 +147,14 @@ impl Kv2 {
     /// `POST undelete/KEY`: deleted versions can be read again.
     pub(super) async fn undelete(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let numbers = versions_field(call)?;
-        self.change(call, key, |record| {
+        self.mark(call, key, |record| {
             let mut changed = false;
-            for number in numbers {
-                if let Some(version) = record.version_mut(number).filter(|version| !version.destroyed()) {
+            for number in &numbers {
+                if let Some(version) = record.version_mut(*number).filter(|version| !version.destroyed()) {
                     changed |= version.deletion.take().is_some();
                 }
             }
-            Ok(changed)
+            changed
         })
         .await
     }
@@ -166,42 +162,60 @@ impl Kv2 {
     /// `POST destroy/KEY`: the data of versions is removed for good.
     pub(super) async fn destroy(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let numbers = versions_field(call)?;
-        let writing = self.space.write(key).await?;
-        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Outcome::empty()) };
-        let mut record = Record::decode(stored.expose())?;
-        let (mut changed, mut removed) = (false, Vec::new());
-        for number in numbers {
-            let Some(version) = record.version_mut(number) else { continue };
-            match std::mem::replace(&mut version.body, Body::Gone) {
-                Body::Gone => continue,
-                Body::Inline(_) => {}
-                Body::Spilled => removed.push(number),
+        let change = self.space.change(&record_key(key), |stored, draft| {
+            let Some(stored) = stored else { return Ok(()) };
+            let mut record = Record::decode(stored.expose())?;
+            let (mut changed, mut removed) = (false, Vec::new());
+            for number in &numbers {
+                let Some(version) = record.version_mut(*number) else { continue };
+                match std::mem::replace(&mut version.body, Body::Gone) {
+                    Body::Gone => continue,
+                    Body::Inline(_) => {}
+                    Body::Spilled => removed.push(*number),
+                }
+                changed = true;
             }
-            changed = true;
-        }
-        if changed {
-            record.updated = call.now;
-            store(writing, key, record, removed).await?;
-        }
+            if changed {
+                record.updated = call.now;
+                store(draft, key, record, removed)?;
+            }
+            Ok(())
+        });
+        change.await?;
         Ok(Outcome::empty())
     }
 
-    /// Changes a key's versions without removing data; says whether anything changed. An absent key stays absent.
-    async fn change(
+    /// Changes what a key says of its versions; `mark` says whether it did. An absent key stays absent.
+    async fn mark(
         &self,
         call: &Call<'_>,
         key: &str,
-        change: impl FnOnce(&mut Record<'_>) -> Result<bool, Refusal>,
+        mark: impl Fn(&mut Record<'_>) -> bool,
     ) -> Result<Outcome, Refusal> {
-        let writing = self.space.write(key).await?;
-        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Outcome::empty()) };
-        let mut record = Record::decode(stored.expose())?;
-        if change(&mut record)? {
-            record.updated = call.now;
-            store(writing, key, record, []).await?;
-        }
+        let change = self.space.change(&record_key(key), |stored, draft| {
+            let Some(stored) = stored else { return Ok(()) };
+            let mut record = Record::decode(stored.expose())?;
+            if mark(&mut record) {
+                record.updated = call.now;
+                store(draft, key, record, [])?;
+            }
+            Ok(())
+        });
+        change.await?;
         Ok(Outcome::empty())
     }
+}
+
+/// The data of a version; `own` reads the version's own record, if it has one.
+fn data_of(
+    version: &Version<'_>,
+    own: impl FnOnce() -> Result<Option<SecretBytes>, Refusal>,
+) -> Result<Option<Object>, Refusal> {
+    Ok(match &version.body {
+        Body::Gone => None,
+        Body::Inline(data) => Some(decode_object(data)?),
+        Body::Spilled => own()?.map(|data| decode_object(data.expose())).transpose()?,
+    })
 }
 
 /// Marks a version as deleted; says whether it was not.

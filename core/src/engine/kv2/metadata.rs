@@ -63,17 +63,18 @@ impl Kv2 {
             check_custom(custom)?;
         }
         let cas = fields::whole(call.data, "metadata_cas")?;
-        let writing = self.space.write(key).await?;
-        let stored = self.space.get(&record_key(key))?;
-        let mut record = open(stored.as_ref(), call.now)?;
-        self.check_metadata_cas(&record, cas)?;
-        record.settings.apply(call.data)?;
-        if let Some(custom) = custom {
-            record.custom = Some(custom.clone());
-        }
-        record.metadata_version += 1;
-        record.updated = call.now;
-        store(writing, key, record, []).await?;
+        let change = self.space.change(&record_key(key), |stored, draft| {
+            let mut record = open(stored, call.now)?;
+            self.check_metadata_cas(&record, cas)?;
+            record.settings.apply(call.data)?;
+            if let Some(custom) = custom {
+                record.custom = Some(custom.clone());
+            }
+            record.metadata_version += 1;
+            record.updated = call.now;
+            store(draft, key, record, [])
+        });
+        change.await?;
         Ok(Outcome::empty())
     }
 
@@ -81,36 +82,40 @@ impl Kv2 {
     pub(super) async fn patch_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let patch = fields::map(call.data, "custom_metadata")?;
         let cas = fields::whole(call.data, "metadata_cas")?;
-        let writing = self.space.write(key).await?;
-        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(nothing()) };
-        let mut record = Record::decode(stored.expose())?;
-        self.check_metadata_cas(&record, cas)?;
-        reset(&mut record.settings, call.data);
-        record.settings.apply(call.data)?;
-        if let Some(patch) = patch {
-            let mut custom = record.custom.take().unwrap_or_default();
-            super::merge::merge(&mut custom, patch);
-            check_custom(&custom)?;
-            record.custom = Some(custom);
-        } else if call.data.get("custom_metadata").is_some_and(Value::is_null) {
-            record.custom = None;
-        }
-        record.metadata_version += 1;
-        record.updated = call.now;
-        store(writing, key, record, []).await?;
-        Ok(Outcome::empty())
+        let change = self.space.change(&record_key(key), |stored, draft| {
+            let Some(stored) = stored else { return Ok(nothing()) };
+            let mut record = Record::decode(stored.expose())?;
+            self.check_metadata_cas(&record, cas)?;
+            reset(&mut record.settings, call.data);
+            record.settings.apply(call.data)?;
+            if let Some(patch) = patch {
+                let mut custom = record.custom.take().unwrap_or_default();
+                super::merge::merge(&mut custom, patch);
+                check_custom(&custom)?;
+                record.custom = Some(custom);
+            } else if call.data.get("custom_metadata").is_some_and(Value::is_null) {
+                record.custom = None;
+            }
+            record.metadata_version += 1;
+            record.updated = call.now;
+            store(draft, key, record, [])?;
+            Ok(Outcome::empty())
+        });
+        change.await
     }
 
     /// `DELETE metadata/KEY`: the key and all its versions, for good.
     pub(super) async fn delete_metadata(&self, key: &str) -> Result<Outcome, Refusal> {
-        let mut writing = self.space.write(key).await?;
-        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Outcome::empty()) };
-        let record = Record::decode(stored.expose())?;
-        for version in record.versions.iter().filter(|version| version.body == Body::Spilled) {
-            writing.delete(&version_key(key, version.number));
-        }
-        writing.delete(&record_key(key));
-        writing.commit().await?;
+        let record_key = record_key(key);
+        let change = self.space.change(&record_key, |stored, draft| {
+            let Some(stored) = stored else { return Ok(()) };
+            let record = Record::decode(stored.expose())?;
+            for version in record.versions.iter().filter(|version| version.body == Body::Spilled) {
+                draft.delete(&version_key(key, version.number))?;
+            }
+            draft.delete(&record_key)
+        });
+        change.await?;
         Ok(Outcome::empty())
     }
 

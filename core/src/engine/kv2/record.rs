@@ -119,7 +119,7 @@ impl<'a> Record<'a> {
 
     /// Appends a version and drops those beyond the limit; returns the numbers of dropped versions whose data has a
     /// record of its own. The key's limit counts before the engine's.
-    pub(super) fn push(&mut self, now: Time, data: Vec<u8>, engine: &Config) -> Vec<u64> {
+    pub(super) fn push(&mut self, now: Time, data: impl Into<Cow<'a, [u8]>>, engine: &Config) -> Vec<u64> {
         self.current += 1;
         self.updated = now;
         let deletion = self.settings.deletion_time(engine, now);
@@ -127,7 +127,7 @@ impl<'a> Record<'a> {
             number: self.current,
             created: now,
             deletion,
-            body: Body::Inline(Cow::Owned(data)),
+            body: Body::Inline(data.into()),
         });
         let kept = [self.settings.max_versions, engine.max_versions].into_iter().find(|max| *max > 0);
         let kept = usize::try_from(kept.unwrap_or(KEPT)).unwrap_or(usize::MAX);

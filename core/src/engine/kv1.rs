@@ -1,0 +1,130 @@
+//! Key-value, version 1: a key holds a map; a write replaces it.
+//! Never in it: versions, tokens, policies.
+
+use std::sync::Arc;
+
+use onrecord_value::{Object, duration};
+
+use super::Call;
+use super::codec::{decode_object, encode_object};
+use super::space::Space;
+use crate::operation::Operation;
+use crate::outcome::{Outcome, Refusal, Reply};
+
+/// A mount of the engine.
+pub struct Kv1 {
+    space: Arc<Space>,
+    /// Seconds that a client may keep what it read, if neither the secret nor the mount says otherwise.
+    lease_seconds: u64,
+}
+
+impl Kv1 {
+    /// The engine over its part of the store. `lease_seconds` is the server's default.
+    pub const fn new(space: Arc<Space>, lease_seconds: u64) -> Self {
+        Self { space, lease_seconds }
+    }
+
+    /// Does what is asked.
+    pub async fn handle(&self, call: &Call<'_>) -> Outcome {
+        self.dispatch(call).await.unwrap_or_else(Outcome::from)
+    }
+
+    /// Whether the key of a write is there already.
+    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
+        exists(&self.space, call.path)
+    }
+
+    async fn dispatch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        match call.operation {
+            Operation::Read => self.read(call),
+            Operation::List => self.space.list(&folder(call.path)).map(Outcome::keys),
+            Operation::Create | Operation::Update => write(&self.space, call.path, call.data).await,
+            Operation::Delete => delete(&self.space, call.path).await,
+            Operation::Patch | Operation::Help | Operation::Header => Err(Refusal::unsupported_operation()),
+        }
+    }
+
+    fn read(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        let Some(data) = read(&self.space, call.path)? else { return Ok(Outcome::absent()) };
+        let own = Some(call.mount.tune.default_lease_ttl).filter(|seconds| *seconds > 0);
+        let lease = lease(&data).or(own).unwrap_or(self.lease_seconds);
+        Ok(Outcome::Reply(Box::new(Reply { data: Some(data), lease_seconds: Some(lease), ..Reply::default() })))
+    }
+}
+
+/// How long its writer wants a secret to be kept: the field `ttl` or, without it, `lease`.
+fn lease(data: &Object) -> Option<u64> {
+    let wanted = data.get("ttl").or_else(|| data.get("lease"))?;
+    let seconds = duration::from_value(wanted).ok()?.secs();
+    u64::try_from(seconds).ok()
+}
+
+/// A list's path as a folder.
+pub(super) fn folder(path: &str) -> String {
+    if path.is_empty() || path.ends_with('/') { path.to_owned() } else { format!("{path}/") }
+}
+
+/// A path that can hold a value.
+fn is_key(path: &str) -> bool {
+    !path.is_empty() && !path.ends_with('/')
+}
+
+/// The map at a path.
+pub(super) fn read(space: &Space, path: &str) -> Result<Option<Object>, Refusal> {
+    if !is_key(path) {
+        return Ok(None);
+    }
+    let stored = space.get(path)?;
+    Ok(stored.map(|stored| decode_object(stored.expose())).transpose()?)
+}
+
+/// Stores a map at a path.
+pub(super) async fn write(space: &Space, path: &str, data: &Object) -> Result<Outcome, Refusal> {
+    if !is_key(path) {
+        return Err(Refusal::told("missing path"));
+    }
+    if data.is_empty() {
+        return Err(Refusal::told("missing data fields"));
+    }
+    let bytes = encode_object(data);
+    space.change(path, |_, draft| draft.put(path, &bytes)).await?;
+    Ok(Outcome::empty())
+}
+
+/// Removes what is at a path, if anything is.
+pub(super) async fn delete(space: &Space, path: &str) -> Result<Outcome, Refusal> {
+    if is_key(path) {
+        space
+            .change(path, |old, draft| match old {
+                Some(_) => draft.delete(path),
+                None => Ok(()),
+            })
+            .await?;
+    }
+    Ok(Outcome::empty())
+}
+
+/// Whether something is at a path.
+pub(super) fn exists(space: &Space, path: &str) -> Option<bool> {
+    if !is_key(path) {
+        return None;
+    }
+    space.get(path).ok().map(|stored| stored.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use onrecord_value::object;
+
+    use super::lease;
+
+    #[test]
+    fn the_secret_says_how_long_it_may_be_kept() {
+        assert_eq!(lease(&object! { "ttl" => 3600 }), Some(3600));
+        assert_eq!(lease(&object! { "ttl" => "1h", "lease" => "2h" }), Some(3600));
+        assert_eq!(lease(&object! { "lease" => "90s" }), Some(90));
+        assert_eq!(lease(&object! { "ttl" => "soon" }), None);
+        assert_eq!(lease(&object! { "ttl" => -5 }), None);
+        assert_eq!(lease(&object! { "a" => 1 }), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! `sys/internal/ui/mounts`: which mounts a caller can see, and the look that the kv commands take before they act.
+//! Anybody may ask; the answer depends on who does. Never in it: the table.
+
+use onrecord_policy::Acl;
+use onrecord_value::{Object, object};
+
+use super::mounts::{Class, show};
+use crate::engine::Call;
+use crate::mount::Mount;
+use crate::open::Open;
+use crate::outcome::{Outcome, Refusal};
+
+/// `GET sys/internal/ui/mounts`.
+pub(crate) fn mounts(open: &Open, call: &Call<'_>) -> Outcome {
+    let (mut auth, mut secret) = (Object::new(), Object::new());
+    for mount in open.mounts.snapshot().iter() {
+        let shown = match call.caller {
+            Some(caller) if may_see(&caller.acl, mount) => show(mount),
+            None if mount.tune.listing_visibility == "unauth" => object! {
+                "description" => mount.description.as_str(),
+                "options" => mount.options.clone(),
+                "type" => mount.kind,
+            },
+            _ => continue,
+        };
+        match mount.path.strip_prefix(Class::Auth.prefix()) {
+            Some(path) => auth.insert(path, shown),
+            None => secret.insert(mount.path.as_str(), shown),
+        };
+    }
+    Outcome::data(object! { "auth" => auth, "secret" => secret })
+}
+
+/// `GET sys/internal/ui/mounts/PATH`: the mount that a path leads to. Whether there is none, or the caller has nothing
+/// to do there, is one answer.
+pub(crate) fn mount(open: &Open, call: &Call<'_>) -> Outcome {
+    let path = call.captured;
+    let mount = open.mounts.find(path).filter(|mount| call.caller.is_some_and(|caller| may_see(&caller.acl, mount)));
+    match mount {
+        Some(mount) => {
+            let mut shown = show(&mount);
+            shown.insert("path", mount.path.as_str());
+            Outcome::data(shown)
+        }
+        None => hidden(path).into(),
+    }
+}
+
+fn hidden(path: &str) -> Refusal {
+    let slash = if path.ends_with('/') { "" } else { "/" };
+    Refusal {
+        text: Some(format!(
+            "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}{slash}\""
+        )),
+        ..Refusal::denied()
+    }
+}
+
+/// Whether a policy of the caller grants anything at or below the mount.
+fn may_see(acl: &Acl, mount: &Mount) -> bool {
+    acl.reaches(&mount.path)
+}

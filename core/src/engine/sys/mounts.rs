@@ -1,0 +1,365 @@
+//! `sys/mounts`: list, enable, look at, tune and disable mounts; `sys/remount`, which refuses.
+//! Never in it: the table and its storage (`crate::mounts`).
+
+use onrecord_value::{GoDuration, Object, Value, duration, object};
+
+use crate::engine::space::{failed, refused};
+use crate::engine::{Call, fields};
+use crate::mount::{Mount, RUNNING_VERSION, Tune};
+use crate::mounts::{Draft, Kind, MountError};
+use crate::open::Open;
+use crate::operation::Operation;
+use crate::outcome::{Outcome, Refusal};
+
+/// Whether a mount is listed among the secrets engines or among the logins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// `sys/mounts`.
+    Secret,
+    /// `sys/auth`.
+    Auth,
+}
+
+impl Class {
+    /// What its mounts' paths begin with, and its listing leaves out.
+    pub(super) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Secret => "",
+            Self::Auth => "auth/",
+        }
+    }
+
+    /// Whether a mount belongs to it.
+    fn has(self, mount: &Mount) -> bool {
+        (self == Self::Auth) == (mount.class() == "auth")
+    }
+}
+
+/// `GET sys/mounts`.
+pub(crate) fn list(open: &Open) -> Outcome {
+    Outcome::data(listing(open, Class::Secret))
+}
+
+/// `sys/mounts/PATH`: look, enable, disable.
+pub(crate) async fn mount(open: &Open, call: &Call<'_>) -> Outcome {
+    let result = match call.operation {
+        Operation::Read => look(open, call, Class::Secret),
+        Operation::Create | Operation::Update => enable(open, call).await,
+        Operation::Delete => disable(open, call).await,
+        _ => Err(Refusal::unsupported_operation()),
+    };
+    result.unwrap_or_else(Outcome::from)
+}
+
+/// `sys/mounts/PATH/tune`: look and change.
+pub(crate) async fn tune(open: &Open, call: &Call<'_>) -> Outcome {
+    tune_of(open, call, Class::Secret).await
+}
+
+/// `sys/remount` and its status: mounts cannot be moved yet.
+pub(crate) fn remount() -> Outcome {
+    Refusal::invalid("moving a mount is not supported; enable a new one and copy what is in the old one").into()
+}
+
+/// The mounts of a class, by their paths within it.
+pub(super) fn listing(open: &Open, class: Class) -> Object {
+    open.mounts
+        .snapshot()
+        .iter()
+        .filter(|mount| class.has(mount))
+        .map(|mount| (mount.path.get(class.prefix().len()..).unwrap_or_default(), show(mount)))
+        .collect()
+}
+
+/// A mount as listings show it.
+pub(super) fn show(mount: &Mount) -> Object {
+    let tune = &mount.tune;
+    let mut config = object! {
+        "default_lease_ttl" => tune.default_lease_ttl,
+        "force_no_cache" => tune.force_no_cache,
+        "max_lease_ttl" => tune.max_lease_ttl,
+    };
+    config.extend(what_was_set(tune));
+    let mut shown = object! {
+        "accessor" => mount.accessor.as_str(),
+        "config" => config,
+        "description" => mount.description.as_str(),
+        "external_entropy_access" => mount.external_entropy_access,
+        "local" => mount.local,
+        "options" => mount.options.clone(),
+        "plugin_version" => "",
+        "running_plugin_version" => RUNNING_VERSION,
+        "running_sha256" => "",
+        "seal_wrap" => mount.seal_wrap,
+        "type" => mount.kind,
+        "uuid" => mount.uuid.as_str(),
+    };
+    if !mount.builtin() {
+        shown.insert("deprecation_status", "supported");
+    }
+    shown
+}
+
+/// Settings that are shown only if they were ever set.
+fn what_was_set(tune: &Tune) -> Object {
+    let lists = [
+        ("allowed_response_headers", &tune.allowed_response_headers),
+        ("audit_non_hmac_request_keys", &tune.audit_non_hmac_request_keys),
+        ("audit_non_hmac_response_keys", &tune.audit_non_hmac_response_keys),
+        ("passthrough_request_headers", &tune.passthrough_request_headers),
+    ];
+    let texts = [("listing_visibility", &tune.listing_visibility), ("token_type", &tune.token_type)];
+    let lists = lists.into_iter().filter_map(|(name, list)| Some((name, Value::from(list.clone()?))));
+    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    lists.chain(texts.map(|(name, text)| (name, Value::from(text)))).collect()
+}
+
+/// A captured path as a mount's path: without a leading slash, with a final one.
+pub(super) fn full_path(captured: &str, class: Class) -> String {
+    format!("{}{}/", class.prefix(), captured.trim_matches('/'))
+}
+
+/// `GET sys/mounts/PATH`, `GET sys/auth/PATH`.
+pub(super) fn look(open: &Open, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+    let path = full_path(call.captured, class);
+    match open.mounts.at(&path).filter(|mount| class.has(mount)) {
+        Some(mount) => Ok(Outcome::data(show(&mount))),
+        None => Err(Refusal::invalid(format!("no matching mount at {path:?}"))),
+    }
+}
+
+async fn enable(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let path = full_path(call.captured, Class::Secret);
+    let draft = draft(open, call.data)?;
+    open.mounts.enable(&path, draft).await.map_err(|error| match error {
+        MountError::Reserved => Refusal::invalid(format!("cannot mount {path:?}")),
+        MountError::BadPath => Refusal::invalid(format!("{path:?} is not a path that can be mounted at")),
+        error => error.into(),
+    })?;
+    Ok(Outcome::empty())
+}
+
+async fn disable(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let path = full_path(call.captured, Class::Secret);
+    open.mounts.disable(&path).await.map_err(|error| match error {
+        MountError::Builtin => Refusal::invalid(format!("cannot unmount {path:?}")),
+        error => error.into(),
+    })?;
+    Ok(Outcome::empty())
+}
+
+/// What a request to enable an engine asks for.
+fn draft(open: &Open, data: &Object) -> Result<Draft, Refusal> {
+    let kind = fields::text(data, "type")?.unwrap_or_default();
+    let options = fields::texts_by_name(data, "options")?.unwrap_or_default();
+    let version = options.iter().find(|(name, _)| name == "version").map(|(_, version)| version.as_str());
+    let kind = match (&*kind, version) {
+        ("", _) => return Err(Refusal::invalid("the type of the engine is missing")),
+        ("kv", None | Some("" | "1")) | ("kv-v1", None | Some("1")) => Kind::Kv1,
+        ("kv", Some("2")) | ("kv-v2", None | Some("2")) => Kind::Kv2,
+        ("kv" | "kv-v1" | "kv-v2", Some(version)) => {
+            return Err(Refusal::invalid(format!("there is no version {version:?} of the kv engine")));
+        }
+        (other, _) => return Err(Refusal::invalid(format!("plugin not found in the catalog: {other}"))),
+    };
+    let mut tune = Tune::default();
+    if let Some(config) = fields::map(data, "config")? {
+        change(&mut tune, config)?;
+        check_leases(&tune, open)?;
+    }
+    Ok(Draft {
+        kind,
+        description: fields::text(data, "description")?.unwrap_or_default().into_owned(),
+        local: fields::flag(data, "local")?.unwrap_or(false),
+        seal_wrap: fields::flag(data, "seal_wrap")?.unwrap_or(false),
+        external_entropy_access: fields::flag(data, "external_entropy_access")?.unwrap_or(false),
+        options: options.into_iter().collect(),
+        tune,
+    })
+}
+
+/// `…/tune` of either class.
+pub(super) async fn tune_of(open: &Open, call: &Call<'_>, class: Class) -> Outcome {
+    let path = full_path(call.captured, class);
+    let missing = || Refusal::invalid(format!("tune of path {path:?} failed: no mount entry found"));
+    let result = match call.operation {
+        Operation::Read => open.mounts.at(&path).map(|mount| show_tune(open, &mount)).ok_or_else(missing),
+        Operation::Create | Operation::Update => {
+            let change = |mount: &mut Mount| retune(open, mount, call.data);
+            match open.mounts.tune(&path, change).await {
+                Ok(()) => Ok(Outcome::empty()),
+                Err(Retune::Table(MountError::Missing)) => Err(missing()),
+                Err(Retune::Table(error)) => Err(error.into()),
+                Err(Retune::Refused(refusal)) => Err(refusal),
+            }
+        }
+        _ => Err(Refusal::unsupported_operation()),
+    };
+    result.unwrap_or_else(Outcome::from)
+}
+
+/// Why settings were not changed.
+enum Retune {
+    Table(MountError),
+    Refused(Refusal),
+}
+
+impl From<MountError> for Retune {
+    fn from(error: MountError) -> Self {
+        Self::Table(error)
+    }
+}
+
+impl From<Refusal> for Retune {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+fn show_tune(open: &Open, mount: &Mount) -> Outcome {
+    let tune = &mount.tune;
+    let (default, max) = leases(tune, open);
+    let mut shown = object! {
+        "default_lease_ttl" => default,
+        "description" => mount.description.as_str(),
+        "force_no_cache" => tune.force_no_cache,
+        "max_lease_ttl" => max,
+    };
+    shown.extend(what_was_set(tune));
+    if let Some(options) = mount.options.as_ref().filter(|options| !options.is_empty()) {
+        shown.insert("options", options.clone());
+    }
+    Outcome::data(shown)
+}
+
+/// The fields that can be tuned on the server's own mounts too.
+const EVERYWHERE: [&str; 2] = ["audit_non_hmac_request_keys", "audit_non_hmac_response_keys"];
+
+/// Changes the settings of a mount as a request asks.
+fn retune(open: &Open, mount: &mut Mount, data: &Object) -> Result<(), Retune> {
+    let own = matches!(mount.kind, "system" | "cubbyhole");
+    let known = |field: &&str| FIELDS.contains(field) || *field == "description" || *field == "options";
+    if own && data.keys().filter(known).any(|field| !EVERYWHERE.contains(&field)) {
+        return Err(Refusal::invalid(format!(
+            "only {} and {} of {:?} can be tuned",
+            EVERYWHERE[0], EVERYWHERE[1], mount.path
+        ))
+        .into());
+    }
+    change(&mut mount.tune, data)?;
+    check_leases(&mount.tune, open)?;
+    if let Some(description) = fields::text(data, "description")? {
+        mount.description = description.into_owned();
+    }
+    if let Some(options) = fields::texts_by_name(data, "options")? {
+        let mut changed = mount.options.clone().unwrap_or_default();
+        for (name, value) in options {
+            let old = changed.str(&name).unwrap_or_default();
+            if name == "version" && version(old) != version(&value) {
+                let text = "the version of a kv mount cannot be changed; enable a new one and copy what is in the old one";
+                return Err(Refusal::invalid(text).into());
+            }
+            changed.insert(name, value);
+        }
+        mount.options = Some(changed);
+    }
+    Ok(())
+}
+
+/// A version option as written; without one it is 1.
+fn version(option: &str) -> &str {
+    if option.is_empty() { "1" } else { option }
+}
+
+/// The fields of `config` when enabling and of a tune request.
+const FIELDS: [&str; 9] = [
+    "allowed_response_headers",
+    "audit_non_hmac_request_keys",
+    "audit_non_hmac_response_keys",
+    "default_lease_ttl",
+    "force_no_cache",
+    "listing_visibility",
+    "max_lease_ttl",
+    "passthrough_request_headers",
+    "token_type",
+];
+
+/// Takes over the settings that a request names.
+fn change(tune: &mut Tune, data: &Object) -> Result<(), Refusal> {
+    for (field, seconds) in
+        [("default_lease_ttl", &mut tune.default_lease_ttl), ("max_lease_ttl", &mut tune.max_lease_ttl)]
+    {
+        if let Some(changed) = lease(data, field)? {
+            *seconds = changed;
+        }
+    }
+    for (field, list) in [
+        ("allowed_response_headers", &mut tune.allowed_response_headers),
+        ("audit_non_hmac_request_keys", &mut tune.audit_non_hmac_request_keys),
+        ("audit_non_hmac_response_keys", &mut tune.audit_non_hmac_response_keys),
+        ("passthrough_request_headers", &mut tune.passthrough_request_headers),
+    ] {
+        if let Some(changed) = fields::texts(data, field)? {
+            *list = Some(changed);
+        }
+    }
+    if let Some(force) = fields::flag(data, "force_no_cache")? {
+        tune.force_no_cache = force;
+    }
+    if let Some(visibility) = fields::text(data, "listing_visibility")? {
+        if !matches!(&*visibility, "" | "unauth" | "hidden") {
+            return Err(Refusal::invalid("listing_visibility is unauth, hidden or empty"));
+        }
+        tune.listing_visibility = visibility.into_owned();
+    }
+    Ok(())
+}
+
+/// Seconds; an empty text leaves it as it is, `system` is 0.
+fn lease(data: &Object, field: &str) -> Result<Option<u64>, Refusal> {
+    let Some(value) = fields::sent(data, field) else { return Ok(None) };
+    match value.as_str() {
+        Some("") => return Ok(None),
+        Some("system") => return Ok(Some(0)),
+        _ => {}
+    }
+    let span = duration::from_value(value).map_err(|error| Refusal::invalid(format!("{field}: {error}")))?;
+    let seconds = u64::try_from(span.secs());
+    seconds.map(Some).map_err(|_| Refusal::invalid(format!("{field}: it must not be negative")))
+}
+
+/// The default and the largest time to live that hold for a mount, in seconds.
+fn leases(tune: &Tune, open: &Open) -> (u64, u64) {
+    let or = |own: u64, system: std::time::Duration| {
+        if own > 0 { own } else { system.as_secs() }
+    };
+    (
+        or(tune.default_lease_ttl, open.settings.default_lease_ttl),
+        or(tune.max_lease_ttl, open.settings.max_lease_ttl),
+    )
+}
+
+fn check_leases(tune: &Tune, open: &Open) -> Result<(), Refusal> {
+    let (default, max) = leases(tune, open);
+    let set = tune.default_lease_ttl > 0 || tune.max_lease_ttl > 0;
+    if set && default > max && !(tune.default_lease_ttl == 0 && tune.max_lease_ttl == 0) {
+        return Err(Refusal::invalid(format!(
+            "backend max lease TTL of {max} would be less than backend default lease TTL of {default}"
+        )));
+    }
+    Ok(())
+}
+
+impl From<MountError> for Refusal {
+    fn from(error: MountError) -> Self {
+        match error {
+            MountError::InUse { .. }
+            | MountError::Reserved
+            | MountError::BadPath
+            | MountError::Builtin
+            | MountError::Missing => Self::invalid(error.to_string()),
+            MountError::Store(error) => refused(error),
+            error => failed(&error),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The mount table as it is stored: one record. Never in it: engines.
+
+use std::sync::Arc;
+
+use onrecord_seal::{Entropy, EntropyError};
+use onrecord_value::{Object, Value, object};
+
+use super::{Draft, Kind, Table};
+use crate::engine::Engine;
+use crate::engine::codec::{Broken, Reader, Writer};
+use crate::engine::space::Space;
+use crate::mount::{Mount, Tune};
+
+/// The first byte of the record. Another one is from a newer release.
+const FORMAT: u8 = 1;
+
+/// The table's record.
+pub(super) struct Stored {
+    pub(super) rows: Vec<Row>,
+    pub(super) doomed: Vec<String>,
+}
+
+/// A mount without its engine.
+pub(super) struct Row {
+    pub(super) path: String,
+    pub(super) kind: String,
+    pub(super) uuid: String,
+    accessor: String,
+    description: String,
+    local: bool,
+    seal_wrap: bool,
+    external_entropy_access: bool,
+    options: Option<Object>,
+    tune: Tune,
+}
+
+impl Stored {
+    /// The table of a server that was just initialised.
+    pub(super) fn first(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let mut sys = Row::builtin("sys/", "system", entropy)?;
+        sys.seal_wrap = true;
+        sys.tune.passthrough_request_headers = Some(vec!["Accept".to_owned()]);
+        let mut cubbyhole = Row::builtin("cubbyhole/", "cubbyhole", entropy)?;
+        cubbyhole.local = true;
+        let mut token = Row::builtin("auth/token/", "token", entropy)?;
+        "default-service".clone_into(&mut token.tune.token_type);
+        Ok(Self { rows: vec![sys, cubbyhole, token], doomed: Vec::new() })
+    }
+
+    pub(super) fn of(table: &Table) -> Self {
+        Self { rows: table.iter().map(|mount| Row::of(mount)).collect(), doomed: table.doomed.clone() }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(1024);
+        writer.byte(FORMAT);
+        writer.object(&object! {
+            "doomed" => self.doomed.clone(),
+            "mounts" => self.rows.iter().map(Row::to_object).collect::<Vec<_>>(),
+        });
+        writer.finish()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Broken> {
+        let mut reader = Reader::new(bytes);
+        if reader.byte()? != FORMAT {
+            return Err(Broken);
+        }
+        let record = reader.object()?;
+        reader.end()?;
+        let rows = record.get("mounts").and_then(Value::as_array).ok_or(Broken)?;
+        let rows = rows.iter().map(|row| Row::from_object(row.as_object().ok_or(Broken)?));
+        let doomed = texts(&record, "doomed")?.unwrap_or_default();
+        Ok(Self { rows: rows.collect::<Result<_, _>>()?, doomed })
+    }
+}
+
+impl Row {
+    /// A mount to be made.
+    pub(super) fn new(path: &str, draft: Draft, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let mut options = draft.options;
+        match draft.kind {
+            Kind::Kv1 => {}
+            Kind::Kv2 => drop(options.insert("version", "2")),
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            kind: "kv".to_owned(),
+            uuid: entropy.uuid()?,
+            accessor: accessor("kv", entropy)?,
+            description: draft.description,
+            local: draft.local,
+            seal_wrap: draft.seal_wrap,
+            external_entropy_access: draft.external_entropy_access,
+            options: Some(options),
+            tune: draft.tune,
+        })
+    }
+
+    fn builtin(path: &str, kind: &str, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let (class, description) = match kind {
+            "system" => ("system", "system endpoints used for control, policy and debugging"),
+            "token" => ("auth_token", "token based credentials"),
+            _ => ("cubbyhole", "per-token private secret storage"),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            kind: kind.to_owned(),
+            uuid: entropy.uuid()?,
+            accessor: accessor(class, entropy)?,
+            description: description.to_owned(),
+            local: false,
+            seal_wrap: false,
+            external_entropy_access: false,
+            options: None,
+            tune: Tune::default(),
+        })
+    }
+
+    fn of(mount: &Mount) -> Self {
+        Self {
+            path: mount.path.clone(),
+            kind: mount.kind.to_owned(),
+            uuid: mount.uuid.clone(),
+            accessor: mount.accessor.clone(),
+            description: mount.description.clone(),
+            local: mount.local,
+            seal_wrap: mount.seal_wrap,
+            external_entropy_access: mount.external_entropy_access,
+            options: mount.options.clone(),
+            tune: mount.tune.clone(),
+        }
+    }
+
+    /// With its engine.
+    pub(super) fn mount(self, engine: Engine, space: Option<Arc<Space>>) -> Mount {
+        let kind = match engine {
+            Engine::Sys => "system",
+            Engine::Token => "token",
+            Engine::Cubbyhole(_) => "cubbyhole",
+            Engine::Kv1(_) | Engine::Kv2(_) => "kv",
+        };
+        Mount {
+            path: self.path,
+            kind,
+            accessor: self.accessor,
+            uuid: self.uuid,
+            description: self.description,
+            local: self.local,
+            seal_wrap: self.seal_wrap,
+            external_entropy_access: self.external_entropy_access,
+            options: self.options,
+            tune: self.tune,
+            engine,
+            space,
+        }
+    }
+
+    /// The option `version`; empty without.
+    pub(super) fn version(&self) -> &str {
+        self.options.as_ref().and_then(|options| options.str("version")).unwrap_or_default()
+    }
+
+    fn to_object(&self) -> Object {
+        let tune = &self.tune;
+        object! {
+            "accessor" => self.accessor.as_str(),
+            "allowed_response_headers" => tune.allowed_response_headers.clone(),
+            "audit_non_hmac_request_keys" => tune.audit_non_hmac_request_keys.clone(),
+            "audit_non_hmac_response_keys" => tune.audit_non_hmac_response_keys.clone(),
+            "default_lease_ttl" => tune.default_lease_ttl,
+            "description" => self.description.as_str(),
+            "external_entropy_access" => self.external_entropy_access,
+            "force_no_cache" => tune.force_no_cache,
+            "kind" => self.kind.as_str(),
+            "listing_visibility" => tune.listing_visibility.as_str(),
+            "local" => self.local,
+            "max_lease_ttl" => tune.max_lease_ttl,
+            "options" => self.options.clone(),
+            "passthrough_request_headers" => tune.passthrough_request_headers.clone(),
+            "path" => self.path.as_str(),
+            "seal_wrap" => self.seal_wrap,
+            "token_type" => tune.token_type.as_str(),
+            "uuid" => self.uuid.as_str(),
+        }
+    }
+
+    fn from_object(row: &Object) -> Result<Self, Broken> {
+        let text = |field: &str| row.str(field).map(str::to_owned).ok_or(Broken);
+        let flag = |field: &str| row.get(field).and_then(Value::as_bool).ok_or(Broken);
+        let count = |field: &str| {
+            row.get(field).and_then(Value::as_number).and_then(onrecord_value::Number::as_u64).ok_or(Broken)
+        };
+        let path = text("path")?;
+        if !path.ends_with('/') {
+            return Err(Broken);
+        }
+        Ok(Self {
+            path,
+            kind: text("kind")?,
+            uuid: text("uuid")?,
+            accessor: text("accessor")?,
+            description: text("description")?,
+            local: flag("local")?,
+            seal_wrap: flag("seal_wrap")?,
+            external_entropy_access: flag("external_entropy_access")?,
+            options: row.object("options").cloned(),
+            tune: Tune {
+                default_lease_ttl: count("default_lease_ttl")?,
+                max_lease_ttl: count("max_lease_ttl")?,
+                audit_non_hmac_request_keys: texts(row, "audit_non_hmac_request_keys")?,
+                audit_non_hmac_response_keys: texts(row, "audit_non_hmac_response_keys")?,
+                force_no_cache: flag("force_no_cache")?,
+                listing_visibility: text("listing_visibility")?,
+                passthrough_request_headers: texts(row, "passthrough_request_headers")?,
+                allowed_response_headers: texts(row, "allowed_response_headers")?,
+                token_type: text("token_type")?,
+            },
+        })
+    }
+}
+
+fn texts(row: &Object, field: &str) -> Result<Option<Vec<String>>, Broken> {
+    match row.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned).ok_or(Broken))
+            .collect::<Result<_, _>>()
+            .map(Some),
+        Some(_) => Err(Broken),
+    }
+}
+
+/// `kv_1a2b3c4d`.
+fn accessor(class: &str, entropy: &dyn Entropy) -> Result<String, EntropyError> {
+    let mut random = [0; 4];
+    entropy.fill(&mut random)?;
+    Ok(format!("{class}_{:08x}", u32::from_be_bytes(random)))
+}
+
+#[cfg(test)]
+mod tests {
+    use onrecord_seal::OsEntropy;
+    use onrecord_value::object;
+    use proptest::prelude::*;
+
+    use super::{Row, Stored};
+    use crate::mount::Tune;
+    use crate::mounts::{Draft, Kind};
+
+    #[test]
+    fn every_setting_comes_back() {
+        let entropy = OsEntropy::new();
+        let mut stored = Stored::first(&entropy).unwrap();
+        let draft = Draft {
+            kind: Kind::Kv2,
+            description: "what for".to_owned(),
+            local: true,
+            seal_wrap: true,
+            external_entropy_access: true,
+            options: object! { "other" => "x" },
+            tune: Tune {
+                default_lease_ttl: 1,
+                max_lease_ttl: 2,
+                audit_non_hmac_request_keys: Some(vec!["open".to_owned(), String::new()]),
+                audit_non_hmac_response_keys: Some(Vec::new()),
+                force_no_cache: true,
+                listing_visibility: "unauth".to_owned(),
+                passthrough_request_headers: Some(vec!["X-A".to_owned()]),
+                allowed_response_headers: None,
+                token_type: String::new(),
+            },
+        };
+        stored.rows.push(Row::new("kv/", draft.clone(), &entropy).unwrap());
+        stored.doomed.push("gone".to_owned());
+        let back = Stored::decode(&stored.encode()).unwrap();
+        assert_eq!(back.doomed, ["gone"]);
+        assert_eq!(back.encode(), stored.encode());
+        let kv = back.rows.iter().find(|row| row.path == "kv/").unwrap();
+        assert_eq!(kv.tune, draft.tune);
+        assert_eq!(kv.version(), "2");
+        assert_eq!(kv.options.as_ref().unwrap().str("other"), Some("x"));
+    }
+
+    #[test]
+    fn accessors_begin_with_their_kind() {
+        let stored = Stored::first(&OsEntropy::new()).unwrap();
+        for (row, class) in stored.rows.iter().zip(["system_", "cubbyhole_", "auth_token_"]) {
+            let random = row.accessor.strip_prefix(class).unwrap();
+            assert!(random.len() == 8 && random.bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", row.accessor);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_panic(mut bytes in prop::collection::vec(any::<u8>(), 1..300)) {
+            let _ = Stored::decode(&bytes);
+            bytes[0] = 1;
+            let _ = Stored::decode(&bytes);
+        }
+    }
+}
