@@ -11,11 +11,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use onrecord_audit::device::check_prefix;
 use onrecord_audit::{
-    Broker, Clock, Device as Sink, DeviceOptions, EnableError, Form, OptionError, Placement, Salt,
+    Broker, Clock, Device as Sink, DeviceError, DeviceOptions, EnableError, Enrolment, Form, Health, Observer,
+    OptionError, Placement, Probe, Salt,
 };
 use onrecord_seal::{Entropy, EntropyError};
-use onrecord_storage::{Batch, BarrierError, View};
+use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;
 use zeroize::Zeroizing;
 
@@ -79,8 +81,8 @@ pub enum DevicesError {
     Last,
     /// The options do not make a device.
     Options(OptionError),
-    /// The device does not take the probe entry.
-    Probe(EnableError),
+    /// The device could not be enabled, or does not take the probe entry.
+    Enable(EnableError),
     /// The table could not be stored.
     Storage(BarrierError),
     /// There is no randomness to make a salt of.
@@ -100,7 +102,7 @@ impl fmt::Display for DevicesError {
             Self::Declared => f.write_str("cannot disable configuration-managed audit device"),
             Self::Last => f.write_str("cannot disable the last audit device: the configuration demands one"),
             Self::Options(error) => error.fmt(f),
-            Self::Probe(error) => write!(f, "audit backend failed test message: {error}"),
+            Self::Enable(error) => error.fmt(f),
             Self::Storage(_) => f.write_str("failed to update audit table"),
             Self::Entropy(error) => error.fmt(f),
             Self::NoThread => f.write_str("internal error"),
@@ -113,6 +115,12 @@ impl std::error::Error for DevicesError {}
 impl From<BarrierError> for DevicesError {
     fn from(error: BarrierError) -> Self {
         Self::Storage(error)
+    }
+}
+
+impl From<StoreError> for DevicesError {
+    fn from(error: StoreError) -> Self {
+        Self::Storage(error.into())
     }
 }
 
@@ -150,7 +158,7 @@ impl Devices {
         if !self.placement.allows_api_creation() {
             return Err(DevicesError::NotThroughApi);
         }
-        onrecord_audit::check_prefix(&wish.options)?;
+        check_prefix(&wish.options)?;
         self.make(broker, wish, false, now).await
     }
 
@@ -209,9 +217,10 @@ impl Devices {
         let mut batch = Batch::new();
         stored::put(&self.view, &mut batch, &device, &text)?;
         self.view.commit(batch).await.map_err(BarrierError::from)?;
-        if let Err(error) = broker.enable(&path, sink, form, options.skip_test).await {
+        let probe = if options.skip_test { None } else { Some(self.probe()?) };
+        if let Err(error) = broker.enable(Enrolment::new(path.as_str(), sink, form), probe).await {
             self.forget(&device).await;
-            return Err(DevicesError::Probe(error));
+            return Err(DevicesError::Enable(error));
         }
         tracing::info!(path, kind = device.kind, "enabled audit backend");
         table.insert(path, Arc::new(device));
@@ -232,6 +241,12 @@ impl Devices {
         }
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         Ok(())
+    }
+
+    /// The entry that tries a device, with a salt that is thrown away.
+    fn probe(&self) -> Result<Probe, DevicesError> {
+        let (salt, _) = new_salt(&*self.host.entropy)?;
+        Ok(Probe { id: self.host.entropy.uuid()?, salt })
     }
 
     /// Takes the record of a device back that did not take its probe; no line was made with its salt.
@@ -279,16 +294,24 @@ impl Devices {
             };
             let placement = if device.declared { placement.for_configuration() } else { placement.clone() };
             let clock = Arc::clone(&host.clock);
-            let sink = match open_aside(options.clone(), placement.clone(), Arc::clone(&clock)).await {
-                Ok(sink) => sink,
+            let (sink, cause) = match open_aside(options.clone(), placement.clone(), Arc::clone(&clock)).await {
+                Ok(sink) => (sink, None),
                 Err(DevicesError::Options(error)) => {
+                    let cause = match &error {
+                        OptionError::Open { cause, .. } | OptionError::Stat(cause) => Some(cause.clone()),
+                        _ => None,
+                    };
                     unopened.push(Unopened { path: device.path.clone(), error });
-                    options.open_later(&placement, clock)
+                    (options.open_later(&placement, clock), cause)
                 }
                 Err(other) => return Err(other),
             };
             let form = Form::new(options.form.clone(), Arc::new(Salt::new(&salt)));
-            broker.enable_untested(&device.path, sink, form);
+            let mut enrolment = Enrolment::new(device.path.as_str(), sink, form);
+            if let Some(cause) = cause {
+                enrolment = enrolment.failing(cause);
+            }
+            broker.restore(enrolment).map_err(DevicesError::Enable)?;
             table.insert(device.path.clone(), Arc::new(device));
         }
         let devices = Self {
@@ -300,6 +323,19 @@ impl Devices {
             gate: tokio::sync::Mutex::new(()),
         };
         Ok((devices, unopened))
+    }
+}
+
+/// Writes changes of a device's health into the server's log.
+pub(crate) struct Log;
+
+impl Observer for Log {
+    fn changed(&self, path: &str, from: Health, to: Health, error: Option<&DeviceError>) {
+        match (to, error) {
+            (Health::Healthy, _) => tracing::info!(path, %from, %to, "an audit device has recovered"),
+            (_, Some(error)) => tracing::error!(path, %from, %to, %error, "an audit device is in trouble"),
+            (_, None) => tracing::warn!(path, %from, %to, "an audit device is in trouble"),
+        }
     }
 }
 

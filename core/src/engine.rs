@@ -62,7 +62,7 @@ impl Engine {
     pub async fn handle(&self, open: &Open, call: &Call<'_>) -> Outcome {
         match self {
             Self::Cubbyhole(engine) => engine.handle(call).await,
-            Self::Kv1(engine) => engine.handle(call).await,
+            Self::Kv1(engine) => engine.handle(call, open.settings.default_lease_ttl).await,
             Self::Kv2(engine) => engine.handle(call).await,
             Self::Sys => sys::handle(open, call).await,
             Self::Token => token::handle(open, call).await,

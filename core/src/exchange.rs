@@ -93,7 +93,7 @@ impl Headers {
 
     /// The first value of a header; `name` in lower case.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
+        self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
     }
 
     /// All values of a header; `name` in lower case.

@@ -1,1 +1,46 @@
 //! The server without HTTP: pipeline, router, tokens, mounts, secrets engines, sys.
+//!
+//! A transport hands in an [`Exchange`] and gets back an [`Answer`]; [`Core`] is the whole interface between them.
+//! What lies between is one list of steps ([`pipeline`]), each step a module of its own name:
+//!
+//! ```text
+//! admission ─ capture ─ tokens ─ mounts/routes ─ decide ─ RECORD ─ act ─ shape ─ RECORD ─ release
+//! ```
+//!
+//! Nothing is done before its request entry has settled, and no byte is answered before its response entry has: an
+//! [`Answer`] can only be made with the broker's proof, or in one of three reviewed places (`exchange`).
+//!
+//! Never in this crate: HTTP types, files, environment, a clock or a source of randomness of its own ([`host`]).
+
+pub mod admission;
+mod act;
+mod capture;
+mod decide;
+pub mod devices;
+pub mod engine;
+pub mod exchange;
+pub mod fault;
+pub mod headers;
+pub mod host;
+pub mod lifecycle;
+pub mod mount;
+pub mod mounts;
+pub mod open;
+pub mod operation;
+pub mod outcome;
+pub mod pipeline;
+pub mod policies;
+mod record;
+mod release;
+pub mod request;
+mod route;
+pub mod routes;
+pub mod settings;
+mod shape;
+pub mod token;
+pub mod tokens;
+
+pub use exchange::{Answer, Exchange, Headers, Received, Target};
+pub use host::{Host, Spawn};
+pub use lifecycle::Core;
+pub use settings::{DeclaredDevice, Settings};

@@ -101,11 +101,12 @@ impl Core {
         self.inner.gate.open()
     }
 
-    /// Opens every audit device again (SIGHUP).
-    pub fn reopen_devices(&self) {
-        if let Some(open) = self.open() {
-            open.broker.reopen();
-        }
+    /// Opens every audit device again (SIGHUP): what failed, in the words of the server's log. Blocks until each has
+    /// done so or `timeout` is over.
+    pub fn reopen_devices(&self, timeout: Duration) -> Vec<(Arc<str>, String)> {
+        let Some(open) = self.open() else { return Vec::new() };
+        let failed = open.broker.reopen(timeout);
+        failed.into_iter().map(|(path, why)| (path, why.to_string())).collect()
     }
 
     /// Housekeeping, to be called every minute or so: rotates a worn key, and removes what is dead already.

@@ -7,7 +7,6 @@ mod table;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use onrecord_seal::EntropyError;
 use onrecord_storage::{Barrier, Batch, CommitError, StoreError, View};
@@ -39,7 +38,6 @@ pub struct Mounts {
     barrier: Barrier,
     view: View,
     host: Host,
-    default_lease: u64,
 }
 
 /// A mount to be made.
@@ -72,25 +70,26 @@ pub enum Kind {
 }
 
 impl Mounts {
-    /// Adds a first table, with the server's own mounts, to the batch that initialises the server.
-    pub fn seed(barrier: &Barrier, host: &Host, batch: &mut Batch) -> Result<(), MountError> {
+    /// The stored table, with an engine for every mount; made, with the server's own mounts, if there is none yet.
+    pub async fn load(barrier: &Barrier, host: &Host) -> Result<Self, MountError> {
         let view = barrier.view(FOLDER)?;
-        view.put(batch, KEY, &Stored::first(&*host.entropy)?.encode())?;
-        Ok(())
-    }
-
-    /// The stored table, with an engine for every mount. `default_lease` is the server's default.
-    pub fn open(barrier: &Barrier, host: &Host, default_lease: Duration) -> Result<Self, MountError> {
-        let view = barrier.view(FOLDER)?;
-        let bytes = view.get(KEY)?.ok_or(MountError::Damaged)?;
-        let stored = Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?;
+        let stored = match view.get(KEY)? {
+            Some(bytes) => Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?,
+            None => {
+                let first = Stored::first(&*host.entropy)?;
+                let mut batch = Batch::new();
+                view.require_absent(&mut batch, KEY)?;
+                view.put(&mut batch, KEY, &first.encode())?;
+                view.commit(batch).await?;
+                first
+            }
+        };
         let mounts = Self {
             table: RwLock::new(Arc::default()),
             writer: tokio::sync::Mutex::default(),
             barrier: barrier.clone(),
             view,
             host: host.clone(),
-            default_lease: default_lease.as_secs(),
         };
         let list = stored.rows.into_iter().map(|row| mounts.raise(row)).collect::<Result<Vec<_>, _>>()?;
         mounts.show(Table::new(list, stored.doomed));
@@ -199,7 +198,7 @@ impl Mounts {
                     let engine = Kv2::open(Arc::clone(&space));
                     Engine::Kv2(Arc::new(engine.map_err(|_| MountError::Engine { path: row.path.clone() })?))
                 } else {
-                    Engine::Kv1(Arc::new(Kv1::new(Arc::clone(&space), self.default_lease)))
+                    Engine::Kv1(Arc::new(Kv1::new(Arc::clone(&space))))
                 };
                 (engine, Some(space))
             }

@@ -10,16 +10,13 @@ use onrecord_audit::{
 use crate::decide::Verdict;
 use crate::exchange::Shaped;
 use crate::fault;
-use crate::mount::Mount;
+use crate::mount::{Mount, RUNNING_VERSION};
 use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::pipeline::Case;
 use crate::routes::{self, Endpoint};
 use crate::token::{Caller, Issued};
-
-/// What engines of this server call their version in entries.
-const RUNNING_VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "+builtin.onrecord");
 
 /// The proof that an entry is on record, or that there is no device that could have it.
 pub(crate) enum Filed {

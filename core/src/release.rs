@@ -3,7 +3,7 @@
 
 use crate::exchange::{Answer, Shaped};
 use crate::open::Open;
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::Outcome;
 use crate::record::{Filed, NotFiled};
 use crate::token::Reservation;
 
@@ -21,7 +21,7 @@ pub(crate) async fn release(
     shaped: Shaped,
     filed: Result<Filed, NotFiled>,
 ) -> Answer {
-    if let Outcome::Refusal(Refusal { status: 500, .. }) = outcome {
+    if matches!(&outcome, Outcome::Refusal(refusal) if refusal.status == 500) {
         open.check_storage();
     }
     asker.finish().await;

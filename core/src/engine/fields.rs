@@ -12,7 +12,7 @@ use onrecord_value::{GoDuration, Object, Value, boolean, duration, integer};
 
 use crate::outcome::{Refusal, Warning};
 
-const IGNORED: Template = Template::of("Endpoint ignored unrecognized parameters");
+const IGNORED: Template = Template::new("Endpoint ignored unrecognized parameters");
 
 /// A value of another type than its field's.
 fn refused(field: &str, why: impl Display) -> Refusal {

@@ -2,6 +2,7 @@
 //! Never in it: versions, tokens, policies.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use onrecord_value::{Object, duration};
 
@@ -14,19 +15,18 @@ use crate::outcome::{Outcome, Refusal, Reply};
 /// A mount of the engine.
 pub struct Kv1 {
     space: Arc<Space>,
-    /// Seconds that a client may keep what it read, if neither the secret nor the mount says otherwise.
-    lease_seconds: u64,
 }
 
 impl Kv1 {
-    /// The engine over its part of the store. `lease_seconds` is the server's default.
-    pub const fn new(space: Arc<Space>, lease_seconds: u64) -> Self {
-        Self { space, lease_seconds }
+    /// The engine over its part of the store.
+    pub const fn new(space: Arc<Space>) -> Self {
+        Self { space }
     }
 
-    /// Does what is asked.
-    pub async fn handle(&self, call: &Call<'_>) -> Outcome {
-        self.dispatch(call).await.unwrap_or_else(Outcome::from)
+    /// Does what is asked. For `default_lease` a client may keep what it read, if neither the secret nor the mount says
+    /// otherwise.
+    pub async fn handle(&self, call: &Call<'_>, default_lease: Duration) -> Outcome {
+        self.dispatch(call, default_lease).await.unwrap_or_else(Outcome::from)
     }
 
     /// Whether the key of a write is there already.
@@ -34,9 +34,9 @@ impl Kv1 {
         exists(&self.space, call.path)
     }
 
-    async fn dispatch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    async fn dispatch(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
         match call.operation {
-            Operation::Read => self.read(call),
+            Operation::Read => self.read(call, default_lease),
             Operation::List => self.space.list(&folder(call.path)).map(Outcome::keys),
             Operation::Create | Operation::Update => write(&self.space, call.path, call.data).await,
             Operation::Delete => delete(&self.space, call.path).await,
@@ -44,10 +44,10 @@ impl Kv1 {
         }
     }
 
-    fn read(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    fn read(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
         let Some(data) = read(&self.space, call.path)? else { return Ok(Outcome::absent()) };
         let own = Some(call.mount.tune.default_lease_ttl).filter(|seconds| *seconds > 0);
-        let lease = lease(&data).or(own).unwrap_or(self.lease_seconds);
+        let lease = lease(&data).or(own).unwrap_or(default_lease.as_secs());
         Ok(Outcome::Reply(Box::new(Reply { data: Some(data), lease_seconds: Some(lease), ..Reply::default() })))
     }
 }

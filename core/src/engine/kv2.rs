@@ -27,8 +27,8 @@ const CONFIG: &str = "config";
 /// The first byte of the stored settings.
 const CONFIG_FORMAT: u8 = 1;
 
-const WRONG_PREFIX: Template = Template::of("The path is not one of a versioned key-value engine.");
-const ROOT: Template = Template::of("Only listing is possible at the root of a versioned key-value engine.");
+const WRONG_PREFIX: Template = Template::new("The path is not one of a versioned key-value engine.");
+const ROOT: Template = Template::new("Only listing is possible at the root of a versioned key-value engine.");
 
 /// A mount of the engine.
 pub struct Kv2 {

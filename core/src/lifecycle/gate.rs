@@ -7,6 +7,20 @@ use std::time::Duration;
 use crate::admission::{Admission, Permit};
 use crate::open::Open;
 
+/// Lets the devices write what waits for them, in a thread of its own: it blocks.
+async fn drain(open: &Arc<Open>, patience: Duration) {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let inside = Arc::clone(open);
+    let spawned = std::thread::Builder::new().name("onrecord-drain".to_owned()).spawn(move || {
+        // Who asked waits for it, or does not care.
+        let _unheard = sender.send(inside.broker.drain(patience));
+    });
+    let undrained = if spawned.is_ok() { receiver.await.unwrap_or_default() } else { open.broker.drain(patience) };
+    for (path, why) in undrained {
+        tracing::error!(%path, %why, "an audit device did not write all that waited for it");
+    }
+}
+
 /// Holds the unsealed server.
 pub(crate) struct Gate {
     open: RwLock<Option<Arc<Open>>>,
@@ -49,10 +63,7 @@ impl Gate {
     pub(crate) async fn seal(&self, rest: usize, patience: Duration) -> bool {
         let Some(open) = self.shut() else { return false };
         self.inside.drained(rest).await;
-        let undrained = open.broker.drain(patience).await;
-        if !undrained.is_empty() {
-            tracing::error!(devices = ?undrained, "audit devices did not write all that waited for them in time");
-        }
+        drain(&open, patience).await;
         open.barrier.seal();
         tracing::info!("the server is sealed");
         true

@@ -73,16 +73,15 @@ impl Core {
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
         let cluster = self.cluster(&core).await?;
-        let policies = Policies::load(barrier).map_err(|_| CeremonyError::Load("policies"))?;
+        let policies = Policies::open(barrier, now).map_err(|_| CeremonyError::Load("policies"))?;
         let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
-        let mounts =
-            Mounts::load(barrier, host, now).await.map_err(|_| CeremonyError::Load("the mount table"))?;
+        let mounts = Mounts::load(barrier, host).await.map_err(|_| CeremonyError::Load("the mount table"))?;
         let audited_headers = AuditedHeaders::load(core)?;
         let mut boot = [0; 8];
         host.entropy.fill(&mut boot)?;
         let broker = Broker::with_observer(
             settings.rules.clone(),
-            Boot::from(u64::from_le_bytes(boot)),
+            Boot::new(u64::from_le_bytes(boot)),
             Arc::clone(&host.clock),
             Some(Arc::new(devices::Log)),
         );

@@ -82,7 +82,8 @@ impl Kv2 {
     pub(super) async fn write(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let data = encode_object(data_field(call)?);
         let cas = cas_field(call)?;
-        let change = self.space.change(&record_key(key), |stored, draft| {
+        let at = record_key(key);
+        let change = self.space.change(&at, |stored, draft| {
             let mut record = open(stored, call.now)?;
             self.check_cas(&record, cas)?;
             let dropped = record.push(call.now, &data, &self.config());
@@ -97,7 +98,8 @@ impl Kv2 {
     pub(super) async fn patch(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let patch = data_field(call)?;
         let cas = cas_field(call)?;
-        let change = self.space.change(&record_key(key), |stored, draft| {
+        let at = record_key(key);
+        let change = self.space.change(&at, |stored, draft| {
             let Some(stored) = stored else { return Ok(nothing()) };
             let mut record = Record::decode(stored.expose())?;
             let Some(version) = record.version(record.current) else { return Ok(nothing()) };
@@ -162,7 +164,8 @@ impl Kv2 {
     /// `POST destroy/KEY`: the data of versions is removed for good.
     pub(super) async fn destroy(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let numbers = versions_field(call)?;
-        let change = self.space.change(&record_key(key), |stored, draft| {
+        let at = record_key(key);
+        let change = self.space.change(&at, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let mut record = Record::decode(stored.expose())?;
             let (mut changed, mut removed) = (false, Vec::new());
@@ -192,7 +195,8 @@ impl Kv2 {
         key: &str,
         mark: impl Fn(&mut Record<'_>) -> bool,
     ) -> Result<Outcome, Refusal> {
-        let change = self.space.change(&record_key(key), |stored, draft| {
+        let at = record_key(key);
+        let change = self.space.change(&at, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let mut record = Record::decode(stored.expose())?;
             if mark(&mut record) {

@@ -63,7 +63,8 @@ impl Kv2 {
             check_custom(custom)?;
         }
         let cas = fields::whole(call.data, "metadata_cas")?;
-        let change = self.space.change(&record_key(key), |stored, draft| {
+        let at = record_key(key);
+        let change = self.space.change(&at, |stored, draft| {
             let mut record = open(stored, call.now)?;
             self.check_metadata_cas(&record, cas)?;
             record.settings.apply(call.data)?;
@@ -82,7 +83,8 @@ impl Kv2 {
     pub(super) async fn patch_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let patch = fields::map(call.data, "custom_metadata")?;
         let cas = fields::whole(call.data, "metadata_cas")?;
-        let change = self.space.change(&record_key(key), |stored, draft| {
+        let at = record_key(key);
+        let change = self.space.change(&at, |stored, draft| {
             let Some(stored) = stored else { return Ok(nothing()) };
             let mut record = Record::decode(stored.expose())?;
             self.check_metadata_cas(&record, cas)?;
@@ -106,14 +108,14 @@ impl Kv2 {
 
     /// `DELETE metadata/KEY`: the key and all its versions, for good.
     pub(super) async fn delete_metadata(&self, key: &str) -> Result<Outcome, Refusal> {
-        let record_key = record_key(key);
-        let change = self.space.change(&record_key, |stored, draft| {
+        let at = record_key(key);
+        let change = self.space.change(&at, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let record = Record::decode(stored.expose())?;
             for version in record.versions.iter().filter(|version| version.body == Body::Spilled) {
                 draft.delete(&version_key(key, version.number))?;
             }
-            draft.delete(&record_key)
+            draft.delete(&at)
         });
         change.await?;
         Ok(Outcome::empty())

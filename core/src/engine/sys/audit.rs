@@ -64,7 +64,10 @@ fn refused(error: DevicesError) -> Refusal {
 
 /// The device that a body describes.
 fn wish(call: &Call<'_>) -> Result<Wish, Refusal> {
-    let text = |field| Ok(fields::text(call.data, field)?.unwrap_or_default().into_owned());
+    let text = |field| {
+        let text = fields::text(call.data, field)?;
+        Ok::<_, Refusal>(text.unwrap_or_default().into_owned())
+    };
     Ok(Wish {
         path: call.captured.to_owned(),
         kind: text("type")?,

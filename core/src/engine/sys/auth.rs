@@ -1,31 +1,24 @@
 //! `sys/auth`: list and tune logins. There is one, `token/`, which is always there; others cannot be enabled yet.
 //! Never in it: tokens.
 
-use super::mounts::{Class, full_path, listing, look, tune_of};
+use super::mounts::{Class, full_path, listing, look, tune};
 use crate::engine::{Call, fields};
 use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
+use crate::routes::Endpoint;
 
-/// `GET sys/auth`.
-pub(crate) fn list(open: &Open) -> Outcome {
-    Outcome::data(listing(open, Class::Auth))
-}
-
-/// `sys/auth/PATH`: look, enable, disable.
-pub(crate) fn mount(open: &Open, call: &Call<'_>) -> Outcome {
-    let result = match call.operation {
-        Operation::Read => look(open, call, Class::Auth),
-        Operation::Create | Operation::Update => Err(enable(open, call)),
-        Operation::Delete => disable(open, call),
+/// Answers a request to one of the login routes.
+pub(crate) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+    let result = match (call.route.map(|route| route.endpoint), call.operation) {
+        (Some(Endpoint::Auths), Operation::Read) => Ok(Outcome::data(listing(open, Class::Auth))),
+        (Some(Endpoint::AuthTune), _) => return tune(open, call, Class::Auth).await,
+        (Some(Endpoint::AuthMount), Operation::Read) => look(open, call, Class::Auth),
+        (Some(Endpoint::AuthMount), Operation::Create | Operation::Update) => Err(enable(open, call)),
+        (Some(Endpoint::AuthMount), Operation::Delete) => disable(open, call),
         _ => Err(Refusal::unsupported_operation()),
     };
     result.unwrap_or_else(Outcome::from)
-}
-
-/// `sys/auth/PATH/tune`, `sys/mounts/auth/PATH/tune`.
-pub(crate) async fn tune(open: &Open, call: &Call<'_>) -> Outcome {
-    tune_of(open, call, Class::Auth).await
 }
 
 /// No login but `token` exists, and that one is there.

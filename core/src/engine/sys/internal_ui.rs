@@ -10,8 +10,13 @@ use crate::mount::Mount;
 use crate::open::Open;
 use crate::outcome::{Outcome, Refusal};
 
+/// Answers a request to one of the two routes.
+pub(crate) fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+    if call.captured.is_empty() { mounts(open, call) } else { mount(open, call) }
+}
+
 /// `GET sys/internal/ui/mounts`.
-pub(crate) fn mounts(open: &Open, call: &Call<'_>) -> Outcome {
+fn mounts(open: &Open, call: &Call<'_>) -> Outcome {
     let (mut auth, mut secret) = (Object::new(), Object::new());
     for mount in open.mounts.snapshot().iter() {
         let shown = match call.caller {
@@ -33,7 +38,7 @@ pub(crate) fn mounts(open: &Open, call: &Call<'_>) -> Outcome {
 
 /// `GET sys/internal/ui/mounts/PATH`: the mount that a path leads to. Whether there is none, or the caller has nothing
 /// to do there, is one answer.
-pub(crate) fn mount(open: &Open, call: &Call<'_>) -> Outcome {
+fn mount(open: &Open, call: &Call<'_>) -> Outcome {
     let path = call.captured;
     let mount = open.mounts.find(path).filter(|mount| call.caller.is_some_and(|caller| may_see(&caller.acl, mount)));
     match mount {
@@ -58,5 +63,5 @@ fn hidden(path: &str) -> Refusal {
 
 /// Whether a policy of the caller grants anything at or below the mount.
 fn may_see(acl: &Acl, mount: &Mount) -> bool {
-    acl.reaches(&mount.path)
+    acl.reaches_below(&mount.path)
 }

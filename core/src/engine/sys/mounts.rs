@@ -1,7 +1,7 @@
 //! `sys/mounts`: list, enable, look at, tune and disable mounts; `sys/remount`, which refuses.
 //! Never in it: the table and its storage (`crate::mounts`).
 
-use onrecord_value::{GoDuration, Object, Value, duration, object};
+use onrecord_value::{Object, Value, duration, object};
 
 use crate::engine::space::{failed, refused};
 use crate::engine::{Call, fields};
@@ -10,6 +10,7 @@ use crate::mounts::{Draft, Kind, MountError};
 use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
+use crate::routes::Endpoint;
 
 /// Whether a mount is listed among the secrets engines or among the logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,25 +36,17 @@ impl Class {
     }
 }
 
-/// `GET sys/mounts`.
-pub(crate) fn list(open: &Open) -> Outcome {
-    Outcome::data(listing(open, Class::Secret))
-}
-
-/// `sys/mounts/PATH`: look, enable, disable.
-pub(crate) async fn mount(open: &Open, call: &Call<'_>) -> Outcome {
-    let result = match call.operation {
-        Operation::Read => look(open, call, Class::Secret),
-        Operation::Create | Operation::Update => enable(open, call).await,
-        Operation::Delete => disable(open, call).await,
+/// Answers a request to one of the mount routes.
+pub(crate) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+    let result = match (call.route.map(|route| route.endpoint), call.operation) {
+        (Some(Endpoint::Mounts), Operation::Read) => Ok(Outcome::data(listing(open, Class::Secret))),
+        (Some(Endpoint::MountTune), _) => return tune(open, call, Class::Secret).await,
+        (Some(Endpoint::Mount), Operation::Read) => look(open, call, Class::Secret),
+        (Some(Endpoint::Mount), Operation::Create | Operation::Update) => enable(open, call).await,
+        (Some(Endpoint::Mount), Operation::Delete) => disable(open, call).await,
         _ => Err(Refusal::unsupported_operation()),
     };
     result.unwrap_or_else(Outcome::from)
-}
-
-/// `sys/mounts/PATH/tune`: look and change.
-pub(crate) async fn tune(open: &Open, call: &Call<'_>) -> Outcome {
-    tune_of(open, call, Class::Secret).await
 }
 
 /// `sys/remount` and its status: mounts cannot be moved yet.
@@ -179,7 +172,7 @@ fn draft(open: &Open, data: &Object) -> Result<Draft, Refusal> {
 }
 
 /// `…/tune` of either class.
-pub(super) async fn tune_of(open: &Open, call: &Call<'_>, class: Class) -> Outcome {
+pub(super) async fn tune(open: &Open, call: &Call<'_>, class: Class) -> Outcome {
     let path = full_path(call.captured, class);
     let missing = || Refusal::invalid(format!("tune of path {path:?} failed: no mount entry found"));
     let result = match call.operation {
@@ -342,7 +335,7 @@ fn leases(tune: &Tune, open: &Open) -> (u64, u64) {
 fn check_leases(tune: &Tune, open: &Open) -> Result<(), Refusal> {
     let (default, max) = leases(tune, open);
     let set = tune.default_lease_ttl > 0 || tune.max_lease_ttl > 0;
-    if set && default > max && !(tune.default_lease_ttl == 0 && tune.max_lease_ttl == 0) {
+    if set && default > max {
         return Err(Refusal::invalid(format!(
             "backend max lease TTL of {max} would be less than backend default lease TTL of {default}"
         )));
