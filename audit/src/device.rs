@@ -154,6 +154,8 @@ pub enum Notice {
     LineCutShort,
     /// The file was removed while it was open; a new one was made.
     Removed,
+    /// The file was given another name while it was open; a new one was made.
+    Moved,
     /// Another file was found in the place of the open one; it is used from now on.
     Replaced,
     /// The file became shorter while it was open.

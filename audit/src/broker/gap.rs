@@ -43,6 +43,7 @@ impl Place<'_> {
             }
             Notice::LineCutShort => ("a line could not be finished and was ended", None),
             Notice::Removed => ("the file was removed while it was open", None),
+            Notice::Moved => ("the file was renamed while it was open", None),
             Notice::Replaced => ("the file was replaced while it was open", None),
             Notice::Truncated { .. } => ("the file was cut shorter while it was open", None),
         };

@@ -151,9 +151,11 @@ impl Broker {
     fn errands(&self, timeout: Duration, errand: fn(&mut Queue) -> &mut Errand) -> Vec<(StdArc<str>, Why)> {
         let deadline = self.shared.clock.monotonic() + timeout;
         let enabled = self.shared.roster.read();
-        let asked: Vec<u64> = enabled.slots.iter().map(|slot| slot.ask(errand)).collect();
-        let waits = enabled.slots.iter().zip(asked);
-        waits
+        let slots: Vec<_> = enabled.slots.iter().filter(|slot| !slot.discards).collect();
+        let asked: Vec<u64> = slots.iter().map(|slot| slot.ask(errand)).collect();
+        slots
+            .into_iter()
+            .zip(asked)
             .filter_map(|(slot, number)| {
                 let why = slot.wait_for(errand, number, deadline, &self.shared).err()?;
                 Some((StdArc::clone(&slot.path), why))

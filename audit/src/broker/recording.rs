@@ -109,9 +109,9 @@ fn offer_to_all(shared: &Shared, enabled: &Arc<Enabled>, entry: &Entry<'_>, seq:
         for (place, slot) in enabled.slots.iter().enumerate() {
             if resting & 1 << place != 0 {
                 if needed || slot.required {
-                    offer.to(place, slot)
+                    offer.to(place, slot);
                 } else {
-                    offer.missed(slot, slot.resting())
+                    offer.missed(slot, slot.resting());
                 }
             }
         }

@@ -31,7 +31,7 @@ impl fmt::Display for Health {
 }
 
 const LAG_FIRST: Duration = Duration::from_millis(50);
-const LAG_MAX: Duration = Duration::from_secs(60);
+const LAG_MAX: Duration = Duration::from_mins(1);
 const RETRY_FIRST: Duration = Duration::from_millis(10);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 /// So many failures in a row are no incident any more.

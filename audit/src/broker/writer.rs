@@ -202,7 +202,7 @@ impl Writer {
         self.withdraw();
         let told = self.tell_first();
         let appended = self.append();
-        self.settle(told, appended.lines, appended.error);
+        self.settle(told, appended.lines, appended.error.as_ref());
     }
 
     /// Takes the lines of requests that were refused meanwhile out of the batch.
@@ -267,7 +267,7 @@ impl Writer {
     }
 
     /// Tells everybody who waits what became of the batch. `told` lines of it were the device's own.
-    fn settle(&mut self, told: usize, lines: usize, error: Option<DeviceError>) {
+    fn settle(&mut self, told: usize, lines: usize, error: Option<&DeviceError>) {
         let slot = Arc::clone(&self.slot);
         let shared = Arc::clone(&self.shared);
         let now = self.now();
@@ -299,7 +299,7 @@ impl Writer {
             slot.counters.batches.fetch_add(u64::from(lines > 0), Ordering::Relaxed);
             slot.bytes.fetch_sub(std::mem::take(&mut self.taken), Ordering::Relaxed);
             slot.note_health(&mut queue, |queue| {
-                match &error {
+                match error {
                     Some(error) => queue.vitals.failed(now, error.clone()),
                     None => queue.vitals.succeeded(),
                 }
@@ -312,8 +312,8 @@ impl Writer {
         if error.is_some() {
             slot.counters.failures.fetch_add(1, Ordering::Relaxed);
         }
-        self.answer_all(held, error.as_ref());
-        self.observe(change, error.as_ref());
+        self.answer_all(held, error);
+        self.observe(change, error);
         if self.bytes.capacity() > BUFFER_KEPT {
             self.bytes = Vec::new();
         }
@@ -383,11 +383,11 @@ impl Writer {
         if untold && due {
             let told = self.tell_first();
             let appended = self.append();
-            self.settle(told, appended.lines, appended.error);
+            self.settle(told, appended.lines, appended.error.as_ref());
         } else if let Some(looked) = looked
             && looked.is_ok() == failing
         {
-            self.settle(0, 0, looked.err());
+            self.settle(0, 0, looked.err().as_ref());
         }
     }
 }

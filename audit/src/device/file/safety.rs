@@ -145,6 +145,9 @@ fn open_directory(options: &FileOptions, placement: &Placement) -> Result<OwnedF
                 missing.push(part);
                 break;
             }
+            Err(Errno::NOTDIR) => {
+                return Err(DeviceError::system("mkdir", &walked.join(part), Errno::NOTDIR));
+            }
             Err(errno) => return Err(DeviceError::system("open", path, errno)),
         }
         walked.push(part);

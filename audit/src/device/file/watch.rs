@@ -12,7 +12,10 @@ pub(super) fn look(device: &mut FileDevice) -> Result<(), DeviceError> {
     let Some(open) = &device.open else { return device.open_file() };
     let stat = match rustix::fs::statat(CWD, device.path(), AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
-        Err(Errno::NOENT) => return replace(device, Notice::Removed),
+        Err(Errno::NOENT) => {
+            let moved = rustix::fs::fstat(&open.file).is_ok_and(|stat| stat.st_nlink > 0);
+            return replace(device, if moved { Notice::Moved } else { Notice::Removed });
+        }
         Err(errno) => {
             let error = device.error("stat", errno);
             device.open = None;
