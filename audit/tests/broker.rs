@@ -4,43 +4,226 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that fails should panic"
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic; not every test uses all of the kit"
 )]
 
-use std::sync::Arc;
+#[path = "kit/broker.rs"]
+mod kit;
 
-use onrecord_audit::device::fault::FaultControl;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict};
+use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::{
-    Boot, Broker, Enrolment, Entry, Form, Operation, Options, Probe, Recorded, Request, Rules, Salt,
-    SystemClock, decode, wait,
+    DeviceOptions, EnableError, Enrolment, PROBE_PATH, Placement, Recorded, SystemClock, decode, wait,
 };
 
-fn broker() -> Broker {
-    Broker::new(Rules::default(), Boot::new(7), Arc::new(SystemClock::new()))
-}
-
-fn form(salt: &str) -> Form {
-    Form::new(Options::default(), Arc::new(Salt::new(salt)))
-}
-
-fn probe() -> Probe {
-    Probe { id: "00000000-0000-4000-8000-000000000001".to_owned(), salt: Arc::new(Salt::new("thrown away")) }
-}
-
-fn entry(path: &str) -> Entry<'_> {
-    let request = Request { operation: Some(Operation::Read), path: path.into(), ..Request::default() };
-    Entry { request, ..Entry::default() }
+#[test]
+fn an_entry_is_on_every_device_before_it_settles() {
+    let broker = broker(strict());
+    let controls = [FaultControl::new(), FaultControl::new(), FaultControl::new()];
+    for (at, control) in controls.iter().enumerate() {
+        enable(&broker, &format!("{at}/"), control);
+    }
+    for seq in 1..=50 {
+        assert_eq!(record(&broker, "secret/a"), Ok(seq));
+        for control in &controls {
+            assert_eq!(read(&control.lines()).last(), Some(&Line::Entry(seq)));
+        }
+    }
 }
 
 #[test]
-fn an_entry_reaches_every_device_before_it_settles() {
-    let broker = broker();
-    let (first, second) = (FaultControl::new(), FaultControl::new());
-    wait(broker.enable(Enrolment::new("first/", first.device(), form("1")), Some(probe()))).unwrap();
-    wait(broker.enable(Enrolment::new("second/", second.device(), form("2")), None)).unwrap();
-    let Recorded::Settled(settled) = broker.record(&entry("secret/a")).wait().unwrap() else { panic!() };
-    assert_eq!(settled.seq(), 1);
-    assert_eq!((first.lines().len(), second.lines().len()), (2, 1));
-    let line = decode(&second.lines()[0]).unwrap();
-    assert_eq!(line.entry().request.path, "secret/a".into());
+fn without_a_device_there_is_another_proof() {
+    let recorded = broker(patient()).record(&entry("a")).wait().unwrap();
+    assert!(matches!(recorded, Recorded::Unaudited(_)));
+}
+
+#[test]
+fn a_device_is_enabled_after_it_took_a_probe() {
+    let broker = broker(strict());
+    let control = FaultControl::new();
+    wait(broker.enable(Enrolment::new("a/", control.device(), form()), Some(probe()))).unwrap();
+    record(&broker, "secret/a").unwrap();
+    let lines = control.lines();
+    let first = decode(&lines[0]).unwrap();
+    assert_eq!(first.entry().request.path, PROBE_PATH.into());
+    assert_ne!(first.record().unwrap().salt, form().salt().id());
+    assert_eq!(decode(&lines[1]).unwrap().record().unwrap().salt, form().salt().id());
+}
+
+#[test]
+fn a_device_that_fails_its_probe_is_not_enabled() {
+    let broker = broker(patient());
+    for fault in [Fault::Refuse, Fault::Panic] {
+        let control = FaultControl::with(fault);
+        let enabled = wait(broker.enable(Enrolment::new("a/", control.device(), form()), Some(probe())));
+        let Err(error @ EnableError::Probe(_)) = enabled else { panic!("{fault:?}") };
+        assert!(error.to_string().starts_with("audit backend failed test message: "), "{error}");
+        control.wait_until_dropped();
+    }
+    assert_eq!(broker.devices(), 0);
+}
+
+#[test]
+fn a_device_that_hangs_in_its_probe_is_given_up() {
+    let rules = onrecord_audit::Rules { audit_timeout: Duration::from_millis(50), ..patient() };
+    let broker = broker(rules);
+    let control = FaultControl::with(Fault::Hang);
+    let enabled = wait(broker.enable(Enrolment::new("a/", control.device(), form()), Some(probe())));
+    assert!(matches!(enabled, Err(EnableError::Probe(onrecord_audit::Why::TimedOut))));
+    control.set(Fault::None);
+    control.wait_until_dropped();
+}
+
+#[test]
+fn a_path_is_enabled_once() {
+    let broker = broker(patient());
+    enable(&broker, "a/", &FaultControl::new());
+    let again = broker.restore(Enrolment::new("a/", FaultControl::new().device(), form()));
+    assert!(matches!(again, Err(EnableError::PathInUse)));
+}
+
+#[test]
+fn a_task_that_goes_away_still_wakes_the_writer() {
+    let broker = broker(patient());
+    let control = FaultControl::new();
+    enable(&broker, "a/", &control);
+    for seq in 1..=20_u64 {
+        let mut recording = Box::pin(broker.record(&entry("a")));
+        let mut context = Context::from_waker(Waker::noop());
+        if seq % 2 == 0 {
+            // It has yielded and holds the duty.
+            assert!(recording.as_mut().poll(&mut context).is_pending());
+        }
+        drop(recording);
+        control.wait_for_lines(usize::try_from(seq).unwrap());
+    }
+}
+
+#[test]
+fn a_recording_yields_once_and_is_then_woken() {
+    let broker = broker(strict());
+    let control = FaultControl::with(Fault::Hang);
+    enable(&broker, "a/", &control);
+    let mut recording = pin!(broker.record(&entry("a")));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(recording.as_mut().poll(&mut context).is_pending());
+    assert!(recording.as_mut().poll(&mut context).is_pending());
+    control.set(Fault::None);
+    assert!(matches!(wait(recording), Ok(Recorded::Settled(_))));
+}
+
+#[test]
+fn the_two_entries_of_a_request_keep_their_order_on_a_device() {
+    let broker = Arc::new(broker(strict()));
+    let control = FaultControl::new();
+    enable(&broker, "a/", &control);
+    let requests: Vec<_> = (0..4)
+        .map(|thread| {
+            let broker = Arc::clone(&broker);
+            std::thread::spawn(move || {
+                for at in 0..100 {
+                    let path = format!("{thread}/{at}");
+                    record(&broker, &format!("{path}/first")).unwrap();
+                    record(&broker, &format!("{path}/second")).unwrap();
+                }
+            })
+        })
+        .collect();
+    requests.into_iter().for_each(|request| request.join().unwrap());
+    let lines: Vec<String> =
+        control.lines().into_iter().map(|line| String::from_utf8(line).unwrap()).collect();
+    assert_eq!(lines.len(), 800);
+    for thread in 0..4 {
+        for at in 0..100 {
+            let place = |what: &str| {
+                lines.iter().position(|line| line.contains(&format!("\"{thread}/{at}/{what}\"")))
+            };
+            assert!(place("first").unwrap() < place("second").unwrap());
+        }
+    }
+    assert_complete(&read(&control.lines()), 800);
+}
+
+#[test]
+fn discarding_counts_only_where_all_devices_discard() {
+    let broker = broker(patient());
+    let discard = || {
+        let options =
+            DeviceOptions::parse("file", &[("file_path".to_owned(), "DISCARD".to_owned())].into()).unwrap();
+        options.open(&Placement::api(), Arc::new(SystemClock::new())).unwrap()
+    };
+    wait(broker.enable(Enrolment::new("nothing/", discard(), form()), Some(probe()))).unwrap();
+    assert_eq!(record(&broker, "a"), Ok(1));
+    let control = FaultControl::with(Fault::Refuse);
+    enable(&broker, "a/", &control);
+    assert_eq!(record(&broker, "a").unwrap_err().causes.len(), 1);
+    assert!(broker.disable("a/"));
+    assert_eq!(record(&broker, "a"), Ok(3));
+    assert!(broker.drain(Duration::from_secs(600)).is_empty());
+}
+
+#[test]
+fn a_hash_is_to_be_had_for_an_enabled_device_only() {
+    let broker = broker(patient());
+    enable(&broker, "a/", &FaultControl::new());
+    assert_eq!(broker.hash("a/", "hello"), Some(form().hash("hello")));
+    assert_eq!(broker.hash("b/", "hello"), None);
+    assert!(broker.disable("a/") && !broker.disable("a/"));
+    assert_eq!(broker.hash("a/", "hello"), None);
+}
+
+#[test]
+fn draining_and_dropping_write_what_waits() {
+    let broker = broker(patient());
+    let control = FaultControl::new();
+    enable(&broker, "a/", &control);
+    let recordings: Vec<_> = (0..100).map(|_| broker.record(&entry("a"))).collect();
+    // The duty to wake the writer lies with a recording that nobody polls yet.
+    drop(recordings);
+    assert!(broker.drain(Duration::from_secs(600)).is_empty());
+    assert_eq!(seqs(&read(&control.lines())), (1..=100).collect::<Vec<_>>());
+    let last = broker.record(&entry("a"));
+    drop(broker);
+    drop(last);
+    control.wait_until_dropped();
+    assert_eq!(control.lines().len(), 101);
+}
+
+#[test]
+fn reopening_reaches_each_device_and_names_those_that_fail() {
+    let broker = broker(patient());
+    let (first, second) = (FaultControl::new(), FaultControl::with(Fault::Refuse));
+    enable(&broker, "first/", &first);
+    enable(&broker, "second/", &second);
+    let failed = broker.reopen(Duration::from_secs(600));
+    assert_eq!(
+        failed.iter().map(|(path, why)| (&**path, why.to_string())).collect::<Vec<_>>(),
+        [("second/", "the device refuses".to_owned())]
+    );
+    assert_eq!((first.reopened(), second.reopened()), (1, 1));
+}
+
+#[test]
+fn recording_runs_on_any_runtime() {
+    // A runtime that polls only when woken, and never twice at once.
+    let broker = broker(strict());
+    let control = FaultControl::new();
+    enable(&broker, "a/", &control);
+    let both = async {
+        let (first, second) = (broker.record(&entry("a")), broker.record(&entry("b")));
+        (first.await.is_ok(), second.await.is_ok())
+    };
+    assert_eq!(wait(both), (true, true));
+    let mut over = pin!(broker.record(&entry("c")));
+    assert!(wait(over.as_mut()).is_ok());
+    assert!(matches!(over.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
 }

@@ -22,8 +22,26 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// All lines of that kind, and where each ends. What cannot be formatted is left out.
+    pub(crate) fn lines(&self, notices: &[Notice], misses: &Misses) -> (Vec<u8>, Vec<usize>) {
+        let (mut all, mut ends, mut line) = (Vec::new(), Vec::new(), Vec::new());
+        let mut add = |formatted: Result<(), Why>, line: &[u8]| {
+            if formatted.is_ok() {
+                all.extend_from_slice(line);
+                ends.push(all.len());
+            }
+        };
+        for notice in notices {
+            add(self.notice(notice, &mut line), &line);
+        }
+        if !misses.is_empty() {
+            add(self.misses(misses, &mut line), &line);
+        }
+        (all, ends)
+    }
+
     /// The line that tells what was missed.
-    pub(crate) fn misses(&self, misses: &Misses, line: &mut Vec<u8>) -> Result<(), Why> {
+    fn misses(&self, misses: &Misses, line: &mut Vec<u8>) -> Result<(), Why> {
         let gap = Gap {
             missed: misses.count,
             ranges: Ranges::from(misses.ranges.as_slice()),
@@ -35,7 +53,7 @@ impl Place<'_> {
     }
 
     /// The line that tells what the device found out.
-    pub(crate) fn notice(&self, notice: &Notice, line: &mut Vec<u8>) -> Result<(), Why> {
+    fn notice(&self, notice: &Notice, line: &mut Vec<u8>) -> Result<(), Why> {
         let (reason, torn) = match notice {
             Notice::TornTail { bytes, sha256, kept_as } => {
                 let torn = Torn { bytes: *bytes, sha256: Clear::new(sha256), kept_as: Clear::new(kept_as) };

@@ -127,8 +127,8 @@ impl Broker {
         Hired::hire(&self.shared, enrolment)?.admit()
     }
 
-    /// Disables a device at once. What waits for a healthy device is still written, in the background; a device
-    /// that hangs or fails is not waited for, and the memory of its queue is freed. False if there is none.
+    /// Disables a device at once. What waits for it is still written, in the background; a device that fails, or
+    /// hangs for a second, is given up, and the memory of its queue is freed. False if there is none.
     pub fn disable(&self, path: &str) -> bool {
         let Some(slot) = self.shared.roster.remove(path) else { return false };
         self.shared.watch.attend(&slot);

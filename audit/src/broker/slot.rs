@@ -145,8 +145,16 @@ impl Slot {
 
     /// Notes that the device misses an entry.
     pub(crate) fn miss(&self, seq: u64, why: &Why, shared: &Shared) {
-        self.queue().misses.add(seq, why.reason(), || shared.clock.now());
         self.counters.missed.fetch_add(1, Ordering::Relaxed);
+        let mut queue = self.queue();
+        let first = queue.misses.is_empty();
+        queue.misses.add(seq, why.reason(), || shared.clock.now());
+        // A writer that sleeps without a limit has to learn that there is something to tell.
+        let duty = first && queue.take_duty();
+        drop(queue);
+        if duty {
+            self.kick();
+        }
     }
 
     /// Runs a change of the vitals; returns the change of health, to be told when the lock is gone.
@@ -177,7 +185,8 @@ impl Slot {
     }
 
     /// Ends the device: it takes nothing more. Its writer finishes what waits, unless `abandon` is set or the
-    /// device is not well; then what waits is given up, and so is what it is writing. Never blocks.
+    /// device is failing; then what waits is given up, and so is what it is writing. Never blocks: a device that
+    /// hangs is given up by the watch.
     pub(crate) fn close(&self, abandon: bool) {
         if let Some(claim) = &self.claim {
             claim.release();
@@ -187,7 +196,7 @@ impl Slot {
             if queue.life == Life::Open {
                 queue.life = Life::Closing;
             }
-            let abandon = abandon || queue.vitals.health() != Health::Healthy;
+            let abandon = abandon || queue.vitals.is_failing();
             (if abandon { self.give_up(&mut queue) } else { Vec::new() }, queue.take_duty())
         };
         if duty {

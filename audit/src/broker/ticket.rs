@@ -70,6 +70,9 @@ impl Ticket {
     #[must_use]
     pub(crate) fn answer(&self, answer: Answer) -> Option<Waker> {
         let mut state = lock(&self.state);
+        if state.verdict != Verdict::Wait {
+            return None;
+        }
         let tally = &mut state.tally;
         tally.open -= 1;
         tally.awaited -= i64::from(answer.awaited);

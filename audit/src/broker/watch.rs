@@ -16,6 +16,8 @@ use crate::sync::{Arc, Condvar, Mutex, lock};
 
 /// How often time-outs are looked for.
 const SCAN_EVERY: Duration = Duration::from_millis(100);
+/// A device that is being disabled and writes for longer is given up.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
 /// After so long without traffic it sleeps.
 const QUIET_AFTER: Duration = Duration::from_secs(1);
 
@@ -188,7 +190,8 @@ fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
         if scan && age > shared.rules.audit_timeout {
             time_out(slot, &queue, now.saturating_sub(shared.rules.audit_timeout), &mut wakers);
         }
-        abandon |= queue.life == Life::Closing && queue.vitals.health() != Health::Healthy;
+        let writing = if queue.in_flight.is_empty() { now } else { queue.writing_since };
+        abandon |= queue.life == Life::Closing && now.saturating_sub(writing) > LAST_PATIENCE;
     }
     wakers.into_iter().for_each(Waker::wake);
     if let (Some((from, to)), Some(observer)) = (change, &shared.observer) {

@@ -135,9 +135,21 @@ impl Writer {
         self.taken = self.bytes.len();
         let queue = &mut *queue;
         std::mem::swap(&mut queue.waiting, &mut queue.in_flight);
+        queue.writing_since = self.now();
+        self.untold = std::mem::take(&mut queue.misses);
+        let mut withdrawn = false;
         for pending in &mut queue.in_flight {
             pending.withdrawn = pending.ticket.is_refused();
+            withdrawn |= pending.withdrawn;
             self.ends.push(pending.end);
+        }
+        if withdrawn {
+            let InFlight { kept, withdrawn } = InFlight::part(&mut queue.in_flight, &self.bytes);
+            (self.bytes, self.ends) = kept;
+            self.done = withdrawn;
+            for pending in &self.done {
+                self.untold.add(pending.ticket.seq, Why::Withdrawn.reason(), || self.shared.clock.now());
+            }
         }
         Task::Write
     }
@@ -199,35 +211,14 @@ impl Writer {
     fn write(&mut self) {
         // A device that is not well says so again at once, in its answer to the write.
         drop(self.look_if_due());
-        self.withdraw();
+        self.answer_withdrawn();
         let told = self.tell_first();
         let appended = self.append();
         self.settle(told, appended.lines, appended.error.as_ref());
     }
 
-    /// Takes the lines of requests that were refused meanwhile out of the batch.
-    fn withdraw(&mut self) {
-        let slot = Arc::clone(&self.slot);
-        let queue = slot.queue();
-        if !queue.in_flight.iter().any(|pending| pending.withdrawn)
-            || queue.in_flight.len() != self.ends.len()
-        {
-            return;
-        }
-        let (mut kept, mut ends, mut start) = (Vec::with_capacity(self.bytes.len()), Vec::new(), 0);
-        for pending in &queue.in_flight {
-            if !pending.withdrawn {
-                kept.extend_from_slice(self.bytes.get(start..pending.end).unwrap_or_default());
-                ends.push(kept.len());
-            }
-            start = pending.end;
-        }
-        (self.bytes, self.ends) = (kept, ends);
-    }
-
     /// Puts the lines about misses and notices before the others. Says how many lines that are.
     fn tell_first(&mut self) -> usize {
-        self.untold = std::mem::take(&mut self.slot.queue().misses);
         if self.untold.is_empty() && self.notices.is_empty() {
             return 0;
         }
@@ -238,28 +229,8 @@ impl Writer {
             time: self.shared.clock.now(),
             last_seq: self.shared.seq.load(Ordering::Relaxed),
         };
-        let (mut first, mut ends, mut line) = (Vec::new(), Vec::new(), Vec::new());
-        // A line that cannot be formatted is left out; the counters still tell.
-        let mut add = |formatted: Result<(), Why>, line: &Vec<u8>| {
-            if formatted.is_ok() {
-                first.extend_from_slice(line);
-            }
-            ends.push(first.len());
-        };
-        for notice in &self.notices {
-            add(place.notice(notice, &mut line), &line);
-        }
-        if !self.untold.is_empty() {
-            add(place.misses(&self.untold, &mut line), &line);
-        }
-        ends.dedup();
-        ends.retain(|&end| end > 0);
-        let told = ends.len();
-        if told == 0 {
-            self.notices.clear();
-            self.untold = Misses::default();
-        }
-        let shift = first.len();
+        let (mut first, mut ends) = place.lines(&self.notices, &self.untold);
+        let (told, shift) = (ends.len(), first.len());
         ends.extend(self.ends.iter().map(|end| end + shift));
         first.extend_from_slice(&self.bytes);
         (self.bytes, self.ends) = (first, ends);
@@ -275,27 +246,19 @@ impl Writer {
         let change = {
             let mut queue = slot.queue();
             std::mem::swap(&mut self.done, &mut queue.in_flight);
-            if told > 0 && lines >= told {
+            // What has no line cannot be told; the counters still show it.
+            if lines >= told {
                 self.notices.clear();
                 self.untold = Misses::default();
             } else {
                 queue.misses.restore(std::mem::take(&mut self.untold));
             }
-            let mut at = 0;
-            for pending in &self.done {
-                if pending.withdrawn {
-                    queue.misses.add(pending.ticket.seq, Why::Withdrawn.reason(), || shared.clock.now());
-                } else {
-                    if at >= held {
-                        queue.misses.add(pending.ticket.seq, "the device failed", || shared.clock.now());
-                    }
-                    at += 1;
-                }
+            for pending in self.done.iter().skip(held) {
+                queue.misses.add(pending.ticket.seq, "the device failed", || shared.clock.now());
             }
-            let missed =
-                self.done.iter().filter(|pending| pending.withdrawn).count() + at.saturating_sub(held);
-            slot.counters.missed.fetch_add(missed as u64, Ordering::Relaxed);
-            slot.counters.appended.fetch_add(held.min(at) as u64, Ordering::Relaxed);
+            let appended = held.min(self.done.len());
+            slot.counters.missed.fetch_add((self.done.len() - appended) as u64, Ordering::Relaxed);
+            slot.counters.appended.fetch_add(appended as u64, Ordering::Relaxed);
             slot.counters.batches.fetch_add(u64::from(lines > 0), Ordering::Relaxed);
             slot.bytes.fetch_sub(std::mem::take(&mut self.taken), Ordering::Relaxed);
             slot.note_health(&mut queue, |queue| {
@@ -321,15 +284,19 @@ impl Writer {
 
     fn answer_all(&mut self, held: usize, error: Option<&DeviceError>) {
         let required = self.slot.required;
-        let mut at = 0;
+        for (at, pending) in self.done.drain(..).enumerate() {
+            let failed = || Why::Device(error.cloned().unwrap_or(DeviceError::Panicked));
+            let cause = (at >= held).then(|| self.slot.cause(failed()));
+            wake(pending.ticket.answer(Answer { cause, required, awaited: pending.awaited }));
+        }
+    }
+
+    /// Requests that were refused before their lines were begun: nobody waits, but the count must be right.
+    fn answer_withdrawn(&mut self) {
+        let required = self.slot.required;
+        self.slot.counters.missed.fetch_add(self.done.len() as u64, Ordering::Relaxed);
         for pending in self.done.drain(..) {
-            let why = if pending.withdrawn {
-                Some(Why::Withdrawn)
-            } else {
-                at += 1;
-                (at > held).then(|| Why::Device(error.cloned().unwrap_or(DeviceError::Panicked)))
-            };
-            let cause = why.map(|why| self.slot.cause(why));
+            let cause = Some(self.slot.cause(Why::Withdrawn));
             wake(pending.ticket.answer(Answer { cause, required, awaited: pending.awaited }));
         }
     }
@@ -369,26 +336,65 @@ impl Writer {
         }
     }
 
+    /// Notes how the device is, apart from a write.
+    fn note(&self, error: Option<DeviceError>) {
+        let now = self.now();
+        let change = self.slot.note_health(&mut self.slot.queue(), |queue| match error.clone() {
+            Some(error) => queue.vitals.failed(now, error),
+            None => queue.vitals.succeeded(),
+        });
+        self.observe(change, error.as_ref());
+    }
+
     /// Nothing waits: a look at the device, and whatever is untold is told now.
     fn look(&mut self) {
         let looked = self.look_if_due();
-        let (failing, due, untold) = {
-            let mut queue = self.slot.queue();
-            let failing = queue.vitals.is_failing();
-            let due = !failing || queue.vitals.try_again(self.shared.clock.monotonic());
-            (failing, due, !queue.misses.is_empty() || !self.notices.is_empty())
-        };
         self.bytes.clear();
         self.ends.clear();
-        if untold && due {
+        let (failing, tell) = {
+            let mut queue = self.slot.queue();
+            let failing = queue.vitals.is_failing();
+            let untold = !(queue.misses.is_empty() && self.notices.is_empty());
+            let tell = untold && (!failing || queue.vitals.try_again(self.shared.clock.monotonic()));
+            if tell {
+                self.untold = std::mem::take(&mut queue.misses);
+            }
+            (failing, tell)
+        };
+        if tell {
             let told = self.tell_first();
             let appended = self.append();
             self.settle(told, appended.lines, appended.error.as_ref());
         } else if let Some(looked) = looked
             && looked.is_ok() == failing
         {
-            self.settle(0, 0, looked.err().as_ref());
+            self.note(looked.err());
         }
+    }
+}
+
+/// What the writer took, parted into what is still wanted and what is not.
+struct InFlight {
+    kept: (Vec<u8>, Vec<usize>),
+    withdrawn: Vec<Pending>,
+}
+
+impl InFlight {
+    fn part(in_flight: &mut Vec<Pending>, bytes: &[u8]) -> Self {
+        let (mut kept, mut ends, mut withdrawn, mut start) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for mut pending in std::mem::take(in_flight) {
+            let line = bytes.get(start..pending.end).unwrap_or_default();
+            start = pending.end;
+            if pending.withdrawn {
+                withdrawn.push(pending);
+                continue;
+            }
+            kept.extend_from_slice(line);
+            ends.push(kept.len());
+            pending.end = kept.len();
+            in_flight.push(pending);
+        }
+        Self { kept: (kept, ends), withdrawn }
     }
 }
 

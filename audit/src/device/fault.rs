@@ -115,6 +115,11 @@ impl FaultControl {
         self.wait_until(|state| state.lines.len() >= count).lines.clone()
     }
 
+    /// Waits until what it has taken is as wanted, and returns it.
+    pub fn wait_for(&self, wanted: impl Fn(&[Vec<u8>]) -> bool) -> Vec<Vec<u8>> {
+        self.wait_until(|state| wanted(&state.lines)).lines.clone()
+    }
+
     /// Waits until it was written to so often.
     pub fn wait_for_calls(&self, count: usize) {
         drop(self.wait_until(|state| state.calls >= count));

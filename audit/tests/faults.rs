@@ -1,0 +1,357 @@
+//! The broker with devices that fail: every fault beside every other, what it costs, and what it may not cost.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic; not every test uses all of the kit"
+)]
+
+#[path = "kit/broker.rs"]
+mod kit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kit::{Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs, strict};
+use onrecord_audit::device::Notice;
+use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::{Broker, DeviceError, Enrolment, Health, Rules, Why};
+
+const FAULTS: [Fault; 6] = [
+    Fault::Refuse,
+    Fault::Half,
+    Fault::DoneButFailed,
+    Fault::Panic,
+    Fault::Slow(Duration::from_millis(20)),
+    Fault::Hang,
+];
+
+fn health(broker: &Broker, path: &str) -> Health {
+    broker.status().iter().find(|status| &*status.path == path).unwrap().health
+}
+
+#[test]
+fn a_device_with_any_fault_does_not_cost_a_request_where_another_works() {
+    for fault in FAULTS {
+        for faulty_first in [true, false] {
+            let broker = broker(patient());
+            let (sick, well) = (FaultControl::with(fault), FaultControl::new());
+            let mut order = [("sick/", &sick), ("well/", &well)];
+            if !faulty_first {
+                order.reverse();
+            }
+            order.iter().for_each(|(path, control)| enable(&broker, path, control));
+            for seq in 1..=20 {
+                assert_eq!(record(&broker, "a"), Ok(seq), "{fault:?}");
+            }
+            sick.set(Fault::None);
+            let last = record(&broker, "a").unwrap();
+            assert!(broker.drain(Duration::from_secs(600)).is_empty());
+            assert_eq!(seqs(&read(&well.lines())), (1..=last).collect::<Vec<_>>(), "{fault:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_device_missed_is_told_by_gaps_when_it_works_again() {
+    for fault in
+        [Fault::Refuse, Fault::Panic, Fault::Half, Fault::Hang, Fault::Slow(Duration::from_millis(20))]
+    {
+        let broker = broker(patient());
+        let (sick, well) = (FaultControl::new(), FaultControl::new());
+        enable(&broker, "sick/", &sick);
+        enable(&broker, "well/", &well);
+        record(&broker, "a").unwrap();
+        sick.set(fault);
+        for _ in 0..10 {
+            record(&broker, "a").unwrap();
+        }
+        sick.set(Fault::None);
+        // No new entry is needed for it: the gap is told as soon as the device takes it.
+        let last = broker.last_seq();
+        let lines = sick.wait_for(|lines| covered(&read(lines)) == last);
+        assert_complete(&read(&lines), last);
+        record(&broker, "a").unwrap();
+    }
+}
+
+fn covered(lines: &[Line]) -> u64 {
+    lines
+        .iter()
+        .map(|line| match line {
+            Line::Entry(_) => 1,
+            Line::Gap { missed, .. } => *missed,
+        })
+        .sum()
+}
+
+#[test]
+fn an_only_device_that_fails_refuses_at_once_and_recovers_by_itself() {
+    for fault in [Fault::Refuse, Fault::Half, Fault::DoneButFailed, Fault::Panic] {
+        let broker = broker(strict());
+        let control = FaultControl::with(fault);
+        enable(&broker, "only/", &control);
+        for seq in 1..=20 {
+            let refused = record(&broker, "a").unwrap_err();
+            assert_eq!(refused.seq, seq, "{fault:?}");
+            let expected = if fault == Fault::Panic { DeviceError::Panicked } else { DeviceError::Refused };
+            assert_eq!(refused.causes[0].why, Why::Device(expected));
+            assert_eq!(&*refused.causes[0].path, "only/");
+        }
+        assert_ne!(health(&broker, "only/"), Health::Healthy);
+        control.set(Fault::None);
+        assert_eq!(record(&broker, "a"), Ok(21), "{fault:?}");
+        assert_eq!(health(&broker, "only/"), Health::Healthy);
+        let lines = read(&control.lines());
+        assert_eq!(lines.last(), Some(&Line::Entry(21)), "the gap comes before newer lines: {lines:?}");
+        if fault == Fault::DoneButFailed {
+            // The entries are there, and yet are told as missed: the device said that it does not have them.
+            let told =
+                lines.iter().any(|line| matches!(line, Line::Gap { ranges, .. } if *ranges == [(1, 20)]));
+            assert!(told, "{lines:?}");
+        } else {
+            assert_complete(&lines, 21);
+        }
+    }
+}
+
+#[test]
+fn a_full_device_takes_what_fits_and_tells_the_rest() {
+    let broker = broker(strict());
+    let control = FaultControl::with(Fault::Room(2000));
+    enable(&broker, "only/", &control);
+    let settled = (0..40).filter(|_| record(&broker, "a").is_ok()).count();
+    assert!(settled > 0 && settled < 40, "{settled}");
+    control.set(Fault::None);
+    let last = record(&broker, "a").unwrap();
+    let lines = read(&control.lines());
+    assert_eq!(seqs(&lines).len(), settled + 1);
+    assert_complete(&lines, last);
+}
+
+#[test]
+fn an_only_device_that_blocks_is_waited_for_until_the_time_out() {
+    let broker = broker(Rules { audit_timeout: Duration::from_millis(60), ..patient() });
+    let control = FaultControl::with(Fault::Hang);
+    enable(&broker, "only/", &control);
+    let (first, second) = (broker.record(&entry("a")), broker.record(&entry("b")));
+    let causes = |refused: onrecord_audit::Refused| refused.causes[0].why.clone();
+    assert_eq!(first.wait().map_err(causes), Err(Why::TimedOut));
+    assert_eq!(second.wait().map_err(causes), Err(Why::TimedOut));
+    // The writer has begun both, or only the first: then the second is withdrawn, and told as a gap.
+    control.set(Fault::None);
+    assert_eq!(record(&broker, "c"), Ok(3));
+    assert_complete(&read(&control.lines()), 3);
+}
+
+#[test]
+fn lines_not_yet_begun_are_withdrawn_when_their_request_is_refused() {
+    let broker = broker(Rules { audit_timeout: Duration::from_millis(60), ..patient() });
+    let control = FaultControl::with(Fault::Hang);
+    enable(&broker, "only/", &control);
+    let begun = broker.record(&entry("a"));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| begun.wait());
+        control.wait_until_hanging();
+        assert_eq!(record(&broker, "b").unwrap_err().seq, 2);
+        assert_eq!(waiting.join().unwrap().unwrap_err().seq, 1);
+    });
+    control.set(Fault::None);
+    assert_eq!(record(&broker, "c"), Ok(3));
+    let expected = Line::Gap {
+        missed: 1,
+        ranges: vec![(2, 2)],
+        reason: "the request was refused before the device wrote it".to_owned(),
+        torn: false,
+    };
+    assert_eq!(read(&control.lines()), [Line::Entry(1), expected, Line::Entry(3)]);
+}
+
+#[test]
+fn a_hung_device_delays_nobody() {
+    let broker = Arc::new(broker(patient()));
+    let (hung, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
+    enable(&broker, "hung/", &hung);
+    enable(&broker, "well/", &well);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let broker = Arc::clone(&broker);
+            std::thread::spawn(move || (0..200).for_each(|_| assert!(record(&broker, "a").is_ok())))
+        })
+        .collect();
+    // They all end although the device never answers: after the first grace nobody waits for it.
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(health(&broker, "hung/"), Health::Lagging);
+    assert_eq!(hung.lines().len(), 0);
+    assert_complete(&read(&well.lines()), 800);
+    hung.set(Fault::None);
+    assert!(broker.drain(Duration::from_secs(600)).is_empty());
+    assert_complete(&read(&hung.lines()), 800);
+}
+
+#[test]
+fn an_entry_that_found_its_device_healthy_settles_after_the_grace_without_it() {
+    // With a grace that never ends the entry would wait for ever; the shorter one lets it go.
+    let broker = broker(Rules { settle_grace: Duration::from_millis(20), ..patient() });
+    let (hung, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
+    enable(&broker, "hung/", &hung);
+    enable(&broker, "well/", &well);
+    assert_eq!(record(&broker, "a"), Ok(1));
+    assert_eq!((health(&broker, "hung/"), hung.lines().len()), (Health::Lagging, 0));
+    hung.set(Fault::None);
+    assert_eq!(read(&hung.wait_for_lines(1)), [Line::Entry(1)]);
+}
+
+#[test]
+fn memory_under_a_hung_device_is_bounded_in_bytes() {
+    const CAP: usize = 20_000;
+    let broker = broker(Rules { queue_bytes: CAP, ..patient() });
+    let (hung, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
+    enable(&broker, "hung/", &hung);
+    enable(&broker, "well/", &well);
+    for seq in 1..=500 {
+        assert_eq!(record(&broker, "some/path/of/ordinary/length"), Ok(seq));
+        let status = &broker.status()[0];
+        assert!(status.queued_bytes <= CAP, "{status:?}");
+    }
+    let missed = broker.status()[0].missed;
+    assert!(missed > 300, "{missed}");
+    hung.set(Fault::None);
+    let lines = hung.wait_for(|lines| covered(&read(lines)) == 500);
+    assert_complete(&read(&lines), 500);
+    assert_eq!(broker.status()[0].queued_bytes, 0);
+}
+
+#[test]
+fn a_full_queue_of_the_only_device_refuses_at_once() {
+    let broker = broker(Rules { queue_bytes: 1, ..patient() });
+    let control = FaultControl::with(Fault::Hang);
+    enable(&broker, "only/", &control);
+    let first = broker.record(&entry("a"));
+    assert_eq!(record(&broker, "a").unwrap_err().causes[0].why, Why::QueueFull);
+    control.set(Fault::None);
+    assert!(first.wait().is_ok());
+}
+
+#[test]
+fn the_rule_can_want_more_than_one_device_and_certain_ones() {
+    let two = broker(Rules { minimum: 2, ..strict() });
+    let (first, second) = (FaultControl::new(), FaultControl::new());
+    enable(&two, "first/", &first);
+    assert!(record(&two, "a").is_err(), "one of two");
+    enable(&two, "second/", &second);
+    assert_eq!(record(&two, "a"), Ok(2));
+    second.set(Fault::Refuse);
+    assert_eq!(record(&two, "a").unwrap_err().causes.len(), 1);
+
+    let broker = broker(patient());
+    let (must, other) = (FaultControl::with(Fault::Refuse), FaultControl::new());
+    broker.restore(Enrolment::new("must/", must.device(), form()).required()).unwrap();
+    enable(&broker, "other/", &other);
+    for _ in 0..5 {
+        assert_eq!(&*record(&broker, "a").unwrap_err().causes[0].path, "must/");
+    }
+    must.set(Fault::None);
+    assert_eq!(record(&broker, "a"), Ok(6));
+}
+
+#[test]
+fn a_hung_device_is_disabled_at_once_and_its_waiters_are_told() {
+    let broker = broker(Rules { settle_grace: Duration::from_millis(20), ..patient() });
+    let control = FaultControl::with(Fault::Hang);
+    enable(&broker, "hung/", &control);
+    let waiting = broker.record(&entry("a"));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| waiting.wait());
+        control.wait_until_hanging();
+        assert!(broker.disable("hung/"));
+        assert_eq!(waiting.join().unwrap().unwrap_err().causes[0].why, Why::Disabled);
+    });
+    // The path is free for another device, which works while the old one still hangs.
+    let well = FaultControl::new();
+    enable(&broker, "hung/", &well);
+    assert_eq!(record(&broker, "a"), Ok(2));
+    control.set(Fault::None);
+    control.wait_until_dropped();
+    drop(broker);
+    well.wait_until_dropped();
+}
+
+#[test]
+fn a_device_disabled_under_load_costs_no_request() {
+    let broker = Arc::new(broker(strict()));
+    let (stays, goes) = (FaultControl::new(), FaultControl::new());
+    enable(&broker, "stays/", &stays);
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let broker = Arc::clone(&broker);
+            std::thread::spawn(move || (0..300).for_each(|_| assert!(record(&broker, "a").is_ok())))
+        })
+        .collect();
+    for _ in 0..50 {
+        enable(&broker, "goes/", &goes);
+        assert!(broker.disable("goes/"));
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_complete(&read(&stays.lines()), 900);
+}
+
+#[test]
+fn a_device_known_to_fail_at_a_start_comes_back_by_itself() {
+    let broker = broker(patient());
+    let (late, well) = (FaultControl::with(Fault::Refuse), FaultControl::new());
+    let cause = DeviceError::Refused;
+    broker.restore(Enrolment::new("late/", late.device(), form()).failing(cause.clone())).unwrap();
+    enable(&broker, "well/", &well);
+    assert_eq!(
+        (health(&broker, "late/"), broker.status()[0].last_error.clone()),
+        (Health::Failing, Some(cause))
+    );
+    record(&broker, "a").unwrap();
+    late.set(Fault::None);
+    late.wait_for(|lines| covered(&read(lines)) == 1);
+}
+
+#[test]
+fn what_a_device_found_out_is_on_record_before_newer_lines() {
+    let broker = broker(strict());
+    let control = FaultControl::new();
+    control.notice(Notice::TornTail { bytes: 3, sha256: "ab".to_owned(), kept_as: "a.log.torn".to_owned() });
+    enable(&broker, "a/", &control);
+    record(&broker, "a").unwrap();
+    let lines = read(&control.lines());
+    assert!(matches!(&lines[..], [Line::Gap { torn: true, missed: 0, .. }, Line::Entry(1)]), "{lines:?}");
+}
+
+#[test]
+fn observers_hear_of_each_change_of_health() {
+    #[derive(Default)]
+    struct Log(std::sync::Mutex<Vec<(String, Health, Health)>>);
+    impl onrecord_audit::Observer for Log {
+        fn changed(&self, path: &str, from: Health, to: Health, _error: Option<&DeviceError>) {
+            self.0.lock().unwrap().push((path.to_owned(), from, to));
+        }
+    }
+    let log = Arc::new(Log::default());
+    let clock = Arc::new(onrecord_audit::SystemClock::new());
+    let broker = Broker::with_observer(strict(), kit::BOOT, clock, Some(log.clone()));
+    let control = FaultControl::with(Fault::Refuse);
+    enable(&broker, "a/", &control);
+    assert!(record(&broker, "a").is_err());
+    control.set(Fault::None);
+    record(&broker, "a").unwrap();
+    drop(broker);
+    control.wait_until_dropped();
+    let changes = log.0.lock().unwrap().clone();
+    assert_eq!(
+        changes,
+        [
+            ("a/".to_owned(), Health::Healthy, Health::Failing),
+            ("a/".to_owned(), Health::Failing, Health::Healthy)
+        ]
+    );
+}
