@@ -14,11 +14,11 @@ use onrecord_value::Object;
 
 pub use table::Table;
 
+use crate::engine::Engine;
 use crate::engine::cubbyhole::{self, Cubbyhole};
 use crate::engine::kv1::Kv1;
 use crate::engine::kv2::Kv2;
 use crate::engine::space::Space;
-use crate::engine::Engine;
 use crate::host::Host;
 use crate::mount::{Mount, Tune};
 use stored::{Row, Stored};
@@ -30,8 +30,11 @@ const KEY: &str = "mounts";
 /// Paths that nothing can be mounted at or below.
 const RESERVED: [&str; 5] = ["sys/", "auth/", "cubbyhole/", "identity/", "audit/"];
 
-/// The mount table of the unsealed server.
-pub struct Mounts {
+/// The mount table of the unsealed server. Clones are handles to one table.
+#[derive(Clone)]
+pub struct Mounts(Arc<Shared>);
+
+struct Shared {
     table: RwLock<Arc<Table>>,
     /// Held by whoever changes the table, from reading it to showing the new one.
     writer: tokio::sync::Mutex<()>,
@@ -71,6 +74,7 @@ pub enum Kind {
 
 impl Mounts {
     /// The stored table, with an engine for every mount; made, with the server's own mounts, if there is none yet.
+    /// What removals before the last sealing have left is removed meanwhile.
     pub async fn load(barrier: &Barrier, host: &Host) -> Result<Self, MountError> {
         let view = barrier.view(FOLDER)?;
         let stored = match view.get(KEY)? {
@@ -84,15 +88,20 @@ impl Mounts {
                 first
             }
         };
-        let mounts = Self {
+        let mounts = Self(Arc::new(Shared {
             table: RwLock::new(Arc::default()),
             writer: tokio::sync::Mutex::default(),
             barrier: barrier.clone(),
             view,
             host: host.clone(),
-        };
+        }));
         let list = stored.rows.into_iter().map(|row| mounts.raise(row)).collect::<Result<Vec<_>, _>>()?;
+        let leftovers = !stored.doomed.is_empty();
         mounts.show(Table::new(list, stored.doomed));
+        if leftovers {
+            let mounts = mounts.clone();
+            host.spawn.spawn(Box::pin(async move { mounts.sweep_leftovers().await }));
+        }
         Ok(mounts)
     }
 
@@ -115,12 +124,12 @@ impl Mounts {
     /// Puts an engine at a path (with its final slash).
     pub async fn enable(&self, path: &str, draft: Draft) -> Result<(), MountError> {
         check_path(path)?;
-        let _turn = self.writer.lock().await;
+        let _turn = self.0.writer.lock().await;
         let table = self.snapshot();
         if let Some(other) = table.conflict(path) {
             return Err(MountError::InUse { path: other.path.clone() });
         }
-        let row = Row::new(path, draft, &*self.host.entropy)?;
+        let row = Row::new(path, draft, &*self.0.host.entropy)?;
         let mount = self.raise(row)?;
         self.replace(table.with(mount)).await
     }
@@ -130,7 +139,7 @@ impl Mounts {
     /// unsealing.
     pub async fn disable(&self, path: &str) -> Result<bool, MountError> {
         let gone = {
-            let _turn = self.writer.lock().await;
+            let _turn = self.0.writer.lock().await;
             let table = self.snapshot();
             let Some(mount) = table.at(path) else {
                 return if RESERVED.contains(&path) { Err(MountError::Builtin) } else { Ok(false) };
@@ -155,7 +164,7 @@ impl Mounts {
         path: &str,
         change: impl FnOnce(&mut Mount) -> Result<(), E>,
     ) -> Result<(), E> {
-        let _turn = self.writer.lock().await;
+        let _turn = self.0.writer.lock().await;
         let table = self.snapshot();
         let mut mount = Mount::clone(table.at(path).ok_or(MountError::Missing)?);
         change(&mut mount)?;
@@ -165,22 +174,22 @@ impl Mounts {
     /// Stores a table, then shows it. The writer's turn must be held.
     async fn replace(&self, table: Table) -> Result<(), MountError> {
         let mut batch = Batch::new();
-        self.view.put(&mut batch, KEY, &Stored::of(&table).encode())?;
-        self.view.commit(batch).await?;
+        self.0.view.put(&mut batch, KEY, &Stored::of(&table).encode())?;
+        self.0.view.commit(batch).await?;
         self.show(table);
         Ok(())
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Arc<Table>> {
-        self.table.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn show(&self, table: Table) {
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        *self.0.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 
     fn space(&self, folder: &str) -> Result<Arc<Space>, MountError> {
-        Ok(Arc::new(Space::new(self.barrier.view(folder)?)))
+        Ok(Arc::new(Space::new(self.0.barrier.view(folder)?)))
     }
 
     /// A stored mount with its engine.

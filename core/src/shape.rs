@@ -33,6 +33,11 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
             body.push(b'\n');
             Shaped { status: 200, body: body.into(), recorded: None }
         }
+        // An absent key that cannot be patched: 404 without a body.
+        Form::NotFound if nothing => {
+            let recorded = object! { "http_content_type" => "application/json", "http_status_code" => 404 };
+            Shaped { status: 404, body: bytes::Bytes::new(), recorded: Some(recorded) }
+        }
         Form::NotFound => {
             let mut body = Vec::with_capacity(512);
             envelope(id, reply, false, &mut body);
@@ -174,7 +179,10 @@ mod tests {
 
     #[test]
     fn errors_are_a_list_of_at_most_one_text() {
-        assert_eq!(text(&refused(&Refusal::denied())), "{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"]}\n");
+        assert_eq!(
+            text(&refused(&Refusal::denied())),
+            "{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"]}\n"
+        );
         let Outcome::Refusal(absent) = Outcome::absent() else { panic!() };
         assert_eq!((absent.status, text(&refused(&absent))), (404, "{\"errors\":[]}\n"));
     }

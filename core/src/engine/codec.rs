@@ -338,7 +338,8 @@ mod tests {
 
     #[test]
     fn a_number_keeps_its_literal_text() {
-        let object: Object = [("n", Value::Number(Number::from_literal("1.50e+400").unwrap()))].into_iter().collect();
+        let object: Object =
+            [("n", Value::Number(Number::from_literal("1.50e+400").unwrap()))].into_iter().collect();
         let back = decode_object(&encode_object(&object)).unwrap();
         assert_eq!(back.get("n").unwrap().as_number().unwrap().text(), "1.50e+400");
     }

@@ -36,9 +36,7 @@ impl Cubbyhole {
     async fn dispatch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
         let path = own(call)?;
         match call.operation {
-            Operation::Read => {
-                Ok(kv1::read(&self.space, &path)?.map_or_else(Outcome::absent, Outcome::data))
-            }
+            Operation::Read => Ok(kv1::read(&self.space, &path)?.map_or_else(Outcome::absent, Outcome::data)),
             Operation::List => self.space.list(&kv1::folder(&path)).map(Outcome::keys),
             Operation::Create | Operation::Update => kv1::write(&self.space, &path, call.data).await,
             Operation::Delete => kv1::delete(&self.space, &path).await,

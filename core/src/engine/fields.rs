@@ -31,7 +31,9 @@ pub fn text<'a>(data: &'a Object, field: &str) -> Result<Option<Cow<'a, str>>, R
 
 /// A truth value.
 pub fn flag(data: &Object, field: &str) -> Result<Option<bool>, Refusal> {
-    sent(data, field).map(|value| boolean::from_value(value).map_err(|error| refused(field, error))).transpose()
+    sent(data, field)
+        .map(|value| boolean::from_value(value).map_err(|error| refused(field, error)))
+        .transpose()
 }
 
 /// An integer, as a number or in a text.
@@ -186,7 +188,10 @@ mod tests {
             told(span(&data, "f").err()),
             told(text(&data, "f").err()),
         ] {
-            assert!(text.starts_with("Field validation failed: error converting input for field \"f\": "), "{text}");
+            assert!(
+                text.starts_with("Field validation failed: error converting input for field \"f\": "),
+                "{text}"
+            );
             assert!(!text.contains("canary"), "{text}");
         }
     }

@@ -48,7 +48,11 @@ impl Kv1 {
         let Some(data) = read(&self.space, call.path)? else { return Ok(Outcome::absent()) };
         let own = Some(call.mount.tune.default_lease_ttl).filter(|seconds| *seconds > 0);
         let lease = lease(&data).or(own).unwrap_or(default_lease.as_secs());
-        Ok(Outcome::Reply(Box::new(Reply { data: Some(data), lease_seconds: Some(lease), ..Reply::default() })))
+        Ok(Outcome::Reply(Box::new(Reply {
+            data: Some(data),
+            lease_seconds: Some(lease),
+            ..Reply::default()
+        })))
     }
 }
 

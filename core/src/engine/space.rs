@@ -118,7 +118,9 @@ impl std::error::Error for Unsettled {}
 pub(crate) fn refused(error: StoreError) -> Refusal {
     match error {
         StoreError::Key(error) => Refusal::invalid(error.to_string()),
-        StoreError::Sealed => Refusal { status: 503, text: Some("Vault is sealed".to_owned()), ..Refusal::internal() },
+        StoreError::Sealed => {
+            Refusal { status: 503, text: Some("Vault is sealed".to_owned()), ..Refusal::internal() }
+        }
         error => failed(&error),
     }
 }

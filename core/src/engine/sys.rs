@@ -24,6 +24,7 @@ pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
         Endpoint::Audit | Endpoint::AuditDevice | Endpoint::AuditHash => audit::handle(open, call).await,
         Endpoint::RequestHeaders | Endpoint::RequestHeader => audited_headers::handle(open, call).await,
         Endpoint::Mounts | Endpoint::Mount | Endpoint::MountTune => mounts::handle(open, call).await,
+        Endpoint::Remount => mounts::remount(),
         Endpoint::Auths | Endpoint::AuthMount | Endpoint::AuthTune => auth::handle(open, call).await,
         Endpoint::LegacyPolicies | Endpoint::LegacyPolicy | Endpoint::Policies | Endpoint::Policy => {
             policies::handle(open, call).await

@@ -288,7 +288,11 @@ mod tests {
         let stored = Stored::first(&OsEntropy::new()).unwrap();
         for (row, class) in stored.rows.iter().zip(["system_", "cubbyhole_", "auth_token_"]) {
             let random = row.accessor.strip_prefix(class).unwrap();
-            assert!(random.len() == 8 && random.bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", row.accessor);
+            assert!(
+                random.len() == 8 && random.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{}",
+                row.accessor
+            );
         }
     }
 

@@ -9,8 +9,8 @@ use super::{MountError, Mounts, data_folder};
 const KEYS: usize = 512;
 
 impl Mounts {
-    /// Removes what removals before the last sealing have left. Call it once the server is open; it may take its time.
-    pub async fn sweep_leftovers(&self) {
+    /// Removes what removals before the last sealing have left. May take its time.
+    pub(super) async fn sweep_leftovers(&self) {
         for uuid in self.snapshot().doomed.clone() {
             self.sweep(&uuid).await;
         }
@@ -24,7 +24,7 @@ impl Mounts {
     }
 
     async fn try_sweep(&self, uuid: &str) -> Result<(), MountError> {
-        let view = self.barrier.view(&data_folder(uuid))?;
+        let view = self.0.barrier.view(&data_folder(uuid))?;
         loop {
             let mut batch = Batch::new();
             let removed = view.delete_below(&mut batch, "", KEYS)?;
@@ -33,7 +33,7 @@ impl Mounts {
                 break;
             }
         }
-        let _turn = self.writer.lock().await;
+        let _turn = self.0.writer.lock().await;
         self.replace(self.snapshot().swept(uuid)).await
     }
 }

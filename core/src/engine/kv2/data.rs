@@ -108,7 +108,8 @@ impl Kv2 {
                 return Ok(gone(object! { "data" => Value::Null, "metadata" => metadata }));
             }
             self.check_cas(&record, cas)?;
-            let mut data = data_of(version, || draft.latest(&version_key(key, version.number)))?.ok_or(Broken)?;
+            let mut data =
+                data_of(version, || draft.latest(&version_key(key, version.number)))?.ok_or(Broken)?;
             merge::merge(&mut data, patch);
             let dropped = record.push(call.now, encode_object(&data), &self.config());
             let reply = newest(&record);
@@ -224,7 +225,9 @@ fn data_of(
 
 /// Marks a version as deleted; says whether it was not.
 fn delete(record: &mut Record<'_>, number: u64, now: Time) -> bool {
-    let Some(version) = record.version_mut(number).filter(|version| version.readable(now)) else { return false };
+    let Some(version) = record.version_mut(number).filter(|version| version.readable(now)) else {
+        return false;
+    };
     version.deletion = Some(now);
     true
 }
@@ -278,7 +281,9 @@ pub(super) fn deletion_time(version: &Version<'_>) -> Value {
 fn names(data: Object, depth: u64) -> Object {
     data.into_iter()
         .map(|(name, value)| match value {
-            Value::Object(inner) if depth > 1 && !inner.is_empty() => (name, Value::from(names(inner, depth - 1))),
+            Value::Object(inner) if depth > 1 && !inner.is_empty() => {
+                (name, Value::from(names(inner, depth - 1)))
+            }
             _ => (name, Value::Null),
         })
         .collect()

@@ -126,7 +126,9 @@ impl Kv2 {
             None if record.settings.metadata_cas_required || self.config().metadata_cas_required => {
                 Err(Refusal::invalid(CAS_REQUIRED))
             }
-            Some(cas) if u64::try_from(cas) != Ok(record.metadata_version) => Err(Refusal::invalid(CAS_MISMATCH)),
+            Some(cas) if u64::try_from(cas) != Ok(record.metadata_version) => {
+                Err(Refusal::invalid(CAS_MISMATCH))
+            }
             _ => Ok(()),
         }
     }
@@ -156,7 +158,10 @@ fn check_custom(custom: &Object) -> Result<(), Refusal> {
     }
     for (key, value) in custom {
         let Some(value) = value.as_str() else {
-            return refused(format!("the value of key {key:?} must be a string, it is of kind {}", value.kind()));
+            return refused(format!(
+                "the value of key {key:?} must be a string, it is of kind {}",
+                value.kind()
+            ));
         };
         if key.is_empty() || key.len() > limit::KEY_BYTES {
             return refused(format!("a key has 1 to {} bytes, one has {}", limit::KEY_BYTES, key.len()));

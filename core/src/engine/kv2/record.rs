@@ -154,7 +154,9 @@ impl<'a> Record<'a> {
             + self
                 .versions
                 .iter()
-                .map(|version| VERSION_BYTES + if let Body::Inline(data) = &version.body { data.len() } else { 0 })
+                .map(|version| {
+                    VERSION_BYTES + if let Body::Inline(data) = &version.body { data.len() } else { 0 }
+                })
                 .sum::<usize>();
         let mut spilled = Vec::new();
         for version in &mut self.versions {
@@ -342,7 +344,8 @@ mod tests {
 
     #[test]
     fn the_shorter_time_to_deletion_wins_and_a_negative_one_switches_it_off() {
-        let with = |seconds| Config { delete_version_after: GoDuration::from_secs(seconds), ..Config::default() };
+        let with =
+            |seconds| Config { delete_version_after: GoDuration::from_secs(seconds), ..Config::default() };
         let after = |key, engine| with(key).deletion_time(&with(engine), at(0));
         assert_eq!(after(0, 0), None);
         assert_eq!(after(60, 0), Some(at(60)));

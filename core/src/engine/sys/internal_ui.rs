@@ -40,7 +40,8 @@ fn mounts(open: &Open, call: &Call<'_>) -> Outcome {
 /// to do there, is one answer.
 fn mount(open: &Open, call: &Call<'_>) -> Outcome {
     let path = call.captured;
-    let mount = open.mounts.find(path).filter(|mount| call.caller.is_some_and(|caller| may_see(&caller.acl, mount)));
+    let mount =
+        open.mounts.find(path).filter(|mount| call.caller.is_some_and(|caller| may_see(&caller.acl, mount)));
     match mount {
         Some(mount) => {
             let mut shown = show(&mount);

@@ -51,7 +51,8 @@ pub(crate) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
 
 /// `sys/remount` and its status: mounts cannot be moved yet.
 pub(crate) fn remount() -> Outcome {
-    Refusal::invalid("moving a mount is not supported; enable a new one and copy what is in the old one").into()
+    Refusal::invalid("moving a mount is not supported; enable a new one and copy what is in the old one")
+        .into()
 }
 
 /// The mounts of a class, by their paths within it.
