@@ -138,7 +138,9 @@ fn the_two_entries_of_a_request_keep_their_order_on_a_device() {
             })
         })
         .collect();
-    requests.into_iter().for_each(|request| request.join().unwrap());
+    for request in requests {
+        request.join().unwrap();
+    }
     let lines: Vec<String> =
         control.lines().into_iter().map(|line| String::from_utf8(line).unwrap()).collect();
     assert_eq!(lines.len(), 800);
@@ -168,7 +170,7 @@ fn discarding_counts_only_where_all_devices_discard() {
     assert_eq!(record(&broker, "a").unwrap_err().causes.len(), 1);
     assert!(broker.disable("a/"));
     assert_eq!(record(&broker, "a"), Ok(3));
-    assert!(broker.drain(Duration::from_secs(600)).is_empty());
+    assert!(broker.drain(Duration::from_mins(10)).is_empty());
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn draining_and_dropping_write_what_waits() {
     let recordings: Vec<_> = (0..100).map(|_| broker.record(&entry("a"))).collect();
     // The duty to wake the writer lies with a recording that nobody polls yet.
     drop(recordings);
-    assert!(broker.drain(Duration::from_secs(600)).is_empty());
+    assert!(broker.drain(Duration::from_mins(10)).is_empty());
     assert_eq!(seqs(&read(&control.lines())), (1..=100).collect::<Vec<_>>());
     let last = broker.record(&entry("a"));
     drop(broker);
@@ -204,7 +206,7 @@ fn reopening_reaches_each_device_and_names_those_that_fail() {
     let (first, second) = (FaultControl::new(), FaultControl::with(Fault::Refuse));
     enable(&broker, "first/", &first);
     enable(&broker, "second/", &second);
-    let failed = broker.reopen(Duration::from_secs(600));
+    let failed = broker.reopen(Duration::from_mins(10));
     assert_eq!(
         failed.iter().map(|(path, why)| (&**path, why.to_string())).collect::<Vec<_>>(),
         [("second/", "the device refuses".to_owned())]

@@ -112,3 +112,29 @@ impl Queue {
         std::mem::replace(&mut self.stage, Stage::Running) == Stage::Parked
     }
 }
+
+/// What the writer took, parted into what is still wanted and what is not.
+pub(crate) struct InFlight {
+    pub(crate) kept: (Vec<u8>, Vec<usize>),
+    pub(crate) withdrawn: Vec<Pending>,
+}
+
+impl InFlight {
+    /// Parts the lines in `bytes`.
+    pub(crate) fn part(in_flight: &mut Vec<Pending>, bytes: &[u8]) -> Self {
+        let (mut kept, mut ends, mut withdrawn, mut start) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for mut pending in std::mem::take(in_flight) {
+            let line = bytes.get(start..pending.end).unwrap_or_default();
+            start = pending.end;
+            if pending.withdrawn {
+                withdrawn.push(pending);
+                continue;
+            }
+            kept.extend_from_slice(line);
+            ends.push(kept.len());
+            pending.end = kept.len();
+            in_flight.push(pending);
+        }
+        Self { kept: (kept, ends), withdrawn }
+    }
+}

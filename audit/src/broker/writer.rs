@@ -9,7 +9,7 @@ use super::Shared;
 use super::cause::Why;
 use super::gap::Place;
 use super::misses::Misses;
-use super::queue::{Life, Pending, Stage};
+use super::queue::{Errand, InFlight, Life, Pending, Queue, Stage};
 use super::slot::{Slot, wake};
 use super::ticket::Answer;
 use super::vitals::Health;
@@ -310,40 +310,35 @@ impl Writer {
     fn reopen(&mut self) {
         let asked = self.slot.queue().reopen.asked;
         let error = self.guarded(|device| device.reopen()).and_then(|done| done).err();
-        let slot = Arc::clone(&self.slot);
-        let now = self.now();
-        let change = {
-            let mut queue = slot.queue();
-            (queue.reopen.done, queue.reopen.error) = (asked, error.clone());
-            if queue.onlookers > 0 {
-                slot.news.notify_all();
-            }
-            let failed =
-                |error: DeviceError| slot.note_health(&mut queue, |queue| queue.vitals.failed(now, error));
-            error.clone().and_then(failed)
-        };
-        self.observe(change, error.as_ref());
+        if error.is_some() {
+            self.note(error.as_ref());
+        }
+        self.finish(|queue| &mut queue.reopen, asked, error);
     }
 
     fn sync(&mut self) {
         let asked = self.slot.queue().sync.asked;
         let error = self.guarded(|device| device.sync()).and_then(|done| done).err();
-        let slot = Arc::clone(&self.slot);
-        let mut queue = slot.queue();
-        (queue.sync.done, queue.sync.error) = (asked, error);
+        self.finish(|queue| &mut queue.sync, asked, error);
+    }
+
+    fn finish(&self, errand: fn(&mut Queue) -> &mut Errand, asked: u64, error: Option<DeviceError>) {
+        let mut queue = self.slot.queue();
+        let errand = errand(&mut queue);
+        (errand.done, errand.error) = (asked, error);
         if queue.onlookers > 0 {
-            slot.news.notify_all();
+            self.slot.news.notify_all();
         }
     }
 
     /// Notes how the device is, apart from a write.
-    fn note(&self, error: Option<DeviceError>) {
+    fn note(&self, error: Option<&DeviceError>) {
         let now = self.now();
-        let change = self.slot.note_health(&mut self.slot.queue(), |queue| match error.clone() {
-            Some(error) => queue.vitals.failed(now, error),
+        let change = self.slot.note_health(&mut self.slot.queue(), |queue| match error {
+            Some(error) => queue.vitals.failed(now, error.clone()),
             None => queue.vitals.succeeded(),
         });
-        self.observe(change, error.as_ref());
+        self.observe(change, error);
     }
 
     /// Nothing waits: a look at the device, and whatever is untold is told now.
@@ -368,33 +363,8 @@ impl Writer {
         } else if let Some(looked) = looked
             && looked.is_ok() == failing
         {
-            self.note(looked.err());
+            self.note(looked.err().as_ref());
         }
-    }
-}
-
-/// What the writer took, parted into what is still wanted and what is not.
-struct InFlight {
-    kept: (Vec<u8>, Vec<usize>),
-    withdrawn: Vec<Pending>,
-}
-
-impl InFlight {
-    fn part(in_flight: &mut Vec<Pending>, bytes: &[u8]) -> Self {
-        let (mut kept, mut ends, mut withdrawn, mut start) = (Vec::new(), Vec::new(), Vec::new(), 0);
-        for mut pending in std::mem::take(in_flight) {
-            let line = bytes.get(start..pending.end).unwrap_or_default();
-            start = pending.end;
-            if pending.withdrawn {
-                withdrawn.push(pending);
-                continue;
-            }
-            kept.extend_from_slice(line);
-            ends.push(kept.len());
-            pending.end = kept.len();
-            in_flight.push(pending);
-        }
-        Self { kept: (kept, ends), withdrawn }
     }
 }
 

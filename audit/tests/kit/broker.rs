@@ -13,12 +13,12 @@ pub const BOOT: Boot = Boot::new(7);
 
 /// Rules under which nothing times out during a test.
 pub fn patient() -> Rules {
-    Rules { audit_timeout: Duration::from_secs(600), ..Rules::default() }
+    Rules { audit_timeout: Duration::from_mins(10), ..Rules::default() }
 }
 
 /// Rules under which a healthy device is always waited for.
 pub fn strict() -> Rules {
-    Rules { settle_grace: Duration::from_secs(600), ..patient() }
+    Rules { settle_grace: Duration::from_mins(10), ..patient() }
 }
 
 pub fn broker(rules: Rules) -> Broker {

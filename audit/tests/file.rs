@@ -1,0 +1,292 @@
+//! The file device on a real file system: torn lines, files that go away, disks that fill up.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic; not every test uses all of the kit"
+)]
+
+#[path = "kit/broker.rs"]
+mod broker_kit;
+#[path = "kit/file.rs"]
+mod kit;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker_kit::{Line, assert_complete, broker, entry, form, patient, probe, read, record, seqs, strict};
+use kit::{append, line, mode_of, open};
+use onrecord_audit::device::Notice;
+use onrecord_audit::{Broker, Enrolment, Placement, wait};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sha2::{Digest, Sha256};
+
+/// The lines of a file; the last must be whole.
+fn lines_of(path: &Path) -> Vec<Vec<u8>> {
+    let content = std::fs::read(path).unwrap();
+    assert!(content.is_empty() || content.ends_with(b"\n"), "the last line is torn");
+    content.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect()
+}
+
+fn enable(broker: &Broker, path: &Path) {
+    broker.restore(Enrolment::new("file/", open(path, &Placement::api()).unwrap(), form())).unwrap();
+}
+
+/// Tries until it holds; there is no other way to wait for a file.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_mins(1), "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn lines_are_appended_to_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    std::fs::write(&path, line(1)).unwrap();
+    let mut device = open(&path, &Placement::api()).unwrap();
+    let appended = append(&mut *device, &[line(2), line(3)]);
+    assert!((appended.lines, appended.error.is_none()) == (2, true));
+    assert_eq!(lines_of(&path), [line(1), line(2), line(3)]);
+    assert!(device.notices().is_empty());
+}
+
+#[test]
+fn a_torn_tail_is_kept_aside_cut_off_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, whole) in [("a.log", line(1)), ("only.log", Vec::new())] {
+        let path = dir.path().join(name);
+        let torn = line(2)[..40].to_vec();
+        std::fs::write(&path, [whole.clone(), torn.clone()].concat()).unwrap();
+        let mut device = open(&path, &Placement::api()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+        let notices = device.notices();
+        let [Notice::TornTail { bytes: 40, sha256, kept_as }] = &notices[..] else { panic!("{notices:?}") };
+        assert_eq!(*sha256, const_hex::encode(Sha256::digest(&torn)));
+        assert!(kept_as.starts_with(&format!("{name}.torn-20")), "{kept_as}");
+        assert_eq!(std::fs::read(dir.path().join(kept_as)).unwrap(), torn);
+        assert_eq!(mode_of(&dir.path().join(kept_as)), 0o600);
+        assert!(device.notices().is_empty(), "told once");
+    }
+}
+
+#[test]
+fn a_torn_tail_is_on_record_in_the_log_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    std::fs::write(&path, [&line(1), &line(2)[..30]].concat()).unwrap();
+    let broker = broker(strict());
+    let device = open(&path, &Placement::api()).unwrap();
+    wait(broker.enable(Enrolment::new("file/", device, form()), Some(probe()))).unwrap();
+    let lines = read(&lines_of(&path));
+    assert!(matches!(&lines[1], Line::Gap { torn: true, .. }), "{lines:?}");
+}
+
+#[test]
+fn a_file_that_went_away_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("deep/a.log");
+    let mut device = open(&path, &Placement::api()).unwrap();
+    assert!(append(&mut *device, &[line(1)]).error.is_none());
+
+    std::fs::remove_file(&path).unwrap();
+    // Not even a look is needed: nothing is written to a file without a name.
+    assert!(append(&mut *device, &[line(2)]).error.is_none());
+    assert_eq!((lines_of(&path), device.notices()), (vec![line(2)], vec![Notice::Removed]));
+
+    std::fs::rename(&path, dir.path().join("deep/a.log.1")).unwrap();
+    device.check().unwrap();
+    assert!(append(&mut *device, &[line(3)]).error.is_none());
+    assert_eq!((lines_of(&path), device.notices()), (vec![line(3)], vec![Notice::Moved]));
+    assert_eq!(lines_of(&dir.path().join("deep/a.log.1")), [line(2)]);
+
+    std::fs::rename(&path, dir.path().join("deep/a.log.2")).unwrap();
+    std::fs::write(&path, line(4)).unwrap();
+    device.check().unwrap();
+    assert!(append(&mut *device, &[line(5)]).error.is_none());
+    assert_eq!((lines_of(&path), device.notices()), (vec![line(4), line(5)], vec![Notice::Replaced]));
+
+    std::fs::remove_dir_all(dir.path().join("deep")).unwrap();
+    device.check().unwrap();
+    assert_eq!((lines_of(&path), device.notices()), (Vec::new(), vec![Notice::Removed]));
+}
+
+#[test]
+fn a_file_that_was_cut_shorter_is_told_and_no_line_is_left_torn() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let mut device = open(&path, &Placement::api()).unwrap();
+    assert!(append(&mut *device, &[line(1), line(2)]).error.is_none());
+    let (whole, cut) = (line(1).len() as u64, line(1).len() as u64 + 20);
+    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(cut).unwrap();
+    assert!(append(&mut *device, &[line(3)]).error.is_none());
+    assert_eq!(lines_of(&path), [line(1), line(3)]);
+    let notices = device.notices();
+    let before = whole + line(2).len() as u64;
+    assert_eq!(notices[0], Notice::Truncated { from: before, to: cut });
+    assert!(matches!(notices[1], Notice::TornTail { bytes: 20, .. }), "{notices:?}");
+}
+
+#[test]
+fn a_removed_file_is_noticed_without_traffic() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let broker = broker(strict());
+    enable(&broker, &path);
+    record(&broker, "a").unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let noticed = || path.exists() && std::fs::metadata(&path).unwrap().len() > 0;
+    until("the file is made again and the loss is told", noticed);
+    let lines = read(&lines_of(&path));
+    assert!(matches!(&lines[..], [Line::Gap { reason, .. }] if reason.contains("removed")), "{lines:?}");
+}
+
+#[test]
+fn renaming_and_reopening_under_load_loses_tears_and_doubles_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let broker = Arc::new(broker(strict()));
+    enable(&broker, &path);
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let broker = Arc::clone(&broker);
+            std::thread::spawn(move || (0..2000).for_each(|_| assert!(record(&broker, "a").is_ok())))
+        })
+        .collect();
+    let mut rotated: Vec<PathBuf> = Vec::new();
+    while !threads.iter().all(std::thread::JoinHandle::is_finished) {
+        let to = dir.path().join(format!("a.log.{}", rotated.len()));
+        // Nothing to rename: the device has not made the file again yet.
+        if std::fs::rename(&path, &to).is_ok() {
+            rotated.push(to);
+        }
+        assert_eq!(broker.reopen(Duration::from_mins(10)), []);
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert!(rotated.len() > 5, "{}", rotated.len());
+    rotated.push(path);
+    let lines: Vec<_> = rotated.iter().flat_map(|path| read(&lines_of(path))).collect();
+    assert_complete(&lines, 6000);
+    assert_eq!(seqs(&lines).len(), 6000, "every one as an entry");
+}
+
+/// Runs one test of this program again in a process that is not killed for writing beyond its limit.
+fn in_a_child(test: &str) -> bool {
+    if std::env::var_os("ONRECORD_CHILD").is_some() {
+        return true;
+    }
+    let status = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env("ONRECORD_CHILD", "1")
+        .status()
+        .unwrap();
+    assert!(status.success(), "in the child");
+    false
+}
+
+fn limit_files_to(bytes: Option<u64>) {
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    setrlimit(Resource::Fsize, Rlimit { current: bytes, maximum }).unwrap();
+}
+
+#[test]
+fn a_line_that_does_not_fit_is_taken_back() {
+    if !in_a_child("a_line_that_does_not_fit_is_taken_back") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let mut device = open(&path, &Placement::api()).unwrap();
+    let lines: Vec<_> = (1..=10).map(line).collect();
+    let end: usize = lines[..4].iter().map(Vec::len).sum();
+    limit_files_to(Some(end as u64 + 50));
+    let appended = append(&mut *device, &lines);
+    let text = appended.error.map(|error| error.to_string());
+    assert_eq!((appended.lines, text), (4, Some(format!("write {}: file too large", path.display()))));
+    assert_eq!(lines_of(&path), lines[..4]);
+    limit_files_to(None);
+    assert!(append(&mut *device, &lines[4..]).error.is_none());
+    assert_eq!((lines_of(&path), device.notices()), (lines, Vec::new()));
+}
+
+#[test]
+fn an_only_device_without_room_refuses_and_recovers_by_itself() {
+    if !in_a_child("an_only_device_without_room_refuses_and_recovers_by_itself") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fill_and_recover(&dir.path().join("a.log"), || limit_files_to(Some(10_000)), || limit_files_to(None));
+}
+
+#[test]
+fn a_full_file_system_refuses_and_recovers_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        .arg(dir.path())
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !mounted {
+        eprintln!("skipped: a small file system cannot be mounted here");
+        return;
+    }
+    let ballast = dir.path().join("ballast");
+    let fill = || std::fs::write(&ballast, vec![0; 40_000]).unwrap();
+    fill_and_recover(&dir.path().join("a.log"), fill, || std::fs::remove_file(&ballast).unwrap());
+    let unmounted = Command::new("umount").arg(dir.path()).status().unwrap();
+    assert!(unmounted.success());
+}
+
+fn fill_and_recover(path: &Path, fill: impl FnOnce(), free: impl FnOnce()) {
+    let broker = broker(strict());
+    enable(&broker, path);
+    fill();
+    let mut settled = 0;
+    let refused = loop {
+        match record(&broker, "some/path/of/a/request") {
+            Ok(_) => settled += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(settled > 3, "{settled}");
+    let text = refused.to_string();
+    assert!(text.contains("no space left on device") || text.contains("file too large"), "{text}");
+    for _ in 0..20 {
+        assert!(record(&broker, "a/longer/path/that/does/not/fit/even/if/something/shorter/would").is_err());
+    }
+    assert_eq!(seqs(&read(&lines_of(path))).len(), settled, "no torn line, and nothing that was refused");
+    free();
+    let last = record(&broker, "a").unwrap();
+    let lines = read(&lines_of(path));
+    assert_complete(&lines, last);
+    assert_eq!(seqs(&lines).len(), settled + 1);
+}
+
+#[test]
+fn a_file_device_and_a_hung_one_do_not_disturb_each_other() {
+    use onrecord_audit::device::fault::{Fault, FaultControl};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let broker = broker(patient());
+    let hung = FaultControl::with(Fault::Hang);
+    broker_kit::enable(&broker, "hung/", &hung);
+    enable(&broker, &path);
+    for seq in 1..=200 {
+        assert!(broker.record(&entry("a")).wait().is_ok());
+        assert_eq!(broker.last_seq(), seq);
+    }
+    assert_complete(&read(&lines_of(&path)), 200);
+    hung.set(Fault::None);
+}

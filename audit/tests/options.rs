@@ -1,0 +1,216 @@
+//! Options of a device: each option with its values, good and bad, and the documented text of each refusal.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic; not every test uses all of the kit"
+)]
+
+#[path = "kit/file.rs"]
+mod kit;
+
+use kit::{mode_of, open_with, options, refusal, set_mode};
+use onrecord_audit::device::{FileMode, Target};
+use onrecord_audit::{DeviceOptions, Options, Placement};
+
+fn parse(pairs: &[(&str, &str)]) -> Result<DeviceOptions, String> {
+    let mut all = options(pairs);
+    all.entry("file_path".to_owned()).or_insert_with(|| "/p.log".to_owned());
+    DeviceOptions::parse("file", &all).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_option_with_every_kind_of_value() {
+    let syntax = |text: &str| Err(format!("strconv.ParseBool: parsing \"{text}\": invalid syntax"));
+    for text in ["1", "t", "T", "TRUE", "true", "True"] {
+        assert!(parse(&[("log_raw", text)]).unwrap().form.log_raw);
+        assert!(parse(&[("skip_test", text)]).unwrap().skip_test);
+        assert!(parse(&[("elide_list_responses", text)]).unwrap().form.elide_list_responses);
+    }
+    for text in ["0", "f", "F", "FALSE", "false", "False"] {
+        assert!(!parse(&[("hmac_accessor", text)]).unwrap().form.hmac_accessor);
+        assert!(!parse(&[("skip_test", text)]).unwrap().skip_test);
+    }
+    for option in ["log_raw", "hmac_accessor", "elide_list_responses"] {
+        for text in ["maybe", "", "yes", "on", "2", " true"] {
+            assert_eq!(parse(&[(option, text)]).map(drop), syntax(text), "{option}={text}");
+        }
+    }
+    let mode = |text: &str| match parse(&[("mode", text)]).map(|options| options.target) {
+        Ok(Target::File(file)) => Ok(file.mode),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error),
+    };
+    for (text, expected) in
+        [("0600", 0o600), ("0644", 0o644), ("777", 0o666), ("755", 0o644), ("7", 0o006), ("4755", 0o644)]
+    {
+        assert_eq!(mode(text), Ok(FileMode::Exact(expected)), "{text}");
+    }
+    for text in ["0000", "0", "00000000000000000000000000"] {
+        assert_eq!(mode(text), Ok(FileMode::Keep), "{text}");
+    }
+    for text in ["abc", "", "0o600", "-1", "9", "0x1ff", "6_0"] {
+        assert_eq!(mode(text), Err(format!("strconv.ParseUint: parsing \"{text}\": invalid syntax")));
+    }
+    let range = "strconv.ParseUint: parsing \"777777777777\": value out of range".to_owned();
+    assert_eq!(mode("777777777777"), Err(range));
+    for text in ["20000000644", "1000000644"] {
+        assert_eq!(mode(text), Err("file mode does not represent a regular file".to_owned()));
+    }
+    let format = |text: &str| parse(&[("format", text)]).map(drop);
+    assert_eq!(format("json"), Ok(()));
+    assert_eq!(format("xml"), Err("unknown format type \"xml\"".to_owned()));
+    assert_eq!(format("JSON"), Err("unknown format type \"JSON\"".to_owned()));
+    assert_eq!(format(""), Err("unknown format type \"\"".to_owned()));
+    let jsonx = "format type \"jsonx\" is not available in this version; available is \"json\"";
+    assert_eq!(format("jsonx"), Err(jsonx.to_owned()));
+    let durability = |text: &str| parse(&[("durability", text)]).map(drop);
+    assert_eq!((durability("fsync"), durability("write")), (Ok(()), Ok(())));
+    assert_eq!(durability("x"), Err("unknown durability \"x\"; it is \"write\" or \"fsync\"".to_owned()));
+}
+
+#[test]
+fn defaults_are_those_of_the_documents() {
+    let parsed = parse(&[]).unwrap();
+    assert_eq!(parsed.form, Options::default());
+    assert!(
+        parsed.form.hmac_accessor && !parsed.form.log_raw && !parsed.skip_test && parsed.unknown.is_empty()
+    );
+    assert!(
+        matches!(parsed.target, Target::File(file) if file.mode == FileMode::Exact(0o600) && !file.fsync)
+    );
+}
+
+#[test]
+fn targets_are_words_or_paths() {
+    let target =
+        |pairs: &[(&str, &str)]| DeviceOptions::parse("file", &options(pairs)).map(|parsed| parsed.target);
+    for word in ["stdout", "STDOUT", "StdOut", "/dev/stdout"] {
+        assert_eq!(target(&[("file_path", word)]), Ok(Target::Stdout));
+    }
+    for word in ["discard", "Discard", "/dev/null"] {
+        assert_eq!(target(&[("path", word)]), Ok(Target::Discard));
+    }
+    let Ok(Target::File(file)) = target(&[("path", "/b.log"), ("file_path", "/a.log")]) else { panic!() };
+    assert_eq!(file.path.to_str(), Some("/a.log"));
+    assert_eq!(target(&[]).unwrap_err().to_string(), "file_path is required");
+}
+
+#[test]
+fn the_first_wrong_option_in_the_documented_order_is_named() {
+    let wrong = [
+        ("elide_list_responses", "e"),
+        ("hmac_accessor", "h"),
+        ("log_raw", "l"),
+        ("mode", "m"),
+        ("format", "f"),
+    ];
+    let refused = |from: usize| {
+        let order = ["format", "hmac_accessor", "log_raw", "elide_list_responses", "mode"];
+        let pairs: Vec<_> = wrong.iter().copied().filter(|(key, _)| order[from..].contains(key)).collect();
+        parse(&pairs).unwrap_err()
+    };
+    let named = ["\"f\"", "\"h\"", "\"l\"", "\"e\"", "\"m\""];
+    for (from, text) in named.into_iter().enumerate() {
+        assert!(refused(from).contains(text), "{}", refused(from));
+    }
+    let no_path = options(&[("format", "xml")]);
+    assert_eq!(DeviceOptions::parse("file", &no_path).unwrap_err().to_string(), "file_path is required");
+}
+
+#[test]
+fn types_that_are_not_there_are_named() {
+    let refused = |kind: &str| DeviceOptions::parse(kind, &options(&[])).unwrap_err().to_string();
+    assert_eq!(refused("nope"), "unknown backend type: \"nope\"");
+    assert_eq!(refused(""), "unknown backend type: \"\"");
+    assert_eq!(refused("socket"), "unknown backend type: \"socket\" (this version has \"file\" only)");
+    assert_eq!(refused("syslog"), "unknown backend type: \"syslog\" (this version has \"file\" only)");
+}
+
+#[test]
+fn a_prefix_is_printable_and_short() {
+    for good in ["", "@cee: ", "é ", &"x".repeat(256)] {
+        assert_eq!(parse(&[("prefix", good)]).unwrap().form.prefix, good);
+    }
+    for bad in ["a\nb", "\u{1b}[31m", "\0", "\u{2028}", "\u{85}", &"x".repeat(257)] {
+        let text = "prefix must be printable, without a newline, and at most 256 bytes";
+        assert_eq!(parse(&[("prefix", bad)]).unwrap_err(), text);
+    }
+}
+
+#[test]
+fn unknown_keys_are_handed_back() {
+    let parsed =
+        parse(&[("colour", "red"), ("mode", "0640"), ("address", "x"), ("skip_test", "no idea")]).unwrap();
+    assert_eq!(parsed.unknown, ["address", "colour"]);
+    assert!(!parsed.skip_test);
+}
+
+#[test]
+fn the_file_gets_the_mode_that_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let placement = Placement::api();
+    let open = |name: &str, mode: Option<&str>| {
+        let path = dir.path().join(name);
+        let mut pairs = vec![("file_path", path.to_str().unwrap())];
+        pairs.extend(mode.map(|mode| ("mode", mode)));
+        open_with(&pairs, &placement).map(|_| mode_of(&path))
+    };
+    for (mode, expected) in [("0644", 0o644), ("777", 0o666), ("755", 0o644), ("7", 0o006), ("0640", 0o640)] {
+        assert_eq!(open(&format!("new-{mode}.log"), Some(mode)).unwrap(), expected);
+    }
+    let existing = dir.path().join("existing.log");
+    std::fs::write(&existing, "").unwrap();
+    set_mode(&existing, 0o644);
+    assert_eq!(open("existing.log", Some("0000")).unwrap(), 0o644, "left as it is");
+    assert_eq!(open("existing.log", None).unwrap(), 0o600);
+    let absent = dir.path().join("absent.log");
+    let pairs = [("file_path", absent.to_str().unwrap()), ("mode", "0000")];
+    let text = format!("stat {}: no such file or directory", absent.display());
+    assert_eq!(refusal(open_with(&pairs, &placement)), text);
+}
+
+#[test]
+fn missing_directories_are_made_so_that_they_can_be_entered() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("made/by/device.log");
+    let pairs = [("file_path", path.to_str().unwrap()), ("mode", "0640")];
+    open_with(&pairs, &Placement::api()).unwrap();
+    assert_eq!(mode_of(&path), 0o640);
+    let expected = 0o750 & !umask(dir.path());
+    for made in ["made", "made/by"] {
+        assert_eq!(mode_of(&dir.path().join(made)), expected, "{made}");
+    }
+}
+
+/// What the process's umask takes away from directories.
+fn umask(dir: &std::path::Path) -> u32 {
+    let probe = dir.join("probe");
+    std::fs::create_dir(&probe).unwrap();
+    0o777 & !mode_of(&probe)
+}
+
+#[test]
+fn what_cannot_be_opened_is_told_with_path_and_errno() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, inside) = (dir.path().join("file.log"), dir.path().join("file.log/inside.log"));
+    std::fs::write(&file, "").unwrap();
+    let refused = |path: &std::path::Path| refusal(kit::open(path, &Placement::api()));
+    let text = format!(
+        "sanity check failed; unable to open \"{}\" for writing: mkdir {}: not a directory",
+        inside.display(),
+        file.display()
+    );
+    assert_eq!(refused(&inside), text);
+    let directory = dir.path().join("directory.log");
+    std::fs::create_dir(&directory).unwrap();
+    let text = format!(
+        "sanity check failed; unable to open \"{0}\" for writing: open {0}: is a directory",
+        directory.display()
+    );
+    assert_eq!(refused(&directory), text);
+}
