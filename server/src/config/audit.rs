@@ -1,0 +1,179 @@
+//! The `audit` stanzas: the rule (`audit { minimum = 1 }`) and devices (`audit "file" "path" { … }`).
+//! Never in it: what a device's options mean (the audit library's).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use onrecord_hcl::{Body, Data, Item, Position, Value};
+
+use super::ConfigError;
+use super::reader::Reader;
+
+/// Keys of the rule.
+const RULE: [&str; 8] = [
+    "allowed_directories",
+    "api_creation",
+    "audit_timeout",
+    "minimum",
+    "only_directories",
+    "prefixing",
+    "queue_size",
+    "settle_grace",
+];
+
+/// Keys of a device.
+const DEVICE: [&str; 5] = ["description", "local", "options", "path", "type"];
+
+/// The rule, and what the API may do about devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuditRules {
+    /// How many devices must have an entry; with 1 or more a server without devices refuses all but ceremonies.
+    pub(crate) minimum: Option<usize>,
+    /// How long healthy devices are waited for once the rule is met.
+    pub(crate) settle_grace: Option<Duration>,
+    /// How long an entry may wait for devices that block.
+    pub(crate) audit_timeout: Option<Duration>,
+    /// How many bytes may wait for one device.
+    pub(crate) queue_size: Option<usize>,
+    /// Whether devices can be created through the API.
+    pub(crate) api_creation: bool,
+    /// Whether devices created through the API may have a prefix.
+    pub(crate) prefixing: bool,
+    /// Directories in which the API may place files although they lie in one of the system's.
+    pub(crate) allowed_directories: Vec<PathBuf>,
+    /// If not empty: the only directories in which the API may place files.
+    pub(crate) only_directories: Vec<PathBuf>,
+}
+
+impl Default for AuditRules {
+    fn default() -> Self {
+        Self {
+            minimum: None,
+            settle_grace: None,
+            audit_timeout: None,
+            queue_size: None,
+            api_creation: true,
+            prefixing: true,
+            allowed_directories: Vec::new(),
+            only_directories: Vec::new(),
+        }
+    }
+}
+
+/// A device of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Device {
+    /// `file`, …
+    pub(crate) kind: String,
+    /// Where it is enabled, without slashes at the ends.
+    pub(crate) path: String,
+    /// What it is for.
+    pub(crate) description: String,
+    /// Echoed only.
+    pub(crate) local: bool,
+    /// Its options, as text.
+    pub(crate) options: Vec<(String, String)>,
+    /// The file it stands in.
+    pub(crate) file: PathBuf,
+    /// The line it begins on.
+    pub(crate) line: usize,
+}
+
+/// Reads one `audit` item, whatever it holds.
+pub(super) fn read(
+    reader: &mut Reader,
+    item: &Item,
+    rules: &mut AuditRules,
+    devices: &mut Vec<Device>,
+) -> Result<(), ConfigError> {
+    let labels: Vec<&str> = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();
+    labelled(reader, &labels, &item.value, rules, devices)
+}
+
+/// Labels may be nested keys in JSON, and a list stands for all its elements.
+fn labelled(
+    reader: &mut Reader,
+    labels: &[&str],
+    value: &Value,
+    rules: &mut AuditRules,
+    devices: &mut Vec<Device>,
+) -> Result<(), ConfigError> {
+    let body = match &value.data {
+        Data::List(items) => {
+            return items.iter().try_for_each(|item| labelled(reader, labels, item, rules, devices));
+        }
+        Data::Object(body) => body,
+        _ => return Err(reader.error(value.position, "audit must be a block".to_owned())),
+    };
+    let is_device = labels.len() == 2 || body.items.iter().any(|item| DEVICE.contains(&item.name()));
+    if is_device {
+        devices.push(device(reader, labels, body, value.position)?);
+        return Ok(());
+    }
+    if labels.is_empty() && body.items.iter().all(|item| RULE.contains(&item.name()) || is_scalar(item)) {
+        return rule(reader, body, rules);
+    }
+    for item in &body.items {
+        let mut labels = labels.to_vec();
+        labels.extend(item.keys.iter().map(|key| key.text.as_str()));
+        labelled(reader, &labels, &item.value, rules, devices)?;
+    }
+    Ok(())
+}
+
+fn is_scalar(item: &Item) -> bool {
+    !matches!(item.value.data, Data::Object(_) | Data::List(_))
+}
+
+fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), ConfigError> {
+    reader.known(body, &RULE, "audit: ");
+    let directories = |found: Vec<String>| found.into_iter().map(PathBuf::from).collect::<Vec<_>>();
+    rules.minimum = reader.count(body, "minimum")?.or(rules.minimum);
+    rules.settle_grace = reader.duration(body, "settle_grace")?.or(rules.settle_grace);
+    rules.audit_timeout = reader.duration(body, "audit_timeout")?.or(rules.audit_timeout);
+    rules.queue_size = reader.size(body, "queue_size")?.or(rules.queue_size);
+    rules.api_creation = reader.boolean(body, "api_creation")?.unwrap_or(rules.api_creation);
+    rules.prefixing = reader.boolean(body, "prefixing")?.unwrap_or(rules.prefixing);
+    rules.allowed_directories.extend(directories(reader.texts(body, "allowed_directories")?));
+    rules.only_directories.extend(directories(reader.texts(body, "only_directories")?));
+    let relative = rules.allowed_directories.iter().chain(&rules.only_directories).find(|path| path.is_relative());
+    if let Some(path) = relative {
+        let position = body.items.first().map_or_else(Position::default, Item::position);
+        return Err(reader.error(position, format!("audit: the directory {path:?} must be absolute")));
+    }
+    Ok(())
+}
+
+fn device(
+    reader: &mut Reader,
+    labels: &[&str],
+    body: &Body,
+    position: Position,
+) -> Result<Device, ConfigError> {
+    reader.known(body, &DEVICE, "audit device: ");
+    let kind = reader.text(body, "type")?.or_else(|| labels.first().map(|label| (*label).to_owned()));
+    let path = reader.text(body, "path")?.or_else(|| labels.get(1).map(|label| (*label).to_owned()));
+    let path = path.map(|path| path.trim_matches('/').to_owned()).filter(|path| !path.is_empty());
+    let missing = |what: &str| reader.error(position, format!("an audit device is missing its {what}"));
+    let kind = kind.ok_or_else(|| missing("type"))?;
+    let path = path.ok_or_else(|| missing("path"))?;
+    let mut options = Vec::new();
+    for block in reader.blocks(body, "options", 0)? {
+        for item in &block.body.items {
+            let Some(text) = item.value.scalar() else {
+                let what = format!("option {:?} must be a text, a number or a truth value", item.name());
+                return Err(reader.error(item.position(), what));
+            };
+            options.push((item.name().to_owned(), text.to_owned()));
+        }
+    }
+    Ok(Device {
+        kind,
+        path,
+        description: reader.text(body, "description")?.unwrap_or_default(),
+        local: reader.boolean(body, "local")?.unwrap_or(false),
+        options,
+        file: reader.file().to_owned(),
+        line: position.line,
+    })
+}

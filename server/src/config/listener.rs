@@ -1,0 +1,104 @@
+//! The `listener` stanza.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use onrecord_hcl::{Block, Body};
+
+use super::ConfigError;
+use super::reader::Reader;
+use crate::listener::Bounds;
+use crate::tls;
+
+/// The usual port.
+const ADDRESS: &str = "127.0.0.1:8200";
+
+/// Keys that are read.
+const KEYS: [&str; 13] = [
+    "address",
+    "cluster_address",
+    "http_read_header_timeout",
+    "http_read_timeout",
+    "max_connections",
+    "max_request_size",
+    "tls_cert_file",
+    "tls_client_ca_file",
+    "tls_disable",
+    "tls_key_file",
+    "tls_min_version",
+    "tls_require_and_verify_client_cert",
+    "tls_disable_client_certs",
+];
+
+/// One listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListenerConfig {
+    /// `host:port`.
+    pub(crate) address: String,
+    /// TLS, unless it is disabled.
+    pub(crate) tls: Option<tls::Settings>,
+    /// How it treats connections.
+    pub(crate) bounds: Bounds,
+}
+
+impl ListenerConfig {
+    /// A listener without TLS, for development.
+    pub(crate) fn plain(address: &str) -> Self {
+        Self { address: address.to_owned(), tls: None, bounds: Bounds::default() }
+    }
+
+    /// Reads a stanza.
+    pub(super) fn read(reader: &mut Reader, block: &Block<'_>) -> Result<Self, ConfigError> {
+        let kind = block.labels.first().copied().unwrap_or_default();
+        if kind != "tcp" {
+            let what = format!("unknown listener {kind:?}: there is \"tcp\"");
+            return Err(reader.error(block.position, what));
+        }
+        reader.known(block.body, &KEYS, "listener \"tcp\": ");
+        let body = block.body;
+        let mut bounds = Bounds::default();
+        if let Some(size) = reader.size(body, "max_request_size")? {
+            bounds.max_request_size = size;
+        }
+        if let Some(count) = reader.count(body, "max_connections")? {
+            bounds.connections = count.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        }
+        if let Some(time) = reader.duration(body, "http_read_header_timeout")? {
+            bounds.header_timeout = time;
+        }
+        if let Some(time) = reader.duration(body, "http_read_timeout")? {
+            bounds.body_timeout = time;
+        }
+        let address = reader.text(body, "address")?.unwrap_or_else(|| ADDRESS.to_owned());
+        let plain = reader.boolean(body, "tls_disable")?.unwrap_or(false);
+        let tls = if plain { None } else { Some(tls_settings(reader, block, body)?) };
+        Ok(Self { address, tls, bounds })
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 8192,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            max_request_size: 32 << 20,
+        }
+    }
+}
+
+fn tls_settings(reader: &Reader, block: &Block<'_>, body: &Body) -> Result<tls::Settings, ConfigError> {
+    let file = |name: &str| -> Result<PathBuf, ConfigError> {
+        let found = reader.text(body, name)?.map(PathBuf::from);
+        let what = || format!("a listener needs {name}, or tls_disable = true");
+        found.ok_or_else(|| reader.error(block.position, what()))
+    };
+    let version = reader.one_of(body, "tls_min_version", &["tls12", "tls13"])?;
+    Ok(tls::Settings {
+        certificate: file("tls_cert_file")?,
+        key: file("tls_key_file")?,
+        client_authorities: reader.text(body, "tls_client_ca_file")?.map(PathBuf::from),
+        client_required: reader.boolean(body, "tls_require_and_verify_client_cert")?.unwrap_or(false),
+        only_1_3: version == Some("tls13"),
+    })
+}

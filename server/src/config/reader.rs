@@ -1,0 +1,133 @@
+//! Reading typed values out of a parsed file: what is wrong is said with file and line, what is unknown is noted.
+//! Never in it: which keys exist.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use onrecord_hcl::{Block, Body, Position};
+use onrecord_value::{duration, size};
+
+use super::ConfigError;
+
+/// One file being read.
+pub(super) struct Reader {
+    file: PathBuf,
+    warnings: Vec<String>,
+}
+
+impl Reader {
+    /// Begins a file.
+    pub(super) fn new(file: &Path) -> Self {
+        Self { file: file.to_owned(), warnings: Vec::new() }
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What was noted.
+    pub(super) fn into_warnings(self) -> Vec<String> {
+        self.warnings
+    }
+
+    /// Notes something that does not stop the server.
+    pub(super) fn warn(&mut self, position: Position, what: String) {
+        self.warnings.push(self.error(position, what).to_string());
+    }
+
+    /// Notes each key that nobody reads.
+    pub(super) fn known(&mut self, body: &Body, keys: &[&str], place: &str) {
+        for item in &body.items {
+            if !keys.contains(&item.name()) {
+                self.warn(item.position(), format!("{place}unknown key {:?} is ignored", item.name()));
+            }
+        }
+    }
+
+    /// An error at a place of the file.
+    pub(super) fn error(&self, position: Position, what: String) -> ConfigError {
+        ConfigError { file: self.file.clone(), line: Some(position.line), what }
+    }
+
+    /// An error of the language.
+    pub(super) fn syntax(&self, error: &onrecord_hcl::Error) -> ConfigError {
+        self.error(error.position(), error.to_string())
+    }
+
+    /// The blocks of a key.
+    pub(super) fn blocks<'a>(
+        &self,
+        body: &'a Body,
+        name: &'a str,
+        labels: usize,
+    ) -> Result<Vec<Block<'a>>, ConfigError> {
+        body.blocks(name, labels).map_err(|error| self.syntax(&error))
+    }
+
+    /// A text.
+    pub(super) fn text(&self, body: &Body, name: &str) -> Result<Option<String>, ConfigError> {
+        let found = body.scalar(name).map_err(|error| self.syntax(&error))?;
+        Ok(found.map(str::to_owned))
+    }
+
+    /// A truth value, also as text (`"true"`, `"1"`), as existing configurations have it.
+    pub(super) fn boolean(&self, body: &Body, name: &str) -> Result<Option<bool>, ConfigError> {
+        self.converted(body, name, |text| onrecord_value::boolean::parse(text).map_err(|error| error.to_string()))
+    }
+
+    /// A duration: Go's form, or seconds.
+    pub(super) fn duration(&self, body: &Body, name: &str) -> Result<Option<Duration>, ConfigError> {
+        self.converted(body, name, |text| {
+            let parsed = duration::parse(text).map_err(|error| error.to_string())?;
+            parsed.to_std().ok_or_else(|| "a duration cannot be negative".to_owned())
+        })
+    }
+
+    /// A size: bytes, or with a unit.
+    pub(super) fn size(&self, body: &Body, name: &str) -> Result<Option<usize>, ConfigError> {
+        self.converted(body, name, |text| {
+            let parsed = size::parse(text).map_err(|error| error.to_string())?;
+            usize::try_from(parsed).map_err(|_| "it is too large".to_owned())
+        })
+    }
+
+    /// A whole number that is not negative.
+    pub(super) fn count(&self, body: &Body, name: &str) -> Result<Option<usize>, ConfigError> {
+        self.converted(body, name, |text| text.parse().map_err(|_| "it must be a whole number".to_owned()))
+    }
+
+    /// A list of texts, or one text with commas.
+    pub(super) fn texts(&self, body: &Body, name: &str) -> Result<Vec<String>, ConfigError> {
+        if let Some(text) = body.get(name).and_then(onrecord_hcl::Value::as_str) {
+            return Ok(text.split(',').map(|part| part.trim().to_owned()).collect());
+        }
+        let found = body.strings(name).map_err(|error| self.syntax(&error))?;
+        Ok(found.unwrap_or_default().into_iter().map(str::to_owned).collect())
+    }
+
+    /// One of a few words.
+    pub(super) fn one_of(
+        &self,
+        body: &Body,
+        name: &str,
+        words: &[&'static str],
+    ) -> Result<Option<&'static str>, ConfigError> {
+        self.converted(body, name, |text| {
+            let found = words.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
+            found.ok_or_else(|| format!("it must be one of {}", words.join(", ")))
+        })
+    }
+
+    fn converted<T>(
+        &self,
+        body: &Body,
+        name: &str,
+        convert: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = body.get(name) else { return Ok(None) };
+        let text = body.scalar(name).map_err(|error| self.syntax(&error))?.unwrap_or_default();
+        let wrong = |what| self.error(value.position, format!("{name} = {text:?}: {what}"));
+        convert(text).map(Some).map_err(wrong)
+    }
+}

@@ -1,0 +1,159 @@
+//! Listeners: sockets, accepted connections within a bound, and their graceful end.
+//! Never in it: what a request means.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use onrecord_core::Core;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::http::Service;
+use crate::tls::{self, Certificates};
+
+/// How a listener treats its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Connections at once; more wait in the kernel's queue.
+    pub(crate) connections: usize,
+    /// How long a TLS handshake or a request's header may take.
+    pub(crate) header_timeout: Duration,
+    /// How long a body may take.
+    pub(crate) body_timeout: Duration,
+    /// The largest body, in bytes.
+    pub(crate) max_request_size: usize,
+}
+
+/// A bound socket, not yet accepting.
+pub(crate) struct Listener {
+    socket: TcpListener,
+    tls: Option<(TlsAcceptor, Arc<Certificates>)>,
+    bounds: Bounds,
+}
+
+impl Listener {
+    /// Binds the address.
+    pub(crate) async fn bind(
+        address: &str,
+        tls: Option<tls::Settings>,
+        bounds: Bounds,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let tls = match tls {
+            None => None,
+            Some(settings) => {
+                let certificates = Arc::new(Certificates::load(settings)?);
+                Some((TlsAcceptor::from(Arc::new(certificates.server_config()?)), certificates))
+            }
+        };
+        let socket = TcpListener::bind(address).await?;
+        Ok(Self { socket, tls, bounds })
+    }
+
+    /// Where it really listens.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Whether it speaks TLS.
+    pub(crate) const fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The certificates, to be read again on a reload.
+    pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.tls.as_ref().map(|(_, certificates)| Arc::clone(certificates))
+    }
+
+    /// Accepts until `stop` turns true, then lets every request in progress be answered, for at most `patience`.
+    pub(crate) async fn run(self, core: Arc<Core>, mut stop: watch::Receiver<bool>, patience: Duration) {
+        let slots = Arc::new(Semaphore::new(self.bounds.connections));
+        let graceful = GracefulShutdown::new();
+        let acceptor = self.tls.map(|(acceptor, _)| acceptor);
+        loop {
+            let (stream, peer, slot) = tokio::select! {
+                accepted = accept(&self.socket, &slots) => accepted,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            let service = Service {
+                core: Arc::clone(&core),
+                peer: Some(peer),
+                client_certificate_serial: None,
+                body_timeout: self.bounds.body_timeout,
+                max_request_size: self.bounds.max_request_size,
+            };
+            let connection = Connection { service, slot, watcher: graceful.watcher(), bounds: self.bounds };
+            tokio::spawn(connection.open(stream, acceptor.clone()));
+        }
+        drop(self.socket);
+        if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+            tracing::warn!("connections were still open when the time for shutting down ran out");
+        }
+    }
+}
+
+/// Waits for a free slot, then for a connection. Failures to accept (no descriptors left) are waited out.
+async fn accept(socket: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    loop {
+        let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
+            std::future::pending::<()>().await;
+            continue;
+        };
+        match socket.accept().await {
+            Ok((stream, peer)) => return (stream, peer, slot),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// One accepted connection.
+struct Connection {
+    service: Service,
+    /// Held as long as the connection.
+    slot: OwnedSemaphorePermit,
+    watcher: Watcher,
+    bounds: Bounds,
+}
+
+impl Connection {
+    /// Shakes hands where TLS is spoken, then serves requests until the client or a shutdown ends it.
+    async fn open(mut self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+        // Answers are small and waited for: never hold one back to fill a packet. Failing to say so costs only time.
+        stream.set_nodelay(true).ok();
+        let Some(acceptor) = acceptor else {
+            return self.serve(stream).await;
+        };
+        // A client that speaks no TLS, or takes too long, is its own fault; there is no request to answer.
+        let shaken = tokio::time::timeout(self.bounds.header_timeout, acceptor.accept(stream)).await;
+        if let Ok(Ok(stream)) = shaken {
+            let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let serial = certificate.and_then(|certificate| tls::serial_number(certificate));
+            self.service.client_certificate_serial = serial.map(Arc::from);
+            self.serve(stream).await;
+        }
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let Self { service, slot, watcher, bounds } = self;
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(bounds.header_timeout)
+            .pipeline_flush(true)
+            .serve_connection(TokioIo::new(stream), service_fn(move |request| service.clone().serve(request)));
+        // The connection's own errors (a reset, a header too large) concern nobody but its client.
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "a connection ended");
+        }
+        drop(slot);
+    }
+}
