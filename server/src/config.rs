@@ -69,7 +69,7 @@ pub(crate) struct ConfigError {
     /// The file.
     pub(crate) file: PathBuf,
     /// The line, where one is to blame.
-    pub(crate) line: Option<usize>,
+    pub(crate) line: Option<u32>,
     /// What is wrong.
     pub(crate) what: String,
 }

@@ -76,7 +76,7 @@ pub(crate) struct Device {
     /// The file it stands in.
     pub(crate) file: PathBuf,
     /// The line it begins on.
-    pub(crate) line: usize,
+    pub(crate) line: u32,
 }
 
 /// Reads one `audit` item, whatever it holds.
@@ -138,7 +138,7 @@ fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), 
     rules.only_directories.extend(directories(reader.texts(body, "only_directories")?));
     let relative = rules.allowed_directories.iter().chain(&rules.only_directories).find(|path| path.is_relative());
     if let Some(path) = relative {
-        let position = body.items.first().map_or_else(Position::default, Item::position);
+        let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
         return Err(reader.error(position, format!("audit: the directory {path:?} must be absolute")));
     }
     Ok(())

@@ -1,0 +1,111 @@
+//! The configuration as its users write it, and each wrong value with its file and line.
+
+use super::*;
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.hcl");
+    std::fs::write(&file, text).unwrap();
+    Config::read(&[file])
+}
+
+/// The refusal without the folder's name.
+fn refusal(text: &str) -> String {
+    let error = read(text).expect_err(text).to_string();
+    error.split_once("c.hcl:").map_or(error.clone(), |(_, rest)| rest.to_owned())
+}
+
+#[test]
+fn a_usual_configuration_is_read() {
+    let config = read(
+        r#"
+        listener "tcp" {
+          address = "0.0.0.0:8200"
+          tls_disable = "true"
+          max_request_size = 1048576
+        }
+        storage "file" { path = "/srv/onrecord" }
+        audit { minimum = 1 settle_grace = "10ms" queue_size = "16MiB" }
+        audit "file" "main" {
+          description = "the log"
+          options { file_path = "/var/log/audit.log" mode = "0640" log_raw = false }
+        }
+        default_lease_ttl = "1h"
+        max_lease_ttl = 7200
+        log_level = "Debug"
+        disable_mlock = true
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.storage, Some(StorageConfig::File("/srv/onrecord".into())));
+    let [listener] = config.listeners.as_slice() else { panic!("one listener") };
+    assert_eq!((listener.address.as_str(), listener.bounds.max_request_size), ("0.0.0.0:8200", 1 << 20));
+    assert_eq!(listener.tls, None);
+    assert_eq!(config.audit.minimum, Some(1));
+    assert_eq!(config.audit.settle_grace, Some(Duration::from_millis(10)));
+    assert_eq!(config.audit.queue_size, Some(16 << 20));
+    let [device] = config.devices.as_slice() else { panic!("one device") };
+    assert_eq!((device.kind.as_str(), device.path.as_str()), ("file", "main"));
+    assert_eq!(device.options.last(), Some(&("log_raw".to_owned(), "false".to_owned())));
+    assert_eq!(config.max_lease_ttl, Some(Duration::from_hours(2)));
+    assert_eq!(config.log_level, Some(tracing::Level::DEBUG));
+    assert!(config.disable_mlock);
+    assert_eq!(config.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn the_json_form_says_the_same() {
+    let config = read(
+        r#"{
+          "listener": [{"tcp": {"address": "127.0.0.1:1", "tls_disable": true}}],
+          "storage": {"inmem": {}},
+          "audit": [{"minimum": 1}, {"file": {"to-stdout": {"options": {"file_path": "stdout"}}}}]
+        }"#,
+    )
+    .unwrap();
+    assert_eq!(config.storage, Some(StorageConfig::Memory));
+    assert_eq!(config.audit.minimum, Some(1));
+    assert_eq!(config.devices.first().map(|d| (d.kind.as_str(), d.path.as_str())), Some(("file", "to-stdout")));
+}
+
+#[test]
+fn unknown_keys_are_named_in_a_warning() {
+    let config = read("storage \"inmem\" {}\nlistner \"tcp\" {}\nui = true\n").unwrap();
+    let warnings = config.warnings.join("\n");
+    assert!(warnings.contains("c.hcl:2: unknown key \"listner\" is ignored"), "{warnings}");
+    assert!(warnings.contains("c.hcl:3: ui has no effect"), "{warnings}");
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_its_line() {
+    let cases = [
+        ("\nstorage \"raft\" {}", "2: unknown storage \"raft\": there are \"file\" (with a path) and \"inmem\""),
+        ("storage \"file\" {}", "1: storage \"file\" needs a path: the directory of its data"),
+        ("listener \"unix\" {}", "1: unknown listener \"unix\": there is \"tcp\""),
+        ("listener \"tcp\" {}", "1: a listener needs tls_cert_file, or tls_disable = true"),
+        ("\n\ndefault_lease_ttl = \"soon\"", "3: default_lease_ttl = \"soon\": time: invalid duration \"soon\""),
+        ("log_level = \"loud\"", "1: log_level = \"loud\": it must be one of trace, debug, info, warn, error"),
+        ("disable_mlock = \"maybe\"", "1: disable_mlock = \"maybe\": strconv.ParseBool: parsing \"maybe\": invalid syntax"),
+        ("audit {\n minimum = \"x\"\n}", "2: minimum = \"x\": it must be a whole number"),
+        ("audit { allowed_directories = [\"logs\"] }", "1: audit: the directory \"logs\" must be absolute"),
+        ("audit \"file\" \"a\" {}\naudit \"file\" \"a\" {}", "1: two audit devices with same path (a/) exist in config"),
+        ("audit \"file\" { options { } }", "1: an audit device is missing its path"),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(refusal(text), wanted, "{text}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_hcl_is_refused_with_its_line() {
+    assert!(refusal("a = 1\nb = \"").starts_with("2: "), "{}", refusal("a = 1\nb = \""));
+}
+
+#[test]
+fn a_missing_file_and_an_empty_folder_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = Config::read(&[folder.path().join("absent.hcl")]).unwrap_err().to_string();
+    assert!(missing.ends_with("cannot be read: No such file or directory (os error 2)"), "{missing}");
+    let empty = Config::read(&[folder.path().to_owned()]).unwrap_err().to_string();
+    assert!(empty.ends_with("the folder holds no .hcl or .json file"), "{empty}");
+}
