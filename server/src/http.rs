@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
 };
 use hyper::{Request, Response, StatusCode};
-use onrecord_core::{Answer, Core, Exchange, Headers, Received};
+use onrecord_core::admission::{Overloaded, Permit};
+use onrecord_core::exchange::{Answer, Exchange, Headers, Received, Target};
+use onrecord_core::lifecycle::Core;
 use percent_encoding::percent_decode_str;
 
 /// The folder of the API in a URL.
@@ -23,7 +25,7 @@ const API: &str = "/v1/";
 #[derive(Clone)]
 pub(crate) struct Service {
     /// The core.
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Core,
     /// The other end.
     pub(crate) peer: Option<SocketAddr>,
     /// The serial number of the verified client certificate, in decimal.
@@ -37,51 +39,69 @@ pub(crate) struct Service {
 impl Service {
     /// Serves one request. It cannot fail: whatever happens becomes an answer.
     pub(crate) async fn serve(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        let declared = request.body().size_hint().lower();
-        let Some(slot) = self.core.admit(usize::try_from(declared).unwrap_or(usize::MAX)) else {
-            return Ok(respond(self.core.overloaded()));
+        let target = target(request.uri().path());
+        let declared = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
+        let mut permit = match self.core.admit(&target, declared.min(self.max_request_size)) {
+            Ok(permit) => permit,
+            Err(answer) => return Ok(respond(answer)),
         };
-        let exchange = self.exchange(request).await;
-        let core = Arc::clone(&self.core);
-        // A task of its own: a client that leaves drops this future, and must not change what is done or recorded.
-        let journey = tokio::spawn(async move {
-            let answer = core.handle(exchange).await;
-            drop(slot);
-            answer
-        });
-        let answer = journey.await.unwrap_or_else(|_| self.core.failed());
-        Ok(respond(answer))
-    }
-
-    /// Turns a request into an exchange, reading its body within bounds.
-    async fn exchange(&self, request: Request<Incoming>) -> Exchange {
         let (parts, body) = request.into_parts();
+        let Ok(body) = self.receive(body, declared, &mut permit).await else {
+            return Ok(respond(Core::overloaded()));
+        };
         let mut headers = Headers::new();
         for (name, value) in &parts.headers {
             push_header(&mut headers, name, value);
         }
-        let path = parts.uri.path().strip_prefix(API).and_then(decode);
-        Exchange {
+        let exchange = Exchange {
             method: parts.method.as_str().to_owned(),
-            path,
+            target,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers,
-            body: self.receive(body).await,
+            body,
             peer: self.peer,
             client_certificate_serial: self.client_certificate_serial.as_deref().map(str::to_owned),
-        }
+        };
+        Ok(respond(self.core.answer(permit, exchange).await))
     }
 
-    async fn receive(&self, body: Incoming) -> Received {
+    /// Reads the body within its bounds of size and time. Bytes that were not declared must find room first.
+    async fn receive(&self, body: Incoming, declared: usize, permit: &mut Permit) -> Result<Received, Overloaded> {
         if body.is_end_stream() {
-            return Received::Whole(Bytes::new());
+            return Ok(Received::Whole(Bytes::new()));
         }
-        let collected = Limited::new(body, self.max_request_size).collect();
-        match tokio::time::timeout(self.body_timeout, collected).await {
-            Ok(Ok(whole)) => Received::Whole(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Received::TooLarge,
-            Ok(Err(_)) | Err(_) => Received::Broken,
+        let reading = read(body, declared, self.max_request_size, permit);
+        tokio::time::timeout(self.body_timeout, reading).await.unwrap_or(Ok(Received::Broken))
+    }
+}
+
+/// Reads a body frame by frame.
+async fn read(mut body: Incoming, declared: usize, limit: usize, permit: &mut Permit) -> Result<Received, Overloaded> {
+    if declared > limit {
+        return Ok(Received::TooLarge);
+    }
+    let mut whole = Vec::with_capacity(declared);
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Ok(Received::Broken) };
+        // Trailers are no part of the body.
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > limit {
+            return Ok(Received::TooLarge);
         }
+        if whole.len() + data.len() > declared {
+            permit.grow(data.len())?;
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(Received::Whole(Bytes::from(whole)))
+}
+
+/// Where a URL's path leads. A path that is not UTF-8 leads nowhere in the API.
+fn target(path: &str) -> Target {
+    let inside = path.strip_prefix(API).and_then(|rest| percent_decode_str(rest).decode_utf8().ok());
+    match inside {
+        Some(inside) => Target::Api(inside.into_owned()),
+        None => Target::Outside(path.to_owned()),
     }
 }
 
@@ -93,11 +113,6 @@ fn push_header(headers: &mut Headers, name: &HeaderName, value: &HeaderValue) {
         Err(_) if name == AUTHORIZATION => {}
         Err(_) => headers.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes())),
     }
-}
-
-/// The decoded path; `None` if it is not UTF-8, which no path of the API is.
-fn decode(path: &str) -> Option<String> {
-    percent_decode_str(path).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 fn respond(answer: Answer) -> Response<Full<Bytes>> {

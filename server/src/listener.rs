@@ -10,7 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use onrecord_core::Core;
+use onrecord_core::lifecycle::Core;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -73,7 +73,7 @@ impl Listener {
     }
 
     /// Accepts until `stop` turns true, then lets every request in progress be answered, for at most `patience`.
-    pub(crate) async fn run(self, core: Arc<Core>, mut stop: watch::Receiver<bool>, patience: Duration) {
+    pub(crate) async fn run(self, core: Core, mut stop: watch::Receiver<bool>, patience: Duration) {
         let slots = Arc::new(Semaphore::new(self.bounds.connections));
         let graceful = GracefulShutdown::new();
         let acceptor = self.tls.map(|(acceptor, _)| acceptor);
@@ -83,7 +83,7 @@ impl Listener {
                 _ = stop.wait_for(|stop| *stop) => break,
             };
             let service = Service {
-                core: Arc::clone(&core),
+                core: core.clone(),
                 peer: Some(peer),
                 client_certificate_serial: None,
                 body_timeout: self.bounds.body_timeout,

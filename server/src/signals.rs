@@ -14,8 +14,13 @@ pub(crate) enum Asked {
     Stop,
 }
 
+/// SIGXFSZ: a file would grow beyond the limit of the process (signal(7)).
+const FILE_TOO_LARGE: i32 = 25;
+
 /// The signals being listened to.
 pub(crate) struct Signals {
+    /// Listened to so that it does not end the process: the write fails instead, and its device says so.
+    _file_too_large: Signal,
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
@@ -25,6 +30,7 @@ impl Signals {
     /// Begins to listen.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
+            _file_too_large: signal(SignalKind::from_raw(FILE_TOO_LARGE))?,
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

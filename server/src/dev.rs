@@ -1,0 +1,158 @@
+//! The development server: initialised, unsealed, with a root token, KV 2 at `secret/` and an audit device at `dev/`
+//! from the first request on.
+//! Never in it: anything a server without `-dev` does.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use onrecord_core::exchange::{Exchange, Headers, Received, Target};
+use onrecord_core::lifecycle::{Core, Wanted};
+use onrecord_seal::Secret;
+
+use crate::Dev;
+use crate::config::{Config, Device, ListenerConfig, StorageConfig};
+use crate::run::{StartError, absolute};
+
+/// The file beside a development server's data that holds its key share and root token.
+const KEYS_FILE: &str = "dev-keys";
+
+/// Adds what a development server has to the configuration.
+pub(crate) fn configure(dev: &Dev, config: &mut Config) -> io::Result<()> {
+    if config.storage.is_none() {
+        let directory = dev.storage.as_deref().map(absolute);
+        config.storage = Some(directory.map_or(StorageConfig::Memory, |path| StorageConfig::File(path.join("data"))));
+    }
+    if config.listeners.is_empty() || dev.listen_address.is_some() {
+        let address = dev.listen_address.as_deref().unwrap_or("127.0.0.1:8200");
+        config.listeners = vec![ListenerConfig::plain(address)];
+    }
+    config.disable_mlock = true;
+    let log = match dev.audit.as_deref() {
+        Some("off") => return Ok(()),
+        Some("stdout") => "stdout".to_owned(),
+        Some(path) => absolute(Path::new(path)).display().to_string(),
+        None => own_log(dev)?.display().to_string(),
+    };
+    config.devices.push(Device {
+        kind: "file".to_owned(),
+        path: "dev".to_owned(),
+        description: "the development server's log".to_owned(),
+        local: false,
+        options: vec![("file_path".to_owned(), log)],
+        file: PathBuf::from("-dev"),
+        line: 1,
+    });
+    Ok(())
+}
+
+/// A log of its own: beside its data, or in a new private directory.
+fn own_log(dev: &Dev) -> io::Result<PathBuf> {
+    if let Some(directory) = &dev.storage {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        return Ok(absolute(directory).join("audit.log"));
+    }
+    let base = std::env::temp_dir();
+    for attempt in 0..100_u32 {
+        let directory = base.join(format!("onrecord-dev-{}-{attempt}", std::process::id()));
+        match fs::DirBuilder::new().mode(0o700).create(&directory) {
+            Ok(()) => return Ok(directory.join("audit.log")),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "no free directory for the development server's log"))
+}
+
+/// A development server's key share and root token.
+struct Keys {
+    share: String,
+    root_token: String,
+}
+
+/// Initialises where that was not done, unseals, mounts KV 2. Returns what the user needs to know.
+pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
+    let keys = if core.initialised().map_err(StartError::new)? { known_keys(dev)? } else { initialise(dev, core).await? };
+    core.unseal(&keys.share).await.map_err(StartError::new)?;
+    mount(core, &keys.root_token).await;
+    if !dev.no_store_token {
+        store_token(&keys.root_token);
+    }
+    let mut text = String::from(
+        "WARNING! This is a development server: it is unsealed from the start, with a single key share. Do not keep real secrets in it.\n\n",
+    );
+    let devices = &core.settings().declared_devices;
+    let log = devices.iter().flat_map(|device| &device.options).find(|(name, _)| name == "file_path");
+    let log = log.map_or("off", |(_, path)| path.as_str());
+    for (name, value) in [("Unseal Key", keys.share.as_str()), ("Root Token", &keys.root_token), ("Audit Log", log)] {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    Ok(text)
+}
+
+async fn initialise(dev: &Dev, core: &Core) -> Result<Keys, StartError> {
+    let root_token = dev.root_token_id.clone().map(Secret::new);
+    let made = core.init(Wanted { shares: 1, threshold: 1, root_token }).await.map_err(StartError::new)?;
+    let share = made.keys.first().map(|key| to_hex(key.expose())).unwrap_or_default();
+    let keys = Keys { share, root_token: made.root_token.id.expose().clone() };
+    if let Some(directory) = &dev.storage {
+        let text = format!("{}\n{}\n", keys.share, keys.root_token);
+        write_private(&directory.join(KEYS_FILE), &text).map_err(StartError::new)?;
+    }
+    Ok(keys)
+}
+
+/// The keys that an earlier start left beside its data.
+fn known_keys(dev: &Dev) -> Result<Keys, StartError> {
+    let file = dev.storage.as_deref().unwrap_or(Path::new(".")).join(KEYS_FILE);
+    let unreadable = |error: &dyn std::fmt::Display| {
+        let what = "the data there is not a development server's, or its keys are lost";
+        StartError::new(format_args!("{}: {error}: {what}", file.display()))
+    };
+    let text = fs::read_to_string(&file).map_err(|error| unreadable(&error))?;
+    let mut lines = text.lines();
+    let (Some(share), Some(root_token)) = (lines.next(), lines.next()) else {
+        return Err(unreadable(&"two lines were expected"));
+    };
+    Ok(Keys { share: share.to_owned(), root_token: root_token.to_owned() })
+}
+
+/// Mounts KV 2 at `secret/` through the front door, so that it is on record like anything else. A later start finds it there.
+async fn mount(core: &Core, root_token: &str) {
+    let mut headers = Headers::new();
+    headers.push("x-vault-token", root_token);
+    let target = Target::Api("sys/mounts/secret".to_owned());
+    let Ok(permit) = core.admit(&target, 0) else { return };
+    let exchange = Exchange {
+        method: "POST".to_owned(),
+        target,
+        query: String::new(),
+        headers,
+        body: Received::Whole(Bytes::from_static(br#"{"type":"kv","options":{"version":"2"},"description":"key/value secret storage"}"#)),
+        peer: None,
+        client_certificate_serial: None,
+    };
+    let status = core.answer(permit, exchange).await.status();
+    if status != 204 && status != 400 {
+        tracing::error!(status, "KV 2 could not be mounted at secret/");
+    }
+}
+
+/// Keeps the token where the command line finds it. Not being able to is no reason not to serve.
+fn store_token(token: &str) {
+    let Some(home) = std::env::var_os("HOME") else { return };
+    if let Err(error) = write_private(&Path::new(&home).join(".vault-token"), token) {
+        tracing::warn!(%error, "the root token could not be stored in ~/.vault-token");
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}

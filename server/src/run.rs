@@ -1,0 +1,259 @@
+//! A server from its start to its end: configuration, storage, core, listeners, signals, shutdown.
+//! Never in it: what requests mean.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use onrecord_audit::{Placement, SystemClock};
+use onrecord_core::host::{Host, Spawn, Task};
+use onrecord_core::lifecycle::Core;
+use onrecord_core::settings::{DeclaredDevice, Settings};
+use onrecord_seal::OsEntropy;
+use onrecord_storage::Storage;
+use onrecord_storage::embedded::Embedded;
+use onrecord_storage::memory::Memory;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::{Config, ListenerConfig, LogFormat, StorageConfig};
+use crate::listener::Listener;
+use crate::signals::{Asked, Signals};
+use crate::tls::Certificates;
+use crate::{Options, dev, logging, process};
+
+/// How often dead tokens are removed and worn keys rotated.
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
+
+/// Why a server does not start, or did not end well: one sentence for the operator.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl StartError {
+    pub(crate) fn new(what: impl fmt::Display) -> Self {
+        Self(what.to_string())
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Runs a server until it is told to stop.
+///
+/// # Errors
+/// What kept it from starting: a wrong configuration, a directory in use, an address that is taken.
+pub fn run(options: &Options) -> Result<(), StartError> {
+    let config = configuration(options)?;
+    logging::start(config.log_level.unwrap_or(tracing::Level::INFO), config.log_format);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    if let Err(error) = process::forbid_core_dumps() {
+        tracing::warn!(%error, "core dumps could not be disabled");
+    }
+    if !config.disable_mlock {
+        process::lock_memory().map_err(|error| {
+            StartError::new(format_args!(
+                "memory could not be locked ({error}): raise the limit (ulimit -l), grant CAP_IPC_LOCK, or set disable_mlock = true"
+            ))
+        })?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::new)?;
+    let served = runtime.block_on(serve(options, &config));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+/// The configuration: files, or a development server's.
+fn configuration(options: &Options) -> Result<Config, StartError> {
+    let mut config = Config::read(&options.config).map_err(StartError::new)?;
+    if let Some(dev) = &options.dev {
+        dev::configure(dev, &mut config).map_err(StartError::new)?;
+    }
+    if let Some(level) = &options.log_level {
+        let wrong = || StartError::new(format_args!("-log-level={level}: it must be one of trace, debug, info, warn, error"));
+        config.log_level = Some(level.parse().map_err(|_| wrong())?);
+    }
+    match options.log_format.as_deref() {
+        None => {}
+        Some("json") => config.log_format = LogFormat::Json,
+        Some("standard") => config.log_format = LogFormat::Standard,
+        Some(other) => {
+            return Err(StartError::new(format_args!("-log-format={other}: it must be standard or json")));
+        }
+    }
+    if config.storage.is_none() || config.listeners.is_empty() {
+        let what = "a server needs a configuration with a storage and a listener (-config=FILE), or -dev to try it out";
+        return Err(StartError::new(what));
+    }
+    Ok(config)
+}
+
+async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
+    let mut signals = Signals::listen().map_err(StartError::new)?;
+    let core = core(config)?;
+    let mut listeners = Vec::new();
+    for listener in &config.listeners {
+        listeners.push(bind(listener).await?);
+    }
+    let development = match &options.dev {
+        Some(dev) => Some(dev::open(dev, &core).await.map_err(StartError::new)?),
+        None => None,
+    };
+    announce(config, &listeners, development.as_deref());
+    let certificates: Vec<_> = listeners.iter().filter_map(Listener::certificates).collect();
+    let patience = core.settings().shutdown_timeout;
+    let (stop, stopped) = watch::channel(false);
+    let mut running = JoinSet::new();
+    for listener in listeners {
+        running.spawn(listener.run(core.clone(), stopped.clone(), patience));
+    }
+    let housekeeping = tokio::spawn(keep_house(core.clone()));
+    while signals.next().await == Asked::Reopen {
+        reopen(&core, &certificates);
+    }
+    tracing::info!("the server stops: requests in progress are finished first");
+    housekeeping.abort();
+    // The receivers live in the listeners' tasks, which end because of this very message.
+    stop.send(true).ok();
+    while running.join_next().await.is_some() {}
+    core.seal(patience).await;
+    tracing::info!("the server has stopped");
+    Ok(())
+}
+
+/// Opens the storage and makes the core of it.
+fn core(config: &Config) -> Result<Core, StartError> {
+    let storage = match &config.storage {
+        Some(StorageConfig::File(directory)) => {
+            Storage::start(Embedded::open(directory).map_err(StartError::new)?)
+        }
+        Some(StorageConfig::Memory) | None => Storage::start(Memory::new()),
+    };
+    let storage = storage.map_err(StartError::new)?;
+    let host = Host {
+        clock: Arc::new(SystemClock::new()),
+        entropy: Arc::new(OsEntropy::new()),
+        spawn: Arc::new(Runtime(tokio::runtime::Handle::current())),
+    };
+    Ok(Core::new(storage, host, settings(config)))
+}
+
+/// The runtime, as the core sees it.
+struct Runtime(tokio::runtime::Handle);
+
+impl Spawn for Runtime {
+    fn spawn(&self, task: Task) {
+        self.0.spawn(task);
+    }
+}
+
+/// What the configuration means for the core.
+fn settings(config: &Config) -> Settings {
+    let mut settings = Settings::default();
+    let set = |place: &mut Duration, value: Option<Duration>| {
+        if let Some(value) = value {
+            *place = value;
+        }
+    };
+    set(&mut settings.default_lease_ttl, config.default_lease_ttl);
+    set(&mut settings.max_lease_ttl, config.max_lease_ttl);
+    set(&mut settings.shutdown_timeout, config.shutdown_timeout);
+    set(&mut settings.rules.settle_grace, config.audit.settle_grace);
+    set(&mut settings.rules.audit_timeout, config.audit.audit_timeout);
+    settings.rules.queue_bytes = config.audit.queue_size.unwrap_or(settings.rules.queue_bytes);
+    settings.rules.minimum = config.audit.minimum.unwrap_or(settings.rules.minimum);
+    settings.fail_closed = config.audit.minimum.is_some_and(|minimum| minimum > 0);
+    settings.placement = placement(config);
+    let largest = config.listeners.iter().map(|listener| listener.bounds.max_request_size).max();
+    settings.max_request_size = largest.unwrap_or(settings.max_request_size);
+    settings.declared_devices = config
+        .devices
+        .iter()
+        .map(|device| DeclaredDevice {
+            kind: device.kind.clone(),
+            path: device.path.clone(),
+            description: device.description.clone(),
+            local: device.local,
+            options: device.options.clone(),
+        })
+        .collect();
+    settings
+}
+
+/// Where the API may place files: not in the server's own directories.
+fn placement(config: &Config) -> Placement {
+    let mut placement = Placement::api().with_api_creation(config.audit.api_creation);
+    for directory in &config.audit.allowed_directories {
+        placement = placement.widen(directory);
+    }
+    for directory in &config.audit.only_directories {
+        placement = placement.narrow(directory);
+    }
+    if let Some(StorageConfig::File(directory)) = &config.storage {
+        placement = placement.keep_out(std::path::absolute(directory).unwrap_or_else(|_| directory.clone()));
+    }
+    placement
+}
+
+async fn bind(config: &ListenerConfig) -> Result<Listener, StartError> {
+    let bound = Listener::bind(&config.address, config.tls.clone(), config.bounds).await;
+    bound.map_err(|error| StartError::new(format_args!("listener {}: {error}", config.address)))
+}
+
+/// Says on standard output what is running and where, before anything else can be written there.
+fn announce(config: &Config, listeners: &[Listener], development: Option<&str>) {
+    let mut rows = Vec::new();
+    for (index, listener) in listeners.iter().enumerate() {
+        let tls = if listener.is_tls() { "enabled" } else { "disabled" };
+        let address = listener.address().map_or_else(|_| "?".to_owned(), |address| address.to_string());
+        rows.push((format!("Listener {}", index + 1), format!("tcp (addr: \"{address}\", tls: \"{tls}\")")));
+    }
+    let storage = match &config.storage {
+        Some(StorageConfig::File(path)) => format!("file ({})", path.display()),
+        _ => "inmem".to_owned(),
+    };
+    rows.push(("Storage".to_owned(), storage));
+    if let Some(address) = &config.api_addr {
+        rows.push(("Api Address".to_owned(), address.clone()));
+    }
+    rows.push(("Log Level".to_owned(), config.log_level.unwrap_or(tracing::Level::INFO).to_string().to_lowercase()));
+    rows.push(("Version".to_owned(), format!("OnRecord v{}", env!("CARGO_PKG_VERSION"))));
+    println!("==> OnRecord server configuration:\n");
+    for (name, value) in rows {
+        println!("{name:>24}: {value}");
+    }
+    if let Some(text) = development {
+        println!("\n{text}");
+    }
+    println!("\n==> OnRecord server started! Its log is on standard error.\n");
+}
+
+/// SIGHUP: audit devices and certificates are opened again.
+fn reopen(core: &Core, certificates: &[Arc<Certificates>]) {
+    tracing::info!("reload: audit devices and certificates are opened again");
+    core.reopen_devices();
+    for certificate in certificates {
+        if let Err(error) = certificate.reload() {
+            tracing::error!(%error, "the certificate could not be read again; the old one stays");
+        }
+    }
+}
+
+async fn keep_house(core: Core) {
+    loop {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        core.maintain().await;
+    }
+}
+
+/// The absolute form of a path given on the command line.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
