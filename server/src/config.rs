@@ -174,7 +174,10 @@ impl Config {
         let level = reader.one_of(body, "log_level", &["trace", "debug", "info", "warn", "error"])?;
         set(&mut self.log_level, level.map(|level| level.parse().ok()));
         let format = reader.one_of(body, "log_format", &["standard", "json"])?;
-        set(&mut self.log_format, format.map(|f| if f == "json" { LogFormat::Json } else { LogFormat::Standard }));
+        set(
+            &mut self.log_format,
+            format.map(|f| if f == "json" { LogFormat::Json } else { LogFormat::Standard }),
+        );
         Ok(())
     }
 
@@ -225,7 +228,10 @@ fn storage(reader: &mut Reader, block: &onrecord_hcl::Block<'_>) -> Result<Stora
         "file" => {
             reader.known(block.body, &["path"], "storage \"file\": ");
             let path = reader.text(block.body, "path")?.filter(|path| !path.is_empty());
-            let missing = || reader.error(block.position, "storage \"file\" needs a path: the directory of its data".into());
+            let missing = || {
+                reader
+                    .error(block.position, "storage \"file\" needs a path: the directory of its data".into())
+            };
             path.map(|path| StorageConfig::File(path.into())).ok_or_else(missing)
         }
         other => {

@@ -23,7 +23,8 @@ const KEYS_FILE: &str = "dev-keys";
 pub(crate) fn configure(dev: &Dev, config: &mut Config) -> io::Result<()> {
     if config.storage.is_none() {
         let directory = dev.storage.as_deref().map(absolute);
-        config.storage = Some(directory.map_or(StorageConfig::Memory, |path| StorageConfig::File(path.join("data"))));
+        config.storage =
+            Some(directory.map_or(StorageConfig::Memory, |path| StorageConfig::File(path.join("data"))));
     }
     if config.listeners.is_empty() || dev.listen_address.is_some() {
         let address = dev.listen_address.as_deref().unwrap_or("127.0.0.1:8200");
@@ -74,7 +75,11 @@ struct Keys {
 
 /// Initialises where that was not done, unseals, mounts KV 2. Returns what the user needs to know.
 pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
-    let keys = if core.initialised().map_err(StartError::new)? { known_keys(dev)? } else { initialise(dev, core).await? };
+    let keys = if core.initialised().map_err(StartError::new)? {
+        known_keys(dev)?
+    } else {
+        initialise(dev, core).await?
+    };
     core.unseal(&keys.share).await.map_err(StartError::new)?;
     mount(core, &keys.root_token).await;
     if !dev.no_store_token {
@@ -86,8 +91,10 @@ pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
     let devices = &core.settings().declared_devices;
     let log = devices.iter().flat_map(|device| &device.options).find(|(name, _)| name == "file_path");
     let log = log.map_or("off", |(_, path)| path.as_str());
-    for (name, value) in [("Unseal Key", keys.share.as_str()), ("Root Token", &keys.root_token), ("Audit Log", log)] {
-        text.push_str(&format!("{name}: {value}\n"));
+    for (name, value) in
+        [("Unseal Key", keys.share.as_str()), ("Root Token", &keys.root_token), ("Audit Log", log)]
+    {
+        text.extend([name, ": ", value, "\n"]);
     }
     Ok(text)
 }
@@ -130,7 +137,9 @@ async fn mount(core: &Core, root_token: &str) {
         target,
         query: String::new(),
         headers,
-        body: Received::Whole(Bytes::from_static(br#"{"type":"kv","options":{"version":"2"},"description":"key/value secret storage"}"#)),
+        body: Received::Whole(Bytes::from_static(
+            br#"{"type":"kv","options":{"version":"2"},"description":"key/value secret storage"}"#,
+        )),
         peer: None,
         client_certificate_serial: None,
     };
@@ -154,5 +163,9 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }

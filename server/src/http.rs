@@ -2,7 +2,6 @@
 //! Never in it: decisions about requests (the core's) or sockets (`listener`).
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 use onrecord_core::admission::{Overloaded, Permit};
-use onrecord_core::exchange::{Answer, Exchange, Headers, Received, Target};
+use onrecord_core::exchange::{Answer, Exchange, Headers, Peer, Received, Target};
 use onrecord_core::lifecycle::Core;
 use percent_encoding::percent_decode_str;
 
@@ -27,7 +26,7 @@ pub(crate) struct Service {
     /// The core.
     pub(crate) core: Core,
     /// The other end.
-    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) peer: Option<Peer>,
     /// The serial number of the verified client certificate, in decimal.
     pub(crate) client_certificate_serial: Option<Arc<str>>,
     /// How long a body may take to arrive.
@@ -59,14 +58,19 @@ impl Service {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers,
             body,
-            peer: self.peer,
+            peer: self.peer.clone(),
             client_certificate_serial: self.client_certificate_serial.as_deref().map(str::to_owned),
         };
         Ok(respond(self.core.answer(permit, exchange).await))
     }
 
     /// Reads the body within its bounds of size and time. Bytes that were not declared must find room first.
-    async fn receive(&self, body: Incoming, declared: usize, permit: &mut Permit) -> Result<Received, Overloaded> {
+    async fn receive(
+        &self,
+        body: Incoming,
+        declared: usize,
+        permit: &mut Permit,
+    ) -> Result<Received, Overloaded> {
         if body.is_end_stream() {
             return Ok(Received::Whole(Bytes::new()));
         }
@@ -76,7 +80,12 @@ impl Service {
 }
 
 /// Reads a body frame by frame.
-async fn read(mut body: Incoming, declared: usize, limit: usize, permit: &mut Permit) -> Result<Received, Overloaded> {
+async fn read(
+    mut body: Incoming,
+    declared: usize,
+    limit: usize,
+    permit: &mut Permit,
+) -> Result<Received, Overloaded> {
     if declared > limit {
         return Ok(Received::TooLarge);
     }

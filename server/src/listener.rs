@@ -10,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use onrecord_core::exchange::Peer;
 use onrecord_core::lifecycle::Core;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -84,7 +85,7 @@ impl Listener {
             };
             let service = Service {
                 core: core.clone(),
-                peer: Some(peer),
+                peer: Some(Peer::from(peer)),
                 client_certificate_serial: None,
                 body_timeout: self.bounds.body_timeout,
                 max_request_size: self.bounds.max_request_size,
@@ -100,7 +101,10 @@ impl Listener {
 }
 
 /// Waits for a free slot, then for a connection. Failures to accept (no descriptors left) are waited out.
-async fn accept(socket: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+async fn accept(
+    socket: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     loop {
         let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
             std::future::pending::<()>().await;
@@ -149,7 +153,10 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(bounds.header_timeout)
             .pipeline_flush(true)
-            .serve_connection(TokioIo::new(stream), service_fn(move |request| service.clone().serve(request)));
+            .serve_connection(
+                TokioIo::new(stream),
+                service_fn(move |request| service.clone().serve(request)),
+            );
         // The connection's own errors (a reset, a header too large) concern nobody but its client.
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended");

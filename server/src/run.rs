@@ -26,6 +26,9 @@ use crate::{Options, dev, logging, process};
 /// How often dead tokens are removed and worn keys rotated.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
+/// How long a reload waits for devices that hang before it says so. They go on trying.
+const REOPEN_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Why a server does not start, or did not end well: one sentence for the operator.
 #[derive(Debug)]
 pub struct StartError(String);
@@ -64,7 +67,8 @@ pub fn run(options: &Options) -> Result<(), StartError> {
             ))
         })?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::new)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::new)?;
     let served = runtime.block_on(serve(options, &config));
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
@@ -77,7 +81,11 @@ fn configuration(options: &Options) -> Result<Config, StartError> {
         dev::configure(dev, &mut config).map_err(StartError::new)?;
     }
     if let Some(level) = &options.log_level {
-        let wrong = || StartError::new(format_args!("-log-level={level}: it must be one of trace, debug, info, warn, error"));
+        let wrong = || {
+            StartError::new(format_args!(
+                "-log-level={level}: it must be one of trace, debug, info, warn, error"
+            ))
+        };
         config.log_level = Some(level.parse().map_err(|_| wrong())?);
     }
     match options.log_format.as_deref() {
@@ -116,7 +124,9 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     }
     let housekeeping = tokio::spawn(keep_house(core.clone()));
     while signals.next().await == Asked::Reopen {
-        reopen(&core, &certificates);
+        let (core, certificates) = (core.clone(), certificates.clone());
+        // Files are opened on a thread that may block; signals go on being heard.
+        tokio::task::spawn_blocking(move || reopen(&core, &certificates));
     }
     tracing::info!("the server stops: requests in progress are finished first");
     housekeeping.abort();
@@ -223,7 +233,10 @@ fn announce(config: &Config, listeners: &[Listener], development: Option<&str>) 
     if let Some(address) = &config.api_addr {
         rows.push(("Api Address".to_owned(), address.clone()));
     }
-    rows.push(("Log Level".to_owned(), config.log_level.unwrap_or(tracing::Level::INFO).to_string().to_lowercase()));
+    rows.push((
+        "Log Level".to_owned(),
+        config.log_level.unwrap_or(tracing::Level::INFO).to_string().to_lowercase(),
+    ));
     rows.push(("Version".to_owned(), format!("OnRecord v{}", env!("CARGO_PKG_VERSION"))));
     println!("==> OnRecord server configuration:\n");
     for (name, value) in rows {
@@ -238,7 +251,9 @@ fn announce(config: &Config, listeners: &[Listener], development: Option<&str>) 
 /// SIGHUP: audit devices and certificates are opened again.
 fn reopen(core: &Core, certificates: &[Arc<Certificates>]) {
     tracing::info!("reload: audit devices and certificates are opened again");
-    core.reopen_devices();
+    for (path, why) in core.reopen_devices(REOPEN_PATIENCE) {
+        tracing::error!("the audit device {path} could not be opened again: {why}");
+    }
     for certificate in certificates {
         if let Err(error) = certificate.reload() {
             tracing::error!(%error, "the certificate could not be read again; the old one stays");

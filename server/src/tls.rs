@@ -77,7 +77,7 @@ impl Certificates {
         } else {
             &[&rustls::version::TLS13, &rustls::version::TLS12]
         };
-        let fault = |what: rustls::Error| self.fault(&self.settings.certificate, what.to_string());
+        let fault = |what: rustls::Error| Self::fault(&self.settings.certificate, what.to_string());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
             .map_err(fault)?;
@@ -89,7 +89,7 @@ impl Certificates {
                 if !self.settings.client_required {
                     verifier = verifier.allow_unauthenticated();
                 }
-                let verifier = verifier.build().map_err(|what| self.fault(file, what.to_string()))?;
+                let verifier = verifier.build().map_err(|what| Self::fault(file, what.to_string()))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
@@ -98,7 +98,7 @@ impl Certificates {
         Ok(config)
     }
 
-    fn fault(&self, file: &Path, what: String) -> Error {
+    fn fault(file: &Path, what: String) -> Error {
         Error { file: file.to_owned(), what }
     }
 }
@@ -112,8 +112,10 @@ impl ResolvesServerCert for Certificates {
 fn read(settings: &Settings) -> Result<CertifiedKey, Error> {
     let chain = certificates(&settings.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(|e| unreadable(&settings.key, &e))?;
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
-        .map_err(|e| Error { file: settings.key.clone(), what: format!("not the key of the certificate: {e}") })
+    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|e| Error {
+        file: settings.key.clone(),
+        what: format!("not the key of the certificate: {e}"),
+    })
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -154,13 +156,16 @@ pub(crate) fn serial_number(certificate: &[u8]) -> Option<String> {
     (tag == 0x02).then(|| decimal(contents))
 }
 
-/// The tag and contents of the first DER element.
-fn element(der: &[u8]) -> Option<(u8, &[u8])> {
+/// A DER element: its tag and its contents.
+type Element<'a> = (u8, &'a [u8]);
+
+/// The first DER element.
+fn element(der: &[u8]) -> Option<Element<'_>> {
     split(der).map(|(element, _)| element)
 }
 
 /// The first DER element, and what follows it.
-fn split(der: &[u8]) -> Option<((u8, &[u8]), &[u8])> {
+fn split(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = if first < 0x80 {

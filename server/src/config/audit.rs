@@ -136,10 +136,13 @@ fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), 
     rules.prefixing = reader.boolean(body, "prefixing")?.unwrap_or(rules.prefixing);
     rules.allowed_directories.extend(directories(reader.texts(body, "allowed_directories")?));
     rules.only_directories.extend(directories(reader.texts(body, "only_directories")?));
-    let relative = rules.allowed_directories.iter().chain(&rules.only_directories).find(|path| path.is_relative());
+    let relative =
+        rules.allowed_directories.iter().chain(&rules.only_directories).find(|path| path.is_relative());
     if let Some(path) = relative {
         let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
-        return Err(reader.error(position, format!("audit: the directory {path:?} must be absolute")));
+        return Err(
+            reader.error(position, format!("audit: the directory \"{}\" must be absolute", path.display()))
+        );
     }
     Ok(())
 }

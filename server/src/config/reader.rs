@@ -73,7 +73,9 @@ impl Reader {
 
     /// A truth value, also as text (`"true"`, `"1"`), as existing configurations have it.
     pub(super) fn boolean(&self, body: &Body, name: &str) -> Result<Option<bool>, ConfigError> {
-        self.converted(body, name, |text| onrecord_value::boolean::parse(text).map_err(|error| error.to_string()))
+        self.converted(body, name, |text| {
+            onrecord_value::boolean::parse(text).map_err(|error| error.to_string())
+        })
     }
 
     /// A duration: Go's form, or seconds.

@@ -65,7 +65,10 @@ fn the_json_form_says_the_same() {
     .unwrap();
     assert_eq!(config.storage, Some(StorageConfig::Memory));
     assert_eq!(config.audit.minimum, Some(1));
-    assert_eq!(config.devices.first().map(|d| (d.kind.as_str(), d.path.as_str())), Some(("file", "to-stdout")));
+    assert_eq!(
+        config.devices.first().map(|d| (d.kind.as_str(), d.path.as_str())),
+        Some(("file", "to-stdout"))
+    );
 }
 
 #[test]
@@ -79,16 +82,31 @@ fn unknown_keys_are_named_in_a_warning() {
 #[test]
 fn a_wrong_value_is_refused_with_its_line() {
     let cases = [
-        ("\nstorage \"raft\" {}", "2: unknown storage \"raft\": there are \"file\" (with a path) and \"inmem\""),
+        (
+            "\nstorage \"raft\" {}",
+            "2: unknown storage \"raft\": there are \"file\" (with a path) and \"inmem\"",
+        ),
         ("storage \"file\" {}", "1: storage \"file\" needs a path: the directory of its data"),
         ("listener \"unix\" {}", "1: unknown listener \"unix\": there is \"tcp\""),
         ("listener \"tcp\" {}", "1: a listener needs tls_cert_file, or tls_disable = true"),
-        ("\n\ndefault_lease_ttl = \"soon\"", "3: default_lease_ttl = \"soon\": time: invalid duration \"soon\""),
-        ("log_level = \"loud\"", "1: log_level = \"loud\": it must be one of trace, debug, info, warn, error"),
-        ("disable_mlock = \"maybe\"", "1: disable_mlock = \"maybe\": strconv.ParseBool: parsing \"maybe\": invalid syntax"),
+        (
+            "\n\ndefault_lease_ttl = \"soon\"",
+            "3: default_lease_ttl = \"soon\": time: invalid duration \"soon\"",
+        ),
+        (
+            "log_level = \"loud\"",
+            "1: log_level = \"loud\": it must be one of trace, debug, info, warn, error",
+        ),
+        (
+            "disable_mlock = \"maybe\"",
+            "1: disable_mlock = \"maybe\": strconv.ParseBool: parsing \"maybe\": invalid syntax",
+        ),
         ("audit {\n minimum = \"x\"\n}", "2: minimum = \"x\": it must be a whole number"),
         ("audit { allowed_directories = [\"logs\"] }", "1: audit: the directory \"logs\" must be absolute"),
-        ("audit \"file\" \"a\" {}\naudit \"file\" \"a\" {}", "1: two audit devices with same path (a/) exist in config"),
+        (
+            "audit \"file\" \"a\" {}\naudit \"file\" \"a\" {}",
+            "1: two audit devices with same path (a/) exist in config",
+        ),
         ("audit \"file\" { options { } }", "1: an audit device is missing its path"),
     ];
     for (text, wanted) in cases {
