@@ -106,12 +106,21 @@ fn understand(
             request.operation = if method == "PATCH" { Operation::Patch } else { Operation::Update };
             let body = whole(body)?;
             if request.path.ends_with('/') {
-                return Err(Refusal::at_capture(400, "cannot write to a path ending in '/'", fault::WRITE_TO_SLASH));
+                return Err(Refusal::at_capture(
+                    400,
+                    "cannot write to a path ending in '/'",
+                    fault::WRITE_TO_SLASH,
+                ));
             }
             request.data = body_data(&body, form, limits)?;
         }
         _ => {
-            return Err(Refusal { status: 405, text: None, fault: Some(fault::UNSUPPORTED_METHOD), in_data: false });
+            return Err(Refusal {
+                status: 405,
+                text: None,
+                fault: Some(fault::UNSUPPORTED_METHOD),
+                in_data: false,
+            });
         }
     }
     if request.operation == Operation::List && !request.path.ends_with('/') {

@@ -13,8 +13,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_audit::device::check_prefix;
 use onrecord_audit::{
-    Broker, Clock, Device as Sink, DeviceError, DeviceOptions, EnableError, Enrolment, Form, Health, Observer,
-    OptionError, Placement, Probe, Salt,
+    Broker, Clock, Device as Sink, DeviceError, DeviceOptions, EnableError, Enrolment, Form, Health,
+    Observer, OptionError, Placement, Probe, Salt,
 };
 use onrecord_seal::{Entropy, EntropyError};
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
@@ -194,7 +194,8 @@ impl Devices {
             return Err(DevicesError::PathInUse);
         }
         let uuid = self.host.entropy.uuid()?;
-        let accessor = format!("audit_{}_{}", wish.kind, self.host.entropy.uuid()?.get(..8).unwrap_or_default());
+        let accessor =
+            format!("audit_{}_{}", wish.kind, self.host.entropy.uuid()?.get(..8).unwrap_or_default());
         let options = DeviceOptions::parse(&wish.kind, &wish.options)?;
         warn_of_unknown(&path, &options);
         let placement = if declared { self.placement.for_configuration() } else { self.placement.clone() };
@@ -294,7 +295,8 @@ impl Devices {
             };
             let placement = if device.declared { placement.for_configuration() } else { placement.clone() };
             let clock = Arc::clone(&host.clock);
-            let (sink, cause) = match open_aside(options.clone(), placement.clone(), Arc::clone(&clock)).await {
+            let (sink, cause) = match open_aside(options.clone(), placement.clone(), Arc::clone(&clock)).await
+            {
                 Ok(sink) => (sink, None),
                 Err(DevicesError::Options(error)) => {
                     let cause = match &error {
@@ -341,7 +343,9 @@ impl Observer for Log {
 
 /// Says in the log that nothing is put on record (decision 8).
 pub(crate) fn warn_of_none() {
-    tracing::warn!("NO AUDIT DEVICE IS ENABLED: requests are carried out and answered without being put on record");
+    tracing::warn!(
+        "NO AUDIT DEVICE IS ENABLED: requests are carried out and answered without being put on record"
+    );
 }
 
 /// Names the keys that mean nothing; never their values (decision 7).
@@ -383,4 +387,3 @@ async fn open_aside(
         Err(_) => Err(DevicesError::NoThread),
     }
 }
-

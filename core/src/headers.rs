@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use onrecord_storage::{Batch, BarrierError, View};
+use onrecord_storage::{BarrierError, Batch, View};
 use onrecord_value::{Object, Value, json, object};
 
 const KEY: &str = "audited-headers";
@@ -64,8 +64,10 @@ impl AuditedHeaders {
 
 /// `{"x-name":{"hmac":false}}`, as other servers store it (spec 9.7).
 fn encode(headers: &Snapshot) -> Vec<u8> {
-    let all: Object =
-        headers.iter().map(|(name, hmac)| (name.as_str(), Value::from(object! { "hmac" => *hmac }))).collect();
+    let all: Object = headers
+        .iter()
+        .map(|(name, hmac)| (name.as_str(), Value::from(object! { "hmac" => *hmac })))
+        .collect();
     Value::Object(all).to_json()
 }
 

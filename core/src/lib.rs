@@ -12,8 +12,8 @@
 //!
 //! Never in this crate: HTTP types, files, environment, a clock or a source of randomness of its own ([`host`]).
 
-pub mod admission;
 mod act;
+pub mod admission;
 mod capture;
 mod decide;
 pub mod devices;

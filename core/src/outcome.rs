@@ -90,7 +90,12 @@ impl Outcome {
 impl Refusal {
     /// 400 with the generic class `invalid request` on record; the text stands hashed in the entry's data.
     pub fn invalid(text: impl Into<String>) -> Self {
-        Self { status: 400, text: Some(text.into()), fault: Some(crate::fault::INVALID_REQUEST), in_data: true }
+        Self {
+            status: 400,
+            text: Some(text.into()),
+            fault: Some(crate::fault::INVALID_REQUEST),
+            in_data: true,
+        }
     }
 
     /// 400 whose entry carries no `error`, only the hashed text in its data.

@@ -2,9 +2,9 @@
 //! The only caller of the broker for requests. Never in it: how an entry is hashed or written.
 
 use onrecord_audit::{
-    Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Operation as Asked, Path,
-    PolicyResults, Private, Recorded, Recording, Request as RequestFacts, Response, Secret, Settled, Template, Token,
-    TokenType, Unaudited,
+    Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Operation as Asked,
+    Path, PolicyResults, Private, Recorded, Recording, Request as RequestFacts, Response, Secret, Settled,
+    Template, Token, TokenType, Unaudited,
 };
 
 use crate::decide::Verdict;
@@ -86,7 +86,8 @@ pub(crate) fn undone(open: &Open, case: &Case<'_>) {
     let mount = case.way.mount.as_deref().map(|mount| mounted(mount, case.way.checked));
     entry.error = fault::NOT_ON_RECORD.into();
     entry.duration_ns = elapsed(open, case);
-    entry.response = Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });
+    entry.response =
+        Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });
     // The lines are queued when this returns; a future dropped takes nothing back.
     drop(open.broker.record(&entry));
 }
@@ -95,7 +96,9 @@ pub(crate) fn undone(open: &Open, case: &Case<'_>) {
 async fn judge(open: &Open, case: &Case<'_>, recording: Recording) -> Result<Filed, NotFiled> {
     match recording.await {
         Ok(Recorded::Settled(proof)) => Ok(Filed::Settled(proof)),
-        Ok(Recorded::Unaudited(proof)) if !open.settings.fail_closed || enables(case) => Ok(Filed::Unaudited(proof)),
+        Ok(Recorded::Unaudited(proof)) if !open.settings.fail_closed || enables(case) => {
+            Ok(Filed::Unaudited(proof))
+        }
         Ok(Recorded::Unaudited(_)) => Err(NotFiled),
         Err(refused) => {
             tracing::debug!(%refused, "an entry was not put on record");
@@ -131,7 +134,9 @@ fn asking<'a>(case: &Case<'a>) -> Auth<'a> {
         _ if case.request.refusal.is_some() => None,
         Verdict::Allowed(decision) => Some(PolicyResults {
             allowed: true,
-            granting_policies: decision.map(|decision| Grants::of_root_namespace(decision.granting)).unwrap_or_default(),
+            granting_policies: decision
+                .map(|decision| Grants::of_root_namespace(decision.granting))
+                .unwrap_or_default(),
         }),
         Verdict::Denied => Some(PolicyResults::default()),
         Verdict::NoToken | Verdict::Unavailable => None,

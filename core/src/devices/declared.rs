@@ -42,7 +42,9 @@ impl fmt::Display for DeclareError {
                 "audit device in configuration (path: {path}) was already created by API; disable it there first"
             ),
             Self::Changed(path) => write!(f, "modifications to audit devices are not allowed: {path}"),
-            Self::Device { path, error } => write!(f, "audit device in configuration (path: {path}): {error}"),
+            Self::Device { path, error } => {
+                write!(f, "audit device in configuration (path: {path}): {error}")
+            }
         }
     }
 }

@@ -39,7 +39,10 @@ pub(super) fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, Store
         let (Some(record), Some(salt)) =
             (view.get(&format!("device/{uuid}"))?, view.get(&format!("salt/{uuid}"))?)
         else {
-            tracing::error!(uuid, "an audit device is stored without its record or its salt, and is left out");
+            tracing::error!(
+                uuid,
+                "an audit device is stored without its record or its salt, and is left out"
+            );
             continue;
         };
         let salt = Zeroizing::new(String::from_utf8_lossy(salt.expose()).into_owned());

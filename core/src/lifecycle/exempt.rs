@@ -32,11 +32,14 @@ pub(super) async fn answer(core: &Core, route: &'static Route, exchange: Exchang
     Answer::exempt(Shaped { status, body: body.into(), recorded: None })
 }
 
-async fn said(core: &Core, endpoint: Endpoint, operation: Operation, exchange: Exchange) -> Result<Said, Wrong> {
+async fn said(
+    core: &Core,
+    endpoint: Endpoint,
+    operation: Operation,
+    exchange: Exchange,
+) -> Result<Said, Wrong> {
     match (endpoint, operation) {
-        (Endpoint::Init, Operation::Read) => {
-            Ok((200, body(&[("initialized", core.initialised()?.into())])))
-        }
+        (Endpoint::Init, Operation::Read) => Ok((200, body(&[("initialized", core.initialised()?.into())]))),
         (Endpoint::Init, _) => init(core, &parameters(exchange.body)?).await,
         (Endpoint::Unseal, _) => unseal(core, &parameters(exchange.body)?).await,
         (Endpoint::SealStatus, _) => Ok((200, core.seal_status()?.body())),
@@ -140,12 +143,15 @@ fn health(core: &Core, operation: Operation, query: &str) -> Result<Said, Wrong>
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         match pairs.find(|(key, _)| *key == name) {
             None => Ok(default),
-            Some((_, text)) => {
-                text.parse().ok().filter(|code| (100..1000).contains(code)).ok_or(Wrong { status: 400, text: None })
-            }
+            Some((_, text)) => text
+                .parse()
+                .ok()
+                .filter(|code| (100..1000).contains(code))
+                .ok_or(Wrong { status: 400, text: None }),
         }
     };
-    let (uninitialised, sealed, active) = (code("uninitcode", 501)?, code("sealedcode", 503)?, code("activecode", 200)?);
+    let (uninitialised, sealed, active) =
+        (code("uninitcode", 501)?, code("sealedcode", 503)?, code("activecode", 200)?);
     let seal = core.seal_status()?;
     let status = match (seal.initialised, seal.sealed) {
         (false, _) => uninitialised,

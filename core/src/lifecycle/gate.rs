@@ -15,7 +15,8 @@ async fn drain(open: &Arc<Open>, patience: Duration) {
         // Who asked waits for it, or does not care.
         let _unheard = sender.send(inside.broker.drain(patience));
     });
-    let undrained = if spawned.is_ok() { receiver.await.unwrap_or_default() } else { open.broker.drain(patience) };
+    let undrained =
+        if spawned.is_ok() { receiver.await.unwrap_or_default() } else { open.broker.drain(patience) };
     for (path, why) in undrained {
         tracing::error!(%path, %why, "an audit device did not write all that waited for it");
     }

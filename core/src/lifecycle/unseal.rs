@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use onrecord_audit::{Boot, Broker};
 use onrecord_seal::{Progress, SecretBytes};
-use onrecord_storage::{Batch, BarrierError};
+use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::{Value, json, object};
 use zeroize::Zeroizing;
 

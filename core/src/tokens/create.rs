@@ -84,11 +84,7 @@ impl Tokens {
     }
 
     /// Makes a token that may do everything and never expires; `id` is its text if it is not to be random.
-    pub async fn create_root(
-        &self,
-        id: Option<Secret<String>>,
-        now: Time,
-    ) -> Result<Arc<Entry>, TokenError> {
+    pub async fn create_root(&self, id: Option<Secret<String>>, now: Time) -> Result<Arc<Entry>, TokenError> {
         let draft = Draft {
             id,
             policies: vec!["root".to_owned()],
@@ -114,7 +110,8 @@ fn random_text(prefix: &str, entropy: &dyn Entropy) -> Result<Secret<String>, En
     while text.expose().len() < prefix.len() + RANDOM {
         entropy.fill(&mut *bytes)?;
         // The largest multiple of 62 in a byte: what is above would make the first letters likelier.
-        let letters = bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| LETTERS.get(usize::from(byte % 62)));
+        let letters =
+            bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| LETTERS.get(usize::from(byte % 62)));
         let missing = prefix.len() + RANDOM - text.expose().len();
         text.expose_mut().extend(letters.take(missing).map(|letter| char::from(*letter)));
     }

@@ -43,8 +43,7 @@ impl Hold {
                 return Ok(());
             }
             let num_uses = state.entry.num_uses - 1;
-            let entry =
-                Arc::new(Entry { num_uses, exhausted: num_uses == 0, ..Entry::clone(&state.entry) });
+            let entry = Arc::new(Entry { num_uses, exhausted: num_uses == 0, ..Entry::clone(&state.entry) });
             let commit = self.tokens.0.shelf.replace(&entry)?;
             state.entry = entry;
             commit

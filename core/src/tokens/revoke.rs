@@ -66,7 +66,8 @@ impl Tokens {
             Err(TokenError::Gone) => Ok(()),
             Err(error) => {
                 let mut state = live.state();
-                state.entry = Arc::new(Entry { parent: Some(parent.to_owned()), ..Entry::clone(&state.entry) });
+                state.entry =
+                    Arc::new(Entry { parent: Some(parent.to_owned()), ..Entry::clone(&state.entry) });
                 Err(error)
             }
             Ok(()) => {

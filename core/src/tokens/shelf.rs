@@ -41,7 +41,9 @@ impl Shelf {
     /// The name of the token with this accessor.
     pub(super) fn by_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
         let stored = self.tokens.get(&format!("accessor/{}", self.name(accessor)?))?;
-        stored.map(|name| String::from_utf8(name.expose().to_vec()).map_err(|_| TokenError::Damaged)).transpose()
+        stored
+            .map(|name| String::from_utf8(name.expose().to_vec()).map_err(|_| TokenError::Damaged))
+            .transpose()
     }
 
     /// The names of all tokens.

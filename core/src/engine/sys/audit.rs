@@ -88,7 +88,9 @@ fn options(value: Option<&Value>) -> Result<BTreeMap<String, String>, Refusal> {
     };
     match value {
         None | Some(Value::Null) => Ok(BTreeMap::new()),
-        Some(Value::Object(map)) => map.iter().map(|(key, value)| Ok((key.to_owned(), text(key, value)?))).collect(),
+        Some(Value::Object(map)) => {
+            map.iter().map(|(key, value)| Ok((key.to_owned(), text(key, value)?))).collect()
+        }
         Some(Value::Array(pairs)) => pairs.iter().map(pair).collect(),
         Some(one @ Value::String(_)) => Ok(BTreeMap::from([pair(one)?])),
         Some(other) => Err(unconvertible(format!("expected a map, got {}", other.kind()))),

@@ -12,7 +12,8 @@ use crate::outcome::{Outcome, Refusal};
 pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
     let headers = &open.audited_headers;
     if call.captured.is_empty() {
-        let all: Object = headers.current().iter().map(|(name, hmac)| (name.as_str(), shown(*hmac))).collect();
+        let all: Object =
+            headers.current().iter().map(|(name, hmac)| (name.as_str(), shown(*hmac))).collect();
         return Outcome::data(object! { "headers" => all });
     }
     let stored = match call.operation {

@@ -189,12 +189,8 @@ fn ttl(
     if wanted.ttl == 0 && wanted.period == 0 && policies.iter().any(|name| name == ROOT) {
         return Ok(wanted.explicit_max_ttl);
     }
-    let wish = Wish {
-        ttl: wanted.ttl,
-        period: wanted.period,
-        explicit_max_ttl: wanted.explicit_max_ttl,
-        age: 0,
-    };
+    let wish =
+        Wish { ttl: wanted.ttl, period: wanted.period, explicit_max_ttl: wanted.explicit_max_ttl, age: 0 };
     let granted = lifetime::grant(wish, bounds)
         .map_err(|lifetime::Over| Refusal::invalid("the server allows no token to live"))?;
     if let Some(capped) = granted.capped {

@@ -112,9 +112,6 @@ mod tests {
 
     #[test]
     fn the_warning_names_both_times() {
-        assert_eq!(
-            warning("TTL", (7200, 90)).text,
-            "the TTL of 2h0m0s is too long and was limited to 1m30s"
-        );
+        assert_eq!(warning("TTL", (7200, 90)).text, "the TTL of 2h0m0s is too long and was limited to 1m30s");
     }
 }

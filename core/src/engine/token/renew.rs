@@ -45,7 +45,8 @@ async fn extend(open: &Open, call: &Call<'_>, found: &Found, text_known: bool) -
         Renewal::Done(entry) => entry,
         Renewal::Refused(text) => return Err(Refusal::invalid(text)),
     };
-    let mut warnings: Vec<_> = capped.map(|capped| lifetime::warning("increment", capped)).into_iter().collect();
+    let mut warnings: Vec<_> =
+        capped.map(|capped| lifetime::warning("increment", capped)).into_iter().collect();
     warnings.extend(fields::unrecognized(call.data, &["accessor", "increment", "token"]));
     let lease_seconds = entry.ttl(call.now);
     let auth = Some(Issued { entry, lease_seconds, new: false, text_known });

@@ -1,0 +1,366 @@
+//! One request from capture to release: what it leaves on record, and what happens when it cannot be recorded.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic"
+)]
+
+#[path = "support/world.rs"]
+mod world;
+
+use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_core::{Exchange, Headers, Received, Settings, Target};
+use serde_json::{Value, json};
+use world::{World, ask, entries, outline, said};
+
+async fn with_kv() -> (World, FaultControl) {
+    let world = World::new().await;
+    assert_eq!(world.root("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).await.status, 204);
+    let device = world.device("test/", false).await;
+    (world, device)
+}
+
+#[tokio::test]
+async fn a_write_leaves_two_entries_with_all_that_is_known() {
+    let (world, device) = with_kv().await;
+    let said = world.root("POST", "kv/app", Some(json!({"password": "hunter2", "port": 5432}))).await;
+    assert_eq!((said.status, said.text.as_str()), (204, ""));
+    let entries = entries(&device);
+    assert_eq!(outline(&device), ["request create kv/app", "response create kv/app"]);
+    let (request, response) = (&entries[0], &entries[1]);
+    assert_eq!(request["request"]["id"], response["request"]["id"]);
+    for entry in &entries {
+        let asked = &entry["request"];
+        assert_eq!(asked["mount_point"], "kv/");
+        assert_eq!(asked["mount_type"], "kv");
+        assert_eq!(asked["mount_class"], "secret");
+        assert!(asked["mount_accessor"].as_str().unwrap().starts_with("kv_"));
+        assert_eq!(asked["namespace"], json!({"id": "root"}));
+        assert_eq!(asked["remote_address"], "127.0.0.1");
+        assert_eq!(asked["remote_port"], 4321);
+        assert_eq!(asked["client_id"], "0DHqvq2D77kL2/JTPSZkTMJbkFVmUu0TzMi0jiXcFy8=");
+        assert_eq!(asked["data"]["port"], 5432);
+        assert!(asked["data"]["password"].as_str().unwrap().starts_with("hmac-sha256:"));
+        assert!(asked["client_token"].as_str().unwrap().starts_with("hmac-sha256:"));
+        let auth = &entry["auth"];
+        assert_eq!(auth["display_name"], "root");
+        assert_eq!(auth["policies"], json!(["root"]));
+        assert_eq!(auth["token_type"], "service");
+        assert_eq!(
+            auth["policy_results"],
+            json!({"allowed": true, "granting_policies": [{"name": "root", "namespace_id": "root", "type": "acl"}]})
+        );
+    }
+    assert_eq!(response["response"]["status_code"], 204);
+    assert_eq!(response["response"]["mount_type"], "kv");
+    assert!(response["duration_ns"].as_u64().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn a_read_has_its_mount_accessor_in_the_response_entry_only() {
+    let (world, device) = with_kv().await;
+    world.root("POST", "kv/app", Some(json!({"a": "b"}))).await;
+    let said = world.root("GET", "kv/app", None).await;
+    assert_eq!((said.status, &said.body["data"]), (200, &json!({"a": "b"})));
+    let entries = entries(&device);
+    assert_eq!(entries[2]["request"].get("mount_accessor"), None);
+    assert!(entries[3]["request"]["mount_accessor"].is_string());
+    assert_eq!(entries[3]["response"]["secret"], json!({}));
+    assert_eq!(said.body["request_id"], entries[3]["request"]["id"]);
+}
+
+#[tokio::test]
+async fn what_is_not_on_record_is_not_done() {
+    let (world, device) = with_kv().await;
+    device.set(Fault::Refuse);
+    let said = world.root("POST", "kv/app", Some(json!({"a": "b"}))).await;
+    assert_eq!((said.status, said.text.as_str()), (500, "{\"errors\":[\"internal error\"]}\n"));
+    device.set(Fault::None);
+    let mut read = world.root("GET", "kv/app", None).await;
+    // The device is tried again only after its rest.
+    while read.status == 500 {
+        tokio::task::yield_now().await;
+        read = world.root("GET", "kv/app", None).await;
+    }
+    assert_eq!(read.status, 404);
+}
+
+#[tokio::test]
+async fn a_response_that_is_not_on_record_is_withheld_and_its_token_dies() {
+    let (world, device) = with_kv().await;
+    let create = || world.root("POST", "auth/token/create", Some(json!({"policies": ["default"]})));
+    assert_eq!(create().await.status, 200);
+    let lines = device.lines();
+    let open = world.core.open().unwrap();
+    let tokens = || open.tokens.accessors(open.host.clock.now()).unwrap().len();
+    let before = tokens();
+    // Room for a request entry like the first, and not for its response.
+    let taken: usize = lines.iter().map(Vec::len).sum();
+    device.set(Fault::Room(taken + lines[0].len() + 40));
+    let said = create().await;
+    assert_eq!(said.status, 500);
+    assert!(said.error().starts_with("internal error: the request was carried out"), "{}", said.text);
+    assert_eq!(outline(&device).len(), 3, "{:?}", outline(&device));
+    assert_eq!(tokens(), before);
+}
+
+#[tokio::test]
+async fn a_denied_request_is_on_record_and_has_no_effect() {
+    let (world, device) = with_kv().await;
+    let made =
+        world.root("POST", "auth/token/create", Some(json!({"policies": ["default"], "num_uses": 2}))).await;
+    let token = made.body["auth"]["client_token"].as_str().unwrap().to_owned();
+    let said = world.send(ask("POST", "kv/app").token(&token).json(&json!({"a": "b"}))).await;
+    assert_eq!((said.status, said.error()), (403, "1 error occurred:\n\t* permission denied\n\n"));
+    let entries = entries(&device);
+    assert_eq!(entries[2]["auth"]["policy_results"], json!({"allowed": false}));
+    assert_eq!(entries[2]["auth"]["remaining_uses"], 2);
+    assert_eq!(entries[2]["error"], "1 error occurred:\n\t* permission denied\n\n");
+    assert!(entries[3]["response"]["data"]["error"].as_str().unwrap().starts_with("hmac-sha256:"));
+    assert_eq!(world.root("GET", "kv/app", None).await.status, 404);
+    // It cost a use all the same; the second is the last.
+    assert_eq!(
+        world.send(ask("GET", "auth/token/lookup-self").token(&token)).await.body["data"]["num_uses"],
+        0
+    );
+    assert_eq!(world.send(ask("GET", "auth/token/lookup-self").token(&token)).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_request_without_a_valid_token_says_so_on_record() {
+    let (world, device) = with_kv().await;
+    for (token, hashed) in [(None, false), (Some("s.nonsense"), true)] {
+        let mut ask = ask("POST", "kv/app").json(&json!({"a": "b"}));
+        ask.token = token.map(str::to_owned);
+        let said = world.send(ask).await;
+        assert_eq!((said.status, said.error()), (403, "permission denied"));
+        let entries = entries(&device);
+        let (request, response) = (&entries[entries.len() - 2], &entries[entries.len() - 1]);
+        assert_eq!(request["auth"], json!({"token_type": "default"}));
+        assert_eq!(request["error"], "permission denied");
+        assert_eq!(request["request"]["client_token"].is_string(), hashed);
+        assert_eq!(request["request"].get("mount_accessor"), None);
+        assert_eq!(response["error"], "1 error occurred:\n\t* permission denied\n\n");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_while_capturing_is_on_record_too() {
+    let (world, device) = with_kv().await;
+    let mut slashed = ask("POST", "kv/x/");
+    slashed.body = b"{\"a\":\"canary\"}".to_vec();
+    let raw = |text: &str| {
+        let mut ask = ask("POST", "kv/x");
+        ask.body = text.as_bytes().to_vec();
+        ask
+    };
+    let cases = [
+        (raw("{not json canary"), 400, "failed to decode JSON input: invalid character 'n'"),
+        (
+            raw("[\"canary\"]"),
+            400,
+            "failed to decode JSON input: json: cannot unmarshal array into Go value of type map[string]interface {}",
+        ),
+        (raw("{\"canary\":"), 400, "failed to decode JSON input: unexpected EOF"),
+        (slashed, 400, "cannot write to a path ending in '/'"),
+        (ask("GET", "kv/../sys/mounts"), 400, "the path contains a relative component"),
+        (ask("TRACE", "kv/x"), 405, ""),
+        (
+            ask("GET", "kv/x").header("X-Vault-Wrap-TTL", "60"),
+            400,
+            "this server does not support X-Vault-Wrap-TTL: send the request without this header",
+        ),
+        (
+            ask("GET", "kv/x").header("X-Vault-Namespace", "canary/"),
+            400,
+            "this server does not support X-Vault-Namespace: send the request without this header",
+        ),
+        (
+            ask("GET", "kv/x").header("X-Vault-MFA", "canary"),
+            400,
+            "this server does not support X-Vault-MFA: send the request without this header",
+        ),
+        (ask("GET", "//nothing"), 404, ""),
+    ];
+    for (number, (ask, status, text)) in cases.into_iter().enumerate() {
+        let said = world.send(ask.token(&world.root)).await;
+        assert_eq!((said.status, said.error()), (status, text), "{number}");
+        let entries = entries(&device);
+        assert_eq!(entries.len(), 2 * number + 2, "{text}");
+        let (request, response) = (&entries[2 * number], &entries[2 * number + 1]);
+        assert_eq!(request["request"]["id"], response["request"]["id"]);
+        assert_eq!(request["auth"]["display_name"], "root");
+        assert!(request["error"].is_string() && response["error"].is_string());
+        assert_eq!(response["response"]["status_code"], status);
+    }
+    let all = device.lines().concat();
+    assert!(!String::from_utf8(all).unwrap().contains("canary"));
+}
+
+#[tokio::test]
+async fn an_oversized_body_is_refused_and_recorded() {
+    let (world, device) = with_kv().await;
+    let mut headers = Headers::new();
+    headers.push("X-Vault-Token", &world.root);
+    let exchange = Exchange {
+        method: "PUT".into(),
+        target: Target::Api("kv/x".into()),
+        query: String::new(),
+        headers,
+        body: Received::TooLarge,
+        peer: None,
+        client_certificate_serial: None,
+    };
+    let permit = world.core.admit(&exchange.target, 0).ok().unwrap();
+    let said = said(world.core.answer(permit, exchange).await);
+    assert_eq!((said.status, said.error()), (413, "http: request body too large"));
+    assert_eq!(outline(&device), ["request update kv/x", "response update kv/x"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_changes_nothing() {
+    let (world, device) = with_kv().await;
+    device.set(Fault::Hang);
+    let mut journey =
+        Box::pin(world.start(ask("POST", "kv/app").token(&world.root).json(&json!({"a": "b"}))));
+    // Polled until its request entry waits for the device, and then left.
+    std::future::poll_fn(|context| {
+        assert!(journey.as_mut().poll(context).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+    std::future::poll_fn(|context| {
+        assert!(journey.as_mut().poll(context).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+    let hanging = device.clone();
+    tokio::task::spawn_blocking(move || hanging.wait_until_hanging()).await.unwrap();
+    drop(journey);
+    device.set(Fault::None);
+    let waiting = device.clone();
+    tokio::task::spawn_blocking(move || waiting.wait_for_lines(2)).await.unwrap();
+    assert_eq!(outline(&device), ["request create kv/app", "response create kv/app"]);
+    assert_eq!(world.root("GET", "kv/app", None).await.body["data"], json!({"a": "b"}));
+}
+
+#[tokio::test]
+async fn without_room_a_request_is_refused_and_health_is_not() {
+    let world =
+        World::with(Settings { requests_in_flight: 1, body_bytes_in_flight: 100, ..Settings::default() })
+            .await;
+    let api = |path: &str| Target::Api(path.to_owned());
+    let held = world.core.admit(&api("kv/x"), 50).ok().unwrap();
+    let refused = world.core.admit(&api("kv/x"), 0).err().unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(world.core.admit(&api("sys/health"), 0).is_ok());
+    assert_eq!(world.core.admission().refused(), 1);
+    drop(held);
+    assert!(world.core.admit(&api("kv/x"), 101).is_err());
+    assert!(world.core.admit(&api("kv/x"), 100).is_ok());
+}
+
+#[tokio::test]
+async fn audited_headers_are_recorded_as_configured_and_tokens_never() {
+    let (world, device) = with_kv().await;
+    for (name, hmac) in [("X-Plain", false), ("X-Hashed", true), ("X-Vault-Token", false)] {
+        let path = format!("sys/config/auditing/request-headers/{name}");
+        assert_eq!(world.root("PUT", &path, Some(json!({"hmac": hmac}))).await.status, 204);
+    }
+    let ask = |token: &str| {
+        ask("GET", "kv/x")
+            .header("x-plain", "one")
+            .header("X-PLAIN", "two")
+            .header("X-Hashed", "hidden")
+            .header("X-Other", "never")
+            .token(token)
+    };
+    world.send(ask(&world.root)).await;
+    let last = || entries(&device).pop().unwrap();
+    let headers = last()["request"]["headers"].clone();
+    assert_eq!(headers["x-plain"], json!(["one", "two"]));
+    assert!(headers["x-hashed"][0].as_str().unwrap().starts_with("hmac-sha256:"));
+    assert_eq!(headers.as_object().unwrap().len(), 2, "{headers}");
+    world.send(ask("s.not-a-token")).await;
+    let refused = last()["request"]["headers"].clone();
+    assert!(refused["x-vault-token"][0].as_str().unwrap().starts_with("hmac-sha256:"), "{refused}");
+    let list = world.root("GET", "sys/config/auditing/request-headers", None).await;
+    assert_eq!(list.body["headers"]["x-hashed"], json!({"hmac": true}));
+    let one = world.root("GET", "sys/config/auditing/request-headers/X-Hashed", None).await;
+    assert_eq!(one.body["data"], json!({"X-Hashed": {"hmac": true}}));
+    assert_eq!(world.root("DELETE", "sys/config/auditing/request-headers/x-hashed", None).await.status, 204);
+    let gone = world.root("GET", "sys/config/auditing/request-headers/X-Hashed", None).await;
+    assert_eq!((gone.status, gone.error()), (400, "Could not find header in config"));
+}
+
+#[tokio::test]
+async fn a_second_device_that_hangs_fails_no_request() {
+    let (world, device) = with_kv().await;
+    let hung = world.device("hung/", false).await;
+    hung.set(Fault::Hang);
+    for number in 0..20 {
+        let said = world.root("POST", &format!("kv/{number}"), Some(json!({"a": "b"}))).await;
+        assert_eq!(said.status, 204);
+    }
+    assert_eq!(device.lines().len(), 40);
+    hung.set(Fault::None);
+}
+
+#[tokio::test]
+async fn a_token_in_a_path_is_hashed_on_record() {
+    let (world, device) = with_kv().await;
+    let made = world.root("POST", "auth/token/create", Some(json!({}))).await;
+    let token = made.body["auth"]["client_token"].as_str().unwrap().to_owned();
+    let accessor = made.body["auth"]["accessor"].as_str().unwrap().to_owned();
+    for path in [format!("auth/token/lookup/{token}"), format!("auth/token/lookup-accessor/{accessor}")] {
+        world.root("POST", &path, Some(json!({}))).await;
+    }
+    let all = String::from_utf8(device.lines().concat()).unwrap();
+    assert!(!all.contains(&token) && !all.contains(&accessor), "{all}");
+    assert!(all.contains("\"path\":\"auth/token/lookup/hmac-sha256:"), "{all}");
+}
+
+#[tokio::test]
+async fn a_canary_in_any_hashed_position_is_in_no_line() {
+    let (world, device) = with_kv().await;
+    let canary = "cAnArY7f3";
+    let token = world.root("POST", "auth/token/create", Some(json!({"id": canary}))).await;
+    assert_eq!(token.status, 200, "{}", token.text);
+    let asks = [
+        ask("POST", "kv/a").json(&json!({"a": canary, "b": [canary], "c": {"d": canary}})),
+        ask("GET", "kv/a"),
+        ask("GET", "kv/b").query(&format!("x={canary}&x={canary}")),
+        ask("POST", "sys/audit/bad").json(&json!({"type": canary, "options": {"file_path": canary}})),
+        ask("POST", "sys/audit/bad")
+            .json(&json!({"type": "file", "options": {"file_path": "x", "log_raw": canary}})),
+        ask("PUT", "sys/policies/acl/p").json(&json!({"policy": canary})),
+        ask("POST", "sys/mounts/m").json(&json!({"type": canary, "description": canary})),
+        ask("POST", "auth/token/lookup").json(&json!({"token": canary})),
+        ask("POST", "kv/c").json(&json!({"a": canary})).token(canary),
+        ask("GET", "kv/c").header("X-Canary", canary),
+    ];
+    for mut ask in asks {
+        ask.token.get_or_insert_with(|| world.root.clone());
+        world.send(ask).await;
+    }
+    let mut broken = ask("POST", "kv/d").token(&world.root);
+    broken.body = format!("{{\"{canary}\": {canary}").into_bytes();
+    world.send(broken).await;
+    assert!(!String::from_utf8(device.lines().concat()).unwrap().contains(canary));
+}
+
+#[tokio::test]
+async fn mixed_entries_are_all_json_with_our_record_at_the_end() {
+    let (world, device) = with_kv().await;
+    world.root("GET", "sys/mounts", None).await;
+    for line in device.lines() {
+        let entry: Value = serde_json::from_slice(&line).unwrap();
+        assert!(entry["record"]["seq"].is_u64() && entry["record"]["salt"].is_string(), "{entry}");
+        assert!(onrecord_audit::decode(&line).is_ok());
+    }
+}

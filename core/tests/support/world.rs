@@ -1,0 +1,191 @@
+//! A whole server in memory for tests: initialised, unsealed, asked like a client asks. Never in it: assertions.
+
+use std::sync::Arc;
+
+use onrecord_audit::device::fault::FaultControl;
+use onrecord_audit::{Enrolment, Form, Options, Salt, SystemClock};
+use onrecord_core::host::Task;
+use onrecord_core::lifecycle::{Journey, Wanted};
+use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, Spawn, Target};
+use onrecord_seal::OsEntropy;
+use onrecord_storage::Storage;
+use onrecord_storage::memory::Memory;
+use serde_json::Value;
+
+struct Tokio;
+
+impl Spawn for Tokio {
+    fn spawn(&self, task: Task) {
+        drop(tokio::spawn(task));
+    }
+}
+
+/// A server and what its operator knows.
+pub struct World {
+    pub core: Core,
+    pub root: String,
+    pub key: String,
+}
+
+/// An answer as a client sees it.
+#[derive(Debug)]
+pub struct Said {
+    pub status: u16,
+    pub body: Value,
+    pub text: String,
+}
+
+impl Said {
+    pub fn error(&self) -> &str {
+        self.body["errors"][0].as_str().unwrap_or_default()
+    }
+}
+
+/// A request as a client puts it.
+pub struct Ask {
+    pub method: &'static str,
+    pub path: String,
+    pub query: String,
+    pub token: Option<String>,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+pub fn ask(method: &'static str, path: &str) -> Ask {
+    Ask {
+        method,
+        path: path.to_owned(),
+        query: String::new(),
+        token: None,
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+impl Ask {
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    pub fn json(mut self, body: &Value) -> Self {
+        self.body = body.to_string().into_bytes();
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn query(mut self, query: &str) -> Self {
+        self.query = query.to_owned();
+        self
+    }
+}
+
+pub fn core_on(storage: Storage, settings: Settings) -> Core {
+    let host = Host {
+        clock: Arc::new(SystemClock::new()),
+        entropy: Arc::new(OsEntropy::new()),
+        spawn: Arc::new(Tokio),
+    };
+    Core::new(storage, host, settings)
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        Self::on(Storage::start(Memory::new()).unwrap(), settings).await
+    }
+
+    pub async fn on(storage: Storage, settings: Settings) -> Self {
+        let world = Self::sealed(storage, settings).await;
+        world.core.unseal(&world.key).await.unwrap();
+        world
+    }
+
+    pub async fn sealed(storage: Storage, settings: Settings) -> Self {
+        let core = core_on(storage, settings);
+        let made = core.init(Wanted { shares: 1, threshold: 1, root_token: None }).await.unwrap();
+        let key = made.keys[0].expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { core, root: made.root_token.id.expose().clone(), key }
+    }
+
+    /// A device that does what the test says, hashing as usual, or raw.
+    pub async fn device(&self, path: &str, raw: bool) -> FaultControl {
+        let control = FaultControl::new();
+        let options = Options { log_raw: raw, ..Options::default() };
+        let form = Form::new(options, Arc::new(Salt::new("a salt for tests")));
+        let open = self.core.open().unwrap();
+        open.broker.enable(Enrolment::new(path, control.device(), form), None).await.unwrap();
+        control
+    }
+
+    pub fn start(&self, ask: Ask) -> Journey {
+        let mut headers = Headers::new();
+        for (name, value) in &ask.headers {
+            headers.push(name, value);
+        }
+        if let Some(token) = &ask.token {
+            headers.push("X-Vault-Token", token);
+        }
+        let target = match ask.path.strip_prefix("//") {
+            Some(outside) => Target::Outside(format!("/{outside}")),
+            None => Target::Api(ask.path),
+        };
+        let permit = match self.core.admit(&target, ask.body.len()) {
+            Ok(permit) => permit,
+            Err(_) => panic!("no room"),
+        };
+        let exchange = Exchange {
+            method: ask.method.to_owned(),
+            target,
+            query: ask.query,
+            headers,
+            body: Received::Whole(ask.body.into()),
+            peer: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
+            client_certificate_serial: None,
+        };
+        self.core.answer(permit, exchange)
+    }
+
+    pub async fn send(&self, ask: Ask) -> Said {
+        said(self.start(ask).await)
+    }
+
+    /// A request with the root token.
+    pub async fn root(&self, method: &'static str, path: &str, body: Option<Value>) -> Said {
+        let ask = ask(method, path).token(&self.root);
+        self.send(if let Some(body) = body { ask.json(&body) } else { ask }).await
+    }
+}
+
+pub fn said(answer: Answer) -> Said {
+    let status = answer.status();
+    let text = String::from_utf8(answer.into_body().to_vec()).unwrap();
+    let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+    Said { status, body, text }
+}
+
+/// The entries a test device took.
+pub fn entries(control: &FaultControl) -> Vec<Value> {
+    control.lines().iter().map(|line| serde_json::from_slice(line).unwrap()).collect()
+}
+
+/// Type, operation and path of each entry.
+pub fn outline(control: &FaultControl) -> Vec<String> {
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let line = |entry: &Value| {
+        format!(
+            "{} {} {}",
+            word(&entry["type"]),
+            word(&entry["request"]["operation"]),
+            word(&entry["request"]["path"])
+        )
+    };
+    entries(control).iter().map(line).collect()
+}
