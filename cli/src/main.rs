@@ -1,3 +1,7 @@
-//! The command line of OnRecord.
+//! The binary `onrecord`: hands the process to the library. Nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    onrecord_cli::main()
+}

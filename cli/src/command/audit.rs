@@ -1,0 +1,265 @@
+//! `audit enable|disable|list|hash` and the old spellings with a hyphen.
+
+use super::{text_data, with_slash, without_dots};
+use crate::failure::{Done, Failure, during, exactly, not_enough, too_many};
+use crate::grammar::{Command, Flag, Invocation, Kind, Output};
+use crate::help::wrap;
+use crate::printer::{Format, Node, table};
+use crate::session::Session;
+use onrecord_client::AuditDevice;
+use onrecord_value::{Object, object};
+
+const ENABLE_FLAGS: &[Flag] = &[
+    Flag::new("description", Kind::Text, "What the device is for, for people."),
+    Flag::new("local", Kind::Bool, "Keep the device to this node; it is not replicated.").default("false"),
+    Flag::new("path", Kind::Text, "Path of the device. Several devices of one type need a path each.")
+        .default("the type"),
+];
+
+const LIST_FLAGS: &[Flag] =
+    &[Flag::new("detailed", Kind::Bool, "Show options and replication as well.").default("false")];
+
+const ENABLE_ABOUT: &str = "Enables an audit device at a path. From then on every request and every response is \
+    written to it before the server acts and before it answers.\n\nTYPE is file, syslog or socket. The options of the \
+    device follow as K=V: file_path, mode, format, log_raw, hmac_accessor, prefix and elide_list_responses for a file.";
+
+pub(crate) const COMMANDS: &[Command] = &[
+    Command {
+        words: "audit enable",
+        synopsis: "Enable an audit device",
+        arguments: "[options] TYPE [CONFIG K=V...]",
+        about: ENABLE_ABOUT,
+        examples: &[
+            ("Write entries to a file:", "audit enable file file_path=/var/log/onrecord_audit.log"),
+            (
+                "A second file, at a path of its own:",
+                "audit enable -path=raw file file_path=/srv/raw.log log_raw=true",
+            ),
+        ],
+        http: true,
+        output: Output::Text,
+        flags: ENABLE_FLAGS,
+        run: enable,
+    },
+    Command {
+        words: "audit disable",
+        synopsis: "Disable an audit device",
+        arguments: "[options] PATH",
+        about: "Disables the audit device at a path. Nothing more is written to it; what it wrote stays. Its salt is \
+                retired: hashes for it can no longer be computed by its path.",
+        examples: &[("Disable the device at file/:", "audit disable file/")],
+        http: true,
+        output: Output::Text,
+        flags: &[],
+        run: disable,
+    },
+    Command {
+        words: "audit list",
+        synopsis: "List the enabled audit devices",
+        arguments: "[options]",
+        about: "Lists the enabled audit devices.",
+        examples: &[("List all devices with their options:", "audit list -detailed")],
+        http: true,
+        output: Output::Format,
+        flags: LIST_FLAGS,
+        run: list,
+    },
+    Command {
+        words: "audit hash",
+        synopsis: "Compute the hash a device writes for a text",
+        arguments: "[options] PATH [INPUT | -]",
+        about: "Prints the hash that the device at PATH writes in the place of a text, so that a secret can be looked up \
+                in the device's log. INPUT as \"-\" is read from standard input, so that it stands in no shell \
+                history; without INPUT it is asked for. A newline at the end of standard input is not part of the text.",
+        examples: &[
+            ("Find a secret in the log of the device at file/:", "audit hash file/ s3cr3t"),
+            ("The same, with the secret from standard input:", "audit hash file/ - < secret.txt"),
+        ],
+        http: true,
+        output: Output::Format,
+        flags: &[],
+        run: hash,
+    },
+    Command {
+        words: "audit-enable",
+        synopsis: "Old spelling of audit enable",
+        arguments: "[options] TYPE [CONFIG K=V...]",
+        about: "The old spelling of \"audit enable\".",
+        examples: &[("Write entries to a file:", "audit-enable file file_path=/var/log/onrecord_audit.log")],
+        http: true,
+        output: Output::Text,
+        flags: ENABLE_FLAGS,
+        run: old_enable,
+    },
+    Command {
+        words: "audit-disable",
+        synopsis: "Old spelling of audit disable",
+        arguments: "[options] PATH",
+        about: "The old spelling of \"audit disable\".",
+        examples: &[("Disable the device at file/:", "audit-disable file/")],
+        http: true,
+        output: Output::Text,
+        flags: &[],
+        run: old_disable,
+    },
+    Command {
+        words: "audit-list",
+        synopsis: "Old spelling of audit list",
+        arguments: "[options]",
+        about: "The old spelling of \"audit list\".",
+        examples: &[("List all devices:", "audit-list")],
+        http: true,
+        output: Output::Format,
+        flags: LIST_FLAGS,
+        run: old_list,
+    },
+];
+
+fn old_enable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    deprecated(session, "enable")?;
+    enable(session, invocation)
+}
+
+fn old_disable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    deprecated(session, "disable")?;
+    disable(session, invocation)
+}
+
+fn old_list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    deprecated(session, "list")?;
+    list(session, invocation)
+}
+
+fn deprecated(session: &mut Session<'_>, verb: &str) -> Result<(), Failure> {
+    if session.format != Format::Table {
+        return Ok(());
+    }
+    let program = &session.world.program;
+    let text = format!(
+        "WARNING! The \"{program} audit-{verb}\" command is deprecated. Please use \"{program} audit {verb}\" instead."
+    );
+    session.warn(&format!("{}\n", wrap(&text, 78).join("\n")))
+}
+
+fn enable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    let Some((kind, pairs)) = invocation.arguments.split_first() else {
+        return Err(Failure::usage(
+            "Error enabling audit device: audit type missing. Valid types include 'file', 'socket' and 'syslog'.",
+        ));
+    };
+    let kind = kind.trim();
+    let path = invocation.text("path").map(str::trim).filter(|path| !path.is_empty()).unwrap_or(kind);
+    let shown = with_slash(without_dots(path)?);
+    let options = text_data(session, invocation, pairs)?.into_iter().collect();
+    let device = AuditDevice {
+        kind: kind.to_owned(),
+        description: invocation.text("description").unwrap_or_default().to_owned(),
+        options,
+        local: invocation.is_set("local"),
+        path: shown.clone(),
+    };
+    let client = session.client(invocation)?;
+    session.wait(client.audit_enable(&shown, &device))?.map_err(during("Error enabling audit device: "))?;
+    session.say(&format!("Success! Enabled the {kind} audit device at: {shown}"))?;
+    Ok(0)
+}
+
+fn disable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    let [path] = exactly(&invocation.arguments)?;
+    let path = without_dots(path.trim().trim_matches('/'))?;
+    let shown = format!("{path}/");
+    let client = session.client(invocation)?;
+    session.wait(client.audit_disable(&shown))?.map_err(during("Error disabling audit device: "))?;
+    session.say(&format!("Success! Disabled audit device (if it was enabled) at: {shown}"))?;
+    Ok(0)
+}
+
+fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    exactly::<0>(&invocation.arguments)?;
+    let client = session.client(invocation)?;
+    let devices = session.wait(client.audit_list())?.map_err(during("Error listing audits: "))?;
+    if session.format != Format::Table {
+        let node =
+            Node::Record(devices.iter().map(|(path, device)| (path.clone(), device_node(device))).collect());
+        session.say_node(&node)?;
+        return Ok(0);
+    }
+    if devices.is_empty() {
+        session.say("No audit devices are enabled.")?;
+        return Ok(2);
+    }
+    let detailed = invocation.truth("detailed").unwrap_or(false);
+    let rows: Vec<Vec<String>> = devices
+        .iter()
+        .map(|(path, device)| {
+            let mut row = vec![path.clone(), device.kind.clone(), device.description.clone()];
+            if detailed {
+                row.push(if device.local { "local" } else { "replicated" }.to_owned());
+                let options: Vec<String> =
+                    device.options.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                row.push(options.join(" "));
+            }
+            row
+        })
+        .collect();
+    let headers: &[&str] = if detailed {
+        &["Path", "Type", "Description", "Replication", "Options"]
+    } else {
+        &["Path", "Type", "Description"]
+    };
+    session.say(&table::table(headers, &rows))?;
+    Ok(0)
+}
+
+fn device_node(device: &AuditDevice) -> Node {
+    let options: Object = device.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    Node::record([
+        ("type", (&device.kind).into()),
+        ("description", (&device.description).into()),
+        ("options", options.into()),
+        ("local", device.local.into()),
+        ("path", (&device.path).into()),
+    ])
+}
+
+fn hash(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    let (path, input) = match invocation.arguments.as_slice() {
+        [] => return Err(not_enough("1-2", 0)),
+        [path] => (path, None),
+        [path, input] => (path, Some(input.as_str())),
+        more => return Err(too_many("1-2", more.len())),
+    };
+    let path = without_dots(path.trim().trim_matches('/'))?;
+    let client = session.client(invocation)?;
+    let piped = !session.world.stdin_is_terminal;
+    let input = match input {
+        Some("-") => read_input(session)?,
+        None if piped => read_input(session)?,
+        Some(text) => text.to_owned(),
+        None => session
+            .ask_hidden("Input (will be hidden): ", false)
+            .map_err(|error| Failure::server(format!("Error reading the input: {error}")))?
+            .expose()
+            .to_owned(),
+    };
+    let hash = session.wait(client.audit_hash(path, &input))?.map_err(during("Error computing hash: "))?;
+    if session.format == Format::Table {
+        session.say(&hash)?;
+    } else {
+        session.say_node(&Node::from(object! { "hash" => hash }))?;
+    }
+    Ok(0)
+}
+
+/// Standard input without the newline that an editor or `echo` puts at its end.
+fn read_input(session: &mut Session<'_>) -> Result<String, Failure> {
+    let text = session
+        .world
+        .read_stdin()
+        .map_err(|error| Failure::usage(format!("Error reading standard input: {error}")))?;
+    Ok(text
+        .strip_suffix('\n')
+        .map(|text| text.strip_suffix('\r').unwrap_or(text))
+        .unwrap_or(&text)
+        .to_owned())
+}

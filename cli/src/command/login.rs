@@ -1,0 +1,208 @@
+//! `login` (token method) and `print token`.
+
+use crate::failure::{Done, Failure, during, exactly};
+use crate::grammar::{Command, Flag, Invocation, Kind, Output};
+use crate::help::wrap;
+use crate::pairs;
+use crate::printer::{Format, secret};
+use crate::session::Session;
+use onrecord_client::environment::{self, Variables};
+use onrecord_client::{Auth, Secret, Token, os_text};
+use onrecord_value::{Number, Object, Value};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+pub(crate) const COMMANDS: &[Command] = &[
+    Command {
+        words: "login",
+        synopsis: "Authenticate locally",
+        arguments: "[options] [TOKEN | -]",
+        about: "Checks a token with the server and stores it in the token file (~/.vault-token), so that other commands \
+                use it. Without TOKEN it is asked for, so that it stands in no shell history; TOKEN as \"-\" is read \
+                from standard input.",
+        examples: &[
+            ("Be asked for a token:", "login"),
+            ("Use a token from another program:", "login - < token.txt"),
+        ],
+        http: true,
+        output: Output::Field,
+        flags: &[
+            Flag::new("method", Kind::Text, "How to log in; token is known.").default("token"),
+            Flag::new("no-print", Kind::Bool, "Print nothing; the token is still stored.").default("false"),
+            Flag::new("no-store", Kind::Bool, "Do not store the token.").default("false"),
+            Flag::new("path", Kind::Text, "Path of the auth method; the token method has only one.")
+                .default("token/"),
+            Flag::new("token-only", Kind::Bool, "Print only the token and do not store it.").default("false"),
+        ],
+        run: login,
+    },
+    Command {
+        words: "print token",
+        synopsis: "Print the token in use",
+        arguments: "",
+        about: "Prints the token that other commands would send: of the environment, else of the token file. Prints an \
+                empty line if there is none.",
+        examples: &[("Print the token in use:", "print token")],
+        http: false,
+        output: Output::Text,
+        flags: &[],
+        run: print_token,
+    },
+];
+
+fn print_token(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    exactly::<0>(&invocation.arguments)?;
+    let token = environment::token(session.world)
+        .map_err(|error| Failure::server(format!("failed to read the token file: {}", os_text(&error))))?;
+    session.say(token.as_ref().map_or("", Token::expose))?;
+    Ok(0)
+}
+
+fn login(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    let method = invocation.text("method").unwrap_or("token").trim().to_lowercase();
+    if !matches!(method.as_str(), "" | "token") {
+        return Err(Failure::usage(format!(
+            "Unknown auth method: {method}. The method \"token\" is known: {} login [TOKEN].",
+            session.world.program
+        )));
+    }
+    let token_only = invocation.is_set("token-only");
+    let store = !invocation.is_set("no-store") && !token_only;
+    let token = ask(session, invocation)?;
+    if token.is_empty() {
+        return Err(Failure::server(
+            "Error authenticating: a token must be passed to auth, please view the help for more information",
+        ));
+    }
+    let client = session.client_without_token(invocation)?.with_token(token.clone());
+    let found = session.wait(client.token_lookup_self())?.map_err(during("Error authenticating: "))?;
+    let answer = answer(&token, &found);
+    if store {
+        store_token(session, &token)?;
+    }
+    if invocation.is_set("no-print") && !token_only {
+        return Ok(0);
+    }
+    if token_only {
+        return secret::print_field(session, Some(Value::from(token.expose())), "token");
+    }
+    if session.field.is_none() && session.format == Format::Table {
+        tell(session, store)?;
+    }
+    secret::print(session, &answer)
+}
+
+/// The token: an argument, `token=…`, standard input, or asked for.
+fn ask(session: &mut Session<'_>, invocation: &Invocation) -> Result<Token, Failure> {
+    let interactive = !invocation.is_set("non-interactive");
+    match invocation.arguments.as_slice() {
+        [] if !interactive => Ok(Token::new("")),
+        [] => session
+            .ask_hidden("Token (will be hidden): ", false)
+            .map(|token| Token::new(token.expose().trim()))
+            .map_err(|error| {
+                Failure::server(format!(
+                    "Error authenticating: failed to read the token: {error}. Give the token as an argument, or as \"-\" \
+                     to have it read from standard input."
+                ))
+            }),
+        [word] if word == "-" => {
+            let text = if interactive { session.world.read_stdin() } else { Ok(String::new()) };
+            let text = text.map_err(|error| {
+                Failure::server(format!("Error reading the token from standard input: {}", os_text(&error)))
+            })?;
+            Ok(Token::new(text.trim()))
+        }
+        [word] if !word.contains('=') => Ok(Token::new(word.as_str())),
+        words => {
+            let pairs = pairs::parse(session.world, words, interactive)
+                .and_then(|pairs| pairs::texts(&pairs))
+                .map_err(|error| Failure::usage(format!("Error parsing configuration: {error}")))?;
+            Ok(Token::new(pairs.iter().find(|(key, _)| key == "token").map_or("", |(_, value)| value.as_str())))
+        }
+    }
+}
+
+/// What a login tells of the token that was looked up.
+fn answer(token: &Token, found: &Secret) -> Secret {
+    let empty = Object::new();
+    let data = found.data.as_ref().unwrap_or(&empty);
+    let texts = |key: &str| -> Vec<String> {
+        let list = data.get(key).and_then(Value::as_array).unwrap_or_default();
+        list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let policies = texts("policies");
+    let mut all = policies.clone();
+    let identity = texts("identity_policies");
+    all.extend(identity.iter().filter(|name| !policies.contains(name)).cloned());
+    Secret {
+        warnings: found.warnings.clone(),
+        auth: Some(Auth {
+            client_token: Value::from(token.expose()),
+            accessor: data.str("accessor").unwrap_or_default().to_owned(),
+            policies: all,
+            token_policies: policies,
+            identity_policies: Some(identity),
+            metadata: data.object("meta").cloned(),
+            orphan: data.get("orphan").and_then(Value::as_bool).unwrap_or_default(),
+            entity_id: data.str("entity_id").unwrap_or_default().to_owned(),
+            lease_duration: data
+                .get("ttl")
+                .and_then(Value::as_number)
+                .and_then(Number::as_i64)
+                .unwrap_or_default(),
+            renewable: data.get("renewable").and_then(Value::as_bool).unwrap_or_default(),
+            mfa_requirement: None,
+        }),
+        ..Secret::default()
+    }
+}
+
+fn tell(session: &mut Session<'_>, stored: bool) -> Result<(), Failure> {
+    let program = session.world.program.clone();
+    if let Some((name, _)) = session.world.setting_filled("TOKEN") {
+        let text = format!(
+            "WARNING! The {name} environment variable is set! The value of this variable will take precedence; if \
+             this is unwanted please unset {name} or update its value accordingly."
+        );
+        session.warn(&format!("{}\n", wrap(&text, 78).join("\n")))?;
+    }
+    if !stored {
+        session.warn("The token was not stored in the token file: set VAULT_TOKEN to use it.\n")?;
+    }
+    let text = format!(
+        "Success! You are now authenticated. The token information displayed below is already stored in the token \
+         file. \"{program} login\" is not needed again: later commands send this token by themselves."
+    );
+    let unstored =
+        "Success! You are now authenticated. The token information displayed below is not stored anywhere.";
+    session.say(&wrap(if stored { &text } else { unstored }, 78).join("\n"))?;
+    session.say("")
+}
+
+fn store_token(session: &mut Session<'_>, token: &Token) -> Result<(), Failure> {
+    let failed = |reason: &str| {
+        Failure::server(format!(
+            "Error storing token: {reason}\nThe login worked, but the token is not in the token file: set VAULT_TOKEN to use it."
+        ))
+    };
+    let path = environment::token_file(session.world)
+        .ok_or_else(|| failed("neither HOME nor VAULT_TOKEN_PATH says where the token file is"))?;
+    write_private(&path, token)
+        .map_err(|error| failed(&format!("open {}: {}", path.display(), os_text(&error))))
+}
+
+/// Writes a file only its owner can read, whole or not at all.
+fn write_private(path: &Path, token: &Token) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".new-{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let written = file.write_all(token.expose().as_bytes()).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        fs::remove_file(&beside)?;
+    }
+    written
+}

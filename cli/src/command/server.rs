@@ -1,0 +1,68 @@
+//! `server`: reads the flags and hands them to the server. What a server does is not known here.
+
+use crate::failure::{Done, Failure, too_many};
+use crate::grammar::{Command, Flag, Invocation, Kind, Output};
+use crate::session::Session;
+
+pub(crate) const COMMANDS: &[Command] = &[Command {
+    words: "server",
+    synopsis: "Start a server",
+    arguments: "[options]",
+    about: "Starts a server with configuration files in HCL or JSON, or with -dev in memory: initialised, unsealed, \
+            with version 2 of the key/value engine at secret/ and a file audit device from the first request on. \
+            A -dev server is for trying things out, not for secrets.",
+    examples: &[
+        ("Start with a configuration file:", "server -config=/etc/onrecord/server.hcl"),
+        ("Try things out, with a known root token:", "server -dev -dev-root-token-id=root"),
+    ],
+    http: false,
+    output: Output::Text,
+    flags: &[
+        Flag::new(
+            "config",
+            Kind::Texts,
+            "A configuration file, or a folder of them. May be given several times; later ones win.",
+        ),
+        Flag::new("dev", Kind::Bool, "Start a server for trying things out.").default("false"),
+        Flag::new(
+            "dev-audit",
+            Kind::Text,
+            "With -dev: file of its audit device; stdout; or off for no device.",
+        ),
+        Flag::new("dev-listen-address", Kind::Text, "With -dev: address to listen on.")
+            .default("127.0.0.1:8200")
+            .variable("DEV_LISTEN_ADDRESS"),
+        Flag::new(
+            "dev-no-store-token",
+            Kind::Bool,
+            "With -dev: do not store the root token in the token file.",
+        )
+        .default("false"),
+        Flag::new(
+            "dev-root-token-id",
+            Kind::Text,
+            "With -dev: the first root token. By default one is made and printed.",
+        )
+        .variable("DEV_ROOT_TOKEN_ID"),
+        Flag::new("dev-storage", Kind::Text, "With -dev: a folder to keep the data in, instead of memory."),
+        Flag::new("log-format", Kind::Text, "How the server's own log is written: standard or json.")
+            .default("standard")
+            .variable("LOG_FORMAT"),
+        Flag::new(
+            "log-level",
+            Kind::Text,
+            "What the server's own log tells: trace, debug, info, warn or error.",
+        )
+        .default("info")
+        .variable("LOG_LEVEL"),
+    ],
+    run: server,
+}];
+
+fn server(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    if !invocation.arguments.is_empty() {
+        return Err(too_many("0", invocation.arguments.len()));
+    }
+    session.flush()?;
+    Err(Failure::usage("This build has no server."))
+}

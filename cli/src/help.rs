@@ -1,0 +1,149 @@
+//! Help texts, made from the table: usage, about, examples, flags by group. 78 columns.
+
+use crate::grammar::table::{self, HTTP_FLAGS};
+use crate::grammar::{Command, Flag, Group, Output};
+use std::fmt::Write;
+
+/// Columns of a help text.
+const WIDTH: usize = 78;
+
+/// The help of the program.
+pub(crate) fn main(program: &str) -> String {
+    const COMMON: [&str; 7] = ["read", "write", "delete", "list", "login", "server", "status"];
+    let all = table::below("");
+    let synopsis =
+        |name: &str| all.iter().find(|(other, _)| *other == name).map_or("", |(_, synopsis)| *synopsis);
+    let common: Vec<_> = COMMON.iter().map(|name| (*name, synopsis(name))).collect();
+    let other: Vec<_> = all.iter().copied().filter(|(name, _)| !COMMON.contains(name)).collect();
+    let wide = widest(&all);
+    let mut out = format!("Usage: {program} <command> [args]\n\nCommon commands:\n");
+    list(&mut out, &common, wide);
+    out.push_str("\nOther commands:\n");
+    list(&mut out, &other, wide);
+    out
+}
+
+/// The help of a group.
+pub(crate) fn group(program: &str, group: &Group) -> String {
+    let below = table::below(group.words);
+    let mut out = format!("Usage: {program} {} <subcommand> [options] [args]\n\n", group.words);
+    about(&mut out, group.about);
+    examples(&mut out, program, group.examples);
+    let _ = writeln!(
+        out,
+        "  Each subcommand has more: {program} {} {} -help\n",
+        group.words,
+        below.first().map_or("", |(name, _)| *name)
+    );
+    out.push_str("Subcommands:\n");
+    list(&mut out, &below, widest(&below));
+    out
+}
+
+/// The help of a command.
+pub(crate) fn command(program: &str, command: &Command) -> String {
+    let mut out = format!("Usage: {program} {} {}", command.words, command.arguments).trim_end().to_owned();
+    out.push_str("\n\n");
+    about(&mut out, command.about);
+    examples(&mut out, program, command.examples);
+    if command.http {
+        flags(&mut out, "HTTP Options", HTTP_FLAGS, false);
+    }
+    if command.output != Output::Text {
+        flags(&mut out, "Output Options", command.output_flags(), command.output == Output::Raw);
+    }
+    let own = if command.words.starts_with("kv ") { "Common Options" } else { "Command Options" };
+    flags(&mut out, own, command.flags, false);
+    format!("{}\n", out.trim_end())
+}
+
+fn about(out: &mut String, text: &str) {
+    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
+        for line in wrap(paragraph, WIDTH - 2) {
+            let _ = writeln!(out, "  {line}");
+        }
+        out.push('\n');
+    }
+}
+
+fn examples(out: &mut String, program: &str, list: &[(&str, &str)]) {
+    for (what, words) in list {
+        for line in wrap(what, WIDTH - 2) {
+            let _ = writeln!(out, "  {line}");
+        }
+        // An example may stand behind a pipe: the program's name is where its mark is, or in front.
+        let line =
+            if words.contains("{}") { words.replace("{}", program) } else { format!("{program} {words}") };
+        let _ = writeln!(out, "\n      $ {line}\n");
+    }
+}
+
+fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
+    if flags.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{title}:\n");
+    let mut sorted: Vec<&Flag> = flags.iter().collect();
+    sorted.sort_by_key(|flag| flag.name);
+    for flag in sorted {
+        let value = match flag.kind.name() {
+            "" => String::new(),
+            kind => format!("=<{kind}>"),
+        };
+        let _ = writeln!(out, "  -{}{value}", flag.name);
+        for line in wrap(&describe(flag, raw), WIDTH - 6) {
+            let _ = writeln!(out, "      {line}");
+        }
+        out.push('\n');
+    }
+}
+
+fn describe(flag: &Flag, raw: bool) -> String {
+    let mut text = flag.about.to_owned();
+    if raw && flag.name == "format" {
+        text.push_str(" Raw prints the server's bytes as they are.");
+    }
+    if !flag.alias.is_empty() {
+        let _ = write!(text, " This is aliased as \"-{}\".", flag.alias);
+    }
+    if !flag.default.is_empty() {
+        let _ = write!(text, " The default is {}.", flag.default);
+    }
+    if !flag.variable.is_empty() {
+        let _ = write!(
+            text,
+            " This can also be specified via the ONRECORD_{0} or VAULT_{0} environment variable.",
+            flag.variable
+        );
+    }
+    text
+}
+
+fn widest(list: &[(&str, &str)]) -> usize {
+    list.iter().map(|(name, _)| name.len()).max().unwrap_or(0)
+}
+
+fn list(out: &mut String, rows: &[(&str, &str)], wide: usize) {
+    for (name, synopsis) in rows {
+        let _ = writeln!(out, "    {name:wide$}    {synopsis}");
+    }
+}
+
+/// Breaks a text at blanks into lines of at most `width` characters.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
+}

@@ -1,0 +1,242 @@
+//! `K=V` arguments: `k=v`, `k=@file`, `k=-`, `k=\@text`, `@file.json`, `-`. What the pairs mean is not known here.
+
+use crate::world::World;
+use onrecord_client::os_text;
+use onrecord_value::quote::Quoted;
+use onrecord_value::{Object, Value, json};
+use std::fmt;
+use std::io::Read;
+
+/// Why arguments are no pairs.
+#[derive(Debug)]
+pub(crate) enum PairsError {
+    /// One argument, and what is wrong with it.
+    Argument(String, String),
+    /// Values that should be texts and are not: key and Go's name of what they are.
+    NotText(Vec<(String, &'static str)>),
+}
+
+impl fmt::Display for PairsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(argument, reason) => {
+                write!(f, "invalid key/value pair {}: {reason}", Quoted(argument))
+            }
+            Self::NotText(list) => {
+                f.write_str(
+                    "failed to convert values to strings: decoding failed due to the following error(s):\n",
+                )?;
+                list.iter().try_for_each(|(key, kind)| {
+                    write!(f, "\n'[{key}]' expected type 'string', got unconvertible type '{kind}'")
+                })
+            }
+        }
+    }
+}
+
+/// Reads pairs; a key that comes again becomes a list. With `interactive` false standard input is empty.
+pub(crate) fn parse(
+    world: &mut World,
+    arguments: &[String],
+    interactive: bool,
+) -> Result<Object, PairsError> {
+    let mut builder = Builder { world, interactive, consumed: false, pairs: Object::new() };
+    for argument in arguments.iter().filter(|argument| !argument.is_empty()) {
+        builder.argument(argument).map_err(|reason| PairsError::Argument(argument.clone(), reason))?;
+    }
+    Ok(builder.pairs)
+}
+
+struct Builder<'w> {
+    world: &'w mut World,
+    interactive: bool,
+    consumed: bool,
+    pairs: Object,
+}
+
+impl Builder<'_> {
+    fn argument(&mut self, argument: &str) -> Result<(), String> {
+        if argument == "-" {
+            let text = self.stdin()?;
+            return self.merge(&text);
+        }
+        let Some((key, value)) = argument.split_once('=') else {
+            if let Some(path) = argument.strip_prefix('@') {
+                let text = read_file(path)?;
+                return self.merge(&text);
+            }
+            return Err("format must be key=value".to_owned());
+        };
+        let value = if value == "-" {
+            self.stdin()?
+        } else if let Some(path) = value.strip_prefix('@') {
+            read_file(path).map_err(|reason| format!("error reading file: {reason}"))?
+        } else if let Some(text) = value.strip_prefix('\\').filter(|text| text.starts_with('@')) {
+            text.to_owned()
+        } else {
+            value.to_owned()
+        };
+        self.add(key, Value::String(value));
+        Ok(())
+    }
+
+    fn stdin(&mut self) -> Result<String, String> {
+        if std::mem::replace(&mut self.consumed, true) {
+            return Err("stdin already consumed".to_owned());
+        }
+        if !self.interactive {
+            return Ok(String::new());
+        }
+        let mut bytes = Vec::new();
+        self.world.stdin.read_to_end(&mut bytes).map_err(|error| os_text(&error))?;
+        String::from_utf8(bytes).map_err(|_| "the input is no UTF-8 text".to_owned())
+    }
+
+    /// Every key of a JSON object.
+    fn merge(&mut self, text: &str) -> Result<(), String> {
+        if text.trim().is_empty() {
+            return Err("EOF".to_owned());
+        }
+        let object = json::parse_object(text.as_bytes(), json::Limits::default())
+            .map_err(|error| error.to_string())?;
+        for (key, value) in object {
+            self.add(&key, value);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, key: &str, value: Value) {
+        match self.pairs.get_mut(key) {
+            None => {
+                self.pairs.insert(key, value);
+            }
+            Some(Value::Array(list)) => list.push(value),
+            Some(first) => {
+                let before = std::mem::take(first);
+                *first = Value::Array(vec![before, value]);
+            }
+        }
+    }
+}
+
+fn read_file(path: &str) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("open {path}: {}", os_text(&error)))?;
+    String::from_utf8(bytes).map_err(|_| format!("{path} is no UTF-8 text"))
+}
+
+/// Pairs whose values are all texts: numbers keep their digits, `true` is `1`, `false` is `0`, `null` is empty.
+pub(crate) fn texts(pairs: &Object) -> Result<Vec<(String, String)>, PairsError> {
+    let mut list = Vec::new();
+    let mut wrong = Vec::new();
+    for (key, value) in pairs {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.text().to_owned(),
+            Value::Bool(truth) => u8::from(*truth).to_string(),
+            Value::Array(_) => {
+                wrong.push((key.to_owned(), "[]interface {}"));
+                continue;
+            }
+            Value::Object(_) => {
+                wrong.push((key.to_owned(), "map[string]interface {}"));
+                continue;
+            }
+            Value::Null | Value::Time(_) => String::new(),
+        };
+        list.push((key.to_owned(), text));
+    }
+    if wrong.is_empty() { Ok(list) } else { Err(PairsError::NotText(wrong)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::io::Cursor;
+
+    fn world(stdin: &str) -> World {
+        World {
+            program: "onrecord".to_owned(),
+            variables: BTreeMap::new(),
+            stdin: Box::new(Cursor::new(stdin.to_owned())),
+            stdout: Box::new(std::io::sink()),
+            stderr: Box::new(std::io::sink()),
+            stdin_is_terminal: false,
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+        }
+    }
+
+    fn built(stdin: &str, arguments: &[&str]) -> Result<String, String> {
+        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        parse(&mut world(stdin), &arguments, true)
+            .map(|pairs| String::from_utf8(Value::from(pairs).to_json()).unwrap())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_vectors_of_the_builder() {
+        for (stdin, arguments, expected) in [
+            ("", &["foo=bar", "bar=baz", "baz="][..], r#"{"bar":"baz","baz":"","foo":"bar"}"#),
+            ("", &["bar=\\@baz"], r#"{"bar":"@baz"}"#),
+            ("", &["bar=\\"], r#"{"bar":"\\"}"#),
+            ("baz", &["bar=-"], r#"{"bar":"baz"}"#),
+            (r#"{"foo":"bar"}"#, &["-", "bar=baz"], r#"{"bar":"baz","foo":"bar"}"#),
+            ("", &["foo=bar", "foo=baz"], r#"{"foo":["bar","baz"]}"#),
+            (r#"{"a":1}"#, &["@foo=bar", "-foo=baz", "-"], r#"{"-foo":"baz","@foo":"bar","a":1}"#),
+            ("", &["", "=x", "a=b=c"], r#"{"":"x","a":"b=c"}"#),
+            (r#"{"n":2.50,"big":12345678901234567890}"#, &["-"], r#"{"big":12345678901234567890,"n":2.50}"#),
+        ] {
+            assert_eq!(built(stdin, arguments).unwrap(), expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_pairs_say_which_and_why() {
+        for (stdin, arguments, expected) in [
+            ("", &["foo"][..], "invalid key/value pair \"foo\": format must be key=value"),
+            (
+                "",
+                &["k=@nofile"],
+                "invalid key/value pair \"k=@nofile\": error reading file: open nofile: no such file or directory",
+            ),
+            (
+                "",
+                &["@missing.json"],
+                "invalid key/value pair \"@missing.json\": open missing.json: no such file or directory",
+            ),
+            ("{}", &["-", "-"], "invalid key/value pair \"-\": stdin already consumed"),
+            ("", &["-"], "invalid key/value pair \"-\": EOF"),
+            (
+                "fil",
+                &["-"],
+                "invalid key/value pair \"-\": invalid character 'i' in literal false (expecting 'a')",
+            ),
+        ] {
+            assert_eq!(built(stdin, arguments).unwrap_err(), expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_taken_untrimmed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), " x\n").unwrap();
+        let argument = format!("k=@{}", file.path().display());
+        assert_eq!(built("", &[&argument]).unwrap(), r#"{"k":" x\n"}"#);
+    }
+
+    #[test]
+    fn options_are_texts_or_say_why_not() {
+        let pairs = parse(&mut world(r#"{"t":true,"n":2.50,"z":null}"#), &["-".to_owned()], true).unwrap();
+        let list = texts(&pairs).unwrap();
+        assert_eq!(
+            list,
+            [("n".into(), "2.50".into()), ("t".into(), "1".into()), ("z".into(), String::new())]
+        );
+        let pairs = parse(&mut world(""), &["file_path=a".into(), "file_path=b".into()], true).unwrap();
+        assert_eq!(
+            texts(&pairs).unwrap_err().to_string(),
+            "failed to convert values to strings: decoding failed due to the following error(s):\n\n'[file_path]' expected type 'string', got unconvertible type '[]interface {}'"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Tables: columns as wide as their widest cell, four blanks between, headers underlined. Only text, no colours.
+
+use super::{human_duration, plain};
+use onrecord_value::{Object, Value};
+
+/// Rows below headers; an empty cell is `n/a`, the last cell of a row is not padded.
+pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
+    let mut all: Vec<Vec<String>> = vec![
+        headers.iter().map(|name| (*name).to_owned()).collect(),
+        headers.iter().map(|name| "-".repeat(name.chars().count())).collect(),
+    ];
+    all.extend(rows.iter().cloned());
+    columns(&all)
+}
+
+/// Rows without headers.
+pub(crate) fn columns(rows: &[Vec<String>]) -> String {
+    let cell = |text: &str| if text.is_empty() { "n/a".to_owned() } else { text.to_owned() };
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (column, text) in row.iter().enumerate() {
+            let wide = cell(text).chars().count();
+            match widths.get_mut(column) {
+                Some(width) => *width = wide.max(*width),
+                None => widths.push(wide),
+            }
+        }
+    }
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            let mut line = String::new();
+            for (column, text) in row.iter().enumerate() {
+                let text = cell(text);
+                line.push_str(&text);
+                if column + 1 < row.len() {
+                    let width = widths.get(column).copied().unwrap_or(0) + 4;
+                    line.extend(std::iter::repeat_n(' ', width.saturating_sub(text.chars().count())));
+                }
+            }
+            line
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// `Key` and `Value`.
+pub(crate) fn key_value(rows: &[(String, String)]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|(key, value)| vec![key.clone(), value.clone()]).collect();
+    table(&["Key", "Value"], &rows)
+}
+
+/// The rows of an object; whole seconds of keys that say so are durations.
+pub(crate) fn object_rows(object: &Object) -> Vec<(String, String)> {
+    object.iter().map(|(key, value)| (key.to_owned(), cell(key, value))).collect()
+}
+
+fn cell(key: &str, value: &Value) -> String {
+    let timed = matches!(key, "ttl" | "duration" | "period")
+        || ["_ttl", "_duration", "_period"].iter().any(|end| key.ends_with(end));
+    match value.as_i64() {
+        Some(seconds) if timed => human_duration(seconds),
+        _ => plain(value),
+    }
+}
+
+/// A title between signs, as wide as what it stands over.
+pub(crate) fn banner(title: &str, width: usize) -> String {
+    let signs = match width.checked_sub(title.chars().count() + 2) {
+        None | Some(0) => 4,
+        Some(signs) => signs + signs % 2,
+    };
+    let side = "=".repeat(signs / 2);
+    format!("{side} {title} {side}")
+}
+
+/// A banner over the table of an object: its longest key, and what the column of values adds.
+pub(crate) fn object_banner(title: &str, object: &Object) -> String {
+    let longest = object.keys().map(|key| key.chars().count()).max().unwrap_or(0);
+    banner(title, longest + 9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use onrecord_value::object;
+
+    #[test]
+    fn a_table_is_padded_and_underlined() {
+        let rows = vec![vec!["file/".into(), "file".into(), String::new()]];
+        assert_eq!(
+            table(&["Path", "Type", "Description"], &rows),
+            "Path     Type    Description\n----     ----    -----------\nfile/    file    n/a"
+        );
+    }
+
+    #[test]
+    fn whole_seconds_of_timed_keys_are_durations() {
+        let object = object! {
+            "ttl" => 3600, "x_period" => 61, "xttl" => 60, "ttl_x" => 60, "lease_duration" => "60", "a" => "", "n" => Value::Null,
+        };
+        let rows = object_rows(&object);
+        let expected = [
+            ("a", ""),
+            ("lease_duration", "60"),
+            ("n", "<nil>"),
+            ("ttl", "1h"),
+            ("ttl_x", "60"),
+            ("x_period", "1m1s"),
+            ("xttl", "60"),
+        ];
+        let rows: Vec<(&str, &str)> =
+            rows.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn banners_have_the_measured_widths() {
+        for (title, width, expected) in [
+            ("Secret Path", 12, "== Secret Path =="),
+            ("Metadata", 24, "======= Metadata ======="),
+            ("Data", 12, "=== Data ==="),
+            ("Data", 13, "==== Data ===="),
+            ("Secret Path", 13, "== Secret Path =="),
+            ("Secret Path", 14, "= Secret Path ="),
+        ] {
+            assert_eq!(banner(title, width), expected, "{title} {width}");
+        }
+        assert_eq!(object_banner("Data", &object! { "foo" => "bar" }), "=== Data ===");
+    }
+}
