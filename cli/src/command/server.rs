@@ -1,5 +1,10 @@
 //! `server`: reads the flags and hands them to the server. What a server does is not known here.
 
+use std::path::PathBuf;
+
+use onrecord_client::environment::Variables;
+use onrecord_server::{Dev, Options};
+
 use crate::failure::{Done, Failure, too_many};
 use crate::grammar::{Command, Flag, Invocation, Kind, Output};
 use crate::session::Session;
@@ -64,5 +69,29 @@ fn server(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         return Err(too_many("0", invocation.arguments.len()));
     }
     session.flush()?;
-    Err(Failure::usage("This build has no server."))
+    let setting = |flag: &str, variable: &str| {
+        let given = invocation.text(flag).map(str::to_owned);
+        given
+            .or_else(|| session.world.setting(variable).map(|(_, value)| value))
+            .filter(|text| !text.is_empty())
+    };
+    let path = |flag: &str| invocation.text(flag).map(PathBuf::from);
+    let dev = invocation.is_set("dev").then(|| Dev {
+        storage: path("dev-storage"),
+        root_token_id: setting("dev-root-token-id", "DEV_ROOT_TOKEN_ID"),
+        listen_address: setting("dev-listen-address", "DEV_LISTEN_ADDRESS"),
+        audit: invocation.text("dev-audit").map(str::to_owned),
+        no_store_token: invocation.is_set("dev-no-store-token"),
+    });
+    let alone = ["dev-audit", "dev-listen-address", "dev-no-store-token", "dev-root-token-id", "dev-storage"];
+    if let Some(flag) = alone.into_iter().find(|flag| dev.is_none() && invocation.text(flag).is_some()) {
+        return Err(Failure::usage(format!("-{flag} is for a development server: give -dev too.")));
+    }
+    let options = Options {
+        config: invocation.texts("config").into_iter().map(PathBuf::from).collect(),
+        dev,
+        log_level: setting("log-level", "LOG_LEVEL"),
+        log_format: setting("log-format", "LOG_FORMAT"),
+    };
+    onrecord_server::run(&options).map(|()| 0).map_err(|error| Failure::usage(error.to_string()))
 }
