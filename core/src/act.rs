@@ -69,3 +69,16 @@ async fn caught(handler: impl Future<Output = Outcome>) -> Outcome {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_has_an_outcome() {
+        let outcome = caught(async { panic!("with a client's text") }).await;
+        let Outcome::Refusal(refusal) = outcome else { panic!("it is a refusal") };
+        assert_eq!((refusal.status, refusal.fault), (500, Some(fault::PANIC)));
+        assert!(!refusal.text.unwrap().contains("client"));
+    }
+}
