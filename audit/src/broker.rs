@@ -137,6 +137,15 @@ impl Broker {
     }
 }
 
+#[cfg(test)]
+impl Broker {
+    /// One round of the watch at a time of the test's choice: the model has no clock.
+    #[allow(dead_code, reason = "the model alone goes round by itself")]
+    pub(crate) fn watch_once(&self, now: Duration) {
+        let _: watch::Look = self.shared.watch.tick(&self.shared, now, true);
+    }
+}
+
 impl Drop for Broker {
     fn drop(&mut self) {
         for slot in self.shared.roster.clear() {

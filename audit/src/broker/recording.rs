@@ -226,14 +226,14 @@ impl Recording {
 
 /// Waits for a future on this thread, without any runtime.
 pub fn wait<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(StdArc::new(Unpark(crate::sync::thread::current())));
+    let waker = Waker::from(StdArc::new(Unpark(crate::sync::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = std::pin::pin!(future);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
-        crate::sync::thread::park();
+        crate::sync::park();
     }
 }
 
@@ -263,7 +263,7 @@ impl Future for Recording {
     }
 }
 
-struct Unpark(crate::sync::thread::Thread);
+struct Unpark(crate::sync::Thread);
 
 impl Wake for Unpark {
     fn wake(self: StdArc<Self>) {

@@ -12,7 +12,7 @@ use super::queue::{Life, Queue};
 use super::slot::Slot;
 use super::vitals::Health;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, lock};
+use crate::sync::{Arc, Condvar, Mutex, WATCHED, lock, spawn};
 
 /// How often time-outs are looked for.
 const SCAN_EVERY: Duration = Duration::from_millis(100);
@@ -46,7 +46,7 @@ impl State {
 
 /// What a look around found.
 #[derive(Clone, Copy, Default)]
-struct Look {
+pub(super) struct Look {
     /// Lines ever accepted, over all devices: has anything happened since the last look?
     accepted: u64,
     /// Something waits or is being written.
@@ -57,11 +57,9 @@ impl Watch {
     /// Starts its thread, once.
     pub(crate) fn start(&self, shared: &Arc<Shared>) -> std::io::Result<()> {
         let mut state = lock(&self.state);
-        if !state.started && !cfg!(feature = "model") {
+        if !state.started && WATCHED {
             let shared = Arc::clone(shared);
-            std::thread::Builder::new()
-                .name("audit-watch".to_owned())
-                .spawn(move || shared.watch.run(&shared))?;
+            spawn("audit-watch".to_owned(), move || shared.watch.run(&shared))?;
             state.started = true;
         }
         Ok(())
@@ -161,7 +159,7 @@ impl Watch {
     }
 
     /// Goes round once. `scan`: looks for time-outs, too.
-    fn tick(&self, shared: &Shared, now: Duration, scan: bool) -> Look {
+    pub(super) fn tick(&self, shared: &Shared, now: Duration, scan: bool) -> Look {
         self.each(shared, |slot| attend(slot, shared, now, scan));
         if scan {
             let needed = |slot: &Slot| {

@@ -14,8 +14,8 @@ use super::slot::{Slot, wake};
 use super::ticket::Answer;
 use super::vitals::Health;
 use crate::device::{Appended, Batch, Device, DeviceError, Notice};
-use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, spawn};
 
 /// Buffers that grew beyond this are not kept.
 const BUFFER_KEPT: usize = 1024 * 1024;
@@ -68,7 +68,7 @@ impl Writer {
             look_at: Duration::ZERO,
             done: Vec::new(),
         };
-        spawn(&slot.path, move || writer.run())
+        spawn(format!("audit-{}", slot.path), move || writer.run())
     }
 
     fn run(mut self) {
@@ -366,16 +366,4 @@ impl Writer {
             self.note(looked.err().as_ref());
         }
     }
-}
-
-#[cfg(not(feature = "model"))]
-fn spawn(path: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    std::thread::Builder::new().name(format!("audit-{path}")).spawn(body).map(drop)
-}
-
-#[cfg(feature = "model")]
-#[expect(clippy::unnecessary_wraps, reason = "as the other")]
-fn spawn(_path: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    drop(crate::sync::thread::spawn(body));
-    Ok(())
 }
