@@ -65,7 +65,7 @@ fn query(
     for (key, value) in &pairs {
         match value.as_array() {
             Some(values) => {
-                list.extend(values.iter().map(|one| (key.to_owned(), crate::printer::plain(one))))
+                list.extend(values.iter().map(|one| (key.to_owned(), crate::printer::plain(one))));
             }
             None => list.push((key.to_owned(), crate::printer::plain(value))),
         }

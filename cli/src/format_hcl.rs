@@ -46,15 +46,17 @@ fn tokens(text: &str) -> Vec<Token> {
             '}' | ']' => (Some(Token::Close(first)), 1),
             '=' => (Some(Token::Equals), 1),
             ',' => (Some(Token::Comma), 1),
-            '"' => taken(rest, string_end(rest), Token::Text),
+            '"' => taken(rest, string_end(rest), text_token),
             '#' => taken(rest, line_end(rest), comment),
             '/' if rest.starts_with("//") => taken(rest, line_end(rest), comment),
             '/' if rest.starts_with("/*") => {
-                taken(rest, rest.find("*/").map_or(rest.len(), |at| at + 2), Token::Comment)
+                taken(rest, rest.find("*/").map_or(rest.len(), |at| at + 2), comment)
             }
-            '<' if rest.starts_with("<<") => taken(rest, heredoc_end(rest), Token::Heredoc),
+            '<' if rest.starts_with("<<") => {
+                taken(rest, heredoc_end(rest), |text| Token::Heredoc(text.to_owned()))
+            }
             blank if blank.is_whitespace() || blank == '\u{feff}' => (None, blank.len_utf8()),
-            _ => taken(rest, word_end(rest), Token::Text),
+            _ => taken(rest, word_end(rest), text_token),
         };
         list.extend(token);
         rest = rest.get(used..).unwrap_or_default();
@@ -62,11 +64,15 @@ fn tokens(text: &str) -> Vec<Token> {
     list
 }
 
-fn taken(rest: &str, end: usize, make: impl Fn(String) -> Token) -> (Option<Token>, usize) {
-    (Some(make(rest.get(..end).unwrap_or(rest).to_owned())), end)
+fn taken(rest: &str, end: usize, make: impl Fn(&str) -> Token) -> (Option<Token>, usize) {
+    (Some(make(rest.get(..end).unwrap_or(rest))), end)
 }
 
-fn comment(text: String) -> Token {
+fn text_token(text: &str) -> Token {
+    Token::Text(text.to_owned())
+}
+
+fn comment(text: &str) -> Token {
     Token::Comment(text.trim_end().to_owned())
 }
 
@@ -185,14 +191,14 @@ fn lay_out(lines: &[Vec<Token>]) -> String {
             }
             continue;
         }
-        let closers = line.iter().take_while(|token| matches!(token, Token::Close(_))).count();
+        let leading = line.iter().take_while(|token| matches!(token, Token::Close(_))).count();
         let opens = line.iter().filter(|token| matches!(token, Token::Open(_))).count();
         let closes = line.iter().filter(|token| matches!(token, Token::Close(_))).count();
-        if closers > 0 && laid.last().is_some_and(|last| last.text.is_empty()) {
+        if leading > 0 && laid.last().is_some_and(|last| last.text.is_empty()) {
             laid.pop();
         }
         let text = join(line);
-        laid.push(Laid { level: level.saturating_sub(closers), key: key_width(line, opens, closes), text });
+        laid.push(Laid { level: level.saturating_sub(leading), key: key_width(line, opens, closes), text });
         level = (level + opens).saturating_sub(closes);
     }
     while laid.last().is_some_and(|last| last.text.is_empty()) {
@@ -237,9 +243,8 @@ fn join(line: &[Token]) -> String {
     for token in line {
         let glued = matches!(
             (previous, token),
-            (None, _)
+            (None | Some(Token::Open('[')), _)
                 | (_, Token::Comma | Token::Close(']'))
-                | (Some(Token::Open('[')), _)
                 | (Some(Token::Open('{')), Token::Close('}'))
         );
         if !glued {

@@ -2,7 +2,6 @@
 
 use crate::grammar::table::{self, HTTP_FLAGS};
 use crate::grammar::{Command, Flag, Group, Output};
-use std::fmt::Write;
 
 /// Columns of a help text.
 const WIDTH: usize = 78;
@@ -29,11 +28,13 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
     let mut out = format!("Usage: {program} {} <subcommand> [options] [args]\n\n", group.words);
     about(&mut out, group.about);
     examples(&mut out, program, group.examples);
-    let _ = writeln!(
-        out,
-        "  Each subcommand has more: {program} {} {} -help\n",
-        group.words,
-        below.first().map_or("", |(name, _)| *name)
+    push_line(
+        &mut out,
+        &format!(
+            "  Each subcommand has more: {program} {} {} -help\n",
+            group.words,
+            below.first().map_or("", |(name, _)| *name)
+        ),
     );
     out.push_str("Subcommands:\n");
     list(&mut out, &below, widest(&below));
@@ -57,10 +58,15 @@ pub(crate) fn command(program: &str, command: &Command) -> String {
     format!("{}\n", out.trim_end())
 }
 
+fn push_line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
+
 fn about(out: &mut String, text: &str) {
     for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
         for line in wrap(paragraph, WIDTH - 2) {
-            let _ = writeln!(out, "  {line}");
+            push_line(out, &format!("  {line}"));
         }
         out.push('\n');
     }
@@ -69,12 +75,12 @@ fn about(out: &mut String, text: &str) {
 fn examples(out: &mut String, program: &str, list: &[(&str, &str)]) {
     for (what, words) in list {
         for line in wrap(what, WIDTH - 2) {
-            let _ = writeln!(out, "  {line}");
+            push_line(out, &format!("  {line}"));
         }
         // An example may stand behind a pipe: the program's name is where its mark is, or in front.
         let line =
             if words.contains("{}") { words.replace("{}", program) } else { format!("{program} {words}") };
-        let _ = writeln!(out, "\n      $ {line}\n");
+        push_line(out, &format!("\n      $ {line}\n"));
     }
 }
 
@@ -82,7 +88,7 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
     if flags.is_empty() {
         return;
     }
-    let _ = writeln!(out, "{title}:\n");
+    push_line(out, &format!("{title}:\n"));
     let mut sorted: Vec<&Flag> = flags.iter().collect();
     sorted.sort_by_key(|flag| flag.name);
     for flag in sorted {
@@ -90,33 +96,32 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
             "" => String::new(),
             kind => format!("=<{kind}>"),
         };
-        let _ = writeln!(out, "  -{}{value}", flag.name);
+        push_line(out, &format!("  -{}{value}", flag.name));
         for line in wrap(&describe(flag, raw), WIDTH - 6) {
-            let _ = writeln!(out, "      {line}");
+            push_line(out, &format!("      {line}"));
         }
         out.push('\n');
     }
 }
 
 fn describe(flag: &Flag, raw: bool) -> String {
-    let mut text = flag.about.to_owned();
+    let mut sentences = vec![flag.about.to_owned()];
     if raw && flag.name == "format" {
-        text.push_str(" Raw prints the server's bytes as they are.");
+        sentences.push("Raw prints the server's bytes as they are.".to_owned());
     }
     if !flag.alias.is_empty() {
-        let _ = write!(text, " This is aliased as \"-{}\".", flag.alias);
+        sentences.push(format!("This is aliased as \"-{}\".", flag.alias));
     }
     if !flag.default.is_empty() {
-        let _ = write!(text, " The default is {}.", flag.default);
+        sentences.push(format!("The default is {}.", flag.default));
     }
     if !flag.variable.is_empty() {
-        let _ = write!(
-            text,
-            " This can also be specified via the ONRECORD_{0} or VAULT_{0} environment variable.",
-            flag.variable
-        );
+        let name = flag.variable;
+        sentences.push(format!(
+            "This can also be specified via the ONRECORD_{name} or VAULT_{name} environment variable."
+        ));
     }
-    text
+    sentences.join(" ")
 }
 
 fn widest(list: &[(&str, &str)]) -> usize {
@@ -125,7 +130,7 @@ fn widest(list: &[(&str, &str)]) -> usize {
 
 fn list(out: &mut String, rows: &[(&str, &str)], wide: usize) {
     for (name, synopsis) in rows {
-        let _ = writeln!(out, "    {name:wide$}    {synopsis}");
+        push_line(out, &format!("    {name:wide$}    {synopsis}"));
     }
 }
 

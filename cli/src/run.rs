@@ -160,7 +160,9 @@ fn as_curl(program: &str, request: &Prepared, invocation: &Invocation) -> String
         headers.push(format!("-H \"X-Vault-Token: $({program} print token)\""));
     }
     headers.sort();
-    headers.iter().for_each(|header| add(header));
+    for header in &headers {
+        add(header);
+    }
     if let Some(body) = &request.body {
         add(&format!("-d {}", quoted(&String::from_utf8_lossy(body))));
     }

@@ -257,9 +257,6 @@ fn read_input(session: &mut Session<'_>) -> Result<String, Failure> {
         .world
         .read_stdin()
         .map_err(|error| Failure::usage(format!("Error reading standard input: {error}")))?;
-    Ok(text
-        .strip_suffix('\n')
-        .map(|text| text.strip_suffix('\r').unwrap_or(text))
-        .unwrap_or(&text)
-        .to_owned())
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }

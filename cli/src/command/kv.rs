@@ -248,7 +248,7 @@ fn print_version(session: &mut Session<'_>, answer: Option<&Secret>, path: &str)
     Ok(0)
 }
 
-fn path_and_data<'a>(invocation: &'a Invocation) -> Result<(&'a str, &'a [String]), Failure> {
+fn path_and_data(invocation: &Invocation) -> Result<(&str, &[String]), Failure> {
     invocation
         .arguments
         .split_first()

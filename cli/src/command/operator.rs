@@ -137,7 +137,7 @@ fn unseal(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         session.wait(client.unseal(key.expose().trim()))?
     };
     let status = answer.map_err(during("Error unsealing: "))?;
-    status::print(session, invocation, &status)?;
+    status::print(session, &client, &status)?;
     Ok(0)
 }
 

@@ -4,7 +4,7 @@ use crate::failure::{Done, Failure, USAGE, exactly};
 use crate::grammar::{Command, Invocation, Output};
 use crate::printer::{Format, Node, plain, table};
 use crate::session::Session;
-use onrecord_client::{Error, SealStatus};
+use onrecord_client::{Client, Error, SealStatus};
 use onrecord_value::Value;
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -46,7 +46,7 @@ fn status(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         .wait(client.seal_status())?
         .map_err(|error| failed("Error checking seal status: ", &error))?;
     let sealed = status.sealed;
-    print(session, invocation, &status)?;
+    print(session, &client, &status)?;
     Ok(if sealed { 2 } else { 0 })
 }
 
@@ -55,12 +55,7 @@ fn failed(doing: &str, error: &Error) -> Failure {
 }
 
 /// Prints the state of the seal and whether the server is one of several.
-pub(super) fn print(
-    session: &mut Session<'_>,
-    invocation: &Invocation,
-    status: &SealStatus,
-) -> Result<(), Failure> {
-    let client = session.client_without_token(invocation)?;
+pub(super) fn print(session: &mut Session<'_>, client: &Client, status: &SealStatus) -> Result<(), Failure> {
     let leader =
         session.wait(client.leader())?.map_err(|error| failed("Error checking leader status: ", &error))?;
     let ha = leader.get("ha_enabled").and_then(Value::as_bool).unwrap_or_default();

@@ -201,14 +201,14 @@ fn revoke(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         [] if own => "",
         [] if accessor => return Err(no_accessor()),
         [] => return Err(not_enough("1 or -self", 0)),
-        more if own => {
+        words if own => {
             return Err(Failure::usage(format!(
                 "Too many arguments with -self (expected 0, got {})",
-                more.len()
+                words.len()
             )));
         }
         [word] => word.trim(),
-        more => return Err(too_many("1 or -self", more.len())),
+        words => return Err(too_many("1 or -self", words.len())),
     };
     if own && accessor {
         return Err(Failure::usage("Cannot use -self with -accessor: give the one or the other"));

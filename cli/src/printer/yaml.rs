@@ -163,11 +163,12 @@ fn double_quoted(text: &str, out: &mut String) {
             other if printable(other) => out.push(other),
             other => {
                 let code = u32::from(other);
-                out.push_str(&match code {
+                let escape = match code {
                     0..=0xff => format!("\\x{code:02X}"),
                     0x100..=0xffff => format!("\\u{code:04X}"),
                     _ => format!("\\U{code:08X}"),
-                });
+                };
+                out.push_str(&escape);
             }
         }
     }

@@ -1,0 +1,22 @@
+//! The commands against a scripted server: what each sends, prints and ends with.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should panic"
+)]
+
+mod commands {
+    mod audit;
+    mod generic;
+    mod grammar;
+    mod help;
+    mod kv;
+    mod login;
+    mod operator;
+    mod policy;
+    mod secrets;
+    pub(crate) mod stage;
+    mod token;
+}
