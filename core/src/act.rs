@@ -18,11 +18,11 @@ pub(crate) async fn act(open: &Open, case: &Case<'_>) -> Outcome {
     if let Some(refusal) = &case.request.refusal {
         return refusal.clone().into();
     }
-    if case.verdict.spends() {
-        if let Err(error) = case.asker.spend().await {
-            tracing::error!(%error, "the use of a token could not be spent");
-            return Refusal::internal().into();
-        }
+    if case.verdict.spends()
+        && let Err(error) = case.asker.spend().await
+    {
+        tracing::error!(%error, "the use of a token could not be spent");
+        return Refusal::internal().into();
     }
     match &case.verdict {
         Verdict::NoToken => Refusal::no_valid_token().into(),

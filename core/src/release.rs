@@ -32,10 +32,10 @@ pub(crate) async fn release(
         (Err(NotFiled), Outcome::Reply(reply)) => reply,
     };
     drop(shaped);
-    if let Some(issued) = reply.auth.filter(|issued| issued.new) {
-        if let Err(error) = open.tokens.withdraw(&issued).await {
-            tracing::error!(%error, "a token whose issue is not on record is dead, but could not be deleted");
-        }
+    if let Some(issued) = reply.auth.filter(|issued| issued.new)
+        && let Err(error) = open.tokens.withdraw(&issued).await
+    {
+        tracing::error!(%error, "a token whose issue is not on record could not be revoked");
     }
     Answer::not_on_record(WITHHELD)
 }

@@ -35,7 +35,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;
-        const MONTH: Duration = Duration::from_secs(768 * 3600);
+        const MONTH: Duration = Duration::from_hours(768);
         Self {
             default_lease_ttl: MONTH,
             max_lease_ttl: MONTH,

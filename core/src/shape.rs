@@ -119,7 +119,7 @@ fn auth(issued: &Issued, out: &mut Vec<u8>) {
     json::write_str(token.id.expose(), out);
     out.extend_from_slice(b",\"accessor\":");
     json::write_str(&token.accessor, out);
-    let policies = Value::from_iter(token.policies.iter().map(String::as_str));
+    let policies: Value = token.policies.iter().map(String::as_str).collect();
     for key in [&b",\"policies\":"[..], b",\"token_policies\":"] {
         out.extend_from_slice(key);
         json::write(&policies, out);

@@ -1,7 +1,7 @@
 //! Devices of the configuration file, applied after every unseal (spec section 8).
 //! Never in it: reading the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -86,13 +86,13 @@ struct Plan {
 
 fn plan(table: &Table, wanted: &[DeclaredDevice]) -> Result<Plan, DeclareError> {
     let mut plan = Plan::default();
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for (number, device) in wanted.iter().enumerate() {
         if device.path.trim_matches('/').is_empty() {
             return Err(DeclareError::NoPath(number));
         }
         let path = with_slash(&device.path);
-        if seen.insert(path.clone(), ()).is_some() {
+        if !seen.insert(path.clone()) {
             return Err(DeclareError::Twice(path));
         }
         let options: BTreeMap<String, String> = device.options.iter().cloned().collect();
@@ -118,7 +118,7 @@ fn plan(table: &Table, wanted: &[DeclaredDevice]) -> Result<Plan, DeclareError> 
     }
     plan.disable = table
         .values()
-        .filter(|device| device.declared && !seen.contains_key(&device.path))
+        .filter(|device| device.declared && !seen.contains(&device.path))
         .map(Arc::clone)
         .collect();
     Ok(plan)

@@ -35,10 +35,10 @@ impl Core {
 async fn travel(inner: Arc<Inner>, permit: Permit, exchange: Exchange) -> Answer {
     // Held to the end, wherever that is.
     let _permit = permit;
-    if let Target::Api(path) = &exchange.target {
-        if let Some(route) = routes::exempt(path) {
-            return exempt::answer(&Core { inner }, route, exchange).await;
-        }
+    if let Target::Api(path) = &exchange.target
+        && let Some(route) = routes::exempt(path)
+    {
+        return exempt::answer(&Core { inner }, route, exchange).await;
     }
     match inner.gate.enter() {
         Some((open, _inside)) => pipeline::journey(open, exchange).await,

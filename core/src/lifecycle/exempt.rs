@@ -119,8 +119,8 @@ async fn init(core: &Core, parameters: &Object) -> Result<Said, Wrong> {
         root_token: None,
     };
     let made = core.init(wanted).await?;
-    let hex = Value::from_iter(made.keys.iter().map(|key| const_hex::encode(key.expose())));
-    let base64 = Value::from_iter(made.keys.iter().map(|key| STANDARD.encode(key.expose())));
+    let hex: Value = made.keys.iter().map(|key| const_hex::encode(key.expose())).collect();
+    let base64: Value = made.keys.iter().map(|key| STANDARD.encode(key.expose())).collect();
     let root = Value::from(made.root_token.id.expose());
     Ok((200, body(&[("keys", hex), ("keys_base64", base64), ("root_token", root)])))
 }

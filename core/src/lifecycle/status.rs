@@ -3,6 +3,7 @@
 
 use std::sync::PoisonError;
 
+use onrecord_seal::SealConfig;
 use onrecord_value::{Value, json};
 
 use super::{CeremonyError, Core, VERSION};
@@ -40,8 +41,8 @@ impl Core {
         Ok(SealStatus {
             initialised: config.is_some(),
             sealed: open.is_none(),
-            threshold: config.map_or(0, |config| config.threshold()),
-            shares: config.map_or(0, |config| config.shares()),
+            threshold: config.map_or(0, SealConfig::threshold),
+            shares: config.map_or(0, SealConfig::shares),
             progress: shares.progress(),
             nonce: shares.nonce().to_owned(),
             storage_type: self.inner.barrier.storage().kind(),

@@ -9,7 +9,6 @@ use onrecord_audit::{Boot, Broker};
 use onrecord_seal::{Progress, SecretBytes};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::{Value, json, object};
-use zeroize::Zeroizing;
 
 use super::init::Ceremony;
 use super::{CeremonyError, Core};
@@ -134,10 +133,10 @@ impl Core {
 
 /// Hex is tried first, and taken if it has the length of a share; base64 that happens to be hex is so told apart.
 fn decode(key: &str) -> Option<SecretBytes> {
-    if let Ok(bytes) = const_hex::decode(key).map(Zeroizing::new) {
-        if SHARE.contains(&bytes.len()) {
-            return Some(SecretBytes::new(bytes.to_vec()));
-        }
+    if let Ok(bytes) = const_hex::decode(key).map(SecretBytes::new)
+        && SHARE.contains(&bytes.len())
+    {
+        return Some(bytes);
     }
     STANDARD.decode(key).ok().map(SecretBytes::new)
 }
