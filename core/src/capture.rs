@@ -23,8 +23,13 @@ pub(crate) fn capture(open: &Open, exchange: Exchange) -> Request {
         Target::Outside(path) => (path, true),
     };
     let seen = Seen::of(&headers);
+    // Without an id its entries could not be told from others': nothing is done then.
+    let (id, nameless) = match open.host.entropy.uuid() {
+        Ok(id) => (id, None),
+        Err(_) => (String::new(), Some(Refusal::internal())),
+    };
     let mut request = Request {
-        id: open.host.entropy.uuid().unwrap_or_default(),
+        id,
         operation: Operation::Read,
         path,
         data: Object::new(),
@@ -36,7 +41,9 @@ pub(crate) fn capture(open: &Open, exchange: Exchange) -> Request {
         refusal: None,
         headers: Headers::default(),
     };
-    let refusal = if outside {
+    let refusal = if nameless.is_some() {
+        nameless
+    } else if outside {
         Some(Refusal::outside())
     } else if let Some(name) = seen.unsupported {
         Some(Refusal::unsupported_header(name))

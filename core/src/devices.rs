@@ -7,9 +7,9 @@
 mod declared;
 mod stored;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use onrecord_audit::device::check_prefix;
 use onrecord_audit::{
@@ -144,7 +144,22 @@ pub struct Devices {
     /// The fewest devices the rule allows.
     minimum: usize,
     table: RwLock<Arc<Table>>,
+    /// Paths at which a device is being opened and tried; nobody waits for that but who asked for it.
+    pending: Mutex<BTreeSet<String>>,
+    /// Held by whoever changes the table, from reading it to showing the new one. Never while a device is waited for.
     gate: tokio::sync::Mutex<()>,
+}
+
+/// A path that is being taken; free again when this is dropped.
+struct Claim<'a> {
+    pending: &'a Mutex<BTreeSet<String>>,
+    path: String,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.path);
+    }
 }
 
 impl Devices {
@@ -184,15 +199,8 @@ impl Devices {
     }
 
     async fn make(&self, broker: &Broker, wish: Wish, declared: bool, now: Time) -> Result<(), DevicesError> {
-        let path = with_slash(&wish.path);
-        let _gate = self.gate.lock().await;
-        let mut table = Table::clone(&self.table());
-        if path == "/" {
-            return Err(DevicesError::NoPath);
-        }
-        if table.keys().any(|other| other.starts_with(&path) || path.starts_with(other.as_str())) {
-            return Err(DevicesError::PathInUse);
-        }
+        let claim = self.claim(with_slash(&wish.path)).await?;
+        let path = claim.path.clone();
         let uuid = self.host.entropy.uuid()?;
         let accessor =
             format!("audit_{}_{}", wish.kind, self.host.entropy.uuid()?.get(..8).unwrap_or_default());
@@ -224,9 +232,27 @@ impl Devices {
             return Err(DevicesError::Enable(error));
         }
         tracing::info!(path, kind = device.kind, "enabled audit backend");
+        let _gate = self.gate.lock().await;
+        let mut table = Table::clone(&self.table());
         table.insert(path, Arc::new(device));
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         Ok(())
+    }
+
+    /// Takes a path, if no device is there, above or below, or about to be.
+    async fn claim(&self, path: String) -> Result<Claim<'_>, DevicesError> {
+        if path == "/" {
+            return Err(DevicesError::NoPath);
+        }
+        let _gate = self.gate.lock().await;
+        let table = self.table();
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let conflict = |other: &String| other.starts_with(&path) || path.starts_with(other.as_str());
+        if table.keys().any(conflict) || pending.iter().any(conflict) {
+            return Err(DevicesError::PathInUse);
+        }
+        pending.insert(path.clone());
+        Ok(Claim { pending: &self.pending, path })
     }
 
     async fn remove(&self, broker: &Broker, device: &Device, now: Time) -> Result<(), DevicesError> {
@@ -322,6 +348,7 @@ impl Devices {
             placement,
             minimum,
             table: RwLock::new(Arc::new(table)),
+            pending: Mutex::default(),
             gate: tokio::sync::Mutex::new(()),
         };
         Ok((devices, unopened))

@@ -26,7 +26,7 @@ use crate::settings::Settings;
 use crate::tokens::TokenError;
 
 pub use door::Journey;
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Gate, Rest};
 pub use init::{Initialised, Wanted};
 pub use status::SealStatus;
 
@@ -109,23 +109,29 @@ impl Core {
         failed.into_iter().map(|(path, why)| (path, why.to_string())).collect()
     }
 
-    /// Housekeeping, to be called every minute or so: rotates a worn key, and removes what is dead already.
+    /// Housekeeping, to be called every minute or so: rotates a worn key.
     pub async fn maintain(&self) {
         let Some(open) = self.open() else { return };
         let now = self.inner.host.clock.now();
         if let Err(error) = open.barrier.maintain(now.unix_seconds()).await {
             tracing::warn!(%error, "the keyring could not be maintained");
         }
-        if let Err(error) = open.tokens.tidy(now).await {
-            tracing::warn!(%error, "dead tokens could not be removed");
-        }
         open.check_storage();
     }
 
-    /// Seals: new requests get 503, those in flight end first, devices write what waits for them within `patience`,
-    /// then the keys are wiped. For a shutdown; `sys/seal` does the same from within a request.
+    /// Housekeeping, to be called every hour or so: removes tokens that are dead already. It reads all of them.
+    pub async fn tidy(&self) {
+        let Some(open) = self.open() else { return };
+        if let Err(error) = open.tokens.tidy(self.inner.host.clock.now()).await {
+            tracing::warn!(%error, "dead tokens could not be removed");
+        }
+    }
+
+    /// Seals: new requests get 503, those in flight end first, devices write what waits for them, then the keys are
+    /// wiped. Requests and devices each have `patience`. For a shutdown; `sys/seal` does the same from within a
+    /// request, and waits for all requests.
     pub async fn seal(&self, patience: Duration) {
-        self.inner.gate.seal(0, patience).await;
+        self.inner.gate.seal(Rest::Nobody(patience), patience).await;
     }
 }
 

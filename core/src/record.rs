@@ -31,12 +31,9 @@ pub(crate) struct NotFiled;
 
 /// Records the request entry.
 pub(crate) async fn request(open: &Open, case: &Case<'_>) -> Result<Filed, NotFiled> {
-    let headers = Headers::of(open, case);
-    let headers = headers.list();
-    let mut entry = Entry { auth: asking(case), request: facts(case, case.way.checked), ..Entry::default() };
-    entry.request.headers = (&headers).into();
-    entry.error = request_error(case).into();
-    judge(open, case, open.broker.record(&entry)).await
+    // Built and formatted in a call of its own: an entry kept across the waiting would make every journey larger.
+    let recording = file_request(open, case);
+    judge(open, case, recording).await
 }
 
 /// Records the response entry. Where the route is recorded by its request entry alone, that is enough, once it is done.
@@ -51,6 +48,20 @@ pub(crate) async fn response(
     if let (true, Outcome::Reply(_)) = (only, outcome) {
         return Ok(filed);
     }
+    let recording = file_response(open, case, outcome, shaped);
+    judge(open, case, recording).await
+}
+
+fn file_request(open: &Open, case: &Case<'_>) -> Recording {
+    let headers = Headers::of(open, case);
+    let headers = headers.list();
+    let mut entry = Entry { auth: asking(case), request: facts(case, case.way.checked), ..Entry::default() };
+    entry.request.headers = (&headers).into();
+    entry.error = request_error(case).into();
+    open.broker.record(&entry)
+}
+
+fn file_response(open: &Open, case: &Case<'_>, outcome: &Outcome, shaped: &Shaped) -> Recording {
     let headers = Headers::of(open, case);
     let headers = headers.list();
     let ran = case.way.checked || case.verdict.allowed();
@@ -76,7 +87,7 @@ pub(crate) async fn response(
     }
     entry.response = Some(response);
     entry.duration_ns = elapsed(open, case);
-    judge(open, case, open.broker.record(&entry)).await
+    open.broker.record(&entry)
 }
 
 /// Tells the devices that took the request entry that nothing came of it. Nobody waits for it, and nothing depends on

@@ -38,7 +38,7 @@ async fn travel(inner: Arc<Inner>, permit: Permit, exchange: Exchange) -> Answer
     if let Target::Api(path) = &exchange.target
         && let Some(route) = routes::exempt(path)
     {
-        return exempt::answer(&Core { inner }, route, exchange).await;
+        return Box::pin(exempt::answer(&Core { inner }, route, exchange)).await;
     }
     match inner.gate.enter() {
         Some((open, _inside)) => pipeline::journey(open, exchange).await,
@@ -77,5 +77,21 @@ impl Drop for Journey {
         spawn.spawn(Box::pin(async move {
             drop(rest.await);
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How large the future of a function is.
+    fn size<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_journey_is_small() {
+        let bytes = size(travel);
+        assert!(bytes <= 4096, "{bytes}");
     }
 }

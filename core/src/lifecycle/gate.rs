@@ -7,6 +7,15 @@ use std::time::Duration;
 use crate::admission::{Admission, Permit};
 use crate::open::Open;
 
+/// Who may still be inside when the keys are wiped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rest {
+    /// The journey that seals.
+    One,
+    /// Nobody, if all others end within this time.
+    Nobody(Duration),
+}
+
 /// Lets the devices write what waits for them, in a thread of its own: it blocks.
 async fn drain(open: &Arc<Open>, patience: Duration) {
     let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -59,14 +68,47 @@ impl Gate {
         self.open.write().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Shuts, waits until at most `rest` journeys are inside, lets the devices write what waits for them, and only then
-    /// wipes the keys: salts are needed until the last journey has ended. `false` if it was shut already.
-    pub(crate) async fn seal(&self, rest: usize, patience: Duration) -> bool {
+    /// Shuts, waits for the journeys inside, lets the devices write what waits for them, and only then wipes the keys:
+    /// salts are needed until the last journey has ended. `false` if it was shut already.
+    pub(crate) async fn seal(&self, rest: Rest, patience: Duration) -> bool {
         let Some(open) = self.shut() else { return false };
-        self.inside.drained(rest).await;
+        match rest {
+            Rest::One => self.inside.drained(1).await,
+            Rest::Nobody(bound) => {
+                if !within(bound, self.inside.drained(0)).await {
+                    let left = self.inside.in_flight();
+                    tracing::error!(
+                        left,
+                        "requests have not ended in time, and the server is sealed without them"
+                    );
+                }
+            }
+        }
         drain(&open, patience).await;
         open.barrier.seal();
         tracing::info!("the server is sealed");
         true
     }
+}
+
+/// Whether something ends within a time. The timer is a thread, because this crate knows no runtime's; it is used for
+/// nothing but an orderly end.
+async fn within(bound: Duration, task: impl Future<Output = ()>) -> bool {
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    let timer = std::thread::Builder::new().name("onrecord-timer".to_owned()).spawn(move || {
+        let held = sender;
+        std::thread::sleep(bound);
+        drop(held);
+    });
+    if timer.is_err() {
+        return false;
+    }
+    let (mut task, mut receiver) = (std::pin::pin!(task), std::pin::pin!(receiver));
+    std::future::poll_fn(move |context| {
+        if task.as_mut().poll(context).is_ready() {
+            return std::task::Poll::Ready(true);
+        }
+        receiver.as_mut().poll(context).map(|_| false)
+    })
+    .await
 }

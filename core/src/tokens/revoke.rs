@@ -33,9 +33,15 @@ impl Tokens {
         self.remove_family(found.0.name().to_owned()).await.map(drop)
     }
 
-    /// Takes back a token whose issue could not be put on record.
+    /// Takes back a token whose issue could not be put on record. It is dead at once, also if storage fails.
     pub async fn withdraw(&self, issued: &Issued) -> Result<(), TokenError> {
-        if issued.new { self.remove_family(issued.entry.name.clone()).await.map(drop) } else { Ok(()) }
+        if !issued.new {
+            return Ok(());
+        }
+        if let Ok(Some(live)) = self.0.find(&issued.entry.name) {
+            live.end();
+        }
+        self.remove_family(issued.entry.name.clone()).await.map(drop)
     }
 
     /// Revokes a token alone: its children become orphans.

@@ -1,6 +1,7 @@
 //! `sys/seal`: its request entry is on record, and nothing after it can be.
 //! Never in it: waiting for itself.
 
+use crate::lifecycle::Rest;
 use crate::open::Open;
 use crate::outcome::{Outcome, Refusal};
 
@@ -9,7 +10,7 @@ pub(super) async fn handle(open: &Open) -> Outcome {
     match open.gate.upgrade() {
         // One journey stays inside: this one.
         Some(gate) => {
-            gate.seal(1, open.settings.shutdown_timeout).await;
+            gate.seal(Rest::One, open.settings.shutdown_timeout).await;
             Outcome::empty()
         }
         None => Refusal::internal().into(),
