@@ -36,8 +36,11 @@ struct Store {
     known: RwLock<BTreeMap<String, Known>>,
     /// Counted up under the lock of `known`, whenever that changes.
     generation: AtomicU64,
-    compiled: Mutex<HashMap<Vec<String>, (u64, Arc<Acl>)>>,
+    compiled: Mutex<Compiled>,
 }
+
+/// The ACLs of sets of policies, each with its generation.
+type Compiled = HashMap<Vec<String>, (u64, Arc<Acl>)>;
 
 struct Known {
     document: Arc<Document>,
@@ -59,10 +62,10 @@ pub struct Draft<'a> {
 impl Policies {
     /// Reads and compiles all stored policies. One that does not compile fails it: leaving out a policy could grant
     /// what it denies.
-    pub fn open(barrier: &Barrier, now: Time) -> Result<Self, PolicyError> {
+    pub fn load(barrier: &Barrier) -> Result<Self, PolicyError> {
         let view = barrier.view("policy/")?;
         let mut known = BTreeMap::new();
-        known.insert(DEFAULT.to_owned(), Known::new(DEFAULT, Document::built_in(DEFAULT_TEXT, now))?);
+        known.insert(DEFAULT.to_owned(), Known::new(DEFAULT, Document::built_in(DEFAULT_TEXT))?);
         for name in view.keys("", "", usize::MAX)? {
             if let Some(stored) = read(&view, &name)? {
                 known.insert(name, stored);
@@ -86,10 +89,10 @@ impl Policies {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
         let generation = self.generation();
         let mut compiled = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, acl)) = compiled.get(names) {
-            if *of == generation {
-                return (generation, Arc::clone(acl));
-            }
+        if let Some((of, acl)) = compiled.get(names)
+            && *of == generation
+        {
+            return (generation, Arc::clone(acl));
         }
         let acl = if names.iter().any(|name| name == ROOT) {
             Acl::new([&Policy::root()])
@@ -122,7 +125,7 @@ impl Policies {
     /// What is stored of a policy; `name` in lower case.
     pub fn get(&self, name: &str) -> Option<Arc<Document>> {
         if name == ROOT {
-            return Some(Arc::new(Document::built_in("", Time::UNIX_EPOCH)));
+            return Some(Arc::new(Document::built_in("")));
         }
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(name).map(|known| Arc::clone(&known.document))

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use onrecord_seal::EntropyError;
+use onrecord_seal::{EntropyError, Secret};
 use onrecord_storage::{Barrier, CommitError, KeyError, StoreError};
 use onrecord_value::Time;
 
@@ -76,14 +76,19 @@ impl Tokens {
 
     /// Resolves the token of a request and reserves one use of it.
     pub fn reserve(&self, request: &Request) -> Reservation {
-        let Some(token) = &request.token else { return Reservation::Refused };
+        self.resolve(request.token.as_ref(), request.received)
+    }
+
+    /// Resolves a token as it was sent and reserves one use of it.
+    pub fn resolve(&self, token: Option<&Secret<String>>, now: Time) -> Reservation {
+        let Some(token) = token else { return Reservation::Refused };
         match self.0.shelf.name(token.expose()).and_then(|name| self.0.find(&name)) {
-            Ok(Some(live)) => match Hold::take(self, live, request.received) {
-                Some((hold, taken)) => Reservation::Live(Caller {
-                    entry: taken.entry,
-                    acl: taken.acl,
-                    client_id: taken.client_id,
-                    remaining_uses: taken.remaining,
+            Ok(Some(live)) => match Hold::take(self, live, now) {
+                Some((hold, share)) => Reservation::Live(Caller {
+                    entry: share.entry,
+                    acl: share.acl,
+                    client_id: share.client_id,
+                    remaining_uses: share.remaining,
                     hold,
                 }),
                 None => Reservation::Refused,
@@ -141,22 +146,22 @@ impl Store {
     /// Reads a token and its ancestors into memory. A token whose family is not complete is not there.
     fn load(&self, name: &str) -> Result<Option<Arc<Live>>, TokenError> {
         let mut kept = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        let (mut line, mut wanted) = (Vec::new(), Some(name.to_owned()));
+        let (mut lineage, mut wanted) = (Vec::new(), Some(name.to_owned()));
         let mut parent = None;
-        while let Some(name) = wanted {
+        while let Some(name) = wanted.take() {
             if let Some(live) = kept.get(&name) {
                 parent = Some(Arc::clone(live));
                 break;
             }
             match self.shelf.entry(&name)? {
-                Some(entry) if line.len() <= MAX_DEPTH as usize => {
-                    wanted = entry.parent.clone();
-                    line.push(entry);
+                Some(entry) if lineage.len() <= MAX_DEPTH as usize => {
+                    wanted.clone_from(&entry.parent);
+                    lineage.push(entry);
                 }
                 _ => return Ok(None),
             }
         }
-        for entry in line.into_iter().rev() {
+        for entry in lineage.into_iter().rev() {
             let (generation, acl) = self.policies.acl(&entry.policies);
             let live = Arc::new(Live::new(entry, parent.take(), generation, acl));
             make_room(&mut kept);

@@ -63,18 +63,20 @@ fn accessed(open: &Open, call: &Call<'_>) -> Result<Found, Refusal> {
     if accessor.is_empty() {
         return Err(Refusal::invalid("missing accessor"));
     }
-    let found = open.tokens.find_accessor(&accessor, call.now).map_err(unavailable)?;
+    let found = open.tokens.find_accessor(&accessor, call.now)?;
     found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
 }
 
 /// What a client is told when the token store could not do it.
-pub(super) fn unavailable(error: TokenError) -> Refusal {
-    match error {
-        TokenError::Duplicate | TokenError::TooDeep => Refusal::invalid(error.to_string()),
-        TokenError::Gone => Refusal::no_valid_token(),
-        error => {
-            tracing::error!(%error, "the token store failed");
-            Refusal::internal()
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Duplicate | TokenError::TooDeep => Self::invalid(error.to_string()),
+            TokenError::Gone => Self::no_valid_token(),
+            error => {
+                tracing::error!(%error, "the token store failed");
+                Self::internal()
+            }
         }
     }
 }

@@ -49,7 +49,7 @@ impl Core {
         let now = host.clock.now();
         let (keys, batch) = barrier.initialize(config, now.unix_seconds())?;
         barrier.commit(batch).await.map_err(BarrierError::from)?;
-        let policies = Policies::open(barrier, now).map_err(|_| CeremonyError::Load("policies"))?;
+        let policies = Policies::load(barrier).map_err(|_| CeremonyError::Load("policies"))?;
         let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
         let root_token = tokens.create_root(root_token, now).await.map_err(CeremonyError::Token)?;
         tracing::info!(shares = config.shares(), threshold = config.threshold(), "the server is initialised");

@@ -72,7 +72,7 @@ impl Core {
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
         let cluster = self.cluster(&core).await?;
-        let policies = Policies::open(barrier, now).map_err(|_| CeremonyError::Load("policies"))?;
+        let policies = Policies::load(barrier).map_err(|_| CeremonyError::Load("policies"))?;
         let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
         let mounts = Mounts::load(barrier, host).await.map_err(|_| CeremonyError::Load("the mount table"))?;
         let audited_headers = AuditedHeaders::load(core)?;

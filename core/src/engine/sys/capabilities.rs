@@ -6,7 +6,6 @@ use std::sync::Arc;
 use onrecord_policy::Acl;
 use onrecord_value::{Object, Value};
 
-use crate::engine::token::unavailable;
 use crate::engine::{Call, fields};
 use crate::open::Open;
 use crate::outcome::{Outcome, Refusal, Reply};
@@ -47,14 +46,14 @@ fn own(call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
 
 fn of_token(open: &Open, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
     let token = fields::text(call.data, "token")?.unwrap_or_default();
-    let found = open.tokens.find(&token, call.now).map_err(unavailable)?;
+    let found = open.tokens.find(&token, call.now)?;
     let found = found.ok_or_else(|| Refusal::invalid("invalid token"))?;
     Ok(open.policies.acl(&found.entry().policies).1)
 }
 
 fn of_accessor(open: &Open, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
     let accessor = fields::text(call.data, "accessor")?.unwrap_or_default();
-    let found = open.tokens.find_accessor(&accessor, call.now).map_err(unavailable)?;
+    let found = open.tokens.find_accessor(&accessor, call.now)?;
     let found = found.ok_or_else(|| Refusal::invalid("invalid accessor"))?;
     Ok(open.policies.acl(&found.entry().policies).1)
 }

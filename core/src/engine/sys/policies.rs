@@ -28,7 +28,7 @@ pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
         Operation::Create | Operation::Update => write(open, call, &name).await.into(),
         Operation::Delete => match open.policies.delete(&name).await {
             Ok(()) => Outcome::empty(),
-            Err(error) => refused(error).into(),
+            Err(error) => Refusal::from(error).into(),
         },
         _ => Refusal::unsupported_operation().into(),
     }
@@ -69,7 +69,7 @@ async fn write(open: &Open, call: &Call<'_>, name: &str) -> Result<Reply, Refusa
         cas: fields::count(call.data, "cas")?,
         cas_required: fields::flag(call.data, "cas_required")?,
     };
-    open.policies.write(draft, call.now).await.map_err(refused)?;
+    open.policies.write(draft, call.now).await?;
     Ok(Reply::default())
 }
 
@@ -80,10 +80,12 @@ fn text(data: &Object, field: &str) -> Result<Option<String>, Refusal> {
     Ok(Some(plain.unwrap_or_else(|| text.into_owned())).filter(|text| !text.is_empty()))
 }
 
-fn refused(error: PolicyError) -> Refusal {
-    if error.is_clients() {
-        return Refusal::invalid(error.to_string());
+impl From<PolicyError> for Refusal {
+    fn from(error: PolicyError) -> Self {
+        if error.is_clients() {
+            return Self::invalid(error.to_string());
+        }
+        tracing::error!(%error, "the policy store failed");
+        Self::internal()
     }
-    tracing::error!(%error, "the policy store failed");
-    Refusal::internal()
 }

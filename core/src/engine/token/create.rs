@@ -4,8 +4,8 @@ use onrecord_policy::{Operation, Question};
 use onrecord_seal::Secret;
 use onrecord_value::{GoDuration, Object};
 
+use super::caller;
 use super::lifetime::{self, Bounds, Wish};
-use super::{caller, unavailable};
 use crate::engine::{Call, fields};
 use crate::fault::WARN_NO_SUCH_POLICY;
 use crate::open::Open;
@@ -78,7 +78,7 @@ pub(super) async fn create(open: &Open, call: &Call<'_>, orphan: bool) -> Result
         renewable: wanted.renewable && ttl > 0,
     };
     let parent = if orphan || wanted.orphan { None } else { Some(caller) };
-    let entry = open.tokens.create(draft, parent, call.now).await.map_err(unavailable)?;
+    let entry = open.tokens.create(draft, parent, call.now).await?;
     let auth = Some(Issued { entry, lease_seconds: ttl, new: true, text_known: true });
     Ok(Reply { auth, warnings, ..Reply::default() })
 }

@@ -2,7 +2,7 @@
 
 use onrecord_value::{Object, Time, Value, object};
 
-use super::{accessed, caller, named_token, unavailable};
+use super::{accessed, caller, named_token};
 use crate::engine::{Call, fields};
 use crate::open::Open;
 use crate::outcome::{Outcome, Refusal, Reply};
@@ -11,7 +11,7 @@ use crate::token::Entry;
 /// By its text.
 pub(super) fn lookup(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
-    let found = open.tokens.find(&text, call.now).map_err(unavailable)?;
+    let found = open.tokens.find(&text, call.now)?;
     let found = found.ok_or_else(|| Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() })?;
     Ok(reply(call, &found.entry(), &text, &["token"]))
 }
@@ -35,7 +35,7 @@ pub(super) fn accessors(open: &Open, call: &Call<'_>) -> Outcome {
             accessors.sort_unstable();
             Outcome::keys(accessors)
         }
-        Err(error) => unavailable(error).into(),
+        Err(error) => Refusal::from(error).into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Renewing tokens. Never in it: storage.
 
 use super::lifetime::{self, Bounds, Granted, Wish};
-use super::{accessed, caller, named_token, unavailable};
+use super::{accessed, caller, named_token};
 use crate::engine::{Call, fields};
 use crate::open::Open;
 use crate::outcome::{Refusal, Reply};
@@ -11,7 +11,7 @@ use crate::tokens::{Found, Renewal};
 /// By its text.
 pub(super) async fn renew(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
-    let found = open.tokens.find(&text, call.now).map_err(unavailable)?;
+    let found = open.tokens.find(&text, call.now)?;
     let found = found.ok_or_else(|| Refusal::invalid("token not found"))?;
     extend(open, call, &found, true).await
 }
@@ -36,12 +36,12 @@ async fn extend(open: &Open, call: &Call<'_>, found: &Found, text_known: bool) -
     };
     let bounds = Bounds::of(open, &call.mount.tune);
     let mut capped = None;
-    let plan = |entry: &Entry| {
+    let plan = |entry: &Entry| -> Result<u64, &'static str> {
         let granted = granted(entry, increment, call, bounds)?;
         capped = granted.capped.filter(|_| increment > 0);
-        Ok::<_, &str>(granted.ttl)
+        Ok(granted.ttl)
     };
-    let entry = match open.tokens.renew(found, call.now, plan).await.map_err(unavailable)? {
+    let entry = match open.tokens.renew(found, call.now, plan).await? {
         Renewal::Done(entry) => entry,
         Renewal::Refused(text) => return Err(Refusal::invalid(text)),
     };

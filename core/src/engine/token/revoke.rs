@@ -1,6 +1,6 @@
 //! Revoking tokens, and tidying the store. Never in it: storage.
 
-use super::{accessed, caller, named_token, unavailable};
+use super::{accessed, caller, named_token};
 use crate::engine::Call;
 use crate::open::Open;
 use crate::outcome::{Refusal, Reply};
@@ -8,36 +8,36 @@ use crate::outcome::{Refusal, Reply};
 /// A token and its descendants; no error if there is no such token.
 pub(super) async fn revoke(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
-    if let Some(found) = open.tokens.find(&text, call.now).map_err(unavailable)? {
-        open.tokens.revoke(&found).await.map_err(unavailable)?;
+    if let Some(found) = open.tokens.find(&text, call.now)? {
+        open.tokens.revoke(&found).await?;
     }
     Ok(Reply::default())
 }
 
 /// The caller's own token and its descendants.
 pub(super) async fn own(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
-    open.tokens.revoke(&open.tokens.current(caller(call)?)).await.map_err(unavailable)?;
+    open.tokens.revoke(&open.tokens.current(caller(call)?)).await?;
     Ok(Reply::default())
 }
 
 /// The token with an accessor, and its descendants.
 pub(super) async fn by_accessor(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
-    open.tokens.revoke(&accessed(open, call)?).await.map_err(unavailable)?;
+    open.tokens.revoke(&accessed(open, call)?).await?;
     Ok(Reply::default())
 }
 
 /// A token alone: its children become orphans.
 pub(super) async fn orphan(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
-    let found = open.tokens.find(&text, call.now).map_err(unavailable)?;
+    let found = open.tokens.find(&text, call.now)?;
     let found = found.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
-    open.tokens.revoke_orphan(&found).await.map_err(unavailable)?;
+    open.tokens.revoke_orphan(&found).await?;
     Ok(Reply::default())
 }
 
 /// Removes what is dead already.
 pub(super) async fn tidy(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let tidied = open.tokens.tidy(call.now).await.map_err(unavailable)?;
+    let tidied = open.tokens.tidy(call.now).await?;
     tracing::info!(tokens = tidied.tokens, leftovers = tidied.leftovers, "tidied the token store");
     Ok(Reply::default())
 }
