@@ -177,7 +177,7 @@ fn caller(caller: &Caller) -> Auth<'_> {
 fn issued(issued: &Issued) -> Auth<'_> {
     let token = &*issued.entry;
     Auth {
-        client_token: Token::new(if issued.text_known { token.id.expose() } else { "" }),
+        client_token: Token::new(issued.text()),
         accessor: Accessor::new(&token.accessor),
         display_name: (&token.display_name).into(),
         policies: (&token.policies).into(),

@@ -116,7 +116,7 @@ fn warnings(reply: &Reply, out: &mut Vec<u8>) {
 fn auth(issued: &Issued, out: &mut Vec<u8>) {
     let token = &issued.entry;
     out.extend_from_slice(b"{\"client_token\":");
-    json::write_str(token.id.expose(), out);
+    json::write_str(issued.text(), out);
     out.extend_from_slice(b",\"accessor\":");
     json::write_str(&token.accessor, out);
     let policies: Value = token.policies.iter().map(String::as_str).collect();

@@ -130,3 +130,10 @@ pub struct Issued {
     /// Whether the request knew the token's text. If not (renewal by accessor) neither answer nor record has it.
     pub text_known: bool,
 }
+
+impl Issued {
+    /// The token's text as far as answer and record may have it: empty if the request did not know it.
+    pub(crate) fn text(&self) -> &str {
+        if self.text_known { self.entry.id.expose() } else { "" }
+    }
+}
