@@ -3,7 +3,6 @@
 pub(crate) mod audit;
 pub(crate) mod generic;
 pub(crate) mod kv;
-pub(crate) mod kv_metadata;
 pub(crate) mod login;
 pub(crate) mod operator;
 pub(crate) mod policy;
@@ -18,9 +17,9 @@ use crate::pairs;
 use crate::session::Session;
 use onrecord_value::Object;
 
-/// A path as the API wants it: without blanks and slashes at its ends.
-fn sanitize(path: &str) -> String {
-    path.trim().trim_matches('/').to_owned()
+/// A path as the API wants it: without blanks and slashes at its ends. One that climbs is refused.
+fn sanitize(path: &str) -> Result<String, Failure> {
+    without_dots(path.trim().trim_matches('/')).map(str::to_owned)
 }
 
 /// A mount's path as it is shown: one slash at the end.

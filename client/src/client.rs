@@ -83,6 +83,9 @@ impl Client {
         if self.config.token.as_ref().is_some_and(|token| !token.printable()) {
             return Err(Error::UnprintableToken);
         }
+        if request.path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err(Error::Dots(request.path));
+        }
         let prepared = self.prepare(&request);
         if self.describing {
             return Err(Error::NotSent(Box::new(prepared)));

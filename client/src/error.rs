@@ -17,6 +17,8 @@ pub enum Error {
     UnprintableToken,
     /// The answer came but is not what the call promises.
     Answer(AnswerError),
+    /// A path with `.` or `..` segments: its URL would be another path, even outside the API.
+    Dots(String),
     /// The client only describes requests ([`crate::Client::describing`]); this one was not sent.
     NotSent(Box<Prepared>),
 }
@@ -30,6 +32,9 @@ impl fmt::Display for Error {
                 f.write_str("configured Vault token contains non-printable characters and cannot be used")
             }
             Self::Answer(error) => error.fmt(f),
+            Self::Dots(path) => {
+                write!(f, "path {path:?} has \".\" or \"..\" segments; write the path itself")
+            }
             Self::NotSent(_) => f.write_str("request was described, not sent"),
         }
     }

@@ -190,3 +190,12 @@ fn the_debug_text_of_secrets_is_empty_of_them() {
     let client = client("http://h", |config| config.token = Some(Token::new("canary")));
     assert!(!format!("{client:?} {:?}", client.token()).contains("canary"));
 }
+
+#[test]
+fn a_path_that_climbs_is_never_sent() {
+    let client = client("http://h", |_| {});
+    for path in ["../x", "a/./b", "secret/.."] {
+        let error = wait(client.read(path, &[])).unwrap_err();
+        assert!(matches!(error, Error::Dots(_)), "{path}: {error}");
+    }
+}

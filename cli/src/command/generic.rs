@@ -69,7 +69,7 @@ fn read(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let Some((path, pairs)) = invocation.arguments.split_first() else {
         return Err(not_enough("1", 0));
     };
-    let path = sanitize(path);
+    let path = sanitize(path)?;
     let query = query(session, invocation, pairs)?;
     let client = session.client(invocation)?;
     if session.format == Format::Raw {
@@ -89,7 +89,7 @@ fn read(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     }
 }
 
-pub(super) fn nothing_at(path: &str) -> Failure {
+pub(crate) fn nothing_at(path: &str) -> Failure {
     Failure::server(format!("No value found at {path}"))
 }
 
@@ -101,7 +101,7 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     if pairs.is_empty() && !force {
         return Err(Failure::usage("Must supply data or use -force"));
     }
-    let path = sanitize(path);
+    let path = sanitize(path)?;
     let body = if pairs.is_empty() { Value::Null } else { Value::Object(data(session, invocation, pairs)?) };
     let client = session.client(invocation)?;
     let answer = session
@@ -111,7 +111,7 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> Done {
 }
 
 /// Tells that something was written, or prints the answer if there is one.
-pub(super) fn written(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> Done {
+pub(crate) fn written(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> Done {
     if let Some(answer) = answer {
         return secret::print(session, answer);
     }
@@ -123,14 +123,14 @@ pub(super) fn written(session: &mut Session<'_>, answer: Option<&Secret>, path: 
 
 fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let [path] = exactly(&invocation.arguments)?;
-    let path = sanitize(path);
+    let path = sanitize(path)?;
     let client = session.client(invocation)?;
     let found = session.wait(client.list(&path))?.map_err(during(format!("Error listing {path}: ")))?;
     keys(session, found.as_ref(), &path)
 }
 
 /// Prints the names of a listing.
-pub(super) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str) -> Done {
+pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str) -> Done {
     if let Some(found) = found.filter(|found| found.wrap_info.is_some()) {
         return secret::print(session, found);
     }
@@ -158,7 +158,7 @@ fn delete(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let Some((path, pairs)) = invocation.arguments.split_first() else {
         return Err(not_enough("1", 0));
     };
-    let path = sanitize(path);
+    let path = sanitize(path)?;
     let query = query(session, invocation, pairs)?;
     let client = session.client(invocation)?;
     let answer =
@@ -167,7 +167,7 @@ fn delete(session: &mut Session<'_>, invocation: &Invocation) -> Done {
 }
 
 /// Tells that something was deleted, or prints the answer if there is one.
-pub(super) fn deleted(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> Done {
+pub(crate) fn deleted(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> Done {
     if session.format != Format::Table {
         return match answer {
             Some(answer) => secret::print(session, answer),

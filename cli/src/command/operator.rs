@@ -149,6 +149,9 @@ fn key_share(session: &mut Session<'_>, invocation: &Invocation) -> Result<onrec
             .map(onrecord_client::Token::new)
             .map_err(|error| Failure::usage(format!("Error reading the key share from standard input: {error}"))),
         Some(key) => Ok(onrecord_client::Token::new(key)),
+        None if invocation.is_set("non-interactive") => {
+            Err(Failure::usage("-non-interactive is given, so no key share is asked for: give it as an argument"))
+        }
         None => session.ask_hidden("Unseal Key (will be hidden): ", true).map_err(|error| {
             Failure::Told(
                 USAGE,

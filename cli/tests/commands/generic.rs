@@ -151,3 +151,19 @@ fn a_wrapped_answer_shows_where_it_waits() {
     stage().reply(200, body).run(&["read", "-wrap-ttl=1m", "a/b"]).is(0, table, "");
     stage().reply(200, body).run(&["read", "-field=wrapping_token", "-wrap-ttl=1m", "a/b"]).is(0, "w", "");
 }
+
+#[test]
+fn paths_that_climb_are_refused() {
+    for words in [
+        &["read", "../sys/health"][..],
+        &["write", "a/../b", "x=y"],
+        &["kv", "get", "-mount=..", "a"],
+        &["list", "./a"],
+    ] {
+        let outcome = stage().run(words);
+        assert_eq!((outcome.code, outcome.sent.len()), (1, 0), "{words:?}");
+        assert!(outcome.stderr.starts_with("Invalid path \""), "{}", outcome.stderr);
+    }
+    let outcome = stage().run(&["policy", "read", "../x"]);
+    assert_eq!((outcome.code, outcome.sent.len()), (2, 0));
+}

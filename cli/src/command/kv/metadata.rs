@@ -1,7 +1,7 @@
 //! `kv metadata get|put|patch|delete`, for version 2 of the engine.
 
-use super::generic::{deleted, nothing_at, written};
-use super::kv::{MOUNT, Place, place, print_object, print_path};
+use super::{MOUNT, Place, place, print_object, print_path};
+use crate::command::generic::{deleted, nothing_at, written};
 use crate::failure::{Done, Failure, during, exactly};
 use crate::grammar::{Command, Flag, Invocation, Kind, Output};
 use crate::printer::{Format, secret};
