@@ -1,8 +1,9 @@
 //! The harness of the end-to-end tests: the real binary as a process ([`process`]), a plain HTTP client that shares no code
-//! with the product ([`http`]), and the replay of recorded requests ([`replay`]).
+//! with the product ([`http`]), an operator's shell ([`shell`]), and the replay of recorded requests ([`replay`]).
 //! Never in it: the product's own crates. What these tests see is what a user sees.
 
 pub mod http;
 pub mod log;
 pub mod process;
 pub mod replay;
+pub mod shell;
