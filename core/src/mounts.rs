@@ -77,16 +77,15 @@ impl Mounts {
     /// What removals before the last sealing have left is removed meanwhile.
     pub async fn load(barrier: &Barrier, host: &Host) -> Result<Self, MountError> {
         let view = barrier.view(FOLDER)?;
-        let stored = match view.get(KEY)? {
-            Some(bytes) => Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?,
-            None => {
-                let first = Stored::first(&*host.entropy)?;
-                let mut batch = Batch::new();
-                view.require_absent(&mut batch, KEY)?;
-                view.put(&mut batch, KEY, &first.encode())?;
-                view.commit(batch).await?;
-                first
-            }
+        let stored = if let Some(bytes) = view.get(KEY)? {
+            Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?
+        } else {
+            let first = Stored::first(&*host.entropy)?;
+            let mut batch = Batch::new();
+            view.require_absent(&mut batch, KEY)?;
+            view.put(&mut batch, KEY, &first.encode())?;
+            view.commit(batch).await?;
+            first
         };
         let mounts = Self(Arc::new(Shared {
             table: RwLock::new(Arc::default()),

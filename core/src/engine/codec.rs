@@ -46,6 +46,16 @@ impl Writer {
         Self { out: Vec::with_capacity(capacity) }
     }
 
+    /// How many bytes were written.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether none were.
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
     /// The bytes written.
     pub fn finish(self) -> Vec<u8> {
         self.out
@@ -319,9 +329,8 @@ mod tests {
 
         #[test]
         fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = decode_object(&bytes);
-            let _ = Reader::new(&bytes).value();
-            let _ = Reader::new(&bytes).time();
+            drop(decode_object(&bytes));
+            drop(Reader::new(&bytes).value());
         }
 
         #[test]

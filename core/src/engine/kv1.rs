@@ -46,8 +46,11 @@ impl Kv1 {
 
     fn read(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
         let Some(data) = read(&self.space, call.path)? else { return Ok(Outcome::absent()) };
-        let own = Some(call.mount.tune.default_lease_ttl).filter(|seconds| *seconds > 0);
-        let lease = lease(&data).or(own).unwrap_or(default_lease.as_secs());
+        let tune = &call.mount.tune;
+        let set = |seconds: u64| Some(seconds).filter(|seconds| *seconds > 0);
+        let own = set(tune.default_lease_ttl).unwrap_or(default_lease.as_secs());
+        let own = set(tune.max_lease_ttl).map_or(own, |max| own.min(max));
+        let lease = lease(&data).unwrap_or(own);
         Ok(Outcome::Reply(Box::new(Reply {
             data: Some(data),
             lease_seconds: Some(lease),

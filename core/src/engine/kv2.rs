@@ -165,19 +165,16 @@ fn decode_config(stored: &SecretBytes) -> Result<Config, Refusal> {
     Ok(config)
 }
 
-/// Stores a changed key and removes the records of versions that it has lost.
-fn store(
-    draft: &mut Draft<'_>,
-    key: &str,
-    record: Record<'_>,
-    removed: impl IntoIterator<Item = u64>,
-) -> Result<(), Refusal> {
-    let settled = record.settle();
-    for number in removed {
-        draft.delete(&version_key(key, number))?;
+/// Stores a changed key, with the group of versions that moved out of its record, and removes the groups of which no
+/// version is left. `before` are the groups it had.
+fn store(draft: &mut Draft<'_>, key: &str, record: Record<'_>, before: &[u64]) -> Result<(), Refusal> {
+    let left = record.groups();
+    for group in before.iter().filter(|group| !left.contains(group)) {
+        draft.delete(&group_key(key, *group))?;
     }
-    for (number, data) in settled.spilled {
-        draft.put(&version_key(key, number), &data)?;
+    let settled = record.settle();
+    if let Some((group, bytes)) = settled.group {
+        draft.put(&group_key(key, group), &bytes)?;
     }
     draft.put(&record_key(key), &settled.bytes)
 }
@@ -187,10 +184,9 @@ fn record_key(key: &str) -> String {
     format!("key/{key}")
 }
 
-/// Where the data of a version is stored that is not in its key's record. The last part is the number, so that no two
-/// keys can share a name.
-fn version_key(key: &str, number: u64) -> String {
-    format!("version/{key}/{number}")
+/// Where a group of versions is stored. The last part is the number, so that no two keys can share a name.
+fn group_key(key: &str, group: u64) -> String {
+    format!("versions/{key}/{group}")
 }
 
 /// 404 with an envelope in which `data` says what is left.

@@ -1,11 +1,13 @@
 //! The data of keys: read, write, patch; delete, undelete and destroy versions.
 //! Never in it: metadata's own endpoints.
 
+use std::collections::BTreeMap;
+
 use onrecord_seal::SecretBytes;
 use onrecord_value::{Object, Time, Value, object};
 
-use super::record::{Body, Record, Version};
-use super::{Kv2, answer, gone, merge, nothing, record_key, store, version_key};
+use super::record::{Body, Record, Version, in_group, without};
+use super::{Kv2, answer, gone, group_key, merge, nothing, record_key, store};
 use crate::engine::codec::{Broken, decode_object, encode_object};
 use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal};
@@ -73,9 +75,9 @@ impl Kv2 {
         Err(Broken.into())
     }
 
-    /// The data of a version; `None` if its own record is not there.
+    /// The data of a version; `None` if it is not where the key's record says.
     fn data(&self, key: &str, version: &Version<'_>) -> Result<Option<Object>, Refusal> {
-        data_of(version, || self.space.get(&version_key(key, version.number)))
+        data_of(version, |group| self.space.get(&group_key(key, group)))
     }
 
     /// `POST data/KEY`: a new version.
@@ -86,9 +88,10 @@ impl Kv2 {
         let change = self.space.change(&at, |stored, draft| {
             let mut record = open(stored, call.now)?;
             self.check_cas(&record, cas)?;
-            let dropped = record.push(call.now, &data, &self.config());
+            let groups = record.groups();
+            record.push(call.now, &data, &self.config());
             let reply = newest(&record);
-            store(draft, key, record, dropped)?;
+            store(draft, key, record, &groups)?;
             Ok(reply)
         });
         Ok(answer(change.await?, call, &["data", "options", "path", "version"]))
@@ -108,12 +111,13 @@ impl Kv2 {
                 return Ok(gone(object! { "data" => Value::Null, "metadata" => metadata }));
             }
             self.check_cas(&record, cas)?;
-            let mut data =
-                data_of(version, || draft.latest(&version_key(key, version.number)))?.ok_or(Broken)?;
+            let group = |group| draft.latest(&group_key(key, group));
+            let mut data = data_of(version, group)?.ok_or(Broken)?;
             merge::merge(&mut data, patch);
-            let dropped = record.push(call.now, encode_object(&data), &self.config());
+            let groups = record.groups();
+            record.push(call.now, encode_object(&data), &self.config());
             let reply = newest(&record);
-            store(draft, key, record, dropped)?;
+            store(draft, key, record, &groups)?;
             Ok(answer(reply, call, &["data", "options", "path"]))
         });
         change.await
@@ -142,7 +146,11 @@ impl Kv2 {
     pub(super) async fn delete(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let numbers = versions_field(call)?;
         self.mark(call, key, |record| {
-            numbers.iter().fold(false, |changed, number| delete(record, *number, call.now) || changed)
+            let mut changed = false;
+            for number in &numbers {
+                changed |= delete(record, *number, call.now);
+            }
+            changed
         })
         .await
     }
@@ -169,19 +177,26 @@ impl Kv2 {
         let change = self.space.change(&at, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let mut record = Record::decode(stored.expose())?;
-            let (mut changed, mut removed) = (false, Vec::new());
+            let groups = record.groups();
+            let (mut changed, mut outside) = (false, BTreeMap::<u64, Vec<u64>>::new());
             for number in &numbers {
                 let Some(version) = record.version_mut(*number) else { continue };
                 match std::mem::replace(&mut version.body, Body::Gone) {
                     Body::Gone => continue,
                     Body::Inline(_) => {}
-                    Body::Spilled => removed.push(*number),
+                    Body::Outside(group) => outside.entry(group).or_default().push(*number),
                 }
                 changed = true;
             }
+            let left = record.groups();
+            for (group, numbers) in outside.into_iter().filter(|(group, _)| left.contains(group)) {
+                let at = group_key(key, group);
+                let members = draft.latest(&at)?.ok_or(Broken)?;
+                draft.put(&at, &without(members.expose(), &numbers)?)?;
+            }
             if changed {
                 record.updated = call.now;
-                store(draft, key, record, removed)?;
+                store(draft, key, record, &groups)?;
             }
             Ok(())
         });
@@ -200,9 +215,10 @@ impl Kv2 {
         let change = self.space.change(&at, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let mut record = Record::decode(stored.expose())?;
+            let groups = record.groups();
             if mark(&mut record) {
                 record.updated = call.now;
-                store(draft, key, record, [])?;
+                store(draft, key, record, &groups)?;
             }
             Ok(())
         });
@@ -211,16 +227,20 @@ impl Kv2 {
     }
 }
 
-/// The data of a version; `own` reads the version's own record, if it has one.
+/// The data of a version; `read` reads the record of its group, if it is in one.
 fn data_of(
     version: &Version<'_>,
-    own: impl FnOnce() -> Result<Option<SecretBytes>, Refusal>,
+    read: impl FnOnce(u64) -> Result<Option<SecretBytes>, Refusal>,
 ) -> Result<Option<Object>, Refusal> {
-    Ok(match &version.body {
-        Body::Gone => None,
-        Body::Inline(data) => Some(decode_object(data)?),
-        Body::Spilled => own()?.map(|data| decode_object(data.expose())).transpose()?,
-    })
+    match &version.body {
+        Body::Gone => Ok(None),
+        Body::Inline(data) => Ok(Some(decode_object(data)?)),
+        Body::Outside(group) => {
+            let Some(members) = read(*group)? else { return Ok(None) };
+            let data = in_group(members.expose(), version.number)?;
+            Ok(data.map(|data| decode_object(&data)).transpose()?)
+        }
+    }
 }
 
 /// Marks a version as deleted; says whether it was not.

@@ -9,24 +9,20 @@ pub(super) fn merge(target: &mut Object, patch: &Object) {
     let changed: Vec<(String, Value)> = patch
         .iter()
         .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| (key.to_owned(), merged(target.get_mut(key), value)))
+        .map(|(key, value)| (key.to_owned(), merged(target.get_mut(key).map(std::mem::take), value)))
         .collect();
     target.extend(changed);
 }
 
-fn merged(old: Option<&mut Value>, patch: &Value) -> Value {
+fn merged(old: Option<Value>, patch: &Value) -> Value {
     let Value::Object(patch) = patch else { return patch.clone() };
-    let mut target = match old {
-        Some(Value::Object(old)) => std::mem::take(old),
-        _ => Object::new(),
-    };
+    let mut target = if let Some(Value::Object(old)) = old { old } else { Object::new() };
     merge(&mut target, patch);
     Value::Object(target)
 }
 
 #[cfg(test)]
 mod tests {
-    use onrecord_value::Value;
     use onrecord_value::json::{self, Limits};
 
     use super::merged;
@@ -49,8 +45,7 @@ mod tests {
         ];
         let parse = |text: &str| json::parse(text.as_bytes(), Limits::default()).unwrap();
         for (target, patch, wanted) in cases {
-            let mut target = parse(target);
-            let result: Value = merged(Some(&mut target), &parse(patch));
+            let result = merged(Some(parse(target)), &parse(patch));
             assert_eq!(String::from_utf8(result.to_json()).unwrap(), wanted);
         }
     }

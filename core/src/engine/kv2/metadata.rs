@@ -5,8 +5,8 @@ use onrecord_value::{Object, Value, object};
 
 use super::config::{self, Config};
 use super::data::{deletion_time, open};
-use super::record::{Body, Record};
-use super::{Kv2, answer, nothing, record_key, store, version_key};
+use super::record::Record;
+use super::{Kv2, answer, group_key, nothing, record_key, store};
 use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal};
 
@@ -66,6 +66,7 @@ impl Kv2 {
         let at = record_key(key);
         let change = self.space.change(&at, |stored, draft| {
             let mut record = open(stored, call.now)?;
+            let groups = record.groups();
             self.check_metadata_cas(&record, cas)?;
             record.settings.apply(call.data)?;
             if let Some(custom) = custom {
@@ -73,7 +74,7 @@ impl Kv2 {
             }
             record.metadata_version += 1;
             record.updated = call.now;
-            store(draft, key, record, [])
+            store(draft, key, record, &groups)
         });
         change.await?;
         Ok(Outcome::empty())
@@ -87,6 +88,7 @@ impl Kv2 {
         let change = self.space.change(&at, |stored, draft| {
             let Some(stored) = stored else { return Ok(nothing()) };
             let mut record = Record::decode(stored.expose())?;
+            let groups = record.groups();
             self.check_metadata_cas(&record, cas)?;
             reset(&mut record.settings, call.data);
             record.settings.apply(call.data)?;
@@ -100,7 +102,7 @@ impl Kv2 {
             }
             record.metadata_version += 1;
             record.updated = call.now;
-            store(draft, key, record, [])?;
+            store(draft, key, record, &groups)?;
             Ok(Outcome::empty())
         });
         change.await
@@ -112,8 +114,8 @@ impl Kv2 {
         let change = self.space.change(&at, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let record = Record::decode(stored.expose())?;
-            for version in record.versions.iter().filter(|version| version.body == Body::Spilled) {
-                draft.delete(&version_key(key, version.number))?;
+            for group in record.groups() {
+                draft.delete(&group_key(key, group))?;
             }
             draft.delete(&at)
         });

@@ -20,7 +20,7 @@ const KEPT: u64 = 10;
 mod body_tag {
     pub(super) const GONE: u8 = 0;
     pub(super) const INLINE: u8 = 1;
-    pub(super) const SPILLED: u8 = 2;
+    pub(super) const OUTSIDE: u8 = 2;
 }
 
 /// A key: borrowed from its stored bytes as far as it has not changed.
@@ -64,16 +64,16 @@ pub(super) enum Body<'a> {
     Gone,
     /// In the key's record.
     Inline(Cow<'a, [u8]>),
-    /// In a record of its own.
-    Spilled,
+    /// In the group of this number, a record beside the key's.
+    Outside(u64),
 }
 
-/// What became of a record that was settled: its bytes, and the versions whose data must go into records of their own.
+/// What became of a record that was settled.
 pub(super) struct Settled {
     /// The key's record.
     pub(super) bytes: Vec<u8>,
-    /// Number and data of each version that moves out.
-    pub(super) spilled: Vec<(u64, Vec<u8>)>,
+    /// Versions that moved out of it: the number of their group, and its record.
+    pub(super) group: Option<(u64, Vec<u8>)>,
 }
 
 impl Version<'_> {
@@ -117,62 +117,51 @@ impl<'a> Record<'a> {
         self.versions.binary_search_by_key(&number, |version| version.number).ok()
     }
 
-    /// Appends a version and drops those beyond the limit; returns the numbers of dropped versions whose data has a
-    /// record of its own. The key's limit counts before the engine's.
-    pub(super) fn push(&mut self, now: Time, data: impl Into<Cow<'a, [u8]>>, engine: &Config) -> Vec<u64> {
+    /// Appends a version and drops those beyond the limit. The key's limit counts before the engine's.
+    pub(super) fn push(&mut self, now: Time, data: impl Into<Cow<'a, [u8]>>, engine: &Config) {
         self.current += 1;
         self.updated = now;
         let deletion = self.settings.deletion_time(engine, now);
-        self.versions.push(Version {
-            number: self.current,
-            created: now,
-            deletion,
-            body: Body::Inline(data.into()),
-        });
+        let body = Body::Inline(data.into());
+        self.versions.push(Version { number: self.current, created: now, deletion, body });
         let kept = [self.settings.max_versions, engine.max_versions].into_iter().find(|max| *max > 0);
         let kept = usize::try_from(kept.unwrap_or(KEPT)).unwrap_or(usize::MAX);
         let surplus = self.versions.len().saturating_sub(kept);
-        let dropped: Vec<u64> = self
-            .versions
-            .drain(..surplus)
-            .filter(|version| version.body == Body::Spilled)
-            .map(|version| version.number)
-            .collect();
+        self.versions.drain(..surplus);
         if surplus > 0 {
             self.oldest = self.versions.first().map_or(self.current, |version| version.number);
         }
-        dropped
     }
 
-    /// The bytes to store. If the record would be too large, its oldest versions move out first, so that the newest
-    /// stays readable with one look-up as long as it can.
+    /// The groups that hold data of its versions, upwards.
+    pub(super) fn groups(&self) -> Vec<u64> {
+        let mut groups: Vec<u64> = self
+            .versions
+            .iter()
+            .filter_map(|version| if let Body::Outside(group) = version.body { Some(group) } else { None })
+            .collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
+    }
+
+    /// The bytes to store. If the record would be too large, versions move out of it, as one group: the newest if it is
+    /// too large alone, else all others, so that the newest stays readable with one look-up as long as it can.
     pub(super) fn settle(mut self) -> Settled {
-        let mut head = Writer::with_capacity(256);
-        self.write_head(&mut head);
-        let mut head = head.finish();
-        let mut size = head.len()
-            + self
-                .versions
-                .iter()
-                .map(|version| {
-                    VERSION_BYTES + if let Body::Inline(data) = &version.body { data.len() } else { 0 }
-                })
-                .sum::<usize>();
-        let mut spilled = Vec::new();
-        for version in &mut self.versions {
-            if size <= INLINE_BYTES {
-                break;
-            }
-            if let Body::Inline(data) = &mut version.body {
-                size -= data.len();
-                spilled.push((version.number, std::mem::take(data).into_owned()));
-                version.body = Body::Spilled;
-            }
-        }
-        let mut writer = Writer::with_capacity(size);
+        let mut writer = Writer::with_capacity(512);
+        self.write_head(&mut writer);
+        let head = writer.len() + self.versions.len() * VERSION_BYTES;
+        let newest = self.versions.last().map_or(0, inline_bytes);
+        let last = self.versions.len().saturating_sub(1);
+        let group = if head + self.versions.iter().map(inline_bytes).sum::<usize>() <= INLINE_BYTES {
+            None
+        } else if head + newest > INLINE_BYTES {
+            move_out(self.versions.get_mut(last..).unwrap_or_default())
+        } else {
+            move_out(self.versions.get_mut(..last).unwrap_or_default())
+        };
         self.write_versions(&mut writer);
-        head.append(&mut writer.finish());
-        Settled { bytes: head, spilled }
+        Settled { bytes: writer.finish(), group }
     }
 
     fn write_head(&self, writer: &mut Writer) {
@@ -201,7 +190,10 @@ impl<'a> Record<'a> {
                     writer.byte(body_tag::INLINE);
                     writer.blob(data);
                 }
-                Body::Spilled => writer.byte(body_tag::SPILLED),
+                Body::Outside(group) => {
+                    writer.byte(body_tag::OUTSIDE);
+                    writer.count(*group);
+                }
             }
         }
     }
@@ -233,7 +225,7 @@ impl<'a> Record<'a> {
                 body: match reader.byte()? {
                     body_tag::GONE => Body::Gone,
                     body_tag::INLINE => Body::Inline(Cow::Borrowed(reader.blob()?)),
-                    body_tag::SPILLED => Body::Spilled,
+                    body_tag::OUTSIDE => Body::Outside(reader.count()?),
                     _ => return Err(Broken),
                 },
             };
@@ -246,6 +238,64 @@ impl<'a> Record<'a> {
         reader.end()?;
         Ok(record)
     }
+}
+
+fn inline_bytes(version: &Version<'_>) -> usize {
+    if let Body::Inline(data) = &version.body { data.len() } else { 0 }
+}
+
+/// Takes the data of versions into a group, whose number is that of the newest of them.
+fn move_out(versions: &mut [Version<'_>]) -> Option<(u64, Vec<u8>)> {
+    let group = versions.iter().rfind(|version| matches!(version.body, Body::Inline(_)))?.number;
+    let mut members = Vec::new();
+    for version in versions.iter_mut().filter(|version| matches!(version.body, Body::Inline(_))) {
+        if let Body::Inline(data) = std::mem::replace(&mut version.body, Body::Outside(group)) {
+            members.push((version.number, data));
+        }
+    }
+    Some((group, encode_group(&members)))
+}
+
+/// Number and data of a version in a group.
+type Member<'a> = (u64, Cow<'a, [u8]>);
+
+/// The record of a group.
+fn encode_group(members: &[Member<'_>]) -> Vec<u8> {
+    let mut writer =
+        Writer::with_capacity(16 + members.iter().map(|(_, data)| data.len() + 12).sum::<usize>());
+    writer.byte(FORMAT);
+    writer.count(members.len() as u64);
+    for (number, data) in members {
+        writer.count(*number);
+        writer.blob(data);
+    }
+    writer.finish()
+}
+
+fn decode_group(bytes: &[u8]) -> Result<Vec<Member<'_>>, Broken> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != FORMAT {
+        return Err(Broken);
+    }
+    let count = reader.count()?;
+    let mut members = Vec::new();
+    for _ in 0..count {
+        members.push((reader.count()?, Cow::Borrowed(reader.blob()?)));
+    }
+    reader.end()?;
+    Ok(members)
+}
+
+/// The data of one version in the record of its group.
+pub(super) fn in_group(bytes: &[u8], number: u64) -> Result<Option<Cow<'_, [u8]>>, Broken> {
+    Ok(decode_group(bytes)?.into_iter().find(|(other, _)| *other == number).map(|(_, data)| data))
+}
+
+/// The record of a group without these versions.
+pub(super) fn without(bytes: &[u8], numbers: &[u64]) -> Result<Vec<u8>, Broken> {
+    let mut members = decode_group(bytes)?;
+    members.retain(|(number, _)| !numbers.contains(number));
+    Ok(encode_group(&members))
 }
 
 impl Config {
@@ -272,18 +322,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::config::Config;
-    use super::{Body, INLINE_BYTES, Record};
+    use super::{Body, INLINE_BYTES, Record, Settled, in_group, without};
 
     fn at(seconds: i64) -> Time {
         Time::from_unix(1_700_000_000 + seconds, 5)
     }
 
     /// Writes a version as a request would, and stores the record.
-    fn write(stored: &[u8], now: Time, data: Vec<u8>, engine: &Config) -> (Vec<u8>, Vec<u64>, Vec<u64>) {
+    fn write(stored: &[u8], now: Time, data: Vec<u8>, engine: &Config) -> Settled {
         let mut record = if stored.is_empty() { Record::new(now) } else { Record::decode(stored).unwrap() };
-        let dropped = record.push(now, data, engine);
-        let settled = record.settle();
-        (settled.bytes, settled.spilled.iter().map(|(number, _)| *number).collect(), dropped)
+        record.push(now, data, engine);
+        record.settle()
     }
 
     #[test]
@@ -291,9 +340,9 @@ mod tests {
         let engine = Config::default();
         let mut stored = Vec::new();
         for version in 1..=10 {
-            let (bytes, spilled, dropped) = write(&stored, at(version), vec![7; 200], &engine);
-            assert!(spilled.is_empty() && dropped.is_empty());
-            stored = bytes;
+            let settled = write(&stored, at(version), vec![7; 200], &engine);
+            assert!(settled.group.is_none());
+            stored = settled.bytes;
         }
         let record = Record::decode(&stored).unwrap();
         assert_eq!((record.current, record.oldest, record.versions.len()), (10, 0, 10));
@@ -301,33 +350,47 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_version_stays_inline_and_the_oldest_moves_out() {
+    fn the_newest_version_stays_and_all_others_move_out_together() {
         let engine = Config::default();
-        let (stored, spilled, _) = write(&[], at(1), vec![1; 2500], &engine);
-        assert!(spilled.is_empty());
-        let (stored, spilled, _) = write(&stored, at(2), vec![2; 2500], &engine);
-        assert_eq!(spilled, [1]);
-        let record = Record::decode(&stored).unwrap();
-        assert_eq!(record.version(1).unwrap().body, Body::Spilled);
-        assert!(matches!(&record.version(2).unwrap().body, Body::Inline(data) if data.len() == 2500));
+        let mut settled = write(&[], at(1), vec![1; 1000], &engine);
+        for version in 2..=3 {
+            settled = write(&settled.bytes, at(version), vec![7; 1000], &engine);
+            assert!(settled.group.is_none());
+        }
+        settled = write(&settled.bytes, at(4), vec![4; 1000], &engine);
+        let (group, members) = settled.group.unwrap();
+        assert_eq!(group, 3);
+        assert_eq!(in_group(&members, 1).unwrap().unwrap().as_ref(), [1; 1000]);
+        let record = Record::decode(&settled.bytes).unwrap();
+        assert_eq!(record.version(1).unwrap().body, Body::Outside(3));
+        assert!(matches!(&record.version(4).unwrap().body, Body::Inline(data) if data.len() == 1000));
+        assert_eq!(record.groups(), [3]);
+        let fewer = without(&members, &[1, 3]).unwrap();
+        assert_eq!(in_group(&fewer, 1).unwrap(), None);
+        assert_eq!(in_group(&fewer, 2).unwrap().unwrap().as_ref(), [7; 1000]);
     }
 
     #[test]
-    fn a_version_too_large_for_the_record_moves_out_at_once() {
-        let (stored, spilled, _) = write(&[], at(1), vec![1; 100_000], &Config::default());
-        assert_eq!(spilled, [1]);
-        assert!(stored.len() < 200);
+    fn a_version_too_large_for_the_record_moves_out_alone() {
+        let engine = Config::default();
+        let settled = write(&[], at(1), vec![1; 100], &engine);
+        let settled = write(&settled.bytes, at(2), vec![2; 100_000], &engine);
+        let (group, members) = settled.group.unwrap();
+        assert_eq!((group, in_group(&members, 1).unwrap()), (2, None));
+        assert!(settled.bytes.len() < 300);
+        let record = Record::decode(&settled.bytes).unwrap();
+        assert!(matches!(record.version(1).unwrap().body, Body::Inline(_)));
     }
 
     #[test]
-    fn beyond_the_limit_the_oldest_are_dropped_with_their_own_records() {
+    fn beyond_the_limit_the_oldest_are_dropped() {
         let engine = Config { max_versions: 2, ..Config::default() };
-        let (stored, _, _) = write(&[], at(1), vec![1; 5000], &engine);
-        let (stored, _, _) = write(&stored, at(2), vec![2; 10], &engine);
-        let (stored, _, dropped) = write(&stored, at(3), vec![3; 10], &engine);
-        assert_eq!(dropped, [1]);
-        let record = Record::decode(&stored).unwrap();
-        assert_eq!((record.current, record.oldest), (3, 2));
+        let settled = write(&[], at(1), vec![1; 5000], &engine);
+        let settled = write(&settled.bytes, at(2), vec![2; 10], &engine);
+        assert_eq!(Record::decode(&settled.bytes).unwrap().groups(), [1]);
+        let settled = write(&settled.bytes, at(3), vec![3; 10], &engine);
+        let record = Record::decode(&settled.bytes).unwrap();
+        assert_eq!((record.current, record.oldest, record.groups().len()), (3, 2, 0));
         assert_eq!(record.versions.iter().map(|version| version.number).collect::<Vec<_>>(), [2, 3]);
     }
 
@@ -375,21 +438,27 @@ mod tests {
             prop_assert_eq!(back.custom, wanted.custom);
             prop_assert_eq!(back.versions.len(), wanted.versions.len());
             for (version, before) in back.versions.iter().zip(&wanted.versions) {
-                let spilled = settled.spilled.iter().find(|(number, _)| *number == version.number);
-                match (&version.body, &before.body, spilled) {
-                    (Body::Inline(data), Body::Inline(before), None) => prop_assert_eq!(data, before),
-                    (Body::Spilled, Body::Inline(before), Some((_, data))) => prop_assert_eq!(data, &before.to_vec()),
-                    _ => prop_assert!(false),
+                let Body::Inline(before) = &before.body else { panic!() };
+                match &version.body {
+                    Body::Inline(data) => prop_assert_eq!(data, before),
+                    Body::Outside(group) => {
+                        let (number, members) = settled.group.as_ref().unwrap();
+                        prop_assert_eq!(group, number);
+                        let data = in_group(members, version.number).unwrap().unwrap();
+                        prop_assert_eq!(&data, before);
+                    }
+                    Body::Gone => prop_assert!(false),
                 }
             }
-            prop_assert!(settled.bytes.len() <= INLINE_BYTES || back.versions.iter().all(|v| v.body == Body::Spilled));
         }
 
         #[test]
         fn no_bytes_make_the_decoder_panic(mut bytes in prop::collection::vec(any::<u8>(), 1..400)) {
-            let _ = Record::decode(&bytes);
+            drop(Record::decode(&bytes));
             bytes[0] = 1;
-            let _ = Record::decode(&bytes);
+            drop(Record::decode(&bytes));
+            drop(in_group(&bytes, 1));
+            drop(without(&bytes, &[1]));
         }
 
         #[test]
@@ -400,7 +469,7 @@ mod tests {
             let mut bytes = record.settle().bytes;
             let len = bytes.len();
             bytes[at_byte % len] ^= with;
-            let _ = Record::decode(&bytes);
+            drop(Record::decode(&bytes));
         }
     }
 }

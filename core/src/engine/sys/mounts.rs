@@ -1,6 +1,8 @@
 //! `sys/mounts`: list, enable, look at, tune and disable mounts; `sys/remount`, which refuses.
 //! Never in it: the table and its storage (`crate::mounts`).
 
+use std::time::Duration;
+
 use onrecord_value::{Object, Value, duration, object};
 
 use crate::engine::space::{failed, refused};
@@ -124,7 +126,7 @@ pub(super) fn look(open: &Open, call: &Call<'_>, class: Class) -> Result<Outcome
 
 async fn enable(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, Class::Secret);
-    let draft = draft(open, call.data)?;
+    let draft = draft(call.data)?;
     open.mounts.enable(&path, draft).await.map_err(|error| match error {
         MountError::Reserved => Refusal::invalid(format!("cannot mount {path:?}")),
         MountError::BadPath => Refusal::invalid(format!("{path:?} is not a path that can be mounted at")),
@@ -143,7 +145,7 @@ async fn disable(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
 }
 
 /// What a request to enable an engine asks for.
-fn draft(open: &Open, data: &Object) -> Result<Draft, Refusal> {
+fn draft(data: &Object) -> Result<Draft, Refusal> {
     let kind = fields::text(data, "type")?.unwrap_or_default();
     let options = fields::texts_by_name(data, "options")?.unwrap_or_default();
     let version = options.iter().find(|(name, _)| name == "version").map(|(_, version)| version.as_str());
@@ -159,7 +161,7 @@ fn draft(open: &Open, data: &Object) -> Result<Draft, Refusal> {
     let mut tune = Tune::default();
     if let Some(config) = fields::map(data, "config")? {
         change(&mut tune, config)?;
-        check_leases(&tune, open)?;
+        check_leases(&tune)?;
     }
     Ok(Draft {
         kind,
@@ -179,7 +181,7 @@ pub(super) async fn tune(open: &Open, call: &Call<'_>, class: Class) -> Outcome 
     let result = match call.operation {
         Operation::Read => open.mounts.at(&path).map(|mount| show_tune(open, &mount)).ok_or_else(missing),
         Operation::Create | Operation::Update => {
-            let change = |mount: &mut Mount| retune(open, mount, call.data);
+            let change = |mount: &mut Mount| retune(mount, call.data);
             match open.mounts.tune(&path, change).await {
                 Ok(()) => Ok(Outcome::empty()),
                 Err(Retune::Table(MountError::Missing)) => Err(missing()),
@@ -230,7 +232,7 @@ fn show_tune(open: &Open, mount: &Mount) -> Outcome {
 const EVERYWHERE: [&str; 2] = ["audit_non_hmac_request_keys", "audit_non_hmac_response_keys"];
 
 /// Changes the settings of a mount as a request asks.
-fn retune(open: &Open, mount: &mut Mount, data: &Object) -> Result<(), Retune> {
+fn retune(mount: &mut Mount, data: &Object) -> Result<(), Retune> {
     let own = matches!(mount.kind, "system" | "cubbyhole");
     let known = |field: &&str| FIELDS.contains(field) || *field == "description" || *field == "options";
     if own && data.keys().filter(known).any(|field| !EVERYWHERE.contains(&field)) {
@@ -241,7 +243,7 @@ fn retune(open: &Open, mount: &mut Mount, data: &Object) -> Result<(), Retune> {
         .into());
     }
     change(&mut mount.tune, data)?;
-    check_leases(&mount.tune, open)?;
+    check_leases(&mount.tune)?;
     if let Some(description) = fields::text(data, "description")? {
         mount.description = description.into_owned();
     }
@@ -324,19 +326,15 @@ fn lease(data: &Object, field: &str) -> Result<Option<u64>, Refusal> {
 
 /// The default and the largest time to live that hold for a mount, in seconds.
 fn leases(tune: &Tune, open: &Open) -> (u64, u64) {
-    let or = |own: u64, system: std::time::Duration| {
-        if own > 0 { own } else { system.as_secs() }
-    };
-    (
-        or(tune.default_lease_ttl, open.settings.default_lease_ttl),
-        or(tune.max_lease_ttl, open.settings.max_lease_ttl),
-    )
+    let or = |own: u64, system: Duration| if own > 0 { own } else { system.as_secs() };
+    let max = or(tune.max_lease_ttl, open.settings.max_lease_ttl);
+    (or(tune.default_lease_ttl, open.settings.default_lease_ttl).min(max), max)
 }
 
-fn check_leases(tune: &Tune, open: &Open) -> Result<(), Refusal> {
-    let (default, max) = leases(tune, open);
-    let set = tune.default_lease_ttl > 0 || tune.max_lease_ttl > 0;
-    if set && default > max {
+/// Settings that contradict each other; what is left to the system never does.
+fn check_leases(tune: &Tune) -> Result<(), Refusal> {
+    let (default, max) = (tune.default_lease_ttl, tune.max_lease_ttl);
+    if max > 0 && default > max {
         return Err(Refusal::invalid(format!(
             "backend max lease TTL of {max} would be less than backend default lease TTL of {default}"
         )));
