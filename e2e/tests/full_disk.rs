@@ -1,0 +1,134 @@
+//! A device that cannot write: nothing happens and nothing is answered, and it recovers by itself.
+//!
+//! The full disk is a file size limit of the server's process, which tests can set and lift from outside without privileges.
+
+use std::path::Path;
+use std::process::Command;
+
+use onrecord_e2e::log;
+use onrecord_e2e::process::{Launch, Server};
+use serde_json::{Value, json};
+
+/// The size at which files stop growing.
+const LIMIT: u64 = 64 * 1024;
+
+fn limited(dir: &Path) -> Server {
+    let under = format!("--fsize={LIMIT}:unlimited");
+    let mut server = Server::launch_config(dir, "storage \"inmem\" {}", |launch: Launch| {
+        launch.under(&["prlimit", &under])
+    });
+    server.open_up();
+    server
+}
+
+fn lift_the_limit(server: &Server) {
+    let done = Command::new("prlimit")
+        .args(["--pid", &server.pid().to_string(), "--fsize=unlimited:unlimited"])
+        .status()
+        .expect("prlimit runs");
+    assert!(done.success());
+}
+
+/// Writes until the log is full; returns how many writes were acknowledged.
+fn fill(server: &Server) -> usize {
+    for count in 0..10_000 {
+        let answer = server.call("POST", &format!("kv/n{count}"), Some(json!({"value": "x".repeat(200)})));
+        match answer.status {
+            204 => {}
+            500 => return count,
+            other => panic!("an unexpected status: {other} {}", answer.error()),
+        }
+    }
+    panic!("the disk never filled up");
+}
+
+#[test]
+fn a_full_disk_refuses_requests_without_effect_and_recovers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = limited(dir.path());
+    let path = dir.path().join("audit.log");
+    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    server.enable_file("file", &path);
+    let acknowledged = fill(&server);
+
+    for (method, target, body) in [
+        ("POST", "kv/after", Some(json!({"a": "b"}))),
+        ("GET", "kv/n0", None),
+        ("DELETE", "kv/n0", None),
+        ("POST", "auth/token/create", Some(json!({}))),
+        ("DELETE", "sys/audit/file", None),
+    ] {
+        let answer = server.call(method, target, body);
+        assert_eq!(answer.status, 500, "{method} {target} must not be done unrecorded");
+        assert!(
+            !String::from_utf8_lossy(&answer.body).contains("xxx"),
+            "nothing of the secret is in the refusal"
+        );
+    }
+    for exempt in ["sys/health", "sys/seal-status", "sys/leader", "sys/init"] {
+        assert_eq!(server.call("GET", exempt, None).status, 200, "{exempt} answers");
+    }
+
+    lift_the_limit(&server);
+    assert_eq!(server.call("GET", "kv/n0", None).status, 200, "it recovers by itself");
+    assert_eq!(server.call("GET", "kv/after", None).status, 404, "a refused write had no effect");
+    for count in 0..acknowledged {
+        assert_eq!(
+            server.call("GET", &format!("kv/n{count}"), None).status,
+            200,
+            "n{count} was acknowledged"
+        );
+    }
+
+    // Every line is whole, and what is missing is declared.
+    let lines = log::lines(&path);
+    let gaps: Vec<&Value> = lines.iter().filter(|line| line["request"]["path"] == "sys/audit/gap").collect();
+    assert!(!gaps.is_empty(), "the gap is on record");
+}
+
+#[test]
+fn a_response_that_does_not_fit_is_withheld() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = limited(dir.path());
+    let path = dir.path().join("audit.log");
+    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    let canary = "withheld-canary-".repeat(5000);
+    assert_eq!(server.call("POST", "kv/big", Some(json!({ "value": canary }))).status, 204);
+    let raw = json!({"type": "file", "options": {"file_path": path, "log_raw": "true"}});
+    assert_eq!(server.call("PUT", "sys/audit/raw", Some(raw)).status, 204);
+
+    let answer = server.call("GET", "kv/big", None);
+    assert_eq!(answer.status, 500);
+    assert!(
+        !String::from_utf8_lossy(&answer.body).contains("withheld-canary"),
+        "no byte of it reaches the client"
+    );
+
+    let requests = log::lines(&path);
+    let asked = requests.iter().any(|e| e["type"] == "request" && e["request"]["path"] == "kv/big");
+    assert!(asked, "the request entry fitted and is there");
+
+    lift_the_limit(&server);
+    assert_eq!(server.call("GET", "kv/big", None).status, 200);
+}
+
+#[test]
+fn a_token_whose_response_is_withheld_is_dead() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = limited(dir.path());
+    let path = dir.path().join("audit.log");
+    let accessors = |server: &Server| {
+        let answer = server.call("LIST", "auth/token/accessors", None).json();
+        answer["data"]["keys"].as_array().map_or(0, Vec::len)
+    };
+    let before = accessors(&server);
+    let raw = json!({"type": "file", "options": {"file_path": path, "log_raw": "true"}});
+    assert_eq!(server.call("PUT", "sys/audit/raw", Some(raw)).status, 204);
+    // The request entry has the metadata once, the response entry twice: it is the one that does not fit.
+    let meta = json!({"meta": {"note": "m".repeat(25_000)}, "ttl": "1h"});
+    let answer = server.call("POST", "auth/token/create", Some(meta));
+    assert_eq!(answer.status, 500, "the response entry does not fit");
+    assert!(!answer.json().to_string().contains("client_token"));
+    lift_the_limit(&server);
+    assert_eq!(accessors(&server), before, "the token issued in the withheld response is gone");
+}

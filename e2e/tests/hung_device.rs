@@ -1,0 +1,82 @@
+//! A device that hangs (standard output, a pipe that nobody reads) beside a file: nobody waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use onrecord_e2e::log;
+use onrecord_e2e::process::{Launch, Server};
+use serde_json::json;
+
+/// How many requests pass while the device hangs: far more than fit into a pipe.
+const REQUESTS: usize = 2000;
+
+fn server(dir: &std::path::Path) -> Server {
+    let mut server = Server::launch_config(dir, "storage \"inmem\" {}", Launch::unread);
+    server.open_up();
+    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    server
+}
+
+fn enable_stdout(server: &Server) {
+    let body = json!({"type": "file", "options": {"file_path": "stdout"}});
+    assert_eq!(server.call("PUT", "sys/audit/out", Some(body)).status, 204);
+}
+
+#[test]
+fn a_hung_device_fails_no_request_and_holds_nobody() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = Arc::new(server(dir.path()));
+    let path = dir.path().join("audit.log");
+    server.enable_file("file", &path);
+    enable_stdout(&server);
+    let failed = Arc::new(AtomicUsize::new(0));
+    let workers: Vec<_> = (0..4)
+        .map(|worker| {
+            let (server, failed) = (Arc::clone(&server), Arc::clone(&failed));
+            std::thread::spawn(move || {
+                for turn in 0..REQUESTS / 4 {
+                    let body = json!({"value": "x".repeat(300), "turn": turn});
+                    let answer = server.call("POST", &format!("kv/w{worker}"), Some(body));
+                    failed.fetch_add(usize::from(answer.status != 204), Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.join().expect("no panic");
+    }
+    assert_eq!(failed.load(Ordering::Relaxed), 0, "no request failed");
+
+    // The healthy device has both entries of every request, and disabling the hung one does not wait for it.
+    let lines = log::lines(&path);
+    let answered =
+        lines.iter().filter(|e| e["type"] == "response" && e["request"]["mount_point"] == "kv/").count();
+    assert_eq!(answered, REQUESTS);
+    assert_eq!(server.call("DELETE", "sys/audit/out", None).status, 204);
+    let kib = memory_kib(&server);
+    assert!(kib < 200 * 1024, "memory is bounded: {kib} KiB");
+}
+
+#[test]
+fn alone_it_refuses_after_the_audit_timeout() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let rule = "storage \"inmem\" {}\naudit {\n  audit_timeout = \"300ms\"\n}";
+    let mut server = Server::launch_config(dir.path(), rule, Launch::unread);
+    server.open_up();
+    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    enable_stdout(&server);
+    let refused = (0..REQUESTS).find(|turn| {
+        let body = json!({"value": "x".repeat(300)});
+        server.call("POST", &format!("kv/n{turn}"), Some(body)).status == 500
+    });
+    assert!(refused.is_some(), "once the pipe is full, a request is refused");
+    assert_eq!(server.call("GET", "sys/health", None).status, 200, "exempt routes still answer");
+}
+
+/// The resident memory of the server.
+fn memory_kib(server: &Server) -> u64 {
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the process is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
+    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+}
