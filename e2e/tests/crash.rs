@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use onrecord_e2e::log;
 use onrecord_e2e::process::Server;
@@ -13,6 +14,9 @@ use serde_json::{Value, json};
 const KILLS: usize = 20;
 /// How many clients write at once.
 const CLIENTS: usize = 4;
+
+/// How long an answer may take. It only ends a hang.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What clients were told: request ids answered, and the last acknowledged value of each key.
 #[derive(Default)]
@@ -59,13 +63,14 @@ fn load_until_killed(
     answers: usize,
 ) -> Vec<u64> {
     let stop = Arc::new(AtomicBool::new(false));
-    let goal = told.lock().expect("no panic while held").ids.len() + answers;
+    let (tell, heard) = mpsc::channel();
     let (addr, token) = (server.addr, server.token.clone());
     let clients: Vec<_> = sent
         .into_iter()
         .enumerate()
         .map(|(client, mut n)| {
-            let (told, stop, token) = (Arc::clone(told), Arc::clone(&stop), token.clone());
+            let (told, stop, token, tell) =
+                (Arc::clone(told), Arc::clone(&stop), token.clone(), tell.clone());
             std::thread::spawn(move || {
                 let headers = [("X-Vault-Token", token.as_str())];
                 while !stop.load(Ordering::Relaxed) {
@@ -81,14 +86,16 @@ fn load_until_killed(
                         let mut told = told.lock().expect("no panic while held");
                         told.ids.push(answer.json()["request_id"].as_str().expect("an id").to_owned());
                         told.values.insert(name, n);
+                        // Nobody counts any more once the server is being killed.
+                        tell.send(()).ok();
                     }
                 }
                 n
             })
         })
         .collect();
-    while told.lock().expect("no panic while held").ids.len() < goal {
-        std::thread::yield_now();
+    for _ in 0..answers {
+        heard.recv_timeout(PATIENCE).expect("the server answers");
     }
     server.kill();
     stop.store(true, Ordering::Relaxed);
