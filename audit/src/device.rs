@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::entry::{Boot, SeqRange};
 pub use claim::Claim;
 pub use errno::Errno;
 pub use file::{FileMode, FileOptions, Violation};
@@ -164,6 +165,13 @@ pub enum Notice {
         from: u64,
         /// How long it was found.
         to: u64,
+    },
+    /// The file ends with entries of a start of the server that ended before it had written these.
+    Unfinished {
+        /// Which start.
+        boot: Boot,
+        /// Which entries.
+        ranges: Vec<SeqRange>,
     },
 }
 

@@ -215,4 +215,7 @@ fn gap(w: &mut Writer<'_, '_>, gap: &Gap<'_>) {
             w.clear(&t::KEPT_AS, torn.kept_as);
         });
     }
+    if let Some(boot) = gap.boot {
+        w.mark(&f::BOOT, boot.number());
+    }
 }

@@ -321,6 +321,7 @@ register! {
         SINCE: Instant, "since", set, "made by the server";
         REASON: Template, "reason", set, "written by the program";
         TORN: Object -> "torn", "torn", set, "an unfinished line that was cut off";
+        BOOT: Mark, "boot", set, "the start of the server which the ranges belong to, if it is an earlier one";
     }
     /// Some entries.
     range {

@@ -23,7 +23,8 @@ use std::time::Duration;
 use broker_kit::{Line, assert_complete, broker, entry, form, patient, probe, read, record, seqs, strict};
 use kit::{append, line, mode_of, open};
 use onrecord_audit::device::Notice;
-use onrecord_audit::{Broker, Enrolment, Placement, wait};
+use onrecord_audit::{Boot, Broker, Enrolment, Placement, SeqRange, Stamp, wait};
+use onrecord_value::Time;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest, Sha256};
 
@@ -88,6 +89,87 @@ fn a_torn_tail_is_on_record_in_the_log_itself() {
     wait(broker.enable(Enrolment::new("file/", device, form()), Some(probe()))).unwrap();
     let lines = read(&lines_of(&path));
     assert!(matches!(&lines[1], Line::Gap { torn: true, .. }), "{lines:?}");
+}
+
+/// A line of an ordinary request.
+fn request_line(seq: u64, boot: u64) -> Vec<u8> {
+    let stamp = Stamp { time: Time::from_unix_nanos(0), seq, boot: Boot::new(boot) };
+    let mut line = Vec::new();
+    form().format(&entry("secret/a"), &stamp, &mut line).unwrap();
+    line
+}
+
+#[test]
+fn holes_that_a_killed_server_left_are_told_by_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let open_after = |lines: Vec<Vec<u8>>| {
+        std::fs::write(&path, lines.concat()).unwrap();
+        open(&path, &Placement::api()).unwrap().notices()
+    };
+    let lines = |seqs: &[u64]| seqs.iter().map(|seq| request_line(*seq, 3)).collect::<Vec<_>>();
+    assert_eq!(open_after(lines(&[1, 2, 4, 3])), []);
+    let boot = Boot::new(3);
+    let told = |ranges: &[(u64, u64)]| {
+        let ranges = ranges.iter().map(|&(from, to)| SeqRange { from, to }).collect();
+        [Notice::Unfinished { boot, ranges }]
+    };
+    assert_eq!(open_after(lines(&[1, 2, 5, 4, 7])), told(&[(3, 3), (6, 6)]));
+    // Another start's entries are another matter.
+    let mixed = [vec![request_line(1, 2), request_line(9, 2)], lines(&[1, 2])].concat();
+    assert_eq!(open_after(mixed), []);
+    // In a file that was begun later, what comes first may belong to the one before.
+    assert_eq!(open_after(lines(&[7, 9])), []);
+    let later: Vec<u64> = (1000..1400).chain([1402]).collect();
+    assert_eq!(open_after(lines(&later)), told(&[(1400, 1401)]));
+}
+
+#[test]
+fn holes_that_a_gap_or_a_probe_explains_are_not_told_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let broker = broker(strict());
+    let enable = || {
+        let enrolment = Enrolment::new("file/", open(&path, &Placement::api()).unwrap(), form());
+        wait(broker.enable(enrolment, Some(probe()))).unwrap();
+    };
+    let disable = || {
+        assert!(broker.drain(Duration::from_mins(10)).is_empty());
+        assert!(broker.disable("file/"));
+        // It lets the file go when its writer has ended.
+        until("the file can be opened", || open(&path, &Placement::api()).is_ok());
+    };
+    let beside = onrecord_audit::device::fault::FaultControl::new();
+    broker_kit::enable(&broker, "beside/", &beside);
+    enable();
+    (1..=3).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
+    disable();
+    (4..=6).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
+    enable();
+    (7..=8).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
+    disable();
+    assert_eq!(open(&path, &Placement::api()).unwrap().notices(), []);
+}
+
+#[test]
+fn a_new_start_puts_the_holes_of_the_last_on_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    std::fs::write(&path, [request_line(1, 3), request_line(3, 3)].concat()).unwrap();
+    let broker = broker(strict());
+    enable(&broker, &path);
+    record(&broker, "a").unwrap();
+    let lines = lines_of(&path);
+    let line = onrecord_audit::decode(&lines[2]).unwrap();
+    let gap = line.entry().gap.unwrap();
+    assert_eq!(
+        (gap.missed, gap.boot, gap.ranges.iter().next()),
+        (1, Some(Boot::new(3)), Some(SeqRange { from: 2, to: 2 }))
+    );
+    // Its own holes are no business of the file's: they wait, or are counted.
+    assert_eq!(broker.reopen(Duration::from_mins(10)), []);
+    record(&broker, "a").unwrap();
+    assert_eq!(lines_of(&path).len(), 5);
 }
 
 #[test]

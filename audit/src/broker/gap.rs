@@ -48,12 +48,24 @@ impl Place<'_> {
             since: misses.since,
             reason: Template::new(misses.reason).into(),
             torn: None,
+            boot: None,
         };
         self.line(gap, misses.last().unwrap_or(self.last_seq), line)
     }
 
     /// The line that tells what the device found out.
     fn notice(&self, notice: &Notice, line: &mut Vec<u8>) -> Result<(), Why> {
+        if let Notice::Unfinished { boot, ranges } = notice {
+            let gap = Gap {
+                missed: ranges.iter().map(|range| range.to - range.from + 1).sum(),
+                ranges: Ranges::from(ranges.as_slice()),
+                since: None,
+                reason: Template::new("the server ended before it had written them").into(),
+                torn: None,
+                boot: Some(*boot),
+            };
+            return self.line(gap, self.last_seq, line);
+        }
         let (reason, torn) = match notice {
             Notice::TornTail { bytes, sha256, kept_as } => {
                 let torn = Torn { bytes: *bytes, sha256: Clear::new(sha256), kept_as: Clear::new(kept_as) };
@@ -63,7 +75,9 @@ impl Place<'_> {
             Notice::Removed => ("the file was removed while it was open", None),
             Notice::Moved => ("the file was renamed while it was open", None),
             Notice::Replaced => ("the file was replaced while it was open", None),
-            Notice::Truncated { .. } => ("the file was cut shorter while it was open", None),
+            Notice::Truncated { .. } | Notice::Unfinished { .. } => {
+                ("the file was cut shorter while it was open", None)
+            }
         };
         let gap = Gap {
             missed: 0,
@@ -71,6 +85,7 @@ impl Place<'_> {
             since: None,
             reason: Template::new(reason).into(),
             torn,
+            boot: None,
         };
         self.line(gap, self.last_seq, line)
     }

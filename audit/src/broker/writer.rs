@@ -173,7 +173,10 @@ impl Writer {
     /// Collects what the device found out.
     fn gather(&mut self) {
         let found = self.guarded(|device| device.notices()).unwrap_or_default();
-        self.notices.extend(found);
+        // What this start has not written is waiting, or is counted as missed: no notice of the file can know better.
+        let boot = self.shared.boot;
+        let earlier = |notice: &Notice| !matches!(notice, Notice::Unfinished { boot: of, .. } if *of == boot);
+        self.notices.extend(found.into_iter().filter(earlier));
         self.notices.truncate(NOTICES_MAX);
     }
 

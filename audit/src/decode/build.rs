@@ -5,9 +5,9 @@ use onrecord_value::{Number, Object, Time, Value};
 
 use super::DecodeError;
 use crate::entry::{
-    Accessor, Auth, Clear, Data, Entry, Gap, Grants, Headers, IssueTime, IssuedAt, Metadata, Mount, Names,
-    NamesByName, Namespace, Operation, Path, PolicyResults, Ranges, Request, Response, Secret, TemplateText,
-    Token, TokenType, Torn, Warnings, WrapInfo,
+    Accessor, Auth, Boot, Clear, Data, Entry, Gap, Grants, Headers, IssueTime, IssuedAt, Metadata, Mount,
+    Names, NamesByName, Namespace, Operation, Path, PolicyResults, Ranges, Request, Response, Secret,
+    TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
 };
 use crate::limits::Beyond;
 use crate::register as field;
@@ -191,5 +191,6 @@ fn gap(object: &Object) -> Gap<'_> {
             sha256: clear(torn, t::SHA256.key()),
             kept_as: clear(torn, t::KEPT_AS.key()),
         }),
+        boot: Boot::parse(str(object, f::BOOT.key())),
     }
 }

@@ -4,6 +4,7 @@
 
 mod safety;
 mod torn;
+mod unfinished;
 mod watch;
 
 use std::fs::File;
@@ -114,6 +115,7 @@ impl FileDevice {
         if let Some(notice) = torn::keep_tail(&mut open, &self.options, self.clock.now())? {
             self.notices.push(notice);
         }
+        self.notices.extend(unfinished::find(&open.file, open.end));
         self.open = Some(open);
         Ok(())
     }

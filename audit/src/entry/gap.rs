@@ -21,6 +21,8 @@ pub struct Gap<'a> {
     pub reason: TemplateText<'a>,
     /// The unfinished line that was found at the end of the file.
     pub torn: Option<Torn<'a>>,
+    /// The start which the ranges belong to, if it is not that of the line.
+    pub boot: Option<Boot>,
 }
 
 /// Entries from one counter to another, both included.

@@ -1,0 +1,98 @@
+//! What the start of the server that wrote last did not write any more: a process that is killed takes with it
+//! entries that were numbered, and nobody was answered for. Their counters are told, so that every hole is explained.
+//! Never in it: entries lost in the middle of a file; the counters around them stay as they are.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::super::Notice;
+use crate::decode::decode;
+use crate::entry::{Boot, PROBE_PATH, SeqRange};
+
+/// How much of the file's end is looked at: far more than can be under way at one moment.
+const WINDOW: u64 = 4 * 1024 * 1024;
+/// So many lines at the beginning of what is looked at may follow others in no exact order.
+const UNORDERED: usize = 256;
+/// More holes than this are no holes but another file's share of the entries.
+const HOLES_MAX: usize = 1024;
+const GAP_KEY: &[u8] = b"\"path\":\"sys/audit/gap\"";
+const PROBE_KEY: &[u8] = b"\"path\":\"sys/audit/test\"";
+const MARK: &[u8] = b"\"record\":{\"seq\":";
+
+/// Looks at the end of a file of `size` bytes, all of whose lines are whole.
+pub(super) fn find(file: &File, size: u64) -> Option<Notice> {
+    let start = size.saturating_sub(WINDOW);
+    let mut window = vec![0; usize::try_from(size - start).ok()?];
+    file.read_exact_at(&mut window, start).ok()?;
+    let mut lines = window.split_inclusive(|&byte| byte == b'\n');
+    if start > 0 {
+        // Its beginning is cut off.
+        lines.next();
+    }
+    let lines: Vec<&[u8]> = lines.collect();
+    let (_, boot) = lines.iter().rev().find_map(|line| mark(line))?;
+    let ranges = holes(&lines, boot);
+    (!ranges.is_empty() && ranges.len() <= HOLES_MAX).then_some(Notice::Unfinished { boot, ranges })
+}
+
+/// The counter and the start at the end of a line.
+fn mark(line: &[u8]) -> Option<(u64, Boot)> {
+    let end = line.get(line.len().saturating_sub(128)..)?;
+    let at = end.windows(MARK.len()).rposition(|part| part == MARK)?;
+    let rest = std::str::from_utf8(end.get(at + MARK.len()..)?).ok()?;
+    let (seq, rest) = rest.split_once(",\"boot\":\"")?;
+    Some((seq.parse().ok()?, Boot::parse(rest.get(..16)?)?))
+}
+
+fn holes(lines: &[&[u8]], boot: Boot) -> Vec<SeqRange> {
+    let ours =
+        lines.iter().filter_map(|line| mark(line).filter(|(_, of)| *of == boot).map(|(seq, _)| (*line, seq)));
+    let mut known: Vec<SeqRange> = Vec::new();
+    let (mut floor, mut last) = (None, 0);
+    for (at, (line, seq)) in ours.enumerate() {
+        match of_our_own(line) {
+            // A device that was enabled later has nothing to do with what came before.
+            Some(OfOurOwn::Probe) => known.push(SeqRange { from: last + 1, to: seq }),
+            Some(OfOurOwn::Gap(ranges)) => known.extend(ranges),
+            None => known.push(SeqRange { from: seq, to: seq }),
+        }
+        last = last.max(seq);
+        // A file that begins with the first entry has nothing before it; any other may have been rotated.
+        let floor = floor.get_or_insert(if seq <= 1 { 0 } else { seq });
+        if *floor > 0 && at < UNORDERED {
+            *floor = last;
+        }
+    }
+    known.sort_by_key(|range| range.from);
+    let (mut holes, mut next) = (Vec::new(), floor.unwrap_or(0) + 1);
+    for range in known {
+        if range.from > next {
+            holes.push(SeqRange { from: next, to: range.from - 1 });
+        }
+        next = next.max(range.to.saturating_add(1));
+    }
+    holes
+}
+
+enum OfOurOwn {
+    Probe,
+    Gap(Vec<SeqRange>),
+}
+
+/// Lines of the device itself, which repeat a counter.
+fn of_our_own(line: &[u8]) -> Option<OfOurOwn> {
+    // The path stands near the beginning, after nothing but ids.
+    let beginning = line.get(..line.len().min(1024)).unwrap_or_default();
+    if ![GAP_KEY, PROBE_KEY].iter().any(|key| beginning.windows(key.len()).any(|part| part == *key)) {
+        return None;
+    }
+    let decoded = decode(line).ok()?;
+    let entry = decoded.entry();
+    if let Some(gap) = entry.gap {
+        // The ranges of an earlier start say nothing about this one.
+        let ranges = if gap.boot.is_none() { gap.ranges.iter().collect() } else { Vec::new() };
+        return Some(OfOurOwn::Gap(ranges));
+    }
+    let probe = entry.request.path == PROBE_PATH.into() && entry.request.remote_address.is_empty();
+    probe.then_some(OfOurOwn::Probe)
+}
