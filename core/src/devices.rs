@@ -71,6 +71,8 @@ pub struct Wish {
 pub enum DevicesError {
     /// The configuration forbids devices made through the API.
     NotThroughApi,
+    /// The configuration forbids prefixes on devices made through the API.
+    NoPrefixes,
     /// No path.
     NoPath,
     /// Another device is there, above or below.
@@ -97,6 +99,7 @@ impl fmt::Display for DevicesError {
             Self::NotThroughApi => f.write_str(
                 "cannot enable audit device via API; use declarative, config-based audit device management instead",
             ),
+            Self::NoPrefixes => f.write_str("audit log prefixing is not allowed"),
             Self::NoPath => f.write_str("backend path must be specified"),
             Self::PathInUse => f.write_str("path already in use"),
             Self::Declared => f.write_str("cannot disable configuration-managed audit device"),
@@ -172,6 +175,9 @@ impl Devices {
     pub async fn enable(&self, broker: &Broker, wish: Wish, now: Time) -> Result<(), DevicesError> {
         if !self.placement.allows_api_creation() {
             return Err(DevicesError::NotThroughApi);
+        }
+        if wish.options.contains_key("prefix") && !self.placement.allows_prefixes() {
+            return Err(DevicesError::NoPrefixes);
         }
         check_prefix(&wish.options)?;
         self.make(broker, wish, false, now).await

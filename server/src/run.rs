@@ -105,7 +105,7 @@ fn configuration(options: &Options) -> Result<Config, StartError> {
 
 async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     let mut signals = Signals::listen().map_err(StartError::new)?;
-    let core = core(config)?;
+    let core = core(options, config)?;
     let mut listeners = Vec::new();
     for listener in &config.listeners {
         listeners.push(bind(listener).await?);
@@ -139,7 +139,7 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
 }
 
 /// Opens the storage and makes the core of it.
-fn core(config: &Config) -> Result<Core, StartError> {
+fn core(options: &Options, config: &Config) -> Result<Core, StartError> {
     let storage = match &config.storage {
         Some(StorageConfig::File(directory)) => {
             Storage::start(Embedded::open(directory).map_err(StartError::new)?)
@@ -152,7 +152,7 @@ fn core(config: &Config) -> Result<Core, StartError> {
         entropy: Arc::new(OsEntropy::new()),
         spawn: Arc::new(Runtime(tokio::runtime::Handle::current())),
     };
-    Ok(Core::new(storage, host, settings(config)))
+    Ok(Core::new(storage, host, settings(options, config)))
 }
 
 /// The runtime, as the core sees it.
@@ -165,7 +165,7 @@ impl Spawn for Runtime {
 }
 
 /// What the configuration means for the core.
-fn settings(config: &Config) -> Settings {
+fn settings(options: &Options, config: &Config) -> Settings {
     let mut settings = Settings::default();
     let set = |place: &mut Duration, value: Option<Duration>| {
         if let Some(value) = value {
@@ -180,7 +180,7 @@ fn settings(config: &Config) -> Settings {
     settings.rules.queue_bytes = config.audit.queue_size.unwrap_or(settings.rules.queue_bytes);
     settings.rules.minimum = config.audit.minimum.unwrap_or(settings.rules.minimum);
     settings.fail_closed = config.audit.minimum.is_some_and(|minimum| minimum > 0);
-    settings.placement = placement(config);
+    settings.placement = placement(&options.config, config);
     let largest = config.listeners.iter().map(|listener| listener.bounds.max_request_size).max();
     settings.max_request_size = largest.unwrap_or(settings.max_request_size);
     settings.declared_devices = config
@@ -197,9 +197,14 @@ fn settings(config: &Config) -> Settings {
     settings
 }
 
-/// Where the API may place files: not in the server's own directories.
-fn placement(config: &Config) -> Placement {
-    let mut placement = Placement::api().with_api_creation(config.audit.api_creation);
+/// Where the API may place files: not in the server's own directories. One of them is a folder that configuration is read
+/// from: a line with the right prefix would be configuration at the next start.
+fn placement(read: &[PathBuf], config: &Config) -> Placement {
+    let mut placement =
+        Placement::api().with_api_creation(config.audit.api_creation).with_prefixes(config.audit.prefixing);
+    for directory in read.iter().filter(|path| path.is_dir()) {
+        placement = placement.keep_out(absolute(directory));
+    }
     for directory in &config.audit.allowed_directories {
         placement = placement.widen(directory);
     }
@@ -207,7 +212,7 @@ fn placement(config: &Config) -> Placement {
         placement = placement.narrow(directory);
     }
     if let Some(StorageConfig::File(directory)) = &config.storage {
-        placement = placement.keep_out(std::path::absolute(directory).unwrap_or_else(|_| directory.clone()));
+        placement = placement.keep_out(absolute(directory));
     }
     placement
 }

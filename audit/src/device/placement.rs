@@ -33,6 +33,7 @@ const ENDINGS: &[&str] = &[".log", ".json", ".jsonl", ".xml", ".txt"];
 pub struct Placement {
     limited: bool,
     api_creation: bool,
+    prefixes: bool,
     widened: Vec<PathBuf>,
     narrowed: Vec<PathBuf>,
     own: Vec<PathBuf>,
@@ -46,6 +47,7 @@ impl Placement {
         Self {
             limited: true,
             api_creation: true,
+            prefixes: true,
             widened: Vec::new(),
             narrowed: Vec::new(),
             own: Vec::new(),
@@ -81,6 +83,13 @@ impl Placement {
         self
     }
 
+    /// Whether devices made through the API may have a `prefix`.
+    #[must_use]
+    pub fn with_prefixes(mut self, allowed: bool) -> Self {
+        self.prefixes = allowed;
+        self
+    }
+
     /// For devices which the operator's configuration file names: bound by file-safety alone (a regular file
     /// with one link, no execute bits, not a symbolic link). Shares the knowledge of files in use.
     #[must_use]
@@ -91,6 +100,11 @@ impl Placement {
     /// Whether devices may be made through the API.
     pub const fn allows_api_creation(&self) -> bool {
         self.api_creation
+    }
+
+    /// Whether devices made through the API may have a `prefix`.
+    pub const fn allows_prefixes(&self) -> bool {
+        self.prefixes
     }
 
     pub(crate) const fn is_limited(&self) -> bool {

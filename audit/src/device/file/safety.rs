@@ -101,8 +101,11 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<Opene
     if !placement.allows_name(name.as_bytes()) {
         return Err(refuse(Violation::Name));
     }
-    let directory = open_directory(options, placement)?;
-    let (file, readable) = open_in(&directory, name, options)?;
+    let mut made = Vec::new();
+    let opened = open_directory(options, placement, &mut made).and_then(|directory| {
+        open_in(&directory, name, options).map(|(file, readable)| (directory, file, readable))
+    });
+    let (directory, file, readable) = opened.inspect_err(|_| unmake(&made))?;
     let stat = rustix::fs::fstat(&file).map_err(|errno| DeviceError::system("stat", path, errno))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(refuse(Violation::NotRegular));
@@ -124,8 +127,24 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<Opene
 
 const SEARCH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// A directory that was made, by its name in another.
+type Made<'a> = (OwnedFd, &'a OsStr);
+
+/// Removes directories that were made for a file that could not be. Whatever somebody put there meanwhile stays.
+fn unmake(made: &[Made<'_>]) {
+    for (parent, name) in made.iter().rev() {
+        if rustix::fs::unlinkat(parent, *name, AtFlags::REMOVEDIR).is_err() {
+            break;
+        }
+    }
+}
+
 /// Opens the directory, and makes what is missing of it.
-fn open_directory(options: &FileOptions, placement: &Placement) -> Result<OwnedFd, DeviceError> {
+fn open_directory<'a>(
+    options: &'a FileOptions,
+    placement: &Placement,
+    made: &mut Vec<Made<'a>>,
+) -> Result<OwnedFd, DeviceError> {
     let path = options.path.as_path();
     let parent = path.parent().unwrap_or(Path::new(""));
     let mut walked = PathBuf::from(if path.is_absolute() { "/" } else { "" });
@@ -162,12 +181,17 @@ fn open_directory(options: &FileOptions, placement: &Placement) -> Result<OwnedF
     };
     for part in &missing {
         walked.push(part);
-        match rustix::fs::mkdirat(&at, *part, mode) {
-            Ok(()) | Err(Errno::EXIST) => {}
+        let new = match rustix::fs::mkdirat(&at, *part, mode) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
             Err(errno) => return Err(DeviceError::system("mkdir", &walked, errno)),
-        }
-        at = rustix::fs::openat(&at, *part, SEARCH | OFlags::NOFOLLOW, Mode::empty())
+        };
+        let next = rustix::fs::openat(&at, *part, SEARCH | OFlags::NOFOLLOW, Mode::empty())
             .map_err(|errno| DeviceError::system("mkdir", &walked, errno))?;
+        let parent = std::mem::replace(&mut at, next);
+        if new {
+            made.push((parent, *part));
+        }
     }
     allowed(&at, &[], options, placement)?;
     Ok(at)
