@@ -15,8 +15,9 @@ mod broker_kit;
 #[path = "kit/file.rs"]
 mod kit;
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -281,6 +282,60 @@ fn in_a_child(test: &str) -> bool {
 fn limit_files_to(bytes: Option<u64>) {
     let maximum = getrlimit(Resource::Fsize).maximum;
     setrlimit(Resource::Fsize, Rlimit { current: bytes, maximum }).unwrap();
+}
+
+#[test]
+fn lines_on_standard_output_are_whole_and_a_closed_one_is_an_error() {
+    const TEST: &str = "lines_on_standard_output_are_whole_and_a_closed_one_is_an_error";
+    let placement = Placement::api();
+    if let Some(what) = std::env::var_os("ONRECORD_CHILD") {
+        let mut device = kit::open_with(&[("file_path", "stdout")], &placement).unwrap();
+        if what == "closed" {
+            println!("ready");
+            std::io::read_to_string(std::io::stdin()).unwrap();
+            let error = append(&mut *device, &[line(1)]).error.map(|error| error.to_string());
+            // The harness has lost its output, too: the exit code tells.
+            std::process::exit(if error.as_deref() == Some("write /dev/stdout: broken pipe") {
+                0
+            } else {
+                3
+            });
+        }
+        println!();
+        let appended = append(&mut *device, &[line(1), line(2)]);
+        assert_eq!((appended.lines, appended.error), (2, None));
+        return;
+    }
+    let child = |what: &str| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", TEST, "--nocapture", "--test-threads=1"]).env("ONRECORD_CHILD", what);
+        command
+    };
+    let output = child("open").output().unwrap();
+    assert!(output.status.success());
+    let expected = [line(1), line(2)].concat();
+    assert!(output.stdout.windows(expected.len()).any(|part| part == expected));
+    let mut closed = child("closed").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(closed.stdout.take().unwrap());
+    let mut heard = String::new();
+    while !heard.contains("ready") {
+        assert_ne!(reader.read_line(&mut heard).unwrap(), 0);
+    }
+    drop(reader);
+    drop(closed.stdin.take());
+    assert_eq!(closed.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn with_fsync_lines_are_synced_before_the_device_has_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let pairs = [("file_path", path.to_str().unwrap()), ("durability", "fsync")];
+    let mut device = kit::open_with(&pairs, &Placement::api()).unwrap();
+    let appended = append(&mut *device, &[line(1), line(2)]);
+    assert_eq!((appended.lines, appended.error), (2, None));
+    assert_eq!(device.sync(), Ok(()));
+    assert_eq!(lines_of(&path).len(), 2);
 }
 
 #[test]

@@ -33,8 +33,6 @@ pub struct FileOptions {
     pub mode: FileMode,
     /// Whether the device has a line only when `fdatasync` has returned, too.
     pub fsync: bool,
-    /// What each line begins with.
-    pub prefix: String,
 }
 
 /// The permissions of the file.
@@ -255,5 +253,33 @@ impl Device for FileDevice {
 
     fn claim(&self) -> Option<Claim> {
         Some(self.claim.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_torn_line_is_taken_back_only_if_nothing_came_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.log");
+        let append = || File::options().append(true).create(true).open(&path).unwrap();
+        let (file, mut other) = (append(), append());
+        let directory = OwnedFd::from(File::open(dir.path()).unwrap());
+        let mut open = Open { file, directory, id: FileId { dev: 0, ino: 0 }, end: 0, unfinished: false };
+        let batch = Batch::new(b"one\ntw", &[4, 6]);
+        assert_eq!(open.write_from(&batch, 0), (6, None));
+        assert_eq!(open.take_back(2), Ok(()));
+        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), open.end), ("one\n", 4));
+
+        assert_eq!(open.write_from(&batch, 4), (2, None));
+        other.write_all(b"three\n").unwrap();
+        assert_eq!(open.take_back(2), Err(Errno::AGAIN));
+        open.unfinished = true;
+        assert_eq!(open.end_line(), Ok(()));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwthree\n\n");
     }
 }

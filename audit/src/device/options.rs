@@ -184,9 +184,8 @@ impl DeviceOptions {
             Some("fsync") => true,
             Some(text) => return Err(OptionError::UnknownDurability(text.to_owned())),
         };
-        let prefix = form.prefix.clone();
         Ok(Self {
-            target: target(path, mode, fsync, prefix),
+            target: target(path, mode, fsync),
             form,
             skip_test: options.get("skip_test").is_some_and(|text| boolean::parse(text) == Ok(true)),
             unknown: options.keys().filter(|key| !KNOWN.contains(&key.as_str())).cloned().collect(),
@@ -214,14 +213,14 @@ impl DeviceOptions {
     }
 }
 
-fn target(path: &str, mode: FileMode, fsync: bool, prefix: String) -> Target {
+fn target(path: &str, mode: FileMode, fsync: bool) -> Target {
     // The two device nodes mean the same as the words: what is written to /dev/null is on no record.
     if path.eq_ignore_ascii_case("stdout") || path == "/dev/stdout" {
         Target::Stdout
     } else if path.eq_ignore_ascii_case("discard") || path == "/dev/null" {
         Target::Discard
     } else {
-        Target::File(FileOptions { path: PathBuf::from(path), mode, fsync, prefix })
+        Target::File(FileOptions { path: PathBuf::from(path), mode, fsync })
     }
 }
 

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
 use onrecord_value::Time;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
@@ -72,7 +72,14 @@ pub(super) fn keep_tail(
         Err(error) => return Err(failed("read", error)),
     };
     let (kept, kept_as) = create_beside(&open.directory, options, now)?;
-    let sha256 = copy(&open.file, start, size, &kept).map_err(|error| failed("write", error))?;
+    let sha256 = match copy(&open.file, start, size, &kept) {
+        Ok(sha256) => sha256,
+        Err(error) => {
+            // The device is tried again and again: half a copy each time would help nobody.
+            let _left_over = rustix::fs::unlinkat(&open.directory, &kept_as, AtFlags::empty());
+            return Err(failed("write", error));
+        }
+    };
     let found =
         rustix::fs::fstat(&open.file).map_err(|errno| DeviceError::system("stat", path, errno))?.st_size;
     if u64::try_from(found) == Ok(size) {
