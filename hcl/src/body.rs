@@ -58,7 +58,7 @@ pub enum Data {
     List(Vec<Value>),
     /// JSON's `null`.
     Null,
-    /// The text of a number. Hexadecimal and octal integers have become decimal ones.
+    /// The text of a number. Hexadecimal integers have become decimal ones; octal ones (`0640`) keep their zero.
     Number(String),
     /// `{ … }`.
     Object(Body),
@@ -91,7 +91,11 @@ impl Value {
 
     /// The number, if this is an integer that fits.
     pub fn as_i64(&self) -> Option<i64> {
-        if let Data::Number(text) = &self.data { text.parse().ok() } else { None }
+        let Data::Number(text) = &self.data else { return None };
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let octal =
+            digits.len() > 1 && digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.starts_with('0');
+        i64::from_str_radix(text, if octal { 8 } else { 10 }).ok()
     }
 
     /// The elements, if this is a list.

@@ -127,7 +127,7 @@ fn is_letter(character: char) -> bool {
     character == '_' || character.is_alphabetic()
 }
 
-/// A number: its text, or in decimal if it is hexadecimal (`0x1f`) or octal (`017`).
+/// A number: its text, or in decimal if it is hexadecimal (`0x1f`).
 fn number(cursor: &mut Cursor<'_>) -> Option<String> {
     let sign = if cursor.eat('-') { "-" } else { "" };
     let is_digit = |character: char| character.is_ascii_digit();
@@ -163,7 +163,8 @@ fn number(cursor: &mut Cursor<'_>) -> Option<String> {
         text.push_str(exponent);
     }
     if is_integer && whole.len() > 1 && whole.starts_with('0') {
-        return i64::from_str_radix(whole, 8).ok().map(|number| format!("{sign}{number}"));
+        // Octal: its text is kept, because a file mode is written so and means its digits.
+        i64::from_str_radix(whole, 8).ok()?;
     }
     Some(text)
 }

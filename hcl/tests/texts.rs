@@ -74,7 +74,7 @@ fn everything_hcl_1_takes_is_taken() {
         ("a = [ # c\n 1, # d\n 2 # e\n]", "a=[1,2]"),
         // Numbers and truth values.
         ("a = -1 b = 1.5 c = 1e3 d = -2.5E-3", "a=-1 b=1.5 c=1e3 d=-2.5E-3"),
-        ("a = 0x1F b = 017 c = 0 d = -0x10", "a=31 b=15 c=0 d=-16"),
+        ("a = 0x1F b = 017 c = 0 d = -0x10", "a=31 b=017 c=0 d=-16"),
         ("a = .5 b = 1.", "a=.5 b=1."),
         ("a = true b = false", "a=true b=false"),
         // Strings.

@@ -131,8 +131,9 @@ fn value(value: &onrecord_hcl::Value) -> Value {
         Data::Bool(value) => Value::Bool(*value),
         Data::List(items) => items.iter().map(self::value).collect(),
         Data::Null => Value::Null,
-        // HCL also takes `.5` and `1.`, which are no numbers in a request.
+        // HCL also takes `017`, `.5` and `1.`, which are no numbers in a request.
         Data::Number(text) => Number::from_literal(text)
+            .or_else(|| value.as_i64().map(Number::from))
             .or_else(|| text.parse().ok().and_then(Number::from_f64))
             .map_or(Value::Null, Value::Number),
         Data::Object(body) => {
