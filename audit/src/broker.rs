@@ -103,7 +103,13 @@ impl Broker {
     ///
     /// Dropping the future takes nothing back.
     pub fn record(&self, entry: &Entry<'_>) -> Recording {
-        recording::record(&self.shared, entry)
+        recording::record(&self.shared, entry, self.shared.rules.minimum)
+    }
+
+    /// As [`record`](Self::record), where fewer devices may be enabled than [`Rules::minimum`] asks for: then those
+    /// that are enabled must have it, all of them. For the entries of a request that enables one more.
+    pub fn record_with_those_enabled(&self, entry: &Entry<'_>) -> Recording {
+        recording::record(&self.shared, entry, self.shared.rules.minimum.min(self.devices()))
     }
 
     /// The start which this broker's counter belongs to.

@@ -79,8 +79,8 @@ pub enum DevicesError {
     PathInUse,
     /// The configuration file made it.
     Declared,
-    /// It is the last one, and the rule wants one (decision 8).
-    Last,
+    /// The configuration's rule wants so many, and no more are enabled (decision 8).
+    Needed(usize),
     /// The options do not make a device.
     Options(OptionError),
     /// The device could not be enabled, or does not take the probe entry.
@@ -103,7 +103,12 @@ impl fmt::Display for DevicesError {
             Self::NoPath => f.write_str("backend path must be specified"),
             Self::PathInUse => f.write_str("path already in use"),
             Self::Declared => f.write_str("cannot disable configuration-managed audit device"),
-            Self::Last => f.write_str("cannot disable the last audit device: the configuration demands one"),
+            Self::Needed(1) => {
+                f.write_str("cannot disable the last audit device: the configuration demands one")
+            }
+            Self::Needed(minimum) => {
+                write!(f, "cannot disable the audit device: the configuration demands {minimum}")
+            }
             Self::Options(error) => error.fmt(f),
             Self::Enable(error) => error.fmt(f),
             Self::Storage(_) => f.write_str("failed to update audit table"),
@@ -192,8 +197,8 @@ impl Devices {
         if device.declared {
             return Err(DevicesError::Declared);
         }
-        if self.minimum > 0 && table.len() <= 1 {
-            return Err(DevicesError::Last);
+        if table.len() <= self.minimum {
+            return Err(DevicesError::Needed(self.minimum));
         }
         self.remove(broker, device, now).await?;
         Ok(true)

@@ -58,7 +58,7 @@ fn file_request(open: &Open, case: &Case<'_>) -> Recording {
     let mut entry = Entry { auth: asking(case), request: facts(case, case.way.checked), ..Entry::default() };
     entry.request.headers = (&headers).into();
     entry.error = request_error(case).into();
-    open.broker.record(&entry)
+    offer(open, case, &entry)
 }
 
 fn file_response(open: &Open, case: &Case<'_>, outcome: &Outcome, shaped: &Shaped) -> Recording {
@@ -87,7 +87,7 @@ fn file_response(open: &Open, case: &Case<'_>, outcome: &Outcome, shaped: &Shape
     }
     entry.response = Some(response);
     entry.duration_ns = elapsed(open, case);
-    open.broker.record(&entry)
+    offer(open, case, &entry)
 }
 
 /// Tells the devices that took the request entry that nothing came of it. Nobody waits for it, and nothing depends on
@@ -101,6 +101,12 @@ pub(crate) fn undone(open: &Open, case: &Case<'_>) {
         Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });
     // The lines are queued when this returns; a future dropped takes nothing back.
     drop(open.broker.record(&entry));
+}
+
+/// Offers an entry to the devices. Where more of them are wanted than there are, those that there are do for the request
+/// that enables one: else the number could never be reached.
+fn offer(open: &Open, case: &Case<'_>, entry: &Entry<'_>) -> Recording {
+    if enables(case) { open.broker.record_with_those_enabled(entry) } else { open.broker.record(entry) }
 }
 
 /// Waits for the broker's verdict.

@@ -70,22 +70,28 @@ thread_local! {
 /// A buffer that grew beyond this is not kept.
 const LINE_KEPT: usize = 256 * 1024;
 
-pub(crate) fn record(shared: &Shared, entry: &Entry<'_>) -> Recording {
+/// Offers an entry to all devices; `minimum` of them must have it.
+pub(crate) fn record(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Recording {
     let enabled = shared.roster.read();
     if enabled.slots.is_empty() {
         return Recording { stage: Stage::Unaudited };
     }
     let seq = shared.seq.fetch_add(1, Ordering::Relaxed) + 1;
-    offer_to_all(shared, &enabled, entry, seq)
+    offer_to_all(shared, &enabled, entry, seq, minimum.max(1))
 }
 
-fn offer_to_all(shared: &Shared, enabled: &Arc<Enabled>, entry: &Entry<'_>, seq: u64) -> Recording {
-    let minimum = i64::try_from(shared.rules.minimum.max(1)).unwrap_or(i64::MAX);
+fn offer_to_all(
+    shared: &Shared,
+    enabled: &Arc<Enabled>,
+    entry: &Entry<'_>,
+    seq: u64,
+    minimum: usize,
+) -> Recording {
     let all_discard = enabled.all_discard;
     let mut offer = Offer {
         shared,
         entry,
-        ticket: Arc::new(Ticket::new(seq, minimum)),
+        ticket: Arc::new(Ticket::new(seq, i64::try_from(minimum).unwrap_or(i64::MAX))),
         now: shared.clock.monotonic(),
         line: LINE.take(),
         kick: Kick::new(Arc::clone(enabled)),
@@ -105,7 +111,7 @@ fn offer_to_all(shared: &Shared, enabled: &Arc<Enabled>, entry: &Entry<'_>, seq:
     if resting != 0 {
         // A device that failed a moment ago is left alone, unless the rule may need it.
         let sound = enabled.slots.iter().filter(|slot| slot.is_sound()).count();
-        let needed = sound < shared.rules.minimum.max(1);
+        let needed = sound < minimum;
         for (place, slot) in enabled.slots.iter().enumerate() {
             if resting & 1 << place != 0 {
                 if needed || slot.required {
@@ -122,7 +128,7 @@ fn offer_to_all(shared: &Shared, enabled: &Arc<Enabled>, entry: &Entry<'_>, seq:
         return if now.slots.is_empty() {
             Recording { stage: Stage::Unaudited }
         } else {
-            offer_to_all(shared, &now, entry, seq)
+            offer_to_all(shared, &now, entry, seq, minimum)
         };
     }
     offer.complete()

@@ -84,19 +84,23 @@ impl Core {
             Arc::clone(&host.clock),
             Some(Arc::new(devices::Log)),
         );
-        let minimum = usize::from(settings.fail_closed);
+        let minimum = if settings.fail_closed { settings.rules.minimum.max(1) } else { 0 };
         let (devices, unopened) =
             Devices::load(view(place::AUDIT)?, host.clone(), settings.placement.clone(), minimum, &broker)
                 .await
                 .map_err(CeremonyError::DeviceTable)?;
-        if !unopened.is_empty() && unopened.len() == devices.table().len() {
+        // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
+        devices.declare(&broker, &settings.declared_devices, now).await.map_err(CeremonyError::Declared)?;
+        let table = devices.table();
+        let unopened: Vec<_> =
+            unopened.into_iter().filter(|device| table.contains_key(&device.path)).collect();
+        if !unopened.is_empty() && unopened.len() == table.len() {
             let failed = unopened.into_iter().map(|device| (device.path, device.error.to_string()));
             return Err(CeremonyError::Devices(failed.collect()));
         }
         for device in unopened {
             tracing::error!(path = device.path, error = %device.error, "the server runs without this audit device");
         }
-        devices.declare(&broker, &settings.declared_devices, now).await.map_err(CeremonyError::Declared)?;
         Ok(Arc::new(Open {
             barrier: barrier.clone(),
             broker,
