@@ -13,6 +13,7 @@
 #[path = "support/world.rs"]
 mod world;
 
+use onrecord_audit::Rules;
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_core::{Exchange, Headers, Received, Settings, Target};
 use serde_json::{Value, json};
@@ -326,32 +327,29 @@ async fn a_token_in_a_path_is_hashed_on_record() {
 }
 
 #[tokio::test]
-async fn a_canary_in_any_hashed_position_is_in_no_line() {
-    let (world, device) = with_kv().await;
-    let canary = "cAnArY7f3";
-    let token = world.root("POST", "auth/token/create", Some(json!({"id": canary}))).await;
-    assert_eq!(token.status, 200, "{}", token.text);
-    let asks = [
-        ask("POST", "kv/a").json(&json!({"a": canary, "b": [canary], "c": {"d": canary}})),
-        ask("GET", "kv/a"),
-        ask("GET", "kv/b").query(&format!("x={canary}&x={canary}")),
-        ask("POST", "sys/audit/bad").json(&json!({"type": canary, "options": {"file_path": canary}})),
-        ask("POST", "sys/audit/bad")
-            .json(&json!({"type": "file", "options": {"file_path": "x", "log_raw": canary}})),
-        ask("PUT", "sys/policies/acl/p").json(&json!({"policy": canary})),
-        ask("POST", "sys/mounts/m").json(&json!({"type": canary, "description": canary})),
-        ask("POST", "auth/token/lookup").json(&json!({"token": canary})),
-        ask("POST", "kv/c").json(&json!({"a": canary})).token(canary),
-        ask("GET", "kv/c").header("X-Canary", canary),
-    ];
-    for mut ask in asks {
-        ask.token.get_or_insert_with(|| world.root.clone());
-        world.send(ask).await;
+async fn a_request_that_is_refused_by_the_rule_costs_no_use_and_is_told_undone_where_it_stands() {
+    let rules = Rules { minimum: 2, ..Rules::default() };
+    let world = World::with(Settings { rules, ..Settings::default() }).await;
+    let made =
+        world.root("POST", "auth/token/create", Some(json!({"num_uses": 1, "policies": ["default"]}))).await;
+    let token = made.body["auth"]["client_token"].as_str().unwrap().to_owned();
+    let (one, two) = (world.device("one/", false).await, world.device("two/", false).await);
+    two.set(Fault::Refuse);
+    let said = world.send(ask("GET", "auth/token/lookup-self").token(&token)).await;
+    assert_eq!((said.status, said.error()), (500, "internal error"));
+    one.wait_for_lines(2);
+    let left = entries(&one);
+    assert_eq!(left[0]["request"]["id"], left[1]["request"]["id"]);
+    assert_eq!(left[1]["error"], "the request could not be put on record; nothing was done");
+    assert_eq!(left[1]["response"]["status_code"], 500);
+    two.set(Fault::None);
+    let mut status = 500;
+    while status == 500 {
+        tokio::task::yield_now().await;
+        status = world.send(ask("GET", "auth/token/lookup-self").token(&token)).await.status;
     }
-    let mut broken = ask("POST", "kv/d").token(&world.root);
-    broken.body = format!("{{\"{canary}\": {canary}").into_bytes();
-    world.send(broken).await;
-    assert!(!String::from_utf8(device.lines().concat()).unwrap().contains(canary));
+    assert_eq!(status, 200, "the one use is still there");
+    assert_eq!(world.send(ask("GET", "auth/token/lookup-self").token(&token)).await.status, 403);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::devices::{Device, DevicesError, Wish};
 use crate::engine::{Call, fields};
 use crate::open::Open;
 use crate::operation::Operation;
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, Reply};
 use crate::routes::Endpoint;
 
 /// Lists, enables, disables, hashes.
@@ -121,7 +121,14 @@ fn hash(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
     }
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
     match open.devices.hash(&open.broker, path, &input) {
-        Some(hash) => Ok(Outcome::data(object! { "hash" => hash })),
+        Some(hash) => {
+            let warnings = fields::unrecognized(call.data, &["input"]).into_iter().collect();
+            Ok(Outcome::Reply(Box::new(Reply {
+                data: Some(object! { "hash" => hash }),
+                warnings,
+                ..Reply::default()
+            })))
+        }
         None => {
             let path = format!("{}/", path.strip_suffix('/').unwrap_or(path));
             Err(Refusal::told(format!("unknown audit backend {}", quote::quote(&path))))
