@@ -1,6 +1,7 @@
 //! Everything that exists only while the server is unsealed. Dropping it is sealing.
 //! Never in it: behaviour; each part has its own module.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use onrecord_audit::Broker;
@@ -49,6 +50,8 @@ pub struct Open {
     pub cluster: Cluster,
     /// The way back to sealed.
     pub(crate) gate: Weak<Gate>,
+    /// Set when its devices are let go. What comes later cannot be put on record.
+    pub(crate) ended: AtomicBool,
 }
 
 /// The name and id of the cluster, made at the first unseal.
@@ -61,6 +64,19 @@ pub struct Cluster {
 }
 
 impl Open {
+    /// Lets go of all devices, and of their files: the next unsealing opens them anew, whoever still holds this.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        for device in self.broker.status() {
+            self.broker.disable(&device.path);
+        }
+    }
+
+    /// Whether its devices were let go.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
     /// Seals at once if the storage takes nothing any more: it has lost track of what is durable.
     pub(crate) fn check_storage(&self) {
         if self.barrier.storage().health() != Health::Failed {

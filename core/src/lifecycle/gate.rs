@@ -85,6 +85,7 @@ impl Gate {
             }
         }
         drain(&open, patience).await;
+        open.end();
         open.barrier.seal();
         tracing::info!("the server is sealed");
         true

@@ -1,6 +1,7 @@
 //! Unsealing: shares become the key, the key opens the barrier, and what is behind it is loaded.
 //! Never in it: how shares are put together (`seal`).
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 
 use base64::Engine as _;
@@ -113,6 +114,7 @@ impl Core {
             settings: Arc::clone(settings),
             cluster,
             gate: Arc::downgrade(&self.inner.gate),
+            ended: AtomicBool::new(false),
         }))
     }
 

@@ -79,7 +79,7 @@ impl Ask {
     }
 
     pub fn query(mut self, query: &str) -> Self {
-        self.query = query.to_owned();
+        query.clone_into(&mut self.query);
         self
     }
 }
@@ -111,7 +111,7 @@ impl World {
     pub async fn sealed(storage: Storage, settings: Settings) -> Self {
         let core = core_on(storage, settings);
         let made = core.init(Wanted { shares: 1, threshold: 1, root_token: None }).await.unwrap();
-        let key = made.keys[0].expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = const_hex::encode(made.keys[0].expose());
         Self { core, root: made.root_token.id.expose().clone(), key }
     }
 
@@ -137,10 +137,7 @@ impl World {
             Some(outside) => Target::Outside(format!("/{outside}")),
             None => Target::Api(ask.path),
         };
-        let permit = match self.core.admit(&target, ask.body.len()) {
-            Ok(permit) => permit,
-            Err(_) => panic!("no room"),
-        };
+        let Ok(permit) = self.core.admit(&target, ask.body.len()) else { panic!("no room") };
         let exchange = Exchange {
             method: ask.method.to_owned(),
             target,
