@@ -112,6 +112,12 @@ impl Broker {
         recording::record(&self.shared, entry, self.shared.rules.minimum.min(self.devices()))
     }
 
+    /// Tells the devices which took an entry that was refused what came of it: nothing. They are those that the
+    /// refusal does not name. The line is written if it can be; nobody waits for it, and it is no proof of anything.
+    pub fn tell(&self, entry: &Entry<'_>, refused: &Refused) {
+        recording::tell(&self.shared, entry, refused);
+    }
+
     /// The start which this broker's counter belongs to.
     pub fn boot(&self) -> Boot {
         self.shared.boot

@@ -38,8 +38,8 @@ pub(crate) async fn journey(open: Arc<Open>, exchange: Exchange) -> Answer {
     // 5. On record, before anything is done.
     let filed = match record::request(&open, &case).await {
         Ok(filed) => filed,
-        Err(record::NotFiled) => {
-            record::undone(&open, &case);
+        Err(unfiled) => {
+            record::undone(&open, &case, &unfiled);
             asker.release();
             return Answer::not_on_record("internal error");
         }

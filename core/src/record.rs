@@ -3,8 +3,8 @@
 
 use onrecord_audit::{
     Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Operation as Asked,
-    Path, PolicyResults, Private, Recorded, Recording, Request as RequestFacts, Response, Secret, Settled,
-    Template, Token, TokenType, Unaudited,
+    Path, PolicyResults, Private, Recorded, Recording, Refused, Request as RequestFacts, Response, Secret,
+    Settled, Template, Token, TokenType, Unaudited,
 };
 
 use crate::decide::Verdict;
@@ -26,8 +26,8 @@ pub(crate) enum Filed {
     Unaudited(Unaudited),
 }
 
-/// The entry is not on record.
-pub(crate) struct NotFiled;
+/// The entry is not on record as the rule wants it: why each device does not have it, if there are devices.
+pub(crate) struct NotFiled(Option<Refused>);
 
 /// Records the request entry.
 pub(crate) async fn request(open: &Open, case: &Case<'_>) -> Result<Filed, NotFiled> {
@@ -92,15 +92,15 @@ fn file_response(open: &Open, case: &Case<'_>, outcome: &Outcome, shaped: &Shape
 
 /// Tells the devices that took the request entry that nothing came of it. Nobody waits for it, and nothing depends on
 /// it.
-pub(crate) fn undone(open: &Open, case: &Case<'_>) {
+pub(crate) fn undone(open: &Open, case: &Case<'_>, unfiled: &NotFiled) {
+    let Some(refused) = &unfiled.0 else { return };
     let mut entry = Entry { auth: asking(case), request: facts(case, case.way.checked), ..Entry::default() };
     let mount = case.way.mount.as_deref().map(|mount| mounted(mount, case.way.checked));
     entry.error = fault::NOT_ON_RECORD.into();
     entry.duration_ns = elapsed(open, case);
     entry.response =
         Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });
-    // The lines are queued when this returns; a future dropped takes nothing back.
-    drop(open.broker.record(&entry));
+    open.broker.tell(&entry, refused);
 }
 
 /// Offers an entry to the devices. Where more of them are wanted than there are, those that there are do for the request
@@ -114,14 +114,14 @@ async fn judge(open: &Open, case: &Case<'_>, recording: Recording) -> Result<Fil
     match recording.await {
         Ok(Recorded::Settled(proof)) => Ok(Filed::Settled(proof)),
         // A straggler finds no device because the server is sealed, not because none is enabled.
-        Ok(Recorded::Unaudited(_)) if open.ended() => Err(NotFiled),
+        Ok(Recorded::Unaudited(_)) if open.ended() => Err(NotFiled(None)),
         Ok(Recorded::Unaudited(proof)) if !open.settings.fail_closed || enables(case) => {
             Ok(Filed::Unaudited(proof))
         }
-        Ok(Recorded::Unaudited(_)) => Err(NotFiled),
+        Ok(Recorded::Unaudited(_)) => Err(NotFiled(None)),
         Err(refused) => {
             tracing::debug!(%refused, "an entry was not put on record");
-            Err(NotFiled)
+            Err(NotFiled(Some(refused)))
         }
     }
 }

@@ -28,8 +28,8 @@ pub(crate) async fn release(
     let reply = match (filed, outcome) {
         (Ok(Filed::Settled(proof)), _) => return Answer::on_record(shaped, &proof),
         (Ok(Filed::Unaudited(proof)), _) => return Answer::without_devices(shaped, &proof),
-        (Err(NotFiled), Outcome::Refusal(_)) => return Answer::not_on_record(REFUSED),
-        (Err(NotFiled), Outcome::Reply(reply)) => reply,
+        (Err(_), Outcome::Refusal(_)) => return Answer::not_on_record(REFUSED),
+        (Err(_), Outcome::Reply(reply)) => reply,
     };
     drop(shaped);
     if let Some(issued) = reply.auth.filter(|issued| issued.new)

@@ -134,6 +134,41 @@ fn offer_to_all(
     offer.complete()
 }
 
+/// Offers an entry to the devices that are not named in a refusal. Nobody waits for it, and no rule withdraws it.
+pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
+    let enabled = shared.roster.read();
+    if enabled.slots.is_empty() {
+        return;
+    }
+    let seq = shared.seq.fetch_add(1, Ordering::Relaxed) + 1;
+    let mut offer = Offer {
+        shared,
+        entry,
+        ticket: Arc::new(Ticket::new(seq, 0)),
+        now: shared.clock.monotonic(),
+        line: LINE.take(),
+        kick: Kick::new(Arc::clone(&enabled)),
+        tally: Tally::default(),
+        causes: Vec::new(),
+        disabled: false,
+    };
+    for (place, slot) in enabled.slots.iter().enumerate() {
+        if refused.causes.iter().any(|cause| cause.path == slot.path) {
+            offer.missed(slot, Why::Withdrawn);
+            continue;
+        }
+        match slot.admit(offer.now) {
+            Admission::Yes => offer.to(place, slot),
+            Admission::Discards => {}
+            Admission::Resting => offer.missed(slot, slot.resting()),
+            Admission::Full => offer.missed(slot, Why::QueueFull),
+        }
+    }
+    // Settled from the start: what any device answers changes nothing.
+    offer.tally = Tally::default();
+    drop(offer.complete());
+}
+
 /// An entry on its way to the devices.
 struct Offer<'a> {
     shared: &'a Shared,
