@@ -28,7 +28,7 @@ impl Server {
         let storage = Storage::start(memory::Memory::new()).unwrap();
         let core = Core::new(storage, host(&clock), Settings::default());
         let made = wait(core.init(Wanted { shares: 1, threshold: 1, root_token: None })).unwrap();
-        let key: String = made.keys[0].expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = const_hex::encode(made.keys[0].expose());
         wait(core.unseal(&key)).unwrap();
         let server = Self { core, clock, root: made.root_token.id.expose().clone() };
         server.policy("reader", "path \"tk/*\" { capabilities = [\"read\", \"list\"] }");
