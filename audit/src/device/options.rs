@@ -113,7 +113,7 @@ impl fmt::Display for OptionError {
                 write!(f, "prefix must be printable, without a newline, and at most {PREFIX_MAX} bytes")
             }
             Self::UnknownDurability(text) => {
-                write!(f, "unknown durability {}; it is \"write\" or \"fsync\"", quote(text))
+                write!(f, "unknown durability {}; it is \"os\" or \"fsync\"", quote(text))
             }
             Self::Stat(cause) => cause.fmt(f),
             Self::Open { path, cause } => {
@@ -180,7 +180,7 @@ impl DeviceOptions {
         };
         let mode = options.get("mode").map_or(Ok(FileMode::default()), |text| parse_mode(text))?;
         let fsync = match options.get("durability").map(String::as_str) {
-            None | Some("write") => false,
+            None | Some("os") => false,
             Some("fsync") => true,
             Some(text) => return Err(OptionError::UnknownDurability(text.to_owned())),
         };
