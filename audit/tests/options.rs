@@ -70,7 +70,7 @@ fn every_option_with_every_kind_of_value() {
     assert_eq!(format("jsonx"), Err(jsonx.to_owned()));
     let durability = |text: &str| parse(&[("durability", text)]).map(drop);
     assert_eq!((durability("fsync"), durability("os")), (Ok(()), Ok(())));
-    assert_eq!(durability("x"), Err("unknown durability \"x\"; it is \"write\" or \"fsync\"".to_owned()));
+    assert_eq!(durability("x"), Err("unknown durability \"x\"; it is \"os\" or \"fsync\"".to_owned()));
 }
 
 #[test]
