@@ -20,7 +20,7 @@ const LIST_FLAGS: &[Flag] =
     &[Flag::new("detailed", Kind::Bool, "Show options and replication as well.").default("false")];
 
 const ENABLE_ABOUT: &str = "Enables an audit device at a path. From then on every request and every response is \
-    written to it before the server acts and before it answers.\n\nTYPE is file, syslog or socket. The options of the \
+    written to it before the server acts and before it answers.\n\nTYPE is file; syslog and socket do not exist yet. The options of the \
     device follow as K=V: file_path, mode, format, log_raw, hmac_accessor, prefix and elide_list_responses for a file.";
 
 pub(crate) const COMMANDS: &[Command] = &[
