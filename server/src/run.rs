@@ -267,9 +267,13 @@ fn reopen(core: &Core, certificates: &[Arc<Certificates>]) {
 }
 
 async fn keep_house(core: Core) {
-    loop {
+    for minute in 1_u64.. {
         tokio::time::sleep(HOUSEKEEPING).await;
         core.maintain().await;
+        // It reads every token, and nothing depends on it: what is dead is dead before.
+        if minute % 60 == 0 {
+            core.tidy().await;
+        }
     }
 }
 

@@ -47,11 +47,11 @@ impl Core {
     ) -> Result<Initialised, CeremonyError> {
         let (barrier, host) = (&self.inner.barrier, &self.inner.host);
         let now = host.clock.now();
-        let (keys, batch) = barrier.initialize(config, now.unix_seconds())?;
-        barrier.commit(batch).await.map_err(BarrierError::from)?;
+        let (keys, mut batch) = barrier.initialize(config, now.unix_seconds())?;
         let policies = Policies::load(barrier).map_err(|_| CeremonyError::Load("policies"))?;
         let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
-        let root_token = tokens.create_root(root_token, now).await.map_err(CeremonyError::Token)?;
+        let root_token = tokens.add_root(&mut batch, root_token, now).map_err(CeremonyError::Token)?;
+        barrier.commit(batch).await.map_err(BarrierError::from)?;
         tracing::info!(shares = config.shares(), threshold = config.threshold(), "the server is initialised");
         Ok(Initialised { keys, root_token })
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use onrecord_seal::{Entropy, EntropyError, Secret};
+use onrecord_storage::Batch;
 use onrecord_value::{Object, Time};
 use zeroize::Zeroizing;
 
@@ -48,6 +49,12 @@ impl Tokens {
         parent: Option<&Caller>,
         now: Time,
     ) -> Result<Arc<Entry>, TokenError> {
+        let entry = self.make(draft, parent, now)?;
+        self.0.shelf.insert(&entry).await?;
+        Ok(entry)
+    }
+
+    fn make(&self, draft: Draft, parent: Option<&Caller>, now: Time) -> Result<Arc<Entry>, TokenError> {
         let depth = parent.map_or(0, |parent| parent.entry.depth + 1);
         if depth > MAX_DEPTH {
             return Err(TokenError::TooDeep);
@@ -59,7 +66,7 @@ impl Tokens {
         };
         let accessor = random_text("", entropy)?.expose().clone();
         let expires = (draft.ttl > 0).then(|| later(now, draft.ttl));
-        let entry = Arc::new(Entry {
+        Ok(Arc::new(Entry {
             name: self.0.shelf.name(id.expose())?,
             id: Arc::new(id),
             accessor,
@@ -78,13 +85,17 @@ impl Tokens {
             explicit_max_ttl: draft.explicit_max_ttl,
             period: draft.period,
             renewable: draft.renewable,
-        });
-        self.0.shelf.insert(&entry).await?;
-        Ok(entry)
+        }))
     }
 
-    /// Makes a token that may do everything and never expires; `id` is its text if it is not to be random.
-    pub async fn create_root(&self, id: Option<Secret<String>>, now: Time) -> Result<Arc<Entry>, TokenError> {
+    /// Makes a token that may do everything and never expires, and adds it to the batch that initialises the server:
+    /// keys without a root token would be of use to nobody. `id` is its text if it is not to be random.
+    pub fn add_root(
+        &self,
+        batch: &mut Batch,
+        id: Option<Secret<String>>,
+        now: Time,
+    ) -> Result<Arc<Entry>, TokenError> {
         let draft = Draft {
             id,
             policies: vec!["root".to_owned()],
@@ -92,7 +103,9 @@ impl Tokens {
             display_name: "root".to_owned(),
             ..Draft::default()
         };
-        self.create(draft, None, now).await
+        let entry = self.make(draft, None, now)?;
+        self.0.shelf.lay(batch, &entry)?;
+        Ok(entry)
     }
 }
 

@@ -59,19 +59,25 @@ impl Shelf {
     /// Puts a new token on the shelf, with its accessor and the link to its parent.
     pub(super) async fn insert(&self, entry: &Entry) -> Result<(), TokenError> {
         let mut batch = Batch::new();
-        self.tokens.require_absent(&mut batch, &id(&entry.name))?;
-        self.tokens.put(&mut batch, &id(&entry.name), entry.encode().expose())?;
-        self.tokens.put(&mut batch, &self.accessor(entry)?, entry.name.as_bytes())?;
-        if let Some(parent) = &entry.parent {
-            self.tokens.require_present(&mut batch, &id(parent))?;
-            self.tokens.put(&mut batch, &child(parent, &entry.name), &[])?;
-        }
+        self.lay(&mut batch, entry)?;
         match self.tokens.commit(batch).await {
             Err(CommitError::Conflict(conflict)) if conflict.key.ends_with(&entry.name) => {
                 Err(TokenError::Duplicate)
             }
             result => settled(result),
         }
+    }
+
+    /// Adds a new token, with its accessor and the link to its parent, to a batch.
+    pub(super) fn lay(&self, batch: &mut Batch, entry: &Entry) -> Result<(), TokenError> {
+        self.tokens.require_absent(batch, &id(&entry.name))?;
+        self.tokens.put(batch, &id(&entry.name), entry.encode().expose())?;
+        self.tokens.put(batch, &self.accessor(entry)?, entry.name.as_bytes())?;
+        if let Some(parent) = &entry.parent {
+            self.tokens.require_present(batch, &id(parent))?;
+            self.tokens.put(batch, &child(parent, &entry.name), &[])?;
+        }
+        Ok(())
     }
 
     /// Puts a changed entry in line, in place of the old one. Its place in the order is taken by this call.

@@ -51,7 +51,10 @@ impl House {
     }
 
     fn root(&self) -> Arc<Entry> {
-        wait(self.tokens.create_root(None, at(0))).unwrap()
+        let mut batch = Batch::new();
+        let entry = self.tokens.add_root(&mut batch, None, at(0)).unwrap();
+        wait(self.barrier.commit(batch)).unwrap();
+        entry
     }
 
     fn child(&self, parent: &Entry) -> Arc<Entry> {
