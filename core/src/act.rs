@@ -21,8 +21,7 @@ pub(crate) async fn act(open: &Open, case: &Case<'_>) -> Outcome {
     if case.verdict.spends()
         && let Err(error) = case.asker.spend().await
     {
-        tracing::error!(%error, "the use of a token could not be spent");
-        return Refusal::internal().into();
+        return Refusal::from(error).into();
     }
     match &case.verdict {
         Verdict::NoToken => Refusal::no_valid_token().into(),

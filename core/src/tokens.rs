@@ -19,6 +19,7 @@ mod shelf;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::Poll;
 
 use onrecord_seal::{EntropyError, Secret};
 use onrecord_storage::{Barrier, CommitError, KeyError, StoreError};
@@ -120,27 +121,80 @@ impl Tokens {
         Ok(self.0.find(name)?.filter(|live| live.lives(now)).map(Found))
     }
 
-    /// The accessors of all live tokens, in no particular order.
-    pub fn accessors(&self, now: Time) -> Result<Vec<String>, TokenError> {
-        let mut accessors = Vec::new();
-        for name in self.0.shelf.names()? {
-            if let Some(found) = self.named(&name, now)? {
-                accessors.push(found.entry().accessor.clone());
+    /// The accessors of all live tokens, in no particular order. Reads all tokens.
+    pub async fn accessors(&self, now: Time) -> Result<Vec<String>, TokenError> {
+        let (mut accessors, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.0.shelf.names(&after)?;
+            let Some(last) = page.last() else { return Ok(accessors) };
+            after.clone_from(last);
+            for name in &page {
+                if let Standing::Alive(entry) = self.0.standing(name, now)? {
+                    accessors.push(entry.accessor.clone());
+                }
             }
+            pause().await;
         }
-        Ok(accessors)
     }
+}
+
+/// What a look at a stored token says that does not bring it into memory.
+enum Standing {
+    Alive(Arc<Entry>),
+    /// Dead, and no request is on its way with it.
+    Dead,
+    /// Dead, but a request that began before is still on its way.
+    Ending,
+    /// Not there, or not to be read.
+    Unknown,
 }
 
 impl Store {
     /// The token stored under `name`, from memory or storage, whether it is still alive or not.
     fn find(&self, name: &str) -> Result<Option<Arc<Live>>, TokenError> {
-        if let Some(live) = self.live.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+        if let Some(live) = self.kept(name) {
             live.touch();
-            return Ok(Some(Arc::clone(live)));
+            return Ok(Some(live));
         }
         // Unknown tokens are the usual miss, and must not hold up those who hold the lock.
         if self.shelf.holds(name)? { self.load(name) } else { Ok(None) }
+    }
+
+    /// How a token stands, without bringing it into memory: for those who look at all of them.
+    fn standing(&self, name: &str, now: Time) -> Result<Standing, TokenError> {
+        if let Some(live) = self.kept(name) {
+            return Ok(match live.lives(now) {
+                true => Standing::Alive(live.entry()),
+                false if live.state().uses.holders > 0 => Standing::Ending,
+                false => Standing::Dead,
+            });
+        }
+        let entry = match self.shelf.entry(name) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Ok(Standing::Unknown),
+            Err(TokenError::Damaged) => {
+                tracing::warn!(name, "a stored token is damaged");
+                return Ok(Standing::Unknown);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut alive = !entry.exhausted && !entry.expired(now);
+        let mut ancestor = entry.parent.clone();
+        while let (true, Some(name)) = (alive, ancestor.take()) {
+            if let Some(live) = self.kept(&name) {
+                alive = Live::family_lives(Some(live), now);
+            } else if let Some(entry) = self.shelf.entry(&name)? {
+                alive = !entry.expired(now);
+                ancestor = entry.parent;
+            } else {
+                alive = false;
+            }
+        }
+        Ok(if alive { Standing::Alive(Arc::new(entry)) } else { Standing::Dead })
+    }
+
+    fn kept(&self, name: &str) -> Option<Arc<Live>> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Reads a token and its ancestors into memory. A token whose family is not complete is not there.
@@ -170,6 +224,19 @@ impl Store {
         }
         Ok(parent)
     }
+}
+
+/// Lets the other tasks of the runtime run, in the middle of long work.
+async fn pause() {
+    let mut paused = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut paused, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Drops what nobody holds and nobody asked for since the last time, if there are too many.

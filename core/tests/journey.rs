@@ -98,8 +98,8 @@ async fn a_response_that_is_not_on_record_is_withheld_and_its_token_dies() {
     assert_eq!(create().await.status, 200);
     let lines = device.lines();
     let open = world.core.open().unwrap();
-    let tokens = || open.tokens.accessors(open.host.clock.now()).unwrap().len();
-    let before = tokens();
+    let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();
+    let before = tokens().await;
     // Room for a request entry like the first, and not for its response.
     let taken: usize = lines.iter().map(Vec::len).sum();
     device.set(Fault::Room(taken + lines[0].len() + 40));
@@ -107,7 +107,7 @@ async fn a_response_that_is_not_on_record_is_withheld_and_its_token_dies() {
     assert_eq!(said.status, 500);
     assert!(said.error().starts_with("internal error: the request was carried out"), "{}", said.text);
     assert_eq!(outline(&device).len(), 3, "{:?}", outline(&device));
-    assert_eq!(tokens(), before);
+    assert_eq!(tokens().await, before);
 }
 
 #[tokio::test]

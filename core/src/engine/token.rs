@@ -25,7 +25,7 @@ pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
         Endpoint::TokenLookup => lookup::lookup(open, call).into(),
         Endpoint::TokenLookupSelf => lookup::own(open, call).into(),
         Endpoint::TokenLookupAccessor => lookup::by_accessor(open, call).into(),
-        Endpoint::TokenAccessors => lookup::accessors(open, call),
+        Endpoint::TokenAccessors => lookup::accessors(open, call).await,
         Endpoint::TokenRenew => renew::renew(open, call).await.into(),
         Endpoint::TokenRenewSelf => renew::own(open, call).await.into(),
         Endpoint::TokenRenewAccessor => renew::by_accessor(open, call).await.into(),

@@ -108,7 +108,7 @@ impl Live {
     }
 
     /// An ancestor that is used up no longer acts, but its family stands until it is deleted.
-    fn family_lives(mut parent: Option<Arc<Self>>, now: Time) -> bool {
+    pub(super) fn family_lives(mut parent: Option<Arc<Self>>, now: Time) -> bool {
         while let Some(live) = parent {
             let state = live.state();
             if !live.stands(&state.entry, now) {

@@ -12,7 +12,7 @@ use onrecord_value::Time;
 
 use super::live::Live;
 use super::shelf::settled;
-use super::{Found, TokenError, Tokens};
+use super::{Found, Standing, TokenError, Tokens, pause};
 use crate::token::{Entry, Issued};
 
 /// How many tokens are removed in one batch.
@@ -116,16 +116,17 @@ impl Tokens {
     /// Removes what is dead already: expired and used-up tokens, tokens without parents, and what is left of tokens that
     /// are gone. Takes nothing from anybody, so it needs no entry on record.
     pub async fn tidy(&self, now: Time) -> Result<Tidied, TokenError> {
-        let mut tidied = Tidied::default();
-        for name in self.0.shelf.names()? {
-            let dead = match self.0.find(&name)? {
-                Some(live) => !live.lives(now) && live.state().uses.holders == 0,
-                // Its family is not complete, unless it was removed since the names were listed.
-                None => self.0.shelf.entry(&name)?.is_some(),
-            };
-            if dead {
-                tidied.tokens += self.remove_family(name).await?;
+        let (mut tidied, mut after) = (Tidied::default(), String::new());
+        loop {
+            let page = self.0.shelf.names(&after)?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(last);
+            for name in page {
+                if let Standing::Dead = self.0.standing(&name, now)? {
+                    tidied.tokens += self.remove_family(name).await?;
+                }
             }
+            pause().await;
         }
         tidied.leftovers = self.0.shelf.sweep().await?;
         Ok(tidied)

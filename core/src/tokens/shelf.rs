@@ -1,15 +1,15 @@
 //! Where tokens lie in storage, and the batches that put, change and remove them.
 //! Never in it: what is kept in memory.
 
-use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, View};
+use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 
-use super::TokenError;
+use super::{TokenError, pause};
 use crate::token::Entry;
 
 /// The most keys of a cubbyhole that are deleted in one batch with its token; the rest follow in further batches.
 const BELOW: usize = 4096;
-/// How many keys are looked at in one go when sweeping.
-const PAGE: usize = 1024;
+/// How many keys are looked at in one go by those who look at all.
+const PAGE: usize = 256;
 
 /// The stored tokens.
 pub(super) struct Shelf {
@@ -28,9 +28,11 @@ impl Shelf {
     }
 
     pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
-        match self.tokens.get(&id(name))? {
-            Some(stored) => Entry::decode(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
-            None => Ok(None),
+        match self.tokens.get(&id(name)) {
+            Ok(Some(stored)) => Entry::decode(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
+            Ok(None) => Ok(None),
+            Err(StoreError::Damaged { .. }) => Err(TokenError::Damaged),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -46,9 +48,9 @@ impl Shelf {
             .transpose()
     }
 
-    /// The names of all tokens.
-    pub(super) fn names(&self) -> Result<Vec<String>, TokenError> {
-        Ok(self.tokens.list("id/")?)
+    /// The names of some tokens after the name `after` (empty: from the first), sorted; none if there are no more.
+    pub(super) fn names(&self, after: &str) -> Result<Vec<String>, TokenError> {
+        Ok(self.tokens.list_page("id/", after, PAGE)?)
     }
 
     /// The names of a token's children.
@@ -156,6 +158,7 @@ impl Shelf {
                     }
                 }
                 settled(self.tokens.commit(batch).await)?;
+                pause().await;
             }
         }
         for name in self.cubbyholes.list("")? {

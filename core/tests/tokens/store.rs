@@ -512,15 +512,41 @@ fn tidying_removes_what_is_dead_and_nothing_else() {
 }
 
 #[test]
+fn a_damaged_token_is_refused_and_hinders_nobody_else() {
+    let house = House::new();
+    let (good, bad) = (house.root(), house.create(lasting(10), None));
+    let view = house.barrier.view("token/").unwrap();
+    let mut batch = Batch::new();
+    view.put(&mut batch, &format!("id/{}", bad.name), b"damaged").unwrap();
+    wait(view.commit(batch)).unwrap();
+    assert!(matches!(house.resolve(&bad, 0), Reservation::Unavailable));
+    assert_eq!(wait(house.tokens.accessors(at(0))).unwrap(), std::slice::from_ref(&good.accessor));
+    assert_eq!(wait(house.tokens.tidy(at(50))).unwrap(), Tidied::default());
+}
+
+#[test]
+fn looking_at_all_tokens_takes_no_notice_of_how_many_there_are() {
+    let house = House::new();
+    for _ in 0..300 {
+        house.create(lasting(10), None);
+    }
+    let root = house.root();
+    assert_eq!(wait(house.tokens.accessors(at(0))).unwrap().len(), 301);
+    assert_eq!(wait(house.tokens.tidy(at(10))).unwrap(), Tidied { tokens: 300, leftovers: 0 });
+    assert_eq!(house.keys("token/").len(), 2);
+    assert!(house.lives(&root, 10));
+}
+
+#[test]
 fn accessors_of_live_tokens_are_listed() {
     let house = House::new();
     let (one, two) = (house.root(), house.create(lasting(10), None));
     let mut both = vec![one.accessor.clone(), two.accessor.clone()];
     both.sort();
-    let mut listed = house.tokens.accessors(at(0)).unwrap();
+    let mut listed = wait(house.tokens.accessors(at(0))).unwrap();
     listed.sort();
     assert_eq!(listed, both);
-    assert_eq!(house.tokens.accessors(at(10)).unwrap(), std::slice::from_ref(&one.accessor));
+    assert_eq!(wait(house.tokens.accessors(at(10))).unwrap(), std::slice::from_ref(&one.accessor));
     assert_eq!(house.tokens.find_accessor(&one.accessor, at(0)).unwrap().unwrap().entry().name, one.name);
 }
 

@@ -29,8 +29,8 @@ pub(super) fn by_accessor(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal
 }
 
 /// The accessors of all tokens.
-pub(super) fn accessors(open: &Open, call: &Call<'_>) -> Outcome {
-    match open.tokens.accessors(call.now) {
+pub(super) async fn accessors(open: &Open, call: &Call<'_>) -> Outcome {
+    match open.tokens.accessors(call.now).await {
         Ok(mut accessors) => {
             accessors.sort_unstable();
             Outcome::keys(accessors)
