@@ -152,7 +152,6 @@ impl Connection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(bounds.header_timeout)
-            .pipeline_flush(true)
             .serve_connection(
                 TokioIo::new(stream),
                 service_fn(move |request| service.clone().serve(request)),
