@@ -57,7 +57,9 @@ impl Place<'_> {
     fn notice(&self, notice: &Notice, line: &mut Vec<u8>) -> Result<(), Why> {
         if let Notice::Unfinished { boot, ranges } = notice {
             let gap = Gap {
-                missed: ranges.iter().map(|range| range.to - range.from + 1).sum(),
+                missed: ranges.iter().fold(0, |sum: u64, range| {
+                    sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1))
+                }),
                 ranges: Ranges::from(ranges.as_slice()),
                 since: None,
                 reason: Template::new("the server ended before it had written them").into(),

@@ -68,7 +68,10 @@ pub(super) fn keep_tail(
         Ok(start) if start == size => return Ok(None),
         Ok(start) => start,
         // A file that we may only write to: its end is unknown, so it is ended, which harms nothing.
-        Err(error) if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => {
+            open.unfinished = size > 0;
+            return Ok(None);
+        }
         Err(error) => return Err(failed("read", error)),
     };
     let (kept, kept_as) = create_beside(&open.directory, options, now)?;

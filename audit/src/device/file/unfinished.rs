@@ -46,11 +46,11 @@ fn holes(lines: &[&[u8]], boot: Boot) -> Vec<SeqRange> {
     let ours =
         lines.iter().filter_map(|line| mark(line).filter(|(_, of)| *of == boot).map(|(seq, _)| (*line, seq)));
     let mut known: Vec<SeqRange> = Vec::new();
-    let (mut floor, mut last) = (None, 0);
+    let (mut floor, mut last) = (None, 0_u64);
     for (at, (line, seq)) in ours.enumerate() {
         match of_our_own(line) {
             // A device that was enabled later has nothing to do with what came before.
-            Some(OfOurOwn::Probe) => known.push(SeqRange { from: last + 1, to: seq }),
+            Some(OfOurOwn::Probe) => known.push(SeqRange { from: last.saturating_add(1), to: seq }),
             Some(OfOurOwn::Gap(ranges)) => known.extend(ranges),
             None => known.push(SeqRange { from: seq, to: seq }),
         }
@@ -62,7 +62,7 @@ fn holes(lines: &[&[u8]], boot: Boot) -> Vec<SeqRange> {
         }
     }
     known.sort_by_key(|range| range.from);
-    let (mut holes, mut next) = (Vec::new(), floor.unwrap_or(0) + 1);
+    let (mut holes, mut next) = (Vec::new(), floor.unwrap_or(0).saturating_add(1));
     for range in known {
         if range.from > next {
             holes.push(SeqRange { from: next, to: range.from - 1 });
