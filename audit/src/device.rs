@@ -45,7 +45,7 @@ pub trait Device: Send {
         Ok(())
     }
 
-    /// How often [`check`](Self::check) is wanted; `None` for never.
+    /// How often [`check`](Self::check) is wanted; `None` for never. Asked once.
     fn check_every(&self) -> Option<Duration> {
         None
     }

@@ -13,13 +13,19 @@
 #[path = "kit/broker.rs"]
 mod kit;
 
+use std::future::Future as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use kit::{Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs, strict};
-use onrecord_audit::device::Notice;
+use kit::{BOOT, Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs, strict};
 use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{Broker, DeviceError, Enrolment, Health, Rules, Why};
+use onrecord_audit::device::{Appended, Batch, Notice};
+use onrecord_audit::{
+    Broker, Device, DeviceError, Enrolment, Health, Observer, Rules, SystemClock, Why, wait,
+};
 
 const FAULTS: [Fault; 6] = [
     Fault::Refuse,
@@ -360,4 +366,131 @@ fn observers_hear_of_each_change_of_health() {
             ("a/".to_owned(), Health::Failing, Health::Healthy)
         ]
     );
+}
+
+#[test]
+fn what_waited_for_a_device_that_failed_is_not_held_when_it_hangs_next() {
+    let broker = broker(strict());
+    let (sick, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
+    enable(&broker, "well/", &well);
+    enable(&broker, "sick/", &sick);
+    let first = broker.record(&entry("a"));
+    drop(first);
+    sick.wait_until_hanging();
+    // It is healthy as far as anybody knows, so the second entry awaits it, too.
+    let mut second = Box::pin(broker.record(&entry("a")));
+    let mut context = Context::from_waker(Waker::noop());
+    while well.lines().len() < 2 {
+        assert!(second.as_mut().poll(&mut context).is_pending());
+    }
+    sick.set(Fault::RefuseThenHang);
+    sick.wait_for_calls(2);
+    // It would wait for ever, if it still waited for the device that failed.
+    drop(wait(second).unwrap());
+    sick.set(Fault::None);
+}
+
+#[test]
+fn a_recording_that_nobody_polls_does_not_hold_the_entries_of_others() {
+    let broker = broker(Rules { audit_timeout: Duration::from_secs(20), ..Rules::default() });
+    let control = FaultControl::new();
+    enable(&broker, "a/", &control);
+    record(&broker, "a").unwrap();
+    for _ in 0..3 {
+        // It has the duty to wake the writer, and never will.
+        std::mem::forget(broker.record(&entry("a")));
+        record(&broker, "a").unwrap();
+    }
+}
+
+#[test]
+fn a_loss_is_on_record_when_a_drain_has_ended() {
+    let broker = broker(patient());
+    let control = FaultControl::with(Fault::Refuse);
+    enable(&broker, "a/", &control);
+    // So many failures that it is left alone for a second.
+    for _ in 0..10 {
+        assert!(record(&broker, "a").is_err());
+    }
+    control.set(Fault::None);
+    assert!(broker.drain(Duration::from_mins(10)).is_empty());
+    assert_complete(&read(&control.lines()), 10);
+}
+
+#[test]
+fn a_loss_is_on_record_before_a_device_is_gone() {
+    let broker = broker(Rules { queue_bytes: 1, ..patient() });
+    let (slow, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
+    enable(&broker, "well/", &well);
+    enable(&broker, "slow/", &slow);
+    record(&broker, "a").unwrap();
+    slow.wait_until_hanging();
+    record(&broker, "a").unwrap();
+    assert!(broker.disable("slow/"));
+    slow.set(Fault::None);
+    slow.wait_until_dropped();
+    let lines = read(&slow.lines());
+    assert_eq!(seqs(&lines), [1]);
+    assert_complete(&lines, 2);
+}
+
+/// Refuses every line, and finds nothing wrong when it looks at itself, as on a full disk.
+struct LooksWell {
+    looks: Sender<()>,
+}
+
+impl Device for LooksWell {
+    fn append(&mut self, _: &Batch<'_>) -> Appended {
+        Appended::none(DeviceError::Refused)
+    }
+
+    fn check(&mut self) -> Result<(), DeviceError> {
+        self.looks.send(()).map_err(|_| DeviceError::Refused)
+    }
+
+    fn check_every(&self) -> Option<Duration> {
+        Some(Duration::from_millis(1))
+    }
+}
+
+#[derive(Default)]
+struct Recoveries(AtomicUsize);
+
+impl Observer for Recoveries {
+    fn changed(&self, _: &str, _: Health, to: Health, _: Option<&DeviceError>) {
+        self.0.fetch_add(usize::from(to == Health::Healthy), Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_device_that_cannot_write_is_not_healed_by_a_look() {
+    let recoveries = Arc::new(Recoveries::default());
+    let broker =
+        Broker::with_observer(patient(), BOOT, Arc::new(SystemClock::new()), Some(recoveries.clone()));
+    let (looks, looked) = channel();
+    broker.restore(Enrolment::new("a/", Box::new(LooksWell { looks }), form())).unwrap();
+    assert!(record(&broker, "a").is_err());
+    while looked.try_recv().is_ok() {}
+    looked.iter().take(10).for_each(drop);
+    assert_eq!(recoveries.0.load(Ordering::SeqCst), 0);
+    assert!(matches!(health(&broker, "a/"), Health::Failing | Health::Broken));
+}
+
+struct Panics;
+
+impl Observer for Panics {
+    fn changed(&self, _: &str, _: Health, _: Health, _: Option<&DeviceError>) {
+        panic!("an observer was told to panic");
+    }
+}
+
+#[test]
+fn an_observer_that_panics_costs_no_entry() {
+    let broker = Broker::with_observer(patient(), BOOT, Arc::new(SystemClock::new()), Some(Arc::new(Panics)));
+    let control = FaultControl::with(Fault::Refuse);
+    enable(&broker, "a/", &control);
+    assert!(record(&broker, "a").is_err());
+    control.set(Fault::None);
+    record(&broker, "a").unwrap();
+    record(&broker, "a").unwrap();
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::cause::{Refused, Why};
 use super::kick::Kick;
-use super::queue::{Errand, Queue};
+use super::queue::{Errand, Life, Queue};
 use super::recording::{format, offer_line};
 use super::roster::{Enabled, NotAdded};
 use super::slot::Slot;
@@ -190,6 +190,9 @@ impl Slot {
         let outcome = loop {
             if errand(&mut queue).done >= number {
                 break errand(&mut queue).error.clone().map_or(Ok(()), |error| Err(Why::Device(error)));
+            }
+            if queue.life == Life::Ended {
+                break Err(Why::Disabled);
             }
             let left = deadline.saturating_sub(shared.clock.monotonic());
             if left.is_zero() {

@@ -1,6 +1,7 @@
 //! What waits for one device, all of it under one short lock that is never held over formatting or IO.
 //! Never in it: threads; `slot` owns the lock, `writer` empties the queue.
 
+use std::task::Waker;
 use std::time::Duration;
 
 use super::misses::Misses;
@@ -104,6 +105,17 @@ impl Queue {
 
     pub(crate) const fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// No ticket awaits this device any more.
+    pub(crate) fn let_go(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for pending in self.in_flight.iter_mut().chain(&mut self.waiting) {
+            if std::mem::replace(&mut pending.awaited, false) {
+                wakers.extend(pending.ticket.await_less());
+            }
+        }
+        wakers
     }
 
     /// If the writer is parked, the caller gets the duty to wake it.

@@ -122,8 +122,9 @@ fn offer_to_all(
             }
         }
     }
-    if offer.disabled && offer.tally.open == 0 && offer.tally.held == 0 {
-        // Its last device was disabled at this moment: the entry belongs to those enabled now.
+    if offer.disabled && offer.tally.open == 0 && offer.tally.held == 0 && offer.causes.is_empty() {
+        // Its last device was disabled at this moment: the entry belongs to those enabled now. Not where a device
+        // has counted it as missed: it must not have it after that.
         let now = shared.roster.read();
         return if now.slots.is_empty() {
             Recording { stage: Stage::Unaudited }

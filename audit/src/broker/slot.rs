@@ -1,11 +1,13 @@
 //! One enabled device as its callers, its writer and the watch see it.
 //! Never in it: the device itself, which its writer alone owns.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 use std::task::Waker;
 use std::time::Duration;
 
 use super::cause::{Cause, Why};
+use super::misses::Misses;
 use super::queue::{Life, Pending, Queue};
 use super::status::DeviceStatus;
 use super::ticket::{Answer, Ticket};
@@ -57,6 +59,15 @@ pub(crate) enum Admission {
     Resting,
     /// No: too much waits for it.
     Full,
+}
+
+/// What came of a change of the vitals.
+#[must_use]
+pub(crate) struct Noted {
+    /// The health before and after, if it changed.
+    change: Option<(Health, Health)>,
+    /// Tasks whose entries are decided because this device is not awaited any more.
+    wakers: Vec<Waker>,
 }
 
 /// What became of a line that was offered.
@@ -157,17 +168,29 @@ impl Slot {
         }
     }
 
-    /// Runs a change of the vitals; returns the change of health, to be told when the lock is gone.
-    pub(crate) fn note_health(
-        &self,
-        queue: &mut Queue,
-        change: impl FnOnce(&mut Queue),
-    ) -> Option<(Health, Health)> {
+    /// Runs a change of the vitals; returns what came of it, to be told when the lock is gone.
+    ///
+    /// No line of a device that is not healthy is awaited: what it fails or hangs with next delays nobody.
+    pub(crate) fn note_health(&self, queue: &mut Queue, change: impl FnOnce(&mut Queue)) -> Noted {
         let before = queue.vitals.health();
         change(queue);
         let after = queue.vitals.health();
         self.failing.store(queue.vitals.is_failing(), Ordering::Relaxed);
-        (before != after).then_some((before, after))
+        let worse = before == Health::Healthy && after != Health::Healthy;
+        let wakers = if worse { queue.let_go() } else { Vec::new() };
+        Noted { change: (before != after).then_some((before, after)), wakers }
+    }
+
+    /// Tells what came of a change of the vitals; only without the lock.
+    pub(crate) fn tell(&self, noted: Noted, shared: &Shared, error: Option<&DeviceError>) {
+        noted.wakers.into_iter().for_each(Waker::wake);
+        if let (Some((from, to)), Some(observer)) = (noted.change, &shared.observer) {
+            // A panic there must not end the writer or the watch, whose thread this is.
+            let told = catch_unwind(AssertUnwindSafe(|| observer.changed(&self.path, from, to, error)));
+            if told.is_err() {
+                self.counters.panics.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Why the device is left alone.
@@ -193,6 +216,10 @@ impl Slot {
         }
         let (given_up, duty) = {
             let mut queue = self.queue();
+            if abandon {
+                // It was never enabled: what it missed is no loss.
+                queue.misses = Misses::default();
+            }
             if queue.life == Life::Open {
                 queue.life = Life::Closing;
             }

@@ -18,6 +18,9 @@ use crate::sync::{Arc, Condvar, Mutex, WATCHED, lock, spawn};
 const SCAN_EVERY: Duration = Duration::from_millis(100);
 /// A device that is being disabled and writes for longer is given up.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
+/// A line that waits for longer before a writer that does nothing wakes it: a caller's duty to do so hangs on its
+/// future being polled or dropped, and the entries of others must not depend on that.
+const LATE_KICK: Duration = Duration::from_millis(10);
 /// After so long without traffic it sleeps.
 const QUIET_AFTER: Duration = Duration::from_secs(1);
 
@@ -49,7 +52,7 @@ impl State {
 pub(super) struct Look {
     /// Lines ever accepted, over all devices: has anything happened since the last look?
     accepted: u64,
-    /// Something waits or is being written.
+    /// Something waits or is being written, or a device ends.
     busy: bool,
 }
 
@@ -153,7 +156,8 @@ impl Watch {
         self.each(shared, |slot| {
             let queue = slot.queue();
             look.accepted += queue.accepted;
-            look.busy |= !queue.is_idle();
+            // A device that ends is let go by the next scan, which a sleep without an end would never make.
+            look.busy |= !queue.is_idle() || queue.life != Life::Open;
         });
         look
     }
@@ -175,15 +179,18 @@ impl Watch {
 /// Looks at one device.
 fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
     let mut wakers = Vec::new();
-    let mut change = None;
+    let mut noted = None;
     let mut abandon = false;
     {
         let mut queue = slot.queue();
         let Some(oldest) = queue.oldest() else { return };
         let age = now.saturating_sub(oldest);
         if age > shared.rules.settle_grace && queue.vitals.health() == Health::Healthy {
-            change = slot.note_health(&mut queue, |queue| queue.vitals.overran(now));
-            let_go(&mut queue, &mut wakers);
+            noted = Some(slot.note_health(&mut queue, |queue| queue.vitals.overran(now)));
+        }
+        if age > LATE_KICK && queue.in_flight.is_empty() {
+            // Whoever has the duty to wake the writer is not run, or has forgotten its future.
+            slot.kick();
         }
         if scan && age > shared.rules.audit_timeout {
             time_out(slot, &queue, now.saturating_sub(shared.rules.audit_timeout), &mut wakers);
@@ -192,21 +199,11 @@ fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
         abandon |= queue.life == Life::Closing && now.saturating_sub(writing) > LAST_PATIENCE;
     }
     wakers.into_iter().for_each(Waker::wake);
-    if let (Some((from, to)), Some(observer)) = (change, &shared.observer) {
-        observer.changed(&slot.path, from, to, None);
+    if let Some(noted) = noted {
+        slot.tell(noted, shared, None);
     }
     if abandon {
         slot.abandon();
-    }
-}
-
-/// No ticket awaits this device any more.
-fn let_go(queue: &mut Queue, wakers: &mut Vec<Waker>) {
-    let Queue { in_flight, waiting, .. } = queue;
-    for pending in in_flight.iter_mut().chain(waiting) {
-        if std::mem::replace(&mut pending.awaited, false) {
-            wakers.extend(pending.ticket.await_less());
-        }
     }
 }
 

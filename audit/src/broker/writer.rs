@@ -12,7 +12,6 @@ use super::misses::Misses;
 use super::queue::{Errand, InFlight, Life, Pending, Queue, Stage};
 use super::slot::{Slot, wake};
 use super::ticket::Answer;
-use super::vitals::Health;
 use crate::device::{Appended, Batch, Device, DeviceError, Notice};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, spawn};
@@ -35,6 +34,8 @@ pub(crate) struct Writer {
     /// What must be told before newer lines.
     notices: Vec<Notice>,
     untold: Misses,
+    /// How often the device is to be looked at.
+    look_every: Option<Duration>,
     /// When the device is to be looked at again.
     look_at: Duration,
     done: Vec<Pending>,
@@ -59,6 +60,7 @@ impl Writer {
         let writer = Self {
             slot: Arc::clone(slot),
             shared: Arc::clone(shared),
+            look_every: device.check_every(),
             device,
             bytes: Vec::new(),
             ends: Vec::new(),
@@ -82,6 +84,10 @@ impl Writer {
                 Task::End => break,
             }
             self.gather();
+        }
+        // The last chance to tell what was missed; a device that fails has none.
+        if !self.slot.queue().vitals.is_failing() {
+            drop(self.tell());
         }
         // The device goes first: whoever sees the end may open the file again.
         let Self { slot, device, .. } = self;
@@ -156,7 +162,7 @@ impl Writer {
 
     /// How long to sleep at most: until the next look at the device, or the next try to tell what is untold.
     fn patience(&self, resting: Option<Duration>, misses: &Misses) -> Option<Duration> {
-        let look = self.device.check_every().map(|_| self.look_at.saturating_sub(self.now()));
+        let look = self.look_every.map(|_| self.look_at.saturating_sub(self.now()));
         let untold = !(self.notices.is_empty() && misses.is_empty());
         let tell = untold.then(|| resting.unwrap_or(Duration::ZERO));
         match (look, tell) {
@@ -199,7 +205,7 @@ impl Writer {
 
     /// Looks at the device if it is time.
     fn look_if_due(&mut self) -> Option<Result<(), DeviceError>> {
-        let every = self.device.check_every()?;
+        let every = self.look_every?;
         let now = self.now();
         if now < self.look_at {
             return None;
@@ -246,7 +252,7 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let now = self.now();
         let held = lines.saturating_sub(told);
-        let change = {
+        let noted = {
             let mut queue = slot.queue();
             std::mem::swap(&mut self.done, &mut queue.in_flight);
             // What has no line cannot be told; the counters still show it.
@@ -278,8 +284,8 @@ impl Writer {
         if error.is_some() {
             slot.counters.failures.fetch_add(1, Ordering::Relaxed);
         }
+        slot.tell(noted, &shared, error);
         self.answer_all(held, error);
-        self.observe(change, error);
         if self.bytes.capacity() > BUFFER_KEPT {
             self.bytes = Vec::new();
         }
@@ -304,12 +310,6 @@ impl Writer {
         }
     }
 
-    fn observe(&self, change: Option<(Health, Health)>, error: Option<&DeviceError>) {
-        if let (Some((from, to)), Some(observer)) = (change, &self.shared.observer) {
-            observer.changed(&self.slot.path, from, to, error);
-        }
-    }
-
     fn reopen(&mut self) {
         let asked = self.slot.queue().reopen.asked;
         let error = self.guarded(|device| device.reopen()).and_then(|done| done).err();
@@ -321,7 +321,9 @@ impl Writer {
 
     fn sync(&mut self) {
         let asked = self.slot.queue().sync.asked;
-        let error = self.guarded(|device| device.sync()).and_then(|done| done).err();
+        // After this the process may end: what was missed is told now, even if the device was to be left alone.
+        let untold = self.tell().err();
+        let error = self.guarded(|device| device.sync()).and_then(|done| done).err().or(untold);
         self.finish(|queue| &mut queue.sync, asked, error);
     }
 
@@ -337,36 +339,45 @@ impl Writer {
     /// Notes how the device is, apart from a write.
     fn note(&self, error: Option<&DeviceError>) {
         let now = self.now();
-        let change = self.slot.note_health(&mut self.slot.queue(), |queue| match error {
+        let noted = self.slot.note_health(&mut self.slot.queue(), |queue| match error {
             Some(error) => queue.vitals.failed(now, error.clone()),
             None => queue.vitals.succeeded(),
         });
-        self.observe(change, error);
+        self.slot.tell(noted, &self.shared, error);
     }
 
     /// Nothing waits: a look at the device, and whatever is untold is told now.
     fn look(&mut self) {
         let looked = self.look_if_due();
-        self.bytes.clear();
-        self.ends.clear();
-        let (failing, tell) = {
+        let (failing, untold, due) = {
             let mut queue = self.slot.queue();
             let failing = queue.vitals.is_failing();
             let untold = !(queue.misses.is_empty() && self.notices.is_empty());
-            let tell = untold && (!failing || queue.vitals.try_again(self.shared.clock.monotonic()));
-            if tell {
-                self.untold = std::mem::take(&mut queue.misses);
-            }
-            (failing, tell)
+            (failing, untold, untold && (!failing || queue.vitals.try_again(self.shared.clock.monotonic())))
         };
-        if tell {
-            let told = self.tell_first();
-            let appended = self.append();
-            self.settle(told, appended.lines, appended.error.as_ref());
-        } else if let Some(looked) = looked
-            && looked.is_ok() == failing
-        {
-            self.note(looked.err().as_ref());
+        match looked {
+            _ if due => drop(self.tell()),
+            Some(Err(error)) if !failing => self.note(Some(&error)),
+            // A write failed, so a write must work, not a look: a full disk looks well.
+            Some(Ok(())) if failing && !untold => self.note(None),
+            _ => {}
         }
+    }
+
+    /// Writes what is untold, and nothing else.
+    fn tell(&mut self) -> Result<(), DeviceError> {
+        self.bytes.clear();
+        self.ends.clear();
+        self.untold = std::mem::take(&mut self.slot.queue().misses);
+        let told = self.tell_first();
+        if told == 0 {
+            // What has no line cannot be told; the counters still show it.
+            self.notices.clear();
+            self.untold = Misses::default();
+            return Ok(());
+        }
+        let appended = self.append();
+        self.settle(told, appended.lines, appended.error.as_ref());
+        appended.error.map_or(Ok(()), Err)
     }
 }

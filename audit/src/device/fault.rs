@@ -16,6 +16,8 @@ pub enum Fault {
     Refuse,
     /// It blocks until another fault is set, and then does as that says.
     Hang,
+    /// It refuses once, and hangs from then on.
+    RefuseThenHang,
     /// It takes half of the lines of a batch, rounded down, and refuses the others.
     Half,
     /// It takes everything and says that it failed.
@@ -165,6 +167,10 @@ impl Device for FaultDevice {
                 Appended::all(batch)
             }
             Fault::Refuse => Appended::none(DeviceError::Refused),
+            Fault::RefuseThenHang => {
+                state.fault = Fault::Hang;
+                Appended::none(DeviceError::Refused)
+            }
             Fault::Half => {
                 let half = batch.lines() / 2;
                 Appended::some(state.take(batch.each().take(half)), DeviceError::Refused)
