@@ -56,8 +56,12 @@ impl Embedded {
         }
         let path = directory.join(FILE);
         private(&path)?;
-        // The names of the two files must outlast a crash as their contents do.
+        // The names of the two files, and that of the directory, must outlast a crash as their contents do.
         File::open(directory)?.sync_all()?;
+        if let Some(above) = directory.canonicalize()?.parent() {
+            // A directory above that cannot even be read was not made here.
+            let _unreadable = File::open(above).and_then(|above| above.sync_all());
+        }
         let opener = move |check| {
             let backend = FileBackend::new(private(&path)?)?;
             Ok(builder(check).create_with_backend(backend)?)
