@@ -46,6 +46,9 @@ struct Inner {
 #[derive(Clone)]
 struct Open {
     keyring: Arc<Keyring>,
+    /// What is stored of it. A newer keyring takes the place of exactly this one: of two that were made of the same
+    /// one, the second would take the first's term, and with it all that was sealed under it, out of the store.
+    record: Arc<[u8]>,
     /// Encryptions of the active term as they were last stored.
     stored_count: u64,
 }
@@ -88,8 +91,9 @@ impl Barrier {
         }
         batch.put(CONFIG, config.encode());
         batch.put(ROOT_KEY, keys.encrypt_root(&unseal_key, ROOT_KEY, entropy)?);
-        batch.put(KEYRING, keys.encrypt(KEYRING, entropy)?);
-        self.set(Some(Open { keyring: Arc::new(keys), stored_count: 0 }));
+        let record: Arc<[u8]> = keys.encrypt(KEYRING, entropy)?.into();
+        batch.put(KEYRING, Arc::clone(&record));
+        self.set(Some(Open { keyring: Arc::new(keys), record, stored_count: 0 }));
         Ok((shares, batch))
     }
 
@@ -100,10 +104,11 @@ impl Barrier {
     pub fn unseal(&self, unseal_key: &SecretBytes) -> Result<(), BarrierError> {
         let root_record = self.storage().read(ROOT_KEY)?.ok_or(BarrierError::NotInitialized)?;
         let root = Keyring::decrypt_root(unseal_key, ROOT_KEY, root_record).map_err(BarrierError::Unseal)?;
-        let record = self.storage().read(KEYRING)?.ok_or(BarrierError::NotInitialized)?;
-        let keyring = Arc::new(Keyring::decrypt(root, KEYRING, record)?);
+        let stored = self.storage().read(KEYRING)?.ok_or(BarrierError::NotInitialized)?;
+        let record = Arc::from(stored.as_slice());
+        let keyring = Arc::new(Keyring::decrypt(root, KEYRING, stored)?);
         let stored_count = keyring.status().encryptions;
-        self.set(Some(Open { keyring, stored_count }));
+        self.set(Some(Open { keyring, record, stored_count }));
         Ok(())
     }
 
@@ -143,10 +148,13 @@ impl Barrier {
     }
 
     /// Installs a new term; what is stored under older ones still opens. `now` in seconds since 1970 UTC.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] if another rotation, or [`Barrier::maintain`], is under way.
     pub async fn rotate(&self, now: i64) -> Result<KeyStatus, BarrierError> {
         let open = self.open()?;
         let rotated = open.keyring.rotate(now, &*self.inner.entropy)?;
-        self.store_keyring(rotated).await
+        self.store_keyring(&open, Arc::new(rotated)).await
     }
 
     /// Housekeeping, to be called every minute or so: rotates when the active term has sealed
@@ -157,14 +165,7 @@ impl Barrier {
         if count >= ROTATE_AT {
             self.rotate(now).await?;
         } else if count.saturating_sub(open.stored_count) >= STORE_COUNT_EVERY {
-            let record = open.keyring.encrypt(KEYRING, &*self.inner.entropy)?;
-            let mut batch = Batch::new();
-            batch.require(self.storage().latest(KEYRING)?);
-            batch.put(KEYRING, record);
-            self.commit(batch).await?;
-            if let Some(now_open) = &mut *self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner) {
-                now_open.stored_count = count;
-            }
+            self.store_keyring(&open, Arc::clone(&open.keyring)).await?;
         }
         Ok(())
     }
@@ -191,17 +192,18 @@ impl Barrier {
         self.open()?.keyring.seal(key, value, &*self.inner.entropy).map_err(StoreError::Envelope)
     }
 
-    async fn store_keyring(&self, keyring: Keyring) -> Result<KeyStatus, BarrierError> {
-        let record = keyring.encrypt(KEYRING, &*self.inner.entropy)?;
-        let mut batch = Batch::new();
-        batch.require(self.storage().latest(KEYRING)?);
-        batch.put(KEYRING, record);
-        self.commit(batch).await?;
+    /// Stores a keyring that was made of `open`'s, and uses it from then on.
+    async fn store_keyring(&self, open: &Open, keyring: Arc<Keyring>) -> Result<KeyStatus, BarrierError> {
         let status = keyring.status();
+        let record: Arc<[u8]> = keyring.encrypt(KEYRING, &*self.inner.entropy)?.into();
+        let mut batch = Batch::new();
+        batch.require(Precondition::Is(KEYRING.to_owned(), Arc::clone(&open.record)));
+        batch.put(KEYRING, Arc::clone(&record));
+        self.commit(batch).await?;
         let mut current = self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner);
-        // Sealed meanwhile: the next unseal finds the new term in the store.
-        if current.is_some() {
-            *current = Some(Open { keyring: Arc::new(keyring), stored_count: status.encryptions });
+        // Sealed meanwhile: the next unseal finds, or has found, the new one in the store.
+        if let Some(now_open) = current.as_mut().filter(|now_open| now_open.record == open.record) {
+            *now_open = Open { keyring, record, stored_count: status.encryptions };
         }
         Ok(status)
     }

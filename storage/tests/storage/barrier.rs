@@ -2,11 +2,14 @@
 //! cannot leave its prefix.
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use onrecord_seal::{Collector, EnvelopeError, OsEntropy, Progress, SealConfig, SecretBytes};
 use onrecord_storage::embedded::Embedded;
 use onrecord_storage::memory::Memory;
 use onrecord_storage::{Barrier, BarrierError, Batch, CommitError, KeyError, Storage, StoreError, View};
+
+use crate::committer::{Go, gated};
 
 fn sealed() -> Barrier {
     Barrier::new(Storage::start(Memory::new()).unwrap(), Arc::new(OsEntropy::new()))
@@ -275,4 +278,26 @@ fn maintenance_stores_the_count_of_encryptions() {
     barrier.seal();
     barrier.unseal(&shares[0]).unwrap();
     assert_eq!(barrier.key_status().unwrap().encryptions, 1 << 16);
+}
+
+#[test]
+fn of_two_rotations_at_the_same_time_one_is_refused_and_nothing_is_lost() {
+    let (storage, go, _) = gated();
+    let barrier = Barrier::new(storage, Arc::new(OsEntropy::new()));
+    let (shares, batch) = barrier.initialize(SealConfig::new(1, 1).unwrap(), 77).unwrap();
+    go.send(Go::Commit).unwrap();
+    barrier.commit(batch).wait().unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut first, mut second) = (Box::pin(barrier.rotate(1)), Box::pin(barrier.rotate(2)));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    drop(go);
+    let late = block_on(second);
+    assert_eq!(block_on(first).unwrap().term, 2);
+    let view = barrier.view("test/").unwrap();
+    store(&view, "new", b"new");
+    barrier.seal();
+    barrier.unseal(&shares[0]).unwrap();
+    assert_eq!(text(view.get("new").unwrap()).unwrap(), b"new");
+    assert!(matches!(late, Err(BarrierError::Commit(CommitError::Conflict(_)))));
 }

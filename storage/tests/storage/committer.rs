@@ -19,13 +19,13 @@ struct Gated {
     groups: Shared<Vec<usize>>,
 }
 
-enum Go {
+pub(crate) enum Go {
     Commit,
     Fail,
     Panic,
 }
 
-fn gated() -> (Storage, Sender<Go>, Shared<Vec<usize>>) {
+pub(crate) fn gated() -> (Storage, Sender<Go>, Shared<Vec<usize>>) {
     let (go, gate) = channel();
     let groups = Shared::default();
     let backend = Gated { inner: Memory::new(), gate: Mutex::new(gate), groups: Arc::clone(&groups) };
