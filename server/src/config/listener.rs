@@ -93,12 +93,23 @@ fn tls_settings(reader: &Reader, block: &Block<'_>, body: &Body) -> Result<tls::
         let what = || format!("a listener needs {name}, or tls_disable = true");
         found.ok_or_else(|| reader.error(block.position, what()))
     };
+    let client_required = reader.boolean(body, "tls_require_and_verify_client_cert")?.unwrap_or(false);
+    let client_ignored = reader.boolean(body, "tls_disable_client_certs")?.unwrap_or(false);
+    let client_authorities = reader.text(body, "tls_client_ca_file")?.map(PathBuf::from);
+    if client_required && (client_ignored || client_authorities.is_none()) {
+        let what = if client_ignored {
+            "tls_require_and_verify_client_cert and tls_disable_client_certs contradict each other"
+        } else {
+            "tls_require_and_verify_client_cert needs tls_client_ca_file: whose certificates are accepted"
+        };
+        return Err(reader.error(block.position, what.to_owned()));
+    }
     let version = reader.one_of(body, "tls_min_version", &["tls12", "tls13"])?;
     Ok(tls::Settings {
         certificate: file("tls_cert_file")?,
         key: file("tls_key_file")?,
-        client_authorities: reader.text(body, "tls_client_ca_file")?.map(PathBuf::from),
-        client_required: reader.boolean(body, "tls_require_and_verify_client_cert")?.unwrap_or(false),
+        client_authorities: client_authorities.filter(|_| !client_ignored),
+        client_required,
         only_1_3: version == Some("tls13"),
     })
 }

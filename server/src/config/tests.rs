@@ -90,6 +90,14 @@ fn a_wrong_value_is_refused_with_its_line() {
         ("listener \"unix\" {}", "1: unknown listener \"unix\": there is \"tcp\""),
         ("listener \"tcp\" {}", "1: a listener needs tls_cert_file, or tls_disable = true"),
         (
+            "listener \"tcp\" {\n tls_require_and_verify_client_cert = true\n}",
+            "1: tls_require_and_verify_client_cert needs tls_client_ca_file: whose certificates are accepted",
+        ),
+        (
+            "listener \"tcp\" {\n tls_require_and_verify_client_cert = true\n tls_disable_client_certs = true\n}",
+            "1: tls_require_and_verify_client_cert and tls_disable_client_certs contradict each other",
+        ),
+        (
             "\n\ndefault_lease_ttl = \"soon\"",
             "3: default_lease_ttl = \"soon\": time: invalid duration \"soon\"",
         ),
