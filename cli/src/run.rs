@@ -166,7 +166,8 @@ fn as_curl(program: &str, request: &Prepared, invocation: &Invocation) -> String
     if let Some(body) = &request.body {
         add(&format!("-d {}", quoted(&String::from_utf8_lossy(body))));
     }
-    add(&format!("\"{}\"", request.url));
+    // Of what a shell expands between double quotes only this can stand in a URL.
+    add(&if request.url.contains('$') { quoted(&request.url) } else { format!("\"{}\"", request.url) });
     line
 }
 
