@@ -149,7 +149,7 @@ pub enum CeremonyError {
     Pgp,
     /// A parameter of another kind of seal was given.
     NotForShamir,
-    /// Another ceremony is under way.
+    /// Another ceremony is under way, or a sealing.
     Busy,
     /// Neither a key nor a reset.
     NoKey,
@@ -211,7 +211,7 @@ impl fmt::Display for CeremonyError {
                 "parameters recovery_shares,recovery_threshold,recovery_pgp_keys,stored_shares not applicable to seal \
                  type shamir",
             ),
-            Self::Busy => f.write_str("another initialisation or unsealing is under way; try again"),
+            Self::Busy => f.write_str("an initialisation, unsealing or sealing is under way; try again"),
             Self::NoKey => {
                 f.write_str("'key' must be specified in request body as JSON, or 'reset' set to true")
             }

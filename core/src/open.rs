@@ -83,10 +83,12 @@ impl Open {
             return;
         }
         if let Some(gate) = self.gate.upgrade() {
-            if gate.shut().is_some() {
+            let shut = gate.shut().is_some();
+            self.barrier.seal();
+            if shut {
+                gate.sealed();
                 tracing::error!("the storage has failed and does not come back: the server seals itself");
             }
-            self.barrier.seal();
         }
     }
 }

@@ -352,6 +352,35 @@ async fn sealing_waits_for_journeys_and_leaves_its_request_entry() {
     assert_eq!(world.root("GET", "kv/a", None).await.status, 200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unsealing_during_a_sealing_is_refused_and_works_after_it() {
+    let world = World::new().await;
+    let device = world.device("test/", false).await;
+    device.set(Fault::Hang);
+    let read = tokio::spawn(world.start(ask("GET", "sys/mounts").token(&world.root)));
+    let hanging = device.clone();
+    tokio::task::spawn_blocking(move || hanging.wait_until_hanging()).await.unwrap();
+    let core = world.core.clone();
+    let seal = tokio::spawn(async move { core.seal(Duration::from_mins(1)).await });
+    while world.core.open().is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.core.unseal(&world.key).await.err().map(|error| error.status()), Some(503));
+    device.set(Fault::None);
+    assert_eq!(read.await.unwrap().status(), 200);
+    seal.await.unwrap();
+    world.core.unseal(&world.key).await.unwrap();
+    assert_eq!(world.root("GET", "sys/mounts", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_initialisation_of_an_open_server_leaves_it_open() {
+    let world = World::new().await;
+    let again = world.core.init(Wanted { shares: 1, threshold: 1, root_token: None }).await;
+    assert_eq!(again.err().map(|error| error.status()), Some(400));
+    assert_eq!(world.root("GET", "sys/mounts", None).await.status, 200);
+}
+
 #[tokio::test]
 async fn a_seal_that_is_denied_seals_nothing_and_has_both_entries() {
     let world = World::new().await;

@@ -1,7 +1,7 @@
 //! The gate between sealed and unsealed: who is inside, and how it is shut.
 //! Never in it: how the server is opened.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use crate::admission::{Admission, Permit};
@@ -33,45 +33,101 @@ async fn drain(open: &Arc<Open>, patience: Duration) {
 
 /// Holds the unsealed server.
 pub(crate) struct Gate {
-    open: RwLock<Option<Arc<Open>>>,
+    state: RwLock<State>,
     /// Counts the journeys inside; it has no limit of its own.
     inside: Arc<Admission>,
 }
 
+/// How far the gate is shut.
+#[derive(Default)]
+enum State {
+    /// Sealed.
+    #[default]
+    Shut,
+    /// Nobody enters, but the keys are not wiped yet: an unsealing now would be undone by that.
+    Shutting,
+    /// Unsealed.
+    Open(Arc<Open>),
+}
+
+/// Ends a sealing that has begun, whatever becomes of who waits for it.
+struct Wipe<'a> {
+    gate: &'a Gate,
+    open: Arc<Open>,
+}
+
+impl Drop for Wipe<'_> {
+    fn drop(&mut self) {
+        self.open.end();
+        self.open.barrier.seal();
+        self.gate.sealed();
+    }
+}
+
 impl Default for Gate {
     fn default() -> Self {
-        Self { open: RwLock::new(None), inside: Admission::new(usize::MAX, usize::MAX) }
+        Self { state: RwLock::default(), inside: Admission::new(usize::MAX, usize::MAX) }
     }
 }
 
 impl Gate {
     /// The unsealed server.
     pub(crate) fn open(&self) -> Option<Arc<Open>> {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).clone()
+        match &*self.read() {
+            State::Open(open) => Some(Arc::clone(open)),
+            State::Shut | State::Shutting => None,
+        }
     }
 
     /// The unsealed server for a journey, which is counted until the permit is dropped. Counted under the lock: who
     /// shuts the gate misses nobody.
     pub(crate) fn enter(&self) -> Option<(Arc<Open>, Permit)> {
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let open = open.as_ref()?;
+        let state = self.read();
+        let State::Open(open) = &*state else { return None };
         Some((Arc::clone(open), self.inside.admit(0).ok()?))
     }
 
     /// Opens.
     pub(crate) fn set(&self, open: Arc<Open>) {
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
+        *self.write() = State::Open(open);
     }
 
-    /// Shuts: nobody enters any more. What was open, for the one who shut it.
+    /// Shuts: nobody enters any more. What was open, for the one who shut it, who wipes the keys and says so
+    /// ([`Gate::sealed`]).
     pub(crate) fn shut(&self) -> Option<Arc<Open>> {
-        self.open.write().unwrap_or_else(PoisonError::into_inner).take()
+        let mut state = self.write();
+        if !matches!(*state, State::Open(_)) {
+            return None;
+        }
+        match std::mem::replace(&mut *state, State::Shutting) {
+            State::Open(open) => Some(open),
+            State::Shut | State::Shutting => None,
+        }
+    }
+
+    /// The keys are wiped: the server may be unsealed again.
+    pub(crate) fn sealed(&self) {
+        *self.write() = State::Shut;
+    }
+
+    /// Whether a sealing is under way.
+    pub(crate) fn is_shutting(&self) -> bool {
+        matches!(*self.read(), State::Shutting)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shuts, waits for the journeys inside, lets the devices write what waits for them, and only then wipes the keys:
     /// salts are needed until the last journey has ended. `false` if it was shut already.
     pub(crate) async fn seal(&self, rest: Rest, patience: Duration) -> bool {
         let Some(open) = self.shut() else { return false };
+        let wipe = Wipe { gate: self, open };
         match rest {
             Rest::One => self.inside.drained(1).await,
             Rest::Nobody(bound) => {
@@ -84,9 +140,8 @@ impl Gate {
                 }
             }
         }
-        drain(&open, patience).await;
-        open.end();
-        open.barrier.seal();
+        drain(&wipe.open, patience).await;
+        drop(wipe);
         tracing::info!("the server is sealed");
         true
     }

@@ -35,6 +35,10 @@ impl Core {
     pub async fn init(&self, wanted: Wanted) -> Result<Initialised, CeremonyError> {
         let config = SealConfig::new(wanted.shares, wanted.threshold).map_err(CeremonyError::Config)?;
         let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
+        // Asked before anything is sealed again: an unsealed server must stay so.
+        if self.initialised()? {
+            return Err(CeremonyError::AlreadyInitialised);
+        }
         let result = self.initialise(config, wanted.root_token).await;
         self.inner.barrier.seal();
         result

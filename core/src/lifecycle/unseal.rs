@@ -33,6 +33,9 @@ impl Core {
         if self.open().is_some() {
             return Ok(());
         }
+        if self.inner.gate.is_shutting() {
+            return Err(CeremonyError::Busy);
+        }
         let progress = {
             let mut shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
             shares.add(share, config.threshold(), &*self.inner.host.entropy)?
