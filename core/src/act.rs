@@ -18,6 +18,10 @@ pub(crate) async fn act(open: &Open, case: &Case<'_>) -> Outcome {
     if let Some(refusal) = &case.request.refusal {
         return refusal.clone().into();
     }
+    // Revoked while its entry was waited for: it has no effect any more (I11).
+    if case.asker.is_revoked() {
+        return Refusal::no_valid_token().into();
+    }
     if case.verdict.spends()
         && let Err(error) = case.asker.spend().await
     {

@@ -86,6 +86,11 @@ impl Reservation {
         if let Self::Live(caller) = self { Some(caller) } else { None }
     }
 
+    /// Whether the token, or one it descends from, was revoked since the request arrived.
+    pub fn is_revoked(&self) -> bool {
+        self.caller().is_some_and(|caller| caller.hold.is_revoked())
+    }
+
     /// Gives the reserved use back: the request had no effect. Dropping it unspent does the same.
     pub fn release(self) {}
 

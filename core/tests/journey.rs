@@ -365,3 +365,20 @@ async fn mixed_entries_are_all_json_with_our_record_at_the_end() {
         assert!(onrecord_audit::decode(&line).is_ok());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_revoked_while_its_entry_is_waited_for_has_no_effect() {
+    let (world, device) = with_kv().await;
+    let made = world.root("POST", "auth/token/create", Some(json!({}))).await;
+    let token = made.body["auth"]["client_token"].as_str().unwrap().to_owned();
+    device.set(Fault::Hang);
+    let write = tokio::spawn(world.start(ask("POST", "kv/late").token(&token).json(&json!({"a": "b"}))));
+    let hanging = device.clone();
+    tokio::task::spawn_blocking(move || hanging.wait_until_hanging()).await.unwrap();
+    let open = world.core.open().unwrap();
+    let found = open.tokens.find(&token, open.host.clock.now()).unwrap().unwrap();
+    open.tokens.revoke(&found).await.unwrap();
+    device.set(Fault::None);
+    assert_eq!(write.await.unwrap().status(), 403);
+    assert_eq!(world.root("GET", "kv/late", None).await.status, 404);
+}

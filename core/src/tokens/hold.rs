@@ -30,6 +30,11 @@ impl Hold {
         &self.live
     }
 
+    /// Whether the token, or one it descends from, was revoked.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.live.is_revoked()
+    }
+
     /// Spends the use, durably if the token's uses are limited. A use that could not be written down is gone all the
     /// same: the next one writes it too.
     pub(crate) async fn spend(&self) -> Result<(), TokenError> {

@@ -97,6 +97,22 @@ impl Live {
         self.dead.store(true, Ordering::Release);
     }
 
+    /// Whether it or an ancestor was ended. Time and uses do not count.
+    pub(super) fn is_revoked(&self) -> bool {
+        if self.dead.load(Ordering::Acquire) {
+            return true;
+        }
+        let mut parent = self.state().parent.clone();
+        while let Some(live) = parent {
+            if live.dead.load(Ordering::Acquire) {
+                return true;
+            }
+            let next = live.state().parent.clone();
+            parent = next;
+        }
+        false
+    }
+
     /// Whether it and all its ancestors live at `now`. A used-up token is dead for everybody who asks; the request that
     /// spent the last use does not ask.
     pub(super) fn lives(&self, now: Time) -> bool {
