@@ -1,7 +1,7 @@
 //! Step 4: may the caller do this? Pure: policy, route and token are all it looks at.
 //! Never in it: storage, handlers.
 
-use onrecord_policy::{Decision, Question};
+use onrecord_policy::{Acl, Decision, Question, Refusal};
 
 use crate::operation::Operation;
 use crate::request::Request;
@@ -51,8 +51,22 @@ pub(crate) fn decide<'a>(request: &Request, asker: &'a Reservation, way: &Way) -
         wrap_ttl: None,
     };
     let decision = caller.acl.decide(&question);
-    let sudo = way.access() != Access::Sudo || decision.sudo || decision.root;
-    if decision.allowed && sudo { Verdict::Allowed(Some(decision)) } else { Verdict::Denied }
+    if !suffices(&decision, way) || forbidden_by_its_name(&caller.acl, &question, way) {
+        return Verdict::Denied;
+    }
+    Verdict::Allowed(Some(decision))
+}
+
+fn suffices(decision: &Decision<'_>, way: &Way) -> bool {
+    decision.allowed && (way.access() != Access::Sudo || decision.sudo || decision.root)
+}
+
+/// Whether a rule for the usual spelling of the path forbids what its own spelling is allowed: another slash or another
+/// case must not lead around a rule.
+fn forbidden_by_its_name(acl: &Acl, question: &Question<'_>, way: &Way) -> bool {
+    let Some(path) = way.canonical(question.path) else { return false };
+    let decision = acl.decide(&Question { path: &path, ..*question });
+    decision.refusal != Some(Refusal::NoRule) && !suffices(&decision, way)
 }
 
 /// The operation in the policies' words.

@@ -62,6 +62,11 @@ impl Way {
         self.row.map_or(Access::Policy, |row| row.access)
     }
 
+    /// The usual spelling of the path, if the request has another for the same thing.
+    pub(crate) fn canonical(&self, path: &str) -> Option<String> {
+        self.row.and_then(|row| row.canonical(path, self.captured.clone()))
+    }
+
     /// What the engine is asked.
     pub(crate) fn call<'a>(
         &self,

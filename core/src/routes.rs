@@ -94,6 +94,8 @@ pub struct Route {
     pub injected: bool,
     /// What is captured of the path names a token or an accessor, and is hashed on record.
     pub sensitive: bool,
+    /// What is captured of the path is a name without case.
+    pub caseless: bool,
     /// What it leads to.
     pub endpoint: Endpoint,
 }
@@ -113,6 +115,7 @@ const fn row(pattern: &'static str, operations: &'static [Operation], endpoint: 
         recording: Recording::Both,
         injected: false,
         sensitive: false,
+        caseless: false,
         endpoint,
     }
 }
@@ -147,6 +150,21 @@ impl Route {
     const fn sensitive(mut self) -> Self {
         self.sensitive = true;
         self
+    }
+
+    const fn caseless(mut self) -> Self {
+        self.caseless = true;
+        self
+    }
+
+    /// The usual spelling of a path of this route, if it is spelt otherwise: slashes around what is captured mean
+    /// nothing to its handler, and some names have no case.
+    pub fn canonical(&self, path: &str, captured: Range<usize>) -> Option<String> {
+        let name = path.get(captured.clone())?;
+        let usual = name.trim_matches('/');
+        let usual = if self.caseless { usual.to_lowercase() } else { usual.to_owned() };
+        let (before, after) = (path.get(..captured.start)?, path.get(captured.end..)?);
+        (usual != name).then(|| format!("{before}{usual}{after}"))
     }
 
     /// Whether it takes the operation.
@@ -191,7 +209,8 @@ pub static TABLE: &[Route] = &[
     row("sys/config/auditing/request-headers", &[Read], Endpoint::RequestHeaders).sudo().injected(),
     row("sys/config/auditing/request-headers/:", &[Read, Update, Delete], Endpoint::RequestHeader)
         .sudo()
-        .injected(),
+        .injected()
+        .caseless(),
     row("sys/mounts", &[Read], Endpoint::Mounts).injected(),
     row("sys/mounts/auth/*/tune", &[Read, Update], Endpoint::AuthTune).injected(),
     row("sys/mounts/*/tune", &[Read, Update], Endpoint::MountTune).injected(),
@@ -202,9 +221,9 @@ pub static TABLE: &[Route] = &[
     row("sys/auth/*/tune", &[Read, Update], Endpoint::AuthTune).sudo().injected(),
     row("sys/auth/*", &[Read, Update, Delete], Endpoint::AuthMount).sudo().injected(),
     row("sys/policy/?", &[Read, List], Endpoint::LegacyPolicies).injected(),
-    row("sys/policy/*", &[Read, Update, Delete], Endpoint::LegacyPolicy).injected(),
+    row("sys/policy/*", &[Read, Update, Delete], Endpoint::LegacyPolicy).injected().caseless(),
     row("sys/policies/acl/?", &[Read, List], Endpoint::Policies),
-    row("sys/policies/acl/*", &[Read, Update, Delete], Endpoint::Policy),
+    row("sys/policies/acl/*", &[Read, Update, Delete], Endpoint::Policy).caseless(),
     row("sys/capabilities", &[Update], Endpoint::Capabilities).injected(),
     row("sys/capabilities-self", &[Update], Endpoint::CapabilitiesSelf).injected(),
     row("sys/capabilities-accessor", &[Update], Endpoint::CapabilitiesAccessor).injected(),

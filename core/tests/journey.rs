@@ -382,3 +382,33 @@ async fn a_token_revoked_while_its_entry_is_waited_for_has_no_effect() {
     assert_eq!(write.await.unwrap().status(), 403);
     assert_eq!(world.root("GET", "kv/late", None).await.status, 404);
 }
+
+#[tokio::test]
+async fn another_spelling_of_a_name_leads_around_no_rule() {
+    let (world, _device) = with_kv().await;
+    let rules = r#"
+        path "sys/policies/acl/*" { capabilities = ["create", "read", "update"] }
+        path "sys/policies/acl/admin" { capabilities = ["deny"] }
+        path "sys/mounts/*" { capabilities = ["read", "delete"] }
+        path "sys/mounts/kv" { capabilities = ["read"] }
+        path "sys/mounts/own/" { capabilities = ["delete"] }
+        path "sys/audit/*" { capabilities = ["delete", "sudo"] }
+        path "sys/audit/kept" { capabilities = ["delete"] }
+    "#;
+    assert_eq!(world.root("PUT", "sys/policies/acl/p", Some(json!({"policy": rules}))).await.status, 204);
+    let made = world.root("POST", "auth/token/create", Some(json!({"policies": ["p"]}))).await;
+    let token = made.body["auth"]["client_token"].as_str().unwrap();
+    for (method, path, status) in [
+        ("GET", "sys/policies/acl/admin", 403),
+        ("GET", "sys/policies/acl/ADMIN", 403),
+        ("GET", "sys/policies/acl/P", 200),
+        ("DELETE", "sys/mounts/kv/", 403),
+        ("DELETE", "sys/mounts//kv", 403),
+        ("DELETE", "sys/mounts/own/", 204),
+        ("DELETE", "sys/mounts/other/", 204),
+        ("DELETE", "sys/audit/kept/", 403),
+        ("DELETE", "sys/audit/other/", 204),
+    ] {
+        assert_eq!(world.send(ask(method, path).token(token)).await.status, status, "{method} {path}");
+    }
+}
