@@ -77,6 +77,8 @@ pub enum DevicesError {
     NoPrefixes,
     /// No path.
     NoPath,
+    /// The path has control characters: it stands in the server's log.
+    BadPath,
     /// Another device is there, above or below.
     PathInUse,
     /// The configuration file made it.
@@ -103,6 +105,7 @@ impl fmt::Display for DevicesError {
             ),
             Self::NoPrefixes => f.write_str("audit log prefixing is not allowed"),
             Self::NoPath => f.write_str("backend path must be specified"),
+            Self::BadPath => f.write_str("backend path must not contain control characters"),
             Self::PathInUse => f.write_str("path already in use"),
             Self::Declared => f.write_str("cannot disable configuration-managed audit device"),
             Self::Needed(1) => {
@@ -256,6 +259,9 @@ impl Devices {
     async fn claim(&self, path: String) -> Result<Claim<'_>, DevicesError> {
         if path == "/" {
             return Err(DevicesError::NoPath);
+        }
+        if path.chars().any(char::is_control) {
+            return Err(DevicesError::BadPath);
         }
         let _gate = self.gate.lock().await;
         let table = self.table();

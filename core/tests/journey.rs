@@ -412,3 +412,11 @@ async fn another_spelling_of_a_name_leads_around_no_rule() {
         assert_eq!(world.send(ask(method, path).token(token)).await.status, status, "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn the_path_of_a_device_has_no_control_characters() {
+    let (world, _device) = with_kv().await;
+    let body = json!({"type": "file", "options": {"file_path": "discard"}});
+    let said = world.root("PUT", "sys/audit/a\nb", Some(body)).await;
+    assert_eq!((said.status, said.error()), (400, "backend path must not contain control characters"));
+}
