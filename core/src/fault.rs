@@ -41,6 +41,9 @@ pub const WARN_NO_SUCH_POLICY: Template = Template::new("a policy does not exist
 /// A limit of the server or the mount was applied.
 pub const WARN_CAPPED: Template = Template::new("a value was limited");
 /// The path is not one of the engine's; a hint went to the client.
-pub const WARN_WRONG_PATH: Template = Template::new("invalid path for a versioned K/V secrets engine");
+pub const WARN_WRONG_PATH: Template = Template::new("The path is not one of a versioned key-value engine.");
+/// The root of a versioned engine can only be listed.
+pub const WARN_AT_ROOT: Template =
+    Template::new("Only listing is possible at the root of a versioned key-value engine.");
 /// Parameters that the endpoint does not know were ignored.
-pub const WARN_IGNORED: Template = Template::new("unrecognized parameters were ignored");
+pub const WARN_IGNORED: Template = Template::new("Endpoint ignored unrecognized parameters");

@@ -15,17 +15,16 @@ use onrecord_value::Object;
 pub use table::Table;
 
 use crate::engine::Engine;
-use crate::engine::cubbyhole::{self, Cubbyhole};
+use crate::engine::cubbyhole::Cubbyhole;
 use crate::engine::kv1::Kv1;
 use crate::engine::kv2::Kv2;
 use crate::engine::space::Space;
 use crate::host::Host;
 use crate::mount::{Mount, Tune};
+use crate::open::place;
 use stored::{Row, Stored};
 
-/// Where the table is stored.
-const FOLDER: &str = "core/";
-/// Its key there.
+/// The key of the table.
 const KEY: &str = "mounts";
 /// Paths that nothing can be mounted at or below.
 const RESERVED: [&str; 5] = ["sys/", "auth/", "cubbyhole/", "identity/", "audit/"];
@@ -76,7 +75,7 @@ impl Mounts {
     /// The stored table, with an engine for every mount; made, with the server's own mounts, if there is none yet.
     /// What removals before the last sealing have left is removed meanwhile.
     pub async fn load(barrier: &Barrier, host: &Host) -> Result<Self, MountError> {
-        let view = barrier.view(FOLDER)?;
+        let view = barrier.view(place::CORE)?;
         let stored = if let Some(bytes) = view.get(KEY)? {
             Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?
         } else {
@@ -197,7 +196,7 @@ impl Mounts {
             "system" => (Engine::Sys, None),
             "token" => (Engine::Token, None),
             "cubbyhole" => {
-                let engine = Cubbyhole::new(self.space(cubbyhole::PREFIX)?);
+                let engine = Cubbyhole::new(self.space(place::CUBBYHOLE)?);
                 (Engine::Cubbyhole(Arc::new(engine)), None)
             }
             "kv" => {
@@ -218,7 +217,7 @@ impl Mounts {
 
 /// Where a mount's data is stored.
 fn data_folder(uuid: &str) -> String {
-    format!("mounts/{uuid}/")
+    format!("{}{uuid}/", place::MOUNTS)
 }
 
 /// A path that something can be mounted at.

@@ -16,14 +16,20 @@ use crate::policies::Policies;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 
-/// What is stored where, below the barrier: prefixes that no two modules share.
+/// What is stored where, below the barrier. All prefixes stand here, so that none begins with another.
 pub mod place {
     /// The server's own tables: cluster, audited headers, mounts.
     pub const CORE: &str = "core/";
     /// Audit devices with their salts, and retired salts.
     pub const AUDIT: &str = "audit/";
+    /// Cubbyholes, each in a folder named as its token is stored.
+    pub const CUBBYHOLE: &str = "cubbyhole/";
     /// Mounted engines, each in a folder named by its UUID.
-    pub const LOGICAL: &str = "logical/";
+    pub const MOUNTS: &str = "mounts/";
+    /// Policies by name.
+    pub const POLICY: &str = "policy/";
+    /// Tokens with their accessors and family links.
+    pub const TOKEN: &str = "token/";
 }
 
 /// The unsealed server.

@@ -18,6 +18,8 @@ use onrecord_value::Time;
 
 pub use stored::Document;
 
+use crate::open::place;
+
 /// The policy that every token has unless it was made without; it can be changed but not deleted.
 pub const DEFAULT: &str = "default";
 /// The policy that allows everything; it has no text and cannot be changed.
@@ -63,7 +65,7 @@ impl Policies {
     /// Reads and compiles all stored policies. One that does not compile fails it: leaving out a policy could grant
     /// what it denies.
     pub fn load(barrier: &Barrier) -> Result<Self, PolicyError> {
-        let view = barrier.view("policy/")?;
+        let view = barrier.view(place::POLICY)?;
         let mut known = BTreeMap::new();
         known.insert(DEFAULT.to_owned(), Known::new(DEFAULT, Document::built_in(DEFAULT_TEXT))?);
         for name in view.keys("", "", usize::MAX)? {

@@ -1,5 +1,5 @@
 //! A token's private store: nobody else can reach it, and it ends with the token.
-//! Never in it: the removal with the token, which is the token store's (it deletes [`PREFIX`]`NAME/` in the batch that
+//! Never in it: the removal with the token, which is the token store's (it deletes the folder in the batch that
 //! revokes the token).
 
 use std::sync::Arc;
@@ -9,16 +9,13 @@ use super::{Call, kv1};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
 
-/// Where cubbyholes are stored. Below it is a folder for each token, of the name that the token is stored under.
-pub const PREFIX: &str = "cubbyhole/";
-
 /// The engine.
 pub struct Cubbyhole {
     space: Arc<Space>,
 }
 
 impl Cubbyhole {
-    /// The engine over all that is below [`PREFIX`].
+    /// The engine over all that is below [`place::CUBBYHOLE`](crate::open::place::CUBBYHOLE).
     pub const fn new(space: Arc<Space>) -> Self {
         Self { space }
     }

@@ -7,12 +7,10 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
-use onrecord_audit::Template;
 use onrecord_value::{GoDuration, Object, Value, boolean, duration, integer};
 
+use crate::fault::WARN_IGNORED;
 use crate::outcome::{Refusal, Warning};
-
-const IGNORED: Template = Template::new("Endpoint ignored unrecognized parameters");
 
 /// A value of another type than its field's.
 fn refused(field: &str, why: impl Display) -> Refusal {
@@ -97,7 +95,7 @@ pub fn unrecognized(data: &Object, known: &[&str]) -> Option<Warning> {
         return None;
     }
     let text = format!("Endpoint ignored these unrecognized parameters: [{}]", unknown.join(" "));
-    Some(Warning { text, template: IGNORED })
+    Some(Warning { text, template: WARN_IGNORED })
 }
 
 fn wrong_kind(field: &str, wanted: &str, value: &Value) -> Refusal {

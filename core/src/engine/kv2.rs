@@ -20,15 +20,13 @@ use self::record::Record;
 use super::codec::{Broken, Reader, Writer};
 use super::space::{Draft, Space};
 use super::{Call, fields};
+use crate::fault::{WARN_AT_ROOT, WARN_WRONG_PATH};
 use crate::operation::Operation;
 use crate::outcome::{Form, Outcome, Refusal, Reply, Warning};
 
 const CONFIG: &str = "config";
 /// The first byte of the stored settings.
 const CONFIG_FORMAT: u8 = 1;
-
-const WRONG_PREFIX: Template = Template::new("The path is not one of a versioned key-value engine.");
-const ROOT: Template = Template::new("Only listing is possible at the root of a versioned key-value engine.");
 
 /// A mount of the engine.
 pub struct Kv2 {
@@ -53,7 +51,7 @@ impl<'a> Place<'a> {
     fn of(path: &'a str) -> Self {
         let (first, key) = path.split_once('/').unwrap_or((path, ""));
         match first {
-            "config" if key.is_empty() => Self::Config,
+            "config" if path == first => Self::Config,
             "data" => Self::Data(key),
             "metadata" => Self::Metadata(key),
             "delete" => Self::Delete(key),
@@ -205,7 +203,7 @@ fn warned(text: String, template: Template) -> Outcome {
 }
 
 fn at_root() -> Outcome {
-    warned("Non-listing operations on the root of a K/V v2 mount are not supported.".to_owned(), ROOT)
+    warned("Non-listing operations on the root of a K/V v2 mount are not supported.".to_owned(), WARN_AT_ROOT)
 }
 
 fn wrong_prefix(operation: Operation) -> Outcome {
@@ -220,7 +218,7 @@ fn wrong_prefix(operation: Operation) -> Outcome {
         "This K/V secrets engine keeps versions: its paths begin with data/, metadata/, delete/, undelete/, \
          destroy/ or subkeys/. On the command line, use 'onrecord kv {command}'."
     );
-    warned(text, WRONG_PREFIX)
+    warned(text, WARN_WRONG_PATH)
 }
 
 /// A reply with data, and a warning about fields that the endpoint does not know.

@@ -4,6 +4,7 @@
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 
 use super::{TokenError, pause};
+use crate::open::place;
 use crate::token::Entry;
 
 /// The most keys of a cubbyhole that are deleted in one batch with its token; the rest follow in further batches.
@@ -19,7 +20,7 @@ pub(super) struct Shelf {
 
 impl Shelf {
     pub(super) fn new(barrier: &Barrier) -> Result<Self, KeyError> {
-        Ok(Self { tokens: barrier.view("token/")?, cubbyholes: barrier.view("cubbyhole/")? })
+        Ok(Self { tokens: barrier.view(place::TOKEN)?, cubbyholes: barrier.view(place::CUBBYHOLE)? })
     }
 
     /// What a token (or an accessor) is stored under.
