@@ -149,9 +149,10 @@ impl<'f> Redactor<'f> {
     }
 }
 
-/// Whether a text is nothing but what looks like a token.
+/// Whether a text is nothing but what looks like a token, and does so in the middle of a word, too.
 fn is_token(text: &str) -> bool {
-    lookalike_in(text) == Some(0..text.len())
+    let plain = text.bytes().skip(2).take_while(u8::is_ascii_alphanumeric).count();
+    lookalike_in(text) == Some(0..text.len()) && (text.starts_with("hv") || plain >= RUN_OF_TOKEN)
 }
 
 /// Where the first part is that looks like a token: `s.`, `b.`, `r.`, `hvs.`, `hvb.` or `hvr.` before a run of
@@ -168,8 +169,19 @@ fn lookalike_in(text: &str) -> Option<Range<usize>> {
     None
 }
 
-/// The lookalike around a dot. Its ends are ASCII, so it can be cut out of the text.
+/// The lookalike around a dot, with those that follow it at once: the letter before the next dot belongs to its run.
+/// Its ends are ASCII, so it can be cut out of the text.
 fn lookalike_at(text: &[u8], dot: usize) -> Option<Range<usize>> {
+    let Range { start, mut end } = one_lookalike_at(text, dot)?;
+    while text.get(end) == Some(&b'.')
+        && let Some(next) = one_lookalike_at(text, end)
+    {
+        end = next.end;
+    }
+    Some(start..end)
+}
+
+fn one_lookalike_at(text: &[u8], dot: usize) -> Option<Range<usize>> {
     let (before, after) = text.split_at_checked(dot)?;
     let (&letter, before_letter) = before.split_last()?;
     if !matches!(letter, b's' | b'b' | b'r') {
@@ -207,6 +219,7 @@ mod tests {
             (format!("a.b.{token}.c"), Some(token)),
             ("x/hvs.CAESIJlWh6MbpVhTLh3t".to_owned(), Some("hvs.CAESIJlWh6MbpVhTLh3t")),
             ("b.AAAAAQJ-_aaaaaaaaaaaaaaaaaaaa".to_owned(), Some("b.AAAAAQJ-_aaaaaaaaaaaaaaaaaaaa")),
+            (format!("x/{token}{token}/y"), Some(&format!("{token}{token}"))),
             ("services.my-very-long-department-name".to_owned(), None),
             ("secret/data/apps.example.com".to_owned(), None),
             ("s.U7S4dyjHX5pobJO4JIQLdbl".to_owned(), None),

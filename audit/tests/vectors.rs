@@ -460,3 +460,13 @@ fn a_text_full_of_tokens_costs_no_more_than_its_length() {
     let rest = format!("{token}/").repeat(100_000 - 64);
     assert!(written.contains(&format!("{}/{}\"", h(token), h(&rest))));
 }
+
+#[test]
+fn a_chosen_token_that_looks_like_one_only_at_the_start_of_a_word_is_hashed_within_one_too() {
+    let chosen = "s.my-own-token-of-this-server";
+    let path = format!("secret/data/x{chosen}");
+    let request = Request { path: path.as_str().into(), ..Request::default() };
+    let entry =
+        Entry { auth: Auth { client_token: chosen.into(), ..Auth::default() }, request, ..Entry::default() };
+    assert!(!line(&hashed(), &entry).contains(&chosen[2..]));
+}
