@@ -494,3 +494,17 @@ fn an_observer_that_panics_costs_no_entry() {
     record(&broker, "a").unwrap();
     record(&broker, "a").unwrap();
 }
+
+#[test]
+fn a_device_that_hangs_while_it_is_opened_again_is_given_up_when_it_is_disabled() {
+    let broker = broker(patient());
+    let control = FaultControl::with(Fault::Hang);
+    enable(&broker, "a/", &control);
+    assert_eq!(broker.reopen(Duration::ZERO).len(), 1);
+    let waiting = broker.record(&entry("a"));
+    assert!(broker.disable("a/"));
+    let refused = waiting.wait().unwrap_err();
+    assert_eq!(refused.causes[0].why, Why::Disabled);
+    control.set(Fault::None);
+    control.wait_until_dropped();
+}

@@ -149,7 +149,7 @@ impl Broker {
     }
 
     fn errands(&self, timeout: Duration, errand: fn(&mut Queue) -> &mut Errand) -> Vec<(StdArc<str>, Why)> {
-        let deadline = self.shared.clock.monotonic() + timeout;
+        let deadline = self.shared.clock.monotonic().saturating_add(timeout);
         let enabled = self.shared.roster.read();
         let slots: Vec<_> = enabled.slots.iter().filter(|slot| !slot.discards).collect();
         let asked: Vec<u64> = slots.iter().map(|slot| slot.ask(errand)).collect();

@@ -49,8 +49,8 @@ pub(crate) struct Queue {
     pub(crate) waiting: Vec<Pending>,
     /// What the writer took last. It stays here so that the watch can reach it while the writer hangs.
     pub(crate) in_flight: Vec<Pending>,
-    /// When the writer took it.
-    pub(crate) writing_since: Duration,
+    /// When the writer last took or finished a batch.
+    pub(crate) progress_at: Duration,
     pub(crate) stage: Stage,
     pub(crate) life: Life,
     pub(crate) vitals: Vitals,
@@ -85,7 +85,7 @@ impl Queue {
             bytes: Vec::new(),
             waiting: Vec::new(),
             in_flight: Vec::new(),
-            writing_since: Duration::ZERO,
+            progress_at: Duration::ZERO,
             // The writer's thread begins by looking at the queue.
             stage: Stage::Running,
             life: Life::Open,

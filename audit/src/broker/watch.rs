@@ -195,8 +195,9 @@ fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
         if scan && age > shared.rules.audit_timeout {
             time_out(slot, &queue, now.saturating_sub(shared.rules.audit_timeout), &mut wakers);
         }
-        let writing = if queue.in_flight.is_empty() { now } else { queue.writing_since };
-        abandon |= queue.life == Life::Closing && now.saturating_sub(writing) > LAST_PATIENCE;
+        // It may hang in a write, or in opening its file again while lines wait.
+        let stuck = now.saturating_sub(queue.progress_at.max(oldest));
+        abandon |= queue.life == Life::Closing && stuck > LAST_PATIENCE;
     }
     wakers.into_iter().for_each(Waker::wake);
     if let Some(noted) = noted {

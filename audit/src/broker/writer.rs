@@ -141,7 +141,7 @@ impl Writer {
         self.taken = self.bytes.len();
         let queue = &mut *queue;
         std::mem::swap(&mut queue.waiting, &mut queue.in_flight);
-        queue.writing_since = self.now();
+        queue.progress_at = self.now();
         self.untold = std::mem::take(&mut queue.misses);
         let mut withdrawn = false;
         for pending in &mut queue.in_flight {
@@ -255,6 +255,7 @@ impl Writer {
         let noted = {
             let mut queue = slot.queue();
             std::mem::swap(&mut self.done, &mut queue.in_flight);
+            queue.progress_at = now;
             // What has no line cannot be told; the counters still show it.
             if lines >= told {
                 self.notices.clear();
