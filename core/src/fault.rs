@@ -21,6 +21,8 @@ pub const NOT_ON_RECORD: Template = Template::new("the request could not be put 
 
 /// The body is not JSON, or not an object.
 pub const BAD_JSON: Template = Template::new("failed to decode JSON input");
+/// The body is a form with more values than the limit.
+pub const BAD_FORM: Template = Template::new("failed to parse form data");
 /// The body is larger than the limit.
 pub const BODY_TOO_LARGE: Template = Template::new("http: request body too large");
 /// A query parameter of the API itself cannot be understood.
