@@ -420,3 +420,15 @@ async fn the_path_of_a_device_has_no_control_characters() {
     let said = world.root("PUT", "sys/audit/a\nb", Some(body)).await;
     assert_eq!((said.status, said.error()), (400, "backend path must not contain control characters"));
 }
+
+#[tokio::test]
+async fn no_token_is_endless_because_a_server_has_no_time_to_live() {
+    use std::time::Duration;
+    let none = Duration::ZERO;
+    let world =
+        World::with(Settings { default_lease_ttl: none, max_lease_ttl: none, ..Settings::default() }).await;
+    for body in [json!({"policies": ["default"]}), json!({"policies": ["default"], "period": "1h"})] {
+        let made = world.root("POST", "auth/token/create", Some(body)).await;
+        assert_eq!(made.body["auth"]["lease_duration"], 1, "{}", made.text);
+    }
+}

@@ -172,8 +172,9 @@ fn settings(options: &Options, config: &Config) -> Settings {
             *place = value;
         }
     };
-    set(&mut settings.default_lease_ttl, config.default_lease_ttl);
-    set(&mut settings.max_lease_ttl, config.max_lease_ttl);
+    // 0 leaves it to the default, as in the configurations people have.
+    set(&mut settings.default_lease_ttl, config.default_lease_ttl.filter(|ttl| !ttl.is_zero()));
+    set(&mut settings.max_lease_ttl, config.max_lease_ttl.filter(|ttl| !ttl.is_zero()));
     set(&mut settings.shutdown_timeout, config.shutdown_timeout);
     set(&mut settings.rules.settle_grace, config.audit.settle_grace);
     set(&mut settings.rules.audit_timeout, config.audit.audit_timeout);
