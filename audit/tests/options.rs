@@ -214,3 +214,16 @@ fn what_cannot_be_opened_is_told_with_path_and_errno() {
     );
     assert_eq!(refused(&directory), text);
 }
+
+#[test]
+fn the_debug_text_of_a_refusal_does_not_show_what_was_given() {
+    for (kind, key) in
+        [("canary", "x"), ("file", "format"), ("file", "log_raw"), ("file", "mode"), ("file", "durability")]
+    {
+        let options =
+            [("file_path".to_owned(), "a.log".to_owned()), (key.to_owned(), "canary".to_owned())].into();
+        let refused = DeviceOptions::parse(kind, &options).unwrap_err();
+        assert!(refused.to_string().contains("canary"));
+        assert!(!format!("{refused:?}").contains("canary"), "{kind} {key}");
+    }
+}

@@ -59,7 +59,9 @@ pub struct DeviceOptions {
 }
 
 /// Why options are refused. The text is the documented one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It names what was given, so it goes to the client that sent it and nowhere else; `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OptionError {
     /// No such type of device.
@@ -119,6 +121,26 @@ impl fmt::Display for OptionError {
             Self::Open { path, cause } => {
                 write!(f, "sanity check failed; unable to open {} for writing: {cause}", quote(path))
             }
+        }
+    }
+}
+
+impl fmt::Debug for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Convert(error) => error.fmt(f),
+            Self::Stat(cause) => write!(f, "Stat({cause:?})"),
+            Self::Open { cause, .. } => write!(f, "Open({cause:?})"),
+            other => f.write_str(match other {
+                Self::UnknownType(_) => "UnknownType",
+                Self::UnavailableType(_) => "UnavailableType",
+                Self::NoFilePath => "NoFilePath",
+                Self::UnknownFormat(_) => "UnknownFormat",
+                Self::UnavailableFormat(_) => "UnavailableFormat",
+                Self::NotARegularMode => "NotARegularMode",
+                Self::BadPrefix => "BadPrefix",
+                _ => "UnknownDurability",
+            }),
         }
     }
 }
