@@ -112,7 +112,8 @@ fn read(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let text = session
         .wait(client.policy(&name))?
         .map_err(during(format!("Error reading policy named {name}: ")))?;
-    let Some(text) = text else {
+    // `root` has no text: it is no policy that could be read.
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Err(Failure::server(format!("No policy named: {name}")));
     };
     if session.format == Format::Table {

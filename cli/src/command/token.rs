@@ -140,7 +140,7 @@ fn create(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     }
     let metadata: Object = invocation.pairs("metadata").into_iter().collect();
     if !metadata.is_empty() {
-        body.insert("metadata", metadata);
+        body.insert("meta", metadata);
     }
     let id = text("id");
     if !id.is_empty() {

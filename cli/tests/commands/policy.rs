@@ -43,6 +43,8 @@ fn policies_are_read_and_listed() {
     let json = "{\n  \"policy\": \"path \\\"a\\\" {}\\n\\n\"\n}\n";
     stage().reply(200, body).run(&["policy", "read", "-format=json", "app"]).is(0, json, "");
     stage().reply(404, r#"{"errors":[]}"#).run(&["policy", "read", "x"]).is(2, "", "No policy named: x\n");
+    let empty = r#"{"data":{"name":"root","policy":""}}"#;
+    stage().reply(200, empty).run(&["policy", "read", "root"]).is(2, "", "No policy named: root\n");
     let list = r#"{"data":{"keys":["default","root"]}}"#;
     stage()
         .reply(200, list)

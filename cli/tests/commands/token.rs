@@ -22,7 +22,7 @@ fn tokens_are_made() {
     ];
     let outcome = stage().reply(200, AUTH).run(&words);
     outcome.is(0, TABLE, WARNING).sent(&[
-        r#"POST /v1/auth/token/create {"display_name":"ci","entity_alias":"","explicit_max_ttl":"0s","metadata":{"k":"v"},"num_uses":3,"period":"0s","policies":["app","a,b"],"renewable":false,"ttl":"24h0m0s","type":"service"}"#,
+        r#"POST /v1/auth/token/create {"display_name":"ci","entity_alias":"","explicit_max_ttl":"0s","meta":{"k":"v"},"num_uses":3,"period":"0s","policies":["app","a,b"],"renewable":false,"ttl":"24h0m0s","type":"service"}"#,
     ]);
     for (words, path) in [
         (&["token", "create", "-role=r"][..], "/v1/auth/token/create/r"),
