@@ -131,7 +131,10 @@ impl Core {
     /// wiped. Requests and devices each have `patience`. For a shutdown; `sys/seal` does the same from within a
     /// request, and waits for all requests.
     pub async fn seal(&self, patience: Duration) {
-        self.inner.gate.seal(Rest::Nobody(patience), patience).await;
+        if !self.inner.gate.seal(Rest::Nobody(patience), patience).await {
+            // Somebody else's sealing may still be letting devices write.
+            self.inner.gate.until_sealed().await;
+        }
     }
 }
 

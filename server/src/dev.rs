@@ -21,6 +21,10 @@ const KEYS_FILE: &str = "dev-keys";
 
 /// Adds what a development server has to the configuration.
 pub(crate) fn configure(dev: &Dev, config: &mut Config) -> io::Result<()> {
+    if dev.storage.is_none() && matches!(config.storage, Some(StorageConfig::File(_))) {
+        let what = "-dev keeps its keys beside its data: give -dev-storage=DIR instead of a configuration with file storage";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
     if config.storage.is_none() {
         let directory = dev.storage.as_deref().map(absolute);
         config.storage =

@@ -4,6 +4,8 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::admission::{Admission, Permit};
 use crate::open::Open;
 
@@ -36,6 +38,8 @@ pub(crate) struct Gate {
     state: RwLock<State>,
     /// Counts the journeys inside; it has no limit of its own.
     inside: Arc<Admission>,
+    /// Told when the keys are wiped.
+    wiped: Notify,
 }
 
 /// How far the gate is shut.
@@ -66,7 +70,11 @@ impl Drop for Wipe<'_> {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { state: RwLock::default(), inside: Admission::new(usize::MAX, usize::MAX) }
+        Self {
+            state: RwLock::default(),
+            inside: Admission::new(usize::MAX, usize::MAX),
+            wiped: Notify::new(),
+        }
     }
 }
 
@@ -108,6 +116,17 @@ impl Gate {
     /// The keys are wiped: the server may be unsealed again.
     pub(crate) fn sealed(&self) {
         *self.write() = State::Shut;
+        self.wiped.notify_waiters();
+    }
+
+    /// Waits for the end of a sealing under way. Not for a journey, which that sealing waits for.
+    pub(crate) async fn until_sealed(&self) {
+        let mut wiped = std::pin::pin!(self.wiped.notified());
+        // Enabled before the look, so that an end in between is not missed.
+        wiped.as_mut().enable();
+        if self.is_shutting() {
+            wiped.await;
+        }
     }
 
     /// Whether a sealing is under way.
@@ -167,4 +186,22 @@ async fn within(bound: Duration, task: impl Future<Output = ()>) -> bool {
         receiver.as_mut().poll(context).map(|_| false)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn an_end_waits_for_a_sealing_under_way() {
+        let gate = Gate::default();
+        *gate.write() = State::Shutting;
+        let mut waiting = std::pin::pin!(gate.until_sealed());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        gate.sealed();
+        assert_eq!(waiting.as_mut().poll(&mut context), Poll::Ready(()));
+    }
 }
