@@ -3,59 +3,80 @@
 
 mod build;
 mod check;
+mod jsonx;
 
 use std::fmt;
 
 use onrecord_value::{Object, Time, json};
 
 use crate::entry::{Boot, Entry, Record};
-use crate::form::Options;
+use crate::form::{Format, Options};
 use crate::format::write_line;
 use crate::limits::Limits;
 use crate::redact::Redactor;
 use crate::register::{entry, record};
 use crate::salt::{Salt, SaltId};
 
-/// Reads a line: prefix, object and, if it is there, the newline.
+/// What each line of ours, and of the servers whose form it is, begins with after its prefix.
+///
+/// Both hold a character that is escaped in the texts of that format, so that no object of it has its beginning inside.
+pub(crate) const BEGINNINGS: [(Format, &[u8]); 2] =
+    [(Format::Json, b"{\"time\":\""), (Format::Jsonx, b"<json:object name=\"auth\">")];
+
+/// Reads a line in either format: prefix, object and, if it is there, the newline.
 ///
 /// Keys that the register does not know do not stop it: they are listed by [`DecodedEntry::unknown`], are to be had in
 /// [`DecodedEntry::object`], and are missing from [`DecodedEntry::entry`] and [`DecodedEntry::format`]. The order of
 /// the keys in the line does not matter. A null counts as an absent key.
 ///
 /// # Errors
-/// If it is not JSON, or a key of the register is not as the register says.
+/// If it is neither JSON nor JSONx, or a key of the register is not as the register says.
 pub fn decode(line: &[u8]) -> Result<DecodedEntry, DecodeError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let (prefix, object) = split(line)?;
+    let Split { prefix, format, object } = split(line)?;
     let unknown = check::line(&object)?;
     let time = build::exact_time(&object, entry::TIME.key(), entry::TIME.key())?;
     let record = object.object(entry::RECORD.key()).map(record_of).transpose()?;
-    Ok(DecodedEntry { prefix: prefix.to_owned(), object, time, record, unknown })
+    Ok(DecodedEntry { prefix: prefix.to_owned(), format, object, time, record, unknown })
 }
 
-/// Prefix and object of a line.
-fn split(line: &[u8]) -> Result<(&str, Object), DecodeError> {
-    let whole = parse(line);
-    if line.starts_with(b"{") && whole.is_ok() {
-        return Ok(("", whole?));
+struct Split<'a> {
+    prefix: &'a str,
+    format: Format,
+    object: Object,
+}
+
+/// Prefix, format and object of a line.
+fn split(line: &[u8]) -> Result<Split<'_>, DecodeError> {
+    let [_, (_, jsonx)] = BEGINNINGS;
+    let format = if line.starts_with(b"<") { Format::Jsonx } else { Format::Json };
+    let whole = parse(format, line).map(|object| Split { prefix: "", format, object });
+    if whole.is_ok() && (line.starts_with(b"{") || line.starts_with(jsonx)) {
+        return whole;
     }
     // A prefix may be anything, but each line of ours begins its object in the same way.
-    let start = find(line, b"{\"time\":\"").filter(|at| *at > 0);
-    let Some((prefix, object)) = start.and_then(|start| line.split_at_checked(start)) else {
-        return Ok(("", whole?));
-    };
-    match std::str::from_utf8(prefix) {
-        Ok(prefix) => Ok((prefix, parse(object)?)),
-        Err(_) => Ok(("", whole?)),
+    let mut refused = None;
+    for (format, beginning) in BEGINNINGS {
+        let start = find(line, beginning).filter(|at| *at > 0);
+        let Some((prefix, rest)) = start.and_then(|start| line.split_at_checked(start)) else { continue };
+        let Ok(prefix) = std::str::from_utf8(prefix) else { continue };
+        match parse(format, rest) {
+            Ok(object) => return Ok(Split { prefix, format, object }),
+            Err(error) => refused = refused.or(Some(error)),
+        }
     }
+    refused.map_or(whole, Err)
 }
 
-fn parse(text: &[u8]) -> Result<Object, DecodeError> {
+fn parse(format: Format, text: &[u8]) -> Result<Object, DecodeError> {
     let limits = json::Limits { depth: usize::MAX, nodes: usize::MAX };
-    match json::parse(text, limits) {
-        Ok(onrecord_value::Value::Object(object)) => Ok(object),
-        Ok(_) => Err(DecodeError::Field { at: String::new(), expected: "an object" }),
-        Err(error) => Err(DecodeError::Json(error)),
+    match format {
+        Format::Jsonx => jsonx::parse(text).map_err(|offset| DecodeError::Jsonx { offset }),
+        Format::Json => match json::parse(text, limits) {
+            Ok(onrecord_value::Value::Object(object)) => Ok(object),
+            Ok(_) => Err(DecodeError::Field { at: String::new(), expected: "an object" }),
+            Err(error) => Err(DecodeError::Json(error)),
+        },
     }
 }
 
@@ -80,6 +101,7 @@ fn record_of(object: &Object) -> Result<Record, DecodeError> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct DecodedEntry {
     prefix: String,
+    format: Format,
     object: Object,
     time: Time,
     record: Option<Record>,
@@ -102,6 +124,11 @@ impl DecodedEntry {
         self.record
     }
 
+    /// The format of the line.
+    pub const fn line_format(&self) -> Format {
+        self.format
+    }
+
     /// What stands before the object.
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -118,11 +145,18 @@ impl DecodedEntry {
     }
 
     /// Appends the line again: for every line that was formatted by a [`Form`](crate::Form) the same bytes, and for
-    /// those of other servers too if they keep the classic order of keys and have no unknown ones.
+    /// those of other servers too if they keep the classic order of keys and have no unknown ones (those in JSONx, if
+    /// they escape their texts and end in a newline).
     pub fn format(&self, out: &mut Vec<u8>) {
+        self.format_as(self.format, out);
+    }
+
+    /// Appends the line in a format which need not be its own.
+    pub fn format_as(&self, format: Format, out: &mut Vec<u8>) {
         let limits =
             Limits { depth: usize::MAX, nodes: usize::MAX, hash_calls: usize::MAX, line_bytes: usize::MAX };
-        let options = Options { log_raw: true, prefix: self.prefix.clone(), limits, ..Options::default() };
+        let options =
+            Options { log_raw: true, prefix: self.prefix.clone(), format, limits, ..Options::default() };
         // Nothing is hashed: what was to be hashed already is.
         let salt = Salt::new("");
         let entry = self.entry();
@@ -149,6 +183,11 @@ impl fmt::Debug for DecodedEntry {
 pub enum DecodeError {
     /// It is not JSON.
     Json(json::ParseError),
+    /// It begins like JSONx, and is not.
+    Jsonx {
+        /// The byte, counted from where the object begins.
+        offset: usize,
+    },
     /// A field is not as the register says.
     Field {
         /// The path of the field; empty for the line as a whole.
@@ -162,6 +201,7 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(error) => write!(f, "not a line of an audit log: byte {} is no JSON", error.offset()),
+            Self::Jsonx { offset } => write!(f, "not a line of an audit log: byte {offset} is no JSONx"),
             Self::Field { at, expected } if at.is_empty() => write!(f, "not an entry: expected {expected}"),
             Self::Field { at, expected } => write!(f, "not an entry: {at}: expected {expected}"),
         }

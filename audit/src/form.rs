@@ -47,6 +47,8 @@ pub enum Format {
     /// One JSON object a line.
     #[default]
     Json,
+    /// The same as XML elements, sorted at every level; one entry a line too.
+    Jsonx,
 }
 
 /// Makes a device's lines. It can be used from many threads at once.
@@ -93,9 +95,7 @@ impl Form {
     pub fn format(&self, entry: &Entry<'_>, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let record = Record { seq: stamp.seq, boot: stamp.boot, salt: self.salt.id() };
         let redactor = Redactor::new(&self.salt, &self.options, entry);
-        match self.options.format {
-            Format::Json => write_line(&self.options, redactor, entry, stamp.time, Some(record), out),
-        }
+        write_line(&self.options, redactor, entry, stamp.time, Some(record), out)
     }
 }
 

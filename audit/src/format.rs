@@ -1,20 +1,27 @@
 //! The walk over an entry in the order of a line. It names each field by the register and leaves the rest to the writer.
-//! Never in it: a key as text, or a decision about clear and hashed.
+//! Never in it: a key as text, a decision about clear and hashed, or the syntax of a format.
 
 mod data;
 mod digest;
 mod json;
+mod jsonx;
+mod order;
+mod syntax;
+mod writer;
 
 use onrecord_value::Time;
 
 use crate::entry::{
-    Auth, Entry, Gap, Mount, Namespace, Operation, PolicyResults, Record, Request, Response, WrapInfo,
+    Auth, Entry, Gap, GrantingPolicy, Mount, Namespace, Operation, PolicyResults, Record, Request, Response,
+    Secret, SeqRange, Torn, WrapInfo,
 };
-use crate::form::{FormatError, Options};
+use crate::form::{Format, FormatError, Options};
 use crate::limits::Budget;
 use crate::redact::Redactor;
-use crate::register as field;
-use json::Writer;
+use order::members;
+use syntax::Syntax;
+pub(crate) use syntax::Tag;
+use writer::Writer;
 
 /// Appends the line of an entry: prefix, object, newline. On an error the buffer is as it was.
 pub(crate) fn write_line(
@@ -25,16 +32,27 @@ pub(crate) fn write_line(
     record: Option<Record>,
     out: &mut Vec<u8>,
 ) -> Result<(), FormatError> {
+    let walk = Walk { entry, time, record, elide: options.elide_list_responses };
+    match options.format {
+        Format::Json => write_in::<json::Json>(options, redactor, &walk, out),
+        Format::Jsonx => write_in::<jsonx::Jsonx>(options, redactor, &walk, out),
+    }
+}
+
+fn write_in<S: Syntax>(
+    options: &Options,
+    redactor: Redactor<'_>,
+    walk: &Walk<'_, '_>,
+    out: &mut Vec<u8>,
+) -> Result<(), FormatError> {
     let start = out.len();
     let budget = Budget::new(&options.limits, start);
-    let walk = Walk { entry, time, record, elide: options.elide_list_responses };
-    let mut writer = Writer::new(out, redactor, budget);
+    let mut writer = Writer::<S>::new(out, redactor, budget);
     // The second time no data fits: then whatever can be a digest is one.
     for budget in [budget, budget.without_room()] {
         writer.restart(start, budget);
         writer.prefix(&options.prefix);
-        writer.line(|w| walk.line(w));
-        if writer.end_line() <= start.saturating_add(options.limits.line_bytes) {
+        if writer.line(|w| walk.line(w)) <= start.saturating_add(options.limits.line_bytes) {
             return Ok(());
         }
     }
@@ -50,172 +68,215 @@ struct Walk<'e, 'a> {
 }
 
 impl Walk<'_, '_> {
-    fn line(&self, w: &mut Writer<'_, '_>) {
-        use field::entry as f;
+    fn line<S: Syntax>(&self, w: &mut Writer<'_, '_, S>) {
         let entry = self.entry;
-        w.instant(&f::TIME, self.time);
-        w.word(&f::TYPE, entry.kind().as_str());
-        w.object(&f::AUTH, |w| auth(w, &entry.auth));
-        w.object(&f::REQUEST, |w| request(w, &entry.request));
-        if let Some(answer) = &entry.response {
-            let elide = self.elide && entry.request.operation == Some(Operation::List);
-            w.object(&f::RESPONSE, |w| response(w, answer, elide));
-        }
-        w.template(&f::ERROR, entry.error);
-        w.clear(&f::FORWARDED_FROM, entry.forwarded_from);
-        w.flag(&f::FORWARDED, entry.forwarded);
-        w.number(&f::DURATION, entry.duration_ns);
-        if let Some(missed) = &entry.gap {
-            w.object(&f::GAP, |w| gap(w, missed));
-        }
-        if let Some(Record { seq, boot, salt }) = self.record {
-            w.object(&f::RECORD, |w| {
-                w.number(&field::record::SEQ, seq);
-                w.mark(&field::record::BOOT, boot.number());
-                w.mark(&field::record::SALT, salt.number());
-            });
-        }
+        members!(S, field of entry {
+            TIME => w.instant(field, self.time);
+            TYPE => w.word(field, entry.kind().as_str());
+            AUTH => w.object(field, |w| auth(w, &entry.auth));
+            REQUEST => w.object(field, |w| request(w, &entry.request));
+            RESPONSE => if let Some(answer) = &entry.response {
+                let elide = self.elide && entry.request.operation == Some(Operation::List);
+                w.object(field, |w| response(w, answer, elide));
+            };
+            ERROR => w.template(field, entry.error);
+            FORWARDED_FROM => w.clear(field, entry.forwarded_from);
+            FORWARDED => w.flag(field, entry.forwarded);
+            DURATION => w.number(field, entry.duration_ns);
+            GAP => if let Some(missed) = &entry.gap {
+                w.object(field, |w| gap(w, missed));
+            };
+            RECORD => if let Some(mark) = self.record {
+                w.object(field, |w| record(w, mark));
+            };
+        });
     }
 }
 
-fn auth(w: &mut Writer<'_, '_>, auth: &Auth<'_>) {
-    use field::auth as f;
-    w.token(&f::CLIENT_TOKEN, auth.client_token);
-    w.accessor(&f::ACCESSOR, auth.accessor);
-    w.clear(&f::DISPLAY_NAME, auth.display_name);
-    w.clear_list(&f::POLICIES, auth.policies);
-    w.clear_list(&f::TOKEN_POLICIES, auth.token_policies);
-    w.clear_list(&f::IDENTITY_POLICIES, auth.identity_policies);
-    w.clear_list_map(&f::EXTERNAL_NAMESPACE_POLICIES, auth.external_namespace_policies);
-    w.flag(&f::NO_DEFAULT_POLICY, auth.no_default_policy);
-    if let Some(results) = &auth.policy_results {
-        w.object(&f::POLICY_RESULTS, |w| policy_results(w, results));
-    }
-    w.clear_map(&f::METADATA, auth.metadata);
-    w.number(&f::NUM_USES, auth.num_uses);
-    w.number(&f::REMAINING_USES, auth.remaining_uses);
-    w.clear(&f::ENTITY_ID, auth.entity_id);
-    w.flag(&f::ENTITY_CREATED, auth.entity_created);
-    w.word(&f::TOKEN_TYPE, auth.token_type.as_str());
-    w.number(&f::TOKEN_TTL, auth.token_ttl);
-    if let Some(issued) = auth.token_issue_time {
-        w.issue_time(&f::TOKEN_ISSUE_TIME, issued);
-    }
-}
-
-fn policy_results(w: &mut Writer<'_, '_>, results: &PolicyResults<'_>) {
-    use field::{granting_policy, policy_results as f};
-    w.flag(&f::ALLOWED, results.allowed);
-    if results.granting_policies.is_empty() {
-        return;
-    }
-    w.objects(&f::GRANTING_POLICIES, results.granting_policies.iter(), |w, policy| {
-        w.clear(&granting_policy::NAME, policy.name);
-        w.clear(&granting_policy::NAMESPACE_ID, policy.namespace_id);
-        w.clear(&granting_policy::NAMESPACE_PATH, policy.namespace_path);
-        w.clear(&granting_policy::TYPE, policy.kind);
+fn auth<S: Syntax>(w: &mut Writer<'_, '_, S>, auth: &Auth<'_>) {
+    members!(S, field of auth {
+        CLIENT_TOKEN => w.token(field, auth.client_token);
+        ACCESSOR => w.accessor(field, auth.accessor);
+        DISPLAY_NAME => w.clear(field, auth.display_name);
+        POLICIES => w.clear_list(field, auth.policies);
+        TOKEN_POLICIES => w.clear_list(field, auth.token_policies);
+        IDENTITY_POLICIES => w.clear_list(field, auth.identity_policies);
+        EXTERNAL_NAMESPACE_POLICIES => w.clear_list_map(field, auth.external_namespace_policies);
+        NO_DEFAULT_POLICY => w.flag(field, auth.no_default_policy);
+        POLICY_RESULTS => if let Some(results) = &auth.policy_results {
+            w.object(field, |w| policy_results(w, results));
+        };
+        METADATA => w.clear_map(field, auth.metadata);
+        NUM_USES => w.number(field, auth.num_uses);
+        REMAINING_USES => w.number(field, auth.remaining_uses);
+        ENTITY_ID => w.clear(field, auth.entity_id);
+        ENTITY_CREATED => w.flag(field, auth.entity_created);
+        TOKEN_TYPE => w.word(field, auth.token_type.as_str());
+        TOKEN_TTL => w.number(field, auth.token_ttl);
+        TOKEN_ISSUE_TIME => if let Some(issued) = auth.token_issue_time {
+            w.issue_time(field, issued);
+        };
     });
 }
 
-fn request(w: &mut Writer<'_, '_>, request: &Request<'_>) {
-    use field::request as f;
+#[inline]
+fn policy_results<S: Syntax>(w: &mut Writer<'_, '_, S>, results: &PolicyResults<'_>) {
+    members!(S, field of policy_results {
+        ALLOWED => w.flag(field, results.allowed);
+        GRANTING_POLICIES => if !results.granting_policies.is_empty() {
+            w.objects(field, results.granting_policies.iter(), granting_policy);
+        };
+    });
+}
+
+#[inline]
+fn granting_policy<S: Syntax>(w: &mut Writer<'_, '_, S>, policy: GrantingPolicy<'_>) {
+    members!(S, field of granting_policy {
+        NAME => w.clear(field, policy.name);
+        NAMESPACE_ID => w.clear(field, policy.namespace_id);
+        NAMESPACE_PATH => w.clear(field, policy.namespace_path);
+        TYPE => w.clear(field, policy.kind);
+    });
+}
+
+#[inline]
+fn request<S: Syntax>(w: &mut Writer<'_, '_, S>, request: &Request<'_>) {
     let Mount { point, kind, accessor, running_version, running_sha256, class, is_external_plugin } =
         request.mount;
-    w.clear(&f::ID, request.id);
-    w.clear(&f::CLIENT_ID, request.client_id);
-    w.clear(&f::REPLICATION_CLUSTER, request.replication_cluster);
-    if let Some(operation) = request.operation {
-        w.word(&f::OPERATION, operation.as_str());
-    }
-    w.clear(&f::MOUNT_POINT, point);
-    w.clear(&f::MOUNT_TYPE, kind);
-    w.clear(&f::MOUNT_ACCESSOR, accessor);
-    w.clear(&f::MOUNT_RUNNING_VERSION, running_version);
-    w.clear(&f::MOUNT_RUNNING_SHA256, running_sha256);
-    w.clear(&f::MOUNT_CLASS, class);
-    w.flag(&f::MOUNT_IS_EXTERNAL_PLUGIN, is_external_plugin);
-    w.token(&f::CLIENT_TOKEN, request.client_token);
-    w.accessor(&f::CLIENT_TOKEN_ACCESSOR, request.client_token_accessor);
-    if let Some(Namespace { id, path }) = request.namespace {
-        w.object(&f::NAMESPACE, |w| {
-            w.clear(&field::namespace::ID, id);
-            w.clear(&field::namespace::PATH, path);
-        });
-    }
-    w.path(&f::PATH, request.path);
-    let beyond = w.data(&f::DATA, request.data, false);
-    w.flag(&f::POLICY_OVERRIDE, request.policy_override);
-    w.clear(&f::REMOTE_ADDRESS, request.remote_address);
-    w.number(&f::REMOTE_PORT, request.remote_port.into());
-    w.number(&f::WRAP_TTL, request.wrap_ttl);
-    w.headers(&f::HEADERS, request.headers);
-    w.clear(&f::CLIENT_CERTIFICATE_SERIAL_NUMBER, request.client_certificate_serial_number);
-    if let Some(beyond) = beyond {
-        w.word(&f::DATA_OVER_LIMIT, beyond.as_str());
-    }
+    // In either order `data` comes before it.
+    let mut beyond = None;
+    members!(S, field of request {
+        ID => w.clear(field, request.id);
+        CLIENT_ID => w.clear(field, request.client_id);
+        REPLICATION_CLUSTER => w.clear(field, request.replication_cluster);
+        OPERATION => if let Some(operation) = request.operation {
+            w.word(field, operation.as_str());
+        };
+        MOUNT_POINT => w.clear(field, point);
+        MOUNT_TYPE => w.clear(field, kind);
+        MOUNT_ACCESSOR => w.clear(field, accessor);
+        MOUNT_RUNNING_VERSION => w.clear(field, running_version);
+        MOUNT_RUNNING_SHA256 => w.clear(field, running_sha256);
+        MOUNT_CLASS => w.clear(field, class);
+        MOUNT_IS_EXTERNAL_PLUGIN => w.flag(field, is_external_plugin);
+        CLIENT_TOKEN => w.token(field, request.client_token);
+        CLIENT_TOKEN_ACCESSOR => w.accessor(field, request.client_token_accessor);
+        NAMESPACE => if let Some(place) = &request.namespace {
+            w.object(field, |w| namespace(w, place));
+        };
+        PATH => w.path(field, request.path);
+        DATA => beyond = w.data(field, request.data, false);
+        POLICY_OVERRIDE => w.flag(field, request.policy_override);
+        REMOTE_ADDRESS => w.clear(field, request.remote_address);
+        REMOTE_PORT => w.number(field, request.remote_port.into());
+        WRAP_TTL => w.number(field, request.wrap_ttl);
+        HEADERS => w.headers(field, request.headers);
+        CLIENT_CERTIFICATE_SERIAL_NUMBER => w.clear(field, request.client_certificate_serial_number);
+        DATA_OVER_LIMIT => if let Some(beyond) = beyond {
+            w.word(field, beyond.as_str());
+        };
+    });
 }
 
-fn response(w: &mut Writer<'_, '_>, response: &Response<'_>, elide: bool) {
-    use field::response as f;
+#[inline]
+fn namespace<S: Syntax>(w: &mut Writer<'_, '_, S>, place: &Namespace<'_>) {
+    members!(S, field of namespace {
+        ID => w.clear(field, place.id);
+        PATH => w.clear(field, place.path);
+    });
+}
+
+#[inline]
+fn response<S: Syntax>(w: &mut Writer<'_, '_, S>, response: &Response<'_>, elide: bool) {
     let Mount { point, kind, accessor, running_version, running_sha256, class, is_external_plugin } =
         response.mount;
-    if let Some(issued) = &response.auth {
-        w.object(&f::AUTH, |w| auth(w, issued));
-    }
-    w.clear(&f::MOUNT_POINT, point);
-    w.clear(&f::MOUNT_TYPE, kind);
-    w.clear(&f::MOUNT_ACCESSOR, accessor);
-    w.clear(&f::MOUNT_RUNNING_PLUGIN_VERSION, running_version);
-    w.clear(&f::MOUNT_RUNNING_SHA256, running_sha256);
-    w.clear(&f::MOUNT_CLASS, class);
-    w.flag(&f::MOUNT_IS_EXTERNAL_PLUGIN, is_external_plugin);
-    if let Some(secret) = response.secret {
-        w.object(&f::SECRET, |w| w.clear(&field::secret::LEASE_ID, secret.lease_id));
-    }
-    let beyond = w.data(&f::DATA, response.data, elide);
-    w.template_list(&f::WARNINGS, response.warnings);
-    w.clear(&f::REDIRECT, response.redirect);
-    if let Some(info) = &response.wrap_info {
-        w.object(&f::WRAP_INFO, |w| wrap_info(w, info));
-    }
-    w.headers(&f::HEADERS, response.headers);
-    w.number(&f::STATUS_CODE, response.status_code.into());
-    if let Some(beyond) = beyond {
-        w.word(&f::DATA_OVER_LIMIT, beyond.as_str());
-    }
+    // In either order `data` comes before it.
+    let mut beyond = None;
+    members!(S, field of response {
+        AUTH => if let Some(issued) = &response.auth {
+            w.object(field, |w| auth(w, issued));
+        };
+        MOUNT_POINT => w.clear(field, point);
+        MOUNT_TYPE => w.clear(field, kind);
+        MOUNT_ACCESSOR => w.clear(field, accessor);
+        MOUNT_RUNNING_PLUGIN_VERSION => w.clear(field, running_version);
+        MOUNT_RUNNING_SHA256 => w.clear(field, running_sha256);
+        MOUNT_CLASS => w.clear(field, class);
+        MOUNT_IS_EXTERNAL_PLUGIN => w.flag(field, is_external_plugin);
+        SECRET => if let Some(lease) = response.secret {
+            w.object(field, |w| secret(w, lease));
+        };
+        DATA => beyond = w.data(field, response.data, elide);
+        WARNINGS => w.template_list(field, response.warnings);
+        REDIRECT => w.clear(field, response.redirect);
+        WRAP_INFO => if let Some(info) = &response.wrap_info {
+            w.object(field, |w| wrap_info(w, info));
+        };
+        HEADERS => w.headers(field, response.headers);
+        STATUS_CODE => w.number(field, response.status_code.into());
+        DATA_OVER_LIMIT => if let Some(beyond) = beyond {
+            w.word(field, beyond.as_str());
+        };
+    });
 }
 
-fn wrap_info(w: &mut Writer<'_, '_>, info: &WrapInfo<'_>) {
-    use field::wrap_info as f;
-    w.number(&f::TTL, info.ttl);
-    w.token_always(&f::TOKEN, info.token);
-    w.accessor_always(&f::ACCESSOR, info.accessor);
-    w.instant(&f::CREATION_TIME, info.creation_time);
-    w.clear(&f::CREATION_PATH, info.creation_path);
-    w.accessor(&f::WRAPPED_ACCESSOR, info.wrapped_accessor);
+#[inline]
+fn secret<S: Syntax>(w: &mut Writer<'_, '_, S>, lease: Secret<'_>) {
+    members!(S, field of secret {
+        LEASE_ID => w.clear(field, lease.lease_id);
+    });
 }
 
-fn gap(w: &mut Writer<'_, '_>, gap: &Gap<'_>) {
-    use field::{gap as f, range, torn as t};
-    w.number(&f::MISSED, gap.missed);
-    if !gap.ranges.is_empty() {
-        w.objects(&f::RANGES, gap.ranges.iter(), |w, missed| {
-            w.number(&range::FROM, missed.from);
-            w.number(&range::TO, missed.to);
-        });
-    }
-    if let Some(since) = gap.since {
-        w.instant(&f::SINCE, since);
-    }
-    w.template(&f::REASON, gap.reason);
-    if let Some(torn) = gap.torn {
-        w.object(&f::TORN, |w| {
-            w.number(&t::BYTES, torn.bytes);
-            w.clear(&t::SHA256, torn.sha256);
-            w.clear(&t::KEPT_AS, torn.kept_as);
-        });
-    }
-    if let Some(boot) = gap.boot {
-        w.mark(&f::BOOT, boot.number());
-    }
+fn wrap_info<S: Syntax>(w: &mut Writer<'_, '_, S>, info: &WrapInfo<'_>) {
+    members!(S, field of wrap_info {
+        TTL => w.number(field, info.ttl);
+        TOKEN => w.token_always(field, info.token);
+        ACCESSOR => w.accessor_always(field, info.accessor);
+        CREATION_TIME => w.instant(field, info.creation_time);
+        CREATION_PATH => w.clear(field, info.creation_path);
+        WRAPPED_ACCESSOR => w.accessor(field, info.wrapped_accessor);
+    });
+}
+
+fn gap<S: Syntax>(w: &mut Writer<'_, '_, S>, gap: &Gap<'_>) {
+    members!(S, field of gap {
+        MISSED => w.number(field, gap.missed);
+        RANGES => if !gap.ranges.is_empty() {
+            w.objects(field, gap.ranges.iter(), range);
+        };
+        SINCE => if let Some(since) = gap.since {
+            w.instant(field, since);
+        };
+        REASON => w.template(field, gap.reason);
+        TORN => if let Some(tail) = &gap.torn {
+            w.object(field, |w| torn(w, tail));
+        };
+        BOOT => if let Some(boot) = gap.boot {
+            w.mark(field, boot.number());
+        };
+    });
+}
+
+fn range<S: Syntax>(w: &mut Writer<'_, '_, S>, missed: SeqRange) {
+    members!(S, field of range {
+        FROM => w.number(field, missed.from);
+        TO => w.number(field, missed.to);
+    });
+}
+
+fn torn<S: Syntax>(w: &mut Writer<'_, '_, S>, tail: &Torn<'_>) {
+    members!(S, field of torn {
+        BYTES => w.number(field, tail.bytes);
+        SHA256 => w.clear(field, tail.sha256);
+        KEPT_AS => w.clear(field, tail.kept_as);
+    });
+}
+
+#[inline]
+fn record<S: Syntax>(w: &mut Writer<'_, '_, S>, Record { seq, boot, salt }: Record) {
+    members!(S, field of record {
+        SEQ => w.number(field, seq);
+        BOOT => w.mark(field, boot.number());
+        SALT => w.mark(field, salt.number());
+    });
 }

@@ -75,8 +75,10 @@ pub struct Row {
 /// A field that may be written. Only this file makes them.
 pub(crate) struct Field<K> {
     row: Row,
-    /// The key with its quotes and colon, after a comma.
-    lead: &'static str,
+    /// What leads it in JSON: the key with its quotes and colon, after a comma.
+    json: &'static str,
+    /// What leads it in JSONx: its opening tag.
+    jsonx: &'static str,
     kind: PhantomData<K>,
 }
 
@@ -89,8 +91,12 @@ impl<K> Field<K> {
         self.row.always
     }
 
-    pub(crate) const fn lead(&self) -> &'static str {
-        self.lead
+    pub(crate) const fn json(&self) -> &'static str {
+        self.json
+    }
+
+    pub(crate) const fn jsonx(&self) -> &'static str {
+        self.jsonx
     }
 }
 
@@ -135,6 +141,43 @@ macro_rules! inner {
     };
 }
 
+/// The element of a kind in JSONx.
+macro_rules! element {
+    (Number) => {
+        "number"
+    };
+    (Flag) => {
+        "boolean"
+    };
+    (ClearList) => {
+        "array"
+    };
+    (TemplateList) => {
+        "array"
+    };
+    (ObjectList) => {
+        "array"
+    };
+    (ClearMap) => {
+        "object"
+    };
+    (ClearListMap) => {
+        "object"
+    };
+    (Data) => {
+        "object"
+    };
+    (Headers) => {
+        "object"
+    };
+    (Object) => {
+        "object"
+    };
+    ($text:ident) => {
+        "string"
+    };
+}
+
 macro_rules! words {
     () => {
         &[]
@@ -166,7 +209,8 @@ macro_rules! register {
                             words: words!($($words)?),
                             reason: $reason,
                         },
-                        lead: concat!(",\"", $key, "\":"),
+                        json: concat!(",\"", $key, "\":"),
+                        jsonx: concat!("<json:", element!($kind), " name=\"", $key, "\">"),
                         kind: PhantomData,
                     };
                 )*

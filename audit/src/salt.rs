@@ -85,6 +85,7 @@ impl Salt {
     }
 
     /// The HMAC of a token or an accessor, which comes again and again.
+    #[inline]
     pub(crate) fn digest_of_token(&self, text: &[u8]) -> [u8; 32] {
         self.remembered.get(text, || self.digest(text))
     }

@@ -17,7 +17,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use kit::{append, line, mode_of, open, open_with, refusal, set_mode};
-use onrecord_audit::Placement;
+use onrecord_audit::{Format, Placement};
 
 #[track_caller]
 fn refused(path: &Path, placement: &Placement, why: &str) {
@@ -208,13 +208,15 @@ fn things_that_are_no_files_are_refused_and_not_even_opened() {
 #[test]
 fn only_logs_are_appended_to() {
     let dir = tempfile::tempdir().unwrap();
-    let foreign: [&[u8]; 6] = [
+    let foreign: [&[u8]; 8] = [
         b"hello\n",
         b"{\"a\":1}\n",
         b"\n",
         b"{\"time\":\"x\"\n",
         b"#!/bin/sh\n# {\"time\":\"2024-01-01T00:00:00Z\"}\n",
         &[0xff; 100],
+        b"<json:object name=\"auth\"></json:object>\n",
+        b"#!/bin/sh\n# <json:object name=\"auth\">\n",
     ];
     for (at, content) in foreign.into_iter().enumerate() {
         let path = dir.path().join(format!("{at}.json"));
@@ -227,8 +229,14 @@ fn only_logs_are_appended_to() {
     }
     for (name, prefix) in [("ours.log", ""), ("other-prefix.log", "@cee: ")] {
         let path = dir.path().join(name);
-        std::fs::write(&path, [prefix.as_bytes(), &line(1)].concat()).unwrap();
-        assert!(open(&path, &Placement::api()).is_ok(), "{name}");
+        for format in [Format::Json, Format::Jsonx] {
+            let line = kit::line_in(format, 1);
+            std::fs::write(&path, [prefix.as_bytes(), &line].concat()).unwrap();
+            assert!(open(&path, &Placement::api()).is_ok(), "{name}");
+            // It was torn by a crash in its first line.
+            std::fs::write(&path, [prefix.as_bytes(), &line[..60]].concat()).unwrap();
+            assert!(open(&path, &Placement::api()).is_ok(), "{name}");
+        }
     }
 }
 

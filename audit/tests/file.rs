@@ -24,7 +24,9 @@ use std::time::Duration;
 use broker_kit::{Line, assert_complete, broker, entry, form, patient, probe, read, record, seqs, strict};
 use kit::{append, line, mode_of, open};
 use onrecord_audit::device::Notice;
-use onrecord_audit::{Boot, Broker, Enrolment, Placement, SeqRange, Stamp, wait};
+use onrecord_audit::{
+    Boot, Broker, Enrolment, Entry, Form, Format, Gap, Options, Placement, SeqRange, Stamp, Template, wait,
+};
 use onrecord_value::Time;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest, Sha256};
@@ -94,9 +96,14 @@ fn a_torn_tail_is_on_record_in_the_log_itself() {
 
 /// A line of an ordinary request.
 fn request_line(seq: u64, boot: u64) -> Vec<u8> {
+    request_line_in(Format::Json, seq, boot)
+}
+
+fn request_line_in(format: Format, seq: u64, boot: u64) -> Vec<u8> {
     let stamp = Stamp { time: Time::from_unix_nanos(0), seq, boot: Boot::new(boot) };
     let mut line = Vec::new();
-    form().format(&entry("secret/a"), &stamp, &mut line).unwrap();
+    let form = Form::new(Options { format, ..Options::default() }, form().salt().clone());
+    form.format(&entry("secret/a"), &stamp, &mut line).unwrap();
     line
 }
 
@@ -123,6 +130,37 @@ fn holes_that_a_killed_server_left_are_told_by_the_next() {
     assert_eq!(open_after(lines(&[7, 9])), []);
     let later: Vec<u64> = (1000..1400).chain([1402]).collect();
     assert_eq!(open_after(lines(&later)), told(&[(1400, 1401)]));
+}
+
+#[test]
+fn holes_are_found_in_jsonx_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let pairs = [("file_path", path.to_str().unwrap()), ("format", "jsonx")];
+    let form = Form::new(Options { format: Format::Jsonx, ..Options::default() }, form().salt().clone());
+    let open = || kit::open_with(&pairs, &Placement::api()).unwrap();
+    let lines: Vec<_> = [1, 2, 4].map(|seq| request_line_in(Format::Jsonx, seq, 3)).into();
+    std::fs::write(&path, lines.concat()).unwrap();
+    let missing = Notice::Unfinished { boot: Boot::new(3), ranges: vec![SeqRange { from: 3, to: 3 }] };
+    assert_eq!(open().notices(), [missing]);
+
+    // Once a gap has told them, or a probe says that the device is new, they are not told again.
+    let stamp = |seq| Stamp { time: Time::from_unix_nanos(0), seq, boot: Boot::new(3) };
+    let ranges = [SeqRange { from: 3, to: 3 }];
+    let gap = Gap {
+        missed: 1,
+        ranges: (&ranges[..]).into(),
+        since: None,
+        reason: Template::new("a test").into(),
+        torn: None,
+        boot: None,
+    };
+    let mut told = lines.concat();
+    form.format(&Entry::gap("an id", gap), &stamp(4), &mut told).unwrap();
+    form.format(&Entry::probe("an id"), &stamp(8), &mut told).unwrap();
+    told.extend(request_line_in(Format::Jsonx, 9, 3));
+    std::fs::write(&path, told).unwrap();
+    assert_eq!(open().notices(), []);
 }
 
 #[test]

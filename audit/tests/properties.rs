@@ -10,8 +10,8 @@
 use std::sync::Arc;
 
 use onrecord_audit::{
-    Boot, Data, DecodedEntry, Entry, Form, Header, Limits, Options, Path, Private, REGISTER, Request, Row,
-    Salt, Stamp, Treatment, decode,
+    Boot, Data, DecodedEntry, Entry, Form, Format, Header, Limits, Options, Path, Private, REGISTER, Request,
+    Row, Salt, Stamp, Treatment, decode,
 };
 use onrecord_value::{Number, Object, Time, Value};
 use proptest::prelude::*;
@@ -154,14 +154,18 @@ fn data_of(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Object>
     prop::collection::vec((key, inner), 0..5).prop_map(|members| members.into_iter().collect())
 }
 
+fn format() -> impl Strategy<Value = Format> {
+    prop_oneof![Just(Format::Json), Just(Format::Jsonx)]
+}
+
 fn options() -> impl Strategy<Value = Options> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), "[ -~]{0,9}", 0_usize..40).prop_map(
-        |(log_raw, hmac_accessor, elide_list_responses, prefix, small)| {
+    (any::<bool>(), any::<bool>(), any::<bool>(), "[ -~]{0,9}", 0_usize..40, format()).prop_map(
+        |(log_raw, hmac_accessor, elide_list_responses, prefix, small, format)| {
             let mut limits = Limits::default();
             if small > 30 {
                 limits = Limits { depth: small - 30, nodes: small, hash_calls: small - 31, ..limits };
             }
-            Options { log_raw, hmac_accessor, elide_list_responses, prefix, limits, ..Options::default() }
+            Options { log_raw, hmac_accessor, elide_list_responses, prefix, limits, format }
         },
     )
 }
@@ -223,17 +227,20 @@ proptest! {
 
     #[test]
     fn what_looks_like_a_token_is_in_no_clear_position_of_a_hashing_device(
-        seed in any::<u64>(), before in "[a-z/=:?]{0,5}", after in "[/&=.,;]?[a-z]{0,5}"
+        seed in any::<u64>(), before in "[a-z/=:?]{0,5}", after in "[/&=.,;]?[a-z]{0,5}",
+        format in format()
     ) {
         let clear = format!("{before}{TOKEN}{after}");
         let contents = Contents { secret: TOKEN, clear: &clear, data: &Object::new(), headers: true };
         let decoded = generated(seed, 6, &contents);
-        let written = line(&form(Options { hmac_accessor: true, ..Options::default() }), &decoded.entry());
+        let written = line(&form(Options { format, ..Options::default() }), &decoded.entry());
         prop_assert!(!written.contains(TOKEN), "{}", written);
     }
 
     #[test]
-    fn sensitive_parts_of_paths_and_hashed_headers_are_in_no_line(before in "[a-z/]{0,9}", after in any::<String>()) {
+    fn sensitive_parts_of_paths_and_hashed_headers_are_in_no_line(
+        before in "[a-z/]{0,9}", after in any::<String>(), format in format()
+    ) {
         let path = format!("{before}{CANARY}{after}");
         let parts = vec![before.len()..before.len() + CANARY.len(); 1];
         let values = [Private::new(CANARY.as_bytes())];
@@ -243,15 +250,18 @@ proptest! {
             headers: headers.as_slice().into(),
             ..Request::default()
         };
-        let written = line(&form(Options::default()), &Entry { request, ..Entry::default() });
+        let options = Options { format, ..Options::default() };
+        let written = line(&form(options), &Entry { request, ..Entry::default() });
         prop_assert!(!written.contains(CANARY), "{}", written);
     }
 
     #[test]
-    fn what_a_raw_device_writes_is_what_was_said(seed in any::<u64>(), data in data_of(value()), clear in any::<String>()) {
+    fn what_a_raw_device_writes_is_what_was_said(
+        seed in any::<u64>(), data in data_of(value()), clear in any::<String>(), format in format()
+    ) {
         let contents = Contents { secret: &clear, clear: &clear, data: &data, headers: true };
         let decoded = generated(seed, 3, &contents);
-        let written = line(&form(Options { log_raw: true, ..Options::default() }), &decoded.entry());
+        let written = line(&form(Options { log_raw: true, format, ..Options::default() }), &decoded.entry());
         let mut object = decode(written.as_bytes()).unwrap().object().clone();
         prop_assert!(object.remove("record").is_some());
         let mut said = decoded.object().clone();
@@ -267,17 +277,26 @@ proptest! {
         let form = form(options);
         let written = line(&form, &generated(seed, 3, &contents).entry());
         let decoded = decode(written.as_bytes()).unwrap();
+        prop_assert_eq!(decoded.line_format(), form.options().format);
         prop_assert_eq!(decoded.prefix(), form.options().prefix.as_str());
         prop_assert_eq!(decoded.record().unwrap().salt, form.salt().id());
         let mut again = Vec::new();
         decoded.format(&mut again);
         prop_assert_eq!(String::from_utf8(again).unwrap(), written);
+        // In the other format it says the same.
+        let other = if decoded.line_format() == Format::Json { Format::Jsonx } else { Format::Json };
+        let mut translated = Vec::new();
+        decoded.format_as(other, &mut translated);
+        let translated = decode(&translated).unwrap();
+        prop_assert_eq!(translated.line_format(), other);
+        prop_assert!(translated.object() == decoded.object() && translated.record() == decoded.record());
     }
 
     #[test]
     fn formatting_takes_any_bytes_as_headers_and_any_ranges_of_a_path(
         bytes in any::<Vec<u8>>(), path in any::<String>(), ranges in prop::collection::vec(any::<(u8, u8)>(), 0..4),
-        hmac in any::<bool>(), data in data_of(value()), plain in "[a-z_]{0,2}"
+        hmac in any::<bool>(), data in data_of(value()), plain in "[a-z_]{0,2}",
+        format in format()
     ) {
         let parts: Vec<_> = ranges.iter().map(|(a, b)| usize::from(*a)..usize::from(*b)).collect();
         let plain = [plain.as_str()];
@@ -289,15 +308,16 @@ proptest! {
             data: Data::with_plain_keys(&data, &plain),
             ..Request::default()
         };
-        let written = line(&form(Options::default()), &Entry { request, ..Entry::default() });
+        let options = Options { format, ..Options::default() };
+        let written = line(&form(options), &Entry { request, ..Entry::default() });
         prop_assert!(decode(written.as_bytes()).is_ok());
     }
 
     #[test]
-    fn decoding_never_panics(bytes in any::<Vec<u8>>(), cut in any::<u16>()) {
+    fn decoding_never_panics(bytes in any::<Vec<u8>>(), cut in any::<u16>(), format in format()) {
         // Random bytes are hardly ever an entry; what counts is that there is an answer.
         prop_assert!(decode(&bytes).is_err());
-        let line = line(&form(Options::default()), &Entry::probe("id"));
+        let line = line(&form(Options { format, ..Options::default() }), &Entry::probe("id"));
         let cut = usize::from(cut) % line.len();
         prop_assert_eq!(decode(&line.as_bytes()[..cut]).is_ok(), cut == line.len() - 1);
     }

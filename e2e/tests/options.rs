@@ -75,6 +75,7 @@ const GOOD: &[(&str, &str)] = &[
     ("mode", "0640"),
     ("mode", "4755"),
     ("format", "json"),
+    ("format", "jsonx"),
     ("prefix", ""),
     ("prefix", " "),
     ("prefix", "@cee: "),

@@ -72,8 +72,6 @@ pub enum OptionError {
     NoFilePath,
     /// Not a format.
     UnknownFormat(String),
-    /// A format of the documents which this version does not have.
-    UnavailableFormat(String),
     /// Not a truth value, or not an octal number.
     Convert(ConvertError),
     /// The mode has bits of a file type.
@@ -102,13 +100,6 @@ impl fmt::Display for OptionError {
             }
             Self::NoFilePath => f.write_str("file_path is required"),
             Self::UnknownFormat(format) => write!(f, "unknown format type {}", quote(format)),
-            Self::UnavailableFormat(format) => {
-                write!(
-                    f,
-                    "format type {} is not available in this version; available is \"json\"",
-                    quote(format)
-                )
-            }
             Self::Convert(error) => error.fmt(f),
             Self::NotARegularMode => f.write_str("file mode does not represent a regular file"),
             Self::BadPrefix => {
@@ -136,7 +127,6 @@ impl fmt::Debug for OptionError {
                 Self::UnavailableType(_) => "UnavailableType",
                 Self::NoFilePath => "NoFilePath",
                 Self::UnknownFormat(_) => "UnknownFormat",
-                Self::UnavailableFormat(_) => "UnavailableFormat",
                 Self::NotARegularMode => "NotARegularMode",
                 Self::BadPrefix => "BadPrefix",
                 _ => "UnknownDurability",
@@ -187,7 +177,7 @@ impl DeviceOptions {
         let path = options.get("file_path").or_else(|| options.get("path")).ok_or(OptionError::NoFilePath)?;
         let format = match options.get("format").map(String::as_str) {
             None | Some("json") => Format::Json,
-            Some(format @ "jsonx") => return Err(OptionError::UnavailableFormat(format.to_owned())),
+            Some("jsonx") => Format::Jsonx,
             Some(format) => return Err(OptionError::UnknownFormat(format.to_owned())),
         };
         let truth =

@@ -1,15 +1,16 @@
 //! The walk over `data`: every string hashed, unless the mount leaves its key in the clear or the device is raw.
 //! Never in it: what is hashed elsewhere in a line.
 
-use onrecord_value::{Object, Value, json};
+use onrecord_value::{Object, Value};
 
 use super::digest::digest;
-use super::json::Writer;
+use super::syntax::{Syntax, Tag};
+use super::writer::Writer;
 use crate::entry::{Data, Names};
 use crate::limits::Beyond;
 use crate::register::{self, Field, kind};
 
-impl Writer<'_, '_> {
+impl<S: Syntax> Writer<'_, '_, S> {
     /// Writes `data`, or where it is beyond a limit its digest; says which limit.
     ///
     /// With `elide`, `keys` and `key_info` become their lengths.
@@ -43,29 +44,29 @@ impl Writer<'_, '_> {
         self.lead(&f::DIGEST);
         self.bare_string(&summary.digest);
         self.number(&f::NODES, summary.nodes);
-        self.close(start);
+        S::end_object(start, self.out);
     }
 
     fn map(&mut self, object: &Object, plain_keys: Names<'_>, elide: bool) -> Result<(), Beyond> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         let start = self.out.len();
-        if !self.redactor.is_raw() && object.keys().any(|key| self.redactor.key(key).is_some()) {
-            self.members_by_hashed_key(object, plain_keys, elide)?;
+        let hashed = |key| !self.redactor.is_raw() && self.redactor.key(key).is_some();
+        if object.keys().any(|key| hashed(key) || S::altered(key).is_some()) {
+            self.members_by_written_key(object, plain_keys, elide)?;
         } else {
             for (key, value) in object {
-                self.key_of_map(key)?;
-                self.value_of(key, value, plain_keys, elide)?;
+                self.member_of_map(key, (key, value), plain_keys, elide)?;
             }
         }
-        self.close(start);
+        S::end_object(start, self.out);
         self.budget.leave();
         Ok(())
     }
 
-    /// Hashed keys take the place in the order that they have as they are written.
+    /// Keys that are not written as they are take the place in the order that they have as they are written.
     #[cold]
-    fn members_by_hashed_key(
+    fn members_by_written_key(
         &mut self,
         object: &Object,
         plain_keys: Names<'_>,
@@ -77,38 +78,32 @@ impl Writer<'_, '_> {
             if written.is_some() {
                 self.budget.hash()?;
             }
+            let written = S::altered(written.as_deref().unwrap_or(key)).or(written);
             members.push((written, key, value));
         }
         members.sort_by(|(a, key_a, _), (b, key_b, _)| {
             a.as_deref().unwrap_or(key_a).cmp(b.as_deref().unwrap_or(key_b))
         });
         for (written, key, value) in members {
-            self.key_of_map(written.as_deref().unwrap_or(key))?;
-            self.value_of(key, value, plain_keys, elide)?;
+            self.member_of_map(written.as_deref().unwrap_or(key), (key, value), plain_keys, elide)?;
         }
         Ok(())
     }
 
-    fn key_of_map(&mut self, key: &str) -> Result<(), Beyond> {
-        self.room_for(key.len())?;
-        self.out.push(b',');
-        json::write_str(key, self.out);
-        self.out.push(b':');
-        Ok(())
-    }
-
-    fn value_of(
+    fn member_of_map(
         &mut self,
-        key: &str,
-        value: &Value,
+        written: &str,
+        (key, value): (&str, &Value),
         plain_keys: Names<'_>,
         elide: bool,
     ) -> Result<(), Beyond> {
+        self.room_for(written.len())?;
         let count = match value {
             Value::Array(list) if elide && key == "keys" => Some(list.len()),
             Value::Object(map) if elide && key == "key_info" => Some(map.len()),
             _ => None,
         };
+        S::member(written, if count.is_some() { Tag::Number } else { Tag::of(value) }, self.out);
         if let Some(count) = count {
             self.budget.node(self.out.len(), 1)?;
             self.digits(u64::try_from(count).unwrap_or(u64::MAX));
@@ -128,7 +123,7 @@ impl Writer<'_, '_> {
         match value {
             Value::String(text) if self.redactor.is_raw() => {
                 self.room_for(text.len())?;
-                json::write_str(text, self.out);
+                self.text(text);
                 self.room_for(0)?;
             }
             Value::String(text) if plain => {
@@ -139,10 +134,17 @@ impl Writer<'_, '_> {
             Value::String(text) => {
                 self.budget.hash()?;
                 let digest = self.redactor.digest(text.as_bytes());
-                self.hash(&digest);
+                S::hash(&digest, self.out);
             }
-            // Numbers in the client's own digits, words, and instants that the server made.
-            Value::Number(_) | Value::Bool(_) | Value::Null | Value::Time(_) => json::write(value, self.out),
+            // In the client's own digits.
+            Value::Number(number) => {
+                self.out.extend_from_slice(number.text().as_bytes());
+                S::end(Tag::Number, self.out);
+            }
+            Value::Bool(flag) => self.truth(*flag),
+            Value::Null => S::null(self.out),
+            // An instant that the server made.
+            Value::Time(instant) => self.time(*instant),
             Value::Object(_) | Value::Array(_) => {}
         }
         Ok(())
@@ -151,14 +153,12 @@ impl Writer<'_, '_> {
     fn list(&mut self, list: &[Value], plain: bool, plain_keys: Names<'_>) -> Result<(), Beyond> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
-        self.out.push(b'[');
+        S::begin(Tag::Array, self.out);
         for (at, item) in list.iter().enumerate() {
-            if at > 0 {
-                self.out.push(b',');
-            }
+            S::item(at, Tag::of(item), self.out);
             self.value(item, plain, plain_keys)?;
         }
-        self.out.push(b']');
+        S::end(Tag::Array, self.out);
         self.budget.leave();
         Ok(())
     }

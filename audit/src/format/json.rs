@@ -1,354 +1,90 @@
-//! The writer of a line in JSON. Every method takes a field of the register, and only what its kind allows.
-//! Never in it: an order of fields, or text that did not pass the redactor.
+//! The syntax of a line in JSON.
+//! Never in it: fields, or what is hashed.
 
-#![expect(clippy::inline_always, reason = "where a field is a constant, so is the length of its key")]
+#![expect(clippy::inline_always, reason = "where a tag is a constant, nothing is left of the choice")]
 
-use onrecord_value::{Time, json};
+use onrecord_value::json;
 
-use crate::entry::{
-    Accessor, Clear, Headers, IssueTime, IssuedAt, Metadata, Names, NamesByName, Path, TemplateText, Token,
-    Warnings,
-};
-use crate::limits::Budget;
-use crate::redact::Redactor;
-use crate::register::{Field, kind};
+use super::syntax::{Syntax, Tag};
+use crate::register::Field;
 use crate::salt::quoted;
 
-/// Writes one line.
-pub(super) struct Writer<'o, 'f> {
-    pub(super) out: &'o mut Vec<u8>,
-    pub(super) redactor: Redactor<'f>,
-    pub(super) budget: Budget,
-}
+/// One JSON object, its fields in the order of the register.
+pub(super) struct Json;
 
-impl<'o, 'f> Writer<'o, 'f> {
-    pub(super) const fn new(out: &'o mut Vec<u8>, redactor: Redactor<'f>, budget: Budget) -> Self {
-        Self { out, redactor, budget }
+impl Syntax for Json {
+    const SORTED: bool = false;
+
+    #[inline(always)]
+    fn field<K>(field: &'static Field<K>) -> &'static str {
+        field.json()
     }
 
-    /// Begins again at `start` of the buffer.
-    pub(super) fn restart(&mut self, start: usize, budget: Budget) {
-        self.out.truncate(start);
-        self.budget = budget;
+    #[inline(always)]
+    fn member(key: &str, _tag: Tag, out: &mut Vec<u8>) {
+        out.push(b',');
+        json::write_str(key, out);
+        out.push(b':');
     }
 
-    pub(super) fn prefix(&mut self, prefix: &str) {
-        self.out.extend_from_slice(prefix.as_bytes());
-    }
-
-    /// The object of the line.
-    pub(super) fn line(&mut self, fill: impl FnOnce(&mut Self)) {
-        self.braces(fill);
-    }
-
-    /// Ends the line and says how long the buffer is.
-    pub(super) fn end_line(&mut self) -> usize {
-        self.out.push(b'\n');
-        self.out.len()
-    }
-
-    fn braces(&mut self, fill: impl FnOnce(&mut Self)) {
-        let start = self.out.len();
-        fill(self);
-        self.close(start);
-    }
-
-    /// Makes an object of what was written since `start`, where each member begins with a comma: the first comma
-    /// becomes the brace, so that no member has to ask whether it is the first.
-    #[inline]
-    pub(super) fn close(&mut self, start: usize) {
-        match self.out.get_mut(start) {
-            Some(comma) => *comma = b'{',
-            None => self.out.push(b'{'),
-        }
-        self.out.push(b'}');
-    }
-
-    /// The key of a field after a comma.
-    #[inline]
-    pub(super) fn lead<K>(&mut self, field: &'static Field<K>) {
-        self.out.extend_from_slice(field.lead().as_bytes());
-    }
-
-    fn comma(&mut self, at: usize) {
+    #[inline(always)]
+    fn item(at: usize, _tag: Tag, out: &mut Vec<u8>) {
         if at > 0 {
-            self.out.push(b',');
+            out.push(b',');
         }
     }
 
     #[inline(always)]
-    pub(super) fn object(&mut self, field: &'static Field<kind::Object>, fill: impl FnOnce(&mut Self)) {
-        self.lead(field);
-        self.braces(fill);
-    }
-
-    pub(super) fn objects<T>(
-        &mut self,
-        field: &'static Field<kind::ObjectList>,
-        list: impl Iterator<Item = T>,
-        mut fill: impl FnMut(&mut Self, T),
-    ) {
-        self.lead(field);
-        self.out.push(b'[');
-        for (at, item) in list.enumerate() {
-            self.comma(at);
-            self.braces(|w| fill(w, item));
-        }
-        self.out.push(b']');
-    }
-
-    #[inline(always)]
-    pub(super) fn word(&mut self, field: &'static Field<kind::Word>, word: &'static str) {
-        if !word.is_empty() {
-            self.lead(field);
-            self.bare_string(word.as_bytes());
+    fn begin(tag: Tag, out: &mut Vec<u8>) {
+        match tag {
+            Tag::String => out.push(b'"'),
+            Tag::Array => out.push(b'['),
+            Tag::Number | Tag::Boolean | Tag::Null | Tag::Object => {}
         }
     }
 
     #[inline(always)]
-    pub(super) fn instant(&mut self, field: &'static Field<kind::Instant>, instant: Time) {
-        self.lead(field);
-        self.out.push(b'"');
-        instant.rfc3339_nano(self.out);
-        self.out.push(b'"');
+    fn end(tag: Tag, out: &mut Vec<u8>) {
+        match tag {
+            Tag::String => out.push(b'"'),
+            Tag::Array => out.push(b']'),
+            Tag::Number | Tag::Boolean | Tag::Null | Tag::Object => {}
+        }
+    }
+
+    /// Each member begins with a comma: the first comma becomes the brace, so that no member has to ask whether it is
+    /// the first.
+    #[inline(always)]
+    fn end_object(start: usize, out: &mut Vec<u8>) {
+        match out.get_mut(start) {
+            Some(comma) => *comma = b'{',
+            None => out.push(b'{'),
+        }
+        out.push(b'}');
     }
 
     #[inline(always)]
-    pub(super) fn issue_time(&mut self, field: &'static Field<kind::Instant>, issued: IssueTime<'_>) {
-        self.lead(field);
-        self.out.push(b'"');
-        match issued.0 {
-            IssuedAt::Instant(instant) => instant.rfc3339_seconds(self.out),
-            // Checked when it was read: digits and the signs of a time.
-            IssuedAt::Text(text) => self.out.extend_from_slice(text.as_bytes()),
-        }
-        self.out.push(b'"');
+    fn end_line(start: usize, out: &mut Vec<u8>) {
+        Self::end_object(start, out);
     }
 
     #[inline(always)]
-    pub(super) fn number(&mut self, field: &'static Field<kind::Number>, number: u64) {
-        if number != 0 || field.always() {
-            self.lead(field);
-            self.digits(number);
-        }
+    fn text(text: &str, out: &mut Vec<u8>) {
+        json::escape(text, out);
     }
 
     #[inline(always)]
-    pub(super) fn flag(&mut self, field: &'static Field<kind::Flag>, flag: bool) {
-        if flag || field.always() {
-            self.lead(field);
-            self.out.extend_from_slice(if flag { b"true" } else { b"false" });
-        }
-    }
-
-    pub(super) fn mark(&mut self, field: &'static Field<kind::Mark>, mark: u64) {
-        self.lead(field);
-        let mut hex = [b'0'; 16];
-        // The lengths fit: 8 bytes are 16 digits.
-        if const_hex::encode_to_slice(mark.to_be_bytes(), &mut hex).is_err() {
-            hex.fill(b'0');
-        }
-        self.bare_string(&hex);
+    fn hash(digest: &[u8; 32], out: &mut Vec<u8>) {
+        out.extend_from_slice(&quoted(digest));
     }
 
     #[inline(always)]
-    pub(super) fn clear(&mut self, field: &'static Field<kind::Clear>, text: Clear<'_>) {
-        if !text.is_empty() || field.always() {
-            self.lead(field);
-            self.clear_text(text.as_str());
-        }
+    fn null(out: &mut Vec<u8>) {
+        out.extend_from_slice(b"null");
     }
 
     #[inline(always)]
-    pub(super) fn clear_list(&mut self, field: &'static Field<kind::ClearList>, names: Names<'_>) {
-        if !names.is_empty() {
-            self.lead(field);
-            self.names(names);
-        }
+    fn altered(_key: &str) -> Option<String> {
+        None
     }
-
-    pub(super) fn clear_map(&mut self, field: &'static Field<kind::ClearMap>, texts: Metadata<'_>) {
-        if texts.is_empty() {
-            return;
-        }
-        self.lead(field);
-        self.braces(|w| {
-            texts.for_each(|key, text| {
-                w.member(key);
-                w.clear_text(text);
-            });
-        });
-    }
-
-    pub(super) fn clear_list_map(
-        &mut self,
-        field: &'static Field<kind::ClearListMap>,
-        lists: NamesByName<'_>,
-    ) {
-        if lists.is_empty() {
-            return;
-        }
-        self.lead(field);
-        self.braces(|w| {
-            lists.for_each(|key, names| {
-                w.member(key);
-                w.names(names);
-            });
-        });
-    }
-
-    #[inline(always)]
-    pub(super) fn path(&mut self, field: &'static Field<kind::Path>, path: Path<'_>) {
-        if !path.text().is_empty() {
-            self.lead(field);
-            json::write_str(&self.redactor.path(path), self.out);
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn template(&mut self, field: &'static Field<kind::Template>, text: TemplateText<'_>) {
-        if !text.is_empty() {
-            self.lead(field);
-            json::write_str(text.as_str(), self.out);
-        }
-    }
-
-    pub(super) fn template_list(
-        &mut self,
-        field: &'static Field<kind::TemplateList>,
-        warnings: Warnings<'_>,
-    ) {
-        if warnings.is_empty() {
-            return;
-        }
-        self.lead(field);
-        self.out.push(b'[');
-        for (at, text) in warnings.iter().enumerate() {
-            self.comma(at);
-            json::write_str(text.as_str(), self.out);
-        }
-        self.out.push(b']');
-    }
-
-    #[inline(always)]
-    pub(super) fn token(&mut self, field: &'static Field<kind::Token>, token: Token<'_>) {
-        if !token.reveal().is_empty() {
-            self.lead(field);
-            self.digest_or_text(self.redactor.token(token.reveal()), token.reveal());
-        }
-    }
-
-    pub(super) fn token_always(&mut self, field: &'static Field<kind::TokenAlways>, token: Token<'_>) {
-        self.lead(field);
-        self.digest_or_text(self.redactor.token(token.reveal()), token.reveal());
-    }
-
-    #[inline(always)]
-    pub(super) fn accessor(&mut self, field: &'static Field<kind::Accessor>, accessor: Accessor<'_>) {
-        if !accessor.reveal().is_empty() {
-            self.lead(field);
-            self.digest_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
-        }
-    }
-
-    pub(super) fn accessor_always(
-        &mut self,
-        field: &'static Field<kind::AccessorAlways>,
-        accessor: Accessor<'_>,
-    ) {
-        self.lead(field);
-        self.digest_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
-    }
-
-    pub(super) fn headers(&mut self, field: &'static Field<kind::Headers>, headers: Headers<'_>) {
-        if headers.is_empty() {
-            return;
-        }
-        self.lead(field);
-        self.braces(|w| {
-            headers.for_each(|name, values, hmac| {
-                w.member(name);
-                w.out.push(b'[');
-                let mut at = 0;
-                values.for_each(|value| {
-                    w.comma(at);
-                    at += 1;
-                    if hmac {
-                        w.hash(&w.redactor.digest(value));
-                    } else {
-                        // Bytes that are no text are shown as one replacement character each.
-                        w.clear_text(&replaced(value));
-                    }
-                });
-                w.out.push(b']');
-            });
-        });
-    }
-
-    /// The key of a map of clear texts.
-    fn member(&mut self, key: &str) {
-        self.out.push(b',');
-        self.clear_text(key);
-        self.out.push(b':');
-    }
-
-    fn names(&mut self, names: Names<'_>) {
-        self.out.push(b'[');
-        for (at, name) in names.iter().enumerate() {
-            self.comma(at);
-            self.clear_text(name);
-        }
-        self.out.push(b']');
-    }
-
-    pub(super) fn clear_text(&mut self, text: &str) {
-        json::write_str(&self.redactor.clear(text), self.out);
-    }
-
-    fn digest_or_text(&mut self, digest: Option<[u8; 32]>, text: &str) {
-        match digest {
-            Some(digest) => self.hash(&digest),
-            None => json::write_str(text, self.out),
-        }
-    }
-
-    /// A hash as a string.
-    pub(super) fn hash(&mut self, digest: &[u8; 32]) {
-        self.out.extend_from_slice(&quoted(digest));
-    }
-
-    /// A string that needs no escapes.
-    pub(super) fn bare_string(&mut self, text: &[u8]) {
-        self.out.push(b'"');
-        self.out.extend_from_slice(text);
-        self.out.push(b'"');
-    }
-
-    pub(super) fn digits(&mut self, mut number: u64) {
-        let mut digits = [b'0'; 20];
-        let mut from = digits.len();
-        for digit in digits.iter_mut().rev() {
-            // A remainder of ten fits a byte.
-            *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
-            from -= 1;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
-        self.out.extend_from_slice(digits.get(from..).unwrap_or_default());
-    }
-}
-
-/// Bytes as text, each byte that is no UTF-8 replaced.
-fn replaced(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return text.into();
-    }
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    text.into()
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use onrecord_audit::device::{Appended, Batch};
 use onrecord_audit::{
-    Boot, Device, DeviceOptions, Entry, Form, OptionError, Options, Placement, Salt, Stamp, SystemClock,
+    Boot, Device, DeviceOptions, Entry, Form, Format, OptionError, Options, Placement, Salt, Stamp,
+    SystemClock,
 };
 use onrecord_value::Time;
 
@@ -33,7 +34,11 @@ pub fn refusal(opened: Result<Box<dyn Device>, OptionError>) -> String {
 
 /// A line as any audit device writes it.
 pub fn line(seq: u64) -> Vec<u8> {
-    let form = Form::new(Options::default(), Arc::new(Salt::new("a salt")));
+    line_in(Format::Json, seq)
+}
+
+pub fn line_in(format: Format, seq: u64) -> Vec<u8> {
+    let form = Form::new(Options { format, ..Options::default() }, Arc::new(Salt::new("a salt")));
     let stamp = Stamp { time: Time::from_unix_nanos(i128::from(seq)), seq, boot: Boot::new(1) };
     let mut line = Vec::new();
     form.format(&Entry::probe("an id"), &stamp, &mut line).unwrap();

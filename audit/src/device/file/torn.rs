@@ -14,27 +14,26 @@ use sha2::{Digest, Sha256};
 
 use super::super::{DeviceError, Notice};
 use super::{FileOptions, Open};
-use crate::decode::decode;
+use crate::decode::{BEGINNINGS, decode};
 
 const CHUNK: usize = 64 * 1024;
 /// A first line may be as long as an entry ever is, with its prefix.
 const LINE_MAX: usize = 64 * 1024 * 1024 + 4096;
-/// What each of our lines and Vault's begins with, after the prefix.
-const BEGINNING: &[u8] = b"{\"time\":\"";
 const PREFIX_MAX: usize = 256;
 
 /// Whether the first line is one that an audit device wrote: it decodes, behind a prefix of whatever device.
 /// A file with a single unfinished line counts if that begins as an entry: it was torn by a crash.
 pub(super) fn begins_with_an_entry(file: &File) -> bool {
     let Some((line, whole)) = first_line(file) else { return false };
-    let window = line.get(..line.len().min(PREFIX_MAX + BEGINNING.len())).unwrap_or_default();
-    let Some(start) = window.windows(BEGINNING.len()).position(|part| part == BEGINNING) else {
-        return false;
-    };
     let printable =
         |prefix: &[u8]| std::str::from_utf8(prefix).is_ok_and(|text| !text.chars().any(char::is_control));
-    let (prefix, entry) = line.split_at(start);
-    printable(prefix) && (!whole || decode(entry).is_ok())
+    BEGINNINGS.iter().any(|(_, beginning)| {
+        let window = line.get(..line.len().min(PREFIX_MAX + beginning.len())).unwrap_or_default();
+        let start = window.windows(beginning.len()).position(|part| part == *beginning);
+        start
+            .and_then(|start| line.split_at_checked(start))
+            .is_some_and(|(prefix, entry)| printable(prefix) && (!whole || decode(entry).is_ok()))
+    })
 }
 
 fn first_line(file: &File) -> Option<(Vec<u8>, bool)> {

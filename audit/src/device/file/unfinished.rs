@@ -16,6 +16,8 @@ const UNORDERED: usize = 256;
 /// More holes than this are no holes but another file's share of the entries.
 const HOLES_MAX: usize = 1024;
 const MARK: &[u8] = b"\"record\":{\"seq\":";
+/// In JSONx it comes before the request, and nothing before it can look like it.
+const MARK_JSONX: &str = "<json:object name=\"record\"><json:string name=\"boot\">";
 
 /// Looks at the end of a file of `size` bytes, all of whose lines are whole.
 pub(super) fn find(file: &File, size: u64) -> Option<Notice> {
@@ -33,13 +35,25 @@ pub(super) fn find(file: &File, size: u64) -> Option<Notice> {
     (!ranges.is_empty() && ranges.len() <= HOLES_MAX).then_some(Notice::Unfinished { boot, ranges })
 }
 
-/// The counter and the start at the end of a line.
+/// The counter and the start of a line.
 fn mark(line: &[u8]) -> Option<(u64, Boot)> {
+    mark_of_json(line).or_else(|| mark_of_jsonx(line))
+}
+
+fn mark_of_json(line: &[u8]) -> Option<(u64, Boot)> {
     let end = line.get(line.len().saturating_sub(128)..)?;
     let at = end.windows(MARK.len()).rposition(|part| part == MARK)?;
     let rest = std::str::from_utf8(end.get(at + MARK.len()..)?).ok()?;
     let (seq, rest) = rest.split_once(",\"boot\":\"")?;
     Some((seq.parse().ok()?, Boot::parse(rest.get(..16)?)?))
+}
+
+fn mark_of_jsonx(line: &[u8]) -> Option<(u64, Boot)> {
+    let end =
+        line.windows(MARK_JSONX.len()).position(|part| part == MARK_JSONX.as_bytes())? + MARK_JSONX.len();
+    let rest = line.get(end..)?.utf8_chunks().next()?.valid();
+    let (_, seq) = rest.split_once("<json:number name=\"seq\">")?;
+    Some((seq.split_once("</json:number>")?.0.parse().ok()?, Boot::parse(rest.get(..16)?)?))
 }
 
 fn holes(lines: &[&[u8]], boot: Boot) -> Vec<SeqRange> {
@@ -79,10 +93,12 @@ enum OfOurOwn {
 
 /// Lines of the device itself, which repeat a counter.
 fn of_our_own(line: &[u8]) -> Option<OfOurOwn> {
-    // The path stands near the beginning, after nothing but ids.
+    // The path stands near the beginning, after nothing but ids; in JSONx a gap does, which may be long.
     let beginning = line.get(..line.len().min(1024)).unwrap_or_default();
     let text = beginning.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    if !text.contains("\"path\":\"sys/audit/") {
+    let signs =
+        ["\"path\":\"sys/audit/", "<json:string name=\"path\">sys/audit/", "<json:object name=\"gap\">"];
+    if !signs.iter().any(|sign| text.contains(sign)) {
         return None;
     }
     let decoded = decode(line).ok()?;
