@@ -141,10 +141,14 @@ fn get(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     if let (Some(field), true) = (session.field.clone(), place.is_v2() && found.wrap_info.is_none()) {
         return get_field(session, &found, &full, &field);
     }
-    if !place.is_v2() || session.format != Format::Table || found.wrap_info.is_some() {
+    if session.format != Format::Table || found.wrap_info.is_some() || session.field.is_some() {
         return secret::print(session, &found);
     }
     secret::warnings(session, &found)?;
+    if !place.is_v2() {
+        print_object(session, "Data", &found.data.unwrap_or_default())?;
+        return Ok(0);
+    }
     print_path(session, "Secret Path", &full)?;
     let data = found.data.unwrap_or_default();
     if let Some(metadata) = data.object("metadata").filter(|metadata| !metadata.is_empty()) {

@@ -56,6 +56,14 @@ fn get_shows_path_metadata_and_data() {
 }
 
 #[test]
+fn get_of_version_1_shows_the_data_alone() {
+    let leased = r#"{"request_id":"r","lease_duration":2764800,"data":{"foo":"bar"}}"#;
+    let get = |words: &[&str]| stage().kv_mount("kv1/", 1).reply(200, leased).run(words);
+    get(&["kv", "get", "kv1/app"]).is(0, "=== Data ===\nKey    Value\n---    -----\nfoo    bar\n", "");
+    get(&["kv", "get", "-field=foo", "kv1/app"]).is(0, "bar", "");
+}
+
+#[test]
 fn get_of_a_deleted_version_shows_its_metadata() {
     let get = |words: &[&str]| stage().kv_mount("kv2/", 2).reply(404, DELETED).run(words);
     let outcome = get(&["kv", "get", "kv2/app"]);
