@@ -41,20 +41,26 @@ struct Connection {
     turn: usize,
 }
 
-/// Loads a server for a time. `request(connection, turn)` makes the bytes of the next request.
+/// Loads a server for a time. `request(connection, turn, buffer)` puts the bytes of the next request into a buffer.
 pub fn load(
     addr: SocketAddr,
     connections: usize,
     time: Duration,
     status: u16,
-    request: impl Fn(usize, usize) -> Vec<u8>,
+    request: impl Fn(usize, usize, &mut Vec<u8>),
 ) -> Found {
+    let mut bytes = Vec::with_capacity(1024);
+    let mut send = |stream: &mut TcpStream, connection, turn| {
+        bytes.clear();
+        request(connection, turn, &mut bytes);
+        stream.write_all(&bytes).expect("the server reads");
+    };
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll");
     let mut open: Vec<Connection> = (0..connections)
         .map(|index| {
             let mut stream = TcpStream::connect(addr).expect("the server accepts");
             stream.set_nodelay(true).expect("a socket option");
-            stream.write_all(&request(index, 0)).expect("the server reads");
+            send(&mut stream, index, 0);
             stream.set_nonblocking(true).expect("a socket option");
             let data = epoll::EventData::new_u64(index as u64);
             epoll::add(&poll, stream.as_fd(), data, epoll::EventFlags::IN).expect("epoll");
@@ -85,7 +91,7 @@ pub fn load(
             connection.answer.clear();
             connection.turn += 1;
             connection.sent = Instant::now();
-            connection.stream.write_all(&request(index, connection.turn)).expect("the server reads");
+            send(&mut connection.stream, index, connection.turn);
         }
     }
     let rate = latencies.len() as f64 / begin.elapsed().as_secs_f64();

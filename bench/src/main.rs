@@ -1,39 +1,57 @@
 //! Benches of the library and of the server: one command, figures as Markdown tables on standard output.
 //! Never in it: assertions about time. docs/PERFORMANCE.md keeps the figures, with the machine they come from.
 
+mod allocations;
 mod bare;
+mod effort;
+mod journey;
+mod library;
 mod load;
 mod server;
 mod table;
 
 use std::time::Duration;
 
-const HELP: &str = "\
-Usage: onrecord-bench [server] [--smoke] [--rounds N] [--seconds S]
+use effort::Effort;
 
+const HELP: &str = "\
+Usage: onrecord-bench [library|journey|server|all] [--smoke] [--rounds N] [--seconds S]
+
+  library       the library beside its floors: an entry by kind, entries a second by device
+  journey       the server without HTTP: nanoseconds and allocations of a request
   server        the server over HTTP: reads and writes, with and without devices
-  (nothing)     all of it
+  all           all of it (default)
   --smoke       just long enough to see that everything runs
   --rounds N    measurements of each variant (default 5)
   --seconds S   length of one measurement (default 3)
 ";
 
 fn main() {
-    let mut effort = server::Effort { time: Duration::from_secs(3), rounds: 5 };
+    let mut effort = Effort::USUAL;
+    let mut wanted = String::from("all");
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number =
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| quit("a number is missing"));
         match word.as_str() {
-            "server" => {}
-            "--smoke" => effort = server::Effort { time: Duration::from_millis(200), rounds: 1 },
-            "--rounds" => effort.rounds = number(),
-            "--seconds" => effort.time = Duration::from_secs(u64::try_from(number()).unwrap_or(3)),
+            "library" | "journey" | "server" | "all" => wanted = word,
+            "--smoke" => effort = Effort::SMOKE,
+            "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
+            "--seconds" => effort.time = Duration::from_secs(number()),
             "--help" | "-h" => quit(""),
             other => quit(&format!("unknown word {other:?}")),
         }
     }
-    server::run(effort);
+    let part = |name: &str| wanted == name || wanted == "all";
+    if part("library") {
+        library::run(effort);
+    }
+    if part("journey") {
+        journey::run(effort);
+    }
+    if part("server") {
+        server::run(effort);
+    }
 }
 
 /// Says what is wrong, if anything is, and how it goes.

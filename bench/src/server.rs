@@ -1,28 +1,22 @@
 //! The server over HTTP: KV 2 reads and writes with no device, one file, three files, and one file beside a device that hangs, next
 //! to a bare HTTP server with the same body. All variants run in turn within a round, so that ratios hold on a machine that drifts.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use onrecord_e2e::process::Server;
+use onrecord_e2e::process::{Server, binary};
+use rustix::process::Signal;
 use serde_json::json;
 
+use crate::effort::Effort;
 use crate::load::{self, Found};
 use crate::table::{median, micros, ratio};
 
 /// An answer of the size and shape of a KV 2 read.
 const BODY: &str = "{\"request_id\":\"5f0b7a3e-4f8f-4c58-9b6f-3d9d1f5f6a10\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":0,\"data\":{\"data\":{\"password\":\"correct horse battery staple\",\"port\":5432,\"user\":\"svc\"},\"metadata\":{\"created_time\":\"2026-11-22T10:25:22.459819797Z\",\"custom_metadata\":null,\"deletion_time\":\"\",\"destroyed\":false,\"version\":1}},\"wrap_info\":null,\"warnings\":null,\"auth\":null}\n";
-
-/// How long and how often.
-#[derive(Debug, Clone, Copy)]
-pub struct Effort {
-    /// One measurement.
-    pub time: Duration,
-    /// Measurements of each variant.
-    pub rounds: usize,
-}
 
 /// A variant: its name and its running server.
 struct Variant {
@@ -31,6 +25,23 @@ struct Variant {
     token: String,
     /// So that the server and its files live as long as the variant.
     held: Option<(Server, tempfile::TempDir)>,
+    logs: Vec<PathBuf>,
+}
+
+impl Variant {
+    /// Takes the logs away as a rotation does, so that a long run does not fill the disk.
+    fn rotate(&self) {
+        let Some((server, _)) = &self.held else { return };
+        for log in &self.logs {
+            std::fs::remove_file(log).expect("the log is there");
+        }
+        server.signal(Signal::HUP);
+        let begin = Instant::now();
+        while !self.logs.iter().all(|log| log.exists()) {
+            assert!(begin.elapsed() < Duration::from_secs(10), "the server does not open its logs again");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// Starts a server with a KV 2 mount, a secret, and these devices.
@@ -44,42 +55,44 @@ fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Varia
     assert_eq!(server.call("POST", "sys/mounts/secret", Some(mount)).status, 204);
     let secret = json!({"data": {"password": "correct horse battery staple", "port": 5432, "user": "svc"}});
     assert_eq!(server.call("POST", "secret/data/app/db", Some(secret)).status, 200);
-    for index in 0..devices {
-        server.enable_file(&format!("file{index}"), &folder.path().join(format!("audit{index}.log")));
+    let logs: Vec<PathBuf> =
+        (0..devices).map(|index| folder.path().join(format!("audit{index}.log"))).collect();
+    for (index, log) in logs.iter().enumerate() {
+        server.enable_file(&format!("file{index}"), log);
     }
     if hung {
         let stdout = json!({"type": "file", "options": {"file_path": "stdout"}});
         assert_eq!(server.call("PUT", "sys/audit/stdout", Some(stdout)).status, 204);
     }
-    Variant { name, addr: server.addr, token: server.token.clone(), held: Some((server, folder)) }
+    Variant { name, addr: server.addr, token: server.token.clone(), held: Some((server, folder)), logs }
 }
 
 fn bare() -> Variant {
     let (tell, said) = mpsc::channel();
     std::thread::spawn(move || crate::bare::serve(BODY, &tell));
     let addr = said.recv().expect("an address");
-    Variant { name: "bare HTTP server", addr, token: String::new(), held: None }
-}
-
-/// A request with a body, or without one.
-fn request(method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
-    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Vault-Token: {token}\r\n{length}\r\n{body}")
-        .into_bytes()
+    Variant { name: "bare HTTP server", addr, token: String::new(), held: None, logs: Vec::new() }
 }
 
 /// One kind of load on one variant.
 fn measure(variant: &Variant, connections: usize, effort: Effort, write: bool) -> Found {
-    let found = load::load(variant.addr, connections, effort.time, 200, |connection, turn| {
-        if write {
-            let body =
-                format!("{{\"data\":{{\"password\":\"correct horse battery staple\",\"turn\":{turn}}}}}");
-            request("POST", &format!("/v1/secret/data/load/{connection}"), &variant.token, &body)
+    let head = format!("Host: localhost\r\nX-Vault-Token: {}\r\n", variant.token);
+    let found = load::load(variant.addr, connections, effort.time, 200, |connection, turn, out| {
+        let wrote = if write {
+            let digits = turn.checked_ilog10().unwrap_or(0) + 1;
+            write!(
+                out,
+                "POST /v1/secret/data/load/{connection} HTTP/1.1\r\n{head}Content-Length: {}\r\n\r\n\
+                 {{\"data\":{{\"password\":\"correct horse battery staple\",\"turn\":{turn}}}}}",
+                60 + digits
+            )
         } else {
-            request("GET", "/v1/secret/data/app/db", &variant.token, "")
-        }
+            write!(out, "GET /v1/secret/data/app/db HTTP/1.1\r\n{head}\r\n")
+        };
+        wrote.expect("memory takes it");
     });
     assert_eq!(found.wrong, 0, "{}: answers with a wrong status", variant.name);
+    variant.rotate();
     found
 }
 
@@ -123,19 +136,29 @@ fn memory(server: &Server) -> (f64, f64) {
     (of("VmRSS:"), of("VmHWM:"))
 }
 
+/// How long a development server takes from its start to its address, and what it holds with nothing to do.
+fn ready_and_idle(effort: Effort) {
+    binary();
+    let (mut times, mut resident) = (Vec::new(), Vec::new());
+    for _ in 0..effort.rounds {
+        let started = Instant::now();
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = format!("-dev-audit={}", folder.path().join("audit.log").display());
+        let server = Server::dev(&[&log]);
+        times.push(started.elapsed().as_secs_f64());
+        assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
+        resident.push(memory(&server).0);
+    }
+    println!(
+        "\nDevelopment server, one file device: ready after {} µs, {:.1} MiB resident.",
+        micros(Duration::from_secs_f64(median(&mut times))),
+        median(&mut resident)
+    );
+}
+
 /// All server benches.
 pub fn run(effort: Effort) {
-    let started = std::time::Instant::now();
-    let idle = start("idle", "storage \"inmem\" {}", 1, false);
-    let ready = started.elapsed();
-    if let Some((server, _)) = &idle.held {
-        println!(
-            "\nStart, init, unseal, mount, first device: {} µs. Idle: {:.1} MiB resident.",
-            micros(ready),
-            memory(server).0
-        );
-    }
-    drop(idle);
+    ready_and_idle(effort);
     let memory_store = "storage \"inmem\" {}";
     let variants = [
         start("no device", memory_store, 0, false),

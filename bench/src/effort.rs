@@ -1,0 +1,25 @@
+//! How long and how often something is measured.
+
+use std::time::Duration;
+
+/// The effort of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// One measurement.
+    pub time: Duration,
+    /// Measurements of each variant.
+    pub rounds: usize,
+}
+
+impl Effort {
+    /// What figures are made with.
+    pub const USUAL: Self = Self { time: Duration::from_secs(3), rounds: 5 };
+    /// Just long enough to see that everything runs.
+    pub const SMOKE: Self = Self { time: Duration::from_millis(200), rounds: 1 };
+
+    /// A share of the time, for what is steady sooner.
+    #[must_use]
+    pub fn part(self, of: u32) -> Duration {
+        self.time / of
+    }
+}

@@ -1,0 +1,160 @@
+//! The server without HTTP: what a request costs from capture to release, in one thread, with its heap allocations.
+//! Never in it: sockets; `server` measures those.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use onrecord_audit::SystemClock;
+use onrecord_core::host::{Host, Spawn, Task};
+use onrecord_core::lifecycle::Wanted;
+use onrecord_core::{Core, Exchange, Headers, Received, Settings, Target};
+use onrecord_seal::{OsEntropy, Secret};
+use onrecord_storage::Storage;
+use onrecord_storage::embedded::Embedded;
+use onrecord_storage::memory::Memory;
+
+use crate::allocations;
+use crate::effort::Effort;
+use crate::table::{median, ratio};
+
+/// Runs what outlives its client; here nobody leaves.
+struct Nobody;
+
+impl Spawn for Nobody {
+    fn spawn(&self, _: Task) {}
+}
+
+fn exchange(method: &str, path: &str, body: &'static str) -> Exchange {
+    let mut headers = Headers::new();
+    headers.push("host", "localhost");
+    headers.push("x-vault-token", "root");
+    Exchange {
+        method: method.to_owned(),
+        target: Target::Api(path.to_owned()),
+        query: String::new(),
+        headers,
+        body: Received::Whole(Bytes::from_static(body.as_bytes())),
+        peer: None,
+        client_certificate_serial: None,
+    }
+}
+
+async fn ask(core: &Core, method: &str, path: &str, body: &'static str) -> u16 {
+    let exchange = exchange(method, path, body);
+    let permit = core.admit(&exchange.target, 0).ok().expect("room");
+    core.answer(permit, exchange).await.status()
+}
+
+/// An unsealed server with KV 2 at `secret/`, a secret, and these many file devices.
+async fn server(storage: Storage, folder: &Path, devices: usize) -> Core {
+    let host = Host {
+        clock: Arc::new(SystemClock::new()),
+        entropy: Arc::new(OsEntropy::new()),
+        spawn: Arc::new(Nobody),
+    };
+    let core = Core::new(storage, host, Settings::default());
+    let root_token = Some(Secret::new("root".to_owned()));
+    let made = core.init(Wanted { shares: 1, threshold: 1, root_token }).await.expect("it is new");
+    let key = made.keys.first().expect("one share");
+    core.unseal(&const_hex::encode(key.expose())).await.expect("its own key");
+    let mount = r#"{"type":"kv","options":{"version":"2"}}"#;
+    assert_eq!(ask(&core, "POST", "sys/mounts/secret", mount).await, 204);
+    let secret = r#"{"data":{"password":"correct horse battery staple","port":5432,"user":"svc"}}"#;
+    assert_eq!(ask(&core, "POST", "secret/data/app/db", secret).await, 200);
+    for number in 0..devices {
+        let path = folder.join(format!("audit{number}.log"));
+        let body = format!(r#"{{"type":"file","options":{{"file_path":"{}"}}}}"#, path.display());
+        assert_eq!(ask(&core, "PUT", &format!("sys/audit/file{number}"), String::leak(body)).await, 204);
+    }
+    core
+}
+
+struct Variant {
+    name: &'static str,
+    devices: usize,
+    durable: bool,
+    write: bool,
+}
+
+const VARIANTS: [Variant; 6] = [
+    Variant { name: "read, no device", devices: 0, durable: false, write: false },
+    Variant { name: "read, one file", devices: 1, durable: false, write: false },
+    Variant { name: "read, three files", devices: 3, durable: false, write: false },
+    Variant { name: "read, no device, embedded store", devices: 0, durable: true, write: false },
+    Variant { name: "read, one file, embedded store", devices: 1, durable: true, write: false },
+    Variant { name: "write, one file, embedded store", devices: 1, durable: true, write: true },
+];
+
+const SECRET: &str = r#"{"data":{"password":"correct horse battery staple","turn":1}}"#;
+
+/// This many requests at once, each waiting for its answer before the next: what a second of them is, and what each
+/// takes from the heap of this thread.
+async fn load(core: &Core, variant: &Variant, at_once: usize, time: Duration) -> (f64, f64) {
+    let (method, body) = if variant.write { ("POST", SECRET) } else { ("GET", "") };
+    let begin = Instant::now();
+    let local = tokio::task::LocalSet::new();
+    let count = std::rc::Rc::new(std::cell::Cell::new(0_u64));
+    let mut taken = 0;
+    for number in 0..at_once {
+        let (core, count) = (core.clone(), std::rc::Rc::clone(&count));
+        let path = if variant.write {
+            format!("secret/data/load/{number}")
+        } else {
+            "secret/data/app/db".to_owned()
+        };
+        local.spawn_local(async move {
+            while begin.elapsed() < time {
+                assert_eq!(ask(&core, method, &path, body).await, 200);
+                count.set(count.get() + 1);
+            }
+        });
+    }
+    let before = allocations::so_far();
+    local.await;
+    taken += allocations::so_far() - before;
+    (count.get() as f64 / begin.elapsed().as_secs_f64(), taken as f64 / count.get() as f64)
+}
+
+/// Prints the table.
+pub fn run(effort: Effort) {
+    println!("\n### The server without HTTP: one thread, 64 requests at once\n");
+    println!(
+        "| request | a second | ns each | allocations each | ratio to the first |\n|---|---:|---:|---:|---:|"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let folder = tempfile::tempdir().expect("a folder");
+    let servers: Vec<Core> = VARIANTS
+        .iter()
+        .enumerate()
+        .map(|(number, variant)| {
+            let own: PathBuf = folder.path().join(number.to_string());
+            std::fs::create_dir(&own).expect("a folder");
+            let storage = if variant.durable {
+                Storage::start(Embedded::open(&own.join("data")).expect("it is new"))
+            } else {
+                Storage::start(Memory::new())
+            };
+            runtime.block_on(server(storage.expect("a thread"), &own, variant.devices))
+        })
+        .collect();
+    let mut rates = vec![Vec::new(); servers.len()];
+    let mut taken = vec![0.0; servers.len()];
+    for round in 0..=effort.rounds {
+        for (index, (variant, core)) in VARIANTS.iter().zip(&servers).enumerate() {
+            let (rate, allocations) = runtime.block_on(load(core, variant, 64, effort.part(6)));
+            // The first round warms up.
+            if round > 0 {
+                rates[index].push(rate);
+            }
+            taken[index] = allocations;
+        }
+    }
+    let first = rates[0].clone();
+    for ((variant, rates), taken) in VARIANTS.iter().zip(&mut rates).zip(taken) {
+        let to_first = ratio(rates, &first);
+        let rate = median(rates);
+        println!("| {} | {rate:.0} | {:.0} | {taken:.1} | {to_first:.2} |", variant.name, 1e9 / rate);
+    }
+}
