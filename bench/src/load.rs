@@ -21,6 +21,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// How many answers came.
+    pub fn answers(&self) -> usize {
+        self.latencies.len()
+    }
+
     /// A percentile of the latency (0.5 is the median).
     pub fn percentile(&self, share: f64) -> Duration {
         #[expect(

@@ -39,6 +39,8 @@ fn main() {
             "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
             "--seconds" => effort.time = Duration::from_secs(number()),
             "--help" | "-h" => quit(""),
+            // For this program itself: the floor of the server benches runs in a process of its own.
+            "bare" => bare::serve(server::BODY),
             other => quit(&format!("unknown word {other:?}")),
         }
     }

@@ -1,10 +1,10 @@
 //! The server over HTTP: KV 2 reads and writes with no device, one file, three files, and one file beside a device that hangs, next
 //! to a bare HTTP server with the same body. All variants run in turn within a round, so that ratios hold on a machine that drifts.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use onrecord_e2e::process::{Server, binary};
@@ -16,22 +16,38 @@ use crate::load::{self, Found};
 use crate::table::{median, micros, ratio};
 
 /// An answer of the size and shape of a KV 2 read.
-const BODY: &str = "{\"request_id\":\"5f0b7a3e-4f8f-4c58-9b6f-3d9d1f5f6a10\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":0,\"data\":{\"data\":{\"password\":\"correct horse battery staple\",\"port\":5432,\"user\":\"svc\"},\"metadata\":{\"created_time\":\"2026-11-22T10:25:22.459819797Z\",\"custom_metadata\":null,\"deletion_time\":\"\",\"destroyed\":false,\"version\":1}},\"wrap_info\":null,\"warnings\":null,\"auth\":null}\n";
+pub const BODY: &str = "{\"request_id\":\"5f0b7a3e-4f8f-4c58-9b6f-3d9d1f5f6a10\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":0,\"data\":{\"data\":{\"password\":\"correct horse battery staple\",\"port\":5432,\"user\":\"svc\"},\"metadata\":{\"created_time\":\"2026-11-22T10:25:22.459819797Z\",\"custom_metadata\":null,\"deletion_time\":\"\",\"destroyed\":false,\"version\":1}},\"wrap_info\":null,\"warnings\":null,\"auth\":null}\n";
 
 /// A variant: its name and its running server.
 struct Variant {
     name: &'static str,
     addr: SocketAddr,
+    pid: u32,
     token: String,
     /// So that the server and its files live as long as the variant.
-    held: Option<(Server, tempfile::TempDir)>,
+    held: Held,
     logs: Vec<PathBuf>,
 }
 
+/// What a variant keeps alive.
+enum Held {
+    Bare(#[expect(dead_code, reason = "ended when dropped")] Bare),
+    Server(Server, #[expect(dead_code, reason = "removed when dropped")] tempfile::TempDir),
+}
+
 impl Variant {
+    /// Nanoseconds that all threads of the server have run.
+    fn ran(&self) -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid)).expect("it runs");
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
+            .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
+            .sum()
+    }
+
     /// Takes the logs away as a rotation does, so that a long run does not fill the disk.
     fn rotate(&self) {
-        let Some((server, _)) = &self.held else { return };
+        let Held::Server(server, _) = &self.held else { return };
         for log in &self.logs {
             std::fs::remove_file(log).expect("the log is there");
         }
@@ -64,21 +80,48 @@ fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Varia
         let stdout = json!({"type": "file", "options": {"file_path": "stdout"}});
         assert_eq!(server.call("PUT", "sys/audit/stdout", Some(stdout)).status, 204);
     }
-    Variant { name, addr: server.addr, token: server.token.clone(), held: Some((server, folder)), logs }
+    Variant {
+        name,
+        addr: server.addr,
+        pid: server.pid(),
+        token: server.token.clone(),
+        held: Held::Server(server, folder),
+        logs,
+    }
+}
+
+/// The bare server in a process of its own.
+struct Bare(Child);
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 fn bare() -> Variant {
-    let (tell, said) = mpsc::channel();
-    std::thread::spawn(move || crate::bare::serve(BODY, &tell));
-    let addr = said.recv().expect("an address");
-    Variant { name: "bare HTTP server", addr, token: String::new(), held: None, logs: Vec::new() }
+    let program = std::env::current_exe().expect("the name of this program");
+    let mut child = Command::new(program).arg("bare").stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut said).expect("it says its address");
+    let addr = said.trim().parse().expect("an address");
+    Variant {
+        name: "bare HTTP server",
+        addr,
+        pid: child.id(),
+        token: String::new(),
+        held: Held::Bare(Bare(child)),
+        logs: Vec::new(),
+    }
 }
 
 /// One kind of load on one variant.
-fn measure(variant: &Variant, connections: usize, effort: Effort, write: bool) -> Found {
+fn measure(variant: &Variant, connections: usize, effort: Effort, write: bool) -> (Found, f64) {
     let head = format!("Host: localhost\r\nX-Vault-Token: {}\r\n", variant.token);
+    let before = variant.ran();
     let found = load::load(variant.addr, connections, effort.time, 200, |connection, turn, out| {
-        let wrote = if write {
+        let made = if write {
             let digits = turn.checked_ilog10().unwrap_or(0) + 1;
             write!(
                 out,
@@ -89,39 +132,50 @@ fn measure(variant: &Variant, connections: usize, effort: Effort, write: bool) -
         } else {
             write!(out, "GET /v1/secret/data/app/db HTTP/1.1\r\n{head}\r\n")
         };
-        wrote.expect("memory takes it");
+        made.expect("memory takes it");
     });
     assert_eq!(found.wrong, 0, "{}: answers with a wrong status", variant.name);
+    let ran = (variant.ran() - before) as f64 / 1e3 / found.answers() as f64;
     variant.rotate();
-    found
+    (found, ran)
+}
+
+/// What was measured of one variant.
+#[derive(Default)]
+struct Figures {
+    rates: Vec<f64>,
+    middles: Vec<f64>,
+    tails: Vec<f64>,
+    ran: Vec<f64>,
 }
 
 /// All rounds of one kind of load; prints a table whose last column is the ratio to the first variant of the same round.
 fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort, write: bool) {
     println!("\n### {title}, {connections} connection(s), {} x {:?}\n", effort.rounds, effort.time);
     println!(
-        "| variant | requests/s (median) | p50 µs | p99 µs | ratio to the first |\n|---|---:|---:|---:|---:|"
+        "| variant | requests/s (median) | p50 µs | p99 µs | server's CPU µs a request | ratio to the first |\n\
+         |---|---:|---:|---:|---:|---:|"
     );
-    let mut rates = vec![Vec::new(); variants.len()];
-    let mut middles = vec![Vec::new(); variants.len()];
-    let mut tails = vec![Vec::new(); variants.len()];
+    let mut all: Vec<Figures> = variants.iter().map(|_| Figures::default()).collect();
     for round in 0..=effort.rounds {
-        for (index, variant) in variants.iter().enumerate() {
-            let found = measure(variant, connections, effort, write);
+        for (variant, figures) in variants.iter().zip(&mut all) {
+            let (found, ran) = measure(variant, connections, effort, write);
             // The first round warms up.
             if round > 0 {
-                rates[index].push(found.rate);
-                middles[index].push(found.percentile(0.5).as_secs_f64());
-                tails[index].push(found.percentile(0.99).as_secs_f64());
+                figures.rates.push(found.rate);
+                figures.middles.push(found.percentile(0.5).as_secs_f64());
+                figures.tails.push(found.percentile(0.99).as_secs_f64());
+                figures.ran.push(ran);
             }
         }
     }
-    let first = rates[0].clone();
-    for (index, variant) in variants.iter().enumerate() {
-        let to_first = ratio(&rates[index], &first);
+    let first = all[0].rates.clone();
+    for (variant, figures) in variants.iter().zip(&mut all) {
+        let to_first = ratio(&figures.rates, &first);
         let of = |figures: &mut Vec<f64>| micros(Duration::from_secs_f64(median(figures)));
-        let (p50, p99) = (of(&mut middles[index]), of(&mut tails[index]));
-        println!("| {} | {:.0} | {p50} | {p99} | {to_first:.2} |", variant.name, median(&mut rates[index]));
+        let (p50, p99) = (of(&mut figures.middles), of(&mut figures.tails));
+        let (rate, ran) = (median(&mut figures.rates), median(&mut figures.ran));
+        println!("| {} | {rate:.0} | {p50} | {p99} | {ran:.1} | {to_first:.2} |", variant.name);
     }
 }
 
@@ -169,7 +223,7 @@ pub fn run(effort: Effort) {
     ];
     compare("KV 2 read", &variants, 64, effort, false);
     compare("KV 2 read", &variants, 1, effort, false);
-    if let Some((server, _)) = &variants[1].held {
+    if let Held::Server(server, _) = &variants[1].held {
         println!(
             "\nOne file, after the loads: {:.1} MiB resident, {:.1} MiB at peak.",
             memory(server).0,

@@ -38,7 +38,7 @@ fn broker(variant: Variant, folder: &Path) -> Broker {
     for number in 0..variant.files.max(1) {
         let path = folder.join(format!("audit{number}.log")).display().to_string();
         let path = if variant.files == 0 { "discard".to_owned() } else { path };
-        let durability = if variant.fsync { "fsync" } else { "write" };
+        let durability = if variant.fsync { "fsync" } else { "os" };
         let words = [("file_path", path.as_str()), ("durability", durability)];
         let words = words.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let options = DeviceOptions::parse("file", &words).expect("known options");
