@@ -2,7 +2,7 @@
 //! Never in it: recording. A handler that panics has an outcome like any other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use crate::decide::Verdict;
@@ -47,7 +47,7 @@ async fn run(open: &Open, case: &Case<'_>) -> Outcome {
         }
     }
     let call = case.way.call(mount, case.request, case.asker.caller());
-    caught(mount.engine.handle(open, &call)).await
+    caught(pin!(mount.engine.handle(open, &call))).await
 }
 
 /// What a route says to an operation that it does not take. A list names a path of its own, with a slash at its end.
@@ -59,8 +59,7 @@ fn misfit(operation: Operation) -> Outcome {
 }
 
 /// Runs a handler to its end, even where that is a panic. Its text is not shown: it could hold a client's.
-async fn caught(handler: impl Future<Output = Outcome>) -> Outcome {
-    let mut handler = pin!(handler);
+async fn caught(mut handler: Pin<&mut impl Future<Output = Outcome>>) -> Outcome {
     std::future::poll_fn(move |context| {
         match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
             Ok(poll) => poll,
@@ -79,7 +78,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_that_panics_has_an_outcome() {
-        let outcome = caught(async { panic!("with a client's text") }).await;
+        let outcome = caught(pin!(async { panic!("with a client's text") })).await;
         let Outcome::Refusal(refusal) = outcome else { panic!("it is a refusal") };
         assert_eq!((refusal.status, refusal.fault), (500, Some(fault::PANIC)));
         assert!(!refusal.text.unwrap().contains("client"));

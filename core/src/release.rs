@@ -33,7 +33,7 @@ pub(crate) async fn release(
     };
     drop(shaped);
     if let Some(issued) = reply.auth.filter(|issued| issued.new)
-        && let Err(error) = open.tokens.withdraw(&issued).await
+        && let Err(error) = Box::pin(open.tokens.withdraw(&issued)).await
     {
         tracing::error!(%error, "a token whose issue is not on record could not be revoked");
     }

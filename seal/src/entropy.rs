@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroize;
 
+use crate::hex;
+
 /// A source of random bytes fit for keys. Handed in from outside, so that tests can replay a run.
 pub trait Entropy: Send + Sync {
     /// Fills all of `out`, or fails and leaves `out` unusable.
@@ -15,17 +17,16 @@ pub trait Entropy: Send + Sync {
     fn uuid(&self) -> Result<String, EntropyError> {
         let mut raw = [0_u8; 16];
         self.fill(&mut raw)?;
-        let id = u128::from_be_bytes(raw);
-        let id = id & !(0xf << 76) | (4 << 76);
-        let id = id & !(0x3 << 62) | (2 << 62);
-        Ok(format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            id >> 96,
-            (id >> 80) & 0xffff,
-            (id >> 64) & 0xffff,
-            (id >> 48) & 0xffff,
-            id & 0xffff_ffff_ffff
-        ))
+        raw[6] = raw[6] & 0x0f | 0x40;
+        raw[8] = raw[8] & 0x3f | 0x80;
+        let mut text = String::with_capacity(36);
+        for (at, byte) in raw.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            hex::push(*byte, &mut text);
+        }
+        Ok(text)
     }
 }
 

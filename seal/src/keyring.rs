@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, EntropyError};
 use crate::envelope::{self, EnvelopeError, EnvelopeKey, KEY_BYTES};
+use crate::hex;
 use crate::secret::SecretBytes;
 
 /// Opens with this; a later form gets another.
@@ -144,8 +145,11 @@ impl Keyring {
     pub fn hash_name(&self, name: &str) -> String {
         let mut mac = self.names.clone();
         mac.update(name.as_bytes());
-        let digest = u128_pair(&mac.finalize().into_bytes().into());
-        format!("{:032x}{:032x}", digest.0, digest.1)
+        let mut hashed = String::with_capacity(64);
+        for byte in mac.finalize().into_bytes() {
+            hex::push(byte, &mut hashed);
+        }
+        hashed
     }
 
     /// The active term and what is known about it.
@@ -219,12 +223,6 @@ impl Term {
 /// A fresh AES-256 key.
 pub fn random_key(entropy: &dyn Entropy) -> Result<SecretBytes, EntropyError> {
     SecretBytes::with(KEY_BYTES, |key| entropy.fill(key))
-}
-
-fn u128_pair(digest: &[u8; 32]) -> (u128, u128) {
-    let (high, low) = digest.split_at(16);
-    let number = |half: &[u8]| half.iter().fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
-    (number(high), number(low))
 }
 
 /// Why a keyring could not be made, stored or loaded.

@@ -6,12 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{Core, Inner, exempt};
+use super::{Core, exempt};
 use crate::admission::Permit;
 use crate::exchange::{Answer, Exchange, Target};
 use crate::host::Spawn;
 use crate::{pipeline, routes};
 
+/// The slot and the bytes of step 0, and the place among the journeys inside.
+type Held = (Permit, Option<Permit>);
 type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// A journey under way. It ends like any other if it is dropped before: a client that leaves changes nothing. It then
@@ -19,6 +21,8 @@ type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
 #[must_use = "a journey begins when it is first polled"]
 pub struct Journey {
     running: Option<Running>,
+    /// Given back at the end, wherever that is.
+    held: Option<Held>,
     begun: bool,
     spawn: Arc<dyn Spawn>,
 }
@@ -26,23 +30,23 @@ pub struct Journey {
 impl Core {
     /// Takes an exchange from capture to release.
     pub fn answer(&self, permit: Permit, exchange: Exchange) -> Journey {
-        let inner = Arc::clone(&self.inner);
-        let spawn = Arc::clone(&inner.host.spawn);
-        Journey { running: Some(Box::pin(travel(inner, permit, exchange))), begun: false, spawn }
+        let spawn = Arc::clone(&self.inner.host.spawn);
+        let (running, inside) = self.way(exchange);
+        Journey { running: Some(running), held: Some((permit, inside)), begun: false, spawn }
     }
-}
 
-async fn travel(inner: Arc<Inner>, permit: Permit, exchange: Exchange) -> Answer {
-    // Held to the end, wherever that is.
-    let _permit = permit;
-    if let Target::Api(path) = &exchange.target
-        && let Some(route) = routes::exempt(path)
-    {
-        return Box::pin(exempt::answer(&Core { inner }, route, exchange)).await;
-    }
-    match inner.gate.enter() {
-        Some((open, _inside)) => pipeline::journey(open, exchange).await,
-        None => Answer::sealed(),
+    /// What answers an exchange, and what counts it among the journeys inside.
+    fn way(&self, exchange: Exchange) -> (Running, Option<Permit>) {
+        if let Target::Api(path) = &exchange.target
+            && let Some(route) = routes::exempt(path)
+        {
+            let core = self.clone();
+            return (Box::pin(async move { exempt::answer(&core, route, exchange).await }), None);
+        }
+        match self.inner.gate.enter() {
+            Some((open, inside)) => (Box::pin(pipeline::journey(open, exchange)), Some(inside)),
+            None => (Box::pin(std::future::ready(Answer::sealed())), None),
+        }
     }
 }
 
@@ -53,19 +57,18 @@ impl Future for Journey {
         self.begun = true;
         let Some(running) = &mut self.running else { return Poll::Pending };
         let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(answer)) => {
-                self.running = None;
-                Poll::Ready(answer)
-            }
+        let answer = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => answer,
             Err(_) => {
                 // Handlers' panics are caught inside and recorded; this one is of a step around them.
                 tracing::error!("a step of a request's journey panicked; nothing of its answer leaves");
-                self.running = None;
-                Poll::Ready(Answer::not_on_record("internal error"))
+                Answer::not_on_record("internal error")
             }
-        }
+        };
+        self.running = None;
+        self.held = None;
+        Poll::Ready(answer)
     }
 }
 
@@ -73,7 +76,8 @@ impl Drop for Journey {
     fn drop(&mut self) {
         let (Some(running), true) = (self.running.take(), self.begun) else { return };
         let spawn = Arc::clone(&self.spawn);
-        let rest = Self { running: Some(running), begun: false, spawn: Arc::clone(&spawn) };
+        let rest =
+            Self { running: Some(running), held: self.held.take(), begun: false, spawn: Arc::clone(&spawn) };
         spawn.spawn(Box::pin(async move {
             drop(rest.await);
         }));
@@ -85,13 +89,13 @@ mod tests {
     use super::*;
 
     /// How large the future of a function is.
-    fn size<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
+    fn size<A, B, F: Future>(_: fn(A, B) -> F) -> usize {
         size_of::<F>()
     }
 
     #[test]
     fn a_journey_is_small() {
-        let bytes = size(travel);
-        assert!(bytes <= 4096, "{bytes}");
+        let bytes = size(pipeline::journey);
+        assert!(bytes <= 1536, "{bytes}");
     }
 }

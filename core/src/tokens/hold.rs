@@ -60,7 +60,8 @@ impl Hold {
     /// token is dead, and tidying removes it.
     pub(crate) async fn finish(mut self) {
         if self.leave() {
-            let deleted = self.tokens.revoke(&Found(Arc::clone(&self.live))).await;
+            // Rare and large: on the heap, so that other requests need not carry its size.
+            let deleted = Box::pin(self.tokens.revoke(&Found(Arc::clone(&self.live)))).await;
             if let Err(error) = deleted {
                 tracing::warn!(%error, "a used-up token could not be deleted");
             }
