@@ -6,6 +6,7 @@ mod dev;
 mod http;
 mod listener;
 mod logging;
+mod patient;
 mod process;
 mod run;
 mod signals;

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::http::Service;
+use crate::patient::Patient;
 use crate::tls::{self, Certificates};
 
 /// How a listener treats its connections.
@@ -29,6 +30,8 @@ pub(crate) struct Bounds {
     pub(crate) header_timeout: Duration,
     /// How long a body may take.
     pub(crate) body_timeout: Duration,
+    /// How long a client may take nothing of an answer.
+    pub(crate) write_timeout: Duration,
     /// The largest body, in bytes.
     pub(crate) max_request_size: usize,
 }
@@ -153,7 +156,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(bounds.header_timeout)
             .serve_connection(
-                TokioIo::new(stream),
+                TokioIo::new(Patient::new(stream, bounds.write_timeout)),
                 service_fn(move |request| service.clone().serve(request)),
             );
         // The connection's own errors (a reset, a header too large) concern nobody but its client.

@@ -14,11 +14,12 @@ use crate::tls;
 const ADDRESS: &str = "127.0.0.1:8200";
 
 /// Keys that are read.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "address",
     "cluster_address",
     "http_read_header_timeout",
     "http_read_timeout",
+    "http_write_timeout",
     "max_connections",
     "max_request_size",
     "tls_cert_file",
@@ -69,6 +70,9 @@ impl ListenerConfig {
         if let Some(time) = reader.duration(body, "http_read_timeout")? {
             bounds.body_timeout = time;
         }
+        if let Some(time) = reader.duration(body, "http_write_timeout")? {
+            bounds.write_timeout = time;
+        }
         let address = reader.text(body, "address")?.unwrap_or_else(|| ADDRESS.to_owned());
         let plain = reader.boolean(body, "tls_disable")?.unwrap_or(false);
         let tls = if plain { None } else { Some(tls_settings(reader, block, body)?) };
@@ -82,6 +86,7 @@ impl Default for Bounds {
             connections: 8192,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             max_request_size: 32 << 20,
         }
     }
