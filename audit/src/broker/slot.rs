@@ -18,6 +18,9 @@ use crate::form::Form;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 
+/// A line up to this size says by its refusal that others have no room either. A longer one says only that it has none.
+const USUAL_LINE: usize = 64 * 1024;
+
 /// One enabled device.
 pub(crate) struct Slot {
     pub(crate) path: StdArc<str>,
@@ -27,7 +30,10 @@ pub(crate) struct Slot {
     /// What may wait for it, in bytes.
     cap: usize,
     /// What waits for it or is being written, in bytes.
-    pub(crate) bytes: AtomicUsize,
+    bytes: AtomicUsize,
+    /// At how many bytes it refused a line since its writer last took some away: read without the lock, to skip
+    /// formatting for a device that is full but for less than a line.
+    full_at: AtomicUsize,
     /// Whether its last write failed: read without the lock, to skip formatting for it.
     failing: AtomicBool,
     queue: Mutex<Queue>,
@@ -97,6 +103,7 @@ impl Slot {
             discards: enrolment.device.discards(),
             cap: shared.rules.queue_bytes,
             bytes: AtomicUsize::new(0),
+            full_at: AtomicUsize::new(usize::MAX),
             failing: AtomicBool::new(enrolment.failing.is_some()),
             queue: Mutex::new(queue),
             work: Condvar::new(),
@@ -114,7 +121,7 @@ impl Slot {
     pub(crate) fn admit(&self, now: Duration) -> Admission {
         if self.discards {
             Admission::Discards
-        } else if self.bytes.load(Ordering::Relaxed) >= self.cap {
+        } else if self.bytes.load(Ordering::Relaxed) >= self.cap.min(self.full_at.load(Ordering::Relaxed)) {
             Admission::Full
         } else if self.failing.load(Ordering::Relaxed) && !self.queue().vitals.try_again(now) {
             Admission::Resting
@@ -139,6 +146,9 @@ impl Slot {
         // One line alone may be longer than the cap; otherwise it could never be written.
         let before = self.bytes.load(Ordering::Relaxed);
         if before > 0 && before.saturating_add(line.len()) > self.cap {
+            if line.len() <= USUAL_LINE {
+                self.full_at.store(before, Ordering::Relaxed);
+            }
             return Pushed::Full;
         }
         self.bytes.fetch_add(line.len(), Ordering::Relaxed);
@@ -152,6 +162,12 @@ impl Slot {
         queue.accepted += 1;
         queue.waiting.push(Pending { ticket, end, since: now, awaited, withdrawn: false });
         Pushed::Accepted { awaited, duty: queue.take_duty() }
+    }
+
+    /// Notes that bytes wait no more.
+    pub(crate) fn drained(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.full_at.store(usize::MAX, Ordering::Relaxed);
     }
 
     /// Notes that the device misses an entry.
@@ -240,7 +256,7 @@ impl Slot {
 
     /// Takes all that waits or is in flight, and frees its memory.
     fn give_up(&self, queue: &mut Queue) -> Vec<Pending> {
-        self.bytes.fetch_sub(queue.bytes.len(), Ordering::Relaxed);
+        self.drained(queue.bytes.len());
         queue.bytes = Vec::new();
         let mut given_up = std::mem::take(&mut queue.in_flight);
         given_up.append(&mut queue.waiting);

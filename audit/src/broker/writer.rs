@@ -270,7 +270,7 @@ impl Writer {
             slot.counters.missed.fetch_add((self.done.len() - appended) as u64, Ordering::Relaxed);
             slot.counters.appended.fetch_add(appended as u64, Ordering::Relaxed);
             slot.counters.batches.fetch_add(u64::from(lines > 0), Ordering::Relaxed);
-            slot.bytes.fetch_sub(std::mem::take(&mut self.taken), Ordering::Relaxed);
+            slot.drained(std::mem::take(&mut self.taken));
             slot.note_health(&mut queue, |queue| {
                 match error {
                     Some(error) => queue.vitals.failed(now, error.clone()),
