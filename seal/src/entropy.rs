@@ -6,8 +6,6 @@ use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroize;
 
-use crate::hex;
-
 /// A source of random bytes fit for keys. Handed in from outside, so that tests can replay a run.
 pub trait Entropy: Send + Sync {
     /// Fills all of `out`, or fails and leaves `out` unusable.
@@ -19,14 +17,9 @@ pub trait Entropy: Send + Sync {
         self.fill(&mut raw)?;
         raw[6] = raw[6] & 0x0f | 0x40;
         raw[8] = raw[8] & 0x3f | 0x80;
-        let mut text = String::with_capacity(36);
-        for (at, byte) in raw.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            hex::push(*byte, &mut text);
-        }
-        Ok(text)
+        let digits = const_hex::encode(raw);
+        let groups = [0..8, 8..12, 12..16, 16..20, 20..32].map(|group| digits.get(group).unwrap_or_default());
+        Ok(groups.join("-"))
     }
 }
 

@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, EntropyError};
 use crate::envelope::{self, EnvelopeError, EnvelopeKey, KEY_BYTES};
-use crate::hex;
 use crate::secret::SecretBytes;
 
 /// Opens with this; a later form gets another.
@@ -145,11 +144,7 @@ impl Keyring {
     pub fn hash_name(&self, name: &str) -> String {
         let mut mac = self.names.clone();
         mac.update(name.as_bytes());
-        let mut hashed = String::with_capacity(64);
-        for byte in mac.finalize().into_bytes() {
-            hex::push(byte, &mut hashed);
-        }
-        hashed
+        const_hex::encode(mac.finalize().into_bytes())
     }
 
     /// The active term and what is known about it.

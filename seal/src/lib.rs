@@ -16,7 +16,6 @@ pub mod collect;
 pub mod config;
 pub mod entropy;
 pub mod envelope;
-mod hex;
 pub mod keyring;
 pub mod secret;
 pub mod shamir;

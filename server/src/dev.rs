@@ -106,7 +106,7 @@ pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
 async fn initialise(dev: &Dev, core: &Core) -> Result<Keys, StartError> {
     let root_token = dev.root_token_id.clone().map(Secret::new);
     let made = core.init(Wanted { shares: 1, threshold: 1, root_token }).await.map_err(StartError::new)?;
-    let share = made.keys.first().map(|key| to_hex(key.expose())).unwrap_or_default();
+    let share = made.keys.first().map(|key| const_hex::encode(key.expose())).unwrap_or_default();
     let keys = Keys { share, root_token: made.root_token.id.expose().clone() };
     if let Some(directory) = &dev.storage {
         let text = format!("{}\n{}\n", keys.share, keys.root_token);
@@ -166,12 +166,4 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     // One that was there already may be open to others.
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
     file.write_all(text.as_bytes())
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
