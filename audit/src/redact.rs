@@ -36,9 +36,10 @@ impl<'f> Redactor<'f> {
     pub(crate) fn new(salt: &'f Salt, options: &Options, entry: &Entry<'f>) -> Self {
         let issued = entry.response.as_ref().and_then(|response| response.auth.as_ref());
         let wrapping = entry.response.as_ref().and_then(|response| response.wrap_info.as_ref());
+        let (asking, sent) = (entry.auth.client_token.reveal(), entry.request.client_token.reveal());
         let own = [
-            entry.auth.client_token.reveal(),
-            entry.request.client_token.reveal(),
+            asking,
+            if sent == asking { "" } else { sent },
             issued.map_or("", |auth| auth.client_token.reveal()),
             wrapping.map_or("", |wrap| wrap.token.reveal()),
         ]

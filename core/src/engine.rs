@@ -61,10 +61,10 @@ impl Engine {
     /// Does what is asked.
     pub async fn handle(&self, open: &Open, call: &Call<'_>) -> Outcome {
         match self {
-            Self::Cubbyhole(engine) => engine.handle(call).await,
-            Self::Kv1(engine) => engine.handle(call, open.settings.default_lease_ttl).await,
             Self::Kv2(engine) => engine.handle(call).await,
-            // Rare and large: on the heap, so that a read of a secret need not carry their size.
+            // Larger: on the heap, so that the journey of a read need not carry their size.
+            Self::Cubbyhole(engine) => Box::pin(engine.handle(call)).await,
+            Self::Kv1(engine) => Box::pin(engine.handle(call, open.settings.default_lease_ttl)).await,
             Self::Sys => Box::pin(sys::handle(open, call)).await,
             Self::Token => Box::pin(token::handle(open, call)).await,
         }

@@ -3,7 +3,9 @@
 
 mod stored;
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use onrecord_policy::Acl;
 use onrecord_seal::Secret;
@@ -102,12 +104,26 @@ impl Reservation {
         }
     }
 
-    /// Ends the request's hold. If it was the last of a used-up token, the token is deleted with all that hangs on
-    /// it. Call it before the answer leaves.
-    pub async fn finish(self) {
-        if let Self::Live(caller) = self {
-            caller.hold.finish().await;
+    /// Ends the request's hold. If it was the last of a used-up token, the token is deleted with all that hangs on it.
+    /// Await it before the answer leaves.
+    pub fn finish(self) -> Ending {
+        match self {
+            Self::Live(caller) => caller.hold.finish(),
+            Self::Refused | Self::Unavailable => Ending(None),
         }
+    }
+}
+
+/// The end of a request's hold on its token. A used-up token is deleted by it: on the heap, so that the requests which
+/// have none to delete need not carry the size of that.
+#[must_use = "a used-up token is deleted only when this is awaited"]
+pub struct Ending(pub(crate) Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Future for Ending {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().map_or(Poll::Ready(()), |deletion| deletion.as_mut().poll(context))
     }
 }
 

@@ -1,6 +1,7 @@
 //! HTTP, TLS, configuration and signals around the core: everything between a process and [`onrecord_core`].
 //! Never in it: decisions about requests; the core makes them all.
 
+mod alarm;
 mod config;
 mod dev;
 mod http;

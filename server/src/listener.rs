@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use onrecord_core::exchange::Peer;
 use onrecord_core::lifecycle::Core;
@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::alarm::Alarm;
 use crate::http::Service;
 use crate::patient::Patient;
 use crate::tls::{self, Certificates};
@@ -153,7 +154,7 @@ impl Connection {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let Self { service, slot, watcher, bounds } = self;
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(Alarm::default())
             .header_read_timeout(bounds.header_timeout)
             .serve_connection(
                 TokioIo::new(Patient::new(stream, bounds.write_timeout)),

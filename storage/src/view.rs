@@ -141,12 +141,12 @@ impl View {
 
     fn whole(&self, key: &str) -> Result<String, KeyError> {
         key::check(key)?;
-        Ok(format!("{}{key}", self.prefix))
+        Ok([&self.prefix, key].concat())
     }
 
     fn whole_folder(&self, folder: &str) -> Result<String, KeyError> {
         key::check_folder(folder)?;
-        Ok(format!("{}{folder}", self.prefix))
+        Ok([&self.prefix, folder].concat())
     }
 }
 

@@ -98,7 +98,7 @@ impl Kv2 {
     }
 
     async fn dispatch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        use Operation::{Create, Delete, List, Patch, Read, Update};
+        use Operation::{List, Read};
         let place = Place::of(call.path);
         let listing = matches!(place, Place::Metadata(_)) && call.operation == List;
         if place.key().is_some_and(|key| key.is_empty() || (call.operation.is_write() && key.ends_with('/')))
@@ -109,17 +109,30 @@ impl Kv2 {
         match (place, call.operation) {
             (Place::Elsewhere, operation) => Ok(wrong_prefix(operation)),
             (Place::Config, Read) => Ok(Outcome::data(self.config().show())),
-            (Place::Config, Create | Update) => self.configure(call).await,
             (Place::Data(key), Read) => self.read(call, key),
+            (Place::Subkeys(key), Read) => self.subkeys(call, key),
+            (Place::Metadata(key), List) => self.list(key),
+            (Place::Metadata(key), Read) => self.read_metadata(call, key),
+            // Changes are larger and wait longer: on the heap, so that a read need not carry their size.
+            (place, operation) => Box::pin(self.change(call, place, operation)).await,
+        }
+    }
+
+    async fn change(
+        &self,
+        call: &Call<'_>,
+        place: Place<'_>,
+        operation: Operation,
+    ) -> Result<Outcome, Refusal> {
+        use Operation::{Create, Delete, Patch, Update};
+        match (place, operation) {
+            (Place::Config, Create | Update) => self.configure(call).await,
             (Place::Data(key), Create | Update) => self.write(call, key).await,
             (Place::Data(key), Patch) => self.patch(call, key).await,
             (Place::Data(key), Delete) => self.delete_latest(call, key).await,
             (Place::Delete(key), Create | Update) => self.delete(call, key).await,
             (Place::Undelete(key), Create | Update) => self.undelete(call, key).await,
             (Place::Destroy(key), Create | Update) => self.destroy(call, key).await,
-            (Place::Subkeys(key), Read) => self.subkeys(call, key),
-            (Place::Metadata(key), List) => self.list(key),
-            (Place::Metadata(key), Read) => self.read_metadata(call, key),
             (Place::Metadata(key), Create | Update) => self.write_metadata(call, key).await,
             (Place::Metadata(key), Patch) => self.patch_metadata(call, key).await,
             (Place::Metadata(key), Delete) => self.delete_metadata(key).await,
@@ -179,7 +192,7 @@ fn store(draft: &mut Draft<'_>, key: &str, record: Record<'_>, before: &[u64]) -
 
 /// Where the record of a key is stored.
 fn record_key(key: &str) -> String {
-    format!("key/{key}")
+    ["key/", key].concat()
 }
 
 /// Where a group of versions is stored. The last part is the number, so that no two keys can share a name.

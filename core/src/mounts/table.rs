@@ -40,8 +40,8 @@ impl Table {
     pub fn find(&self, path: &str) -> Option<&Arc<Mount>> {
         let path = name(path);
         // Longer than the deepest mount no prefix is looked up, however long a path somebody sends.
-        let end =
-            path.match_indices('/').nth(self.deepest.saturating_sub(1)).map_or(path.len(), |(at, _)| at);
+        let mut slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+        let end = slashes.nth(self.deepest.saturating_sub(1)).map_or(path.len(), |(at, _)| at);
         let mut head = path.get(..end)?;
         loop {
             if let Some(mount) = self.by_name.get(head) {

@@ -9,7 +9,7 @@ use onrecord_value::Time;
 use super::live::{Live, Taken};
 use super::shelf::settled;
 use super::{Found, TokenError, Tokens};
-use crate::token::Entry;
+use crate::token::{Ending, Entry};
 
 /// One use of a token, reserved for one request. Dropped unspent, it is given back.
 pub struct Hold {
@@ -58,14 +58,16 @@ impl Hold {
 
     /// Ends the hold; the last one on a used-up token deletes it. A failure to delete changes nothing for anybody: the
     /// token is dead, and tidying removes it.
-    pub(crate) async fn finish(mut self) {
-        if self.leave() {
-            // Rare and large: on the heap, so that other requests need not carry its size.
-            let deleted = Box::pin(self.tokens.revoke(&Found(Arc::clone(&self.live)))).await;
-            if let Err(error) = deleted {
+    pub(crate) fn finish(mut self) -> Ending {
+        if !self.leave() {
+            return Ending(None);
+        }
+        let (tokens, live) = (self.tokens.clone(), Arc::clone(&self.live));
+        Ending(Some(Box::pin(async move {
+            if let Err(error) = tokens.revoke(&Found(live)).await {
                 tracing::warn!(%error, "a used-up token could not be deleted");
             }
-        }
+        })))
     }
 
     /// Lets go of the token, once. Whether it is used up and this was the last hold on it.
