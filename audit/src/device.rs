@@ -7,9 +7,12 @@ mod errno;
 #[cfg(feature = "test-support")]
 pub mod fault;
 mod file;
+pub mod net;
 mod options;
+mod oversize;
 mod placement;
 mod stdout;
+mod unavailable;
 
 use std::fmt;
 use std::path::Path;
@@ -19,8 +22,13 @@ use std::time::Duration;
 use crate::entry::{Boot, SeqRange};
 pub use claim::Claim;
 pub use errno::Errno;
-pub use file::{FileMode, FileOptions, Violation};
-pub use options::{DeviceOptions, OptionError, Target, check_prefix};
+pub use file::Violation;
+pub use net::{NetCause, NetError, Network};
+pub use options::{
+    DeviceOptions, Facility, FileMode, FileOptions, OptionError, SocketOptions, SyslogOptions, Target,
+    check_prefix,
+};
+pub use oversize::Oversize;
 pub use placement::Placement;
 
 /// Takes lines. One thread calls it, one call at a time; a call may block.
@@ -115,26 +123,43 @@ impl<'a> Batch<'a> {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Appended {
-    /// How many lines, from the first on, the device has.
+    /// How many lines, from the first on, the device has, but for those named in `unfit`.
     pub lines: usize,
-    /// Why it does not have the others.
+    /// Why it does not have those after them. It has failed then.
     pub error: Option<DeviceError>,
+    /// Lines among the first `lines` which it does not have because no try could ever send them, in ascending order.
+    /// They say nothing about the device's health.
+    pub unfit: Vec<Unfit>,
+}
+
+/// A line that a device cannot take for what it is: it is too long for a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// Its place in the batch, from 0.
+    pub line: usize,
+    /// Why.
+    pub error: DeviceError,
 }
 
 impl Appended {
     /// The device has all of it.
     pub const fn all(batch: &Batch<'_>) -> Self {
-        Self { lines: batch.lines(), error: None }
+        Self { lines: batch.lines(), error: None, unfit: Vec::new() }
     }
 
     /// The device has nothing of it.
     pub const fn none(error: DeviceError) -> Self {
-        Self { lines: 0, error: Some(error) }
+        Self::some(0, error)
     }
 
     /// The device has the first lines.
     pub const fn some(lines: usize, error: DeviceError) -> Self {
-        Self { lines, error: Some(error) }
+        Self { lines, error: Some(error), unfit: Vec::new() }
+    }
+
+    /// The same, but for these lines.
+    pub fn without(self, unfit: Vec<Unfit>) -> Self {
+        Self { unfit, ..self }
     }
 }
 
@@ -200,6 +225,17 @@ pub enum DeviceError {
         /// The file.
         path: Arc<Path>,
     },
+    /// A dial or a write over a network failed.
+    Net(Arc<NetError>),
+    /// No syslog daemon was found on the machine.
+    NoSyslog,
+    /// It was tried a second time.
+    Retried {
+        /// What went wrong first.
+        first: Arc<DeviceError>,
+        /// What went wrong then.
+        again: Arc<DeviceError>,
+    },
     /// The device was told to refuse (test support).
     Refused,
     /// The device panicked.
@@ -218,6 +254,9 @@ impl fmt::Display for DeviceError {
             Self::System { call, path, errno } => write!(f, "{call} {}: {errno}", path.display()),
             Self::Unsafe { path, violation } => write!(f, "{}: {violation}", path.display()),
             Self::InUse { path } => write!(f, "{}: another audit device writes to this file", path.display()),
+            Self::Net(error) => error.fmt(f),
+            Self::NoSyslog => f.write_str("Unix syslog delivery error"),
+            Self::Retried { first, again } => write!(f, "2 errors occurred:\n\t* {first}\n\t* {again}\n\n"),
             Self::Refused => f.write_str("the device refuses"),
             Self::Panicked => f.write_str("the device panicked"),
         }

@@ -14,7 +14,9 @@
 mod kit;
 
 use kit::{mode_of, open_with, options, refusal, set_mode};
-use onrecord_audit::device::{FileMode, Target};
+use std::time::Duration;
+
+use onrecord_audit::device::{FileMode, Network, Oversize, SocketOptions, SyslogOptions, Target};
 use onrecord_audit::{DeviceOptions, Format, Options, Placement};
 
 fn parse(pairs: &[(&str, &str)]) -> Result<DeviceOptions, String> {
@@ -126,8 +128,127 @@ fn types_that_are_not_there_are_named() {
     let refused = |kind: &str| DeviceOptions::parse(kind, &options(&[])).unwrap_err().to_string();
     assert_eq!(refused("nope"), "unknown backend type: \"nope\"");
     assert_eq!(refused(""), "unknown backend type: \"\"");
-    assert_eq!(refused("socket"), "unknown backend type: \"socket\" (this version has \"file\" only)");
-    assert_eq!(refused("syslog"), "unknown backend type: \"syslog\" (this version has \"file\" only)");
+}
+
+/// A socket device's options; with an address, if none is given.
+fn socket(pairs: &[(&str, &str)]) -> Result<SocketOptions, String> {
+    let mut all = options(pairs);
+    all.entry("address".to_owned()).or_insert_with(|| "127.0.0.1:1".to_owned());
+    match DeviceOptions::parse("socket", &all).map(|parsed| parsed.target) {
+        Ok(Target::Socket(socket)) => Ok(socket),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn syslog(pairs: &[(&str, &str)]) -> Result<SyslogOptions, String> {
+    match DeviceOptions::parse("syslog", &options(pairs)).map(|parsed| parsed.target) {
+        Ok(Target::Syslog(syslog)) => Ok(syslog),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn a_write_timeout_in_every_form() {
+    let timeout = |text: &str| socket(&[("write_timeout", text)]).map(|socket| socket.write_timeout);
+    assert_eq!(socket(&[]).unwrap().write_timeout, Some(Duration::from_secs(2)));
+    for (text, millis) in [
+        ("2", 2000),
+        ("2s", 2000),
+        ("1d", 86_400_000),
+        ("500ms", 500),
+        ("1m30s", 90_000),
+        (".5s", 500),
+        ("+1h", 3_600_000),
+    ] {
+        assert_eq!(timeout(text), Ok(Some(Duration::from_millis(millis))), "{text}");
+    }
+    for text in ["", "0", "0s", "0d", "0ms"] {
+        assert_eq!(timeout(text), Ok(None), "{text:?}");
+    }
+    for (text, refused) in [
+        ("abc", "time: invalid duration \"abc\""),
+        ("2.5", "time: missing unit in duration \"2.5\""),
+        ("5x", "time: unknown unit \"x\" in duration \"5x\""),
+        ("xd", "strconv.ParseInt: parsing \"x\": invalid syntax"),
+        ("-1", "write_timeout \"-1\" is negative; \"0\" is no time-out"),
+        ("-2s", "write_timeout \"-2s\" is negative; \"0\" is no time-out"),
+    ] {
+        assert_eq!(timeout(text), Err(refused.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn the_options_of_a_socket() {
+    let defaults = socket(&[]).unwrap();
+    assert_eq!((defaults.network, defaults.oversize), (Network::parse("tcp"), Oversize::Elide));
+    assert_eq!(defaults.resend_buffer, 1024 * 1024);
+    let network =
+        |name: &str| socket(&[("socket_type", name)]).map(|socket| socket.network.name().to_string());
+    for name in
+        ["tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix", "unixgram", "unixpacket", "TCP", "", "x"]
+    {
+        assert_eq!(network(name), Ok(name.to_owned()));
+    }
+    for name in ["ip", "ip4:icmp", "ip6:1"] {
+        let refused = format!("socket_type \"{name}\" is not supported; it is ");
+        assert!(network(name).unwrap_err().starts_with(&refused));
+    }
+    let buffer = |text: &str| socket(&[("resend_buffer", text)]).map(|socket| socket.resend_buffer);
+    assert_eq!((buffer("0"), buffer("64KiB"), buffer("1mb")), (Ok(0), Ok(65536), Ok(1_000_000)));
+    for text in ["x", "-1", "257MiB"] {
+        let refused =
+            format!("bad resend_buffer \"{text}\"; it is a size such as \"1MiB\", at most \"256MiB\"");
+        assert_eq!(buffer(text), Err(refused));
+    }
+    assert_eq!(
+        DeviceOptions::parse("socket", &options(&[("mode", "m"), ("format", "f")])).unwrap_err().to_string(),
+        "address is required"
+    );
+    let order =
+        ["write_timeout", "format", "hmac_accessor", "log_raw", "elide_list_responses", "mode", "oversize"];
+    for from in 0..order.len() {
+        let pairs: Vec<_> = order[from..].iter().rev().map(|key| (*key, *key)).collect();
+        let refused = socket(&pairs).unwrap_err();
+        assert!(refused.contains(&format!("\"{}\"", order[from])), "{refused}");
+    }
+}
+
+#[test]
+fn the_options_of_syslog() {
+    let defaults = syslog(&[]).unwrap();
+    assert_eq!((defaults.facility.code(), &*defaults.tag, defaults.oversize), (4, "vault", Oversize::Elide));
+    let facility = |name: &str| syslog(&[("facility", name)]).map(|syslog| syslog.facility.code());
+    for (name, code) in
+        [("KERN", 0), ("user", 1), ("AuthPriv", 10), ("ftp", 11), ("LOCAL0", 16), ("local7", 23)]
+    {
+        assert_eq!(facility(name), Ok(code), "{name}");
+    }
+    for name in ["foo", "", "security", "ntp", "4", "local8"] {
+        assert_eq!(facility(name), Err(format!("invalid syslog facility: {}", name.to_uppercase())));
+    }
+    let oversize = |text: &str| syslog(&[("oversize", text)]).map(|syslog| syslog.oversize);
+    assert_eq!((oversize("split"), oversize("fail")), (Ok(Oversize::Split), Ok(Oversize::Fail)));
+    let refused = "unknown oversize \"Elide\"; it is \"elide\", \"split\" or \"fail\"".to_owned();
+    assert_eq!(oversize("Elide"), Err(refused));
+    assert_eq!(syslog(&[("tag", "")]).unwrap().tag, "");
+    let order = ["format", "hmac_accessor", "log_raw", "elide_list_responses", "mode", "facility"];
+    for from in 0..order.len() {
+        let pairs: Vec<_> = order[from..].iter().rev().map(|key| (*key, *key)).collect();
+        let refused = syslog(&pairs).unwrap_err().to_lowercase();
+        assert!(refused.contains(order[from]), "{refused}");
+    }
+}
+
+#[test]
+fn a_device_may_be_required_but_not_discard() {
+    assert!(!parse(&[]).unwrap().required);
+    assert!(parse(&[("required", "true")]).unwrap().required);
+    let discard = |required: &str| parse(&[("file_path", "discard"), ("required", required)]).map(drop);
+    assert_eq!(discard("false"), Ok(()));
+    assert_eq!(discard("1"), Err("a device that discards everything cannot be required".to_owned()));
+    assert_eq!(discard("x"), Err("strconv.ParseBool: parsing \"x\": invalid syntax".to_owned()));
 }
 
 #[test]
@@ -216,9 +337,14 @@ fn what_cannot_be_opened_is_told_with_path_and_errno() {
 
 #[test]
 fn the_debug_text_of_a_refusal_does_not_show_what_was_given() {
-    for (kind, key) in
-        [("canary", "x"), ("file", "format"), ("file", "log_raw"), ("file", "mode"), ("file", "durability")]
-    {
+    for (kind, key) in [
+        ("canary", "x"),
+        ("file", "format"),
+        ("file", "log_raw"),
+        ("file", "mode"),
+        ("file", "durability"),
+        ("syslog", "oversize"),
+    ] {
         let options =
             [("file_path".to_owned(), "a.log".to_owned()), (key.to_owned(), "canary".to_owned())].into();
         let refused = DeviceOptions::parse(kind, &options).unwrap_err();

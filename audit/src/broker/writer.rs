@@ -12,7 +12,7 @@ use super::misses::Misses;
 use super::queue::{Errand, InFlight, Life, Pending, Queue, Stage};
 use super::slot::{Slot, wake};
 use super::ticket::Answer;
-use crate::device::{Appended, Batch, Device, DeviceError, Notice};
+use crate::device::{Appended, Batch, Device, DeviceError, Notice, Unfit};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, spawn};
 
@@ -39,6 +39,25 @@ pub(crate) struct Writer {
     /// When the device is to be looked at again.
     look_at: Duration,
     done: Vec<Pending>,
+}
+
+/// The lines of others, after the device's own `told` ones, which it could not take for what they are.
+#[derive(Clone, Copy)]
+struct Unfits<'a> {
+    told: usize,
+    all: &'a [Unfit],
+}
+
+impl<'a> Unfits<'a> {
+    /// Why the line of the entry at this place was not taken.
+    fn get(self, at: usize) -> Option<&'a DeviceError> {
+        let found = self.all.binary_search_by_key(&(at + self.told), |unfit| unfit.line).ok()?;
+        self.all.get(found).map(|unfit| &unfit.error)
+    }
+
+    fn count(self) -> usize {
+        self.all.iter().filter(|unfit| unfit.line >= self.told).count()
+    }
 }
 
 /// What there is to do.
@@ -223,7 +242,7 @@ impl Writer {
         self.answer_withdrawn();
         let told = self.tell_first();
         let appended = self.append();
-        self.settle(told, appended.lines, appended.error.as_ref());
+        self.settle(told, &appended);
     }
 
     /// Puts the lines about misses and notices before the others. Says how many lines that are.
@@ -247,7 +266,9 @@ impl Writer {
     }
 
     /// Tells everybody who waits what became of the batch. `told` lines of it were the device's own.
-    fn settle(&mut self, told: usize, lines: usize, error: Option<&DeviceError>) {
+    fn settle(&mut self, told: usize, appended: &Appended) {
+        let (lines, error) = (appended.lines, appended.error.as_ref());
+        let unfit = Unfits { told, all: &appended.unfit };
         let slot = Arc::clone(&self.slot);
         let shared = Arc::clone(&self.shared);
         let now = self.now();
@@ -263,10 +284,15 @@ impl Writer {
             } else {
                 queue.misses.restore(std::mem::take(&mut self.untold));
             }
-            for pending in self.done.iter().skip(held) {
-                queue.misses.add(pending.ticket.seq, "the device failed", || shared.clock.now());
+            for (at, pending) in self.done.iter().enumerate() {
+                let why = match unfit.get(at) {
+                    Some(_) => "the line was too long",
+                    None if at >= held => "the device failed",
+                    None => continue,
+                };
+                queue.misses.add(pending.ticket.seq, why, || shared.clock.now());
             }
-            let appended = held.min(self.done.len());
+            let appended = held.min(self.done.len()).saturating_sub(unfit.count());
             slot.counters.missed.fetch_add((self.done.len() - appended) as u64, Ordering::Relaxed);
             slot.counters.appended.fetch_add(appended as u64, Ordering::Relaxed);
             slot.counters.batches.fetch_add(u64::from(lines > 0), Ordering::Relaxed);
@@ -286,17 +312,18 @@ impl Writer {
             slot.counters.failures.fetch_add(1, Ordering::Relaxed);
         }
         slot.tell(noted, &shared, error);
-        self.answer_all(held, error);
+        self.answer_all(held, error, unfit);
         if self.bytes.capacity() > BUFFER_KEPT {
             self.bytes = Vec::new();
         }
     }
 
-    fn answer_all(&mut self, held: usize, error: Option<&DeviceError>) {
+    fn answer_all(&mut self, held: usize, error: Option<&DeviceError>, unfit: Unfits<'_>) {
         let required = self.slot.required;
         for (at, pending) in self.done.drain(..).enumerate() {
-            let failed = || Why::Device(error.cloned().unwrap_or(DeviceError::Panicked));
-            let cause = (at >= held).then(|| self.slot.cause(failed()));
+            let error =
+                unfit.get(at).or_else(|| (at >= held).then(|| error.unwrap_or(&DeviceError::Panicked)));
+            let cause = error.map(|error| self.slot.cause(Why::Device(error.clone())));
             wake(pending.ticket.answer(Answer { cause, required, awaited: pending.awaited }));
         }
     }
@@ -378,7 +405,7 @@ impl Writer {
             return Ok(());
         }
         let appended = self.append();
-        self.settle(told, appended.lines, appended.error.as_ref());
+        self.settle(told, &appended);
         appended.error.map_or(Ok(()), Err)
     }
 }

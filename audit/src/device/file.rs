@@ -9,7 +9,7 @@ mod watch;
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,38 +17,12 @@ use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
 use super::claim::{Claim, FileId};
-use super::{Appended, Batch, Device, DeviceError, Notice, Placement};
+use super::{Appended, Batch, Device, DeviceError, FileOptions, Notice, Placement};
 use crate::clock::Clock;
 pub use safety::Violation;
 
 /// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// What a file device is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileOptions {
-    /// The file; a relative one is relative to the process's directory.
-    pub path: PathBuf,
-    /// Its permissions.
-    pub mode: FileMode,
-    /// Whether the device has a line only when `fdatasync` has returned, too.
-    pub fsync: bool,
-}
-
-/// The permissions of the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileMode {
-    /// Leave them; the file must exist.
-    Keep,
-    /// Exactly these; never execute bits.
-    Exact(u32),
-}
-
-impl Default for FileMode {
-    fn default() -> Self {
-        Self::Exact(0o600)
-    }
-}
 
 /// Appends to a file.
 pub(crate) struct FileDevice {

@@ -14,8 +14,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::super::claim::FileId;
-use super::super::{DeviceError, Placement};
-use super::{FileMode, FileOptions, torn};
+use super::super::{DeviceError, FileMode, FileOptions, Placement};
+use super::torn;
 
 /// Why a file is refused although it could be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::super::{DeviceError, Notice};
-use super::{FileOptions, Open};
+use super::super::{DeviceError, FileOptions, Notice};
+use super::Open;
 use crate::decode::{BEGINNINGS, decode};
 
 const CHUNK: usize = 64 * 1024;

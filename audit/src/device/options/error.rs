@@ -1,0 +1,151 @@
+//! Why options are refused, in the documented words. Never in it: deciding it.
+
+use std::fmt;
+
+use onrecord_value::duration::DurationError;
+use onrecord_value::integer::ConvertError;
+use onrecord_value::quote::quote;
+
+use super::PREFIX_MAX;
+use crate::device::DeviceError;
+
+/// Why options are refused. The text is the documented one.
+///
+/// It names what was given, so it goes to the client that sent it and nowhere else; `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// No such type of device.
+    UnknownType(String),
+    /// A type of the documents which this version does not have.
+    UnavailableType(String),
+    /// Neither `file_path` nor `path`.
+    NoFilePath,
+    /// No `address`.
+    NoAddress,
+    /// Not a format.
+    UnknownFormat(String),
+    /// Not a truth value, or not an octal number.
+    Convert(ConvertError),
+    /// The mode has bits of a file type.
+    NotARegularMode,
+    /// The prefix is too long, or not printable.
+    BadPrefix,
+    /// Not `os` or `fsync`.
+    UnknownDurability(String),
+    /// Not a facility; the text in upper case.
+    UnknownFacility(String),
+    /// Not `elide`, `split` or `fail`.
+    UnknownOversize(String),
+    /// Not a duration.
+    Duration(DurationError),
+    /// A duration, but less than nothing.
+    NegativeTimeout(String),
+    /// A network below TCP and UDP.
+    RawNetwork(String),
+    /// Not a size, or more than is allowed.
+    BadBuffer(String),
+    /// `required` with a device that throws everything away.
+    RequiredDiscard,
+    /// `mode=0000` and nothing there.
+    Stat(DeviceError),
+    /// The file cannot be used.
+    Open {
+        /// As it was given.
+        path: String,
+        /// Why.
+        cause: DeviceError,
+    },
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownType(kind) => write!(f, "unknown backend type: {}", quote(kind)),
+            Self::UnavailableType(kind) => {
+                write!(f, "unknown backend type: {} (this version does not have it)", quote(kind))
+            }
+            Self::NoFilePath => f.write_str("file_path is required"),
+            Self::NoAddress => f.write_str("address is required"),
+            Self::UnknownFormat(format) => write!(f, "unknown format type {}", quote(format)),
+            Self::Convert(error) => error.fmt(f),
+            Self::NotARegularMode => f.write_str("file mode does not represent a regular file"),
+            Self::BadPrefix => {
+                write!(f, "prefix must be printable, without a newline, and at most {PREFIX_MAX} bytes")
+            }
+            Self::UnknownDurability(text) => {
+                write!(f, "unknown durability {}; it is \"os\" or \"fsync\"", quote(text))
+            }
+            Self::UnknownFacility(text) => write!(f, "invalid syslog facility: {text}"),
+            Self::UnknownOversize(text) => {
+                write!(f, "unknown oversize {}; it is \"elide\", \"split\" or \"fail\"", quote(text))
+            }
+            Self::Duration(error) => error.fmt(f),
+            Self::NegativeTimeout(text) => {
+                write!(f, "write_timeout {} is negative; \"0\" is no time-out", quote(text))
+            }
+            Self::RawNetwork(text) => write!(
+                f,
+                "socket_type {} is not supported; it is \"tcp\", \"udp\" (or with 4 or 6), \"unix\", \"unixgram\" \
+                 or \"unixpacket\"",
+                quote(text)
+            ),
+            Self::BadBuffer(text) => {
+                write!(
+                    f,
+                    "bad resend_buffer {}; it is a size such as \"1MiB\", at most \"256MiB\"",
+                    quote(text)
+                )
+            }
+            Self::RequiredDiscard => f.write_str("a device that discards everything cannot be required"),
+            Self::Stat(cause) => cause.fmt(f),
+            Self::Open { path, cause } => {
+                write!(f, "sanity check failed; unable to open {} for writing: {cause}", quote(path))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Convert(error) => error.fmt(f),
+            Self::Duration(error) => write!(f, "Duration({error:?})"),
+            Self::Stat(cause) => write!(f, "Stat({cause:?})"),
+            Self::Open { cause, .. } => write!(f, "Open({cause:?})"),
+            other => f.write_str(match other {
+                Self::UnknownType(_) => "UnknownType",
+                Self::UnavailableType(_) => "UnavailableType",
+                Self::NoFilePath => "NoFilePath",
+                Self::NoAddress => "NoAddress",
+                Self::UnknownFormat(_) => "UnknownFormat",
+                Self::NotARegularMode => "NotARegularMode",
+                Self::BadPrefix => "BadPrefix",
+                Self::UnknownFacility(_) => "UnknownFacility",
+                Self::UnknownOversize(_) => "UnknownOversize",
+                Self::NegativeTimeout(_) => "NegativeTimeout",
+                Self::RawNetwork(_) => "RawNetwork",
+                Self::BadBuffer(_) => "BadBuffer",
+                Self::RequiredDiscard => "RequiredDiscard",
+                _ => "UnknownDurability",
+            }),
+        }
+    }
+}
+
+impl std::error::Error for OptionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Convert(error) => Some(error),
+            Self::Duration(error) => Some(error),
+            Self::Stat(cause) | Self::Open { cause, .. } => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl From<ConvertError> for OptionError {
+    fn from(error: ConvertError) -> Self {
+        Self::Convert(error)
+    }
+}
