@@ -153,15 +153,20 @@ impl DecodedEntry {
 
     /// Appends the line in a format which need not be its own.
     pub fn format_as(&self, format: Format, out: &mut Vec<u8>) {
+        self.format_entry(&self.entry(), format, out);
+    }
+
+    /// Appends another entry as this line would have it: same prefix, time and record, its texts as they are. Only
+    /// for entries made of this one's, in which nothing is left to be hashed.
+    pub(crate) fn format_entry(&self, entry: &Entry<'_>, format: Format, out: &mut Vec<u8>) {
         let limits =
             Limits { depth: usize::MAX, nodes: usize::MAX, hash_calls: usize::MAX, line_bytes: usize::MAX };
         let options =
             Options { log_raw: true, prefix: self.prefix.clone(), format, limits, ..Options::default() };
         // Nothing is hashed: what was to be hashed already is.
         let salt = Salt::new("");
-        let entry = self.entry();
-        let redactor = Redactor::new(&salt, &options, &entry);
-        if write_line(&options, redactor, &entry, self.time, self.record, out).is_err() {
+        let redactor = Redactor::new(&salt, &options, entry);
+        if write_line(&options, redactor, entry, self.time, self.record, out).is_err() {
             // Without a limit there is no line that is too long.
             out.extend_from_slice(b"\n");
         }

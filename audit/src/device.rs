@@ -9,6 +9,7 @@ pub mod fault;
 mod file;
 pub mod net;
 mod options;
+#[allow(dead_code, reason = "the devices that need it come next")]
 mod oversize;
 mod placement;
 mod stdout;
@@ -236,6 +237,15 @@ pub enum DeviceError {
         /// What went wrong then.
         again: Arc<DeviceError>,
     },
+    /// The line is longer than what is behind the device takes at once. It says nothing of other lines.
+    TooLong {
+        /// How long it is, newline counted.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// A line that had to be shortened is no entry. It says nothing of other lines.
+    Undecodable,
     /// The device was told to refuse (test support).
     Refused,
     /// The device panicked.
@@ -243,6 +253,12 @@ pub enum DeviceError {
 }
 
 impl DeviceError {
+    /// Whether it is about one line alone: the device can take others, so the line is [unfit](Unfit).
+    #[allow(dead_code, reason = "the devices that need it come next")]
+    pub(crate) const fn is_of_the_line(&self) -> bool {
+        matches!(self, Self::TooLong { .. } | Self::Undecodable)
+    }
+
     pub(crate) fn system(call: &'static str, path: &Path, errno: impl Into<Errno>) -> Self {
         Self::System { call, path: Arc::from(path), errno: errno.into() }
     }
@@ -257,6 +273,10 @@ impl fmt::Display for DeviceError {
             Self::Net(error) => error.fmt(f),
             Self::NoSyslog => f.write_str("Unix syslog delivery error"),
             Self::Retried { first, again } => write!(f, "2 errors occurred:\n\t* {first}\n\t* {again}\n\n"),
+            Self::TooLong { bytes, limit } => {
+                write!(f, "a line of {bytes} bytes is longer than the {limit} it takes")
+            }
+            Self::Undecodable => f.write_str("a line that is too long for the device is no entry"),
             Self::Refused => f.write_str("the device refuses"),
             Self::Panicked => f.write_str("the device panicked"),
         }

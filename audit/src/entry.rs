@@ -2,6 +2,7 @@
 //! Never in it: how it is hashed or written.
 
 mod auth;
+mod elided;
 mod gap;
 mod header;
 mod request;
@@ -10,6 +11,7 @@ mod text;
 
 pub(crate) use auth::IssuedAt;
 pub use auth::{Auth, GrantingPolicy, Grants, IssueTime, Metadata, NamesByName, PolicyResults, TokenType};
+pub use elided::{Elided, Part};
 pub use gap::{Boot, Gap, Ranges, Record, SeqRange, Stamp, Torn};
 pub use header::{Header, Headers};
 pub use request::{Data, Mount, Namespace, Operation, Request};
@@ -40,6 +42,10 @@ pub struct Entry<'a> {
     pub duration_ns: u64,
     /// What the device missed; only in a gap entry.
     pub gap: Option<Gap<'a>>,
+    /// The longer line that this one stands for.
+    pub elided: Option<Elided<'a>>,
+    /// The piece of a longer line that this one brings.
+    pub part: Option<Part<'a>>,
 }
 
 /// The two types of entry.

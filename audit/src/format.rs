@@ -12,8 +12,8 @@ mod writer;
 use onrecord_value::Time;
 
 use crate::entry::{
-    Auth, Entry, Gap, GrantingPolicy, Mount, Namespace, Operation, PolicyResults, Record, Request, Response,
-    Secret, SeqRange, Torn, WrapInfo,
+    Auth, Elided, Entry, Gap, GrantingPolicy, Mount, Namespace, Operation, Part, PolicyResults, Record,
+    Request, Response, Secret, SeqRange, Torn, WrapInfo,
 };
 use crate::form::{Format, FormatError, Options};
 use crate::limits::Budget;
@@ -85,6 +85,12 @@ impl Walk<'_, '_> {
             DURATION => w.number(field, entry.duration_ns);
             GAP => if let Some(missed) = &entry.gap {
                 w.object(field, |w| gap(w, missed));
+            };
+            ELIDED => if let Some(whole) = &entry.elided {
+                w.object(field, |w| elided(w, whole));
+            };
+            PART => if let Some(piece) = &entry.part {
+                w.object(field, |w| part(w, piece));
             };
             RECORD => if let Some(mark) = self.record {
                 w.object(field, |w| record(w, mark));
@@ -269,6 +275,23 @@ fn torn<S: Syntax>(w: &mut Writer<'_, '_, S>, tail: &Torn<'_>) {
         BYTES => w.number(field, tail.bytes);
         SHA256 => w.clear(field, tail.sha256);
         KEPT_AS => w.clear(field, tail.kept_as);
+    });
+}
+
+fn elided<S: Syntax>(w: &mut Writer<'_, '_, S>, whole: &Elided<'_>) {
+    members!(S, field of elided {
+        BYTES => w.number(field, whole.bytes);
+        SHA256 => w.clear(field, whole.sha256);
+    });
+}
+
+fn part<S: Syntax>(w: &mut Writer<'_, '_, S>, piece: &Part<'_>) {
+    members!(S, field of part {
+        NUMBER => w.number(field, piece.number);
+        OF => w.number(field, piece.of);
+        BYTES => w.number(field, piece.bytes);
+        SHA256 => w.clear(field, piece.sha256);
+        TEXT => w.clear(field, piece.text);
     });
 }
 

@@ -69,8 +69,8 @@ pub use clock::{Clock, SystemClock};
 pub use decode::{DecodeError, DecodedEntry, decode};
 pub use device::{Device, DeviceError, DeviceOptions, OptionError, Placement};
 pub use entry::{
-    Accessor, Auth, Boot, Clear, Data, Entry, GAP_PATH, Gap, GrantingPolicy, Grants, Header, Headers,
-    IssueTime, Kind, Metadata, Mount, Names, NamesByName, Namespace, Operation, PROBE_PATH, Path,
+    Accessor, Auth, Boot, Clear, Data, Elided, Entry, GAP_PATH, Gap, GrantingPolicy, Grants, Header, Headers,
+    IssueTime, Kind, Metadata, Mount, Names, NamesByName, Namespace, Operation, PROBE_PATH, Part, Path,
     PolicyResults, Private, Ranges, Record, Request, Response, Secret, SeqRange, Stamp, Template,
     TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
 };

@@ -255,6 +255,8 @@ register! {
         FORWARDED: Flag, "forwarded", set, "says nothing of the client";
         DURATION: Number, "duration_ns", set, "measured by the server; nanoseconds from the request's arrival";
         GAP: Object -> "gap", "gap", set, "only in gap entries";
+        ELIDED: Object -> "elided", "elided", set, "only in a line that stands for one too long for the device";
+        PART: Object -> "part", "part", set, "only in a line that brings a piece of one too long for the device";
         RECORD: Object -> "record", "record", set, "ours, and always last";
     }
     /// The token that asks, or that is issued.
@@ -377,6 +379,19 @@ register! {
         BYTES: Number, "bytes", always, "its length";
         SHA256: Clear, "sha256", always, "a digest of what may be hashed text only";
         KEPT_AS: Clear, "kept_as", set, "the file it was kept in";
+    }
+    /// The line that this one stands for.
+    elided {
+        BYTES: Number, "bytes", always, "the length of the whole line without its newline";
+        SHA256: Clear, "sha256", always, "a digest of the whole line without its newline";
+    }
+    /// A piece of a line.
+    part {
+        NUMBER: Number, "number", always, "which piece, from 1 on";
+        OF: Number, "of", always, "how many pieces";
+        BYTES: Number, "bytes", always, "the length of the whole line without its newline";
+        SHA256: Clear, "sha256", always, "a digest of the whole line without its newline";
+        TEXT: Clear, "text", always, "a piece of the whole line, in which everything that must be is hashed already";
     }
     /// Which writing of which entry this is.
     record {

@@ -5,9 +5,9 @@ use onrecord_value::{Number, Object, Time, Value};
 
 use super::DecodeError;
 use crate::entry::{
-    Accessor, Auth, Boot, Clear, Data, Entry, Gap, Grants, Headers, IssueTime, IssuedAt, Metadata, Mount,
-    Names, NamesByName, Namespace, Operation, Path, PolicyResults, Ranges, Request, Response, Secret,
-    TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
+    Accessor, Auth, Boot, Clear, Data, Elided, Entry, Gap, Grants, Headers, IssueTime, IssuedAt, Metadata,
+    Mount, Names, NamesByName, Namespace, Operation, Part, Path, PolicyResults, Ranges, Request, Response,
+    Secret, TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
 };
 use crate::limits::Beyond;
 use crate::register as field;
@@ -62,6 +62,8 @@ pub(super) fn entry(line: &Object) -> Entry<'_> {
         forwarded: flag(line, f::FORWARDED.key()),
         duration_ns: number(line, f::DURATION.key()),
         gap: line.object(f::GAP.key()).map(gap),
+        elided: line.object(f::ELIDED.key()).map(elided),
+        part: line.object(f::PART.key()).map(part),
     }
 }
 
@@ -192,5 +194,21 @@ fn gap(object: &Object) -> Gap<'_> {
             kept_as: clear(torn, t::KEPT_AS.key()),
         }),
         boot: Boot::parse(str(object, f::BOOT.key())),
+    }
+}
+
+fn elided(object: &Object) -> Elided<'_> {
+    use field::elided as f;
+    Elided { bytes: number(object, f::BYTES.key()), sha256: clear(object, f::SHA256.key()) }
+}
+
+fn part(object: &Object) -> Part<'_> {
+    use field::part as f;
+    Part {
+        number: number(object, f::NUMBER.key()),
+        of: number(object, f::OF.key()),
+        bytes: number(object, f::BYTES.key()),
+        sha256: clear(object, f::SHA256.key()),
+        text: clear(object, f::TEXT.key()),
     }
 }
