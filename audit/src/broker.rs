@@ -10,6 +10,7 @@ mod misses;
 mod queue;
 mod recording;
 mod roster;
+mod rules;
 mod slot;
 mod status;
 mod ticket;
@@ -19,7 +20,6 @@ mod watch;
 mod writer;
 
 use std::sync::Arc as StdArc;
-use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::entry::{Boot, Entry};
@@ -29,36 +29,13 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub use cause::{Cause, Refused, Why};
 pub use life::{EnableError, Enrolment, Probe};
 pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
+pub use rules::Rules;
 pub use status::{DeviceStatus, Observer};
 pub use vitals::Health;
 
 use roster::Roster;
+use rules::InForce;
 use watch::Watch;
-
-/// The audit rule, and what waiting and memory are bounded by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// How many devices must have an entry. Devices that discard count only where all do. 0 is taken as 1.
-    pub minimum: usize,
-    /// How long a healthy device is waited for after the rule is met. A device that takes longer is `lagging`
-    /// and not waited for until it has caught up. Default 5 ms.
-    pub settle_grace: Duration,
-    /// How long devices that block are waited for while the rule is not met. Default 30 s.
-    pub audit_timeout: Duration,
-    /// How many bytes may wait for one device; entries beyond are missed by it. Default 16 MiB.
-    pub queue_bytes: usize,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            minimum: 1,
-            settle_grace: Duration::from_millis(5),
-            audit_timeout: Duration::from_secs(30),
-            queue_bytes: 16 * 1024 * 1024,
-        }
-    }
-}
 
 /// All enabled devices of a server, and the rule.
 ///
@@ -70,7 +47,7 @@ pub struct Broker {
 
 /// What the broker, its writers and its watch have in common.
 pub(crate) struct Shared {
-    pub(crate) rules: Rules,
+    pub(crate) rules: InForce,
     pub(crate) boot: Boot,
     pub(crate) clock: StdArc<dyn Clock>,
     pub(crate) observer: Option<StdArc<dyn Observer>>,
@@ -94,6 +71,7 @@ impl Broker {
         observer: Option<StdArc<dyn Observer>>,
     ) -> Self {
         let (seq, watch, roster) = (AtomicU64::new(0), Watch::default(), Roster::default());
+        let rules = InForce::new(&rules);
         Self { shared: Arc::new(Shared { rules, boot, clock, observer, seq, watch, roster }) }
     }
 
@@ -103,13 +81,13 @@ impl Broker {
     ///
     /// Dropping the future takes nothing back.
     pub fn record(&self, entry: &Entry<'_>) -> Recording {
-        recording::record(&self.shared, entry, self.shared.rules.minimum)
+        recording::record(&self.shared, entry, self.shared.rules.minimum())
     }
 
     /// As [`record`](Self::record), where fewer devices may be enabled than [`Rules::minimum`] asks for: then those
     /// that are enabled must have it, all of them. For the entries of a request that enables one more.
     pub fn record_with_those_enabled(&self, entry: &Entry<'_>) -> Recording {
-        recording::record(&self.shared, entry, self.shared.rules.minimum.min(self.devices()))
+        recording::record(&self.shared, entry, self.shared.rules.minimum().min(self.devices()))
     }
 
     /// Tells the devices which took an entry that was refused what came of it: nothing. They are those that the
@@ -129,8 +107,14 @@ impl Broker {
     }
 
     /// The rule.
-    pub fn rules(&self) -> &Rules {
-        &self.shared.rules
+    pub fn rules(&self) -> Rules {
+        self.shared.rules.get()
+    }
+
+    /// Changes the rule for all entries that are recorded from now on. How much may wait for a device is settled when
+    /// it is enabled: a new [`Rules::queue_bytes`] counts for those enabled later.
+    pub fn set_rules(&self, rules: &Rules) {
+        self.shared.rules.set(rules);
     }
 
     /// How many devices are enabled.

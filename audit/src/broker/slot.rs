@@ -101,7 +101,7 @@ impl Slot {
             form: enrolment.form.clone(),
             required: enrolment.required,
             discards: enrolment.device.discards(),
-            cap: shared.rules.queue_bytes,
+            cap: shared.rules.queue_bytes(),
             bytes: AtomicUsize::new(0),
             full_at: AtomicUsize::new(usize::MAX),
             failing: AtomicBool::new(enrolment.failing.is_some()),

@@ -96,11 +96,11 @@ impl Watch {
     }
 
     fn run(&self, shared: &Shared) {
-        let tick = (shared.rules.settle_grace / 2).clamp(Duration::from_millis(1), SCAN_EVERY);
         let (mut last, mut active, mut scanned) = (Look::default(), Duration::ZERO, Duration::ZERO);
         loop {
             let now = shared.clock.monotonic();
-            let scan = now.saturating_sub(scanned) >= SCAN_EVERY.min(shared.rules.audit_timeout / 2);
+            let tick = (shared.rules.settle_grace() / 2).clamp(Duration::from_millis(1), SCAN_EVERY);
+            let scan = now.saturating_sub(scanned) >= SCAN_EVERY.min(shared.rules.audit_timeout() / 2);
             if scan {
                 scanned = now;
             }
@@ -185,15 +185,15 @@ fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
         let mut queue = slot.queue();
         let Some(oldest) = queue.oldest() else { return };
         let age = now.saturating_sub(oldest);
-        if age > shared.rules.settle_grace && queue.vitals.health() == Health::Healthy {
+        if age > shared.rules.settle_grace() && queue.vitals.health() == Health::Healthy {
             noted = Some(slot.note_health(&mut queue, |queue| queue.vitals.overran(now)));
         }
         if age > LATE_KICK && queue.in_flight.is_empty() {
             // Whoever has the duty to wake the writer is not run, or has forgotten its future.
             slot.kick();
         }
-        if scan && age > shared.rules.audit_timeout {
-            time_out(slot, &queue, now.saturating_sub(shared.rules.audit_timeout), &mut wakers);
+        if scan && age > shared.rules.audit_timeout() {
+            time_out(slot, &queue, now.saturating_sub(shared.rules.audit_timeout()), &mut wakers);
         }
         // It may hang in a write, or in opening its file again while lines wait.
         let stuck = now.saturating_sub(queue.progress_at.max(oldest));

@@ -302,7 +302,7 @@ impl Writer {
                     Some(error) => queue.vitals.failed(now, error.clone()),
                     None => queue.vitals.succeeded(),
                 }
-                let fresh = |since: Duration| now.saturating_sub(since) <= shared.rules.settle_grace;
+                let fresh = |since: Duration| now.saturating_sub(since) <= shared.rules.settle_grace();
                 if queue.waiting.first().is_none_or(|pending| fresh(pending.since)) {
                     queue.vitals.caught_up(now);
                 }
