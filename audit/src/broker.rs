@@ -2,10 +2,12 @@
 //! Formatting is done by the caller, writing by one thread a device, waiting by nobody but the caller's task.
 //! Never in it: what an entry says, what a device does with a line, any async runtime.
 
+mod candidate;
 mod cause;
 mod gap;
 mod kick;
 mod life;
+mod missed;
 mod misses;
 mod queue;
 mod recording;
@@ -26,8 +28,10 @@ use crate::entry::{Boot, Entry};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
+pub use candidate::{Candidate, EnableError, Probe};
 pub use cause::{Cause, Refused, Why};
-pub use life::{EnableError, Enrolment, Probe};
+pub use life::Enrolment;
+pub use missed::Missed;
 pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
 pub use rules::Rules;
 pub use status::{DeviceStatus, Observer};
@@ -64,6 +68,7 @@ impl Broker {
     }
 
     /// A broker that tells somebody when the health of a device changes.
+    #[expect(clippy::needless_pass_by_value, reason = "a caller has no use for the rules any more")]
     pub fn with_observer(
         rules: Rules,
         boot: Boot,
@@ -137,7 +142,7 @@ impl Broker {
 impl Broker {
     /// One round of the watch at a time of the test's choice: the model has no clock.
     #[allow(dead_code, reason = "the model alone goes round by itself")]
-    pub(crate) fn watch_once(&self, now: Duration) {
+    pub(crate) fn watch_once(&self, now: std::time::Duration) {
         let _: watch::Look = self.shared.watch.tick(&self.shared, now, true);
     }
 }

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::broker::Missed;
 use crate::entry::{Boot, SeqRange};
 pub use claim::Claim;
 pub use errno::Errno;
@@ -199,6 +200,10 @@ pub enum Notice {
         /// Which entries.
         ranges: Vec<SeqRange>,
     },
+    /// What the device missed in an earlier start of the server, which kept it ([`Enrolment::missed`]).
+    ///
+    /// [`Enrolment::missed`]: crate::Enrolment::missed
+    Missed(Missed),
 }
 
 /// Why a device does not take lines. Its text names the operation, the path and the errno, nothing of an entry.

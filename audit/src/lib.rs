@@ -62,8 +62,8 @@ mod salt;
 mod sync;
 
 pub use broker::{
-    Broker, Cause, DeviceStatus, EnableError, Enrolment, Health, Observer, Probe, Recorded, Recording,
-    Refused, Rules, Settled, Unaudited, Why, wait,
+    Broker, Candidate, Cause, DeviceStatus, EnableError, Enrolment, Health, Missed, Observer, Probe,
+    Recorded, Recording, Refused, Rules, Settled, Unaudited, Why, wait,
 };
 pub use clock::{Clock, SystemClock};
 pub use decode::{DecodeError, DecodedEntry, decode};

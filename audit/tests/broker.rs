@@ -22,7 +22,7 @@ use std::time::Duration;
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict};
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::{
-    DeviceOptions, EnableError, Enrolment, PROBE_PATH, Placement, Recorded, SystemClock, decode, wait,
+    DeviceOptions, EnableError, Enrolment, PROBE_PATH, Placement, Recorded, SystemClock, Why, decode, wait,
 };
 
 #[test]
@@ -206,12 +206,16 @@ fn reopening_reaches_each_device_and_names_those_that_fail() {
     let (first, second) = (FaultControl::new(), FaultControl::with(Fault::Refuse));
     enable(&broker, "first/", &first);
     enable(&broker, "second/", &second);
-    let failed = broker.reopen(Duration::from_mins(10));
+    let done = broker.reopen(None, Duration::from_mins(10));
+    let said = |done: &Result<(), Why>| done.as_ref().map_or_else(Why::to_string, |()| "done".to_owned());
     assert_eq!(
-        failed.iter().map(|(path, why)| (&**path, why.to_string())).collect::<Vec<_>>(),
-        [("second/", "the device refuses".to_owned())]
+        done.iter().map(|(path, done)| (&**path, said(done))).collect::<Vec<_>>(),
+        [("first/", "done".to_owned()), ("second/", "the device refuses".to_owned())]
     );
     assert_eq!((first.reopened(), second.reopened()), (1, 1));
+    assert_eq!(broker.reopen(Some("first/"), Duration::from_mins(10)).len(), 1);
+    assert_eq!((first.reopened(), second.reopened()), (2, 1));
+    assert_eq!(broker.reopen(Some("third/"), Duration::from_mins(10)).len(), 0);
 }
 
 #[test]

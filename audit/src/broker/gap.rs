@@ -68,6 +68,17 @@ impl Place<'_> {
             };
             return self.line(gap, self.last_seq, line);
         }
+        if let Notice::Missed(missed) = notice {
+            let gap = Gap {
+                missed: missed.count,
+                ranges: Ranges::from(missed.ranges.as_slice()),
+                since: missed.since,
+                reason: Template::new("the server ended before the device was back").into(),
+                torn: None,
+                boot: Some(missed.boot),
+            };
+            return self.line(gap, self.last_seq, line);
+        }
         let (reason, torn) = match notice {
             Notice::TornTail { bytes, sha256, kept_as } => {
                 let torn = Torn { bytes: *bytes, sha256: Clear::new(sha256), kept_as: Clear::new(kept_as) };
@@ -77,7 +88,7 @@ impl Place<'_> {
             Notice::Removed => ("the file was removed while it was open", None),
             Notice::Moved => ("the file was renamed while it was open", None),
             Notice::Replaced => ("the file was replaced while it was open", None),
-            Notice::Truncated { .. } | Notice::Unfinished { .. } => {
+            Notice::Truncated { .. } | Notice::Unfinished { .. } | Notice::Missed(_) => {
                 ("the file was cut shorter while it was open", None)
             }
         };

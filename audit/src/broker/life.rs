@@ -1,25 +1,18 @@
-//! The life of a device in the broker: enable, disable, reopen, drain. None of it ever waits for a device without a
+//! The life of an enabled device in the broker: disable, reopen, drain. None of it ever waits for a device without a
 //! bound. Never in it: the journey of an entry.
 
-use std::fmt;
 use std::sync::Arc as StdArc;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::cause::{Refused, Why};
-use super::kick::Kick;
+use super::cause::Why;
+use super::missed::Missed;
 use super::queue::{Errand, Life, Queue};
-use super::recording::{format, offer_line};
-use super::roster::{Enabled, NotAdded};
 use super::slot::Slot;
-use super::writer::Writer;
 use super::{Broker, Shared};
-use crate::device::{Device, DeviceError};
-use crate::entry::{Entry, Stamp};
+use crate::device::{Claim, Device, DeviceError};
 use crate::form::Form;
-use crate::salt::Salt;
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
 
 /// A device to be enabled.
 pub struct Enrolment {
@@ -28,13 +21,14 @@ pub struct Enrolment {
     pub(crate) form: Form,
     pub(crate) required: bool,
     pub(crate) failing: Option<DeviceError>,
+    pub(crate) missed: Vec<Missed>,
 }
 
 impl Enrolment {
     /// A device, the path by which it is known (as it is to be shown, so usually with a closing slash), and the
     /// form of its lines.
     pub fn new(path: impl Into<String>, device: Box<dyn Device>, form: Form) -> Self {
-        Self { path: path.into(), device, form, required: false, failing: None }
+        Self { path: path.into(), device, form, required: false, failing: None, missed: Vec::new() }
     }
 
     /// Entries settle only if this device has them.
@@ -50,81 +44,21 @@ impl Enrolment {
         self.failing = Some(error);
         self
     }
-}
 
-/// The entry that tries a device when it is enabled.
-pub struct Probe {
-    /// A random UUID.
-    pub id: String,
-    /// A salt to be thrown away.
-    pub salt: StdArc<Salt>,
-}
-
-/// Why a device was not enabled.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum EnableError {
-    /// A device of this path is enabled.
-    PathInUse,
-    /// There are as many devices as there can be.
-    TooMany,
-    /// The system gave no thread for it.
-    Thread(std::io::Error),
-    /// The device did not take the probe entry.
-    Probe(Why),
-}
-
-impl fmt::Display for EnableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PathInUse => f.write_str("path already in use"),
-            Self::TooMany => f.write_str("too many audit devices"),
-            Self::Thread(error) => write!(f, "no thread for the audit device: {error}"),
-            Self::Probe(why) => write!(f, "audit backend failed test message: {why}"),
-        }
+    /// What the device missed in earlier starts of the server: it tells it as soon as it can
+    /// ([`Broker::missed`]).
+    #[must_use]
+    pub fn missed(mut self, missed: Vec<Missed>) -> Self {
+        self.missed = missed;
+        self
     }
 }
-
-impl std::error::Error for EnableError {}
 
 impl Broker {
-    /// Enables a device after it took a probe entry, which is formatted with the device's own options and a salt
-    /// that is thrown away. Without a probe (`skip_test`) it is enabled as it is. A device that hangs is given up
-    /// after `audit_timeout`.
-    ///
-    /// # Errors
-    /// [`EnableError`]; the device is dropped then.
-    pub async fn enable(&self, enrolment: Enrolment, probe: Option<Probe>) -> Result<(), EnableError> {
-        if self.shared.roster.find(&enrolment.path).is_some() {
-            return Err(EnableError::PathInUse);
-        }
-        let hired = Hired::hire(&self.shared, enrolment)?;
-        if let Some(probe) = probe.filter(|_| !hired.slot.discards) {
-            let recording = {
-                let (slot, shared) = (&hired.slot, &self.shared);
-                let stamp = Stamp {
-                    time: shared.clock.now(),
-                    seq: shared.seq.load(Ordering::Relaxed),
-                    boot: shared.boot,
-                };
-                let form = slot.form.with_salt(probe.salt);
-                let mut line = Vec::new();
-                format(&form, &Entry::probe(&probe.id), &stamp, &mut line).map_err(EnableError::Probe)?;
-                let kick = Kick::new(Arc::new(Enabled::new(vec![Arc::clone(slot)])));
-                offer_line(shared, kick, slot, &line, stamp.seq)
-            };
-            drop(recording.await.map_err(|refused| EnableError::Probe(first_cause(refused)))?);
-        }
-        hired.admit()
-    }
-
-    /// Enables a device without a probe: one of the stored table, at a start. It may be
-    /// [`failing`](Enrolment::failing).
-    pub fn restore(&self, enrolment: Enrolment) -> Result<(), EnableError> {
-        if self.shared.roster.find(&enrolment.path).is_some() {
-            return Err(EnableError::PathInUse);
-        }
-        Hired::hire(&self.shared, enrolment)?.admit()
+    /// What the enabled device of a path holds, for one that is to take its place
+    /// ([`Placement::succeeding`](crate::Placement::succeeding)).
+    pub fn claim(&self, path: &str) -> Option<Claim> {
+        self.shared.roster.find(path)?.claim.clone()
     }
 
     /// Disables a device at once. What waits for it is still written, in the background; a device that fails, or
@@ -136,29 +70,40 @@ impl Broker {
         true
     }
 
-    /// Opens the devices again, as after a rotation (SIGHUP). Blocks until each has done so or `timeout` is over;
-    /// says which failed. Those tried by themselves later.
-    pub fn reopen(&self, timeout: Duration) -> Vec<(StdArc<str>, Why)> {
-        self.errands(timeout, |queue| &mut queue.reopen)
+    /// Opens the devices again, as after a rotation (SIGHUP), all of them or the one of a path. Blocks until each has
+    /// done so or `timeout` is over; says what came of each. Those that failed or hang are tried by themselves later.
+    pub fn reopen(&self, path: Option<&str>, timeout: Duration) -> Vec<(StdArc<str>, Result<(), Why>)> {
+        self.errands(path, timeout, |queue| &mut queue.reopen)
     }
 
     /// Waits until everything accepted is written and synced, at most for `timeout`. Blocks. Says which devices
     /// did not get so far.
     pub fn drain(&self, timeout: Duration) -> Vec<(StdArc<str>, Why)> {
-        self.errands(timeout, |queue| &mut queue.sync)
+        let drained = self.errands(None, timeout, |queue| &mut queue.sync);
+        drained.into_iter().filter_map(|(path, done)| Some((path, done.err()?))).collect()
     }
 
-    fn errands(&self, timeout: Duration, errand: fn(&mut Queue) -> &mut Errand) -> Vec<(StdArc<str>, Why)> {
+    fn errands(
+        &self,
+        path: Option<&str>,
+        timeout: Duration,
+        errand: fn(&mut Queue) -> &mut Errand,
+    ) -> Vec<(StdArc<str>, Result<(), Why>)> {
         let deadline = self.shared.clock.monotonic().saturating_add(timeout);
         let enabled = self.shared.roster.read();
-        let slots: Vec<_> = enabled.slots.iter().filter(|slot| !slot.discards).collect();
-        let asked: Vec<u64> = slots.iter().map(|slot| slot.ask(errand)).collect();
-        slots
+        let wanted = |slot: &&Arc<Slot>| path.is_none_or(|path| *slot.path == *path);
+        // All are asked before any is waited for.
+        let asked: Vec<_> = enabled
+            .slots
+            .iter()
+            .filter(wanted)
+            .map(|slot| (slot, (!slot.discards).then(|| slot.ask(errand))))
+            .collect();
+        asked
             .into_iter()
-            .zip(asked)
-            .filter_map(|(slot, number)| {
-                let why = slot.wait_for(errand, number, deadline, &self.shared).err()?;
-                Some((StdArc::clone(&slot.path), why))
+            .map(|(slot, number)| {
+                let wait = |number| slot.wait_for(errand, number, deadline, &self.shared);
+                (StdArc::clone(&slot.path), number.map_or(Ok(()), wait))
             })
             .collect()
     }
@@ -202,47 +147,5 @@ impl Slot {
         };
         queue.onlookers -= 1;
         outcome
-    }
-}
-
-fn first_cause(refused: Refused) -> Why {
-    refused.causes.into_iter().next().map_or(Why::TimedOut, |cause| cause.why)
-}
-
-/// A device with its writer which is not enabled yet. Dropped, it is ended.
-struct Hired {
-    shared: Arc<Shared>,
-    slot: Arc<Slot>,
-    admitted: bool,
-}
-
-impl Hired {
-    fn hire(shared: &Arc<Shared>, enrolment: Enrolment) -> Result<Self, EnableError> {
-        let slot = Arc::new(Slot::new(&enrolment, shared));
-        shared.watch.start(shared).map_err(EnableError::Thread)?;
-        if !slot.discards {
-            Writer::start(&slot, enrolment.device, shared).map_err(EnableError::Thread)?;
-            shared.watch.attend(&slot);
-        }
-        Ok(Self { shared: Arc::clone(shared), slot, admitted: false })
-    }
-
-    fn admit(mut self) -> Result<(), EnableError> {
-        let added = self.shared.roster.add(&self.slot);
-        added.map_err(|why| match why {
-            NotAdded::PathInUse => EnableError::PathInUse,
-            NotAdded::TooMany => EnableError::TooMany,
-        })?;
-        self.admitted = true;
-        self.shared.watch.dismiss(&self.slot);
-        Ok(())
-    }
-}
-
-impl Drop for Hired {
-    fn drop(&mut self) {
-        if !self.admitted {
-            self.slot.close(true);
-        }
     }
 }

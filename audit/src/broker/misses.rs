@@ -49,12 +49,13 @@ impl Misses {
         }
         let newer = std::mem::replace(self, older);
         self.count += newer.count;
+        self.since = self.since.or(newer.since);
         for range in newer.ranges {
             self.insert(range);
         }
     }
 
-    fn insert(&mut self, range: SeqRange) {
+    pub(super) fn insert(&mut self, range: SeqRange) {
         // Counters come nearly in order, so this is nearly always at the end.
         let at = self.ranges.partition_point(|known| known.from <= range.from);
         self.ranges.insert(at, range);

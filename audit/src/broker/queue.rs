@@ -4,7 +4,9 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use super::missed::Missed;
 use super::misses::Misses;
+use super::slot::Slot;
 use super::ticket::Ticket;
 use super::vitals::Vitals;
 use crate::device::DeviceError;
@@ -55,6 +57,12 @@ pub(crate) struct Queue {
     pub(crate) life: Life,
     pub(crate) vitals: Vitals,
     pub(crate) misses: Misses,
+    /// Those that its writer is about to tell, or hangs in telling.
+    pub(crate) telling: Misses,
+    /// What it missed in earlier starts of the server, until it is told.
+    pub(crate) inherited: Vec<Missed>,
+    /// Whoever took its place: what comes too late for this one goes there.
+    pub(crate) successor: Option<Arc<Slot>>,
     /// To open again what is behind the device; done before the next write.
     pub(crate) reopen: Errand,
     /// To make all that was written durable; done when nothing waits.
@@ -91,6 +99,9 @@ impl Queue {
             life: Life::Open,
             vitals: Vitals::new(),
             misses: Misses::default(),
+            telling: Misses::default(),
+            inherited: Vec::new(),
+            successor: None,
             reopen: Errand::default(),
             sync: Errand::default(),
             accepted: 0,

@@ -205,8 +205,23 @@ impl Offer<'_> {
             }
             Pushed::Full => self.missed(slot, Why::QueueFull),
             // It has nothing to do with the entry any more.
-            Pushed::Closed => self.disabled = true,
+            Pushed::Closed(None) => self.disabled = true,
+            Pushed::Closed(Some(successor)) => self.hand_on(&successor),
         }
+    }
+
+    /// The device was replaced at this moment: the entry is for the one in its place, or for that one's.
+    fn hand_on(&mut self, successor: &Arc<Slot>) {
+        let kick = Kick::new(Arc::new(Enabled::new(vec![Arc::clone(successor)])));
+        let own = std::mem::replace(&mut self.kick, kick);
+        match successor.admit(self.now) {
+            Admission::Yes | Admission::Resting => self.to(0, successor),
+            // Whether that counts, the devices of now must say.
+            Admission::Discards => self.disabled = true,
+            Admission::Full => self.missed(successor, Why::QueueFull),
+        }
+        // What is owed to the one in its place is done at once.
+        self.kick = own;
     }
 
     fn missed(&mut self, slot: &Slot, why: Why) {
@@ -248,7 +263,7 @@ pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], 
             }
         }
         Pushed::Full => causes.push(slot.cause(Why::QueueFull)),
-        Pushed::Closed => causes.push(slot.cause(Why::Disabled)),
+        Pushed::Closed(_) => causes.push(slot.cause(Why::Disabled)),
     }
     ticket.complete(tally, causes);
     shared.watch.touch();

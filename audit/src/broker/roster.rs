@@ -57,6 +57,16 @@ impl Roster {
         Ok(())
     }
 
+    /// Puts a device in the place of the one of its path, which is returned.
+    pub(crate) fn replace(&self, new: &Arc<Slot>) -> Option<Arc<Slot>> {
+        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = enabled.slots.clone();
+        let place = slots.iter_mut().find(|slot| slot.path == new.path)?;
+        let old = std::mem::replace(place, Arc::clone(new));
+        *enabled = Arc::new(Enabled::new(slots));
+        Some(old)
+    }
+
     pub(crate) fn remove(&self, path: &str) -> Option<Arc<Slot>> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
         let found = enabled.slots.iter().find(|slot| *slot.path == *path).cloned()?;

@@ -42,11 +42,12 @@ pub(crate) struct InForce {
 
 impl InForce {
     pub(crate) fn new(rules: &Rules) -> Self {
+        let Rules { minimum, settle_grace, audit_timeout, queue_bytes } = *rules;
         Self {
-            minimum: AtomicUsize::new(rules.minimum),
-            settle_grace: AtomicU64::new(nanos(rules.settle_grace)),
-            audit_timeout: AtomicU64::new(nanos(rules.audit_timeout)),
-            queue_bytes: AtomicUsize::new(rules.queue_bytes),
+            minimum: AtomicUsize::new(minimum),
+            settle_grace: AtomicU64::new(nanos(settle_grace)),
+            audit_timeout: AtomicU64::new(nanos(audit_timeout)),
+            queue_bytes: AtomicUsize::new(queue_bytes),
         }
     }
 

@@ -42,7 +42,7 @@ pub(crate) struct Slot {
     /// Tells onlookers that the writer did something.
     pub(crate) news: Condvar,
     pub(crate) counters: Counters,
-    claim: Option<Claim>,
+    pub(crate) claim: Option<Claim>,
 }
 
 /// Counters for operators.
@@ -86,8 +86,8 @@ pub(crate) enum Pushed {
     },
     /// Too much waits for the device.
     Full,
-    /// It is being disabled.
-    Closed,
+    /// It is being disabled, or replaced by another.
+    Closed(Option<Arc<Slot>>),
 }
 
 impl Slot {
@@ -96,6 +96,7 @@ impl Slot {
         if let Some(error) = &enrolment.failing {
             queue.vitals.failed(shared.clock.monotonic(), error.clone());
         }
+        queue.inherited.clone_from(&enrolment.missed);
         Self {
             path: StdArc::from(enrolment.path.as_str()),
             form: enrolment.form.clone(),
@@ -141,7 +142,7 @@ impl Slot {
     pub(crate) fn push(&self, line: &[u8], ticket: &Arc<Ticket>, now: Duration) -> Pushed {
         let mut queue = self.queue();
         if queue.life != Life::Open {
-            return Pushed::Closed;
+            return Pushed::Closed(queue.successor.clone());
         }
         // One line alone may be longer than the cap; otherwise it could never be written.
         let before = self.bytes.load(Ordering::Relaxed);
@@ -227,6 +228,20 @@ impl Slot {
     /// device is failing; then what waits is given up, and so is what it is writing. Never blocks: a device that
     /// hangs is given up by the watch.
     pub(crate) fn close(&self, abandon: bool) {
+        let given_up = self.shut(abandon, None);
+        self.refuse(given_up, &Why::Disabled);
+    }
+
+    /// Ends the device as another takes its place, which also gets to tell what this one has missed and cannot tell.
+    pub(crate) fn hand_over(&self, successor: &Arc<Self>, shared: &Shared) {
+        let given_up = self.shut(false, Some(successor));
+        if self.queue().vitals.is_failing() {
+            self.bequeath(&given_up, shared);
+        }
+        self.refuse(given_up, &Why::Disabled);
+    }
+
+    fn shut(&self, abandon: bool, successor: Option<&Arc<Self>>) -> Vec<Pending> {
         if let Some(claim) = &self.claim {
             claim.release();
         }
@@ -234,10 +249,11 @@ impl Slot {
             let mut queue = self.queue();
             if abandon {
                 // It was never enabled: what it missed is no loss.
-                queue.misses = Misses::default();
+                (queue.misses, queue.telling) = (Misses::default(), Misses::default());
             }
             if queue.life == Life::Open {
                 queue.life = Life::Closing;
+                queue.successor = successor.map(Arc::clone);
             }
             let abandon = abandon || queue.vitals.is_failing();
             (if abandon { self.give_up(&mut queue) } else { Vec::new() }, queue.take_duty())
@@ -245,13 +261,36 @@ impl Slot {
         if duty {
             self.kick();
         }
-        self.refuse(given_up, &Why::Disabled);
+        given_up
     }
 
     /// Gives up everything although the writer may hang with it: a closing device has overrun its grace.
-    pub(crate) fn abandon(&self) {
+    pub(crate) fn abandon(&self, shared: &Shared) {
         let given_up = self.give_up(&mut self.queue());
+        self.bequeath(&given_up, shared);
         self.refuse(given_up, &Why::Disabled);
+    }
+
+    /// Leaves what is untold, and what it will not write after all, to the device that took its place.
+    pub(crate) fn bequeath(&self, given_up: &[Pending], shared: &Shared) {
+        let (heir, mut untold) = {
+            let mut queue = self.queue();
+            let Some(heir) = queue.successor.clone() else { return };
+            (heir, std::mem::take(&mut queue.misses))
+        };
+        for pending in given_up {
+            untold.add(pending.ticket.seq, Why::Disabled.reason(), || shared.clock.now());
+        }
+        if untold.is_empty() {
+            return;
+        }
+        let mut queue = heir.queue();
+        queue.misses.restore(untold);
+        let duty = queue.take_duty();
+        drop(queue);
+        if duty {
+            heir.kick();
+        }
     }
 
     /// Takes all that waits or is in flight, and frees its memory.

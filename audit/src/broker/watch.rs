@@ -204,7 +204,7 @@ fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
         slot.tell(noted, shared, None);
     }
     if abandon {
-        slot.abandon();
+        slot.abandon(shared);
     }
 }
 

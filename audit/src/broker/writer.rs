@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::Shared;
 use super::cause::Why;
 use super::gap::Place;
+use super::life::Enrolment;
+use super::missed;
 use super::misses::Misses;
 use super::queue::{Errand, InFlight, Life, Pending, Queue, Stage};
 use super::slot::{Slot, wake};
@@ -71,11 +73,8 @@ enum Task {
 
 impl Writer {
     /// Starts the thread of a device.
-    pub(crate) fn start(
-        slot: &Arc<Slot>,
-        device: Box<dyn Device>,
-        shared: &Arc<Shared>,
-    ) -> std::io::Result<()> {
+    pub(crate) fn start(slot: &Arc<Slot>, enrolment: Enrolment, shared: &Arc<Shared>) -> std::io::Result<()> {
+        let Enrolment { device, missed, .. } = enrolment;
         let writer = Self {
             slot: Arc::clone(slot),
             shared: Arc::clone(shared),
@@ -84,7 +83,7 @@ impl Writer {
             bytes: Vec::new(),
             ends: Vec::new(),
             taken: 0,
-            notices: Vec::new(),
+            notices: missed.into_iter().map(Notice::Missed).collect(),
             untold: Misses::default(),
             look_at: Duration::ZERO,
             done: Vec::new(),
@@ -108,6 +107,7 @@ impl Writer {
         if !self.slot.queue().vitals.is_failing() {
             drop(self.tell());
         }
+        self.slot.bequeath(&[], &self.shared);
         // The device goes first: whoever sees the end may open the file again.
         let Self { slot, device, .. } = self;
         drop(catch_unwind(AssertUnwindSafe(move || drop(device))));
@@ -162,6 +162,7 @@ impl Writer {
         std::mem::swap(&mut queue.waiting, &mut queue.in_flight);
         queue.progress_at = self.now();
         self.untold = std::mem::take(&mut queue.misses);
+        queue.telling.clone_from(&self.untold);
         let mut withdrawn = false;
         for pending in &mut queue.in_flight {
             pending.withdrawn = pending.ticket.is_refused();
@@ -201,7 +202,7 @@ impl Writer {
         // What this start has not written is waiting, or is counted as missed: no notice of the file can know better.
         let boot = self.shared.boot;
         let earlier = |notice: &Notice| !matches!(notice, Notice::Unfinished { boot: of, .. } if *of == boot);
-        self.notices.extend(found.into_iter().filter(earlier));
+        found.into_iter().filter(earlier).for_each(|notice| missed::add_notice(&mut self.notices, notice));
         self.notices.truncate(NOTICES_MAX);
     }
 
@@ -277,9 +278,11 @@ impl Writer {
             let mut queue = slot.queue();
             std::mem::swap(&mut self.done, &mut queue.in_flight);
             queue.progress_at = now;
+            queue.telling = Misses::default();
             // What has no line cannot be told; the counters still show it.
             if lines >= told {
                 self.notices.clear();
+                queue.inherited.clear();
                 self.untold = Misses::default();
             } else {
                 queue.misses.restore(std::mem::take(&mut self.untold));
@@ -396,12 +399,19 @@ impl Writer {
     fn tell(&mut self) -> Result<(), DeviceError> {
         self.bytes.clear();
         self.ends.clear();
-        self.untold = std::mem::take(&mut self.slot.queue().misses);
+        {
+            let mut queue = self.slot.queue();
+            self.untold = std::mem::take(&mut queue.misses);
+            queue.telling.clone_from(&self.untold);
+        }
         let told = self.tell_first();
         if told == 0 {
             // What has no line cannot be told; the counters still show it.
             self.notices.clear();
             self.untold = Misses::default();
+            let mut queue = self.slot.queue();
+            queue.telling = Misses::default();
+            queue.inherited.clear();
             return Ok(());
         }
         let appended = self.append();

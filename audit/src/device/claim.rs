@@ -1,8 +1,8 @@
-//! Who writes to which file: a file may have one device, whatever names lead to it.
-//! Never in it: opening files.
+//! Who writes to which file: a file may have one device, whatever names lead to it; and for the moment of a change also
+//! the one that takes its place. Never in it: opening files.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// A file, whatever its names are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,15 +13,17 @@ pub(crate) struct FileId {
     pub(crate) ino: u64,
 }
 
-/// The files that are in use. Clones share it.
+/// The files that are in use, and by how many claims each. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
-    held: Arc<Mutex<HashSet<FileId>>>,
+    held: Arc<Mutex<HashMap<FileId, usize>>>,
 }
 
 #[derive(Debug)]
 struct Holding {
     claims: Claims,
+    /// Whose place this one is to take: what that one holds, it may hold as well.
+    predecessor: Option<Weak<Holding>>,
     state: Mutex<State>,
 }
 
@@ -38,28 +40,59 @@ pub struct Claim {
     holding: Arc<Holding>,
 }
 
+/// The right to hold what another device holds, in whose place one is put.
+#[derive(Clone, Debug)]
+pub(crate) struct Inheritance(Weak<Holding>);
+
 impl Claims {
     /// A hold on nothing yet.
-    pub(crate) fn claim(&self) -> Claim {
-        Claim { holding: Arc::new(Holding { claims: self.clone(), state: Mutex::default() }) }
+    pub(crate) fn claim(&self, inheritance: Option<&Inheritance>) -> Claim {
+        let predecessor = inheritance.map(|Inheritance(holding)| Weak::clone(holding));
+        Claim { holding: Arc::new(Holding { claims: self.clone(), predecessor, state: Mutex::default() }) }
+    }
+
+    fn add(&self, file: FileId, shared: bool) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = held.entry(file).or_default();
+        let free = *count == 0 || shared;
+        *count += usize::from(free);
+        free
+    }
+
+    fn remove(&self, file: FileId) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&file) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&file);
+            }
+        }
     }
 }
 
 impl Claim {
     /// Takes `file` instead of what was held. False if another claim has it.
     pub(crate) fn take(&self, file: FileId) -> bool {
+        // Looked up before its own lock is taken: no two are ever held at once.
+        let shared = self.holding.predecessor.as_ref().and_then(Weak::upgrade).is_some_and(|predecessor| {
+            predecessor.state.lock().unwrap_or_else(PoisonError::into_inner).file == Some(file)
+        });
         let mut state = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.released || state.file == Some(file) {
             return true;
         }
-        let mut held = self.holding.claims.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if !held.insert(file) {
+        if !self.holding.claims.add(file, shared) {
             return false;
         }
         if let Some(before) = state.file.replace(file) {
-            held.remove(&before);
+            self.holding.claims.remove(before);
         }
         true
+    }
+
+    /// The right to hold the same file, for a device that is to take the place of this one.
+    pub(crate) fn inheritance(&self) -> Inheritance {
+        Inheritance(Arc::downgrade(&self.holding))
     }
 
     /// Gives the file free for other devices, for good.
@@ -73,7 +106,7 @@ impl Holding {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.released = true;
         if let Some(file) = state.file.take() {
-            self.claims.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&file);
+            self.claims.remove(file);
         }
     }
 }
@@ -81,5 +114,37 @@ impl Holding {
 impl Drop for Holding {
     fn drop(&mut self) {
         self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: FileId = FileId { dev: 1, ino: 1 };
+
+    #[test]
+    fn a_file_has_one_device_and_for_a_change_also_its_successor() {
+        let claims = Claims::default();
+        let (old, stranger) = (claims.claim(None), claims.claim(None));
+        assert!(old.take(FILE));
+        assert!(!stranger.take(FILE));
+        let new = claims.claim(Some(&old.inheritance()));
+        assert!(new.take(FILE));
+        old.release();
+        assert!(!stranger.take(FILE), "the successor holds it");
+        drop(new);
+        assert!(stranger.take(FILE));
+    }
+
+    #[test]
+    fn a_successor_that_fails_leaves_the_file_to_the_old_device() {
+        let claims = Claims::default();
+        let old = claims.claim(None);
+        assert!(old.take(FILE));
+        let new = claims.claim(Some(&old.inheritance()));
+        assert!(new.take(FILE));
+        drop(new);
+        assert!(!claims.claim(None).take(FILE));
     }
 }

@@ -58,7 +58,7 @@ impl FileDevice {
     }
 
     pub(crate) fn closed(options: FileOptions, placement: Placement, clock: Arc<dyn Clock>) -> Self {
-        let claim = placement.claims().claim();
+        let claim = placement.claim();
         Self { options, placement, clock, claim, open: None, notices: Vec::new() }
     }
 

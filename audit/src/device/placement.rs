@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::claim::Claims;
+use super::claim::{Claim, Claims, Inheritance};
 
 /// Directories which no device made through an API may write to.
 const FORBIDDEN: &[&str] = &[
@@ -38,6 +38,7 @@ pub struct Placement {
     narrowed: Vec<PathBuf>,
     own: Vec<PathBuf>,
     claims: Claims,
+    inheritance: Option<Inheritance>,
 }
 
 impl Placement {
@@ -52,6 +53,7 @@ impl Placement {
             narrowed: Vec::new(),
             own: Vec::new(),
             claims: Claims::default(),
+            inheritance: None,
         }
     }
 
@@ -97,6 +99,18 @@ impl Placement {
         Self { limited: false, ..self.clone() }
     }
 
+    /// These limits, with the other's knowledge of files in use: limits that changed while devices are enabled.
+    #[must_use]
+    pub fn sharing(self, other: &Self) -> Self {
+        Self { claims: other.claims.clone(), ..self }
+    }
+
+    /// For a device that is to take the place of the one with this claim: it may write to the same file.
+    #[must_use]
+    pub fn succeeding(&self, claim: &Claim) -> Self {
+        Self { inheritance: Some(claim.inheritance()), ..self.clone() }
+    }
+
     /// Whether devices may be made through the API.
     pub const fn allows_api_creation(&self) -> bool {
         self.api_creation
@@ -111,8 +125,9 @@ impl Placement {
         self.limited
     }
 
-    pub(crate) const fn claims(&self) -> &Claims {
-        &self.claims
+    /// A claim to a file, for a new device.
+    pub(crate) fn claim(&self) -> Claim {
+        self.claims.claim(self.inheritance.as_ref())
     }
 
     /// Whether a file may have this name.

@@ -1,0 +1,116 @@
+//! What a device has not told yet, as a server keeps it across its own end: a process that is killed takes the record
+//! of misses with it, and a device that nobody can read back has no other memory (I9).
+//! Never in it: keeping it, or formatting it.
+
+use std::sync::Arc as StdArc;
+
+use onrecord_value::Time;
+
+use super::Broker;
+use super::misses::Misses;
+use super::slot::Slot;
+use super::vitals::Health;
+use crate::device::Notice;
+use crate::entry::{Boot, SeqRange};
+
+/// What a device missed of one start of the server and has not told yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The start.
+    pub boot: Boot,
+    /// How many entries.
+    pub count: u64,
+    /// Which, ascending.
+    pub ranges: Vec<SeqRange>,
+    /// Since when.
+    pub since: Option<Time>,
+}
+
+impl Missed {
+    /// Adds ranges that were found out otherwise; what is known already counts once.
+    fn add(&mut self, ranges: &[SeqRange]) {
+        let before = length(&self.ranges);
+        let mut all = Misses { ranges: std::mem::take(&mut self.ranges), ..Misses::default() };
+        for range in ranges {
+            all.insert(*range);
+        }
+        self.ranges = all.ranges;
+        self.count = self.count.saturating_add(length(&self.ranges).saturating_sub(before));
+    }
+}
+
+/// How many counters are in ranges that do not overlap.
+fn length(ranges: &[SeqRange]) -> u64 {
+    ranges
+        .iter()
+        .fold(0, |sum, range| sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1)))
+}
+
+impl Broker {
+    /// What each device has not told yet, of this start and of those before it ([`Enrolment::missed`]). A device that
+    /// is not healthy may never get to write what waits for it: that counts as missed here until it is written.
+    ///
+    /// [`Enrolment::missed`]: super::Enrolment::missed
+    pub fn missed(&self) -> Vec<(StdArc<str>, Vec<Missed>)> {
+        let boot = self.shared.boot;
+        self.shared
+            .roster
+            .read()
+            .slots
+            .iter()
+            .map(|slot| (StdArc::clone(&slot.path), slot.missed(boot)))
+            .collect()
+    }
+}
+
+impl Slot {
+    fn missed(&self, boot: Boot) -> Vec<Missed> {
+        let queue = self.queue();
+        let mut all = queue.inherited.clone();
+        let mut now = queue.telling.clone();
+        now.restore(queue.misses.clone());
+        if queue.vitals.health() != Health::Healthy {
+            for pending in queue.in_flight.iter().chain(&queue.waiting) {
+                now.count += 1;
+                now.insert(SeqRange { from: pending.ticket.seq, to: pending.ticket.seq });
+            }
+        }
+        if !now.is_empty() {
+            all.push(Missed { boot, count: now.count, ranges: now.ranges, since: now.since });
+        }
+        all
+    }
+}
+
+/// Adds a notice to those that are to be told. Two of the same start become one: what was kept, and what a file shows.
+pub(super) fn add_notice(notices: &mut Vec<Notice>, found: Notice) {
+    if let Notice::Unfinished { boot, ranges } = &found {
+        let kept = notices.iter_mut().find_map(|notice| match notice {
+            Notice::Missed(missed) if missed.boot == *boot => Some(missed),
+            _ => None,
+        });
+        if let Some(missed) = kept {
+            missed.add(ranges);
+            return;
+        }
+    }
+    notices.push(found);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_and_what_a_file_shows_is_told_once() {
+        let boot = Boot::new(3);
+        let range = |from, to| SeqRange { from, to };
+        let missed = Missed { boot, count: 5, ranges: vec![range(5, 9)], since: None };
+        let mut notices = vec![Notice::Missed(missed)];
+        add_notice(&mut notices, Notice::Unfinished { boot, ranges: vec![range(2, 2), range(8, 11)] });
+        add_notice(&mut notices, Notice::Unfinished { boot: Boot::new(4), ranges: vec![range(1, 1)] });
+        let expected = Missed { boot, count: 8, ranges: vec![range(2, 2), range(5, 11)], since: None };
+        assert_eq!(notices.first(), Some(&Notice::Missed(expected)));
+        assert_eq!(notices.len(), 2);
+    }
+}
