@@ -105,8 +105,8 @@ impl Core {
     /// done so or `timeout` is over.
     pub fn reopen_devices(&self, timeout: Duration) -> Vec<(Arc<str>, String)> {
         let Some(open) = self.open() else { return Vec::new() };
-        let failed = open.broker.reopen(timeout);
-        failed.into_iter().map(|(path, why)| (path, why.to_string())).collect()
+        let done = open.broker.reopen(None, timeout);
+        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
     }
 
     /// Housekeeping, to be called every minute or so: rotates a worn key.
