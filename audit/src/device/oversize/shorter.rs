@@ -39,7 +39,7 @@ impl Level {
     }
 }
 
-fn no_data(entry: Entry<'_>) -> Entry<'_> {
+fn no_data<'a>(entry: &Entry<'a>) -> Entry<'a> {
     let (data, headers) = (Data::default(), Headers::default());
     let request = Request { data, headers, ..entry.request };
     let response = entry.response.map(|response| Response { data, headers, ..response });
