@@ -4,9 +4,11 @@
 
 mod candidate;
 mod cause;
+mod distribution;
 mod gap;
 mod kick;
 mod life;
+mod measures;
 mod missed;
 mod misses;
 mod queue;
@@ -30,11 +32,12 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 
 pub use candidate::{Candidate, EnableError, Probe};
 pub use cause::{Cause, Refused, Why};
+pub use distribution::Distribution;
 pub use life::Enrolment;
 pub use missed::Missed;
 pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
 pub use rules::Rules;
-pub use status::{DeviceStatus, Observer};
+pub use status::{BLOCKED_AFTER, DeviceStatus, LastError, Observer, Outlook, Told};
 pub use vitals::Health;
 
 use roster::Roster;
@@ -134,7 +137,12 @@ impl Broker {
 
     /// How each device is, in the order of enabling.
     pub fn status(&self) -> Vec<DeviceStatus> {
-        self.shared.roster.read().slots.iter().map(|slot| slot.status()).collect()
+        self.shared.roster.read().slots.iter().map(|slot| slot.status(&self.shared)).collect()
+    }
+
+    /// Whether the rule can be met at the moment.
+    pub fn outlook(&self) -> Outlook {
+        Outlook::of(self.shared.rules.minimum(), &self.status())
     }
 }
 

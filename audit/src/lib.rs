@@ -62,8 +62,9 @@ mod salt;
 mod sync;
 
 pub use broker::{
-    Broker, Candidate, Cause, DeviceStatus, EnableError, Enrolment, Health, Missed, Observer, Probe,
-    Recorded, Recording, Refused, Rules, Settled, Unaudited, Why, wait,
+    BLOCKED_AFTER, Broker, Candidate, Cause, DeviceStatus, Distribution, EnableError, Enrolment, Health,
+    LastError, Missed, Observer, Outlook, Probe, Recorded, Recording, Refused, Rules, Settled, Told,
+    Unaudited, Why, wait,
 };
 pub use clock::{Clock, SystemClock};
 pub use decode::{DecodeError, DecodedEntry, decode};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::missed::Missed;
 use super::misses::Misses;
 use super::slot::Slot;
+use super::status::Told;
 use super::ticket::Ticket;
 use super::vitals::Vitals;
 use crate::device::DeviceError;
@@ -63,6 +64,8 @@ pub(crate) struct Queue {
     pub(crate) inherited: Vec<Missed>,
     /// Whoever took its place: what comes too late for this one goes there.
     pub(crate) successor: Option<Arc<Slot>>,
+    /// What gap entries have told.
+    pub(crate) told: Told,
     /// To open again what is behind the device; done before the next write.
     pub(crate) reopen: Errand,
     /// To make all that was written durable; done when nothing waits.
@@ -88,7 +91,7 @@ impl Errand {
 }
 
 impl Queue {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(now: Duration) -> Self {
         Self {
             bytes: Vec::new(),
             waiting: Vec::new(),
@@ -97,11 +100,12 @@ impl Queue {
             // The writer's thread begins by looking at the queue.
             stage: Stage::Running,
             life: Life::Open,
-            vitals: Vitals::new(),
+            vitals: Vitals::new(now),
             misses: Misses::default(),
             telling: Misses::default(),
             inherited: Vec::new(),
             successor: None,
+            told: Told::default(),
             reopen: Errand::default(),
             sync: Errand::default(),
             accepted: 0,

@@ -91,7 +91,11 @@ fn offer_to_all(
     let mut offer = Offer {
         shared,
         entry,
-        ticket: Arc::new(Ticket::new(seq, i64::try_from(minimum).unwrap_or(i64::MAX))),
+        ticket: Arc::new(Ticket::new(
+            seq,
+            entry.response.is_some(),
+            i64::try_from(minimum).unwrap_or(i64::MAX),
+        )),
         now: shared.clock.monotonic(),
         line: LINE.take(),
         kick: Kick::new(Arc::clone(enabled)),
@@ -145,7 +149,7 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
     let mut offer = Offer {
         shared,
         entry,
-        ticket: Arc::new(Ticket::new(seq, 0)),
+        ticket: Arc::new(Ticket::new(seq, entry.response.is_some(), 0)),
         now: shared.clock.monotonic(),
         line: LINE.take(),
         kick: Kick::new(Arc::clone(&enabled)),
@@ -252,7 +256,7 @@ pub(crate) fn format(form: &Form, entry: &Entry<'_>, stamp: &Stamp, line: &mut V
 
 /// Offers a finished line to one device alone: the probe.
 pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], seq: u64) -> Recording {
-    let (ticket, mut kick) = (Arc::new(Ticket::new(seq, 1)), kick);
+    let (ticket, mut kick) = (Arc::new(Ticket::new(seq, false, 1)), kick);
     let mut tally = Tally::default();
     let mut causes = Vec::new();
     match slot.push(line, &ticket, shared.clock.monotonic()) {

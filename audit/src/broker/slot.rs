@@ -6,10 +6,13 @@ use std::sync::Arc as StdArc;
 use std::task::Waker;
 use std::time::Duration;
 
+use onrecord_value::Time;
+
 use super::cause::{Cause, Why};
+use super::measures::Measures;
 use super::misses::Misses;
 use super::queue::{Life, Pending, Queue};
-use super::status::DeviceStatus;
+use super::status::{DeviceStatus, LastError};
 use super::ticket::{Answer, Ticket};
 use super::vitals::Health;
 use super::{Shared, life::Enrolment};
@@ -42,6 +45,8 @@ pub(crate) struct Slot {
     /// Tells onlookers that the writer did something.
     pub(crate) news: Condvar,
     pub(crate) counters: Counters,
+    /// Written once a batch, by the writer alone.
+    measures: Mutex<Measures>,
     pub(crate) claim: Option<Claim>,
 }
 
@@ -53,6 +58,7 @@ pub(crate) struct Counters {
     pub(crate) missed: AtomicU64,
     pub(crate) failures: AtomicU64,
     pub(crate) panics: AtomicU64,
+    pub(crate) reopens: AtomicU64,
 }
 
 /// May an entry be offered to the device?
@@ -92,9 +98,10 @@ pub(crate) enum Pushed {
 
 impl Slot {
     pub(crate) fn new(enrolment: &Enrolment, shared: &Shared) -> Self {
-        let mut queue = Queue::new();
+        let now = shared.clock.monotonic();
+        let mut queue = Queue::new(now);
         if let Some(error) = &enrolment.failing {
-            queue.vitals.failed(shared.clock.monotonic(), error.clone());
+            queue.vitals.failed(now, error.clone());
         }
         queue.inherited.clone_from(&enrolment.missed);
         Self {
@@ -110,12 +117,17 @@ impl Slot {
             work: Condvar::new(),
             news: Condvar::new(),
             counters: Counters::default(),
+            measures: Mutex::new(Measures::new()),
             claim: enrolment.device.claim(),
         }
     }
 
     pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
         lock(&self.queue)
+    }
+
+    pub(crate) fn measures(&self) -> MutexGuard<'_, Measures> {
+        lock(&self.measures)
     }
 
     /// Whether an entry is worth formatting for this device.
@@ -183,6 +195,16 @@ impl Slot {
         if duty {
             self.kick();
         }
+        if let (true, Some(observer)) = (first, &shared.observer) {
+            self.guarded(|| observer.missing(&self.path, why));
+        }
+    }
+
+    /// Calls an observer. A panic there must end neither a writer, nor the watch, nor a request.
+    fn guarded(&self, tell: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
+            self.counters.panics.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Runs a change of the vitals; returns what came of it, to be told when the lock is gone.
@@ -202,17 +224,13 @@ impl Slot {
     pub(crate) fn tell(&self, noted: Noted, shared: &Shared, error: Option<&DeviceError>) {
         noted.wakers.into_iter().for_each(Waker::wake);
         if let (Some((from, to)), Some(observer)) = (noted.change, &shared.observer) {
-            // A panic there must not end the writer or the watch, whose thread this is.
-            let told = catch_unwind(AssertUnwindSafe(|| observer.changed(&self.path, from, to, error)));
-            if told.is_err() {
-                self.counters.panics.fetch_add(1, Ordering::Relaxed);
-            }
+            self.guarded(|| observer.changed(&self.path, from, to, error));
         }
     }
 
     /// Why the device is left alone.
     pub(crate) fn resting(&self) -> Why {
-        Why::Resting(self.queue().vitals.error().cloned().unwrap_or(DeviceError::Panicked))
+        Why::Resting(self.queue().vitals.error().map_or(DeviceError::Panicked, |(error, _)| error.clone()))
     }
 
     pub(crate) fn cause(&self, why: Why) -> Cause {
@@ -310,23 +328,47 @@ impl Slot {
         }
     }
 
-    pub(crate) fn status(&self) -> DeviceStatus {
-        let queue = self.queue();
+    pub(crate) fn status(&self, shared: &Shared) -> DeviceStatus {
+        let (now, today) = (shared.clock.monotonic(), shared.clock.now());
+        // The queue knows moments of the monotonic clock only.
+        let date = |moment: Duration| {
+            let ago = i128::try_from(now.saturating_sub(moment).as_nanos()).unwrap_or(0);
+            Time::from_unix_nanos(today.unix_nanos() - ago)
+        };
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let queue = self.queue();
+        let measures = self.measures();
+        let mut untold = queue.misses.clone();
+        untold.restore(queue.telling.clone());
         DeviceStatus {
             path: StdArc::clone(&self.path),
             health: queue.vitals.health(),
+            since: date(queue.vitals.since()),
             required: self.required,
             discards: self.discards,
             salt: self.form.salt().id(),
+            queued_entries: queue.in_flight.len() + queue.waiting.len(),
             queued_bytes: self.bytes.load(Ordering::Relaxed),
+            queue_capacity: self.cap,
+            lag: queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_sub(oldest)),
             appended: count(&self.counters.appended),
+            appended_bytes: measures.bytes,
             batches: count(&self.counters.batches),
+            batch_entries: measures.batch_entries.clone(),
+            request_latency: measures.request_latency.clone(),
+            response_latency: measures.response_latency.clone(),
             missed: count(&self.counters.missed),
+            told: queue.told.clone(),
+            untold: untold.ranges,
+            untold_entries: untold.count,
+            untold_since: untold.since,
             failures: count(&self.counters.failures),
             panics: count(&self.counters.panics),
-            untold: queue.misses.ranges.clone(),
-            last_error: queue.vitals.error().cloned(),
+            reopens: count(&self.counters.reopens),
+            last_error: queue
+                .vitals
+                .error()
+                .map(|(error, moment)| LastError { error: error.clone(), at: date(*moment) }),
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::sync::{Mutex, lock};
 pub(crate) struct Ticket {
     /// Its counter.
     pub(crate) seq: u64,
+    /// Whether it is a `response` entry.
+    pub(crate) response: bool,
     state: Mutex<State>,
     /// It is refused: lines not yet begun need not be written.
     refused: AtomicBool,
@@ -37,7 +39,7 @@ pub(crate) struct Answer {
 }
 
 impl Ticket {
-    pub(crate) fn new(seq: u64, minimum: i64) -> Self {
+    pub(crate) fn new(seq: u64, response: bool, minimum: i64) -> Self {
         let state = State {
             tally: Tally { minimum, ..Tally::default() },
             complete: false,
@@ -45,7 +47,7 @@ impl Ticket {
             causes: Vec::new(),
             waker: None,
         };
-        Self { seq, state: Mutex::new(state), refused: AtomicBool::new(false) }
+        Self { seq, response, state: Mutex::new(state), refused: AtomicBool::new(false) }
     }
 
     /// Tells who is to answer. `expected` holds what is known when the entry has been offered to all devices;

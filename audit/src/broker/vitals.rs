@@ -50,13 +50,17 @@ pub(crate) struct Vitals {
     /// When it may be tried again.
     retry_from: Duration,
     failures: u32,
-    error: Option<DeviceError>,
+    /// Since when its health is what it is.
+    since: Duration,
+    /// The last error, and when it was.
+    error: Option<(DeviceError, Duration)>,
 }
 
 impl Vitals {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(now: Duration) -> Self {
         Self {
             health: Health::Healthy,
+            since: now,
             lag: LAG_FIRST,
             patience_from: Duration::ZERO,
             retry: RETRY_FIRST,
@@ -75,9 +79,20 @@ impl Vitals {
         matches!(self.health, Health::Failing | Health::Broken)
     }
 
-    /// The last error; it stays after a recovery.
-    pub(crate) const fn error(&self) -> Option<&DeviceError> {
+    /// Since when its health is what it is.
+    pub(crate) const fn since(&self) -> Duration {
+        self.since
+    }
+
+    /// The last error, and when it was; it stays after a recovery.
+    pub(crate) const fn error(&self) -> Option<&(DeviceError, Duration)> {
         self.error.as_ref()
+    }
+
+    fn turn(&mut self, health: Health, now: Duration) {
+        if self.health != health {
+            (self.health, self.since) = (health, now);
+        }
     }
 
     /// It overran the grace. Each time that happens soon after the last, it is left alone twice as long.
@@ -88,7 +103,7 @@ impl Vitals {
         if now > self.patience_from + self.lag * 8 {
             self.lag = LAG_FIRST;
         }
-        self.health = Health::Lagging;
+        self.turn(Health::Lagging, now);
         self.patience_from = now + self.lag;
         self.lag = (self.lag * 2).min(LAG_MAX);
     }
@@ -96,14 +111,14 @@ impl Vitals {
     /// Nothing old waits for it.
     pub(crate) fn caught_up(&mut self, now: Duration) {
         if self.health == Health::Lagging && now >= self.patience_from {
-            self.health = Health::Healthy;
+            self.turn(Health::Healthy, now);
         }
     }
 
     /// A write succeeded. A device that lagged lags on until it has caught up.
-    pub(crate) fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self, now: Duration) {
         if self.is_failing() {
-            self.health = Health::Healthy;
+            self.turn(Health::Healthy, now);
         }
         self.failures = 0;
         self.retry = RETRY_FIRST;
@@ -112,10 +127,11 @@ impl Vitals {
     /// A write failed.
     pub(crate) fn failed(&mut self, now: Duration, error: DeviceError) {
         self.failures = self.failures.saturating_add(1);
-        self.health = if self.failures >= BROKEN_AFTER { Health::Broken } else { Health::Failing };
+        let broken = self.failures >= BROKEN_AFTER;
+        self.turn(if broken { Health::Broken } else { Health::Failing }, now);
         self.retry_from = now + self.retry;
         self.retry = (self.retry * 2).min(RETRY_MAX);
-        self.error = Some(error);
+        self.error = Some((error, now));
     }
 
     /// Whether a failing device is to be tried with an entry now; if so, not again before the next back-off.
@@ -143,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_device_that_overran_is_not_waited_for_until_it_caught_up_and_its_time_is_over() {
-        let mut vitals = Vitals::new();
+        let mut vitals = Vitals::new(ms(0));
         vitals.overran(ms(1000));
         assert_eq!(vitals.health(), Health::Lagging);
         vitals.caught_up(ms(1049));
@@ -164,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_failing_device_is_tried_once_a_back_off_and_recovers_at_once() {
-        let mut vitals = Vitals::new();
+        let mut vitals = Vitals::new(ms(0));
         vitals.failed(ms(0), DeviceError::Refused);
         assert_eq!(vitals.health(), Health::Failing);
         assert!(!vitals.try_again(ms(9)));
@@ -174,7 +190,12 @@ mod tests {
             vitals.failed(ms(20), DeviceError::Refused);
         }
         assert_eq!((vitals.health(), vitals.rest(ms(20))), (Health::Broken, RETRY_MAX));
-        vitals.succeeded();
-        assert_eq!((vitals.health(), vitals.error()), (Health::Healthy, Some(&DeviceError::Refused)));
+        assert_eq!(vitals.since(), ms(20));
+        vitals.succeeded(ms(30));
+        let error = (DeviceError::Refused, ms(20));
+        assert_eq!(
+            (vitals.health(), vitals.since(), vitals.error()),
+            (Health::Healthy, ms(30), Some(&error))
+        );
     }
 }

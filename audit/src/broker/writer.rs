@@ -9,12 +9,13 @@ use super::Shared;
 use super::cause::Why;
 use super::gap::Place;
 use super::life::Enrolment;
+use super::measures::Unfits;
 use super::missed;
 use super::misses::Misses;
 use super::queue::{Errand, InFlight, Life, Pending, Queue, Stage};
 use super::slot::{Slot, wake};
 use super::ticket::Answer;
-use crate::device::{Appended, Batch, Device, DeviceError, Notice, Unfit};
+use crate::device::{Appended, Batch, Device, DeviceError, Notice};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, spawn};
 
@@ -41,25 +42,6 @@ pub(crate) struct Writer {
     /// When the device is to be looked at again.
     look_at: Duration,
     done: Vec<Pending>,
-}
-
-/// The lines of others, after the device's own `told` ones, which it could not take for what they are.
-#[derive(Clone, Copy)]
-struct Unfits<'a> {
-    told: usize,
-    all: &'a [Unfit],
-}
-
-impl<'a> Unfits<'a> {
-    /// Why the line of the entry at this place was not taken.
-    fn get(self, at: usize) -> Option<&'a DeviceError> {
-        let found = self.all.binary_search_by_key(&(at + self.told), |unfit| unfit.line).ok()?;
-        self.all.get(found).map(|unfit| &unfit.error)
-    }
-
-    fn count(self) -> usize {
-        self.all.iter().filter(|unfit| unfit.line >= self.told).count()
-    }
 }
 
 /// What there is to do.
@@ -283,7 +265,7 @@ impl Writer {
             if lines >= told {
                 self.notices.clear();
                 queue.inherited.clear();
-                self.untold = Misses::default();
+                queue.told.note(std::mem::take(&mut self.untold));
             } else {
                 queue.misses.restore(std::mem::take(&mut self.untold));
             }
@@ -303,7 +285,7 @@ impl Writer {
             slot.note_health(&mut queue, |queue| {
                 match error {
                     Some(error) => queue.vitals.failed(now, error.clone()),
-                    None => queue.vitals.succeeded(),
+                    None => queue.vitals.succeeded(now),
                 }
                 let fresh = |since: Duration| now.saturating_sub(since) <= shared.rules.settle_grace();
                 if queue.waiting.first().is_none_or(|pending| fresh(pending.since)) {
@@ -315,6 +297,7 @@ impl Writer {
             slot.counters.failures.fetch_add(1, Ordering::Relaxed);
         }
         slot.tell(noted, &shared, error);
+        slot.measures().take(now, lines, &self.ends, &self.done, unfit);
         self.answer_all(held, error, unfit);
         if self.bytes.capacity() > BUFFER_KEPT {
             self.bytes = Vec::new();
@@ -344,8 +327,9 @@ impl Writer {
     fn reopen(&mut self) {
         let asked = self.slot.queue().reopen.asked;
         let error = self.guarded(|device| device.reopen()).and_then(|done| done).err();
-        if error.is_some() {
-            self.note(error.as_ref());
+        match &error {
+            Some(_) => self.note(error.as_ref()),
+            None => drop(self.slot.counters.reopens.fetch_add(1, Ordering::Relaxed)),
         }
         self.finish(|queue| &mut queue.reopen, asked, error);
     }
@@ -372,7 +356,7 @@ impl Writer {
         let now = self.now();
         let noted = self.slot.note_health(&mut self.slot.queue(), |queue| match error {
             Some(error) => queue.vitals.failed(now, error.clone()),
-            None => queue.vitals.succeeded(),
+            None => queue.vitals.succeeded(now),
         });
         self.slot.tell(noted, &self.shared, error);
     }

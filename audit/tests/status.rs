@@ -1,0 +1,191 @@
+//! What the broker tells operators about its devices: counts, times, gaps, and whether the rule can be met.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic; not every test uses all of the kit"
+)]
+
+#[path = "kit/broker.rs"]
+mod kit;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kit::{BOOT, broker, enable, entry, form, patient, read, record, strict};
+use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::{
+    BLOCKED_AFTER, Broker, Clock, DeviceError, DeviceStatus, Enrolment, Health, Observer, Response, Rules,
+    Why,
+};
+use onrecord_value::Time;
+
+/// A clock that stands still until a test moves it.
+#[derive(Default)]
+struct Hands(AtomicU64);
+
+impl Hands {
+    fn forward(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> Time {
+        Time::from_unix_nanos(1_800_000_000_000_000_000 + i128::from(self.0.load(Ordering::SeqCst)))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::SeqCst))
+    }
+}
+
+fn one(broker: &Broker) -> DeviceStatus {
+    broker.status().remove(0)
+}
+
+#[test]
+fn what_a_device_took_is_counted_in_entries_bytes_and_batches() {
+    let broker = broker(strict());
+    let control = FaultControl::new();
+    enable(&broker, "a/", &control);
+    let fresh = one(&broker);
+    assert_eq!((fresh.appended, fresh.appended_bytes, fresh.batches, fresh.queued_entries), (0, 0, 0, 0));
+    assert_eq!((fresh.request_latency.count(), fresh.lag), (0, Duration::ZERO));
+    for _ in 0..3 {
+        record(&broker, "secret/a").unwrap();
+    }
+    let mut response = entry("secret/a");
+    response.response = Some(Response::default());
+    drop(broker.record(&response).wait().unwrap());
+    let status = one(&broker);
+    let bytes: usize = control.lines().iter().map(Vec::len).sum();
+    assert_eq!((status.appended, status.appended_bytes, status.batches), (4, bytes as u64, 4));
+    assert_eq!((status.request_latency.count(), status.response_latency.count()), (3, 1));
+    assert!(status.request_latency.sum() > 0);
+    assert_eq!((status.batch_entries.count(), status.batch_entries.sum()), (4, 4));
+    assert_eq!(status.queue_capacity, strict().queue_bytes);
+}
+
+#[test]
+fn errors_and_changes_of_health_have_their_times() {
+    let clock = Arc::new(Hands::default());
+    let broker = Broker::new(patient(), BOOT, Arc::clone(&clock) as _);
+    let control = FaultControl::with(Fault::Refuse);
+    clock.forward(Duration::from_mins(1));
+    enable(&broker, "a/", &control);
+    let since = one(&broker).since;
+    assert_eq!(since, clock.now());
+    clock.forward(Duration::from_mins(1));
+    let failed_at = clock.now();
+    assert!(record(&broker, "a").is_err());
+    clock.forward(Duration::from_mins(1));
+    let status = one(&broker);
+    assert_eq!((status.health, status.since), (Health::Failing, failed_at));
+    let last = status.last_error.unwrap();
+    assert_eq!((last.error, last.at), (DeviceError::Refused, failed_at));
+    control.set(Fault::None);
+    record(&broker, "a").unwrap();
+    let status = one(&broker);
+    assert_eq!((status.health, status.since), (Health::Healthy, clock.now()));
+    assert_eq!(status.last_error.unwrap().at, failed_at, "it stays after a recovery");
+}
+
+#[test]
+fn gaps_are_counted_until_and_after_they_are_told() {
+    let broker = broker(Rules { queue_bytes: 2000, ..patient() });
+    let (hung, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
+    enable(&broker, "hung/", &hung);
+    enable(&broker, "well/", &well);
+    for _ in 0..100 {
+        record(&broker, "a").unwrap();
+    }
+    let status = one(&broker);
+    assert!(status.missed > 0 && status.untold_entries == status.missed, "{status:?}");
+    assert_eq!(status.untold.last().unwrap().to, 100);
+    assert!(status.untold_since.is_some() && status.told.gaps == 0);
+    assert!(status.queued_entries > 0 && status.queued_bytes <= status.queue_capacity);
+    let untold = status.untold.clone();
+    hung.set(Fault::None);
+    hung.wait_for(|lines| read(lines).iter().any(|line| matches!(line, kit::Line::Gap { .. })));
+    // The line is there a moment before it is counted.
+    while one(&broker).told.gaps == 0 {
+        std::thread::yield_now();
+    }
+    let told = one(&broker);
+    assert_eq!((told.told.gaps, told.told.entries, told.told.last), (1, status.missed, untold));
+    assert_eq!((told.untold_entries, told.untold.len(), told.untold_since), (0, 0, None));
+}
+
+#[test]
+fn opening_again_is_counted() {
+    let broker = broker(patient());
+    enable(&broker, "a/", &FaultControl::new());
+    assert!(broker.reopen(Duration::from_mins(1)).is_empty());
+    assert_eq!(one(&broker).reopens, 1);
+}
+
+#[test]
+fn the_outlook_names_what_the_rule_lacks() {
+    let clock = Arc::new(Hands::default());
+    let broker = Broker::new(patient(), BOOT, Arc::clone(&clock) as _);
+    assert!(broker.outlook().is_met(), "without a device nothing is refused by the rule");
+    let (first, second) = (FaultControl::new(), FaultControl::new());
+    enable(&broker, "first/", &first);
+    broker.restore(Enrolment::new("second/", second.device(), form()).required()).unwrap();
+    let outlook = broker.outlook();
+    assert!(outlook.is_met() && outlook.able == 2 && outlook.minimum == 1);
+    assert_eq!(outlook.required.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["second/"]);
+
+    second.set(Fault::Refuse);
+    assert!(record(&broker, "a").is_err());
+    let outlook = broker.outlook();
+    assert!(!outlook.is_met() && outlook.able == 1);
+    assert_eq!(outlook.lost.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["second/"]);
+}
+
+#[test]
+fn a_device_that_blocks_is_not_counted_on_after_a_while() {
+    let clock = Arc::new(Hands::default());
+    let broker = Broker::new(patient(), BOOT, Arc::clone(&clock) as _);
+    let control = FaultControl::with(Fault::Hang);
+    enable(&broker, "only/", &control);
+    let waiting = broker.record(&entry("a"));
+    clock.forward(BLOCKED_AFTER);
+    assert_eq!((one(&broker).lag, broker.outlook().is_met()), (BLOCKED_AFTER, true));
+    clock.forward(Duration::from_nanos(1));
+    assert!(!broker.outlook().is_met());
+    control.set(Fault::None);
+    drop(waiting.wait().unwrap());
+    assert!(broker.outlook().is_met() && one(&broker).lag.is_zero());
+}
+
+#[test]
+fn an_observer_hears_of_the_first_miss_of_a_row_alone() {
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<(String, Why)>>);
+    impl Observer for Heard {
+        fn changed(&self, _: &str, _: Health, _: Health, _: Option<&DeviceError>) {}
+        fn missing(&self, path: &str, why: &Why) {
+            self.0.lock().unwrap().push((path.to_owned(), why.clone()));
+        }
+    }
+    let heard = Arc::new(Heard::default());
+    let rules = Rules { queue_bytes: 2000, ..patient() };
+    let clock = Arc::new(onrecord_audit::SystemClock::new());
+    let broker = Broker::with_observer(rules, BOOT, clock, Some(Arc::clone(&heard) as _));
+    let (hung, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
+    enable(&broker, "hung/", &hung);
+    enable(&broker, "well/", &well);
+    for _ in 0..100 {
+        record(&broker, "a").unwrap();
+    }
+    assert!(one(&broker).missed > 1);
+    assert_eq!(*heard.0.lock().unwrap(), [("hung/".to_owned(), Why::QueueFull)]);
+    hung.set(Fault::None);
+}
