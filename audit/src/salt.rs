@@ -151,8 +151,14 @@ impl SaltId {
         (text.len() == 16).then_some(Self(id))
     }
 
-    pub(crate) const fn number(self) -> u64 {
+    /// The id as a number: its 16 hex digits.
+    pub const fn number(self) -> u64 {
         u64::from_be_bytes(self.0)
+    }
+
+    /// The number back.
+    pub const fn from_number(number: u64) -> Self {
+        Self(number.to_be_bytes())
     }
 }
 

@@ -1,0 +1,114 @@
+//! The glance at a line in JSON. Why it is right stands in [`super`].
+//! Never in it: a line that our formatter did not write in exactly this way; the decoder has it.
+
+use memchr::memchr;
+use memchr::memmem::Finder;
+use onrecord_audit::{Boot, Kind, Record, SaltId};
+
+use super::Seen;
+use crate::id::{Id, uuid};
+
+/// How a line begins behind its prefix.
+pub(super) const BEGINNING: &[u8] = b"{\"time\":\"";
+const REQUEST: &[u8] = b",\"request\":{";
+const RECORD: &[u8] = b",\"record\":{\"seq\":";
+const PROBE: &[u8] = b"\"path\":\"sys/audit/test\"}";
+/// Prefix and header of syslog before an entry are not longer.
+const BEFORE_MAX: usize = 1024;
+/// A time is shorter.
+const TIME_MAX: usize = 40;
+
+/// What is looked for, made ready once.
+#[derive(Debug)]
+pub(super) struct Json {
+    beginning: Finder<'static>,
+    request: Finder<'static>,
+    unusual: [Finder<'static>; 3],
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        Self {
+            beginning: Finder::new(BEGINNING),
+            request: Finder::new(REQUEST),
+            unusual: ["\"gap\":{\"missed\":", "\"elided\":{\"bytes\":", "\"part\":{\"number\":"]
+                .map(Finder::new),
+        }
+    }
+}
+
+impl Json {
+    /// The entry of a usual line.
+    pub(super) fn entry(&self, line: &[u8]) -> Option<Seen> {
+        let start = if line.starts_with(BEGINNING) {
+            0
+        } else {
+            self.beginning.find(line.get(..line.len().min(BEFORE_MAX))?)?
+        };
+        let (before, object) = line.split_at_checked(start)?;
+        let (record, body) = record(object)?;
+        let (kind, rest) = kind(body.get(BEGINNING.len()..)?)?;
+        // A second beginning, or a zero: then it may be two lines, or parts of them. And a prefix is text.
+        if self.beginning.find(rest).is_some()
+            || memchr(0, line).is_some()
+            || std::str::from_utf8(before).is_err()
+        {
+            return None;
+        }
+        let request = rest.get(self.request.find(rest)? + REQUEST.len()..)?;
+        let id = request.strip_prefix(b"\"id\":\"")?.get(..37)?;
+        let id = id.strip_suffix(b"\"").and_then(uuid)?;
+        if !ends_with_duration(request) {
+            let unusual =
+                request.ends_with(PROBE) || self.unusual.iter().any(|part| part.find(request).is_some());
+            if unusual {
+                return None;
+            }
+        }
+        Some(Seen { kind, id: Id::Uuid(id), record: Some(record) })
+    }
+}
+
+/// The `record` at the end of a line, and what stands before it.
+fn record(line: &[u8]) -> Option<(Record, &[u8])> {
+    let (rest, salt) = hex(line.strip_suffix(b"\"}}")?)?;
+    let (rest, boot) = hex(rest.strip_suffix(b"\",\"salt\":\"")?)?;
+    let rest = rest.strip_suffix(b",\"boot\":\"")?;
+    let digits = rest.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (rest, seq) = rest.split_at_checked(rest.len() - digits)?;
+    let seq = std::str::from_utf8(seq).ok().filter(|text| *text == "0" || !text.starts_with('0'))?;
+    let record = Record { seq: seq.parse().ok()?, boot: Boot::new(boot), salt: SaltId::from_number(salt) };
+    Some((record, rest.strip_suffix(RECORD)?))
+}
+
+/// The 16 lower-case hex digits at the end, as a number, and what stands before them.
+fn hex(text: &[u8]) -> Option<(&[u8], u64)> {
+    let (rest, digits) = text.split_at_checked(text.len().checked_sub(16)?)?;
+    let mut number = 0_u64;
+    for &byte in digits {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        number = number << 4 | u64::from(digit);
+    }
+    Some((rest, number))
+}
+
+/// The type of a line, from its time on, and what comes after it.
+fn kind(line: &[u8]) -> Option<(Kind, &[u8])> {
+    let end = memchr(b'"', line.get(..line.len().min(TIME_MAX))?)?;
+    let rest = line.get(end..)?.strip_prefix(b"\",\"type\":\"")?;
+    let (kind, rest) = match rest.strip_prefix(b"request\"") {
+        Some(rest) => (Kind::Request, rest),
+        None => (Kind::Response, rest.strip_prefix(b"response\"")?),
+    };
+    rest.starts_with(b",\"auth\":{").then_some((kind, rest))
+}
+
+/// Whether the last key is `duration_ns`.
+fn ends_with_duration(body: &[u8]) -> bool {
+    let digits = body.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && body.get(..body.len() - digits).is_some_and(|body| body.ends_with(b",\"duration_ns\":"))
+}

@@ -1,0 +1,246 @@
+//! The glance beside the decoder, on lines of our own formatter whose texts and keys imitate everything it looks for.
+
+use std::sync::Arc;
+
+use onrecord_audit::{
+    Auth, Boot, Data, Entry, Form, Format, Gap as GapFacts, Namespace, Operation, Options, Ranges, Request,
+    Response, Salt, Stamp, Template,
+};
+use onrecord_value::{Object, Time, Value};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::{Glance, Reader, What};
+
+/// Whatever could be taken for a part of a line.
+const HOSTILE: &[&str] = &[
+    "{\"time\":\"",
+    "{\"time\":\"2026-01-01T00:00:00Z\",\"type\":\"response\",\"auth\":{},\"request\":{\"id\":\"",
+    ",\"request\":{\"id\":\"00000000-0000-0000-0000-000000000000\"",
+    "},\"record\":{\"seq\":5,\"boot\":\"0000000000000001\",\"salt\":\"0000000000000002\"}}",
+    ",\"duration_ns\":5",
+    "\"gap\":{\"missed\":1",
+    "\"path\":\"sys/audit/test\"}",
+    "<json:object name=\"auth\">",
+    "</json:object><json:object name=\"record\"><json:string name=\"boot\">0000000000000001</json:string>",
+    "<json:string name=\"id\">00000000-0000-0000-0000-000000000000</json:string>",
+    "\\",
+    "\"",
+    "\\\"",
+    "\n",
+    "\0",
+    "record",
+    "request",
+    "gap",
+    "missed",
+    "elided",
+    "part",
+    "time",
+    "auth",
+    "id",
+    "seq",
+    "boot",
+    "salt",
+    "type",
+    "path",
+    "duration_ns",
+    "00000000-0000-0000-0000-000000000000",
+    "0000000000000001",
+    "sys/audit/test",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    vec(prop_oneof![4 => proptest::sample::select(HOSTILE).prop_map(str::to_owned), 1 => "[ -~äß\u{2028}🦀]{0,8}"], 0..4)
+        .prop_map(|parts| parts.concat())
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf =
+        prop_oneof![text().prop_map(Value::String), Just(Value::Null), any::<u32>().prop_map(Value::from)];
+    leaf.prop_recursive(5, 40, 6, |inner| {
+        prop_oneof![vec(inner.clone(), 0..4).prop_map(Value::Array), object_of(inner).prop_map(Value::Object)]
+    })
+}
+
+fn object_of(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Object> {
+    vec((text(), inner), 0..5).prop_map(|members| members.into_iter().collect())
+}
+
+#[derive(Clone, Debug)]
+struct Hostile {
+    texts: Vec<String>,
+    request: Object,
+    response: Option<Object>,
+    duration: u64,
+    gap: bool,
+    prefix: usize,
+    jsonx: bool,
+    raw: bool,
+    seq: u64,
+}
+
+const PREFIXES: &[&str] =
+    &["", "@cee: ", "{", "{\"", "<", "<json:object>", "é ", "2026-11-22T10:00:00+00:00 host onrecord[7]: "];
+
+fn hostile() -> impl Strategy<Value = Hostile> {
+    let places = (0..PREFIXES.len(), any::<bool>(), any::<bool>(), prop_oneof![Just(0), any::<u64>()]);
+    let rest = (prop_oneof![Just(0_u64), any::<u64>()], proptest::bool::weighted(0.1), places);
+    (vec(text(), 8), object_of(value()), proptest::option::of(object_of(value())), rest).prop_map(
+        |(texts, request, response, (duration, gap, (prefix, jsonx, raw, seq)))| Hostile {
+            texts,
+            request,
+            response,
+            duration,
+            gap,
+            prefix,
+            jsonx,
+            raw,
+            seq,
+        },
+    )
+}
+
+impl Hostile {
+    fn line(&self, id: &str) -> Vec<u8> {
+        let [name, path, address, point, lease, ..] = self.texts.as_slice() else { panic!("eight texts") };
+        let auth = Auth { display_name: name.as_str().into(), ..Auth::default() };
+        let mut request = Request {
+            id: id.into(),
+            operation: Some(Operation::Update),
+            namespace: Some(Namespace::ROOT),
+            path: path.as_str().into(),
+            data: Data::new(&self.request),
+            remote_address: address.as_str().into(),
+            client_certificate_serial_number: lease.as_str().into(),
+            ..Request::default()
+        };
+        request.mount.point = point.as_str().into();
+        let response =
+            self.response.as_ref().map(|data| Response { data: Data::new(data), ..Response::default() });
+        let gap = GapFacts {
+            missed: 3,
+            ranges: Ranges::default(),
+            since: None,
+            reason: Template::new("").into(),
+            torn: None,
+            boot: None,
+        };
+        let entry = Entry {
+            auth,
+            request,
+            response,
+            duration_ns: self.duration,
+            gap: self.gap.then_some(gap),
+            ..Entry::default()
+        };
+        let format = if self.jsonx { Format::Jsonx } else { Format::Json };
+        let prefix = PREFIXES[self.prefix].to_owned();
+        let options = Options { log_raw: self.raw, format, prefix, ..Options::default() };
+        let form = Form::new(options, Arc::new(Salt::new("a salt")));
+        let stamp = Stamp { time: Time::from_unix_nanos(1), seq: self.seq, boot: Boot::new(9) };
+        let mut line = Vec::new();
+        form.format(&entry, &stamp, &mut line).unwrap();
+        line.pop();
+        line
+    }
+}
+
+/// What both say of a line: the glance may say nothing, but not something else.
+fn both(line: &[u8]) -> (Glance, Glance) {
+    (Reader::new(false).look(line), Reader::new(true).look(line))
+}
+
+const ID: &str = "01234567-89ab-cdef-0123-456789abcdef";
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_glance_says_what_the_decoder_says(hostile in hostile(), uuid in any::<bool>()) {
+        let id = if uuid { ID } else { &hostile.texts[5] };
+        // XML cannot have it.
+        let shown = if hostile.jsonx { id.replace('\0', "\u{fffd}") } else { id.to_owned() };
+        let line = hostile.line(id);
+        match both(&line) {
+            (Glance::Entry(quick), Glance::Unusual(slow)) => {
+                prop_assert_eq!(&quick, &slow.seen);
+                prop_assert_eq!((&slow.what, slow.torn_before), (&What::Nothing, 0));
+                prop_assert_eq!(quick.id.to_string(), shown);
+            }
+            (quick, slow) => {
+                prop_assert_eq!(&quick, &slow);
+                let Glance::Unusual(unusual) = slow else { panic!("no entry: {}", String::from_utf8_lossy(&line)) };
+                prop_assert_eq!(matches!(unusual.what, What::Gap(_)), hostile.gap);
+                prop_assert_eq!(unusual.seen.id.to_string(), shown);
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_no_entry(hostile in hostile(), part in 0..1000_usize) {
+        let line = hostile.line(ID);
+        let start = PREFIXES[hostile.prefix].len();
+        let end = start + (line.len() - start) * part / 1000;
+        let (quick, slow) = both(&line[..end]);
+        prop_assert_eq!(&quick, &slow);
+        prop_assert!(!matches!(slow, Glance::Entry(_) | Glance::Unusual(_)), "{:?}", slow);
+    }
+
+    #[test]
+    fn a_torn_line_and_the_next_are_told_apart(torn in hostile(), next in hostile(), part in 0..1000_usize) {
+        let (mut line, next) = (Hostile { jsonx: false, prefix: 0, ..torn }.line(ID), Hostile { jsonx: false, prefix: 0, ..next }.line(ID));
+        line.truncate("{\"time\":\"".len().max(line.len() * part / 1000));
+        let torn = line.len();
+        line.extend_from_slice(&next);
+        let (quick, slow) = both(&line);
+        prop_assert_eq!(&quick, &slow);
+        let Glance::Unusual(unusual) = slow else { panic!("{slow:?}") };
+        prop_assert_eq!(unusual.torn_before, torn);
+    }
+}
+
+/// A usual line of each kind of the server is read at a glance: otherwise nothing would be fast.
+#[test]
+fn usual_lines_need_no_decoding() {
+    let plain = Hostile {
+        texts: vec![
+            "root".into(),
+            "kv/data/a".into(),
+            "127.0.0.1".into(),
+            "kv/".into(),
+            String::new(),
+            String::new(),
+        ],
+        request: [("data", Value::from("x"))].into_iter().collect(),
+        response: None,
+        duration: 0,
+        gap: false,
+        prefix: 0,
+        jsonx: false,
+        raw: false,
+        seq: 12,
+    };
+    for jsonx in [false, true] {
+        for (prefix, text) in PREFIXES.iter().enumerate() {
+            let odd = jsonx && text.starts_with('<');
+            let request = Hostile { prefix, jsonx, ..plain.clone() };
+            assert!(odd || matches!(both(&request.line(ID)).0, Glance::Entry(_)), "{prefix} {jsonx}");
+            let response = Hostile { response: Some(plain.request.clone()), duration: 77, ..request };
+            assert!(odd || matches!(both(&response.line(ID)).0, Glance::Entry(_)), "{prefix} {jsonx}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_entry_is_none() {
+    for (line, expected) in [
+        (&b""[..], Glance::Blank),
+        (b" \t\r", Glance::Blank),
+        (b"==> onrecord server started", Glance::NoEntry),
+        (b"{}", Glance::NoEntry),
+        (b"{\"time\":\"2026-01-01T00:00:00Z\"}", Glance::Torn),
+        (b"\xff\xfe", Glance::NoEntry),
+    ] {
+        assert_eq!(both(line), (expected.clone(), expected));
+    }
+}

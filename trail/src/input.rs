@@ -1,0 +1,91 @@
+//! What is read: files, plain or compressed by gzip, and streams.
+//! Never in it: lines.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use flate2::read::MultiGzDecoder;
+
+/// One source of lines.
+pub struct Input {
+    name: String,
+    from: From,
+}
+
+enum From {
+    File(PathBuf),
+    Stream(Box<dyn Read>),
+}
+
+/// A source that was opened.
+pub(crate) struct Opened {
+    pub(crate) reader: Box<dyn Read>,
+    /// How many bytes were taken from the source.
+    pub(crate) taken: Rc<Cell<u64>>,
+    /// How many it has, if that is known.
+    pub(crate) total: Option<u64>,
+}
+
+impl Input {
+    /// A file, by its path.
+    pub fn file(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        Self { name: path.display().to_string(), from: From::File(path.to_owned()) }
+    }
+
+    /// A stream, by the name with which it is to be reported.
+    pub fn stream(name: impl Into<String>, reader: impl Read + 'static) -> Self {
+        Self { name: name.into(), from: From::Stream(Box::new(reader)) }
+    }
+
+    /// Its name in reports.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Opens it. What begins as gzip does is decompressed, whatever its name is.
+    pub(crate) fn open(self) -> io::Result<Opened> {
+        let (raw, total): (Box<dyn Read>, _) = match self.from {
+            From::File(path) => {
+                let file = File::open(path)?;
+                let known = file.metadata()?;
+                if known.is_dir() {
+                    return Err(io::ErrorKind::IsADirectory.into());
+                }
+                (Box::new(file), known.is_file().then_some(known.len()))
+            }
+            From::Stream(reader) => (reader, None),
+        };
+        let taken = Rc::new(Cell::new(0));
+        let mut counted = Counted { raw, taken: Rc::clone(&taken) };
+        let mut magic = Vec::with_capacity(2);
+        (&mut counted).take(2).read_to_end(&mut magic)?;
+        let gzip = magic == [0x1f, 0x8b];
+        let whole = Cursor::new(magic).chain(counted);
+        let reader: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        Ok(Opened { reader, taken, total })
+    }
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Input").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Counts what is read.
+struct Counted {
+    raw: Box<dyn Read>,
+    taken: Rc<Cell<u64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.raw.read(into)?;
+        self.taken.set(self.taken.get() + count as u64);
+        Ok(count)
+    }
+}

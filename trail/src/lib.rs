@@ -1,0 +1,43 @@
+//! The reading side of an audit trail. Its checker reads any number of logs of one server and says whether anything is
+//! missing in them that is not itself on record.
+//!
+//! Each line of a log ends with a counter of the server (`seq`), the start of the server which it belongs to (`boot`)
+//! and the id of the device's salt. So loss is arithmetic: the lines of one salt are one device, whatever files they
+//! are in and in whatever order these are read; a number of a start that a device lacks is a *hole*; a *gap* entry
+//! of that device declares holes; and a hole that no gap declares is an undeclared loss.
+//!
+//! ```
+//! use onrecord_trail::{Input, Judge, Options, check};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let log = dir.path().join("audit.log");
+//! # std::fs::write(&log, "")?;
+//! let inputs = vec![Input::file(&log)];
+//! let report = check(inputs, &Options::default(), &mut |_| {})?;
+//! assert!(report.nothing_lost(Judge::EachDevice));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Never in this crate: the server, a client of it, or a write to any log.
+
+mod check;
+mod device;
+mod glance;
+mod id;
+mod input;
+mod lines;
+mod pairs;
+mod parts;
+mod report;
+mod runs;
+mod seqs;
+mod strand;
+mod torn;
+mod union;
+
+pub use check::{CheckError, Options, Progress, check};
+pub use input::Input;
+pub use report::{
+    BootReport, DeviceReport, Judge, Numbered, Place, Report, Sample, SourceReport, Span, Spans, TornLine,
+    Unanswered, UnionReport,
+};

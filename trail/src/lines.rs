@@ -1,0 +1,168 @@
+//! The lines of a stream, with their places: large reads into one buffer that is used again.
+//! Never in it: what a line says.
+
+use std::io::{self, Read};
+
+use memchr::memchr;
+
+/// How much is read at once.
+const BLOCK: usize = 1024 * 1024;
+/// No entry is longer: 64 MiB unless the configuration allows more, and a prefix. What is longer is passed over, so
+/// that no line, however long, keeps a reader from those after it.
+pub(crate) const LINE_MAX: usize = 256 * 1024 * 1024;
+
+/// Reads lines.
+pub(crate) struct Lines<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// The line begins here,
+    start: usize,
+    /// holds no newline before here,
+    looked: usize,
+    /// and what was read ends here.
+    end: usize,
+    /// The place of `start` in the stream.
+    offset: u64,
+    ended: bool,
+    /// The line at `start` is the rest of one that is too long.
+    too_long: bool,
+    /// No line is longer.
+    line_max: usize,
+}
+
+/// A line without its newline.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line<'a> {
+    pub(crate) text: &'a [u8],
+    /// Where the text begins, in bytes.
+    pub(crate) offset: u64,
+    /// It ended with a newline.
+    pub(crate) whole: bool,
+    /// It is too long to be looked at; the text is its end.
+    pub(crate) too_long: bool,
+}
+
+impl<R: Read> Lines<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            buffer: vec![0; BLOCK],
+            start: 0,
+            looked: 0,
+            end: 0,
+            offset: 0,
+            ended: false,
+            too_long: false,
+            line_max: LINE_MAX,
+        }
+    }
+
+    /// The next line.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        let found = loop {
+            let unseen = self.buffer.get(self.looked..self.end).unwrap_or_default();
+            if let Some(at) = memchr(b'\n', unseen) {
+                break Some(self.looked + at);
+            }
+            self.looked = self.end;
+            if self.ended {
+                break None;
+            }
+            self.more()?;
+        };
+        let (line_end, next) = found.map_or((self.end, self.end), |at| (at, at + 1));
+        if found.is_none() && line_end == self.start {
+            return Ok(None);
+        }
+        let (start, offset) = (self.start, self.offset);
+        self.offset += (next - start) as u64;
+        (self.start, self.looked) = (next, next);
+        let too_long = std::mem::take(&mut self.too_long);
+        let text = self.buffer.get(start..line_end).unwrap_or_default();
+        Ok(Some(Line { text, offset, whole: found.is_some(), too_long }))
+    }
+
+    /// Reads on, with the line under way moved to the beginning of the buffer.
+    fn more(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.end, self.looked) = (self.end - self.start, self.looked - self.start);
+            self.start = 0;
+        }
+        if self.end >= self.line_max {
+            self.too_long = true;
+            self.offset += self.end as u64;
+            (self.end, self.looked) = (0, 0);
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        match self.reader.read(room) {
+            Ok(0) => self.ended = true,
+            Ok(count) => self.end += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that gives few bytes at a time.
+    struct Drops<'a>(&'a [u8], usize);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let count = self.1.min(into.len()).min(self.0.len());
+            let (now, later) = self.0.split_at(count);
+            into[..count].copy_from_slice(now);
+            self.0 = later;
+            Ok(count)
+        }
+    }
+
+    fn all(text: &[u8], drop: usize) -> Vec<(Vec<u8>, u64, bool)> {
+        let mut lines = Lines::new(Drops(text, drop));
+        let mut found = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            assert!(!line.too_long);
+            found.push((line.text.to_vec(), line.offset, line.whole));
+        }
+        found
+    }
+
+    #[test]
+    fn lines_come_with_their_places_however_they_are_read() {
+        for drop in [1, 2, 3, 100] {
+            let expected = [(b"one".to_vec(), 0, true), (Vec::new(), 4, true), (b"two".to_vec(), 5, false)];
+            assert_eq!(all(b"one\n\ntwo", drop), expected);
+            assert_eq!(all(b"one\n", drop), [(b"one".to_vec(), 0, true)]);
+            assert!(all(b"", drop).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_line_may_be_longer_than_a_block() {
+        let mut text = vec![b'x'; 3 * BLOCK + 7];
+        text.extend_from_slice(b"\nlast\n");
+        let found = all(&text, BLOCK / 3);
+        assert_eq!((found[0].0.len(), found[0].2), (3 * BLOCK + 7, true));
+        assert_eq!(found[1], (b"last".to_vec(), 3 * BLOCK as u64 + 8, true));
+    }
+
+    #[test]
+    fn r_oversize_read_a_line_without_end_is_passed_over() {
+        let mut text = vec![b'x'; 5 * BLOCK];
+        text.extend_from_slice(b"\nafter\n");
+        let mut lines = Lines { line_max: 2 * BLOCK, ..Lines::new(&text[..]) };
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.too_long && line.whole && line.text.len() < 2 * BLOCK);
+        let line = lines.next().unwrap().unwrap();
+        assert_eq!((line.text, line.offset, line.too_long), (&b"after"[..], 5 * BLOCK as u64 + 1, false));
+        assert!(lines.next().unwrap().is_none());
+    }
+}

@@ -1,0 +1,135 @@
+//! Entries that came in pieces: put together in their order, counted as one when their SHA-256 is right.
+//! Never in it: a text that is kept once it was hashed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use onrecord_audit::{Boot, Record, SaltId};
+use sha2::{Digest, Sha256};
+
+use crate::glance::Part;
+
+/// What may wait for pieces before it, of all entries together. Devices send pieces in their order.
+const WAITING_MAX: usize = 256 * 1024 * 1024;
+
+/// Entries of which pieces are missing.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pending: HashMap<(SaltId, Boot, u64), Pending>,
+    waiting: usize,
+}
+
+struct Pending {
+    first: Part,
+    hash: Sha256,
+    hashed: u64,
+    next: u64,
+    early: BTreeMap<u64, String>,
+}
+
+/// What a piece made of its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Pieces are still missing.
+    Waiting,
+    /// It is whole.
+    Whole,
+    /// All pieces are there, and they are not the entry.
+    Wrong,
+}
+
+impl Parts {
+    /// Adds a piece.
+    pub(crate) fn add(&mut self, record: Record, part: Part) -> Progress {
+        let key = (record.salt, record.boot, record.seq);
+        let pending = self.pending.entry(key).or_insert_with(|| Pending {
+            first: Part { text: String::new(), ..part.clone() },
+            hash: Sha256::new(),
+            hashed: 0,
+            next: 1,
+            early: BTreeMap::new(),
+        });
+        if part.number > pending.next {
+            if self.waiting.saturating_add(part.text.len()) <= WAITING_MAX {
+                self.waiting += part.text.len();
+                let double = pending.early.insert(part.number, part.text);
+                self.waiting -= double.map_or(0, |text| text.len());
+            }
+            return Progress::Waiting;
+        }
+        if part.number < pending.next {
+            return Progress::Waiting;
+        }
+        pending.take(&part.text);
+        while let Some(text) = pending.early.remove(&pending.next) {
+            self.waiting -= text.len();
+            pending.take(&text);
+        }
+        if pending.next <= pending.first.of {
+            return Progress::Waiting;
+        }
+        let right = self.pending.remove(&key).is_some_and(|pending| pending.is_right());
+        if right { Progress::Whole } else { Progress::Wrong }
+    }
+
+    /// How many entries of a salt have pieces missing.
+    pub(crate) fn incomplete(&self, salt: SaltId) -> u64 {
+        self.pending.keys().filter(|(of, ..)| *of == salt).count() as u64
+    }
+}
+
+impl Pending {
+    fn take(&mut self, text: &str) {
+        self.hash.update(text);
+        self.hashed += text.len() as u64;
+        self.next += 1;
+    }
+
+    fn is_right(&self) -> bool {
+        self.hashed == self.first.bytes
+            && const_hex::encode(self.hash.clone().finalize()) == self.first.sha256
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(whole: &str, at: &[usize]) -> Vec<Part> {
+        let cuts: Vec<usize> = [0].iter().chain(at).chain(&[whole.len()]).copied().collect();
+        let sha256 = const_hex::encode(Sha256::digest(whole));
+        let part = |(number, pair): (usize, &[usize])| Part {
+            number: number as u64 + 1,
+            of: cuts.len() as u64 - 1,
+            bytes: whole.len() as u64,
+            sha256: sha256.clone(),
+            text: whole[pair[0]..pair[1]].to_owned(),
+        };
+        cuts.windows(2).enumerate().map(part).collect()
+    }
+
+    const RECORD: Record = Record { seq: 7, boot: Boot::new(1), salt: SaltId::from_number(2) };
+
+    #[test]
+    fn pieces_in_any_order_and_some_of_them_twice_are_the_entry() {
+        let pieces = parts("the whole line", &[3, 7, 8]);
+        for order in [&[0, 1, 2, 3][..], &[3, 2, 1, 0], &[0, 0, 2, 2, 1, 1, 0, 3], &[0, 1, 0, 1, 2, 3]] {
+            let mut all = Parts::default();
+            let (last, before) = order.split_last().unwrap();
+            for &at in before {
+                assert_eq!(all.add(RECORD, pieces[at].clone()), Progress::Waiting, "{order:?}");
+            }
+            assert_eq!(all.incomplete(RECORD.salt), 1);
+            assert_eq!(all.add(RECORD, pieces[*last].clone()), Progress::Whole, "{order:?}");
+            assert_eq!((all.incomplete(RECORD.salt), all.waiting), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_piece_that_was_changed_is_noticed() {
+        let mut pieces = parts("the whole line", &[3]);
+        pieces[1].text = "another end".to_owned();
+        let mut all = Parts::default();
+        assert_eq!(all.add(RECORD, pieces[0].clone()), Progress::Waiting);
+        assert_eq!(all.add(RECORD, pieces[1].clone()), Progress::Wrong);
+    }
+}
