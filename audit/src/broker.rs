@@ -5,12 +5,14 @@
 mod candidate;
 mod cause;
 mod distribution;
+mod drill;
 mod gap;
 mod kick;
 mod life;
 mod measures;
 mod missed;
 mod misses;
+mod preview;
 mod queue;
 mod recording;
 mod roster;
@@ -33,8 +35,10 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub use candidate::{Candidate, EnableError, Probe};
 pub use cause::{Cause, Refused, Why};
 pub use distribution::Distribution;
+pub use drill::{DrillError, DrillNews};
 pub use life::Enrolment;
 pub use missed::Missed;
+pub use preview::Preview;
 pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
 pub use rules::Rules;
 pub use status::{BLOCKED_AFTER, DeviceStatus, LastError, Observer, Outlook, Told};
@@ -132,7 +136,7 @@ impl Broker {
 
     /// The hash of a text on an enabled device; `None` if there is no device of that path.
     pub fn hash(&self, path: &str, text: &str) -> Option<String> {
-        Some(self.shared.roster.find(path)?.form.hash(text))
+        Some(self.shared.roster.find(path)?.form().hash(text))
     }
 
     /// How each device is, in the order of enabling.

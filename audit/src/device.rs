@@ -3,6 +3,7 @@
 
 mod claim;
 mod discard;
+mod drill;
 mod errno;
 #[cfg(feature = "test-support")]
 pub mod fault;
@@ -13,6 +14,7 @@ mod options;
 mod oversize;
 mod placement;
 mod stdout;
+mod switch;
 mod unavailable;
 
 use std::fmt;
@@ -23,6 +25,8 @@ use std::time::Duration;
 use crate::broker::Missed;
 use crate::entry::{Boot, SeqRange};
 pub use claim::Claim;
+pub(crate) use drill::DrillControl;
+pub use drill::{DRILL_MAX, Drill, DrillStatus};
 pub use errno::Errno;
 pub use file::Violation;
 pub use net::{NetCause, NetError, Network};
@@ -251,7 +255,7 @@ pub enum DeviceError {
     },
     /// A line that had to be shortened is no entry. It says nothing of other lines.
     Undecodable,
-    /// The device was told to refuse (test support).
+    /// The device was told to refuse, by a drill.
     Refused,
     /// The device panicked.
     Panicked,
@@ -282,7 +286,7 @@ impl fmt::Display for DeviceError {
                 write!(f, "a line of {bytes} bytes is longer than the {limit} it takes")
             }
             Self::Undecodable => f.write_str("a line that is too long for the device is no entry"),
-            Self::Refused => f.write_str("the device refuses"),
+            Self::Refused => f.write_str("the device was told to refuse"),
             Self::Panicked => f.write_str("the device panicked"),
         }
     }

@@ -62,13 +62,13 @@ mod salt;
 mod sync;
 
 pub use broker::{
-    BLOCKED_AFTER, Broker, Candidate, Cause, DeviceStatus, Distribution, EnableError, Enrolment, Health,
-    LastError, Missed, Observer, Outlook, Probe, Recorded, Recording, Refused, Rules, Settled, Told,
-    Unaudited, Why, wait,
+    BLOCKED_AFTER, Broker, Candidate, Cause, DeviceStatus, Distribution, DrillError, DrillNews, EnableError,
+    Enrolment, Health, LastError, Missed, Observer, Outlook, Preview, Probe, Recorded, Recording, Refused,
+    Rules, Settled, Told, Unaudited, Why, wait,
 };
 pub use clock::{Clock, SystemClock};
 pub use decode::{DecodeError, DecodedEntry, decode};
-pub use device::{Device, DeviceError, DeviceOptions, OptionError, Placement};
+pub use device::{DRILL_MAX, Device, DeviceError, DeviceOptions, Drill, DrillStatus, OptionError, Placement};
 pub use entry::{
     Accessor, Auth, Boot, Clear, Data, Elided, Entry, GAP_PATH, Gap, GrantingPolicy, Grants, Header, Headers,
     IssueTime, Kind, Metadata, Mount, Names, NamesByName, Namespace, Operation, PROBE_PATH, Part, Path,

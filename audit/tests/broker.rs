@@ -210,7 +210,7 @@ fn reopening_reaches_each_device_and_names_those_that_fail() {
     let said = |done: &Result<(), Why>| done.as_ref().map_or_else(Why::to_string, |()| "done".to_owned());
     assert_eq!(
         done.iter().map(|(path, done)| (&**path, said(done))).collect::<Vec<_>>(),
-        [("first/", "done".to_owned()), ("second/", "the device refuses".to_owned())]
+        [("first/", "done".to_owned()), ("second/", "the device was told to refuse".to_owned())]
     );
     assert_eq!((first.reopened(), second.reopened()), (1, 1));
     assert_eq!(broker.reopen(Some("first/"), Duration::from_mins(10)).len(), 1);

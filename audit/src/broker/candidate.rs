@@ -83,7 +83,7 @@ impl Broker {
                     seq: shared.seq.load(Ordering::Relaxed),
                     boot: shared.boot,
                 };
-                let form = slot.form.with_salt(probe.salt);
+                let form = slot.form().with_salt(probe.salt);
                 let mut line = Vec::new();
                 format(&form, &Entry::probe(&probe.id), &stamp, &mut line).map_err(EnableError::Probe)?;
                 let kick = Kick::new(Arc::new(Enabled::new(vec![Arc::clone(slot)])));

@@ -70,15 +70,25 @@ impl Broker {
         true
     }
 
-    /// Opens the devices again, as after a rotation (SIGHUP), all of them or the one of a path. Blocks until each has
-    /// done so or `timeout` is over; says what came of each. Those that failed or hang are tried by themselves later.
+    /// Gives an enabled device another form of its lines, from the next entry on: another salt, usually. Entries that
+    /// are being formatted at this moment still have the old one; none is missing, and nobody waits. False if there is
+    /// no device of that path.
+    pub fn reform(&self, path: &str, form: Form) -> bool {
+        self.shared.roster.reform(path, form)
+    }
+
+    /// Opens the devices again, as after a rotation (SIGHUP), all of them or the one of a path; drills end. Blocks until
+    /// each has done so or `timeout` is over; says what came of each. Those that failed or hang are tried by themselves
+    /// later.
     pub fn reopen(&self, path: Option<&str>, timeout: Duration) -> Vec<(StdArc<str>, Result<(), Why>)> {
+        self.end_drills(path);
         self.errands(path, timeout, |queue| &mut queue.reopen)
     }
 
-    /// Waits until everything accepted is written and synced, at most for `timeout`. Blocks. Says which devices
-    /// did not get so far.
+    /// Waits until everything accepted is written and synced, at most for `timeout`; drills end. Blocks. Says which
+    /// devices did not get so far.
     pub fn drain(&self, timeout: Duration) -> Vec<(StdArc<str>, Why)> {
+        self.end_drills(None);
         let drained = self.errands(None, timeout, |queue| &mut queue.sync);
         drained.into_iter().filter_map(|(path, done)| Some((path, done.err()?))).collect()
     }

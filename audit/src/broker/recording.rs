@@ -90,6 +90,7 @@ fn offer_to_all(
     let all_discard = enabled.all_discard;
     let mut offer = Offer {
         shared,
+        enabled,
         entry,
         ticket: Arc::new(Ticket::new(
             seq,
@@ -148,6 +149,7 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
     let seq = shared.seq.fetch_add(1, Ordering::Relaxed) + 1;
     let mut offer = Offer {
         shared,
+        enabled: &enabled,
         entry,
         ticket: Arc::new(Ticket::new(seq, entry.response.is_some(), 0)),
         now: shared.clock.monotonic(),
@@ -177,6 +179,7 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
 /// An entry on its way to the devices.
 struct Offer<'a> {
     shared: &'a Shared,
+    enabled: &'a Enabled,
     entry: &'a Entry<'a>,
     ticket: Arc<Ticket>,
     now: Duration,
@@ -192,7 +195,9 @@ impl Offer<'_> {
     /// Formats the entry for one device and queues the line.
     fn to(&mut self, place: usize, slot: &Slot) {
         let stamp = Stamp { time: self.shared.clock.now(), seq: self.ticket.seq, boot: self.shared.boot };
-        if let Err(why) = format(&slot.form, self.entry, &stamp, &mut self.line) {
+        // The list has as many forms as devices.
+        let Some(form) = self.enabled.forms.get(place) else { return self.missed(slot, Why::Disabled) };
+        if let Err(why) = format(form, self.entry, &stamp, &mut self.line) {
             if why == Why::FormatPanicked {
                 slot.counters.panics.fetch_add(1, Ordering::Relaxed);
             }

@@ -1,8 +1,10 @@
-//! Which devices are enabled: read by every record call, changed by enabling and disabling alone.
+//! Which devices are enabled, and the form of each: read by every record call, changed by enabling, disabling and a
+//! new salt alone.
 
-use std::sync::PoisonError;
+use std::sync::{Arc as StdArc, PoisonError};
 
 use super::slot::Slot;
+use crate::form::Form;
 use crate::sync::{Arc, RwLock};
 
 /// More devices than this cannot be enabled: the duties to wake their writers are kept as one word.
@@ -12,6 +14,8 @@ pub(crate) const DEVICES_MAX: usize = 64;
 #[derive(Default)]
 pub(crate) struct Enabled {
     pub(crate) slots: Vec<Arc<Slot>>,
+    /// The form of each of them at this moment: who reads the list formats without asking anybody else.
+    pub(crate) forms: Vec<StdArc<Form>>,
     /// All devices discard, so that discarding counts.
     pub(crate) all_discard: bool,
 }
@@ -19,7 +23,8 @@ pub(crate) struct Enabled {
 impl Enabled {
     pub(crate) fn new(slots: Vec<Arc<Slot>>) -> Self {
         let all_discard = slots.iter().all(|slot| slot.discards);
-        Self { slots, all_discard }
+        let forms = slots.iter().map(|slot| slot.form()).collect();
+        Self { slots, forms, all_discard }
     }
 }
 
@@ -73,6 +78,15 @@ impl Roster {
         let slots = enabled.slots.iter().filter(|slot| *slot.path != *path).cloned().collect();
         *enabled = Arc::new(Enabled::new(slots));
         Some(found)
+    }
+
+    /// Gives a device another form. Whoever has read the list before formats with the old one.
+    pub(crate) fn reform(&self, path: &str, form: Form) -> bool {
+        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(slot) = enabled.slots.iter().find(|slot| *slot.path == *path) else { return false };
+        slot.set_form(form);
+        *enabled = Arc::new(Enabled::new(enabled.slots.clone()));
+        true
     }
 
     /// Takes all out.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// The audit rule, and what waiting and memory are bounded by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Rules {
     pub audit_timeout: Duration,
     /// How many bytes may wait for one device; entries beyond are missed by it. Default 16 MiB.
     pub queue_bytes: usize,
+    /// Whether drills may be held ([`Broker::drill`](super::Broker::drill)). Default false.
+    pub drills: bool,
 }
 
 impl Default for Rules {
@@ -26,6 +28,7 @@ impl Default for Rules {
             settle_grace: Duration::from_millis(5),
             audit_timeout: Duration::from_secs(30),
             queue_bytes: 16 * 1024 * 1024,
+            drills: false,
         }
     }
 }
@@ -38,16 +41,18 @@ pub(crate) struct InForce {
     /// In nanoseconds.
     audit_timeout: AtomicU64,
     queue_bytes: AtomicUsize,
+    drills: AtomicBool,
 }
 
 impl InForce {
     pub(crate) fn new(rules: &Rules) -> Self {
-        let Rules { minimum, settle_grace, audit_timeout, queue_bytes } = *rules;
+        let Rules { minimum, settle_grace, audit_timeout, queue_bytes, drills } = *rules;
         Self {
             minimum: AtomicUsize::new(minimum),
             settle_grace: AtomicU64::new(nanos(settle_grace)),
             audit_timeout: AtomicU64::new(nanos(audit_timeout)),
             queue_bytes: AtomicUsize::new(queue_bytes),
+            drills: AtomicBool::new(drills),
         }
     }
 
@@ -56,6 +61,7 @@ impl InForce {
         self.settle_grace.store(nanos(rules.settle_grace), Ordering::Relaxed);
         self.audit_timeout.store(nanos(rules.audit_timeout), Ordering::Relaxed);
         self.queue_bytes.store(rules.queue_bytes, Ordering::Relaxed);
+        self.drills.store(rules.drills, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> Rules {
@@ -64,6 +70,7 @@ impl InForce {
             settle_grace: self.settle_grace(),
             audit_timeout: self.audit_timeout(),
             queue_bytes: self.queue_bytes(),
+            drills: self.drills(),
         }
     }
 
@@ -82,6 +89,11 @@ impl InForce {
     /// For devices enabled from now on.
     pub(crate) fn queue_bytes(&self) -> usize {
         self.queue_bytes.load(Ordering::Relaxed)
+    }
+
+    /// A drill that runs goes on where they are forbidden.
+    pub(crate) fn drills(&self) -> bool {
+        self.drills.load(Ordering::Relaxed)
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use onrecord_value::Time;
 
 use super::cause::{Cause, Why};
+use super::drill::DrillNews;
 use super::measures::Measures;
 use super::misses::Misses;
 use super::queue::{Life, Pending, Queue};
@@ -16,7 +17,7 @@ use super::status::{DeviceStatus, LastError};
 use super::ticket::{Answer, Ticket};
 use super::vitals::Health;
 use super::{Shared, life::Enrolment};
-use crate::device::{Claim, DeviceError};
+use crate::device::{Claim, DeviceError, DrillControl};
 use crate::form::Form;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
@@ -27,7 +28,10 @@ const USUAL_LINE: usize = 64 * 1024;
 /// One enabled device.
 pub(crate) struct Slot {
     pub(crate) path: StdArc<str>,
-    pub(crate) form: Form,
+    /// How its lines look from now on. Record calls find it in the roster.
+    form: Mutex<StdArc<Form>>,
+    /// What makes it seem to fail for a while.
+    pub(crate) drill: DrillControl,
     pub(crate) required: bool,
     pub(crate) discards: bool,
     /// What may wait for it, in bytes.
@@ -106,7 +110,8 @@ impl Slot {
         queue.inherited.clone_from(&enrolment.missed);
         Self {
             path: StdArc::from(enrolment.path.as_str()),
-            form: enrolment.form.clone(),
+            form: Mutex::new(StdArc::new(enrolment.form.clone())),
+            drill: DrillControl::new(StdArc::clone(&shared.clock)),
             required: enrolment.required,
             discards: enrolment.device.discards(),
             cap: shared.rules.queue_bytes(),
@@ -128,6 +133,16 @@ impl Slot {
 
     pub(crate) fn measures(&self) -> MutexGuard<'_, Measures> {
         lock(&self.measures)
+    }
+
+    /// How its lines look.
+    pub(crate) fn form(&self) -> StdArc<Form> {
+        StdArc::clone(&lock(&self.form))
+    }
+
+    /// Only for the roster, which shows the new form to record calls at the same moment.
+    pub(crate) fn set_form(&self, form: Form) {
+        *lock(&self.form) = StdArc::new(form);
     }
 
     /// Whether an entry is worth formatting for this device.
@@ -228,6 +243,14 @@ impl Slot {
         }
     }
 
+    /// Tells about a drill.
+    pub(crate) fn tell_drill(&self, news: DrillNews, shared: &Shared) {
+        let Some(observer) = &shared.observer else { return };
+        if catch_unwind(AssertUnwindSafe(|| observer.drilled(&self.path, news))).is_err() {
+            self.counters.panics.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Why the device is left alone.
     pub(crate) fn resting(&self) -> Why {
         Why::Resting(self.queue().vitals.error().map_or(DeviceError::Panicked, |(error, _)| error.clone()))
@@ -240,6 +263,13 @@ impl Slot {
     /// Wakes the writer; only for who has the duty.
     pub(crate) fn kick(&self) {
         self.work.notify_one();
+    }
+
+    /// Wakes the writer if it sleeps.
+    pub(crate) fn rouse(&self) {
+        if self.queue().take_duty() {
+            self.kick();
+        }
     }
 
     /// Ends the device: it takes nothing more. Its writer finishes what waits, unless `abandon` is set or the
@@ -260,6 +290,7 @@ impl Slot {
     }
 
     fn shut(&self, abandon: bool, successor: Option<&Arc<Self>>) -> Vec<Pending> {
+        self.drill.end();
         if let Some(claim) = &self.claim {
             claim.release();
         }
@@ -346,7 +377,7 @@ impl Slot {
             since: date(queue.vitals.since()),
             required: self.required,
             discards: self.discards,
-            salt: self.form.salt().id(),
+            salt: self.form().salt().id(),
             queued_entries: queue.in_flight.len() + queue.waiting.len(),
             queued_bytes: self.bytes.load(Ordering::Relaxed),
             queue_capacity: self.cap,
@@ -369,6 +400,7 @@ impl Slot {
                 .vitals
                 .error()
                 .map(|(error, moment)| LastError { error: error.clone(), at: date(*moment) }),
+            drill: self.drill.status(),
         }
     }
 }

@@ -7,9 +7,10 @@ use onrecord_value::Time;
 
 use super::cause::Why;
 use super::distribution::Distribution;
+use super::drill::DrillNews;
 use super::misses::Misses;
 use super::vitals::Health;
-use crate::device::DeviceError;
+use crate::device::{DeviceError, DrillStatus};
 use crate::entry::SeqRange;
 use crate::salt::SaltId;
 
@@ -70,6 +71,8 @@ pub struct DeviceStatus {
     pub reopens: u64,
     /// Its last error, if there was one.
     pub last_error: Option<LastError>,
+    /// The drill under way.
+    pub drill: Option<DrillStatus>,
 }
 
 impl DeviceStatus {
@@ -165,5 +168,10 @@ pub trait Observer: Send + Sync {
     /// A device misses an entry, the first since its last gap entry.
     fn missing(&self, path: &str, why: &Why) {
         let _ = (path, why);
+    }
+
+    /// A drill has begun or ended.
+    fn drilled(&self, path: &str, news: DrillNews) {
+        let _ = (path, news);
     }
 }

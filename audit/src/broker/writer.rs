@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::cause::Why;
+use super::drill::DrillNews;
 use super::gap::Place;
 use super::life::Enrolment;
 use super::measures::Unfits;
@@ -15,7 +16,7 @@ use super::misses::Misses;
 use super::queue::{Errand, InFlight, Life, Pending, Queue, Stage};
 use super::slot::{Slot, wake};
 use super::ticket::Answer;
-use crate::device::{Appended, Batch, Device, DeviceError, Notice};
+use crate::device::{Appended, Batch, Device, DeviceError, Drill, Notice};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, spawn};
 
@@ -85,6 +86,7 @@ impl Writer {
             }
             self.gather();
         }
+        self.tell_drill();
         // The last chance to tell what was missed; a device that fails has none.
         if !self.slot.queue().vitals.is_failing() {
             drop(self.tell());
@@ -162,16 +164,14 @@ impl Writer {
         Task::Write
     }
 
-    /// How long to sleep at most: until the next look at the device, or the next try to tell what is untold.
+    /// How long to sleep at most: until the next look at the device, the next try to tell what is untold, or the end of
+    /// a drill.
     fn patience(&self, resting: Option<Duration>, misses: &Misses) -> Option<Duration> {
         let look = self.look_every.map(|_| self.look_at.saturating_sub(self.now()));
         let untold = !(self.notices.is_empty() && misses.is_empty());
         let tell = untold.then(|| resting.unwrap_or(Duration::ZERO));
-        match (look, tell) {
-            (Some(look), Some(tell)) => Some(look.min(tell)),
-            (one, other) => one.or(other),
-        }
-        .map(|time| time.max(Duration::from_millis(1)))
+        let told = self.slot.drill.due();
+        [look, tell, told].into_iter().flatten().min().map(|time| time.max(Duration::from_millis(1)))
     }
 
     fn now(&self) -> Duration {
@@ -186,6 +186,14 @@ impl Writer {
         let earlier = |notice: &Notice| !matches!(notice, Notice::Unfinished { boot: of, .. } if *of == boot);
         found.into_iter().filter(earlier).for_each(|notice| missed::add_notice(&mut self.notices, notice));
         self.notices.truncate(NOTICES_MAX);
+        self.tell_drill();
+    }
+
+    /// Tells that a drill has ended.
+    fn tell_drill(&self) {
+        if let Some(drill) = self.slot.drill.take_ended() {
+            self.slot.tell_drill(DrillNews::Ended(drill), &self.shared);
+        }
     }
 
     /// Calls the device; a panic becomes its error.
@@ -198,6 +206,9 @@ impl Writer {
     }
 
     fn append(&mut self) -> Appended {
+        if self.slot.drill.refuses() {
+            return Appended::none(DeviceError::Refused);
+        }
         let (bytes, ends) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.ends));
         let batch = Batch::new(&bytes, &ends);
         let appended = self.guarded(|device| device.append(&batch)).unwrap_or_else(Appended::none);
@@ -213,7 +224,11 @@ impl Writer {
             return None;
         }
         self.look_at = now + every;
-        let looked = self.guarded(|device| device.check()).and_then(|looked| looked);
+        let looked = if self.slot.drill.status().is_some_and(|status| status.drill == Drill::Refuse) {
+            Err(DeviceError::Refused)
+        } else {
+            self.guarded(|device| device.check()).and_then(|looked| looked)
+        };
         self.gather();
         Some(looked)
     }
@@ -233,9 +248,10 @@ impl Writer {
         if self.untold.is_empty() && self.notices.is_empty() {
             return 0;
         }
+        let form = self.slot.form();
         let place = Place {
             path: &self.slot.path,
-            form: &self.slot.form,
+            form: &form,
             boot: self.shared.boot,
             time: self.shared.clock.now(),
             last_seq: self.shared.seq.load(Ordering::Relaxed),

@@ -1,9 +1,11 @@
-//! A device that fails on command and keeps what it took: for every test of what happens then.
+//! A device that fails on command and keeps what it took: for every test of what happens then. What operators may
+//! do to real devices is `drill`.
 //! Never in a product: it exists under the feature `test-support` only.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
+use super::switch::Switch;
 use super::{Appended, Batch, Device, DeviceError, Notice};
 
 /// How the device behaves.
@@ -45,7 +47,7 @@ struct State {
 /// The remote control of a [`FaultDevice`]. Clones control the same device.
 #[derive(Clone, Debug, Default)]
 pub struct FaultControl {
-    shared: Arc<(Mutex<State>, Condvar)>,
+    switch: Switch<State>,
 }
 
 /// The device. Made by [`FaultControl::device`].
@@ -73,18 +75,17 @@ impl FaultControl {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.switch.state()
     }
 
-    fn wait_until(&self, mut met: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
-        let state = self.state();
-        self.shared.1.wait_while(state, |state| !met(state)).unwrap_or_else(PoisonError::into_inner)
+    fn wait_until(&self, met: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
+        self.switch.wait_until(met)
     }
 
     /// Makes it behave so from now on. A device that hangs goes on.
     pub fn set(&self, fault: Fault) {
         self.state().fault = fault;
-        self.shared.1.notify_all();
+        self.switch.changed();
     }
 
     /// Makes it have found something out.
@@ -153,7 +154,7 @@ impl Device for FaultDevice {
             state.calls += 1;
             state.hanging = state.fault == Fault::Hang;
         }
-        control.shared.1.notify_all();
+        control.switch.changed();
         let mut state = control.wait_until(|state| state.fault != Fault::Hang);
         state.hanging = false;
         if let Fault::Slow(time) = state.fault {
@@ -199,7 +200,7 @@ impl Device for FaultDevice {
             }
         };
         drop(state);
-        control.shared.1.notify_all();
+        control.switch.changed();
         appended
     }
 
@@ -217,6 +218,6 @@ impl Device for FaultDevice {
 impl Drop for FaultDevice {
     fn drop(&mut self) {
         self.control.state().dropped = true;
-        self.control.shared.1.notify_all();
+        self.control.switch.changed();
     }
 }

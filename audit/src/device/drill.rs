@@ -1,0 +1,157 @@
+//! Drills: an enabled device seems to fail on command, and works again by itself, so that operators can prove their
+//! alarms. The drill stands between a device's writer and the device, whatever that is.
+//! Never in it: who may begin one, or the log that tells of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::switch::Switch;
+use crate::clock::Clock;
+
+/// A drill lasts no longer than this.
+pub const DRILL_MAX: Duration = Duration::from_hours(1);
+
+/// What a device is made to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drill {
+    /// It takes nothing and says nothing, until the drill ends; then it goes on.
+    Hang,
+    /// It refuses everything.
+    Refuse,
+    /// It takes everything, each batch so much later.
+    Slow(Duration),
+}
+
+impl Drill {
+    /// `hang`, `refuse`, `slow`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hang => "hang",
+            Self::Refuse => "refuse",
+            Self::Slow(_) => "slow",
+        }
+    }
+}
+
+impl fmt::Display for Drill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A drill under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrillStatus {
+    /// What the device is made to do.
+    pub drill: Drill,
+    /// For how long yet.
+    pub left: Duration,
+}
+
+/// Begins and ends the drills of one device. Clones control the same device.
+#[derive(Clone)]
+pub(crate) struct DrillControl {
+    switch: Switch<State>,
+    /// Whether a drill may be running: all that a device without one looks at.
+    running: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
+struct State {
+    running: Option<Running>,
+    /// What ended and was not told yet.
+    ended: Option<Drill>,
+}
+
+#[derive(Clone, Copy)]
+struct Running {
+    drill: Drill,
+    until: Duration,
+}
+
+impl State {
+    /// The drill at a time; one whose time is over ends here.
+    fn at(&mut self, now: Duration) -> Option<Running> {
+        if self.running.is_some_and(|running| running.until <= now) {
+            self.ended = self.running.take().map(|running| running.drill);
+        }
+        self.running
+    }
+}
+
+impl DrillControl {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { switch: Switch::default(), running: Arc::default(), clock }
+    }
+
+    /// Begins a drill, in the place of one that runs.
+    pub(crate) fn begin(&self, drill: Drill, time: Duration) {
+        let until = self.clock.monotonic().saturating_add(time);
+        self.switch.state().running = Some(Running { drill, until });
+        self.running.store(true, Ordering::Relaxed);
+        self.switch.changed();
+    }
+
+    /// Ends the drill. False if there was none.
+    pub(crate) fn end(&self) -> bool {
+        let mut state = self.switch.state();
+        let Some(running) = state.running.take() else { return false };
+        state.ended = Some(running.drill);
+        drop(state);
+        self.switch.changed();
+        true
+    }
+
+    /// The drill under way.
+    pub(crate) fn status(&self) -> Option<DrillStatus> {
+        if !self.running.load(Ordering::Relaxed) {
+            return None;
+        }
+        let now = self.clock.monotonic();
+        let running = self.switch.state().at(now)?;
+        Some(DrillStatus { drill: running.drill, left: running.until.saturating_sub(now) })
+    }
+
+    /// When there is an end to be told; none without a drill.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        let running = self.running.load(Ordering::Relaxed);
+        running.then(|| self.status().map_or(Duration::ZERO, |status| status.left))
+    }
+
+    /// The drill that has ended since this was last asked.
+    pub(crate) fn take_ended(&self) -> Option<Drill> {
+        if !self.running.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut state = self.switch.state();
+        if state.at(self.clock.monotonic()).is_none() {
+            self.running.store(false, Ordering::Relaxed);
+        }
+        state.ended.take()
+    }
+
+    /// Waits as long as the drill wants a batch to wait. Then whether the device refuses it.
+    pub(crate) fn refuses(&self) -> bool {
+        if !self.running.load(Ordering::Relaxed) {
+            return false;
+        }
+        let began = self.clock.monotonic();
+        let mut state = self.switch.state();
+        loop {
+            let now = self.clock.monotonic();
+            let Some(running) = state.at(now) else { return false };
+            let until = match running.drill {
+                Drill::Refuse => return true,
+                Drill::Hang => running.until,
+                Drill::Slow(delay) => running.until.min(began.saturating_add(delay)),
+            };
+            if until <= now {
+                return false;
+            }
+            state = self.switch.wait(state, until.saturating_sub(now));
+        }
+    }
+}
