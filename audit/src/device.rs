@@ -13,6 +13,7 @@ mod options;
 #[allow(dead_code, reason = "the devices that need it come next")]
 mod oversize;
 mod placement;
+mod socket;
 mod stdout;
 mod switch;
 mod unavailable;
@@ -35,7 +36,7 @@ pub use options::{
     check_prefix,
 };
 pub use oversize::Oversize;
-pub use placement::Placement;
+pub use placement::{AddressBlock, AddressBlockError, Placement};
 
 /// Takes lines. One thread calls it, one call at a time; a call may block.
 pub trait Device: Send {

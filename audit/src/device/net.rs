@@ -1,13 +1,19 @@
 //! What devices that talk to a peer have in common: the names of networks, and what goes wrong with them in the words
 //! that clients and operators know (Go's `net.OpError`). Never in it: formatting lines, deciding what to send again.
 
+mod acknowledged;
+mod address;
+pub(super) mod connection;
+pub(super) mod deadline;
+pub(super) mod dial;
 mod network;
+pub(super) mod resolve;
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::Errno;
-pub use network::Network;
+pub use network::{Family, Network};
 
 /// An operation on a network that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +60,12 @@ pub enum NetCause {
     NoHost(Arc<str>),
     /// The host's address is out of reach for this device (decision 5).
     Forbidden(&'static str),
+}
+
+impl NetCause {
+    pub(super) fn system(call: &'static str, errno: impl Into<Errno>) -> Self {
+        Self::System { call, errno: errno.into() }
+    }
 }
 
 impl fmt::Display for NetError {

@@ -13,6 +13,7 @@ use onrecord_value::boolean;
 
 use super::discard::Discard;
 use super::file::FileDevice;
+use super::socket::SocketDevice;
 use super::stdout::Stdout;
 use super::unavailable::Unavailable;
 use super::{Device, DeviceError, Placement};
@@ -119,8 +120,9 @@ impl DeviceOptions {
         let file = match &self.target {
             Target::File(file) => file,
             Target::Syslog(_) => return Err(OptionError::UnavailableType("syslog".to_owned())),
-            Target::Socket(_) => return Err(OptionError::UnavailableType("socket".to_owned())),
-            Target::Stdout | Target::Discard => return Ok(self.open_later(placement, clock)),
+            Target::Stdout | Target::Discard | Target::Socket(_) => {
+                return Ok(self.open_later(placement, clock));
+            }
         };
         match FileDevice::open(file.clone(), placement.clone(), clock) {
             Ok(device) => Ok(Box::new(device)),
@@ -136,7 +138,8 @@ impl DeviceOptions {
             Target::Stdout => Box::new(Stdout::default()),
             Target::Discard => Box::new(Discard),
             Target::File(file) => Box::new(FileDevice::closed(file.clone(), placement.clone(), clock)),
-            Target::Syslog(_) | Target::Socket(_) => Box::new(Unavailable),
+            Target::Socket(socket) => Box::new(SocketDevice::new(socket.clone(), placement.clone(), clock)),
+            Target::Syslog(_) => Box::new(Unavailable),
         }
     }
 }

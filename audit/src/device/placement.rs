@@ -1,9 +1,14 @@
-//! Where file devices may be placed: what an API may touch on the machine (I4), as one value.
-//! Never in it: looking at the file system; `file::safety` does that, on opened descriptors.
+//! Where file devices may be placed, and whom socket devices may talk to: what an API may touch on the machine (I4),
+//! as one value. Never in it: looking at the file system; `file::safety` does that, on opened descriptors.
 
+mod block;
+
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::claim::{Claim, Claims, Inheritance};
+use super::net::dial::is_link_local;
+pub use block::{AddressBlock, AddressBlockError};
 
 /// Directories which no device made through an API may write to.
 const FORBIDDEN: &[&str] = &[
@@ -25,6 +30,9 @@ const FORBIDDEN: &[&str] = &[
     "/var/lib",
 ];
 
+/// Directories in which no device made through an API may talk to a socket (decision 5).
+const SOCKETS: &[&str] = &["/run", "/var/run"];
+
 /// How the name of a file must end.
 const ENDINGS: &[&str] = &[".log", ".json", ".jsonl", ".xml", ".txt"];
 
@@ -37,6 +45,7 @@ pub struct Placement {
     widened: Vec<PathBuf>,
     narrowed: Vec<PathBuf>,
     own: Vec<PathBuf>,
+    addresses: Vec<AddressBlock>,
     claims: Claims,
     inheritance: Option<Inheritance>,
 }
@@ -52,19 +61,27 @@ impl Placement {
             widened: Vec::new(),
             narrowed: Vec::new(),
             own: Vec::new(),
+            addresses: Vec::new(),
             claims: Claims::default(),
             inheritance: None,
         }
     }
 
-    /// Allows a directory, and those in it, although it lies in one of the system's.
+    /// Allows a directory, and those in it, although it lies in one of the system's; for files and for sockets.
     #[must_use]
     pub fn widen(mut self, directory: impl Into<PathBuf>) -> Self {
         self.widened.push(directory.into());
         self
     }
 
-    /// Allows only this directory, those in it, and others narrowed to.
+    /// Allows link-local addresses of this block.
+    #[must_use]
+    pub fn widen_address(mut self, block: AddressBlock) -> Self {
+        self.addresses.push(block);
+        self
+    }
+
+    /// Allows files only in this directory, in those in it, and in others narrowed to.
     #[must_use]
     pub fn narrow(mut self, directory: impl Into<PathBuf>) -> Self {
         self.narrowed.push(directory.into());
@@ -149,6 +166,20 @@ impl Placement {
     }
 }
 
+impl Placement {
+    /// Whether a device may talk to this address.
+    pub(crate) fn allows_address(&self, address: IpAddr) -> bool {
+        !self.limited || !is_link_local(address) || self.addresses.iter().any(|block| block.contains(address))
+    }
+
+    /// Whether a device may talk to the Unix socket at this path, which has no symbolic links left.
+    pub(crate) fn allows_socket(&self, resolved: &Path) -> bool {
+        let inside = |list: &[PathBuf]| list.iter().any(|directory| is_inside(resolved, directory));
+        let system = || SOCKETS.iter().any(|directory| is_inside(resolved, Path::new(directory)));
+        !self.limited || !inside(&self.own) && (inside(&self.widened) || !system())
+    }
+}
+
 /// Compares with the directory as it is named and as it resolves: `/bin` is often a link to `/usr/bin`.
 fn is_inside(resolved: &Path, directory: &Path) -> bool {
     resolved.starts_with(directory)
@@ -180,6 +211,30 @@ mod tests {
         assert!(!placement.allows_directory(Path::new("/srv")));
         assert!(!placement.allows_directory(Path::new("/var/lib/logs/own")));
         assert!(placement.for_configuration().allows_directory(Path::new("/etc")));
+    }
+
+    #[test]
+    fn link_local_addresses_and_the_sockets_of_the_system_are_out_of_reach() {
+        let placement = Placement::api().widen("/run/audit").keep_out("/srv/data");
+        let wide = placement.clone().widen_address("169.254.7.0/24".parse().unwrap());
+        for address in
+            ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "febf::1", "64:ff9b::a9fe:a9fe"]
+        {
+            let address = address.parse().unwrap();
+            assert!(!placement.allows_address(address), "{address}");
+            assert!(!wide.allows_address(address), "{address}");
+            assert!(placement.for_configuration().allows_address(address));
+        }
+        assert!(wide.allows_address("169.254.7.1".parse().unwrap()));
+        for address in ["127.0.0.1", "::1", "10.0.0.1", "169.253.0.1", "fec0::1", "2001:db8::1"] {
+            assert!(placement.allows_address(address.parse().unwrap()), "{address}");
+        }
+        for path in ["/run/docker.sock", "/var/run/x", "/run/systemd/journal/dev-log", "/srv/data/s"] {
+            assert!(!placement.allows_socket(Path::new(path)), "{path}");
+        }
+        for path in ["/run/audit/in", "/tmp/x", "/runner/x", "/dev/log"] {
+            assert!(placement.allows_socket(Path::new(path)), "{path}");
+        }
     }
 
     #[test]

@@ -12,8 +12,9 @@ const KNOWN: &[&str] = &["address", "oversize", "resend_buffer", "socket_type", 
 /// How long a dial or a write may take, if nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much of what was written is kept, if nothing else is said. A Linux peer that has stopped reading holds up to
-/// 128 KiB by default, and our side of the connection is kept below half of this.
+/// How much of what was written is kept, if nothing else is said. What a connection can lose is what waits on our side,
+/// which is held below half of this, and what the peer has received and not read: on Linux 128 KiB, and more only for
+/// a peer that reads many times faster than audit entries come.
 const RESEND_BUFFER: usize = 1024 * 1024;
 
 /// No more than this may be kept: memory is bounded (I5).

@@ -1,0 +1,77 @@
+//! Lines onto a connection: a stream takes a batch at once, a datagram is a line. Never in it: dialling, trying again.
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use crate::clock::Clock;
+use crate::device::net::connection::Connection;
+use crate::device::net::deadline::Deadline;
+use crate::device::{Appended, Batch, DeviceError, NetCause, Unfit};
+
+/// How long a refusal of a datagram is waited for, once one was refused.
+const REFUSAL: Duration = Duration::from_millis(20);
+
+/// A connection, and how lines go out on it.
+pub(super) struct Outgoing<'a> {
+    pub(super) connection: &'a Connection,
+    /// Each line is a message.
+    pub(super) messages: bool,
+    /// An earlier message was refused: the first one counts only if no refusal follows.
+    pub(super) wary: bool,
+    pub(super) clock: &'a dyn Clock,
+    /// How long a line may take.
+    pub(super) timeout: Option<Duration>,
+}
+
+impl Outgoing<'_> {
+    /// Sends the lines of a batch from `from` on; says how many of all lines are out then.
+    pub(super) fn send(&self, batch: &Batch<'_>, from: usize) -> Appended {
+        if self.messages { self.send_messages(batch, from) } else { self.send_stream(batch, from) }
+    }
+
+    fn deadline(&self) -> Deadline<'_> {
+        Deadline::after(self.timeout, self.clock)
+    }
+
+    fn send_stream(&self, batch: &Batch<'_>, from: usize) -> Appended {
+        let (mut sent, mut lines, mut deadline) = (batch.end_of(from), from, self.deadline());
+        while let Some(rest) = batch.bytes().get(sent..).filter(|rest| !rest.is_empty()) {
+            match self.connection.send(rest, &deadline) {
+                Ok(count) => sent += count,
+                Err(cause) => return Appended::some(lines, self.connection.error(cause)),
+            }
+            // Each line has the whole time, whatever batch it is in.
+            let whole = batch.whole_lines(sent);
+            if whole > lines {
+                lines = whole;
+                deadline.restart();
+            }
+        }
+        Appended::all(batch)
+    }
+
+    fn send_messages(&self, batch: &Batch<'_>, from: usize) -> Appended {
+        let (mut unfit, mut wary) = (Vec::new(), self.wary);
+        for (line, bytes) in batch.each().enumerate().skip(from) {
+            match self.connection.send(bytes, &self.deadline()) {
+                Ok(_) => {
+                    if let Some(refused) = std::mem::take(&mut wary).then(|| self.refusal()).flatten() {
+                        return Appended::some(line, refused).without(unfit);
+                    }
+                }
+                Err(NetCause::System { call, errno }) if errno.is(Errno::MSGSIZE) => {
+                    let error = self.connection.error(NetCause::System { call, errno });
+                    unfit.push(Unfit { line, error });
+                }
+                Err(cause) => return Appended::some(line, self.connection.error(cause)).without(unfit),
+            }
+        }
+        Appended::all(batch).without(unfit)
+    }
+
+    fn refusal(&self) -> Option<DeviceError> {
+        let refused = self.connection.refusal(&Deadline::after(Some(REFUSAL), self.clock))?;
+        Some(self.connection.error(NetCause::system("write", refused)))
+    }
+}

@@ -1,0 +1,464 @@
+//! The socket device against peers that refuse, close, reset, hang, go and come back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic; not every test uses all of the kit"
+)]
+
+#[path = "kit/peer.rs"]
+mod peer;
+
+use std::collections::HashSet;
+use std::net::{TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener};
+
+use onrecord_audit::Placement;
+use peer::{Listener, PATIENCE, append, fails, line, sends, socket, socket_in};
+use proptest::prelude::*;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+
+#[test]
+fn a_line_reaches_the_peer_over_every_network() {
+    let dir = tempfile::tempdir().unwrap();
+    for (network, bind, host) in [
+        ("tcp", "127.0.0.1:0", "localhost"),
+        ("tcp", "127.0.0.1:0", "127.0.0.1"),
+        ("tcp4", "127.0.0.1:0", ""),
+        ("tcp4", "127.0.0.1:0", "localhost"),
+        ("tcp6", "[::1]:0", "[::1]"),
+        ("tcp6", "[::1]:0", ""),
+        ("tcp", "[::1]:0", "[::1%lo]"),
+    ] {
+        let listener = match TcpListener::bind(bind) {
+            Ok(listener) => listener,
+            Err(error) if bind.contains("::1") => {
+                eprintln!("no IPv6 on this machine, {network} to {host} is not tested: {error}");
+                continue;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let address = format!("{host}:{}", listener.local_addr().unwrap().port());
+        let mut device = socket(&[("address", &address), ("socket_type", network)]);
+        sends(&mut *device, "one");
+        let mut stream = Listener::Tcp(listener).accept();
+        assert_eq!(stream.line(), "one\n", "{network} {address}");
+    }
+    for network in ["udp", "udp4"] {
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        let address = peer.local_addr().unwrap().to_string();
+        let mut device = socket(&[("address", &address), ("socket_type", network)]);
+        assert_eq!(append(&mut *device, &[line(1, 1), line(2, 2)]).lines, 2);
+        let mut datagram = [0; 100];
+        for expected in [line(1, 1), line(2, 2)] {
+            let length = peer.recv(&mut datagram).unwrap();
+            assert_eq!(&datagram[..length], expected.as_bytes(), "a datagram is a line");
+        }
+    }
+    let path = dir.path().join("stream");
+    let listener = Listener::unix(&path);
+    let mut device = listener.device(&[]);
+    sends(&mut *device, "one");
+    assert_eq!(listener.accept().line(), "one\n");
+
+    let path = dir.path().join("datagram");
+    let peer = UnixDatagram::bind(&path).unwrap();
+    let mut device = socket(&[("address", path.to_str().unwrap()), ("socket_type", "unixgram")]);
+    assert_eq!(append(&mut *device, &[line(1, 1), line(2, 2)]).lines, 2);
+    let mut datagram = [0; 100];
+    assert_eq!((peer.recv(&mut datagram).unwrap(), peer.recv(&mut datagram).unwrap()), (9, 10));
+}
+
+#[test]
+fn a_packet_is_a_line_and_abstract_names_begin_with_an_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("packets");
+    let listener = rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
+    rustix::net::bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    rustix::net::listen(&listener, 8).unwrap();
+    let mut device = socket(&[("address", path.to_str().unwrap()), ("socket_type", "unixpacket")]);
+    assert_eq!(append(&mut *device, &[line(1, 1), line(2, 2)]).lines, 2);
+    let peer = rustix::net::accept(&listener).unwrap();
+    let mut packet = [0; 100];
+    for expected in [line(1, 1), line(2, 2)] {
+        let length = rustix::io::read(&peer, &mut packet).unwrap();
+        assert_eq!(&packet[..length], expected.as_bytes());
+    }
+    let name = format!("onrecord-{}", dir.path().display());
+    let listener = UnixListener::bind_addr(&UnixAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let mut device = socket(&[("address", &format!("@{name}")), ("socket_type", "unix")]);
+    sends(&mut *device, "one");
+    assert_eq!(Listener::Unix(listener).accept().line(), "one\n");
+}
+
+#[test]
+fn what_is_wrong_with_an_address_is_told_when_it_is_dialled() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let missing = tempfile::tempdir().unwrap().path().join("missing");
+    let missing = missing.to_str().unwrap();
+    let (long, port) = ("/x".repeat(100), free.to_string());
+    for (network, address, error) in [
+        ("tcp", port.as_str(), format!("dial tcp {free}: connect: connection refused")),
+        ("tcp", "127.0.0.1", "dial tcp: address 127.0.0.1: missing port in address".to_owned()),
+        ("tcp", "", "dial tcp: missing address".to_owned()),
+        ("tcp", "::1:80", "dial tcp: address ::1:80: too many colons in address".to_owned()),
+        ("tcp", "h:65536", "dial tcp: address 65536: invalid port".to_owned()),
+        ("udp", "h:no-such", "dial udp: lookup udp/no-such: unknown port".to_owned()),
+        ("tcp4", "[::1]:80", "dial tcp4: address ::1: no suitable address found".to_owned()),
+        ("tcp6", "127.0.0.1:80", "dial tcp6: address 127.0.0.1: no suitable address found".to_owned()),
+        ("tcp", "no-such-host.invalid:80", "dial tcp: lookup no-such-host.invalid: no such host".to_owned()),
+        ("foo", "127.0.0.1:80", "dial foo: unknown network foo".to_owned()),
+        ("TCP", "127.0.0.1:80", "dial TCP: unknown network TCP".to_owned()),
+        ("", "127.0.0.1:80", "dial: unknown network ".to_owned()),
+        ("unix", "", "dial unix: missing address".to_owned()),
+        ("unix", missing, format!("dial unix {missing}: connect: no such file or directory")),
+        ("unixgram", missing, format!("dial unixgram {missing}: connect: no such file or directory")),
+    ] {
+        let mut device = socket(&[("address", address), ("socket_type", network), ("write_timeout", "10s")]);
+        let twice = format!("2 errors occurred:\n\t* {error}\n\t* {error}\n\n");
+        assert_eq!(fails(&mut *device, "x"), twice, "{network} {address}");
+    }
+    let mut device =
+        socket_in(&Placement::api().for_configuration(), &[("address", &long), ("socket_type", "unix")]);
+    assert!(fails(&mut *device, "x").contains("connect: invalid argument"));
+}
+
+#[test]
+fn nothing_is_dialled_before_the_first_line() {
+    let listener = Listener::tcp();
+    let mut device = listener.device(&[]);
+    device.check().unwrap();
+    device.reopen().unwrap();
+    device.sync().unwrap();
+    assert!(listener.accept_now().is_none());
+    sends(&mut *device, "one");
+    assert_eq!(listener.accept().line(), "one\n");
+}
+
+#[test]
+fn a_limited_device_does_not_reach_beyond_its_limits_under_any_name() {
+    let (own, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let _listener = Listener::unix(&own.path().join("s"));
+    let link = elsewhere.path().join("link");
+    std::os::unix::fs::symlink(own.path().join("s"), &link).unwrap();
+    let inside = elsewhere.path().join("inside");
+    std::os::unix::fs::symlink(own.path(), &inside).unwrap();
+    let placement = Placement::api().keep_out(own.path());
+    for path in [
+        own.path().join("s"),
+        link.clone(),
+        inside.join("s"),
+        own.path().join("../").join(own.path()).join("s"),
+    ] {
+        let mut device =
+            socket_in(&placement, &[("address", path.to_str().unwrap()), ("socket_type", "unix")]);
+        assert!(fails(&mut *device, "x").contains("may not talk to a socket of the system"), "{path:?}");
+    }
+    let pairs = [("address", link.to_str().unwrap()), ("socket_type", "unix")];
+    sends(&mut *socket_in(&placement.for_configuration(), &pairs), "x");
+
+    for address in ["169.254.169.254:80", "[::ffff:169.254.169.254]:80", "2852039166:80", "0xa9fea9fe:80"] {
+        for network in ["tcp", "udp"] {
+            let mut device = socket(&[("address", address), ("socket_type", network)]);
+            let told = fails(&mut *device, "x");
+            assert!(told.contains("may not talk to a link-local address"), "{network} {address}: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_read_all_and_closed_gets_nothing_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    for listener in [Listener::tcp(), Listener::unix(&dir.path().join("s"))] {
+        let mut device = listener.device(&[]);
+        for turn in 0..20 {
+            let text = format!("line {turn}");
+            sends(&mut *device, &text);
+            let mut stream = listener.accept();
+            assert_eq!(stream.line(), format!("{text}\n"), "nothing before it");
+            stream.close();
+            device.check().unwrap();
+        }
+        assert!(listener.accept_now().is_none(), "an idle end is no reason to dial");
+    }
+}
+
+#[test]
+fn r_tcp_loss_what_a_peer_left_unread_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    for listener in [Listener::tcp(), Listener::unix(&dir.path().join("s"))] {
+        let mut device = listener.device(&[]);
+        sends(&mut *device, "one");
+        let mut stream = listener.accept();
+        assert_eq!(stream.line(), "one\n");
+        sends(&mut *device, "two");
+        // Dead with a line unread.
+        drop(stream);
+        sends(&mut *device, "three");
+        drop(device);
+        let text = listener.accept().rest();
+        assert!(text.ends_with("two\nthree\n"), "{text:?}");
+    }
+}
+
+#[test]
+fn r_tcp_loss_an_idle_device_sends_again_what_a_dead_peer_left_unread() {
+    let dir = tempfile::tempdir().unwrap();
+    for listener in [Listener::tcp(), Listener::unix(&dir.path().join("s"))] {
+        let mut device = listener.device(&[]);
+        sends(&mut *device, "one");
+        drop(listener.accept());
+        device.check().unwrap();
+        let mut stream = listener.accept();
+        assert_eq!(stream.line(), "one\n", "without any further line");
+        sends(&mut *device, "last");
+        assert_eq!(stream.line(), "last\n", "once is enough");
+    }
+}
+
+#[test]
+fn a_dead_endpoint_is_told_and_does_not_make_an_idle_device_fail() {
+    let listener = Listener::tcp();
+    let addr = listener.addr();
+    let mut device = listener.device(&[]);
+    sends(&mut *device, "one");
+    let mut stream = listener.accept();
+    assert_eq!(stream.line(), "one\n");
+    stream.close();
+    drop(listener);
+    device.check().unwrap();
+    device.check().unwrap();
+    let refused = format!("dial tcp {addr}: connect: connection refused");
+    assert!(fails(&mut *device, "two").contains(&refused));
+    // From now on it is known, and looked for.
+    assert!(device.check().unwrap_err().to_string().contains(&refused));
+    let _listener = Listener::again(addr);
+    assert!((0..10).any(|_| device.check().is_ok()), "it is found again without a line");
+}
+
+#[test]
+fn r_reconnect_a_peer_that_comes_back_is_dialled_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let listener = Listener::tcp();
+    let addr = listener.addr();
+    let back: [(Listener, &dyn Fn() -> Listener); 2] = [
+        (listener, &|| Listener::again(addr)),
+        (Listener::unix(&path), &|| {
+            std::fs::remove_file(&path).unwrap();
+            Listener::unix(&path)
+        }),
+    ];
+    for (listener, again) in back {
+        let mut device = listener.device(&[]);
+        sends(&mut *device, "one");
+        assert_eq!(listener.accept().line(), "one\n");
+        drop(listener);
+        fails(&mut *device, "two");
+        let listener = again();
+        sends(&mut *device, "three");
+        assert_eq!(listener.accept().line(), "three\n", "what was refused is not sent later");
+    }
+}
+
+#[test]
+fn a_peer_that_stops_reading_costs_a_time_out_and_no_line_that_was_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    for listener in [Listener::tcp(), Listener::unix(&dir.path().join("s"))] {
+        let mut device = listener.device(&[("write_timeout", "50ms"), ("resend_buffer", "16MiB")]);
+        let mut counted = Vec::new();
+        let error = loop {
+            let lines: Vec<String> = (counted.len()..counted.len() + 50).map(|n| line(n, 1000)).collect();
+            let appended = append(&mut *device, &lines);
+            counted.extend_from_slice(&lines[..appended.lines]);
+            if let Some(error) = appended.error {
+                assert!(appended.lines < 50);
+                break error.to_string();
+            }
+            assert!(counted.len() < 1_000_000, "the peer never fills up");
+        };
+        assert!(error.contains(": i/o timeout"), "{error}");
+        // It goes on: all connections are read to their end.
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            while !text.ends_with("the end\n") {
+                text.push_str(&listener.accept().rest());
+            }
+            text
+        });
+        while append(&mut *device, &["the end\n".to_owned()]).lines == 0 {}
+        drop(device);
+        let text = reader.join().unwrap();
+        let got: HashSet<&str> = text.split_inclusive('\n').collect();
+        for line in &counted {
+            assert!(got.contains(line.as_str()), "{}", &line[..6]);
+        }
+    }
+}
+
+#[test]
+fn what_a_peer_sends_is_thrown_away() {
+    let listener = Listener::tcp();
+    let mut device = listener.device(&[]);
+    sends(&mut *device, "one");
+    let mut stream = listener.accept();
+    for turn in 0..10 {
+        stream.says(&"noise".repeat(1000));
+        sends(&mut *device, &format!("line {turn}"));
+    }
+    drop(device);
+    assert!(stream.rest().ends_with("line 9\n"), "an end, not a reset");
+}
+
+#[test]
+fn udp_to_a_closed_port_fails_once_it_is_known() {
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut device = socket(&[("address", &port.to_string()), ("socket_type", "udp")]);
+    sends(&mut *device, "one");
+    for _ in 0..3 {
+        assert!(fails(&mut *device, "two").contains("connection refused"));
+        assert!(device.check().unwrap_err().to_string().contains("connection refused"));
+    }
+    let peer = UdpSocket::bind(port).unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    sends(&mut *device, "three");
+    let mut datagram = [0; 100];
+    let length = peer.recv(&mut datagram).unwrap();
+    assert_eq!(&datagram[..length], b"three\n");
+    device.check().unwrap();
+}
+
+#[test]
+fn a_datagram_that_is_too_long_costs_no_other_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("datagram");
+    let peer = UnixDatagram::bind(&path).unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    let pairs = [("address", path.to_str().unwrap()), ("socket_type", "unixgram"), ("oversize", "fail")];
+    let mut device = socket(&pairs);
+    let appended = append(&mut *device, &[line(1, 10), line(2, 1_000_000), line(3, 10)]);
+    assert_eq!((appended.lines, appended.error), (3, None));
+    assert_eq!(appended.unfit.len(), 1);
+    assert_eq!(appended.unfit[0].line, 1);
+    let expected = format!("write unixgram @->{}: write: message too long", path.display());
+    assert_eq!(appended.unfit[0].error.to_string(), expected);
+    let mut datagram = [0; 100];
+    for expected in [line(1, 10), line(3, 10)] {
+        let length = peer.recv(&mut datagram).unwrap();
+        assert_eq!(&datagram[..length], expected.as_bytes());
+    }
+}
+
+#[test]
+fn r_reconnect_a_datagram_peer_that_comes_back_gets_what_it_had_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("datagram");
+    let peer = UnixDatagram::bind(&path).unwrap();
+    let mut device = socket(&[("address", path.to_str().unwrap()), ("socket_type", "unixgram")]);
+    sends(&mut *device, "one");
+    drop(peer);
+    assert!(fails(&mut *device, "two").contains("connection refused"));
+    std::fs::remove_file(&path).unwrap();
+    let peer = UnixDatagram::bind(&path).unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    sends(&mut *device, "three");
+    let mut datagram = [0; 100];
+    for expected in ["one\n", "three\n"] {
+        let length = peer.recv(&mut datagram).unwrap();
+        assert_eq!(&datagram[..length], expected.as_bytes());
+    }
+}
+
+#[test]
+fn a_reopened_connection_is_another_one_and_doubles_nothing() {
+    let listener = Listener::tcp();
+    let mut device = listener.device(&[]);
+    sends(&mut *device, "one");
+    let mut old = listener.accept();
+    // A peer that ends its side when ours ends, as programs do.
+    let reader = std::thread::spawn(move || old.rest());
+    device.reopen().unwrap();
+    assert_eq!(reader.join().unwrap(), "one\n");
+    sends(&mut *device, "two");
+    assert_eq!(listener.accept().line(), "two\n");
+}
+
+/// What a peer does before the next batch.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Read,
+    CloseAfterReading,
+    CloseUnread,
+    Nothing,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![Just(Act::Read), Just(Act::CloseAfterReading), Just(Act::CloseUnread), Just(Act::Nothing)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the peer does, what was counted arrives at least once, and in order within each connection.
+    #[test]
+    fn r_tcp_loss_every_line_that_was_counted_arrives(
+        acts in prop::collection::vec((act(), 1_usize..5), 1..30),
+        unix in any::<bool>(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = if unix { Listener::unix(&dir.path().join("s")) } else { Listener::tcp() };
+        let mut device = listener.device(&[]);
+        let (mut counted, mut got, mut open) = (Vec::new(), Vec::new(), None);
+        for (act, size) in acts {
+            let lines: Vec<String> = (counted.len()..counted.len() + size).map(|n| line(n, 5)).collect();
+            let appended = append(&mut *device, &lines);
+            prop_assert!(appended.error.is_none(), "{:?}", appended);
+            counted.extend(lines);
+            while let Some(stream) = listener.accept_now() {
+                if let Some(old) = open.replace((stream, String::new())) {
+                    got.push(read_up((old.0, old.1)));
+                }
+            }
+            match act {
+                Act::Nothing => {}
+                Act::CloseUnread => got.extend(open.take().map(|(_, text)| text)),
+                Act::Read => if let Some((stream, text)) = &mut open {
+                    text.push_str(&stream.line());
+                },
+                Act::CloseAfterReading => if let Some((mut stream, mut text)) = open.take() {
+                    while !text.ends_with(counted.last().unwrap()) {
+                        text.push_str(&stream.line());
+                    }
+                    got.push(text);
+                    stream.close();
+                },
+            }
+        }
+        drop(device);
+        while let Some(stream) = listener.accept_now() {
+            if let Some(old) = open.replace((stream, String::new())) {
+                got.push(read_up(old));
+            }
+        }
+        got.extend(open.map(read_up));
+        for line in &counted {
+            prop_assert!(got.iter().any(|text| text.contains(line.as_str())), "{line} of {got:?}");
+        }
+        for text in &got {
+            let whole: Vec<&str> = text.lines().collect();
+            prop_assert!(whole.is_sorted(), "{text}");
+        }
+    }
+}
+
+/// Reads a connection to its end.
+fn read_up((mut stream, mut text): (peer::Stream, String)) -> String {
+    text.push_str(&stream.rest());
+    text
+}
