@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod generic;
 pub(crate) mod kv;
+pub(crate) mod log;
 pub(crate) mod login;
 pub(crate) mod operator;
 pub(crate) mod policy;

@@ -5,7 +5,7 @@ pub mod nearest;
 pub mod parse;
 pub mod table;
 
-use crate::failure::Done;
+use crate::failure::{Done, SERVER, USAGE};
 use crate::session::Session;
 use onrecord_value::{GoDuration, duration};
 
@@ -139,6 +139,11 @@ impl Command {
             Output::Format => table::FORMAT_FLAGS,
             Output::Field | Output::Raw => table::FIELD_FLAGS,
         }
+    }
+
+    /// The exit code if it is called wrongly. For those that judge, 1 is a verdict.
+    pub const fn usage_code(&self) -> u8 {
+        if matches!(self.words.as_bytes(), b"log check") { SERVER } else { USAGE }
     }
 
     /// The flag of this name.

@@ -97,7 +97,8 @@ fn not_in_group(program: &str, group: &Group, word: &str, help: &str) -> Failure
 }
 
 fn run_command(session: &mut Session<'_>, command: &'static Command, words: &[String]) -> Done {
-    let invocation = parse::parse(command, words).map_err(|error| Failure::usage(error.to_string()))?;
+    let invocation = parse::parse(command, words)
+        .map_err(|error| Failure::Told(command.usage_code(), error.to_string()))?;
     session.prepare(&invocation)?;
     match (command.run)(session, &invocation) {
         Err(Failure::NotSent(request)) => {

@@ -1,10 +1,20 @@
-//! Reading an audit log as a user's tools would: lines of JSON.
+//! Reading an audit log as a user's tools would: lines of JSON; and what `onrecord log check` says of any number of them.
 //! Never in it: the product's own decoder.
+//!
+//! Every test of a fault ends with [`assert_nothing_lost`]: give it all logs of the server (each file that any device
+//! wrote, rotated ones and `.torn-TIME` ones too) and the ids of all requests that were answered. It holds that both
+//! entries of each are in the union of the logs, that the numbers each device lacks are exactly those that its gap
+//! entries name, and that nothing is there twice. [`check`] gives the verdict for tests that expect another one.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
+
+use crate::process::binary;
 
 /// All whole lines of a log; panics on a line that is not JSON, because a log never has one.
 pub fn lines(path: &Path) -> Vec<Value> {
@@ -53,5 +63,95 @@ pub fn pairs(entries: &[Value]) -> BTreeMap<String, (usize, usize)> {
             other => panic!("an entry of unknown type {other:?}"),
         }
     }
+    found
+}
+
+/// What the checker says.
+pub struct Verdict {
+    /// The exit code: 0 nothing lost, 1 something, 2 unreadable.
+    pub code: i32,
+    /// The report of `-format=json`.
+    pub report: Value,
+    /// What it said on standard error.
+    pub stderr: String,
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {}: {:#}\n{}", self.code, self.report, self.stderr)
+    }
+}
+
+impl Verdict {
+    /// All starts on all devices: the device's salt and the facts of the start.
+    pub fn strands(&self) -> impl Iterator<Item = (&str, &Value)> {
+        list(&self.report["devices"]).iter().flat_map(|device| {
+            let salt = device["salt"].as_str().unwrap_or_default();
+            list(&device["boots"]).iter().map(move |boot| (salt, boot))
+        })
+    }
+
+    /// How many entries are missing on any device and declared.
+    pub fn declared(&self) -> u64 {
+        self.strands().map(|(_, boot)| boot["declared"]["count"].as_u64().unwrap_or(0)).sum()
+    }
+
+    /// How many entries are there more than once on the same device.
+    pub fn doubles(&self) -> u64 {
+        list(&self.report["devices"])
+            .iter()
+            .map(|device| device["doubles"]["count"].as_u64().unwrap_or(0))
+            .sum()
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Runs the checker over logs, with the ids of the requests that were answered.
+pub fn check(logs: &[impl AsRef<Path>], answered: &[String]) -> Verdict {
+    let mut ids = tempfile::NamedTempFile::new().expect("a file");
+    ids.write_all(answered.join("\n").as_bytes()).expect("written");
+    let output = Command::new(binary())
+        .args(["log", "check", "-format=json", "-examples=20"])
+        .arg(format!("-answered={}", ids.path().display()))
+        .args(logs.iter().map(AsRef::as_ref))
+        .env_clear()
+        .output()
+        .expect("the command line runs");
+    Verdict {
+        code: output.status.code().unwrap_or(-1),
+        report: serde_json::from_slice(&output.stdout).unwrap_or_default(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// After any fault: both entries of every answered request are in the union of the logs, each device lacks exactly what
+/// its gap entries say, and has nothing twice.
+pub fn assert_nothing_lost(logs: &[impl AsRef<Path>], answered: &[String]) -> Verdict {
+    let verdict = check(logs, answered);
+    assert_eq!(verdict.code, 0, "{verdict:?}");
+    assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{verdict:?}");
+    for (salt, boot) in verdict.strands() {
+        let count = |what: &str| boot[what]["count"].as_u64().expect("a count");
+        assert_eq!(
+            (count("undeclared"), count("surplus"), count("holes")),
+            (0, 0, count("declared")),
+            "the holes of {salt} are its gap entries: {verdict:?}"
+        );
+    }
+    assert_eq!(verdict.doubles(), 0, "nothing is there twice: {verdict:?}");
+    verdict
+}
+
+/// All files in a folder whose name begins like this: a log, what it was rotated to, what was torn off it.
+pub fn files(dir: &Path, name: &str) -> Vec<PathBuf> {
+    let named =
+        |path: &PathBuf| path.file_name().is_some_and(|found| found.to_string_lossy().starts_with(name));
+    let entries = std::fs::read_dir(dir).expect("a folder");
+    let mut found: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("an entry").path()).filter(named).collect();
+    found.sort();
     found
 }

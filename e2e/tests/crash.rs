@@ -1,14 +1,13 @@
 //! `kill -9` under a load of writes, again and again: what was answered is on record and in the store.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use onrecord_e2e::log;
 use onrecord_e2e::process::Server;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// How often the server is killed.
 const KILLS: usize = 20;
@@ -27,15 +26,26 @@ struct Told {
 
 #[test]
 fn what_was_answered_survives_kill_9() {
+    killed_again_and_again(&["audit.log"]);
+}
+
+#[test]
+fn what_was_answered_survives_kill_9_on_two_devices() {
+    killed_again_and_again(&["audit.log", "audit.log-second.log"]);
+}
+
+/// Kills a server with these logs under load, and holds all of them against what the clients were told.
+fn killed_again_and_again(logs: &[&str]) {
     let dir = tempfile::tempdir().expect("a folder");
     let config = format!("storage \"file\" {{\n  path = \"{}\"\n}}", dir.path().join("data").display());
-    let path = dir.path().join("audit.log");
     let mut server = Server::with_config(dir.path(), &config);
     let key = server.open_up();
     let token = server.token.clone();
     let mount = json!({"type": "kv", "options": {"version": "2"}});
     assert_eq!(server.call("POST", "sys/mounts/kv", Some(mount)).status, 204);
-    server.enable_file("file", &path);
+    for (number, log) in logs.iter().enumerate() {
+        server.enable_file(&format!("file{number}"), &dir.path().join(log));
+    }
     let told = Arc::new(Mutex::new(Told::default()));
     let mut sent = vec![0_u64; CLIENTS];
     for kill in 0..KILLS {
@@ -52,7 +62,7 @@ fn what_was_answered_survives_kill_9() {
             answer["data"]["data"]["n"].as_u64().unwrap_or_else(|| panic!("{name} is lost: {answer}"));
         assert!(stored >= *value, "{name}: {value} was acknowledged, {stored} is stored");
     }
-    check_log(&path, &told.ids);
+    log::assert_nothing_lost(&log::files(dir.path(), "audit.log"), &told.ids);
 }
 
 /// Writes from several clients until `answers` answers came, then kills the server with requests in flight.
@@ -100,46 +110,4 @@ fn load_until_killed(
     server.kill();
     stop.store(true, Ordering::Relaxed);
     clients.into_iter().map(|client| client.join().expect("no panic")).collect()
-}
-
-/// Every answered request has both entries, nothing is torn, and `seq` of each start has no undeclared hole.
-fn check_log(path: &Path, answered: &[String]) {
-    let lines = log::lines(path);
-    let pairs = log::pairs(&lines);
-    for id in answered {
-        assert_eq!(pairs.get(id), Some(&(1, 1)), "request {id} was answered and needs both entries");
-    }
-    let mut seen: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    // Lines of the log's own repeat the number after which they stand.
-    let of_its_own = |line: &Value| line.get("gap").is_some() || line["request"]["path"] == "sys/audit/test";
-    for line in lines.iter().filter(|line| !of_its_own(line)) {
-        let record = &line["record"];
-        let seq = record["seq"].as_u64().unwrap_or_else(|| panic!("a line without seq: {line}"));
-        seen.entry(record["boot"].to_string()).or_default().push(seq);
-    }
-    let declared = declared_gaps(&lines);
-    for (boot, mut seqs) in seen {
-        seqs.sort_unstable();
-        assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "a seq occurs twice in boot {boot}");
-        for pair in seqs.windows(2) {
-            for missing in pair[0] + 1..pair[1] {
-                let known =
-                    declared.iter().any(|(of, from, to)| *of == boot && (*from..=*to).contains(&missing));
-                assert!(known, "seq {missing} of boot {boot} is missing and no gap declares it");
-            }
-        }
-    }
-}
-
-/// The start and the range of `seq` that gap entries declare: a gap of an earlier start names it.
-fn declared_gaps(lines: &[Value]) -> Vec<(String, u64, u64)> {
-    let gaps = lines.iter().filter(|line| line.get("gap").is_some());
-    gaps.flat_map(|line| {
-        let boot = line["gap"].get("boot").unwrap_or(&line["record"]["boot"]).to_string();
-        let ranges = line["gap"]["ranges"].as_array().cloned().unwrap_or_default();
-        ranges
-            .into_iter()
-            .filter_map(move |range| Some((boot.clone(), range["from"].as_u64()?, range["to"].as_u64()?)))
-    })
-    .collect()
 }

@@ -112,6 +112,7 @@ fn a_device_that_cannot_be_opened_leaves_the_server_degraded_if_another_works() 
     let in_both =
         |path: &Path| log::pairs(&log::lines(path)).into_iter().filter(|(_, n)| *n == (1, 1)).count();
     assert!(in_both(&good) > in_both(&bad));
+    assert!(log::assert_nothing_lost(&[&good, &bad], &[]).declared() > 0);
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn a_full_disk_refuses_requests_without_effect_and_recovers() {
     let lines = log::lines(&path);
     let gaps: Vec<&Value> = lines.iter().filter(|line| line["request"]["path"] == "sys/audit/gap").collect();
     assert!(!gaps.is_empty(), "the gap is on record");
+    assert!(log::assert_nothing_lost(&[&path], &[]).declared() > 0);
 }
 
 #[test]
@@ -109,7 +110,10 @@ fn a_response_that_does_not_fit_is_withheld() {
     assert!(asked, "the request entry fitted and is there");
 
     lift_the_limit(&server);
-    assert_eq!(server.call("GET", "kv/big", None).status, 200);
+    let answer = server.call("GET", "kv/big", None);
+    assert_eq!(answer.status, 200);
+    let id = answer.json()["request_id"].as_str().expect("an id").to_owned();
+    assert!(log::assert_nothing_lost(&[&path], &[id]).declared() > 0);
 }
 
 #[test]
@@ -131,4 +135,5 @@ fn a_token_whose_response_is_withheld_is_dead() {
     assert!(!answer.json().to_string().contains("client_token"));
     lift_the_limit(&server);
     assert_eq!(accessors(&server), before, "the token issued in the withheld response is gone");
+    assert!(log::assert_nothing_lost(&[&path], &[]).declared() > 0);
 }

@@ -52,6 +52,7 @@ fn a_hung_device_fails_no_request_and_holds_nobody() {
     let answered =
         lines.iter().filter(|e| e["type"] == "response" && e["request"]["mount_point"] == "kv/").count();
     assert_eq!(answered, REQUESTS);
+    log::assert_nothing_lost(&[&path], &[]);
     assert_eq!(server.call("DELETE", "sys/audit/out", None).status, 204);
     let kib = memory_kib(&server);
     assert!(kib < 200 * 1024, "memory is bounded: {kib} KiB");

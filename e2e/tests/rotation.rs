@@ -92,32 +92,14 @@ impl Load {
     }
 }
 
-/// All entries of some files, which together hold everything: each answered request twice, each number once, none left out.
+/// Some files together hold everything: each answered request twice, each number once, none left out; no line is torn.
 fn assert_whole(files: &[PathBuf], answered: &[String]) {
-    let mut entries = Vec::new();
     for file in files {
         let text = fs::read(file).expect("readable");
         assert!(text.is_empty() || text.ends_with(b"\n"), "{} ends within a line", file.display());
-        entries.extend(log::lines(file));
     }
-    let pairs = log::pairs(&entries);
-    for id in answered {
-        assert_eq!(pairs.get(id), Some(&(1, 1)), "request {id}");
-    }
-    let mut numbers: Vec<u64> = entries.iter().filter(|e| !is_of_its_own(e)).map(number).collect();
-    numbers.sort_unstable();
-    for pair in numbers.windows(2) {
-        assert_eq!(pair[1], pair[0] + 1, "the numbers follow each other");
-    }
-}
-
-/// Lines that the device writes about itself repeat the number they stand after.
-fn is_of_its_own(entry: &Value) -> bool {
-    entry.get("gap").is_some() || entry["request"]["path"] == "sys/audit/test"
-}
-
-fn number(entry: &Value) -> u64 {
-    entry["record"]["seq"].as_u64().unwrap_or_else(|| panic!("a line without a number: {entry}"))
+    let verdict = log::assert_nothing_lost(files, answered);
+    assert_eq!((verdict.declared(), &verdict.report["torn"]["count"]), (0, &json!(0)), "{verdict:?}");
 }
 
 fn notices(path: &Path) -> Vec<Value> {
@@ -161,9 +143,10 @@ fn r_hup_with_several_devices_each_is_whole() {
         scene.eventually("the files are made again", || scene.log.exists() && second.exists());
     }
     let answered = load.end();
-    for files in [first_files, second_files] {
-        assert_whole(&files, &answered);
+    for files in [&first_files, &second_files] {
+        assert_whole(files, &answered);
     }
+    assert_whole(&[first_files, second_files].concat(), &answered);
 }
 
 #[test]
@@ -315,4 +298,9 @@ fn a_torn_tail_at_start_is_kept_aside_and_recorded() {
     }
     let ids: BTreeSet<String> = log::pairs(&log::lines(&path)).into_keys().collect();
     assert!(ids.len() > 2);
+    let verdict = log::assert_nothing_lost(&log::files(dir.path(), "audit.log"), &[]);
+    assert_eq!(
+        (&verdict.report["torn"]["count"], &verdict.report["torn_undeclared"]),
+        (&json!(1), &json!(0))
+    );
 }

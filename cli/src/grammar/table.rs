@@ -10,6 +10,7 @@ pub const COMMANDS: &[&[Command]] = &[
     command::kv::COMMANDS,
     command::kv::metadata::COMMANDS,
     command::kv::versions::COMMANDS,
+    command::log::COMMANDS,
     command::login::COMMANDS,
     command::operator::COMMANDS,
     command::policy::COMMANDS,
@@ -45,6 +46,12 @@ pub const GROUPS: &[Group] = &[
         synopsis: "Interact with the metadata of secrets",
         about: "What is known about a secret beside its data: its versions and the settings it follows.",
         examples: &[("Show the versions of a secret:", "kv metadata get secret/app")],
+    },
+    Group {
+        words: "log",
+        synopsis: "Read audit logs",
+        about: "What audit devices wrote, read without a server.",
+        examples: &[("Say whether anything is missing:", "log check /var/log/audit.log*")],
     },
     Group {
         words: "operator",

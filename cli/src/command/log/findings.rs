@@ -1,0 +1,181 @@
+//! A report of the checker as text for people.
+//! Never in it: a judgement of its own.
+
+use onrecord_trail::{BootReport, DeviceReport, Judge, Place, Report, Sample, Spans};
+
+use crate::printer::table::table;
+
+/// The report.
+pub(super) fn text(report: &Report, judge: Judge) -> String {
+    let mut parts = vec![sources(report), devices(report)];
+    let findings = findings(report);
+    if !findings.is_empty() {
+        parts.push(findings.join("\n"));
+    }
+    parts.push(verdict(report, judge));
+    parts.join("\n\n")
+}
+
+fn sources(report: &Report) -> String {
+    let rows: Vec<Vec<String>> = report
+        .sources
+        .iter()
+        .map(|source| {
+            vec![
+                source.name.clone(),
+                source.bytes.to_string(),
+                source.lines.to_string(),
+                source.entries.to_string(),
+            ]
+        })
+        .collect();
+    table(&["Log", "Bytes", "Lines", "Entries"], &rows)
+}
+
+fn devices(report: &Report) -> String {
+    let mut rows: Vec<Vec<String>> = report
+        .devices
+        .iter()
+        .map(|device| {
+            let counts = [device.requests, device.responses, device.pairs];
+            row(name(device), counts, &device.boots, device.doubles.count)
+        })
+        .collect();
+    if rows.len() > 1 {
+        let union = &report.union;
+        let counts = [union.requests, union.responses, union.pairs];
+        rows.push(row("all as one".to_owned(), counts, &union.boots, 0));
+    }
+    let headers =
+        ["Device (salt)", "Starts", "Requests", "Responses", "Pairs", "Holes", "Undeclared", "Doubles"];
+    table(&headers, &rows)
+}
+
+fn row(name: String, counts: [u64; 3], boots: &[BootReport], doubles: u64) -> Vec<String> {
+    let sum = |of: fn(&BootReport) -> &Spans| boots.iter().map(|boot| of(boot).count).sum::<u64>();
+    let mut row = vec![name, boots.len().to_string()];
+    row.extend(counts.iter().map(u64::to_string));
+    row.extend([sum(|boot| &boot.holes), sum(|boot| &boot.undeclared), doubles].iter().map(u64::to_string));
+    row
+}
+
+fn name(device: &DeviceReport) -> String {
+    device.salt.map_or_else(|| "without numbers".to_owned(), |salt| salt.to_string())
+}
+
+/// One line each, with examples.
+fn findings(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for device in &report.devices {
+        of_device(device, &mut lines);
+    }
+    if report.devices.len() > 1 {
+        boots("all as one", &report.union.boots, &mut lines);
+    }
+    ids("no device: request without response", &report.union.requests_alone, &mut lines);
+    ids("no device: response without request", &report.union.responses_alone, &mut lines);
+    let unanswered = &report.union.unanswered;
+    for one in &unanswered.first {
+        let entry = |there: bool| if there { "there" } else { "missing" };
+        lines.push(format!(
+            "answered, not on record: {} (request {}, response {})",
+            one.id,
+            entry(one.request),
+            entry(one.response)
+        ));
+    }
+    more(unanswered, "answered, not on record", &mut lines);
+    for torn in &report.torn.first {
+        let told = if torn.declared { "declared" } else { "not declared" };
+        lines.push(format!("torn: {}, {} bytes, {told}", place(&torn.place), torn.bytes));
+    }
+    more(&report.torn, "torn", &mut lines);
+    lines.extend(report.no_entries.first.iter().map(|at| format!("no entry: {}", place(at))));
+    more(&report.no_entries, "no entry", &mut lines);
+    lines
+}
+
+fn of_device(device: &DeviceReport, lines: &mut Vec<String>) {
+    let name = name(device);
+    boots(&name, &device.boots, lines);
+    let mut count = |what: &str, count: u64| {
+        if count > 0 {
+            lines.push(format!("{name}: {what}: {count}"));
+        }
+    };
+    count("gap entries", device.gaps);
+    count("entries that they say were missed", device.missed);
+    count("entries elided", device.elided);
+    count("entries put together from parts", device.split);
+    count("entries of which parts are missing", device.incomplete_parts);
+    count("entries whose parts are not what they were", device.wrong_parts);
+    count("requests without response", device.requests_alone.count);
+    count("responses without request", device.responses_alone.count);
+    for double in &device.doubles.first {
+        lines.push(format!("{name}: boot {:016x}: double: {}", double.boot.number(), double.seq));
+    }
+    more(&device.doubles, "double", lines);
+}
+
+fn boots(name: &str, boots: &[BootReport], lines: &mut Vec<String>) {
+    for boot in boots {
+        let kinds = [
+            ("LOST, NOT DECLARED", &boot.undeclared),
+            ("missing", &boot.holes),
+            ("declared missing", &boot.declared),
+            ("declared missing, and there", &boot.surplus),
+        ];
+        for (what, spans) in kinds {
+            if spans.count > 0 {
+                lines.push(format!("{name}: boot {:016x}: {what}: {}", boot.boot.number(), ranges(spans)));
+            }
+        }
+    }
+}
+
+fn ranges(spans: &Spans) -> String {
+    let mut texts: Vec<String> =
+        spans
+            .first
+            .iter()
+            .map(|span| {
+                if span.from == span.to {
+                    span.from.to_string()
+                } else {
+                    format!("{}-{}", span.from, span.to)
+                }
+            })
+            .collect();
+    if spans.ranges > texts.len() as u64 {
+        texts.push("...".to_owned());
+    }
+    format!("{} ({})", texts.join(", "), spans.count)
+}
+
+fn ids(what: &str, sample: &Sample<String>, lines: &mut Vec<String>) {
+    lines.extend(sample.first.iter().map(|id| format!("{what}: {id}")));
+    more(sample, what, lines);
+}
+
+fn more<T>(sample: &Sample<T>, what: &str, lines: &mut Vec<String>) {
+    let left = sample.count.saturating_sub(sample.first.len() as u64);
+    if left > 0 {
+        lines.push(format!("{what}: {left} more"));
+    }
+}
+
+fn place(place: &Place) -> String {
+    format!("{}, line {}, byte {}", place.source, place.line, place.offset)
+}
+
+fn verdict(report: &Report, judge: Judge) -> String {
+    let whose = match judge {
+        Judge::EachDevice => "on any device",
+        Judge::Union => "on all devices",
+    };
+    if report.nothing_lost(judge) {
+        format!("Nothing is missing {whose} that is not itself on record.")
+    } else {
+        format!("Something is missing {whose} that is not on record.")
+    }
+}

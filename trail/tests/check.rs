@@ -1,0 +1,407 @@
+//! The checker on logs of which every line is known.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should panic"
+)]
+
+use std::io::{Cursor, Write};
+use std::sync::Arc;
+
+use flate2::write::GzEncoder;
+use onrecord_audit::{
+    Boot, Entry, Form, Format, Gap, Options as FormOptions, Ranges, Request, Response, Salt, SeqRange, Stamp,
+    Template, Torn,
+};
+use onrecord_trail::{Input, Judge, Options, Report, Span, check};
+use onrecord_value::Time;
+use sha2::{Digest, Sha256};
+
+/// One device and what it wrote.
+struct Log {
+    form: Form,
+    boot: u64,
+    lines: Vec<Vec<u8>>,
+}
+
+impl Log {
+    fn new(salt: &str) -> Self {
+        Self::with(salt, FormOptions::default())
+    }
+
+    fn with(salt: &str, options: FormOptions) -> Self {
+        Self { form: Form::new(options, Arc::new(Salt::new(salt))), boot: 1, lines: Vec::new() }
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, seq: u64) {
+        let mut line = Vec::new();
+        let stamp = Stamp { time: Time::from_unix_nanos(0), seq, boot: Boot::new(self.boot) };
+        self.form.format(entry, &stamp, &mut line).unwrap();
+        self.lines.push(line);
+    }
+
+    fn request(&mut self, seq: u64, id: u32) {
+        let id = uuid(id);
+        let request = Request { id: id.as_str().into(), path: "kv/a".into(), ..Request::default() };
+        self.entry(&Entry { request, ..Entry::default() }, seq);
+    }
+
+    fn response(&mut self, seq: u64, id: u32) {
+        let id = uuid(id);
+        let request = Request { id: id.as_str().into(), path: "kv/a".into(), ..Request::default() };
+        let response = Some(Response { status_code: 200, ..Response::default() });
+        self.entry(&Entry { request, response, duration_ns: 5, ..Entry::default() }, seq);
+    }
+
+    /// Requests with both entries, whose numbers follow each other.
+    fn pairs(&mut self, from: u64, count: u32) {
+        for at in 0..count {
+            let seq = from + 2 * u64::from(at);
+            self.request(seq, u32::try_from(seq).unwrap());
+            self.response(seq + 1, u32::try_from(seq).unwrap());
+        }
+    }
+
+    fn gap(&mut self, ranges: &[(u64, u64)], boot: Option<u64>) {
+        let ranges: Vec<SeqRange> = ranges.iter().map(|&(from, to)| SeqRange { from, to }).collect();
+        let gap = Gap {
+            missed: ranges.iter().map(|range| range.to - range.from + 1).sum(),
+            ranges: Ranges::from(ranges.as_slice()),
+            since: None,
+            reason: Template::new("the device failed").into(),
+            torn: None,
+            boot: boot.map(Boot::new),
+        };
+        self.entry(&Entry::gap(&uuid(900_000 + u32::try_from(self.lines.len()).unwrap()), gap), 1);
+    }
+
+    fn text(&self) -> Vec<u8> {
+        self.lines.concat()
+    }
+}
+
+fn uuid(number: u32) -> String {
+    format!("{number:08x}-0000-4000-8000-000000000000")
+}
+
+fn checked(logs: &[Vec<u8>]) -> Report {
+    checked_as(logs, &Options::default())
+}
+
+fn checked_as(logs: &[Vec<u8>], options: &Options) -> Report {
+    let inputs = |logs: &[Vec<u8>]| {
+        let stream =
+            |(at, text): (usize, &Vec<u8>)| Input::stream(format!("log{at}"), Cursor::new(text.clone()));
+        logs.iter().enumerate().map(stream).collect()
+    };
+    let quick = check(inputs(logs), options, &mut |_| {}).unwrap();
+    let thorough = Options { thorough: true, ..options.clone() };
+    let slow = check(inputs(logs), &thorough, &mut |_| {}).unwrap();
+    assert_eq!(format!("{quick:?}"), format!("{slow:?}"), "a glance finds what the decoder finds");
+    quick
+}
+
+fn spans(list: &[(u64, u64)]) -> Vec<Span> {
+    list.iter().map(|&(from, to)| SeqRange { from, to }).collect()
+}
+
+#[test]
+fn a_whole_log_in_any_pieces_is_whole() {
+    for format in [Format::Json, Format::Jsonx] {
+        let mut log =
+            Log::with("a", FormOptions { format, prefix: "@cee: ".to_owned(), ..FormOptions::default() });
+        log.pairs(1, 50);
+        let (first, rest) = log.lines.split_at(33);
+        let (second, third) = rest.split_at(33);
+        let report = checked(&[third.concat(), first.concat(), second.concat()]);
+        assert!(report.nothing_lost(Judge::EachDevice));
+        assert_eq!((report.devices[0].pairs, report.devices[0].requests_alone.count), (50, 0));
+        assert_eq!(report.devices[0].boots[0].holes.count, 0);
+        assert_eq!(report.sources.iter().map(|source| source.entries).sum::<u64>(), 100);
+    }
+}
+
+#[test]
+fn r_nodrop_a_hole_without_a_gap_is_lost_and_one_with_a_gap_is_not() {
+    let mut log = Log::new("a");
+    log.pairs(1, 5);
+    log.pairs(15, 2);
+    let report = checked(&[log.text()]);
+    assert!(!report.nothing_lost(Judge::EachDevice) && !report.nothing_lost(Judge::Union));
+    assert_eq!(report.devices[0].boots[0].undeclared.first, spans(&[(11, 14)]));
+
+    log.gap(&[(11, 12)], None);
+    let report = checked(&[log.text()]);
+    assert_eq!(report.devices[0].boots[0].undeclared.first, spans(&[(13, 14)]));
+    assert!(!report.nothing_lost(Judge::EachDevice));
+
+    // By a later start, which names the one it speaks of.
+    log.boot = 2;
+    log.gap(&[(13, 14)], Some(1));
+    let report = checked(&[log.text()]);
+    let boot = &report.devices[0].boots[0];
+    assert!(report.nothing_lost(Judge::EachDevice));
+    assert_eq!((boot.holes.first.as_slice(), &boot.declared), (&*spans(&[(11, 14)]), &boot.holes));
+    assert_eq!((report.devices[0].gaps, report.devices[0].missed), (2, 4));
+}
+
+#[test]
+fn the_end_of_a_start_is_known_from_all_devices() {
+    let (mut whole, mut short) = (Log::new("a"), Log::new("b"));
+    whole.pairs(1, 10);
+    short.pairs(1, 8);
+    let report = checked(&[whole.text(), short.text()]);
+    assert_eq!(report.devices[1].boots[0].undeclared.first, spans(&[(17, 20)]));
+    assert!(!report.nothing_lost(Judge::EachDevice), "one device lacks them");
+    assert!(report.nothing_lost(Judge::Union), "the other has them");
+    assert_eq!(report.union.pairs, 10);
+}
+
+#[test]
+fn what_a_device_declares_is_there_to_be_missed_by_the_others() {
+    let (mut one, mut other) = (Log::new("a"), Log::new("b"));
+    one.pairs(1, 2);
+    other.pairs(1, 2);
+    one.gap(&[(5, 6)], None);
+    assert!(!checked(&[one.text(), other.text()]).nothing_lost(Judge::EachDevice));
+    assert!(checked(&[one.text(), other.text()]).nothing_lost(Judge::Union));
+    other.gap(&[(5, 6)], None);
+    assert!(checked(&[one.text(), other.text()]).nothing_lost(Judge::EachDevice));
+}
+
+#[test]
+fn a_device_that_was_enabled_later_owes_nothing_of_before() {
+    let (mut old, mut new) = (Log::new("a"), Log::new("b"));
+    old.pairs(1, 10);
+    new.pairs(11, 5);
+    assert!(
+        !checked(&[old.text(), new.text()]).nothing_lost(Judge::EachDevice),
+        "it might have been cut off"
+    );
+    let mut probed = Log::new("thrown away");
+    probed.entry(&Entry::probe(&uuid(1)), 9);
+    let text = [probed.text(), new.text()].concat();
+    assert!(checked(&[text.clone(), old.text()]).nothing_lost(Judge::EachDevice));
+    // What it lacks after its first entry it does owe.
+    new.lines.remove(3);
+    let text = [probed.text(), new.text()].concat();
+    let report = checked(&[old.text(), text]);
+    assert_eq!(report.devices[1].boots[0].undeclared.first, spans(&[(14, 14)]));
+}
+
+#[test]
+fn doubles_are_counted_and_are_no_loss() {
+    let mut log = Log::new("a");
+    log.pairs(1, 3);
+    let mut text = log.text();
+    text.extend(log.lines[2..4].concat());
+    let report = checked(&[text, log.text()]);
+    assert_eq!(report.devices[0].doubles.count, 8, "two in the same log, six in the other");
+    assert_eq!((report.devices[0].pairs, report.devices[0].requests), (3, 3));
+    assert!(report.nothing_lost(Judge::EachDevice));
+
+    // The same entries on two devices are none.
+    let mut other = Log::new("b");
+    other.pairs(1, 3);
+    let report = checked(&[log.text(), other.text()]);
+    assert_eq!((report.devices[0].doubles.count, report.devices[1].doubles.count), (0, 0));
+    assert_eq!(report.union.requests, 3);
+}
+
+#[test]
+fn requests_and_responses_without_each_other_are_named() {
+    let mut log = Log::new("a");
+    log.request(1, 1);
+    log.request(2, 2);
+    log.response(3, 2);
+    log.response(4, 3);
+    let device = &checked(&[log.text()]).devices[0];
+    assert_eq!(device.requests_alone.first, [uuid(1)]);
+    assert_eq!(device.responses_alone.first, [uuid(3)]);
+    assert_eq!(device.pairs, 1);
+}
+
+#[test]
+fn answered_requests_need_both_entries_on_any_device() {
+    let (mut one, mut other) = (Log::new("a"), Log::new("b"));
+    one.request(1, 1);
+    one.request(2, 2);
+    one.gap(&[(3, 3)], None);
+    other.gap(&[(1, 2)], None);
+    other.response(3, 1);
+    let options =
+        |ids: &[u32]| Options { answered: ids.iter().map(|id| uuid(*id)).collect(), ..Options::default() };
+    let logs = [one.text(), other.text()];
+    assert!(checked_as(&logs, &options(&[1])).nothing_lost(Judge::EachDevice));
+    let report = checked_as(&logs, &options(&[1, 2, 7]));
+    assert!(!report.nothing_lost(Judge::EachDevice) && !report.nothing_lost(Judge::Union));
+    let found: Vec<_> = report.union.unanswered.first.iter().map(|one| (one.request, one.response)).collect();
+    assert_eq!((report.union.unanswered.count, found), (2, vec![(true, false), (false, false)]));
+}
+
+#[test]
+fn torn_lines_are_found_where_they_are_and_known_by_their_digest() {
+    let mut log = Log::new("a");
+    log.pairs(1, 3);
+    let torn = log.lines[5][..100].to_vec();
+    log.lines.truncate(5);
+    let before = log.text();
+    let mut tail = before.clone();
+    tail.extend_from_slice(&torn);
+    let report = checked(std::slice::from_ref(&tail));
+    let found = &report.torn.first[0];
+    assert_eq!((found.place.line, found.place.offset), (6, before.len() as u64));
+    assert_eq!((found.bytes, found.declared, report.torn_undeclared), (100, false, 1));
+
+    // Cut off, kept aside, and told.
+    let sha256 = const_hex::encode(Sha256::digest(&torn));
+    let told = Torn { bytes: 100, sha256: sha256.as_str().into(), kept_as: "audit.log.torn-1".into() };
+    let gap = Gap {
+        missed: 1,
+        ranges: Ranges::from(&[SeqRange { from: 6, to: 6 }][..]),
+        since: None,
+        reason: Template::new("an unfinished line was found at the end of the file").into(),
+        torn: Some(told),
+        boot: None,
+    };
+    log.entry(&Entry::gap(&uuid(9), gap), 5);
+    let report = checked(&[torn.clone(), log.text()]);
+    assert!(report.torn.first[0].declared && report.torn_undeclared == 0);
+    assert!(report.nothing_lost(Judge::EachDevice));
+
+    // Not ended, and written on.
+    let glued = [before, torn, log.lines[4].clone()].concat();
+    let report = checked(&[glued]);
+    assert_eq!((report.torn.count, report.devices[0].doubles.count), (1, 1));
+}
+
+#[test]
+fn lines_that_are_no_entries_are_counted_and_pass_by() {
+    let mut log = Log::new("a");
+    log.pairs(1, 2);
+    let text = [b"==> server started\n".to_vec(), log.text(), b"\n{}\n\x00\x00\n".to_vec()].concat();
+    let report = checked(&[text]);
+    assert_eq!(report.no_entries.count, 3);
+    assert_eq!(report.no_entries.first[1].line, 7);
+    assert!(report.nothing_lost(Judge::EachDevice));
+}
+
+#[test]
+fn what_a_daemon_of_syslog_wrote_is_read() {
+    let mut log = Log::new("a");
+    log.pairs(1, 2);
+    let headers =
+        ["<134>Nov 22 15:04:05 host onrecord[7]: ", "2026-11-22T15:04:05.123456+01:00 host onrecord[7]: "];
+    for header in headers {
+        let text = log.lines.iter().flat_map(|line| [header.as_bytes(), line].concat()).collect();
+        let report = checked(&[text]);
+        assert_eq!((report.devices[0].pairs, report.no_entries.count), (2, 0));
+    }
+}
+
+#[test]
+fn r_syslog_long_entries_in_parts_are_whole_if_their_digest_says_so() {
+    let mut log = Log::new("a");
+    log.pairs(1, 2);
+    let whole = String::from_utf8(log.lines.remove(2)).unwrap();
+    let whole = whole.trim_end();
+    let sha256 = const_hex::encode(Sha256::digest(whole));
+    // What a device makes of a line that is too long: it keeps the ids and the record.
+    let part = |number: usize, text: &str| {
+        let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+        let part = format!(
+            ",\"part\":{{\"number\":{number},\"of\":2,\"bytes\":{},\"sha256\":\"{sha256}\",\"text\":\"{text}\"}},\"record\":",
+            whole.len(),
+        );
+        whole.replace(",\"record\":", &part) + "\n"
+    };
+    let (first, second) = whole.split_at(70);
+    let parts = [part(1, first), part(2, second), part(1, first)].concat().into_bytes();
+    let report = checked(&[log.text(), parts]);
+    assert!(report.nothing_lost(Judge::EachDevice), "{report:?}");
+    assert_eq!((report.devices[0].split, report.devices[0].pairs), (1, 2));
+
+    let half = part(1, first).into_bytes();
+    let report = checked(&[log.text(), half]);
+    assert_eq!(report.devices[0].incomplete_parts, 1);
+    assert!(!report.nothing_lost(Judge::EachDevice), "half of an entry is none");
+
+    let wrong = [part(1, first), part(2, &second.replace('1', "2"))].concat().into_bytes();
+    let report = checked(&[log.text(), wrong]);
+    assert_eq!(report.devices[0].wrong_parts, 1);
+    assert!(!report.nothing_lost(Judge::EachDevice));
+
+    let elided = whole.replace(",\"record\":", ",\"elided\":{\"bytes\":9,\"sha256\":\"00\"},\"record\":");
+    let report = checked(&[log.text(), elided.into_bytes()]);
+    assert_eq!((report.devices[0].elided, report.devices[0].pairs), (1, 2));
+    assert!(report.nothing_lost(Judge::EachDevice));
+}
+
+#[test]
+fn a_log_without_numbers_is_judged_by_its_pairs() {
+    let line = |kind: &str, id: u32| {
+        let response = if kind == "response" { ",\"response\":{}" } else { "" };
+        let id = uuid(id);
+        format!(
+            "{{\"time\":\"2026-01-01T00:00:00Z\",\"type\":\"{kind}\",\"auth\":{{}},\"request\":{{\"id\":\"{id}\"}}{response}}}\n"
+        )
+    };
+    let whole = [line("request", 1), line("response", 1), line("request", 2)].concat().into_bytes();
+    let report = checked(std::slice::from_ref(&whole));
+    assert!(report.nothing_lost(Judge::EachDevice));
+    assert_eq!((report.devices[0].salt, report.devices[0].pairs), (None, 1));
+    let lost = [whole.clone(), line("response", 3).into_bytes()].concat();
+    assert!(!checked(&[lost]).nothing_lost(Judge::EachDevice));
+    let torn = [whole, line("response", 2).into_bytes()[..60].to_vec()].concat();
+    assert!(!checked(&[torn]).nothing_lost(Judge::EachDevice));
+}
+
+#[test]
+fn compressed_logs_are_read_by_what_they_are() {
+    let mut log = Log::new("a");
+    log.pairs(1, 100);
+    let (first, second) = log.lines.split_at(77);
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&first.concat()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (dir.path().join("audit.log.1"), dir.path().join("audit.log"));
+    std::fs::write(&one, gzip.finish().unwrap()).unwrap();
+    std::fs::write(&other, second.concat()).unwrap();
+    let mut last = 0;
+    let inputs = vec![Input::file(&other), Input::file(&one)];
+    let report = check(inputs, &Options::default(), &mut |progress| {
+        assert!(progress.total.is_some_and(|total| progress.read <= total));
+        last = progress.read;
+    });
+    let report = report.unwrap();
+    assert!(report.nothing_lost(Judge::EachDevice));
+    assert_eq!(report.devices[0].pairs, 100);
+    assert_eq!(last, std::fs::metadata(&one).unwrap().len(), "the end is told");
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    for path in [dir.path().join("none"), dir.path().to_owned()] {
+        let error = check(vec![Input::file(&path)], &Options::default(), &mut |_| {}).unwrap_err();
+        assert!(error.to_string().starts_with(&*path.display().to_string()), "{error}");
+    }
+}
+
+#[test]
+fn examples_are_bounded_and_counts_are_not() {
+    let mut log = Log::new("a");
+    for seq in 1..=100 {
+        log.request(2 * seq, u32::try_from(seq).unwrap());
+    }
+    let report = checked_as(&[log.text()], &Options { examples: 3, ..Options::default() });
+    let boot = &report.devices[0].boots[0];
+    assert_eq!((boot.holes.count, boot.holes.ranges, boot.holes.first.len()), (99, 99, 3));
+    assert_eq!(
+        (report.devices[0].requests_alone.count, report.devices[0].requests_alone.first.len()),
+        (100, 3)
+    );
+}
