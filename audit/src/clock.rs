@@ -12,6 +12,13 @@ pub trait Clock: Send + Sync {
 
     /// Time since some fixed moment, which never goes backwards.
     fn monotonic(&self) -> Duration;
+
+    /// How many seconds the machine's local time is ahead of UTC at a moment. Only the headers of syslog say local
+    /// time (RFC 3164); without knowledge of a zone it is UTC.
+    fn utc_offset(&self, at: Time) -> i32 {
+        let _ = at;
+        0
+    }
 }
 
 /// The machine's clock.

@@ -10,13 +10,12 @@ pub mod fault;
 mod file;
 pub mod net;
 mod options;
-#[allow(dead_code, reason = "the devices that need it come next")]
 mod oversize;
 mod placement;
 mod socket;
 mod stdout;
 mod switch;
-mod unavailable;
+mod syslog;
 
 use std::fmt;
 use std::path::Path;
@@ -264,7 +263,6 @@ pub enum DeviceError {
 
 impl DeviceError {
     /// Whether it is about one line alone: the device can take others, so the line is [unfit](Unfit).
-    #[allow(dead_code, reason = "the devices that need it come next")]
     pub(crate) const fn is_of_the_line(&self) -> bool {
         matches!(self, Self::TooLong { .. } | Self::Undecodable)
     }

@@ -40,6 +40,7 @@
 //! | file | `write(2)` has returned; with `durability=fsync`, `fdatasync(2)` too |
 //! | stdout | the pipe, terminal or file behind it took all of the line |
 //! | discard | always, and never counts beside a device that keeps something |
+//! | syslog | the daemon's socket took the message, or all the messages that stand for it |
 //!
 //! An entry *settles* when enough devices have it ([`Rules::minimum`], and every required one) and every healthy
 //! device has answered or [`Rules::settle_grace`] has passed. It is *refused* at once when the devices that could

@@ -233,6 +233,15 @@ fn the_options_of_syslog() {
     let refused = "unknown oversize \"Elide\"; it is \"elide\", \"split\" or \"fail\"".to_owned();
     assert_eq!(oversize("Elide"), Err(refused));
     assert_eq!(syslog(&[("tag", "")]).unwrap().tag, "");
+    let bad_tag = "tag must be printable, without a newline, and at most 256 bytes".to_owned();
+    assert_eq!(syslog(&[("tag", "a\n<0>b")]), Err(bad_tag.clone()));
+    assert_eq!(syslog(&[("tag", &"t".repeat(257))]), Err(bad_tag));
+    let max_bytes = |text: &str| syslog(&[("max_bytes", text)]).map(|syslog| syslog.max_bytes);
+    assert_eq!((defaults.max_bytes, max_bytes("2KiB"), max_bytes("8192")), (usize::MAX, Ok(2048), Ok(8192)));
+    for text in ["2047", "", "many", "-1"] {
+        let refused = format!("bad max_bytes \"{text}\"; it is a size such as \"8KiB\", at least \"2KiB\"");
+        assert_eq!(max_bytes(text), Err(refused));
+    }
     let order = ["format", "hmac_accessor", "log_raw", "elide_list_responses", "mode", "facility"];
     for from in 0..order.len() {
         let pairs: Vec<_> = order[from..].iter().rev().map(|key| (*key, *key)).collect();

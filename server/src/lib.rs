@@ -2,6 +2,7 @@
 //! Never in it: decisions about requests; the core makes them all.
 
 mod alarm;
+mod clock;
 mod config;
 mod dev;
 mod http;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::{Placement, SystemClock};
+use onrecord_audit::Placement;
 use onrecord_core::host::{Host, Spawn, Task};
 use onrecord_core::lifecycle::Core;
 use onrecord_core::settings::{DeclaredDevice, Settings};
@@ -17,6 +17,7 @@ use onrecord_storage::memory::Memory;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clock::LocalClock;
 use crate::config::{Config, ListenerConfig, LogFormat, StorageConfig};
 use crate::listener::Listener;
 use crate::signals::{Asked, Signals};
@@ -148,7 +149,7 @@ fn core(options: &Options, config: &Config) -> Result<Core, StartError> {
     };
     let storage = storage.map_err(StartError::new)?;
     let host = Host {
-        clock: Arc::new(SystemClock::new()),
+        clock: Arc::new(LocalClock::new()),
         entropy: Arc::new(OsEntropy::new()),
         spawn: Arc::new(Runtime(tokio::runtime::Handle::current())),
     };
@@ -205,6 +206,9 @@ fn placement(read: &[PathBuf], config: &Config) -> Placement {
         Placement::api().with_api_creation(config.audit.api_creation).with_prefixes(config.audit.prefixing);
     for directory in read.iter().filter(|path| path.is_dir()) {
         placement = placement.keep_out(absolute(directory));
+    }
+    if let Some(socket) = &config.audit.syslog_socket {
+        placement = placement.with_syslog_socket(socket);
     }
     for directory in &config.audit.allowed_directories {
         placement = placement.widen(directory);

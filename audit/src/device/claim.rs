@@ -95,6 +95,11 @@ impl Claim {
         Inheritance(Arc::downgrade(&self.holding))
     }
 
+    /// Whether nobody wants the device any more.
+    pub(crate) fn is_released(&self) -> bool {
+        self.holding.state.lock().unwrap_or_else(PoisonError::into_inner).released
+    }
+
     /// Gives the file free for other devices, for good.
     pub fn release(&self) {
         self.holding.release();

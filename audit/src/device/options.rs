@@ -15,7 +15,7 @@ use super::discard::Discard;
 use super::file::FileDevice;
 use super::socket::SocketDevice;
 use super::stdout::Stdout;
-use super::unavailable::Unavailable;
+use super::syslog::Syslog;
 use super::{Device, DeviceError, Placement};
 use crate::clock::Clock;
 use crate::form::{Format, Options};
@@ -74,20 +74,19 @@ pub struct DeviceOptions {
 /// does it again.
 pub fn check_prefix(options: &BTreeMap<String, String>) -> Result<(), OptionError> {
     let Some(prefix) = options.get("prefix") else { return Ok(()) };
-    let printable =
-        |character: char| !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}');
-    if prefix.len() <= PREFIX_MAX && prefix.chars().all(printable) {
-        Ok(())
-    } else {
-        Err(OptionError::BadPrefix)
-    }
+    if prefix.len() <= PREFIX_MAX && is_printable(prefix) { Ok(()) } else { Err(OptionError::BadPrefix) }
+}
+
+/// Whether a text stays on its line.
+fn is_printable(text: &str) -> bool {
+    !text.contains(|character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}'))
 }
 
 impl DeviceOptions {
     /// Understands the options of a device of type `kind`. The order of the checks is the documented one:
     ///
     /// * file: path, *form*, `mode`, `durability`;
-    /// * syslog: *form*, `mode`, `facility`, `oversize`;
+    /// * syslog: *form*, `mode`, `facility`, `tag`, `oversize`, `max_bytes`;
     /// * socket: `address`, `socket_type`, `write_timeout`, *form*, `mode`, `oversize`, `resend_buffer`;
     ///
     /// where *form* is `format`, `hmac_accessor`, `log_raw`, `elide_list_responses`; then `required`. The first
@@ -119,7 +118,10 @@ impl DeviceOptions {
     pub fn open(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Result<Box<dyn Device>, OptionError> {
         let file = match &self.target {
             Target::File(file) => file,
-            Target::Syslog(_) => return Err(OptionError::UnavailableType("syslog".to_owned())),
+            Target::Syslog(syslog) => {
+                let device = Syslog::open(syslog.clone(), placement, clock).map_err(OptionError::Syslog)?;
+                return Ok(Box::new(device));
+            }
             Target::Stdout | Target::Discard | Target::Socket(_) => {
                 return Ok(self.open_later(placement, clock));
             }
@@ -139,7 +141,7 @@ impl DeviceOptions {
             Target::Discard => Box::new(Discard),
             Target::File(file) => Box::new(FileDevice::closed(file.clone(), placement.clone(), clock)),
             Target::Socket(socket) => Box::new(SocketDevice::new(socket.clone(), placement.clone(), clock)),
-            Target::Syslog(_) => Box::new(Unavailable),
+            Target::Syslog(syslog) => Box::new(Syslog::closed(syslog.clone(), placement, clock)),
         }
     }
 }

@@ -46,6 +46,7 @@ pub struct Placement {
     narrowed: Vec<PathBuf>,
     own: Vec<PathBuf>,
     addresses: Vec<AddressBlock>,
+    syslog_socket: Option<PathBuf>,
     claims: Claims,
     inheritance: Option<Inheritance>,
 }
@@ -62,6 +63,7 @@ impl Placement {
             narrowed: Vec::new(),
             own: Vec::new(),
             addresses: Vec::new(),
+            syslog_socket: None,
             claims: Claims::default(),
             inheritance: None,
         }
@@ -109,6 +111,13 @@ impl Placement {
         self
     }
 
+    /// Says where the machine's syslog daemon listens, if that is none of the usual places.
+    #[must_use]
+    pub fn with_syslog_socket(mut self, socket: impl Into<PathBuf>) -> Self {
+        self.syslog_socket = Some(socket.into());
+        self
+    }
+
     /// For devices which the operator's configuration file names: bound by file-safety alone (a regular file
     /// with one link, no execute bits, not a symbolic link). Shares the knowledge of files in use.
     #[must_use]
@@ -145,6 +154,11 @@ impl Placement {
     /// A claim to a file, for a new device.
     pub(crate) fn claim(&self) -> Claim {
         self.claims.claim(self.inheritance.as_ref())
+    }
+
+    /// Where the syslog daemon listens; `None` for the usual places.
+    pub(crate) fn syslog_socket(&self) -> Option<&Path> {
+        self.syslog_socket.as_deref()
     }
 
     /// Whether a file may have this name.

@@ -44,10 +44,7 @@ impl Devices {
             {
                 Ok(sink) => (sink, None),
                 Err(DevicesError::Options(error)) => {
-                    let cause = match &error {
-                        OptionError::Open { cause, .. } | OptionError::Stat(cause) => Some(cause.clone()),
-                        _ => None,
-                    };
+                    let cause = error.cause().cloned();
                     unopened.push(Unopened { path: device.path.clone(), error });
                     (options.open_later(&placement, clock), cause)
                 }

@@ -10,7 +10,7 @@ use super::ConfigError;
 use super::reader::Reader;
 
 /// Keys of the rule.
-const RULE: [&str; 8] = [
+const RULE: [&str; 9] = [
     "allowed_directories",
     "api_creation",
     "audit_timeout",
@@ -19,6 +19,7 @@ const RULE: [&str; 8] = [
     "prefixing",
     "queue_size",
     "settle_grace",
+    "syslog_socket",
 ];
 
 /// Keys of a device.
@@ -43,6 +44,8 @@ pub(crate) struct AuditRules {
     pub(crate) allowed_directories: Vec<PathBuf>,
     /// If not empty: the only directories in which the API may place files.
     pub(crate) only_directories: Vec<PathBuf>,
+    /// Where the machine's syslog daemon listens, if that is none of the usual places.
+    pub(crate) syslog_socket: Option<PathBuf>,
 }
 
 impl Default for AuditRules {
@@ -56,6 +59,7 @@ impl Default for AuditRules {
             prefixing: true,
             allowed_directories: Vec::new(),
             only_directories: Vec::new(),
+            syslog_socket: None,
         }
     }
 }
@@ -136,13 +140,15 @@ fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), 
     rules.prefixing = reader.boolean(body, "prefixing")?.unwrap_or(rules.prefixing);
     rules.allowed_directories.extend(directories(reader.texts(body, "allowed_directories")?));
     rules.only_directories.extend(directories(reader.texts(body, "only_directories")?));
-    let relative =
-        rules.allowed_directories.iter().chain(&rules.only_directories).find(|path| path.is_relative());
-    if let Some(path) = relative {
+    rules.syslog_socket =
+        reader.text(body, "syslog_socket")?.map(PathBuf::from).or(rules.syslog_socket.take());
+    let named = |kind| move |path| (kind, path);
+    let directories = rules.allowed_directories.iter().chain(&rules.only_directories).map(named("directory"));
+    let mut paths = directories.chain(rules.syslog_socket.iter().map(named("socket")));
+    if let Some((kind, path)) = paths.find(|(_, path): &(&str, &PathBuf)| path.is_relative()) {
         let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
-        return Err(
-            reader.error(position, format!("audit: the directory \"{}\" must be absolute", path.display()))
-        );
+        let what = format!("audit: the {kind} \"{}\" must be absolute", path.display());
+        return Err(reader.error(position, what));
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ fn a_usual_configuration_is_read() {
           max_request_size = 1048576
         }
         storage "file" { path = "/srv/onrecord" }
-        audit { minimum = 1 settle_grace = "10ms" queue_size = "16MiB" }
+        audit { minimum = 1 settle_grace = "10ms" queue_size = "16MiB" syslog_socket = "/log" }
         audit "file" "main" {
           description = "the log"
           options { file_path = "/var/log/audit.log" mode = "0640" log_raw = false }
@@ -44,6 +44,7 @@ fn a_usual_configuration_is_read() {
     assert_eq!(config.audit.minimum, Some(1));
     assert_eq!(config.audit.settle_grace, Some(Duration::from_millis(10)));
     assert_eq!(config.audit.queue_size, Some(16 << 20));
+    assert_eq!(config.audit.syslog_socket, Some("/log".into()));
     let [device] = config.devices.as_slice() else { panic!("one device") };
     assert_eq!((device.kind.as_str(), device.path.as_str()), ("file", "main"));
     assert_eq!(device.options.last(), Some(&("log_raw".to_owned(), "false".to_owned())));
@@ -111,6 +112,7 @@ fn a_wrong_value_is_refused_with_its_line() {
         ),
         ("audit {\n minimum = \"x\"\n}", "2: minimum = \"x\": it must be a whole number"),
         ("audit { allowed_directories = [\"logs\"] }", "1: audit: the directory \"logs\" must be absolute"),
+        ("audit { syslog_socket = \"log\" }", "1: audit: the socket \"log\" must be absolute"),
         (
             "audit \"file\" \"a\" {}\naudit \"file\" \"a\" {}",
             "1: two audit devices with same path (a/) exist in config",

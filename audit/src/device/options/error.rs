@@ -17,8 +17,6 @@ use crate::device::DeviceError;
 pub enum OptionError {
     /// No such type of device.
     UnknownType(String),
-    /// A type of the documents which this version does not have.
-    UnavailableType(String),
     /// Neither `file_path` nor `path`.
     NoFilePath,
     /// No `address`.
@@ -35,6 +33,10 @@ pub enum OptionError {
     UnknownDurability(String),
     /// Not a facility; the text in upper case.
     UnknownFacility(String),
+    /// The tag is too long, or not printable.
+    BadTag,
+    /// Not a size, or too small a one.
+    BadMaxBytes(String),
     /// Not `elide`, `split` or `fail`.
     UnknownOversize(String),
     /// Not a duration.
@@ -49,6 +51,8 @@ pub enum OptionError {
     RequiredDiscard,
     /// `mode=0000` and nothing there.
     Stat(DeviceError),
+    /// No syslog daemon listens.
+    Syslog(DeviceError),
     /// The file cannot be used.
     Open {
         /// As it was given.
@@ -62,9 +66,6 @@ impl fmt::Display for OptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownType(kind) => write!(f, "unknown backend type: {}", quote(kind)),
-            Self::UnavailableType(kind) => {
-                write!(f, "unknown backend type: {} (this version does not have it)", quote(kind))
-            }
             Self::NoFilePath => f.write_str("file_path is required"),
             Self::NoAddress => f.write_str("address is required"),
             Self::UnknownFormat(format) => write!(f, "unknown format type {}", quote(format)),
@@ -77,6 +78,10 @@ impl fmt::Display for OptionError {
                 write!(f, "unknown durability {}; it is \"os\" or \"fsync\"", quote(text))
             }
             Self::UnknownFacility(text) => write!(f, "invalid syslog facility: {text}"),
+            Self::BadTag => f.write_str("tag must be printable, without a newline, and at most 256 bytes"),
+            Self::BadMaxBytes(text) => {
+                write!(f, "bad max_bytes {}; it is a size such as \"8KiB\", at least \"2KiB\"", quote(text))
+            }
             Self::UnknownOversize(text) => {
                 write!(f, "unknown oversize {}; it is \"elide\", \"split\" or \"fail\"", quote(text))
             }
@@ -98,7 +103,7 @@ impl fmt::Display for OptionError {
                 )
             }
             Self::RequiredDiscard => f.write_str("a device that discards everything cannot be required"),
-            Self::Stat(cause) => cause.fmt(f),
+            Self::Stat(cause) | Self::Syslog(cause) => cause.fmt(f),
             Self::Open { path, cause } => {
                 write!(f, "sanity check failed; unable to open {} for writing: {cause}", quote(path))
             }
@@ -112,16 +117,18 @@ impl fmt::Debug for OptionError {
             Self::Convert(error) => error.fmt(f),
             Self::Duration(error) => write!(f, "Duration({error:?})"),
             Self::Stat(cause) => write!(f, "Stat({cause:?})"),
+            Self::Syslog(cause) => write!(f, "Syslog({cause:?})"),
             Self::Open { cause, .. } => write!(f, "Open({cause:?})"),
             other => f.write_str(match other {
                 Self::UnknownType(_) => "UnknownType",
-                Self::UnavailableType(_) => "UnavailableType",
                 Self::NoFilePath => "NoFilePath",
                 Self::NoAddress => "NoAddress",
                 Self::UnknownFormat(_) => "UnknownFormat",
                 Self::NotARegularMode => "NotARegularMode",
                 Self::BadPrefix => "BadPrefix",
                 Self::UnknownFacility(_) => "UnknownFacility",
+                Self::BadTag => "BadTag",
+                Self::BadMaxBytes(_) => "BadMaxBytes",
                 Self::UnknownOversize(_) => "UnknownOversize",
                 Self::NegativeTimeout(_) => "NegativeTimeout",
                 Self::RawNetwork(_) => "RawNetwork",
@@ -138,7 +145,16 @@ impl std::error::Error for OptionError {
         match self {
             Self::Convert(error) => Some(error),
             Self::Duration(error) => Some(error),
-            Self::Stat(cause) | Self::Open { cause, .. } => Some(cause),
+            _ => Some(self.cause()?),
+        }
+    }
+}
+
+impl OptionError {
+    /// What is wrong with the device, if nothing is wrong with its options: it may come back by itself.
+    pub const fn cause(&self) -> Option<&DeviceError> {
+        match self {
+            Self::Stat(cause) | Self::Syslog(cause) | Self::Open { cause, .. } => Some(cause),
             _ => None,
         }
     }

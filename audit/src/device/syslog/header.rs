@@ -1,0 +1,127 @@
+//! What leads a message to the daemon: priority, local time, tag and process (RFC 3164, section 4.1, without a host).
+//! Never in it: the line, but to put it behind.
+
+use super::super::Facility;
+use crate::clock::Clock;
+
+/// The severity of every message: INFO.
+const SEVERITY: u8 = 6;
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// The header, with room for a line behind it.
+pub(super) struct Header {
+    /// What stands before the time.
+    priority: String,
+    /// What stands after it.
+    process: String,
+    message: Vec<u8>,
+    /// How long the header is.
+    len: usize,
+}
+
+impl Header {
+    /// An empty tag becomes the name that the process was started by.
+    pub(super) fn new(facility: Facility, tag: &str) -> Self {
+        let own;
+        let tag = if tag.is_empty() {
+            let name = std::env::args_os().next().unwrap_or_default();
+            own = name.to_string_lossy().replace(char::is_control, "");
+            &own
+        } else {
+            tag
+        };
+        let priority = format!("<{}>", facility.code() * 8 + SEVERITY);
+        Self { priority, process: format!("{tag}[{}]: ", std::process::id()), message: Vec::new(), len: 0 }
+    }
+
+    /// The header says this time from now on.
+    pub(super) fn set_time(&mut self, clock: &dyn Clock) {
+        let now = clock.now();
+        let local = now.unix_seconds().saturating_add(clock.utc_offset(now).into());
+        self.message.clear();
+        self.message.extend_from_slice(self.priority.as_bytes());
+        stamp(onrecord_value::Time::from_unix(local, 0), &mut self.message);
+        self.message.push(b' ');
+        self.message.extend_from_slice(self.process.as_bytes());
+        self.len = self.message.len();
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The whole message for a line. It ends with the newline of the line.
+    pub(super) fn message(&mut self, line: &[u8]) -> &[u8] {
+        self.message.truncate(self.len);
+        self.message.extend_from_slice(line);
+        &self.message
+    }
+}
+
+/// `Jan  2 03:04:05`, out of `2026-01-02T03:04:05Z`.
+fn stamp(local: onrecord_value::Time, out: &mut Vec<u8>) {
+    let mut text = Vec::with_capacity(20);
+    local.rfc3339_seconds(&mut text);
+    let part = |from: usize, to: usize| text.get(from..to).and_then(|part| std::str::from_utf8(part).ok());
+    let (month, day, time) = (part(5, 7), part(8, 10), part(11, 19));
+    let month = month.and_then(|month| MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?));
+    let day = day.map(|day| day.strip_prefix('0').unwrap_or(day));
+    let stamp =
+        format!("{} {:>2} {}", month.unwrap_or(&"Jan"), day.unwrap_or("1"), time.unwrap_or("00:00:00"));
+    out.extend_from_slice(stamp.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use onrecord_value::Time;
+
+    use super::*;
+
+    struct At(&'static str, i32);
+
+    impl Clock for At {
+        fn now(&self) -> Time {
+            Time::parse(self.0).unwrap()
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn utc_offset(&self, _at: Time) -> i32 {
+            self.1
+        }
+    }
+
+    #[test]
+    fn the_header_is_that_of_rfc_3164_in_local_time() {
+        let pid = std::process::id();
+        for (facility, clock, expected) in [
+            (4, At("2026-01-02T03:04:05.9Z", 0), "<38>Jan  2 03:04:05"),
+            (10, At("2026-12-31T23:59:59Z", 3600), "<86>Jan  1 00:59:59"),
+            (16, At("2026-03-01T00:30:00Z", -5 * 3600), "<134>Feb 28 19:30:00"),
+            (23, At("2024-03-01T00:00:00Z", -1), "<190>Feb 29 23:59:59"),
+            (0, At("2026-10-20T10:00:00Z", 19_800), "<6>Oct 20 15:30:00"),
+        ] {
+            let mut header = Header::new(Facility::of(facility), "vault");
+            header.set_time(&clock);
+            let message = String::from_utf8(header.message(b"{}\n").to_vec()).unwrap();
+            assert_eq!(message, format!("{expected} vault[{pid}]: {{}}\n"));
+            assert_eq!(header.len(), message.len() - 3);
+            assert_eq!(header.message(b""), &message.as_bytes()[..message.len() - 3]);
+        }
+    }
+
+    #[test]
+    fn without_a_tag_it_is_the_name_that_the_process_was_started_by() {
+        let mut header = Header::new(Facility::AUTH, "");
+        header.set_time(&At("2026-01-02T03:04:05Z", 0));
+        let own = std::env::args().next().unwrap();
+        let message = String::from_utf8(header.message(b"").to_vec()).unwrap();
+        assert_eq!(message, format!("<38>Jan  2 03:04:05 {own}[{}]: ", std::process::id()));
+    }
+}
