@@ -6,6 +6,7 @@ mod candidate;
 mod cause;
 mod distribution;
 mod drill;
+mod ending;
 mod gap;
 mod kick;
 mod life;
@@ -15,6 +16,8 @@ mod misses;
 mod preview;
 mod queue;
 mod recording;
+#[cfg(test)]
+mod rest;
 mod roster;
 mod rules;
 mod slot;
@@ -150,20 +153,11 @@ impl Broker {
     }
 }
 
-#[cfg(test)]
-impl Broker {
-    /// One round of the watch at a time of the test's choice: the model has no clock.
-    #[allow(dead_code, reason = "the model alone goes round by itself")]
-    pub(crate) fn watch_once(&self, now: std::time::Duration) {
-        let _: watch::Look = self.shared.watch.tick(&self.shared, now, true);
-    }
-}
-
 impl Drop for Broker {
     fn drop(&mut self) {
         for slot in self.shared.roster.clear() {
             self.shared.watch.attend(&slot);
-            slot.close(false);
+            slot.close(&self.shared);
         }
         self.shared.watch.stop();
     }

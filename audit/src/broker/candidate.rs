@@ -168,7 +168,7 @@ impl Candidate {
 impl Drop for Candidate {
     fn drop(&mut self) {
         if !self.admitted {
-            self.slot.close(true);
+            self.slot.dismiss(&self.shared);
         }
     }
 }

@@ -66,7 +66,7 @@ impl Broker {
     pub fn disable(&self, path: &str) -> bool {
         let Some(slot) = self.shared.roster.remove(path) else { return false };
         self.shared.watch.attend(&slot);
-        slot.close(false);
+        slot.close(&self.shared);
         true
     }
 

@@ -4,6 +4,8 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use super::Shared;
+use super::cause::Why;
 use super::missed::Missed;
 use super::misses::Misses;
 use super::slot::Slot;
@@ -22,8 +24,21 @@ pub(crate) struct Pending {
     pub(crate) since: Duration,
     /// Whether its ticket awaits this device.
     pub(crate) awaited: bool,
-    /// Whether its request was refused before the device began to write.
-    pub(crate) withdrawn: bool,
+    /// Whether anybody still wants it written, or to be told.
+    pub(crate) wanted: Wanted,
+    /// Whether it is an entry of the server, which the device has, or tells that it missed it. A probe is none.
+    pub(crate) counts: bool,
+}
+
+/// Whether a line is still wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// It is.
+    Yes,
+    /// Its request was refused before the device began to write.
+    Withdrawn,
+    /// It was answered for although the device may still write it: the device was given up.
+    GivenUp,
 }
 
 /// What the writer is doing.
@@ -62,6 +77,8 @@ pub(crate) struct Queue {
     pub(crate) telling: Misses,
     /// What it missed in earlier starts of the server, until it is told.
     pub(crate) inherited: Vec<Missed>,
+    /// It is disabled, and hangs: nobody looks after it any more.
+    pub(crate) abandoned: bool,
     /// Whoever took its place: what comes too late for this one goes there.
     pub(crate) successor: Option<Arc<Slot>>,
     /// What gap entries have told.
@@ -104,6 +121,7 @@ impl Queue {
             misses: Misses::default(),
             telling: Misses::default(),
             inherited: Vec::new(),
+            abandoned: false,
             successor: None,
             told: Told::default(),
             reopen: Errand::default(),
@@ -115,11 +133,21 @@ impl Queue {
 
     /// Since when the oldest line waits or is being written.
     pub(crate) fn oldest(&self) -> Option<Duration> {
+        if self.abandoned {
+            return None;
+        }
         self.in_flight.first().or(self.waiting.first()).map(|pending| pending.since)
     }
 
     pub(crate) const fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.in_flight.is_empty()
+        self.abandoned || self.waiting.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// Notes that the device does not have a line, to be told.
+    pub(crate) fn miss(&mut self, pending: &Pending, why: &Why, shared: &Shared) {
+        if pending.counts {
+            self.misses.add(pending.ticket.seq, why.reason(), || shared.clock.now());
+        }
     }
 
     /// No ticket awaits this device any more.
@@ -153,7 +181,7 @@ impl InFlight {
         for mut pending in std::mem::take(in_flight) {
             let line = bytes.get(start..pending.end).unwrap_or_default();
             start = pending.end;
-            if pending.withdrawn {
+            if pending.wanted == Wanted::Withdrawn {
                 withdrawn.push(pending);
                 continue;
             }

@@ -119,7 +119,8 @@ fn offer_to_all(
         let needed = sound < minimum;
         for (place, slot) in enabled.slots.iter().enumerate() {
             if resting & 1 << place != 0 {
-                if needed || slot.required {
+                // One that has recovered since is counted on.
+                if needed || slot.required || slot.is_sound() {
                     offer.to(place, slot);
                 } else {
                     offer.missed(slot, slot.resting());
@@ -127,15 +128,16 @@ fn offer_to_all(
             }
         }
     }
-    if offer.disabled && offer.tally.open == 0 && offer.tally.held == 0 && offer.causes.is_empty() {
-        // Its last device was disabled at this moment: the entry belongs to those enabled now. Not where a device
-        // has counted it as missed: it must not have it after that.
-        let now = shared.roster.read();
-        return if now.slots.is_empty() {
-            Recording { stage: Stage::Unaudited }
-        } else {
-            offer_to_all(shared, &now, entry, seq, minimum)
-        };
+    if offer.disabled {
+        let now = offer.offer_to_newcomers(enabled);
+        // Nobody has to do with it any more. Where a device has counted it as missed, it is refused.
+        let alone = offer.tally.open == 0 && offer.causes.is_empty();
+        if alone && now.slots.is_empty() {
+            return Recording { stage: Stage::Unaudited };
+        }
+        if alone && now.all_discard {
+            offer.tally.held = i64::try_from(now.slots.len()).unwrap_or(i64::MAX);
+        }
     }
     offer.complete()
 }
@@ -203,7 +205,7 @@ impl Offer<'_> {
             }
             return self.missed(slot, why);
         }
-        match slot.push(&self.line, &self.ticket, self.now) {
+        match slot.push(&self.line, &self.ticket, self.now, true) {
             Pushed::Accepted { awaited, duty } => {
                 self.tally.open += 1;
                 self.tally.awaited += i64::from(awaited);
@@ -214,29 +216,43 @@ impl Offer<'_> {
             }
             Pushed::Full => self.missed(slot, Why::QueueFull),
             // It has nothing to do with the entry any more.
-            Pushed::Closed(None) => self.disabled = true,
-            Pushed::Closed(Some(successor)) => self.hand_on(&successor),
+            Pushed::Closed => self.disabled = true,
         }
     }
 
-    /// The device was replaced at this moment: the entry is for the one in its place, or for that one's.
-    fn hand_on(&mut self, successor: &Arc<Slot>) {
-        let kick = Kick::new(Arc::new(Enabled::new(vec![Arc::clone(successor)])));
-        let own = std::mem::replace(&mut self.kick, kick);
-        match successor.admit(self.now) {
-            Admission::Yes | Admission::Resting => self.to(0, successor),
-            // Whether that counts, the devices of now must say.
-            Admission::Discards => self.disabled = true,
-            Admission::Full => self.missed(successor, Why::QueueFull),
+    /// A device was disabled or replaced at this moment: the entry is for those that were enabled since, too, so that
+    /// it falls between no two. Says which devices are enabled now.
+    fn offer_to_newcomers(&mut self, offered: &Arc<Enabled>) -> Arc<Enabled> {
+        let mut known: Vec<Arc<Slot>> = offered.slots.clone();
+        let own = std::mem::replace(&mut self.kick, Kick::new(Arc::clone(offered)));
+        let mut now = self.shared.roster.read();
+        while std::mem::take(&mut self.disabled) {
+            now = self.shared.roster.read();
+            // What is owed to them is done at once: the caller's own duties are for those of its list.
+            self.kick = Kick::new(Arc::clone(&now));
+            for (place, slot) in now.slots.iter().enumerate() {
+                if known.iter().any(|other| Arc::ptr_eq(other, slot)) {
+                    continue;
+                }
+                known.push(Arc::clone(slot));
+                match slot.admit(self.now) {
+                    Admission::Yes | Admission::Resting => self.to(place, slot),
+                    Admission::Discards => {}
+                    Admission::Full => self.missed(slot, Why::QueueFull),
+                }
+            }
         }
-        // What is owed to the one in its place is done at once.
         self.kick = own;
+        now
     }
 
     fn missed(&mut self, slot: &Slot, why: Why) {
-        slot.miss(self.ticket.seq, &why, self.shared);
-        self.tally.required_lost += i64::from(slot.required);
-        self.causes.push(slot.cause(why));
+        if slot.miss(self.ticket.seq, &why, self.shared) {
+            self.tally.required_lost += i64::from(slot.required);
+            self.causes.push(slot.cause(why));
+        } else {
+            self.disabled = true;
+        }
     }
 
     fn complete(mut self) -> Recording {
@@ -264,7 +280,7 @@ pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], 
     let (ticket, mut kick) = (Arc::new(Ticket::new(seq, false, 1)), kick);
     let mut tally = Tally::default();
     let mut causes = Vec::new();
-    match slot.push(line, &ticket, shared.clock.monotonic()) {
+    match slot.push(line, &ticket, shared.clock.monotonic(), false) {
         Pushed::Accepted { awaited, duty } => {
             (tally.open, tally.awaited) = (1, i64::from(awaited));
             if duty {
@@ -272,7 +288,7 @@ pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], 
             }
         }
         Pushed::Full => causes.push(slot.cause(Why::QueueFull)),
-        Pushed::Closed(_) => causes.push(slot.cause(Why::Disabled)),
+        Pushed::Closed => causes.push(slot.cause(Why::Disabled)),
     }
     ticket.complete(tally, causes);
     shared.watch.touch();

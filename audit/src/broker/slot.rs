@@ -11,10 +11,9 @@ use onrecord_value::Time;
 use super::cause::{Cause, Why};
 use super::drill::DrillNews;
 use super::measures::Measures;
-use super::misses::Misses;
-use super::queue::{Life, Pending, Queue};
+use super::queue::{Life, Pending, Queue, Wanted};
 use super::status::{DeviceStatus, LastError};
-use super::ticket::{Answer, Ticket};
+use super::ticket::Ticket;
 use super::vitals::Health;
 use super::{Shared, life::Enrolment};
 use crate::device::{Claim, DeviceError, DrillControl};
@@ -97,7 +96,7 @@ pub(crate) enum Pushed {
     /// Too much waits for the device.
     Full,
     /// It is being disabled, or replaced by another.
-    Closed(Option<Arc<Slot>>),
+    Closed,
 }
 
 impl Slot {
@@ -160,16 +159,23 @@ impl Slot {
 
     /// Whether it can be counted on, as far as is known.
     pub(crate) fn is_sound(&self) -> bool {
-        !self.discards
-            && !self.failing.load(Ordering::Relaxed)
-            && self.queue().vitals.health() == Health::Healthy
+        if self.discards || self.failing.load(Ordering::Relaxed) {
+            return false;
+        }
+        let queue = self.queue();
+        queue.life == Life::Open && queue.vitals.health() == Health::Healthy
     }
 
-    /// Queues a line.
-    pub(crate) fn push(&self, line: &[u8], ticket: &Arc<Ticket>, now: Duration) -> Pushed {
+    /// What waits for it or is being written, in bytes.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Queues a line. `counts`: it is an entry of the server, no probe.
+    pub(crate) fn push(&self, line: &[u8], ticket: &Arc<Ticket>, now: Duration, counts: bool) -> Pushed {
         let mut queue = self.queue();
         if queue.life != Life::Open {
-            return Pushed::Closed(queue.successor.clone());
+            return Pushed::Closed;
         }
         // One line alone may be longer than the cap; otherwise it could never be written.
         let before = self.bytes.load(Ordering::Relaxed);
@@ -188,7 +194,8 @@ impl Slot {
         let end = queue.bytes.len();
         let ticket = Arc::clone(ticket);
         queue.accepted += 1;
-        queue.waiting.push(Pending { ticket, end, since: now, awaited, withdrawn: false });
+        let wanted = Wanted::Yes;
+        queue.waiting.push(Pending { ticket, end, since: now, awaited, wanted, counts });
         Pushed::Accepted { awaited, duty: queue.take_duty() }
     }
 
@@ -198,10 +205,14 @@ impl Slot {
         self.full_at.store(usize::MAX, Ordering::Relaxed);
     }
 
-    /// Notes that the device misses an entry.
-    pub(crate) fn miss(&self, seq: u64, why: &Why, shared: &Shared) {
-        self.counters.missed.fetch_add(1, Ordering::Relaxed);
+    /// Notes that the device misses an entry. False: it is being disabled, and has nothing to do with the entry.
+    #[must_use]
+    pub(crate) fn miss(&self, seq: u64, why: &Why, shared: &Shared) -> bool {
         let mut queue = self.queue();
+        if queue.life != Life::Open {
+            return false;
+        }
+        self.counters.missed.fetch_add(1, Ordering::Relaxed);
         let first = queue.misses.is_empty();
         queue.misses.add(seq, why.reason(), || shared.clock.now());
         // A writer that sleeps without a limit has to learn that there is something to tell.
@@ -213,6 +224,7 @@ impl Slot {
         if let (true, Some(observer)) = (first, &shared.observer) {
             self.guarded(|| observer.missing(&self.path, why));
         }
+        true
     }
 
     /// Calls an observer. A panic there must end neither a writer, nor the watch, nor a request.
@@ -272,93 +284,6 @@ impl Slot {
         }
     }
 
-    /// Ends the device: it takes nothing more. Its writer finishes what waits, unless `abandon` is set or the
-    /// device is failing; then what waits is given up, and so is what it is writing. Never blocks: a device that
-    /// hangs is given up by the watch.
-    pub(crate) fn close(&self, abandon: bool) {
-        let given_up = self.shut(abandon, None);
-        self.refuse(given_up, &Why::Disabled);
-    }
-
-    /// Ends the device as another takes its place, which also gets to tell what this one has missed and cannot tell.
-    pub(crate) fn hand_over(&self, successor: &Arc<Self>, shared: &Shared) {
-        let given_up = self.shut(false, Some(successor));
-        if self.queue().vitals.is_failing() {
-            self.bequeath(&given_up, shared);
-        }
-        self.refuse(given_up, &Why::Disabled);
-    }
-
-    fn shut(&self, abandon: bool, successor: Option<&Arc<Self>>) -> Vec<Pending> {
-        self.drill.end();
-        if let Some(claim) = &self.claim {
-            claim.release();
-        }
-        let (given_up, duty) = {
-            let mut queue = self.queue();
-            if abandon {
-                // It was never enabled: what it missed is no loss.
-                (queue.misses, queue.telling) = (Misses::default(), Misses::default());
-            }
-            if queue.life == Life::Open {
-                queue.life = Life::Closing;
-                queue.successor = successor.map(Arc::clone);
-            }
-            let abandon = abandon || queue.vitals.is_failing();
-            (if abandon { self.give_up(&mut queue) } else { Vec::new() }, queue.take_duty())
-        };
-        if duty {
-            self.kick();
-        }
-        given_up
-    }
-
-    /// Gives up everything although the writer may hang with it: a closing device has overrun its grace.
-    pub(crate) fn abandon(&self, shared: &Shared) {
-        let given_up = self.give_up(&mut self.queue());
-        self.bequeath(&given_up, shared);
-        self.refuse(given_up, &Why::Disabled);
-    }
-
-    /// Leaves what is untold, and what it will not write after all, to the device that took its place.
-    pub(crate) fn bequeath(&self, given_up: &[Pending], shared: &Shared) {
-        let (heir, mut untold) = {
-            let mut queue = self.queue();
-            let Some(heir) = queue.successor.clone() else { return };
-            (heir, std::mem::take(&mut queue.misses))
-        };
-        for pending in given_up {
-            untold.add(pending.ticket.seq, Why::Disabled.reason(), || shared.clock.now());
-        }
-        if untold.is_empty() {
-            return;
-        }
-        let mut queue = heir.queue();
-        queue.misses.restore(untold);
-        let duty = queue.take_duty();
-        drop(queue);
-        if duty {
-            heir.kick();
-        }
-    }
-
-    /// Takes all that waits or is in flight, and frees its memory.
-    fn give_up(&self, queue: &mut Queue) -> Vec<Pending> {
-        self.drained(queue.bytes.len());
-        queue.bytes = Vec::new();
-        let mut given_up = std::mem::take(&mut queue.in_flight);
-        given_up.append(&mut queue.waiting);
-        given_up
-    }
-
-    fn refuse(&self, pendings: Vec<Pending>, why: &Why) {
-        for pending in pendings {
-            let cause = Some(self.cause(why.clone()));
-            let answer = Answer { cause, required: self.required, awaited: pending.awaited };
-            wake(pending.ticket.answer(answer));
-        }
-    }
-
     pub(crate) fn status(&self, shared: &Shared) -> DeviceStatus {
         let (now, today) = (shared.clock.monotonic(), shared.clock.now());
         // The queue knows moments of the monotonic clock only.
@@ -379,7 +304,7 @@ impl Slot {
             discards: self.discards,
             salt: self.form().salt().id(),
             queued_entries: queue.in_flight.len() + queue.waiting.len(),
-            queued_bytes: self.bytes.load(Ordering::Relaxed),
+            queued_bytes: self.queued_bytes(),
             queue_capacity: self.cap,
             lag: queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_sub(oldest)),
             appended: count(&self.counters.appended),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::cause::Why;
-use super::queue::{Life, Queue};
+use super::queue::{Life, Queue, Wanted};
 use super::slot::Slot;
 use super::vitals::Health;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -211,7 +211,8 @@ fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
 /// Refuses what was accepted before `limit` and depends on this device.
 fn time_out(slot: &Slot, queue: &Queue, limit: Duration, wakers: &mut Vec<Waker>) {
     let pendings = queue.in_flight.iter().chain(&queue.waiting);
-    for pending in pendings.take_while(|pending| pending.since <= limit) {
+    let late = pendings.take_while(|pending| pending.since <= limit);
+    for pending in late.filter(|pending| pending.wanted != Wanted::GivenUp) {
         wakers.extend(pending.ticket.time_out(|| slot.cause(Why::TimedOut)));
     }
 }

@@ -13,7 +13,7 @@ use super::life::Enrolment;
 use super::measures::Unfits;
 use super::missed;
 use super::misses::Misses;
-use super::queue::{Errand, InFlight, Life, Pending, Queue, Stage};
+use super::queue::{Errand, InFlight, Life, Pending, Queue, Stage, Wanted};
 use super::slot::{Slot, wake};
 use super::ticket::Answer;
 use crate::device::{Appended, Batch, Device, DeviceError, Drill, Notice};
@@ -91,7 +91,7 @@ impl Writer {
         if !self.slot.queue().vitals.is_failing() {
             drop(self.tell());
         }
-        self.slot.bequeath(&[], &self.shared);
+        self.slot.bequeath();
         // The device goes first: whoever sees the end may open the file again.
         let Self { slot, device, .. } = self;
         drop(catch_unwind(AssertUnwindSafe(move || drop(device))));
@@ -146,11 +146,11 @@ impl Writer {
         std::mem::swap(&mut queue.waiting, &mut queue.in_flight);
         queue.progress_at = self.now();
         self.untold = std::mem::take(&mut queue.misses);
-        queue.telling.clone_from(&self.untold);
         let mut withdrawn = false;
         for pending in &mut queue.in_flight {
-            pending.withdrawn = pending.ticket.is_refused();
-            withdrawn |= pending.withdrawn;
+            if pending.ticket.is_refused() {
+                (pending.wanted, withdrawn) = (Wanted::Withdrawn, true);
+            }
             self.ends.push(pending.end);
         }
         if withdrawn {
@@ -158,9 +158,12 @@ impl Writer {
             (self.bytes, self.ends) = kept;
             self.done = withdrawn;
             for pending in &self.done {
-                self.untold.add(pending.ticket.seq, Why::Withdrawn.reason(), || self.shared.clock.now());
+                if pending.counts {
+                    self.untold.add(pending.ticket.seq, Why::Withdrawn.reason(), || self.shared.clock.now());
+                }
             }
         }
+        queue.telling.clone_from(&self.untold);
         Task::Write
     }
 
@@ -285,7 +288,7 @@ impl Writer {
             } else {
                 queue.misses.restore(std::mem::take(&mut self.untold));
             }
-            for (at, pending) in self.done.iter().enumerate() {
+            for (at, pending) in self.done.iter().enumerate().filter(|(_, pending)| pending.counts) {
                 let why = match unfit.get(at) {
                     Some(_) => "the line was too long",
                     None if at >= held => "the device failed",
@@ -326,7 +329,9 @@ impl Writer {
             let error =
                 unfit.get(at).or_else(|| (at >= held).then(|| error.unwrap_or(&DeviceError::Panicked)));
             let cause = error.map(|error| self.slot.cause(Why::Device(error.clone())));
-            wake(pending.ticket.answer(Answer { cause, required, awaited: pending.awaited }));
+            if pending.wanted != Wanted::GivenUp {
+                wake(pending.ticket.answer(Answer { cause, required, awaited: pending.awaited }));
+            }
         }
     }
 
