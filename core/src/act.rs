@@ -12,6 +12,8 @@ use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
 use crate::pipeline::Case;
+use crate::preview;
+use crate::routes::Endpoint;
 
 /// Does what was asked, or refuses it.
 pub(crate) async fn act(open: &Open, case: &Case<'_>) -> Outcome {
@@ -27,25 +29,44 @@ pub(crate) async fn act(open: &Open, case: &Case<'_>) -> Outcome {
     {
         return Refusal::from(error).into();
     }
+    match foreseen(case) {
+        Some(refusal) => refusal,
+        None => run(open, case).await,
+    }
+}
+
+/// The refusal of a request that reaches no handler. Pure: a preview asks it too.
+pub(crate) fn foreseen(case: &Case<'_>) -> Option<Outcome> {
+    if let Some(refusal) = &case.request.refusal {
+        return Some(refusal.clone().into());
+    }
     match &case.verdict {
-        Verdict::NoToken => Refusal::no_valid_token().into(),
-        Verdict::Unavailable => Refusal::internal().into(),
-        Verdict::Denied => Refusal::denied().into(),
-        Verdict::Allowed(_) => run(open, case).await,
+        Verdict::NoToken => return Some(Refusal::no_valid_token().into()),
+        Verdict::Unavailable => return Some(Refusal::internal().into()),
+        Verdict::Denied => return Some(Refusal::denied().into()),
+        Verdict::Allowed(_) => {}
+    }
+    let Some(mount) = &case.way.mount else {
+        return Some(Refusal::no_mount(&case.request.path).into());
+    };
+    if !matches!(mount.engine, Engine::Sys | Engine::Token) {
+        return None;
+    }
+    match case.way.row {
+        None => Some(Refusal::unsupported_path().into()),
+        Some(row) if !row.takes(case.request.operation) => Some(misfit(case.request.operation)),
+        Some(_) => None,
     }
 }
 
 async fn run(open: &Open, case: &Case<'_>) -> Outcome {
+    // A preview is about a request of the same client: it must see all of this one.
+    if case.way.row.is_some_and(|row| row.endpoint == Endpoint::AuditPreview) {
+        return caught(pin!(async { preview::answer(open, case) })).await;
+    }
     let Some(mount) = &case.way.mount else {
         return Refusal::no_mount(&case.request.path).into();
     };
-    if matches!(mount.engine, Engine::Sys | Engine::Token) {
-        match case.way.row {
-            None => return Refusal::unsupported_path().into(),
-            Some(row) if !row.takes(case.request.operation) => return misfit(case.request.operation),
-            Some(_) => {}
-        }
-    }
     let call = case.way.call(mount, case.request, case.asker.caller());
     caught(pin!(mount.engine.handle(open, &call))).await
 }

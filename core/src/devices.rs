@@ -6,6 +6,7 @@
 
 mod declared;
 mod load;
+mod salts;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use onrecord_audit::device::check_prefix;
 use onrecord_audit::{
-    Broker, Clock, Device as Sink, DeviceError, DeviceOptions, EnableError, Enrolment, Form, Health,
-    Observer, OptionError, Placement, Probe, Salt,
+    Broker, Clock, Device as Sink, DeviceError, DeviceOptions, DrillNews, EnableError, Enrolment, Form,
+    Health, Observer, OptionError, Placement, Probe, Salt,
 };
 use onrecord_seal::{Entropy, EntropyError};
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
@@ -26,6 +27,7 @@ use crate::host::Host;
 
 pub use declared::DeclareError;
 pub use load::Unopened;
+pub use salts::{KeptSalt, Resalted};
 
 /// Devices by path, each with its closing slash.
 pub type Table = BTreeMap<String, Arc<Device>>;
@@ -51,6 +53,8 @@ pub struct Device {
     pub declared: bool,
     /// Since when.
     pub since: Time,
+    /// Since when it has the salt that it has.
+    pub salt_since: Time,
 }
 
 /// A device to be enabled.
@@ -237,6 +241,7 @@ impl Devices {
             options: given,
             declared,
             since: now,
+            salt_since: now,
         };
         // The salt is durable before the first line that needs it.
         let mut batch = Batch::new();
@@ -312,6 +317,18 @@ impl Devices {
 pub(crate) struct Log;
 
 impl Observer for Log {
+    fn drilled(&self, path: &str, news: DrillNews) {
+        match news {
+            DrillNews::Begun(drill, time) => {
+                let seconds = time.as_secs_f64();
+                tracing::warn!(path, %drill, seconds, "a drill begins: this audit device fails on purpose");
+            }
+            DrillNews::Ended(drill) => {
+                tracing::warn!(path, %drill, "the drill of this audit device has ended");
+            }
+        }
+    }
+
     fn changed(&self, path: &str, from: Health, to: Health, error: Option<&DeviceError>) {
         match (to, error) {
             (Health::Healthy, _) => tracing::info!(path, %from, %to, "an audit device has recovered"),

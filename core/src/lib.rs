@@ -30,6 +30,7 @@ pub mod operation;
 pub mod outcome;
 pub mod pipeline;
 pub mod policies;
+mod preview;
 mod record;
 mod release;
 pub mod request;

@@ -1,7 +1,9 @@
 //! What an engine returns: a reply or a refusal. It cannot fail to return one.
 //! Never in it: envelopes and bytes (`shape`), entries (`record`).
 
-use onrecord_audit::Template;
+use std::time::Duration;
+
+use onrecord_audit::{Drill, Template};
 use onrecord_value::{Object, Value};
 
 use crate::token::Issued;
@@ -27,6 +29,21 @@ pub struct Reply {
     pub warnings: Vec<Warning>,
     /// The status and body form when they are not the usual ones.
     pub form: Form,
+    /// What begins once the answer is on record, and with it: if it is not, nothing does.
+    pub afterwards: Option<Afterwards>,
+}
+
+/// Something that must not begin before its response entry has settled.
+pub enum Afterwards {
+    /// A drill of an audit device: it could keep that very entry from settling.
+    Drill {
+        /// The device.
+        path: String,
+        /// What it is made to do.
+        drill: Drill,
+        /// For how long.
+        time: Duration,
+    },
 }
 
 /// A warning: its text goes to the client, its template on record (I1).

@@ -53,15 +53,32 @@ pub(crate) async fn response(
 }
 
 fn file_request(open: &Open, case: &Case<'_>) -> Recording {
+    request_entry(open, case, |entry| offer(open, case, entry))
+}
+
+/// Makes the request entry, and hands it to `then`.
+pub(crate) fn request_entry<T>(open: &Open, case: &Case<'_>, then: impl FnOnce(&Entry<'_>) -> T) -> T {
     let headers = Headers::of(open, case);
     let headers = headers.list();
     let mut entry = Entry { auth: asking(case), request: facts(case, case.way.checked), ..Entry::default() };
     entry.request.headers = (&headers).into();
     entry.error = request_error(case).into();
-    offer(open, case, &entry)
+    then(&entry)
 }
 
 fn file_response(open: &Open, case: &Case<'_>, outcome: &Outcome, shaped: &Shaped) -> Recording {
+    response_entry(open, case, outcome, shaped, elapsed(open, case), |entry| offer(open, case, entry))
+}
+
+/// Makes the response entry, and hands it to `then`.
+pub(crate) fn response_entry<T>(
+    open: &Open,
+    case: &Case<'_>,
+    outcome: &Outcome,
+    shaped: &Shaped,
+    duration_ns: u64,
+    then: impl FnOnce(&Entry<'_>) -> T,
+) -> T {
     let headers = Headers::of(open, case);
     let headers = headers.list();
     let ran = case.way.checked || case.verdict.allowed();
@@ -86,8 +103,8 @@ fn file_response(open: &Open, case: &Case<'_>, outcome: &Outcome, shaped: &Shape
         response.data = Data::new(recorded);
     }
     entry.response = Some(response);
-    entry.duration_ns = elapsed(open, case);
-    offer(open, case, &entry)
+    entry.duration_ns = duration_ns;
+    then(&entry)
 }
 
 /// Tells the devices that took the request entry that nothing came of it. Nobody waits for it, and nothing depends on

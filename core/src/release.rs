@@ -3,7 +3,7 @@
 
 use crate::exchange::{Answer, Shaped};
 use crate::open::Open;
-use crate::outcome::Outcome;
+use crate::outcome::{Afterwards, Outcome};
 use crate::record::{Filed, NotFiled};
 use crate::token::Reservation;
 
@@ -26,7 +26,10 @@ pub(crate) async fn release(
     }
     asker.finish().await;
     let reply = match (filed, outcome) {
-        (Ok(Filed::Settled(proof)), _) => return Answer::on_record(shaped, &proof),
+        (Ok(Filed::Settled(proof)), outcome) => {
+            begin(open, outcome);
+            return Answer::on_record(shaped, &proof);
+        }
         (Ok(Filed::Unaudited(proof)), _) => return Answer::without_devices(shaped, &proof),
         (Err(_), Outcome::Refusal(_)) => return Answer::not_on_record(REFUSED),
         (Err(_), Outcome::Reply(reply)) => reply,
@@ -38,4 +41,14 @@ pub(crate) async fn release(
         tracing::error!(%error, "a token whose issue is not on record could not be revoked");
     }
     Answer::not_on_record(WITHHELD)
+}
+
+/// Begins what waited for the response entry.
+fn begin(open: &Open, outcome: Outcome) {
+    let Outcome::Reply(reply) = outcome else { return };
+    if let Some(Afterwards::Drill { path, drill, time }) = reply.afterwards
+        && let Err(error) = open.broker.drill(&path, drill, time)
+    {
+        tracing::warn!(path, %drill, %error, "a drill did not begin");
+    }
 }

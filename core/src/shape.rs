@@ -23,6 +23,11 @@ pub(crate) fn shape(case: &Case<'_>, outcome: &Outcome) -> Shaped {
     }
 }
 
+/// The bytes of an answer of which nothing is known: for an entry alone, never for an answer.
+pub(crate) fn unknown() -> Shaped {
+    Shaped { status: 0, body: bytes::Bytes::new(), recorded: None }
+}
+
 fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
     let nothing = reply.data.is_none() && reply.auth.is_none() && reply.warnings.is_empty();
     match reply.form {

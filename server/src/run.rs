@@ -179,6 +179,7 @@ fn settings(options: &Options, config: &Config) -> Settings {
     set(&mut settings.shutdown_timeout, config.shutdown_timeout);
     set(&mut settings.rules.settle_grace, config.audit.settle_grace);
     set(&mut settings.rules.audit_timeout, config.audit.audit_timeout);
+    settings.rules.drills = config.audit.drills;
     settings.rules.queue_bytes = config.audit.queue_size.unwrap_or(settings.rules.queue_bytes);
     settings.rules.minimum = config.audit.minimum.unwrap_or(settings.rules.minimum);
     settings.fail_closed = config.audit.minimum.is_some_and(|minimum| minimum > 0);

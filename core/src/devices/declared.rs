@@ -149,6 +149,7 @@ mod tests {
             options: BTreeMap::from([("file_path".into(), file.into())]),
             declared,
             since: Time::UNIX_EPOCH,
+            salt_since: Time::UNIX_EPOCH,
         };
         (path.to_owned(), Arc::new(device))
     }

@@ -1,4 +1,5 @@
-//! Where devices and salts lie: `device/UUID`, `salt/UUID`, and `retired/UUID` for a salt whose device is gone.
+//! Where devices and salts lie: `device/UUID`, `salt/UUID`, and `retired/UUID` for a salt that no device has any more.
+//! A salt that another took the place of moves to a UUID of its own.
 //! Never in it: opening devices.
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use onrecord_value::{Object, Time, Value, json, object};
 use zeroize::Zeroizing;
 
 use super::Device;
+use super::salts::KeptSalt;
 
 /// Adds a device with its salt to a batch.
 pub(super) fn put(view: &View, batch: &mut Batch, device: &Device, salt: &str) -> Result<(), StoreError> {
@@ -18,12 +20,62 @@ pub(super) fn put(view: &View, batch: &mut Batch, device: &Device, salt: &str) -
 /// Takes a device out of the table and keeps its salt, with its path and its time.
 pub(super) fn retire(view: &View, batch: &mut Batch, device: &Device, now: Time) -> Result<(), StoreError> {
     view.delete(batch, &format!("device/{}", device.uuid))?;
-    let record = object! {
+    view.put(batch, &format!("retired/{}", device.uuid), &retired(device, now))
+}
+
+/// Keeps a device's salt under another UUID, because the device gets a new one.
+pub(super) fn archive(
+    view: &View,
+    batch: &mut Batch,
+    device: &Device,
+    uuid: &str,
+    salt: &str,
+    now: Time,
+) -> Result<(), StoreError> {
+    view.put(batch, &format!("salt/{uuid}"), salt.as_bytes())?;
+    view.put(batch, &format!("retired/{uuid}"), &retired(device, now))
+}
+
+/// What is kept of a salt beside it.
+fn retired(device: &Device, now: Time) -> Vec<u8> {
+    Value::Object(object! {
+        "from" => text_of(device.salt_since),
         "path" => device.path.as_str(),
-        "from" => text_of(device.since),
         "to" => text_of(now),
-    };
-    view.put(batch, &format!("retired/{}", device.uuid), &Value::Object(record).to_json())
+        "type" => device.kind.as_str(),
+    })
+    .to_json()
+}
+
+/// The salt of a UUID.
+pub(super) fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<String>>, StoreError> {
+    let stored = view.get(&format!("salt/{uuid}"))?;
+    Ok(stored.map(|salt| Zeroizing::new(String::from_utf8_lossy(salt.expose()).into_owned())))
+}
+
+/// All salts, of enabled devices and retired.
+pub(super) fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
+    let mut found = Vec::new();
+    for (device, text) in all(view)? {
+        found.push(KeptSalt::new(&text, device.path, device.kind, device.salt_since, None));
+    }
+    for uuid in view.list("retired/")? {
+        let (Some(record), Some(text)) = (view.get(&format!("retired/{uuid}"))?, salt(view, &uuid)?) else {
+            continue;
+        };
+        let record = json::parse_object(record.expose(), json::Limits::default()).unwrap_or_default();
+        let text_of = |key: &str| record.str(key).unwrap_or_default().to_owned();
+        let time_of = |key: &str| record.str(key).and_then(|time| Time::parse(time).ok());
+        let (from, to) = (time_of("from").unwrap_or(Time::UNIX_EPOCH), time_of("to"));
+        found.push(KeptSalt::new(
+            &text,
+            text_of("path"),
+            text_of("type"),
+            from,
+            to.or(Some(Time::UNIX_EPOCH)),
+        ));
+    }
+    Ok(found)
 }
 
 /// Takes a device out of the table together with its salt, which no line was made with.
@@ -36,16 +88,13 @@ pub(super) fn forget(view: &View, batch: &mut Batch, device: &Device) -> Result<
 pub(super) fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, StoreError> {
     let mut found = Vec::new();
     for uuid in view.list("device/")? {
-        let (Some(record), Some(salt)) =
-            (view.get(&format!("device/{uuid}"))?, view.get(&format!("salt/{uuid}"))?)
-        else {
+        let (Some(record), Some(salt)) = (view.get(&format!("device/{uuid}"))?, salt(view, &uuid)?) else {
             tracing::error!(
                 uuid,
                 "an audit device is stored without its record or its salt, and is left out"
             );
             continue;
         };
-        let salt = Zeroizing::new(String::from_utf8_lossy(salt.expose()).into_owned());
         match decode(&uuid, record.expose()) {
             Some(device) => found.push((device, salt)),
             None => tracing::error!(uuid, "the record of an audit device cannot be read, and is left out"),
@@ -69,6 +118,7 @@ fn encode(device: &Device) -> Vec<u8> {
         "local" => device.local,
         "options" => options,
         "path" => device.path.as_str(),
+        "salt_since" => text_of(device.salt_since),
         "since" => text_of(device.since),
         "type" => device.kind.as_str(),
     })
@@ -80,6 +130,7 @@ fn decode(uuid: &str, stored: &[u8]) -> Option<Device> {
     let text = |key: &str| record.str(key).map(str::to_owned);
     let truth = |key: &str| record.get(key).and_then(Value::as_bool);
     let option = |(key, value): (&str, &Value)| Some((key.to_owned(), value.as_str()?.to_owned()));
+    let since = Time::parse(record.str("since")?).ok()?;
     Some(Device {
         path: text("path")?,
         uuid: uuid.to_owned(),
@@ -89,7 +140,9 @@ fn decode(uuid: &str, stored: &[u8]) -> Option<Device> {
         local: truth("local")?,
         options: record.object("options")?.iter().filter_map(option).collect::<BTreeMap<_, _>>(),
         declared: truth("declared")?,
-        since: Time::parse(record.str("since")?).ok()?,
+        since,
+        // Devices of older versions still have their first salt.
+        salt_since: record.str("salt_since").and_then(|time| Time::parse(time).ok()).unwrap_or(since),
     })
 }
 
@@ -109,6 +162,7 @@ mod tests {
             options: BTreeMap::from([("file_path".into(), "/a.log".into()), ("odd".into(), String::new())]),
             declared: false,
             since: Time::from_unix(1_700_000_000, 5),
+            salt_since: Time::from_unix(1_800_000_000, 5),
         };
         assert_eq!(decode("u", &encode(&device)), Some(device));
         assert_eq!(decode("u", b"{}"), None);

@@ -2,10 +2,13 @@
 //! Never in it: what an endpoint does.
 
 pub mod audit;
+mod audit_drill;
+mod audit_salts;
 pub mod audited_headers;
 pub mod auth;
 pub mod capabilities;
 pub mod internal_ui;
+mod keyring;
 pub mod mounts;
 pub mod policies;
 mod seal;
@@ -22,6 +25,11 @@ pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
     };
     match route.endpoint {
         Endpoint::Audit | Endpoint::AuditDevice | Endpoint::AuditHash => audit::handle(open, call).await,
+        Endpoint::AuditSalts | Endpoint::AuditSaltHash | Endpoint::AuditRotateSalt => {
+            audit_salts::handle(open, call).await
+        }
+        Endpoint::AuditDrill => audit_drill::handle(open, call),
+        Endpoint::Rotate | Endpoint::KeyStatus => keyring::handle(open, call).await,
         Endpoint::RequestHeaders | Endpoint::RequestHeader => audited_headers::handle(open, call).await,
         Endpoint::Mounts | Endpoint::Mount | Endpoint::MountTune => mounts::handle(open, call).await,
         Endpoint::Remount => mounts::remount(),

@@ -146,6 +146,8 @@ impl Gate {
     /// salts are needed until the last journey has ended. `false` if it was shut already.
     pub(crate) async fn seal(&self, rest: Rest, patience: Duration) -> bool {
         let Some(open) = self.shut() else { return false };
+        // Requests that wait for a device which only pretends to hang must not be waited for.
+        open.broker.end_drills(None);
         let wipe = Wipe { gate: self, open };
         match rest {
             Rest::One => self.inside.drained(1).await,

@@ -14,6 +14,7 @@ const RULE: [&str; 9] = [
     "allowed_directories",
     "api_creation",
     "audit_timeout",
+    "drills",
     "minimum",
     "only_directories",
     "prefixing",
@@ -36,6 +37,8 @@ pub(crate) struct AuditRules {
     pub(crate) audit_timeout: Option<Duration>,
     /// How many bytes may wait for one device.
     pub(crate) queue_size: Option<usize>,
+    /// Whether audit drills may be held.
+    pub(crate) drills: bool,
     /// Whether devices can be created through the API.
     pub(crate) api_creation: bool,
     /// Whether devices created through the API may have a prefix.
@@ -55,6 +58,7 @@ impl Default for AuditRules {
             settle_grace: None,
             audit_timeout: None,
             queue_size: None,
+            drills: false,
             api_creation: true,
             prefixing: true,
             allowed_directories: Vec::new(),
@@ -136,6 +140,7 @@ fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), 
     rules.settle_grace = reader.duration(body, "settle_grace")?.or(rules.settle_grace);
     rules.audit_timeout = reader.duration(body, "audit_timeout")?.or(rules.audit_timeout);
     rules.queue_size = reader.size(body, "queue_size")?.or(rules.queue_size);
+    rules.drills = reader.boolean(body, "drills")?.unwrap_or(rules.drills);
     rules.api_creation = reader.boolean(body, "api_creation")?.unwrap_or(rules.api_creation);
     rules.prefixing = reader.boolean(body, "prefixing")?.unwrap_or(rules.prefixing);
     rules.allowed_directories.extend(directories(reader.texts(body, "allowed_directories")?));

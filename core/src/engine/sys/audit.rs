@@ -1,6 +1,7 @@
 //! `sys/audit` and `sys/audit-hash`: devices listed, enabled, disabled; a text hashed as a device's lines hash it.
 //! Never in it: the table of devices (`devices`), or what a device does.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use onrecord_value::{Object, Value, object, quote};
@@ -48,7 +49,7 @@ fn shown(device: &Device) -> Value {
     })
 }
 
-fn refused(error: DevicesError) -> Refusal {
+pub(super) fn refused(error: DevicesError) -> Refusal {
     match error {
         DevicesError::Storage(error) => {
             tracing::error!(%error, "enable audit mount failed: the audit table could not be stored");
@@ -115,25 +116,30 @@ fn unconvertible(why: impl std::fmt::Display) -> Refusal {
 }
 
 fn hash(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    let input = fields::text(call.data, "input")?.unwrap_or_default();
-    if input.is_empty() {
-        return Err(Refusal::told("the \"input\" parameter is empty"));
-    }
+    let input = input(call)?;
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
     match open.devices.hash(&open.broker, path, &input) {
-        Some(hash) => {
-            let warnings = fields::unrecognized(call.data, &["input"]).into_iter().collect();
-            Ok(Outcome::Reply(Box::new(Reply {
-                data: Some(object! { "hash" => hash }),
-                warnings,
-                ..Reply::default()
-            })))
-        }
-        None => {
-            let path = format!("{}/", path.strip_suffix('/').unwrap_or(path));
-            Err(Refusal::told(format!("unknown audit backend {}", quote::quote(&path))))
-        }
+        Some(hash) => Ok(hashed(call, hash)),
+        None => Err(unknown(path)),
     }
+}
+
+/// The text to be hashed.
+pub(super) fn input<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
+    let input = fields::text(call.data, "input")?.unwrap_or_default();
+    if input.is_empty() { Err(Refusal::told("the \"input\" parameter is empty")) } else { Ok(input) }
+}
+
+/// The answer with a hash in it.
+pub(super) fn hashed(call: &Call<'_>, hash: String) -> Outcome {
+    let warnings = fields::unrecognized(call.data, &["input"]).into_iter().collect();
+    Outcome::Reply(Box::new(Reply { data: Some(object! { "hash" => hash }), warnings, ..Reply::default() }))
+}
+
+/// No device is enabled at a path.
+pub(super) fn unknown(path: &str) -> Refusal {
+    let path = format!("{}/", path.strip_suffix('/').unwrap_or(path));
+    Refusal::told(format!("unknown audit backend {}", quote::quote(&path)))
 }
 
 #[cfg(test)]

@@ -1,0 +1,105 @@
+//! Salts, of enabled devices and of those that are gone: listed, asked for a hash, replaced (I8). A salt is never removed,
+//! so that every old log can still be searched.
+//! Never in it: a salt's text on its way out; all that leaves is an id or a hash.
+
+use std::sync::{Arc, PoisonError};
+
+use onrecord_audit::{Broker, DeviceOptions, Form, Salt, SaltId};
+use onrecord_storage::{BarrierError, Batch};
+use onrecord_value::Time;
+use zeroize::Zeroizing;
+
+use super::{Device, Devices, DevicesError, Table, new_salt, stored, with_slash};
+
+/// A salt, and which device's lines it was used for.
+#[derive(Debug)]
+pub struct KeptSalt {
+    /// As lines name it.
+    pub id: SaltId,
+    /// The device's path.
+    pub path: String,
+    /// The device's type; empty if its record is of a version that did not keep it.
+    pub kind: String,
+    /// Since when lines were made with it.
+    pub from: Time,
+    /// Until when; `None` for that of an enabled device.
+    pub to: Option<Time>,
+    salt: Salt,
+}
+
+impl KeptSalt {
+    pub(super) fn new(
+        text: &Zeroizing<String>,
+        path: String,
+        kind: String,
+        from: Time,
+        to: Option<Time>,
+    ) -> Self {
+        let salt = Salt::new(text);
+        Self { id: salt.id(), path, kind, from, to, salt }
+    }
+
+    /// The hash of a text, as lines of its time show it.
+    pub fn hash(&self, text: &str) -> String {
+        self.salt.hash(text.as_bytes())
+    }
+}
+
+/// What a change of salt has done.
+#[derive(Debug)]
+pub struct Resalted {
+    /// The device's path.
+    pub path: String,
+    /// The salt of lines from now on.
+    pub salt: SaltId,
+    /// The salt of those before.
+    pub retired: SaltId,
+}
+
+impl Devices {
+    /// All salts there ever were, in the order of their beginnings.
+    pub fn salts(&self) -> Result<Vec<KeptSalt>, DevicesError> {
+        let mut salts = stored::salts(&self.view)?;
+        salts.sort_by(|one, other| (one.from, &one.path, one.to).cmp(&(other.from, &other.path, other.to)));
+        Ok(salts)
+    }
+
+    /// The HMAC of a text under a salt, in use or retired; `None` if there is none of that id.
+    pub fn hash_by_id(&self, id: SaltId, text: &str) -> Result<Option<String>, DevicesError> {
+        let salts = stored::salts(&self.view)?;
+        Ok(salts.iter().find(|salt| salt.id == id).map(|salt| salt.hash(text)))
+    }
+
+    /// Gives the device at a path a new salt, and keeps the old one; `None` if none is enabled there. Entries before it
+    /// have the old salt's id, those after it the new one's, and none is missing.
+    pub async fn rotate_salt(
+        &self,
+        broker: &Broker,
+        path: &str,
+        now: Time,
+    ) -> Result<Option<Resalted>, DevicesError> {
+        let path = with_slash(path);
+        let _gate = self.gate.lock().await;
+        let table = self.table();
+        let Some(device) = table.get(&path) else { return Ok(None) };
+        let Some(old) = stored::salt(&self.view, &device.uuid)? else { return Ok(None) };
+        let retired = Salt::new(&old).id();
+        let (salt, text) = new_salt(&*self.host.entropy)?;
+        let id = salt.id();
+        let resalted = Device { salt_since: now, ..Device::clone(device) };
+        // One batch, and durable before the first line that needs it.
+        let mut batch = Batch::new();
+        stored::archive(&self.view, &mut batch, device, &self.host.entropy.uuid()?, &old, now)?;
+        stored::put(&self.view, &mut batch, &resalted, &text)?;
+        self.view.commit(batch).await.map_err(BarrierError::from)?;
+        // A stored device whose options are refused has no lines; its salt is changed all the same.
+        if let Ok(options) = DeviceOptions::parse(&device.kind, &device.options) {
+            broker.reform(&path, Form::new(options.form, salt));
+        }
+        tracing::info!(path, salt = %id, %retired, "an audit device has a new salt");
+        let mut table = Table::clone(&table);
+        table.insert(path.clone(), Arc::new(resalted));
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        Ok(Some(Resalted { path, salt: id, retired }))
+    }
+}

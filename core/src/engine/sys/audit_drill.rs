@@ -1,0 +1,68 @@
+//! `sys/audit-drill`: an audit device is made to fail for a while, on record. The drill begins when the answer leaves, so
+//! that its own response entry never waits for the device that it makes hang.
+//! Never in it: how a device fails (the audit library's).
+
+use std::time::Duration;
+
+use onrecord_audit::{DRILL_MAX, Drill, DrillError};
+use onrecord_value::{GoDuration, object};
+
+use super::audit::unknown;
+use crate::engine::{Call, fields};
+use crate::open::Open;
+use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
+
+/// How long a drill lasts that does not say.
+const USUAL: Duration = Duration::from_mins(1);
+/// How much later a slow device takes a batch, if the drill does not say.
+const DELAY: Duration = Duration::from_secs(1);
+
+/// Begins a drill, or ends one.
+pub(super) fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+    answer(open, call).into()
+}
+
+fn answer(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let path = format!("{}/", call.captured.trim_matches('/'));
+    let refused = |error| match error {
+        DrillError::NoDevice => unknown(&path),
+        DrillError::Off => Refusal::told(
+            "audit drills are switched off: set drills = true in the audit stanza of the server's configuration",
+        ),
+        other => Refusal::told(other.to_string()),
+    };
+    open.broker.may_drill(&path).map_err(refused)?;
+    let kind = fields::text(call.data, "kind")?.unwrap_or_default();
+    let time = span(call, "for", USUAL)?;
+    let drill = match &*kind {
+        "hang" => Drill::Hang,
+        "refuse" => Drill::Refuse,
+        "slow" => Drill::Slow(span(call, "delay", DELAY)?),
+        "stop" => {
+            let ended = open.broker.end_drill(&path).map_err(refused)?;
+            return Ok(Reply {
+                data: Some(object! { "path" => path, "stopped" => ended }),
+                ..Reply::default()
+            });
+        }
+        _ => return Err(Refusal::told("\"kind\" must be hang, refuse, slow or stop")),
+    };
+    if time > DRILL_MAX {
+        let most = DRILL_MAX.as_secs() / 60;
+        return Err(Refusal::told(format!("a drill lasts at most {most} minutes")));
+    }
+    let data = object! { "for" => time.as_secs_f64(), "kind" => drill.as_str(), "path" => path.as_str() };
+    let warnings = fields::unrecognized(call.data, &["kind", "for", "delay"]).into_iter().collect();
+    let afterwards = Some(Afterwards::Drill { path, drill, time });
+    Ok(Reply { data: Some(data), warnings, afterwards, ..Reply::default() })
+}
+
+/// A time of more than nothing.
+fn span(call: &Call<'_>, field: &str, usual: Duration) -> Result<Duration, Refusal> {
+    let given = fields::span(call.data, field)?.map(GoDuration::to_std);
+    match given {
+        None => Ok(usual),
+        Some(Some(time)) if !time.is_zero() => Ok(time),
+        Some(_) => Err(Refusal::told(format!("{field:?} must be more than nothing"))),
+    }
+}

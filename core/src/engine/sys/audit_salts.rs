@@ -1,0 +1,57 @@
+//! `sys/audit-salts` and `sys/audit-rotate-salt`: salts in use and retired, a text hashed under any of them, a new salt
+//! for a device that runs. Never in it: where salts lie (`devices::salts`).
+
+use onrecord_audit::SaltId;
+use onrecord_value::{Object, Value, object, quote};
+
+use super::audit::{hashed, input, refused, unknown};
+use crate::devices::KeptSalt;
+use crate::engine::Call;
+use crate::open::Open;
+use crate::outcome::{Outcome, Refusal};
+use crate::routes::Endpoint;
+
+/// Lists salts, hashes under one of them, replaces a device's.
+pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+    let done = match call.route.map(|route| route.endpoint) {
+        Some(Endpoint::AuditSaltHash) => hash(open, call),
+        Some(Endpoint::AuditRotateSalt) => rotate(open, call).await,
+        _ => list(open),
+    };
+    done.unwrap_or_else(Outcome::from)
+}
+
+fn list(open: &Open) -> Result<Outcome, Refusal> {
+    let salts = open.devices.salts().map_err(refused)?;
+    let shown: Object = salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect();
+    Ok(Outcome::data(shown))
+}
+
+fn shown(salt: &KeptSalt) -> Value {
+    Value::Object(object! {
+        "from" => salt.from,
+        "live" => salt.to.is_none(),
+        "path" => salt.path.as_str(),
+        "to" => salt.to.map_or(Value::Null, Value::from),
+        "type" => salt.kind.as_str(),
+    })
+}
+
+fn hash(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let input = input(call)?;
+    let unknown = || Refusal::told(format!("unknown audit salt {}", quote::quote(call.captured)));
+    let id = SaltId::parse(call.captured).ok_or_else(unknown)?;
+    let hash = open.devices.hash_by_id(id, &input).map_err(refused)?;
+    hash.map(|hash| hashed(call, hash)).ok_or_else(unknown)
+}
+
+async fn rotate(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let path = call.captured.trim_matches('/');
+    let rotated = open.devices.rotate_salt(&open.broker, path, call.now).await.map_err(refused)?;
+    let rotated = rotated.ok_or_else(|| unknown(path))?;
+    Ok(Outcome::data(object! {
+        "path" => rotated.path,
+        "retired" => rotated.retired.to_string(),
+        "salt" => rotated.salt.to_string(),
+    }))
+}

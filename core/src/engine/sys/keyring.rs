@@ -1,0 +1,42 @@
+//! `sys/rotate` and `sys/key-status`: a new term of the key under which values are stored, and what is known of it.
+//! Never in it: keys (`seal`), or the rotation of a worn key, which is housekeeping.
+
+use onrecord_storage::{BarrierError, CommitError};
+use onrecord_value::{Time, object};
+
+use crate::engine::Call;
+use crate::engine::space::{failed, refused};
+use crate::open::Open;
+use crate::outcome::{Outcome, Refusal};
+use crate::routes::Endpoint;
+
+/// Rotates, or tells.
+pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+    let done = match call.route.map(|route| route.endpoint) {
+        Some(Endpoint::Rotate) => rotate(open, call.now).await,
+        _ => status(open),
+    };
+    done.unwrap_or_else(Outcome::from)
+}
+
+async fn rotate(open: &Open, now: Time) -> Result<Outcome, Refusal> {
+    match open.barrier.rotate(now.unix_seconds()).await {
+        Ok(status) => {
+            tracing::info!(term = status.term, "the key under which values are stored was rotated");
+            Ok(Outcome::empty())
+        }
+        Err(BarrierError::Commit(CommitError::Conflict(_))) => {
+            Err(Refusal::invalid("another rotation is under way; try again"))
+        }
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn status(open: &Open) -> Result<Outcome, Refusal> {
+    let status = open.barrier.key_status().map_err(refused)?;
+    Ok(Outcome::data(object! {
+        "encryptions" => status.encryptions,
+        "install_time" => Time::from_unix(status.installed, 0),
+        "term" => status.term,
+    }))
+}
