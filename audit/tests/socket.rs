@@ -17,8 +17,10 @@ use std::collections::HashSet;
 use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener};
+use std::sync::Arc;
 
-use onrecord_audit::Placement;
+use onrecord_audit::{Boot, Entry, Form, Options, Placement, Request, Salt, Stamp};
+use onrecord_value::{Time, object};
 use peer::{Listener, PATIENCE, append, fails, line, sends, socket, socket_in};
 use proptest::prelude::*;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
@@ -352,6 +354,60 @@ fn a_datagram_that_is_too_long_costs_no_other_line() {
     for expected in [line(1, 10), line(3, 10)] {
         let length = peer.recv(&mut datagram).unwrap();
         assert_eq!(&datagram[..length], expected.as_bytes());
+    }
+}
+
+/// An entry whose line is longer than so many bytes.
+fn long_entry(bytes: usize) -> String {
+    let data = object! { "text" => "x".repeat(bytes) };
+    let request = Request { id: "an id".into(), data: (&data).into(), ..Request::default() };
+    let form = Form::new(Options { log_raw: true, ..Options::default() }, Arc::new(Salt::new("a salt")));
+    let stamp = Stamp { time: Time::from_unix(1_700_000_000, 0), seq: 7, boot: Boot::new(1) };
+    let mut line = Vec::new();
+    form.format(&Entry { request, ..Entry::default() }, &stamp, &mut line).unwrap();
+    String::from_utf8(line).unwrap()
+}
+
+#[test]
+fn a_line_that_is_too_long_for_a_datagram_goes_out_shorter_or_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("datagram");
+    let unix = UnixDatagram::bind(&path).unwrap();
+    unix.set_read_timeout(Some(PATIENCE)).unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.set_read_timeout(Some(PATIENCE)).unwrap();
+    let address = udp.local_addr().unwrap().to_string();
+    let mut datagram = vec![0; 1_000_000];
+    for (network, address) in [("unixgram", path.to_str().unwrap()), ("udp", &address)] {
+        let mut receive = || {
+            let received = if network == "udp" { udp.recv(&mut datagram) } else { unix.recv(&mut datagram) };
+            let length = received.unwrap();
+            let text = String::from_utf8(datagram[..length].to_vec()).unwrap();
+            assert!(text.starts_with("{\"time\":") && text.ends_with("}\n"), "a whole entry");
+            text
+        };
+        let with = |oversize: &str| {
+            socket(&[("address", address), ("socket_type", network), ("oversize", oversize)])
+        };
+        for length in [70_000, 1_000_000] {
+            let long = long_entry(length);
+            let appended = append(&mut *with("elide"), &[long_entry(1), long.clone(), long_entry(2)]);
+            assert_eq!((appended.lines, appended.error, appended.unfit.len()), (3, None, 0));
+            assert_eq!(receive(), long_entry(1));
+            let between = receive();
+            // A Unix socket takes 70,000 bytes as they are.
+            let elided = format!("\"elided\":{{\"bytes\":{}", long.len() - 1);
+            assert!(between == long || between.contains(&elided), "{network} {length}");
+            assert_eq!(receive(), long_entry(2));
+        }
+        let mut device = with("split");
+        let sender = std::thread::spawn(move || append(&mut *device, &[long_entry(400_000)]).lines);
+        let mut parts = 1;
+        while !receive().contains(&format!("\"part\":{{\"number\":{parts},\"of\":{parts},")) {
+            parts += 1;
+        }
+        assert_eq!(sender.join().unwrap(), 1);
+        assert!(parts >= 2);
     }
 }
 

@@ -130,6 +130,7 @@ impl SocketDevice {
             let outgoing = Outgoing {
                 connection: &connection,
                 messages: self.options.network.keeps_messages(),
+                oversize: self.options.oversize,
                 wary: false,
                 clock: &*self.clock,
                 timeout: self.options.write_timeout,
@@ -152,6 +153,7 @@ impl SocketDevice {
         let outgoing = Outgoing {
             connection,
             messages: self.options.network.keeps_messages(),
+            oversize: self.options.oversize,
             wary: self.refused,
             clock: &*self.clock,
             timeout: self.options.write_timeout,

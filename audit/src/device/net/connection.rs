@@ -1,5 +1,6 @@
 //! One connection, or one datagram socket with a peer. Never in it: dialling, deciding what a failure means.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -16,6 +17,15 @@ use crate::device::DeviceError;
 /// What a peer sends is thrown away, at most so many blocks at a look.
 const BLOCKS_READ: usize = 64;
 const BLOCK: usize = 4096;
+
+/// The most that a UDP datagram can carry over IPv4, in bytes: 65,535 less the headers.
+const UDP_LONGEST: usize = 65_507;
+
+/// What the system takes of a send buffer for itself, in bytes.
+const UNIX_OVERHEAD: usize = 64;
+
+/// No entry fits into less than this, in bytes.
+const SHORTEST: usize = 1024;
 
 /// What kind of connection it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +56,37 @@ pub(crate) struct Connection {
     network: Arc<str>,
     local: Arc<str>,
     peer: Arc<str>,
+    /// How long a message may be, in bytes, as far as is known.
+    longest: Cell<usize>,
 }
 
 impl Connection {
     pub(super) fn new(fd: OwnedFd, kind: Kind, network: Arc<str>, local: &str, peer: &str) -> Self {
-        Self { fd, kind, network, local: Arc::from(local), peer: Arc::from(peer) }
+        let longest = match kind {
+            Kind::Tcp => usize::MAX,
+            Kind::Udp => UDP_LONGEST,
+            // A message has to fit our send buffer; the system needs a little of it for itself.
+            Kind::Unix | Kind::UnixDatagram => rustix::net::sockopt::socket_send_buffer_size(&fd)
+                .unwrap_or(UDP_LONGEST)
+                .saturating_sub(UNIX_OVERHEAD),
+        };
+        let (local, peer, longest) = (Arc::from(local), Arc::from(peer), Cell::new(longest));
+        Self { fd, kind, network, local, peer, longest }
+    }
+
+    /// How long a message may be, in bytes, as far as is known.
+    pub(crate) const fn longest_message(&self) -> usize {
+        self.longest.get()
+    }
+
+    /// A message of that length was too long: a shorter one is to be tried, if that makes sense.
+    pub(crate) fn shorten_messages(&self) -> bool {
+        let shorter = self.longest.get() / 2;
+        let sensible = shorter >= SHORTEST;
+        if sensible {
+            self.longest.set(shorter);
+        }
+        sensible
     }
 
     /// What went wrong with a write.

@@ -7,7 +7,8 @@ use rustix::io::Errno;
 use crate::clock::Clock;
 use crate::device::net::connection::Connection;
 use crate::device::net::deadline::Deadline;
-use crate::device::{Appended, Batch, DeviceError, NetCause, Unfit};
+use crate::device::oversize::send_within;
+use crate::device::{Appended, Batch, DeviceError, NetCause, Oversize, Unfit};
 
 /// How long a refusal of a datagram is waited for, once one was refused.
 const REFUSAL: Duration = Duration::from_millis(20);
@@ -17,6 +18,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) connection: &'a Connection,
     /// Each line is a message.
     pub(super) messages: bool,
+    /// What becomes of a line that is longer than a message can be.
+    pub(super) oversize: Oversize,
     /// An earlier message was refused: the first one counts only if no refusal follows.
     pub(super) wary: bool,
     pub(super) clock: &'a dyn Clock,
@@ -54,24 +57,48 @@ impl Outgoing<'_> {
     fn send_messages(&self, batch: &Batch<'_>, from: usize) -> Appended {
         let (mut unfit, mut wary) = (Vec::new(), self.wary);
         for (line, bytes) in batch.each().enumerate().skip(from) {
-            match self.connection.send(bytes, &self.deadline()) {
-                Ok(_) => {
+            match self.send_message(bytes) {
+                Ok(()) => {
                     if let Some(refused) = std::mem::take(&mut wary).then(|| self.refusal()).flatten() {
                         return Appended::some(line, refused).without(unfit);
                     }
                 }
-                Err(NetCause::System { call, errno }) if errno.is(Errno::MSGSIZE) => {
-                    let error = self.connection.error(NetCause::System { call, errno });
+                Err(error) if error.is_of_the_line() || is_too_long(&error) => {
                     unfit.push(Unfit { line, error });
                 }
-                Err(cause) => return Appended::some(line, self.connection.error(cause)).without(unfit),
+                Err(error) => return Appended::some(line, error).without(unfit),
             }
         }
         Appended::all(batch).without(unfit)
+    }
+
+    /// Sends a line as a message, or what the policy puts in its place.
+    fn send_message(&self, line: &[u8]) -> Result<(), DeviceError> {
+        let send = |message: &[u8]| {
+            let sent = self.connection.send(message, &self.deadline());
+            sent.map(drop).map_err(|cause| self.connection.error(cause))
+        };
+        // How long a message may be is the system's to say, in its own words.
+        if self.oversize == Oversize::Fail {
+            return send(line);
+        }
+        loop {
+            match send_within(line, self.connection.longest_message(), self.oversize, send) {
+                // A network may take less than its protocol allows.
+                Err(error) if is_too_long(&error) && self.connection.shorten_messages() => {}
+                other => return other,
+            }
+        }
     }
 
     fn refusal(&self) -> Option<DeviceError> {
         let refused = self.connection.refusal(&Deadline::after(Some(REFUSAL), self.clock))?;
         Some(self.connection.error(NetCause::system("write", refused)))
     }
+}
+
+/// Whether the system refused a message for its length.
+fn is_too_long(error: &DeviceError) -> bool {
+    let DeviceError::Net(error) = error else { return false };
+    matches!(&error.cause, NetCause::System { errno, .. } if errno.is(Errno::MSGSIZE))
 }
