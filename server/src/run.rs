@@ -200,7 +200,7 @@ fn settings(options: &Options, config: &Config) -> Settings {
     settings
 }
 
-/// Where the API may place files: not in the server's own directories. One of them is a folder that configuration is read
+/// Where the API may place files, and whom sockets of the API may talk to: not in the server's own directories. One of them is a folder that configuration is read
 /// from: a line with the right prefix would be configuration at the next start.
 fn placement(read: &[PathBuf], config: &Config) -> Placement {
     let mut placement =
@@ -213,6 +213,9 @@ fn placement(read: &[PathBuf], config: &Config) -> Placement {
     }
     for directory in &config.audit.allowed_directories {
         placement = placement.widen(directory);
+    }
+    for block in &config.audit.allowed_addresses {
+        placement = placement.widen_address(*block);
     }
     for directory in &config.audit.only_directories {
         placement = placement.narrow(directory);

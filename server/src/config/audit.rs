@@ -4,13 +4,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use onrecord_audit::device::{AddressBlock, AddressBlockError};
 use onrecord_hcl::{Body, Data, Item, Position, Value};
 
 use super::ConfigError;
 use super::reader::Reader;
 
 /// Keys of the rule.
-const RULE: [&str; 9] = [
+const RULE: [&str; 10] = [
+    "allowed_addresses",
     "allowed_directories",
     "api_creation",
     "audit_timeout",
@@ -45,6 +47,8 @@ pub(crate) struct AuditRules {
     pub(crate) prefixing: bool,
     /// Directories in which the API may place files although they lie in one of the system's.
     pub(crate) allowed_directories: Vec<PathBuf>,
+    /// Link-local addresses to which sockets of the API may go.
+    pub(crate) allowed_addresses: Vec<AddressBlock>,
     /// If not empty: the only directories in which the API may place files.
     pub(crate) only_directories: Vec<PathBuf>,
     /// Where the machine's syslog daemon listens, if that is none of the usual places.
@@ -62,6 +66,7 @@ impl Default for AuditRules {
             api_creation: true,
             prefixing: true,
             allowed_directories: Vec::new(),
+            allowed_addresses: Vec::new(),
             only_directories: Vec::new(),
             syslog_socket: None,
         }
@@ -145,6 +150,11 @@ fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), 
     rules.prefixing = reader.boolean(body, "prefixing")?.unwrap_or(rules.prefixing);
     rules.allowed_directories.extend(directories(reader.texts(body, "allowed_directories")?));
     rules.only_directories.extend(directories(reader.texts(body, "only_directories")?));
+    for text in reader.texts(body, "allowed_addresses")? {
+        let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
+        let told = |error| reader.error(position, format!("audit: allowed_addresses: {text:?} is {error}"));
+        rules.allowed_addresses.push(text.parse().map_err(|error: AddressBlockError| told(error))?);
+    }
     rules.syslog_socket =
         reader.text(body, "syslog_socket")?.map(PathBuf::from).or(rules.syslog_socket.take());
     let named = |kind| move |path| (kind, path);

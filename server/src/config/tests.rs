@@ -111,6 +111,10 @@ fn a_wrong_value_is_refused_with_its_line() {
             "1: disable_mlock = \"maybe\": strconv.ParseBool: parsing \"maybe\": invalid syntax",
         ),
         ("audit {\n minimum = \"x\"\n}", "2: minimum = \"x\": it must be a whole number"),
+        (
+            "audit { allowed_addresses = [\"10.0.0.0/33\"] }",
+            "1: audit: allowed_addresses: \"10.0.0.0/33\" is not an IP address, nor a block of them such as 10.0.0.0/8",
+        ),
         ("audit { allowed_directories = [\"logs\"] }", "1: audit: the directory \"logs\" must be absolute"),
         ("audit { syslog_socket = \"log\" }", "1: audit: the socket \"log\" must be absolute"),
         (
