@@ -11,7 +11,7 @@ use super::ConfigError;
 use super::reader::Reader;
 
 /// Keys of the rule.
-const RULE: [&str; 10] = [
+const RULE: &[&str] = &[
     "allowed_addresses",
     "allowed_directories",
     "api_creation",
@@ -139,7 +139,7 @@ fn is_scalar(item: &Item) -> bool {
 }
 
 fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), ConfigError> {
-    reader.known(body, &RULE, "audit: ");
+    reader.known(body, RULE, "audit: ");
     let directories = |found: Vec<String>| found.into_iter().map(PathBuf::from).collect::<Vec<_>>();
     rules.minimum = reader.count(body, "minimum")?.or(rules.minimum);
     rules.settle_grace = reader.duration(body, "settle_grace")?.or(rules.settle_grace);
