@@ -9,17 +9,24 @@ pub struct Effort {
     pub time: Duration,
     /// Measurements of each variant.
     pub rounds: usize,
+    /// Only the variant of this name is measured; all of them where it is empty. For profilers.
+    pub only: &'static str,
 }
 
 impl Effort {
     /// What figures are made with.
-    pub const USUAL: Self = Self { time: Duration::from_secs(3), rounds: 5 };
+    pub const USUAL: Self = Self { time: Duration::from_secs(3), rounds: 5, only: "" };
     /// Just long enough to see that everything runs.
-    pub const SMOKE: Self = Self { time: Duration::from_millis(200), rounds: 1 };
+    pub const SMOKE: Self = Self { time: Duration::from_millis(200), rounds: 1, only: "" };
 
     /// A share of the time, for what is steady sooner.
     #[must_use]
     pub fn part(self, of: u32) -> Duration {
         self.time / of
+    }
+
+    /// Whether a variant is to be measured.
+    pub fn wants(self, name: &str) -> bool {
+        self.only.is_empty() || self.only == name
     }
 }

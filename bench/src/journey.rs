@@ -125,7 +125,8 @@ pub fn run(effort: Effort) {
     );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
-    let servers: Vec<Core> = VARIANTS
+    let variants: Vec<&Variant> = VARIANTS.iter().filter(|variant| effort.wants(variant.name)).collect();
+    let servers: Vec<Core> = variants
         .iter()
         .enumerate()
         .map(|(number, variant)| {
@@ -142,7 +143,7 @@ pub fn run(effort: Effort) {
     let mut rates = vec![Vec::new(); servers.len()];
     let mut taken = vec![0.0; servers.len()];
     for round in 0..=effort.rounds {
-        for (index, (variant, core)) in VARIANTS.iter().zip(&servers).enumerate() {
+        for (index, (variant, core)) in variants.iter().zip(&servers).enumerate() {
             let (rate, allocations) = runtime.block_on(load(core, variant, 64, effort.part(6)));
             // The first round warms up.
             if round > 0 {
@@ -151,8 +152,8 @@ pub fn run(effort: Effort) {
             taken[index] = allocations;
         }
     }
-    let first = rates[0].clone();
-    for ((variant, rates), taken) in VARIANTS.iter().zip(&mut rates).zip(taken) {
+    let first = rates.first().cloned().unwrap_or_default();
+    for ((variant, rates), taken) in variants.iter().zip(&mut rates).zip(taken) {
         let to_first = ratio(rates, &first);
         let rate = median(rates);
         println!("| {} | {rate:.0} | {:.0} | {taken:.1} | {to_first:.2} |", variant.name, 1e9 / rate);

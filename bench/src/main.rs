@@ -16,6 +16,7 @@ use effort::Effort;
 
 const HELP: &str = "\
 Usage: onrecord-bench [library|journey|server|all] [--smoke] [--rounds N] [--seconds S]
+                      [--only NAME]
 
   library       the library beside its floors: an entry by kind, entries a second by device
   journey       the server without HTTP: nanoseconds and allocations of a request
@@ -24,6 +25,7 @@ Usage: onrecord-bench [library|journey|server|all] [--smoke] [--rounds N] [--sec
   --smoke       just long enough to see that everything runs
   --rounds N    measurements of each variant (default 5)
   --seconds S   length of one measurement (default 3)
+  --only NAME   only the variant of this name, for a profiler
 ";
 
 fn main() {
@@ -31,6 +33,10 @@ fn main() {
     let mut wanted = String::from("all");
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
+        if word == "--only" {
+            effort.only = String::leak(words.next().unwrap_or_else(|| quit("a name is missing")));
+            continue;
+        }
         let mut number =
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| quit("a number is missing"));
         match word.as_str() {

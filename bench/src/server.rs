@@ -90,6 +90,20 @@ fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Varia
     }
 }
 
+/// The servers that are compared: name, file devices, and whether a device that hangs is beside them.
+const SERVERS: [(&str, usize, bool); 4] = [
+    ("no device", 0, false),
+    ("one file", 1, false),
+    ("three files", 3, false),
+    ("one file beside a hung device", 1, true),
+];
+const BARE: &str = "bare HTTP server";
+
+fn start_all(storage: &str, effort: Effort) -> Vec<Variant> {
+    let wanted = SERVERS.into_iter().filter(|(name, ..)| effort.wants(name));
+    wanted.map(|(name, devices, hung)| start(name, storage, devices, hung)).collect()
+}
+
 /// The bare server in a process of its own.
 struct Bare(Child);
 
@@ -107,7 +121,7 @@ fn bare() -> Variant {
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut said).expect("it says its address");
     let addr = said.trim().parse().expect("an address");
     Variant {
-        name: "bare HTTP server",
+        name: BARE,
         addr,
         pid: child.id(),
         token: String::new(),
@@ -169,7 +183,7 @@ fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort
             }
         }
     }
-    let first = all[0].rates.clone();
+    let first = all.first().map(|figures| figures.rates.clone()).unwrap_or_default();
     for (variant, figures) in variants.iter().zip(&mut all) {
         let to_first = ratio(&figures.rates, &first);
         let of = |figures: &mut Vec<f64>| micros(Duration::from_secs_f64(median(figures)));
@@ -214,16 +228,13 @@ fn ready_and_idle(effort: Effort) {
 pub fn run(effort: Effort) {
     ready_and_idle(effort);
     let memory_store = "storage \"inmem\" {}";
-    let variants = [
-        start("no device", memory_store, 0, false),
-        start("one file", memory_store, 1, false),
-        start("three files", memory_store, 3, false),
-        start("one file beside a hung device", memory_store, 1, true),
-        bare(),
-    ];
+    let mut variants = start_all(memory_store, effort);
+    if effort.wants(BARE) {
+        variants.push(bare());
+    }
     compare("KV 2 read", &variants, 64, effort, false);
     compare("KV 2 read", &variants, 1, effort, false);
-    if let Held::Server(server, _) = &variants[1].held {
+    if let Some(Held::Server(server, _)) = variants.get(1).map(|variant| &variant.held) {
         println!(
             "\nOne file, after the loads: {:.1} MiB resident, {:.1} MiB at peak.",
             memory(server).0,
@@ -232,12 +243,7 @@ pub fn run(effort: Effort) {
     }
     drop(variants);
     let durable = "storage \"file\" {\n  path = \"DIR\"\n}";
-    let variants = [
-        start("no device", durable, 0, false),
-        start("one file", durable, 1, false),
-        start("three files", durable, 3, false),
-        start("one file beside a hung device", durable, 1, true),
-    ];
+    let variants = start_all(durable, effort);
     compare("KV 2 write, embedded store", &variants, 64, effort, true);
     compare("KV 2 write, embedded store", &variants, 1, effort, true);
 }

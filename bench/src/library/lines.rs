@@ -93,7 +93,8 @@ pub fn run(world: &'static World, effort: Effort) {
         "| entry | bytes | hashes | of them remembered | hash + format ns | allocations | the other HMACs bare, ns | a copy \
          of the line, ns |\n|---|---:|---:|---:|---:|---:|---:|---:|"
     );
-    let kinds = world.kinds();
+    let mut kinds = world.kinds();
+    kinds.retain(|kind| effort.wants(kind.name));
     let mut all: Vec<Figures> = kinds.iter().map(|_| Figures::default()).collect();
     let mut lines = vec![Vec::new(); kinds.len()];
     for round in 0..=effort.rounds {

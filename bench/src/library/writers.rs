@@ -116,20 +116,21 @@ pub fn run(world: &'static World, effort: Effort) {
     println!(
         "| devices | 1 writer | 8 writers | 64 writers | 64 writers, to one file |\n|---|---:|---:|---:|---:|"
     );
-    let mut rates = vec![[const { Vec::new() }; 3]; VARIANTS.len()];
+    let variants: Vec<Variant> = VARIANTS.into_iter().filter(|variant| effort.wants(variant.name)).collect();
+    let mut rates = vec![[const { Vec::new() }; 3]; variants.len()];
     let mut floors = [const { Vec::new() }; 2];
     for _ in 0..effort.rounds {
-        for (variant, rates) in VARIANTS.into_iter().zip(&mut rates) {
+        for (variant, rates) in variants.iter().zip(&mut rates) {
             for (writers, rates) in [1, 8, 64].into_iter().zip(rates) {
-                rates.push(load(world, variant, writers, time));
+                rates.push(load(world, *variant, writers, time));
             }
         }
         for (lines, rates) in [1, 64].into_iter().zip(&mut floors) {
             rates.push(bare(&line, lines, time));
         }
     }
-    let one = rates[0][2].clone();
-    for (variant, rates) in VARIANTS.iter().zip(&mut rates) {
+    let Some(one) = rates.first().map(|rates| rates[2].clone()) else { return };
+    for (variant, rates) in variants.iter().zip(&mut rates) {
         let to_one = ratio(&rates[2], &one);
         let [a, b, c] = rates.each_mut().map(|rates| median(rates));
         println!("| {} | {a:.0} | {b:.0} | {c:.0} | {to_one:.2} |", variant.name);
