@@ -5,6 +5,7 @@ mod auth;
 mod elided;
 mod gap;
 mod header;
+mod lasting;
 mod request;
 mod response;
 mod text;
@@ -14,6 +15,8 @@ pub use auth::{Auth, GrantingPolicy, Grants, IssueTime, Metadata, NamesByName, P
 pub use elided::{Elided, Part};
 pub use gap::{Boot, Gap, Ranges, Record, SeqRange, Stamp, Torn};
 pub use header::{Header, Headers};
+pub use lasting::Lasting;
+pub(crate) use lasting::unique;
 pub use request::{Data, Mount, Namespace, Operation, Request};
 pub use response::{Response, Secret, Warnings, WrapInfo};
 pub use text::{Accessor, Clear, Names, Path, Private, Template, TemplateText, Token};

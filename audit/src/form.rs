@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::entry::{Entry, Record, Stamp};
+use crate::entry::{Entry, Record, Stamp, unique};
 use crate::format::write_line;
 use crate::limits::Limits;
 use crate::redact::Redactor;
@@ -56,18 +56,20 @@ pub enum Format {
 pub struct Form {
     options: Options,
     salt: Arc<Salt>,
+    /// Names the options and the salt: another form has another.
+    number: u64,
 }
 
 impl Form {
     /// The form of a device with these options and this salt.
-    pub const fn new(options: Options, salt: Arc<Salt>) -> Self {
-        Self { options, salt }
+    pub fn new(options: Options, salt: Arc<Salt>) -> Self {
+        Self { options, salt, number: unique() }
     }
 
     /// The same form with another salt: that of a probe is thrown away.
     #[must_use]
     pub fn with_salt(&self, salt: Arc<Salt>) -> Self {
-        Self { options: self.options.clone(), salt }
+        Self::new(self.options.clone(), salt)
     }
 
     /// The options.
@@ -94,7 +96,7 @@ impl Form {
     /// [`FormatError::LineTooLong`] if the line is too long even with each `data` as a digest.
     pub fn format(&self, entry: &Entry<'_>, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let record = Record { seq: stamp.seq, boot: stamp.boot, salt: self.salt.id() };
-        let redactor = Redactor::new(&self.salt, &self.options, entry);
+        let redactor = Redactor::new(&self.salt, &self.options, entry).remembering(self.number);
         write_line(&self.options, redactor, entry, stamp.time, Some(record), out)
     }
 }

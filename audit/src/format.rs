@@ -5,6 +5,7 @@ mod data;
 mod digest;
 mod json;
 mod jsonx;
+mod kept;
 mod order;
 mod syntax;
 mod writer;
@@ -18,6 +19,8 @@ use crate::entry::{
 use crate::form::{Format, FormatError, Options};
 use crate::limits::Budget;
 use crate::redact::Redactor;
+use crate::register::{self, Field, kind};
+use kept::Key;
 use order::members;
 use syntax::Syntax;
 pub(crate) use syntax::Tag;
@@ -100,6 +103,16 @@ impl Walk<'_, '_> {
 }
 
 fn auth<S: Syntax>(w: &mut Writer<'_, '_, S>, auth: &Auth<'_>) {
+    let steady = auth.num_uses == 0 && auth.remaining_uses == 0 && !auth.entity_created;
+    let key = match (auth.lasting, w.redactor.form()) {
+        (Some(facts), Some(form)) if steady => Some(Key { form, facts: facts.number() }),
+        _ => None,
+    };
+    if key.is_some_and(|key| w.recall(key, |w| results(w, &register::auth::POLICY_RESULTS, auth))) {
+        return;
+    }
+    let start = w.out.len();
+    let mut verdict = start..start;
     members!(S, field of auth {
         CLIENT_TOKEN => w.token(field, auth.client_token);
         ACCESSOR => w.accessor(field, auth.accessor);
@@ -109,8 +122,10 @@ fn auth<S: Syntax>(w: &mut Writer<'_, '_, S>, auth: &Auth<'_>) {
         IDENTITY_POLICIES => w.clear_list(field, auth.identity_policies);
         EXTERNAL_NAMESPACE_POLICIES => w.clear_list_map(field, auth.external_namespace_policies);
         NO_DEFAULT_POLICY => w.flag(field, auth.no_default_policy);
-        POLICY_RESULTS => if let Some(results) = &auth.policy_results {
-            w.object(field, |w| policy_results(w, results));
+        POLICY_RESULTS => {
+            verdict.start = w.out.len();
+            results(w, field, auth);
+            verdict.end = w.out.len();
         };
         METADATA => w.clear_map(field, auth.metadata);
         NUM_USES => w.number(field, auth.num_uses);
@@ -123,6 +138,17 @@ fn auth<S: Syntax>(w: &mut Writer<'_, '_, S>, auth: &Auth<'_>) {
             w.issue_time(field, issued);
         };
     });
+    if let Some(key) = key {
+        w.keep(key, start, verdict);
+    }
+}
+
+/// The one member that differs from entry to entry of a token.
+#[inline]
+fn results<S: Syntax>(w: &mut Writer<'_, '_, S>, field: &'static Field<kind::Object>, auth: &Auth<'_>) {
+    if let Some(results) = &auth.policy_results {
+        w.object(field, |w| policy_results(w, results));
+    }
 }
 
 #[inline]

@@ -72,8 +72,8 @@ pub use decode::{DecodeError, DecodedEntry, decode};
 pub use device::{DRILL_MAX, Device, DeviceError, DeviceOptions, Drill, DrillStatus, OptionError, Placement};
 pub use entry::{
     Accessor, Auth, Boot, Clear, Data, Elided, Entry, GAP_PATH, Gap, GrantingPolicy, Grants, Header, Headers,
-    IssueTime, Kind, Metadata, Mount, Names, NamesByName, Namespace, Operation, PROBE_PATH, Part, Path,
-    PolicyResults, Private, Ranges, Record, Request, Response, Secret, SeqRange, Stamp, Template,
+    IssueTime, Kind, Lasting, Metadata, Mount, Names, NamesByName, Namespace, Operation, PROBE_PATH, Part,
+    Path, PolicyResults, Private, Ranges, Record, Request, Response, Secret, SeqRange, Stamp, Template,
     TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
 };
 pub use form::{Form, Format, FormatError, Options};

@@ -30,6 +30,10 @@ pub(crate) struct Redactor<'f> {
     /// The tokens of the entry that cannot be known by their looks.
     own: [&'f str; 4],
     has_own: bool,
+    /// The token and the accessor of who asks.
+    asking: (&'f str, &'f str),
+    /// The number of the form, where what it writes of one entry may be used for another.
+    form: Option<u64>,
 }
 
 impl<'f> Redactor<'f> {
@@ -45,7 +49,32 @@ impl<'f> Redactor<'f> {
         ]
         .map(|token| if token.len() < SHORTEST_OWN || is_token(token) { "" } else { token });
         let has_own = own.iter().any(|token| !token.is_empty());
-        Self { salt, raw: options.log_raw, hash_accessors: options.hmac_accessor, own, has_own }
+        Self {
+            salt,
+            raw: options.log_raw,
+            hash_accessors: options.hmac_accessor,
+            own,
+            has_own,
+            asking: (asking, entry.auth.accessor.reveal()),
+            form: None,
+        }
+    }
+
+    /// Lets what is written of one entry be used for others with the same facts, under the number of this form. Not
+    /// where nothing is hashed, so that no token stays in memory, nor where the entry has a token that is looked for in
+    /// its texts.
+    pub(crate) fn remembering(self, form: u64) -> Self {
+        Self { form: (!self.raw && !self.has_own).then_some(form), ..self }
+    }
+
+    /// The number of the form, where what is written of facts holds for other entries, too.
+    pub(crate) const fn form(&self) -> Option<u64> {
+        self.form
+    }
+
+    /// The token and the accessor of who asks.
+    pub(crate) const fn asking(&self) -> (&'f str, &'f str) {
+        self.asking
     }
 
     /// Whether data, tokens and accessors stay as they are.

@@ -194,6 +194,7 @@ fn caller(caller: &Caller) -> Auth<'_> {
         token_type: TokenType::Service,
         token_ttl: token.creation_ttl,
         token_issue_time: Some(token.issued.into()),
+        lasting: Some(&token.lasting),
         ..Auth::default()
     }
 }

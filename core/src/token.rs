@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use onrecord_audit::Lasting;
 use onrecord_policy::Acl;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Time};
@@ -52,6 +53,8 @@ pub struct Entry {
     pub period: u64,
     /// Whether it can be renewed.
     pub renewable: bool,
+    /// Stands for all of these facts in entries: a copy, which may be changed, has another.
+    pub lasting: Lasting,
 }
 
 impl Entry {

@@ -127,8 +127,22 @@ const SECONDS: usize = 19;
 
 /// A number below 100 in two digits.
 fn two_digits(number: u32) -> [u8; 2] {
-    // A digit fits a byte.
-    [number / 10 % 10, number % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or(0))
+    PAIRS.get(usize::try_from(number).unwrap_or(0)).copied().unwrap_or(*b"00")
+}
+
+/// All numbers of two digits.
+const PAIRS: [[u8; 2]; 100] = pairs();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which an index beyond the end stops")]
+#[expect(clippy::cast_possible_truncation, reason = "below 100")]
+const fn pairs() -> [[u8; 2]; 100] {
+    let mut pairs = [*b"00"; 100];
+    let mut number = 0;
+    while number < pairs.len() {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
 }
 
 /// Year, month and day of a day counted from 1970-01-01.

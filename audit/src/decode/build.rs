@@ -98,6 +98,7 @@ fn auth(object: &Object) -> Auth<'_> {
             .unwrap_or(TokenType::Unstated),
         token_ttl: number(object, f::TOKEN_TTL.key()),
         token_issue_time: object.str(f::TOKEN_ISSUE_TIME.key()).map(|text| IssueTime(IssuedAt::Text(text))),
+        lasting: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 
 use onrecord_value::{Object, Time, Value};
 
+use super::lasting::Lasting;
 use super::text::{Accessor, Clear, Names, Token, text_of};
 
 /// A token's facts. The object is in every entry; without a token it says only `"token_type":"default"`.
@@ -45,6 +46,10 @@ pub struct Auth<'a> {
     pub token_ttl: u64,
     /// When it was issued.
     pub token_issue_time: Option<IssueTime<'a>>,
+    /// Stands for all of the above but [`policy_results`](Self::policy_results), [`num_uses`](Self::num_uses),
+    /// [`remaining_uses`](Self::remaining_uses) and [`entity_created`](Self::entity_created): wherever it is the same, so
+    /// are they. Devices then write them once and not for each entry. It says nothing in a line.
+    pub lasting: Option<&'a Lasting>,
 }
 
 /// The type of a token.

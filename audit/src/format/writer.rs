@@ -4,9 +4,11 @@
 #![expect(clippy::inline_always, reason = "where a field is a constant, so is the length of its key")]
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use onrecord_value::Time;
 
+use super::kept::{self, Key, Said};
 use super::syntax::{Syntax, Tag};
 use crate::entry::{
     Accessor, Clear, Headers, IssueTime, IssuedAt, Metadata, Names, NamesByName, Path, TemplateText, Token,
@@ -21,18 +23,41 @@ pub(super) struct Writer<'o, 'f, S> {
     pub(super) out: &'o mut Vec<u8>,
     pub(super) redactor: Redactor<'f>,
     pub(super) budget: Budget,
+    /// Where the token and the accessor of who asks were written: the next time they are copied.
+    said: Said,
     syntax: PhantomData<S>,
 }
 
 impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
     pub(super) const fn new(out: &'o mut Vec<u8>, redactor: Redactor<'f>, budget: Budget) -> Self {
-        Self { out, redactor, budget, syntax: PhantomData }
+        Self { out, redactor, budget, said: Said { token: None, accessor: None }, syntax: PhantomData }
     }
 
     /// Begins again at `start` of the buffer.
     pub(super) fn restart(&mut self, start: usize, budget: Budget) {
         self.out.truncate(start);
         self.budget = budget;
+        self.said = Said::default();
+    }
+
+    /// Writes what is kept under a key, and between its parts whatever `between` writes; false if nothing is kept.
+    pub(super) fn recall(&mut self, key: Key, between: impl FnOnce(&mut Self)) -> bool {
+        kept::find(key, |kept| {
+            let start = self.out.len();
+            self.out.extend_from_slice(kept.head());
+            self.said = kept.said.moved(0, start, usize::MAX);
+            between(self);
+            self.out.extend_from_slice(kept.tail());
+        })
+        .is_some()
+    }
+
+    /// Keeps what was written since `start`, without what was written `between`.
+    #[cold]
+    pub(super) fn keep(&mut self, key: Key, start: usize, between: Range<usize>) {
+        let head = self.out.get(start..between.start).unwrap_or_default();
+        let tail = self.out.get(between.end..).unwrap_or_default();
+        kept::keep(key, head, tail, self.said.moved(start, 0, between.start));
     }
 
     pub(super) fn prefix(&mut self, prefix: &str) {
@@ -222,9 +247,21 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
 
     #[inline(always)]
     pub(super) fn token(&mut self, field: &'static Field<kind::Token>, token: Token<'_>) {
-        if !token.reveal().is_empty() {
-            self.lead(field);
-            self.digest_or_text(self.redactor.token(token.reveal()), token.reveal());
+        let token = token.reveal();
+        if token.is_empty() {
+            return;
+        }
+        self.lead(field);
+        let asking = token == self.redactor.asking().0;
+        match self.said.token.clone().filter(|_| asking) {
+            Some(said) => self.out.extend_from_within(said),
+            None => {
+                let start = self.out.len();
+                self.digest_or_text(self.redactor.token(token), token);
+                if asking {
+                    self.said.token = Some(start..self.out.len());
+                }
+            }
         }
     }
 
@@ -235,9 +272,21 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
 
     #[inline(always)]
     pub(super) fn accessor(&mut self, field: &'static Field<kind::Accessor>, accessor: Accessor<'_>) {
-        if !accessor.reveal().is_empty() {
-            self.lead(field);
-            self.digest_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
+        let accessor = accessor.reveal();
+        if accessor.is_empty() {
+            return;
+        }
+        self.lead(field);
+        let asking = accessor == self.redactor.asking().1;
+        match self.said.accessor.clone().filter(|_| asking) {
+            Some(said) => self.out.extend_from_within(said),
+            None => {
+                let start = self.out.len();
+                self.digest_or_text(self.redactor.accessor(accessor), accessor);
+                if asking {
+                    self.said.accessor = Some(start..self.out.len());
+                }
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use onrecord_audit::{
-    Accessor, Auth, Clear, Entry, Form, Grants, Mount, Namespace, Operation, Options, PolicyResults, Request,
-    Response, Salt, Token, TokenType,
+    Accessor, Auth, Clear, Entry, Form, Grants, Lasting, Mount, Namespace, Operation, Options, PolicyResults,
+    Request, Response, Salt, Token, TokenType,
 };
 use onrecord_value::{Object, Time, object};
 
@@ -14,6 +14,7 @@ const SECRET: &str = "correct horse battery staple";
 /// What the entries borrow from.
 pub struct World {
     policies: [String; 2],
+    lasting: Lasting,
     sent: Object,
     read: Object,
     listed: Object,
@@ -47,7 +48,13 @@ impl World {
         let read = object! { "data" => data, "metadata" => metadata };
         let keys: Vec<String> = (0..100).map(|number| format!("application-{number:03}")).collect();
         let policies = ["default".to_owned(), "app-reader".to_owned()];
-        Box::leak(Box::new(Self { policies, sent, read, listed: object! { "keys" => keys } }))
+        Box::leak(Box::new(Self {
+            policies,
+            lasting: Lasting::new(),
+            sent,
+            read,
+            listed: object! { "keys" => keys },
+        }))
     }
 
     fn asking(&'static self) -> Auth<'static> {
@@ -64,6 +71,7 @@ impl World {
             token_type: TokenType::Service,
             token_ttl: 2_764_800,
             token_issue_time: Some(Time::from_unix_nanos(1_795_343_000_000_000_000).into()),
+            lasting: Some(&self.lasting),
             ..Auth::default()
         }
     }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use onrecord_audit::Lasting;
 use onrecord_seal::{Secret, SecretBytes};
 use onrecord_value::{Number, Object, Time, Value, json, object};
 
@@ -86,6 +87,7 @@ impl Entry {
             explicit_max_ttl: number("explicit_max_ttl")?,
             period: number("period")?,
             renewable: flag("renewable"),
+            lasting: Lasting::new(),
         })
     }
 }
@@ -126,6 +128,7 @@ mod tests {
             explicit_max_ttl: 7200,
             period: 60,
             renewable: true,
+            lasting: Lasting::new(),
         }
     }
 

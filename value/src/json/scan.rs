@@ -1,4 +1,8 @@
-//! Looks for the first byte of a text that needs care, eight bytes at a time.
+//! Looks for the first byte of a text that needs care, many bytes at a time.
+#![expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches many bytes are looked at in one operation"
+)]
 
 /// Every byte of a word set to `byte`.
 const fn all(byte: u8) -> u64 {
@@ -20,15 +24,29 @@ const fn has_control(word: u64) -> u64 {
 /// may only say zero of words that hold plain bytes alone.
 #[inline]
 fn plain_len(bytes: &[u8], is_special: impl Fn(u64) -> u64, is_plain: impl Fn(u8) -> bool) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
+    let (blocks, rest) = bytes.as_chunks::<16>();
     let mut len = 0;
-    for word in words {
-        if is_special(u64::from_ne_bytes(*word)) != 0
-            && let Some(at) = word.iter().position(|byte| !is_plain(*byte))
-        {
-            return len + at;
+    for block in blocks {
+        // Every byte of it is looked at, so that the compiler makes a few wide operations of them.
+        if !block.iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
+            return len + block.iter().position(|byte| !is_plain(*byte)).unwrap_or(block.len());
         }
-        len += 8;
+        len += 16;
+    }
+    // The rest in words that overlap each other, or what is known to be plain.
+    let words = if rest.is_empty() {
+        return len;
+    } else if let (Some(first), Some(last)) = (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+        [u64::from_ne_bytes(*first), u64::from_ne_bytes(*last)]
+    } else if let Some(last) = bytes.last_chunk() {
+        [u64::from_ne_bytes(*last); 2]
+    } else if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        [u64::from(u32::from_ne_bytes(*first)) << 32 | u64::from(u32::from_ne_bytes(*last)); 2]
+    } else {
+        [0; 2]
+    };
+    if is_special(words[0]) | is_special(words[1]) == 0 {
+        return bytes.len();
     }
     len + rest.iter().position(|byte| !is_plain(*byte)).unwrap_or(rest.len())
 }
@@ -39,7 +57,7 @@ pub(super) fn literal_len(bytes: &[u8]) -> usize {
     plain_len(
         bytes,
         |word| has_control(word) | has_zero(word ^ all(b'"')) | has_zero(word ^ all(b'\\')),
-        |byte| byte >= 0x20 && byte != b'"' && byte != b'\\',
+        |byte| (byte >= 0x20) & (byte != b'"') & (byte != b'\\'),
     )
 }
 
@@ -63,24 +81,33 @@ pub(super) fn clean_len(bytes: &[u8]) -> usize {
 }
 
 const fn is_clean(byte: u8) -> bool {
-    byte >= 0x20 && !matches!(byte, b'"' | b'&' | b'<' | b'>' | b'\\' | 0xe2)
+    (byte >= 0x20) & (byte & !0x04 != b'"') & (byte & !0x02 != b'<') & (byte != b'\\') & (byte != 0xe2)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{clean_len, is_clean, literal_len};
+    use super::{clean_len, literal_len};
 
     #[test]
     fn every_byte_is_found_at_every_place_of_a_word() {
-        for at in 0..19 {
-            for byte in 0..=255_u8 {
-                let mut text = *b"abcdefghijklmnopqrs";
+        for length in 0..=48 {
+            for (at, byte) in (0..length).flat_map(|at| (0..=255_u8).map(move |byte| (at, byte))) {
+                let mut text = vec![b'a'; length];
                 text[at] = byte;
-                let expected = if is_clean(byte) { text.len() } else { at };
-                assert_eq!(clean_len(&text), expected, "{byte:#x} at {at}");
+                let clean = byte >= 0x20 && !matches!(byte, b'"' | b'&' | b'<' | b'>' | b'\\' | 0xe2);
+                assert_eq!(
+                    clean_len(&text),
+                    if clean { length } else { at },
+                    "{byte:#x} at {at} of {length}"
+                );
                 let ends = byte < 0x20 || byte == b'"' || byte == b'\\';
-                assert_eq!(literal_len(&text), if ends { at } else { text.len() }, "{byte:#x} at {at}");
+                assert_eq!(
+                    literal_len(&text),
+                    if ends { at } else { length },
+                    "{byte:#x} at {at} of {length}"
+                );
             }
         }
+        assert_eq!((clean_len(b""), literal_len(b"")), (0, 0));
     }
 }
