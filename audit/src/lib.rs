@@ -78,5 +78,5 @@ pub use entry::{
 };
 pub use form::{Form, Format, FormatError, Options};
 pub use limits::Limits;
-pub use register::{REGISTER, Row, Treatment};
+pub use register::{Exposure, LineField, REGISTER, Row, Treatment, line_fields};
 pub use salt::{HASH_LEN, HASH_PREFIX, Salt, SaltId};

@@ -4,7 +4,11 @@
 //! table cannot be written. The table also generates docs/FORMAT.md, the JSON Schema and the property tests.
 //! Never in it: how a treatment is carried out.
 
+mod fields;
+
 use std::marker::PhantomData;
+
+pub use fields::{Exposure, LineField, line_fields};
 
 /// What happens to a field's content on its way to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

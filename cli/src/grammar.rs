@@ -146,6 +146,11 @@ impl Command {
         if matches!(self.words.as_bytes(), b"log check") { SERVER } else { USAGE }
     }
 
+    /// Whether its flags may stand behind its arguments: they are names, which no flag could be meant for.
+    pub const fn flags_anywhere(&self) -> bool {
+        matches!(self.words.as_bytes(), b"audit drill")
+    }
+
     /// The flag of this name.
     pub fn flag(&self, name: &str) -> Option<&'static Flag> {
         self.all_flags().find(|flag| flag.name == name || (!flag.alias.is_empty() && flag.alias == name))

@@ -33,7 +33,7 @@ mod transport;
 
 pub use address::{Address, AddressError, Endpoint, Url};
 pub use answer::{Auth, Response, Secret, WrapInfo};
-pub use api::audit::AuditDevice;
+pub use api::audit::{AuditDevice, AuditSalt};
 pub use api::kv::KvMount;
 pub use api::seal::{InitAnswer, InitRequest, SealStatus};
 pub use client::Client;

@@ -1,5 +1,10 @@
 //! `audit enable|disable|list|hash` and the old spellings with a hyphen.
 
+pub(crate) mod drill;
+pub(crate) mod explain;
+pub(crate) mod preview;
+pub(crate) mod salts;
+
 use super::{text_data, with_slash, without_dots};
 use crate::failure::{Done, Failure, during, exactly, not_enough, too_many};
 use crate::grammar::{Command, Flag, Invocation, Kind, Output};
@@ -67,17 +72,19 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         words: "audit hash",
         synopsis: "Compute the hash a device writes for a text",
-        arguments: "[options] PATH [INPUT | -]",
+        arguments: "[options] [PATH] [INPUT | -]",
         about: "Prints the hash that the device at PATH writes in the place of a text, so that a secret can be looked up \
-                in the device's log. INPUT as \"-\" is read from standard input, so that it stands in no shell \
+                in the device's log. With -salt=ID instead of PATH it is the hash of lines whose record.salt is that id: \
+                of a device that is gone, too (\"audit salts\" lists them). INPUT as \"-\" is read from standard input, so that it stands in no shell \
                 history; without INPUT it is asked for. A newline at the end of standard input is not part of the text.",
         examples: &[
             ("Find a secret in the log of the device at file/:", "audit hash file/ s3cr3t"),
             ("The same, with the secret from standard input:", "audit hash file/ - < secret.txt"),
+            ("In an old log, by the salt that its lines name:", "audit hash -salt=5f0c6d5e0f5e4d0a s3cr3t"),
         ],
         http: true,
         output: Output::Format,
-        flags: &[],
+        flags: &[Flag::new("salt", Kind::Text, "Id of a salt, in use or retired, in the place of PATH.")],
         run: hash,
     },
     Command {
@@ -223,13 +230,17 @@ fn device_node(device: &AuditDevice) -> Node {
 }
 
 fn hash(session: &mut Session<'_>, invocation: &Invocation) -> Done {
-    let (path, input) = match invocation.arguments.as_slice() {
-        [] => return Err(not_enough("1-2", 0)),
-        [path] => (path, None),
-        [path, input] => (path, Some(input.as_str())),
-        more => return Err(too_many("1-2", more.len())),
+    let salt = invocation.text("salt");
+    let (of, input) = match (salt, invocation.arguments.as_slice()) {
+        (Some(_), []) => (None, None),
+        (Some(_), [input]) => (None, Some(input.as_str())),
+        (Some(_), more) => return Err(too_many("0-1 with -salt", more.len())),
+        (None, []) => return Err(not_enough("1-2", 0)),
+        (None, [path]) => (Some(path), None),
+        (None, [path, input]) => (Some(path), Some(input.as_str())),
+        (None, more) => return Err(too_many("1-2", more.len())),
     };
-    let path = without_dots(path.trim().trim_matches('/'))?;
+    let path = of.map(|path| without_dots(path.trim().trim_matches('/'))).transpose()?;
     let client = session.client(invocation)?;
     let piped = !session.world.stdin_is_terminal;
     let input = match input {
@@ -242,7 +253,11 @@ fn hash(session: &mut Session<'_>, invocation: &Invocation) -> Done {
             .expose()
             .to_owned(),
     };
-    let hash = session.wait(client.audit_hash(path, &input))?.map_err(during("Error computing hash: "))?;
+    let hash = match (salt, path) {
+        (Some(id), _) => session.wait(client.audit_salt_hash(id.trim(), &input))?,
+        (None, path) => session.wait(client.audit_hash(path.unwrap_or_default(), &input))?,
+    };
+    let hash = hash.map_err(during("Error computing hash: "))?;
     if session.format == Format::Table {
         session.say(&hash)?;
     } else {

@@ -1,12 +1,13 @@
-//! `operator init|unseal|seal`.
+//! `operator init|unseal|seal|rotate|key-status`.
 
 use super::status;
 use crate::failure::{Done, Failure, USAGE, during, exactly, too_many};
 use crate::grammar::{Command, Flag, Invocation, Kind, Output};
 use crate::help::wrap;
-use crate::printer::{Format, Node};
+use crate::printer::{Format, Node, plain, table};
 use crate::session::Session;
 use onrecord_client::{InitAnswer, InitRequest};
+use onrecord_value::{Object, Time, Value};
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
@@ -65,6 +66,29 @@ pub(crate) const COMMANDS: &[Command] = &[
         output: Output::Text,
         flags: &[],
         run: seal,
+    },
+    Command {
+        words: "operator rotate",
+        synopsis: "Rotate the key under which values are stored",
+        arguments: "[options]",
+        about: "Installs a new term of the key under which the server stores what is written from now on. What is stored \
+                already stays readable; key shares stay as they are.",
+        examples: &[("Rotate the key:", "operator rotate")],
+        http: true,
+        output: Output::Format,
+        flags: &[],
+        run: rotate,
+    },
+    Command {
+        words: "operator key-status",
+        synopsis: "Show the key under which values are stored",
+        arguments: "[options]",
+        about: "Shows the active term of the key, since when it is active, and how many values were encrypted under it.",
+        examples: &[("Show the active term:", "operator key-status")],
+        http: true,
+        output: Output::Format,
+        flags: &[],
+        run: key_status,
     },
 ];
 
@@ -170,4 +194,55 @@ fn seal(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     session.wait(client.seal())?.map_err(during("Error sealing: "))?;
     session.say("Success! Vault is sealed.")?;
     Ok(0)
+}
+
+fn rotate(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    exactly::<0>(&invocation.arguments)?;
+    let client = session.client(invocation)?;
+    session.wait(client.rotate())?.map_err(during("Error rotating key: "))?;
+    let status = session.wait(client.key_status())?.map_err(during("Error reading key status: "))?;
+    if session.format == Format::Table {
+        session.say("Success! Rotated key\n")?;
+    }
+    say_key(session, &status)
+}
+
+fn key_status(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    exactly::<0>(&invocation.arguments)?;
+    let client = session.client(invocation)?;
+    let status = session.wait(client.key_status())?.map_err(during("Error reading key status: "))?;
+    say_key(session, &status)
+}
+
+fn say_key(session: &mut Session<'_>, status: &Object) -> Done {
+    let field = |key: &str| status.get(key).cloned().unwrap_or(Value::Null);
+    if session.format != Format::Table {
+        session.say_node(&Node::record([
+            ("term", field("term").into()),
+            ("install_time", field("install_time").into()),
+            ("encryptions", field("encryptions").into()),
+        ]))?;
+        return Ok(0);
+    }
+    let installed = status.str("install_time").and_then(|text| Time::parse(text).ok());
+    let rows = [
+        ("Key Term", plain(&field("term"))),
+        ("Install Time", installed.map_or_else(String::new, rfc822)),
+        ("Encryption Count", plain(&field("encryptions"))),
+    ];
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    session.say(&table::columns(&rows))?;
+    Ok(0)
+}
+
+/// `22 Nov 26 10:16 UTC` (RFC 822, section 5).
+fn rfc822(time: Time) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut text = Vec::new();
+    time.rfc3339_seconds(&mut text);
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    let month = part(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.checked_sub(1)?));
+    format!("{} {} {} {} UTC", part(8, 10), month.unwrap_or(&""), part(2, 4), part(11, 16))
 }

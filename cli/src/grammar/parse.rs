@@ -122,6 +122,9 @@ pub fn parse(command: &'static Command, words: &[String]) -> Result<Invocation, 
         }
         if word == "-" || !word.starts_with('-') {
             arguments.push(word.clone());
+            if command.flags_anywhere() {
+                continue;
+            }
             let (before, after) = split_at_dashes(rest.as_slice());
             arguments.extend_from_slice(before);
             let wrong: Vec<String> = before.iter().filter(|word| looks_like_flag(word)).cloned().collect();

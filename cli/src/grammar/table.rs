@@ -6,6 +6,10 @@ use crate::command;
 /// Every command, by the file it stands in.
 pub const COMMANDS: &[&[Command]] = &[
     command::audit::COMMANDS,
+    command::audit::drill::COMMANDS,
+    command::audit::explain::COMMANDS,
+    command::audit::preview::COMMANDS,
+    command::audit::salts::COMMANDS,
     command::generic::COMMANDS,
     command::kv::COMMANDS,
     command::kv::metadata::COMMANDS,

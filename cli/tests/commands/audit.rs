@@ -148,3 +148,115 @@ fn old_spellings_work_and_warn_in_a_table() {
     assert_eq!(outcome.stdout, "Success! Disabled audit device (if it was enabled) at: file/\n");
     stage().reply(200, r#"{"data":{}}"#).run(&["audit-list", "-format=json"]).is(0, "{}\n", "");
 }
+
+const SALTS: &str = r#"{"data":{"00000000000000aa":{"from":"2026-01-02T00:00:00Z","live":true,"path":"file/","to":null,"type":"file"},"00000000000000bb":{"from":"2026-01-01T00:00:00Z","live":false,"path":"old/","to":"2026-01-02T00:00:00Z","type":"socket"}}}"#;
+
+#[test]
+fn r_salt_archive_salts_are_listed_in_the_order_of_their_beginnings() {
+    let outcome = stage().reply(200, SALTS).run(&["audit", "salts"]);
+    outcome.is(
+        0,
+        "Salt                Path     Type      From                    To\n\
+         ----                ----     ----      ----                    --\n\
+         00000000000000bb    old/     socket    2026-01-01T00:00:00Z    2026-01-02T00:00:00Z\n\
+         00000000000000aa    file/    file      2026-01-02T00:00:00Z    in use\n",
+        "",
+    );
+    outcome.sent(&["GET /v1/sys/audit-salts"]);
+    let outcome = stage().reply(200, SALTS).run(&["audit", "salts", "-format=json"]);
+    assert!(
+        outcome.stdout.contains("\"id\": \"00000000000000bb\"") && outcome.stdout.contains("\"to\": null")
+    );
+    stage().reply(200, r#"{"data":{}}"#).run(&["audit", "salts"]).is(
+        2,
+        "No audit device has ever been enabled.\n",
+        "",
+    );
+}
+
+#[test]
+fn r_salt_archive_a_text_is_hashed_by_the_salt_of_old_lines() {
+    let reply = r#"{"data":{"hash":"hmac-sha256:ab"}}"#;
+    let outcome = stage().reply(200, reply).run(&["audit", "hash", "-salt=00000000000000bb", "s3cr3t"]);
+    outcome.is(0, "hmac-sha256:ab\n", "");
+    outcome.sent(&[r#"PUT /v1/sys/audit-salts/00000000000000bb/hash {"input":"s3cr3t"}"#]);
+    let outcome = stage().reply(200, reply).stdin("piped\n").run(&["audit", "hash", "-salt=bb"]);
+    outcome.sent(&[r#"PUT /v1/sys/audit-salts/bb/hash {"input":"piped"}"#]);
+    stage().run(&["audit", "hash", "-salt=bb", "a", "b"]).is(
+        1,
+        "",
+        "Too many arguments (expected 0-1 with -salt, got 2)\n",
+    );
+}
+
+#[test]
+fn a_new_salt_is_told_with_the_one_it_replaces() {
+    let reply = r#"{"data":{"path":"file/","retired":"bb","salt":"aa"}}"#;
+    let outcome = stage().reply(200, reply).run(&["audit", "rotate-salt", "/file/"]);
+    outcome.is(0, "Success! The audit device at file/ has the salt aa; bb is retired.\n", "");
+    outcome.sent(&["PUT /v1/sys/audit-rotate-salt/file {}"]);
+}
+
+#[test]
+fn the_register_is_explained_without_a_server() {
+    let outcome = stage().no_server().run(&["audit", "explain", "auth.accessor"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("Field") && lines[2].starts_with("auth.accessor") && lines[2].contains("hashed")
+    );
+    assert!(lines[3].starts_with("response.auth.accessor"));
+    outcome.sent(&[]);
+    let outcome = stage().no_server().run(&["audit", "explain", "-format=json"]);
+    assert!(
+        outcome.stdout.contains("\"field\": \"request.data\"") && outcome.stdout.contains("\"record.seq\"")
+    );
+    stage().no_server().run(&["audit", "explain", "acessor"]).is(
+        2,
+        "",
+        "No field of an entry is called \"acessor\"; the nearest is \"accessor\".\n",
+    );
+}
+
+#[test]
+fn a_preview_shows_each_devices_lines_and_what_is_not_known() {
+    let reply = r#"{"data":{"allowed":true,"devices":{"file/":{"request":"{\"a\":1}","response":{"error":"too long"}},"none/":{"discards":true}},"operation":"create","recorded":true,"unknown":["error","response.data"]}}"#;
+    let outcome =
+        stage().reply(200, reply).stdin(r#"{"n":1}"#).run(&["audit", "preview", "PUT", "secret/app", "-"]);
+    outcome.is(
+        0,
+        "A create, which you may do.\n\n==> file/ <==\n{\"a\":1}\nThe response would have no line here: too long\n\n\
+         ==> none/ <==\nIt throws everything away.\n\nKnown only when it is done: error, response.data\n",
+        "",
+    );
+    outcome.sent(&[r#"PUT /v1/sys/audit-preview {"data":{"n":1},"method":"PUT","path":"secret/app"}"#]);
+    let reply = r#"{"data":{"note":"why","recorded":false}}"#;
+    let outcome = stage().reply(200, reply).run(&["audit", "preview", "GET", "sys/health"]);
+    outcome.is(0, "Such a request is not recorded.\n\nNote: why\n", "");
+    stage().run(&["audit", "preview", "GET"]).is(1, "", "Not enough arguments (expected 2 or more, got 1)\n");
+}
+
+#[test]
+fn a_drill_takes_its_flags_anywhere() {
+    let reply = r#"{"data":{"for":60,"kind":"hang","path":"file/"}}"#;
+    for words in [
+        &["audit", "drill", "hang", "file/", "-for=60s"][..],
+        &["audit", "drill", "-for=60s", "hang", "file"],
+        &["audit", "drill", "hang", "-for", "60s", "file"],
+    ] {
+        let outcome = stage().reply(200, reply).run(words);
+        outcome.is(0, "Success! For 60 seconds this drill is held on the audit device at file/: hang\n", "");
+        outcome.sent(&[r#"PUT /v1/sys/audit-drill/file {"for":"60s","kind":"hang"}"#]);
+    }
+    let reply = r#"{"data":{"path":"file/","stopped":true}}"#;
+    stage().reply(200, reply).run(&["audit", "drill", "stop", "file/"]).is(
+        0,
+        "Success! Ended the drill on the audit device at: file/\n",
+        "",
+    );
+    stage().run(&["audit", "drill", "burn", "file/"]).is(
+        1,
+        "",
+        "Invalid drill \"burn\": it is hang, refuse, slow or stop.\n",
+    );
+}

@@ -99,3 +99,19 @@ fn seal_says_so() {
         .is(0, "Success! Vault is sealed.\n", "")
         .sent(&["PUT /v1/sys/seal"]);
 }
+
+const TERM: &str = r#"{"data":{"encryptions":47,"install_time":"2026-11-22T10:16:31.9Z","term":2}}"#;
+
+#[test]
+fn the_key_is_rotated_and_its_status_shown() {
+    let rows = "Key Term            2\nInstall Time        22 Nov 26 10:16 UTC\nEncryption Count    47\n";
+    let outcome = stage().reply(200, TERM).run(&["operator", "key-status"]);
+    outcome.is(0, rows, "").sent(&["GET /v1/sys/key-status"]);
+    let outcome = stage().reply(204, "").reply(200, TERM).run(&["operator", "rotate"]);
+    outcome.is(0, &format!("Success! Rotated key\n\n{rows}"), "");
+    outcome.sent(&["POST /v1/sys/rotate/keyring {}", "GET /v1/sys/key-status"]);
+    let outcome = stage().reply(204, "").reply(200, TERM).run(&["operator", "rotate", "-format=json"]);
+    let json =
+        "{\n  \"term\": 2,\n  \"install_time\": \"2026-11-22T10:16:31.9Z\",\n  \"encryptions\": 47\n}\n";
+    outcome.is(0, json, "");
+}

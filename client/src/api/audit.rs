@@ -1,4 +1,4 @@
-//! `sys/audit` and `sys/audit-hash`.
+//! `sys/audit` and what belongs to it: hashes, salts, previews, drills.
 
 use crate::answer::{flag, text};
 use crate::client::Client;
@@ -70,10 +70,74 @@ impl Client {
 
     /// The hash a device writes for a text.
     pub async fn audit_hash(&self, path: &str, input: &str) -> Result<String, Error> {
-        let data = self.put(format!("sys/audit-hash/{path}"), object! { "input" => input }).await?.data()?;
+        self.hash(format!("sys/audit-hash/{path}"), input).await
+    }
+
+    /// The hash that lines made with a salt have for a text; the salt may be retired.
+    pub async fn audit_salt_hash(&self, id: &str, input: &str) -> Result<String, Error> {
+        self.hash(format!("sys/audit-salts/{id}/hash"), input).await
+    }
+
+    async fn hash(&self, path: String, input: &str) -> Result<String, Error> {
+        let data = self.put(path, object! { "input" => input }).await?.data()?;
         match data.get("hash") {
             Some(Value::String(hash)) => Ok(hash.clone()),
             _ => Err(Error::Answer(AnswerError::Field("hash"))),
+        }
+    }
+
+    /// All salts, in use and retired, in the order of their beginnings.
+    pub async fn audit_salts(&self) -> Result<Vec<AuditSalt>, Error> {
+        let data = self.send(Request::new(Method::Get, "sys/audit-salts")).await?.data()?;
+        let salt = |(id, value): (&str, &Value)| Some(AuditSalt::from_object(id, value.as_object()?));
+        let mut salts: Vec<_> = data.iter().filter_map(salt).collect();
+        salts.sort_by(|one, other| {
+            (&one.from, &one.path, &one.id).cmp(&(&other.from, &other.path, &other.id))
+        });
+        Ok(salts)
+    }
+
+    /// Gives the device at a path a new salt: its id, and the id of the one that is retired.
+    pub async fn audit_rotate_salt(&self, path: &str) -> Result<(String, String), Error> {
+        let data = self.put(format!("sys/audit-rotate-salt/{path}"), Object::new()).await?.data()?;
+        Ok((text(&data, "salt"), text(&data, "retired")))
+    }
+
+    /// What each device would write for a request, without doing it: the answer's data.
+    pub async fn audit_preview(&self, method: &str, path: &str, data: Object) -> Result<Object, Error> {
+        let body = object! { "data" => data, "method" => method, "path" => path };
+        self.put("sys/audit-preview", body).await?.data()
+    }
+
+    /// Begins a drill on the device at a path, or stops it: what is sent is the API's.
+    pub async fn audit_drill(&self, path: &str, body: Object) -> Result<Object, Error> {
+        self.put(format!("sys/audit-drill/{path}"), body).await?.data()
+    }
+}
+
+/// A salt as the server lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct AuditSalt {
+    /// As lines name it in `record.salt`.
+    pub id: String,
+    /// The device's path.
+    pub path: String,
+    /// The device's type.
+    pub kind: String,
+    /// Since when lines were made with it, RFC 3339.
+    pub from: String,
+    /// Until when; none for that of an enabled device.
+    pub to: Option<String>,
+}
+
+impl AuditSalt {
+    fn from_object(id: &str, object: &Object) -> Self {
+        Self {
+            id: id.to_owned(),
+            path: text(object, "path"),
+            kind: text(object, "type"),
+            from: text(object, "from"),
+            to: object.str("to").map(str::to_owned),
         }
     }
 }

@@ -170,4 +170,14 @@ impl Client {
     pub async fn seal(&self) -> Result<(), Error> {
         self.send(Request::new(Method::Put, "sys/seal")).await.map(drop)
     }
+
+    /// Installs a new term of the key under which the server stores values.
+    pub async fn rotate(&self) -> Result<(), Error> {
+        self.post("sys/rotate/keyring", Object::new()).await.map(drop)
+    }
+
+    /// The active term: `term`, `install_time`, `encryptions`.
+    pub async fn key_status(&self) -> Result<Object, Error> {
+        self.send(Request::new(Method::Get, "sys/key-status")).await?.data()
+    }
 }
