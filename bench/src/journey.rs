@@ -53,6 +53,7 @@ async fn server(storage: Storage, folder: &Path, devices: usize) -> Core {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(OsEntropy::new()),
         spawn: Arc::new(Nobody),
+        process: Arc::new(()),
     };
     let core = Core::new(storage, host, Settings::default());
     let root_token = Some(Secret::new("root".to_owned()));

@@ -6,6 +6,7 @@
 
 mod declared;
 mod load;
+mod log;
 mod salts;
 mod stored;
 
@@ -15,8 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use onrecord_audit::device::check_prefix;
 use onrecord_audit::{
-    Broker, Clock, Device as Sink, DeviceError, DeviceOptions, DrillNews, EnableError, Enrolment, Form,
-    Health, Observer, OptionError, Placement, Probe, Salt,
+    Broker, Clock, Device as Sink, DeviceOptions, EnableError, Enrolment, Form, OptionError, Placement,
+    Probe, Salt,
 };
 use onrecord_seal::{Entropy, EntropyError};
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
@@ -27,6 +28,7 @@ use crate::host::Host;
 
 pub use declared::DeclareError;
 pub use load::Unopened;
+pub(crate) use log::Log;
 pub use salts::{KeptSalt, Resalted};
 
 /// Devices by path, each with its closing slash.
@@ -309,31 +311,6 @@ impl Devices {
         };
         if let Err(error) = forgotten {
             tracing::warn!(path = device.path, %error, "a device that was not enabled is still in the stored table");
-        }
-    }
-}
-
-/// Writes changes of a device's health into the server's log.
-pub(crate) struct Log;
-
-impl Observer for Log {
-    fn drilled(&self, path: &str, news: DrillNews) {
-        match news {
-            DrillNews::Begun(drill, time) => {
-                let seconds = time.as_secs_f64();
-                tracing::warn!(path, %drill, seconds, "a drill begins: this audit device fails on purpose");
-            }
-            DrillNews::Ended(drill) => {
-                tracing::warn!(path, %drill, "the drill of this audit device has ended");
-            }
-        }
-    }
-
-    fn changed(&self, path: &str, from: Health, to: Health, error: Option<&DeviceError>) {
-        match (to, error) {
-            (Health::Healthy, _) => tracing::info!(path, %from, %to, "an audit device has recovered"),
-            (_, Some(error)) => tracing::error!(path, %from, %to, %error, "an audit device is in trouble"),
-            (_, None) => tracing::warn!(path, %from, %to, "an audit device is in trouble"),
         }
     }
 }

@@ -108,9 +108,30 @@ impl Drop for Headers {
     }
 }
 
+/// What the bytes of a body are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Media {
+    /// JSON, as nearly everything.
+    #[default]
+    Json,
+    /// Prometheus' text exposition, format 0.0.4.
+    Prometheus,
+}
+
+impl Media {
+    /// The name of the media type (RFC 9110, 8.3).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
 /// An answer that may leave. It can only be made with a reason to leave.
 pub struct Answer {
     status: u16,
+    media: Media,
     body: Bytes,
 }
 
@@ -120,6 +141,11 @@ impl Answer {
         self.status
     }
 
+    /// What the body is.
+    pub const fn media(&self) -> Media {
+        self.media
+    }
+
     /// The body; empty for 204.
     pub fn into_body(self) -> Bytes {
         self.body
@@ -127,17 +153,17 @@ impl Answer {
 
     /// Releases an answer whose response entry has settled.
     pub(crate) fn on_record(shaped: Shaped, _proof: &Settled) -> Self {
-        Self { status: shaped.status, body: shaped.body }
+        Self { status: shaped.status, media: shaped.media, body: shaped.body }
     }
 
     /// Releases an answer although nothing was recorded, because no device is enabled.
     pub(crate) fn without_devices(shaped: Shaped, _proof: &Unaudited) -> Self {
-        Self { status: shaped.status, body: shaped.body }
+        Self { status: shaped.status, media: shaped.media, body: shaped.body }
     }
 
     /// Answers an exempt route (the reviewed list in `routes`).
     pub(crate) fn exempt(shaped: Shaped) -> Self {
-        Self { status: shaped.status, body: shaped.body }
+        Self { status: shaped.status, media: shaped.media, body: shaped.body }
     }
 
     /// Answers while sealed: nothing can be recorded, and nothing is done.
@@ -158,7 +184,7 @@ impl Answer {
 
     fn error(status: u16, text: &'static str) -> Self {
         let body = format!("{{\"errors\":[\"{text}\"]}}\n");
-        Self { status, body: Bytes::from(body) }
+        Self { status, media: Media::Json, body: Bytes::from(body) }
     }
 }
 
@@ -166,6 +192,8 @@ impl Answer {
 pub(crate) struct Shaped {
     /// The HTTP status.
     pub(crate) status: u16,
+    /// What the body is.
+    pub(crate) media: Media,
     /// The body; empty for 204.
     pub(crate) body: Bytes,
     /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body.

@@ -17,7 +17,23 @@ pub trait Spawn: Send + Sync {
     fn spawn(&self, task: Task);
 }
 
-/// Clock, entropy and runtime.
+/// What the system says about this process. Asked for metrics alone; what is not known is left out.
+pub trait Process: Send + Sync {
+    /// Resident memory, in bytes.
+    fn resident_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    /// Open file descriptors.
+    fn open_files(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A process of which nothing is known.
+impl Process for () {}
+
+/// Clock, entropy, runtime and process.
 #[derive(Clone)]
 pub struct Host {
     /// Tells the time.
@@ -26,4 +42,6 @@ pub struct Host {
     pub entropy: Arc<dyn Entropy>,
     /// Takes over journeys whose client has left.
     pub spawn: Arc<dyn Spawn>,
+    /// Knows the process.
+    pub process: Arc<dyn Process>,
 }

@@ -14,7 +14,9 @@
 
 mod act;
 pub mod admission;
+mod alarm;
 mod capture;
+mod damper;
 mod decide;
 pub mod devices;
 pub mod engine;
@@ -23,6 +25,8 @@ pub mod fault;
 pub mod headers;
 pub mod host;
 pub mod lifecycle;
+mod meters;
+mod metrics;
 pub mod mount;
 pub mod mounts;
 pub mod open;
@@ -41,7 +45,7 @@ mod shape;
 pub mod token;
 pub mod tokens;
 
-pub use exchange::{Answer, Exchange, Headers, Received, Target};
-pub use host::{Host, Spawn};
+pub use exchange::{Answer, Exchange, Headers, Media, Received, Target};
+pub use host::{Host, Process, Spawn};
 pub use lifecycle::Core;
 pub use settings::{DeclaredDevice, Settings};

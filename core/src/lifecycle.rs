@@ -20,8 +20,9 @@ use crate::admission::{Admission, Permit};
 use crate::devices::{DeclareError, DevicesError};
 use crate::exchange::{Answer, Target};
 use crate::host::Host;
+use crate::meters::Meters;
 use crate::open::Open;
-use crate::routes;
+use crate::routes::{self, Route};
 use crate::settings::Settings;
 use crate::tokens::TokenError;
 
@@ -37,6 +38,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[derive(Clone)]
 pub struct Core {
     inner: Arc<Inner>,
+    /// Whether what comes in here may read the metrics without a token, and off the record.
+    open_metrics: bool,
 }
 
 struct Inner {
@@ -44,6 +47,7 @@ struct Inner {
     host: Host,
     settings: Arc<Settings>,
     admission: Arc<Admission>,
+    meters: Arc<Meters>,
     gate: Arc<Gate>,
     /// The key shares given so far.
     shares: Mutex<Collector>,
@@ -56,16 +60,19 @@ impl Core {
     pub fn new(storage: Storage, host: Host, settings: Settings) -> Self {
         let admission = Admission::new(settings.requests_in_flight, settings.body_bytes_in_flight);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
+        let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
         Self {
             inner: Arc::new(Inner {
                 barrier,
                 host,
                 settings: Arc::new(settings),
                 admission,
+                meters,
                 gate: Arc::new(Gate::default()),
                 shares: Mutex::new(Collector::new()),
                 ceremony: AtomicBool::new(false),
             }),
+            open_metrics: false,
         }
     }
 
@@ -75,7 +82,7 @@ impl Core {
     /// # Errors
     /// The 503 that says that there is no room.
     pub fn admit(&self, target: &Target, bytes: usize) -> Result<Permit, Answer> {
-        let exempt = matches!(target, Target::Api(path) if routes::exempt(path).is_some());
+        let exempt = matches!(target, Target::Api(path) if self.exempt(path).is_some());
         let admission = &self.inner.admission;
         let permit = if exempt { admission.admit_exempt(bytes) } else { admission.admit(bytes) };
         permit.map_err(|_| Answer::overloaded())
@@ -107,6 +114,27 @@ impl Core {
         let Some(open) = self.open() else { return Vec::new() };
         let done = open.broker.reopen(None, timeout);
         done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
+    }
+
+    /// The same server for a listener that gives metrics to anybody (`unauthenticated_metrics_access`).
+    #[must_use]
+    pub fn with_open_metrics(mut self) -> Self {
+        self.open_metrics = true;
+        self
+    }
+
+    /// The route that takes a path without recording it, here.
+    fn exempt(&self, path: &str) -> Option<&'static Route> {
+        routes::exempt(path)
+            .or_else(|| if self.open_metrics { routes::exempt_by_listener(path) } else { None })
+    }
+
+    /// To be called every few seconds: says in the log what is due about refused requests and devices in trouble.
+    pub fn attend(&self) {
+        let Some(open) = self.open() else { return };
+        let (now, devices) = (self.inner.host.clock.monotonic(), open.broker.status());
+        open.log.attend(now, &devices);
+        open.alarm.attend(now, open.outlook_of(&devices).1);
     }
 
     /// Housekeeping, to be called every minute or so: rotates a worn key.

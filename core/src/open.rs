@@ -4,13 +4,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use onrecord_audit::Broker;
+use onrecord_audit::{Broker, DeviceStatus, Outlook};
 use onrecord_storage::{Barrier, Health};
 
-use crate::devices::Devices;
+use crate::alarm::Alarm;
+use crate::devices::{Devices, Log};
 use crate::headers::AuditedHeaders;
 use crate::host::Host;
 use crate::lifecycle::Gate;
+use crate::meters::Meters;
 use crate::mounts::Mounts;
 use crate::policies::Policies;
 use crate::settings::Settings;
@@ -54,6 +56,12 @@ pub struct Open {
     pub settings: Arc<Settings>,
     /// The cluster's name and id, shown by `sys/health` and `sys/seal-status`.
     pub cluster: Cluster,
+    /// What follows from refusals of the audit rule.
+    pub(crate) alarm: Alarm,
+    /// What the server's log says about devices.
+    pub(crate) log: Arc<Log>,
+    /// What is counted of journeys.
+    pub(crate) meters: Arc<Meters>,
     /// The way back to sealed.
     pub(crate) gate: Weak<Gate>,
     /// Set when its devices are let go. What comes later cannot be put on record.
@@ -76,6 +84,14 @@ impl Open {
         for device in self.broker.status() {
             self.broker.disable(&device.path);
         }
+    }
+
+    /// Whether the audit rule can be met at the moment, and what it lacks. A server that must have a device and has none
+    /// does not meet it (decision 8).
+    pub(crate) fn outlook_of(&self, devices: &[DeviceStatus]) -> (Outlook, bool) {
+        let outlook = Outlook::of(self.broker.rules().minimum, devices);
+        let met = outlook.is_met() && !(devices.is_empty() && self.settings.fail_closed);
+        (outlook, met)
     }
 
     /// Whether its devices were let go.

@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use onrecord_audit::{Drill, Template};
 use onrecord_value::{Object, Value};
 
+use crate::exchange::Media;
 use crate::token::Issued;
 
 /// The result of a handler. A handler has no other way out.
@@ -29,8 +31,18 @@ pub struct Reply {
     pub warnings: Vec<Warning>,
     /// The status and body form when they are not the usual ones.
     pub form: Form,
+    /// A body of its own instead of the envelope.
+    pub raw: Option<Raw>,
     /// What begins once the answer is on record, and with it: if it is not, nothing does.
     pub afterwards: Option<Afterwards>,
+}
+
+/// A body that is no envelope.
+pub struct Raw {
+    /// What it is.
+    pub media: Media,
+    /// Its bytes.
+    pub body: Bytes,
 }
 
 /// Something that must not begin before its response entry has settled.

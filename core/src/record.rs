@@ -1,12 +1,15 @@
 //! Steps 5 and 8: what is known about a request becomes an entry, and the broker puts it on record.
 //! The only caller of the broker for requests. Never in it: how an entry is hashed or written.
 
+use std::time::Duration;
+
 use onrecord_audit::{
     Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Operation as Asked,
     Path, PolicyResults, Private, Recorded, Recording, Refused, Request as RequestFacts, Response, Secret,
     Settled, Template, Token, TokenType, Unaudited,
 };
 
+use crate::alarm::Phase;
 use crate::decide::Verdict;
 use crate::exchange::Shaped;
 use crate::fault;
@@ -32,8 +35,9 @@ pub(crate) struct NotFiled(Option<Refused>);
 /// Records the request entry.
 pub(crate) async fn request(open: &Open, case: &Case<'_>) -> Result<Filed, NotFiled> {
     // Built and formatted in a call of its own: an entry kept across the waiting would make every journey larger.
+    let began = open.host.clock.monotonic();
     let recording = file_request(open, case);
-    judge(open, case, recording).await
+    judge(open, case, Phase::Request, began, recording).await
 }
 
 /// Records the response entry. Where the route is recorded by its request entry alone, that is enough, once it is done.
@@ -48,8 +52,9 @@ pub(crate) async fn response(
     if let (true, Outcome::Reply(_)) = (only, outcome) {
         return Ok(filed);
     }
+    let began = open.host.clock.monotonic();
     let recording = file_response(open, case, outcome, shaped);
-    judge(open, case, recording).await
+    judge(open, case, Phase::Response, began, recording).await
 }
 
 fn file_request(open: &Open, case: &Case<'_>) -> Recording {
@@ -127,20 +132,29 @@ fn offer(open: &Open, case: &Case<'_>, entry: &Entry<'_>) -> Recording {
 }
 
 /// Waits for the broker's verdict.
-async fn judge(open: &Open, case: &Case<'_>, recording: Recording) -> Result<Filed, NotFiled> {
-    match recording.await {
-        Ok(Recorded::Settled(proof)) => Ok(Filed::Settled(proof)),
+async fn judge(
+    open: &Open,
+    case: &Case<'_>,
+    phase: Phase,
+    began: Duration,
+    recording: Recording,
+) -> Result<Filed, NotFiled> {
+    let recorded = recording.await;
+    let now = open.host.clock.monotonic();
+    open.meters.judged(phase, now.saturating_sub(began));
+    let refused = match recorded {
+        Ok(Recorded::Settled(proof)) => return Ok(Filed::Settled(proof)),
         // A straggler finds no device because the server is sealed, not because none is enabled.
-        Ok(Recorded::Unaudited(_)) if open.ended() => Err(NotFiled(None)),
+        Ok(Recorded::Unaudited(_)) if open.ended() => return Err(NotFiled(None)),
         Ok(Recorded::Unaudited(proof)) if !open.settings.fail_closed || enables(case) => {
-            Ok(Filed::Unaudited(proof))
+            return Ok(Filed::Unaudited(proof));
         }
-        Ok(Recorded::Unaudited(_)) => Err(NotFiled(None)),
-        Err(refused) => {
-            tracing::debug!(%refused, "an entry was not put on record");
-            Err(NotFiled(Some(refused)))
-        }
-    }
+        Ok(Recorded::Unaudited(_)) => None,
+        Err(refused) => Some(refused),
+    };
+    open.meters.refused(phase);
+    open.alarm.refused(phase, refused.as_ref(), now);
+    Err(NotFiled(refused))
 }
 
 /// A server that must have a device and has none can only be given one: enabling it is let through (decision 8).

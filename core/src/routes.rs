@@ -17,6 +17,8 @@ pub enum Recording {
     RequestOnly(&'static str),
     /// No entry, for the reason given.
     Exempt(&'static str),
+    /// Both entries; none on a listener that was configured so, for the reason given.
+    ListenerMayExempt(&'static str),
 }
 
 /// Who may use a route.
@@ -48,6 +50,8 @@ pub enum Endpoint {
     AuditRotateSalt,
     AuditPreview,
     AuditDrill,
+    AuditStatus,
+    Metrics,
     RequestHeaders,
     RequestHeader,
     Rotate,
@@ -114,6 +118,10 @@ const STATE: Recording = Recording::Exempt(
     "answers while sealed and to load balancers many times a second, from public facts only",
 );
 
+const METRICS: Recording = Recording::ListenerMayExempt(
+    "unauthenticated_metrics_access of a listener: scraped without a token, sealed or not; it counts, and names devices",
+);
+
 const fn row(pattern: &'static str, operations: &'static [Operation], endpoint: Endpoint) -> Route {
     Route {
         pattern,
@@ -136,6 +144,11 @@ impl Route {
 
     const fn sudo(mut self) -> Self {
         self.access = Access::Sudo;
+        self
+    }
+
+    const fn listener_may_exempt(mut self, recording: Recording) -> Self {
+        self.recording = recording;
         self
     }
 
@@ -218,6 +231,8 @@ pub static TABLE: &[Route] = &[
     row("sys/audit-rotate-salt/*", &[Update], Endpoint::AuditRotateSalt).sudo(),
     row("sys/audit-preview", &[Update], Endpoint::AuditPreview).sudo(),
     row("sys/audit-drill/*", &[Update], Endpoint::AuditDrill).sudo(),
+    row("sys/audit-status", &[Read], Endpoint::AuditStatus).sudo(),
+    row("sys/metrics", &[Read], Endpoint::Metrics).listener_may_exempt(METRICS),
     row("sys/config/auditing/request-headers", &[Read], Endpoint::RequestHeaders).sudo().injected(),
     row("sys/config/auditing/request-headers/:", &[Read, Update, Delete], Endpoint::RequestHeader)
         .sudo()
@@ -282,6 +297,15 @@ pub(crate) fn exempt(path: &str) -> Option<&'static Route> {
         .iter()
         .take_while(|route| matches!(route.recording, Recording::Exempt(_)))
         .find(|route| route.pattern == path)
+}
+
+/// The route that takes a path, and is exempt where the listener is configured so.
+pub(crate) fn exempt_by_listener(path: &str) -> Option<&'static Route> {
+    if !path.starts_with("sys/") {
+        return None;
+    }
+    let may = |route: &&Route| matches!(route.recording, Recording::ListenerMayExempt(_));
+    TABLE.iter().filter(may).find(|route| route.pattern == path)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use onrecord_value::{Object, Value, json, object};
 
-use crate::exchange::Shaped;
+use crate::exchange::{Media, Shaped};
 use crate::outcome::{Form, Outcome, Refusal, Reply};
 use crate::pipeline::Case;
 use crate::token::Issued;
@@ -25,23 +25,33 @@ pub(crate) fn shape(case: &Case<'_>, outcome: &Outcome) -> Shaped {
 
 /// The bytes of an answer of which nothing is known: for an entry alone, never for an answer.
 pub(crate) fn unknown() -> Shaped {
-    Shaped { status: 0, body: bytes::Bytes::new(), recorded: None }
+    Shaped { status: 0, media: Media::Json, body: bytes::Bytes::new(), recorded: None }
 }
 
 fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
+    if let Some(raw) = &reply.raw {
+        let recorded = object! {
+            "http_content_type" => raw.media.name(),
+            "http_raw_body" => String::from_utf8_lossy(&raw.body).into_owned(),
+            "http_status_code" => 200,
+        };
+        return Shaped { status: 200, media: raw.media, body: raw.body.clone(), recorded: Some(recorded) };
+    }
     let nothing = reply.data.is_none() && reply.auth.is_none() && reply.warnings.is_empty();
     match reply.form {
-        Form::Envelope if nothing => Shaped { status: 204, body: bytes::Bytes::new(), recorded: None },
+        Form::Envelope if nothing => {
+            Shaped { status: 204, media: Media::Json, body: bytes::Bytes::new(), recorded: None }
+        }
         Form::Envelope => {
             let mut body = Vec::with_capacity(512);
             envelope(id, reply, injected, &mut body);
             body.push(b'\n');
-            Shaped { status: 200, body: body.into(), recorded: None }
+            Shaped { status: 200, media: Media::Json, body: body.into(), recorded: None }
         }
         // An absent key that cannot be patched: 404 without a body.
         Form::NotFound if nothing => {
             let recorded = object! { "http_content_type" => "application/json", "http_status_code" => 404 };
-            Shaped { status: 404, body: bytes::Bytes::new(), recorded: Some(recorded) }
+            Shaped { status: 404, media: Media::Json, body: bytes::Bytes::new(), recorded: Some(recorded) }
         }
         Form::NotFound => {
             let mut body = Vec::with_capacity(512);
@@ -52,7 +62,7 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
                 "http_raw_body" => String::from_utf8_lossy(&body).into_owned(),
                 "http_status_code" => 404,
             };
-            Shaped { status: 404, body: body.into(), recorded: Some(recorded) }
+            Shaped { status: 404, media: Media::Json, body: body.into(), recorded: Some(recorded) }
         }
     }
 }
@@ -68,7 +78,7 @@ fn refused(refusal: &Refusal) -> Shaped {
         Some(text) if refusal.in_data => Some(object! { "error" => text.as_str() }),
         _ => None,
     };
-    Shaped { status: refusal.status, body: body.into(), recorded }
+    Shaped { status: refusal.status, media: Media::Json, body: body.into(), recorded }
 }
 
 fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {

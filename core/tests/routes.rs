@@ -53,6 +53,10 @@ async fn every_route_is_recorded_or_in_the_exempt_list() {
                         if token { 1 } else { 2 }
                     }
                     Recording::Both => 2,
+                    Recording::ListenerMayExempt(reason) => {
+                        assert!(!reason.is_empty());
+                        2
+                    }
                 };
                 assert_eq!(entries.len(), expected, "{what}");
                 for entry in &entries {

@@ -70,7 +70,12 @@ impl Clock for Hands {
 }
 
 fn host(clock: &Arc<Hands>) -> Host {
-    Host { clock: Arc::clone(clock) as _, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(NoSpawn) }
+    Host {
+        clock: Arc::clone(clock) as _,
+        entropy: Arc::new(OsEntropy::new()),
+        spawn: Arc::new(NoSpawn),
+        process: Arc::new(()),
+    }
 }
 
 /// So many seconds after the clock's beginning.

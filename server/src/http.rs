@@ -126,11 +126,12 @@ fn push_header(headers: &mut Headers, name: &HeaderName, value: &HeaderValue) {
 
 fn respond(answer: Answer) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let media = answer.media();
     let mut response = Response::new(Full::new(answer.into_body()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
     headers
         .insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
     response

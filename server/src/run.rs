@@ -27,6 +27,9 @@ use crate::{Options, dev, logging, process};
 /// How often dead tokens are removed and worn keys rotated.
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
+/// How often the log says what is due about refused requests and devices in trouble.
+const ATTENDING: Duration = Duration::from_secs(5);
+
 /// How long a reload waits for devices that hang before it says so. They go on trying.
 const REOPEN_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -120,10 +123,12 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     let patience = core.settings().shutdown_timeout;
     let (stop, stopped) = watch::channel(false);
     let mut running = JoinSet::new();
-    for listener in listeners {
-        running.spawn(listener.run(core.clone(), stopped.clone(), patience));
+    for (listener, config) in listeners.into_iter().zip(&config.listeners) {
+        let core = if config.open_metrics { core.clone().with_open_metrics() } else { core.clone() };
+        running.spawn(listener.run(core, stopped.clone(), patience));
     }
     let housekeeping = tokio::spawn(keep_house(core.clone()));
+    let attending = tokio::spawn(attend(core.clone()));
     while signals.next().await == Asked::Reopen {
         let (core, certificates) = (core.clone(), certificates.clone());
         // Files are opened on a thread that may block; signals go on being heard.
@@ -131,6 +136,7 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     }
     tracing::info!("the server stops: requests in progress are finished first");
     housekeeping.abort();
+    attending.abort();
     // The receivers live in the listeners' tasks, which end because of this very message.
     stop.send(true).ok();
     while running.join_next().await.is_some() {}
@@ -152,6 +158,7 @@ fn core(options: &Options, config: &Config) -> Result<Core, StartError> {
         clock: Arc::new(LocalClock::new()),
         entropy: Arc::new(OsEntropy::new()),
         spawn: Arc::new(Runtime(tokio::runtime::Handle::current())),
+        process: Arc::new(process::Itself),
     };
     Ok(Core::new(storage, host, settings(options, config)))
 }
@@ -272,6 +279,13 @@ fn reopen(core: &Core, certificates: &[Arc<Certificates>]) {
         if let Err(error) = certificate.reload() {
             tracing::error!(%error, "the certificate could not be read again; the old one stays");
         }
+    }
+}
+
+async fn attend(core: Core) {
+    loop {
+        tokio::time::sleep(ATTENDING).await;
+        core.attend();
     }
 }
 

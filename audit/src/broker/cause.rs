@@ -29,6 +29,15 @@ pub enum Why {
 }
 
 impl Why {
+    /// Whether it lies with the device, and not with the entry or its request.
+    pub fn lies_with_device(&self) -> bool {
+        match self {
+            Self::Device(error) | Self::Resting(error) => !error.is_of_the_line(),
+            Self::QueueFull | Self::TimedOut => true,
+            Self::Format(_) | Self::FormatPanicked | Self::Disabled | Self::Withdrawn => false,
+        }
+    }
+
     /// The reason as a gap entry gives it.
     pub(crate) const fn reason(&self) -> &'static str {
         match self {

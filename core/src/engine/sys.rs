@@ -4,11 +4,13 @@
 pub mod audit;
 mod audit_drill;
 mod audit_salts;
+mod audit_status;
 pub mod audited_headers;
 pub mod auth;
 pub mod capabilities;
 pub mod internal_ui;
 mod keyring;
+mod metrics;
 pub mod mounts;
 pub mod policies;
 mod seal;
@@ -30,6 +32,8 @@ pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
         }
         Endpoint::AuditDrill => audit_drill::handle(open, call),
         Endpoint::Rotate | Endpoint::KeyStatus => keyring::handle(open, call).await,
+        Endpoint::AuditStatus => audit_status::handle(open),
+        Endpoint::Metrics => metrics::handle(open, call),
         Endpoint::RequestHeaders | Endpoint::RequestHeader => audited_headers::handle(open, call).await,
         Endpoint::Mounts | Endpoint::Mount | Endpoint::MountTune => mounts::handle(open, call).await,
         Endpoint::Remount => mounts::remount(),

@@ -3,14 +3,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::{Core, exempt};
 use crate::admission::Permit;
 use crate::exchange::{Answer, Exchange, Target};
-use crate::host::Spawn;
-use crate::{pipeline, routes};
+use crate::pipeline;
 
 /// The slot and the bytes of step 0, and the place among the journeys inside.
 type Held = (Permit, Option<Permit>);
@@ -24,21 +22,20 @@ pub struct Journey {
     /// Given back at the end, wherever that is.
     held: Option<Held>,
     begun: bool,
-    spawn: Arc<dyn Spawn>,
+    core: Core,
 }
 
 impl Core {
     /// Takes an exchange from capture to release.
     pub fn answer(&self, permit: Permit, exchange: Exchange) -> Journey {
-        let spawn = Arc::clone(&self.inner.host.spawn);
         let (running, inside) = self.way(exchange);
-        Journey { running: Some(running), held: Some((permit, inside)), begun: false, spawn }
+        Journey { running: Some(running), held: Some((permit, inside)), begun: false, core: self.clone() }
     }
 
     /// What answers an exchange, and what counts it among the journeys inside.
     fn way(&self, exchange: Exchange) -> (Running, Option<Permit>) {
         if let Target::Api(path) = &exchange.target
-            && let Some(route) = routes::exempt(path)
+            && let Some(route) = self.exempt(path)
         {
             let core = self.clone();
             return (Box::pin(async move { exempt::answer(&core, route, exchange).await }), None);
@@ -66,6 +63,7 @@ impl Future for Journey {
                 Answer::not_on_record("internal error")
             }
         };
+        self.core.inner.meters.answered(answer.status());
         self.running = None;
         self.held = None;
         Poll::Ready(answer)
@@ -75,10 +73,9 @@ impl Future for Journey {
 impl Drop for Journey {
     fn drop(&mut self) {
         let (Some(running), true) = (self.running.take(), self.begun) else { return };
-        let spawn = Arc::clone(&self.spawn);
         let rest =
-            Self { running: Some(running), held: self.held.take(), begun: false, spawn: Arc::clone(&spawn) };
-        spawn.spawn(Box::pin(async move {
+            Self { running: Some(running), held: self.held.take(), begun: false, core: self.core.clone() };
+        self.core.inner.host.spawn.spawn(Box::pin(async move {
             drop(rest.await);
         }));
     }

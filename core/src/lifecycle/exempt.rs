@@ -9,8 +9,10 @@ use zeroize::Zeroizing;
 use super::init::Wanted;
 use super::status::body;
 use super::{CeremonyError, Core, VERSION};
-use crate::exchange::{Answer, Exchange, Received, Shaped};
+use crate::exchange::{Answer, Exchange, Media, Received, Shaped};
+use crate::metrics;
 use crate::operation::Operation;
+use crate::outcome::Raw;
 use crate::routes::{Endpoint, Route};
 
 /// A status with its body.
@@ -24,12 +26,19 @@ pub(super) async fn answer(core: &Core, route: &'static Route, exchange: Exchang
         "PUT" | "POST" => Some(Operation::Update),
         _ => None,
     };
+    if let (Endpoint::Metrics, Some(Operation::Read)) = (route.endpoint, operation) {
+        let prometheus = exchange.query.split('&').any(|pair| pair == "format=prometheus");
+        let open = core.open();
+        let Raw { media, body } =
+            metrics::body(&core.inner.meters, &core.inner.host, open.as_deref(), prometheus);
+        return Answer::exempt(Shaped { status: 200, media, body, recorded: None });
+    }
     let said = match operation.filter(|operation| route.takes(*operation)) {
         None => Ok((405, b"{\"errors\":[]}\n".to_vec())),
         Some(operation) => said(core, route.endpoint, operation, exchange).await,
     };
     let (status, body) = said.unwrap_or_else(|error| (error.status, error.body()));
-    Answer::exempt(Shaped { status, body: body.into(), recorded: None })
+    Answer::exempt(Shaped { status, media: Media::Json, body: body.into(), recorded: None })
 }
 
 async fn said(
@@ -150,13 +159,18 @@ fn health(core: &Core, operation: Operation, query: &str) -> Result<Said, Wrong>
                 .ok_or(Wrong { status: 400, text: None }),
         }
     };
-    let (uninitialised, sealed, active) =
-        (code("uninitcode", 501)?, code("sealedcode", 503)?, code("activecode", 200)?);
-    let seal = core.seal_status()?;
-    let status = match (seal.initialised, seal.sealed) {
-        (false, _) => uninitialised,
-        (true, true) => sealed,
-        (true, false) => active,
+    let (uninitialised, sealed, active, unready) = (
+        code("uninitcode", 501)?,
+        code("sealedcode", 503)?,
+        code("activecode", 200)?,
+        code("auditcode", 503)?,
+    );
+    let (seal, audit) = (core.seal_status()?, core.audit_health());
+    let status = match (seal.initialised, seal.sealed, &audit) {
+        (false, ..) => uninitialised,
+        (true, true, _) => sealed,
+        (true, false, Some(audit)) if !audit.ready => unready,
+        (true, false, _) => active,
     };
     if operation == Operation::Header {
         return Ok((status, Vec::new()));
@@ -176,6 +190,11 @@ fn health(core: &Core, operation: Operation, query: &str) -> Result<Said, Wrong>
     }
     if let Some(devices) = seal.audit_devices {
         members.push(("audit_devices", devices.into()));
+    }
+    if let Some(audit) = audit {
+        members.push(("audit_rule_met", audit.met.into()));
+        members.push(("audit_ready", audit.ready.into()));
+        members.push(("audit_device_states", Value::Object(audit.states)));
     }
     Ok((status, body(&members)))
 }

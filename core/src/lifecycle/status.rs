@@ -4,7 +4,7 @@
 use std::sync::PoisonError;
 
 use onrecord_seal::SealConfig;
-use onrecord_value::{Value, json};
+use onrecord_value::{Object, Value, json};
 
 use super::{CeremonyError, Core, VERSION};
 use crate::open::Cluster;
@@ -49,6 +49,33 @@ impl Core {
             cluster: open.as_ref().map(|open| open.cluster.clone()),
             audit_devices: open.as_ref().map(|open| open.broker.devices()),
         })
+    }
+}
+
+/// How putting on record goes, for anybody: names and states of devices, and no more.
+pub(super) struct AuditHealth {
+    /// Whether the audit rule can be met.
+    pub(super) met: bool,
+    /// Whether it could be for a while.
+    pub(super) ready: bool,
+    /// The state of each device by its path.
+    pub(super) states: Object,
+}
+
+impl Core {
+    /// How putting on record goes, while unsealed.
+    pub(super) fn audit_health(&self) -> Option<AuditHealth> {
+        let open = self.open()?;
+        let devices = open.broker.status();
+        let (_, met) = open.outlook_of(&devices);
+        let ready = open.alarm.is_ready(self.inner.host.clock.monotonic(), met);
+        let mut states: Object =
+            devices.iter().map(|device| (&*device.path, Value::from(device.health.to_string()))).collect();
+        for path in open.devices.table().keys().filter(|path| states.get(path).is_none()).collect::<Vec<_>>()
+        {
+            states.insert(path, "unopened");
+        }
+        Some(AuditHealth { met, ready, states })
     }
 }
 

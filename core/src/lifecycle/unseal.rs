@@ -13,6 +13,7 @@ use onrecord_value::{Value, json, object};
 
 use super::init::Ceremony;
 use super::{CeremonyError, Core};
+use crate::alarm::Alarm;
 use crate::devices::{self, Devices};
 use crate::headers::AuditedHeaders;
 use crate::mounts::Mounts;
@@ -82,11 +83,12 @@ impl Core {
         let audited_headers = AuditedHeaders::load(core)?;
         let mut boot = [0; 8];
         host.entropy.fill(&mut boot)?;
+        let log = Arc::new(devices::Log::new(Arc::clone(&host.clock)));
         let broker = Broker::with_observer(
             settings.rules.clone(),
             Boot::new(u64::from_le_bytes(boot)),
             Arc::clone(&host.clock),
-            Some(Arc::new(devices::Log)),
+            Some(Arc::clone(&log) as _),
         );
         let minimum = if settings.fail_closed { settings.rules.minimum.max(1) } else { 0 };
         let (devices, unopened) =
@@ -116,6 +118,9 @@ impl Core {
             host: host.clone(),
             settings: Arc::clone(settings),
             cluster,
+            alarm: Alarm::default(),
+            log,
+            meters: Arc::clone(&self.inner.meters),
             gate: Arc::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))

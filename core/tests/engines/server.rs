@@ -170,8 +170,12 @@ impl Server {
 }
 
 fn core(storage: &Storage, clock: &Arc<Hands>) -> Core {
-    let host =
-        Host { clock: Arc::clone(clock) as _, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(OnTokio) };
+    let host = Host {
+        clock: Arc::clone(clock) as _,
+        entropy: Arc::new(OsEntropy::new()),
+        spawn: Arc::new(OnTokio),
+        process: Arc::new(()),
+    };
     Core::new(storage.clone(), host, Settings::default())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use onrecord_audit::device::fault::FaultControl;
-use onrecord_audit::{Enrolment, Form, Options, Salt, SystemClock};
+use onrecord_audit::{Clock, Enrolment, Form, Options, Salt, SystemClock};
 use onrecord_core::host::Task;
 use onrecord_core::lifecycle::{Journey, Wanted};
 use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, Spawn, Target};
@@ -85,11 +85,13 @@ impl Ask {
 }
 
 pub fn core_on(storage: Storage, settings: Settings) -> Core {
-    let host = Host {
-        clock: Arc::new(SystemClock::new()),
-        entropy: Arc::new(OsEntropy::new()),
-        spawn: Arc::new(Tokio),
-    };
+    core_by(storage, settings, Arc::new(SystemClock::new()))
+}
+
+/// A server by another clock than the machine's.
+pub fn core_by(storage: Storage, settings: Settings, clock: Arc<dyn Clock>) -> Core {
+    let host =
+        Host { clock, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(Tokio), process: Arc::new(()) };
     Core::new(storage, host, settings)
 }
 
@@ -109,7 +111,17 @@ impl World {
     }
 
     pub async fn sealed(storage: Storage, settings: Settings) -> Self {
-        let core = core_on(storage, settings);
+        Self::of(core_on(storage, settings)).await
+    }
+
+    /// An unsealed world by another clock than the machine's.
+    pub async fn by(clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let world = Self::of(core_by(Storage::start(Memory::new()).unwrap(), settings, clock)).await;
+        world.core.unseal(&world.key).await.unwrap();
+        world
+    }
+
+    async fn of(core: Core) -> Self {
         let made = core.init(Wanted { shares: 1, threshold: 1, root_token: None }).await.unwrap();
         let key = const_hex::encode(made.keys[0].expose());
         Self { core, root: made.root_token.id.expose().clone(), key }

@@ -14,7 +14,7 @@ use crate::tls;
 const ADDRESS: &str = "127.0.0.1:8200";
 
 /// Keys that are read.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "address",
     "cluster_address",
     "http_read_header_timeout",
@@ -22,6 +22,7 @@ const KEYS: [&str; 14] = [
     "http_write_timeout",
     "max_connections",
     "max_request_size",
+    "telemetry",
     "tls_cert_file",
     "tls_client_ca_file",
     "tls_disable",
@@ -30,6 +31,9 @@ const KEYS: [&str; 14] = [
     "tls_require_and_verify_client_cert",
     "tls_disable_client_certs",
 ];
+
+/// The one key of a listener's `telemetry` stanza.
+const OPEN_METRICS: &str = "unauthenticated_metrics_access";
 
 /// One listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,12 +44,14 @@ pub(crate) struct ListenerConfig {
     pub(crate) tls: Option<tls::Settings>,
     /// How it treats connections.
     pub(crate) bounds: Bounds,
+    /// Whether it gives the metrics to anybody.
+    pub(crate) open_metrics: bool,
 }
 
 impl ListenerConfig {
     /// A listener without TLS, for development.
     pub(crate) fn plain(address: &str) -> Self {
-        Self { address: address.to_owned(), tls: None, bounds: Bounds::default() }
+        Self { address: address.to_owned(), tls: None, bounds: Bounds::default(), open_metrics: false }
     }
 
     /// Reads a stanza.
@@ -76,7 +82,12 @@ impl ListenerConfig {
         let address = reader.text(body, "address")?.unwrap_or_else(|| ADDRESS.to_owned());
         let plain = reader.boolean(body, "tls_disable")?.unwrap_or(false);
         let tls = if plain { None } else { Some(tls_settings(reader, block, body)?) };
-        Ok(Self { address, tls, bounds })
+        let mut open_metrics = false;
+        for telemetry in reader.blocks(body, "telemetry", 0)? {
+            reader.known(telemetry.body, &[OPEN_METRICS], "listener \"tcp\": telemetry: ");
+            open_metrics |= reader.boolean(telemetry.body, OPEN_METRICS)?.unwrap_or(false);
+        }
+        Ok(Self { address, tls, bounds, open_metrics })
     }
 }
 

@@ -1,0 +1,109 @@
+//! `sys/audit-status`: whether the audit rule can be met, and how each device is.
+//! Never in it: a judgement of its own; all of it is the broker's.
+
+use std::time::Duration;
+
+use onrecord_audit::{DeviceStatus, Distribution, SeqRange};
+use onrecord_value::{Object, Value, object};
+
+use crate::open::Open;
+use crate::outcome::Outcome;
+
+/// Tells.
+pub(super) fn handle(open: &Open) -> Outcome {
+    let devices = open.broker.status();
+    let (outlook, met) = open.outlook_of(&devices);
+    let paths = |paths: &[std::sync::Arc<str>]| paths.iter().map(AsRef::as_ref).collect::<Value>();
+    let ready = open.alarm.is_ready(open.host.clock.monotonic(), met);
+    let rule = object! {
+        "able" => outlook.able,
+        "lost" => paths(&outlook.lost),
+        "met" => met,
+        "minimum" => outlook.minimum,
+        "ready" => ready,
+        "required" => paths(&outlook.required),
+    };
+    let table = open.devices.table();
+    let kind = |path: &str| table.get(path).map(|device| device.kind.as_str()).unwrap_or_default();
+    let mut shown: Object =
+        devices.iter().map(|device| (&*device.path, device_of(device, kind(&device.path)))).collect();
+    // Devices whose options make none any more: they take nothing, and the rule knows nothing of them.
+    for (path, device) in table.iter().filter(|(path, _)| shown.get(path).is_none()).collect::<Vec<_>>() {
+        shown.insert(
+            path,
+            object! { "path" => path.as_str(), "state" => "unopened", "type" => device.kind.as_str() },
+        );
+    }
+    Outcome::data(object! {
+        "boot" => format!("{:016x}", open.broker.boot().number()),
+        "devices" => shown,
+        "last_seq" => open.broker.last_seq(),
+        "rule" => rule,
+    })
+}
+
+fn device_of(device: &DeviceStatus, kind: &str) -> Value {
+    let last_error = device
+        .last_error
+        .as_ref()
+        .map(|last| Value::Object(object! { "text" => last.error.to_string(), "time" => last.at }));
+    Value::Object(object! {
+        "able" => device.is_able(),
+        "batches" => device.batches,
+        "bytes" => device.appended_bytes,
+        "discards" => device.discards,
+        "entries" => device.appended,
+        "failures" => device.failures,
+        "gaps" => gaps(device),
+        "lag_ms" => millis(device.lag),
+        "last_error" => last_error.unwrap_or(Value::Null),
+        "latency" => object! {
+            "request" => latency(&device.request_latency),
+            "response" => latency(&device.response_latency),
+        },
+        "missed" => device.missed,
+        "panics" => device.panics,
+        "path" => device.path.as_ref(),
+        "queue" => object! {
+            "bytes" => device.queued_bytes,
+            "capacity_bytes" => device.queue_capacity,
+            "entries" => device.queued_entries,
+        },
+        "reopens" => device.reopens,
+        "required" => device.required,
+        "since" => device.since,
+        "state" => device.health.to_string(),
+        "type" => kind,
+    })
+}
+
+fn gaps(device: &DeviceStatus) -> Object {
+    object! {
+        "last_told" => ranges(&device.told.last),
+        "told" => device.told.gaps,
+        "told_entries" => device.told.entries,
+        "untold" => ranges(&device.untold),
+        "untold_entries" => device.untold_entries,
+        "untold_since" => device.untold_since.map_or(Value::Null, Value::from),
+    }
+}
+
+fn ranges(ranges: &[SeqRange]) -> Value {
+    ranges.iter().map(|range| Value::Object(object! { "from" => range.from, "to" => range.to })).collect()
+}
+
+/// In microseconds; quantiles are bounds of buckets, so at most one bucket too large.
+fn latency(times: &Distribution) -> Object {
+    let micros = |nanos: u64| nanos / 1000;
+    object! {
+        "count" => times.count(),
+        "max_us" => micros(times.max()),
+        "mean_us" => micros(times.sum().checked_div(times.count()).unwrap_or(0)),
+        "p50_us" => micros(times.quantile(0.5)),
+        "p99_us" => micros(times.quantile(0.99)),
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,28 @@
+//! `sys/metrics`: what is measured, as JSON or, with `format=prometheus`, as text.
+//! Never in it: what is measured, or how it is written (`metrics`).
+
+use onrecord_value::quote;
+
+use crate::engine::{Call, fields};
+use crate::metrics;
+use crate::open::Open;
+use crate::outcome::{Outcome, Refusal, Reply};
+
+/// Reads them.
+pub(super) fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+    Outcome::from(read(open, call))
+}
+
+fn read(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let format = fields::text(call.data, "format")?.unwrap_or_default();
+    let prometheus = match &*format {
+        "" | "json" => false,
+        "prometheus" => true,
+        other => {
+            let text = format!("metric response format {} unknown", quote::quote(other));
+            return Err(Refusal::invalid(text));
+        }
+    };
+    let raw = metrics::body(&open.meters, &open.host, Some(open), prometheus);
+    Ok(Reply { raw: Some(raw), ..Reply::default() })
+}

@@ -1,0 +1,118 @@
+//! What is counted of the journeys of requests, from the start of the process on, sealed or not.
+//! Never in it: names of metrics (`metrics`), or anything that a client sent.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use onrecord_audit::Distribution;
+use onrecord_value::Time;
+
+use crate::admission::Admission;
+use crate::alarm::Phase;
+
+/// Counters of a server.
+pub(crate) struct Meters {
+    /// When it was made.
+    pub(crate) started: Time,
+    /// The same, by the monotonic clock.
+    pub(crate) began: Duration,
+    /// The budgets of step 0.
+    pub(crate) admission: Arc<Admission>,
+    request: Meter,
+    response: Meter,
+    /// Answers by the first digit of their status.
+    answers: [AtomicU64; 5],
+}
+
+/// What became of one kind of entry.
+struct Meter {
+    /// From before it was hashed until the broker's verdict.
+    times: Mutex<Distribution>,
+    failures: AtomicU64,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self { times: Mutex::new(Distribution::of_times()), failures: AtomicU64::new(0) }
+    }
+}
+
+impl Meter {
+    fn times(&self) -> MutexGuard<'_, Distribution> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Meters {
+    /// Nothing counted yet.
+    pub(crate) fn new(started: Time, began: Duration, admission: Arc<Admission>) -> Self {
+        Self {
+            started,
+            began,
+            admission,
+            request: Meter::default(),
+            response: Meter::default(),
+            answers: Default::default(),
+        }
+    }
+
+    /// An entry has its verdict.
+    pub(crate) fn judged(&self, phase: Phase, time: Duration) {
+        self.meter(phase).times().add_time(time);
+    }
+
+    /// An entry was refused.
+    pub(crate) fn refused(&self, phase: Phase) {
+        self.meter(phase).failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self, status: u16) {
+        let class = usize::from(status / 100).checked_sub(1).and_then(|class| self.answers.get(class));
+        if let Some(count) = class {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How long entries took.
+    pub(crate) fn times(&self, phase: Phase) -> Distribution {
+        self.meter(phase).times().clone()
+    }
+
+    /// How many entries were refused.
+    pub(crate) fn failures(&self, phase: Phase) -> u64 {
+        self.meter(phase).failures.load(Ordering::Relaxed)
+    }
+
+    /// How many answers had a status of each class, `1xx` to `5xx`.
+    pub(crate) fn answers(&self) -> [(&'static str, u64); 5] {
+        let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+        let mut counted = classes.map(|class| (class, 0));
+        for ((_, count), counter) in counted.iter_mut().zip(&self.answers) {
+            *count = counter.load(Ordering::Relaxed);
+        }
+        counted
+    }
+
+    const fn meter(&self, phase: Phase) -> &Meter {
+        match phase {
+            Phase::Request => &self.request,
+            Phase::Response => &self.response,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_class() {
+        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1));
+        for status in [200, 204, 404, 503, 500, 999, 0] {
+            meters.answered(status);
+        }
+        assert_eq!(meters.answers(), [("1xx", 0), ("2xx", 2), ("3xx", 0), ("4xx", 1), ("5xx", 2)]);
+    }
+}
