@@ -16,9 +16,12 @@ use onrecord_core::admission::{Overloaded, Permit};
 use onrecord_core::exchange::{Answer, Exchange, Headers, Peer, Received, Target};
 use onrecord_core::lifecycle::Core;
 use percent_encoding::percent_decode_str;
+use tokio::runtime::Handle;
 
 /// The folder of the API in a URL.
 const API: &str = "/v1/";
+/// A longer body takes long to read, to hash and to write down: other requests of the thread do not wait for that.
+const LONG_BODY: usize = 64 * 1024;
 
 /// What one connection serves with.
 #[derive(Clone)]
@@ -33,6 +36,8 @@ pub(crate) struct Service {
     pub(crate) body_timeout: Duration,
     /// The largest body, in bytes.
     pub(crate) max_request_size: usize,
+    /// Where long work is done.
+    pub(crate) aside: Handle,
 }
 
 impl Service {
@@ -61,7 +66,14 @@ impl Service {
             peer: self.peer.clone(),
             client_certificate_serial: self.client_certificate_serial.as_deref().map(str::to_owned),
         };
-        Ok(respond(self.core.answer(permit, exchange).await))
+        let long = matches!(&exchange.body, Received::Whole(body) if body.len() > LONG_BODY);
+        let journey = self.core.answer(permit, exchange);
+        if !long {
+            return Ok(respond(journey.await));
+        }
+        // It goes on if the client leaves. It is not run to its end only where the process ends.
+        let done = self.aside.spawn(journey).await;
+        Ok(respond(done.unwrap_or_else(|_| Core::overloaded())))
     }
 
     /// Reads the body within its bounds of size and time. Bytes that were not declared must find room first.

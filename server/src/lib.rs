@@ -6,6 +6,7 @@ mod clock;
 mod config;
 mod dev;
 mod http;
+mod inbox;
 mod listener;
 mod logging;
 mod patient;
@@ -13,6 +14,7 @@ mod process;
 mod run;
 mod signals;
 mod tls;
+mod workers;
 
 use std::path::PathBuf;
 

@@ -21,6 +21,7 @@ use crate::alarm::Alarm;
 use crate::http::Service;
 use crate::patient::Patient;
 use crate::tls::{self, Certificates};
+use crate::workers::Workers;
 
 /// How a listener treats its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +79,13 @@ impl Listener {
     }
 
     /// Accepts until `stop` turns true, then lets every request in progress be answered, for at most `patience`.
-    pub(crate) async fn run(self, core: Core, mut stop: watch::Receiver<bool>, patience: Duration) {
+    pub(crate) async fn run(
+        self,
+        core: Core,
+        workers: Arc<Workers>,
+        mut stop: watch::Receiver<bool>,
+        patience: Duration,
+    ) {
         let slots = Arc::new(Semaphore::new(self.bounds.connections));
         let graceful = GracefulShutdown::new();
         let acceptor = self.tls.map(|(acceptor, _)| acceptor);
@@ -93,9 +100,10 @@ impl Listener {
                 client_certificate_serial: None,
                 body_timeout: self.bounds.body_timeout,
                 max_request_size: self.bounds.max_request_size,
+                aside: workers.aside(),
             };
             let connection = Connection { service, slot, watcher: graceful.watcher(), bounds: self.bounds };
-            tokio::spawn(connection.open(stream, acceptor.clone()));
+            workers.spawn(connection.open(stream, acceptor.clone()));
         }
         drop(self.socket);
         if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
@@ -108,13 +116,14 @@ impl Listener {
 async fn accept(
     socket: &TcpListener,
     slots: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+) -> (std::net::TcpStream, SocketAddr, OwnedSemaphorePermit) {
     loop {
         let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
             std::future::pending::<()>().await;
             continue;
         };
-        match socket.accept().await {
+        let accepted = socket.accept().await;
+        match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
             Ok((stream, peer)) => return (stream, peer, slot),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -135,7 +144,9 @@ struct Connection {
 
 impl Connection {
     /// Shakes hands where TLS is spoken, then serves requests until the client or a shutdown ends it.
-    async fn open(mut self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+    async fn open(mut self, stream: std::net::TcpStream, acceptor: Option<TlsAcceptor>) {
+        // It belongs to the runtime of this thread from now on.
+        let Ok(stream) = TcpStream::from_std(stream) else { return };
         // Answers are small and waited for: never hold one back to fill a packet. Failing to say so costs only time.
         stream.set_nodelay(true).ok();
         let Some(acceptor) = acceptor else {

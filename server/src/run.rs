@@ -22,6 +22,7 @@ use crate::config::{Config, ListenerConfig, LogFormat, StorageConfig};
 use crate::listener::Listener;
 use crate::signals::{Asked, Signals};
 use crate::tls::Certificates;
+use crate::workers::Workers;
 use crate::{Options, dev, logging, process};
 
 /// How often dead tokens are removed and worn keys rotated.
@@ -122,10 +123,12 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     let certificates: Vec<_> = listeners.iter().filter_map(Listener::certificates).collect();
     let patience = core.settings().shutdown_timeout;
     let (stop, stopped) = watch::channel(false);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = Arc::new(Workers::start(cores).map_err(StartError::new)?);
     let mut running = JoinSet::new();
     for (listener, config) in listeners.into_iter().zip(&config.listeners) {
         let core = if config.open_metrics { core.clone().with_open_metrics() } else { core.clone() };
-        running.spawn(listener.run(core, stopped.clone(), patience));
+        running.spawn(listener.run(core, Arc::clone(&workers), stopped.clone(), patience));
     }
     let housekeeping = tokio::spawn(keep_house(core.clone()));
     let attending = tokio::spawn(attend(core.clone()));
