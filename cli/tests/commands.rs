@@ -9,6 +9,7 @@
 
 mod commands {
     mod audit;
+    mod audit_status;
     mod generic;
     mod grammar;
     mod help;

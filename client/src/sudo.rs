@@ -12,6 +12,7 @@ const PATHS: &[&str] = &[
     "sys/audit-preview",
     "sys/audit-rotate-salt/*",
     "sys/audit-salts",
+    "sys/audit-status",
     "sys/auth/*",
     "sys/config/auditing/request-headers",
     "sys/config/auditing/request-headers/*",

@@ -276,7 +276,8 @@ async fn a_server_that_must_have_a_device_does_nothing_without_one() {
     for (method, path) in [("GET", "sys/mounts"), ("POST", "cubbyhole/x"), ("DELETE", "sys/audit/x")] {
         assert_eq!(world.root(method, path, None).await.status, 500, "{path}");
     }
-    assert_eq!(world.send(ask("GET", "sys/health")).await.status, 200);
+    assert_eq!(world.send(ask("GET", "sys/seal-status")).await.status, 200);
+    assert_eq!(world.send(ask("GET", "sys/health")).await.status, 503, "the rule cannot be met");
     let wrong = world.root("PUT", "sys/audit/one", Some(json!({"type": "file"}))).await;
     assert_eq!((wrong.status, wrong.error()), (400, "file_path is required"));
     assert_eq!(

@@ -172,9 +172,10 @@ fn a_server_that_must_have_a_device_does_nothing_without_one() {
         assert_eq!(answer.status, 500, "{method} {path}");
         assert!(!answer.error().is_empty(), "{method} {path} says why");
     }
-    for path in ["sys/health", "sys/seal-status", "sys/leader", "sys/init"] {
+    for path in ["sys/seal-status", "sys/leader", "sys/init"] {
         assert_eq!(server.call("GET", path, None).status, 200, "{path} is exempt");
     }
+    assert_eq!(server.call("GET", "sys/health", None).status, 503, "and this one says so");
     let refused = server.call("PUT", "sys/audit/file", Some(file(Path::new("/etc/x.log"))));
     assert_eq!(refused.status, 400, "a wrong device is no device");
     assert_eq!(server.call("GET", "sys/mounts", None).status, 500);

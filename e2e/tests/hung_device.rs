@@ -71,7 +71,9 @@ fn alone_it_refuses_after_the_audit_timeout() {
         server.call("POST", &format!("kv/n{turn}"), Some(body)).status == 500
     });
     assert!(refused.is_some(), "once the pipe is full, a request is refused");
-    assert_eq!(server.call("GET", "sys/health", None).status, 200, "exempt routes still answer");
+    assert_eq!(server.call("GET", "sys/seal-status", None).status, 200, "exempt routes still answer");
+    let health = server.call("GET", "sys/health", None);
+    assert_eq!((health.status, &health.json()["audit_device_states"]["out/"]), (503, &json!("lagging")));
 }
 
 /// The resident memory of the server.

@@ -4,6 +4,7 @@ pub(crate) mod drill;
 pub(crate) mod explain;
 pub(crate) mod preview;
 pub(crate) mod salts;
+pub(crate) mod status;
 
 use super::{text_data, with_slash, without_dots};
 use crate::failure::{Done, Failure, during, exactly, not_enough, too_many};

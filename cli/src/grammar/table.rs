@@ -10,6 +10,7 @@ pub const COMMANDS: &[&[Command]] = &[
     command::audit::explain::COMMANDS,
     command::audit::preview::COMMANDS,
     command::audit::salts::COMMANDS,
+    command::audit::status::COMMANDS,
     command::generic::COMMANDS,
     command::kv::COMMANDS,
     command::kv::metadata::COMMANDS,

@@ -63,6 +63,11 @@ impl Client {
         self.put(format!("sys/audit/{path}"), body).await.map(drop)
     }
 
+    /// Whether the audit rule can be met, and how each device is: `rule`, `devices` by path, `boot`, `last_seq`.
+    pub async fn audit_status(&self) -> Result<Object, Error> {
+        self.send(Request::new(Method::Get, "sys/audit-status")).await?.data()
+    }
+
     /// Disables the device at a path, if there is one.
     pub async fn audit_disable(&self, path: &str) -> Result<(), Error> {
         self.send(Request::new(Method::Delete, format!("sys/audit/{path}"))).await.map(drop)

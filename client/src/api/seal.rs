@@ -124,6 +124,13 @@ impl Client {
         self.plain().send(request).await?.object().map(SealStatus::from_object)
     }
 
+    /// What the server tells anybody about its health; an answer in whatever state it is.
+    pub async fn health(&self) -> Result<Object, Error> {
+        let codes = ["auditcode", "sealedcode", "uninitcode"];
+        let request = Request::new(Method::Get, "sys/health").without_token();
+        self.send(codes.into_iter().fold(request, |request, code| request.query(code, "200"))).await?.object()
+    }
+
     /// Who leads; only `ha_enabled` and `is_self` matter to a single server.
     pub async fn leader(&self) -> Result<Object, Error> {
         self.plain().send(Request::new(Method::Get, "sys/leader").without_token()).await?.object()

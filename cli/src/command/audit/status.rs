@@ -1,0 +1,196 @@
+//! `audit status`: whether the audit rule can be met, and how each device is; once, or again and again.
+//! Never in it: a judgement of its own.
+
+use std::time::Duration;
+
+use crate::failure::{Done, Failure, SERVER, during, exactly};
+use crate::grammar::{Command, Flag, Invocation, Kind, Output};
+use crate::printer::{Format, Node, plain, table};
+use crate::session::Session;
+use onrecord_client::{Client, Error};
+use onrecord_value::{Object, Value, object};
+
+/// Clears a terminal, and goes to its upper left corner.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+pub(crate) const COMMANDS: &[Command] = &[Command {
+    words: "audit status",
+    synopsis: "Show how the audit devices are",
+    arguments: "[options]",
+    about: "Shows whether the audit rule can be met, and of each device its state (healthy, lagging, failing, broken), how \
+            much waits for it, how long the oldest entry has been waiting (lag), how many entries it has, how many writes \
+            failed, what it missed, which of that gap entries have told, and its last error.\n\nWhile the rule is not met \
+            the server refuses this request like any other. Then the states of the devices are shown, which sys/health \
+            tells anybody; the causes stand in the server's log.\n\nThe exit code is 0 if the rule can be met, and 2 if \
+            not, or if the server could not be asked.",
+    examples: &[
+        ("How are the devices?", "audit status"),
+        ("The same, drawn again every second until it is interrupted:", "audit status -watch"),
+        ("For a program:", "audit status -format=json"),
+    ],
+    http: true,
+    output: Output::Format,
+    flags: &[
+        Flag::new("interval", Kind::Duration, "How often -watch asks.").default("1s"),
+        Flag::new("watch", Kind::Bool, "Ask again and again until interrupted, or until the server is gone.")
+            .default("false"),
+    ],
+    run: status,
+}];
+
+fn status(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+    exactly::<0>(&invocation.arguments)?;
+    let client = session.client(invocation)?;
+    if !invocation.is_set("watch") {
+        return show(session, &client);
+    }
+    let interval = invocation.duration("interval").and_then(onrecord_value::GoDuration::to_std);
+    let interval = interval.unwrap_or(Duration::from_secs(1)).max(Duration::from_millis(100));
+    loop {
+        if session.world.stdout_is_terminal {
+            session.print(CLEAR)?;
+        }
+        show(session, &client)?;
+        session.flush()?;
+        session.wait(async { tokio::time::sleep(interval).await })?;
+    }
+}
+
+/// Asks once, and shows what there is to show.
+fn show(session: &mut Session<'_>, client: &Client) -> Done {
+    match session.wait(client.audit_status())? {
+        Ok(status) => {
+            print(session, &status)?;
+            Ok(if is_met(&status) { 0 } else { SERVER })
+        }
+        Err(Error::Api(refused)) if refused.status == 500 => {
+            let health = session.wait(client.plain().health())?;
+            match health {
+                Ok(health) if health.get("audit_ready").and_then(Value::as_bool) == Some(false) => {
+                    session.warn(
+                        "The audit rule is not met: the server refuses this request as well. This is what sys/health \
+                         tells; the causes stand in the server's log.",
+                    )?;
+                    print(session, &of_health(&health))?;
+                    Ok(SERVER)
+                }
+                _ => Err(during("Error reading the audit status: ")(Error::Api(refused))),
+            }
+        }
+        Err(error) => Err(during("Error reading the audit status: ")(error)),
+    }
+}
+
+/// A status made of what anybody is told.
+fn of_health(health: &Object) -> Object {
+    let states = health.object("audit_device_states");
+    let device =
+        |(path, state): (&str, &Value)| (path.to_owned(), Value::from(object! { "state" => state.clone() }));
+    let devices: Object = states.into_iter().flat_map(Object::iter).map(device).collect();
+    let met = health.get("audit_rule_met").cloned().unwrap_or(Value::Null);
+    object! { "devices" => devices, "rule" => object! { "met" => met } }
+}
+
+fn is_met(status: &Object) -> bool {
+    status.object("rule").and_then(|rule| rule.get("met")).and_then(Value::as_bool) == Some(true)
+}
+
+fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
+    if session.format != Format::Table {
+        return session.say_node(&Node::from(status.clone()));
+    }
+    let devices = status.object("devices").cloned().unwrap_or_default();
+    let mut text = table::key_value(&rule_rows(status, devices.len()));
+    if devices.is_empty() {
+        text.push_str("\n\nNo audit devices are enabled.");
+    } else {
+        let rows: Vec<Vec<String>> =
+            devices.iter().filter_map(|(path, device)| Some(device_row(path, device.as_object()?))).collect();
+        text.push_str("\n\n");
+        text.push_str(&table::table(
+            &[
+                "Path",
+                "Type",
+                "State",
+                "Since",
+                "Queue",
+                "Lag",
+                "Entries",
+                "Failures",
+                "Missed",
+                "Untold",
+                "Last Error",
+            ],
+            &rows,
+        ));
+    }
+    session.say(&text)
+}
+
+fn rule_rows(status: &Object, devices: usize) -> Vec<(String, String)> {
+    let rule = status.object("rule").cloned().unwrap_or_default();
+    let mut rows = vec![("Rule".to_owned(), if is_met(status) { "met" } else { "NOT MET" }.to_owned())];
+    let mut add = |name: &str, key: &str| {
+        if let Some(value) = rule.get(key) {
+            rows.push((name.to_owned(), plain(value)));
+        }
+    };
+    add("Minimum", "minimum");
+    add("Required", "required");
+    add("Required But Lost", "lost");
+    if let Some(able) = rule.get("able") {
+        rows.push(("Devices Able".to_owned(), format!("{} of {devices}", plain(able))));
+    }
+    rows
+}
+
+fn device_row(path: &str, device: &Object) -> Vec<String> {
+    let text = |key: &str| device.get(key).map(plain).unwrap_or_default();
+    let number = |object: Option<&Object>, key: &str| object?.get(key)?.as_i64();
+    let queue = device.object("queue");
+    let queue = match (number(queue, "bytes"), number(queue, "capacity_bytes")) {
+        (Some(bytes), Some(capacity)) => format!("{}/{}", size(bytes), size(capacity)),
+        _ => String::new(),
+    };
+    let lag = device.get("lag_ms").and_then(Value::as_i64).map(|lag| format!("{lag}ms"));
+    let last = device.object("last_error").map(|last| {
+        format!(
+            "{} ({})",
+            last.str("text").unwrap_or_default(),
+            last.get("time").map(plain).unwrap_or_default()
+        )
+    });
+    vec![
+        path.to_owned(),
+        text("type"),
+        text("state"),
+        text("since"),
+        queue,
+        lag.unwrap_or_default(),
+        text("entries"),
+        text("failures"),
+        text("missed"),
+        number(device.object("gaps"), "untold_entries").map(|count| count.to_string()).unwrap_or_default(),
+        last.unwrap_or_default(),
+    ]
+}
+
+/// Bytes as people say them, in whole units.
+fn size(bytes: i64) -> String {
+    match bytes {
+        ..1024 => format!("{bytes}B"),
+        1024..1_048_576 => format!("{}KiB", bytes / 1024),
+        _ => format!("{}MiB", bytes / 1_048_576),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_whole_units() {
+        let shown = [0, 1023, 1024, 1_048_575, 16_777_216].map(size);
+        assert_eq!(shown, ["0B", "1023B", "1KiB", "1023KiB", "16MiB"]);
+    }
+}
