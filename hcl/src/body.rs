@@ -125,6 +125,17 @@ impl Value {
     }
 }
 
+impl Item {
+    /// The elements, which must be a list; `null` is as good as absent.
+    pub fn list(&self) -> Result<Option<&[Value]>, Error> {
+        match &self.value.data {
+            Data::Null => Ok(None),
+            Data::List(items) => Ok(Some(items)),
+            _ => Err(self.value.wrong_kind(self.name(), "a list")),
+        }
+    }
+}
+
 /// An object with its labels, however the text spelled them.
 #[derive(Clone, Debug)]
 pub struct Block<'a> {

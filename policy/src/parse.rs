@@ -1,5 +1,6 @@
 //! From a policy's text to its rules; what the language does not know is refused, never ignored.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use onrecord_hcl::{Block, Body, Data, Item};
@@ -74,9 +75,9 @@ fn rule(text: &str, body: &Body) -> Result<PathRule, PathError> {
 
 /// Of a setting that stands there twice nobody can say which one is meant.
 fn refuse_repeated(body: &Body) -> Result<(), PathError> {
-    for (index, item) in body.items.iter().enumerate() {
-        let repeats = body.items.iter().take(index).any(|earlier| earlier.name() == item.name());
-        if repeats || item.keys.len() > 1 {
+    let mut seen = HashSet::with_capacity(body.items.len());
+    for item in &body.items {
+        if !seen.insert(item.name()) || item.keys.len() > 1 {
             return Err(PathError::Duplicate { key: item.name().to_owned(), position: item.position() });
         }
     }
@@ -118,7 +119,7 @@ fn parameters(body: &Body, key: &'static str) -> Result<Parameters, PathError> {
     for block in body.blocks(key, 0)? {
         refuse_repeated(block.body)?;
         for item in &block.body.items {
-            let values = block.body.list(item.name())?.unwrap_or_default();
+            let values = item.list()?.unwrap_or_default();
             parameters.insert(item.name(), values.iter().map(value).collect());
         }
     }

@@ -1,5 +1,6 @@
 //! [`Rule`]: what all policies of a token together say about one pattern, and whether a question passes it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub struct Rule {
     granting: Vec<(Capability, Vec<Arc<str>>)>,
     allowed: Parameters,
     denied: Parameters,
-    required: Vec<String>,
+    required: BTreeSet<String>,
     min_wrap: Duration,
     max_wrap: Duration,
 }
@@ -32,7 +33,7 @@ impl Rule {
             granting: Vec::new(),
             allowed: Parameters::default(),
             denied: Parameters::default(),
-            required: Vec::new(),
+            required: BTreeSet::new(),
             min_wrap: Duration::ZERO,
             max_wrap: Duration::ZERO,
         };
@@ -83,11 +84,7 @@ impl Rule {
         self.max_wrap = smaller(self.max_wrap, rule.max_wrap);
         self.allowed.merge(&rule.allowed);
         self.denied.merge(&rule.denied);
-        for name in &rule.required {
-            if !self.required.contains(name) {
-                self.required.push(name.clone());
-            }
-        }
+        self.required.extend(rule.required.iter().cloned());
     }
 
     /// Does the question pass?

@@ -115,6 +115,22 @@ fn what_the_language_does_not_know_is_refused() {
     }
 }
 
+/// Were every key compared with every other, this would take minutes.
+#[test]
+fn a_text_is_read_in_time_linear_in_its_keys() {
+    let names = |each: fn(usize) -> String| (0..100_000).map(each).collect::<Vec<_>>().join("\n");
+    let allowed = names(|n| format!("p{n} = []"));
+    let required = names(|n| format!("\"p{n}\","));
+    let text = format!(
+        "path \"x\" {{ capabilities = [\"create\"]\nallowed_parameters = {{ {allowed} }}\nrequired_parameters = [ {required} ] }}"
+    );
+    let policy = Policy::parse("p", &text).unwrap();
+    let twice = [&policy, &policy];
+    assert_eq!(onrecord_policy::Acl::new(twice).capabilities("x"), ["create"]);
+    let repeated = format!("path \"x\" {{ allowed_parameters = {{ {allowed}\np7 = [] }} }}");
+    assert!(Policy::parse("p", &repeated).is_err_and(|error| error.to_string().contains("\"p7\"")));
+}
+
 proptest! {
     #[test]
     fn arbitrary_texts_never_panic(text in any::<String>()) {
