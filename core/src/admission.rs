@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use onrecord_value::Value;
+
 /// The budgets.
 pub struct Admission {
     slots: usize,
@@ -87,6 +89,20 @@ impl Admission {
     }
 }
 
+/// A body up to this size needs no room of its own for what is parsed of it: a slot's worth of them is small.
+const SMALL: usize = 1024;
+
+/// How many bytes what is parsed of a body may take beside its texts, which are as long as the body: a body of nothing
+/// but small values becomes many times as large. An upper bound, found without parsing: no value without one of these
+/// signs before or behind it. `most` values are parsed, and no more.
+pub(crate) fn parsed(body: &[u8], most: usize) -> usize {
+    if body.len() <= SMALL {
+        return 0;
+    }
+    let signs = body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b'&')).count();
+    (signs + 1).min(most).saturating_mul(size_of::<(String, Value)>())
+}
+
 impl Permit {
     /// Reserves room for more bytes, as a body without a declared length arrives.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Overloaded> {
@@ -126,6 +142,17 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_of_many_small_values_is_charged_for_what_they_become() {
+        let each = size_of::<(String, Value)>();
+        assert_eq!(parsed(b"[1,2,3]", 100), 0, "small");
+        let many = format!("{{\"a\":[{}1]}}", "1,".repeat(5000));
+        assert_eq!(parsed(many.as_bytes(), usize::MAX), 5003 * each);
+        assert_eq!(parsed(many.as_bytes(), 100), 100 * each, "the rest is refused");
+        let one = format!("{{\"a\":\"{}\"}}", "x".repeat(100_000));
+        assert_eq!(parsed(one.as_bytes(), usize::MAX), 2 * each);
+    }
 
     #[test]
     fn what_does_not_fit_is_refused_and_counted_and_room_comes_back() {

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use super::{Core, exempt};
 use crate::admission::Permit;
-use crate::exchange::{Answer, Exchange, Target};
-use crate::pipeline;
+use crate::exchange::{Answer, Exchange, Received, Target};
+use crate::{admission, pipeline};
 
 /// The slot and the bytes of step 0, and the place among the journeys inside.
 type Held = (Permit, Option<Permit>);
@@ -27,9 +27,21 @@ pub struct Journey {
 
 impl Core {
     /// Takes an exchange from capture to release.
-    pub fn answer(&self, permit: Permit, exchange: Exchange) -> Journey {
-        let (running, inside) = self.way(exchange);
+    pub fn answer(&self, mut permit: Permit, exchange: Exchange) -> Journey {
+        let (running, inside) = if permit.grow(self.parsed(&exchange)).is_ok() {
+            self.way(exchange)
+        } else {
+            (Box::pin(std::future::ready(Answer::overloaded())) as Running, None)
+        };
         Journey { running: Some(running), held: Some((permit, inside)), begun: false, core: self.clone() }
+    }
+
+    /// How many bytes a body may take once it is parsed, beside its own.
+    fn parsed(&self, exchange: &Exchange) -> usize {
+        match &exchange.body {
+            Received::Whole(body) => admission::parsed(body, self.inner.settings.json_limits.nodes),
+            Received::TooLarge | Received::Broken => 0,
+        }
     }
 
     /// What answers an exchange, and what counts it among the journeys inside.
