@@ -2,12 +2,13 @@
 //! Never in it: storage, handlers.
 
 use onrecord_policy::{Acl, Decision, Question, Refusal};
+use onrecord_value::Object;
 
 use crate::operation::Operation;
 use crate::request::Request;
 use crate::route::Way;
 use crate::routes::Access;
-use crate::token::Reservation;
+use crate::token::{Caller, Reservation};
 
 /// What was decided about a request.
 #[derive(Clone, Copy)]
@@ -67,6 +68,13 @@ fn forbidden_by_its_name(acl: &Acl, question: &Question<'_>, way: &Way) -> bool 
     let Some(path) = way.canonical(question.path) else { return false };
     let decision = acl.decide(&Question { path: &path, ..*question });
     decision.refusal != Some(Refusal::NoRule) && !suffices(&decision, way)
+}
+
+/// Whether the policies of a caller allow an operation on a path of an engine. For an engine that finds a write to be
+/// another operation than the one that was decided about.
+pub(crate) fn may(caller: &Caller, operation: Operation, path: &str, data: &Object) -> bool {
+    let question = Question { operation: asked(operation), path, data: Some(data), wrap_ttl: None };
+    caller.acl.decide(&question).allowed
 }
 
 /// The operation in the policies' words.

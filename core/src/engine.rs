@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use onrecord_value::{Object, Time};
 
+use crate::decide;
 use crate::mount::Mount;
 use crate::open::Open;
 use crate::operation::Operation;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Refusal};
 use crate::routes::Route;
 use crate::token::Caller;
 
@@ -39,6 +40,21 @@ pub struct Call<'a> {
     pub mount: &'a Mount,
     /// The time of the request; an engine asks no clock.
     pub now: Time,
+}
+
+impl Call<'_> {
+    /// Holds a write to what was decided about it, at the moment of the change: a key that came or went since makes it
+    /// another operation than the one on record, which the policies must allow as well.
+    pub fn hold(&self, exists: bool) -> Result<(), Refusal> {
+        let operation = if exists { Operation::Update } else { Operation::Create };
+        let path = || [&*self.mount.path, self.path].concat();
+        let may = |caller| decide::may(caller, operation, &path(), self.data);
+        if operation == self.operation || self.caller.is_some_and(may) {
+            Ok(())
+        } else {
+            Err(Refusal::denied())
+        }
+    }
 }
 
 /// The engines, as a closed set: a new kind is a new variant, found by the compiler wherever it matters.

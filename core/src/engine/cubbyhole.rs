@@ -35,7 +35,7 @@ impl Cubbyhole {
         match call.operation {
             Operation::Read => Ok(kv1::read(&self.space, &path)?.map_or_else(Outcome::absent, Outcome::data)),
             Operation::List => self.space.list(&kv1::folder(&path)).map(Outcome::keys),
-            Operation::Create | Operation::Update => kv1::write(&self.space, &path, call.data).await,
+            Operation::Create | Operation::Update => kv1::write(&self.space, &path, call).await,
             Operation::Delete => kv1::delete(&self.space, &path).await,
             Operation::Patch | Operation::Help | Operation::Header => Err(Refusal::unsupported_operation()),
         }

@@ -38,7 +38,7 @@ impl Kv1 {
         match call.operation {
             Operation::Read => self.read(call, default_lease),
             Operation::List => self.space.list(&folder(call.path)).map(Outcome::keys),
-            Operation::Create | Operation::Update => write(&self.space, call.path, call.data).await,
+            Operation::Create | Operation::Update => write(&self.space, call.path, call).await,
             Operation::Delete => delete(&self.space, call.path).await,
             Operation::Patch | Operation::Help | Operation::Header => Err(Refusal::unsupported_operation()),
         }
@@ -85,16 +85,21 @@ pub(super) fn read(space: &Space, path: &str) -> Result<Option<Object>, Refusal>
     Ok(stored.map(|stored| decode_object(stored.expose())).transpose()?)
 }
 
-/// Stores a map at a path.
-pub(super) async fn write(space: &Space, path: &str, data: &Object) -> Result<Outcome, Refusal> {
+/// Stores the map of a call at a path.
+pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<Outcome, Refusal> {
     if !is_key(path) {
         return Err(Refusal::told("missing path"));
     }
-    if data.is_empty() {
+    if call.data.is_empty() {
         return Err(Refusal::told("missing data fields"));
     }
-    let bytes = encode_object(data);
-    space.change(path, |_, draft| draft.put(path, &bytes)).await?;
+    let bytes = encode_object(call.data);
+    space
+        .change(path, |old, draft| {
+            call.hold(old.is_some())?;
+            draft.put(path, &bytes)
+        })
+        .await?;
     Ok(Outcome::empty())
 }
 

@@ -86,6 +86,7 @@ impl Kv2 {
         let cas = cas_field(call)?;
         let at = record_key(key);
         let change = self.space.change(&at, |stored, draft| {
+            call.hold(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             self.check_cas(&record, cas)?;
             let groups = record.groups();
