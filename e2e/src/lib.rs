@@ -3,7 +3,10 @@
 //! Never in it: the product's own crates. What these tests see is what a user sees.
 
 pub mod http;
+pub mod load;
 pub mod log;
+pub mod namespace;
+pub mod peer;
 pub mod process;
 pub mod replay;
 pub mod shell;

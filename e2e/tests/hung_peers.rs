@@ -1,0 +1,148 @@
+//! Peers of socket devices that hang: they stop reading, or their packets vanish. Beside a file device nobody notices;
+//! alone, requests wait or are refused, and all goes on when the peer is back. `ONRECORD_LOAD_SECONDS` makes it longer.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use onrecord_e2e::namespace::Namespace;
+use onrecord_e2e::peer::Peer;
+use onrecord_e2e::process::Server;
+use onrecord_e2e::{load, log};
+use serde_json::json;
+
+/// Ends a test that hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn server(dir: &Path) -> Arc<Server> {
+    let rule = "storage \"inmem\" {}\naudit {\n  audit_timeout = \"300ms\"\n  queue_size = \"256KiB\"\n}";
+    let mut server = Server::with_config(dir, rule);
+    server.open_up();
+    let mount = json!({"type": "kv", "options": {"version": "2"}});
+    assert_eq!(server.call("POST", "sys/mounts/kv", Some(mount)).status, 204);
+    Arc::new(server)
+}
+
+fn enable(server: &Server, name: &str, peer: &Peer) {
+    let mut options = peer.options();
+    // Long lines fill a peer's buffers soon.
+    options["write_timeout"] = "200ms".into();
+    options["skip_test"] = "true".into();
+    let body = json!({"type": "socket", "options": options});
+    let answer = server.call("PUT", &format!("sys/audit/{name}"), Some(body));
+    assert_eq!(answer.status, 204, "{}", answer.error());
+}
+
+fn is_in_trouble(server: &Server) -> bool {
+    server.stderr().contains("an audit device is in trouble")
+}
+
+/// Beside a file device: no request fails, the file has everything, and disabling and enabling wait for nobody.
+fn fails_no_request(peer: &Peer, hang: impl Fn()) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = server(dir.path());
+    let file = dir.path().join("audit.log");
+    server.enable_file("file", &file);
+    enable(&server, "socket", peer);
+    hang();
+    let (start, end) = (Instant::now(), Instant::now() + load::duration());
+    let outcome = load::until(&server, || {
+        assert!(start.elapsed() < PATIENCE + load::duration(), "the device never notices");
+        Instant::now() > end && is_in_trouble(&server)
+    });
+    assert_eq!(outcome.failed, []);
+    enable(&server, "another", peer);
+    for name in ["socket", "another"] {
+        assert_eq!(server.call("DELETE", &format!("sys/audit/{name}"), None).status, 204);
+    }
+    log::assert_nothing_lost(&[file], &outcome.answered);
+}
+
+/// Alone: sooner or later a request is refused; when the peer is back, all goes on.
+fn refuses_alone_and_goes_on(peer: &Peer, hang: impl Fn(), go_on: impl Fn()) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = server(dir.path());
+    enable(&server, "socket", peer);
+    let before = server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}})));
+    assert_eq!(before.status, 200, "{}", before.error());
+    hang();
+    let start = Instant::now();
+    let mut outcome = load::until(&server, || {
+        assert!(start.elapsed() < PATIENCE, "nothing is ever refused");
+        server.call("GET", "sys/mounts", None).status == 500
+    });
+    assert!(outcome.failed.iter().all(|(status, _)| *status == 500), "{:?}", outcome.failed);
+    assert_eq!(server.call("GET", "sys/health", None).status, 200, "exempt routes still answer");
+    go_on();
+    let start = Instant::now();
+    while server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}}))).status != 200 {
+        assert!(start.elapsed() < PATIENCE, "it does not go on");
+    }
+    let after = load::for_a_while(&server);
+    assert!(!after.answered.is_empty(), "it goes on");
+    outcome.answered.extend(after.answered);
+    // Disabled, the device writes what waits; then the end of its connection ends what there is to read.
+    assert_eq!(server.call("DELETE", "sys/audit/socket", None).status, 204);
+    drop(server);
+    let last = outcome.answered.last().expect("some").clone();
+    peer.wait_until("the last entry", |text| text.matches(last.as_str()).count() >= 2);
+    let received = dir.path().join("received.log");
+    fs::write(&received, peer.lines()).expect("written");
+    let verdict = log::check(&[received], &outcome.answered);
+    assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{verdict:?}");
+}
+
+#[test]
+fn r_hang_a_tcp_peer_that_stops_reading_fails_no_request() {
+    let peer = Peer::tcp();
+    fails_no_request(&peer, || peer.stops_reading());
+}
+
+#[test]
+fn r_hang_a_unix_socket_nobody_reads_fails_no_request() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let peer = Peer::unix(&dir.path().join("s"));
+    fails_no_request(&peer, || peer.stops_reading());
+}
+
+#[test]
+fn r_hang_a_tcp_peer_that_stops_reading_alone_refuses_and_goes_on() {
+    let peer = Peer::tcp();
+    refuses_alone_and_goes_on(&peer, || peer.stops_reading(), || peer.reads_on());
+}
+
+#[test]
+fn r_hang_a_unix_socket_nobody_reads_alone_refuses_and_goes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let peer = Peer::unix(&dir.path().join("s"));
+    refuses_alone_and_goes_on(&peer, || peer.stops_reading(), || peer.reads_on());
+}
+
+#[test]
+fn r_hang_a_tcp_peer_whose_packets_are_dropped_fails_no_request() {
+    let Some(network) = network() else { return };
+    let peer = Peer::on(network.listener());
+    fails_no_request(&peer, || network.cut());
+    network.mend();
+}
+
+#[test]
+fn r_hang_a_tcp_peer_whose_packets_are_dropped_alone_refuses_and_goes_on() {
+    let Some(network) = network() else { return };
+    let peer = Peer::on(network.listener());
+    refuses_alone_and_goes_on(&peer, || network.cut(), || network.mend());
+}
+
+/// A network to cut, if this machine lets us make one.
+fn network() -> Option<Namespace> {
+    let made = Namespace::new();
+    if let Err(why) = &made {
+        // Past the test harness, which keeps what a test that passes has said.
+        drop(fs::write(
+            "/dev/stderr",
+            format!("\nSKIPPED, NOTHING WAS TESTED: no network can be made here: {why}\n"),
+        ));
+    }
+    made.ok()
+}

@@ -1,0 +1,142 @@
+//! Peers of socket devices that die, go and come back: nothing that was answered is lost.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use onrecord_e2e::peer::Peer;
+use onrecord_e2e::process::Server;
+use onrecord_e2e::{load, log};
+use serde_json::{Value, json};
+
+fn server(dir: &Path, more: &str) -> Arc<Server> {
+    let mut server = Server::with_config(dir, &format!("storage \"inmem\" {{}}\n{more}"));
+    server.open_up();
+    let mount = json!({"type": "kv", "options": {"version": "2"}});
+    assert_eq!(server.call("POST", "sys/mounts/kv", Some(mount)).status, 204);
+    Arc::new(server)
+}
+
+fn enable(server: &Server, name: &str, options: &Value) {
+    let body = json!({"type": "socket", "options": options});
+    let answer = server.call("PUT", &format!("sys/audit/{name}"), Some(body));
+    assert_eq!(answer.status, 204, "{}", answer.error());
+}
+
+/// A request, and its id if it was answered.
+fn ask(server: &Server, turn: usize) -> Option<String> {
+    let answer = server.call("POST", "kv/data/x", Some(json!({"data": {"turn": turn}})));
+    let id = answer.json()["request_id"].as_str().map(str::to_owned);
+    id.filter(|_| answer.status == 200)
+}
+
+/// Both entries of each answered request are in the union of what was read.
+fn assert_all_arrived(peer: &Peer, answered: &[String]) {
+    let lines = peer.lines();
+    let whole: BTreeSet<&[u8]> = lines.split_inclusive(|byte| *byte == b'\n').collect();
+    let entries: Vec<Value> =
+        whole.iter().map(|line| serde_json::from_slice(line).expect("a whole line is JSON")).collect();
+    let pairs = log::pairs(&entries);
+    for id in answered {
+        assert_eq!(pairs.get(id), Some(&(1, 1)), "both entries of {id}");
+    }
+}
+
+#[test]
+fn r_tcp_loss_a_peer_that_dies_a_thousand_times_gets_every_answered_entry() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = server(dir.path(), "");
+    let peer = Peer::tcp();
+    let mut options = peer.options();
+    options["resend_buffer"] = "64KiB".into();
+    enable(&server, "socket", &options);
+    let mut answered = Vec::new();
+    for turn in 0..1000 {
+        match turn % 4 {
+            // With nothing unread, or with little: as it comes.
+            0 => {}
+            1 => std::thread::yield_now(),
+            // With whole requests unread.
+            _ => peer.stops_reading(),
+        }
+        for _ in 0..=turn % 3 {
+            answered.extend(ask(&server, turn));
+        }
+        peer.dies();
+        peer.reads_on();
+    }
+    assert!(answered.len() > 1500, "most were answered: {}", answered.len());
+    // The last death is noticed without another request.
+    let last = answered.last().expect("some").clone();
+    peer.wait_until("the last entry", |text| text.matches(last.as_str()).count() >= 2);
+    assert_all_arrived(&peer, &answered);
+    // As an operator would look at it: doubles, yes; losses, no.
+    let file = dir.path().join("union.log");
+    fs::write(&file, peer.lines()).expect("written");
+    let verdict = log::check(&[file], &answered);
+    assert_eq!(verdict.code, 0, "{verdict:?}");
+    assert!(verdict.doubles() > 0, "what was sent again came twice, at least once in a thousand deaths");
+}
+
+#[test]
+fn r_reconnect_a_peer_that_comes_back_gets_entries_and_hears_of_its_gap() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for unix in [false, true] {
+        let server = server(dir.path(), "");
+        let file = dir.path().join(format!("{unix}.log"));
+        server.enable_file("file", &file);
+        let mut peer = if unix { Peer::unix(&dir.path().join("s")) } else { Peer::tcp() };
+        enable(&server, "socket", &peer.options());
+        let mut answered: Vec<String> = (0..10).filter_map(|turn| ask(&server, turn)).collect();
+        let last = answered[9].clone();
+        peer.wait_until("what came before", |text| text.matches(last.as_str()).count() >= 2);
+        peer.ends();
+        answered.extend((10..30).filter_map(|turn| ask(&server, turn)));
+        assert_eq!(answered.len(), 30, "the file device carries on alone");
+        let back = peer.again();
+        // No further request is needed for the gap to be told.
+        back.wait_until("the gap", |text| text.contains("sys/audit/gap"));
+        let outcome = load::until(&server, || back.lines().len() > 100_000);
+        assert_eq!(outcome.failed, []);
+        answered.extend(outcome.answered);
+        assert_eq!(server.call("DELETE", "sys/audit/socket", None).status, 204);
+        let received = dir.path().join(format!("{unix}-received.log"));
+        fs::write(&received, [peer.lines(), back.lines()].concat()).expect("written");
+        let verdict = log::check(&[file, received], &answered);
+        assert_eq!(verdict.code, 0, "{verdict:?}");
+        assert!(verdict.declared() > 0, "what the peer missed is declared: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_dead_endpoint_makes_neither_enabling_nor_unsealing_fail() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = format!("storage \"file\" {{\n  path = \"{}\"\n}}", dir.path().join("data").display());
+    let mut server = Server::with_config(dir.path(), &data);
+    let key = server.open_up();
+    server.enable_file("file", &dir.path().join("audit.log"));
+    let (mut peer, refused) = (Peer::tcp(), "connect: connection refused");
+    peer.ends();
+    let mut options = peer.options();
+    let body = |options: &Value| Some(json!({"type": "socket", "options": options}));
+    let answer = server.call("PUT", "sys/audit/socket", body(&options));
+    assert_eq!(answer.status, 400);
+    let told = answer.error();
+    assert!(
+        told.starts_with("audit backend failed test message: 2 errors occurred:\n\t* dial tcp "),
+        "{told}"
+    );
+    assert_eq!(told.matches(refused).count(), 2, "{told}");
+    options["skip_test"] = "true".into();
+    assert_eq!(server.call("PUT", "sys/audit/socket", body(&options)).status, 204);
+    server.kill();
+    let token = server.token.clone();
+    let mut server = Server::with_config(dir.path(), &data);
+    server.token = token;
+    server.unseal(&key);
+    assert_eq!(server.call("GET", "sys/audit", None).status, 200, "the file device carries on");
+    let back = peer.again();
+    back.wait_until("an entry", |text| text.contains("\"type\":\"request\""));
+    assert!(server.stop());
+}
