@@ -168,6 +168,22 @@ impl Peer {
         state.texts.iter().flat_map(whole).collect()
     }
 
+    /// Waits until its last connection has brought this text so many times.
+    pub fn wait_for(&self, text: &str, times: usize) {
+        let brought = |state: &State| {
+            let last = state.texts.last().map(|bytes| String::from_utf8_lossy(bytes));
+            last.is_some_and(|last| last.matches(text).count() >= times)
+        };
+        let waits = |state: &mut State| !brought(state);
+        let (state, out) = self
+            .shared
+            .news
+            .wait_timeout_while(self.shared.state(), PATIENCE, waits)
+            .expect("no panic while held");
+        drop(state);
+        assert!(!out.timed_out(), "{text} has not come");
+    }
+
     /// Waits until what was read is as wanted.
     pub fn wait_until(&self, what: &str, wanted: impl Fn(&str) -> bool) {
         let deadline = std::time::Instant::now() + PATIENCE;

@@ -1,6 +1,8 @@
 //! What a peer's kernel has acknowledged of a TCP connection that the peer has ended, read from `/proc/net/tcp`
 //! (proc(5)): no call that tells it is safe to make. Never in it: guessing; what cannot be found out is "no".
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, SocketAddr};
 
 /// The connection is in one of these states, by its number in the table: all is acknowledged if nothing waits.
@@ -11,12 +13,13 @@ const TIME_WAIT: &str = "06";
 /// Whether everything that was written was acknowledged.
 pub(super) fn all(local: &SocketAddr, peer: &SocketAddr) -> bool {
     let table = if local.is_ipv4() { "/proc/thread-self/net/tcp" } else { "/proc/thread-self/net/tcp6" };
-    std::fs::read_to_string(table).is_ok_and(|table| in_table(&table, local, peer))
+    // It has a row for each connection of the machine: no more of it is read than is needed.
+    File::open(table).is_ok_and(|table| in_table(BufReader::new(table), local, peer))
 }
 
-fn in_table(table: &str, local: &SocketAddr, peer: &SocketAddr) -> bool {
+fn in_table(table: impl BufRead, local: &SocketAddr, peer: &SocketAddr) -> bool {
     let (local, peer) = (hexadecimal(local), hexadecimal(peer));
-    table.lines().skip(1).any(|line| {
+    table.lines().skip(1).map_while(Result::ok).any(|line| {
         let mut words = line.split_whitespace().skip(1);
         words.next() == Some(&*local)
             && words.next() == Some(&*peer)
@@ -49,12 +52,12 @@ mod tests {
                 "  sl  local_address rem_address\n   0: {local} {peer} {state} {waiting}:00000000 00:0 0\n"
             )
         };
-        assert!(in_table(&row("08", "00000000"), &local, &peer));
-        assert!(in_table(&row("06", "00000000"), &local, &peer));
-        assert!(!in_table(&row("08", "00000001"), &local, &peer));
-        assert!(!in_table(&row("01", "00000000"), &local, &peer));
-        assert!(!in_table(&row("08", "00000000"), &peer, &local));
-        assert!(!in_table("", &local, &peer));
+        assert!(in_table(row("08", "00000000").as_bytes(), &local, &peer));
+        assert!(in_table(row("06", "00000000").as_bytes(), &local, &peer));
+        assert!(!in_table(row("08", "00000001").as_bytes(), &local, &peer));
+        assert!(!in_table(row("01", "00000000").as_bytes(), &local, &peer));
+        assert!(!in_table(row("08", "00000000").as_bytes(), &peer, &local));
+        assert!(!in_table("".as_bytes(), &local, &peer));
     }
 
     #[test]
