@@ -11,3 +11,7 @@ ci:
 # Regenerate docs/FORMAT.md and the JSON Schema from the register of fields.
 format-docs:
     ONRECORD_REGENERATE=1 cargo test -p onrecord-audit --locked
+
+# A minute of load beside each kind of hung device; some of it takes the right to make networks.
+hang:
+    ONRECORD_LOAD_SECONDS=60 cargo test -p onrecord-e2e --locked --test hung_peers --test hung_device -- --test-threads=2

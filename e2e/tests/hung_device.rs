@@ -23,7 +23,7 @@ fn enable_stdout(server: &Server) {
 }
 
 #[test]
-fn a_hung_device_fails_no_request_and_holds_nobody() {
+fn r_hang_a_pipe_as_stdout_nobody_reads_fails_no_request() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Arc::new(server(dir.path()));
     let path = dir.path().join("audit.log");
@@ -59,7 +59,7 @@ fn a_hung_device_fails_no_request_and_holds_nobody() {
 }
 
 #[test]
-fn alone_it_refuses_after_the_audit_timeout() {
+fn r_hang_a_pipe_as_stdout_nobody_reads_alone_refuses_after_the_audit_timeout() {
     let dir = tempfile::tempdir().expect("a folder");
     let rule = "storage \"inmem\" {}\naudit {\n  audit_timeout = \"300ms\"\n}";
     let mut server = Server::launch_config(dir.path(), rule, Launch::unread);
