@@ -255,6 +255,8 @@ pub enum DeviceError {
     },
     /// A line that had to be shortened is no entry. It says nothing of other lines.
     Undecodable,
+    /// Opening it hangs.
+    OpenTimedOut,
     /// The device was told to refuse, by a drill.
     Refused,
     /// The device panicked.
@@ -285,6 +287,7 @@ impl fmt::Display for DeviceError {
                 write!(f, "a line of {bytes} bytes is longer than the {limit} it takes")
             }
             Self::Undecodable => f.write_str("a line that is too long for the device is no entry"),
+            Self::OpenTimedOut => f.write_str("opening it hangs"),
             Self::Refused => f.write_str("the device was told to refuse"),
             Self::Panicked => f.write_str("the device panicked"),
         }

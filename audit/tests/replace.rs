@@ -155,6 +155,15 @@ fn kit_options(path: &str) -> std::collections::BTreeMap<String, String> {
 }
 
 #[test]
+fn r_quorum_a_required_device_takes_its_probe() {
+    let broker = broker(strict());
+    let control = FaultControl::new();
+    let enrolment = Enrolment::new("a/", control.device(), form()).required();
+    wait(broker.enable(enrolment, Some(probe()))).unwrap();
+    assert_eq!(record(&broker, "a"), Ok(1));
+}
+
+#[test]
 fn what_was_missed_before_the_end_is_told_after_it() {
     let well = FaultControl::new();
     let kept = {

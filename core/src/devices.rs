@@ -4,9 +4,13 @@
 //! A device's record and its salt are one batch. A device that goes leaves its salt behind, with its path and its time,
 //! so that its log can still be searched (I8).
 
+mod apply;
 mod declared;
+mod kept;
 mod load;
 mod log;
+mod opening;
+pub(crate) mod repair;
 mod salts;
 mod stored;
 
@@ -15,19 +19,19 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use onrecord_audit::device::check_prefix;
-use onrecord_audit::{
-    Broker, Clock, Device as Sink, DeviceOptions, EnableError, Enrolment, Form, OptionError, Placement,
-    Probe, Salt,
-};
-use onrecord_seal::{Entropy, EntropyError};
+use onrecord_audit::{Broker, EnableError, OptionError};
+use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;
-use zeroize::Zeroizing;
 
 use crate::host::Host;
+use crate::settings::AuditSettings;
+use kept::Kept;
+use opening::{Origin, Prepared};
+use repair::Removals;
 
 pub use declared::DeclareError;
-pub use load::Unopened;
+pub use load::{NotOpened, Unopened};
 pub(crate) use log::Log;
 pub use salts::{KeptSalt, Resalted};
 
@@ -101,6 +105,12 @@ pub enum DevicesError {
     Entropy(EntropyError),
     /// The system has no thread to open the device in.
     NoThread,
+    /// The device hangs while it is opened.
+    OpenTimedOut,
+    /// The device's salt is not in storage.
+    NoSalt,
+    /// It was changed otherwise while its successor was tried.
+    ChangedMeanwhile,
 }
 
 impl fmt::Display for DevicesError {
@@ -124,7 +134,9 @@ impl fmt::Display for DevicesError {
             Self::Enable(error) => error.fmt(f),
             Self::Storage(_) => f.write_str("failed to update audit table"),
             Self::Entropy(error) => error.fmt(f),
-            Self::NoThread => f.write_str("internal error"),
+            Self::NoThread | Self::NoSalt => f.write_str("internal error"),
+            Self::ChangedMeanwhile => f.write_str("it was changed at this moment; try again"),
+            Self::OpenTimedOut => f.write_str("sanity check failed; opening the audit device hangs"),
         }
     }
 }
@@ -159,10 +171,13 @@ impl From<EntropyError> for DevicesError {
 pub struct Devices {
     view: View,
     host: Host,
-    placement: Placement,
-    /// The fewest devices the rule allows.
-    minimum: usize,
+    /// The rule and the API's limits, as they are now.
+    settings: RwLock<Arc<AuditSettings>>,
     table: RwLock<Arc<Table>>,
+    /// What was removed on the machine and is not on record yet.
+    removals: tokio::sync::Mutex<Removals>,
+    /// What devices have not told yet, as it is in storage.
+    kept: tokio::sync::Mutex<Kept>,
     /// Paths at which a device is being opened and tried; nobody waits for that but who asked for it.
     pending: Mutex<BTreeSet<String>>,
     /// Held by whoever changes the table, from reading it to showing the new one. Never while a device is waited for.
@@ -187,16 +202,27 @@ impl Devices {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The rule and the API's limits, as they are now.
+    pub fn settings(&self) -> Arc<AuditSettings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the rule and the API's limits. Devices that are enabled stay as they are.
+    pub(crate) fn set_settings(&self, settings: Arc<AuditSettings>) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
     /// Enables a device that a client of the API asks for.
     pub async fn enable(&self, broker: &Broker, wish: Wish, now: Time) -> Result<(), DevicesError> {
-        if !self.placement.allows_api_creation() {
+        let settings = self.settings();
+        if !settings.placement.allows_api_creation() {
             return Err(DevicesError::NotThroughApi);
         }
-        if wish.options.contains_key("prefix") && !self.placement.allows_prefixes() {
+        if wish.options.contains_key("prefix") && !settings.placement.allows_prefixes() {
             return Err(DevicesError::NoPrefixes);
         }
         check_prefix(&wish.options)?;
-        self.make(broker, wish, false, now).await
+        self.make(broker, wish, now).await
     }
 
     /// Disables a device at once. `false`: there was none.
@@ -208,8 +234,9 @@ impl Devices {
         if device.declared {
             return Err(DevicesError::Declared);
         }
-        if table.len() <= self.minimum {
-            return Err(DevicesError::Needed(self.minimum));
+        let minimum = self.settings().demanded();
+        if table.len() <= minimum {
+            return Err(DevicesError::Needed(minimum));
         }
         self.remove(broker, device, now).await?;
         Ok(true)
@@ -220,50 +247,28 @@ impl Devices {
         broker.hash(&with_slash(path), text)
     }
 
-    async fn make(&self, broker: &Broker, wish: Wish, declared: bool, now: Time) -> Result<(), DevicesError> {
-        let claim = self.claim(with_slash(&wish.path)).await?;
-        let path = claim.path.clone();
-        let uuid = self.host.entropy.uuid()?;
-        let accessor =
-            format!("audit_{}_{}", wish.kind, self.host.entropy.uuid()?.get(..8).unwrap_or_default());
-        let options = DeviceOptions::parse(&wish.kind, &wish.options)?;
-        warn_of_unknown(&path, &options);
-        let placement = if declared { self.placement.for_configuration() } else { self.placement.clone() };
-        let sink = open_aside(options.clone(), placement, Arc::clone(&self.host.clock)).await?;
-        let (salt, text) = new_salt(&*self.host.entropy)?;
-        let form = Form::new(options.form.clone(), salt);
-        let Wish { kind, description, local, options: given, .. } = wish;
-        let device = Device {
-            path: path.clone(),
-            uuid,
-            accessor,
-            kind,
-            description,
-            local,
-            options: given,
-            declared,
-            since: now,
-            salt_since: now,
-        };
-        // The salt is durable before the first line that needs it.
+    async fn make(&self, broker: &Broker, wish: Wish, now: Time) -> Result<(), DevicesError> {
+        let _place = self.claim(with_slash(&wish.path), &BTreeSet::new()).await?;
+        let origin = Origin { declared: false, instead_of: None, heir_of: None };
+        let Prepared { device, salt, candidate } = self.prepare(broker, wish, origin, now).await?;
+        // The salt is durable before the first line that needs it: the probe has one of its own.
         let mut batch = Batch::new();
-        stored::put(&self.view, &mut batch, &device, &text)?;
+        stored::put(&self.view, &mut batch, &device, &salt)?;
         self.view.commit(batch).await.map_err(BarrierError::from)?;
-        let probe = if options.skip_test { None } else { Some(self.probe()?) };
-        if let Err(error) = broker.enable(Enrolment::new(path.as_str(), sink, form), probe).await {
+        if let Err(error) = broker.admit(candidate) {
             self.forget(&device).await;
             return Err(DevicesError::Enable(error));
         }
-        tracing::info!(path, kind = device.kind, "enabled audit backend");
+        tracing::info!(path = device.path, kind = device.kind, "enabled audit backend");
         let _gate = self.gate.lock().await;
         let mut table = Table::clone(&self.table());
-        table.insert(path, Arc::new(device));
+        table.insert(device.path.clone(), Arc::new(device));
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         Ok(())
     }
 
-    /// Takes a path, if no device is there, above or below, or about to be.
-    async fn claim(&self, path: String) -> Result<Claim<'_>, DevicesError> {
+    /// Takes a path, if no device is there, above or below, or about to be, apart from those that are leaving.
+    async fn claim(&self, path: String, leaving: &BTreeSet<&str>) -> Result<Claim<'_>, DevicesError> {
         if path == "/" {
             return Err(DevicesError::NoPath);
         }
@@ -274,7 +279,9 @@ impl Devices {
         let table = self.table();
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let conflict = |other: &String| other.starts_with(&path) || path.starts_with(other.as_str());
-        if table.keys().any(conflict) || pending.iter().any(conflict) {
+        if table.keys().filter(|other| !leaving.contains(other.as_str())).any(conflict)
+            || pending.iter().any(conflict)
+        {
             return Err(DevicesError::PathInUse);
         }
         pending.insert(path.clone());
@@ -294,12 +301,6 @@ impl Devices {
         }
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         Ok(())
-    }
-
-    /// The entry that tries a device, with a salt that is thrown away.
-    fn probe(&self) -> Result<Probe, DevicesError> {
-        let (salt, _) = new_salt(&*self.host.entropy)?;
-        Ok(Probe { id: self.host.entropy.uuid()?, salt })
     }
 
     /// Takes the record of a device back that did not take its probe; no line was made with its salt.
@@ -322,42 +323,14 @@ pub(crate) fn warn_of_none() {
     );
 }
 
-/// Names the keys that mean nothing; never their values (decision 7).
-fn warn_of_unknown(path: &str, options: &DeviceOptions) {
-    if !options.unknown.is_empty() {
-        tracing::warn!(path, keys = ?options.unknown, "unknown audit device options are stored and ignored");
-    }
-}
-
 fn with_slash(path: &str) -> String {
     let path = path.strip_suffix('/').unwrap_or(path);
     format!("{path}/")
 }
 
-fn new_salt(entropy: &dyn Entropy) -> Result<(Arc<Salt>, Zeroizing<String>), EntropyError> {
-    let mut random = Zeroizing::new([0; 16]);
-    entropy.fill(&mut *random)?;
-    let text = Salt::text_from(&random);
-    Ok((Arc::new(Salt::new(&text)), text))
-}
-
-/// Opens a device in a thread of its own: a file system that hangs must hold up this request and no other.
-async fn open_aside(
-    options: DeviceOptions,
-    placement: Placement,
-    clock: Arc<dyn Clock>,
-) -> Result<Box<dyn Sink>, DevicesError> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    let open = move || {
-        // Nobody waits any more if the receiver is gone.
-        let _unheard = sender.send(options.open(&placement, clock));
-    };
-    let thread = std::thread::Builder::new().name("onrecord-open".to_owned()).spawn(open);
-    if thread.is_err() {
-        return Err(DevicesError::NoThread);
-    }
-    match receiver.await {
-        Ok(opened) => Ok(opened?),
-        Err(_) => Err(DevicesError::NoThread),
-    }
+/// A time as records have it.
+fn text_of(time: Time) -> String {
+    let mut text = Vec::with_capacity(32);
+    time.rfc3339_nano(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }

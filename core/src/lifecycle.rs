@@ -5,12 +5,14 @@ mod door;
 mod exempt;
 mod gate;
 mod init;
+mod reload;
+mod repair;
 mod status;
 mod unseal;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
@@ -23,12 +25,14 @@ use crate::host::Host;
 use crate::meters::Meters;
 use crate::open::Open;
 use crate::routes::{self, Route};
-use crate::settings::Settings;
+use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
 
 pub use door::Journey;
 pub(crate) use gate::{Gate, Rest};
 pub use init::{Initialised, Wanted};
+pub use reload::Reloaded;
+pub use repair::Repair;
 pub use status::SealStatus;
 
 /// The version that status answers show.
@@ -46,6 +50,10 @@ struct Inner {
     barrier: Barrier,
     host: Host,
     settings: Arc<Settings>,
+    /// The audit settings that the next unsealing goes by.
+    audit: RwLock<Arc<AuditSettings>>,
+    /// Held by whoever applies others.
+    reloading: tokio::sync::Mutex<()>,
     admission: Arc<Admission>,
     meters: Arc<Meters>,
     gate: Arc<Gate>,
@@ -61,10 +69,13 @@ impl Core {
         let admission = Admission::new(settings.requests_in_flight, settings.body_bytes_in_flight);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
+        let audit = RwLock::new(Arc::new(settings.audit.clone()));
         Self {
             inner: Arc::new(Inner {
                 barrier,
                 host,
+                audit,
+                reloading: tokio::sync::Mutex::new(()),
                 settings: Arc::new(settings),
                 admission,
                 meters,
@@ -135,6 +146,12 @@ impl Core {
         let (now, devices) = (self.inner.host.clock.monotonic(), open.broker.status());
         open.log.attend(now, &devices);
         open.alarm.attend(now, open.outlook_of(&devices).1);
+    }
+
+    /// Keeps what audit devices could not tell, and tells what was kept: to be called about every half second.
+    pub async fn keep_record(&self) {
+        let Some(open) = self.open() else { return };
+        open.keep_record().await;
     }
 
     /// Housekeeping, to be called every minute or so: rotates a worn key.

@@ -39,7 +39,7 @@ pub struct Open {
     /// Encrypted storage.
     pub barrier: Barrier,
     /// The audit broker with all enabled devices.
-    pub broker: Broker,
+    pub broker: Arc<Broker>,
     /// The table of audit devices.
     pub devices: Devices,
     /// Which request headers are recorded.
@@ -78,6 +78,14 @@ pub struct Cluster {
 }
 
 impl Open {
+    /// Keeps in storage what devices have not told yet, and puts on record what happened while no server ran.
+    pub(crate) async fn keep_record(&self) {
+        self.devices.record_removals(&self.broker).await;
+        if let Err(error) = self.devices.keep_misses(&self.broker).await {
+            tracing::warn!(%error, "what audit devices missed could not be stored: a kill now would take it away");
+        }
+    }
+
     /// Lets go of all devices, and of their files: the next unsealing opens them anew, whoever still holds this.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
@@ -90,7 +98,7 @@ impl Open {
     /// does not meet it (decision 8).
     pub(crate) fn outlook_of(&self, devices: &[DeviceStatus]) -> (Outlook, bool) {
         let outlook = Outlook::of(self.broker.rules().minimum, devices);
-        let met = outlook.is_met() && !(devices.is_empty() && self.settings.fail_closed);
+        let met = outlook.is_met() && !(devices.is_empty() && self.devices.settings().fail_closed);
         (outlook, met)
     }
 

@@ -146,7 +146,7 @@ async fn judge(
         Ok(Recorded::Settled(proof)) => return Ok(Filed::Settled(proof)),
         // A straggler finds no device because the server is sealed, not because none is enabled.
         Ok(Recorded::Unaudited(_)) if open.ended() => return Err(NotFiled(None)),
-        Ok(Recorded::Unaudited(proof)) if !open.settings.fail_closed || enables(case) => {
+        Ok(Recorded::Unaudited(proof)) if !open.devices.settings().fail_closed || enables(case) => {
             return Ok(Filed::Unaudited(proof));
         }
         Ok(Recorded::Unaudited(_)) => None,

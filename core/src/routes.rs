@@ -52,6 +52,7 @@ pub enum Endpoint {
     AuditDrill,
     AuditStatus,
     Metrics,
+    AuditReopen,
     RequestHeaders,
     RequestHeader,
     Rotate,
@@ -233,6 +234,8 @@ pub static TABLE: &[Route] = &[
     row("sys/audit-drill/*", &[Update], Endpoint::AuditDrill).sudo(),
     row("sys/audit-status", &[Read], Endpoint::AuditStatus).sudo(),
     row("sys/metrics", &[Read], Endpoint::Metrics).listener_may_exempt(METRICS),
+    row("sys/audit-reopen", &[Update], Endpoint::AuditReopen).sudo(),
+    row("sys/audit-reopen/*", &[Update], Endpoint::AuditReopen).sudo(),
     row("sys/config/auditing/request-headers", &[Read], Endpoint::RequestHeaders).sudo().injected(),
     row("sys/config/auditing/request-headers/:", &[Read, Update, Delete], Endpoint::RequestHeader)
         .sudo()

@@ -18,14 +18,8 @@ pub struct Settings {
     pub requests_in_flight: usize,
     /// How many bytes of bodies may be held at once. Default 512 MiB.
     pub body_bytes_in_flight: usize,
-    /// The audit rule: how many devices, grace, time-out, queue bounds.
-    pub rules: Rules,
-    /// Without a device nothing but enabling one works, and the last one cannot be disabled (decision 8).
-    pub fail_closed: bool,
-    /// Where the API may place file devices, if it may at all, and which directories are the server's own (decision 5).
-    pub placement: Placement,
-    /// Devices of the configuration file.
-    pub declared_devices: Vec<DeclaredDevice>,
+    /// The audit rule and the devices of the configuration, as they are at the start.
+    pub audit: AuditSettings,
     /// How deep and how large the JSON of a request may be.
     pub json_limits: Limits,
     /// How long sealing waits for devices to write what waits for them. Default 10 s.
@@ -42,13 +36,48 @@ impl Default for Settings {
             max_request_size: 32 * MIB,
             requests_in_flight: 4096,
             body_bytes_in_flight: 512 * MIB,
+            audit: AuditSettings::default(),
+            json_limits: Limits::default(),
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What the configuration decides about auditing. It can change while the server runs ([`Core::reload`]).
+///
+/// [`Core::reload`]: crate::Core::reload
+#[derive(Debug, Clone)]
+pub struct AuditSettings {
+    /// The audit rule: how many devices, grace, time-out, queue bounds.
+    pub rules: Rules,
+    /// Without a device nothing but enabling one works, and the last one cannot be disabled (decision 8).
+    pub fail_closed: bool,
+    /// Where the API may place file devices, if it may at all, and which directories are the server's own (decision 5).
+    pub placement: Placement,
+    /// Devices of the configuration file.
+    pub declared_devices: Vec<DeclaredDevice>,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self {
             rules: Rules::default(),
             fail_closed: false,
             placement: Placement::api(),
             declared_devices: Vec::new(),
-            json_limits: Limits::default(),
-            shutdown_timeout: Duration::from_secs(10),
         }
+    }
+}
+
+impl AuditSettings {
+    /// How many devices there must be; none can be disabled below that.
+    pub fn demanded(&self) -> usize {
+        if self.fail_closed { self.rules.minimum.max(1) } else { 0 }
+    }
+
+    /// These settings, with what the older ones know of files in use.
+    pub(crate) fn known_to(self, older: &Self) -> Self {
+        Self { placement: self.placement.sharing(&older.placement), ..self }
     }
 }
 

@@ -329,7 +329,11 @@ async fn a_token_in_a_path_is_hashed_on_record() {
 #[tokio::test]
 async fn a_request_that_is_refused_by_the_rule_costs_no_use_and_is_told_undone_where_it_stands() {
     let rules = Rules { minimum: 2, ..Rules::default() };
-    let world = World::with(Settings { rules, ..Settings::default() }).await;
+    let world = World::with(Settings {
+        audit: onrecord_core::AuditSettings { rules, ..Default::default() },
+        ..Settings::default()
+    })
+    .await;
     let made =
         world.root("POST", "auth/token/create", Some(json!({"num_uses": 1, "policies": ["default"]}))).await;
     let token = made.body["auth"]["client_token"].as_str().unwrap().to_owned();

@@ -247,7 +247,11 @@ async fn a_drill_needs_the_configuration_and_is_on_record_before_it_begins() {
     assert!(said.error().contains("drills = true"), "{}", said.text);
 
     let rules = Rules { drills: true, ..Rules::default() };
-    let world = World::with(Settings { rules, ..Settings::default() }).await;
+    let world = World::with(Settings {
+        audit: onrecord_core::AuditSettings { rules, ..Default::default() },
+        ..Settings::default()
+    })
+    .await;
     let device = world.device("file/", false).await;
     for (body, text) in [
         (json!({"kind": "burn"}), "\"kind\" must be"),
@@ -275,7 +279,11 @@ async fn a_drill_needs_the_configuration_and_is_on_record_before_it_begins() {
 #[tokio::test]
 async fn a_drill_on_the_only_device_ends_by_itself_and_at_the_seal() {
     let rules = Rules { drills: true, ..Rules::default() };
-    let world = World::with(Settings { rules, ..Settings::default() }).await;
+    let world = World::with(Settings {
+        audit: onrecord_core::AuditSettings { rules, ..Default::default() },
+        ..Settings::default()
+    })
+    .await;
     world.device("file/", false).await;
     let body = json!({"kind": "hang", "for": "50ms"});
     assert_eq!(world.root("POST", "sys/audit-drill/file", Some(body)).await.status, 200);

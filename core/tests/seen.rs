@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::{Clock, Enrolment, Form, Options, Rules, Salt};
-use onrecord_core::{Media, Settings};
+use onrecord_core::{AuditSettings, Media, Settings};
 use onrecord_value::Time;
 use serde_json::{Value, json};
 use world::{Said, World, ask, said};
@@ -160,7 +160,11 @@ async fn r_health_sees_a_hung_device_and_a_missing_one() {
     device.set(Fault::None);
     assert_eq!(said(waiting.await).status, 200);
 
-    let (closed, _) = timed(Settings { fail_closed: true, ..Settings::default() }).await;
+    let (closed, _) = timed(Settings {
+        audit: AuditSettings { fail_closed: true, ..AuditSettings::default() },
+        ..Settings::default()
+    })
+    .await;
     let none = health(&closed, "").await;
     assert_eq!((none.status, &none.body["audit_rule_met"]), (503, &json!(false)));
     let (open, _) = timed(Settings::default()).await;
@@ -340,7 +344,11 @@ async fn r_spam_an_incident_is_one_line_then_one_each_ten_seconds_and_one_at_its
 async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
     let rules = Rules { queue_bytes: 4000, ..Rules::default() };
     let clock = Arc::new(Hands(AtomicU64::default(), Some(Instant::now())));
-    let world = World::by(Arc::clone(&clock) as _, Settings { rules, ..Settings::default() }).await;
+    let world = World::by(
+        Arc::clone(&clock) as _,
+        Settings { audit: AuditSettings { rules, ..AuditSettings::default() }, ..Settings::default() },
+    )
+    .await;
     let _well = world.device("well/", false).await;
     let hung = world.device("hung/", false).await;
     let log = Collected::default();

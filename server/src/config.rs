@@ -2,6 +2,7 @@
 //! Never in it: sockets, storage, the core; wrong values are refused here, with file and line.
 
 mod audit;
+mod changes;
 mod listener;
 mod reader;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use onrecord_hcl::Body;
 
 pub(crate) use audit::{AuditRules, Device};
+pub(crate) use changes::DEVELOPMENT;
 pub(crate) use listener::ListenerConfig;
 use reader::Reader;
 

@@ -13,8 +13,9 @@ use onrecord_core::lifecycle::{Core, Wanted};
 use onrecord_seal::Secret;
 
 use crate::Dev;
-use crate::config::{Config, Device, ListenerConfig, StorageConfig};
-use crate::run::{StartError, absolute};
+use crate::config::{Config, DEVELOPMENT, Device, ListenerConfig, StorageConfig};
+use crate::run::StartError;
+use crate::settings::absolute;
 
 /// The file beside a development server's data that holds its key share and root token.
 const KEYS_FILE: &str = "dev-keys";
@@ -47,7 +48,7 @@ pub(crate) fn configure(dev: &Dev, config: &mut Config) -> io::Result<()> {
         description: "the development server's log".to_owned(),
         local: false,
         options: vec![("file_path".to_owned(), log)],
-        file: PathBuf::from("-dev"),
+        file: PathBuf::from(DEVELOPMENT),
         line: 1,
     });
     Ok(())
@@ -92,7 +93,7 @@ pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
     let mut text = String::from(
         "WARNING! This is a development server: it is unsealed from the start, with a single key share. Do not keep real secrets in it.\n\n",
     );
-    let devices = &core.settings().declared_devices;
+    let devices = &core.settings().audit.declared_devices;
     let log = devices.iter().flat_map(|device| &device.options).find(|(name, _)| name == "file_path");
     let log = log.map_or("off", |(_, path)| path.as_str());
     for (name, value) in

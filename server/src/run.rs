@@ -2,14 +2,11 @@
 //! Never in it: what requests mean.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use onrecord_audit::Placement;
 use onrecord_core::host::{Host, Spawn, Task};
 use onrecord_core::lifecycle::Core;
-use onrecord_core::settings::{DeclaredDevice, Settings};
 use onrecord_seal::OsEntropy;
 use onrecord_storage::Storage;
 use onrecord_storage::embedded::Embedded;
@@ -20,8 +17,9 @@ use tokio::task::JoinSet;
 use crate::clock::LocalClock;
 use crate::config::{Config, ListenerConfig, LogFormat, StorageConfig};
 use crate::listener::Listener;
+use crate::reload::Reload;
+use crate::settings::settings;
 use crate::signals::{Asked, Signals};
-use crate::tls::Certificates;
 use crate::workers::Workers;
 use crate::{Options, dev, logging, process};
 
@@ -31,8 +29,8 @@ const HOUSEKEEPING: Duration = Duration::from_mins(1);
 /// How often the log says what is due about refused requests and devices in trouble.
 const ATTENDING: Duration = Duration::from_secs(5);
 
-/// How long a reload waits for devices that hang before it says so. They go on trying.
-const REOPEN_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether audit devices have missed something: what they missed since is lost to a kill.
+const RECORD_KEEPING: Duration = Duration::from_millis(500);
 
 /// Why a server does not start, or did not end well: one sentence for the operator.
 #[derive(Debug)]
@@ -81,10 +79,20 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 
 /// The configuration: files, or a development server's.
 fn configuration(options: &Options) -> Result<Config, StartError> {
-    let mut config = Config::read(&options.config).map_err(StartError::new)?;
+    let mut config = files(options)?;
     if let Some(dev) = &options.dev {
         dev::configure(dev, &mut config).map_err(StartError::new)?;
     }
+    if config.storage.is_none() || config.listeners.is_empty() {
+        let what = "a server needs a configuration with a storage and a listener (-config=FILE), or -dev to try it out";
+        return Err(StartError::new(what));
+    }
+    Ok(config)
+}
+
+/// What the configuration files say, and the command line instead of them.
+pub(crate) fn files(options: &Options) -> Result<Config, StartError> {
+    let mut config = Config::read(&options.config).map_err(StartError::new)?;
     if let Some(level) = &options.log_level {
         let wrong = || {
             StartError::new(format_args!(
@@ -100,10 +108,6 @@ fn configuration(options: &Options) -> Result<Config, StartError> {
         Some(other) => {
             return Err(StartError::new(format_args!("-log-format={other}: it must be standard or json")));
         }
-    }
-    if config.storage.is_none() || config.listeners.is_empty() {
-        let what = "a server needs a configuration with a storage and a listener (-config=FILE), or -dev to try it out";
-        return Err(StartError::new(what));
     }
     Ok(config)
 }
@@ -132,13 +136,21 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     }
     let housekeeping = tokio::spawn(keep_house(core.clone()));
     let attending = tokio::spawn(attend(core.clone()));
-    while signals.next().await == Asked::Reopen {
-        let (core, certificates) = (core.clone(), certificates.clone());
-        // Files are opened on a thread that may block; signals go on being heard.
-        tokio::task::spawn_blocking(move || reopen(&core, &certificates));
+    let memory = tokio::spawn(keep_record(core.clone()));
+    let reload = Arc::new(Reload {
+        core: core.clone(),
+        certificates,
+        options: options.clone(),
+        config: Mutex::new(config.clone()),
+        turn: tokio::sync::Mutex::new(()),
+    });
+    while signals.next().await == Asked::Reload {
+        // Signals go on being heard.
+        tokio::spawn(Arc::clone(&reload).run());
     }
     tracing::info!("the server stops: requests in progress are finished first");
     housekeeping.abort();
+    memory.abort();
     attending.abort();
     // The receivers live in the listeners' tasks, which end because of this very message.
     stop.send(true).ok();
@@ -149,7 +161,7 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
 }
 
 /// Opens the storage and makes the core of it.
-fn core(options: &Options, config: &Config) -> Result<Core, StartError> {
+pub(crate) fn core(options: &Options, config: &Config) -> Result<Core, StartError> {
     let storage = match &config.storage {
         Some(StorageConfig::File(directory)) => {
             Storage::start(Embedded::open(directory).map_err(StartError::new)?)
@@ -163,7 +175,7 @@ fn core(options: &Options, config: &Config) -> Result<Core, StartError> {
         spawn: Arc::new(Runtime(tokio::runtime::Handle::current())),
         process: Arc::new(process::Itself),
     };
-    Ok(Core::new(storage, host, settings(options, config)))
+    Ok(Core::new(storage, host, settings(&options.config, config)))
 }
 
 /// The runtime, as the core sees it.
@@ -173,67 +185,6 @@ impl Spawn for Runtime {
     fn spawn(&self, task: Task) {
         self.0.spawn(task);
     }
-}
-
-/// What the configuration means for the core.
-fn settings(options: &Options, config: &Config) -> Settings {
-    let mut settings = Settings::default();
-    let set = |place: &mut Duration, value: Option<Duration>| {
-        if let Some(value) = value {
-            *place = value;
-        }
-    };
-    // 0 leaves it to the default, as in the configurations people have.
-    set(&mut settings.default_lease_ttl, config.default_lease_ttl.filter(|ttl| !ttl.is_zero()));
-    set(&mut settings.max_lease_ttl, config.max_lease_ttl.filter(|ttl| !ttl.is_zero()));
-    set(&mut settings.shutdown_timeout, config.shutdown_timeout);
-    set(&mut settings.rules.settle_grace, config.audit.settle_grace);
-    set(&mut settings.rules.audit_timeout, config.audit.audit_timeout);
-    settings.rules.drills = config.audit.drills;
-    settings.rules.queue_bytes = config.audit.queue_size.unwrap_or(settings.rules.queue_bytes);
-    settings.rules.minimum = config.audit.minimum.unwrap_or(settings.rules.minimum);
-    settings.fail_closed = config.audit.minimum.is_some_and(|minimum| minimum > 0);
-    settings.placement = placement(&options.config, config);
-    let largest = config.listeners.iter().map(|listener| listener.bounds.max_request_size).max();
-    settings.max_request_size = largest.unwrap_or(settings.max_request_size);
-    settings.declared_devices = config
-        .devices
-        .iter()
-        .map(|device| DeclaredDevice {
-            kind: device.kind.clone(),
-            path: device.path.clone(),
-            description: device.description.clone(),
-            local: device.local,
-            options: device.options.clone(),
-        })
-        .collect();
-    settings
-}
-
-/// Where the API may place files, and whom sockets of the API may talk to: not in the server's own directories. One of them is a folder that configuration is read
-/// from: a line with the right prefix would be configuration at the next start.
-fn placement(read: &[PathBuf], config: &Config) -> Placement {
-    let mut placement =
-        Placement::api().with_api_creation(config.audit.api_creation).with_prefixes(config.audit.prefixing);
-    for directory in read.iter().filter(|path| path.is_dir()) {
-        placement = placement.keep_out(absolute(directory));
-    }
-    if let Some(socket) = &config.audit.syslog_socket {
-        placement = placement.with_syslog_socket(socket);
-    }
-    for directory in &config.audit.allowed_directories {
-        placement = placement.widen(directory);
-    }
-    for block in &config.audit.allowed_addresses {
-        placement = placement.widen_address(*block);
-    }
-    for directory in &config.audit.only_directories {
-        placement = placement.narrow(directory);
-    }
-    if let Some(StorageConfig::File(directory)) = &config.storage {
-        placement = placement.keep_out(absolute(directory));
-    }
-    placement
 }
 
 async fn bind(config: &ListenerConfig) -> Result<Listener, StartError> {
@@ -272,16 +223,11 @@ fn announce(config: &Config, listeners: &[Listener], development: Option<&str>) 
     println!("\n==> OnRecord server started! Its log is on standard error.\n");
 }
 
-/// SIGHUP: audit devices and certificates are opened again.
-fn reopen(core: &Core, certificates: &[Arc<Certificates>]) {
-    tracing::info!("reload: audit devices and certificates are opened again");
-    for (path, why) in core.reopen_devices(REOPEN_PATIENCE) {
-        tracing::error!("the audit device {path} could not be opened again: {why}");
-    }
-    for certificate in certificates {
-        if let Err(error) = certificate.reload() {
-            tracing::error!(%error, "the certificate could not be read again; the old one stays");
-        }
+/// Keeps what audit devices could not tell yet.
+async fn keep_record(core: Core) {
+    loop {
+        tokio::time::sleep(RECORD_KEEPING).await;
+        core.keep_record().await;
     }
 }
 
@@ -301,9 +247,4 @@ async fn keep_house(core: Core) {
             core.tidy().await;
         }
     }
-}
-
-/// The absolute form of a path given on the command line.
-pub(crate) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,5 +1,5 @@
-//! Signals: SIGHUP reopens audit files and certificates, SIGINT and SIGTERM stop the server.
-//! Never in it: what reopening or stopping does.
+//! Signals: SIGHUP opens audit devices and certificates again and reads the configuration, SIGINT and SIGTERM stop the server.
+//! Never in it: what reloading or stopping does.
 
 use std::io;
 
@@ -8,8 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// What the operator asks for by signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// Open the files again.
-    Reopen,
+    /// Open the files again, and read the configuration again.
+    Reload,
     /// End well.
     Stop,
 }
@@ -40,7 +40,7 @@ impl Signals {
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.hangup.recv() => Asked::Reopen,
+            _ = self.hangup.recv() => Asked::Reload,
             _ = self.interrupt.recv() => Asked::Stop,
             _ = self.terminate.recv() => Asked::Stop,
         }

@@ -283,6 +283,7 @@ pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], 
     match slot.push(line, &ticket, shared.clock.monotonic(), false) {
         Pushed::Accepted { awaited, duty } => {
             (tally.open, tally.awaited) = (1, i64::from(awaited));
+            tally.required_open = i64::from(slot.required);
             if duty {
                 kick.owe(0);
             }

@@ -90,6 +90,14 @@ impl Claim {
         true
     }
 
+    /// Holds nothing for now: the file is closed, and its number may soon be another's.
+    pub(crate) fn leave(&self) {
+        let mut state = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = state.file.take() {
+            self.holding.claims.remove(file);
+        }
+    }
+
     /// The right to hold the same file, for a device that is to take the place of this one.
     pub(crate) fn inheritance(&self) -> Inheritance {
         Inheritance(Arc::downgrade(&self.holding))
@@ -140,6 +148,15 @@ mod tests {
         assert!(!stranger.take(FILE), "the successor holds it");
         drop(new);
         assert!(stranger.take(FILE));
+    }
+
+    #[test]
+    fn a_closed_file_is_free() {
+        let claims = Claims::default();
+        let one = claims.claim(None);
+        assert!(one.take(FILE));
+        one.leave();
+        assert!(claims.claim(None).take(FILE), "the system has given its number to a new file");
     }
 
     #[test]

@@ -70,6 +70,12 @@ impl FileDevice {
         DeviceError::system(call, self.path(), errno)
     }
 
+    /// Closes it, and lets go of it.
+    fn close_file(&mut self) {
+        self.open = None;
+        self.claim.leave();
+    }
+
     /// Opens the file, checked; what was open is closed only when that has worked or `close` was called.
     fn open_file(&mut self) -> Result<(), DeviceError> {
         let opened = safety::open(&self.options, &self.placement)?;
@@ -196,7 +202,7 @@ impl Device for FileDevice {
             Some(DeviceError::System { call: "write", errno, .. }) if !errno.is_no_room() => {}
             _ => return first,
         }
-        self.open = None;
+        self.close_file();
         match self.open_file() {
             Ok(()) => self.write(batch, first.lines),
             Err(_) => first,
@@ -204,7 +210,7 @@ impl Device for FileDevice {
     }
 
     fn reopen(&mut self) -> Result<(), DeviceError> {
-        self.open = None;
+        self.close_file();
         self.open_file()
     }
 

@@ -1,17 +1,16 @@
-//! Devices of the configuration file, applied after every unseal (spec section 8).
-//! Never in it: reading the file.
+//! Devices of the configuration file: what has to be done so that the enabled devices are those it names (spec
+//! section 8). Never in it: reading the file, or doing it (`apply`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use onrecord_audit::Broker;
-use onrecord_value::Time;
+use onrecord_audit::DeviceOptions;
 
-use super::{Device, Devices, DevicesError, Table, Wish, with_slash};
+use super::{Device, DevicesError, Table, Wish, with_slash};
 use crate::settings::DeclaredDevice;
 
-/// Why the configuration's devices cannot be applied. Unsealing fails with it.
+/// Why the configuration's devices cannot be applied. Unsealing fails with it; a reload leaves all as it was.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DeclareError {
@@ -21,8 +20,15 @@ pub enum DeclareError {
     NoPath(usize),
     /// A device that the API made is there.
     MadeThroughApi(String),
-    /// It is enabled with other values.
-    Changed(String),
+    /// So many devices are demanded, and fewer would be left.
+    TooFew {
+        /// How many are demanded.
+        minimum: usize,
+        /// How many would be left.
+        left: usize,
+    },
+    /// The changes could not be stored.
+    NotStored(DevicesError),
     /// It could not be enabled.
     Device {
         /// Where it was to be.
@@ -41,7 +47,10 @@ impl fmt::Display for DeclareError {
                 f,
                 "audit device in configuration (path: {path}) was already created by API; disable it there first"
             ),
-            Self::Changed(path) => write!(f, "modifications to audit devices are not allowed: {path}"),
+            Self::TooFew { minimum, left } => {
+                write!(f, "the configuration demands {minimum} audit devices and would leave {left}")
+            }
+            Self::NotStored(error) => error.fmt(f),
             Self::Device { path, error } => {
                 write!(f, "audit device in configuration (path: {path}): {error}")
             }
@@ -51,81 +60,100 @@ impl fmt::Display for DeclareError {
 
 impl std::error::Error for DeclareError {}
 
-impl Devices {
-    /// Makes the enabled devices fit the configuration: new ones are enabled, with a probe; those that are gone from
-    /// it are disabled; the API's are left alone.
-    pub async fn declare(
-        &self,
-        broker: &Broker,
-        wanted: &[DeclaredDevice],
-        now: Time,
-    ) -> Result<(), DeclareError> {
-        let table = self.table();
-        let plan = plan(&table, wanted)?;
-        for wish in plan.enable {
-            let path = with_slash(&wish.path);
-            let made = self.make(broker, wish, true, now).await;
-            made.map_err(|error| DeclareError::Device { path, error })?;
-        }
-        for device in plan.disable {
-            let _gate = self.gate.lock().await;
-            let path = device.path.clone();
-            let removed = self.remove(broker, &device, now).await;
-            removed.map_err(|error| DeclareError::Device { path, error })?;
-        }
-        Ok(())
-    }
-}
-
 /// What is to be done.
 #[derive(Default)]
-struct Plan {
-    enable: Vec<Wish>,
-    disable: Vec<Arc<Device>>,
+pub(super) struct Plan {
+    /// Devices that are new.
+    pub(super) add: Vec<Wish>,
+    /// Devices of other values: a new one takes the place of the old.
+    pub(super) change: Vec<(Arc<Device>, Wish)>,
+    /// Devices of another description, which their log does not show.
+    pub(super) describe: Vec<Device>,
+    /// Devices that the file does not name any more.
+    pub(super) remove: Vec<Arc<Device>>,
 }
 
-fn plan(table: &Table, wanted: &[DeclaredDevice]) -> Result<Plan, DeclareError> {
-    let mut plan = Plan::default();
-    let mut seen = BTreeSet::new();
-    for (number, device) in wanted.iter().enumerate() {
-        if device.path.trim_matches('/').is_empty() {
-            return Err(DeclareError::NoPath(number));
-        }
-        let path = with_slash(&device.path);
-        if !seen.insert(path.clone()) {
-            return Err(DeclareError::Twice(path));
-        }
-        let options: BTreeMap<String, String> = device.options.iter().cloned().collect();
-        match table.get(&path) {
-            None => plan.enable.push(Wish {
-                path: device.path.clone(),
-                kind: device.kind.clone(),
-                description: device.description.clone(),
-                local: device.local,
-                options,
-            }),
-            Some(there) if !there.declared => return Err(DeclareError::MadeThroughApi(path)),
-            Some(there) => {
-                let same = there.kind == device.kind
-                    && there.description == device.description
-                    && there.local == device.local
-                    && there.options == options;
-                if !same {
-                    return Err(DeclareError::Changed(path));
+impl Plan {
+    pub(super) fn of(table: &Table, wanted: &[DeclaredDevice]) -> Result<Self, DeclareError> {
+        let mut plan = Self::default();
+        let mut seen = BTreeSet::new();
+        for (number, device) in wanted.iter().enumerate() {
+            if device.path.trim_matches('/').is_empty() {
+                return Err(DeclareError::NoPath(number));
+            }
+            let path = with_slash(&device.path);
+            if !seen.insert(path.clone()) {
+                return Err(DeclareError::Twice(path));
+            }
+            let wish = Wish::from(device);
+            if let Err(error) = DeviceOptions::parse(&wish.kind, &wish.options) {
+                return Err(DeclareError::Device { path, error: error.into() });
+            }
+            match table.get(&path) {
+                None => plan.add.push(wish),
+                Some(there) if !there.declared => return Err(DeclareError::MadeThroughApi(path)),
+                Some(there) if there.kind != wish.kind || there.options != wish.options => {
+                    plan.change.push((Arc::clone(there), wish));
                 }
+                Some(there) if there.description != wish.description || there.local != wish.local => {
+                    let Wish { description, local, .. } = wish;
+                    plan.describe.push(Device { description, local, ..Device::clone(there) });
+                }
+                Some(_) => {}
             }
         }
+        plan.remove = table
+            .values()
+            .filter(|device| device.declared && !seen.contains(&device.path))
+            .map(Arc::clone)
+            .collect();
+        Ok(plan)
     }
-    plan.disable = table
-        .values()
-        .filter(|device| device.declared && !seen.contains(&device.path))
-        .map(Arc::clone)
-        .collect();
-    Ok(plan)
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.change.is_empty() && self.describe.is_empty() && self.remove.is_empty()
+    }
+
+    /// The plan for people, a line each. Names of options, never their values.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let add = self.add.iter().map(|wish| format!("add {} ({})", with_slash(&wish.path), wish.kind));
+        let change = self.change.iter().map(|(old, wish)| {
+            let mut what = differing(&old.options, &wish.options);
+            if old.kind != wish.kind {
+                what.insert(0, "type");
+            }
+            format!("change {} ({}): {}", old.path, wish.kind, what.join(", "))
+        });
+        let describe = self
+            .describe
+            .iter()
+            .map(|device| format!("change {}: its description, without opening it", device.path));
+        let remove = self.remove.iter().map(|device| format!("remove {} ({})", device.path, device.kind));
+        add.chain(change).chain(describe).chain(remove).collect()
+    }
+}
+
+fn differing<'a>(old: &'a BTreeMap<String, String>, new: &'a BTreeMap<String, String>) -> Vec<&'a str> {
+    let names: BTreeSet<&str> = old.keys().chain(new.keys()).map(String::as_str).collect();
+    names.into_iter().filter(|name| old.get(*name) != new.get(*name)).collect()
+}
+
+impl From<&DeclaredDevice> for Wish {
+    fn from(device: &DeclaredDevice) -> Self {
+        Self {
+            path: device.path.clone(),
+            kind: device.kind.clone(),
+            description: device.description.clone(),
+            local: device.local,
+            options: device.options.iter().cloned().collect(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use onrecord_value::Time;
+
     use super::*;
 
     fn declared(path: &str, file: &str) -> DeclaredDevice {
@@ -155,25 +183,38 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_adds_and_removes_its_own_devices_only() {
+    fn r_declarative_the_configuration_adds_changes_and_removes_its_own_devices_only() {
         let table = Table::from([
             enabled("kept/", "/k", true),
+            enabled("moved/", "/m", true),
+            enabled("told/", "/t", true),
             enabled("gone/", "/g", true),
             enabled("api/", "/a", false),
         ]);
-        let wanted = [declared("kept", "/k"), declared("new/", "/n")];
-        let plan = plan(&table, &wanted).ok().unwrap();
-        assert_eq!(plan.enable.iter().map(|wish| &*wish.path).collect::<Vec<_>>(), ["new/"]);
-        assert_eq!(plan.disable.iter().map(|device| &*device.path).collect::<Vec<_>>(), ["gone/"]);
+        let mut moved = declared("moved", "/elsewhere");
+        moved.options.push(("log_raw".into(), "true".into()));
+        let told = DeclaredDevice { description: "what for".into(), ..declared("told", "/t") };
+        let plan =
+            Plan::of(&table, &[declared("kept", "/k"), moved, told, declared("new/", "/n")]).ok().unwrap();
+        assert_eq!(
+            plan.lines(),
+            [
+                "add new/ (file)",
+                "change moved/ (file): file_path, log_raw",
+                "change told/: its description, without opening it",
+                "remove gone/ (file)",
+            ]
+        );
     }
 
     #[test]
     fn what_contradicts_the_table_is_refused() {
-        let table = Table::from([enabled("kept/", "/k", true), enabled("api/", "/a", false)]);
-        let text = |wanted: &[DeclaredDevice]| plan(&table, wanted).err().map(|error| error.to_string());
+        let table = Table::from([enabled("api/", "/a", false)]);
+        let text = |wanted: &[DeclaredDevice]| Plan::of(&table, wanted).err().map(|error| error.to_string());
         assert!(text(&[declared("api", "/a")]).unwrap().contains("(path: api/) was already created by API"));
-        assert!(text(&[declared("kept", "/other")]).unwrap().contains("modifications to audit devices"));
         assert!(text(&[declared("/", "/x")]).unwrap().contains("audit config 0 is missing a path"));
         assert!(text(&[declared("x", "/x"), declared("x/", "/y")]).unwrap().contains("same path (x/)"));
+        let wrong = DeclaredDevice { kind: "nope".into(), ..declared("x", "/x") };
+        assert!(text(&[wrong]).unwrap().contains("(path: x/): unknown backend type: \"nope\""));
     }
 }

@@ -1,69 +1,121 @@
 //! The stored table, opened at unseal. Never in it: deciding whether the server may run without a device.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, RwLock};
 
-use onrecord_audit::{Broker, DeviceOptions, Enrolment, Form, OptionError, Placement, Salt};
+use onrecord_audit::{Broker, DeviceError, DeviceOptions, Form, OptionError, Salt};
 use onrecord_storage::{BarrierError, View};
 
-use super::{Devices, DevicesError, Table, open_aside, stored};
+use super::kept::Kept;
+use super::opening::{OPEN_PATIENCE, Opening, enrolment};
+use super::repair::Removals;
+use super::{Device, Devices, DevicesError, Table, stored};
 use crate::host::Host;
+use crate::settings::AuditSettings;
 
-/// The stored device whose file could not be opened at unseal, and why.
+/// The stored device that could not be opened at unseal, and why.
 #[derive(Debug)]
 pub struct Unopened {
     /// The device's path.
     pub path: String,
     /// Why.
-    pub error: OptionError,
+    pub error: NotOpened,
+    /// The device as it is stored.
+    pub(crate) device: Arc<Device>,
+}
+
+/// Why a stored device could not be opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NotOpened {
+    /// It cannot be opened, or its options make no device.
+    Options(OptionError),
+    /// It hangs while it is opened. It opens when it is written to.
+    Hangs,
+}
+
+impl fmt::Display for NotOpened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Options(error) => error.fmt(f),
+            Self::Hangs => f.write_str("opening it hangs"),
+        }
+    }
+}
+
+impl NotOpened {
+    /// The fault of the device behind it, which keeps being tried.
+    fn cause(&self) -> Option<DeviceError> {
+        match self {
+            Self::Options(error) => error.cause().cloned(),
+            Self::Hangs => Some(DeviceError::OpenTimedOut),
+        }
+    }
 }
 
 impl Devices {
     /// Reads the table and enables every device of it, without a probe. Those that could not be opened are enabled
     /// closed: they come back by themselves, and are returned for the caller to decide whether the server may run.
+    /// What a device missed before an earlier end it tells now.
     pub async fn load(
         view: View,
         host: Host,
-        placement: Placement,
-        minimum: usize,
+        settings: Arc<AuditSettings>,
         broker: &Broker,
     ) -> Result<(Self, Vec<Unopened>), DevicesError> {
         let mut table = Table::new();
         let mut unopened = Vec::new();
+        let kept = Kept::load(&view).map_err(BarrierError::from)?;
+        let removals = Removals::load(&view).map_err(BarrierError::from)?;
+        // All are opened at once: several that hang cost no more than one.
+        let mut openings = Vec::new();
         for (device, salt) in stored::all(&view).map_err(BarrierError::from)? {
             let options = match DeviceOptions::parse(&device.kind, &device.options) {
                 Ok(options) => options,
                 Err(error) => {
-                    unopened.push(Unopened { path: device.path.clone(), error });
-                    table.insert(device.path.clone(), Arc::new(device));
+                    let (path, device) = (device.path.clone(), Arc::new(device));
+                    table.insert(path.clone(), Arc::clone(&device));
+                    unopened.push(Unopened { path, error: NotOpened::Options(error), device });
                     continue;
                 }
             };
-            let placement = if device.declared { placement.for_configuration() } else { placement.clone() };
-            let clock = Arc::clone(&host.clock);
-            let (sink, cause) = match open_aside(options.clone(), placement.clone(), Arc::clone(&clock)).await
-            {
+            let limits = &settings.placement;
+            let placement = if device.declared { limits.for_configuration() } else { limits.clone() };
+            let opening = Opening::begin(options.clone(), placement.clone(), Arc::clone(&host.clock))?;
+            openings.push((device, salt, options, placement, opening));
+        }
+        let deadline = host.clock.monotonic() + OPEN_PATIENCE;
+        for (device, salt, options, placement, opening) in openings {
+            let left = deadline.saturating_sub(host.clock.monotonic());
+            let (sink, error) = match opening.wait(left).await {
                 Ok(sink) => (sink, None),
                 Err(DevicesError::Options(error)) => {
-                    let cause = error.cause().cloned();
-                    unopened.push(Unopened { path: device.path.clone(), error });
-                    (options.open_later(&placement, clock), cause)
+                    (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Options(error)))
+                }
+                Err(DevicesError::OpenTimedOut) => {
+                    (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Hangs))
                 }
                 Err(other) => return Err(other),
             };
             let form = Form::new(options.form.clone(), Arc::new(Salt::new(&salt)));
-            let mut enrolment = Enrolment::new(device.path.as_str(), sink, form);
-            if let Some(cause) = cause {
-                enrolment = enrolment.failing(cause);
+            let mut enrolment = enrolment(&device, &options, sink, form).missed(kept.of(&device.uuid));
+            let (path, device) = (device.path.clone(), Arc::new(device));
+            if let Some(error) = error {
+                if let Some(cause) = error.cause() {
+                    enrolment = enrolment.failing(cause);
+                }
+                unopened.push(Unopened { path: path.clone(), error, device: Arc::clone(&device) });
             }
             broker.restore(enrolment).map_err(DevicesError::Enable)?;
-            table.insert(device.path.clone(), Arc::new(device));
+            table.insert(path, device);
         }
         let devices = Self {
             view,
             host,
-            placement,
-            minimum,
+            settings: RwLock::new(settings),
             table: RwLock::new(Arc::new(table)),
+            kept: tokio::sync::Mutex::new(kept),
+            removals: tokio::sync::Mutex::new(removals),
             pending: Mutex::default(),
             gate: tokio::sync::Mutex::new(()),
         };

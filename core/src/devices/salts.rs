@@ -9,7 +9,8 @@ use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
 use zeroize::Zeroizing;
 
-use super::{Device, Devices, DevicesError, Table, new_salt, stored, with_slash};
+use super::opening::new_salt;
+use super::{Device, Devices, DevicesError, Table, stored, with_slash};
 
 /// A salt, and which device's lines it was used for.
 #[derive(Debug)]

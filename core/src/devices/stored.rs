@@ -2,18 +2,22 @@
 //! A salt that another took the place of moves to a UUID of its own.
 //! Never in it: opening devices.
 
-use std::collections::BTreeMap;
-
 use onrecord_storage::{Batch, StoreError, View};
 use onrecord_value::{Object, Time, Value, json, object};
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
-use super::Device;
 use super::salts::KeptSalt;
+use super::{Device, text_of};
+
+/// Adds a device, whose salt is stored, to a batch.
+pub(super) fn put_device(view: &View, batch: &mut Batch, device: &Device) -> Result<(), StoreError> {
+    view.put(batch, &format!("device/{}", device.uuid), &encode(device))
+}
 
 /// Adds a device with its salt to a batch.
 pub(super) fn put(view: &View, batch: &mut Batch, device: &Device, salt: &str) -> Result<(), StoreError> {
-    view.put(batch, &format!("device/{}", device.uuid), &encode(device))?;
+    put_device(view, batch, device)?;
     view.put(batch, &format!("salt/{}", device.uuid), salt.as_bytes())
 }
 
@@ -101,12 +105,6 @@ pub(super) fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, Store
         }
     }
     Ok(found)
-}
-
-fn text_of(time: Time) -> String {
-    let mut text = Vec::with_capacity(32);
-    time.rfc3339_nano(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn encode(device: &Device) -> Vec<u8> {

@@ -3,6 +3,7 @@
 
 pub mod audit;
 mod audit_drill;
+mod audit_reopen;
 mod audit_salts;
 mod audit_status;
 pub mod audited_headers;
@@ -34,6 +35,7 @@ pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
         Endpoint::Rotate | Endpoint::KeyStatus => keyring::handle(open, call).await,
         Endpoint::AuditStatus => audit_status::handle(open),
         Endpoint::Metrics => metrics::handle(open, call),
+        Endpoint::AuditReopen => audit_reopen::handle(open, call).await,
         Endpoint::RequestHeaders | Endpoint::RequestHeader => audited_headers::handle(open, call).await,
         Endpoint::Mounts | Endpoint::Mount | Endpoint::MountTune => mounts::handle(open, call).await,
         Endpoint::Remount => mounts::remount(),

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::admission::{Admission, Permit};
 use crate::open::Open;
+use crate::patience::{Aside, within};
 
 /// Who may still be inside when the keys are wiped.
 #[derive(Debug, Clone, Copy)]
@@ -20,14 +21,11 @@ pub(crate) enum Rest {
 
 /// Lets the devices write what waits for them, in a thread of its own: it blocks.
 async fn drain(open: &Arc<Open>, patience: Duration) {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
     let inside = Arc::clone(open);
-    let spawned = std::thread::Builder::new().name("onrecord-drain".to_owned()).spawn(move || {
-        // Who asked waits for it, or does not care.
-        let _unheard = sender.send(inside.broker.drain(patience));
-    });
-    let undrained =
-        if spawned.is_ok() { receiver.await.unwrap_or_default() } else { open.broker.drain(patience) };
+    let undrained = match Aside::begin("onrecord-drain", move || inside.broker.drain(patience)) {
+        Ok(draining) => draining.done().await.unwrap_or_default(),
+        Err(_) => open.broker.drain(patience),
+    };
     for (path, why) in undrained {
         tracing::error!(%path, %why, "an audit device did not write all that waited for it");
     }
@@ -152,7 +150,7 @@ impl Gate {
         match rest {
             Rest::One => self.inside.drained(1).await,
             Rest::Nobody(bound) => {
-                if !within(bound, self.inside.drained(0)).await {
+                if within(bound, self.inside.drained(0)).await.is_none() {
                     let left = self.inside.in_flight();
                     tracing::error!(
                         left,
@@ -162,32 +160,11 @@ impl Gate {
             }
         }
         drain(&wipe.open, patience).await;
+        wipe.open.keep_record().await;
         drop(wipe);
         tracing::info!("the server is sealed");
         true
     }
-}
-
-/// Whether something ends within a time. The timer is a thread, because this crate knows no runtime's; it is used for
-/// nothing but an orderly end.
-async fn within(bound: Duration, task: impl Future<Output = ()>) -> bool {
-    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
-    let timer = std::thread::Builder::new().name("onrecord-timer".to_owned()).spawn(move || {
-        let held = sender;
-        std::thread::sleep(bound);
-        drop(held);
-    });
-    if timer.is_err() {
-        return false;
-    }
-    let (mut task, mut receiver) = (std::pin::pin!(task), std::pin::pin!(receiver));
-    std::future::poll_fn(move |context| {
-        if task.as_mut().poll(context).is_ready() {
-            return std::task::Poll::Ready(true);
-        }
-        receiver.as_mut().poll(context).map(|_| false)
-    })
-    .await
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use onrecord_value::{Value, json, object};
 use super::init::Ceremony;
 use super::{CeremonyError, Core};
 use crate::alarm::Alarm;
-use crate::devices::{self, Devices};
+use crate::devices::{self, Devices, Table, Unopened};
 use crate::headers::AuditedHeaders;
 use crate::mounts::Mounts;
 use crate::open::{Cluster, Open, place};
@@ -28,8 +28,10 @@ impl Core {
     /// Takes a key share: hex, or else base64. With the last one needed the server is unsealed. Unsealed already, it
     /// changes nothing.
     pub async fn unseal(&self, key: &str) -> Result<(), CeremonyError> {
-        let share = decode(key).ok_or(CeremonyError::BadKey)?;
-        let config = self.inner.barrier.seal_config()?.ok_or(CeremonyError::NotInitialised)?;
+        if decode(key).is_none() {
+            return Err(CeremonyError::BadKey);
+        }
+        self.inner.barrier.seal_config()?.ok_or(CeremonyError::NotInitialised)?;
         let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
         if self.open().is_some() {
             return Ok(());
@@ -37,18 +39,15 @@ impl Core {
         if self.inner.gate.is_shutting() {
             return Err(CeremonyError::Busy);
         }
-        let progress = {
-            let mut shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
-            shares.add(share, config.threshold(), &*self.inner.host.entropy)?
-        };
-        let Progress::Complete(unseal_key) = progress else { return Ok(()) };
-        let unseal_key = unseal_key.map_err(|error| CeremonyError::WrongKey(error.to_string()))?;
+        let Some(unseal_key) = self.take_share(key)? else { return Ok(()) };
         self.inner.barrier.unseal(&unseal_key)?;
         match self.load().await {
             Ok(open) => {
                 if open.broker.devices() == 0 {
                     devices::warn_of_none();
                 }
+                // What was removed while no server ran is the first thing on record.
+                open.keep_record().await;
                 self.inner.gate.set(open);
                 tracing::info!("the server is unsealed");
                 Ok(())
@@ -59,6 +58,18 @@ impl Core {
                 Err(error)
             }
         }
+    }
+
+    /// Takes a key share; the key, with the last one needed.
+    pub(super) fn take_share(&self, key: &str) -> Result<Option<SecretBytes>, CeremonyError> {
+        let share = decode(key).ok_or(CeremonyError::BadKey)?;
+        let config = self.inner.barrier.seal_config()?.ok_or(CeremonyError::NotInitialised)?;
+        let progress = {
+            let mut shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            shares.add(share, config.threshold(), &*self.inner.host.entropy)?
+        };
+        let Progress::Complete(unseal_key) = progress else { return Ok(None) };
+        unseal_key.map(Some).map_err(|error| CeremonyError::WrongKey(error.to_string()))
     }
 
     /// Forgets the shares given so far.
@@ -74,6 +85,7 @@ impl Core {
     async fn load(&self) -> Result<Arc<Open>, CeremonyError> {
         let (barrier, host, settings) = (&self.inner.barrier, &self.inner.host, &self.inner.settings);
         let now = host.clock.now();
+        let audit = self.audit_settings();
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
         let cluster = self.cluster(&core).await?;
@@ -85,21 +97,18 @@ impl Core {
         host.entropy.fill(&mut boot)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&host.clock)));
         let broker = Broker::with_observer(
-            settings.rules.clone(),
+            audit.rules.clone(),
             Boot::new(u64::from_le_bytes(boot)),
             Arc::clone(&host.clock),
             Some(Arc::clone(&log) as _),
         );
-        let minimum = if settings.fail_closed { settings.rules.minimum.max(1) } else { 0 };
-        let (devices, unopened) =
-            Devices::load(view(place::AUDIT)?, host.clone(), settings.placement.clone(), minimum, &broker)
-                .await
-                .map_err(CeremonyError::DeviceTable)?;
+        let loaded = Devices::load(view(place::AUDIT)?, host.clone(), Arc::clone(&audit), &broker).await;
+        let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
-        devices.declare(&broker, &settings.declared_devices, now).await.map_err(CeremonyError::Declared)?;
+        // Fewer devices than demanded are no reason to stay sealed: more can be enabled then.
+        devices.declare(&broker, &audit.declared_devices, 0, now).await.map_err(CeremonyError::Declared)?;
         let table = devices.table();
-        let unopened: Vec<_> =
-            unopened.into_iter().filter(|device| table.contains_key(&device.path)).collect();
+        let unopened: Vec<_> = unopened.into_iter().filter(|device| same(&table, device)).collect();
         if !unopened.is_empty() && unopened.len() == table.len() {
             let failed = unopened.into_iter().map(|device| (device.path, device.error.to_string()));
             return Err(CeremonyError::Devices(failed.collect()));
@@ -109,7 +118,7 @@ impl Core {
         }
         Ok(Arc::new(Open {
             barrier: barrier.clone(),
-            broker,
+            broker: Arc::new(broker),
             devices,
             audited_headers,
             mounts,
@@ -143,6 +152,11 @@ impl Core {
         view.commit(batch).await.map_err(BarrierError::from)?;
         Ok(Cluster { name, id })
     }
+}
+
+/// Whether a device that could not be opened is still the enabled one, or the configuration has replaced it.
+fn same(table: &Table, unopened: &Unopened) -> bool {
+    table.get(&unopened.path).is_some_and(|device| Arc::ptr_eq(device, &unopened.device))
 }
 
 /// Hex is tried first, and taken if it has the length of a share; base64 that happens to be hex is so told apart.

@@ -18,7 +18,7 @@ pub(super) fn look(device: &mut FileDevice) -> Result<(), DeviceError> {
         }
         Err(errno) => {
             let error = device.error("stat", errno);
-            device.open = None;
+            device.close_file();
             return Err(error);
         }
     };
@@ -35,7 +35,7 @@ pub(super) fn look(device: &mut FileDevice) -> Result<(), DeviceError> {
 
 /// Opens what has the name now, checked like any other; also mends a line that a truncation cut through.
 fn replace(device: &mut FileDevice, notice: Notice) -> Result<(), DeviceError> {
-    device.open = None;
+    device.close_file();
     device.notices.push(notice);
     device.open_file()
 }

@@ -1,0 +1,163 @@
+//! Doing what the configuration file asks for, all of it or nothing: new devices are opened and tried first, then the
+//! changes are stored in one batch, and only then does any device come or go. So no moment is without the old device
+//! or the new one, and a wrong value leaves all as it was. Never in it: deciding what is to be done (`declared`).
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+
+use onrecord_audit::device::Claim;
+use onrecord_audit::{Broker, EnableError};
+use onrecord_storage::{BarrierError, Batch};
+use onrecord_value::Time;
+
+use super::declared::Plan;
+use super::opening::{Origin, Prepared};
+use super::{DeclareError, Device, Devices, DevicesError, Table, Wish, stored, warn_of_none, with_slash};
+use crate::settings::DeclaredDevice;
+
+/// Devices that were tried and wait to be put where they belong.
+#[derive(Default)]
+struct Ready {
+    add: Vec<Prepared>,
+    change: Vec<Prepared>,
+}
+
+impl Devices {
+    /// Makes the enabled devices fit the configuration: new ones are enabled, with a probe; changed ones are replaced;
+    /// those that are gone from it are disabled; the API's are left alone. Says what it did.
+    ///
+    /// `minimum`: how many devices must be left, if any goes.
+    ///
+    /// # Errors
+    /// [`DeclareError`]; nothing is changed then.
+    pub async fn declare(
+        &self,
+        broker: &Broker,
+        wanted: &[DeclaredDevice],
+        minimum: usize,
+        now: Time,
+    ) -> Result<Vec<String>, DeclareError> {
+        let plan = Plan::of(&self.table(), wanted)?;
+        if plan.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lines = plan.lines();
+        for line in &lines {
+            tracing::info!("audit devices of the configuration: {line}");
+        }
+        let left = (self.table().len() + plan.add.len()).saturating_sub(plan.remove.len());
+        if !plan.remove.is_empty() && left < minimum {
+            return Err(DeclareError::TooFew { minimum, left });
+        }
+        self.carry_out(broker, plan, now).await?;
+        Ok(lines)
+    }
+
+    async fn carry_out(&self, broker: &Broker, plan: Plan, now: Time) -> Result<(), DeclareError> {
+        let Plan { add, change, describe, remove } = plan;
+        let mut ready = Ready::default();
+        let leaving: BTreeSet<&str> = remove.iter().map(|device| device.path.as_str()).collect();
+        let mut places = Vec::new();
+        let mut replaced = Vec::new();
+        for wish in add {
+            let path = with_slash(&wish.path);
+            let refused = |error| DeclareError::Device { path: path.clone(), error };
+            places.push(self.claim(path.clone(), &leaving).await.map_err(refused)?);
+            let heir_of = heir_of(broker, &remove, &wish);
+            let origin = Origin { declared: true, instead_of: None, heir_of };
+            ready.add.push(self.prepare(broker, wish, origin, now).await.map_err(refused)?);
+        }
+        for (old, wish) in change {
+            let refused = |error| DeclareError::Device { path: old.path.clone(), error };
+            let heir_of = broker.claim(&old.path);
+            let origin = Origin { declared: true, instead_of: Some(&old), heir_of };
+            ready.change.push(self.prepare(broker, wish, origin, now).await.map_err(refused)?);
+            replaced.push(old);
+        }
+        let _gate = self.gate.lock().await;
+        let mut table = Table::clone(&self.table());
+        // Given a new salt, say, while the new device was tried.
+        let stale =
+            |device: &&Arc<Device>| table.get(&device.path).is_none_or(|now| !Arc::ptr_eq(now, device));
+        if let Some(device) = replaced.iter().chain(&remove).find(stale) {
+            return Err(DeclareError::Device {
+                path: device.path.clone(),
+                error: DevicesError::ChangedMeanwhile,
+            });
+        }
+        self.store(&ready, &describe, &remove, now).await.map_err(DeclareError::NotStored)?;
+        for Prepared { device, candidate, .. } in ready.change {
+            // One whose options made no device at its load is in the table and not in the broker.
+            let known = broker.status().iter().any(|status| *status.path == *device.path);
+            let put = if known { broker.replace(candidate) } else { broker.admit(candidate) };
+            self.settle(put, device, &mut table).await;
+        }
+        for Prepared { device, candidate, .. } in ready.add {
+            let put = broker.admit(candidate);
+            self.settle(put, device, &mut table).await;
+        }
+        for device in describe {
+            table.insert(device.path.clone(), Arc::new(device));
+        }
+        for device in remove {
+            broker.disable(&device.path);
+            tracing::info!(path = device.path, "disabled audit backend");
+            table.remove(&device.path);
+        }
+        if table.is_empty() {
+            warn_of_none();
+        }
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        drop(places);
+        Ok(())
+    }
+
+    /// All of it in one batch.
+    async fn store(
+        &self,
+        ready: &Ready,
+        describe: &[Device],
+        remove: &[Arc<Device>],
+        now: Time,
+    ) -> Result<(), DevicesError> {
+        let mut batch = Batch::new();
+        for Prepared { device, salt, .. } in ready.add.iter().chain(&ready.change) {
+            stored::put(&self.view, &mut batch, device, salt)?;
+        }
+        for device in describe {
+            stored::put_device(&self.view, &mut batch, device)?;
+        }
+        for device in remove {
+            stored::retire(&self.view, &mut batch, device, now)?;
+        }
+        self.view.commit(batch).await.map_err(BarrierError::from)?;
+        Ok(())
+    }
+
+    /// Shows a device in the table once it has its place. It fails only where there are too many, or the server is
+    /// being sealed: its record is taken back then.
+    async fn settle(&self, put: Result<(), EnableError>, device: Device, table: &mut Table) {
+        match put {
+            Ok(()) => {
+                tracing::info!(path = device.path, kind = device.kind, "enabled audit backend");
+                table.insert(device.path.clone(), Arc::new(device));
+            }
+            Err(error) => {
+                tracing::error!(path = device.path, %error, "an audit device could not be enabled");
+                if !table.contains_key(&device.path) {
+                    self.forget(&device).await;
+                }
+            }
+        }
+    }
+}
+
+/// A device that moves to another path may keep its file: what the old one holds, if it goes in the same change.
+fn heir_of(broker: &Broker, remove: &[Arc<Device>], wish: &Wish) -> Option<Claim> {
+    let file = |options: &std::collections::BTreeMap<String, String>| {
+        options.get("file_path").or_else(|| options.get("path")).cloned()
+    };
+    let wanted = file(&wish.options)?;
+    let old = remove.iter().find(|device| file(&device.options).as_ref() == Some(&wanted))?;
+    broker.claim(&old.path)
+}

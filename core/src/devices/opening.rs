@@ -1,0 +1,145 @@
+//! Opening a device and trying it, before it is enabled. Never in it: the table, or what is enabled already.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onrecord_audit::device::Claim;
+use onrecord_audit::{
+    Broker, Candidate, Clock, Device as Sink, DeviceOptions, Enrolment, Form, OptionError, Placement, Probe,
+    Salt,
+};
+use onrecord_seal::{Entropy, EntropyError};
+use zeroize::Zeroizing;
+
+use super::{Device, Devices, DevicesError, Wish, stored, with_slash};
+use crate::patience::Aside;
+
+/// How long the opening of a device is waited for. What hangs longer is given up, or opens when it is written to.
+pub(super) const OPEN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A device that took its probe and is not enabled yet.
+pub(super) struct Prepared {
+    pub(super) device: Device,
+    /// The text of its salt.
+    pub(super) salt: Zeroizing<String>,
+    pub(super) candidate: Candidate,
+}
+
+/// Where a new device comes from.
+pub(super) struct Origin<'a> {
+    /// The configuration file names it.
+    pub(super) declared: bool,
+    /// The enabled device in whose place it is put: it keeps its salt and its name in storage.
+    pub(super) instead_of: Option<&'a Device>,
+    /// An enabled device that is on its way out, whose file this one may already write to.
+    pub(super) heir_of: Option<Claim>,
+}
+
+impl Devices {
+    /// Opens a device and lets it take its probe.
+    pub(super) async fn prepare(
+        &self,
+        broker: &Broker,
+        wish: Wish,
+        origin: Origin<'_>,
+        now: onrecord_value::Time,
+    ) -> Result<Prepared, DevicesError> {
+        let Origin { declared, instead_of, heir_of } = origin;
+        let path = with_slash(&wish.path);
+        let (uuid, since, salt_since) = match instead_of {
+            Some(old) => (old.uuid.clone(), old.since, old.salt_since),
+            None => (self.host.entropy.uuid()?, now, now),
+        };
+        let accessor = match instead_of {
+            Some(old) if old.kind == wish.kind => old.accessor.clone(),
+            _ => {
+                let random = self.host.entropy.uuid()?;
+                format!("audit_{}_{}", wish.kind, random.get(..8).unwrap_or_default())
+            }
+        };
+        let options = DeviceOptions::parse(&wish.kind, &wish.options)?;
+        warn_of_unknown(&path, &options);
+        let limits = self.settings().placement.clone();
+        let mut placement = if declared { limits.for_configuration() } else { limits };
+        if let Some(claim) = &heir_of {
+            placement = placement.succeeding(claim);
+        }
+        let opening = Opening::begin(options.clone(), placement, Arc::clone(&self.host.clock))?;
+        let sink = opening.wait(OPEN_PATIENCE).await?;
+        let (salt, text) = match instead_of {
+            Some(old) => {
+                let text = stored::salt(&self.view, &old.uuid)?.ok_or(DevicesError::NoSalt)?;
+                (Arc::new(Salt::new(&text)), text)
+            }
+            None => new_salt(&*self.host.entropy)?,
+        };
+        let form = Form::new(options.form.clone(), salt);
+        let Wish { kind, description, local, options: given, .. } = wish;
+        let device = Device {
+            path,
+            uuid,
+            accessor,
+            kind,
+            description,
+            local,
+            options: given,
+            declared,
+            since,
+            salt_since,
+        };
+        let enrolment = enrolment(&device, &options, sink, form);
+        let probe = if options.skip_test { None } else { Some(self.probe()?) };
+        let candidate = broker.try_out(enrolment, probe).await.map_err(DevicesError::Enable)?;
+        Ok(Prepared { device, salt: text, candidate })
+    }
+
+    /// The entry that tries a device, with a salt that is thrown away.
+    fn probe(&self) -> Result<Probe, DevicesError> {
+        let (salt, _) = new_salt(&*self.host.entropy)?;
+        Ok(Probe { id: self.host.entropy.uuid()?, salt })
+    }
+}
+
+/// What the broker is told of a device.
+pub(super) fn enrolment(
+    device: &Device,
+    options: &DeviceOptions,
+    sink: Box<dyn Sink>,
+    form: Form,
+) -> Enrolment {
+    let enrolment = Enrolment::new(device.path.as_str(), sink, form);
+    if options.required { enrolment.required() } else { enrolment }
+}
+
+/// Names the keys that mean nothing; never their values (decision 7).
+fn warn_of_unknown(path: &str, options: &DeviceOptions) {
+    if !options.unknown.is_empty() {
+        tracing::warn!(path, keys = ?options.unknown, "unknown audit device options are stored and ignored");
+    }
+}
+
+pub(super) fn new_salt(entropy: &dyn Entropy) -> Result<(Arc<Salt>, Zeroizing<String>), EntropyError> {
+    let mut random = Zeroizing::new([0; 16]);
+    entropy.fill(&mut *random)?;
+    let text = Salt::text_from(&random);
+    Ok((Arc::new(Salt::new(&text)), text))
+}
+
+/// A device that is being opened, in a thread of its own: a file system that hangs must hold up this request and no
+/// other, and this one not for ever.
+pub(super) struct Opening(Aside<Result<Box<dyn Sink>, OptionError>>);
+
+impl Opening {
+    pub(super) fn begin(
+        options: DeviceOptions,
+        placement: Placement,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, DevicesError> {
+        let open = move || options.open(&placement, clock);
+        Aside::begin("onrecord-open", open).map(Self).map_err(|_| DevicesError::NoThread)
+    }
+
+    pub(super) async fn wait(self, bound: Duration) -> Result<Box<dyn Sink>, DevicesError> {
+        Ok(self.0.wait(bound).await.ok_or(DevicesError::OpenTimedOut)??)
+    }
+}

@@ -1,0 +1,201 @@
+//! Devices removed on the machine itself, where a server cannot be asked because none of its devices works
+//! (`operator audit-repair`). The act is kept in storage (`repair/UUID`) until a device has it on record.
+//! Never in it: who may do so (rights on the data directory and the key shares; `lifecycle::repair`).
+
+use std::time::Duration;
+
+use onrecord_audit::{
+    Broker, Clear, Data, Entry, Health, Namespace, Operation, Path, Recorded, Request, Response,
+};
+use onrecord_seal::Entropy;
+use onrecord_storage::{BarrierError, Batch, StoreError, View};
+use onrecord_value::{Time, Value, json, object};
+
+use super::{Device, Devices, DevicesError, stored, with_slash};
+
+/// The path under which such an act is on record, followed by that of the device.
+const PATH: &str = "sys/audit/repair/";
+
+/// So long after a refusal it is not tried again: each try may leave a copy on some device.
+const REST: Duration = Duration::from_mins(1);
+
+/// A device that was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Removal {
+    id: String,
+    path: String,
+    kind: String,
+    /// Seconds since 1970.
+    at: i64,
+    /// The user of the system who did it.
+    uid: u32,
+}
+
+/// What no device has on record yet.
+#[derive(Default)]
+pub(crate) struct Removals {
+    pending: Vec<Removal>,
+    /// On the monotonic clock.
+    not_before: Duration,
+}
+
+/// All stored devices, by path.
+pub(crate) fn list(view: &View) -> Result<Vec<Device>, StoreError> {
+    let mut devices: Vec<Device> = stored::all(view)?.into_iter().map(|(device, _)| device).collect();
+    devices.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(devices)
+}
+
+/// Removes the stored device of a path: its salt is retired, and the act is kept until it is on record. What it was;
+/// `None` if there is none.
+pub(crate) async fn remove(
+    view: &View,
+    entropy: &dyn Entropy,
+    path: &str,
+    now: Time,
+    uid: u32,
+) -> Result<Option<Device>, DevicesError> {
+    let path = with_slash(path);
+    let found = list(view)?.into_iter().find(|device| device.path == path);
+    let Some(device) = found else { return Ok(None) };
+    let removal =
+        Removal { id: entropy.uuid()?, path, kind: device.kind.clone(), at: now.unix_seconds(), uid };
+    let mut batch = Batch::new();
+    stored::retire(view, &mut batch, &device, now)?;
+    view.put(&mut batch, &format!("repair/{}", removal.id), &removal.encode())?;
+    view.commit(batch).await.map_err(BarrierError::from)?;
+    Ok(Some(device))
+}
+
+impl Removals {
+    pub(crate) fn load(view: &View) -> Result<Self, StoreError> {
+        let mut pending = Vec::new();
+        for id in view.list("repair/")? {
+            let stored = view.get(&format!("repair/{id}"))?;
+            match stored.and_then(|stored| Removal::decode(&id, stored.expose())) {
+                Some(removal) => {
+                    let Removal { path, kind, at, uid, .. } = &removal;
+                    tracing::warn!(
+                        path,
+                        kind,
+                        at,
+                        uid,
+                        "an audit device was removed by operator audit-repair"
+                    );
+                    pending.push(removal);
+                }
+                None => tracing::error!(id, "the record of a removed audit device cannot be read"),
+            }
+        }
+        pending.sort_by_key(|removal| removal.at);
+        Ok(Self { pending, not_before: Duration::ZERO })
+    }
+}
+
+impl Devices {
+    /// Puts on record what was removed on the machine, as soon as a device works.
+    pub async fn record_removals(&self, broker: &Broker) {
+        let mut removals = self.removals.lock().await;
+        let now = self.host.clock.monotonic();
+        let works =
+            |status: &onrecord_audit::DeviceStatus| !status.discards && status.health == Health::Healthy;
+        if removals.pending.is_empty() || now < removals.not_before || !broker.status().iter().any(works) {
+            return;
+        }
+        while let Some(removal) = removals.pending.first() {
+            let request = broker.record(&removal.entry(&removal.shown(), false));
+            if !matches!(request.await, Ok(Recorded::Settled(_))) {
+                removals.not_before = now + REST;
+                return;
+            }
+            let response = broker.record(&removal.entry(&removal.shown(), true));
+            if let Err(refused) = response.await {
+                tracing::warn!(%refused, "the response entry of a removed audit device is not on record");
+            }
+            let removal = removals.pending.remove(0);
+            if let Err(error) = self.forget_removal(&removal).await {
+                tracing::warn!(%error, "the removal of an audit device will be put on record again");
+            }
+        }
+    }
+
+    async fn forget_removal(&self, removal: &Removal) -> Result<(), BarrierError> {
+        let mut batch = Batch::new();
+        self.view.delete(&mut batch, &format!("repair/{}", removal.id))?;
+        Ok(self.view.commit(batch).await?)
+    }
+}
+
+/// What an entry borrows of a removal.
+struct Shown {
+    path: String,
+    data: onrecord_value::Object,
+}
+
+impl Removal {
+    fn shown(&self) -> Shown {
+        Shown {
+            path: format!("{PATH}{}", self.path.trim_end_matches('/')),
+            data: object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() },
+        }
+    }
+
+    /// Nobody asked through the API: there is no token and no address, only the machine's user.
+    fn entry<'a>(&'a self, shown: &'a Shown, response: bool) -> Entry<'a> {
+        Entry {
+            request: Request {
+                id: Clear::new(&self.id),
+                operation: Some(Operation::Delete),
+                namespace: Some(Namespace::ROOT),
+                path: Path::new(&shown.path),
+                data: Data::new(&shown.data),
+                ..Request::default()
+            },
+            response: response.then(|| Response { status_code: 204, ..Response::default() }),
+            ..Entry::default()
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        Value::Object(object! {
+            "at" => self.at,
+            "path" => self.path.as_str(),
+            "type" => self.kind.as_str(),
+            "uid" => self.uid,
+        })
+        .to_json()
+    }
+
+    fn decode(id: &str, stored: &[u8]) -> Option<Self> {
+        let record = json::parse_object(stored, json::Limits::default()).ok()?;
+        let number = |key: &str| match record.get(key)? {
+            Value::Number(number) => number.text().parse::<i64>().ok(),
+            _ => None,
+        };
+        Some(Self {
+            id: id.to_owned(),
+            path: record.str("path")?.to_owned(),
+            kind: record.str("type")?.to_owned(),
+            at: number("at")?,
+            uid: u32::try_from(number("uid")?).ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_removal_reads_back() {
+        let removal = Removal {
+            id: "u".into(),
+            path: "file/".into(),
+            kind: "file".into(),
+            at: 1_700_000_000,
+            uid: 1000,
+        };
+        assert_eq!(Removal::decode("u", &removal.encode()), Some(removal));
+        assert_eq!(Removal::decode("u", b"{}"), None);
+    }
+}

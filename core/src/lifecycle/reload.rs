@@ -1,0 +1,60 @@
+//! A changed configuration applied to a server that runs: its audit rule, its limits for the API, its devices. All of
+//! it or nothing. Never in it: reading files.
+
+use std::sync::{Arc, PoisonError};
+
+use super::Core;
+use crate::devices::DeclareError;
+use crate::settings::AuditSettings;
+
+/// What a reload did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reloaded {
+    /// It is in force: what was done about devices, a line each.
+    Applied(Vec<String>),
+    /// The server is sealed: it applies at the next unsealing.
+    Later,
+}
+
+impl Core {
+    /// Applies the audit settings of a configuration that was read again. New devices are tried before anything
+    /// changes; no entry falls between an old one and a new one.
+    ///
+    /// # Errors
+    /// [`DeclareError`]: nothing is changed.
+    pub async fn reload(&self, settings: AuditSettings) -> Result<Reloaded, DeclareError> {
+        let _one = self.inner.reloading.lock().await;
+        let settings = Arc::new(settings.known_to(&self.audit_settings()));
+        // A sealing waits for it as for a journey.
+        let Some((open, _inside)) = self.inner.gate.enter() else {
+            self.keep(settings);
+            return Ok(Reloaded::Later);
+        };
+        let now = self.inner.host.clock.now();
+        let old = open.devices.settings();
+        // New devices are made by the new limits; if they cannot be, the old ones hold.
+        open.devices.set_settings(Arc::clone(&settings));
+        let declared = &settings.declared_devices;
+        match open.devices.declare(&open.broker, declared, settings.demanded(), now).await {
+            Ok(done) => {
+                open.broker.set_rules(&settings.rules);
+                self.keep(settings);
+                Ok(Reloaded::Applied(done))
+            }
+            Err(error) => {
+                open.devices.set_settings(old);
+                Err(error)
+            }
+        }
+    }
+
+    /// The audit settings that the next unsealing goes by.
+    pub fn audit_settings(&self) -> Arc<AuditSettings> {
+        Arc::clone(&self.inner.audit.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn keep(&self, settings: Arc<AuditSettings>) {
+        *self.inner.audit.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+}
