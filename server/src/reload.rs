@@ -78,7 +78,7 @@ impl Reload {
                 tracing::info!(changes, "reload: the audit stanzas of the configuration are in force");
             }
             Ok(_) => {
-                tracing::info!("reload: the server is sealed; the audit stanzas apply when it is unsealed")
+                tracing::info!("reload: the server is sealed; the audit stanzas apply when it is unsealed");
             }
             Err(error) => return refuse(&error),
         }
