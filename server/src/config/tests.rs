@@ -55,6 +55,19 @@ fn a_usual_configuration_is_read() {
 }
 
 #[test]
+fn a_listener_gives_metrics_to_anybody_only_if_it_says_so() {
+    let open = |telemetry: &str| {
+        let text = format!("listener \"tcp\" {{ tls_disable = true\n {telemetry} }}\nstorage \"inmem\" {{}}");
+        read(&text).map(|config| (config.listeners[0].open_metrics, config.warnings.len()))
+    };
+    assert_eq!(open("").unwrap(), (false, 0));
+    assert_eq!(open("telemetry { unauthenticated_metrics_access = true }").unwrap(), (true, 0));
+    assert_eq!(open("telemetry { unauthenticated_metrics_access = \"false\" }").unwrap(), (false, 0));
+    assert_eq!(open("telemetry { unknown = 1 }").unwrap(), (false, 1));
+    assert!(open("telemetry { unauthenticated_metrics_access = \"maybe\" }").is_err());
+}
+
+#[test]
 fn the_json_form_says_the_same() {
     let config = read(
         r#"{
