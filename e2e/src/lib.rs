@@ -1,7 +1,9 @@
 //! The harness of the end-to-end tests: the real binary as a process ([`process`]), a plain HTTP client that shares no code
-//! with the product ([`http`]), an operator's shell ([`shell`]), and the replay of recorded requests ([`replay`]).
+//! with the product ([`http`]), an operator's shell ([`shell`]), real syslog
+//! daemons ([`daemon`]), and the replay of recorded requests ([`replay`]).
 //! Never in it: the product's own crates. What these tests see is what a user sees.
 
+pub mod daemon;
 pub mod http;
 pub mod load;
 pub mod log;

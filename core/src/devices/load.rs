@@ -44,6 +44,11 @@ impl fmt::Display for NotOpened {
 }
 
 impl NotOpened {
+    /// Whether what is behind it may just not have been started yet.
+    pub(crate) const fn is_late(&self) -> bool {
+        matches!(self, Self::Options(OptionError::Syslog(_)))
+    }
+
     /// The fault of the device behind it, which keeps being tried.
     fn cause(&self) -> Option<DeviceError> {
         match self {
