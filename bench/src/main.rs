@@ -3,6 +3,7 @@
 
 mod allocations;
 mod bare;
+mod devices;
 mod effort;
 mod journey;
 mod library;
@@ -15,10 +16,11 @@ use std::time::Duration;
 use effort::Effort;
 
 const HELP: &str = "\
-Usage: onrecord-bench [library|journey|server|all] [--smoke] [--rounds N] [--seconds S]
+Usage: onrecord-bench [library|devices|journey|server|all] [--smoke] [--rounds N] [--seconds S]
                       [--only NAME]
 
-  library       the library beside its floors: an entry by kind, entries a second by device
+  library       the library beside its floors: an entry by kind
+  devices       entries a second and latency by device, alone and together; a device that hangs
   journey       the server without HTTP: nanoseconds and allocations of a request
   server        the server over HTTP: reads and writes, with and without devices
   all           all of it (default)
@@ -40,7 +42,7 @@ fn main() {
         let mut number =
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| quit("a number is missing"));
         match word.as_str() {
-            "library" | "journey" | "server" | "all" => wanted = word,
+            "library" | "devices" | "journey" | "server" | "all" => wanted = word,
             "--smoke" => effort = Effort::SMOKE,
             "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
             "--seconds" => effort.time = Duration::from_secs(number()),
@@ -53,6 +55,9 @@ fn main() {
     let part = |name: &str| wanted == name || wanted == "all";
     if part("library") {
         library::run(effort);
+    }
+    if part("devices") {
+        devices::run(effort);
     }
     if part("journey") {
         journey::run(effort);
