@@ -32,6 +32,29 @@ pub enum Fault {
     Room(usize),
 }
 
+/// What a device is asked for, besides taking lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// [`Device::reopen`].
+    Reopen,
+    /// [`Device::sync`].
+    Sync,
+    /// [`Device::check`].
+    Check,
+    /// [`Device::notices`].
+    Notices,
+    /// Its end.
+    Close,
+}
+
+/// How such a call goes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Other {
+    fault: Fault,
+    /// How often it was made.
+    calls: usize,
+}
+
 #[derive(Debug, Default)]
 struct State {
     fault: Fault,
@@ -39,7 +62,8 @@ struct State {
     bytes: usize,
     hanging: bool,
     calls: usize,
-    reopened: usize,
+    others: [Other; 5],
+    check_every: Option<Duration>,
     notices: Vec<Notice>,
     dropped: bool,
 }
@@ -88,6 +112,27 @@ impl FaultControl {
         self.switch.changed();
     }
 
+    /// Makes a call other than taking lines go so from now on. One that hangs goes on.
+    pub fn set_on(&self, call: Call, fault: Fault) {
+        self.state().other(call).fault = fault;
+        self.switch.changed();
+    }
+
+    /// Makes a device that is made from now on want to be looked at so often.
+    pub fn look_every(&self, time: Duration) {
+        self.state().check_every = Some(time);
+    }
+
+    /// Waits until this call was made so often.
+    pub fn wait_for_calls_of(&self, call: Call, count: usize) {
+        drop(self.wait_until(|state| state.of(call).calls >= count));
+    }
+
+    /// How often this call was made.
+    pub fn calls_of(&self, call: Call) -> usize {
+        self.state().of(call).calls
+    }
+
     /// Makes it have found something out.
     pub fn notice(&self, notice: Notice) {
         self.state().notices.push(notice);
@@ -105,7 +150,7 @@ impl FaultControl {
 
     /// How often it was opened again.
     pub fn reopened(&self) -> usize {
-        self.state().reopened
+        self.calls_of(Call::Reopen)
     }
 
     /// Waits until it hangs in a call.
@@ -134,7 +179,58 @@ impl FaultControl {
     }
 }
 
+impl FaultControl {
+    /// Makes a call other than taking lines.
+    #[expect(clippy::panic, reason = "panicking is what it was told to do")]
+    fn call(&self, call: Call) -> Result<(), DeviceError> {
+        {
+            let mut state = self.state();
+            let other = state.other(call);
+            other.calls += 1;
+            state.hanging |= other.fault == Fault::Hang;
+        }
+        self.switch.changed();
+        let mut state = self.wait_until(|state| state.of(call).fault != Fault::Hang);
+        state.hanging = false;
+        let fault = state.of(call).fault;
+        drop(state);
+        match fault {
+            Fault::None | Fault::Hang | Fault::Room(_) => Ok(()),
+            Fault::Slow(time) => {
+                std::thread::sleep(time);
+                Ok(())
+            }
+            Fault::Refuse | Fault::RefuseThenHang | Fault::Half | Fault::DoneButFailed => {
+                Err(DeviceError::Refused)
+            }
+            Fault::Panic => panic!("a test device was told to panic"),
+        }
+    }
+}
+
 impl State {
+    const fn of(&self, call: Call) -> &Other {
+        let [reopen, sync, check, notices, close] = &self.others;
+        match call {
+            Call::Reopen => reopen,
+            Call::Sync => sync,
+            Call::Check => check,
+            Call::Notices => notices,
+            Call::Close => close,
+        }
+    }
+
+    const fn other(&mut self, call: Call) -> &mut Other {
+        let [reopen, sync, check, notices, close] = &mut self.others;
+        match call {
+            Call::Reopen => reopen,
+            Call::Sync => sync,
+            Call::Check => check,
+            Call::Notices => notices,
+            Call::Close => close,
+        }
+    }
+
     fn take<'a>(&mut self, lines: impl Iterator<Item = &'a [u8]>) -> usize {
         let before = self.lines.len();
         for line in lines {
@@ -205,19 +301,42 @@ impl Device for FaultDevice {
     }
 
     fn reopen(&mut self) -> Result<(), DeviceError> {
-        let mut state = self.control.wait_until(|state| state.fault != Fault::Hang);
-        state.reopened += 1;
-        if state.fault == Fault::Refuse { Err(DeviceError::Refused) } else { Ok(()) }
+        drop(self.control.wait_until(|state| state.fault != Fault::Hang));
+        let refused = self.control.state().fault == Fault::Refuse;
+        self.control.call(Call::Reopen).and(if refused { Err(DeviceError::Refused) } else { Ok(()) })
+    }
+
+    fn sync(&mut self) -> Result<(), DeviceError> {
+        self.control.call(Call::Sync)
+    }
+
+    fn check(&mut self) -> Result<(), DeviceError> {
+        self.control.call(Call::Check)
+    }
+
+    fn check_every(&self) -> Option<Duration> {
+        self.control.state().check_every
     }
 
     fn notices(&mut self) -> Vec<Notice> {
-        std::mem::take(&mut self.control.state().notices)
+        match self.control.call(Call::Notices) {
+            Ok(()) => std::mem::take(&mut self.control.state().notices),
+            Err(_) => Vec::new(),
+        }
     }
 }
 
 impl Drop for FaultDevice {
     fn drop(&mut self) {
-        self.control.state().dropped = true;
-        self.control.switch.changed();
+        /// It is gone, however that went.
+        struct Gone<'a>(&'a FaultControl);
+        impl Drop for Gone<'_> {
+            fn drop(&mut self) {
+                self.0.state().dropped = true;
+                self.0.switch.changed();
+            }
+        }
+        let _gone = Gone(&self.control);
+        let _closing_cannot_fail = self.control.call(Call::Close);
     }
 }

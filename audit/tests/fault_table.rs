@@ -1,0 +1,368 @@
+//! Every operation of a device, going wrong in every way, alone, beside a device that works, and required: what the
+//! operator hears, how the device stands, and what becomes of a request. Never in it: real files and sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic; not every test uses all of the kit"
+)]
+
+#[path = "kit/broker.rs"]
+mod kit;
+
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use kit::{Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs};
+use onrecord_audit::device::Notice;
+use onrecord_audit::device::fault::{Call, Fault, FaultControl};
+use onrecord_audit::{Broker, Enrolment, Health, Recorded, Refused, Rules, Why};
+
+/// *Told*: what `reopen` or `drain` says of the device. *Health*: how it stands when that has happened and nothing else.
+/// Then a request, with the device alone, beside one that works, and required beside one that works:
+/// `settled`, `refused` at once, `late` (settled when the device goes on), `timed-out` (it never does), `unaudited`.
+/// A device that is slow goes on by itself; one that hangs does not, and is then disabled, which must not wait.
+/// A close cannot be refused: what a device does at its end nobody hears.
+const TABLE: &str = "
+    operation  fault            | told      health  | alone      beside   required
+    append     refused          | -         failing | refused    settled  refused
+    append     half-done        | -         failing | refused    settled  refused
+    append     done-but-failed  | -         failing | refused    settled  refused
+    append     panics           | -         failing | refused    settled  refused
+    append     slow             | -         lagging | late       settled  late
+    append     hung             | -         lagging | timed-out  settled  timed-out
+    reopen     refused          | error     failing | settled    settled  settled
+    reopen     half-done        | error     failing | settled    settled  settled
+    reopen     done-but-failed  | error     failing | settled    settled  settled
+    reopen     panics           | error     failing | settled    settled  settled
+    reopen     slow             | ok        lagging | late       settled  late
+    reopen     hung             | timed-out lagging | timed-out  settled  timed-out
+    sync       refused          | error     healthy | settled    settled  settled
+    sync       half-done        | error     healthy | settled    settled  settled
+    sync       done-but-failed  | error     healthy | settled    settled  settled
+    sync       panics           | error     healthy | settled    settled  settled
+    sync       slow             | ok        lagging | late       settled  late
+    sync       hung             | timed-out lagging | timed-out  settled  timed-out
+    check      refused          | -         failing | settled    settled  settled
+    check      half-done        | -         failing | settled    settled  settled
+    check      done-but-failed  | -         failing | settled    settled  settled
+    check      panics           | -         failing | settled    settled  settled
+    check      slow             | -         lagging | late       settled  late
+    check      hung             | -         lagging | timed-out  settled  timed-out
+    notices    refused          | -         healthy | settled    settled  settled
+    notices    half-done        | -         healthy | settled    settled  settled
+    notices    done-but-failed  | -         healthy | settled    settled  settled
+    notices    panics           | -         healthy | settled    settled  settled
+    notices    slow             | -         lagging | late       settled  late
+    notices    hung             | -         lagging | timed-out  settled  timed-out
+    close      panics           | -         gone    | unaudited  settled  settled
+    close      slow             | -         gone    | unaudited  settled  settled
+    close      hung             | -         gone    | unaudited  settled  settled
+";
+
+const LONG: Duration = Duration::from_mins(10);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    Alone,
+    Beside,
+    Required,
+}
+
+#[derive(Debug)]
+struct Row {
+    operation: &'static str,
+    fault: &'static str,
+    told: &'static str,
+    health: &'static str,
+    outcomes: [&'static str; 3],
+}
+
+fn rows() -> Vec<Row> {
+    let words = |line: &'static str| line.split_whitespace().filter(|word| *word != "|").collect::<Vec<_>>();
+    let lines = TABLE.lines().map(words).filter(|words| !words.is_empty()).skip(1);
+    lines
+        .map(|words| {
+            let [operation, fault, told, health, alone, beside, required] = words[..] else {
+                panic!("{words:?}")
+            };
+            Row { operation, fault, told, health, outcomes: [alone, beside, required] }
+        })
+        .collect()
+}
+
+impl Row {
+    fn fault(&self) -> Fault {
+        match self.fault {
+            "refused" => Fault::Refuse,
+            "half-done" => Fault::Half,
+            "done-but-failed" => Fault::DoneButFailed,
+            "panics" => Fault::Panic,
+            // Slow is a hang that ends, so that the test and no clock says how long it takes.
+            "slow" | "hung" => Fault::Hang,
+            other => panic!("{other}"),
+        }
+    }
+
+    fn blocks(&self) -> bool {
+        self.fault() == Fault::Hang
+    }
+
+    fn call(&self) -> Option<Call> {
+        Some(match self.operation {
+            "append" => return None,
+            "reopen" => Call::Reopen,
+            "sync" => Call::Sync,
+            "check" => Call::Check,
+            "notices" => Call::Notices,
+            "close" => Call::Close,
+            other => panic!("{other}"),
+        })
+    }
+}
+
+/// One cell of the table.
+struct Cell {
+    row: Row,
+    company: Company,
+    broker: Broker,
+    sick: FaultControl,
+    well: FaultControl,
+}
+
+impl Cell {
+    fn new(row: Row, company: Company) -> Self {
+        let (sick, well) = (FaultControl::new(), FaultControl::new());
+        if row.operation == "check" {
+            sick.look_every(Duration::from_millis(1));
+        }
+        let broker = broker(Rules { audit_timeout: LONG, ..patient() });
+        let enrolment = Enrolment::new("sick/", sick.device(), form());
+        let enrolment = if company == Company::Required { enrolment.required() } else { enrolment };
+        broker.restore(enrolment).unwrap();
+        if company != Company::Alone {
+            enable(&broker, "well/", &well);
+        }
+        Self { row, company, broker, sick, well }
+    }
+
+    fn name(&self) -> String {
+        format!("{} {} {:?}", self.row.operation, self.row.fault, self.company)
+    }
+
+    fn health(&self) -> Health {
+        self.broker.status().iter().find(|status| &*status.path == "sick/").unwrap().health
+    }
+
+    fn until(&self, what: &str, met: impl Fn() -> bool) {
+        let begun = std::time::Instant::now();
+        while !met() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "{}: {what}", self.name());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn set(&self, fault: Fault) {
+        match self.row.call() {
+            None => self.sick.set(fault),
+            Some(call) => self.sick.set_on(call, fault),
+        }
+    }
+
+    /// Makes the operation go wrong. Says what the operator is told.
+    fn provoke(&self) -> &'static str {
+        // What was found out is to be lost in none of it.
+        self.sick.notice(Notice::Replaced);
+        self.set(self.row.fault());
+        let patience = if self.row.blocks() { Duration::ZERO } else { LONG };
+        let told = |done: Result<(), Why>| match done {
+            Ok(()) => "ok",
+            Err(Why::TimedOut) => "timed-out",
+            Err(_) => "error",
+        };
+        let done = match self.row.operation {
+            "reopen" => {
+                let reopened = self.broker.reopen(None, patience);
+                told(reopened.into_iter().find(|(path, _)| &**path == "sick/").unwrap().1)
+            }
+            "sync" => {
+                let drained = self.broker.drain(patience);
+                told(
+                    drained
+                        .into_iter()
+                        .find(|(path, _)| &**path == "sick/")
+                        .map_or(Ok(()), |(_, why)| Err(why)),
+                )
+            }
+            "check" if !self.row.blocks() => {
+                // One may have been under way.
+                self.sick.wait_for_calls_of(Call::Check, self.sick.calls_of(Call::Check) + 2);
+                "-"
+            }
+            // It is asked for them after each write.
+            "notices" => {
+                let before = self.sick.calls_of(Call::Notices);
+                drop(self.broker.record(&entry("a")));
+                self.sick.wait_for_calls_of(Call::Notices, before + 1);
+                "-"
+            }
+            "close" => {
+                assert!(self.broker.disable("sick/"), "{}", self.name());
+                "-"
+            }
+            _ => "-",
+        };
+        if self.row.blocks() && self.row.operation != "append" {
+            self.sick.wait_until_hanging();
+        }
+        done
+    }
+
+    fn outcome_of(result: Result<Recorded, Refused>) -> &'static str {
+        match result {
+            Ok(Recorded::Settled(_)) => "settled",
+            Ok(Recorded::Unaudited(_)) => "unaudited",
+            Err(refused) if refused.causes.iter().any(|cause| cause.why == Why::TimedOut) => "timed-out",
+            Err(_) => "refused",
+        }
+    }
+
+    /// Makes a request. While the device blocks, the request may have to wait for it.
+    fn request(&self, expected: &str) -> &'static str {
+        let mut recording = Box::pin(self.broker.record(&entry("a")));
+        if expected == "late" || expected == "timed-out" {
+            let mut context = Context::from_waker(Waker::noop());
+            for _ in 0..2 {
+                let polled = recording.as_mut().poll(&mut context);
+                assert!(polled.is_pending(), "{}: {polled:?}", self.name());
+            }
+            self.sick.wait_until_hanging();
+            self.until("it lags", || self.health() == Health::Lagging);
+            if self.company == Company::Required {
+                self.well.wait_for(|lines| seqs(&read(lines)).last() == Some(&self.broker.last_seq()));
+            }
+            let polled = recording.as_mut().poll(&mut context);
+            assert!(polled.is_pending(), "{}: {polled:?}", self.name());
+            if expected == "late" {
+                self.set(Fault::None);
+                return match Self::outcome_of(onrecord_audit::wait(recording)) {
+                    "settled" => "late",
+                    other => other,
+                };
+            }
+            self.broker.set_rules(&Rules { audit_timeout: Duration::from_millis(1), ..patient() });
+        }
+        Self::outcome_of(onrecord_audit::wait(recording))
+    }
+
+    /// A device that hangs is disabled, another is enabled in its place, and neither waits.
+    fn replace_the_hung_one(&self) {
+        let hung = self.row.fault == "hung";
+        if hung && self.row.operation != "close" {
+            assert!(self.broker.disable("sick/"));
+        }
+        if hung || self.row.operation == "close" {
+            let new = FaultControl::new();
+            enable(&self.broker, "sick/", &new);
+            let seq = record(&self.broker, "a").unwrap();
+            assert_eq!(seqs(&read(&new.wait_for_lines(1))), [seq], "{}", self.name());
+        }
+    }
+
+    /// When it is well again, it works, and knows of every entry.
+    fn recover(&self) {
+        self.replace_the_hung_one();
+        let gone = self.row.fault == "hung" || self.row.operation == "close";
+        let last = self.broker.last_seq() - u64::from(gone);
+        self.set(Fault::None);
+        if gone {
+            self.sick.wait_until_dropped();
+        } else {
+            let outcome = record(&self.broker, "a");
+            assert!(outcome.is_ok(), "{}: {outcome:?}", self.name());
+            self.until("it is healthy", || {
+                drop(self.broker.record(&entry("a")).wait());
+                self.health() == Health::Healthy
+            });
+        }
+        assert!(self.broker.drain(LONG).is_empty(), "{}", self.name());
+        let lines = read(&self.sick.lines());
+        let last = if gone { last } else { self.broker.last_seq() };
+        let doubled = self.row.operation == "append" && self.row.fault == "done-but-failed";
+        if doubled {
+            // The entry is there, and is told as missed: the device said that it does not have it.
+            assert!(lines.contains(&Line::Entry(1)) && told(&lines).contains(&1), "{lines:?}");
+        } else if self.row.operation != "close" {
+            let entries: Vec<_> = lines.iter().filter(|line| !is_notice(line)).cloned().collect();
+            assert_complete(&entries, last);
+        }
+        if self.row.operation != "close" && !(self.row.operation == "notices" && self.row.fault == "hung") {
+            let notices = lines.iter().filter(|line| is_notice(line)).count();
+            assert!(notices == 1 || doubled && notices == 2, "{}: found out, told: {lines:?}", self.name());
+        }
+        if self.company != Company::Alone {
+            assert_complete(&read(&self.well.lines()), self.broker.last_seq());
+        }
+    }
+}
+
+fn is_notice(line: &Line) -> bool {
+    matches!(line, Line::Gap { missed: 0, .. })
+}
+
+fn told(lines: &[Line]) -> Vec<u64> {
+    let ranges =
+        lines.iter().filter_map(|line| if let Line::Gap { ranges, .. } = line { Some(ranges) } else { None });
+    ranges.flatten().flat_map(|(from, to)| *from..=*to).collect()
+}
+
+fn check(row: Row, company: Company) {
+    let (expected, column) = (row.outcomes[company as usize], company as usize);
+    let cell = Cell::new(row, company);
+    let told = cell.provoke();
+    // Whoever asks for a slow one waits for it, which here nobody does.
+    let slow_errand = cell.row.fault == "slow" && told == "timed-out";
+    assert!(told == cell.row.told || slow_errand, "{}: told {told}", cell.name());
+    // A device that only shows when it is written to is asked for one request first.
+    let shown_by_a_request = cell.row.blocks() || cell.row.operation == "append";
+    let health = || match cell.row.operation {
+        "close" => "gone",
+        _ => ["healthy", "lagging", "failing"][cell.health() as usize],
+    };
+    if !shown_by_a_request {
+        cell.until("its health", || health() == cell.row.health);
+    }
+    assert_eq!(cell.request(expected), expected, "{}, column {column}", cell.name());
+    if cell.row.operation == "append" && !cell.row.blocks() || cell.row.fault == "hung" {
+        cell.until("its health", || health() == cell.row.health);
+    }
+    cell.broker.set_rules(&Rules { audit_timeout: LONG, ..patient() });
+    cell.recover();
+}
+
+#[test]
+fn every_operation_that_goes_wrong_costs_what_the_table_says() {
+    for company in [Company::Alone, Company::Beside, Company::Required] {
+        for row in rows() {
+            check(row, company);
+        }
+    }
+}
+
+#[test]
+fn the_table_has_every_operation_with_every_fault() {
+    let operations = ["append", "reopen", "sync", "check", "notices", "close"];
+    let faults = ["refused", "half-done", "done-but-failed", "panics", "slow", "hung"];
+    let rows = rows();
+    for operation in operations {
+        for fault in faults {
+            let has = rows.iter().filter(|row| (row.operation, row.fault) == (operation, fault)).count();
+            let can_be_heard = operation != "close" || ["panics", "slow", "hung"].contains(&fault);
+            assert_eq!(has, usize::from(can_be_heard), "{operation} {fault}");
+        }
+    }
+}
