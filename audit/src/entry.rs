@@ -76,6 +76,23 @@ impl<'a> Entry<'a> {
         if self.response.is_some() { Kind::Response } else { Kind::Request }
     }
 
+    /// Of a response, an entry of the same ids, operation and status and of nothing that could be long: what is written
+    /// when the whole cannot be.
+    pub(crate) fn bare(&self) -> Option<Entry<'a>> {
+        let response = self.response?;
+        let request = Request {
+            id: self.request.id,
+            operation: self.request.operation,
+            namespace: Some(Namespace::ROOT),
+            remote_address: self.request.remote_address,
+            remote_port: self.request.remote_port,
+            ..Request::default()
+        };
+        let response = Some(Response { status_code: response.status_code, ..Response::default() });
+        let error = Template::new("the entry could not be formatted").into();
+        Some(Entry { request, response, error, duration_ns: self.duration_ns, ..Entry::default() })
+    }
+
     /// The entry which tries a device when it is enabled. `id` is a random UUID.
     ///
     /// It is formatted with a salt that is thrown away.

@@ -14,9 +14,9 @@
 mod kit;
 
 use std::future::Future as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ use kit::{BOOT, Line, assert_complete, broker, enable, entry, form, patient, rea
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::device::{Appended, Batch, Notice};
 use onrecord_audit::{
-    Broker, Device, DeviceError, Enrolment, Health, Observer, Rules, SystemClock, Why, wait,
+    Broker, Clear, Device, DeviceError, DeviceOptions, Enrolment, Entry, Form, Format, Health, Limits,
+    Observer, Options, Placement, Request, Response, Rules, SystemClock, Why, decode, wait,
 };
 
 const FAULTS: [Fault; 6] = [
@@ -507,4 +508,85 @@ fn a_device_that_hangs_while_it_is_opened_again_is_given_up_when_it_is_disabled(
     assert_eq!(refused.causes[0].why, Why::Disabled);
     control.set(Fault::None);
     control.wait_until_dropped();
+}
+
+#[test]
+fn r_fuzz_a_response_that_cannot_be_formatted_leaves_a_minimal_entry() {
+    let broker = broker(strict());
+    let control = FaultControl::new();
+    let limits = Limits { line_bytes: 1500, ..Limits::default() };
+    for (place, format) in [Format::Json, Format::Jsonx].into_iter().enumerate() {
+        let options = Options { limits, format, ..Options::default() };
+        let small = Form::new(options, form().salt().clone());
+        broker.restore(Enrolment::new(format!("{place}/"), control.device(), small)).unwrap();
+    }
+    let path = "long/".repeat(1000);
+    // Nothing was done yet, and nothing will be.
+    assert!(record(&broker, &path).is_err());
+    let request = Request { id: Clear::new("an id"), ..entry(&path).request };
+    let response = Some(Response { status_code: 204, ..Response::default() });
+    let recorded = broker.record(&Entry { request, response, ..Entry::default() }).wait();
+    assert!(recorded.is_ok(), "{recorded:?}");
+    let lines = control.lines();
+    let entries: Vec<_> = lines.iter().map(|line| decode(line).unwrap()).collect();
+    let responses: Vec<_> = entries.iter().filter(|line| line.entry().response.is_some()).collect();
+    assert_eq!(responses.len(), 2);
+    for line in responses {
+        let entry = line.entry();
+        assert_eq!((entry.request.id, entry.response.unwrap().status_code), (Clear::new("an id"), 204));
+        assert_eq!(entry.error.as_str(), "the entry could not be formatted");
+    }
+}
+
+/// Syncs once an append, as a durable file does, and no sooner than it is let to.
+struct Gated {
+    gate: Arc<(Mutex<bool>, Condvar)>,
+    syncs: Arc<AtomicUsize>,
+    file: Box<dyn Device>,
+}
+
+impl Device for Gated {
+    fn append(&mut self, batch: &Batch<'_>) -> Appended {
+        let shut = self.gate.0.lock().unwrap();
+        drop(self.gate.1.wait_while(shut, |shut| *shut).unwrap());
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        self.file.append(batch)
+    }
+}
+
+#[test]
+fn r_groupcommit_64_writers_share_a_sync() {
+    const WRITERS: usize = 64;
+    const ROUNDS: usize = 10;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log").to_str().unwrap().to_owned();
+    let options = [("file_path".to_owned(), path), ("durability".to_owned(), "fsync".to_owned())].into();
+    let clock = Arc::new(SystemClock::new());
+    let file = DeviceOptions::parse("file", &options).unwrap().open(&Placement::api(), clock).unwrap();
+    let gate: Arc<(Mutex<bool>, Condvar)> = Arc::default();
+    let syncs = Arc::new(AtomicUsize::new(0));
+    let broker = broker(strict());
+    let device = Gated { gate: Arc::clone(&gate), syncs: Arc::clone(&syncs), file };
+    broker.restore(Enrolment::new("a/", Box::new(device), form())).unwrap();
+    let turn = |shut| {
+        *gate.0.lock().unwrap() = shut;
+        gate.1.notify_all();
+    };
+    for _ in 0..ROUNDS {
+        // The first of them is in its sync until all the others wait.
+        turn(true);
+        std::thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| record(&broker, "a").unwrap());
+            }
+            while broker.status()[0].queued_entries < WRITERS {
+                std::thread::yield_now();
+            }
+            turn(false);
+        });
+    }
+    let entries = usize::try_from(broker.status()[0].appended).unwrap();
+    let syncs = syncs.load(Ordering::SeqCst);
+    assert_eq!(entries, WRITERS * ROUNDS);
+    assert!(entries >= 20 * syncs, "{entries} entries in {syncs} syncs");
 }

@@ -1,10 +1,11 @@
 //! A device that hangs (standard output, a pipe that nobody reads) beside a file: nobody waits for it.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use onrecord_e2e::log;
-use onrecord_e2e::process::{Launch, Server};
+use onrecord_e2e::process::{Launch, Server, binary};
+use onrecord_e2e::{http, log};
 use serde_json::json;
 
 /// How many requests pass while the device hangs: far more than fit into a pipe.
@@ -74,6 +75,44 @@ fn r_hang_a_pipe_as_stdout_nobody_reads_alone_refuses_after_the_audit_timeout() 
     assert_eq!(server.call("GET", "sys/seal-status", None).status, 200, "exempt routes still answer");
     let health = server.call("GET", "sys/health", None);
     assert_eq!((health.status, &health.json()["audit_device_states"]["out/"]), (503, &json!("lagging")));
+}
+
+#[test]
+fn a_start_does_not_wait_for_a_standard_output_that_nobody_reads() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // Nobody says the address, so it is chosen here; it was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = free.local_addr().expect("an address");
+    drop(free);
+    let config = format!(
+        "storage \"inmem\" {{}}\nlistener \"tcp\" {{\n  address = \"{addr}\"\n  tls_disable = true\n}}\ndisable_mlock = true\n"
+    );
+    let file = dir.path().join("onrecord.hcl");
+    std::fs::write(&file, config).expect("the configuration is written");
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).expect("a flag");
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::empty()).expect("a flag");
+    let mut child = std::process::Command::new(binary())
+        .args(["server", &format!("-config={}", file.display())])
+        .stdout(writer)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let begun = std::time::Instant::now();
+    let status = loop {
+        if let Ok(answer) = http::send(addr, "GET", "/v1/sys/health", &[], None) {
+            break Some(answer.status);
+        }
+        if begun.elapsed() > std::time::Duration::from_mins(1) {
+            break None;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    drop(reader);
+    assert_eq!(status, Some(501), "it serves, and is not initialised");
 }
 
 /// The resident memory of the server.

@@ -1,7 +1,8 @@
 //! A server from its start to its end: configuration, storage, core, listeners, signals, shutdown.
 //! Never in it: what requests mean.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ const ATTENDING: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether audit devices have missed something: what they missed since is lost to a kill.
 const RECORD_KEEPING: Duration = Duration::from_millis(500);
+
+/// How long a start waits for standard output to take what it has to say.
+const ANNOUNCE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a server does not start, or did not end well: one sentence for the operator.
 #[derive(Debug)]
@@ -192,8 +196,24 @@ async fn bind(config: &ListenerConfig) -> Result<Listener, StartError> {
     bound.map_err(|error| StartError::new(format_args!("listener {}: {error}", config.address)))
 }
 
-/// Says on standard output what is running and where, before anything else can be written there.
+/// Says on standard output what is running and where, before anything else can be written there. Where nobody reads
+/// it, or something else fills it, the start does not wait for long: the text is not worth a server that hangs.
 fn announce(config: &Config, listeners: &[Listener], development: Option<&str>) {
+    let text = announcement(config, listeners, development);
+    let (said, heard) = std::sync::mpsc::channel();
+    let speaker = std::thread::Builder::new().name("announce".to_owned()).spawn(move || {
+        let mut out = std::io::stdout().lock();
+        // A closed standard output is no reason not to serve.
+        let _unsaid = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        drop(out);
+        let _nobody_waits = said.send(());
+    });
+    if speaker.is_err() || heard.recv_timeout(ANNOUNCE_PATIENCE).is_err() {
+        tracing::warn!("standard output takes nothing: what is running and where could not be said there");
+    }
+}
+
+fn announcement(config: &Config, listeners: &[Listener], development: Option<&str>) -> String {
     let mut rows = Vec::new();
     for (index, listener) in listeners.iter().enumerate() {
         let tls = if listener.is_tls() { "enabled" } else { "disabled" };
@@ -213,14 +233,15 @@ fn announce(config: &Config, listeners: &[Listener], development: Option<&str>) 
         config.log_level.unwrap_or(tracing::Level::INFO).to_string().to_lowercase(),
     ));
     rows.push(("Version".to_owned(), format!("OnRecord v{}", env!("CARGO_PKG_VERSION"))));
-    println!("==> OnRecord server configuration:\n");
+    let mut text = "==> OnRecord server configuration:\n\n".to_owned();
     for (name, value) in rows {
-        println!("{name:>24}: {value}");
+        let _infallible = writeln!(text, "{name:>24}: {value}");
     }
-    if let Some(text) = development {
-        println!("\n{text}");
+    if let Some(development) = development {
+        let _infallible = writeln!(text, "\n{development}");
     }
-    println!("\n==> OnRecord server started! Its log is on standard error.\n");
+    text.push_str("\n==> OnRecord server started! Its log is on standard error.\n\n");
+    text
 }
 
 /// Keeps what audit devices could not tell yet.

@@ -90,7 +90,6 @@ fn offer_to_all(
     let all_discard = enabled.all_discard;
     let mut offer = Offer {
         shared,
-        enabled,
         entry,
         ticket: Arc::new(Ticket::new(
             seq,
@@ -107,7 +106,7 @@ fn offer_to_all(
     let mut resting: u64 = 0;
     for (place, slot) in enabled.slots.iter().enumerate() {
         match slot.admit(offer.now) {
-            Admission::Yes => offer.to(place, slot),
+            Admission::Yes => offer.to(enabled, place, slot),
             Admission::Discards => offer.tally.held += i64::from(all_discard),
             Admission::Resting => resting |= 1 << place,
             Admission::Full => offer.missed(slot, Why::QueueFull),
@@ -121,7 +120,7 @@ fn offer_to_all(
             if resting & 1 << place != 0 {
                 // One that has recovered since is counted on.
                 if needed || slot.required || slot.is_sound() {
-                    offer.to(place, slot);
+                    offer.to(enabled, place, slot);
                 } else {
                     offer.missed(slot, slot.resting());
                 }
@@ -151,7 +150,6 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
     let seq = shared.seq.fetch_add(1, Ordering::Relaxed) + 1;
     let mut offer = Offer {
         shared,
-        enabled: &enabled,
         entry,
         ticket: Arc::new(Ticket::new(seq, entry.response.is_some(), 0)),
         now: shared.clock.monotonic(),
@@ -167,7 +165,7 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
             continue;
         }
         match slot.admit(offer.now) {
-            Admission::Yes => offer.to(place, slot),
+            Admission::Yes => offer.to(&enabled, place, slot),
             Admission::Discards => {}
             Admission::Resting => offer.missed(slot, slot.resting()),
             Admission::Full => offer.missed(slot, Why::QueueFull),
@@ -181,7 +179,6 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
 /// An entry on its way to the devices.
 struct Offer<'a> {
     shared: &'a Shared,
-    enabled: &'a Enabled,
     entry: &'a Entry<'a>,
     ticket: Arc<Ticket>,
     now: Duration,
@@ -194,15 +191,25 @@ struct Offer<'a> {
 }
 
 impl Offer<'_> {
+    /// Formats the entry. A response whose whole line cannot be made leaves one without contents: what was done must be
+    /// on record. A request is refused instead: nothing was done yet.
+    fn format(&mut self, form: &Form, stamp: &Stamp, slot: &Slot) -> Result<(), Why> {
+        let whole = format(form, self.entry, stamp, &mut self.line);
+        if whole == Err(Why::FormatPanicked) {
+            slot.counters.panics.fetch_add(1, Ordering::Relaxed);
+        }
+        match (whole, self.entry.bare()) {
+            (Err(why), Some(bare)) => format(form, &bare, stamp, &mut self.line).map_err(|_| why),
+            (whole, _) => whole,
+        }
+    }
+
     /// Formats the entry for one device and queues the line.
-    fn to(&mut self, place: usize, slot: &Slot) {
+    fn to(&mut self, enabled: &Enabled, place: usize, slot: &Slot) {
         let stamp = Stamp { time: self.shared.clock.now(), seq: self.ticket.seq, boot: self.shared.boot };
         // The list has as many forms as devices.
-        let Some(form) = self.enabled.forms.get(place) else { return self.missed(slot, Why::Disabled) };
-        if let Err(why) = format(form, self.entry, &stamp, &mut self.line) {
-            if why == Why::FormatPanicked {
-                slot.counters.panics.fetch_add(1, Ordering::Relaxed);
-            }
+        let Some(form) = enabled.forms.get(place) else { return self.missed(slot, Why::Disabled) };
+        if let Err(why) = self.format(form, &stamp, slot) {
             return self.missed(slot, why);
         }
         match slot.push(&self.line, &self.ticket, self.now, true) {
@@ -236,7 +243,7 @@ impl Offer<'_> {
                 }
                 known.push(Arc::clone(slot));
                 match slot.admit(self.now) {
-                    Admission::Yes | Admission::Resting => self.to(place, slot),
+                    Admission::Yes | Admission::Resting => self.to(&now, place, slot),
                     Admission::Discards => {}
                     Admission::Full => self.missed(slot, Why::QueueFull),
                 }

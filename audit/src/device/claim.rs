@@ -59,6 +59,10 @@ impl Claims {
         free
     }
 
+    fn is_held(&self, file: FileId) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&file)
+    }
+
     fn remove(&self, file: FileId) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = held.get_mut(&file) {
@@ -78,7 +82,11 @@ impl Claim {
             predecessor.state.lock().unwrap_or_else(PoisonError::into_inner).file == Some(file)
         });
         let mut state = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.released || state.file == Some(file) {
+        if state.released {
+            // It finishes what waits, where it disturbs nobody.
+            return !self.holding.claims.is_held(file);
+        }
+        if state.file == Some(file) {
             return true;
         }
         if !self.holding.claims.add(file, shared) {
@@ -157,6 +165,17 @@ mod tests {
         assert!(one.take(FILE));
         one.leave();
         assert!(claims.claim(None).take(FILE), "the system has given its number to a new file");
+    }
+
+    #[test]
+    fn a_device_that_was_disabled_opens_no_file_of_another() {
+        let claims = Claims::default();
+        let (old, new) = (claims.claim(None), claims.claim(None));
+        assert!(old.take(FILE));
+        old.release();
+        assert!(old.take(FILE), "it still has lines to write");
+        assert!(new.take(FILE));
+        assert!(!old.take(FILE));
     }
 
     #[test]

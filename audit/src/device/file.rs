@@ -114,16 +114,26 @@ impl FileDevice {
             return Appended::some(done, self.error("write", Errno::BADF));
         };
         let from = batch.end_of(done);
-        let written =
-            match open.end_line().map_or_else(|errno| (0, Some(errno)), |()| open.write_from(batch, from)) {
-                (_, None) if fsync => match rustix::fs::fdatasync(&open.file) {
-                    Ok(()) => return Appended::all(batch),
-                    // All of it may be in the file, yet nothing says that it stays: the device does not have it.
-                    Err(errno) => return Appended::some(done, self.error("fdatasync", errno)),
-                },
-                (_, None) => return Appended::all(batch),
-                (count, Some(errno)) => (from + count, errno),
-            };
+        let expected = open.end;
+        let outcome =
+            open.end_line().map_or_else(|errno| (0, Some(errno)), |()| open.write_from(batch, from));
+        if let Some(began) = open.cut_below(expected, outcome.0) {
+            // The file was cut after it was looked at. Where that went through a line, ours hangs on to it, and is
+            // taken back to be written again.
+            self.notices.push(Notice::Truncated { from: expected, to: began });
+            if open.is_glued(began) && open.take_back(outcome.0).is_ok() {
+                return Appended::some(done, self.error("write", Errno::AGAIN));
+            }
+        }
+        let written = match outcome {
+            (_, None) if fsync => match rustix::io::retry_on_intr(|| rustix::fs::fdatasync(&open.file)) {
+                Ok(()) => return Appended::all(batch),
+                // All of it may be in the file, yet nothing says that it stays: the device does not have it.
+                Err(errno) => return Appended::some(done, self.error("fdatasync", errno)),
+            },
+            (_, None) => return Appended::all(batch),
+            (count, Some(errno)) => (from + count, errno),
+        };
         let (position, errno) = written;
         let lines = batch.whole_lines(position).max(done);
         let torn = position.saturating_sub(batch.end_of(lines));
@@ -175,6 +185,19 @@ impl Open {
         (written, error)
     }
 
+    /// Where our last write began, if that is before `expected`: somebody has made the file shorter.
+    const fn cut_below(&self, expected: u64, written: usize) -> Option<u64> {
+        let began = self.end.saturating_sub(written as u64);
+        if written > 0 && began < expected { Some(began) } else { None }
+    }
+
+    /// Whether what stands before this place is no whole line.
+    fn is_glued(&self, place: u64) -> bool {
+        let mut before = [0];
+        let Some(at) = place.checked_sub(1) else { return false };
+        matches!(rustix::io::pread(&self.file, &mut before, at), Ok(1)) && before != *b"\n"
+    }
+
     /// Takes back the last `torn` bytes, if nobody has written after them.
     fn take_back(&mut self, torn: usize) -> Result<(), Errno> {
         let end = rustix::fs::seek(&self.file, SeekFrom::Current(0))?;
@@ -216,7 +239,8 @@ impl Device for FileDevice {
 
     fn sync(&mut self) -> Result<(), DeviceError> {
         let Some(open) = &self.open else { return Ok(()) };
-        rustix::fs::fdatasync(&open.file).map_err(|errno| self.error("fdatasync", errno))
+        rustix::io::retry_on_intr(|| rustix::fs::fdatasync(&open.file))
+            .map_err(|errno| self.error("fdatasync", errno))
     }
 
     fn check(&mut self) -> Result<(), DeviceError> {
@@ -261,5 +285,34 @@ mod tests {
         open.unfinished = true;
         assert_eq!(open.end_line(), Ok(()));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwthree\n\n");
+    }
+
+    #[test]
+    fn a_file_that_is_cut_between_the_look_and_the_write_is_told_and_glues_nothing() {
+        let line = |text: &str| format!("{{\"time\":\"{text}\"}}\n");
+        for (kept, glued) in [(line("one").len(), false), (line("one").len() + 3, true)] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("a.log");
+            let options = [("file_path".to_owned(), path.to_str().unwrap().to_owned())].into();
+            let options = crate::device::DeviceOptions::parse("file", &options).unwrap();
+            let crate::device::Target::File(options) = options.target else { panic!("a file") };
+            let clock = Arc::new(crate::SystemClock::new());
+            let mut device = FileDevice::open(options, Placement::api(), clock).unwrap();
+            let text = line("one") + &line("two");
+            let ends = [text.len() / 2, text.len()];
+            let batch = Batch::new(text.as_bytes(), &ends);
+            assert!(device.append(&batch).error.is_none());
+            File::options().write(true).open(&path).unwrap().set_len(kept as u64).unwrap();
+            // Whoever looked before saw nothing of it.
+            let more = line("three");
+            let ends = [more.len()];
+            let batch = Batch::new(more.as_bytes(), &ends);
+            let written = device.write(&batch, 0);
+            assert_eq!(written.error.is_some(), glued);
+            let told = Notice::Truncated { from: text.len() as u64, to: kept as u64 };
+            assert_eq!(device.notices(), [told]);
+            let found = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(found, if glued { text[..kept].to_owned() } else { line("one") + &more });
+        }
     }
 }

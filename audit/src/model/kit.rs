@@ -11,7 +11,7 @@ use shuttle::thread;
 
 use crate::broker::{Broker, Enrolment, Recorded, Refused, Rules};
 use crate::device::{Appended, Batch, Device, DeviceError};
-use crate::{Boot, Clock, Entry, Form, Options, Salt, SeqRange, decode};
+use crate::{Boot, Clock, Entry, Form, Options, Salt, SaltId, SeqRange, decode};
 
 /// A device of the model: takes lines, refuses so many batches first, or hangs until it is let go.
 #[derive(Clone, Default)]
@@ -32,6 +32,8 @@ pub(crate) struct State {
     /// It is in a call that hangs.
     pub(crate) hanging: bool,
     pub(crate) dropped: bool,
+    /// The ids of its salts: no line has another's.
+    pub(crate) salts: Vec<SaltId>,
 }
 
 struct ModelDevice(Control);
@@ -76,7 +78,8 @@ impl Control {
     }
 
     pub(crate) fn enrolment(&self, path: &str) -> Enrolment {
-        Enrolment::new(path, self.device(), form())
+        self.state(|state| state.salts.push(Salt::new(path).id()));
+        Enrolment::new(path, self.device(), form(path))
     }
 
     pub(crate) fn enable(&self, broker: &Broker, path: &str) {
@@ -123,6 +126,8 @@ impl Control {
         };
         for line in self.state(|state| state.taken.clone()) {
             let line = decode(&line).unwrap();
+            let salts = self.state(|state| state.salts.clone());
+            assert!(salts.contains(&line.record().unwrap().salt), "a line with the salt of another device");
             match line.entry().gap {
                 None => note(line.record().unwrap().seq, Fate::Has),
                 Some(gap) => {
@@ -190,8 +195,8 @@ impl Clock for Ticking {
     }
 }
 
-pub(crate) fn form() -> Form {
-    Form::new(Options::default(), std::sync::Arc::new(Salt::new("a salt")))
+pub(crate) fn form(salt: &str) -> Form {
+    Form::new(Options::default(), std::sync::Arc::new(Salt::new(salt)))
 }
 
 pub(crate) fn broker(rules: Rules) -> Arc<Broker> {

@@ -7,9 +7,11 @@ use std::time::Duration;
 use shuttle::sync::Arc;
 use shuttle::thread;
 
-use crate::SeqRange;
 use crate::broker::{Broker, Rules, wait};
-use crate::kit::{Control, LONG, at_rest, broker, check, record, recorder, settle_down, settled, ticking};
+use crate::kit::{
+    Control, LONG, at_rest, broker, check, form, record, recorder, settle_down, settled, ticking,
+};
+use crate::{Salt, SeqRange, decode};
 
 #[test]
 fn disabling_at_any_moment_leaves_nobody_waiting() {
@@ -219,7 +221,8 @@ fn assert_exact_together(old: &Control, new: &Control, untold: &[SeqRange], last
     let both = Control::default();
     let taken: Vec<_> =
         [old, new].into_iter().flat_map(|one| one.state(|state| state.taken.clone())).collect();
-    both.state(|state| state.taken = taken);
+    let salts = old.state(|state| state.salts.clone());
+    both.state(|state| (state.taken, state.salts) = (taken, salts));
     both.assert_exact(untold, last);
 }
 
@@ -283,5 +286,30 @@ fn a_device_that_comes_or_goes_has_no_hole_in_what_one_caller_recorded() {
         assert!(seqs.starts_with(&known(&goes)), "{seqs:?} {:?}", known(&goes));
         assert!(seqs.ends_with(&known(&comes)), "{seqs:?} {:?}", known(&comes));
         stays.assert_exact(&at_rest(&broker, "stays/"), 4);
+    });
+}
+
+#[test]
+fn a_new_salt_leaves_no_gap_and_no_line_of_the_old_one_after_it() {
+    check(|| {
+        let broker = broker(Rules::default());
+        let (device, other) = (Control::default(), Control::default());
+        device.enable(&broker, "a/");
+        other.enable(&broker, "b/");
+        let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
+        device.state(|state| state.salts.push(Salt::new("a new salt").id()));
+        assert!(broker.reform("a/", form("a new salt")));
+        // Whoever begins after the change has the new one.
+        let after = record(&broker).unwrap();
+        for recorder in recorders {
+            assert!(recorder.join().iter().all(Result::is_ok));
+        }
+        settle_down(&broker);
+        device.assert_exact(&at_rest(&broker, "a/"), 5);
+        other.assert_exact(&at_rest(&broker, "b/"), 5);
+        let lines = device.state(|state| state.taken.clone());
+        let line =
+            lines.iter().map(|line| decode(line).unwrap()).find(|line| line.record().unwrap().seq == after);
+        assert_eq!(line.unwrap().record().unwrap().salt, Salt::new("a new salt").id());
     });
 }

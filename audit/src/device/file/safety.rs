@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::super::claim::FileId;
 use super::super::{DeviceError, FileMode, FileOptions, Placement};
@@ -247,7 +247,7 @@ fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<(
                     FileMode::Keep => Mode::empty(),
                 };
                 let flags = APPEND | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
-                match rustix::fs::openat(directory, name, flags, mode) {
+                match retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode)) {
                     Ok(file) => return Ok((File::from(file), true)),
                     Err(Errno::EXIST) => continue,
                     Err(errno) => return Err(DeviceError::system("open", path, errno)),
@@ -255,7 +255,8 @@ fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<(
             }
             Err(errno) => return Err(DeviceError::system("open", path, errno)),
         }
-        let open = |access| rustix::fs::openat(directory, name, APPEND | access, Mode::empty());
+        let open =
+            |access| retry_on_intr(|| rustix::fs::openat(directory, name, APPEND | access, Mode::empty()));
         match open(OFlags::RDWR) {
             Ok(file) => return Ok((File::from(file), true)),
             Err(Errno::NOENT) => {}

@@ -85,7 +85,7 @@ pub(super) fn keep_tail(
     let found =
         rustix::fs::fstat(&open.file).map_err(|errno| DeviceError::system("stat", path, errno))?.st_size;
     if u64::try_from(found) == Ok(size) {
-        rustix::fs::ftruncate(&open.file, start)
+        rustix::io::retry_on_intr(|| rustix::fs::ftruncate(&open.file, start))
             .map_err(|errno| DeviceError::system("truncate", path, errno))?;
         open.end = start;
     } else {

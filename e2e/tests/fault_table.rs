@@ -1,0 +1,338 @@
+//! The file device of the real server, each of its system calls going wrong in each way beside a device that works, and
+//! alone: `strace` is attached to the running server and makes the calls on that one file fail, crawl or hang.
+//! What came of it is for the checker of logs to say. Without `strace`, or the right to attach it, this says so and
+//! proves nothing. Never in it: faults of the device's own code; see the audit crate's table.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use onrecord_e2e::log;
+use onrecord_e2e::process::Server;
+use rustix::process::{Pid, Signal};
+use serde_json::json;
+
+/// The call, what happens to it, and what provokes it.
+///
+/// A request beside a device that works is answered in every row. Alone it is `answered`, or `refused` with 500, or it
+/// `waits` and is refused after `audit_timeout`. An entry that was written and then could not be synced is told as
+/// missed although it is in the file (`surplus`): nothing says that it stays.
+const TABLE: &str = "
+    call         fault          provoked-by   alone      log
+    write        EIO            requests      refused    exact
+    write        ENOSPC         requests      refused    exact
+    write        EACCES         requests      refused    exact
+    write        EINTR-twice    requests      answered   exact
+    write        EIO-once       requests      answered   exact
+    write        slow           requests      answered   exact
+    write        hung           requests      waits      exact
+    fdatasync    EIO            requests      refused    surplus
+    fdatasync    ENOSPC         requests      refused    surplus
+    fdatasync    EINTR-twice    requests      answered   exact  
+    fdatasync    slow           requests      answered   exact
+    fdatasync    hung           requests      waits      surplus
+    fstat        EIO            requests      answered   exact
+    fstat        EIO-once       requests      answered   exact
+    fstat        slow           requests      answered   exact
+    fstat        hung           requests      waits      exact
+    lseek        EIO            requests      answered   exact
+    lseek        hung           requests      waits      exact
+    newfstatat   EIO            reopening     refused    exact
+    newfstatat   EACCES         reopening     refused    exact
+    newfstatat   slow           reopening     answered   exact
+    newfstatat   hung           reopening     waits      exact
+    openat       EACCES         reopening     refused    exact
+    openat       EMFILE         reopening     refused    exact
+    openat       EINTR-twice    reopening     answered   exact
+    openat       slow           reopening     answered   exact
+    openat       hung           reopening     waits      exact
+    openat       EACCES         rotation      refused    exact
+    openat       EIO            rotation      refused    exact
+    openat       hung           rotation      waits      exact
+    fchmod       EPERM          rotation      refused    exact
+    fchmod       EIO            rotation      refused    exact
+    fchmod       hung           rotation      waits      exact
+    pread64      EIO            reopening     refused    exact
+    pread64      hung           reopening     waits      exact
+    close        EIO            reopening     answered   exact
+    close        hung           reopening     waits      exact
+";
+
+/// Far above anything that passes; it only ends a hang.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[derive(Clone, Copy)]
+struct Row {
+    call: &'static str,
+    fault: &'static str,
+    provoked_by: &'static str,
+    alone: &'static str,
+    log: &'static str,
+}
+
+fn rows() -> impl Iterator<Item = Row> {
+    TABLE.lines().filter(|line| !line.trim().is_empty()).skip(1).map(|line| {
+        let mut words = line.split_whitespace();
+        let mut word = || words.next().expect("five words");
+        Row { call: word(), fault: word(), provoked_by: word(), alone: word(), log: word() }
+    })
+}
+
+impl Row {
+    fn name(&self) -> String {
+        format!("{} {} by {}", self.call, self.fault, self.provoked_by)
+    }
+
+    /// As strace is told it.
+    fn injection(&self) -> String {
+        let what = match self.fault.split_once('-') {
+            None if self.fault == "slow" => "delay_enter=20ms".to_owned(),
+            None if self.fault == "hung" => "delay_enter=1000s".to_owned(),
+            None => format!("error={}", self.fault),
+            Some((error, "once")) => format!("error={error}:when=1"),
+            Some((error, "twice")) => format!("error={error}:when=1..2"),
+            Some(other) => panic!("{other:?}"),
+        };
+        format!("inject={}:{what}", self.call)
+    }
+}
+
+/// `strace` on a running server; what it did to the calls ends with it.
+struct Injected(Child);
+
+impl Injected {
+    fn attach(server: &Server, file: &Path, row: &Row) -> Self {
+        let mut strace = Command::new("strace")
+            .args(["-f", "-p", &server.pid().to_string(), "-P"])
+            .arg(file)
+            // The device opens it from its directory's descriptor.
+            .args(["-P", file.file_name().and_then(|name| name.to_str()).expect("a name")])
+            .args(["-e", &format!("trace={}", row.call), "-e", &row.injection(), "-o", "/dev/null"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("strace runs");
+        let mut said = BufReader::new(strace.stderr.take().expect("piped"));
+        let mut line = String::new();
+        while !line.contains("attached") {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).expect("text"), 0, "strace is attached");
+        }
+        // It must not end for want of a reader.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Self(strace)
+    }
+}
+
+impl Drop for Injected {
+    fn drop(&mut self) {
+        let pid = Pid::from_child(&self.0);
+        let _it_may_be_gone = rustix::process::kill_process(pid, Signal::INT);
+        drop(self.0.wait());
+    }
+}
+
+/// Whether calls can be injected here at all; says so if not.
+fn possible() -> bool {
+    let tried = Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO", "true"])
+        .output();
+    let works = tried.as_ref().is_ok_and(|output| output.status.success());
+    if !works {
+        eprintln!("SKIPPED, NOTHING IS PROVEN: strace is missing or may not attach: {tried:?}");
+    }
+    works
+}
+
+struct Scene {
+    server: Server,
+    dir: tempfile::TempDir,
+    answered: Vec<String>,
+    turn: usize,
+}
+
+impl Scene {
+    /// A server with the device to be tried, and with one that works if it is to have company.
+    fn new(company: bool) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = format!(
+            "storage \"inmem\" {{}}\naudit {{\n  audit_timeout = \"{}\"\n}}",
+            if company { "60s" } else { "700ms" }
+        );
+        let mut server = Server::with_config(dir.path(), &config);
+        server.open_up();
+        let scene = Self { server, dir, answered: Vec::new(), turn: 0 };
+        let mounted = scene.server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"})));
+        assert_eq!(mounted.status, 204);
+        scene.enable("sick");
+        if company {
+            scene.enable("well");
+        }
+        assert_eq!(scene.server.call("POST", "kv/a", Some(json!({"value": "b"}))).status, 204);
+        scene
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(format!("{name}.log"))
+    }
+
+    fn enable(&self, name: &str) {
+        let options = json!({"file_path": self.file(name), "durability": "fsync", "mode": "0640"});
+        let body = json!({"type": "file", "options": options});
+        let answer = self.server.call("PUT", &format!("sys/audit/{name}"), Some(body));
+        assert_eq!(answer.status, 204, "{}", answer.error());
+    }
+
+    /// A read; whether it was answered.
+    fn read(&mut self) -> bool {
+        let answer = self.server.call("GET", "kv/a", None);
+        match answer.status {
+            200 => {
+                let id = answer.json()["request_id"].as_str().expect("an id").to_owned();
+                self.answered.push(id);
+                true
+            }
+            500 => false,
+            other => panic!("an unexpected status: {other} {}", answer.error()),
+        }
+    }
+
+    fn provoke(&mut self, row: &Row) {
+        match row.provoked_by {
+            "requests" => {}
+            "reopening" => self.hup(),
+            "rotation" => {
+                self.turn += 1;
+                let to = self.dir.path().join(format!("sick.log.{}", self.turn));
+                // Nothing is there if the file could not be made again before.
+                drop(std::fs::rename(self.file("sick"), to));
+                self.hup();
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    /// Has the devices opened again, and does not wait for those that hang.
+    fn hup(&self) {
+        let before = self.opened_again();
+        self.server.signal(Signal::HUP);
+        let begun = Instant::now();
+        // The answer comes when all have done it, or later: the first call on the file is what is waited for.
+        while self.opened_again() == before && begun.elapsed() < Duration::from_millis(150) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn opened_again(&self) -> usize {
+        self.server.stderr().lines().filter(|line| line.contains("opened again")).count()
+    }
+
+    /// Reads until both entries of a read are in the file of the device: it works again, and has told what it missed.
+    fn recover(&mut self, row: &Row) {
+        let begun = Instant::now();
+        loop {
+            let answered = self.read();
+            let text = std::fs::read(self.file("sick")).unwrap_or_default();
+            let last = self.answered.last().cloned().unwrap_or_default();
+            let both = text.windows(last.len().max(1)).filter(|part| *part == last.as_bytes()).count() == 2;
+            if answered && both {
+                return;
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{}: it does not recover: {}",
+                row.name(),
+                self.server.stderr()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The checker's verdict. Not `exactly`: gap entries may tell more than is missing, and a device that was disabled
+    /// has nothing after its last entry, which no log says.
+    fn assert_nothing_lost(&self, row: &Row, exactly: bool) {
+        let mut logs = log::files(self.dir.path(), "sick.log");
+        logs.extend(log::files(self.dir.path(), "well.log"));
+        if exactly {
+            log::assert_nothing_lost(&logs, &self.answered);
+            return;
+        }
+        let verdict = log::check(&logs, &self.answered);
+        assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{}: {verdict:?}", row.name());
+        for (salt, boot) in verdict.strands() {
+            let ranges = boot["undeclared"]["first"].as_array().expect("ranges");
+            let known = ranges.iter().all(|range| range["from"].as_u64() > boot["last"].as_u64());
+            assert!(known, "{}: {salt}: {verdict:?}", row.name());
+        }
+    }
+}
+
+/// Rows after which the log is exact, and then the others.
+fn in_order(exact: impl Fn(&Row) -> bool) -> Vec<(Row, bool)> {
+    let (first, then): (Vec<_>, Vec<_>) = rows().partition(exact);
+    first.into_iter().map(|row| (row, true)).chain(then.into_iter().map(|row| (row, false))).collect()
+}
+
+#[test]
+fn beside_a_device_that_works_every_call_may_fail_crawl_or_hang() {
+    if !possible() {
+        return;
+    }
+    let mut scene = Scene::new(true);
+    let disabled = |row: &Row| row.fault == "hung" && row.provoked_by == "requests";
+    for (row, exactly) in in_order(|row| row.log == "exact" && !disabled(row)) {
+        let injected = Injected::attach(&scene.server, &scene.file("sick"), &row);
+        scene.provoke(&row);
+        for _ in 0..4 {
+            assert!(scene.read(), "{}: refused", row.name());
+        }
+        if disabled(&row) {
+            disable_and_enable(&mut scene, &row, injected);
+        } else {
+            drop(injected);
+            scene.recover(&row);
+        }
+        scene.assert_nothing_lost(&row, exactly);
+    }
+    assert!(scene.server.stop(), "{}", scene.server.stderr());
+}
+
+/// A device that hangs is disabled and another enabled, and neither waits.
+fn disable_and_enable(scene: &mut Scene, row: &Row, injected: Injected) {
+    assert_eq!(scene.server.call("DELETE", "sys/audit/sick", None).status, 204, "{}", row.name());
+    assert!(scene.read(), "{}", row.name());
+    drop(injected);
+    // The old one has written or told what it had, and lets the file go; the path in the API is free at once.
+    let begun = Instant::now();
+    loop {
+        let options = json!({"file_path": scene.file("sick"), "durability": "fsync", "mode": "0640"});
+        let body = json!({"type": "file", "options": options});
+        let answer = scene.server.call("PUT", "sys/audit/sick", Some(body));
+        if answer.status == 204 {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{}: {}", row.name(), answer.error());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    scene.recover(row);
+}
+
+#[test]
+fn alone_a_device_whose_calls_fail_refuses_and_recovers_by_itself() {
+    if !possible() {
+        return;
+    }
+    let mut scene = Scene::new(false);
+    for (row, exactly) in in_order(|row| row.log == "exact") {
+        let injected = Injected::attach(&scene.server, &scene.file("sick"), &row);
+        scene.provoke(&row);
+        let answered = (0..2).map(|_| scene.read()).collect::<Vec<_>>();
+        let expected = row.alone == "answered";
+        assert_eq!(answered, [expected; 2], "{}: {}", row.name(), scene.server.stderr());
+        drop(injected);
+        scene.recover(&row);
+        scene.assert_nothing_lost(&row, exactly);
+    }
+    assert!(scene.server.stop(), "{}", scene.server.stderr());
+}
