@@ -305,6 +305,25 @@ fn a_peer_that_stops_reading_costs_a_time_out_and_no_line_that_was_counted() {
 }
 
 #[test]
+fn a_slow_peer_has_the_whole_time_for_each_line() {
+    let listener = Listener::tcp();
+    let mut device = listener.device(&[("write_timeout", "5s"), ("resend_buffer", "64KiB")]);
+    let sender = std::thread::spawn(move || {
+        let lines: Vec<String> = (0..20).map(|n| line(n, 100_000)).collect();
+        append(&mut *device, &lines)
+    });
+    let mut stream = listener.accept();
+    let mut got = 0;
+    // Each block is read only when all before it was: the batch goes out little by little.
+    while got < 20 {
+        assert_eq!(stream.line(), line(got, 100_000));
+        got += 1;
+    }
+    let appended = sender.join().unwrap();
+    assert_eq!((appended.lines, appended.error), (20, None));
+}
+
+#[test]
 fn what_a_peer_sends_is_thrown_away() {
     let listener = Listener::tcp();
     let mut device = listener.device(&[]);

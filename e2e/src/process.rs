@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -93,13 +93,14 @@ impl Launch {
             .spawn()
             .expect("the server starts");
         let stderr = collect(child.stderr.take().expect("piped"));
-        let (said, stdout) = read_address(&mut child, self.silent_stdout);
+        let unread = Arc::new(Mutex::new(None));
+        let (said, stdout) = read_address(&mut child, self.silent_stdout.then(|| Arc::clone(&unread)));
         let Ok(addr) = said.recv_timeout(PATIENCE) else {
             drop(child.kill());
             drop(child.wait());
             panic!("the server said no address; its log: {}", stderr.lock().expect("no panic while held"));
         };
-        Server { child, addr, token: String::new(), stdout, stderr }
+        Server { child, addr, token: String::new(), stdout, stderr, unread }
     }
 }
 
@@ -116,8 +117,11 @@ fn collect(mut stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     text
 }
 
+/// The server's standard output while nobody reads it.
+type Unread = Arc<Mutex<Option<BufReader<ChildStdout>>>>;
+
 /// Watches standard output for the line that names the listener, and keeps all of it.
-fn read_address(child: &mut Child, silent: bool) -> (Receiver<SocketAddr>, Arc<Mutex<String>>) {
+fn read_address(child: &mut Child, unread: Option<Unread>) -> (Receiver<SocketAddr>, Arc<Mutex<String>>) {
     let (tell, said) = mpsc::channel();
     let text = Arc::new(Mutex::new(String::new()));
     let keep = Arc::clone(&text);
@@ -129,9 +133,8 @@ fn read_address(child: &mut Child, silent: bool) -> (Receiver<SocketAddr>, Arc<M
                 tell.send(addr.parse().expect("an address")).ok();
             }
             keep.lock().expect("no panic while held").push_str(&line);
-            if silent && line.contains("server started") {
-                // Kept open and never read again, for as long as the server may want to write to it.
-                std::mem::forget(stdout);
+            if let Some(unread) = unread.as_ref().filter(|_| line.contains("server started")) {
+                *unread.lock().expect("no panic while held") = Some(stdout);
                 return;
             }
             line.clear();
@@ -149,6 +152,7 @@ pub struct Server {
     pub token: String,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
+    unread: Unread,
 }
 
 impl Server {
@@ -255,6 +259,20 @@ impl Server {
     pub fn stop(&mut self) -> bool {
         self.signal(rustix::process::Signal::TERM);
         self.child.wait().expect("it ends").success()
+    }
+
+    /// Reads its standard output from now on, of a server that was [unread](Launch::unread).
+    pub fn reads_stdout(&self) {
+        if let Some(mut stdout) = self.unread.lock().expect("no panic while held").take() {
+            let keep = Arc::clone(&self.stdout);
+            std::thread::spawn(move || {
+                let mut line = String::new();
+                while let Ok(1..) = stdout.read_line(&mut line) {
+                    keep.lock().expect("no panic while held").push_str(&line);
+                    line.clear();
+                }
+            });
+        }
     }
 
     /// What it said on standard error so far.
