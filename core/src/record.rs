@@ -152,8 +152,11 @@ async fn judge(
         Ok(Recorded::Unaudited(_)) => None,
         Err(refused) => Some(refused),
     };
-    open.meters.refused(phase);
-    open.alarm.refused(phase, refused.as_ref(), now);
+    // Devices that were let go because the server is sealed have not failed.
+    if !open.ended() {
+        open.meters.refused(phase);
+        open.alarm.refused(phase, refused.as_ref(), now);
+    }
     Err(NotFiled(refused))
 }
 

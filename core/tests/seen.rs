@@ -436,3 +436,35 @@ async fn a_required_device_that_fails_is_named() {
     assert_eq!(open.broker.outlook().lost.len(), 1);
     assert_eq!(health(&world, "").await.status, 503);
 }
+
+#[tokio::test]
+async fn r_metrics_the_text_form_is_well_formed() {
+    let (world, _) = timed(Settings::default()).await;
+    // In Prometheus these two have one name, by which only one of them can be told.
+    let _devices = [world.device("a-b/", false).await, world.device("a_b/", false).await];
+    world.root("GET", "sys/audit", None).await;
+    let (_, text) = metrics(&world, "format=prometheus").await;
+    let mut families: Vec<&str> = Vec::new();
+    let mut series = std::collections::BTreeSet::new();
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            families.push(help.split(' ').next().unwrap());
+            continue;
+        }
+        let family = *families.last().unwrap();
+        if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert!(name == family && ["counter", "gauge", "histogram", "summary"].contains(&kind), "{line}");
+            continue;
+        }
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        assert!(series.insert(name.to_owned()), "{name} is there twice");
+        let bare = name.split('{').next().unwrap();
+        assert!(bare.starts_with(family), "{line} below {family}");
+        assert!(bare.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{line}");
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+    let distinct: std::collections::BTreeSet<_> = families.iter().collect();
+    assert_eq!(distinct.len(), families.len(), "each family once");
+    assert!(text.contains("{path=\"a-b/\"") && text.contains("{path=\"a_b/\""));
+}
