@@ -590,3 +590,18 @@ fn r_groupcommit_64_writers_share_a_sync() {
     assert_eq!(entries, WRITERS * ROUNDS);
     assert!(entries >= 20 * syncs, "{entries} entries in {syncs} syncs");
 }
+
+#[test]
+fn a_miss_of_a_device_that_sleeps_is_told_without_another_entry() {
+    let broker = broker(strict());
+    let (short, well) = (FaultControl::new(), FaultControl::new());
+    let limits = Limits { line_bytes: 1500, ..Limits::default() };
+    let small = Form::new(Options { limits, ..Options::default() }, form().salt().clone());
+    broker.restore(Enrolment::new("short/", short.device(), small)).unwrap();
+    enable(&broker, "well/", &well);
+    record(&broker, "a").unwrap();
+    // It has no line for this one, and nothing else wakes its writer.
+    record(&broker, &"long/".repeat(1000)).unwrap();
+    let lines = short.wait_for(|lines| covered(&read(lines)) == 2);
+    assert_complete(&read(&lines), 2);
+}

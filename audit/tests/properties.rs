@@ -205,8 +205,69 @@ fn the_generator_reaches_every_row_of_the_register() {
     }
 }
 
+/// So many cases of each property are tried, save that `just fuzz` asks for many more.
+fn cases(usual: u32) -> ProptestConfig {
+    let cases = std::env::var("ONRECORD_FUZZ_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig { cases: cases.unwrap_or(usual), failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Every way in which a device can be told to write.
+fn every_option() -> impl Iterator<Item = Options> {
+    (0_u8..16).map(|bits| Options {
+        log_raw: bits & 1 > 0,
+        hmac_accessor: bits & 2 > 0,
+        elide_list_responses: bits & 4 > 0,
+        format: if bits & 8 > 0 { Format::Jsonx } else { Format::Json },
+        ..Options::default()
+    })
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    // Each is formatted 32 times.
+    #![proptest_config(cases(60))]
+
+    #[test]
+    fn r_fuzz_any_value_tree_is_formatted_by_every_combination_of_options_and_read_back(
+        seed in any::<u64>(), data in data_of(value()), clear in text(),
+        (depth, nodes, hash_calls) in (1_usize..70, 1_usize..60, 0_usize..30)
+    ) {
+        let contents = Contents { secret: &clear, clear: &clear, data: &data, headers: true };
+        let decoded = generated(seed, 3, &contents);
+        for limits in [Limits::default(), Limits { depth, nodes, hash_calls, ..Limits::default() }] {
+            for options in every_option() {
+                let written = line(&form(Options { limits, ..options }), &decoded.entry());
+                let again = decode(written.as_bytes());
+                prop_assert!(again.is_ok(), "{:?}: {}", again.err(), written);
+                let again = again.unwrap();
+                prop_assert_eq!(again.entry().kind(), decoded.entry().kind());
+                prop_assert_eq!(again.record().map(|record| record.seq), Some(1));
+            }
+        }
+    }
+
+    #[test]
+    fn r_fuzz_a_limit_of_the_line_gives_a_line_within_it_or_an_error_and_never_a_part(
+        seed in any::<u64>(), data in data_of(value()), clear in text(), line_bytes in 1_usize..4000
+    ) {
+        let contents = Contents { secret: &clear, clear: &clear, data: &data, headers: true };
+        let decoded = generated(seed, 3, &contents);
+        let stamp = Stamp { time: Time::parse(TIME).unwrap(), seq: 1, boot: Boot::new(2) };
+        for options in every_option() {
+            let limits = Limits { line_bytes, ..Limits::default() };
+            let mut out = b"before".to_vec();
+            match form(Options { limits, ..options }).format(&decoded.entry(), &stamp, &mut out) {
+                Ok(()) => {
+                    prop_assert!(out.len() - 6 <= line_bytes);
+                    prop_assert!(decode(&out[6..]).is_ok());
+                }
+                Err(_) => prop_assert_eq!(&out[..], &b"before"[..]),
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
 
     #[test]
     fn a_canary_in_a_position_that_the_register_calls_hashed_is_in_no_line_of_a_hashing_device(
