@@ -94,6 +94,10 @@ fn record_of(object: &Object) -> Result<Record, DecodeError> {
         seq: build::number(object, record::SEQ.key()),
         boot: Boot::parse(mark(record::BOOT.key())?).ok_or_else(|| missing(record::BOOT.key()))?,
         salt: SaltId::parse(mark(record::SALT.key())?).ok_or_else(|| missing(record::SALT.key()))?,
+        device: object
+            .str(record::DEVICE.key())
+            .map(|first| SaltId::parse(first).ok_or_else(|| missing(record::DEVICE.key())))
+            .transpose()?,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::entry::{Entry, Record, Stamp, unique};
 use crate::format::write_line;
 use crate::limits::Limits;
 use crate::redact::Redactor;
-use crate::salt::Salt;
+use crate::salt::{Salt, SaltId};
 
 /// The options of a device that say what its lines look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +58,21 @@ pub struct Form {
     salt: Arc<Salt>,
     /// Names the options and the salt: another form has another.
     number: u64,
+    /// The device's first salt, if this is a later one.
+    first: Option<SaltId>,
 }
 
 impl Form {
     /// The form of a device with these options and this salt.
     pub fn new(options: Options, salt: Arc<Salt>) -> Self {
-        Self { options, salt, number: unique() }
+        Self { options, salt, number: unique(), first: None }
+    }
+
+    /// The form of a device whose first salt was another: its lines name that too, so that they stay one device's.
+    #[must_use]
+    pub fn succeeding(mut self, first: Option<SaltId>) -> Self {
+        self.first = first;
+        self
     }
 
     /// The same form with another salt: that of a probe is thrown away.
@@ -95,7 +104,7 @@ impl Form {
     /// # Errors
     /// [`FormatError::LineTooLong`] if the line is too long even with each `data` as a digest.
     pub fn format(&self, entry: &Entry<'_>, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        let record = Record { seq: stamp.seq, boot: stamp.boot, salt: self.salt.id() };
+        let record = Record { seq: stamp.seq, boot: stamp.boot, salt: self.salt.id(), device: self.first };
         let redactor = Redactor::new(&self.salt, &self.options, entry).remembering(self.number);
         write_line(&self.options, redactor, entry, stamp.time, Some(record), out)
     }

@@ -322,10 +322,13 @@ fn part<S: Syntax>(w: &mut Writer<'_, '_, S>, piece: &Part<'_>) {
 }
 
 #[inline]
-fn record<S: Syntax>(w: &mut Writer<'_, '_, S>, Record { seq, boot, salt }: Record) {
+fn record<S: Syntax>(w: &mut Writer<'_, '_, S>, Record { seq, boot, salt, device }: Record) {
     members!(S, field of record {
         SEQ => w.number(field, seq);
         BOOT => w.mark(field, boot.number());
         SALT => w.mark(field, salt.number());
+        DEVICE => if let Some(first) = device {
+            w.mark(field, first.number());
+        };
     });
 }

@@ -402,6 +402,7 @@ register! {
         SEQ: Number, "seq", always, "a counter of the server";
         BOOT: Mark, "boot", always, "the start of the server which the counter belongs to";
         SALT: Mark, "salt", always, "the id of the salt; gives nothing of it away";
+        DEVICE: Mark, "device", set, "the id of the device's first salt, where it has had another since: its lines are one device's";
     }
 }
 

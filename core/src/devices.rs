@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use onrecord_audit::device::check_prefix;
-use onrecord_audit::{Broker, EnableError, OptionError};
+use onrecord_audit::{Broker, EnableError, OptionError, SaltId};
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;
@@ -61,6 +61,8 @@ pub struct Device {
     pub since: Time,
     /// Since when it has the salt that it has.
     pub salt_since: Time,
+    /// The id of its first salt, if it has had another since.
+    pub first_salt: Option<SaltId>,
 }
 
 /// A device to be enabled.

@@ -132,6 +132,13 @@ async fn r_salt_archive_every_salt_of_a_device_is_kept_and_survives_a_restart() 
     assert_eq!(found(&file, &live), both);
     let said = world.root("POST", "sys/audit-hash/file", Some(json!({"input": NEEDLE}))).await;
     assert_eq!(said.body["data"]["hash"], live.as_str());
+    // The lines of all salts name the device by its first, so that they stay one device's.
+    let log = std::fs::read_to_string(&file).unwrap();
+    for line in log.lines().skip(1) {
+        let record = &serde_json::from_str::<Value>(line).unwrap()["record"];
+        let first = record.get("device").unwrap_or(&record["salt"]);
+        assert_eq!(first, after[0].0.as_str());
+    }
     // Nothing is missing between the salts: the counters of the log ascend without a hole.
     let log = std::fs::read_to_string(&file).unwrap();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -214,7 +214,7 @@ impl<'o> Checker<'o> {
         if let Some(torn) = gap.torn {
             self.torn.declare(torn);
         }
-        let device = self.of_salt(Some(record.salt));
+        let device = self.of_salt(Some(record.strand()));
         if device.gaps.insert(id.clone()) {
             device.missed = device.missed.saturating_add(gap.missed);
         }
@@ -242,7 +242,7 @@ impl<'o> Checker<'o> {
     }
 
     fn device(&mut self, seen: &Seen) -> &mut Device {
-        self.of_salt(seen.record.map(|record| record.salt))
+        self.of_salt(seen.record.map(|record| record.strand()))
     }
 
     fn of_salt(&mut self, salt: Option<SaltId>) -> &mut Device {

@@ -40,7 +40,7 @@ pub(crate) enum Progress {
 impl Parts {
     /// Adds a piece.
     pub(crate) fn add(&mut self, record: Record, part: Part) -> Progress {
-        let key = (record.salt, record.boot, record.seq);
+        let key = (record.strand(), record.boot, record.seq);
         let pending = self.pending.entry(key).or_insert_with(|| Pending {
             first: Part { text: String::new(), ..part.clone() },
             hash: Sha256::new(),
@@ -107,7 +107,7 @@ mod tests {
         cuts.windows(2).enumerate().map(part).collect()
     }
 
-    const RECORD: Record = Record { seq: 7, boot: Boot::new(1), salt: SaltId::from_number(2) };
+    const RECORD: Record = Record { seq: 7, boot: Boot::new(1), salt: SaltId::from_number(2), device: None };
 
     #[test]
     fn pieces_in_any_order_and_some_of_them_twice_are_the_entry() {

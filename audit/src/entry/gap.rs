@@ -153,4 +153,13 @@ pub struct Record {
     pub boot: Boot,
     /// The salt with which the line was hashed.
     pub salt: SaltId,
+    /// The device's first salt, where the device has had another since.
+    pub device: Option<SaltId>,
+}
+
+impl Record {
+    /// What all lines of one device have in common, whatever salts it has had: the id of its first.
+    pub fn strand(&self) -> SaltId {
+        self.device.unwrap_or(self.salt)
+    }
 }

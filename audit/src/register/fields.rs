@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn every_row_stands_in_a_line_and_every_path_once() {
         let fields = line_fields();
-        for row in REGISTER.iter().filter(|row| row.inner.is_none()) {
+        // What stands for `data` beyond a limit is no field of its own.
+        for row in REGISTER.iter().filter(|row| row.inner.is_none() && row.object != "digest") {
             let found = fields.iter().any(|field| (field.row.object, field.row.key) == (row.object, row.key));
             assert!(found, "{}.{}", row.object, row.key);
         }

@@ -178,6 +178,7 @@ mod tests {
             declared,
             since: Time::UNIX_EPOCH,
             salt_since: Time::UNIX_EPOCH,
+            first_salt: None,
         };
         (path.to_owned(), Arc::new(device))
     }

@@ -102,7 +102,8 @@ impl Devices {
                 }
                 Err(other) => return Err(other),
             };
-            let form = Form::new(options.form.clone(), Arc::new(Salt::new(&salt)));
+            let form =
+                Form::new(options.form.clone(), Arc::new(Salt::new(&salt))).succeeding(device.first_salt);
             let mut enrolment = enrolment(&device, &options, sink, form).missed(kept.of(&device.uuid));
             let (path, device) = (device.path.clone(), Arc::new(device));
             if let Some(error) = error {

@@ -73,7 +73,8 @@ impl Devices {
             }
             None => new_salt(&*self.host.entropy)?,
         };
-        let form = Form::new(options.form.clone(), salt);
+        let first_salt = instead_of.and_then(|old| old.first_salt);
+        let form = Form::new(options.form.clone(), salt).succeeding(first_salt);
         let Wish { kind, description, local, options: given, .. } = wish;
         let device = Device {
             path,
@@ -86,6 +87,7 @@ impl Devices {
             declared,
             since,
             salt_since,
+            first_salt,
         };
         let enrolment = enrolment(&device, &options, sink, form);
         let probe = if options.skip_test { None } else { Some(self.probe()?) };

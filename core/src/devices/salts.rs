@@ -87,7 +87,8 @@ impl Devices {
         let retired = Salt::new(&old).id();
         let (salt, text) = new_salt(&*self.host.entropy)?;
         let id = salt.id();
-        let resalted = Device { salt_since: now, ..Device::clone(device) };
+        let first_salt = device.first_salt.or(Some(retired));
+        let resalted = Device { salt_since: now, first_salt, ..Device::clone(device) };
         // One batch, and durable before the first line that needs it.
         let mut batch = Batch::new();
         stored::archive(&self.view, &mut batch, device, &self.host.entropy.uuid()?, &old, now)?;
@@ -95,7 +96,7 @@ impl Devices {
         self.view.commit(batch).await.map_err(BarrierError::from)?;
         // A stored device whose options are refused has no lines; its salt is changed all the same.
         if let Ok(options) = DeviceOptions::parse(&device.kind, &device.options) {
-            broker.reform(&path, Form::new(options.form, salt));
+            broker.reform(&path, Form::new(options.form, salt).succeeding(first_salt));
         }
         tracing::info!(path, salt = %id, %retired, "an audit device has a new salt");
         let mut table = Table::clone(&table);

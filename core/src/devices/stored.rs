@@ -2,6 +2,7 @@
 //! A salt that another took the place of moves to a UUID of its own.
 //! Never in it: opening devices.
 
+use onrecord_audit::SaltId;
 use onrecord_storage::{Batch, StoreError, View};
 use onrecord_value::{Object, Time, Value, json, object};
 use std::collections::BTreeMap;
@@ -113,6 +114,7 @@ fn encode(device: &Device) -> Vec<u8> {
         "accessor" => device.accessor.as_str(),
         "declared" => device.declared,
         "description" => device.description.as_str(),
+        "first_salt" => device.first_salt.map_or(Value::Null, |id| id.to_string().into()),
         "local" => device.local,
         "options" => options,
         "path" => device.path.as_str(),
@@ -139,6 +141,7 @@ fn decode(uuid: &str, stored: &[u8]) -> Option<Device> {
         options: record.object("options")?.iter().filter_map(option).collect::<BTreeMap<_, _>>(),
         declared: truth("declared")?,
         since,
+        first_salt: record.str("first_salt").and_then(SaltId::parse),
         // Devices of older versions still have their first salt.
         salt_since: record.str("salt_since").and_then(|time| Time::parse(time).ok()).unwrap_or(since),
     })
@@ -161,6 +164,7 @@ mod tests {
             declared: false,
             since: Time::from_unix(1_700_000_000, 5),
             salt_since: Time::from_unix(1_800_000_000, 5),
+            first_salt: SaltId::parse("00000000000000ab"),
         };
         assert_eq!(decode("u", &encode(&device)), Some(device));
         assert_eq!(decode("u", b"{}"), None);

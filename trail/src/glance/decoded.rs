@@ -56,7 +56,10 @@ fn entry(line: &[u8], decoded: &DecodedEntry) -> Glance {
     let torn = [BEGINNING, JSONX].iter().any(|beginning| memmem::find(prefix, beginning).is_some());
     let torn_before = if torn { prefix.len() } else { 0 };
     debug_assert!(torn_before <= line.len(), "a prefix is a part of its line");
-    let ours = entry.request.path == PROBE_PATH.into() && entry.request.remote_address.is_empty();
+    // A client that asks for the same path has more in its request than a probe has.
+    let bare =
+        |request: &Object| request.keys().all(|key| matches!(key, "id" | "operation" | "namespace" | "path"));
+    let ours = entry.request.path == PROBE_PATH.into() && object.object("request").is_some_and(bare);
     let what = if let Some(gap) = object.object("gap") {
         What::Gap(gap_of(gap, decoded))
     } else if let Some(part) = object.object("part").and_then(part_of) {

@@ -71,13 +71,18 @@ impl Json {
 
 /// The `record` at the end of a line, and what stands before it.
 fn record(line: &[u8]) -> Option<(Record, &[u8])> {
-    let (rest, salt) = hex(line.strip_suffix(b"\"}}")?)?;
+    let (rest, last) = hex(line.strip_suffix(b"\"}}")?)?;
+    let (rest, salt, device) = match rest.strip_suffix(b"\",\"device\":\"") {
+        Some(rest) => hex(rest).map(|(rest, salt)| (rest, salt, Some(SaltId::from_number(last))))?,
+        None => (rest, last, None),
+    };
     let (rest, boot) = hex(rest.strip_suffix(b"\",\"salt\":\"")?)?;
     let rest = rest.strip_suffix(b",\"boot\":\"")?;
     let digits = rest.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (rest, seq) = rest.split_at_checked(rest.len() - digits)?;
     let seq = std::str::from_utf8(seq).ok().filter(|text| *text == "0" || !text.starts_with('0'))?;
-    let record = Record { seq: seq.parse().ok()?, boot: Boot::new(boot), salt: SaltId::from_number(salt) };
+    let record =
+        Record { seq: seq.parse().ok()?, boot: Boot::new(boot), salt: SaltId::from_number(salt), device };
     Some((record, rest.strip_suffix(RECORD)?))
 }
 

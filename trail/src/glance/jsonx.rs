@@ -22,6 +22,7 @@ struct Found<'a> {
     seq: Option<&'a [u8]>,
     boot: Option<&'a [u8]>,
     salt: Option<&'a [u8]>,
+    device: Option<&'a [u8]>,
 }
 
 /// The entry of a usual line.
@@ -38,8 +39,12 @@ pub(super) fn entry(line: &[u8]) -> Option<Seen> {
     let text = |text: Option<&'_ [u8]>| std::str::from_utf8(text?).ok().map(str::to_owned);
     let seq = text(found.seq).filter(|seq| seq == "0" || !seq.starts_with(['0', '+']))?;
     let hex = |digits: Option<&[u8]>| SaltId::parse(std::str::from_utf8(digits?).ok()?);
-    let record =
-        Record { seq: seq.parse().ok()?, boot: Boot::new(hex(found.boot)?.number()), salt: hex(found.salt)? };
+    let record = Record {
+        seq: seq.parse().ok()?,
+        boot: Boot::new(hex(found.boot)?.number()),
+        salt: hex(found.salt)?,
+        device: if found.device.is_some() { Some(hex(found.device)?) } else { None },
+    };
     let kind = match found.kind? {
         b"request" => Kind::Request,
         b"response" => Kind::Response,
@@ -88,6 +93,7 @@ fn walk(object: &[u8]) -> Option<Found<'_>> {
             (1, b"record", b"seq") => found.seq = Some(text),
             (1, b"record", b"boot") => found.boot = Some(text),
             (1, b"record", b"salt") => found.salt = Some(text),
+            (1, b"record", b"device") => found.device = Some(text),
             _ => {}
         }
     }

@@ -136,7 +136,8 @@ impl Hostile {
         let format = if self.jsonx { Format::Jsonx } else { Format::Json };
         let prefix = PREFIXES[self.prefix].to_owned();
         let options = Options { log_raw: self.raw, format, prefix, ..Options::default() };
-        let form = Form::new(options, Arc::new(Salt::new("a salt")));
+        let first = self.seq.is_multiple_of(2).then(|| Salt::new("its first").id());
+        let form = Form::new(options, Arc::new(Salt::new("a salt"))).succeeding(first);
         let stamp = Stamp { time: Time::from_unix_nanos(1), seq: self.seq, boot: Boot::new(9) };
         let mut line = Vec::new();
         form.format(&entry, &stamp, &mut line).unwrap();

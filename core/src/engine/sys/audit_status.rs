@@ -42,6 +42,13 @@ pub(super) fn handle(open: &Open) -> Outcome {
     })
 }
 
+/// The drill under way: what it is, and for how many seconds yet.
+fn drill(device: &DeviceStatus) -> Value {
+    device.drill.map_or(Value::Null, |drill| {
+        Value::Object(object! { "kind" => drill.drill.as_str(), "left" => drill.left.as_secs_f64() })
+    })
+}
+
 fn device_of(device: &DeviceStatus, kind: &str) -> Value {
     let last_error = device
         .last_error
@@ -52,6 +59,7 @@ fn device_of(device: &DeviceStatus, kind: &str) -> Value {
         "batches" => device.batches,
         "bytes" => device.appended_bytes,
         "discards" => device.discards,
+        "drill" => drill(device),
         "entries" => device.appended,
         "failures" => device.failures,
         "gaps" => gaps(device),
