@@ -1,7 +1,7 @@
 //! What is counted of the journeys of requests, from the start of the process on, sealed or not.
 //! Never in it: names of metrics (`metrics`), or anything that a client sent.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,23 +25,51 @@ pub(crate) struct Meters {
     answers: [AtomicU64; 5],
 }
 
+/// Threads count in one of so many places each, so that they hardly ever wait for each other.
+const SHARDS: usize = 16;
+
+thread_local! {
+    /// Where this thread counts.
+    static SHARD: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
+    };
+}
+
 /// What became of one kind of entry.
 struct Meter {
     /// From before it was hashed until the broker's verdict.
-    times: Mutex<Distribution>,
+    times: [Mutex<Distribution>; SHARDS],
     failures: AtomicU64,
 }
 
 impl Default for Meter {
     fn default() -> Self {
-        Self { times: Mutex::new(Distribution::of_times()), failures: AtomicU64::new(0) }
+        Self {
+            times: std::array::from_fn(|_| Mutex::new(Distribution::of_times())),
+            failures: AtomicU64::new(0),
+        }
     }
 }
 
 impl Meter {
-    fn times(&self) -> MutexGuard<'_, Distribution> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    fn add(&self, time: Duration) {
+        if let Some(times) = self.times.get(SHARD.with(|shard| *shard)) {
+            lock(times).add_time(time);
+        }
     }
+
+    fn times(&self) -> Distribution {
+        let mut all = Distribution::of_times();
+        for times in &self.times {
+            all.merge(&lock(times));
+        }
+        all
+    }
+}
+
+fn lock(times: &Mutex<Distribution>) -> MutexGuard<'_, Distribution> {
+    times.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Meters {
@@ -59,7 +87,7 @@ impl Meters {
 
     /// An entry has its verdict.
     pub(crate) fn judged(&self, phase: Phase, time: Duration) {
-        self.meter(phase).times().add_time(time);
+        self.meter(phase).add(time);
     }
 
     /// An entry was refused.
@@ -77,7 +105,7 @@ impl Meters {
 
     /// How long entries took.
     pub(crate) fn times(&self, phase: Phase) -> Distribution {
-        self.meter(phase).times().clone()
+        self.meter(phase).times()
     }
 
     /// How many entries were refused.
@@ -106,6 +134,18 @@ impl Meters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_of_all_threads_are_counted() {
+        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope
+                    .spawn(|| (0..100).for_each(|_| meters.judged(Phase::Request, Duration::from_millis(1))));
+            }
+        });
+        assert_eq!((meters.times(Phase::Request).count(), meters.times(Phase::Response).count()), (400, 0));
+    }
 
     #[test]
     fn answers_are_counted_by_class() {

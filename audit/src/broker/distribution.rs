@@ -72,6 +72,17 @@ impl Distribution {
         self.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
+    /// Adds all samples of another with the same buckets.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.sum = self.sum.saturating_add(other.sum);
+        self.squares += other.squares;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
     /// How many samples there were.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
@@ -162,6 +173,20 @@ mod tests {
         assert_eq!(&cumulative[6..8], &[(64, 5), (128, 6)]);
         assert_eq!((cumulative[10], numbers.count()), ((1024, 6), 7));
         assert_eq!((numbers.min(), numbers.max(), numbers.sum()), (1, 5000, 5137));
+    }
+
+    #[test]
+    fn merged_parts_are_the_whole() {
+        let (mut whole, mut parts) = (Distribution::of_times(), vec![Distribution::of_times(); 3]);
+        for sample in 1..100_u64 {
+            whole.add(sample * 77_777);
+            parts[usize::try_from(sample % 3).unwrap()].add(sample * 77_777);
+        }
+        let mut merged = Distribution::of_times();
+        parts.iter().for_each(|part| merged.merge(part));
+        assert!((merged.deviation() - whole.deviation()).abs() < 1.0);
+        merged.squares = whole.squares;
+        assert_eq!(merged, whole);
     }
 
     #[test]
