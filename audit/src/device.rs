@@ -210,7 +210,8 @@ pub enum Notice {
     Missed(Missed),
 }
 
-/// Why a device does not take lines. Its text names the operation, the path and the errno, nothing of an entry.
+/// Why a device does not take lines. Its text names the operation, the path and the errno, nothing of an entry. It is
+/// one line; the alternate form (`{:#}`) of what was tried twice has several, as clients of compatible servers know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeviceError {
@@ -265,8 +266,12 @@ pub enum DeviceError {
 
 impl DeviceError {
     /// Whether it is about one line alone: the device can take others, so the line is [unfit](Unfit).
-    pub(crate) const fn is_of_the_line(&self) -> bool {
-        matches!(self, Self::TooLong { .. } | Self::Undecodable)
+    pub(crate) fn is_of_the_line(&self) -> bool {
+        match self {
+            Self::TooLong { .. } | Self::Undecodable => true,
+            Self::Net(error) => error.is_too_long(),
+            _ => false,
+        }
     }
 
     pub(crate) fn system(call: &'static str, path: &Path, errno: impl Into<Errno>) -> Self {
@@ -282,7 +287,11 @@ impl fmt::Display for DeviceError {
             Self::InUse { path } => write!(f, "{}: another audit device writes to this file", path.display()),
             Self::Net(error) => error.fmt(f),
             Self::NoSyslog => f.write_str("Unix syslog delivery error"),
-            Self::Retried { first, again } => write!(f, "2 errors occurred:\n\t* {first}\n\t* {again}\n\n"),
+            Self::Retried { first, again } if f.alternate() => {
+                write!(f, "2 errors occurred:\n\t* {first}\n\t* {again}\n\n")
+            }
+            Self::Retried { first, again } if first == again => write!(f, "{first} (tried twice)"),
+            Self::Retried { first, again } => write!(f, "{first}; tried again: {again}"),
             Self::TooLong { bytes, limit } => {
                 write!(f, "a line of {bytes} bytes is longer than the {limit} it takes")
             }

@@ -132,6 +132,41 @@ fn what_is_wrong_with_an_address_is_told_when_it_is_dialled() {
 }
 
 #[test]
+fn a_reset_in_the_middle_of_a_batch_loses_nothing_that_was_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    for listener in [Listener::tcp(), Listener::unix(&dir.path().join("s"))] {
+        let mut device = listener.device(&[("write_timeout", "10s"), ("resend_buffer", "2MiB")]);
+        let lines: Vec<String> = (0..40).map(|n| line(n, 50_000)).collect();
+        let all = lines.clone();
+        let (ended, end) = std::sync::mpsc::channel::<()>();
+        let sender = std::thread::spawn(move || {
+            let appended = append(&mut *device, &all);
+            // It may have taken all before the reset: then it is a look that finds out.
+            while end.try_recv().is_err() {
+                drop(device.check());
+            }
+            appended
+        });
+        let mut first = listener.accept();
+        let begun = first.line();
+        drop(first);
+        let mut second = listener.accept();
+        let mut rest = String::new();
+        while !rest.ends_with(&lines[39]) {
+            rest.push_str(&second.line());
+        }
+        ended.send(()).unwrap();
+        let appended = sender.join().unwrap();
+        assert_eq!((appended.lines, appended.error), (40, None));
+        let got: HashSet<&str> = rest.split_inclusive('\n').chain([begun.as_str()]).collect();
+        for line in &lines {
+            assert!(got.contains(line.as_str()), "{}", &line[..6]);
+        }
+        assert!(rest.starts_with(&lines[0][..7]), "whole lines, from the first on");
+    }
+}
+
+#[test]
 fn nothing_is_dialled_before_the_first_line() {
     let listener = Listener::tcp();
     let mut device = listener.device(&[]);

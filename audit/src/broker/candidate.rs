@@ -48,7 +48,7 @@ impl fmt::Display for EnableError {
             Self::NotEnabled => f.write_str("no audit device is enabled at this path"),
             Self::TooMany => f.write_str("too many audit devices"),
             Self::Thread(error) => write!(f, "no thread for the audit device: {error}"),
-            Self::Probe(why) => write!(f, "audit backend failed test message: {why}"),
+            Self::Probe(why) => write!(f, "audit backend failed test message: {why:#}"),
         }
     }
 }

@@ -62,6 +62,13 @@ pub enum NetCause {
     Forbidden(&'static str),
 }
 
+impl NetError {
+    /// Whether a message was refused for its length.
+    pub(super) fn is_too_long(&self) -> bool {
+        matches!(&self.cause, NetCause::System { errno, .. } if errno.is(rustix::io::Errno::MSGSIZE))
+    }
+}
+
 impl NetCause {
     pub(super) fn system(call: &'static str, errno: impl Into<Errno>) -> Self {
         Self::System { call, errno: errno.into() }

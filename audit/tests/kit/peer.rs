@@ -53,7 +53,7 @@ pub fn sends(device: &mut dyn Device, text: &str) {
 pub fn fails(device: &mut dyn Device, text: &str) -> String {
     let appended = append(device, &[format!("{text}\n")]);
     assert_eq!(appended.lines, 0);
-    appended.error.expect("it does not have the line").to_string()
+    format!("{:#}", appended.error.expect("it does not have the line"))
 }
 
 /// A listener on a stream, and what it is to the device.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rustix::io::Errno;
-
 use crate::clock::Clock;
 use crate::device::net::connection::Connection;
 use crate::device::net::deadline::Deadline;
@@ -63,7 +61,7 @@ impl Outgoing<'_> {
                         return Appended::some(line, refused).without(unfit);
                     }
                 }
-                Err(error) if error.is_of_the_line() || is_too_long(&error) => {
+                Err(error) if error.is_of_the_line() => {
                     unfit.push(Unfit { line, error });
                 }
                 Err(error) => return Appended::some(line, error).without(unfit),
@@ -85,7 +83,8 @@ impl Outgoing<'_> {
         loop {
             match send_within(line, self.connection.longest_message(), self.oversize, send) {
                 // A network may take less than its protocol allows.
-                Err(error) if is_too_long(&error) && self.connection.shorten_messages() => {}
+                Err(DeviceError::Net(error)) if error.is_too_long() && self.connection.shorten_messages() => {
+                }
                 other => return other,
             }
         }
@@ -95,10 +94,4 @@ impl Outgoing<'_> {
         let refused = self.connection.refusal(&Deadline::after(Some(REFUSAL), self.clock))?;
         Some(self.connection.error(NetCause::system("write", refused)))
     }
-}
-
-/// Whether the system refused a message for its length.
-fn is_too_long(error: &DeviceError) -> bool {
-    let DeviceError::Net(error) = error else { return false };
-    matches!(&error.cause, NetCause::System { errno, .. } if errno.is(Errno::MSGSIZE))
 }
