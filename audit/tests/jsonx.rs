@@ -7,12 +7,14 @@
     reason = "a test that fails should panic"
 )]
 
+#[path = "kit/vector.rs"]
+mod vector;
+
 use std::sync::Arc;
 
 use onrecord_audit::{
-    Accessor, Auth, Boot, Data, Entry, Form, Format, FormatError, Gap, Header, Limits, Namespace, Operation,
-    Options, Path, Private, Request, Response, Salt, SeqRange, Stamp, Template, Token, TokenType, Torn,
-    decode,
+    Accessor, Boot, Data, Entry, Form, Format, FormatError, Gap, Header, Limits, Operation, Options, Path,
+    Private, Request, Response, Salt, SeqRange, Stamp, Template, Token, Torn, decode,
 };
 use onrecord_value::{Number, Object, Time, Value, json, object};
 use proptest::prelude::*;
@@ -134,35 +136,15 @@ fn each_recorded_line_says_the_same_in_both_formats_and_comes_back() {
 #[test]
 fn the_line_of_the_formatter_vectors_with_and_without_a_prefix() {
     let headers = [Header { name: "foo", values: &[Private::new(b"bar")], hmac: false }];
-    let entry = Entry {
-        auth: Auth {
-            client_token: Token::new("foo"),
-            accessor: Accessor::new("bar"),
-            display_name: "testtoken".into(),
-            policies: (&["root"]).into(),
-            no_default_policy: true,
-            entity_id: "foobarentity".into(),
-            token_type: TokenType::Service,
-            token_ttl: 14_400,
-            token_issue_time: Some(Time::parse("2020-05-28T18:40:18Z").unwrap().into()),
-            ..Auth::default()
-        },
-        request: Request {
-            id: "request".into(),
-            client_token: Token::new("foo"),
-            client_token_accessor: Accessor::new("bar"),
-            operation: Some(Operation::Update),
-            namespace: Some(Namespace::ROOT),
-            path: Path::new("/foo"),
-            remote_address: "127.0.0.1".into(),
-            wrap_ttl: 60,
-            headers: headers.as_slice().into(),
-            policy_override: true,
-            ..Request::default()
-        },
-        error: Template::new("this is an error").into(),
-        ..Entry::default()
+    let vector = vector::entry(&headers);
+    let request = Request {
+        id: "request".into(),
+        client_token: Token::new("foo"),
+        client_token_accessor: Accessor::new("bar"),
+        policy_override: true,
+        ..vector.request
     };
+    let entry = Entry { request, ..vector };
     let expected = r#"<json:object name="auth"><json:string name="accessor">bar</json:string><json:string name="client_token">S</json:string><json:string name="display_name">testtoken</json:string><json:string name="entity_id">foobarentity</json:string><json:boolean name="no_default_policy">true</json:boolean><json:array name="policies"><json:string>root</json:string></json:array><json:string name="token_issue_time">2020-05-28T18:40:18Z</json:string><json:number name="token_ttl">14400</json:number><json:string name="token_type">service</json:string></json:object><json:string name="error">this is an error</json:string><json:object name="request"><json:string name="client_token">S</json:string><json:string name="client_token_accessor">bar</json:string><json:object name="headers"><json:array name="foo"><json:string>bar</json:string></json:array></json:object><json:string name="id">request</json:string><json:object name="namespace"><json:string name="id">root</json:string></json:object><json:string name="operation">update</json:string><json:string name="path">/foo</json:string><json:boolean name="policy_override">true</json:boolean><json:string name="remote_address">127.0.0.1</json:string><json:number name="wrap_ttl">60</json:number></json:object><json:string name="type">request</json:string>"#;
     let options = Options { hmac_accessor: false, ..Options::default() };
     let without = form(options.clone());

@@ -7,11 +7,14 @@
     reason = "a test that fails should panic"
 )]
 
+#[path = "kit/vector.rs"]
+mod vector;
+
 use std::sync::Arc;
 
 use onrecord_audit::{
-    Accessor, Auth, Boot, Data, Entry, Form, Grants, Header, Limits, Mount, Namespace, Operation, Options,
-    Path, PolicyResults, Private, Request, Response, Salt, Stamp, Template, Token, TokenType, WrapInfo,
+    Auth, Boot, Data, Entry, Form, Grants, Header, Limits, Mount, Namespace, Operation, Options, Path,
+    PolicyResults, Private, Request, Response, Salt, Stamp, TokenType, WrapInfo,
 };
 use onrecord_value::{Object, Time, Value, json, object};
 
@@ -229,31 +232,7 @@ fn a_probe_is_the_entry_that_readers_of_logs_know() {
 #[test]
 fn the_json_line_of_the_formatter_vectors_with_and_without_a_prefix() {
     let headers = [Header { name: "foo", values: &[Private::new(b"bar")], hmac: false }];
-    let entry = Entry {
-        auth: Auth {
-            client_token: Token::new("foo"),
-            accessor: Accessor::new("bar"),
-            display_name: "testtoken".into(),
-            policies: (&["root"]).into(),
-            no_default_policy: true,
-            entity_id: "foobarentity".into(),
-            token_type: TokenType::Service,
-            token_ttl: 14_400,
-            token_issue_time: Some(Time::parse("2020-05-28T18:40:18Z").unwrap().into()),
-            ..Auth::default()
-        },
-        request: Request {
-            operation: Some(Operation::Update),
-            namespace: Some(Namespace::ROOT),
-            path: Path::new("/foo"),
-            remote_address: "127.0.0.1".into(),
-            wrap_ttl: 60,
-            headers: headers.as_slice().into(),
-            ..Request::default()
-        },
-        error: Template::new("this is an error").into(),
-        ..Entry::default()
-    };
+    let entry = vector::entry(&headers);
     let expected = format!(
         r#"{{"time":"2024-01-02T03:04:05.6Z","type":"request","auth":{{"client_token":"{}","accessor":"bar","display_name":"testtoken","policies":["root"],"no_default_policy":true,"entity_id":"foobarentity","token_type":"service","token_ttl":14400,"token_issue_time":"2020-05-28T18:40:18Z"}},"request":{{"operation":"update","namespace":{{"id":"root"}},"path":"/foo","remote_address":"127.0.0.1","wrap_ttl":60,"headers":{{"foo":["bar"]}}}},"error":"this is an error"}}"#,
         h("foo")
