@@ -53,6 +53,9 @@ pub trait Device: Send {
         Ok(())
     }
 
+    /// Takes back what opening the device has made: it is not wanted after all, and has no line.
+    fn withdraw(&mut self) {}
+
     /// Looks whether what is behind the device is still there, and repairs it. Cheap; called about every
     /// [`check_every`](Self::check_every), idle or not.
     fn check(&mut self) -> Result<(), DeviceError> {

@@ -5,6 +5,7 @@ mod alarm;
 mod clock;
 mod config;
 mod dev;
+mod diagnose;
 mod http;
 mod inbox;
 mod listener;
@@ -12,6 +13,7 @@ mod logging;
 mod patient;
 mod process;
 mod reload;
+mod repair;
 mod run;
 mod settings;
 mod signals;
@@ -20,6 +22,8 @@ mod workers;
 
 use std::path::PathBuf;
 
+pub use diagnose::{Finding, Verdict, diagnose};
+pub use repair::{AuditRepair, StoredDevice};
 pub use run::{StartError, run};
 
 /// What the command line says about a server.

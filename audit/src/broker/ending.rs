@@ -26,6 +26,7 @@ impl Slot {
 
     /// Ends a device that was never enabled, and gives up what waits. What it missed is no loss.
     pub(crate) fn dismiss(&self, shared: &Shared) {
+        self.queue().unwanted = true;
         let mut given_up = self.shut(None, shared);
         {
             let mut queue = self.queue();

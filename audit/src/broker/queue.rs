@@ -77,6 +77,8 @@ pub(crate) struct Queue {
     pub(crate) telling: Misses,
     /// What it missed in earlier starts of the server, until it is told.
     pub(crate) inherited: Vec<Missed>,
+    /// It was never enabled, and will not be.
+    pub(crate) unwanted: bool,
     /// It is disabled, and hangs: nobody looks after it any more.
     pub(crate) abandoned: bool,
     /// Whoever took its place: what comes too late for this one goes there.
@@ -121,6 +123,7 @@ impl Queue {
             misses: Misses::default(),
             telling: Misses::default(),
             inherited: Vec::new(),
+            unwanted: false,
             abandoned: false,
             successor: None,
             told: Told::default(),

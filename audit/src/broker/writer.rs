@@ -92,6 +92,9 @@ impl Writer {
             drop(self.tell());
         }
         self.slot.bequeath();
+        if self.slot.queue().unwanted {
+            drop(self.guarded(|device| device.withdraw()));
+        }
         // The device goes first: whoever sees the end may open the file again.
         let Self { slot, device, .. } = self;
         drop(catch_unwind(AssertUnwindSafe(move || drop(device))));

@@ -2,6 +2,7 @@
 //! One `write(2)` a batch; a line that could not be written whole is taken back or ended, never left torn.
 //! Never in it: which files are allowed (`safety`), what to do about a torn tail found at opening (`torn`).
 
+mod preflight;
 mod safety;
 mod torn;
 mod unfinished;
@@ -44,6 +45,8 @@ struct Open {
     end: u64,
     /// The last line is torn and could not be ended.
     unfinished: bool,
+    /// It was not there before it was opened.
+    created: bool,
 }
 
 impl FileDevice {
@@ -89,6 +92,7 @@ impl FileDevice {
             id: opened.id,
             end: opened.size,
             unfinished: false,
+            created: opened.created,
         };
         if let Some(notice) = torn::keep_tail(&mut open, &self.options, self.clock.now())? {
             self.notices.push(notice);
@@ -251,6 +255,13 @@ impl Device for FileDevice {
         Some(LOOK_EVERY)
     }
 
+    fn withdraw(&mut self) {
+        if let Some(open) = self.open.take_if(|open| open.created) {
+            safety::unmake_file(&open.file, &open.directory, &self.options.path);
+        }
+        self.close_file();
+    }
+
     fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
     }
@@ -273,7 +284,8 @@ mod tests {
         let append = || File::options().append(true).create(true).open(&path).unwrap();
         let (file, mut other) = (append(), append());
         let directory = OwnedFd::from(File::open(dir.path()).unwrap());
-        let mut open = Open { file, directory, id: FileId { dev: 0, ino: 0 }, end: 0, unfinished: false };
+        let mut open =
+            Open { file, directory, id: FileId { dev: 0, ino: 0 }, end: 0, unfinished: false, created: true };
         let batch = Batch::new(b"one\ntw", &[4, 6]);
         assert_eq!(open.write_from(&batch, 0), (6, None));
         assert_eq!(open.take_back(2), Ok(()));

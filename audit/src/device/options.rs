@@ -133,6 +133,25 @@ impl DeviceOptions {
         }
     }
 
+    /// Looks whether the device could be opened now, and leaves nothing behind: a file that had to be made is removed
+    /// again, a socket is dialled and left. Blocking.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn preflight(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Result<(), OptionError> {
+        match &self.target {
+            Target::File(file) => FileDevice::preflight(file, placement).map_err(|cause| match cause {
+                cause @ DeviceError::System { call: "stat", .. } => OptionError::Stat(cause),
+                cause => OptionError::Open { path: file.path.display().to_string(), cause },
+            }),
+            Target::Socket(socket) => {
+                let mut device = SocketDevice::new(socket.clone(), placement.clone(), clock);
+                device.dial().map_err(OptionError::Dial)
+            }
+            Target::Syslog(_) | Target::Stdout | Target::Discard => self.open(placement, clock).map(drop),
+        }
+    }
+
     /// The device without opening it: it opens when it is first written to. For a device of the stored table
     /// that [`open`](Self::open) has refused at a start, so that it comes back by itself once its cause is gone.
     pub fn open_later(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Box<dyn Device> {

@@ -112,6 +112,11 @@ impl SocketDevice {
     }
 
     /// Makes sure of a connection on which nothing is owed.
+    /// Dials, and says whether somebody is there.
+    pub(super) fn dial(&mut self) -> Result<(), DeviceError> {
+        self.connect()
+    }
+
     fn connect(&mut self) -> Result<(), DeviceError> {
         if self.connection.is_some() {
             return Ok(());

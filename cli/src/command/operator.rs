@@ -1,5 +1,8 @@
 //! `operator init|unseal|seal|rotate|key-status`.
 
+pub(crate) mod diagnose;
+pub(crate) mod repair;
+
 use super::status;
 use crate::failure::{Done, Failure, USAGE, during, exactly, too_many};
 use crate::grammar::{Command, Flag, Invocation, Kind, Output};

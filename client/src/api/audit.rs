@@ -73,6 +73,14 @@ impl Client {
         self.send(Request::new(Method::Delete, format!("sys/audit/{path}"))).await.map(drop)
     }
 
+    /// Opens all devices again, or the one at a path; what came of each, by path.
+    pub async fn audit_reopen(&self, path: &str) -> Result<Object, Error> {
+        let target =
+            if path.is_empty() { "sys/audit-reopen".to_owned() } else { format!("sys/audit-reopen/{path}") };
+        let data = self.put(target, Object::new()).await?.data()?;
+        data.object("devices").cloned().ok_or(Error::Answer(AnswerError::Field("devices")))
+    }
+
     /// The hash a device writes for a text.
     pub async fn audit_hash(&self, path: &str, input: &str) -> Result<String, Error> {
         self.hash(format!("sys/audit-hash/{path}"), input).await

@@ -63,7 +63,25 @@ pub(super) struct Opened {
     pub(super) directory: OwnedFd,
     pub(super) id: FileId,
     pub(super) size: u64,
+    /// It was not there before.
+    pub(super) created: bool,
     permissions: u32,
+}
+
+/// What opening in a directory gave.
+struct Found {
+    file: File,
+    readable: bool,
+    created: bool,
+}
+
+/// Takes a file back that was made for nothing: it goes, if it is still empty.
+pub(super) fn unmake_file(file: &File, directory: &OwnedFd, path: &Path) {
+    let empty = rustix::fs::fstat(file).is_ok_and(|stat| stat.st_size == 0);
+    if let (true, Some(name)) = (empty, path.file_name()) {
+        // Left behind, it does no harm.
+        let _left_over = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+    }
 }
 
 impl Opened {
@@ -102,10 +120,9 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<Opene
         return Err(refuse(Violation::Name));
     }
     let mut made = Vec::new();
-    let opened = open_directory(options, placement, &mut made).and_then(|directory| {
-        open_in(&directory, name, options).map(|(file, readable)| (directory, file, readable))
-    });
-    let (directory, file, readable) = opened.inspect_err(|_| unmake(&made))?;
+    let opened = open_directory(options, placement, &mut made)
+        .and_then(|directory| open_in(&directory, name, options).map(|found| (directory, found)));
+    let (directory, Found { file, readable, created }) = opened.inspect_err(|_| unmake(&made))?;
     let stat = rustix::fs::fstat(&file).map_err(|errno| DeviceError::system("stat", path, errno))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(refuse(Violation::NotRegular));
@@ -122,7 +139,7 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<Opene
         return Err(refuse(Violation::ForeignContent));
     }
     let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
-    Ok(Opened { file, directory, id, size, permissions })
+    Ok(Opened { file, directory, id, size, created, permissions })
 }
 
 const SEARCH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -225,7 +242,7 @@ const APPEND: OFlags = OFlags::APPEND
     .union(OFlags::NONBLOCK);
 
 /// Opens or makes the file itself. Says whether it can be read, too.
-fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<(File, bool), DeviceError> {
+fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<Found, DeviceError> {
     let path = options.path.as_path();
     let refuse = |violation| DeviceError::Unsafe { path: Arc::from(path), violation };
     // Somebody may make or remove the file between two steps; then the steps are gone through again.
@@ -248,7 +265,7 @@ fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<(
                 };
                 let flags = APPEND | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
                 match retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode)) {
-                    Ok(file) => return Ok((File::from(file), true)),
+                    Ok(file) => return Ok(Found { file: File::from(file), readable: true, created: false }),
                     Err(Errno::EXIST) => continue,
                     Err(errno) => return Err(DeviceError::system("open", path, errno)),
                 }
@@ -258,12 +275,12 @@ fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<(
         let open =
             |access| retry_on_intr(|| rustix::fs::openat(directory, name, APPEND | access, Mode::empty()));
         match open(OFlags::RDWR) {
-            Ok(file) => return Ok((File::from(file), true)),
+            Ok(file) => return Ok(Found { file: File::from(file), readable: true, created: false }),
             Err(Errno::NOENT) => {}
             Err(Errno::LOOP) => return Err(refuse(Violation::SymbolicLink)),
             // A file that we may only write to.
             Err(Errno::ACCESS) => match open(OFlags::WRONLY) {
-                Ok(file) => return Ok((File::from(file), false)),
+                Ok(file) => return Ok(Found { file: File::from(file), readable: false, created: false }),
                 Err(errno) => return Err(DeviceError::system("open", path, errno)),
             },
             Err(errno) => return Err(DeviceError::system("open", path, errno)),

@@ -53,6 +53,8 @@ pub enum OptionError {
     Stat(DeviceError),
     /// No syslog daemon listens.
     Syslog(DeviceError),
+    /// Nobody answers at the address of a socket.
+    Dial(DeviceError),
     /// The file cannot be used.
     Open {
         /// As it was given.
@@ -103,7 +105,7 @@ impl fmt::Display for OptionError {
                 )
             }
             Self::RequiredDiscard => f.write_str("a device that discards everything cannot be required"),
-            Self::Stat(cause) | Self::Syslog(cause) => cause.fmt(f),
+            Self::Stat(cause) | Self::Syslog(cause) | Self::Dial(cause) => cause.fmt(f),
             Self::Open { path, cause } => {
                 write!(f, "sanity check failed; unable to open {} for writing: {cause}", quote(path))
             }
@@ -118,6 +120,7 @@ impl fmt::Debug for OptionError {
             Self::Duration(error) => write!(f, "Duration({error:?})"),
             Self::Stat(cause) => write!(f, "Stat({cause:?})"),
             Self::Syslog(cause) => write!(f, "Syslog({cause:?})"),
+            Self::Dial(cause) => write!(f, "Dial({cause:?})"),
             Self::Open { cause, .. } => write!(f, "Open({cause:?})"),
             other => f.write_str(match other {
                 Self::UnknownType(_) => "UnknownType",
@@ -154,7 +157,9 @@ impl OptionError {
     /// What is wrong with the device, if nothing is wrong with its options: it may come back by itself.
     pub const fn cause(&self) -> Option<&DeviceError> {
         match self {
-            Self::Stat(cause) | Self::Syslog(cause) | Self::Open { cause, .. } => Some(cause),
+            Self::Stat(cause) | Self::Syslog(cause) | Self::Dial(cause) | Self::Open { cause, .. } => {
+                Some(cause)
+            }
             _ => None,
         }
     }
