@@ -96,12 +96,12 @@ async fn r_reconcile_the_stanzas_are_applied_to_a_running_server() {
         scene.reload(settings(&[one.clone(), two])).await.unwrap(),
         ["add one/ (file)", "add two/ (file)"]
     );
-    assert_eq!(scene.reload(settings(&[one.clone()])).await.unwrap(), ["remove two/ (file)"]);
+    assert_eq!(scene.reload(settings(std::slice::from_ref(&one))).await.unwrap(), ["remove two/ (file)"]);
     let before = scene.world.root("PUT", "sys/audit-hash/one", Some(json!({"input": "x"}))).await;
 
     let changed = scene.file("one", "one.log", &[("mode", "0640"), ("format", "jsonx")]);
     assert_eq!(
-        scene.reload(settings(&[changed.clone()])).await.unwrap(),
+        scene.reload(settings(std::slice::from_ref(&changed))).await.unwrap(),
         ["change one/ (file): format, mode"]
     );
     assert_eq!(scene.listed().await["one/"]["options"]["format"], "jsonx");
@@ -133,7 +133,7 @@ async fn a_device_may_move_to_another_path_and_keep_its_file() {
 async fn r_declarative_what_cannot_be_applied_leaves_all_as_it_was() {
     let scene = Scene::new().await;
     let good = scene.file("good", "good.log", &[]);
-    scene.reload(settings(&[good.clone()])).await.unwrap();
+    scene.reload(settings(std::slice::from_ref(&good))).await.unwrap();
     let body = json!({"type": "file", "options": {"file_path": scene.path("api.log")}});
     assert_eq!(scene.world.root("PUT", "sys/audit/api", Some(body)).await.status, 204);
     let before = scene.listed().await;
@@ -168,7 +168,7 @@ async fn the_rule_changes_with_the_configuration() {
     let scene = Scene::new().await;
     let one = scene.file("one", "one.log", &[]);
     let rules = Rules { minimum: 2, ..Rules::default() };
-    let two = AuditSettings { fail_closed: true, rules, ..settings(&[one.clone()]) };
+    let two = AuditSettings { fail_closed: true, rules, ..settings(std::slice::from_ref(&one)) };
     scene.reload(two.clone()).await.unwrap();
     assert_eq!(scene.world.root("GET", "sys/mounts", None).await.status, 500);
     let refused = scene.reload(AuditSettings { declared_devices: Vec::new(), ..two }).await.unwrap_err();
