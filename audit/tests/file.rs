@@ -465,3 +465,29 @@ fn a_file_device_and_a_hung_one_do_not_disturb_each_other() {
     assert_complete(&read(&lines_of(&path)), 200);
     hung.set(Fault::None);
 }
+
+#[test]
+fn an_empty_file_made_for_a_device_that_fails_its_probe_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let placement = Placement::api();
+    let mut device = open(&path, &placement).unwrap();
+    assert!(path.exists());
+    device.withdraw();
+    assert!(!path.exists());
+    let mut device = open(&path, &placement).unwrap();
+    assert_eq!(append(&mut *device, &[line(1)]).lines, 1);
+    device.withdraw();
+    assert!(path.exists(), "what holds a line stays");
+}
+
+#[test]
+fn r_preflight_leaves_no_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("deep/er/a.log");
+    let options =
+        onrecord_audit::DeviceOptions::parse("file", &kit::options(&[("file_path", path.to_str().unwrap())]))
+            .unwrap();
+    options.preflight(&Placement::api(), Arc::new(onrecord_audit::SystemClock::new())).unwrap();
+    assert!(!dir.path().join("deep").exists());
+}

@@ -265,7 +265,7 @@ fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<F
                 };
                 let flags = APPEND | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
                 match retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode)) {
-                    Ok(file) => return Ok(Found { file: File::from(file), readable: true, created: false }),
+                    Ok(file) => return Ok(Found { file: File::from(file), readable: true, created: true }),
                     Err(Errno::EXIST) => continue,
                     Err(errno) => return Err(DeviceError::system("open", path, errno)),
                 }
