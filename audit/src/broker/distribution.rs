@@ -183,7 +183,9 @@ mod tests {
             parts[usize::try_from(sample % 3).unwrap()].add(sample * 77_777);
         }
         let mut merged = Distribution::of_times();
-        parts.iter().for_each(|part| merged.merge(part));
+        for part in &parts {
+            merged.merge(part);
+        }
         assert!((merged.deviation() - whole.deviation()).abs() < 1.0);
         merged.squares = whole.squares;
         assert_eq!(merged, whole);
