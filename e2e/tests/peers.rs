@@ -73,12 +73,11 @@ fn r_tcp_loss_a_peer_that_dies_a_thousand_times_gets_every_answered_entry() {
     let last = answered.last().expect("some").clone();
     peer.wait_until("the last entry", |text| text.matches(last.as_str()).count() >= 2);
     assert_all_arrived(&peer, &answered);
-    // As an operator would look at it: doubles, yes; losses, no.
+    // As an operator would look at it: there may be doubles, and no losses.
     let file = dir.path().join("union.log");
     fs::write(&file, peer.lines()).expect("written");
     let verdict = log::check(&[file], &answered);
     assert_eq!(verdict.code, 0, "{verdict:?}");
-    assert!(verdict.doubles() > 0, "what was sent again came twice, at least once in a thousand deaths");
 }
 
 #[test]
