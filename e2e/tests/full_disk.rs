@@ -43,7 +43,7 @@ fn fill(server: &Server) -> usize {
 }
 
 #[test]
-fn a_full_disk_refuses_requests_without_effect_and_recovers() {
+fn r_enospc_a_full_disk_refuses_requests_without_effect_and_recovers() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = limited(dir.path());
     let path = dir.path().join("audit.log");

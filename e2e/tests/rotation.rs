@@ -244,7 +244,7 @@ fn r_inode_a_foreign_file_in_its_place_is_not_touched_and_holds_all_up() {
 }
 
 #[test]
-fn a_file_cut_to_nothing_goes_on_from_its_beginning() {
+fn r_trunc_a_file_cut_to_nothing_goes_on_from_its_beginning() {
     let scene = Scene::new();
     for _ in 0..5 {
         scene.request();
