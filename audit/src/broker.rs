@@ -6,6 +6,7 @@ mod candidate;
 mod cause;
 mod distribution;
 mod drill;
+mod earlier;
 mod ending;
 mod gap;
 mod kick;
@@ -47,6 +48,7 @@ pub use rules::Rules;
 pub use status::{BLOCKED_AFTER, DeviceStatus, LastError, Observer, Outlook, Told};
 pub use vitals::Health;
 
+use earlier::Earlier;
 use roster::Roster;
 use rules::InForce;
 use watch::Watch;
@@ -69,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) seq: AtomicU64,
     pub(crate) watch: Watch,
     pub(crate) roster: Roster,
+    pub(crate) earlier: Earlier,
 }
 
 impl Broker {
@@ -87,7 +90,8 @@ impl Broker {
     ) -> Self {
         let (seq, watch, roster) = (AtomicU64::new(0), Watch::default(), Roster::default());
         let rules = InForce::new(&rules);
-        Self { shared: Arc::new(Shared { rules, boot, clock, observer, seq, watch, roster }) }
+        let earlier = Earlier::default();
+        Self { shared: Arc::new(Shared { rules, boot, clock, observer, seq, watch, roster, earlier }) }
     }
 
     /// Puts an entry on record on every device. The work of this thread, hashing and formatting, is done when

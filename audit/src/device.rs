@@ -72,6 +72,12 @@ pub trait Device: Send {
         Vec::new()
     }
 
+    /// The last entry that was behind the device when it was opened, as far as that can be read back: its start and its
+    /// number, or a larger one up to which the log tells what is missing.
+    fn ends_with(&self) -> Option<(Boot, u64)> {
+        None
+    }
+
     /// The hold on what is behind the device, which the broker lets go when the device is disabled
     /// although a hung call may still own the device itself.
     fn claim(&self) -> Option<Claim> {
@@ -206,6 +212,11 @@ pub enum Notice {
         boot: Boot,
         /// Which entries.
         ranges: Vec<SeqRange>,
+    },
+    /// The device was disabled: what comes after is not its business.
+    Disabled {
+        /// The number last given to an entry before.
+        last: u64,
     },
     /// What the device missed in an earlier start of the server, which kept it ([`Enrolment::missed`]).
     ///

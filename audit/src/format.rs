@@ -286,6 +286,7 @@ fn gap<S: Syntax>(w: &mut Writer<'_, '_, S>, gap: &Gap<'_>) {
         BOOT => if let Some(boot) = gap.boot {
             w.mark(field, boot.number());
         };
+        ENDED => w.flag(field, gap.ended);
     });
 }
 

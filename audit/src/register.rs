@@ -372,6 +372,7 @@ register! {
         REASON: Template, "reason", set, "written by the program";
         TORN: Object -> "torn", "torn", set, "an unfinished line that was cut off";
         BOOT: Mark, "boot", set, "the start of the server which the ranges belong to, if it is an earlier one";
+        ENDED: Flag, "ended", set, "the device was disabled: its log ends here";
     }
     /// Some entries.
     range {

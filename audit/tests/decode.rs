@@ -78,6 +78,7 @@ fn a_gap_and_a_digest_are_read_back() {
         reason: Template::new("write failed").into(),
         torn: Some(Torn { bytes: 12, sha256: "00".into(), kept_as: "a.log.torn-1".into() }),
         boot: Some(Boot::new(7)),
+        ended: true,
     };
     let written = line(&form(Options::default()), &Entry::gap("id", gap));
     assert_eq!(again(&written).as_bytes(), written);
@@ -90,7 +91,7 @@ fn a_gap_and_a_digest_are_read_back() {
         read.ranges.iter().collect::<Vec<_>>(),
         [SeqRange { from: 4, to: 5 }, SeqRange { from: 7, to: 7 }]
     );
-    assert!(String::from_utf8(written).unwrap().contains(r#""gap":{"missed":3,"ranges":[{"from":4,"to":5},{"from":7,"to":7}],"since":"1970-01-01T00:00:00Z","reason":"write failed","torn":{"bytes":12,"sha256":"00","kept_as":"a.log.torn-1"},"boot":"0000000000000007"}"#));
+    assert!(String::from_utf8(written).unwrap().contains(r#""gap":{"missed":3,"ranges":[{"from":4,"to":5},{"from":7,"to":7}],"since":"1970-01-01T00:00:00Z","reason":"write failed","torn":{"bytes":12,"sha256":"00","kept_as":"a.log.torn-1"},"boot":"0000000000000007","ended":true}"#));
 
     let data = object! { "a" => vec!["b"; 10] };
     let limits = Limits { nodes: 3, ..Limits::default() };

@@ -154,6 +154,7 @@ fn holes_are_found_in_jsonx_too() {
         reason: Template::new("a test").into(),
         torn: None,
         boot: None,
+        ended: false,
     };
     let mut told = lines.concat();
     form.format(&Entry::gap("an id", gap), &stamp(4), &mut told).unwrap();

@@ -180,6 +180,7 @@ fn gaps_digests_and_elided_lists_are_as_in_json() {
         reason: Template::new("write failed").into(),
         torn: Some(Torn { bytes: 12, sha256: "00".into(), kept_as: "a.log.torn-1".into() }),
         boot: Some(Boot::new(7)),
+        ended: false,
     };
     let data = object! { "keys" => vec!["b"; 10] };
     let answered = Entry {

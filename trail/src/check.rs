@@ -98,8 +98,8 @@ struct Checker<'o> {
     torn: TornLines,
     no_entries: Sample<Place>,
     sources: Vec<SourceReport>,
-    /// The start in which a device was tried by the line before, in the source that is being read.
-    probed: Option<Boot>,
+    /// The start and the number of the last probe in the source that is being read, until its device is met.
+    probed: Option<(Boot, u64)>,
 }
 
 impl<'o> Checker<'o> {
@@ -174,7 +174,7 @@ impl<'o> Checker<'o> {
     fn unusual(&mut self, unusual: Unusual) {
         let Unusual { seen, what, .. } = unusual;
         match (what, seen.record) {
-            (What::Probe, Some(record)) => self.probed = Some(record.boot),
+            (What::Probe, Some(record)) => self.probed = Some((record.boot, record.seq)),
             (What::Gap(gap), Some(record)) => self.gap(&seen.id, gap, record),
             (What::Part(part), Some(record)) => self.part(&seen, part, record),
             (What::Elided, Some(_)) => {
@@ -193,7 +193,9 @@ impl<'o> Checker<'o> {
     /// Counts an entry of a request. False if it was there already.
     fn entry(&mut self, seen: &Seen) -> bool {
         let examples = self.options.examples;
-        let probed = self.probed.take();
+        if let Some(record) = &seen.record {
+            self.begin(record, record.boot);
+        }
         let device = self.device(seen);
         if let Some(Record { seq, boot, .. }) = seen.record {
             let strand = device.strand(boot);
@@ -202,15 +204,25 @@ impl<'o> Checker<'o> {
                 return false;
             }
             strand.entries += 1;
-            strand.begun_within |= probed == Some(boot);
         }
         device.count(seen.kind, &seen.id);
         self.union.add(seen);
         true
     }
 
+    /// A device of which nothing was known in this start begins after the probe before.
+    fn begin(&mut self, record: &Record, boot: Boot) {
+        let Some((_, after)) = self.probed.filter(|(of, _)| *of == boot) else { return };
+        let strand = self.of_salt(Some(record.salt)).strand(boot);
+        if strand.is_new() {
+            strand.begun_after = Some(after);
+            self.probed = None;
+        }
+    }
+
     fn gap(&mut self, id: &Id, gap: Gap, record: Record) {
-        let probed = self.probed.take();
+        let boot = gap.boot.unwrap_or(record.boot);
+        self.begin(&record, boot);
         if let Some(torn) = gap.torn {
             self.torn.declare(torn);
         }
@@ -218,9 +230,11 @@ impl<'o> Checker<'o> {
         if device.gaps.insert(id.clone()) {
             device.missed = device.missed.saturating_add(gap.missed);
         }
-        let strand = device.strand(gap.boot.unwrap_or(record.boot));
+        let strand = device.strand(boot);
         strand.declared.extend(gap.ranges);
-        strand.begun_within |= gap.boot.is_none() && probed == Some(record.boot);
+        if gap.ended {
+            strand.ended = Some(record.seq);
+        }
     }
 
     fn part(&mut self, seen: &Seen, part: Part, record: Record) {

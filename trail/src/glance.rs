@@ -88,7 +88,8 @@ pub(crate) struct Gap {
     pub(crate) boot: Option<Boot>,
     /// Length and SHA-256 of a torn line that was kept.
     pub(crate) torn: Option<(u64, String)>,
-    pub(crate) reason: String,
+    /// The device was disabled.
+    pub(crate) ended: bool,
 }
 
 /// A piece of a line that was too long.

@@ -16,8 +16,8 @@ pub(crate) struct Strand {
     pub(crate) entries: u64,
     /// What gap entries say was missed.
     pub(crate) declared: Vec<SeqRange>,
-    /// The device was enabled within this start: what came before is not its business.
-    pub(crate) begun_within: bool,
+    /// The device was enabled within this start, after this number: what came before is not its business.
+    pub(crate) begun_after: Option<u64>,
     /// The device was disabled within this start, after this number.
     pub(crate) ended: Option<u64>,
 }
@@ -29,9 +29,14 @@ impl Strand {
             seqs: Seqs::default(),
             entries: 0,
             declared: Vec::new(),
-            begun_within: false,
+            begun_after: None,
             ended: None,
         }
+    }
+
+    /// Whether nothing is known of it yet.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.entries == 0 && self.declared.is_empty()
     }
 
     /// What this device has, lacks and says that it lacks. `all` is what is known of this start from all devices: the
@@ -57,7 +62,10 @@ impl Strand {
     /// The numbers that the device should have.
     fn owed(&self, all: &Runs, known: &Runs) -> Runs {
         let (Some(all), Some(known)) = (all.bounds(), known.bounds()) else { return Runs::default() };
-        let from = if self.begun_within { known.from } else { all.from };
+        // A probe comes a moment before the device gets all entries: which is its first, only the entry itself says.
+        // With entries from before, the probe was that of another device that writes to the same log.
+        let begun = self.begun_after.is_some_and(|after| known.from > after);
+        let from = if begun { known.from } else { all.from };
         let to = self.ended.map_or(all.to, |ended| ended.max(known.to));
         Runs::from(Some(SeqRange { from, to }))
     }

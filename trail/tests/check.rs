@@ -67,14 +67,7 @@ impl Log {
 
     fn gap(&mut self, ranges: &[(u64, u64)], boot: Option<u64>) {
         let ranges: Vec<SeqRange> = ranges.iter().map(|&(from, to)| SeqRange { from, to }).collect();
-        let gap = Gap {
-            missed: ranges.iter().map(|range| range.to - range.from + 1).sum(),
-            ranges: Ranges::from(ranges.as_slice()),
-            since: None,
-            reason: Template::new("the device failed").into(),
-            torn: None,
-            boot: boot.map(Boot::new),
-        };
+        let gap = Gap { boot: boot.map(Boot::new), ..gap_of(&ranges) };
         self.entry(&Entry::gap(&uuid(900_000 + u32::try_from(self.lines.len()).unwrap()), gap), 1);
     }
 
@@ -193,6 +186,36 @@ fn a_device_that_was_enabled_later_owes_nothing_of_before() {
 }
 
 #[test]
+fn a_device_that_was_disabled_owes_nothing_of_after() {
+    let (mut old, mut stays) = (Log::new("a"), Log::new("b"));
+    stays.pairs(1, 10);
+    old.pairs(1, 4);
+    assert!(
+        !checked(&[old.text(), stays.text()]).nothing_lost(Judge::EachDevice),
+        "it might have lost its end"
+    );
+    let ended = Gap { ended: true, missed: 0, ranges: Ranges::default(), ..gap_of(&[]) };
+    old.entry(&Entry::gap(&uuid(1), ended), 8);
+    assert!(checked(&[old.text(), stays.text()]).nothing_lost(Judge::EachDevice));
+    // Up to its end it does owe.
+    old.lines.remove(7);
+    let report = checked(&[old.text(), stays.text()]);
+    assert_eq!(report.devices[0].boots[0].undeclared.first, spans(&[(8, 8)]));
+}
+
+fn gap_of(ranges: &[SeqRange]) -> Gap<'_> {
+    Gap {
+        missed: ranges.iter().map(|range| range.to - range.from + 1).sum(),
+        ranges: Ranges::from(ranges),
+        since: None,
+        reason: Template::new("the device failed").into(),
+        torn: None,
+        boot: None,
+        ended: false,
+    }
+}
+
+#[test]
 fn doubles_are_counted_and_are_no_loss() {
     let mut log = Log::new("a");
     log.pairs(1, 3);
@@ -259,14 +282,8 @@ fn torn_lines_are_found_where_they_are_and_known_by_their_digest() {
     // Cut off, kept aside, and told.
     let sha256 = const_hex::encode(Sha256::digest(&torn));
     let told = Torn { bytes: 100, sha256: sha256.as_str().into(), kept_as: "audit.log.torn-1".into() };
-    let gap = Gap {
-        missed: 1,
-        ranges: Ranges::from(&[SeqRange { from: 6, to: 6 }][..]),
-        since: None,
-        reason: Template::new("an unfinished line was found at the end of the file").into(),
-        torn: Some(told),
-        boot: None,
-    };
+    let six = [SeqRange { from: 6, to: 6 }];
+    let gap = Gap { torn: Some(told), ..gap_of(&six) };
     log.entry(&Entry::gap(&uuid(9), gap), 5);
     let report = checked(&[torn.clone(), log.text()]);
     assert!(report.torn.first[0].declared && report.torn_undeclared == 0);

@@ -129,7 +129,7 @@ impl Broker {
         if self.shared.roster.find(&enrolment.path).is_some() {
             return Err(EnableError::PathInUse);
         }
-        Candidate::hire(&self.shared, enrolment)?.admit()
+        Candidate::hire(&self.shared, Enrolment { restored: true, ..enrolment })?.admit()
     }
 }
 

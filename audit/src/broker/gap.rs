@@ -49,6 +49,7 @@ impl Place<'_> {
             reason: Template::new(misses.reason).into(),
             torn: None,
             boot: None,
+            ended: false,
         };
         self.line(gap, misses.last().unwrap_or(self.last_seq), line)
     }
@@ -65,6 +66,7 @@ impl Place<'_> {
                 reason: Template::new("the server ended before it had written them").into(),
                 torn: None,
                 boot: Some(*boot),
+                ended: false,
             };
             return self.line(gap, self.last_seq, line);
         }
@@ -76,6 +78,7 @@ impl Place<'_> {
                 reason: Template::new("the server ended before the device was back").into(),
                 torn: None,
                 boot: Some(missed.boot),
+                ended: false,
             };
             return self.line(gap, self.last_seq, line);
         }
@@ -84,6 +87,7 @@ impl Place<'_> {
                 let torn = Torn { bytes: *bytes, sha256: Clear::new(sha256), kept_as: Clear::new(kept_as) };
                 ("an unfinished line was found at the end of the file", Some(torn))
             }
+            Notice::Disabled { .. } => ("the device was disabled", None),
             Notice::LineCutShort => ("a line could not be finished and was ended", None),
             Notice::Removed => ("the file was removed while it was open", None),
             Notice::Moved => ("the file was renamed while it was open", None),
@@ -99,8 +103,10 @@ impl Place<'_> {
             reason: Template::new(reason).into(),
             torn,
             boot: None,
+            ended: matches!(notice, Notice::Disabled { .. }),
         };
-        self.line(gap, self.last_seq, line)
+        let seq = if let Notice::Disabled { last } = notice { *last } else { self.last_seq };
+        self.line(gap, seq, line)
     }
 
     fn line(&self, gap: Gap<'_>, seq: u64, line: &mut Vec<u8>) -> Result<(), Why> {

@@ -22,13 +22,23 @@ pub struct Enrolment {
     pub(crate) required: bool,
     pub(crate) failing: Option<DeviceError>,
     pub(crate) missed: Vec<Missed>,
+    /// It was enabled in an earlier start already: what that has left behind is its business.
+    pub(crate) restored: bool,
 }
 
 impl Enrolment {
     /// A device, the path by which it is known (as it is to be shown, so usually with a closing slash), and the
     /// form of its lines.
     pub fn new(path: impl Into<String>, device: Box<dyn Device>, form: Form) -> Self {
-        Self { path: path.into(), device, form, required: false, failing: None, missed: Vec::new() }
+        Self {
+            path: path.into(),
+            device,
+            form,
+            required: false,
+            failing: None,
+            missed: Vec::new(),
+            restored: false,
+        }
     }
 
     /// Entries settle only if this device has them.
@@ -64,8 +74,9 @@ impl Broker {
     /// Disables a device at once. What waits for it is still written, in the background; a device that fails, or
     /// hangs for a second, is given up, and the memory of its queue is freed. False if there is none.
     pub fn disable(&self, path: &str) -> bool {
-        let Some(slot) = self.shared.roster.remove(path) else { return false };
+        let Some((slot, last)) = self.shared.roster.remove(path, &self.shared.seq) else { return false };
         self.shared.watch.attend(&slot);
+        slot.queue().disabled_after = Some(last);
         slot.close(&self.shared);
         true
     }

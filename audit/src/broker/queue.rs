@@ -71,6 +71,8 @@ pub(crate) struct Queue {
     pub(crate) progress_at: Duration,
     pub(crate) stage: Stage,
     pub(crate) life: Life,
+    /// It was disabled, after this number was given to an entry.
+    pub(crate) disabled_after: Option<u64>,
     pub(crate) vitals: Vitals,
     pub(crate) misses: Misses,
     /// Those that its writer is about to tell, or hangs in telling.
@@ -119,6 +121,7 @@ impl Queue {
             // The writer's thread begins by looking at the queue.
             stage: Stage::Running,
             life: Life::Open,
+            disabled_after: None,
             vitals: Vitals::new(now),
             misses: Misses::default(),
             telling: Misses::default(),

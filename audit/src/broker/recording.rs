@@ -72,11 +72,9 @@ const LINE_KEPT: usize = 256 * 1024;
 
 /// Offers an entry to all devices; `minimum` of them must have it.
 pub(crate) fn record(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Recording {
-    let enabled = shared.roster.read();
-    if enabled.slots.is_empty() {
+    let Some((enabled, seq)) = shared.roster.number(&shared.seq) else {
         return Recording { stage: Stage::Unaudited };
-    }
-    let seq = shared.seq.fetch_add(1, Ordering::Relaxed) + 1;
+    };
     offer_to_all(shared, &enabled, entry, seq, minimum.max(1))
 }
 
@@ -143,11 +141,7 @@ fn offer_to_all(
 
 /// Offers an entry to the devices that are not named in a refusal. Nobody waits for it, and no rule withdraws it.
 pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
-    let enabled = shared.roster.read();
-    if enabled.slots.is_empty() {
-        return;
-    }
-    let seq = shared.seq.fetch_add(1, Ordering::Relaxed) + 1;
+    let Some((enabled, seq)) = shared.roster.number(&shared.seq) else { return };
     let mut offer = Offer {
         shared,
         entry,
@@ -223,7 +217,10 @@ impl Offer<'_> {
             }
             Pushed::Full => self.missed(slot, Why::QueueFull),
             // It has nothing to do with the entry any more.
-            Pushed::Closed => self.disabled = true,
+            Pushed::Closed => {
+                slot.late(self.ticket.seq, self.shared);
+                self.disabled = true;
+            }
         }
     }
 
@@ -258,6 +255,7 @@ impl Offer<'_> {
             self.tally.required_lost += i64::from(slot.required);
             self.causes.push(slot.cause(why));
         } else {
+            slot.late(self.ticket.seq, self.shared);
             self.disabled = true;
         }
     }

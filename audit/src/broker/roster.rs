@@ -5,6 +5,7 @@ use std::sync::{Arc as StdArc, PoisonError};
 
 use super::slot::Slot;
 use crate::form::Form;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock};
 
 /// More devices than this cannot be enabled: the duties to wake their writers are kept as one word.
@@ -24,7 +25,18 @@ impl Enabled {
     pub(crate) fn new(slots: Vec<Arc<Slot>>) -> Self {
         let all_discard = slots.iter().all(|slot| slot.discards);
         let forms = slots.iter().map(|slot| slot.form()).collect();
+        for slot in &slots {
+            slot.listed();
+        }
         Self { slots, forms, all_discard }
+    }
+}
+
+impl Drop for Enabled {
+    fn drop(&mut self) {
+        for slot in &self.slots {
+            slot.unlisted();
+        }
     }
 }
 
@@ -43,6 +55,16 @@ pub(crate) enum NotAdded {
 impl Roster {
     pub(crate) fn read(&self) -> Arc<Enabled> {
         Arc::clone(&self.enabled.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The list, and the next number of `seq`, as of one moment: a device that is on the list before it has every entry
+    /// from then on, and one that is not has none. `None` if no device is enabled; then no number is used.
+    pub(crate) fn number(&self, seq: &AtomicU64) -> Option<(Arc<Enabled>, u64)> {
+        let enabled = self.enabled.read().unwrap_or_else(PoisonError::into_inner);
+        if enabled.slots.is_empty() {
+            return None;
+        }
+        Some((Arc::clone(&enabled), seq.fetch_add(1, Ordering::Relaxed) + 1))
     }
 
     pub(crate) fn find(&self, path: &str) -> Option<Arc<Slot>> {
@@ -72,12 +94,13 @@ impl Roster {
         Some(old)
     }
 
-    pub(crate) fn remove(&self, path: &str) -> Option<Arc<Slot>> {
+    /// Takes one out. Says after which number of `seq`.
+    pub(crate) fn remove(&self, path: &str, seq: &AtomicU64) -> Option<(Arc<Slot>, u64)> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
         let found = enabled.slots.iter().find(|slot| *slot.path == *path).cloned()?;
         let slots = enabled.slots.iter().filter(|slot| *slot.path != *path).cloned().collect();
         *enabled = Arc::new(Enabled::new(slots));
-        Some(found)
+        Some((found, seq.load(Ordering::Relaxed)))
     }
 
     /// Gives a device another form. Whoever has read the list before formats with the old one.

@@ -2,7 +2,7 @@
 //! Never in it: the device itself, which its writer alone owns.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc as StdArc;
+use std::sync::{Arc as StdArc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub(crate) struct Slot {
     /// Tells onlookers that the writer did something.
     pub(crate) news: Condvar,
     pub(crate) counters: Counters,
+    /// How many lists of devices have it that somebody still uses: nobody can offer it anything once there are none.
+    lists: AtomicUsize,
     /// Written once a batch, by the writer alone.
     measures: Mutex<Measures>,
     pub(crate) claim: Option<Claim>,
@@ -121,9 +123,25 @@ impl Slot {
             work: Condvar::new(),
             news: Condvar::new(),
             counters: Counters::default(),
+            lists: AtomicUsize::new(0),
             measures: Mutex::new(Measures::new()),
             claim: enrolment.device.claim(),
         }
+    }
+
+    pub(crate) fn listed(&self) {
+        self.lists.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unlisted(&self) {
+        if self.lists.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.news.notify_all();
+        }
+    }
+
+    /// Whether somebody may still offer it an entry.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.lists.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -203,6 +221,29 @@ impl Slot {
     pub(crate) fn drained(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.full_at.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// An entry that was numbered before the device was disabled comes too late for it: that is told at its end.
+    pub(crate) fn late(&self, seq: u64, shared: &Shared) {
+        let mut queue = self.queue();
+        if queue.disabled_after.is_some_and(|last| seq <= last) && queue.life == Life::Closing {
+            queue.misses.add(seq, Why::Disabled.reason(), || shared.clock.now());
+        }
+    }
+
+    /// Waits until nobody can offer it an entry any more. Only for its writer, and not for long: somebody may sleep.
+    pub(crate) fn wait_until_unlisted(&self) {
+        let mut queue = self.queue();
+        for _ in 0..20 {
+            if !self.is_listed() {
+                return;
+            }
+            queue = self
+                .news
+                .wait_timeout(queue, Duration::from_millis(50))
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
     }
 
     /// Notes that the device misses an entry. False: it is being disabled, and has nothing to do with the entry.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Shared;
 use super::cause::Why;
 use super::drill::DrillNews;
+use super::earlier::End;
 use super::gap::Place;
 use super::life::Enrolment;
 use super::measures::Unfits;
@@ -37,6 +38,9 @@ pub(crate) struct Writer {
     taken: usize,
     /// What must be told before newer lines.
     notices: Vec<Notice>,
+    /// Where the earlier start ended on this device, if it was enabled then.
+    end: Option<End>,
+    restored: bool,
     untold: Misses,
     /// How often the device is to be looked at.
     look_every: Option<Duration>,
@@ -57,7 +61,9 @@ enum Task {
 impl Writer {
     /// Starts the thread of a device.
     pub(crate) fn start(slot: &Arc<Slot>, enrolment: Enrolment, shared: &Arc<Shared>) -> std::io::Result<()> {
-        let Enrolment { device, missed, .. } = enrolment;
+        let Enrolment { device, missed, restored, .. } = enrolment;
+        // Noted before anything is told: those that are restored next to it see it.
+        let end = device.ends_with().filter(|_| restored).map(|(boot, seq)| shared.earlier.note(boot, seq));
         let writer = Self {
             slot: Arc::clone(slot),
             shared: Arc::clone(shared),
@@ -67,6 +73,8 @@ impl Writer {
             ends: Vec::new(),
             taken: 0,
             notices: missed.into_iter().map(Notice::Missed).collect(),
+            end,
+            restored,
             untold: Misses::default(),
             look_at: Duration::ZERO,
             done: Vec::new(),
@@ -87,6 +95,7 @@ impl Writer {
             self.gather();
         }
         self.tell_drill();
+        self.conclude();
         // The last chance to tell what was missed; a device that fails has none.
         if !self.slot.queue().vitals.is_failing() {
             drop(self.tell());
@@ -100,6 +109,18 @@ impl Writer {
         drop(catch_unwind(AssertUnwindSafe(move || drop(device))));
         slot.queue().life = Life::Ended;
         slot.news.notify_all();
+    }
+
+    /// A device that was disabled says so at the end of its log, after all that it was offered before.
+    fn conclude(&mut self) {
+        let after = {
+            let queue = self.slot.queue();
+            queue.disabled_after.filter(|_| queue.successor.is_none())
+        };
+        if let Some(last) = after {
+            self.slot.wait_until_unlisted();
+            self.notices.push(Notice::Disabled { last });
+        }
     }
 
     /// Waits for something to do, and takes all lines that wait.
@@ -188,11 +209,27 @@ impl Writer {
     fn gather(&mut self) {
         let found = self.guarded(|device| device.notices()).unwrap_or_default();
         // What this start has not written is waiting, or is counted as missed: no notice of the file can know better.
-        let boot = self.shared.boot;
-        let earlier = |notice: &Notice| !matches!(notice, Notice::Unfinished { boot: of, .. } if *of == boot);
-        found.into_iter().filter(earlier).for_each(|notice| missed::add_notice(&mut self.notices, notice));
+        // And a device that was enabled since has nothing to do with earlier starts, whatever its file held before.
+        let (boot, restored) = (self.shared.boot, self.restored);
+        let due = |notice: &Notice| !matches!(notice, Notice::Unfinished { boot: of, .. } if *of == boot || !restored);
+        found.into_iter().filter(due).for_each(|notice| missed::add_notice(&mut self.notices, notice));
+        self.look_beyond_the_end();
         self.notices.truncate(NOTICES_MAX);
         self.tell_drill();
+    }
+
+    /// What other devices have of the earlier start, and this one has not.
+    fn look_beyond_the_end(&mut self) {
+        if self.restored && self.end.is_none() {
+            // It could not be opened at once.
+            let found = self.guarded(|device| device.ends_with()).ok().flatten();
+            let earlier = found.filter(|(boot, _)| *boot != self.shared.boot);
+            self.end = earlier.map(|(boot, seq)| self.shared.earlier.note(boot, seq));
+        }
+        let lacking = self.end.as_mut().and_then(|end| self.shared.earlier.beyond(end));
+        if let Some(notice) = lacking {
+            missed::add_notice(&mut self.notices, notice);
+        }
     }
 
     /// Tells that a drill has ended.

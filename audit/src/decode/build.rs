@@ -195,6 +195,7 @@ fn gap(object: &Object) -> Gap<'_> {
             kept_as: clear(torn, t::KEPT_AS.key()),
         }),
         boot: Boot::parse(str(object, f::BOOT.key())),
+        ended: flag(object, f::ENDED.key()),
     }
 }
 

@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use super::claim::{Claim, FileId};
 use super::{Appended, Batch, Device, DeviceError, FileOptions, Notice, Placement};
 use crate::clock::Clock;
+use crate::entry::Boot;
 pub use safety::Violation;
 
 /// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.
@@ -33,6 +34,7 @@ pub(crate) struct FileDevice {
     claim: Claim,
     open: Option<Open>,
     notices: Vec<Notice>,
+    ends_with: Option<(Boot, u64)>,
 }
 
 /// The open file.
@@ -62,7 +64,7 @@ impl FileDevice {
 
     pub(crate) fn closed(options: FileOptions, placement: Placement, clock: Arc<dyn Clock>) -> Self {
         let claim = placement.claim();
-        Self { options, placement, clock, claim, open: None, notices: Vec::new() }
+        Self { options, placement, clock, claim, open: None, notices: Vec::new(), ends_with: None }
     }
 
     fn path(&self) -> &Path {
@@ -97,7 +99,10 @@ impl FileDevice {
         if let Some(notice) = torn::keep_tail(&mut open, &self.options, self.clock.now())? {
             self.notices.push(notice);
         }
-        self.notices.extend(unfinished::find(&open.file, open.end));
+        if let Some(found) = unfinished::find(&open.file, open.end) {
+            self.ends_with = Some((found.boot, found.last));
+            self.notices.extend(found.notice());
+        }
         self.open = Some(open);
         Ok(())
     }
@@ -260,6 +265,10 @@ impl Device for FileDevice {
             safety::unmake_file(&open.file, &open.directory, &self.options.path);
         }
         self.close_file();
+    }
+
+    fn ends_with(&self) -> Option<(Boot, u64)> {
+        self.ends_with
     }
 
     fn notices(&mut self) -> Vec<Notice> {

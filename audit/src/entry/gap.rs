@@ -23,6 +23,8 @@ pub struct Gap<'a> {
     pub torn: Option<Torn<'a>>,
     /// The start which the ranges belong to, if it is not that of the line.
     pub boot: Option<Boot>,
+    /// The device was disabled: what comes after the line's counter is not its business.
+    pub ended: bool,
 }
 
 /// Entries from one counter to another, both included.

@@ -87,7 +87,7 @@ fn gap_of(object: &Object, decoded: &DecodedEntry) -> Gap {
         torn: object
             .object("torn")
             .map(|torn| (number(torn, "bytes"), torn.str("sha256").unwrap_or_default().to_owned())),
-        reason: object.str("reason").unwrap_or_default().to_owned(),
+        ended: gap.ended,
     }
 }
 

@@ -124,6 +124,7 @@ impl Hostile {
             reason: Template::new("").into(),
             torn: None,
             boot: None,
+            ended: false,
         };
         let entry = Entry {
             auth,

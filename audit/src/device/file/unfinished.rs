@@ -19,8 +19,24 @@ const MARK: &[u8] = b"\"record\":{\"seq\":";
 /// In JSONx it comes before the request, and nothing before it can look like it.
 const MARK_JSONX: &str = "<json:object name=\"record\"><json:string name=\"boot\">";
 
+/// What the start that wrote last left behind.
+pub(super) struct Found {
+    pub(super) boot: Boot,
+    /// Its last number that was written or told to be missing.
+    pub(super) last: u64,
+    holes: Vec<SeqRange>,
+}
+
+impl Found {
+    /// What is to be told of it.
+    pub(super) fn notice(self) -> Option<Notice> {
+        let tell = !self.holes.is_empty() && self.holes.len() <= HOLES_MAX;
+        tell.then_some(Notice::Unfinished { boot: self.boot, ranges: self.holes })
+    }
+}
+
 /// Looks at the end of a file of `size` bytes, all of whose lines are whole.
-pub(super) fn find(file: &File, size: u64) -> Option<Notice> {
+pub(super) fn find(file: &File, size: u64) -> Option<Found> {
     let start = size.saturating_sub(WINDOW);
     let mut window = vec![0; usize::try_from(size - start).ok()?];
     file.read_exact_at(&mut window, start).ok()?;
@@ -31,8 +47,8 @@ pub(super) fn find(file: &File, size: u64) -> Option<Notice> {
     }
     let lines: Vec<&[u8]> = lines.collect();
     let (_, boot) = lines.iter().rev().find_map(|line| mark(line))?;
-    let ranges = holes(&lines, boot);
-    (!ranges.is_empty() && ranges.len() <= HOLES_MAX).then_some(Notice::Unfinished { boot, ranges })
+    let (last, holes) = holes(&lines, boot);
+    Some(Found { boot, last, holes })
 }
 
 /// The counter and the start of a line.
@@ -56,7 +72,8 @@ fn mark_of_jsonx(line: &[u8]) -> Option<(u64, Boot)> {
     Some((seq.split_once("</json:number>")?.0.parse().ok()?, Boot::parse(rest.get(..16)?)?))
 }
 
-fn holes(lines: &[&[u8]], boot: Boot) -> Vec<SeqRange> {
+/// The last number, and those before it that are missing.
+fn holes(lines: &[&[u8]], boot: Boot) -> (u64, Vec<SeqRange>) {
     let ours =
         lines.iter().filter_map(|line| mark(line).filter(|(_, of)| *of == boot).map(|(seq, _)| (*line, seq)));
     let mut known: Vec<SeqRange> = Vec::new();
@@ -83,7 +100,7 @@ fn holes(lines: &[&[u8]], boot: Boot) -> Vec<SeqRange> {
         }
         next = next.max(range.to.saturating_add(1));
     }
-    holes
+    (next - 1, holes)
 }
 
 enum OfOurOwn {

@@ -180,6 +180,7 @@ impl<'a> Shortener<'a> {
             reason: TemplateText::decoded(self.text(gap.reason.as_str())),
             torn: None,
             boot: gap.boot,
+            ended: gap.ended,
         }
     }
 }

@@ -183,6 +183,7 @@ fn a_gap_that_is_too_long_keeps_its_count() {
         reason: Template::new("the device was full").into(),
         torn: None,
         boot: None,
+        ended: false,
     };
     let whole = line(Format::Json, "", &Entry::gap("an id", gap));
     let messages = sent(&whole, 1024, Oversize::Elide).unwrap();
