@@ -5,13 +5,14 @@ use crate::sync::Arc;
 
 /// Writers, by their place among the enabled devices, which this holder alone has to wake.
 pub(crate) struct Kick {
-    enabled: Arc<Enabled>,
+    /// Held as long as anything can be owed: a device that was disabled ends once no list has it.
+    enabled: Option<Arc<Enabled>>,
     duties: u64,
 }
 
 impl Kick {
     pub(crate) const fn new(enabled: Arc<Enabled>) -> Self {
-        Self { enabled, duties: 0 }
+        Self { enabled: Some(enabled), duties: 0 }
     }
 
     pub(crate) const fn owe(&mut self, place: usize) {
@@ -24,11 +25,9 @@ impl Kick {
 
     /// Wakes the writers.
     pub(crate) fn fire(&mut self) {
-        if self.duties == 0 {
-            return;
-        }
+        let Some(enabled) = self.enabled.take() else { return };
         let duties = std::mem::take(&mut self.duties);
-        for (place, slot) in self.enabled.slots.iter().enumerate() {
+        for (place, slot) in enabled.slots.iter().enumerate() {
             if duties & 1 << place != 0 {
                 slot.kick();
             }

@@ -111,11 +111,11 @@ impl Broker {
         errand: fn(&mut Queue) -> &mut Errand,
     ) -> Vec<(StdArc<str>, Result<(), Why>)> {
         let deadline = self.shared.clock.monotonic().saturating_add(timeout);
-        let enabled = self.shared.roster.read();
+        // Not the list itself is held while devices are waited for: one that is disabled meanwhile could not end.
+        let slots = self.shared.roster.read().slots.clone();
         let wanted = |slot: &&Arc<Slot>| path.is_none_or(|path| *slot.path == *path);
         // All are asked before any is waited for.
-        let asked: Vec<_> = enabled
-            .slots
+        let asked: Vec<_> = slots
             .iter()
             .filter(wanted)
             .map(|slot| (slot, (!slot.discards).then(|| slot.ask(errand))))

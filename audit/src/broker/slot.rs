@@ -135,7 +135,11 @@ impl Slot {
 
     pub(crate) fn unlisted(&self) {
         if self.lists.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.news.notify_all();
+            // Under the lock: who waits has either seen it or is told.
+            let queue = self.queue();
+            if queue.disabled_after.is_some() {
+                self.news.notify_all();
+            }
         }
     }
 

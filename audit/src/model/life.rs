@@ -48,7 +48,7 @@ fn disabling_the_last_device_settles_refuses_or_lets_pass_but_never_hangs() {
         let lines = |recorded: &u64| usize::from(*recorded > 0);
         let outcome = recorder.join().unwrap();
         device.wait_until(|state| state.dropped);
-        assert_eq!(outcome.as_ref().map_or(0, lines), device.lines());
+        assert_eq!(outcome.as_ref().map_or(0, lines), device.has().len());
     });
 }
 
