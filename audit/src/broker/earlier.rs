@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
-use crate::device::Notice;
 use crate::entry::{Boot, SeqRange};
 use crate::sync::Mutex;
 
@@ -32,11 +31,11 @@ impl Earlier {
     }
 
     /// What the device lacks beyond its own end, as far as other devices show it and it has not told it.
-    pub(crate) fn beyond(&self, end: &mut End) -> Option<Notice> {
+    pub(crate) fn beyond(&self, end: &mut End) -> Option<(Boot, SeqRange)> {
         let all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let last = *all.get(&end.boot).filter(|last| **last > end.told)?;
         let range = SeqRange { from: end.told + 1, to: last };
         end.told = last;
-        Some(Notice::Unfinished { boot: end.boot, ranges: vec![range] })
+        Some((end.boot, range))
     }
 }

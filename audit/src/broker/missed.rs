@@ -82,6 +82,17 @@ impl Slot {
     }
 }
 
+/// Adds what was found out of an earlier start to what is kept until it is told.
+pub(super) fn inherit(inherited: &mut Vec<Missed>, boot: Boot, ranges: &[SeqRange]) {
+    if let Some(known) = inherited.iter_mut().find(|missed| missed.boot == boot) {
+        known.add(ranges);
+        return;
+    }
+    let mut missed = Missed { boot, count: 0, ranges: Vec::new(), since: None };
+    missed.add(ranges);
+    inherited.push(missed);
+}
+
 /// Adds a notice to those that are to be told. Two of the same start become one: what was kept, and what a file shows.
 pub(super) fn add_notice(notices: &mut Vec<Notice>, found: Notice) {
     if let Notice::Unfinished { boot, ranges } = &found {

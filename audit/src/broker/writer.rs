@@ -227,8 +227,9 @@ impl Writer {
             self.end = earlier.map(|(boot, seq)| self.shared.earlier.note(boot, seq));
         }
         let lacking = self.end.as_mut().and_then(|end| self.shared.earlier.beyond(end));
-        if let Some(notice) = lacking {
-            missed::add_notice(&mut self.notices, notice);
+        if let Some((boot, range)) = lacking {
+            missed::inherit(&mut self.slot.queue().inherited, boot, &[range]);
+            missed::add_notice(&mut self.notices, Notice::Unfinished { boot, ranges: vec![range] });
         }
     }
 
