@@ -235,7 +235,10 @@ impl World {
             let alive = self.server.call("GET", "sys/mounts", None).status == 200;
             let answered = self.clients.answered();
             let verdict = log::check(&self.all_logs(), &answered);
-            let wrong = wrong(&verdict.report, &self.logs());
+            // What a peer alone got before a kill, nobody can know who did not ask the peer.
+            let on_disk: Vec<PathBuf> = self.all_logs().into_iter().filter(|path| is_on_disk(path)).collect();
+            let mut wrong = of_the_union(&verdict.report);
+            wrong.extend(of_each_device(&log::check(&on_disk, &[]).report));
             if alive && wrong.is_empty() && verdict.code != 2 {
                 self.judged += 1;
                 self.entries = verdict.report["union"]["boots"]
@@ -280,35 +283,37 @@ impl World {
     }
 }
 
-/// What a report shows that must not be. Every answered request is in the union. A log on disk lacks what its gap
-/// entries say, and nothing else, and has nothing twice. What a peer read may lack what a kill took from the socket's
-/// buffers, and have doubles; and what a full disk could not be told before a kill is remembered by nobody.
-fn wrong(report: &Value, logs: &Path) -> Vec<Value> {
+/// Whether a log is one that the server can read back, and that never fills up.
+fn is_on_disk(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    !name.starts_with("peer.log") && !name.starts_with("small.log")
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Every answered request is in the union, and so is every number that nobody declares.
+fn of_the_union(report: &Value) -> Vec<Value> {
+    let union = &report["union"];
+    let boots = list(&union["boots"]).iter().filter(|boot| boot["undeclared"]["count"] != 0);
+    let unanswered = (union["unanswered"]["count"] != 0).then(|| json!({"unanswered": union["unanswered"]}));
+    boots.map(|boot| json!({"union": boot})).chain(unanswered).collect()
+}
+
+/// A log on disk lacks what its gap entries say, and nothing else, and has nothing twice. What a peer read may lack what
+/// a kill took from the socket's buffers, and what a full disk could not be told before a kill is remembered by nobody.
+fn of_each_device(report: &Value) -> Vec<Value> {
     let mut wrong = Vec::new();
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    if report["union"]["unanswered"]["count"] != 0 {
-        wrong.push(json!({"unanswered": report["union"]["unanswered"]}));
-    }
-    for boot in list(&report["union"]["boots"]) {
-        if boot["undeclared"]["count"] != 0 {
-            wrong.push(json!({"union": boot}));
-        }
-    }
-    let peer = logs.join("peer.log").display().to_string();
-    let excused = |name: &str| name.starts_with(&peer) || name.ends_with("small.log");
     for device in list(&report["devices"]) {
-        let sources = list(&device["sources"]);
-        if sources.iter().all(|source| source.as_str().is_some_and(excused)) {
-            continue;
-        }
+        let mut add = |what: &str, value: &Value| {
+            wrong.push(json!({"salt": device["salt"], "sources": device["sources"], what: value}));
+        };
         if device["doubles"]["count"] != 0 {
-            wrong.push(json!({"salt": device["salt"], "sources": sources, "doubles": device["doubles"]}));
+            add("doubles", &device["doubles"]);
         }
-        for boot in list(&device["boots"]) {
-            if boot["undeclared"]["count"] != 0 || boot["surplus"]["count"] != 0 {
-                wrong.push(json!({"salt": device["salt"], "sources": sources, "boot": boot}));
-            }
-        }
+        let inexact = |boot: &&Value| boot["undeclared"]["count"] != 0 || boot["surplus"]["count"] != 0;
+        list(&device["boots"]).iter().filter(inexact).for_each(|boot| add("boot", boot));
     }
     wrong
 }
