@@ -90,7 +90,7 @@ impl Open {
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         for device in self.broker.status() {
-            self.broker.disable(&device.path);
+            self.broker.release(&device.path);
         }
     }
 

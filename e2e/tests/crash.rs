@@ -62,7 +62,7 @@ fn killed_again_and_again(logs: &[&str]) {
             answer["data"]["data"]["n"].as_u64().unwrap_or_else(|| panic!("{name} is lost: {answer}"));
         assert!(stored >= *value, "{name}: {value} was acknowledged, {stored} is stored");
     }
-    log::assert_nothing_lost(&log::files(dir.path(), "audit.log"), &told.ids);
+    log::assert_all_on_record(&log::files(dir.path(), "audit.log"), &told.ids);
 }
 
 /// Writes from several clients until `answers` answers came, then kills the server with requests in flight.

@@ -98,7 +98,7 @@ struct Checker<'o> {
     torn: TornLines,
     no_entries: Sample<Place>,
     sources: Vec<SourceReport>,
-    /// The start and the number of the last probe in the source that is being read, until its device is met.
+    /// The start and the number of the last probe in the source that is being read.
     probed: Option<(Boot, u64)>,
 }
 
@@ -210,14 +210,11 @@ impl<'o> Checker<'o> {
         true
     }
 
-    /// A device of which nothing was known in this start begins after the probe before.
+    /// A device of which nothing older is known in this start may have begun with the probe before it in this source.
     fn begin(&mut self, record: &Record, boot: Boot) {
         let Some((_, after)) = self.probed.filter(|(of, _)| *of == boot) else { return };
         let strand = self.of_salt(Some(record.salt)).strand(boot);
-        if strand.is_new() {
-            strand.begun_after = Some(after);
-            self.probed = None;
-        }
+        strand.begun_after = Some(strand.begun_after.map_or(after, |other| other.min(after)));
     }
 
     fn gap(&mut self, id: &Id, gap: Gap, record: Record) {

@@ -16,7 +16,8 @@ pub(crate) struct Strand {
     pub(crate) entries: u64,
     /// What gap entries say was missed.
     pub(crate) declared: Vec<SeqRange>,
-    /// The device was enabled within this start, after this number: what came before is not its business.
+    /// There was a probe after this number before an entry of the device: if none of its own is older, it was its own
+    /// probe, and what came before is not its business.
     pub(crate) begun_after: Option<u64>,
     /// The device was disabled within this start, after this number.
     pub(crate) ended: Option<u64>,
@@ -32,11 +33,6 @@ impl Strand {
             begun_after: None,
             ended: None,
         }
-    }
-
-    /// Whether nothing is known of it yet.
-    pub(crate) const fn is_new(&self) -> bool {
-        self.entries == 0 && self.declared.is_empty()
     }
 
     /// What this device has, lacks and says that it lacks. `all` is what is known of this start from all devices: the

@@ -71,12 +71,22 @@ impl Broker {
         self.shared.roster.find(path)?.claim.clone()
     }
 
-    /// Disables a device at once. What waits for it is still written, in the background; a device that fails, or
+    /// Disables a device at once; its log ends with an entry that says so. What waits for it is still written, in the background; a device that fails, or
     /// hangs for a second, is given up, and the memory of its queue is freed. False if there is none.
     pub fn disable(&self, path: &str) -> bool {
+        self.end(path, true)
+    }
+
+    /// Ends a device as [`disable`](Self::disable) does, but not for good: this start of the server ends, and the next
+    /// one restores it. Nothing is said in its log. False if there is none.
+    pub fn release(&self, path: &str) -> bool {
+        self.end(path, false)
+    }
+
+    fn end(&self, path: &str, for_good: bool) -> bool {
         let Some((slot, last)) = self.shared.roster.remove(path, &self.shared.seq) else { return false };
         self.shared.watch.attend(&slot);
-        slot.queue().disabled_after = Some(last);
+        slot.queue().disabled_after = for_good.then_some(last);
         slot.close(&self.shared);
         true
     }

@@ -301,8 +301,8 @@ fn of_the_union(report: &Value) -> Vec<Value> {
     boots.map(|boot| json!({"union": boot})).chain(unanswered).collect()
 }
 
-/// A log on disk lacks what its gap entries say, and nothing else, and has nothing twice. What a peer read may lack what
-/// a kill took from the socket's buffers, and what a full disk could not be told before a kill is remembered by nobody.
+/// Whatever a log on disk lacks its gap entries say, and it has nothing twice. They may say more: what was about to be
+/// written when it was stored as missed, before a kill. What a peer read may lack what the kill took from the socket.
 fn of_each_device(report: &Value) -> Vec<Value> {
     let mut wrong = Vec::new();
     for device in list(&report["devices"]) {
@@ -312,8 +312,8 @@ fn of_each_device(report: &Value) -> Vec<Value> {
         if device["doubles"]["count"] != 0 {
             add("doubles", &device["doubles"]);
         }
-        let inexact = |boot: &&Value| boot["undeclared"]["count"] != 0 || boot["surplus"]["count"] != 0;
-        list(&device["boots"]).iter().filter(inexact).for_each(|boot| add("boot", boot));
+        let lossy = |boot: &&Value| boot["undeclared"]["count"] != 0;
+        list(&device["boots"]).iter().filter(lossy).for_each(|boot| add("boot", boot));
     }
     wrong
 }
