@@ -301,13 +301,18 @@ impl Cell {
             assert_complete(&entries, last);
         }
         if self.row.operation != "close" && !(self.row.operation == "notices" && self.row.fault == "hung") {
-            let notices = lines.iter().filter(|line| is_notice(line)).count();
+            let notices = lines.iter().filter(|line| is_notice(line) && !is_its_end(line)).count();
             assert!(notices == 1 || doubled && notices == 2, "{}: found out, told: {lines:?}", self.name());
         }
         if self.company != Company::Alone {
             assert_complete(&read(&self.well.lines()), self.broker.last_seq());
         }
     }
+}
+
+/// A device that was disabled says so.
+fn is_its_end(line: &Line) -> bool {
+    matches!(line, Line::Gap { reason, .. } if reason == "the device was disabled")
 }
 
 fn is_notice(line: &Line) -> bool {
