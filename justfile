@@ -22,6 +22,7 @@ fuzz cases="100000":
 
 model schedules="20000":
     ONRECORD_MODEL_ITERATIONS={{schedules}} cargo test --release -p onrecord-audit --locked --test model
+
 # Random faults under load, by seed, judged by the checker: `just soak 7 10` is ten minutes of seed 7.
 soak seed="1" minutes="10":
     SOAK_SEED={{trim_start_match(seed, "SEED=")}} SOAK_SECONDS=$(( {{trim_start_match(minutes, "MINUTES=")}} * 60 )) cargo test --locked -p onrecord-e2e --test soak -- --nocapture
