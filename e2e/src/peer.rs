@@ -158,6 +158,11 @@ impl Peer {
         }
     }
 
+    /// How many connections there have been.
+    pub fn connections(&self) -> usize {
+        self.shared.state().texts.len()
+    }
+
     /// All whole lines that were read, connection after connection. A line that a connection broke off is none.
     pub fn lines(&self) -> Vec<u8> {
         let state = self.shared.state();

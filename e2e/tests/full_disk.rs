@@ -4,8 +4,10 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use onrecord_e2e::log;
+use onrecord_e2e::peer::Peer;
 use onrecord_e2e::process::{Launch, Server};
 use serde_json::{Value, json};
 
@@ -85,6 +87,104 @@ fn r_enospc_a_full_disk_refuses_requests_without_effect_and_recovers() {
     let lines = log::lines(&path);
     let gaps: Vec<&Value> = lines.iter().filter(|line| line["request"]["path"] == "sys/audit/gap").collect();
     assert!(!gaps.is_empty(), "the gap is on record");
+    assert!(log::assert_nothing_lost(&[&path], &[]).declared() > 0);
+}
+
+/// What `sys/health` says of the device: its status, and the state of the device. No request of these is on record.
+fn health(server: &Server) -> (u16, String) {
+    let answer = server.call("GET", "sys/health", None);
+    (answer.status, answer.json()["audit_device_states"]["file/"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Waits until `sys/health` is as wanted, and says how long that took. Nothing is asked of the server but that.
+fn until_health(server: &Server, wanted: impl Fn(&(u16, String)) -> bool) -> Duration {
+    let start = Instant::now();
+    loop {
+        let said = health(server);
+        if wanted(&said) {
+            return start.elapsed();
+        }
+        assert!(start.elapsed() < Duration::from_mins(1), "{said:?}; {}", server.stderr());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn device_status(server: &Server) -> Value {
+    server.call("GET", "sys/audit-status", None).json()["data"]["devices"]["file/"].clone()
+}
+
+/// Writes until an answered request is not in the file: from then on the device is full.
+fn fill_beside_another(server: &Server, path: &Path) {
+    for count in 0..10_000 {
+        let body = json!({"data": {"value": "x".repeat(200), "turn": count}});
+        let answer = server.call("POST", "kv/data/n", Some(body));
+        assert_eq!(answer.status, 200, "the other device carries on: {}", answer.error());
+        let id = answer.json()["request_id"].as_str().expect("an id").to_owned();
+        if log::pairs(&log::lines(path)).get(&id) != Some(&(1, 1)) {
+            return;
+        }
+    }
+    panic!("the disk never filled up");
+}
+
+/// The limit of R-ENOSPC itself, and no guess at a machine's speed.
+const SHOWN_WITHIN: Duration = Duration::from_secs(1);
+
+#[test]
+fn r_enospc_health_and_status_show_a_full_device_within_a_second_and_its_end_without_a_request() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = limited(dir.path());
+    let path = dir.path().join("audit.log");
+    let kv = json!({"type": "kv", "options": {"version": "2"}});
+    assert_eq!(server.call("POST", "sys/mounts/kv", Some(kv)).status, 204);
+    // What the limit does not reach.
+    let mut peer = Peer::tcp();
+    let body = json!({"type": "socket", "options": peer.options()});
+    assert_eq!(server.call("PUT", "sys/audit/peer", Some(body)).status, 204);
+    server.enable_file("file", &path);
+    assert_eq!(health(&server), (200, "healthy".to_owned()));
+
+    fill_beside_another(&server, &path);
+    let shown = until_health(&server, |(_, state)| state != "healthy");
+    assert!(shown < SHOWN_WITHIN, "health shows it after {shown:?}");
+    assert_eq!(health(&server).0, 200, "the other device meets the rule");
+    let status = device_status(&server);
+    assert_ne!(status["state"], "healthy", "{status}");
+    assert!(status["missed"].as_u64() > Some(0), "{status}");
+    assert!(status["last_error"]["text"].to_string().to_lowercase().contains("file too large"), "{status}");
+
+    lift_the_limit(&server);
+    until_health(&server, |(_, state)| state == "healthy");
+    let status = device_status(&server);
+    assert_eq!(
+        (&status["state"], &status["gaps"]["untold_entries"]),
+        (&json!("healthy"), &json!(0)),
+        "{status}"
+    );
+    assert!(log::lines(&path).iter().any(|line| line.get("gap").is_some()), "its gap is told by itself");
+    for name in ["file", "peer"] {
+        assert_eq!(server.call("DELETE", &format!("sys/audit/{name}"), None).status, 204);
+    }
+    drop(server);
+    peer.ends();
+    let received = dir.path().join("received.log");
+    std::fs::write(&received, peer.lines()).expect("written");
+    assert!(log::assert_nothing_lost(&[path, received], &[]).declared() > 0);
+}
+
+#[test]
+fn r_enospc_health_is_well_again_without_a_request_when_the_only_device_has_room() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = limited(dir.path());
+    let path = dir.path().join("audit.log");
+    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    server.enable_file("file", &path);
+    fill(&server);
+    let shown = until_health(&server, |(status, state)| *status == 503 && state != "healthy");
+    assert!(shown < SHOWN_WITHIN, "health shows it after {shown:?}");
+    lift_the_limit(&server);
+    until_health(&server, |said| *said == (200, "healthy".to_owned()));
+    assert_eq!(server.call("GET", "kv/n0", None).status, 200);
     assert!(log::assert_nothing_lost(&[&path], &[]).declared() > 0);
 }
 
