@@ -60,7 +60,8 @@ impl std::error::Error for StartError {}
 /// What kept it from starting: a wrong configuration, a directory in use, an address that is taken.
 pub fn run(options: &Options) -> Result<(), StartError> {
     let config = configuration(options)?;
-    logging::start(config.log_level.unwrap_or(tracing::Level::INFO), config.log_format);
+    let level = config.log_level.unwrap_or(tracing::Level::INFO);
+    let _log = logging::start(level, config.log_format).map_err(StartError::new)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
