@@ -44,6 +44,7 @@ pub use life::Enrolment;
 pub use missed::Missed;
 pub use preview::Preview;
 pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
+pub use roster::DEVICES_MAX;
 pub use rules::Rules;
 pub use status::{BLOCKED_AFTER, DeviceStatus, LastError, Observer, Outlook, Told};
 pub use vitals::Health;

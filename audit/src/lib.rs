@@ -63,9 +63,9 @@ mod salt;
 mod sync;
 
 pub use broker::{
-    BLOCKED_AFTER, Broker, Candidate, Cause, DeviceStatus, Distribution, DrillError, DrillNews, EnableError,
-    Enrolment, Health, LastError, Missed, Observer, Outlook, Preview, Probe, Recorded, Recording, Refused,
-    Rules, Settled, Told, Unaudited, Why, wait,
+    BLOCKED_AFTER, Broker, Candidate, Cause, DEVICES_MAX, DeviceStatus, Distribution, DrillError, DrillNews,
+    EnableError, Enrolment, Health, LastError, Missed, Observer, Outlook, Preview, Probe, Recorded,
+    Recording, Refused, Rules, Settled, Told, Unaudited, Why, wait,
 };
 pub use clock::{Clock, SystemClock};
 pub use decode::{DecodeError, DecodedEntry, decode};

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use onrecord_audit::device::check_prefix;
-use onrecord_audit::{Broker, EnableError, OptionError, SaltId};
+use onrecord_audit::{Broker, EnableError, OptionError, Placement, SaltId};
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;
@@ -224,7 +224,7 @@ impl Devices {
             return Err(DevicesError::NoPrefixes);
         }
         check_prefix(&wish.options)?;
-        self.make(broker, wish, now).await
+        self.make(broker, wish, settings.placement.clone(), now).await
     }
 
     /// Disables a device at once. `false`: there was none.
@@ -249,9 +249,15 @@ impl Devices {
         broker.hash(&with_slash(path), text)
     }
 
-    async fn make(&self, broker: &Broker, wish: Wish, now: Time) -> Result<(), DevicesError> {
+    async fn make(
+        &self,
+        broker: &Broker,
+        wish: Wish,
+        placement: Placement,
+        now: Time,
+    ) -> Result<(), DevicesError> {
         let _place = self.claim(with_slash(&wish.path), &BTreeSet::new()).await?;
-        let origin = Origin { declared: false, instead_of: None, heir_of: None };
+        let origin = Origin { declared: false, placement, instead_of: None, heir_of: None };
         let Prepared { device, salt, candidate } = self.prepare(broker, wish, origin, now).await?;
         // The salt is durable before the first line that needs it: the probe has one of its own.
         let mut batch = Batch::new();

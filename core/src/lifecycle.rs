@@ -52,7 +52,7 @@ struct Inner {
     settings: Arc<Settings>,
     /// The audit settings that the next unsealing goes by.
     audit: RwLock<Arc<AuditSettings>>,
-    /// Held by whoever applies others.
+    /// Held by whoever applies others, or goes by them.
     reloading: tokio::sync::Mutex<()>,
     admission: Arc<Admission>,
     meters: Arc<Meters>,

@@ -196,6 +196,40 @@ async fn a_sealed_server_applies_it_when_it_is_unsealed() {
     assert_eq!(scene.listed().await["one/"]["type"], "file");
 }
 
+#[tokio::test]
+async fn what_is_read_while_the_server_is_unsealed_is_in_force_at_once() {
+    let scene = Scene::new().await;
+    let body = json!({"type": "file", "options": {"file_path": scene.path("api.log")}});
+    assert_eq!(scene.world.root("PUT", "sys/audit/api", Some(body)).await.status, 204);
+    scene.world.core.seal(PATIENCE).await;
+    let one = scene.file("one", "one.log", &[]);
+    // The unsealing has begun, and waits for the stored device to open.
+    let unsealing = scene.world.core.unseal(&scene.world.key);
+    let (unsealed, reloaded) = tokio::join!(biased; unsealing, scene.reload(settings(&[one])));
+    unsealed.unwrap();
+    assert_eq!(reloaded.unwrap(), ["add one/ (file)"]);
+    assert_eq!(scene.listed().await["one/"]["type"], "file");
+}
+
+#[tokio::test]
+async fn more_devices_than_there_can_be_change_nothing() {
+    let scene = Scene::new().await;
+    let many: Vec<_> = (0..65)
+        .map(|number| DeclaredDevice {
+            options: vec![("file_path".to_owned(), "discard".to_owned())],
+            ..scene.file(&format!("d{number}"), "", &[])
+        })
+        .collect();
+    let refused = scene.reload(settings(&many)).await.unwrap_err();
+    assert!(refused.starts_with("there can be 64 audit devices at once"), "{refused}");
+    assert!(scene.listed().await.as_object().is_none_or(serde_json::Map::is_empty));
+    scene.reload(settings(&many[..64])).await.unwrap();
+    assert_eq!(scene.listed().await.as_object().unwrap().len(), 64);
+    let refused = scene.reload(settings(&many[1..])).await.unwrap_err();
+    assert!(refused.starts_with("there can be 64 audit devices at once"), "{refused}");
+    assert_eq!(scene.listed().await.as_object().unwrap().len(), 64);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn r_quorum_a_required_device_holds_all_up_and_a_minimum_counts() {
     let scene = Scene::new().await;

@@ -9,7 +9,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock};
 
 /// More devices than this cannot be enabled: the duties to wake their writers are kept as one word.
-pub(crate) const DEVICES_MAX: usize = 64;
+pub const DEVICES_MAX: usize = 64;
 
 /// The enabled devices, in the order of enabling. Never changed, only replaced.
 #[derive(Default)]

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use onrecord_audit::device::Claim;
-use onrecord_audit::{Broker, EnableError};
+use onrecord_audit::{Broker, DEVICES_MAX, EnableError, Placement};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
 
 use super::declared::Plan;
 use super::opening::{Origin, Prepared};
 use super::{DeclareError, Device, Devices, DevicesError, Table, Wish, stored, warn_of_none, with_slash};
-use crate::settings::DeclaredDevice;
+use crate::settings::AuditSettings;
 
 /// Devices that were tried and wait to be put where they belong.
 #[derive(Default)]
@@ -26,18 +26,19 @@ impl Devices {
     /// Makes the enabled devices fit the configuration: new ones are enabled, with a probe; changed ones are replaced;
     /// those that are gone from it are disabled; the API's are left alone. Says what it did.
     ///
-    /// `minimum`: how many devices must be left, if any goes.
+    /// `settings`: what the configuration says; new devices are held to its limits. `minimum`: how many devices must be
+    /// left, if any goes.
     ///
     /// # Errors
     /// [`DeclareError`]; nothing is changed then.
     pub async fn declare(
         &self,
         broker: &Broker,
-        wanted: &[DeclaredDevice],
+        settings: &AuditSettings,
         minimum: usize,
         now: Time,
     ) -> Result<Vec<String>, DeclareError> {
-        let plan = Plan::of(&self.table(), wanted)?;
+        let plan = Plan::of(&self.table(), &settings.declared_devices)?;
         if plan.is_empty() {
             return Ok(Vec::new());
         }
@@ -45,32 +46,37 @@ impl Devices {
         for line in &lines {
             tracing::info!("audit devices of the configuration: {line}");
         }
-        let left = (self.table().len() + plan.add.len()).saturating_sub(plan.remove.len());
-        if !plan.remove.is_empty() && left < minimum {
-            return Err(DeclareError::TooFew { minimum, left });
-        }
-        self.carry_out(broker, plan, now).await?;
+        suffices(self.table().len(), plan.add.len(), &plan.remove, minimum)?;
+        self.carry_out(broker, plan, &settings.placement.for_configuration(), minimum, now).await?;
         Ok(lines)
     }
 
-    async fn carry_out(&self, broker: &Broker, plan: Plan, now: Time) -> Result<(), DeclareError> {
+    async fn carry_out(
+        &self,
+        broker: &Broker,
+        plan: Plan,
+        placement: &Placement,
+        minimum: usize,
+        now: Time,
+    ) -> Result<(), DeclareError> {
         let Plan { add, change, describe, remove } = plan;
         let mut ready = Ready::default();
         let leaving: BTreeSet<&str> = remove.iter().map(|device| device.path.as_str()).collect();
         let mut places = Vec::new();
         let mut replaced = Vec::new();
+        let placement = || placement.clone();
         for wish in add {
             let path = with_slash(&wish.path);
             let refused = |error| DeclareError::Device { path: path.clone(), error };
             places.push(self.claim(path.clone(), &leaving).await.map_err(refused)?);
             let heir_of = heir_of(broker, &remove, &wish);
-            let origin = Origin { declared: true, instead_of: None, heir_of };
+            let origin = Origin { declared: true, placement: placement(), instead_of: None, heir_of };
             ready.add.push(self.prepare(broker, wish, origin, now).await.map_err(refused)?);
         }
         for (old, wish) in change {
             let refused = |error| DeclareError::Device { path: old.path.clone(), error };
             let heir_of = broker.claim(&old.path);
-            let origin = Origin { declared: true, instead_of: Some(&old), heir_of };
+            let origin = Origin { declared: true, placement: placement(), instead_of: Some(&old), heir_of };
             ready.change.push(self.prepare(broker, wish, origin, now).await.map_err(refused)?);
             replaced.push(old);
         }
@@ -85,6 +91,8 @@ impl Devices {
                 error: DevicesError::ChangedMeanwhile,
             });
         }
+        // The API may have made devices and disabled others meanwhile.
+        suffices(table.len(), ready.add.len(), &remove, minimum)?;
         self.store(&ready, &describe, &remove, now).await.map_err(DeclareError::NotStored)?;
         for Prepared { device, candidate, .. } in ready.change {
             // One whose options made no device at its load is in the table and not in the broker.
@@ -150,6 +158,19 @@ impl Devices {
             }
         }
     }
+}
+
+/// Whether a change of so many devices is one that can be carried out, and leaves as many as are demanded.
+fn suffices(there: usize, added: usize, removed: &[Arc<Device>], minimum: usize) -> Result<(), DeclareError> {
+    // What is new comes before anything goes.
+    if added > 0 && there + added > DEVICES_MAX {
+        return Err(DeclareError::TooMany { most: DEVICES_MAX });
+    }
+    let left = (there + added).saturating_sub(removed.len());
+    if !removed.is_empty() && left < minimum {
+        return Err(DeclareError::TooFew { minimum, left });
+    }
+    Ok(())
 }
 
 /// A device that moves to another path may keep its file: what the old one holds, if it goes in the same change.

@@ -27,6 +27,11 @@ pub enum DeclareError {
         /// How many would be left.
         left: usize,
     },
+    /// There would be more devices at once than there can be: what is new comes before anything goes.
+    TooMany {
+        /// How many there can be.
+        most: usize,
+    },
     /// The changes could not be stored.
     NotStored(DevicesError),
     /// It could not be enabled.
@@ -49,6 +54,12 @@ impl fmt::Display for DeclareError {
             ),
             Self::TooFew { minimum, left } => {
                 write!(f, "the configuration demands {minimum} audit devices and would leave {left}")
+            }
+            Self::TooMany { most } => {
+                write!(
+                    f,
+                    "there can be {most} audit devices at once, and what is new comes before anything goes"
+                )
             }
             Self::NotStored(error) => error.fmt(f),
             Self::Device { path, error } => {

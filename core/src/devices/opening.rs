@@ -29,6 +29,8 @@ pub(super) struct Prepared {
 pub(super) struct Origin<'a> {
     /// The configuration file names it.
     pub(super) declared: bool,
+    /// Where it may lie.
+    pub(super) placement: Placement,
     /// The enabled device in whose place it is put: it keeps its salt and its name in storage.
     pub(super) instead_of: Option<&'a Device>,
     /// An enabled device that is on its way out, whose file this one may already write to.
@@ -44,7 +46,7 @@ impl Devices {
         origin: Origin<'_>,
         now: onrecord_value::Time,
     ) -> Result<Prepared, DevicesError> {
-        let Origin { declared, instead_of, heir_of } = origin;
+        let Origin { declared, mut placement, instead_of, heir_of } = origin;
         let path = with_slash(&wish.path);
         let (uuid, since, salt_since) = match instead_of {
             Some(old) => (old.uuid.clone(), old.since, old.salt_since),
@@ -59,8 +61,6 @@ impl Devices {
         };
         let options = DeviceOptions::parse(&wish.kind, &wish.options)?;
         warn_of_unknown(&path, &options);
-        let limits = self.settings().placement.clone();
-        let mut placement = if declared { limits.for_configuration() } else { limits };
         if let Some(claim) = &heir_of {
             placement = placement.succeeding(claim);
         }

@@ -32,21 +32,12 @@ impl Core {
             return Ok(Reloaded::Later);
         };
         let now = self.inner.host.clock.now();
-        let old = open.devices.settings();
-        // New devices are made by the new limits; if they cannot be, the old ones hold.
+        // Until it is done the old limits hold for everybody else.
+        let done = open.devices.declare(&open.broker, &settings, settings.demanded(), now).await?;
+        open.broker.set_rules(&settings.rules);
         open.devices.set_settings(Arc::clone(&settings));
-        let declared = &settings.declared_devices;
-        match open.devices.declare(&open.broker, declared, settings.demanded(), now).await {
-            Ok(done) => {
-                open.broker.set_rules(&settings.rules);
-                self.keep(settings);
-                Ok(Reloaded::Applied(done))
-            }
-            Err(error) => {
-                open.devices.set_settings(old);
-                Err(error)
-            }
-        }
+        self.keep(settings);
+        Ok(Reloaded::Applied(done))
     }
 
     /// The audit settings that the next unsealing goes by.

@@ -40,6 +40,9 @@ impl Core {
             return Err(CeremonyError::Busy);
         }
         let Some(unseal_key) = self.take_share(key)? else { return Ok(()) };
+        // A configuration that is read again now finds the server sealed or unsealed, and not between: it would be kept
+        // for the next unsealing, with this one going by the old.
+        let _settled = self.inner.reloading.lock().await;
         self.inner.barrier.unseal(&unseal_key)?;
         match self.load().await {
             Ok(open) => {
@@ -106,7 +109,7 @@ impl Core {
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
         // Fewer devices than demanded are no reason to stay sealed: more can be enabled then.
-        devices.declare(&broker, &audit.declared_devices, 0, now).await.map_err(CeremonyError::Declared)?;
+        devices.declare(&broker, &audit, 0, now).await.map_err(CeremonyError::Declared)?;
         let table = devices.table();
         let unopened: Vec<_> = unopened.into_iter().filter(|device| same(&table, device)).collect();
         // A syslog daemon that comes up after this server is no reason to stay sealed: its device waits for it.
