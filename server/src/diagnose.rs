@@ -5,7 +5,9 @@ use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use onrecord_audit::device::Target;
 use onrecord_audit::{
@@ -16,6 +18,9 @@ use onrecord_seal::{Entropy, OsEntropy};
 use crate::config::{Config, Device, ListenerConfig, StorageConfig};
 use crate::settings::audit_settings;
 use crate::tls::Certificates;
+
+/// How long a check may take: a file system or a name server that hangs is a finding, not a reason to hang.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,21 +63,25 @@ fn finding(check: impl Into<String>, verdict: Verdict, detail: impl ToString) ->
 /// Looks at a configuration and at all that it names. `probe`: every audit device also gets a test entry, which stays in
 /// its log. A server may be running meanwhile, on the same directory and files.
 pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
-    let config = match Config::read(paths) {
-        Ok(config) => config,
-        Err(error) => return vec![finding("configuration", Verdict::Fail, error)],
+    let read = paths.to_vec();
+    let config = match within(PATIENCE, move || Config::read(&read)) {
+        Some(Ok(config)) => config,
+        Some(Err(error)) => return vec![finding("configuration", Verdict::Fail, error)],
+        None => return vec![hangs("configuration")],
     };
     let mut found = Vec::new();
     if config.warnings.is_empty() {
         found.push(finding("configuration", Verdict::Ok, "read"));
     }
     found.extend(config.warnings.iter().map(|warning| finding("configuration", Verdict::Warn, warning)));
-    found.push(storage(&config));
+    let place = config.storage.clone();
+    found.push(within(PATIENCE, move || storage(place.as_ref())).unwrap_or_else(|| hangs("storage")));
     if config.listeners.is_empty() {
         found.push(finding("listener", Verdict::Fail, "there is none: nobody could ask the server anything"));
     }
     for listener in &config.listeners {
-        found.extend(of_listener(listener));
+        let (name, listener) = (format!("listener {}", listener.address), listener.clone());
+        found.extend(within(PATIENCE, move || of_listener(&listener)).unwrap_or_else(|| vec![hangs(name)]));
     }
     let placement = audit_settings(paths, &config).placement.for_configuration();
     if config.devices.is_empty() {
@@ -80,14 +89,32 @@ pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
         found.push(finding("audit", Verdict::Warn, what));
     }
     for device in &config.devices {
-        found.extend(audit_device(device, &placement, probe));
+        let (name, device, placement) = (check_of(device), device.clone(), placement.clone());
+        let look = move || audit_device(&device, &placement, probe);
+        found.extend(within(PATIENCE, look).unwrap_or_else(|| vec![hangs(name)]));
     }
     found
 }
 
-fn storage(config: &Config) -> Finding {
+/// What comes of a check in a thread of its own, if it ends in time. It is left behind otherwise.
+fn within<T: Send + 'static>(patience: Duration, check: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, heard) = mpsc::channel();
+    let look = move || drop(done.send(check()));
+    thread::Builder::new().name("check".to_owned()).spawn(look).ok()?;
+    heard.recv_timeout(patience).ok()
+}
+
+fn hangs(check: impl Into<String>) -> Finding {
+    finding(check, Verdict::Fail, format!("looking at it hangs: given up after {} s", PATIENCE.as_secs()))
+}
+
+fn check_of(device: &Device) -> String {
+    format!("audit {}/ ({})", device.path, device.kind)
+}
+
+fn storage(storage: Option<&StorageConfig>) -> Finding {
     let check = "storage";
-    let directory = match &config.storage {
+    let directory = match storage {
         None => return finding(check, Verdict::Fail, "there is none: storage \"file\" { path = … }"),
         Some(StorageConfig::Memory) => {
             return finding(check, Verdict::Warn, "in memory: everything is gone when the server ends");
@@ -160,7 +187,7 @@ fn of_listener(listener: &ListenerConfig) -> Vec<Finding> {
 }
 
 fn audit_device(device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
-    let check = format!("audit {}/ ({})", device.path, device.kind);
+    let check = check_of(device);
     let options = match DeviceOptions::parse(&device.kind, &device.options.iter().cloned().collect()) {
         Ok(options) => options,
         Err(error) => return vec![finding(check, Verdict::Fail, error)],
@@ -197,4 +224,17 @@ fn test_entry(options: &DeviceOptions, placement: &Placement, clock: Arc<dyn Clo
     let enrolment = Enrolment::new("probe/", device, Form::new(options.form.clone(), Arc::clone(&salt)));
     let tried = wait(broker.try_out(enrolment, Some(Probe { id: id()?, salt })));
     tried.map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_hangs_is_given_up() {
+        let (release, hang) = mpsc::channel::<()>();
+        assert!(within(Duration::from_millis(10), move || hang.recv()).is_none());
+        drop(release);
+        assert_eq!(within(Duration::from_mins(10), || 7), Some(7));
+    }
 }

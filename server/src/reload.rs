@@ -16,6 +16,10 @@ use crate::tls::Certificates;
 /// How long a reload waits for devices that hang before it says so. They go on trying.
 const REOPEN_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long it waits for the files of certificates and of the configuration: the next reload must be able to open
+/// devices again though a file system hangs.
+const READ_PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a reload needs of a running server.
 pub(crate) struct Reload {
     pub(crate) core: Core,
@@ -33,15 +37,22 @@ impl Reload {
         let _turn = self.turn.lock().await;
         tracing::info!("reload: audit devices and certificates are opened again");
         let opener = Arc::clone(&self);
-        // Files are opened on a thread that may block.
-        drop(tokio::task::spawn_blocking(move || opener.reopen()).await);
+        // It blocks, within its own bound.
+        drop(tokio::task::spawn_blocking(move || opener.reopen_devices()).await);
+        let reader = Arc::clone(&self);
+        if within(READ_PATIENCE, move || reader.reload_certificates()).await.is_none() {
+            tracing::error!("reading the certificates again hangs; the old ones stay meanwhile");
+        }
         self.apply().await;
     }
 
-    fn reopen(&self) {
+    fn reopen_devices(&self) {
         for (path, why) in self.core.reopen_devices(REOPEN_PATIENCE) {
             tracing::error!("the audit device {path} could not be opened again: {why}");
         }
+    }
+
+    fn reload_certificates(&self) {
         for certificate in &self.certificates {
             if let Err(error) = certificate.reload() {
                 tracing::error!(%error, "the certificate could not be read again; the old one stays");
@@ -51,12 +62,12 @@ impl Reload {
 
     async fn apply(&self) {
         let reader = self.options.clone();
-        let read = tokio::task::spawn_blocking(move || files(&reader)).await;
+        let read = within(READ_PATIENCE, move || files(&reader)).await;
         let old = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let new = match read {
-            Ok(Ok(new)) => new.with_development_of(&old, self.options.dev.is_some()),
-            Ok(Err(error)) => return refuse(&error),
-            Err(error) => return refuse(&error),
+            Some(Ok(new)) => new.with_development_of(&old, self.options.dev.is_some()),
+            Some(Err(error)) => return refuse(&error),
+            None => return refuse(&"reading it hangs"),
         };
         for warning in new.warnings.iter().filter(|warning| !old.warnings.contains(warning)) {
             tracing::warn!("{warning}");
@@ -88,6 +99,27 @@ impl Reload {
     }
 }
 
+/// What comes of something that blocks, on a thread of its own, if it ends in time and well.
+async fn within<T: Send + 'static>(
+    patience: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    tokio::time::timeout(patience, tokio::task::spawn_blocking(work)).await.ok()?.ok()
+}
+
 fn refuse(error: &dyn std::fmt::Display) {
     tracing::error!(%error, "reload: THE CONFIGURATION IS NOT APPLIED, and all audit devices stay as they were");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_system_that_hangs_holds_no_reload_up() {
+        let (release, hangs) = std::sync::mpsc::channel::<()>();
+        assert!(within(Duration::from_millis(10), move || hangs.recv()).await.is_none());
+        drop(release);
+        assert_eq!(within(Duration::from_mins(10), || 7).await, Some(7));
+    }
 }
