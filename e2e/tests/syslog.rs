@@ -350,3 +350,42 @@ fn r_reconnect_syslog_a_daemon_that_comes_after_the_server_is_found() {
         gap.map(|_| ()).ok_or_else(|| "what was refused is declared".to_owned())
     });
 }
+
+/// Opened again and again under load, by SIGHUP and through the API: no request fails, and the device has no hole.
+fn is_opened_again_under_load(kind: Kind) {
+    let Some(daemon) = Daemon::start(kind) else { return };
+    let place = Place::new(&daemon.socket(), "");
+    place.enable_file();
+    place.enable_syslog("syslog", &json!({}));
+    let reopens = || {
+        let status = place.server.call("GET", "sys/audit-status", None).json();
+        status["data"]["devices"]["syslog/"]["reopens"].as_u64().expect("a count")
+    };
+    let ((), answered, refused) = under_load(&place, || {
+        for turn in 0..6 {
+            let before = reopens();
+            if turn % 2 == 0 {
+                place.server.signal(Signal::HUP);
+            } else {
+                let told = place.server.call("PUT", "sys/audit-reopen/syslog", None).json();
+                assert_eq!(told["data"]["devices"]["syslog/"]["result"], "reopened", "{told}");
+            }
+            eventually(&mut String::new(), || {
+                if reopens() > before { Ok(()) } else { Err(place.server.stderr()) }
+            });
+            wait_for_news(&place, &daemon);
+        }
+    });
+    assert_eq!(refused, 0, "no request failed of {answered}");
+    place.check_soon(&[], &[&place.file(), &daemon.log()]);
+}
+
+#[test]
+fn r_hup_and_reopen_connect_to_rsyslog_anew_under_load_and_lose_nothing() {
+    is_opened_again_under_load(Kind::Rsyslog);
+}
+
+#[test]
+fn r_hup_and_reopen_connect_to_syslog_ng_anew_over_a_stream_and_lose_nothing() {
+    is_opened_again_under_load(Kind::SyslogNgStream);
+}
