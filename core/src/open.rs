@@ -2,12 +2,13 @@
 //! Never in it: behaviour; each part has its own module.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use onrecord_audit::{Broker, DeviceStatus, Outlook};
 use onrecord_storage::{Barrier, Health};
 
 use crate::alarm::Alarm;
+use crate::damper::Damper;
 use crate::devices::{Devices, Log};
 use crate::headers::AuditedHeaders;
 use crate::host::Host;
@@ -60,6 +61,8 @@ pub struct Open {
     pub(crate) alarm: Alarm,
     /// What the server's log says about devices.
     pub(crate) log: Arc<Log>,
+    /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
+    pub(crate) unkept: Mutex<Damper>,
     /// What is counted of journeys.
     pub(crate) meters: Arc<Meters>,
     /// The way back to sealed.
@@ -82,7 +85,10 @@ impl Open {
     pub(crate) async fn keep_record(&self) {
         self.devices.record_removals(&self.broker).await;
         if let Err(error) = self.devices.keep_misses(&self.broker).await {
-            tracing::warn!(%error, "what audit devices missed could not be stored: a kill now would take it away");
+            let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(times) = unkept.event(self.host.clock.monotonic()) {
+                tracing::warn!(%error, times, "what audit devices missed could not be stored: a kill now would take it away");
+            }
         }
     }
 

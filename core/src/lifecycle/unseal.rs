@@ -2,7 +2,7 @@
 //! Never in it: how shares are put together (`seal`).
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -134,6 +134,7 @@ impl Core {
             cluster,
             alarm: Alarm::default(),
             log,
+            unkept: Mutex::default(),
             meters: Arc::clone(&self.inner.meters),
             gate: Arc::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
