@@ -75,8 +75,12 @@ impl Watch {
 
     /// Looks after a device which is not among the enabled ones.
     pub(crate) fn attend(&self, slot: &Arc<Slot>) {
-        lock(&self.state).others.push(Arc::clone(slot));
+        let mut state = lock(&self.state);
+        state.others.push(Arc::clone(slot));
+        // Under the lock: between the watch's last look at the flag and its sleep the bell would ring for nobody, and
+        // with the flag cleared nobody would ring it again.
         self.dozing.store(false, Ordering::SeqCst);
+        drop(state);
         self.bell.notify_one();
     }
 
