@@ -16,7 +16,16 @@ pub(crate) struct FileId {
 /// The files that are in use, and by how many claims each. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
-    held: Arc<Mutex<HashMap<FileId, usize>>>,
+    held: Arc<Mutex<HashMap<FileId, Holders>>>,
+}
+
+/// How many claims there are to a file.
+#[derive(Debug, Default)]
+struct Holders {
+    /// Of devices that are wanted.
+    wanted: usize,
+    /// Of devices that nobody wants any more, and that may still write what waits.
+    leaving: usize,
 }
 
 #[derive(Debug)]
@@ -53,24 +62,32 @@ impl Claims {
 
     fn add(&self, file: FileId, shared: bool) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(file).or_default();
-        let free = *count == 0 || shared;
-        *count += usize::from(free);
+        let holders = held.entry(file).or_default();
+        let free = holders.wanted == 0 || shared;
+        holders.wanted += usize::from(free);
         free
     }
 
-    fn is_held(&self, file: FileId) -> bool {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&file)
+    fn count(&self, file: FileId, count: impl FnOnce(&Holders) -> usize) -> usize {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(&file).map_or(0, count)
     }
 
-    fn remove(&self, file: FileId) {
+    fn change(&self, file: FileId, change: impl FnOnce(&mut Holders)) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&file) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(holders) = held.get_mut(&file) {
+            change(holders);
+            if holders.wanted + holders.leaving == 0 {
                 held.remove(&file);
             }
         }
+    }
+
+    fn remove(&self, file: FileId, leaving: bool) {
+        self.change(file, |holders| {
+            let count = if leaving { &mut holders.leaving } else { &mut holders.wanted };
+            *count = count.saturating_sub(1);
+        });
     }
 }
 
@@ -79,12 +96,13 @@ impl Claim {
     pub(crate) fn take(&self, file: FileId) -> bool {
         // Looked up before its own lock is taken: no two are ever held at once.
         let shared = self.holding.predecessor.as_ref().and_then(Weak::upgrade).is_some_and(|predecessor| {
-            predecessor.state.lock().unwrap_or_else(PoisonError::into_inner).file == Some(file)
+            let state = predecessor.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.file == Some(file) && !state.released
         });
         let mut state = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.released {
             // It finishes what waits, where it disturbs nobody.
-            return !self.holding.claims.is_held(file);
+            return self.holding.claims.count(file, |holders| holders.wanted) == 0;
         }
         if state.file == Some(file) {
             return true;
@@ -93,16 +111,23 @@ impl Claim {
             return false;
         }
         if let Some(before) = state.file.replace(file) {
-            self.holding.claims.remove(before);
+            self.holding.claims.remove(before, false);
         }
         true
+    }
+
+    /// Whether no other device writes to the file: then an unfinished line in it is one that nobody will finish.
+    pub(crate) fn is_alone(&self) -> bool {
+        let file = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner).file;
+        let all = |holders: &Holders| holders.wanted + holders.leaving;
+        file.is_none_or(|file| self.holding.claims.count(file, all) <= 1)
     }
 
     /// Holds nothing for now: the file is closed, and its number may soon be another's.
     pub(crate) fn leave(&self) {
         let mut state = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = state.file.take() {
-            self.holding.claims.remove(file);
+            self.holding.claims.remove(file, state.released);
         }
     }
 
@@ -125,16 +150,24 @@ impl Claim {
 impl Holding {
     fn release(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.released = true;
-        if let Some(file) = state.file.take() {
-            self.claims.remove(file);
+        if std::mem::replace(&mut state.released, true) {
+            return;
+        }
+        if let Some(file) = state.file {
+            self.claims.change(file, |holders| {
+                holders.wanted = holders.wanted.saturating_sub(1);
+                holders.leaving += 1;
+            });
         }
     }
 }
 
 impl Drop for Holding {
     fn drop(&mut self) {
-        self.release();
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = state.file {
+            self.claims.remove(file, state.released);
+        }
     }
 }
 
@@ -176,6 +209,24 @@ mod tests {
         assert!(old.take(FILE), "it still has lines to write");
         assert!(new.take(FILE));
         assert!(!old.take(FILE));
+    }
+
+    #[test]
+    fn a_device_is_alone_when_no_other_can_write_to_its_file() {
+        let claims = Claims::default();
+        let old = claims.claim(None);
+        assert!(old.take(FILE) && old.is_alone());
+        let new = claims.claim(Some(&old.inheritance()));
+        assert!(new.take(FILE) && !new.is_alone());
+        old.release();
+        assert!(!new.is_alone(), "it may still write what waits");
+        old.leave();
+        assert!(new.is_alone());
+        new.release();
+        let next = claims.claim(None);
+        assert!(next.take(FILE) && !next.is_alone());
+        drop(new);
+        assert!(next.is_alone());
     }
 
     #[test]

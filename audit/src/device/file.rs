@@ -96,7 +96,10 @@ impl FileDevice {
             unfinished: false,
             created: opened.created,
         };
-        if let Some(notice) = torn::keep_tail(&mut open, &self.options, self.clock.now())? {
+        // What another device is writing at this moment looks torn, and must not be cut off.
+        if self.claim.is_alone()
+            && let Some(notice) = torn::keep_tail(&mut open, &self.options, self.clock.now())?
+        {
             self.notices.push(notice);
         }
         if let Some(found) = unfinished::find(&open.file, open.end) {
@@ -277,6 +280,13 @@ impl Device for FileDevice {
 
     fn claim(&self) -> Option<Claim> {
         Some(self.claim.clone())
+    }
+}
+
+impl Drop for FileDevice {
+    /// Others keep clones of the claim; nothing is written behind it any more.
+    fn drop(&mut self) {
+        self.close_file();
     }
 }
 
