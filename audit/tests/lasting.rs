@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use onrecord_audit::{
     Accessor, Auth, Boot, Clear, Entry, Form, Format, Grants, Lasting, Operation, Options, PolicyResults,
-    Request, Response, Salt, Stamp, Token,
+    Request, Response, Salt, Stamp, Token, WrapInfo,
 };
 use onrecord_value::{Object, Time, object};
 
@@ -149,5 +149,34 @@ fn a_line_begun_again_because_its_data_is_too_long_says_the_same_token() {
         for _ in 0..2 {
             assert_eq!(line(&form, &entry(Some(&lasting))), line(&form, &entry(None)));
         }
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_token_that_asked_is_not_said_where_it_is_only_shown() {
+    let (policies, data, lasting) = (["default".to_owned()], object! {}, Lasting::new());
+    let other = Auth {
+        client_token: Token::new("hvs.another-token-that-asks"),
+        accessor: Accessor::new("another accessor"),
+        ..Auth::default()
+    };
+    for form in forms() {
+        let entry = |lasting| {
+            let mut entry = entries(&policies, &data, TOKEN, lasting).swap_remove(1);
+            let wrapped = WrapInfo {
+                ttl: 60,
+                token: Token::new("hvs.a-wrapping-token-of-its-own"),
+                accessor: Accessor::new("its accessor"),
+                creation_time: Time::from_unix(1_600_000_000, 0),
+                creation_path: Clear::default(),
+                wrapped_accessor: other.accessor,
+            };
+            entry.response = entry.response.map(|response| Response { wrap_info: Some(wrapped), ..response });
+            entry
+        };
+        let asked = line(&form, &entry(Some(&lasting)));
+        assert_eq!(asked, line(&form, &entry(None)));
+        let shown = |lasting| Entry { auth: other, ..entry(lasting) };
+        assert_eq!(line(&form, &shown(Some(&lasting))), line(&form, &shown(None)));
     }
 }
