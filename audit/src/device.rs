@@ -12,12 +12,13 @@ pub mod net;
 mod options;
 mod oversize;
 mod placement;
+mod printable;
 mod socket;
 mod stdout;
 mod switch;
 mod syslog;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub use options::{
 };
 pub use oversize::Oversize;
 pub use placement::{AddressBlock, AddressBlockError, Placement};
+use printable::Printable;
 
 /// Takes lines. One thread calls it, one call at a time; a call may block.
 pub trait Device: Send {
@@ -296,9 +298,13 @@ impl DeviceError {
 impl fmt::Display for DeviceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System { call, path, errno } => write!(f, "{call} {}: {errno}", path.display()),
-            Self::Unsafe { path, violation } => write!(f, "{}: {violation}", path.display()),
-            Self::InUse { path } => write!(f, "{}: another audit device writes to this file", path.display()),
+            Self::System { call, path, errno } => {
+                write!(Printable(f), "{call} {}: {errno}", path.display())
+            }
+            Self::Unsafe { path, violation } => write!(Printable(f), "{}: {violation}", path.display()),
+            Self::InUse { path } => {
+                write!(Printable(f), "{}: another audit device writes to this file", path.display())
+            }
             Self::Net(error) => error.fmt(f),
             Self::NoSyslog => f.write_str("Unix syslog delivery error"),
             Self::Retried { first, again } if f.alternate() => {

@@ -9,10 +9,11 @@ pub(super) mod dial;
 mod network;
 pub(super) mod resolve;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use super::Errno;
+use super::printable::Printable;
 pub use network::{Family, Network};
 
 /// An operation on a network that failed.
@@ -77,6 +78,7 @@ impl NetCause {
 
 impl fmt::Display for NetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = Printable(f);
         f.write_str(self.operation)?;
         if !self.network.is_empty() {
             write!(f, " {}", self.network)?;

@@ -16,7 +16,7 @@ use super::file::FileDevice;
 use super::socket::SocketDevice;
 use super::stdout::Stdout;
 use super::syslog::Syslog;
-use super::{Device, DeviceError, Placement};
+use super::{Device, DeviceError, Placement, printable};
 use crate::clock::Clock;
 use crate::form::{Format, Options};
 pub use error::OptionError;
@@ -79,7 +79,7 @@ pub fn check_prefix(options: &BTreeMap<String, String>) -> Result<(), OptionErro
 
 /// Whether a text stays on its line.
 fn is_printable(text: &str) -> bool {
-    !text.contains(|character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}'))
+    text.chars().all(printable::is_printable)
 }
 
 impl DeviceOptions {
