@@ -14,14 +14,16 @@
 #[path = "kit/broker.rs"]
 mod kit;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, strict};
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::{
-    Boot, Broker, Enrolment, Health, Missed, Placement, Rules, SeqRange, SystemClock, wait,
+    Boot, Broker, Candidate, Clock, Enrolment, Health, Missed, Placement, Rules, SeqRange, SystemClock, wait,
 };
+use onrecord_value::Time;
 
 fn replace(broker: &Broker, path: &str, control: &FaultControl) {
     let candidate = wait(broker.try_out(Enrolment::new(path, control.device(), form()), None)).unwrap();
@@ -213,4 +215,152 @@ fn what_waits_for_a_hung_device_counts_as_missed_until_it_is_written() {
     while !broker.missed()[0].1.is_empty() {
         std::thread::yield_now();
     }
+}
+
+/// A clock that has something done when the time of day is asked for the second time from now: between the two
+/// devices that an entry is formatted for.
+#[derive(Default)]
+struct Interrupting {
+    clock: SystemClock,
+    next: Mutex<Option<(usize, Interruption)>>,
+}
+
+type Interruption = Box<dyn FnOnce() + Send>;
+
+impl Clock for Interrupting {
+    fn now(&self) -> Time {
+        let due = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            match next.take() {
+                Some((0, interruption)) => Some(interruption),
+                Some((left, interruption)) => {
+                    *next = Some((left - 1, interruption));
+                    None
+                }
+                None => None,
+            }
+        };
+        if let Some(interruption) = due {
+            interruption();
+        }
+        self.clock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+}
+
+#[test]
+fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
+    let clock = Arc::new(Interrupting::default());
+    let broker = Arc::new(Broker::new(patient(), kit::BOOT, clock.clone()));
+    let controls: Vec<_> = (0..4).map(|_| FaultControl::new()).collect();
+    enable(&broker, "a/", &controls[0]);
+    enable(&broker, "b/", &controls[1]);
+    let candidate = |path: &str, control: &FaultControl| -> Candidate {
+        wait(broker.try_out(Enrolment::new(path, control.device(), form()), None)).unwrap()
+    };
+    let (a, b) = (candidate("a/", &controls[2]), candidate("b/", &controls[3]));
+    let changed = Arc::clone(&broker);
+    let change = move || {
+        changed.replace(a).unwrap();
+        changed.replace(b).unwrap();
+    };
+    *clock.next.lock().unwrap() = Some((1, Box::new(change)));
+    assert_eq!(record(&broker, "x"), Ok(1));
+    drop(clock.next.lock().unwrap().take());
+    drop(broker);
+    controls.iter().for_each(FaultControl::wait_until_dropped);
+    let counts: Vec<_> = controls.iter().map(|control| control.lines().len()).collect();
+    assert_eq!(counts, [1, 0, 0, 1], "the old a, the old b, the new a, the new b");
+}
+
+#[test]
+fn the_new_device_tells_what_the_old_one_missed_before_the_last_end() {
+    let broker = broker(patient());
+    let (old, new) = (FaultControl::with(Fault::Refuse), FaultControl::new());
+    let ranges = vec![SeqRange { from: 3, to: 6 }];
+    let missed = Missed { boot: Boot::new(6), count: 4, ranges, since: None };
+    broker.restore(Enrolment::new("a/", old.device(), form()).missed(vec![missed.clone()])).unwrap();
+    old.wait_for_calls(1);
+    while broker.status()[0].health == Health::Healthy {
+        std::thread::yield_now();
+    }
+    replace(&broker, "a/", &new);
+    let lines = new.wait_for_lines(1);
+    let line = onrecord_audit::decode(&lines[0]).unwrap();
+    let gap = line.entry().gap.unwrap();
+    assert_eq!((gap.missed, gap.boot), (missed.count, Some(missed.boot)));
+    while !broker.missed()[0].1.is_empty() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_a_device_leaves_to_one_that_was_replaced_itself_goes_on_to_the_last() {
+    let broker = broker(patient());
+    let (hung, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
+    enable(&broker, "a/", &hung);
+    enable(&broker, "well/", &well);
+    for _ in 0..3 {
+        record(&broker, "x").unwrap();
+    }
+    hung.wait_until_hanging();
+    let (between, last) = (FaultControl::new(), FaultControl::new());
+    replace(&broker, "a/", &between);
+    replace(&broker, "a/", &last);
+    between.wait_until_dropped();
+    // The first is given up after a second, when the second is long gone.
+    let lines = last.wait_for(|lines| read(lines).iter().any(|line| matches!(line, Line::Gap { .. })));
+    assert_complete(&read(&lines), 3);
+    hung.set(Fault::None);
+}
+
+#[test]
+fn a_gap_that_a_hung_device_was_telling_the_new_one_tells() {
+    let broker = broker(patient());
+    let (old, new, well) =
+        (FaultControl::with(Fault::RefuseThenHang), FaultControl::new(), FaultControl::new());
+    enable(&broker, "a/", &old);
+    enable(&broker, "well/", &well);
+    record(&broker, "x").unwrap();
+    // It refused that one, and hangs in telling so.
+    old.wait_until_hanging();
+    replace(&broker, "a/", &new);
+    record(&broker, "x").unwrap();
+    let gaps = |lines: &[Line]| lines.iter().filter(|line| matches!(line, Line::Gap { .. })).count();
+    let lines = new.wait_for(|lines| gaps(&read(lines)) == 1 && lines.len() == 2);
+    assert_complete(&read(&lines), 2);
+    // What comes of it is told once.
+    old.set(Fault::Refuse);
+    old.wait_until_dropped();
+    record(&broker, "x").unwrap();
+    let lines = read(&new.wait_for_lines(3));
+    assert_complete(&lines, 3);
+}
+
+#[test]
+fn a_device_that_takes_the_place_of_another_cuts_off_nothing_that_is_being_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let options = onrecord_audit::DeviceOptions::parse("file", &kit_options(path.to_str().unwrap())).unwrap();
+    let (broker, placement, clock) = (broker(strict()), Placement::api(), Arc::new(SystemClock::new()));
+    let first = options.open(&placement, clock.clone()).unwrap();
+    broker.restore(Enrolment::new("a/", first, form())).unwrap();
+    record(&broker, "a").unwrap();
+    // As a large write looks that is half done.
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, [&whole[..], &whole[..20]].concat()).unwrap();
+    let heir = placement.succeeding(&broker.claim("a/").unwrap());
+    drop(options.open(&heir, clock.clone()).unwrap());
+    assert_eq!(std::fs::read(&path).unwrap().len(), whole.len() + 20);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    // With nobody else who writes it is what a crash has left.
+    broker.disable("a/");
+    drop(broker);
+    while std::fs::read_dir(dir.path()).unwrap().count() == 1 {
+        drop(options.open(&placement, clock.clone()).unwrap());
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), whole);
 }

@@ -3,6 +3,7 @@
 
 use super::Shared;
 use super::cause::Why;
+use super::missed::Missed;
 use super::misses::Misses;
 use super::queue::{Life, Queue, Wanted};
 use super::slot::{Slot, wake};
@@ -75,6 +76,8 @@ impl Slot {
             let given_up = self.give_up(&mut queue, shared);
             queue.abandoned = true;
             if queue.successor.is_some() {
+                let telling = std::mem::take(&mut queue.telling);
+                queue.misses.restore(telling);
                 for pending in std::mem::take(&mut queue.in_flight) {
                     queue.miss(&pending, &Why::Disabled, shared);
                 }
@@ -85,23 +88,31 @@ impl Slot {
         self.refuse(given_up);
     }
 
-    /// Leaves what is untold to the device that took its place.
+    /// Leaves what is untold to the device that took its place, or to whoever took that one's since.
     pub(crate) fn bequeath(&self) {
-        let (heir, untold) = {
-            let mut queue = self.queue();
-            let Some(heir) = queue.successor.clone() else { return };
-            (heir, std::mem::take(&mut queue.misses))
-        };
-        if untold.is_empty() {
+        let Some((heir, untold, inherited)) = self.estate() else { return };
+        if untold.is_empty() && inherited.is_empty() {
             return;
         }
         let mut queue = heir.queue();
         queue.misses.restore(untold);
-        let duty = queue.take_duty();
+        queue.inherited.extend_from_slice(&inherited);
+        queue.bequeathed.extend(inherited);
+        let (dead, duty) = (queue.abandoned || queue.life == Life::Ended, queue.take_duty());
         drop(queue);
         if duty {
             heir.kick();
         }
+        if dead {
+            heir.bequeath();
+        }
+    }
+
+    /// What is untold, of this start of the server and of those before it, and whose it is from now on.
+    fn estate(&self) -> Option<(Arc<Self>, Misses, Vec<Missed>)> {
+        let mut queue = self.queue();
+        let heir = queue.successor.clone()?;
+        Some((heir, std::mem::take(&mut queue.misses), std::mem::take(&mut queue.inherited)))
     }
 
     /// Answers for all that waits or is in flight. What waits is missed, and its memory is freed; what is in flight

@@ -81,6 +81,8 @@ pub(crate) struct Queue {
     pub(crate) inherited: Vec<Missed>,
     /// It was never enabled, and will not be.
     pub(crate) unwanted: bool,
+    /// Those of them that were left by a device whose place it took, until its writer has found them.
+    pub(crate) bequeathed: Vec<Missed>,
     /// It is disabled, and hangs: nobody looks after it any more.
     pub(crate) abandoned: bool,
     /// Whoever took its place: what comes too late for this one goes there.
@@ -127,6 +129,7 @@ impl Queue {
             telling: Misses::default(),
             inherited: Vec::new(),
             unwanted: false,
+            bequeathed: Vec::new(),
             abandoned: false,
             successor: None,
             told: Told::default(),
@@ -142,11 +145,17 @@ impl Queue {
         if self.abandoned {
             return None;
         }
-        self.in_flight.first().or(self.waiting.first()).map(|pending| pending.since)
+        let oldest = self.in_flight.first().or(self.waiting.first()).map(|pending| pending.since);
+        oldest.or_else(|| self.tells_last().then_some(self.progress_at))
+    }
+
+    /// Whether a device that ends is telling what it missed: it may hang in that, too, with no line of others.
+    const fn tells_last(&self) -> bool {
+        matches!(self.life, Life::Closing) && !self.telling.is_empty()
     }
 
     pub(crate) const fn is_idle(&self) -> bool {
-        self.abandoned || self.waiting.is_empty() && self.in_flight.is_empty()
+        self.abandoned || self.waiting.is_empty() && self.in_flight.is_empty() && !self.tells_last()
     }
 
     /// Notes that the device does not have a line, to be told.

@@ -99,7 +99,7 @@ fn offer_to_all(
         kick: Kick::new(Arc::clone(enabled)),
         tally: Tally::default(),
         causes: Vec::new(),
-        disabled: false,
+        closed: Vec::new(),
     };
     let mut resting: u64 = 0;
     for (place, slot) in enabled.slots.iter().enumerate() {
@@ -125,7 +125,7 @@ fn offer_to_all(
             }
         }
     }
-    if offer.disabled {
+    if !offer.closed.is_empty() {
         let now = offer.offer_to_newcomers(enabled);
         // Nobody has to do with it any more. Where a device has counted it as missed, it is refused.
         let alone = offer.tally.open == 0 && offer.causes.is_empty();
@@ -151,7 +151,7 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
         kick: Kick::new(Arc::clone(&enabled)),
         tally: Tally::default(),
         causes: Vec::new(),
-        disabled: false,
+        closed: Vec::new(),
     };
     for (place, slot) in enabled.slots.iter().enumerate() {
         if refused.causes.iter().any(|cause| cause.path == slot.path) {
@@ -180,8 +180,8 @@ struct Offer<'a> {
     kick: Kick,
     tally: Tally,
     causes: Vec<Cause>,
-    /// A device was disabled at this moment.
-    disabled: bool,
+    /// The paths of devices that were disabled or replaced at this moment, and have nothing to do with the entry.
+    closed: Vec<StdArc<str>>,
 }
 
 impl Offer<'_> {
@@ -219,7 +219,7 @@ impl Offer<'_> {
             // It has nothing to do with the entry any more.
             Pushed::Closed => {
                 slot.late(self.ticket.seq, self.shared);
-                self.disabled = true;
+                self.closed.push(StdArc::clone(&slot.path));
             }
         }
     }
@@ -230,7 +230,8 @@ impl Offer<'_> {
         let mut known: Vec<Arc<Slot>> = offered.slots.clone();
         let own = std::mem::replace(&mut self.kick, Kick::new(Arc::clone(offered)));
         let mut now = self.shared.roster.read();
-        while std::mem::take(&mut self.disabled) {
+        while !self.closed.is_empty() {
+            let closed = std::mem::take(&mut self.closed);
             now = self.shared.roster.read();
             // What is owed to them is done at once: the caller's own duties are for those of its list.
             self.kick = Kick::new(Arc::clone(&now));
@@ -238,7 +239,13 @@ impl Offer<'_> {
                 if known.iter().any(|other| Arc::ptr_eq(other, slot)) {
                     continue;
                 }
+                // Whoever had its place before has the entry, or tells that it has not: twice would be a double.
+                let dealt_with =
+                    known.iter().any(|other| other.path == slot.path) && !closed.contains(&slot.path);
                 known.push(Arc::clone(slot));
+                if dealt_with {
+                    continue;
+                }
                 match slot.admit(self.now) {
                     Admission::Yes | Admission::Resting => self.to(&now, place, slot),
                     Admission::Discards => {}
@@ -256,7 +263,7 @@ impl Offer<'_> {
             self.causes.push(slot.cause(why));
         } else {
             slot.late(self.ticket.seq, self.shared);
-            self.disabled = true;
+            self.closed.push(StdArc::clone(&slot.path));
         }
     }
 

@@ -108,6 +108,8 @@ impl Writer {
         let Self { slot, device, .. } = self;
         drop(catch_unwind(AssertUnwindSafe(move || drop(device))));
         slot.queue().life = Life::Ended;
+        // What was left to it since it told what it could goes on to its own heir.
+        slot.bequeath();
         slot.news.notify_all();
     }
 
@@ -128,6 +130,7 @@ impl Writer {
         let slot = Arc::clone(&self.slot);
         let mut queue = slot.queue();
         loop {
+            self.notices.extend(queue.bequeathed.drain(..).map(Notice::Missed));
             if queue.reopen.is_open() {
                 return Task::Reopen;
             }
@@ -320,14 +323,16 @@ impl Writer {
             let mut queue = slot.queue();
             std::mem::swap(&mut self.done, &mut queue.in_flight);
             queue.progress_at = now;
-            queue.telling = Misses::default();
+            // Empty if somebody else tells it by now, because this device was given up.
+            let telling = std::mem::take(&mut queue.telling);
             // What has no line cannot be told; the counters still show it.
             if lines >= told {
                 self.notices.clear();
                 queue.inherited.clear();
                 queue.told.note(std::mem::take(&mut self.untold));
             } else {
-                queue.misses.restore(std::mem::take(&mut self.untold));
+                self.untold = Misses::default();
+                queue.misses.restore(telling);
             }
             for (at, pending) in self.done.iter().enumerate().filter(|(_, pending)| pending.counts) {
                 let why = match unfit.get(at) {
@@ -447,6 +452,7 @@ impl Writer {
         self.ends.clear();
         {
             let mut queue = self.slot.queue();
+            queue.progress_at = self.now();
             self.untold = std::mem::take(&mut queue.misses);
             queue.telling.clone_from(&self.untold);
         }
