@@ -357,7 +357,7 @@ fn a_device_that_takes_the_place_of_another_cuts_off_nothing_that_is_being_writt
     assert_eq!(std::fs::read(&path).unwrap().len(), whole.len() + 20);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     // With nobody else who writes it is what a crash has left.
-    broker.disable("a/");
+    broker.release("a/");
     drop(broker);
     while std::fs::read_dir(dir.path()).unwrap().count() == 1 {
         drop(options.open(&placement, clock.clone()).unwrap());
