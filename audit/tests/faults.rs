@@ -159,16 +159,20 @@ fn an_only_device_that_blocks_is_waited_for_until_the_time_out() {
 
 #[test]
 fn lines_not_yet_begun_are_withdrawn_when_their_request_is_refused() {
-    let broker = broker(Rules { audit_timeout: Duration::from_millis(60), ..patient() });
+    let broker = broker(patient());
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "only/", &control);
     let begun = broker.record(&entry("a"));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| begun.wait());
         control.wait_until_hanging();
-        assert_eq!(record(&broker, "b").unwrap_err().seq, 2);
+        let queued = broker.record(&entry("b"));
+        // Only now, with one line begun and one not, do they take too long.
+        broker.set_rules(&Rules { audit_timeout: Duration::from_millis(1), ..patient() });
+        assert_eq!(queued.wait().unwrap_err().seq, 2);
         assert_eq!(waiting.join().unwrap().unwrap_err().seq, 1);
     });
+    broker.set_rules(&patient());
     control.set(Fault::None);
     assert_eq!(record(&broker, "c"), Ok(3));
     let expected = Line::Gap {
