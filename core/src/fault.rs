@@ -16,6 +16,10 @@ pub const UNSUPPORTED_PATH: Template = Template::new("1 error occurred:\n\t* uns
 pub const INTERNAL_ERROR: Template = Template::new("1 error occurred:\n\t* internal error\n\n");
 /// The handler panicked.
 pub const PANIC: Template = Template::new("1 error occurred:\n\t* internal error: the handler panicked\n\n");
+/// The request was carried out, and making its answer panicked.
+pub const UNSHAPED: Template = Template::new(
+    "1 error occurred:\n\t* internal error: making the answer panicked; the request was carried out\n\n",
+);
 /// The request entry could not be put on record.
 pub const NOT_ON_RECORD: Template = Template::new("the request could not be put on record; nothing was done");
 

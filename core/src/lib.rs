@@ -46,6 +46,14 @@ mod shape;
 pub mod token;
 pub mod tokens;
 
+// The tests' world names the crate as its users do.
+#[cfg(test)]
+extern crate self as onrecord_core;
+#[cfg(test)]
+#[path = "../tests/support/world.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "not every test uses all of it")]
+mod world;
+
 pub use exchange::{Answer, Exchange, Headers, Media, Received, Target};
 pub use host::{Host, Process, Spawn};
 pub use lifecycle::Core;

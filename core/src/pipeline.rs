@@ -45,9 +45,12 @@ pub(crate) async fn journey(open: Arc<Open>, exchange: Box<Exchange>) -> Answer 
         }
     };
     // 6. The use is spent; the refusal is made, or the handler runs.
-    let outcome = act::act(&open, &case).await;
-    // 7. The bytes of the answer.
-    let shaped = shape::shape(&case, &outcome);
+    let mut outcome = act::act(&open, &case).await;
+    // 7. The bytes of the answer. Where they cannot be made, what was issued is revoked, and the answer is an error.
+    let shaped = match shape::caught(&case, &outcome) {
+        Some(shaped) => shaped,
+        None => Box::pin(release::unshaped(&open, &case, &mut outcome)).await,
+    };
     // 8. On record, before anything is answered.
     let filed = record::response(&open, &case, filed, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.

@@ -3,15 +3,20 @@
 
 use crate::exchange::{Answer, Shaped};
 use crate::open::Open;
-use crate::outcome::{Afterwards, Outcome};
+use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
+use crate::pipeline::Case;
 use crate::record::{Filed, NotFiled};
 use crate::token::Reservation;
+use crate::{fault, shape};
 
 /// What a client is told whose request was carried out although its response could not be recorded (decision 6).
 const WITHHELD: &str = "internal error: the request was carried out, but its response could not be put on record \
                         and is withheld";
 /// What a client is told whose refused request could not be recorded.
 const REFUSED: &str = "internal error";
+
+/// What a client is told whose request was carried out although its answer could not be made.
+const UNSHAPED: &str = "internal error: the request was carried out, but its answer could not be made";
 
 /// Releases a shaped answer, given that its response entry has settled.
 pub(crate) async fn release(
@@ -35,12 +40,28 @@ pub(crate) async fn release(
         (Err(_), Outcome::Reply(reply)) => reply,
     };
     drop(shaped);
+    Box::pin(withdraw(open, reply)).await;
+    Answer::not_on_record(WITHHELD)
+}
+
+/// What goes on record and to the client in place of an outcome whose bytes could not be made: an error. What was
+/// issued in it nobody will ever hear of, so it is revoked.
+pub(crate) async fn unshaped(open: &Open, case: &Case<'_>, outcome: &mut Outcome) -> Shaped {
+    let text = Some(UNSHAPED.to_owned());
+    let error = Refusal { text, fault: Some(fault::UNSHAPED), ..Refusal::internal() };
+    if let Outcome::Reply(reply) = std::mem::replace(outcome, error.into()) {
+        withdraw(open, reply).await;
+    }
+    shape::shape(case, outcome)
+}
+
+/// Revokes what was issued in a reply that does not leave.
+async fn withdraw(open: &Open, reply: Box<Reply>) {
     if let Some(issued) = reply.auth.filter(|issued| issued.new)
-        && let Err(error) = Box::pin(open.tokens.withdraw(&issued)).await
+        && let Err(error) = open.tokens.withdraw(&issued).await
     {
         tracing::error!(%error, "a token whose issue is not on record could not be revoked");
     }
-    Answer::not_on_record(WITHHELD)
 }
 
 /// Begins what waited for the response entry.

@@ -1,6 +1,8 @@
 //! Step 7: from an outcome to the bytes of an answer: Vault's envelope, errors, repeated keys (spec 1.1).
 //! Never in it: entries, or a decision about what is answered.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use onrecord_value::{Object, Value, json, object};
 
 use crate::exchange::{Media, Shaped};
@@ -11,6 +13,19 @@ use crate::token::Issued;
 /// The top-level keys of the envelope, which repeated keys of the data never replace.
 const ENVELOPE: [&str; 8] =
     ["request_id", "lease_id", "renewable", "lease_duration", "data", "wrap_info", "warnings", "auth"];
+
+/// As [`shape`]; `None` if that panics. What the panic says is not shown: it could hold a client's text.
+pub(crate) fn caught(case: &Case<'_>, outcome: &Outcome) -> Option<Shaped> {
+    let shaped = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(test)]
+        tests::panic_if_told();
+        shape(case, outcome)
+    }));
+    if shaped.is_err() {
+        tracing::error!("making an answer panicked; the request is answered with an internal error");
+    }
+    shaped.ok()
+}
 
 /// Puts an outcome into bytes.
 pub(crate) fn shape(case: &Case<'_>, outcome: &Outcome) -> Shaped {
@@ -160,8 +175,50 @@ fn number(value: u64, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::outcome::Warning;
+    use crate::world::{World, entries, outline};
+
+    thread_local! {
+        static PANICS: Cell<bool> = const { Cell::new(false) };
+    }
+
+    pub(super) fn panic_if_told() {
+        assert!(!PANICS.replace(false), "with a client's text");
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_an_answer_is_made_is_on_record_and_what_was_issued_is_revoked() {
+        let world = World::new().await;
+        let device = world.device("test/", false).await;
+        let open = world.core.open().unwrap();
+        let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();
+        let before = tokens().await;
+        PANICS.set(true);
+        let said = world.root("POST", "auth/token/create", Some(serde_json::json!({"ttl": "1h"}))).await;
+        assert!(!PANICS.get(), "it has panicked");
+        assert_eq!(
+            (said.status, said.error().contains("its answer could not be made")),
+            (500, true),
+            "{said:?}"
+        );
+        assert!(!said.text.contains("client_token") && !said.text.contains("with a client's"), "{said:?}");
+        assert_eq!(tokens().await, before, "the token that nobody has heard of is gone");
+        assert_eq!(
+            outline(&device),
+            ["request update auth/token/create", "response update auth/token/create"]
+        );
+        let response = &entries(&device)[1];
+        assert!(response["error"].as_str().unwrap().contains("making the answer panicked"), "{response}");
+        assert_eq!(
+            (&response["response"]["status_code"], response["response"].get("auth")),
+            (&500.into(), None)
+        );
+        // The next one is answered as ever.
+        assert_eq!(world.root("POST", "auth/token/create", None).await.status, 200);
+    }
 
     fn text(shaped: &Shaped) -> &str {
         std::str::from_utf8(&shaped.body).unwrap()
