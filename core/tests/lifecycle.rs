@@ -188,10 +188,11 @@ async fn disabling_leaves_its_request_entry_there_and_no_more() {
     world.root("PUT", "sys/audit/two", Some(file(&two))).await;
     assert_eq!(world.root("DELETE", "sys/audit/one", None).await.status, 204);
     world.core.seal(PATIENCE).await;
-    // What waits for a device that is disabled is still written, in the background.
-    while of(&one).last().unwrap() != "request sys/audit/one" {
+    // What waits for a device that is disabled is still written, in the background; then its log says that it ends.
+    while of(&one).last().unwrap() != "request sys/audit/gap" {
         tokio::task::yield_now().await;
     }
+    assert_eq!(of(&one)[of(&one).len() - 2..], ["request sys/audit/one", "request sys/audit/gap"]);
     assert_eq!(of(&two)[of(&two).len() - 2..], ["request sys/audit/one", "response sys/audit/one"]);
     world.core.unseal(&world.key).await.unwrap();
     assert_eq!(world.root("DELETE", "sys/audit/one", None).await.status, 204, "also when it is gone");
