@@ -170,10 +170,16 @@ impl Server {
 
     /// As [`Server::with_config`], with a say in how it is started.
     pub fn launch_config(dir: &Path, config: &str, how: impl FnOnce(Launch) -> Launch) -> Self {
+        let file = Self::write_config(dir, config);
+        how(Launch::new(&[&format!("-config={}", file.display())])).start()
+    }
+
+    /// Writes the configuration, for a server that is to be started or to read it again. Returns where it is.
+    pub fn write_config(dir: &Path, config: &str) -> PathBuf {
         let file = dir.join("onrecord.hcl");
         let listener = "listener \"tcp\" {\n  address = \"127.0.0.1:0\"\n  tls_disable = true\n}\ndisable_mlock = true\n";
         std::fs::write(&file, format!("{listener}{config}\n")).expect("the configuration is written");
-        how(Launch::new(&[&format!("-config={}", file.display())])).start()
+        file
     }
 
     /// Initialises with one share and unseals; keeps the root token. Returns the share.

@@ -6,12 +6,18 @@
 
 #[path = "soak/clients.rs"]
 mod clients;
+#[path = "soak/daemons.rs"]
+mod daemons;
 #[path = "soak/peer.rs"]
 mod peer;
 #[path = "soak/plan.rs"]
 mod plan;
+#[path = "soak/process.rs"]
+mod process;
 #[path = "soak/small_disk.rs"]
 mod small_disk;
+#[path = "soak/stanzas.rs"]
+mod stanzas;
 #[path = "soak/world.rs"]
 mod world;
 
@@ -22,6 +28,13 @@ use world::World;
 
 /// So often all logs are judged while it runs.
 const JUDGE_EVERY: Duration = Duration::from_mins(1);
+
+/// No test: what the soak starts as the peer of a socket device.
+#[test]
+#[ignore = "the soak starts it"]
+fn the_peer_as_a_process() {
+    process::run();
+}
 
 #[test]
 fn whatever_happens_nothing_that_was_answered_is_off_the_record() {
@@ -37,7 +50,7 @@ fn whatever_happens_nothing_that_was_answered_is_off_the_record() {
     while Instant::now() < end {
         let (load, step) = plan.next();
         std::thread::sleep(load);
-        let restarted = matches!(step, Step::Kill | Step::Stop);
+        let restarted = matches!(step, Step::Kill(_) | Step::Stop);
         world.take(step);
         if restarted && Instant::now() > judge_at {
             world.judge();

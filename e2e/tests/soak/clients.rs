@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use onrecord_e2e::http;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// What clients and the test have in common.
 #[derive(Default)]
@@ -102,8 +102,7 @@ fn run(client: usize, shared: &Shared) {
 fn ask(addr: SocketAddr, token: &str, client: usize, number: u64) -> Option<String> {
     let headers = [("X-Vault-Token", token)];
     let path = format!("/v1/kv/data/c{client}");
-    let body = json!({"data": {"n": number, "text": "x".repeat(usize::try_from(number % 300).unwrap_or(0))}});
-    let body = body.to_string();
+    let body = json!({"data": values(number)}).to_string();
     let answer = match number % 5 {
         0 => http::send(addr, "LIST", "/v1/kv/metadata", &headers, None),
         1 | 2 => http::send(addr, "GET", &path, &headers, None),
@@ -111,4 +110,19 @@ fn ask(addr: SocketAddr, token: &str, client: usize, number: u64) -> Option<Stri
     };
     let answer = answer.ok().filter(|answer| answer.status == 200)?;
     answer.json()["request_id"].as_str().map(str::to_owned)
+}
+
+/// What is written: mostly little; now and then more than a syslog message of eight kilobytes takes, and at times more
+/// than the others' queues leave room for.
+fn values(number: u64) -> Value {
+    let more = match number % 100 {
+        3 => 60,
+        53 => 1500,
+        _ => 0,
+    };
+    let text = "x".repeat(usize::try_from(number % 300).unwrap_or(0));
+    let mut values: Map<String, Value> = (0..more).map(|at| (format!("key-{at}"), "value".into())).collect();
+    values.insert("n".to_owned(), number.into());
+    values.insert("text".to_owned(), text.into());
+    values.into()
 }

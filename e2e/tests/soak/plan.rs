@@ -5,7 +5,7 @@ use std::time::Duration;
 /// One thing that happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    /// A file device is enabled; the number chooses its options.
+    /// A file or syslog device is enabled; the number chooses which, and its options.
     Enable(u64),
     /// One of the devices is disabled.
     Disable(u64),
@@ -15,14 +15,22 @@ pub enum Step {
     Reopen,
     /// The server is sealed and unsealed.
     Seal,
-    /// The server is killed and started again.
-    Kill,
+    /// The server is killed and started again; at times while it opens its logs anew.
+    Kill(u64),
     /// The server is stopped and started again.
     Stop,
     /// The peer of the socket device stops reading, or reads again.
     Hang,
     /// The connection to the peer is cut.
     Cut,
+    /// A process that is the peer of a socket device is stopped, goes on, or is killed and started again.
+    Process(u64),
+    /// The same with a syslog daemon, or another daemon takes its place.
+    Daemon(u64),
+    /// One of the devices gets another salt.
+    Salt(u64),
+    /// The configuration has other audit stanzas, and a signal says so.
+    Configure(u64),
     /// The small disk gets more room, so that it can fill up again.
     Room,
 }
@@ -51,15 +59,19 @@ impl Plan {
         let load = Duration::from_millis(20 + self.number() % 600);
         let detail = self.number();
         let step = match self.number() % 100 {
-            0..20 => Step::Enable(detail),
-            20..35 => Step::Disable(detail),
-            35..50 => Step::Rotate,
-            50..58 => Step::Reopen,
-            58..66 => Step::Seal,
-            66..76 => Step::Kill,
-            76..80 => Step::Stop,
-            80..90 => Step::Hang,
-            90..94 => Step::Cut,
+            0..16 => Step::Enable(detail),
+            16..28 => Step::Disable(detail),
+            28..37 => Step::Rotate,
+            37..43 => Step::Reopen,
+            43..49 => Step::Seal,
+            49..57 => Step::Kill(detail),
+            57..60 => Step::Stop,
+            60..65 => Step::Hang,
+            65..68 => Step::Cut,
+            68..75 => Step::Process(detail),
+            75..86 => Step::Daemon(detail),
+            86..90 => Step::Salt(detail),
+            90..96 => Step::Configure(detail),
             _ => Step::Room,
         };
         (load, step)

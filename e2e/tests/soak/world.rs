@@ -1,8 +1,8 @@
 //! The server, its devices and its clients, and how each step is done to them; and the judgement over all logs.
 //! Never in it: which step comes when.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use onrecord_e2e::log;
@@ -11,14 +11,17 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::clients::Clients;
+use super::daemons::Daemons;
 use super::peer::Peer;
 use super::plan::Step;
+use super::process::Process;
 use super::small_disk::SmallDisk;
+use super::stanzas;
 
 /// How many clients there are.
 const CLIENTS: usize = 3;
-/// So many file devices there are at most, besides the one that always is.
-const DEVICES: u64 = 3;
+/// The devices that are there at times, besides those that always are.
+const DEVICES: [&str; 5] = ["file0", "file1", "file2", "syslog0", "syslog1"];
 /// How long all devices may take to have and to tell everything once nothing is wrong any more.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -27,11 +30,15 @@ pub struct World {
     clients: Clients,
     server: Server,
     key: String,
+    /// The configuration without audit stanzas, and those.
     config: String,
+    stanzas: String,
     peer: Peer,
+    process: Process,
+    daemons: Daemons,
     disk: Option<SmallDisk>,
-    /// The file devices that are enabled, and how many each name has had.
-    files: BTreeMap<String, u64>,
+    /// Those of [`DEVICES`] that are enabled.
+    enabled: BTreeSet<&'static str>,
     rotations: u64,
     steps: BTreeMap<&'static str, u64>,
     judged: u64,
@@ -43,21 +50,29 @@ pub struct World {
 impl World {
     pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
+        let daemons = Daemons::start(dir.path());
         let config = format!(
-            "storage \"file\" {{\n  path = \"{}\"\n}}\naudit {{\n  audit_timeout = \"2s\"\n  queue_size = 262144\n}}",
-            dir.path().join("data").display()
+            "storage \"file\" {{\n  path = \"{}\"\n}}\naudit {{\n  audit_timeout = \"2s\"\n  queue_size = 262144\n  \
+             syslog_socket = \"{}\"\n}}",
+            dir.path().join("data").display(),
+            daemons.socket().display()
         );
-        std::fs::create_dir(dir.path().join("logs")).expect("a folder");
+        let received = dir.path().join("received");
+        for folder in [&dir.path().join("logs"), &received] {
+            std::fs::create_dir(folder).expect("a folder");
+        }
         let mut server = Server::with_config(dir.path(), &config);
         let key = server.open_up();
         let mount = json!({"type": "kv", "options": {"version": "2"}});
         assert_eq!(server.call("POST", "sys/mounts/kv", Some(mount)).status, 204);
         server.enable_file("base", &dir.path().join("logs/base.log"));
-        let peer = Peer::start(&dir.path().join("logs"));
-        let options = json!({"address": peer.address, "socket_type": "tcp", "write_timeout": "1s"});
-        let body = json!({"type": "socket", "options": options});
-        let answer = server.call("PUT", "sys/audit/peer", Some(body));
-        assert_eq!(answer.status, 204, "{}", answer.error());
+        let (peer, process) = (Peer::start(&received), Process::start(&received));
+        for (name, address) in [("peer", &peer.address), ("process", &process.address)] {
+            let options = json!({"address": address, "socket_type": "tcp", "write_timeout": "1s"});
+            let body = json!({"type": "socket", "options": options});
+            let answer = server.call("PUT", &format!("sys/audit/{name}"), Some(body));
+            assert_eq!(answer.status, 204, "{}", answer.error());
+        }
         let disk = SmallDisk::mount(&dir.path().join("small"));
         match &disk {
             Some(disk) => server.enable_file("small", &disk.log()),
@@ -70,9 +85,12 @@ impl World {
             server,
             key,
             config,
+            stanzas: String::new(),
             peer,
+            process,
+            daemons,
             disk,
-            files: BTreeMap::new(),
+            enabled: BTreeSet::new(),
             rotations: 0,
             steps: BTreeMap::new(),
             judged: 0,
@@ -94,8 +112,8 @@ impl World {
                 "reopened"
             }
             Step::Seal => self.seal(),
-            Step::Kill => self.restart(true),
-            Step::Stop => self.restart(false),
+            Step::Kill(detail) => self.kill(detail),
+            Step::Stop => self.stop(),
             Step::Hang => {
                 if self.peer.turn() {
                     "peer hung"
@@ -107,6 +125,10 @@ impl World {
                 self.peer.cut();
                 "peer cut"
             }
+            Step::Process(detail) => self.process.take(detail),
+            Step::Daemon(detail) => self.daemons.take(detail),
+            Step::Salt(detail) => self.salt(detail),
+            Step::Configure(detail) => self.configure(detail),
             Step::Room => match &mut self.disk {
                 Some(disk) => {
                     disk.grow(64);
@@ -119,51 +141,125 @@ impl World {
     }
 
     fn enable(&mut self, detail: u64) -> &'static str {
-        let name = format!("file{}", detail % DEVICES);
-        if self.files.contains_key(&name) {
+        let name = pick(&DEVICES, detail);
+        let syslog = name.starts_with("syslog");
+        if self.enabled.contains(name) || syslog && self.daemons.is_empty() {
             return "not enabled again";
         }
-        let format = if detail & 8 == 0 { "json" } else { "jsonx" };
-        let prefix = if detail & 16 == 0 { "" } else { "@cee: " };
-        let path = self.logs().join(format!("{name}-{format}.log"));
-        let options = json!({
-            "file_path": path, "format": format, "prefix": prefix, "log_raw": detail & 32 == 0,
-            "durability": if detail % 5 == 0 { "fsync" } else { "os" },
+        // The lowest bits chose the device.
+        let bit = |at: u32| (detail >> (8 + at)).is_multiple_of(2);
+        let format = if bit(0) { "json" } else { "jsonx" };
+        let mut options = json!({
+            "format": format, "prefix": if bit(1) { "" } else { "@cee: " }, "log_raw": bit(2),
+            "skip_test": detail >> 11 & 7 == 0,
         });
-        let body = json!({"type": "file", "options": options});
-        let answer = self.server.call("PUT", &format!("sys/audit/{name}"), Some(body));
-        if answer.status != 204 {
-            assert_eq!(answer.status, 500, "{}", answer.error());
-            return "enabling refused";
+        let more = if syslog {
+            json!({
+                "facility": if bit(3) { "AUTH" } else { "local3" }, "tag": if bit(4) { "vault" } else { "" },
+                "oversize": pick(&["elide", "split", "fail"], detail >> 13),
+                "max_bytes": pick(&["", "8KiB"], detail >> 16),
+            })
+        } else {
+            let path = self.logs().join(format!("{name}-{format}.log"));
+            json!({"file_path": path, "durability": if bit(3) { "os" } else { "fsync" }})
+        };
+        for (key, value) in more.as_object().expect("options").iter().filter(|(_, value)| **value != "") {
+            options[key] = value.clone();
         }
-        self.files.insert(name, detail);
-        "enabled"
+        let kind = if syslog { "syslog" } else { "file" };
+        let body = json!({"type": kind, "options": options});
+        let answer = self.server.call("PUT", &format!("sys/audit/{name}"), Some(body));
+        match (answer.status, syslog) {
+            (204, _) => {}
+            (500, _) => return "enabling refused",
+            (400, true) => return "enabling syslog refused",
+            _ => panic!("{name}: {} {}", answer.status, answer.error()),
+        }
+        self.enabled.insert(name);
+        if syslog { "enabled syslog" } else { "enabled" }
     }
 
     fn disable(&mut self, which: u64) -> &'static str {
-        let count = self.files.len() as u64;
-        let Some(at) = which.checked_rem(count).and_then(|at| usize::try_from(at).ok()) else {
+        let enabled: Vec<_> = self.enabled.iter().copied().collect();
+        if enabled.is_empty() {
             return "nothing to disable";
-        };
-        let name = self.files.keys().nth(at).expect("one of them").clone();
+        }
+        let name = pick(&enabled, which);
         let answer = self.server.call("DELETE", &format!("sys/audit/{name}"), None);
         if answer.status != 204 {
             assert_eq!(answer.status, 500, "{}", answer.error());
             return "disabling refused";
         }
-        self.files.remove(&name);
+        self.enabled.remove(name);
         "disabled"
     }
 
+    fn salt(&self, detail: u64) -> &'static str {
+        let devices: Vec<_> =
+            ["base", "peer", "process"].into_iter().chain(self.enabled.iter().copied()).collect();
+        let name = pick(&devices, detail);
+        let answer = self.server.call("POST", &format!("sys/audit-rotate-salt/{name}"), None);
+        if answer.status == 500 {
+            return "salt refused";
+        }
+        assert_eq!(answer.status, 200, "{name}: {}", answer.error());
+        "salt changed"
+    }
+
+    /// The server has said so each time when this returns: what follows meets what the stanzas say.
+    fn configure(&mut self, detail: u64) -> &'static str {
+        if let Some(wrong) = stanzas::wrong(detail) {
+            self.write_config(wrong);
+            let refused = self.hang_up();
+            self.write_config(&self.stanzas);
+            assert!(refused, "wrong stanzas are refused: {}", self.server.stderr());
+            return "wrong stanzas refused";
+        }
+        let stanzas = stanzas::of(detail, &self.logs());
+        self.write_config(&stanzas);
+        if self.hang_up() {
+            // Nothing could be recorded, or a device was not to be had.
+            self.write_config(&self.stanzas);
+            return "stanzas refused";
+        }
+        self.stanzas = stanzas;
+        "stanzas changed"
+    }
+
+    fn write_config(&self, stanzas: &str) {
+        Server::write_config(self.dir.path(), &format!("{}{stanzas}", self.config));
+    }
+
+    /// Has the configuration read again. Says whether it was refused.
+    fn hang_up(&self) -> bool {
+        let said = |what: &str| self.server.stderr().matches(what).count();
+        let (taken, refused) =
+            ("the audit stanzas of the configuration are in force", "THE CONFIGURATION IS NOT APPLIED");
+        let before = (said(taken), said(refused));
+        self.server.signal(Signal::HUP);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = (said(taken), said(refused));
+            if now != before {
+                return now.1 > before.1;
+            }
+            assert!(Instant::now() < deadline, "the signal is heard: {}", self.server.stderr());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     fn rotate(&mut self) -> &'static str {
+        self.rename_logs();
+        if self.hang_up() { "rotation refused" } else { "rotated" }
+    }
+
+    fn rename_logs(&mut self) {
         self.rotations += 1;
-        for path in self.all_logs() {
-            if path.extension().is_some_and(|end| end == "log") && !path.ends_with("small.log") {
+        for path in log::files(&self.logs(), "") {
+            if path.extension().is_some_and(|end| end == "log") {
                 std::fs::rename(&path, format!("{}.{}", path.display(), self.rotations)).expect("a rename");
             }
         }
-        self.server.signal(Signal::HUP);
-        "rotated"
     }
 
     fn seal(&mut self) -> &'static str {
@@ -189,25 +285,40 @@ impl World {
         }
     }
 
-    fn restart(&mut self, kill: bool) -> &'static str {
-        if kill {
-            self.server.kill();
+    fn kill(&mut self, detail: u64) -> &'static str {
+        let rotates = detail.is_multiple_of(4);
+        if rotates {
+            self.rename_logs();
+            self.server.signal(Signal::HUP);
+            std::thread::sleep(Duration::from_millis(detail >> 8 & 15));
         }
+        self.server.kill();
         self.clients.pause();
-        if !kill {
-            self.server.stop();
-        }
+        self.start_server();
+        if rotates { "killed within a rotation" } else { "killed" }
+    }
+
+    fn stop(&mut self) -> &'static str {
+        self.clients.pause();
+        self.server.stop();
+        self.start_server();
+        "stopped"
+    }
+
+    fn start_server(&mut self) {
         let token = self.server.token.clone();
-        self.server = Server::with_config(self.dir.path(), &self.config);
+        let config = format!("{}{}", self.config, self.stanzas);
+        self.server = Server::with_config(self.dir.path(), &config);
         self.server.token = token;
         self.unseal();
         self.clients.go(self.server.addr, &self.server.token);
-        if kill { "killed" } else { "stopped" }
     }
 
     /// Nothing is wrong any more.
     pub fn heal(&mut self) {
         self.peer.go_on();
+        self.process.go_on();
+        self.daemons.go_on();
         if let Some(disk) = &mut self.disk {
             disk.grow(512 * 1024);
         }
@@ -219,6 +330,8 @@ impl World {
 
     fn all_logs(&self) -> Vec<PathBuf> {
         let mut logs = log::files(&self.logs(), "");
+        logs.extend(log::files(&self.dir.path().join("received"), ""));
+        logs.extend(self.daemons.logs());
         logs.extend(self.disk.iter().map(SmallDisk::log));
         logs.retain(|path| path.exists());
         logs
@@ -236,9 +349,9 @@ impl World {
             let answered = self.clients.answered();
             let verdict = log::check(&self.all_logs(), &answered);
             // What a peer alone got before a kill, nobody can know who did not ask the peer.
-            let on_disk: Vec<PathBuf> = self.all_logs().into_iter().filter(|path| is_on_disk(path)).collect();
+            let on_disk = log::check(&log::files(&self.logs(), ""), &[]);
             let mut wrong = of_the_union(&verdict.report);
-            wrong.extend(of_each_device(&log::check(&on_disk, &[]).report));
+            wrong.extend(of_each_device(&on_disk.report));
             if alive && wrong.is_empty() && verdict.code != 2 {
                 self.judged += 1;
                 self.entries = verdict.report["union"]["boots"]
@@ -261,9 +374,9 @@ impl World {
     fn keep(&self) {
         let to = std::env::temp_dir().join(format!("onrecord-soak-{}", std::process::id()));
         drop(std::fs::create_dir(&to));
-        for path in self.all_logs() {
-            let name = path.file_name().unwrap_or_default();
-            drop(std::fs::copy(&path, to.join(name)));
+        for (number, path) in self.all_logs().iter().enumerate() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            drop(std::fs::copy(path, to.join(format!("{number}-{name}"))));
         }
         println!("soak: the logs are in {}", to.display());
     }
@@ -283,10 +396,9 @@ impl World {
     }
 }
 
-/// Whether a log is one that the server can read back, and that never fills up.
-fn is_on_disk(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    !name.starts_with("peer.log") && !name.starts_with("small.log")
+/// One of these, as a number says.
+fn pick<T: Copy>(of: &[T], number: u64) -> T {
+    of[usize::try_from(number % of.len() as u64).expect("less than a length")]
 }
 
 fn list(value: &Value) -> &[Value] {
