@@ -216,6 +216,9 @@ impl World {
             return "wrong stanzas refused";
         }
         let stanzas = stanzas::of(detail, &self.logs());
+        if stanzas == self.stanzas {
+            return "stanzas as they were";
+        }
         self.write_config(&stanzas);
         if self.hang_up() {
             // Nothing could be recorded, or a device was not to be had.
@@ -230,7 +233,7 @@ impl World {
         Server::write_config(self.dir.path(), &format!("{}{stanzas}", self.config));
     }
 
-    /// Has the configuration read again. Says whether it was refused.
+    /// Has the configuration, which has changed, read again. Says whether it was refused.
     fn hang_up(&self) -> bool {
         let said = |what: &str| self.server.stderr().matches(what).count();
         let (taken, refused) =
@@ -250,7 +253,8 @@ impl World {
 
     fn rotate(&mut self) -> &'static str {
         self.rename_logs();
-        if self.hang_up() { "rotation refused" } else { "rotated" }
+        self.server.signal(Signal::HUP);
+        "rotated"
     }
 
     fn rename_logs(&mut self) {
