@@ -24,7 +24,9 @@ const CLIENTS: usize = 3;
 const DEVICES: [&str; 5] = ["file0", "file1", "file2", "syslog0", "syslog1"];
 /// A file shows a start of the server what a kill took from it once it has some hundred lines; before that they are in
 /// the file that was renamed, and numbers that were given out and never written are declared by nobody.
-const SEEN_AFTER: Duration = Duration::from_secs(5);
+const SEEN_AFTER: usize = 600;
+/// So long a kill waits for that.
+const SEEN_WITHIN: Duration = Duration::from_secs(5);
 /// How long all devices may take to have and to tell everything once nothing is wrong any more.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -43,8 +45,8 @@ pub struct World {
     /// Those of [`DEVICES`] that are enabled.
     enabled: BTreeSet<&'static str>,
     rotations: u64,
-    /// When logs were last renamed, or a device got another file.
-    renamed_at: Option<Instant>,
+    /// How long the log that always is was when logs were last renamed, or a device got another file.
+    lines_at_rename: Option<usize>,
     /// The starts of the server that a kill ended soon after that.
     unseen: BTreeSet<String>,
     steps: BTreeMap<&'static str, u64>,
@@ -99,7 +101,7 @@ impl World {
             disk,
             enabled: BTreeSet::new(),
             rotations: 0,
-            renamed_at: None,
+            lines_at_rename: None,
             unseen: BTreeSet::new(),
             steps: BTreeMap::new(),
             judged: 0,
@@ -234,7 +236,7 @@ impl World {
             return "stanzas refused";
         }
         self.stanzas = stanzas;
-        self.renamed_at = Some(Instant::now());
+        self.lines_at_rename = Some(self.base_lines());
         "stanzas changed"
     }
 
@@ -268,7 +270,7 @@ impl World {
 
     fn rename_logs(&mut self) {
         self.rotations += 1;
-        self.renamed_at = Some(Instant::now());
+        self.lines_at_rename = Some(0);
         for path in log::files(&self.logs(), "") {
             if path.extension().is_some_and(|end| end == "log") {
                 std::fs::rename(&path, format!("{}.{}", path.display(), self.rotations)).expect("a rename");
@@ -305,14 +307,31 @@ impl World {
             self.rename_logs();
             self.server.signal(Signal::HUP);
             std::thread::sleep(Duration::from_millis(detail >> 8 & 15));
+        } else {
+            let deadline = Instant::now() + SEEN_WITHIN;
+            while !self.sees_its_end() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
+        let seen = self.sees_its_end();
         self.server.kill();
         self.clients.pause();
-        if self.renamed_at.is_some_and(|at| at.elapsed() < SEEN_AFTER) {
+        if !seen {
             self.unseen.extend(self.last_boot());
         }
         self.start_server();
         if rotates { "killed within a rotation" } else { "killed" }
+    }
+
+    /// Whether files are long enough that the next start finds in them what a kill takes now.
+    fn sees_its_end(&self) -> bool {
+        self.lines_at_rename.is_none_or(|lines| self.base_lines() >= lines + SEEN_AFTER)
+    }
+
+    /// How long the log is that always is.
+    fn base_lines(&self) -> usize {
+        std::fs::read(self.logs().join("base.log"))
+            .map_or(0, |text| text.split(|byte| *byte == b'\n').count())
     }
 
     /// The start of the server that wrote last, by the log that always is.
