@@ -14,6 +14,7 @@ use onrecord_value::Time;
 
 use crate::effort::Effort;
 use crate::library::World;
+use crate::memory::memory;
 use crate::table::{median, ratio};
 use stage::{Kind, Stage};
 
@@ -124,19 +125,6 @@ fn rates(world: &'static World, effort: Effort) {
         let grouped = ratio(&all[at][2].rates, &all[at][0].rates);
         println!("\n`durability=fsync`: 64 writers get {grouped:.1} x the entries of one that syncs each.");
     }
-}
-
-/// This process's memory, resident now and at its peak since the last call, in MiB.
-fn memory() -> (f64, f64) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let of = |key: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
-        line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
-    };
-    let found = (of("VmRSS:"), of("VmHWM:"));
-    // Resets the peak (proc(5)); where that is not allowed, the peak is that of the whole run.
-    drop(std::fs::write("/proc/self/clear_refs", "5"));
-    found
 }
 
 /// What a device that takes nothing costs in memory while another is loaded.

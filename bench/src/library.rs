@@ -6,6 +6,7 @@ mod lines;
 
 use crate::effort::Effort;
 pub use kinds::World;
+pub use lines::ran;
 
 /// All library benches.
 pub fn run(effort: Effort) {

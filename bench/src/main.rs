@@ -8,21 +8,24 @@ mod effort;
 mod journey;
 mod library;
 mod load;
+mod memory;
 mod server;
 mod table;
+mod trail;
 
 use std::time::Duration;
 
 use effort::Effort;
 
 const HELP: &str = "\
-Usage: onrecord-bench [library|devices|journey|server|all] [--smoke] [--rounds N] [--seconds S]
+Usage: onrecord-bench [library|devices|journey|server|trail|all] [--smoke] [--rounds N] [--seconds S]
                       [--only NAME]
 
   library       the library beside its floors: an entry by kind
   devices       entries a second and latency by device, alone and together; a device that hangs
   journey       the server without HTTP: nanoseconds and allocations of a request
   server        the server over HTTP: reads and writes, with and without devices
+  trail         the checker of logs: gigabytes a second of one core, and memory
   all           all of it (default)
   --smoke       just long enough to see that everything runs
   --rounds N    measurements of each variant (default 5)
@@ -42,7 +45,7 @@ fn main() {
         let mut number =
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| quit("a number is missing"));
         match word.as_str() {
-            "library" | "devices" | "journey" | "server" | "all" => wanted = word,
+            "library" | "devices" | "journey" | "server" | "trail" | "all" => wanted = word,
             "--smoke" => effort = Effort::SMOKE,
             "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
             "--seconds" => effort.time = Duration::from_secs(number()),
@@ -64,6 +67,9 @@ fn main() {
     }
     if part("server") {
         server::run(effort);
+    }
+    if part("trail") {
+        trail::run(effort);
     }
 }
 

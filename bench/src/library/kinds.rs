@@ -131,12 +131,22 @@ impl World {
         }
     }
 
+    /// The response of a read.
+    pub fn response_of_read(&'static self) -> Entry<'static> {
+        self.answered(Operation::Read, "secret/data/app/db", &self.read)
+    }
+
+    /// The response of a list of 100.
+    pub fn response_of_list(&'static self) -> Entry<'static> {
+        self.answered(Operation::List, "secret/metadata/app/", &self.listed)
+    }
+
     /// One of each kind.
     pub fn kinds(&'static self) -> Vec<Kind> {
         let of = |options| Form::new(options, Arc::new(Salt::new("5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10")));
         let usual = Options::default;
-        let read = self.answered(Operation::Read, "secret/data/app/db", &self.read);
-        let list = self.answered(Operation::List, "secret/metadata/app/", &self.listed);
+        let read = self.response_of_read();
+        let list = self.response_of_list();
         let keys: Vec<String> = (0..100).map(|number| format!("application-{number:03}")).collect();
         let kind = |name, entry, options, hashed| Kind { name, entry, form: of(options), hashed };
         // Of the hashed texts of a read, one is the empty `deletion_time`.

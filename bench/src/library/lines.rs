@@ -17,7 +17,7 @@ use crate::table::median;
 const CALLS: u32 = 256;
 
 /// How long this thread has run: what other programs take of the machine's time is not counted.
-fn ran() -> Duration {
+pub fn ran() -> Duration {
     let ran = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(ran).expect("a time since the thread began")
 }

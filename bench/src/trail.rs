@@ -1,0 +1,154 @@
+//! The checker of logs on one core: gigabytes a second of its CPU, and its memory at peak, over logs of our own formatter
+//! that are read from memory.
+//! Never in it: what a report says, beyond that nothing is missing in logs that are whole.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use onrecord_audit::{Boot, Clear, Entry, Form, Format, Options, Salt, Stamp};
+use onrecord_trail::{Input, Judge, check};
+use onrecord_value::Time;
+use tempfile::TempDir;
+
+use crate::effort::Effort;
+use crate::library::{World, ran};
+use crate::memory::memory;
+use crate::table::median;
+
+/// Every response of so many is that of a list of 100.
+const LIST_EVERY: u64 = 16;
+/// Requests that are under way at any moment: their responses come so much later.
+const UNDER_WAY: usize = 64;
+/// Files in memory are here, where there is such a place.
+const IN_MEMORY: &str = "/dev/shm";
+
+/// A log to be made.
+#[derive(Clone, Copy)]
+struct Plan {
+    name: &'static str,
+    format: Format,
+    /// One log each, of the same entries.
+    devices: usize,
+    thorough: bool,
+}
+
+const PLANS: [Plan; 4] = [
+    Plan { name: "JSON", format: Format::Json, devices: 1, thorough: false },
+    Plan { name: "JSONx", format: Format::Jsonx, devices: 1, thorough: false },
+    Plan { name: "JSON, three devices", format: Format::Json, devices: 3, thorough: false },
+    Plan { name: "JSON, `-thorough`", format: Format::Json, devices: 1, thorough: true },
+];
+
+/// Where logs are written: memory, or else a folder for temporary files.
+fn folder() -> TempDir {
+    let memory = Path::new(IN_MEMORY);
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder")
+}
+
+/// Ids as a server makes them: every one differs, and neighbours in the log have nothing in common.
+fn id(number: u64) -> String {
+    let mixed = |salt: u64| {
+        let mut bits = (number ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ bits >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        bits ^ bits >> 32
+    };
+    let (a, b) = (mixed(1), mixed(2));
+    let (c, d) = (b >> 48, b & 0xffff_ffff_ffff);
+    format!("{:08x}-{:04x}-{:04x}-{c:04x}-{d:012x}", a >> 32, a >> 16 & 0xffff, a & 0xffff)
+}
+
+/// The log of one device, of about so many bytes: how many entries it has, and its bytes.
+fn write(path: &Path, world: &'static World, plan: &Plan, device: usize, bytes: u64) -> (u64, u64) {
+    let options = Options { format: plan.format, ..Options::default() };
+    let form = Form::new(options, Arc::new(Salt::new(&format!("salt {device}"))));
+    let mut log = BufWriter::with_capacity(1 << 20, File::create(path).expect("a file"));
+    let (request, read, list) = (world.request(), world.response_of_read(), world.response_of_list());
+    let (mut line, mut seq, mut written) = (Vec::new(), 0, 0);
+    let mut put = |entry: &Entry<'_>, id: &str| {
+        let mut entry = entry.clone();
+        entry.request.id = Clear::new(id);
+        let time = Time::from_unix_nanos(1_795_343_122_459_819_797 + i128::from(seq));
+        line.clear();
+        form.format(&entry, &Stamp { time, seq, boot: Boot::new(7) }, &mut line).expect("it has a line");
+        log.write_all(&line).expect("room");
+        seq += 1;
+        written += line.len() as u64;
+        written
+    };
+    let mut open = VecDeque::new();
+    for number in 0.. {
+        let asked = id(number);
+        let full = put(&request, &asked) >= bytes;
+        open.push_back((number, asked));
+        while open.len() > if full { 0 } else { UNDER_WAY } {
+            let Some((number, asked)) = open.pop_front() else { break };
+            put(if number % LIST_EVERY == 0 { &list } else { &read }, &asked);
+        }
+        if full {
+            break;
+        }
+    }
+    log.flush().expect("room");
+    (seq, written)
+}
+
+/// One plan: a line of the table.
+fn measure(world: &'static World, plan: &Plan, effort: Effort) {
+    let all = if effort.rounds > 1 { 400_000_000 } else { 4_000_000 };
+    // Some ten times slower, and steady sooner.
+    let each = all / plan.devices as u64 / if plan.thorough { 8 } else { 1 };
+    let folder = folder();
+    let (mut entries, mut bytes) = (0, 0);
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for device in 0..plan.devices {
+        let path = folder.path().join(format!("{device}.log"));
+        let (more, size) = write(&path, world, plan, device, each);
+        (entries, bytes) = (entries + more, bytes + size);
+        paths.push(path);
+    }
+    let options = onrecord_trail::Options { thorough: plan.thorough, ..Default::default() };
+    let (mut on_core, mut passed, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    // The first round warms up.
+    for round in 0..=effort.rounds {
+        let (before, _) = memory();
+        let (cpu, begin) = (ran(), Instant::now());
+        let report =
+            check(paths.iter().map(Input::file).collect(), &options, &mut |_| {}).expect("logs can be read");
+        let (cpu, time) = ((ran() - cpu).as_secs_f64(), begin.elapsed().as_secs_f64());
+        let (_, peak) = memory();
+        let found: u64 = report.sources.iter().map(|source| source.entries).sum();
+        assert!(report.nothing_lost(Judge::EachDevice) && found == entries, "the logs are whole");
+        if round > 0 {
+            on_core.push(cpu);
+            passed.push(time);
+            peaks.push(peak - before);
+        }
+    }
+    let seconds = median(&mut on_core);
+    println!(
+        "| {} | {:.0} | {entries} | {:.2} | {:.0} | {:.2} | {:.1} |",
+        plan.name,
+        bytes as f64 / 1e6,
+        bytes as f64 / seconds / 1e9,
+        seconds * 1e9 / entries as f64,
+        bytes as f64 / median(&mut passed) / 1e9,
+        median(&mut peaks),
+    );
+}
+
+/// The checker over each kind of log.
+pub fn run(effort: Effort) {
+    let world = World::leak();
+    println!("\n### `log check`, one thread, logs in memory\n");
+    println!(
+        "| logs | MB | entries | GB/s of its CPU | ns an entry | GB/s by the clock | memory at peak, MiB |\n\
+         |---|---:|---:|---:|---:|---:|---:|"
+    );
+    for plan in PLANS.iter().filter(|plan| effort.wants(plan.name)) {
+        measure(world, plan, effort);
+    }
+}
