@@ -40,6 +40,10 @@ impl Default for Json {
 impl Json {
     /// The entry of a usual line.
     pub(super) fn entry(&self, line: &[u8]) -> Option<Seen> {
+        // Lines of the other format are not searched.
+        if !line.ends_with(b"}}") {
+            return None;
+        }
         let start = if line.starts_with(BEGINNING) {
             0
         } else {

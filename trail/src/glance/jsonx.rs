@@ -1,10 +1,10 @@
-//! The glance at a line in JSONx: a walk over its tags which looks at few of them.
+//! The glance at a line in JSONx: a walk over its tags which looks at few of them, and past what is in `auth`,
+//! in `response` and in data.
 //! Never in it: a line that our formatter did not write in exactly this way; the decoder has it.
 //!
 //! In texts and names every `<` and `>` is escaped, so each one is of a tag, and the tags alone say what is in what.
 
-use memchr::memchr;
-use memchr::memmem;
+use memchr::{memchr, memchr_iter, memmem};
 use onrecord_audit::{Boot, Kind, Record, SaltId};
 
 use super::Seen;
@@ -30,14 +30,20 @@ pub(super) fn entry(line: &[u8]) -> Option<Seen> {
     if line.last() != Some(&b'>') || memchr(0, line).is_some() {
         return None;
     }
-    let start = memmem::find(line.get(..line.len().min(BEFORE_MAX))?, BEGINNING)?;
+    let start = if line.starts_with(BEGINNING) {
+        0
+    } else {
+        memmem::find(line.get(..line.len().min(BEFORE_MAX))?, BEGINNING)?
+    };
     let (before, object) = line.split_at_checked(start)?;
     if start > 0 && (line.first() == Some(&b'<') || std::str::from_utf8(before).is_err()) {
         return None;
     }
     let found = walk(object)?;
-    let text = |text: Option<&'_ [u8]>| std::str::from_utf8(text?).ok().map(str::to_owned);
-    let seq = text(found.seq).filter(|seq| seq == "0" || !seq.starts_with(['0', '+']))?;
+    let seq = std::str::from_utf8(found.seq?).ok()?;
+    if seq != "0" && seq.starts_with(['0', '+']) {
+        return None;
+    }
     let hex = |digits: Option<&[u8]>| SaltId::parse(std::str::from_utf8(digits?).ok()?);
     let record = Record {
         seq: seq.parse().ok()?,
@@ -57,7 +63,7 @@ pub(super) fn entry(line: &[u8]) -> Option<Seen> {
 fn walk(object: &[u8]) -> Option<Found<'_>> {
     let mut found = Found::default();
     let (mut rest, mut depth, mut within) = (object, 0_usize, &b""[..]);
-    let mut path: &[u8] = b"";
+    let (mut path, mut begun) = (&b""[..], false);
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix(b"</json:") {
             depth = depth.checked_sub(1)?;
@@ -67,16 +73,26 @@ fn walk(object: &[u8]) -> Option<Found<'_>> {
         let tag = rest.strip_prefix(b"<json:")?;
         let end = memchr(b'>', tag)?;
         let (tag, after) = (tag.get(..end)?, tag.get(end + 1..)?);
+        // A line was torn in this tag, and the next one's beginning would be taken for a part of it.
+        if memchr(b'<', tag).is_some() {
+            return None;
+        }
         let name = tag.split(|byte| *byte == b'"').nth(1).unwrap_or_default();
         if tag.starts_with(b"object") || tag.starts_with(b"array") {
             if depth == 0 {
                 within = name;
-                if matches!(name, b"gap" | b"elided" | b"part") {
+                // A second beginning: two lines that ran together.
+                if matches!(name, b"gap" | b"elided" | b"part") || (begun && name == b"auth") {
                     return None;
                 }
+                begun = true;
             }
-            depth += 1;
-            rest = after;
+            if depth > 0 || matches!(name, b"auth" | b"response") {
+                rest = behind(after)?;
+            } else {
+                depth += 1;
+                rest = after;
+            }
             continue;
         }
         if tag.ends_with(b" /") {
@@ -85,7 +101,11 @@ fn walk(object: &[u8]) -> Option<Found<'_>> {
         }
         let text = after.get(..memchr(b'<', after)?)?;
         let closing = after.get(text.len()..)?.strip_prefix(b"</json:")?;
-        rest = closing.get(memchr(b'>', closing)? + 1..)?;
+        let (kind, after) = closing.split_at_checked(memchr(b'>', closing)?)?;
+        if !tag.starts_with(kind) {
+            return None;
+        }
+        rest = after.get(1..)?;
         match (depth, within, name) {
             (0, _, b"type") => found.kind = Some(text),
             (1, b"request", b"id") => found.id = Some(text),
@@ -98,4 +118,26 @@ fn walk(object: &[u8]) -> Option<Found<'_>> {
         }
     }
     (depth == 0 && path != b"sys/audit/test").then_some(found)
+}
+
+/// What comes after the end of an object or array, whose content this is. Nothing in it is looked at but where what is
+/// in it begins and ends: a line that was torn in it has no end of it, whatever follows.
+fn behind(content: &[u8]) -> Option<&[u8]> {
+    let mut depth = 1_usize;
+    for at in memchr_iter(b'<', content) {
+        let tag = content.get(at + 1..)?;
+        if let Some(closing) = tag.strip_prefix(b"/json:") {
+            if !matches!(closing.first(), Some(b'o' | b'a')) {
+                continue;
+            }
+            let after = closing.strip_prefix(b"object>").or_else(|| closing.strip_prefix(b"array>"))?;
+            depth -= 1;
+            if depth == 0 {
+                return Some(after);
+            }
+        } else if matches!(tag.get(b"json:".len()), Some(b'o' | b'a')) {
+            depth += 1;
+        }
+    }
+    None
 }

@@ -233,6 +233,33 @@ fn usual_lines_need_no_decoding() {
     }
 }
 
+/// The glance at JSONx passes over what is in a response: wherever that is torn, the next line must not complete it.
+#[test]
+fn a_torn_line_of_jsonx_is_not_completed_by_the_next() {
+    let inner: Object = [("time", Value::from("x")), ("type", Value::from("response"))].into_iter().collect();
+    let data: Object =
+        [("a", Value::Object(inner)), ("b", Value::Array(vec![Value::from("x")]))].into_iter().collect();
+    let hostile = Hostile {
+        texts: vec![String::new(); 8],
+        request: data.clone(),
+        response: Some(data),
+        duration: 77,
+        gap: false,
+        prefix: 0,
+        jsonx: true,
+        raw: true,
+        seq: 12,
+    };
+    let line = hostile.line(ID);
+    assert!(matches!(both(&line).0, Glance::Entry(_)));
+    for end in 1..=line.len() {
+        let torn = &line[..end];
+        assert!(end == line.len() || !matches!(both(torn).0, Glance::Entry(_)), "{end}");
+        let (quick, slow) = both(&[torn, &line].concat());
+        assert_eq!(quick, slow, "{end}");
+    }
+}
+
 #[test]
 fn what_is_no_entry_is_none() {
     for (line, expected) in [
