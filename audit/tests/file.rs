@@ -192,6 +192,30 @@ fn holes_that_a_gap_or_a_probe_explains_are_not_told_again() {
 }
 
 #[test]
+fn entries_from_before_a_device_was_enabled_without_a_probe_are_not_told_as_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    // What an earlier start left there, which had other devices too.
+    std::fs::write(&path, [request_line(1, 3), request_line(9, 3)].concat()).unwrap();
+    let broker = broker(strict());
+    let beside = onrecord_audit::device::fault::FaultControl::new();
+    broker_kit::enable(&broker, "beside/", &beside);
+    (1..=3).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
+    // Enough lines that the order of the first ones is no excuse any more.
+    for (first, count) in [(4, 400), (406, 2)] {
+        let enrolment = Enrolment::new("file/", open(&path, &Placement::api()).unwrap(), form());
+        wait(broker.enable(enrolment, None)).unwrap();
+        (first..first + count).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
+        assert!(broker.drain(Duration::from_mins(10)).is_empty());
+        assert!(broker.disable("file/"));
+        until("the file can be opened", || open(&path, &Placement::api()).is_ok());
+        assert_eq!(open(&path, &Placement::api()).unwrap().notices(), [], "enabled before {first}");
+        let next = first + count;
+        (next..next + 2).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
+    }
+}
+
+#[test]
 fn a_new_start_puts_the_holes_of_the_last_on_record() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.log");

@@ -77,12 +77,20 @@ fn holes(lines: &[&[u8]], boot: Boot) -> (u64, Vec<SeqRange>) {
     let ours =
         lines.iter().filter_map(|line| mark(line).filter(|(_, of)| *of == boot).map(|(seq, _)| (*line, seq)));
     let mut known: Vec<SeqRange> = Vec::new();
-    let (mut floor, mut last) = (None, 0_u64);
+    let (mut floor, mut last, mut ended) = (None, 0_u64, false);
     for (at, (line, seq)) in ours.enumerate() {
         match of_our_own(line) {
             // A device that was enabled later has nothing to do with what came before.
             Some(OfOurOwn::Probe) => known.push(SeqRange { from: last.saturating_add(1), to: seq }),
             Some(OfOurOwn::Gap(ranges)) => known.extend(ranges),
+            Some(OfOurOwn::End(ranges)) => {
+                known.extend(ranges);
+                ended = true;
+            }
+            // The same, where no probe says so.
+            None if std::mem::take(&mut ended) => {
+                known.push(SeqRange { from: seq.min(last.saturating_add(1)), to: seq });
+            }
             None => known.push(SeqRange { from: seq, to: seq }),
         }
         last = last.max(seq);
@@ -106,6 +114,8 @@ fn holes(lines: &[&[u8]], boot: Boot) -> (u64, Vec<SeqRange>) {
 enum OfOurOwn {
     Probe,
     Gap(Vec<SeqRange>),
+    /// The device was disabled.
+    End(Vec<SeqRange>),
 }
 
 /// Lines of the device itself, which repeat a counter.
@@ -123,7 +133,7 @@ fn of_our_own(line: &[u8]) -> Option<OfOurOwn> {
     if let Some(gap) = entry.gap {
         // The ranges of an earlier start say nothing about this one.
         let ranges = if gap.boot.is_none() { gap.ranges.iter().collect() } else { Vec::new() };
-        return Some(OfOurOwn::Gap(ranges));
+        return Some(if gap.ended { OfOurOwn::End(ranges) } else { OfOurOwn::Gap(ranges) });
     }
     let probe = entry.request.path == PROBE_PATH.into() && entry.request.remote_address.is_empty();
     probe.then_some(OfOurOwn::Probe)
