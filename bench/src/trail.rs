@@ -69,7 +69,7 @@ fn write(path: &Path, world: &'static World, plan: &Plan, device: usize, bytes: 
     let (request, read, list) = (world.request(), world.response_of_read(), world.response_of_list());
     let (mut line, mut seq, mut written) = (Vec::new(), 0, 0);
     let mut put = |entry: &Entry<'_>, id: &str| {
-        let mut entry = entry.clone();
+        let mut entry = *entry;
         entry.request.id = Clear::new(id);
         let time = Time::from_unix_nanos(1_795_343_122_459_819_797 + i128::from(seq));
         line.clear();
@@ -118,7 +118,7 @@ fn measure(world: &'static World, plan: &Plan, effort: Effort) {
         let (cpu, begin) = (ran(), Instant::now());
         let report =
             check(paths.iter().map(Input::file).collect(), &options, &mut |_| {}).expect("logs can be read");
-        let (cpu, time) = ((ran() - cpu).as_secs_f64(), begin.elapsed().as_secs_f64());
+        let (cpu, time) = (ran().saturating_sub(cpu).as_secs_f64(), begin.elapsed().as_secs_f64());
         let (_, peak) = memory();
         let found: u64 = report.sources.iter().map(|source| source.entries).sum();
         assert!(report.nothing_lost(Judge::EachDevice) && found == entries, "the logs are whole");

@@ -213,7 +213,7 @@ impl<'o> Checker<'o> {
     /// A device of which nothing older is known in this start may have begun with the probe before it in this source.
     fn begin(&mut self, record: &Record, boot: Boot) {
         let Some((_, after)) = self.probed.filter(|(of, _)| *of == boot) else { return };
-        let strand = self.of_salt(Some(record.salt)).strand(boot);
+        let strand = self.of_salt(Some(record.strand())).strand(boot);
         strand.begun_after = Some(strand.begun_after.map_or(after, |other| other.min(after)));
     }
 
