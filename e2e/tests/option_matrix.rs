@@ -3,6 +3,7 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -203,8 +204,13 @@ fn refuses(server: &Server, shell: &Shell, kind: &Kind, (option, value, error): 
     assert_eq!(server.call("GET", "sys/audit", None).json()["data"], json!({}), "{what}");
 }
 
+/// How many secrets were written.
+static WRITES: AtomicUsize = AtomicUsize::new(0);
+
 fn takes(server: &Server, shell: &Shell, kind: &Kind, (option, value): (&str, &str)) {
     for through_shell in [false, true] {
+        // Each write has a path of its own: lines of the device before may still be on their way to the sink.
+        let path = format!("kv/{}", WRITES.fetch_add(1, Ordering::Relaxed));
         let what = format!("{} {option}={value:?}, shell: {through_shell}", kind.name);
         let options = with(&kind.base, option, value);
         let before = kind.sink.text().len();
@@ -217,14 +223,16 @@ fn takes(server: &Server, shell: &Shell, kind: &Kind, (option, value): (&str, &s
         }
         let listed = server.call("GET", "sys/audit", None).json();
         assert_eq!(listed["data"]["x/"]["options"], options, "{what}");
-        assert_eq!(server.call("POST", "kv/a", Some(json!({"k": "a-secret"}))).status, 204, "{what}");
+        assert_eq!(server.call("POST", &path, Some(json!({"k": "a-secret"}))).status, 204, "{what}");
         assert_eq!(server.call("DELETE", "sys/audit/x", None).status, 204, "{what}");
         let raw = option == "log_raw" && ["1", "True"].contains(&value);
         let start = Instant::now();
         let entry = loop {
             let text = kind.sink.text();
-            let fresh =
-                text[before.min(text.len())..].lines().find(|line| line.contains("kv/a")).map(str::to_owned);
+            let fresh = text[before.min(text.len())..]
+                .lines()
+                .find(|line| line.contains(&format!("{path}\"")) || line.contains(&format!("{path}<")))
+                .map(str::to_owned);
             if let Some(entry) = fresh {
                 break entry;
             }

