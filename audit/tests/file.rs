@@ -133,6 +133,26 @@ fn holes_that_a_killed_server_left_are_told_by_the_next() {
 }
 
 #[test]
+fn holes_since_the_probe_of_a_young_device_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let open_after = |seqs: &[u64]| {
+        let mut lines = Vec::new();
+        let stamp = Stamp { time: Time::from_unix_nanos(0), seq: 436, boot: Boot::new(3) };
+        form().format(&Entry::probe("an id"), &stamp, &mut lines).unwrap();
+        seqs.iter().for_each(|seq| lines.extend(request_line(*seq, 3)));
+        std::fs::write(&path, lines).unwrap();
+        open(&path, &Placement::api()).unwrap().notices()
+    };
+    let told =
+        |from: u64, to: u64| [Notice::Unfinished { boot: Boot::new(3), ranges: vec![SeqRange { from, to }] }];
+    // What was numbered between the probe and the first entry went to others.
+    assert_eq!(open_after(&[]), []);
+    assert_eq!(open_after(&[439, 438, 440]), []);
+    assert_eq!(open_after(&[439, 438, 440, 442]), told(441, 441));
+}
+
+#[test]
 fn holes_are_found_in_jsonx_too() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.log");

@@ -78,10 +78,19 @@ fn holes(lines: &[&[u8]], boot: Boot) -> (u64, Vec<SeqRange>) {
         lines.iter().filter_map(|line| mark(line).filter(|(_, of)| *of == boot).map(|(seq, _)| (*line, seq)));
     let mut known: Vec<SeqRange> = Vec::new();
     let (mut floor, mut last, mut ended) = (None, 0_u64, false);
+    // From its probe on a device gets every entry, in whatever order: the smallest of them is its first.
+    let mut begun = false;
     for (at, (line, seq)) in ours.enumerate() {
-        match of_our_own(line) {
+        let of_our_own = of_our_own(line);
+        let entry = of_our_own.is_none();
+        match of_our_own {
             // A device that was enabled later has nothing to do with what came before.
-            Some(OfOurOwn::Probe) => known.push(SeqRange { from: last.saturating_add(1), to: seq }),
+            Some(OfOurOwn::Probe) => {
+                known.push(SeqRange { from: last.saturating_add(1), to: seq });
+                if at < UNORDERED && seq > 1 && floor != Some(0) {
+                    (begun, floor) = (true, None);
+                }
+            }
             Some(OfOurOwn::Gap(ranges)) => known.extend(ranges),
             Some(OfOurOwn::End(ranges)) => {
                 known.extend(ranges);
@@ -94,6 +103,13 @@ fn holes(lines: &[&[u8]], boot: Boot) -> (u64, Vec<SeqRange>) {
             None => known.push(SeqRange { from: seq, to: seq }),
         }
         last = last.max(seq);
+        if begun {
+            let before = seq.saturating_sub(1);
+            if entry {
+                floor = Some(floor.map_or(before, |floor: u64| floor.min(before)));
+            }
+            continue;
+        }
         // A file that begins with the first entry has nothing before it; any other may have been rotated.
         let floor = floor.get_or_insert(if seq <= 1 { 0 } else { seq });
         if *floor > 0 && at < UNORDERED {
@@ -101,7 +117,7 @@ fn holes(lines: &[&[u8]], boot: Boot) -> (u64, Vec<SeqRange>) {
         }
     }
     known.sort_by_key(|range| range.from);
-    let (mut holes, mut next) = (Vec::new(), floor.unwrap_or(0).saturating_add(1));
+    let (mut holes, mut next) = (Vec::new(), floor.unwrap_or(last).saturating_add(1));
     for range in known {
         if range.from > next {
             holes.push(SeqRange { from: next, to: range.from - 1 });
