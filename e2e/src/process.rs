@@ -16,6 +16,9 @@ use crate::http::{self, Response};
 /// How long a test waits for a server to say its address. It only ends a hang.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A log in which nothing came for so long has said what it had to say.
+const QUIET: Duration = Duration::from_millis(100);
+
 /// The binary `onrecord`, built from this workspace in the profile of the tests.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
@@ -281,9 +284,20 @@ impl Server {
         }
     }
 
-    /// What it said on standard error so far.
+    /// What it said on standard error so far. A thread of the server's own writes its log, a moment after what it is about:
+    /// so this waits until nothing more comes.
     pub fn stderr(&self) -> String {
-        self.stderr.lock().expect("no panic while held").clone()
+        let said = || self.stderr.lock().expect("no panic while held").clone();
+        let mut known = said();
+        for _ in 0..20 {
+            std::thread::sleep(QUIET);
+            let now = said();
+            if now.len() == known.len() {
+                break;
+            }
+            known = now;
+        }
+        known
     }
 
     /// What it said on standard output so far.
