@@ -140,7 +140,7 @@ fn holes_since_the_probe_of_a_young_device_are_told() {
         let mut lines = Vec::new();
         let stamp = Stamp { time: Time::from_unix_nanos(0), seq: 436, boot: Boot::new(3) };
         form().format(&Entry::probe("an id"), &stamp, &mut lines).unwrap();
-        seqs.iter().for_each(|seq| lines.extend(request_line(*seq, 3)));
+        lines.extend(seqs.iter().flat_map(|seq| request_line(*seq, 3)));
         std::fs::write(&path, lines).unwrap();
         open(&path, &Placement::api()).unwrap().notices()
     };
