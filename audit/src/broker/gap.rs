@@ -46,67 +46,15 @@ impl Place<'_> {
             missed: misses.count,
             ranges: Ranges::from(misses.ranges.as_slice()),
             since: misses.since,
-            reason: Template::new(misses.reason).into(),
-            torn: None,
-            boot: None,
-            ended: false,
+            ..because(misses.reason)
         };
         self.line(gap, misses.last().unwrap_or(self.last_seq), line)
     }
 
     /// The line that tells what the device found out.
     fn notice(&self, notice: &Notice, line: &mut Vec<u8>) -> Result<(), Why> {
-        if let Notice::Unfinished { boot, ranges } = notice {
-            let gap = Gap {
-                missed: ranges.iter().fold(0, |sum: u64, range| {
-                    sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1))
-                }),
-                ranges: Ranges::from(ranges.as_slice()),
-                since: None,
-                reason: Template::new("the server ended before it had written them").into(),
-                torn: None,
-                boot: Some(*boot),
-                ended: false,
-            };
-            return self.line(gap, self.last_seq, line);
-        }
-        if let Notice::Missed(missed) = notice {
-            let gap = Gap {
-                missed: missed.count,
-                ranges: Ranges::from(missed.ranges.as_slice()),
-                since: missed.since,
-                reason: Template::new("the server ended before the device was back").into(),
-                torn: None,
-                boot: Some(missed.boot),
-                ended: false,
-            };
-            return self.line(gap, self.last_seq, line);
-        }
-        let (reason, torn) = match notice {
-            Notice::TornTail { bytes, sha256, kept_as } => {
-                let torn = Torn { bytes: *bytes, sha256: Clear::new(sha256), kept_as: Clear::new(kept_as) };
-                ("an unfinished line was found at the end of the file", Some(torn))
-            }
-            Notice::Disabled { .. } => ("the device was disabled", None),
-            Notice::LineCutShort => ("a line could not be finished and was ended", None),
-            Notice::Removed => ("the file was removed while it was open", None),
-            Notice::Moved => ("the file was renamed while it was open", None),
-            Notice::Replaced => ("the file was replaced while it was open", None),
-            Notice::Truncated { .. } | Notice::Unfinished { .. } | Notice::Missed(_) => {
-                ("the file was cut shorter while it was open", None)
-            }
-        };
-        let gap = Gap {
-            missed: 0,
-            ranges: Ranges::default(),
-            since: None,
-            reason: Template::new(reason).into(),
-            torn,
-            boot: None,
-            ended: matches!(notice, Notice::Disabled { .. }),
-        };
         let seq = if let Notice::Disabled { last } = notice { *last } else { self.last_seq };
-        self.line(gap, seq, line)
+        self.line(found_out(notice), seq, line)
     }
 
     fn line(&self, gap: Gap<'_>, seq: u64, line: &mut Vec<u8>) -> Result<(), Why> {
@@ -130,5 +78,49 @@ impl Place<'_> {
         let hex = format!("{number:032x}");
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
         format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+    }
+}
+
+/// A gap entry in which nothing is missing.
+fn because<'a>(reason: &'static str) -> Gap<'a> {
+    Gap {
+        missed: 0,
+        ranges: Ranges::default(),
+        since: None,
+        reason: Template::new(reason).into(),
+        torn: None,
+        boot: None,
+        ended: false,
+    }
+}
+
+/// What a device found out, as a gap entry says it.
+fn found_out(notice: &Notice) -> Gap<'_> {
+    match notice {
+        Notice::Unfinished { boot, ranges } => Gap {
+            missed: ranges.iter().fold(0, |sum: u64, range| {
+                sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1))
+            }),
+            ranges: Ranges::from(ranges.as_slice()),
+            boot: Some(*boot),
+            ..because("the server ended before it had written them")
+        },
+        Notice::Missed(missed) => Gap {
+            missed: missed.count,
+            ranges: Ranges::from(missed.ranges.as_slice()),
+            since: missed.since,
+            boot: Some(missed.boot),
+            ..because("the server ended before the device was back")
+        },
+        Notice::TornTail { bytes, sha256, kept_as } => Gap {
+            torn: Some(Torn { bytes: *bytes, sha256: Clear::new(sha256), kept_as: Clear::new(kept_as) }),
+            ..because("an unfinished line was found at the end of the file")
+        },
+        Notice::Disabled { .. } => Gap { ended: true, ..because("the device was disabled") },
+        Notice::LineCutShort => because("a line could not be finished and was ended"),
+        Notice::Removed => because("the file was removed while it was open"),
+        Notice::Moved => because("the file was renamed while it was open"),
+        Notice::Replaced => because("the file was replaced while it was open"),
+        Notice::Truncated { .. } => because("the file was cut shorter while it was open"),
     }
 }
