@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -298,6 +298,15 @@ impl Server {
             known = now;
         }
         known
+    }
+
+    /// Waits until something is so. `patience` only ends a hang, with the server's log.
+    pub fn eventually(&self, patience: Duration, what: &str, mut so: impl FnMut() -> bool) {
+        let deadline = Instant::now() + patience;
+        while !so() {
+            assert!(Instant::now() < deadline, "{what}; the server's log: {}", self.stderr());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// What it said on standard output so far.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onrecord_e2e::peer::Peer;
 use onrecord_e2e::process::{Launch, Server};
@@ -69,12 +69,8 @@ fn stanza(path: &str, peer: &Peer, more: &str) -> String {
     )
 }
 
-fn eventually(server: &Server, what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !so() {
-        assert!(Instant::now() < deadline, "{what}; the server's log: {}", server.stderr());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+fn eventually(server: &Server, what: &str, so: impl FnMut() -> bool) {
+    server.eventually(PATIENCE, what, so);
 }
 
 /// Has the changed configuration applied.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onrecord_e2e::process::{Launch, Server, binary};
 use onrecord_e2e::{http, log};
@@ -66,12 +66,8 @@ fn stanza(path: &str, file: &Path, more: &str) -> String {
     )
 }
 
-fn eventually(server: &Server, what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < deadline, "{what}; the server's log: {}", server.stderr());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+fn eventually(server: &Server, what: &str, so: impl FnMut() -> bool) {
+    server.eventually(Duration::from_secs(30), what, so);
 }
 
 fn hang_up(server: &Server, said: &str) {

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onrecord_e2e::process::Server;
 use onrecord_e2e::{http, log};
@@ -41,12 +41,8 @@ impl Scene {
         answer.json()["request_id"].as_str().expect("an id").to_owned()
     }
 
-    fn eventually(&self, what: &str, mut so: impl FnMut() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !so() {
-            assert!(Instant::now() < deadline, "{what}; the server's log: {}", self.server.stderr());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    fn eventually(&self, what: &str, so: impl FnMut() -> bool) {
+        self.server.eventually(Duration::from_secs(30), what, so);
     }
 }
 

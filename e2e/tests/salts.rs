@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onrecord_e2e::process::Server;
 use onrecord_e2e::shell::Shell;
@@ -34,12 +34,8 @@ fn salts(shell: &Shell) -> Vec<String> {
     ids.map(|salt| salt["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-fn eventually(what: &str, server: &Server, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < deadline, "{what}; the server's log: {}", server.stderr());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+fn eventually(what: &str, server: &Server, so: impl FnMut() -> bool) {
+    server.eventually(Duration::from_secs(30), what, so);
 }
 
 #[test]

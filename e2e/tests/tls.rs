@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onrecord_e2e::log;
 use onrecord_e2e::process::{Launch, Server, binary};
@@ -65,12 +65,8 @@ impl Scene {
         self.server.signal(Signal::HUP);
     }
 
-    fn eventually(&self, what: &str, mut so: impl FnMut() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !so() {
-            assert!(Instant::now() < deadline, "{what}: {}", self.server.stderr());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    fn eventually(&self, what: &str, so: impl FnMut() -> bool) {
+        self.server.eventually(Duration::from_secs(30), what, so);
     }
 }
 
