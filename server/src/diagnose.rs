@@ -5,8 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::device::Target;
@@ -16,6 +15,7 @@ use onrecord_audit::{
 use onrecord_seal::{Entropy, OsEntropy};
 
 use crate::config::{Config, Device, ListenerConfig, StorageConfig};
+use crate::patience::within;
 use crate::settings::audit_settings;
 use crate::tls::Certificates;
 
@@ -64,7 +64,7 @@ fn finding(check: impl Into<String>, verdict: Verdict, detail: impl ToString) ->
 /// its log. A server may be running meanwhile, on the same directory and files.
 pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
     let read = paths.to_vec();
-    let config = match within(PATIENCE, move || Config::read(&read)) {
+    let config = match within("check", PATIENCE, move || Config::read(&read)) {
         Some(Ok(config)) => config,
         Some(Err(error)) => return vec![finding("configuration", Verdict::Fail, error)],
         None => return vec![hangs("configuration")],
@@ -75,13 +75,16 @@ pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
     }
     found.extend(config.warnings.iter().map(|warning| finding("configuration", Verdict::Warn, warning)));
     let place = config.storage.clone();
-    found.push(within(PATIENCE, move || storage(place.as_ref())).unwrap_or_else(|| hangs("storage")));
+    found
+        .push(within("check", PATIENCE, move || storage(place.as_ref())).unwrap_or_else(|| hangs("storage")));
     if config.listeners.is_empty() {
         found.push(finding("listener", Verdict::Fail, "there is none: nobody could ask the server anything"));
     }
     for listener in &config.listeners {
         let (name, listener) = (format!("listener {}", listener.address), listener.clone());
-        found.extend(within(PATIENCE, move || of_listener(&listener)).unwrap_or_else(|| vec![hangs(name)]));
+        found.extend(
+            within("check", PATIENCE, move || of_listener(&listener)).unwrap_or_else(|| vec![hangs(name)]),
+        );
     }
     let placement = audit_settings(paths, &config).placement.for_configuration();
     if config.devices.is_empty() {
@@ -91,17 +94,9 @@ pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
     for device in &config.devices {
         let (name, device, placement) = (check_of(device), device.clone(), placement.clone());
         let look = move || audit_device(&device, &placement, probe);
-        found.extend(within(PATIENCE, look).unwrap_or_else(|| vec![hangs(name)]));
+        found.extend(within("check", PATIENCE, look).unwrap_or_else(|| vec![hangs(name)]));
     }
     found
-}
-
-/// What comes of a check in a thread of its own, if it ends in time. It is left behind otherwise.
-fn within<T: Send + 'static>(patience: Duration, check: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (done, heard) = mpsc::channel();
-    let look = move || drop(done.send(check()));
-    thread::Builder::new().name("check".to_owned()).spawn(look).ok()?;
-    heard.recv_timeout(patience).ok()
 }
 
 fn hangs(check: impl Into<String>) -> Finding {
@@ -224,17 +219,4 @@ fn test_entry(options: &DeviceOptions, placement: &Placement, clock: Arc<dyn Clo
     let enrolment = Enrolment::new("probe/", device, Form::new(options.form.clone(), Arc::clone(&salt)));
     let tried = wait(broker.try_out(enrolment, Some(Probe { id: id()?, salt })));
     tried.map(drop).map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_check_that_hangs_is_given_up() {
-        let (release, hang) = mpsc::channel::<()>();
-        assert!(within(Duration::from_millis(10), move || hang.recv()).is_none());
-        drop(release);
-        assert_eq!(within(Duration::from_mins(10), || 7), Some(7));
-    }
 }

@@ -10,6 +10,7 @@ mod http;
 mod inbox;
 mod listener;
 mod logging;
+mod patience;
 mod patient;
 mod process;
 mod reload;

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::clock::LocalClock;
 use crate::config::{Config, ListenerConfig, LogFormat, StorageConfig};
 use crate::listener::Listener;
+use crate::patience::within;
 use crate::reload::Reload;
 use crate::settings::settings;
 use crate::signals::{Asked, Signals};
@@ -201,15 +202,12 @@ async fn bind(config: &ListenerConfig) -> Result<Listener, StartError> {
 /// it, or something else fills it, the start does not wait for long: the text is not worth a server that hangs.
 fn announce(config: &Config, listeners: &[Listener], development: Option<&str>) {
     let text = announcement(config, listeners, development);
-    let (said, heard) = std::sync::mpsc::channel();
-    let speaker = std::thread::Builder::new().name("announce".to_owned()).spawn(move || {
+    let say = move || {
         let mut out = std::io::stdout().lock();
         // A closed standard output is no reason not to serve.
         let _unsaid = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        drop(out);
-        let _nobody_waits = said.send(());
-    });
-    if speaker.is_err() || heard.recv_timeout(ANNOUNCE_PATIENCE).is_err() {
+    };
+    if within("announce", ANNOUNCE_PATIENCE, say).is_none() {
         tracing::warn!("standard output takes nothing: what is running and where could not be said there");
     }
 }
