@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use onrecord_e2e::daemon::{Daemon, Kind};
 use onrecord_e2e::http::Response;
-use onrecord_e2e::log;
 use onrecord_e2e::process::Server;
+use onrecord_e2e::{load, log};
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
@@ -295,6 +295,30 @@ fn r_hang_a_stopped_rsyslog_beside_a_file_fails_no_request_and_loses_nothing() {
         assert_eq!(place.write(3), 200);
     }
     assert_eq!(place.server.call("DELETE", "sys/audit/syslog", None).status, 204);
+}
+
+/// For as long as `ONRECORD_LOAD_SECONDS` says: its queue may fill up, and what it misses then is declared.
+fn a_stopped_daemon_fails_no_request(kind: Kind) {
+    let Some(daemon) = Daemon::start(kind) else { return };
+    let place = Place::new(&daemon.socket(), "");
+    place.enable_file();
+    place.enable_syslog("syslog", &json!({}));
+    daemon.signal(Signal::STOP);
+    let ((), answered, refused) = under_load(&place, || std::thread::sleep(load::duration()));
+    assert!(answered > 0, "requests go on");
+    assert_eq!(refused, 0, "no request failed of {answered}");
+    daemon.signal(Signal::CONT);
+    place.check_soon(&[], &[&place.file(), &daemon.log()]);
+}
+
+#[test]
+fn r_hang_a_stopped_rsyslog_beside_a_file_under_load_fails_no_request() {
+    a_stopped_daemon_fails_no_request(Kind::Rsyslog);
+}
+
+#[test]
+fn r_hang_a_stopped_syslog_ng_beside_a_file_under_load_fails_no_request() {
+    a_stopped_daemon_fails_no_request(Kind::SyslogNgStream);
 }
 
 #[test]
