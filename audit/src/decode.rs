@@ -170,7 +170,7 @@ impl DecodedEntry {
         // Nothing is hashed: what was to be hashed already is.
         let salt = Salt::new("");
         let redactor = Redactor::new(&salt, &options, entry);
-        if write_line(&options, redactor, entry, self.time, self.record, out).is_err() {
+        if write_line(&options, redactor, entry, (self.time, self.record), out, None).is_err() {
             // Without a limit there is no line that is too long.
             out.extend_from_slice(b"\n");
         }

@@ -1,14 +1,18 @@
 //! A device's form of an entry: its options, its salt, and the one call that makes a line.
 //! Never in it: anything of another device (I2).
 
+mod lines;
+
 use std::fmt;
 use std::sync::Arc;
 
 use crate::entry::{Entry, Record, Stamp, unique};
-use crate::format::write_line;
+use crate::format::{Places, write_line};
 use crate::limits::Limits;
 use crate::redact::Redactor;
 use crate::salt::{Salt, SaltId};
+pub use lines::Lines;
+pub(crate) use lines::Room;
 
 /// The options of a device that say what its lines look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,9 +108,20 @@ impl Form {
     /// # Errors
     /// [`FormatError::LineTooLong`] if the line is too long even with each `data` as a digest.
     pub fn format(&self, entry: &Entry<'_>, stamp: &Stamp, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.write(entry, stamp, out, None)
+    }
+
+    /// The same; notes, if that is wanted, where something of the salt stands.
+    fn write<'e>(
+        &self,
+        entry: &Entry<'e>,
+        stamp: &Stamp,
+        out: &mut Vec<u8>,
+        places: Option<&mut Places<'e>>,
+    ) -> Result<(), FormatError> {
         let record = Record { seq: stamp.seq, boot: stamp.boot, salt: self.salt.id(), device: self.first };
         let redactor = Redactor::new(&self.salt, &self.options, entry).remembering(self.number);
-        write_line(&self.options, redactor, entry, stamp.time, Some(record), out)
+        write_line(&self.options, redactor, entry, (stamp.time, Some(record)), out, places)
     }
 }
 

@@ -7,6 +7,7 @@ mod json;
 mod jsonx;
 mod kept;
 mod order;
+mod places;
 mod syntax;
 mod writer;
 
@@ -22,40 +23,43 @@ use crate::redact::Redactor;
 use crate::register::{self, Field, kind};
 use kept::Key;
 use order::members;
+pub(crate) use places::{Places, What};
 use syntax::Syntax;
 pub(crate) use syntax::Tag;
 use writer::Writer;
 
 /// Appends the line of an entry: prefix, object, newline. On an error the buffer is as it was.
-pub(crate) fn write_line(
+pub(crate) fn write_line<'e>(
     options: &Options,
-    redactor: Redactor<'_>,
-    entry: &Entry<'_>,
-    time: Time,
-    record: Option<Record>,
+    redactor: Redactor<'_, 'e>,
+    entry: &Entry<'e>,
+    (time, record): (Time, Option<Record>),
     out: &mut Vec<u8>,
+    places: Option<&mut Places<'e>>,
 ) -> Result<(), FormatError> {
     let walk = Walk { entry, time, record, elide: options.elide_list_responses };
     match options.format {
-        Format::Json => write_in::<json::Json>(options, redactor, &walk, out),
-        Format::Jsonx => write_in::<jsonx::Jsonx>(options, redactor, &walk, out),
+        Format::Json => write_in::<json::Json>(options, redactor, &walk, out, places),
+        Format::Jsonx => write_in::<jsonx::Jsonx>(options, redactor, &walk, out, places),
     }
 }
 
-fn write_in<S: Syntax>(
+fn write_in<'e, S: Syntax>(
     options: &Options,
-    redactor: Redactor<'_>,
-    walk: &Walk<'_, '_>,
+    redactor: Redactor<'_, 'e>,
+    walk: &Walk<'_, 'e>,
     out: &mut Vec<u8>,
+    places: Option<&mut Places<'e>>,
 ) -> Result<(), FormatError> {
     let start = out.len();
     let budget = Budget::new(&options.limits, start);
-    let mut writer = Writer::<S>::new(out, redactor, budget);
+    let mut writer = Writer::<S>::new(out, redactor, budget, places);
     // The second time no data fits: then whatever can be a digest is one.
     for budget in [budget, budget.without_room()] {
         writer.restart(start, budget);
         writer.prefix(&options.prefix);
         if writer.line(|w| walk.line(w)) <= start.saturating_add(options.limits.line_bytes) {
+            writer.finish();
             return Ok(());
         }
     }
@@ -70,8 +74,8 @@ struct Walk<'e, 'a> {
     elide: bool,
 }
 
-impl Walk<'_, '_> {
-    fn line<S: Syntax>(&self, w: &mut Writer<'_, '_, S>) {
+impl<'a> Walk<'_, 'a> {
+    fn line<S: Syntax>(&self, w: &mut Writer<'_, 'a, S>) {
         let entry = self.entry;
         members!(S, field of entry {
             TIME => w.instant(field, self.time);
@@ -102,7 +106,7 @@ impl Walk<'_, '_> {
     }
 }
 
-fn auth<S: Syntax>(w: &mut Writer<'_, '_, S>, auth: &Auth<'_>) {
+fn auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>) {
     let steady = auth.num_uses == 0 && auth.remaining_uses == 0 && !auth.entity_created;
     // What is kept says where the token of who asks was written, so it is kept of nobody else.
     let asks = (auth.client_token.reveal(), auth.accessor.reveal()) == w.redactor.asking();
@@ -174,7 +178,7 @@ fn granting_policy<S: Syntax>(w: &mut Writer<'_, '_, S>, policy: GrantingPolicy<
 }
 
 #[inline]
-fn request<S: Syntax>(w: &mut Writer<'_, '_, S>, request: &Request<'_>) {
+fn request<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, request: &Request<'e>) {
     let Mount { point, kind, accessor, running_version, running_sha256, class, is_external_plugin } =
         request.mount;
     // In either order `data` comes before it.
@@ -221,7 +225,7 @@ fn namespace<S: Syntax>(w: &mut Writer<'_, '_, S>, place: &Namespace<'_>) {
 }
 
 #[inline]
-fn response<S: Syntax>(w: &mut Writer<'_, '_, S>, response: &Response<'_>, elide: bool) {
+fn response<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, response: &Response<'e>, elide: bool) {
     let Mount { point, kind, accessor, running_version, running_sha256, class, is_external_plugin } =
         response.mount;
     // In either order `data` comes before it.
@@ -261,7 +265,7 @@ fn secret<S: Syntax>(w: &mut Writer<'_, '_, S>, lease: Secret<'_>) {
     });
 }
 
-fn wrap_info<S: Syntax>(w: &mut Writer<'_, '_, S>, info: &WrapInfo<'_>) {
+fn wrap_info<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, info: &WrapInfo<'e>) {
     members!(S, field of wrap_info {
         TTL => w.number(field, info.ttl);
         TOKEN => w.token_always(field, info.token);
@@ -329,9 +333,9 @@ fn record<S: Syntax>(w: &mut Writer<'_, '_, S>, Record { seq, boot, salt, device
     members!(S, field of record {
         SEQ => w.number(field, seq);
         BOOT => w.mark(field, boot.number());
-        SALT => w.mark(field, salt.number());
+        SALT => w.mark_of_salt(field, salt, What::Salt);
         DEVICE => if let Some(first) = device {
-            w.mark(field, first.number());
+            w.mark_of_salt(field, first, What::First);
         };
     });
 }

@@ -76,7 +76,7 @@ pub use entry::{
     Path, PolicyResults, Private, Ranges, Record, Request, Response, Secret, SeqRange, Stamp, Template,
     TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
 };
-pub use form::{Form, Format, FormatError, Options};
+pub use form::{Form, Format, FormatError, Lines, Options};
 pub use limits::Limits;
 pub use register::{Exposure, LineField, REGISTER, Row, Treatment, line_fields};
 pub use salt::{HASH_LEN, HASH_PREFIX, Salt, SaltId};

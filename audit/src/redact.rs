@@ -2,10 +2,12 @@
 //! Never in it: the syntax of a line.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::entry::{Entry, Path};
 use crate::form::Options;
+use crate::format::What;
 use crate::salt::{HASH_LEN, Salt};
 
 /// A map key longer than this many bytes is hashed.
@@ -23,21 +25,30 @@ const PARTS: usize = 64;
 const SHORTEST_OWN: usize = 8;
 
 /// Decides about the texts of one entry on one device.
-pub(crate) struct Redactor<'f> {
+pub(crate) struct Redactor<'f, 'e> {
     salt: &'f Salt,
     raw: bool,
     hash_accessors: bool,
     /// The tokens of the entry that cannot be known by their looks.
-    own: [&'f str; 4],
+    own: [&'e str; 4],
     has_own: bool,
     /// The token and the accessor of who asks.
-    asking: (&'f str, &'f str),
+    asking: (&'e str, &'e str),
     /// The number of the form, where what it writes of one entry may be used for another.
     form: Option<u64>,
+    /// Whether the salt was used for more than whole strings.
+    mixed: Cell<bool>,
 }
 
-impl<'f> Redactor<'f> {
-    pub(crate) fn new(salt: &'f Salt, options: &Options, entry: &Entry<'f>) -> Self {
+/// A hash that stands in a line as a string of its own.
+pub(crate) struct Hashed<'e> {
+    pub(crate) digest: [u8; 32],
+    /// What it is the hash of.
+    pub(crate) what: What<'e>,
+}
+
+impl<'f, 'e> Redactor<'f, 'e> {
+    pub(crate) fn new(salt: &'f Salt, options: &Options, entry: &Entry<'e>) -> Self {
         let issued = entry.response.as_ref().and_then(|response| response.auth.as_ref());
         let wrapping = entry.response.as_ref().and_then(|response| response.wrap_info.as_ref());
         let (asking, sent) = (entry.auth.client_token.reveal(), entry.request.client_token.reveal());
@@ -57,6 +68,7 @@ impl<'f> Redactor<'f> {
             has_own,
             asking: (asking, entry.auth.accessor.reveal()),
             form: None,
+            mixed: Cell::new(false),
         }
     }
 
@@ -73,7 +85,7 @@ impl<'f> Redactor<'f> {
     }
 
     /// The token and the accessor of who asks.
-    pub(crate) const fn asking(&self) -> (&'f str, &'f str) {
+    pub(crate) const fn asking(&self) -> (&'e str, &'e str) {
         self.asking
     }
 
@@ -82,22 +94,33 @@ impl<'f> Redactor<'f> {
         self.raw
     }
 
-    pub(crate) const fn salt(&self) -> &'f Salt {
+    /// The salt, for a hash of more than one text.
+    pub(crate) fn salt(&self) -> &'f Salt {
+        self.mixed.set(true);
         self.salt
     }
 
+    /// Whether it made hashes that are no [`Hashed`]: within a text, or of more than one.
+    pub(crate) const fn has_mixed(&self) -> bool {
+        self.mixed.get()
+    }
+
     /// The hash of a text.
-    pub(crate) fn digest(&self, text: &[u8]) -> [u8; 32] {
-        self.salt.digest(text)
+    pub(crate) fn digest(&self, text: &'e [u8]) -> Hashed<'e> {
+        Hashed { digest: self.salt.digest(text), what: What::Text(text) }
     }
 
     /// The hash of a token; none where it stays as it is.
-    pub(crate) fn token(&self, token: &str) -> Option<[u8; 32]> {
-        if self.raw { None } else { Some(self.salt.digest_of_token(token.as_bytes())) }
+    pub(crate) fn token(&self, token: &'e str) -> Option<Hashed<'e>> {
+        if self.raw {
+            return None;
+        }
+        let text = token.as_bytes();
+        Some(Hashed { digest: self.salt.digest_of_token(text), what: What::Token(text) })
     }
 
     /// The hash of an accessor; none where it stays as it is.
-    pub(crate) fn accessor(&self, accessor: &str) -> Option<[u8; 32]> {
+    pub(crate) fn accessor(&self, accessor: &'e str) -> Option<Hashed<'e>> {
         if self.hash_accessors { self.token(accessor) } else { None }
     }
 
@@ -141,6 +164,7 @@ impl<'f> Redactor<'f> {
     }
 
     fn hashed(&self, text: &str) -> String {
+        self.mixed.set(true);
         self.salt.hash(text.as_bytes())
     }
 

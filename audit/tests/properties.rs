@@ -10,8 +10,8 @@
 use std::sync::Arc;
 
 use onrecord_audit::{
-    Boot, Data, DecodedEntry, Entry, Form, Format, Header, Limits, Options, Path, Private, REGISTER, Request,
-    Row, Salt, Stamp, Treatment, decode,
+    Boot, Data, DecodedEntry, Entry, Form, Format, Header, Lasting, Limits, Lines, Options, Path, Private,
+    REGISTER, Request, Row, Salt, Stamp, Treatment, decode,
 };
 use onrecord_value::{Number, Object, Time, Value};
 use proptest::prelude::*;
@@ -211,6 +211,19 @@ fn cases(usual: u32) -> ProptestConfig {
     ProptestConfig { cases: cases.unwrap_or(usual), failure_persistence: None, ..ProptestConfig::default() }
 }
 
+/// The lines of an entry on these forms, each made anew, and each made of the one before where that can be.
+fn both_ways(forms: &[Form], entry: &Entry<'_>) -> [Vec<Option<String>>; 2] {
+    let stamp = Stamp { time: Time::parse(TIME).unwrap(), seq: 1, boot: Boot::new(2) };
+    let mut lines = Lines::new(entry, stamp);
+    let text = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
+    let anew = |form: &Form| {
+        let mut out = Vec::new();
+        form.format(entry, &stamp, &mut out).ok().map(|()| text(&out))
+    };
+    let expected = forms.iter().map(anew).collect();
+    [expected, forms.iter().map(|form| lines.make(form).ok().map(text)).collect()]
+}
+
 /// Every way in which a device can be told to write.
 fn every_option() -> impl Iterator<Item = Options> {
     (0_u8..16).map(|bits| Options {
@@ -283,6 +296,32 @@ proptest! {
         if decoded.entry().auth.client_token != "".into() {
             let raw = Options { log_raw: true, ..options };
             prop_assert!(line(&form(raw), &decoded.entry()).contains(SECRET));
+        }
+    }
+
+    #[test]
+    fn the_lines_of_devices_are_made_of_each_other_as_each_alone_is(
+        seed in any::<u64>(), data in data_of(value()), clear in text(), secret in text(),
+        options in options(), other in options(), later in any::<[bool; 5]>(), line_bytes in 1_usize..4000
+    ) {
+        let contents = Contents { secret: &secret, clear: &clear, data: &data, headers: true };
+        let decoded = generated(seed, 3, &contents);
+        let limited = Options { limits: Limits { line_bytes, ..options.limits }, ..options.clone() };
+        let forms: Vec<Form> = [&options, &options, &other, &other, &limited, &limited, &options]
+            .into_iter()
+            .zip(later.into_iter().cycle())
+            .enumerate()
+            .map(|(number, (options, later))| {
+                let form = Form::new(options.clone(), Arc::new(Salt::new(&format!("salt {number}"))));
+                if later { form.succeeding(Some(Salt::new("the first").id())) } else { form }
+            })
+            .collect();
+        let lasting = Lasting::new();
+        let mut entry = decoded.entry();
+        for lasting in [None, Some(&lasting), Some(&lasting)] {
+            entry.auth.lasting = lasting;
+            let [expected, made] = both_ways(&forms, &entry);
+            prop_assert_eq!(expected, made);
         }
     }
 
@@ -370,8 +409,14 @@ proptest! {
             ..Request::default()
         };
         let options = Options { format, ..Options::default() };
-        let written = line(&form(options), &Entry { request, ..Entry::default() });
+        let entry = Entry { request, ..Entry::default() };
+        let written = line(&form(options.clone()), &entry);
         prop_assert!(decode(written.as_bytes()).is_ok());
+        for log_raw in [false, true] {
+            let form = |salt| Form::new(Options { log_raw, ..options.clone() }, Arc::new(Salt::new(salt)));
+            let [expected, made] = both_ways(&["one", "two", "three"].map(form), &entry);
+            prop_assert_eq!(expected, made);
+        }
     }
 
     #[test]

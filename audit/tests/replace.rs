@@ -16,14 +16,13 @@ mod kit;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, strict};
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::{
-    Boot, Broker, Candidate, Clock, Enrolment, Health, Missed, Placement, Rules, SeqRange, SystemClock, wait,
+    Boot, Broker, Candidate, DeviceError, Enrolment, Health, Missed, Observer, Placement, Rules, SeqRange,
+    SystemClock, Why, wait,
 };
-use onrecord_value::Time;
 
 fn replace(broker: &Broker, path: &str, control: &FaultControl) {
     let candidate = wait(broker.try_out(Enrolment::new(path, control.device(), form()), None)).unwrap();
@@ -217,47 +216,38 @@ fn what_waits_for_a_hung_device_counts_as_missed_until_it_is_written() {
     }
 }
 
-/// A clock that has something done when the time of day is asked for the second time from now: between the two
-/// devices that an entry is formatted for.
+/// Has something done when a device misses an entry: between two others that the entry is offered to.
 #[derive(Default)]
-struct Interrupting {
-    clock: SystemClock,
-    next: Mutex<Option<(usize, Interruption)>>,
-}
+struct Interrupting(Mutex<Option<Interruption>>);
 
 type Interruption = Box<dyn FnOnce() + Send>;
 
-impl Clock for Interrupting {
-    fn now(&self) -> Time {
-        let due = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            match next.take() {
-                Some((0, interruption)) => Some(interruption),
-                Some((left, interruption)) => {
-                    *next = Some((left - 1, interruption));
-                    None
-                }
-                None => None,
-            }
-        };
-        if let Some(interruption) = due {
+impl Observer for Interrupting {
+    fn changed(&self, _: &str, _: Health, _: Health, _: Option<&DeviceError>) {}
+
+    fn missing(&self, _: &str, _: &Why) {
+        if let Some(interruption) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             interruption();
         }
-        self.clock.now()
-    }
-
-    fn monotonic(&self) -> Duration {
-        self.clock.monotonic()
     }
 }
 
 #[test]
 fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
-    let clock = Arc::new(Interrupting::default());
-    let broker = Arc::new(Broker::new(patient(), kit::BOOT, clock.clone()));
+    let between = Arc::new(Interrupting::default());
+    // A queue has room for one line.
+    let rules = Rules { queue_bytes: 1, ..strict() };
+    let clock = Arc::new(SystemClock::new());
+    let broker = Arc::new(Broker::with_observer(rules, kit::BOOT, clock, Some(between.clone())));
     let controls: Vec<_> = (0..4).map(|_| FaultControl::new()).collect();
-    enable(&broker, "a/", &controls[0]);
-    enable(&broker, "b/", &controls[1]);
+    let full = FaultControl::with(Fault::Hang);
+    for (path, control) in [("a/", &controls[0]), ("full/", &full), ("b/", &controls[1])] {
+        enable(&broker, path, control);
+    }
+    drop(broker.record(&entry("x")));
+    while broker.status().iter().any(|device| device.path.as_ref() != "full/" && device.queued_bytes > 0) {
+        std::thread::yield_now();
+    }
     let candidate = |path: &str, control: &FaultControl| -> Candidate {
         wait(broker.try_out(Enrolment::new(path, control.device(), form()), None)).unwrap()
     };
@@ -267,12 +257,17 @@ fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
         changed.replace(a).unwrap();
         changed.replace(b).unwrap();
     };
-    *clock.next.lock().unwrap() = Some((1, Box::new(change)));
-    assert_eq!(record(&broker, "x"), Ok(1));
-    drop(clock.next.lock().unwrap().take());
+    *between.0.lock().unwrap() = Some(Box::new(change));
+    assert_eq!(record(&broker, "x"), Ok(2));
+    assert!(between.0.lock().unwrap().is_none());
+    full.set(Fault::None);
     drop(broker);
     controls.iter().for_each(FaultControl::wait_until_dropped);
-    let counts: Vec<_> = controls.iter().map(|control| control.lines().len()).collect();
+    let entries = |control: &FaultControl| {
+        let lines = read(&control.lines());
+        lines.into_iter().filter(|line| *line == Line::Entry(2)).count()
+    };
+    let counts: Vec<_> = controls.iter().map(entries).collect();
     assert_eq!(counts, [1, 0, 0, 1], "the old a, the old b, the new a, the new b");
 }
 

@@ -17,7 +17,7 @@ use super::slot::{Admission, Pushed, Slot};
 use super::ticket::Ticket;
 use super::verdict::Tally;
 use crate::entry::{Entry, Stamp};
-use crate::form::Form;
+use crate::form::{Form, FormatError, Lines, Room};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 
@@ -63,12 +63,9 @@ enum Stage {
 }
 
 thread_local! {
-    /// The caller's buffer for a line, so that formatting neither allocates nor holds a lock.
-    static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The caller's room for a line, so that formatting neither allocates nor holds a lock.
+    static ROOM: Cell<Room> = Cell::default();
 }
-
-/// A buffer that grew beyond this is not kept.
-const LINE_KEPT: usize = 256 * 1024;
 
 /// Offers an entry to all devices; `minimum` of them must have it.
 pub(crate) fn record(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Recording {
@@ -88,14 +85,13 @@ fn offer_to_all(
     let all_discard = enabled.all_discard;
     let mut offer = Offer {
         shared,
-        entry,
         ticket: Arc::new(Ticket::new(
             seq,
             entry.response.is_some(),
             i64::try_from(minimum).unwrap_or(i64::MAX),
         )),
         now: shared.clock.monotonic(),
-        line: LINE.take(),
+        lines: lines(shared, entry, seq),
         kick: Kick::new(Arc::clone(enabled)),
         tally: Tally::default(),
         causes: Vec::new(),
@@ -144,10 +140,9 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
     let Some((enabled, seq)) = shared.roster.number(&shared.seq) else { return };
     let mut offer = Offer {
         shared,
-        entry,
         ticket: Arc::new(Ticket::new(seq, entry.response.is_some(), 0)),
         now: shared.clock.monotonic(),
-        line: LINE.take(),
+        lines: lines(shared, entry, seq),
         kick: Kick::new(Arc::clone(&enabled)),
         tally: Tally::default(),
         causes: Vec::new(),
@@ -170,13 +165,17 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
     drop(offer.complete());
 }
 
+/// The lines of an entry, all with the time of now.
+fn lines<'a>(shared: &Shared, entry: &'a Entry<'a>, seq: u64) -> Lines<'a> {
+    Lines::within(ROOM.take(), entry, Stamp { time: shared.clock.now(), seq, boot: shared.boot })
+}
+
 /// An entry on its way to the devices.
 struct Offer<'a> {
     shared: &'a Shared,
-    entry: &'a Entry<'a>,
     ticket: Arc<Ticket>,
     now: Duration,
-    line: Vec<u8>,
+    lines: Lines<'a>,
     kick: Kick,
     tally: Tally,
     causes: Vec<Cause>,
@@ -187,26 +186,25 @@ struct Offer<'a> {
 impl Offer<'_> {
     /// Formats the entry. A response whose whole line cannot be made leaves one without contents: what was done must be
     /// on record. A request is refused instead: nothing was done yet.
-    fn format(&mut self, form: &Form, stamp: &Stamp, slot: &Slot) -> Result<(), Why> {
-        let whole = format(form, self.entry, stamp, &mut self.line);
+    fn format(&mut self, form: &Form, slot: &Slot) -> Result<(), Why> {
+        let whole = guarded(|| self.lines.make(form).map(|_| ()));
         if whole == Err(Why::FormatPanicked) {
             slot.counters.panics.fetch_add(1, Ordering::Relaxed);
         }
-        match (whole, self.entry.bare()) {
-            (Err(why), Some(bare)) => format(form, &bare, stamp, &mut self.line).map_err(|_| why),
-            (whole, _) => whole,
-        }
+        whole.or_else(|why| match guarded(|| self.lines.make_bare(form).transpose()) {
+            Ok(Some(())) => Ok(()),
+            Ok(None) | Err(_) => Err(why),
+        })
     }
 
     /// Formats the entry for one device and queues the line.
     fn to(&mut self, enabled: &Enabled, place: usize, slot: &Slot) {
-        let stamp = Stamp { time: self.shared.clock.now(), seq: self.ticket.seq, boot: self.shared.boot };
         // The list has as many forms as devices.
         let Some(form) = enabled.forms.get(place) else { return self.missed(slot, Why::Disabled) };
-        if let Err(why) = self.format(form, &stamp, slot) {
+        if let Err(why) = self.format(form, slot) {
             return self.missed(slot, why);
         }
-        match slot.push(&self.line, &self.ticket, self.now, true) {
+        match slot.push(self.lines.last(), &self.ticket, self.now, true) {
             Pushed::Accepted { awaited, duty } => {
                 self.tally.open += 1;
                 self.tally.awaited += i64::from(awaited);
@@ -267,10 +265,8 @@ impl Offer<'_> {
         }
     }
 
-    fn complete(mut self) -> Recording {
-        if self.line.capacity() <= LINE_KEPT {
-            LINE.set(std::mem::take(&mut self.line));
-        }
+    fn complete(self) -> Recording {
+        ROOM.set(self.lines.into_room());
         self.ticket.complete(self.tally, self.causes);
         self.shared.watch.touch();
         Recording { stage: Stage::Offered { ticket: self.ticket, kick: self.kick, yielded: false } }
@@ -280,8 +276,12 @@ impl Offer<'_> {
 /// Formats into an emptied buffer. A panic costs this device this entry.
 pub(crate) fn format(form: &Form, entry: &Entry<'_>, stamp: &Stamp, line: &mut Vec<u8>) -> Result<(), Why> {
     line.clear();
-    match catch_unwind(AssertUnwindSafe(|| form.format(entry, stamp, line))) {
-        Ok(Ok(())) => Ok(()),
+    guarded(|| form.format(entry, stamp, line))
+}
+
+fn guarded<T>(format: impl FnOnce() -> Result<T, FormatError>) -> Result<T, Why> {
+    match catch_unwind(AssertUnwindSafe(format)) {
+        Ok(Ok(made)) => Ok(made),
         Ok(Err(error)) => Err(Why::Format(error)),
         Err(_) => Err(Why::FormatPanicked),
     }

@@ -10,14 +10,14 @@ use crate::entry::{Data, Names};
 use crate::limits::Beyond;
 use crate::register::{self, Field, kind};
 
-impl<S: Syntax> Writer<'_, '_, S> {
+impl<'e, S: Syntax> Writer<'_, 'e, S> {
     /// Writes `data`, or where it is beyond a limit its digest; says which limit.
     ///
     /// With `elide`, `keys` and `key_info` become their lengths.
     pub(super) fn data(
         &mut self,
         field: &'static Field<kind::Data>,
-        data: Data<'_>,
+        data: Data<'e>,
         elide: bool,
     ) -> Option<Beyond> {
         let object = data.object.filter(|object| !object.is_empty())?;
@@ -36,7 +36,7 @@ impl<S: Syntax> Writer<'_, '_, S> {
     }
 
     #[cold]
-    fn digest_of(&mut self, object: &Object) {
+    fn digest_of(&mut self, object: &'e Object) {
         use register::digest as f;
         let summary = digest(object, (!self.redactor.is_raw()).then(|| self.redactor.salt()));
         let start = self.out.len();
@@ -47,7 +47,7 @@ impl<S: Syntax> Writer<'_, '_, S> {
         S::end_object(start, self.out);
     }
 
-    fn map(&mut self, object: &Object, plain_keys: Names<'_>, elide: bool) -> Result<(), Beyond> {
+    fn map(&mut self, object: &'e Object, plain_keys: Names<'_>, elide: bool) -> Result<(), Beyond> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         let start = self.out.len();
@@ -68,7 +68,7 @@ impl<S: Syntax> Writer<'_, '_, S> {
     #[cold]
     fn members_by_written_key(
         &mut self,
-        object: &Object,
+        object: &'e Object,
         plain_keys: Names<'_>,
         elide: bool,
     ) -> Result<(), Beyond> {
@@ -93,7 +93,7 @@ impl<S: Syntax> Writer<'_, '_, S> {
     fn member_of_map(
         &mut self,
         written: &str,
-        (key, value): (&str, &Value),
+        (key, value): (&'e str, &'e Value),
         plain_keys: Names<'_>,
         elide: bool,
     ) -> Result<(), Beyond> {
@@ -114,7 +114,7 @@ impl<S: Syntax> Writer<'_, '_, S> {
     }
 
     /// `plain`: whether the nearest map key is one that the mount leaves in the clear.
-    fn value(&mut self, value: &Value, plain: bool, plain_keys: Names<'_>) -> Result<(), Beyond> {
+    fn value(&mut self, value: &'e Value, plain: bool, plain_keys: Names<'_>) -> Result<(), Beyond> {
         match value {
             Value::Object(map) => return self.map(map, plain_keys, false),
             Value::Array(list) => return self.list(list, plain, plain_keys),
@@ -133,8 +133,7 @@ impl<S: Syntax> Writer<'_, '_, S> {
             }
             Value::String(text) => {
                 self.budget.hash()?;
-                let digest = self.redactor.digest(text.as_bytes());
-                S::hash(&digest, self.out);
+                self.hash(&self.redactor.digest(text.as_bytes()));
             }
             // In the client's own digits.
             Value::Number(number) => {
@@ -150,7 +149,7 @@ impl<S: Syntax> Writer<'_, '_, S> {
         Ok(())
     }
 
-    fn list(&mut self, list: &[Value], plain: bool, plain_keys: Names<'_>) -> Result<(), Beyond> {
+    fn list(&mut self, list: &'e [Value], plain: bool, plain_keys: Names<'_>) -> Result<(), Beyond> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         S::begin(Tag::Array, self.out);

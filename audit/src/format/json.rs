@@ -14,6 +14,7 @@ pub(super) struct Json;
 
 impl Syntax for Json {
     const SORTED: bool = false;
+    const QUOTE: usize = 1;
 
     #[inline(always)]
     fn field<K>(field: &'static Field<K>) -> &'static str {

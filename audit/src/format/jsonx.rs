@@ -15,6 +15,7 @@ const REPLACEMENT: &str = "\u{fffd}";
 
 impl Syntax for Jsonx {
     const SORTED: bool = true;
+    const QUOTE: usize = 0;
 
     #[inline(always)]
     fn field<K>(field: &'static Field<K>) -> &'static str {

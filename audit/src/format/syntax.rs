@@ -47,6 +47,9 @@ pub(super) trait Syntax {
     /// Whether the fields of an object come in the order of their keys' bytes, and not in that of the register.
     const SORTED: bool;
 
+    /// The length of what begins a string.
+    const QUOTE: usize;
+
     /// What leads a field of the register.
     fn field<K>(field: &'static Field<K>) -> &'static str;
 

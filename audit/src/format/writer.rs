@@ -9,28 +9,44 @@ use std::ops::Range;
 use onrecord_value::Time;
 
 use super::kept::{self, Key, Said};
+use super::places::{Places, What};
 use super::syntax::{Syntax, Tag};
 use crate::entry::{
     Accessor, Clear, Headers, IssueTime, IssuedAt, Metadata, Names, NamesByName, Path, TemplateText, Token,
     Warnings,
 };
 use crate::limits::Budget;
-use crate::redact::Redactor;
+use crate::redact::{Hashed, Redactor};
 use crate::register::{Field, kind};
+use crate::salt::{HASH_PREFIX, SaltId};
 
 /// Writes one line.
-pub(super) struct Writer<'o, 'f, S> {
+pub(super) struct Writer<'o, 'e, S> {
     pub(super) out: &'o mut Vec<u8>,
-    pub(super) redactor: Redactor<'f>,
+    pub(super) redactor: Redactor<'o, 'e>,
     pub(super) budget: Budget,
+    /// Where to note what is the salt's, if anybody wants to know.
+    places: Option<&'o mut Places<'e>>,
     /// Where the token and the accessor of who asks were written: the next time they are copied.
     said: Said,
     syntax: PhantomData<S>,
 }
 
-impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
-    pub(super) const fn new(out: &'o mut Vec<u8>, redactor: Redactor<'f>, budget: Budget) -> Self {
-        Self { out, redactor, budget, said: Said { token: None, accessor: None }, syntax: PhantomData }
+impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
+    pub(super) const fn new(
+        out: &'o mut Vec<u8>,
+        redactor: Redactor<'o, 'e>,
+        budget: Budget,
+        places: Option<&'o mut Places<'e>>,
+    ) -> Self {
+        Self {
+            out,
+            redactor,
+            budget,
+            places,
+            said: Said { token: None, accessor: None },
+            syntax: PhantomData,
+        }
     }
 
     /// Begins again at `start` of the buffer.
@@ -38,7 +54,34 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
         self.out.truncate(start);
         self.budget = budget;
         self.said = Said::default();
+        if let Some(places) = &mut self.places {
+            places.clear();
+        }
     }
+
+    /// Whether the places are all that is of the salt.
+    pub(super) fn finish(&mut self) {
+        if let Some(places) = &mut self.places {
+            places.complete = !self.redactor.has_mixed();
+        }
+    }
+
+    /// Notes what of the salt stands at a place, counted from the start of the buffer.
+    #[inline(always)]
+    fn note(&mut self, at: usize, what: What<'e>) {
+        if let Some(places) = &mut self.places {
+            places.note(at, what);
+        }
+    }
+
+    /// Notes a hash which the string from here on is.
+    #[inline(always)]
+    fn note_hash(&mut self, start: usize, what: What<'e>) {
+        self.note(start + Self::DIGITS, what);
+    }
+
+    /// Where the digits of a hash stand in its string.
+    const DIGITS: usize = S::QUOTE + HASH_PREFIX.len();
 
     /// Writes what is kept under a key, and between its parts whatever `between` writes; false if nothing is kept.
     pub(super) fn recall(&mut self, key: Key, between: impl FnOnce(&mut Self)) -> bool {
@@ -46,6 +89,12 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
             let start = self.out.len();
             self.out.extend_from_slice(kept.head());
             self.said = kept.said.moved(0, start, usize::MAX);
+            let (token, accessor) = self.redactor.asking();
+            for (said, text) in [(self.said.token.clone(), token), (self.said.accessor.clone(), accessor)] {
+                if let Some(said) = said {
+                    self.note_hash(said.start, What::Token(text.as_bytes()));
+                }
+            }
             between(self);
             self.out.extend_from_slice(kept.tail());
         })
@@ -55,6 +104,10 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
     /// Keeps what was written since `start`, without what was written `between`.
     #[cold]
     pub(super) fn keep(&mut self, key: Key, start: usize, between: Range<usize>) {
+        if self.redactor.has_mixed() {
+            // What is kept has no hash whose place nobody knows.
+            return;
+        }
         let head = self.out.get(start..between.start).unwrap_or_default();
         let tail = self.out.get(between.end..).unwrap_or_default();
         kept::keep(key, head, tail, self.said.moved(start, 0, between.start));
@@ -158,12 +211,13 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
 
     pub(super) fn mark(&mut self, field: &'static Field<kind::Mark>, mark: u64) {
         self.lead(field);
-        let mut hex = [b'0'; 16];
-        // The lengths fit: 8 bytes are 16 digits.
-        if const_hex::encode_to_slice(mark.to_be_bytes(), &mut hex).is_err() {
-            hex.fill(b'0');
-        }
-        self.bare_string(&hex);
+        self.bare_string(&hex(mark));
+    }
+
+    /// A mark that says which salt it is.
+    pub(super) fn mark_of_salt(&mut self, field: &'static Field<kind::Mark>, id: SaltId, what: What<'e>) {
+        self.note(self.out.len() + S::field(field).len() + S::QUOTE, what);
+        self.mark(field, id.number());
     }
 
     #[inline(always)]
@@ -246,7 +300,7 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
     }
 
     #[inline(always)]
-    pub(super) fn token(&mut self, field: &'static Field<kind::Token>, token: Token<'_>) {
+    pub(super) fn token(&mut self, field: &'static Field<kind::Token>, token: Token<'e>) {
         let token = token.reveal();
         if token.is_empty() {
             return;
@@ -254,24 +308,23 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
         self.lead(field);
         let asking = token == self.redactor.asking().0;
         match self.said.token.clone().filter(|_| asking) {
-            Some(said) => self.out.extend_from_within(said),
+            Some(said) => self.again(said),
             None => {
-                let start = self.out.len();
-                self.digest_or_text(self.redactor.token(token), token);
+                let said = self.hash_or_text(self.redactor.token(token), token);
                 if asking {
-                    self.said.token = Some(start..self.out.len());
+                    self.said.token = said;
                 }
             }
         }
     }
 
-    pub(super) fn token_always(&mut self, field: &'static Field<kind::TokenAlways>, token: Token<'_>) {
+    pub(super) fn token_always(&mut self, field: &'static Field<kind::TokenAlways>, token: Token<'e>) {
         self.lead(field);
-        self.digest_or_text(self.redactor.token(token.reveal()), token.reveal());
+        self.hash_or_text(self.redactor.token(token.reveal()), token.reveal());
     }
 
     #[inline(always)]
-    pub(super) fn accessor(&mut self, field: &'static Field<kind::Accessor>, accessor: Accessor<'_>) {
+    pub(super) fn accessor(&mut self, field: &'static Field<kind::Accessor>, accessor: Accessor<'e>) {
         let accessor = accessor.reveal();
         if accessor.is_empty() {
             return;
@@ -279,12 +332,11 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
         self.lead(field);
         let asking = accessor == self.redactor.asking().1;
         match self.said.accessor.clone().filter(|_| asking) {
-            Some(said) => self.out.extend_from_within(said),
+            Some(said) => self.again(said),
             None => {
-                let start = self.out.len();
-                self.digest_or_text(self.redactor.accessor(accessor), accessor);
+                let said = self.hash_or_text(self.redactor.accessor(accessor), accessor);
                 if asking {
-                    self.said.accessor = Some(start..self.out.len());
+                    self.said.accessor = said;
                 }
             }
         }
@@ -293,13 +345,13 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
     pub(super) fn accessor_always(
         &mut self,
         field: &'static Field<kind::AccessorAlways>,
-        accessor: Accessor<'_>,
+        accessor: Accessor<'e>,
     ) {
         self.lead(field);
-        self.digest_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
+        self.hash_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
     }
 
-    pub(super) fn headers(&mut self, field: &'static Field<kind::Headers>, headers: Headers<'_>) {
+    pub(super) fn headers(&mut self, field: &'static Field<kind::Headers>, headers: Headers<'e>) {
         if headers.is_empty() {
             return;
         }
@@ -313,7 +365,7 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
                         S::item(at, Tag::String, w.out);
                         at += 1;
                         if hmac {
-                            S::hash(&w.redactor.digest(value), w.out);
+                            w.hash(&w.redactor.digest(value));
                         } else {
                             // Bytes that are no text are shown as one replacement character each.
                             w.clear_text(&replaced(value));
@@ -342,10 +394,32 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
         self.text(&self.redactor.clear(text));
     }
 
-    fn digest_or_text(&mut self, digest: Option<[u8; 32]>, text: &str) {
-        match digest {
-            Some(digest) => S::hash(&digest, self.out),
-            None => self.text(text),
+    /// A hash as a whole string.
+    #[inline]
+    pub(super) fn hash(&mut self, hash: &Hashed<'e>) {
+        self.note_hash(self.out.len(), hash.what);
+        S::hash(&hash.digest, self.out);
+    }
+
+    /// The hash that was written before.
+    #[inline(always)]
+    fn again(&mut self, said: Range<usize>) {
+        self.note_hash(self.out.len(), What::Again(said.start + Self::DIGITS));
+        self.out.extend_from_within(said);
+    }
+
+    /// A hash, or the text where it stays as it is. Says where the hash stands.
+    fn hash_or_text(&mut self, hash: Option<Hashed<'e>>, text: &str) -> Option<Range<usize>> {
+        let start = self.out.len();
+        match hash {
+            Some(hash) => {
+                self.hash(&hash);
+                Some(start..self.out.len())
+            }
+            None => {
+                self.text(text);
+                None
+            }
         }
     }
 
@@ -391,6 +465,16 @@ impl<'o, 'f, S: Syntax> Writer<'o, 'f, S> {
         self.out.extend_from_slice(digits.get(from..).unwrap_or_default());
         S::end(Tag::Number, self.out);
     }
+}
+
+/// A number as 16 hex digits.
+pub(super) fn hex(number: u64) -> [u8; 16] {
+    let mut hex = [b'0'; 16];
+    // The lengths fit: 8 bytes are 16 digits.
+    if const_hex::encode_to_slice(number.to_be_bytes(), &mut hex).is_err() {
+        hex.fill(b'0');
+    }
+    hex
 }
 
 /// Bytes as text, each byte that is no UTF-8 replaced.

@@ -1,10 +1,12 @@
-//! Hash and format: nanoseconds and heap allocations an entry, beside the same HMACs bare and a copy of the line.
+//! Hash and format: nanoseconds and heap allocations an entry, for one device and for a further one with the same
+//! options, beside the same HMACs bare and a copy of the line.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use onrecord_audit::{Boot, Stamp};
+use onrecord_audit::{Boot, Form, Lines, Salt, Stamp};
 use onrecord_value::Time;
 use sha2::Sha256;
 
@@ -52,6 +54,7 @@ fn bare_hmacs(keyed: &Hmac<Sha256>, texts: &[String], hex: &mut [u8; 64]) {
 #[derive(Default)]
 struct Figures {
     format: Vec<f64>,
+    further: Vec<f64>,
     hmacs: Vec<f64>,
     copy: Vec<f64>,
 }
@@ -62,6 +65,15 @@ fn measure(kind: &Kind, line: &mut Vec<u8>, slice: Duration, figures: &mut Figur
     figures.format.push(nanos(slice, || {
         line.clear();
         kind.form.format(black_box(&kind.entry), &stamp, line).expect("it has a line");
+    }));
+    // The two take turns, so that each line is made of the other's.
+    let others =
+        ["another", "a third"].map(|salt| Form::new(kind.form.options().clone(), Arc::new(Salt::new(salt))));
+    let mut lines = Lines::new(&kind.entry, stamp);
+    let mut turn = others.iter().cycle();
+    figures.further.push(nanos(slice, || {
+        let form = turn.next().expect("it never ends");
+        black_box(lines.make(form).expect("it has a line"));
     }));
     let keyed = Hmac::<Sha256>::new_from_slice(b"5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10").expect("any key");
     let mut hex = [0; 64];
@@ -90,8 +102,8 @@ fn allocated(kind: &Kind, line: &mut Vec<u8>) -> f64 {
 pub fn run(world: &'static World, effort: Effort) {
     println!("\n### Hash and format, one device, one thread (nanoseconds of its CPU)\n");
     println!(
-        "| entry | bytes | hashes | of them remembered | hash + format ns | allocations | the other HMACs bare, ns | a copy \
-         of the line, ns |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+        "| entry | bytes | hashes | of them remembered | hash + format ns | a further device's, ns | allocations \
+         | the other HMACs bare, ns | a copy of the line, ns |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     );
     let mut kinds = world.kinds();
     kinds.retain(|kind| effort.wants(kind.name));
@@ -110,11 +122,12 @@ pub fn run(world: &'static World, effort: Effort) {
         let taken = allocated(kind, line);
         let hashes = line.windows(12).filter(|window| window == b"hmac-sha256:").count();
         println!(
-            "| {} | {} | {hashes} | {} | {:.0} | {taken} | {:.0} | {:.0} |",
+            "| {} | {} | {hashes} | {} | {:.0} | {:.0} | {taken} | {:.0} | {:.0} |",
             kind.name,
             line.len(),
             hashes - kind.hashed.len(),
             median(&mut figures.format),
+            median(&mut figures.further),
             median(&mut figures.hmacs),
             median(&mut figures.copy),
         );

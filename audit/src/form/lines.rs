@@ -1,0 +1,147 @@
+//! The lines of one entry, a device after another: where a device's line differs from the one before in nothing but what
+//! its salt makes of texts, that alone is written anew.
+//! Never in it: a line of one device that has a hash of another.
+
+use super::{Form, FormatError, Options};
+use crate::entry::{Entry, Stamp};
+use crate::format::Places;
+
+/// Makes the lines of one entry for one device after another. Each is what [`Form::format`] makes, byte for byte.
+///
+/// Where the options of two devices that follow each other are equal, the line of the second takes little more than
+/// its hashes.
+#[derive(Debug)]
+pub struct Lines<'e> {
+    entry: &'e Entry<'e>,
+    stamp: Stamp,
+    text: Vec<u8>,
+    places: Places<'e>,
+    /// Which forms have the line that was made last, but for what is in its places.
+    alike: Alike,
+}
+
+/// What the forms of lines that differ in their places alone have in common.
+#[derive(Clone, Debug, Default)]
+struct Alike {
+    options: Options,
+    /// Whether the salt is named beside a first one.
+    later: bool,
+}
+
+impl Alike {
+    fn has(&self, form: &Form) -> bool {
+        self.later == form.first.is_some() && self.options == form.options
+    }
+}
+
+/// The memory of lines, for those of another entry.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    text: Vec<u8>,
+    places: Places<'static>,
+    alike: Alike,
+}
+
+/// A buffer that grew beyond this is not kept.
+const TEXT_KEPT: usize = 256 * 1024;
+
+impl<'e> Lines<'e> {
+    /// Those of an entry with this stamp.
+    pub fn new(entry: &'e Entry<'e>, stamp: Stamp) -> Self {
+        Self::within(Room::default(), entry, stamp)
+    }
+
+    /// The same without allocating what others have allocated already.
+    pub(crate) fn within(room: Room, entry: &'e Entry<'e>, stamp: Stamp) -> Self {
+        let Room { text, places, alike } = room;
+        Self { entry, stamp, text, places, alike }
+    }
+
+    /// What they leave to others.
+    pub(crate) fn into_room(mut self) -> Room {
+        if self.text.capacity() > TEXT_KEPT {
+            self.text = Vec::new();
+        }
+        Room { text: self.text, places: self.places.recycled(), alike: self.alike }
+    }
+
+    /// Makes the line of a device.
+    ///
+    /// # Errors
+    /// Those of [`Form::format`].
+    pub fn make(&mut self, form: &Form) -> Result<&[u8], FormatError> {
+        let alike = self.alike.has(form);
+        if !(alike && self.places.rewrite(&mut self.text, &form.salt, form.first)) {
+            self.restart();
+            form.write(self.entry, &self.stamp, &mut self.text, Some(&mut self.places))?;
+            if !alike {
+                self.alike = Alike { options: form.options.clone(), later: form.first.is_some() };
+            }
+        }
+        Ok(&self.text)
+    }
+
+    /// Makes the line of another entry in place of this one's, if there is another: see [`Entry::bare`].
+    pub(crate) fn make_bare(&mut self, form: &Form) -> Option<Result<(), FormatError>> {
+        let bare = self.entry.bare()?;
+        self.restart();
+        Some(form.format(&bare, &self.stamp, &mut self.text))
+    }
+
+    /// The line that was made last.
+    pub(crate) fn last(&self) -> &[u8] {
+        &self.text
+    }
+
+    fn restart(&mut self) {
+        self.places.clear();
+        self.text.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use onrecord_value::Time;
+
+    use super::Lines;
+    use crate::{Auth, Boot, Entry, Form, Options, Request, Salt, Stamp, Token};
+
+    fn form(prefix: &str, salt: &str) -> Form {
+        let options = Options { prefix: prefix.to_owned(), ..Options::default() };
+        Form::new(options, Arc::new(Salt::new(salt)))
+    }
+
+    /// Whether the line of the second is made of that of the first.
+    fn is_used_again(entry: &Entry<'_>, [first, second]: [&Form; 2]) -> bool {
+        let stamp = Stamp { time: Time::UNIX_EPOCH, seq: 1, boot: Boot::new(1) };
+        let mut lines = Lines::new(entry, stamp);
+        lines.make(first).unwrap();
+        let end = lines.text.last_mut().unwrap();
+        *end = b'!';
+        lines.make(second).unwrap().ends_with(b"!")
+    }
+
+    #[test]
+    fn a_line_is_made_of_the_one_before_where_nothing_but_hashes_differs() {
+        let auth = Auth { client_token: Token::new("a token"), ..Auth::default() };
+        let entry = Entry { auth, ..Entry::default() };
+        let (one, other) = (form("", "one"), form("", "other"));
+        assert!(is_used_again(&entry, [&one, &other]));
+        assert!(!is_used_again(&entry, [&one, &form("@cee:", "other")]));
+        let later = form("", "other").succeeding(Some(one.salt().id()));
+        assert!(!is_used_again(&entry, [&one, &later]));
+        assert!(is_used_again(
+            &entry,
+            [&later, &later.with_salt(Arc::clone(one.salt())).succeeding(Some(one.salt().id()))]
+        ));
+    }
+
+    #[test]
+    fn a_line_with_a_hash_within_a_text_is_made_of_no_other() {
+        let request = Request { path: "x/hvs.CAESIJlWh6MbpVhTLh3t".into(), ..Request::default() };
+        let entry = Entry { request, ..Entry::default() };
+        assert!(!is_used_again(&entry, [&form("", "one"), &form("", "other")]));
+    }
+}
