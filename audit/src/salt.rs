@@ -1,6 +1,7 @@
 //! A device's salt: the key of all its hashes.
 //! Never in it: where a salt is kept, or a way to get its text back.
 
+mod key;
 mod remembered;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use key::Key;
 use remembered::Remembered;
 
 /// What every hash in a line begins with.
@@ -26,6 +28,8 @@ const BLOCK: usize = 64;
 pub struct Salt {
     /// The state of HMAC after its key; a hash clones it.
     keyed: Hmac<Sha256>,
+    /// The same for short texts.
+    key: Key,
     id: SaltId,
     remembered: Remembered,
 }
@@ -47,7 +51,7 @@ impl Salt {
         block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
         let keyed = Hmac::<Sha256>::new((&*block).into());
         let id = SaltId::of(&keyed);
-        Self { keyed, id, remembered: Remembered::new() }
+        Self { keyed, key: Key::new(&block), id, remembered: Remembered::new() }
     }
 
     /// The text of a new salt from 16 random bytes: a lower-case UUID. Keep it as a secret.
@@ -79,15 +83,23 @@ impl Salt {
 
     /// The HMAC of a text.
     pub(crate) fn digest(&self, text: &[u8]) -> [u8; 32] {
-        let mut mac = self.keyed.clone();
-        mac.update(text);
-        mac.finalize().into_bytes().into()
+        self.key.digest(text).unwrap_or_else(|| {
+            let mut mac = self.keyed.clone();
+            mac.update(text);
+            mac.finalize().into_bytes().into()
+        })
     }
 
     /// The HMAC of a token or an accessor, which comes again and again.
     #[inline]
     pub(crate) fn digest_of_token(&self, text: &[u8]) -> [u8; 32] {
         self.remembered.get(text, || self.digest(text))
+    }
+
+    /// The same where the text has a number that no other has.
+    #[inline]
+    pub(crate) fn digest_of_numbered(&self, text: &[u8], number: u64) -> [u8; 32] {
+        self.remembered.get_numbered(number, || self.digest(text))
     }
 
     /// A hash to be fed piece by piece.

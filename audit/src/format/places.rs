@@ -12,6 +12,8 @@ pub(crate) enum What<'e> {
     Text(&'e [u8]),
     /// The hash of a token or an accessor.
     Token(&'e [u8]),
+    /// The same, and a number that no other text of this kind has.
+    Numbered(&'e [u8], u64),
     /// The same hash as at that place before.
     Again(usize),
     /// The id of the salt.
@@ -64,6 +66,7 @@ fn write(line: &mut [u8], at: usize, what: What<'_>, salt: &Salt, first: Option<
     let digest = match what {
         What::Text(text) => salt.digest(text),
         What::Token(text) => salt.digest_of_token(text),
+        What::Numbered(text, number) => salt.digest_of_numbered(text, number),
         What::Again(before) => {
             let end = before.checked_add(DIGITS).filter(|end| *end <= at && at + DIGITS <= line.len())?;
             line.copy_within(before..end, at);

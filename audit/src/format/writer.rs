@@ -90,9 +90,13 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
             self.out.extend_from_slice(kept.head());
             self.said = kept.said.moved(0, start, usize::MAX);
             let (token, accessor) = self.redactor.asking();
-            for (said, text) in [(self.said.token.clone(), token), (self.said.accessor.clone(), accessor)] {
-                if let Some(said) = said {
-                    self.note_hash(said.start, What::Token(text.as_bytes()));
+            // The facts have a token and an accessor: two numbers for each number.
+            let numbers = [key.facts.wrapping_mul(2), key.facts.wrapping_mul(2).wrapping_add(1)];
+            let said =
+                [&self.said.token, &self.said.accessor].map(|said| said.as_ref().map(|said| said.start));
+            for ((said, text), number) in said.into_iter().zip([token, accessor]).zip(numbers) {
+                if let Some(start) = said {
+                    self.note_hash(start, What::Numbered(text.as_bytes(), number));
                 }
             }
             between(self);

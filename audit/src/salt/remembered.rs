@@ -39,6 +39,16 @@ impl Remembered {
             hasher.write(text);
             hasher.finish()
         });
+        self.find(tag, compute)
+    }
+
+    /// The hash of a text that is known by a number; no other has it in this process.
+    pub(super) fn get_numbered(&self, number: u64, compute: impl FnOnce() -> [u8; 32]) -> [u8; 32] {
+        // No keyed tag is likely to be one of these, as none is likely to be another's.
+        self.find([number, u64::MAX], compute)
+    }
+
+    fn find(&self, tag: [u64; 2], compute: impl FnOnce() -> [u8; 32]) -> [u8; 32] {
         let at = usize::try_from(tag[0] % PLACES as u64).unwrap_or(0);
         let places = self.places.get_or_init(|| (0..PLACES).map(|_| Place::default()).collect());
         let Some(place) = places.get(at) else { return compute() };
@@ -102,6 +112,9 @@ mod tests {
         assert_eq!(remembered.get(b"one", || [1; 32]), [1; 32]);
         assert_eq!(remembered.get(b"one", || panic!("computed twice")), [1; 32]);
         assert_eq!(remembered.get(b"two", || [2; 32]), [2; 32]);
+        assert_eq!(remembered.get_numbered(1, || [3; 32]), [3; 32]);
+        assert_eq!(remembered.get_numbered(2, || [4; 32]), [4; 32]);
+        assert_eq!(remembered.get_numbered(1, || panic!("computed twice")), [3; 32]);
     }
 
     #[test]
