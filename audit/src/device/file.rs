@@ -2,6 +2,7 @@
 //! One `write(2)` a batch; a line that could not be written whole is taken back or ended, never left torn.
 //! Never in it: which files are allowed (`safety`), what to do about a torn tail found at opening (`torn`).
 
+mod before;
 mod preflight;
 mod safety;
 mod torn;
@@ -22,6 +23,7 @@ use super::{Appended, Batch, Device, DeviceError, FileOptions, Notice, Placement
 use crate::clock::Clock;
 use crate::entry::Boot;
 pub use safety::Violation;
+use unfinished::Found;
 
 /// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -33,8 +35,27 @@ pub(crate) struct FileDevice {
     clock: Arc<dyn Clock>,
     claim: Claim,
     open: Option<Open>,
+    before: Before,
     notices: Vec<Notice>,
     ends_with: Option<(Boot, u64)>,
+}
+
+/// What the device wrote to before the file that it opens next.
+enum Before {
+    /// Nothing: it has not had a file yet.
+    Nothing,
+    /// A file which is not closed yet, so that its end can be read.
+    Open(Open),
+    /// A file which is closed, and what its end was.
+    Closed(FileId, Option<Found>),
+}
+
+impl Before {
+    fn close(&mut self) {
+        if let Self::Open(open) = self {
+            *self = Self::Closed(open.id, open.known());
+        }
+    }
 }
 
 /// The open file.
@@ -64,7 +85,16 @@ impl FileDevice {
 
     pub(crate) fn closed(options: FileOptions, placement: Placement, clock: Arc<dyn Clock>) -> Self {
         let claim = placement.claim();
-        Self { options, placement, clock, claim, open: None, notices: Vec::new(), ends_with: None }
+        Self {
+            options,
+            placement,
+            clock,
+            claim,
+            open: None,
+            before: Before::Nothing,
+            notices: Vec::new(),
+            ends_with: None,
+        }
     }
 
     fn path(&self) -> &Path {
@@ -75,14 +105,35 @@ impl FileDevice {
         DeviceError::system(call, self.path(), errno)
     }
 
-    /// Closes it, and lets go of it.
+    /// Lets go of the file. It is closed when the next one is open, or cannot be opened.
     fn close_file(&mut self) {
-        self.open = None;
+        if let Some(open) = self.open.take() {
+            self.before = Before::Open(open);
+        }
         self.claim.leave();
     }
 
-    /// Opens the file, checked; what was open is closed only when that has worked or `close` was called.
+    /// Opens the file, checked, and makes it follow the one before.
     fn open_file(&mut self) -> Result<(), DeviceError> {
+        // Looked at now if it can be: the new file is to be without it for as short as possible.
+        if let Before::Open(open) = &self.before
+            && !self.is_named(open.id)
+        {
+            self.before.close();
+        }
+        let open = self.open_checked().inspect_err(|_| self.before.close())?;
+        let before = std::mem::replace(&mut self.before, Before::Nothing);
+        self.follow(&open, before);
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Whether its name leads to this file.
+    fn is_named(&self, id: FileId) -> bool {
+        watch::named(self).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (id.dev, id.ino))
+    }
+
+    fn open_checked(&mut self) -> Result<Open, DeviceError> {
         let opened = safety::open(&self.options, &self.placement)?;
         if !self.claim.take(opened.id) {
             return Err(DeviceError::InUse { path: Arc::from(self.path()) });
@@ -102,12 +153,34 @@ impl FileDevice {
         {
             self.notices.push(notice);
         }
-        if let Some(found) = unfinished::find(&open.file, open.end) {
+        Ok(open)
+    }
+
+    /// Lets a file that was opened begin where the one before ends, and looks what an earlier start left behind.
+    fn follow(&mut self, open: &Open, before: Before) {
+        before::sign(&open.file, self.path());
+        let (known, first) = match before {
+            Before::Open(last) if last.id == open.id => return,
+            // The number of a file that is gone may be that of a new one.
+            Before::Closed(id, _) if id == open.id && !open.created => return,
+            Before::Open(last) => (last.known(), false),
+            Before::Closed(_, known) => (known, false),
+            Before::Nothing => (None, true),
+        };
+        let boot = known.as_ref().map(|known| known.boot);
+        if !first {
+            before::write(&open.file, known);
+        }
+        let mut found = unfinished::find(&open.file, open.end);
+        if first && found.is_none() {
+            // Whoever renamed the log may have come before the end of the start that wrote it.
+            found = before::renamed(&open.directory, self.path()).filter(Found::goes_on);
+            before::write(&open.file, found.clone());
+        }
+        if let Some(found) = found.filter(|found| boot != Some(found.boot)) {
             self.ends_with = Some((found.boot, found.last));
             self.notices.extend(found.notice());
         }
-        self.open = Some(open);
-        Ok(())
     }
 
     /// Makes sure that there is a file with its name to write to.
@@ -130,6 +203,7 @@ impl FileDevice {
         let outcome =
             open.end_line().map_or_else(|errno| (0, Some(errno)), |()| open.write_from(batch, from));
         if let Some(began) = open.cut_below(expected, outcome.0) {
+            before::write(&open.file, None);
             // The file was cut after it was looked at. Where that went through a line, ours hangs on to it, and is
             // taken back to be written again.
             self.notices.push(Notice::Truncated { from: expected, to: began });
@@ -160,6 +234,12 @@ impl FileDevice {
 }
 
 impl Open {
+    /// What its end shows.
+    fn known(&self) -> Option<Found> {
+        let size = rustix::fs::fstat(&self.file).ok()?.st_size;
+        unfinished::find(&self.file, u64::try_from(size).ok()?)
+    }
+
     /// Whether the open file still has a name and did not shrink. Which name, only `check` looks at.
     fn is_sound(&self) -> bool {
         rustix::fs::fstat(&self.file)

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::super::Notice;
+use super::before;
 use crate::decode::decode;
 use crate::entry::{Boot, PROBE_PATH, SeqRange};
 
@@ -19,12 +20,15 @@ const MARK: &[u8] = b"\"record\":{\"seq\":";
 /// In JSONx it comes before the request, and nothing before it can look like it.
 const MARK_JSONX: &str = "<json:object name=\"record\"><json:string name=\"boot\">";
 
-/// What the start that wrote last left behind.
+/// What the start that wrote last left behind: all its numbers up to the last are on record, but for the holes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) boot: Boot,
     /// Its last number that was written or told to be missing.
     pub(super) last: u64,
-    holes: Vec<SeqRange>,
+    pub(super) holes: Vec<SeqRange>,
+    /// The device was disabled then, or had just been enabled: what comes after is not its business.
+    pub(super) ended: bool,
 }
 
 impl Found {
@@ -33,9 +37,14 @@ impl Found {
         let tell = !self.holes.is_empty() && self.holes.len() <= HOLES_MAX;
         tell.then_some(Notice::Unfinished { boot: self.boot, ranges: self.holes })
     }
+
+    /// Whether it says something of the file that follows.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.ended && self.holes.len() <= HOLES_MAX
+    }
 }
 
-/// Looks at the end of a file of `size` bytes, all of whose lines are whole.
+/// Looks at the end of a file of `size` bytes, and what is known of the files before it.
 pub(super) fn find(file: &File, size: u64) -> Option<Found> {
     let start = size.saturating_sub(WINDOW);
     let mut window = vec![0; usize::try_from(size - start).ok()?];
@@ -45,10 +54,13 @@ pub(super) fn find(file: &File, size: u64) -> Option<Found> {
         // Its beginning is cut off.
         lines.next();
     }
-    let lines: Vec<&[u8]> = lines.collect();
-    let (_, boot) = lines.iter().rev().find_map(|line| mark(line))?;
-    let (last, holes) = holes(&lines, boot);
-    Some(Found { boot, last, holes })
+    let lines: Vec<&[u8]> = lines.filter(|line| line.ends_with(b"\n")).collect();
+    // What lies so far back is settled.
+    let before = if start == 0 { before::read(file) } else { None };
+    match lines.iter().rev().find_map(|line| mark(line)) {
+        Some((_, boot)) => Some(count(&lines, boot, before)),
+        None => before,
+    }
 }
 
 /// The counter and the start of a line.
@@ -72,59 +84,97 @@ fn mark_of_jsonx(line: &[u8]) -> Option<(u64, Boot)> {
     Some((seq.split_once("</json:number>")?.0.parse().ok()?, Boot::parse(rest.get(..16)?)?))
 }
 
-/// The last number, and those before it that are missing.
-fn holes(lines: &[&[u8]], boot: Boot) -> (u64, Vec<SeqRange>) {
+/// What the lines of a start have, after what was on record of it before them.
+fn count(lines: &[&[u8]], boot: Boot, before: Option<Found>) -> Found {
     let ours =
         lines.iter().filter_map(|line| mark(line).filter(|(_, of)| *of == boot).map(|(seq, _)| (*line, seq)));
-    let mut known: Vec<SeqRange> = Vec::new();
-    let (mut floor, mut last, mut ended) = (None, 0_u64, false);
-    // From its probe on a device gets every entry, in whatever order: the smallest of them is its first.
-    let mut begun = false;
+    let mut counted = Counted::after(before, boot);
     for (at, (line, seq)) in ours.enumerate() {
-        let of_our_own = of_our_own(line);
+        counted.add(seq, of_our_own(line), at < UNORDERED);
+    }
+    counted.found(boot)
+}
+
+/// Which numbers of a start are on record.
+#[derive(Default)]
+struct Counted {
+    known: Vec<SeqRange>,
+    /// Up to here nothing is a hole.
+    floor: Option<u64>,
+    last: u64,
+    /// The device was disabled, and no entry came since.
+    ended: bool,
+    /// From its probe on a device gets every entry, in whatever order: the smallest of them is its first.
+    begun: bool,
+    /// All is known from files before, and no entry came since.
+    carried: bool,
+}
+
+impl Counted {
+    fn after(before: Option<Found>, boot: Boot) -> Self {
+        let Some(before) = before else { return Self::default() };
+        let mut counted = Self { floor: Some(0), carried: true, ..Self::default() };
+        // What an earlier start has says that this one is here from its first entry on.
+        if before.boot == boot {
+            let mut from = 0;
+            for hole in before.holes {
+                counted.known.push(SeqRange { from, to: hole.from.saturating_sub(1) });
+                from = hole.to.saturating_add(1);
+            }
+            counted.known.push(SeqRange { from, to: before.last });
+            counted.last = before.last;
+        }
+        counted
+    }
+
+    fn add(&mut self, seq: u64, of_our_own: Option<OfOurOwn>, unordered: bool) {
         let entry = of_our_own.is_none();
         match of_our_own {
             // A device that was enabled later has nothing to do with what came before.
             Some(OfOurOwn::Probe) => {
-                known.push(SeqRange { from: last.saturating_add(1), to: seq });
-                if at < UNORDERED && seq > 1 && floor != Some(0) {
-                    (begun, floor) = (true, None);
+                self.known.push(SeqRange { from: self.last.saturating_add(1), to: seq });
+                if unordered && seq > 1 && (self.carried || self.floor != Some(0)) {
+                    (self.begun, self.floor) = (true, None);
                 }
             }
-            Some(OfOurOwn::Gap(ranges)) => known.extend(ranges),
+            Some(OfOurOwn::Gap(ranges)) => self.known.extend(ranges),
             Some(OfOurOwn::End(ranges)) => {
-                known.extend(ranges);
-                ended = true;
+                self.known.extend(ranges);
+                self.ended = true;
             }
             // The same, where no probe says so.
-            None if std::mem::take(&mut ended) => {
-                known.push(SeqRange { from: seq.min(last.saturating_add(1)), to: seq });
+            None if std::mem::take(&mut self.ended) => {
+                self.known.push(SeqRange { from: seq.min(self.last.saturating_add(1)), to: seq });
             }
-            None => known.push(SeqRange { from: seq, to: seq }),
+            None => self.known.push(SeqRange { from: seq, to: seq }),
         }
-        last = last.max(seq);
-        if begun {
+        self.last = self.last.max(seq);
+        self.carried &= !entry;
+        if self.begun {
             let before = seq.saturating_sub(1);
             if entry {
-                floor = Some(floor.map_or(before, |floor: u64| floor.min(before)));
+                self.floor = Some(self.floor.map_or(before, |floor: u64| floor.min(before)));
             }
-            continue;
+            return;
         }
         // A file that begins with the first entry has nothing before it; any other may have been rotated.
-        let floor = floor.get_or_insert(if seq <= 1 { 0 } else { seq });
-        if *floor > 0 && at < UNORDERED {
-            *floor = last;
+        let floor = self.floor.get_or_insert(if seq <= 1 { 0 } else { seq });
+        if *floor > 0 && unordered {
+            *floor = self.last;
         }
     }
-    known.sort_by_key(|range| range.from);
-    let (mut holes, mut next) = (Vec::new(), floor.unwrap_or(last).saturating_add(1));
-    for range in known {
-        if range.from > next {
-            holes.push(SeqRange { from: next, to: range.from - 1 });
+
+    fn found(mut self, boot: Boot) -> Found {
+        self.known.sort_by_key(|range| range.from);
+        let (mut holes, mut next) = (Vec::new(), self.floor.unwrap_or(self.last).saturating_add(1));
+        for range in self.known {
+            if range.from > next {
+                holes.push(SeqRange { from: next, to: range.from - 1 });
+            }
+            next = next.max(range.to.saturating_add(1));
         }
-        next = next.max(range.to.saturating_add(1));
+        Found { boot, last: next - 1, holes, ended: self.ended || self.floor.is_none() }
     }
-    (next - 1, holes)
 }
 
 enum OfOurOwn {

@@ -1,0 +1,142 @@
+//! What was on record before a file began: a log that is rotated goes on in another file, which must know what the one
+//! before it has, or a kill soon after leaves holes that nobody tells. It is kept with the file, as an attribute.
+//! Never in it: lines, or finding holes in them; `unfinished` does that.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, XattrFlags};
+
+use super::unfinished::{self, Found};
+use crate::entry::{Boot, SeqRange};
+
+/// What the files before it have.
+const BEFORE: &str = "user.onrecord.before";
+/// The path by which the device knows the file: it stays with it when it is renamed.
+const PATH: &str = "user.onrecord.path";
+const VERSION: &str = "1";
+/// What ext4 takes for all attributes of a file is 4 KiB.
+const BEFORE_MAX: usize = 3072;
+const PATH_MAX: usize = 512;
+/// So many names of a directory are looked at, and so many files.
+const NAMES_MAX: usize = 10_000;
+const FILES_MAX: usize = 64;
+
+/// Puts into the file what those before it have, as far as its file system keeps attributes.
+pub(super) fn write(file: &File, before: Option<Found>) {
+    // What cannot be kept is not known at the next start: holes around this moment stay untold then.
+    let _as_without = match before.filter(Found::goes_on) {
+        Some(before) => rustix::fs::fsetxattr(file, BEFORE, text(before).as_bytes(), XattrFlags::empty()),
+        None => rustix::fs::fremovexattr(file, BEFORE),
+    };
+}
+
+/// What the files before this one have.
+pub(super) fn read(file: &File) -> Option<Found> {
+    parse(std::str::from_utf8(&attribute(file, BEFORE, BEFORE_MAX)?).ok()?)
+}
+
+/// Makes the file one of the device with this path.
+pub(super) fn sign(file: &File, path: &Path) {
+    let path = path.as_os_str().as_bytes();
+    if path.len() <= PATH_MAX && !is_signed(file, path) {
+        let _as_without = rustix::fs::fsetxattr(file, PATH, path, XattrFlags::empty());
+    }
+}
+
+fn is_signed(file: &File, path: &[u8]) -> bool {
+    attribute(file, PATH, PATH_MAX).is_some_and(|found| found == path)
+}
+
+fn attribute(file: &File, name: &str, at_most: usize) -> Option<Vec<u8>> {
+    let mut value = vec![0; at_most];
+    let length = rustix::fs::fgetxattr(file, name, value.as_mut_slice()).ok()?;
+    value.truncate(length);
+    Some(value)
+}
+
+/// What the file shows that was the device's before somebody renamed it: the newest in the same directory, with a name
+/// that begins in the same way.
+pub(super) fn renamed(directory: &OwnedFd, path: &Path) -> Option<Found> {
+    let (name, stem) = (path.file_name()?.as_bytes(), path.file_stem()?.as_bytes());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listing = Dir::new(rustix::fs::openat(directory, ".", flags, Mode::empty()).ok()?).ok()?;
+    let mut files: Vec<_> = listing
+        .take(NAMES_MAX)
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let found = entry.file_name();
+            let alike = found.to_bytes() != name && found.to_bytes().starts_with(stem);
+            let stat =
+                alike.then(|| rustix::fs::statat(directory, found, AtFlags::SYMLINK_NOFOLLOW).ok())??;
+            let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+            let age = (stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec);
+            regular.then(|| (age, found.to_owned()))
+        })
+        .collect();
+    files.sort_unstable_by(|a, b| b.cmp(a));
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    files.iter().take(FILES_MAX).find_map(|(_, name)| {
+        let file = File::from(rustix::fs::openat(directory, name.as_c_str(), flags, Mode::empty()).ok()?);
+        let found = rustix::fs::fstat(&file).ok()?;
+        let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        let ours = regular && is_signed(&file, path.as_os_str().as_bytes());
+        if ours { unfinished::find(&file, u64::try_from(found.st_size).ok()?) } else { None }
+    })
+}
+
+/// The attribute's text: version, start, last number, and what of those before it is open: `1 00…2a 4711 4702 4705-4707`.
+fn text(before: Found) -> String {
+    let Found { boot, last, mut holes, .. } = before;
+    loop {
+        let mut text = format!("{VERSION} {:016x} {last}", boot.number());
+        for SeqRange { from, to } in &holes {
+            // Writing to a string does not fail.
+            let _always = if from == to { write!(text, " {from}") } else { write!(text, " {from}-{to}") };
+        }
+        if text.len() <= BEFORE_MAX {
+            return text;
+        }
+        join_nearest(&mut holes);
+    }
+}
+
+/// Joins those two that are nearest: rather too much is told than too little.
+fn join_nearest(holes: &mut Vec<SeqRange>) {
+    let distance = |at: usize| match (holes.get(at), holes.get(at + 1)) {
+        (Some(left), Some(right)) => right.from.saturating_sub(left.to),
+        _ => u64::MAX,
+    };
+    let nearest = (0..holes.len().saturating_sub(1)).min_by_key(|at| distance(*at));
+    match nearest.map(|at| (at, holes.remove(at + 1))) {
+        Some((at, right)) => {
+            if let Some(left) = holes.get_mut(at) {
+                left.to = right.to;
+            }
+        }
+        None => holes.clear(),
+    }
+}
+
+/// Anything that is not as this version writes it counts as absent.
+fn parse(text: &str) -> Option<Found> {
+    let mut words = text.split(' ');
+    if words.next()? != VERSION {
+        return None;
+    }
+    let (boot, last) = (Boot::parse(words.next()?)?, words.next()?.parse().ok()?);
+    let mut holes: Vec<SeqRange> = Vec::new();
+    for word in words {
+        let (from, to) = word.split_once('-').unwrap_or((word, word));
+        let hole = SeqRange { from: from.parse().ok()?, to: to.parse().ok()? };
+        let after = holes.last().map_or(0, |before| before.to);
+        if hole.from <= after || hole.to < hole.from || hole.to >= last {
+            return None;
+        }
+        holes.push(hole);
+    }
+    Some(Found { boot, last, holes, ended: false })
+}

@@ -1,0 +1,424 @@
+//! Logs that are rotated soon before a kill: the next start tells what is missing in all of their files together, and
+//! nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic; not every test uses all of the kit"
+)]
+
+#[path = "kit/broker.rs"]
+mod broker_kit;
+#[path = "kit/file.rs"]
+mod kit;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use broker_kit::{entry, form};
+use kit::append;
+use onrecord_audit::device::Notice;
+use onrecord_audit::{Boot, Device, Entry, Form, Format, Gap, Options, Placement, SeqRange, Stamp, Template};
+use onrecord_value::Time;
+use proptest::prelude::*;
+use rustix::fs::XattrFlags;
+
+const BEFORE: &str = "user.onrecord.before";
+
+/// A device's log in a directory of its own.
+struct Log {
+    dir: tempfile::TempDir,
+    format: Format,
+    rotations: usize,
+}
+
+impl Log {
+    fn new(format: Format) -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), format, rotations: 0 }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("a.log")
+    }
+
+    fn open(&self) -> Box<dyn Device> {
+        let format = if self.format == Format::Json { "json" } else { "jsonx" };
+        let pairs = [("file_path", self.path().to_str().unwrap().to_owned()), ("format", format.to_owned())];
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        kit::open_with(&pairs, &Placement::api()).unwrap()
+    }
+
+    fn rename(&mut self) -> PathBuf {
+        self.rotations += 1;
+        let to = self.dir.path().join(format!("a.log.{}", self.rotations));
+        std::fs::rename(self.path(), &to).unwrap();
+        to
+    }
+
+    fn rotate(&mut self, device: &mut dyn Device) -> PathBuf {
+        let renamed = self.rename();
+        device.reopen().unwrap();
+        renamed
+    }
+
+    fn form(&self) -> Form {
+        Form::new(Options { format: self.format, ..Options::default() }, form().salt().clone())
+    }
+
+    fn line(&self, boot: u64, seq: u64, entry: &Entry<'_>) -> Vec<u8> {
+        let stamp = Stamp { time: Time::from_unix_nanos(0), seq, boot: Boot::new(boot) };
+        let mut line = Vec::new();
+        self.form().format(entry, &stamp, &mut line).unwrap();
+        line
+    }
+
+    fn lines(&self, boot: u64, seqs: &[u64]) -> Vec<Vec<u8>> {
+        seqs.iter().map(|seq| self.line(boot, *seq, &entry("secret/a"))).collect()
+    }
+
+    fn gap(&self, boot: u64, seq: u64, of: Option<u64>, ranges: &[SeqRange]) -> Vec<u8> {
+        let gap = Gap {
+            missed: 1,
+            ranges: ranges.into(),
+            since: None,
+            reason: Template::new("a test").into(),
+            torn: None,
+            boot: of.map(Boot::new),
+            ended: false,
+        };
+        self.line(boot, seq, &Entry::gap("an id", gap))
+    }
+
+    fn write(&self, device: &mut dyn Device, boot: u64, seqs: &[u64]) {
+        assert!(append(device, &self.lines(boot, seqs)).error.is_none());
+    }
+}
+
+fn told(boot: u64, ranges: &[(u64, u64)]) -> Vec<Notice> {
+    let ranges = ranges.iter().map(|&(from, to)| SeqRange { from, to }).collect();
+    vec![Notice::Unfinished { boot: Boot::new(boot), ranges }]
+}
+
+/// What devices say of earlier starts; apart from that a test's directory has what it was given.
+fn unfinished(device: &mut dyn Device) -> Vec<Notice> {
+    let is_of_a_start = |notice: &Notice| matches!(notice, Notice::Unfinished { .. });
+    device.notices().into_iter().filter(is_of_a_start).collect()
+}
+
+/// A file system without extended attributes shows nothing of this.
+fn keeps_attributes(log: &Log) -> bool {
+    let file = File::create(log.dir.path().join("probe")).unwrap();
+    let kept = rustix::fs::fsetxattr(&file, "user.onrecord.test", b"x", XattrFlags::empty()).is_ok();
+    if !kept {
+        println!("WITHOUT EXTENDED ATTRIBUTES: nothing is tested here");
+    }
+    kept
+}
+
+fn set_before(path: &Path, text: &[u8]) {
+    let file = File::options().write(true).open(path).unwrap();
+    rustix::fs::fsetxattr(&file, BEFORE, text, XattrFlags::empty()).unwrap();
+}
+
+#[test]
+fn holes_that_only_the_renamed_file_shows_are_told_after_a_kill() {
+    for format in [Format::Json, Format::Jsonx] {
+        let mut log = Log::new(format);
+        if !keeps_attributes(&log) {
+            return;
+        }
+        let mut device = log.open();
+        log.write(&mut *device, 3, &[1, 2, 4, 7]);
+        log.rotate(&mut *device);
+        log.write(&mut *device, 3, &[3, 9, 8, 11]);
+        drop(device);
+        let mut device = log.open();
+        assert_eq!(unfinished(&mut *device), told(3, &[(5, 6), (10, 10)]));
+        assert_eq!(device.ends_with(), Some((Boot::new(3), 11)));
+    }
+}
+
+#[test]
+fn a_new_file_without_a_line_is_enough() {
+    let mut log = Log::new(Format::Json);
+    if !keeps_attributes(&log) {
+        return;
+    }
+    let mut device = log.open();
+    log.write(&mut *device, 3, &[1, 2, 5]);
+    // Wherever the files are by then, and however often it happens at once.
+    for _ in 0..3 {
+        std::fs::remove_file(log.rotate(&mut *device)).unwrap();
+    }
+    drop(device);
+    for _ in 0..2 {
+        let mut device = log.open();
+        assert_eq!(unfinished(&mut *device), told(3, &[(3, 4)]), "it is not told yet");
+        assert_eq!(device.ends_with(), Some((Boot::new(3), 5)));
+    }
+    // The next start rotates before it has written anything, and ends, too.
+    let mut device = log.open();
+    log.rotate(&mut *device);
+    assert_eq!(unfinished(&mut *device), told(3, &[(3, 4)]), "once");
+    let gap = log.gap(4, 2, Some(3), &[SeqRange { from: 3, to: 4 }]);
+    assert!(append(&mut *device, &[gap]).error.is_none());
+    log.write(&mut *device, 4, &[2, 5]);
+    drop(device);
+    assert_eq!(unfinished(&mut *log.open()), told(4, &[(1, 1), (3, 4)]));
+}
+
+#[test]
+fn a_file_that_was_renamed_and_never_opened_again_is_found() {
+    let mut log = Log::new(Format::Json);
+    if !keeps_attributes(&log) {
+        return;
+    }
+    // A log whose name begins in the same way, and a newer one that nobody signed.
+    let mut other = kit::open(&log.dir.path().join("a.log-other.log"), &Placement::api()).unwrap();
+    let mut device = log.open();
+    log.write(&mut *device, 3, &[1, 2]);
+    log.rotate(&mut *device);
+    log.write(&mut *device, 3, &[4, 6]);
+    log.rename();
+    // As long as it is not noticed, entries go on.
+    log.write(&mut *device, 3, &[7, 10]);
+    log.write(&mut *other, 5, &[1, 9]);
+    std::fs::write(log.dir.path().join("a.log.copy"), log.lines(6, &[1, 9]).concat()).unwrap();
+    drop(device);
+    // Somebody may also have made the file already.
+    File::create(log.path()).unwrap();
+    let mut device = log.open();
+    assert_eq!(unfinished(&mut *device), told(3, &[(3, 3), (5, 5), (8, 9)]));
+    drop(device);
+    std::fs::remove_file(log.dir.path().join("a.log.2")).unwrap();
+    assert_eq!(unfinished(&mut *log.open()), told(3, &[(3, 3), (5, 5), (8, 9)]), "it knows it by itself now");
+}
+
+#[test]
+fn a_file_that_is_cut_does_not_follow_the_one_before_any_more() {
+    let mut log = Log::new(Format::Json);
+    if !keeps_attributes(&log) {
+        return;
+    }
+    let mut device = log.open();
+    log.write(&mut *device, 3, &[1, 2]);
+    log.rotate(&mut *device);
+    log.write(&mut *device, 3, &[3, 4]);
+    File::options().write(true).open(log.path()).unwrap().set_len(0).unwrap();
+    log.write(&mut *device, 3, &[5, 6]);
+    drop(device);
+    assert_eq!(unfinished(&mut *log.open()), []);
+}
+
+#[test]
+fn a_device_that_is_enabled_later_has_nothing_to_do_with_the_renamed_file() {
+    let mut log = Log::new(Format::Json);
+    if !keeps_attributes(&log) {
+        return;
+    }
+    let mut device = log.open();
+    log.write(&mut *device, 3, &[1, 2, 4]);
+    drop(device);
+    log.rename();
+    let mut device = log.open();
+    let probe = log.line(3, 10, &Entry::probe("an id"));
+    assert!(append(&mut *device, &[probe]).error.is_none());
+    log.write(&mut *device, 3, &[13, 12, 15]);
+    drop(device);
+    assert_eq!(unfinished(&mut *log.open()), told(3, &[(14, 14)]));
+}
+
+#[test]
+fn an_attribute_that_no_device_wrote_is_as_none() {
+    let log = Log::new(Format::Json);
+    if !keeps_attributes(&log) {
+        return;
+    }
+    std::fs::write(log.path(), log.lines(3, &[7, 9]).concat()).unwrap();
+    let boot = "0000000000000003";
+    let wrong = [
+        String::new(),
+        "1".to_owned(),
+        format!("2 {boot} 5"),
+        format!("1 {boot} 5 "),
+        format!("1 {boot} 5 5"),
+        format!("1 {boot} 5 3 2"),
+        format!("1 {boot} 5 3-2"),
+        format!("1 {boot} 5 0"),
+        format!("1 {boot} 99999999999999999999"),
+        format!("1 {boot} 5 {}", "1 ".repeat(1500)),
+        "1 3 5".to_owned(),
+        format!("1 {boot} 5\u{ff} 3"),
+    ];
+    for text in wrong {
+        set_before(&log.path(), text.as_bytes());
+        assert_eq!(unfinished(&mut *log.open()), [], "{text}");
+    }
+    set_before(&log.path(), format!("1 {boot} {} 3-4 6", u64::MAX).as_bytes());
+    assert_eq!(unfinished(&mut *log.open()), told(3, &[(3, 4), (6, 6)]));
+    set_before(&log.path(), format!("1 {boot} 6 1-4").as_bytes());
+    assert_eq!(unfinished(&mut *log.open()), told(3, &[(1, 4), (8, 8)]));
+}
+
+#[test]
+fn very_many_holes_are_told_as_fewer_and_none_is_left_out() {
+    let mut log = Log::new(Format::Json);
+    if !keeps_attributes(&log) {
+        return;
+    }
+    let mut device = log.open();
+    let far = 1_000_000_000_000;
+    let seqs: Vec<u64> = [1, 2].into_iter().chain((0..900).map(|at| far + at * 3)).collect();
+    log.write(&mut *device, 3, &seqs);
+    log.rotate(&mut *device);
+    drop(device);
+    let found = unfinished(&mut *log.open());
+    let [Notice::Unfinished { ranges, .. }] = &found[..] else { panic!("{found:?}") };
+    assert!(ranges.len() < 900 && ranges.len() > 50, "{}", ranges.len());
+    let within = |seq: u64| ranges.iter().any(|range| (range.from..=range.to).contains(&seq));
+    let last = far + 899 * 3;
+    let missing = (3..far).step_by(1_000_000_007).chain((far..last).filter(|seq| (seq - far) % 3 != 0));
+    assert!(missing.into_iter().all(within));
+    assert!(!within(last + 1));
+}
+
+/// What happens between two lines.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Line,
+    Rotate,
+    /// A miss, told by a gap entry some lines later.
+    Miss,
+    /// The kill, and another start; renamed before it, or not.
+    Kill {
+        renamed: bool,
+    },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        40 => Just(Event::Line),
+        3 => Just(Event::Rotate),
+        2 => Just(Event::Miss),
+        1 => any::<bool>().prop_map(|renamed| Event::Kill { renamed }),
+    ]
+}
+
+/// One start of a server on the log.
+struct Start {
+    boot: u64,
+    device: Box<dyn Device>,
+    /// Numbers that are given out and not written, the next one to be given out, and which are on record.
+    under_way: Vec<u64>,
+    next: u64,
+    known: BTreeSet<u64>,
+    missed: Vec<u64>,
+    untold: Vec<Notice>,
+}
+
+impl Start {
+    fn begin(log: &Log, boot: u64) -> Self {
+        let mut device = log.open();
+        let untold = unfinished(&mut *device);
+        Self {
+            boot,
+            device,
+            under_way: Vec::new(),
+            next: 1,
+            known: BTreeSet::new(),
+            missed: Vec::new(),
+            untold,
+        }
+    }
+
+    /// Gives out numbers and takes one of those under way, the first in the first line.
+    fn take(&mut self, dice: u64) -> u64 {
+        while self.under_way.len() < 6 {
+            self.under_way.push(self.next);
+            self.next += 1;
+        }
+        let at =
+            if self.known.is_empty() { 0 } else { usize::try_from(dice).unwrap() % self.under_way.len() };
+        self.under_way.remove(at)
+    }
+
+    fn line(&mut self, log: &Log, dice: u64) {
+        let seq = self.take(dice);
+        let mut lines = Vec::new();
+        for notice in self.untold.drain(..) {
+            let Notice::Unfinished { boot, ranges } = notice else { unreachable!() };
+            lines.push(log.gap(self.boot, seq, Some(boot.number()), &ranges));
+        }
+        if self.missed.len() > 1 {
+            let ranges: Vec<_> = self.missed.drain(..).map(|seq| SeqRange { from: seq, to: seq }).collect();
+            self.known.extend(ranges.iter().map(|range| range.from));
+            // Such a line repeats a number; it is not that entry.
+            lines.push(log.gap(self.boot, self.next, None, &ranges));
+        }
+        lines.push(log.line(self.boot, seq, &entry("secret/a")));
+        self.known.insert(seq);
+        assert!(append(&mut *self.device, &lines).error.is_none());
+    }
+
+    fn missing(&self) -> BTreeSet<u64> {
+        let last = self.known.last().copied().unwrap_or(0);
+        (1..last).filter(|seq| !self.known.contains(seq)).collect()
+    }
+}
+
+fn declared(notices: &[Notice], boot: u64) -> BTreeSet<u64> {
+    let ranges = |notice: &Notice| match notice {
+        Notice::Unfinished { boot: of, ranges } if of.number() == boot => ranges.clone(),
+        _ => Vec::new(),
+    };
+    notices.iter().flat_map(ranges).flat_map(|range| range.from..=range.to).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_is_renamed_when_each_start_tells_exactly_what_the_one_before_lacks(
+        events in proptest::collection::vec((event(), any::<u64>()), 1..300),
+        jsonx in any::<bool>(),
+    ) {
+        let mut log = Log::new(if jsonx { Format::Jsonx } else { Format::Json });
+        if !keeps_attributes(&log) {
+            return Ok(());
+        }
+        let mut start = Start::begin(&log, 1);
+        let end = (Event::Kill { renamed: false }, 0);
+        for (event, dice) in events.into_iter().chain([end]) {
+            match event {
+                Event::Line => start.line(&log, dice),
+                Event::Rotate => drop(log.rotate(&mut *start.device)),
+                Event::Miss => {
+                    if !start.known.is_empty() {
+                        let seq = start.take(dice);
+                        start.missed.push(seq);
+                    }
+                }
+                Event::Kill { renamed } => {
+                    if renamed {
+                        log.rename();
+                    }
+                    let (boot, missing) = (start.boot, start.missing());
+                    let (silent, before) = (start.known.is_empty(), std::mem::take(&mut start.untold));
+                    drop(start);
+                    start = Start::begin(&log, boot + 1);
+                    if silent {
+                        prop_assert_eq!(&start.untold, &before, "a start without a line leaves it to the next");
+                    } else {
+                        prop_assert_eq!(declared(&start.untold, boot), missing);
+                        prop_assert!(start.untold.len() <= 1);
+                    }
+                }
+            }
+        }
+    }
+}
