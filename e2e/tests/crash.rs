@@ -1,4 +1,5 @@
-//! `kill -9` under a load of writes, again and again: what was answered is on record and in the store.
+//! `kill -9` under a load of writes, again and again: what was answered is on record and in the store, and what is
+//! missing is declared, also where the log was renamed a moment before.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use onrecord_e2e::log;
 use onrecord_e2e::process::Server;
+use rustix::process::Signal;
 use serde_json::json;
 
 /// How often the server is killed.
@@ -26,16 +28,27 @@ struct Told {
 
 #[test]
 fn what_was_answered_survives_kill_9() {
-    killed_again_and_again(&["audit.log"]);
+    killed_again_and_again(&["audit.log"], false);
 }
 
 #[test]
 fn what_was_answered_survives_kill_9_on_two_devices() {
-    killed_again_and_again(&["audit.log", "audit.log-second.log"]);
+    killed_again_and_again(&["audit.log", "audit.log-second.log"], false);
 }
 
-/// Kills a server with these logs under load, and holds all of them against what the clients were told.
-fn killed_again_and_again(logs: &[&str]) {
+#[test]
+fn a_kill_soon_after_a_rotation_leaves_nothing_untold() {
+    killed_again_and_again(&["audit.log"], true);
+}
+
+#[test]
+fn a_kill_soon_after_a_rotation_of_two_logs_leaves_nothing_untold() {
+    killed_again_and_again(&["audit.log", "audit.log-second.log"], true);
+}
+
+/// Kills a server with these logs under load, and holds all of them against what the clients were told. Before each kill
+/// the logs may be renamed, and some answers later or at once a signal says so.
+fn killed_again_and_again(logs: &[&str], rotated: bool) {
     let dir = tempfile::tempdir().expect("a folder");
     let config = format!("storage \"file\" {{\n  path = \"{}\"\n}}", dir.path().join("data").display());
     let mut server = Server::with_config(dir.path(), &config);
@@ -50,7 +63,18 @@ fn killed_again_and_again(logs: &[&str]) {
     let mut sent = vec![0_u64; CLIENTS];
     for kill in 0..KILLS {
         // Not random by clock but by count: each life ends after another number of answers.
-        sent = load_until_killed(server, &told, sent, 5 + kill * 7 % 40);
+        sent = load_until_killed(server, &told, sent, |server, heard| {
+            wait_for(heard, 5 + kill * 7 % 40);
+            if rotated {
+                for log in logs {
+                    let log = dir.path().join(log);
+                    std::fs::rename(&log, format!("{}.{kill}", log.display())).expect("a rename");
+                }
+                wait_for(heard, kill % 3);
+                server.signal(Signal::HUP);
+                wait_for(heard, kill % 7);
+            }
+        });
         server = Server::with_config(dir.path(), &config);
         server.token.clone_from(&token);
         server.unseal(&key);
@@ -65,12 +89,19 @@ fn killed_again_and_again(logs: &[&str]) {
     log::assert_all_on_record(&log::files(dir.path(), "audit.log"), &told.ids);
 }
 
-/// Writes from several clients until `answers` answers came, then kills the server with requests in flight.
+/// Waits for so many answers.
+fn wait_for(heard: &mpsc::Receiver<()>, answers: usize) {
+    for _ in 0..answers {
+        heard.recv_timeout(PATIENCE).expect("the server answers");
+    }
+}
+
+/// Writes from several clients until the time has come, then kills the server with requests in flight.
 fn load_until_killed(
     mut server: Server,
     told: &Arc<Mutex<Told>>,
     sent: Vec<u64>,
-    answers: usize,
+    until: impl FnOnce(&Server, &mpsc::Receiver<()>),
 ) -> Vec<u64> {
     let stop = Arc::new(AtomicBool::new(false));
     let (tell, heard) = mpsc::channel();
@@ -104,9 +135,7 @@ fn load_until_killed(
             })
         })
         .collect();
-    for _ in 0..answers {
-        heard.recv_timeout(PATIENCE).expect("the server answers");
-    }
+    until(&server, &heard);
     server.kill();
     stop.store(true, Ordering::Relaxed);
     clients.into_iter().map(|client| client.join().expect("no panic")).collect()

@@ -61,6 +61,6 @@ fn whatever_happens_nothing_that_was_answered_is_off_the_record() {
     world.judge();
     println!("soak: seed {seed}, {seconds} s: {}", world.counts());
     println!(
-        "soak: verdict: nothing that was answered is off the record; each log on disk tells what it lacks, but for starts that are judged by their answers alone"
+        "soak: verdict: nothing that was answered is off the record; each log on disk tells what it lacks"
     );
 }

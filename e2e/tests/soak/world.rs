@@ -22,11 +22,6 @@ use super::stanzas;
 const CLIENTS: usize = 3;
 /// The devices that are there at times, besides those that always are.
 const DEVICES: [&str; 5] = ["file0", "file1", "file2", "syslog0", "syslog1"];
-/// A file shows a start of the server what a kill took from it once it has some hundred lines; before that they are in
-/// the file that was renamed, and numbers that were given out and never written are declared by nobody.
-const SEEN_AFTER: usize = 600;
-/// So long a kill waits for that.
-const SEEN_WITHIN: Duration = Duration::from_secs(5);
 /// How long all devices may take to have and to tell everything once nothing is wrong any more.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -45,10 +40,6 @@ pub struct World {
     /// Those of [`DEVICES`] that are enabled.
     enabled: BTreeSet<&'static str>,
     rotations: u64,
-    /// How long the log that always is was when logs were last renamed, or a device got another file.
-    lines_at_rename: Option<usize>,
-    /// The starts of the server that a kill ended soon after that.
-    unseen: BTreeSet<String>,
     steps: BTreeMap<&'static str, u64>,
     judged: u64,
     entries: u64,
@@ -101,8 +92,6 @@ impl World {
             disk,
             enabled: BTreeSet::new(),
             rotations: 0,
-            lines_at_rename: None,
-            unseen: BTreeSet::new(),
             steps: BTreeMap::new(),
             judged: 0,
             entries: 0,
@@ -236,7 +225,6 @@ impl World {
             return "stanzas refused";
         }
         self.stanzas = stanzas;
-        self.lines_at_rename = Some(self.base_lines());
         "stanzas changed"
     }
 
@@ -270,7 +258,6 @@ impl World {
 
     fn rename_logs(&mut self) {
         self.rotations += 1;
-        self.lines_at_rename = Some(0);
         for path in log::files(&self.logs(), "") {
             if path.extension().is_some_and(|end| end == "log") {
                 std::fs::rename(&path, format!("{}.{}", path.display(), self.rotations)).expect("a rename");
@@ -307,42 +294,11 @@ impl World {
             self.rename_logs();
             self.server.signal(Signal::HUP);
             std::thread::sleep(Duration::from_millis(detail >> 8 & 15));
-        } else {
-            let deadline = Instant::now() + SEEN_WITHIN;
-            while !self.sees_its_end() && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(20));
-            }
         }
-        let seen = self.sees_its_end();
         self.server.kill();
         self.clients.pause();
-        if !seen {
-            self.unseen.extend(self.last_boot());
-        }
         self.start_server();
         if rotates { "killed within a rotation" } else { "killed" }
-    }
-
-    /// Whether files are long enough that the next start finds in them what a kill takes now.
-    fn sees_its_end(&self) -> bool {
-        self.lines_at_rename.is_none_or(|lines| self.base_lines() >= lines + SEEN_AFTER)
-    }
-
-    /// How long the log is that always is.
-    fn base_lines(&self) -> usize {
-        std::fs::read(self.logs().join("base.log"))
-            .map_or(0, |text| text.split(|byte| *byte == b'\n').count())
-    }
-
-    /// The start of the server that wrote last, by the log that always is.
-    fn last_boot(&self) -> Option<String> {
-        let mut logs = log::files(&self.logs(), "base.log");
-        logs.sort_by_key(|path| std::fs::metadata(path).and_then(|found| found.modified()).ok());
-        let boots = logs.iter().rev().filter_map(|path| {
-            let text = std::fs::read_to_string(path).ok()?;
-            Some(text.rsplit_once("\"boot\":\"")?.1.get(..16)?.to_owned())
-        });
-        boots.into_iter().next()
     }
 
     fn stop(&mut self) -> &'static str {
@@ -397,8 +353,8 @@ impl World {
             let verdict = log::check(&self.all_logs(), &answered);
             // What a peer alone got before a kill, nobody can know who did not ask the peer.
             let on_disk = log::check(&log::files(&self.logs(), ""), &[]);
-            let mut wrong = of_the_union(&verdict.report, &self.unseen);
-            wrong.extend(of_each_device(&on_disk.report, &self.unseen));
+            let mut wrong = of_the_union(&verdict.report);
+            wrong.extend(of_each_device(&on_disk.report));
             if alive && wrong.is_empty() && verdict.code != 2 {
                 self.judged += 1;
                 self.entries = verdict.report["union"]["boots"]
@@ -432,14 +388,12 @@ impl World {
     pub fn counts(&self) -> String {
         let steps: Vec<String> = self.steps.iter().map(|(name, count)| format!("{name} {count}")).collect();
         format!(
-            "{} requests answered, {} refused or cut off, {} entries, {} misses declared, judged {} times, \
-             {} starts by their answers alone; {}",
+            "{} requests answered, {} refused or cut off, {} entries, {} misses declared, judged {} times; {}",
             self.clients.answered().len(),
             self.clients.refused(),
             self.entries,
             self.declared,
             self.judged,
-            self.unseen.len(),
             steps.join(", ")
         )
     }
@@ -454,22 +408,22 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Whether numbers of a start are missing undeclared, which its end does not explain.
-fn is_lossy(boot: &Value, unseen: &BTreeSet<String>) -> bool {
-    boot["undeclared"]["count"] != 0 && !boot["boot"].as_str().is_some_and(|id| unseen.contains(id))
+/// Whether numbers of a start are missing undeclared.
+fn is_lossy(boot: &Value) -> bool {
+    boot["undeclared"]["count"] != 0
 }
 
 /// Every answered request is in the union, and so is every number that nobody declares.
-fn of_the_union(report: &Value, unseen: &BTreeSet<String>) -> Vec<Value> {
+fn of_the_union(report: &Value) -> Vec<Value> {
     let union = &report["union"];
-    let boots = list(&union["boots"]).iter().filter(|boot| is_lossy(boot, unseen));
+    let boots = list(&union["boots"]).iter().filter(|boot| is_lossy(boot));
     let unanswered = (union["unanswered"]["count"] != 0).then(|| json!({"unanswered": union["unanswered"]}));
     boots.map(|boot| json!({"union": boot})).chain(unanswered).collect()
 }
 
 /// Whatever a log on disk lacks its gap entries say, and it has nothing twice. They may say more: what was about to be
 /// written when it was stored as missed, before a kill. What a peer read may lack what the kill took from the socket.
-fn of_each_device(report: &Value, unseen: &BTreeSet<String>) -> Vec<Value> {
+fn of_each_device(report: &Value) -> Vec<Value> {
     let mut wrong = Vec::new();
     for device in list(&report["devices"]) {
         let mut add = |what: &str, value: &Value| {
@@ -478,10 +432,7 @@ fn of_each_device(report: &Value, unseen: &BTreeSet<String>) -> Vec<Value> {
         if device["doubles"]["count"] != 0 {
             add("doubles", &device["doubles"]);
         }
-        list(&device["boots"])
-            .iter()
-            .filter(|boot| is_lossy(boot, unseen))
-            .for_each(|boot| add("boot", boot));
+        list(&device["boots"]).iter().filter(|boot| is_lossy(boot)).for_each(|boot| add("boot", boot));
     }
     wrong
 }
