@@ -11,6 +11,7 @@ mod ending;
 mod gap;
 mod kick;
 mod life;
+mod lookout;
 mod measures;
 mod missed;
 mod misses;

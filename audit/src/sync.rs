@@ -1,6 +1,7 @@
 //! Locks, counters and threads of the broker. The model test (`model.rs`) puts a model checker's in their place.
 //! Never in it: anything but names; the broker takes its synchronisation from nowhere else.
 
+pub(crate) use std::hint::spin_loop as spin;
 pub(crate) use std::sync::atomic;
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
 pub(crate) use std::thread::{Thread, current, park};
@@ -9,6 +10,15 @@ use std::sync::PoisonError;
 
 /// Whether the broker's watch has a thread. A model goes round by itself.
 pub(crate) const WATCHED: bool = true;
+
+/// After so many batches of one entry each the next is expected to be another one.
+pub(crate) const SINGLES: u32 = 8;
+
+/// How often a thread may look whether another has done something, before it sleeps.
+pub(crate) fn looks() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if cores > 1 { u32::MAX } else { 0 }
+}
 
 /// Takes a lock. No code of the broker panics while it holds one, so a poisoned lock still guards sound data.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -209,9 +209,7 @@ impl Offer<'_> {
                 self.tally.open += 1;
                 self.tally.awaited += i64::from(awaited);
                 self.tally.required_open += i64::from(slot.required);
-                if duty {
-                    self.kick.owe(place);
-                }
+                self.kick.took(place, awaited, duty);
             }
             Pushed::Full => self.missed(slot, Why::QueueFull),
             // It has nothing to do with the entry any more.
@@ -296,9 +294,7 @@ pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], 
         Pushed::Accepted { awaited, duty } => {
             (tally.open, tally.awaited) = (1, i64::from(awaited));
             tally.required_open = i64::from(slot.required);
-            if duty {
-                kick.owe(0);
-            }
+            kick.took(0, awaited, duty);
         }
         Pushed::Full => causes.push(slot.cause(Why::QueueFull)),
         Pushed::Closed => causes.push(slot.cause(Why::Disabled)),
@@ -341,12 +337,12 @@ impl Future for Recording {
             Stage::Over => return Poll::Pending,
             Stage::Offered { ticket, kick, yielded } => {
                 // The deferred kick: other tasks that are ready on this worker add their entries first, so that
-                // the writer finds many instead of one.
-                if kick.is_owed() && !std::mem::replace(yielded, true) {
+                // the writer finds many instead of one. Nor may this worker wait for its answer before they had a turn.
+                if (kick.is_owed() || kick.is_alone()) && !std::mem::replace(yielded, true) {
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                kick.fire();
+                kick.fire(|| ticket.is_decided());
                 let seq = ticket.seq;
                 ticket.poll(context.waker()).map_ok(|()| Recorded::Settled(Settled { seq }))
             }

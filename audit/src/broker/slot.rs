@@ -10,6 +10,7 @@ use onrecord_value::Time;
 
 use super::cause::{Cause, Why};
 use super::drill::DrillNews;
+use super::lookout::Lookout;
 use super::measures::Measures;
 use super::queue::{Life, Pending, Queue, Wanted};
 use super::status::{DeviceStatus, LastError};
@@ -18,8 +19,8 @@ use super::vitals::Health;
 use super::{Shared, life::Enrolment};
 use crate::device::{Claim, DeviceError, DrillControl};
 use crate::form::Form;
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, SINGLES, lock};
 
 /// A line up to this size says by its refusal that others have no room either. A longer one says only that it has none.
 const USUAL_LINE: usize = 64 * 1024;
@@ -42,6 +43,10 @@ pub(crate) struct Slot {
     full_at: AtomicUsize,
     /// Whether its last write failed: read without the lock, to skip formatting for it.
     failing: AtomicBool,
+    /// How many batches in a row were one entry: whoever records does so alone.
+    singles: AtomicU32,
+    /// What experience says about looking out for its answers.
+    pub(crate) answers: Lookout,
     queue: Mutex<Queue>,
     /// Tells the writer that there is work.
     pub(crate) work: Condvar,
@@ -119,6 +124,8 @@ impl Slot {
             bytes: AtomicUsize::new(0),
             full_at: AtomicUsize::new(usize::MAX),
             failing: AtomicBool::new(enrolment.failing.is_some()),
+            singles: AtomicU32::new(0),
+            answers: Lookout::new(&shared.clock),
             queue: Mutex::new(queue),
             work: Condvar::new(),
             news: Condvar::new(),
@@ -219,6 +226,19 @@ impl Slot {
         let wanted = Wanted::Yes;
         queue.waiting.push(Pending { ticket, end, since: now, awaited, wanted, counts });
         Pushed::Accepted { awaited, duty: queue.take_duty() }
+    }
+
+    /// Its writer takes a batch of so many entries. Says whether it has had but one at a time of late.
+    pub(crate) fn takes(&self, entries: usize) -> bool {
+        let before = self.singles.load(Ordering::Relaxed);
+        let singles = if entries == 1 { before.saturating_add(1) } else { 0 };
+        self.singles.store(singles, Ordering::Relaxed);
+        singles >= SINGLES
+    }
+
+    /// Whether it has had but one entry at a time of late.
+    pub(crate) fn has_singles(&self) -> bool {
+        self.singles.load(Ordering::Relaxed) >= SINGLES
     }
 
     /// Notes that bytes wait no more.

@@ -15,6 +15,8 @@ pub(crate) struct Ticket {
     /// Whether it is a `response` entry.
     pub(crate) response: bool,
     state: Mutex<State>,
+    /// There is a verdict.
+    decided: AtomicBool,
     /// It is refused: lines not yet begun need not be written.
     refused: AtomicBool,
 }
@@ -47,7 +49,8 @@ impl Ticket {
             causes: Vec::new(),
             waker: None,
         };
-        Self { seq, response, state: Mutex::new(state), refused: AtomicBool::new(false) }
+        let (decided, refused) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { seq, response, state: Mutex::new(state), decided, refused }
     }
 
     /// Tells who is to answer. `expected` holds what is known when the entry has been offered to all devices;
@@ -114,6 +117,11 @@ impl Ticket {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// Whether there is a verdict, for who is to be told by [`poll`](Self::poll).
+    pub(crate) fn is_decided(&self) -> bool {
+        self.decided.load(Ordering::Relaxed)
+    }
+
     fn judge(&self, state: &mut State) -> Option<Waker> {
         if !state.complete || state.verdict != Verdict::Wait {
             return None;
@@ -124,6 +132,7 @@ impl Ticket {
             Verdict::Settled => {}
             Verdict::Refused => self.refused.store(true, Ordering::Relaxed),
         }
+        self.decided.store(true, Ordering::Relaxed);
         state.waker.take()
     }
 

@@ -11,6 +11,7 @@ use super::drill::DrillNews;
 use super::earlier::End;
 use super::gap::Place;
 use super::life::Enrolment;
+use super::lookout::Lookout;
 use super::measures::Unfits;
 use super::missed;
 use super::misses::Misses;
@@ -47,6 +48,9 @@ pub(crate) struct Writer {
     /// When the device is to be looked at again.
     look_at: Duration,
     done: Vec<Pending>,
+    /// The response to the only request is expected at any moment.
+    expects: bool,
+    lookout: Lookout,
 }
 
 /// What there is to do.
@@ -78,6 +82,8 @@ impl Writer {
             untold: Misses::default(),
             look_at: Duration::ZERO,
             done: Vec::new(),
+            expects: false,
+            lookout: Lookout::new(&shared.clock),
         };
         spawn(format!("audit-{}", slot.path), move || writer.run())
     }
@@ -143,6 +149,12 @@ impl Writer {
             if queue.life != Life::Open {
                 return Task::End;
             }
+            if std::mem::take(&mut self.expects) {
+                drop(queue);
+                self.lookout.until(|| slot.queued_bytes() > 0);
+                queue = slot.queue();
+                continue;
+            }
             queue.stage = Stage::Parked;
             let mut parked = true;
             while parked && queue.stage == Stage::Parked {
@@ -165,12 +177,19 @@ impl Writer {
                 return Task::Look;
             }
         }
+        self.take(&mut queue);
+        Task::Write
+    }
+
+    /// Takes all lines that wait.
+    fn take(&mut self, queue: &mut Queue) {
         self.bytes.clear();
         self.ends.clear();
         std::mem::swap(&mut self.bytes, &mut queue.bytes);
         self.taken = self.bytes.len();
-        let queue = &mut *queue;
         std::mem::swap(&mut queue.waiting, &mut queue.in_flight);
+        let requests = queue.in_flight.iter().all(|pending| pending.counts && !pending.ticket.response);
+        self.expects = self.slot.takes(queue.in_flight.len()) && requests;
         queue.progress_at = self.now();
         self.untold = std::mem::take(&mut queue.misses);
         let mut withdrawn = false;
@@ -191,7 +210,6 @@ impl Writer {
             }
         }
         queue.telling.clone_from(&self.untold);
-        Task::Write
     }
 
     /// How long to sleep at most: until the next look at the device, the next try to tell what is untold, or the end of

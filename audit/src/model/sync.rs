@@ -7,9 +7,15 @@ use std::time::Duration;
 
 pub(crate) use shuttle::sync::atomic;
 pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, RwLock};
-pub(crate) use shuttle::thread::{Thread, current, park};
+pub(crate) use shuttle::thread::{Thread, current, park, yield_now as spin};
 
 pub(crate) const WATCHED: bool = false;
+
+pub(crate) const SINGLES: u32 = 1;
+
+pub(crate) fn looks() -> u32 {
+    2
+}
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()
