@@ -12,7 +12,8 @@
 //!
 //! * The beginning is looked for at the beginning alone, behind the prefix.
 //! * `record` is looked for at the end alone. Its two braces close the object that it is and the one that it is in;
-//!   nothing follows, so that is the whole line, and `record` is its last key.
+//!   nothing follows, so that is the whole line, and `record` is its last key. A line torn in its data cannot end so:
+//!   the keys of data are sorted, and there `boot` comes before `seq`.
 //! * `request` is the first `,"request":{` of the line: only `auth` comes before, in which the register has no object of
 //!   that name and no `data`.
 //! * `gap`, `elided` and `part` come after `duration_ns` and before `record`. With `duration_ns` directly before
@@ -27,6 +28,7 @@ mod decoded;
 mod json;
 mod jsonx;
 
+use memchr::memmem::{self, Finder};
 use onrecord_audit::{Boot, Kind, Record, SeqRange};
 
 use crate::id::Id;
@@ -106,29 +108,58 @@ pub(crate) struct Part {
 #[derive(Debug)]
 pub(crate) struct Reader {
     json: json::Json,
+    jsonx: jsonx::Jsonx,
     /// Every line is decoded.
     thorough: bool,
 }
 
 impl Reader {
     pub(crate) fn new(thorough: bool) -> Self {
-        Self { thorough, json: json::Json::default() }
+        Self { thorough, json: json::Json::default(), jsonx: jsonx::Jsonx::default() }
     }
 
     /// What a line is. It comes without its newline.
     pub(crate) fn look(&self, line: &[u8]) -> Glance {
         // Receivers of syslog may end lines as other systems do.
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !self.thorough {
-            if let Some(seen) = self.json.entry(line) {
-                return Glance::Entry(seen);
-            }
-            if let Some(seen) = jsonx::entry(line) {
-                return Glance::Entry(seen);
-            }
+        let quick = || self.json.entry(line).or_else(|| self.jsonx.entry(line));
+        match if self.thorough { None } else { quick() } {
+            Some(seen) => Glance::Entry(seen),
+            None => decoded::look(line),
         }
-        decoded::look(line)
     }
+}
+
+/// Prefix and header of syslog before an entry are not longer.
+const BEFORE_MAX: usize = 1024;
+
+/// The entry behind its prefix, which is text, and in which no entry begins: otherwise it was torn.
+fn behind_prefix<'l>(line: &'l [u8], beginning: &[u8], finder: &Finder<'_>) -> Option<&'l [u8]> {
+    if line.starts_with(beginning) {
+        return Some(line);
+    }
+    let (prefix, entry) = line.split_at_checked(finder.find(line.get(..line.len().min(BEFORE_MAX))?)?)?;
+    let begins = |other| memmem::find(prefix, other).is_some();
+    let torn = std::str::from_utf8(prefix).is_err() || begins(json::BEGINNING) || begins(jsonx::BEGINNING);
+    (!torn).then_some(entry)
+}
+
+/// The number that lower-case hex digits are, of which it has 16 at most.
+fn hex(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number, &byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(digit))
+    })
+}
+
+/// A number in its usual form.
+fn number(digits: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(digits).ok()?;
+    if text != "0" && text.starts_with(['0', '+']) { None } else { text.parse().ok() }
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use memchr::memmem;
 use onrecord_audit::{DecodedEntry, Kind, PROBE_PATH, decode};
 use onrecord_value::{Object, Value};
 
-use super::json::BEGINNING;
 use super::{Gap, Glance, Part, Seen, Unusual, What};
+use super::{json, jsonx};
 use crate::id::Id;
 
-const JSONX: &[u8] = b"<json:object name=\"auth\">";
+const BEGINNINGS: [&[u8]; 2] = [json::BEGINNING, jsonx::BEGINNING];
 
 /// What the line is.
 pub(super) fn look(line: &[u8]) -> Glance {
@@ -28,7 +28,7 @@ const TRIES: usize = 16;
 /// A line that does not decode. The end of it may: after a torn entry that was not ended, the next follows at once.
 fn later_beginning(line: &[u8]) -> Glance {
     let mut begun = false;
-    for beginning in [BEGINNING, JSONX] {
+    for beginning in BEGINNINGS {
         for at in memmem::find_iter(line, beginning).take(TRIES) {
             begun = true;
             let Some((rest, decoded)) =
@@ -53,7 +53,7 @@ fn entry(line: &[u8], decoded: &DecodedEntry) -> Glance {
     let id = object.object("request").and_then(|request| request.str("id")).unwrap_or_default();
     // A prefix in which an entry begins is none.
     let prefix = decoded.prefix().as_bytes();
-    let torn = [BEGINNING, JSONX].iter().any(|beginning| memmem::find(prefix, beginning).is_some());
+    let torn = BEGINNINGS.iter().any(|beginning| memmem::find(prefix, beginning).is_some());
     let torn_before = if torn { prefix.len() } else { 0 };
     debug_assert!(torn_before <= line.len(), "a prefix is a part of its line");
     // A client that asks for the same path has more in its request than a probe has.

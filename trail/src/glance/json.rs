@@ -5,7 +5,7 @@ use memchr::memchr;
 use memchr::memmem::Finder;
 use onrecord_audit::{Boot, Kind, Record, SaltId};
 
-use super::Seen;
+use super::{Seen, behind_prefix, hex, number};
 use crate::id::{Id, uuid};
 
 /// How a line begins behind its prefix.
@@ -13,8 +13,6 @@ pub(super) const BEGINNING: &[u8] = b"{\"time\":\"";
 const REQUEST: &[u8] = b",\"request\":{";
 const RECORD: &[u8] = b",\"record\":{\"seq\":";
 const PROBE: &[u8] = b"\"path\":\"sys/audit/test\"}";
-/// Prefix and header of syslog before an entry are not longer.
-const BEFORE_MAX: usize = 1024;
 /// A time is shorter.
 const TIME_MAX: usize = 40;
 
@@ -44,19 +42,11 @@ impl Json {
         if !line.ends_with(b"}}") {
             return None;
         }
-        let start = if line.starts_with(BEGINNING) {
-            0
-        } else {
-            self.beginning.find(line.get(..line.len().min(BEFORE_MAX))?)?
-        };
-        let (before, object) = line.split_at_checked(start)?;
+        let object = behind_prefix(line, BEGINNING, &self.beginning)?;
         let (record, body) = record(object)?;
         let (kind, rest) = kind(body.get(BEGINNING.len()..)?)?;
-        // A second beginning, or a zero: then it may be two lines, or parts of them. And a prefix is text.
-        if self.beginning.find(rest).is_some()
-            || memchr(0, line).is_some()
-            || std::str::from_utf8(before).is_err()
-        {
+        // A second beginning, or a zero: then it may be two lines, or parts of them.
+        if self.beginning.find(rest).is_some() || memchr(0, line).is_some() {
             return None;
         }
         let request = rest.get(self.request.find(rest)? + REQUEST.len()..)?;
@@ -75,34 +65,23 @@ impl Json {
 
 /// The `record` at the end of a line, and what stands before it.
 fn record(line: &[u8]) -> Option<(Record, &[u8])> {
-    let (rest, last) = hex(line.strip_suffix(b"\"}}")?)?;
+    let (rest, last) = last_hex(line.strip_suffix(b"\"}}")?)?;
     let (rest, salt, device) = match rest.strip_suffix(b"\",\"device\":\"") {
-        Some(rest) => hex(rest).map(|(rest, salt)| (rest, salt, Some(SaltId::from_number(last))))?,
+        Some(rest) => last_hex(rest).map(|(rest, salt)| (rest, salt, Some(SaltId::from_number(last))))?,
         None => (rest, last, None),
     };
-    let (rest, boot) = hex(rest.strip_suffix(b"\",\"salt\":\"")?)?;
+    let (rest, boot) = last_hex(rest.strip_suffix(b"\",\"salt\":\"")?)?;
     let rest = rest.strip_suffix(b",\"boot\":\"")?;
     let digits = rest.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (rest, seq) = rest.split_at_checked(rest.len() - digits)?;
-    let seq = std::str::from_utf8(seq).ok().filter(|text| *text == "0" || !text.starts_with('0'))?;
-    let record =
-        Record { seq: seq.parse().ok()?, boot: Boot::new(boot), salt: SaltId::from_number(salt), device };
+    let record = Record { seq: number(seq)?, boot: Boot::new(boot), salt: SaltId::from_number(salt), device };
     Some((record, rest.strip_suffix(RECORD)?))
 }
 
-/// The 16 lower-case hex digits at the end, as a number, and what stands before them.
-fn hex(text: &[u8]) -> Option<(&[u8], u64)> {
+/// The 16 hex digits at the end, as a number, and what stands before them.
+fn last_hex(text: &[u8]) -> Option<(&[u8], u64)> {
     let (rest, digits) = text.split_at_checked(text.len().checked_sub(16)?)?;
-    let mut number = 0_u64;
-    for &byte in digits {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        number = number << 4 | u64::from(digit);
-    }
-    Some((rest, number))
+    Some((rest, hex(digits)?))
 }
 
 /// The type of a line, from its time on, and what comes after it.

@@ -24,6 +24,11 @@ const HOSTILE: &[&str] = &[
     "<json:object name=\"auth\">",
     "</json:object><json:object name=\"record\"><json:string name=\"boot\">0000000000000001</json:string>",
     "<json:string name=\"id\">00000000-0000-0000-0000-000000000000</json:string>",
+    "<json:object>",
+    "<json:object name=\"",
+    "</json:object>",
+    "json:object",
+    "</",
     "\\",
     "\"",
     "\\\"",
@@ -31,6 +36,9 @@ const HOSTILE: &[&str] = &[
     "\0",
     "record",
     "request",
+    "response",
+    "data",
+    "namespace",
     "gap",
     "missed",
     "elided",
@@ -66,6 +74,7 @@ fn object_of(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Objec
     vec((text(), inner), 0..5).prop_map(|members| members.into_iter().collect())
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a way in which lines differ")]
 #[derive(Clone, Debug)]
 struct Hostile {
     texts: Vec<String>,
@@ -76,6 +85,8 @@ struct Hostile {
     prefix: usize,
     jsonx: bool,
     raw: bool,
+    /// The response has an `auth` of its own.
+    login: bool,
     seq: u64,
 }
 
@@ -83,10 +94,11 @@ const PREFIXES: &[&str] =
     &["", "@cee: ", "{", "{\"", "<", "<json:object>", "é ", "2026-11-22T10:00:00+00:00 host onrecord[7]: "];
 
 fn hostile() -> impl Strategy<Value = Hostile> {
-    let places = (0..PREFIXES.len(), any::<bool>(), any::<bool>(), prop_oneof![Just(0), any::<u64>()]);
+    let places =
+        (0..PREFIXES.len(), any::<bool>(), any::<bool>(), any::<bool>(), prop_oneof![Just(0), any::<u64>()]);
     let rest = (prop_oneof![Just(0_u64), any::<u64>()], proptest::bool::weighted(0.1), places);
     (vec(text(), 8), object_of(value()), proptest::option::of(object_of(value())), rest).prop_map(
-        |(texts, request, response, (duration, gap, (prefix, jsonx, raw, seq)))| Hostile {
+        |(texts, request, response, (duration, gap, (prefix, jsonx, raw, login, seq)))| Hostile {
             texts,
             request,
             response,
@@ -95,6 +107,7 @@ fn hostile() -> impl Strategy<Value = Hostile> {
             prefix,
             jsonx,
             raw,
+            login,
             seq,
         },
     )
@@ -115,8 +128,11 @@ impl Hostile {
             ..Request::default()
         };
         request.mount.point = point.as_str().into();
-        let response =
-            self.response.as_ref().map(|data| Response { data: Data::new(data), ..Response::default() });
+        let response = self.response.as_ref().map(|data| Response {
+            data: Data::new(data),
+            auth: self.login.then_some(auth),
+            ..Response::default()
+        });
         let gap = GapFacts {
             missed: 3,
             ranges: Ranges::default(),
@@ -201,6 +217,24 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_torn_line_is_not_completed_by_the_next(torn in hostile(), next in hostile(), part in 0..1000_usize) {
+        let (mut line, next) = (torn.line(ID), next.line(ID));
+        line.truncate(line.len() * part / 1000);
+        line.extend_from_slice(&next);
+        match both(&line) {
+            (Glance::Entry(quick), Glance::Unusual(slow)) => {
+                prop_assert_eq!(&quick, &slow.seen);
+                prop_assert_eq!((&slow.what, slow.torn_before), (&What::Nothing, 0));
+            }
+            (quick, slow) => prop_assert_eq!(quick, slow),
+        }
+    }
+}
+
 /// A usual line of each kind of the server is read at a glance: otherwise nothing would be fast.
 #[test]
 fn usual_lines_need_no_decoding() {
@@ -220,6 +254,7 @@ fn usual_lines_need_no_decoding() {
         prefix: 0,
         jsonx: false,
         raw: false,
+        login: false,
         seq: 12,
     };
     for jsonx in [false, true] {
@@ -229,16 +264,26 @@ fn usual_lines_need_no_decoding() {
             assert!(odd || matches!(both(&request.line(ID)).0, Glance::Entry(_)), "{prefix} {jsonx}");
             let response = Hostile { response: Some(plain.request.clone()), duration: 77, ..request };
             assert!(odd || matches!(both(&response.line(ID)).0, Glance::Entry(_)), "{prefix} {jsonx}");
+            let login = Hostile { login: true, ..response };
+            assert!(odd || matches!(both(&login.line(ID)).0, Glance::Entry(_)), "{prefix} {jsonx}");
         }
     }
 }
 
-/// The glance at JSONx passes over what is in a response: wherever that is torn, the next line must not complete it.
+/// The glance at JSONx passes over what is in objects: wherever one is torn, the next line must not complete it.
 #[test]
 fn a_torn_line_of_jsonx_is_not_completed_by_the_next() {
-    let inner: Object = [("time", Value::from("x")), ("type", Value::from("response"))].into_iter().collect();
-    let data: Object =
-        [("a", Value::Object(inner)), ("b", Value::Array(vec![Value::from("x")]))].into_iter().collect();
+    let inner: Object =
+        [("time", Value::from("x")), ("type", Value::from("response")), ("json:object", Value::from("x"))]
+            .into_iter()
+            .collect();
+    let data: Object = [
+        ("a", Value::Object(inner.clone())),
+        ("auth", Value::Object(inner)),
+        ("b", Value::Array(vec![Value::from("x")])),
+    ]
+    .into_iter()
+    .collect();
     let hostile = Hostile {
         texts: vec![String::new(); 8],
         request: data.clone(),
@@ -248,6 +293,7 @@ fn a_torn_line_of_jsonx_is_not_completed_by_the_next() {
         prefix: 0,
         jsonx: true,
         raw: true,
+        login: true,
         seq: 12,
     };
     let line = hostile.line(ID);
@@ -255,8 +301,10 @@ fn a_torn_line_of_jsonx_is_not_completed_by_the_next() {
     for end in 1..=line.len() {
         let torn = &line[..end];
         assert!(end == line.len() || !matches!(both(torn).0, Glance::Entry(_)), "{end}");
-        let (quick, slow) = both(&[torn, &line].concat());
-        assert_eq!(quick, slow, "{end}");
+        for prefix in ["", "<json:object>", "</json:object>", "</json:object></json:object>", "@cee: "] {
+            let (quick, slow) = both(&[torn, prefix.as_bytes(), &line].concat());
+            assert_eq!(quick, slow, "{end} {prefix}");
+        }
     }
 }
 
