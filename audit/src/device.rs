@@ -12,7 +12,6 @@ pub mod net;
 mod options;
 mod oversize;
 mod placement;
-mod printable;
 mod socket;
 mod stdout;
 mod switch;
@@ -31,13 +30,13 @@ pub use drill::{DRILL_MAX, Drill, DrillStatus};
 pub use errno::Errno;
 pub use file::Violation;
 pub use net::{NetCause, NetError, Network};
+use onrecord_value::printable::Printable;
 pub use options::{
     DeviceOptions, Facility, FileMode, FileOptions, OptionError, SocketOptions, SyslogOptions, Target,
     check_prefix,
 };
 pub use oversize::Oversize;
 pub use placement::{AddressBlock, AddressBlockError, Placement};
-use printable::Printable;
 
 /// Takes lines. One thread calls it, one call at a time; a call may block.
 pub trait Device: Send {

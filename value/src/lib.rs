@@ -21,6 +21,7 @@ pub mod integer;
 pub mod json;
 mod number;
 mod object;
+pub mod printable;
 pub mod quote;
 pub mod size;
 pub mod time;

@@ -13,8 +13,8 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use super::Errno;
-use super::printable::Printable;
 pub use network::{Family, Network};
+use onrecord_value::printable::Printable;
 
 /// An operation on a network that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,11 +16,12 @@ use super::file::FileDevice;
 use super::socket::SocketDevice;
 use super::stdout::Stdout;
 use super::syslog::Syslog;
-use super::{Device, DeviceError, Placement, printable};
+use super::{Device, DeviceError, Placement};
 use crate::clock::Clock;
 use crate::form::{Format, Options};
 pub use error::OptionError;
 pub use file::{FileMode, FileOptions};
+use onrecord_value::printable;
 pub use socket::SocketOptions;
 pub use syslog::{Facility, SyslogOptions};
 

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use onrecord_trail::{Input, Judge, Options, Progress, check};
 
+use onrecord_value::printable::printable;
+
 use crate::failure::{Done, Failure, SERVER};
 use crate::grammar::{Command, Flag, Invocation, Kind, Output};
 use crate::printer::{Format, Node};
@@ -85,7 +87,7 @@ fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     if bar.is_some_and(|bar| bar.shown) {
         drop(write!(session.world.stderr, "\r\x1b[K"));
     }
-    let report = report.map_err(|error| told(error.to_string()))?;
+    let report = report.map_err(|error| told(printable(&error.to_string())))?;
     if session.format == Format::Table {
         session.say(&findings::text(&report, judge))?;
     } else {
@@ -96,7 +98,7 @@ fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> Done {
 
 fn answered(path: &str) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::Told(UNREADABLE, format!("{path} cannot be read: {error}")))?;
+        .map_err(|error| Failure::Told(UNREADABLE, format!("{} cannot be read: {error}", printable(path))))?;
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
@@ -124,7 +126,7 @@ impl Bar {
         }
         self.shown = true;
         let a_second = u64::try_from(u128::from(progress.read) * 1000 / time.as_millis().max(1)).unwrap_or(0);
-        let done = format!("{}: {}", progress.source, bytes(progress.read));
+        let done = format!("{}: {}", printable(progress.source), bytes(progress.read));
         let speed = format!("{}/s", bytes(a_second));
         Some(match progress.total {
             None => format!("{done}, {speed}"),

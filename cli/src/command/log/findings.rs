@@ -3,6 +3,8 @@
 
 use onrecord_trail::{BootReport, DeviceReport, Judge, Place, Report, Sample, Spans};
 
+use onrecord_value::printable::printable;
+
 use crate::printer::table::table;
 
 /// The report.
@@ -10,7 +12,9 @@ pub(super) fn text(report: &Report, judge: Judge) -> String {
     let mut parts = vec![sources(report), devices(report)];
     let findings = findings(report);
     if !findings.is_empty() {
-        parts.push(findings.join("\n"));
+        // Ids are whatever a log says they are.
+        let lines: Vec<String> = findings.iter().map(|line| printable(line)).collect();
+        parts.push(lines.join("\n"));
     }
     parts.push(verdict(report, judge));
     parts.join("\n\n")
@@ -22,7 +26,7 @@ fn sources(report: &Report) -> String {
         .iter()
         .map(|source| {
             vec![
-                source.name.clone(),
+                printable(&source.name),
                 source.bytes.to_string(),
                 source.lines.to_string(),
                 source.entries.to_string(),
@@ -177,5 +181,34 @@ fn verdict(report: &Report, judge: Judge) -> String {
         format!("Nothing is missing {whose} that is not itself on record.")
     } else {
         format!("Something is missing {whose} that is not on record.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use onrecord_trail::{Input, Options, check};
+
+    use super::*;
+
+    #[test]
+    fn what_a_hostile_log_says_drives_no_terminal() {
+        let line = |kind: &str, id: &str| {
+            format!(
+                r#"{{"time":"2026-01-01T00:00:00Z","type":"{kind}","auth":{{}},"request":{{"id":"{id}"}}}}"#
+            )
+        };
+        let request = line("request", r"\u001b[2J\u009b31mone\nNothing is missing");
+        let log = [request, line("response", r"two\r\u2028"), "\u{1b}no entry".to_owned()].join("\n") + "\n";
+        let input = Input::stream("a\u{1b}]0;log\u{7}", std::io::Cursor::new(log));
+        let options = Options { answered: vec!["three\u{1b}".to_owned()], ..Options::default() };
+        let report = check(vec![input], &options, &mut |_| {}).unwrap();
+        let shown = text(&report, Judge::EachDevice);
+        assert!(shown.chars().all(|c| c == '\n' || onrecord_value::printable::is_printable(c)), "{shown:?}");
+        assert!(
+            shown.contains(r"request without response: \u{1b}[2J\u{9b}31mone\nNothing is missing"),
+            "{shown}"
+        );
+        assert!(shown.contains(r"a\u{1b}]0;log\u{7}, line 3"), "{shown}");
+        assert!(shown.contains(r"answered, not on record: three\u{1b}"), "{shown}");
     }
 }
