@@ -52,8 +52,9 @@ impl World {
     }
 
     /// All of standard input as text.
-    pub fn read_stdin(&mut self) -> io::Result<String> {
-        let mut text = String::new();
+    pub fn read_stdin(&mut self) -> io::Result<Zeroizing<String>> {
+        // It may be a secret; short ones are not moved while they are read.
+        let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
         self.stdin.read_to_string(&mut text)?;
         Ok(text)
     }

@@ -13,6 +13,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
@@ -109,7 +110,7 @@ fn ask(session: &mut Session<'_>, invocation: &Invocation) -> Result<Token, Fail
                 ))
             }),
         [word] if word == "-" => {
-            let text = if interactive { session.world.read_stdin() } else { Ok(String::new()) };
+            let text = if interactive { session.world.read_stdin() } else { Ok(Zeroizing::default()) };
             let text = text.map_err(|error| {
                 Failure::server(format!("Error reading the token from standard input: {}", os_text(&error)))
             })?;

@@ -173,7 +173,7 @@ fn key_share(session: &mut Session<'_>, invocation: &Invocation) -> Result<onrec
         Some("-") => session
             .world
             .read_stdin()
-            .map(onrecord_client::Token::new)
+            .map(|text| onrecord_client::Token::new(text.as_str()))
             .map_err(|error| Failure::usage(format!("Error reading the key share from standard input: {error}"))),
         Some(key) => Ok(onrecord_client::Token::new(key)),
         None if invocation.is_set("non-interactive") => {

@@ -7,6 +7,7 @@ use crate::session::Session;
 use onrecord_client::os_text;
 use onrecord_value::object;
 use onrecord_value::quote::Quoted;
+use zeroize::Zeroizing;
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
@@ -96,9 +97,10 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> Done {
             .read_stdin()
             .map_err(|error| Failure::server(format!("Error reading policy: {}", os_text(&error))))?
     } else {
-        std::fs::read_to_string(path).map_err(|error| {
+        let read = std::fs::read_to_string(path).map_err(|error| {
             Failure::server(format!("Error opening policy file: open {path}: {}", os_text(&error)))
-        })?
+        });
+        Zeroizing::new(read?)
     };
     session.wait(client.policy_write(&name, &text))?.map_err(during("Error uploading policy: "))?;
     session.say(&format!("Success! Uploaded policy: {name}"))?;

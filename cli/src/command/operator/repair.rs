@@ -55,15 +55,15 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     }
     let told = |error: onrecord_server::StartError| Failure::server(error.to_string());
     let mut repair = AuditRepair::open(&config).map_err(told)?;
-    let given: Vec<String> = invocation.texts("unseal-key");
+    let given: Vec<Token> = invocation.texts("unseal-key").into_iter().map(Token::new).collect();
     let mut shares = if given.is_empty() && !session.world.stdin_is_terminal {
-        lines(session)?.into_iter()
+        shares(session)?.into_iter()
     } else {
         given.into_iter()
     };
     loop {
         let share = match shares.next() {
-            Some(share) => Token::new(share),
+            Some(share) => share,
             None if session.world.stdin_is_terminal => ask(session)?,
             None => return Err(Failure::usage("More key shares are needed.")),
         };
@@ -126,8 +126,8 @@ fn ask(session: &mut Session<'_>) -> Result<Token, Failure> {
     })
 }
 
-fn lines(session: &mut Session<'_>) -> Result<Vec<String>, Failure> {
+fn shares(session: &mut Session<'_>) -> Result<Vec<Token>, Failure> {
     let read = session.world.read_stdin();
     let text = read.map_err(|error| Failure::usage(format!("Error reading standard input: {error}")))?;
-    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
+    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(Token::new).collect())
 }
