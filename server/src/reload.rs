@@ -2,6 +2,7 @@
 //! are applied, all of them or none; what else has changed is named.
 //! Never in it: what an audit device is (the core applies them).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,14 +28,36 @@ pub(crate) struct Reload {
     pub(crate) options: Options,
     /// The configuration in force.
     pub(crate) config: Mutex<Config>,
-    /// One at a time, in the order of the signals.
-    pub(crate) turn: tokio::sync::Mutex<()>,
+    pub(crate) turns: Turns,
+}
+
+/// Whose turn it is: one reload is under way, and at most one waits. That one reads the newest configuration, so a
+/// third would find nothing to do.
+#[derive(Default)]
+pub(crate) struct Turns {
+    turn: tokio::sync::Mutex<()>,
+    waited_for: AtomicBool,
+}
+
+impl Turns {
+    /// Waits for its turn; `None` if another waits already, which has not begun to read.
+    async fn take(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if self.waited_for.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let turn = self.turn.lock().await;
+        self.waited_for.store(false, Ordering::Release);
+        Some(turn)
+    }
 }
 
 impl Reload {
     /// Opens everything again, and applies what has changed in the configuration.
     pub(crate) async fn run(self: Arc<Self>) {
-        let _turn = self.turn.lock().await;
+        let Some(_turn) = self.turns.take().await else {
+            tracing::info!("reload: one waits already, which does this one's work too");
+            return;
+        };
         tracing::info!("reload: audit devices and certificates are opened again");
         let opener = Arc::clone(&self);
         // It blocks, within its own bound.
@@ -114,6 +137,28 @@ fn refuse(error: &dyn std::fmt::Display) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn one_reload_waits_for_the_one_under_way_and_stands_for_all_later_ones() {
+        let turns = Turns::default();
+        let under_way = turns.take().await;
+        assert!(under_way.is_some());
+        let mut next = std::pin::pin!(turns.take());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(next.as_mut().poll(&mut context).is_pending());
+        assert!(turns.take().await.is_none() && turns.take().await.is_none());
+        drop(under_way);
+        let second = next.await;
+        assert!(second.is_some());
+        let mut third = std::pin::pin!(turns.take());
+        assert!(
+            third.as_mut().poll(&mut context).is_pending(),
+            "a signal from now on is a reload of its own"
+        );
+        drop(second);
+        assert!(third.await.is_some());
+        assert!(turns.take().await.is_some());
+    }
 
     #[tokio::test]
     async fn a_file_system_that_hangs_holds_no_reload_up() {

@@ -19,7 +19,7 @@ use crate::clock::LocalClock;
 use crate::config::{Config, ListenerConfig, LogFormat, StorageConfig};
 use crate::listener::Listener;
 use crate::patience::within;
-use crate::reload::Reload;
+use crate::reload::{Reload, Turns};
 use crate::settings::settings;
 use crate::signals::{Asked, Signals};
 use crate::workers::Workers;
@@ -148,7 +148,7 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
         certificates,
         options: options.clone(),
         config: Mutex::new(config.clone()),
-        turn: tokio::sync::Mutex::new(()),
+        turns: Turns::default(),
     });
     while signals.next().await == Asked::Reload {
         // Signals go on being heard.
