@@ -257,7 +257,7 @@ impl Devices {
         now: Time,
     ) -> Result<(), DevicesError> {
         let _place = self.claim(with_slash(&wish.path), &BTreeSet::new()).await?;
-        let origin = Origin { declared: false, placement, instead_of: None, heir_of: None };
+        let origin = Origin { declared: false, placement, instead_of: None };
         let Prepared { device, salt, candidate } = self.prepare(broker, wish, origin, now).await?;
         // The salt is durable before the first line that needs it: the probe has one of its own.
         let mut batch = Batch::new();

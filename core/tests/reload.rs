@@ -279,6 +279,33 @@ async fn r_quorum_a_required_device_holds_all_up_and_a_minimum_counts() {
 }
 
 #[tokio::test]
+async fn r_reconcile_devices_exchange_their_files_and_no_two_get_one() {
+    let scene = Scene::new().await;
+    let both = |a: &str, b: &str| settings(&[scene.file("a", a, &[]), scene.file("b", b, &[])]);
+    scene.reload(both("x.log", "y.log")).await.unwrap();
+    let get = async |path: &str| assert_eq!(scene.world.root("GET", path, None).await.status, 200);
+    get("sys/mounts").await;
+    scene.reload(both("y.log", "x.log")).await.unwrap();
+    get("sys/auth").await;
+    let salts = |name: &str| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let of = |line: Value| (text(&line["request"]["path"]), text(&line["record"]["salt"]));
+        let entries = lines(&scene.path(name)).into_iter().map(of);
+        entries.filter(|(path, _)| path == "sys/mounts" || path == "sys/auth").collect()
+    };
+    let (x, y) = (salts("x.log"), salts("y.log"));
+    // Both entries of both requests, the second ones from the device that had the other file.
+    assert_eq!((x.len(), y.len()), (4, 4));
+    assert_eq!((&x[0].1, &y[0].1), (&y[3].1, &x[3].1));
+    assert_ne!(x[0].1, y[0].1);
+    // A file that is left has one heir.
+    let refused =
+        scene.reload(settings(&[scene.file("c", "x.log", &[]), scene.file("d", "x.log", &[])])).await;
+    assert!(refused.unwrap_err().contains("another audit device writes to this file"));
+    get("sys/mounts").await;
+}
+
+#[tokio::test]
 async fn a_discarding_device_cannot_be_required() {
     let scene = Scene::new().await;
     let body = json!({"type": "file", "options": {"file_path": "discard", "required": true}});

@@ -31,8 +31,8 @@ struct Holders {
 #[derive(Debug)]
 struct Holding {
     claims: Claims,
-    /// Whose place this one is to take: what that one holds, it may hold as well.
-    predecessor: Option<Weak<Holding>>,
+    /// Who leaves as this one comes: what one of them holds, it may hold as well.
+    predecessors: Vec<Weak<Holding>>,
     state: Mutex<State>,
 }
 
@@ -49,21 +49,22 @@ pub struct Claim {
     holding: Arc<Holding>,
 }
 
-/// The right to hold what another device holds, in whose place one is put.
+/// The right to hold what another device holds, which leaves it in the same change.
 #[derive(Clone, Debug)]
 pub(crate) struct Inheritance(Weak<Holding>);
 
 impl Claims {
     /// A hold on nothing yet.
-    pub(crate) fn claim(&self, inheritance: Option<&Inheritance>) -> Claim {
-        let predecessor = inheritance.map(|Inheritance(holding)| Weak::clone(holding));
-        Claim { holding: Arc::new(Holding { claims: self.clone(), predecessor, state: Mutex::default() }) }
+    pub(crate) fn claim(&self, inheritance: &[Inheritance]) -> Claim {
+        let predecessors = inheritance.iter().map(|Inheritance(holding)| Weak::clone(holding)).collect();
+        Claim { holding: Arc::new(Holding { claims: self.clone(), predecessors, state: Mutex::default() }) }
     }
 
-    fn add(&self, file: FileId, shared: bool) -> bool {
+    /// Adds a claim, if all that there are but `leaving` of them have ended: two cannot inherit the same file.
+    fn add(&self, file: FileId, leaving: usize) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let holders = held.entry(file).or_default();
-        let free = holders.wanted == 0 || shared;
+        let free = holders.wanted <= leaving;
         holders.wanted += usize::from(free);
         free
     }
@@ -95,10 +96,11 @@ impl Claim {
     /// Takes `file` instead of what was held. False if another claim has it.
     pub(crate) fn take(&self, file: FileId) -> bool {
         // Looked up before its own lock is taken: no two are ever held at once.
-        let shared = self.holding.predecessor.as_ref().and_then(Weak::upgrade).is_some_and(|predecessor| {
+        let holds = |predecessor: &Arc<Holding>| {
             let state = predecessor.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.file == Some(file) && !state.released
-        });
+        };
+        let leaving = self.holding.predecessors.iter().filter_map(Weak::upgrade).filter(holds).count();
         let mut state = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.released {
             // It finishes what waits, where it disturbs nobody.
@@ -107,7 +109,7 @@ impl Claim {
         if state.file == Some(file) {
             return true;
         }
-        if !self.holding.claims.add(file, shared) {
+        if !self.holding.claims.add(file, leaving) {
             return false;
         }
         if let Some(before) = state.file.replace(file) {
@@ -180,10 +182,10 @@ mod tests {
     #[test]
     fn a_file_has_one_device_and_for_a_change_also_its_successor() {
         let claims = Claims::default();
-        let (old, stranger) = (claims.claim(None), claims.claim(None));
+        let (old, stranger) = (claims.claim(&[]), claims.claim(&[]));
         assert!(old.take(FILE));
         assert!(!stranger.take(FILE));
-        let new = claims.claim(Some(&old.inheritance()));
+        let new = claims.claim(&[old.inheritance()]);
         assert!(new.take(FILE));
         old.release();
         assert!(!stranger.take(FILE), "the successor holds it");
@@ -192,18 +194,32 @@ mod tests {
     }
 
     #[test]
+    fn devices_of_one_change_may_exchange_their_files_and_no_two_have_one() {
+        const OTHER: FileId = FileId { dev: 1, ino: 2 };
+        let claims = Claims::default();
+        let (a, b) = (claims.claim(&[]), claims.claim(&[]));
+        assert!(a.take(FILE) && b.take(OTHER));
+        let both = [a.inheritance(), b.inheritance()];
+        let (new_a, new_b) = (claims.claim(&both), claims.claim(&both));
+        assert!(new_a.take(OTHER) && new_b.take(FILE));
+        assert!(!claims.claim(&both).take(FILE), "it has its heir");
+        drop((a, b));
+        assert!(!claims.claim(&[]).take(FILE) && !claims.claim(&[]).take(OTHER));
+    }
+
+    #[test]
     fn a_closed_file_is_free() {
         let claims = Claims::default();
-        let one = claims.claim(None);
+        let one = claims.claim(&[]);
         assert!(one.take(FILE));
         one.leave();
-        assert!(claims.claim(None).take(FILE), "the system has given its number to a new file");
+        assert!(claims.claim(&[]).take(FILE), "the system has given its number to a new file");
     }
 
     #[test]
     fn a_device_that_was_disabled_opens_no_file_of_another() {
         let claims = Claims::default();
-        let (old, new) = (claims.claim(None), claims.claim(None));
+        let (old, new) = (claims.claim(&[]), claims.claim(&[]));
         assert!(old.take(FILE));
         old.release();
         assert!(old.take(FILE), "it still has lines to write");
@@ -214,16 +230,16 @@ mod tests {
     #[test]
     fn a_device_is_alone_when_no_other_can_write_to_its_file() {
         let claims = Claims::default();
-        let old = claims.claim(None);
+        let old = claims.claim(&[]);
         assert!(old.take(FILE) && old.is_alone());
-        let new = claims.claim(Some(&old.inheritance()));
+        let new = claims.claim(&[old.inheritance()]);
         assert!(new.take(FILE) && !new.is_alone());
         old.release();
         assert!(!new.is_alone(), "it may still write what waits");
         old.leave();
         assert!(new.is_alone());
         new.release();
-        let next = claims.claim(None);
+        let next = claims.claim(&[]);
         assert!(next.take(FILE) && !next.is_alone());
         drop(new);
         assert!(next.is_alone());
@@ -232,11 +248,11 @@ mod tests {
     #[test]
     fn a_successor_that_fails_leaves_the_file_to_the_old_device() {
         let claims = Claims::default();
-        let old = claims.claim(None);
+        let old = claims.claim(&[]);
         assert!(old.take(FILE));
-        let new = claims.claim(Some(&old.inheritance()));
+        let new = claims.claim(&[old.inheritance()]);
         assert!(new.take(FILE));
         drop(new);
-        assert!(!claims.claim(None).take(FILE));
+        assert!(!claims.claim(&[]).take(FILE));
     }
 }

@@ -48,7 +48,7 @@ pub struct Placement {
     addresses: Vec<AddressBlock>,
     syslog_socket: Option<PathBuf>,
     claims: Claims,
-    inheritance: Option<Inheritance>,
+    inheritance: Vec<Inheritance>,
 }
 
 impl Placement {
@@ -65,7 +65,7 @@ impl Placement {
             addresses: Vec::new(),
             syslog_socket: None,
             claims: Claims::default(),
-            inheritance: None,
+            inheritance: Vec::new(),
         }
     }
 
@@ -131,10 +131,12 @@ impl Placement {
         Self { claims: other.claims.clone(), ..self }
     }
 
-    /// For a device that is to take the place of the one with this claim: it may write to the same file.
+    /// For a device of a change in which the one with this claim leaves its file: it may write to the same file.
     #[must_use]
     pub fn succeeding(&self, claim: &Claim) -> Self {
-        Self { inheritance: Some(claim.inheritance()), ..self.clone() }
+        let mut new = self.clone();
+        new.inheritance.push(claim.inheritance());
+        new
     }
 
     /// Whether devices may be made through the API.
@@ -153,7 +155,7 @@ impl Placement {
 
     /// A claim to a file, for a new device.
     pub(crate) fn claim(&self) -> Claim {
-        self.claims.claim(self.inheritance.as_ref())
+        self.claims.claim(&self.inheritance)
     }
 
     /// Where the syslog daemon listens; `None` for the usual places.

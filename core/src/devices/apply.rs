@@ -5,14 +5,13 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
-use onrecord_audit::device::Claim;
 use onrecord_audit::{Broker, DEVICES_MAX, EnableError, Placement};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
 
 use super::declared::Plan;
 use super::opening::{Origin, Prepared};
-use super::{DeclareError, Device, Devices, DevicesError, Table, Wish, stored, warn_of_none, with_slash};
+use super::{DeclareError, Device, Devices, DevicesError, Table, stored, warn_of_none, with_slash};
 use crate::settings::AuditSettings;
 
 /// Devices that were tried and wait to be put where they belong.
@@ -47,7 +46,7 @@ impl Devices {
             tracing::info!("audit devices of the configuration: {line}");
         }
         suffices(self.table().len(), plan.add.len(), &plan.remove, minimum)?;
-        self.carry_out(broker, plan, &settings.placement.for_configuration(), minimum, now).await?;
+        self.carry_out(broker, plan, &settings.placement, minimum, now).await?;
         Ok(lines)
     }
 
@@ -64,19 +63,23 @@ impl Devices {
         let leaving: BTreeSet<&str> = remove.iter().map(|device| device.path.as_str()).collect();
         let mut places = Vec::new();
         let mut replaced = Vec::new();
-        let placement = || placement.clone();
+        // What goes or changes leaves its file to whatever comes: files move with their devices, and may be exchanged.
+        let placement = change
+            .iter()
+            .map(|(old, _)| old)
+            .chain(&remove)
+            .filter_map(|old| broker.claim(&old.path))
+            .fold(placement.for_configuration(), |placement, claim| placement.succeeding(&claim));
         for wish in add {
             let path = with_slash(&wish.path);
             let refused = |error| DeclareError::Device { path: path.clone(), error };
             places.push(self.claim(path.clone(), &leaving).await.map_err(refused)?);
-            let heir_of = heir_of(broker, &remove, &wish);
-            let origin = Origin { declared: true, placement: placement(), instead_of: None, heir_of };
+            let origin = Origin { declared: true, placement: placement.clone(), instead_of: None };
             ready.add.push(self.prepare(broker, wish, origin, now).await.map_err(refused)?);
         }
         for (old, wish) in change {
             let refused = |error| DeclareError::Device { path: old.path.clone(), error };
-            let heir_of = broker.claim(&old.path);
-            let origin = Origin { declared: true, placement: placement(), instead_of: Some(&old), heir_of };
+            let origin = Origin { declared: true, placement: placement.clone(), instead_of: Some(&old) };
             ready.change.push(self.prepare(broker, wish, origin, now).await.map_err(refused)?);
             replaced.push(old);
         }
@@ -171,14 +174,4 @@ fn suffices(there: usize, added: usize, removed: &[Arc<Device>], minimum: usize)
         return Err(DeclareError::TooFew { minimum, left });
     }
     Ok(())
-}
-
-/// A device that moves to another path may keep its file: what the old one holds, if it goes in the same change.
-fn heir_of(broker: &Broker, remove: &[Arc<Device>], wish: &Wish) -> Option<Claim> {
-    let file = |options: &std::collections::BTreeMap<String, String>| {
-        options.get("file_path").or_else(|| options.get("path")).cloned()
-    };
-    let wanted = file(&wish.options)?;
-    let old = remove.iter().find(|device| file(&device.options).as_ref() == Some(&wanted))?;
-    broker.claim(&old.path)
 }

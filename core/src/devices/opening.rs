@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::device::Claim;
 use onrecord_audit::{
     Broker, Candidate, Clock, Device as Sink, DeviceOptions, Enrolment, Form, OptionError, Placement, Probe,
     Salt,
@@ -33,8 +32,6 @@ pub(super) struct Origin<'a> {
     pub(super) placement: Placement,
     /// The enabled device in whose place it is put: it keeps its salt and its name in storage.
     pub(super) instead_of: Option<&'a Device>,
-    /// An enabled device that is on its way out, whose file this one may already write to.
-    pub(super) heir_of: Option<Claim>,
 }
 
 impl Devices {
@@ -46,7 +43,7 @@ impl Devices {
         origin: Origin<'_>,
         now: onrecord_value::Time,
     ) -> Result<Prepared, DevicesError> {
-        let Origin { declared, mut placement, instead_of, heir_of } = origin;
+        let Origin { declared, placement, instead_of } = origin;
         let path = with_slash(&wish.path);
         let (uuid, since, salt_since) = match instead_of {
             Some(old) => (old.uuid.clone(), old.since, old.salt_since),
@@ -61,9 +58,6 @@ impl Devices {
         };
         let options = DeviceOptions::parse(&wish.kind, &wish.options)?;
         warn_of_unknown(&path, &options);
-        if let Some(claim) = &heir_of {
-            placement = placement.succeeding(claim);
-        }
         let opening = Opening::begin(options.clone(), placement, Arc::clone(&self.host.clock))?;
         let sink = opening.wait(OPEN_PATIENCE).await?;
         let (salt, text) = match instead_of {
