@@ -15,6 +15,7 @@ mod lookout;
 mod measures;
 mod missed;
 mod misses;
+mod offer;
 mod preview;
 mod queue;
 mod recording;

@@ -40,6 +40,8 @@ mod gaps;
 mod handover;
 #[path = "model/life.rs"]
 mod life;
+#[path = "model/newcomers.rs"]
+mod newcomers;
 #[path = "model/rules.rs"]
 mod rules;
 

@@ -7,7 +7,8 @@ use std::sync::Arc as StdArc;
 use super::cause::{Refused, Why};
 use super::kick::Kick;
 use super::life::Enrolment;
-use super::recording::{format, offer_line};
+use super::offer::format;
+use super::recording::offer_line;
 use super::roster::{Enabled, NotAdded};
 use super::slot::Slot;
 use super::writer::Writer;
@@ -86,7 +87,7 @@ impl Broker {
                 let form = slot.form().with_salt(probe.salt);
                 let mut line = Vec::new();
                 format(&form, &Entry::probe(&probe.id), &stamp, &mut line).map_err(EnableError::Probe)?;
-                let kick = Kick::new(Arc::new(Enabled::new(vec![Arc::clone(slot)])));
+                let kick = Kick::new(Arc::new(Enabled::new(vec![Arc::clone(slot)], vec![stamp.seq])));
                 offer_line(shared, kick, slot, &line, stamp.seq)
             };
             drop(recording.await.map_err(|refused| EnableError::Probe(first_cause(refused)))?);
@@ -145,7 +146,7 @@ impl Candidate {
     }
 
     fn admit(mut self) -> Result<(), EnableError> {
-        let added = self.shared.roster.add(&self.slot);
+        let added = self.shared.roster.add(&self.slot, &self.shared.seq);
         added.map_err(|why| match why {
             NotAdded::PathInUse => EnableError::PathInUse,
             NotAdded::TooMany => EnableError::TooMany,

@@ -1,6 +1,9 @@
 //! The end of a device: disabled, replaced, or never enabled at all. What waits is written or given up, and what is given
 //! up is answered for and told. Never in it: waiting for the device.
 
+use std::sync::PoisonError;
+use std::time::Duration;
+
 use super::Shared;
 use super::cause::Why;
 use super::missed::Missed;
@@ -46,6 +49,34 @@ impl Slot {
         self.refuse(given_up);
     }
 
+    /// An entry comes too late for the device, which takes none any more. It is for whoever took its place; if nobody
+    /// did, and the entry was numbered before the device was disabled, that is told at its end.
+    pub(crate) fn late(&self, seq: u64, shared: &Shared) -> Option<Arc<Self>> {
+        let mut queue = self.queue();
+        if let Some(heir) = &queue.successor {
+            return Some(Arc::clone(heir));
+        }
+        if queue.disabled_after.is_some_and(|last| seq <= last) && queue.life == Life::Closing {
+            queue.misses.add(seq, Why::Disabled.reason(), || shared.clock.now());
+        }
+        None
+    }
+
+    /// Waits until nobody can offer it an entry any more. Only for its writer, and not for long: somebody may sleep.
+    pub(crate) fn wait_until_unlisted(&self) {
+        let mut queue = self.queue();
+        for _ in 0..20 {
+            if !self.is_listed() {
+                return;
+            }
+            queue = self
+                .news
+                .wait_timeout(queue, Duration::from_millis(50))
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
     #[must_use]
     fn shut(&self, successor: Option<&Arc<Self>>, shared: &Shared) -> Vec<GivenUp> {
         self.drill.end();
@@ -57,6 +88,10 @@ impl Slot {
             if queue.life == Life::Open {
                 queue.life = Life::Closing;
                 queue.successor = successor.map(Arc::clone);
+                if let Some(heir) = successor.filter(|_| self.is_listed()) {
+                    heir.listed();
+                    queue.lends = true;
+                }
             }
             let failing = queue.vitals.is_failing();
             let given_up = if failing { self.give_up(&mut queue, shared) } else { Vec::new() };

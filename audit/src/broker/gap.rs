@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::cause::Why;
 use super::misses::Misses;
-use super::recording::format as format_line;
+use super::offer::format as format_line;
 use crate::device::Notice;
 use crate::entry::{Boot, Clear, Entry, Gap, Ranges, Stamp, Template, Torn};
 use crate::form::Form;
@@ -22,7 +22,8 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// All lines of that kind, and where each ends. What cannot be formatted is left out.
+    /// All lines of that kind, and where each ends. What cannot be formatted is left out. That the device was disabled is
+    /// said last.
     pub(crate) fn lines(&self, notices: &[Notice], misses: &Misses) -> (Vec<u8>, Vec<usize>) {
         let (mut all, mut ends, mut line) = (Vec::new(), Vec::new(), Vec::new());
         let mut add = |formatted: Result<(), Why>, line: &[u8]| {
@@ -31,11 +32,15 @@ impl Place<'_> {
                 ends.push(all.len());
             }
         };
-        for notice in notices {
+        let is_end = |notice: &&Notice| matches!(notice, Notice::Disabled { .. });
+        for notice in notices.iter().filter(|notice| !is_end(notice)) {
             add(self.notice(notice, &mut line), &line);
         }
         if !misses.is_empty() {
             add(self.misses(misses, &mut line), &line);
+        }
+        for notice in notices.iter().filter(is_end) {
+            add(self.notice(notice, &mut line), &line);
         }
         (all, ends)
     }

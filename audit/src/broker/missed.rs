@@ -72,7 +72,7 @@ impl Slot {
         if queue.vitals.health() != Health::Healthy {
             for pending in queue.in_flight.iter().chain(&queue.waiting) {
                 now.count += 1;
-                now.insert(SeqRange { from: pending.ticket.seq, to: pending.ticket.seq });
+                now.insert(SeqRange { from: pending.seq, to: pending.seq });
             }
         }
         if !now.is_empty() {

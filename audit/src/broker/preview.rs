@@ -5,7 +5,7 @@ use std::sync::Arc as StdArc;
 
 use super::Broker;
 use super::cause::Why;
-use super::recording::format;
+use super::offer::format;
 use super::slot::Slot;
 use crate::entry::{Entry, Stamp};
 use crate::form::Form;

@@ -18,6 +18,8 @@ use crate::sync::Arc;
 /// A line that waits, or is being written.
 pub(crate) struct Pending {
     pub(crate) ticket: Arc<Ticket>,
+    /// The number in its line.
+    pub(crate) seq: u64,
     /// Where its line ends in the buffer.
     pub(crate) end: usize,
     /// When it was accepted.
@@ -87,6 +89,8 @@ pub(crate) struct Queue {
     pub(crate) abandoned: bool,
     /// Whoever took its place: what comes too late for this one goes there.
     pub(crate) successor: Option<Arc<Slot>>,
+    /// As long as a list has this one, the successor counts as listed: it may still be offered what comes too late.
+    pub(crate) lends: bool,
     /// What gap entries have told.
     pub(crate) told: Told,
     /// To open again what is behind the device; done before the next write.
@@ -132,6 +136,7 @@ impl Queue {
             bequeathed: Vec::new(),
             abandoned: false,
             successor: None,
+            lends: false,
             told: Told::default(),
             reopen: Errand::default(),
             sync: Errand::default(),
@@ -161,7 +166,7 @@ impl Queue {
     /// Notes that the device does not have a line, to be told.
     pub(crate) fn miss(&mut self, pending: &Pending, why: &Why, shared: &Shared) {
         if pending.counts {
-            self.misses.add(pending.ticket.seq, why.reason(), || shared.clock.now());
+            self.misses.add(pending.seq, why.reason(), || shared.clock.now());
         }
     }
 

@@ -17,18 +17,21 @@ pub(crate) struct Enabled {
     pub(crate) slots: Vec<Arc<Slot>>,
     /// The form of each of them at this moment: who reads the list formats without asking anybody else.
     pub(crate) forms: Vec<StdArc<Form>>,
+    /// After which number the log of each of them began, within this start: one that takes another's place continues
+    /// its log.
+    pub(crate) since: Vec<u64>,
     /// All devices discard, so that discarding counts.
     pub(crate) all_discard: bool,
 }
 
 impl Enabled {
-    pub(crate) fn new(slots: Vec<Arc<Slot>>) -> Self {
+    pub(crate) fn new(slots: Vec<Arc<Slot>>, since: Vec<u64>) -> Self {
         let all_discard = slots.iter().all(|slot| slot.discards);
         let forms = slots.iter().map(|slot| slot.form()).collect();
         for slot in &slots {
             slot.listed();
         }
-        Self { slots, forms, all_discard }
+        Self { slots, forms, since, all_discard }
     }
 }
 
@@ -60,8 +63,17 @@ impl Roster {
     /// The list, and the next number of `seq`, as of one moment: a device that is on the list before it has every entry
     /// from then on, and one that is not has none. `None` if no device is enabled; then no number is used.
     pub(crate) fn number(&self, seq: &AtomicU64) -> Option<(Arc<Enabled>, u64)> {
+        self.number_if(seq, |_| true)
+    }
+
+    /// The same, if the list is wanted.
+    pub(crate) fn number_if(
+        &self,
+        seq: &AtomicU64,
+        wanted: impl FnOnce(&Enabled) -> bool,
+    ) -> Option<(Arc<Enabled>, u64)> {
         let enabled = self.enabled.read().unwrap_or_else(PoisonError::into_inner);
-        if enabled.slots.is_empty() {
+        if enabled.slots.is_empty() || !wanted(&enabled) {
             return None;
         }
         Some((Arc::clone(&enabled), seq.fetch_add(1, Ordering::Relaxed) + 1))
@@ -71,7 +83,8 @@ impl Roster {
         self.read().slots.iter().find(|slot| *slot.path == *path).cloned()
     }
 
-    pub(crate) fn add(&self, slot: &Arc<Slot>) -> Result<(), NotAdded> {
+    /// Adds a device: it has the entries after the last number of `seq`.
+    pub(crate) fn add(&self, slot: &Arc<Slot>, seq: &AtomicU64) -> Result<(), NotAdded> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
         if enabled.slots.iter().any(|other| other.path == slot.path) {
             return Err(NotAdded::PathInUse);
@@ -80,7 +93,9 @@ impl Roster {
             return Err(NotAdded::TooMany);
         }
         let slots = enabled.slots.iter().chain([slot]).cloned().collect();
-        *enabled = Arc::new(Enabled::new(slots));
+        let now = seq.load(Ordering::Relaxed);
+        let since = enabled.since.iter().copied().chain([now]).collect();
+        *enabled = Arc::new(Enabled::new(slots, since));
         Ok(())
     }
 
@@ -90,7 +105,7 @@ impl Roster {
         let mut slots = enabled.slots.clone();
         let place = slots.iter_mut().find(|slot| slot.path == new.path)?;
         let old = std::mem::replace(place, Arc::clone(new));
-        *enabled = Arc::new(Enabled::new(slots));
+        *enabled = Arc::new(Enabled::new(slots, enabled.since.clone()));
         Some(old)
     }
 
@@ -98,8 +113,9 @@ impl Roster {
     pub(crate) fn remove(&self, path: &str, seq: &AtomicU64) -> Option<(Arc<Slot>, u64)> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
         let found = enabled.slots.iter().find(|slot| *slot.path == *path).cloned()?;
-        let slots = enabled.slots.iter().filter(|slot| *slot.path != *path).cloned().collect();
-        *enabled = Arc::new(Enabled::new(slots));
+        let stays = enabled.slots.iter().zip(&enabled.since).filter(|(slot, _)| *slot.path != *path);
+        let (slots, since) = stays.map(|(slot, since)| (Arc::clone(slot), *since)).unzip();
+        *enabled = Arc::new(Enabled::new(slots, since));
         Some((found, seq.load(Ordering::Relaxed)))
     }
 
@@ -108,7 +124,7 @@ impl Roster {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
         let Some(slot) = enabled.slots.iter().find(|slot| *slot.path == *path) else { return false };
         slot.set_form(form);
-        *enabled = Arc::new(Enabled::new(enabled.slots.clone()));
+        *enabled = Arc::new(Enabled::new(enabled.slots.clone(), enabled.since.clone()));
         true
     }
 

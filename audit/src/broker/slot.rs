@@ -2,7 +2,7 @@
 //! Never in it: the device itself, which its writer alone owns.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc as StdArc, PoisonError};
+use std::sync::Arc as StdArc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -143,9 +143,14 @@ impl Slot {
     pub(crate) fn unlisted(&self) {
         if self.lists.fetch_sub(1, Ordering::AcqRel) == 1 {
             // Under the lock: who waits has either seen it or is told.
-            let queue = self.queue();
+            let mut queue = self.queue();
             if queue.disabled_after.is_some() {
                 self.news.notify_all();
+            }
+            let heir = std::mem::take(&mut queue.lends).then(|| queue.successor.clone()).flatten();
+            drop(queue);
+            if let Some(heir) = heir {
+                heir.unlisted();
             }
         }
     }
@@ -201,7 +206,14 @@ impl Slot {
     }
 
     /// Queues a line. `counts`: it is an entry of the server, no probe.
-    pub(crate) fn push(&self, line: &[u8], ticket: &Arc<Ticket>, now: Duration, counts: bool) -> Pushed {
+    pub(crate) fn push(
+        &self,
+        line: &[u8],
+        ticket: &Arc<Ticket>,
+        seq: u64,
+        now: Duration,
+        counts: bool,
+    ) -> Pushed {
         let mut queue = self.queue();
         if queue.life != Life::Open {
             return Pushed::Closed;
@@ -224,7 +236,7 @@ impl Slot {
         let ticket = Arc::clone(ticket);
         queue.accepted += 1;
         let wanted = Wanted::Yes;
-        queue.waiting.push(Pending { ticket, end, since: now, awaited, wanted, counts });
+        queue.waiting.push(Pending { ticket, seq, end, since: now, awaited, wanted, counts });
         Pushed::Accepted { awaited, duty: queue.take_duty() }
     }
 
@@ -247,49 +259,38 @@ impl Slot {
         self.full_at.store(usize::MAX, Ordering::Relaxed);
     }
 
-    /// An entry that was numbered before the device was disabled comes too late for it: that is told at its end.
-    pub(crate) fn late(&self, seq: u64, shared: &Shared) {
-        let mut queue = self.queue();
-        if queue.disabled_after.is_some_and(|last| seq <= last) && queue.life == Life::Closing {
-            queue.misses.add(seq, Why::Disabled.reason(), || shared.clock.now());
-        }
-    }
-
-    /// Waits until nobody can offer it an entry any more. Only for its writer, and not for long: somebody may sleep.
-    pub(crate) fn wait_until_unlisted(&self) {
-        let mut queue = self.queue();
-        for _ in 0..20 {
-            if !self.is_listed() {
-                return;
-            }
-            queue = self
-                .news
-                .wait_timeout(queue, Duration::from_millis(50))
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-    }
-
     /// Notes that the device misses an entry. False: it is being disabled, and has nothing to do with the entry.
     #[must_use]
     pub(crate) fn miss(&self, seq: u64, why: &Why, shared: &Shared) -> bool {
+        let Some(first) = self.note_miss(seq, why.reason(), shared) else { return false };
+        if let (true, Some(observer)) = (first, &shared.observer) {
+            self.guarded(|| observer.missing(&self.path, why));
+        }
+        true
+    }
+
+    /// Notes that the device does not get a number whose entry it took with another. False: as [`miss`](Self::miss).
+    #[must_use]
+    pub(crate) fn pass_over(&self, seq: u64, shared: &Shared) -> bool {
+        self.note_miss(seq, "the entry is there with an earlier number", shared).is_some()
+    }
+
+    /// Notes what is to be told. Says whether it is the first; `None`: the device takes no entries any more.
+    fn note_miss(&self, seq: u64, reason: &'static str, shared: &Shared) -> Option<bool> {
         let mut queue = self.queue();
         if queue.life != Life::Open {
-            return false;
+            return None;
         }
         self.counters.missed.fetch_add(1, Ordering::Relaxed);
         let first = queue.misses.is_empty();
-        queue.misses.add(seq, why.reason(), || shared.clock.now());
+        queue.misses.add(seq, reason, || shared.clock.now());
         // A writer that sleeps without a limit has to learn that there is something to tell.
         let duty = first && queue.take_duty();
         drop(queue);
         if duty {
             self.kick();
         }
-        if let (true, Some(observer)) = (first, &shared.observer) {
-            self.guarded(|| observer.missing(&self.path, why));
-        }
-        true
+        Some(first)
     }
 
     /// Calls an observer. A panic there must end neither a writer, nor the watch, nor a request.

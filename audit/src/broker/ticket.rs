@@ -10,7 +10,7 @@ use crate::sync::{Mutex, lock};
 
 /// One entry's fate.
 pub(crate) struct Ticket {
-    /// Its counter.
+    /// Its counter; the first of them, if devices have it with others, too.
     pub(crate) seq: u64,
     /// Whether it is a `response` entry.
     pub(crate) response: bool,

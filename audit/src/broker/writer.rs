@@ -205,7 +205,7 @@ impl Writer {
             self.done = withdrawn;
             for pending in &self.done {
                 if pending.counts {
-                    self.untold.add(pending.ticket.seq, Why::Withdrawn.reason(), || self.shared.clock.now());
+                    self.untold.add(pending.seq, Why::Withdrawn.reason(), || self.shared.clock.now());
                 }
             }
         }
@@ -358,7 +358,7 @@ impl Writer {
                     None if at >= held => "the device failed",
                     None => continue,
                 };
-                queue.misses.add(pending.ticket.seq, why, || shared.clock.now());
+                queue.misses.add(pending.seq, why, || shared.clock.now());
             }
             let appended = held.min(self.done.len()).saturating_sub(unfit.count());
             slot.counters.missed.fetch_add((self.done.len() - appended) as u64, Ordering::Relaxed);

@@ -67,6 +67,12 @@ impl<'e> Lines<'e> {
         Self { entry, stamp, text, places, alike }
     }
 
+    /// Gives those that are made from now on another stamp.
+    pub(crate) fn stamp(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
+        self.restart();
+    }
+
     /// What they leave to others.
     pub(crate) fn into_room(mut self) -> Room {
         if self.text.capacity() > TEXT_KEPT {

@@ -211,7 +211,11 @@ pub(crate) fn ticking(rules: Rules) -> Arc<Broker> {
 pub(crate) const LONG: Duration = Duration::from_mins(10);
 
 pub(crate) fn record(broker: &Broker) -> Result<u64, Refused> {
-    match broker.record(&Entry::probe("an id")).wait()? {
+    record_as(broker, "an id")
+}
+
+pub(crate) fn record_as(broker: &Broker, id: &str) -> Result<u64, Refused> {
+    match broker.record(&Entry::probe(id)).wait()? {
         Recorded::Settled(settled) => Ok(settled.seq()),
         Recorded::Unaudited(_) => Ok(0),
     }

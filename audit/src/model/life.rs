@@ -1,5 +1,5 @@
-//! Enabling, disabling, reopening and draining at any moment: nobody is left waiting, and no entry falls between two
-//! devices. Never in it: devices that fail.
+//! Enabling, disabling, replacing, reopening and draining at any moment: nobody is left waiting, and no entry falls between
+//! two devices. Never in it: newcomers of other paths; see `newcomers`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -141,24 +141,16 @@ fn a_drain_of_a_device_that_is_disabled_meanwhile_comes_back() {
     });
 }
 
-/// Replaces a device while entries are recorded: the new one is enabled before the old one is disabled, or takes its
-/// place. Gives what settled, and the old and the new.
-fn replace(broker: &Arc<Broker>, required: bool, in_place: bool) -> (Vec<u64>, Control, Control) {
+/// Replaces a device by another of its path while entries are recorded. Gives what settled, and the old and the new.
+fn replace(broker: &Arc<Broker>, required: bool) -> (Vec<u64>, Control, Control) {
     let (old, new) = (Control::default(), Control::default());
-    let enrol = |device: &Control, path: &str| {
-        let enrolment = device.enrolment(path);
-        broker.restore(if required { enrolment.required() } else { enrolment }).unwrap();
+    let enrol = |device: &Control| {
+        let enrolment = device.enrolment("old/");
+        if required { enrolment.required() } else { enrolment }
     };
-    enrol(&old, "old/");
+    broker.restore(enrol(&old)).unwrap();
     let recorders = [recorder(broker, 2), recorder(broker, 1)];
-    if in_place {
-        let enrolment = new.enrolment("old/");
-        let enrolment = if required { enrolment.required() } else { enrolment };
-        broker.replace(wait(broker.try_out(enrolment, None)).unwrap()).unwrap();
-    } else {
-        enrol(&new, "new/");
-        assert!(broker.disable("old/"));
-    }
+    broker.replace(wait(broker.try_out(enrol(&new), None)).unwrap()).unwrap();
     let outcomes: Vec<_> = recorders.into_iter().flat_map(|recorder| recorder.join()).collect();
     old.wait_until(|state| state.dropped);
     settle_down(broker);
@@ -180,40 +172,34 @@ fn assert_on_one_of(settled: &[u64], old: &Control, new: &Control) {
 
 #[test]
 fn a_replacement_leaves_no_entry_on_neither() {
-    for in_place in [false, true] {
-        check(move || {
-            let (settled, old, new) = replace(&broker(Rules::default()), false, in_place);
-            assert_on_one_of(&settled, &old, &new);
-        });
-    }
+    check(|| {
+        let (settled, old, new) = replace(&broker(Rules::default()), false);
+        assert_on_one_of(&settled, &old, &new);
+    });
 }
 
 #[test]
 fn replacing_a_required_device_leaves_no_entry_on_neither() {
-    for in_place in [false, true] {
-        check(move || {
-            let broker = broker(Rules::default());
-            let stays = Control::default();
-            stays.enable(&broker, "stays/");
-            let (settled, old, new) = replace(&broker, true, in_place);
-            assert_on_one_of(&settled, &old, &new);
-            stays.assert_exact(&at_rest(&broker, "stays/"), 3);
-        });
-    }
+    check(|| {
+        let broker = broker(Rules::default());
+        let stays = Control::default();
+        stays.enable(&broker, "stays/");
+        let (settled, old, new) = replace(&broker, true);
+        assert_on_one_of(&settled, &old, &new);
+        stays.assert_exact(&at_rest(&broker, "stays/"), 3);
+    });
 }
 
 #[test]
 fn replacing_one_of_two_wanted_devices_refuses_nothing() {
-    for in_place in [false, true] {
-        check(move || {
-            let broker = broker(Rules { minimum: 2, ..Rules::default() });
-            let stays = Control::default();
-            stays.enable(&broker, "stays/");
-            let (settled, old, new) = replace(&broker, false, in_place);
-            assert_on_one_of(&settled, &old, &new);
-            stays.assert_exact(&at_rest(&broker, "stays/"), 3);
-        });
-    }
+    check(|| {
+        let broker = broker(Rules { minimum: 2, ..Rules::default() });
+        let stays = Control::default();
+        stays.enable(&broker, "stays/");
+        let (settled, old, new) = replace(&broker, false);
+        assert_on_one_of(&settled, &old, &new);
+        stays.assert_exact(&at_rest(&broker, "stays/"), 3);
+    });
 }
 
 /// What the old device and the one in its place have, and told, together.
