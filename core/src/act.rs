@@ -49,6 +49,9 @@ pub(crate) fn foreseen(case: &Case<'_>) -> Option<Outcome> {
     let Some(mount) = &case.way.mount else {
         return Some(Refusal::no_mount(&case.request.path).into());
     };
+    if case.request.operation == Operation::Help {
+        return Some(Refusal::no_help().into());
+    }
     if !matches!(mount.engine, Engine::Sys | Engine::Token) {
         return None;
     }

@@ -165,9 +165,20 @@ impl Refusal {
 
     /// The path exists, the operation on it does not.
     pub fn unsupported_operation() -> Self {
+        Self::unsupported("unsupported operation")
+    }
+
+    /// 405: paths have no descriptions (`?help=1`).
+    pub fn no_help() -> Self {
+        Self::unsupported(
+            "unsupported operation: the paths of this server have no help; its command line has (-help of any command)",
+        )
+    }
+
+    fn unsupported(what: &str) -> Self {
         Self {
             status: 405,
-            text: Some("1 error occurred:\n\t* unsupported operation\n\n".to_owned()),
+            text: Some(format!("1 error occurred:\n\t* {what}\n\n")),
             fault: Some(crate::fault::UNSUPPORTED_OPERATION),
             in_data: false,
         }

@@ -110,3 +110,20 @@ async fn routes_that_need_sudo_are_denied_without_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn help_is_refused_with_where_it_is_and_recorded_as_help() {
+    let world = World::new().await;
+    let device = world.device("test/", false).await;
+    for path in ["sys/mounts", "sys/nowhere", "auth/token/lookup-self", "cubbyhole/x"] {
+        let said = world.send(ask("GET", path).query("help=1").token(&world.root)).await;
+        assert_eq!(said.status, 405, "{path}");
+        assert!(said.error().contains("its command line has"), "{path}: {}", said.error());
+        let last = entries(&device).pop().unwrap();
+        assert_eq!(
+            (&last["request"]["operation"], &last["type"]),
+            (&json!("help"), &json!("response")),
+            "{path}"
+        );
+    }
+}
