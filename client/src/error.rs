@@ -207,9 +207,16 @@ fn write_tls(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
             f.write_str("certificate has expired or is not yet valid")
         }
+        C::Other(cause) if cause.to_string() == CA_AS_SERVER => f.write_str(
+            "the server's certificate is one of an authority (CA:TRUE); give the server one with basicConstraints=CA:FALSE",
+        ),
+        C::Other(cause) => write!(f, "{cause}"),
         other => write!(f, "{other}"),
     }
 }
+
+/// What the verifier calls a certificate that `openssl req -x509` makes if it is told nothing else.
+const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
 
 /// A system error in the words other tools of this family use: `connection refused`, `no such file or directory`.
 pub fn os_text(error: &io::Error) -> String {
@@ -224,5 +231,32 @@ pub fn os_text(error: &io::Error) -> String {
             first.to_lowercase().chain(letters).collect()
         }
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_an_authority_is_named_with_what_to_do() {
+        #[derive(Debug)]
+        struct Cause;
+        impl fmt::Display for Cause {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(CA_AS_SERVER)
+            }
+        }
+        impl std::error::Error for Cause {}
+        struct Shown(rustls::Error);
+        impl fmt::Display for Shown {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_tls(&self.0, f)
+            }
+        }
+        let cause = rustls::OtherError(std::sync::Arc::new(Cause));
+        let shown =
+            Shown(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(cause))).to_string();
+        assert!(shown.ends_with("give the server one with basicConstraints=CA:FALSE"), "{shown}");
     }
 }
