@@ -49,7 +49,8 @@ fn text(shown: &Object) -> String {
     } else {
         let allowed = shown.get("allowed").and_then(Value::as_bool) == Some(true);
         let operation = shown.str("operation").unwrap_or_default();
-        parts.push(format!("A {operation}, which you {} do.", if allowed { "may" } else { "may not" }));
+        let a = if operation.starts_with(['a', 'e', 'i', 'o', 'u']) { "An" } else { "A" };
+        parts.push(format!("{a} {operation}, which you {} do.", if allowed { "may" } else { "may not" }));
     }
     if let Some(devices) = shown.object("devices") {
         if devices.is_empty() {

@@ -61,15 +61,18 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     } else {
         given.into_iter()
     };
+    let mut needed = None;
     loop {
         let share = match shares.next() {
             Some(share) => share,
             None if session.world.stdin_is_terminal => ask(session)?,
-            None => return Err(Failure::usage("More key shares are needed.")),
+            None => return Err(Failure::usage(more_shares(needed))),
         };
-        if repair.share(share.expose().trim()).map_err(told)? == 0 {
+        let left = repair.share(share.expose().trim()).map_err(told)?;
+        if left == 0 {
             break;
         }
+        needed = Some(left);
     }
     let Some(path) = path else {
         return list(session, &repair);
@@ -89,6 +92,15 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         )?;
     }
     Ok(0)
+}
+
+fn more_shares(needed: Option<usize>) -> String {
+    let how = "give each with -unseal-key, or a line each on standard input";
+    match needed {
+        None => format!("Key shares are needed: {how}."),
+        Some(1) => format!("One more key share is needed: {how}."),
+        Some(more) => format!("{more} more key shares are needed: {how}."),
+    }
 }
 
 fn list(session: &mut Session<'_>, repair: &AuditRepair) -> Done {
