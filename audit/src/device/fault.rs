@@ -102,7 +102,7 @@ impl FaultControl {
         self.switch.state()
     }
 
-    fn wait_until(&self, met: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
+    fn wait_until(&self, met: impl FnMut(&mut State) -> bool) -> MutexGuard<'_, State> {
         self.switch.wait_until(met)
     }
 
@@ -114,7 +114,7 @@ impl FaultControl {
 
     /// Makes a call other than taking lines go so from now on. One that hangs goes on.
     pub fn set_on(&self, call: Call, fault: Fault) {
-        self.state().other(call).fault = fault;
+        self.state().of(call).fault = fault;
         self.switch.changed();
     }
 
@@ -185,7 +185,7 @@ impl FaultControl {
     fn call(&self, call: Call) -> Result<(), DeviceError> {
         {
             let mut state = self.state();
-            let other = state.other(call);
+            let other = state.of(call);
             other.calls += 1;
             state.hanging |= other.fault == Fault::Hang;
         }
@@ -209,18 +209,7 @@ impl FaultControl {
 }
 
 impl State {
-    const fn of(&self, call: Call) -> &Other {
-        let [reopen, sync, check, notices, close] = &self.others;
-        match call {
-            Call::Reopen => reopen,
-            Call::Sync => sync,
-            Call::Check => check,
-            Call::Notices => notices,
-            Call::Close => close,
-        }
-    }
-
-    const fn other(&mut self, call: Call) -> &mut Other {
+    const fn of(&mut self, call: Call) -> &mut Other {
         let [reopen, sync, check, notices, close] = &mut self.others;
         match call {
             Call::Reopen => reopen,

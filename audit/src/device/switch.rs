@@ -27,7 +27,7 @@ impl<T> Switch<T> {
 
     /// Waits until the state is as wanted.
     #[cfg(feature = "test-support")]
-    pub(crate) fn wait_until(&self, mut met: impl FnMut(&T) -> bool) -> MutexGuard<'_, T> {
+    pub(crate) fn wait_until(&self, mut met: impl FnMut(&mut T) -> bool) -> MutexGuard<'_, T> {
         self.0.1.wait_while(self.state(), |state| !met(state)).unwrap_or_else(PoisonError::into_inner)
     }
 }

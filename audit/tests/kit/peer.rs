@@ -110,39 +110,32 @@ impl Listener {
     }
 
     pub fn accept(&self) -> Stream {
-        let stream = match self {
-            Self::Tcp(listener) => Stream::Tcp(listener.accept().unwrap().0),
-            Self::Unix(listener) => Stream::Unix(listener.accept().unwrap().0),
-        };
-        match &stream {
-            Stream::Tcp(stream) => stream.set_read_timeout(Some(PATIENCE)).unwrap(),
-            Stream::Unix(stream) => stream.set_read_timeout(Some(PATIENCE)).unwrap(),
-        }
-        stream
+        self.accepted().unwrap()
     }
 
     /// What connects within no time at all.
     pub fn accept_now(&self) -> Option<Stream> {
+        let blocking = |is: bool| match self {
+            Self::Tcp(listener) => listener.set_nonblocking(!is).unwrap(),
+            Self::Unix(listener) => listener.set_nonblocking(!is).unwrap(),
+        };
+        blocking(false);
+        let accepted = self.accepted().ok();
+        blocking(true);
+        accepted
+    }
+
+    fn accepted(&self) -> std::io::Result<Stream> {
         match self {
             Self::Tcp(listener) => {
-                listener.set_nonblocking(true).unwrap();
-                let accepted = listener.accept().ok().map(|(stream, _)| stream);
-                listener.set_nonblocking(false).unwrap();
-                accepted.map(|stream| {
-                    stream.set_nonblocking(false).unwrap();
-                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                    Stream::Tcp(stream)
-                })
+                let (stream, _) = listener.accept()?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                Ok(Stream::Tcp(stream))
             }
             Self::Unix(listener) => {
-                listener.set_nonblocking(true).unwrap();
-                let accepted = listener.accept().ok().map(|(stream, _)| stream);
-                listener.set_nonblocking(false).unwrap();
-                accepted.map(|stream| {
-                    stream.set_nonblocking(false).unwrap();
-                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                    Stream::Unix(stream)
-                })
+                let (stream, _) = listener.accept()?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                Ok(Stream::Unix(stream))
             }
         }
     }
