@@ -342,6 +342,56 @@ fn a_peer_that_stops_reading_costs_a_time_out_and_no_line_that_was_counted() {
     }
 }
 
+/// Appends to a device that nobody wants any more until it fails; without an end of its own the test would hang.
+fn ends_once_disabled(mut device: Box<dyn onrecord_audit::Device>) -> String {
+    device.claim().expect("it can be told that nobody wants it").release();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let error = loop {
+            if let Some(error) = append(&mut *device, &[line(1, 1000)]).error {
+                break error.to_string();
+            }
+        };
+        drop(device);
+        tell.send(error).unwrap();
+    });
+    told.recv_timeout(PATIENCE).expect("it ends")
+}
+
+#[test]
+fn without_a_time_out_a_disabled_device_ends_although_its_peer_never_moves() {
+    let dir = tempfile::tempdir().unwrap();
+    for listener in [Listener::tcp(), Listener::unix(&dir.path().join("s"))] {
+        let error = ends_once_disabled(listener.device(&[("write_timeout", "0")]));
+        assert!(error.contains(": i/o timeout"), "{error}");
+    }
+    let path = dir.path().join("datagrams");
+    let _peer = UnixDatagram::bind(&path).unwrap();
+    let options = [("address", path.to_str().unwrap()), ("socket_type", "unixgram"), ("write_timeout", "0")];
+    let error = ends_once_disabled(socket(&options));
+    assert!(error.contains(": i/o timeout"), "{error}");
+}
+
+#[test]
+fn without_a_time_out_a_disabled_device_ends_although_its_peer_never_accepts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s");
+    let address = SocketAddrUnix::new(&path).unwrap();
+    let listener = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&listener, &address).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let clients: Vec<_> = std::iter::from_fn(|| {
+        let client = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        rustix::io::ioctl_fionbio(&client, true).unwrap();
+        rustix::net::connect(&client, &address).ok().map(|()| client)
+    })
+    .collect();
+    let options = [("address", path.to_str().unwrap()), ("socket_type", "unix"), ("write_timeout", "0")];
+    let error = ends_once_disabled(socket(&options));
+    assert!(error.starts_with("dial unix") && error.contains(": i/o timeout"), "{error}");
+    drop(clients);
+}
+
 #[test]
 fn a_slow_peer_has_the_whole_time_for_each_line() {
     let listener = Listener::tcp();

@@ -14,7 +14,7 @@ use super::net::connection::{Connection, Ending};
 use super::net::deadline::Deadline;
 use super::net::dial::Dialer;
 use super::net::resolve::Resolver;
-use super::{Appended, Batch, Device, DeviceError, NetCause, Network, Placement, SocketOptions};
+use super::{Appended, Batch, Claim, Device, DeviceError, NetCause, Network, Placement, SocketOptions};
 use crate::clock::Clock;
 use kept::Kept;
 use outgoing::Outgoing;
@@ -35,6 +35,8 @@ pub(crate) struct SocketDevice {
     clock: Arc<dyn Clock>,
     resolver: Resolver,
     connection: Option<Connection>,
+    /// Holds nothing; it says whether anybody wants the device.
+    claim: Claim,
     kept: Kept,
     /// What is kept may not have been read, and goes out first on the next connection.
     owed: bool,
@@ -69,10 +71,12 @@ impl SocketDevice {
     pub(crate) fn new(options: SocketOptions, placement: Placement, clock: Arc<dyn Clock>) -> Self {
         // Nobody could ever learn that a datagram has to be sent again.
         let remembered = if matches!(options.network, Network::Udp(_)) { 0 } else { options.resend_buffer };
+        let claim = placement.claim();
         Self {
             options,
             placement,
             clock,
+            claim,
             resolver: Resolver::default(),
             connection: None,
             kept: Kept::new(remembered),
@@ -128,7 +132,7 @@ impl SocketDevice {
             // The kernel takes twice as much: half of what is kept. The other half is for what the peer has not read.
             send_buffer: Some(self.options.resend_buffer / 4).filter(|size| *size > 0),
         };
-        let deadline = Deadline::after(self.options.write_timeout, &*self.clock);
+        let deadline = Deadline::after(self.options.write_timeout, &*self.clock).of(&self.claim);
         let connection = dialer.dial(&mut self.resolver, &deadline)?;
         if self.owed {
             let (bytes, ends) = self.kept.lines();
@@ -139,6 +143,7 @@ impl SocketDevice {
                 wary: false,
                 clock: &*self.clock,
                 timeout: self.options.write_timeout,
+                claim: &self.claim,
             };
             if let Some(error) = outgoing.send(&Batch::new(bytes, &ends), 0).error {
                 return Err(error);
@@ -162,6 +167,7 @@ impl SocketDevice {
             wary: self.refused,
             clock: &*self.clock,
             timeout: self.options.write_timeout,
+            claim: &self.claim,
         };
         let sent = outgoing.send(batch, from);
         self.kept.keep(batch, from..sent.lines);
@@ -177,7 +183,9 @@ impl SocketDevice {
         let mut sent = self.deliver(batch, 0);
         match sent.error.take() {
             None => sent,
-            Some(first) if is_slow_dial(&first) => Appended { error: Some(first), ..sent },
+            Some(first) if is_slow_dial(&first) || self.claim.is_released() => {
+                Appended { error: Some(first), ..sent }
+            }
             Some(first) => {
                 let again = self.deliver(batch, sent.lines);
                 sent.unfit.extend(again.unfit);
@@ -255,6 +263,10 @@ impl Device for SocketDevice {
 
     fn check_every(&self) -> Option<Duration> {
         Some(LOOK_EVERY)
+    }
+
+    fn claim(&self) -> Option<Claim> {
+        Some(self.claim.clone())
     }
 }
 

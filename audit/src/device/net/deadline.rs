@@ -8,6 +8,11 @@ use rustix::io::Errno;
 
 use super::NetCause;
 use crate::clock::Clock;
+use crate::device::Claim;
+
+/// What has no end looks so often whether its device is still wanted, and goes on for so many looks after that.
+const LOOK: Duration = Duration::from_millis(250);
+const LOOKS: u32 = 4;
 
 /// The end of a span of time, or none.
 #[derive(Clone, Copy)]
@@ -15,24 +20,30 @@ pub(crate) struct Deadline<'a> {
     clock: &'a dyn Clock,
     limit: Option<Duration>,
     until: Option<Duration>,
+    owner: Option<&'a Claim>,
 }
 
 impl<'a> Deadline<'a> {
     /// So long from now on; `None` for ever.
     pub(crate) fn after(limit: Option<Duration>, clock: &'a dyn Clock) -> Self {
         let until = limit.map(|limit| clock.monotonic().saturating_add(limit));
-        Self { clock, limit, until }
+        Self { clock, limit, until, owner: None }
+    }
+
+    /// The same for a device that may be disabled meanwhile: even without an end it ends soon after that.
+    pub(crate) fn of(self, owner: &'a Claim) -> Self {
+        Self { owner: Some(owner), ..self }
     }
 
     /// The same span once more, from now on.
     pub(crate) fn restart(&mut self) {
-        *self = Self::after(self.limit, self.clock);
+        *self = Self { owner: self.owner, ..Self::after(self.limit, self.clock) };
     }
 
     /// What is left, divided by `shares`; `None` for no end.
     pub(crate) fn share(&self, shares: usize) -> Self {
         let shares = u32::try_from(shares.max(1)).unwrap_or(u32::MAX);
-        Self::after(self.left().map(|left| left / shares), self.clock)
+        Self { owner: self.owner, ..Self::after(self.left().map(|left| left / shares), self.clock) }
     }
 
     /// What is left; `None` for no end.
@@ -40,19 +51,39 @@ impl<'a> Deadline<'a> {
         self.until.map(|until| until.saturating_sub(self.clock.monotonic()))
     }
 
-    /// Waits until something of `what` is true of a descriptor.
-    pub(crate) fn wait(&self, fd: impl AsFd, what: PollFlags) -> Result<(), NetCause> {
+    /// Calls what may wait for a time, again and again until it gives something or the span is over; without an end
+    /// also until the device is not wanted any more. `None` as time stands for ever.
+    pub(super) fn repeat<T>(
+        &self,
+        mut call: impl FnMut(Option<Duration>) -> Result<Option<T>, NetCause>,
+    ) -> Result<T, NetCause> {
+        let mut looks = LOOKS;
         loop {
-            let left = match self.left() {
-                Some(left) if left.is_zero() => return Err(NetCause::Timeout),
-                left => left.and_then(|left| Timespec::try_from(left).ok()),
-            };
-            match poll(&mut [PollFd::new(&fd, what)], left.as_ref()) {
-                Ok(0) => return Err(NetCause::Timeout),
-                Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(NetCause::system("poll", errno)),
+            let left = self.left();
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(NetCause::Timeout);
+            }
+            if let Some(done) = call(left.or(self.owner.map(|_| LOOK)))? {
+                return Ok(done);
+            }
+            if left.is_none() && self.owner.is_some_and(Claim::is_released) {
+                looks = looks.saturating_sub(1);
+                if looks == 0 {
+                    return Err(NetCause::Timeout);
+                }
             }
         }
+    }
+
+    /// Waits until something of `what` is true of a descriptor.
+    pub(crate) fn wait(&self, fd: impl AsFd, what: PollFlags) -> Result<(), NetCause> {
+        self.repeat(|time| {
+            let time = time.and_then(|time| Timespec::try_from(time).ok());
+            match poll(&mut [PollFd::new(&fd, what)], time.as_ref()) {
+                Ok(0) | Err(Errno::INTR) => Ok(None),
+                Ok(_) => Ok(Some(())),
+                Err(errno) => Err(NetCause::system("poll", errno)),
+            }
+        })
     }
 }

@@ -156,14 +156,16 @@ impl Dialer<'_> {
         // A peer whose backlog is full is waited for by the call itself only if that may block.
         let call = |done: Result<(), Errno>| done.map_err(|errno| NetCause::system("connect", errno));
         call(rustix::io::ioctl_fionbio(&fd, false))?;
-        // Zero would mean for ever.
-        let left = deadline.left().map(|left| left.max(Duration::from_millis(1)));
-        call(sockopt::set_socket_timeout(&fd, Timeout::Send, left))?;
-        match rustix::net::connect(&fd, &address) {
-            Ok(()) => {}
-            Err(Errno::AGAIN | Errno::INPROGRESS) => return Err(NetCause::Timeout),
-            Err(errno) => return Err(NetCause::system("connect", errno)),
-        }
+        deadline.repeat(|time| {
+            // Zero would mean for ever.
+            let time = time.map(|time| time.max(Duration::from_millis(1)));
+            call(sockopt::set_socket_timeout(&fd, Timeout::Send, time))?;
+            match rustix::net::connect(&fd, &address) {
+                Ok(()) => Ok(Some(())),
+                Err(Errno::AGAIN | Errno::INPROGRESS | Errno::INTR) => Ok(None),
+                Err(errno) => Err(NetCause::system("connect", errno)),
+            }
+        })?;
         call(rustix::io::ioctl_fionbio(&fd, true))?;
         Ok(fd)
     }

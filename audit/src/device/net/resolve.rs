@@ -56,18 +56,21 @@ impl Resolver {
             Some(pending) => pending,
             None => ask(host.to_owned(), port)?,
         };
-        let answer = match deadline.left() {
-            None => pending.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(left) => pending.recv_timeout(left),
-        };
-        match answer {
-            Ok(Some(addresses)) => Ok(addresses),
-            Ok(None) | Err(RecvTimeoutError::Disconnected) => Err(NetCause::NoHost(Arc::from(host))),
-            Err(RecvTimeoutError::Timeout) => {
-                self.pending = Some(pending);
-                Err(NetCause::Timeout)
+        let answer = deadline.repeat(|time| {
+            let answer = match time {
+                None => pending.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(time) => pending.recv_timeout(time),
+            };
+            match answer {
+                Ok(Some(addresses)) => Ok(Some(addresses)),
+                Ok(None) | Err(RecvTimeoutError::Disconnected) => Err(NetCause::NoHost(Arc::from(host))),
+                Err(RecvTimeoutError::Timeout) => Ok(None),
             }
+        });
+        if answer == Err(NetCause::Timeout) {
+            self.pending = Some(pending);
         }
+        answer
     }
 }
 

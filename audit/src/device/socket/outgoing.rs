@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::device::net::connection::Connection;
 use crate::device::net::deadline::Deadline;
 use crate::device::oversize::send_within;
-use crate::device::{Appended, Batch, DeviceError, NetCause, Oversize, Unfit};
+use crate::device::{Appended, Batch, Claim, DeviceError, NetCause, Oversize, Unfit};
 
 /// How long a refusal of a datagram is waited for, once one was refused.
 const REFUSAL: Duration = Duration::from_millis(20);
@@ -23,6 +23,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) clock: &'a dyn Clock,
     /// How long a line may take.
     pub(super) timeout: Option<Duration>,
+    /// The device may be disabled meanwhile.
+    pub(super) claim: &'a Claim,
 }
 
 impl Outgoing<'_> {
@@ -32,7 +34,7 @@ impl Outgoing<'_> {
     }
 
     fn deadline(&self) -> Deadline<'_> {
-        Deadline::after(self.timeout, self.clock)
+        Deadline::after(self.timeout, self.clock).of(self.claim)
     }
 
     fn send_stream(&self, batch: &Batch<'_>, from: usize) -> Appended {
