@@ -78,7 +78,7 @@ fn a_line_reaches_the_peer_over_every_network() {
 }
 
 #[test]
-fn a_packet_is_a_line_and_abstract_names_begin_with_an_at() {
+fn a_packet_is_a_line_and_abstract_names_are_for_the_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("packets");
     let listener = rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None).unwrap();
@@ -94,8 +94,12 @@ fn a_packet_is_a_line_and_abstract_names_begin_with_an_at() {
     }
     let name = format!("onrecord-{}", dir.path().display());
     let listener = UnixListener::bind_addr(&UnixAddr::from_abstract_name(&name).unwrap()).unwrap();
-    let mut device = socket(&[("address", &format!("@{name}")), ("socket_type", "unix")]);
-    sends(&mut *device, "one");
+    let (address, placement) = (format!("@{name}"), Placement::api());
+    let pairs = [("address", address.as_str()), ("socket_type", "unix")];
+    // Such a name has neither an owner nor a place: only the operator can say that it is a collector's.
+    let told = fails(&mut *socket_in(&placement, &pairs), "zero");
+    assert!(told.contains("may not talk to an abstract socket"), "{told}");
+    sends(&mut *socket_in(&placement.for_configuration(), &pairs), "one");
     assert_eq!(Listener::Unix(listener).accept().line(), "one\n");
 }
 

@@ -145,6 +145,12 @@ impl Dialer<'_> {
         // Held until the connection stands: its number names the socket that was looked at, whatever has the path now.
         let mut held = None;
         let address = match self.address.strip_prefix('@') {
+            // It has no directory that says whose it is, and no permissions: services take such names for themselves.
+            Some(_) if self.placement.is_limited() => {
+                return Err(NetCause::Forbidden(
+                    "a device made through the API may not talk to an abstract socket",
+                ));
+            }
             Some(name) => SocketAddrUnix::new_abstract_name(name.as_bytes()).map_err(invalid)?,
             None if self.placement.is_limited() => {
                 let found = held.insert(self.checked()?);
