@@ -67,6 +67,18 @@ impl Syslog {
         Ok(self.agent.insert(agent))
     }
 
+    fn send_all(&mut self, batch: &Batch<'_>) -> Appended {
+        let mut unfit = Vec::new();
+        for (at, line) in batch.each().enumerate() {
+            match self.send(line) {
+                Ok(()) => {}
+                Err(error) if error.is_of_the_line() => unfit.push(Unfit { line: at, error }),
+                Err(error) => return Appended::some(at, error).without(unfit),
+            }
+        }
+        Appended::all(batch).without(unfit)
+    }
+
     /// Sends one line, or what stands for it. When the daemon is gone it is looked for once more.
     fn send(&mut self, line: &[u8]) -> Result<(), DeviceError> {
         let mut again = true;
@@ -99,15 +111,9 @@ impl Syslog {
 impl Device for Syslog {
     fn append(&mut self, batch: &Batch<'_>) -> Appended {
         self.header.set_time(&*self.clock);
-        let mut unfit = Vec::new();
-        for (at, line) in batch.each().enumerate() {
-            match self.send(line) {
-                Ok(()) => {}
-                Err(error) if error.is_of_the_line() => unfit.push(Unfit { line: at, error }),
-                Err(error) => return Appended::some(at, error).without(unfit),
-            }
-        }
-        Appended::all(batch).without(unfit)
+        let sent = self.send_all(batch);
+        self.header.let_go();
+        sent
     }
 
     fn reopen(&mut self) -> Result<(), DeviceError> {

@@ -7,6 +7,9 @@ use crate::clock::Clock;
 /// The severity of every message: INFO.
 const SEVERITY: u8 = 6;
 
+/// So much memory is kept from one batch to the next, in bytes.
+const KEPT: usize = 64 * 1024;
+
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -50,6 +53,12 @@ impl Header {
 
     pub(super) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// Keeps no more memory than usual lines need, whatever was sent.
+    pub(super) fn let_go(&mut self) {
+        self.message.truncate(self.len);
+        self.message.shrink_to(KEPT);
     }
 
     /// The whole message for a line. It ends with the newline of the line.
@@ -114,6 +123,16 @@ mod tests {
             assert_eq!(header.len(), message.len() - 3);
             assert_eq!(header.message(b""), &message.as_bytes()[..message.len() - 3]);
         }
+    }
+
+    #[test]
+    fn a_long_line_leaves_no_memory_behind() {
+        let mut header = Header::new(Facility::AUTH, "vault");
+        header.set_time(&At("2026-01-02T03:04:05Z", 0));
+        assert!(header.message(&vec![b'x'; 10 * KEPT]).len() > 10 * KEPT);
+        header.let_go();
+        assert!(header.message.capacity() <= KEPT, "{}", header.message.capacity());
+        assert!(header.message(b"{}\n").ends_with(b"]: {}\n"));
     }
 
     #[test]
