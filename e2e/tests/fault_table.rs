@@ -3,6 +3,10 @@
 //! What came of it is for the checker of logs to say. Without `strace`, or the right to attach it, this says so and
 //! proves nothing. Never in it: faults of the device's own code; see the audit crate's table.
 
+#[path = "fault_table/sockets.rs"]
+mod sockets;
+
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,6 +57,10 @@ const TABLE: &str = "
     fchmod       EPERM          rotation      refused    exact
     fchmod       EIO            rotation      refused    exact
     fchmod       hung           rotation      waits      exact
+    fsetxattr    EOPNOTSUPP     rotation      answered   exact
+    fsetxattr    ENOSPC         rotation      answered   exact
+    fsetxattr    hung           rotation      waits      exact
+    fgetxattr    EIO            rotation      answered   exact
     pread64      EIO            reopening     refused    exact
     pread64      hung           reopening     waits      exact
     close        EIO            reopening     answered   exact
@@ -83,32 +91,41 @@ impl Row {
     fn name(&self) -> String {
         format!("{} {} by {}", self.call, self.fault, self.provoked_by)
     }
+}
 
-    /// As strace is told it.
-    fn injection(&self) -> String {
-        let what = match self.fault.split_once('-') {
-            None if self.fault == "slow" => "delay_enter=20ms".to_owned(),
-            None if self.fault == "hung" => "delay_enter=1000s".to_owned(),
-            None => format!("error={}", self.fault),
-            Some((error, "once")) => format!("error={error}:when=1"),
-            Some((error, "twice")) => format!("error={error}:when=1..2"),
-            Some(other) => panic!("{other:?}"),
-        };
-        format!("inject={}:{what}", self.call)
-    }
+/// What happens to a call, as strace is told it.
+fn injection(call: &str, fault: &str) -> String {
+    let what = match fault.split_once('-') {
+        None if fault == "slow" => "delay_enter=20ms".to_owned(),
+        None if fault == "hung" => "delay_enter=1000s".to_owned(),
+        None => format!("error={fault}"),
+        Some((error, "once")) => format!("error={error}:when=1"),
+        Some((error, "twice")) => format!("error={error}:when=1..2"),
+        Some(other) => panic!("{other:?}"),
+    };
+    format!("inject={call}:{what}")
 }
 
 /// `strace` on a running server; what it did to the calls ends with it.
 struct Injected(Child);
 
 impl Injected {
+    /// Into all calls of the server on a file.
     fn attach(server: &Server, file: &Path, row: &Row) -> Self {
+        // The device opens it from its directory's descriptor.
+        let name = file.file_name().expect("a name");
+        let more = [OsStr::new("-f"), "-P".as_ref(), file.as_os_str(), "-P".as_ref(), name];
+        Self::into(server.pid(), &more, row.call, &[injection(row.call, row.fault)])
+    }
+
+    /// Into the calls of a thread.
+    fn into(thread: u32, more: &[&OsStr], call: &str, injections: &[String]) -> Self {
         let mut strace = Command::new("strace")
-            .args(["-f", "-p", &server.pid().to_string(), "-P"])
-            .arg(file)
-            // The device opens it from its directory's descriptor.
-            .args(["-P", file.file_name().and_then(|name| name.to_str()).expect("a name")])
-            .args(["-e", &format!("trace={}", row.call), "-e", &row.injection(), "-o", "/dev/null"])
+            .args(["-p", &thread.to_string()])
+            .args(more)
+            .args(["-e", &format!("trace={call}")])
+            .args(injections.iter().flat_map(|injection| ["-e", injection]))
+            .args(["-o", "/dev/null"])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

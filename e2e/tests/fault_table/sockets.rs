@@ -1,0 +1,265 @@
+//! The same for socket devices: the calls of the device's own thread, whatever connection they are about.
+//! A write of which the system takes a part cannot be injected without losing the part; a slow peer's buffer does that
+//! (the audit crate's tests of sockets). Never in it: what a peer does wrong.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use onrecord_e2e::log;
+use onrecord_e2e::peer::Peer;
+use onrecord_e2e::process::Server;
+use serde_json::{Value, json};
+
+use super::{Injected, PATIENCE, possible};
+
+/// The call, what happens to it, and what becomes of a request to a server without another device. A dial is provoked by
+/// a first write that fails.
+const TABLE: &str = "
+    call         fault          alone
+    sendto       EPIPE          refused
+    sendto       ECONNRESET     refused
+    sendto       ENOBUFS        refused
+    sendto       EAGAIN         refused
+    sendto       EPIPE-once     answered
+    sendto       ECONNRESET-once answered
+    sendto       ENOBUFS-once   answered
+    sendto       EAGAIN-once    answered
+    sendto       EINTR-twice    answered
+    sendto       slow           answered
+    sendto       hung           waits
+    poll         EINTR-twice    answered
+    recvfrom     ECONNRESET     answered
+    recvfrom     EINTR-twice    answered
+    connect      ECONNREFUSED   refused
+    connect      EAGAIN         refused
+    connect      EACCES-once    refused-once
+    connect      hung           waits
+    socket       EMFILE         refused
+    socket       ENOBUFS        refused
+";
+
+struct Row {
+    call: &'static str,
+    fault: &'static str,
+    alone: &'static str,
+}
+
+fn rows() -> impl Iterator<Item = Row> {
+    TABLE.lines().filter(|line| !line.trim().is_empty()).skip(1).map(|line| {
+        let mut words = line.split_whitespace();
+        let mut word = || words.next().expect("three words");
+        Row { call: word(), fault: word(), alone: word() }
+    })
+}
+
+impl Row {
+    fn name(&self, network: &str) -> String {
+        format!("{network}: {} {}", self.call, self.fault)
+    }
+
+    fn inject(&self, thread: u32) -> Injected {
+        let own = super::injection(self.call, self.fault);
+        if matches!(self.call, "connect" | "socket") {
+            let first = "inject=sendto:error=EPIPE:when=1".to_owned();
+            return Injected::into(thread, &[], &format!("{},sendto", self.call), &[own, first]);
+        }
+        Injected::into(thread, &[], self.call, &[own])
+    }
+}
+
+/// Who reads what the device sends.
+enum Reader {
+    Stream(Peer),
+    Datagrams(Datagrams),
+}
+
+/// Reads messages until it is dropped.
+struct Datagrams {
+    address: Value,
+    text: Arc<Mutex<Vec<u8>>>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Datagrams {
+    fn bind(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).expect("a socket");
+        socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
+        let (text, over) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<AtomicBool>::default());
+        let (read, ended) = (Arc::clone(&text), Arc::clone(&over));
+        let thread = std::thread::spawn(move || {
+            let mut message = vec![0; 1024 * 1024];
+            while !ended.load(Ordering::SeqCst) {
+                if let Ok(count) = socket.recv(&mut message) {
+                    read.lock().expect("no panic while held").extend_from_slice(&message[..count]);
+                }
+            }
+        });
+        let address = json!({"address": path, "socket_type": "unixgram"});
+        Self { address, text, over, thread: Some(thread) }
+    }
+}
+
+impl Drop for Datagrams {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.thread.take().map(JoinHandle::join).transpose().expect("no panic");
+    }
+}
+
+impl Reader {
+    fn of(network: &str, dir: &Path) -> Self {
+        match network {
+            "tcp" => Self::Stream(Peer::tcp()),
+            "unix" => Self::Stream(Peer::unix(&dir.join("stream"))),
+            _ => Self::Datagrams(Datagrams::bind(&dir.join("datagrams"))),
+        }
+    }
+
+    fn options(&self) -> Value {
+        match self {
+            Self::Stream(peer) => peer.options(),
+            Self::Datagrams(datagrams) => datagrams.address.clone(),
+        }
+    }
+
+    fn lines(&self) -> Vec<u8> {
+        match self {
+            Self::Stream(peer) => peer.lines(),
+            Self::Datagrams(datagrams) => datagrams.text.lock().expect("no panic while held").clone(),
+        }
+    }
+}
+
+struct Scene {
+    server: Server,
+    reader: Reader,
+    dir: tempfile::TempDir,
+    answered: Vec<String>,
+}
+
+impl Scene {
+    fn new(network: &str, company: bool) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let time = if company { "60s" } else { "1500ms" };
+        let config = format!("storage \"inmem\" {{}}\naudit {{\n  audit_timeout = \"{time}\"\n}}");
+        let mut server = Server::with_config(dir.path(), &config);
+        server.open_up();
+        let reader = Reader::of(network, dir.path());
+        let mut options = reader.options();
+        options["write_timeout"] = "200ms".into();
+        let body = json!({"type": "socket", "options": options});
+        let answer = server.call("PUT", "sys/audit/sick", Some(body));
+        assert_eq!(answer.status, 204, "{}", answer.error());
+        if company {
+            server.enable_file("well", &dir.path().join("well.log"));
+        }
+        Self { server, reader, dir, answered: Vec::new() }
+    }
+
+    fn read(&mut self) -> bool {
+        let answer = self.server.call("GET", "sys/mounts", None);
+        match answer.status {
+            200 => {
+                self.answered.push(answer.json()["request_id"].as_str().expect("an id").to_owned());
+                true
+            }
+            500 => false,
+            other => panic!("an unexpected status: {other} {}", answer.error()),
+        }
+    }
+
+    /// The device's thread in the server.
+    fn thread(&self) -> u32 {
+        let tasks = format!("/proc/{}/task", self.server.pid());
+        let of_the_device = |task: &Path| {
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim_end() == "audit-sick/")
+        };
+        let mut tasks = std::fs::read_dir(tasks).expect("tasks").map(|task| task.expect("a task").path());
+        let task = tasks.find(|task| of_the_device(task)).expect("the device has a thread");
+        task.file_name().and_then(|name| name.to_str()?.parse().ok()).expect("a number")
+    }
+
+    /// Reads until the peer has both entries of a read.
+    fn recover(&mut self, name: &str) {
+        let begun = Instant::now();
+        loop {
+            let answered = self.read();
+            let text = self.reader.lines();
+            let last = self.answered.last().cloned().unwrap_or_default();
+            if answered
+                && text.windows(last.len().max(1)).filter(|part| *part == last.as_bytes()).count() >= 2
+            {
+                return;
+            }
+            let told = || self.server.stderr();
+            assert!(begun.elapsed() < PATIENCE, "{name}: it does not recover: {}", told());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// All that was answered is on record, and whatever the peer has not got a gap entry tells.
+    fn assert_nothing_lost(&self, network: &str) {
+        let path = self.dir.path().join("sick.log");
+        std::fs::write(&path, self.reader.lines()).expect("written");
+        let mut logs = vec![path];
+        logs.extend(log::files(self.dir.path(), "well.log"));
+        let verdict = log::check(&logs, &self.answered);
+        assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{network}: {verdict:?}");
+        for (salt, boot) in verdict.strands() {
+            let ranges = boot["undeclared"]["first"].as_array().expect("ranges");
+            let known = ranges.iter().all(|range| range["from"].as_u64() > boot["last"].as_u64());
+            assert!(known, "{network}: {salt}: {verdict:?}");
+        }
+    }
+}
+
+const NETWORKS: [&str; 3] = ["tcp", "unix", "unixgram"];
+
+#[test]
+fn beside_a_device_that_works_every_call_of_a_socket_may_fail_crawl_or_hang() {
+    if !possible() {
+        return;
+    }
+    for network in NETWORKS {
+        let mut scene = Scene::new(network, true);
+        for row in rows() {
+            let injected = row.inject(scene.thread());
+            for _ in 0..3 {
+                assert!(scene.read(), "{}: refused", row.name(network));
+            }
+            drop(injected);
+            scene.recover(&row.name(network));
+        }
+        scene.assert_nothing_lost(network);
+        assert!(scene.server.stop(), "{}", scene.server.stderr());
+    }
+}
+
+#[test]
+fn alone_a_socket_whose_calls_fail_refuses_and_recovers_by_itself() {
+    if !possible() {
+        return;
+    }
+    for network in NETWORKS {
+        let mut scene = Scene::new(network, false);
+        for row in rows() {
+            let injected = row.inject(scene.thread());
+            let answered = [scene.read(), scene.read()];
+            let expected = match row.alone {
+                "answered" => [true, true],
+                "refused-once" => [false, true],
+                _ => [false, false],
+            };
+            assert_eq!(answered, expected, "{}: {}", row.name(network), scene.server.stderr());
+            drop(injected);
+            scene.recover(&row.name(network));
+        }
+        scene.assert_nothing_lost(network);
+        assert!(scene.server.stop(), "{}", scene.server.stderr());
+    }
+}
