@@ -5,11 +5,57 @@ use onrecord_value::Time;
 use sha2::{Digest, Sha256};
 
 use super::cause::Why;
+use super::missed::Missed;
 use super::misses::Misses;
 use super::offer::format as format_line;
 use crate::device::Notice;
 use crate::entry::{Boot, Clear, Entry, Gap, Ranges, Stamp, Template, Torn};
 use crate::form::Form;
+
+/// What one line tells.
+#[derive(Clone, Debug)]
+pub(crate) enum Tells {
+    /// What the device found out.
+    Notice(Notice),
+    /// What it missed.
+    Misses(Misses),
+}
+
+impl Tells {
+    /// In the order of their lines, with at most so many ranges in each: that the device was disabled is said last.
+    pub(crate) fn all(notices: Vec<Notice>, misses: Misses, most: usize) -> Vec<Self> {
+        let is_end = |notice: &Notice| matches!(notice, Notice::Disabled { .. });
+        let (ends, notices): (Vec<_>, Vec<_>) = notices.into_iter().partition(is_end);
+        let notices = notices.into_iter().flat_map(|notice| parts_of(notice, most)).map(Self::Notice);
+        let misses = misses.parts(most).into_iter().map(Self::Misses);
+        notices.chain(misses).chain(ends.into_iter().map(Self::Notice)).collect()
+    }
+
+    /// How many ranges it names.
+    pub(crate) fn ranges(&self) -> usize {
+        match self {
+            Self::Misses(misses) => misses.ranges.len(),
+            Self::Notice(Notice::Unfinished { ranges, .. }) => ranges.len(),
+            Self::Notice(Notice::Missed(missed)) => missed.ranges.len(),
+            Self::Notice(_) => 0,
+        }
+    }
+}
+
+/// Several notices with at most so many ranges each that say the same.
+fn parts_of(notice: Notice, most: usize) -> Vec<Notice> {
+    match notice {
+        Notice::Unfinished { boot, ranges } if ranges.len() > most => {
+            ranges.chunks(most).map(|ranges| Notice::Unfinished { boot, ranges: ranges.to_vec() }).collect()
+        }
+        Notice::Missed(Missed { boot, count, ranges, since }) if ranges.len() > most => {
+            let misses = Misses { count, ranges, since, reason: "" };
+            let missed = |Misses { count, ranges, since, .. }| Missed { boot, count, ranges, since };
+            misses.parts(most).into_iter().map(missed).map(Notice::Missed).collect()
+        }
+        notice => vec![notice],
+    }
+}
 
 /// Where and when such an entry is written.
 pub(crate) struct Place<'a> {
@@ -22,57 +68,43 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// All lines of that kind, and where each ends. What cannot be formatted is left out. That the device was disabled is
-    /// said last.
-    pub(crate) fn lines(&self, notices: &[Notice], misses: &Misses) -> (Vec<u8>, Vec<usize>) {
-        let (mut all, mut ends, mut line) = (Vec::new(), Vec::new(), Vec::new());
-        let mut add = |formatted: Result<(), Why>, line: &[u8]| {
-            if formatted.is_ok() {
-                all.extend_from_slice(line);
-                ends.push(all.len());
+    /// Appends the line that tells this. Nothing is appended if it cannot be formatted.
+    pub(crate) fn tell(&self, tells: &Tells, lines: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<(), Why> {
+        let (gap, seq) = match tells {
+            Tells::Misses(misses) => {
+                let gap = Gap {
+                    missed: misses.count,
+                    ranges: Ranges::from(misses.ranges.as_slice()),
+                    since: misses.since,
+                    ..because(misses.reason)
+                };
+                (gap, misses.last().unwrap_or(self.last_seq))
+            }
+            Tells::Notice(notice) => {
+                let seq = if let Notice::Disabled { last } = notice { *last } else { self.last_seq };
+                (found_out(notice), seq)
             }
         };
-        let is_end = |notice: &&Notice| matches!(notice, Notice::Disabled { .. });
-        for notice in notices.iter().filter(|notice| !is_end(notice)) {
-            add(self.notice(notice, &mut line), &line);
-        }
-        if !misses.is_empty() {
-            add(self.misses(misses, &mut line), &line);
-        }
-        for notice in notices.iter().filter(is_end) {
-            add(self.notice(notice, &mut line), &line);
-        }
-        (all, ends)
+        let mut line = Vec::new();
+        self.line(gap, seq, ends.len(), &mut line)?;
+        lines.extend_from_slice(&line);
+        ends.push(lines.len());
+        Ok(())
     }
 
-    /// The line that tells what was missed.
-    fn misses(&self, misses: &Misses, line: &mut Vec<u8>) -> Result<(), Why> {
-        let gap = Gap {
-            missed: misses.count,
-            ranges: Ranges::from(misses.ranges.as_slice()),
-            since: misses.since,
-            ..because(misses.reason)
-        };
-        self.line(gap, misses.last().unwrap_or(self.last_seq), line)
-    }
-
-    /// The line that tells what the device found out.
-    fn notice(&self, notice: &Notice, line: &mut Vec<u8>) -> Result<(), Why> {
-        let seq = if let Notice::Disabled { last } = notice { *last } else { self.last_seq };
-        self.line(found_out(notice), seq, line)
-    }
-
-    fn line(&self, gap: Gap<'_>, seq: u64, line: &mut Vec<u8>) -> Result<(), Why> {
-        let id = self.id(seq);
+    fn line(&self, gap: Gap<'_>, seq: u64, at: usize, line: &mut Vec<u8>) -> Result<(), Why> {
+        let id = self.id(seq, at);
         format_line(self.form, &Entry::gap(&id, gap), &Stamp { time: self.time, seq, boot: self.boot }, line)
     }
 
-    /// A UUID (version 8, RFC 9562) out of what makes the entry unique, so that the broker needs no randomness.
-    fn id(&self, seq: u64) -> String {
+    /// A UUID (version 8, RFC 9562) out of what makes the entry unique, so that the broker needs no randomness. `at` is
+    /// its place among those of the same moment.
+    fn id(&self, seq: u64, at: usize) -> String {
         let hash = Sha256::new()
             .chain_update(self.boot.number().to_be_bytes())
             .chain_update(seq.to_be_bytes())
             .chain_update(self.time.unix_nanos().to_be_bytes())
+            .chain_update((at as u64).to_be_bytes())
             .chain_update(self.path.as_bytes())
             .finalize();
         let mut bytes = [0_u8; 16];

@@ -72,6 +72,11 @@ impl<'a> Unfits<'a> {
         self.all.get(found).map(|unfit| &unfit.error)
     }
 
+    /// Whether one of the device's own lines was not taken.
+    pub(crate) fn has_own(self, at: usize) -> bool {
+        at < self.told && self.all.binary_search_by_key(&at, |unfit| unfit.line).is_ok()
+    }
+
     pub(crate) fn count(self) -> usize {
         self.all.iter().filter(|unfit| unfit.line >= self.told).count()
     }

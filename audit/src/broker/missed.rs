@@ -7,7 +7,8 @@ use std::sync::Arc as StdArc;
 use onrecord_value::Time;
 
 use super::Broker;
-use super::misses::Misses;
+use super::misses::{Misses, length};
+use super::queue::Queue;
 use super::slot::Slot;
 use super::vitals::Health;
 use crate::device::Notice;
@@ -37,13 +38,6 @@ impl Missed {
         self.ranges = all.ranges;
         self.count = self.count.saturating_add(length(&self.ranges).saturating_sub(before));
     }
-}
-
-/// How many counters are in ranges that do not overlap.
-fn length(ranges: &[SeqRange]) -> u64 {
-    ranges
-        .iter()
-        .fold(0, |sum, range| sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1)))
 }
 
 impl Broker {
@@ -91,6 +85,20 @@ pub(super) fn inherit(inherited: &mut Vec<Missed>, boot: Boot, ranges: &[SeqRang
     let mut missed = Missed { boot, count: 0, ranges: Vec::new(), since: None };
     missed.add(ranges);
     inherited.push(missed);
+}
+
+/// What is inherited and still to be told, when these notices are all that is left to tell.
+pub(super) fn keep_untold(queue: &mut Queue, notices: &[Notice]) {
+    let left: Vec<Boot> = notices
+        .iter()
+        .filter_map(|notice| match notice {
+            Notice::Missed(missed) => Some(missed.boot),
+            Notice::Unfinished { boot, .. } => Some(*boot),
+            _ => None,
+        })
+        .chain(queue.bequeathed.iter().map(|missed| missed.boot))
+        .collect();
+    queue.inherited.retain(|missed| left.contains(&missed.boot));
 }
 
 /// Adds a notice to those that are to be told. Two of the same start become one: what was kept, and what a file shows.

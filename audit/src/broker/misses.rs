@@ -55,6 +55,23 @@ impl Misses {
         }
     }
 
+    /// The same in parts of at most so many ranges each, whose counts add up to this one's.
+    pub(super) fn parts(self, most: usize) -> Vec<Self> {
+        if self.ranges.len() <= most {
+            return if self.is_empty() { Vec::new() } else { vec![self] };
+        }
+        let (mut left, mut parts) = (self.count, Vec::new());
+        let mut chunks = self.ranges.chunks(most.max(1)).peekable();
+        while let Some(ranges) = chunks.next() {
+            // Each counts at least one; those that are joined name more than they count.
+            let later = chunks.len() as u64;
+            let count = if later == 0 { left } else { length(ranges).min(left.saturating_sub(later)) };
+            left -= count;
+            parts.push(Self { count, ranges: ranges.to_vec(), since: self.since, reason: self.reason });
+        }
+        parts
+    }
+
     pub(super) fn insert(&mut self, range: SeqRange) {
         // Counters come nearly in order, so this is nearly always at the end.
         let at = self.ranges.partition_point(|known| known.from <= range.from);
@@ -106,6 +123,13 @@ impl Misses {
     }
 }
 
+/// How many counters are in ranges that do not overlap.
+pub(super) fn length(ranges: &[SeqRange]) -> u64 {
+    ranges
+        .iter()
+        .fold(0, |sum, range| sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +161,18 @@ mod tests {
         assert_eq!((pairs(&newer), newer.count), (vec![(4, 8)], 5));
         newer.restore(Misses::default());
         assert_eq!(newer.count, 5);
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let whole = misses(&[1, 2, 5, 9, 10, 20]);
+        let parts = whole.clone().parts(2);
+        let told: Vec<_> = parts.iter().map(|part| (part.count, pairs(part))).collect();
+        assert_eq!(told, [(3, vec![(1, 2), (5, 5)]), (3, vec![(9, 10), (20, 20)])]);
+        // A range that names more than was missed.
+        let joined = Misses { count: 4, ..whole };
+        assert_eq!(joined.parts(1).iter().map(|part| part.count).collect::<Vec<_>>(), [1, 1, 1, 1]);
+        assert!(Misses::default().parts(1).is_empty());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The thread of one device: takes all that waits, writes once, tells everybody.
 //! Never in it: what the device is, what an entry says.
 
+mod telling;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use super::Shared;
 use super::cause::Why;
 use super::drill::DrillNews;
 use super::earlier::End;
-use super::gap::Place;
+use super::gap::Tells;
 use super::life::Enrolment;
 use super::lookout::Lookout;
 use super::measures::Unfits;
@@ -43,6 +45,12 @@ pub(crate) struct Writer {
     end: Option<End>,
     restored: bool,
     untold: Misses,
+    /// What the device's own lines tell, those first in the batch.
+    own: Vec<Tells>,
+    /// So many ranges may be in one of them, as far as is known.
+    most_ranges: usize,
+    /// The device has no room for one of them, however short: not before it is opened again, or other lines come.
+    mute: bool,
     /// How often the device is to be looked at.
     look_every: Option<Duration>,
     /// When the device is to be looked at again.
@@ -80,6 +88,9 @@ impl Writer {
             end,
             restored,
             untold: Misses::default(),
+            own: Vec::new(),
+            most_ranges: usize::MAX,
+            mute: false,
             look_at: Duration::ZERO,
             done: Vec::new(),
             expects: false,
@@ -216,7 +227,7 @@ impl Writer {
     /// a drill.
     fn patience(&self, resting: Option<Duration>, misses: &Misses) -> Option<Duration> {
         let look = self.look_every.map(|_| self.look_at.saturating_sub(self.now()));
-        let untold = !(self.notices.is_empty() && misses.is_empty());
+        let untold = !(self.mute || self.notices.is_empty() && misses.is_empty());
         let tell = untold.then(|| resting.unwrap_or(Duration::ZERO));
         let told = self.slot.drill.due();
         [look, tell, told].into_iter().flatten().min().map(|time| time.max(Duration::from_millis(1)))
@@ -233,9 +244,10 @@ impl Writer {
         // And a device that was enabled since has nothing to do with earlier starts, whatever its file held before.
         let (boot, restored) = (self.shared.boot, self.restored);
         let due = |notice: &Notice| !matches!(notice, Notice::Unfinished { boot: of, .. } if *of == boot || !restored);
-        found.into_iter().filter(due).for_each(|notice| missed::add_notice(&mut self.notices, notice));
+        let room = NOTICES_MAX.saturating_sub(self.notices.len());
+        let found = found.into_iter().filter(due).take(room);
+        found.for_each(|notice| missed::add_notice(&mut self.notices, notice));
         self.look_beyond_the_end();
-        self.notices.truncate(NOTICES_MAX);
         self.tell_drill();
     }
 
@@ -308,27 +320,6 @@ impl Writer {
         self.settle(told, &appended);
     }
 
-    /// Puts the lines about misses and notices before the others. Says how many lines that are.
-    fn tell_first(&mut self) -> usize {
-        if self.untold.is_empty() && self.notices.is_empty() {
-            return 0;
-        }
-        let form = self.slot.form();
-        let place = Place {
-            path: &self.slot.path,
-            form: &form,
-            boot: self.shared.boot,
-            time: self.shared.clock.now(),
-            last_seq: self.shared.seq.load(Ordering::Relaxed),
-        };
-        let (mut first, mut ends) = place.lines(&self.notices, &self.untold);
-        let (told, shift) = (ends.len(), first.len());
-        ends.extend(self.ends.iter().map(|end| end + shift));
-        first.extend_from_slice(&self.bytes);
-        (self.bytes, self.ends) = (first, ends);
-        told
-    }
-
     /// Tells everybody who waits what became of the batch. `told` lines of it were the device's own.
     fn settle(&mut self, told: usize, appended: &Appended) {
         let (lines, error) = (appended.lines, appended.error.as_ref());
@@ -343,15 +334,7 @@ impl Writer {
             queue.progress_at = now;
             // Empty if somebody else tells it by now, because this device was given up.
             let telling = std::mem::take(&mut queue.telling);
-            // What has no line cannot be told; the counters still show it.
-            if lines >= told {
-                self.notices.clear();
-                queue.inherited.clear();
-                queue.told.note(std::mem::take(&mut self.untold));
-            } else {
-                self.untold = Misses::default();
-                queue.misses.restore(telling);
-            }
+            self.settle_own(&mut queue, !telling.is_empty(), lines, unfit);
             for (at, pending) in self.done.iter().enumerate().filter(|(_, pending)| pending.counts) {
                 let why = match unfit.get(at) {
                     Some(_) => "the line was too long",
@@ -414,7 +397,10 @@ impl Writer {
         let error = self.guarded(|device| device.reopen()).and_then(|done| done).err();
         match &error {
             Some(_) => self.note(error.as_ref()),
-            None => drop(self.slot.counters.reopens.fetch_add(1, Ordering::Relaxed)),
+            None => {
+                self.slot.counters.reopens.fetch_add(1, Ordering::Relaxed);
+                (self.most_ranges, self.mute) = (usize::MAX, false);
+            }
         }
         self.finish(|queue| &mut queue.reopen, asked, error);
     }
@@ -462,30 +448,5 @@ impl Writer {
             Some(Ok(())) if failing && !untold => self.note(None),
             _ => {}
         }
-    }
-
-    /// Writes what is untold, and nothing else.
-    fn tell(&mut self) -> Result<(), DeviceError> {
-        self.bytes.clear();
-        self.ends.clear();
-        {
-            let mut queue = self.slot.queue();
-            queue.progress_at = self.now();
-            self.untold = std::mem::take(&mut queue.misses);
-            queue.telling.clone_from(&self.untold);
-        }
-        let told = self.tell_first();
-        if told == 0 {
-            // What has no line cannot be told; the counters still show it.
-            self.notices.clear();
-            self.untold = Misses::default();
-            let mut queue = self.slot.queue();
-            queue.telling = Misses::default();
-            queue.inherited.clear();
-            return Ok(());
-        }
-        let appended = self.append();
-        self.settle(told, &appended);
-        appended.error.map_or(Ok(()), Err)
     }
 }

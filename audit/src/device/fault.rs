@@ -6,7 +6,7 @@ use std::sync::MutexGuard;
 use std::time::Duration;
 
 use super::switch::Switch;
-use super::{Appended, Batch, Device, DeviceError, Notice};
+use super::{Appended, Batch, Device, DeviceError, Notice, Unfit};
 
 /// How the device behaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Fault {
     Slow(Duration),
     /// It takes whole lines as long as all it took are no more than so many bytes, as a full disk does.
     Room(usize),
+    /// It has no room for a line that is longer than so many bytes, and takes the others.
+    Longest(usize),
 }
 
 /// What a device is asked for, besides taking lines.
@@ -195,7 +197,7 @@ impl FaultControl {
         let fault = state.of(call).fault;
         drop(state);
         match fault {
-            Fault::None | Fault::Hang | Fault::Room(_) => Ok(()),
+            Fault::None | Fault::Hang | Fault::Room(_) | Fault::Longest(_) => Ok(()),
             Fault::Slow(time) => {
                 std::thread::sleep(time);
                 Ok(())
@@ -282,6 +284,13 @@ impl Device for FaultDevice {
                 } else {
                     Appended::some(lines, DeviceError::Refused)
                 }
+            }
+            Fault::Longest(limit) => {
+                state.take(batch.each().filter(|line| line.len() <= limit));
+                let unfit = batch.each().enumerate().filter(|(_, line)| line.len() > limit);
+                let too_long = |line: &[u8]| DeviceError::TooLong { bytes: line.len(), limit };
+                let unfit = unfit.map(|(line, text)| Unfit { line, error: too_long(text) }).collect();
+                Appended::all(batch).without(unfit)
             }
         };
         drop(state);

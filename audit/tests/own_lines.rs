@@ -1,0 +1,135 @@
+//! The lines that a device writes about its own log: each is written once, none is given up because it is too long.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic; not every test uses all of the kit"
+)]
+
+#[path = "kit/broker.rs"]
+mod kit;
+
+use kit::{Line, broker, enable, form, patient, read, record, seqs};
+use onrecord_audit::device::Notice;
+use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::{Boot, Broker, Enrolment, Missed, SeqRange, decode};
+
+/// Long enough for a gap entry of one range, too short for one of a few.
+const LIMIT: usize = 560;
+
+/// What its gap entries tell, by their starts, and that each says how many those are.
+fn told(control: &FaultControl, boot: Option<Boot>) -> Vec<u64> {
+    let mut told = Vec::new();
+    for line in control.lines() {
+        let line = decode(&line).unwrap();
+        let Some(gap) = line.entry().gap.filter(|gap| gap.boot == boot) else { continue };
+        let numbers: Vec<u64> = gap.ranges.iter().flat_map(|range| range.from..=range.to).collect();
+        assert_eq!(gap.missed, numbers.len() as u64);
+        told.extend(numbers);
+    }
+    told
+}
+
+fn untold(broker: &Broker) -> u64 {
+    broker.status().iter().map(|device| device.untold_entries).sum()
+}
+
+fn wait_until(met: impl Fn() -> bool) {
+    while !met() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_gap_that_is_too_long_for_the_device_is_told_in_several() {
+    let broker = broker(patient());
+    let (short, other) = (FaultControl::with(Fault::Hang), FaultControl::new());
+    enable(&broker, "short/", &short);
+    enable(&broker, "other/", &other);
+    let long = "x".repeat(LIMIT);
+    assert_eq!(record(&broker, "a"), Ok(1));
+    short.wait_until_hanging();
+    for seq in 2..=41 {
+        let path = if seq % 2 == 0 { &long } else { "a" };
+        assert_eq!(record(&broker, path), Ok(seq));
+    }
+    short.set(Fault::Longest(LIMIT));
+    let missed: Vec<u64> = (2..=41).filter(|seq| seq % 2 == 0).collect();
+    wait_until(|| told(&short, None).len() >= missed.len());
+    assert!(missed.iter().all(|seq| told(&short, None).contains(seq)));
+    assert!(short.lines().iter().all(|line| line.len() <= LIMIT));
+    wait_until(|| untold(&broker) == 0);
+    let status = broker.status();
+    assert_eq!((status[0].missed, status[0].told.entries), (20, 20));
+    drop(broker);
+    short.wait_until_dropped();
+    let mut all = told(&short, None);
+    all.sort_unstable();
+    assert_eq!(all, missed, "once");
+}
+
+#[test]
+fn what_was_missed_in_an_earlier_start_is_told_in_several_too() {
+    let broker = broker(patient());
+    let short = FaultControl::with(Fault::Longest(LIMIT));
+    let ranges: Vec<_> = (1..=100).map(|at| SeqRange { from: 10 * at, to: 10 * at + 1 }).collect();
+    let numbers: Vec<u64> = ranges.iter().flat_map(|range| range.from..=range.to).collect();
+    let earlier = Boot::new(3);
+    let missed = Missed { boot: earlier, count: 200, ranges, since: None };
+    broker.restore(Enrolment::new("short/", short.device(), form()).missed(vec![missed])).unwrap();
+    wait_until(|| told(&short, Some(earlier)).len() >= numbers.len());
+    let mut all = told(&short, Some(earlier));
+    all.sort_unstable();
+    assert_eq!(all, numbers);
+    wait_until(|| broker.missed().iter().all(|(_, missed)| missed.is_empty()));
+    let ids: std::collections::HashSet<_> = short
+        .lines()
+        .iter()
+        .map(|line| decode(line).unwrap().entry().request.id.as_str().to_owned())
+        .collect();
+    assert_eq!(ids.len(), short.lines().len(), "each has an id of its own");
+}
+
+#[test]
+fn a_gap_that_fits_in_no_form_stays_untold() {
+    let broker = broker(patient());
+    let (short, other) = (FaultControl::with(Fault::Longest(10)), FaultControl::new());
+    enable(&broker, "short/", &short);
+    enable(&broker, "other/", &other);
+    for seq in 1..=3 {
+        assert_eq!(record(&broker, "a"), Ok(seq));
+    }
+    wait_until(|| untold(&broker) == 3);
+    short.set(Fault::None);
+    assert_eq!(record(&broker, "a"), Ok(4));
+    wait_until(|| untold(&broker) == 0);
+    assert_eq!(told(&short, None), [1, 2, 3]);
+}
+
+#[test]
+fn of_a_batch_that_was_taken_in_part_no_line_of_its_own_is_written_twice() {
+    let broker = broker(patient());
+    let (device, other) = (FaultControl::with(Fault::Half), FaultControl::new());
+    for notice in [Notice::Removed, Notice::Moved, Notice::Replaced] {
+        device.notice(notice);
+    }
+    enable(&broker, "a/", &device);
+    enable(&broker, "other/", &other);
+    assert_eq!(record(&broker, "a"), Ok(1));
+    device.set(Fault::None);
+    let entries = |lines: &[Vec<u8>]| seqs(&read(lines)).len();
+    wait_until(|| record(&broker, "a").is_ok() && entries(&device.lines()) > 0);
+    wait_until(|| untold(&broker) == 0);
+    let gaps: Vec<_> = read(&device.lines())
+        .into_iter()
+        .filter_map(|line| match line {
+            Line::Gap { reason, missed: 0, .. } => Some(reason),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(gaps.len(), 3, "{gaps:?}");
+}
