@@ -512,7 +512,9 @@ fn a_line_that_is_too_long_for_a_datagram_goes_out_shorter_or_in_parts() {
             assert_eq!(receive(), long_entry(2));
         }
         let mut device = with("split");
-        let sender = std::thread::spawn(move || append(&mut *device, &[long_entry(400_000)]).lines);
+        // A Unix socket waits for its reader; what comes by UDP and finds no room is lost, so it is no more than fits.
+        let length = if network == "udp" { 100_000 } else { 400_000 };
+        let sender = std::thread::spawn(move || append(&mut *device, &[long_entry(length)]).lines);
         let mut parts = 1;
         while !receive().contains(&format!("\"part\":{{\"number\":{parts},\"of\":{parts},")) {
             parts += 1;
