@@ -109,9 +109,9 @@ impl<'a> Walk<'_, 'a> {
 fn auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>) {
     let steady = auth.num_uses == 0 && auth.remaining_uses == 0 && !auth.entity_created;
     // What is kept says where the token of who asks was written, so it is kept of nobody else.
-    let asks = (auth.client_token.reveal(), auth.accessor.reveal()) == w.redactor.asking();
+    let asks = || (auth.client_token.reveal(), auth.accessor.reveal()) == w.redactor.asking();
     let key = match (auth.lasting, w.redactor.form()) {
-        (Some(facts), Some(form)) if steady && asks => Some(Key { form, facts: facts.number() }),
+        (Some(facts), Some(form)) if steady && asks() => Some(Key { form, facts: facts.number() }),
         _ => None,
     };
     if key.is_some_and(|key| w.recall(key, |w| results(w, &register::auth::POLICY_RESULTS, auth))) {

@@ -54,7 +54,7 @@ impl<'f, 'e> Redactor<'f, 'e> {
         let (asking, sent) = (entry.auth.client_token.reveal(), entry.request.client_token.reveal());
         let own = [
             asking,
-            if sent == asking { "" } else { sent },
+            if sent.is_empty() || sent == asking { "" } else { sent },
             issued.map_or("", |auth| auth.client_token.reveal()),
             wrapping.map_or("", |wrap| wrap.token.reveal()),
         ]
