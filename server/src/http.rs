@@ -24,7 +24,6 @@ const API: &str = "/v1/";
 const LONG_BODY: usize = 64 * 1024;
 
 /// What one connection serves with.
-#[derive(Clone)]
 pub(crate) struct Service {
     /// The core.
     pub(crate) core: Core,
@@ -40,19 +39,39 @@ pub(crate) struct Service {
     pub(crate) aside: Handle,
 }
 
+/// A request whose body is still to be read.
+struct Begun {
+    permit: Permit,
+    exchange: Exchange,
+    body: Incoming,
+    /// How long the body is said to be at least.
+    declared: usize,
+}
+
 impl Service {
     /// Serves one request. It cannot fail: whatever happens becomes an answer.
-    pub(crate) async fn serve(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    ///
+    /// The head is taken apart at once, and only what is made of it is kept: it lies in the connection's buffer, and as
+    /// long as it does, HTTP's next look at the socket takes another.
+    pub(crate) fn serve(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send {
+        let begun = self.begin(request);
+        async move {
+            match begun {
+                Ok(begun) => Ok(self.answer(begun).await),
+                Err(refusal) => Ok(respond(refusal)),
+            }
+        }
+    }
+
+    /// All of a request but its body, with the place for it.
+    fn begin(&self, request: Request<Incoming>) -> Result<Begun, Answer> {
         let target = target(request.uri().path());
         let declared = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
-        let mut permit = match self.core.admit(&target, declared.min(self.max_request_size)) {
-            Ok(permit) => permit,
-            Err(answer) => return Ok(respond(answer)),
-        };
+        let permit = self.core.admit(&target, declared.min(self.max_request_size))?;
         let (parts, body) = request.into_parts();
-        let Ok(body) = self.receive(body, declared, &mut permit).await else {
-            return Ok(respond(Core::overloaded()));
-        };
         let mut headers = Headers::new();
         for (name, value) in &parts.headers {
             push_header(&mut headers, name, value);
@@ -62,18 +81,28 @@ impl Service {
             target,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers,
-            body,
+            // Until it is read.
+            body: Received::Broken,
             peer: self.peer.clone(),
             client_certificate_serial: self.client_certificate_serial.as_deref().map(str::to_owned),
+        };
+        Ok(Begun { permit, exchange, body, declared })
+    }
+
+    async fn answer(&self, begun: Begun) -> Response<Full<Bytes>> {
+        let Begun { mut permit, mut exchange, body, declared } = begun;
+        exchange.body = match self.receive(body, declared, &mut permit).await {
+            Ok(received) => received,
+            Err(Overloaded) => return respond(Core::overloaded()),
         };
         let long = matches!(&exchange.body, Received::Whole(body) if body.len() > LONG_BODY);
         let journey = self.core.answer(permit, exchange);
         if !long {
-            return Ok(respond(journey.await));
+            return respond(journey.await);
         }
         // It goes on if the client leaves. It is not run to its end only where the process ends.
         let done = self.aside.spawn(journey).await;
-        Ok(respond(done.unwrap_or_else(|_| Core::overloaded())))
+        respond(done.unwrap_or_else(|_| Core::overloaded()))
     }
 
     /// Reads the body within its bounds of size and time. Bytes that were not declared must find room first.

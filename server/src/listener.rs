@@ -164,12 +164,13 @@ impl Connection {
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let Self { service, slot, watcher, bounds } = self;
+        let service = Arc::new(service);
         let connection = http1::Builder::new()
             .timer(Alarm::default())
             .header_read_timeout(bounds.header_timeout)
             .serve_connection(
                 TokioIo::new(Patient::new(stream, bounds.write_timeout)),
-                service_fn(move |request| service.clone().serve(request)),
+                service_fn(move |request| Arc::clone(&service).serve(request)),
             );
         // The connection's own errors (a reset, a header too large) concern nobody but its client.
         if let Err(error) = watcher.watch(connection).await {
