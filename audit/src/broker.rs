@@ -36,7 +36,7 @@ use std::sync::Arc as StdArc;
 use crate::clock::Clock;
 use crate::entry::{Boot, Entry};
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use candidate::{Candidate, EnableError, Probe};
 pub use cause::{Cause, Refused, Why};
@@ -72,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) observer: Option<StdArc<dyn Observer>>,
     /// The counter last given to an entry.
     pub(crate) seq: AtomicU64,
+    /// Whether the device that wrote last has had but one entry at a time of late.
+    pub(crate) singles: AtomicBool,
     pub(crate) watch: Watch,
     pub(crate) roster: Roster,
     pub(crate) earlier: Earlier,
@@ -91,10 +93,13 @@ impl Broker {
         clock: StdArc<dyn Clock>,
         observer: Option<StdArc<dyn Observer>>,
     ) -> Self {
-        let (seq, watch, roster) = (AtomicU64::new(0), Watch::default(), Roster::default());
+        let (seq, singles) = (AtomicU64::new(0), AtomicBool::new(false));
+        let (watch, roster) = (Watch::default(), Roster::default());
         let rules = InForce::new(&rules);
         let earlier = Earlier::default();
-        Self { shared: Arc::new(Shared { rules, boot, clock, observer, seq, watch, roster, earlier }) }
+        Self {
+            shared: Arc::new(Shared { rules, boot, clock, observer, seq, singles, watch, roster, earlier }),
+        }
     }
 
     /// Puts an entry on record on every device. The work of this thread, hashing and formatting, is done when
@@ -104,6 +109,17 @@ impl Broker {
     /// Dropping the future takes nothing back.
     pub fn record(&self, entry: &Entry<'_>) -> Recording {
         recording::record(&self.shared, entry, self.shared.rules.minimum())
+    }
+
+    /// Says that an entry follows in a moment: the thread of a device that sleeps is woken by now. Only where there is
+    /// one device, and one entry at a time: the threads of several would want more cores than there may be.
+    pub fn announce(&self) {
+        if !self.shared.singles.load(Ordering::Relaxed) {
+            return;
+        }
+        if let [slot] = self.shared.roster.read().slots.as_slice() {
+            slot.announce();
+        }
     }
 
     /// As [`record`](Self::record), where fewer devices may be enabled than [`Rules::minimum`] asks for: then those

@@ -26,6 +26,8 @@ pub(crate) struct Case<'a> {
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
 pub(crate) async fn journey(open: Arc<Open>, exchange: Box<Exchange>) -> Answer {
+    // What wants time to wake up does so meanwhile.
+    record::announce(&open);
     // 1. What does the client ask?
     let mut request = capture::capture(&open, *exchange);
     // 2. Who asks? One use of the token is reserved.

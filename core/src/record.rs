@@ -32,6 +32,11 @@ pub(crate) enum Filed {
 /// The entry is not on record as the rule wants it: why each device does not have it, if there are devices.
 pub(crate) struct NotFiled(Option<Refused>);
 
+/// Says that a request entry follows in a moment.
+pub(crate) fn announce(open: &Open) {
+    open.broker.announce();
+}
+
 /// Records the request entry.
 pub(crate) async fn request(open: &Open, case: &Case<'_>) -> Result<Filed, NotFiled> {
     // Built and formatted in a call of its own: an entry kept across the waiting would make every journey larger.

@@ -33,6 +33,11 @@ impl Lookout {
         Self { clock, looks: looks(), vain: AtomicU32::new(0), left_out: AtomicU32::new(0) }
     }
 
+    /// Whether anybody looks out at all on this machine.
+    pub(crate) const fn is_possible(&self) -> bool {
+        self.looks > 0
+    }
+
     /// Looks until it has happened, but only for a moment, and seldom where that was in vain before. The counts are
     /// kept without care for others who look: they are a guess in any case.
     pub(crate) fn until(&self, happened: impl Fn() -> bool) {

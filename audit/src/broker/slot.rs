@@ -45,6 +45,8 @@ pub(crate) struct Slot {
     failing: AtomicBool,
     /// How many batches in a row were one entry: whoever records does so alone.
     singles: AtomicU32,
+    /// The writer was woken for a line that follows. Changed under the lock of the queue.
+    pub(crate) announced: AtomicBool,
     /// What experience says about looking out for its answers.
     pub(crate) answers: Lookout,
     queue: Mutex<Queue>,
@@ -125,6 +127,7 @@ impl Slot {
             full_at: AtomicUsize::new(usize::MAX),
             failing: AtomicBool::new(enrolment.failing.is_some()),
             singles: AtomicU32::new(0),
+            announced: AtomicBool::new(false),
             answers: Lookout::new(&shared.clock),
             queue: Mutex::new(queue),
             work: Condvar::new(),
@@ -243,7 +246,7 @@ impl Slot {
     /// Its writer takes a batch of so many entries. Says whether it has had but one at a time of late.
     pub(crate) fn takes(&self, entries: usize) -> bool {
         let before = self.singles.load(Ordering::Relaxed);
-        let singles = if entries == 1 { before.saturating_add(1) } else { 0 };
+        let singles = if entries == 1 && self.answers.is_possible() { before.saturating_add(1) } else { 0 };
         self.singles.store(singles, Ordering::Relaxed);
         singles >= SINGLES
     }
@@ -251,6 +254,19 @@ impl Slot {
     /// Whether it has had but one entry at a time of late.
     pub(crate) fn has_singles(&self) -> bool {
         self.singles.load(Ordering::Relaxed) >= SINGLES
+    }
+
+    /// Wakes the writer for a line that follows in a moment, if it may expect no other.
+    pub(crate) fn announce(&self) {
+        if !self.has_singles() {
+            return;
+        }
+        let mut queue = self.queue();
+        if queue.take_duty() {
+            self.announced.store(true, Ordering::Relaxed);
+            drop(queue);
+            self.kick();
+        }
     }
 
     /// Notes that bytes wait no more.

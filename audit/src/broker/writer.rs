@@ -56,9 +56,10 @@ pub(crate) struct Writer {
     /// When the device is to be looked at again.
     look_at: Duration,
     done: Vec<Pending>,
-    /// The response to the only request is expected at any moment.
-    expects: bool,
-    lookout: Lookout,
+    /// What was written last is the only request under way.
+    response_follows: bool,
+    responses: Lookout,
+    requests: Lookout,
 }
 
 /// What there is to do.
@@ -93,8 +94,9 @@ impl Writer {
             mute: false,
             look_at: Duration::ZERO,
             done: Vec::new(),
-            expects: false,
-            lookout: Lookout::new(&shared.clock),
+            response_follows: false,
+            responses: Lookout::new(&shared.clock),
+            requests: Lookout::new(&shared.clock),
         };
         spawn(format!("audit-{}", slot.path), move || writer.run())
     }
@@ -160,9 +162,9 @@ impl Writer {
             if queue.life != Life::Open {
                 return Task::End;
             }
-            if std::mem::take(&mut self.expects) {
+            if let Some(lookout) = self.expects() {
                 drop(queue);
-                self.lookout.until(|| slot.queued_bytes() > 0);
+                lookout.until(|| slot.queued_bytes() > 0);
                 queue = slot.queue();
                 continue;
             }
@@ -192,6 +194,13 @@ impl Writer {
         Task::Write
     }
 
+    /// Whether a line is to come at any moment, and what experience says about looking out for it.
+    fn expects(&mut self) -> Option<&Lookout> {
+        let announced = self.slot.announced.swap(false, Ordering::Relaxed);
+        let response = std::mem::take(&mut self.response_follows);
+        if response { Some(&self.responses) } else { announced.then_some(&self.requests) }
+    }
+
     /// Takes all lines that wait.
     fn take(&mut self, queue: &mut Queue) {
         self.bytes.clear();
@@ -200,7 +209,11 @@ impl Writer {
         self.taken = self.bytes.len();
         std::mem::swap(&mut queue.waiting, &mut queue.in_flight);
         let requests = queue.in_flight.iter().all(|pending| pending.counts && !pending.ticket.response);
-        self.expects = self.slot.takes(queue.in_flight.len()) && requests;
+        let single = self.slot.takes(queue.in_flight.len());
+        self.response_follows = single && requests;
+        if self.shared.singles.load(Ordering::Relaxed) != single {
+            self.shared.singles.store(single, Ordering::Relaxed);
+        }
         queue.progress_at = self.now();
         self.untold = std::mem::take(&mut queue.misses);
         let mut withdrawn = false;

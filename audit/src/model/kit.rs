@@ -215,6 +215,7 @@ pub(crate) fn record(broker: &Broker) -> Result<u64, Refused> {
 }
 
 pub(crate) fn record_as(broker: &Broker, id: &str) -> Result<u64, Refused> {
+    broker.announce();
     match broker.record(&Entry::probe(id)).wait()? {
         Recorded::Settled(settled) => Ok(settled.seq()),
         Recorded::Unaudited(_) => Ok(0),
