@@ -13,9 +13,10 @@
 #[path = "support/world.rs"]
 mod world;
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use onrecord_audit::device::fault::{Fault, FaultControl};
@@ -276,13 +277,17 @@ async fn r_metrics_on_an_open_listener_answer_while_sealed() {
     assert_eq!(reading(&text, "vault_core_unsealed"), 0);
 }
 
-/// Collects what is logged on this thread.
-#[derive(Clone, Default)]
-struct Collected(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is logged on this thread. One subscriber has the logs of all: with one for each thread, a place in the code that
+/// another thread comes to first may be taken for one that nobody listens to.
+struct Collected;
 
 impl Write for Collected {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -292,9 +297,16 @@ impl Write for Collected {
 }
 
 impl Collected {
+    fn start() -> Self {
+        static ALL: Once = Once::new();
+        ALL.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Self).init());
+        Self
+    }
+
     /// The lines since the last call that have a text.
     fn take(&self, part: &str) -> Vec<String> {
-        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
+        let Self = self;
+        let text = String::from_utf8(LOGGED.take()).unwrap();
         text.lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 }
@@ -303,10 +315,7 @@ impl Collected {
 async fn r_spam_an_incident_is_one_line_then_one_each_ten_seconds_and_one_at_its_end() {
     let (world, clock) = timed(Settings::default()).await;
     let device = world.device("file/", false).await;
-    let log = Collected::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _kept = tracing::subscriber::set_default(subscriber);
+    let log = Collected::start();
     device.set(Fault::Refuse);
     let mut lines = Vec::new();
     for _ in 0..299 {
@@ -351,10 +360,7 @@ async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
     .await;
     let _well = world.device("well/", false).await;
     let hung = world.device("hung/", false).await;
-    let log = Collected::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _kept = tracing::subscriber::set_default(subscriber);
+    let log = Collected::start();
     hung.set(Fault::Hang);
     for _ in 0..50 {
         assert_eq!(world.root("GET", "sys/audit", None).await.status, 200);
