@@ -168,6 +168,30 @@ fn a_device_that_is_given_up_and_then_fails_tells_as_much_as_it_can_know() {
 }
 
 #[test]
+fn what_is_told_before_an_end_that_is_refused_is_told_once() {
+    check(|| {
+        let broker = broker(Rules::default());
+        let (hung, well) = (Control::default(), Control::default());
+        hung.state(|state| (state.hang, state.halves) = (true, 1));
+        hung.enable(&broker, "hung/");
+        well.enable(&broker, "well/");
+        let rest = broker.rest("hung/").unwrap();
+        // It hangs with no line: all of them are given up before one is taken.
+        broker.reopen(Some("hung/"), Duration::ZERO);
+        hung.wait_until(|state| state.hanging);
+        assert!(recorder(&broker, 3).join_watched(&broker).iter().all(Result::is_ok));
+        assert!(broker.disable("hung/"));
+        broker.watch_once(Duration::from_secs(2));
+        hung.release();
+        hung.wait_until(|state| state.dropped);
+        rest.assert_empty();
+        // Of its two last lines it takes one, the gap.
+        assert_eq!((hung.lines(), rest.untold().len()), (1, 0));
+        hung.assert_exact(&[], 3);
+    });
+}
+
+#[test]
 fn a_probe_is_no_entry_and_its_refusal_no_gap() {
     check(|| {
         let broker = ticking(Rules::default());
