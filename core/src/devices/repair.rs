@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use onrecord_audit::{
-    Broker, Clear, Data, Entry, Health, Namespace, Operation, Path, Recorded, Request, Response,
+    Broker, Clear, Data, DeviceStatus, Entry, Health, Namespace, Operation, Outlook, Path, Recorded, Request,
+    Response,
 };
 use onrecord_seal::Entropy;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
@@ -16,8 +17,10 @@ use super::{Device, Devices, DevicesError, stored, with_slash};
 /// The path under which such an act is on record, followed by that of the device.
 const PATH: &str = "sys/audit/repair/";
 
-/// So long after a refusal it is not tried again: each try may leave a copy on some device.
-const REST: Duration = Duration::from_mins(1);
+/// So long after a first refusal it is not tried again, and twice as long after each further one, up to the longest:
+/// each try may leave a copy on some device.
+const FIRST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_mins(1);
 
 /// A device that was removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +38,26 @@ struct Removal {
 #[derive(Default)]
 pub(crate) struct Removals {
     pending: Vec<Removal>,
-    /// On the monotonic clock.
+    tries: Tries,
+}
+
+/// When it is tried, on the monotonic clock.
+#[derive(Default)]
+struct Tries {
     not_before: Duration,
+    refused: u32,
+}
+
+impl Tries {
+    fn is_due(&self, now: Duration) -> bool {
+        now >= self.not_before
+    }
+
+    fn refused(&mut self, now: Duration) {
+        let rest = FIRST_REST.saturating_mul(1_u32.checked_shl(self.refused).unwrap_or(u32::MAX));
+        self.not_before = now + rest.min(LONGEST_REST);
+        self.refused = self.refused.saturating_add(1);
+    }
 }
 
 /// All stored devices, by path.
@@ -88,24 +109,22 @@ impl Removals {
             }
         }
         pending.sort_by_key(|removal| removal.at);
-        Ok(Self { pending, not_before: Duration::ZERO })
+        Ok(Self { pending, tries: Tries::default() })
     }
 }
 
 impl Devices {
-    /// Puts on record what was removed on the machine, as soon as a device works.
+    /// Puts on record what was removed on the machine, as soon as a device works and the rule can be met.
     pub async fn record_removals(&self, broker: &Broker) {
         let mut removals = self.removals.lock().await;
         let now = self.host.clock.monotonic();
-        let works =
-            |status: &onrecord_audit::DeviceStatus| !status.discards && status.health == Health::Healthy;
-        if removals.pending.is_empty() || now < removals.not_before || !broker.status().iter().any(works) {
+        if removals.pending.is_empty() || !removals.tries.is_due(now) || !can_record(broker) {
             return;
         }
         while let Some(removal) = removals.pending.first() {
             let request = broker.record(&removal.entry(&removal.shown(), false));
             if !matches!(request.await, Ok(Recorded::Settled(_))) {
-                removals.not_before = now + REST;
+                removals.tries.refused(self.host.clock.monotonic());
                 return;
             }
             let response = broker.record(&removal.entry(&removal.shown(), true));
@@ -113,6 +132,7 @@ impl Devices {
                 tracing::warn!(%refused, "the response entry of a removed audit device is not on record");
             }
             let removal = removals.pending.remove(0);
+            removals.tries = Tries::default();
             if let Err(error) = self.forget_removal(&removal).await {
                 tracing::warn!(%error, "the removal of an audit device will be put on record again");
             }
@@ -124,6 +144,19 @@ impl Devices {
         self.view.delete(&mut batch, &format!("repair/{}", removal.id))?;
         Ok(self.view.commit(batch).await?)
     }
+}
+
+/// Whether an entry can be expected to be on record without a wait.
+fn can_record(broker: &Broker) -> bool {
+    let devices = broker.status();
+    Outlook::of(broker.rules().minimum, &devices).is_met() && devices.iter().any(works)
+}
+
+/// A device that lagged has caught up once nothing waits for it, though it says so with its next entry only. That one
+/// may be ours.
+fn works(device: &DeviceStatus) -> bool {
+    let caught_up = device.health == Health::Lagging && device.queued_entries == 0;
+    !device.discards && (device.health == Health::Healthy || caught_up)
 }
 
 /// What an entry borrows of a removal.
@@ -197,5 +230,23 @@ mod tests {
         };
         assert_eq!(Removal::decode("u", &removal.encode()), Some(removal));
         assert_eq!(Removal::decode("u", b"{}"), None);
+    }
+
+    #[test]
+    fn each_refusal_doubles_the_rest_from_a_second_to_a_minute() {
+        let mut tries = Tries::default();
+        let mut now = Duration::from_secs(100);
+        assert!(tries.is_due(now));
+        for rest in [1, 2, 4, 8, 16, 32, 60, 60] {
+            tries.refused(now);
+            now += Duration::from_secs(rest);
+            assert!(
+                !tries.is_due(now.saturating_sub(Duration::from_nanos(1))) && tries.is_due(now),
+                "{rest}"
+            );
+        }
+        tries.refused = u32::MAX;
+        tries.refused(now);
+        assert!(tries.is_due(now + LONGEST_REST));
     }
 }
