@@ -20,6 +20,10 @@ pub const PANIC: Template = Template::new("1 error occurred:\n\t* internal error
 pub const UNSHAPED: Template = Template::new(
     "1 error occurred:\n\t* internal error: making the answer panicked; the request was carried out\n\n",
 );
+/// Building the response entry panicked.
+pub const UNRECORDED: Template = Template::new(
+    "1 error occurred:\n\t* internal error: building the response entry panicked; the answer is withheld\n\n",
+);
 /// The request entry could not be put on record.
 pub const NOT_ON_RECORD: Template = Template::new("the request could not be put on record; nothing was done");
 

@@ -1,6 +1,8 @@
 //! Steps 5 and 8: what is known about a request becomes an entry, and the broker puts it on record.
 //! The only caller of the broker for requests. Never in it: how an entry is hashed or written.
 
+mod bare;
+
 use std::time::Duration;
 
 use onrecord_audit::{
@@ -46,6 +48,7 @@ pub(crate) async fn request(open: &Open, case: &Case<'_>) -> Result<Filed, NotFi
 }
 
 /// Records the response entry. Where the route is recorded by its request entry alone, that is enough, once it is done.
+/// If building it panics, a bare one takes its place, and the answer is withheld.
 pub(crate) async fn response(
     open: &Open,
     case: &Case<'_>,
@@ -58,8 +61,13 @@ pub(crate) async fn response(
         return Ok(filed);
     }
     let began = open.host.clock.monotonic();
-    let recording = file_response(open, case, outcome, shaped);
-    judge(open, case, Phase::Response, began, recording).await
+    match bare::caught(|| file_response(open, case, outcome, shaped)) {
+        Some(recording) => judge(open, case, Phase::Response, began, recording).await,
+        None => {
+            Box::pin(bare::response(open, case, began)).await;
+            Err(NotFiled(None))
+        }
+    }
 }
 
 fn file_request(open: &Open, case: &Case<'_>) -> Recording {
@@ -243,7 +251,6 @@ fn facts<'a>(case: &Case<'a>, accessor: bool) -> RequestFacts<'a> {
     let request = case.request;
     let mount = case.way.mount.as_deref();
     let known = case.asker.caller();
-    let sensitive = case.way.row.is_some_and(|row| row.sensitive);
     RequestFacts {
         id: Clear::new(&request.id),
         client_id: Clear::new(known.map_or("", |caller| &caller.client_id)),
@@ -252,11 +259,7 @@ fn facts<'a>(case: &Case<'a>, accessor: bool) -> RequestFacts<'a> {
         client_token: Token::new(request.token.as_ref().map_or("", |token| token.expose())),
         client_token_accessor: Accessor::new(known.map_or("", |caller| &caller.entry.accessor)),
         namespace: Some(Namespace::ROOT),
-        path: if sensitive {
-            Path::with_sensitive(&request.path, std::slice::from_ref(&case.way.captured))
-        } else {
-            Path::new(&request.path)
-        },
+        path: path(case),
         data: data(&request.data, mount.and_then(|mount| mount.tune.audit_non_hmac_request_keys.as_deref())),
         remote_address: Clear::new(request.peer.as_ref().map_or("", |peer| &peer.address)),
         remote_port: request.peer.as_ref().map_or(0, |peer| peer.port),
@@ -264,6 +267,14 @@ fn facts<'a>(case: &Case<'a>, accessor: bool) -> RequestFacts<'a> {
             request.client_certificate_serial.as_deref().unwrap_or_default(),
         ),
         ..RequestFacts::default()
+    }
+}
+
+fn path<'a>(case: &Case<'a>) -> Path<'a> {
+    if case.way.row.is_some_and(|row| row.sensitive) {
+        Path::with_sensitive(&case.request.path, std::slice::from_ref(&case.way.captured))
+    } else {
+        Path::new(&case.request.path)
     }
 }
 

@@ -1,0 +1,103 @@
+//! What is on record where building the response entry panics: which request it was, and that nothing of its answer
+//! leaves. Without it nobody would know how it ended, and what was issued in it would live on.
+//! Never in it: contents of the request or of the answer; one of them may be what panics.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use onrecord_audit::{Clear, Entry, Namespace, Recording, Request, Response};
+
+use super::{asked, elapsed, judge, offer, path};
+use crate::alarm::Phase;
+use crate::fault;
+use crate::open::Open;
+use crate::pipeline::Case;
+
+/// Has an entry built and offered; `None` if that panics. What the panic says is not shown: it could hold a client's
+/// text. Should some devices have the entry already, they have two responses: better than none.
+pub(super) fn caught(file: impl FnOnce() -> Recording) -> Option<Recording> {
+    let filed = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(test)]
+        tests::panic_if_told();
+        file()
+    }));
+    if filed.is_err() {
+        tracing::error!("building a response entry panicked; the answer is withheld");
+    }
+    filed.ok()
+}
+
+/// Records the bare entry. It is no proof for any answer.
+pub(super) async fn response(open: &Open, case: &Case<'_>, began: Duration) {
+    if let Some(recording) = caught(|| file(open, case)) {
+        drop(judge(open, case, Phase::Response, began, recording).await);
+    }
+}
+
+fn file(open: &Open, case: &Case<'_>) -> Recording {
+    let entry = Entry {
+        request: Request {
+            id: Clear::new(&case.request.id),
+            operation: Some(asked(case.request.operation)),
+            namespace: Some(Namespace::ROOT),
+            path: path(case),
+            ..Request::default()
+        },
+        response: Some(Response { status_code: 500, ..Response::default() }),
+        error: fault::UNRECORDED.into(),
+        duration_ns: elapsed(open, case),
+        ..Entry::default()
+    };
+    offer(open, case, &entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crate::world::{World, entries, outline};
+
+    thread_local! {
+        static PANICS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn panic_if_told() {
+        let left = PANICS.get();
+        PANICS.set(left.saturating_sub(1));
+        assert!(left == 0, "with a client's text");
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_the_response_entry_is_built_is_on_record_and_what_was_issued_is_revoked() {
+        for (panics, outlined) in [
+            (1, &["request update auth/token/create", "response update auth/token/create"][..]),
+            // Nor does it live on where even the bare entry cannot be made.
+            (2, &["request update auth/token/create"]),
+        ] {
+            let world = World::new().await;
+            let device = world.device("test/", false).await;
+            let open = world.core.open().unwrap();
+            let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();
+            let before = tokens().await;
+            PANICS.set(panics);
+            let said = world.root("POST", "auth/token/create", Some(serde_json::json!({"ttl": "1h"}))).await;
+            assert_eq!(PANICS.get(), 0, "it has panicked");
+            assert_eq!((said.status, said.error().contains("is withheld")), (500, true), "{said:?}");
+            assert!(
+                !said.text.contains("client_token") && !said.text.contains("with a client's"),
+                "{said:?}"
+            );
+            assert_eq!(tokens().await, before, "the token that nobody has heard of is gone");
+            assert_eq!(outline(&device), outlined);
+            if let Some(response) = entries(&device).get(1) {
+                let error = response["error"].as_str().unwrap();
+                assert!(error.contains("building the response entry panicked"), "{response}");
+                assert_eq!(response["response"]["status_code"], 500, "{response}");
+                assert!(response["response"].get("auth").is_none(), "{response}");
+                assert_eq!(response["request"]["id"], entries(&device)[0]["request"]["id"]);
+            }
+            // The next one is answered as ever.
+            assert_eq!(world.root("POST", "auth/token/create", None).await.status, 200);
+        }
+    }
+}
