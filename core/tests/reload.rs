@@ -306,6 +306,35 @@ async fn r_reconcile_devices_exchange_their_files_and_no_two_get_one() {
 }
 
 #[tokio::test]
+async fn who_is_given_the_file_of_another_is_refused_and_named_and_leaves_the_file_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scene = Scene::new().await;
+    let mode = |name: &str| scene.path(name).metadata().unwrap().permissions().mode() & 0o777;
+    let before = [scene.file("m", "m.log", &[]), scene.file("z", "z.log", &[])];
+    scene.reload(settings(&before)).await.unwrap();
+    let listed = scene.listed().await;
+    let keeps = |path, name| scene.file(path, name, &[("prefix", "> ")]);
+    let intrudes = |path, name| scene.file(path, name, &[("mode", "0644")]);
+    let cases = [
+        // A new device, and one that is there, each wants a file whose device keeps it and has other options.
+        (vec![keeps("m", "m.log"), before[1].clone(), intrudes("c", "m.log")], "m.log", "c/"),
+        (vec![intrudes("m", "z.log"), keeps("z", "z.log")], "z.log", "m/"),
+    ];
+    for (wanted, file, named) in cases {
+        let count = std::fs::read_to_string(scene.path(file)).unwrap().lines().count();
+        let refused = scene.reload(settings(&wanted)).await.unwrap_err();
+        assert!(refused.contains(&format!("(path: {named})")), "{refused}");
+        assert!(refused.contains("another audit device writes to this file"), "{refused}");
+        assert_eq!(mode(file), 0o600, "{named}");
+        let text = std::fs::read_to_string(scene.path(file)).unwrap();
+        let new: Vec<&str> = text.lines().skip(count).collect();
+        assert!(new.iter().all(|line| line.starts_with("> ")), "no probe of {named}: {new:?}");
+        assert_eq!(scene.listed().await, listed);
+    }
+    scene.reload(settings(&before)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_discarding_device_cannot_be_required() {
     let scene = Scene::new().await;
     let body = json!({"type": "file", "options": {"file_path": "discard", "required": true}});
