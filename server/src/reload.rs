@@ -45,9 +45,18 @@ impl Turns {
         if self.waited_for.swap(true, Ordering::AcqRel) {
             return None;
         }
-        let turn = self.turn.lock().await;
-        self.waited_for.store(false, Ordering::Release);
-        Some(turn)
+        // Also for a waiter that goes away, so that later ones are not forgotten.
+        let _waiting = Waiting(&self.waited_for);
+        Some(self.turn.lock().await)
+    }
+}
+
+/// One reload waits; until this is dropped.
+struct Waiting<'a>(&'a AtomicBool);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -158,6 +167,21 @@ mod tests {
         drop(second);
         assert!(third.await.is_some());
         assert!(turns.take().await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_reload_that_gives_up_waiting_forgets_no_later_one() {
+        let turns = Turns::default();
+        let under_way = turns.take().await;
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        {
+            let mut leaves = std::pin::pin!(turns.take());
+            assert!(leaves.as_mut().poll(&mut context).is_pending());
+        }
+        let mut next = std::pin::pin!(turns.take());
+        assert!(next.as_mut().poll(&mut context).is_pending(), "it waits");
+        drop(under_way);
+        assert!(next.await.is_some());
     }
 
     #[tokio::test]
