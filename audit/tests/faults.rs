@@ -221,6 +221,34 @@ fn an_entry_that_found_its_device_healthy_settles_after_the_grace_without_it() {
     assert_eq!(read(&hung.wait_for_lines(1)), [Line::Entry(1)]);
 }
 
+/// Hears how a device's health changes.
+struct Turns(Mutex<Sender<(Health, Health)>>);
+
+impl Observer for Turns {
+    fn changed(&self, _: &str, from: Health, to: Health, _: Option<&DeviceError>) {
+        let _nobody_listens_any_more = self.0.lock().unwrap().send((from, to));
+    }
+}
+
+#[test]
+fn a_device_that_has_caught_up_is_healthy_and_says_so_though_no_entry_follows() {
+    let (turns, turned) = channel();
+    let (clock, observer) = (Arc::new(SystemClock::new()), Arc::new(Turns(Mutex::new(turns))));
+    let broker = Broker::with_observer(patient(), BOOT, clock, Some(observer));
+    let control = FaultControl::with(Fault::Hang);
+    enable(&broker, "a/", &control);
+    let turn = || turned.recv_timeout(Duration::from_mins(1));
+    std::thread::scope(|scope| {
+        let recording = scope.spawn(|| record(&broker, "a"));
+        let first = turn();
+        control.set(Fault::None);
+        assert_eq!(first, Ok((Health::Healthy, Health::Lagging)));
+        assert_eq!(recording.join().unwrap(), Ok(1));
+    });
+    assert_eq!(turn(), Ok((Health::Lagging, Health::Healthy)));
+    assert_eq!(health(&broker, "a/"), Health::Healthy);
+}
+
 #[test]
 fn memory_under_a_hung_device_is_bounded_in_bytes() {
     const CAP: usize = 20_000;

@@ -230,9 +230,6 @@ impl Slot {
             return Pushed::Full;
         }
         self.bytes.fetch_add(line.len(), Ordering::Relaxed);
-        if queue.is_idle() {
-            queue.vitals.caught_up(now);
-        }
         let awaited = queue.vitals.health() == Health::Healthy;
         queue.bytes.extend_from_slice(line);
         let end = queue.bytes.len();

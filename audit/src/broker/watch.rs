@@ -1,5 +1,6 @@
 //! The broker's one watch: it lets go of devices that overrun the grace, and refuses what has blocked for
-//! `audit_timeout`. So no request needs a timer. It sleeps while there is no traffic.
+//! `audit_timeout`. So no request needs a timer. A device that lagged and has caught up is healthy again by it, whether
+//! anybody sends anything or not. It sleeps while there is no traffic and no device lags.
 //! Never in it: writing, or anything that could block.
 
 use std::sync::PoisonError;
@@ -52,7 +53,7 @@ impl State {
 pub(super) struct Look {
     /// Lines ever accepted, over all devices: has anything happened since the last look?
     accepted: u64,
-    /// Something waits or is being written, or a device ends.
+    /// Something waits or is being written, or a device lags or ends.
     busy: bool,
 }
 
@@ -161,7 +162,8 @@ impl Watch {
             let queue = slot.queue();
             look.accepted += queue.accepted;
             // A device that ends is let go by the next scan, which a sleep without an end would never make.
-            look.busy |= !queue.is_idle() || queue.life != Life::Open;
+            look.busy |=
+                !queue.is_idle() || queue.life != Life::Open || queue.vitals.health() == Health::Lagging;
         });
         look
     }
@@ -187,7 +189,15 @@ fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
     let mut abandon = false;
     {
         let mut queue = slot.queue();
-        let Some(oldest) = queue.oldest() else { return };
+        let Some(oldest) = queue.oldest() else {
+            if queue.life == Life::Open {
+                // Found out here and not by the next line, which may be long in coming.
+                let noted = slot.note_health(&mut queue, |queue| queue.vitals.caught_up(now));
+                drop(queue);
+                slot.tell(noted, shared, None);
+            }
+            return;
+        };
         let age = now.saturating_sub(oldest);
         if age > shared.rules.settle_grace() && queue.vitals.health() == Health::Healthy {
             noted = Some(slot.note_health(&mut queue, |queue| queue.vitals.overran(now)));
