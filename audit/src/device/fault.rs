@@ -182,18 +182,26 @@ impl FaultControl {
 }
 
 impl FaultControl {
+    /// Tells of a call that has just been counted, and hangs in it as long as its fault says so. It is counted and finds
+    /// its fault at one moment: a fault that is set later is that of the calls which are counted later.
+    fn while_hanging<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        fault: impl Fn(&mut State) -> Fault,
+    ) -> MutexGuard<'a, State> {
+        state.hanging = fault(&mut state) == Fault::Hang;
+        self.switch.changed();
+        let mut state = self.switch.wait_while(state, |state| fault(state) == Fault::Hang);
+        state.hanging = false;
+        state
+    }
+
     /// Makes a call other than taking lines.
     #[expect(clippy::panic, reason = "panicking is what it was told to do")]
     fn call(&self, call: Call) -> Result<(), DeviceError> {
-        {
-            let mut state = self.state();
-            let other = state.of(call);
-            other.calls += 1;
-            state.hanging |= other.fault == Fault::Hang;
-        }
-        self.switch.changed();
-        let mut state = self.wait_until(|state| state.of(call).fault != Fault::Hang);
-        state.hanging = false;
+        let mut state = self.state();
+        state.of(call).calls += 1;
+        let mut state = self.while_hanging(state, |state| state.of(call).fault);
         let fault = state.of(call).fault;
         drop(state);
         match fault {
@@ -236,14 +244,9 @@ impl Device for FaultDevice {
     #[expect(clippy::panic, reason = "panicking is what it was told to do")]
     fn append(&mut self, batch: &Batch<'_>) -> Appended {
         let control = self.control.clone();
-        {
-            let mut state = control.state();
-            state.calls += 1;
-            state.hanging = state.fault == Fault::Hang;
-        }
-        control.switch.changed();
-        let mut state = control.wait_until(|state| state.fault != Fault::Hang);
-        state.hanging = false;
+        let mut state = control.state();
+        state.calls += 1;
+        let mut state = control.while_hanging(state, |state| state.fault);
         if let Fault::Slow(time) = state.fault {
             drop(state);
             std::thread::sleep(time);

@@ -28,7 +28,17 @@ impl<T> Switch<T> {
     /// Waits until the state is as wanted.
     #[cfg(feature = "test-support")]
     pub(crate) fn wait_until(&self, mut met: impl FnMut(&mut T) -> bool) -> MutexGuard<'_, T> {
-        self.0.1.wait_while(self.state(), |state| !met(state)).unwrap_or_else(PoisonError::into_inner)
+        self.wait_while(self.state(), |state| !met(state))
+    }
+
+    /// Waits as long as the state is so.
+    #[cfg(feature = "test-support")]
+    pub(crate) fn wait_while<'a>(
+        &self,
+        state: MutexGuard<'a, T>,
+        so: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        self.0.1.wait_while(state, so).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
