@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
+use onrecord_value::printable::is_printable;
 use tracing::Level;
 
 use crate::config::LogFormat;
@@ -33,8 +34,8 @@ pub(crate) fn start(level: Level, format: LogFormat) -> io::Result<Log> {
         io::stderr(),
         match format {
             LogFormat::Json => |_| true,
-            LogFormat::Standard if colours => |c| !c.is_control() || c == '\x1b',
-            LogFormat::Standard => |c| !c.is_control(),
+            LogFormat::Standard if colours => |c| is_printable(c) || c == '\x1b',
+            LogFormat::Standard => is_printable,
         },
     )?;
     let lines = Arc::clone(&outlet);

@@ -120,6 +120,8 @@ fn one_line(event: &[u8], plain: fn(char) -> bool) -> String {
 mod tests {
     use std::sync::mpsc;
 
+    use onrecord_value::printable::is_printable;
+
     use super::*;
 
     /// A standard error that takes nothing until its reader is there.
@@ -157,10 +159,9 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_whatever_is_in_it() {
-        let plain = |c: char| !c.is_control();
         assert_eq!(
-            one_line(b"open /a\nERROR /b\x1b[2J\r.log\n", plain),
-            "open /a\\nERROR /b\\u{1b}[2J\\r.log\n"
+            one_line("open /a\nERROR /b\x1b[2J\r\u{202e}.log\n".as_bytes(), is_printable),
+            "open /a\\nERROR /b\\u{1b}[2J\\r\\u{202e}.log\n"
         );
         assert_eq!(one_line("\u{85}ä\n".as_bytes(), |_| true), "\u{85}ä\n");
     }
