@@ -80,7 +80,7 @@ impl<'a> Walk<'_, 'a> {
         members!(S, field of entry {
             TIME => w.instant(field, self.time);
             TYPE => w.word(field, entry.kind().as_str());
-            AUTH => w.object(field, |w| auth(w, &entry.auth));
+            AUTH => w.object(field, |w| auth(w, &entry.auth, key_of(w, &entry.auth)));
             REQUEST => w.object(field, |w| request(w, &entry.request));
             RESPONSE => if let Some(answer) = &entry.response {
                 let elide = self.elide && entry.request.operation == Some(Operation::List);
@@ -106,14 +106,18 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
-fn auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>) {
+/// What the facts of who asks are kept under. Those of nobody else are kept: what is kept says where the token and the
+/// accessor of who asks are written for the first time in a line, and any other place of theirs is a copy.
+fn key_of<S: Syntax>(w: &Writer<'_, '_, S>, auth: &Auth<'_>) -> Option<Key> {
     let steady = auth.num_uses == 0 && auth.remaining_uses == 0 && !auth.entity_created;
-    // What is kept says where the token of who asks was written, so it is kept of nobody else.
-    let asks = || (auth.client_token.reveal(), auth.accessor.reveal()) == w.redactor.asking();
-    let key = match (auth.lasting, w.redactor.form()) {
-        (Some(facts), Some(form)) if steady && asks() => Some(Key { form, facts: facts.number() }),
+    match (auth.lasting, w.redactor.form()) {
+        (Some(facts), Some(form)) if steady => Some(Key { form, facts: facts.number() }),
         _ => None,
-    };
+    }
+}
+
+/// `key`: what it may be kept under.
+fn auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>, key: Option<Key>) {
     if key.is_some_and(|key| w.recall(key, |w| results(w, &register::auth::POLICY_RESULTS, auth))) {
         return;
     }
@@ -232,7 +236,7 @@ fn response<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, response: &Response<'e>, e
     let mut beyond = None;
     members!(S, field of response {
         AUTH => if let Some(issued) = &response.auth {
-            w.object(field, |w| auth(w, issued));
+            w.object(field, |w| auth(w, issued, None));
         };
         MOUNT_POINT => w.clear(field, point);
         MOUNT_TYPE => w.clear(field, kind);

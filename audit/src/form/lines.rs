@@ -2,6 +2,8 @@
 //! its salt makes of texts, that alone is written anew.
 //! Never in it: a line of one device that has a hash of another.
 
+use std::fmt;
+
 use super::{Form, FormatError, Options};
 use crate::entry::{Entry, Stamp};
 use crate::format::Places;
@@ -10,7 +12,6 @@ use crate::format::Places;
 ///
 /// Where the options of two devices that follow each other are equal, the line of the second takes little more than
 /// its hashes.
-#[derive(Debug)]
 pub struct Lines<'e> {
     entry: &'e Entry<'e>,
     stamp: Stamp,
@@ -21,7 +22,7 @@ pub struct Lines<'e> {
 }
 
 /// What the forms of lines that differ in their places alone have in common.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 struct Alike {
     options: Options,
     /// Whether the salt is named beside a first one.
@@ -30,26 +31,22 @@ struct Alike {
 
 impl Alike {
     fn has(&self, form: &Form) -> bool {
-        let Options { log_raw, hmac_accessor, elide_list_responses, prefix, format, limits } = &self.options;
-        let other = &form.options;
-        // A processor takes longer to compare two texts of no length than for all the rest.
-        let prefixed = !(prefix.is_empty() && other.prefix.is_empty());
-        self.later == form.first.is_some()
-            && *log_raw == other.log_raw
-            && *hmac_accessor == other.hmac_accessor
-            && *elide_list_responses == other.elide_list_responses
-            && *format == other.format
-            && *limits == other.limits
-            && (!prefixed || *prefix == other.prefix)
+        self.later == form.first.is_some() && self.options == form.options
     }
 }
 
 /// The memory of lines, for those of another entry.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Room {
     text: Vec<u8>,
     places: Places<'static>,
     alike: Alike,
+}
+
+impl fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lines(..)")
+    }
 }
 
 /// A buffer that grew beyond this is not kept.
@@ -122,17 +119,20 @@ mod tests {
     use onrecord_value::Time;
 
     use super::Lines;
-    use crate::{Auth, Boot, Entry, Form, Options, Request, Salt, Stamp, Token};
+    use crate::{Accessor, Auth, Boot, Entry, Form, Lasting, Options, Request, Response, Salt, Stamp, Token};
 
     fn form(prefix: &str, salt: &str) -> Form {
         let options = Options { prefix: prefix.to_owned(), ..Options::default() };
         Form::new(options, Arc::new(Salt::new(salt)))
     }
 
+    fn stamp() -> Stamp {
+        Stamp { time: Time::UNIX_EPOCH, seq: 1, boot: Boot::new(1) }
+    }
+
     /// Whether the line of the second is made of that of the first.
     fn is_used_again(entry: &Entry<'_>, [first, second]: [&Form; 2]) -> bool {
-        let stamp = Stamp { time: Time::UNIX_EPOCH, seq: 1, boot: Boot::new(1) };
-        let mut lines = Lines::new(entry, stamp);
+        let mut lines = Lines::new(entry, stamp());
         lines.make(first).unwrap();
         let end = lines.text.last_mut().unwrap();
         *end = b'!';
@@ -159,5 +159,39 @@ mod tests {
         let request = Request { path: "x/hvs.CAESIJlWh6MbpVhTLh3t".into(), ..Request::default() };
         let entry = Entry { request, ..Entry::default() };
         assert!(!is_used_again(&entry, [&form("", "one"), &form("", "other")]));
+    }
+
+    #[test]
+    fn a_token_that_is_issued_to_who_asks_with_it_is_hashed_with_the_salt_of_each_device() {
+        let lasting = Lasting::new();
+        let forms = [form("", "one"), form("", "other")];
+        let entry = |lasting| {
+            let auth = Auth {
+                client_token: Token::new("a token"),
+                accessor: Accessor::new("an accessor"),
+                ..Auth::default()
+            };
+            let response = Response { auth: Some(Auth { lasting, ..auth }), ..Response::default() };
+            Entry { auth, response: Some(response), ..Entry::default() }
+        };
+        let (named, nameless) = (entry(Some(&lasting)), entry(None));
+        // The first time it may be kept, and the second time used again.
+        for _ in 0..2 {
+            let mut lines = Lines::new(&named, stamp());
+            for form in &forms {
+                let mut expected = Vec::new();
+                form.format(&nameless, &stamp(), &mut expected).unwrap();
+                assert_eq!(lines.make(form).unwrap(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn lines_show_nothing_of_what_they_are_made_of() {
+        let auth = Auth { client_token: Token::new("a token"), ..Auth::default() };
+        let entry = Entry { auth, ..Entry::default() };
+        let mut lines = Lines::new(&entry, stamp());
+        lines.make(&form("", "one")).unwrap();
+        assert_eq!(format!("{lines:?}"), "Lines(..)");
     }
 }

@@ -5,8 +5,8 @@
 use super::writer::hex;
 use crate::salt::{Salt, SaltId};
 
-/// What stands at a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What stands at a place. It has texts as they are, and so is never shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What<'e> {
     /// The hash of a text.
     Text(&'e [u8]),
@@ -23,7 +23,7 @@ pub(crate) enum What<'e> {
 }
 
 /// The places of one line.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Places<'e> {
     /// Where the digits begin, in the order they were written.
     list: Vec<(usize, What<'e>)>,

@@ -36,9 +36,12 @@ impl Key {
 
     /// The HMAC of a text that fits one block, with the mark of its end and its length; none of a longer one.
     pub(super) fn digest(&self, text: &[u8]) -> Option<[u8; 32]> {
+        if text.len() >= LENGTH {
+            // Before anything is copied: what is declined is written over by nobody.
+            return None;
+        }
         let mut block = [0; BLOCK];
-        let (message, _) = block.split_at_mut_checked(LENGTH)?;
-        let (start, rest) = message.split_at_mut_checked(text.len())?;
+        let (start, rest) = block.split_at_mut_checked(text.len())?;
         start.copy_from_slice(text);
         *rest.first_mut()? = 0x80;
         let mut state = self.inner;
