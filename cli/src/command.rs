@@ -51,7 +51,7 @@ fn text_data(
     words: &[String],
 ) -> Result<Vec<(String, String)>, Failure> {
     let pairs = data(session, invocation, words)?;
-    pairs::texts(&pairs).map_err(|error| Failure::usage(format!("Failed to parse K=V data: {error}")))
+    pairs::texts(pairs).map_err(|error| Failure::usage(format!("Failed to parse K=V data: {error}")))
 }
 
 /// `K=V` arguments as the parameters of a query; a key that comes again is sent again.

@@ -4,8 +4,8 @@ use crate::world::World;
 use onrecord_client::os_text;
 use onrecord_value::quote::Quoted;
 use onrecord_value::{Object, Value, json};
-use std::fmt;
-use std::io::Read;
+use std::{fmt, io, mem};
+use zeroize::Zeroizing;
 
 /// Why arguments are no pairs.
 #[derive(Debug)]
@@ -68,9 +68,10 @@ impl Builder<'_> {
             return Err("format must be key=value".to_owned());
         };
         let value = if value == "-" {
-            self.stdin()?
+            mem::take(&mut *self.stdin()?)
         } else if let Some(path) = value.strip_prefix('@') {
-            read_file(path).map_err(|reason| format!("error reading file: {reason}"))?
+            let text = read_file(path).map_err(|reason| format!("error reading file: {reason}"));
+            mem::take(&mut *text?)
         } else if let Some(text) = value.strip_prefix('\\').filter(|text| text.starts_with('@')) {
             text.to_owned()
         } else {
@@ -80,16 +81,18 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn stdin(&mut self) -> Result<String, String> {
-        if std::mem::replace(&mut self.consumed, true) {
+    /// It may be a secret: what is not handed on is wiped.
+    fn stdin(&mut self) -> Result<Zeroizing<String>, String> {
+        if mem::replace(&mut self.consumed, true) {
             return Err("stdin already consumed".to_owned());
         }
         if !self.interactive {
-            return Ok(String::new());
+            return Ok(Zeroizing::default());
         }
-        let mut bytes = Vec::new();
-        self.world.stdin.read_to_end(&mut bytes).map_err(|error| os_text(&error))?;
-        String::from_utf8(bytes).map_err(|_| "the input is no UTF-8 text".to_owned())
+        self.world.read_stdin().map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => "the input is no UTF-8 text".to_owned(),
+            _ => os_text(&error),
+        })
     }
 
     /// Every key of a JSON object.
@@ -112,38 +115,41 @@ impl Builder<'_> {
             }
             Some(Value::Array(list)) => list.push(value),
             Some(first) => {
-                let before = std::mem::take(first);
+                let before = mem::take(first);
                 *first = Value::Array(vec![before, value]);
             }
         }
     }
 }
 
-fn read_file(path: &str) -> Result<String, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("open {path}: {}", os_text(&error)))?;
-    String::from_utf8(bytes).map_err(|_| format!("{path} is no UTF-8 text"))
+fn read_file(path: &str) -> Result<Zeroizing<String>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => format!("{path} is no UTF-8 text"),
+        _ => format!("open {path}: {}", os_text(&error)),
+    });
+    text.map(Zeroizing::new)
 }
 
 /// Pairs whose values are all texts: numbers keep their digits, `true` is `1`, `false` is `0`, `null` is empty.
-pub(crate) fn texts(pairs: &Object) -> Result<Vec<(String, String)>, PairsError> {
+pub(crate) fn texts(pairs: Object) -> Result<Vec<(String, String)>, PairsError> {
     let mut list = Vec::new();
     let mut wrong = Vec::new();
     for (key, value) in pairs {
         let text = match value {
-            Value::String(text) => text.clone(),
+            Value::String(text) => text,
             Value::Number(number) => number.text().to_owned(),
-            Value::Bool(truth) => u8::from(*truth).to_string(),
+            Value::Bool(truth) => u8::from(truth).to_string(),
             Value::Array(_) => {
-                wrong.push((key.to_owned(), "[]interface {}"));
+                wrong.push((key, "[]interface {}"));
                 continue;
             }
             Value::Object(_) => {
-                wrong.push((key.to_owned(), "map[string]interface {}"));
+                wrong.push((key, "map[string]interface {}"));
                 continue;
             }
             Value::Null | Value::Time(_) => String::new(),
         };
-        list.push((key.to_owned(), text));
+        list.push((key, text));
     }
     if wrong.is_empty() { Ok(list) } else { Err(PairsError::NotText(wrong)) }
 }
@@ -154,11 +160,11 @@ mod tests {
     use std::collections::BTreeMap;
     use std::io::Cursor;
 
-    fn world(stdin: &str) -> World {
+    fn world(stdin: impl AsRef<[u8]>) -> World {
         World {
             program: "onrecord".to_owned(),
             variables: BTreeMap::new(),
-            stdin: Box::new(Cursor::new(stdin.to_owned())),
+            stdin: Box::new(Cursor::new(stdin.as_ref().to_owned())),
             stdout: Box::new(std::io::sink()),
             stderr: Box::new(std::io::sink()),
             stdin_is_terminal: false,
@@ -218,6 +224,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_is_refused_without_showing_it() {
+        let parsed = |argument: String| {
+            parse(&mut world(b"secret\xff"), &[argument], true).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            parsed("k=-".to_owned()).unwrap_err(),
+            "invalid key/value pair \"k=-\": the input is no UTF-8 text"
+        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"secret\xff").unwrap();
+        let name = file.path().display();
+        assert_eq!(
+            parsed(format!("k=@{name}")).unwrap_err(),
+            format!("invalid key/value pair \"k=@{name}\": error reading file: {name} is no UTF-8 text")
+        );
+    }
+
+    #[test]
     fn a_file_is_taken_untrimmed() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), " x\n").unwrap();
@@ -228,14 +252,14 @@ mod tests {
     #[test]
     fn options_are_texts_or_say_why_not() {
         let pairs = parse(&mut world(r#"{"t":true,"n":2.50,"z":null}"#), &["-".to_owned()], true).unwrap();
-        let list = texts(&pairs).unwrap();
+        let list = texts(pairs).unwrap();
         assert_eq!(
             list,
             [("n".into(), "2.50".into()), ("t".into(), "1".into()), ("z".into(), String::new())]
         );
         let pairs = parse(&mut world(""), &["file_path=a".into(), "file_path=b".into()], true).unwrap();
         assert_eq!(
-            texts(&pairs).unwrap_err().to_string(),
+            texts(pairs).unwrap_err().to_string(),
             "failed to convert values to strings: decoding failed due to the following error(s):\n\n'[file_path]' expected type 'string', got unconvertible type '[]interface {}'"
         );
     }

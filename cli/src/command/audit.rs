@@ -15,6 +15,7 @@ use crate::printer::{Format, Node, table};
 use crate::session::Session;
 use onrecord_client::AuditDevice;
 use onrecord_value::{Object, object};
+use zeroize::Zeroizing;
 
 const ENABLE_FLAGS: &[Flag] = &[
     Flag::new("description", Kind::Text, "What the device is for, for people."),
@@ -248,12 +249,12 @@ fn hash(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let input = match input {
         Some("-") => read_input(session)?,
         None if piped => read_input(session)?,
-        Some(text) => text.to_owned(),
-        None => session
-            .ask_hidden("Input (will be hidden): ", false)
-            .map_err(|error| Failure::server(format!("Error reading the input: {error}")))?
-            .expose()
-            .to_owned(),
+        Some(text) => Zeroizing::new(text.to_owned()),
+        None => {
+            let text = session.ask_hidden("Input (will be hidden): ", false);
+            let text = text.map_err(|error| Failure::server(format!("Error reading the input: {error}")))?;
+            Zeroizing::new(text.expose().to_owned())
+        }
     };
     let hash = match (salt, path) {
         (Some(id), _) => session.wait(client.audit_salt_hash(id.trim(), &input))?,
@@ -269,11 +270,16 @@ fn hash(session: &mut Session<'_>, invocation: &Invocation) -> Done {
 }
 
 /// Standard input without the newline that an editor or `echo` puts at its end.
-fn read_input(session: &mut Session<'_>) -> Result<String, Failure> {
-    let text = session
+fn read_input(session: &mut Session<'_>) -> Result<Zeroizing<String>, Failure> {
+    let mut text = session
         .world
         .read_stdin()
         .map_err(|error| Failure::usage(format!("Error reading standard input: {error}")))?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+    // In its place: a copy would have to be wiped as well.
+    for end in ['\n', '\r'] {
+        if text.ends_with(end) {
+            text.pop();
+        }
+    }
+    Ok(text)
 }

@@ -119,7 +119,8 @@ fn ask(session: &mut Session<'_>, invocation: &Invocation) -> Result<Token, Fail
         [word] if !word.contains('=') => Ok(Token::new(word.as_str())),
         words => {
             let pairs = pairs::parse(session.world, words, interactive)
-                .and_then(|pairs| pairs::texts(&pairs))
+                .and_then(pairs::texts)
+                .map(Zeroizing::new)
                 .map_err(|error| Failure::usage(format!("Error parsing configuration: {error}")))?;
             Ok(Token::new(pairs.iter().find(|(key, _)| key == "token").map_or("", |(_, value)| value.as_str())))
         }
