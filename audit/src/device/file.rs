@@ -46,14 +46,26 @@ enum Before {
     Nothing,
     /// A file which is not closed yet, so that its end can be read.
     Open(Open),
-    /// A file which is closed, and what its end was.
-    Closed(FileId, Option<Found>),
+    /// A file whose end was looked at, and what it was. It is closed, or is when the next one is open.
+    Looked(FileId, Option<Found>, Option<File>),
 }
 
 impl Before {
-    fn close(&mut self) {
-        if let Self::Open(open) = self {
-            *self = Self::Closed(open.id, open.known());
+    fn look(self) -> Self {
+        match self {
+            Self::Open(open) => Self::Looked(open.id, open.known(), Some(open.file)),
+            looked => looked,
+        }
+    }
+
+    /// What its end was is kept here alone from now on: another file may follow it before a start looks for it.
+    fn close(self) -> Self {
+        match self.look() {
+            Self::Looked(id, known, file) => {
+                file.inspect(before::unsign);
+                Self::Looked(id, known, None)
+            }
+            nothing => nothing,
         }
     }
 }
@@ -70,6 +82,8 @@ struct Open {
     unfinished: bool,
     /// It was not there before it was opened.
     created: bool,
+    /// It has something of its own.
+    begun: bool,
 }
 
 impl FileDevice {
@@ -116,16 +130,21 @@ impl FileDevice {
     /// Opens the file, checked, and makes it follow the one before.
     fn open_file(&mut self) -> Result<(), DeviceError> {
         // Looked at now if it can be: the new file is to be without it for as short as possible.
-        if let Before::Open(open) = &self.before
-            && !self.is_named(open.id)
-        {
-            self.before.close();
+        let before = match std::mem::replace(&mut self.before, Before::Nothing) {
+            Before::Open(open) if !self.is_named(open.id) => Before::Open(open).look(),
+            before => before,
+        };
+        match self.open_checked() {
+            Ok(open) => {
+                self.follow(&open, before);
+                self.open = Some(open);
+                Ok(())
+            }
+            Err(error) => {
+                self.before = before.close();
+                Err(error)
+            }
         }
-        let open = self.open_checked().inspect_err(|_| self.before.close())?;
-        let before = std::mem::replace(&mut self.before, Before::Nothing);
-        self.follow(&open, before);
-        self.open = Some(open);
-        Ok(())
     }
 
     /// Whether its name leads to this file.
@@ -146,6 +165,7 @@ impl FileDevice {
             end: opened.size,
             unfinished: false,
             created: opened.created,
+            begun: opened.size > 0,
         };
         // What another device is writing at this moment looks torn, and must not be cut off.
         if self.claim.is_alone()
@@ -159,24 +179,29 @@ impl FileDevice {
     /// Lets a file that was opened begin where the one before ends, and looks what an earlier start left behind.
     fn follow(&mut self, open: &Open, before: Before) {
         before::sign(&open.file, self.path());
-        let (known, first) = match before {
+        let (known, first, mut old) = match before {
             Before::Open(last) if last.id == open.id => return,
             // The number of a file that is gone may be that of a new one.
-            Before::Closed(id, _) if id == open.id && !open.created => return,
-            Before::Open(last) => (last.known(), false),
-            Before::Closed(_, known) => (known, false),
-            Before::Nothing => (None, true),
+            Before::Looked(id, ..) if id == open.id && !open.created => return,
+            Before::Open(last) => (last.known(), false, Some(last.file)),
+            Before::Looked(_, known, file) => (known, false, file),
+            Before::Nothing => (None, true, None),
         };
         let boot = known.as_ref().map(|known| known.boot);
         if !first {
-            before::write(&open.file, known);
+            before::write(&open.file, known, open.begun);
         }
         let mut found = unfinished::find(&open.file, open.end);
-        if first && found.is_none() {
+        // A file that has something is not new, even if that cannot be read.
+        if first && found.is_none() && !open.begun {
             // Whoever renamed the log may have come before the end of the start that wrote it.
-            found = before::renamed(&open.directory, self.path()).filter(Found::goes_on);
-            before::write(&open.file, found.clone());
+            let renamed = before::renamed(open, self.path());
+            (old, found) = renamed.map_or((None, None), |(file, found)| (Some(file), found));
+            found = found.filter(Found::goes_on);
+            before::write(&open.file, found.clone(), open.begun);
         }
+        // Once another file follows it, its end is not that of the log.
+        old.as_ref().inspect(|old| before::unsign(old));
         if let Some(found) = found.filter(|found| boot != Some(found.boot)) {
             self.ends_with = Some((found.boot, found.last));
             self.notices.extend(found.notice());
@@ -202,8 +227,12 @@ impl FileDevice {
         let expected = open.end;
         let outcome =
             open.end_line().map_or_else(|errno| (0, Some(errno)), |()| open.write_from(batch, from));
+        let whole = batch.whole_lines(from + outcome.0) > done;
+        if whole && !std::mem::replace(&mut open.begun, true) {
+            before::begin(&open.file);
+        }
         if let Some(began) = open.cut_below(expected, outcome.0) {
-            before::write(&open.file, None);
+            before::write(&open.file, None, true);
             // The file was cut after it was looked at. Where that went through a line, ours hangs on to it, and is
             // taken back to be written again.
             self.notices.push(Notice::Truncated { from: expected, to: began });
@@ -383,8 +412,15 @@ mod tests {
         let append = || File::options().append(true).create(true).open(&path).unwrap();
         let (file, mut other) = (append(), append());
         let directory = OwnedFd::from(File::open(dir.path()).unwrap());
-        let mut open =
-            Open { file, directory, id: FileId { dev: 0, ino: 0 }, end: 0, unfinished: false, created: true };
+        let mut open = Open {
+            file,
+            directory,
+            id: FileId { dev: 0, ino: 0 },
+            end: 0,
+            unfinished: false,
+            created: true,
+            begun: false,
+        };
         let batch = Batch::new(b"one\ntw", &[4, 6]);
         assert_eq!(open.write_from(&batch, 0), (6, None));
         assert_eq!(open.take_back(2), Ok(()));

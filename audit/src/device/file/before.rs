@@ -4,12 +4,12 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, XattrFlags};
 
+use super::Open;
 use super::unfinished::{self, Found};
 use crate::entry::{Boot, SeqRange};
 
@@ -25,18 +25,39 @@ const PATH_MAX: usize = 512;
 const NAMES_MAX: usize = 10_000;
 const FILES_MAX: usize = 64;
 
+/// Stands after all else once the file has something of its own: found empty then, somebody has emptied it.
+const BEGUN: &str = " +";
+
 /// Puts into the file what those before it have, as far as its file system keeps attributes.
-pub(super) fn write(file: &File, before: Option<Found>) {
+pub(super) fn write(file: &File, before: Option<Found>, begun: bool) {
     // What cannot be kept is not known at the next start: holes around this moment stay untold then.
     let _as_without = match before.filter(Found::goes_on) {
-        Some(before) => rustix::fs::fsetxattr(file, BEFORE, text(before).as_bytes(), XattrFlags::empty()),
+        Some(before) => {
+            let text = text(before) + if begun { BEGUN } else { "" };
+            rustix::fs::fsetxattr(file, BEFORE, text.as_bytes(), XattrFlags::empty())
+        }
         None => rustix::fs::fremovexattr(file, BEFORE),
     };
 }
 
-/// What the files before this one have.
-pub(super) fn read(file: &File) -> Option<Found> {
-    parse(std::str::from_utf8(&attribute(file, BEFORE, BEFORE_MAX)?).ok()?)
+/// Notes that the file has something of its own from now on.
+pub(super) fn begin(file: &File) {
+    if let Some(mut text) = attribute(file, BEFORE, BEFORE_MAX)
+        && !text.ends_with(BEGUN.as_bytes())
+    {
+        text.extend_from_slice(BEGUN.as_bytes());
+        let _as_without = rustix::fs::fsetxattr(file, BEFORE, &text, XattrFlags::empty());
+    }
+}
+
+/// What the files before this one have, which is `empty` or not.
+pub(super) fn read(file: &File, empty: bool) -> Option<Found> {
+    let text = String::from_utf8(attribute(file, BEFORE, BEFORE_MAX)?).ok()?;
+    match text.strip_suffix(BEGUN) {
+        Some(_) if empty => None,
+        Some(text) => parse(text),
+        None => parse(&text),
+    }
 }
 
 /// Makes the file one of the device with this path.
@@ -45,6 +66,11 @@ pub(super) fn sign(file: &File, path: &Path) {
     if path.len() <= PATH_MAX && !is_signed(file, path) {
         let _as_without = rustix::fs::fsetxattr(file, PATH, path, XattrFlags::empty());
     }
+}
+
+/// Takes that back: another file follows.
+pub(super) fn unsign(file: &File) {
+    let _as_without = rustix::fs::fremovexattr(file, PATH);
 }
 
 fn is_signed(file: &File, path: &[u8]) -> bool {
@@ -58,9 +84,10 @@ fn attribute(file: &File, name: &str, at_most: usize) -> Option<Vec<u8>> {
     Some(value)
 }
 
-/// What the file shows that was the device's before somebody renamed it: the newest in the same directory, with a name
-/// that begins in the same way.
-pub(super) fn renamed(directory: &OwnedFd, path: &Path) -> Option<Found> {
+/// The file that was the device's before somebody renamed it, and what it shows: the newest in the same directory with a
+/// name that begins in the same way. Somebody else's is not believed, nor one that was given a second name.
+pub(super) fn renamed(open: &Open, path: &Path) -> Option<(File, Option<Found>)> {
+    let (directory, owner) = (&open.directory, rustix::fs::fstat(&open.file).ok()?.st_uid);
     let (name, stem) = (path.file_name()?.as_bytes(), path.file_stem()?.as_bytes());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let listing = Dir::new(rustix::fs::openat(directory, ".", flags, Mode::empty()).ok()?).ok()?;
@@ -83,8 +110,12 @@ pub(super) fn renamed(directory: &OwnedFd, path: &Path) -> Option<Found> {
         let file = File::from(rustix::fs::openat(directory, name.as_c_str(), flags, Mode::empty()).ok()?);
         let found = rustix::fs::fstat(&file).ok()?;
         let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-        let ours = regular && is_signed(&file, path.as_os_str().as_bytes());
-        if ours { unfinished::find(&file, u64::try_from(found.st_size).ok()?) } else { None }
+        let ours = regular && found.st_uid == owner && found.st_nlink == 1;
+        if !ours || !is_signed(&file, path.as_os_str().as_bytes()) {
+            return None;
+        }
+        let found = unfinished::find(&file, u64::try_from(found.st_size).ok()?);
+        Some((file, found))
     })
 }
 
@@ -97,7 +128,7 @@ fn text(before: Found) -> String {
             // Writing to a string does not fail.
             let _always = if from == to { write!(text, " {from}") } else { write!(text, " {from}-{to}") };
         }
-        if text.len() <= BEFORE_MAX {
+        if text.len() + BEGUN.len() <= BEFORE_MAX {
             return text;
         }
         join_nearest(&mut holes);

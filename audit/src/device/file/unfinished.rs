@@ -16,6 +16,8 @@ const WINDOW: u64 = 4 * 1024 * 1024;
 const UNORDERED: usize = 256;
 /// More holes than this are no holes but another file's share of the entries.
 const HOLES_MAX: usize = 1024;
+/// So far apart can numbers be that are under way at one moment.
+const UNDER_WAY: u64 = 1024;
 const MARK: &[u8] = b"\"record\":{\"seq\":";
 /// In JSONx it comes before the request, and nothing before it can look like it.
 const MARK_JSONX: &str = "<json:object name=\"record\"><json:string name=\"boot\">";
@@ -54,12 +56,27 @@ pub(super) fn find(file: &File, size: u64) -> Option<Found> {
         // Its beginning is cut off.
         lines.next();
     }
-    let lines: Vec<&[u8]> = lines.filter(|line| line.ends_with(b"\n")).collect();
+    let lines: Vec<Line<'_>> = lines.filter(|line| line.ends_with(b"\n")).filter_map(Line::parse).collect();
     // What lies so far back is settled.
-    let before = if start == 0 { before::read(file) } else { None };
-    match lines.iter().rev().find_map(|line| mark(line)) {
-        Some((_, boot)) => Some(count(&lines, boot, before)),
+    let before = if start == 0 { before::read(file, size == 0) } else { None };
+    match lines.last() {
+        Some(Line { boot, .. }) => Some(count(&lines, *boot, before)),
         None => before,
+    }
+}
+
+/// A line with its counter and its start.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    text: &'a [u8],
+    seq: u64,
+    boot: Boot,
+}
+
+impl<'a> Line<'a> {
+    fn parse(text: &'a [u8]) -> Option<Self> {
+        let (seq, boot) = mark(text)?;
+        Some(Self { text, seq, boot })
     }
 }
 
@@ -85,14 +102,27 @@ fn mark_of_jsonx(line: &[u8]) -> Option<(u64, Boot)> {
 }
 
 /// What the lines of a start have, after what was on record of it before them.
-fn count(lines: &[&[u8]], boot: Boot, before: Option<Found>) -> Found {
-    let ours =
-        lines.iter().filter_map(|line| mark(line).filter(|(_, of)| *of == boot).map(|(seq, _)| (*line, seq)));
-    let mut counted = Counted::after(before, boot);
-    for (at, (line, seq)) in ours.enumerate() {
-        counted.add(seq, of_our_own(line), at < UNORDERED);
+fn count(lines: &[Line<'_>], boot: Boot, before: Option<Found>) -> Found {
+    let mut counted = Counted::after(before.filter(|before| goes_with(before, lines, boot)), boot);
+    for (at, line) in lines.iter().filter(|line| line.boot == boot).enumerate() {
+        counted.add(line.seq, of_our_own(line.text), at < UNORDERED);
     }
     counted.found(boot)
+}
+
+/// Whether what is said of the files before this one can be, and says something of this start.
+fn goes_with(before: &Found, lines: &[Line<'_>], boot: Boot) -> bool {
+    let (mut ours, mut others) = (lines.iter(), lines.iter());
+    if before.boot == boot {
+        let last = ours.filter(|line| line.boot == boot).map(|line| line.seq).max();
+        return last.is_some_and(|last| before.last <= last.saturating_add(UNDER_WAY));
+    }
+    // A log that was not ended goes on with the first entry of the next start. A device may not have been able to write
+    // its end, though: where the first number is a large one, it was enabled later.
+    let first = ours.find(|line| line.boot == boot);
+    let last = others.by_ref().take_while(|line| line.boot != boot).last();
+    let ended = last.is_some_and(|line| matches!(of_our_own(line.text), Some(OfOurOwn::End(_))));
+    !ended && first.is_some_and(|line| line.seq <= UNORDERED as u64)
 }
 
 /// Which numbers of a start are on record.

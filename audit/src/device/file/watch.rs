@@ -29,7 +29,7 @@ pub(super) fn look(device: &mut FileDevice) -> Result<(), DeviceError> {
     if size < open.end {
         let from = open.end;
         // What is here now does not follow what was there before the file.
-        before::write(&open.file, None);
+        before::write(&open.file, None, true);
         return replace(device, Notice::Truncated { from, to: size });
     }
     Ok(())
