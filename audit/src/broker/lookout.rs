@@ -38,15 +38,23 @@ impl Lookout {
         self.looks > 0
     }
 
+    /// Whether this time is one of those that it is left out; counted.
+    pub(crate) fn leaves_out(&self) -> bool {
+        let left_out = self.left_out.load(Ordering::Relaxed);
+        if left_out > 0 {
+            self.left_out.store(left_out - 1, Ordering::Relaxed);
+        }
+        left_out > 0
+    }
+
     /// Looks until it has happened, but only for a moment, and seldom where that was in vain before. The counts are
     /// kept without care for others who look: they are a guess in any case.
     pub(crate) fn until(&self, happened: impl Fn() -> bool) {
         if happened() {
             return;
         }
-        let left_out = self.left_out.load(Ordering::Relaxed);
-        if left_out > 0 {
-            return self.left_out.store(left_out - 1, Ordering::Relaxed);
+        if self.leaves_out() {
+            return;
         }
         let begun = self.clock.monotonic();
         for look in 1..=self.looks {

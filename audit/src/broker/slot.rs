@@ -49,6 +49,8 @@ pub(crate) struct Slot {
     pub(crate) announced: AtomicBool,
     /// What experience says about looking out for its answers.
     pub(crate) answers: Lookout,
+    /// The same about its writer's looking out for lines that were announced.
+    pub(crate) requests: Lookout,
     queue: Mutex<Queue>,
     /// Tells the writer that there is work.
     pub(crate) work: Condvar,
@@ -129,6 +131,7 @@ impl Slot {
             singles: AtomicU32::new(0),
             announced: AtomicBool::new(false),
             answers: Lookout::new(&shared.clock),
+            requests: Lookout::new(&shared.clock),
             queue: Mutex::new(queue),
             work: Condvar::new(),
             news: Condvar::new(),
@@ -253,9 +256,10 @@ impl Slot {
         self.singles.load(Ordering::Relaxed) >= SINGLES
     }
 
-    /// Wakes the writer for a line that follows in a moment, if it may expect no other.
+    /// Wakes the writer for a line that follows in a moment, if it may expect no other; ever less where lines came too
+    /// late for it, and it slept again.
     pub(crate) fn announce(&self) {
-        if !self.has_singles() {
+        if !self.has_singles() || self.requests.leaves_out() {
             return;
         }
         let mut queue = self.queue();
@@ -413,5 +417,50 @@ impl Slot {
 pub(crate) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::queue::Stage;
+    use crate::broker::{Broker, Rules};
+    use crate::clock::{Clock, SystemClock};
+    use crate::device::{DeviceOptions, Placement};
+    use crate::entry::Boot;
+    use crate::form::Options;
+    use crate::salt::Salt;
+    use crate::sync::WATCHED;
+
+    #[test]
+    fn where_lines_came_too_late_the_writer_is_woken_for_an_announcement_ever_less() {
+        if !WATCHED {
+            // The model's counters count only in its scenarios.
+            return;
+        }
+        let clock: StdArc<dyn Clock> = StdArc::new(SystemClock::new());
+        let broker = Broker::new(Rules::default(), Boot::new(1), StdArc::clone(&clock));
+        let options = [("file_path".to_owned(), "discard".to_owned())].into();
+        let device = DeviceOptions::parse("file", &options).unwrap().open(&Placement::api(), clock).unwrap();
+        let form = Form::new(Options::default(), StdArc::new(Salt::new("a salt")));
+        let slot = Slot::new(&Enrolment::new("a/", device, form), &broker.shared);
+        if !slot.requests.is_possible() {
+            return;
+        }
+        for _ in 0..SINGLES {
+            slot.takes(1);
+        }
+        // It has no writer, so that nobody else parks it or wakes it.
+        let woken = || {
+            slot.queue().stage = Stage::Parked;
+            slot.announce();
+            slot.queue().stage == Stage::Running
+        };
+        let in_vain = || slot.requests.until(|| false);
+        assert_eq!([woken(), woken()], [true; 2]);
+        in_vain();
+        assert_eq!([woken(), woken()], [false, true]);
+        in_vain();
+        assert_eq!([woken(), woken(), woken(), woken()], [false, false, false, true]);
     }
 }

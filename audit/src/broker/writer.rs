@@ -59,7 +59,6 @@ pub(crate) struct Writer {
     /// What was written last is the only request under way.
     response_follows: bool,
     responses: Lookout,
-    requests: Lookout,
 }
 
 /// What there is to do.
@@ -96,7 +95,6 @@ impl Writer {
             done: Vec::new(),
             response_follows: false,
             responses: Lookout::new(&shared.clock),
-            requests: Lookout::new(&shared.clock),
         };
         spawn(format!("audit-{}", slot.path), move || writer.run())
     }
@@ -198,7 +196,7 @@ impl Writer {
     fn expects(&mut self) -> Option<&Lookout> {
         let announced = self.slot.announced.swap(false, Ordering::Relaxed);
         let response = std::mem::take(&mut self.response_follows);
-        if response { Some(&self.responses) } else { announced.then_some(&self.requests) }
+        if response { Some(&self.responses) } else { announced.then_some(&self.slot.requests) }
     }
 
     /// Takes all lines that wait.

@@ -59,6 +59,28 @@ fn a_recorder_that_goes_away_wakes_the_writer_all_the_same() {
 }
 
 #[test]
+fn an_announcement_that_nothing_follows_leaves_nobody_waiting() {
+    check(|| {
+        let broker = broker(Rules::default());
+        let device = Control::default();
+        device.enable(&broker, "a/");
+        // From now on its writer may expect one entry at a time.
+        record(&broker).unwrap();
+        let announcer = {
+            let broker = Arc::clone(&broker);
+            thread::spawn(move || (0..3).for_each(|_| broker.announce()))
+        };
+        record(&broker).unwrap();
+        record(&broker).unwrap();
+        announcer.join().unwrap();
+        broker.announce();
+        drop(broker);
+        device.wait_until(|state| state.dropped);
+        assert_eq!(device.lines(), 3);
+    });
+}
+
+#[test]
 fn a_device_that_fails_answers_too() {
     check(|| {
         let broker = broker(Rules::default());
