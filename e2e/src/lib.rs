@@ -12,3 +12,4 @@ pub mod peer;
 pub mod process;
 pub mod replay;
 pub mod shell;
+pub mod strace;

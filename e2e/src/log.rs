@@ -141,6 +141,12 @@ pub fn assert_all_on_record(logs: &[impl AsRef<Path>], answered: &[String]) -> V
 /// After any other fault: as [`assert_all_on_record`], and each device lacks exactly what its gap entries say.
 pub fn assert_nothing_lost(logs: &[impl AsRef<Path>], answered: &[String]) -> Verdict {
     let verdict = assert_all_on_record(logs, answered);
+    assert_holes_are_declared(&verdict);
+    verdict
+}
+
+/// Each device lacks exactly what its gap entries say.
+pub fn assert_holes_are_declared(verdict: &Verdict) {
     for (salt, boot) in verdict.strands() {
         let count = |what: &str| boot[what]["count"].as_u64().expect("a count");
         assert_eq!(
@@ -149,7 +155,6 @@ pub fn assert_nothing_lost(logs: &[impl AsRef<Path>], answered: &[String]) -> Ve
             "the holes of {salt} are its gap entries: {verdict:?}"
         );
     }
-    verdict
 }
 
 /// All files in a folder whose name begins like this: a log, what it was rotated to, what was torn off it.

@@ -227,6 +227,19 @@ impl Server {
         assert_eq!(answer.status, 204, "{}", answer.error());
     }
 
+    /// How many requests have no answer yet; the one that asks is among them.
+    pub fn requests_in_flight(&self) -> u64 {
+        let answer = self.call("GET", "sys/metrics?format=prometheus", None);
+        let text = String::from_utf8(answer.body).expect("text");
+        let figure = text.lines().find_map(|line| line.strip_prefix("onrecord_requests_in_flight "));
+        figure.and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("a figure in {text}"))
+    }
+
+    /// What `sys/audit-status` says of a device.
+    pub fn device(&self, path: &str) -> Value {
+        self.call("GET", "sys/audit-status", None).json()["data"]["devices"][path].clone()
+    }
+
     /// Runs the command line against this server.
     pub fn cli(&self, args: &[&str]) -> Output {
         self.cli_with(args, &[])

@@ -6,15 +6,14 @@
 #[path = "fault_table/sockets.rs"]
 mod sockets;
 
-use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use onrecord_e2e::log;
 use onrecord_e2e::process::Server;
-use rustix::process::{Pid, Signal};
+use onrecord_e2e::strace::Strace;
+use rustix::process::Signal;
 use serde_json::json;
 
 /// The call, what happens to it, and what provokes it.
@@ -106,8 +105,12 @@ fn injection(call: &str, fault: &str) -> String {
     format!("inject={call}:{what}")
 }
 
-/// `strace` on a running server; what it did to the calls ends with it.
-struct Injected(Child);
+/// A call that goes wrong until this is dropped.
+struct Injected {
+    strace: Strace,
+    call: &'static str,
+    fault: &'static str,
+}
 
 impl Injected {
     /// Into all calls of the server on a file.
@@ -115,51 +118,42 @@ impl Injected {
         // The device opens it from its directory's descriptor.
         let name = file.file_name().expect("a name");
         let more = [OsStr::new("-f"), "-P".as_ref(), file.as_os_str(), "-P".as_ref(), name];
-        Self::into(server.pid(), &more, row.call, &[injection(row.call, row.fault)])
+        let told = file.with_file_name("strace");
+        Self::into(server.pid(), &more, (row.call, row.fault), &[], &told)
     }
 
-    /// Into the calls of a thread.
-    fn into(thread: u32, more: &[&OsStr], call: &str, injections: &[String]) -> Self {
-        let mut strace = Command::new("strace")
-            .args(["-p", &thread.to_string()])
-            .args(more)
-            .args(["-e", &format!("trace={call}")])
-            .args(injections.iter().flat_map(|injection| ["-e", injection]))
-            .args(["-o", "/dev/null"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("strace runs");
-        let mut said = BufReader::new(strace.stderr.take().expect("piped"));
-        let mut line = String::new();
-        while !line.contains("attached") {
-            line.clear();
-            assert_ne!(said.read_line(&mut line).expect("text"), 0, "strace is attached");
-        }
-        // It must not end for want of a reader.
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Self(strace)
+    /// Into the calls of a thread, this fault and what else is to be injected to provoke it.
+    fn into(
+        thread: u32,
+        more: &[&OsStr],
+        (call, fault): (&'static str, &'static str),
+        provoking: &[(&'static str, &'static str)],
+        told: &Path,
+    ) -> Self {
+        let all = || provoking.iter().copied().chain([(call, fault)]);
+        let calls = all().map(|(call, _)| call).collect::<Vec<_>>().join(",");
+        let mut args: Vec<OsString> = more.iter().map(Into::into).collect();
+        args.extend(["-e".into(), format!("trace={calls}").into()]);
+        args.extend(all().flat_map(|(call, fault)| ["-e".into(), injection(call, fault).into()]));
+        Self { strace: Strace::attach(thread, told, args), call, fault }
     }
-}
 
-impl Drop for Injected {
-    fn drop(&mut self) {
-        let pid = Pid::from_child(&self.0);
-        let _it_may_be_gone = rustix::process::kill_process(pid, Signal::INT);
-        drop(self.0.wait());
+    /// Whether the call was made and went wrong. One that hangs is told by its beginning alone.
+    fn happened(&self) -> bool {
+        let mark = match self.fault {
+            "hung" => "",
+            "slow" => "(DELAYED)",
+            _ => "(INJECTED)",
+        };
+        let (begun, resumed) = (format!("{}(", self.call), format!("<... {} resumed>", self.call));
+        let of_the_call = |line: &&str| line.contains(&begun) || line.contains(&resumed);
+        self.strace.told().lines().filter(of_the_call).any(|line| line.contains(mark))
     }
-}
 
-/// Whether calls can be injected here at all; says so if not.
-fn possible() -> bool {
-    let tried = Command::new("strace")
-        .args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO", "true"])
-        .output();
-    let works = tried.as_ref().is_ok_and(|output| output.status.success());
-    if !works {
-        eprintln!("SKIPPED, NOTHING IS PROVEN: strace is missing or may not attach: {tried:?}");
+    /// Waits until the call went wrong, and then lets all calls be.
+    fn ends(self, server: &Server, name: &str) {
+        server.eventually(PATIENCE, &format!("{name}: the call is never made"), || self.happened());
     }
-    works
 }
 
 struct Scene {
@@ -279,6 +273,7 @@ impl Scene {
         assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{}: {verdict:?}", row.name());
         for (salt, boot) in verdict.strands() {
             let ranges = boot["undeclared"]["first"].as_array().expect("ranges");
+            assert_eq!(ranges.len() as u64, boot["undeclared"]["ranges"], "{}: all: {verdict:?}", row.name());
             let known = ranges.iter().all(|range| range["from"].as_u64() > boot["last"].as_u64());
             assert!(known, "{}: {salt}: {verdict:?}", row.name());
         }
@@ -293,7 +288,7 @@ fn in_order(exact: impl Fn(&Row) -> bool) -> Vec<(Row, bool)> {
 
 #[test]
 fn beside_a_device_that_works_every_call_may_fail_crawl_or_hang() {
-    if !possible() {
+    if !Strace::is_possible() {
         return;
     }
     let mut scene = Scene::new(true);
@@ -307,7 +302,7 @@ fn beside_a_device_that_works_every_call_may_fail_crawl_or_hang() {
         if disabled(&row) {
             disable_and_enable(&mut scene, &row, injected);
         } else {
-            drop(injected);
+            injected.ends(&scene.server, &row.name());
             scene.recover(&row);
         }
         scene.assert_nothing_lost(&row, exactly);
@@ -319,7 +314,7 @@ fn beside_a_device_that_works_every_call_may_fail_crawl_or_hang() {
 fn disable_and_enable(scene: &mut Scene, row: &Row, injected: Injected) {
     assert_eq!(scene.server.call("DELETE", "sys/audit/sick", None).status, 204, "{}", row.name());
     assert!(scene.read(), "{}", row.name());
-    drop(injected);
+    injected.ends(&scene.server, &row.name());
     // The old one has written or told what it had, and lets the file go; the path in the API is free at once.
     let begun = Instant::now();
     loop {
@@ -337,7 +332,7 @@ fn disable_and_enable(scene: &mut Scene, row: &Row, injected: Injected) {
 
 #[test]
 fn alone_a_device_whose_calls_fail_refuses_and_recovers_by_itself() {
-    if !possible() {
+    if !Strace::is_possible() {
         return;
     }
     let mut scene = Scene::new(false);
@@ -347,7 +342,7 @@ fn alone_a_device_whose_calls_fail_refuses_and_recovers_by_itself() {
         let answered = (0..2).map(|_| scene.read()).collect::<Vec<_>>();
         let expected = row.alone == "answered";
         assert_eq!(answered, [expected; 2], "{}: {}", row.name(), scene.server.stderr());
-        drop(injected);
+        injected.ends(&scene.server, &row.name());
         scene.recover(&row);
         scene.assert_nothing_lost(&row, exactly);
     }

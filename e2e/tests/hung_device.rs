@@ -42,6 +42,13 @@ fn r_hang_a_pipe_as_stdout_nobody_reads_fails_no_request() {
     });
     assert_eq!(outcome.failed, []);
 
+    // Its queue is not empty, and nobody waits for it: the one request without an answer is the one that asks.
+    let hung = server.device("out/");
+    assert_ne!(hung["state"], "healthy", "{hung}");
+    assert!(hung["queue"]["entries"].as_u64() > Some(0), "{hung}");
+    let nobody_waits = || server.requests_in_flight() == 1;
+    server.eventually(PATIENCE, "a request waits though the file has it", nobody_waits);
+
     // The healthy device has both entries of every request, and disabling the hung one does not wait for it.
     log::assert_nothing_lost(&[&path], &outcome.answered);
     assert_eq!(server.call("DELETE", "sys/audit/out", None).status, 204);

@@ -15,20 +15,25 @@ use serde_json::json;
 /// Ends a test that hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-fn server(dir: &Path) -> Arc<Server> {
-    let rule = "storage \"inmem\" {}\naudit {\n  audit_timeout = \"300ms\"\n  queue_size = \"256KiB\"\n}";
-    let mut server = Server::with_config(dir, rule);
+/// Alone a request is to be refused soon. Beside a file none is to be refused, however slow the machine is, and one that
+/// waits for the peer would wait for longer than the test.
+fn server(dir: &Path, audit_timeout: &str) -> Arc<Server> {
+    let rule = format!(
+        "storage \"inmem\" {{}}\naudit {{\n  audit_timeout = \"{audit_timeout}\"\n  queue_size = \"256KiB\"\n}}"
+    );
+    let mut server = Server::with_config(dir, &rule);
     server.open_up();
     let mount = json!({"type": "kv", "options": {"version": "2"}});
     assert_eq!(server.call("POST", "sys/mounts/kv", Some(mount)).status, 204);
     Arc::new(server)
 }
 
-fn enable(server: &Server, name: &str, peer: &Peer) {
+/// Enables a device; `untested` has no entry that tells where it begins.
+fn enable(server: &Server, name: &str, peer: &Peer, untested: bool) {
     let mut options = peer.options();
     // Long lines fill a peer's buffers soon.
     options["write_timeout"] = "200ms".into();
-    options["skip_test"] = "true".into();
+    options["skip_test"] = untested.to_string().into();
     let body = json!({"type": "socket", "options": options});
     let answer = server.call("PUT", &format!("sys/audit/{name}"), Some(body));
     assert_eq!(answer.status, 204, "{}", answer.error());
@@ -38,32 +43,79 @@ fn is_in_trouble(server: &Server) -> bool {
     server.stderr().contains("an audit device is in trouble")
 }
 
-/// Beside a file device: no request fails, the file has everything, and disabling and enabling wait for nobody.
-fn fails_no_request(peer: &Peer, hang: impl Fn()) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = server(dir.path());
-    let file = dir.path().join("audit.log");
-    server.enable_file("file", &file);
-    enable(&server, "socket", peer);
-    hang();
-    let (start, end) = (Instant::now(), Instant::now() + load::duration());
-    let outcome = load::until(&server, || {
-        assert!(start.elapsed() < PATIENCE + load::duration(), "the device never notices");
-        Instant::now() > end && is_in_trouble(&server)
+/// Load until the device hangs, and at least for `time`. No request fails.
+fn load_while_it_hangs(server: &Arc<Server>, time: Duration) -> Vec<String> {
+    let (start, end) = (Instant::now(), Instant::now() + time);
+    let outcome = load::until(server, || {
+        assert!(start.elapsed() < PATIENCE + time, "the device never notices");
+        Instant::now() > end && is_in_trouble(server) && server.device("socket/")["state"] != "healthy"
     });
     assert_eq!(outcome.failed, []);
-    enable(&server, "another", peer);
+    outcome.answered
+}
+
+fn ask(server: &Server) -> String {
+    let answer = server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}})));
+    assert_eq!(answer.status, 200, "{}", answer.error());
+    answer.json()["request_id"].as_str().expect("an id").to_owned()
+}
+
+/// Beside a file device: no request fails or waits, the file has everything, and disabling and enabling wait for nobody.
+fn fails_no_request(peer: &Peer, hang: impl Fn()) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = server(dir.path(), "10m");
+    let file = dir.path().join("audit.log");
+    server.enable_file("file", &file);
+    enable(&server, "socket", peer, false);
+    hang();
+    let mut answered = load_while_it_hangs(&server, load::duration());
+    let nobody_waits = || server.requests_in_flight() == 1;
+    server.eventually(PATIENCE, "a request waits though the file has it", nobody_waits);
+    answered.push(ask(&server));
+    enable(&server, "another", peer, true);
     for name in ["socket", "another"] {
         assert_eq!(server.call("DELETE", &format!("sys/audit/{name}"), None).status, 204);
     }
-    log::assert_nothing_lost(&[file], &outcome.answered);
+    log::assert_nothing_lost(&[file], &answered);
+}
+
+/// Beside a file device: when the peer reads again it gets all that its gap entries do not tell.
+fn gets_the_rest_when_it_is_back(peer: &Peer) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = server(dir.path(), "10m");
+    let file = dir.path().join("audit.log");
+    server.enable_file("file", &file);
+    enable(&server, "socket", peer, false);
+    peer.stops_reading();
+    let mut answered = load_while_it_hangs(&server, Duration::ZERO);
+    peer.reads_on();
+    // One entry after the other, until there is room for both of a request in its queue.
+    let start = Instant::now();
+    loop {
+        let last = ask(&server);
+        let text = peer.lines();
+        let arrived = String::from_utf8_lossy(&text).matches(last.as_str()).count() >= 2;
+        answered.push(last);
+        if arrived {
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "the device does not go on: {}", server.device("socket/"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let received = dir.path().join("received.log");
+    fs::write(&received, peer.lines()).expect("written");
+    // It may have twice what was sent again over another connection.
+    let verdict = log::check(&[file, received], &answered);
+    assert_eq!(verdict.code, 0, "{verdict:?}");
+    assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{verdict:?}");
+    log::assert_holes_are_declared(&verdict);
 }
 
 /// Alone: sooner or later a request is refused; when the peer is back, all goes on.
 fn refuses_alone_and_goes_on(peer: &Peer, hang: impl Fn(), go_on: impl Fn()) {
     let dir = tempfile::tempdir().expect("a folder");
-    let server = server(dir.path());
-    enable(&server, "socket", peer);
+    let server = server(dir.path(), "300ms");
+    enable(&server, "socket", peer, false);
     let before = server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}})));
     assert_eq!(before.status, 200, "{}", before.error());
     hang();
@@ -104,6 +156,17 @@ fn r_hang_a_unix_socket_nobody_reads_fails_no_request() {
     let dir = tempfile::tempdir().expect("a folder");
     let peer = Peer::unix(&dir.path().join("s"));
     fails_no_request(&peer, || peer.stops_reading());
+}
+
+#[test]
+fn r_hang_a_tcp_peer_that_reads_again_gets_what_no_gap_tells() {
+    gets_the_rest_when_it_is_back(&Peer::tcp());
+}
+
+#[test]
+fn r_hang_a_unix_socket_that_is_read_again_gets_what_no_gap_tells() {
+    let dir = tempfile::tempdir().expect("a folder");
+    gets_the_rest_when_it_is_back(&Peer::unix(&dir.path().join("s")));
 }
 
 #[test]

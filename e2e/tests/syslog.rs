@@ -304,9 +304,19 @@ fn a_stopped_daemon_fails_no_request(kind: Kind) {
     place.enable_file();
     place.enable_syslog("syslog", &json!({}));
     daemon.signal(Signal::STOP);
-    let ((), answered, refused) = under_load(&place, || std::thread::sleep(load::duration()));
+    let in_trouble = || place.server.stderr().contains("an audit device is in trouble");
+    let ((), answered, refused) = under_load(&place, || {
+        std::thread::sleep(load::duration());
+        place.server.eventually(PATIENCE, "the device never notices", in_trouble);
+    });
     assert!(answered > 0, "requests go on");
     assert_eq!(refused, 0, "no request failed of {answered}");
+    // Its queue is not empty, and nobody waits for it: the one request without an answer is the one that asks.
+    let hung = place.server.device("syslog/");
+    assert_ne!(hung["state"], "healthy", "{hung}");
+    assert!(hung["queue"]["entries"].as_u64() > Some(0), "{hung}");
+    let nobody_waits = || place.server.requests_in_flight() == 1;
+    place.server.eventually(PATIENCE, "a request waits though the file has it", nobody_waits);
     daemon.signal(Signal::CONT);
     place.check_soon(&[], &[&place.file(), &daemon.log()]);
 }

@@ -185,6 +185,28 @@ fn sighup_exchanges_the_certificate() {
     scene.eventually("it goes on", || serves("before.test"));
 }
 
+/// What `openssl req -x509` makes if it is told nothing else is no certificate for a server, and the client is told what to
+/// do about it.
+#[test]
+fn a_certificate_of_an_authority_is_named_with_what_to_do() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    let made = Command::new("openssl")
+        .args("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=self -addext".split(' '))
+        .args(["subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:TRUE"])
+        .args(["-keyout".as_ref(), key.as_os_str(), "-out".as_ref(), cert.as_os_str()])
+        .output();
+    let made = made.expect("openssl is there");
+    assert!(made.status.success(), "{made:?}");
+    let file = dir.path().join("onrecord.hcl");
+    fs::write(&file, config(&cert, &key, "")).expect("a file");
+    let server = Launch::new(&[&format!("-config={}", file.display())]).start();
+    let line = format!("onrecord status -address=https://{} -ca-cert={}", server.addr, cert.display());
+    let told = Shell::new().refuses(1, &line);
+    let advice = "is one of an authority (CA:TRUE); give the server one with basicConstraints=CA:FALSE";
+    assert!(told.contains(advice), "{told}");
+}
+
 #[test]
 fn a_client_that_speaks_the_wrong_protocol_is_told() {
     let scene = Scene::new("").anonymous();
