@@ -60,7 +60,7 @@ fn a_device_is_enabled_after_it_took_a_probe() {
 }
 
 #[test]
-fn a_device_that_fails_its_probe_is_not_enabled() {
+fn r_enable_probe_a_device_that_fails_its_probe_is_not_enabled() {
     let broker = broker(patient());
     for fault in [Fault::Refuse, Fault::Panic] {
         let control = FaultControl::with(fault);

@@ -30,7 +30,7 @@ fn asked(route: &Route, operation: Operation) -> Ask {
 }
 
 #[tokio::test]
-async fn every_route_is_recorded_or_in_the_exempt_list() {
+async fn r_allpaths_every_route_is_recorded_or_in_the_exempt_list() {
     for route in TABLE {
         for operation in route.operations {
             for token in [true, false] {

@@ -244,7 +244,7 @@ fn stanza(name: &str, path: &Path, more: &str) -> String {
 }
 
 #[test]
-fn the_configurations_devices_are_there_from_the_first_request_and_stay_its_own() {
+fn r_boot_the_configurations_devices_are_there_from_the_first_request_and_stay_its_own() {
     let place = Place::new();
     // Only file-safety binds them: the name need not be that of a log.
     let path = place.path("declared-trail");

@@ -149,7 +149,7 @@ fn folders_on_the_way_are_made() {
 }
 
 #[test]
-fn standard_output_is_a_device() {
+fn r_stdout_standard_output_is_a_device() {
     let (server, shell, _dir) = scene();
     for word in ["stdout", "STDOUT"] {
         assert_eq!(
@@ -232,7 +232,7 @@ fn hmac_accessor_false_leaves_accessors_in_the_clear_and_nothing_else() {
 }
 
 #[test]
-fn a_mode_is_set_and_never_executes() {
+fn r_mode_a_mode_is_set_and_never_executes() {
     let (_server, shell, dir) = scene();
     for (number, given, before, expected) in [
         (0, "", None, 0o600),
@@ -290,7 +290,7 @@ fn a_prefix_begins_each_line() {
 }
 
 #[test]
-fn elide_list_responses_counts_keys_instead_of_naming_them() {
+fn r_elide_list_responses_counts_keys_instead_of_naming_them() {
     let (_server, shell, dir) = scene();
     let (short, long) = (dir.path().join("short.log"), dir.path().join("long.log"));
     shell.does(&format!("vault audit enable -path=long file file_path={}", long.display()));

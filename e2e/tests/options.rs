@@ -112,7 +112,7 @@ fn word(option: &str, value: &str) -> String {
 }
 
 #[test]
-fn each_bad_value_has_its_clear_error_and_leaves_nothing() {
+fn r_config_each_bad_value_has_its_clear_error_and_leaves_nothing() {
     let (server, dir) = (server(), tempfile::tempdir().expect("a folder"));
     let shell = Shell::of(&server);
     let file = dir.path().join("audit.log");
