@@ -161,7 +161,7 @@ impl Candidate {
         self.admitted = true;
         self.shared.watch.dismiss(&self.slot);
         self.shared.watch.attend(&old);
-        old.hand_over(&self.slot, &self.shared);
+        old.hand_over(&self.shared);
         Ok(())
     }
 }

@@ -24,14 +24,14 @@ impl Slot {
     /// Ends the device: it takes nothing more. Its writer finishes what waits, unless the device is failing; then
     /// what waits is given up. Never blocks: a device that hangs is given up by the watch.
     pub(crate) fn close(&self, shared: &Shared) {
-        let given_up = self.shut(None, shared);
+        let given_up = self.shut(shared);
         self.refuse(given_up);
     }
 
     /// Ends a device that was never enabled, and gives up what waits. What it missed is no loss.
     pub(crate) fn dismiss(&self, shared: &Shared) {
         self.queue().unwanted = true;
-        let mut given_up = self.shut(None, shared);
+        let mut given_up = self.shut(shared);
         {
             let mut queue = self.queue();
             given_up.append(&mut self.give_up(&mut queue, shared));
@@ -40,9 +40,16 @@ impl Slot {
         self.refuse(given_up);
     }
 
-    /// Ends the device as another takes its place, which also gets to tell what this one has missed and cannot tell.
-    pub(crate) fn hand_over(&self, successor: &Arc<Self>, shared: &Shared) {
-        let given_up = self.shut(Some(successor), shared);
+    /// Names the device that takes its place. Only for the roster, while this one is on its list.
+    pub(crate) fn appoint(&self, heir: &Arc<Self>) {
+        let mut queue = self.queue();
+        heir.listed();
+        (queue.successor, queue.lends) = (Some(Arc::clone(heir)), true);
+    }
+
+    /// Ends the device as its heir takes its place, which also gets to tell what this one has missed and cannot tell.
+    pub(crate) fn hand_over(&self, shared: &Shared) {
+        let given_up = self.shut(shared);
         if self.queue().vitals.is_failing() {
             self.bequeath();
         }
@@ -78,7 +85,7 @@ impl Slot {
     }
 
     #[must_use]
-    fn shut(&self, successor: Option<&Arc<Self>>, shared: &Shared) -> Vec<GivenUp> {
+    fn shut(&self, shared: &Shared) -> Vec<GivenUp> {
         self.drill.end();
         if let Some(claim) = &self.claim {
             claim.release();
@@ -87,11 +94,6 @@ impl Slot {
             let mut queue = self.queue();
             if queue.life == Life::Open {
                 queue.life = Life::Closing;
-                queue.successor = successor.map(Arc::clone);
-                if let Some(heir) = successor.filter(|_| self.is_listed()) {
-                    heir.listed();
-                    queue.lends = true;
-                }
             }
             let failing = queue.vitals.is_failing();
             let given_up = if failing { self.give_up(&mut queue, shared) } else { Vec::new() };

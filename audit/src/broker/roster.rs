@@ -99,12 +99,14 @@ impl Roster {
         Ok(())
     }
 
-    /// Puts a device in the place of the one of its path, which is returned.
+    /// Puts a device in the place of the one of its path, which is returned. That one knows its heir before anybody finds
+    /// the heir in the list: who ends the heir waits for those that may still offer it what comes too late.
     pub(crate) fn replace(&self, new: &Arc<Slot>) -> Option<Arc<Slot>> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
         let mut slots = enabled.slots.clone();
         let place = slots.iter_mut().find(|slot| slot.path == new.path)?;
         let old = std::mem::replace(place, Arc::clone(new));
+        old.appoint(new);
         *enabled = Arc::new(Enabled::new(slots, enabled.since.clone()));
         Some(old)
     }

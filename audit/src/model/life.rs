@@ -299,3 +299,40 @@ fn a_new_salt_leaves_no_gap_and_no_line_of_the_old_one_after_it() {
         assert_eq!(line.unwrap().record().unwrap().salt, Salt::new("a new salt").id());
     });
 }
+
+#[test]
+fn a_device_that_is_disabled_as_it_takes_anothers_place_leaves_no_hole() {
+    check(|| {
+        let broker = broker(Rules::default());
+        let (well, old, new) = (Control::default(), Control::default(), Control::default());
+        well.enable(&broker, "well/");
+        old.enable(&broker, "a/");
+        let candidate = wait(broker.try_out(new.enrolment("a/"), None)).unwrap();
+        let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
+        let replacer = {
+            let broker = Arc::clone(&broker);
+            thread::spawn(move || drop(broker.replace(candidate)))
+        };
+        // Whichever it finds.
+        assert!(broker.disable("a/"));
+        replacer.join().unwrap();
+        for recorder in recorders {
+            assert!(recorder.join().iter().all(Result::is_ok));
+        }
+        [&old, &new].iter().for_each(|device| device.wait_until(|state| state.dropped));
+        settle_down(&broker);
+        // The one that was disabled says after which number.
+        let ends = |device: &Control| {
+            device.state(|state| {
+                let ended = |line: &Vec<u8>| {
+                    let line = decode(line).unwrap();
+                    line.entry().gap.is_some_and(|gap| gap.ended).then(|| line.record().unwrap().seq)
+                };
+                state.taken.iter().find_map(ended)
+            })
+        };
+        let last = ends(&old).or(ends(&new)).unwrap();
+        assert_exact_together(&old, &new, &[], last);
+        well.assert_exact(&at_rest(&broker, "well/"), 4);
+    });
+}
