@@ -77,6 +77,8 @@ impl Lookout {
 mod tests {
     use std::cell::Cell;
 
+    use onrecord_value::Time;
+
     use super::*;
     use crate::clock::SystemClock;
     use crate::sync::WATCHED;
@@ -117,5 +119,32 @@ mod tests {
             });
         }
         assert_eq!(looked(1), 1);
+    }
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Time {
+            Time::UNIX_EPOCH
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    #[test]
+    fn a_look_out_ends_though_the_clock_stands_still() {
+        if !WATCHED {
+            // The model's looks need a scenario, and are few.
+            return;
+        }
+        let clock: StdArc<dyn Clock> = StdArc::new(Still);
+        let seen = Cell::new(0_u32);
+        Lookout::new(&clock).until(|| {
+            seen.set(seen.get() + 1);
+            assert!(seen.get() < 1 << 20, "it has no end");
+            false
+        });
     }
 }
