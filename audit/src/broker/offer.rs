@@ -254,7 +254,8 @@ impl<'a> Offer<'a> {
         }
     }
 
-    /// Offers it to all devices of a list but some, for which nobody waits.
+    /// Offers it to the devices of a list for which `but` does not hold; those for which it does tell it as missed. Nobody
+    /// waits for any of them.
     pub(super) fn offer_to_all_but(&mut self, enabled: &Enabled, but: impl Fn(&Slot) -> bool) {
         for (place, slot) in enabled.slots.iter().enumerate() {
             if but(slot) {
@@ -268,7 +269,7 @@ impl<'a> Offer<'a> {
                 Admission::Full => self.missed(place, slot, Why::QueueFull),
             }
         }
-        // Settled from the start: what any device answers changes nothing.
+        // Nothing is asked of the devices: the entry is decided before any of them answers.
         self.tally = Tally::default();
     }
 }

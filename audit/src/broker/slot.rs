@@ -6,14 +6,11 @@ use std::sync::Arc as StdArc;
 use std::task::Waker;
 use std::time::Duration;
 
-use onrecord_value::Time;
-
 use super::cause::{Cause, Why};
 use super::drill::DrillNews;
 use super::lookout::Lookout;
 use super::measures::Measures;
 use super::queue::{Life, Pending, Queue, Wanted};
-use super::status::{DeviceStatus, LastError};
 use super::ticket::Ticket;
 use super::vitals::Health;
 use super::{Shared, life::Enrolment};
@@ -35,7 +32,7 @@ pub(crate) struct Slot {
     pub(crate) required: bool,
     pub(crate) discards: bool,
     /// What may wait for it, in bytes.
-    cap: usize,
+    pub(crate) cap: usize,
     /// What waits for it or is being written, in bytes.
     bytes: AtomicUsize,
     /// At how many bytes it refused a line since its writer last took some away: read without the lock, to skip
@@ -364,51 +361,6 @@ impl Slot {
     pub(crate) fn rouse(&self) {
         if self.queue().take_duty() {
             self.kick();
-        }
-    }
-
-    pub(crate) fn status(&self, shared: &Shared) -> DeviceStatus {
-        let (now, today) = (shared.clock.monotonic(), shared.clock.now());
-        // The queue knows moments of the monotonic clock only.
-        let date = |moment: Duration| {
-            let ago = i128::try_from(now.saturating_sub(moment).as_nanos()).unwrap_or(0);
-            Time::from_unix_nanos(today.unix_nanos() - ago)
-        };
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let queue = self.queue();
-        let measures = self.measures();
-        let mut untold = queue.misses.clone();
-        untold.restore(queue.telling.clone());
-        DeviceStatus {
-            path: StdArc::clone(&self.path),
-            health: queue.vitals.health(),
-            since: date(queue.vitals.since()),
-            required: self.required,
-            discards: self.discards,
-            salt: self.form().salt().id(),
-            queued_entries: queue.in_flight.len() + queue.waiting.len(),
-            queued_bytes: self.queued_bytes(),
-            queue_capacity: self.cap,
-            lag: queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_sub(oldest)),
-            appended: count(&self.counters.appended),
-            appended_bytes: measures.bytes,
-            batches: count(&self.counters.batches),
-            batch_entries: measures.batch_entries.clone(),
-            request_latency: measures.request_latency.clone(),
-            response_latency: measures.response_latency.clone(),
-            missed: count(&self.counters.missed),
-            told: queue.told.clone(),
-            untold: untold.ranges,
-            untold_entries: untold.count,
-            untold_since: untold.since,
-            failures: count(&self.counters.failures),
-            panics: count(&self.counters.panics),
-            reopens: count(&self.counters.reopens),
-            last_error: queue
-                .vitals
-                .error()
-                .map(|(error, moment)| LastError { error: error.clone(), at: date(*moment) }),
-            drill: self.drill.status(),
         }
     }
 }

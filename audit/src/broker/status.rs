@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use onrecord_value::Time;
 
+use super::Shared;
 use super::cause::Why;
 use super::distribution::Distribution;
 use super::drill::DrillNews;
 use super::misses::Misses;
+use super::slot::Slot;
 use super::vitals::Health;
 use crate::device::{DeviceError, DrillStatus};
 use crate::entry::SeqRange;
 use crate::salt::SaltId;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A device whose oldest line waits for longer is not counted on any more, though it may come back.
 pub const BLOCKED_AFTER: Duration = Duration::from_secs(5);
@@ -82,6 +85,54 @@ impl DeviceStatus {
         matches!(self.health, Health::Healthy | Health::Lagging)
             && self.queued_bytes < self.queue_capacity
             && self.lag <= BLOCKED_AFTER
+    }
+}
+
+impl Slot {
+    /// How it is now.
+    pub(crate) fn status(&self, shared: &Shared) -> DeviceStatus {
+        let (now, today) = (shared.clock.monotonic(), shared.clock.now());
+        // The queue knows moments of the monotonic clock only.
+        let date = |moment: Duration| {
+            let ago = i128::try_from(now.saturating_sub(moment).as_nanos()).unwrap_or(0);
+            Time::from_unix_nanos(today.unix_nanos() - ago)
+        };
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let queue = self.queue();
+        let measures = self.measures();
+        let mut untold = queue.misses.clone();
+        untold.restore(queue.telling.clone());
+        DeviceStatus {
+            path: Arc::clone(&self.path),
+            health: queue.vitals.health(),
+            since: date(queue.vitals.since()),
+            required: self.required,
+            discards: self.discards,
+            salt: self.form().salt().id(),
+            queued_entries: queue.in_flight.len() + queue.waiting.len(),
+            queued_bytes: self.queued_bytes(),
+            queue_capacity: self.cap,
+            lag: queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_sub(oldest)),
+            appended: count(&self.counters.appended),
+            appended_bytes: measures.bytes,
+            batches: count(&self.counters.batches),
+            batch_entries: measures.batch_entries.clone(),
+            request_latency: measures.request_latency.clone(),
+            response_latency: measures.response_latency.clone(),
+            missed: count(&self.counters.missed),
+            told: queue.told.clone(),
+            untold: untold.ranges,
+            untold_entries: untold.count,
+            untold_since: untold.since,
+            failures: count(&self.counters.failures),
+            panics: count(&self.counters.panics),
+            reopens: count(&self.counters.reopens),
+            last_error: queue
+                .vitals
+                .error()
+                .map(|(error, moment)| LastError { error: error.clone(), at: date(*moment) }),
+            drill: self.drill.status(),
+        }
     }
 }
 
