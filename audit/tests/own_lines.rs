@@ -15,8 +15,11 @@ mod kit;
 
 use kit::{Line, broker, enable, form, patient, read, record, seqs};
 use onrecord_audit::device::Notice;
-use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{Boot, Broker, Enrolment, Missed, SeqRange, decode};
+use std::sync::Arc;
+use std::time::Duration;
+
+use onrecord_audit::device::fault::{Call, Fault, FaultControl};
+use onrecord_audit::{Boot, Broker, Enrolment, Form, Limits, Missed, Options, Salt, SeqRange, decode};
 
 /// Long enough for a gap entry of one range, too short for one of a few.
 const LIMIT: usize = 560;
@@ -132,4 +135,91 @@ fn of_a_batch_that_was_taken_in_part_no_line_of_its_own_is_written_twice() {
         })
         .collect();
     assert_eq!(gaps.len(), 3, "{gaps:?}");
+}
+
+/// What was missed in so many earlier starts.
+fn starts(count: u64) -> Vec<Missed> {
+    let missed = |boot| Missed {
+        boot: Boot::new(boot),
+        count: 1,
+        ranges: vec![SeqRange { from: boot, to: boot }],
+        since: None,
+    };
+    (100..100 + count).map(missed).collect()
+}
+
+#[test]
+fn a_hole_of_the_file_is_told_however_many_starts_are_untold() {
+    let broker = broker(patient());
+    let device = FaultControl::new();
+    let boot = Boot::new(3);
+    device.notice(Notice::Unfinished { boot, ranges: vec![SeqRange { from: 4, to: 5 }] });
+    broker.restore(Enrolment::new("a/", device.device(), form()).missed(starts(100))).unwrap();
+    wait_until(|| told(&device, Some(Boot::new(199))) == [199]);
+    drop(broker);
+    device.wait_until_dropped();
+    assert_eq!(told(&device, Some(boot)), [4, 5]);
+}
+
+/// A form whose lines are no longer than this.
+fn limited(line_bytes: usize) -> Form {
+    let limits = Limits { line_bytes, ..Limits::default() };
+    Form::new(Options { limits, ..Options::default() }, Arc::new(Salt::new("a salt")))
+}
+
+#[test]
+fn a_gap_that_is_too_long_for_a_line_is_told_in_several() {
+    let broker = broker(patient());
+    let device = FaultControl::new();
+    let ranges: Vec<_> = (1..=100).map(|at| SeqRange { from: 10 * at, to: 10 * at + 1 }).collect();
+    let numbers: Vec<u64> = ranges.iter().flat_map(|range| range.from..=range.to).collect();
+    let earlier = Boot::new(3);
+    let missed = Missed { boot: earlier, count: 200, ranges, since: None };
+    broker.restore(Enrolment::new("a/", device.device(), limited(LIMIT)).missed(vec![missed])).unwrap();
+    wait_until(|| broker.missed().iter().all(|(_, missed)| missed.is_empty()));
+    drop(broker);
+    device.wait_until_dropped();
+    let mut all = told(&device, Some(earlier));
+    all.sort_unstable();
+    assert_eq!(all, numbers);
+}
+
+#[test]
+fn a_gap_that_no_line_can_hold_stays_untold() {
+    let broker = broker(patient());
+    let (short, other) = (FaultControl::new(), FaultControl::new());
+    let earlier = Boot::new(100);
+    broker.restore(Enrolment::new("short/", short.device(), limited(10)).missed(starts(1))).unwrap();
+    enable(&broker, "other/", &other);
+    for seq in 1..=3 {
+        assert_eq!(record(&broker, "a"), Ok(seq));
+    }
+    assert_eq!(untold(&broker), 3);
+    // A drain tries to tell it.
+    drop(broker.drain(Duration::from_mins(10)));
+    assert_eq!(untold(&broker), 3);
+    let of_earlier = |broker: &Broker| broker.missed()[0].1.iter().any(|missed| missed.boot == earlier);
+    assert!(of_earlier(&broker));
+    assert!(broker.reform("short/", form()));
+    assert_eq!(record(&broker, "a"), Ok(4));
+    wait_until(|| untold(&broker) == 0);
+    assert_eq!(told(&short, None), [1, 2, 3]);
+    assert_eq!(told(&short, Some(earlier)), [100]);
+    assert!(!of_earlier(&broker));
+}
+
+#[test]
+fn a_device_with_no_room_for_a_line_of_its_own_is_not_asked_each_time_it_is_looked_at() {
+    let broker = broker(patient());
+    let (short, other) = (FaultControl::with(Fault::Longest(10)), FaultControl::new());
+    short.look_every(Duration::from_millis(1));
+    enable(&broker, "short/", &short);
+    enable(&broker, "other/", &other);
+    assert_eq!(record(&broker, "a"), Ok(1));
+    wait_until(|| untold(&broker) == 1);
+    let looked = |times| short.wait_for_calls_of(Call::Check, short.calls_of(Call::Check) + times);
+    looked(5);
+    let asked = short.calls();
+    looked(5);
+    assert_eq!(short.calls(), asked);
 }

@@ -26,9 +26,16 @@ impl Tells {
     pub(crate) fn all(notices: Vec<Notice>, misses: Misses, most: usize) -> Vec<Self> {
         let is_end = |notice: &Notice| matches!(notice, Notice::Disabled { .. });
         let (ends, notices): (Vec<_>, Vec<_>) = notices.into_iter().partition(is_end);
-        let notices = notices.into_iter().flat_map(|notice| parts_of(notice, most)).map(Self::Notice);
-        let misses = misses.parts(most).into_iter().map(Self::Misses);
-        notices.chain(misses).chain(ends.into_iter().map(Self::Notice)).collect()
+        let all = notices.into_iter().map(Self::Notice).chain([Self::Misses(misses)]);
+        all.chain(ends.into_iter().map(Self::Notice)).flat_map(|tells| tells.parts(most)).collect()
+    }
+
+    /// The same in parts with at most so many ranges each.
+    pub(crate) fn parts(self, most: usize) -> Vec<Self> {
+        match self {
+            Self::Notice(notice) => parts_of(notice, most).into_iter().map(Self::Notice).collect(),
+            Self::Misses(misses) => misses.parts(most).into_iter().map(Self::Misses).collect(),
+        }
     }
 
     /// How many ranges it names.

@@ -14,6 +14,9 @@ use super::vitals::Health;
 use crate::device::Notice;
 use crate::entry::{Boot, SeqRange};
 
+/// Notices of the device itself that could not be told yet; the oldest are kept, for they tell when it began.
+const NOTICES_MAX: usize = 64;
+
 /// What a device missed of one start of the server and has not told yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed {
@@ -31,13 +34,21 @@ impl Missed {
     /// Adds ranges that were found out otherwise; what is known already counts once.
     fn add(&mut self, ranges: &[SeqRange]) {
         let before = length(&self.ranges);
-        let mut all = Misses { ranges: std::mem::take(&mut self.ranges), ..Misses::default() };
-        for range in ranges {
-            all.insert(*range);
-        }
+        let mut all = united(std::mem::take(&mut self.ranges), ranges);
+        // Before ranges are joined that do not touch: the number stays exact.
+        self.count = self.count.saturating_add(length(&all.ranges).saturating_sub(before));
+        all.bound();
         self.ranges = all.ranges;
-        self.count = self.count.saturating_add(length(&self.ranges).saturating_sub(before));
     }
+}
+
+/// Ranges and others, each number once.
+fn united(ranges: Vec<SeqRange>, others: &[SeqRange]) -> Misses {
+    let mut all = Misses { ranges, ..Misses::default() };
+    for range in others {
+        all.unite(*range);
+    }
+    all
 }
 
 impl Broker {
@@ -101,19 +112,28 @@ pub(super) fn keep_untold(queue: &mut Queue, notices: &[Notice]) {
     queue.inherited.retain(|missed| left.contains(&missed.boot));
 }
 
-/// Adds a notice to those that are to be told. Two of the same start become one: what was kept, and what a file shows.
+/// Adds a notice to those that are to be told. Those of the same start become one, what was kept and what a file shows,
+/// so that there are no more of them than starts. There are at most so many others.
 pub(super) fn add_notice(notices: &mut Vec<Notice>, found: Notice) {
     if let Notice::Unfinished { boot, ranges } = &found {
-        let kept = notices.iter_mut().find_map(|notice| match notice {
-            Notice::Missed(missed) if missed.boot == *boot => Some(missed),
-            _ => None,
-        });
-        if let Some(missed) = kept {
-            missed.add(ranges);
-            return;
+        for notice in notices.iter_mut() {
+            match notice {
+                Notice::Missed(missed) if missed.boot == *boot => return missed.add(ranges),
+                Notice::Unfinished { boot: of, ranges: known } if of == boot => {
+                    *known = united(std::mem::take(known), ranges).ranges;
+                    return;
+                }
+                _ => {}
+            }
         }
+    } else if notices.iter().filter(|notice| !is_of_a_start(notice)).count() >= NOTICES_MAX {
+        return;
     }
     notices.push(found);
+}
+
+const fn is_of_a_start(notice: &Notice) -> bool {
+    matches!(notice, Notice::Missed(_) | Notice::Unfinished { .. })
 }
 
 #[cfg(test)]
@@ -131,5 +151,28 @@ mod tests {
         let expected = Missed { boot, count: 8, ranges: vec![range(2, 2), range(5, 11)], since: None };
         assert_eq!(notices.first(), Some(&Notice::Missed(expected)));
         assert_eq!(notices.len(), 2);
+    }
+
+    #[test]
+    fn the_number_of_missed_entries_stays_exact_where_ranges_are_joined() {
+        let boot = Boot::new(3);
+        let ranges = (0..128).map(|at| SeqRange { from: 10 * at, to: 10 * at }).collect();
+        let mut notices = vec![Notice::Missed(Missed { boot, count: 128, ranges, since: None })];
+        let far = (200..210).map(|at| SeqRange { from: 10 * at, to: 10 * at }).collect();
+        add_notice(&mut notices, Notice::Unfinished { boot, ranges: far });
+        let Some(Notice::Missed(missed)) = notices.first() else { panic!("{notices:?}") };
+        assert_eq!((missed.count, missed.ranges.len()), (138, 128));
+    }
+
+    #[test]
+    fn what_a_file_shows_again_is_told_once() {
+        let boot = Boot::new(3);
+        let range = |from, to| SeqRange { from, to };
+        let mut notices = Vec::new();
+        for ranges in [vec![range(2, 3), range(7, 7)], vec![range(3, 4)], vec![range(2, 4), range(9, 9)]] {
+            add_notice(&mut notices, Notice::Unfinished { boot, ranges });
+        }
+        let ranges = vec![range(2, 4), range(7, 7), range(9, 9)];
+        assert_eq!(notices, [Notice::Unfinished { boot, ranges }]);
     }
 }

@@ -73,13 +73,23 @@ impl Misses {
     }
 
     pub(super) fn insert(&mut self, range: SeqRange) {
+        self.unite(range);
+        self.bound();
+    }
+
+    /// Joins the nearest ranges while there are too many.
+    pub(super) fn bound(&mut self) {
+        while self.ranges.len() > RANGES_MAX {
+            self.join_nearest();
+        }
+    }
+
+    /// Adds a range, joined with those it touches and no others.
+    pub(super) fn unite(&mut self, range: SeqRange) {
         // Counters come nearly in order, so this is nearly always at the end.
         let at = self.ranges.partition_point(|known| known.from <= range.from);
         self.ranges.insert(at, range);
         self.join_around(at);
-        while self.ranges.len() > RANGES_MAX {
-            self.join_nearest();
-        }
     }
 
     /// Joins the range at `at` with those it touches.

@@ -26,8 +26,6 @@ use crate::sync::{Arc, spawn};
 
 /// Buffers that grew beyond this are not kept.
 const BUFFER_KEPT: usize = 1024 * 1024;
-/// Notices that could not be told yet; the oldest are kept, for they tell when it began.
-const NOTICES_MAX: usize = 64;
 
 /// The owner of a device.
 pub(crate) struct Writer {
@@ -47,9 +45,12 @@ pub(crate) struct Writer {
     untold: Misses,
     /// What the device's own lines tell, those first in the batch.
     own: Vec<Tells>,
+    /// What no line of its form can tell.
+    lineless: Vec<Tells>,
     /// So many ranges may be in one of them, as far as is known.
     most_ranges: usize,
-    /// The device has no room for one of them, however short: not before it is opened again, or other lines come.
+    /// There is no room for one of them, however short: they are not tried before the device is opened again, or other
+    /// lines come.
     mute: bool,
     /// How often the device is to be looked at.
     look_every: Option<Duration>,
@@ -89,6 +90,7 @@ impl Writer {
             restored,
             untold: Misses::default(),
             own: Vec::new(),
+            lineless: Vec::new(),
             most_ranges: usize::MAX,
             mute: false,
             look_at: Duration::ZERO,
@@ -255,8 +257,7 @@ impl Writer {
         // And a device that was enabled since has nothing to do with earlier starts, whatever its file held before.
         let (boot, restored) = (self.shared.boot, self.restored);
         let due = |notice: &Notice| !matches!(notice, Notice::Unfinished { boot: of, .. } if *of == boot || !restored);
-        let room = NOTICES_MAX.saturating_sub(self.notices.len());
-        let found = found.into_iter().filter(due).take(room);
+        let found = found.into_iter().filter(due);
         found.for_each(|notice| missed::add_notice(&mut self.notices, notice));
         self.look_beyond_the_end();
         self.tell_drill();
@@ -449,7 +450,7 @@ impl Writer {
         let (failing, untold, due) = {
             let mut queue = self.slot.queue();
             let failing = queue.vitals.is_failing();
-            let untold = !(queue.misses.is_empty() && self.notices.is_empty());
+            let untold = !(self.mute || queue.misses.is_empty() && self.notices.is_empty());
             (failing, untold, untold && (!failing || queue.vitals.try_again(self.shared.clock.monotonic())))
         };
         match looked {

@@ -4,11 +4,35 @@
 use super::super::gap::{Place, Tells};
 use super::super::measures::Unfits;
 use super::super::missed;
-use super::super::misses::Misses;
 use super::super::queue::Queue;
 use super::Writer;
 use crate::device::DeviceError;
+use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+
+/// The device's own lines as they are made.
+#[derive(Default)]
+struct OwnLines {
+    own: Vec<Tells>,
+    lineless: Vec<Tells>,
+    lines: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl OwnLines {
+    /// Adds the line that tells this. What is too long for one is parted, and what has none however short is told
+    /// another time.
+    fn add(&mut self, tells: Tells, place: &Place<'_>) {
+        let ranges = tells.ranges();
+        if place.tell(&tells, &mut self.lines, &mut self.ends).is_ok() {
+            self.own.push(tells);
+        } else if ranges > 1 {
+            tells.parts(ranges.div_ceil(2)).into_iter().for_each(|part| self.add(part, place));
+        } else {
+            self.lineless.push(tells);
+        }
+    }
+}
 
 impl Writer {
     /// Puts the lines about misses and notices before the others. Says how many lines that are.
@@ -24,15 +48,17 @@ impl Writer {
             time: self.shared.clock.now(),
             last_seq: self.shared.seq.load(Ordering::Relaxed),
         };
-        let (mut first, mut ends) = (Vec::new(), Vec::new());
         let (notices, misses) = (std::mem::take(&mut self.notices), std::mem::take(&mut self.untold));
-        self.own = Tells::all(notices, misses, self.most_ranges);
-        // What has no line cannot be told; the counters still show it.
-        self.own.retain(|tells| place.tell(tells, &mut first, &mut ends).is_ok());
-        let (told, shift) = (ends.len(), first.len());
+        let mut first = OwnLines::default();
+        for tells in Tells::all(notices, misses, self.most_ranges) {
+            first.add(tells, &place);
+        }
+        let OwnLines { own, lineless, mut lines, mut ends } = first;
+        (self.own, self.lineless) = (own, lineless);
+        let (told, shift) = (ends.len(), lines.len());
         ends.extend(self.ends.iter().map(|end| end + shift));
-        first.extend_from_slice(&self.bytes);
-        (self.bytes, self.ends) = (first, ends);
+        lines.extend_from_slice(&self.bytes);
+        (self.bytes, self.ends) = (lines, ends);
         told
     }
 
@@ -52,8 +78,15 @@ impl Writer {
                 Tells::Misses(_) | Tells::Notice(_) => {}
             }
         }
+        self.mute = longest.map_or(!self.lineless.is_empty(), |ranges| ranges <= 1);
+        for tells in std::mem::take(&mut self.lineless) {
+            match tells {
+                Tells::Misses(misses) if ours => queue.misses.restore(misses),
+                Tells::Misses(_) => {}
+                Tells::Notice(notice) => self.notices.push(notice),
+            }
+        }
         missed::keep_untold(queue, &self.notices);
-        self.mute = longest.is_some_and(|ranges| ranges <= 1);
         if let Some(ranges) = longest {
             self.most_ranges = (ranges / 2).max(1);
         }
@@ -71,9 +104,10 @@ impl Writer {
         }
         let told = self.tell_first();
         if told == 0 {
-            let mut queue = self.slot.queue();
-            queue.telling = Misses::default();
-            queue.inherited.clear();
+            let slot = Arc::clone(&self.slot);
+            let mut queue = slot.queue();
+            let ours = !std::mem::take(&mut queue.telling).is_empty();
+            self.settle_own(&mut queue, ours, 0, Unfits { told, all: &[] });
             return Ok(());
         }
         let appended = self.append();
