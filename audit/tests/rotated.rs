@@ -31,6 +31,7 @@ use proptest::prelude::*;
 use rustix::fs::XattrFlags;
 
 const BEFORE: &str = "user.onrecord.before";
+const PATH: &str = "user.onrecord.path";
 
 /// A device's log in a directory of its own.
 struct Log {
@@ -380,7 +381,20 @@ fn a_file_that_others_have_followed_is_not_looked_at() {
         std::fs::remove_file(log.path()).unwrap();
         assert_eq!(unfinished(&mut *log.open()), [], "{failing}");
     }
-    // The same if it was a start that found the file.
+    // A copy made meanwhile has what the file had, and is not it.
+    let log = Log::new(Format::Json);
+    let mut device = log.open();
+    log.write(&mut *device, 3, &[1, 2, 5]);
+    let copy = log.dir.path().join("a.log.copy");
+    std::fs::copy(log.path(), &copy).unwrap();
+    let (mut path, file) = ([0; 512], File::open(log.path()).unwrap());
+    let length = rustix::fs::fgetxattr(&file, PATH, &mut path).unwrap();
+    rustix::fs::fsetxattr(File::open(copy).unwrap(), PATH, &path[..length], XattrFlags::empty()).unwrap();
+    log.write(&mut *device, 3, &[3, 4, 6]);
+    drop(device);
+    std::fs::remove_file(log.path()).unwrap();
+    assert_eq!(unfinished(&mut *log.open()), []);
+    // A renamed one that a start has found is followed from then on.
     let mut log = Log::new(Format::Json);
     let mut device = log.open();
     log.write(&mut *device, 3, &[1, 2, 5]);

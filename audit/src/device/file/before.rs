@@ -15,7 +15,7 @@ use crate::entry::{Boot, SeqRange};
 
 /// What the files before it have.
 const BEFORE: &str = "user.onrecord.before";
-/// The path by which the device knows the file: it stays with it when it is renamed.
+/// The file's inode and the path by which the device knows it: they stay with it when it is renamed.
 const PATH: &str = "user.onrecord.path";
 const VERSION: &str = "1";
 /// What ext4 takes for all attributes of a file is 4 KiB.
@@ -62,9 +62,10 @@ pub(super) fn read(file: &File, empty: bool) -> Option<Found> {
 
 /// Makes the file one of the device with this path.
 pub(super) fn sign(file: &File, path: &Path) {
-    let path = path.as_os_str().as_bytes();
-    if path.len() <= PATH_MAX && !is_signed(file, path) {
-        let _as_without = rustix::fs::fsetxattr(file, PATH, path, XattrFlags::empty());
+    if let Some(signature) = signature(file, path)
+        && !is_signed(file, path)
+    {
+        let _as_without = rustix::fs::fsetxattr(file, PATH, &signature, XattrFlags::empty());
     }
 }
 
@@ -73,8 +74,16 @@ pub(super) fn unsign(file: &File) {
     let _as_without = rustix::fs::fremovexattr(file, PATH);
 }
 
-fn is_signed(file: &File, path: &[u8]) -> bool {
-    attribute(file, PATH, PATH_MAX).is_some_and(|found| found == path)
+fn is_signed(file: &File, path: &Path) -> bool {
+    signature(file, path)
+        .is_some_and(|ours| attribute(file, PATH, PATH_MAX).is_some_and(|found| found == ours))
+}
+
+/// The inode, which a copy has not, and the path: `4711 /var/log/audit.log`.
+fn signature(file: &File, path: &Path) -> Option<Vec<u8>> {
+    let mut signature = format!("{} ", rustix::fs::fstat(file).ok()?.st_ino).into_bytes();
+    signature.extend_from_slice(path.as_os_str().as_bytes());
+    (signature.len() <= PATH_MAX).then_some(signature)
 }
 
 fn attribute(file: &File, name: &str, at_most: usize) -> Option<Vec<u8>> {
@@ -111,7 +120,7 @@ pub(super) fn renamed(open: &Open, path: &Path) -> Option<(File, Option<Found>)>
         let found = rustix::fs::fstat(&file).ok()?;
         let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
         let ours = regular && found.st_uid == owner && found.st_nlink == 1;
-        if !ours || !is_signed(&file, path.as_os_str().as_bytes()) {
+        if !ours || !is_signed(&file, path) {
             return None;
         }
         let found = unfinished::find(&file, u64::try_from(found.st_size).ok()?);
