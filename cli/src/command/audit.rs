@@ -28,8 +28,12 @@ const LIST_FLAGS: &[Flag] =
     &[Flag::new("detailed", Kind::Bool, "Show options and replication as well.").default("false")];
 
 const ENABLE_ABOUT: &str = "Enables an audit device at a path. From then on every request and every response is \
-    written to it before the server acts and before it answers.\n\nTYPE is file; syslog and socket do not exist yet. The options of the \
-    device follow as K=V: file_path, mode, format, log_raw, hmac_accessor, prefix and elide_list_responses for a file.";
+    written to it before the server acts and before it answers.\n\nTYPE is file, syslog or socket. The options of the device \
+    follow as K=V.\n\
+    \nfile: file_path (a path, stdout or discard), durability.\n\
+    \nsyslog: facility, tag, oversize, max_bytes.\n\
+    \nsocket: address, socket_type, write_timeout, oversize, resend_buffer.\n\
+    \nEvery device: format, log_raw, hmac_accessor, elide_list_responses, prefix, mode, required, skip_test.";
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
@@ -42,6 +46,11 @@ pub(crate) const COMMANDS: &[Command] = &[
             (
                 "A second file, at a path of its own:",
                 "audit enable -path=raw file file_path=/srv/raw.log log_raw=true",
+            ),
+            ("The machine's syslog daemon:", "audit enable syslog tag=onrecord facility=LOCAL0"),
+            (
+                "A collector, over TCP:",
+                "audit enable socket address=127.0.0.1:9090 socket_type=tcp write_timeout=500ms",
             ),
         ],
         http: true,
