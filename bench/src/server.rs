@@ -172,7 +172,9 @@ fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort
     );
     let mut all: Vec<Figures> = variants.iter().map(|_| Figures::default()).collect();
     for round in 0..=effort.rounds {
-        for (variant, figures) in variants.iter().zip(&mut all) {
+        // Each round begins with another variant: what one leaves to the disk must not always slow the same next one.
+        for at in (0..variants.len()).map(|at| (at + round) % variants.len()) {
+            let (Some(variant), Some(figures)) = (variants.get(at), all.get_mut(at)) else { continue };
             let (found, ran) = measure(variant, connections, effort, write);
             // The first round warms up.
             if round > 0 {
