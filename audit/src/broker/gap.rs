@@ -9,7 +9,7 @@ use super::missed::Missed;
 use super::misses::Misses;
 use super::offer::format as format_line;
 use crate::device::Notice;
-use crate::entry::{Boot, Clear, Entry, Gap, Ranges, Stamp, Template, Torn};
+use crate::entry::{Boot, Clear, Entry, Gap, Ranges, SeqRange, Stamp, Template, Torn};
 use crate::form::Form;
 
 /// What one line tells.
@@ -142,9 +142,7 @@ fn because<'a>(reason: &'static str) -> Gap<'a> {
 fn found_out(notice: &Notice) -> Gap<'_> {
     match notice {
         Notice::Unfinished { boot, ranges } => Gap {
-            missed: ranges.iter().fold(0, |sum: u64, range| {
-                sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1))
-            }),
+            missed: SeqRange::count(ranges),
             ranges: Ranges::from(ranges.as_slice()),
             boot: Some(*boot),
             ..because("the server ended before it had written them")

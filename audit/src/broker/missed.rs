@@ -7,7 +7,7 @@ use std::sync::Arc as StdArc;
 use onrecord_value::Time;
 
 use super::Broker;
-use super::misses::{Misses, length};
+use super::misses::Misses;
 use super::queue::Queue;
 use super::slot::Slot;
 use super::vitals::Health;
@@ -33,10 +33,10 @@ pub struct Missed {
 impl Missed {
     /// Adds ranges that were found out otherwise; what is known already counts once.
     fn add(&mut self, ranges: &[SeqRange]) {
-        let before = length(&self.ranges);
+        let before = SeqRange::count(&self.ranges);
         let mut all = united(std::mem::take(&mut self.ranges), ranges);
         // Before ranges are joined that do not touch: the number stays exact.
-        self.count = self.count.saturating_add(length(&all.ranges).saturating_sub(before));
+        self.count = self.count.saturating_add(SeqRange::count(&all.ranges).saturating_sub(before));
         all.bound();
         self.ranges = all.ranges;
     }

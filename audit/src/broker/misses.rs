@@ -65,7 +65,8 @@ impl Misses {
         while let Some(ranges) = chunks.next() {
             // Each counts at least one; those that are joined name more than they count.
             let later = chunks.len() as u64;
-            let count = if later == 0 { left } else { length(ranges).min(left.saturating_sub(later)) };
+            let count =
+                if later == 0 { left } else { SeqRange::count(ranges).min(left.saturating_sub(later)) };
             left -= count;
             parts.push(Self { count, ranges: ranges.to_vec(), since: self.since, reason: self.reason });
         }
@@ -79,9 +80,7 @@ impl Misses {
 
     /// Joins the nearest ranges while there are too many.
     pub(super) fn bound(&mut self) {
-        while self.ranges.len() > RANGES_MAX {
-            self.join_nearest();
-        }
+        while self.ranges.len() > RANGES_MAX && SeqRange::join_nearest(&mut self.ranges) {}
     }
 
     /// Adds a range, joined with those it touches and no others.
@@ -96,11 +95,11 @@ impl Misses {
     fn join_around(&mut self, at: usize) {
         let mut at = at;
         if at > 0 && self.touches(at - 1) {
-            self.join(at - 1);
+            SeqRange::join(&mut self.ranges, at - 1);
             at -= 1;
         }
         while self.touches(at) {
-            self.join(at);
+            SeqRange::join(&mut self.ranges, at);
         }
     }
 
@@ -110,34 +109,6 @@ impl Misses {
             _ => false,
         }
     }
-
-    /// Makes one range of that at `at` and the next.
-    fn join(&mut self, at: usize) {
-        if at + 1 < self.ranges.len() {
-            let right = self.ranges.remove(at + 1);
-            if let Some(left) = self.ranges.get_mut(at) {
-                left.to = left.to.max(right.to);
-            }
-        }
-    }
-
-    fn join_nearest(&mut self) {
-        let distance = |pair: &[SeqRange]| match pair {
-            [left, right] => right.from.saturating_sub(left.to),
-            _ => u64::MAX,
-        };
-        let nearest = self.ranges.windows(2).enumerate().min_by_key(|(_, pair)| distance(pair));
-        if let Some(at) = nearest.map(|(at, _)| at) {
-            self.join(at);
-        }
-    }
-}
-
-/// How many counters are in ranges that do not overlap.
-pub(super) fn length(ranges: &[SeqRange]) -> u64 {
-    ranges
-        .iter()
-        .fold(0, |sum, range| sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1)))
 }
 
 #[cfg(test)]

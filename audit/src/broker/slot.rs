@@ -338,9 +338,7 @@ impl Slot {
     /// Tells about a drill.
     pub(crate) fn tell_drill(&self, news: DrillNews, shared: &Shared) {
         let Some(observer) = &shared.observer else { return };
-        if catch_unwind(AssertUnwindSafe(|| observer.drilled(&self.path, news))).is_err() {
-            self.counters.panics.fetch_add(1, Ordering::Relaxed);
-        }
+        self.guarded(|| observer.drilled(&self.path, news));
     }
 
     /// Why the device is left alone.

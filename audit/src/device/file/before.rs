@@ -140,24 +140,9 @@ fn text(before: Found) -> String {
         if text.len() + BEGUN.len() <= BEFORE_MAX {
             return text;
         }
-        join_nearest(&mut holes);
-    }
-}
-
-/// Joins those two that are nearest: rather too much is told than too little.
-fn join_nearest(holes: &mut Vec<SeqRange>) {
-    let distance = |at: usize| match (holes.get(at), holes.get(at + 1)) {
-        (Some(left), Some(right)) => right.from.saturating_sub(left.to),
-        _ => u64::MAX,
-    };
-    let nearest = (0..holes.len().saturating_sub(1)).min_by_key(|at| distance(*at));
-    match nearest.map(|at| (at, holes.remove(at + 1))) {
-        Some((at, right)) => {
-            if let Some(left) = holes.get_mut(at) {
-                left.to = right.to;
-            }
+        if !SeqRange::join_nearest(&mut holes) {
+            holes.clear();
         }
-        None => holes.clear(),
     }
 }
 
