@@ -64,7 +64,7 @@ fn finding(check: impl Into<String>, verdict: Verdict, detail: impl ToString) ->
 /// its log. A server may be running meanwhile, on the same directory and files.
 pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
     let read = paths.to_vec();
-    let config = match within("check", PATIENCE, move || Config::read(&read)) {
+    let config = match checked(move || Config::read(&read)) {
         Some(Ok(config)) => config,
         Some(Err(error)) => return vec![finding("configuration", Verdict::Fail, error)],
         None => return vec![hangs("configuration")],
@@ -75,16 +75,13 @@ pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
     }
     found.extend(config.warnings.iter().map(|warning| finding("configuration", Verdict::Warn, warning)));
     let place = config.storage.clone();
-    found
-        .push(within("check", PATIENCE, move || storage(place.as_ref())).unwrap_or_else(|| hangs("storage")));
+    found.push(checked(move || storage(place.as_ref())).unwrap_or_else(|| hangs("storage")));
     if config.listeners.is_empty() {
         found.push(finding("listener", Verdict::Fail, "there is none: nobody could ask the server anything"));
     }
     for listener in &config.listeners {
         let (name, listener) = (format!("listener {}", listener.address), listener.clone());
-        found.extend(
-            within("check", PATIENCE, move || of_listener(&listener)).unwrap_or_else(|| vec![hangs(name)]),
-        );
+        found.extend(checked(move || of_listener(&listener)).unwrap_or_else(|| vec![hangs(name)]));
     }
     let placement = audit_settings(paths, &config).placement.for_configuration();
     if config.devices.is_empty() {
@@ -94,9 +91,14 @@ pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
     for device in &config.devices {
         let (name, device, placement) = (check_of(device), device.clone(), placement.clone());
         let look = move || audit_device(&device, &placement, probe);
-        found.extend(within("check", PATIENCE, look).unwrap_or_else(|| vec![hangs(name)]));
+        found.extend(checked(look).unwrap_or_else(|| vec![hangs(name)]));
     }
     found
+}
+
+/// What comes of a check, unless it hangs.
+fn checked<T: Send + 'static>(check: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    within("check", PATIENCE, check)
 }
 
 fn hangs(check: impl Into<String>) -> Finding {
