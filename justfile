@@ -10,7 +10,7 @@ ci:
 
 # Regenerate docs/FORMAT.md and the JSON Schema from the register of fields.
 format-docs:
-    ONRECORD_REGENERATE=1 cargo test -p onrecord-audit --locked
+    ONRECORD_REGENERATE=1 cargo test -p onrecord-entry --locked
 
 # A minute of load beside each kind of hung device; some of it takes the right to make networks.
 hang:
@@ -18,7 +18,7 @@ hang:
 
 # Many more cases of the properties of lines, and many more schedules of the model than the tests try.
 fuzz cases="100000":
-    ONRECORD_FUZZ_CASES={{cases}} cargo test --release -p onrecord-audit --locked --test properties
+    ONRECORD_FUZZ_CASES={{cases}} cargo test --release -p onrecord-entry --locked --test properties
 
 model schedules="20000":
     ONRECORD_MODEL_ITERATIONS={{schedules}} cargo test --release -p onrecord-audit --locked --test model

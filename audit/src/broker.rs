@@ -4,11 +4,13 @@
 
 mod candidate;
 mod cause;
+mod device_set;
 mod distribution;
 mod drill;
 mod earlier;
 mod ending;
 mod gap;
+mod health_tracker;
 mod kick;
 mod life;
 mod lookout;
@@ -21,38 +23,36 @@ mod queue;
 mod recording;
 #[cfg(test)]
 mod rest;
-mod roster;
 mod rules;
 mod slot;
 mod status;
 mod ticket;
 mod verdict;
-mod vitals;
 mod watch;
 mod writer;
 
 use std::sync::Arc as StdArc;
 
 use crate::clock::Clock;
-use crate::entry::{Boot, Entry};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use onrecord_entry::{Boot, Entry};
 
 pub use candidate::{Candidate, EnableError, Probe};
 pub use cause::{Cause, Refused, Why};
+pub use device_set::DEVICES_MAX;
 pub use distribution::Distribution;
 pub use drill::{DrillError, DrillNews};
-pub use life::Enrolment;
+pub use health_tracker::Health;
+pub use life::DeviceConfig;
 pub use missed::Missed;
 pub use preview::Preview;
 pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
-pub use roster::DEVICES_MAX;
 pub use rules::Rules;
 pub use status::{BLOCKED_AFTER, DeviceStatus, LastError, Observer, Outlook, Told};
-pub use vitals::Health;
 
+use device_set::DeviceSet;
 use earlier::Earlier;
-use roster::Roster;
 use rules::InForce;
 use watch::Watch;
 
@@ -75,7 +75,7 @@ pub(crate) struct Shared {
     /// Whether the device that wrote last has had but one entry at a time of late.
     pub(crate) singles: AtomicBool,
     pub(crate) watch: Watch,
-    pub(crate) roster: Roster,
+    pub(crate) devices: DeviceSet,
     pub(crate) earlier: Earlier,
 }
 
@@ -94,11 +94,11 @@ impl Broker {
         observer: Option<StdArc<dyn Observer>>,
     ) -> Self {
         let (seq, singles) = (AtomicU64::new(0), AtomicBool::new(false));
-        let (watch, roster) = (Watch::default(), Roster::default());
+        let (watch, devices) = (Watch::default(), DeviceSet::default());
         let rules = InForce::new(&rules);
         let earlier = Earlier::default();
         Self {
-            shared: Arc::new(Shared { rules, boot, clock, observer, seq, singles, watch, roster, earlier }),
+            shared: Arc::new(Shared { rules, boot, clock, observer, seq, singles, watch, devices, earlier }),
         }
     }
 
@@ -117,7 +117,7 @@ impl Broker {
         if !self.shared.singles.load(Ordering::Relaxed) {
             return;
         }
-        if let [slot] = self.shared.roster.read().slots.as_slice() {
+        if let [slot] = self.shared.devices.read().slots.as_slice() {
             slot.announce();
         }
     }
@@ -157,17 +157,17 @@ impl Broker {
 
     /// How many devices are enabled.
     pub fn devices(&self) -> usize {
-        self.shared.roster.read().slots.len()
+        self.shared.devices.read().slots.len()
     }
 
     /// The hash of a text on an enabled device; `None` if there is no device of that path.
     pub fn hash(&self, path: &str, text: &str) -> Option<String> {
-        Some(self.shared.roster.find(path)?.form().hash(text))
+        Some(self.shared.devices.find(path)?.form().hash(text))
     }
 
     /// How each device is, in the order of enabling.
     pub fn status(&self) -> Vec<DeviceStatus> {
-        self.shared.roster.read().slots.iter().map(|slot| slot.status(&self.shared)).collect()
+        self.shared.devices.read().slots.iter().map(|slot| slot.status(&self.shared)).collect()
     }
 
     /// Whether the rule can be met at the moment.
@@ -178,7 +178,7 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        for slot in self.shared.roster.clear() {
+        for slot in self.shared.devices.clear() {
             self.shared.watch.attend(&slot);
             slot.close(&self.shared);
         }

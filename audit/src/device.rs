@@ -10,7 +10,6 @@ pub mod fault;
 mod file;
 pub mod net;
 mod options;
-mod oversize;
 mod placement;
 mod socket;
 mod stdout;
@@ -23,19 +22,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::Missed;
-use crate::entry::{Boot, SeqRange};
 pub use claim::Claim;
 pub(crate) use drill::DrillControl;
 pub use drill::{DRILL_MAX, Drill, DrillStatus};
 pub use errno::Errno;
 pub use file::Violation;
 pub use net::{NetCause, NetError, Network};
+use onrecord_entry::{Boot, SeqRange};
 use onrecord_value::printable::Printable;
 pub use options::{
     DeviceOptions, Facility, FileMode, FileOptions, OptionError, SocketOptions, SyslogOptions, Target,
     check_prefix,
 };
-pub use oversize::Oversize;
 pub use placement::{AddressBlock, AddressBlockError, Placement};
 
 /// Takes lines. One thread calls it, one call at a time; a call may block.
@@ -219,9 +217,9 @@ pub enum Notice {
         /// The number last given to an entry before.
         last: u64,
     },
-    /// What the device missed in an earlier start of the server, which kept it ([`Enrolment::missed`]).
+    /// What the device missed in an earlier start of the server, which kept it ([`DeviceConfig::missed`]).
     ///
-    /// [`Enrolment::missed`]: crate::Enrolment::missed
+    /// [`DeviceConfig::missed`]: crate::DeviceConfig::missed
     Missed(Missed),
 }
 
@@ -323,3 +321,12 @@ impl fmt::Display for DeviceError {
 }
 
 impl std::error::Error for DeviceError {}
+
+impl From<onrecord_entry::OversizeError> for DeviceError {
+    fn from(error: onrecord_entry::OversizeError) -> Self {
+        match error {
+            onrecord_entry::OversizeError::TooLong { bytes, limit } => Self::TooLong { bytes, limit },
+            onrecord_entry::OversizeError::Undecodable => Self::Undecodable,
+        }
+    }
+}

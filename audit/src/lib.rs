@@ -1,6 +1,6 @@
 //! The audit library: entry, register, salt, hash, format, decode, devices, broker.
 //!
-//! An [`Entry`] says what is asked, or what is answered. A [`Form`] makes a line of it with a device's own options
+//! An [`Entry`] says what is asked, or what is answered. A [`Formatter`] makes a line of it with a device's own options
 //! and salt: whatever a client or a backend wrote is hashed, unless the [`REGISTER`] names the field as clear. A
 //! [`Device`] takes lines. The [`Broker`] puts an entry on every enabled device and says when it is on record; the
 //! proof of that, [`Settled`], can be had from it alone. Whoever acts only with a request's proof in hand, and
@@ -9,7 +9,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use onrecord_audit::{
-//!     Boot, Broker, DeviceOptions, Enrolment, Entry, Form, Operation, Placement, Request, Response, Rules, Salt,
+//!     Boot, Broker, DeviceOptions, DeviceConfig, Entry, Formatter, Operation, Placement, Request, Response, Rules, Salt,
 //!     SystemClock,
 //! };
 //!
@@ -20,8 +20,8 @@
 //! let broker = Broker::new(Rules::default(), Boot::new(1), clock.clone());
 //! let options = DeviceOptions::parse("file", &[("file_path".into(), file.into())].into())?;
 //! let device = options.open(&Placement::api(), clock)?;
-//! let form = Form::new(options.form, Arc::new(Salt::new("5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10")));
-//! broker.restore(Enrolment::new("file/", device, form))?;
+//! let form = Formatter::new(options.form, Arc::new(Salt::new("5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10")));
+//! broker.restore(DeviceConfig::new("file/", device, form))?;
 //!
 //! let request = Request { operation: Some(Operation::Read), path: "secret/app".into(), ..Request::default() };
 //! let mut entry = Entry { request, ..Entry::default() };
@@ -51,32 +51,13 @@
 
 mod broker;
 mod clock;
-mod decode;
 pub mod device;
-mod entry;
-mod form;
-mod format;
-mod limits;
-mod redact;
-mod register;
-mod salt;
 mod sync;
 
 pub use broker::{
-    BLOCKED_AFTER, Broker, Candidate, Cause, DEVICES_MAX, DeviceStatus, Distribution, DrillError, DrillNews,
-    EnableError, Enrolment, Health, LastError, Missed, Observer, Outlook, Preview, Probe, Recorded,
-    Recording, Refused, Rules, Settled, Told, Unaudited, Why, wait,
+    BLOCKED_AFTER, Broker, Candidate, Cause, DEVICES_MAX, DeviceConfig, DeviceStatus, Distribution,
+    DrillError, DrillNews, EnableError, Health, LastError, Missed, Observer, Outlook, Preview, Probe,
+    Recorded, Recording, Refused, Rules, Settled, Told, Unaudited, Why, wait,
 };
 pub use clock::{Clock, SystemClock};
-pub use decode::{DecodeError, DecodedEntry, decode};
 pub use device::{DRILL_MAX, Device, DeviceError, DeviceOptions, Drill, DrillStatus, OptionError, Placement};
-pub use entry::{
-    Accessor, Auth, Boot, Clear, Data, Elided, Entry, GAP_PATH, Gap, GrantingPolicy, Grants, Header, Headers,
-    IssueTime, Kind, Lasting, Metadata, Mount, Names, NamesByName, Namespace, Operation, PROBE_PATH, Part,
-    Path, PolicyResults, Private, Ranges, Record, Request, Response, Secret, SeqRange, Stamp, Template,
-    TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
-};
-pub use form::{Form, Format, FormatError, Lines, Options};
-pub use limits::Limits;
-pub use register::{Exposure, LineField, REGISTER, Row, Treatment, line_fields};
-pub use salt::{HASH_LEN, HASH_PREFIX, Salt, SaltId};

@@ -19,15 +19,7 @@
 
 mod broker;
 mod clock;
-mod decode;
 mod device;
-mod entry;
-mod form;
-mod format;
-mod limits;
-mod redact;
-mod register;
-mod salt;
 
 #[path = "model/kit.rs"]
 mod kit;
@@ -46,9 +38,3 @@ mod newcomers;
 mod rules;
 
 pub use clock::*;
-pub use decode::*;
-pub use entry::*;
-pub use form::*;
-pub use limits::*;
-pub use register::*;
-pub use salt::*;

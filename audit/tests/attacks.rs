@@ -17,7 +17,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use kit::{append, line, mode_of, open, open_with, refusal, set_mode};
-use onrecord_audit::{Format, Placement};
+use onrecord_audit::Placement;
+use onrecord_entry::Format;
 
 #[track_caller]
 fn refused(path: &Path, placement: &Placement, why: &str) {

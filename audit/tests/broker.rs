@@ -21,9 +21,8 @@ use std::time::Duration;
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict};
 use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{
-    DeviceOptions, EnableError, Enrolment, PROBE_PATH, Placement, Recorded, SystemClock, Why, decode, wait,
-};
+use onrecord_audit::{DeviceConfig, DeviceOptions, EnableError, Placement, Recorded, SystemClock, Why, wait};
+use onrecord_entry::{PROBE_PATH, decode};
 
 #[test]
 fn an_entry_is_on_every_device_before_it_settles() {
@@ -50,7 +49,7 @@ fn without_a_device_there_is_another_proof() {
 fn a_device_is_enabled_after_it_took_a_probe() {
     let broker = broker(strict());
     let control = FaultControl::new();
-    wait(broker.enable(Enrolment::new("a/", control.device(), form()), Some(probe()))).unwrap();
+    wait(broker.enable(DeviceConfig::new("a/", control.device(), form()), Some(probe()))).unwrap();
     record(&broker, "secret/a").unwrap();
     let lines = control.lines();
     let first = decode(&lines[0]).unwrap();
@@ -64,7 +63,7 @@ fn r_enable_probe_a_device_that_fails_its_probe_is_not_enabled() {
     let broker = broker(patient());
     for fault in [Fault::Refuse, Fault::Panic] {
         let control = FaultControl::with(fault);
-        let enabled = wait(broker.enable(Enrolment::new("a/", control.device(), form()), Some(probe())));
+        let enabled = wait(broker.enable(DeviceConfig::new("a/", control.device(), form()), Some(probe())));
         let Err(error @ EnableError::Probe(_)) = enabled else { panic!("{fault:?}") };
         assert!(error.to_string().starts_with("audit backend failed test message: "), "{error}");
         control.wait_until_dropped();
@@ -77,7 +76,7 @@ fn a_device_that_hangs_in_its_probe_is_given_up() {
     let rules = onrecord_audit::Rules { audit_timeout: Duration::from_millis(50), ..patient() };
     let broker = broker(rules);
     let control = FaultControl::with(Fault::Hang);
-    let enabled = wait(broker.enable(Enrolment::new("a/", control.device(), form()), Some(probe())));
+    let enabled = wait(broker.enable(DeviceConfig::new("a/", control.device(), form()), Some(probe())));
     assert!(matches!(enabled, Err(EnableError::Probe(onrecord_audit::Why::TimedOut))));
     control.set(Fault::None);
     control.wait_until_dropped();
@@ -87,7 +86,7 @@ fn a_device_that_hangs_in_its_probe_is_given_up() {
 fn a_path_is_enabled_once() {
     let broker = broker(patient());
     enable(&broker, "a/", &FaultControl::new());
-    let again = broker.restore(Enrolment::new("a/", FaultControl::new().device(), form()));
+    let again = broker.restore(DeviceConfig::new("a/", FaultControl::new().device(), form()));
     assert!(matches!(again, Err(EnableError::PathInUse)));
 }
 
@@ -163,7 +162,7 @@ fn discarding_counts_only_where_all_devices_discard() {
             DeviceOptions::parse("file", &[("file_path".to_owned(), "DISCARD".to_owned())].into()).unwrap();
         options.open(&Placement::api(), Arc::new(SystemClock::new())).unwrap()
     };
-    wait(broker.enable(Enrolment::new("nothing/", discard(), form()), Some(probe()))).unwrap();
+    wait(broker.enable(DeviceConfig::new("nothing/", discard(), form()), Some(probe()))).unwrap();
     assert_eq!(record(&broker, "a"), Ok(1));
     let control = FaultControl::with(Fault::Refuse);
     enable(&broker, "a/", &control);

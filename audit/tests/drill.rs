@@ -21,9 +21,9 @@ use std::time::Duration;
 use kit::{BOOT, assert_complete, broker, enable, entry, form, patient, read, record, seqs};
 use onrecord_audit::device::fault::FaultControl;
 use onrecord_audit::{
-    Broker, DRILL_MAX, DeviceError, Drill, DrillError, DrillNews, Form, Health, Observer, Options, Rules,
-    Salt, SaltId, SystemClock, decode,
+    Broker, DRILL_MAX, DeviceError, Drill, DrillError, DrillNews, Health, Observer, Rules, SystemClock,
 };
+use onrecord_entry::{FormatOptions, Formatter, Salt, SaltId, decode};
 
 fn rules() -> Rules {
     Rules { drills: true, ..patient() }
@@ -166,7 +166,7 @@ fn disabling_opening_again_and_an_orderly_end_stop_a_drill() {
         let (broker, heard) = observed();
         let (drilled, other) = (FaultControl::new(), FaultControl::new());
         enable(&broker, "a/", &drilled);
-        broker.restore(onrecord_audit::Enrolment::new("b/", other.device(), form())).unwrap();
+        broker.restore(onrecord_audit::DeviceConfig::new("b/", other.device(), form())).unwrap();
         broker.drill("a/", Drill::Hang, LONG).unwrap();
         record(&broker, "secret/a").unwrap();
         end(&broker);
@@ -193,7 +193,7 @@ fn r_salt_archive_a_device_whose_salt_is_changed_has_no_gap() {
             });
         }
         for salt in &salts {
-            assert!(broker.reform("a/", Form::new(Options::default(), Arc::clone(salt))));
+            assert!(broker.reform("a/", Formatter::new(FormatOptions::default(), Arc::clone(salt))));
             assert_eq!(broker.status()[0].salt, salt.id());
             // What is recorded from here on has the new salt.
             let seq = record(&broker, "marker").unwrap();
@@ -218,9 +218,9 @@ fn a_preview_makes_the_line_of_each_device_and_leaves_no_trace() {
     let broker = broker(patient());
     let (one, two) = (FaultControl::new(), FaultControl::new());
     enable(&broker, "a/", &one);
-    let raw = Options { log_raw: true, prefix: "@cee: ".into(), ..Options::default() };
+    let raw = FormatOptions { log_raw: true, prefix: "@cee: ".into(), ..FormatOptions::default() };
     let salt = Arc::new(Salt::new("another salt"));
-    broker.restore(onrecord_audit::Enrolment::new("b/", two.device(), Form::new(raw, salt))).unwrap();
+    broker.restore(onrecord_audit::DeviceConfig::new("b/", two.device(), Formatter::new(raw, salt))).unwrap();
     let previews = broker.preview(&entry("secret/a"));
     assert_eq!(broker.last_seq(), 0);
     let lines: Vec<Vec<u8>> = previews.into_iter().map(|preview| preview.line.unwrap()).collect();

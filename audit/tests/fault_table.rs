@@ -23,7 +23,7 @@ use kit::{BOOT, Line, assert_complete, enable, entry, form, patient, read, recor
 use onrecord_audit::device::Notice;
 use onrecord_audit::device::fault::{Call, Fault, FaultControl};
 use onrecord_audit::{
-    Broker, DeviceError, Enrolment, Health, Observer, Recorded, Refused, Rules, SystemClock, Why,
+    Broker, DeviceConfig, DeviceError, Health, Observer, Recorded, Refused, Rules, SystemClock, Why,
 };
 
 /// *Told*: what `reopen` or `drain` says of the device. *Health*: how it stands when that has happened and nothing else.
@@ -158,9 +158,9 @@ impl Cell {
         let (rules, failed) = (Rules { audit_timeout: LONG, ..patient() }, Arc::<Failed>::default());
         let observer = Arc::clone(&failed) as Arc<dyn Observer>;
         let broker = Broker::with_observer(rules, BOOT, Arc::new(SystemClock::new()), Some(observer));
-        let enrolment = Enrolment::new("sick/", sick.device(), form());
-        let enrolment = if company == Company::Required { enrolment.required() } else { enrolment };
-        broker.restore(enrolment).unwrap();
+        let config = DeviceConfig::new("sick/", sick.device(), form());
+        let config = if company == Company::Required { config.required() } else { config };
+        broker.restore(config).unwrap();
         if company != Company::Alone {
             enable(&broker, "well/", &well);
         }

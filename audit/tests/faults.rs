@@ -24,9 +24,10 @@ use kit::{BOOT, Line, assert_complete, broker, enable, entry, form, patient, rea
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::device::{Appended, Batch, Notice};
 use onrecord_audit::{
-    Broker, Clear, Device, DeviceError, DeviceOptions, Enrolment, Entry, Form, Format, Health, Limits,
-    Observer, Options, Placement, Request, Response, Rules, SystemClock, Why, decode, wait,
+    Broker, Device, DeviceConfig, DeviceError, DeviceOptions, Health, Observer, Placement, Rules,
+    SystemClock, Why, wait,
 };
+use onrecord_entry::{Clear, Entry, Format, FormatOptions, Formatter, Limits, Request, Response, decode};
 
 const FAULTS: [Fault; 6] = [
     Fault::Refuse,
@@ -293,7 +294,7 @@ fn the_rule_can_want_more_than_one_device_and_certain_ones() {
 
     let broker = broker(patient());
     let (must, other) = (FaultControl::with(Fault::Refuse), FaultControl::new());
-    broker.restore(Enrolment::new("must/", must.device(), form()).required()).unwrap();
+    broker.restore(DeviceConfig::new("must/", must.device(), form()).required()).unwrap();
     enable(&broker, "other/", &other);
     for _ in 0..5 {
         assert_eq!(&*record(&broker, "a").unwrap_err().causes[0].path, "must/");
@@ -350,7 +351,7 @@ fn a_device_known_to_fail_at_a_start_comes_back_by_itself() {
     let broker = broker(patient());
     let (late, well) = (FaultControl::with(Fault::Refuse), FaultControl::new());
     let cause = DeviceError::Refused;
-    broker.restore(Enrolment::new("late/", late.device(), form()).failing(cause.clone())).unwrap();
+    broker.restore(DeviceConfig::new("late/", late.device(), form()).failing(cause.clone())).unwrap();
     enable(&broker, "well/", &well);
     assert_eq!(
         (health(&broker, "late/"), broker.status()[0].last_error.clone().map(|last| last.error)),
@@ -501,7 +502,7 @@ fn a_device_that_cannot_write_is_not_healed_by_a_look() {
     let broker =
         Broker::with_observer(patient(), BOOT, Arc::new(SystemClock::new()), Some(recoveries.clone()));
     let (looks, looked) = channel();
-    broker.restore(Enrolment::new("a/", Box::new(LooksWell { looks }), form())).unwrap();
+    broker.restore(DeviceConfig::new("a/", Box::new(LooksWell { looks }), form())).unwrap();
     assert!(record(&broker, "a").is_err());
     while looked.try_recv().is_ok() {}
     looked.iter().take(10).for_each(drop);
@@ -548,9 +549,9 @@ fn r_fuzz_a_response_that_cannot_be_formatted_leaves_a_minimal_entry() {
     let control = FaultControl::new();
     let limits = Limits { line_bytes: 1500, ..Limits::default() };
     for (place, format) in [Format::Json, Format::Jsonx].into_iter().enumerate() {
-        let options = Options { limits, format, ..Options::default() };
-        let small = Form::new(options, form().salt().clone());
-        broker.restore(Enrolment::new(format!("{place}/"), control.device(), small)).unwrap();
+        let options = FormatOptions { limits, format, ..FormatOptions::default() };
+        let small = Formatter::new(options, form().salt().clone());
+        broker.restore(DeviceConfig::new(format!("{place}/"), control.device(), small)).unwrap();
     }
     let path = "long/".repeat(1000);
     // Nothing was done yet, and nothing will be.
@@ -599,7 +600,7 @@ fn r_groupcommit_64_writers_share_a_sync() {
     let syncs = Arc::new(AtomicUsize::new(0));
     let broker = broker(strict());
     let device = Gated { gate: Arc::clone(&gate), syncs: Arc::clone(&syncs), file };
-    broker.restore(Enrolment::new("a/", Box::new(device), form())).unwrap();
+    broker.restore(DeviceConfig::new("a/", Box::new(device), form())).unwrap();
     let turn = |shut| {
         *gate.0.lock().unwrap() = shut;
         gate.1.notify_all();
@@ -628,8 +629,8 @@ fn a_miss_of_a_device_that_sleeps_is_told_without_another_entry() {
     let broker = broker(strict());
     let (short, well) = (FaultControl::new(), FaultControl::new());
     let limits = Limits { line_bytes: 1500, ..Limits::default() };
-    let small = Form::new(Options { limits, ..Options::default() }, form().salt().clone());
-    broker.restore(Enrolment::new("short/", short.device(), small)).unwrap();
+    let small = Formatter::new(FormatOptions { limits, ..FormatOptions::default() }, form().salt().clone());
+    broker.restore(DeviceConfig::new("short/", short.device(), small)).unwrap();
     enable(&broker, "well/", &well);
     record(&broker, "a").unwrap();
     // It has no line for this one, and nothing else wakes its writer.

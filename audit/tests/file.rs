@@ -24,9 +24,8 @@ use std::time::Duration;
 use broker_kit::{Line, assert_complete, broker, entry, form, patient, probe, read, record, seqs, strict};
 use kit::{append, line, mode_of, open};
 use onrecord_audit::device::Notice;
-use onrecord_audit::{
-    Boot, Broker, Enrolment, Entry, Form, Format, Gap, Options, Placement, SeqRange, Stamp, Template, wait,
-};
+use onrecord_audit::{Broker, DeviceConfig, Placement, wait};
+use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Gap, SeqRange, Stamp, Template};
 use onrecord_value::Time;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest, Sha256};
@@ -39,7 +38,7 @@ fn lines_of(path: &Path) -> Vec<Vec<u8>> {
 }
 
 fn enable(broker: &Broker, path: &Path) {
-    broker.restore(Enrolment::new("file/", open(path, &Placement::api()).unwrap(), form())).unwrap();
+    broker.restore(DeviceConfig::new("file/", open(path, &Placement::api()).unwrap(), form())).unwrap();
 }
 
 /// Tries until it holds; there is no other way to wait for a file.
@@ -89,7 +88,7 @@ fn a_torn_tail_is_on_record_in_the_log_itself() {
     std::fs::write(&path, [&line(1), &line(2)[..30]].concat()).unwrap();
     let broker = broker(strict());
     let device = open(&path, &Placement::api()).unwrap();
-    wait(broker.enable(Enrolment::new("file/", device, form()), Some(probe()))).unwrap();
+    wait(broker.enable(DeviceConfig::new("file/", device, form()), Some(probe()))).unwrap();
     let lines = read(&lines_of(&path));
     assert!(matches!(&lines[1], Line::Gap { torn: true, .. }), "{lines:?}");
 }
@@ -102,7 +101,7 @@ fn request_line(seq: u64, boot: u64) -> Vec<u8> {
 fn request_line_in(format: Format, seq: u64, boot: u64) -> Vec<u8> {
     let stamp = Stamp { time: Time::from_unix_nanos(0), seq, boot: Boot::new(boot) };
     let mut line = Vec::new();
-    let form = Form::new(Options { format, ..Options::default() }, form().salt().clone());
+    let form = Formatter::new(FormatOptions { format, ..FormatOptions::default() }, form().salt().clone());
     form.format(&entry("secret/a"), &stamp, &mut line).unwrap();
     line
 }
@@ -157,7 +156,10 @@ fn holes_are_found_in_jsonx_too() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.log");
     let pairs = [("file_path", path.to_str().unwrap()), ("format", "jsonx")];
-    let form = Form::new(Options { format: Format::Jsonx, ..Options::default() }, form().salt().clone());
+    let form = Formatter::new(
+        FormatOptions { format: Format::Jsonx, ..FormatOptions::default() },
+        form().salt().clone(),
+    );
     let open = || kit::open_with(&pairs, &Placement::api()).unwrap();
     let lines: Vec<_> = [1, 2, 4].map(|seq| request_line_in(Format::Jsonx, seq, 3)).into();
     std::fs::write(&path, lines.concat()).unwrap();
@@ -190,8 +192,8 @@ fn holes_that_a_gap_or_a_probe_explains_are_not_told_again() {
     let path = dir.path().join("a.log");
     let broker = broker(strict());
     let enable = || {
-        let enrolment = Enrolment::new("file/", open(&path, &Placement::api()).unwrap(), form());
-        wait(broker.enable(enrolment, Some(probe()))).unwrap();
+        let config = DeviceConfig::new("file/", open(&path, &Placement::api()).unwrap(), form());
+        wait(broker.enable(config, Some(probe()))).unwrap();
     };
     let disable = || {
         assert!(broker.drain(Duration::from_mins(10)).is_empty());
@@ -223,8 +225,8 @@ fn entries_from_before_a_device_was_enabled_without_a_probe_are_not_told_as_miss
     (1..=3).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
     // Enough lines that the order of the first ones is no excuse any more.
     for (first, count) in [(4, 400), (406, 2)] {
-        let enrolment = Enrolment::new("file/", open(&path, &Placement::api()).unwrap(), form());
-        wait(broker.enable(enrolment, None)).unwrap();
+        let config = DeviceConfig::new("file/", open(&path, &Placement::api()).unwrap(), form());
+        wait(broker.enable(config, None)).unwrap();
         (first..first + count).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
         assert!(broker.drain(Duration::from_mins(10)).is_empty());
         assert!(broker.disable("file/"));
@@ -244,7 +246,7 @@ fn a_new_start_puts_the_holes_of_the_last_on_record() {
     enable(&broker, &path);
     record(&broker, "a").unwrap();
     let lines = lines_of(&path);
-    let line = onrecord_audit::decode(&lines[2]).unwrap();
+    let line = onrecord_entry::decode(&lines[2]).unwrap();
     let gap = line.entry().gap.unwrap();
     assert_eq!(
         (gap.missed, gap.boot, gap.ranges.iter().next()),

@@ -16,8 +16,10 @@ mod kit;
 use kit::{mode_of, open_with, options, refusal, set_mode};
 use std::time::Duration;
 
-use onrecord_audit::device::{FileMode, Network, Oversize, SocketOptions, SyslogOptions, Target};
-use onrecord_audit::{DeviceOptions, Format, Options, Placement};
+use onrecord_audit::device::{FileMode, Network, SocketOptions, SyslogOptions, Target};
+use onrecord_audit::{DeviceOptions, Placement};
+use onrecord_entry::Oversize;
+use onrecord_entry::{Format, FormatOptions};
 
 fn parse(pairs: &[(&str, &str)]) -> Result<DeviceOptions, String> {
     let mut all = options(pairs);
@@ -77,7 +79,7 @@ fn every_option_with_every_kind_of_value() {
 #[test]
 fn defaults_are_those_of_the_documents() {
     let parsed = parse(&[]).unwrap();
-    assert_eq!(parsed.form, Options::default());
+    assert_eq!(parsed.form, FormatOptions::default());
     assert!(
         parsed.form.hmac_accessor && !parsed.form.log_raw && !parsed.skip_test && parsed.unknown.is_empty()
     );

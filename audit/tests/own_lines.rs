@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::device::fault::{Call, Fault, FaultControl};
-use onrecord_audit::{Boot, Broker, Enrolment, Form, Limits, Missed, Options, Salt, SeqRange, decode};
+use onrecord_audit::{Broker, DeviceConfig, Missed};
+use onrecord_entry::{Boot, FormatOptions, Formatter, Limits, Salt, SeqRange, decode};
 
 /// Long enough for a gap entry of one range, too short for one of a few.
 const LIMIT: usize = 560;
@@ -83,7 +84,7 @@ fn what_was_missed_in_an_earlier_start_is_told_in_several_too() {
     let numbers: Vec<u64> = ranges.iter().flat_map(|range| range.from..=range.to).collect();
     let earlier = Boot::new(3);
     let missed = Missed { boot: earlier, count: 200, ranges, since: None };
-    broker.restore(Enrolment::new("short/", short.device(), form()).missed(vec![missed])).unwrap();
+    broker.restore(DeviceConfig::new("short/", short.device(), form()).missed(vec![missed])).unwrap();
     wait_until(|| told(&short, Some(earlier)).len() >= numbers.len());
     let mut all = told(&short, Some(earlier));
     all.sort_unstable();
@@ -154,7 +155,7 @@ fn a_hole_of_the_file_is_told_however_many_starts_are_untold() {
     let device = FaultControl::new();
     let boot = Boot::new(3);
     device.notice(Notice::Unfinished { boot, ranges: vec![SeqRange { from: 4, to: 5 }] });
-    broker.restore(Enrolment::new("a/", device.device(), form()).missed(starts(100))).unwrap();
+    broker.restore(DeviceConfig::new("a/", device.device(), form()).missed(starts(100))).unwrap();
     wait_until(|| told(&device, Some(Boot::new(199))) == [199]);
     drop(broker);
     device.wait_until_dropped();
@@ -162,9 +163,9 @@ fn a_hole_of_the_file_is_told_however_many_starts_are_untold() {
 }
 
 /// A form whose lines are no longer than this.
-fn limited(line_bytes: usize) -> Form {
+fn limited(line_bytes: usize) -> Formatter {
     let limits = Limits { line_bytes, ..Limits::default() };
-    Form::new(Options { limits, ..Options::default() }, Arc::new(Salt::new("a salt")))
+    Formatter::new(FormatOptions { limits, ..FormatOptions::default() }, Arc::new(Salt::new("a salt")))
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn a_gap_that_is_too_long_for_a_line_is_told_in_several() {
     let numbers: Vec<u64> = ranges.iter().flat_map(|range| range.from..=range.to).collect();
     let earlier = Boot::new(3);
     let missed = Missed { boot: earlier, count: 200, ranges, since: None };
-    broker.restore(Enrolment::new("a/", device.device(), limited(LIMIT)).missed(vec![missed])).unwrap();
+    broker.restore(DeviceConfig::new("a/", device.device(), limited(LIMIT)).missed(vec![missed])).unwrap();
     wait_until(|| broker.missed().iter().all(|(_, missed)| missed.is_empty()));
     drop(broker);
     device.wait_until_dropped();
@@ -189,7 +190,7 @@ fn a_gap_that_no_line_can_hold_stays_untold() {
     let broker = broker(patient());
     let (short, other) = (FaultControl::new(), FaultControl::new());
     let earlier = Boot::new(100);
-    broker.restore(Enrolment::new("short/", short.device(), limited(10)).missed(starts(1))).unwrap();
+    broker.restore(DeviceConfig::new("short/", short.device(), limited(10)).missed(starts(1))).unwrap();
     enable(&broker, "other/", &other);
     for seq in 1..=3 {
         assert_eq!(record(&broker, "a"), Ok(seq));

@@ -20,12 +20,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, strict};
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::{
-    Boot, Broker, Candidate, DeviceError, Enrolment, Health, Missed, Observer, Placement, Rules, SeqRange,
-    SystemClock, Why, wait,
+    Broker, Candidate, DeviceConfig, DeviceError, Health, Missed, Observer, Placement, Rules, SystemClock,
+    Why, wait,
 };
+use onrecord_entry::{Boot, SeqRange};
 
 fn replace(broker: &Broker, path: &str, control: &FaultControl) {
-    let candidate = wait(broker.try_out(Enrolment::new(path, control.device(), form()), None)).unwrap();
+    let candidate = wait(broker.try_out(DeviceConfig::new(path, control.device(), form()), None)).unwrap();
     broker.replace(candidate).unwrap();
 }
 
@@ -111,7 +112,7 @@ fn what_a_hung_device_does_not_write_any_more_the_new_one_tells() {
 fn nothing_is_replaced_that_is_not_there() {
     let broker = broker(patient());
     let control = FaultControl::new();
-    let candidate = wait(broker.try_out(Enrolment::new("a/", control.device(), form()), Some(probe())));
+    let candidate = wait(broker.try_out(DeviceConfig::new("a/", control.device(), form()), Some(probe())));
     assert!(broker.replace(candidate.unwrap()).is_err());
     control.wait_until_dropped();
     assert_eq!(broker.devices(), 0);
@@ -122,7 +123,7 @@ fn a_candidate_that_is_not_wanted_after_all_leaves_the_old_device_as_it_was() {
     let broker = broker(patient());
     let (old, new) = (FaultControl::new(), FaultControl::new());
     enable(&broker, "a/", &old);
-    drop(wait(broker.try_out(Enrolment::new("a/", new.device(), form()), Some(probe()))).unwrap());
+    drop(wait(broker.try_out(DeviceConfig::new("a/", new.device(), form()), Some(probe()))).unwrap());
     new.wait_until_dropped();
     record(&broker, "a").unwrap();
     assert_eq!((old.lines().len(), new.lines().len()), (1, 1));
@@ -139,12 +140,12 @@ fn a_device_that_takes_the_place_of_another_may_write_to_its_file() {
     };
     let (broker, placement, clock) = (broker(strict()), Placement::api(), Arc::new(SystemClock::new()));
     let first = options(&[]).open(&placement, clock.clone()).unwrap();
-    broker.restore(Enrolment::new("a/", first, form())).unwrap();
+    broker.restore(DeviceConfig::new("a/", first, form())).unwrap();
     record(&broker, "a").unwrap();
     assert!(options(&[]).open(&placement, clock.clone()).is_err(), "two devices on one file");
     let heir = placement.succeeding(&broker.claim("a/").unwrap());
     let second = options(&[("mode", "0640")]).open(&heir, clock.clone()).unwrap();
-    let candidate = wait(broker.try_out(Enrolment::new("a/", second, form()), Some(probe()))).unwrap();
+    let candidate = wait(broker.try_out(DeviceConfig::new("a/", second, form()), Some(probe()))).unwrap();
     broker.replace(candidate).unwrap();
     record(&broker, "a").unwrap();
     assert!(options(&[]).open(&placement, clock).is_err(), "the file is still taken");
@@ -159,8 +160,8 @@ fn kit_options(path: &str) -> std::collections::BTreeMap<String, String> {
 fn r_quorum_a_required_device_takes_its_probe() {
     let broker = broker(strict());
     let control = FaultControl::new();
-    let enrolment = Enrolment::new("a/", control.device(), form()).required();
-    wait(broker.enable(enrolment, Some(probe()))).unwrap();
+    let config = DeviceConfig::new("a/", control.device(), form()).required();
+    wait(broker.enable(config, Some(probe()))).unwrap();
     assert_eq!(record(&broker, "a"), Ok(1));
 }
 
@@ -185,11 +186,11 @@ fn what_was_missed_before_the_end_is_told_after_it() {
 
     let later = Broker::new(Rules::default(), Boot::new(8), Arc::new(SystemClock::new()));
     let back = FaultControl::with(Fault::Refuse);
-    later.restore(Enrolment::new("sick/", back.device(), form()).missed(kept.clone())).unwrap();
+    later.restore(DeviceConfig::new("sick/", back.device(), form()).missed(kept.clone())).unwrap();
     assert_eq!(later.missed()[0].1, kept, "untold, it is kept on");
     back.set(Fault::None);
     let lines = back.wait_for_lines(1);
-    let line = onrecord_audit::decode(&lines[0]).unwrap();
+    let line = onrecord_entry::decode(&lines[0]).unwrap();
     let gap = line.entry().gap.unwrap();
     assert_eq!((gap.missed, gap.boot, gap.since.is_some()), (4, Some(kit::BOOT), true));
     record(&later, "a").unwrap();
@@ -249,7 +250,7 @@ fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
         std::thread::yield_now();
     }
     let candidate = |path: &str, control: &FaultControl| -> Candidate {
-        wait(broker.try_out(Enrolment::new(path, control.device(), form()), None)).unwrap()
+        wait(broker.try_out(DeviceConfig::new(path, control.device(), form()), None)).unwrap()
     };
     let (a, b) = (candidate("a/", &controls[2]), candidate("b/", &controls[3]));
     let changed = Arc::clone(&broker);
@@ -277,14 +278,14 @@ fn the_new_device_tells_what_the_old_one_missed_before_the_last_end() {
     let (old, new) = (FaultControl::with(Fault::Refuse), FaultControl::new());
     let ranges = vec![SeqRange { from: 3, to: 6 }];
     let missed = Missed { boot: Boot::new(6), count: 4, ranges, since: None };
-    broker.restore(Enrolment::new("a/", old.device(), form()).missed(vec![missed.clone()])).unwrap();
+    broker.restore(DeviceConfig::new("a/", old.device(), form()).missed(vec![missed.clone()])).unwrap();
     old.wait_for_calls(1);
     while broker.status()[0].health == Health::Healthy {
         std::thread::yield_now();
     }
     replace(&broker, "a/", &new);
     let lines = new.wait_for_lines(1);
-    let line = onrecord_audit::decode(&lines[0]).unwrap();
+    let line = onrecord_entry::decode(&lines[0]).unwrap();
     let gap = line.entry().gap.unwrap();
     assert_eq!((gap.missed, gap.boot), (missed.count, Some(missed.boot)));
     while !broker.missed()[0].1.is_empty() {
@@ -342,7 +343,7 @@ fn a_device_that_takes_the_place_of_another_cuts_off_nothing_that_is_being_writt
     let options = onrecord_audit::DeviceOptions::parse("file", &kit_options(path.to_str().unwrap())).unwrap();
     let (broker, placement, clock) = (broker(strict()), Placement::api(), Arc::new(SystemClock::new()));
     let first = options.open(&placement, clock.clone()).unwrap();
-    broker.restore(Enrolment::new("a/", first, form())).unwrap();
+    broker.restore(DeviceConfig::new("a/", first, form())).unwrap();
     record(&broker, "a").unwrap();
     // As a large write looks that is half done.
     let whole = std::fs::read(&path).unwrap();

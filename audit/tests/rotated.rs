@@ -25,7 +25,8 @@ use std::path::{Path, PathBuf};
 use broker_kit::{entry, form};
 use kit::append;
 use onrecord_audit::device::Notice;
-use onrecord_audit::{Boot, Device, Entry, Form, Format, Gap, Options, Placement, SeqRange, Stamp, Template};
+use onrecord_audit::{Device, Placement};
+use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Gap, SeqRange, Stamp, Template};
 use onrecord_value::Time;
 use proptest::prelude::*;
 use rustix::fs::XattrFlags;
@@ -72,8 +73,11 @@ impl Log {
         renamed
     }
 
-    fn form(&self) -> Form {
-        Form::new(Options { format: self.format, ..Options::default() }, form().salt().clone())
+    fn form(&self) -> Formatter {
+        Formatter::new(
+            FormatOptions { format: self.format, ..FormatOptions::default() },
+            form().salt().clone(),
+        )
     }
 
     fn line(&self, boot: u64, seq: u64, entry: &Entry<'_>) -> Vec<u8> {

@@ -19,7 +19,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener};
 use std::sync::Arc;
 
-use onrecord_audit::{Boot, Entry, Form, Options, Placement, Request, Salt, Stamp};
+use onrecord_audit::Placement;
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Request, Salt, Stamp};
 use onrecord_value::{Time, object};
 use peer::{Listener, PATIENCE, append, fails, line, sends, socket, socket_in};
 use proptest::prelude::*;
@@ -472,7 +473,10 @@ fn a_datagram_that_is_too_long_costs_no_other_line() {
 fn long_entry(bytes: usize) -> String {
     let data = object! { "text" => "x".repeat(bytes) };
     let request = Request { id: "an id".into(), data: (&data).into(), ..Request::default() };
-    let form = Form::new(Options { log_raw: true, ..Options::default() }, Arc::new(Salt::new("a salt")));
+    let form = Formatter::new(
+        FormatOptions { log_raw: true, ..FormatOptions::default() },
+        Arc::new(Salt::new("a salt")),
+    );
     let stamp = Stamp { time: Time::from_unix(1_700_000_000, 0), seq: 7, boot: Boot::new(1) };
     let mut line = Vec::new();
     form.format(&Entry { request, ..Entry::default() }, &stamp, &mut line).unwrap();

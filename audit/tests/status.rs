@@ -20,9 +20,9 @@ use std::time::Duration;
 use kit::{BOOT, broker, enable, entry, form, patient, read, record, strict};
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::{
-    BLOCKED_AFTER, Broker, Clock, DeviceError, DeviceStatus, Enrolment, Health, Observer, Response, Rules,
-    Why,
+    BLOCKED_AFTER, Broker, Clock, DeviceConfig, DeviceError, DeviceStatus, Health, Observer, Rules, Why,
 };
+use onrecord_entry::Response;
 use onrecord_value::Time;
 
 /// A clock that stands still until a test moves it.
@@ -138,7 +138,7 @@ fn the_outlook_names_what_the_rule_lacks() {
     assert!(broker.outlook().is_met(), "without a device nothing is refused by the rule");
     let (first, second) = (FaultControl::new(), FaultControl::new());
     enable(&broker, "first/", &first);
-    broker.restore(Enrolment::new("second/", second.device(), form()).required()).unwrap();
+    broker.restore(DeviceConfig::new("second/", second.device(), form()).required()).unwrap();
     let outlook = broker.outlook();
     assert!(outlook.is_met() && outlook.able == 2 && outlook.minimum == 1);
     assert_eq!(outlook.required.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["second/"]);

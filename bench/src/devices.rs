@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use onrecord_audit::{Boot, Form, Options, Salt, Stamp};
+use onrecord_entry::{Boot, FormatOptions, Formatter, Salt, Stamp};
 use onrecord_value::Time;
 
 use crate::effort::Effort;
@@ -69,7 +69,7 @@ fn bare(line: &[u8], lines: usize, time: Duration) -> f64 {
 }
 
 fn line(world: &'static World) -> Vec<u8> {
-    let form = Form::new(Options::default(), Arc::new(Salt::new("a salt")));
+    let form = Formatter::new(FormatOptions::default(), Arc::new(Salt::new("a salt")));
     let time = Time::from_unix_nanos(1_795_343_122_459_819_797);
     let mut line = Vec::new();
     form.format(&world.request(), &Stamp { time, seq: 4711, boot: Boot::new(7) }, &mut line)

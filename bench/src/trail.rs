@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use onrecord_audit::{Boot, Clear, Entry, Form, Format, Options, Salt, Stamp};
+use onrecord_entry::{Boot, Clear, Entry, Format, FormatOptions, Formatter, Salt, Stamp};
 use onrecord_trail::{Input, Judge, check};
 use onrecord_value::Time;
 use tempfile::TempDir;
@@ -63,8 +63,8 @@ fn id(number: u64) -> String {
 
 /// The log of one device, of about so many bytes: how many entries it has, and its bytes.
 fn write(path: &Path, world: &'static World, plan: &Plan, device: usize, bytes: u64) -> (u64, u64) {
-    let options = Options { format: plan.format, ..Options::default() };
-    let form = Form::new(options, Arc::new(Salt::new(&format!("salt {device}"))));
+    let options = FormatOptions { format: plan.format, ..FormatOptions::default() };
+    let form = Formatter::new(options, Arc::new(Salt::new(&format!("salt {device}"))));
     let mut log = BufWriter::with_capacity(1 << 20, File::create(path).expect("a file"));
     let (request, read, list) = (world.request(), world.response_of_read(), world.response_of_list());
     let (mut line, mut seq, mut written) = (Vec::new(), 0, 0);

@@ -19,7 +19,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use onrecord_audit::device::check_prefix;
-use onrecord_audit::{Broker, EnableError, OptionError, Placement, SaltId};
+use onrecord_audit::{Broker, EnableError, OptionError, Placement};
+use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;

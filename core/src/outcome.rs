@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use onrecord_audit::{Drill, Template};
+use onrecord_audit::Drill;
+use onrecord_entry::Template;
 use onrecord_value::{Object, Value};
 
 use crate::exchange::Media;

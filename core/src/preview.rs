@@ -3,7 +3,8 @@
 //! Never in it: an effect. It stops where a journey would record, and says what only the doing could tell.
 
 use bytes::Bytes;
-use onrecord_audit::{Entry, Preview};
+use onrecord_audit::Preview;
+use onrecord_entry::Entry;
 use onrecord_value::{Object, Value, object};
 
 use crate::decide;

@@ -5,10 +5,10 @@ mod bare;
 
 use std::time::Duration;
 
-use onrecord_audit::{
+use onrecord_audit::{Recorded, Recording, Refused, Settled, Unaudited};
+use onrecord_entry::{
     Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Operation as Asked,
-    Path, PolicyResults, Private, Recorded, Recording, Refused, Request as RequestFacts, Response, Secret,
-    Settled, Template, Token, TokenType, Unaudited,
+    Path, PolicyResults, Private, Request as RequestFacts, Response, Secret, Template, Token, TokenType,
 };
 
 use crate::alarm::Phase;
@@ -224,7 +224,7 @@ fn caller(caller: &Caller) -> Auth<'_> {
         token_type: TokenType::Service,
         token_ttl: token.creation_ttl,
         token_issue_time: Some(token.issued.into()),
-        lasting: Some(&token.lasting),
+        cache_key: Some(&token.cache_key),
         ..Auth::default()
     }
 }

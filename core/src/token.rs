@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use onrecord_audit::Lasting;
+use onrecord_entry::CacheKey;
 use onrecord_policy::Acl;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Time};
@@ -54,7 +54,7 @@ pub struct Entry {
     /// Whether it can be renewed.
     pub renewable: bool,
     /// Stands for all of these facts in entries: a copy, which may be changed, has another.
-    pub lasting: Lasting,
+    pub cache_key: CacheKey,
 }
 
 impl Entry {

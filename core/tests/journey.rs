@@ -366,7 +366,7 @@ async fn mixed_entries_are_all_json_with_our_record_at_the_end() {
     for line in device.lines() {
         let entry: Value = serde_json::from_slice(&line).unwrap();
         assert!(entry["record"]["seq"].is_u64() && entry["record"]["salt"].is_string(), "{entry}");
-        assert!(onrecord_audit::decode(&line).is_ok());
+        assert!(onrecord_entry::decode(&line).is_ok());
     }
 }
 

@@ -20,8 +20,10 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{Clock, Enrolment, Form, Options, Rules, Salt};
+use onrecord_audit::{Clock, DeviceConfig, Rules};
 use onrecord_core::{AuditSettings, Media, Settings};
+use onrecord_entry::Formatter;
+use onrecord_entry::{FormatOptions, Salt};
 use onrecord_value::Time;
 use serde_json::{Value, json};
 use world::{Said, World, ask, said};
@@ -435,9 +437,9 @@ async fn a_required_device_that_fails_is_named() {
     let (world, _) = timed(Settings::default()).await;
     let _well = world.device("well/", false).await;
     let control = FaultControl::with(Fault::Refuse);
-    let form = Form::new(Options::default(), Arc::new(Salt::new("a salt")));
+    let form = Formatter::new(Options::default(), Arc::new(Salt::new("a salt")));
     let open = world.core.open().unwrap();
-    open.broker.restore(Enrolment::new("must/", control.device(), form).required()).unwrap();
+    open.broker.restore(DeviceConfig::new("must/", control.device(), form).required()).unwrap();
     assert_eq!(world.root("GET", "sys/audit", None).await.status, 500);
     assert_eq!(open.broker.outlook().lost.len(), 1);
     assert_eq!(health(&world, "").await.status, 503);

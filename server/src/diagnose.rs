@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use onrecord_audit::device::Target;
 use onrecord_audit::{
-    Boot, Broker, Clock, DeviceOptions, Enrolment, Form, Placement, Probe, Rules, Salt, SystemClock, wait,
+    Broker, Clock, DeviceConfig, DeviceOptions, Placement, Probe, Rules, SystemClock, wait,
 };
+use onrecord_entry::Formatter;
+use onrecord_entry::{Boot, Salt};
 use onrecord_seal::{Entropy, OsEntropy};
 
 use crate::config::{Config, Device, ListenerConfig, StorageConfig};
@@ -218,7 +220,7 @@ fn test_entry(options: &DeviceOptions, placement: &Placement, clock: Arc<dyn Clo
     let id = || entropy.uuid().map_err(|error| error.to_string());
     let salt = Arc::new(Salt::new(&id()?));
     let broker = Broker::new(Rules::default(), Boot::new(0), clock);
-    let enrolment = Enrolment::new("probe/", device, Form::new(options.form.clone(), Arc::clone(&salt)));
-    let tried = wait(broker.try_out(enrolment, Some(Probe { id: id()?, salt })));
+    let config = DeviceConfig::new("probe/", device, Formatter::new(options.form.clone(), Arc::clone(&salt)));
+    let tried = wait(broker.try_out(config, Some(Probe { id: id()?, salt })));
     tried.map(drop).map_err(|error| error.to_string())
 }

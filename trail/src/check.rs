@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 
-use onrecord_audit::{Boot, Record, SaltId, SeqRange};
+use onrecord_entry::{Boot, Record, SaltId, SeqRange};
 
 use crate::device::Device;
 use crate::glance::{Gap, Glance, Part, Reader, Seen, Unusual, What};

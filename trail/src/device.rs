@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use onrecord_audit::{Boot, Kind};
+use onrecord_entry::{Boot, Kind};
 
 use crate::id::Id;
 use crate::pairs::Pairs;

@@ -29,7 +29,7 @@ mod json;
 mod jsonx;
 
 use memchr::memmem::{self, Finder};
-use onrecord_audit::{Boot, Kind, Record, SeqRange};
+use onrecord_entry::{Boot, Kind, Record, SeqRange};
 
 use crate::id::Id;
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use onrecord_audit::Kind;
+use onrecord_entry::Kind;
 
 use crate::id::Id;
 use crate::report::Sample;

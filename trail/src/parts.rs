@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use onrecord_audit::{Boot, Record, SaltId};
+use onrecord_entry::{Boot, Record, SaltId};
 use sha2::{Digest, Sha256};
 
 use crate::glance::Part;

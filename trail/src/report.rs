@@ -3,7 +3,7 @@
 
 mod value;
 
-use onrecord_audit::{Boot, SaltId, SeqRange};
+use onrecord_entry::{Boot, SaltId, SeqRange};
 
 use crate::runs::Runs;
 

@@ -1,7 +1,7 @@
 //! Sets of counters as runs: sorted, apart from each other, and what can be asked of two of them.
 //! Never in it: what a counter stands for.
 
-use onrecord_audit::SeqRange;
+use onrecord_entry::SeqRange;
 
 /// A set of counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use onrecord_audit::SeqRange;
+use onrecord_entry::SeqRange;
 
 use crate::runs::Runs;
 

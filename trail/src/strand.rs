@@ -1,7 +1,7 @@
 //! One start of the server as one device has it, and what follows from its numbers.
 //! Never in it: a line, or an id.
 
-use onrecord_audit::{Boot, SeqRange};
+use onrecord_entry::{Boot, SeqRange};
 
 use crate::report::{BootReport, Spans};
 use crate::runs::Runs;

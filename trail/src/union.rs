@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use onrecord_audit::{Boot, Kind, Record, SeqRange};
+use onrecord_entry::{Boot, Kind, Record, SeqRange};
 
 use crate::glance::Seen;
 use crate::id::Id;

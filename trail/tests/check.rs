@@ -12,8 +12,8 @@ use std::io::{Cursor, Write};
 use std::sync::Arc;
 
 use flate2::write::GzEncoder;
-use onrecord_audit::{
-    Boot, Entry, Form, Format, Gap, Options as FormOptions, Ranges, Request, Response, Salt, SeqRange, Stamp,
+use onrecord_entry::{
+    Boot, Entry, Format, FormatOptions, Formatter, Gap, Ranges, Request, Response, Salt, SeqRange, Stamp,
     Template, Torn,
 };
 use onrecord_trail::{Input, Judge, Options, Report, Span, check};
@@ -22,18 +22,18 @@ use sha2::{Digest, Sha256};
 
 /// One device and what it wrote.
 struct Log {
-    form: Form,
+    form: Formatter,
     boot: u64,
     lines: Vec<Vec<u8>>,
 }
 
 impl Log {
     fn new(salt: &str) -> Self {
-        Self::with(salt, FormOptions::default())
+        Self::with(salt, FormatOptions::default())
     }
 
-    fn with(salt: &str, options: FormOptions) -> Self {
-        Self { form: Form::new(options, Arc::new(Salt::new(salt))), boot: 1, lines: Vec::new() }
+    fn with(salt: &str, options: FormatOptions) -> Self {
+        Self { form: Formatter::new(options, Arc::new(Salt::new(salt))), boot: 1, lines: Vec::new() }
     }
 
     fn entry(&mut self, entry: &Entry<'_>, seq: u64) {
@@ -105,7 +105,7 @@ fn spans(list: &[(u64, u64)]) -> Vec<Span> {
 fn a_whole_log_in_any_pieces_is_whole() {
     for format in [Format::Json, Format::Jsonx] {
         let mut log =
-            Log::with("a", FormOptions { format, prefix: "@cee: ".to_owned(), ..FormOptions::default() });
+            Log::with("a", FormatOptions { format, prefix: "@cee: ".to_owned(), ..FormatOptions::default() });
         log.pairs(1, 50);
         let (first, rest) = log.lines.split_at(33);
         let (second, third) = rest.split_at(33);

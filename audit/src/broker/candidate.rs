@@ -5,18 +5,18 @@ use std::fmt;
 use std::sync::Arc as StdArc;
 
 use super::cause::{Refused, Why};
+use super::device_set::{Enabled, NotAdded};
 use super::kick::Kick;
-use super::life::Enrolment;
+use super::life::DeviceConfig;
 use super::offer::format;
 use super::recording::offer_line;
-use super::roster::{Enabled, NotAdded};
 use super::slot::Slot;
 use super::writer::Writer;
 use super::{Broker, Shared};
-use crate::entry::{Entry, Stamp};
-use crate::salt::Salt;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+use onrecord_entry::Salt;
+use onrecord_entry::{Entry, Stamp};
 
 /// The entry that tries a device when it is enabled.
 pub struct Probe {
@@ -72,10 +72,10 @@ impl Broker {
     /// [`EnableError`]; the device is dropped then.
     pub async fn try_out(
         &self,
-        enrolment: Enrolment,
+        config: DeviceConfig,
         probe: Option<Probe>,
     ) -> Result<Candidate, EnableError> {
-        let candidate = Candidate::hire(&self.shared, enrolment)?;
+        let candidate = Candidate::hire(&self.shared, config)?;
         if let Some(probe) = probe.filter(|_| !candidate.slot.discards) {
             let recording = {
                 let (slot, shared) = (&candidate.slot, &self.shared);
@@ -117,36 +117,36 @@ impl Broker {
     ///
     /// # Errors
     /// [`EnableError`]; the device is dropped then.
-    pub async fn enable(&self, enrolment: Enrolment, probe: Option<Probe>) -> Result<(), EnableError> {
-        if self.shared.roster.find(&enrolment.path).is_some() {
+    pub async fn enable(&self, config: DeviceConfig, probe: Option<Probe>) -> Result<(), EnableError> {
+        if self.shared.devices.find(&config.path).is_some() {
             return Err(EnableError::PathInUse);
         }
-        self.try_out(enrolment, probe).await?.admit()
+        self.try_out(config, probe).await?.admit()
     }
 
     /// Enables a device without a probe: one of the stored table, at a start. It may be
-    /// [`failing`](Enrolment::failing).
-    pub fn restore(&self, enrolment: Enrolment) -> Result<(), EnableError> {
-        if self.shared.roster.find(&enrolment.path).is_some() {
+    /// [`failing`](DeviceConfig::failing).
+    pub fn restore(&self, config: DeviceConfig) -> Result<(), EnableError> {
+        if self.shared.devices.find(&config.path).is_some() {
             return Err(EnableError::PathInUse);
         }
-        Candidate::hire(&self.shared, Enrolment { restored: true, ..enrolment })?.admit()
+        Candidate::hire(&self.shared, DeviceConfig { restored: true, ..config })?.admit()
     }
 }
 
 impl Candidate {
-    fn hire(shared: &Arc<Shared>, enrolment: Enrolment) -> Result<Self, EnableError> {
-        let slot = Arc::new(Slot::new(&enrolment, shared));
+    fn hire(shared: &Arc<Shared>, config: DeviceConfig) -> Result<Self, EnableError> {
+        let slot = Arc::new(Slot::new(&config, shared));
         shared.watch.start(shared).map_err(EnableError::Thread)?;
         if !slot.discards {
-            Writer::start(&slot, enrolment, shared).map_err(EnableError::Thread)?;
+            Writer::start(&slot, config, shared).map_err(EnableError::Thread)?;
             shared.watch.attend(&slot);
         }
         Ok(Self { shared: Arc::clone(shared), slot, admitted: false })
     }
 
     fn admit(mut self) -> Result<(), EnableError> {
-        let added = self.shared.roster.add(&self.slot, &self.shared.seq);
+        let added = self.shared.devices.add(&self.slot, &self.shared.seq);
         added.map_err(|why| match why {
             NotAdded::PathInUse => EnableError::PathInUse,
             NotAdded::TooMany => EnableError::TooMany,
@@ -157,7 +157,7 @@ impl Candidate {
     }
 
     fn replace(mut self) -> Result<(), EnableError> {
-        let old = self.shared.roster.replace(&self.slot).ok_or(EnableError::NotEnabled)?;
+        let old = self.shared.devices.replace(&self.slot).ok_or(EnableError::NotEnabled)?;
         self.admitted = true;
         self.shared.watch.dismiss(&self.slot);
         self.shared.watch.attend(&old);

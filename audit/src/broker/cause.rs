@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::device::DeviceError;
-use crate::form::FormatError;
+use onrecord_entry::FormatError;
 
 /// Why one device does not have an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]

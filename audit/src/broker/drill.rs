@@ -87,7 +87,7 @@ impl Broker {
     /// Ends the drills of all devices, or of the one of a path: what is opened again or ends in order must not wait for a
     /// device that only pretends.
     pub fn end_drills(&self, path: Option<&str>) {
-        for slot in &self.shared.roster.read().slots {
+        for slot in &self.shared.devices.read().slots {
             if path.is_none_or(|path| *slot.path == *path) && slot.drill.end() {
                 slot.rouse();
             }
@@ -98,7 +98,7 @@ impl Broker {
         if !self.shared.rules.drills() {
             return Err(DrillError::Off);
         }
-        let slot = self.shared.roster.find(path).ok_or(DrillError::NoDevice)?;
+        let slot = self.shared.devices.find(path).ok_or(DrillError::NoDevice)?;
         if slot.discards { Err(DrillError::Discards) } else { Ok(slot) }
     }
 }

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
-use crate::entry::{Boot, SeqRange};
 use crate::sync::Mutex;
+use onrecord_entry::{Boot, SeqRange};
 
 /// The largest known number of each earlier start.
 #[derive(Default)]

@@ -40,7 +40,7 @@ impl Slot {
         self.refuse(given_up);
     }
 
-    /// Names the device that takes its place. Only for the roster, while this one is on its list.
+    /// Names the device that takes its place. Only for the devices, while this one is on its list.
     pub(crate) fn appoint(&self, heir: &Arc<Self>) {
         let mut queue = self.queue();
         heir.listed();
@@ -50,7 +50,7 @@ impl Slot {
     /// Ends the device as its heir takes its place, which also gets to tell what this one has missed and cannot tell.
     pub(crate) fn hand_over(&self, shared: &Shared) {
         let given_up = self.shut(shared);
-        if self.queue().vitals.is_failing() {
+        if self.queue().health_tracker.is_failing() {
             self.bequeath();
         }
         self.refuse(given_up);
@@ -95,7 +95,7 @@ impl Slot {
             if queue.life == Life::Open {
                 queue.life = Life::Closing;
             }
-            let failing = queue.vitals.is_failing();
+            let failing = queue.health_tracker.is_failing();
             let given_up = if failing { self.give_up(&mut queue, shared) } else { Vec::new() };
             (given_up, queue.take_duty())
         };

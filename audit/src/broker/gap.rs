@@ -9,8 +9,8 @@ use super::missed::Missed;
 use super::misses::Misses;
 use super::offer::format as format_line;
 use crate::device::Notice;
-use crate::entry::{Boot, Clear, Entry, Gap, Ranges, SeqRange, Stamp, Template, Torn};
-use crate::form::Form;
+use onrecord_entry::Formatter;
+use onrecord_entry::{Boot, Clear, Entry, Gap, Ranges, SeqRange, Stamp, Template, Torn};
 
 /// What one line tells.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ fn parts_of(notice: Notice, most: usize) -> Vec<Notice> {
 /// Where and when such an entry is written.
 pub(crate) struct Place<'a> {
     pub(crate) path: &'a str,
-    pub(crate) form: &'a Form,
+    pub(crate) form: &'a Formatter,
     pub(crate) boot: Boot,
     pub(crate) time: Time,
     /// The counter last given to an entry.

@@ -1,7 +1,7 @@
 //! The duty to wake writers. Whoever has it fulfils it, even if the task is dropped half-way.
 
+use super::device_set::Enabled;
 use super::lookout::Lookout;
-use super::roster::Enabled;
 use super::slot::Slot;
 use crate::sync::Arc;
 

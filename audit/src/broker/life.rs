@@ -11,14 +11,14 @@ use super::queue::{Errand, Life, Queue};
 use super::slot::Slot;
 use super::{Broker, Shared};
 use crate::device::{Claim, Device, DeviceError};
-use crate::form::Form;
 use crate::sync::Arc;
+use onrecord_entry::Formatter;
 
 /// A device to be enabled.
-pub struct Enrolment {
+pub struct DeviceConfig {
     pub(crate) path: String,
     pub(crate) device: Box<dyn Device>,
-    pub(crate) form: Form,
+    pub(crate) form: Formatter,
     pub(crate) required: bool,
     pub(crate) failing: Option<DeviceError>,
     pub(crate) missed: Vec<Missed>,
@@ -26,10 +26,10 @@ pub struct Enrolment {
     pub(crate) restored: bool,
 }
 
-impl Enrolment {
+impl DeviceConfig {
     /// A device, the path by which it is known (as it is to be shown, so usually with a closing slash), and the
     /// form of its lines.
-    pub fn new(path: impl Into<String>, device: Box<dyn Device>, form: Form) -> Self {
+    pub fn new(path: impl Into<String>, device: Box<dyn Device>, form: Formatter) -> Self {
         Self {
             path: path.into(),
             device,
@@ -68,7 +68,7 @@ impl Broker {
     /// What the enabled device of a path holds, for one that is to take its place
     /// ([`Placement::succeeding`](crate::Placement::succeeding)).
     pub fn claim(&self, path: &str) -> Option<Claim> {
-        self.shared.roster.find(path)?.claim.clone()
+        self.shared.devices.find(path)?.claim.clone()
     }
 
     /// Disables a device at once; its log ends with an entry that says so. What waits for it is still written, in the background; a device that fails, or
@@ -84,7 +84,7 @@ impl Broker {
     }
 
     fn end(&self, path: &str, for_good: bool) -> bool {
-        let Some((slot, last)) = self.shared.roster.remove(path, &self.shared.seq) else { return false };
+        let Some((slot, last)) = self.shared.devices.remove(path, &self.shared.seq) else { return false };
         self.shared.watch.attend(&slot);
         slot.queue().disabled_after = for_good.then_some(last);
         slot.close(&self.shared);
@@ -94,8 +94,8 @@ impl Broker {
     /// Gives an enabled device another form of its lines, from the next entry on: another salt, usually. Entries that
     /// are being formatted at this moment still have the old one; none is missing, and nobody waits. False if there is
     /// no device of that path.
-    pub fn reform(&self, path: &str, form: Form) -> bool {
-        self.shared.roster.reform(path, form)
+    pub fn reform(&self, path: &str, form: Formatter) -> bool {
+        self.shared.devices.reform(path, form)
     }
 
     /// Opens the devices again, as after a rotation (SIGHUP), all of them or the one of a path; drills end. Blocks until
@@ -122,7 +122,7 @@ impl Broker {
     ) -> Vec<(StdArc<str>, Result<(), Why>)> {
         let deadline = self.shared.clock.monotonic().saturating_add(timeout);
         // Not the list itself is held while devices are waited for: one that is disabled meanwhile could not end.
-        let slots = self.shared.roster.read().slots.clone();
+        let slots = self.shared.devices.read().slots.clone();
         let wanted = |slot: &&Arc<Slot>| path.is_none_or(|path| *slot.path == *path);
         // All are asked before any is waited for.
         let asked: Vec<_> = slots

@@ -7,12 +7,12 @@ use std::sync::Arc as StdArc;
 use onrecord_value::Time;
 
 use super::Broker;
+use super::health_tracker::Health;
 use super::misses::Misses;
 use super::queue::Queue;
 use super::slot::Slot;
-use super::vitals::Health;
 use crate::device::Notice;
-use crate::entry::{Boot, SeqRange};
+use onrecord_entry::{Boot, SeqRange};
 
 /// Notices of the device itself that could not be told yet; the oldest are kept, for they tell when it began.
 const NOTICES_MAX: usize = 64;
@@ -52,14 +52,14 @@ fn united(ranges: Vec<SeqRange>, others: &[SeqRange]) -> Misses {
 }
 
 impl Broker {
-    /// What each device has not told yet, of this start and of those before it ([`Enrolment::missed`]). A device that
+    /// What each device has not told yet, of this start and of those before it ([`DeviceConfig::missed`]). A device that
     /// is not healthy may never get to write what waits for it: that counts as missed here until it is written.
     ///
-    /// [`Enrolment::missed`]: super::Enrolment::missed
+    /// [`DeviceConfig::missed`]: super::DeviceConfig::missed
     pub fn missed(&self) -> Vec<(StdArc<str>, Vec<Missed>)> {
         let boot = self.shared.boot;
         self.shared
-            .roster
+            .devices
             .read()
             .slots
             .iter()
@@ -74,7 +74,7 @@ impl Slot {
         let mut all = queue.inherited.clone();
         let mut now = queue.telling.clone();
         now.restore(queue.misses.clone());
-        if queue.vitals.health() != Health::Healthy {
+        if queue.health_tracker.health() != Health::Healthy {
             for pending in queue.in_flight.iter().chain(&queue.waiting) {
                 now.count += 1;
                 now.insert(SeqRange { from: pending.seq, to: pending.seq });

@@ -3,7 +3,7 @@
 
 use onrecord_value::Time;
 
-use crate::entry::SeqRange;
+use onrecord_entry::SeqRange;
 
 /// More ranges than this are joined: the number of missed entries stays exact, the ranges then also name some
 /// that were not missed.

@@ -16,15 +16,15 @@ use std::time::Duration;
 
 use super::Shared;
 use super::cause::{Cause, Why};
+use super::device_set::Enabled;
 use super::kick::Kick;
-use super::roster::Enabled;
 use super::slot::{Admission, Pushed, Slot};
 use super::ticket::Ticket;
 use super::verdict::Tally;
-use crate::entry::{Entry, Stamp};
-use crate::form::{Form, FormatError, Lines, Room};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+use onrecord_entry::{Entry, Stamp};
+use onrecord_entry::{FormatError, Formatter, Lines, Scratch};
 
 /// An entry on its way to the devices.
 pub(super) struct Offer<'a> {
@@ -57,7 +57,7 @@ impl<'a> Offer<'a> {
         enabled: &Arc<Enabled>,
         seq: u64,
         minimum: usize,
-        room: Room,
+        room: Scratch,
     ) -> Self {
         Self {
             shared,
@@ -118,7 +118,7 @@ impl<'a> Offer<'a> {
         let mut list = offered;
         while std::mem::take(&mut self.gone) {
             let shared = self.shared;
-            let Some((now, seq)) = shared.roster.number_if(&shared.seq, |now| self.needs(now)) else {
+            let Some((now, seq)) = shared.devices.number_if(&shared.seq, |now| self.needs(now)) else {
                 return !self.is_nobodys();
             };
             for (place, slot) in list.slots.iter().enumerate() {
@@ -201,7 +201,7 @@ impl<'a> Offer<'a> {
     }
 
     /// Formats it for one device and queues the line. Says whether its answer is awaited, and its writer to be woken.
-    fn queue(&mut self, place: usize, slot: &Slot, form: &Form) -> Option<(bool, bool)> {
+    fn queue(&mut self, place: usize, slot: &Slot, form: &Formatter) -> Option<(bool, bool)> {
         if let Err(why) = self.format(form, slot) {
             self.missed(place, slot, why);
             return None;
@@ -222,7 +222,7 @@ impl<'a> Offer<'a> {
 
     /// Formats the entry. A response whose whole line cannot be made leaves one without contents: what was done must be
     /// on record. A request is refused instead: nothing was done yet.
-    fn format(&mut self, form: &Form, slot: &Slot) -> Result<(), Why> {
+    fn format(&mut self, form: &Formatter, slot: &Slot) -> Result<(), Why> {
         let whole = guarded(|| self.lines.make(form).map(|_| ()));
         if whole == Err(Why::FormatPanicked) {
             slot.counters.panics.fetch_add(1, Ordering::Relaxed);
@@ -284,7 +284,12 @@ fn ticket(entry: &Entry<'_>, seq: u64, minimum: usize) -> Arc<Ticket> {
 }
 
 /// Formats into an emptied buffer. A panic costs this device this entry.
-pub(super) fn format(form: &Form, entry: &Entry<'_>, stamp: &Stamp, line: &mut Vec<u8>) -> Result<(), Why> {
+pub(super) fn format(
+    form: &Formatter,
+    entry: &Entry<'_>,
+    stamp: &Stamp,
+    line: &mut Vec<u8>,
+) -> Result<(), Why> {
     line.clear();
     guarded(|| form.format(entry, stamp, line))
 }

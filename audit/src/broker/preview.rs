@@ -7,9 +7,9 @@ use super::Broker;
 use super::cause::Why;
 use super::offer::format;
 use super::slot::Slot;
-use crate::entry::{Entry, Stamp};
-use crate::form::Form;
 use crate::sync::Arc;
+use onrecord_entry::Formatter;
+use onrecord_entry::{Entry, Stamp};
 
 /// What one device would write.
 #[derive(Clone, Debug)]
@@ -27,9 +27,9 @@ impl Broker {
     /// The line that each device would get for an entry, in the order of enabling: with its own options and salt, the
     /// time of now, and the counter that the next entry gets. Nothing is counted, queued or written.
     pub fn preview(&self, entry: &Entry<'_>) -> Vec<Preview> {
-        let enabled = self.shared.roster.read();
+        let enabled = self.shared.devices.read();
         let seq = self.last_seq().saturating_add(1);
-        let preview = |(slot, form): (&Arc<Slot>, &StdArc<Form>)| {
+        let preview = |(slot, form): (&Arc<Slot>, &StdArc<Formatter>)| {
             let stamp = Stamp { time: self.shared.clock.now(), seq, boot: self.shared.boot };
             let mut line = Vec::new();
             let line = format(form, entry, &stamp, &mut line).map(|()| line);

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::Shared;
 use super::cause::Why;
+use super::health_tracker::HealthTracker;
 use super::missed::Missed;
 use super::misses::Misses;
 use super::slot::Slot;
 use super::status::Told;
 use super::ticket::Ticket;
-use super::vitals::Vitals;
 use crate::device::DeviceError;
 use crate::sync::Arc;
 
@@ -75,7 +75,7 @@ pub(crate) struct Queue {
     pub(crate) life: Life,
     /// It was disabled, after this number was given to an entry.
     pub(crate) disabled_after: Option<u64>,
-    pub(crate) vitals: Vitals,
+    pub(crate) health_tracker: HealthTracker,
     pub(crate) misses: Misses,
     /// Those that its writer is about to tell, or hangs in telling.
     pub(crate) telling: Misses,
@@ -128,7 +128,7 @@ impl Queue {
             stage: Stage::Running,
             life: Life::Open,
             disabled_after: None,
-            vitals: Vitals::new(now),
+            health_tracker: HealthTracker::new(now),
             misses: Misses::default(),
             telling: Misses::default(),
             inherited: Vec::new(),

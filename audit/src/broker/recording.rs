@@ -14,9 +14,9 @@ use super::offer::Offer;
 use super::slot::{Pushed, Slot};
 use super::ticket::Ticket;
 use super::verdict::Tally;
-use crate::entry::Entry;
-use crate::form::Room;
 use crate::sync::Arc;
+use onrecord_entry::Entry;
+use onrecord_entry::Scratch;
 
 /// The proof that an entry is on record as the rule wants it. Only the broker makes it.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,12 +61,12 @@ enum Stage {
 
 thread_local! {
     /// The caller's room for a line, so that formatting neither allocates nor holds a lock.
-    static ROOM: Cell<Room> = Cell::default();
+    static ROOM: Cell<Scratch> = Cell::default();
 }
 
 /// Offers an entry to all devices; `minimum` of them must have it.
 pub(crate) fn record(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Recording {
-    let Some((enabled, seq)) = shared.roster.number(&shared.seq) else {
+    let Some((enabled, seq)) = shared.devices.number(&shared.seq) else {
         return Recording { stage: Stage::Unaudited };
     };
     let mut offer = Offer::new(shared, entry, &enabled, seq, minimum.max(1), ROOM.take());
@@ -80,7 +80,7 @@ pub(crate) fn record(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Reco
 
 /// Offers an entry to the devices that are not named in a refusal. Nobody waits for it, and no rule withdraws it.
 pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
-    let Some((enabled, seq)) = shared.roster.number(&shared.seq) else { return };
+    let Some((enabled, seq)) = shared.devices.number(&shared.seq) else { return };
     let mut offer = Offer::new(shared, entry, &enabled, seq, 0, ROOM.take());
     offer.offer_to_all_but(&enabled, |slot| refused.causes.iter().any(|cause| cause.path == slot.path));
     drop(complete(shared, offer));
@@ -89,7 +89,7 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
 /// All devices that are to answer are known.
 fn complete(shared: &Shared, offer: Offer<'_>) -> Recording {
     let Offer { ticket, kick, lines, tally, causes, .. } = offer;
-    ROOM.set(lines.into_room());
+    ROOM.set(lines.into_scratch());
     ticket.complete(tally, causes);
     shared.watch.touch();
     Recording { stage: Stage::Offered { ticket, kick, yielded: false } }

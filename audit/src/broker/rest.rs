@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::Broker;
 use super::slot::Slot;
 use super::watch::Look;
-use crate::entry::SeqRange;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+use onrecord_entry::SeqRange;
 
 /// A device as the broker knows it; it can still be looked at when it is disabled.
 pub(crate) struct Rest(Arc<Slot>);
@@ -22,7 +22,7 @@ impl Broker {
 
     /// What is left in a device.
     pub(crate) fn rest(&self, path: &str) -> Option<Rest> {
-        self.shared.roster.find(path).map(Rest)
+        self.shared.devices.find(path).map(Rest)
     }
 }
 

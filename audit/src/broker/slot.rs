@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use super::cause::{Cause, Why};
 use super::drill::DrillNews;
+use super::health_tracker::Health;
 use super::lookout::Lookout;
 use super::measures::Measures;
 use super::queue::{Life, Pending, Queue, Wanted};
 use super::ticket::Ticket;
-use super::vitals::Health;
-use super::{Shared, life::Enrolment};
+use super::{Shared, life::DeviceConfig};
 use crate::device::{Claim, DeviceError, DrillControl};
-use crate::form::Form;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, SINGLES, lock};
+use onrecord_entry::Formatter;
 
 /// A line up to this size says by its refusal that others have no room either. A longer one says only that it has none.
 const USUAL_LINE: usize = 64 * 1024;
@@ -25,8 +25,8 @@ const USUAL_LINE: usize = 64 * 1024;
 /// One enabled device.
 pub(crate) struct Slot {
     pub(crate) path: StdArc<str>,
-    /// How its lines look from now on. Record calls find it in the roster.
-    form: Mutex<StdArc<Form>>,
+    /// How its lines look from now on. Record calls find it in the devices.
+    form: Mutex<StdArc<Formatter>>,
     /// What makes it seem to fail for a while.
     pub(crate) drill: DrillControl,
     pub(crate) required: bool,
@@ -84,7 +84,7 @@ pub(crate) enum Admission {
     Full,
 }
 
-/// What came of a change of the vitals.
+/// What came of a change of the health_tracker.
 #[must_use]
 pub(crate) struct Noted {
     /// The health before and after, if it changed.
@@ -108,23 +108,23 @@ pub(crate) enum Pushed {
 }
 
 impl Slot {
-    pub(crate) fn new(enrolment: &Enrolment, shared: &Shared) -> Self {
+    pub(crate) fn new(config: &DeviceConfig, shared: &Shared) -> Self {
         let now = shared.clock.monotonic();
         let mut queue = Queue::new(now);
-        if let Some(error) = &enrolment.failing {
-            queue.vitals.failed(now, error.clone());
+        if let Some(error) = &config.failing {
+            queue.health_tracker.failed(now, error.clone());
         }
-        queue.inherited.clone_from(&enrolment.missed);
+        queue.inherited.clone_from(&config.missed);
         Self {
-            path: StdArc::from(enrolment.path.as_str()),
-            form: Mutex::new(StdArc::new(enrolment.form.clone())),
+            path: StdArc::from(config.path.as_str()),
+            form: Mutex::new(StdArc::new(config.form.clone())),
             drill: DrillControl::new(StdArc::clone(&shared.clock)),
-            required: enrolment.required,
-            discards: enrolment.device.discards(),
+            required: config.required,
+            discards: config.device.discards(),
             cap: shared.rules.queue_bytes(),
             bytes: AtomicUsize::new(0),
             full_at: AtomicUsize::new(usize::MAX),
-            failing: AtomicBool::new(enrolment.failing.is_some()),
+            failing: AtomicBool::new(config.failing.is_some()),
             singles: AtomicU32::new(0),
             announced: AtomicBool::new(false),
             answers: Lookout::new(&shared.clock),
@@ -135,7 +135,7 @@ impl Slot {
             counters: Counters::default(),
             lists: AtomicUsize::new(0),
             measures: Mutex::new(Measures::new()),
-            claim: enrolment.device.claim(),
+            claim: config.device.claim(),
         }
     }
 
@@ -172,12 +172,12 @@ impl Slot {
     }
 
     /// How its lines look.
-    pub(crate) fn form(&self) -> StdArc<Form> {
+    pub(crate) fn form(&self) -> StdArc<Formatter> {
         StdArc::clone(&lock(&self.form))
     }
 
-    /// Only for the roster, which shows the new form to record calls at the same moment.
-    pub(crate) fn set_form(&self, form: Form) {
+    /// Only for the devices, which shows the new form to record calls at the same moment.
+    pub(crate) fn set_form(&self, form: Formatter) {
         *lock(&self.form) = StdArc::new(form);
     }
 
@@ -187,7 +187,7 @@ impl Slot {
             Admission::Discards
         } else if self.bytes.load(Ordering::Relaxed) >= self.cap.min(self.full_at.load(Ordering::Relaxed)) {
             Admission::Full
-        } else if self.failing.load(Ordering::Relaxed) && !self.queue().vitals.try_again(now) {
+        } else if self.failing.load(Ordering::Relaxed) && !self.queue().health_tracker.try_again(now) {
             Admission::Resting
         } else {
             Admission::Yes
@@ -200,7 +200,7 @@ impl Slot {
             return false;
         }
         let queue = self.queue();
-        queue.life == Life::Open && queue.vitals.health() == Health::Healthy
+        queue.life == Life::Open && queue.health_tracker.health() == Health::Healthy
     }
 
     /// What waits for it or is being written, in bytes.
@@ -230,7 +230,7 @@ impl Slot {
             return Pushed::Full;
         }
         self.bytes.fetch_add(line.len(), Ordering::Relaxed);
-        let awaited = queue.vitals.health() == Health::Healthy;
+        let awaited = queue.health_tracker.health() == Health::Healthy;
         queue.bytes.extend_from_slice(line);
         let end = queue.bytes.len();
         let ticket = Arc::clone(ticket);
@@ -314,20 +314,20 @@ impl Slot {
         }
     }
 
-    /// Runs a change of the vitals; returns what came of it, to be told when the lock is gone.
+    /// Runs a change of the health_tracker; returns what came of it, to be told when the lock is gone.
     ///
     /// No line of a device that is not healthy is awaited: what it fails or hangs with next delays nobody.
     pub(crate) fn note_health(&self, queue: &mut Queue, change: impl FnOnce(&mut Queue)) -> Noted {
-        let before = queue.vitals.health();
+        let before = queue.health_tracker.health();
         change(queue);
-        let after = queue.vitals.health();
-        self.failing.store(queue.vitals.is_failing(), Ordering::Relaxed);
+        let after = queue.health_tracker.health();
+        self.failing.store(queue.health_tracker.is_failing(), Ordering::Relaxed);
         let worse = before == Health::Healthy && after != Health::Healthy;
         let wakers = if worse { queue.let_go() } else { Vec::new() };
         Noted { change: (before != after).then_some((before, after)), wakers }
     }
 
-    /// Tells what came of a change of the vitals; only without the lock.
+    /// Tells what came of a change of the health_tracker; only without the lock.
     pub(crate) fn tell(&self, noted: Noted, shared: &Shared, error: Option<&DeviceError>) {
         noted.wakers.into_iter().for_each(Waker::wake);
         if let (Some((from, to)), Some(observer)) = (noted.change, &shared.observer) {
@@ -343,7 +343,9 @@ impl Slot {
 
     /// Why the device is left alone.
     pub(crate) fn resting(&self) -> Why {
-        Why::Resting(self.queue().vitals.error().map_or(DeviceError::Panicked, |(error, _)| error.clone()))
+        Why::Resting(
+            self.queue().health_tracker.error().map_or(DeviceError::Panicked, |(error, _)| error.clone()),
+        )
     }
 
     pub(crate) fn cause(&self, why: Why) -> Cause {
@@ -377,10 +379,10 @@ mod tests {
     use crate::broker::{Broker, Rules};
     use crate::clock::{Clock, SystemClock};
     use crate::device::{DeviceOptions, Placement};
-    use crate::entry::Boot;
-    use crate::form::Options;
-    use crate::salt::Salt;
     use crate::sync::WATCHED;
+    use onrecord_entry::Boot;
+    use onrecord_entry::FormatOptions;
+    use onrecord_entry::Salt;
 
     #[test]
     fn where_lines_came_too_late_the_writer_is_woken_for_an_announcement_ever_less() {
@@ -392,8 +394,8 @@ mod tests {
         let broker = Broker::new(Rules::default(), Boot::new(1), StdArc::clone(&clock));
         let options = [("file_path".to_owned(), "discard".to_owned())].into();
         let device = DeviceOptions::parse("file", &options).unwrap().open(&Placement::api(), clock).unwrap();
-        let form = Form::new(Options::default(), StdArc::new(Salt::new("a salt")));
-        let slot = Slot::new(&Enrolment::new("a/", device, form), &broker.shared);
+        let form = Formatter::new(FormatOptions::default(), StdArc::new(Salt::new("a salt")));
+        let slot = Slot::new(&DeviceConfig::new("a/", device, form), &broker.shared);
         if !slot.requests.is_possible() {
             return;
         }

@@ -9,13 +9,13 @@ use super::Shared;
 use super::cause::Why;
 use super::distribution::Distribution;
 use super::drill::DrillNews;
+use super::health_tracker::Health;
 use super::misses::Misses;
 use super::slot::Slot;
-use super::vitals::Health;
 use crate::device::{DeviceError, DrillStatus};
-use crate::entry::SeqRange;
-use crate::salt::SaltId;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use onrecord_entry::SaltId;
+use onrecord_entry::SeqRange;
 
 /// A device whose oldest line waits for longer is not counted on any more, though it may come back.
 pub const BLOCKED_AFTER: Duration = Duration::from_secs(5);
@@ -104,8 +104,8 @@ impl Slot {
         untold.restore(queue.telling.clone());
         DeviceStatus {
             path: Arc::clone(&self.path),
-            health: queue.vitals.health(),
-            since: date(queue.vitals.since()),
+            health: queue.health_tracker.health(),
+            since: date(queue.health_tracker.since()),
             required: self.required,
             discards: self.discards,
             salt: self.form().salt().id(),
@@ -128,7 +128,7 @@ impl Slot {
             panics: count(&self.counters.panics),
             reopens: count(&self.counters.reopens),
             last_error: queue
-                .vitals
+                .health_tracker
                 .error()
                 .map(|(error, moment)| LastError { error: error.clone(), at: date(*moment) }),
             drill: self.drill.status(),

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::Shared;
 use super::cause::Why;
+use super::health_tracker::Health;
 use super::queue::{Life, Queue, Wanted};
 use super::slot::Slot;
-use super::vitals::Health;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, WATCHED, lock, spawn};
 
@@ -147,7 +147,7 @@ impl Watch {
     }
 
     fn each(&self, shared: &Shared, mut visit: impl FnMut(&Slot)) {
-        for slot in &shared.roster.read().slots {
+        for slot in &shared.devices.read().slots {
             visit(slot);
         }
         let others = lock(&self.state).others.clone();
@@ -162,8 +162,9 @@ impl Watch {
             let queue = slot.queue();
             look.accepted += queue.accepted;
             // A device that ends is let go by the next scan, which a sleep without an end would never make.
-            look.busy |=
-                !queue.is_idle() || queue.life != Life::Open || queue.vitals.health() == Health::Lagging;
+            look.busy |= !queue.is_idle()
+                || queue.life != Life::Open
+                || queue.health_tracker.health() == Health::Lagging;
         });
         look
     }
@@ -192,15 +193,15 @@ fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
         let Some(oldest) = queue.oldest() else {
             if queue.life == Life::Open {
                 // Found out here and not by the next line, which may be long in coming.
-                let noted = slot.note_health(&mut queue, |queue| queue.vitals.caught_up(now));
+                let noted = slot.note_health(&mut queue, |queue| queue.health_tracker.caught_up(now));
                 drop(queue);
                 slot.tell(noted, shared, None);
             }
             return;
         };
         let age = now.saturating_sub(oldest);
-        if age > shared.rules.settle_grace() && queue.vitals.health() == Health::Healthy {
-            noted = Some(slot.note_health(&mut queue, |queue| queue.vitals.overran(now)));
+        if age > shared.rules.settle_grace() && queue.health_tracker.health() == Health::Healthy {
+            noted = Some(slot.note_health(&mut queue, |queue| queue.health_tracker.overran(now)));
         }
         if age > LATE_KICK && queue.in_flight.is_empty() {
             // Whoever has the duty to wake the writer is not run, or has forgotten its future.

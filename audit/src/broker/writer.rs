@@ -12,7 +12,7 @@ use super::cause::Why;
 use super::drill::DrillNews;
 use super::earlier::End;
 use super::gap::Tells;
-use super::life::Enrolment;
+use super::life::DeviceConfig;
 use super::lookout::Lookout;
 use super::measures::Unfits;
 use super::missed;
@@ -73,8 +73,8 @@ enum Task {
 
 impl Writer {
     /// Starts the thread of a device.
-    pub(crate) fn start(slot: &Arc<Slot>, enrolment: Enrolment, shared: &Arc<Shared>) -> std::io::Result<()> {
-        let Enrolment { device, missed, restored, .. } = enrolment;
+    pub(crate) fn start(slot: &Arc<Slot>, config: DeviceConfig, shared: &Arc<Shared>) -> std::io::Result<()> {
+        let DeviceConfig { device, missed, restored, .. } = config;
         // Noted before anything is told: those that are restored next to it see it.
         let end = device.ends_with().filter(|_| restored).map(|(boot, seq)| shared.earlier.note(boot, seq));
         let writer = Self {
@@ -116,7 +116,7 @@ impl Writer {
         self.tell_drill();
         self.conclude();
         // The last chance to tell what was missed; a device that fails has none.
-        if !self.slot.queue().vitals.is_failing() {
+        if !self.slot.queue().health_tracker.is_failing() {
             drop(self.tell());
         }
         self.slot.bequeath();
@@ -172,7 +172,7 @@ impl Writer {
             let mut parked = true;
             while parked && queue.stage == Stage::Parked {
                 let time = self.patience(
-                    queue.vitals.is_failing().then(|| queue.vitals.rest(self.now())),
+                    queue.health_tracker.is_failing().then(|| queue.health_tracker.rest(self.now())),
                     &queue.misses,
                 );
                 (queue, parked) = match time {
@@ -362,12 +362,12 @@ impl Writer {
             slot.drained(std::mem::take(&mut self.taken));
             slot.note_health(&mut queue, |queue| {
                 match error {
-                    Some(error) => queue.vitals.failed(now, error.clone()),
-                    None => queue.vitals.succeeded(now),
+                    Some(error) => queue.health_tracker.failed(now, error.clone()),
+                    None => queue.health_tracker.succeeded(now),
                 }
                 let fresh = |since: Duration| now.saturating_sub(since) <= shared.rules.settle_grace();
                 if queue.waiting.first().is_none_or(|pending| fresh(pending.since)) {
-                    queue.vitals.caught_up(now);
+                    queue.health_tracker.caught_up(now);
                 }
             })
         };
@@ -438,8 +438,8 @@ impl Writer {
     fn note(&self, error: Option<&DeviceError>) {
         let now = self.now();
         let noted = self.slot.note_health(&mut self.slot.queue(), |queue| match error {
-            Some(error) => queue.vitals.failed(now, error.clone()),
-            None => queue.vitals.succeeded(now),
+            Some(error) => queue.health_tracker.failed(now, error.clone()),
+            None => queue.health_tracker.succeeded(now),
         });
         self.slot.tell(noted, &self.shared, error);
     }
@@ -449,9 +449,13 @@ impl Writer {
         let looked = self.look_if_due();
         let (failing, untold, due) = {
             let mut queue = self.slot.queue();
-            let failing = queue.vitals.is_failing();
+            let failing = queue.health_tracker.is_failing();
             let untold = !(self.mute || queue.misses.is_empty() && self.notices.is_empty());
-            (failing, untold, untold && (!failing || queue.vitals.try_again(self.shared.clock.monotonic())))
+            (
+                failing,
+                untold,
+                untold && (!failing || queue.health_tracker.try_again(self.shared.clock.monotonic())),
+            )
         };
         match looked {
             _ if due => drop(self.tell()),

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use super::claim::{Claim, FileId};
 use super::{Appended, Batch, Device, DeviceError, FileOptions, Notice, Placement};
 use crate::clock::Clock;
-use crate::entry::Boot;
+use onrecord_entry::Boot;
 pub use safety::Violation;
 use unfinished::Found;
 

@@ -18,9 +18,9 @@ use super::stdout::Stdout;
 use super::syslog::Syslog;
 use super::{Device, DeviceError, Placement};
 use crate::clock::Clock;
-use crate::form::{Format, Options};
 pub use error::OptionError;
 pub use file::{FileMode, FileOptions};
+use onrecord_entry::{Format, FormatOptions};
 use onrecord_value::printable;
 pub use socket::SocketOptions;
 pub use syslog::{Facility, SyslogOptions};
@@ -62,7 +62,7 @@ pub struct DeviceOptions {
     /// Where lines go.
     pub target: Target,
     /// What lines look like.
-    pub form: Options,
+    pub form: FormatOptions,
     /// Whether the device is enabled without a probe entry.
     pub skip_test: bool,
     /// Whether no entry settles without this device.
@@ -168,7 +168,7 @@ impl DeviceOptions {
 
 /// What was understood of the options of one kind of device: where lines go, what they look like, and the keys
 /// that mean something to this kind alone.
-type Parsed = (Target, Options, &'static [&'static str]);
+type Parsed = (Target, FormatOptions, &'static [&'static str]);
 
 /// The options as they were given.
 #[derive(Clone, Copy)]
@@ -184,19 +184,19 @@ impl<'a> Given<'a> {
     }
 
     /// What lines look like; checked as one, on every kind of device.
-    fn form(self) -> Result<Options, OptionError> {
+    fn form(self) -> Result<FormatOptions, OptionError> {
         let format = match self.text("format") {
             None | Some("json") => Format::Json,
             Some("jsonx") => Format::Jsonx,
             Some(format) => return Err(OptionError::UnknownFormat(format.to_owned())),
         };
-        Ok(Options {
+        Ok(FormatOptions {
             hmac_accessor: self.truth("hmac_accessor", true)?,
             log_raw: self.truth("log_raw", false)?,
             elide_list_responses: self.truth("elide_list_responses", false)?,
             prefix: self.text("prefix").unwrap_or_default().to_owned(),
             format,
-            ..Options::default()
+            ..FormatOptions::default()
         })
     }
 
@@ -206,8 +206,8 @@ impl<'a> Given<'a> {
     }
 
     /// What becomes of a line that is longer than a message can be.
-    fn oversize(self) -> Result<super::Oversize, OptionError> {
-        use super::Oversize;
+    fn oversize(self) -> Result<onrecord_entry::Oversize, OptionError> {
+        use onrecord_entry::Oversize;
         match self.text("oversize") {
             None | Some("elide") => Ok(Oversize::Elide),
             Some("split") => Ok(Oversize::Split),

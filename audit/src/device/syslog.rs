@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::oversize::send_within;
 use super::{Appended, Batch, Claim, Device, DeviceError, Placement, SyslogOptions, Unfit};
 use crate::clock::Clock;
 use agent::{Agent, Unsent};
 use header::Header;
+use onrecord_entry::send_within;
 
 /// Where a daemon listens, unless the configuration says otherwise; tried in this order.
 const SOCKETS: [&str; 3] = ["/dev/log", "/var/run/syslog", "/var/run/log"];

@@ -10,7 +10,7 @@ use shuttle::thread;
 
 use crate::broker::{Probe, Rules};
 use crate::kit::{Control, at_rest, broker, check, record, recorder, settle_down, settled, ticking};
-use crate::{Entry, Salt};
+use onrecord_entry::{Entry, Salt};
 
 #[test]
 fn batches_that_are_refused_or_taken_by_half_are_told() {
@@ -200,7 +200,7 @@ fn a_probe_is_no_entry_and_its_refusal_no_gap() {
         let _: u64 = record(&broker).unwrap();
         new.state(|state| state.refusals = 1);
         let probe = Probe { id: "a probe".to_owned(), salt: std::sync::Arc::new(Salt::new("thrown away")) };
-        let mut enabling = Box::pin(broker.enable(new.enrolment("new/"), Some(probe)));
+        let mut enabling = Box::pin(broker.enable(new.config("new/"), Some(probe)));
         // The task that enables it is not run for a while.
         let mut context = Context::from_waker(Waker::noop());
         let mut polled = enabling.as_mut().poll(&mut context);

@@ -9,9 +9,10 @@ use shuttle::sync::atomic::Ordering;
 use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::thread;
 
-use crate::broker::{Broker, Enrolment, Recorded, Refused, Rules};
+use crate::Clock;
+use crate::broker::{Broker, DeviceConfig, Recorded, Refused, Rules};
 use crate::device::{Appended, Batch, Device, DeviceError};
-use crate::{Boot, Clock, Entry, Form, Options, Salt, SaltId, SeqRange, decode};
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Salt, SaltId, SeqRange, decode};
 
 /// A device of the model: takes lines, refuses so many batches first, or hangs until it is let go.
 #[derive(Clone, Default)]
@@ -77,13 +78,13 @@ impl Control {
         Box::new(ModelDevice(self.clone()))
     }
 
-    pub(crate) fn enrolment(&self, path: &str) -> Enrolment {
+    pub(crate) fn config(&self, path: &str) -> DeviceConfig {
         self.state(|state| state.salts.push(Salt::new(path).id()));
-        Enrolment::new(path, self.device(), form(path))
+        DeviceConfig::new(path, self.device(), form(path))
     }
 
     pub(crate) fn enable(&self, broker: &Broker, path: &str) {
-        broker.restore(self.enrolment(path)).unwrap();
+        broker.restore(self.config(path)).unwrap();
     }
 
     fn while_hanging(&self) -> shuttle::sync::MutexGuard<'_, State> {
@@ -195,8 +196,8 @@ impl Clock for Ticking {
     }
 }
 
-pub(crate) fn form(salt: &str) -> Form {
-    Form::new(Options::default(), std::sync::Arc::new(Salt::new(salt)))
+pub(crate) fn form(salt: &str) -> Formatter {
+    Formatter::new(FormatOptions::default(), std::sync::Arc::new(Salt::new(salt)))
 }
 
 pub(crate) fn broker(rules: Rules) -> Arc<Broker> {

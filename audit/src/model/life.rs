@@ -11,7 +11,7 @@ use crate::broker::{Broker, Rules, wait};
 use crate::kit::{
     Control, LONG, at_rest, broker, check, form, record, recorder, settle_down, settled, ticking,
 };
-use crate::{Salt, SeqRange, decode};
+use onrecord_entry::{Salt, SeqRange, decode};
 
 #[test]
 fn disabling_at_any_moment_leaves_nobody_waiting() {
@@ -145,8 +145,8 @@ fn a_drain_of_a_device_that_is_disabled_meanwhile_comes_back() {
 fn replace(broker: &Arc<Broker>, required: bool) -> (Vec<u64>, Control, Control) {
     let (old, new) = (Control::default(), Control::default());
     let enrol = |device: &Control| {
-        let enrolment = device.enrolment("old/");
-        if required { enrolment.required() } else { enrolment }
+        let config = device.config("old/");
+        if required { config.required() } else { config }
     };
     broker.restore(enrol(&old)).unwrap();
     let recorders = [recorder(broker, 2), recorder(broker, 1)];
@@ -221,7 +221,7 @@ fn what_a_failing_device_missed_is_told_by_the_one_in_its_place() {
         old.state(|state| (state.refusals, state.halves) = (1, 1));
         old.enable(&broker, "a/");
         let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
-        broker.replace(wait(broker.try_out(new.enrolment("a/"), None)).unwrap()).unwrap();
+        broker.replace(wait(broker.try_out(new.config("a/"), None)).unwrap()).unwrap();
         for recorder in recorders {
             assert!(recorder.join().iter().all(Result::is_ok));
         }
@@ -243,7 +243,7 @@ fn what_a_hung_device_does_not_write_is_told_by_the_one_in_its_place() {
         for recorder in [recorder(&broker, 1), recorder(&broker, 2)] {
             assert!(recorder.join_watched(&broker).iter().all(Result::is_ok));
         }
-        broker.replace(wait(broker.try_out(new.enrolment("a/"), None)).unwrap()).unwrap();
+        broker.replace(wait(broker.try_out(new.config("a/"), None)).unwrap()).unwrap();
         broker.watch_once(Duration::from_secs(2));
         settle_down(&broker);
         // It hangs for ever: none of the three is in its log, and the new one says so.
@@ -307,7 +307,7 @@ fn a_device_that_is_disabled_as_it_takes_anothers_place_leaves_no_hole() {
         let (well, old, new) = (Control::default(), Control::default(), Control::default());
         well.enable(&broker, "well/");
         old.enable(&broker, "a/");
-        let candidate = wait(broker.try_out(new.enrolment("a/"), None)).unwrap();
+        let candidate = wait(broker.try_out(new.config("a/"), None)).unwrap();
         let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
         let replacer = {
             let broker = Arc::clone(&broker);

@@ -8,7 +8,7 @@ use shuttle::thread;
 
 use crate::broker::{Broker, Refused, Rules, wait};
 use crate::kit::{Control, at_rest, broker, check, form, record_as, settle_down, ticking};
-use crate::{Entry, Salt, SeqRange, decode};
+use onrecord_entry::{Entry, Salt, SeqRange, decode};
 
 /// What became of the entry of an id.
 type Outcome = (String, Result<u64, Refused>);
@@ -89,8 +89,8 @@ const ORDERS: [Order; 2] = [Order::ComesFirst, Order::GoesFirst];
 fn change(broker: &Arc<Broker>, order: Order, required: bool) -> (Vec<Outcome>, Control, Control) {
     let (goes, comes) = (Control::default(), Control::default());
     let enable = |device: &Control, path: &str| {
-        let enrolment = device.enrolment(path);
-        broker.restore(if required { enrolment.required() } else { enrolment }).unwrap();
+        let config = device.config(path);
+        broker.restore(if required { config.required() } else { config }).unwrap();
     };
     enable(&goes, "goes/");
     let recorders = [recorder(broker, "a", 2), recorder(broker, "b", 2)];
@@ -250,7 +250,7 @@ fn one_that_is_replaced_while_others_change_continues_one_log() {
             let replacer = {
                 let (broker, new) = (Arc::clone(&broker), new.clone());
                 thread::spawn(move || {
-                    let candidate = wait(broker.try_out(new.enrolment("a/"), None)).unwrap();
+                    let candidate = wait(broker.try_out(new.config("a/"), None)).unwrap();
                     broker.replace(candidate).unwrap();
                 })
             };
@@ -279,7 +279,7 @@ fn one_that_is_replaced_and_disabled_at_once_leaves_a_whole_log() {
         stays.enable(&broker, "stays/");
         old.enable(&broker, "a/");
         let recorders = [recorder(&broker, "a", 2), recorder(&broker, "b", 1)];
-        broker.replace(wait(broker.try_out(new.enrolment("a/"), None)).unwrap()).unwrap();
+        broker.replace(wait(broker.try_out(new.config("a/"), None)).unwrap()).unwrap();
         assert!(broker.disable("a/"));
         let outcomes: Vec<_> = recorders.into_iter().flat_map(|recorder| recorder.join().unwrap()).collect();
         old.wait_until(|state| state.dropped);
@@ -308,7 +308,7 @@ fn what_a_refusal_tells_is_in_the_log_of_a_device_that_is_replaced() {
                 }
             })
         };
-        broker.replace(wait(broker.try_out(new.enrolment("a/"), None)).unwrap()).unwrap();
+        broker.replace(wait(broker.try_out(new.config("a/"), None)).unwrap()).unwrap();
         teller.join().unwrap();
         old.wait_until(|state| state.dropped);
         settle_down(&broker);

@@ -23,7 +23,7 @@ fn what_settles_is_on_the_required_device() {
         let (must, other) = (Control::default(), Control::default());
         must.state(|state| (state.refusals, state.halves) = (1, 1));
         other.state(|state| state.refusals = 1);
-        broker.restore(must.enrolment("must/").required()).unwrap();
+        broker.restore(must.config("must/").required()).unwrap();
         other.enable(&broker, "other/");
         let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
         let outcomes: Vec<_> = recorders.into_iter().flat_map(|recorder| recorder.join()).collect();
@@ -61,7 +61,7 @@ fn a_required_device_and_a_minimum_hold_together() {
         let (must, other) = (Control::default(), Control::default());
         must.state(|state| state.halves = 1);
         other.state(|state| state.refusals = 1);
-        broker.restore(must.enrolment("must/").required()).unwrap();
+        broker.restore(must.config("must/").required()).unwrap();
         other.enable(&broker, "other/");
         let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
         let outcomes: Vec<_> = recorders.into_iter().flat_map(|recorder| recorder.join()).collect();
@@ -78,7 +78,7 @@ fn a_required_device_that_hangs_is_waited_for_and_then_refuses() {
         let broker = broker(Rules::default());
         let (must, other) = (Control::default(), Control::default());
         must.state(|state| state.hang = true);
-        broker.restore(must.enrolment("must/").required()).unwrap();
+        broker.restore(must.config("must/").required()).unwrap();
         other.enable(&broker, "other/");
         let recorders = [recorder(&broker, 1), recorder(&broker, 1)];
         let releaser = {
@@ -108,7 +108,7 @@ fn a_required_device_that_is_disabled_holds_nobody() {
         let broker = broker(Rules::default());
         let (must, other) = (Control::default(), Control::default());
         must.state(|state| state.hang = true);
-        broker.restore(must.enrolment("must/").required()).unwrap();
+        broker.restore(must.config("must/").required()).unwrap();
         other.enable(&broker, "other/");
         let recorders = [recorder(&broker, 1), recorder(&broker, 2)];
         assert!(broker.disable("must/"));

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::device::fault::FaultControl;
-use onrecord_audit::{
-    Boot, Broker, Enrolment, Entry, Form, GAP_PATH, Operation, Options, Probe, Recorded, Refused, Request,
-    Rules, Salt, SystemClock, decode,
-};
+use onrecord_audit::{Broker, DeviceConfig, Probe, Recorded, Refused, Rules, SystemClock};
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, GAP_PATH, Operation, Request, Salt, decode};
 
 pub const BOOT: Boot = Boot::new(7);
 
@@ -25,8 +23,8 @@ pub fn broker(rules: Rules) -> Broker {
     Broker::new(rules, BOOT, Arc::new(SystemClock::new()))
 }
 
-pub fn form() -> Form {
-    Form::new(Options::default(), Arc::new(Salt::new("a salt")))
+pub fn form() -> Formatter {
+    Formatter::new(FormatOptions::default(), Arc::new(Salt::new("a salt")))
 }
 
 pub fn probe() -> Probe {
@@ -36,7 +34,7 @@ pub fn probe() -> Probe {
 
 /// Enables a test device without a probe.
 pub fn enable(broker: &Broker, path: &str, control: &FaultControl) {
-    broker.restore(Enrolment::new(path, control.device(), form())).unwrap();
+    broker.restore(DeviceConfig::new(path, control.device(), form())).unwrap();
 }
 
 pub fn entry(path: &str) -> Entry<'_> {

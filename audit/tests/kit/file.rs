@@ -6,10 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use onrecord_audit::device::{Appended, Batch};
-use onrecord_audit::{
-    Boot, Device, DeviceOptions, Entry, Form, Format, OptionError, Options, Placement, Salt, Stamp,
-    SystemClock,
-};
+use onrecord_audit::{Device, DeviceOptions, OptionError, Placement, SystemClock};
+use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Salt, Stamp};
 use onrecord_value::Time;
 
 pub fn options(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -38,7 +36,8 @@ pub fn line(seq: u64) -> Vec<u8> {
 }
 
 pub fn line_in(format: Format, seq: u64) -> Vec<u8> {
-    let form = Form::new(Options { format, ..Options::default() }, Arc::new(Salt::new("a salt")));
+    let form =
+        Formatter::new(FormatOptions { format, ..FormatOptions::default() }, Arc::new(Salt::new("a salt")));
     let stamp = Stamp { time: Time::from_unix_nanos(i128::from(seq)), seq, boot: Boot::new(1) };
     let mut line = Vec::new();
     form.format(&Entry::probe("an id"), &stamp, &mut line).unwrap();

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use onrecord_audit::{
-    Boot, Broker, DeviceOptions, Enrolment, Form, Placement, Recorded, Rules, Salt, SystemClock,
-};
+use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, Recorded, Rules, SystemClock};
+use onrecord_entry::{Boot, Formatter, Salt};
 
 use super::peer::{self, Peer};
 use crate::library::World;
@@ -81,8 +80,11 @@ impl Stage {
             let words = words.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
             let options = DeviceOptions::parse(device, &words).expect("known options");
             let device = options.open(&placement, Arc::clone(&clock) as _).expect("a device");
-            let form = Form::new(options.form, Arc::new(Salt::new("5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10")));
-            broker.restore(Enrolment::new(format!("device{number}/"), device, form)).expect("it is enabled");
+            let form =
+                Formatter::new(options.form, Arc::new(Salt::new("5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10")));
+            broker
+                .restore(DeviceConfig::new(format!("device{number}/"), device, form))
+                .expect("it is enabled");
         }
         Self { broker: Arc::new(broker), logs, _folder: folder, _peers: peers }
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use onrecord_audit::{
-    Accessor, Auth, Clear, Entry, Form, Grants, Lasting, Mount, Namespace, Operation, Options, PolicyResults,
-    Request, Response, Salt, Token, TokenType,
+use onrecord_entry::{
+    Accessor, Auth, CacheKey, Clear, Entry, FormatOptions, Formatter, Grants, Mount, Namespace, Operation,
+    PolicyResults, Request, Response, Salt, Token, TokenType,
 };
 use onrecord_value::{Object, Time, object};
 
@@ -14,7 +14,7 @@ const SECRET: &str = "correct horse battery staple";
 /// What the entries borrow from.
 pub struct World {
     policies: [String; 2],
-    lasting: Lasting,
+    cache_key: CacheKey,
     sent: Object,
     read: Object,
     listed: Object,
@@ -27,7 +27,7 @@ pub struct Kind {
     /// The entry.
     pub entry: Entry<'static>,
     /// The form of its line.
-    pub form: Form,
+    pub form: Formatter,
     /// The texts that are hashed anew for each line: all but the token and the accessor, which a salt remembers.
     pub hashed: Vec<String>,
 }
@@ -50,7 +50,7 @@ impl World {
         let policies = ["default".to_owned(), "app-reader".to_owned()];
         Box::leak(Box::new(Self {
             policies,
-            lasting: Lasting::new(),
+            cache_key: CacheKey::new(),
             sent,
             read,
             listed: object! { "keys" => keys },
@@ -71,7 +71,7 @@ impl World {
             token_type: TokenType::Service,
             token_ttl: 2_764_800,
             token_issue_time: Some(Time::from_unix_nanos(1_795_343_000_000_000_000).into()),
-            lasting: Some(&self.lasting),
+            cache_key: Some(&self.cache_key),
             ..Auth::default()
         }
     }
@@ -143,8 +143,9 @@ impl World {
 
     /// One of each kind.
     pub fn kinds(&'static self) -> Vec<Kind> {
-        let of = |options| Form::new(options, Arc::new(Salt::new("5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10")));
-        let usual = Options::default;
+        let of =
+            |options| Formatter::new(options, Arc::new(Salt::new("5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10")));
+        let usual = FormatOptions::default;
         let read = self.response_of_read();
         let list = self.response_of_list();
         let keys: Vec<String> = (0..100).map(|number| format!("application-{number:03}")).collect();
@@ -155,9 +156,14 @@ impl World {
         vec![
             kind("request of a write", self.request(), usual(), vec![SECRET.to_owned(), "svc".to_owned()]),
             kind("response of a read", read, usual(), data),
-            kind("the same, raw", read, Options { log_raw: true, ..usual() }, Vec::new()),
+            kind("the same, raw", read, FormatOptions { log_raw: true, ..usual() }, Vec::new()),
             kind("response of a list of 100", list, usual(), keys),
-            kind("the same, elided", list, Options { elide_list_responses: true, ..usual() }, Vec::new()),
+            kind(
+                "the same, elided",
+                list,
+                FormatOptions { elide_list_responses: true, ..usual() },
+                Vec::new(),
+            ),
             kind("probe", Entry::probe("5f0b7a3e-4f8f-4c58-9b6f-3d9d1f5f6a10"), usual(), Vec::new()),
         ]
     }

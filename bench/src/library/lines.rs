@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use onrecord_audit::{Boot, Form, Lines, Salt, Stamp};
+use onrecord_entry::{Boot, Formatter, Lines, Salt, Stamp};
 use onrecord_value::Time;
 use sha2::Sha256;
 
@@ -67,8 +67,8 @@ fn measure(kind: &Kind, line: &mut Vec<u8>, slice: Duration, figures: &mut Figur
         kind.form.format(black_box(&kind.entry), &stamp, line).expect("it has a line");
     }));
     // The two take turns, so that each line is made of the other's.
-    let others =
-        ["another", "a third"].map(|salt| Form::new(kind.form.options().clone(), Arc::new(Salt::new(salt))));
+    let others = ["another", "a third"]
+        .map(|salt| Formatter::new(kind.form.options().clone(), Arc::new(Salt::new(salt))));
     let mut lines = Lines::new(&kind.entry, stamp);
     let mut turn = others.iter().cycle();
     figures.further.push(nanos(slice, || {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, RwLock};
 
-use onrecord_audit::{Broker, DeviceError, DeviceOptions, Form, OptionError, Salt};
+use onrecord_audit::{Broker, DeviceError, DeviceOptions, OptionError};
+use onrecord_entry::{Formatter, Salt};
 use onrecord_storage::{BarrierError, View};
 
 use super::kept::Kept;
-use super::opening::{OPEN_PATIENCE, Opening, enrolment};
+use super::opening::{OPEN_PATIENCE, Opening, config};
 use super::repair::Removals;
 use super::{Device, Devices, DevicesError, Table, stored};
 use crate::host::Host;
@@ -102,17 +103,17 @@ impl Devices {
                 }
                 Err(other) => return Err(other),
             };
-            let form =
-                Form::new(options.form.clone(), Arc::new(Salt::new(&salt))).succeeding(device.first_salt);
-            let mut enrolment = enrolment(&device, &options, sink, form).missed(kept.of(&device.uuid));
+            let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt)))
+                .succeeding(device.first_salt);
+            let mut config = config(&device, &options, sink, form).missed(kept.of(&device.uuid));
             let (path, device) = (device.path.clone(), Arc::new(device));
             if let Some(error) = error {
                 if let Some(cause) = error.cause() {
-                    enrolment = enrolment.failing(cause);
+                    config = config.failing(cause);
                 }
                 unopened.push(Unopened { path: path.clone(), error, device: Arc::clone(&device) });
             }
-            broker.restore(enrolment).map_err(DevicesError::Enable)?;
+            broker.restore(config).map_err(DevicesError::Enable)?;
             table.insert(path, device);
         }
         let devices = Self {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::{
-    Broker, Candidate, Clock, Device as Sink, DeviceOptions, Enrolment, Form, OptionError, Placement, Probe,
-    Salt,
+    Broker, Candidate, Clock, Device as Sink, DeviceConfig, DeviceOptions, OptionError, Placement, Probe,
 };
+use onrecord_entry::{Formatter, Salt};
 use onrecord_seal::{Entropy, EntropyError};
 use zeroize::Zeroizing;
 
@@ -68,7 +68,7 @@ impl Devices {
             None => new_salt(&*self.host.entropy)?,
         };
         let first_salt = instead_of.and_then(|old| old.first_salt);
-        let form = Form::new(options.form.clone(), salt).succeeding(first_salt);
+        let form = Formatter::new(options.form.clone(), salt).succeeding(first_salt);
         let Wish { kind, description, local, options: given, .. } = wish;
         let device = Device {
             path,
@@ -83,9 +83,9 @@ impl Devices {
             salt_since,
             first_salt,
         };
-        let enrolment = enrolment(&device, &options, sink, form);
+        let config = config(&device, &options, sink, form);
         let probe = if options.skip_test { None } else { Some(self.probe()?) };
-        let candidate = broker.try_out(enrolment, probe).await.map_err(DevicesError::Enable)?;
+        let candidate = broker.try_out(config, probe).await.map_err(DevicesError::Enable)?;
         Ok(Prepared { device, salt: text, candidate })
     }
 
@@ -97,14 +97,14 @@ impl Devices {
 }
 
 /// What the broker is told of a device.
-pub(super) fn enrolment(
+pub(super) fn config(
     device: &Device,
     options: &DeviceOptions,
     sink: Box<dyn Sink>,
-    form: Form,
-) -> Enrolment {
-    let enrolment = Enrolment::new(device.path.as_str(), sink, form);
-    if options.required { enrolment.required() } else { enrolment }
+    form: Formatter,
+) -> DeviceConfig {
+    let config = DeviceConfig::new(device.path.as_str(), sink, form);
+    if options.required { config.required() } else { config }
 }
 
 /// Names the keys that mean nothing; never their values (decision 7).

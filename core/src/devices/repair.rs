@@ -4,10 +4,8 @@
 
 use std::time::Duration;
 
-use onrecord_audit::{
-    Broker, Clear, Data, DeviceStatus, Entry, Health, Namespace, Operation, Outlook, Path, Recorded, Request,
-    Response,
-};
+use onrecord_audit::{Broker, DeviceStatus, Health, Outlook, Recorded};
+use onrecord_entry::{Clear, Data, Entry, Namespace, Operation, Path, Request, Response};
 use onrecord_seal::Entropy;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::{Time, Value, json, object};

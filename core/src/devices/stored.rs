@@ -2,7 +2,7 @@
 //! A salt that another took the place of moves to a UUID of its own.
 //! Never in it: opening devices.
 
-use onrecord_audit::SaltId;
+use onrecord_entry::SaltId;
 use onrecord_storage::{Batch, StoreError, View};
 use onrecord_value::{Object, Time, Value, json, object};
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@ mod record;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use onrecord_audit::Template;
+use onrecord_entry::Template;
 use onrecord_seal::SecretBytes;
 use onrecord_value::Object;
 

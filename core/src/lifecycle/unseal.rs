@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use onrecord_audit::{Boot, Broker};
+use onrecord_audit::Broker;
+use onrecord_entry::Boot;
 use onrecord_seal::{Progress, SecretBytes};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::{Value, json, object};

@@ -5,7 +5,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use onrecord_audit::{Clear, Entry, Namespace, Recording, Request, Response};
+use onrecord_audit::Recording;
+use onrecord_entry::{Clear, Entry, Namespace, Request, Response};
 
 use super::{asked, elapsed, judge, offer, path};
 use crate::alarm::Phase;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use onrecord_audit::Lasting;
+use onrecord_entry::CacheKey;
 use onrecord_seal::{Secret, SecretBytes};
 use onrecord_value::{Number, Object, Time, Value, json, object};
 
@@ -87,7 +87,7 @@ impl Entry {
             explicit_max_ttl: number("explicit_max_ttl")?,
             period: number("period")?,
             renewable: flag("renewable"),
-            lasting: Lasting::new(),
+            cache_key: CacheKey::new(),
         })
     }
 }
@@ -128,7 +128,7 @@ mod tests {
             explicit_max_ttl: 7200,
             period: 60,
             renewable: true,
-            lasting: Lasting::new(),
+            cache_key: CacheKey::new(),
         }
     }
 

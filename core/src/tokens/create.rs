@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use onrecord_audit::Lasting;
+use onrecord_entry::CacheKey;
 use onrecord_seal::{Entropy, EntropyError, Secret};
 use onrecord_storage::Batch;
 use onrecord_value::{Object, Time};
@@ -86,7 +86,7 @@ impl Tokens {
             explicit_max_ttl: draft.explicit_max_ttl,
             period: draft.period,
             renewable: draft.renewable,
-            lasting: Lasting::new(),
+            cache_key: CacheKey::new(),
         }))
     }
 

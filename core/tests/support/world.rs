@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use onrecord_audit::device::fault::FaultControl;
-use onrecord_audit::{Clock, Enrolment, Form, Options, Salt, SystemClock};
+use onrecord_audit::{Clock, DeviceConfig, SystemClock};
 use onrecord_core::host::Task;
 use onrecord_core::lifecycle::{Journey, Wanted};
 use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, Spawn, Target};
+use onrecord_entry::Formatter;
+use onrecord_entry::{FormatOptions, Salt};
 use onrecord_seal::OsEntropy;
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
@@ -131,9 +133,9 @@ impl World {
     pub async fn device(&self, path: &str, raw: bool) -> FaultControl {
         let control = FaultControl::new();
         let options = Options { log_raw: raw, ..Options::default() };
-        let form = Form::new(options, Arc::new(Salt::new("a salt for tests")));
+        let form = Formatter::new(options, Arc::new(Salt::new("a salt for tests")));
         let open = self.core.open().unwrap();
-        open.broker.enable(Enrolment::new(path, control.device(), form), None).await.unwrap();
+        open.broker.enable(DeviceConfig::new(path, control.device(), form), None).await.unwrap();
         control
     }
 

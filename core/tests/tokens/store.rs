@@ -108,7 +108,7 @@ fn limited(num_uses: u64) -> Draft {
     }
 }
 
-fn lasting(ttl: u64) -> Draft {
+fn cache_key(ttl: u64) -> Draft {
     Draft { ttl, renewable: true, ..limited(0) }
 }
 
@@ -173,7 +173,7 @@ fn a_sealed_store_is_unavailable_and_not_a_refusal() {
 #[test]
 fn expiry_is_a_fact_of_the_clock() {
     let house = House::new();
-    let token = house.create(lasting(60), None);
+    let token = house.create(cache_key(60), None);
     assert!(house.lives(&token, 59));
     assert!(!house.lives(&token, 60));
     assert!(house.tokens.find(token.id.expose(), at(60)).unwrap().is_none());
@@ -184,7 +184,7 @@ fn expiry_is_a_fact_of_the_clock() {
 #[test]
 fn a_token_dies_with_an_expired_ancestor() {
     let house = House::new();
-    let parent = house.create(lasting(60), None);
+    let parent = house.create(cache_key(60), None);
     let child = house.child(&parent);
     let grandchild = house.child(&child);
     assert!(house.lives(&grandchild, 59));
@@ -314,7 +314,7 @@ fn a_family_is_dead_as_soon_as_its_head_is_gone_from_storage() {
 #[test]
 fn revoking_a_token_alone_makes_its_children_orphans() {
     let house = House::new();
-    let parent = house.create(lasting(60), None);
+    let parent = house.create(cache_key(60), None);
     let child = house.child(&parent);
     let grandchild = house.child(&child);
     wait(house.tokens.revoke_orphan(&house.found(&parent))).unwrap();
@@ -355,7 +355,7 @@ fn families_have_a_bounded_depth() {
 #[test]
 fn an_issue_that_is_not_on_record_is_taken_back_but_a_renewal_is_not() {
     let house = House::new();
-    let entry = house.create(lasting(60), None);
+    let entry = house.create(cache_key(60), None);
     let mut issued = Issued { entry: Arc::clone(&entry), lease_seconds: 60, new: false, text_known: true };
     wait(house.tokens.withdraw(&issued)).unwrap();
     assert!(house.lives(&entry, 0));
@@ -378,7 +378,7 @@ fn a_text_can_be_given_but_only_once() {
 #[test]
 fn a_renewal_moves_the_end_and_is_durable() {
     let house = House::new();
-    let token = house.create(lasting(60), None);
+    let token = house.create(cache_key(60), None);
     let found = house.found(&token);
     let done = wait(house.tokens.renew(&found, at(50), |entry| {
         assert_eq!(entry.ttl(at(50)), 10);
@@ -400,7 +400,7 @@ fn a_renewal_moves_the_end_and_is_durable() {
 fn a_renewal_and_a_use_do_not_lose_each_other() {
     let house = House::new();
     for _ in 0..50 {
-        let token = house.create(Draft { num_uses: 10, ..lasting(60) }, None);
+        let token = house.create(Draft { num_uses: 10, ..cache_key(60) }, None);
         let found = house.found(&token);
         thread::scope(|scope| {
             scope.spawn(|| wait(house.tokens.renew(&found, at(10), |_| Ok::<_, ()>(100))).unwrap());
@@ -416,7 +416,7 @@ fn a_renewal_and_a_use_do_not_lose_each_other() {
 #[test]
 fn nothing_changed_late_brings_a_revoked_token_back() {
     let house = House::new();
-    let token = house.create(Draft { num_uses: 10, ..lasting(60) }, None);
+    let token = house.create(Draft { num_uses: 10, ..cache_key(60) }, None);
     let (found, reservation) = (house.found(&token), house.resolve(&token, 0));
     wait(house.tokens.revoke(&found)).unwrap();
     assert!(wait(reservation.spend()).is_err());
@@ -495,9 +495,9 @@ fn no_request_after_a_policy_change_is_judged_by_the_old_one() {
 #[test]
 fn tidying_removes_what_is_dead_and_nothing_else() {
     let house = House::new();
-    let dead = house.create(lasting(10), None);
+    let dead = house.create(cache_key(10), None);
     let heir = house.child(&dead);
-    let live = house.create(lasting(100), None);
+    let live = house.create(cache_key(100), None);
     for entry in [&dead, &live] {
         house.put_in_cubbyhole(entry, "x");
     }
@@ -514,7 +514,7 @@ fn tidying_removes_what_is_dead_and_nothing_else() {
 #[test]
 fn a_damaged_token_is_refused_and_hinders_nobody_else() {
     let house = House::new();
-    let (good, bad) = (house.root(), house.create(lasting(10), None));
+    let (good, bad) = (house.root(), house.create(cache_key(10), None));
     let view = house.barrier.view("token/").unwrap();
     let mut batch = Batch::new();
     view.put(&mut batch, &format!("id/{}", bad.name), b"damaged").unwrap();
@@ -528,7 +528,7 @@ fn a_damaged_token_is_refused_and_hinders_nobody_else() {
 fn looking_at_all_tokens_takes_no_notice_of_how_many_there_are() {
     let house = House::new();
     for _ in 0..300 {
-        house.create(lasting(10), None);
+        house.create(cache_key(10), None);
     }
     let root = house.root();
     assert_eq!(wait(house.tokens.accessors(at(0))).unwrap().len(), 301);
@@ -540,7 +540,7 @@ fn looking_at_all_tokens_takes_no_notice_of_how_many_there_are() {
 #[test]
 fn accessors_of_live_tokens_are_listed() {
     let house = House::new();
-    let (one, two) = (house.root(), house.create(lasting(10), None));
+    let (one, two) = (house.root(), house.create(cache_key(10), None));
     let mut both = vec![one.accessor.clone(), two.accessor.clone()];
     both.sort();
     let mut listed = wait(house.tokens.accessors(at(0))).unwrap();
@@ -558,7 +558,7 @@ fn metadata_and_times_survive_a_restart() {
         display_name: "token-bob".to_owned(),
         explicit_max_ttl: 90,
         period: 30,
-        ..lasting(60)
+        ..cache_key(60)
     };
     let token = house.create(draft, None);
     let stored = house.restarted().found(&token).entry();

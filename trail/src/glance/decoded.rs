@@ -2,7 +2,7 @@
 //! Never in it: a shortcut.
 
 use memchr::memmem;
-use onrecord_audit::{DecodedEntry, Kind, PROBE_PATH, decode};
+use onrecord_entry::{DecodedEntry, Kind, PROBE_PATH, decode};
 use onrecord_value::{Object, Value};
 
 use super::{Gap, Glance, Part, Seen, Unusual, What};

@@ -3,7 +3,7 @@
 
 use memchr::memchr;
 use memchr::memmem::Finder;
-use onrecord_audit::{Boot, Kind, Record, SaltId};
+use onrecord_entry::{Boot, Kind, Record, SaltId};
 
 use super::{Seen, behind_prefix, hex, number};
 use crate::id::{Id, uuid};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use onrecord_audit::{
-    Auth, Boot, Data, Entry, Form, Format, Gap as GapFacts, Namespace, Operation, Options, Ranges, Request,
-    Response, Salt, Stamp, Template,
+use onrecord_entry::{
+    Auth, Boot, Data, Entry, Format, FormatOptions, Formatter, Gap as GapFacts, Namespace, Operation, Ranges,
+    Request, Response, Salt, Stamp, Template,
 };
 use onrecord_value::{Object, Time, Value};
 use proptest::collection::vec;
@@ -152,9 +152,9 @@ impl Hostile {
         };
         let format = if self.jsonx { Format::Jsonx } else { Format::Json };
         let prefix = PREFIXES[self.prefix].to_owned();
-        let options = Options { log_raw: self.raw, format, prefix, ..Options::default() };
+        let options = FormatOptions { log_raw: self.raw, format, prefix, ..FormatOptions::default() };
         let first = self.seq.is_multiple_of(2).then(|| Salt::new("its first").id());
-        let form = Form::new(options, Arc::new(Salt::new("a salt"))).succeeding(first);
+        let form = Formatter::new(options, Arc::new(Salt::new("a salt"))).succeeding(first);
         let stamp = Stamp { time: Time::from_unix_nanos(1), seq: self.seq, boot: Boot::new(9) };
         let mut line = Vec::new();
         form.format(&entry, &stamp, &mut line).unwrap();

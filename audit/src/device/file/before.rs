@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, XattrFlags};
 
 use super::Open;
 use super::unfinished::{self, Found};
-use crate::entry::{Boot, SeqRange};
+use onrecord_entry::{Boot, SeqRange};
 
 /// What the files before it have.
 const BEFORE: &str = "user.onrecord.before";

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::{DeviceError, FileOptions, Notice};
 use super::Open;
-use crate::decode::{BEGINNINGS, decode};
+use onrecord_entry::{BEGINNINGS, decode};
 
 const CHUNK: usize = 64 * 1024;
 /// A first line may be as long as an entry ever is, with its prefix.

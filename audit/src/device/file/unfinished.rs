@@ -7,8 +7,8 @@ use std::os::unix::fs::FileExt;
 
 use super::super::Notice;
 use super::before;
-use crate::decode::decode;
-use crate::entry::{Boot, PROBE_PATH, SeqRange};
+use onrecord_entry::decode;
+use onrecord_entry::{Boot, PROBE_PATH, SeqRange};
 
 /// How much of the file's end is looked at: far more than can be under way at one moment.
 const WINDOW: u64 = 4 * 1024 * 1024;

@@ -3,7 +3,7 @@
 use onrecord_value::size;
 
 use super::{Given, OptionError, Parsed, Target, is_printable};
-use crate::device::Oversize;
+use onrecord_entry::Oversize;
 
 const KNOWN: &[&str] = &["facility", "max_bytes", "oversize", "tag"];
 

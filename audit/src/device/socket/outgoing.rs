@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::device::net::connection::Connection;
 use crate::device::net::deadline::Deadline;
-use crate::device::oversize::send_within;
-use crate::device::{Appended, Batch, Claim, DeviceError, NetCause, Oversize, Unfit};
+use crate::device::{Appended, Batch, Claim, DeviceError, NetCause, Unfit};
+use onrecord_entry::{Oversize, send_within};
 
 /// How long a refusal of a datagram is waited for, once one was refused.
 const REFUSAL: Duration = Duration::from_millis(20);

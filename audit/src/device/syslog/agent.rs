@@ -1,6 +1,7 @@
 //! The connection to the machine's syslog daemon: found, used, and found to be gone.
 //! Never in it: what a message says, or a second try.
 
+use onrecord_entry::OversizeError;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,9 +40,9 @@ pub(super) enum Unsent {
     Gone(DeviceError),
 }
 
-impl From<DeviceError> for Unsent {
-    fn from(error: DeviceError) -> Self {
-        Self::Line(error)
+impl From<OversizeError> for Unsent {
+    fn from(error: OversizeError) -> Self {
+        Self::Line(error.into())
     }
 }
 
@@ -101,7 +102,7 @@ impl Agent {
     /// Waits until there may be room for a message again; it is the `full`th time in a row that there was none.
     fn wait(&self, full: u32, released: &dyn Fn() -> bool) -> Result<(), Unsent> {
         if full > 2 {
-            // Room that is there when it is looked for, and is not when it is used: others are faster.
+            // Scratch that is there when it is looked for, and is not when it is used: others are faster.
             std::thread::sleep(Duration::from_millis(1));
         }
         let mut room = [PollFd::new(&self.socket, PollFlags::OUT)];

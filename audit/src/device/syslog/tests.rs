@@ -9,11 +9,11 @@ use std::sync::mpsc;
 use onrecord_value::{Time, object};
 
 use super::*;
-use crate::decode::decode;
 use crate::device::{DeviceOptions, OptionError};
-use crate::entry::{Boot, Entry, Request, Stamp};
-use crate::form::Form;
-use crate::salt::Salt;
+use onrecord_entry::Formatter;
+use onrecord_entry::Salt;
+use onrecord_entry::decode;
+use onrecord_entry::{Boot, Entry, Request, Stamp};
 
 struct Still;
 
@@ -100,8 +100,8 @@ fn message(line: &str) -> String {
 fn entry_of(bytes: usize) -> String {
     let data = object! { "text" => "x".repeat(bytes) };
     let request = Request { path: "secret/a".into(), data: (&data).into(), ..Request::default() };
-    let form = Form::new(
-        crate::form::Options { log_raw: true, ..crate::form::Options::default() },
+    let form = Formatter::new(
+        onrecord_entry::FormatOptions { log_raw: true, ..onrecord_entry::FormatOptions::default() },
         Arc::new(Salt::new("a salt")),
     );
     let mut line = Vec::new();

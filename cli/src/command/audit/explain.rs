@@ -4,7 +4,7 @@ use crate::failure::{Done, Failure, too_many};
 use crate::grammar::{Command, Invocation, Output, nearest};
 use crate::printer::{Format, Node, table};
 use crate::session::Session;
-use onrecord_audit::{LineField, line_fields};
+use onrecord_entry::{LineField, line_fields};
 
 pub(crate) const COMMANDS: &[Command] = &[Command {
     words: "audit explain",

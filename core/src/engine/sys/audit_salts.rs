@@ -1,7 +1,7 @@
 //! `sys/audit-salts` and `sys/audit-rotate-salt`: salts in use and retired, a text hashed under any of them, a new salt
 //! for a device that runs. Never in it: where salts lie (`devices::salts`).
 
-use onrecord_audit::SaltId;
+use onrecord_entry::SaltId;
 use onrecord_value::{Object, Value, object, quote};
 
 use super::audit::{hashed, input, refused, unknown};

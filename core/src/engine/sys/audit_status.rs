@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use onrecord_audit::{DeviceStatus, Distribution, SeqRange};
+use onrecord_audit::{DeviceStatus, Distribution};
+use onrecord_entry::SeqRange;
 use onrecord_value::{Object, Value, object};
 
 use crate::open::Open;

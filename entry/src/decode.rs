@@ -1,0 +1,225 @@
+//! From a line back to its entry: any line of ours, hashed or raw, and any of the servers whose form it is.
+//! Never in it: the search for lines, or a guess at what a hash stands for.
+
+mod build;
+mod check;
+mod jsonx;
+
+use std::fmt;
+
+use onrecord_value::{Object, Time, json};
+
+use crate::entry::{Boot, Entry, Record};
+use crate::format::write_line;
+use crate::formatter::{Format, FormatOptions};
+use crate::limits::Limits;
+use crate::redact::Redactor;
+use crate::register::{entry, record};
+use crate::salt::{Salt, SaltId};
+
+/// What each line of ours, and of the servers whose form it is, begins with after its prefix.
+///
+/// Both hold a character that is escaped in the texts of that format, so that no object of it has its beginning inside.
+pub const BEGINNINGS: [(Format, &[u8]); 2] =
+    [(Format::Json, b"{\"time\":\""), (Format::Jsonx, b"<json:object name=\"auth\">")];
+
+/// Reads a line in either format: prefix, object and, if it is there, the newline.
+///
+/// Keys that the register does not know do not stop it: they are listed by [`DecodedEntry::unknown`], are to be had in
+/// [`DecodedEntry::object`], and are missing from [`DecodedEntry::entry`] and [`DecodedEntry::format`]. The order of
+/// the keys in the line does not matter. A null counts as an absent key.
+///
+/// # Errors
+/// If it is neither JSON nor JSONx, or a key of the register is not as the register says.
+pub fn decode(line: &[u8]) -> Result<DecodedEntry, DecodeError> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let Split { prefix, format, object } = split(line)?;
+    let unknown = check::line(&object)?;
+    let time = build::exact_time(&object, entry::TIME.key(), entry::TIME.key())?;
+    let record = object.object(entry::RECORD.key()).map(record_of).transpose()?;
+    Ok(DecodedEntry { prefix: prefix.to_owned(), format, object, time, record, unknown })
+}
+
+struct Split<'a> {
+    prefix: &'a str,
+    format: Format,
+    object: Object,
+}
+
+/// Prefix, format and object of a line.
+fn split(line: &[u8]) -> Result<Split<'_>, DecodeError> {
+    let [_, (_, jsonx)] = BEGINNINGS;
+    let format = if line.starts_with(b"<") { Format::Jsonx } else { Format::Json };
+    let whole = parse(format, line).map(|object| Split { prefix: "", format, object });
+    if whole.is_ok() && (line.starts_with(b"{") || line.starts_with(jsonx)) {
+        return whole;
+    }
+    // A prefix may be anything, but each line of ours begins its object in the same way.
+    let mut refused = None;
+    for (format, beginning) in BEGINNINGS {
+        let start = find(line, beginning).filter(|at| *at > 0);
+        let Some((prefix, rest)) = start.and_then(|start| line.split_at_checked(start)) else { continue };
+        let Ok(prefix) = std::str::from_utf8(prefix) else { continue };
+        match parse(format, rest) {
+            Ok(object) => return Ok(Split { prefix, format, object }),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    refused.map_or(whole, Err)
+}
+
+fn parse(format: Format, text: &[u8]) -> Result<Object, DecodeError> {
+    let limits = json::Limits { depth: usize::MAX, nodes: usize::MAX };
+    match format {
+        Format::Jsonx => jsonx::parse(text).map_err(|offset| DecodeError::Jsonx { offset }),
+        Format::Json => match json::parse(text, limits) {
+            Ok(onrecord_value::Value::Object(object)) => Ok(object),
+            Ok(_) => Err(DecodeError::Field { at: String::new(), expected: "an object" }),
+            Err(error) => Err(DecodeError::Json(error)),
+        },
+    }
+}
+
+fn find(line: &[u8], part: &[u8]) -> Option<usize> {
+    line.windows(part.len()).position(|window| window == part)
+}
+
+fn record_of(object: &Object) -> Result<Record, DecodeError> {
+    let missing = |key: &str| DecodeError::Field {
+        at: format!("{}.{key}", entry::RECORD.key()),
+        expected: "its value as the register says",
+    };
+    let mark = |key| object.str(key).ok_or_else(|| missing(key));
+    Ok(Record {
+        seq: build::number(object, record::SEQ.key()),
+        boot: Boot::parse(mark(record::BOOT.key())?).ok_or_else(|| missing(record::BOOT.key()))?,
+        salt: SaltId::parse(mark(record::SALT.key())?).ok_or_else(|| missing(record::SALT.key()))?,
+        device: object
+            .str(record::DEVICE.key())
+            .map(|first| SaltId::parse(first).ok_or_else(|| missing(record::DEVICE.key())))
+            .transpose()?,
+    })
+}
+
+/// A line that was read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DecodedEntry {
+    prefix: String,
+    format: Format,
+    object: Object,
+    time: Time,
+    record: Option<Record>,
+    unknown: Vec<String>,
+}
+
+impl DecodedEntry {
+    /// The entry, with each text as it stands in the line: hashes are not undone.
+    pub fn entry(&self) -> Entry<'_> {
+        build::entry(&self.object)
+    }
+
+    /// When the line was formatted.
+    pub const fn time(&self) -> Time {
+        self.time
+    }
+
+    /// Counter, start and salt; lines of other servers have none.
+    pub const fn record(&self) -> Option<Record> {
+        self.record
+    }
+
+    /// The format of the line.
+    pub const fn line_format(&self) -> Format {
+        self.format
+    }
+
+    /// What stands before the object.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The whole object of the line.
+    pub const fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// The keys that the register does not know, as paths (`request.request_uri`). They are in no entry.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// Appends the line again: for every line that was formatted by a [`Formatter`](crate::Formatter) the same bytes, and for
+    /// those of other servers too if they keep the classic order of keys and have no unknown ones (those in JSONx, if
+    /// they escape their texts and end in a newline).
+    pub fn format(&self, out: &mut Vec<u8>) {
+        self.format_as(self.format, out);
+    }
+
+    /// Appends the line in a format which need not be its own.
+    pub fn format_as(&self, format: Format, out: &mut Vec<u8>) {
+        self.format_entry(&self.entry(), format, out);
+    }
+
+    /// Appends another entry as this line would have it: same prefix, time and record, its texts as they are. Only
+    /// for entries made of this one's, in which nothing is left to be hashed.
+    pub(crate) fn format_entry(&self, entry: &Entry<'_>, format: Format, out: &mut Vec<u8>) {
+        let limits =
+            Limits { depth: usize::MAX, nodes: usize::MAX, hash_calls: usize::MAX, line_bytes: usize::MAX };
+        let options = FormatOptions {
+            log_raw: true,
+            prefix: self.prefix.clone(),
+            format,
+            limits,
+            ..FormatOptions::default()
+        };
+        // Nothing is hashed: what was to be hashed already is.
+        let salt = Salt::new("");
+        let redactor = Redactor::new(&salt, &options, entry);
+        if write_line(&options, redactor, entry, (self.time, self.record), out, None).is_err() {
+            // Without a limit there is no line that is too long.
+            out.extend_from_slice(b"\n");
+        }
+    }
+}
+
+impl fmt::Debug for DecodedEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DecodedEntry")
+            .field("time", &self.time)
+            .field("record", &self.record)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a line is no entry. It shows no text of the line but keys of the register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// It is not JSON.
+    Json(json::ParseError),
+    /// It begins like JSONx, and is not.
+    Jsonx {
+        /// The byte, counted from where the object begins.
+        offset: usize,
+    },
+    /// A field is not as the register says.
+    Field {
+        /// The path of the field; empty for the line as a whole.
+        at: String,
+        /// What was expected there.
+        expected: &'static str,
+    },
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => write!(f, "not a line of an audit log: byte {} is no JSON", error.offset()),
+            Self::Jsonx { offset } => write!(f, "not a line of an audit log: byte {offset} is no JSONx"),
+            Self::Field { at, expected } if at.is_empty() => write!(f, "not an entry: expected {expected}"),
+            Self::Field { at, expected } => write!(f, "not an entry: {at}: expected {expected}"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}

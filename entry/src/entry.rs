@@ -1,0 +1,118 @@
+//! The entry model: what one line of an audit log says, borrowed from whoever knows it.
+//! Never in it: how it is hashed or written.
+
+mod auth;
+mod cache_key;
+mod elided;
+mod gap;
+mod header;
+mod request;
+mod response;
+mod text;
+
+pub(crate) use auth::IssuedAt;
+pub use auth::{Auth, GrantingPolicy, Grants, IssueTime, Metadata, NamesByName, PolicyResults, TokenType};
+pub use cache_key::CacheKey;
+pub(crate) use cache_key::unique;
+pub use elided::{Elided, Part};
+pub use gap::{Boot, Gap, Ranges, Record, SeqRange, Stamp, Torn};
+pub use header::{Header, Headers};
+pub use request::{Data, Mount, Namespace, Operation, Request};
+pub use response::{Response, Secret, Warnings, WrapInfo};
+pub use text::{Accessor, Clear, Names, Path, Private, Template, TemplateText, Token};
+
+/// The path of a gap entry.
+pub const GAP_PATH: &str = "sys/audit/gap";
+/// The path of a probe entry.
+pub const PROBE_PATH: &str = "sys/audit/test";
+
+/// One entry: a request that is about to be carried out, or the answer to one that is about to be released.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Entry<'a> {
+    /// The token which asks.
+    pub auth: Auth<'a>,
+    /// What it asks.
+    pub request: Request<'a>,
+    /// What it is answered. With it the entry is a response entry, without it a request entry.
+    pub response: Option<Response<'a>>,
+    /// The class of the error; empty is left out.
+    pub error: TemplateText<'a>,
+    /// The node which forwarded the request; only in a request entry.
+    pub forwarded_from: Clear<'a>,
+    /// Whether the request was forwarded; only in a response entry.
+    pub forwarded: bool,
+    /// From the request's arrival to this entry, nanoseconds; 0 is left out.
+    pub duration_ns: u64,
+    /// What the device missed; only in a gap entry.
+    pub gap: Option<Gap<'a>>,
+    /// The longer line that this one stands for.
+    pub elided: Option<Elided<'a>>,
+    /// The piece of a longer line that this one brings.
+    pub part: Option<Part<'a>>,
+}
+
+/// The two types of entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Written after authorisation and before anything is done.
+    Request,
+    /// Written after it is done and before anything is answered.
+    Response,
+}
+
+impl Kind {
+    /// The name in a line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+        }
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// Which of the two types it is.
+    pub const fn kind(&self) -> Kind {
+        if self.response.is_some() { Kind::Response } else { Kind::Request }
+    }
+
+    /// Of a response, an entry of the same ids, operation and status and of nothing that could be long: what is written
+    /// when the whole cannot be.
+    pub fn bare(&self) -> Option<Entry<'a>> {
+        let response = self.response?;
+        let request = Request {
+            id: self.request.id,
+            operation: self.request.operation,
+            namespace: Some(Namespace::ROOT),
+            remote_address: self.request.remote_address,
+            remote_port: self.request.remote_port,
+            ..Request::default()
+        };
+        let response = Some(Response { status_code: response.status_code, ..Response::default() });
+        let error = Template::new("the entry could not be formatted").into();
+        Some(Entry { request, response, error, duration_ns: self.duration_ns, ..Entry::default() })
+    }
+
+    /// The entry which tries a device when it is enabled. `id` is a random UUID.
+    ///
+    /// It is formatted with a salt that is thrown away.
+    pub fn probe(id: &'a str) -> Self {
+        Self::of_ours(id, PROBE_PATH)
+    }
+
+    /// The entry which tells what a device missed. `id` is a random UUID.
+    pub fn gap(id: &'a str, gap: Gap<'a>) -> Self {
+        Self { gap: Some(gap), ..Self::of_ours(id, GAP_PATH) }
+    }
+
+    fn of_ours(id: &'a str, path: &'static str) -> Self {
+        let request = Request {
+            id: Clear::new(id),
+            operation: Some(Operation::Update),
+            namespace: Some(Namespace::ROOT),
+            path: Path::new(path),
+            ..Request::default()
+        };
+        Self { request, ..Self::default() }
+    }
+}

@@ -1,0 +1,200 @@
+//! What a device missed, and the marks that let a reader see it: the counter, the start, the salt.
+//! Never in it: how a device notices that it missed something.
+
+use std::fmt;
+
+use onrecord_value::{Object, Time, Value};
+
+use super::text::{Clear, TemplateText};
+use crate::salt::SaltId;
+
+/// What a device missed, written to it when it is back (I9).
+#[derive(Clone, Copy, Debug)]
+pub struct Gap<'a> {
+    /// How many entries were missed.
+    pub missed: u64,
+    /// Which, as far as they are known, ascending.
+    pub ranges: Ranges<'a>,
+    /// Since when.
+    pub since: Option<Time>,
+    /// Why.
+    pub reason: TemplateText<'a>,
+    /// The unfinished line that was found at the end of the file.
+    pub torn: Option<Torn<'a>>,
+    /// The start which the ranges belong to, if it is not that of the line.
+    pub boot: Option<Boot>,
+    /// The device was disabled: what comes after the line's counter is not its business.
+    pub ended: bool,
+}
+
+/// Entries from one counter to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeqRange {
+    /// The first.
+    pub from: u64,
+    /// The last.
+    pub to: u64,
+}
+
+impl SeqRange {
+    /// How many counters are in ranges that do not overlap.
+    pub fn count(ranges: &[Self]) -> u64 {
+        ranges
+            .iter()
+            .fold(0, |sum, range| sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1)))
+    }
+
+    /// Of ranges in their order, makes one of that at `at` and the next.
+    pub fn join(ranges: &mut Vec<Self>, at: usize) {
+        if at + 1 < ranges.len() {
+            let right = ranges.remove(at + 1);
+            if let Some(left) = ranges.get_mut(at) {
+                left.to = left.to.max(right.to);
+            }
+        }
+    }
+
+    /// Joins those two that are nearest, with what lies between: rather too much is told than too little. False: there
+    /// are no two.
+    pub fn join_nearest(ranges: &mut Vec<Self>) -> bool {
+        let distance = |pair: &[Self]| match pair {
+            [left, right] => right.from.saturating_sub(left.to),
+            _ => u64::MAX,
+        };
+        let nearest = ranges.windows(2).enumerate().min_by_key(|(_, pair)| distance(pair));
+        let Some(at) = nearest.map(|(at, _)| at) else { return false };
+        Self::join(ranges, at);
+        true
+    }
+}
+
+/// An unfinished line which was cut off a file and kept beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct Torn<'a> {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its SHA-256, lower-case hex.
+    pub sha256: Clear<'a>,
+    /// The file name under which it was kept.
+    pub kept_as: Clear<'a>,
+}
+
+/// Ranges of counters.
+#[derive(Clone, Copy)]
+pub struct Ranges<'a>(RangesIn<'a>);
+
+#[derive(Clone, Copy)]
+enum RangesIn<'a> {
+    Given(&'a [SeqRange]),
+    Values(&'a [Value]),
+}
+
+impl<'a> Ranges<'a> {
+    pub(crate) const fn decoded(values: &'a [Value]) -> Self {
+        Self(RangesIn::Values(values))
+    }
+
+    /// How many there are.
+    pub const fn len(self) -> usize {
+        match self.0 {
+            RangesIn::Given(list) => list.len(),
+            RangesIn::Values(list) => list.len(),
+        }
+    }
+
+    /// Whether there are none; the key is then left out of the line.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The ranges in order.
+    pub fn iter(self) -> impl Iterator<Item = SeqRange> {
+        (0..self.len()).filter_map(move |at| match self.0 {
+            RangesIn::Given(list) => list.get(at).copied(),
+            RangesIn::Values(list) => match list.get(at)? {
+                Value::Object(range) => {
+                    Some(SeqRange { from: number(range, "from")?, to: number(range, "to")? })
+                }
+                _ => None,
+            },
+        })
+    }
+}
+
+fn number(object: &Object, key: &str) -> Option<u64> {
+    match object.get(key)? {
+        Value::Number(number) => number.as_u64(),
+        _ => None,
+    }
+}
+
+impl Default for Ranges<'_> {
+    fn default() -> Self {
+        Self(RangesIn::Given(&[]))
+    }
+}
+
+impl<'a> From<&'a [SeqRange]> for Ranges<'a> {
+    fn from(list: &'a [SeqRange]) -> Self {
+        Self(RangesIn::Given(list))
+    }
+}
+
+impl fmt::Debug for Ranges<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// One start of the server. Written as 16 lower-case hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Boot(u64);
+
+impl Boot {
+    /// A start, by a number that no other start of this server has.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number back.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// Reads what `Display` writes: 16 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if plain { u64::from_str_radix(text, 16).ok().map(Self) } else { None }
+    }
+}
+
+/// What distinguishes one writing of an entry: when, and which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The moment of formatting; it differs between devices.
+    pub time: Time,
+    /// The counter of the server.
+    pub seq: u64,
+    /// The start which the counter belongs to.
+    pub boot: Boot,
+}
+
+/// The `record` object at the end of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The counter of the server.
+    pub seq: u64,
+    /// The start which the counter belongs to.
+    pub boot: Boot,
+    /// The salt with which the line was hashed.
+    pub salt: SaltId,
+    /// The device's first salt, where the device has had another since.
+    pub device: Option<SaltId>,
+}
+
+impl Record {
+    /// What all lines of one device have in common, whatever salts it has had: the id of its first.
+    pub fn strand(&self) -> SaltId {
+        self.device.unwrap_or(self.salt)
+    }
+}

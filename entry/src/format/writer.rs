@@ -1,0 +1,495 @@
+//! The writer of a line in any format. Every method takes a field of the register, and only what its kind allows.
+//! Never in it: an order of fields, text that did not pass the redactor, or how a format spells it.
+
+#![expect(clippy::inline_always, reason = "where a field is a constant, so is the length of its key")]
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use onrecord_value::Time;
+
+use super::auth_cache::{self, Key, TokenOffsets};
+use super::places::{Places, What};
+use super::syntax::{Syntax, Tag};
+use crate::entry::{
+    Accessor, Clear, Headers, IssueTime, IssuedAt, Metadata, Names, NamesByName, Path, TemplateText, Token,
+    Warnings,
+};
+use crate::limits::Budget;
+use crate::redact::{Hashed, Redactor};
+use crate::register::{Field, kind};
+use crate::salt::{HASH_PREFIX, SaltId};
+
+/// Writes one line.
+pub(super) struct Writer<'o, 'e, S> {
+    pub(super) out: &'o mut Vec<u8>,
+    pub(super) redactor: Redactor<'o, 'e>,
+    pub(super) budget: Budget,
+    /// Where to note what is the salt's, if anybody wants to know.
+    places: Option<&'o mut Places<'e>>,
+    /// Where the token and the accessor of who asks were written: the next time they are copied.
+    said: TokenOffsets,
+    syntax: PhantomData<S>,
+}
+
+impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
+    pub(super) const fn new(
+        out: &'o mut Vec<u8>,
+        redactor: Redactor<'o, 'e>,
+        budget: Budget,
+        places: Option<&'o mut Places<'e>>,
+    ) -> Self {
+        Self {
+            out,
+            redactor,
+            budget,
+            places,
+            said: TokenOffsets { token: None, accessor: None },
+            syntax: PhantomData,
+        }
+    }
+
+    /// Begins again at `start` of the buffer.
+    pub(super) fn restart(&mut self, start: usize, budget: Budget) {
+        self.out.truncate(start);
+        self.budget = budget;
+        self.said = TokenOffsets::default();
+        if let Some(places) = &mut self.places {
+            places.clear();
+        }
+    }
+
+    /// Whether the places are all that is of the salt.
+    pub(super) fn finish(&mut self) {
+        if let Some(places) = &mut self.places {
+            places.complete = !self.redactor.has_mixed();
+        }
+    }
+
+    /// Notes what of the salt stands at a place, counted from the start of the buffer.
+    #[inline(always)]
+    fn note(&mut self, at: usize, what: What<'e>) {
+        if let Some(places) = &mut self.places {
+            places.note(at, what);
+        }
+    }
+
+    /// Notes a hash which the string from here on is.
+    #[inline(always)]
+    fn note_hash(&mut self, start: usize, what: What<'e>) {
+        self.note(start + Self::DIGITS, what);
+    }
+
+    /// Where the digits of a hash stand in its string.
+    const DIGITS: usize = S::QUOTE + HASH_PREFIX.len();
+
+    /// Writes what is kept under a key, and between its parts whatever `between` writes; false if nothing is kept.
+    pub(super) fn recall(&mut self, key: Key, between: impl FnOnce(&mut Self)) -> bool {
+        auth_cache::find(key, |kept| {
+            let start = self.out.len();
+            self.out.extend_from_slice(kept.head());
+            self.said = kept.said.moved(0, start, usize::MAX);
+            let (token, accessor) = self.redactor.asking();
+            // The facts have a token and an accessor: two numbers for each number.
+            let numbers = [key.facts.wrapping_mul(2), key.facts.wrapping_mul(2).wrapping_add(1)];
+            let said =
+                [&self.said.token, &self.said.accessor].map(|said| said.as_ref().map(|said| said.start));
+            for ((said, text), number) in said.into_iter().zip([token, accessor]).zip(numbers) {
+                if let Some(start) = said {
+                    self.note_hash(start, What::Numbered(text.as_bytes(), number));
+                }
+            }
+            between(self);
+            self.out.extend_from_slice(kept.tail());
+        })
+        .is_some()
+    }
+
+    /// Keeps what was written since `start`, without what was written `between`.
+    #[cold]
+    pub(super) fn keep(&mut self, key: Key, start: usize, between: Range<usize>) {
+        if self.redactor.has_mixed() {
+            // What is kept has no hash whose place nobody knows.
+            return;
+        }
+        let head = self.out.get(start..between.start).unwrap_or_default();
+        let tail = self.out.get(between.end..).unwrap_or_default();
+        auth_cache::keep(key, head, tail, self.said.moved(start, 0, between.start));
+    }
+
+    pub(super) fn prefix(&mut self, prefix: &str) {
+        self.out.extend_from_slice(prefix.as_bytes());
+    }
+
+    /// The object of the line and its newline; says how long the buffer is.
+    pub(super) fn line(&mut self, fill: impl FnOnce(&mut Self)) -> usize {
+        let start = self.out.len();
+        fill(self);
+        S::end_line(start, self.out);
+        self.out.push(b'\n');
+        self.out.len()
+    }
+
+    #[inline(always)]
+    fn braces(&mut self, fill: impl FnOnce(&mut Self)) {
+        let start = self.out.len();
+        fill(self);
+        S::end_object(start, self.out);
+    }
+
+    #[inline(always)]
+    fn brackets(&mut self, fill: impl FnOnce(&mut Self)) {
+        S::begin(Tag::Array, self.out);
+        fill(self);
+        S::end(Tag::Array, self.out);
+    }
+
+    /// The lead of a field.
+    #[inline(always)]
+    pub(super) fn lead<K>(&mut self, field: &'static Field<K>) {
+        self.out.extend_from_slice(S::field(field).as_bytes());
+    }
+
+    #[inline(always)]
+    pub(super) fn object(&mut self, field: &'static Field<kind::Object>, fill: impl FnOnce(&mut Self)) {
+        self.lead(field);
+        self.braces(fill);
+    }
+
+    pub(super) fn objects<T>(
+        &mut self,
+        field: &'static Field<kind::ObjectList>,
+        list: impl Iterator<Item = T>,
+        mut fill: impl FnMut(&mut Self, T),
+    ) {
+        self.lead(field);
+        self.brackets(|w| {
+            for (at, item) in list.enumerate() {
+                S::item(at, Tag::Object, w.out);
+                w.braces(|w| fill(w, item));
+            }
+        });
+    }
+
+    #[inline(always)]
+    pub(super) fn word(&mut self, field: &'static Field<kind::Word>, word: &'static str) {
+        if !word.is_empty() {
+            self.lead(field);
+            self.bare_string(word.as_bytes());
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn instant(&mut self, field: &'static Field<kind::Instant>, instant: Time) {
+        self.lead(field);
+        self.time(instant);
+    }
+
+    #[inline(always)]
+    pub(super) fn issue_time(&mut self, field: &'static Field<kind::Instant>, issued: IssueTime<'_>) {
+        self.lead(field);
+        S::begin(Tag::String, self.out);
+        match issued.0 {
+            IssuedAt::Instant(instant) => instant.rfc3339_seconds(self.out),
+            // Checked when it was read: digits and the signs of a time.
+            IssuedAt::Text(text) => self.out.extend_from_slice(text.as_bytes()),
+        }
+        S::end(Tag::String, self.out);
+    }
+
+    #[inline(always)]
+    pub(super) fn number(&mut self, field: &'static Field<kind::Number>, number: u64) {
+        if number != 0 || field.always() {
+            self.lead(field);
+            self.digits(number);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn flag(&mut self, field: &'static Field<kind::Flag>, flag: bool) {
+        if flag || field.always() {
+            self.lead(field);
+            self.truth(flag);
+        }
+    }
+
+    pub(super) fn mark(&mut self, field: &'static Field<kind::Mark>, mark: u64) {
+        self.lead(field);
+        self.bare_string(&hex(mark));
+    }
+
+    /// A mark that says which salt it is.
+    pub(super) fn mark_of_salt(&mut self, field: &'static Field<kind::Mark>, id: SaltId, what: What<'e>) {
+        self.note(self.out.len() + S::field(field).len() + S::QUOTE, what);
+        self.mark(field, id.number());
+    }
+
+    #[inline(always)]
+    pub(super) fn clear(&mut self, field: &'static Field<kind::Clear>, text: Clear<'_>) {
+        if !text.is_empty() || field.always() {
+            self.lead(field);
+            self.clear_text(text.as_str());
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn clear_list(&mut self, field: &'static Field<kind::ClearList>, names: Names<'_>) {
+        if !names.is_empty() {
+            self.lead(field);
+            self.names(names);
+        }
+    }
+
+    pub(super) fn clear_map(&mut self, field: &'static Field<kind::ClearMap>, texts: Metadata<'_>) {
+        if texts.is_empty() {
+            return;
+        }
+        self.lead(field);
+        self.braces(|w| {
+            texts.for_each(|key, text| {
+                w.member(key, Tag::String);
+                w.clear_text(text);
+            });
+        });
+    }
+
+    pub(super) fn clear_list_map(
+        &mut self,
+        field: &'static Field<kind::ClearListMap>,
+        lists: NamesByName<'_>,
+    ) {
+        if lists.is_empty() {
+            return;
+        }
+        self.lead(field);
+        self.braces(|w| {
+            lists.for_each(|key, names| {
+                w.member(key, Tag::Array);
+                w.names(names);
+            });
+        });
+    }
+
+    #[inline(always)]
+    pub(super) fn path(&mut self, field: &'static Field<kind::Path>, path: Path<'_>) {
+        if !path.text().is_empty() {
+            self.lead(field);
+            self.text(&self.redactor.path(path));
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn template(&mut self, field: &'static Field<kind::Template>, text: TemplateText<'_>) {
+        if !text.is_empty() {
+            self.lead(field);
+            self.text(text.as_str());
+        }
+    }
+
+    pub(super) fn template_list(
+        &mut self,
+        field: &'static Field<kind::TemplateList>,
+        warnings: Warnings<'_>,
+    ) {
+        if warnings.is_empty() {
+            return;
+        }
+        self.lead(field);
+        self.brackets(|w| {
+            for (at, text) in warnings.iter().enumerate() {
+                S::item(at, Tag::String, w.out);
+                w.text(text.as_str());
+            }
+        });
+    }
+
+    #[inline(always)]
+    pub(super) fn token(&mut self, field: &'static Field<kind::Token>, token: Token<'e>) {
+        let token = token.reveal();
+        if token.is_empty() {
+            return;
+        }
+        self.lead(field);
+        let asking = token == self.redactor.asking().0;
+        match self.said.token.clone().filter(|_| asking) {
+            Some(said) => self.again(said),
+            None => {
+                let said = self.hash_or_text(self.redactor.token(token), token);
+                if asking {
+                    self.said.token = said;
+                }
+            }
+        }
+    }
+
+    pub(super) fn token_always(&mut self, field: &'static Field<kind::TokenAlways>, token: Token<'e>) {
+        self.lead(field);
+        self.hash_or_text(self.redactor.token(token.reveal()), token.reveal());
+    }
+
+    #[inline(always)]
+    pub(super) fn accessor(&mut self, field: &'static Field<kind::Accessor>, accessor: Accessor<'e>) {
+        let accessor = accessor.reveal();
+        if accessor.is_empty() {
+            return;
+        }
+        self.lead(field);
+        let asking = accessor == self.redactor.asking().1;
+        match self.said.accessor.clone().filter(|_| asking) {
+            Some(said) => self.again(said),
+            None => {
+                let said = self.hash_or_text(self.redactor.accessor(accessor), accessor);
+                if asking {
+                    self.said.accessor = said;
+                }
+            }
+        }
+    }
+
+    pub(super) fn accessor_always(
+        &mut self,
+        field: &'static Field<kind::AccessorAlways>,
+        accessor: Accessor<'e>,
+    ) {
+        self.lead(field);
+        self.hash_or_text(self.redactor.accessor(accessor.reveal()), accessor.reveal());
+    }
+
+    pub(super) fn headers(&mut self, field: &'static Field<kind::Headers>, headers: Headers<'e>) {
+        if headers.is_empty() {
+            return;
+        }
+        self.lead(field);
+        self.braces(|w| {
+            headers.for_each(|name, values, hmac| {
+                w.member(name, Tag::Array);
+                w.brackets(|w| {
+                    let mut at = 0;
+                    values.for_each(|value| {
+                        S::item(at, Tag::String, w.out);
+                        at += 1;
+                        if hmac {
+                            w.hash(&w.redactor.digest(value));
+                        } else {
+                            // Bytes that are no text are shown as one replacement character each.
+                            w.clear_text(&replaced(value));
+                        }
+                    });
+                });
+            });
+        });
+    }
+
+    /// The key of a map of clear texts.
+    fn member(&mut self, key: &str, tag: Tag) {
+        S::member(&self.redactor.clear(key), tag, self.out);
+    }
+
+    fn names(&mut self, names: Names<'_>) {
+        self.brackets(|w| {
+            for (at, name) in names.iter().enumerate() {
+                S::item(at, Tag::String, w.out);
+                w.clear_text(name);
+            }
+        });
+    }
+
+    pub(super) fn clear_text(&mut self, text: &str) {
+        self.text(&self.redactor.clear(text));
+    }
+
+    /// A hash as a whole string.
+    #[inline]
+    pub(super) fn hash(&mut self, hash: &Hashed<'e>) {
+        self.note_hash(self.out.len(), hash.what);
+        S::hash(&hash.digest, self.out);
+    }
+
+    /// The hash that was written before.
+    #[inline(always)]
+    fn again(&mut self, said: Range<usize>) {
+        self.note_hash(self.out.len(), What::Again(said.start + Self::DIGITS));
+        self.out.extend_from_within(said);
+    }
+
+    /// A hash, or the text where it stays as it is. Says where the hash stands.
+    fn hash_or_text(&mut self, hash: Option<Hashed<'e>>, text: &str) -> Option<Range<usize>> {
+        let start = self.out.len();
+        match hash {
+            Some(hash) => {
+                self.hash(&hash);
+                Some(start..self.out.len())
+            }
+            None => {
+                self.text(text);
+                None
+            }
+        }
+    }
+
+    /// A string that has passed the redactor.
+    #[inline]
+    pub(super) fn text(&mut self, text: &str) {
+        S::begin(Tag::String, self.out);
+        S::text(text, self.out);
+        S::end(Tag::String, self.out);
+    }
+
+    /// A string that needs no escapes in any format.
+    pub(super) fn bare_string(&mut self, text: &[u8]) {
+        S::begin(Tag::String, self.out);
+        self.out.extend_from_slice(text);
+        S::end(Tag::String, self.out);
+    }
+
+    pub(super) fn time(&mut self, instant: Time) {
+        S::begin(Tag::String, self.out);
+        instant.rfc3339_nano(self.out);
+        S::end(Tag::String, self.out);
+    }
+
+    #[inline(always)]
+    pub(super) fn truth(&mut self, flag: bool) {
+        self.out.extend_from_slice(if flag { b"true" } else { b"false" });
+        S::end(Tag::Boolean, self.out);
+    }
+
+    pub(super) fn digits(&mut self, mut number: u64) {
+        let mut digits = [b'0'; 20];
+        let mut from = digits.len();
+        for digit in digits.iter_mut().rev() {
+            // A remainder of ten fits a byte.
+            *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+            from -= 1;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.out.extend_from_slice(digits.get(from..).unwrap_or_default());
+        S::end(Tag::Number, self.out);
+    }
+}
+
+/// A number as 16 hex digits.
+pub(super) fn hex(number: u64) -> [u8; 16] {
+    let mut hex = [b'0'; 16];
+    // The lengths fit: 8 bytes are 16 digits.
+    if const_hex::encode_to_slice(number.to_be_bytes(), &mut hex).is_err() {
+        hex.fill(b'0');
+    }
+    hex
+}
+
+/// Bytes as text, each byte that is no UTF-8 replaced.
+fn replaced(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.into();
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text.into()
+}
