@@ -29,7 +29,7 @@ pub enum Fault {
     /// It takes everything, after a while.
     Slow(Duration),
     /// It takes whole lines as long as all it took are no more than so many bytes, as a full disk does.
-    Scratch(usize),
+    Room(usize),
     /// It has no room for a line that is longer than so many bytes, and takes the others.
     Longest(usize),
 }
@@ -205,7 +205,7 @@ impl FaultControl {
         let fault = state.of(call).fault;
         drop(state);
         match fault {
-            Fault::None | Fault::Hang | Fault::Scratch(_) | Fault::Longest(_) => Ok(()),
+            Fault::None | Fault::Hang | Fault::Room(_) | Fault::Longest(_) => Ok(()),
             Fault::Slow(time) => {
                 std::thread::sleep(time);
                 Ok(())
@@ -274,7 +274,7 @@ impl Device for FaultDevice {
                 drop(state);
                 panic!("a test device was told to panic");
             }
-            Fault::Scratch(room) => {
+            Fault::Room(room) => {
                 let mut left = room.saturating_sub(state.bytes);
                 let fits = batch.each().take_while(|line| {
                     let fits = line.len() <= left;

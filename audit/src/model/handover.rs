@@ -9,9 +9,9 @@ use std::time::Duration;
 use shuttle::sync::Arc;
 use shuttle::thread;
 
-use crate::Entry;
 use crate::broker::{Rules, Why};
 use crate::kit::{Control, broker, check, record};
+use onrecord_entry::Entry;
 
 #[test]
 fn every_recorder_is_answered_by_every_device() {

@@ -91,7 +91,7 @@ fn what_was_accepted_before_a_drain_is_written_after_it() {
         }
         let beside = recorder(&broker, 2);
         // Nobody waits for it, and its duty to wake the writer is left to the drop.
-        drop(broker.record(&crate::Entry::probe("an id")));
+        drop(broker.record(&onrecord_entry::Entry::probe("an id")));
         let before = broker.last_seq();
         assert!(broker.drain(LONG).is_empty());
         assert!(devices.iter().all(|device| device.lines() as u64 >= 1), "{before}");

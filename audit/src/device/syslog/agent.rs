@@ -102,7 +102,7 @@ impl Agent {
     /// Waits until there may be room for a message again; it is the `full`th time in a row that there was none.
     fn wait(&self, full: u32, released: &dyn Fn() -> bool) -> Result<(), Unsent> {
         if full > 2 {
-            // Scratch that is there when it is looked for, and is not when it is used: others are faster.
+            // Room that is there when it is looked for, and is not when it is used: others are faster.
             std::thread::sleep(Duration::from_millis(1));
         }
         let mut room = [PollFd::new(&self.socket, PollFlags::OUT)];

@@ -317,7 +317,7 @@ fn r_syslog_long_an_entry_longer_than_the_socket_takes_is_elided() {
             None => assert_eq!(line_of(&message), line),
             Some(whole) => {
                 assert_eq!(whole.bytes, line.len() as u64 - 1);
-                assert_eq!(heard.entry().request.path.text(), "secret/a");
+                assert!(line_of(&message).contains(r#""path":"secret/a""#));
                 elided += 1;
             }
         }
