@@ -158,7 +158,7 @@ fn format() -> impl Strategy<Value = Format> {
     prop_oneof![Just(Format::Json), Just(Format::Jsonx)]
 }
 
-fn options() -> impl Strategy<Value = Options> {
+fn options() -> impl Strategy<Value = FormatOptions> {
     (any::<bool>(), any::<bool>(), any::<bool>(), "[ -~]{0,9}", 0_usize..40, format()).prop_map(
         |(log_raw, hmac_accessor, elide_list_responses, prefix, small, format)| {
             let mut limits = Limits::default();
@@ -225,7 +225,7 @@ fn both_ways(forms: &[Formatter], entry: &Entry<'_>) -> [Vec<Option<String>>; 2]
 }
 
 /// Every way in which a device can be told to write.
-fn every_option() -> impl Iterator<Item = Options> {
+fn every_option() -> impl Iterator<Item = FormatOptions> {
     (0_u8..16).map(|bits| FormatOptions {
         log_raw: bits & 1 > 0,
         hmac_accessor: bits & 2 > 0,
