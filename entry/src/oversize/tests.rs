@@ -215,7 +215,7 @@ fn a_message_that_cannot_be_sent_ends_it() {
     let mut tried = 0;
     let outcome = send_within(&whole, 4096, Oversize::Split, |_| {
         tried += 1;
-        if tried == 3 { Err(OversizeError::Refused) } else { Ok(()) }
+        if tried == 3 { Err(OversizeError::Undecodable) } else { Ok(()) }
     });
-    assert_eq!((outcome, tried), (Err(OversizeError::Refused), 3));
+    assert_eq!((outcome, tried), (Err(OversizeError::Undecodable), 3));
 }
