@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
+use onrecord_audit::{Recorded, RequestOnRecord};
+
 use crate::decide::Verdict;
 use crate::engine::Engine;
 use crate::fault;
@@ -15,8 +17,8 @@ use crate::pipeline::Case;
 use crate::preview;
 use crate::routes::Endpoint;
 
-/// Does what was asked, or refuses it.
-pub(crate) async fn act(open: &Open, case: &Case<'_>) -> Outcome {
+/// Does what was asked, or refuses it. The request is on record, or no device is enabled.
+pub(crate) async fn act(open: &Open, case: &Case<'_>, _recorded: &Recorded<RequestOnRecord>) -> Outcome {
     if let Some(refusal) = &case.request.refusal {
         return refusal.clone().into();
     }

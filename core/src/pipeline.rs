@@ -38,8 +38,8 @@ pub(crate) async fn journey(open: Arc<Open>, exchange: Box<Exchange>) -> Answer 
     let verdict = decide::decide(&request, &asker, &way);
     let case = Case { request: &request, asker: &asker, way: &way, verdict };
     // 5. On record, before anything is done.
-    let filed = match record::request(&open, &case).await {
-        Ok(filed) => filed,
+    let recorded = match record::request(&open, &case).await {
+        Ok(recorded) => recorded,
         Err(unfiled) => {
             record::undone(&open, &case, &unfiled);
             asker.release();
@@ -47,14 +47,14 @@ pub(crate) async fn journey(open: Arc<Open>, exchange: Box<Exchange>) -> Answer 
         }
     };
     // 6. The use is spent; the refusal is made, or the handler runs.
-    let mut outcome = act::act(&open, &case).await;
+    let mut outcome = act::act(&open, &case, &recorded).await;
     // 7. The bytes of the answer. Where they cannot be made, what was issued is revoked, and the answer is an error.
     let shaped = match shape::caught(&case, &outcome) {
         Some(shaped) => shaped,
         None => Box::pin(release::unshaped(&open, &case, &mut outcome)).await,
     };
     // 8. On record, before anything is answered.
-    let filed = record::response(&open, &case, filed, &outcome, &shaped).await;
+    let proof = record::response(&open, &case, recorded, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    release::release(&open, asker, outcome, shaped, filed).await
+    release::release(&open, asker, outcome, shaped, proof).await
 }

@@ -5,7 +5,8 @@ mod bare;
 
 use std::time::Duration;
 
-use onrecord_audit::{Recorded, Recording, Refused, Settled, Unaudited};
+use onrecord_audit::broker::Proof;
+use onrecord_audit::{Broker, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord, Unaudited};
 use onrecord_entry::{
     Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Operation as Asked,
     Path, PolicyResults, Private, Request as RequestFacts, Response, Secret, Template, Token, TokenType,
@@ -23,10 +24,12 @@ use crate::pipeline::Case;
 use crate::routes::{self, Endpoint};
 use crate::token::{Caller, Issued};
 
-/// The proof that an entry is on record, or that there is no device that could have it.
-pub(crate) enum Filed {
-    /// On record.
-    Settled(Settled),
+/// The proofs by which an answer may leave.
+pub(crate) enum ReleaseProof {
+    /// The response is on record. So is the request, unless it is the one that enabled the first device.
+    OnRecord(Recorded<RequestOnRecord>, ResponseOnRecord),
+    /// The request is on record, and its route is recorded by its request entry alone.
+    RequestOnly(RequestOnRecord),
     /// No device is enabled, and the rule allows that.
     Unaudited(Unaudited),
 }
@@ -40,7 +43,7 @@ pub(crate) fn announce(open: &Open) {
 }
 
 /// Records the request entry.
-pub(crate) async fn request(open: &Open, case: &Case<'_>) -> Result<Filed, NotFiled> {
+pub(crate) async fn request(open: &Open, case: &Case<'_>) -> Result<Recorded<RequestOnRecord>, NotFiled> {
     // Built and formatted in a call of its own: an entry kept across the waiting would make every journey larger.
     let began = open.host.clock.monotonic();
     let recording = file_request(open, case);
@@ -52,17 +55,23 @@ pub(crate) async fn request(open: &Open, case: &Case<'_>) -> Result<Filed, NotFi
 pub(crate) async fn response(
     open: &Open,
     case: &Case<'_>,
-    filed: Filed,
+    request: Recorded<RequestOnRecord>,
     outcome: &Outcome,
     shaped: &Shaped,
-) -> Result<Filed, NotFiled> {
+) -> Result<ReleaseProof, NotFiled> {
     let only = case.way.row.is_some_and(|row| matches!(row.recording, routes::Recording::RequestOnly(_)));
     if let (true, Outcome::Reply(_)) = (only, outcome) {
-        return Ok(filed);
+        return Ok(match request {
+            Recorded::OnRecord(proof) => ReleaseProof::RequestOnly(proof),
+            Recorded::Unaudited(proof) => ReleaseProof::Unaudited(proof),
+        });
     }
     let began = open.host.clock.monotonic();
     match bare::caught(|| file_response(open, case, outcome, shaped)) {
-        Some(recording) => judge(open, case, Phase::Response, began, recording).await,
+        Some(recording) => Ok(match judge(open, case, Phase::Response, began, recording).await? {
+            Recorded::OnRecord(proof) => ReleaseProof::OnRecord(request, proof),
+            Recorded::Unaudited(proof) => ReleaseProof::Unaudited(proof),
+        }),
         None => {
             Box::pin(bare::response(open, case, began)).await;
             Err(NotFiled(None))
@@ -70,8 +79,8 @@ pub(crate) async fn response(
     }
 }
 
-fn file_request(open: &Open, case: &Case<'_>) -> Recording {
-    request_entry(open, case, |entry| offer(open, case, entry))
+fn file_request(open: &Open, case: &Case<'_>) -> Recording<RequestOnRecord> {
+    request_entry(open, case, |entry| offer(open, case, entry, Broker::record_request))
 }
 
 /// Makes the request entry, and hands it to `then`.
@@ -84,8 +93,14 @@ pub(crate) fn request_entry<T>(open: &Open, case: &Case<'_>, then: impl FnOnce(&
     then(&entry)
 }
 
-fn file_response(open: &Open, case: &Case<'_>, outcome: &Outcome, shaped: &Shaped) -> Recording {
-    response_entry(open, case, outcome, shaped, elapsed(open, case), |entry| offer(open, case, entry))
+fn file_response(
+    open: &Open,
+    case: &Case<'_>,
+    outcome: &Outcome,
+    shaped: &Shaped,
+) -> Recording<ResponseOnRecord> {
+    let offer = |entry: &Entry<'_>| offer(open, case, entry, Broker::record_response);
+    response_entry(open, case, outcome, shaped, elapsed(open, case), offer)
 }
 
 /// Makes the response entry, and hands it to `then`.
@@ -135,35 +150,40 @@ pub(crate) fn undone(open: &Open, case: &Case<'_>, unfiled: &NotFiled) {
     entry.duration_ns = elapsed(open, case);
     entry.response =
         Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });
-    open.broker.tell(&entry, refused);
+    open.broker.record_aborted(&entry, refused);
 }
 
-/// Offers an entry to the devices. Where more of them are wanted than there are, those that there are do for the request
-/// that enables one: else the number could never be reached.
-fn offer(open: &Open, case: &Case<'_>, entry: &Entry<'_>) -> Recording {
-    if enables(case) { open.broker.record_with_those_enabled(entry) } else { open.broker.record(entry) }
+/// Offers an entry to the devices, in general by `record`. Where more of them are wanted than there are, those that there
+/// are do for the request that enables one: else the number could never be reached.
+fn offer<P: Proof>(
+    open: &Open,
+    case: &Case<'_>,
+    entry: &Entry<'_>,
+    record: impl FnOnce(&Broker, &Entry<'_>) -> Recording<P>,
+) -> Recording<P> {
+    if enables(case) { open.broker.record_with_those_enabled(entry) } else { record(&open.broker, entry) }
 }
 
 /// Waits for the broker's verdict.
-async fn judge(
+async fn judge<P: Proof>(
     open: &Open,
     case: &Case<'_>,
     phase: Phase,
     began: Duration,
-    recording: Recording,
-) -> Result<Filed, NotFiled> {
-    let recorded = recording.await;
+    recording: Recording<P>,
+) -> Result<Recorded<P>, NotFiled> {
+    let recorded = recording.or_unaudited().await;
     let now = open.host.clock.monotonic();
     open.meters.judged(phase, now.saturating_sub(began));
     let refused = match recorded {
-        Ok(Recorded::Settled(proof)) => return Ok(Filed::Settled(proof)),
+        Ok(Recorded::OnRecord(proof)) => return Ok(Recorded::OnRecord(proof)),
         // A straggler finds no device because the server is sealed, not because none is enabled.
         Ok(Recorded::Unaudited(_)) if open.ended() => return Err(NotFiled(None)),
         Ok(Recorded::Unaudited(proof)) if !open.devices.settings().fail_closed || enables(case) => {
-            return Ok(Filed::Unaudited(proof));
+            return Ok(Recorded::Unaudited(proof));
         }
         Ok(Recorded::Unaudited(_)) => None,
-        Err(refused) => Some(refused),
+        Err(error) => error.refused(),
     };
     // Devices that were let go because the server is sealed have not failed.
     if !open.ended() {

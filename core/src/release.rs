@@ -5,7 +5,7 @@ use crate::exchange::{Answer, Shaped};
 use crate::open::Open;
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::pipeline::Case;
-use crate::record::{Filed, NotFiled};
+use crate::record::{NotFiled, ReleaseProof};
 use crate::token::Reservation;
 use crate::{fault, shape};
 
@@ -24,18 +24,22 @@ pub(crate) async fn release(
     asker: Reservation,
     outcome: Outcome,
     shaped: Shaped,
-    filed: Result<Filed, NotFiled>,
+    proof: Result<ReleaseProof, NotFiled>,
 ) -> Answer {
     if matches!(&outcome, Outcome::Refusal(refusal) if refusal.status == 500) {
         open.check_storage();
     }
     asker.finish().await;
-    let reply = match (filed, outcome) {
-        (Ok(Filed::Settled(proof)), outcome) => {
+    let reply = match (proof, outcome) {
+        (Ok(ReleaseProof::OnRecord(request, response)), outcome) => {
             begin(open, outcome);
-            return Answer::on_record(shaped, &proof);
+            return Answer::on_record(shaped, request, response);
         }
-        (Ok(Filed::Unaudited(proof)), _) => return Answer::without_devices(shaped, &proof),
+        (Ok(ReleaseProof::RequestOnly(request)), outcome) => {
+            begin(open, outcome);
+            return Answer::on_request_record(shaped, request);
+        }
+        (Ok(ReleaseProof::Unaudited(proof)), _) => return Answer::without_devices(shaped, proof),
         (Err(_), Outcome::Refusal(_)) => return Answer::not_on_record(REFUSED),
         (Err(_), Outcome::Reply(reply)) => reply,
     };

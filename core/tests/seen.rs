@@ -437,7 +437,7 @@ async fn a_required_device_that_fails_is_named() {
     let (world, _) = timed(Settings::default()).await;
     let _well = world.device("well/", false).await;
     let control = FaultControl::with(Fault::Refuse);
-    let form = Formatter::new(Options::default(), Arc::new(Salt::new("a salt")));
+    let form = Formatter::new(FormatOptions::default(), Arc::new(Salt::new("a salt")));
     let open = world.core.open().unwrap();
     open.broker.restore(DeviceConfig::new("must/", control.device(), form).required()).unwrap();
     assert_eq!(world.root("GET", "sys/audit", None).await.status, 500);

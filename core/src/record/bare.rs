@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use onrecord_audit::Recording;
+use onrecord_audit::{Broker, Recording, ResponseOnRecord};
 use onrecord_entry::{Clear, Entry, Namespace, Request, Response};
 
 use super::{asked, elapsed, judge, offer, path};
@@ -16,7 +16,9 @@ use crate::pipeline::Case;
 
 /// Has an entry built and offered; `None` if that panics. What the panic says is not shown: it could hold a client's
 /// text. Should some devices have the entry already, they have two responses: better than none.
-pub(super) fn caught(file: impl FnOnce() -> Recording) -> Option<Recording> {
+pub(super) fn caught(
+    file: impl FnOnce() -> Recording<ResponseOnRecord>,
+) -> Option<Recording<ResponseOnRecord>> {
     let filed = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
         tests::panic_if_told();
@@ -35,7 +37,7 @@ pub(super) async fn response(open: &Open, case: &Case<'_>, began: Duration) {
     }
 }
 
-fn file(open: &Open, case: &Case<'_>) -> Recording {
+fn file(open: &Open, case: &Case<'_>) -> Recording<ResponseOnRecord> {
     let entry = Entry {
         request: Request {
             id: Clear::new(&case.request.id),
@@ -49,7 +51,7 @@ fn file(open: &Open, case: &Case<'_>) -> Recording {
         duration_ns: elapsed(open, case),
         ..Entry::default()
     };
-    offer(open, case, &entry)
+    offer(open, case, &entry, Broker::record_response)
 }
 
 #[cfg(test)]

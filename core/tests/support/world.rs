@@ -132,7 +132,7 @@ impl World {
     /// A device that does what the test says, hashing as usual, or raw.
     pub async fn device(&self, path: &str, raw: bool) -> FaultControl {
         let control = FaultControl::new();
-        let options = Options { log_raw: raw, ..Options::default() };
+        let options = FormatOptions { log_raw: raw, ..FormatOptions::default() };
         let form = Formatter::new(options, Arc::new(Salt::new("a salt for tests")));
         let open = self.core.open().unwrap();
         open.broker.enable(DeviceConfig::new(path, control.device(), form), None).await.unwrap();
