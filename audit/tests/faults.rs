@@ -560,7 +560,7 @@ fn r_fuzz_a_response_that_cannot_be_formatted_leaves_a_minimal_entry() {
     assert!(record(&broker, &path).is_err());
     let request = Request { id: Clear::new("an id"), ..entry(&path).request };
     let response = Some(Response { status_code: 204, ..Response::default() });
-    let recorded = broker.record_request(&Entry { request, response, ..Entry::default() }).wait();
+    let recorded = broker.record_response(&Entry { request, response, ..Entry::default() }).wait();
     assert!(recorded.is_ok(), "{recorded:?}");
     let lines = control.lines();
     let entries: Vec<_> = lines.iter().map(|line| decode(line).unwrap()).collect();

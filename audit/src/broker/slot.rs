@@ -375,8 +375,8 @@ pub(crate) fn wake(waker: Option<Waker>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::queue::Stage;
     use crate::broker::Broker;
+    use crate::broker::queue::Stage;
     use crate::clock::{Clock, SystemClock};
     use crate::device::{DeviceOptions, Placement};
     use crate::sync::WATCHED;
