@@ -61,6 +61,8 @@ pub use broker::{
     Broker, DeviceConfig, EnableError, NotOnRecord, Recorded, Recording, Refused, RequestOnRecord,
     ResponseOnRecord, Rules, Unaudited,
 };
+#[cfg(feature = "test-support")]
+pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use device::{Device, DeviceError, DeviceOptions, Placement};
 pub use wait::Wait;

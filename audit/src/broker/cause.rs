@@ -40,7 +40,7 @@ impl Why {
     /// Whether it lies with the device, and not with the entry or its request.
     pub fn lies_with_device(&self) -> bool {
         match self {
-            Self::Device(error) | Self::Resting(error) => !error.is_of_the_line(),
+            Self::Device(error) | Self::Resting(error) => !error.concerns_line(),
             Self::QueueFull | Self::TimedOut => true,
             Self::Format(_) | Self::FormatPanicked | Self::Disabled | Self::Withdrawn => false,
         }

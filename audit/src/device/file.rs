@@ -18,11 +18,15 @@ use std::time::Duration;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
+use super::batch::{Appended, Batch};
 use super::claim::{Claim, FileId};
-use super::{Appended, Batch, Device, DeviceError, FileOptions, Notice, Placement};
+use super::error::DeviceError;
+use super::interface::Device;
+use super::notice::Notice;
+use super::options::FileOptions;
+use super::placement::Placement;
 use crate::clock::Clock;
 use onrecord_entry::Boot;
-pub use safety::Violation;
 use unfinished::Found;
 
 /// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.

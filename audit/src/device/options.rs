@@ -12,11 +12,13 @@ use std::sync::Arc;
 use onrecord_value::boolean;
 
 use super::discard::Discard;
+use super::error::DeviceError;
 use super::file::FileDevice;
+use super::interface::Device;
+use super::placement::Placement;
 use super::socket::SocketDevice;
 use super::stdout::Stdout;
 use super::syslog::Syslog;
-use super::{Device, DeviceError, Placement};
 use crate::clock::Clock;
 pub use error::OptionError;
 pub use file::{FileMode, FileOptions};

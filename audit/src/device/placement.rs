@@ -2,13 +2,14 @@
 //! as one value. Never in it: looking at the file system; `file::safety` does that, on opened descriptors.
 
 mod block;
+mod link_local;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::claim::{Claim, Claims, Inheritance};
-use super::net::dial::is_link_local;
 pub use block::{AddressBlock, AddressBlockError};
+use link_local::is_link_local;
 
 /// Directories which no device made through an API may write to.
 const FORBIDDEN: &[&str] = &[

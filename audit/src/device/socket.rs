@@ -10,11 +10,18 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::batch::{Appended, Batch};
+use super::claim::Claim;
+use super::error::DeviceError;
+use super::error::net::NetCause;
+use super::interface::Device;
+use super::net::Network;
 use super::net::connection::{Connection, Ending};
 use super::net::deadline::Deadline;
 use super::net::dial::Dialer;
 use super::net::resolve::Resolver;
-use super::{Appended, Batch, Claim, Device, DeviceError, NetCause, Network, Placement, SocketOptions};
+use super::options::SocketOptions;
+use super::placement::Placement;
 use crate::clock::Clock;
 use kept::Kept;
 use outgoing::Outgoing;
@@ -188,9 +195,9 @@ impl SocketDevice {
             }
             Some(first) => {
                 let again = self.deliver(batch, sent.lines);
-                sent.unfit.extend(again.unfit);
+                sent.rejected.extend(again.rejected);
                 let retried = |again| DeviceError::Retried { first: Arc::new(first), again: Arc::new(again) };
-                Appended { lines: again.lines, error: again.error.map(retried), unfit: sent.unfit }
+                Appended { lines: again.lines, error: again.error.map(retried), rejected: sent.rejected }
             }
         }
     }

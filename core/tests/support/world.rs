@@ -5,7 +5,7 @@ use std::sync::Arc;
 use onrecord_audit::device::fault::FaultControl;
 use onrecord_audit::{Clock, DeviceConfig, SystemClock};
 use onrecord_core::host::Task;
-use onrecord_core::lifecycle::{Journey, Wanted};
+use onrecord_core::lifecycle::{InitOptions, Journey};
 use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, Spawn, Target};
 use onrecord_entry::Formatter;
 use onrecord_entry::{FormatOptions, Salt};
@@ -124,7 +124,7 @@ impl World {
     }
 
     async fn of(core: Core) -> Self {
-        let made = core.init(Wanted { shares: 1, threshold: 1, root_token: None }).await.unwrap();
+        let made = core.init(InitOptions { shares: 1, threshold: 1, root_token: None }).await.unwrap();
         let key = const_hex::encode(made.keys[0].expose());
         Self { core, root: made.root_token.id.expose().clone(), key }
     }

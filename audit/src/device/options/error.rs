@@ -7,7 +7,7 @@ use onrecord_value::integer::ConvertError;
 use onrecord_value::quote::quote;
 
 use super::PREFIX_MAX;
-use crate::device::DeviceError;
+use crate::device::error::DeviceError;
 
 /// Why options are refused. The text is the documented one.
 ///

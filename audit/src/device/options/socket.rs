@@ -5,7 +5,7 @@ use std::time::Duration;
 use onrecord_value::{duration, size};
 
 use super::{Given, OptionError, Parsed, Target};
-use crate::device::Network;
+use crate::device::net::Network;
 use onrecord_entry::Oversize;
 
 const KNOWN: &[&str] = &["address", "oversize", "resend_buffer", "socket_type", "write_timeout"];

@@ -356,7 +356,7 @@ fn r_syslog_long_an_entry_that_may_only_fail_fails_alone() {
     let long = entry_of(3000);
     let appended = append(&mut *device, &["one\n", &long, "two\n"]);
     assert_eq!(lines_of(&appended), (3, None));
-    let [unfit] = &appended.unfit[..] else { panic!("one line") };
+    let [unfit] = &appended.rejected[..] else { panic!("one line") };
     let limit = 2048 - message("").len();
     assert_eq!((unfit.line, &unfit.error), (1, &DeviceError::TooLong { bytes: long.len(), limit }));
     assert_eq!([received(&daemon), received(&daemon)], ["one\n", "two\n"].map(message));
