@@ -3,7 +3,6 @@
 
 mod lines;
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::entry::{Entry, Record, Stamp, unique};
@@ -125,24 +124,13 @@ impl Formatter {
 }
 
 /// Why an entry has no line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// The line is longer than it may be.
+    /// The line is longer than [`Limits::line_bytes`].
+    #[error("entry is longer than the limit of {limit} bytes a line")]
     LineTooLong {
         /// How long it may be, in bytes.
         limit: usize,
     },
 }
-
-impl fmt::Display for FormatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LineTooLong { limit } => {
-                write!(f, "entry is longer than the limit of {limit} bytes a line")
-            }
-        }
-    }
-}
-
-impl std::error::Error for FormatError {}

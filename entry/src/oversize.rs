@@ -4,8 +4,6 @@
 mod cut;
 mod shorter;
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
 
 use self::cut::{PIECE_MIN, Pieces};
@@ -26,9 +24,10 @@ pub enum Oversize {
 }
 
 /// Why nothing can go out in a line's place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OversizeError {
     /// The policy refuses a longer line, or not even the shortest one fits.
+    #[error("a line of {bytes} bytes is longer than the {limit} it takes")]
     TooLong {
         /// The line, in bytes.
         bytes: usize,
@@ -36,21 +35,9 @@ pub enum OversizeError {
         limit: usize,
     },
     /// The line does not decode as an entry, so nothing can be said about it.
+    #[error("the line does not decode as an entry")]
     Undecodable,
 }
-
-impl fmt::Display for OversizeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { bytes, limit } => {
-                write!(f, "the line has {bytes} bytes, and a message may have {limit}")
-            }
-            Self::Undecodable => f.write_str("the line does not decode as an entry"),
-        }
-    }
-}
-
-impl std::error::Error for OversizeError {}
 
 /// Sends a line, or what the policy puts in its place, as messages of at most `limit` bytes, newlines counted.
 ///
