@@ -217,7 +217,7 @@ async fn store_losses(core: Core) {
 async fn report_incidents(core: Core) {
     loop {
         tokio::time::sleep(INCIDENT_INTERVAL).await;
-        core.attend();
+        core.report_incidents();
     }
 }
 
