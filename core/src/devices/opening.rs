@@ -11,7 +11,7 @@ use onrecord_seal::{Entropy, EntropyError};
 use zeroize::Zeroizing;
 
 use super::{Device, Devices, DevicesError, EnableRequest, stored, with_slash};
-use crate::timeout::BlockingTask;
+use crate::blocking_task::BlockingTask;
 
 /// How long the opening of a device is waited for. What hangs longer is given up, or opens when it is written to.
 pub(super) const OPEN_PATIENCE: Duration = Duration::from_secs(10);
