@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use onrecord_audit::broker::Probe;
 use onrecord_audit::device::Target;
-use onrecord_audit::{
-    Broker, Clock, DeviceConfig, DeviceOptions, Placement, Probe, Rules, SystemClock, wait,
-};
+use onrecord_audit::{Broker, Clock, DeviceConfig, DeviceOptions, Placement, SystemClock, Wait as _};
 use onrecord_entry::Formatter;
 use onrecord_entry::{Boot, Salt};
 use onrecord_seal::{Entropy, OsEntropy};
@@ -251,8 +250,8 @@ fn write_test_entry(
     let entropy = OsEntropy::new();
     let id = || entropy.uuid().map_err(|error| error.to_string());
     let salt = Arc::new(Salt::new(&id()?));
-    let broker = Broker::new(Rules::default(), Boot::new(0), clock);
+    let broker = Broker::builder().clock(clock).build_with_boot(Boot::new(0));
     let config = DeviceConfig::new("probe/", device, Formatter::new(options.form.clone(), Arc::clone(&salt)));
-    let tried = wait(broker.try_out(config, Some(Probe { id: id()?, salt })));
+    let tried = broker.try_out(config, Some(Probe { id: id()?, salt })).wait();
     tried.map(drop).map_err(|error| error.to_string())
 }

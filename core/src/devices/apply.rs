@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
+use onrecord_audit::broker::DEVICES_MAX;
 use onrecord_audit::device::Target;
-use onrecord_audit::{Broker, DEVICES_MAX, DeviceOptions, EnableError, Placement};
+use onrecord_audit::{Broker, DeviceOptions, EnableError, Placement};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, RwLock};
 
-use onrecord_audit::{Broker, DeviceError, DeviceOptions, OptionError};
+use onrecord_audit::device::OptionError;
+use onrecord_audit::{Broker, DeviceError, DeviceOptions};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_storage::{BarrierError, View};
 

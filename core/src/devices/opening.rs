@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::{
-    Broker, Candidate, Clock, Device as Sink, DeviceConfig, DeviceOptions, OptionError, Placement, Probe,
-};
+use onrecord_audit::broker::{Candidate, Probe};
+use onrecord_audit::device::OptionError;
+use onrecord_audit::{Broker, Clock, Device as Sink, DeviceConfig, DeviceOptions, Placement};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_seal::{Entropy, EntropyError};
 use zeroize::Zeroizing;
