@@ -60,4 +60,6 @@ pub use broker::{
     Recorded, Recording, Refused, Rules, Settled, Told, Unaudited, Why, wait,
 };
 pub use clock::{Clock, SystemClock};
-pub use device::{DRILL_MAX, Device, DeviceError, DeviceOptions, Drill, DrillStatus, OptionError, Placement};
+pub use device::{
+    DRILL_MAX, Device, DeviceError, DeviceKinds, DeviceOptions, Drill, DrillStatus, OptionError, Placement,
+};

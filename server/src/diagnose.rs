@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::device::Target;
 use onrecord_audit::{
-    Broker, Clock, DeviceConfig, DeviceOptions, Placement, Probe, Rules, SystemClock, wait,
+    Broker, Clock, DeviceConfig, DeviceKinds, DeviceOptions, Placement, Probe, Rules, SystemClock, wait,
 };
 use onrecord_entry::Formatter;
 use onrecord_entry::{Boot, Salt};
@@ -64,7 +63,7 @@ fn finding(check: impl Into<String>, verdict: Verdict, detail: impl ToString) ->
 
 /// Looks at a configuration and at all that it names. `probe`: every audit device also gets a test entry, which stays in
 /// its log. A server may be running meanwhile, on the same directory and files.
-pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
+pub fn diagnose(paths: &[PathBuf], kinds: &DeviceKinds, probe: bool) -> Vec<Finding> {
     let read = paths.to_vec();
     let config = match checked(move || Config::read(&read)) {
         Some(Ok(config)) => config,
@@ -92,7 +91,8 @@ pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
     }
     for device in &config.devices {
         let (name, device, placement) = (check_of(device), device.clone(), placement.clone());
-        let look = move || audit_device(&device, &placement, probe);
+        let kinds = kinds.clone();
+        let look = move || audit_device(&kinds, &device, &placement, probe);
         found.extend(checked(look).unwrap_or_else(|| vec![hangs(name)]));
     }
     found
@@ -185,9 +185,9 @@ fn of_listener(listener: &ListenerConfig) -> Vec<Finding> {
     found
 }
 
-fn audit_device(device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
+fn audit_device(kinds: &DeviceKinds, device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
     let check = check_of(device);
-    let options = match DeviceOptions::parse(&device.kind, &device.options.iter().cloned().collect()) {
+    let options = match kinds.parse(&device.kind, &device.options.iter().cloned().collect()) {
         Ok(options) => options,
         Err(error) => return vec![finding(check, Verdict::Fail, error)],
     };
@@ -196,7 +196,7 @@ fn audit_device(device: &Device, placement: &Placement, probe: bool) -> Vec<Find
         let names = options.unknown.join(", ");
         found.push(finding(&check, Verdict::Warn, format!("these options mean nothing: {names}")));
     }
-    if options.target == Target::Discard {
+    if options.discards() {
         found.push(finding(&check, Verdict::Warn, "it throws every entry away"));
         return found;
     }

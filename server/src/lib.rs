@@ -23,6 +23,8 @@ mod workers;
 
 use std::path::PathBuf;
 
+pub use onrecord_audit::DeviceKinds;
+
 pub use diagnose::{Finding, Verdict, diagnose};
 pub use repair::{AuditRepair, StoredDevice};
 pub use run::{StartError, run};
@@ -38,6 +40,8 @@ pub struct Options {
     pub log_level: Option<String>,
     /// Overrides the configuration's `log_format`.
     pub log_format: Option<String>,
+    /// The kinds of audit devices that can be enabled. Default: the built-in ones.
+    pub device_kinds: DeviceKinds,
 }
 
 /// A development server: unsealed from the start, with a root token that is printed.

@@ -56,7 +56,7 @@ impl Devices {
                 format!("audit_{}_{}", wish.kind, random.get(..8).unwrap_or_default())
             }
         };
-        let options = DeviceOptions::parse(&wish.kind, &wish.options)?;
+        let options = self.kinds.parse(&wish.kind, &wish.options)?;
         warn_of_unknown(&path, &options);
         let opening = Opening::begin(options.clone(), placement, Arc::clone(&self.host.clock))?;
         let sink = opening.wait(OPEN_PATIENCE).await?;
