@@ -59,6 +59,8 @@ pub use broker::{
     DrillError, DrillNews, EnableError, Health, LastError, Missed, Observer, Outlook, Preview, Probe,
     Recorded, Recording, Refused, Rules, Settled, Told, Unaudited, Why, wait,
 };
+#[cfg(feature = "test-support")]
+pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use device::{
     DRILL_MAX, Device, DeviceError, DeviceKinds, DeviceOptions, Drill, DrillStatus, OptionError, Placement,
