@@ -112,8 +112,12 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
 
 /// The options of each kind of device, from the table of kinds.
 fn device_options(out: &mut String, kinds: &DeviceKinds) {
-    let mut section = |title: String, options: &[DeviceOption]| {
+    let mut section = |title: &str, about: &str, options: &[DeviceOption]| {
         push_line(out, &format!("{title}:\n"));
+        for line in wrap(about, WIDTH - 2) {
+            push_line(out, &format!("  {line}"));
+        }
+        out.push('\n');
         for option in options {
             push_line(out, &format!("  {}=<value>", option.key));
             let default = match option.default {
@@ -127,9 +131,10 @@ fn device_options(out: &mut String, kinds: &DeviceKinds) {
         }
     };
     for kind in kinds.iter() {
-        section(format!("Options of TYPE {}, which {}", kind.name(), kind.about()), kind.options());
+        let (name, about) = (kind.name(), kind.about());
+        section(&format!("Options of TYPE {name}"), &format!("A {name} device {about}."), kind.options());
     }
-    section("Options of every TYPE".to_owned(), COMMON_OPTIONS);
+    section("Options of every TYPE", "Every device has these.", COMMON_OPTIONS);
 }
 
 fn describe(flag: &Flag, raw: bool) -> String {
