@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::broker::Probe;
-use onrecord_audit::device::Target;
-use onrecord_audit::{Broker, Clock, DeviceConfig, DeviceOptions, Placement, SystemClock, Wait as _};
+use onrecord_audit::{
+    Broker, Clock, DeviceConfig, DeviceKinds, DeviceOptions, Placement, SystemClock, Wait as _,
+};
 use onrecord_entry::Formatter;
 use onrecord_entry::{Boot, Salt};
 use onrecord_seal::{Entropy, OsEntropy};
@@ -64,18 +65,18 @@ fn finding(check: impl Into<String>, status: CheckStatus, detail: impl ToString)
 
 /// Checks a configuration and everything that it names. With `probe`, every audit device also takes a test entry, which
 /// stays in its log. A server may be running meanwhile on the same directory and files.
-pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
+pub fn diagnose(paths: &[PathBuf], kinds: &DeviceKinds, probe: bool) -> Vec<Finding> {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => return vec![finding("configuration", CheckStatus::Fail, error)],
     };
-    let found = runtime.block_on(check_all(paths, probe));
+    let found = runtime.block_on(check_all(paths, kinds, probe));
     // A check that hangs is left behind.
     runtime.shutdown_background();
     found
 }
 
-async fn check_all(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
+async fn check_all(paths: &[PathBuf], kinds: &DeviceKinds, probe: bool) -> Vec<Finding> {
     let read = paths.to_vec();
     let config = match run_check(move || Config::read(&read)).await {
         Some(Ok(config)) => config,
@@ -111,7 +112,8 @@ async fn check_all(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
     }
     for device in &config.devices {
         let (name, device, placement) = (device_name(device), device.clone(), placement.clone());
-        let checked = run_check(move || check_device(&device, &placement, probe)).await;
+        let kinds = kinds.clone();
+        let checked = run_check(move || check_device(&kinds, &device, &placement, probe)).await;
         found.extend(checked.unwrap_or_else(|| vec![timed_out(name)]));
     }
     found
@@ -212,9 +214,9 @@ fn check_listener(listener: &ListenerConfig) -> Vec<Finding> {
     found
 }
 
-fn check_device(device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
+fn check_device(kinds: &DeviceKinds, device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
     let check = device_name(device);
-    let options = match DeviceOptions::parse(&device.kind, &device.options.iter().cloned().collect()) {
+    let options = match kinds.parse(&device.kind, &device.options.iter().cloned().collect()) {
         Ok(options) => options,
         Err(error) => return vec![finding(check, CheckStatus::Fail, error)],
     };
@@ -223,7 +225,7 @@ fn check_device(device: &Device, placement: &Placement, probe: bool) -> Vec<Find
         let names = options.unknown.join(", ");
         found.push(finding(&check, CheckStatus::Warn, format!("unknown options: {names}")));
     }
-    if options.target == Target::Discard {
+    if options.discards() {
         found.push(finding(&check, CheckStatus::Warn, "it discards every entry"));
         return found;
     }

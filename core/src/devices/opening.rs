@@ -56,7 +56,7 @@ impl Devices {
                 format!("audit_{}_{}", wanted.kind, random.get(..8).unwrap_or_default())
             }
         };
-        let options = DeviceOptions::parse(&wanted.kind, &wanted.options)?;
+        let options = self.kinds.parse(&wanted.kind, &wanted.options)?;
         warn_of_unknown(&path, &options);
         let opening = Opening::begin(options.clone(), placement, Arc::clone(&self.host.clock))?;
         let sink = opening.wait(OPEN_PATIENCE).await?;

@@ -45,7 +45,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     if config.is_empty() {
         return Err(Failure::usage("-config is needed: the configuration to check."));
     }
-    let found = diagnose(&config, invocation.is_set("probe"));
+    let found = diagnose(&config, &session.world.device_kinds, invocation.is_set("probe"));
     let failed = found.iter().any(|finding| finding.status == CheckStatus::Fail);
     if session.format == Format::Table {
         let row = |finding: onrecord_server::Finding| {
