@@ -1,5 +1,5 @@
 //! What a line of an audit log is, for those who write it and those who read it: the entry, the register of its
-//! fields, redaction, salts, formats, and the way back from a line to an entry.
+//! fields, redaction, salts, formats, sets of sequence numbers, and the way back from a line to an entry.
 //!
 //! An [`Entry`] describes a request, or the response to it. A [`Formatter`] writes it as a line with a device's own
 //! options and salt: text of a client or a backend is hashed, unless the [`REGISTER`] names the field as clear.
@@ -18,6 +18,7 @@ mod patch;
 mod redact;
 mod register;
 mod salt;
+mod seq_set;
 
 pub use decode::{BEGINNINGS, DecodeError, DecodedEntry, decode};
 pub use entry::{
@@ -32,3 +33,4 @@ pub use options::{Format, FormatError, FormatOptions};
 pub use oversize::{Oversize, OversizeError, send_within};
 pub use register::{LineField, REGISTER, Row, Treatment, Visibility, line_fields};
 pub use salt::{HASH_LEN, HASH_PREFIX, Salt, SaltId};
+pub use seq_set::SeqSet;
