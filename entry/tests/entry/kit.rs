@@ -1,11 +1,23 @@
-//! The entry of the formatter vectors, which both formats write. Never in it: their lines.
+//! What several of these tests use: the line of an entry, and the entry of the formatter vectors, which both formats
+//! write. Never in it: a test.
 
 use onrecord_entry::{
-    Accessor, Auth, Entry, Header, Namespace, Operation, Path, Request, Template, Token, TokenType,
+    Accessor, Auth, Entry, Formatter, Header, Namespace, Operation, Path, Request, Stamp, Template, Token,
+    TokenType,
 };
 use onrecord_value::Time;
 
-pub(crate) fn entry<'a>(headers: &'a [Header<'a>]) -> Entry<'a> {
+/// The line of an entry; it is one line.
+pub(crate) fn line(formatter: &Formatter, entry: &Entry<'_>, stamp: &Stamp) -> String {
+    let mut out = Vec::new();
+    formatter.format(entry, stamp, &mut out).unwrap();
+    let line = String::from_utf8(out).unwrap();
+    assert_eq!(line.find('\n'), Some(line.len() - 1), "an entry is one line");
+    line
+}
+
+/// The entry of the formatter vectors.
+pub(crate) fn vector_entry<'a>(headers: &'a [Header<'a>]) -> Entry<'a> {
     Entry {
         auth: Auth {
             client_token: Token::new("foo"),

@@ -1,11 +1,4 @@
 //! Properties of every line, over entries that are generated from the register itself.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should panic"
-)]
 
 use std::sync::Arc;
 
@@ -15,6 +8,8 @@ use onrecord_entry::{
 };
 use onrecord_value::{Number, Object, Time, Value};
 use proptest::prelude::*;
+
+use crate::kit;
 
 const CANARY: &str = "canary-7f3a";
 /// Stands in tokens and accessors; another one, because a token is hashed wherever else it occurs.
@@ -106,17 +101,12 @@ fn generated(seed: u64, odds: u64, contents: &Contents<'_>) -> DecodedEntry {
     decoded
 }
 
-fn form(options: FormatOptions) -> Formatter {
+fn formatter(options: FormatOptions) -> Formatter {
     Formatter::new(options, Arc::new(Salt::new("a salt")))
 }
 
-fn line(form: &Formatter, entry: &Entry<'_>) -> String {
-    let stamp = Stamp { time: Time::parse(TIME).unwrap(), seq: 1, boot: Boot::new(2) };
-    let mut out = Vec::new();
-    form.format(entry, &stamp, &mut out).unwrap();
-    let line = String::from_utf8(out).unwrap();
-    assert_eq!(line.find('\n'), Some(line.len() - 1), "an entry is one line");
-    line
+fn line(formatter: &Formatter, entry: &Entry<'_>) -> String {
+    kit::line(formatter, entry, &Stamp { time: Time::parse(TIME).unwrap(), seq: 1, boot: Boot::new(2) })
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -211,17 +201,17 @@ fn cases(usual: u32) -> ProptestConfig {
     ProptestConfig { cases: cases.unwrap_or(usual), failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// The lines of an entry on these forms, each made anew, and each made of the one before where that can be.
-fn both_ways(forms: &[Formatter], entry: &Entry<'_>) -> [Vec<Option<String>>; 2] {
+/// The lines of an entry on these formatters, each made anew, and each made of the one before where that can be.
+fn both_ways(formatters: &[Formatter], entry: &Entry<'_>) -> [Vec<Option<String>>; 2] {
     let stamp = Stamp { time: Time::parse(TIME).unwrap(), seq: 1, boot: Boot::new(2) };
     let mut lines = Lines::new(entry, stamp);
     let text = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
-    let anew = |form: &Formatter| {
+    let anew = |formatter: &Formatter| {
         let mut out = Vec::new();
-        form.format(entry, &stamp, &mut out).ok().map(|()| text(&out))
+        formatter.format(entry, &stamp, &mut out).ok().map(|()| text(&out))
     };
-    let expected = forms.iter().map(anew).collect();
-    [expected, forms.iter().map(|form| lines.make(form).ok().map(text)).collect()]
+    let expected = formatters.iter().map(anew).collect();
+    [expected, formatters.iter().map(|formatter| lines.make(formatter).ok().map(text)).collect()]
 }
 
 /// Every way in which a device can be told to write.
@@ -248,11 +238,11 @@ proptest! {
         let decoded = generated(seed, 3, &contents);
         for limits in [Limits::default(), Limits { depth, nodes, hash_calls, ..Limits::default() }] {
             for options in every_option() {
-                let written = line(&form(FormatOptions { limits, ..options }), &decoded.entry());
+                let written = line(&formatter(FormatOptions { limits, ..options }), &decoded.entry());
                 let again = decode(written.as_bytes());
                 prop_assert!(again.is_ok(), "{:?}: {}", again.err(), written);
                 let again = again.unwrap();
-                prop_assert_eq!(again.entry().kind(), decoded.entry().kind());
+                prop_assert_eq!(again.entry().entry_type(), decoded.entry().entry_type());
                 prop_assert_eq!(again.record().map(|record| record.seq), Some(1));
             }
         }
@@ -268,7 +258,7 @@ proptest! {
         for options in every_option() {
             let limits = Limits { line_bytes, ..Limits::default() };
             let mut out = b"before".to_vec();
-            match form(FormatOptions { limits, ..options }).format(&decoded.entry(), &stamp, &mut out) {
+            match formatter(FormatOptions { limits, ..options }).format(&decoded.entry(), &stamp, &mut out) {
                 Ok(()) => {
                     prop_assert!(out.len() - 6 <= line_bytes);
                     prop_assert!(decode(&out[6..]).is_ok());
@@ -288,14 +278,14 @@ proptest! {
     ) {
         let contents = Contents { secret: SECRET, clear: "word", data: &data, headers: false };
         let decoded = generated(seed, 6, &contents);
-        let written = line(&form(FormatOptions { log_raw: false, hmac_accessor: true, ..options.clone() }), &decoded.entry());
+        let written = line(&formatter(FormatOptions { log_raw: false, hmac_accessor: true, ..options.clone() }), &decoded.entry());
         prop_assert!(!written.contains(CANARY), "{}", written);
         prop_assert!(!written.contains(SECRET), "{}", written);
         prop_assert!(!written.contains(TOKEN), "{}", written);
         // The same entry on a raw device shows that there was something to hide.
         if decoded.entry().auth.client_token != "".into() {
             let raw = FormatOptions { log_raw: true, ..options };
-            prop_assert!(line(&form(raw), &decoded.entry()).contains(SECRET));
+            prop_assert!(line(&formatter(raw), &decoded.entry()).contains(SECRET));
         }
     }
 
@@ -307,20 +297,20 @@ proptest! {
         let contents = Contents { secret: &secret, clear: &clear, data: &data, headers: true };
         let decoded = generated(seed, 3, &contents);
         let limited = FormatOptions { limits: Limits { line_bytes, ..options.limits }, ..options.clone() };
-        let forms: Vec<Formatter> = [&options, &options, &other, &other, &limited, &limited, &options]
+        let formatters: Vec<Formatter> = [&options, &options, &other, &other, &limited, &limited, &options]
             .into_iter()
             .zip(later.into_iter().cycle())
             .enumerate()
             .map(|(number, (options, later))| {
-                let form = Formatter::new(options.clone(), Arc::new(Salt::new(&format!("salt {number}"))));
-                if later { form.succeeding(Some(Salt::new("the first").id())) } else { form }
+                let formatter = Formatter::new(options.clone(), Arc::new(Salt::new(&format!("salt {number}"))));
+                if later { formatter.with_first_salt(Some(Salt::new("the first").id())) } else { formatter }
             })
             .collect();
         let cache_key = CacheKey::new();
         let mut entry = decoded.entry();
         for cache_key in [None, Some(&cache_key), Some(&cache_key)] {
             entry.auth.cache_key = cache_key;
-            let [expected, made] = both_ways(&forms, &entry);
+            let [expected, made] = both_ways(&formatters, &entry);
             prop_assert_eq!(expected, made);
         }
     }
@@ -333,7 +323,7 @@ proptest! {
         let clear = format!("{before}{TOKEN}{after}");
         let contents = Contents { secret: TOKEN, clear: &clear, data: &Object::new(), headers: true };
         let decoded = generated(seed, 6, &contents);
-        let written = line(&form(FormatOptions { format, ..FormatOptions::default() }), &decoded.entry());
+        let written = line(&formatter(FormatOptions { format, ..FormatOptions::default() }), &decoded.entry());
         prop_assert!(!written.contains(TOKEN), "{}", written);
     }
 
@@ -351,7 +341,7 @@ proptest! {
             ..Request::default()
         };
         let options = FormatOptions { format, ..FormatOptions::default() };
-        let written = line(&form(options), &Entry { request, ..Entry::default() });
+        let written = line(&formatter(options), &Entry { request, ..Entry::default() });
         prop_assert!(!written.contains(CANARY), "{}", written);
     }
 
@@ -361,7 +351,7 @@ proptest! {
     ) {
         let contents = Contents { secret: &clear, clear: &clear, data: &data, headers: true };
         let decoded = generated(seed, 3, &contents);
-        let written = line(&form(FormatOptions { log_raw: true, format, ..FormatOptions::default() }), &decoded.entry());
+        let written = line(&formatter(FormatOptions { log_raw: true, format, ..FormatOptions::default() }), &decoded.entry());
         let mut object = decode(written.as_bytes()).unwrap().object().clone();
         prop_assert!(object.remove("record").is_some());
         let mut said = decoded.object().clone();
@@ -374,12 +364,12 @@ proptest! {
         seed in any::<u64>(), data in data_of(value()), clear in text(), options in options()
     ) {
         let contents = Contents { secret: &clear, clear: &clear, data: &data, headers: true };
-        let form = form(options);
-        let written = line(&form, &generated(seed, 3, &contents).entry());
+        let formatter = formatter(options);
+        let written = line(&formatter, &generated(seed, 3, &contents).entry());
         let decoded = decode(written.as_bytes()).unwrap();
-        prop_assert_eq!(decoded.line_format(), form.options().format);
-        prop_assert_eq!(decoded.prefix(), form.options().prefix.as_str());
-        prop_assert_eq!(decoded.record().unwrap().salt, form.salt().id());
+        prop_assert_eq!(decoded.line_format(), formatter.options().format);
+        prop_assert_eq!(decoded.prefix(), formatter.options().prefix.as_str());
+        prop_assert_eq!(decoded.record().unwrap().salt, formatter.salt().id());
         let mut again = Vec::new();
         decoded.format(&mut again);
         prop_assert_eq!(String::from_utf8(again).unwrap(), written);
@@ -410,11 +400,11 @@ proptest! {
         };
         let options = FormatOptions { format, ..FormatOptions::default() };
         let entry = Entry { request, ..Entry::default() };
-        let written = line(&form(options.clone()), &entry);
+        let written = line(&formatter(options.clone()), &entry);
         prop_assert!(decode(written.as_bytes()).is_ok());
         for log_raw in [false, true] {
-            let form = |salt| Formatter::new(FormatOptions { log_raw, ..options.clone() }, Arc::new(Salt::new(salt)));
-            let [expected, made] = both_ways(&["one", "two", "three"].map(form), &entry);
+            let formatter = |salt| Formatter::new(FormatOptions { log_raw, ..options.clone() }, Arc::new(Salt::new(salt)));
+            let [expected, made] = both_ways(&["one", "two", "three"].map(formatter), &entry);
             prop_assert_eq!(expected, made);
         }
     }
@@ -423,7 +413,7 @@ proptest! {
     fn decoding_never_panics(bytes in any::<Vec<u8>>(), cut in any::<u16>(), format in format()) {
         // Random bytes are hardly ever an entry; what counts is that there is an answer.
         prop_assert!(decode(&bytes).is_err());
-        let line = line(&form(FormatOptions { format, ..FormatOptions::default() }), &Entry::probe("id"));
+        let line = line(&formatter(FormatOptions { format, ..FormatOptions::default() }), &Entry::probe("id"));
         let cut = usize::from(cut) % line.len();
         prop_assert_eq!(decode(&line.as_bytes()[..cut]).is_ok(), cut == line.len() - 1);
     }

@@ -1,30 +1,29 @@
-//! Which counters of one start were seen: a bit each, in pages, so that a counter from nowhere costs one page and no
-//! more. Never in it: which device saw them.
+//! The counters of one start that a reader has seen: a bit each, in pages, so that one far counter costs one page only.
+//! A `SeqSet` would need sixteen bytes a number where every other number is missing, and move its ranges at each one.
+//! Never in it: which device has them.
 
 use std::collections::BTreeMap;
 
-use onrecord_entry::SeqRange;
+use onrecord_entry::{SeqRange, SeqSet};
 
-use crate::runs::Runs;
-
-/// 64 words of 64 bits: half a kilobyte stands for 4096 entries that follow each other.
+/// 64 words of 64 bits: half a kilobyte for 4096 consecutive counters.
 type Page = [u64; 64];
 const BITS: u64 = 4096;
 
-/// Counters that were seen.
+/// The counters that were seen.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seqs {
+pub(crate) struct SeenSeqs {
     pages: BTreeMap<u64, Box<Page>>,
-    /// The page in use; counters come nearly in order.
+    /// The page in use: counters come nearly in order.
     hot: Option<(u64, Box<Page>)>,
 }
 
-impl Seqs {
+impl SeenSeqs {
     /// Adds one. False if it was there.
     pub(crate) fn insert(&mut self, seq: u64) -> bool {
         let key = seq / BITS;
         if self.hot.as_ref().is_none_or(|(hot, _)| *hot != key) {
-            self.turn_to(key);
+            self.make_hot(key);
         }
         let Some((_, page)) = &mut self.hot else { return false };
         let at = usize::try_from(seq % BITS / 64).unwrap_or(0);
@@ -47,41 +46,37 @@ impl Seqs {
     }
 
     #[cold]
-    fn turn_to(&mut self, key: u64) {
-        self.cool();
+    fn make_hot(&mut self, key: u64) {
+        self.store_hot();
         self.hot = Some((key, self.pages.remove(&key).unwrap_or_else(|| Box::new([0; 64]))));
     }
 
-    fn cool(&mut self) {
+    fn store_hot(&mut self) {
         if let Some((key, page)) = self.hot.take() {
             self.pages.insert(key, page);
         }
     }
 
-    /// What was seen, as runs.
-    pub(crate) fn runs(&mut self) -> Runs {
-        self.cool();
-        let mut runs = Runs::default();
-        for (key, page) in &self.pages {
-            for (at, &word) in (0_u64..).zip(page.iter()) {
-                push(&mut runs, key * BITS + at * 64, word);
-            }
-        }
-        runs
+    /// The counters as a set.
+    pub(crate) fn set(&mut self) -> SeqSet {
+        self.store_hot();
+        let words = self.pages.iter().flat_map(|(key, page)| {
+            (0..).zip(page.iter()).map(move |(at, word)| (key * BITS + at * 64, *word))
+        });
+        words.flat_map(|(base, word)| ranges(base, word)).collect()
     }
 }
 
-/// Adds the bits of a word, which stand for the counters from `base` on.
-fn push(runs: &mut Runs, base: u64, mut word: u64) {
-    while word != 0 {
-        let skip = word.trailing_zeros();
+/// The ranges of the bits of a word, whose first bit is the counter `base`.
+fn ranges(base: u64, mut word: u64) -> impl Iterator<Item = SeqRange> {
+    std::iter::from_fn(move || {
+        let skip = (word != 0).then(|| word.trailing_zeros())?;
         let length = (word >> skip).trailing_ones();
         let from = base + u64::from(skip);
-        runs.push(SeqRange { from, to: from + u64::from(length - 1) });
-        // The bits up to the end of this run; all of them if it ends the word.
-        let done = u64::MAX.checked_shr(64 - skip - length).unwrap_or(0);
-        word &= !done;
-    }
+        // Without the bits up to the end of this range; without all if it ends the word.
+        word &= !u64::MAX.checked_shr(64 - skip - length).unwrap_or(0);
+        Some(SeqRange { from, to: from + u64::from(length - 1) })
+    })
 }
 
 #[cfg(test)]
@@ -93,25 +88,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_set_of_counters(
+        fn it_behaves_as_a_set_of_counters(
             seqs in vec(prop_oneof![0_u64..300, 4000_u64..4200, Just(u64::MAX), any::<u64>()], 0..300),
         ) {
-            let (mut seen, mut set) = (Seqs::default(), BTreeSet::new());
+            let (mut seen, mut set) = (SeenSeqs::default(), BTreeSet::new());
             for &seq in &seqs {
                 prop_assert_eq!(seen.contains(seq), set.contains(&seq));
                 prop_assert_eq!(seen.insert(seq), set.insert(seq));
                 prop_assert!(seen.contains(seq));
             }
-            let runs = seen.runs();
-            prop_assert_eq!(runs.count(), set.len() as u64);
-            prop_assert!(set.iter().all(|seq| runs.iter().any(|run| run.from <= *seq && *seq <= run.to)));
+            let found = seen.set();
+            prop_assert_eq!(found.count(), set.len() as u64);
+            prop_assert!(set.iter().all(|seq| found.contains(*seq)));
         }
     }
 
     #[test]
-    fn what_follows_is_one_run() {
-        let mut seqs = Seqs::default();
+    fn consecutive_counters_are_one_range() {
+        let mut seqs = SeenSeqs::default();
         assert!((1..=10_000).all(|seq| seqs.insert(seq)));
-        assert_eq!(seqs.runs().iter().collect::<Vec<_>>(), [SeqRange { from: 1, to: 10_000 }]);
+        assert_eq!(seqs.set().iter().collect::<Vec<_>>(), [SeqRange { from: 1, to: 10_000 }]);
     }
 }

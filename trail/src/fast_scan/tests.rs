@@ -1,4 +1,4 @@
-//! The glance beside the decoder, on lines of our own formatter whose texts and keys imitate everything it looks for.
+//! The fast scan compared with the decoder, on lines of our formatter whose texts and keys imitate every mark.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use onrecord_value::{Object, Time, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{Glance, Reader, What};
+use super::{Detail, Scanned, Scanner};
 
-/// Whatever could be taken for a part of a line.
+/// Texts that could be mistaken for a part of a line.
 const HOSTILE: &[&str] = &[
     "{\"time\":\"",
     "{\"time\":\"2026-01-01T00:00:00Z\",\"type\":\"response\",\"auth\":{},\"request\":{\"id\":\"",
@@ -154,18 +154,18 @@ impl Hostile {
         let prefix = PREFIXES[self.prefix].to_owned();
         let options = FormatOptions { log_raw: self.raw, format, prefix, ..FormatOptions::default() };
         let first = self.seq.is_multiple_of(2).then(|| Salt::new("its first").id());
-        let form = Formatter::new(options, Arc::new(Salt::new("a salt"))).succeeding(first);
+        let formatter = Formatter::new(options, Arc::new(Salt::new("a salt"))).with_first_salt(first);
         let stamp = Stamp { time: Time::from_unix_nanos(1), seq: self.seq, boot: Boot::new(9) };
         let mut line = Vec::new();
-        form.format(&entry, &stamp, &mut line).unwrap();
+        formatter.format(&entry, &stamp, &mut line).unwrap();
         line.pop();
         line
     }
 }
 
-/// What both say of a line: the glance may say nothing, but not something else.
-fn both(line: &[u8]) -> (Glance, Glance) {
-    (Reader::new(false).look(line), Reader::new(true).look(line))
+/// The results of both: the fast scan may leave a line to the decoder, but must not contradict it.
+fn both(line: &[u8]) -> (Scanned, Scanned) {
+    (Scanner::new(false).scan(line), Scanner::new(true).scan(line))
 }
 
 const ID: &str = "01234567-89ab-cdef-0123-456789abcdef";
@@ -174,34 +174,34 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_glance_says_what_the_decoder_says(hostile in hostile(), uuid in any::<bool>()) {
+    fn the_fast_scan_agrees_with_the_decoder(hostile in hostile(), uuid in any::<bool>()) {
         let id = if uuid { ID } else { &hostile.texts[5] };
         // XML cannot have it.
         let shown = if hostile.jsonx { id.replace('\0', "\u{fffd}") } else { id.to_owned() };
         let line = hostile.line(id);
         match both(&line) {
-            (Glance::Entry(quick), Glance::Unusual(slow)) => {
-                prop_assert_eq!(&quick, &slow.seen);
-                prop_assert_eq!((&slow.what, slow.torn_before), (&What::Nothing, 0));
-                prop_assert_eq!(quick.id.to_string(), shown);
+            (Scanned::Entry(fast), Scanned::Unusual(slow)) => {
+                prop_assert_eq!(&fast, &slow.entry);
+                prop_assert_eq!((&slow.detail, slow.torn_before), (&Detail::None, 0));
+                prop_assert_eq!(fast.id.to_string(), shown);
             }
-            (quick, slow) => {
-                prop_assert_eq!(&quick, &slow);
-                let Glance::Unusual(unusual) = slow else { panic!("no entry: {}", String::from_utf8_lossy(&line)) };
-                prop_assert_eq!(matches!(unusual.what, What::Gap(_)), hostile.gap);
-                prop_assert_eq!(unusual.seen.id.to_string(), shown);
+            (fast, slow) => {
+                prop_assert_eq!(&fast, &slow);
+                let Scanned::Unusual(unusual) = slow else { panic!("not an entry: {}", String::from_utf8_lossy(&line)) };
+                prop_assert_eq!(matches!(unusual.detail, Detail::Gap(_)), hostile.gap);
+                prop_assert_eq!(unusual.entry.id.to_string(), shown);
             }
         }
     }
 
     #[test]
-    fn a_line_that_was_cut_off_is_no_entry(hostile in hostile(), part in 0..1000_usize) {
+    fn a_truncated_line_is_not_an_entry(hostile in hostile(), part in 0..1000_usize) {
         let line = hostile.line(ID);
         let start = PREFIXES[hostile.prefix].len();
         let end = start + (line.len() - start) * part / 1000;
-        let (quick, slow) = both(&line[..end]);
-        prop_assert_eq!(&quick, &slow);
-        prop_assert!(!matches!(slow, Glance::Entry(_) | Glance::Unusual(_)), "{:?}", slow);
+        let (fast, slow) = both(&line[..end]);
+        prop_assert_eq!(&fast, &slow);
+        prop_assert!(!matches!(slow, Scanned::Entry(_) | Scanned::Unusual(_)), "{:?}", slow);
     }
 
     #[test]
@@ -210,9 +210,9 @@ proptest! {
         line.truncate("{\"time\":\"".len().max(line.len() * part / 1000));
         let torn = line.len();
         line.extend_from_slice(&next);
-        let (quick, slow) = both(&line);
-        prop_assert_eq!(&quick, &slow);
-        let Glance::Unusual(unusual) = slow else { panic!("{slow:?}") };
+        let (fast, slow) = both(&line);
+        prop_assert_eq!(&fast, &slow);
+        let Scanned::Unusual(unusual) = slow else { panic!("{slow:?}") };
         prop_assert_eq!(unusual.torn_before, torn);
     }
 }
@@ -226,18 +226,18 @@ proptest! {
         line.truncate(line.len() * part / 1000);
         line.extend_from_slice(&next);
         match both(&line) {
-            (Glance::Entry(quick), Glance::Unusual(slow)) => {
-                prop_assert_eq!(&quick, &slow.seen);
-                prop_assert_eq!((&slow.what, slow.torn_before), (&What::Nothing, 0));
+            (Scanned::Entry(fast), Scanned::Unusual(slow)) => {
+                prop_assert_eq!(&fast, &slow.entry);
+                prop_assert_eq!((&slow.detail, slow.torn_before), (&Detail::None, 0));
             }
-            (quick, slow) => prop_assert_eq!(quick, slow),
+            (fast, slow) => prop_assert_eq!(fast, slow),
         }
     }
 }
 
-/// A usual line of each kind of the server is read at a glance: otherwise nothing would be fast.
+/// Otherwise the checker would not be fast.
 #[test]
-fn usual_lines_need_no_decoding() {
+fn usual_lines_are_not_decoded() {
     let plain = Hostile {
         texts: vec![
             "root".into(),
@@ -261,16 +261,16 @@ fn usual_lines_need_no_decoding() {
         for (prefix, text) in PREFIXES.iter().enumerate() {
             let odd = jsonx && text.starts_with('<');
             let request = Hostile { prefix, jsonx, ..plain.clone() };
-            assert!(odd || matches!(both(&request.line(ID)).0, Glance::Entry(_)), "{prefix} {jsonx}");
+            assert!(odd || matches!(both(&request.line(ID)).0, Scanned::Entry(_)), "{prefix} {jsonx}");
             let response = Hostile { response: Some(plain.request.clone()), duration: 77, ..request };
-            assert!(odd || matches!(both(&response.line(ID)).0, Glance::Entry(_)), "{prefix} {jsonx}");
+            assert!(odd || matches!(both(&response.line(ID)).0, Scanned::Entry(_)), "{prefix} {jsonx}");
             let login = Hostile { login: true, ..response };
-            assert!(odd || matches!(both(&login.line(ID)).0, Glance::Entry(_)), "{prefix} {jsonx}");
+            assert!(odd || matches!(both(&login.line(ID)).0, Scanned::Entry(_)), "{prefix} {jsonx}");
         }
     }
 }
 
-/// The glance at JSONx passes over what is in objects: wherever one is torn, the next line must not complete it.
+/// The scan of JSONx skips the content of objects: a line torn at any byte must not be completed by the next.
 #[test]
 fn a_torn_line_of_jsonx_is_not_completed_by_the_next() {
     let inner: Object =
@@ -297,26 +297,26 @@ fn a_torn_line_of_jsonx_is_not_completed_by_the_next() {
         seq: 12,
     };
     let line = hostile.line(ID);
-    assert!(matches!(both(&line).0, Glance::Entry(_)));
+    assert!(matches!(both(&line).0, Scanned::Entry(_)));
     for end in 1..=line.len() {
         let torn = &line[..end];
-        assert!(end == line.len() || !matches!(both(torn).0, Glance::Entry(_)), "{end}");
+        assert!(end == line.len() || !matches!(both(torn).0, Scanned::Entry(_)), "{end}");
         for prefix in ["", "<json:object>", "</json:object>", "</json:object></json:object>", "@cee: "] {
-            let (quick, slow) = both(&[torn, prefix.as_bytes(), &line].concat());
-            assert_eq!(quick, slow, "{end} {prefix}");
+            let (fast, slow) = both(&[torn, prefix.as_bytes(), &line].concat());
+            assert_eq!(fast, slow, "{end} {prefix}");
         }
     }
 }
 
 #[test]
-fn what_is_no_entry_is_none() {
+fn lines_that_are_not_entries_are_recognised() {
     for (line, expected) in [
-        (&b""[..], Glance::Blank),
-        (b" \t\r", Glance::Blank),
-        (b"==> onrecord server started", Glance::NoEntry),
-        (b"{}", Glance::NoEntry),
-        (b"{\"time\":\"2026-01-01T00:00:00Z\"}", Glance::Torn),
-        (b"\xff\xfe", Glance::NoEntry),
+        (&b""[..], Scanned::Blank),
+        (b" \t\r", Scanned::Blank),
+        (b"==> onrecord server started", Scanned::NotAnEntry),
+        (b"{}", Scanned::NotAnEntry),
+        (b"{\"time\":\"2026-01-01T00:00:00Z\"}", Scanned::Torn),
+        (b"\xff\xfe", Scanned::NotAnEntry),
     ] {
         assert_eq!(both(line), (expected.clone(), expected));
     }

@@ -1,17 +1,10 @@
-//! Lines read back: those of a real server, and ours in every form.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should panic"
-)]
+//! Lines read back: those of a real server, and those of our formatter with all options.
 
 use std::sync::Arc;
 
 use onrecord_entry::{
-    Boot, Data, DecodeError, Entry, FormatOptions, Formatter, Gap, Kind, Limits, Request, Response, Salt,
-    SeqRange, Stamp, Template, Torn, decode,
+    Boot, Data, DecodeError, Entry, EntryType, FormatOptions, Formatter, Gap, Limits, Request, Response,
+    Salt, SeqRange, Stamp, Template, Torn, decode,
 };
 use onrecord_value::{Time, object};
 
@@ -21,13 +14,13 @@ fn stamp() -> Stamp {
     Stamp { time: Time::parse("2026-01-02T03:04:05.000000006Z").unwrap(), seq: 42, boot: Boot::new(0xabc) }
 }
 
-fn form(options: FormatOptions) -> Formatter {
+fn formatter(options: FormatOptions) -> Formatter {
     Formatter::new(options, Arc::new(Salt::new("a salt")))
 }
 
-fn line(form: &Formatter, entry: &Entry<'_>) -> Vec<u8> {
+fn line(formatter: &Formatter, entry: &Entry<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    form.format(entry, &stamp(), &mut out).unwrap();
+    formatter.format(entry, &stamp(), &mut out).unwrap();
     out
 }
 
@@ -53,8 +46,11 @@ fn each_recorded_line_is_formatted_again_to_the_same_bytes() {
 fn each_recorded_entry_can_be_written_by_a_device_of_ours_and_read_back() {
     for line in RAW_LINES.split_inclusive('\n') {
         let recorded = decode(line.as_bytes()).unwrap();
-        let raw =
-            form(FormatOptions { log_raw: true, prefix: "@cee: ".to_owned(), ..FormatOptions::default() });
+        let raw = formatter(FormatOptions {
+            log_raw: true,
+            prefix: "@cee: ".to_owned(),
+            ..FormatOptions::default()
+        });
         let mut ours = Vec::new();
         raw.format(&recorded.entry(), &Stamp { time: recorded.time(), ..stamp() }, &mut ours).unwrap();
         let ours = decode(&ours).unwrap();
@@ -65,7 +61,7 @@ fn each_recorded_entry_can_be_written_by_a_device_of_ours_and_read_back() {
         object.remove("record");
         assert_eq!(&object, recorded.object());
 
-        let hashed = self::line(&form(FormatOptions::default()), &recorded.entry());
+        let hashed = self::line(&formatter(FormatOptions::default()), &recorded.entry());
         assert_eq!(again(&hashed).as_bytes(), hashed);
     }
 }
@@ -81,11 +77,11 @@ fn a_gap_and_a_digest_are_read_back() {
         boot: Some(Boot::new(7)),
         ended: true,
     };
-    let written = line(&form(FormatOptions::default()), &Entry::gap("id", gap));
+    let written = line(&formatter(FormatOptions::default()), &Entry::gap("id", gap));
     assert_eq!(again(&written).as_bytes(), written);
     let decoded = decode(&written).unwrap();
     let entry = decoded.entry();
-    assert_eq!(entry.kind(), Kind::Request);
+    assert_eq!(entry.entry_type(), EntryType::Request);
     let read = entry.gap.unwrap();
     assert_eq!(read.missed, 3);
     assert_eq!(
@@ -103,7 +99,7 @@ fn a_gap_and_a_digest_are_read_back() {
         ..Entry::default()
     };
     for log_raw in [false, true] {
-        let written = line(&form(FormatOptions { log_raw, limits, ..FormatOptions::default() }), &entry);
+        let written = line(&formatter(FormatOptions { log_raw, limits, ..FormatOptions::default() }), &entry);
         assert_eq!(again(&written).as_bytes(), written);
     }
 }
@@ -119,8 +115,8 @@ fn unknown_keys_are_reported_and_kept_in_the_object() {
 #[test]
 fn a_prefix_may_look_like_anything() {
     for prefix in ["@cee: ", "{", "{\"a\":1} ", "<13>audit: ", "\u{fc}"] {
-        let form = form(FormatOptions { prefix: prefix.to_owned(), ..FormatOptions::default() });
-        let written = line(&form, &Entry::probe("id"));
+        let formatter = formatter(FormatOptions { prefix: prefix.to_owned(), ..FormatOptions::default() });
+        let written = line(&formatter, &Entry::probe("id"));
         assert_eq!(decode(&written).unwrap().prefix(), prefix);
         assert_eq!(again(&written).as_bytes(), written);
     }

@@ -1,9 +1,9 @@
-//! A text in pieces that each fit a message once they are escaped.
-//! Never in it: what a piece is wrapped in.
+//! Splits a text into pieces that each fit a message when they are escaped.
+//! Never in it: the line around a piece.
 
-use crate::formatter::Format;
+use crate::options::Format;
 
-/// There are no pieces shorter than this: with less room the lines would hold little else than themselves.
+/// Pieces are not shorter than this: with less room the lines would hold little but their own keys.
 pub(super) const PIECE_MIN: usize = 64;
 
 /// The pieces of a text, each as long as the room allows.

@@ -1,79 +1,79 @@
-//! A close look at a line, by the decoder.
+//! Reads a line with the decoder.
 //! Never in it: a shortcut.
 
 use memchr::memmem;
-use onrecord_entry::{DecodedEntry, Kind, PROBE_PATH, decode};
+use onrecord_entry::{DecodedEntry, EntryType, PROBE_PATH, decode};
 use onrecord_value::{Object, Value};
 
-use super::{Gap, Glance, Part, Seen, Unusual, What};
+use super::{Detail, Gap, Part, Scanned, ScannedEntry, UnusualEntry};
 use super::{json, jsonx};
 use crate::id::Id;
 
 const BEGINNINGS: [&[u8]; 2] = [json::BEGINNING, jsonx::BEGINNING];
 
-/// What the line is.
-pub(super) fn look(line: &[u8]) -> Glance {
+/// Reads a line, given without its newline.
+pub(super) fn scan(line: &[u8]) -> Scanned {
     if line.iter().all(u8::is_ascii_whitespace) {
-        return Glance::Blank;
+        return Scanned::Blank;
     }
     match decode(line) {
         Ok(decoded) => entry(line, &decoded),
-        Err(_) => later_beginning(line),
+        Err(_) => scan_end(line),
     }
 }
 
-/// More beginnings than this are not tried: they may be keys of data, and each costs a decoding of what follows.
-const TRIES: usize = 16;
+/// More beginnings than this are not tried: they may be keys of data, and each costs a decoding of the rest.
+const TRIES_MAX: usize = 16;
 
-/// A line that does not decode. The end of it may: after a torn entry that was not ended, the next follows at once.
-fn later_beginning(line: &[u8]) -> Glance {
+/// Reads a line that does not decode as a whole: its end may decode, where an entry follows a torn one at once.
+fn scan_end(line: &[u8]) -> Scanned {
     let mut begun = false;
     for beginning in BEGINNINGS {
-        for at in memmem::find_iter(line, beginning).take(TRIES) {
+        for at in memmem::find_iter(line, beginning).take(TRIES_MAX) {
             begun = true;
             let Some((rest, decoded)) =
                 line.get(at..).filter(|_| at > 0).and_then(|rest| Some((rest, decode(rest).ok()?)))
             else {
                 continue;
             };
-            if let Glance::Unusual(unusual) = entry(rest, &decoded) {
-                return Glance::Unusual(Box::new(Unusual {
+            if let Scanned::Unusual(unusual) = entry(rest, &decoded) {
+                return Scanned::Unusual(Box::new(UnusualEntry {
                     torn_before: at + unusual.torn_before,
                     ..*unusual
                 }));
             }
         }
     }
-    if begun { Glance::Torn } else { Glance::NoEntry }
+    if begun { Scanned::Torn } else { Scanned::NotAnEntry }
 }
 
-fn entry(line: &[u8], decoded: &DecodedEntry) -> Glance {
+fn entry(line: &[u8], decoded: &DecodedEntry) -> Scanned {
     let entry = decoded.entry();
     let object = decoded.object();
     let id = object.object("request").and_then(|request| request.str("id")).unwrap_or_default();
-    // A prefix in which an entry begins is none.
+    // A prefix in which an entry begins is a torn entry.
     let prefix = decoded.prefix().as_bytes();
     let torn = BEGINNINGS.iter().any(|beginning| memmem::find(prefix, beginning).is_some());
     let torn_before = if torn { prefix.len() } else { 0 };
     debug_assert!(torn_before <= line.len(), "a prefix is a part of its line");
-    // A client that asks for the same path has more in its request than a probe has.
+    // A client's request for the same path has more keys than a probe.
     let bare =
         |request: &Object| request.keys().all(|key| matches!(key, "id" | "operation" | "namespace" | "path"));
-    let ours = entry.request.path == PROBE_PATH.into() && object.object("request").is_some_and(bare);
-    let what = if let Some(gap) = object.object("gap") {
-        What::Gap(gap_of(gap, decoded))
+    let is_probe = entry.request.path == PROBE_PATH.into() && object.object("request").is_some_and(bare);
+    let detail = if let Some(gap) = object.object("gap") {
+        Detail::Gap(gap_of(gap, decoded))
     } else if let Some(part) = object.object("part").and_then(part_of) {
-        What::Part(part)
+        Detail::Part(part)
     } else if object.object("elided").is_some() {
-        What::Elided
-    } else if ours && entry.kind() == Kind::Request && decoded.record().is_some() {
-        What::Probe
+        Detail::Elided
+    } else if is_probe && entry.entry_type() == EntryType::Request && decoded.record().is_some() {
+        Detail::Probe
     } else {
-        What::Nothing
+        Detail::None
     };
-    Glance::Unusual(Box::new(Unusual {
-        seen: Seen { kind: entry.kind(), id: Id::of(id), record: decoded.record() },
-        what,
+    Scanned::Unusual(Box::new(UnusualEntry {
+        entry: ScannedEntry { entry_type: entry.entry_type(), id: Id::of(id), record: decoded.record() },
+        detail,
         torn_before,
     }))
 }

@@ -1,14 +1,4 @@
 //! Golden vectors: hashes, lines and elision as servers that clients know write them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "kit/vector.rs"]
-mod vector;
 
 use std::sync::Arc;
 
@@ -17,6 +7,8 @@ use onrecord_entry::{
     Path, PolicyResults, Private, Request, Response, Salt, Stamp, TokenType, WrapInfo,
 };
 use onrecord_value::{Object, Time, Value, json, object};
+
+use crate::kit;
 
 const VECTORS: &[(&str, &str)] = &[
     ("foo", "08ba357e274f528065766c770a639abf6809b39ccfd37c2a3157c7f51954da0a"),
@@ -35,35 +27,36 @@ const VECTORS: &[(&str, &str)] = &[
     ("root", "aae40576a09ced237969d399a637037a317512ea7d46cb3a850fb9e616d665b6"),
 ];
 
-fn form(options: FormatOptions) -> Formatter {
+fn formatter(options: FormatOptions) -> Formatter {
     Formatter::new(options, Arc::new(Salt::new("foo")))
 }
 
 fn hashed() -> Formatter {
-    form(FormatOptions::default())
+    formatter(FormatOptions::default())
 }
 
 fn raw() -> Formatter {
-    form(FormatOptions { log_raw: true, ..FormatOptions::default() })
+    formatter(FormatOptions { log_raw: true, ..FormatOptions::default() })
 }
 
 fn h(text: &str) -> String {
     hashed().hash(text)
 }
 
-fn line(form: &Formatter, entry: &Entry<'_>) -> String {
-    let stamp = Stamp { time: Time::parse("2024-01-02T03:04:05.6Z").unwrap(), seq: 7, boot: Boot::new(1) };
-    let mut out = Vec::new();
-    form.format(entry, &stamp, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+fn line(formatter: &Formatter, entry: &Entry<'_>) -> String {
+    kit::line(
+        formatter,
+        entry,
+        &Stamp { time: Time::parse("2024-01-02T03:04:05.6Z").unwrap(), seq: 7, boot: Boot::new(1) },
+    )
 }
 
 /// The line without its `record`, whose salt id differs between salts.
-fn bare(form: &Formatter, entry: &Entry<'_>) -> String {
-    let line = line(form, entry);
+fn bare(formatter: &Formatter, entry: &Entry<'_>) -> String {
+    let line = line(formatter, entry);
     let record = format!(
         ",\"record\":{{\"seq\":7,\"boot\":\"0000000000000001\",\"salt\":\"{}\"}}}}\n",
-        form.salt().id()
+        formatter.salt().id()
     );
     format!("{}}}", line.strip_suffix(&record).expect("a line ends in its record"))
 }
@@ -72,14 +65,14 @@ fn parsed(text: &str) -> Object {
     json::parse_object(text.as_bytes(), json::Limits::default()).unwrap()
 }
 
-/// The data of a response as a form writes it.
-fn data_of(form: &Formatter, operation: Operation, data: Data<'_>) -> Value {
+/// The data of a response as a formatter writes it.
+fn data_of(formatter: &Formatter, operation: Operation, data: Data<'_>) -> Value {
     let entry = Entry {
         request: Request { operation: Some(operation), ..Request::default() },
         response: Some(Response { data, ..Response::default() }),
         ..Entry::default()
     };
-    parsed(&line(form, &entry)).object("response").unwrap().get("data").cloned().unwrap_or(Value::Null)
+    parsed(&line(formatter, &entry)).object("response").unwrap().get("data").cloned().unwrap_or(Value::Null)
 }
 
 #[test]
@@ -92,9 +85,9 @@ fn a_hash_is_that_of_every_other_server_with_this_salt() {
 #[test]
 fn a_salt_longer_than_a_block_is_hashed_first_as_rfc_4231_says() {
     let salt = "\u{7f}".repeat(65);
-    let form = Formatter::new(FormatOptions::default(), Arc::new(Salt::new(&salt)));
+    let formatter = Formatter::new(FormatOptions::default(), Arc::new(Salt::new(&salt)));
     assert_ne!(
-        form.hash("x"),
+        formatter.hash("x"),
         Formatter::new(FormatOptions::default(), Arc::new(Salt::new(&salt[..64]))).hash("x")
     );
 }
@@ -156,19 +149,19 @@ fn strings_in_data_are_hashed_and_plain_keys_are_the_nearest_map_key() {
 #[test]
 fn lists_are_elided_only_where_they_are_lists_and_only_in_responses() {
     let options = FormatOptions { elide_list_responses: true, ..FormatOptions::default() };
-    let elide = form(options.clone());
-    let elide_raw = form(FormatOptions { log_raw: true, ..options });
+    let elide = formatter(options.clone());
+    let elide_raw = formatter(FormatOptions { log_raw: true, ..options });
     let keys = parsed(r#"{"keys":["foo","bar","baz"]}"#);
     let info = parsed(r#"{"keys":["a","b","c","d"],"key_info":{"a":1,"b":2,"c":3,"d":"x"}}"#);
     let other = parsed(r#"{"keys":["foo","bar"],"something_else":"baz"}"#);
     let wrong = parsed(r#"{"keys":{"a":1},"key_info":["x"]}"#);
     let nested = parsed(r#"{"in":{"keys":["a"]}}"#);
-    let of = |form: &Formatter, operation, data: &Object| {
-        String::from_utf8(data_of(form, operation, Data::new(data)).to_json()).unwrap()
+    let of = |formatter: &Formatter, operation, data: &Object| {
+        String::from_utf8(data_of(formatter, operation, Data::new(data)).to_json()).unwrap()
     };
-    for form in [&elide, &elide_raw] {
-        assert_eq!(of(form, Operation::List, &keys), r#"{"keys":3}"#);
-        assert_eq!(of(form, Operation::List, &info), r#"{"key_info":4,"keys":4}"#);
+    for formatter in [&elide, &elide_raw] {
+        assert_eq!(of(formatter, Operation::List, &keys), r#"{"keys":3}"#);
+        assert_eq!(of(formatter, Operation::List, &info), r#"{"key_info":4,"keys":4}"#);
     }
     assert_eq!(
         of(&elide, Operation::List, &other),
@@ -201,8 +194,9 @@ fn wrap_info_is_hashed_always_and_accessors_as_the_device_says() {
         response: Some(Response { wrap_info: Some(wrap), ..Response::default() }),
         ..Entry::default()
     };
-    let written =
-        |form: &Formatter, wrap| parsed(&line(form, &entry(wrap))).object("response").unwrap().clone();
+    let written = |formatter: &Formatter, wrap| {
+        parsed(&line(formatter, &entry(wrap))).object("response").unwrap().clone()
+    };
     let time = "2024-01-02T03:04:05.678901234Z";
     assert_eq!(
         written(&hashed(), wrap).object("wrap_info"),
@@ -212,7 +206,7 @@ fn wrap_info_is_hashed_always_and_accessors_as_the_device_says() {
     );
     let empty =
         WrapInfo { ttl: 0, token: "".into(), accessor: "".into(), wrapped_accessor: "".into(), ..wrap };
-    let plain = form(FormatOptions { hmac_accessor: false, ..FormatOptions::default() });
+    let plain = formatter(FormatOptions { hmac_accessor: false, ..FormatOptions::default() });
     assert_eq!(
         written(&plain, empty).object("wrap_info"),
         Some(&object! { "token" => h(""), "accessor" => "", "creation_time" => time })
@@ -236,14 +230,14 @@ fn a_probe_is_the_entry_that_readers_of_logs_know() {
 #[test]
 fn the_json_line_of_the_formatter_vectors_with_and_without_a_prefix() {
     let headers = [Header { name: "foo", values: &[Private::new(b"bar")], hmac: false }];
-    let entry = vector::entry(&headers);
+    let entry = kit::vector_entry(&headers);
     let expected = format!(
         r#"{{"time":"2024-01-02T03:04:05.6Z","type":"request","auth":{{"client_token":"{}","accessor":"bar","display_name":"testtoken","policies":["root"],"no_default_policy":true,"entity_id":"foobarentity","token_type":"service","token_ttl":14400,"token_issue_time":"2020-05-28T18:40:18Z"}},"request":{{"operation":"update","namespace":{{"id":"root"}},"path":"/foo","remote_address":"127.0.0.1","wrap_ttl":60,"headers":{{"foo":["bar"]}}}},"error":"this is an error"}}"#,
         h("foo")
     );
     let options = FormatOptions { hmac_accessor: false, ..FormatOptions::default() };
-    assert_eq!(bare(&form(options.clone()), &entry), expected);
-    let prefixed = form(FormatOptions { prefix: "@cee: ".to_owned(), ..options });
+    assert_eq!(bare(&formatter(options.clone()), &entry), expected);
+    let prefixed = formatter(FormatOptions { prefix: "@cee: ".to_owned(), ..options });
     assert_eq!(bare(&prefixed, &entry), format!("@cee: {expected}"));
 }
 
@@ -319,10 +313,10 @@ fn headers_are_sorted_and_each_is_hashed_or_not_as_configured_even_on_a_raw_devi
         request: Request { headers: headers.as_slice().into(), ..Request::default() },
         ..Entry::default()
     };
-    for form in [hashed(), raw()] {
+    for formatter in [hashed(), raw()] {
         let written =
             format!(r#""headers":{{"x-test-header":["foo"],"x-vault-header":["{0}","{0}"]}}"#, h("bar"));
-        assert!(line(&form, &entry).contains(&written));
+        assert!(line(&formatter, &entry).contains(&written));
     }
 }
 
@@ -335,10 +329,10 @@ fn what_is_beyond_a_limit_becomes_size_nodes_and_digest_on_raw_devices_too() {
     for (data, limit) in [(&deep, "depth"), (&many, "nodes"), (&strings, "hash_calls")] {
         let request = Request { data: Data::new(data), ..Request::default() };
         let text = Value::from(data.clone()).to_json();
-        for (form, digest) in
+        for (formatter, digest) in
             [(hashed(), h(&String::from_utf8(text.clone()).unwrap())), (raw(), String::new())]
         {
-            let line = line(&form, &Entry { request, ..Entry::default() });
+            let line = line(&formatter, &Entry { request, ..Entry::default() });
             let request = parsed(&line).object("request").unwrap().clone();
             if limit == "hash_calls" && digest.is_empty() {
                 assert_eq!(
@@ -367,25 +361,25 @@ fn what_is_beyond_a_limit_becomes_size_nodes_and_digest_on_raw_devices_too() {
 fn a_line_that_would_be_too_long_has_digests_and_if_that_is_not_enough_there_is_none() {
     let data = object! { "text" => "x".repeat(2000) };
     let limits = Limits { line_bytes: 1000, ..Limits::default() };
-    let form = form(FormatOptions { log_raw: true, limits, ..FormatOptions::default() });
+    let formatter = formatter(FormatOptions { log_raw: true, limits, ..FormatOptions::default() });
     let fill = "9".repeat(450);
     let entry = |path, data| Entry {
         request: Request { path: Path::new(path), data, ..Request::default() },
         ..Entry::default()
     };
-    let written = line(&form, &entry("x", Data::new(&data)));
+    let written = line(&formatter, &entry("x", Data::new(&data)));
     assert!(written.contains(r#""data_over_limit":"line_bytes""#) && written.len() <= 1000);
     // The data alone would fit; with what comes after it the line would not.
     let small = object! { "text" => "x".repeat(400) };
     let mut entry_with_more = entry("x", Data::new(&small));
     entry_with_more.request.client_certificate_serial_number = fill.as_str().into();
-    let written = line(&form, &entry_with_more);
+    let written = line(&formatter, &entry_with_more);
     assert!(written.contains(r#""data_over_limit":"line_bytes""#) && written.len() <= 1000, "{written}");
 
     let path = "p".repeat(1000);
     let mut out = b"before".to_vec();
     let stamp = Stamp { time: Time::UNIX_EPOCH, seq: 1, boot: Boot::new(1) };
-    assert!(form.format(&entry(&path, Data::default()), &stamp, &mut out).is_err());
+    assert!(formatter.format(&entry(&path, Data::default()), &stamp, &mut out).is_err());
     assert_eq!(out, b"before");
 }
 

@@ -14,14 +14,14 @@ const START: [u32; 8] =
 /// Where the last block of a message says how long it is.
 const LENGTH: usize = BLOCK - 8;
 
-/// What a key becomes.
+/// A key, as the states of SHA-256 after its two padded blocks.
 #[derive(ZeroizeOnDrop)]
-pub(super) struct Key {
+pub(super) struct HmacKey {
     inner: [u32; 8],
     outer: [u32; 8],
 }
 
-impl Key {
+impl HmacKey {
     /// Takes a key of one block.
     pub(super) fn new(key: &[u8; BLOCK]) -> Self {
         let state_after = |pad: u8| {
@@ -37,7 +37,7 @@ impl Key {
     /// The HMAC of a text that fits one block, with the mark of its end and its length; none of a longer one.
     pub(super) fn digest(&self, text: &[u8]) -> Option<[u8; 32]> {
         if text.len() >= LENGTH {
-            // Before anything is copied: what is declined is written over by nobody.
+            // Checked before the text is copied: the copy would not be wiped on this way out.
             return None;
         }
         let mut block = [0; BLOCK];
@@ -46,7 +46,7 @@ impl Key {
         *rest.first_mut()? = 0x80;
         let mut state = self.inner;
         finish(&mut state, &mut block, text.len());
-        // Writes over the text.
+        // Wipes the text.
         block = [0; BLOCK];
         let digest = bytes(state);
         block.first_chunk_mut::<32>()?.copy_from_slice(&digest);
@@ -76,7 +76,7 @@ mod tests {
     use hmac::{Hmac, KeyInit as _, Mac as _};
     use sha2::Sha256;
 
-    use super::Key;
+    use super::HmacKey;
 
     #[test]
     fn the_hash_of_a_text_of_any_length_is_that_of_hmac() {
@@ -88,7 +88,7 @@ mod tests {
                 mac.update(&text);
                 let expected: [u8; 32] = mac.finalize().into_bytes().into();
                 let expected = (length < 56).then_some(expected);
-                assert_eq!(Key::new(&key).digest(&text), expected, "{length}");
+                assert_eq!(HmacKey::new(&key).digest(&text), expected, "{length}");
             }
         }
     }

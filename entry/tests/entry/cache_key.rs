@@ -1,11 +1,4 @@
 //! What a device remembers of facts that last changes no line: each is as if it were written anew.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should panic"
-)]
 
 use std::sync::Arc;
 
@@ -15,27 +8,30 @@ use onrecord_entry::{
 };
 use onrecord_value::{Object, Time, object};
 
+use crate::kit;
+
 const TOKEN: &str = "hvs.CAESIJ2nVxkQ0vWc1yYt8zqkq3s5T6Y7";
 const ACCESSOR: &str = "Yb2UvQTUfVfYcBhJz2b3pZQw";
 
-fn line(form: &Formatter, entry: &Entry<'_>) -> String {
-    let stamp = Stamp { time: Time::from_unix(1_700_000_000, 5), seq: 7, boot: Boot::new(9) };
-    let mut out = Vec::new();
-    form.format(entry, &stamp, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+fn line(formatter: &Formatter, entry: &Entry<'_>) -> String {
+    kit::line(
+        formatter,
+        entry,
+        &Stamp { time: Time::from_unix(1_700_000_000, 5), seq: 7, boot: Boot::new(9) },
+    )
 }
 
-fn forms() -> Vec<Formatter> {
-    let mut forms = Vec::new();
+fn formatters() -> Vec<Formatter> {
+    let mut formatters = Vec::new();
     for format in [Format::Json, Format::Jsonx] {
         for (log_raw, hmac_accessor, salt) in
             [(false, true, "a"), (false, true, "b"), (false, false, "a"), (true, true, "a")]
         {
             let options = FormatOptions { format, log_raw, hmac_accessor, ..FormatOptions::default() };
-            forms.push(Formatter::new(options, Arc::new(Salt::new(salt))));
+            formatters.push(Formatter::new(options, Arc::new(Salt::new(salt))));
         }
     }
-    forms
+    formatters
 }
 
 /// Auths of one token that differ in nothing that lasts, and an entry of each for every place of a line.
@@ -99,11 +95,11 @@ fn a_line_with_remembered_facts_is_the_line_without() {
         let cache_key = CacheKey::new();
         let remembered = entries(&policies, &data, token, Some(&cache_key));
         let anew = entries(&policies, &data, token, None);
-        let forms = forms();
+        let formatters = formatters();
         for _ in 0..2 {
             for (remembered, anew) in remembered.iter().zip(&anew) {
-                for form in &forms {
-                    assert_eq!(line(form, remembered), line(form, anew));
+                for formatter in &formatters {
+                    assert_eq!(line(formatter, remembered), line(formatter, anew));
                 }
             }
         }
@@ -114,7 +110,7 @@ fn a_line_with_remembered_facts_is_the_line_without() {
 fn what_is_remembered_of_one_token_is_not_said_of_another() {
     let policies = ["default".to_owned()];
     let data = object! {};
-    let forms = forms();
+    let formatters = formatters();
     // More of them than a thread remembers.
     for number in 0..2000 {
         let token = format!("hvs.CAESIJ2nVxkQ0vWc1yYt8zqkq3s{number:04}");
@@ -124,8 +120,8 @@ fn what_is_remembered_of_one_token_is_not_said_of_another() {
         for (token, cache_key) in [(&token, &cache_key), (&other, &changed), (&token, &cache_key)] {
             let remembered = entries(&policies, &data, token, Some(cache_key));
             let anew = entries(&policies, &data, token, None);
-            let form = &forms[number % forms.len()];
-            assert_eq!(line(form, &remembered[0]), line(form, &anew[0]));
+            let formatter = &formatters[number % formatters.len()];
+            assert_eq!(line(formatter, &remembered[0]), line(formatter, &anew[0]));
         }
     }
 }
@@ -139,7 +135,7 @@ fn a_line_begun_again_because_its_data_is_too_long_says_the_same_token() {
     for format in [Format::Json, Format::Jsonx] {
         let limits = onrecord_entry::Limits { line_bytes: 4000, ..onrecord_entry::Limits::default() };
         let options = FormatOptions { format, limits, ..FormatOptions::default() };
-        let form = Formatter::new(options, Arc::new(Salt::new("a")));
+        let formatter = Formatter::new(options, Arc::new(Salt::new("a")));
         let metadata = object! {};
         let entry = |cache_key| {
             let mut entry = entries(&policies, &metadata, TOKEN, cache_key).swap_remove(1);
@@ -147,7 +143,7 @@ fn a_line_begun_again_because_its_data_is_too_long_says_the_same_token() {
             entry
         };
         for _ in 0..2 {
-            assert_eq!(line(&form, &entry(Some(&cache_key))), line(&form, &entry(None)));
+            assert_eq!(line(&formatter, &entry(Some(&cache_key))), line(&formatter, &entry(None)));
         }
     }
 }
@@ -160,7 +156,7 @@ fn what_is_remembered_of_a_token_that_asked_is_not_said_where_it_is_only_shown()
         accessor: Accessor::new("another accessor"),
         ..Auth::default()
     };
-    for form in forms() {
+    for formatter in formatters() {
         let entry = |cache_key| {
             let mut entry = entries(&policies, &data, TOKEN, cache_key).swap_remove(1);
             let wrapped = WrapInfo {
@@ -174,9 +170,9 @@ fn what_is_remembered_of_a_token_that_asked_is_not_said_where_it_is_only_shown()
             entry.response = entry.response.map(|response| Response { wrap_info: Some(wrapped), ..response });
             entry
         };
-        let asked = line(&form, &entry(Some(&cache_key)));
-        assert_eq!(asked, line(&form, &entry(None)));
+        let asked = line(&formatter, &entry(Some(&cache_key)));
+        assert_eq!(asked, line(&formatter, &entry(None)));
         let shown = |cache_key| Entry { auth: other, ..entry(cache_key) };
-        assert_eq!(line(&form, &shown(Some(&cache_key))), line(&form, &shown(None)));
+        assert_eq!(line(&formatter, &shown(Some(&cache_key))), line(&formatter, &shown(None)));
     }
 }

@@ -1,11 +1,4 @@
-//! docs/FORMAT.md and docs/entry.schema.json say what the register says; `ONRECORD_REGENERATE=1` makes them anew.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should panic"
-)]
+//! docs/FORMAT.md and docs/entry.schema.json say what the register says; `ONRECORD_REGENERATE=1` writes them again.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -13,8 +6,7 @@ use std::path::PathBuf;
 use onrecord_entry::{REGISTER, Row, Treatment};
 use onrecord_value::{Object, Value, json, object};
 
-const BEGIN: &str =
-    "<!-- generated: ONRECORD_REGENERATE=1 cargo test -p onrecord-entry --test documents -->\n";
+const BEGIN: &str = "<!-- generated: ONRECORD_REGENERATE=1 cargo test -p onrecord-entry --test entry -->\n";
 const END: &str = "<!-- end -->\n";
 
 fn document(name: &str) -> PathBuf {

@@ -1,14 +1,14 @@
-//! The glance at a line in JSON. Why it is right stands in [`super`].
-//! Never in it: a line that our formatter did not write in exactly this way; the decoder has it.
+//! The fast scan of a line in JSON. [`super`] says why it is right.
+//! Never in it: a line that is not exactly as our formatter writes it; the decoder reads those.
 
 use memchr::memchr;
 use memchr::memmem::Finder;
-use onrecord_entry::{Boot, Kind, Record, SaltId};
+use onrecord_entry::{Boot, EntryType, Record, SaltId};
 
-use super::{Seen, behind_prefix, hex, number};
+use super::{ScannedEntry, after_prefix, hex, number};
 use crate::id::{Id, uuid};
 
-/// How a line begins behind its prefix.
+/// How a line begins after its prefix.
 pub(super) const BEGINNING: &[u8] = b"{\"time\":\"";
 const REQUEST: &[u8] = b",\"request\":{";
 const RECORD: &[u8] = b",\"record\":{\"seq\":";
@@ -16,7 +16,7 @@ const PROBE: &[u8] = b"\"path\":\"sys/audit/test\"}";
 /// A time is shorter.
 const TIME_MAX: usize = 40;
 
-/// What is looked for, made ready once.
+/// The searchers, prepared once.
 #[derive(Debug)]
 pub(super) struct Json {
     beginning: Finder<'static>,
@@ -37,15 +37,15 @@ impl Default for Json {
 
 impl Json {
     /// The entry of a usual line.
-    pub(super) fn entry(&self, line: &[u8]) -> Option<Seen> {
-        // Lines of the other format are not searched.
+    pub(super) fn entry(&self, line: &[u8]) -> Option<ScannedEntry> {
+        // Skips lines in the other format.
         if !line.ends_with(b"}}") {
             return None;
         }
-        let object = behind_prefix(line, BEGINNING, &self.beginning)?;
+        let object = after_prefix(line, BEGINNING, &self.beginning)?;
         let (record, body) = record(object)?;
-        let (kind, rest) = kind(body.get(BEGINNING.len()..)?)?;
-        // A second beginning, or a zero: then it may be two lines, or parts of them.
+        let (entry_type, rest) = entry_type(body.get(BEGINNING.len()..)?)?;
+        // With a second beginning or a zero byte it may be two lines, or parts of them.
         if self.beginning.find(rest).is_some() || memchr(0, line).is_some() {
             return None;
         }
@@ -59,11 +59,11 @@ impl Json {
                 return None;
             }
         }
-        Some(Seen { kind, id: Id::Uuid(id), record: Some(record) })
+        Some(ScannedEntry { entry_type, id: Id::Uuid(id), record: Some(record) })
     }
 }
 
-/// The `record` at the end of a line, and what stands before it.
+/// The `record` at the end of a line, and the text before it.
 fn record(line: &[u8]) -> Option<(Record, &[u8])> {
     let (rest, last) = last_hex(line.strip_suffix(b"\"}}")?)?;
     let (rest, salt, device) = match rest.strip_suffix(b"\",\"device\":\"") {
@@ -78,21 +78,21 @@ fn record(line: &[u8]) -> Option<(Record, &[u8])> {
     Some((record, rest.strip_suffix(RECORD)?))
 }
 
-/// The 16 hex digits at the end, as a number, and what stands before them.
+/// The 16 hex digits at the end, as a number, and the text before them.
 fn last_hex(text: &[u8]) -> Option<(&[u8], u64)> {
     let (rest, digits) = text.split_at_checked(text.len().checked_sub(16)?)?;
     Some((rest, hex(digits)?))
 }
 
-/// The type of a line, from its time on, and what comes after it.
-fn kind(line: &[u8]) -> Option<(Kind, &[u8])> {
+/// The type of a line that is given from its time on, and the text after it.
+fn entry_type(line: &[u8]) -> Option<(EntryType, &[u8])> {
     let end = memchr(b'"', line.get(..line.len().min(TIME_MAX))?)?;
     let rest = line.get(end..)?.strip_prefix(b"\",\"type\":\"")?;
-    let (kind, rest) = match rest.strip_prefix(b"request\"") {
-        Some(rest) => (Kind::Request, rest),
-        None => (Kind::Response, rest.strip_prefix(b"response\"")?),
+    let (entry_type, rest) = match rest.strip_prefix(b"request\"") {
+        Some(rest) => (EntryType::Request, rest),
+        None => (EntryType::Response, rest.strip_prefix(b"response\"")?),
     };
-    rest.starts_with(b",\"auth\":{").then_some((kind, rest))
+    rest.starts_with(b",\"auth\":{").then_some((entry_type, rest))
 }
 
 /// Whether the last key is `duration_ns`.

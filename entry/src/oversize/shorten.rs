@@ -1,5 +1,5 @@
-//! What of an entry is kept in a shorter line, level by level: what it is about always is.
-//! Never in it: text that is not in the line, save digests of it.
+//! Which facts of an entry a shorter line keeps, level by level; the essential ones always.
+//! Never in it: text that is not in the line, except digests of it.
 
 use std::cell::OnceCell;
 
@@ -13,9 +13,9 @@ use crate::entry::{
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
-    /// All but data and headers.
+    /// All except data and headers.
     NoData,
-    /// The ids, the operation, the path, who it was and from where, what was decided, the error.
+    /// The ids, the operation, the path, the caller and the address, the decision, the error.
     Essential,
     /// The same in few bytes: every text that is not short becomes its digest.
     Bare,
@@ -28,11 +28,11 @@ impl Level {
     /// From the longest line to the shortest.
     pub(super) const ALL: [Self; 3] = [Self::NoData, Self::Essential, Self::Bare];
 
-    /// The entry that is kept of another. `limit` is how long its line may be.
+    /// The shortened entry. `limit` is how long its line may be.
     pub(super) fn of<'a>(self, entry: &Entry<'a>, limit: usize, store: &'a Store) -> Entry<'a> {
         match self {
             Self::NoData => no_data(entry),
-            // A text that takes much of the line for itself would push out the others.
+            // A text that fills much of the line would leave no room for the others.
             Self::Essential => Shortener { most: (limit / 16).max(SHORT), store }.essential(entry),
             Self::Bare => Shortener { most: SHORT, store }.bare(entry),
         }
@@ -46,7 +46,7 @@ fn no_data<'a>(entry: &Entry<'a>) -> Entry<'a> {
     Entry { request, response, ..*entry }
 }
 
-/// What a shorter entry has that was not in the longer one.
+/// The storage of texts that the shorter entry has and the longer one had not.
 #[derive(Default)]
 pub(super) struct Store {
     /// More than an entry has texts that can become digests.
@@ -118,7 +118,7 @@ impl<'a> Shortener<'a> {
     fn bare(&self, entry: &Entry<'a>) -> Entry<'a> {
         Entry {
             auth: Auth {
-                policy_results: verdict(&entry.auth),
+                policy_results: decision(&entry.auth),
                 token_type: entry.auth.token_type,
                 ..Auth::default()
             },
@@ -137,7 +137,7 @@ impl<'a> Shortener<'a> {
             client_token: self.token(auth.client_token),
             accessor: self.accessor(auth.accessor),
             display_name: self.clear(auth.display_name),
-            policy_results: verdict(auth),
+            policy_results: decision(auth),
             entity_id: self.clear(auth.entity_id),
             token_type: auth.token_type,
             ..Auth::default()
@@ -166,7 +166,7 @@ impl<'a> Shortener<'a> {
         }
     }
 
-    /// All that was missed as one range: the count stays exact, the range then also names some that were not missed.
+    /// The gap as one range: the count stays exact; the range may include numbers that were not missed.
     fn gap(&self, gap: &Gap<'a>) -> Gap<'a> {
         let mut ranges = gap.ranges.iter();
         let around = ranges.next().map(|first| {
@@ -185,12 +185,12 @@ impl<'a> Shortener<'a> {
     }
 }
 
-/// What every line keeps and no text is part of.
+/// The facts without text, which every line keeps.
 fn bare_of<'a>(entry: &Entry<'_>) -> Entry<'a> {
     Entry { forwarded: entry.forwarded, duration_ns: entry.duration_ns, ..Entry::default() }
 }
 
-/// What was decided, without who granted it.
-fn verdict<'a>(auth: &Auth<'_>) -> Option<PolicyResults<'a>> {
+/// The decision, without the policies that granted it.
+fn decision<'a>(auth: &Auth<'_>) -> Option<PolicyResults<'a>> {
     auth.policy_results.map(|results| PolicyResults { allowed: results.allowed, ..PolicyResults::default() })
 }

@@ -1,14 +1,4 @@
 //! Lines in JSONx: those of a real server, the vectors of its formatter, and what an XML parser makes of ours.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "kit/vector.rs"]
-mod vector;
 
 use std::sync::Arc;
 
@@ -19,37 +9,38 @@ use onrecord_entry::{
 use onrecord_value::{Number, Object, Time, Value, json, object};
 use proptest::prelude::*;
 
+use crate::kit;
+
 /// A raw line of a real server in JSON, then the same entry of its JSONx device.
 const PAIRS: &str = include_str!("golden/jsonx-pairs.txt");
 const RAW_LINES: &str = include_str!("golden/raw-lines.jsonl");
 const NAMESPACE: &str = "http://www.ibm.com/xmlns/prod/2009/jsonx";
 
-fn form(options: FormatOptions) -> Formatter {
+fn formatter(options: FormatOptions) -> Formatter {
     Formatter::new(FormatOptions { format: Format::Jsonx, ..options }, Arc::new(Salt::new("foo")))
 }
 
 fn raw() -> Formatter {
-    form(FormatOptions { log_raw: true, ..FormatOptions::default() })
+    formatter(FormatOptions { log_raw: true, ..FormatOptions::default() })
 }
 
-fn line(form: &Formatter, entry: &Entry<'_>) -> String {
-    let stamp = Stamp { time: Time::parse("2024-01-02T03:04:05.6Z").unwrap(), seq: 7, boot: Boot::new(1) };
-    let mut out = Vec::new();
-    form.format(entry, &stamp, &mut out).unwrap();
-    let line = String::from_utf8(out).unwrap();
-    assert_eq!(line.find('\n'), Some(line.len() - 1), "an entry is one line");
-    line
+fn line(formatter: &Formatter, entry: &Entry<'_>) -> String {
+    kit::line(
+        formatter,
+        entry,
+        &Stamp { time: Time::parse("2024-01-02T03:04:05.6Z").unwrap(), seq: 7, boot: Boot::new(1) },
+    )
 }
 
 /// The line without what the formatter of the vectors does not write: our `record`, and the time.
-fn bare(form: &Formatter, entry: &Entry<'_>) -> String {
+fn bare(formatter: &Formatter, entry: &Entry<'_>) -> String {
     let record = format!(
         "<json:object name=\"record\"><json:string name=\"boot\">0000000000000001</json:string>\
          <json:string name=\"salt\">{}</json:string><json:number name=\"seq\">7</json:number></json:object>",
-        form.salt().id()
+        formatter.salt().id()
     );
     let time = "<json:string name=\"time\">2024-01-02T03:04:05.6Z</json:string>";
-    let line = line(form, entry);
+    let line = line(formatter, entry);
     assert!(line.contains(&record) && line.contains(time), "{line}");
     line.replace(&record, "").replace(time, "").replace('\n', "")
 }
@@ -136,7 +127,7 @@ fn each_recorded_line_says_the_same_in_both_formats_and_comes_back() {
 #[test]
 fn the_line_of_the_formatter_vectors_with_and_without_a_prefix() {
     let headers = [Header { name: "foo", values: &[Private::new(b"bar")], hmac: false }];
-    let vector = vector::entry(&headers);
+    let vector = kit::vector_entry(&headers);
     let request = Request {
         id: "request".into(),
         client_token: Token::new("foo"),
@@ -147,10 +138,10 @@ fn the_line_of_the_formatter_vectors_with_and_without_a_prefix() {
     let entry = Entry { request, ..vector };
     let expected = r#"<json:object name="auth"><json:string name="accessor">bar</json:string><json:string name="client_token">S</json:string><json:string name="display_name">testtoken</json:string><json:string name="entity_id">foobarentity</json:string><json:boolean name="no_default_policy">true</json:boolean><json:array name="policies"><json:string>root</json:string></json:array><json:string name="token_issue_time">2020-05-28T18:40:18Z</json:string><json:number name="token_ttl">14400</json:number><json:string name="token_type">service</json:string></json:object><json:string name="error">this is an error</json:string><json:object name="request"><json:string name="client_token">S</json:string><json:string name="client_token_accessor">bar</json:string><json:object name="headers"><json:array name="foo"><json:string>bar</json:string></json:array></json:object><json:string name="id">request</json:string><json:object name="namespace"><json:string name="id">root</json:string></json:object><json:string name="operation">update</json:string><json:string name="path">/foo</json:string><json:boolean name="policy_override">true</json:boolean><json:string name="remote_address">127.0.0.1</json:string><json:number name="wrap_ttl">60</json:number></json:object><json:string name="type">request</json:string>"#;
     let options = FormatOptions { hmac_accessor: false, ..FormatOptions::default() };
-    let without = form(options.clone());
+    let without = formatter(options.clone());
     let expected = expected.replace(">S<", &format!(">{}<", without.hash("foo")));
     assert_eq!(bare(&without, &entry), expected);
-    let with = form(FormatOptions { prefix: "@cee: ".to_owned(), ..options });
+    let with = formatter(FormatOptions { prefix: "@cee: ".to_owned(), ..options });
     assert_eq!(bare(&with, &entry), format!("@cee: {expected}"));
 }
 
@@ -165,7 +156,7 @@ fn data_of_every_kind_is_written_and_its_texts_are_escaped() {
     let back = decode(written.as_bytes()).unwrap();
     assert_eq!(back.entry().request.data.object, Some(&data));
 
-    let hashed = form(FormatOptions::default());
+    let hashed = formatter(FormatOptions::default());
     let written = line(&hashed, &Entry { request, ..Entry::default() });
     let hash = format!("<json:string name=\"user\">{}</json:string>", hashed.hash("<admin> & \"co\""));
     assert!(written.contains(&hash) && !written.contains("admin"), "{written}");
@@ -196,7 +187,7 @@ fn gaps_digests_and_elided_lists_are_as_in_json() {
         for log_raw in [false, true] {
             let options =
                 FormatOptions { log_raw, elide_list_responses: true, limits, ..FormatOptions::default() };
-            let jsonx = form(options.clone());
+            let jsonx = formatter(options.clone());
             let json = Formatter::new(options, Arc::clone(jsonx.salt()));
             let (jsonx, json) = (line(&jsonx, &entry), line(&json, &entry));
             assert_eq!(translated(&jsonx, Format::Json), json);
@@ -216,7 +207,7 @@ fn a_line_that_would_be_too_long_has_digests_and_if_that_is_not_enough_there_is_
         Entry { request: Request { data: Data::new(&data), ..Request::default() }, ..Entry::default() };
     let limited = |line_bytes| {
         let limits = Limits { line_bytes, ..Limits::default() };
-        form(FormatOptions { log_raw: true, limits, ..FormatOptions::default() })
+        formatter(FormatOptions { log_raw: true, limits, ..FormatOptions::default() })
     };
     // Each character becomes four.
     let whole = line(&limited(5000), &entry);
@@ -241,7 +232,7 @@ fn keys_take_the_place_that_they_have_as_they_are_written() {
     let long = "z".repeat(300);
     let data = object! { "a\u{1}" => 1, "ab" => 2, "b" => 3, long.as_str() => 4 };
     let request = Request { data: Data::new(&data), ..Request::default() };
-    let written = line(&form(FormatOptions::default()), &Entry { request, ..Entry::default() });
+    let written = line(&formatter(FormatOptions::default()), &Entry { request, ..Entry::default() });
     seen_by_an_xml_parser(&written);
     let keys: Vec<_> = decode(written.as_bytes())
         .unwrap()
@@ -262,8 +253,8 @@ fn keys_take_the_place_that_they_have_as_they_are_written() {
 fn a_prefix_may_look_like_anything() {
     for prefix in ["@cee: ", "{", "{\"time\":\"", "{\"a\":1} ", "<13>audit: ", "<json:null />", "&", "\u{fc}"]
     {
-        let form = form(FormatOptions { prefix: prefix.to_owned(), ..FormatOptions::default() });
-        let written = line(&form, &Entry::probe("id"));
+        let formatter = formatter(FormatOptions { prefix: prefix.to_owned(), ..FormatOptions::default() });
+        let written = line(&formatter, &Entry::probe("id"));
         assert_eq!(decode(written.as_bytes()).unwrap().prefix(), prefix);
         assert_eq!(translated(&written, Format::Jsonx), written);
     }
@@ -323,7 +314,7 @@ proptest! {
             ..Request::default()
         };
         let entry = Entry { request, ..Entry::default() };
-        let written = line(&form(FormatOptions { log_raw, ..FormatOptions::default() }), &entry);
+        let written = line(&formatter(FormatOptions { log_raw, ..FormatOptions::default() }), &entry);
         let seen = seen_by_an_xml_parser(&written);
         let request = seen.as_object().unwrap().object("request").unwrap();
         prop_assert_eq!(request.str("path").unwrap_or_default(), in_xml(&path));
