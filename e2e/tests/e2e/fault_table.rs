@@ -3,7 +3,6 @@
 //! What came of it is for the checker of logs to say. Without `strace`, or the right to attach it, this says so and
 //! proves nothing. Never in it: faults of the device's own code; see the audit crate's table.
 
-#[path = "fault_table/sockets.rs"]
 mod sockets;
 
 use std::ffi::{OsStr, OsString};
