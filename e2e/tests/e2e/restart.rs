@@ -3,22 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::{http, log};
 use serde_json::json;
 
-fn config(dir: &Path) -> String {
-    format!("storage \"file\" {{\n  path = \"{}\"\n}}", dir.join("data").display())
-}
-
 #[test]
 fn a_restart_keeps_devices_salts_mounts_tokens_policies_and_secrets() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("audit.log");
-    let mut server = Server::with_config(dir.path(), &config(dir.path()));
+    let place = Place::new();
+    let path = place.path("audit.log");
+    let mut server = place.embedded("");
     let key = server.open_up();
     server.enable_file("file", &path);
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    server.mount_kv(1);
     assert_eq!(server.call("POST", "kv/one", Some(json!({"a": "b"}))).status, 204);
     let policy = json!({"policy": "path \"kv/*\" { capabilities = [\"read\"] }"});
     assert_eq!(server.call("PUT", "sys/policies/acl/reader", Some(policy)).status, 204);
@@ -38,7 +35,7 @@ fn a_restart_keeps_devices_salts_mounts_tokens_policies_and_secrets() {
     assert_eq!(hash(&server), before, "a hash computed before sealing equals one computed after");
 
     assert!(server.stop(), "it stops well");
-    let mut server = Server::with_config(dir.path(), &config(dir.path()));
+    let mut server = place.embedded("");
     server.token.clone_from(&root);
     assert_eq!(server.call("GET", "kv/one", None).status, 503);
     server.unseal(&key);
@@ -58,12 +55,12 @@ fn a_restart_keeps_devices_salts_mounts_tokens_policies_and_secrets() {
 
 #[test]
 fn a_canary_is_nowhere_in_the_clear() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("audit.log");
-    let mut server = Server::with_config(dir.path(), &config(dir.path()));
+    let place = Place::new();
+    let path = place.path("audit.log");
+    let mut server = place.embedded("");
     server.open_up();
     server.enable_file("file", &path);
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    server.mount_kv(1);
     let two = json!({"type": "kv", "options": {"version": "2"}});
     assert_eq!(server.call("POST", "sys/mounts/kv2", Some(two)).status, 204);
     let audited = json!({"hmac": true});
@@ -110,7 +107,7 @@ fn a_canary_is_nowhere_in_the_clear() {
     assert!(!server.stderr().contains(c), "the server's own log: {}", server.stderr());
     assert!(!server.stdout().contains(c), "standard output");
     let mut files = Vec::new();
-    collect(dir.path(), &mut files);
+    collect(place.dir(), &mut files);
     assert!(files.len() >= 3, "the log and the data directory are there: {files:?}");
     for file in files {
         let bytes = fs::read(&file).expect("readable");

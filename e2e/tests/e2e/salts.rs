@@ -2,8 +2,8 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::shell::Shell;
 use onrecord_e2e::{http, log};
@@ -34,22 +34,17 @@ fn salts(shell: &Shell) -> Vec<String> {
     ids.map(|salt| salt["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-fn eventually(what: &str, server: &Server, so: impl FnMut() -> bool) {
-    server.eventually(Duration::from_secs(30), what, so);
-}
-
 #[test]
 fn r_salt_archive_old_logs_are_searched_after_disabling_rotating_and_a_restart() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let config = format!("storage \"file\" {{\n  path = \"{}\"\n}}", dir.path().join("data").display());
-    let (old, log) = (dir.path().join("old.log"), dir.path().join("audit.log"));
-    let mut server = Server::with_config(dir.path(), &config);
+    let place = Place::new();
+    let (old, log) = (place.path("old.log"), place.path("audit.log"));
+    let mut server = place.embedded("");
     let key = server.open_up();
     let token = server.token.clone();
     server.enable_file("old", &old);
     write(&server, "gone");
     server.enable_file("file", &log);
-    assert_eq!(server.call("DELETE", "sys/audit/old", None).status, 204);
+    server.disable("old");
     let shell = Shell::of(&server);
     write(&server, "first");
     shell.does("onrecord audit rotate-salt file/");
@@ -60,9 +55,7 @@ fn r_salt_archive_old_logs_are_searched_after_disabling_rotating_and_a_restart()
     assert_eq!(before.len(), 4);
     assert!(server.stop());
 
-    let mut server = Server::with_config(dir.path(), &config);
-    server.token = token;
-    server.unseal(&key);
+    let server = place.restart(&key, token);
     let shell = Shell::of(&server);
     write(&server, "fourth");
     assert_eq!(salts(&shell), before);
@@ -84,8 +77,8 @@ fn r_salt_archive_old_logs_are_searched_after_disabling_rotating_and_a_restart()
 
 #[test]
 fn r_salt_archive_new_salts_under_load_lose_and_double_nothing() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let log = dir.path().join("audit.log");
+    let place = Place::new();
+    let log = place.path("audit.log");
     let server = Server::dev(&["-dev-audit=off"]);
     server.enable_file("file", &log);
     let stop = AtomicBool::new(false);
@@ -95,7 +88,7 @@ fn r_salt_archive_new_salts_under_load_lose_and_double_nothing() {
             let answer = http::send(server.addr, "GET", "/v1/sys/mounts", &[("X-Vault-Token", "root")], None);
             let answer = answer.expect("an answer");
             assert_eq!(answer.status, 200, "{}", answer.error());
-            answered.push(answer.json()["request_id"].as_str().expect("an id").to_owned());
+            answered.push(answer.request_id());
         }
         answered
     };
@@ -105,9 +98,7 @@ fn r_salt_archive_new_salts_under_load_lose_and_double_nothing() {
             let answer = server.call("POST", "sys/audit-rotate-salt/file", None);
             assert_eq!(answer.status, 200, "{}", answer.error());
             let more = 10_000 * turn;
-            eventually("entries come", &server, || {
-                std::fs::metadata(&log).is_ok_and(|meta| meta.len() > more)
-            });
+            server.eventually("entries come", || std::fs::metadata(&log).is_ok_and(|meta| meta.len() > more));
         }
         stop.store(true, Ordering::Relaxed);
         clients.into_iter().flat_map(|client| client.join().expect("no request failed")).collect::<Vec<_>>()
@@ -121,10 +112,9 @@ fn r_salt_archive_new_salts_under_load_lose_and_double_nothing() {
 
 #[test]
 fn a_drill_proves_alarms_and_what_it_missed_is_declared() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let logs = [dir.path().join("a.log"), dir.path().join("b.log")];
-    let mut server = Server::with_config(dir.path(), "storage \"inmem\" {}\naudit {\n  drills = true\n}");
-    server.open_up();
+    let place = Place::new();
+    let logs = [place.path("a.log"), place.path("b.log")];
+    let mut server = place.in_memory("audit {\n  drills = true\n}");
     server.enable_file("a", &logs[0]);
     server.enable_file("b", &logs[1]);
     let shell = Shell::of(&server);
@@ -133,12 +123,12 @@ fn a_drill_proves_alarms_and_what_it_missed_is_declared() {
     for _ in 0..20 {
         let answer = server.call("GET", "sys/mounts", None);
         assert_eq!(answer.status, 200, "no request fails");
-        answered.push(answer.json()["request_id"].as_str().expect("an id").to_owned());
+        answered.push(answer.request_id());
     }
     let status = server.call("GET", "sys/audit-status", None).json();
     assert!(status.to_string().contains("\"kind\":\"refuse\""), "{status}");
     shell.does("onrecord audit drill stop a/");
-    eventually("its end is in the server's log", &server, || server.stderr().contains("has ended"));
+    server.eventually("its end is in the server's log", || server.stderr().contains("has ended"));
     assert!(server.stderr().contains("a drill begins"));
     assert!(server.stop());
     let verdict = log::assert_nothing_lost(&logs, &answered);
@@ -150,20 +140,19 @@ fn a_drill_is_refused_without_the_configuration_and_ends_by_itself_with_it() {
     let server = Server::dev(&[]);
     let refused = Shell::of(&server).refuses(2, "onrecord audit drill hang file/");
     assert!(refused.contains("drills = true") || refused.contains("unknown audit backend"), "{refused}");
-    let dir = tempfile::tempdir().expect("a folder");
-    let mut server = Server::with_config(dir.path(), "storage \"inmem\" {}\naudit {\n  drills = true\n}");
-    server.open_up();
-    server.enable_file("only", &dir.path().join("only.log"));
+    let place = Place::new();
+    let server = place.in_memory("audit {\n  drills = true\n}");
+    server.enable_file("only", &place.path("only.log"));
     let shell = Shell::of(&server);
     shell.does("onrecord audit drill hang only/ -for=300ms");
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200, "it waits, and goes on");
-    eventually("it has ended", &server, || server.stderr().contains("has ended"));
+    server.eventually("it has ended", || server.stderr().contains("has ended"));
 }
 
 #[test]
 fn a_preview_prints_lines_and_writes_none_of_them() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let log = dir.path().join("audit.log");
+    let place = Place::new();
+    let log = place.path("audit.log");
     let server = Server::dev(&["-dev-audit=off"]);
     server.enable_file("file", &log);
     let shell = Shell::of(&server);

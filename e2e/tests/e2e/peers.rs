@@ -2,27 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use onrecord_e2e::peer::Peer;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::{load, log};
 use serde_json::{Value, json};
 
-fn server(dir: &Path, more: &str) -> Arc<Server> {
-    let mut server = Server::with_config(dir, &format!("storage \"inmem\" {{}}\n{more}"));
-    server.open_up();
-    let mount = json!({"type": "kv", "options": {"version": "2"}});
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(mount)).status, 204);
+fn server(place: &Place) -> Arc<Server> {
+    let server = place.in_memory("");
+    server.mount_kv(2);
     Arc::new(server)
-}
-
-fn enable(server: &Server, name: &str, options: &Value) {
-    let body = json!({"type": "socket", "options": options});
-    let answer = server.call("PUT", &format!("sys/audit/{name}"), Some(body));
-    assert_eq!(answer.status, 204, "{}", answer.error());
 }
 
 /// A request, and its id if it was answered.
@@ -46,12 +38,12 @@ fn assert_all_arrived(peer: &Peer, answered: &[String]) {
 
 #[test]
 fn r_tcp_loss_a_peer_that_dies_a_thousand_times_gets_every_answered_entry() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = server(dir.path(), "");
+    let place = Place::new();
+    let server = server(&place);
     let peer = Peer::tcp();
     let mut options = peer.options();
     options["resend_buffer"] = "64KiB".into();
-    enable(&server, "socket", &options);
+    server.enable("socket", "socket", &options);
     let mut answered = Vec::new();
     for turn in 0..1000 {
         if turn % 4 > 1 {
@@ -74,7 +66,7 @@ fn r_tcp_loss_a_peer_that_dies_a_thousand_times_gets_every_answered_entry() {
     peer.wait_until("the last entry", |text| text.matches(last.as_str()).count() >= 2);
     assert_all_arrived(&peer, &answered);
     // As an operator would look at it: there may be doubles, and no losses.
-    let file = dir.path().join("union.log");
+    let file = place.path("union.log");
     fs::write(&file, peer.lines()).expect("written");
     let verdict = log::check(&[file], &answered);
     assert_eq!(verdict.code, 0, "{verdict:?}");
@@ -82,13 +74,13 @@ fn r_tcp_loss_a_peer_that_dies_a_thousand_times_gets_every_answered_entry() {
 
 #[test]
 fn r_reconnect_a_peer_that_comes_back_gets_entries_and_hears_of_its_gap() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let place = Place::new();
     for unix in [false, true] {
-        let server = server(dir.path(), "");
-        let file = dir.path().join(format!("{unix}.log"));
+        let server = server(&place);
+        let file = place.path(format!("{unix}.log"));
         server.enable_file("file", &file);
-        let mut peer = if unix { Peer::unix(&dir.path().join("s")) } else { Peer::tcp() };
-        enable(&server, "socket", &peer.options());
+        let mut peer = if unix { Peer::unix(&place.path("s")) } else { Peer::tcp() };
+        server.enable("socket", "socket", &peer.options());
         let mut answered: Vec<String> = (0..10).filter_map(|turn| ask(&server, turn)).collect();
         let last = answered[9].clone();
         peer.wait_until("what came before", |text| text.matches(last.as_str()).count() >= 2);
@@ -112,7 +104,7 @@ fn r_reconnect_a_peer_that_comes_back_gets_entries_and_hears_of_its_gap() {
         assert!(server.stop(), "it drains and ends well");
         let last = answered.last().expect("some");
         back.wait_until("the last entry", |text| text.matches(last.as_str()).count() >= 2);
-        let received = dir.path().join(format!("{unix}-received.log"));
+        let received = place.path(format!("{unix}-received.log"));
         fs::write(&received, [peer.lines(), back.lines()].concat()).expect("written");
         let verdict = log::check(&[file, received], &answered);
         assert_eq!(verdict.code, 0, "{verdict:?}");
@@ -122,16 +114,14 @@ fn r_reconnect_a_peer_that_comes_back_gets_entries_and_hears_of_its_gap() {
 
 #[test]
 fn a_dead_endpoint_makes_neither_enabling_nor_unsealing_fail() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let data = format!("storage \"file\" {{\n  path = \"{}\"\n}}", dir.path().join("data").display());
-    let mut server = Server::with_config(dir.path(), &data);
+    let place = Place::new();
+    let mut server = place.embedded("");
     let key = server.open_up();
-    server.enable_file("file", &dir.path().join("audit.log"));
+    server.enable_file("file", &place.path("audit.log"));
     let (mut peer, refused) = (Peer::tcp(), "connect: connection refused");
     peer.ends();
     let mut options = peer.options();
-    let body = |options: &Value| Some(json!({"type": "socket", "options": options}));
-    let answer = server.call("PUT", "sys/audit/socket", body(&options));
+    let answer = server.try_enable("socket", "socket", &options);
     assert_eq!(answer.status, 400);
     let told = answer.error();
     assert!(
@@ -140,12 +130,9 @@ fn a_dead_endpoint_makes_neither_enabling_nor_unsealing_fail() {
     );
     assert_eq!(told.matches(refused).count(), 2, "{told}");
     options["skip_test"] = "true".into();
-    assert_eq!(server.call("PUT", "sys/audit/socket", body(&options)).status, 204);
+    server.enable("socket", "socket", &options);
     server.kill();
-    let token = server.token.clone();
-    let mut server = Server::with_config(dir.path(), &data);
-    server.token = token;
-    server.unseal(&key);
+    let mut server = place.restart(&key, server.token.clone());
     assert_eq!(server.call("GET", "sys/audit", None).status, 200, "the file device carries on");
     let back = peer.again();
     back.wait_until("an entry", |text| text.contains("\"type\":\"request\""));

@@ -2,31 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use onrecord_e2e::log;
-use onrecord_e2e::process::Server;
+use onrecord_e2e::place::Place;
+use onrecord_e2e::process::{Launch, Server};
 use onrecord_e2e::shell::Shell;
 use serde_json::{Value, json};
-
-/// A server's folder: its data and its logs.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// A server on embedded storage, with more configuration.
-    fn server(&self, more: &str) -> Server {
-        let config = format!("storage \"file\" {{\n  path = \"{}\"\n}}\n{more}", self.path("data").display());
-        Server::with_config(self.0.path(), &config)
-    }
-}
 
 fn file(path: &Path) -> Value {
     json!({"type": "file", "options": {"file_path": path}})
@@ -49,14 +30,6 @@ fn listed(server: &Server) -> Vec<String> {
     listed["data"].as_object().expect("a table").keys().cloned().collect()
 }
 
-fn eventually(what: impl Fn() -> String, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < deadline, "{}", what());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// Puts a folder where a log was; returns where the log is now.
 fn take_away(path: &Path) -> PathBuf {
     let kept = path.with_extension("kept");
@@ -74,7 +47,7 @@ fn give_back(path: &Path, kept: &Path) {
 fn a_device_that_cannot_be_opened_leaves_the_server_degraded_if_another_works() {
     let place = Place::new();
     let (good, bad) = (place.path("good.log"), place.path("bad.log"));
-    let mut server = place.server("");
+    let mut server = place.embedded("");
     let key = server.open_up();
     let token = server.token.clone();
     assert_eq!(enable(&server, "good", &good).0, 204);
@@ -82,7 +55,7 @@ fn a_device_that_cannot_be_opened_leaves_the_server_degraded_if_another_works() 
     assert!(server.stop());
     let kept = take_away(&bad);
 
-    let mut server = place.server("");
+    let mut server = place.embedded("");
     server.token = token;
     server.unseal(&key);
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
@@ -100,13 +73,10 @@ fn a_device_that_cannot_be_opened_leaves_the_server_degraded_if_another_works() 
         log::lines(&bad).into_iter().find(|entry| entry["request"]["path"] == "sys/audit/gap")
     };
     let mut found = None;
-    eventually(
-        || server.stderr(),
-        || {
-            found = gap();
-            found.is_some()
-        },
-    );
+    server.eventually("its gap entry comes", || {
+        found = gap();
+        found.is_some()
+    });
     let found = found.expect("a gap entry");
     assert_eq!(found["type"], "request", "{found}");
     let in_both =
@@ -119,7 +89,7 @@ fn a_device_that_cannot_be_opened_leaves_the_server_degraded_if_another_works() 
 fn without_any_device_that_opens_unsealing_fails_and_says_why() {
     let place = Place::new();
     let (one, two) = (place.path("one.log"), place.path("two.log"));
-    let mut server = place.server("");
+    let mut server = place.embedded("");
     let key = server.open_up();
     let token = server.token.clone();
     assert_eq!(enable(&server, "one", &one).0, 204);
@@ -127,7 +97,7 @@ fn without_any_device_that_opens_unsealing_fails_and_says_why() {
     assert!(server.stop());
     let kept = [take_away(&one), take_away(&two)];
 
-    let mut server = place.server("");
+    let mut server = place.embedded("");
     let shell = Shell::of(&server);
     let (status, error) = fails_to_unseal(&server, &key);
     assert_eq!(status, 500, "{error}");
@@ -154,7 +124,7 @@ fn without_any_device_that_opens_unsealing_fails_and_says_why() {
 #[test]
 fn a_server_that_must_have_a_device_does_nothing_without_one() {
     let place = Place::new();
-    let mut server = place.server("audit {\n  minimum = 1\n}");
+    let mut server = place.embedded("audit {\n  minimum = 1\n}");
     server.open_up();
     let body = json!({"type": "kv", "options": {"version": "1"}});
     for (method, path, body) in [
@@ -199,13 +169,13 @@ fn a_server_that_must_have_a_device_does_nothing_without_one() {
     assert_eq!(enable(&server, "other", &place.path("other.log")).0, 204);
     assert_eq!(server.call("DELETE", "sys/audit/file", None).status, 204, "there is another");
     assert_eq!(server.call("DELETE", "sys/audit/other", None).status, 400);
-    assert_eq!(server.call("DELETE", "sys/audit/unknown", None).status, 204);
+    server.disable("unknown");
 }
 
 #[test]
 fn a_server_that_must_have_two_devices_can_be_given_them() {
     let place = Place::new();
-    let mut server = place.server("audit {\n  minimum = 2\n}");
+    let mut server = place.embedded("audit {\n  minimum = 2\n}");
     server.open_up();
     let status = |server: &Server| server.call("GET", "sys/mounts", None).status;
     assert_eq!(status(&server), 500);
@@ -220,7 +190,7 @@ fn a_server_that_must_have_two_devices_can_be_given_them() {
 #[test]
 fn a_server_without_devices_runs_and_says_so() {
     let place = Place::new();
-    let mut server = place.server("");
+    let mut server = place.embedded("");
     server.open_up();
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
     assert!(server.stderr().contains("NO AUDIT DEVICE IS ENABLED"), "{}", server.stderr());
@@ -231,7 +201,7 @@ fn a_server_without_devices_runs_and_says_so() {
     assert!(health.contains("audit"), "health says it: {health}");
     assert_eq!(enable(&server, "file", &place.path("audit.log")).0, 204);
     let before = server.stderr().matches("NO AUDIT DEVICE").count();
-    assert_eq!(server.call("DELETE", "sys/audit/file", None).status, 204);
+    server.disable("file");
     assert_eq!(server.stderr().matches("NO AUDIT DEVICE").count(), before + 1, "{}", server.stderr());
 }
 
@@ -249,7 +219,7 @@ fn r_boot_the_configurations_devices_are_there_from_the_first_request_and_stay_i
     // Only file-safety binds them: the name need not be that of a log.
     let path = place.path("declared-trail");
     let config = stanza("main", &path, "mode = 0640");
-    let mut server = place.server(&config);
+    let mut server = place.embedded(&config);
     let key = server.open_up();
     let token = server.token.clone();
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
@@ -269,13 +239,13 @@ fn r_boot_the_configurations_devices_are_there_from_the_first_request_and_stay_i
     assert_eq!(enable(&server, "api", &place.path("api.log")).0, 204);
     assert!(server.stop());
 
-    let mut server = place.server(&config);
+    let mut server = place.embedded(&config);
     server.token.clone_from(&token);
     server.unseal(&key);
     assert_eq!(hash(&server), before, "the same configuration changes nothing");
     assert!(server.stop());
 
-    let mut server = place.server("");
+    let mut server = place.embedded("");
     server.token = token;
     server.unseal(&key);
     assert_eq!(
@@ -287,17 +257,17 @@ fn r_boot_the_configurations_devices_are_there_from_the_first_request_and_stay_i
 
 #[test]
 fn devices_of_a_json_configuration() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("audit.log");
+    let place = Place::new();
+    let path = place.path("audit.log");
     let config = json!({
         "listener": {"tcp": {"address": "127.0.0.1:0", "tls_disable": true}},
         "storage": {"inmem": {}},
         "disable_mlock": true,
         "audit": [{"file": {"to-file": {"description": "of JSON", "options": {"file_path": path, "log_raw": true}}}}],
     });
-    let file = dir.path().join("onrecord.json");
+    let file = place.path("onrecord.json");
     fs::write(&file, config.to_string()).expect("a file");
-    let mut server = onrecord_e2e::process::Launch::new(&[&format!("-config={}", file.display())]).start();
+    let mut server = Launch::new(&[&format!("-config={}", file.display())]).start();
     server.open_up();
     let found = server.call("GET", "sys/audit", None).json()["data"]["to-file/"].clone();
     assert_eq!(found["options"], json!({"file_path": path, "log_raw": "true"}));
@@ -308,7 +278,7 @@ fn devices_of_a_json_configuration() {
 fn what_the_configuration_may_not_change_keeps_the_server_sealed() {
     let place = Place::new();
     let (path, other) = (place.path("audit.log"), place.path("other.log"));
-    let mut server = place.server(&stanza("main", &path, ""));
+    let mut server = place.embedded(&stanza("main", &path, ""));
     let key = server.open_up();
     assert_eq!(enable(&server, "api", &place.path("api.log")).0, 204);
     assert!(server.stop());
@@ -324,11 +294,11 @@ fn what_the_configuration_may_not_change_keeps_the_server_sealed() {
             "strconv.ParseUint: parsing \"abc\": invalid syntax",
         ),
     ] {
-        let server = place.server(&config);
+        let server = place.embedded(&config);
         let (_, error) = fails_to_unseal(&server, &key);
         assert!(error.contains(why) || server.stderr().contains(why), "{why}: {error}\n{}", server.stderr());
     }
-    let server = place.server(&stanza("main", &path, ""));
+    let server = place.embedded(&stanza("main", &path, ""));
     server.unseal(&key);
 }
 
@@ -336,19 +306,19 @@ fn what_the_configuration_may_not_change_keeps_the_server_sealed() {
 fn a_broken_device_can_be_replaced_in_the_configuration() {
     let place = Place::new();
     let (broken, other) = (place.path("broken.log"), place.path("other.log"));
-    let mut server = place.server(&stanza("main", &broken, ""));
+    let mut server = place.embedded(&stanza("main", &broken, ""));
     let key = server.open_up();
     let token = server.token.clone();
     assert!(server.stop());
     take_away(&broken);
 
-    let server = place.server(&stanza("main", &broken, ""));
+    let server = place.embedded(&stanza("main", &broken, ""));
     let (_, error) = fails_to_unseal(&server, &key);
     assert!(error.contains("main/") && error.contains("is a directory"), "{error}");
     drop(server);
 
     // The only device that is left cannot be opened, but the configuration has another now.
-    let mut server = place.server(&stanza("new", &other, ""));
+    let mut server = place.embedded(&stanza("new", &other, ""));
     server.unseal(&key);
     server.token = token;
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
@@ -361,7 +331,7 @@ fn a_new_declared_device_that_cannot_be_opened_keeps_the_server_sealed() {
     let place = Place::new();
     let folder = place.path("folder");
     fs::create_dir(&folder).expect("a folder");
-    let server = place.server(&stanza("main", &folder, ""));
+    let server = place.embedded(&stanza("main", &folder, ""));
     let answer =
         server.call("PUT", "sys/init", Some(json!({"secret_shares": 1, "secret_threshold": 1}))).json();
     let key = answer["keys_base64"][0].as_str().expect("a share").to_owned();
@@ -379,7 +349,8 @@ fn the_configuration_can_forbid_devices_made_through_the_api() {
     for switch in ["audit {\n  api_creation = false\n}", "unsafe_allow_api_audit_creation = false"] {
         let place = Place::new();
         let path = place.path("api.log");
-        let mut server = place.server(&format!("{switch}\n{}", stanza("main", &place.path("main.log"), "")));
+        let mut server =
+            place.embedded(&format!("{switch}\n{}", stanza("main", &place.path("main.log"), "")));
         server.open_up();
         let text = "cannot enable audit device via API; use declarative, config-based audit device management instead";
         assert_eq!(enable(&server, "api", &path), (400, text.to_owned()));
@@ -396,7 +367,7 @@ fn the_configuration_can_forbid_prefixes() {
     for switch in ["audit {\n  prefixing = false\n}", "allow_audit_log_prefixing = false"] {
         let place = Place::new();
         let path = place.path("api.log");
-        let mut server = place.server(switch);
+        let mut server = place.embedded(switch);
         server.open_up();
         for prefix in ["@cee: ", ""] {
             let body = json!({"type": "file", "options": {"file_path": path, "prefix": prefix}});
@@ -416,7 +387,7 @@ fn the_configuration_can_widen_and_narrow_where_files_may_be() {
     let place = Place::new();
     let (inside, outside) = (place.path("inside"), place.path("outside"));
     let config = format!("audit {{\n  only_directories = [\"{}\"]\n}}", inside.display());
-    let mut server = place.server(&config);
+    let mut server = place.embedded(&config);
     server.open_up();
     let refused = enable(&server, "x", &outside.join("a.log"));
     assert!(refused.1.ends_with("audit files are not allowed in this directory"), "{refused:?}");
@@ -430,7 +401,7 @@ fn the_configuration_can_widen_and_narrow_where_files_may_be() {
         "audit {{\n  allowed_directories = [\"/run/onrecord-e2e\", \"{}\"]\n}}",
         place.path("data").display()
     );
-    let mut server = place.server(&config);
+    let mut server = place.embedded(&config);
     server.open_up();
     for path in [place.path("data/x.log"), PathBuf::from("/run/x.log")] {
         let refused = enable(&server, "x", &path);

@@ -3,8 +3,9 @@
 
 use std::os::unix::net::UnixDatagram;
 
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
-use onrecord_e2e::shell::Shell;
+use onrecord_e2e::shell::{self, Shell};
 use serde_json::json;
 
 /// Bad values: option, value, the error.
@@ -70,22 +71,20 @@ const GOOD: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// A server, and the socket of its syslog daemon, which is this test.
-struct Place {
-    _dir: tempfile::TempDir,
+struct Scene {
+    _place: Place,
     daemon: UnixDatagram,
     server: Server,
 }
 
-impl Place {
+impl Scene {
     fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let socket = dir.path().join("log");
+        let place = Place::new();
+        let socket = place.path("log");
         let daemon = UnixDatagram::bind(&socket).expect("a socket");
-        let config =
-            format!("storage \"inmem\" {{}}\naudit {{\n  syslog_socket = \"{}\"\n}}", socket.display());
-        let mut server = Server::with_config(dir.path(), &config);
-        server.open_up();
-        Self { _dir: dir, daemon, server }
+        let config = format!("audit {{\n  syslog_socket = \"{}\"\n}}", socket.display());
+        let server = place.in_memory(&config);
+        Self { _place: place, daemon, server }
     }
 
     /// The next message.
@@ -103,7 +102,7 @@ impl Place {
 
     /// Disables the device, and forgets what is heard until it says that it has ended.
     fn disable(&self, path: &str) {
-        assert_eq!(self.server.call("DELETE", &format!("sys/audit/{path}"), None).status, 204);
+        self.server.disable(path);
         loop {
             let message = self.heard();
             if message.contains("sys/audit/gap") && message.contains("\"ended\"") {
@@ -113,19 +112,13 @@ impl Place {
     }
 
     fn assert_no_device(&self, what: &str) {
-        assert_eq!(self.server.call("GET", "sys/audit", None).json()["data"], json!({}), "{what}");
+        assert_eq!(self.server.devices(), json!({}), "{what}");
     }
-}
-
-/// `option=value` as a word of the shell.
-fn word(option: &str, value: &str) -> String {
-    let value = value.strip_prefix('@').map_or_else(|| value.to_owned(), |rest| format!("\\@{rest}"));
-    format!("'{option}={}'", value.replace('\'', "'\\''"))
 }
 
 #[test]
 fn each_bad_value_has_its_clear_error_and_leaves_nothing() {
-    let place = Place::new();
+    let place = Scene::new();
     let shell = Shell::of(&place.server);
     for (option, value, error) in BAD {
         let what = format!("{option}={value:?}");
@@ -133,7 +126,8 @@ fn each_bad_value_has_its_clear_error_and_leaves_nothing() {
         let answer = place.server.call("PUT", "sys/audit/x", Some(body));
         assert_eq!((answer.status, answer.error().as_str()), (400, *error), "{what}");
         place.assert_no_device(&what);
-        let told = shell.refuses(2, &format!("onrecord audit enable syslog {}", word(option, value)));
+        let told =
+            shell.refuses(2, &format!("onrecord audit enable syslog {}", shell::option_word(option, value)));
         assert!(told.contains(&format!("* {error}")), "{what}: {told}");
         place.assert_no_device(&what);
     }
@@ -142,7 +136,7 @@ fn each_bad_value_has_its_clear_error_and_leaves_nothing() {
 
 #[test]
 fn each_good_value_is_taken_listed_as_given_and_does_what_it_says() {
-    let place = Place::new();
+    let place = Scene::new();
     let shell = Shell::of(&place.server);
     let pid = place.server.pid();
     for (option, value, priority, tag) in GOOD {
@@ -150,7 +144,10 @@ fn each_good_value_is_taken_listed_as_given_and_does_what_it_says() {
         for through_shell in [false, true] {
             let expected = json!({*option: value});
             if through_shell {
-                shell.does(&format!("onrecord audit enable -path=x syslog {}", word(option, value)));
+                shell.does(&format!(
+                    "onrecord audit enable -path=x syslog {}",
+                    shell::option_word(option, value)
+                ));
             } else {
                 let body = json!({"type": "syslog", "options": expected});
                 let answer = place.server.call("PUT", "sys/audit/x", Some(body));
@@ -181,7 +178,7 @@ fn each_good_value_is_taken_listed_as_given_and_does_what_it_says() {
 
 #[test]
 fn the_examples_of_the_documents_work() {
-    let place = Place::new();
+    let place = Scene::new();
     let shell = Shell::of(&place.server);
     for (line, path, begins) in [
         ("onrecord audit enable syslog", "syslog/", "<38>"),
@@ -203,7 +200,7 @@ fn the_examples_of_the_documents_work() {
 
 #[test]
 fn an_empty_tag_is_the_name_of_the_program() {
-    let place = Place::new();
+    let place = Scene::new();
     let body = json!({"type": "syslog", "options": {"tag": ""}});
     assert_eq!(place.server.call("PUT", "sys/audit/x", Some(body)).status, 204);
     let program = onrecord_e2e::process::binary().display();

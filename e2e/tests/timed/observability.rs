@@ -3,38 +3,26 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use onrecord_e2e::http::{self, Response};
 use onrecord_e2e::log;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::{Launch, Server};
+use onrecord_e2e::wait::eventually;
 use serde_json::{Value, json};
 
-/// How long a test waits for something that comes by itself. It only ends a hang.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-fn ready(mut server: Server) -> Server {
-    server.open_up();
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+fn ready(server: Server) -> Server {
+    server.mount_kv(1);
     server
 }
 
 /// A server whose files cannot grow beyond 64 KiB until the limit is lifted: a disk that is full.
-fn with_a_small_disk(dir: &Path) -> Server {
-    let under = ["prlimit", "--fsize=65536:unlimited"];
-    let server =
-        ready(Server::launch_config(dir, "storage \"inmem\" {}", |launch: Launch| launch.under(&under)));
-    server.enable_file("file", &dir.join("audit.log"));
+fn with_a_small_disk(place: &Place) -> Server {
+    let server = ready(place.in_memory_as("", |launch| launch.with_file_limit(65536)));
+    server.enable_file("file", &place.path("audit.log"));
     server
-}
-
-fn lift_the_limit(server: &Server) {
-    let pid = server.pid().to_string();
-    let done = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:unlimited"]).status();
-    assert!(done.expect("prlimit runs").success());
 }
 
 fn write(server: &Server, path: &str) -> u16 {
@@ -62,19 +50,10 @@ fn zero(text: &str, name: &str) -> bool {
     reading(text, name).abs() < f64::EPSILON
 }
 
-/// Waits for something that comes by itself.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 #[test]
 fn r_health_follows_a_full_disk_and_its_end_and_the_status_says_why() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = with_a_small_disk(dir.path());
+    let place = Place::new();
+    let server = with_a_small_disk(&place);
     let health = |query: &str| server.call("GET", &format!("sys/health{query}"), None);
     assert_eq!(health("").status, 200);
     fill(&server);
@@ -90,8 +69,10 @@ fn r_health_follows_a_full_disk_and_its_end_and_the_status_says_why() {
     assert!(stdout.contains("NOT MET") && stdout.contains("file/"), "{stdout}");
     assert!(stderr.contains("The audit rule is not met"), "{stderr}");
 
-    lift_the_limit(&server);
-    until("health comes back by itself", || write(&server, "kv/probe") == 204 && health("").status == 200);
+    server.lift_file_limit();
+    eventually("health comes back by itself", || {
+        write(&server, "kv/probe") == 204 && health("").status == 200
+    });
     let told = server.cli(&["audit", "status"]);
     let stdout = String::from_utf8_lossy(&told.stdout);
     assert_eq!(told.status.code(), Some(0), "{stdout}");
@@ -103,8 +84,8 @@ fn r_health_follows_a_full_disk_and_its_end_and_the_status_says_why() {
 
 #[test]
 fn r_spam_a_full_disk_is_one_line_then_one_each_ten_seconds() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = with_a_small_disk(dir.path());
+    let place = Place::new();
+    let server = with_a_small_disk(&place);
     fill(&server);
     let start = Instant::now();
     let mut refused = 1;
@@ -121,9 +102,9 @@ fn r_spam_a_full_disk_is_one_line_then_one_each_ten_seconds() {
     assert!(changes <= allowed + 1, "{said}");
     assert!(!said.contains("a-name-in-no-log"));
 
-    lift_the_limit(&server);
-    until("it works again", || write(&server, "kv/after") == 204);
-    until("the end is told with its count", || {
+    server.lift_file_limit();
+    eventually("it works again", || write(&server, "kv/after") == 204);
+    eventually("the end is told with its count", || {
         server
             .stderr()
             .lines()
@@ -133,13 +114,13 @@ fn r_spam_a_full_disk_is_one_line_then_one_each_ten_seconds() {
 
 #[test]
 fn r_metrics_are_there_before_the_first_entry_with_the_names_of_dashboards() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let file = dir.path().join("server.hcl");
+    let place = Place::new();
+    let file = place.path("server.hcl");
     let config = format!(
         "listener \"tcp\" {{\n  address = \"127.0.0.1:0\"\n  tls_disable = true\n  telemetry {{\n    \
          unauthenticated_metrics_access = true\n  }}\n}}\nstorage \"inmem\" {{}}\ndisable_mlock = true\n\
          audit \"file\" \"main\" {{\n  options {{ file_path = \"{}\" }}\n}}\n",
-        dir.path().join("audit.log").display()
+        place.path("audit.log").display()
     );
     std::fs::write(&file, config).expect("the configuration is written");
     let mut server = Launch::new(&[&format!("-config={}", file.display())]).start();
@@ -173,7 +154,7 @@ fn r_metrics_are_there_before_the_first_entry_with_the_names_of_dashboards() {
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
     let text = scrape(&server);
     assert!((reading(&text, entries) - before - 2.0).abs() < 0.1);
-    let lines = log::lines(&dir.path().join("audit.log"));
+    let lines = log::lines(&place.path("audit.log"));
     assert!(lines.iter().all(|line| line["request"]["path"] != "sys/metrics"), "open there, so not recorded");
 
     assert_eq!(server.call("PUT", "sys/seal", None).status, 204);
@@ -216,16 +197,16 @@ fn leave(server: &Server, how: Leaves, turn: usize) {
 
 #[test]
 fn r_cancel_clients_that_leave_at_any_point_fail_no_entry_and_count_no_failure() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = ready(Server::launch_config(dir.path(), "storage \"inmem\" {}", |launch| launch));
-    let path = dir.path().join("audit.log");
+    let place = Place::new();
+    let server = ready(place.in_memory(""));
+    let path = place.path("audit.log");
     server.enable_file("file", &path);
     let ways = [Leaves::InTheBody, Leaves::BeforeTheAnswer, Leaves::InTheAnswer];
     for turn in 0..300 {
         leave(&server, ways[turn % ways.len()], turn);
     }
     // Whatever arrived has both of its entries, though nobody waits for the answer.
-    until("each request has its response entry", || {
+    eventually("each request has its response entry", || {
         let lines = log::lines(&path);
         let left =
             |line: &&Value| line["request"]["path"].as_str().is_some_and(|path| path.starts_with("kv/left"));
@@ -251,12 +232,12 @@ fn r_cancel_clients_that_leave_at_any_point_fail_no_entry_and_count_no_failure()
 #[test]
 fn r_bound_memory_under_stuck_devices_is_bounded_by_the_configured_bytes() {
     const QUEUE: u64 = 1024 * 1024;
-    let dir = tempfile::tempdir().expect("a folder");
-    let rule = "storage \"inmem\" {}\naudit {\n  queue_size = \"1MiB\"\n}";
-    let server = Arc::new(ready(Server::launch_config(dir.path(), rule, Launch::unread)));
-    server.enable_file("file", &dir.path().join("audit.log"));
+    let place = Place::new();
+    let rule = "audit {\n  queue_size = \"1MiB\"\n}";
+    let server = Arc::new(ready(place.in_memory_as(rule, Launch::unread)));
+    server.enable_file("file", &place.path("audit.log"));
     load(&server, 400);
-    let before = memory_kib(&server);
+    let before = server.memory_kib();
 
     // A pipe that nobody reads, and a peer that accepts and reads nothing; both get whole bodies.
     let peer = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -265,13 +246,11 @@ fn r_bound_memory_under_stuck_devices_is_bounded_by_the_configured_bytes() {
         ("out", "file", json!({"file_path": "stdout", "log_raw": "true"})),
         ("peer", "socket", json!({"address": address, "log_raw": "true", "write_timeout": "30s"})),
     ] {
-        let body = json!({"type": kind, "options": options});
-        let answer = server.call("PUT", &format!("sys/audit/{name}"), Some(body));
-        assert_eq!(answer.status, 204, "{}", answer.error());
+        server.enable(name, kind, &options);
     }
     // Some 50 MiB for each of them.
     load(&server, 3200);
-    let after = memory_kib(&server);
+    let after = server.memory_kib();
     let status = server.call("GET", "sys/audit-status", None).json();
     for name in ["out/", "peer/"] {
         let device = &status["data"]["devices"][name];
@@ -303,12 +282,4 @@ fn load(server: &Arc<Server>, requests: usize) {
     for worker in workers {
         worker.join().expect("no panic");
     }
-}
-
-/// The resident memory of the server.
-fn memory_kib(server: &Server) -> u64 {
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the process is there");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
-    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
 }

@@ -3,7 +3,6 @@
 //! What came of it is for the checker of logs to say. Without `strace`, or the right to attach it, this says so and
 //! proves nothing. Never in it: faults of the device's own code; see the audit crate's table.
 
-#[path = "fault_table/sockets.rs"]
 mod sockets;
 
 use std::ffi::{OsStr, OsString};
@@ -11,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use onrecord_e2e::log;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::strace::Strace;
+use onrecord_e2e::wait;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -65,9 +66,6 @@ const TABLE: &str = "
     close        EIO            reopening     answered   exact
     close        hung           reopening     waits      exact
 ";
-
-/// Far above anything that passes; it only ends a hang.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Copy)]
 struct Row {
@@ -152,13 +150,13 @@ impl Injected {
 
     /// Waits until the call went wrong, and then lets all calls be.
     fn ends(self, server: &Server, name: &str) {
-        server.eventually(PATIENCE, &format!("{name}: the call is never made"), || self.happened());
+        server.eventually(&format!("{name}: the call is never made"), || self.happened());
     }
 }
 
 struct Scene {
     server: Server,
-    dir: tempfile::TempDir,
+    place: Place,
     answered: Vec<String>,
     turn: usize,
 }
@@ -166,16 +164,11 @@ struct Scene {
 impl Scene {
     /// A server with the device to be tried, and with one that works if it is to have company.
     fn new(company: bool) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let config = format!(
-            "storage \"inmem\" {{}}\naudit {{\n  audit_timeout = \"{}\"\n}}",
-            if company { "60s" } else { "700ms" }
-        );
-        let mut server = Server::with_config(dir.path(), &config);
-        server.open_up();
-        let scene = Self { server, dir, answered: Vec::new(), turn: 0 };
-        let mounted = scene.server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"})));
-        assert_eq!(mounted.status, 204);
+        let place = Place::new();
+        let config = format!("audit {{\n  audit_timeout = \"{}\"\n}}", if company { "60s" } else { "700ms" });
+        let server = place.in_memory(&config);
+        let scene = Self { server, place, answered: Vec::new(), turn: 0 };
+        scene.server.mount_kv(1);
         scene.enable("sick");
         if company {
             scene.enable("well");
@@ -185,14 +178,12 @@ impl Scene {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.dir.path().join(format!("{name}.log"))
+        self.place.path(format!("{name}.log"))
     }
 
     fn enable(&self, name: &str) {
         let options = json!({"file_path": self.file(name), "durability": "fsync", "mode": "0640"});
-        let body = json!({"type": "file", "options": options});
-        let answer = self.server.call("PUT", &format!("sys/audit/{name}"), Some(body));
-        assert_eq!(answer.status, 204, "{}", answer.error());
+        self.server.enable(name, "file", &options);
     }
 
     /// A read; whether it was answered.
@@ -200,7 +191,7 @@ impl Scene {
         let answer = self.server.call("GET", "kv/a", None);
         match answer.status {
             200 => {
-                let id = answer.json()["request_id"].as_str().expect("an id").to_owned();
+                let id = answer.request_id();
                 self.answered.push(id);
                 true
             }
@@ -215,7 +206,7 @@ impl Scene {
             "reopening" => self.hup(),
             "rotation" => {
                 self.turn += 1;
-                let to = self.dir.path().join(format!("sick.log.{}", self.turn));
+                let to = self.place.path(format!("sick.log.{}", self.turn));
                 // Nothing is there if the file could not be made again before.
                 drop(std::fs::rename(self.file("sick"), to));
                 self.hup();
@@ -226,45 +217,36 @@ impl Scene {
 
     /// Has the devices opened again, and does not wait for those that hang.
     fn hup(&self) {
-        let before = self.opened_again();
+        let before = self.reloads_begun();
         self.server.signal(Signal::HUP);
         let begun = Instant::now();
         // The answer comes when all have done it, or later: the first call on the file is what is waited for.
-        while self.opened_again() == before && begun.elapsed() < Duration::from_millis(150) {
+        while self.reloads_begun() == before && begun.elapsed() < Duration::from_millis(150) {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    fn opened_again(&self) -> usize {
-        self.server.stderr().lines().filter(|line| line.contains("opened again")).count()
+    fn reloads_begun(&self) -> usize {
+        self.server.stderr().lines().filter(|line| line.contains("reload: reopening")).count()
     }
 
     /// Reads until both entries of a read are in the file of the device: it works again, and has told what it missed.
     fn recover(&mut self, row: &Row) {
-        let begun = Instant::now();
-        loop {
+        let recovered = wait::holds(|| {
             let answered = self.read();
             let text = std::fs::read(self.file("sick")).unwrap_or_default();
             let last = self.answered.last().cloned().unwrap_or_default();
             let both = text.windows(last.len().max(1)).filter(|part| *part == last.as_bytes()).count() == 2;
-            if answered && both {
-                return;
-            }
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{}: it does not recover: {}",
-                row.name(),
-                self.server.stderr()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            answered && both
+        });
+        assert!(recovered, "{}: it does not recover: {}", row.name(), self.server.stderr());
     }
 
     /// The checker's verdict. Not `exactly`: gap entries may tell more than is missing, and a device that was disabled
     /// has nothing after its last entry, which no log says.
     fn assert_nothing_lost(&self, row: &Row, exactly: bool) {
-        let mut logs = log::files(self.dir.path(), "sick.log");
-        logs.extend(log::files(self.dir.path(), "well.log"));
+        let mut logs = log::files(self.place.dir(), "sick.log");
+        logs.extend(log::files(self.place.dir(), "well.log"));
         if exactly {
             log::assert_nothing_lost(&logs, &self.answered);
             return;
@@ -316,17 +298,11 @@ fn disable_and_enable(scene: &mut Scene, row: &Row, injected: Injected) {
     assert!(scene.read(), "{}", row.name());
     injected.ends(&scene.server, &row.name());
     // The old one has written or told what it had, and lets the file go; the path in the API is free at once.
-    let begun = Instant::now();
-    loop {
+    wait::until(|| {
         let options = json!({"file_path": scene.file("sick"), "durability": "fsync", "mode": "0640"});
-        let body = json!({"type": "file", "options": options});
-        let answer = scene.server.call("PUT", "sys/audit/sick", Some(body));
-        if answer.status == 204 {
-            break;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{}: {}", row.name(), answer.error());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        let answer = scene.server.try_enable("sick", "file", &options);
+        if answer.status == 204 { Ok(()) } else { Err(format!("{}: {}", row.name(), answer.error())) }
+    });
     scene.recover(row);
 }
 

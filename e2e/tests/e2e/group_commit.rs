@@ -4,7 +4,7 @@
 use std::sync::Barrier;
 
 use onrecord_e2e::log;
-use onrecord_e2e::process::Server;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::strace::Strace;
 use serde_json::json;
 
@@ -16,16 +16,15 @@ fn r_groupcommit_64_writers_share_the_fdatasyncs_of_a_file() {
     if !Strace::is_possible() {
         return;
     }
-    let dir = tempfile::tempdir().expect("a folder");
-    let mut server = Server::with_config(dir.path(), "storage \"inmem\" {}");
-    server.open_up();
-    let path = dir.path().join("audit.log");
+    let place = Place::new();
+    let server = place.in_memory("");
+    let path = place.path("audit.log");
     let options = json!({"file_path": path, "durability": "fsync"});
     let answer = server.call("PUT", "sys/audit/file", Some(json!({"type": "file", "options": options})));
     assert_eq!(answer.status, 204, "{}", answer.error());
     let before = log::lines(&path).len();
 
-    let strace = Strace::attach(server.pid(), &dir.path().join("strace"), ["-f", "-e", "trace=fdatasync"]);
+    let strace = Strace::attach(server.pid(), &place.path("strace"), ["-f", "-e", "trace=fdatasync"]);
     let start = Barrier::new(WRITERS);
     std::thread::scope(|scope| {
         for _ in 0..WRITERS {

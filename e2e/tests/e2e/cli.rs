@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::shell::Shell;
 use serde_json::{Value, json};
@@ -187,8 +188,9 @@ fn the_version_and_a_server_that_is_not_there() {
 
 #[test]
 fn from_init_to_seal() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = Server::with_config(dir.path(), "storage \"inmem\" {}");
+    let place = Place::new();
+    place.configure("");
+    let server = place.start();
     let shell = Shell::of(&server);
     let status = shell.run("onrecord status").exits(2).stdout;
     assert_eq!((row(&status, "Initialized"), row(&status, "Sealed")), ("false", "true"));

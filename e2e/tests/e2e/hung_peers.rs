@@ -2,29 +2,23 @@
 //! alone, requests wait or are refused, and all goes on when the peer is back. `ONRECORD_LOAD_SECONDS` makes it longer.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use onrecord_e2e::namespace::Namespace;
 use onrecord_e2e::peer::Peer;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
+use onrecord_e2e::wait::TIMEOUT;
 use onrecord_e2e::{load, log};
 use serde_json::json;
 
-/// Ends a test that hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// Alone a request is to be refused soon. Beside a file none is to be refused, however slow the machine is, and one that
 /// waits for the peer would wait for longer than the test.
-fn server(dir: &Path, audit_timeout: &str) -> Arc<Server> {
-    let rule = format!(
-        "storage \"inmem\" {{}}\naudit {{\n  audit_timeout = \"{audit_timeout}\"\n  queue_size = \"256KiB\"\n}}"
-    );
-    let mut server = Server::with_config(dir, &rule);
-    server.open_up();
-    let mount = json!({"type": "kv", "options": {"version": "2"}});
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(mount)).status, 204);
+fn server(place: &Place, audit_timeout: &str) -> Arc<Server> {
+    let rule = format!("audit {{\n  audit_timeout = \"{audit_timeout}\"\n  queue_size = \"256KiB\"\n}}");
+    let server = place.in_memory(&rule);
+    server.mount_kv(2);
     Arc::new(server)
 }
 
@@ -34,9 +28,7 @@ fn enable(server: &Server, name: &str, peer: &Peer, untested: bool) {
     // Long lines fill a peer's buffers soon.
     options["write_timeout"] = "200ms".into();
     options["skip_test"] = untested.to_string().into();
-    let body = json!({"type": "socket", "options": options});
-    let answer = server.call("PUT", &format!("sys/audit/{name}"), Some(body));
-    assert_eq!(answer.status, 204, "{}", answer.error());
+    server.enable(name, "socket", &options);
 }
 
 fn is_in_trouble(server: &Server) -> bool {
@@ -47,7 +39,7 @@ fn is_in_trouble(server: &Server) -> bool {
 fn load_while_it_hangs(server: &Arc<Server>, time: Duration) -> Vec<String> {
     let (start, end) = (Instant::now(), Instant::now() + time);
     let outcome = load::until(server, || {
-        assert!(start.elapsed() < PATIENCE + time, "the device never notices");
+        assert!(start.elapsed() < TIMEOUT + time, "the device never notices");
         Instant::now() > end && is_in_trouble(server) && server.device("socket/")["state"] != "healthy"
     });
     assert_eq!(outcome.failed, []);
@@ -57,33 +49,33 @@ fn load_while_it_hangs(server: &Arc<Server>, time: Duration) -> Vec<String> {
 fn ask(server: &Server) -> String {
     let answer = server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}})));
     assert_eq!(answer.status, 200, "{}", answer.error());
-    answer.json()["request_id"].as_str().expect("an id").to_owned()
+    answer.request_id()
 }
 
 /// Beside a file device: no request fails or waits, the file has everything, and disabling and enabling wait for nobody.
 fn fails_no_request(peer: &Peer, hang: impl Fn()) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = server(dir.path(), "10m");
-    let file = dir.path().join("audit.log");
+    let place = Place::new();
+    let server = server(&place, "10m");
+    let file = place.path("audit.log");
     server.enable_file("file", &file);
     enable(&server, "socket", peer, false);
     hang();
     let mut answered = load_while_it_hangs(&server, load::duration());
     let nobody_waits = || server.requests_in_flight() == 1;
-    server.eventually(PATIENCE, "a request waits though the file has it", nobody_waits);
+    server.eventually("a request waits though the file has it", nobody_waits);
     answered.push(ask(&server));
     enable(&server, "another", peer, true);
     for name in ["socket", "another"] {
-        assert_eq!(server.call("DELETE", &format!("sys/audit/{name}"), None).status, 204);
+        server.disable(name);
     }
     log::assert_nothing_lost(&[file], &answered);
 }
 
 /// Beside a file device: when the peer reads again it gets all that its gap entries do not tell.
 fn gets_the_rest_when_it_is_back(peer: &Peer) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = server(dir.path(), "10m");
-    let file = dir.path().join("audit.log");
+    let place = Place::new();
+    let server = server(&place, "10m");
+    let file = place.path("audit.log");
     server.enable_file("file", &file);
     enable(&server, "socket", peer, false);
     peer.stops_reading();
@@ -99,10 +91,10 @@ fn gets_the_rest_when_it_is_back(peer: &Peer) {
         if arrived {
             break;
         }
-        assert!(start.elapsed() < PATIENCE, "the device does not go on: {}", server.device("socket/"));
+        assert!(start.elapsed() < TIMEOUT, "the device does not go on: {}", server.device("socket/"));
         std::thread::sleep(Duration::from_millis(20));
     }
-    let received = dir.path().join("received.log");
+    let received = place.path("received.log");
     fs::write(&received, peer.lines()).expect("written");
     // It may have twice what was sent again over another connection.
     let verdict = log::check(&[file, received], &answered);
@@ -113,15 +105,15 @@ fn gets_the_rest_when_it_is_back(peer: &Peer) {
 
 /// Alone: sooner or later a request is refused; when the peer is back, all goes on.
 fn refuses_alone_and_goes_on(peer: &Peer, hang: impl Fn(), go_on: impl Fn()) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = server(dir.path(), "300ms");
+    let place = Place::new();
+    let server = server(&place, "300ms");
     enable(&server, "socket", peer, false);
     let before = server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}})));
     assert_eq!(before.status, 200, "{}", before.error());
     hang();
     let start = Instant::now();
     let mut outcome = load::until(&server, || {
-        assert!(start.elapsed() < PATIENCE, "nothing is ever refused");
+        assert!(start.elapsed() < TIMEOUT, "nothing is ever refused");
         server.call("GET", "sys/mounts", None).status == 500
     });
     assert!(outcome.failed.iter().all(|(status, _)| *status == 500), "{:?}", outcome.failed);
@@ -129,17 +121,17 @@ fn refuses_alone_and_goes_on(peer: &Peer, hang: impl Fn(), go_on: impl Fn()) {
     go_on();
     let start = Instant::now();
     while server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}}))).status != 200 {
-        assert!(start.elapsed() < PATIENCE, "it does not go on");
+        assert!(start.elapsed() < TIMEOUT, "it does not go on");
     }
     let after = load::for_a_while(&server);
     assert!(!after.answered.is_empty(), "it goes on");
     outcome.answered.extend(after.answered);
     // Disabled, the device writes what waits; then the end of its connection ends what there is to read.
-    assert_eq!(server.call("DELETE", "sys/audit/socket", None).status, 204);
+    server.disable("socket");
     drop(server);
     let last = outcome.answered.last().expect("some").clone();
     peer.wait_until("the last entry", |text| text.matches(last.as_str()).count() >= 2);
-    let received = dir.path().join("received.log");
+    let received = place.path("received.log");
     fs::write(&received, peer.lines()).expect("written");
     let verdict = log::check(&[received], &outcome.answered);
     assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{verdict:?}");
@@ -153,8 +145,8 @@ fn r_hang_a_tcp_peer_that_stops_reading_fails_no_request() {
 
 #[test]
 fn r_hang_a_unix_socket_nobody_reads_fails_no_request() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let peer = Peer::unix(&dir.path().join("s"));
+    let place = Place::new();
+    let peer = Peer::unix(&place.path("s"));
     fails_no_request(&peer, || peer.stops_reading());
 }
 
@@ -165,8 +157,8 @@ fn r_hang_a_tcp_peer_that_reads_again_gets_what_no_gap_tells() {
 
 #[test]
 fn r_hang_a_unix_socket_that_is_read_again_gets_what_no_gap_tells() {
-    let dir = tempfile::tempdir().expect("a folder");
-    gets_the_rest_when_it_is_back(&Peer::unix(&dir.path().join("s")));
+    let place = Place::new();
+    gets_the_rest_when_it_is_back(&Peer::unix(&place.path("s")));
 }
 
 #[test]
@@ -177,8 +169,8 @@ fn r_hang_a_tcp_peer_that_stops_reading_alone_refuses_and_goes_on() {
 
 #[test]
 fn r_hang_a_unix_socket_nobody_reads_alone_refuses_and_goes_on() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let peer = Peer::unix(&dir.path().join("s"));
+    let place = Place::new();
+    let peer = Peer::unix(&place.path("s"));
     refuses_alone_and_goes_on(&peer, || peer.stops_reading(), || peer.reads_on());
 }
 

@@ -3,32 +3,19 @@
 //! The full disk is a file size limit of the server's process, which tests can set and lift from outside without privileges.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use onrecord_e2e::log;
 use onrecord_e2e::peer::Peer;
-use onrecord_e2e::process::{Launch, Server};
+use onrecord_e2e::place::Place;
+use onrecord_e2e::process::Server;
 use serde_json::{Value, json};
 
 /// The size at which files stop growing.
 const LIMIT: u64 = 64 * 1024;
 
-fn limited(dir: &Path) -> Server {
-    let under = format!("--fsize={LIMIT}:unlimited");
-    let mut server = Server::launch_config(dir, "storage \"inmem\" {}", |launch: Launch| {
-        launch.under(&["prlimit", &under])
-    });
-    server.open_up();
-    server
-}
-
-fn lift_the_limit(server: &Server) {
-    let done = Command::new("prlimit")
-        .args(["--pid", &server.pid().to_string(), "--fsize=unlimited:unlimited"])
-        .status()
-        .expect("prlimit runs");
-    assert!(done.success());
+fn limited(place: &Place) -> Server {
+    place.in_memory_as("", |launch| launch.with_file_limit(LIMIT))
 }
 
 /// Writes until the log is full; returns how many writes were acknowledged.
@@ -46,10 +33,10 @@ fn fill(server: &Server) -> usize {
 
 #[test]
 fn r_enospc_a_full_disk_refuses_requests_without_effect_and_recovers() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = limited(dir.path());
-    let path = dir.path().join("audit.log");
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    let place = Place::new();
+    let server = limited(&place);
+    let path = place.path("audit.log");
+    server.mount_kv(1);
     server.enable_file("file", &path);
     let acknowledged = fill(&server);
 
@@ -72,7 +59,7 @@ fn r_enospc_a_full_disk_refuses_requests_without_effect_and_recovers() {
     }
     assert_eq!(server.call("GET", "sys/health", None).status, 503, "and this one says so");
 
-    lift_the_limit(&server);
+    server.lift_file_limit();
     assert_eq!(server.call("GET", "kv/n0", None).status, 200, "it recovers by itself");
     assert_eq!(server.call("GET", "kv/after", None).status, 404, "a refused write had no effect");
     for count in 0..acknowledged {
@@ -109,17 +96,13 @@ fn until_health(server: &Server, wanted: impl Fn(&(u16, String)) -> bool) -> Dur
     }
 }
 
-fn device_status(server: &Server) -> Value {
-    server.call("GET", "sys/audit-status", None).json()["data"]["devices"]["file/"].clone()
-}
-
 /// Writes until an answered request is not in the file: from then on the device is full.
 fn fill_beside_another(server: &Server, path: &Path) {
     for count in 0..10_000 {
         let body = json!({"data": {"value": "x".repeat(200), "turn": count}});
         let answer = server.call("POST", "kv/data/n", Some(body));
         assert_eq!(answer.status, 200, "the other device carries on: {}", answer.error());
-        let id = answer.json()["request_id"].as_str().expect("an id").to_owned();
+        let id = answer.request_id();
         if log::pairs(&log::lines(path)).get(&id) != Some(&(1, 1)) {
             return;
         }
@@ -132,11 +115,10 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(1);
 
 #[test]
 fn r_enospc_health_and_status_show_a_full_device_within_a_second_and_its_end_without_a_request() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = limited(dir.path());
-    let path = dir.path().join("audit.log");
-    let kv = json!({"type": "kv", "options": {"version": "2"}});
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(kv)).status, 204);
+    let place = Place::new();
+    let server = limited(&place);
+    let path = place.path("audit.log");
+    server.mount_kv(2);
     // What the limit does not reach.
     let mut peer = Peer::tcp();
     let body = json!({"type": "socket", "options": peer.options()});
@@ -148,14 +130,14 @@ fn r_enospc_health_and_status_show_a_full_device_within_a_second_and_its_end_wit
     let shown = until_health(&server, |(_, state)| state != "healthy");
     assert!(shown < SHOWN_WITHIN, "health shows it after {shown:?}");
     assert_eq!(health(&server).0, 200, "the other device meets the rule");
-    let status = device_status(&server);
+    let status = server.device("file/");
     assert_ne!(status["state"], "healthy", "{status}");
     assert!(status["missed"].as_u64() > Some(0), "{status}");
     assert!(status["last_error"]["text"].to_string().to_lowercase().contains("file too large"), "{status}");
 
-    lift_the_limit(&server);
+    server.lift_file_limit();
     until_health(&server, |(_, state)| state == "healthy");
-    let status = device_status(&server);
+    let status = server.device("file/");
     assert_eq!(
         (&status["state"], &status["gaps"]["untold_entries"]),
         (&json!("healthy"), &json!(0)),
@@ -163,26 +145,26 @@ fn r_enospc_health_and_status_show_a_full_device_within_a_second_and_its_end_wit
     );
     assert!(log::lines(&path).iter().any(|line| line.get("gap").is_some()), "its gap is told by itself");
     for name in ["file", "peer"] {
-        assert_eq!(server.call("DELETE", &format!("sys/audit/{name}"), None).status, 204);
+        server.disable(name);
     }
     drop(server);
     peer.ends();
-    let received = dir.path().join("received.log");
+    let received = place.path("received.log");
     std::fs::write(&received, peer.lines()).expect("written");
     assert!(log::assert_nothing_lost(&[path, received], &[]).declared() > 0);
 }
 
 #[test]
 fn r_enospc_health_is_well_again_without_a_request_when_the_only_device_has_room() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = limited(dir.path());
-    let path = dir.path().join("audit.log");
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    let place = Place::new();
+    let server = limited(&place);
+    let path = place.path("audit.log");
+    server.mount_kv(1);
     server.enable_file("file", &path);
     fill(&server);
     let shown = until_health(&server, |(status, state)| *status == 503 && state != "healthy");
     assert!(shown < SHOWN_WITHIN, "health shows it after {shown:?}");
-    lift_the_limit(&server);
+    server.lift_file_limit();
     until_health(&server, |said| *said == (200, "healthy".to_owned()));
     assert_eq!(server.call("GET", "kv/n0", None).status, 200);
     assert!(log::assert_nothing_lost(&[&path], &[]).declared() > 0);
@@ -190,10 +172,10 @@ fn r_enospc_health_is_well_again_without_a_request_when_the_only_device_has_room
 
 #[test]
 fn a_response_that_does_not_fit_is_withheld() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = limited(dir.path());
-    let path = dir.path().join("audit.log");
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    let place = Place::new();
+    let server = limited(&place);
+    let path = place.path("audit.log");
+    server.mount_kv(1);
     let canary = "withheld-canary-".repeat(5000);
     assert_eq!(server.call("POST", "kv/big", Some(json!({ "value": canary }))).status, 204);
     let raw = json!({"type": "file", "options": {"file_path": path, "log_raw": "true"}});
@@ -210,18 +192,18 @@ fn a_response_that_does_not_fit_is_withheld() {
     let asked = requests.iter().any(|e| e["type"] == "request" && e["request"]["path"] == "kv/big");
     assert!(asked, "the request entry fitted and is there");
 
-    lift_the_limit(&server);
+    server.lift_file_limit();
     let answer = server.call("GET", "kv/big", None);
     assert_eq!(answer.status, 200);
-    let id = answer.json()["request_id"].as_str().expect("an id").to_owned();
+    let id = answer.request_id();
     assert!(log::assert_nothing_lost(&[&path], &[id]).declared() > 0);
 }
 
 #[test]
 fn a_token_whose_response_is_withheld_is_dead() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = limited(dir.path());
-    let path = dir.path().join("audit.log");
+    let place = Place::new();
+    let server = limited(&place);
+    let path = place.path("audit.log");
     let accessors = |server: &Server| {
         let answer = server.call("LIST", "auth/token/accessors", None).json();
         answer["data"]["keys"].as_array().map_or(0, Vec::len)
@@ -234,7 +216,7 @@ fn a_token_whose_response_is_withheld_is_dead() {
     let answer = server.call("POST", "auth/token/create", Some(meta));
     assert_eq!(answer.status, 500, "the response entry does not fit");
     assert!(!answer.json().to_string().contains("client_token"));
-    lift_the_limit(&server);
+    server.lift_file_limit();
     assert_eq!(accessors(&server), before, "the token issued in the withheld response is gone");
     assert!(log::assert_nothing_lost(&[&path], &[]).declared() > 0);
 }

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use onrecord_e2e::log;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
-use onrecord_e2e::shell::Shell;
+use onrecord_e2e::shell::{self, Shell};
 use serde_json::{Value, json};
 
 /// Bad values: option, value, the error. `$FILE` in the error is the file that the device would have had.
@@ -88,7 +89,7 @@ const GOOD: &[(&str, &str)] = &[
 
 fn server() -> Server {
     let server = Server::dev(&["-dev-audit=off"]);
-    assert_eq!(server.call("GET", "sys/audit", None).json()["data"], json!({}));
+    assert_eq!(server.devices(), json!({}));
     server
 }
 
@@ -99,23 +100,17 @@ fn enable(server: &Server, name: &str, body: Value) -> (u16, String) {
 
 /// A refused device is in no table, and made no file.
 fn assert_nothing_came_of_it(server: &Server, dir: &Path, what: &str) {
-    assert_eq!(server.call("GET", "sys/audit", None).json()["data"], json!({}), "{what}");
+    assert_eq!(server.devices(), json!({}), "{what}");
     let left: Vec<_> =
         fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     assert!(left.is_empty(), "{what} left {left:?}");
 }
 
-/// `option=value` as a word of the shell.
-fn word(option: &str, value: &str) -> String {
-    let value = value.strip_prefix('@').map_or_else(|| value.to_owned(), |rest| format!("\\@{rest}"));
-    format!("'{option}={}'", value.replace('\'', "'\\''"))
-}
-
 #[test]
 fn r_config_each_bad_value_has_its_clear_error_and_leaves_nothing() {
-    let (server, dir) = (server(), tempfile::tempdir().expect("a folder"));
+    let (server, place) = (server(), Place::new());
     let shell = Shell::of(&server);
-    let file = dir.path().join("audit.log");
+    let file = place.path("audit.log");
     let long = "x".repeat(257);
     let long =
         ("prefix", long.as_str(), "prefix must be printable, without a newline, and at most 256 bytes");
@@ -129,34 +124,38 @@ fn r_config_each_bad_value_has_its_clear_error_and_leaves_nothing() {
             (400, error.clone()),
             "{what}"
         );
-        assert_nothing_came_of_it(&server, dir.path(), &what);
+        assert_nothing_came_of_it(&server, place.dir(), &what);
         // `file_path` would be a repeated key of the command line.
         if *option == "file_path" {
             continue;
         }
-        let line = format!("onrecord audit enable file file_path={} {}", file.display(), word(option, value));
+        let line = format!(
+            "onrecord audit enable file file_path={} {}",
+            file.display(),
+            shell::option_word(option, value)
+        );
         let told = shell.refuses(2, &line);
         assert!(told.starts_with("Error enabling audit device: Error making API request."), "{what}: {told}");
         assert!(told.contains("Code: 400. Errors:"), "{what}: {told}");
         assert!(told.contains(&format!("* {error}")), "{what}: {told}");
-        assert_nothing_came_of_it(&server, dir.path(), &what);
+        assert_nothing_came_of_it(&server, place.dir(), &what);
     }
 }
 
 #[test]
 fn each_good_value_is_taken_and_listed_as_given() {
-    let (server, dir) = (server(), tempfile::tempdir().expect("a folder"));
+    let (server, place) = (server(), Place::new());
     let shell = Shell::of(&server);
     for (number, (option, value)) in GOOD.iter().enumerate() {
         let what = format!("{option}={value:?}");
         for through_shell in [false, true] {
-            let file = dir.path().join(format!("{number}-{through_shell}.log"));
+            let file = place.path(format!("{number}-{through_shell}.log"));
             let expected = json!({"file_path": file, *option: value});
             if through_shell {
                 let line = format!(
                     "onrecord audit enable -path=x file file_path={} {}",
                     file.display(),
-                    word(option, value)
+                    shell::option_word(option, value)
                 );
                 shell.does(&line);
             } else {
@@ -166,7 +165,7 @@ fn each_good_value_is_taken_and_listed_as_given() {
             let listed = server.call("GET", "sys/audit", None).json();
             assert_eq!(listed["data"]["x/"]["options"], expected, "{what}");
             assert!(fs::metadata(&file).expect("its file").len() > 0, "{what}");
-            assert_eq!(server.call("DELETE", "sys/audit/x", None).status, 204);
+            server.disable("x");
         }
     }
     let warned = server.stderr();
@@ -176,9 +175,9 @@ fn each_good_value_is_taken_and_listed_as_given() {
 
 #[test]
 fn values_of_other_json_types_become_texts() {
-    let (server, dir) = (server(), tempfile::tempdir().expect("a folder"));
+    let (server, place) = (server(), Place::new());
     let shell = Shell::of(&server);
-    let file = dir.path().join("audit.log");
+    let file = place.path("audit.log");
     let given = json!({"file_path": file, "log_raw": true, "hmac_accessor": false, "mode": 640, "odd": null, "n": 2.50});
     let text = given.to_string().replace("2.5}", "2.50}").replace("2.5,", "2.50,");
     let expected = json!({"file_path": file, "log_raw": "1", "hmac_accessor": "0", "mode": "640", "odd": "", "n": "2.50"});
@@ -189,26 +188,26 @@ fn values_of_other_json_types_become_texts() {
             .expect("an answer");
     assert_eq!(answer.status, 204, "{}", answer.error());
     assert_eq!(server.call("GET", "sys/audit", None).json()["data"]["x/"]["options"], expected);
-    assert_eq!(server.call("DELETE", "sys/audit/x", None).status, 204);
+    server.disable("x");
     // The command line converts in the same way.
     let ran = shell.feed("onrecord audit enable -path=x file -", &text).exits(0);
     assert_eq!(ran.stdout, "Success! Enabled the file audit device at: x/\n");
     assert_eq!(server.call("GET", "sys/audit", None).json()["data"]["x/"]["options"], expected);
-    assert_eq!(server.call("DELETE", "sys/audit/x", None).status, 204);
+    server.disable("x");
     for pairs in [
         json!([format!("file_path={}", file.display()), "log_raw=true"]),
         json!(format!("file_path={}", file.display())),
     ] {
         assert_eq!(enable(&server, "x", json!({"type": "file", "options": pairs})), (204, String::new()));
-        assert_eq!(server.call("DELETE", "sys/audit/x", None).status, 204);
+        server.disable("x");
     }
 }
 
 #[test]
 fn each_bad_body_has_its_clear_error_and_leaves_nothing() {
-    let (server, dir) = (server(), tempfile::tempdir().expect("a folder"));
-    let file = dir.path().join("audit.log");
-    let below = dir.path().join("plain.txt");
+    let (server, place) = (server(), Place::new());
+    let file = place.path("audit.log");
+    let below = place.path("plain.txt");
     for (body, error) in [
         (json!({"type": "file", "options": {}}), "file_path is required"),
         (json!({"type": "file"}), "file_path is required"),
@@ -226,7 +225,7 @@ fn each_bad_body_has_its_clear_error_and_leaves_nothing() {
         ),
     ] {
         assert_eq!(enable(&server, "x", body.clone()), (400, error.to_owned()), "{body}");
-        assert_nothing_came_of_it(&server, dir.path(), &body.to_string());
+        assert_nothing_came_of_it(&server, place.dir(), &body.to_string());
     }
     for nested in
         [json!({"file_path": file, "log_raw": {}}), json!({"file_path": [file]}), json!(7), json!(true)]
@@ -237,7 +236,7 @@ fn each_bad_body_has_its_clear_error_and_leaves_nothing() {
             error.starts_with("Field validation failed: error converting input for field \"options\": "),
             "{error}"
         );
-        assert_nothing_came_of_it(&server, dir.path(), &nested.to_string());
+        assert_nothing_came_of_it(&server, place.dir(), &nested.to_string());
     }
     fs::write(&below, "").expect("a file");
     let inside = below.join("deep/audit.log");
@@ -262,17 +261,17 @@ fn each_bad_body_has_its_clear_error_and_leaves_nothing() {
     );
     assert_eq!((status, error), (400, expected));
     fs::remove_dir(&file).expect("still empty");
-    let long = dir.path().join("new/er").join(format!("{}.log", "x".repeat(300)));
+    let long = place.path("new/er").join(format!("{}.log", "x".repeat(300)));
     let (status, error) = enable(&server, "x", json!({"type": "file", "options": {"file_path": long}}));
     assert_eq!(status, 400);
     assert!(error.ends_with(": file name too long"), "{error}");
-    assert_nothing_came_of_it(&server, dir.path(), "a name that is too long");
+    assert_nothing_came_of_it(&server, place.dir(), "a name that is too long");
 }
 
 #[test]
 fn a_path_is_used_once_and_not_inside_another() {
-    let (server, dir) = (server(), tempfile::tempdir().expect("a folder"));
-    let file = |n: u32| dir.path().join(format!("{n}.log"));
+    let (server, place) = (server(), Place::new());
+    let file = |n: u32| place.path(format!("{n}.log"));
     let body = |n: u32| json!({"type": "file", "options": {"file_path": file(n)}});
     assert_eq!(enable(&server, "a/b", body(0)), (204, String::new()));
     for name in ["a/b", "a", "a/b/c"] {
@@ -294,10 +293,7 @@ fn a_path_is_used_once_and_not_inside_another() {
         assert!(!shell.refuses(1, &line).is_empty(), "{path}");
     }
     assert!(!file(9).exists());
-    assert_eq!(
-        server.call("GET", "sys/audit", None).json()["data"].as_object().map(serde_json::Map::len),
-        Some(4)
-    );
+    assert_eq!(server.devices().as_object().map(serde_json::Map::len), Some(4));
 }
 
 #[test]
@@ -346,13 +342,13 @@ fn the_words_of_the_command_line_are_checked_before_anything_is_sent() {
     let late = shell.refuses(1, "onrecord audit enable file file_path=/tmp/late.log -path=late -local");
     assert!(late.contains("Command flags must be provided before positional arguments."), "{late}");
     assert!(late.contains("[-path=late,-local]"), "{late}");
-    assert_eq!(server.call("GET", "sys/audit", None).json()["data"], json!({}));
+    assert_eq!(server.devices(), json!({}));
 }
 
 #[test]
 fn options_of_one_device_do_not_reach_another() {
-    let (server, dir) = (server(), tempfile::tempdir().expect("a folder"));
-    let file = |name: &str| dir.path().join(name);
+    let (server, place) = (server(), Place::new());
+    let file = |name: &str| place.path(name);
     for (name, options) in [
         ("plain", json!({"file_path": file("plain.log")})),
         ("raw", json!({"file_path": file("raw.log"), "log_raw": "true", "prefix": ""})),

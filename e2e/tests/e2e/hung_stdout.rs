@@ -4,40 +4,35 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::{Launch, Server, binary};
+use onrecord_e2e::wait::TIMEOUT;
 use onrecord_e2e::{http, load, log};
 use serde_json::json;
 
 /// How many requests are tried until one is refused: far more than fit into a pipe.
 const REQUESTS: usize = 2000;
-/// How long a test waits for what must come. It only ends a hang.
-const PATIENCE: Duration = Duration::from_mins(1);
 
-fn server(dir: &std::path::Path) -> Server {
-    let mut server = Server::launch_config(dir, "storage \"inmem\" {}", Launch::unread);
-    server.open_up();
-    assert_eq!(
-        server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv", "options": {"version": "2"}}))).status,
-        204
-    );
+fn server(place: &Place) -> Server {
+    let server = place.in_memory_as("", Launch::unread);
+    server.mount_kv(2);
     server
 }
 
 fn enable_stdout(server: &Server) {
-    let body = json!({"type": "file", "options": {"file_path": "stdout"}});
-    assert_eq!(server.call("PUT", "sys/audit/out", Some(body)).status, 204);
+    server.enable("out", "file", &json!({"file_path": "stdout"}));
 }
 
 #[test]
 fn r_hang_a_pipe_as_stdout_nobody_reads_fails_no_request() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let server = Arc::new(server(dir.path()));
-    let path = dir.path().join("audit.log");
+    let place = Place::new();
+    let server = Arc::new(server(&place));
+    let path = place.path("audit.log");
     server.enable_file("file", &path);
     enable_stdout(&server);
     let (start, end) = (Instant::now(), Instant::now() + load::duration());
     let outcome = load::until(&server, || {
-        assert!(start.elapsed() < PATIENCE + load::duration(), "the device never notices");
+        assert!(start.elapsed() < TIMEOUT + load::duration(), "the device never notices");
         Instant::now() > end && server.stderr().contains("an audit device is in trouble")
     });
     assert_eq!(outcome.failed, []);
@@ -47,22 +42,20 @@ fn r_hang_a_pipe_as_stdout_nobody_reads_fails_no_request() {
     assert_ne!(hung["state"], "healthy", "{hung}");
     assert!(hung["queue"]["entries"].as_u64() > Some(0), "{hung}");
     let nobody_waits = || server.requests_in_flight() == 1;
-    server.eventually(PATIENCE, "a request waits though the file has it", nobody_waits);
+    server.eventually("a request waits though the file has it", nobody_waits);
 
     // The healthy device has both entries of every request, and disabling the hung one does not wait for it.
     log::assert_nothing_lost(&[&path], &outcome.answered);
-    assert_eq!(server.call("DELETE", "sys/audit/out", None).status, 204);
-    let kib = memory_kib(&server);
+    server.disable("out");
+    let kib = server.memory_kib();
     assert!(kib < 200 * 1024, "memory is bounded: {kib} KiB");
 }
 
 #[test]
 fn r_hang_a_pipe_as_stdout_nobody_reads_alone_refuses_and_goes_on() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let rule = "storage \"inmem\" {}\naudit {\n  audit_timeout = \"300ms\"\n}";
-    let mut server = Server::launch_config(dir.path(), rule, Launch::unread);
-    server.open_up();
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+    let place = Place::new();
+    let server = place.in_memory_as("audit {\n  audit_timeout = \"300ms\"\n}", Launch::unread);
+    server.mount_kv(1);
     enable_stdout(&server);
     let refused = (0..REQUESTS).find(|turn| {
         let body = json!({"value": "x".repeat(300)});
@@ -76,7 +69,7 @@ fn r_hang_a_pipe_as_stdout_nobody_reads_alone_refuses_and_goes_on() {
 
 #[test]
 fn a_start_does_not_wait_for_a_standard_output_that_nobody_reads() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let place = Place::new();
     // Nobody says the address, so it is chosen here; it was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let addr = free.local_addr().expect("an address");
@@ -84,7 +77,7 @@ fn a_start_does_not_wait_for_a_standard_output_that_nobody_reads() {
     let config = format!(
         "storage \"inmem\" {{}}\nlistener \"tcp\" {{\n  address = \"{addr}\"\n  tls_disable = true\n}}\ndisable_mlock = true\n"
     );
-    let file = dir.path().join("onrecord.hcl");
+    let file = place.path("onrecord.hcl");
     std::fs::write(&file, config).expect("the configuration is written");
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).expect("a flag");
@@ -110,12 +103,4 @@ fn a_start_does_not_wait_for_a_standard_output_that_nobody_reads() {
     child.wait().expect("it ends");
     drop(reader);
     assert_eq!(status, Some(501), "it serves, and is not initialised");
-}
-
-/// The resident memory of the server.
-fn memory_kib(server: &Server) -> u64 {
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the process is there");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
-    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
 }

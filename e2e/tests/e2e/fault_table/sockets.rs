@@ -7,15 +7,17 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onrecord_e2e::log;
 use onrecord_e2e::peer::Peer;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::strace::Strace;
+use onrecord_e2e::wait;
 use serde_json::{Value, json};
 
-use super::{Injected, PATIENCE};
+use super::Injected;
 
 /// The call, what happens to it, the devices that make it, and what becomes of a request to a server without another
 /// device. A dial is provoked by a first write that fails, a wait by one that finds no room.
@@ -73,7 +75,7 @@ impl Row {
             "ppoll" => &[("sendto", "EAGAIN-once")],
             _ => &[],
         };
-        let told = scene.dir.path().join("strace");
+        let told = scene.place.path("strace");
         Injected::into(scene.thread(), &[], (self.call, self.fault), provoking, &told)
     }
 }
@@ -145,35 +147,34 @@ impl Reader {
 struct Scene {
     server: Server,
     reader: Reader,
-    dir: tempfile::TempDir,
+    place: Place,
     answered: Vec<String>,
 }
 
 impl Scene {
     /// Where no call hangs, nothing is to be late only because the machine is: a traced call takes its time.
     fn new(network: &str, company: bool, hang: bool) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
+        let place = Place::new();
         let time = if company { "60s" } else { "1500ms" };
-        let config = format!("storage \"inmem\" {{}}\naudit {{\n  audit_timeout = \"{time}\"\n}}");
-        let mut server = Server::with_config(dir.path(), &config);
-        server.open_up();
-        let reader = Reader::of(network, dir.path());
+        let config = format!("audit {{\n  audit_timeout = \"{time}\"\n}}");
+        let server = place.in_memory(&config);
+        let reader = Reader::of(network, place.dir());
         let mut options = reader.options();
         options["write_timeout"] = if hang { "200ms" } else { "2s" }.into();
         let body = json!({"type": "socket", "options": options});
         let answer = server.call("PUT", "sys/audit/sick", Some(body));
         assert_eq!(answer.status, 204, "{}", answer.error());
         if company {
-            server.enable_file("well", &dir.path().join("well.log"));
+            server.enable_file("well", &place.path("well.log"));
         }
-        Self { server, reader, dir, answered: Vec::new() }
+        Self { server, reader, place, answered: Vec::new() }
     }
 
     fn read(&mut self) -> bool {
         let answer = self.server.call("GET", "sys/mounts", None);
         match answer.status {
             200 => {
-                self.answered.push(answer.json()["request_id"].as_str().expect("an id").to_owned());
+                self.answered.push(answer.request_id());
                 true
             }
             500 => false,
@@ -194,29 +195,22 @@ impl Scene {
 
     /// Reads until the peer has both entries of a read.
     fn recover(&mut self, name: &str) {
-        let begun = Instant::now();
-        loop {
+        let recovered = wait::holds(|| {
             let answered = self.read();
             let text = self.reader.lines();
             let last = self.answered.last().cloned().unwrap_or_default();
-            if answered
-                && text.windows(last.len().max(1)).filter(|part| *part == last.as_bytes()).count() >= 2
-            {
-                return;
-            }
-            let told = || self.server.stderr();
-            assert!(begun.elapsed() < PATIENCE, "{name}: it does not recover: {}", told());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            answered && text.windows(last.len().max(1)).filter(|part| *part == last.as_bytes()).count() >= 2
+        });
+        assert!(recovered, "{name}: it does not recover: {}", self.server.stderr());
     }
 
     /// All that was answered is on record, and exactly what the peer has not got its gap entries tell. What it was sent
     /// again after a connection was lost it may have twice.
     fn assert_nothing_lost(&self, network: &str) {
-        let path = self.dir.path().join("sick.log");
+        let path = self.place.path("sick.log");
         std::fs::write(&path, self.reader.lines()).expect("written");
         let mut logs = vec![path];
-        logs.extend(log::files(self.dir.path(), "well.log"));
+        logs.extend(log::files(self.place.dir(), "well.log"));
         let verdict = log::check(&logs, &self.answered);
         assert_eq!(verdict.code, 0, "{network}: {verdict:?}");
         assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{network}: {verdict:?}");

@@ -4,21 +4,13 @@
 //!
 //! The same seed gives the same plan; what each step meets depends on the machine.
 
-#[path = "soak/clients.rs"]
 mod clients;
-#[path = "soak/daemons.rs"]
 mod daemons;
-#[path = "soak/peer.rs"]
 mod peer;
-#[path = "soak/plan.rs"]
 mod plan;
-#[path = "soak/process.rs"]
 mod process;
-#[path = "soak/small_disk.rs"]
 mod small_disk;
-#[path = "soak/stanzas.rs"]
 mod stanzas;
-#[path = "soak/world.rs"]
 mod world;
 
 use std::time::{Duration, Instant};

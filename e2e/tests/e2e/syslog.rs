@@ -3,42 +3,38 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use onrecord_e2e::daemon::{Daemon, Kind};
 use onrecord_e2e::http::Response;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
-use onrecord_e2e::{load, log};
+use onrecord_e2e::{load, log, wait};
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
-/// How long a test waits for what must come. It only ends a hang.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// A server whose syslog daemon is the test's, and the ids of the requests that it answered.
-struct Place {
-    dir: tempfile::TempDir,
+struct Scene {
+    place: Place,
     server: Server,
     answered: Mutex<Vec<String>>,
 }
 
-impl Place {
+impl Scene {
     fn new(socket: &Path, more: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let config = format!(
-            "storage \"inmem\" {{}}\naudit {{\n  syslog_socket = \"{}\"\n{more}\n}}",
+        let place = Place::new();
+        let server = place.in_memory(&format!(
+            "audit {{
+  syslog_socket = \"{}\"
+{more}
+}}",
             socket.display()
-        );
-        let mut server = Server::with_config(dir.path(), &config);
-        server.open_up();
-        let place = Self { dir, server, answered: Mutex::default() };
-        let kv = json!({"type": "kv", "options": {"version": "2"}});
-        assert_eq!(place.server.call("POST", "sys/mounts/kv", Some(kv)).status, 204);
-        place
+        ));
+        server.mount_kv(2);
+        Self { place, server, answered: Mutex::default() }
     }
 
     fn file(&self) -> PathBuf {
-        self.dir.path().join("audit.log")
+        self.place.path("audit.log")
     }
 
     fn enable_file(&self) {
@@ -46,13 +42,11 @@ impl Place {
     }
 
     fn try_syslog(&self, name: &str, options: &Value) -> Response {
-        let body = json!({"type": "syslog", "options": options});
-        self.server.call("PUT", &format!("sys/audit/{name}"), Some(body))
+        self.server.try_enable(name, "syslog", options)
     }
 
     fn enable_syslog(&self, name: &str, options: &Value) {
-        let answer = self.try_syslog(name, options);
-        assert_eq!(answer.status, 204, "{}", answer.error());
+        self.server.enable(name, "syslog", options);
     }
 
     /// Writes a secret of so many values; says whether it was answered, and notes its id.
@@ -60,7 +54,7 @@ impl Place {
         let data: Map<String, Value> = (0..values).map(|at| (format!("key-{at}"), json!("value"))).collect();
         let answer = self.server.call("POST", "kv/data/some", Some(json!({"data": data})));
         if answer.status == 200 {
-            let id = answer.json()["request_id"].as_str().expect("an id").to_owned();
+            let id = answer.request_id();
             self.answered.lock().expect("no panic while held").push(id);
         }
         answer.status
@@ -68,7 +62,7 @@ impl Place {
 
     /// What the checker says of these logs: both entries of every answered request are there.
     fn check(&self, more: &[&str], logs: &[&Path]) -> Result<(), String> {
-        let ids = self.dir.path().join("answered");
+        let ids = self.place.path("answered");
         let answered = self.answered.lock().expect("no panic while held").join("\n");
         std::fs::write(&ids, answered).expect("the list");
         let answered = format!("-answered={}", ids.display());
@@ -84,17 +78,7 @@ impl Place {
 
     /// Waits until the checker is content: a daemon takes its time to write.
     fn check_soon(&self, more: &[&str], logs: &[&Path]) {
-        let mut last = String::new();
-        eventually(&mut last, || self.check(more, logs));
-    }
-}
-
-fn eventually(last: &mut String, mut so: impl FnMut() -> Result<(), String>) {
-    let deadline = Instant::now() + PATIENCE;
-    while let Err(why) = so() {
-        *last = why;
-        assert!(Instant::now() < deadline, "{last}");
-        std::thread::sleep(Duration::from_millis(50));
+        wait::until(|| self.check(more, logs));
     }
 }
 
@@ -120,13 +104,13 @@ fn entries_of_all_sizes_arrive(kind: Kind) {
         json!({"oversize": "split", "max_bytes": "8KiB", "prefix": "@cee: "}),
     ] {
         let Some(daemon) = Daemon::start(kind) else { return };
-        let place = Place::new(&daemon.socket(), "");
-        place.enable_file();
-        place.enable_syslog("syslog", &options);
+        let scene = Scene::new(&daemon.socket(), "");
+        scene.enable_file();
+        scene.enable_syslog("syslog", &options);
         for values in SIZES {
-            assert_eq!(place.write(values), 200);
+            assert_eq!(scene.write(values), 200);
         }
-        place.check_soon(&[], &[&place.file(), &daemon.log()]);
+        scene.check_soon(&[], &[&scene.file(), &daemon.log()]);
         let text = std::fs::read_to_string(daemon.log()).expect("the daemon's log");
         let longest = text.lines().map(str::len).max().expect("lines");
         let of = |part: &str| text.lines().filter(|line| line.contains(part)).count();
@@ -158,44 +142,44 @@ fn r_syslog_long_entries_of_all_sizes_reach_syslog_ng_over_a_stream() {
 #[test]
 fn r_syslog_long_a_daemon_that_cuts_messages_is_sent_none_that_it_would_cut() {
     let Some(daemon) = Daemon::start(Kind::RsyslogOfTheBox) else { return };
-    let place = Place::new(&daemon.socket(), "");
-    place.enable_file();
-    place.enable_syslog("syslog", &json!({"max_bytes": "8000"}));
+    let scene = Scene::new(&daemon.socket(), "");
+    scene.enable_file();
+    scene.enable_syslog("syslog", &json!({"max_bytes": "8000"}));
     for values in SIZES {
-        assert_eq!(place.write(values), 200);
+        assert_eq!(scene.write(values), 200);
     }
-    place.check_soon(&[], &[&place.file(), &daemon.log()]);
+    scene.check_soon(&[], &[&scene.file(), &daemon.log()]);
 }
 
 #[test]
 fn an_entry_that_may_only_fail_fails_on_its_device_alone() {
     let Some(daemon) = Daemon::start(Kind::Rsyslog) else { return };
-    let place = Place::new(&daemon.socket(), "");
-    place.enable_file();
-    place.enable_syslog("syslog", &json!({"oversize": "fail", "max_bytes": "8KiB"}));
+    let scene = Scene::new(&daemon.socket(), "");
+    scene.enable_file();
+    scene.enable_syslog("syslog", &json!({"oversize": "fail", "max_bytes": "8KiB"}));
     for values in [10, 500, 10] {
-        assert_eq!(place.write(values), 200);
+        assert_eq!(scene.write(values), 200);
     }
     // The hole is declared.
-    place.check_soon(&[], &[&place.file(), &daemon.log()]);
+    scene.check_soon(&[], &[&scene.file(), &daemon.log()]);
     let missed: u64 = entries(&daemon).iter().filter_map(|entry| entry["gap"]["missed"].as_u64()).sum();
     assert_eq!(missed, 2);
     // Alone it fails the request, and only that one.
-    assert_eq!(place.server.call("DELETE", "sys/audit/file", None).status, 204);
-    assert_eq!([place.write(10), place.write(500), place.write(10)], [200, 500, 200]);
+    scene.server.disable("file");
+    assert_eq!([scene.write(10), scene.write(500), scene.write(10)], [200, 500, 200]);
 }
 
 #[test]
 fn without_a_daemon_a_syslog_device_is_refused() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let place = Place::new(&dir.path().join("socket"), "");
-    let answer = place.try_syslog("syslog", &json!({}));
+    let place = Place::new();
+    let scene = Scene::new(&place.path("socket"), "");
+    let answer = scene.try_syslog("syslog", &json!({}));
     assert_eq!((answer.status, answer.error().as_str()), (400, "Unix syslog delivery error"));
-    assert_eq!(place.server.call("GET", "sys/audit", None).json()["data"], json!({}));
+    assert_eq!(scene.server.devices(), json!({}));
 }
 
 /// Load of four clients, until it is told to end. Says how many requests were answered, and how many were not.
-fn under_load<T>(place: &Place, work: impl FnOnce() -> T) -> (T, usize, usize) {
+fn under_load<T>(scene: &Scene, work: impl FnOnce() -> T) -> (T, usize, usize) {
     let ended = std::sync::atomic::AtomicBool::new(false);
     let running = || !ended.load(std::sync::atomic::Ordering::Relaxed);
     std::thread::scope(|scope| {
@@ -204,7 +188,7 @@ fn under_load<T>(place: &Place, work: impl FnOnce() -> T) -> (T, usize, usize) {
                 scope.spawn(|| {
                     let (mut answered, mut refused) = (0, 0);
                     while running() {
-                        match place.write(3) {
+                        match scene.write(3) {
                             200 => answered += 1,
                             _ => refused += 1,
                         }
@@ -221,43 +205,43 @@ fn under_load<T>(place: &Place, work: impl FnOnce() -> T) -> (T, usize, usize) {
 }
 
 /// Waits until so many more requests were answered.
-fn wait_for_answers(place: &Place, more: usize) {
-    let count = || place.answered.lock().expect("no panic while held").len();
+fn wait_for_answers(scene: &Scene, more: usize) {
+    let count = || scene.answered.lock().expect("no panic while held").len();
     let wanted = count() + more;
-    eventually(&mut String::new(), || if count() >= wanted { Ok(()) } else { Err("no answers".to_owned()) });
+    wait::until(|| if count() >= wanted { Ok(()) } else { Err("no answers".to_owned()) });
 }
 
 /// Waits until the daemon has written an entry that is newer than all so far.
-fn wait_for_news(place: &Place, daemon: &Daemon) {
+fn wait_for_news(scene: &Scene, daemon: &Daemon) {
     let newest = |entries: &[Value]| seqs(entries).into_iter().max().unwrap_or(0);
-    let before = newest(&log::lines(&place.file()));
-    eventually(&mut String::new(), || {
+    let before = newest(&log::lines(&scene.file()));
+    wait::until(|| {
         if newest(&entries(daemon)) > before { Ok(()) } else { Err("the daemon gets nothing".to_owned()) }
     });
 }
 
 fn daemons_come_and_go(kind: Kind) {
     let Some(mut daemon) = Daemon::start(kind) else { return };
-    let place = Place::new(&daemon.socket(), "");
-    place.enable_file();
-    place.enable_syslog("syslog", &json!({}));
-    let ((), answered, refused) = under_load(&place, || {
+    let scene = Scene::new(&daemon.socket(), "");
+    scene.enable_file();
+    scene.enable_syslog("syslog", &json!({}));
+    let ((), answered, refused) = under_load(&scene, || {
         for round in 0..4 {
-            wait_for_answers(&place, 50);
-            wait_for_news(&place, &daemon);
+            wait_for_answers(&scene, 50);
+            wait_for_news(&scene, &daemon);
             match round % 2 {
                 0 => daemon.stop(),
                 _ => daemon.kill(),
             }
-            wait_for_answers(&place, 50);
+            wait_for_answers(&scene, 50);
             daemon.start_again();
-            wait_for_news(&place, &daemon);
+            wait_for_news(&scene, &daemon);
         }
     });
     assert!(answered > 400, "{answered}");
     assert_eq!(refused, 0, "no request failed");
     // What the daemon had taken and lost with its end is in the file; what the device could not send is declared.
-    place.check_soon(&["-union"], &[&place.file(), &daemon.log()]);
+    scene.check_soon(&["-union"], &[&scene.file(), &daemon.log()]);
     assert!(entries(&daemon).iter().any(|entry| !entry["gap"].is_null()), "it declared what it missed");
 }
 
@@ -279,46 +263,46 @@ fn r_reconnect_syslog_over_a_stream() {
 #[test]
 fn r_hang_a_stopped_rsyslog_beside_a_file_fails_no_request_and_loses_nothing() {
     let Some(daemon) = Daemon::start(Kind::Rsyslog) else { return };
-    let place = Place::new(&daemon.socket(), "");
-    place.enable_file();
-    place.enable_syslog("syslog", &json!({}));
+    let scene = Scene::new(&daemon.socket(), "");
+    scene.enable_file();
+    scene.enable_syslog("syslog", &json!({}));
     daemon.signal(Signal::STOP);
-    let ((), answered, refused) = under_load(&place, || wait_for_answers(&place, 1000));
+    let ((), answered, refused) = under_load(&scene, || wait_for_answers(&scene, 1000));
     assert_eq!(refused, 0, "no request failed of {answered}");
     daemon.signal(Signal::CONT);
     // All that waited is written: the device has no hole.
-    place.check_soon(&[], &[&place.file(), &daemon.log()]);
+    scene.check_soon(&[], &[&scene.file(), &daemon.log()]);
     assert!(entries(&daemon).iter().all(|entry| entry["gap"].is_null()), "nothing was missed");
     // A device that hangs is disabled at once.
     daemon.signal(Signal::STOP);
     for _ in 0..100 {
-        assert_eq!(place.write(3), 200);
+        assert_eq!(scene.write(3), 200);
     }
-    assert_eq!(place.server.call("DELETE", "sys/audit/syslog", None).status, 204);
+    scene.server.disable("syslog");
 }
 
 /// For as long as `ONRECORD_LOAD_SECONDS` says: its queue may fill up, and what it misses then is declared.
 fn a_stopped_daemon_fails_no_request(kind: Kind) {
     let Some(daemon) = Daemon::start(kind) else { return };
-    let place = Place::new(&daemon.socket(), "");
-    place.enable_file();
-    place.enable_syslog("syslog", &json!({}));
+    let scene = Scene::new(&daemon.socket(), "");
+    scene.enable_file();
+    scene.enable_syslog("syslog", &json!({}));
     daemon.signal(Signal::STOP);
-    let in_trouble = || place.server.stderr().contains("an audit device is in trouble");
-    let ((), answered, refused) = under_load(&place, || {
+    let in_trouble = || scene.server.stderr().contains("an audit device is in trouble");
+    let ((), answered, refused) = under_load(&scene, || {
         std::thread::sleep(load::duration());
-        place.server.eventually(PATIENCE, "the device never notices", in_trouble);
+        scene.server.eventually("the device never notices", in_trouble);
     });
     assert!(answered > 0, "requests go on");
     assert_eq!(refused, 0, "no request failed of {answered}");
     // Its queue is not empty, and nobody waits for it: the one request without an answer is the one that asks.
-    let hung = place.server.device("syslog/");
+    let hung = scene.server.device("syslog/");
     assert_ne!(hung["state"], "healthy", "{hung}");
     assert!(hung["queue"]["entries"].as_u64() > Some(0), "{hung}");
-    let nobody_waits = || place.server.requests_in_flight() == 1;
-    place.server.eventually(PATIENCE, "a request waits though the file has it", nobody_waits);
+    let nobody_waits = || scene.server.requests_in_flight() == 1;
+    scene.server.eventually("a request waits though the file has it", nobody_waits);
     daemon.signal(Signal::CONT);
-    place.check_soon(&[], &[&place.file(), &daemon.log()]);
+    scene.check_soon(&[], &[&scene.file(), &daemon.log()]);
 }
 
 #[test]
@@ -334,51 +318,44 @@ fn r_hang_a_stopped_syslog_ng_beside_a_file_under_load_fails_no_request() {
 #[test]
 fn r_hang_a_stopped_rsyslog_alone_refuses_in_time_and_goes_on_when_it_is_back() {
     let Some(daemon) = Daemon::start(Kind::Rsyslog) else { return };
-    let place = Place::new(&daemon.socket(), "  audit_timeout = \"300ms\"");
-    place.enable_syslog("syslog", &json!({}));
-    assert_eq!(place.write(3), 200);
+    let scene = Scene::new(&daemon.socket(), "  audit_timeout = \"300ms\"");
+    scene.enable_syslog("syslog", &json!({}));
+    assert_eq!(scene.write(3), 200);
     daemon.signal(Signal::STOP);
-    let refused = (0..1000).find(|_| place.write(3) == 500);
+    let refused = (0..1000).find(|_| scene.write(3) == 500);
     assert!(refused.is_some(), "once its socket is full, a request is refused");
-    assert_eq!(place.server.call("GET", "sys/seal-status", None).status, 200, "exempt routes still answer");
+    assert_eq!(scene.server.call("GET", "sys/seal-status", None).status, 200, "exempt routes still answer");
     daemon.signal(Signal::CONT);
-    eventually(&mut String::new(), || match place.write(3) {
+    wait::until(|| match scene.write(3) {
         200 => Ok(()),
         status => Err(format!("it still answers {status}")),
     });
-    assert_eq!(place.write(3), 200);
-    place.check_soon(&[], &[&daemon.log()]);
+    assert_eq!(scene.write(3), 200);
+    scene.check_soon(&[], &[&daemon.log()]);
 }
 
 #[test]
 fn r_reconnect_syslog_a_daemon_that_comes_after_the_server_is_found() {
     let Some(mut daemon) = Daemon::start(Kind::Rsyslog) else { return };
-    let dir = tempfile::tempdir().expect("a folder");
-    let config = format!(
-        "storage \"file\" {{\n  path = \"{}\"\n}}\naudit {{\n  syslog_socket = \"{}\"\n}}",
-        dir.path().join("data").display(),
-        daemon.socket().display()
-    );
-    let mut server = Server::with_config(dir.path(), &config);
+    let place = Place::new();
+    let config = format!("audit {{\n  syslog_socket = \"{}\"\n}}", daemon.socket().display());
+    let mut server = place.embedded(&config);
     let key = server.open_up();
     let token = server.token.clone();
-    let body = json!({"type": "syslog", "options": {}});
-    assert_eq!(server.call("PUT", "sys/audit/syslog", Some(body)).status, 204);
+    server.enable("syslog", "syslog", &json!({}));
     assert!(server.stop());
     daemon.stop();
 
     // It is the only device: the server is open, and fails closed.
-    let mut server = Server::with_config(dir.path(), &config);
-    server.unseal(&key);
-    server.token = token;
+    let server = place.restart(&key, token);
     let lookup = |server: &Server| server.call("GET", "auth/token/lookup-self", None).status;
     assert_eq!(lookup(&server), 500);
     daemon.start_again();
-    eventually(&mut String::new(), || match lookup(&server) {
+    wait::until(|| match lookup(&server) {
         200 => Ok(()),
         status => Err(format!("it still answers {status}")),
     });
-    eventually(&mut String::new(), || {
+    wait::until(|| {
         let entries = entries(&daemon);
         let gap = entries.iter().find(|entry| !entry["gap"].is_null());
         gap.map(|_| ()).ok_or_else(|| "what was refused is declared".to_owned())
@@ -388,30 +365,28 @@ fn r_reconnect_syslog_a_daemon_that_comes_after_the_server_is_found() {
 /// Opened again and again under load, by SIGHUP and through the API: no request fails, and the device has no hole.
 fn is_opened_again_under_load(kind: Kind) {
     let Some(daemon) = Daemon::start(kind) else { return };
-    let place = Place::new(&daemon.socket(), "");
-    place.enable_file();
-    place.enable_syslog("syslog", &json!({}));
+    let scene = Scene::new(&daemon.socket(), "");
+    scene.enable_file();
+    scene.enable_syslog("syslog", &json!({}));
     let reopens = || {
-        let status = place.server.call("GET", "sys/audit-status", None).json();
+        let status = scene.server.call("GET", "sys/audit-status", None).json();
         status["data"]["devices"]["syslog/"]["reopens"].as_u64().expect("a count")
     };
-    let ((), answered, refused) = under_load(&place, || {
+    let ((), answered, refused) = under_load(&scene, || {
         for turn in 0..6 {
             let before = reopens();
             if turn % 2 == 0 {
-                place.server.signal(Signal::HUP);
+                scene.server.signal(Signal::HUP);
             } else {
-                let told = place.server.call("PUT", "sys/audit-reopen/syslog", None).json();
+                let told = scene.server.call("PUT", "sys/audit-reopen/syslog", None).json();
                 assert_eq!(told["data"]["devices"]["syslog/"]["result"], "reopened", "{told}");
             }
-            eventually(&mut String::new(), || {
-                if reopens() > before { Ok(()) } else { Err(place.server.stderr()) }
-            });
-            wait_for_news(&place, &daemon);
+            wait::until(|| if reopens() > before { Ok(()) } else { Err(scene.server.stderr()) });
+            wait_for_news(&scene, &daemon);
         }
     });
     assert_eq!(refused, 0, "no request failed of {answered}");
-    place.check_soon(&[], &[&place.file(), &daemon.log()]);
+    scene.check_soon(&[], &[&scene.file(), &daemon.log()]);
 }
 
 #[test]

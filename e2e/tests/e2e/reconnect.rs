@@ -7,48 +7,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_e2e::peer::Peer;
-use onrecord_e2e::process::{Launch, Server};
+use onrecord_e2e::place::Place;
+use onrecord_e2e::process::Server;
 use onrecord_e2e::{load, log};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-/// How long a test waits for something that comes by itself. It only ends a hang.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// A server's folder: its configuration, its data and its logs.
-struct Place(tempfile::TempDir);
+struct Scene(Place);
 
-impl Place {
+impl Scene {
     fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
+        Self(Place::new())
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.0.path(name)
     }
 
-    /// Writes the configuration anew: a file device, and what else is to be there.
+    /// Writes the configuration: a file device, and what else is to be there.
     fn configure(&self, more: &str) {
-        let config = format!(
-            "listener \"tcp\" {{\n  address = \"127.0.0.1:0\"\n  tls_disable = true\n}}\ndisable_mlock = true\n\
-             storage \"file\" {{\n  path = \"{}\"\n}}\n\
-             audit \"file\" \"main\" {{\n  options {{ file_path = \"{}\" }}\n}}\n{more}\n",
-            self.path("data").display(),
-            self.path("audit.log").display()
-        );
-        fs::write(self.path("onrecord.hcl"), config).expect("the configuration is written");
-    }
-
-    fn start(&self) -> Server {
-        Launch::new(&[&format!("-config={}", self.path("onrecord.hcl").display())]).start()
+        let file = self.path("audit.log");
+        self.0.configure(&format!(
+            "audit \"file\" \"main\" {{\n  options {{ file_path = \"{}\" }}\n}}\n{more}",
+            file.display()
+        ));
     }
 
     /// A server that is open, with an engine for the load, and its share.
     fn open_up(&self) -> (Arc<Server>, String) {
-        let mut server = self.start();
+        let mut server = self.0.start();
         let key = server.open_up();
-        let kv = json!({"type": "kv", "options": {"version": "2"}});
-        assert_eq!(server.call("POST", "sys/mounts/kv", Some(kv)).status, 204);
+        server.mount_kv(2);
         (Arc::new(server), key)
     }
 
@@ -69,16 +59,9 @@ fn stanza(path: &str, peer: &Peer, more: &str) -> String {
     )
 }
 
-fn eventually(server: &Server, what: &str, so: impl FnMut() -> bool) {
-    server.eventually(PATIENCE, what, so);
-}
-
-/// Has the changed configuration applied.
+/// Waits until the changed configuration is in force.
 fn reload(server: &Server) {
-    const IN_FORCE: &str = "the audit stanzas of the configuration are in force";
-    let before = server.stderr().matches(IN_FORCE).count();
-    server.signal(Signal::HUP);
-    eventually(server, IN_FORCE, || server.stderr().matches(IN_FORCE).count() > before);
+    server.hang_up("the audit stanzas of the configuration are in force");
 }
 
 /// Load while `work` is done; no request fails. The ids of the requests that were answered.
@@ -102,7 +85,7 @@ fn device<'a>(status: &'a Value, path: &str) -> &'a Value {
 fn reaches(server: &Server, peer: &Peer) -> String {
     let answer = server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}})));
     assert_eq!(answer.status, 200, "{}", answer.error());
-    let id = answer.json()["request_id"].as_str().expect("an id").to_owned();
+    let id = answer.request_id();
     peer.wait_until("an entry", |text| text.matches(id.as_str()).count() >= 2);
     id
 }
@@ -121,11 +104,11 @@ fn assert_whole(logs: &[PathBuf], answered: &[String]) {
 #[test]
 fn r_hup_and_reopen_connect_sockets_anew_under_load_and_lose_nothing() {
     for unix in [false, true] {
-        let place = Place::new();
-        let mut peer = if unix { Peer::unix(&place.path("s")) } else { Peer::tcp() };
+        let scene = Scene::new();
+        let mut peer = if unix { Peer::unix(&scene.path("s")) } else { Peer::tcp() };
         // However slow this machine is: what is missed here, opening again has lost.
-        place.configure(&stanza("peer", &peer, "write_timeout = \"10m\""));
-        let (server, _) = place.open_up();
+        scene.configure(&stanza("peer", &peer, "write_timeout = \"10m\""));
+        let (server, _) = scene.open_up();
         let answered = under_load(&server, || {
             for turn in 0..6 {
                 let before = peer.connections();
@@ -142,7 +125,7 @@ fn r_hup_and_reopen_connect_sockets_anew_under_load_and_lose_nothing() {
                         assert_eq!(told.matches("reopened").count(), 2, "{told}");
                     }
                 }
-                eventually(&server, "it connects anew", || peer.connections() > before);
+                server.eventually("it connects anew", || peer.connections() > before);
                 reaches(&server, &peer);
             }
         });
@@ -151,31 +134,31 @@ fn r_hup_and_reopen_connect_sockets_anew_under_load_and_lose_nothing() {
         let mut server = Arc::into_inner(server).expect("nobody else has it");
         assert!(server.stop(), "it drains and ends well");
         peer.ends();
-        assert_whole(&[place.path("audit.log"), place.received("received.log", &[&peer])], &answered);
+        assert_whole(&[scene.path("audit.log"), scene.received("received.log", &[&peer])], &answered);
     }
 }
 
 #[test]
 fn r_declarative_a_reload_adds_changes_and_removes_a_socket_device_under_load_without_a_gap() {
-    let place = Place::new();
-    let (mut one, mut two) = (Peer::tcp(), Peer::unix(&place.path("s")));
-    place.configure("");
-    let (server, _) = place.open_up();
+    let scene = Scene::new();
+    let (mut one, mut two) = (Peer::tcp(), Peer::unix(&scene.path("s")));
+    scene.configure("");
+    let (server, _) = scene.open_up();
     let answered = under_load(&server, || {
         let listed = || {
             let listed = server.call("GET", "sys/audit", None).json();
             listed["data"].as_object().expect("a table").keys().cloned().collect::<Vec<_>>()
         };
-        place.configure(&stanza("peer", &one, ""));
+        scene.configure(&stanza("peer", &one, ""));
         reload(&server);
         assert_eq!(listed(), ["main/", "peer/"]);
         reaches(&server, &one);
         for (peer, more) in [(&two, ""), (&one, ""), (&one, "write_timeout = \"7s\""), (&two, "")] {
-            place.configure(&stanza("peer", peer, more));
+            scene.configure(&stanza("peer", peer, more));
             reload(&server);
             reaches(&server, peer);
         }
-        place.configure("");
+        scene.configure("");
         reload(&server);
         assert_eq!(listed(), ["main/"]);
         server.call("GET", "sys/mounts", None);
@@ -188,42 +171,42 @@ fn r_declarative_a_reload_adds_changes_and_removes_a_socket_device_under_load_wi
     one.ends();
     two.ends();
     // One device, whose log went from one peer to the other. At its end it tells what was under way.
-    assert_whole(&[place.path("audit.log"), place.received("received.log", &[&one, &two])], &answered);
+    assert_whole(&[scene.path("audit.log"), scene.received("received.log", &[&one, &two])], &answered);
 }
 
 #[test]
 fn r_hang_reopening_a_device_whose_peer_reads_nothing_names_it_and_waits_for_nobody() {
-    let place = Place::new();
-    let peer = Peer::unix(&place.path("s"));
+    let scene = Scene::new();
+    let peer = Peer::unix(&scene.path("s"));
     // Whoever waited for the write would wait until the test has failed.
     let limit = "audit {\n  queue_size = \"256KiB\"\n}\n";
-    place.configure(&(stanza("peer", &peer, "write_timeout = \"10m\"") + limit));
-    let (server, _) = place.open_up();
+    scene.configure(&(stanza("peer", &peer, "write_timeout = \"10m\"") + limit));
+    let (server, _) = scene.open_up();
     reaches(&server, &peer);
     peer.stops_reading();
     let mut answered = under_load(&server, || {
-        eventually(&server, "the device hangs", || {
+        server.eventually("the device hangs", || {
             let status = server.call("GET", "sys/audit-status", None).json();
             device(&status, "peer/")["missed"].as_u64() > Some(0)
         });
-        fs::rename(place.path("audit.log"), place.path("audit.log.1")).expect("a rename");
+        fs::rename(scene.path("audit.log"), scene.path("audit.log.1")).expect("a rename");
         let done = server.cli(&["audit", "reopen"]);
         let told = String::from_utf8_lossy(&done.stdout).into_owned();
         assert_eq!(done.status.code(), Some(2), "{told}{}", String::from_utf8_lossy(&done.stderr));
         let of = |path: &str| told.lines().find(|line| line.starts_with(path)).unwrap_or_default();
         assert!(of("main/").contains("reopened") && of("peer/").contains("hangs"), "{told}");
-        assert!(place.path("audit.log").exists(), "the other one is open again");
+        assert!(scene.path("audit.log").exists(), "the other one is open again");
     });
     // It connects anew as soon as it can, and has what waited or says what it misses.
     peer.reads_on();
-    eventually(&server, "it opens again", || peer.connections() > 1);
+    server.eventually("it opens again", || peer.connections() > 1);
     answered.push(reaches(&server, &peer));
     let mut server = Arc::into_inner(server).expect("nobody else has it");
     assert!(server.stop(), "it drains and ends well");
     peer.wait_until("the last entry", |text| {
         text.matches(answered.last().expect("some").as_str()).count() >= 2
     });
-    let logs = [place.path("audit.log.1"), place.path("audit.log"), place.received("received.log", &[&peer])];
+    let logs = [scene.path("audit.log.1"), scene.path("audit.log"), scene.received("received.log", &[&peer])];
     let verdict = log::check(&logs, &answered);
     assert_eq!(
         (verdict.code, &verdict.report["union"]["unanswered"]["count"]),
@@ -234,23 +217,23 @@ fn r_hang_reopening_a_device_whose_peer_reads_nothing_names_it_and_waits_for_nob
 
 #[test]
 fn what_a_peer_missed_before_a_kill_is_told_when_it_is_back() {
-    let place = Place::new();
+    let scene = Scene::new();
     let mut peer = Peer::tcp();
-    place.configure(&stanza("peer", &peer, ""));
-    let (server, key) = place.open_up();
+    scene.configure(&stanza("peer", &peer, ""));
+    let (server, key) = scene.open_up();
     let mut answered = vec![reaches(&server, &peer)];
     peer.ends();
     let ask = |server: &Server| {
         let answer = server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}})));
         assert_eq!(answer.status, 200, "the file device carries on alone: {}", answer.error());
-        answer.json()["request_id"].as_str().expect("an id").to_owned()
+        answer.request_id()
     };
-    eventually(&server, "it misses entries", || {
+    server.eventually("it misses entries", || {
         answered.push(ask(&server));
         let status = server.call("GET", "sys/audit-status", None).json();
         device(&status, "peer/")["missed"].as_u64() > Some(20)
     });
-    let last = log::lines(&place.path("audit.log")).pop().expect("an entry");
+    let last = log::lines(&scene.path("audit.log")).pop().expect("an entry");
     let (boot, last) = (last["record"]["boot"].clone(), last["record"]["seq"].as_u64().expect("a number"));
     // Kept within a second.
     std::thread::sleep(Duration::from_millis(1500));
@@ -258,7 +241,7 @@ fn what_a_peer_missed_before_a_kill_is_told_when_it_is_back() {
         let mut server = Arc::into_inner(server).expect("nobody else has it");
         server.kill();
         let token = server.token.clone();
-        (place.start(), token)
+        (scene.0.start(), token)
     };
     server.token = token;
     server.unseal(&key);
@@ -279,6 +262,6 @@ fn what_a_peer_missed_before_a_kill_is_told_when_it_is_back() {
     assert_eq!(ranges.last().expect("a range")["to"], last, "up to the last entry: {ranges:?}");
     assert!(server.stop());
     back.ends();
-    let received = place.received("received.log", &[&peer, &back]);
-    assert!(log::assert_all_on_record(&[place.path("audit.log"), received], &answered).declared() > 20);
+    let received = scene.received("received.log", &[&peer, &back]);
+    assert!(log::assert_all_on_record(&[scene.path("audit.log"), received], &answered).declared() > 20);
 }

@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use onrecord_e2e::log;
-use onrecord_e2e::process::{Launch, Server, binary};
+use onrecord_e2e::place::Place;
+use onrecord_e2e::process::{Server, binary};
 use onrecord_e2e::shell::Shell;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -23,18 +23,18 @@ fn certificate(name: &str) -> PathBuf {
 struct Scene {
     server: Server,
     shell: Shell,
-    dir: tempfile::TempDir,
+    place: Place,
 }
 
 impl Scene {
     fn new(more: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = |name: &str| dir.path().join(name);
+        let place = Place::new();
+        let path = |name: &str| place.path(name);
         fs::copy(certificate("server.pem"), path("cert.pem")).expect("a copy");
         fs::copy(certificate("server.key"), path("key.pem")).expect("a copy");
         let config = config(&path("cert.pem"), &path("key.pem"), more);
-        fs::write(path("onrecord.hcl"), config).expect("a file");
-        let mut server = Launch::new(&[&format!("-config={}", path("onrecord.hcl").display())]).start();
+        fs::write(place.config(), config).expect("a file");
+        let mut server = place.start();
         let shell = Shell::new()
             .with("VAULT_ADDR", &format!("https://{}", server.addr))
             .with("VAULT_CACERT", certificate("authority.pem").to_str().expect("UTF-8"))
@@ -46,11 +46,11 @@ impl Scene {
         shell.does(&format!("onrecord operator unseal {key}"));
         made["root_token"].as_str().expect("a token").clone_into(&mut server.token);
         let shell = shell.with("VAULT_TOKEN", &server.token);
-        Self { server, shell, dir }
+        Self { server, shell, place }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.place.path(name)
     }
 
     /// The shell without a client certificate.
@@ -66,7 +66,7 @@ impl Scene {
     }
 
     fn eventually(&self, what: &str, so: impl FnMut() -> bool) {
-        self.server.eventually(Duration::from_secs(30), what, so);
+        self.server.eventually(what, so);
     }
 }
 
@@ -189,8 +189,8 @@ fn sighup_exchanges_the_certificate() {
 /// do about it.
 #[test]
 fn a_certificate_of_an_authority_is_named_with_what_to_do() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    let place = Place::new();
+    let (cert, key) = (place.path("cert.pem"), place.path("key.pem"));
     let made = Command::new("openssl")
         .args("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=self -addext".split(' '))
         .args(["subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:TRUE"])
@@ -198,9 +198,8 @@ fn a_certificate_of_an_authority_is_named_with_what_to_do() {
         .output();
     let made = made.expect("openssl is there");
     assert!(made.status.success(), "{made:?}");
-    let file = dir.path().join("onrecord.hcl");
-    fs::write(&file, config(&cert, &key, "")).expect("a file");
-    let server = Launch::new(&[&format!("-config={}", file.display())]).start();
+    fs::write(place.config(), config(&cert, &key, "")).expect("a file");
+    let server = place.start();
     let line = format!("onrecord status -address=https://{} -ca-cert={}", server.addr, cert.display());
     let told = Shell::new().refuses(1, &line);
     let advice = "is one of an authority (CA:TRUE); give the server one with basicConstraints=CA:FALSE";
@@ -227,10 +226,10 @@ fn only_tls_1_3_can_be_asked_for() {
 
 #[test]
 fn a_listener_that_cannot_be_set_up_keeps_the_server_from_starting() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("onrecord.hcl");
-    let absent = dir.path().join("absent.pem");
-    let broken = dir.path().join("broken.pem");
+    let place = Place::new();
+    let path = place.path("onrecord.hcl");
+    let absent = place.path("absent.pem");
+    let broken = place.path("broken.pem");
     fs::write(&broken, "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n").expect("a file");
     let (cert, key) = (certificate("server.pem"), certificate("server.key"));
     for (config, parts) in [

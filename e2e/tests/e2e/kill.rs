@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
 
 use onrecord_e2e::log;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
+use onrecord_e2e::wait::TIMEOUT;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -15,9 +16,6 @@ use serde_json::json;
 const KILLS: usize = 20;
 /// How many clients write at once.
 const CLIENTS: usize = 4;
-
-/// How long an answer may take. It only ends a hang.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What clients were told: request ids answered, and the last acknowledged value of each key.
 #[derive(Default)]
@@ -49,15 +47,13 @@ fn a_kill_soon_after_a_rotation_of_two_logs_leaves_nothing_untold() {
 /// Kills a server with these logs under load, and holds all of them against what the clients were told. Before each kill
 /// the logs may be renamed, and some answers later or at once a signal says so.
 fn killed_again_and_again(logs: &[&str], rotated: bool) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let config = format!("storage \"file\" {{\n  path = \"{}\"\n}}", dir.path().join("data").display());
-    let mut server = Server::with_config(dir.path(), &config);
+    let place = Place::new();
+    let mut server = place.embedded("");
     let key = server.open_up();
     let token = server.token.clone();
-    let mount = json!({"type": "kv", "options": {"version": "2"}});
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(mount)).status, 204);
+    server.mount_kv(2);
     for (number, log) in logs.iter().enumerate() {
-        server.enable_file(&format!("file{number}"), &dir.path().join(log));
+        server.enable_file(&format!("file{number}"), &place.path(log));
     }
     let told = Arc::new(Mutex::new(Told::default()));
     let mut sent = vec![0_u64; CLIENTS];
@@ -67,7 +63,7 @@ fn killed_again_and_again(logs: &[&str], rotated: bool) {
             wait_for(heard, 5 + kill * 7 % 40);
             if rotated {
                 for log in logs {
-                    let log = dir.path().join(log);
+                    let log = place.path(log);
                     std::fs::rename(&log, format!("{}.{kill}", log.display())).expect("a rename");
                 }
                 wait_for(heard, kill % 3);
@@ -75,9 +71,7 @@ fn killed_again_and_again(logs: &[&str], rotated: bool) {
                 wait_for(heard, kill % 7);
             }
         });
-        server = Server::with_config(dir.path(), &config);
-        server.token.clone_from(&token);
-        server.unseal(&key);
+        server = place.restart(&key, token.clone());
     }
     let told = Arc::into_inner(told).expect("all clients ended").into_inner().expect("no panic while held");
     for (name, value) in &told.values {
@@ -86,13 +80,13 @@ fn killed_again_and_again(logs: &[&str], rotated: bool) {
             answer["data"]["data"]["n"].as_u64().unwrap_or_else(|| panic!("{name} is lost: {answer}"));
         assert!(stored >= *value, "{name}: {value} was acknowledged, {stored} is stored");
     }
-    log::assert_all_on_record(&log::files(dir.path(), "audit.log"), &told.ids);
+    log::assert_all_on_record(&log::files(place.dir(), "audit.log"), &told.ids);
 }
 
 /// Waits for so many answers.
 fn wait_for(heard: &mpsc::Receiver<()>, answers: usize) {
     for _ in 0..answers {
-        heard.recv_timeout(PATIENCE).expect("the server answers");
+        heard.recv_timeout(TIMEOUT).expect("the server answers");
     }
 }
 
@@ -125,7 +119,7 @@ fn load_until_killed(
                     let Ok(answer) = answer else { break };
                     if answer.status == 200 {
                         let mut told = told.lock().expect("no panic while held");
-                        told.ids.push(answer.json()["request_id"].as_str().expect("an id").to_owned());
+                        told.ids.push(answer.request_id());
                         told.values.insert(name, n);
                         // Nobody counts any more once the server is being killed.
                         tell.send(()).ok();

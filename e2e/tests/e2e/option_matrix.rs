@@ -5,11 +5,12 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use onrecord_e2e::peer::Peer;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::shell::Shell;
+use onrecord_e2e::wait;
 use serde_json::{Value, json};
 
 const PREFIX: &str = "prefix must be printable, without a newline, and at most 256 bytes";
@@ -160,14 +161,15 @@ fn kinds(dir: &Path) -> [Kind; 3] {
     ]
 }
 
-fn server(dir: &Path) -> Server {
-    let config = format!(
-        "storage \"inmem\" {{}}\naudit {{\n  syslog_socket = \"{}\"\n}}",
-        dir.join("syslog").display()
-    );
-    let mut server = Server::with_config(dir, &config);
-    server.open_up();
-    assert_eq!(server.call("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).status, 204);
+fn server(place: &Place) -> Server {
+    let socket = place.path("syslog");
+    let server = place.in_memory(&format!(
+        "audit {{
+  syslog_socket = \"{}\"
+}}",
+        socket.display()
+    ));
+    server.mount_kv(1);
     server
 }
 
@@ -201,7 +203,7 @@ fn refuses(server: &Server, shell: &Shell, kind: &Kind, (option, value, error): 
     assert_eq!((answer.status, answer.error()), (400, error.clone()), "{what}");
     let told = shell.refuses(2, &line(kind.name, &options));
     assert!(told.contains(error.lines().next().expect("a line")), "{what}: {told}");
-    assert_eq!(server.call("GET", "sys/audit", None).json()["data"], json!({}), "{what}");
+    assert_eq!(server.devices(), json!({}), "{what}");
 }
 
 /// How many secrets were written.
@@ -226,19 +228,14 @@ fn takes(server: &Server, shell: &Shell, kind: &Kind, (option, value): (&str, &s
         assert_eq!(server.call("POST", &path, Some(json!({"k": "a-secret"}))).status, 204, "{what}");
         assert_eq!(server.call("DELETE", "sys/audit/x", None).status, 204, "{what}");
         let raw = option == "log_raw" && ["1", "True"].contains(&value);
-        let start = Instant::now();
-        let entry = loop {
+        let entry = wait::until(|| {
             let text = kind.sink.text();
             let fresh = text[before.min(text.len())..]
                 .lines()
                 .find(|line| line.contains(&format!("{path}\"")) || line.contains(&format!("{path}<")))
                 .map(str::to_owned);
-            if let Some(entry) = fresh {
-                break entry;
-            }
-            assert!(start.elapsed() < Duration::from_secs(30), "{what}: no entry has come");
-            std::thread::sleep(Duration::from_millis(5));
-        };
+            fresh.ok_or_else(|| format!("{what}: no entry has come"))
+        });
         assert_eq!(entry.contains("a-secret"), raw, "{what}: {entry}");
         let message =
             if kind.name == "syslog" { entry.split_once("]: ").expect("a header").1 } else { &entry };
@@ -251,9 +248,9 @@ fn takes(server: &Server, shell: &Shell, kind: &Kind, (option, value): (&str, &s
 
 #[test]
 fn r_options_matrix_every_option_on_every_device() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let kinds = kinds(dir.path());
-    let server = server(dir.path());
+    let place = Place::new();
+    let kinds = kinds(place.dir());
+    let server = server(&place);
     let shell = Shell::of(&server);
     for kind in &kinds {
         let (bad, good): (&[_], &[_]) = match kind.name {

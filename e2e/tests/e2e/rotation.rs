@@ -7,8 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::{http, log};
 use rustix::process::Signal;
@@ -17,32 +17,32 @@ use serde_json::{Value, json};
 /// A server with one file device.
 struct Scene {
     server: Server,
-    dir: tempfile::TempDir,
+    place: Place,
     log: PathBuf,
 }
 
 impl Scene {
     fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let log = dir.path().join("audit.log");
+        let place = Place::new();
+        let log = place.path("audit.log");
         let server = Server::dev(&["-dev-audit=off"]);
         server.enable_file("file", &log);
-        Self { server, dir, log }
+        Self { server, place, log }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.place.path(name)
     }
 
     /// A request that works, by its id.
     fn request(&self) -> String {
         let answer = self.server.call("GET", "sys/mounts", None);
         assert_eq!(answer.status, 200, "{}\n{}", answer.error(), self.server.stderr());
-        answer.json()["request_id"].as_str().expect("an id").to_owned()
+        answer.request_id()
     }
 
     fn eventually(&self, what: &str, so: impl FnMut() -> bool) {
-        self.server.eventually(Duration::from_secs(30), what, so);
+        self.server.eventually(what, so);
     }
 }
 
@@ -71,7 +71,7 @@ impl Load {
                         };
                         for answer in [send("POST", Some(body.as_bytes())), send("GET", None)] {
                             assert_eq!(answer.status, 200, "{}", answer.error());
-                            answered.push(answer.json()["request_id"].as_str().expect("an id").to_owned());
+                            answered.push(answer.request_id());
                         }
                     }
                     answered
@@ -258,10 +258,9 @@ fn r_trunc_a_file_cut_to_nothing_goes_on_from_its_beginning() {
 
 #[test]
 fn a_torn_tail_at_start_is_kept_aside_and_recorded() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("audit.log");
-    let config = format!("storage \"file\" {{\n  path = \"{}\"\n}}", dir.path().join("data").display());
-    let mut server = Server::with_config(dir.path(), &config);
+    let place = Place::new();
+    let path = place.path("audit.log");
+    let mut server = place.embedded("");
     let key = server.open_up();
     let token = server.token.clone();
     server.enable_file("file", &path);
@@ -271,31 +270,29 @@ fn a_torn_tail_at_start_is_kept_aside_and_recorded() {
     let tail = b"{\"time\":\"2024-01-01T00:00:00Z\",\"type\":\"requ";
     fs::OpenOptions::new().append(true).open(&path).expect("a file").write_all(tail).expect("written");
 
-    let mut server = Server::with_config(dir.path(), &config);
-    server.unseal(&key);
-    server.token = token;
+    let server = place.restart(&key, token);
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
     let text = fs::read(&path).expect("a log");
     assert!(text.starts_with(&whole), "what was whole stays");
-    let kept: Vec<_> = fs::read_dir(dir.path())
+    let kept: Vec<_> = fs::read_dir(place.dir())
         .expect("a folder")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .filter(|name| name.starts_with("audit.log.torn-"))
         .collect();
     let [kept] = kept.as_slice() else { panic!("one file beside it: {kept:?}") };
-    assert_eq!(fs::read(dir.path().join(kept)).expect("readable"), tail);
+    assert_eq!(fs::read(place.path(kept)).expect("readable"), tail);
     let notice =
         log::lines(&path).into_iter().find(|entry| entry["gap"].get("torn").is_some()).expect("an entry");
     assert_eq!(notice["gap"]["torn"]["bytes"], tail.len());
     assert_eq!(notice["gap"]["torn"]["kept_as"], kept.as_str());
-    let sum = std::process::Command::new("sha256sum").arg(dir.path().join(kept)).output();
+    let sum = std::process::Command::new("sha256sum").arg(place.path(kept)).output();
     if let Ok(sum) = sum {
         let sum = String::from_utf8_lossy(&sum.stdout).split(' ').next().unwrap_or_default().to_owned();
         assert_eq!(notice["gap"]["torn"]["sha256"], sum);
     }
     let ids: BTreeSet<String> = log::pairs(&log::lines(&path)).into_keys().collect();
     assert!(ids.len() > 2);
-    let verdict = log::assert_nothing_lost(&log::files(dir.path(), "audit.log"), &[]);
+    let verdict = log::assert_nothing_lost(&log::files(place.dir(), "audit.log"), &[]);
     assert_eq!(
         (&verdict.report["torn"]["count"], &verdict.report["torn_undeclared"]),
         (&json!(1), &json!(0))

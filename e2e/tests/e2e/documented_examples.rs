@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use onrecord_e2e::log;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::shell::Shell;
+use onrecord_e2e::wait::eventually;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -16,10 +17,10 @@ use serde_json::{Value, json};
 const SECRET: &str = "s3cr3t-of-the-documents";
 
 /// A server without a device, a shell beside it and a folder for its logs.
-fn scene() -> (Server, Shell, tempfile::TempDir) {
+fn scene() -> (Server, Shell, Place) {
     let server = Server::dev(&["-dev-audit=off"]);
     let shell = Shell::of(&server);
-    (server, shell, tempfile::tempdir().expect("a folder"))
+    (server, shell, Place::new())
 }
 
 /// Keeps a secret and reads it back.
@@ -75,15 +76,6 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("the log is there").permissions().mode() & 0o7777
 }
 
-/// Waits until something is so.
-fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// A file that the test may make and removes again, with a name that the documents print.
 struct Printed(PathBuf);
 
@@ -128,8 +120,8 @@ fn the_first_example_works_as_printed() {
 
 #[test]
 fn a_device_has_the_path_it_is_given() {
-    let (_server, shell, dir) = scene();
-    let path = dir.path().join("vault_audit.log");
+    let (_server, shell, place) = scene();
+    let path = place.path("vault_audit.log");
     assert_eq!(
         shell.does(&format!("vault audit enable -path=\"vault_audit_1\" file file_path={}", path.display())),
         "Success! Enabled the file audit device at: vault_audit_1/\n"
@@ -140,8 +132,8 @@ fn a_device_has_the_path_it_is_given() {
 
 #[test]
 fn folders_on_the_way_are_made() {
-    let (_server, shell, dir) = scene();
-    let path = dir.path().join("deep/er/audit.log");
+    let (_server, shell, place) = scene();
+    let path = place.path("deep/er/audit.log");
     shell.does(&format!("vault audit enable -path=deep/er file file_path={}", path.display()));
     keep_a_secret(&shell);
     assert_on_record(&shell, "deep/er/", &read(&path));
@@ -176,20 +168,20 @@ fn r_stdout_standard_output_is_a_device() {
 
 #[test]
 fn discard_keeps_nothing_and_lets_all_go_on() {
-    let (server, shell, dir) = scene();
+    let (server, shell, place) = scene();
     shell.does("vault audit enable file file_path=discard");
     let before = server.stdout();
     keep_a_secret(&shell);
     assert!(shell.does(&format!("vault audit hash file {SECRET}")).starts_with("hmac-sha256:"));
     assert_eq!(server.stdout(), before);
-    assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 0);
+    assert_eq!(fs::read_dir(place.dir()).expect("a folder").count(), 0);
     assert!(!shell.home().join("discard").exists());
 }
 
 #[test]
 fn log_raw_writes_secrets_in_the_clear_and_only_there() {
-    let (server, shell, dir) = scene();
-    let (raw, hashed) = (dir.path().join("raw.log"), dir.path().join("hashed.log"));
+    let (server, shell, place) = scene();
+    let (raw, hashed) = (place.path("raw.log"), place.path("hashed.log"));
     shell.does(&format!("vault audit enable file file_path={}", hashed.display()));
     shell.does(&format!(
         "vault audit enable -path=file-raw file file_path={} log_raw=true hmac_accessor=false",
@@ -210,8 +202,8 @@ fn log_raw_writes_secrets_in_the_clear_and_only_there() {
 
 #[test]
 fn hmac_accessor_false_leaves_accessors_in_the_clear_and_nothing_else() {
-    let (server, shell, dir) = scene();
-    let path = dir.path().join("audit.log");
+    let (server, shell, place) = scene();
+    let path = place.path("audit.log");
     shell.does(&format!("vault audit enable file file_path={} hmac_accessor=false", path.display()));
     keep_a_secret(&shell);
     let accessor = server.call("GET", "auth/token/lookup-self", None).json()["data"]["accessor"].clone();
@@ -233,7 +225,7 @@ fn hmac_accessor_false_leaves_accessors_in_the_clear_and_nothing_else() {
 
 #[test]
 fn r_mode_a_mode_is_set_and_never_executes() {
-    let (_server, shell, dir) = scene();
+    let (_server, shell, place) = scene();
     for (number, given, before, expected) in [
         (0, "", None, 0o600),
         (1, "mode=0640", None, 0o640),
@@ -246,7 +238,7 @@ fn r_mode_a_mode_is_set_and_never_executes() {
         (8, "mode=0000", Some(0o644), 0o644),
         (9, "mode=0", Some(0o604), 0o604),
     ] {
-        let path = dir.path().join(format!("{number}.log"));
+        let path = place.path(format!("{number}.log"));
         if let Some(before) = before {
             fs::write(&path, "").expect("a file");
             fs::set_permissions(&path, fs::Permissions::from_mode(before)).expect("a mode");
@@ -255,8 +247,8 @@ fn r_mode_a_mode_is_set_and_never_executes() {
         assert_eq!(mode(&path), expected, "{given:?} on {before:?} is {:o}", mode(&path));
     }
     keep_a_secret(&shell);
-    assert_on_record(&shell, "m9/", &read(&dir.path().join("9.log")));
-    let absent = dir.path().join("absent.log");
+    assert_on_record(&shell, "m9/", &read(&place.path("9.log")));
+    let absent = place.path("absent.log");
     let error =
         shell.refuses(2, &format!("vault audit enable file file_path={} mode=0000", absent.display()));
     assert!(
@@ -267,8 +259,8 @@ fn r_mode_a_mode_is_set_and_never_executes() {
 
 #[test]
 fn a_prefix_begins_each_line() {
-    let (server, shell, dir) = scene();
-    let (path, by_api) = (dir.path().join("audit.log"), dir.path().join("api.log"));
+    let (server, shell, place) = scene();
+    let (path, by_api) = (place.path("audit.log"), place.path("api.log"));
     // The command line reads a value that begins with @ from a file; a backslash says that it is meant.
     let enable = format!("vault audit enable file file_path={} prefix=\"\\@cee: \"", path.display());
     shell.does(&enable);
@@ -291,8 +283,8 @@ fn a_prefix_begins_each_line() {
 
 #[test]
 fn r_elide_list_responses_counts_keys_instead_of_naming_them() {
-    let (_server, shell, dir) = scene();
-    let (short, long) = (dir.path().join("short.log"), dir.path().join("long.log"));
+    let (_server, shell, place) = scene();
+    let (short, long) = (place.path("short.log"), place.path("long.log"));
     shell.does(&format!("vault audit enable -path=long file file_path={}", long.display()));
     shell.does(&format!(
         "vault audit enable -path=short file file_path={} elide_list_responses=true log_raw=true",
@@ -313,9 +305,9 @@ fn r_elide_list_responses_counts_keys_instead_of_naming_them() {
 
 #[test]
 fn several_devices_have_a_salt_each() {
-    let (_server, shell, dir) = scene();
+    let (_server, shell, place) = scene();
     let devices: Vec<(String, PathBuf)> =
-        (1..=3).map(|n| (format!("file{n}"), dir.path().join(format!("{n}.log")))).collect();
+        (1..=3).map(|n| (format!("file{n}"), place.path(format!("{n}.log")))).collect();
     for (name, path) in &devices {
         shell.does(&format!("vault audit enable -path={name} file file_path={}", path.display()));
     }
@@ -342,8 +334,8 @@ fn several_devices_have_a_salt_each() {
 
 #[test]
 fn sighup_opens_a_renamed_file_again() {
-    let (server, shell, dir) = scene();
-    let (path, rotated) = (dir.path().join("audit.log"), dir.path().join("audit.log.1"));
+    let (server, shell, place) = scene();
+    let (path, rotated) = (place.path("audit.log"), place.path("audit.log.1"));
     shell.does(&format!("vault audit enable file file_path={}", path.display()));
     shell.does("vault kv put secret/before a=b");
     shell.does(&format!("mv {} {} && kill -HUP {}", path.display(), rotated.display(), server.pid()));
@@ -363,12 +355,12 @@ fn sighup_opens_a_renamed_file_again() {
 
 #[test]
 fn devices_are_listed_in_each_form() {
-    let (_server, shell, dir) = scene();
+    let (_server, shell, place) = scene();
     let empty = shell.run("vault audit list").exits(2);
     assert_eq!(empty.stdout, "No audit devices are enabled.\n");
     assert_eq!(shell.does("vault audit list -format=json"), "{}\n");
     assert_eq!(shell.does("vault audit list -format=yaml"), "{}\n");
-    let dir = dir.path().display();
+    let dir = place.dir().display();
     shell.does(&format!("vault audit enable -description=\"for the auditors\" file file_path={dir}/a.log"));
     shell.does(&format!(
         "vault audit enable -path=b -local file file_path={dir}/b.log log_raw=true mode=0640"
@@ -432,8 +424,8 @@ fn devices_are_listed_in_each_form() {
 
 #[test]
 fn a_disabled_device_is_written_no_more_and_its_salt_is_gone_from_its_path() {
-    let (_server, shell, dir) = scene();
-    let path = dir.path().join("audit.log");
+    let (_server, shell, place) = scene();
+    let path = place.path("audit.log");
     let enable = format!("vault audit enable file file_path={}", path.display());
     shell.does(&enable);
     keep_a_secret(&shell);
@@ -454,9 +446,9 @@ fn a_disabled_device_is_written_no_more_and_its_salt_is_gone_from_its_path() {
 
 #[test]
 fn the_old_spellings_work_under_both_names() {
-    let (_server, shell, dir) = scene();
+    let (_server, shell, place) = scene();
     for program in ["vault", "onrecord"] {
-        let path = dir.path().join(format!("{program}.log"));
+        let path = place.path(format!("{program}.log"));
         let enable = shell.run(&format!("{program} audit-enable file file_path={}", path.display())).exits(0);
         assert_eq!(enable.stdout, "Success! Enabled the file audit device at: file/\n");
         let warning = enable.stderr.replace('\n', " ");
@@ -476,8 +468,8 @@ fn the_old_spellings_work_under_both_names() {
 
 #[test]
 fn the_program_is_the_same_under_both_names() {
-    let (_server, shell, dir) = scene();
-    let path = dir.path().join("audit.log");
+    let (_server, shell, place) = scene();
+    let path = place.path("audit.log");
     shell.does(&format!("onrecord audit enable file file_path={}", path.display()));
     for line in
         ["audit list -detailed", "kv put secret/a b=c", "version", "audit nosuch", "nosuch", "audit enable"]

@@ -10,53 +10,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use onrecord_e2e::process::{Launch, Server, binary};
+use onrecord_e2e::place::Place;
+use onrecord_e2e::process::{Server, binary};
 use onrecord_e2e::{http, log};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-/// A server's folder: its configuration, its data and its logs.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Writes the configuration that the server was started with anew.
-    fn configure(&self, more: &str) {
-        let config = format!(
-            "listener \"tcp\" {{\n  address = \"127.0.0.1:0\"\n  tls_disable = true\n}}\ndisable_mlock = true\n\
-             storage \"file\" {{\n  path = \"{}\"\n}}\n{more}\n",
-            self.path("data").display()
-        );
-        fs::write(self.path("onrecord.hcl"), config).expect("the configuration is written");
-    }
-
-    fn start(&self) -> Server {
-        Launch::new(&[&format!("-config={}", self.path("onrecord.hcl").display())]).start()
-    }
-
-    /// `onrecord WORDS -config=… MORE`, with something on its standard input.
-    fn onrecord(&self, words: &[&str], more: &[&str], stdin: &str) -> Output {
-        let mut child = Command::new(binary())
-            .args(words)
-            .arg(format!("-config={}", self.path("onrecord.hcl").display()))
-            .args(more)
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the command runs");
-        // A command that asks for nothing may have ended.
-        child.stdin.take().expect("piped").write_all(stdin.as_bytes()).ok();
-        child.wait_with_output().expect("it ends")
-    }
+/// `onrecord WORDS -config=… MORE`, with something on its standard input.
+fn onrecord(place: &Place, words: &[&str], more: &[&str], stdin: &str) -> Output {
+    let mut child = Command::new(binary())
+        .args(words)
+        .arg(format!("-config={}", place.config().display()))
+        .args(more)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    // A command that asks for nothing may have ended.
+    child.stdin.take().expect("piped").write_all(stdin.as_bytes()).ok();
+    child.wait_with_output().expect("it ends")
 }
 
 fn stanza(path: &str, file: &Path, more: &str) -> String {
@@ -66,22 +40,8 @@ fn stanza(path: &str, file: &Path, more: &str) -> String {
     )
 }
 
-fn eventually(server: &Server, what: &str, so: impl FnMut() -> bool) {
-    server.eventually(Duration::from_secs(30), what, so);
-}
-
-fn hang_up(server: &Server, said: &str) {
-    let before = server.stderr().matches(said).count();
-    server.signal(Signal::HUP);
-    eventually(server, said, || server.stderr().matches(said).count() > before);
-}
-
 const IN_FORCE: &str = "the audit stanzas of the configuration are in force";
 const REFUSED: &str = "THE CONFIGURATION IS NOT APPLIED";
-
-fn listed(server: &Server) -> Value {
-    server.call("GET", "sys/audit", None).json()["data"].clone()
-}
 
 /// Clients that ask until they are told to stop.
 struct Load {
@@ -101,7 +61,7 @@ impl Load {
                     let answer =
                         http::send(addr, "GET", "/v1/sys/mounts", &headers, None).expect("an answer");
                     assert_eq!(answer.status, 200, "{}", answer.error());
-                    answered.push(answer.json()["request_id"].as_str().expect("an id").to_owned());
+                    answered.push(answer.request_id());
                 }
                 answered
             })
@@ -155,15 +115,15 @@ fn rotate_under_load(reopen: impl Fn(&Server)) {
     let load = Load::begin(&server, 4);
     let mut files = Vec::new();
     for turn in 0..turns() {
-        let rotated = place.path(&format!("audit.log.{turn}"));
-        eventually(&server, "entries come", || fs::metadata(&path).is_ok_and(|meta| meta.len() > 0));
+        let rotated = place.path(format!("audit.log.{turn}"));
+        server.eventually("entries come", || fs::metadata(&path).is_ok_and(|meta| meta.len() > 0));
         fs::rename(&path, &rotated).expect("a rename");
         reopen(&server);
-        eventually(&server, "the file is made again", || path.exists());
+        server.eventually("the file is made again", || path.exists());
         files.push(rotated);
     }
     let old: Vec<u64> = files.iter().map(|file| fs::metadata(file).expect("a file").ino()).collect();
-    eventually(&server, "the old descriptors are closed", || {
+    server.eventually("the old descriptors are closed", || {
         let open = fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("the process's files");
         let held =
             open.filter_map(|fd| fs::metadata(fd.ok()?.path()).ok()).filter(|meta| old.contains(&meta.ino()));
@@ -215,11 +175,11 @@ fn r_declarative_and_r_reconcile_sighup_applies_the_stanzas_without_a_gap() {
     let mut files = vec![one.clone()];
     for turn in 0..10 {
         // The file changes, and the mode with the same file.
-        let path = place.path(&format!("changed-{turn}.log"));
+        let path = place.path(format!("changed-{turn}.log"));
         place.configure(&stanza("main", &path, ""));
-        hang_up(&server, IN_FORCE);
+        server.hang_up(IN_FORCE);
         place.configure(&stanza("main", &path, "mode = \"0640\""));
-        hang_up(&server, IN_FORCE);
+        server.hang_up(IN_FORCE);
         files.push(path);
     }
     let answered = load.end();
@@ -230,11 +190,11 @@ fn r_declarative_and_r_reconcile_sighup_applies_the_stanzas_without_a_gap() {
     assert!(log.contains("change main/ (file): mode"), "{log}");
 
     place.configure(&(stanza("main", &one, "") + &stanza("second", &two, "")));
-    hang_up(&server, IN_FORCE);
-    assert_eq!(listed(&server).as_object().expect("a table").len(), 2);
+    server.hang_up(IN_FORCE);
+    assert_eq!(server.devices().as_object().expect("a table").len(), 2);
     place.configure(&stanza("second", &two, ""));
-    hang_up(&server, IN_FORCE);
-    assert_eq!(listed(&server).as_object().expect("a table").keys().collect::<Vec<_>>(), ["second/"]);
+    server.hang_up(IN_FORCE);
+    assert_eq!(server.devices().as_object().expect("a table").keys().collect::<Vec<_>>(), ["second/"]);
 }
 
 #[test]
@@ -244,7 +204,7 @@ fn r_declarative_wrong_values_leave_everything_as_it_was() {
     place.configure(&stanza("main", &one, ""));
     let mut server = place.start();
     server.open_up();
-    let before = listed(&server);
+    let before = server.devices();
     fs::create_dir(place.path("folder.log")).expect("a folder");
     for wrong in [
         "audit \"file\" {".to_owned(),
@@ -256,17 +216,17 @@ fn r_declarative_wrong_values_leave_everything_as_it_was() {
         "audit { minimum = \"x\" }".to_owned(),
     ] {
         place.configure(&wrong);
-        hang_up(&server, REFUSED);
-        assert_eq!(listed(&server), before, "{wrong}");
+        server.hang_up(REFUSED);
+        assert_eq!(server.devices(), before, "{wrong}");
     }
     // A device that was tried for nothing leaves no more than its test entries.
     let tried = log::lines(&place.path("new.log"));
     assert!(tried.iter().all(|line| line["request"]["path"] == "sys/audit/test"), "{tried:?}");
     // What cannot change while it runs is named.
     place.configure(&(stanza("main", &one, "") + "max_lease_ttl = \"1h\"\n"));
-    hang_up(&server, "max_lease_ttl has changed in the configuration: it takes effect at the next start");
+    server.hang_up("max_lease_ttl has changed in the configuration: it takes effect at the next start");
     place.configure(&(stanza("main", &one, "") + "audit { minimum = 2 }\n"));
-    hang_up(&server, IN_FORCE);
+    server.hang_up(IN_FORCE);
     assert_eq!(server.call("GET", "sys/mounts", None).status, 500, "two are demanded and one is there");
 }
 
@@ -280,7 +240,7 @@ fn r_start_and_r_escape_one_broken_device_degrades_none_is_refused_and_repair_is
     server.enable_file("good", &good);
     server.enable_file("bad", &bad);
     let token = server.token.clone();
-    let held = place.onrecord(&["operator", "audit-repair"], &[], &key);
+    let held = onrecord(&place, &["operator", "audit-repair"], &[], &key);
     assert_ne!(held.status.code(), Some(0), "a running server holds the directory");
     assert!(server.stop());
     let break_it = |path: &Path| {
@@ -306,16 +266,16 @@ fn r_start_and_r_escape_one_broken_device_degrades_none_is_refused_and_repair_is
     }
     drop(server);
 
-    let listed = place.onrecord(&["operator", "audit-repair"], &["-format=json"], &key);
+    let listed = onrecord(&place, &["operator", "audit-repair"], &["-format=json"], &key);
     let shown: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
     assert_eq!(shown["bad/"]["type"], "file", "{shown}");
     for path in ["bad/", "good"] {
-        let done = place.onrecord(&["operator", "audit-repair"], &[path], &format!("{key}\n"));
+        let done = onrecord(&place, &["operator", "audit-repair"], &[path], &format!("{key}\n"));
         assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     }
-    let absent = place.onrecord(&["operator", "audit-repair"], &["bad/"], &key);
+    let absent = onrecord(&place, &["operator", "audit-repair"], &["bad/"], &key);
     assert_eq!(absent.status.code(), Some(2));
-    let wrong = place.onrecord(&["operator", "audit-repair"], &[], &"cd".repeat(32));
+    let wrong = onrecord(&place, &["operator", "audit-repair"], &[], &"cd".repeat(32));
     assert_eq!(wrong.status.code(), Some(2));
 
     let mut server = place.start();
@@ -325,7 +285,7 @@ fn r_start_and_r_escape_one_broken_device_degrades_none_is_refused_and_repair_is
     let fresh = place.path("fresh.log");
     server.enable_file("fresh", &fresh);
     // However often a machine under load refuses it at first.
-    server.eventually(Duration::from_mins(3), "both removals are on record", || {
+    server.eventually("both removals are on record", || {
         let lines = log::lines(&fresh);
         let told = |path: &str| {
             lines.iter().any(|line| line["type"] == "request" && line["request"]["path"] == path)
@@ -339,22 +299,22 @@ fn r_preflight_a_configuration_is_checked_without_a_trace() {
     let place = Place::new();
     let (one, deep) = (place.path("one.log"), place.path("deep/er/two.log"));
     place.configure(&(stanza("one", &one, "") + &stanza("two", &deep, "mod = \"0600\"")));
-    let good = place.onrecord(&["operator", "diagnose"], &["-format=json"], "");
+    let good = onrecord(&place, &["operator", "diagnose"], &["-format=json"], "");
     let shown: Value = serde_json::from_slice(&good.stdout).expect("JSON");
     assert_eq!((good.status.code(), &shown["failed"]), (Some(0), &json!(false)), "{shown}");
     assert!(!one.exists() && !place.path("deep").exists() && !place.path("data").exists(), "no trace");
-    let table = place.onrecord(&["operator", "diagnose"], &[], "");
+    let table = onrecord(&place, &["operator", "diagnose"], &[], "");
     let told = String::from_utf8_lossy(&table.stdout).into_owned();
     assert!(told.contains("unknown options: mod"), "{told}");
 
     let mut server = place.start();
     let key = server.open_up();
-    let running = place.onrecord(&["operator", "diagnose"], &[], "");
+    let running = onrecord(&place, &["operator", "diagnose"], &[], "");
     let told = String::from_utf8_lossy(&running.stdout).into_owned();
     assert_eq!(running.status.code(), Some(0), "{told}");
     assert!(told.contains("in use by a running server"), "{told}");
     let before = log::lines(&one).len();
-    let probed = place.onrecord(&["operator", "diagnose"], &["-probe"], "");
+    let probed = onrecord(&place, &["operator", "diagnose"], &["-probe"], "");
     assert_eq!(probed.status.code(), Some(0), "{}", String::from_utf8_lossy(&probed.stdout));
     assert_eq!(log::lines(&one).len(), before + 1, "asked for, a test entry is written");
     drop((server, key));
@@ -364,7 +324,7 @@ fn r_preflight_a_configuration_is_checked_without_a_trace() {
     place.configure(
         &(stanza("bad", &place.path("folder.log"), "") + &stanza("mode", &one, "mode = \"abc\"") + socket),
     );
-    let bad = place.onrecord(&["operator", "diagnose"], &[], "");
+    let bad = onrecord(&place, &["operator", "diagnose"], &[], "");
     let told = String::from_utf8_lossy(&bad.stdout).into_owned();
     assert_eq!(bad.status.code(), Some(1), "{told}");
     for part in ["is a directory", "strconv.ParseUint", "connection refused"] {
@@ -378,8 +338,7 @@ fn what_a_pipe_missed_before_a_kill_is_told_by_the_next_start() {
     let log = place.path("audit.log");
     let stdout = "audit \"file\" \"pipe\" {\n  options {\n    file_path = \"stdout\"\n  }\n}\n";
     place.configure(&(stanza("main", &log, "") + stdout));
-    let config = format!("-config={}", place.path("onrecord.hcl").display());
-    let mut server = Launch::new(&[&config]).unread().start();
+    let mut server = place.launch().unread().start();
     let key = server.open_up();
     let token = server.token.clone();
     let missed = |server: &Server| {
@@ -397,15 +356,13 @@ fn what_a_pipe_missed_before_a_kill_is_told_by_the_next_start() {
     std::thread::sleep(Duration::from_millis(1500));
     server.kill();
 
-    let mut server = Launch::new(&[&config]).start();
-    server.unseal(&key);
-    server.token = token;
+    let server = place.restart(&key, token);
     let told = |server: &Server| {
         let said = server.stdout();
         let lines: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         lines.into_iter().filter(|line: &Value| line["gap"]["boot"] == boot).collect::<Vec<_>>()
     };
-    eventually(&server, "the pipe tells its gap", || !told(&server).is_empty());
+    server.eventually("the pipe tells its gap", || !told(&server).is_empty());
     let gaps = told(&server);
     let ranges = gaps[0]["gap"]["ranges"].as_array().expect("ranges").clone();
     assert_eq!(ranges.last().expect("a range")["to"], last, "up to the last entry: {ranges:?}");

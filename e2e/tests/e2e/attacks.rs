@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::{Launch, Server};
 use onrecord_e2e::shell::Shell;
 use serde_json::{Value, json};
@@ -14,41 +15,37 @@ use serde_json::{Value, json};
 /// A server with embedded storage and no device.
 struct Scene {
     server: Server,
-    dir: tempfile::TempDir,
+    place: Place,
 }
 
 impl Scene {
     fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let config = format!("storage \"file\" {{\n  path = \"{}\"\n}}", dir.path().join("data").display());
-        let mut server = Server::with_config(dir.path(), &config);
+        let place = Place::new();
+        let mut server = place.embedded("");
         server.open_up();
-        Self { server, dir }
+        Self { server, place }
     }
 
     /// A server that keeps nothing, and reads its configuration from the folder `conf.d`. Races run against it: a store that
     /// syncs would wait for the exchanges of names, which share its journal.
     fn in_memory() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let conf = dir.path().join("conf.d");
+        let place = Place::new();
+        let conf = place.path("conf.d");
         fs::create_dir(&conf).expect("a folder");
         let config = "listener \"tcp\" {\n  address = \"127.0.0.1:0\"\n  tls_disable = true\n}\n\
             disable_mlock = true\nstorage \"inmem\" {}\n";
         fs::write(conf.join("main.hcl"), config).expect("a file");
         let mut server = Launch::new(&[&format!("-config={}", conf.display())]).start();
         server.open_up();
-        Self { server, dir }
+        Self { server, place }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.place.path(name)
     }
 
-    /// A folder of this scene.
     fn folder(&self, name: &str) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(&path).expect("a folder");
-        path
+        self.place.folder(name)
     }
 
     fn attempt(&self, options: &Value) -> (u16, String) {
@@ -71,7 +68,7 @@ impl Scene {
         assert_eq!(alias, (400, expected));
         let kept = self.attempt(&json!({"file_path": file.to_string(), "mode": "0000"}));
         assert_eq!(kept.0, 400, "{}", kept.1);
-        assert_eq!(self.server.call("GET", "sys/audit", None).json()["data"], json!({}));
+        assert_eq!(self.server.devices(), json!({}));
     }
 
     /// As [`Scene::refused`], with a target that is there and stays as it is.
@@ -337,7 +334,7 @@ fn executables_and_setuid_files_are_refused() {
         if status == 204 {
             let found = fs::metadata(&file).expect("a file").permissions().mode();
             assert_eq!(found & 0o7111, 0, "mode={mode} became {found:o}");
-            assert_eq!(scene.server.call("DELETE", "sys/audit/x", None).status, 204);
+            scene.server.disable("x");
         } else {
             assert_eq!(status, 400, "mode={mode}: {error}");
         }
@@ -450,7 +447,7 @@ fn a_directory_swapped_in_between_is_of_no_use() {
             match scene.attempt(&json!({"file_path": file})) {
                 (204, _) => {
                     allowed += 1;
-                    assert_eq!(scene.server.call("DELETE", "sys/audit/x", None).status, 204);
+                    scene.server.disable("x");
                 }
                 (400, error) => {
                     refused += 1;
@@ -488,7 +485,7 @@ fn a_file_swapped_for_a_link_in_between_is_of_no_use() {
         match scene.attempt(&json!({"file_path": file, "mode": "0600"})) {
             (204, _) => {
                 allowed += 1;
-                assert_eq!(scene.server.call("DELETE", "sys/audit/x", None).status, 204);
+                scene.server.disable("x");
             }
             (400, _) => refused += 1,
             other => panic!("{other:?}"),
@@ -509,18 +506,12 @@ fn an_enabled_file_exchanged_for_a_link_is_not_followed() {
     symlink(&victim, scene.path("beside")).expect("a link");
     fs::rename(scene.path("beside"), &file).expect("a rename");
     scene.server.signal(rustix::process::Signal::HUP);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    // The only device fails, so nothing is let through, until the link is gone.
-    while scene.server.call("GET", "sys/mounts", None).status != 500 {
-        assert!(std::time::Instant::now() < deadline, "the link is noticed: {}", scene.server.stderr());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    // The only device fails, so every request is refused, until the link is gone.
+    let status = || scene.server.call("GET", "sys/mounts", None).status;
+    scene.server.eventually("the link is noticed", || status() == 500);
     assert_eq!(State::of(&victim), before);
     fs::remove_file(&file).expect("removed");
-    while scene.server.call("GET", "sys/mounts", None).status != 200 {
-        assert!(std::time::Instant::now() < deadline, "it recovers by itself: {}", scene.server.stderr());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    scene.server.eventually("it recovers by itself", || status() == 200);
     assert_eq!(State::of(&victim), before);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use onrecord_e2e::process::Server;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::replay::{self, Left};
 use serde_json::Value;
 
@@ -21,10 +21,9 @@ const EXPLAINED: [(&str, &str, &str); 0] = [];
 #[test]
 fn the_recordings_replay() {
     let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
-    let work = tempfile::tempdir().expect("a folder");
-    let mut server = Server::with_config(work.path(), "storage \"inmem\" {}");
-    server.open_up();
-    let ours = replay::replay(server.addr, &server.token, work.path(), &recordings.join("steps"));
+    let place = Place::new();
+    let server = place.in_memory("");
+    let ours = replay::replay(server.addr, &server.token, place.dir(), &recordings.join("steps"));
     let expected = std::fs::read(recordings.join("expected.json")).expect("the recording");
     let expected: Vec<Value> = serde_json::from_slice(&expected).expect("JSON");
     let ours: HashMap<(String, String), Left> =
