@@ -10,10 +10,12 @@ mod error;
 pub mod fault;
 mod file;
 mod interface;
+mod kind;
 pub mod net;
 mod notice;
 mod options;
 mod placement;
+mod registry;
 mod socket;
 mod stdout;
 mod switch;
@@ -27,11 +29,15 @@ pub use error::errno::Errno;
 pub use error::net::{NetCause, NetError};
 pub use error::violation::Violation;
 pub use error::{DeviceError, OtherError};
+pub use file::FileOptions;
 pub use interface::Device;
+pub use kind::{DeviceKind, DeviceTarget};
 pub use net::Network;
 pub use notice::Notice;
 pub use options::{
-    DeviceOptions, Facility, FileMode, FileOptions, OptionError, SocketOptions, SyslogOptions, Target,
-    check_prefix,
+    COMMON_OPTIONS, CommonOptions, DeviceOption, FileMode, GivenOptions, OptionError, check_prefix,
 };
 pub use placement::{AddressBlock, AddressBlockError, Placement};
+pub use registry::{DeviceKinds, DeviceOptions};
+pub use socket::SocketOptions;
+pub use syslog::{Facility, SyslogOptions};

@@ -65,7 +65,7 @@ pub use broker::{
 #[cfg(feature = "test-support")]
 pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
-pub use device::{Device, DeviceError, DeviceOptions, Placement};
+pub use device::{Device, DeviceError, DeviceKinds, DeviceOptions, Placement};
 pub use wait::Wait;
 
 /// How devices are: for status pages, logs and metrics.

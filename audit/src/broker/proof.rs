@@ -2,7 +2,7 @@
 //! Never in it: deciding whether an entry is on record.
 
 use super::cause::Refused;
-use onrecord_entry::Kind;
+use onrecord_entry::EntryType;
 
 /// The proof that a request entry is on record as the rule wants it.
 ///
@@ -70,10 +70,10 @@ pub enum NotOnRecord {
     /// No device is enabled.
     #[error("no audit device is enabled")]
     NoDevice,
-    /// The entry is not of the kind that was to be recorded: a response entry has a
+    /// The entry is not of the type that was to be recorded: a response entry has a
     /// [`response`](onrecord_entry::Entry::response), a request entry has none. It is offered to no device.
     #[error("the entry is a {} entry", .0.as_str())]
-    OtherKind(Kind),
+    OtherType(EntryType),
 }
 
 impl NotOnRecord {
@@ -91,7 +91,7 @@ impl Proof for ResponseOnRecord {}
 
 /// How a proof is made. The trait can be reached through [`Proof`] everywhere; a [`Maker`](made::Maker) cannot.
 pub(super) mod made {
-    use super::{Kind, RequestOnRecord, ResponseOnRecord};
+    use super::{EntryType, RequestOnRecord, ResponseOnRecord};
 
     /// Whoever has it may make proofs.
     pub struct Maker(());
@@ -103,14 +103,14 @@ pub(super) mod made {
     }
 
     pub trait Made: Sized + Unpin {
-        /// The kind of entry that it proves.
-        const KIND: Kind;
+        /// The type of entry that it proves.
+        const TYPE: EntryType;
 
         fn made(seq: u64, maker: &Maker) -> Self;
     }
 
     impl Made for RequestOnRecord {
-        const KIND: Kind = Kind::Request;
+        const TYPE: EntryType = EntryType::Request;
 
         fn made(seq: u64, _: &Maker) -> Self {
             Self { seq }
@@ -118,7 +118,7 @@ pub(super) mod made {
     }
 
     impl Made for ResponseOnRecord {
-        const KIND: Kind = Kind::Response;
+        const TYPE: EntryType = EntryType::Response;
 
         fn made(seq: u64, _: &Maker) -> Self {
             Self { seq }

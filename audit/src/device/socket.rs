@@ -3,6 +3,8 @@
 //! Never in it: addresses and system calls (`net`), how lines go out (`outgoing`), what is kept (`kept`).
 
 mod kept;
+mod kind;
+mod options;
 mod outgoing;
 
 use std::sync::Arc;
@@ -20,10 +22,11 @@ use super::net::connection::{Connection, Ending};
 use super::net::deadline::Deadline;
 use super::net::dial::Dialer;
 use super::net::resolve::Resolver;
-use super::options::SocketOptions;
 use super::placement::Placement;
 use crate::clock::Clock;
 use kept::Kept;
+pub(super) use kind::SocketKind;
+pub use options::SocketOptions;
 use outgoing::Outgoing;
 
 /// How often an idle connection is looked at, so that what a dead peer has not read waits for no entry.
@@ -123,11 +126,6 @@ impl SocketDevice {
     }
 
     /// Makes sure of a connection on which nothing is owed.
-    /// Dials, and says whether somebody is there.
-    pub(super) fn dial(&mut self) -> Result<(), DeviceError> {
-        self.connect()
-    }
-
     fn connect(&mut self) -> Result<(), DeviceError> {
         if self.connection.is_some() {
             return Ok(());

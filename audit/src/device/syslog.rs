@@ -3,6 +3,8 @@
 
 mod agent;
 mod header;
+mod kind;
+mod options;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +14,13 @@ use super::batch::{Appended, Batch, Rejected};
 use super::claim::Claim;
 use super::error::DeviceError;
 use super::interface::Device;
-use super::options::SyslogOptions;
 use super::placement::Placement;
 use crate::clock::Clock;
 use agent::{Agent, Unsent};
 use header::Header;
+pub(super) use kind::SyslogKind;
 use onrecord_entry::send_within;
+pub use options::{Facility, SyslogOptions};
 
 /// Where a daemon listens, unless the configuration says otherwise; tried in this order.
 const SOCKETS: [&str; 3] = ["/dev/log", "/var/run/syslog", "/var/run/log"];

@@ -1,10 +1,11 @@
-//! What is asked.
+//! The facts of a request.
 //! Never in it: HTTP types.
 
 use onrecord_value::Object;
 
 use super::header::Headers;
 use super::text::{Accessor, Clear, Names, Path, Token};
+use crate::limits::ExceededLimit;
 
 /// A request's facts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,9 +16,9 @@ pub struct Request<'a> {
     pub client_id: Clear<'a>,
     /// The cluster the request was replicated from.
     pub replication_cluster: Clear<'a>,
-    /// What is to be done.
+    /// The operation.
     pub operation: Option<Operation>,
-    /// The mount which the path leads to.
+    /// The mount of the path.
     pub mount: Mount<'a>,
     /// The token; hashed.
     pub client_token: Token<'a>,
@@ -35,7 +36,7 @@ pub struct Request<'a> {
     pub remote_address: Clear<'a>,
     /// The client's port; 0 is left out.
     pub remote_port: u16,
-    /// The wish for a wrapped answer, seconds; 0 is left out.
+    /// How long the wrapping token shall live if the client wants the answer wrapped, seconds; 0 is left out.
     pub wrap_ttl: u64,
     /// The headers which the configuration calls audited.
     pub headers: Headers<'a>,
@@ -103,7 +104,7 @@ impl Operation {
     }
 }
 
-/// The mount which a path leads to. Each fact that is empty is left out.
+/// The mount of a path. Each fact that is empty is left out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mount<'a> {
     /// Its path, for instance `secret/`.
@@ -156,8 +157,9 @@ pub struct Data<'a> {
     pub plain_keys: Names<'a>,
     /// The keys at which numbers, booleans and instants are hashed, too.
     pub secret_keys: Names<'a>,
-    /// Set by [`decode`](crate::decode()) alone: which limit an earlier walk met, so that `object` is a digest.
-    pub(crate) beyond: Option<crate::limits::Beyond>,
+    /// Set only by [`decode`](crate::decode()): the limit that was exceeded when the line was written, so that `object`
+    /// is a digest.
+    pub(crate) exceeded: Option<ExceededLimit>,
 }
 
 impl<'a> Data<'a> {

@@ -7,11 +7,11 @@ use super::digest::digest;
 use super::syntax::{Syntax, Tag};
 use super::writer::Writer;
 use crate::entry::Data;
-use crate::limits::Beyond;
+use crate::limits::ExceededLimit;
 use crate::register::{self, Field, kind};
 
 impl<'e, S: Syntax> Writer<'_, 'e, S> {
-    /// Writes `data`, or where it is beyond a limit its digest; says which limit.
+    /// Writes `data`, or its digest where it exceeds a limit; returns which limit.
     ///
     /// With `elide`, `keys` and `key_info` become their lengths.
     pub(super) fn data(
@@ -19,7 +19,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         field: &'static Field<kind::Data>,
         data: Data<'e>,
         elide: bool,
-    ) -> Option<Beyond> {
+    ) -> Option<ExceededLimit> {
         let object = data.object.filter(|object| !object.is_empty())?;
         self.lead(field);
         let start = self.out.len();
@@ -31,12 +31,12 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             self.map::<true>(object, &data, elide)
         };
         match written {
-            Ok(()) => data.beyond,
-            Err(beyond) => {
+            Ok(()) => data.exceeded,
+            Err(limit) => {
                 self.out.truncate(start);
                 self.budget = before;
                 self.digest_of(object);
-                Some(beyond)
+                Some(limit)
             }
         }
     }
@@ -59,7 +59,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         object: &'e Object,
         keys: &Data<'_>,
         elide: bool,
-    ) -> Result<(), Beyond> {
+    ) -> Result<(), ExceededLimit> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         let start = self.out.len();
@@ -68,7 +68,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             self.members_by_written_key::<SECRET>(object, keys, elide)?;
         } else {
             for (key, value) in object {
-                self.member_of_map::<SECRET>(key, (key, value), keys, elide)?;
+                self.map_member::<SECRET>(key, (key, value), keys, elide)?;
             }
         }
         S::end_object(start, self.out);
@@ -76,14 +76,14 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         Ok(())
     }
 
-    /// Keys that are not written as they are take the place in the order that they have as they are written.
+    /// Members in the order of their keys as they are written, where some are written differently.
     #[cold]
     fn members_by_written_key<const SECRET: bool>(
         &mut self,
         object: &'e Object,
         keys: &Data<'_>,
         elide: bool,
-    ) -> Result<(), Beyond> {
+    ) -> Result<(), ExceededLimit> {
         let mut members = Vec::with_capacity(object.len());
         for (key, value) in object {
             let written = self.redactor.key(key);
@@ -97,18 +97,18 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             a.as_deref().unwrap_or(key_a).cmp(b.as_deref().unwrap_or(key_b))
         });
         for (written, key, value) in members {
-            self.member_of_map::<SECRET>(written.as_deref().unwrap_or(key), (key, value), keys, elide)?;
+            self.map_member::<SECRET>(written.as_deref().unwrap_or(key), (key, value), keys, elide)?;
         }
         Ok(())
     }
 
-    fn member_of_map<const SECRET: bool>(
+    fn map_member<const SECRET: bool>(
         &mut self,
         written: &str,
         (key, value): (&'e str, &'e Value),
         keys: &Data<'_>,
         elide: bool,
-    ) -> Result<(), Beyond> {
+    ) -> Result<(), ExceededLimit> {
         self.room_for(written.len())?;
         let count = match value {
             Value::Array(list) if elide && key == "keys" => Some(list.len()),
@@ -134,7 +134,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         value: &'e Value,
         nearest: Nearest,
         keys: &Data<'_>,
-    ) -> Result<(), Beyond> {
+    ) -> Result<(), ExceededLimit> {
         match value {
             Value::Object(map) => return self.map::<SECRET>(map, keys, false),
             Value::Array(list) => return self.list::<SECRET>(list, nearest, keys),
@@ -172,7 +172,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
 
     /// A value whose key is secret, and which holds no other values.
     #[cold]
-    fn secret(&mut self, value: &'e Value) -> Result<(), Beyond> {
+    fn secret(&mut self, value: &'e Value) -> Result<(), ExceededLimit> {
         self.budget.node(self.out.len(), 1)?;
         let text = match value {
             Value::String(text) => text.as_str(),
@@ -201,7 +201,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         list: &'e [Value],
         nearest: Nearest,
         keys: &Data<'_>,
-    ) -> Result<(), Beyond> {
+    ) -> Result<(), ExceededLimit> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         S::begin(Tag::Array, self.out);
@@ -214,8 +214,12 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         Ok(())
     }
 
-    fn room_for(&self, more: usize) -> Result<(), Beyond> {
-        if self.out.len().saturating_add(more) > self.budget.end() { Err(Beyond::LineBytes) } else { Ok(()) }
+    fn room_for(&self, more: usize) -> Result<(), ExceededLimit> {
+        if self.out.len().saturating_add(more) > self.budget.end() {
+            Err(ExceededLimit::LineBytes)
+        } else {
+            Ok(())
+        }
     }
 }
 

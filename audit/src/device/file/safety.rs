@@ -12,11 +12,12 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::options::FileOptions;
 use super::torn;
 use crate::device::claim::FileId;
 use crate::device::error::DeviceError;
 use crate::device::error::violation::Violation;
-use crate::device::options::{FileMode, FileOptions};
+use crate::device::options::FileMode;
 use crate::device::placement::Placement;
 
 /// A file that passed.

@@ -13,9 +13,9 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::Open;
+use super::options::FileOptions;
 use crate::device::error::DeviceError;
 use crate::device::notice::Notice;
-use crate::device::options::FileOptions;
 use onrecord_entry::{BEGINNINGS, decode};
 
 const CHUNK: usize = 64 * 1024;

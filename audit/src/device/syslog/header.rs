@@ -1,8 +1,8 @@
 //! What leads a message to the daemon: priority, local time, tag and process (RFC 3164, section 4.1, without a host).
 //! Never in it: the line, but to put it behind.
 
+use super::options::Facility;
 use crate::clock::Clock;
-use crate::device::options::Facility;
 
 /// The severity of every message: INFO.
 const SEVERITY: u8 = 6;
