@@ -1,24 +1,16 @@
-//! The grammar: what a command and a flag are, and how words become an invocation (Go's flag syntax).
-//! What commands do is not known here; the rows are in [`table`].
+//! Flags: what a flag is, and the flags that many commands share.
+//! Never in it: commands, and how words are parsed.
 
-pub mod nearest;
-pub mod parse;
-pub mod table;
-
-use crate::failure::{Done, SERVER, USAGE};
-use crate::session::Session;
-use onrecord_value::{GoDuration, duration};
-
-/// What a flag takes.
+/// The kind of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FlagKind {
     /// `-x`, `-x=true`.
     Bool,
-    /// One text, the last wins.
+    /// One text; the last one given is used.
     Text,
-    /// Texts, each time one more.
+    /// Texts; each use adds one.
     Texts,
-    /// `KEY=VALUE`, each time one more.
+    /// `KEY=VALUE`; each use adds a pair.
     Pairs,
     /// `90`, `1h30m`, `1d`.
     Duration,
@@ -26,7 +18,7 @@ pub enum Kind {
     Integer,
 }
 
-impl Kind {
+impl FlagKind {
     /// As shown in help, between `<` and `>`.
     pub fn name(self) -> &'static str {
         match self {
@@ -39,37 +31,37 @@ impl Kind {
     }
 }
 
-/// A row of the table of flags.
+/// A flag of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Flag {
     /// Name without dashes.
     pub name: &'static str,
     /// Another name for the same.
     pub alias: &'static str,
-    /// What it takes.
-    pub kind: Kind,
-    /// Text of the default; empty for none.
+    /// The kind of its value.
+    pub kind: FlagKind,
+    /// The default, as help shows it; empty for none.
     pub default: &'static str,
-    /// The variable that gives it, without `VAULT_`; empty for none.
+    /// The environment variable with the same meaning, without `VAULT_`; empty for none.
     pub variable: &'static str,
-    /// For help: sentences.
+    /// The help text: sentences.
     pub about: &'static str,
 }
 
 impl Flag {
     /// A flag without default.
-    pub const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
+    pub const fn new(name: &'static str, kind: FlagKind, about: &'static str) -> Self {
         Self { name, alias: "", kind, default: "", variable: "", about }
     }
 
-    /// With a default that help tells.
+    /// With a default, as help shows it.
     #[must_use]
     pub const fn default(mut self, text: &'static str) -> Self {
         self.default = text;
         self
     }
 
-    /// With a variable.
+    /// With an environment variable.
     #[must_use]
     pub const fn variable(mut self, name: &'static str) -> Self {
         self.variable = name;
@@ -84,143 +76,98 @@ impl Flag {
     }
 }
 
-/// How a command can print what it got.
+/// Which output flags a command has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Its texts only.
+    /// None: it prints text only.
     Text,
     /// `-format`.
     Format,
     /// `-format` and `-field`.
     Field,
-    /// `-format`, `-field`, and `-format=raw`.
+    /// `-format`, also with the value `raw`, and `-field`.
     Raw,
 }
 
-/// A row of the table of commands.
-pub struct Command {
-    /// Its words, such as `audit enable`.
-    pub words: &'static str,
-    /// One line, for lists of commands.
-    pub synopsis: &'static str,
-    /// What follows the words, such as `[options] TYPE [K=V...]`.
-    pub arguments: &'static str,
-    /// Paragraphs for help, parted by blank lines.
-    pub about: &'static str,
-    /// What it is for, and the words after the program's name.
-    pub examples: &'static [(&'static str, &'static str)],
-    /// Whether it calls a server and so takes the HTTP flags.
-    pub http: bool,
-    /// How it prints.
-    pub output: Output,
-    /// Flags of its own.
-    pub flags: &'static [Flag],
-    /// Does it.
-    pub(crate) run: fn(&mut Session<'_>, &Invocation) -> Done,
-}
-
-impl std::fmt::Debug for Command {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Command({})", self.words)
-    }
-}
-
-impl Command {
-    /// All its flags: of HTTP, of output, its own.
-    pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> {
-        let http: &'static [Flag] = if self.http { table::HTTP_FLAGS } else { &[] };
-        http.iter().chain(self.output_flags()).chain(self.flags)
-    }
-
-    /// `-format` and `-field` as far as it takes them.
-    pub fn output_flags(&self) -> &'static [Flag] {
-        match self.output {
-            Output::Text => &[],
-            Output::Format => table::FORMAT_FLAGS,
-            Output::Field | Output::Raw => table::FIELD_FLAGS,
+impl Output {
+    /// The flags.
+    pub fn flags(self) -> &'static [Flag] {
+        match self {
+            Self::Text => &[],
+            Self::Format => FORMAT_FLAGS,
+            Self::Field | Self::Raw => FIELD_FLAGS,
         }
     }
-
-    /// The exit code if it is called wrongly. For those that judge, 1 is a verdict.
-    pub const fn usage_code(&self) -> u8 {
-        if matches!(self.words.as_bytes(), b"log check") { SERVER } else { USAGE }
-    }
-
-    /// Whether its flags may stand behind its arguments: they are names, which no flag could be meant for.
-    pub const fn flags_anywhere(&self) -> bool {
-        matches!(self.words.as_bytes(), b"audit drill")
-    }
-
-    /// The flag of this name.
-    pub fn flag(&self, name: &str) -> Option<&'static Flag> {
-        self.all_flags().find(|flag| flag.name == name || (!flag.alias.is_empty() && flag.alias == name))
-    }
 }
 
-/// A group of commands, such as `audit`.
-#[derive(Clone, Copy, Debug)]
-pub struct Group {
-    /// Its words.
-    pub words: &'static str,
-    /// One line.
-    pub synopsis: &'static str,
-    /// Paragraphs for help.
-    pub about: &'static str,
-    /// What it is for, and the words after the program's name.
-    pub examples: &'static [(&'static str, &'static str)],
-}
+/// Flags of every command that calls a server.
+pub(crate) const HTTP_FLAGS: &[Flag] = &[
+    Flag::new("address", FlagKind::Text, "Address of the server.")
+        .default("https://127.0.0.1:8200")
+        .variable("ADDR"),
+    Flag::new("agent-address", FlagKind::Text, "Address of an agent. If set, it is used instead of -address.")
+        .variable("AGENT_ADDR"),
+    Flag::new(
+        "ca-cert",
+        FlagKind::Text,
+        "PEM file with the CA certificates to verify the server's certificate. It is used instead of -ca-path.",
+    )
+    .variable("CACERT"),
+    Flag::new("ca-path", FlagKind::Text, "Folder of PEM files with the CA certificates to verify the server's certificate.").variable("CAPATH"),
+    Flag::new(
+        "client-cert",
+        FlagKind::Text,
+        "PEM file with the client certificate. -client-key is needed with it.",
+    )
+    .variable("CLIENT_CERT"),
+    Flag::new("client-key", FlagKind::Text, "PEM file with the private key of -client-cert.").variable("CLIENT_KEY"),
+    Flag::new(
+        "disable-redirects",
+        FlagKind::Bool,
+        "Do not follow a redirect of the server. By default one redirect is followed.",
+    )
+    .default("false")
+    .variable("DISABLE_REDIRECTS"),
+    Flag::new(
+        "header",
+        FlagKind::Pairs,
+        "Header to send, as NAME=VALUE. May be given several times. Names that begin with X-Vault- are reserved.",
+    ),
+    Flag::new("mfa", FlagKind::Texts, "Code of a second factor to send. May be given several times.")
+        .variable("MFA"),
+    Flag::new("namespace", FlagKind::Text, "Namespace of the request.").alias("ns").variable("NAMESPACE"),
+    Flag::new("non-interactive", FlagKind::Bool, "Do not prompt, and do not read standard input.")
+        .default("false"),
+    Flag::new("output-curl-string", FlagKind::Bool, "Print the request as a curl command instead of sending it.")
+        .default("false"),
+    Flag::new(
+        "output-policy",
+        FlagKind::Bool,
+        "Print a policy that allows the request, instead of sending the request.",
+    )
+    .default("false"),
+    Flag::new("policy-override", FlagKind::Bool, "Ask the server to override a soft-mandatory policy.")
+        .default("false"),
+    Flag::new("tls-server-name", FlagKind::Text, "Name to verify in the server's certificate, instead of the host in the address.")
+        .variable("TLS_SERVER_NAME"),
+    Flag::new(
+        "tls-skip-verify",
+        FlagKind::Bool,
+        "Do not verify the server's certificate. Anyone on the network path can then read and change requests and responses.",
+    )
+    .default("false")
+    .variable("SKIP_VERIFY"),
+    Flag::new("wrap-ttl", FlagKind::Duration, "Wrap the response in a single-use token with this TTL.")
+        .variable("WRAP_TTL"),
+];
 
-/// A command with its flags read and checked.
-#[derive(Debug)]
-pub struct Invocation {
-    /// Which.
-    pub command: &'static Command,
-    /// What stands behind the flags.
-    pub arguments: Vec<String>,
-    /// Flags given, in order, with texts that were checked against their kind.
-    pub(crate) given: Vec<(&'static str, String)>,
-    /// Arguments behind `--` that look like flags.
-    pub(crate) after_dashes: Vec<String>,
-}
+const FORMAT: Flag = Flag::new("format", FlagKind::Text, "Output format: table, json or yaml.")
+    .default("table")
+    .variable("FORMAT");
 
-impl Invocation {
-    /// The last text of a flag, if it was given.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.given.iter().rev().find(|(given, _)| *given == name).map(|(_, text)| text.as_str())
-    }
+/// `-format`.
+const FORMAT_FLAGS: &[Flag] = &[FORMAT];
 
-    /// All texts of a flag.
-    pub fn texts(&self, name: &str) -> Vec<String> {
-        self.given.iter().filter(|(given, _)| *given == name).map(|(_, text)| text.clone()).collect()
-    }
-
-    /// A boolean flag, if it was given.
-    pub fn truth(&self, name: &str) -> Option<bool> {
-        self.text(name).map(|text| text == "true")
-    }
-
-    /// Whether a boolean flag was given and is true.
-    pub fn is_set(&self, name: &str) -> bool {
-        self.truth(name) == Some(true)
-    }
-
-    /// A duration, if it was given.
-    pub fn duration(&self, name: &str) -> Option<GoDuration> {
-        // Checked when it was read.
-        self.text(name).and_then(|text| duration::parse(text).ok())
-    }
-
-    /// A whole number, if it was given.
-    pub fn integer(&self, name: &str) -> Option<i64> {
-        self.text(name).and_then(|text| text.parse().ok())
-    }
-
-    /// All pairs of a flag.
-    pub fn pairs(&self, name: &str) -> Vec<(String, String)> {
-        self.texts(name)
-            .iter()
-            .filter_map(|text| text.split_once('='))
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect()
-    }
-}
+/// `-format` and `-field`.
+const FIELD_FLAGS: &[Flag] =
+    &[Flag::new("field", FlagKind::Text, "Print only this field. On a terminal a newline follows."), FORMAT];

@@ -1,117 +1,138 @@
-//! Words to an invocation: the longest command, flags up to the first argument, `--`, and the texts of everything that
-//! can be wrong with them. Nothing is run here.
+//! Parses the words behind a command's name into flags and arguments, in Go's flag syntax.
+//! Never in it: which commands exist, and running them.
 
-use super::table::{COMMANDS, GROUPS};
-use super::{Command, Flag, Group, Invocation, Kind, nearest};
+use crate::flag::{Flag, FlagKind};
+use crate::suggest;
 use onrecord_value::quote::Quoted;
-use onrecord_value::{boolean, duration, integer};
-use std::fmt;
+use onrecord_value::{GoDuration, boolean, duration, integer};
+use thiserror::Error;
 
-/// What the first words name.
+/// The flags and arguments of one command, parsed and checked.
 #[derive(Debug)]
-pub enum Found {
-    /// A command, and how many words it took.
-    Command(&'static Command, usize),
-    /// A group without a command of it.
-    Group(&'static Group),
-    /// A group with a word that is no command of it.
-    NotInGroup(&'static Group, String),
-    /// The first word is nothing.
-    Unknown(String),
-    /// There is no word.
-    Nothing,
+pub struct Invocation {
+    /// The words behind the flags.
+    pub arguments: Vec<String>,
+    /// The flags in the order given, each value checked against its kind.
+    pub(crate) given: Vec<(&'static str, String)>,
+    /// Arguments behind `--` that look like flags.
+    pub(crate) after_dashes: Vec<String>,
 }
 
-/// Finds the command that the words begin with.
-pub fn find(words: &[String]) -> Found {
-    let Some(first) = words.first() else {
-        return Found::Nothing;
-    };
-    let matches = |name: &str| {
-        let parts: Vec<&str> = name.split(' ').collect();
-        (words.len() >= parts.len() && parts.iter().zip(words).all(|(part, word)| part == word))
-            .then_some(parts.len())
-    };
-    let command = COMMANDS.iter().filter_map(|list| longest(list, matches)).max_by_key(|(_, count)| *count);
-    let group =
-        GROUPS.iter().filter_map(|group| Some((group, matches(group.words)?))).max_by_key(|found| found.1);
-    match (command, group) {
-        (Some((command, count)), None) => Found::Command(command, count),
-        (Some((command, count)), Some((_, within))) if count > within => Found::Command(command, count),
-        (_, Some((group, within))) => match words.get(within) {
-            Some(word) if !word.starts_with('-') => Found::NotInGroup(group, word.clone()),
-            _ => Found::Group(group),
-        },
-        (None, None) => Found::Unknown(first.clone()),
+impl Invocation {
+    /// The last text of a flag, if it was given.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.given.iter().rev().find(|(given, _)| *given == name).map(|(_, text)| text.as_str())
+    }
+
+    /// All texts of a flag.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        self.given.iter().filter(|(given, _)| *given == name).map(|(_, text)| text.clone()).collect()
+    }
+
+    /// A boolean flag, if it was given.
+    pub fn truth(&self, name: &str) -> Option<bool> {
+        self.text(name).map(|text| text == "true")
+    }
+
+    /// Whether a boolean flag was given and is true.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.truth(name) == Some(true)
+    }
+
+    /// A duration, if it was given.
+    pub fn duration(&self, name: &str) -> Option<GoDuration> {
+        // `check` has refused any other text.
+        self.text(name).and_then(|text| duration::parse(text).ok())
+    }
+
+    /// A whole number, if it was given.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.text(name).and_then(|text| text.parse().ok())
+    }
+
+    /// All pairs of a flag.
+    pub fn pairs(&self, name: &str) -> Vec<(String, String)> {
+        self.texts(name)
+            .iter()
+            .filter_map(|text| text.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
     }
 }
 
-fn longest(
-    list: &'static [Command],
-    matches: impl Fn(&str) -> Option<usize>,
-) -> Option<(&'static Command, usize)> {
-    list.iter().filter_map(|command| Some((command, matches(command.words)?))).max_by_key(|found| found.1)
-}
-
-/// Whether help is asked for: `-h`, `-help` or `--help` anywhere before `--`.
-pub fn asks_for_help(words: &[String]) -> bool {
+/// Whether help is requested: `-h`, `-help` or `--help` anywhere before `--`.
+pub(crate) fn requests_help(words: &[String]) -> bool {
     words
         .iter()
         .take_while(|word| *word != "--")
         .any(|word| matches!(word.as_str(), "-h" | "-help" | "--help"))
 }
 
-/// Why words are no invocation.
-#[derive(Debug, PartialEq, Eq)]
+/// Why the command line could not be parsed. The first line of each message is the text that users of this family of
+/// command lines know; what is accepted follows on a second line.
+#[derive(Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SyntaxError {
     /// `---x`, `-=x`.
+    #[error("bad flag syntax: {0}")]
     BadFlag(String),
-    /// No such flag; the nearest that there is.
-    Unknown(String, Option<&'static str>),
+    /// No such flag; the flag with the nearest name, if one is near.
+    #[error("flag provided but not defined: -{0}{suggestion}", suggestion = suggestion(*.1))]
+    UnknownFlag(String, Option<&'static str>),
     /// A flag at the end without its value.
-    NoArgument(String),
-    /// A boolean that is none: value, flag, reason.
-    Boolean(String, String, String),
-    /// A value that is not of the flag's kind: value, flag, reason.
-    Value(String, String, String),
+    #[error("flag needs an argument: -{0}")]
+    MissingValue(String),
+    /// A value that is not a boolean.
+    #[error(
+        "invalid boolean value {} for -{flag}: {reason}\nAccepted: true or false, as in -{flag}=true.",
+        Quoted(value)
+    )]
+    InvalidBoolean {
+        /// As it was given.
+        value: String,
+        /// As it was given.
+        flag: String,
+        /// Why it was refused.
+        reason: String,
+    },
+    /// A value that is not of the flag's kind.
+    #[error("invalid value {} for flag -{flag}: {reason}\nAccepted: {accepted}.", Quoted(value))]
+    InvalidValue {
+        /// As it was given.
+        value: String,
+        /// As it was given.
+        flag: String,
+        /// Why it was refused.
+        reason: String,
+        /// What the flag takes.
+        accepted: &'static str,
+    },
     /// `-h=false`.
+    #[error("flag: help requested")]
     Help,
     /// Flags behind the first argument.
-    Late(Vec<String>),
+    #[error("{}", late_flags(.0))]
+    LateFlags(Vec<String>),
 }
 
-impl fmt::Display for SyntaxError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadFlag(word) => write!(f, "bad flag syntax: {word}"),
-            Self::Unknown(name, near) => {
-                write!(f, "flag provided but not defined: -{name}")?;
-                near.iter().try_for_each(|near| write!(f, "\nDid you mean -{near}?"))
-            }
-            Self::NoArgument(name) => write!(f, "flag needs an argument: -{name}"),
-            Self::Boolean(value, name, reason) => {
-                write!(f, "invalid boolean value {} for -{name}: {reason}", Quoted(value))
-            }
-            Self::Value(value, name, reason) => {
-                write!(f, "invalid value {} for flag -{name}: {reason}", Quoted(value))
-            }
-            Self::Help => f.write_str("flag: help requested"),
-            Self::Late(words) => f.write_str(&late(words)),
-        }
-    }
+fn suggestion(flag: Option<&str>) -> String {
+    flag.map(|flag| format!("\nDid you mean -{flag}?")).unwrap_or_default()
 }
 
-/// What is told about flags that stand behind arguments.
-pub(crate) fn late(words: &[String]) -> String {
+/// The message about flags that stand behind arguments.
+pub(crate) fn late_flags(words: &[String]) -> String {
     format!(
         "Command flags must be provided before positional arguments. The following arguments will not be parsed as flags: [{}]",
         words.join(",")
     )
 }
 
-/// Reads the words behind a command's own.
-pub fn parse(command: &'static Command, words: &[String]) -> Result<Invocation, SyntaxError> {
+/// Parses the words behind a command's own. With `late_flags_allowed` flags may follow arguments.
+pub(crate) fn parse(
+    flags: &[&'static Flag],
+    late_flags_allowed: bool,
+    words: &[String],
+) -> Result<Invocation, SyntaxError> {
     let mut given = Vec::new();
     let mut rest = words.iter();
     let mut arguments: Vec<String> = Vec::new();
@@ -122,24 +143,24 @@ pub fn parse(command: &'static Command, words: &[String]) -> Result<Invocation, 
         }
         if word == "-" || !word.starts_with('-') {
             arguments.push(word.clone());
-            if command.flags_anywhere() {
+            if late_flags_allowed {
                 continue;
             }
             let (before, after) = split_at_dashes(rest.as_slice());
             arguments.extend_from_slice(before);
             let wrong: Vec<String> = before.iter().filter(|word| looks_like_flag(word)).cloned().collect();
             if !wrong.is_empty() {
-                return Err(SyntaxError::Late(wrong));
+                return Err(SyntaxError::LateFlags(wrong));
             }
             rest = after.iter();
             break;
         }
-        let (flag, inline) = name_and_value(command, word)?;
+        let (flag, inline) = name_and_value(flags, word)?;
         let value = match (flag.kind, inline) {
             (_, Some(value)) => value.to_owned(),
-            (Kind::Bool, None) => "true".to_owned(),
+            (FlagKind::Bool, None) => "true".to_owned(),
             (_, None) => {
-                rest.next().cloned().ok_or_else(|| SyntaxError::NoArgument(typed_name(word).to_owned()))?
+                rest.next().cloned().ok_or_else(|| SyntaxError::MissingValue(typed_name(word).to_owned()))?
             }
         };
         given.push((flag.name, check(flag, typed_name(word), value)?));
@@ -150,7 +171,7 @@ pub fn parse(command: &'static Command, words: &[String]) -> Result<Invocation, 
         }
         arguments.push(word.clone());
     }
-    Ok(Invocation { command, arguments, given, after_dashes })
+    Ok(Invocation { arguments, given, after_dashes })
 }
 
 fn split_at_dashes(words: &[String]) -> (&[String], &[String]) {
@@ -170,7 +191,7 @@ fn typed_name(word: &str) -> &str {
 }
 
 fn name_and_value<'a>(
-    command: &'static Command,
+    flags: &[&'static Flag],
     word: &'a str,
 ) -> Result<(&'static Flag, Option<&'a str>), SyntaxError> {
     let body = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).unwrap_or(word);
@@ -181,34 +202,46 @@ fn name_and_value<'a>(
         Some((name, value)) => (name, Some(value)),
         None => (body, None),
     };
-    match command.flag(name) {
+    let is_named =
+        |flag: &&&'static Flag| flag.name == name || (!flag.alias.is_empty() && flag.alias == name);
+    match flags.iter().find(is_named) {
         Some(flag) => Ok((flag, value)),
         None if matches!(name, "h" | "help") => Err(SyntaxError::Help),
         None => {
-            let near = nearest::nearest(name, command.all_flags().map(|flag| flag.name));
-            Err(SyntaxError::Unknown(name.to_owned(), near))
+            let near = suggest::nearest(name, flags.iter().map(|flag| flag.name));
+            Err(SyntaxError::UnknownFlag(name.to_owned(), near))
         }
     }
 }
 
 /// The value as it is kept: checked, booleans as `true` or `false`.
 fn check(flag: &Flag, name: &str, value: String) -> Result<String, SyntaxError> {
-    let wrong = |reason: String, value: String| SyntaxError::Value(value, name.to_owned(), reason);
+    let invalid = |reason: String, accepted: &'static str| SyntaxError::InvalidValue {
+        value: value.clone(),
+        flag: name.to_owned(),
+        reason,
+        accepted,
+    };
     match flag.kind {
-        Kind::Text | Kind::Texts => Ok(value),
-        Kind::Bool => match boolean::parse(&value) {
+        FlagKind::Text | FlagKind::Texts => Ok(value),
+        FlagKind::Bool => match boolean::parse(&value) {
             Ok(truth) => Ok(truth.to_string()),
-            Err(error) => Err(SyntaxError::Boolean(value, name.to_owned(), error.to_string())),
+            Err(error) => {
+                let reason = error.to_string();
+                Err(SyntaxError::InvalidBoolean { value, flag: name.to_owned(), reason })
+            }
         },
-        Kind::Pairs if value.contains('=') => Ok(value),
-        Kind::Pairs => Err(wrong(format!("missing = in KV pair: {}", Quoted(&value)), value)),
-        Kind::Duration => match duration::parse(&value) {
+        FlagKind::Pairs if value.contains('=') => Ok(value),
+        FlagKind::Pairs => Err(invalid(format!("missing = in KV pair: {}", Quoted(&value)), "KEY=VALUE")),
+        FlagKind::Duration => match duration::parse(&value) {
             Ok(_) => Ok(value),
-            Err(error) => Err(wrong(error.to_string(), value)),
+            Err(error) => {
+                Err(invalid(error.to_string(), "seconds, or a number with a unit, such as 90s, 1h30m or 7d"))
+            }
         },
-        Kind::Integer => match integer::parse_signed(&value) {
+        FlagKind::Integer => match integer::parse_signed(&value) {
             Ok(number) => Ok(number.to_string()),
-            Err(error) => Err(wrong(error.to_string(), value)),
+            Err(error) => Err(invalid(error.to_string(), "a whole number")),
         },
     }
 }

@@ -1,5 +1,5 @@
-//! A report of the checker as text for people.
-//! Never in it: a judgement of its own.
+//! The report of `log check` as text.
+//! Never in it: the decision what is missing.
 
 use onrecord_trail::{BootReport, DeviceReport, Judge, Place, Report, Sample, Spans};
 
@@ -12,7 +12,7 @@ pub(super) fn text(report: &Report, judge: Judge) -> String {
     let mut parts = vec![sources(report), devices(report)];
     let findings = findings(report);
     if !findings.is_empty() {
-        // Ids are whatever a log says they are.
+        // Ids come from the logs and may contain any character.
         let lines: Vec<String> = findings.iter().map(|line| printable(line)).collect();
         parts.push(lines.join("\n"));
     }
@@ -48,10 +48,10 @@ fn devices(report: &Report) -> String {
     if rows.len() > 1 {
         let union = &report.union;
         let counts = [union.requests, union.responses, union.pairs];
-        rows.push(row("all as one".to_owned(), counts, &union.boots, 0));
+        rows.push(row("all devices".to_owned(), counts, &union.boots, 0));
     }
     let headers =
-        ["Device (salt)", "Starts", "Requests", "Responses", "Pairs", "Holes", "Undeclared", "Doubles"];
+        ["Device (salt)", "Boots", "Requests", "Responses", "Pairs", "Missing", "Undeclared", "Duplicates"];
     table(&headers, &rows)
 }
 
@@ -74,28 +74,38 @@ fn findings(report: &Report) -> Vec<String> {
         of_device(device, &mut lines);
     }
     if report.devices.len() > 1 {
-        boots("all as one", &report.union.boots, &mut lines);
+        boots("all devices", &report.union.boots, &mut lines);
     }
-    ids("no device: request without response", &report.union.requests_alone, &mut lines);
-    ids("no device: response without request", &report.union.responses_alone, &mut lines);
+    alone(
+        "Request",
+        "response entry in these files (the server may have ended in between)",
+        &report.union.requests_alone,
+        &mut lines,
+    );
+    alone(
+        "Response",
+        "request entry in these files (the device was enabled while the request was in progress)",
+        &report.union.responses_alone,
+        &mut lines,
+    );
     let unanswered = &report.union.unanswered;
     for one in &unanswered.first {
-        let entry = |there: bool| if there { "there" } else { "missing" };
+        let entry = |there: bool| if there { "present" } else { "missing" };
         lines.push(format!(
-            "answered, not on record: {} (request {}, response {})",
+            "answered, but not recorded: {} (request {}, response {})",
             one.id,
             entry(one.request),
             entry(one.response)
         ));
     }
-    more(unanswered, "answered, not on record", &mut lines);
+    more(unanswered, "answered, but not recorded", &mut lines);
     for torn in &report.torn.first {
-        let told = if torn.declared { "declared" } else { "not declared" };
-        lines.push(format!("torn: {}, {} bytes, {told}", place(&torn.place), torn.bytes));
+        let declared = if torn.declared { "declared" } else { "not declared" };
+        lines.push(format!("torn line: {}, {} bytes, {declared}", place(&torn.place), torn.bytes));
     }
-    more(&report.torn, "torn", &mut lines);
-    lines.extend(report.no_entries.first.iter().map(|at| format!("no entry: {}", place(at))));
-    more(&report.no_entries, "no entry", &mut lines);
+    more(&report.torn, "torn line", &mut lines);
+    lines.extend(report.no_entries.first.iter().map(|at| format!("not an entry: {}", place(at))));
+    more(&report.no_entries, "not an entry", &mut lines);
     lines
 }
 
@@ -108,26 +118,26 @@ fn of_device(device: &DeviceReport, lines: &mut Vec<String>) {
         }
     };
     count("gap entries", device.gaps);
-    count("entries that they say were missed", device.missed);
+    count("entries that gap entries declare missing", device.missed);
     count("entries elided", device.elided);
-    count("entries put together from parts", device.split);
-    count("entries of which parts are missing", device.incomplete_parts);
-    count("entries whose parts are not what they were", device.wrong_parts);
+    count("entries sent in parts", device.split);
+    count("entries with missing parts", device.incomplete_parts);
+    count("entries whose parts do not match their digest", device.wrong_parts);
     count("requests without response", device.requests_alone.count);
     count("responses without request", device.responses_alone.count);
     for double in &device.doubles.first {
-        lines.push(format!("{name}: boot {:016x}: double: {}", double.boot.number(), double.seq));
+        lines.push(format!("{name}: boot {:016x}: duplicate: {}", double.boot.number(), double.seq));
     }
-    more(&device.doubles, "double", lines);
+    more(&device.doubles, "duplicate", lines);
 }
 
 fn boots(name: &str, boots: &[BootReport], lines: &mut Vec<String>) {
     for boot in boots {
         let kinds = [
-            ("LOST, NOT DECLARED", &boot.undeclared),
+            ("MISSING, NOT DECLARED", &boot.undeclared),
             ("missing", &boot.holes),
             ("declared missing", &boot.declared),
-            ("declared missing, and there", &boot.surplus),
+            ("declared missing, but present", &boot.surplus),
         ];
         for (what, spans) in kinds {
             if spans.count > 0 {
@@ -156,9 +166,10 @@ fn ranges(spans: &Spans) -> String {
     format!("{} ({})", texts.join(", "), spans.count)
 }
 
-fn ids(what: &str, sample: &Sample<String>, lines: &mut Vec<String>) {
-    lines.extend(sample.first.iter().map(|id| format!("{what}: {id}")));
-    more(sample, what, lines);
+/// Entries whose other half is in no file.
+fn alone(kind: &str, lacks: &str, sample: &Sample<String>, lines: &mut Vec<String>) {
+    lines.extend(sample.first.iter().map(|id| format!("{kind} {id} has no {lacks}.")));
+    more(sample, &format!("{kind} entries alone"), lines);
 }
 
 fn more<T>(sample: &Sample<T>, what: &str, lines: &mut Vec<String>) {
@@ -173,14 +184,14 @@ fn place(place: &Place) -> String {
 }
 
 fn verdict(report: &Report, judge: Judge) -> String {
-    let whose = match judge {
-        Judge::EachDevice => "on any device",
-        Judge::Union => "on all devices",
+    let scope = match judge {
+        Judge::EachDevice => "",
+        Judge::Union => ", with all devices taken as one",
     };
     if report.nothing_lost(judge) {
-        format!("Nothing is missing {whose} that is not itself on record.")
+        format!("Complete{scope}: every entry is present, or its absence is declared by a gap entry.")
     } else {
-        format!("Something is missing {whose} that is not on record.")
+        format!("Incomplete{scope}: an entry is missing, and no gap entry declares it.")
     }
 }
 
@@ -191,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_hostile_log_says_drives_no_terminal() {
+    fn control_characters_of_a_log_are_escaped() {
         let line = |kind: &str, id: &str| {
             format!(
                 r#"{{"time":"2026-01-01T00:00:00Z","type":"{kind}","auth":{{}},"request":{{"id":"{id}"}}}}"#
@@ -205,10 +216,11 @@ mod tests {
         let shown = text(&report, Judge::EachDevice);
         assert!(shown.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{shown:?}");
         assert!(
-            shown.contains(r"request without response: \u{1b}[2J\u{9b}31mone\nNothing \u{202e}is missing"),
+            shown
+                .contains(r"Request \u{1b}[2J\u{9b}31mone\nNothing \u{202e}is missing has no response entry"),
             "{shown}"
         );
         assert!(shown.contains(r"a\u{1b}]0;log\u{7}, line 3"), "{shown}");
-        assert!(shown.contains(r"answered, not on record: three\u{1b}"), "{shown}");
+        assert!(shown.contains(r"answered, but not recorded: three\u{1b}"), "{shown}");
     }
 }
