@@ -67,6 +67,11 @@ impl Command {
         matches!(self.words.as_bytes(), b"audit drill")
     }
 
+    /// Whether its arguments are options of an audit device. Its help lists them.
+    pub(crate) const fn takes_device_options(&self) -> bool {
+        matches!(self.words.as_bytes(), b"audit enable" | b"audit-enable")
+    }
+
     /// Parses the words behind the command's own.
     pub fn parse(&self, words: &[String]) -> Result<Invocation, SyntaxError> {
         invocation::parse(&self.all_flags().collect::<Vec<_>>(), self.allows_late_flags(), words)

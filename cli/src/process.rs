@@ -2,6 +2,7 @@
 //! replace them.
 //! Never in it: what a command reads and prints.
 
+use onrecord_audit::DeviceKinds;
 use onrecord_client::environment::Variables;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
@@ -12,6 +13,8 @@ use zeroize::Zeroizing;
 pub struct Process {
     /// Name under which the program was called, without folders.
     pub program: String,
+    /// The kinds of audit devices of this program's server, for help.
+    pub device_kinds: DeviceKinds,
     /// Environment variables.
     pub variables: BTreeMap<String, String>,
     /// Standard input.
@@ -40,6 +43,7 @@ impl Process {
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
         Self {
             program: name_of(program),
+            device_kinds: DeviceKinds::default(),
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),

@@ -345,7 +345,7 @@ fn r_preflight_a_configuration_is_checked_without_a_trace() {
     assert!(!one.exists() && !place.path("deep").exists() && !place.path("data").exists(), "no trace");
     let table = place.onrecord(&["operator", "diagnose"], &[], "");
     let told = String::from_utf8_lossy(&table.stdout).into_owned();
-    assert!(told.contains("these options mean nothing: mod"), "{told}");
+    assert!(told.contains("unknown options: mod"), "{told}");
 
     let mut server = place.start();
     let key = server.open_up();

@@ -1,5 +1,5 @@
 //! What a line of an audit log is, for those who write it and those who read it: the entry, the register of its
-//! fields, redaction, salts, formats, and the way back from a line to an entry.
+//! fields, redaction, salts, formats, sets of sequence numbers, and the way back from a line to an entry.
 //!
 //! An [`Entry`] says what is asked, or what is answered. A [`Formatter`] makes a line of it with a device's own options
 //! and salt: whatever a client or a backend wrote is hashed, unless the [`REGISTER`] names the field as clear.
@@ -16,6 +16,7 @@ mod oversize;
 mod redact;
 mod register;
 mod salt;
+mod seq_set;
 
 pub use decode::{BEGINNINGS, DecodeError, DecodedEntry, decode};
 pub use entry::{
@@ -29,3 +30,4 @@ pub use limits::Limits;
 pub use oversize::{Oversize, OversizeError, send_within};
 pub use register::{Exposure, LineField, REGISTER, Row, Treatment, line_fields};
 pub use salt::{HASH_LEN, HASH_PREFIX, Salt, SaltId};
+pub use seq_set::SeqSet;

@@ -32,13 +32,9 @@ const LIST_FLAGS: &[Flag] =
     &[Flag::new("detailed", FlagKind::Bool, "Also show the options and the replication of each device.")
         .default("false")];
 
-const ENABLE_ABOUT: &str = "Enables an audit device at a path. From then on every request and every response is \
-    written to it before the server acts and before it answers.\n\nTYPE is file, syslog or socket. The options of the device \
-    follow as K=V.\n\
-    \nfile: file_path (a path, stdout or discard), durability.\n\
-    \nsyslog: facility, tag, oversize, max_bytes.\n\
-    \nsocket: address, socket_type, write_timeout, oversize, resend_buffer.\n\
-    \nEvery device: format, log_raw, hmac_accessor, elide_list_responses, prefix, mode, required, skip_test.";
+const ENABLE_ABOUT: &str = "Enables an audit device of the given TYPE. From then on, the device gets an entry for every request \
+    before the server executes it, and for every response before the client receives it.\n\nThe options of the device \
+    follow TYPE as K=V. They are listed below.";
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
@@ -171,9 +167,10 @@ fn deprecated(session: &mut Session<'_>, verb: &str) -> Result<(), Failure> {
 
 fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((kind, pairs)) = invocation.arguments.split_first() else {
-        return Err(Failure::usage(
-            "Error enabling audit device: audit type missing. Valid types include 'file', 'socket' and 'syslog'.",
-        ));
+        return Err(Failure::usage(format!(
+            "Error enabling audit device: audit type missing. Valid types include {}.",
+            listed(session.process.device_kinds.iter().map(|kind| format!("'{}'", kind.name())).collect())
+        )));
     };
     let kind = kind.trim();
     let path = invocation.text("path").map(str::trim).filter(|path| !path.is_empty()).unwrap_or(kind);
@@ -192,6 +189,12 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         .map_err(context("Error enabling audit device: "))?;
     session.print_line(&format!("Success! Enabled the {kind} audit device at: {shown}"))?;
     Ok(0)
+}
+
+/// `'a', 'b' and 'c'`.
+fn listed(mut names: Vec<String>) -> String {
+    let last = names.pop().unwrap_or_default();
+    if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) }
 }
 
 fn disable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {

@@ -77,7 +77,7 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
             None if session.process.stdin_is_terminal => prompt(session)?,
             None => return Err(Failure::usage(more_shares(needed))),
         };
-        let left = repair.share(share.expose().trim()).map_err(server_error)?;
+        let left = repair.submit_key_share(share.expose().trim()).map_err(server_error)?;
         if left == 0 {
             break;
         }

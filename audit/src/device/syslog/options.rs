@@ -1,11 +1,27 @@
 //! The options of the syslog device. Never in it: dialling the daemon.
 
+use onrecord_entry::Oversize;
+use onrecord_value::quote::quote;
 use onrecord_value::size;
 
-use super::{Given, OptionError, Parsed, Target, is_printable};
-use onrecord_entry::Oversize;
+use crate::device::options::{DeviceOption, GivenOptions, OptionError, is_printable};
 
-const KNOWN: &[&str] = &["facility", "max_bytes", "oversize", "tag"];
+pub(super) const OPTIONS: &[DeviceOption] = &[
+    DeviceOption::new("facility", "Facility of every message: KERN, USER, MAIL, …, LOCAL7, in any case.")
+        .default("AUTH"),
+    DeviceOption::new(
+        "tag",
+        "What stands before the process id; empty for the name that the server was started by. Printable, at most \
+         256 bytes.",
+    )
+    .default("vault"),
+    DeviceOption::OVERSIZE,
+    DeviceOption::new(
+        "max_bytes",
+        "The longest message, for a daemon that cuts longer ones off; at least 2KiB.",
+    )
+    .default("what the daemon's socket takes"),
+];
 
 /// The least that `max_bytes` can be: the shortest line that stands for another must fit.
 const MAX_BYTES_MIN: u64 = 2048;
@@ -54,24 +70,32 @@ impl Facility {
     fn parse(text: &str) -> Result<Self, OptionError> {
         let name = text.to_uppercase();
         let code = NAMES.iter().position(|known| !known.is_empty() && *known == name);
-        code.and_then(|code| u8::try_from(code).ok()).map(Self).ok_or(OptionError::UnknownFacility(name))
+        code.and_then(|code| u8::try_from(code).ok())
+            .map(Self)
+            .ok_or_else(|| OptionError::BadValue(format!("invalid syslog facility: {name}")))
     }
 }
 
-pub(super) fn parse(given: Given<'_>) -> Result<Parsed, OptionError> {
-    let form = given.form()?;
-    given.mode()?;
+/// The order of the checks is the documented one: common options, `facility`, `tag`, `oversize`, `max_bytes`.
+pub(super) fn parse(given: &GivenOptions<'_>) -> Result<SyslogOptions, OptionError> {
+    given.common()?;
     let facility = given.text("facility").map_or(Ok(Facility::AUTH), Facility::parse)?;
     let tag = given.text("tag").unwrap_or("vault").to_owned();
     if tag.len() > TAG_MAX || !is_printable(&tag) {
-        return Err(OptionError::BadTag);
+        let refused = "tag must be printable, without a newline, and at most 256 bytes";
+        return Err(OptionError::BadValue(refused.to_owned()));
     }
     let oversize = given.oversize()?;
-    let max_bytes = given.text("max_bytes").map_or(Ok(usize::MAX), most)?;
-    Ok((Target::Syslog(SyslogOptions { facility, tag, oversize, max_bytes }), form, KNOWN))
+    let max_bytes = given.text("max_bytes").map_or(Ok(usize::MAX), longest_message)?;
+    Ok(SyslogOptions { facility, tag, oversize, max_bytes })
 }
 
-fn most(text: &str) -> Result<usize, OptionError> {
+fn longest_message(text: &str) -> Result<usize, OptionError> {
     let size = size::parse(text).ok().filter(|size| *size >= MAX_BYTES_MIN);
-    size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| OptionError::BadMaxBytes(text.to_owned()))
+    size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| {
+        let text = quote(text);
+        OptionError::BadValue(format!(
+            "bad max_bytes {text}; it is a size such as \"8KiB\", at least \"2KiB\""
+        ))
+    })
 }

@@ -1,46 +1,47 @@
-//! The timer of one connection: set anew for each request's header, and hardly ever going off. So the runtime's timer is
-//! asked once a time-out and not twice a request. Never in it: what happens when it goes off.
+//! The timer of one connection. HTTP sets it for each request's header and it seldom expires, so one sleep of the
+//! runtime is kept and moved, instead of one registered and one cancelled for each request.
+//! Never in it: what happens when it expires.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-type Running = Pin<Box<tokio::time::Sleep>>;
+type RuntimeSleep = Pin<Box<tokio::time::Sleep>>;
 
 /// Makes the sleeps of one connection, one at a time.
 #[derive(Default)]
-pub(crate) struct Alarm {
-    /// The timer of the last sleep. It may still run, towards an earlier time.
-    idle: Arc<Mutex<Option<Running>>>,
+pub(crate) struct ConnectionTimer {
+    /// The runtime's sleep that the last one used. It may still run, towards an earlier time.
+    idle: Arc<Mutex<Option<RuntimeSleep>>>,
 }
 
-struct Set {
+struct ConnectionSleep {
     until: tokio::time::Instant,
-    running: Option<Running>,
-    idle: Arc<Mutex<Option<Running>>>,
+    running: Option<RuntimeSleep>,
+    idle: Arc<Mutex<Option<RuntimeSleep>>>,
 }
 
-fn shelf(idle: &Mutex<Option<Running>>) -> std::sync::MutexGuard<'_, Option<Running>> {
+fn lock(idle: &Mutex<Option<RuntimeSleep>>) -> MutexGuard<'_, Option<RuntimeSleep>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Timer for Alarm {
+impl Timer for ConnectionTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(Instant::now() + duration)
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        let running = shelf(&self.idle).take();
-        Box::pin(Set { until: deadline.into(), running, idle: Arc::clone(&self.idle) })
+        let running = lock(&self.idle).take();
+        Box::pin(ConnectionSleep { until: deadline.into(), running, idle: Arc::clone(&self.idle) })
     }
 }
 
-impl Sleep for Set {}
+impl Sleep for ConnectionSleep {}
 
-impl Future for Set {
+impl Future for ConnectionSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -60,9 +61,9 @@ impl Future for Set {
     }
 }
 
-impl Drop for Set {
+impl Drop for ConnectionSleep {
     fn drop(&mut self) {
-        *shelf(&self.idle) = self.running.take();
+        *lock(&self.idle) = self.running.take();
     }
 }
 
@@ -71,20 +72,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sleep_lasts_until_its_own_time_whatever_was_set_before() {
+    fn a_sleep_lasts_until_its_own_deadline_after_an_earlier_or_a_later_one() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let alarm = Alarm::default();
+            let timer = ConnectionTimer::default();
             for (first, then) in [(1, 30), (60_000, 30)] {
                 let start = Instant::now();
-                let mut given_up = alarm.sleep(Duration::from_millis(first));
+                let mut cancelled = timer.sleep(Duration::from_millis(first));
                 std::future::poll_fn(|context| {
-                    assert!(given_up.as_mut().poll(context).is_pending());
+                    assert!(cancelled.as_mut().poll(context).is_pending());
                     Poll::Ready(())
                 })
                 .await;
-                drop(given_up);
-                alarm.sleep_until(start + Duration::from_millis(then)).await;
+                drop(cancelled);
+                timer.sleep_until(start + Duration::from_millis(then)).await;
                 assert!(start.elapsed() >= Duration::from_millis(then));
             }
         });

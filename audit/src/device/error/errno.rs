@@ -6,7 +6,7 @@ use std::fmt;
 use rustix::io::Errno as Raw;
 
 /// An error number of the system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Errno(i32);
 
 impl Errno {
