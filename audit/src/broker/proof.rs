@@ -2,7 +2,7 @@
 //! Never in it: deciding whether an entry is on record.
 
 use super::cause::Refused;
-use onrecord_entry::Kind;
+use onrecord_entry::EntryType;
 
 /// The proof that a request entry is on record as the rule wants it.
 ///
@@ -73,7 +73,7 @@ pub enum NotOnRecord {
     /// The entry is not of the kind that was to be recorded: a response entry has a
     /// [`response`](onrecord_entry::Entry::response), a request entry has none. It is offered to no device.
     #[error("the entry is a {} entry", .0.as_str())]
-    OtherKind(Kind),
+    OtherKind(EntryType),
 }
 
 impl NotOnRecord {
@@ -91,7 +91,7 @@ impl Proof for ResponseOnRecord {}
 
 /// How a proof is made. The trait can be reached through [`Proof`] everywhere; a [`Maker`](made::Maker) cannot.
 pub(super) mod made {
-    use super::{Kind, RequestOnRecord, ResponseOnRecord};
+    use super::{EntryType, RequestOnRecord, ResponseOnRecord};
 
     /// Whoever has it may make proofs.
     pub struct Maker(());
@@ -104,13 +104,13 @@ pub(super) mod made {
 
     pub trait Made: Sized + Unpin {
         /// The kind of entry that it proves.
-        const KIND: Kind;
+        const KIND: EntryType;
 
         fn made(seq: u64, maker: &Maker) -> Self;
     }
 
     impl Made for RequestOnRecord {
-        const KIND: Kind = Kind::Request;
+        const KIND: EntryType = EntryType::Request;
 
         fn made(seq: u64, _: &Maker) -> Self {
             Self { seq }
@@ -118,7 +118,7 @@ pub(super) mod made {
     }
 
     impl Made for ResponseOnRecord {
-        const KIND: Kind = Kind::Response;
+        const KIND: EntryType = EntryType::Response;
 
         fn made(seq: u64, _: &Maker) -> Self {
             Self { seq }

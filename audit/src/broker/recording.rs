@@ -18,7 +18,7 @@ use super::ticket::Ticket;
 use super::verdict::Tally;
 use crate::sync::Arc;
 use crate::wait::Wait;
-use onrecord_entry::{Entry, Kind, Scratch};
+use onrecord_entry::{Entry, EntryType, Scratch};
 
 /// Says whether an entry is on record, with the proof of it. Runs on any runtime; [`wait`](Self::wait) waits without
 /// one.
@@ -36,7 +36,7 @@ pub struct OrUnaudited<P>(Recording<P>);
 
 enum Stage {
     NoDevice,
-    OtherKind(Kind),
+    OtherKind(EntryType),
     Offered { ticket: Arc<Ticket>, kick: Kick, yielded: bool },
     Over,
 }
@@ -48,7 +48,7 @@ thread_local! {
 
 /// Offers an entry to all devices; `minimum` of them must have it.
 pub(crate) fn record<P: Proof>(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Recording<P> {
-    let stage = match entry.kind() {
+    let stage = match entry.entry_type() {
         kind if kind != P::KIND => Stage::OtherKind(kind),
         _ => offer(shared, entry, minimum),
     };

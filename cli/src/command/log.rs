@@ -97,7 +97,7 @@ fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> CommandResul
     } else {
         session.print_node(&Node::Value(report.to_value(judge)))?;
     }
-    Ok(if report.nothing_lost(judge) { 0 } else { LOST })
+    Ok(if report.is_complete(judge) { 0 } else { LOST })
 }
 
 fn answered(path: &str) -> Result<Vec<String>, Failure> {

@@ -108,7 +108,7 @@ impl Devices {
                 Err(other) => return Err(other),
             };
             let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt)))
-                .succeeding(device.first_salt);
+                .with_first_salt(device.first_salt);
             let mut config = config(&device, &options, sink, form).missed(kept.of(&device.uuid));
             let (path, device) = (device.path.clone(), Arc::new(device));
             if let Some(error) = error {

@@ -68,7 +68,7 @@ impl Devices {
             None => new_salt(&*self.host.entropy)?,
         };
         let first_salt = instead_of.and_then(|old| old.first_salt);
-        let form = Formatter::new(options.form.clone(), salt).succeeding(first_salt);
+        let form = Formatter::new(options.form.clone(), salt).with_first_salt(first_salt);
         let EnableRequest { kind, description, local, options: given, .. } = wanted;
         let device = Device {
             path,

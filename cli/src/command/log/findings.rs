@@ -1,7 +1,7 @@
-//! The report of `log check` as text.
-//! Never in it: the decision what is missing.
+//! A report of the checker as text for people.
+//! Never in it: a conclusion that is not in the report.
 
-use onrecord_trail::{BootReport, DeviceReport, Judge, Place, Report, Sample, Spans};
+use onrecord_trail::{BootReport, DeviceReport, Judge, LinePosition, RangeSample, Report, Sample};
 
 use onrecord_value::printable::printable;
 
@@ -12,7 +12,7 @@ pub(super) fn text(report: &Report, judge: Judge) -> String {
     let mut parts = vec![sources(report), devices(report)];
     let findings = findings(report);
     if !findings.is_empty() {
-        // Ids come from the logs and may contain any character.
+        // An id in a log may be any text.
         let lines: Vec<String> = findings.iter().map(|line| printable(line)).collect();
         parts.push(lines.join("\n"));
     }
@@ -48,15 +48,15 @@ fn devices(report: &Report) -> String {
     if rows.len() > 1 {
         let union = &report.union;
         let counts = [union.requests, union.responses, union.pairs];
-        rows.push(row("all devices".to_owned(), counts, &union.boots, 0));
+        rows.push(row("all as one".to_owned(), counts, &union.boots, 0));
     }
     let headers =
-        ["Device (salt)", "Boots", "Requests", "Responses", "Pairs", "Missing", "Undeclared", "Duplicates"];
+        ["Device (salt)", "Starts", "Requests", "Responses", "Pairs", "Holes", "Undeclared", "Doubles"];
     table(&headers, &rows)
 }
 
 fn row(name: String, counts: [u64; 3], boots: &[BootReport], doubles: u64) -> Vec<String> {
-    let sum = |of: fn(&BootReport) -> &Spans| boots.iter().map(|boot| of(boot).count).sum::<u64>();
+    let sum = |of: fn(&BootReport) -> &RangeSample| boots.iter().map(|boot| of(boot).count).sum::<u64>();
     let mut row = vec![name, boots.len().to_string()];
     row.extend(counts.iter().map(u64::to_string));
     row.extend([sum(|boot| &boot.holes), sum(|boot| &boot.undeclared), doubles].iter().map(u64::to_string));
@@ -74,38 +74,38 @@ fn findings(report: &Report) -> Vec<String> {
         of_device(device, &mut lines);
     }
     if report.devices.len() > 1 {
-        boots("all devices", &report.union.boots, &mut lines);
+        boots("all as one", &report.union.boots, &mut lines);
     }
-    alone(
-        "Request",
-        "response entry in these files (the server may have ended in between)",
+    unpaired(
         &report.union.requests_alone,
+        ("Request", "response"),
+        "the server stopped, or the device was disabled, before the answer",
         &mut lines,
     );
-    alone(
-        "Response",
-        "request entry in these files (the device was enabled while the request was in progress)",
+    unpaired(
         &report.union.responses_alone,
+        ("Response", "request"),
+        "the device was enabled while the request was in progress",
         &mut lines,
     );
     let unanswered = &report.union.unanswered;
     for one in &unanswered.first {
-        let entry = |there: bool| if there { "present" } else { "missing" };
+        let entry = |present: bool| if present { "present" } else { "missing" };
         lines.push(format!(
-            "answered, but not recorded: {} (request {}, response {})",
+            "Request {} was answered, but is not completely on record: request entry {}, response entry {}.",
             one.id,
             entry(one.request),
             entry(one.response)
         ));
     }
-    more(unanswered, "answered, but not recorded", &mut lines);
+    more(unanswered, "requests that were answered", &mut lines);
     for torn in &report.torn.first {
-        let declared = if torn.declared { "declared" } else { "not declared" };
-        lines.push(format!("torn line: {}, {} bytes, {declared}", place(&torn.place), torn.bytes));
+        let declared = if torn.declared { "declared by a gap entry" } else { "not declared" };
+        lines.push(format!("Torn line: {}, {} bytes, {declared}", position(&torn.position), torn.bytes));
     }
-    more(&report.torn, "torn line", &mut lines);
-    lines.extend(report.no_entries.first.iter().map(|at| format!("not an entry: {}", place(at))));
-    more(&report.no_entries, "not an entry", &mut lines);
+    more(&report.torn, "torn lines", &mut lines);
+    lines.extend(report.no_entries.first.iter().map(|at| format!("Not an entry: {}", position(at))));
+    more(&report.no_entries, "lines that are not entries", &mut lines);
     lines
 }
 
@@ -118,28 +118,28 @@ fn of_device(device: &DeviceReport, lines: &mut Vec<String>) {
         }
     };
     count("gap entries", device.gaps);
-    count("entries that gap entries declare missing", device.missed);
-    count("entries elided", device.elided);
-    count("entries sent in parts", device.split);
+    count("missed entries declared by them", device.missed);
+    count("entries shortened (elided)", device.elided);
+    count("entries joined from parts", device.split);
     count("entries with missing parts", device.incomplete_parts);
-    count("entries whose parts do not match their digest", device.wrong_parts);
+    count("entries whose parts have a wrong SHA-256", device.wrong_parts);
     count("requests without response", device.requests_alone.count);
     count("responses without request", device.responses_alone.count);
     for double in &device.doubles.first {
-        lines.push(format!("{name}: boot {:016x}: duplicate: {}", double.boot.number(), double.seq));
+        lines.push(format!("{name}: boot {:016x}: double: {}", double.boot.number(), double.seq));
     }
-    more(&device.doubles, "duplicate", lines);
+    more(&device.doubles, &format!("doubles of {name}"), lines);
 }
 
 fn boots(name: &str, boots: &[BootReport], lines: &mut Vec<String>) {
     for boot in boots {
-        let kinds = [
-            ("MISSING, NOT DECLARED", &boot.undeclared),
+        let findings = [
+            ("LOST, NOT DECLARED", &boot.undeclared),
             ("missing", &boot.holes),
             ("declared missing", &boot.declared),
             ("declared missing, but present", &boot.surplus),
         ];
-        for (what, spans) in kinds {
+        for (what, spans) in findings {
             if spans.count > 0 {
                 lines.push(format!("{name}: boot {:016x}: {what}: {}", boot.boot.number(), ranges(spans)));
             }
@@ -147,7 +147,7 @@ fn boots(name: &str, boots: &[BootReport], lines: &mut Vec<String>) {
     }
 }
 
-fn ranges(spans: &Spans) -> String {
+fn ranges(spans: &RangeSample) -> String {
     let mut texts: Vec<String> =
         spans
             .first
@@ -166,33 +166,38 @@ fn ranges(spans: &Spans) -> String {
     format!("{} ({})", texts.join(", "), spans.count)
 }
 
-/// Entries whose other half is in no file.
-fn alone(kind: &str, lacks: &str, sample: &Sample<String>, lines: &mut Vec<String>) {
-    lines.extend(sample.first.iter().map(|id| format!("{kind} {id} has no {lacks}.")));
-    more(sample, &format!("{kind} entries alone"), lines);
+/// The ids of requests that have one entry and lack the other, with the usual cause.
+fn unpaired(sample: &Sample<String>, (present, missing): (&str, &str), cause: &str, lines: &mut Vec<String>) {
+    let finding = |id: &String| format!("{present} {id} has no {missing} entry in these files ({cause}).");
+    lines.extend(sample.first.iter().map(finding));
+    more(sample, &format!("{}s without {missing} entry", present.to_lowercase()), lines);
 }
 
 fn more<T>(sample: &Sample<T>, what: &str, lines: &mut Vec<String>) {
     let left = sample.count.saturating_sub(sample.first.len() as u64);
     if left > 0 {
-        lines.push(format!("{what}: {left} more"));
+        lines.push(format!("{left} more {what}"));
     }
 }
 
-fn place(place: &Place) -> String {
-    format!("{}, line {}, byte {}", place.source, place.line, place.offset)
+fn position(at: &LinePosition) -> String {
+    format!("{}, line {}, byte {}", at.source, at.line, at.offset)
 }
 
 fn verdict(report: &Report, judge: Judge) -> String {
-    let scope = match judge {
-        Judge::EachDevice => "",
-        Judge::Union => ", with all devices taken as one",
+    let text = match (report.is_complete(judge), judge) {
+        (true, Judge::EachDevice) => {
+            "Complete: every entry is present, or its absence is declared by a gap entry."
+        }
+        (true, Judge::Union) => {
+            "Complete: every entry is present on a device, or its absence is declared by a gap entry."
+        }
+        (false, Judge::EachDevice) => "Incomplete: entries are missing, and no gap entry declares them.",
+        (false, Judge::Union) => {
+            "Incomplete: entries are missing on all devices, and no gap entry declares them."
+        }
     };
-    if report.nothing_lost(judge) {
-        format!("Complete{scope}: every entry is present, or its absence is declared by a gap entry.")
-    } else {
-        format!("Incomplete{scope}: an entry is missing, and no gap entry declares it.")
-    }
+    text.to_owned()
 }
 
 #[cfg(test)]
@@ -202,25 +207,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_of_a_log_are_escaped() {
+    fn control_characters_of_a_hostile_log_are_shown_as_escapes() {
         let line = |kind: &str, id: &str| {
             format!(
                 r#"{{"time":"2026-01-01T00:00:00Z","type":"{kind}","auth":{{}},"request":{{"id":"{id}"}}}}"#
             )
         };
-        let request = line("request", r"\u001b[2J\u009b31mone\nNothing \u202eis missing");
-        let log = [request, line("response", r"two\r\u2028"), "\u{1b}no entry".to_owned()].join("\n") + "\n";
+        let request = line("request", r"\u001b[2J\u009b31mone\nComplete: \u202eevery");
+        let log =
+            [request, line("response", r"two\r\u2028"), "\u{1b}not an entry".to_owned()].join("\n") + "\n";
         let input = Input::stream("a\u{1b}]0;log\u{7}", std::io::Cursor::new(log));
         let options = Options { answered: vec!["three\u{1b}".to_owned()], ..Options::default() };
         let report = check(vec![input], &options, &mut |_| {}).unwrap();
         let shown = text(&report, Judge::EachDevice);
         assert!(shown.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{shown:?}");
         assert!(
-            shown
-                .contains(r"Request \u{1b}[2J\u{9b}31mone\nNothing \u{202e}is missing has no response entry"),
+            shown.contains(r"Request \u{1b}[2J\u{9b}31mone\nComplete: \u{202e}every has no response entry"),
             "{shown}"
         );
         assert!(shown.contains(r"a\u{1b}]0;log\u{7}, line 3"), "{shown}");
-        assert!(shown.contains(r"answered, but not recorded: three\u{1b}"), "{shown}");
+        assert!(shown.contains(r"Request three\u{1b} was answered"), "{shown}");
     }
 }
