@@ -76,7 +76,7 @@ impl AuditSettings {
     }
 
     /// These settings, with what the older ones know of files in use.
-    pub(crate) fn known_to(self, older: &Self) -> Self {
+    pub(crate) fn sharing_files_with(self, older: &Self) -> Self {
         Self { placement: self.placement.sharing(&older.placement), ..self }
     }
 }

@@ -141,7 +141,7 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
         running.spawn(listener.run(core, Arc::clone(&workers), stopped.clone(), patience));
     }
     let housekeeping = tokio::spawn(keep_house(core.clone()));
-    let attending = tokio::spawn(attend(core.clone()));
+    let incidents = tokio::spawn(report_incidents(core.clone()));
     let memory = tokio::spawn(keep_record(core.clone()));
     let reload = Arc::new(Reload {
         core: core.clone(),
@@ -157,7 +157,7 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     tracing::info!("the server stops: requests in progress are finished first");
     housekeeping.abort();
     memory.abort();
-    attending.abort();
+    incidents.abort();
     // The receivers live in the listeners' tasks, which end because of this very message.
     stop.send(true).ok();
     while running.join_next().await.is_some() {}
@@ -251,10 +251,10 @@ async fn keep_record(core: Core) {
     }
 }
 
-async fn attend(core: Core) {
+async fn report_incidents(core: Core) {
     loop {
         tokio::time::sleep(ATTENDING).await;
-        core.attend();
+        core.report_incidents();
     }
 }
 

@@ -15,12 +15,12 @@ use onrecord_value::{Value, json, object};
 use super::init::Ceremony;
 use super::{CeremonyError, Core};
 use crate::alarm::Alarm;
+use crate::audited_headers::AuditedHeaders;
 use crate::devices::{self, Devices, Table, Unopened};
-use crate::headers::AuditedHeaders;
 use crate::mounts::Mounts;
-use crate::open::{Cluster, Open, place};
 use crate::policies::Policies;
 use crate::tokens::Tokens;
+use crate::unsealed::{Cluster, Unsealed, place};
 
 /// A share has at least the bytes of the smallest AES key, and at most those of the largest and its place.
 const SHARE: std::ops::RangeInclusive<usize> = 16..=33;
@@ -86,7 +86,7 @@ impl Core {
     }
 
     /// Loads everything that exists only while unsealed.
-    async fn load(&self) -> Result<Arc<Open>, CeremonyError> {
+    async fn load(&self) -> Result<Arc<Unsealed>, CeremonyError> {
         let (barrier, host, settings) = (&self.inner.barrier, &self.inner.host, &self.inner.settings);
         let now = host.clock.now();
         let audit = self.audit_settings();
@@ -122,7 +122,7 @@ impl Core {
         for device in unopened {
             tracing::error!(path = device.path, error = %device.error, "the server runs without this audit device");
         }
-        Ok(Arc::new(Open {
+        Ok(Arc::new(Unsealed {
             barrier: barrier.clone(),
             broker: Arc::new(broker),
             devices,

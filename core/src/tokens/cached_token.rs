@@ -14,20 +14,20 @@ use crate::policies::Policies;
 use crate::token::Entry;
 
 /// One token in memory.
-pub(super) struct Live {
+pub(super) struct CachedToken {
     name: String,
     client_id: Arc<str>,
     /// Set once it is revoked, durably. Never cleared.
     dead: AtomicBool,
     touched: AtomicBool,
     /// Held while a change is put in line for storage, so that storage sees the changes in their order here.
-    state: Mutex<State>,
+    state: Mutex<TokenState>,
 }
 
 /// What changes in the life of a token.
-pub(super) struct State {
+pub(super) struct TokenState {
     pub(super) entry: Arc<Entry>,
-    pub(super) parent: Option<Arc<Live>>,
+    pub(super) parent: Option<Arc<CachedToken>>,
     acl: (u64, Arc<Acl>),
     pub(super) uses: Uses,
 }
@@ -50,14 +50,14 @@ pub(super) struct Taken {
     pub(super) remaining: Option<u64>,
 }
 
-impl Live {
+impl CachedToken {
     pub(super) fn new(entry: Entry, parent: Option<Arc<Self>>, generation: u64, acl: Arc<Acl>) -> Self {
         Self {
             name: entry.name.clone(),
             client_id: client_id(&entry.policies),
             dead: AtomicBool::new(false),
             touched: AtomicBool::new(true),
-            state: Mutex::new(State {
+            state: Mutex::new(TokenState {
                 entry: Arc::new(entry),
                 parent,
                 acl: (generation, acl),
@@ -76,7 +76,7 @@ impl Live {
         Arc::clone(&self.state().entry)
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, TokenState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -103,11 +103,11 @@ impl Live {
             return true;
         }
         let mut parent = self.state().parent.clone();
-        while let Some(live) = parent {
-            if live.dead.load(Ordering::Acquire) {
+        while let Some(cached) = parent {
+            if cached.dead.load(Ordering::Acquire) {
                 return true;
             }
-            let next = live.state().parent.clone();
+            let next = cached.state().parent.clone();
             parent = next;
         }
         false
@@ -115,19 +115,19 @@ impl Live {
 
     /// Whether it and all its ancestors live at `now`. A used-up token is dead for everybody who asks; the request that
     /// spent the last use does not ask.
-    pub(super) fn lives(&self, now: Time) -> bool {
+    pub(super) fn is_active(&self, now: Time) -> bool {
         let (entry, parent) = {
             let state = self.state();
             (Arc::clone(&state.entry), state.parent.clone())
         };
-        !entry.exhausted && self.stands(&entry, now) && Self::family_lives(parent, now)
+        !entry.exhausted && self.is_valid(&entry, now) && Self::ancestors_are_valid(parent, now)
     }
 
     /// An ancestor that is used up no longer acts, but its family stands until it is deleted.
-    pub(super) fn family_lives(mut parent: Option<Arc<Self>>, now: Time) -> bool {
-        while let Some(live) = parent {
-            let state = live.state();
-            if !live.stands(&state.entry, now) {
+    pub(super) fn ancestors_are_valid(mut parent: Option<Arc<Self>>, now: Time) -> bool {
+        while let Some(cached) = parent {
+            let state = cached.state();
+            if !cached.is_valid(&state.entry, now) {
                 return false;
             }
             let next = state.parent.clone();
@@ -137,7 +137,7 @@ impl Live {
         true
     }
 
-    fn stands(&self, entry: &Entry, now: Time) -> bool {
+    fn is_valid(&self, entry: &Entry, now: Time) -> bool {
         !self.dead.load(Ordering::Acquire) && !entry.expired(now)
     }
 
@@ -145,14 +145,14 @@ impl Live {
     pub(super) fn take(&self, policies: &Policies, now: Time) -> Option<Taken> {
         let mut guard = self.state();
         let state = &mut *guard;
-        if state.entry.exhausted || !self.stands(&state.entry, now) {
+        if state.entry.exhausted || !self.is_valid(&state.entry, now) {
             return None;
         }
         let remaining = match state.entry.num_uses {
             0 => None,
             left => Some(left.checked_sub(state.uses.reserved).filter(|left| *left > 0)?),
         };
-        if !Self::family_lives(state.parent.clone(), now) {
+        if !Self::ancestors_are_valid(state.parent.clone(), now) {
             return None;
         }
         if state.acl.0 != policies.generation() {

@@ -4,8 +4,8 @@
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 
 use super::{TokenError, pause};
-use crate::open::place;
 use crate::token::Entry;
+use crate::unsealed::place;
 
 /// The most keys of a cubbyhole that are deleted in one batch with its token; the rest follow in further batches.
 const BELOW: usize = 4096;
@@ -13,12 +13,12 @@ const BELOW: usize = 4096;
 const PAGE: usize = 256;
 
 /// The stored tokens.
-pub(super) struct Shelf {
+pub(super) struct TokenStorage {
     tokens: View,
     cubbyholes: View,
 }
 
-impl Shelf {
+impl TokenStorage {
     pub(super) fn new(barrier: &Barrier) -> Result<Self, KeyError> {
         Ok(Self { tokens: barrier.view(place::TOKEN)?, cubbyholes: barrier.view(place::CUBBYHOLE)? })
     }
@@ -59,7 +59,7 @@ impl Shelf {
         Ok(self.tokens.list(&format!("child/{name}/"))?)
     }
 
-    /// Puts a new token on the shelf, with its accessor and the link to its parent.
+    /// Stores a new token, with its accessor and the link to its parent.
     pub(super) async fn insert(&self, entry: &Entry) -> Result<(), TokenError> {
         let mut batch = Batch::new();
         self.lay(&mut batch, entry)?;
@@ -171,7 +171,7 @@ impl Shelf {
         Ok(swept)
     }
 
-    /// Whether an accessor's or a link's token is on the shelf.
+    /// Whether an accessor's or a link's token is still stored.
     fn belongs(&self, key: &str) -> Result<bool, TokenError> {
         if let Some(link) = key.strip_prefix("child/") {
             return self.holds(link.rsplit('/').next().unwrap_or(link));

@@ -8,12 +8,12 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 
 /// Counts events, and says when they are to be told.
 #[derive(Debug, Default)]
-pub(crate) struct Damper {
+pub(crate) struct RateLimiter {
     told_at: Option<Duration>,
     untold: u64,
 }
 
-impl Damper {
+impl RateLimiter {
     /// An event. How many are to be told now, this one included, unless they have to wait.
     pub(crate) fn event(&mut self, now: Duration) -> Option<u64> {
         self.untold += 1;
@@ -41,23 +41,23 @@ mod tests {
 
     #[test]
     fn the_first_is_told_at_once_and_the_next_ones_once_a_pause() {
-        let mut damper = Damper::default();
+        let mut limiter = RateLimiter::default();
         let seconds = Duration::from_secs;
-        assert_eq!(damper.due(seconds(0)), None);
-        assert_eq!(damper.event(seconds(100)), Some(1));
-        assert_eq!(damper.event(seconds(101)), None);
-        assert_eq!(damper.event(seconds(109)), None);
-        assert_eq!(damper.due(seconds(109)), None);
-        assert_eq!(damper.due(seconds(110)), Some(2));
-        assert_eq!(damper.due(seconds(130)), None, "nothing is left");
-        assert_eq!(damper.event(seconds(130)), Some(1));
+        assert_eq!(limiter.due(seconds(0)), None);
+        assert_eq!(limiter.event(seconds(100)), Some(1));
+        assert_eq!(limiter.event(seconds(101)), None);
+        assert_eq!(limiter.event(seconds(109)), None);
+        assert_eq!(limiter.due(seconds(109)), None);
+        assert_eq!(limiter.due(seconds(110)), Some(2));
+        assert_eq!(limiter.due(seconds(130)), None, "nothing is left");
+        assert_eq!(limiter.event(seconds(130)), Some(1));
     }
 
     #[test]
     fn a_storm_is_one_line_a_pause() {
-        let mut damper = Damper::default();
+        let mut limiter = RateLimiter::default();
         let told: Vec<u64> =
-            (0..60_000).filter_map(|millis| damper.event(Duration::from_millis(millis))).collect();
+            (0..60_000).filter_map(|millis| limiter.event(Duration::from_millis(millis))).collect();
         assert_eq!(told, [1, 10_000, 10_000, 10_000, 10_000, 10_000]);
     }
 }

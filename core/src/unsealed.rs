@@ -8,14 +8,14 @@ use onrecord_audit::{Broker, DeviceStatus, Outlook};
 use onrecord_storage::{Barrier, Health};
 
 use crate::alarm::Alarm;
-use crate::damper::Damper;
+use crate::audited_headers::AuditedHeaders;
 use crate::devices::{Devices, Log};
-use crate::headers::AuditedHeaders;
 use crate::host::Host;
 use crate::lifecycle::Gate;
 use crate::meters::Meters;
 use crate::mounts::Mounts;
 use crate::policies::Policies;
+use crate::rate_limiter::RateLimiter;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 
@@ -36,7 +36,7 @@ pub mod place {
 }
 
 /// The unsealed server.
-pub struct Open {
+pub struct Unsealed {
     /// Encrypted storage.
     pub barrier: Barrier,
     /// The audit broker with all enabled devices.
@@ -62,7 +62,7 @@ pub struct Open {
     /// What the server's log says about devices.
     pub(crate) log: Arc<Log>,
     /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
-    pub(crate) unkept: Mutex<Damper>,
+    pub(crate) unkept: Mutex<RateLimiter>,
     /// What is counted of journeys.
     pub(crate) meters: Arc<Meters>,
     /// The way back to sealed.
@@ -80,7 +80,7 @@ pub struct Cluster {
     pub id: String,
 }
 
-impl Open {
+impl Unsealed {
     /// Keeps in storage what devices have not told yet, and puts on record what happened while no server ran.
     pub(crate) async fn keep_record(&self) {
         self.devices.record_removals(&self.broker).await;

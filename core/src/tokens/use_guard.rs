@@ -6,33 +6,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use onrecord_value::Time;
 
-use super::live::{Live, Taken};
-use super::shelf::settled;
-use super::{Found, TokenError, Tokens};
+use super::cached_token::{CachedToken, Taken};
+use super::storage::settled;
+use super::{ActiveToken, TokenError, Tokens};
 use crate::token::{Ending, Entry};
 
 /// One use of a token, reserved for one request. Dropped unspent, it is given back.
-pub struct Hold {
+pub struct UseGuard {
     tokens: Tokens,
-    live: Arc<Live>,
+    cached: Arc<CachedToken>,
     spent: AtomicBool,
     left: bool,
 }
 
-impl Hold {
+impl UseGuard {
     /// Reserves a use of a token, if it lives and has one left.
-    pub(super) fn take(tokens: &Tokens, live: Arc<Live>, now: Time) -> Option<(Self, Taken)> {
-        let taken = live.take(&tokens.0.policies, now)?;
-        Some((Self { tokens: tokens.clone(), live, spent: AtomicBool::new(false), left: false }, taken))
+    pub(super) fn take(tokens: &Tokens, cached: Arc<CachedToken>, now: Time) -> Option<(Self, Taken)> {
+        let taken = cached.take(&tokens.0.policies, now)?;
+        Some((Self { tokens: tokens.clone(), cached, spent: AtomicBool::new(false), left: false }, taken))
     }
 
-    pub(super) fn live(&self) -> &Arc<Live> {
-        &self.live
+    pub(super) fn cached(&self) -> &Arc<CachedToken> {
+        &self.cached
     }
 
     /// Whether the token, or one it descends from, was revoked.
     pub(crate) fn is_revoked(&self) -> bool {
-        self.live.is_revoked()
+        self.cached.is_revoked()
     }
 
     /// Spends the use, durably if the token's uses are limited. A use that could not be written down is gone all the
@@ -42,14 +42,14 @@ impl Hold {
             return Ok(());
         }
         let commit = {
-            let mut state = self.live.state();
+            let mut state = self.cached.state();
             state.uses.reserved -= 1;
             if state.entry.num_uses == 0 {
                 return Ok(());
             }
             let num_uses = state.entry.num_uses - 1;
             let entry = Arc::new(Entry { num_uses, exhausted: num_uses == 0, ..Entry::clone(&state.entry) });
-            let commit = self.tokens.0.shelf.replace(&entry)?;
+            let commit = self.tokens.0.storage.replace(&entry)?;
             state.entry = entry;
             commit
         };
@@ -62,9 +62,9 @@ impl Hold {
         if !self.leave() {
             return Ending(None);
         }
-        let (tokens, live) = (self.tokens.clone(), Arc::clone(&self.live));
+        let (tokens, cached) = (self.tokens.clone(), Arc::clone(&self.cached));
         Ending(Some(Box::pin(async move {
-            if let Err(error) = tokens.revoke(&Found(live)).await {
+            if let Err(error) = tokens.revoke(&ActiveToken(cached)).await {
                 tracing::warn!(%error, "a used-up token could not be deleted");
             }
         })))
@@ -76,7 +76,7 @@ impl Hold {
             return false;
         }
         self.left = true;
-        let mut state = self.live.state();
+        let mut state = self.cached.state();
         state.uses.holders -= 1;
         if !*self.spent.get_mut() {
             state.uses.reserved -= 1;
@@ -85,7 +85,7 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for UseGuard {
     fn drop(&mut self) {
         self.leave();
     }

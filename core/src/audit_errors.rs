@@ -17,11 +17,11 @@ pub const INTERNAL_ERROR: Template = Template::new("1 error occurred:\n\t* inter
 /// The handler panicked.
 pub const PANIC: Template = Template::new("1 error occurred:\n\t* internal error: the handler panicked\n\n");
 /// The request was carried out, and making its answer panicked.
-pub const UNSHAPED: Template = Template::new(
+pub const SHAPING_FAILED: Template = Template::new(
     "1 error occurred:\n\t* internal error: making the answer panicked; the request was carried out\n\n",
 );
 /// Building the response entry panicked.
-pub const UNRECORDED: Template = Template::new(
+pub const ENTRY_FAILED: Template = Template::new(
     "1 error occurred:\n\t* internal error: building the response entry panicked; the answer is withheld\n\n",
 );
 /// The request entry could not be put on record.

@@ -70,7 +70,7 @@ impl Future for Journey {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => answer,
             Err(_) => {
-                // Handlers' panics are caught inside and recorded; this one is of a step around them.
+                // Panics of handlers are caught inside and recorded; this one is of a step around them.
                 tracing::error!("a step of a request's journey panicked; nothing of its answer leaves");
                 Answer::not_on_record("internal error")
             }

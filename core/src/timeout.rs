@@ -29,9 +29,9 @@ pub(crate) async fn within<T>(bound: Duration, task: impl Future<Output = T>) ->
 }
 
 /// Something that blocks, under way in a thread of its own.
-pub(crate) struct Aside<T>(tokio::sync::oneshot::Receiver<T>);
+pub(crate) struct BlockingTask<T>(tokio::sync::oneshot::Receiver<T>);
 
-impl<T: Send + 'static> Aside<T> {
+impl<T: Send + 'static> BlockingTask<T> {
     /// Begins it.
     pub(crate) fn begin(name: &str, work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<Self> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -61,9 +61,9 @@ mod tests {
     #[tokio::test]
     async fn what_hangs_is_waited_for_no_longer_than_the_bound() {
         let (release, hangs) = mpsc::channel::<()>();
-        let hung = Aside::begin("test", move || hangs.recv()).unwrap();
+        let hung = BlockingTask::begin("test", move || hangs.recv()).unwrap();
         assert!(hung.wait(Duration::from_millis(10)).await.is_none());
         drop(release);
-        assert_eq!(Aside::begin("test", || 7).unwrap().wait(Duration::from_mins(10)).await, Some(7));
+        assert_eq!(BlockingTask::begin("test", || 7).unwrap().wait(Duration::from_mins(10)).await, Some(7));
     }
 }
