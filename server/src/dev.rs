@@ -106,7 +106,8 @@ pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
 
 async fn initialise(dev: &Dev, core: &Core) -> Result<Keys, StartError> {
     let root_token = dev.root_token_id.clone().map(Secret::new);
-    let made = core.init(InitOptions { shares: 1, threshold: 1, root_token }).await.map_err(StartError::new)?;
+    let made =
+        core.init(InitOptions { shares: 1, threshold: 1, root_token }).await.map_err(StartError::new)?;
     let share = made.keys.first().map(|key| const_hex::encode(key.expose())).unwrap_or_default();
     let keys = Keys { share, root_token: made.root_token.id.expose().clone() };
     if let Some(directory) = &dev.storage {
