@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, RwLock};
 
-use onrecord_audit::{Broker, DeviceError, DeviceKinds, OptionError};
+use onrecord_audit::device::OptionError;
+use onrecord_audit::{Broker, DeviceError, DeviceKinds};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_storage::{BarrierError, View};
 
@@ -107,7 +108,7 @@ impl Devices {
                 Err(other) => return Err(other),
             };
             let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt)))
-                .succeeding(device.first_salt);
+                .with_first_salt(device.first_salt);
             let mut config = config(&device, &options, sink, form).missed(kept.of(&device.uuid));
             let (path, device) = (device.path.clone(), Arc::new(device));
             if let Some(error) = error {

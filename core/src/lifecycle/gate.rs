@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::admission::{Admission, Permit};
-use crate::timeout::{BlockingTask, within};
+use crate::blocking_task::BlockingTask;
 use crate::unsealed::Unsealed;
 
 /// Who may still be inside when the keys are wiped.
@@ -150,7 +150,7 @@ impl Gate {
         match rest {
             DrainTo::CurrentRequest => self.inside.drained(1).await,
             DrainTo::NoRequest(bound) => {
-                if within(bound, self.inside.drained(0)).await.is_none() {
+                if tokio::time::timeout(bound, self.inside.drained(0)).await.is_err() {
                     let left = self.inside.in_flight();
                     tracing::error!(
                         left,
@@ -161,7 +161,7 @@ impl Gate {
         }
         drain(&wipe.open, timeout).await;
         // A disk that hangs must not keep the keys in memory.
-        if within(timeout, wipe.open.keep_record()).await.is_none() {
+        if tokio::time::timeout(timeout, wipe.open.keep_record()).await.is_err() {
             tracing::error!("what audit devices missed could not be stored in time");
         }
         drop(wipe);

@@ -100,12 +100,11 @@ impl Core {
         let mut boot = [0; 8];
         host.entropy.fill(&mut boot)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&host.clock)));
-        let broker = Broker::with_observer(
-            audit.rules.clone(),
-            Boot::new(u64::from_le_bytes(boot)),
-            Arc::clone(&host.clock),
-            Some(Arc::clone(&log) as _),
-        );
+        let broker = Broker::builder()
+            .rules(audit.rules.clone())
+            .clock(Arc::clone(&host.clock))
+            .observer(Arc::clone(&log) as _)
+            .build_with_boot(Boot::new(u64::from_le_bytes(boot)));
         let kinds = settings.device_kinds.clone();
         let loaded =
             Devices::load(view(place::AUDIT)?, host.clone(), kinds, Arc::clone(&audit), &broker).await;
