@@ -98,8 +98,8 @@ mod wait;
 pub use onrecord_entry as entry;
 
 pub use broker::{
-    Broker, DeviceConfig, EnableError, NotOnRecord, Recorded, Recording, Refused, RequestOnRecord,
-    ResponseOnRecord, Rules, Unaudited,
+    Broker, DeviceConfig, NotOnRecord, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord,
+    Rules, Unaudited,
 };
 #[cfg(feature = "test-support")]
 pub use clock::ManualClock;

@@ -20,11 +20,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict};
-use onrecord_audit::broker::Why;
+use onrecord_audit::broker::{EnableError, Why};
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::{
-    Broker, DeviceConfig, DeviceOptions, EnableError, NotOnRecord, Placement, Recorded, Rules, SystemClock,
-    Wait as _,
+    Broker, DeviceConfig, DeviceOptions, NotOnRecord, Placement, Recorded, Rules, SystemClock, Wait as _,
 };
 use onrecord_entry::{Entry, EntryType, PROBE_PATH, Response, decode};
 
