@@ -1,42 +1,43 @@
-//! Flags and environment to a client's configuration: flag before `ONRECORD_` before `VAULT_` before default.
+//! Configures a client from flags and environment: the flag, else `ONRECORD_X`, else `VAULT_X`, else the default.
+//! Never in it: calls.
 
 use crate::failure::Failure;
-use crate::grammar::Invocation;
-use crate::world::World;
+use crate::invocation::Invocation;
+use crate::process::Process;
 use onrecord_client::environment::{self, DEFAULT_ADDRESS, EnvironmentError, Variables};
 use onrecord_client::{Address, Client, Config, ConfigError, os_text};
 use onrecord_value::duration;
 
-/// The client that flags and environment describe.
-pub(crate) fn client(world: &World, invocation: &Invocation, with_token: bool) -> Result<Client, Failure> {
-    let mut config = Config::new(address(world, invocation)?);
-    // A command is answered at once or not; programs set their own number.
+/// A client configured by flags and environment.
+pub(crate) fn build(process: &Process, invocation: &Invocation, with_token: bool) -> Result<Client, Failure> {
+    let mut config = Config::new(address(process, invocation)?);
+    // A person can repeat the command; programs set the number of retries themselves.
     config.retries = 0;
-    environment::fill(&mut config, world).map_err(|error| wrong_environment(&error))?;
-    wrap_ttl(&mut config, world, invocation)?;
+    environment::fill(&mut config, process).map_err(|error| wrong_environment(&error))?;
+    wrap_ttl(&mut config, process, invocation)?;
     flags(&mut config, invocation);
     if with_token {
-        config.token = environment::token(world).map_err(|error| {
+        config.token = environment::token(process).map_err(|error| {
             Failure::server(format!("failed to read the token file: {}", os_text(&error)))
         })?;
     }
     let client = Client::new(config).map_err(|error| wrong_config(&error))?;
-    let describe = invocation.is_set("output-curl-string") || invocation.is_set("output-policy");
-    Ok(if describe { client.describing() } else { client })
+    let dry_run = invocation.is_set("output-curl-string") || invocation.is_set("output-policy");
+    Ok(if dry_run { client.dry_run() } else { client })
 }
 
-fn address(world: &World, invocation: &Invocation) -> Result<Address, Failure> {
+fn address(process: &Process, invocation: &Invocation) -> Result<Address, Failure> {
     let flag = |name| invocation.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
     let text = flag("agent-address")
         .or_else(|| flag("address"))
-        .or_else(|| world.setting_filled("AGENT_ADDR").map(|(_, value)| value))
-        .or_else(|| world.setting_filled("ADDR").map(|(_, value)| value))
+        .or_else(|| process.setting_filled("AGENT_ADDR").map(|(_, value)| value))
+        .or_else(|| process.setting_filled("ADDR").map(|(_, value)| value))
         .unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
     Address::parse(&text).map_err(|error| Failure::server(format!("failed to create client: {error}")))
 }
 
-fn wrap_ttl(config: &mut Config, world: &World, invocation: &Invocation) -> Result<(), Failure> {
-    let given = match (invocation.duration("wrap-ttl"), world.setting_filled("WRAP_TTL")) {
+fn wrap_ttl(config: &mut Config, process: &Process, invocation: &Invocation) -> Result<(), Failure> {
+    let given = match (invocation.duration("wrap-ttl"), process.setting_filled("WRAP_TTL")) {
         (Some(ttl), _) => Some(ttl),
         (None, Some((name, value))) => Some(duration::parse(&value).map_err(|error| {
             Failure::server(format!("failed to read environment: could not parse {name:?}: {error}"))

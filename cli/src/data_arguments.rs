@@ -1,54 +1,57 @@
-//! `K=V` arguments: `k=v`, `k=@file`, `k=-`, `k=\@text`, `@file.json`, `-`. What the pairs mean is not known here.
+//! Parses `K=V` arguments: `k=v`, `k=@file`, `k=-`, `k=\@text`, `@file.json`, `-`.
+//! Never in it: what the pairs mean.
 
-use crate::world::World;
+use crate::process::Process;
 use onrecord_client::os_text;
 use onrecord_value::quote::Quoted;
 use onrecord_value::{Object, Value, json};
-use std::{fmt, io, mem};
+use std::{io, mem};
+use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// Why arguments are no pairs.
-#[derive(Debug)]
+/// Why `K=V` arguments are refused.
+#[derive(Debug, Error)]
 pub(crate) enum PairsError {
-    /// One argument, and what is wrong with it.
-    Argument(String, String),
-    /// Values that should be texts and are not: key and Go's name of what they are.
+    /// An argument that cannot be parsed.
+    #[error("invalid key/value pair {}: {reason}", Quoted(argument))]
+    Argument {
+        /// As it was given.
+        argument: String,
+        /// Why it was refused.
+        reason: String,
+    },
+    /// Keys whose values must be texts, with Go's name of the type that they have.
+    #[error(
+        "failed to convert values to strings: decoding failed due to the following error(s):\n{}",
+        type_errors(.0)
+    )]
     NotText(Vec<(String, &'static str)>),
 }
 
-impl fmt::Display for PairsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Argument(argument, reason) => {
-                write!(f, "invalid key/value pair {}: {reason}", Quoted(argument))
-            }
-            Self::NotText(list) => {
-                f.write_str(
-                    "failed to convert values to strings: decoding failed due to the following error(s):\n",
-                )?;
-                list.iter().try_for_each(|(key, kind)| {
-                    write!(f, "\n'[{key}]' expected type 'string', got unconvertible type '{kind}'")
-                })
-            }
-        }
-    }
+fn type_errors(list: &[(String, &'static str)]) -> String {
+    let error = |(key, kind): &(String, &'static str)| {
+        format!("\n'[{key}]' expected type 'string', got unconvertible type '{kind}'")
+    };
+    list.iter().map(error).collect()
 }
 
-/// Reads pairs; a key that comes again becomes a list. With `interactive` false standard input is empty.
+/// Parses pairs. A key that is given twice becomes a list. If `interactive` is false, standard input counts as empty.
 pub(crate) fn parse(
-    world: &mut World,
+    process: &mut Process,
     arguments: &[String],
     interactive: bool,
 ) -> Result<Object, PairsError> {
-    let mut builder = Builder { world, interactive, consumed: false, pairs: Object::new() };
+    let mut builder = Builder { process, interactive, consumed: false, pairs: Object::new() };
     for argument in arguments.iter().filter(|argument| !argument.is_empty()) {
-        builder.argument(argument).map_err(|reason| PairsError::Argument(argument.clone(), reason))?;
+        builder
+            .argument(argument)
+            .map_err(|reason| PairsError::Argument { argument: argument.clone(), reason })?;
     }
     Ok(builder.pairs)
 }
 
 struct Builder<'w> {
-    world: &'w mut World,
+    process: &'w mut Process,
     interactive: bool,
     consumed: bool,
     pairs: Object,
@@ -81,7 +84,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// It may be a secret: what is not handed on is wiped.
+    /// All of standard input. It may be a secret, so the text is wiped when it is dropped.
     fn stdin(&mut self) -> Result<Zeroizing<String>, String> {
         if mem::replace(&mut self.consumed, true) {
             return Err("stdin already consumed".to_owned());
@@ -89,13 +92,13 @@ impl Builder<'_> {
         if !self.interactive {
             return Ok(Zeroizing::default());
         }
-        self.world.read_stdin().map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => "the input is no UTF-8 text".to_owned(),
+        self.process.read_stdin().map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => "standard input is not UTF-8 text".to_owned(),
             _ => os_text(&error),
         })
     }
 
-    /// Every key of a JSON object.
+    /// Adds every key of a JSON object.
     fn merge(&mut self, text: &str) -> Result<(), String> {
         if text.trim().is_empty() {
             return Err("EOF".to_owned());
@@ -124,7 +127,7 @@ impl Builder<'_> {
 
 fn read_file(path: &str) -> Result<Zeroizing<String>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => format!("{path} is no UTF-8 text"),
+        io::ErrorKind::InvalidData => format!("{path} is not UTF-8 text"),
         _ => format!("open {path}: {}", os_text(&error)),
     });
     text.map(Zeroizing::new)
@@ -161,8 +164,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::io::Cursor;
 
-    fn world(stdin: impl AsRef<[u8]>) -> World {
-        World {
+    fn process(stdin: impl AsRef<[u8]>) -> Process {
+        Process {
             device_kinds: DeviceKinds::default(),
             program: "onrecord".to_owned(),
             variables: BTreeMap::new(),
@@ -177,13 +180,13 @@ mod tests {
 
     fn built(stdin: &str, arguments: &[&str]) -> Result<String, String> {
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-        parse(&mut world(stdin), &arguments, true)
+        parse(&mut process(stdin), &arguments, true)
             .map(|pairs| String::from_utf8(Value::from(pairs).to_json()).unwrap())
             .map_err(|error| error.to_string())
     }
 
     #[test]
-    fn the_vectors_of_the_builder() {
+    fn arguments_become_pairs() {
         for (stdin, arguments, expected) in [
             ("", &["foo=bar", "bar=baz", "baz="][..], r#"{"bar":"baz","baz":"","foo":"bar"}"#),
             ("", &["bar=\\@baz"], r#"{"bar":"@baz"}"#),
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_pairs_say_which_and_why() {
+    fn an_error_names_the_argument_and_the_reason() {
         for (stdin, arguments, expected) in [
             ("", &["foo"][..], "invalid key/value pair \"foo\": format must be key=value"),
             (
@@ -226,25 +229,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused_without_showing_it() {
+    fn input_that_is_not_text_is_refused_without_being_shown() {
         let parsed = |argument: String| {
-            parse(&mut world(b"secret\xff"), &[argument], true).map_err(|error| error.to_string())
+            parse(&mut process(b"secret\xff"), &[argument], true).map_err(|error| error.to_string())
         };
         assert_eq!(
             parsed("k=-".to_owned()).unwrap_err(),
-            "invalid key/value pair \"k=-\": the input is no UTF-8 text"
+            "invalid key/value pair \"k=-\": standard input is not UTF-8 text"
         );
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"secret\xff").unwrap();
         let name = file.path().display();
         assert_eq!(
             parsed(format!("k=@{name}")).unwrap_err(),
-            format!("invalid key/value pair \"k=@{name}\": error reading file: {name} is no UTF-8 text")
+            format!("invalid key/value pair \"k=@{name}\": error reading file: {name} is not UTF-8 text")
         );
     }
 
     #[test]
-    fn a_file_is_taken_untrimmed() {
+    fn the_content_of_a_file_is_not_trimmed() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), " x\n").unwrap();
         let argument = format!("k=@{}", file.path().display());
@@ -253,13 +256,13 @@ mod tests {
 
     #[test]
     fn options_are_texts_or_say_why_not() {
-        let pairs = parse(&mut world(r#"{"t":true,"n":2.50,"z":null}"#), &["-".to_owned()], true).unwrap();
+        let pairs = parse(&mut process(r#"{"t":true,"n":2.50,"z":null}"#), &["-".to_owned()], true).unwrap();
         let list = texts(pairs).unwrap();
         assert_eq!(
             list,
             [("n".into(), "2.50".into()), ("t".into(), "1".into()), ("z".into(), String::new())]
         );
-        let pairs = parse(&mut world(""), &["file_path=a".into(), "file_path=b".into()], true).unwrap();
+        let pairs = parse(&mut process(""), &["file_path=a".into(), "file_path=b".into()], true).unwrap();
         assert_eq!(
             texts(pairs).unwrap_err().to_string(),
             "failed to convert values to strings: decoding failed due to the following error(s):\n\n'[file_path]' expected type 'string', got unconvertible type '[]interface {}'"

@@ -1,21 +1,14 @@
-//! The client against a scripted server: what it sends, what it makes of answers, and how it names failures.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should panic"
-)]
+//! The client against a scripted server: what it sends, how it parses responses, and its errors.
 
+use super::kit::config;
 use onrecord_client::scripted::{Reply, Scripted};
-use onrecord_client::{Address, AuditDevice, Client, Config, ConfigError, Error, Token};
+use onrecord_client::{AuditDevice, Client, Config, ConfigError, Error, Token};
 use onrecord_value::object;
 use std::future::Future;
 use std::time::Duration;
 
 fn client(url: &str, change: impl FnOnce(&mut Config)) -> Client {
-    let mut config = Config::new(Address::parse(url).unwrap());
-    config.retries = 0;
+    let mut config = config(url);
     config.token = Some(Token::new("t0k"));
     change(&mut config);
     Client::new(config).unwrap()
@@ -70,7 +63,7 @@ fn calls_share_one_connection() {
 }
 
 #[test]
-fn refusals_have_their_layout() {
+fn a_refusal_is_printed_in_the_known_layout() {
     let server = Scripted::start(vec![
         Reply::new(400, r#"{"errors":["path already in use"]}"#).header("X-Vault-Namespace", "ns1/"),
         Reply::new(502, "Bad gateway"),
@@ -95,7 +88,7 @@ fn refusals_have_their_layout() {
 }
 
 #[test]
-fn nobody_there_is_told_as_dial_error() {
+fn an_unreachable_server_is_a_dial_error() {
     let address = free_address();
     let error = wait(client(&format!("http://{address}"), |_| {}).audit_list()).unwrap_err();
     assert_eq!(
@@ -118,7 +111,7 @@ fn a_plain_server_is_recognised_by_a_tls_client() {
 }
 
 #[test]
-fn an_answer_that_never_comes_is_a_time_out() {
+fn a_response_that_never_arrives_is_a_time_out() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let error =
@@ -159,8 +152,8 @@ fn one_redirect_is_followed_with_token_and_body() {
 }
 
 #[test]
-fn a_describing_client_sends_nothing_and_tells_what_it_would() {
-    let client = client(&format!("http://{}", free_address()), |_| {}).describing();
+fn a_dry_run_sends_nothing_and_returns_the_request() {
+    let client = client(&format!("http://{}", free_address()), |_| {}).dry_run();
     let Err(Error::NotSent(request)) = wait(client.audit_disable("a b/")) else { panic!("it was sent") };
     assert_eq!((request.method.as_str(), request.path.as_str()), ("DELETE", "sys/audit/a b"));
     assert!(request.url.ends_with("/v1/sys/audit/a%20b"));
@@ -168,14 +161,14 @@ fn a_describing_client_sends_nothing_and_tells_what_it_would() {
 }
 
 #[test]
-fn wrong_set_ups_are_told_before_any_call() {
-    let mut config = Config::new(Address::parse("https://h").unwrap());
-    config.headers = vec![("x-vault-token".into(), "x".into())];
-    assert!(matches!(Client::new(config), Err(ConfigError::ReservedHeader(_))));
-    let mut config = Config::new(Address::parse("https://h").unwrap());
-    config.tls.ca_cert = Some("/nonexistent/f".into());
+fn an_invalid_configuration_is_refused_before_any_call() {
+    let mut reserved = config("https://h");
+    reserved.headers = vec![("x-vault-token".into(), "x".into())];
+    assert!(matches!(Client::new(reserved), Err(ConfigError::ReservedHeader(_))));
+    let mut absent = config("https://h");
+    absent.tls.ca_cert = Some("/nonexistent/f".into());
     assert_eq!(
-        Client::new(config).unwrap_err().to_string(),
+        Client::new(absent).unwrap_err().to_string(),
         "Error loading CA File: open /nonexistent/f: no such file or directory"
     );
     let client = client("http://h", |config| config.token = Some(Token::new("a\nb")));
@@ -186,16 +179,16 @@ fn wrong_set_ups_are_told_before_any_call() {
 }
 
 #[test]
-fn the_debug_text_of_secrets_is_empty_of_them() {
+fn the_debug_text_of_a_client_has_no_secrets() {
     let client = client("http://h", |config| config.token = Some(Token::new("canary")));
     assert!(!format!("{client:?} {:?}", client.token()).contains("canary"));
 }
 
 #[test]
-fn a_path_that_climbs_is_never_sent() {
+fn a_path_with_dot_segments_is_never_sent() {
     let client = client("http://h", |_| {});
     for path in ["../x", "a/./b", "secret/.."] {
         let error = wait(client.read(path, &[])).unwrap_err();
-        assert!(matches!(error, Error::Dots(_)), "{path}: {error}");
+        assert!(matches!(error, Error::DotSegments(_)), "{path}: {error}");
     }
 }

@@ -1,13 +1,7 @@
 //! The client over TLS and over a Unix socket. The certificates are test data, valid for a hundred years, for `server.test`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should panic"
-)]
 
-use onrecord_client::{Address, Client, Config, ConfigError};
+use super::kit::config;
+use onrecord_client::{Client, ConfigError};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
@@ -54,12 +48,6 @@ async fn tls_server() -> String {
     url
 }
 
-fn config(url: &str) -> Config {
-    let mut config = Config::new(Address::parse(url).unwrap());
-    config.retries = 0;
-    config
-}
-
 #[tokio::test]
 async fn a_server_is_trusted_by_its_authority_and_name() {
     let url = tls_server().await;
@@ -70,7 +58,7 @@ async fn a_server_is_trusted_by_its_authority_and_name() {
 }
 
 #[tokio::test]
-async fn an_unknown_authority_and_a_wrong_name_are_told() {
+async fn an_unknown_authority_and_a_wrong_name_are_refused() {
     let url = tls_server().await;
     let mut unknown = config(&url);
     unknown.tls.server_name = Some("server.test".into());
@@ -86,7 +74,7 @@ async fn an_unknown_authority_and_a_wrong_name_are_told() {
 }
 
 #[tokio::test]
-async fn whoever_skips_verification_trusts_anybody() {
+async fn without_verification_any_certificate_is_accepted() {
     let mut config = config(&tls_server().await);
     config.tls.skip_verify = true;
     assert_eq!(Client::new(config).unwrap().audit_hash("file", "x").await.unwrap(), "h");
@@ -107,7 +95,7 @@ fn half_of_a_client_certificate_and_wrong_files_are_refused() {
 }
 
 #[tokio::test]
-async fn a_unix_socket_is_as_good() {
+async fn a_unix_socket_works() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("api.sock");
     let listener = tokio::net::UnixListener::bind(&path).unwrap();

@@ -1,7 +1,8 @@
-//! The nearest known word to a mistyped one. Pure.
+//! Finds the known word that is nearest to a mistyped one.
+//! Never in it: which words are known.
 
-/// The known word with the fewest edits from `word`, if it is near enough to be meant.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The known word with the fewest edits from `word`, if few enough to be a typing error.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = (word.chars().count() / 3).max(1);
     known
         .into_iter()
@@ -11,8 +12,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// The known word with the fewest edits, however many.
-pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The known word with the fewest edits, whatever their number.
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known.into_iter().min_by_key(|candidate| (!starts_alike(word, candidate), distance(word, candidate)))
 }
 
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn typing_errors_find_what_was_meant() {
+    fn a_mistyped_word_finds_the_nearest() {
         let known = ["audit", "read", "write", "status", "secrets", "token"];
         for (word, expected) in [
             ("adit", Some("audit")),

@@ -1,5 +1,6 @@
-//! What surrounds a command: variables, streams, terminals. The only file that asks the process for them, so that tests
-//! can hand in others.
+//! The environment variables, streams and terminals of the process. The only file that reads them, so that tests can
+//! replace them.
+//! Never in it: what a command reads and prints.
 
 use onrecord_audit::DeviceKinds;
 use onrecord_client::environment::Variables;
@@ -8,11 +9,11 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// The surroundings of one run.
-pub struct World {
+/// What a command reads and writes of its process.
+pub struct Process {
     /// Name under which the program was called, without folders.
     pub program: String,
-    /// The kinds of audit devices that a server of this program knows, for help.
+    /// The kinds of audit devices of this program's server, for help.
     pub device_kinds: DeviceKinds,
     /// Environment variables.
     pub variables: BTreeMap<String, String>,
@@ -30,15 +31,15 @@ pub struct World {
     pub stderr_is_terminal: bool,
 }
 
-impl std::fmt::Debug for World {
+impl std::fmt::Debug for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World").field("program", &self.program).finish_non_exhaustive()
+        f.debug_struct("Process").field("program", &self.program).finish_non_exhaustive()
     }
 }
 
-impl World {
-    /// The surroundings of this process, called as `program`.
-    pub fn of_process(program: &str) -> Self {
+impl Process {
+    /// The process that runs, called as `program`.
+    pub fn current(program: &str) -> Self {
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
         Self {
             program: name_of(program),
@@ -57,7 +58,7 @@ impl World {
 
     /// All of standard input as text.
     pub fn read_stdin(&mut self) -> io::Result<Zeroizing<String>> {
-        // It may be a secret; short ones are not moved while they are read.
+        // It may be a secret: with this capacity a short one is not copied while it is read.
         let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
         self.stdin.read_to_string(&mut text)?;
         Ok(text)
@@ -82,13 +83,13 @@ impl World {
     }
 }
 
-impl Variables for World {
+impl Variables for Process {
     fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).cloned()
     }
 }
 
-/// `vault` stays `vault`, so that texts name what the user typed; anything else is our own name.
+/// `vault` if the program was called so, so that messages name what the user typed; else `onrecord`.
 fn name_of(program: &str) -> String {
     match Path::new(program).file_name().and_then(|name| name.to_str()) {
         Some("vault") => "vault".to_owned(),

@@ -1,14 +1,33 @@
-//! Answers: the raw bytes, and the envelope in which every API answer comes. No opinion about what the data means.
+//! Responses: the bytes, and the envelope that every response of the API has.
+//! Never in it: what the data means.
 
-use crate::error::{AnswerError, Error};
 use onrecord_value::{Number, Object, Value, json};
+use thiserror::Error;
 
-/// An answer with its whole body.
+/// A response that is not what its call expects.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// The body is not JSON.
+    #[error("the server's response is not valid JSON: {0}")]
+    Json(#[from] json::ParseError),
+    /// The body is empty or not an object, or its envelope has no `data`.
+    #[error("data from server response is empty")]
+    NoData,
+    /// A field of `data` is missing or has another type.
+    #[error("the server's response lacks the field {0:?} or has another type for it")]
+    Field(&'static str),
+    /// The body is longer than the client reads, in bytes.
+    #[error("the server's response is longer than {0} bytes")]
+    TooLong(usize),
+}
+
+/// A response with its whole body.
 #[derive(Clone)]
 pub struct Response {
     /// HTTP status, 200 to 399.
     pub status: u16,
-    /// The body as it came.
+    /// The body as received.
     pub body: Vec<u8>,
 }
 
@@ -20,7 +39,7 @@ impl std::fmt::Debug for Response {
 
 impl Response {
     /// The body as JSON; `None` for an empty one.
-    pub fn value(&self) -> Result<Option<Value>, Error> {
+    pub fn value(&self) -> Result<Option<Value>, AnswerError> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
@@ -28,31 +47,31 @@ impl Response {
     }
 
     /// The body as a JSON object.
-    pub fn object(&self) -> Result<Object, Error> {
+    pub fn object(&self) -> Result<Object, AnswerError> {
         match self.value()? {
             Some(Value::Object(object)) => Ok(object),
-            _ => Err(Error::Answer(AnswerError::NoData)),
+            _ => Err(AnswerError::NoData),
         }
     }
 
     /// The envelope; `None` for an empty body.
-    pub fn secret(&self) -> Result<Option<Secret>, Error> {
+    pub fn secret(&self) -> Result<Option<Secret>, AnswerError> {
         Ok(self.value()?.and_then(|value| Secret::from_value(&value)))
     }
 
     /// `data` of the envelope.
-    pub fn data(&self) -> Result<Object, Error> {
-        self.secret()?.and_then(|secret| secret.data).ok_or(Error::Answer(AnswerError::NoData))
+    pub fn data(&self) -> Result<Object, AnswerError> {
+        self.secret()?.and_then(|secret| secret.data).ok_or(AnswerError::NoData)
     }
 }
 
-fn parse(body: &[u8]) -> Result<Value, Error> {
-    // What the server may send is its own affair; the body's length is bounded already.
+fn parse(body: &[u8]) -> Result<Value, AnswerError> {
+    // The length of the body is bounded already, and so is the number of nodes.
     let limits = json::Limits { depth: 512, nodes: usize::MAX };
-    json::parse(body, limits).map_err(|error| Error::Answer(AnswerError::Json(error.to_string())))
+    Ok(json::parse(body, limits)?)
 }
 
-/// The texts of a refusal, and whether they are a body that is no error envelope.
+/// The errors of a refusal, and whether the body is not an error envelope and stands for itself.
 pub(crate) fn errors_of(body: &[u8]) -> (bool, Vec<String>) {
     let Ok(Value::Object(envelope)) = parse(body) else {
         return (true, vec![String::from_utf8_lossy(body).into_owned()]);
@@ -72,29 +91,29 @@ fn texts(list: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// The envelope of an answer.
+/// The envelope of a response.
 #[derive(Clone, Debug, Default)]
 pub struct Secret {
-    /// Id of the request; empty when the answer is wrapped.
+    /// Id of the request; empty when the response is wrapped.
     pub request_id: String,
-    /// Id of the lease, empty if there is none.
+    /// Id of the lease; empty without a lease.
     pub lease_id: String,
     /// Seconds.
     pub lease_duration: i64,
     /// Whether the lease can be renewed.
     pub renewable: bool,
-    /// What was asked for.
+    /// The data.
     pub data: Option<Object>,
-    /// What the server wants to be known.
+    /// Warnings of the server.
     pub warnings: Option<Vec<String>>,
-    /// The token that was made or renewed.
+    /// The token that was created or renewed.
     pub auth: Option<Auth>,
-    /// Where the answer waits if it is wrapped.
+    /// The wrapping token, if the response is wrapped.
     pub wrap_info: Option<WrapInfo>,
 }
 
 impl Secret {
-    /// Reads an envelope; `None` if the value is no object.
+    /// Parses an envelope; `None` if the value is not an object.
     pub fn from_value(value: &Value) -> Option<Self> {
         let envelope = value.as_object()?;
         Some(Self {
@@ -110,7 +129,7 @@ impl Secret {
     }
 }
 
-/// A token in an answer.
+/// A token in a response.
 #[derive(Clone, Debug, Default)]
 pub struct Auth {
     /// The token, as a value so that it is never shown by accident.
@@ -125,15 +144,15 @@ pub struct Auth {
     pub identity_policies: Option<Vec<String>>,
     /// Metadata of the login.
     pub metadata: Option<Object>,
-    /// Whether it has no parent.
+    /// Whether the token has no parent.
     pub orphan: bool,
     /// Entity.
     pub entity_id: String,
-    /// Seconds; 0 is for ever.
+    /// Seconds; 0 is without end.
     pub lease_duration: i64,
     /// Whether it can be renewed.
     pub renewable: bool,
-    /// What else a login asks for.
+    /// Further factors that the login needs.
     pub mfa_requirement: Option<Value>,
 }
 
@@ -155,7 +174,7 @@ impl Auth {
     }
 }
 
-/// Where a wrapped answer waits.
+/// The wrapping token of a wrapped response.
 #[derive(Clone, Debug, Default)]
 pub struct WrapInfo {
     /// The wrapping token.
@@ -166,9 +185,9 @@ pub struct WrapInfo {
     pub ttl: i64,
     /// RFC 3339.
     pub creation_time: String,
-    /// Path that was asked.
+    /// Path of the wrapped request.
     pub creation_path: String,
-    /// Accessor of the token inside, if a token is inside.
+    /// Accessor of the wrapped token, if the wrapped response has one.
     pub wrapped_accessor: String,
 }
 

@@ -1,32 +1,33 @@
-//! The envelope of an answer as rows and as JSON or YAML, and single fields of it.
+//! Prints the response of an API call: as a table, as JSON or YAML, or one field of it.
+//! Never in it: calls.
 
-use super::table::{key_value, object_rows};
-use super::{Format, Node, human_duration, json, plain, yaml};
-use crate::failure::{Done, Failure, USAGE};
-use crate::help::wrap;
+use crate::failure::{CommandResult, Failure, USAGE};
+use crate::printer::table::{key_value, object_rows};
+use crate::printer::{Format, Node, human_duration, json, plain, yaml};
 use crate::session::Session;
+use crate::text::wrap;
 use onrecord_client::{Auth, Secret, WrapInfo};
 use onrecord_value::quote::Quoted;
 use onrecord_value::{Object, Time, Value};
 
-/// Prints an answer as the session wants it: a field, a table, JSON or YAML.
-pub(crate) fn print(session: &mut Session<'_>, secret: &Secret) -> Done {
+/// Prints a response in the session's format, or one field of it.
+pub(crate) fn print(session: &mut Session<'_>, secret: &Secret) -> CommandResult {
     if let Some(name) = session.field.clone() {
         return print_field(session, field_of(secret, &name), &name);
     }
     if session.format != Format::Table {
-        session.say_node(&node(secret))?;
+        session.print_node(&node(secret))?;
         return Ok(0);
     }
     warnings(session, secret)?;
     let rows = rows(secret);
     if !rows.is_empty() {
-        session.say(&key_value(&rows))?;
+        session.print_line(&key_value(&rows))?;
     }
     Ok(0)
 }
 
-/// Tells the server's warnings.
+/// Prints the server's warnings.
 pub(crate) fn warnings(session: &mut Session<'_>, secret: &Secret) -> Result<(), Failure> {
     let list = secret.warnings.as_deref().unwrap_or_default();
     if list.is_empty() {
@@ -44,22 +45,23 @@ fn padded(text: &str) -> String {
     wrap(text, 76).iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Prints a field's value, without a newline unless a person reads it.
-pub(crate) fn print_field(session: &mut Session<'_>, value: Option<Value>, name: &str) -> Done {
+/// Prints a field's value. A newline follows only on a terminal, and in JSON and YAML.
+pub(crate) fn print_field(session: &mut Session<'_>, value: Option<Value>, name: &str) -> CommandResult {
     let Some(value) = value.filter(|value| !value.is_null()) else {
-        return Err(Failure::Told(USAGE, format!("Field {} not present in secret", Quoted(name))));
+        return Err(Failure::Message(USAGE, format!("Field {} not present in secret", Quoted(name))));
     };
     let text = match session.format {
         Format::Json => json::text(&Node::Value(value)),
         Format::Yaml => yaml::text(&Node::Value(value)).trim_end_matches('\n').to_owned(),
         Format::Table | Format::Raw => plain(&value),
     };
-    let newline = if session.world.stdout_is_terminal || session.format != Format::Table { "\n" } else { "" };
+    let newline =
+        if session.process.stdout_is_terminal || session.format != Format::Table { "\n" } else { "" };
     session.print(&format!("{text}{newline}"))?;
     Ok(0)
 }
 
-/// The value of a field of an envelope, by the names tables use.
+/// The value of a field, by the names that tables show.
 pub(crate) fn field_of(secret: &Secret, name: &str) -> Option<Value> {
     if let Some(info) = &secret.wrap_info {
         match name {
@@ -97,7 +99,7 @@ pub(crate) fn field_of(secret: &Secret, name: &str) -> Option<Value> {
     }
 }
 
-/// The rows of an answer's table.
+/// The rows of a response's table.
 fn rows(secret: &Secret) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     let mut add = |key: &str, value: String| rows.push((key.to_owned(), value));
@@ -145,7 +147,7 @@ fn auth_rows(auth: &Auth, add: &mut impl FnMut(&str, String)) {
     }
 }
 
-/// An answer with the keys in their order.
+/// A response with the keys in the API's order.
 pub(crate) fn node(secret: &Secret) -> Node {
     let mut node = Node::record([
         ("request_id", (&secret.request_id).into()),
@@ -202,7 +204,7 @@ fn go_time(text: &str) -> String {
     }
 }
 
-/// The data of an answer as a table, as used below banners.
+/// The data of a response as a table.
 pub(crate) fn data_table(data: &Object) -> String {
     key_value(&object_rows(data))
 }

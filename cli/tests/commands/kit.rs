@@ -1,13 +1,14 @@
-//! A stage for one command: a scripted server, an environment, and what came out.
+//! The kit of these tests: runs one command with a scripted server, given variables and given standard input, and keeps
+//! what it printed, sent and returned.
 
-use onrecord_cli::{World, run};
+use onrecord_cli::{Process, run};
 use onrecord_client::scripted::{Reply, Scripted, Sent};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write};
 use std::rc::Rc;
 
-/// What a command left behind.
+/// What a command printed, sent and returned.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: u8,
@@ -23,7 +24,7 @@ impl Outcome {
         self.sent.iter().map(|sent| format!("{} {}", sent.line(), sent.body).trim_end().to_owned()).collect()
     }
 
-    /// Everything must be as told.
+    /// Exit code, standard output and standard error must be these.
     pub(crate) fn is(&self, code: u8, stdout: &str, stderr: &str) -> &Self {
         assert_eq!((self.code, self.stdout.as_str(), self.stderr.as_str()), (code, stdout, stderr));
         self
@@ -44,8 +45,8 @@ impl Outcome {
     }
 }
 
-/// A command to be.
-pub(crate) struct Stage {
+/// A command that has not run yet.
+pub(crate) struct CommandTest {
     replies: Vec<Reply>,
     variables: Vec<(String, String)>,
     stdin: String,
@@ -54,8 +55,8 @@ pub(crate) struct Stage {
     no_server: bool,
 }
 
-pub(crate) fn stage() -> Stage {
-    Stage {
+pub(crate) fn cli() -> CommandTest {
+    CommandTest {
         replies: Vec::new(),
         variables: vec![("VAULT_TOKEN".into(), "t0k".into())],
         stdin: String::new(),
@@ -65,7 +66,7 @@ pub(crate) fn stage() -> Stage {
     }
 }
 
-impl Stage {
+impl CommandTest {
     pub(crate) fn reply(mut self, status: u16, body: &str) -> Self {
         self.replies.push(Reply::new(status, body));
         self
@@ -114,7 +115,7 @@ impl Stage {
         variables.extend(self.variables);
         let stdout = Shared::default();
         let stderr = Shared::default();
-        let mut world = World {
+        let mut process = Process {
             device_kinds: onrecord_audit::DeviceKinds::default(),
             program: self.program,
             variables,
@@ -126,8 +127,8 @@ impl Stage {
             stderr_is_terminal: self.terminal,
         };
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let code = run(&mut world, &words);
-        drop(world);
+        let code = run(&mut process, &words);
+        drop(process);
         Outcome { code, stdout: stdout.text(), stderr: stderr.text(), sent: server.sent(), url: server.url() }
     }
 }
