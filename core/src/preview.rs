@@ -34,11 +34,11 @@ const UNKNOWN: [&str; 7] = [
 ];
 
 /// Answers a request for a preview.
-pub(crate) fn answer(open: &Unsealed, asked: &RequestContext<'_>) -> Outcome {
-    preview(open, asked).into()
+pub(crate) async fn answer(open: &Unsealed, asked: &RequestContext<'_>) -> Outcome {
+    preview(open, asked).await.into()
 }
 
-fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
+async fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
     let exchange = exchange(asked)?;
     if let Target::Api(path) = &exchange.target
         && let Some(route) = routes::exempt(path)
@@ -47,7 +47,7 @@ fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, Refusal
         return Ok(reply(asked, object! { "note" => reason, "recorded" => false }));
     }
     let mut request = capture::capture(open, exchange);
-    let route = route::route(open, &mut request, asked.caller);
+    let route = route::route(open, &mut request, asked.caller).await;
     let verdict = decide::decide(&request, asked.caller, &route);
     let context = RequestContext { request: &request, caller: asked.caller, route: &route, verdict };
     let recorded = record::request_entry(open, &context, |entry| open.broker.preview(entry));
