@@ -13,7 +13,7 @@ use onrecord_e2e::process::Server;
 use serde_json::Value;
 
 /// Ends a hang, and nothing else.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The lines that a collector took, whichever of its lives it was in.
 type Lines = Arc<Mutex<Vec<Value>>>;
@@ -111,7 +111,7 @@ fn gaps(lines: &Lines) -> Vec<Value> {
 
 /// Does requests that change nothing until something is so.
 fn ask_until(server: &Server, what: &str, mut so: impl FnMut() -> bool) {
-    server.eventually(PATIENCE, what, || {
+    server.eventually(TIME_LIMIT, what, || {
         assert_eq!(server.call("GET", "sys/mounts", None).status, 200, "the file has every entry");
         so()
     });
@@ -162,7 +162,7 @@ fn the_kind_has_help_options_gaps_status_and_drills_like_a_built_in_one() {
     assert!(device["last_error"]["text"].as_str().unwrap().contains(&address), "{device}");
     let collector = Collector::start(&address, &lines);
     ask_until(&server, "a gap entry", || !gaps(&lines).is_empty());
-    server.eventually(PATIENCE, "it recovers", || server.device("http/")["state"] == "healthy");
+    server.eventually(TIME_LIMIT, "it recovers", || server.device("http/")["state"] == "healthy");
 
     let before = gaps(&lines).len();
     does(&server, &["audit", "drill", "refuse", "http/", "-for=1h"]);
