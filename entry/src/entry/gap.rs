@@ -1,7 +1,7 @@
 //! A gap, the declaration of what a device missed, and the marks by which a reader finds gaps: counter, start, salt.
 //! Never in it: how a device notices that it missed something.
 
-use std::fmt;
+use std::{fmt, io};
 
 use onrecord_value::{Object, Time, Value};
 
@@ -151,6 +151,14 @@ impl fmt::Debug for Ranges<'_> {
 pub struct Boot(u64);
 
 impl Boot {
+    /// A number from the system's random source.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn random() -> io::Result<Self> {
+        Ok(Self(getrandom::u64()?))
+    }
+
     /// A start, by a number that no other start of this server has.
     pub const fn new(number: u64) -> Self {
         Self(number)
