@@ -1,28 +1,15 @@
 //! Salts in use and retired, previews and drills, through the whole pipeline of a server with files as devices.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "support/world.rs"]
-mod world;
 
 use std::path::Path;
 use std::time::Duration;
 
+use crate::kit::{Said, World, ask, core_on, entries};
 use onrecord_audit::Rules;
 use onrecord_core::Settings;
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use world::{Said, World, ask, core_on, entries};
 
 const NEEDLE: &str = "n33dle-in-the-haystack";
 

@@ -1,28 +1,15 @@
 //! Configuration that changes while the server runs, devices removed while it does not, and misses that outlive it.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "support/world.rs"]
-mod world;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::kit::{World, core_on};
 use onrecord_audit::{Health, Rules};
 use onrecord_core::lifecycle::Reloaded;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
-use world::{World, core_on};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
