@@ -18,7 +18,7 @@ hang:
 
 # Many more cases of the properties of lines, and many more schedules of the model than the tests try.
 fuzz cases="100000":
-    ONRECORD_FUZZ_CASES={{cases}} cargo test --release -p onrecord-entry --locked --test properties
+    ONRECORD_FUZZ_CASES={{cases}} cargo test --release -p onrecord-entry --locked --test entry properties::
 
 model schedules="20000":
     ONRECORD_MODEL_ITERATIONS={{schedules}} cargo test --release -p onrecord-audit --locked --test model

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::{Server, binary};
 use rustix::process::Signal;
 use serde_json::json;
@@ -32,7 +33,7 @@ struct Variant {
 /// What a variant keeps alive.
 enum Held {
     Bare(#[expect(dead_code, reason = "ended when dropped")] Bare),
-    Server(Server, #[expect(dead_code, reason = "removed when dropped")] tempfile::TempDir),
+    Server(Server, #[expect(dead_code, reason = "removed when dropped")] Place),
 }
 
 impl Variant {
@@ -62,17 +63,16 @@ impl Variant {
 
 /// Starts a server with a KV 2 mount, a secret, and these devices.
 fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Variant {
-    let folder = tempfile::tempdir().expect("a folder");
-    let storage = storage.replace("DIR", &folder.path().join("data").display().to_string());
-    let mut server =
-        Server::launch_config(folder.path(), &storage, |launch| if hung { launch.unread() } else { launch });
+    let place = Place::new();
+    place.write_config(&storage.replace("DIR", &place.path("data").display().to_string()));
+    let launch = place.launch();
+    let mut server = if hung { launch.unread() } else { launch }.start();
     server.open_up();
     let mount = json!({"type": "kv", "options": {"version": "2"}});
     assert_eq!(server.call("POST", "sys/mounts/secret", Some(mount)).status, 204);
     let secret = json!({"data": {"password": "correct horse battery staple", "port": 5432, "user": "svc"}});
     assert_eq!(server.call("POST", "secret/data/app/db", Some(secret)).status, 200);
-    let logs: Vec<PathBuf> =
-        (0..devices).map(|index| folder.path().join(format!("audit{index}.log"))).collect();
+    let logs: Vec<PathBuf> = (0..devices).map(|index| place.path(format!("audit{index}.log"))).collect();
     for (index, log) in logs.iter().enumerate() {
         server.enable_file(&format!("file{index}"), log);
     }
@@ -85,7 +85,7 @@ fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Varia
         addr: server.addr,
         pid: server.pid(),
         token: server.token.clone(),
-        held: Held::Server(server, folder),
+        held: Held::Server(server, place),
         logs,
     }
 }

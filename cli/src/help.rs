@@ -1,7 +1,11 @@
-//! Help texts, made from the table: usage, about, examples, flags by group. 78 columns.
+//! Help texts, made from the table of commands: usage, description, examples, flags by group. 78 columns.
+//! Never in it: a text about one command.
 
-use crate::grammar::table::{self, HTTP_FLAGS};
-use crate::grammar::{Command, Flag, Group, Output};
+use crate::command::{Command, Group, table};
+use crate::flag::{Flag, HTTP_FLAGS, Output};
+use crate::text::wrap;
+use onrecord_audit::DeviceKinds;
+use onrecord_audit::device::{COMMON_OPTIONS, DeviceOption};
 
 /// Columns of a help text.
 const WIDTH: usize = 78;
@@ -31,7 +35,7 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
     push_line(
         &mut out,
         &format!(
-            "  Each subcommand has more: {program} {} {} -help\n",
+            "  For the options of a subcommand: {program} {} {} -help\n",
             group.words,
             below.first().map_or("", |(name, _)| *name)
         ),
@@ -42,7 +46,7 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
 }
 
 /// The help of a command.
-pub(crate) fn command(program: &str, command: &Command) -> String {
+pub(crate) fn command(program: &str, command: &Command, kinds: &DeviceKinds) -> String {
     let mut out = format!("Usage: {program} {} {}", command.words, command.arguments).trim_end().to_owned();
     out.push_str("\n\n");
     about(&mut out, command.about);
@@ -51,10 +55,13 @@ pub(crate) fn command(program: &str, command: &Command) -> String {
         flags(&mut out, "HTTP Options", HTTP_FLAGS, false);
     }
     if command.output != Output::Text {
-        flags(&mut out, "Output Options", command.output_flags(), command.output == Output::Raw);
+        flags(&mut out, "Output Options", command.output.flags(), command.output == Output::Raw);
     }
     let own = if command.words.starts_with("kv ") { "Common Options" } else { "Command Options" };
     flags(&mut out, own, command.flags, false);
+    if command.takes_device_options() {
+        device_options(&mut out, kinds);
+    }
     format!("{}\n", out.trim_end())
 }
 
@@ -77,7 +84,7 @@ fn examples(out: &mut String, program: &str, list: &[(&str, &str)]) {
         for line in wrap(what, WIDTH - 2) {
             push_line(out, &format!("  {line}"));
         }
-        // An example may stand behind a pipe: the program's name is where its mark is, or in front.
+        // `{}` marks where the program's name goes in a pipeline; without it the name goes in front.
         let line =
             if words.contains("{}") { words.replace("{}", program) } else { format!("{program} {words}") };
         push_line(out, &format!("\n      $ {line}\n"));
@@ -104,10 +111,37 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
     }
 }
 
+/// The options of each kind of device, from the table of kinds.
+fn device_options(out: &mut String, kinds: &DeviceKinds) {
+    let mut section = |title: &str, about: &str, options: &[DeviceOption]| {
+        push_line(out, &format!("{title}:\n"));
+        for line in wrap(about, WIDTH - 2) {
+            push_line(out, &format!("  {line}"));
+        }
+        out.push('\n');
+        for option in options {
+            push_line(out, &format!("  {}=<value>", option.key));
+            let default = match option.default {
+                "" => String::new(),
+                default => format!(" The default is {default}."),
+            };
+            for line in wrap(&format!("{}{default}", option.about), WIDTH - 6) {
+                push_line(out, &format!("      {line}"));
+            }
+            out.push('\n');
+        }
+    };
+    for kind in kinds.iter() {
+        let (name, about) = (kind.name(), kind.about());
+        section(&format!("Options of TYPE {name}"), &format!("A {name} device {about}."), kind.options());
+    }
+    section("Options of every TYPE", "Every device has these.", COMMON_OPTIONS);
+}
+
 fn describe(flag: &Flag, raw: bool) -> String {
     let mut sentences = vec![flag.about.to_owned()];
     if raw && flag.name == "format" {
-        sentences.push("Raw prints the server's bytes as they are.".to_owned());
+        sentences.push("\"raw\" prints the body of the response unchanged.".to_owned());
     }
     if !flag.alias.is_empty() {
         sentences.push(format!("This is aliased as \"-{}\".", flag.alias));
@@ -132,23 +166,4 @@ fn list(out: &mut String, rows: &[(&str, &str)], wide: usize) {
     for (name, synopsis) in rows {
         push_line(out, &format!("    {name:wide$}    {synopsis}"));
     }
-}
-
-/// Breaks a text at blanks into lines of at most `width` characters.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for paragraph in text.split('\n') {
-        let mut line = String::new();
-        for word in paragraph.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines
 }

@@ -105,7 +105,7 @@ impl Request {
 
 /// A request ready to be sent, or to be shown instead.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct PreparedRequest {
     /// Verb.
     pub method: Method,
     /// Whole URL, escaped.

@@ -143,8 +143,7 @@ impl Transport {
                 if !tls {
                     return handshake(stream).await;
                 }
-                let config =
-                    self.tls_config().map_err(|error| Cause::Io(io::Error::other(error.to_string())))?;
+                let config = self.tls_config().map_err(|error| Cause::TlsConfig(Box::new(error)))?;
                 let name = self.tls.server_name.as_deref().unwrap_or(host);
                 let server_name = rustls_pki_types::ServerName::try_from(name.to_owned())
                     .map_err(|_| Cause::ServerName(name.to_owned()))?;
@@ -159,7 +158,7 @@ impl Transport {
 async fn dial_tcp(host: &str, port: u16) -> Result<TcpStream, Cause> {
     let addresses = tokio::net::lookup_host((host, port))
         .await
-        .map_err(|_| Cause::Lookup(host.to_owned()))?
+        .map_err(|source| Cause::Lookup { host: host.to_owned(), source: Some(source) })?
         .collect::<Vec<_>>();
     let mut first = None;
     for address in addresses {
@@ -170,7 +169,7 @@ async fn dial_tcp(host: &str, port: u16) -> Result<TcpStream, Cause> {
             }
         }
     }
-    Err(first.unwrap_or_else(|| Cause::Lookup(host.to_owned())))
+    Err(first.unwrap_or_else(|| Cause::Lookup { host: host.to_owned(), source: None }))
 }
 
 async fn handshake<S>(stream: S) -> Result<Sender, Cause>

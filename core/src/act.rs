@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
+use onrecord_audit::{Recorded, RequestOnRecord};
+
 use crate::audit_errors;
 use crate::decide::Verdict;
 use crate::engine::Engine;
@@ -15,8 +17,12 @@ use crate::preview;
 use crate::routes::Endpoint;
 use crate::unsealed::Unsealed;
 
-/// Does what was asked, or refuses it.
-pub(crate) async fn act(open: &Unsealed, context: &RequestContext<'_>) -> Outcome {
+/// Does what was asked, or refuses it. The request is on record, or no device is enabled.
+pub(crate) async fn act(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+    _recorded: &Recorded<RequestOnRecord>,
+) -> Outcome {
     if let Some(refusal) = &context.request.refusal {
         return refusal.clone().into();
     }

@@ -18,8 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use onrecord_audit::device::OptionError;
 use onrecord_audit::device::check_prefix;
-use onrecord_audit::{Broker, EnableError, OptionError, Placement};
+use onrecord_audit::{Broker, DeviceKinds, EnableError, Placement};
 use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
@@ -174,6 +175,8 @@ impl From<EntropyError> for DevicesError {
 pub struct Devices {
     view: View,
     host: Host,
+    /// The kinds that can be enabled.
+    kinds: DeviceKinds,
     /// The rule and the API's limits, as they are now.
     settings: RwLock<Arc<AuditSettings>>,
     table: RwLock<Arc<Table>>,

@@ -5,7 +5,7 @@ mod devices;
 mod json;
 mod text;
 
-use onrecord_audit::Distribution;
+use onrecord_audit::status::Distribution;
 use onrecord_value::Number;
 
 use crate::alarm::Phase;

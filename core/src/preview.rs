@@ -3,7 +3,7 @@
 //! Never in it: an effect. It stops where a journey would record, and says what only the doing could tell.
 
 use bytes::Bytes;
-use onrecord_audit::Preview;
+use onrecord_audit::broker::Preview;
 use onrecord_entry::Entry;
 use onrecord_value::{Object, Value, object};
 

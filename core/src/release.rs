@@ -4,7 +4,7 @@
 use crate::exchange::{Answer, Shaped};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::pipeline::RequestContext;
-use crate::record::{NotRecorded, Proof};
+use crate::record::{NotRecorded, ReleaseProof};
 use crate::token::Reservation;
 use crate::unsealed::Unsealed;
 use crate::{audit_errors, shape};
@@ -24,18 +24,22 @@ pub(crate) async fn release(
     caller: Reservation,
     outcome: Outcome,
     shaped: Shaped,
-    recorded: Result<Proof, NotRecorded>,
+    proof: Result<ReleaseProof, NotRecorded>,
 ) -> Answer {
     if matches!(&outcome, Outcome::Refusal(refusal) if refusal.status == 500) {
         open.check_storage();
     }
     caller.finish().await;
-    let reply = match (recorded, outcome) {
-        (Ok(Proof::Settled(proof)), outcome) => {
+    let reply = match (proof, outcome) {
+        (Ok(ReleaseProof::OnRecord(request, response)), outcome) => {
             begin(open, outcome);
-            return Answer::on_record(shaped, &proof);
+            return Answer::on_record(shaped, request, response);
         }
-        (Ok(Proof::Unaudited(proof)), _) => return Answer::without_devices(shaped, &proof),
+        (Ok(ReleaseProof::RequestOnly(request)), outcome) => {
+            begin(open, outcome);
+            return Answer::on_request_record(shaped, request);
+        }
+        (Ok(ReleaseProof::Unaudited(proof)), _) => return Answer::without_devices(shaped, proof),
         (Err(_), Outcome::Refusal(_)) => return Answer::not_on_record(REFUSED),
         (Err(_), Outcome::Reply(reply)) => reply,
     };

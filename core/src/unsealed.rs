@@ -4,7 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use onrecord_audit::{Broker, DeviceStatus, Outlook};
+use onrecord_audit::Broker;
+use onrecord_audit::status::{DeviceStatus, Outlook};
 use onrecord_storage::{Barrier, Health};
 
 use crate::alarm::Alarm;

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::device::Target;
+use onrecord_audit::broker::Probe;
 use onrecord_audit::{
-    Broker, Clock, DeviceConfig, DeviceOptions, Placement, Probe, Rules, SystemClock, wait,
+    Broker, Clock, DeviceConfig, DeviceKinds, DeviceOptions, Placement, SystemClock, Wait as _,
 };
 use onrecord_entry::Formatter;
 use onrecord_entry::{Boot, Salt};
@@ -65,18 +65,18 @@ fn finding(check: impl Into<String>, status: CheckStatus, detail: impl ToString)
 
 /// Checks a configuration and everything that it names. With `probe`, every audit device also takes a test entry, which
 /// stays in its log. A server may be running meanwhile on the same directory and files.
-pub fn diagnose(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
+pub fn diagnose(paths: &[PathBuf], kinds: &DeviceKinds, probe: bool) -> Vec<Finding> {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => return vec![finding("configuration", CheckStatus::Fail, error)],
     };
-    let found = runtime.block_on(check_all(paths, probe));
+    let found = runtime.block_on(check_all(paths, kinds, probe));
     // A check that hangs is left behind.
     runtime.shutdown_background();
     found
 }
 
-async fn check_all(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
+async fn check_all(paths: &[PathBuf], kinds: &DeviceKinds, probe: bool) -> Vec<Finding> {
     let read = paths.to_vec();
     let config = match run_check(move || Config::read(&read)).await {
         Some(Ok(config)) => config,
@@ -112,7 +112,8 @@ async fn check_all(paths: &[PathBuf], probe: bool) -> Vec<Finding> {
     }
     for device in &config.devices {
         let (name, device, placement) = (device_name(device), device.clone(), placement.clone());
-        let checked = run_check(move || check_device(&device, &placement, probe)).await;
+        let kinds = kinds.clone();
+        let checked = run_check(move || check_device(&kinds, &device, &placement, probe)).await;
         found.extend(checked.unwrap_or_else(|| vec![timed_out(name)]));
     }
     found
@@ -213,9 +214,9 @@ fn check_listener(listener: &ListenerConfig) -> Vec<Finding> {
     found
 }
 
-fn check_device(device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
+fn check_device(kinds: &DeviceKinds, device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
     let check = device_name(device);
-    let options = match DeviceOptions::parse(&device.kind, &device.options.iter().cloned().collect()) {
+    let options = match kinds.parse(&device.kind, &device.options.iter().cloned().collect()) {
         Ok(options) => options,
         Err(error) => return vec![finding(check, CheckStatus::Fail, error)],
     };
@@ -224,7 +225,7 @@ fn check_device(device: &Device, placement: &Placement, probe: bool) -> Vec<Find
         let names = options.unknown.join(", ");
         found.push(finding(&check, CheckStatus::Warn, format!("unknown options: {names}")));
     }
-    if options.target == Target::Discard {
+    if options.discards() {
         found.push(finding(&check, CheckStatus::Warn, "it discards every entry"));
         return found;
     }
@@ -251,8 +252,8 @@ fn write_test_entry(
     let entropy = OsEntropy::new();
     let id = || entropy.uuid().map_err(|error| error.to_string());
     let salt = Arc::new(Salt::new(&id()?));
-    let broker = Broker::new(Rules::default(), Boot::new(0), clock);
+    let broker = Broker::builder().clock(clock).build_with_boot(Boot::new(0));
     let config = DeviceConfig::new("probe/", device, Formatter::new(options.form.clone(), Arc::clone(&salt)));
-    let tried = wait(broker.try_out(config, Some(Probe { id: id()?, salt })));
+    let tried = broker.try_out(config, Some(Probe { id: id()?, salt })).wait();
     tried.map(drop).map_err(|error| error.to_string())
 }

@@ -23,6 +23,8 @@ mod wake_queue;
 mod workers;
 mod write_timeout;
 
+pub use onrecord_audit::DeviceKinds;
+
 pub use diagnose::{CheckStatus, Finding, diagnose};
 pub use options::{Dev, Options};
 pub use repair::{AuditRepair, StoredDevice};

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use onrecord_audit::DeviceKinds;
+
 use crate::config::{Config, LogFormat};
 use crate::start_error::StartError;
 
@@ -17,6 +19,8 @@ pub struct Options {
     pub log_level: Option<String>,
     /// Overrides the configuration's `log_format`.
     pub log_format: Option<String>,
+    /// The kinds of audit devices that can be enabled. Default: the built-in ones.
+    pub device_kinds: DeviceKinds,
 }
 
 /// A development server: unsealed from the start, with a root token that is printed.

@@ -143,7 +143,9 @@ pub(crate) fn open_core(options: &Options, config: &Config) -> Result<Core, Star
         spawn: Arc::new(Runtime(tokio::runtime::Handle::current())),
         process: Arc::new(process::CurrentProcess),
     };
-    Ok(Core::new(storage, host, settings(&options.config, config)))
+    let mut settings = settings(&options.config, config);
+    settings.device_kinds = options.device_kinds.clone();
+    Ok(Core::new(storage, host, settings))
 }
 
 /// The runtime, as the core sees it.

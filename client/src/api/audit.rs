@@ -1,9 +1,9 @@
 //! `sys/audit` and what belongs to it: hashes, salts, previews, drills.
 
-use crate::answer::{flag, text};
 use crate::client::Client;
-use crate::error::{AnswerError, Error};
+use crate::error::Error;
 use crate::request::{Method, Request};
+use crate::response::{AnswerError, flag, text};
 use onrecord_value::{Object, Value, object};
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ impl Client {
 
     /// Whether the audit rule can be met, and how each device is: `rule`, `devices` by path, `boot`, `last_seq`.
     pub async fn audit_status(&self) -> Result<Object, Error> {
-        self.send(Request::new(Method::Get, "sys/audit-status")).await?.data()
+        Ok(self.send(Request::new(Method::Get, "sys/audit-status")).await?.data()?)
     }
 
     /// Disables the device at a path, if there is one.
@@ -78,7 +78,7 @@ impl Client {
         let target =
             if path.is_empty() { "sys/audit-reopen".to_owned() } else { format!("sys/audit-reopen/{path}") };
         let data = self.put(target, Object::new()).await?.data()?;
-        data.object("devices").cloned().ok_or(Error::Answer(AnswerError::Field("devices")))
+        data.object("devices").cloned().ok_or(AnswerError::Field("devices").into())
     }
 
     /// The hash a device writes for a text.
@@ -95,7 +95,7 @@ impl Client {
         let data = self.put(path, object! { "input" => input }).await?.data()?;
         match data.get("hash") {
             Some(Value::String(hash)) => Ok(hash.clone()),
-            _ => Err(Error::Answer(AnswerError::Field("hash"))),
+            _ => Err(AnswerError::Field("hash").into()),
         }
     }
 
@@ -119,12 +119,12 @@ impl Client {
     /// What each device would write for a request, without doing it: the answer's data.
     pub async fn audit_preview(&self, method: &str, path: &str, data: Object) -> Result<Object, Error> {
         let body = object! { "data" => data, "method" => method, "path" => path };
-        self.put("sys/audit-preview", body).await?.data()
+        Ok(self.put("sys/audit-preview", body).await?.data()?)
     }
 
     /// Begins a drill on the device at a path, or stops it: what is sent is the API's.
     pub async fn audit_drill(&self, path: &str, body: Object) -> Result<Object, Error> {
-        self.put(format!("sys/audit-drill/{path}"), body).await?.data()
+        Ok(self.put(format!("sys/audit-drill/{path}"), body).await?.data()?)
     }
 }
 

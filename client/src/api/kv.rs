@@ -1,9 +1,9 @@
 //! The key/value engine: which version a mount has, and the shapes of version 2.
 
-use crate::answer::Secret;
 use crate::client::Client;
 use crate::error::Error;
 use crate::request::{Method, Request};
+use crate::response::Secret;
 use onrecord_value::{Object, Value, object};
 
 /// A key/value mount as a caller finds it by one of its paths.

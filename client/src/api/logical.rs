@@ -1,9 +1,9 @@
 //! Reading, writing, listing and deleting any path. What lies there is not known here.
 
-use crate::answer::{Response, Secret};
 use crate::client::Client;
 use crate::error::Error;
 use crate::request::{Method, Request};
+use crate::response::{Response, Secret};
 use onrecord_value::{Object, Value};
 
 impl Client {
@@ -32,7 +32,7 @@ impl Client {
 
     /// `PUT path` with a JSON body; `Value::Null` is sent as `null`.
     pub async fn write(&self, path: &str, body: &Value) -> Result<Option<Secret>, Error> {
-        self.send(Request::new(Method::Put, path).body(body.to_json())).await?.secret()
+        Ok(self.send(Request::new(Method::Put, path).body(body.to_json())).await?.secret()?)
     }
 
     /// `PATCH path` with a JSON merge patch (RFC 7396).
@@ -40,7 +40,7 @@ impl Client {
         let request = Request::new(Method::Patch, path)
             .content_type("application/merge-patch+json")
             .body(body.to_json());
-        self.send(request).await?.secret()
+        Ok(self.send(request).await?.secret()?)
     }
 
     /// `DELETE path` with a query.
@@ -49,7 +49,7 @@ impl Client {
         for (name, value) in query {
             request = request.query(name, value);
         }
-        self.send(request).await?.secret()
+        Ok(self.send(request).await?.secret()?)
     }
 
     pub(crate) async fn post(&self, path: impl Into<String>, body: Object) -> Result<Response, Error> {
@@ -62,7 +62,7 @@ impl Client {
 
     async fn found(&self, request: Request) -> Result<Option<Secret>, Error> {
         match self.send(request).await {
-            Ok(response) => response.secret(),
+            Ok(response) => Ok(response.secret()?),
             // A deleted version of a secret answers 404 and still has data.
             Err(Error::Api(error)) if error.status == 404 => Ok(error.body.secret()?.filter(|secret| {
                 secret.warnings.as_ref().is_some_and(|list| !list.is_empty())

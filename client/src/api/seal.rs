@@ -1,9 +1,9 @@
 //! `sys/seal-status`, `init`, `unseal`, `seal`, `leader`: what works without a token.
 
-use crate::answer::{flag, integer, strings, text};
 use crate::client::Client;
-use crate::error::{AnswerError, Error};
+use crate::error::Error;
 use crate::request::{Method, Request};
+use crate::response::{AnswerError, flag, integer, strings, text};
 use onrecord_value::{Object, object};
 
 /// Whether the server can work, and how far an unsealing is.
@@ -121,19 +121,22 @@ impl Client {
     /// The state of the seal.
     pub async fn seal_status(&self) -> Result<SealStatus, Error> {
         let request = Request::new(Method::Get, "sys/seal-status").without_token();
-        self.plain().send(request).await?.object().map(SealStatus::from_object)
+        Ok(SealStatus::from_object(self.plain().send(request).await?.object()?))
     }
 
     /// What the server tells anybody about its health; an answer in whatever state it is.
     pub async fn health(&self) -> Result<Object, Error> {
         let codes = ["auditcode", "sealedcode", "uninitcode"];
         let request = Request::new(Method::Get, "sys/health").without_token();
-        self.send(codes.into_iter().fold(request, |request, code| request.query(code, "200"))).await?.object()
+        Ok(self
+            .send(codes.into_iter().fold(request, |request, code| request.query(code, "200")))
+            .await?
+            .object()?)
     }
 
     /// Who leads; only `ha_enabled` and `is_self` matter to a single server.
     pub async fn leader(&self) -> Result<Object, Error> {
-        self.plain().send(Request::new(Method::Get, "sys/leader").without_token()).await?.object()
+        Ok(self.plain().send(Request::new(Method::Get, "sys/leader").without_token()).await?.object()?)
     }
 
     /// Makes the keys and the first token.
@@ -149,10 +152,7 @@ impl Client {
             keys_base64: list("keys_base64"),
             recovery_keys: list("recovery_keys"),
             recovery_keys_base64: list("recovery_keys_base64"),
-            root_token: answer
-                .str("root_token")
-                .ok_or(Error::Answer(AnswerError::Field("root_token")))?
-                .to_owned(),
+            root_token: answer.str("root_token").ok_or(AnswerError::Field("root_token"))?.to_owned(),
         })
     }
 
@@ -170,7 +170,7 @@ impl Client {
         let request = Request::new(Method::Put, "sys/unseal")
             .body(onrecord_value::Value::Object(body).to_json())
             .without_token();
-        self.send(request).await?.object().map(SealStatus::from_object)
+        Ok(SealStatus::from_object(self.send(request).await?.object()?))
     }
 
     /// Closes the barrier.
@@ -185,6 +185,6 @@ impl Client {
 
     /// The active term: `term`, `install_time`, `encryptions`.
     pub async fn key_status(&self) -> Result<Object, Error> {
-        self.send(Request::new(Method::Get, "sys/key-status")).await?.data()
+        Ok(self.send(Request::new(Method::Get, "sys/key-status")).await?.data()?)
     }
 }

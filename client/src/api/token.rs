@@ -1,9 +1,9 @@
 //! `auth/token`.
 
-use crate::answer::Secret;
 use crate::client::Client;
-use crate::error::{AnswerError, Error};
+use crate::error::Error;
 use crate::request::{Method, Request};
+use crate::response::{AnswerError, Secret};
 use onrecord_value::{Object, object};
 
 impl Client {
@@ -76,5 +76,5 @@ impl Client {
 }
 
 fn whole(secret: Option<Secret>) -> Result<Secret, Error> {
-    secret.ok_or(Error::Answer(AnswerError::NoData))
+    secret.ok_or(AnswerError::NoData.into())
 }

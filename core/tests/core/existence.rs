@@ -1,8 +1,9 @@
 //! Create or update: what was decided about a write holds at the moment of the change, under concurrency too.
 
-use crate::kit::{World, ask, said};
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use serde_json::{Value, json};
+
+use crate::kit::{World, ask, said};
 
 /// A server with both versions of the key-value engine, and a token with these capabilities on them.
 async fn world(capabilities: &str) -> (World, FaultControl, String) {

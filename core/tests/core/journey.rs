@@ -1,10 +1,11 @@
 //! One request from capture to release: what it leaves on record, and what happens when it cannot be recorded.
 
-use crate::kit::{World, ask, entries, outline, said};
 use onrecord_audit::Rules;
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_core::{Exchange, Headers, Received, Settings, Target};
 use serde_json::{Value, json};
+
+use crate::kit::{World, ask, entries, outline, said};
 
 async fn with_kv() -> (World, FaultControl) {
     let world = World::new().await;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::kit::{World, ask, core_on, outline};
 use onrecord_audit::device::fault::Fault;
 use onrecord_core::lifecycle::InitOptions;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
@@ -11,6 +10,8 @@ use onrecord_storage::Storage;
 use onrecord_storage::lossy::{self, LossyDisk};
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
+
+use crate::kit::{World, ask, core_on, outline};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -5,13 +5,14 @@ use std::io::Write;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use crate::kit::{Said, World, ask, entries, said};
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::{DeviceConfig, ManualClock, Rules};
 use onrecord_core::{AuditSettings, Media, Settings};
 use onrecord_entry::Formatter;
 use onrecord_entry::{FormatOptions, Salt};
 use serde_json::{Value, json};
+
+use crate::kit::{Said, World, ask, entries, said};
 
 async fn timed(settings: Settings) -> (World, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::default());

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::kit::{World, core_on};
-use onrecord_audit::{Health, Rules};
+use onrecord_audit::Rules;
+use onrecord_audit::status::Health;
 use onrecord_core::lifecycle::Reloaded;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
+
+use crate::kit::{World, core_on};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::kit::{World, core_by, core_on, eventually};
+use onrecord_audit::ManualClock;
 use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{Health, ManualClock};
+use onrecord_audit::status::Health;
 use onrecord_core::Settings;
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
+
+use crate::kit::{World, core_by, core_on, eventually};
 
 /// A server whose only device was removed while it did not run, and a new device.
 async fn repaired() -> (World, Arc<ManualClock>, FaultControl) {

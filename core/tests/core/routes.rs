@@ -1,9 +1,10 @@
 //! I6: every route is recorded, or stands in the list of exempt ones with its reason.
 
-use crate::kit::{Ask, World, ask, entries};
 use onrecord_core::operation::Operation;
 use onrecord_core::routes::{Access, Recording, Route, TABLE};
 use serde_json::json;
+
+use crate::kit::{Ask, World, ask, entries};
 
 fn asked(route: &Route, operation: Operation) -> Ask {
     let path = route.pattern.trim_end_matches("/?").replace(['*', ':'], "x");

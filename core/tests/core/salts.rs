@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::kit::{Said, World, ask, core_on, entries};
 use onrecord_audit::Rules;
 use onrecord_core::Settings;
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::kit::{Said, World, ask, core_on, entries};
 
 const NEEDLE: &str = "n33dle-in-the-haystack";
 

@@ -76,3 +76,41 @@ fn the_architecture_page_has_the_same_levels() {
         assert!(page.contains(&row), "docs/ARCHITECTURE.md has no row that begins with {row}");
     }
 }
+
+/// The texts of all Rust files of the tree.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() && name != "target" && name != ".git" {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(fs::read_to_string(path).expect("a text"));
+        }
+    }
+}
+
+#[test]
+fn every_requirement_has_a_test_of_its_name_and_every_such_test_its_requirement() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let table = fs::read_to_string(root.join("docs/REQUIREMENTS.md")).expect("the table");
+    let names: Vec<String> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| R-")?.split(" |").next())
+        .map(|name| format!("r_{}_", name.to_lowercase().replace('-', "_")))
+        .collect();
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let tests: Vec<&str> = files
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "))
+        .filter(|name| name.starts_with("r_"))
+        .collect();
+    assert!(names.len() > 30 && tests.len() > 100, "{} rows, {} tests", names.len(), tests.len());
+    for test in &tests {
+        assert!(names.iter().any(|name| test.starts_with(name.as_str())), "no row for {test}");
+    }
+    for name in &names {
+        assert!(tests.iter().any(|test| test.starts_with(name.as_str())), "no test for {name}");
+    }
+}

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use onrecord_audit::{DRILL_MAX, Drill, DrillError};
+use onrecord_audit::broker::DrillError;
+use onrecord_audit::device::{DRILL_MAX, Drill};
 use onrecord_value::{GoDuration, object};
 
 use super::audit::unknown;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::Why;
+use onrecord_audit::broker::Why;
 use onrecord_value::{Object, Value, object, quote};
 
 use crate::blocking_task::BlockingTask;

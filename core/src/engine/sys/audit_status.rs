@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use onrecord_audit::{DeviceStatus, Distribution};
+use onrecord_audit::status::{DeviceStatus, Distribution};
 use onrecord_entry::SeqRange;
 use onrecord_value::{Object, Value, object};
 
