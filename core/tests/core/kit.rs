@@ -1,4 +1,6 @@
-//! A whole server in memory for tests: initialised, unsealed, asked like a client asks. Never in it: assertions.
+//! What the tests share: a whole server in memory (initialised, unsealed, asked like a client asks), hosts, and waiting.
+//! The clock that a test moves is the audit library's [`ManualClock`](onrecord_audit::ManualClock).
+//! Never in it: assertions.
 
 use std::sync::Arc;
 
@@ -14,11 +16,26 @@ use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::Value;
 
-struct Tokio;
+/// Tasks go to the test's runtime. Where there is none, nothing waits for them.
+struct SpawnOnTokio;
 
-impl Spawn for Tokio {
+impl Spawn for SpawnOnTokio {
     fn spawn(&self, task: Task) {
-        drop(tokio::spawn(task));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(task);
+        }
+    }
+}
+
+/// A host with this clock.
+pub fn host(clock: Arc<dyn Clock>) -> Host {
+    Host { clock, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(SpawnOnTokio), process: Arc::new(()) }
+}
+
+/// Waits until a condition holds, while the other tasks of the test go on.
+pub async fn eventually(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -92,9 +109,7 @@ pub fn core_on(storage: Storage, settings: Settings) -> Core {
 
 /// A server by another clock than the machine's.
 pub fn core_by(storage: Storage, settings: Settings, clock: Arc<dyn Clock>) -> Core {
-    let host =
-        Host { clock, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(Tokio), process: Arc::new(()) };
-    Core::new(storage, host, settings)
+    Core::new(storage, host(clock), settings)
 }
 
 impl World {

@@ -14,7 +14,8 @@ use onrecord_seal::Secret;
 use onrecord_storage::{Barrier, Batch, Storage, memory};
 use onrecord_value::object;
 
-use super::{at, host, wait};
+use super::{at, clock, wait};
+use crate::kit::host;
 
 /// A server's stores, unsealed, and the storage they are on.
 struct House {
@@ -27,7 +28,7 @@ struct House {
 impl House {
     fn new() -> Self {
         let storage = Storage::start(memory::Memory::new()).unwrap();
-        let host = host(&Arc::default());
+        let host = host(clock());
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let config = onrecord_seal::SealConfig::new(1, 1).unwrap();
         let (_, batch) = wait(barrier.initialize(config, 0)).unwrap();

@@ -1,6 +1,6 @@
 //! A token's private store.
 
-use crate::server::Server;
+use super::server::Server;
 
 const POLICY: &str =
     r#"path "cubbyhole/*" { capabilities = ["create", "read", "update", "delete", "list"] }"#;

@@ -1,17 +1,4 @@
 //! Salts in use and retired, previews and drills, through the whole pipeline of a server with files as devices.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "support/world.rs"]
-mod world;
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,7 +9,8 @@ use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use world::{Said, World, ask, core_on, entries};
+
+use crate::kit::{Said, World, ask, core_on, entries};
 
 const NEEDLE: &str = "n33dle-in-the-haystack";
 

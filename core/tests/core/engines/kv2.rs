@@ -2,7 +2,7 @@
 
 use onrecord_value::Value;
 
-use crate::server::{Said, Server, value};
+use super::server::{Said, Server, value};
 
 async fn server() -> Server {
     let server = Server::new().await;

@@ -3,7 +3,7 @@
 use onrecord_value::Value;
 use proptest::prelude::*;
 
-use crate::server::Server;
+use super::server::Server;
 
 /// What is asked.
 #[derive(Debug, Clone)]

@@ -1,23 +1,11 @@
 //! One request from capture to release: what it leaves on record, and what happens when it cannot be recorded.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "support/world.rs"]
-mod world;
 
 use onrecord_audit::Rules;
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_core::{Exchange, Headers, Received, Settings, Target};
 use serde_json::{Value, json};
-use world::{World, ask, entries, outline, said};
+
+use crate::kit::{World, ask, entries, outline, said};
 
 async fn with_kv() -> (World, FaultControl) {
     let world = World::new().await;

@@ -1,17 +1,4 @@
 //! Configuration that changes while the server runs, devices removed while it does not, and misses that outlive it.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "support/world.rs"]
-mod world;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,7 +10,8 @@ use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
-use world::{World, core_on};
+
+use crate::kit::{World, core_on};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -1,17 +1,4 @@
 //! The life of a server: ceremonies, sealing, and what survives it; audit devices enabled, disabled, lost and found.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "support/world.rs"]
-mod world;
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,7 +10,8 @@ use onrecord_storage::Storage;
 use onrecord_storage::lossy::{self, LossyDisk};
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
-use world::{World, ask, core_on, outline};
+
+use crate::kit::{World, ask, core_on, outline};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

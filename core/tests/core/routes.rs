@@ -1,22 +1,10 @@
 //! I6: every route is recorded, or stands in the list of exempt ones with its reason.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "support/world.rs"]
-mod world;
 
 use onrecord_core::operation::Operation;
 use onrecord_core::routes::{Access, Recording, Route, TABLE};
 use serde_json::json;
-use world::{Ask, World, ask, entries};
+
+use crate::kit::{Ask, World, ask, entries};
 
 fn asked(route: &Route, operation: Operation) -> Ask {
     let path = route.pattern.trim_end_matches("/?").replace(['*', ':'], "x");

@@ -2,7 +2,7 @@
 
 use onrecord_value::Value;
 
-use crate::server::Server;
+use super::server::Server;
 
 #[tokio::test]
 async fn the_life_of_a_secret() {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use onrecord_storage::{Backend, BackendError, Batch, Change, Conflict, Read, memory::Memory};
 
-use crate::server::Server;
+use super::server::Server;
 
 /// A store that can be told to remove nothing of a mount.
 struct Sticky {

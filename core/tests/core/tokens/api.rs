@@ -1,21 +1,24 @@
 //! The endpoints of tokens, policies and capabilities, asked through the whole pipeline of a server without devices.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use onrecord_audit::ManualClock;
 use onrecord_core::exchange::{Exchange, Headers, Received, Target};
 use onrecord_core::lifecycle::InitOptions;
 use onrecord_core::{Core, Settings};
 use onrecord_storage::{Storage, memory};
 use onrecord_value::{Object, Value, json, object};
 
-use super::{Hands, host, wait};
+use super::{clock, wait};
+use crate::kit::host;
 
 const FORBIDDEN: &str = "1 error occurred:\n\t* permission denied\n\n";
 
 struct Server {
     core: Core,
-    clock: Arc<Hands>,
+    clock: Arc<ManualClock>,
     root: String,
 }
 
@@ -24,9 +27,9 @@ struct Said(u16, Object);
 
 impl Server {
     fn new() -> Self {
-        let clock = Arc::<Hands>::default();
+        let clock = clock();
         let storage = Storage::start(memory::Memory::new()).unwrap();
-        let core = Core::new(storage, host(&clock), Settings::default());
+        let core = Core::new(storage, host(Arc::clone(&clock) as _), Settings::default());
         let made = wait(core.init(InitOptions { shares: 1, threshold: 1, root_token: None })).unwrap();
         let key = const_hex::encode(made.keys[0].expose());
         wait(core.unseal(&key)).unwrap();
@@ -368,14 +371,14 @@ fn a_periodic_token_is_renewed_by_its_period_for_ever() {
     let server = Server::new();
     let token = server.create(object! { "policies" => vec!["reader"], "period" => "1h" });
     for _ in 0..1000 {
-        server.clock.advance(3599);
+        server.clock.advance(Duration::from_secs(3599));
         let said = server.post(&token, "auth/token/renew-self", object! { "increment" => "30m" });
         assert_eq!((said.0, said.auth().get("lease_duration")), (200, Some(&Value::from(3600))));
     }
     let facts = server.lookup(&token);
     assert_eq!(facts.get("period"), Some(&Value::from(3600)));
     assert!(facts.contains("last_renewal") && facts.contains("last_renewal_time"));
-    server.clock.advance(3600);
+    server.clock.advance(Duration::from_secs(3600));
     assert!(!server.lives(&token));
     server.post(&token, "auth/token/renew-self", Object::new()).refuses(403, "permission denied");
 }
@@ -385,7 +388,7 @@ fn a_renewal_never_passes_the_maximum() {
     let server = Server::new();
     let body = object! { "policies" => vec!["reader"], "ttl" => "1h", "explicit_max_ttl" => "90m" };
     let token = server.create(body);
-    server.clock.advance(1800);
+    server.clock.advance(Duration::from_secs(1800));
     let said = server.post(
         &server.root,
         "auth/token/renew",
@@ -394,7 +397,7 @@ fn a_renewal_never_passes_the_maximum() {
     assert_eq!(said.auth().get("lease_duration"), Some(&Value::from(3600)));
     assert_eq!(said.auth().str("client_token"), Some(token.as_str()));
     assert_eq!(said.warnings(), ["the increment of 2h0m0s is too long and was limited to 1h0m0s"]);
-    server.clock.advance(3600);
+    server.clock.advance(Duration::from_secs(3600));
     assert!(!server.lives(&token));
 }
 
@@ -500,7 +503,7 @@ fn a_cubbyhole_is_its_tokens_alone_and_ends_with_it() {
 fn tidying_answers_without_a_body() {
     let server = Server::new();
     let token = server.create(object! { "policies" => vec!["reader"], "ttl" => "1s" });
-    server.clock.advance(2);
+    server.clock.advance(Duration::from_secs(2));
     assert_eq!(server.post(&server.root, "auth/token/tidy", Object::new()).0, 204);
     assert!(!server.lives(&token));
 }

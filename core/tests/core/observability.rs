@@ -1,56 +1,21 @@
 //! What operators see: status, health, metrics and the server's log, in good times and bad.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "support/world.rs"]
-mod world;
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{Clock, DeviceConfig, Rules};
+use onrecord_audit::{DeviceConfig, ManualClock, Rules};
 use onrecord_core::{AuditSettings, Media, Settings};
 use onrecord_entry::Formatter;
 use onrecord_entry::{FormatOptions, Salt};
-use onrecord_value::Time;
 use serde_json::{Value, json};
-use world::{Said, World, ask, said};
 
-/// A clock that stands still until a test moves it; one that is `running` goes on by itself as well.
-#[derive(Default)]
-struct Hands(AtomicU64, Option<Instant>);
+use crate::kit::{Said, World, ask, entries, said};
 
-impl Hands {
-    fn forward(&self, time: Duration) {
-        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for Hands {
-    fn now(&self) -> Time {
-        Time::from_unix_nanos(1_800_000_000_000_000_000 + i128::from(self.0.load(Ordering::SeqCst)))
-    }
-
-    fn monotonic(&self) -> Duration {
-        let run = self.1.map_or(Duration::ZERO, |start| start.elapsed());
-        Duration::from_secs(1000) + Duration::from_nanos(self.0.load(Ordering::SeqCst)) + run
-    }
-}
-
-async fn timed(settings: Settings) -> (World, Arc<Hands>) {
-    let clock = Arc::new(Hands::default());
+async fn timed(settings: Settings) -> (World, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::default());
     (World::by(Arc::clone(&clock) as _, settings).await, clock)
 }
 
@@ -113,11 +78,11 @@ async fn r_health_is_503_while_the_rule_cannot_be_met_and_names_the_devices() {
 
     // It works again, but is not trusted at once: what fails and recovers by turns would come and go.
     device.set(Fault::None);
-    clock.forward(Duration::from_secs(2));
+    clock.advance(Duration::from_secs(2));
     assert_eq!(world.root("GET", "sys/audit", None).await.status, 200);
     let damped = health(&world, "").await;
     assert_eq!((damped.status, &damped.body["audit_rule_met"]), (503, &json!(true)));
-    clock.forward(Duration::from_secs(5));
+    clock.advance(Duration::from_secs(5));
     assert_eq!(health(&world, "").await.status, 200);
 }
 
@@ -128,19 +93,19 @@ async fn r_health_damps_a_device_that_comes_and_goes() {
     let mut changes = 0;
     let mut last = 200;
     for turn in 0..30 {
-        clock.forward(Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
         // It fails once in four seconds, and nobody asks in that moment.
         device.set(if turn % 2 == 0 { Fault::Refuse } else { Fault::None });
         world.root("GET", "sys/audit", None).await;
         device.set(Fault::None);
-        clock.forward(Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
         world.root("GET", "sys/audit", None).await;
         let status = health(&world, "").await.status;
         changes += usize::from(status != last);
         last = status;
     }
     assert_eq!(changes, 1, "unready at the first failure, and then for good");
-    clock.forward(Duration::from_secs(5));
+    clock.advance(Duration::from_secs(5));
     assert_eq!(health(&world, "").await.status, 200);
 }
 
@@ -158,7 +123,7 @@ async fn r_health_sees_a_hung_device_and_a_missing_one() {
     }
     device.wait_until_hanging();
     assert_eq!(health(&world, "").await.status, 200, "it may only be slow");
-    clock.forward(Duration::from_secs(6));
+    clock.advance(Duration::from_secs(6));
     assert_eq!(health(&world, "").await.status, 503);
     device.set(Fault::None);
     assert_eq!(said(waiting.await).status, 200);
@@ -250,9 +215,9 @@ async fn r_metrics_need_read_are_recorded_and_have_two_forms() {
     assert_eq!(sample("vault.audit.file/.log_request").unwrap()["Count"], 1);
     assert!(body["Counters"].to_string().contains("vault.audit.log_request_failure"));
     assert!(body["Gauges"].to_string().contains("onrecord.audit.device.queue_bytes"));
-    let entries = world::entries(&device);
-    assert_eq!(entries.len(), 2);
-    assert_eq!(entries[1]["response"]["data"]["http_raw_body"], text);
+    let taken = entries(&device);
+    assert_eq!(taken.len(), 2);
+    assert_eq!(taken[1]["response"]["data"]["http_raw_body"], text);
 
     let (media, text) = metrics(&world, "format=prometheus").await;
     assert_eq!(media, Media::Prometheus);
@@ -322,7 +287,7 @@ async fn r_spam_an_incident_is_one_line_then_one_each_ten_seconds_and_one_at_its
     let mut lines = Vec::new();
     for _ in 0..299 {
         assert_eq!(world.root("GET", "secret/a-clients-text", None).await.status, 500);
-        clock.forward(Duration::from_millis(100));
+        clock.advance(Duration::from_millis(100));
         world.core.report_incidents();
         lines.extend(log.take("the audit rule is"));
     }
@@ -339,14 +304,14 @@ async fn r_spam_an_incident_is_one_line_then_one_each_ten_seconds_and_one_at_its
     assert_eq!(world.root("GET", "sys/audit", None).await.status, 200);
     world.core.report_incidents();
     assert_eq!(log.take("the audit rule is").len(), 0, "not yet: it may fail again");
-    clock.forward(Duration::from_secs(10));
+    clock.advance(Duration::from_secs(10));
     world.core.report_incidents();
     assert_eq!(log.take("more requests were refused").len(), 1, "those not told yet");
-    clock.forward(Duration::from_secs(10));
+    clock.advance(Duration::from_secs(10));
     world.core.report_incidents();
     let end = log.take("the audit rule is met again");
     assert!(end.len() == 1 && end[0].contains("refused=299"), "{end:?}");
-    clock.forward(Duration::from_mins(1));
+    clock.advance(Duration::from_mins(1));
     world.core.report_incidents();
     assert_eq!(log.take("the audit rule is").len(), 0);
 }
@@ -354,7 +319,7 @@ async fn r_spam_an_incident_is_one_line_then_one_each_ten_seconds_and_one_at_its
 #[tokio::test]
 async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
     let rules = Rules { queue_bytes: 4000, ..Rules::default() };
-    let clock = Arc::new(Hands(AtomicU64::default(), Some(Instant::now())));
+    let clock = Arc::new(ManualClock::running());
     let world = World::by(
         Arc::clone(&clock) as _,
         Settings { audit: AuditSettings { rules, ..AuditSettings::default() }, ..Settings::default() },
@@ -366,7 +331,7 @@ async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
     hung.set(Fault::Hang);
     for _ in 0..50 {
         assert_eq!(world.root("GET", "sys/audit", None).await.status, 200);
-        clock.forward(Duration::from_millis(100));
+        clock.advance(Duration::from_millis(100));
         world.core.report_incidents();
     }
     let lines = log.take("misses entries");
@@ -374,7 +339,7 @@ async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
         lines.len() == 1 && lines[0].contains("hung/") && lines[0].contains("its queue was full"),
         "{lines:?}"
     );
-    clock.forward(Duration::from_secs(10));
+    clock.advance(Duration::from_secs(10));
     world.core.report_incidents();
     let lines = log.take("misses entries");
     assert!(lines.len() == 1 && lines[0].contains("still") && lines[0].contains("untold="), "{lines:?}");
@@ -382,7 +347,7 @@ async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
     hung.wait_for(|lines| lines.iter().any(|line| String::from_utf8_lossy(line).contains("sys/audit/gap")));
     let mut over = Vec::new();
     while over.is_empty() {
-        clock.forward(Duration::from_secs(10));
+        clock.advance(Duration::from_secs(10));
         world.core.report_incidents();
         over = log.take("has told what it missed");
     }

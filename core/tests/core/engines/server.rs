@@ -1,48 +1,25 @@
 //! A server on memory storage, without devices, whose clock a test moves.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use onrecord_audit::Clock;
+use onrecord_audit::ManualClock;
 use onrecord_core::exchange::{Exchange, Headers, Received, Target};
-use onrecord_core::host::{Host, Spawn, Task};
 use onrecord_core::lifecycle::InitOptions;
 use onrecord_core::{Core, Settings};
-use onrecord_seal::OsEntropy;
 use onrecord_storage::{Backend, Storage, memory};
 use onrecord_value::json::{self, Limits};
 use onrecord_value::{Object, Time, Value};
 
-/// A clock that stands still until it is told to go on.
-pub(crate) struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn now(&self) -> Time {
-        Time::from_unix(self.0.load(Ordering::SeqCst), 123_456_789)
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_secs(self.0.load(Ordering::SeqCst).unsigned_abs())
-    }
-}
-
-/// Tasks go to the test's runtime.
-struct OnTokio;
-
-impl Spawn for OnTokio {
-    fn spawn(&self, task: Task) {
-        tokio::spawn(task);
-    }
-}
+use crate::kit::core_by;
 
 /// The server.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) core: Core,
     pub(crate) storage: Storage,
-    clock: Arc<Hands>,
+    clock: Arc<ManualClock>,
     root: String,
     key: String,
 }
@@ -88,7 +65,7 @@ impl Server {
     /// An unsealed server over a new store.
     pub(crate) async fn over(backend: impl Backend) -> Self {
         let storage = Storage::start(backend).unwrap();
-        let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000)));
+        let clock = Arc::new(ManualClock::at(Time::from_unix(1_700_000_000, 123_456_789)));
         let core = core(&storage, &clock);
         let made = core.init(InitOptions { shares: 1, threshold: 1, root_token: None }).await.unwrap();
         let key = const_hex::encode(made.keys[0].expose());
@@ -104,8 +81,8 @@ impl Server {
         Self { core, ..self.clone() }
     }
 
-    pub(crate) fn advance(&self, seconds: i64) {
-        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
     }
 
     /// Asks as root. `path` may carry a query; `body` is JSON, or empty.
@@ -169,14 +146,8 @@ impl Server {
     }
 }
 
-fn core(storage: &Storage, clock: &Arc<Hands>) -> Core {
-    let host = Host {
-        clock: Arc::clone(clock) as _,
-        entropy: Arc::new(OsEntropy::new()),
-        spawn: Arc::new(OnTokio),
-        process: Arc::new(()),
-    };
-    Core::new(storage.clone(), host, Settings::default())
+fn core(storage: &Storage, clock: &Arc<ManualClock>) -> Core {
+    core_by(storage.clone(), Settings::default(), Arc::clone(clock) as _)
 }
 
 /// A value from JSON, to compare with.

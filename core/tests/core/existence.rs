@@ -1,21 +1,9 @@
 //! Create or update: what was decided about a write holds at the moment of the change, under concurrency too.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic"
-)]
-
-#[path = "support/world.rs"]
-mod world;
 
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use serde_json::{Value, json};
-use world::{World, ask, said};
+
+use crate::kit::{World, ask, said};
 
 /// A server with both versions of the key-value engine, and a token with these capabilities on them.
 async fn world(capabilities: &str) -> (World, FaultControl, String) {
