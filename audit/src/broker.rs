@@ -1,59 +1,50 @@
 //! The broker: puts an entry on every enabled device and says when the audit rule is met.
-//! Formatting is done by the caller, writing by one thread a device, waiting by nobody but the caller's task.
+//! The caller formats, one thread a device writes, and only the caller's task waits.
 //! Never in it: what an entry says, what a device does with a line, any async runtime.
 
 mod candidate;
-mod cause;
+mod control;
+pub(crate) mod device_handle;
 mod device_set;
-mod distribution;
-mod drill;
-mod earlier;
-mod ending;
+mod dispatch;
 mod gap;
-mod health_tracker;
-mod kick;
 mod life;
-mod lookout;
-mod measures;
-mod missed;
-mod misses;
-mod offer;
+mod loss;
 mod preview;
+mod previous_boots;
 mod queue;
 mod recording;
-#[cfg(test)]
-mod rest;
-mod rules;
-mod slot;
-mod status;
 mod ticket;
-mod verdict;
+mod wakeup;
 mod watch;
 mod writer;
 
 use std::sync::Arc as StdArc;
 
 use crate::clock::Clock;
+use crate::rules::RulesInForce;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use onrecord_entry::{Boot, Entry};
 
-pub use candidate::{Candidate, EnableError, Probe};
-pub use cause::{Cause, Refused, Why};
+pub use crate::cause::{Cause, Refused, Why};
+pub use crate::device::{DrillError, DrillNews};
+pub use crate::health_tracker::Health;
+pub use crate::rules::Rules;
+pub use crate::statistics::Distribution;
+pub use crate::status::{
+    BLOCKED_AFTER, DeviceStatus, FaultStatus, LastError, LossStatus, Observer, Outlook, QueueStatus,
+    Reported, WriteStatus,
+};
+pub use candidate::{Candidate, DeviceConfig, EnableError, Probe};
 pub use device_set::DEVICES_MAX;
-pub use distribution::Distribution;
-pub use drill::{DrillError, DrillNews};
-pub use health_tracker::Health;
-pub use life::DeviceConfig;
-pub use missed::Missed;
+pub use loss::Loss;
 pub use preview::Preview;
 pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
-pub use rules::Rules;
-pub use status::{BLOCKED_AFTER, DeviceStatus, LastError, Observer, Outlook, Told};
 
 use device_set::DeviceSet;
-use earlier::Earlier;
-use rules::InForce;
+use life::DrainReason;
+use previous_boots::PreviousBoots;
 use watch::Watch;
 
 /// All enabled devices of a server, and the rule.
@@ -61,31 +52,31 @@ use watch::Watch;
 /// Cheap to share behind an `Arc`. Dropping it lets each device write what waits for it, in the background;
 /// call [`drain`](Self::drain) before to know that it has.
 pub struct Broker {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What the broker, its writers and its watch have in common.
 pub(crate) struct Shared {
-    pub(crate) rules: InForce,
+    pub(crate) rules: RulesInForce,
     pub(crate) boot: Boot,
     pub(crate) clock: StdArc<dyn Clock>,
     pub(crate) observer: Option<StdArc<dyn Observer>>,
     /// The counter last given to an entry.
     pub(crate) seq: AtomicU64,
-    /// Whether the device that wrote last has had but one entry at a time of late.
-    pub(crate) singles: AtomicBool,
+    /// Whether the device that wrote last has a single client.
+    pub(crate) single_client: AtomicBool,
     pub(crate) watch: Watch,
     pub(crate) devices: DeviceSet,
-    pub(crate) earlier: Earlier,
+    pub(crate) previous_boots: PreviousBoots,
 }
 
 impl Broker {
-    /// A broker without devices. `boot` is a number that no other start of this server has.
+    /// A broker without devices. `boot` is a number that no other boot of this server has.
     pub fn new(rules: Rules, boot: Boot, clock: StdArc<dyn Clock>) -> Self {
         Self::with_observer(rules, boot, clock, None)
     }
 
-    /// A broker that tells somebody when the health of a device changes.
+    /// A broker that calls an observer when the health of a device changes.
     #[expect(clippy::needless_pass_by_value, reason = "a caller has no use for the rules any more")]
     pub fn with_observer(
         rules: Rules,
@@ -93,13 +84,18 @@ impl Broker {
         clock: StdArc<dyn Clock>,
         observer: Option<StdArc<dyn Observer>>,
     ) -> Self {
-        let (seq, singles) = (AtomicU64::new(0), AtomicBool::new(false));
-        let (watch, devices) = (Watch::default(), DeviceSet::default());
-        let rules = InForce::new(&rules);
-        let earlier = Earlier::default();
-        Self {
-            shared: Arc::new(Shared { rules, boot, clock, observer, seq, singles, watch, devices, earlier }),
-        }
+        let shared = Shared {
+            rules: RulesInForce::new(&rules),
+            boot,
+            clock,
+            observer,
+            seq: AtomicU64::new(0),
+            single_client: AtomicBool::new(false),
+            watch: Watch::default(),
+            devices: DeviceSet::default(),
+            previous_boots: PreviousBoots::default(),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Puts an entry on record on every device. The work of this thread, hashing and formatting, is done when
@@ -111,14 +107,14 @@ impl Broker {
         recording::record(&self.shared, entry, self.shared.rules.minimum())
     }
 
-    /// Says that an entry follows in a moment: the thread of a device that sleeps is woken by now. Only where there is
-    /// one device, and one entry at a time: the threads of several would want more cores than there may be.
-    pub fn announce(&self) {
-        if !self.shared.singles.load(Ordering::Relaxed) {
+    /// Wakes the thread of a device that sleeps, because an entry follows in a moment. Only where there is a single device
+    /// with a single client: the threads of several would want more cores than there may be.
+    pub fn prewake(&self) {
+        if !self.shared.single_client.load(Ordering::Relaxed) {
             return;
         }
-        if let [slot] = self.shared.devices.read().slots.as_slice() {
-            slot.announce();
+        if let [handle] = self.shared.devices.read().handles.as_slice() {
+            handle.prewake();
         }
     }
 
@@ -128,13 +124,13 @@ impl Broker {
         recording::record(&self.shared, entry, self.shared.rules.minimum().min(self.devices()))
     }
 
-    /// Tells the devices which took an entry that was refused what came of it: nothing. They are those that the
-    /// refusal does not name. The line is written if it can be; nobody waits for it, and it is no proof of anything.
-    pub fn tell(&self, entry: &Entry<'_>, refused: &Refused) {
-        recording::tell(&self.shared, entry, refused);
+    /// Records on the devices that took a refused entry that it was refused. They are those that the refusal does not
+    /// name. The line is written if it can be; no task waits for it, and it proves nothing.
+    pub fn record_refused(&self, entry: &Entry<'_>, refused: &Refused) {
+        recording::record_refused(&self.shared, entry, refused);
     }
 
-    /// The start which this broker's counter belongs to.
+    /// The boot which this broker's counter belongs to.
     pub fn boot(&self) -> Boot {
         self.shared.boot
     }
@@ -149,7 +145,7 @@ impl Broker {
         self.shared.rules.get()
     }
 
-    /// Changes the rule for all entries that are recorded from now on. How much may wait for a device is settled when
+    /// Changes the rule for all entries that are recorded from now on. How much may wait for a device is fixed when
     /// it is enabled: a new [`Rules::queue_bytes`] counts for those enabled later.
     pub fn set_rules(&self, rules: &Rules) {
         self.shared.rules.set(rules);
@@ -157,17 +153,17 @@ impl Broker {
 
     /// How many devices are enabled.
     pub fn devices(&self) -> usize {
-        self.shared.devices.read().slots.len()
+        self.shared.devices.read().handles.len()
     }
 
     /// The hash of a text on an enabled device; `None` if there is no device of that path.
     pub fn hash(&self, path: &str, text: &str) -> Option<String> {
-        Some(self.shared.devices.find(path)?.form().hash(text))
+        Some(self.shared.devices.find(path)?.formatter().hash(text))
     }
 
-    /// How each device is, in the order of enabling.
+    /// The state of each device, in the order of enabling.
     pub fn status(&self) -> Vec<DeviceStatus> {
-        self.shared.devices.read().slots.iter().map(|slot| slot.status(&self.shared)).collect()
+        self.shared.devices.read().handles.iter().map(|handle| handle.status(&self.shared)).collect()
     }
 
     /// Whether the rule can be met at the moment.
@@ -178,9 +174,9 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        for slot in self.shared.devices.clear() {
-            self.shared.watch.attend(&slot);
-            slot.close(&self.shared);
+        for handle in self.shared.devices.clear() {
+            self.shared.watch.add(&handle);
+            handle.drain(DrainReason::Released, &self.shared);
         }
         self.shared.watch.stop();
     }

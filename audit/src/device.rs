@@ -21,14 +21,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::Missed;
 pub use claim::Claim;
 pub(crate) use drill::DrillControl;
-pub use drill::{DRILL_MAX, Drill, DrillStatus};
+pub use drill::{DRILL_MAX, Drill, DrillError, DrillNews, DrillStatus};
 pub use errno::Errno;
 pub use file::Violation;
 pub use net::{NetCause, NetError, Network};
-use onrecord_entry::{Boot, SeqRange};
+use onrecord_entry::{Boot, SeqSet};
 use onrecord_value::printable::Printable;
 pub use options::{
     DeviceOptions, Facility, FileMode, FileOptions, OptionError, SocketOptions, SyslogOptions, Target,
@@ -210,17 +209,13 @@ pub enum Notice {
         /// Which start.
         boot: Boot,
         /// Which entries.
-        ranges: Vec<SeqRange>,
+        seqs: SeqSet,
     },
-    /// The device was disabled: what comes after is not its business.
+    /// The device was disabled: later entries do not concern it.
     Disabled {
         /// The number last given to an entry before.
         last: u64,
     },
-    /// What the device missed in an earlier start of the server, which kept it ([`DeviceConfig::missed`]).
-    ///
-    /// [`DeviceConfig::missed`]: crate::DeviceConfig::missed
-    Missed(Missed),
 }
 
 /// Why a device does not take lines. Its text names the operation, the path and the errno, nothing of an entry. It is

@@ -50,14 +50,20 @@
 //! Never in this crate: the server, HTTP, storage, an async runtime.
 
 mod broker;
+mod cause;
 mod clock;
 pub mod device;
+mod health_tracker;
+mod rules;
+mod statistics;
+mod status;
 mod sync;
 
 pub use broker::{
     BLOCKED_AFTER, Broker, Candidate, Cause, DEVICES_MAX, DeviceConfig, DeviceStatus, Distribution,
-    DrillError, DrillNews, EnableError, Health, LastError, Missed, Observer, Outlook, Preview, Probe,
-    Recorded, Recording, Refused, Rules, Settled, Told, Unaudited, Why, wait,
+    DrillError, DrillNews, EnableError, FaultStatus, Health, LastError, Loss, LossStatus, Observer, Outlook,
+    Preview, Probe, QueueStatus, Recorded, Recording, Refused, Reported, Rules, Settled, Unaudited, Why,
+    WriteStatus, wait,
 };
 pub use clock::{Clock, SystemClock};
 pub use device::{DRILL_MAX, Device, DeviceError, DeviceOptions, Drill, DrillStatus, OptionError, Placement};

@@ -18,9 +18,16 @@
 )]
 
 mod broker;
+mod cause;
 mod clock;
 mod device;
+mod health_tracker;
+mod rules;
+mod statistics;
+mod status;
 
+#[path = "model/held.rs"]
+mod held;
 #[path = "model/kit.rs"]
 mod kit;
 #[path = "model/sync.rs"]
@@ -34,7 +41,7 @@ mod handover;
 mod life;
 #[path = "model/newcomers.rs"]
 mod newcomers;
-#[path = "model/rules.rs"]
-mod rules;
+#[path = "model/rule.rs"]
+mod rule;
 
 pub use clock::*;

@@ -36,7 +36,7 @@ pub(crate) struct NotFiled(Option<Refused>);
 
 /// Says that a request entry follows in a moment.
 pub(crate) fn announce(open: &Open) {
-    open.broker.announce();
+    open.broker.prewake();
 }
 
 /// Records the request entry.
@@ -135,7 +135,7 @@ pub(crate) fn undone(open: &Open, case: &Case<'_>, unfiled: &NotFiled) {
     entry.duration_ns = elapsed(open, case);
     entry.response =
         Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });
-    open.broker.tell(&entry, refused);
+    open.broker.record_refused(&entry, refused);
 }
 
 /// Offers an entry to the devices. Where more of them are wanted than there are, those that there are do for the request

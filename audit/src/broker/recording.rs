@@ -8,12 +8,12 @@ use std::sync::Arc as StdArc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::Shared;
-use super::cause::{Refused, Why};
-use super::kick::Kick;
-use super::offer::Offer;
-use super::slot::{Pushed, Slot};
+use super::device_handle::DeviceHandle;
+use super::dispatch::Dispatch;
 use super::ticket::Ticket;
-use super::verdict::Tally;
+use super::wakeup::WakeGuard;
+use crate::cause::Refused;
+use crate::rules::Tally;
 use crate::sync::Arc;
 use onrecord_entry::Entry;
 use onrecord_entry::Scratch;
@@ -48,20 +48,20 @@ pub enum Recorded {
 }
 
 /// Says whether an entry is on record. Runs on any runtime.
-#[must_use = "an entry that nobody waits for is no proof of anything"]
+#[must_use = "an entry that is not waited for is not known to be on record"]
 pub struct Recording {
     stage: Stage,
 }
 
 enum Stage {
     Unaudited,
-    Offered { ticket: Arc<Ticket>, kick: Kick, yielded: bool },
+    Offered { ticket: Arc<Ticket>, guard: WakeGuard, yielded: bool },
     Over,
 }
 
 thread_local! {
-    /// The caller's room for a line, so that formatting neither allocates nor holds a lock.
-    static ROOM: Cell<Scratch> = Cell::default();
+    /// The caller's memory for a line, so that formatting neither allocates nor holds a lock.
+    static SCRATCH: Cell<Scratch> = Cell::default();
 }
 
 /// Offers an entry to all devices; `minimum` of them must have it.
@@ -69,56 +69,62 @@ pub(crate) fn record(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Reco
     let Some((enabled, seq)) = shared.devices.number(&shared.seq) else {
         return Recording { stage: Stage::Unaudited };
     };
-    let mut offer = Offer::new(shared, entry, &enabled, seq, minimum.max(1), ROOM.take());
-    offer.offer_to_all(&enabled);
-    if offer.offer_to_newcomers(enabled) {
-        complete(shared, offer)
+    let mut dispatch = Dispatch::new(shared, entry, &enabled, seq, minimum.max(1), SCRATCH.take());
+    dispatch.offer_to_all(&enabled);
+    if dispatch.offer_to_newcomers(enabled) {
+        complete(shared, dispatch)
     } else {
         Recording { stage: Stage::Unaudited }
     }
 }
 
-/// Offers an entry to the devices that are not named in a refusal. Nobody waits for it, and no rule withdraws it.
-pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
+/// Offers an entry to the devices that are not named in a refusal. No task waits for it, and no rule withdraws it.
+pub(crate) fn record_refused(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
     let Some((enabled, seq)) = shared.devices.number(&shared.seq) else { return };
-    let mut offer = Offer::new(shared, entry, &enabled, seq, 0, ROOM.take());
-    offer.offer_to_all_but(&enabled, |slot| refused.causes.iter().any(|cause| cause.path == slot.path));
-    drop(complete(shared, offer));
+    let mut dispatch = Dispatch::new(shared, entry, &enabled, seq, 0, SCRATCH.take());
+    let is_named = |handle: &DeviceHandle| refused.causes.iter().any(|cause| cause.path == handle.path);
+    dispatch.offer_to_all_but(&enabled, is_named);
+    drop(complete(shared, dispatch));
 }
 
 /// All devices that are to answer are known.
-fn complete(shared: &Shared, offer: Offer<'_>) -> Recording {
-    let Offer { ticket, kick, lines, tally, causes, .. } = offer;
-    ROOM.set(lines.into_scratch());
+fn complete(shared: &Shared, dispatch: Dispatch<'_>) -> Recording {
+    let Dispatch { ticket, guard, lines, tally, causes, .. } = dispatch;
+    SCRATCH.set(lines.into_scratch());
     ticket.complete(tally, causes);
     shared.watch.touch();
-    Recording { stage: Stage::Offered { ticket, kick, yielded: false } }
+    Recording { stage: Stage::Offered { ticket, guard, yielded: false } }
 }
 
 /// Offers a finished line to one device alone: the probe.
-pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], seq: u64) -> Recording {
-    let (ticket, mut kick) = (Arc::new(Ticket::new(seq, false, 1)), kick);
+pub(crate) fn offer_line(
+    shared: &Shared,
+    mut guard: WakeGuard,
+    handle: &DeviceHandle,
+    line: &[u8],
+    seq: u64,
+) -> Recording {
+    let ticket = Arc::new(Ticket::new(seq, false, 1));
     let mut tally = Tally::default();
     let mut causes = Vec::new();
-    match slot.push(line, &ticket, seq, shared.clock.monotonic(), false) {
-        Pushed::Accepted { awaited, duty } => {
+    match handle.push(line, &ticket, seq, shared.clock.monotonic(), false) {
+        Ok((awaited, must_wake)) => {
             (tally.open, tally.awaited) = (1, i64::from(awaited));
-            tally.required_open = i64::from(slot.required);
-            kick.took(0, awaited, duty);
+            tally.required_open = i64::from(handle.required);
+            guard.note_taken(0, awaited, must_wake);
         }
-        Pushed::Full => causes.push(slot.cause(Why::QueueFull)),
-        Pushed::Closed => causes.push(slot.cause(Why::Disabled)),
+        Err(why) => causes.push(handle.cause(why)),
     }
     ticket.complete(tally, causes);
     shared.watch.touch();
-    Recording { stage: Stage::Offered { ticket, kick, yielded: true } }
+    Recording { stage: Stage::Offered { ticket, guard, yielded: true } }
 }
 
 impl Recording {
     /// Waits on this thread. Not for async tasks: those await the future.
     pub fn wait(mut self) -> Result<Recorded, Refused> {
         if let Stage::Offered { yielded, .. } = &mut self.stage {
-            // Nobody else on this thread could add an entry meanwhile.
+            // No other task of this thread could add an entry meanwhile.
             *yielded = true;
         }
         wait(self)
@@ -145,14 +151,14 @@ impl Future for Recording {
         let polled = match &mut self.stage {
             Stage::Unaudited => Poll::Ready(Ok(Recorded::Unaudited(Unaudited(())))),
             Stage::Over => return Poll::Pending,
-            Stage::Offered { ticket, kick, yielded } => {
-                // The deferred kick: other tasks that are ready on this worker add their entries first, so that
-                // the writer finds many instead of one. Nor may this worker wait for its answer before they had a turn.
-                if (kick.is_owed() || kick.is_alone()) && !std::mem::replace(yielded, true) {
+            Stage::Offered { ticket, guard, yielded } => {
+                // The writer is woken late: other tasks that are ready on this worker add their entries first, so that
+                // it finds many instead of one. Nor may this worker spin for its answer before they had a turn.
+                if (guard.must_wake() || guard.has_single_client()) && !std::mem::replace(yielded, true) {
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                kick.fire(|| ticket.is_decided());
+                guard.wake_and_spin(|| ticket.is_decided());
                 let seq = ticket.seq;
                 ticket.poll(context.waker()).map_ok(|()| Recorded::Settled(Settled { seq }))
             }

@@ -50,6 +50,44 @@ pub struct DrillStatus {
     pub left: Duration,
 }
 
+/// What an observer learns about a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrillNews {
+    /// It has begun, and ends by itself after this time.
+    Begun(Drill, Duration),
+    /// It has ended.
+    Ended(Drill),
+}
+
+/// Why no drill was begun or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DrillError {
+    /// The rules do not allow drills ([`Rules::drills`](crate::broker::Rules::drills)).
+    Off,
+    /// No device of this path is enabled.
+    NoDevice,
+    /// The device throws everything away: it cannot fail.
+    Discards,
+    /// The time asked for is zero, or more than [`DRILL_MAX`].
+    Time,
+}
+
+impl fmt::Display for DrillError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("drills are not enabled"),
+            Self::NoDevice => f.write_str("no audit device is enabled at this path"),
+            Self::Discards => f.write_str("this audit device throws everything away and cannot fail"),
+            Self::Time => {
+                write!(f, "a drill lasts more than nothing and at most {} seconds", DRILL_MAX.as_secs())
+            }
+        }
+    }
+}
+
+impl std::error::Error for DrillError {}
+
 /// Begins and ends the drills of one device. Clones control the same device.
 #[derive(Clone)]
 pub(crate) struct DrillControl {

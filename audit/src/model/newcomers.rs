@@ -304,7 +304,7 @@ fn what_a_refusal_tells_is_in_the_log_of_a_device_that_is_replaced() {
             let broker = Arc::clone(&broker);
             thread::spawn(move || {
                 if let Err(refused) = record_as(&broker, "a") {
-                    broker.tell(&Entry::probe("a told"), &refused);
+                    broker.record_refused(&Entry::probe("a told"), &refused);
                 }
             })
         };

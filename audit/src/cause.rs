@@ -29,7 +29,7 @@ pub enum Why {
 }
 
 impl Why {
-    /// Whether it lies with the device, and not with the entry or its request.
+    /// Whether the device is the cause, and not the entry or its request.
     pub fn lies_with_device(&self) -> bool {
         match self {
             Self::Device(error) | Self::Resting(error) => !error.is_of_the_line(),
