@@ -2,6 +2,7 @@
 //! The caller formats, one thread a device writes, and only the caller's task waits.
 //! Never in it: what an entry says, what a device does with a line, any async runtime.
 
+mod builder;
 mod candidate;
 mod control;
 pub(crate) mod device_handle;
@@ -12,6 +13,7 @@ mod life;
 mod loss;
 mod preview;
 mod previous_boots;
+mod proof;
 mod queue;
 mod recording;
 mod ticket;
@@ -23,24 +25,21 @@ use std::sync::Arc as StdArc;
 
 use crate::clock::Clock;
 use crate::rules::RulesInForce;
+use crate::status::{DeviceStatus, Observer, Outlook};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use onrecord_entry::{Boot, Entry};
 
 pub use crate::cause::{Cause, Refused, Why};
 pub use crate::device::{DrillError, DrillNews};
-pub use crate::health_tracker::Health;
 pub use crate::rules::Rules;
-pub use crate::statistics::Distribution;
-pub use crate::status::{
-    BLOCKED_AFTER, DeviceStatus, FaultStatus, LastError, LossStatus, Observer, Outlook, QueueStatus,
-    Reported, WriteStatus,
-};
+pub use builder::Builder;
 pub use candidate::{Candidate, DeviceConfig, EnableError, Probe};
 pub use device_set::DEVICES_MAX;
 pub use loss::Loss;
 pub use preview::Preview;
-pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
+pub use proof::{NotOnRecord, Proof, Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
+pub use recording::{OrUnaudited, Recording};
 
 use device_set::DeviceSet;
 use life::DrainReason;
@@ -71,39 +70,18 @@ pub(crate) struct Shared {
 }
 
 impl Broker {
-    /// A broker without devices. `boot` is a number that no other boot of this server has.
-    pub fn new(rules: Rules, boot: Boot, clock: StdArc<dyn Clock>) -> Self {
-        Self::with_observer(rules, boot, clock, None)
-    }
-
-    /// A broker that calls an observer when the health of a device changes.
-    #[expect(clippy::needless_pass_by_value, reason = "a caller has no use for the rules any more")]
-    pub fn with_observer(
-        rules: Rules,
-        boot: Boot,
-        clock: StdArc<dyn Clock>,
-        observer: Option<StdArc<dyn Observer>>,
-    ) -> Self {
-        let shared = Shared {
-            rules: RulesInForce::new(&rules),
-            boot,
-            clock,
-            observer,
-            seq: AtomicU64::new(0),
-            single_client: AtomicBool::new(false),
-            watch: Watch::default(),
-            devices: DeviceSet::default(),
-            previous_boots: PreviousBoots::default(),
-        };
-        Self { shared: Arc::new(shared) }
-    }
-
-    /// Puts an entry on record on every device. The work of this thread, hashing and formatting, is done when
-    /// the call returns; what it returns is a future that says whether the rule was met. It runs on any runtime;
-    /// [`Recording::wait`] waits without one.
+    /// Puts a request entry on record on every device, before the request is carried out. The work of this thread,
+    /// hashing and formatting, is done when the call returns; what it returns is a future that says whether the rule was
+    /// met. It runs on any runtime; [`Recording::wait`] waits without one.
     ///
     /// Dropping the future takes nothing back.
-    pub fn record(&self, entry: &Entry<'_>) -> Recording {
+    pub fn record_request(&self, entry: &Entry<'_>) -> Recording<RequestOnRecord> {
+        recording::record(&self.shared, entry, self.shared.rules.minimum())
+    }
+
+    /// Puts a response entry on record, as [`record_request`](Self::record_request) does a request entry, before the
+    /// answer leaves.
+    pub fn record_response(&self, entry: &Entry<'_>) -> Recording<ResponseOnRecord> {
         recording::record(&self.shared, entry, self.shared.rules.minimum())
     }
 
@@ -118,16 +96,16 @@ impl Broker {
         }
     }
 
-    /// As [`record`](Self::record), where fewer devices may be enabled than [`Rules::minimum`] asks for: then those
+    /// Records an entry of either kind where fewer devices may be enabled than [`Rules::minimum`] asks for: then those
     /// that are enabled must have it, all of them. For the entries of a request that enables one more.
-    pub fn record_with_those_enabled(&self, entry: &Entry<'_>) -> Recording {
+    pub fn record_with_those_enabled<P: Proof>(&self, entry: &Entry<'_>) -> Recording<P> {
         recording::record(&self.shared, entry, self.shared.rules.minimum().min(self.devices()))
     }
 
-    /// Records on the devices that took a refused entry that it was refused. They are those that the refusal does not
-    /// name. The line is written if it can be; no task waits for it, and it proves nothing.
-    pub fn record_refused(&self, entry: &Entry<'_>, refused: &Refused) {
-        recording::record_refused(&self.shared, entry, refused);
+    /// Writes a response entry for a request that was not carried out, because its own entry was refused, to the devices
+    /// that may have that entry: those which the refusal does not name. No task waits for it, and it gives no proof.
+    pub fn record_aborted(&self, entry: &Entry<'_>, refused: &Refused) {
+        recording::record_aborted(&self.shared, entry, refused);
     }
 
     /// The boot which this broker's counter belongs to.

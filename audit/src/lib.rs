@@ -49,21 +49,25 @@
 //!
 //! Never in this crate: the server, HTTP, storage, an async runtime.
 
-mod broker;
+pub mod broker;
 mod cause;
 mod clock;
 pub mod device;
 mod health_tracker;
 mod rules;
 mod statistics;
-mod status;
+pub mod status;
 mod sync;
+mod wait;
+
+pub use onrecord_entry as entry;
 
 pub use broker::{
-    BLOCKED_AFTER, Broker, Candidate, Cause, DEVICES_MAX, DeviceConfig, DeviceStatus, Distribution,
-    DrillError, DrillNews, EnableError, FaultStatus, Health, LastError, Loss, LossStatus, Observer, Outlook,
-    Preview, Probe, QueueStatus, Recorded, Recording, Refused, Reported, Rules, Settled, Unaudited, Why,
-    WriteStatus, wait,
+    Broker, DeviceConfig, EnableError, NotOnRecord, Recorded, Recording, Refused, RequestOnRecord,
+    ResponseOnRecord, Rules, Unaudited,
 };
+#[cfg(feature = "test-support")]
+pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
-pub use device::{DRILL_MAX, Device, DeviceError, DeviceOptions, Drill, DrillStatus, OptionError, Placement};
+pub use device::{Device, DeviceError, DeviceKinds, DeviceOptions, Placement};
+pub use wait::Wait;

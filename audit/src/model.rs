@@ -25,6 +25,7 @@ mod health_tracker;
 mod rules;
 mod statistics;
 mod status;
+mod wait;
 
 #[path = "model/held.rs"]
 mod held;

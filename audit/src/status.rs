@@ -1,4 +1,4 @@
-//! The state of devices for operators: counters and names. Never in it: anything of an entry.
+//! The state of devices, for status pages, logs and metrics: counters and names. Never in it: anything of an entry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use onrecord_value::Time;
 
 use crate::cause::Why;
 use crate::device::{DeviceError, DrillNews, DrillStatus};
-use crate::health_tracker::Health;
-use crate::statistics::Distribution;
+pub use crate::health_tracker::Health;
+pub use crate::statistics::Distribution;
 use onrecord_entry::{SaltId, SeqSet};
 
 /// A device whose oldest line waits for longer cannot be expected to take another one, though it may come back.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use onrecord_audit::SystemClock;
 use onrecord_core::host::{Host, Spawn, Task};
-use onrecord_core::lifecycle::Wanted;
+use onrecord_core::lifecycle::InitOptions;
 use onrecord_core::{Core, Exchange, Headers, Received, Settings, Target};
 use onrecord_seal::{OsEntropy, Secret};
 use onrecord_storage::Storage;
@@ -57,7 +57,7 @@ async fn server(storage: Storage, folder: &Path, devices: usize) -> Core {
     };
     let core = Core::new(storage, host, Settings::default());
     let root_token = Some(Secret::new("root".to_owned()));
-    let made = core.init(Wanted { shares: 1, threshold: 1, root_token }).await.expect("it is new");
+    let made = core.init(InitOptions { shares: 1, threshold: 1, root_token }).await.expect("it is new");
     let key = made.keys.first().expect("one share");
     core.unseal(&const_hex::encode(key.expose())).await.expect("its own key");
     let mount = r#"{"type":"kv","options":{"version":"2"}}"#;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use onrecord_audit::Refused;
 
-use crate::damper::{Damper, PAUSE};
+use crate::rate_limiter::{PAUSE, RateLimiter};
 
 /// How long all must have been well before the server is ready again: else it would come and go with a device that
 /// fails and recovers.
@@ -33,12 +33,12 @@ impl Phase {
 
 /// The refusals of the audit rule of one unsealed server.
 #[derive(Debug, Default)]
-pub(crate) struct Alarm(Mutex<State>);
+pub(crate) struct Alarm(Mutex<AlarmState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct AlarmState {
     incident: Option<Incident>,
-    damper: Damper,
+    limiter: RateLimiter,
     /// When the rule was last seen unmet because of a device.
     trouble: Option<Duration>,
 }
@@ -62,7 +62,7 @@ enum Line {
     Ends(u64, Duration),
 }
 
-impl State {
+impl AlarmState {
     fn refused(&mut self, now: Duration, by_device: bool) -> Option<Line> {
         if by_device {
             self.trouble = Some(now);
@@ -70,16 +70,16 @@ impl State {
         let incident = self.incident.get_or_insert(Incident { since: now, last: now, refused: 0 });
         (incident.last, incident.refused) = (now, incident.refused + 1);
         let (first, refused) = (incident.refused == 1, incident.refused);
-        let told = self.damper.event(now)?;
+        let told = self.limiter.event(now)?;
         Some(if first { Line::Begins } else { Line::GoesOn(told, refused) })
     }
 
-    fn attend(&mut self, now: Duration, met: bool) -> Option<Line> {
+    fn report_incidents(&mut self, now: Duration, met: bool) -> Option<Line> {
         let incident = self.incident?;
-        if let Some(told) = self.damper.due(now) {
+        if let Some(told) = self.limiter.due(now) {
             return Some(Line::GoesOn(told, incident.refused));
         }
-        if !met || now.saturating_sub(incident.last) < PAUSE || !self.damper.is_quiet(now) {
+        if !met || now.saturating_sub(incident.last) < PAUSE || !self.limiter.is_quiet(now) {
             return None;
         }
         self.incident = None;
@@ -105,8 +105,8 @@ impl Alarm {
     }
 
     /// To be called now and then: says what is due. `met`: whether the rule can be met.
-    pub(crate) fn attend(&self, now: Duration, met: bool) {
-        let line = self.state().attend(now, met);
+    pub(crate) fn report_incidents(&self, now: Duration, met: bool) {
+        let line = self.state().report_incidents(now, met);
         if let Some(line) = line {
             say(&line, None);
         }
@@ -117,7 +117,7 @@ impl Alarm {
         self.state().is_ready(now, met)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AlarmState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -164,32 +164,32 @@ mod tests {
 
     #[test]
     fn an_incident_begins_goes_on_at_a_bounded_rate_and_ends_with_its_count() {
-        let mut state = State::default();
+        let mut state = AlarmState::default();
         assert_eq!(state.refused(ms(1000), true), Some(Line::Begins));
         let said: Vec<Line> = (1001..25_000).filter_map(|now| state.refused(ms(now), true)).collect();
         assert_eq!(said, [Line::GoesOn(10_000, 10_001), Line::GoesOn(10_000, 20_001)]);
-        assert_eq!(state.attend(ms(30_000), true), None, "the last line is not long ago");
-        assert_eq!(state.attend(ms(31_000), true), Some(Line::GoesOn(3999, 24_000)));
-        assert_eq!(state.attend(ms(40_999), true), None);
-        assert_eq!(state.attend(ms(41_000), false), None, "the rule is not met");
-        assert_eq!(state.attend(ms(41_000), true), Some(Line::Ends(24_000, ms(23_999))));
-        assert_eq!(state.attend(ms(90_000), true), None);
+        assert_eq!(state.report_incidents(ms(30_000), true), None, "the last line is not long ago");
+        assert_eq!(state.report_incidents(ms(31_000), true), Some(Line::GoesOn(3999, 24_000)));
+        assert_eq!(state.report_incidents(ms(40_999), true), None);
+        assert_eq!(state.report_incidents(ms(41_000), false), None, "the rule is not met");
+        assert_eq!(state.report_incidents(ms(41_000), true), Some(Line::Ends(24_000, ms(23_999))));
+        assert_eq!(state.report_incidents(ms(90_000), true), None);
     }
 
     #[test]
     fn incidents_that_follow_each_other_are_one() {
-        let mut state = State::default();
+        let mut state = AlarmState::default();
         let mut lines = 0;
         for second in 0..120 {
             lines += usize::from(state.refused(ms(second * 1000), true).is_some());
-            lines += usize::from(state.attend(ms(second * 1000 + 500), true).is_some());
+            lines += usize::from(state.report_incidents(ms(second * 1000 + 500), true).is_some());
         }
         assert!(lines <= 12, "{lines} lines in two minutes");
     }
 
     #[test]
     fn readiness_goes_at_once_and_comes_back_after_a_calm() {
-        let mut state = State::default();
+        let mut state = AlarmState::default();
         assert!(state.is_ready(ms(0), true));
         assert!(!state.is_ready(ms(1000), false));
         assert!(!state.is_ready(ms(1001), true));

@@ -6,15 +6,15 @@ use bytes::Bytes;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Value, boolean, json};
 
+use crate::audit_errors;
 use crate::exchange::{Exchange, Headers, Received, Target};
-use crate::fault;
-use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::Refusal;
 use crate::request::Request;
+use crate::unsealed::Unsealed;
 
 /// Captures an exchange. It cannot fail: what is wrong with it becomes the request's refusal.
-pub(crate) fn capture(open: &Open, exchange: Exchange) -> Request {
+pub(crate) fn capture(open: &Unsealed, exchange: Exchange) -> Request {
     let started = open.host.clock.monotonic();
     let received = open.host.clock.now();
     let Exchange { method, target, query, headers, body, peer, client_certificate_serial } = exchange;
@@ -48,8 +48,8 @@ pub(crate) fn capture(open: &Open, exchange: Exchange) -> Request {
     } else if let Some(name) = seen.unsupported {
         Some(Refusal::unsupported_header(name))
     } else {
-        let form = seen.form;
-        understand(&mut request, &method, &query, body, form, open.settings.json_limits).err()
+        let form_encoded = seen.form_encoded;
+        understand(&mut request, &method, &query, body, form_encoded, open.settings.json_limits).err()
     };
     request.refusal = refusal;
     request.headers = headers;
@@ -60,7 +60,7 @@ pub(crate) fn capture(open: &Open, exchange: Exchange) -> Request {
 #[derive(Default)]
 struct Seen<'a> {
     token: Option<&'a str>,
-    form: bool,
+    form_encoded: bool,
     unsupported: Option<&'static str>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Seen<'a> {
             match name {
                 "x-vault-token" if seen.token.is_none() => seen.token = Some(value),
                 "authorization" if bearer.is_none() => bearer = value.strip_prefix("Bearer "),
-                "content-type" => seen.form = value.starts_with("application/x-www-form-urlencoded"),
+                "content-type" => seen.form_encoded = value.starts_with("application/x-www-form-urlencoded"),
                 "x-vault-wrap-ttl" if !value.is_empty() => seen.unsupported = Some("X-Vault-Wrap-TTL"),
                 "x-vault-namespace" if !matches!(value, "" | "/" | "root" | "root/") => {
                     seen.unsupported = Some("X-Vault-Namespace");
@@ -91,7 +91,7 @@ fn understand(
     method: &str,
     query: &str,
     body: Received,
-    form: bool,
+    form_encoded: bool,
     limits: json::Limits,
 ) -> Result<(), Refusal> {
     match method {
@@ -116,16 +116,16 @@ fn understand(
                 return Err(Refusal::at_capture(
                     400,
                     "cannot write to a path ending in '/'",
-                    fault::WRITE_TO_SLASH,
+                    audit_errors::WRITE_TO_SLASH,
                 ));
             }
-            request.data = body_data(&body, form, limits)?;
+            request.data = body_data(&body, form_encoded, limits)?;
         }
         _ => {
             return Err(Refusal {
                 status: 405,
                 text: None,
-                fault: Some(fault::UNSUPPORTED_METHOD),
+                audit_error: Some(audit_errors::UNSUPPORTED_METHOD),
                 in_data: false,
             });
         }
@@ -134,7 +134,11 @@ fn understand(
         request.path.push('/');
     }
     if has_dots(&request.path) {
-        return Err(Refusal::at_capture(400, "the path contains a relative component", fault::RELATIVE_PATH));
+        return Err(Refusal::at_capture(
+            400,
+            "the path contains a relative component",
+            audit_errors::RELATIVE_PATH,
+        ));
     }
     Ok(())
 }
@@ -146,7 +150,7 @@ fn read_or_list(data: &mut Object) -> Result<Operation, Refusal> {
     if let Some(list) = data.remove("list") {
         let text = list.as_str().unwrap_or_default();
         let list = text.is_empty() || {
-            let wrong = |error| Refusal::at_capture(400, format!("{error}"), fault::BAD_QUERY);
+            let wrong = |error| Refusal::at_capture(400, format!("{error}"), audit_errors::BAD_QUERY);
             boolean::parse(text).map_err(wrong)?
         };
         if list {
@@ -165,29 +169,31 @@ fn whole(body: Received) -> Result<Bytes, Refusal> {
     match body {
         Received::Whole(bytes) => Ok(bytes),
         Received::TooLarge => {
-            Err(Refusal::at_capture(413, "http: request body too large", fault::BODY_TOO_LARGE))
+            Err(Refusal::at_capture(413, "http: request body too large", audit_errors::BODY_TOO_LARGE))
         }
-        Received::Broken => {
-            Err(Refusal::at_capture(400, "failed to decode JSON input: unexpected EOF", fault::BAD_JSON))
-        }
+        Received::Broken => Err(Refusal::at_capture(
+            400,
+            "failed to decode JSON input: unexpected EOF",
+            audit_errors::BAD_JSON,
+        )),
     }
 }
 
-fn body_data(body: &[u8], form: bool, limits: json::Limits) -> Result<Object, Refusal> {
+fn body_data(body: &[u8], form_encoded: bool, limits: json::Limits) -> Result<Object, Refusal> {
     let body = body.trim_ascii();
     if body.is_empty() || body == b"null" {
         return Ok(Object::new());
     }
-    if form && !matches!(body.first(), Some(b'{' | b'[')) {
+    if form_encoded && !matches!(body.first(), Some(b'{' | b'[')) {
         let values = body.split(|byte| *byte == b'&').count();
         if values > limits.nodes {
             let text = format!("form with more than {} values", limits.nodes);
-            return Err(Refusal::at_capture(400, text, fault::BAD_FORM));
+            return Err(Refusal::at_capture(400, text, audit_errors::BAD_FORM));
         }
         return Ok(query_data(std::str::from_utf8(body).unwrap_or_default()));
     }
     json::parse_object(body, limits).map_err(|error| {
-        Refusal::at_capture(400, format!("failed to decode JSON input: {error}"), fault::BAD_JSON)
+        Refusal::at_capture(400, format!("failed to decode JSON input: {error}"), audit_errors::BAD_JSON)
     })
 }
 

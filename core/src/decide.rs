@@ -6,7 +6,7 @@ use onrecord_value::Object;
 
 use crate::operation::Operation;
 use crate::request::Request;
-use crate::route::Way;
+use crate::route::RouteMatch;
 use crate::routes::Access;
 use crate::token::{Caller, Reservation};
 
@@ -36,12 +36,12 @@ impl Verdict<'_> {
 }
 
 /// Decides.
-pub(crate) fn decide<'a>(request: &Request, asker: &'a Reservation, way: &Way) -> Verdict<'a> {
-    if way.access() == Access::Anybody {
+pub(crate) fn decide<'a>(request: &Request, caller: &'a Reservation, route: &RouteMatch) -> Verdict<'a> {
+    if route.access() == Access::Anybody {
         return Verdict::Allowed(None);
     }
-    let caller = match asker {
-        Reservation::Live(caller) => caller,
+    let caller = match caller {
+        Reservation::Valid(caller) => caller,
         Reservation::Refused => return Verdict::NoToken,
         Reservation::Unavailable => return Verdict::Unavailable,
     };
@@ -52,22 +52,22 @@ pub(crate) fn decide<'a>(request: &Request, asker: &'a Reservation, way: &Way) -
         wrap_ttl: None,
     };
     let decision = caller.acl.decide(&question);
-    if !suffices(&decision, way) || forbidden_by_its_name(&caller.acl, &question, way) {
+    if !suffices(&decision, route) || denied_under_canonical_path(&caller.acl, &question, route) {
         return Verdict::Denied;
     }
     Verdict::Allowed(Some(decision))
 }
 
-fn suffices(decision: &Decision<'_>, way: &Way) -> bool {
-    decision.allowed && (way.access() != Access::Sudo || decision.sudo || decision.root)
+fn suffices(decision: &Decision<'_>, route: &RouteMatch) -> bool {
+    decision.allowed && (route.access() != Access::Sudo || decision.sudo || decision.root)
 }
 
 /// Whether a rule for the usual spelling of the path forbids what its own spelling is allowed: another slash or another
 /// case must not lead around a rule.
-fn forbidden_by_its_name(acl: &Acl, question: &Question<'_>, way: &Way) -> bool {
-    let Some(path) = way.canonical(question.path) else { return false };
+fn denied_under_canonical_path(acl: &Acl, question: &Question<'_>, route: &RouteMatch) -> bool {
+    let Some(path) = route.canonical(question.path) else { return false };
     let decision = acl.decide(&Question { path: &path, ..*question });
-    decision.refusal != Some(Refusal::NoRule) && !suffices(&decision, way)
+    decision.refusal != Some(Refusal::NoRule) && !suffices(&decision, route)
 }
 
 /// Whether the policies of a caller allow an operation on a path of an engine. For an engine that finds a write to be

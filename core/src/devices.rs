@@ -18,8 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use onrecord_audit::device::OptionError;
 use onrecord_audit::device::check_prefix;
-use onrecord_audit::{Broker, EnableError, OptionError, Placement};
+use onrecord_audit::{Broker, DeviceKinds, EnableError, Placement};
 use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
@@ -67,7 +68,7 @@ pub struct Device {
 }
 
 /// A device to be enabled.
-pub struct Wish {
+pub struct EnableRequest {
     /// Where, without the closing slash.
     pub path: String,
     /// `file`, …
@@ -174,6 +175,8 @@ impl From<EntropyError> for DevicesError {
 pub struct Devices {
     view: View,
     host: Host,
+    /// The kinds that can be enabled.
+    kinds: DeviceKinds,
     /// The rule and the API's limits, as they are now.
     settings: RwLock<Arc<AuditSettings>>,
     table: RwLock<Arc<Table>>,
@@ -216,16 +219,21 @@ impl Devices {
     }
 
     /// Enables a device that a client of the API asks for.
-    pub async fn enable(&self, broker: &Broker, wish: Wish, now: Time) -> Result<(), DevicesError> {
+    pub async fn enable(
+        &self,
+        broker: &Broker,
+        wanted: EnableRequest,
+        now: Time,
+    ) -> Result<(), DevicesError> {
         let settings = self.settings();
         if !settings.placement.allows_api_creation() {
             return Err(DevicesError::NotThroughApi);
         }
-        if wish.options.contains_key("prefix") && !settings.placement.allows_prefixes() {
+        if wanted.options.contains_key("prefix") && !settings.placement.allows_prefixes() {
             return Err(DevicesError::NoPrefixes);
         }
-        check_prefix(&wish.options)?;
-        self.make(broker, wish, settings.placement.clone(), now).await
+        check_prefix(&wanted.options)?;
+        self.make(broker, wanted, settings.placement.clone(), now).await
     }
 
     /// Disables a device at once. `false`: there was none.
@@ -253,13 +261,13 @@ impl Devices {
     async fn make(
         &self,
         broker: &Broker,
-        wish: Wish,
+        wanted: EnableRequest,
         placement: Placement,
         now: Time,
     ) -> Result<(), DevicesError> {
-        let _place = self.claim(with_slash(&wish.path), &BTreeSet::new()).await?;
+        let _place = self.claim(with_slash(&wanted.path), &BTreeSet::new()).await?;
         let origin = Origin { declared: false, placement, instead_of: None };
-        let Prepared { device, salt, candidate } = self.prepare(broker, wish, origin, now).await?;
+        let Prepared { device, salt, candidate } = self.prepare(broker, wanted, origin, now).await?;
         // The salt is durable before the first line that needs it: the probe has one of its own.
         let mut batch = Batch::new();
         stored::put(&self.view, &mut batch, &device, &salt)?;

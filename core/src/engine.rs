@@ -16,11 +16,11 @@ use onrecord_value::{Object, Time};
 
 use crate::decide;
 use crate::mount::Mount;
-use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
 use crate::routes::Route;
 use crate::token::Caller;
+use crate::unsealed::Unsealed;
 
 /// What an engine is asked: allowed by policy, and on record.
 pub struct Call<'a> {
@@ -45,7 +45,7 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// Holds a write to what was decided about it, at the moment of the change: a key that came or went since makes it
     /// another operation than the one on record, which the policies must allow as well.
-    pub fn hold(&self, exists: bool) -> Result<(), Refusal> {
+    pub fn recheck_operation(&self, exists: bool) -> Result<(), Refusal> {
         let operation = if exists { Operation::Update } else { Operation::Create };
         let path = || [&*self.mount.path, self.path].concat();
         let may = |caller| decide::may(caller, operation, &path(), self.data);
@@ -75,7 +75,7 @@ pub enum Engine {
 
 impl Engine {
     /// Does what is asked.
-    pub async fn handle(&self, open: &Open, call: &Call<'_>) -> Outcome {
+    pub async fn handle(&self, open: &Unsealed, call: &Call<'_>) -> Outcome {
         match self {
             Self::Kv2(engine) => engine.handle(call).await,
             // Larger: on the heap, so that the journey of a read need not carry their size.

@@ -15,27 +15,26 @@
 mod act;
 pub mod admission;
 mod alarm;
+pub mod audit_errors;
+pub mod audited_headers;
+mod blocking_task;
 mod capture;
-mod damper;
 mod decide;
 pub mod devices;
 pub mod engine;
 pub mod exchange;
-pub mod fault;
-pub mod headers;
 pub mod host;
 pub mod lifecycle;
 mod meters;
 mod metrics;
 pub mod mount;
 pub mod mounts;
-pub mod open;
 pub mod operation;
 pub mod outcome;
-mod patience;
 pub mod pipeline;
 pub mod policies;
 mod preview;
+mod rate_limiter;
 mod record;
 mod release;
 pub mod request;
@@ -45,6 +44,7 @@ pub mod settings;
 mod shape;
 pub mod token;
 pub mod tokens;
+pub mod unsealed;
 
 // The tests' world names the crate as its users do.
 #[cfg(test)]

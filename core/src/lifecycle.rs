@@ -1,10 +1,10 @@
 //! The life of a server: initialised, unsealed, sealed; and the door through which a transport's exchanges come in.
 //! Never in it: steps of a journey.
 
-mod door;
 mod exempt;
 mod gate;
 mod init;
+mod journey;
 mod reload;
 mod repair;
 mod status;
@@ -23,14 +23,14 @@ use crate::devices::{DeclareError, DevicesError};
 use crate::exchange::{Answer, Target};
 use crate::host::Host;
 use crate::meters::Meters;
-use crate::open::Open;
 use crate::routes::{self, Route};
 use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
+use crate::unsealed::Unsealed;
 
-pub use door::Journey;
-pub(crate) use gate::{Gate, Rest};
-pub use init::{Initialised, Wanted};
+pub(crate) use gate::{DrainTo, Gate};
+pub use init::{InitOptions, Initialised};
+pub use journey::Journey;
 pub use reload::Reloaded;
 pub use repair::Repair;
 pub use status::SealStatus;
@@ -115,7 +115,7 @@ impl Core {
     }
 
     /// What exists only while it is unsealed.
-    pub fn open(&self) -> Option<Arc<Open>> {
+    pub fn open(&self) -> Option<Arc<Unsealed>> {
         self.inner.gate.open()
     }
 
@@ -141,11 +141,11 @@ impl Core {
     }
 
     /// To be called every few seconds: says in the log what is due about refused requests and devices in trouble.
-    pub fn attend(&self) {
+    pub fn report_incidents(&self) {
         let Some(open) = self.open() else { return };
         let (now, devices) = (self.inner.host.clock.monotonic(), open.broker.status());
-        open.log.attend(now, &devices);
-        open.alarm.attend(now, open.outlook_of(&devices).1);
+        open.log.report_incidents(now, &devices);
+        open.alarm.report_incidents(now, open.outlook_of(&devices).1);
     }
 
     /// Keeps what audit devices could not tell, and tells what was kept: to be called about every half second.
@@ -173,10 +173,10 @@ impl Core {
     }
 
     /// Seals: new requests get 503, those in flight end first, devices write what waits for them, then the keys are
-    /// wiped. Requests and devices each have `patience`. For a shutdown; `sys/seal` does the same from within a
+    /// wiped. Requests and devices each have `timeout`. For a shutdown; `sys/seal` does the same from within a
     /// request, and waits for all requests.
-    pub async fn seal(&self, patience: Duration) {
-        if !self.inner.gate.seal(Rest::Nobody(patience), patience).await {
+    pub async fn seal(&self, timeout: Duration) {
+        if !self.inner.gate.seal(DrainTo::NoRequest(timeout), timeout).await {
             // Somebody else's sealing may still be letting devices write.
             self.inner.gate.until_sealed().await;
         }

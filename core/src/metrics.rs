@@ -5,7 +5,7 @@ mod devices;
 mod json;
 mod text;
 
-use onrecord_audit::Distribution;
+use onrecord_audit::status::Distribution;
 use onrecord_value::Number;
 
 use crate::alarm::Phase;
@@ -13,8 +13,8 @@ use crate::exchange::Media;
 use crate::host::Host;
 use crate::lifecycle::VERSION;
 use crate::meters::Meters;
-use crate::open::Open;
 use crate::outcome::Raw;
+use crate::unsealed::Unsealed;
 
 /// All readings of one name.
 pub(crate) struct Family {
@@ -43,7 +43,7 @@ enum Reading {
 }
 
 /// The metrics of a server, sealed or not, as a body in Vault's JSON form or in Prometheus' text form.
-pub(crate) fn body(meters: &Meters, host: &Host, open: Option<&Open>, prometheus: bool) -> Raw {
+pub(crate) fn body(meters: &Meters, host: &Host, open: Option<&Unsealed>, prometheus: bool) -> Raw {
     let families = all(meters, host, open);
     let uptime = host.clock.monotonic().saturating_sub(meters.began);
     if prometheus {
@@ -53,7 +53,7 @@ pub(crate) fn body(meters: &Meters, host: &Host, open: Option<&Open>, prometheus
     }
 }
 
-fn all(meters: &Meters, host: &Host, open: Option<&Open>) -> Vec<Family> {
+fn all(meters: &Meters, host: &Host, open: Option<&Unsealed>) -> Vec<Family> {
     let mut families = of_server(meters, host, open);
     let Some(open) = open else { return families };
     let devices = open.broker.status();
@@ -80,7 +80,7 @@ fn all(meters: &Meters, host: &Host, open: Option<&Open>) -> Vec<Family> {
     families
 }
 
-fn of_server(meters: &Meters, host: &Host, open: Option<&Open>) -> Vec<Family> {
+fn of_server(meters: &Meters, host: &Host, open: Option<&Unsealed>) -> Vec<Family> {
     let times = |phase| [(vec![], Reading::Times(meters.times(phase)))];
     let failures = |phase| [(vec![], Reading::Counter(meters.failures(phase)))];
     let in_flight = || [(vec![], count_of(meters.admission.in_flight()))];

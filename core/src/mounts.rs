@@ -21,7 +21,7 @@ use crate::engine::kv2::Kv2;
 use crate::engine::space::Space;
 use crate::host::Host;
 use crate::mount::{Mount, Tune};
-use crate::open::place;
+use crate::unsealed::place;
 use stored::{Row, Stored};
 
 /// The key of the table.
@@ -44,7 +44,7 @@ struct Shared {
 
 /// A mount to be made.
 #[derive(Debug, Clone, Default)]
-pub struct Draft {
+pub struct MountDraft {
     /// What is to run there.
     pub kind: Kind,
     /// What it is for.
@@ -93,9 +93,10 @@ impl Mounts {
             view,
             host: host.clone(),
         }));
-        let list = stored.rows.into_iter().map(|row| mounts.raise(row)).collect::<Result<Vec<_>, _>>()?;
-        let leftovers = !stored.doomed.is_empty();
-        mounts.show(Table::new(list, stored.doomed));
+        let list =
+            stored.rows.into_iter().map(|row| mounts.instantiate(row)).collect::<Result<Vec<_>, _>>()?;
+        let leftovers = !stored.pending_deletion.is_empty();
+        mounts.show(Table::new(list, stored.pending_deletion));
         if leftovers {
             let mounts = mounts.clone();
             host.spawn.spawn(Box::pin(async move { mounts.sweep_leftovers().await }));
@@ -120,7 +121,7 @@ impl Mounts {
     }
 
     /// Puts an engine at a path (with its final slash).
-    pub async fn enable(&self, path: &str, draft: Draft) -> Result<(), MountError> {
+    pub async fn enable(&self, path: &str, draft: MountDraft) -> Result<(), MountError> {
         check_path(path)?;
         let _turn = self.0.writer.lock().await;
         let table = self.snapshot();
@@ -128,7 +129,7 @@ impl Mounts {
             return Err(MountError::InUse { path: other.path.clone() });
         }
         let row = Row::new(path, draft, &*self.0.host.entropy)?;
-        let mount = self.raise(row)?;
+        let mount = self.instantiate(row)?;
         self.replace(table.with(mount)).await
     }
 
@@ -191,7 +192,7 @@ impl Mounts {
     }
 
     /// A stored mount with its engine.
-    fn raise(&self, row: Row) -> Result<Mount, MountError> {
+    fn instantiate(&self, row: Row) -> Result<Mount, MountError> {
         let (engine, space) = match row.kind.as_str() {
             "system" => (Engine::Sys, None),
             "token" => (Engine::Token, None),

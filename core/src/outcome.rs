@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use onrecord_audit::Drill;
+use onrecord_audit::device::Drill;
 use onrecord_entry::Template;
 use onrecord_value::{Object, Value};
 
@@ -31,7 +31,7 @@ pub struct Reply {
     /// Warnings for the client.
     pub warnings: Vec<Warning>,
     /// The status and body form when they are not the usual ones.
-    pub form: Form,
+    pub shape: ReplyShape,
     /// A body of its own instead of the envelope.
     pub raw: Option<Raw>,
     /// What begins once the answer is on record, and with it: if it is not, nothing does.
@@ -70,7 +70,7 @@ pub struct Warning {
 /// How a reply is put into bytes. Whether the keys of `data` are repeated at the top level is the route's affair
 /// ([`crate::routes`]).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum ReplyShape {
     /// Vault's envelope, 200 (204 without contents).
     #[default]
     Envelope,
@@ -86,7 +86,7 @@ pub struct Refusal {
     /// `errors` of the answer; it may name what the client sent. `None` answers `{"errors":[]}`.
     pub text: Option<String>,
     /// `error` of the response entry: a text without anything of the client's.
-    pub fault: Option<Template>,
+    pub audit_error: Option<Template>,
     /// Whether the entry's `response.data.error` carries [`Refusal::text`], hashed.
     pub in_data: bool,
 }
@@ -104,7 +104,7 @@ impl Outcome {
 
     /// 404 without text: nothing is stored there.
     pub fn absent() -> Self {
-        Refusal { status: 404, text: None, fault: None, in_data: false }.into()
+        Refusal { status: 404, text: None, audit_error: None, in_data: false }.into()
     }
 
     /// A list of keys; an empty one is [`Outcome::absent`].
@@ -123,14 +123,14 @@ impl Refusal {
         Self {
             status: 400,
             text: Some(text.into()),
-            fault: Some(crate::fault::INVALID_REQUEST),
+            audit_error: Some(crate::audit_errors::INVALID_REQUEST),
             in_data: true,
         }
     }
 
     /// 400 whose entry carries no `error`, only the hashed text in its data.
-    pub fn told(text: impl Into<String>) -> Self {
-        Self { status: 400, text: Some(text.into()), fault: None, in_data: true }
+    pub fn bad_request(text: impl Into<String>) -> Self {
+        Self { status: 400, text: Some(text.into()), audit_error: None, in_data: true }
     }
 
     /// The policy, or the lack of a right, forbids it.
@@ -138,25 +138,25 @@ impl Refusal {
         Self {
             status: 403,
             text: Some("1 error occurred:\n\t* permission denied\n\n".to_owned()),
-            fault: Some(crate::fault::PERMISSION_DENIED),
+            audit_error: Some(crate::audit_errors::PERMISSION_DENIED),
             in_data: true,
         }
     }
 
     /// Refused while capturing: nothing was looked at.
-    pub(crate) fn at_capture(status: u16, text: impl Into<String>, fault: Template) -> Self {
-        Self { status, text: Some(text.into()), fault: Some(fault), in_data: true }
+    pub(crate) fn at_capture(status: u16, text: impl Into<String>, audit_error: Template) -> Self {
+        Self { status, text: Some(text.into()), audit_error: Some(audit_error), in_data: true }
     }
 
     /// The URL is not one of the API's.
     pub(crate) fn outside() -> Self {
-        Self { status: 404, text: None, fault: Some(crate::fault::OUTSIDE), in_data: false }
+        Self { status: 404, text: None, audit_error: Some(crate::audit_errors::OUTSIDE), in_data: false }
     }
 
     /// The header asks for something that would have to be ignored (decision 9).
     pub(crate) fn unsupported_header(name: &'static str) -> Self {
         let text = format!("this server does not support {name}: send the request without this header");
-        Self::at_capture(400, text, crate::fault::UNSUPPORTED_HEADER)
+        Self::at_capture(400, text, crate::audit_errors::UNSUPPORTED_HEADER)
     }
 
     /// No token was sent, or one that is not valid.
@@ -180,7 +180,7 @@ impl Refusal {
         Self {
             status: 405,
             text: Some(format!("1 error occurred:\n\t* {what}\n\n")),
-            fault: Some(crate::fault::UNSUPPORTED_OPERATION),
+            audit_error: Some(crate::audit_errors::UNSUPPORTED_OPERATION),
             in_data: false,
         }
     }
@@ -190,7 +190,7 @@ impl Refusal {
         Self {
             status: 404,
             text: Some("1 error occurred:\n\t* unsupported path\n\n".to_owned()),
-            fault: Some(crate::fault::UNSUPPORTED_PATH),
+            audit_error: Some(crate::audit_errors::UNSUPPORTED_PATH),
             in_data: false,
         }
     }
@@ -209,7 +209,7 @@ impl Refusal {
         Self {
             status: 500,
             text: Some("1 error occurred:\n\t* internal error\n\n".to_owned()),
-            fault: Some(crate::fault::INTERNAL_ERROR),
+            audit_error: Some(crate::audit_errors::INTERNAL_ERROR),
             in_data: true,
         }
     }

@@ -5,56 +5,56 @@ use std::sync::Arc;
 
 use crate::decide::{self, Verdict};
 use crate::exchange::{Answer, Exchange};
-use crate::open::Open;
 use crate::request::Request;
-use crate::route::{self, Way};
+use crate::route::{self, RouteMatch};
 use crate::token::Reservation;
+use crate::unsealed::Unsealed;
 use crate::{act, capture, record, release, shape};
 
 /// What the steps before the record found out about a request.
 #[derive(Clone, Copy)]
-pub(crate) struct Case<'a> {
+pub(crate) struct RequestContext<'a> {
     /// What is asked.
     pub(crate) request: &'a Request,
     /// Who asks, with one use of the token reserved.
-    pub(crate) asker: &'a Reservation,
+    pub(crate) caller: &'a Reservation,
     /// Where it goes.
-    pub(crate) way: &'a Way,
+    pub(crate) route: &'a RouteMatch,
     /// Whether it may.
     pub(crate) verdict: Verdict<'a>,
 }
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
-pub(crate) async fn journey(open: Arc<Open>, exchange: Box<Exchange>) -> Answer {
+pub(crate) async fn journey(open: Arc<Unsealed>, exchange: Box<Exchange>) -> Answer {
     // What wants time to wake up does so meanwhile.
     record::announce(&open);
     // 1. What does the client ask?
     let mut request = capture::capture(&open, *exchange);
     // 2. Who asks? One use of the token is reserved.
-    let asker = open.tokens.reserve(&request);
+    let caller = open.tokens.reserve(&request);
     // 3. Where does it go, and does the key exist?
-    let way = route::route(&open, &mut request, &asker);
+    let route = route::route(&open, &mut request, &caller);
     // 4. May it?
-    let verdict = decide::decide(&request, &asker, &way);
-    let case = Case { request: &request, asker: &asker, way: &way, verdict };
+    let verdict = decide::decide(&request, &caller, &route);
+    let context = RequestContext { request: &request, caller: &caller, route: &route, verdict };
     // 5. On record, before anything is done.
-    let filed = match record::request(&open, &case).await {
-        Ok(filed) => filed,
-        Err(unfiled) => {
-            record::undone(&open, &case, &unfiled);
-            asker.release();
+    let recorded = match record::request(&open, &context).await {
+        Ok(recorded) => recorded,
+        Err(not_recorded) => {
+            record::record_aborted(&open, &context, &not_recorded);
+            caller.release();
             return Answer::not_on_record("internal error");
         }
     };
     // 6. The use is spent; the refusal is made, or the handler runs.
-    let mut outcome = act::act(&open, &case).await;
+    let mut outcome = act::act(&open, &context, &recorded).await;
     // 7. The bytes of the answer. Where they cannot be made, what was issued is revoked, and the answer is an error.
-    let shaped = match shape::caught(&case, &outcome) {
+    let shaped = match shape::catch_panic(&context, &outcome) {
         Some(shaped) => shaped,
-        None => Box::pin(release::unshaped(&open, &case, &mut outcome)).await,
+        None => Box::pin(release::shaping_failed(&open, &context, &mut outcome)).await,
     };
     // 8. On record, before anything is answered.
-    let filed = record::response(&open, &case, filed, &outcome, &shaped).await;
+    let proof = record::response(&open, &context, recorded, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    release::release(&open, asker, outcome, shaped, filed).await
+    release::release(&open, caller, outcome, shaped, proof).await
 }

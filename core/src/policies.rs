@@ -18,7 +18,7 @@ use onrecord_value::Time;
 
 pub use stored::Document;
 
-use crate::open::place;
+use crate::unsealed::place;
 
 /// The policy that every token has unless it was made without; it can be changed but not deleted.
 pub const DEFAULT: &str = "default";
@@ -31,9 +31,9 @@ const KEPT_SETS: usize = 4096;
 
 /// The policy store; clones are handles to one store.
 #[derive(Clone)]
-pub struct Policies(Arc<Store>);
+pub struct Policies(Arc<PolicyStore>);
 
-struct Store {
+struct PolicyStore {
     view: View,
     known: RwLock<BTreeMap<String, Known>>,
     /// Counted up under the lock of `known`, whenever that changes.
@@ -50,7 +50,7 @@ struct Known {
 }
 
 /// A policy to be written.
-pub struct Draft<'a> {
+pub struct PolicyDraft<'a> {
     /// In lower case.
     pub name: &'a str,
     /// ACL rules.
@@ -73,7 +73,7 @@ impl Policies {
                 known.insert(name, stored);
             }
         }
-        Ok(Self(Arc::new(Store {
+        Ok(Self(Arc::new(PolicyStore {
             view,
             known: RwLock::new(known),
             generation: AtomicU64::new(1),
@@ -134,7 +134,7 @@ impl Policies {
     }
 
     /// Compiles and stores a policy.
-    pub async fn write(&self, draft: Draft<'_>, now: Time) -> Result<(), PolicyError> {
+    pub async fn write(&self, draft: PolicyDraft<'_>, now: Time) -> Result<(), PolicyError> {
         if draft.name == ROOT {
             return Err(PolicyError::Fixed { what: "update \"root\" policy" });
         }
@@ -145,7 +145,7 @@ impl Policies {
     }
 
     /// Puts a policy in line for storage, after the one that will be there before it.
-    fn put(&self, draft: Draft<'_>, now: Time) -> Result<Commit, PolicyError> {
+    fn put(&self, draft: PolicyDraft<'_>, now: Time) -> Result<Commit, PolicyError> {
         let view = &self.0.view;
         let _order = view.lock(draft.name)?;
         let (stored, seen) = view.latest(draft.name)?;
@@ -245,7 +245,7 @@ pub enum PolicyError {
 
 impl PolicyError {
     /// Whether the client's request is at fault, and not the server.
-    pub const fn is_clients(&self) -> bool {
+    pub const fn is_client_error(&self) -> bool {
         matches!(
             self,
             Self::Parse(_) | Self::Fixed { .. } | Self::Version | Self::VersionNeeded | Self::Name(_)

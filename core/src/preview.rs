@@ -3,17 +3,17 @@
 //! Never in it: an effect. It stops where a journey would record, and says what only the doing could tell.
 
 use bytes::Bytes;
-use onrecord_audit::Preview;
+use onrecord_audit::broker::Preview;
 use onrecord_entry::Entry;
 use onrecord_value::{Object, Value, object};
 
 use crate::decide;
 use crate::engine::fields;
 use crate::exchange::{Exchange, Headers, Received, Target};
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal, Reply};
-use crate::pipeline::Case;
+use crate::pipeline::RequestContext;
 use crate::routes::{self, Recording};
+use crate::unsealed::Unsealed;
 use crate::{act, capture, record, route, shape};
 
 /// The longest `data`, as JSON: the lines of all devices stand in one answer.
@@ -31,11 +31,11 @@ const UNKNOWN: [&str; 7] = [
 ];
 
 /// Answers a request for a preview.
-pub(crate) fn answer(open: &Open, asked: &Case<'_>) -> Outcome {
+pub(crate) fn answer(open: &Unsealed, asked: &RequestContext<'_>) -> Outcome {
     preview(open, asked).into()
 }
 
-fn preview(open: &Open, asked: &Case<'_>) -> Result<Reply, Refusal> {
+fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
     let exchange = exchange(asked)?;
     if let Target::Api(path) = &exchange.target
         && let Some(route) = routes::exempt(path)
@@ -44,41 +44,41 @@ fn preview(open: &Open, asked: &Case<'_>) -> Result<Reply, Refusal> {
         return Ok(reply(asked, object! { "note" => reason, "recorded" => false }));
     }
     let mut request = capture::capture(open, exchange);
-    let way = route::route(open, &mut request, asked.asker);
-    let verdict = decide::decide(&request, asked.asker, &way);
-    let case = Case { request: &request, asker: asked.asker, way: &way, verdict };
-    let filed = record::request_entry(open, &case, |entry| open.broker.preview(entry));
+    let route = route::route(open, &mut request, asked.caller);
+    let verdict = decide::decide(&request, asked.caller, &route);
+    let context = RequestContext { request: &request, caller: asked.caller, route: &route, verdict };
+    let recorded = record::request_entry(open, &context, |entry| open.broker.preview(entry));
     let mut data = object! {
         "allowed" => request.refusal.is_none() && verdict.allowed(),
         "operation" => request.operation.as_str(),
         "recorded" => true,
     };
-    let foreseen = act::foreseen(&case);
-    let answered = if let (Some(row), None) = (way.row, &foreseen)
+    let precheck = act::precheck(&context);
+    let answered = if let (Some(row), None) = (route.row, &precheck)
         && let Recording::RequestOnly(reason) = row.recording
     {
         data.insert("note", format!("if it succeeds there is no response entry: {reason}"));
         None
     } else {
         let settled = |entry: &Entry<'_>| open.broker.preview(entry);
-        Some(match &foreseen {
+        Some(match &precheck {
             Some(outcome) => {
-                let shaped = shape::shape(&case, outcome);
+                let shaped = shape::shape(&context, outcome);
                 data.insert("status_code", shaped.status);
                 data.insert("unknown", Value::from(vec!["duration_ns"]));
-                record::response_entry(open, &case, outcome, &shaped, 0, settled)
+                record::response_entry(open, &context, outcome, &shaped, 0, settled)
             }
             None => {
                 data.insert("unknown", Value::from(UNKNOWN.to_vec()));
-                record::response_entry(open, &case, &Outcome::empty(), &shape::unknown(), 0, settled)
+                record::response_entry(open, &context, &Outcome::empty(), &shape::unknown(), 0, settled)
             }
         })
     };
-    data.insert("devices", lines(filed, answered));
+    data.insert("devices", lines(recorded, answered));
     Ok(reply(asked, data))
 }
 
-fn reply(asked: &Case<'_>, data: Object) -> Reply {
+fn reply(asked: &RequestContext<'_>, data: Object) -> Reply {
     let warnings =
         fields::unrecognized(&asked.request.data, &["data", "method", "path"]).into_iter().collect();
     Reply { data: Some(data), warnings, ..Reply::default() }
@@ -112,22 +112,22 @@ fn line(preview: Preview) -> Value {
 }
 
 /// The request of which a preview is wanted, as if the same client had sent it.
-fn exchange(asked: &Case<'_>) -> Result<Exchange, Refusal> {
+fn exchange(asked: &RequestContext<'_>) -> Result<Exchange, Refusal> {
     let told = &asked.request.data;
     let method = fields::text(told, "method")?.unwrap_or_default().trim().to_uppercase();
     if !matches!(&*method, "GET" | "LIST" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD") {
-        return Err(Refusal::told("\"method\" must be GET, LIST, POST, PUT, PATCH, DELETE or HEAD"));
+        return Err(Refusal::bad_request("\"method\" must be GET, LIST, POST, PUT, PATCH, DELETE or HEAD"));
     }
     let path = fields::text(told, "path")?.unwrap_or_default();
     let path = path.trim().trim_start_matches('/');
     let path = path.strip_prefix("v1/").unwrap_or(path).to_owned();
     if path.is_empty() {
-        return Err(Refusal::told("the \"path\" parameter is empty"));
+        return Err(Refusal::bad_request("the \"path\" parameter is empty"));
     }
     let data = fields::map(told, "data")?.map(|data| Value::Object(data.clone()));
     let json = data.as_ref().map(Value::to_json).unwrap_or_default();
     if json.len() > DATA_MAX {
-        return Err(Refusal::told(format!("a preview takes at most {DATA_MAX} bytes of data")));
+        return Err(Refusal::bad_request(format!("a preview takes at most {DATA_MAX} bytes of data")));
     }
     let in_query = matches!(&*method, "GET" | "LIST" | "DELETE");
     let query = match data.as_ref().and_then(Value::as_object) {

@@ -5,104 +5,128 @@ mod bare;
 
 use std::time::Duration;
 
-use onrecord_audit::{Recorded, Recording, Refused, Settled, Unaudited};
+use onrecord_audit::broker::Proof;
+use onrecord_audit::{Broker, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord, Unaudited};
 use onrecord_entry::{
     Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Operation as Asked,
     Path, PolicyResults, Private, Request as RequestFacts, Response, Secret, Template, Token, TokenType,
 };
 
 use crate::alarm::Phase;
+use crate::audit_errors;
 use crate::decide::Verdict;
 use crate::exchange::Shaped;
-use crate::fault;
 use crate::mount::{Mount, RUNNING_VERSION};
-use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
-use crate::pipeline::Case;
+use crate::pipeline::RequestContext;
 use crate::routes::{self, Endpoint};
 use crate::token::{Caller, Issued};
+use crate::unsealed::Unsealed;
 
-/// The proof that an entry is on record, or that there is no device that could have it.
-pub(crate) enum Filed {
-    /// On record.
-    Settled(Settled),
+/// The proofs by which an answer may leave.
+pub(crate) enum ReleaseProof {
+    /// The response is on record. So is the request, unless it is the one that enabled the first device.
+    OnRecord(Recorded<RequestOnRecord>, ResponseOnRecord),
+    /// The request is on record, and its route is recorded by its request entry alone.
+    RequestOnly(RequestOnRecord),
     /// No device is enabled, and the rule allows that.
     Unaudited(Unaudited),
 }
 
 /// The entry is not on record as the rule wants it: why each device does not have it, if there are devices.
-pub(crate) struct NotFiled(Option<Refused>);
+pub(crate) struct NotRecorded(Option<Refused>);
 
 /// Says that a request entry follows in a moment.
-pub(crate) fn announce(open: &Open) {
+pub(crate) fn announce(open: &Unsealed) {
     open.broker.prewake();
 }
 
 /// Records the request entry.
-pub(crate) async fn request(open: &Open, case: &Case<'_>) -> Result<Filed, NotFiled> {
+pub(crate) async fn request(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+) -> Result<Recorded<RequestOnRecord>, NotRecorded> {
     // Built and formatted in a call of its own: an entry kept across the waiting would make every journey larger.
     let began = open.host.clock.monotonic();
-    let recording = file_request(open, case);
-    judge(open, case, Phase::Request, began, recording).await
+    let recording = begin_request(open, context);
+    judge(open, context, Phase::Request, began, recording).await
 }
 
 /// Records the response entry. Where the route is recorded by its request entry alone, that is enough, once it is done.
 /// If building it panics, a bare one takes its place, and the answer is withheld.
 pub(crate) async fn response(
-    open: &Open,
-    case: &Case<'_>,
-    filed: Filed,
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+    request: Recorded<RequestOnRecord>,
     outcome: &Outcome,
     shaped: &Shaped,
-) -> Result<Filed, NotFiled> {
-    let only = case.way.row.is_some_and(|row| matches!(row.recording, routes::Recording::RequestOnly(_)));
+) -> Result<ReleaseProof, NotRecorded> {
+    let only =
+        context.route.row.is_some_and(|row| matches!(row.recording, routes::Recording::RequestOnly(_)));
     if let (true, Outcome::Reply(_)) = (only, outcome) {
-        return Ok(filed);
+        return Ok(match request {
+            Recorded::OnRecord(proof) => ReleaseProof::RequestOnly(proof),
+            Recorded::Unaudited(proof) => ReleaseProof::Unaudited(proof),
+        });
     }
     let began = open.host.clock.monotonic();
-    match bare::caught(|| file_response(open, case, outcome, shaped)) {
-        Some(recording) => judge(open, case, Phase::Response, began, recording).await,
+    match bare::catch_panic(|| begin_response(open, context, outcome, shaped)) {
+        Some(recording) => Ok(match judge(open, context, Phase::Response, began, recording).await? {
+            Recorded::OnRecord(proof) => ReleaseProof::OnRecord(request, proof),
+            Recorded::Unaudited(proof) => ReleaseProof::Unaudited(proof),
+        }),
         None => {
-            Box::pin(bare::response(open, case, began)).await;
-            Err(NotFiled(None))
+            Box::pin(bare::response(open, context, began)).await;
+            Err(NotRecorded(None))
         }
     }
 }
 
-fn file_request(open: &Open, case: &Case<'_>) -> Recording {
-    request_entry(open, case, |entry| offer(open, case, entry))
+fn begin_request(open: &Unsealed, context: &RequestContext<'_>) -> Recording<RequestOnRecord> {
+    request_entry(open, context, |entry| offer(open, context, entry, Broker::record_request))
 }
 
 /// Makes the request entry, and hands it to `then`.
-pub(crate) fn request_entry<T>(open: &Open, case: &Case<'_>, then: impl FnOnce(&Entry<'_>) -> T) -> T {
-    let headers = Headers::of(open, case);
+pub(crate) fn request_entry<T>(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+    then: impl FnOnce(&Entry<'_>) -> T,
+) -> T {
+    let headers = RecordedHeaders::of(open, context);
     let headers = headers.list();
-    let mut entry = Entry { auth: asking(case), request: facts(case, case.way.checked), ..Entry::default() };
+    let mut entry =
+        Entry { auth: asking(context), request: facts(context, context.route.checked), ..Entry::default() };
     entry.request.headers = (&headers).into();
-    entry.error = request_error(case).into();
+    entry.error = request_error(context).into();
     then(&entry)
 }
 
-fn file_response(open: &Open, case: &Case<'_>, outcome: &Outcome, shaped: &Shaped) -> Recording {
-    response_entry(open, case, outcome, shaped, elapsed(open, case), |entry| offer(open, case, entry))
+fn begin_response(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+    outcome: &Outcome,
+    shaped: &Shaped,
+) -> Recording<ResponseOnRecord> {
+    let offer = |entry: &Entry<'_>| offer(open, context, entry, Broker::record_response);
+    response_entry(open, context, outcome, shaped, elapsed(open, context), offer)
 }
 
 /// Makes the response entry, and hands it to `then`.
 pub(crate) fn response_entry<T>(
-    open: &Open,
-    case: &Case<'_>,
+    open: &Unsealed,
+    context: &RequestContext<'_>,
     outcome: &Outcome,
     shaped: &Shaped,
     duration_ns: u64,
     then: impl FnOnce(&Entry<'_>) -> T,
 ) -> T {
-    let headers = Headers::of(open, case);
+    let headers = RecordedHeaders::of(open, context);
     let headers = headers.list();
-    let ran = case.way.checked || case.verdict.allowed();
-    let mut entry = Entry { auth: asking(case), request: facts(case, ran), ..Entry::default() };
+    let ran = context.route.checked || context.verdict.allowed();
+    let mut entry = Entry { auth: asking(context), request: facts(context, ran), ..Entry::default() };
     entry.request.headers = (&headers).into();
-    let mount = case.way.mount.as_deref();
+    let mount = context.route.mount.as_deref();
     let warnings: Vec<Template> = match outcome {
         Outcome::Reply(reply) => reply.warnings.iter().map(|warning| warning.template).collect(),
         Outcome::Refusal(_) => Vec::new(),
@@ -115,7 +139,7 @@ pub(crate) fn response_entry<T>(
     };
     match outcome {
         Outcome::Reply(reply) => replied(reply, mount, &mut response),
-        Outcome::Refusal(refusal) => entry.error = refusal.fault.into(),
+        Outcome::Refusal(refusal) => entry.error = refusal.audit_error.into(),
     }
     if let Some(recorded) = &shaped.recorded {
         response.data = Data::new(recorded);
@@ -127,77 +151,83 @@ pub(crate) fn response_entry<T>(
 
 /// Tells the devices that took the request entry that nothing came of it. Nobody waits for it, and nothing depends on
 /// it.
-pub(crate) fn undone(open: &Open, case: &Case<'_>, unfiled: &NotFiled) {
-    let Some(refused) = &unfiled.0 else { return };
-    let mut entry = Entry { auth: asking(case), request: facts(case, case.way.checked), ..Entry::default() };
-    let mount = case.way.mount.as_deref().map(|mount| mounted(mount, case.way.checked));
-    entry.error = fault::NOT_ON_RECORD.into();
-    entry.duration_ns = elapsed(open, case);
+pub(crate) fn record_aborted(open: &Unsealed, context: &RequestContext<'_>, not_recorded: &NotRecorded) {
+    let Some(refused) = &not_recorded.0 else { return };
+    let mut entry =
+        Entry { auth: asking(context), request: facts(context, context.route.checked), ..Entry::default() };
+    let mount = context.route.mount.as_deref().map(|mount| mounted(mount, context.route.checked));
+    entry.error = audit_errors::NOT_ON_RECORD.into();
+    entry.duration_ns = elapsed(open, context);
     entry.response =
         Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });
-    open.broker.record_refused(&entry, refused);
+    open.broker.record_aborted(&entry, refused);
 }
 
-/// Offers an entry to the devices. Where more of them are wanted than there are, those that there are do for the request
-/// that enables one: else the number could never be reached.
-fn offer(open: &Open, case: &Case<'_>, entry: &Entry<'_>) -> Recording {
-    if enables(case) { open.broker.record_with_those_enabled(entry) } else { open.broker.record(entry) }
+/// Offers an entry to the devices, in general by `record`. Where more of them are wanted than there are, those that there
+/// are do for the request that enables one: else the number could never be reached.
+fn offer<P: Proof>(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+    entry: &Entry<'_>,
+    record: impl FnOnce(&Broker, &Entry<'_>) -> Recording<P>,
+) -> Recording<P> {
+    if enables(context) { open.broker.record_with_those_enabled(entry) } else { record(&open.broker, entry) }
 }
 
 /// Waits for the broker's verdict.
-async fn judge(
-    open: &Open,
-    case: &Case<'_>,
+async fn judge<P: Proof>(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
     phase: Phase,
     began: Duration,
-    recording: Recording,
-) -> Result<Filed, NotFiled> {
-    let recorded = recording.await;
+    recording: Recording<P>,
+) -> Result<Recorded<P>, NotRecorded> {
+    let recorded = recording.or_unaudited().await;
     let now = open.host.clock.monotonic();
     open.meters.judged(phase, now.saturating_sub(began));
     let refused = match recorded {
-        Ok(Recorded::Settled(proof)) => return Ok(Filed::Settled(proof)),
+        Ok(Recorded::OnRecord(proof)) => return Ok(Recorded::OnRecord(proof)),
         // A straggler finds no device because the server is sealed, not because none is enabled.
-        Ok(Recorded::Unaudited(_)) if open.ended() => return Err(NotFiled(None)),
-        Ok(Recorded::Unaudited(proof)) if !open.devices.settings().fail_closed || enables(case) => {
-            return Ok(Filed::Unaudited(proof));
+        Ok(Recorded::Unaudited(_)) if open.ended() => return Err(NotRecorded(None)),
+        Ok(Recorded::Unaudited(proof)) if !open.devices.settings().fail_closed || enables(context) => {
+            return Ok(Recorded::Unaudited(proof));
         }
         Ok(Recorded::Unaudited(_)) => None,
-        Err(refused) => Some(refused),
+        Err(error) => error.refused(),
     };
     // Devices that were let go because the server is sealed have not failed.
     if !open.ended() {
         open.meters.refused(phase);
         open.alarm.refused(phase, refused.as_ref(), now);
     }
-    Err(NotFiled(refused))
+    Err(NotRecorded(refused))
 }
 
 /// A server that must have a device and has none can only be given one: enabling it is let through (decision 8).
-fn enables(case: &Case<'_>) -> bool {
-    case.way.row.is_some_and(|row| row.endpoint == Endpoint::AuditDevice)
-        && case.request.operation == Operation::Update
+fn enables(context: &RequestContext<'_>) -> bool {
+    context.route.row.is_some_and(|row| row.endpoint == Endpoint::AuditDevice)
+        && context.request.operation == Operation::Update
 }
 
-fn elapsed(open: &Open, case: &Case<'_>) -> u64 {
-    let elapsed = open.host.clock.monotonic().saturating_sub(case.request.started);
+fn elapsed(open: &Unsealed, context: &RequestContext<'_>) -> u64 {
+    let elapsed = open.host.clock.monotonic().saturating_sub(context.request.started);
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn request_error(case: &Case<'_>) -> Option<Template> {
-    match (&case.request.refusal, &case.verdict) {
-        (Some(refusal), _) => refusal.fault,
-        (None, Verdict::NoToken) => Some(fault::PERMISSION_DENIED_PLAIN),
-        (None, Verdict::Denied) => Some(fault::PERMISSION_DENIED),
-        (None, Verdict::Unavailable) => Some(fault::INTERNAL_ERROR),
+fn request_error(context: &RequestContext<'_>) -> Option<Template> {
+    match (&context.request.refusal, &context.verdict) {
+        (Some(refusal), _) => refusal.audit_error,
+        (None, Verdict::NoToken) => Some(audit_errors::PERMISSION_DENIED_PLAIN),
+        (None, Verdict::Denied) => Some(audit_errors::PERMISSION_DENIED),
+        (None, Verdict::Unavailable) => Some(audit_errors::INTERNAL_ERROR),
         (None, Verdict::Allowed(_)) => None,
     }
 }
 
 /// `auth`: who asks, and what the policies decided about it.
-fn asking<'a>(case: &Case<'a>) -> Auth<'a> {
-    let results = match &case.verdict {
-        _ if case.request.refusal.is_some() => None,
+fn asking<'a>(context: &RequestContext<'a>) -> Auth<'a> {
+    let results = match &context.verdict {
+        _ if context.request.refusal.is_some() => None,
         Verdict::Allowed(decision) => Some(PolicyResults {
             allowed: true,
             granting_policies: decision
@@ -207,7 +237,7 @@ fn asking<'a>(case: &Case<'a>) -> Auth<'a> {
         Verdict::Denied => Some(PolicyResults::default()),
         Verdict::NoToken | Verdict::Unavailable => None,
     };
-    let asking = case.asker.caller().map(caller).unwrap_or_default();
+    let asking = context.caller.authenticated().map(caller).unwrap_or_default();
     Auth { policy_results: results, ..asking }
 }
 
@@ -247,10 +277,10 @@ fn issued(issued: &Issued) -> Auth<'_> {
     }
 }
 
-fn facts<'a>(case: &Case<'a>, accessor: bool) -> RequestFacts<'a> {
-    let request = case.request;
-    let mount = case.way.mount.as_deref();
-    let known = case.asker.caller();
+fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
+    let request = context.request;
+    let mount = context.route.mount.as_deref();
+    let known = context.caller.authenticated();
     RequestFacts {
         id: Clear::new(&request.id),
         client_id: Clear::new(known.map_or("", |caller| &caller.client_id)),
@@ -259,7 +289,7 @@ fn facts<'a>(case: &Case<'a>, accessor: bool) -> RequestFacts<'a> {
         client_token: Token::new(request.token.as_ref().map_or("", |token| token.expose())),
         client_token_accessor: Accessor::new(known.map_or("", |caller| &caller.entry.accessor)),
         namespace: Some(Namespace::ROOT),
-        path: path(case),
+        path: path(context),
         data: data(&request.data, mount.and_then(|mount| mount.tune.audit_non_hmac_request_keys.as_deref())),
         remote_address: Clear::new(request.peer.as_ref().map_or("", |peer| &peer.address)),
         remote_port: request.peer.as_ref().map_or(0, |peer| peer.port),
@@ -270,11 +300,11 @@ fn facts<'a>(case: &Case<'a>, accessor: bool) -> RequestFacts<'a> {
     }
 }
 
-fn path<'a>(case: &Case<'a>) -> Path<'a> {
-    if case.way.row.is_some_and(|row| row.sensitive) {
-        Path::with_sensitive(&case.request.path, std::slice::from_ref(&case.way.captured))
+fn path<'a>(context: &RequestContext<'a>) -> Path<'a> {
+    if context.route.row.is_some_and(|row| row.sensitive) {
+        Path::with_sensitive(&context.request.path, std::slice::from_ref(&context.route.captured))
     } else {
-        Path::new(&case.request.path)
+        Path::new(&context.request.path)
     }
 }
 
@@ -306,29 +336,29 @@ fn data<'a>(object: &'a onrecord_value::Object, plain: Option<&'a [String]>) -> 
 }
 
 /// The audited headers of a request, with their values side by side.
-struct Headers<'a> {
+struct RecordedHeaders<'a> {
     values: Vec<Private<'a>>,
     /// Name, whether hashed, and where its values lie.
     found: Vec<(&'a str, bool, std::ops::Range<usize>)>,
 }
 
-impl<'a> Headers<'a> {
+impl<'a> RecordedHeaders<'a> {
     /// Picks the configured headers out of those sent. A token that was accepted is not among them; one that was not
     /// is hashed whatever the configuration says.
-    fn of(open: &Open, case: &Case<'a>) -> Self {
+    fn of(open: &Unsealed, context: &RequestContext<'a>) -> Self {
         let mut picked = Self { values: Vec::new(), found: Vec::new() };
         let audited = open.audited_headers.current();
         if audited.is_empty() {
             return picked;
         }
-        let sent = &case.request.headers;
+        let sent = &context.request.headers;
         for (name, _) in sent.iter() {
             let Some(hmac) = audited.get(name).copied() else { continue };
             if picked.found.iter().any(|(known, ..)| *known == name) {
                 continue;
             }
             let token = matches!(name, "x-vault-token" | "authorization");
-            if token && case.asker.caller().is_some() {
+            if token && context.caller.authenticated().is_some() {
                 continue;
             }
             let start = picked.values.len();

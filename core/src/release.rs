@@ -2,12 +2,12 @@
 //! Never in it: any way past a proof.
 
 use crate::exchange::{Answer, Shaped};
-use crate::open::Open;
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
-use crate::pipeline::Case;
-use crate::record::{Filed, NotFiled};
+use crate::pipeline::RequestContext;
+use crate::record::{NotRecorded, ReleaseProof};
 use crate::token::Reservation;
-use crate::{fault, shape};
+use crate::unsealed::Unsealed;
+use crate::{audit_errors, shape};
 
 /// What a client is told whose request was carried out although its response could not be recorded (decision 6).
 const WITHHELD: &str = "internal error: the request was carried out, but its response could not be put on record \
@@ -16,26 +16,30 @@ const WITHHELD: &str = "internal error: the request was carried out, but its res
 const REFUSED: &str = "internal error";
 
 /// What a client is told whose request was carried out although its answer could not be made.
-const UNSHAPED: &str = "internal error: the request was carried out, but its answer could not be made";
+const SHAPING_FAILED: &str = "internal error: the request was carried out, but its answer could not be made";
 
 /// Releases a shaped answer, given that its response entry has settled.
 pub(crate) async fn release(
-    open: &Open,
-    asker: Reservation,
+    open: &Unsealed,
+    caller: Reservation,
     outcome: Outcome,
     shaped: Shaped,
-    filed: Result<Filed, NotFiled>,
+    proof: Result<ReleaseProof, NotRecorded>,
 ) -> Answer {
     if matches!(&outcome, Outcome::Refusal(refusal) if refusal.status == 500) {
         open.check_storage();
     }
-    asker.finish().await;
-    let reply = match (filed, outcome) {
-        (Ok(Filed::Settled(proof)), outcome) => {
+    caller.finish().await;
+    let reply = match (proof, outcome) {
+        (Ok(ReleaseProof::OnRecord(request, response)), outcome) => {
             begin(open, outcome);
-            return Answer::on_record(shaped, &proof);
+            return Answer::on_record(shaped, request, response);
         }
-        (Ok(Filed::Unaudited(proof)), _) => return Answer::without_devices(shaped, &proof),
+        (Ok(ReleaseProof::RequestOnly(request)), outcome) => {
+            begin(open, outcome);
+            return Answer::on_request_record(shaped, request);
+        }
+        (Ok(ReleaseProof::Unaudited(proof)), _) => return Answer::without_devices(shaped, proof),
         (Err(_), Outcome::Refusal(_)) => return Answer::not_on_record(REFUSED),
         (Err(_), Outcome::Reply(reply)) => reply,
     };
@@ -46,17 +50,21 @@ pub(crate) async fn release(
 
 /// What goes on record and to the client in place of an outcome whose bytes could not be made: an error. What was
 /// issued in it nobody will ever hear of, so it is revoked.
-pub(crate) async fn unshaped(open: &Open, case: &Case<'_>, outcome: &mut Outcome) -> Shaped {
-    let text = Some(UNSHAPED.to_owned());
-    let error = Refusal { text, fault: Some(fault::UNSHAPED), ..Refusal::internal() };
+pub(crate) async fn shaping_failed(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+    outcome: &mut Outcome,
+) -> Shaped {
+    let text = Some(SHAPING_FAILED.to_owned());
+    let error = Refusal { text, audit_error: Some(audit_errors::SHAPING_FAILED), ..Refusal::internal() };
     if let Outcome::Reply(reply) = std::mem::replace(outcome, error.into()) {
         withdraw(open, reply).await;
     }
-    shape::shape(case, outcome)
+    shape::shape(context, outcome)
 }
 
 /// Revokes what was issued in a reply that does not leave.
-async fn withdraw(open: &Open, reply: Box<Reply>) {
+async fn withdraw(open: &Unsealed, reply: Box<Reply>) {
     if let Some(issued) = reply.auth.filter(|issued| issued.new)
         && let Err(error) = open.tokens.withdraw(&issued).await
     {
@@ -65,7 +73,7 @@ async fn withdraw(open: &Open, reply: Box<Reply>) {
 }
 
 /// Begins what waited for the response entry.
-fn begin(open: &Open, outcome: Outcome) {
+fn begin(open: &Unsealed, outcome: Outcome) {
     let Outcome::Reply(reply) = outcome else { return };
     if let Some(Afterwards::Drill { path, drill, time }) = reply.afterwards
         && let Err(error) = open.broker.drill(&path, drill, time)

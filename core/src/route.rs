@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use crate::engine::{Call, Engine};
 use crate::mount::Mount;
-use crate::open::Open;
 use crate::operation::Operation;
 use crate::request::Request;
 use crate::routes::{self, Access, Route};
 use crate::token::{Caller, Reservation};
+use crate::unsealed::Unsealed;
 
 /// A request's way.
 #[derive(Default)]
-pub(crate) struct Way {
+pub(crate) struct RouteMatch {
     /// The mount; none where nothing is mounted.
     pub(crate) mount: Option<Arc<Mount>>,
     /// Where in the path the part below the mount begins.
@@ -28,24 +28,24 @@ pub(crate) struct Way {
 }
 
 /// Finds the way, and turns a write to a key that does not exist yet into a create.
-pub(crate) fn route(open: &Open, request: &mut Request, asker: &Reservation) -> Way {
-    let mut way = find(open, &request.path);
+pub(crate) fn route(open: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
+    let mut route = find(open, &request.path);
     if request.refusal.is_some() || request.operation != Operation::Update {
-        return way;
+        return route;
     }
-    let (Some(mount), Some(caller)) = (&way.mount, asker.caller()) else {
-        return way;
+    let (Some(mount), Some(caller)) = (&route.mount, caller.authenticated()) else {
+        return route;
     };
-    if mount.engine.exists(&way.call(mount, request, Some(caller))) == Some(false) {
+    if mount.engine.exists(&route.call(mount, request, Some(caller))) == Some(false) {
         request.operation = Operation::Create;
     }
-    way.checked = true;
-    way
+    route.checked = true;
+    route
 }
 
-fn find(open: &Open, path: &str) -> Way {
+fn find(open: &Unsealed, path: &str) -> RouteMatch {
     let Some(mount) = open.mounts.find(path) else {
-        return Way::default();
+        return RouteMatch::default();
     };
     let split = mount.path.len().min(path.len());
     let own = matches!(mount.engine, Engine::Sys | Engine::Token);
@@ -53,10 +53,10 @@ fn find(open: &Open, path: &str) -> Way {
         Some((row, captured)) => (Some(row), captured),
         None => (None, 0..0),
     };
-    Way { mount: Some(mount), split, row, captured, checked: false }
+    RouteMatch { mount: Some(mount), split, row, captured, checked: false }
 }
 
-impl Way {
+impl RouteMatch {
     /// Who may go it.
     pub(crate) fn access(&self) -> Access {
         self.row.map_or(Access::Policy, |row| row.access)

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use onrecord_value::{Object, Value, json, object};
 
 use crate::exchange::{Media, Shaped};
-use crate::outcome::{Form, Outcome, Refusal, Reply};
-use crate::pipeline::Case;
+use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
+use crate::pipeline::RequestContext;
 use crate::token::Issued;
 
 /// The top-level keys of the envelope, which repeated keys of the data never replace.
@@ -15,11 +15,11 @@ const ENVELOPE: [&str; 8] =
     ["request_id", "lease_id", "renewable", "lease_duration", "data", "wrap_info", "warnings", "auth"];
 
 /// As [`shape`]; `None` if that panics. What the panic says is not shown: it could hold a client's text.
-pub(crate) fn caught(case: &Case<'_>, outcome: &Outcome) -> Option<Shaped> {
+pub(crate) fn catch_panic(context: &RequestContext<'_>, outcome: &Outcome) -> Option<Shaped> {
     let shaped = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
         tests::panic_if_told();
-        shape(case, outcome)
+        shape(context, outcome)
     }));
     if shaped.is_err() {
         tracing::error!("making an answer panicked; the request is answered with an internal error");
@@ -28,12 +28,12 @@ pub(crate) fn caught(case: &Case<'_>, outcome: &Outcome) -> Option<Shaped> {
 }
 
 /// Puts an outcome into bytes.
-pub(crate) fn shape(case: &Case<'_>, outcome: &Outcome) -> Shaped {
+pub(crate) fn shape(context: &RequestContext<'_>, outcome: &Outcome) -> Shaped {
     match outcome {
         Outcome::Refusal(refusal) => refused(refusal),
         Outcome::Reply(reply) => {
-            let injected = case.way.row.is_some_and(|row| row.injected);
-            replied(&case.request.id, reply, injected)
+            let injected = context.route.row.is_some_and(|row| row.injected);
+            replied(&context.request.id, reply, injected)
         }
     }
 }
@@ -53,22 +53,22 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
         return Shaped { status: 200, media: raw.media, body: raw.body.clone(), recorded: Some(recorded) };
     }
     let nothing = reply.data.is_none() && reply.auth.is_none() && reply.warnings.is_empty();
-    match reply.form {
-        Form::Envelope if nothing => {
+    match reply.shape {
+        ReplyShape::Envelope if nothing => {
             Shaped { status: 204, media: Media::Json, body: bytes::Bytes::new(), recorded: None }
         }
-        Form::Envelope => {
+        ReplyShape::Envelope => {
             let mut body = Vec::with_capacity(512);
             envelope(id, reply, injected, &mut body);
             body.push(b'\n');
             Shaped { status: 200, media: Media::Json, body: body.into(), recorded: None }
         }
         // An absent key that cannot be patched: 404 without a body.
-        Form::NotFound if nothing => {
+        ReplyShape::NotFound if nothing => {
             let recorded = object! { "http_content_type" => "application/json", "http_status_code" => 404 };
             Shaped { status: 404, media: Media::Json, body: bytes::Bytes::new(), recorded: Some(recorded) }
         }
-        Form::NotFound => {
+        ReplyShape::NotFound => {
             let mut body = Vec::with_capacity(512);
             envelope(id, reply, false, &mut body);
             // The recordings hold such an answer as the text of its body: whole, and hashed as one.
@@ -234,7 +234,7 @@ mod tests {
              \"data\":{\"a\\u003cb\":1,\"auth\":\"x\"},\"wrap_info\":null,\"warnings\":null,\"auth\":null}\n"
         );
         assert!(text(&replied("id", &reply, true)).starts_with("{\"a\\u003cb\":1,\"request_id\":\"id\""));
-        reply.form = Form::NotFound;
+        reply.shape = ReplyShape::NotFound;
         let absent = replied("id", &reply, true);
         assert!(absent.status == 404 && text(&absent).ends_with("\"auth\":null}"));
         assert_eq!(absent.recorded.unwrap().str("http_raw_body").unwrap().as_bytes(), &*absent.body);
@@ -244,7 +244,7 @@ mod tests {
     fn a_reply_without_contents_is_204_and_warnings_are_contents() {
         let mut reply = Reply::default();
         assert_eq!((replied("id", &reply, true).status, replied("id", &reply, true).body.len()), (204, 0));
-        let template = crate::fault::WARN_CAPPED;
+        let template = crate::audit_errors::WARN_CAPPED;
         reply.warnings.push(Warning { text: "a \"b\"".into(), template });
         assert!(text(&replied("id", &reply, true)).contains("\"warnings\":[\"a \\\"b\\\"\"]"));
     }

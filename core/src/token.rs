@@ -12,7 +12,7 @@ use onrecord_policy::Acl;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Time};
 
-use crate::tokens::{Hold, TokenError};
+use crate::tokens::{TokenError, UseGuard};
 
 /// What is stored of a token. Times are instants; durations are seconds, 0 where there is none.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl Entry {
 /// What became of the token a request came with.
 pub enum Reservation {
     /// A live token; one use of it is reserved.
-    Live(Caller),
+    Valid(Caller),
     /// None was sent, or it is unknown, expired, revoked or used up: the answer is the same, and so is the record.
     Refused,
     /// The store could not be read.
@@ -87,13 +87,13 @@ pub enum Reservation {
 
 impl Reservation {
     /// Who asks, if the token is live.
-    pub fn caller(&self) -> Option<&Caller> {
-        if let Self::Live(caller) = self { Some(caller) } else { None }
+    pub fn authenticated(&self) -> Option<&Caller> {
+        if let Self::Valid(caller) = self { Some(caller) } else { None }
     }
 
     /// Whether the token, or one it descends from, was revoked since the request arrived.
     pub fn is_revoked(&self) -> bool {
-        self.caller().is_some_and(|caller| caller.hold.is_revoked())
+        self.authenticated().is_some_and(|caller| caller.use_guard.is_revoked())
     }
 
     /// Gives the reserved use back: the request had no effect. Dropping it unspent does the same.
@@ -102,7 +102,7 @@ impl Reservation {
     /// Spends the reserved use, durably. Call it before the effect; an error means that there must be none.
     pub async fn spend(&self) -> Result<(), TokenError> {
         match self {
-            Self::Live(caller) => caller.hold.spend().await,
+            Self::Valid(caller) => caller.use_guard.spend().await,
             Self::Refused | Self::Unavailable => Ok(()),
         }
     }
@@ -111,7 +111,7 @@ impl Reservation {
     /// Await it before the answer leaves.
     pub fn finish(self) -> Ending {
         match self {
-            Self::Live(caller) => caller.hold.finish(),
+            Self::Valid(caller) => caller.use_guard.finish(),
             Self::Refused | Self::Unavailable => Ending(None),
         }
     }
@@ -140,7 +140,7 @@ pub struct Caller {
     pub client_id: Arc<str>,
     /// Uses left before this request; `None` is unlimited.
     pub remaining_uses: Option<u64>,
-    pub(crate) hold: Hold,
+    pub(crate) use_guard: UseGuard,
 }
 
 /// A token that this request issued or renewed.

@@ -9,12 +9,12 @@
 //! * a change is committed first, then made in the object; a revoked token is taken from the map after its commit;
 //! * a token lives only as long as all its ancestors do, whether or not they are still stored.
 
+mod cached_token;
 mod create;
-mod hold;
-mod live;
 mod renew;
 mod revoke;
-mod shelf;
+mod storage;
+mod use_guard;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,17 +25,17 @@ use onrecord_seal::{EntropyError, Secret};
 use onrecord_storage::{Barrier, CommitError, KeyError, StoreError};
 use onrecord_value::Time;
 
-pub use create::Draft;
-pub use hold::Hold;
+pub use create::TokenDraft;
 pub use renew::Renewal;
 pub use revoke::Tidied;
+pub use use_guard::UseGuard;
 
 use crate::host::Host;
 use crate::policies::Policies;
 use crate::request::Request;
 use crate::token::{Caller, Entry, Reservation};
-use live::Live;
-use shelf::Shelf;
+use cached_token::CachedToken;
+use storage::TokenStorage;
 
 /// How many generations a family of tokens may have. It bounds the work of asking whether a token lives.
 pub const MAX_DEPTH: u32 = 128;
@@ -44,20 +44,20 @@ const KEPT: usize = 50_000;
 
 /// The token store; clones are handles to one store.
 #[derive(Clone)]
-pub struct Tokens(Arc<Store>);
+pub struct Tokens(Arc<TokenStore>);
 
-struct Store {
-    shelf: Shelf,
+struct TokenStore {
+    storage: TokenStorage,
     policies: Policies,
     host: Host,
-    live: RwLock<HashMap<String, Arc<Live>>>,
+    cached: RwLock<HashMap<String, Arc<CachedToken>>>,
 }
 
 /// A token that was looked up and lives.
 #[derive(Clone)]
-pub struct Found(Arc<Live>);
+pub struct ActiveToken(Arc<CachedToken>);
 
-impl Found {
+impl ActiveToken {
     /// What is stored of it now.
     pub fn entry(&self) -> Arc<Entry> {
         self.0.entry()
@@ -67,11 +67,11 @@ impl Found {
 impl Tokens {
     /// The store behind a barrier. Reads nothing yet.
     pub fn open(barrier: &Barrier, policies: &Policies, host: &Host) -> Result<Self, KeyError> {
-        Ok(Self(Arc::new(Store {
-            shelf: Shelf::new(barrier)?,
+        Ok(Self(Arc::new(TokenStore {
+            storage: TokenStorage::new(barrier)?,
             policies: policies.clone(),
             host: host.clone(),
-            live: RwLock::default(),
+            cached: RwLock::default(),
         })))
     }
 
@@ -83,14 +83,14 @@ impl Tokens {
     /// Resolves a token as it was sent and reserves one use of it.
     pub fn resolve(&self, token: Option<&Secret<String>>, now: Time) -> Reservation {
         let Some(token) = token else { return Reservation::Refused };
-        match self.0.shelf.name(token.expose()).and_then(|name| self.0.find(&name)) {
-            Ok(Some(live)) => match Hold::take(self, live, now) {
-                Some((hold, share)) => Reservation::Live(Caller {
+        match self.0.storage.name(token.expose()).and_then(|name| self.0.find(&name)) {
+            Ok(Some(cached)) => match UseGuard::take(self, cached, now) {
+                Some((use_guard, share)) => Reservation::Valid(Caller {
                     entry: share.entry,
                     acl: share.acl,
                     client_id: share.client_id,
                     remaining_uses: share.remaining,
-                    hold,
+                    use_guard,
                 }),
                 None => Reservation::Refused,
             },
@@ -100,32 +100,32 @@ impl Tokens {
     }
 
     /// What is stored of a caller's token now: its uses may have been spent since the request arrived.
-    pub fn current(&self, caller: &Caller) -> Found {
-        Found(Arc::clone(caller.hold.live()))
+    pub fn current(&self, caller: &Caller) -> ActiveToken {
+        ActiveToken(Arc::clone(caller.use_guard.cached()))
     }
 
     /// The live token with this text.
-    pub fn find(&self, text: &str, now: Time) -> Result<Option<Found>, TokenError> {
-        self.named(&self.0.shelf.name(text)?, now)
+    pub fn find(&self, text: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
+        self.named(&self.0.storage.name(text)?, now)
     }
 
     /// The live token with this accessor.
-    pub fn find_accessor(&self, accessor: &str, now: Time) -> Result<Option<Found>, TokenError> {
-        match self.0.shelf.by_accessor(accessor)? {
+    pub fn find_accessor(&self, accessor: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
+        match self.0.storage.by_accessor(accessor)? {
             Some(name) => self.named(&name, now),
             None => Ok(None),
         }
     }
 
-    fn named(&self, name: &str, now: Time) -> Result<Option<Found>, TokenError> {
-        Ok(self.0.find(name)?.filter(|live| live.lives(now)).map(Found))
+    fn named(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
+        Ok(self.0.find(name)?.filter(|cached| cached.is_active(now)).map(ActiveToken))
     }
 
     /// The accessors of all live tokens, in no particular order. Reads all tokens.
     pub async fn accessors(&self, now: Time) -> Result<Vec<String>, TokenError> {
         let (mut accessors, mut after) = (Vec::new(), String::new());
         loop {
-            let page = self.0.shelf.names(&after)?;
+            let page = self.0.storage.names(&after)?;
             let Some(last) = page.last() else { return Ok(accessors) };
             after.clone_from(last);
             for name in &page {
@@ -149,27 +149,27 @@ enum Standing {
     Unknown,
 }
 
-impl Store {
+impl TokenStore {
     /// The token stored under `name`, from memory or storage, whether it is still alive or not.
-    fn find(&self, name: &str) -> Result<Option<Arc<Live>>, TokenError> {
-        if let Some(live) = self.kept(name) {
-            live.touch();
-            return Ok(Some(live));
+    fn find(&self, name: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
+        if let Some(cached) = self.kept(name) {
+            cached.touch();
+            return Ok(Some(cached));
         }
         // Unknown tokens are the usual miss, and must not hold up those who hold the lock.
-        if self.shelf.holds(name)? { self.load(name) } else { Ok(None) }
+        if self.storage.holds(name)? { self.load(name) } else { Ok(None) }
     }
 
     /// How a token stands, without bringing it into memory: for those who look at all of them.
     fn standing(&self, name: &str, now: Time) -> Result<Standing, TokenError> {
-        if let Some(live) = self.kept(name) {
-            return Ok(match live.lives(now) {
-                true => Standing::Alive(live.entry()),
-                false if live.state().uses.holders > 0 => Standing::Ending,
+        if let Some(cached) = self.kept(name) {
+            return Ok(match cached.is_active(now) {
+                true => Standing::Alive(cached.entry()),
+                false if cached.state().uses.holders > 0 => Standing::Ending,
                 false => Standing::Dead,
             });
         }
-        let entry = match self.shelf.entry(name) {
+        let entry = match self.storage.entry(name) {
             Ok(Some(entry)) => entry,
             Ok(None) => return Ok(Standing::Unknown),
             Err(TokenError::Damaged) => {
@@ -181,9 +181,9 @@ impl Store {
         let mut alive = !entry.exhausted && !entry.expired(now);
         let mut ancestor = entry.parent.clone();
         while let (true, Some(name)) = (alive, ancestor.take()) {
-            if let Some(live) = self.kept(&name) {
-                alive = Live::family_lives(Some(live), now);
-            } else if let Some(entry) = self.shelf.entry(&name)? {
+            if let Some(cached) = self.kept(&name) {
+                alive = CachedToken::ancestors_are_valid(Some(cached), now);
+            } else if let Some(entry) = self.storage.entry(&name)? {
                 alive = !entry.expired(now);
                 ancestor = entry.parent;
             } else {
@@ -193,21 +193,21 @@ impl Store {
         Ok(if alive { Standing::Alive(Arc::new(entry)) } else { Standing::Dead })
     }
 
-    fn kept(&self, name: &str) -> Option<Arc<Live>> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    fn kept(&self, name: &str) -> Option<Arc<CachedToken>> {
+        self.cached.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Reads a token and its ancestors into memory. A token whose family is not complete is not there.
-    fn load(&self, name: &str) -> Result<Option<Arc<Live>>, TokenError> {
-        let mut kept = self.live.write().unwrap_or_else(PoisonError::into_inner);
+    fn load(&self, name: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
+        let mut kept = self.cached.write().unwrap_or_else(PoisonError::into_inner);
         let (mut lineage, mut wanted) = (Vec::new(), Some(name.to_owned()));
         let mut parent = None;
         while let Some(name) = wanted.take() {
-            if let Some(live) = kept.get(&name) {
-                parent = Some(Arc::clone(live));
+            if let Some(cached) = kept.get(&name) {
+                parent = Some(Arc::clone(cached));
                 break;
             }
-            match self.shelf.entry(&name)? {
+            match self.storage.entry(&name)? {
                 Some(entry) if lineage.len() <= MAX_DEPTH as usize => {
                     wanted.clone_from(&entry.parent);
                     lineage.push(entry);
@@ -217,10 +217,10 @@ impl Store {
         }
         for entry in lineage.into_iter().rev() {
             let (generation, acl) = self.policies.acl(&entry.policies);
-            let live = Arc::new(Live::new(entry, parent.take(), generation, acl));
+            let cached = Arc::new(CachedToken::new(entry, parent.take(), generation, acl));
             make_room(&mut kept);
-            kept.insert(live.name().to_owned(), Arc::clone(&live));
-            parent = Some(live);
+            kept.insert(cached.name().to_owned(), Arc::clone(&cached));
+            parent = Some(cached);
         }
         Ok(parent)
     }
@@ -240,9 +240,9 @@ async fn pause() {
 }
 
 /// Drops what nobody holds and nobody asked for since the last time, if there are too many.
-fn make_room(kept: &mut HashMap<String, Arc<Live>>) {
+fn make_room(kept: &mut HashMap<String, Arc<CachedToken>>) {
     if kept.len() >= KEPT {
-        kept.retain(|_, live| Arc::strong_count(live) > 1 || live.touched());
+        kept.retain(|_, cached| Arc::strong_count(cached) > 1 || cached.touched());
     }
 }
 

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use onrecord_audit::device::fault::Fault;
-use onrecord_core::lifecycle::Wanted;
+use onrecord_core::lifecycle::InitOptions;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::lossy::{self, LossyDisk};
@@ -384,7 +384,7 @@ async fn an_unsealing_during_a_sealing_is_refused_and_works_after_it() {
 #[tokio::test]
 async fn an_initialisation_of_an_open_server_leaves_it_open() {
     let world = World::new().await;
-    let again = world.core.init(Wanted { shares: 1, threshold: 1, root_token: None }).await;
+    let again = world.core.init(InitOptions { shares: 1, threshold: 1, root_token: None }).await;
     assert_eq!(again.err().map(|error| error.status()), Some(400));
     assert_eq!(world.root("GET", "sys/mounts", None).await.status, 200);
 }
@@ -427,6 +427,6 @@ async fn a_storage_that_has_failed_seals_the_server() {
 async fn a_chosen_root_token_is_the_root_token() {
     let core = core_on(Storage::start(Memory::new()).unwrap(), Settings::default());
     let root_token = Some(onrecord_seal::Secret::new("dev-root".to_owned()));
-    let made = core.init(Wanted { shares: 1, threshold: 1, root_token }).await.unwrap();
+    let made = core.init(InitOptions { shares: 1, threshold: 1, root_token }).await.unwrap();
     assert_eq!(made.root_token.id.expose(), "dev-root");
 }

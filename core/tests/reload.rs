@@ -16,7 +16,8 @@ mod world;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use onrecord_audit::{Health, Rules};
+use onrecord_audit::Rules;
+use onrecord_audit::status::Health;
 use onrecord_core::lifecycle::Reloaded;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;

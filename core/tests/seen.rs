@@ -323,7 +323,7 @@ async fn r_spam_an_incident_is_one_line_then_one_each_ten_seconds_and_one_at_its
     for _ in 0..299 {
         assert_eq!(world.root("GET", "secret/a-clients-text", None).await.status, 500);
         clock.forward(Duration::from_millis(100));
-        world.core.attend();
+        world.core.report_incidents();
         lines.extend(log.take("the audit rule is"));
     }
     assert_eq!(lines.len(), 3, "one at once, then two in thirty seconds: {lines:#?}");
@@ -337,17 +337,17 @@ async fn r_spam_an_incident_is_one_line_then_one_each_ten_seconds_and_one_at_its
 
     device.set(Fault::None);
     assert_eq!(world.root("GET", "sys/audit", None).await.status, 200);
-    world.core.attend();
+    world.core.report_incidents();
     assert_eq!(log.take("the audit rule is").len(), 0, "not yet: it may fail again");
     clock.forward(Duration::from_secs(10));
-    world.core.attend();
+    world.core.report_incidents();
     assert_eq!(log.take("more requests were refused").len(), 1, "those not told yet");
     clock.forward(Duration::from_secs(10));
-    world.core.attend();
+    world.core.report_incidents();
     let end = log.take("the audit rule is met again");
     assert!(end.len() == 1 && end[0].contains("refused=299"), "{end:?}");
     clock.forward(Duration::from_mins(1));
-    world.core.attend();
+    world.core.report_incidents();
     assert_eq!(log.take("the audit rule is").len(), 0);
 }
 
@@ -367,7 +367,7 @@ async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
     for _ in 0..50 {
         assert_eq!(world.root("GET", "sys/audit", None).await.status, 200);
         clock.forward(Duration::from_millis(100));
-        world.core.attend();
+        world.core.report_incidents();
     }
     let lines = log.take("misses entries");
     assert!(
@@ -375,7 +375,7 @@ async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
         "{lines:?}"
     );
     clock.forward(Duration::from_secs(10));
-    world.core.attend();
+    world.core.report_incidents();
     let lines = log.take("misses entries");
     assert!(lines.len() == 1 && lines[0].contains("still") && lines[0].contains("untold="), "{lines:?}");
     hung.set(Fault::None);
@@ -383,7 +383,7 @@ async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
     let mut over = Vec::new();
     while over.is_empty() {
         clock.forward(Duration::from_secs(10));
-        world.core.attend();
+        world.core.report_incidents();
         over = log.take("has told what it missed");
     }
     assert!(over[0].contains("gaps=1"), "{over:?}");
@@ -440,7 +440,7 @@ async fn a_required_device_that_fails_is_named() {
     let (world, _) = timed(Settings::default()).await;
     let _well = world.device("well/", false).await;
     let control = FaultControl::with(Fault::Refuse);
-    let form = Formatter::new(Options::default(), Arc::new(Salt::new("a salt")));
+    let form = Formatter::new(FormatOptions::default(), Arc::new(Salt::new("a salt")));
     let open = world.core.open().unwrap();
     open.broker.restore(DeviceConfig::new("must/", control.device(), form).required()).unwrap();
     assert_eq!(world.root("GET", "sys/audit", None).await.status, 500);

@@ -159,14 +159,19 @@ impl Reporter {
         }
     }
 
-    /// The device has the first `lines` lines of the batch, but for those that are unfit. What it does not have of its own
+    /// The device has the first `lines` lines of the batch, but for those that it rejected. What it does not have of its own
     /// is reported again, in shorter lines if they were too long; losses only if they are still this device's to report.
-    pub(crate) fn settle(&mut self, losses: &mut LossLedger, lines: usize, is_unfit: impl Fn(usize) -> bool) {
+    pub(crate) fn settle(
+        &mut self,
+        losses: &mut LossLedger,
+        lines: usize,
+        is_rejected: impl Fn(usize) -> bool,
+    ) {
         let ours = losses.end_reporting();
         let mut longest = None;
         let mut again = Vec::new();
         for (at, report) in std::mem::take(&mut self.reports).into_iter().enumerate() {
-            let fits = !is_unfit(at);
+            let fits = !is_rejected(at);
             if !fits {
                 longest = longest.max(Some(report.ranges()));
             }

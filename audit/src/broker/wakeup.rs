@@ -228,7 +228,6 @@ mod tests {
     use crate::broker::{Broker, DeviceConfig};
     use crate::clock::SystemClock;
     use crate::device::{DeviceOptions, Placement};
-    use crate::rules::Rules;
     use crate::sync::WATCHED;
 
     #[test]
@@ -300,7 +299,7 @@ mod tests {
             return;
         }
         let clock: StdArc<dyn Clock> = StdArc::new(SystemClock::new());
-        let broker = Broker::new(Rules::default(), Boot::new(1), StdArc::clone(&clock));
+        let broker = Broker::builder().clock(StdArc::clone(&clock)).build_with_boot(Boot::new(1));
         let options = [("file_path".to_owned(), "discard".to_owned())].into();
         let device = DeviceOptions::parse("file", &options).unwrap().open(&Placement::api(), clock).unwrap();
         let formatter = Formatter::new(FormatOptions::default(), StdArc::new(Salt::new("a salt")));

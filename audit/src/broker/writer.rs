@@ -15,7 +15,7 @@ use super::life::DrainReason;
 use super::loss::Loss;
 use super::queue::{Pending, Queue, Wanted};
 use crate::cause::Why;
-use crate::device::{Appended, Batch, Device, DeviceError, Drill, DrillNews, Notice, Unfit};
+use crate::device::{Appended, Batch, Device, DeviceError, Drill, DrillNews, Notice, Rejected};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, spawn};
 
@@ -334,16 +334,16 @@ impl Writer {
             let mut queue = handle.queue();
             std::mem::swap(&mut batch.answered, &mut queue.in_flight);
             queue.progress_at = now;
-            self.reporter.settle(&mut queue.losses, lines, |line| unfit(appended, line).is_some());
+            self.reporter.settle(&mut queue.losses, lines, |line| rejection(appended, line).is_some());
             for (at, pending) in batch.answered.iter().enumerate().filter(|(_, pending)| pending.counts) {
-                let reason = match unfit(appended, batch.own + at) {
+                let reason = match rejection(appended, batch.own + at) {
                     Some(_) => "the line was too long",
                     None if at >= held => "the device failed",
                     None => continue,
                 };
                 queue.losses.add(pending.seq, reason, || shared.clock.now());
             }
-            let entries = held.min(batch.answered.len()).saturating_sub(batch.unfit_entries(appended));
+            let entries = held.min(batch.answered.len()).saturating_sub(batch.rejected_entries(appended));
             let statistics = &handle.statistics;
             statistics.lost.fetch_add((batch.answered.len() - entries) as u64, Ordering::Relaxed);
             statistics.appended.fetch_add(entries as u64, Ordering::Relaxed);
@@ -376,7 +376,7 @@ impl Writer {
         let error = appended.error.as_ref().unwrap_or(&DeviceError::Panicked);
         let own = self.batch.own;
         for (at, pending) in self.batch.answered.drain(..).enumerate() {
-            let error = unfit(appended, own + at).or_else(|| (at >= held).then_some(error));
+            let error = rejection(appended, own + at).or_else(|| (at >= held).then_some(error));
             if pending.wanted != Wanted::GivenUp {
                 let why = error.map(|error| Why::Device(error.clone()));
                 self.handle.answer(&pending.ticket, pending.awaited, why);
@@ -493,8 +493,8 @@ impl WriteBatch {
     }
 
     /// How many entries could not be written because of what they are.
-    fn unfit_entries(&self, appended: &Appended) -> usize {
-        appended.unfit.iter().filter(|unfit| unfit.line >= self.own).count()
+    fn rejected_entries(&self, appended: &Appended) -> usize {
+        appended.rejected.iter().filter(|rejected| rejected.line >= self.own).count()
     }
 
     /// Counts the bytes, the entries and the latencies of what the device has of it.
@@ -506,7 +506,7 @@ impl WriteBatch {
         written.bytes += end(last);
         for (at, pending) in self.answered.iter().take(held).enumerate() {
             let line = self.own + at;
-            if unfit(appended, line).is_some() {
+            if rejection(appended, line).is_some() {
                 written.bytes -= end(line) - line.checked_sub(1).map_or(0, end);
                 continue;
             }
@@ -517,14 +517,14 @@ impl WriteBatch {
                 written.request_latency.add_time(latency);
             }
         }
-        if let Some(entries @ 1..) = held.checked_sub(self.unfit_entries(appended)) {
+        if let Some(entries @ 1..) = held.checked_sub(self.rejected_entries(appended)) {
             written.batch_entries.add(entries as u64);
         }
     }
 }
 
 /// Why a line of the batch could not be written because of what it is.
-fn unfit(appended: &Appended, line: usize) -> Option<&DeviceError> {
-    let found = appended.unfit.binary_search_by_key(&line, |unfit: &Unfit| unfit.line).ok()?;
-    appended.unfit.get(found).map(|unfit| &unfit.error)
+fn rejection(appended: &Appended, line: usize) -> Option<&DeviceError> {
+    let found = appended.rejected.binary_search_by_key(&line, |rejected: &Rejected| rejected.line).ok()?;
+    appended.rejected.get(found).map(|rejected| &rejected.error)
 }

@@ -60,33 +60,22 @@ pub enum DrillNews {
 }
 
 /// Why no drill was begun or ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrillError {
-    /// The rules do not allow drills ([`Rules::drills`](crate::broker::Rules::drills)).
+    /// The rules do not allow drills ([`Rules::drills`](crate::Rules::drills)).
+    #[error("drills are not enabled")]
     Off,
     /// No device of this path is enabled.
+    #[error("no audit device is enabled at this path")]
     NoDevice,
     /// The device throws everything away: it cannot fail.
+    #[error("this audit device throws everything away and cannot fail")]
     Discards,
     /// The time asked for is zero, or more than [`DRILL_MAX`].
+    #[error("a drill lasts more than nothing and at most {} seconds", DRILL_MAX.as_secs())]
     Time,
 }
-
-impl fmt::Display for DrillError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("drills are not enabled"),
-            Self::NoDevice => f.write_str("no audit device is enabled at this path"),
-            Self::Discards => f.write_str("this audit device throws everything away and cannot fail"),
-            Self::Time => {
-                write!(f, "a drill lasts more than nothing and at most {} seconds", DRILL_MAX.as_secs())
-            }
-        }
-    }
-}
-
-impl std::error::Error for DrillError {}
 
 /// Begins and ends the drills of one device. Clones control the same device.
 #[derive(Clone)]

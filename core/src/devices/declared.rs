@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use onrecord_audit::DeviceOptions;
+use onrecord_audit::DeviceKinds;
 
-use super::{Device, DevicesError, Table, Wish, with_slash};
+use super::{Device, DevicesError, EnableRequest, Table, with_slash};
 use crate::settings::DeclaredDevice;
 
 /// Why the configuration's devices cannot be applied. Unsealing fails with it; a reload leaves all as it was.
@@ -75,9 +75,9 @@ impl std::error::Error for DeclareError {}
 #[derive(Default)]
 pub(super) struct Plan {
     /// Devices that are new.
-    pub(super) add: Vec<Wish>,
+    pub(super) add: Vec<EnableRequest>,
     /// Devices of other values: a new one takes the place of the old.
-    pub(super) change: Vec<(Arc<Device>, Wish)>,
+    pub(super) change: Vec<(Arc<Device>, EnableRequest)>,
     /// Devices of another description, which their log does not show.
     pub(super) describe: Vec<Device>,
     /// Devices that the file does not name any more.
@@ -85,7 +85,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn of(table: &Table, wanted: &[DeclaredDevice]) -> Result<Self, DeclareError> {
+    pub(super) fn of(
+        kinds: &DeviceKinds,
+        table: &Table,
+        wanted: &[DeclaredDevice],
+    ) -> Result<Self, DeclareError> {
         let mut plan = Self::default();
         let mut seen = BTreeSet::new();
         for (number, device) in wanted.iter().enumerate() {
@@ -96,18 +100,18 @@ impl Plan {
             if !seen.insert(path.clone()) {
                 return Err(DeclareError::Twice(path));
             }
-            let wish = Wish::from(device);
-            if let Err(error) = DeviceOptions::parse(&wish.kind, &wish.options) {
+            let wanted = EnableRequest::from(device);
+            if let Err(error) = kinds.parse(&wanted.kind, &wanted.options) {
                 return Err(DeclareError::Device { path, error: error.into() });
             }
             match table.get(&path) {
-                None => plan.add.push(wish),
+                None => plan.add.push(wanted),
                 Some(there) if !there.declared => return Err(DeclareError::MadeThroughApi(path)),
-                Some(there) if there.kind != wish.kind || there.options != wish.options => {
-                    plan.change.push((Arc::clone(there), wish));
+                Some(there) if there.kind != wanted.kind || there.options != wanted.options => {
+                    plan.change.push((Arc::clone(there), wanted));
                 }
-                Some(there) if there.description != wish.description || there.local != wish.local => {
-                    let Wish { description, local, .. } = wish;
+                Some(there) if there.description != wanted.description || there.local != wanted.local => {
+                    let EnableRequest { description, local, .. } = wanted;
                     plan.describe.push(Device { description, local, ..Device::clone(there) });
                 }
                 Some(_) => {}
@@ -127,13 +131,13 @@ impl Plan {
 
     /// The plan for people, a line each. Names of options, never their values.
     pub(super) fn lines(&self) -> Vec<String> {
-        let add = self.add.iter().map(|wish| format!("add {} ({})", with_slash(&wish.path), wish.kind));
-        let change = self.change.iter().map(|(old, wish)| {
-            let mut what = differing(&old.options, &wish.options);
-            if old.kind != wish.kind {
+        let add = self.add.iter().map(|wanted| format!("add {} ({})", with_slash(&wanted.path), wanted.kind));
+        let change = self.change.iter().map(|(old, wanted)| {
+            let mut what = differing(&old.options, &wanted.options);
+            if old.kind != wanted.kind {
                 what.insert(0, "type");
             }
-            format!("change {} ({}): {}", old.path, wish.kind, what.join(", "))
+            format!("change {} ({}): {}", old.path, wanted.kind, what.join(", "))
         });
         let describe = self
             .describe
@@ -149,7 +153,7 @@ fn differing<'a>(old: &'a BTreeMap<String, String>, new: &'a BTreeMap<String, St
     names.into_iter().filter(|name| old.get(*name) != new.get(*name)).collect()
 }
 
-impl From<&DeclaredDevice> for Wish {
+impl From<&DeclaredDevice> for EnableRequest {
     fn from(device: &DeclaredDevice) -> Self {
         Self {
             path: device.path.clone(),
@@ -206,8 +210,13 @@ mod tests {
         let mut moved = declared("moved", "/elsewhere");
         moved.options.push(("log_raw".into(), "true".into()));
         let told = DeclaredDevice { description: "what for".into(), ..declared("told", "/t") };
-        let plan =
-            Plan::of(&table, &[declared("kept", "/k"), moved, told, declared("new/", "/n")]).ok().unwrap();
+        let plan = Plan::of(
+            &DeviceKinds::default(),
+            &table,
+            &[declared("kept", "/k"), moved, told, declared("new/", "/n")],
+        )
+        .ok()
+        .unwrap();
         assert_eq!(
             plan.lines(),
             [
@@ -222,7 +231,9 @@ mod tests {
     #[test]
     fn what_contradicts_the_table_is_refused() {
         let table = Table::from([enabled("api/", "/a", false)]);
-        let text = |wanted: &[DeclaredDevice]| Plan::of(&table, wanted).err().map(|error| error.to_string());
+        let text = |wanted: &[DeclaredDevice]| {
+            Plan::of(&DeviceKinds::default(), &table, wanted).err().map(|error| error.to_string())
+        };
         assert!(text(&[declared("api", "/a")]).unwrap().contains("(path: api/) was already created by API"));
         assert!(text(&[declared("/", "/x")]).unwrap().contains("audit config 0 is missing a path"));
         assert!(text(&[declared("x", "/x"), declared("x/", "/y")]).unwrap().contains("same path (x/)"));

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use onrecord_audit::{Clock, DeviceError, DeviceStatus, DrillNews, Health, Observer, Why};
+use onrecord_audit::broker::{DrillNews, Why};
+use onrecord_audit::status::{DeviceStatus, Health, Observer};
+use onrecord_audit::{Clock, DeviceError};
 
-use crate::damper::Damper;
+use crate::rate_limiter::RateLimiter;
 
 /// Hears of devices from the broker.
 pub(crate) struct Log {
@@ -18,10 +20,10 @@ pub(crate) struct Log {
 /// What was heard of one device.
 #[derive(Default)]
 struct Heard {
-    changes: Damper,
+    changes: RateLimiter,
     /// The last change, if it is not told yet.
     change: Option<Change>,
-    misses: Damper,
+    misses: RateLimiter,
     /// Whether a line has said that it misses entries, and none that this is over.
     missing: bool,
 }
@@ -40,7 +42,7 @@ impl Log {
     }
 
     /// To be called now and then: says what is due about the devices that there are, and forgets the others.
-    pub(crate) fn attend(&self, now: Duration, devices: &[DeviceStatus]) {
+    pub(crate) fn report_incidents(&self, now: Duration, devices: &[DeviceStatus]) {
         let mut heard = self.heard();
         heard.retain(|path, _| devices.iter().any(|device| *device.path == **path));
         for device in devices {

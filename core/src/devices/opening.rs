@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::{
-    Broker, Candidate, Clock, Device as Sink, DeviceConfig, DeviceOptions, OptionError, Placement, Probe,
-};
+use onrecord_audit::broker::{Candidate, Probe};
+use onrecord_audit::device::OptionError;
+use onrecord_audit::{Broker, Clock, Device as Sink, DeviceConfig, DeviceOptions, Placement};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_seal::{Entropy, EntropyError};
 use zeroize::Zeroizing;
 
-use super::{Device, Devices, DevicesError, Wish, stored, with_slash};
-use crate::patience::Aside;
+use super::{Device, Devices, DevicesError, EnableRequest, stored, with_slash};
+use crate::blocking_task::BlockingTask;
 
 /// How long the opening of a device is waited for. What hangs longer is given up, or opens when it is written to.
 pub(super) const OPEN_PATIENCE: Duration = Duration::from_secs(10);
@@ -39,24 +39,24 @@ impl Devices {
     pub(super) async fn prepare(
         &self,
         broker: &Broker,
-        wish: Wish,
+        wanted: EnableRequest,
         origin: Origin<'_>,
         now: onrecord_value::Time,
     ) -> Result<Prepared, DevicesError> {
         let Origin { declared, placement, instead_of } = origin;
-        let path = with_slash(&wish.path);
+        let path = with_slash(&wanted.path);
         let (uuid, since, salt_since) = match instead_of {
             Some(old) => (old.uuid.clone(), old.since, old.salt_since),
             None => (self.host.entropy.uuid()?, now, now),
         };
         let accessor = match instead_of {
-            Some(old) if old.kind == wish.kind => old.accessor.clone(),
+            Some(old) if old.kind == wanted.kind => old.accessor.clone(),
             _ => {
                 let random = self.host.entropy.uuid()?;
-                format!("audit_{}_{}", wish.kind, random.get(..8).unwrap_or_default())
+                format!("audit_{}_{}", wanted.kind, random.get(..8).unwrap_or_default())
             }
         };
-        let options = DeviceOptions::parse(&wish.kind, &wish.options)?;
+        let options = self.kinds.parse(&wanted.kind, &wanted.options)?;
         warn_of_unknown(&path, &options);
         let opening = Opening::begin(options.clone(), placement, Arc::clone(&self.host.clock))?;
         let sink = opening.wait(OPEN_PATIENCE).await?;
@@ -68,8 +68,8 @@ impl Devices {
             None => new_salt(&*self.host.entropy)?,
         };
         let first_salt = instead_of.and_then(|old| old.first_salt);
-        let form = Formatter::new(options.form.clone(), salt).succeeding(first_salt);
-        let Wish { kind, description, local, options: given, .. } = wish;
+        let form = Formatter::new(options.form.clone(), salt).with_first_salt(first_salt);
+        let EnableRequest { kind, description, local, options: given, .. } = wanted;
         let device = Device {
             path,
             uuid,
@@ -123,7 +123,7 @@ pub(super) fn new_salt(entropy: &dyn Entropy) -> Result<(Arc<Salt>, Zeroizing<St
 
 /// A device that is being opened, in a thread of its own: a file system that hangs must hold up this request and no
 /// other, and this one not for ever.
-pub(super) struct Opening(Aside<Result<Box<dyn Sink>, OptionError>>);
+pub(super) struct Opening(BlockingTask<Result<Box<dyn Sink>, OptionError>>);
 
 impl Opening {
     pub(super) fn begin(
@@ -132,7 +132,7 @@ impl Opening {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, DevicesError> {
         let open = move || options.open(&placement, clock);
-        Aside::begin("onrecord-open", open).map(Self).map_err(|_| DevicesError::NoThread)
+        BlockingTask::begin("onrecord-open", open).map(Self).map_err(|_| DevicesError::NoThread)
     }
 
     pub(super) async fn wait(self, bound: Duration) -> Result<Box<dyn Sink>, DevicesError> {

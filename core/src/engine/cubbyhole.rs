@@ -15,7 +15,7 @@ pub struct Cubbyhole {
 }
 
 impl Cubbyhole {
-    /// The engine over all that is below [`place::CUBBYHOLE`](crate::open::place::CUBBYHOLE).
+    /// The engine over all that is below [`place::CUBBYHOLE`](crate::unsealed::place::CUBBYHOLE).
     pub const fn new(space: Arc<Space>) -> Self {
         Self { space }
     }

@@ -9,7 +9,7 @@ use std::fmt::Display;
 
 use onrecord_value::{GoDuration, Object, Value, boolean, duration, integer};
 
-use crate::fault::WARN_IGNORED;
+use crate::audit_errors::WARN_IGNORED;
 use crate::outcome::{Refusal, Warning};
 
 /// A value of another type than its field's.
@@ -149,7 +149,7 @@ mod tests {
     use super::{count, flag, span, text, texts, texts_by_name, unrecognized, whole, wholes};
     use crate::outcome::Refusal;
 
-    fn told(refusal: Option<Refusal>) -> String {
+    fn text_of(refusal: Option<Refusal>) -> String {
         refusal.unwrap().text.unwrap()
     }
 
@@ -163,7 +163,7 @@ mod tests {
         }
         assert_eq!(wholes(&data, "one").ok().flatten(), Some(vec![7]));
         assert_eq!(
-            told(wholes(&data, "no").err()),
+            text_of(wholes(&data, "no").err()),
             "Field validation failed: error converting input for field \"no\": strconv.ParseInt: parsing \"x\": invalid syntax"
         );
     }
@@ -180,11 +180,11 @@ mod tests {
     fn a_value_of_a_wrong_kind_is_refused_by_the_fields_name() {
         let data = object! { "f" => object! { "a" => "canary" } };
         for text in [
-            told(flag(&data, "f").err()),
-            told(whole(&data, "f").err()),
-            told(texts(&data, "f").err()),
-            told(span(&data, "f").err()),
-            told(text(&data, "f").err()),
+            text_of(flag(&data, "f").err()),
+            text_of(whole(&data, "f").err()),
+            text_of(texts(&data, "f").err()),
+            text_of(span(&data, "f").err()),
+            text_of(text(&data, "f").err()),
         ] {
             assert!(
                 text.starts_with("Field validation failed: error converting input for field \"f\": "),

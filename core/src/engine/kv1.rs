@@ -88,15 +88,15 @@ pub(super) fn read(space: &Space, path: &str) -> Result<Option<Object>, Refusal>
 /// Stores the map of a call at a path.
 pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<Outcome, Refusal> {
     if !is_key(path) {
-        return Err(Refusal::told("missing path"));
+        return Err(Refusal::bad_request("missing path"));
     }
     if call.data.is_empty() {
-        return Err(Refusal::told("missing data fields"));
+        return Err(Refusal::bad_request("missing data fields"));
     }
     let bytes = encode_object(call.data);
     space
         .change(path, |old, draft| {
-            call.hold(old.is_some())?;
+            call.recheck_operation(old.is_some())?;
             draft.put(path, &bytes)
         })
         .await?;

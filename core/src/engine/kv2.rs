@@ -18,11 +18,11 @@ use onrecord_value::Object;
 use self::config::Config;
 use self::record::Record;
 use super::codec::{Broken, Reader, Writer};
-use super::space::{Draft, Space};
+use super::space::{ChangeBatch, Space};
 use super::{Call, fields};
-use crate::fault::{WARN_AT_ROOT, WARN_WRONG_PATH};
+use crate::audit_errors::{WARN_AT_ROOT, WARN_WRONG_PATH};
 use crate::operation::Operation;
-use crate::outcome::{Form, Outcome, Refusal, Reply, Warning};
+use crate::outcome::{Outcome, Refusal, Reply, ReplyShape, Warning};
 
 const CONFIG: &str = "config";
 /// The first byte of the stored settings.
@@ -36,7 +36,7 @@ pub struct Kv2 {
 }
 
 /// What a path names.
-enum Place<'a> {
+enum KvPath<'a> {
     Config,
     Data(&'a str),
     Metadata(&'a str),
@@ -47,7 +47,7 @@ enum Place<'a> {
     Elsewhere,
 }
 
-impl<'a> Place<'a> {
+impl<'a> KvPath<'a> {
     fn of(path: &'a str) -> Self {
         let (first, key) = path.split_once('/').unwrap_or((path, ""));
         match first {
@@ -89,8 +89,8 @@ impl Kv2 {
 
     /// Whether the key of a write is there already.
     pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
-        match Place::of(call.path) {
-            Place::Data(key) | Place::Metadata(key) if !key.is_empty() => {
+        match KvPath::of(call.path) {
+            KvPath::Data(key) | KvPath::Metadata(key) if !key.is_empty() => {
                 self.space.get(&record_key(key)).ok().map(|stored| stored.is_some())
             }
             _ => None,
@@ -99,43 +99,43 @@ impl Kv2 {
 
     async fn dispatch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
         use Operation::{List, Read};
-        let place = Place::of(call.path);
-        let listing = matches!(place, Place::Metadata(_)) && call.operation == List;
-        if place.key().is_some_and(|key| key.is_empty() || (call.operation.is_write() && key.ends_with('/')))
+        let path = KvPath::of(call.path);
+        let listing = matches!(path, KvPath::Metadata(_)) && call.operation == List;
+        if path.key().is_some_and(|key| key.is_empty() || (call.operation.is_write() && key.ends_with('/')))
             && !listing
         {
             return Ok(at_root());
         }
-        match (place, call.operation) {
-            (Place::Elsewhere, operation) => Ok(wrong_prefix(operation)),
-            (Place::Config, Read) => Ok(Outcome::data(self.config().show())),
-            (Place::Data(key), Read) => self.read(call, key),
-            (Place::Subkeys(key), Read) => self.subkeys(call, key),
-            (Place::Metadata(key), List) => self.list(key),
-            (Place::Metadata(key), Read) => self.read_metadata(call, key),
+        match (path, call.operation) {
+            (KvPath::Elsewhere, operation) => Ok(wrong_prefix(operation)),
+            (KvPath::Config, Read) => Ok(Outcome::data(self.config().show())),
+            (KvPath::Data(key), Read) => self.read(call, key),
+            (KvPath::Subkeys(key), Read) => self.subkeys(call, key),
+            (KvPath::Metadata(key), List) => self.list(key),
+            (KvPath::Metadata(key), Read) => self.read_metadata(call, key),
             // Changes are larger and wait longer: on the heap, so that a read need not carry their size.
-            (place, operation) => Box::pin(self.change(call, place, operation)).await,
+            (path, operation) => Box::pin(self.change(call, path, operation)).await,
         }
     }
 
     async fn change(
         &self,
         call: &Call<'_>,
-        place: Place<'_>,
+        path: KvPath<'_>,
         operation: Operation,
     ) -> Result<Outcome, Refusal> {
         use Operation::{Create, Delete, Patch, Update};
-        match (place, operation) {
-            (Place::Config, Create | Update) => self.configure(call).await,
-            (Place::Data(key), Create | Update) => self.write(call, key).await,
-            (Place::Data(key), Patch) => self.patch(call, key).await,
-            (Place::Data(key), Delete) => self.delete_latest(call, key).await,
-            (Place::Delete(key), Create | Update) => self.delete(call, key).await,
-            (Place::Undelete(key), Create | Update) => self.undelete(call, key).await,
-            (Place::Destroy(key), Create | Update) => self.destroy(call, key).await,
-            (Place::Metadata(key), Create | Update) => self.write_metadata(call, key).await,
-            (Place::Metadata(key), Patch) => self.patch_metadata(call, key).await,
-            (Place::Metadata(key), Delete) => self.delete_metadata(key).await,
+        match (path, operation) {
+            (KvPath::Config, Create | Update) => self.configure(call).await,
+            (KvPath::Data(key), Create | Update) => self.write(call, key).await,
+            (KvPath::Data(key), Patch) => self.patch(call, key).await,
+            (KvPath::Data(key), Delete) => self.delete_latest(call, key).await,
+            (KvPath::Delete(key), Create | Update) => self.delete(call, key).await,
+            (KvPath::Undelete(key), Create | Update) => self.undelete(call, key).await,
+            (KvPath::Destroy(key), Create | Update) => self.destroy(call, key).await,
+            (KvPath::Metadata(key), Create | Update) => self.write_metadata(call, key).await,
+            (KvPath::Metadata(key), Patch) => self.patch_metadata(call, key).await,
+            (KvPath::Metadata(key), Delete) => self.delete_metadata(key).await,
             _ => Err(Refusal::unsupported_operation()),
         }
     }
@@ -178,7 +178,7 @@ fn decode_config(stored: &SecretBytes) -> Result<Config, Refusal> {
 
 /// Stores a changed key, with the group of versions that moved out of its record, and removes the groups of which no
 /// version is left. `before` are the groups it had.
-fn store(draft: &mut Draft<'_>, key: &str, record: Record<'_>, before: &[u64]) -> Result<(), Refusal> {
+fn store(draft: &mut ChangeBatch<'_>, key: &str, record: Record<'_>, before: &[u64]) -> Result<(), Refusal> {
     let left = record.groups();
     for group in before.iter().filter(|group| !left.contains(group)) {
         draft.delete(&group_key(key, *group))?;
@@ -202,17 +202,17 @@ fn group_key(key: &str, group: u64) -> String {
 
 /// 404 with an envelope in which `data` says what is left.
 fn gone(data: Object) -> Outcome {
-    Outcome::Reply(Box::new(Reply { data: Some(data), form: Form::NotFound, ..Reply::default() }))
+    Outcome::Reply(Box::new(Reply { data: Some(data), shape: ReplyShape::NotFound, ..Reply::default() }))
 }
 
 /// 404 with nothing in it at all, as a patch of an absent key is answered.
 fn nothing() -> Outcome {
-    Outcome::Reply(Box::new(Reply { form: Form::NotFound, ..Reply::default() }))
+    Outcome::Reply(Box::new(Reply { shape: ReplyShape::NotFound, ..Reply::default() }))
 }
 
 fn warned(text: String, template: Template) -> Outcome {
     let warnings = vec![Warning { text, template }];
-    Outcome::Reply(Box::new(Reply { warnings, form: Form::NotFound, ..Reply::default() }))
+    Outcome::Reply(Box::new(Reply { warnings, shape: ReplyShape::NotFound, ..Reply::default() }))
 }
 
 fn at_root() -> Outcome {

@@ -19,7 +19,7 @@ pub struct Space {
 }
 
 /// What a change makes of the store: one batch.
-pub struct Draft<'a> {
+pub struct ChangeBatch<'a> {
     view: &'a View,
     batch: Batch,
 }
@@ -46,7 +46,7 @@ impl Space {
     pub async fn change<T>(
         &self,
         key: &str,
-        mut decide: impl FnMut(Option<&SecretBytes>, &mut Draft<'_>) -> Result<T, Refusal>,
+        mut decide: impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let closed = self.closed.read().await;
         if *closed {
@@ -67,11 +67,11 @@ impl Space {
     fn attempt<T>(
         &self,
         key: &str,
-        decide: &mut impl FnMut(Option<&SecretBytes>, &mut Draft<'_>) -> Result<T, Refusal>,
+        decide: &mut impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<(T, Commit), Refusal> {
         let _turn = self.view.lock(key).map_err(refused)?;
         let (old, seen) = self.view.latest(key).map_err(refused)?;
-        let mut draft = Draft { view: &self.view, batch: Batch::new() };
+        let mut draft = ChangeBatch { view: &self.view, batch: Batch::new() };
         // Even if nothing changes: what was seen may still be on its way, and must not be answered before it is there.
         draft.batch.require(seen);
         let result = decide(old.as_ref(), &mut draft)?;
@@ -84,7 +84,7 @@ impl Space {
     }
 }
 
-impl Draft<'_> {
+impl ChangeBatch<'_> {
     /// Another value that goes with the one the change depends on, as the changes before this one leave it.
     pub fn latest(&self, key: &str) -> Result<Option<SecretBytes>, Refusal> {
         self.view.latest(key).map(|(value, _)| value).map_err(refused)

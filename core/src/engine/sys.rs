@@ -17,12 +17,12 @@ pub mod policies;
 mod seal;
 
 use super::Call;
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal};
 use crate::routes::Endpoint;
+use crate::unsealed::Unsealed;
 
 /// Does what is asked of the server itself.
-pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let Some(route) = call.route else {
         return Refusal::unsupported_path().into();
     };

@@ -9,14 +9,14 @@ mod revoke;
 use std::borrow::Cow;
 
 use crate::engine::{Call, fields};
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal};
 use crate::routes::Endpoint;
 use crate::token::Caller;
-use crate::tokens::{Found, TokenError};
+use crate::tokens::{ActiveToken, TokenError};
+use crate::unsealed::Unsealed;
 
 /// Does what is asked of the token engine.
-pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let Some(route) = call.route else { return Refusal::unsupported_path().into() };
     match route.endpoint {
         Endpoint::TokenCreate => create::create(open, call, false).await.into(),
@@ -58,7 +58,7 @@ fn named_token<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
 }
 
 /// The live token whose accessor the request names.
-fn accessed(open: &Open, call: &Call<'_>) -> Result<Found, Refusal> {
+fn accessed(open: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
     let accessor = named(call, "accessor")?;
     if accessor.is_empty() {
         return Err(Refusal::invalid("missing accessor"));

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use onrecord_value::{Object, Value, json};
 use zeroize::Zeroizing;
 
-use super::init::Wanted;
+use super::init::InitOptions;
 use super::status::body;
 use super::{CeremonyError, Core, VERSION};
 use crate::exchange::{Answer, Exchange, Media, Received, Shaped};
@@ -16,7 +16,7 @@ use crate::outcome::Raw;
 use crate::routes::{Endpoint, Route};
 
 /// A status with its body.
-type Said = (u16, Vec<u8>);
+type StatusAndBody = (u16, Vec<u8>);
 
 /// Answers an exempt route.
 pub(super) async fn answer(core: &Core, route: &'static Route, exchange: Exchange) -> Answer {
@@ -46,7 +46,7 @@ async fn said(
     endpoint: Endpoint,
     operation: Operation,
     exchange: Exchange,
-) -> Result<Said, Wrong> {
+) -> Result<StatusAndBody, ExemptError> {
     match (endpoint, operation) {
         (Endpoint::Init, Operation::Read) => Ok((200, body(&[("initialized", core.initialised()?.into())]))),
         (Endpoint::Init, _) => init(core, &parameters(exchange.body)?).await,
@@ -59,12 +59,12 @@ async fn said(
 }
 
 /// An error of an exempt route: a status, and a text if there is one.
-struct Wrong {
+struct ExemptError {
     status: u16,
     text: Option<String>,
 }
 
-impl Wrong {
+impl ExemptError {
     fn new(status: u16, text: impl Into<String>) -> Self {
         Self { status, text: Some(text.into()) }
     }
@@ -75,23 +75,23 @@ impl Wrong {
     }
 }
 
-impl From<CeremonyError> for Wrong {
+impl From<CeremonyError> for ExemptError {
     fn from(error: CeremonyError) -> Self {
         Self::new(error.status(), error.to_string())
     }
 }
 
-fn parameters(received: Received) -> Result<Object, Wrong> {
+fn parameters(received: Received) -> Result<Object, ExemptError> {
     let bytes = match received {
         Received::Whole(bytes) => bytes,
-        Received::TooLarge => return Err(Wrong::new(413, "http: request body too large")),
-        Received::Broken => return Err(Wrong::new(400, "failed to decode JSON input: unexpected EOF")),
+        Received::TooLarge => return Err(ExemptError::new(413, "http: request body too large")),
+        Received::Broken => return Err(ExemptError::new(400, "failed to decode JSON input: unexpected EOF")),
     };
     if bytes.trim_ascii().is_empty() {
         return Ok(Object::new());
     }
     json::parse_object(&bytes, json::Limits::default())
-        .map_err(|error| Wrong::new(400, format!("failed to decode JSON input: {error}")))
+        .map_err(|error| ExemptError::new(400, format!("failed to decode JSON input: {error}")))
 }
 
 /// A number, or none: what is absent, `null` or no number counts as 0.
@@ -109,7 +109,7 @@ fn given(parameters: &Object, key: &str) -> bool {
     }
 }
 
-async fn init(core: &Core, parameters: &Object) -> Result<Said, Wrong> {
+async fn init(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptError> {
     if core.initialised()? {
         return Err(CeremonyError::AlreadyInitialised.into());
     }
@@ -122,7 +122,7 @@ async fn init(core: &Core, parameters: &Object) -> Result<Said, Wrong> {
     {
         return Err(CeremonyError::NotForShamir.into());
     }
-    let wanted = Wanted {
+    let wanted = InitOptions {
         shares: number(parameters, "secret_shares"),
         threshold: number(parameters, "secret_threshold"),
         root_token: None,
@@ -134,7 +134,7 @@ async fn init(core: &Core, parameters: &Object) -> Result<Said, Wrong> {
     Ok((200, body(&[("keys", hex), ("keys_base64", base64), ("root_token", root)])))
 }
 
-async fn unseal(core: &Core, parameters: &Object) -> Result<Said, Wrong> {
+async fn unseal(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptError> {
     if parameters.get("reset").and_then(Value::as_bool) == Some(true) {
         core.reset_unseal()?;
         return Ok((200, core.seal_status()?.body()));
@@ -147,8 +147,8 @@ async fn unseal(core: &Core, parameters: &Object) -> Result<Said, Wrong> {
     Ok((200, core.seal_status()?.body()))
 }
 
-fn health(core: &Core, operation: Operation, query: &str) -> Result<Said, Wrong> {
-    let code = |name: &str, default: u16| -> Result<u16, Wrong> {
+fn health(core: &Core, operation: Operation, query: &str) -> Result<StatusAndBody, ExemptError> {
+    let code = |name: &str, default: u16| -> Result<u16, ExemptError> {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         match pairs.find(|(key, _)| *key == name) {
             None => Ok(default),
@@ -156,7 +156,7 @@ fn health(core: &Core, operation: Operation, query: &str) -> Result<Said, Wrong>
                 .parse()
                 .ok()
                 .filter(|code| (100..1000).contains(code))
-                .ok_or(Wrong { status: 400, text: None }),
+                .ok_or(ExemptError { status: 400, text: None }),
         }
     };
     let (uninitialised, sealed, active, unready) = (

@@ -7,24 +7,24 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::admission::{Admission, Permit};
-use crate::open::Open;
-use crate::patience::{Aside, within};
+use crate::blocking_task::BlockingTask;
+use crate::unsealed::Unsealed;
 
 /// Who may still be inside when the keys are wiped.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Rest {
+pub(crate) enum DrainTo {
     /// The journey that seals.
-    One,
+    CurrentRequest,
     /// Nobody, if all others end within this time.
-    Nobody(Duration),
+    NoRequest(Duration),
 }
 
 /// Lets the devices write what waits for them, in a thread of its own: it blocks.
-async fn drain(open: &Arc<Open>, patience: Duration) {
+async fn drain(open: &Arc<Unsealed>, timeout: Duration) {
     let inside = Arc::clone(open);
-    let undrained = match Aside::begin("onrecord-drain", move || inside.broker.drain(patience)) {
+    let undrained = match BlockingTask::begin("onrecord-drain", move || inside.broker.drain(timeout)) {
         Ok(draining) => draining.done().await.unwrap_or_default(),
-        Err(_) => open.broker.drain(patience),
+        Err(_) => open.broker.drain(timeout),
     };
     for (path, why) in undrained {
         tracing::error!(%path, %why, "an audit device did not write all that waited for it");
@@ -33,7 +33,7 @@ async fn drain(open: &Arc<Open>, patience: Duration) {
 
 /// Holds the unsealed server.
 pub(crate) struct Gate {
-    state: RwLock<State>,
+    state: RwLock<GateState>,
     /// Counts the journeys inside; it has no limit of its own.
     inside: Arc<Admission>,
     /// Told when the keys are wiped.
@@ -42,20 +42,20 @@ pub(crate) struct Gate {
 
 /// How far the gate is shut.
 #[derive(Default)]
-enum State {
+enum GateState {
     /// Sealed.
     #[default]
     Shut,
     /// Nobody enters, but the keys are not wiped yet: an unsealing now would be undone by that.
     Shutting,
     /// Unsealed.
-    Open(Arc<Open>),
+    Unsealed(Arc<Unsealed>),
 }
 
 /// Ends a sealing that has begun, whatever becomes of who waits for it.
 struct Wipe<'a> {
     gate: &'a Gate,
-    open: Arc<Open>,
+    open: Arc<Unsealed>,
 }
 
 impl Drop for Wipe<'_> {
@@ -78,42 +78,42 @@ impl Default for Gate {
 
 impl Gate {
     /// The unsealed server.
-    pub(crate) fn open(&self) -> Option<Arc<Open>> {
+    pub(crate) fn open(&self) -> Option<Arc<Unsealed>> {
         match &*self.read() {
-            State::Open(open) => Some(Arc::clone(open)),
-            State::Shut | State::Shutting => None,
+            GateState::Unsealed(open) => Some(Arc::clone(open)),
+            GateState::Shut | GateState::Shutting => None,
         }
     }
 
     /// The unsealed server for a journey, which is counted until the permit is dropped. Counted under the lock: who
     /// shuts the gate misses nobody.
-    pub(crate) fn enter(&self) -> Option<(Arc<Open>, Permit)> {
+    pub(crate) fn enter(&self) -> Option<(Arc<Unsealed>, Permit)> {
         let state = self.read();
-        let State::Open(open) = &*state else { return None };
+        let GateState::Unsealed(open) = &*state else { return None };
         Some((Arc::clone(open), self.inside.admit(0).ok()?))
     }
 
     /// Opens.
-    pub(crate) fn set(&self, open: Arc<Open>) {
-        *self.write() = State::Open(open);
+    pub(crate) fn set(&self, open: Arc<Unsealed>) {
+        *self.write() = GateState::Unsealed(open);
     }
 
     /// Shuts: nobody enters any more. What was open, for the one who shut it, who wipes the keys and says so
     /// ([`Gate::sealed`]).
-    pub(crate) fn shut(&self) -> Option<Arc<Open>> {
+    pub(crate) fn shut(&self) -> Option<Arc<Unsealed>> {
         let mut state = self.write();
-        if !matches!(*state, State::Open(_)) {
+        if !matches!(*state, GateState::Unsealed(_)) {
             return None;
         }
-        match std::mem::replace(&mut *state, State::Shutting) {
-            State::Open(open) => Some(open),
-            State::Shut | State::Shutting => None,
+        match std::mem::replace(&mut *state, GateState::Shutting) {
+            GateState::Unsealed(open) => Some(open),
+            GateState::Shut | GateState::Shutting => None,
         }
     }
 
     /// The keys are wiped: the server may be unsealed again.
     pub(crate) fn sealed(&self) {
-        *self.write() = State::Shut;
+        *self.write() = GateState::Shut;
         self.wiped.notify_waiters();
     }
 
@@ -129,28 +129,28 @@ impl Gate {
 
     /// Whether a sealing is under way.
     pub(crate) fn is_shutting(&self) -> bool {
-        matches!(*self.read(), State::Shutting)
+        matches!(*self.read(), GateState::Shutting)
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn read(&self) -> RwLockReadGuard<'_, GateState> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    fn write(&self) -> RwLockWriteGuard<'_, GateState> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shuts, waits for the journeys inside, lets the devices write what waits for them, and only then wipes the keys:
     /// salts are needed until the last journey has ended. `false` if it was shut already.
-    pub(crate) async fn seal(&self, rest: Rest, patience: Duration) -> bool {
+    pub(crate) async fn seal(&self, rest: DrainTo, timeout: Duration) -> bool {
         let Some(open) = self.shut() else { return false };
         // Requests that wait for a device which only pretends to hang must not be waited for.
         open.broker.end_drills(None);
         let wipe = Wipe { gate: self, open };
         match rest {
-            Rest::One => self.inside.drained(1).await,
-            Rest::Nobody(bound) => {
-                if within(bound, self.inside.drained(0)).await.is_none() {
+            DrainTo::CurrentRequest => self.inside.drained(1).await,
+            DrainTo::NoRequest(bound) => {
+                if tokio::time::timeout(bound, self.inside.drained(0)).await.is_err() {
                     let left = self.inside.in_flight();
                     tracing::error!(
                         left,
@@ -159,9 +159,9 @@ impl Gate {
                 }
             }
         }
-        drain(&wipe.open, patience).await;
+        drain(&wipe.open, timeout).await;
         // A disk that hangs must not keep the keys in memory.
-        if within(patience, wipe.open.keep_record()).await.is_none() {
+        if tokio::time::timeout(timeout, wipe.open.keep_record()).await.is_err() {
             tracing::error!("what audit devices missed could not be stored in time");
         }
         drop(wipe);
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn an_end_waits_for_a_sealing_under_way() {
         let gate = Gate::default();
-        *gate.write() = State::Shutting;
+        *gate.write() = GateState::Shutting;
         let mut waiting = std::pin::pin!(gate.until_sealed());
         let mut context = Context::from_waker(Waker::noop());
         assert!(waiting.as_mut().poll(&mut context).is_pending());

@@ -13,7 +13,7 @@ use crate::token::Entry;
 use crate::tokens::Tokens;
 
 /// What is wanted of an initialisation.
-pub struct Wanted {
+pub struct InitOptions {
     /// How many key shares.
     pub shares: i64,
     /// How many of them unseal.
@@ -32,7 +32,7 @@ pub struct Initialised {
 
 impl Core {
     /// Makes the keys and the root token, and leaves the server sealed.
-    pub async fn init(&self, wanted: Wanted) -> Result<Initialised, CeremonyError> {
+    pub async fn init(&self, wanted: InitOptions) -> Result<Initialised, CeremonyError> {
         let config = SealConfig::new(wanted.shares, wanted.threshold).map_err(CeremonyError::Config)?;
         let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
         // Asked before anything is sealed again: an unsealed server must stay so.

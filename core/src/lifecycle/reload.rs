@@ -25,7 +25,7 @@ impl Core {
     /// [`DeclareError`]: nothing is changed.
     pub async fn reload(&self, settings: AuditSettings) -> Result<Reloaded, DeclareError> {
         let _one = self.inner.reloading.lock().await;
-        let settings = Arc::new(settings.known_to(&self.audit_settings()));
+        let settings = Arc::new(settings.sharing_files_with(&self.audit_settings()));
         // A sealing waits for it as for a journey.
         let Some((open, _inside)) = self.inner.gate.enter() else {
             self.keep(settings);

@@ -7,7 +7,7 @@ use onrecord_storage::{BarrierError, View};
 use super::init::Ceremony;
 use super::{CeremonyError, Core};
 use crate::devices::{Device, DevicesError, repair};
-use crate::open::place;
+use crate::unsealed::place;
 
 /// The stored audit devices, open to changes until this is dropped: the server is sealed again then.
 pub struct Repair {

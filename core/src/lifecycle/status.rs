@@ -7,7 +7,7 @@ use onrecord_seal::SealConfig;
 use onrecord_value::{Object, Value, json};
 
 use super::{CeremonyError, Core, VERSION};
-use crate::open::Cluster;
+use crate::unsealed::Cluster;
 
 /// The state of the seal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The metrics of each device: by the names that existing dashboards know, and by ours with the device as labels.
 //! Never in it: anything that the broker does not tell.
 
-use onrecord_audit::{DeviceStatus, Health};
+use onrecord_audit::status::{DeviceStatus, Health};
 
 use super::{Family, Labels, Reading, count_of, gauge, known, ours, real};
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use onrecord_audit::Distribution;
+use onrecord_audit::status::Distribution;
 use onrecord_value::{Number, Object, Time, Value, json, object};
 
 use super::{Family, Labels, Reading};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use onrecord_audit::Distribution;
+use onrecord_audit::status::Distribution;
 
 use super::{Family, Labels, Reading};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use onrecord_seal::{Entropy, EntropyError};
 use onrecord_value::{Object, Value, object};
 
-use super::{Draft, Kind, Table};
+use super::{Kind, MountDraft, Table};
 use crate::engine::Engine;
 use crate::engine::codec::{Broken, Reader, Writer};
 use crate::engine::space::Space;
@@ -17,7 +17,7 @@ const FORMAT: u8 = 1;
 /// The table's record.
 pub(super) struct Stored {
     pub(super) rows: Vec<Row>,
-    pub(super) doomed: Vec<String>,
+    pub(super) pending_deletion: Vec<String>,
 }
 
 /// A mount without its engine.
@@ -44,18 +44,21 @@ impl Stored {
         cubbyhole.local = true;
         let mut token = Row::builtin("auth/token/", "token", entropy)?;
         "default-service".clone_into(&mut token.tune.token_type);
-        Ok(Self { rows: vec![sys, cubbyhole, token], doomed: Vec::new() })
+        Ok(Self { rows: vec![sys, cubbyhole, token], pending_deletion: Vec::new() })
     }
 
     pub(super) fn of(table: &Table) -> Self {
-        Self { rows: table.iter().map(|mount| Row::of(mount)).collect(), doomed: table.doomed.clone() }
+        Self {
+            rows: table.iter().map(|mount| Row::of(mount)).collect(),
+            pending_deletion: table.pending_deletion.clone(),
+        }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(1024);
         writer.byte(FORMAT);
         writer.object(&object! {
-            "doomed" => self.doomed.clone(),
+            "doomed" => self.pending_deletion.clone(),
             "mounts" => self.rows.iter().map(Row::to_object).collect::<Vec<_>>(),
         });
         writer.finish()
@@ -70,14 +73,14 @@ impl Stored {
         reader.end()?;
         let rows = record.get("mounts").and_then(Value::as_array).ok_or(Broken)?;
         let rows = rows.iter().map(|row| Row::from_object(row.as_object().ok_or(Broken)?));
-        let doomed = texts(&record, "doomed")?.unwrap_or_default();
-        Ok(Self { rows: rows.collect::<Result<_, _>>()?, doomed })
+        let pending_deletion = texts(&record, "doomed")?.unwrap_or_default();
+        Ok(Self { rows: rows.collect::<Result<_, _>>()?, pending_deletion })
     }
 }
 
 impl Row {
     /// A mount to be made.
-    pub(super) fn new(path: &str, draft: Draft, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+    pub(super) fn new(path: &str, draft: MountDraft, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         let mut options = draft.options;
         match draft.kind {
             Kind::Kv1 => {}
@@ -247,13 +250,13 @@ mod tests {
 
     use super::{Row, Stored};
     use crate::mount::Tune;
-    use crate::mounts::{Draft, Kind};
+    use crate::mounts::{Kind, MountDraft};
 
     #[test]
     fn every_setting_comes_back() {
         let entropy = OsEntropy::new();
         let mut stored = Stored::first(&entropy).unwrap();
-        let draft = Draft {
+        let draft = MountDraft {
             kind: Kind::Kv2,
             description: "what for".to_owned(),
             local: true,
@@ -273,9 +276,9 @@ mod tests {
             },
         };
         stored.rows.push(Row::new("kv/", draft.clone(), &entropy).unwrap());
-        stored.doomed.push("gone".to_owned());
+        stored.pending_deletion.push("gone".to_owned());
         let back = Stored::decode(&stored.encode()).unwrap();
-        assert_eq!(back.doomed, ["gone"]);
+        assert_eq!(back.pending_deletion, ["gone"]);
         assert_eq!(back.encode(), stored.encode());
         let kv = back.rows.iter().find(|row| row.path == "kv/").unwrap();
         assert_eq!(kv.tune, draft.tune);

@@ -11,7 +11,7 @@ const KEYS: usize = 512;
 impl Mounts {
     /// Removes what removals before the last sealing have left. May take its time.
     pub(super) async fn sweep_leftovers(&self) {
-        for uuid in self.snapshot().doomed.clone() {
+        for uuid in self.snapshot().pending_deletion.clone() {
             self.sweep(&uuid).await;
         }
     }

@@ -16,19 +16,19 @@ pub struct Table {
     /// No mount's path has more segments than this.
     deepest: usize,
     /// Ids of removed mounts whose data may still be there.
-    pub(super) doomed: Vec<String>,
+    pub(super) pending_deletion: Vec<String>,
 }
 
 impl Table {
-    pub(super) fn new(mounts: Vec<Mount>, doomed: Vec<String>) -> Self {
-        Self::of(mounts.into_iter().map(Arc::new).collect(), doomed)
+    pub(super) fn new(mounts: Vec<Mount>, pending_deletion: Vec<String>) -> Self {
+        Self::of(mounts.into_iter().map(Arc::new).collect(), pending_deletion)
     }
 
-    fn of(mut sorted: Vec<Arc<Mount>>, doomed: Vec<String>) -> Self {
+    fn of(mut sorted: Vec<Arc<Mount>>, pending_deletion: Vec<String>) -> Self {
         sorted.sort_by(|one, other| one.path.cmp(&other.path));
         let deepest = sorted.iter().map(|mount| mount.path.matches('/').count()).max().unwrap_or(0);
         let by_name = sorted.iter().map(|mount| (name(&mount.path).to_owned(), Arc::clone(mount))).collect();
-        Self { by_name, sorted, deepest, doomed }
+        Self { by_name, sorted, deepest, pending_deletion }
     }
 
     /// All mounts, in the order of their paths.
@@ -66,21 +66,21 @@ impl Table {
         let others = self.sorted.iter().filter(|other| other.path != mount.path).cloned();
         let mut sorted: Vec<_> = others.collect();
         sorted.push(Arc::new(mount));
-        Self::of(sorted, self.doomed.clone())
+        Self::of(sorted, self.pending_deletion.clone())
     }
 
-    /// Without this mount, its data doomed.
+    /// Without this mount, its data pending deletion.
     pub(super) fn without(&self, mount: &Mount) -> Self {
         let sorted = self.sorted.iter().filter(|other| other.uuid != mount.uuid).cloned().collect();
-        let mut doomed = self.doomed.clone();
-        doomed.push(mount.uuid.clone());
-        Self::of(sorted, doomed)
+        let mut pending_deletion = self.pending_deletion.clone();
+        pending_deletion.push(mount.uuid.clone());
+        Self::of(sorted, pending_deletion)
     }
 
     /// With the data of a removed mount gone.
     pub(super) fn swept(&self, uuid: &str) -> Self {
-        let doomed = self.doomed.iter().filter(|other| *other != uuid).cloned().collect();
-        Self::of(self.sorted.clone(), doomed)
+        let pending_deletion = self.pending_deletion.iter().filter(|other| *other != uuid).cloned().collect();
+        Self::of(self.sorted.clone(), pending_deletion)
     }
 }
 
@@ -150,8 +150,8 @@ mod tests {
         let gone = mount("kv/");
         let after = table.without(&gone);
         assert!(after.find("kv/a").is_none());
-        assert_eq!(after.doomed, ["id of kv/"]);
-        assert!(after.swept(&gone.uuid).doomed.is_empty());
+        assert_eq!(after.pending_deletion, ["id of kv/"]);
+        assert!(after.swept(&gone.uuid).pending_deletion.is_empty());
         assert!(table.find("kv/a").is_some(), "a snapshot does not change");
     }
 }

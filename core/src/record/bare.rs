@@ -5,51 +5,53 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use onrecord_audit::Recording;
+use onrecord_audit::{Broker, Recording, ResponseOnRecord};
 use onrecord_entry::{Clear, Entry, Namespace, Request, Response};
 
 use super::{asked, elapsed, judge, offer, path};
 use crate::alarm::Phase;
-use crate::fault;
-use crate::open::Open;
-use crate::pipeline::Case;
+use crate::audit_errors;
+use crate::pipeline::RequestContext;
+use crate::unsealed::Unsealed;
 
 /// Has an entry built and offered; `None` if that panics. What the panic says is not shown: it could hold a client's
 /// text. Should some devices have the entry already, they have two responses: better than none.
-pub(super) fn caught(file: impl FnOnce() -> Recording) -> Option<Recording> {
-    let filed = catch_unwind(AssertUnwindSafe(|| {
+pub(super) fn catch_panic(
+    file: impl FnOnce() -> Recording<ResponseOnRecord>,
+) -> Option<Recording<ResponseOnRecord>> {
+    let recorded = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
         tests::panic_if_told();
         file()
     }));
-    if filed.is_err() {
+    if recorded.is_err() {
         tracing::error!("building a response entry panicked; the answer is withheld");
     }
-    filed.ok()
+    recorded.ok()
 }
 
 /// Records the bare entry. It is no proof for any answer.
-pub(super) async fn response(open: &Open, case: &Case<'_>, began: Duration) {
-    if let Some(recording) = caught(|| file(open, case)) {
-        drop(judge(open, case, Phase::Response, began, recording).await);
+pub(super) async fn response(open: &Unsealed, context: &RequestContext<'_>, began: Duration) {
+    if let Some(recording) = catch_panic(|| file(open, context)) {
+        drop(judge(open, context, Phase::Response, began, recording).await);
     }
 }
 
-fn file(open: &Open, case: &Case<'_>) -> Recording {
+fn file(open: &Unsealed, context: &RequestContext<'_>) -> Recording<ResponseOnRecord> {
     let entry = Entry {
         request: Request {
-            id: Clear::new(&case.request.id),
-            operation: Some(asked(case.request.operation)),
+            id: Clear::new(&context.request.id),
+            operation: Some(asked(context.request.operation)),
             namespace: Some(Namespace::ROOT),
-            path: path(case),
+            path: path(context),
             ..Request::default()
         },
         response: Some(Response { status_code: 500, ..Response::default() }),
-        error: fault::UNRECORDED.into(),
-        duration_ns: elapsed(open, case),
+        error: audit_errors::ENTRY_FAILED.into(),
+        duration_ns: elapsed(open, context),
         ..Entry::default()
     };
-    offer(open, case, &entry)
+    offer(open, context, &entry, Broker::record_response)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use onrecord_value::{Number, Object, Time, Value, json, object};
 use super::Entry;
 
 /// The first byte; a later form gets another.
-const FORM: u8 = 1;
+const FORMAT: u8 = 1;
 
 impl Entry {
     /// The bytes to store.
@@ -47,7 +47,7 @@ impl Entry {
         let id = self.id.expose().as_bytes();
         // Large enough never to grow: a buffer that moves leaves its old bytes behind.
         let mut whole = Vec::with_capacity(5 + id.len() + text.len());
-        whole.push(FORM);
+        whole.push(FORMAT);
         whole.extend_from_slice(&u32::try_from(id.len()).unwrap_or(u32::MAX).to_be_bytes());
         whole.extend_from_slice(id);
         whole.extend_from_slice(&text);
@@ -56,11 +56,11 @@ impl Entry {
 
     /// The entry stored under `name`; `None` if the bytes are not of this form.
     pub(crate) fn decode(name: &str, stored: &[u8]) -> Option<Self> {
-        let (form, rest) = stored.split_first()?;
+        let (format, rest) = stored.split_first()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;
         let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
         let (id, text) = (rest.get(..length)?, rest.get(length..)?);
-        if *form != FORM {
+        if *format != FORMAT {
             return None;
         }
         let facts = json::parse_object(text, json::Limits::default()).ok()?;

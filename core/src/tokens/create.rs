@@ -18,7 +18,7 @@ const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 /// A token to be made.
 #[derive(Default)]
-pub struct Draft {
+pub struct TokenDraft {
     /// Its text; random if none is given.
     pub id: Option<Secret<String>>,
     /// Names of its policies, as they are to be stored.
@@ -46,16 +46,16 @@ impl Tokens {
     /// is an orphan.
     pub async fn create(
         &self,
-        draft: Draft,
+        draft: TokenDraft,
         parent: Option<&Caller>,
         now: Time,
     ) -> Result<Arc<Entry>, TokenError> {
         let entry = self.make(draft, parent, now)?;
-        self.0.shelf.insert(&entry).await?;
+        self.0.storage.insert(&entry).await?;
         Ok(entry)
     }
 
-    fn make(&self, draft: Draft, parent: Option<&Caller>, now: Time) -> Result<Arc<Entry>, TokenError> {
+    fn make(&self, draft: TokenDraft, parent: Option<&Caller>, now: Time) -> Result<Arc<Entry>, TokenError> {
         let depth = parent.map_or(0, |parent| parent.entry.depth + 1);
         if depth > MAX_DEPTH {
             return Err(TokenError::TooDeep);
@@ -68,7 +68,7 @@ impl Tokens {
         let accessor = random_text("", entropy)?.expose().clone();
         let expires = (draft.ttl > 0).then(|| later(now, draft.ttl));
         Ok(Arc::new(Entry {
-            name: self.0.shelf.name(id.expose())?,
+            name: self.0.storage.name(id.expose())?,
             id: Arc::new(id),
             accessor,
             parent: parent.map(|parent| parent.entry.name.clone()),
@@ -98,15 +98,15 @@ impl Tokens {
         id: Option<Secret<String>>,
         now: Time,
     ) -> Result<Arc<Entry>, TokenError> {
-        let draft = Draft {
+        let draft = TokenDraft {
             id,
             policies: vec!["root".to_owned()],
             path: "auth/token/root".to_owned(),
             display_name: "root".to_owned(),
-            ..Draft::default()
+            ..TokenDraft::default()
         };
         let entry = self.make(draft, None, now)?;
-        self.0.shelf.lay(batch, &entry)?;
+        self.0.storage.lay(batch, &entry)?;
         Ok(entry)
     }
 }

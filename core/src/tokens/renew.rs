@@ -5,8 +5,8 @@ use std::sync::Arc;
 use onrecord_value::Time;
 
 use super::create::later;
-use super::shelf::settled;
-use super::{Found, TokenError, Tokens};
+use super::storage::settled;
+use super::{ActiveToken, TokenError, Tokens};
 use crate::token::Entry;
 
 /// What came of a renewal.
@@ -22,16 +22,16 @@ impl Tokens {
     /// ask the store.
     pub async fn renew<R>(
         &self,
-        found: &Found,
+        found: &ActiveToken,
         now: Time,
         plan: impl FnOnce(&Entry) -> Result<u64, R>,
     ) -> Result<Renewal<R>, TokenError> {
-        let live = &found.0;
-        if !live.lives(now) {
+        let cached = &found.0;
+        if !cached.is_active(now) {
             return Err(TokenError::Gone);
         }
         let (old, new, commit) = {
-            let mut state = live.state();
+            let mut state = cached.state();
             let old = Arc::clone(&state.entry);
             let ttl = match plan(&old) {
                 Ok(ttl) => ttl,
@@ -39,13 +39,13 @@ impl Tokens {
             };
             let expires = Some(later(now, ttl));
             let new = Arc::new(Entry { expires, renewed: Some(now), ..Entry::clone(&old) });
-            let commit = self.0.shelf.replace(&new)?;
+            let commit = self.0.storage.replace(&new)?;
             state.entry = Arc::clone(&new);
             (old, new, commit)
         };
         let result = settled(commit.await);
         if result.is_err() {
-            let mut state = live.state();
+            let mut state = cached.state();
             // Unless somebody renewed it since.
             if state.entry.expires == new.expires && state.entry.renewed == new.renewed {
                 let entry =

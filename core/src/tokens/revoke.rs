@@ -10,9 +10,9 @@ use std::sync::{Arc, PoisonError};
 
 use onrecord_value::Time;
 
-use super::live::Live;
-use super::shelf::settled;
-use super::{Found, Standing, TokenError, Tokens, pause};
+use super::cached_token::CachedToken;
+use super::storage::settled;
+use super::{ActiveToken, Standing, TokenError, Tokens, pause};
 use crate::token::{Entry, Issued};
 
 /// How many tokens are removed in one batch.
@@ -29,7 +29,7 @@ pub struct Tidied {
 
 impl Tokens {
     /// Revokes a token and all its descendants, with their cubbyholes.
-    pub async fn revoke(&self, found: &Found) -> Result<(), TokenError> {
+    pub async fn revoke(&self, found: &ActiveToken) -> Result<(), TokenError> {
         self.remove_family(found.0.name().to_owned()).await.map(drop)
     }
 
@@ -38,32 +38,32 @@ impl Tokens {
         if !issued.new {
             return Ok(());
         }
-        if let Ok(Some(live)) = self.0.find(&issued.entry.name) {
-            live.end();
+        if let Ok(Some(cached)) = self.0.find(&issued.entry.name) {
+            cached.end();
         }
         self.remove_family(issued.entry.name.clone()).await.map(drop)
     }
 
     /// Revokes a token alone: its children become orphans.
-    pub async fn revoke_orphan(&self, found: &Found) -> Result<(), TokenError> {
+    pub async fn revoke_orphan(&self, found: &ActiveToken) -> Result<(), TokenError> {
         let name = found.0.name();
-        for child in self.0.shelf.children(name)? {
-            if let Some(live) = self.0.find(&child)? {
-                self.set_free(&live, name).await?;
+        for child in self.0.storage.children(name)? {
+            if let Some(cached) = self.0.find(&child)? {
+                self.set_free(&cached, name).await?;
             }
         }
         self.remove(&[name.to_owned()]).await
     }
 
     /// Makes a token an orphan, if it still is the child of `parent`.
-    async fn set_free(&self, live: &Live, parent: &str) -> Result<(), TokenError> {
+    async fn set_free(&self, cached: &CachedToken, parent: &str) -> Result<(), TokenError> {
         let commit = {
-            let mut state = live.state();
+            let mut state = cached.state();
             if state.entry.parent.as_deref() != Some(parent) {
                 return Ok(());
             }
             let entry = Arc::new(Entry { parent: None, ..Entry::clone(&state.entry) });
-            let commit = self.0.shelf.set_free(&entry, parent)?;
+            let commit = self.0.storage.set_free(&entry, parent)?;
             state.entry = entry;
             commit
         };
@@ -71,14 +71,14 @@ impl Tokens {
             // It was revoked in the meantime, which is as good.
             Err(TokenError::Gone) => Ok(()),
             Err(error) => {
-                let mut state = live.state();
+                let mut state = cached.state();
                 state.entry =
                     Arc::new(Entry { parent: Some(parent.to_owned()), ..Entry::clone(&state.entry) });
                 Err(error)
             }
             Ok(()) => {
                 // Only now: until it is durable, the child falls with its parent.
-                live.state().parent = None;
+                cached.state().parent = None;
                 Ok(())
             }
         }
@@ -94,7 +94,7 @@ impl Tokens {
             removed += generation.len();
             let mut next = Vec::new();
             for name in &generation {
-                next.extend(self.0.shelf.children(name)?);
+                next.extend(self.0.storage.children(name)?);
             }
             generation = next;
         }
@@ -103,11 +103,11 @@ impl Tokens {
 
     /// Removes tokens in one batch, then ends them in memory.
     async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
-        self.0.shelf.remove(names).await?;
-        let mut kept = self.0.live.write().unwrap_or_else(PoisonError::into_inner);
+        self.0.storage.remove(names).await?;
+        let mut kept = self.0.cached.write().unwrap_or_else(PoisonError::into_inner);
         for name in names {
-            if let Some(live) = kept.remove(name) {
-                live.end();
+            if let Some(cached) = kept.remove(name) {
+                cached.end();
             }
         }
         Ok(())
@@ -118,7 +118,7 @@ impl Tokens {
     pub async fn tidy(&self, now: Time) -> Result<Tidied, TokenError> {
         let (mut tidied, mut after) = (Tidied::default(), String::new());
         loop {
-            let page = self.0.shelf.names(&after)?;
+            let page = self.0.storage.names(&after)?;
             let Some(last) = page.last() else { break };
             after.clone_from(last);
             for name in page {
@@ -128,7 +128,7 @@ impl Tokens {
             }
             pause().await;
         }
-        tidied.leftovers = self.0.shelf.sweep().await?;
+        tidied.leftovers = self.0.storage.sweep().await?;
         Ok(tidied)
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use onrecord_audit::Clock;
 use onrecord_core::exchange::{Exchange, Headers, Received, Target};
 use onrecord_core::host::{Host, Spawn, Task};
-use onrecord_core::lifecycle::Wanted;
+use onrecord_core::lifecycle::InitOptions;
 use onrecord_core::{Core, Settings};
 use onrecord_seal::OsEntropy;
 use onrecord_storage::{Backend, Storage, memory};
@@ -90,7 +90,7 @@ impl Server {
         let storage = Storage::start(backend).unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000)));
         let core = core(&storage, &clock);
-        let made = core.init(Wanted { shares: 1, threshold: 1, root_token: None }).await.unwrap();
+        let made = core.init(InitOptions { shares: 1, threshold: 1, root_token: None }).await.unwrap();
         let key = const_hex::encode(made.keys[0].expose());
         core.unseal(&key).await.unwrap();
         Self { core, storage, clock, root: made.root_token.id.expose().clone(), key }

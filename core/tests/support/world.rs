@@ -5,7 +5,7 @@ use std::sync::Arc;
 use onrecord_audit::device::fault::FaultControl;
 use onrecord_audit::{Clock, DeviceConfig, SystemClock};
 use onrecord_core::host::Task;
-use onrecord_core::lifecycle::{Journey, Wanted};
+use onrecord_core::lifecycle::{InitOptions, Journey};
 use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, Spawn, Target};
 use onrecord_entry::Formatter;
 use onrecord_entry::{FormatOptions, Salt};
@@ -124,7 +124,7 @@ impl World {
     }
 
     async fn of(core: Core) -> Self {
-        let made = core.init(Wanted { shares: 1, threshold: 1, root_token: None }).await.unwrap();
+        let made = core.init(InitOptions { shares: 1, threshold: 1, root_token: None }).await.unwrap();
         let key = const_hex::encode(made.keys[0].expose());
         Self { core, root: made.root_token.id.expose().clone(), key }
     }
@@ -132,7 +132,7 @@ impl World {
     /// A device that does what the test says, hashing as usual, or raw.
     pub async fn device(&self, path: &str, raw: bool) -> FaultControl {
         let control = FaultControl::new();
-        let options = Options { log_raw: raw, ..Options::default() };
+        let options = FormatOptions { log_raw: raw, ..FormatOptions::default() };
         let form = Formatter::new(options, Arc::new(Salt::new("a salt for tests")));
         let open = self.core.open().unwrap();
         open.broker.enable(DeviceConfig::new(path, control.device(), form), None).await.unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use onrecord_core::exchange::{Exchange, Headers, Received, Target};
-use onrecord_core::lifecycle::Wanted;
+use onrecord_core::lifecycle::InitOptions;
 use onrecord_core::{Core, Settings};
 use onrecord_storage::{Storage, memory};
 use onrecord_value::{Object, Value, json, object};
@@ -27,7 +27,7 @@ impl Server {
         let clock = Arc::<Hands>::default();
         let storage = Storage::start(memory::Memory::new()).unwrap();
         let core = Core::new(storage, host(&clock), Settings::default());
-        let made = wait(core.init(Wanted { shares: 1, threshold: 1, root_token: None })).unwrap();
+        let made = wait(core.init(InitOptions { shares: 1, threshold: 1, root_token: None })).unwrap();
         let key = const_hex::encode(made.keys[0].expose());
         wait(core.unseal(&key)).unwrap();
         let server = Self { core, clock, root: made.root_token.id.expose().clone() };

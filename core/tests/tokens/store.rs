@@ -8,7 +8,7 @@ use std::thread;
 use onrecord_core::host::Host;
 use onrecord_core::policies::{self, Policies, PolicyError};
 use onrecord_core::token::{Caller, Entry, Issued, Reservation};
-use onrecord_core::tokens::{Draft, Found, MAX_DEPTH, Renewal, Tidied, TokenError, Tokens};
+use onrecord_core::tokens::{ActiveToken, MAX_DEPTH, Renewal, Tidied, TokenDraft, TokenError, Tokens};
 use onrecord_policy::{Operation, Question};
 use onrecord_seal::Secret;
 use onrecord_storage::{Barrier, Batch, Storage, memory};
@@ -46,7 +46,7 @@ impl House {
         Self::open(self.barrier.clone(), self.host.clone())
     }
 
-    fn create(&self, draft: Draft, parent: Option<&Caller>) -> Arc<Entry> {
+    fn create(&self, draft: TokenDraft, parent: Option<&Caller>) -> Arc<Entry> {
         wait(self.tokens.create(draft, parent, at(0))).unwrap()
     }
 
@@ -68,21 +68,21 @@ impl House {
 
     fn caller(&self, entry: &Entry, seconds: i64) -> Caller {
         match self.resolve(entry, seconds) {
-            Reservation::Live(caller) => caller,
+            Reservation::Valid(caller) => caller,
             _ => panic!("not live"),
         }
     }
 
     fn lives(&self, entry: &Entry, seconds: i64) -> bool {
-        self.resolve(entry, seconds).caller().is_some()
+        self.resolve(entry, seconds).authenticated().is_some()
     }
 
-    fn found(&self, entry: &Entry) -> Found {
+    fn found(&self, entry: &Entry) -> ActiveToken {
         self.tokens.find(entry.id.expose(), at(0)).unwrap().unwrap()
     }
 
     fn write(&self, name: &str, text: &str) {
-        let draft = policies::Draft { name, text: text.to_owned(), cas: None, cas_required: None };
+        let draft = policies::PolicyDraft { name, text: text.to_owned(), cas: None, cas_required: None };
         wait(self.policies.write(draft, at(0))).unwrap();
     }
 
@@ -99,28 +99,28 @@ impl House {
     }
 }
 
-fn limited(num_uses: u64) -> Draft {
-    Draft {
+fn limited(num_uses: u64) -> TokenDraft {
+    TokenDraft {
         num_uses,
         policies: vec!["default".to_owned()],
         path: "auth/token/create".to_owned(),
-        ..Draft::default()
+        ..TokenDraft::default()
     }
 }
 
-fn cache_key(ttl: u64) -> Draft {
-    Draft { ttl, renewable: true, ..limited(0) }
+fn cache_key(ttl: u64) -> TokenDraft {
+    TokenDraft { ttl, renewable: true, ..limited(0) }
 }
 
 fn may_read(reservation: &Reservation, path: &str) -> bool {
     let question = Question { operation: Operation::Read, path, data: None, wrap_ttl: None };
-    reservation.caller().unwrap().acl.decide(&question).allowed
+    reservation.authenticated().unwrap().acl.decide(&question).allowed
 }
 
 /// A whole request with a token, as the pipeline makes it: whether it was let through.
 fn request(house: &House, entry: &Entry) -> bool {
     let reservation = house.resolve(entry, 0);
-    if reservation.caller().is_none() {
+    if reservation.authenticated().is_none() {
         return false;
     }
     let spent = wait(reservation.spend()).is_ok();
@@ -198,9 +198,9 @@ fn the_record_says_the_uses_before_the_request() {
     let token = house.create(limited(3), None);
     for left in [3, 2, 1] {
         let reservation = house.resolve(&token, 0);
-        assert_eq!(reservation.caller().unwrap().remaining_uses, Some(left));
+        assert_eq!(reservation.authenticated().unwrap().remaining_uses, Some(left));
         wait(reservation.spend()).unwrap();
-        let now = house.tokens.current(reservation.caller().unwrap()).entry();
+        let now = house.tokens.current(reservation.authenticated().unwrap()).entry();
         assert_eq!(now.num_uses, left - 1);
         wait(reservation.finish());
     }
@@ -368,7 +368,7 @@ fn an_issue_that_is_not_on_record_is_taken_back_but_a_renewal_is_not() {
 #[test]
 fn a_text_can_be_given_but_only_once() {
     let house = House::new();
-    let draft = || Draft { id: Some(Secret::new("root".to_owned())), ..limited(0) };
+    let draft = || TokenDraft { id: Some(Secret::new("root".to_owned())), ..limited(0) };
     let entry = house.create(draft(), None);
     assert!(house.lives(&entry, 0));
     assert!(matches!(wait(house.tokens.create(draft(), None, at(0))), Err(TokenError::Duplicate)));
@@ -400,7 +400,7 @@ fn a_renewal_moves_the_end_and_is_durable() {
 fn a_renewal_and_a_use_do_not_lose_each_other() {
     let house = House::new();
     for _ in 0..50 {
-        let token = house.create(Draft { num_uses: 10, ..cache_key(60) }, None);
+        let token = house.create(TokenDraft { num_uses: 10, ..cache_key(60) }, None);
         let found = house.found(&token);
         thread::scope(|scope| {
             scope.spawn(|| wait(house.tokens.renew(&found, at(10), |_| Ok::<_, ()>(100))).unwrap());
@@ -416,7 +416,7 @@ fn a_renewal_and_a_use_do_not_lose_each_other() {
 #[test]
 fn nothing_changed_late_brings_a_revoked_token_back() {
     let house = House::new();
-    let token = house.create(Draft { num_uses: 10, ..cache_key(60) }, None);
+    let token = house.create(TokenDraft { num_uses: 10, ..cache_key(60) }, None);
     let (found, reservation) = (house.found(&token), house.resolve(&token, 0));
     wait(house.tokens.revoke(&found)).unwrap();
     assert!(wait(reservation.spend()).is_err());
@@ -462,7 +462,7 @@ fn no_request_after_a_revocation_gets_through() {
 fn no_request_after_a_policy_change_is_judged_by_the_old_one() {
     let house = House::new();
     house.write("reader", "path \"kv/*\" { capabilities = [\"read\"] }");
-    let token = house.create(Draft { policies: vec!["reader".to_owned()], ..limited(0) }, None);
+    let token = house.create(TokenDraft { policies: vec!["reader".to_owned()], ..limited(0) }, None);
     for round in 0..100 {
         let (changed, line) = (AtomicBool::new(false), Line::new(3));
         thread::scope(|scope| {
@@ -553,7 +553,7 @@ fn accessors_of_live_tokens_are_listed() {
 #[test]
 fn metadata_and_times_survive_a_restart() {
     let house = House::new();
-    let draft = Draft {
+    let draft = TokenDraft {
         meta: Some(object! { "team" => "blue" }),
         display_name: "token-bob".to_owned(),
         explicit_max_ttl: 90,
@@ -587,10 +587,10 @@ fn policies_are_versioned_and_survive_a_restart() {
 fn a_policy_that_does_not_parse_changes_nothing() {
     let house = House::new();
     let text = "path \"x\" { capabilities = [\"fly\"] }".to_owned();
-    let draft = policies::Draft { name: "bad", text, cas: None, cas_required: None };
+    let draft = policies::PolicyDraft { name: "bad", text, cas: None, cas_required: None };
     let error = wait(house.policies.write(draft, at(0))).unwrap_err();
     assert_eq!(error.to_string(), "failed to parse policy: path \"x\": invalid capability \"fly\"");
-    assert!(error.is_clients() && !house.policies.exists("bad"));
+    assert!(error.is_client_error() && !house.policies.exists("bad"));
 }
 
 #[test]
@@ -600,7 +600,7 @@ fn default_can_be_changed_but_not_deleted_and_root_neither() {
     let refused = |name| wait(house.policies.delete(name)).unwrap_err().to_string();
     assert_eq!(refused("default"), "cannot delete default policy");
     assert_eq!(refused("root"), "cannot delete \"root\" policy");
-    let draft = policies::Draft { name: "root", text: "#".to_owned(), cas: None, cas_required: None };
+    let draft = policies::PolicyDraft { name: "root", text: "#".to_owned(), cas: None, cas_required: None };
     let error = wait(house.policies.write(draft, at(0))).unwrap_err();
     assert_eq!(error.to_string(), "cannot update \"root\" policy");
     assert_eq!(house.policies.get("root").unwrap().text, "");
@@ -618,7 +618,7 @@ fn default_can_be_changed_but_not_deleted_and_root_neither() {
 fn a_write_that_names_another_version_is_refused() {
     let house = House::new();
     let write = |cas, cas_required| {
-        let draft = policies::Draft {
+        let draft = policies::PolicyDraft {
             name: "p",
             text: "path \"a\" {}".replace("{}", "{ capabilities = [\"read\"] }"),
             cas,
@@ -638,9 +638,9 @@ fn a_policy_name_that_is_no_storage_key_is_the_clients_error() {
     let house = House::new();
     for name in ["a/../b", "a/"] {
         let text = "path \"a\" { capabilities = [\"read\"] }".to_owned();
-        let draft = policies::Draft { name, text, cas: None, cas_required: None };
-        assert!(wait(house.policies.write(draft, at(0))).unwrap_err().is_clients(), "{name}");
-        assert!(wait(house.policies.delete(name)).unwrap_err().is_clients(), "{name}");
+        let draft = policies::PolicyDraft { name, text, cas: None, cas_required: None };
+        assert!(wait(house.policies.write(draft, at(0))).unwrap_err().is_client_error(), "{name}");
+        assert!(wait(house.policies.delete(name)).unwrap_err().is_client_error(), "{name}");
     }
     house.write("deep/er", "path \"a\" { capabilities = [\"read\"] }");
     assert!(house.restarted().policies.exists("deep/er"));

@@ -16,7 +16,7 @@ const CAS_MISMATCH: &str = "check-and-set parameter did not match the current ve
 const CAS_REQUIRED: &str = "check-and-set parameter required for this call";
 
 /// What a look for a version finds.
-enum Found {
+enum VersionLookup {
     /// No such key or version.
     Absent,
     /// The version's data is deleted or destroyed; this is its metadata.
@@ -30,9 +30,11 @@ impl Kv2 {
     pub(super) fn read(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let number = fields::whole(call.data, "version")?;
         Ok(match self.find(key, number, call.now)? {
-            Found::Absent => Outcome::absent(),
-            Found::Unreadable(metadata) => gone(object! { "data" => Value::Null, "metadata" => metadata }),
-            Found::Data(data, metadata) => {
+            VersionLookup::Absent => Outcome::absent(),
+            VersionLookup::Unreadable(metadata) => {
+                gone(object! { "data" => Value::Null, "metadata" => metadata })
+            }
+            VersionLookup::Data(data, metadata) => {
                 answer(object! { "data" => data, "metadata" => metadata }, call, &["version"])
             }
         })
@@ -43,33 +45,35 @@ impl Kv2 {
         let number = fields::whole(call.data, "version")?;
         let depth = fields::count(call.data, "depth")?.filter(|depth| *depth > 0);
         Ok(match self.find(key, number, call.now)? {
-            Found::Absent => Outcome::absent(),
-            Found::Unreadable(metadata) => gone(object! { "subkeys" => Value::Null, "metadata" => metadata }),
-            Found::Data(data, metadata) => {
+            VersionLookup::Absent => Outcome::absent(),
+            VersionLookup::Unreadable(metadata) => {
+                gone(object! { "subkeys" => Value::Null, "metadata" => metadata })
+            }
+            VersionLookup::Data(data, metadata) => {
                 let subkeys = names(data, depth.unwrap_or(u64::MAX));
                 answer(object! { "subkeys" => subkeys, "metadata" => metadata }, call, &["version", "depth"])
             }
         })
     }
 
-    fn find(&self, key: &str, number: Option<i64>, now: Time) -> Result<Found, Refusal> {
+    fn find(&self, key: &str, number: Option<i64>, now: Time) -> Result<VersionLookup, Refusal> {
         let number = match number.unwrap_or(0) {
             0 => None,
             number => Some(u64::try_from(number).unwrap_or(0)),
         };
         // A version that moves out or is destroyed between the two look-ups is found, or not, by the next look.
         for _ in 0..3 {
-            let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Found::Absent) };
+            let Some(stored) = self.space.get(&record_key(key))? else { return Ok(VersionLookup::Absent) };
             let record = Record::decode(stored.expose())?;
             let Some(version) = record.version(number.unwrap_or(record.current)) else {
-                return Ok(Found::Absent);
+                return Ok(VersionLookup::Absent);
             };
             let metadata = show(&record, version);
             if !version.readable(now) {
-                return Ok(Found::Unreadable(metadata));
+                return Ok(VersionLookup::Unreadable(metadata));
             }
             if let Some(data) = self.data(key, version)? {
-                return Ok(Found::Data(data, metadata));
+                return Ok(VersionLookup::Data(data, metadata));
             }
         }
         Err(Broken.into())
@@ -86,7 +90,7 @@ impl Kv2 {
         let cas = cas_field(call)?;
         let at = record_key(key);
         let change = self.space.change(&at, |stored, draft| {
-            call.hold(stored.is_some())?;
+            call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             self.check_cas(&record, cas)?;
             let groups = record.groups();

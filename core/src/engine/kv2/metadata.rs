@@ -65,7 +65,7 @@ impl Kv2 {
         let cas = fields::whole(call.data, "metadata_cas")?;
         let at = record_key(key);
         let change = self.space.change(&at, |stored, draft| {
-            call.hold(stored.is_some())?;
+            call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             let groups = record.groups();
             self.check_metadata_cas(&record, cas)?;

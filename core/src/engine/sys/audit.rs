@@ -6,23 +6,23 @@ use std::collections::BTreeMap;
 
 use onrecord_value::{Object, Value, object, quote};
 
-use crate::devices::{Device, DevicesError, Wish};
+use crate::devices::{Device, DevicesError, EnableRequest};
 use crate::engine::{Call, fields};
-use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::routes::Endpoint;
+use crate::unsealed::Unsealed;
 
 /// Lists, enables, disables, hashes.
-pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let endpoint = call.route.map(|route| route.endpoint);
     let done = match (endpoint, call.operation) {
         (Some(Endpoint::AuditHash), _) => return hash(open, call).unwrap_or_else(Outcome::from),
         (Some(Endpoint::AuditDevice), Operation::Delete) => {
             open.devices.disable(&open.broker, call.captured, call.now).await.map(drop)
         }
-        (Some(Endpoint::AuditDevice), _) => match wish(call) {
-            Ok(wish) => open.devices.enable(&open.broker, wish, call.now).await,
+        (Some(Endpoint::AuditDevice), _) => match enable_request(call) {
+            Ok(wanted) => open.devices.enable(&open.broker, wanted, call.now).await,
             Err(refusal) => return refusal.into(),
         },
         _ => return list(open),
@@ -33,7 +33,7 @@ pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
     }
 }
 
-fn list(open: &Open) -> Outcome {
+fn list(open: &Unsealed) -> Outcome {
     let table = open.devices.table();
     Outcome::data(table.iter().map(|(path, device)| (path.as_str(), shown(device))).collect())
 }
@@ -64,12 +64,12 @@ pub(super) fn refused(error: DevicesError) -> Refusal {
 }
 
 /// The device that a body describes.
-fn wish(call: &Call<'_>) -> Result<Wish, Refusal> {
+fn enable_request(call: &Call<'_>) -> Result<EnableRequest, Refusal> {
     let text = |field| {
         let text = fields::text(call.data, field)?;
         Ok::<_, Refusal>(text.unwrap_or_default().into_owned())
     };
-    Ok(Wish {
+    Ok(EnableRequest {
         path: call.captured.to_owned(),
         kind: text("type")?,
         description: text("description")?,
@@ -115,7 +115,7 @@ fn unconvertible(why: impl std::fmt::Display) -> Refusal {
     Refusal::invalid(format!("Field validation failed: error converting input for field \"options\": {why}"))
 }
 
-fn hash(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let input = input(call)?;
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
     match open.devices.hash(&open.broker, path, &input) {
@@ -127,7 +127,7 @@ fn hash(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
 /// The text to be hashed.
 pub(super) fn input<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
     let input = fields::text(call.data, "input")?.unwrap_or_default();
-    if input.is_empty() { Err(Refusal::told("the \"input\" parameter is empty")) } else { Ok(input) }
+    if input.is_empty() { Err(Refusal::bad_request("the \"input\" parameter is empty")) } else { Ok(input) }
 }
 
 /// The answer with a hash in it.
@@ -139,7 +139,7 @@ pub(super) fn hashed(call: &Call<'_>, hash: String) -> Outcome {
 /// No device is enabled at a path.
 pub(super) fn unknown(path: &str) -> Refusal {
     let path = format!("{}/", path.strip_suffix('/').unwrap_or(path));
-    Refusal::told(format!("unknown audit backend {}", quote::quote(&path)))
+    Refusal::bad_request(format!("unknown audit backend {}", quote::quote(&path)))
 }
 
 #[cfg(test)]

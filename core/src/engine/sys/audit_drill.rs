@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
-use onrecord_audit::{DRILL_MAX, Drill, DrillError};
+use onrecord_audit::broker::DrillError;
+use onrecord_audit::device::{DRILL_MAX, Drill};
 use onrecord_value::{GoDuration, object};
 
 use super::audit::unknown;
 use crate::engine::{Call, fields};
-use crate::open::Open;
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
+use crate::unsealed::Unsealed;
 
 /// How long a drill lasts that does not say.
 const USUAL: Duration = Duration::from_mins(1);
@@ -18,18 +19,18 @@ const USUAL: Duration = Duration::from_mins(1);
 const DELAY: Duration = Duration::from_secs(1);
 
 /// Begins a drill, or ends one.
-pub(super) fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(super) fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     answer(open, call).into()
 }
 
-fn answer(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+fn answer(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let path = format!("{}/", call.captured.trim_matches('/'));
     let refused = |error| match error {
         DrillError::NoDevice => unknown(&path),
-        DrillError::Off => Refusal::told(
+        DrillError::Off => Refusal::bad_request(
             "audit drills are switched off: set drills = true in the audit stanza of the server's configuration",
         ),
-        other => Refusal::told(other.to_string()),
+        other => Refusal::bad_request(other.to_string()),
     };
     open.broker.may_drill(&path).map_err(refused)?;
     let kind = fields::text(call.data, "kind")?.unwrap_or_default();
@@ -45,11 +46,11 @@ fn answer(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
                 ..Reply::default()
             });
         }
-        _ => return Err(Refusal::told("\"kind\" must be hang, refuse, slow or stop")),
+        _ => return Err(Refusal::bad_request("\"kind\" must be hang, refuse, slow or stop")),
     };
     if time > DRILL_MAX {
         let most = DRILL_MAX.as_secs() / 60;
-        return Err(Refusal::told(format!("a drill lasts at most {most} minutes")));
+        return Err(Refusal::bad_request(format!("a drill lasts at most {most} minutes")));
     }
     let data = object! { "for" => time.as_secs_f64(), "kind" => drill.as_str(), "path" => path.as_str() };
     let warnings = fields::unrecognized(call.data, &["kind", "for", "delay"]).into_iter().collect();
@@ -63,6 +64,6 @@ fn span(call: &Call<'_>, field: &str, usual: Duration) -> Result<Duration, Refus
     match given {
         None => Ok(usual),
         Some(Some(time)) if !time.is_zero() => Ok(time),
-        Some(_) => Err(Refusal::told(format!("{field:?} must be more than nothing"))),
+        Some(_) => Err(Refusal::bad_request(format!("{field:?} must be more than nothing"))),
     }
 }

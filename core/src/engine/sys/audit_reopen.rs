@@ -4,30 +4,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::Why;
+use onrecord_audit::broker::Why;
 use onrecord_value::{Object, Value, object, quote};
 
+use crate::blocking_task::BlockingTask;
 use crate::engine::Call;
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal};
-use crate::patience::Aside;
+use crate::unsealed::Unsealed;
 
 /// How long devices are waited for. One that hangs is named, and opens again as soon as it can.
-const REOPEN_PATIENCE: Duration = Duration::from_secs(5);
+const REOPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens all devices again, or the one of the path, and says what came of each.
-pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let path = call.captured.trim_matches('/');
     let wanted = (!path.is_empty()).then(|| format!("{path}/"));
     if let Some(path) = &wanted
         && !open.devices.table().contains_key(path)
     {
-        return Refusal::told(format!("unknown audit backend {}", quote::quote(path))).into();
+        return Refusal::bad_request(format!("unknown audit backend {}", quote::quote(path))).into();
     }
     // It blocks, and for this request alone.
     let broker = Arc::clone(&open.broker);
-    let reopen = move || broker.reopen(wanted.as_deref(), REOPEN_PATIENCE);
-    let Ok(reopening) = Aside::begin("onrecord-reopen", reopen) else { return Refusal::internal().into() };
+    let reopen = move || broker.reopen(wanted.as_deref(), REOPEN_TIMEOUT);
+    let Ok(reopening) = BlockingTask::begin("onrecord-reopen", reopen) else {
+        return Refusal::internal().into();
+    };
     let done = reopening.done().await.unwrap_or_default();
     let devices: Object = done.iter().map(|(path, done)| (&**path, shown(done))).collect();
     Outcome::data(object! { "devices" => devices })

@@ -7,12 +7,12 @@ use onrecord_value::{Object, Value, object, quote};
 use super::audit::{hashed, input, refused, unknown};
 use crate::devices::KeptSalt;
 use crate::engine::Call;
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal};
 use crate::routes::Endpoint;
+use crate::unsealed::Unsealed;
 
 /// Lists salts, hashes under one of them, replaces a device's.
-pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let done = match call.route.map(|route| route.endpoint) {
         Some(Endpoint::AuditSaltHash) => hash(open, call),
         Some(Endpoint::AuditRotateSalt) => rotate(open, call).await,
@@ -21,7 +21,7 @@ pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
     done.unwrap_or_else(Outcome::from)
 }
 
-fn list(open: &Open) -> Result<Outcome, Refusal> {
+fn list(open: &Unsealed) -> Result<Outcome, Refusal> {
     let salts = open.devices.salts().map_err(refused)?;
     let shown: Object = salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect();
     Ok(Outcome::data(shown))
@@ -37,15 +37,15 @@ fn shown(salt: &KeptSalt) -> Value {
     })
 }
 
-fn hash(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let input = input(call)?;
-    let unknown = || Refusal::told(format!("unknown audit salt {}", quote::quote(call.captured)));
+    let unknown = || Refusal::bad_request(format!("unknown audit salt {}", quote::quote(call.captured)));
     let id = SaltId::parse(call.captured).ok_or_else(unknown)?;
     let hash = open.devices.hash_by_id(id, &input).map_err(refused)?;
     hash.map(|hash| hashed(call, hash)).ok_or_else(unknown)
 }
 
-async fn rotate(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+async fn rotate(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured.trim_matches('/');
     let rotated = open.devices.rotate_salt(&open.broker, path, call.now).await.map_err(refused)?;
     let rotated = rotated.ok_or_else(|| unknown(path))?;

@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use onrecord_audit::{DeviceStatus, Distribution};
+use onrecord_audit::status::{DeviceStatus, Distribution};
 use onrecord_entry::SeqSet;
 use onrecord_value::{Object, Value, object};
 
-use crate::open::Open;
 use crate::outcome::Outcome;
+use crate::unsealed::Unsealed;
 
 /// Tells.
-pub(super) fn handle(open: &Open) -> Outcome {
+pub(super) fn handle(open: &Unsealed) -> Outcome {
     let devices = open.broker.status();
     let (outlook, met) = open.outlook_of(&devices);
     let paths = |paths: &[std::sync::Arc<str>]| paths.iter().map(AsRef::as_ref).collect::<Value>();

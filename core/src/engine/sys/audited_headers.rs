@@ -4,12 +4,12 @@
 use onrecord_value::{Object, Value, object};
 
 use crate::engine::{Call, fields};
-use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
+use crate::unsealed::Unsealed;
 
 /// Lists, reads, sets and removes audited headers.
-pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let headers = &open.audited_headers;
     if call.captured.is_empty() {
         let all: Object =
@@ -22,7 +22,7 @@ pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
             return match hmac {
                 // As it was typed, not as it is stored.
                 Some(hmac) => Outcome::data(Object::from_iter([(call.captured, shown(hmac))])),
-                None => Refusal::told("Could not find header in config").into(),
+                None => Refusal::bad_request("Could not find header in config").into(),
             };
         }
         Operation::Delete => headers.remove(call.captured).await,

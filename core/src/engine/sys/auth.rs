@@ -3,13 +3,13 @@
 
 use super::mounts::{Class, full_path, listing, look, tune};
 use crate::engine::{Call, fields};
-use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
 use crate::routes::Endpoint;
+use crate::unsealed::Unsealed;
 
 /// Answers a request to one of the login routes.
-pub(crate) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(crate) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let result = match (call.route.map(|route| route.endpoint), call.operation) {
         (Some(Endpoint::Auths), Operation::Read) => Ok(Outcome::data(listing(open, Class::Auth))),
         (Some(Endpoint::AuthTune), _) => return tune(open, call, Class::Auth).await,
@@ -22,7 +22,7 @@ pub(crate) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
 }
 
 /// No login but `token` exists, and that one is there.
-fn enable(open: &Open, call: &Call<'_>) -> Refusal {
+fn enable(open: &Unsealed, call: &Call<'_>) -> Refusal {
     let path = full_path(call.captured, Class::Auth);
     let kind = match fields::text(call.data, "type") {
         Ok(kind) => kind.unwrap_or_default(),
@@ -38,7 +38,7 @@ fn enable(open: &Open, call: &Call<'_>) -> Refusal {
     }
 }
 
-fn disable(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+fn disable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     match open.mounts.at(&full_path(call.captured, Class::Auth)) {
         Some(_) => Err(Refusal::invalid("token credential backend cannot be disabled")),
         None => Ok(Outcome::empty()),

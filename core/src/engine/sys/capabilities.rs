@@ -7,23 +7,23 @@ use onrecord_policy::Acl;
 use onrecord_value::{Object, Value};
 
 use crate::engine::{Call, fields};
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::routes::Endpoint;
+use crate::unsealed::Unsealed;
 
 /// Answers a request to one of the three routes.
-pub fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     answer(open, call).into()
 }
 
-fn answer(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+fn answer(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let endpoint = call.route.map(|route| route.endpoint);
     let mut paths = fields::texts(call.data, "paths")?.unwrap_or_default();
     if paths.is_empty() {
         paths = fields::texts(call.data, "path")?.unwrap_or_default();
     }
     if paths.is_empty() {
-        return Err(Refusal::told("paths must be supplied"));
+        return Err(Refusal::bad_request("paths must be supplied"));
     }
     let acl = match endpoint {
         Some(Endpoint::CapabilitiesSelf) => own(call)?,
@@ -44,14 +44,14 @@ fn own(call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
     call.caller.map(|caller| Arc::clone(&caller.acl)).ok_or_else(Refusal::denied)
 }
 
-fn of_token(open: &Open, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
+fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
     let token = fields::text(call.data, "token")?.unwrap_or_default();
     let found = open.tokens.find(&token, call.now)?;
     let found = found.ok_or_else(|| Refusal::invalid("invalid token"))?;
     Ok(open.policies.acl(&found.entry().policies).1)
 }
 
-fn of_accessor(open: &Open, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
+fn of_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
     let accessor = fields::text(call.data, "accessor")?.unwrap_or_default();
     let found = open.tokens.find_accessor(&accessor, call.now)?;
     let found = found.ok_or_else(|| Refusal::invalid("invalid accessor"))?;

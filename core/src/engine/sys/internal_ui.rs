@@ -7,16 +7,16 @@ use onrecord_value::{Object, object};
 use super::mounts::{Class, show};
 use crate::engine::Call;
 use crate::mount::Mount;
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal};
+use crate::unsealed::Unsealed;
 
 /// Answers a request to one of the two routes.
-pub(crate) fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(crate) fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     if call.captured.is_empty() { mounts(open, call) } else { mount(open, call) }
 }
 
 /// `GET sys/internal/ui/mounts`.
-fn mounts(open: &Open, call: &Call<'_>) -> Outcome {
+fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let (mut auth, mut secret) = (Object::new(), Object::new());
     for mount in open.mounts.snapshot().iter() {
         let shown = match call.caller {
@@ -38,7 +38,7 @@ fn mounts(open: &Open, call: &Call<'_>) -> Outcome {
 
 /// `GET sys/internal/ui/mounts/PATH`: the mount that a path leads to. Whether there is none, or the caller has nothing
 /// to do there, is one answer.
-fn mount(open: &Open, call: &Call<'_>) -> Outcome {
+fn mount(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let path = call.captured;
     let mount =
         open.mounts.find(path).filter(|mount| call.caller.is_some_and(|caller| may_see(&caller.acl, mount)));

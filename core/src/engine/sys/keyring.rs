@@ -6,12 +6,12 @@ use onrecord_value::{Time, object};
 
 use crate::engine::Call;
 use crate::engine::space::{failed, refused};
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal};
 use crate::routes::Endpoint;
+use crate::unsealed::Unsealed;
 
 /// Rotates, or tells.
-pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let done = match call.route.map(|route| route.endpoint) {
         Some(Endpoint::Rotate) => rotate(open, call.now).await,
         _ => status(open),
@@ -19,7 +19,7 @@ pub(super) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
     done.unwrap_or_else(Outcome::from)
 }
 
-async fn rotate(open: &Open, now: Time) -> Result<Outcome, Refusal> {
+async fn rotate(open: &Unsealed, now: Time) -> Result<Outcome, Refusal> {
     match open.barrier.rotate(now.unix_seconds()).await {
         Ok(status) => {
             tracing::info!(term = status.term, "the key under which values are stored was rotated");
@@ -32,7 +32,7 @@ async fn rotate(open: &Open, now: Time) -> Result<Outcome, Refusal> {
     }
 }
 
-fn status(open: &Open) -> Result<Outcome, Refusal> {
+fn status(open: &Unsealed) -> Result<Outcome, Refusal> {
     let status = open.barrier.key_status().map_err(refused)?;
     Ok(Outcome::data(object! {
         "encryptions" => status.encryptions,

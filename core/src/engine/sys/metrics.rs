@@ -5,15 +5,15 @@ use onrecord_value::quote;
 
 use crate::engine::{Call, fields};
 use crate::metrics;
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal, Reply};
+use crate::unsealed::Unsealed;
 
 /// Reads them.
-pub(super) fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(super) fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     Outcome::from(read(open, call))
 }
 
-fn read(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let format = fields::text(call.data, "format")?.unwrap_or_default();
     let prometheus = match &*format {
         "" | "json" => false,

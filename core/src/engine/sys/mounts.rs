@@ -8,11 +8,11 @@ use onrecord_value::{Object, Value, duration, object};
 use crate::engine::space::{failed, refused};
 use crate::engine::{Call, fields};
 use crate::mount::{Mount, RUNNING_VERSION, Tune};
-use crate::mounts::{Draft, Kind, MountError};
-use crate::open::Open;
+use crate::mounts::{Kind, MountDraft, MountError};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
 use crate::routes::Endpoint;
+use crate::unsealed::Unsealed;
 
 /// Whether a mount is listed among the secrets engines or among the logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Class {
 }
 
 /// Answers a request to one of the mount routes.
-pub(crate) async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub(crate) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let result = match (call.route.map(|route| route.endpoint), call.operation) {
         (Some(Endpoint::Mounts), Operation::Read) => Ok(Outcome::data(listing(open, Class::Secret))),
         (Some(Endpoint::MountTune), _) => return tune(open, call, Class::Secret).await,
@@ -58,7 +58,7 @@ pub(crate) fn remount() -> Outcome {
 }
 
 /// The mounts of a class, by their paths within it.
-pub(super) fn listing(open: &Open, class: Class) -> Object {
+pub(super) fn listing(open: &Unsealed, class: Class) -> Object {
     open.mounts
         .snapshot()
         .iter()
@@ -116,7 +116,7 @@ pub(super) fn full_path(captured: &str, class: Class) -> String {
 }
 
 /// `GET sys/mounts/PATH`, `GET sys/auth/PATH`.
-pub(super) fn look(open: &Open, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+pub(super) fn look(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, class);
     match open.mounts.at(&path).filter(|mount| class.has(mount)) {
         Some(mount) => Ok(Outcome::data(show(&mount))),
@@ -124,7 +124,7 @@ pub(super) fn look(open: &Open, call: &Call<'_>, class: Class) -> Result<Outcome
     }
 }
 
-async fn enable(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, Class::Secret);
     let draft = draft(call.data)?;
     open.mounts.enable(&path, draft).await.map_err(|error| match error {
@@ -135,7 +135,7 @@ async fn enable(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
     Ok(Outcome::empty())
 }
 
-async fn disable(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
+async fn disable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, Class::Secret);
     open.mounts.disable(&path).await.map_err(|error| match error {
         MountError::Builtin => Refusal::invalid(format!("cannot unmount {path:?}")),
@@ -145,7 +145,7 @@ async fn disable(open: &Open, call: &Call<'_>) -> Result<Outcome, Refusal> {
 }
 
 /// What a request to enable an engine asks for.
-fn draft(data: &Object) -> Result<Draft, Refusal> {
+fn draft(data: &Object) -> Result<MountDraft, Refusal> {
     let kind = fields::text(data, "type")?.unwrap_or_default();
     let options = fields::texts_by_name(data, "options")?.unwrap_or_default();
     let version = options.iter().find(|(name, _)| name == "version").map(|(_, version)| version.as_str());
@@ -163,7 +163,7 @@ fn draft(data: &Object) -> Result<Draft, Refusal> {
         change(&mut tune, config)?;
         check_leases(&tune)?;
     }
-    Ok(Draft {
+    Ok(MountDraft {
         kind,
         description: fields::text(data, "description")?.unwrap_or_default().into_owned(),
         local: fields::flag(data, "local")?.unwrap_or(false),
@@ -175,7 +175,7 @@ fn draft(data: &Object) -> Result<Draft, Refusal> {
 }
 
 /// `…/tune` of either class.
-pub(super) async fn tune(open: &Open, call: &Call<'_>, class: Class) -> Outcome {
+pub(super) async fn tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Outcome {
     let path = full_path(call.captured, class);
     let missing = || Refusal::invalid(format!("tune of path {path:?} failed: no mount entry found"));
     let result = match call.operation {
@@ -212,7 +212,7 @@ impl From<Refusal> for Retune {
     }
 }
 
-fn show_tune(open: &Open, mount: &Mount) -> Outcome {
+fn show_tune(open: &Unsealed, mount: &Mount) -> Outcome {
     let tune = &mount.tune;
     let (default, max) = leases(tune, open);
     let mut shown = object! {
@@ -325,7 +325,7 @@ fn lease(data: &Object, field: &str) -> Result<Option<u64>, Refusal> {
 }
 
 /// The default and the largest time to live that hold for a mount, in seconds.
-fn leases(tune: &Tune, open: &Open) -> (u64, u64) {
+fn leases(tune: &Tune, open: &Unsealed) -> (u64, u64) {
     let or = |own: u64, system: Duration| if own > 0 { own } else { system.as_secs() };
     let max = or(tune.max_lease_ttl, open.settings.max_lease_ttl);
     (or(tune.default_lease_ttl, open.settings.default_lease_ttl).min(max), max)

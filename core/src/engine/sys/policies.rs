@@ -6,14 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::engine::{Call, fields};
-use crate::open::Open;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply};
-use crate::policies::{Draft, PolicyError};
+use crate::policies::{PolicyDraft, PolicyError};
 use crate::routes::Endpoint;
+use crate::unsealed::Unsealed;
 
 /// Answers a request to one of the policy routes.
-pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
+pub async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let legacy = matches!(
         call.route.map(|route| route.endpoint),
         Some(Endpoint::LegacyPolicies | Endpoint::LegacyPolicy)
@@ -34,7 +34,7 @@ pub async fn handle(open: &Open, call: &Call<'_>) -> Outcome {
     }
 }
 
-fn names(open: &Open, legacy: bool) -> Outcome {
+fn names(open: &Unsealed, legacy: bool) -> Outcome {
     let names = Value::from(open.policies.names());
     let mut data = object! { "keys" => names.clone() };
     if legacy {
@@ -43,7 +43,7 @@ fn names(open: &Open, legacy: bool) -> Outcome {
     Outcome::data(data)
 }
 
-fn read(open: &Open, name: &str, legacy: bool) -> Outcome {
+fn read(open: &Unsealed, name: &str, legacy: bool) -> Outcome {
     let Some(policy) = open.policies.get(name) else { return Outcome::absent() };
     Outcome::data(object! {
         // Identity is not there, so nothing in a policy is ever filled in.
@@ -57,13 +57,13 @@ fn read(open: &Open, name: &str, legacy: bool) -> Outcome {
     })
 }
 
-async fn write(open: &Open, call: &Call<'_>, name: &str) -> Result<Reply, Refusal> {
+async fn write(open: &Unsealed, call: &Call<'_>, name: &str) -> Result<Reply, Refusal> {
     let text = match text(call.data, "policy")? {
         None => text(call.data, "rules")?,
         some => some,
     };
-    let text = text.ok_or_else(|| Refusal::told("'policy' parameter not supplied or empty"))?;
-    let draft = Draft {
+    let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
+    let draft = PolicyDraft {
         name,
         text,
         cas: fields::count(call.data, "cas")?,
@@ -82,7 +82,7 @@ fn text(data: &Object, field: &str) -> Result<Option<String>, Refusal> {
 
 impl From<PolicyError> for Refusal {
     fn from(error: PolicyError) -> Self {
-        if error.is_clients() {
+        if error.is_client_error() {
             return Self::invalid(error.to_string());
         }
         tracing::error!(%error, "the policy store failed");

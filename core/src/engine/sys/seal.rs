@@ -1,16 +1,16 @@
 //! `sys/seal`: its request entry is on record, and nothing after it can be.
 //! Never in it: waiting for itself.
 
-use crate::lifecycle::Rest;
-use crate::open::Open;
+use crate::lifecycle::DrainTo;
 use crate::outcome::{Outcome, Refusal};
+use crate::unsealed::Unsealed;
 
 /// Seals the server, once all other journeys have ended.
-pub(super) async fn handle(open: &Open) -> Outcome {
+pub(super) async fn handle(open: &Unsealed) -> Outcome {
     match open.gate.upgrade() {
         // One journey stays inside: this one.
         Some(gate) => {
-            gate.seal(Rest::One, open.settings.shutdown_timeout).await;
+            gate.seal(DrainTo::CurrentRequest, open.settings.shutdown_timeout).await;
             Outcome::empty()
         }
         None => Refusal::internal().into(),

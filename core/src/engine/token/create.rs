@@ -5,14 +5,14 @@ use onrecord_seal::Secret;
 use onrecord_value::{GoDuration, Object};
 
 use super::caller;
-use super::lifetime::{self, Bounds, Wish};
+use super::lifetime::{self, Bounds, TtlRequest};
+use crate::audit_errors::WARN_NO_SUCH_POLICY;
 use crate::engine::{Call, fields};
-use crate::fault::WARN_NO_SUCH_POLICY;
-use crate::open::Open;
 use crate::outcome::{Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::token::{Caller, Issued};
-use crate::tokens::Draft;
+use crate::tokens::TokenDraft;
+use crate::unsealed::Unsealed;
 
 const KNOWN: &[&str] = &[
     "display_name",
@@ -32,7 +32,7 @@ const KNOWN: &[&str] = &[
 ];
 
 /// What a request asks for, converted and checked as far as it concerns nobody else.
-struct Wanted {
+struct CreateRequest {
     id: Option<Secret<String>>,
     policies: Vec<String>,
     default_policy: bool,
@@ -47,12 +47,12 @@ struct Wanted {
 }
 
 /// Creates a token. `orphan`: by the route that is for orphans.
-pub(super) async fn create(open: &Open, call: &Call<'_>, orphan: bool) -> Result<Reply, Refusal> {
+pub(super) async fn create(open: &Unsealed, call: &Call<'_>, orphan: bool) -> Result<Reply, Refusal> {
     let caller = caller(call)?;
     if caller.entry.num_uses > 0 {
         return Err(Refusal::invalid("a token of limited uses cannot create tokens"));
     }
-    let mut wanted = Wanted::read(call.data)?;
+    let mut wanted = CreateRequest::read(call.data)?;
     let sudo = has_sudo(call, caller);
     may(&wanted, sudo)?;
     let policies = policies(&wanted, caller, sudo)?;
@@ -64,7 +64,7 @@ pub(super) async fn create(open: &Open, call: &Call<'_>, orphan: bool) -> Result
     }
     warnings.extend(policies.iter().filter(|name| !open.policies.exists(name)).map(|name| no_such(name)));
     warnings.extend(fields::unrecognized(call.data, KNOWN));
-    let draft = Draft {
+    let draft = TokenDraft {
         id: wanted.id,
         policies,
         path: format!("{}{}", call.mount.path, call.path),
@@ -85,20 +85,20 @@ pub(super) async fn create(open: &Open, call: &Call<'_>, orphan: bool) -> Result
 
 /// Creation by role: there are no roles.
 pub(super) fn of_role(call: &Call<'_>) -> Result<Reply, Refusal> {
-    Err(Refusal::told(format!("unknown role {}", call.captured)))
+    Err(Refusal::bad_request(format!("unknown role {}", call.captured)))
 }
 
-impl Wanted {
+impl CreateRequest {
     fn read(data: &Object) -> Result<Self, Refusal> {
         if let Some(kind) = fields::text(data, "type")? {
             match &*kind {
                 "" | "service" => {}
-                "batch" => return Err(Refusal::told("batch tokens are not supported by this server")),
-                _ => return Err(Refusal::told("invalid 'token_type' value")),
+                "batch" => return Err(Refusal::bad_request("batch tokens are not supported by this server")),
+                _ => return Err(Refusal::bad_request("invalid 'token_type' value")),
             }
         }
         if fields::text(data, "entity_alias")?.is_some_and(|alias| !alias.is_empty()) {
-            return Err(Refusal::told("'entity_alias' is not supported by this server"));
+            return Err(Refusal::bad_request("'entity_alias' is not supported by this server"));
         }
         let num_uses = fields::whole(data, "num_uses")?.unwrap_or(0);
         let meta: Object = fields::texts_by_name(data, "meta")?.unwrap_or_default().into_iter().collect();
@@ -125,12 +125,12 @@ impl Wanted {
 }
 
 /// Refuses what only root or `sudo` may ask for.
-fn may(wanted: &Wanted, sudo: bool) -> Result<(), Refusal> {
+fn may(wanted: &CreateRequest, sudo: bool) -> Result<(), Refusal> {
     let what = match wanted {
         _ if sudo => return Ok(()),
-        Wanted { id: Some(_), .. } => "specify token id",
-        Wanted { orphan: true, .. } => "create orphan token",
-        Wanted { period: 1.., .. } => "create periodic token",
+        CreateRequest { id: Some(_), .. } => "specify token id",
+        CreateRequest { orphan: true, .. } => "create orphan token",
+        CreateRequest { period: 1.., .. } => "create periodic token",
         _ => return Ok(()),
     };
     Err(Refusal::invalid(format!("root or sudo privileges required to {what}")))
@@ -146,7 +146,7 @@ fn has_sudo(call: &Call<'_>, caller: &Caller) -> bool {
 }
 
 /// The policies the token gets: those asked for, as far as the caller may pass them on, or the caller's own.
-fn policies(wanted: &Wanted, caller: &Caller, sudo: bool) -> Result<Vec<String>, Refusal> {
+fn policies(wanted: &CreateRequest, caller: &Caller, sudo: bool) -> Result<Vec<String>, Refusal> {
     let own = &caller.entry.policies;
     let holds = |name: &String| own.contains(name);
     // Without sudo a token has nothing that its creator has not; `default` is no exception.
@@ -175,9 +175,9 @@ fn policies(wanted: &Wanted, caller: &Caller, sudo: bool) -> Result<Vec<String>,
 
 /// How long the token lives, in seconds; 0 never ends, for root tokens that ask for nothing.
 fn ttl(
-    open: &Open,
+    open: &Unsealed,
     call: &Call<'_>,
-    wanted: &mut Wanted,
+    wanted: &mut CreateRequest,
     policies: &[String],
     warnings: &mut Vec<Warning>,
 ) -> Result<u64, Refusal> {
@@ -189,9 +189,13 @@ fn ttl(
     if wanted.ttl == 0 && wanted.period == 0 && policies.iter().any(|name| name == ROOT) {
         return Ok(wanted.explicit_max_ttl);
     }
-    let wish =
-        Wish { ttl: wanted.ttl, period: wanted.period, explicit_max_ttl: wanted.explicit_max_ttl, age: 0 };
-    let granted = lifetime::grant(wish, bounds)
+    let request = TtlRequest {
+        ttl: wanted.ttl,
+        period: wanted.period,
+        explicit_max_ttl: wanted.explicit_max_ttl,
+        age: 0,
+    };
+    let granted = lifetime::grant(request, bounds)
         .map_err(|lifetime::Over| Refusal::invalid("the server allows no token to live"))?;
     if let Some(capped) = granted.capped {
         warnings.push(lifetime::warning(if wanted.period > 0 { "period" } else { "TTL" }, capped));

@@ -2,9 +2,9 @@
 
 use onrecord_value::{GoDuration, duration};
 
-use crate::fault::WARN_CAPPED;
-use crate::open::Open;
+use crate::audit_errors::WARN_CAPPED;
 use crate::outcome::Warning;
+use crate::unsealed::Unsealed;
 
 use crate::mount::Tune;
 
@@ -19,7 +19,7 @@ pub(super) struct Bounds {
 
 /// What is asked for, in seconds; 0 is nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Wish {
+pub(super) struct TtlRequest {
     /// The time to live.
     pub(super) ttl: u64,
     /// The period, which replaces `ttl` and knows no end.
@@ -45,7 +45,7 @@ pub(super) struct Over;
 
 impl Bounds {
     /// Those of the server, as far as the mount does not set its own. At least a second: 0 would be without end.
-    pub(super) fn of(open: &Open, tune: &Tune) -> Self {
+    pub(super) fn of(open: &Unsealed, tune: &Tune) -> Self {
         let or = |own: u64, server: std::time::Duration| if own > 0 { own } else { server.as_secs().max(1) };
         Self {
             default: or(tune.default_lease_ttl, open.settings.default_lease_ttl),
@@ -54,17 +54,17 @@ impl Bounds {
     }
 }
 
-/// Grants as much of a wish as the bounds allow.
-pub(super) fn grant(wish: Wish, bounds: Bounds) -> Result<Granted, Over> {
-    let explicit = if wish.explicit_max_ttl > 0 { wish.explicit_max_ttl } else { u64::MAX };
-    let end = if wish.period > 0 { explicit } else { explicit.min(bounds.max) };
-    let left = end.saturating_sub(wish.age);
+/// Grants as much of a request as the bounds allow.
+pub(super) fn grant(request: TtlRequest, bounds: Bounds) -> Result<Granted, Over> {
+    let explicit = if request.explicit_max_ttl > 0 { request.explicit_max_ttl } else { u64::MAX };
+    let end = if request.period > 0 { explicit } else { explicit.min(bounds.max) };
+    let left = end.saturating_sub(request.age);
     if left == 0 {
         return Err(Over);
     }
-    let (asked, longest) = match wish {
-        Wish { period: 1.., .. } => (wish.period, bounds.max.min(left)),
-        Wish { ttl: 1.., .. } => (wish.ttl, left),
+    let (asked, longest) = match request {
+        TtlRequest { period: 1.., .. } => (request.period, bounds.max.min(left)),
+        TtlRequest { ttl: 1.., .. } => (request.ttl, left),
         _ => (bounds.default.min(left), left),
     };
     let ttl = asked.min(longest);
@@ -89,24 +89,24 @@ mod tests {
 
     #[test]
     fn a_wish_is_granted_within_all_bounds() {
-        let none = Wish::default();
+        let none = TtlRequest::default();
         let table = [
             (none, Some(100), None),
-            (Wish { ttl: 50, ..none }, Some(50), None),
-            (Wish { ttl: 5000, ..none }, Some(1000), Some((5000, 1000))),
-            (Wish { ttl: 500, explicit_max_ttl: 300, ..none }, Some(300), Some((500, 300))),
-            (Wish { explicit_max_ttl: 30, ..none }, Some(30), None),
-            (Wish { ttl: 500, age: 700, ..none }, Some(300), Some((500, 300))),
-            (Wish { ttl: 500, age: 1000, ..none }, None, None),
-            (Wish { period: 60, ttl: 5, ..none }, Some(60), None),
-            (Wish { period: 60, age: 1_000_000, ..none }, Some(60), None),
-            (Wish { period: 60_000, ..none }, Some(1000), Some((60_000, 1000))),
-            (Wish { period: 60, explicit_max_ttl: 90, age: 50, ..none }, Some(40), Some((60, 40))),
-            (Wish { period: 60, explicit_max_ttl: 90, age: 90, ..none }, None, None),
+            (TtlRequest { ttl: 50, ..none }, Some(50), None),
+            (TtlRequest { ttl: 5000, ..none }, Some(1000), Some((5000, 1000))),
+            (TtlRequest { ttl: 500, explicit_max_ttl: 300, ..none }, Some(300), Some((500, 300))),
+            (TtlRequest { explicit_max_ttl: 30, ..none }, Some(30), None),
+            (TtlRequest { ttl: 500, age: 700, ..none }, Some(300), Some((500, 300))),
+            (TtlRequest { ttl: 500, age: 1000, ..none }, None, None),
+            (TtlRequest { period: 60, ttl: 5, ..none }, Some(60), None),
+            (TtlRequest { period: 60, age: 1_000_000, ..none }, Some(60), None),
+            (TtlRequest { period: 60_000, ..none }, Some(1000), Some((60_000, 1000))),
+            (TtlRequest { period: 60, explicit_max_ttl: 90, age: 50, ..none }, Some(40), Some((60, 40))),
+            (TtlRequest { period: 60, explicit_max_ttl: 90, age: 90, ..none }, None, None),
         ];
-        for (wish, ttl, capped) in table {
-            let granted = grant(wish, BOUNDS).ok();
-            assert_eq!(granted, ttl.map(|ttl| Granted { ttl, capped }), "{wish:?}");
+        for (request, ttl, capped) in table {
+            let granted = grant(request, BOUNDS).ok();
+            assert_eq!(granted, ttl.map(|ttl| Granted { ttl, capped }), "{request:?}");
         }
     }
 

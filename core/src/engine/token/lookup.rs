@@ -4,12 +4,12 @@ use onrecord_value::{Object, Time, Value, object};
 
 use super::{accessed, caller, named_token};
 use crate::engine::{Call, fields};
-use crate::open::Open;
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::token::Entry;
+use crate::unsealed::Unsealed;
 
 /// By its text.
-pub(super) fn lookup(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) fn lookup(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
     let found = open.tokens.find(&text, call.now)?;
     let found = found.ok_or_else(|| Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() })?;
@@ -17,19 +17,19 @@ pub(super) fn lookup(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
 }
 
 /// The caller's own, even if this request spends its last use.
-pub(super) fn own(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let entry = open.tokens.current(caller(call)?).entry();
     Ok(reply(call, &entry, entry.id.expose(), &["token"]))
 }
 
 /// By its accessor: everything but its text.
-pub(super) fn by_accessor(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let entry = accessed(open, call)?.entry();
     Ok(reply(call, &entry, "", &["accessor"]))
 }
 
 /// The accessors of all tokens.
-pub(super) async fn accessors(open: &Open, call: &Call<'_>) -> Outcome {
+pub(super) async fn accessors(open: &Unsealed, call: &Call<'_>) -> Outcome {
     match open.tokens.accessors(call.now).await {
         Ok(mut accessors) => {
             accessors.sort_unstable();

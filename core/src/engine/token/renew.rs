@@ -1,15 +1,15 @@
 //! Renewing tokens. Never in it: storage.
 
-use super::lifetime::{self, Bounds, Granted, Wish};
+use super::lifetime::{self, Bounds, Granted, TtlRequest};
 use super::{accessed, caller, named_token};
 use crate::engine::{Call, fields};
-use crate::open::Open;
 use crate::outcome::{Refusal, Reply};
 use crate::token::{Entry, Issued};
-use crate::tokens::{Found, Renewal};
+use crate::tokens::{ActiveToken, Renewal};
+use crate::unsealed::Unsealed;
 
 /// By its text.
-pub(super) async fn renew(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn renew(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
     let found = open.tokens.find(&text, call.now)?;
     let found = found.ok_or_else(|| Refusal::invalid("token not found"))?;
@@ -17,16 +17,21 @@ pub(super) async fn renew(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal
 }
 
 /// The caller's own.
-pub(super) async fn own(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     extend(open, call, &open.tokens.current(caller(call)?), true).await
 }
 
 /// By its accessor: the answer has not its text.
-pub(super) async fn by_accessor(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     extend(open, call, &accessed(open, call)?, false).await
 }
 
-async fn extend(open: &Open, call: &Call<'_>, found: &Found, text_known: bool) -> Result<Reply, Refusal> {
+async fn extend(
+    open: &Unsealed,
+    call: &Call<'_>,
+    found: &ActiveToken,
+    text_known: bool,
+) -> Result<Reply, Refusal> {
     let increment = match fields::span(call.data, "increment")? {
         Some(increment) if increment.is_negative() => {
             return Err(Refusal::invalid("increment must not be negative"));
@@ -61,11 +66,11 @@ fn granted(entry: &Entry, increment: u64, call: &Call<'_>, bounds: Bounds) -> Re
     if !entry.renewable {
         return Err("lease is not renewable");
     }
-    let wish = Wish {
+    let request = TtlRequest {
         ttl: if increment > 0 { increment } else { entry.creation_ttl },
         period: entry.period,
         explicit_max_ttl: entry.explicit_max_ttl,
         age: call.now.since(entry.issued).as_secs(),
     };
-    lifetime::grant(wish, bounds).map_err(|lifetime::Over| "past the max TTL, cannot renew")
+    lifetime::grant(request, bounds).map_err(|lifetime::Over| "past the max TTL, cannot renew")
 }

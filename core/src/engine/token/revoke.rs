@@ -2,11 +2,11 @@
 
 use super::{accessed, caller, named_token};
 use crate::engine::Call;
-use crate::open::Open;
 use crate::outcome::{Refusal, Reply};
+use crate::unsealed::Unsealed;
 
 /// A token and its descendants; no error if there is no such token.
-pub(super) async fn revoke(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn revoke(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
     if let Some(found) = open.tokens.find(&text, call.now)? {
         open.tokens.revoke(&found).await?;
@@ -15,19 +15,19 @@ pub(super) async fn revoke(open: &Open, call: &Call<'_>) -> Result<Reply, Refusa
 }
 
 /// The caller's own token and its descendants.
-pub(super) async fn own(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     open.tokens.revoke(&open.tokens.current(caller(call)?)).await?;
     Ok(Reply::default())
 }
 
 /// The token with an accessor, and its descendants.
-pub(super) async fn by_accessor(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     open.tokens.revoke(&accessed(open, call)?).await?;
     Ok(Reply::default())
 }
 
 /// A token alone: its children become orphans.
-pub(super) async fn orphan(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn orphan(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
     let found = open.tokens.find(&text, call.now)?;
     let found = found.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
@@ -36,7 +36,7 @@ pub(super) async fn orphan(open: &Open, call: &Call<'_>) -> Result<Reply, Refusa
 }
 
 /// Removes what is dead already.
-pub(super) async fn tidy(open: &Open, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn tidy(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let tidied = open.tokens.tidy(call.now).await?;
     tracing::info!(tokens = tidied.tokens, leftovers = tidied.leftovers, "tidied the token store");
     Ok(Reply::default())

@@ -1,0 +1,110 @@
+//! From a transport's exchange to an answer: the future that a transport awaits, and that goes on without it.
+//! Never in it: what is answered.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::{Core, exempt};
+use crate::admission::Permit;
+use crate::exchange::{Answer, Exchange, Received, Target};
+use crate::{admission, pipeline};
+
+/// The slot and the bytes of step 0, and the place among the journeys inside.
+type Held = (Permit, Option<Permit>);
+type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// A journey under way. It ends like any other if it is dropped before: a client that leaves changes nothing. It then
+/// goes on as a task of the host.
+#[must_use = "a journey begins when it is first polled"]
+pub struct Journey {
+    running: Option<Running>,
+    /// Given back at the end, wherever that is.
+    held: Option<Held>,
+    begun: bool,
+    core: Core,
+}
+
+impl Core {
+    /// Takes an exchange from capture to release.
+    pub fn answer(&self, mut permit: Permit, exchange: Exchange) -> Journey {
+        let (running, inside) = if permit.grow(self.parsed(&exchange)).is_ok() {
+            self.way(exchange)
+        } else {
+            (Box::pin(std::future::ready(Answer::overloaded())) as Running, None)
+        };
+        Journey { running: Some(running), held: Some((permit, inside)), begun: false, core: self.clone() }
+    }
+
+    /// How many bytes a body may take once it is parsed, beside its own.
+    fn parsed(&self, exchange: &Exchange) -> usize {
+        match &exchange.body {
+            Received::Whole(body) => admission::parsed(body, self.inner.settings.json_limits.nodes),
+            Received::TooLarge | Received::Broken => 0,
+        }
+    }
+
+    /// What answers an exchange, and what counts it among the journeys inside.
+    fn way(&self, exchange: Exchange) -> (Running, Option<Permit>) {
+        if let Target::Api(path) = &exchange.target
+            && let Some(route) = self.exempt(path)
+        {
+            let core = self.clone();
+            return (Box::pin(async move { exempt::answer(&core, route, exchange).await }), None);
+        }
+        match self.inner.gate.enter() {
+            Some((open, inside)) => (Box::pin(pipeline::journey(open, Box::new(exchange))), Some(inside)),
+            None => (Box::pin(std::future::ready(Answer::sealed())), None),
+        }
+    }
+}
+
+impl Future for Journey {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        self.begun = true;
+        let Some(running) = &mut self.running else { return Poll::Pending };
+        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
+        let answer = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => answer,
+            Err(_) => {
+                // Panics of handlers are caught inside and recorded; this one is of a step around them.
+                tracing::error!("a step of a request's journey panicked; nothing of its answer leaves");
+                Answer::not_on_record("internal error")
+            }
+        };
+        self.core.inner.meters.answered(answer.status());
+        self.running = None;
+        self.held = None;
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for Journey {
+    fn drop(&mut self) {
+        let (Some(running), true) = (self.running.take(), self.begun) else { return };
+        let rest =
+            Self { running: Some(running), held: self.held.take(), begun: false, core: self.core.clone() };
+        self.core.inner.host.spawn.spawn(Box::pin(async move {
+            drop(rest.await);
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How large the future of a function is.
+    fn size<A, B, F: Future>(_: fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_journey_is_small() {
+        let bytes = size(pipeline::journey);
+        assert!(bytes <= 1024, "{bytes}");
+    }
+}

@@ -1,0 +1,190 @@
+//! A token in memory: one shared object for each, which every request and every descendant of it holds.
+//! Never in it: storage. Who changes it has committed the change before.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use onrecord_policy::Acl;
+use onrecord_value::Time;
+use sha2::{Digest as _, Sha256};
+
+use crate::policies::Policies;
+use crate::token::Entry;
+
+/// One token in memory.
+pub(super) struct CachedToken {
+    name: String,
+    client_id: Arc<str>,
+    /// Set once it is revoked, durably. Never cleared.
+    dead: AtomicBool,
+    touched: AtomicBool,
+    /// Held while a change is put in line for storage, so that storage sees the changes in their order here.
+    state: Mutex<TokenState>,
+}
+
+/// What changes in the life of a token.
+pub(super) struct TokenState {
+    pub(super) entry: Arc<Entry>,
+    pub(super) parent: Option<Arc<CachedToken>>,
+    acl: (u64, Arc<Acl>),
+    pub(super) uses: Uses,
+}
+
+/// Who is on a token.
+#[derive(Default)]
+pub(super) struct Uses {
+    /// Uses that requests have reserved, neither spent nor given back. Never more than the entry has.
+    pub(super) reserved: u64,
+    /// Requests on their way with this token.
+    pub(super) holders: u64,
+}
+
+/// What a request takes from a token.
+pub(super) struct Taken {
+    pub(super) entry: Arc<Entry>,
+    pub(super) acl: Arc<Acl>,
+    pub(super) client_id: Arc<str>,
+    /// Uses left before this one; `None` is unlimited.
+    pub(super) remaining: Option<u64>,
+}
+
+impl CachedToken {
+    pub(super) fn new(entry: Entry, parent: Option<Arc<Self>>, generation: u64, acl: Arc<Acl>) -> Self {
+        Self {
+            name: entry.name.clone(),
+            client_id: client_id(&entry.policies),
+            dead: AtomicBool::new(false),
+            touched: AtomicBool::new(true),
+            state: Mutex::new(TokenState {
+                entry: Arc::new(entry),
+                parent,
+                acl: (generation, acl),
+                uses: Uses::default(),
+            }),
+        }
+    }
+
+    /// What it is stored under.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is stored of it now.
+    pub(super) fn entry(&self) -> Arc<Entry> {
+        Arc::clone(&self.state().entry)
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, TokenState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that somebody asked for it.
+    pub(super) fn touch(&self) {
+        if !self.touched.load(Ordering::Relaxed) {
+            self.touched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody asked for it since this was last called.
+    pub(super) fn touched(&self) -> bool {
+        self.touched.swap(false, Ordering::Relaxed)
+    }
+
+    /// Ends it, and with it all its descendants, for everybody.
+    pub(super) fn end(&self) {
+        self.dead.store(true, Ordering::Release);
+    }
+
+    /// Whether it or an ancestor was ended. Time and uses do not count.
+    pub(super) fn is_revoked(&self) -> bool {
+        if self.dead.load(Ordering::Acquire) {
+            return true;
+        }
+        let mut parent = self.state().parent.clone();
+        while let Some(cached) = parent {
+            if cached.dead.load(Ordering::Acquire) {
+                return true;
+            }
+            let next = cached.state().parent.clone();
+            parent = next;
+        }
+        false
+    }
+
+    /// Whether it and all its ancestors live at `now`. A used-up token is dead for everybody who asks; the request that
+    /// spent the last use does not ask.
+    pub(super) fn is_active(&self, now: Time) -> bool {
+        let (entry, parent) = {
+            let state = self.state();
+            (Arc::clone(&state.entry), state.parent.clone())
+        };
+        !entry.exhausted && self.is_valid(&entry, now) && Self::ancestors_are_valid(parent, now)
+    }
+
+    /// An ancestor that is used up no longer acts, but its family stands until it is deleted.
+    pub(super) fn ancestors_are_valid(mut parent: Option<Arc<Self>>, now: Time) -> bool {
+        while let Some(cached) = parent {
+            let state = cached.state();
+            if !cached.is_valid(&state.entry, now) {
+                return false;
+            }
+            let next = state.parent.clone();
+            drop(state);
+            parent = next;
+        }
+        true
+    }
+
+    fn is_valid(&self, entry: &Entry, now: Time) -> bool {
+        !self.dead.load(Ordering::Acquire) && !entry.expired(now)
+    }
+
+    /// Reserves a use for a request, if the token lives and has one left.
+    pub(super) fn take(&self, policies: &Policies, now: Time) -> Option<Taken> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if state.entry.exhausted || !self.is_valid(&state.entry, now) {
+            return None;
+        }
+        let remaining = match state.entry.num_uses {
+            0 => None,
+            left => Some(left.checked_sub(state.uses.reserved).filter(|left| *left > 0)?),
+        };
+        if !Self::ancestors_are_valid(state.parent.clone(), now) {
+            return None;
+        }
+        if state.acl.0 != policies.generation() {
+            state.acl = policies.acl(&state.entry.policies);
+        }
+        state.uses.reserved += 1;
+        state.uses.holders += 1;
+        Some(Taken {
+            entry: Arc::clone(&state.entry),
+            acl: Arc::clone(&state.acl.1),
+            client_id: Arc::clone(&self.client_id),
+            remaining,
+        })
+    }
+}
+
+/// The client id of tokens without identity: SHA-256 of the sorted names of the policies joined by 0x7F, then 0x00 and
+/// the id of the namespace, in base64 (spec/audit-devices.md 3.2).
+fn client_id(policies: &[String]) -> Arc<str> {
+    let mut text = policies.join("\u{7f}");
+    text.push_str("\0root");
+    Arc::from(BASE64.encode(Sha256::digest(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::client_id;
+
+    #[test]
+    fn client_ids_are_those_of_the_recordings() {
+        assert_eq!(&*client_id(&["root".to_owned()]), "0DHqvq2D77kL2/JTPSZkTMJbkFVmUu0TzMi0jiXcFy8=");
+        let two = ["default".to_owned(), "reader".to_owned()];
+        assert_eq!(&*client_id(&two), "EUnubWptqIjVjj3Z8qVZGR6ZaMw5stIGSQncu2GnNM4=");
+    }
+}

@@ -1,0 +1,205 @@
+//! Where tokens lie in storage, and the batches that put, change and remove them.
+//! Never in it: what is kept in memory.
+
+use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
+
+use super::{TokenError, pause};
+use crate::token::Entry;
+use crate::unsealed::place;
+
+/// The most keys of a cubbyhole that are deleted in one batch with its token; the rest follow in further batches.
+const BELOW: usize = 4096;
+/// How many keys are looked at in one go by those who look at all.
+const PAGE: usize = 256;
+
+/// The stored tokens.
+pub(super) struct TokenStorage {
+    tokens: View,
+    cubbyholes: View,
+}
+
+impl TokenStorage {
+    pub(super) fn new(barrier: &Barrier) -> Result<Self, KeyError> {
+        Ok(Self { tokens: barrier.view(place::TOKEN)?, cubbyholes: barrier.view(place::CUBBYHOLE)? })
+    }
+
+    /// What a token (or an accessor) is stored under.
+    pub(super) fn name(&self, text: &str) -> Result<String, TokenError> {
+        Ok(self.tokens.barrier().hash_name(text)?)
+    }
+
+    pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
+        match self.tokens.get(&id(name)) {
+            Ok(Some(stored)) => Entry::decode(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
+            Ok(None) => Ok(None),
+            Err(StoreError::Damaged { .. }) => Err(TokenError::Damaged),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn holds(&self, name: &str) -> Result<bool, TokenError> {
+        Ok(self.tokens.get(&id(name))?.is_some())
+    }
+
+    /// The name of the token with this accessor.
+    pub(super) fn by_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
+        let stored = self.tokens.get(&format!("accessor/{}", self.name(accessor)?))?;
+        stored
+            .map(|name| String::from_utf8(name.expose().to_vec()).map_err(|_| TokenError::Damaged))
+            .transpose()
+    }
+
+    /// The names of some tokens after the name `after` (empty: from the first), sorted; none if there are no more.
+    pub(super) fn names(&self, after: &str) -> Result<Vec<String>, TokenError> {
+        Ok(self.tokens.list_page("id/", after, PAGE)?)
+    }
+
+    /// The names of a token's children.
+    pub(super) fn children(&self, name: &str) -> Result<Vec<String>, TokenError> {
+        Ok(self.tokens.list(&format!("child/{name}/"))?)
+    }
+
+    /// Stores a new token, with its accessor and the link to its parent.
+    pub(super) async fn insert(&self, entry: &Entry) -> Result<(), TokenError> {
+        let mut batch = Batch::new();
+        self.lay(&mut batch, entry)?;
+        match self.tokens.commit(batch).await {
+            Err(CommitError::Conflict(conflict)) if conflict.key.ends_with(&entry.name) => {
+                Err(TokenError::Duplicate)
+            }
+            result => settled(result),
+        }
+    }
+
+    /// Adds a new token, with its accessor and the link to its parent, to a batch.
+    pub(super) fn lay(&self, batch: &mut Batch, entry: &Entry) -> Result<(), TokenError> {
+        self.tokens.require_absent(batch, &id(&entry.name))?;
+        self.tokens.put(batch, &id(&entry.name), entry.encode().expose())?;
+        self.tokens.put(batch, &self.accessor(entry)?, entry.name.as_bytes())?;
+        if let Some(parent) = &entry.parent {
+            self.tokens.require_present(batch, &id(parent))?;
+            self.tokens.put(batch, &child(parent, &entry.name), &[])?;
+        }
+        Ok(())
+    }
+
+    /// Puts a changed entry in line, in place of the old one. Its place in the order is taken by this call.
+    pub(super) fn replace(&self, entry: &Entry) -> Result<Commit, TokenError> {
+        let mut batch = Batch::new();
+        self.change(&mut batch, entry)?;
+        Ok(self.tokens.commit(batch))
+    }
+
+    /// Puts an entry that is an orphan now in line, and the end of its link to the parent.
+    pub(super) fn set_free(&self, entry: &Entry, parent: &str) -> Result<Commit, TokenError> {
+        let mut batch = Batch::new();
+        self.change(&mut batch, entry)?;
+        self.tokens.delete(&mut batch, &child(parent, &entry.name))?;
+        Ok(self.tokens.commit(batch))
+    }
+
+    fn change(&self, batch: &mut Batch, entry: &Entry) -> Result<(), TokenError> {
+        self.tokens.require_present(batch, &id(&entry.name))?;
+        Ok(self.tokens.put(batch, &id(&entry.name), entry.encode().expose())?)
+    }
+
+    /// Removes tokens in one batch, with their accessors, their links to their parents and their cubbyholes.
+    pub(super) async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
+        let mut batch = Batch::new();
+        for name in names {
+            match self.entry(name) {
+                Ok(Some(entry)) => {
+                    self.tokens.delete(&mut batch, &self.accessor(&entry)?)?;
+                    if let Some(parent) = &entry.parent {
+                        self.tokens.delete(&mut batch, &child(parent, name))?;
+                    }
+                }
+                // What cannot be read can still be removed; sweeping finds the rest.
+                Ok(None) | Err(TokenError::Damaged) => {}
+                Err(error) => return Err(error),
+            }
+            self.tokens.delete(&mut batch, &id(name))?;
+            self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW)?;
+        }
+        settled(self.tokens.commit(batch).await)?;
+        for name in names {
+            self.empty(name).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what is in a cubbyhole; how many keys.
+    async fn empty(&self, name: &str) -> Result<usize, TokenError> {
+        let mut deleted = 0;
+        loop {
+            let mut batch = Batch::new();
+            match self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW)? {
+                0 => return Ok(deleted),
+                count => deleted += count,
+            }
+            settled(self.cubbyholes.commit(batch).await)?;
+        }
+    }
+
+    /// Removes accessors, links and cubbyholes of tokens that are gone; how many keys. What it finds was put there in
+    /// one batch with its token, so a token that is not there now is gone for good.
+    pub(super) async fn sweep(&self) -> Result<usize, TokenError> {
+        let mut swept = 0;
+        for folder in ["accessor/", "child/"] {
+            let mut after = String::new();
+            loop {
+                let page = self.tokens.keys(folder, &after, PAGE)?;
+                let Some(last) = page.last() else { break };
+                after.clone_from(last);
+                let mut batch = Batch::new();
+                for key in &page {
+                    if !self.belongs(key)? {
+                        self.tokens.delete(&mut batch, key)?;
+                        swept += 1;
+                    }
+                }
+                settled(self.tokens.commit(batch).await)?;
+                pause().await;
+            }
+        }
+        for name in self.cubbyholes.list("")? {
+            let name = name.trim_end_matches('/');
+            if !self.holds(name)? {
+                swept += self.empty(name).await?;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// Whether an accessor's or a link's token is still stored.
+    fn belongs(&self, key: &str) -> Result<bool, TokenError> {
+        if let Some(link) = key.strip_prefix("child/") {
+            return self.holds(link.rsplit('/').next().unwrap_or(link));
+        }
+        match self.tokens.get(key)? {
+            Some(name) => self.holds(std::str::from_utf8(name.expose()).map_err(|_| TokenError::Damaged)?),
+            None => Ok(true),
+        }
+    }
+
+    fn accessor(&self, entry: &Entry) -> Result<String, TokenError> {
+        Ok(format!("accessor/{}", self.name(&entry.accessor)?))
+    }
+}
+
+/// What a commit means for tokens: a change of one that is not there any more comes too late.
+pub(super) fn settled(result: Result<(), CommitError>) -> Result<(), TokenError> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(CommitError::Conflict(_)) => Err(TokenError::Gone),
+        Err(error) => Err(TokenError::Commit(error)),
+    }
+}
+
+fn id(name: &str) -> String {
+    format!("id/{name}")
+}
+
+fn child(parent: &str, name: &str) -> String {
+    format!("child/{parent}/{name}")
+}
