@@ -24,7 +24,7 @@ mod syslog;
 pub use batch::{Appended, Batch, Rejected};
 pub use claim::Claim;
 pub(crate) use drill::DrillControl;
-pub use drill::{DRILL_MAX, Drill, DrillStatus};
+pub use drill::{DRILL_MAX, Drill, DrillError, DrillNews, DrillStatus};
 pub use error::errno::Errno;
 pub use error::net::{NetCause, NetError};
 pub use error::violation::Violation;

@@ -88,10 +88,15 @@
 //! Never in this crate: the server, HTTP, storage, an async runtime.
 
 pub mod broker;
+mod cause;
 mod clock;
 pub mod device;
 pub mod guide;
+mod health_tracker;
+mod rules;
 pub mod salt_file;
+mod statistics;
+pub mod status;
 mod sync;
 mod wait;
 
@@ -106,10 +111,3 @@ pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
 pub use device::{Device, DeviceError, DeviceKinds, DeviceOptions, Placement};
 pub use wait::Wait;
-
-/// How devices are: for status pages, logs and metrics.
-pub mod status {
-    pub use crate::broker::distribution::Distribution;
-    pub use crate::broker::health_tracker::Health;
-    pub use crate::broker::status::{BLOCKED_AFTER, DeviceStatus, LastError, Observer, Outlook, Told};
-}

@@ -119,7 +119,7 @@ fn holes_that_a_killed_server_left_are_told_by_the_next() {
     let boot = Boot::new(3);
     let told = |ranges: &[(u64, u64)]| {
         let ranges = ranges.iter().map(|&(from, to)| SeqRange { from, to }).collect();
-        [Notice::Unfinished { boot, ranges }]
+        [Notice::Unfinished { boot, seqs: ranges }]
     };
     assert_eq!(open_after(lines(&[1, 2, 5, 4, 7])), told(&[(3, 3), (6, 6)]));
     // Another start's entries are another matter.
@@ -144,7 +144,7 @@ fn holes_since_the_probe_of_a_young_device_are_told() {
         open(&path, &Placement::api()).unwrap().notices()
     };
     let told =
-        |from: u64, to: u64| [Notice::Unfinished { boot: Boot::new(3), ranges: vec![SeqRange { from, to }] }];
+        |from: u64, to: u64| [Notice::Unfinished { boot: Boot::new(3), seqs: SeqRange { from, to }.into() }];
     // What was numbered between the probe and the first entry went to others.
     assert_eq!(open_after(&[]), []);
     assert_eq!(open_after(&[439, 438, 440]), []);
@@ -163,7 +163,7 @@ fn holes_are_found_in_jsonx_too() {
     let open = || kit::open_with(&pairs, &Placement::api()).unwrap();
     let lines: Vec<_> = [1, 2, 4].map(|seq| request_line_in(Format::Jsonx, seq, 3)).into();
     std::fs::write(&path, lines.concat()).unwrap();
-    let missing = Notice::Unfinished { boot: Boot::new(3), ranges: vec![SeqRange { from: 3, to: 3 }] };
+    let missing = Notice::Unfinished { boot: Boot::new(3), seqs: SeqRange { from: 3, to: 3 }.into() };
     assert_eq!(open().notices(), [missing]);
 
     // Once a gap has told them, or a probe says that the device is new, they are not told again.

@@ -39,7 +39,7 @@ pub(crate) struct NotRecorded(Option<Refused>);
 
 /// Says that a request entry follows in a moment.
 pub(crate) fn announce(open: &Unsealed) {
-    open.broker.announce();
+    open.broker.prewake();
 }
 
 /// Records the request entry.

@@ -1,7 +1,7 @@
 //! The proofs that an entry is on record. The broker alone makes them (I3).
 //! Never in it: deciding whether an entry is on record.
 
-use super::cause::Refused;
+use crate::cause::Refused;
 use onrecord_entry::EntryType;
 
 /// The proof that a request entry is on record as the rule wants it.

@@ -50,6 +50,33 @@ pub struct DrillStatus {
     pub left: Duration,
 }
 
+/// What an observer learns about a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrillNews {
+    /// It has begun, and ends by itself after this time.
+    Begun(Drill, Duration),
+    /// It has ended.
+    Ended(Drill),
+}
+
+/// Why no drill was begun or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DrillError {
+    /// The rules do not allow drills ([`Rules::drills`](crate::Rules::drills)).
+    #[error("drills are not enabled")]
+    Off,
+    /// No device of this path is enabled.
+    #[error("no audit device is enabled at this path")]
+    NoDevice,
+    /// The device throws everything away: it cannot fail.
+    #[error("this audit device throws everything away and cannot fail")]
+    Discards,
+    /// The time asked for is zero, or more than [`DRILL_MAX`].
+    #[error("a drill lasts more than nothing and at most {} seconds", DRILL_MAX.as_secs())]
+    Time,
+}
+
 /// Begins and ends the drills of one device. Clones control the same device.
 #[derive(Clone)]
 pub(crate) struct DrillControl {

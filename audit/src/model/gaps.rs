@@ -26,7 +26,7 @@ fn batches_that_are_refused_or_taken_by_half_are_told() {
         settle_down(&broker);
         sick.assert_exact(&at_rest(&broker, "sick/"), 5);
         well.assert_exact(&at_rest(&broker, "well/"), 5);
-        let counted = |path: &str| broker.rest(path).unwrap().counters();
+        let counted = |path: &str| broker.held(path).unwrap().counters();
         assert_eq!(counted("sick/"), (sick.has().len() as u64, 5 - sick.has().len() as u64));
         assert_eq!(counted("well/"), (5, 0));
     });
@@ -127,7 +127,7 @@ fn a_device_that_is_given_up_tells_what_it_did_not_write_when_it_goes_on() {
         hung.state(|state| state.hang = true);
         hung.enable(&broker, "hung/");
         well.enable(&broker, "well/");
-        let rest = broker.rest("hung/").unwrap();
+        let held = broker.held("hung/").unwrap();
         for recorder in [recorder(&broker, 1), recorder(&broker, 2)] {
             assert!(recorder.join_watched(&broker).iter().all(Result::is_ok));
         }
@@ -140,8 +140,8 @@ fn a_device_that_is_given_up_tells_what_it_did_not_write_when_it_goes_on() {
         hung.release();
         watch.join().unwrap();
         hung.wait_until(|state| state.dropped);
-        rest.assert_empty();
-        hung.assert_exact(&rest.untold(), 3);
+        held.assert_empty();
+        hung.assert_exact(&held.unreported(), 3);
     });
 }
 
@@ -153,7 +153,7 @@ fn a_device_that_is_given_up_and_then_fails_tells_as_much_as_it_can_know() {
         hung.state(|state| (state.hang, state.halves) = (true, 1));
         hung.enable(&broker, "hung/");
         well.enable(&broker, "well/");
-        let rest = broker.rest("hung/").unwrap();
+        let held = broker.held("hung/").unwrap();
         for recorder in [recorder(&broker, 1), recorder(&broker, 2)] {
             assert!(recorder.join_watched(&broker).iter().all(Result::is_ok));
         }
@@ -161,9 +161,9 @@ fn a_device_that_is_given_up_and_then_fails_tells_as_much_as_it_can_know() {
         broker.watch_once(Duration::from_secs(2));
         hung.release();
         hung.wait_until(|state| state.dropped);
-        rest.assert_empty();
+        held.assert_empty();
         // A device that fails has no last chance to tell; what it misses is known all the same.
-        hung.assert_exact(&rest.untold(), 3);
+        hung.assert_exact(&held.unreported(), 3);
     });
 }
 
@@ -175,7 +175,7 @@ fn what_is_told_before_an_end_that_is_refused_is_told_once() {
         hung.state(|state| (state.hang, state.halves) = (true, 1));
         hung.enable(&broker, "hung/");
         well.enable(&broker, "well/");
-        let rest = broker.rest("hung/").unwrap();
+        let held = broker.held("hung/").unwrap();
         // It hangs with no line: all of them are given up before one is taken.
         broker.reopen(Some("hung/"), Duration::ZERO);
         hung.wait_until(|state| state.hanging);
@@ -184,9 +184,9 @@ fn what_is_told_before_an_end_that_is_refused_is_told_once() {
         broker.watch_once(Duration::from_secs(2));
         hung.release();
         hung.wait_until(|state| state.dropped);
-        rest.assert_empty();
+        held.assert_empty();
         // Of its two last lines it takes one, the gap.
-        assert_eq!((hung.lines(), rest.untold().len()), (1, 0));
+        assert_eq!((hung.lines(), held.unreported().len()), (1, 0));
         hung.assert_exact(&[], 3);
     });
 }

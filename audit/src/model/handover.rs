@@ -68,12 +68,12 @@ fn an_announcement_that_nothing_follows_leaves_nobody_waiting() {
         record(&broker).unwrap();
         let announcer = {
             let broker = Arc::clone(&broker);
-            thread::spawn(move || (0..3).for_each(|_| broker.announce()))
+            thread::spawn(move || (0..3).for_each(|_| broker.prewake()))
         };
         record(&broker).unwrap();
         record(&broker).unwrap();
         announcer.join().unwrap();
-        broker.announce();
+        broker.prewake();
         drop(broker);
         device.wait_until(|state| state.dropped);
         assert_eq!(device.lines(), 3);

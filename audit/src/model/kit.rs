@@ -217,7 +217,7 @@ pub(crate) fn record(broker: &Broker) -> Result<u64, Refused> {
 }
 
 pub(crate) fn record_as(broker: &Broker, id: &str) -> Result<u64, Refused> {
-    broker.announce();
+    broker.prewake();
     match broker.record_request(&Entry::probe(id)).wait() {
         Ok(proof) => Ok(proof.seq()),
         Err(NotOnRecord::Refused(refused)) => Err(refused),
@@ -271,9 +271,9 @@ pub(crate) fn settled(outcomes: &[Result<u64, Refused>]) -> Vec<u64> {
 
 /// All that is known when nobody does anything any more: what is untold of a device; nothing waits in it.
 pub(crate) fn at_rest(broker: &Broker, path: &str) -> Vec<SeqRange> {
-    let rest = broker.rest(path).unwrap();
-    rest.assert_empty();
-    rest.untold()
+    let held = broker.held(path).unwrap();
+    held.assert_empty();
+    held.unreported()
 }
 
 pub(crate) fn check(scenario: impl Fn() + Send + Sync + 'static) {

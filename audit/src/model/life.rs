@@ -112,15 +112,15 @@ fn closing_ends_every_device_after_what_waited() {
         let broker = broker(Rules::default());
         let device = Control::default();
         device.enable(&broker, "a/");
-        let rest = broker.rest("a/").unwrap();
+        let held = broker.held("a/").unwrap();
         let recorders: Vec<_> = (0..2).map(|_| recorder(&broker, 1)).collect();
         drop(broker);
         for recorder in recorders {
             assert!(recorder.join().iter().all(Result::is_ok));
         }
         device.wait_until(|state| state.dropped);
-        rest.assert_empty();
-        device.assert_exact(&rest.untold(), 2);
+        held.assert_empty();
+        device.assert_exact(&held.unreported(), 2);
     });
 }
 
@@ -285,7 +285,7 @@ fn a_new_salt_leaves_no_gap_and_no_line_of_the_old_one_after_it() {
         other.enable(&broker, "b/");
         let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
         device.state(|state| state.salts.push(Salt::new("a new salt").id()));
-        assert!(broker.reform("a/", form("a new salt")));
+        assert!(broker.set_formatter("a/", form("a new salt")));
         // Whoever begins after the change has the new one.
         let after = record(&broker).unwrap();
         for recorder in recorders {

@@ -109,7 +109,7 @@ impl Devices {
             };
             let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt)))
                 .with_first_salt(device.first_salt);
-            let mut config = config(&device, &options, sink, form).missed(kept.of(&device.uuid));
+            let mut config = config(&device, &options, sink, form).losses(kept.of(&device.uuid));
             let (path, device) = (device.path.clone(), Arc::new(device));
             if let Some(error) = error {
                 if let Some(cause) = error.cause() {

@@ -153,7 +153,7 @@ fn can_record(broker: &Broker) -> bool {
 
 /// A device that lagged has caught up once nothing waits for it, though it is left alone for a while longer.
 fn works(device: &DeviceStatus) -> bool {
-    let caught_up = device.health == Health::Lagging && device.queued_entries == 0;
+    let caught_up = device.health == Health::Lagging && device.queue.entries == 0;
     !device.discards && (device.health == Health::Healthy || caught_up)
 }
 

@@ -98,7 +98,7 @@ impl Devices {
         self.view.commit(batch).await.map_err(BarrierError::from)?;
         // A stored device whose options are refused has no lines; its salt is changed all the same.
         if let Ok(options) = self.kinds.parse(&device.kind, &device.options) {
-            broker.reform(&path, Formatter::new(options.form, salt).with_first_salt(first_salt));
+            broker.set_formatter(&path, Formatter::new(options.form, salt).with_first_salt(first_salt));
         }
         tracing::info!(path, salt = %id, %retired, "an audit device has a new salt");
         let mut table = Table::clone(&table);

@@ -38,7 +38,7 @@ async fn two_at_once(world: &World, device: &FaultControl, token: &str, write: (
     let start = |_| tokio::spawn(world.start(ask("POST", write.0).token(token).json(&body(write.1))));
     let writes: Vec<_> = (0..2).map(start).collect();
     let open = world.core.open().unwrap();
-    while open.broker.status()[0].queued_entries < 2 {
+    while open.broker.status()[0].queue.entries < 2 {
         tokio::task::yield_now().await;
     }
     device.set(Fault::None);

@@ -390,7 +390,10 @@ async fn r_cancel_a_client_that_leaves_fails_no_entry_and_counts_no_failure() {
         assert_eq!(lines.len(), 2);
         let open = world.core.open().unwrap();
         let status = open.broker.status().remove(0);
-        assert_eq!((status.failures, status.missed, status.untold_entries), (0, 0, 0));
+        assert_eq!(
+            (status.faults.failures, status.losses.entries, status.losses.unreported_entries),
+            (0, 0, 0)
+        );
         let text = metrics(&world, "format=prometheus").await.1;
         assert_eq!(reading(&text, "vault_audit_log_request_failure"), 0);
         assert_eq!(reading(&text, "vault_audit_log_response_failure"), 0);

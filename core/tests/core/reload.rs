@@ -405,8 +405,8 @@ async fn what_a_device_missed_before_a_kill_it_tells_after_it() {
     scene.world.core.keep_record().await;
     // Killed: nothing is drained and nothing told.
     std::fs::remove_dir(&log).unwrap();
-    let kept = scene.world.core.open().unwrap().broker.missed();
-    let missed: u64 = kept.iter().flat_map(|(_, missed)| missed).map(|missed| missed.count).sum();
+    let kept = scene.world.core.open().unwrap().broker.losses();
+    let missed: u64 = kept.iter().flat_map(|(_, losses)| losses).map(|loss| loss.count).sum();
     assert!(missed >= 6, "{kept:?}");
     let boot = scene.world.core.open().unwrap().broker.boot();
     // The files of the killed one are free: this stands for the end of its process.

@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, XattrFlags};
 
 use super::Open;
 use super::unfinished::{self, Found};
-use onrecord_entry::{Boot, SeqRange};
+use onrecord_entry::{Boot, SeqRange, SeqSet};
 
 /// What the files before it have.
 const BEFORE: &str = "user.onrecord.before";
@@ -133,15 +133,15 @@ fn text(before: Found) -> String {
     let Found { boot, last, mut holes, .. } = before;
     loop {
         let mut text = format!("{VERSION} {:016x} {last}", boot.number());
-        for SeqRange { from, to } in &holes {
+        for SeqRange { from, to } in holes.iter() {
             // Writing to a string does not fail.
             let _always = if from == to { write!(text, " {from}") } else { write!(text, " {from}-{to}") };
         }
         if text.len() + BEGUN.len() <= BEFORE_MAX {
             return text;
         }
-        if !SeqRange::join_nearest(&mut holes) {
-            holes.clear();
+        if !holes.join_nearest() {
+            holes = SeqSet::new();
         }
     }
 }
@@ -153,15 +153,15 @@ fn parse(text: &str) -> Option<Found> {
         return None;
     }
     let (boot, last) = (Boot::parse(words.next()?)?, words.next()?.parse().ok()?);
-    let mut holes: Vec<SeqRange> = Vec::new();
+    let mut holes = SeqSet::new();
     for word in words {
         let (from, to) = word.split_once('-').unwrap_or((word, word));
         let hole = SeqRange { from: from.parse().ok()?, to: to.parse().ok()? };
-        let after = holes.last().map_or(0, |before| before.to);
+        let after = holes.last().unwrap_or(0);
         if hole.from <= after || hole.to < hole.from || hole.to >= last {
             return None;
         }
-        holes.push(hole);
+        holes.insert_range(hole);
     }
     Some(Found { boot, last, holes, ended: false })
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use super::before;
 use crate::device::notice::Notice;
 use onrecord_entry::decode;
-use onrecord_entry::{Boot, PROBE_PATH, SeqRange};
+use onrecord_entry::{Boot, PROBE_PATH, SeqRange, SeqSet};
 
 /// How much of the file's end is looked at: far more than can be under way at one moment.
 const WINDOW: u64 = 4 * 1024 * 1024;
@@ -28,21 +28,21 @@ pub(super) struct Found {
     pub(super) boot: Boot,
     /// Its last number that was written or told to be missing.
     pub(super) last: u64,
-    pub(super) holes: Vec<SeqRange>,
-    /// The device was disabled then, or had just been enabled: what comes after is not its business.
+    pub(super) holes: SeqSet,
+    /// The device was disabled then, or had just been enabled: later entries do not concern it.
     pub(super) ended: bool,
 }
 
 impl Found {
-    /// What is to be told of it.
+    /// What the device reports of it.
     pub(super) fn notice(self) -> Option<Notice> {
-        let tell = !self.holes.is_empty() && self.holes.len() <= HOLES_MAX;
-        tell.then_some(Notice::Unfinished { boot: self.boot, ranges: self.holes })
+        let report = !self.holes.is_empty() && self.holes.ranges().len() <= HOLES_MAX;
+        report.then_some(Notice::Unfinished { boot: self.boot, seqs: self.holes })
     }
 
     /// Whether it says something of the file that follows.
     pub(super) fn goes_on(&self) -> bool {
-        !self.ended && self.holes.len() <= HOLES_MAX
+        !self.ended && self.holes.ranges().len() <= HOLES_MAX
     }
 }
 
@@ -128,7 +128,7 @@ fn goes_with(before: &Found, lines: &[Line<'_>], boot: Boot) -> bool {
 /// Which numbers of a start are on record.
 #[derive(Default)]
 struct Counted {
-    known: Vec<SeqRange>,
+    known: SeqSet,
     /// Up to here nothing is a hole.
     floor: Option<u64>,
     last: u64,
@@ -146,12 +146,7 @@ impl Counted {
         let mut counted = Self { floor: Some(0), carried: true, ..Self::default() };
         // What an earlier start has says that this one is here from its first entry on.
         if before.boot == boot {
-            let mut from = 0;
-            for hole in before.holes {
-                counted.known.push(SeqRange { from, to: hole.from.saturating_sub(1) });
-                from = hole.to.saturating_add(1);
-            }
-            counted.known.push(SeqRange { from, to: before.last });
+            counted.known = SeqSet::from(SeqRange { from: 0, to: before.last }).difference(&before.holes);
             counted.last = before.last;
         }
         counted
@@ -162,21 +157,21 @@ impl Counted {
         match of_our_own {
             // A device that was enabled later has nothing to do with what came before.
             Some(OfOurOwn::Probe) => {
-                self.known.push(SeqRange { from: self.last.saturating_add(1), to: seq });
+                self.known.insert_range(SeqRange { from: self.last.saturating_add(1), to: seq });
                 if unordered && seq > 1 && (self.carried || self.floor != Some(0)) {
                     (self.begun, self.floor) = (true, None);
                 }
             }
-            Some(OfOurOwn::Gap(ranges)) => self.known.extend(ranges),
-            Some(OfOurOwn::End(ranges)) => {
-                self.known.extend(ranges);
+            Some(OfOurOwn::Gap(seqs)) => self.known = self.known.union(&seqs),
+            Some(OfOurOwn::End(seqs)) => {
+                self.known = self.known.union(&seqs);
                 self.ended = true;
             }
             // The same, where no probe says so.
             None if std::mem::take(&mut self.ended) => {
-                self.known.push(SeqRange { from: seq.min(self.last.saturating_add(1)), to: seq });
+                self.known.insert_range(SeqRange { from: seq.min(self.last.saturating_add(1)), to: seq });
             }
-            None => self.known.push(SeqRange { from: seq, to: seq }),
+            None => self.known.insert(seq),
         }
         self.last = self.last.max(seq);
         self.carried &= !entry;
@@ -194,24 +189,20 @@ impl Counted {
         }
     }
 
-    fn found(mut self, boot: Boot) -> Found {
-        self.known.sort_by_key(|range| range.from);
-        let (mut holes, mut next) = (Vec::new(), self.floor.unwrap_or(self.last).saturating_add(1));
-        for range in self.known {
-            if range.from > next {
-                holes.push(SeqRange { from: next, to: range.from - 1 });
-            }
-            next = next.max(range.to.saturating_add(1));
-        }
-        Found { boot, last: next - 1, holes, ended: self.ended || self.floor.is_none() }
+    fn found(self, boot: Boot) -> Found {
+        let floor = self.floor.unwrap_or(self.last);
+        let last = self.known.last().unwrap_or(0).max(floor);
+        let after_floor = SeqSet::from(SeqRange { from: floor.saturating_add(1), to: last });
+        let holes = after_floor.difference(&self.known);
+        Found { boot, last, holes, ended: self.ended || self.floor.is_none() }
     }
 }
 
 enum OfOurOwn {
     Probe,
-    Gap(Vec<SeqRange>),
+    Gap(SeqSet),
     /// The device was disabled.
-    End(Vec<SeqRange>),
+    End(SeqSet),
 }
 
 /// Lines of the device itself, which repeat a counter.
@@ -228,8 +219,8 @@ fn of_our_own(line: &[u8]) -> Option<OfOurOwn> {
     let entry = decoded.entry();
     if let Some(gap) = entry.gap {
         // The ranges of an earlier start say nothing about this one.
-        let ranges = if gap.boot.is_none() { gap.ranges.iter().collect() } else { Vec::new() };
-        return Some(if gap.ended { OfOurOwn::End(ranges) } else { OfOurOwn::Gap(ranges) });
+        let seqs = if gap.boot.is_none() { gap.ranges.iter().collect() } else { SeqSet::new() };
+        return Some(if gap.ended { OfOurOwn::End(seqs) } else { OfOurOwn::Gap(seqs) });
     }
     let probe = entry.request.path == PROBE_PATH.into() && entry.request.remote_address.is_empty();
     probe.then_some(OfOurOwn::Probe)

@@ -22,10 +22,10 @@ pub enum Why {
     /// Formatting panicked.
     #[error("{}", self.reason())]
     FormatPanicked,
-    /// More than [`Rules::queue_bytes`](super::Rules::queue_bytes) wait for the device.
+    /// More than [`Rules::queue_bytes`](crate::Rules::queue_bytes) wait for the device.
     #[error("{}", self.reason())]
     QueueFull,
-    /// The device has blocked for [`Rules::audit_timeout`](super::Rules::audit_timeout).
+    /// The device has blocked for [`Rules::audit_timeout`](crate::Rules::audit_timeout).
     #[error("{}", self.reason())]
     TimedOut,
     /// The device was disabled.
@@ -37,7 +37,7 @@ pub enum Why {
 }
 
 impl Why {
-    /// Whether it lies with the device, and not with the entry or its request.
+    /// Whether the device is the cause, and not the entry or its request.
     pub fn lies_with_device(&self) -> bool {
         match self {
             Self::Device(error) | Self::Resting(error) => !error.concerns_line(),

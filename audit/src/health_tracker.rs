@@ -1,4 +1,4 @@
-//! The health of one device as a small machine: what happened in, state and back-off out.
+//! The health of one device as a state machine: events in, state and back-off out.
 //! Never in it: locks, threads, the clock (times are handed in).
 
 use std::fmt;
@@ -34,7 +34,7 @@ const LAG_FIRST: Duration = Duration::from_millis(50);
 const LAG_MAX: Duration = Duration::from_mins(1);
 const RETRY_FIRST: Duration = Duration::from_millis(10);
 const RETRY_MAX: Duration = Duration::from_secs(1);
-/// So many failures in a row are no incident any more.
+/// A device that fails so often in a row is broken.
 const BROKEN_AFTER: u32 = 10;
 
 /// What is known about a device's health.
@@ -44,7 +44,7 @@ pub(crate) struct HealthTracker {
     /// How long it is not waited for once it overruns again.
     lag: Duration,
     /// When it may be waited for again, if it has caught up.
-    patience_from: Duration,
+    awaited_from: Duration,
     /// How long it is left alone after the next failure.
     retry: Duration,
     /// When it may be tried again.
@@ -62,7 +62,7 @@ impl HealthTracker {
             health: Health::Healthy,
             since: now,
             lag: LAG_FIRST,
-            patience_from: Duration::ZERO,
+            awaited_from: Duration::ZERO,
             retry: RETRY_FIRST,
             retry_from: Duration::ZERO,
             failures: 0,
@@ -100,17 +100,17 @@ impl HealthTracker {
         if self.health != Health::Healthy {
             return;
         }
-        if now > self.patience_from + self.lag * 8 {
+        if now > self.awaited_from + self.lag * 8 {
             self.lag = LAG_FIRST;
         }
         self.turn(Health::Lagging, now);
-        self.patience_from = now + self.lag;
+        self.awaited_from = now + self.lag;
         self.lag = (self.lag * 2).min(LAG_MAX);
     }
 
-    /// Nothing old waits for it.
+    /// No old entry waits for it.
     pub(crate) fn caught_up(&mut self, now: Duration) {
-        if self.health == Health::Lagging && now >= self.patience_from {
+        if self.health == Health::Lagging && now >= self.awaited_from {
             self.turn(Health::Healthy, now);
         }
     }
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(health_tracker.health(), Health::Lagging);
         health_tracker.caught_up(ms(1151));
         assert_eq!(health_tracker.health(), Health::Healthy);
-        // After a good while it begins anew.
+        // After a long time without one the back-off begins at its first value again.
         health_tracker.overran(ms(100_000));
         health_tracker.caught_up(ms(100_050));
         assert_eq!(health_tracker.health(), Health::Healthy);

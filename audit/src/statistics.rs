@@ -1,7 +1,10 @@
-//! How often, how much, how long: samples counted in fixed buckets, with what else can be said about all of them.
-//! Never in it: clocks, names of metrics, rendering.
+//! Counts and distributions: samples counted in fixed buckets, with their sum, extremes and deviation, and what is
+//! counted of each device. Never in it: clocks, names of metrics, rendering.
 
 use std::time::Duration;
+
+use crate::sync::atomic::AtomicU64;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Upper bounds of buckets for times, in nanoseconds: 50 µs to 30 s.
 const TIMES: &[u64] = &[
@@ -147,6 +150,55 @@ impl Distribution {
         }
         let bound = self.cumulative().find(|(_, below)| *below >= wanted).map(|(bound, _)| bound);
         bound.unwrap_or(self.max).min(self.max)
+    }
+}
+
+/// What is counted of one device.
+pub(crate) struct Statistics {
+    pub(crate) appended: AtomicU64,
+    pub(crate) batches: AtomicU64,
+    /// Entries that it did not get.
+    pub(crate) lost: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    pub(crate) panics: AtomicU64,
+    pub(crate) reopens: AtomicU64,
+    written: Mutex<Written>,
+}
+
+/// What is measured of the batches that a device took: written once a batch, by the writer alone.
+pub(crate) struct Written {
+    /// Bytes that the device has.
+    pub(crate) bytes: u64,
+    /// Entries a batch.
+    pub(crate) batch_entries: Distribution,
+    /// From accepted to answered: `request` entries.
+    pub(crate) request_latency: Distribution,
+    /// The same for `response` entries.
+    pub(crate) response_latency: Distribution,
+}
+
+impl Statistics {
+    pub(crate) fn new() -> Self {
+        let count = || AtomicU64::new(0);
+        let written = Written {
+            bytes: 0,
+            batch_entries: Distribution::of_numbers(),
+            request_latency: Distribution::of_times(),
+            response_latency: Distribution::of_times(),
+        };
+        Self {
+            appended: count(),
+            batches: count(),
+            lost: count(),
+            failures: count(),
+            panics: count(),
+            reopens: count(),
+            written: Mutex::new(written),
+        }
+    }
+
+    pub(crate) fn written(&self) -> MutexGuard<'_, Written> {
+        lock(&self.written)
     }
 }
 
