@@ -1,4 +1,5 @@
-//! Why a text was refused, and where.
+//! The errors of texts, with their positions.
+//! Never in it: a check.
 
 use std::fmt;
 
@@ -26,7 +27,7 @@ impl Error {
     }
 }
 
-/// What stands where something else must.
+/// The token that was found in place of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Found {
@@ -99,7 +100,7 @@ pub enum ErrorKind {
     /// A key must begin here.
     #[error("expected: IDENT | STRING | ASSIGN | LBRACE got: {found}")]
     KeyExpected {
-        /// What stands here.
+        /// The token here.
         found: Found,
     },
     /// More labels than this block has.
@@ -116,10 +117,10 @@ pub enum ErrorKind {
         /// The first key of the block.
         name: String,
     },
-    /// A comma or the end of the list must stand here.
+    /// A comma or the end of the list is missing here.
     #[error("error parsing list, expected comma or list end, got: {found}")]
     ListEndExpected {
-        /// What stands here.
+        /// The token here.
         found: Found,
     },
     /// A string that does not end in its line.
@@ -134,16 +135,16 @@ pub enum ErrorKind {
     /// An object that does not end.
     #[error("object expected closing RBRACE got: {found}")]
     ObjectNotClosed {
-        /// What stands where it must.
+        /// The token in place of its end.
         found: Found,
     },
     /// Deeper nesting than [`crate::DEPTH_MAX`].
     #[error("nested deeper than {} levels", crate::DEPTH_MAX)]
     TooDeep,
-    /// A value must stand here.
+    /// A value is missing here.
     #[error("value expected, got: {found}")]
     ValueExpected {
-        /// What stands here.
+        /// The token here.
         found: Found,
     },
     /// A value of another kind than its key takes.

@@ -27,7 +27,7 @@ impl EnvelopeKey {
     /// Prepares a key.
     ///
     /// # Errors
-    /// [`EnvelopeError::KeySize`] for anything but 32 bytes.
+    /// [`EnvelopeError::KeySize`] if it is not 32 bytes long.
     pub fn new(key: &SecretBytes) -> Result<Self, EnvelopeError> {
         let size = EnvelopeError::KeySize { bytes: key.len() };
         UnboundKey::new(&AES_256_GCM, key.expose()).map(|key| Self(LessSafeKey::new(key))).map_err(|_| size)
@@ -62,7 +62,7 @@ impl EnvelopeKey {
         Ok(record)
     }
 
-    /// Decrypts the record `name` in its own buffer, whatever term its header says.
+    /// Decrypts the record `name` in its own buffer. The term in its header is not checked.
     ///
     /// # Errors
     /// [`EnvelopeError::Form`] if it is not a record of this format, [`EnvelopeError::Authentication`] if a bit of it,

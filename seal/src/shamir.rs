@@ -48,7 +48,7 @@ pub fn split(
 }
 
 /// Gives the secret back from at least `threshold` shares. Shares of another secret, or too few of them, give
-/// a wrong secret and no error: only its use can tell.
+/// a wrong secret without an error: only the use of the secret shows it.
 ///
 /// # Errors
 /// Fewer shares than the threshold, shares of different or too small length, or two with the same x.

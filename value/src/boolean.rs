@@ -1,4 +1,5 @@
-//! Truth values as Vault takes them.
+//! Truth values in the spellings that Vault accepts.
+//! Never in it: a text of another meaning than true or false.
 
 use crate::Value;
 use crate::integer::{ConvertError, Reason};

@@ -1,4 +1,5 @@
-//! Durations as Vault takes and writes them: Go's syntax, bare seconds, and days.
+//! Durations in the syntax that Vault accepts and writes: Go's, bare seconds, and days.
+//! Never in it: a clock.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Integers from texts, with the messages of Go's `strconv`.
+//! Never in it: the range that a setting accepts.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
 //! Sizes in bytes as Vault's configuration writes them: `32MiB`, `1kb`, `4096`.
+//! Never in it: a limit.
 
 /// A text that is not a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

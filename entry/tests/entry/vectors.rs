@@ -1,4 +1,5 @@
 //! Golden vectors: hashes, lines and elision as servers that clients know write them.
+//! Never in it: JSONx.
 
 use std::sync::Arc;
 
@@ -368,7 +369,7 @@ fn headers_are_sorted_and_each_is_hashed_or_not_as_configured_even_on_a_raw_devi
 }
 
 #[test]
-fn what_is_beyond_a_limit_becomes_size_nodes_and_digest_on_raw_devices_too() {
+fn data_over_a_limit_becomes_size_nodes_and_digest_on_raw_devices_too() {
     let deep = parsed(&format!("{{\"a\":{}1{}}}", "[".repeat(64), "]".repeat(64)));
     let fits = parsed(&format!("{{\"a\":{}1{}}}", "[".repeat(63), "]".repeat(63)));
     let many: Object = [("n", Value::from(vec![1; 100_000]))].into_iter().collect();
@@ -405,7 +406,7 @@ fn what_is_beyond_a_limit_becomes_size_nodes_and_digest_on_raw_devices_too() {
 }
 
 #[test]
-fn a_line_that_would_be_too_long_has_digests_and_if_that_is_not_enough_there_is_none() {
+fn a_line_that_would_be_too_long_has_digests_and_an_error_if_that_is_not_enough() {
     let data = object! { "text" => "x".repeat(2000) };
     let limits = Limits { line_bytes: 1000, ..Limits::default() };
     let formatter = formatter(FormatOptions { log_raw: true, limits, ..FormatOptions::default() });
@@ -473,7 +474,7 @@ fn a_path_whose_sensitive_parts_do_not_fit_it_is_hashed_as_a_whole() {
 }
 
 #[test]
-fn a_text_full_of_tokens_costs_no_more_than_its_length() {
+fn a_text_full_of_tokens_is_redacted_in_linear_time() {
     let token = "hvs.CAESIJlWh6MbpVhTLh3t";
     let path = format!("{token}/").repeat(100_000);
     let auth = Auth { client_token: "my-chosen-token".into(), ..Auth::default() };

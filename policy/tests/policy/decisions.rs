@@ -1,4 +1,5 @@
-//! Decisions: which rule wins, what it grants, and that a naive search comes to the same.
+//! Decisions: which rule wins, what it grants, and that a naive search has the same result.
+//! Never in it: wrong texts.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -108,7 +109,7 @@ fn deny_wins_over_other_policies_for_the_same_path_only() {
 }
 
 #[test]
-fn capabilities_add_up_and_who_granted_is_known() {
+fn capabilities_add_up_and_the_granting_policies_are_known() {
     let policies = [
         policy("default", r#"path "a" { capabilities = ["read"] }"#),
         policy("list", r#"path "a" { capabilities = ["list"] } path "a" { capabilities = ["list"] }"#),
@@ -260,7 +261,7 @@ fn wrapping_must_last_as_long_as_the_rule_says() {
 }
 
 #[test]
-fn a_mount_is_reached_by_whatever_allows_anything_below_it() {
+fn a_mount_is_reached_by_every_rule_that_allows_anything_below_it() {
     for (rule, reaches) in [
         ("secret/a/b", true),
         ("secret/*", true),
@@ -355,7 +356,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_naive_search_comes_to_the_same(
+    fn a_naive_search_has_the_same_result(
         rules in prop::collection::vec(rule_texts(), 0..12),
         paths in prop::collection::vec("(a|b|ab|)(/(a|b|ab|\\+a|)){0,5}", 1..8),
     ) {

@@ -1,4 +1,5 @@
 //! Policy texts: which are accepted, and which are refused with which message.
+//! Never in it: which of several rules wins.
 
 use onrecord_policy::Policy;
 use proptest::prelude::*;
@@ -6,7 +7,7 @@ use proptest::prelude::*;
 use crate::kit::acl;
 
 #[test]
-fn each_form_of_a_text_says_the_same() {
+fn each_form_of_a_text_has_the_same_meaning() {
     for text in [
         r#"path "x/*" { capabilities = ["read", "list"] }"#,
         r#"path "/x/*" { capabilities = ["list", "read"] comment = "leading slash" }"#,
@@ -38,7 +39,7 @@ fn words_of_old_policies_stand_for_capabilities() {
 }
 
 #[test]
-fn what_the_language_does_not_know_is_refused() {
+fn unknown_keys_and_wrong_values_are_refused() {
     for (text, message) in [
         (r#"path "gen/*" { capabilities = ["fly"] }"#, r#"path "gen/*": invalid capability "fly""#),
         (r#"path "x" { capabilities = ["root"] }"#, r#"path "x": invalid capability "root""#),

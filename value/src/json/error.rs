@@ -1,6 +1,7 @@
-//! Why a JSON document was refused, in the words Go's decoder uses.
+//! The errors of JSON documents, with the messages of Go's decoder.
 //!
 //! A message holds at most one character of the document.
+//! Never in it: a check.
 
 use std::fmt;
 
@@ -30,15 +31,15 @@ impl ParseError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParseErrorKind {
-    /// There is nothing but white space.
+    /// The document is empty or white space.
     Empty,
-    /// The document breaks off.
+    /// The document ends too early.
     UnexpectedEof,
-    /// A character that cannot stand where it stands.
+    /// A character that is not allowed at its position.
     InvalidCharacter {
         /// The (first byte of the) character.
         byte: u8,
-        /// Where it stands.
+        /// What the parser expected there.
         context: Context,
     },
     /// Deeper nesting than the limit.
@@ -58,7 +59,7 @@ pub enum ParseErrorKind {
     },
 }
 
-/// Where an invalid character stands.
+/// The position of an invalid character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Context {
     /// After an element of a list.
@@ -88,7 +89,7 @@ pub enum Context {
     Number,
     /// Directly after `{`.
     ObjectStart,
-    /// In a string: control characters cannot stand there.
+    /// In a string, where control characters are not allowed.
     String,
     /// After `\`.
     StringEscape,
@@ -142,7 +143,7 @@ impl fmt::Display for Context {
                 return write!(f, " in literal {word} (expecting '{}')", char::from(*expecting));
             }
             Self::Number => " in numeric literal",
-            // Go's token reader says nothing more here.
+            // Go's token reader adds nothing here.
             Self::ObjectStart => "",
             Self::String => " in string literal",
             Self::StringEscape => " in string escape code",

@@ -1,4 +1,5 @@
 //! Durations as clients write them and as the server answers them.
+//! Never in it: clocks.
 
 use onrecord_value::duration::{format, from_value, parse};
 use onrecord_value::{GoDuration, Value};
@@ -8,7 +9,7 @@ const MS: i64 = 1_000_000;
 const S: i64 = 1_000 * MS;
 
 #[test]
-fn seconds_days_and_go_syntax_are_taken() {
+fn seconds_days_and_go_syntax_are_accepted() {
     for (text, nanos) in [
         ("", 0),
         ("0", 0),
@@ -43,7 +44,7 @@ fn seconds_days_and_go_syntax_are_taken() {
 }
 
 #[test]
-fn what_is_no_duration_is_refused_with_go_words() {
+fn other_texts_are_refused_with_the_messages_of_go() {
     for (text, message) in [
         ("abc", r#"time: invalid duration "abc""#),
         ("2.5", r#"time: missing unit in duration "2.5""#),

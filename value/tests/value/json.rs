@@ -1,4 +1,5 @@
 //! JSON text from outside: the properties of parsing and writing, and the messages clients see.
+//! Never in it: JSON of an entry.
 
 use onrecord_value::json::{self, Limits, ParseErrorKind};
 use onrecord_value::{Number, Value, object};
@@ -9,7 +10,7 @@ fn parse(text: &[u8]) -> Result<Value, json::ParseError> {
 }
 
 #[test]
-fn what_go_refuses_is_refused_with_its_words() {
+fn documents_that_go_refuses_are_refused_with_its_messages() {
     for (text, message) in [
         ("", "EOF"),
         (" \n\t\r", "EOF"),
@@ -147,7 +148,7 @@ proptest! {
     #[test]
     fn what_is_written_another_reader_understands_alike(value in values()) {
         let text = value.to_json();
-        // A number that is no finite double is beyond the other reader.
+        // The other reader does not accept a number that is not a finite double.
         if let Ok(theirs) = serde_json::from_slice::<serde_json::Value>(&text) {
             prop_assert!(same(&value, &theirs));
         }
@@ -164,7 +165,7 @@ proptest! {
         match (parse(text.as_bytes()), theirs) {
             (Ok(ours), Ok(theirs)) => prop_assert!(same(&ours, &theirs)),
             (Err(_), Err(_)) => {}
-            // They refuse what is no finite double, and half a surrogate pair.
+            // They refuse a number that is not a finite double, and half a surrogate pair.
             (Ok(_), Err(error)) => {
                 let error = error.to_string();
                 prop_assert!(error.contains("out of range") || error.contains("surrogate") || error.contains("hex escape"), "{}", error);
