@@ -52,6 +52,7 @@
 pub mod broker;
 mod clock;
 pub mod device;
+pub mod salt_file;
 mod sync;
 mod wait;
 

@@ -61,10 +61,10 @@ fn an_entry_of_the_other_kind_gives_no_proof_and_goes_to_no_device() {
     enable(&broker, "a/", &control);
     let request = entry("a");
     let response = Entry { response: Some(Response::default()), ..request };
-    let other = NotOnRecord::OtherKind(EntryType::Response);
+    let other = NotOnRecord::OtherType(EntryType::Response);
     assert_eq!(other.to_string(), "the entry is a response entry");
     assert_eq!(broker.record_request(&response).wait(), Err(other));
-    assert_eq!(broker.record_response(&request).wait(), Err(NotOnRecord::OtherKind(EntryType::Request)));
+    assert_eq!(broker.record_response(&request).wait(), Err(NotOnRecord::OtherType(EntryType::Request)));
     assert_eq!(broker.record_response(&response).wait().unwrap().seq(), 1);
     assert_eq!(control.lines().len(), 1);
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
+use onrecord_audit::device::OptionError;
 use onrecord_audit::device::{DeviceKind, DeviceOption, DeviceTarget, GivenOptions};
-use onrecord_audit::{Clock, Device, DeviceError, OptionError, Placement};
+use onrecord_audit::{Clock, Device, DeviceError, Placement};
 
 use crate::client::Client;
 use crate::device::HttpDevice;

@@ -7,13 +7,12 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use serde_json::Value;
 
 /// Ends a hang, and nothing else.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The lines that a collector took, whichever of its lives it was in.
 type Lines = Arc<Mutex<Vec<Value>>>;
@@ -81,12 +80,9 @@ fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_onrecord-example-device"))
 }
 
-fn server(directory: &Path, more: &str) -> Server {
-    let config = format!(
-        "storage \"file\" {{\n  path = \"{}\"\n}}\naudit {{\n  drills = true\n}}\n{more}",
-        directory.join("data").display()
-    );
-    Server::launch_config(directory, &config, |launch| launch.program(program()))
+fn server(place: &Place, more: &str) -> Server {
+    place.configure(&format!("audit {{\n  drills = true\n}}\n{more}"));
+    place.launch().program(program()).start()
 }
 
 /// What a command says on standard output; it must work.
@@ -111,7 +107,7 @@ fn gaps(lines: &Lines) -> Vec<Value> {
 
 /// Does requests that change nothing until something is so.
 fn ask_until(server: &Server, what: &str, mut so: impl FnMut() -> bool) {
-    server.eventually(TIME_LIMIT, what, || {
+    server.eventually(what, || {
         assert_eq!(server.call("GET", "sys/mounts", None).status, 200, "the file has every entry");
         so()
     });
@@ -119,10 +115,10 @@ fn ask_until(server: &Server, what: &str, mut so: impl FnMut() -> bool) {
 
 #[test]
 fn the_kind_has_help_options_gaps_status_and_drills_like_a_built_in_one() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut server = server(directory.path(), "");
+    let place = Place::new();
+    let mut server = server(&place, "");
     let key = server.open_up();
-    let log = directory.path().join("file.log");
+    let log = place.path("file.log");
     server.enable_file("file", &log);
     let lines = Lines::default();
     let collector = Collector::start("127.0.0.1:0", &lines);
@@ -162,7 +158,7 @@ fn the_kind_has_help_options_gaps_status_and_drills_like_a_built_in_one() {
     assert!(device["last_error"]["text"].as_str().unwrap().contains(&address), "{device}");
     let collector = Collector::start(&address, &lines);
     ask_until(&server, "a gap entry", || !gaps(&lines).is_empty());
-    server.eventually(TIME_LIMIT, "it recovers", || server.device("http/")["state"] == "healthy");
+    server.eventually("it recovers", || server.device("http/")["state"] == "healthy");
 
     let before = gaps(&lines).len();
     does(&server, &["audit", "drill", "refuse", "http/", "-for=1h"]);
@@ -173,7 +169,7 @@ fn the_kind_has_help_options_gaps_status_and_drills_like_a_built_in_one() {
     // A restart finds the stored device, and its collector with it.
     let token = server.token.clone();
     assert!(server.stop());
-    let mut server = self::server(directory.path(), "");
+    let mut server = self::server(&place, "");
     server.token = token;
     server.unseal(&key);
     ask_until(&server, "it goes on", || server.device("http/")["entries"].as_u64() > Some(0));
@@ -184,7 +180,7 @@ fn the_kind_has_help_options_gaps_status_and_drills_like_a_built_in_one() {
     collector.stop();
 
     // Nothing is missing in the collector's log that it does not declare itself.
-    let collected = directory.path().join("collector.log");
+    let collected = place.path("collector.log");
     let text: Vec<String> = lines.lock().unwrap().iter().map(|line| format!("{line}\n")).collect();
     std::fs::write(&collected, text.concat()).unwrap();
     let checked =
@@ -195,19 +191,19 @@ fn the_kind_has_help_options_gaps_status_and_drills_like_a_built_in_one() {
 
 #[test]
 fn a_stanza_of_the_configuration_may_name_it_and_diagnose_tries_it() {
-    let directory = tempfile::tempdir().unwrap();
+    let place = Place::new();
     let lines = Lines::default();
     let collector = Collector::start("127.0.0.1:0", &lines);
     let stanza = format!(
         "audit \"http\" \"collector\" {{\n  options {{\n    url = \"http://{}/audit\"\n  }}\n}}",
         collector.address
     );
-    let mut server = server(directory.path(), &stanza);
+    let mut server = server(&place, &stanza);
     server.open_up();
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200);
     let has = |path: &str| lines.lock().unwrap().iter().any(|line| line["request"]["path"] == path);
     assert!(has("sys/mounts"), "{lines:?}");
-    let config = format!("-config={}", directory.path().join("onrecord.hcl").display());
+    let config = format!("-config={}", place.config().display());
     let found = does(&server, &["operator", "diagnose", &config]);
     assert!(found.contains("audit collector/ (http)") && found.contains("it can be opened"), "{found}");
     collector.stop();
