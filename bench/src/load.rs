@@ -79,8 +79,8 @@ pub fn load(
     let mut block = vec![0; 64 * 1024];
     while begin.elapsed() < time {
         events.clear();
-        let patience = rustix::event::Timespec { tv_sec: 5, tv_nsec: 0 };
-        epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), Some(&patience)).expect("epoll");
+        let timeout = rustix::event::Timespec { tv_sec: 5, tv_nsec: 0 };
+        epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)).expect("epoll");
         assert!(!events.is_empty(), "the server answered nothing for five seconds");
         for event in &events {
             let index = usize::try_from(event.data.u64()).expect("a small number");

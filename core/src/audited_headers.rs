@@ -73,7 +73,7 @@ async fn stored(view: &View) -> Result<Snapshot, BarrierError> {
     Ok(view.get(KEY).await?.map(|stored| decode(stored.expose())).unwrap_or_default())
 }
 
-/// `{"x-name":{"hmac":false}}`, as other servers store it (spec 9.7).
+/// `{"x-name":{"hmac":false}}`, as other servers store it.
 fn encode(headers: &Snapshot) -> Vec<u8> {
     let all: Object = headers
         .iter()

@@ -28,7 +28,7 @@ pub struct Kind {
     pub entry: Entry<'static>,
     /// The form of its line.
     pub form: Formatter,
-    /// The texts that are hashed anew for each line: all but the token and the accessor, which a salt remembers.
+    /// The texts that each line hashes: all but the token and the accessor, whose hashes the salt caches.
     pub hashed: Vec<String>,
 }
 

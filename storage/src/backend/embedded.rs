@@ -1,4 +1,4 @@
-//! The store in one file of one directory: the embedded engine (ADR 1). Never in it: another commit mode
+//! The store in one file of one directory: the embedded engine (ADR 0001). Never in it: another commit mode
 //! than the engine's default; mixing modes is what its own authors warn of.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};

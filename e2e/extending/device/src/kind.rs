@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use onrecord_audit::device::OptionError;
-use onrecord_audit::device::{DeviceKind, DeviceOption, DeviceTarget, GivenOptions};
+use onrecord_audit::device::{DeviceKind, DeviceOption, DeviceTarget, GivenOptions, OptionError};
 use onrecord_audit::{Clock, Device, DeviceError, Placement};
 
 use crate::client::Client;

@@ -12,8 +12,6 @@ use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use serde_json::Value;
 
-/// Ends a hang, and nothing else.
-
 /// The lines that a collector took, whichever of its lives it was in.
 type Lines = Arc<Mutex<Vec<Value>>>;
 
@@ -80,6 +78,7 @@ fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_onrecord-example-device"))
 }
 
+/// A sealed server in this folder, with this configuration beside what all have.
 fn server(place: &Place, more: &str) -> Server {
     place.configure(&format!("audit {{\n  drills = true\n}}\n{more}"));
     place.launch().program(program()).start()
