@@ -13,7 +13,7 @@
 #[path = "support/world.rs"]
 mod world;
 
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use serde_json::{Value, json};
 use world::{World, ask, said};
 

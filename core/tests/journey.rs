@@ -14,7 +14,7 @@
 mod world;
 
 use onrecord_audit::Rules;
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_core::{Exchange, Headers, Received, Settings, Target};
 use serde_json::{Value, json};
 use world::{World, ask, entries, outline, said};

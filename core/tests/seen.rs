@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::{Clock, DeviceConfig, Rules};
 use onrecord_core::{AuditSettings, Media, Settings};
 use onrecord_entry::Formatter;
