@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict};
 use onrecord_audit::broker::{EnableError, Why};
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::{
     Broker, DeviceConfig, DeviceOptions, NotOnRecord, Placement, Recorded, Rules, SystemClock, Wait as _,
 };

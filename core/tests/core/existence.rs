@@ -1,6 +1,6 @@
 //! Create or update: what was decided about a write holds at the moment of the change, under concurrency too.
 
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use serde_json::{Value, json};
 
 use crate::kit::{World, ask, said};

@@ -1,7 +1,7 @@
 //! One request from capture to release: what it leaves on record, and what happens when it cannot be recorded.
 
 use onrecord_audit::Rules;
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_core::{Exchange, Headers, Received, Settings, Target};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use onrecord_audit::device::fault::FaultControl;
+use onrecord_audit::device::faulty::FaultControl;
 use onrecord_audit::{Clock, DeviceConfig, SystemClock};
 use onrecord_core::host::Task;
 use onrecord_core::lifecycle::{InitOptions, Journey};

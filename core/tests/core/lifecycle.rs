@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use onrecord_audit::device::fault::Fault;
+use onrecord_audit::device::faulty::Fault;
 use onrecord_core::lifecycle::InitOptions;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;

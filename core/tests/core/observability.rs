@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::{DeviceConfig, ManualClock, Rules};
 use onrecord_core::{AuditSettings, Media, Settings};
 use onrecord_entry::Formatter;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::ManualClock;
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::status::Health;
 use onrecord_core::Settings;
 use onrecord_storage::Storage;

@@ -204,7 +204,10 @@ fn a_stanza_of_the_configuration_may_name_it_and_diagnose_tries_it() {
     assert!(has("sys/mounts"), "{lines:?}");
     let config = format!("-config={}", place.config().display());
     let found = does(&server, &["operator", "diagnose", &config]);
-    assert!(found.contains("audit collector/ (http)") && found.contains("it can be opened"), "{found}");
+    assert!(
+        found.contains("audit collector/ (http)") && found.contains("the device can be opened"),
+        "{found}"
+    );
     collector.stop();
     let output = server.cli(&["operator", "diagnose", &config]);
     assert_eq!(output.status.code(), Some(1));

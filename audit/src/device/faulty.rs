@@ -1,5 +1,4 @@
-//! A device that fails on command and keeps what it took: for every test of what happens then. What operators may
-//! do to real devices is `drill`.
+//! A device that fails on command and keeps what it took, for tests. What operators may do to real devices is `drill`.
 //! Never in a product: it exists under the feature `test-support` only.
 
 use std::sync::MutexGuard;
@@ -73,7 +72,7 @@ struct State {
     dropped: bool,
 }
 
-/// The remote control of a [`FaultDevice`]. Clones control the same device.
+/// The remote control of a [`FaultyDevice`]. Clones control the same device.
 #[derive(Clone, Debug, Default)]
 pub struct FaultControl {
     switch: Switch<State>,
@@ -81,7 +80,7 @@ pub struct FaultControl {
 
 /// The device. Made by [`FaultControl::device`].
 #[derive(Debug)]
-pub struct FaultDevice {
+pub struct FaultyDevice {
     control: FaultControl,
 }
 
@@ -100,7 +99,7 @@ impl FaultControl {
 
     /// The device.
     pub fn device(&self) -> Box<dyn Device> {
-        Box::new(FaultDevice { control: self.clone() })
+        Box::new(FaultyDevice { control: self.clone() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -178,14 +177,14 @@ impl FaultControl {
         drop(self.wait_until(|state| state.calls >= count));
     }
 
-    /// Waits until the broker has let it go.
+    /// Waits until the broker has dropped it.
     pub fn wait_until_dropped(&self) {
         drop(self.wait_until(|state| state.dropped));
     }
 }
 
 impl FaultControl {
-    /// Tells of a call that has just been counted, and hangs in it as long as its fault says so. It is counted and finds
+    /// Announces a call that has just been counted, and hangs in it as long as its fault says so. It is counted and finds
     /// its fault at one moment: a fault that is set later is that of the calls which are counted later.
     fn while_hanging<'a>(
         &self,
@@ -200,7 +199,7 @@ impl FaultControl {
     }
 
     /// Makes a call other than taking lines.
-    #[expect(clippy::panic, reason = "panicking is what it was told to do")]
+    #[expect(clippy::panic, reason = "panicking is what the test asks for")]
     fn call(&self, call: Call) -> Result<(), DeviceError> {
         let mut state = self.state();
         state.of(call).calls += 1;
@@ -243,8 +242,8 @@ impl State {
     }
 }
 
-impl Device for FaultDevice {
-    #[expect(clippy::panic, reason = "panicking is what it was told to do")]
+impl Device for FaultyDevice {
+    #[expect(clippy::panic, reason = "panicking is what the test asks for")]
     fn append(&mut self, batch: &Batch<'_>) -> Appended {
         let control = self.control.clone();
         let mut state = control.state();
@@ -331,9 +330,9 @@ impl Device for FaultDevice {
     }
 }
 
-impl Drop for FaultDevice {
+impl Drop for FaultyDevice {
     fn drop(&mut self) {
-        /// It is gone, however that went.
+        /// Notes that the device is dropped, even if its end panics.
         struct Gone<'a>(&'a FaultControl);
         impl Drop for Gone<'_> {
             fn drop(&mut self) {

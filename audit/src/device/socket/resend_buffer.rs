@@ -6,13 +6,13 @@ use std::collections::VecDeque;
 use crate::device::batch::Batch;
 
 /// The last lines that were written, oldest first.
-pub(super) struct Kept {
+pub(super) struct ResendBuffer {
     bytes: VecDeque<u8>,
     lengths: VecDeque<usize>,
     limit: usize,
 }
 
-impl Kept {
+impl ResendBuffer {
     pub(super) const fn new(limit: usize) -> Self {
         Self { bytes: VecDeque::new(), lengths: VecDeque::new(), limit }
     }
@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn the_newest_lines_are_kept_whole_and_in_order() {
-        let mut kept = Kept::new(10);
-        let text = |kept: &mut Kept| String::from_utf8(kept.lines().0.to_vec()).unwrap();
+        let mut kept = ResendBuffer::new(10);
+        let text = |kept: &mut ResendBuffer| String::from_utf8(kept.lines().0.to_vec()).unwrap();
         kept.keep(&Batch::new(b"one\ntwo\nsix\n", &[4, 8, 12]), 0..3);
         assert_eq!(text(&mut kept), "two\nsix\n");
         kept.keep(&Batch::new(b"0\n1\n2\n", &[2, 4, 6]), 1..2);
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(text(&mut kept), "six\n1\nx\n");
         kept.clear();
         assert!(kept.is_empty());
-        let mut none = Kept::new(0);
+        let mut none = ResendBuffer::new(0);
         none.keep(&Batch::new(b"x\n", &[2]), 0..1);
         assert!(none.is_empty());
     }
