@@ -102,8 +102,8 @@ fn allocated(kind: &EntryKind, line: &mut Vec<u8>) -> f64 {
 pub fn run(sample: &'static SampleData, effort: Effort) {
     println!("\n### Hash and format, one device, one thread (nanoseconds of its CPU)\n");
     println!(
-        "| entry | bytes | hashes | of them remembered | hash + format ns | a further device's, ns | allocations \
-         | the other HMACs bare, ns | a copy of the line, ns |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+        "| entry | bytes | hashes | of them cached | hash + format, ns | for a further device, ns | allocations \
+         | its HMACs alone (not cached), ns | copy of the line, ns |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     );
     let mut kinds = sample.kinds();
     kinds.retain(|kind| effort.wants(kind.name));

@@ -368,7 +368,7 @@ async fn a_token_revoked_while_its_entry_is_waited_for_has_no_effect() {
     let hanging = device.clone();
     tokio::task::spawn_blocking(move || hanging.wait_until_hanging()).await.unwrap();
     let open = world.core.open().unwrap();
-    let found = open.tokens.find(&token, open.host.clock.now()).unwrap().unwrap();
+    let found = open.tokens.find(&token, open.host.clock.now()).await.unwrap().unwrap();
     open.tokens.revoke(&found).await.unwrap();
     device.set(Fault::None);
     assert_eq!(write.await.unwrap().status(), 403);

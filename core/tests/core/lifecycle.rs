@@ -153,10 +153,10 @@ async fn the_whole_life_keeps_everything() {
         let said = world.root("PUT", "sys/audit-hash/file", Some(json!({"input": "hunter2"}))).await;
         said.body["data"]["hash"].as_str().unwrap().to_owned()
     };
-    let (before, cluster) = (hash().await, world.core.seal_status().unwrap().cluster);
+    let (before, cluster) = (hash().await, world.core.seal_status().await.unwrap().cluster);
     world.reopen().await;
     assert_eq!(hash().await, before);
-    assert_eq!(world.core.seal_status().unwrap().cluster, cluster);
+    assert_eq!(world.core.seal_status().await.unwrap().cluster, cluster);
     let listed = world.root("GET", "sys/audit", None).await;
     assert_eq!(listed.body["file/"]["options"], json!({"file_path": log}));
     let read = world.send(ask("GET", "kv/data/a").token(&token).header("X-Seen", "yes")).await;
@@ -189,7 +189,7 @@ async fn disabling_leaves_its_request_entry_there_and_no_more() {
     // Its salt is kept all the same (I8).
     let open = world.core.open().unwrap();
     let view = open.barrier.view("audit/").unwrap();
-    assert_eq!((view.list("retired/").unwrap().len(), view.list("salt/").unwrap().len()), (1, 2));
+    assert_eq!((view.list("retired/").await.unwrap().len(), view.list("salt/").await.unwrap().len()), (1, 2));
 }
 
 #[tokio::test]

@@ -349,16 +349,16 @@ async fn r_escape_a_device_is_removed_on_the_machine_and_the_act_is_on_record() 
 
     let core = core_on(scene.storage.clone(), Settings::default());
     {
-        let repair = core.repair(&scene.world.key).unwrap().unwrap();
+        let repair = core.repair(&scene.world.key).await.unwrap().unwrap();
         assert_eq!(
-            repair.devices().unwrap().iter().map(|device| &*device.path).collect::<Vec<_>>(),
+            repair.devices().await.unwrap().iter().map(|device| &*device.path).collect::<Vec<_>>(),
             ["stuck/"]
         );
         assert_eq!(repair.remove("absent", 7).await.unwrap(), None);
         assert_eq!(repair.remove("stuck/", 7).await.unwrap().unwrap().path, "stuck/");
-        assert!(repair.devices().unwrap().is_empty());
+        assert!(repair.devices().await.unwrap().is_empty());
     }
-    assert!(core.seal_status().unwrap().sealed);
+    assert!(core.seal_status().await.unwrap().sealed);
 
     // Without a device nothing can have it on record; it is kept until one can.
     let without = scene.restarted(AuditSettings::default()).await.unwrap();
@@ -385,10 +385,10 @@ async fn r_escape_a_device_is_removed_on_the_machine_and_the_act_is_on_record() 
 #[tokio::test]
 async fn a_wrong_key_repairs_nothing() {
     let scene = Scene::new().await;
-    assert!(scene.world.core.repair(&scene.world.key).is_err(), "an unsealed server");
+    assert!(scene.world.core.repair(&scene.world.key).await.is_err(), "an unsealed server");
     let core = core_on(scene.storage.clone(), Settings::default());
-    assert!(core.repair(&"cd".repeat(32)).is_err());
-    assert!(core.repair("no key").is_err());
+    assert!(core.repair(&"cd".repeat(32)).await.is_err());
+    assert!(core.repair("no key").await.is_err());
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn repaired() -> (World, Arc<ManualClock>, FaultControl) {
     before.core.seal(Duration::from_secs(10)).await;
     {
         let core = core_on(storage.clone(), Settings::default());
-        let repair = core.repair(&before.key).unwrap().unwrap();
+        let repair = core.repair(&before.key).await.unwrap().unwrap();
         assert!(repair.remove("old/", 7).await.unwrap().is_some());
     }
     let clock = Arc::new(ManualClock::default());

@@ -7,7 +7,8 @@ use std::fmt;
 use crate::quote::quote;
 
 /// A refused document: what is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
 pub struct ParseError {
     pub(super) kind: ParseErrorKind,
     pub(super) offset: usize,
@@ -95,26 +96,24 @@ pub enum Context {
     UnicodeEscape,
 }
 
-impl fmt::Display for ParseError {
+impl fmt::Display for ParseErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            ParseErrorKind::Empty => f.write_str("EOF"),
-            ParseErrorKind::UnexpectedEof => f.write_str("unexpected EOF"),
-            ParseErrorKind::InvalidCharacter { byte, context } => {
+        match *self {
+            Self::Empty => f.write_str("EOF"),
+            Self::UnexpectedEof => f.write_str("unexpected EOF"),
+            Self::InvalidCharacter { byte, context } => {
                 f.write_str("invalid character ")?;
                 write_character(byte, f)?;
                 context.fmt(f)
             }
-            ParseErrorKind::TooDeep { limit } => write!(f, "JSON nested deeper than {limit} levels"),
-            ParseErrorKind::TooManyValues { limit } => write!(f, "JSON with more than {limit} values"),
-            ParseErrorKind::NotAnObject { found } => {
+            Self::TooDeep { limit } => write!(f, "JSON nested deeper than {limit} levels"),
+            Self::TooManyValues { limit } => write!(f, "JSON with more than {limit} values"),
+            Self::NotAnObject { found } => {
                 write!(f, "json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
             }
         }
     }
 }
-
-impl std::error::Error for ParseError {}
 
 /// A byte as a quoted character.
 fn write_character(byte: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -142,7 +142,7 @@ impl Server {
 
     /// How many keys are stored below a prefix.
     pub(crate) fn stored(&self, prefix: &str) -> usize {
-        self.storage.keys(prefix, "", usize::MAX).unwrap().len()
+        self.storage.keys(prefix, "", usize::MAX).now().unwrap().unwrap().len()
     }
 }
 

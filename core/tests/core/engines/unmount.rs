@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use onrecord_storage::{Backend, BackendError, Batch, Change, Conflict, memory::Memory};
+use onrecord_storage::{Backend, BackendError, Batch, Change, Conflict, Read, memory::Memory};
 
 use super::server::Server;
 
@@ -18,15 +18,15 @@ impl Backend for Sticky {
         "sticky"
     }
 
-    fn read(&self, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
         self.memory.read(key)
     }
 
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
         self.memory.list(prefix, after, limit)
     }
 
-    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
         self.memory.keys(prefix, after, limit)
     }
 

@@ -31,13 +31,13 @@ impl House {
         let host = host(clock());
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let config = onrecord_seal::SealConfig::new(1, 1).unwrap();
-        let (_, batch) = barrier.initialize(config, 0).unwrap();
+        let (_, batch) = wait(barrier.initialize(config, 0)).unwrap();
         wait(barrier.commit(batch)).unwrap();
         Self::open(barrier, host)
     }
 
     fn open(barrier: Barrier, host: Host) -> Self {
-        let policies = Policies::load(&barrier).unwrap();
+        let policies = wait(Policies::load(&barrier)).unwrap();
         let tokens = Tokens::open(&barrier, &policies, &host).unwrap();
         Self { barrier, host, policies, tokens }
     }
@@ -64,7 +64,7 @@ impl House {
     }
 
     fn resolve(&self, entry: &Entry, seconds: i64) -> Reservation {
-        self.tokens.resolve(Some(&entry.id), at(seconds))
+        wait(self.tokens.resolve(Some(&entry.id), at(seconds)))
     }
 
     fn caller(&self, entry: &Entry, seconds: i64) -> Caller {
@@ -79,7 +79,7 @@ impl House {
     }
 
     fn found(&self, entry: &Entry) -> ActiveToken {
-        self.tokens.find(entry.id.expose(), at(0)).unwrap().unwrap()
+        wait(self.tokens.find(entry.id.expose(), at(0))).unwrap().unwrap()
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -89,7 +89,7 @@ impl House {
 
     /// All keys below a prefix.
     fn keys(&self, prefix: &str) -> Vec<String> {
-        self.barrier.view(prefix).unwrap().keys("", "", usize::MAX).unwrap()
+        wait(self.barrier.view(prefix).unwrap().keys("", "", usize::MAX)).unwrap()
     }
 
     fn put_in_cubbyhole(&self, entry: &Entry, key: &str) {
@@ -155,12 +155,12 @@ fn a_token_is_stored_under_a_name_that_does_not_tell_it() {
 fn missing_unknown_and_revoked_tokens_are_refused_alike() {
     let house = House::new();
     let root = house.root();
-    assert!(matches!(house.tokens.resolve(None, at(0)), Reservation::Refused));
+    assert!(matches!(wait(house.tokens.resolve(None, at(0))), Reservation::Refused));
     let unknown = Secret::new("s.nonsense0000000000000000".to_owned());
-    assert!(matches!(house.tokens.resolve(Some(&unknown), at(0)), Reservation::Refused));
+    assert!(matches!(wait(house.tokens.resolve(Some(&unknown), at(0))), Reservation::Refused));
     wait(house.tokens.revoke(&house.found(&root))).unwrap();
     assert!(matches!(house.resolve(&root, 0), Reservation::Refused));
-    assert!(house.tokens.find_accessor(&root.accessor, at(0)).unwrap().is_none());
+    assert!(wait(house.tokens.find_accessor(&root.accessor, at(0))).unwrap().is_none());
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn expiry_is_a_fact_of_the_clock() {
     let token = house.create(cache_key(60), None);
     assert!(house.lives(&token, 59));
     assert!(!house.lives(&token, 60));
-    assert!(house.tokens.find(token.id.expose(), at(60)).unwrap().is_none());
+    assert!(wait(house.tokens.find(token.id.expose(), at(60))).unwrap().is_none());
     // Nothing was cleaned up for that, and the clock can go back.
     assert!(house.lives(&token, 59));
 }
@@ -269,7 +269,10 @@ fn parallel_requests_never_exceed_the_uses() {
         });
         assert_eq!(through.into_inner() as u64, uses);
         assert!(!house.lives(&token, 0));
-        assert!(house.tokens.find_accessor(&token.accessor, at(0)).unwrap().is_none(), "deleted by the last");
+        assert!(
+            wait(house.tokens.find_accessor(&token.accessor, at(0))).unwrap().is_none(),
+            "deleted by the last"
+        );
     }
     assert!(house.keys("token/").is_empty());
 }
@@ -548,7 +551,10 @@ fn accessors_of_live_tokens_are_listed() {
     listed.sort();
     assert_eq!(listed, both);
     assert_eq!(wait(house.tokens.accessors(at(10))).unwrap(), std::slice::from_ref(&one.accessor));
-    assert_eq!(house.tokens.find_accessor(&one.accessor, at(0)).unwrap().unwrap().entry().name, one.name);
+    assert_eq!(
+        wait(house.tokens.find_accessor(&one.accessor, at(0))).unwrap().unwrap().entry().name,
+        one.name
+    );
 }
 
 #[test]

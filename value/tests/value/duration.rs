@@ -1,5 +1,4 @@
 //! Durations as clients write them and as the server answers them.
-#![allow(clippy::unwrap_used, reason = "a test that fails should panic")]
 
 use onrecord_value::duration::{format, from_value, parse};
 use onrecord_value::{GoDuration, Value};

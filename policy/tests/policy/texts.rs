@@ -1,15 +1,9 @@
-//! Policy texts: what is taken, and what is refused with which words.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
+//! Policy texts: which are accepted, and which are refused with which message.
 
-use onrecord_policy::{Acl, Policy};
+use onrecord_policy::Policy;
 use proptest::prelude::*;
 
-fn acl(text: &str) -> Acl {
-    match Policy::parse("p", text) {
-        Ok(policy) => Acl::new([&policy]),
-        Err(error) => panic!("{text}: {error}"),
-    }
-}
+use crate::kit::acl;
 
 #[test]
 fn each_form_of_a_text_says_the_same() {

@@ -1,127 +1,50 @@
-//! The common layout of HCL 1: two blanks a level, one item a line, aligned `=`, comments kept. It works on tokens, so that
-//! comments and heredocs stay; the parser of `onrecord-hcl` checks the text before and the meaning after.
+//! The common layout of HCL 1: two blanks a level, one item a line, aligned `=`. Comments and heredocs stay as they are.
+//! Never in it: a change of meaning; the result is parsed and compared with the original.
 
-use onrecord_hcl::{Body, Data, Value};
+use crate::body::{Body, Data, Value};
+use crate::error::Error;
+use crate::lexer::{LayoutToken as Token, layout_tokens};
 
-/// A text in the common layout.
+/// Why a text was not formatted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The text does not parse.
+    #[error("{0}")]
+    Parse(#[from] Error),
+    /// The text is JSON.
+    #[error("the file is JSON; only HCL has a layout to format")]
+    Json,
+    /// The formatted text would have another meaning.
+    #[error("the layout of this text cannot be changed without changing its meaning")]
+    MeaningChanged,
+}
+
+/// Formats a text in the common layout.
 ///
 /// # Errors
-/// What is wrong with the text, with its position.
-pub(crate) fn format(text: &str) -> Result<String, String> {
-    let before = onrecord_hcl::parse(text).map_err(|error| error.to_string())?;
-    if text.trim_start().starts_with('{') {
-        return Err("the file is JSON; only HCL has a layout to format".to_owned());
+/// [`FormatError`]; the text then stays as it is.
+///
+/// ```
+/// let formatted = onrecord_hcl::format("path \"a\" { capabilities=[\"read\",\"list\"] }")?;
+/// assert_eq!(formatted, "path \"a\" {\n  capabilities = [\"read\", \"list\"]\n}\n");
+/// # Ok::<(), onrecord_hcl::FormatError>(())
+/// ```
+pub fn format(text: &str) -> Result<String, FormatError> {
+    let before = crate::parse(text)?;
+    if crate::is_json(text) {
+        return Err(FormatError::Json);
     }
-    let formatted = lay_out(&lines(tokens(text)));
-    match onrecord_hcl::parse(&formatted) {
+    let formatted = lay_out(&lines(layout_tokens(text)?));
+    match crate::parse(&formatted) {
         Ok(after) if same_body(&before, &after) => Ok(formatted),
-        // Never write a file that means something else.
-        _ => Err("the layout of this text cannot be changed without changing its meaning".to_owned()),
+        _ => Err(FormatError::MeaningChanged),
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Token {
-    /// Words, numbers, strings.
-    Text(String),
-    /// `# …`, `// …`, `/* … */`.
-    Comment(String),
-    /// `<<X` up to its end mark, verbatim.
-    Heredoc(String),
-    Open(char),
-    Close(char),
-    Equals,
-    Comma,
-    NewLine,
-}
-
-/// Cuts a valid text into tokens; blanks are dropped.
-fn tokens(text: &str) -> Vec<Token> {
-    let mut list = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let (token, used) = match first {
-            '\n' => (Some(Token::NewLine), 1),
-            '{' | '[' => (Some(Token::Open(first)), 1),
-            '}' | ']' => (Some(Token::Close(first)), 1),
-            '=' => (Some(Token::Equals), 1),
-            ',' => (Some(Token::Comma), 1),
-            '"' => taken(rest, string_end(rest), text_token),
-            '#' => taken(rest, line_end(rest), comment),
-            '/' if rest.starts_with("//") => taken(rest, line_end(rest), comment),
-            '/' if rest.starts_with("/*") => {
-                taken(rest, rest.find("*/").map_or(rest.len(), |at| at + 2), comment)
-            }
-            '<' if rest.starts_with("<<") => {
-                taken(rest, heredoc_end(rest), |text| Token::Heredoc(text.to_owned()))
-            }
-            blank if blank.is_whitespace() || blank == '\u{feff}' => (None, blank.len_utf8()),
-            _ => taken(rest, word_end(rest), text_token),
-        };
-        list.extend(token);
-        rest = rest.get(used..).unwrap_or_default();
-    }
-    list
-}
-
-fn taken(rest: &str, end: usize, make: impl Fn(&str) -> Token) -> (Option<Token>, usize) {
-    (Some(make(rest.get(..end).unwrap_or(rest))), end)
-}
-
-fn text_token(text: &str) -> Token {
-    Token::Text(text.to_owned())
-}
-
-fn comment(text: &str) -> Token {
-    Token::Comment(text.trim_end().to_owned())
-}
-
-fn line_end(rest: &str) -> usize {
-    rest.find('\n').unwrap_or(rest.len())
-}
-
-fn word_end(rest: &str) -> usize {
-    let ends = |letter: char| letter.is_whitespace() || "{}[]=,\"#".contains(letter);
-    rest.char_indices().skip(1).find(|(_, letter)| ends(*letter)).map_or(rest.len(), |(at, _)| at)
-}
-
-/// The end of a string; a quote inside `${…}` does not end it.
-fn string_end(rest: &str) -> usize {
-    let mut depth = 0_usize;
-    let mut escaped = false;
-    let mut previous = ' ';
-    for (at, letter) in rest.char_indices().skip(1) {
-        match letter {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '{' if previous == '$' || depth > 0 => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            '"' if depth == 0 => return at + 1,
-            _ => {}
-        }
-        previous = letter;
-    }
-    rest.len()
-}
-
-/// The end of a heredoc: behind the line that holds only its mark.
-fn heredoc_end(rest: &str) -> usize {
-    let first = line_end(rest);
-    let mark = rest.get(2..first).unwrap_or_default().trim_start_matches('-').trim();
-    let mut at = first + 1;
-    while let Some(tail) = rest.get(at..).filter(|tail| !tail.is_empty()) {
-        let end = line_end(tail);
-        if tail.get(..end).unwrap_or_default().trim() == mark {
-            return at + end;
-        }
-        at += end + 1;
-    }
-    rest.len()
-}
-
-/// Parts tokens into lines: one item a line, objects opened; lists stay as their writer broke them.
-fn lines(tokens: Vec<Token>) -> Vec<Vec<Token>> {
-    let mut lines: Vec<Vec<Token>> = vec![Vec::new()];
+/// Splits tokens into lines: one item a line, the items of an object on lines of their own. Lists keep their line breaks.
+fn lines(tokens: Vec<Token<'_>>) -> Vec<Vec<Token<'_>>> {
+    let mut lines: Vec<Vec<Token<'_>>> = vec![Vec::new()];
     let mut open: Vec<char> = Vec::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
@@ -131,7 +54,7 @@ fn lines(tokens: Vec<Token>) -> Vec<Vec<Token>> {
                 lines.push(Vec::new());
                 continue;
             }
-            // Between the items of an object a comma says nothing that the line's end does not.
+            // Between the items of an object a comma is redundant.
             Token::Comma if in_object => {
                 break_line(&mut lines);
                 continue;
@@ -161,33 +84,33 @@ fn lines(tokens: Vec<Token>) -> Vec<Vec<Token>> {
     lines
 }
 
-/// Starts a line unless one has just been started.
-fn break_line(lines: &mut Vec<Vec<Token>>) {
+/// Starts a line, unless the last one is empty.
+fn break_line(lines: &mut Vec<Vec<Token<'_>>>) {
     if lines.last().is_some_and(|line| !line.is_empty()) {
         lines.push(Vec::new());
     }
 }
 
-fn ends_open(lines: &[Vec<Token>]) -> bool {
+fn ends_open(lines: &[Vec<Token<'_>>]) -> bool {
     lines.last().and_then(|line| line.last()) == Some(&Token::Open('{'))
 }
 
-/// A line as it is written: its level, and where its `=` may be aligned.
-struct Laid {
+/// A line of the result.
+struct LaidOutLine {
     level: usize,
     text: String,
-    /// Characters before ` =` of an item that stands on this line alone.
+    /// How many characters are before ` =`, if the line is a whole item.
     key: Option<usize>,
 }
 
-fn lay_out(lines: &[Vec<Token>]) -> String {
-    let mut laid: Vec<Laid> = Vec::new();
+fn lay_out(lines: &[Vec<Token<'_>>]) -> String {
+    let mut laid: Vec<LaidOutLine> = Vec::new();
     let mut level = 0_usize;
     for line in lines {
         if line.is_empty() {
-            // One empty line, and none at the start or behind an opening.
+            // At most one empty line, and none at the start or after an opening brace or bracket.
             if laid.last().is_some_and(|last| !last.text.is_empty() && !last.text.ends_with(['{', '['])) {
-                laid.push(Laid { level: 0, text: String::new(), key: None });
+                laid.push(LaidOutLine { level: 0, text: String::new(), key: None });
             }
             continue;
         }
@@ -198,7 +121,11 @@ fn lay_out(lines: &[Vec<Token>]) -> String {
             laid.pop();
         }
         let text = join(line);
-        laid.push(Laid { level: level.saturating_sub(leading), key: key_width(line, opens, closes), text });
+        laid.push(LaidOutLine {
+            level: level.saturating_sub(leading),
+            key: key_width(line, opens, closes),
+            text,
+        });
         level = (level + opens).saturating_sub(closes);
     }
     while laid.last().is_some_and(|last| last.text.is_empty()) {
@@ -216,7 +143,7 @@ fn lay_out(lines: &[Vec<Token>]) -> String {
     out
 }
 
-fn key_width(line: &[Token], opens: usize, closes: usize) -> Option<usize> {
+fn key_width(line: &[Token<'_>], opens: usize, closes: usize) -> Option<usize> {
     match line {
         [Token::Text(key), Token::Equals, ..] if opens == closes => Some(key.chars().count()),
         _ => None,
@@ -224,7 +151,7 @@ fn key_width(line: &[Token], opens: usize, closes: usize) -> Option<usize> {
 }
 
 /// Aligns the `=` of items that follow each other.
-fn align(laid: &mut [Laid]) {
+fn align(laid: &mut [LaidOutLine]) {
     for run in
         laid.chunk_by_mut(|one, next| one.key.is_some() && next.key.is_some() && one.level == next.level)
     {
@@ -237,9 +164,9 @@ fn align(laid: &mut [Laid]) {
     }
 }
 
-fn join(line: &[Token]) -> String {
+fn join(line: &[Token<'_>]) -> String {
     let mut out = String::new();
-    let mut previous: Option<&Token> = None;
+    let mut previous: Option<&Token<'_>> = None;
     for token in line {
         let glued = matches!(
             (previous, token),
@@ -262,7 +189,7 @@ fn join(line: &[Token]) -> String {
     out
 }
 
-/// Equal but for positions.
+/// Whether two texts have the same meaning: they are equal except for positions.
 fn same_body(left: &Body, right: &Body) -> bool {
     left.items.len() == right.items.len()
         && left.items.iter().zip(&right.items).all(|(one, other)| {
@@ -318,9 +245,9 @@ mod tests {
     #[test]
     fn wrong_texts_are_refused_with_their_position() {
         assert_eq!(
-            format("path \"a\" { x = \"y\n").unwrap_err(),
-            onrecord_hcl::parse("path \"a\" { x = \"y\n").unwrap_err().to_string()
+            format("path \"a\" { x = \"y\n").unwrap_err().to_string(),
+            crate::parse("path \"a\" { x = \"y\n").unwrap_err().to_string()
         );
-        assert!(format("{\"path\": {}}").unwrap_err().contains("JSON"));
+        assert!(format("{\"path\": {}}").unwrap_err().to_string().contains("JSON"));
     }
 }

@@ -1,5 +1,4 @@
 //! Decisions: which rule wins, what it grants, and that a naive search comes to the same.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,13 +7,7 @@ use onrecord_policy::{Acl, Capability, Operation, Policy, Question, Refusal, Rul
 use onrecord_value::{Number, Object, Value, object};
 use proptest::prelude::*;
 
-fn policy(name: &str, text: &str) -> Policy {
-    Policy::parse(name, text).unwrap_or_else(|error| panic!("{text}: {error}"))
-}
-
-fn acl(text: &str) -> Acl {
-    Acl::new([&policy("p", text)])
-}
+use crate::kit::{acl, policy};
 
 /// A policy in which each path has one capability, in the order of `Capability::ALL` without deny, so that the
 /// answer names the rule.
@@ -134,7 +127,7 @@ fn capabilities_add_up_and_who_granted_is_known() {
 }
 
 #[test]
-fn root_may_everything_and_everybody_may_ask_for_help() {
+fn the_root_policy_allows_everything_and_help_is_always_allowed() {
     let acl = Acl::new([&Policy::root()]);
     for operation in [Operation::Header, Operation::Delete, Operation::Help] {
         let decision = acl.decide(&Question::new(operation, "x"));
@@ -143,11 +136,11 @@ fn root_may_everything_and_everybody_may_ask_for_help() {
     }
     assert_eq!(acl.capabilities("x"), ["root"]);
 
-    let nobody = Acl::default();
-    assert!(nobody.decide(&Question::new(Operation::Help, "x")).allowed);
-    let refused = nobody.decide(&Question::new(Operation::Read, "x"));
+    let empty = Acl::default();
+    assert!(empty.decide(&Question::new(Operation::Help, "x")).allowed);
+    let refused = empty.decide(&Question::new(Operation::Read, "x"));
     assert_eq!((refused.allowed, refused.refusal), (false, Some(Refusal::NoRule)));
-    let all = self::acl(r#"path "*" { policy = "sudo" }"#);
+    let all = crate::kit::acl(r#"path "*" { policy = "sudo" }"#);
     assert!(!all.decide(&Question::new(Operation::Header, "x")).allowed);
 }
 

@@ -1,11 +1,4 @@
 //! JSON text from outside: the properties of parsing and writing, and the messages clients see.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails should panic"
-)]
 
 use onrecord_value::json::{self, Limits, ParseErrorKind};
 use onrecord_value::{Number, Value, object};
