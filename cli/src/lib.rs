@@ -11,7 +11,6 @@ mod command;
 mod data_arguments;
 mod failure;
 mod flag;
-mod format_hcl;
 mod help;
 mod invocation;
 mod printer;

@@ -159,7 +159,7 @@ fn fmt(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let text = std::fs::read_to_string(path)
         .map_err(|error| failed("Error opening policy file", format!("open {path}: {}", os_text(&error))))?;
     let formatted =
-        crate::format_hcl::format(&text).map_err(|error| failed("Failed to parse policy", error))?;
+        onrecord_hcl::format(&text).map_err(|error| failed("Failed to parse policy", error.to_string()))?;
     // Not written if it is formatted already, so that its modification time stays.
     if formatted != text {
         std::fs::write(path, formatted)
