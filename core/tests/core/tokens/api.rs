@@ -378,7 +378,7 @@ fn a_periodic_token_is_renewed_by_its_period_for_ever() {
     let facts = server.lookup(&token);
     assert_eq!(facts.get("period"), Some(&Value::from(3600)));
     assert!(facts.contains("last_renewal") && facts.contains("last_renewal_time"));
-    server.clock.advance(Duration::from_secs(3600));
+    server.clock.advance(Duration::from_hours(1));
     assert!(!server.lives(&token));
     server.post(&token, "auth/token/renew-self", Object::new()).refuses(403, "permission denied");
 }
@@ -388,7 +388,7 @@ fn a_renewal_never_passes_the_maximum() {
     let server = Server::new();
     let body = object! { "policies" => vec!["reader"], "ttl" => "1h", "explicit_max_ttl" => "90m" };
     let token = server.create(body);
-    server.clock.advance(Duration::from_secs(1800));
+    server.clock.advance(Duration::from_mins(30));
     let said = server.post(
         &server.root,
         "auth/token/renew",
@@ -397,7 +397,7 @@ fn a_renewal_never_passes_the_maximum() {
     assert_eq!(said.auth().get("lease_duration"), Some(&Value::from(3600)));
     assert_eq!(said.auth().str("client_token"), Some(token.as_str()));
     assert_eq!(said.warnings(), ["the increment of 2h0m0s is too long and was limited to 1h0m0s"]);
-    server.clock.advance(Duration::from_secs(3600));
+    server.clock.advance(Duration::from_hours(1));
     assert!(!server.lives(&token));
 }
 

@@ -1,4 +1,5 @@
 //! The entries that are measured: one of each kind, as a server makes them.
+//! Never in it: measuring.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use onrecord_value::{Object, Time, object};
 const SECRET: &str = "correct horse battery staple";
 
 /// What the entries borrow from.
-pub struct World {
+pub struct SampleData {
     policies: [String; 2],
     cache_key: CacheKey,
     sent: Object,
@@ -21,18 +22,18 @@ pub struct World {
 }
 
 /// One kind of entry on one form.
-pub struct Kind {
+pub struct EntryKind {
     /// Its name in the table.
     pub name: &'static str,
     /// The entry.
     pub entry: Entry<'static>,
     /// The form of its line.
     pub form: Formatter,
-    /// The texts that each line hashes: all but the token and the accessor, whose hashes the salt caches.
+    /// The texts that are hashed for each line: all but the token and the accessor, whose hashes a salt caches.
     pub hashed: Vec<String>,
 }
 
-impl World {
+impl SampleData {
     /// Made once, for the life of the process.
     pub fn leak() -> &'static Self {
         let sent = object! { "data" => object! { "password" => SECRET, "port" => 5432, "user" => "svc" } };
@@ -57,7 +58,7 @@ impl World {
         }))
     }
 
-    fn asking(&'static self) -> Auth<'static> {
+    fn auth(&'static self) -> Auth<'static> {
         Auth {
             client_token: Token::new("hvs.CAESIJ2nVxkQ0vWc1yYt8zqkq3s5T6Y7"),
             accessor: Accessor::new("Yb2UvQTUfVfYcBhJz2b3pZQw"),
@@ -87,7 +88,7 @@ impl World {
         }
     }
 
-    fn asked(operation: Operation, path: &'static str) -> Request<'static> {
+    fn request_of(operation: Operation, path: &'static str) -> Request<'static> {
         Request {
             id: Clear::new("5f0b7a3e-4f8f-4c58-9b6f-3d9d1f5f6a10"),
             client_id: Clear::new("0DHqvq2D77kL2/JTPSZkTMJbkFVmUu0TzMi0jiXcFy8="),
@@ -105,12 +106,14 @@ impl World {
 
     /// The request of a write.
     pub fn request(&'static self) -> Entry<'static> {
-        let request =
-            Request { data: (&self.sent).into(), ..Self::asked(Operation::Update, "secret/data/app/db") };
-        Entry { auth: self.asking(), request, ..Entry::default() }
+        let request = Request {
+            data: (&self.sent).into(),
+            ..Self::request_of(Operation::Update, "secret/data/app/db")
+        };
+        Entry { auth: self.auth(), request, ..Entry::default() }
     }
 
-    fn answered(
+    fn response_of(
         &'static self,
         operation: Operation,
         path: &'static str,
@@ -123,8 +126,8 @@ impl World {
             ..Response::default()
         };
         Entry {
-            auth: self.asking(),
-            request: Self::asked(operation, path),
+            auth: self.auth(),
+            request: Self::request_of(operation, path),
             response: Some(response),
             duration_ns: 123_456,
             ..Entry::default()
@@ -133,23 +136,23 @@ impl World {
 
     /// The response of a read.
     pub fn response_of_read(&'static self) -> Entry<'static> {
-        self.answered(Operation::Read, "secret/data/app/db", &self.read)
+        self.response_of(Operation::Read, "secret/data/app/db", &self.read)
     }
 
     /// The response of a list of 100.
     pub fn response_of_list(&'static self) -> Entry<'static> {
-        self.answered(Operation::List, "secret/metadata/app/", &self.listed)
+        self.response_of(Operation::List, "secret/metadata/app/", &self.listed)
     }
 
     /// One of each kind.
-    pub fn kinds(&'static self) -> Vec<Kind> {
+    pub fn kinds(&'static self) -> Vec<EntryKind> {
         let of =
             |options| Formatter::new(options, Arc::new(Salt::new("5b0c6d5e-0f5e-4d0a-9f0a-3c8f1d2b7a10")));
         let usual = FormatOptions::default;
         let read = self.response_of_read();
         let list = self.response_of_list();
         let keys: Vec<String> = (0..100).map(|number| format!("application-{number:03}")).collect();
-        let kind = |name, entry, options, hashed| Kind { name, entry, form: of(options), hashed };
+        let kind = |name, entry, options, hashed| EntryKind { name, entry, form: of(options), hashed };
         // Of the hashed texts of a read, one is the empty `deletion_time`.
         let mut data = vec![SECRET.to_owned(); 6];
         data.push(String::new());
