@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use onrecord_seal::SecretBytes;
+use onrecord_storage::Read;
 use onrecord_value::{Object, Time, Value, object};
 
 use super::record::{Body, Record, Version, in_group, without};
@@ -23,14 +24,23 @@ enum VersionLookup {
     Unreadable(Object),
     /// Data and metadata.
     Data(Object, Object),
+    /// The data is in a group of its own.
+    Outside(Box<Outside>),
+}
+
+/// Where a version's data is stored if it is not in the key's record.
+struct Outside {
+    group: u64,
+    number: u64,
+    metadata: Object,
 }
 
 impl Kv2 {
     /// `GET data/KEY`, of one version or the newest.
     pub(super) async fn read(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let number = fields::whole(call.data, "version")?;
+        let number = version_field(call)?;
         Ok(match self.find(key, number, call.now).await? {
-            VersionLookup::Absent => Outcome::absent(),
+            VersionLookup::Absent | VersionLookup::Outside(_) => Outcome::absent(),
             VersionLookup::Unreadable(metadata) => {
                 gone(object! { "data" => Value::Null, "metadata" => metadata })
             }
@@ -42,10 +52,10 @@ impl Kv2 {
 
     /// `GET subkeys/KEY`: the names in the data, with `null` for the values.
     pub(super) async fn subkeys(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let number = fields::whole(call.data, "version")?;
+        let number = version_field(call)?;
         let depth = fields::count(call.data, "depth")?.filter(|depth| *depth > 0);
         Ok(match self.find(key, number, call.now).await? {
-            VersionLookup::Absent => Outcome::absent(),
+            VersionLookup::Absent | VersionLookup::Outside(_) => Outcome::absent(),
             VersionLookup::Unreadable(metadata) => {
                 gone(object! { "subkeys" => Value::Null, "metadata" => metadata })
             }
@@ -56,36 +66,61 @@ impl Kv2 {
         })
     }
 
-    async fn find(&self, key: &str, number: Option<i64>, now: Time) -> Result<VersionLookup, Refusal> {
-        let number = match number.unwrap_or(0) {
-            0 => None,
-            number => Some(u64::try_from(number).unwrap_or(0)),
-        };
-        // A version that moves out or is destroyed between the two look-ups is found, or not, by the next look.
-        for _ in 0..3 {
-            let Some(stored) = self.space.get(&record_key(key)).await? else {
+    /// The wanted version, or the newest. A read of the key's record alone is not put on the heap.
+    async fn find(&self, key: &str, number: Option<u64>, now: Time) -> Result<VersionLookup, Refusal> {
+        match self.look_up(key, number, now).await? {
+            VersionLookup::Outside(place) => Box::pin(self.find_outside(key, number, place, now)).await,
+            found => Ok(found),
+        }
+    }
+
+    /// What the key's record says of a version.
+    fn look_up(
+        &self,
+        key: &str,
+        number: Option<u64>,
+        now: Time,
+    ) -> Read<'_, Result<VersionLookup, Refusal>> {
+        self.space.get(&record_key(key)).map(move |stored| {
+            let Some(stored) = stored? else { return Ok(VersionLookup::Absent) };
+            let record = Record::decode(stored.expose())?;
+            let Some(version) = record.version(number.unwrap_or(record.current)) else {
                 return Ok(VersionLookup::Absent);
             };
-            let (group, number, metadata) = {
-                let record = Record::decode(stored.expose())?;
-                let Some(version) = record.version(number.unwrap_or(record.current)) else {
-                    return Ok(VersionLookup::Absent);
-                };
-                let metadata = show(&record, version);
-                if !version.readable(now) {
-                    return Ok(VersionLookup::Unreadable(metadata));
-                }
-                match &version.body {
-                    Body::Gone => continue,
-                    Body::Inline(data) => return Ok(VersionLookup::Data(decode_object(data)?, metadata)),
-                    Body::Outside(group) => (*group, version.number, metadata),
-                }
-            };
-            if let Some(members) = self.space.get(&group_key(key, group)).await?
-                && let Some(data) = in_group(members.expose(), number)?
-            {
-                return Ok(VersionLookup::Data(decode_object(&data)?, metadata));
+            let metadata = show(&record, version);
+            if !version.readable(now) {
+                return Ok(VersionLookup::Unreadable(metadata));
             }
+            match &version.body {
+                Body::Gone => Err(Broken.into()),
+                Body::Inline(data) => Ok(VersionLookup::Data(decode_object(data)?, metadata)),
+                Body::Outside(group) => {
+                    let number = version.number;
+                    Ok(VersionLookup::Outside(Box::new(Outside { group: *group, number, metadata })))
+                }
+            }
+        })
+    }
+
+    /// A version whose data is in a group. One that moves out or is destroyed between the two reads is found, or not,
+    /// by the next.
+    async fn find_outside(
+        &self,
+        key: &str,
+        wanted: Option<u64>,
+        mut place: Box<Outside>,
+        now: Time,
+    ) -> Result<VersionLookup, Refusal> {
+        for _ in 0..3 {
+            if let Some(members) = self.space.get(&group_key(key, place.group)).await?
+                && let Some(data) = in_group(members.expose(), place.number)?
+            {
+                return Ok(VersionLookup::Data(decode_object(&data)?, place.metadata));
+            }
+            place = match self.look_up(key, wanted, now).await? {
+                VersionLookup::Outside(place) => place,
+                found => return Ok(found),
+            };
         }
         Err(Broken.into())
     }
@@ -278,6 +313,14 @@ fn data_field<'a>(call: &Call<'a>) -> Result<&'a Object, Refusal> {
 fn cas_field(call: &Call<'_>) -> Result<Option<i64>, Refusal> {
     let Some(options) = fields::map(call.data, "options")? else { return Ok(None) };
     fields::whole(options, "cas")
+}
+
+/// The version that a read asks for; none is the newest.
+fn version_field(call: &Call<'_>) -> Result<Option<u64>, Refusal> {
+    Ok(match fields::whole(call.data, "version")?.unwrap_or(0) {
+        0 => None,
+        number => Some(u64::try_from(number).unwrap_or(0)),
+    })
 }
 
 fn versions_field(call: &Call<'_>) -> Result<Vec<u64>, Refusal> {
