@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use onrecord_value::{Object, duration};
 
-use super::Call;
 use super::codec::{decode_object, encode_object};
 use super::space::Space;
-use crate::operation::Operation;
+use super::{Call, Engine, Handled, Path};
+use crate::kind::{EngineKind, Mounting};
 use crate::outcome::{Outcome, Refusal, Reply};
 
 /// A mount of the engine.
@@ -17,33 +17,35 @@ pub struct Kv1 {
     space: Arc<Space>,
 }
 
+/// Key-value, version 1.
+pub static KIND: EngineKind =
+    EngineKind::new::<Kv1>("kv", Mounting::Secrets, "Key-value store: a key holds a map").version("1");
+
+/// The root can be listed; a key takes everything.
+const fn key(pattern: &'static str, synopsis: &'static str) -> Path<Kv1> {
+    Path::<Kv1>::new(pattern, synopsis)
+        .read(|kv, open, call| Handled::ready(kv.read(call, open.settings.default_lease_ttl)))
+        .list(|kv, _, call| Handled::ready(kv.space.list(&folder(call.path)).map(Outcome::keys)))
+        .write(|kv, _, call| Handled::pending(write(&kv.space, call.path, call)))
+        .delete(|kv, _, call| Handled::pending(delete(&kv.space, call.path)))
+        .exists(|kv, call| exists(&kv.space, call.path))
+}
+
+impl Engine for Kv1 {
+    const PATHS: &'static [Path<Self>] = &[
+        key("", "List the keys of the store."),
+        key("{*path}", "Read, write, list and delete the map at a key.").description(
+            "A write replaces the map. The field `ttl` (or `lease`) says how long a client may keep what it reads; \
+             without it the settings of the mount do.",
+        ),
+    ];
+
+    fn open(space: Arc<Space>) -> Result<Self, Refusal> {
+        Ok(Self { space })
+    }
+}
+
 impl Kv1 {
-    /// The engine over its part of the store.
-    pub const fn new(space: Arc<Space>) -> Self {
-        Self { space }
-    }
-
-    /// Does what is asked. For `default_lease` a client may keep what it read, if neither the secret nor the mount says
-    /// otherwise.
-    pub async fn handle(&self, call: &Call<'_>, default_lease: Duration) -> Outcome {
-        self.dispatch(call, default_lease).await.unwrap_or_else(Outcome::from)
-    }
-
-    /// Whether the key of a write is there already.
-    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
-        exists(&self.space, call.path)
-    }
-
-    async fn dispatch(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
-        match call.operation {
-            Operation::Read => self.read(call, default_lease),
-            Operation::List => self.space.list(&folder(call.path)).map(Outcome::keys),
-            Operation::Create | Operation::Update => write(&self.space, call.path, call).await,
-            Operation::Delete => delete(&self.space, call.path).await,
-            Operation::Patch | Operation::Help | Operation::Header => Err(Refusal::unsupported_operation()),
-        }
-    }
-
     fn read(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
         let Some(data) = read(&self.space, call.path)? else { return Ok(Outcome::absent()) };
         let tune = &call.mount.tune;
