@@ -19,7 +19,7 @@ use onrecord_policy::Question;
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
-use self::space::Space;
+use self::space::{Existing, Space};
 use crate::mount::Mount;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
@@ -43,6 +43,8 @@ pub struct Call<'a> {
     pub mount: &'a Mount,
     /// The time of the request; an engine asks no clock.
     pub now: Time,
+    /// What the existence check of a write has read; none where there was no check.
+    pub existing: Option<&'a Existing>,
 }
 
 impl Call<'_> {
@@ -105,8 +107,8 @@ impl<'a> Handled<'a> {
 
 /// Does one operation of one path.
 pub type Handler<E> = for<'a> fn(&'a E, &'a Unsealed, &'a Call<'a>) -> Handled<'a>;
-/// Whether the key of a write exists already; `None` where it cannot be said. Reads only.
-pub type Exists<E> = for<'a> fn(&'a E, &Call<'_>) -> Read<'a, Option<bool>>;
+/// What is stored at the key of a write; `None` where it cannot be said. Reads only.
+pub type Exists<E> = for<'a> fn(&'a E, &Call<'_>) -> Read<'a, Option<Box<Existing>>>;
 
 /// One path of an engine: its row, and a handler for each operation it takes.
 pub struct Path<E: 'static> {
@@ -294,8 +296,8 @@ pub trait Engine: Sized + Send + Sync + 'static {
 pub trait AnyEngine: Send + Sync {
     /// Does what is asked, by the path with this number.
     fn handle<'a>(&'a self, path: usize, open: &'a Unsealed, call: &'a Call<'a>) -> Handled<'a>;
-    /// Whether the key of a write exists already; `None` where the path makes no difference (always `update`).
-    fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<bool>>;
+    /// What is stored at the key of a write; `None` where the path makes no difference (always `update`).
+    fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<Box<Existing>>>;
     /// As [`Engine::invalidate`].
     fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>>;
     /// As [`Engine::unrouted`].
@@ -310,7 +312,7 @@ impl<E: Engine> AnyEngine for E {
         }
     }
 
-    fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<bool>> {
+    fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<Box<Existing>>> {
         match E::PATHS.get(path).and_then(|path| path.exists) {
             Some(exists) => exists(self, call),
             None => Read::Ready(None),

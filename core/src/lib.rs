@@ -25,6 +25,7 @@ pub mod engine;
 pub mod exchange;
 mod help;
 pub mod host;
+pub mod invalidation;
 pub mod kind;
 pub mod kinds;
 pub mod lifecycle;

@@ -164,6 +164,42 @@ impl Mounts {
         Ok(self.replace(table.with(mount)).await?)
     }
 
+    /// Shows the table that is stored now. An engine that stays mounted keeps what it has in memory.
+    pub async fn invalidate(&self) -> Result<(), MountError> {
+        let _turn = self.0.writer.lock().await;
+        let Some(bytes) = self.0.view.get(KEY).await? else { return Ok(()) };
+        let stored = Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?;
+        let before = self.snapshot();
+        let mut list = Vec::with_capacity(stored.rows.len());
+        for row in stored.rows {
+            let kind = self.0.kinds.stored(&row.kind, row.version());
+            let same = |mount: &&Arc<Mount>| {
+                mount.uuid == row.uuid && kind.is_some_and(|kind| std::ptr::eq(kind, mount.kind))
+            };
+            let mount = match before.iter().find(same) {
+                Some(mount) => row.mount(mount.kind, Arc::clone(&mount.engine), Arc::clone(&mount.space)),
+                None => self.instantiate(row).await?,
+            };
+            list.push(mount);
+        }
+        let table = Table::new(list, stored.pending_deletion);
+        let removed = |mount: &&Arc<Mount>| !table.iter().any(|now| now.uuid == mount.uuid);
+        let removed: Vec<Arc<Mount>> = before.iter().filter(removed).cloned().collect();
+        self.show(table);
+        for mount in removed {
+            mount.space.close().await;
+        }
+        Ok(())
+    }
+
+    /// Reads again what the engine of a mount keeps in memory of the value at a key of its part of the store.
+    pub async fn invalidate_engine(&self, uuid: &str, key: &str) -> Result<(), MountError> {
+        let table = self.snapshot();
+        let Some(mount) = table.iter().find(|mount| mount.uuid == uuid) else { return Ok(()) };
+        let done = mount.engine.invalidate(key).await;
+        done.map_err(|_| MountError::Engine { path: mount.path.clone() })
+    }
+
     /// Stores a table, then shows it. The writer's turn must be held.
     async fn replace(&self, table: Table) -> Result<(), MountError> {
         let mut batch = Batch::new();

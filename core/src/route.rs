@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::engine::Call;
+use crate::engine::space::Existing;
 use crate::mount::Mount;
 use crate::operation::Operation;
 use crate::request::Request;
@@ -27,6 +28,8 @@ pub(crate) struct RouteMatch {
     pub(crate) captured: Range<usize>,
     /// Whether the engine was asked about the key: `mount_accessor` then stands in the request entry already.
     pub(crate) checked: bool,
+    /// What it said.
+    existing: Option<Box<Existing>>,
 }
 
 /// Finds the route, and turns a write to a key that does not exist yet into a create.
@@ -38,10 +41,16 @@ pub(crate) async fn route(open: &Unsealed, request: &mut Request, caller: &Reser
     let (Some(mount), Some(caller)) = (&route.mount, caller.authenticated()) else {
         return route;
     };
-    let call = route.call(mount, request, Some(caller));
-    if route.row.is_some() && mount.engine.exists(route.number, &call).await == Some(false) {
+    let existing = if route.row.is_some() {
+        let call = route.call(mount, request, Some(caller));
+        mount.engine.exists(route.number, &call).await
+    } else {
+        None
+    };
+    if existing.as_ref().is_some_and(|existing| !existing.is_stored()) {
         request.operation = Operation::Create;
     }
+    route.existing = existing;
     route.checked = true;
     route
 }
@@ -55,7 +64,7 @@ fn find(open: &Unsealed, path: &str) -> RouteMatch {
         Some((number, row, captured)) => (number, Some(row), captured.start + split..captured.end + split),
         None => (0, None, 0..0),
     };
-    RouteMatch { mount: Some(mount), split, number, row, captured, checked: false }
+    RouteMatch { mount: Some(mount), split, number, row, captured, checked: false, existing: None }
 }
 
 impl RouteMatch {
@@ -78,7 +87,7 @@ impl RouteMatch {
 
     /// What the engine is asked.
     pub(crate) fn call<'a>(
-        &self,
+        &'a self,
         mount: &'a Mount,
         request: &'a Request,
         caller: Option<&'a Caller>,
@@ -91,6 +100,7 @@ impl RouteMatch {
             caller,
             mount,
             now: request.received,
+            existing: self.existing.as_deref(),
         }
     }
 }

@@ -80,7 +80,7 @@ struct Keys {
 
 /// Initialises where that was not done, unseals, mounts KV 2. Returns what the user needs to know.
 pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
-    let keys = if core.initialised().map_err(StartError::new)? {
+    let keys = if core.initialised().await.map_err(StartError::new)? {
         known_keys(dev)?
     } else {
         initialise(dev, core).await?

@@ -50,7 +50,7 @@ impl AuditRepair {
             let _inside = runtime.enter();
             core(&options, &read)?
         };
-        if !core.initialised().map_err(StartError::new)? {
+        if !runtime.block_on(core.initialised()).map_err(StartError::new)? {
             return Err(StartError::new("the server is not initialized: it has no audit devices"));
         }
         Ok(Self { runtime, core, open: None })
@@ -61,11 +61,11 @@ impl AuditRepair {
     /// # Errors
     /// The share is none, or the shares do not fit.
     pub fn share(&mut self, key: &str) -> Result<usize, StartError> {
-        self.open = self.core.repair(key).map_err(StartError::new)?;
+        self.open = self.runtime.block_on(self.core.repair(key)).map_err(StartError::new)?;
         if self.open.is_some() {
             return Ok(0);
         }
-        let status = self.core.seal_status().map_err(StartError::new)?;
+        let status = self.runtime.block_on(self.core.seal_status()).map_err(StartError::new)?;
         Ok(usize::from(status.threshold).saturating_sub(status.progress))
     }
 
@@ -74,7 +74,7 @@ impl AuditRepair {
     /// # Errors
     /// There are not enough shares yet, or the storage cannot be read.
     pub fn devices(&self) -> Result<Vec<StoredDevice>, StartError> {
-        let devices = self.opened()?.devices().map_err(StartError::new)?;
+        let devices = self.runtime.block_on(self.opened()?.devices()).map_err(StartError::new)?;
         let shown = devices.into_iter().map(|device| StoredDevice {
             path: device.path,
             kind: device.kind,

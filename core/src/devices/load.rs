@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use onrecord_audit::{Broker, DeviceError, DeviceOptions, OptionError};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_storage::{BarrierError, View};
+use zeroize::Zeroizing;
 
 use super::kept::Kept;
 use super::opening::{OPEN_PATIENCE, Opening, config};
@@ -69,53 +70,10 @@ impl Devices {
         settings: Arc<AuditSettings>,
         broker: &Broker,
     ) -> Result<(Self, Vec<Unopened>), DevicesError> {
-        let mut table = Table::new();
-        let mut unopened = Vec::new();
         let kept = Kept::load(&view).await.map_err(BarrierError::from)?;
         let removals = Removals::load(&view).await.map_err(BarrierError::from)?;
-        // All are opened at once: several that hang cost no more than one.
-        let mut openings = Vec::new();
-        for (device, salt) in stored::all(&view).await.map_err(BarrierError::from)? {
-            let options = match DeviceOptions::parse(&device.kind, &device.options) {
-                Ok(options) => options,
-                Err(error) => {
-                    let (path, device) = (device.path.clone(), Arc::new(device));
-                    table.insert(path.clone(), Arc::clone(&device));
-                    unopened.push(Unopened { path, error: NotOpened::Options(error), device });
-                    continue;
-                }
-            };
-            let limits = &settings.placement;
-            let placement = if device.declared { limits.for_configuration() } else { limits.clone() };
-            let opening = Opening::begin(options.clone(), placement.clone(), Arc::clone(&host.clock))?;
-            openings.push((device, salt, options, placement, opening));
-        }
-        let deadline = host.clock.monotonic() + OPEN_PATIENCE;
-        for (device, salt, options, placement, opening) in openings {
-            let left = deadline.saturating_sub(host.clock.monotonic());
-            let (sink, error) = match opening.wait(left).await {
-                Ok(sink) => (sink, None),
-                Err(DevicesError::Options(error)) => {
-                    (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Options(error)))
-                }
-                Err(DevicesError::OpenTimedOut) => {
-                    (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Hangs))
-                }
-                Err(other) => return Err(other),
-            };
-            let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt)))
-                .succeeding(device.first_salt);
-            let mut config = config(&device, &options, sink, form).missed(kept.of(&device.uuid));
-            let (path, device) = (device.path.clone(), Arc::new(device));
-            if let Some(error) = error {
-                if let Some(cause) = error.cause() {
-                    config = config.failing(cause);
-                }
-                unopened.push(Unopened { path: path.clone(), error, device: Arc::clone(&device) });
-            }
-            broker.restore(config).map_err(DevicesError::Enable)?;
-            table.insert(path, device);
-        }
+        let stored = stored::all(&view).await.map_err(BarrierError::from)?;
+        let (table, unopened) = restore(stored, &kept, &host, &settings, broker).await?;
         let devices = Self {
             view,
             host,
@@ -128,4 +86,60 @@ impl Devices {
         };
         Ok((devices, unopened))
     }
+}
+
+/// Enables stored devices without a probe; those that could not be opened, closed.
+pub(super) async fn restore(
+    stored: Vec<(Device, Zeroizing<String>)>,
+    kept: &Kept,
+    host: &Host,
+    settings: &AuditSettings,
+    broker: &Broker,
+) -> Result<(Table, Vec<Unopened>), DevicesError> {
+    let mut table = Table::new();
+    let mut unopened = Vec::new();
+    // All are opened at once: several that hang cost no more than one.
+    let mut openings = Vec::new();
+    for (device, salt) in stored {
+        let options = match DeviceOptions::parse(&device.kind, &device.options) {
+            Ok(options) => options,
+            Err(error) => {
+                let (path, device) = (device.path.clone(), Arc::new(device));
+                table.insert(path.clone(), Arc::clone(&device));
+                unopened.push(Unopened { path, error: NotOpened::Options(error), device });
+                continue;
+            }
+        };
+        let limits = &settings.placement;
+        let placement = if device.declared { limits.for_configuration() } else { limits.clone() };
+        let opening = Opening::begin(options.clone(), placement.clone(), Arc::clone(&host.clock))?;
+        openings.push((device, salt, options, placement, opening));
+    }
+    let deadline = host.clock.monotonic() + OPEN_PATIENCE;
+    for (device, salt, options, placement, opening) in openings {
+        let left = deadline.saturating_sub(host.clock.monotonic());
+        let (sink, error) = match opening.wait(left).await {
+            Ok(sink) => (sink, None),
+            Err(DevicesError::Options(error)) => {
+                (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Options(error)))
+            }
+            Err(DevicesError::OpenTimedOut) => {
+                (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Hangs))
+            }
+            Err(other) => return Err(other),
+        };
+        let form =
+            Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt))).succeeding(device.first_salt);
+        let mut config = config(&device, &options, sink, form).missed(kept.of(&device.uuid));
+        let (path, device) = (device.path.clone(), Arc::new(device));
+        if let Some(error) = error {
+            if let Some(cause) = error.cause() {
+                config = config.failing(cause);
+            }
+            unopened.push(Unopened { path: path.clone(), error, device: Arc::clone(&device) });
+        }
+        broker.restore(config).map_err(DevicesError::Enable)?;
+        table.insert(path, device);
+    }
+    Ok((table, unopened))
 }

@@ -8,7 +8,7 @@ use onrecord_storage::Read;
 use onrecord_value::{Object, duration};
 
 use super::codec::{decode_object, encode_object};
-use super::space::Space;
+use super::space::{Existing, Space};
 use super::{Call, Engine, Handled, Path};
 use crate::kind::{EngineKind, Mounting};
 use crate::outcome::{Outcome, Refusal, Reply};
@@ -107,7 +107,7 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
     }
     let bytes = encode_object(call.data);
     space
-        .change(path, |old, draft| {
+        .change(path, call.existing, |old, draft| {
             call.recheck_operation(old.is_some())?;
             draft.put(path, &bytes)
         })
@@ -119,7 +119,7 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
 pub(super) async fn delete(space: &Space, path: &str) -> Result<Outcome, Refusal> {
     if is_key(path) {
         space
-            .change(path, |old, draft| match old {
+            .change(path, None, |old, draft| match old {
                 Some(_) => draft.delete(path),
                 None => Ok(()),
             })
@@ -128,12 +128,12 @@ pub(super) async fn delete(space: &Space, path: &str) -> Result<Outcome, Refusal
     Ok(Outcome::empty())
 }
 
-/// Whether something is at a path.
-pub(super) fn exists<'a>(space: &'a Space, path: &str) -> Read<'a, Option<bool>> {
+/// What is at the path of a write.
+pub(super) fn exists<'a>(space: &'a Space, path: &str) -> Read<'a, Option<Box<Existing>>> {
     if !is_key(path) {
         return Read::Ready(None);
     }
-    space.get(path).map(|stored| stored.ok().map(|stored| stored.is_some()))
+    space.existing(path)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use self::config::Config;
 use self::record::Record;
 use super::codec::{Broken, Reader, Writer};
-use super::space::{ChangeBatch, Space};
+use super::space::{ChangeBatch, Existing, Space};
 use super::{Call, Engine, Handled, Path, fields};
 use crate::audit_errors::{WARN_AT_ROOT, WARN_WRONG_PATH};
 use crate::kind::{EngineKind, Mounting};
@@ -107,10 +107,9 @@ impl Engine for Kv2 {
 }
 
 impl Kv2 {
-    /// Whether the key of a write is there already.
-    fn exists(&self, call: &Call<'_>) -> Read<'_, Option<bool>> {
-        let stored = self.space.get(&record_key(call.captured));
-        stored.map(|stored| stored.ok().map(|stored| stored.is_some()))
+    /// What is stored of the key of a write.
+    fn exists(&self, call: &Call<'_>) -> Read<'_, Option<Box<Existing>>> {
+        self.space.existing(&record_key(call.captured))
     }
 
     fn config(&self) -> Arc<Config> {
@@ -119,7 +118,7 @@ impl Kv2 {
 
     async fn configure(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
         self.space
-            .change(CONFIG, |stored, draft| {
+            .change(CONFIG, None, |stored, draft| {
                 let mut config = stored.map_or_else(|| Ok(Config::default()), decode_config)?;
                 config.apply(call.data)?;
                 let mut writer = Writer::with_capacity(16);

@@ -125,7 +125,7 @@ impl Kv2 {
         let data = encode_object(data_field(call)?);
         let cas = cas_field(call)?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, call.existing, |stored, draft| {
             call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             self.check_cas(&record, cas)?;
@@ -143,7 +143,7 @@ impl Kv2 {
         let patch = data_field(call)?;
         let cas = cas_field(call)?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(nothing()) };
             let mut record = Record::decode(stored.expose())?;
             let Some(version) = record.version(record.current) else { return Ok(nothing()) };
@@ -215,7 +215,7 @@ impl Kv2 {
     pub(super) async fn destroy(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let numbers = versions_field(call)?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let mut record = Record::decode(stored.expose())?;
             let groups = record.groups();
@@ -253,7 +253,7 @@ impl Kv2 {
         mark: impl Fn(&mut Record<'_>) -> bool,
     ) -> Result<Outcome, Refusal> {
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let mut record = Record::decode(stored.expose())?;
             let groups = record.groups();

@@ -47,7 +47,7 @@ impl Kv2 {
         }
         let cas = fields::whole(call.data, "metadata_cas")?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, call.existing, |stored, draft| {
             call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             let groups = record.groups();
@@ -69,7 +69,7 @@ impl Kv2 {
         let patch = fields::map(call.data, "custom_metadata")?;
         let cas = fields::whole(call.data, "metadata_cas")?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(nothing()) };
             let mut record = Record::decode(stored.expose())?;
             let groups = record.groups();
@@ -95,7 +95,7 @@ impl Kv2 {
     /// `DELETE metadata/KEY`: the key and all its versions, for good.
     pub(super) async fn delete_metadata(&self, key: &str) -> Result<Outcome, Refusal> {
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let record = Record::decode(stored.expose())?;
             for group in record.groups() {
