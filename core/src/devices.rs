@@ -6,6 +6,7 @@
 
 mod apply;
 mod declared;
+mod invalidation;
 mod kept;
 mod load;
 mod log;

@@ -3,26 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::decide::{self, Verdict};
+use crate::context::RequestContext;
 use crate::exchange::{Answer, Exchange};
-use crate::request::Request;
-use crate::route::{self, RouteMatch};
-use crate::token::Reservation;
 use crate::unsealed::Unsealed;
-use crate::{act, capture, record, release, shape};
-
-/// What the steps before the record found out about a request.
-#[derive(Clone, Copy)]
-pub(crate) struct RequestContext<'a> {
-    /// What is asked.
-    pub(crate) request: &'a Request,
-    /// Who asks, with one use of the token reserved.
-    pub(crate) caller: &'a Reservation,
-    /// Where it goes.
-    pub(crate) route: &'a RouteMatch,
-    /// Whether it may.
-    pub(crate) verdict: Verdict<'a>,
-}
+use crate::{act, capture, decide, record, release, route, shape};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
 pub(crate) async fn journey(open: Arc<Unsealed>, exchange: Box<Exchange>) -> Answer {

@@ -8,14 +8,15 @@ use onrecord_entry::Entry;
 use onrecord_value::{Object, Value, object};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::context::RequestContext;
 use crate::decide;
-use crate::engine::fields;
+use crate::engine::{fields, sys};
 use crate::exchange::{Exchange, Headers, Received, Target};
 use crate::outcome::{Outcome, Refusal, Reply};
-use crate::pipeline::RequestContext;
-use crate::routes::{self, Recording};
+use crate::precheck::precheck;
+use crate::routes::Recording;
 use crate::unsealed::Unsealed;
-use crate::{act, capture, record, route, shape};
+use crate::{capture, record, route, shape};
 
 /// What a query escapes: all but the unreserved characters (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -41,9 +42,9 @@ pub(crate) async fn answer(open: &Unsealed, asked: &RequestContext<'_>) -> Outco
 async fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
     let exchange = exchange(asked)?;
     if let Target::Api(path) = &exchange.target
-        && let Some(route) = routes::exempt(path)
+        && let Some((route, _)) = sys::exempt(path, false)
     {
-        let Recording::Exempt(reason) = route.recording else { return Err(Refusal::internal()) };
+        let Recording::Exempt(reason, _) = route.recording else { return Err(Refusal::internal()) };
         return Ok(reply(asked, object! { "note" => reason, "recorded" => false }));
     }
     let mut request = capture::capture(open, exchange);
@@ -56,15 +57,15 @@ async fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, R
         "operation" => request.operation.as_str(),
         "recorded" => true,
     };
-    let precheck = act::precheck(&context);
-    let answered = if let (Some(row), None) = (route.row, &precheck)
+    let prechecked = precheck(&context);
+    let answered = if let (Some(row), None) = (route.row, &prechecked)
         && let Recording::RequestOnly(reason) = row.recording
     {
         data.insert("note", format!("if it succeeds there is no response entry: {reason}"));
         None
     } else {
         let settled = |entry: &Entry<'_>| open.broker.preview(entry);
-        Some(match &precheck {
+        Some(match &prechecked {
             Some(outcome) => {
                 let shaped = shape::shape(&context, outcome);
                 data.insert("status_code", shaped.status);

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use onrecord_value::{Object, Value, json, object};
 
+use crate::context::RequestContext;
 use crate::exchange::{Media, Shaped};
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
-use crate::pipeline::RequestContext;
 use crate::token::Issued;
 
 /// The top-level keys of the envelope, which repeated keys of the data never replace.
@@ -60,6 +60,15 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
         ReplyShape::Envelope => {
             let mut body = Vec::with_capacity(512);
             envelope(id, reply, injected, &mut body);
+            body.push(b'\n');
+            Shaped { status: 200, media: Media::Json, body: body.into(), recorded: None }
+        }
+        ReplyShape::Bare => {
+            let mut body = Vec::with_capacity(512);
+            match &reply.data {
+                Some(data) => json::write_object(data, &mut body),
+                None => body.extend_from_slice(b"{}"),
+            }
             body.push(b'\n');
             Shaped { status: 200, media: Media::Json, body: body.into(), recorded: None }
         }

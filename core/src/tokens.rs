@@ -124,6 +124,25 @@ impl Tokens {
         Ok(self.0.find(name).await?.filter(|cached| cached.is_active(now)).map(ActiveToken))
     }
 
+    /// Takes over what is stored of a token, which another process may have changed or revoked. `key` is below the store's
+    /// own prefix.
+    pub async fn invalidate(&self, key: &str) -> Result<(), TokenError> {
+        let Some(name) = key.strip_prefix(storage::ENTRIES) else { return Ok(()) };
+        // What is being read just now may be older.
+        self.0.cache.refuse_older(name);
+        let Some(cached) = self.0.cache.get(name) else { return Ok(()) };
+        loop {
+            let before = cached.entry();
+            let Some(entry) = self.0.storage.latest(name).await? else {
+                self.0.cache.remove(&[name.to_owned()]);
+                return Ok(());
+            };
+            if cached.replace(&before, entry) {
+                return Ok(());
+            }
+        }
+    }
+
     /// The accessors of all live tokens, in no particular order. Reads all tokens.
     pub async fn accessors(&self, now: Time) -> Result<Vec<String>, TokenError> {
         let (mut accessors, mut after) = (Vec::new(), String::new());

@@ -158,6 +158,24 @@ impl Barrier {
         self.store_keyring(&unsealed, Arc::new(rotated)).await
     }
 
+    /// Takes over the stored value of a key of the barrier's own, which another process may have changed: the keyring.
+    pub async fn invalidate(&self, key: &str) -> Result<(), BarrierError> {
+        if key != KEYRING {
+            return Ok(());
+        }
+        let unsealed = self.unsealed()?;
+        let stored = self.storage().read(KEYRING).await?.ok_or(BarrierError::NotInitialized)?;
+        let record = Arc::from(stored.as_slice());
+        let keyring = Arc::new(unsealed.keyring.decrypt_newer(KEYRING, stored)?);
+        let stored_count = keyring.status().encryptions;
+        let mut current = self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner);
+        // Sealed or rotated meanwhile: that is newer.
+        if let Some(current_keys) = current.as_mut().filter(|keys| keys.record == unsealed.record) {
+            *current_keys = Unsealed { keyring, record, stored_count };
+        }
+        Ok(())
+    }
+
     /// Housekeeping, to be called every minute or so: rotates when the active term has sealed
     /// [`ROTATE_AT`] records, and stores the count of them now and then.
     pub async fn maintain(&self, now: i64) -> Result<(), BarrierError> {
@@ -186,9 +204,12 @@ impl Barrier {
         }
     }
 
-    pub(crate) fn latest(&self, key: &str) -> Read<'_, Result<(Option<SecretBytes>, Seen), StoreError>> {
+    pub(crate) fn seen<'a>(
+        &'a self,
+        seen: impl FnOnce(&'a Storage) -> Read<'a, Result<Seen, StoreError>>,
+    ) -> Read<'a, Result<(Option<SecretBytes>, Seen), StoreError>> {
         match self.unsealed() {
-            Ok(unsealed) => self.storage().latest(key).map(move |seen| {
+            Ok(unsealed) => seen(self.storage()).map(move |seen| {
                 let seen = seen?;
                 let open = |record: &[u8]| unsealed.decrypt(&seen.key, record.to_vec());
                 let value = seen.stored().map(open).transpose()?;

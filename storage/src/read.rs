@@ -36,6 +36,18 @@ impl<'a, T> Read<'a, T> {
         }
     }
 
+    /// Makes another read of the answer: at once if it is ready, else when it comes.
+    pub fn then<U: Send + 'a>(self, next: impl FnOnce(T) -> Read<'a, U> + Send + 'a) -> Read<'a, U>
+    where
+        T: 'a,
+    {
+        match self {
+            Self::Ready(answer) => next(answer),
+            Self::Pending(future) => Read::pending(async move { next(future.await).await }),
+            Self::Taken => Read::Taken,
+        }
+    }
+
     /// The answer if it is ready, else the read again.
     pub fn now(self) -> Result<T, Self> {
         match self {

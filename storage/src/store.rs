@@ -72,11 +72,21 @@ impl Storage {
     /// The stored bytes as the batches on their way will leave them, for a batch that depends on them and
     /// requires what was [`Seen`]. Never for an answer: they may yet be refused.
     pub fn latest(&self, key: &str) -> Read<'_, Result<Seen, StoreError>> {
-        let seen = Seen { key: key.to_owned(), stored: None };
         match self.shared.committer.pending(key) {
-            Some(stored) => Read::Ready(Ok(Seen { stored, ..seen })),
-            None => self.read(key).map(|stored| Ok(Seen { stored: stored?.map(Arc::from), ..seen })),
+            Some(stored) => Read::Ready(Ok(Seen { key: key.to_owned(), stored })),
+            None => self.seen(key),
         }
+    }
+
+    /// The stored bytes, as of the last acknowledged commit or later, for a batch that requires what was [`Seen`].
+    pub(crate) fn seen(&self, key: &str) -> Read<'_, Result<Seen, StoreError>> {
+        let seen = Seen { key: key.to_owned(), stored: None };
+        self.read(key).map(|stored| Ok(Seen { stored: stored?.map(Arc::from), ..seen }))
+    }
+
+    /// Whether a batch on its way changes a key.
+    pub(crate) fn is_pending(&self, key: &str) -> bool {
+        self.shared.committer.pending(key).is_some()
     }
 
     /// Orders writers that read, decide and commit: hold it from [`Storage::latest`] to the return of

@@ -54,9 +54,24 @@ impl View {
     /// was [`Seen`]. Never for an answer: they may yet be refused.
     pub fn latest(&self, key: &str) -> Read<'_, Result<(Option<SecretBytes>, Seen), StoreError>> {
         match self.whole(key) {
-            Ok(key) => self.barrier.latest(&key),
+            Ok(key) => self.barrier.seen(|storage| storage.latest(&key)),
             Err(error) => Read::Ready(Err(error.into())),
         }
+    }
+
+    /// The value as of the last acknowledged commit or later, for a batch that depends on it and requires what was
+    /// [`Seen`].
+    pub fn seen(&self, key: &str) -> Read<'_, Result<(Option<SecretBytes>, Seen), StoreError>> {
+        match self.whole(key) {
+            Ok(key) => self.barrier.seen(|storage| storage.seen(&key)),
+            Err(error) => Read::Ready(Err(error.into())),
+        }
+    }
+
+    /// Whether what was [`Seen`] is what [`View::latest`] would give, as far as is known without a read: it is at this
+    /// key, and no batch on its way changes that.
+    pub fn is_latest(&self, key: &str, seen: &Seen) -> bool {
+        seen.key().strip_prefix(&*self.prefix) == Some(key) && !self.barrier.storage().is_pending(seen.key())
     }
 
     /// Orders writers that read, decide and commit a key: see [`Storage::lock`](crate::Storage::lock).

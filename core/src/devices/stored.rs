@@ -95,21 +95,23 @@ pub(super) fn forget(view: &View, batch: &mut Batch, device: &Device) -> Result<
 pub(super) async fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, StoreError> {
     let mut found = Vec::new();
     for uuid in view.list("device/").await? {
-        let (Some(record), Some(salt)) =
-            (view.get(&format!("device/{uuid}")).await?, salt(view, &uuid).await?)
-        else {
-            tracing::error!(
-                uuid,
-                "an audit device is stored without its record or its salt, and is left out"
-            );
-            continue;
-        };
-        match decode(&uuid, record.expose()) {
-            Some(device) => found.push((device, salt)),
-            None => tracing::error!(uuid, "the record of an audit device cannot be read, and is left out"),
-        }
+        found.extend(one(view, &uuid).await?);
     }
     Ok(found)
+}
+
+/// The device of a UUID with its salt.
+pub(super) async fn one(view: &View, uuid: &str) -> Result<Option<(Device, Zeroizing<String>)>, StoreError> {
+    let Some(record) = view.get(&format!("device/{uuid}")).await? else { return Ok(None) };
+    let Some(salt) = salt(view, uuid).await? else {
+        tracing::error!(uuid, "an audit device is stored without its salt, and is left out");
+        return Ok(None);
+    };
+    let device = decode(uuid, record.expose());
+    if device.is_none() {
+        tracing::error!(uuid, "the record of an audit device cannot be read, and is left out");
+    }
+    Ok(device.map(|device| (device, salt)))
 }
 
 fn encode(device: &Device) -> Vec<u8> {

@@ -18,6 +18,19 @@ pub struct Space {
     closed: RwLock<bool>,
 }
 
+/// What the existence check of a write read, so that the write need not read it again.
+pub struct Existing {
+    value: Option<SecretBytes>,
+    seen: Seen,
+}
+
+impl Existing {
+    /// Whether something is stored at the key.
+    pub const fn is_stored(&self) -> bool {
+        self.value.is_some()
+    }
+}
+
 /// What a change makes of the store: one batch.
 pub struct ChangeBatch<'a> {
     view: &'a View,
@@ -41,26 +54,34 @@ impl Space {
         self.view.get(key).map(|value| value.map_err(refused))
     }
 
+    /// What is stored at the key of a write; `None` where that cannot be read.
+    pub fn existing(&self, key: &str) -> Read<'_, Option<Box<Existing>>> {
+        self.view.seen(key).map(|read| read.ok().map(|(value, seen)| Box::new(Existing { value, seen })))
+    }
+
     /// The names below a folder (empty: the whole space; else ends in `/`), sorted; folders end in `/`.
     pub fn list(&self, folder: &str) -> Read<'_, Result<Vec<String>, Refusal>> {
         self.view.list(folder).map(|names| names.map_err(refused))
     }
 
-    /// Changes what depends on the value at `key`, as one batch, durable on return. `decide` is called with that
+    /// Changes what depends on the value at `key`, as one batch, durable on return. What the existence check has read of it
+    /// (`existing`) is not read again: if it has changed since, the batch is refused, and the change decided again. `decide` is called with that
     /// value and makes the batch; changes of one key are decided one after another. It is called again if a change that
     /// it saw did not become durable, or if a value that it asked for ([`ChangeBatch::latest`]) had to be waited for, and must
     /// not keep anything from the first time.
     pub async fn change<T>(
         &self,
         key: &str,
+        existing: Option<&Existing>,
         mut decide: impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let closed = self.closed.read().await;
         if *closed {
             return Err(Refusal::unsupported_path());
         }
-        for _ in 0..TRIES {
-            let (result, commit) = self.attempt(key, &mut decide).await?;
+        for attempt in 0..TRIES {
+            let existing = existing.filter(|_| attempt == 0);
+            let (result, commit) = self.attempt(key, existing, &mut decide).await?;
             match commit.await {
                 Ok(()) => return Ok(result),
                 Err(CommitError::Conflict(_)) => {}
@@ -74,14 +95,22 @@ impl Space {
     async fn attempt<T>(
         &self,
         key: &str,
+        existing: Option<&Existing>,
         decide: &mut impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<(T, Commit), Refusal> {
         let _turn = self.view.lock(key).await.map_err(refused)?;
-        let (old, seen) = self.view.latest(key).await.map_err(refused)?;
+        let read;
+        let (old, seen) = match existing.filter(|existing| self.view.is_latest(key, &existing.seen)) {
+            Some(existing) => (existing.value.as_ref(), existing.seen.clone()),
+            None => {
+                read = self.view.latest(key).await.map_err(refused)?;
+                (read.0.as_ref(), read.1.clone())
+            }
+        };
         let mut draft =
             ChangeBatch { view: &self.view, batch: Batch::new(), known: Vec::new(), wanted: None };
         let result = loop {
-            let result = decide(old.as_ref(), &mut draft);
+            let result = decide(old, &mut draft);
             let Some((key, read)) = draft.wanted.take() else { break result? };
             let (value, _) = read.await.map_err(refused)?;
             draft.known.push((key, value));

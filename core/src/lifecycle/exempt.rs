@@ -1,5 +1,5 @@
 //! The answers of the exempt routes: they work while sealed and are never recorded (the list and the reasons stand in
-//! `routes`). Never in it: anything that reads behind the barrier.
+//! `engine::sys`). Never in it: anything that reads behind the barrier.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,51 +13,59 @@ use crate::exchange::{Answer, Exchange, Media, Received, Shaped};
 use crate::metrics;
 use crate::operation::Operation;
 use crate::outcome::Raw;
-use crate::routes::{Endpoint, Route};
+use crate::routes::{ExemptEndpoint, Route};
 
 /// A status with its body.
 type StatusAndBody = (u16, Vec<u8>);
 
 /// Answers an exempt route.
-pub(super) async fn answer(core: &Core, route: &'static Route, exchange: Exchange) -> Answer {
+pub(super) async fn answer(
+    core: &Core,
+    route: &'static Route,
+    endpoint: ExemptEndpoint,
+    exchange: Exchange,
+) -> Answer {
     let operation = match &*exchange.method {
         "GET" => Some(Operation::Read),
         "HEAD" => Some(Operation::Header),
         "PUT" | "POST" => Some(Operation::Update),
         _ => None,
     };
-    if let (Endpoint::Metrics, Some(Operation::Read)) = (route.endpoint, operation) {
-        let prometheus = exchange.query.split('&').any(|pair| pair == "format=prometheus");
-        let open = core.open();
-        let Raw { media, body } =
-            metrics::body(&core.inner.meters, &core.inner.host, open.as_deref(), prometheus);
-        return Answer::exempt(Shaped { status: 200, media, body, recorded: None });
-    }
-    let said = match operation.filter(|operation| route.takes(*operation)) {
-        None => Ok((405, b"{\"errors\":[]}\n".to_vec())),
-        Some(operation) => said(core, route.endpoint, operation, exchange).await,
+    let answered = match operation.filter(|operation| route.takes(*operation)) {
+        None => Ok(json_body(405, b"{\"errors\":[]}\n".to_vec())),
+        Some(operation) => dispatch(core, endpoint, operation, exchange).await,
     };
-    let (status, body) = said.unwrap_or_else(|error| (error.status, error.body()));
-    Answer::exempt(Shaped { status, media: Media::Json, body: body.into(), recorded: None })
+    let (status, raw) = answered.unwrap_or_else(|error| json_body(error.status, error.body()));
+    Answer::exempt(Shaped { status, media: raw.media, body: raw.body, recorded: None })
 }
 
-async fn said(
+fn json_body(status: u16, body: Vec<u8>) -> (u16, Raw) {
+    (status, Raw { media: Media::Json, body: body.into() })
+}
+
+async fn dispatch(
     core: &Core,
-    endpoint: Endpoint,
+    endpoint: ExemptEndpoint,
     operation: Operation,
     exchange: Exchange,
-) -> Result<StatusAndBody, ExemptError> {
-    match (endpoint, operation) {
-        (Endpoint::Init, Operation::Read) => {
-            Ok((200, body(&[("initialized", core.initialised().await?.into())])))
+) -> Result<(u16, Raw), ExemptError> {
+    let (status, body) = match endpoint {
+        ExemptEndpoint::Init if operation == Operation::Read => {
+            (200, body(&[("initialized", core.initialised().await?.into())]))
         }
-        (Endpoint::Init, _) => init(core, &parameters(exchange.body)?).await,
-        (Endpoint::Unseal, _) => unseal(core, &parameters(exchange.body)?).await,
-        (Endpoint::SealStatus, _) => Ok((200, core.seal_status().await?.body())),
-        (Endpoint::Leader, _) => Ok((200, body(&[("ha_enabled", false.into())]))),
-        (Endpoint::Health, _) => health(core, operation, &exchange.query).await,
-        _ => Ok((404, b"{\"errors\":[]}\n".to_vec())),
-    }
+        ExemptEndpoint::Init => init(core, &parameters(exchange.body)?).await?,
+        ExemptEndpoint::Unseal => unseal(core, &parameters(exchange.body)?).await?,
+        ExemptEndpoint::SealStatus => (200, core.seal_status().await?.body()),
+        ExemptEndpoint::Leader => (200, body(&[("ha_enabled", false.into())])),
+        ExemptEndpoint::Health => health(core, operation, &exchange.query).await?,
+        ExemptEndpoint::Metrics => {
+            let prometheus = exchange.query.split('&').any(|pair| pair == "format=prometheus");
+            let open = core.open();
+            let raw = metrics::body(&core.inner.meters, &core.inner.host, open.as_deref(), prometheus);
+            return Ok((200, raw));
+        }
+    };
+    Ok(json_body(status, body))
 }
 
 /// An error of an exempt route: a status, and a text if there is one.

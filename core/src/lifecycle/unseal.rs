@@ -95,7 +95,9 @@ impl Core {
         let cluster = self.cluster(&core).await?;
         let policies = Policies::load(barrier).await.map_err(|_| CeremonyError::Load("policies"))?;
         let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
-        let mounts = Mounts::load(barrier, host).await.map_err(|_| CeremonyError::Load("the mount table"))?;
+        let mounts = Mounts::load(barrier, host, &self.inner.kinds)
+            .await
+            .map_err(|_| CeremonyError::Load("the mount table"))?;
         let audited_headers = AuditedHeaders::load(core).await?;
         let mut boot = [0; 8];
         host.entropy.fill(&mut boot)?;

@@ -74,6 +74,11 @@ impl TokenCache {
         parent
     }
 
+    /// From now on, bytes of a token that were asked for before are not put into memory.
+    pub(super) fn refuse_older(&self, name: &str) {
+        self.state.write().unwrap_or_else(PoisonError::into_inner).count_removal(name);
+    }
+
     /// Takes tokens out of memory and ends them, with all their descendants. They are no longer stored.
     pub(super) fn remove(&self, names: &[String]) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);

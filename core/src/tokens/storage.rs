@@ -1,6 +1,7 @@
 //! Where tokens lie in storage, and the batches that put, change and remove them.
 //! Never in it: what is kept in memory.
 
+use onrecord_seal::SecretBytes;
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 
 use super::{TokenError, pause};
@@ -11,6 +12,9 @@ use crate::unsealed::place;
 const BELOW: usize = 4096;
 /// How many keys are looked at in one go by those who look at all.
 const PAGE: usize = 256;
+
+/// The folder of the tokens' entries.
+pub(super) const ENTRIES: &str = "id/";
 
 /// The stored tokens.
 pub(super) struct TokenStorage {
@@ -29,12 +33,12 @@ impl TokenStorage {
     }
 
     pub(super) async fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
-        match self.tokens.get(&id(name)).await {
-            Ok(Some(stored)) => Entry::decode(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
-            Ok(None) => Ok(None),
-            Err(StoreError::Damaged { .. }) => Err(TokenError::Damaged),
-            Err(error) => Err(error.into()),
-        }
+        decoded(name, self.tokens.get(&id(name)).await)
+    }
+
+    /// The entry as the changes on their way will leave it.
+    pub(super) async fn latest(&self, name: &str) -> Result<Option<Entry>, TokenError> {
+        decoded(name, self.tokens.latest(&id(name)).await.map(|(stored, _)| stored))
     }
 
     async fn holds(&self, name: &str) -> Result<bool, TokenError> {
@@ -198,8 +202,17 @@ pub(super) fn settled(result: Result<(), CommitError>) -> Result<(), TokenError>
     }
 }
 
+fn decoded(name: &str, stored: Result<Option<SecretBytes>, StoreError>) -> Result<Option<Entry>, TokenError> {
+    match stored {
+        Ok(Some(stored)) => Entry::decode(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
+        Ok(None) => Ok(None),
+        Err(StoreError::Damaged { .. }) => Err(TokenError::Damaged),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn id(name: &str) -> String {
-    format!("id/{name}")
+    [ENTRIES, name].concat()
 }
 
 fn child(parent: &str, name: &str) -> String {

@@ -14,6 +14,8 @@
 
 mod engines;
 mod existence;
+mod far_storage;
+mod invalidation;
 mod journey;
 mod kit;
 mod lifecycle;

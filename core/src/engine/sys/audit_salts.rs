@@ -8,20 +8,10 @@ use super::audit::{hashed, input, refused, unknown};
 use crate::devices::KeptSalt;
 use crate::engine::Call;
 use crate::outcome::{Outcome, Refusal};
-use crate::routes::Endpoint;
 use crate::unsealed::Unsealed;
 
-/// Lists salts, hashes under one of them, replaces a device's.
-pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    let done = match call.route.map(|route| route.endpoint) {
-        Some(Endpoint::AuditSaltHash) => hash(open, call).await,
-        Some(Endpoint::AuditRotateSalt) => rotate(open, call).await,
-        _ => list(open).await,
-    };
-    done.unwrap_or_else(Outcome::from)
-}
-
-async fn list(open: &Unsealed) -> Result<Outcome, Refusal> {
+/// All salts by id, in use and retired.
+pub(super) async fn list(open: &Unsealed) -> Result<Outcome, Refusal> {
     let salts = open.devices.salts().await.map_err(refused)?;
     let shown: Object = salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect();
     Ok(Outcome::data(shown))
@@ -37,7 +27,8 @@ fn shown(salt: &KeptSalt) -> Value {
     })
 }
 
-async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+/// Hashes a text under a salt.
+pub(super) async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let input = input(call)?;
     let unknown = || Refusal::bad_request(format!("unknown audit salt {}", quote::quote(call.captured)));
     let id = SaltId::parse(call.captured).ok_or_else(unknown)?;
@@ -45,7 +36,8 @@ async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     hash.map(|hash| hashed(call, hash)).ok_or_else(unknown)
 }
 
-async fn rotate(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+/// Gives a device a new salt.
+pub(super) async fn rotate(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured.trim_matches('/');
     let rotated = open.devices.rotate_salt(&open.broker, path, call.now).await.map_err(refused)?;
     let rotated = rotated.ok_or_else(|| unknown(path))?;

@@ -10,8 +10,8 @@ use onrecord_value::{Object, Value, object};
 use crate::outcome::Outcome;
 use crate::unsealed::Unsealed;
 
-/// Tells.
-pub(super) fn handle(open: &Unsealed) -> Outcome {
+/// Reads the status.
+pub(super) fn read(open: &Unsealed) -> Outcome {
     let devices = open.broker.status();
     let (outlook, met) = open.outlook_of(&devices);
     let paths = |paths: &[std::sync::Arc<str>]| paths.iter().map(AsRef::as_ref).collect::<Value>();

@@ -1,4 +1,4 @@
-//! Looking tokens up. Never in it: the text of a token that the asker did not know.
+//! Looking tokens up. Never in it: the text of a token that the caller did not know.
 
 use onrecord_value::{Object, Time, Value, object};
 
