@@ -54,6 +54,8 @@ mod cause;
 mod clock;
 pub mod device;
 mod health_tracker;
+mod loss;
+mod previous_boots;
 mod rules;
 mod statistics;
 pub mod status;
