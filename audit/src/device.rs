@@ -7,7 +7,7 @@ mod discard;
 mod drill;
 mod error;
 #[cfg(feature = "test-support")]
-pub mod fault;
+pub mod faulty;
 mod file;
 mod interface;
 mod kind;

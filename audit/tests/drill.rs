@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use kit::{BOOT, assert_complete, broker, enable, entry, form, patient, read, record, seqs};
 use onrecord_audit::broker::{DrillError, DrillNews};
-use onrecord_audit::device::fault::FaultControl;
+use onrecord_audit::device::faulty::FaultControl;
 use onrecord_audit::device::{DRILL_MAX, Drill};
 use onrecord_audit::status::{Health, Observer};
 use onrecord_audit::{Broker, DeviceError, Rules};

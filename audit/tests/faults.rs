@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use kit::{BOOT, Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs, strict};
 use onrecord_audit::broker::Why;
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::device::{Appended, Batch, Notice};
 use onrecord_audit::status::{Health, Observer};
 use onrecord_audit::{

@@ -201,7 +201,7 @@ fn holes_that_a_gap_or_a_probe_explains_are_not_told_again() {
         // It lets the file go when its writer has ended.
         until("the file can be opened", || open(&path, &Placement::api()).is_ok());
     };
-    let beside = onrecord_audit::device::fault::FaultControl::new();
+    let beside = onrecord_audit::device::faulty::FaultControl::new();
     broker_kit::enable(&broker, "beside/", &beside);
     enable();
     (1..=3).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
@@ -220,7 +220,7 @@ fn entries_from_before_a_device_was_enabled_without_a_probe_are_not_told_as_miss
     // What an earlier start left there, which had other devices too.
     std::fs::write(&path, [request_line(1, 3), request_line(9, 3)].concat()).unwrap();
     let broker = broker(strict());
-    let beside = onrecord_audit::device::fault::FaultControl::new();
+    let beside = onrecord_audit::device::faulty::FaultControl::new();
     broker_kit::enable(&broker, "beside/", &beside);
     (1..=3).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
     // Enough lines that the order of the first ones is no excuse any more.
@@ -498,7 +498,7 @@ fn fill_and_recover(path: &Path, fill: impl FnOnce(), free: impl FnOnce()) {
 
 #[test]
 fn a_file_device_and_a_hung_one_do_not_disturb_each_other() {
-    use onrecord_audit::device::fault::{Fault, FaultControl};
+    use onrecord_audit::device::faulty::{Fault, FaultControl};
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.log");
     let broker = broker(patient());

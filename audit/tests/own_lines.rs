@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::broker::Loss;
-use onrecord_audit::device::fault::{Call, Fault, FaultControl};
+use onrecord_audit::device::faulty::{Call, Fault, FaultControl};
 use onrecord_audit::{Broker, DeviceConfig};
 use onrecord_entry::{Boot, FormatOptions, Formatter, Limits, Salt, SeqRange, decode};
 

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, strict};
 use onrecord_audit::broker::{Candidate, Loss, Why};
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::status::{Health, Observer};
 use onrecord_audit::{Broker, DeviceConfig, DeviceError, Placement, Rules, SystemClock, Wait as _};
 use onrecord_entry::{Boot, SeqRange};

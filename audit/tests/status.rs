@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use kit::{BOOT, broker, enable, entry, form, patient, read, record, strict};
 use onrecord_audit::broker::Why;
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::status::{BLOCKED_AFTER, DeviceStatus, Health, Observer};
 use onrecord_audit::{Broker, Clock, DeviceConfig, DeviceError, Rules};
 use onrecord_entry::Response;

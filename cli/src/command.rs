@@ -1,4 +1,6 @@
-//! The commands, one file a group. Each file has its rows of the table and the functions they name.
+//! What a command is: a row with its name, help, flags and function. One file below this one for each group of commands;
+//! `table` gathers their rows, and the parser, the help and the suggestions read it.
+//! Never in it: decisions of the server.
 
 pub(crate) mod audit;
 pub(crate) mod generic;
@@ -10,17 +12,88 @@ pub(crate) mod policy;
 pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod status;
+pub(crate) mod table;
 pub(crate) mod token;
 
-use crate::failure::Failure;
-use crate::grammar::Invocation;
-use crate::pairs;
+use crate::data_arguments;
+use crate::failure::{CommandResult, Failure, SERVER, USAGE};
+use crate::flag::{Flag, HTTP_FLAGS, Output};
+use crate::invocation::{self, Invocation, SyntaxError};
 use crate::session::Session;
 use onrecord_value::Object;
 
-/// A path as the API wants it: without blanks and slashes at its ends. One that climbs is refused.
+/// A row of the table of commands.
+pub struct Command {
+    /// Its words, such as `audit enable`.
+    pub words: &'static str,
+    /// One line, for lists of commands.
+    pub synopsis: &'static str,
+    /// What follows the words, such as `[options] TYPE [K=V...]`.
+    pub arguments: &'static str,
+    /// Paragraphs for help, separated by blank lines.
+    pub about: &'static str,
+    /// Pairs of a purpose and the words after the program's name.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// Whether it calls a server, and so has the HTTP flags.
+    pub http: bool,
+    /// Its output flags.
+    pub output: Output,
+    /// Flags of its own.
+    pub flags: &'static [Flag],
+    /// The function that runs it.
+    pub(crate) run: fn(&mut Session<'_>, &Invocation) -> CommandResult,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Command({})", self.words)
+    }
+}
+
+impl Command {
+    /// All its flags: those of HTTP, those of output, its own.
+    pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> {
+        let http: &'static [Flag] = if self.http { HTTP_FLAGS } else { &[] };
+        http.iter().chain(self.output.flags()).chain(self.flags)
+    }
+
+    /// The exit code of a usage error. `log check` uses 1 for lost entries, so its usage errors exit with 2.
+    pub const fn usage_code(&self) -> u8 {
+        if matches!(self.words.as_bytes(), b"log check") { SERVER } else { USAGE }
+    }
+
+    /// Whether flags may follow arguments. Arguments of `audit drill` are names, so none can be taken for a flag.
+    const fn allows_late_flags(&self) -> bool {
+        matches!(self.words.as_bytes(), b"audit drill")
+    }
+
+    /// Whether its arguments are options of an audit device. Its help lists them.
+    pub(crate) const fn takes_device_options(&self) -> bool {
+        matches!(self.words.as_bytes(), b"audit enable" | b"audit-enable")
+    }
+
+    /// Parses the words behind the command's own.
+    pub fn parse(&self, words: &[String]) -> Result<Invocation, SyntaxError> {
+        invocation::parse(&self.all_flags().collect::<Vec<_>>(), self.allows_late_flags(), words)
+    }
+}
+
+/// A group of commands, such as `audit`.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// Its words.
+    pub words: &'static str,
+    /// One line, for lists of commands.
+    pub synopsis: &'static str,
+    /// Paragraphs for help, separated by blank lines.
+    pub about: &'static str,
+    /// Pairs of a purpose and the words after the program's name.
+    pub examples: &'static [(&'static str, &'static str)],
+}
+
+/// A path as the API takes it: without blanks and slashes at its ends. Dot segments are refused.
 fn sanitize(path: &str) -> Result<String, Failure> {
-    without_dots(path.trim().trim_matches('/')).map(str::to_owned)
+    reject_dot_segments(path.trim().trim_matches('/')).map(str::to_owned)
 }
 
 /// A mount's path as it is shown: one slash at the end.
@@ -28,11 +101,11 @@ fn with_slash(path: &str) -> String {
     format!("{}/", path.trim_end_matches('/'))
 }
 
-/// Refuses paths that climb: the URL would be another than the one that is shown.
-fn without_dots(path: &str) -> Result<&str, Failure> {
+/// Refuses `.` and `..` segments: the URL would differ from the path that is shown.
+fn reject_dot_segments(path: &str) -> Result<&str, Failure> {
     if path.split('/').any(|segment| segment == ".." || segment == ".") {
         return Err(Failure::usage(format!(
-            "Invalid path {path:?}: a path has no \".\" and \"..\" segments; write the path itself."
+            "Invalid path {path:?}: \".\" and \"..\" segments are not allowed. Write the full path without them."
         )));
     }
     Ok(path)
@@ -40,7 +113,7 @@ fn without_dots(path: &str) -> Result<&str, Failure> {
 
 /// `K=V` arguments.
 fn data(session: &mut Session<'_>, invocation: &Invocation, words: &[String]) -> Result<Object, Failure> {
-    pairs::parse(session.world, words, !invocation.is_set("non-interactive"))
+    data_arguments::parse(session.process, words, !invocation.is_set("non-interactive"))
         .map_err(|error| Failure::usage(format!("Failed to parse K=V data: {error}")))
 }
 
@@ -51,10 +124,10 @@ fn text_data(
     words: &[String],
 ) -> Result<Vec<(String, String)>, Failure> {
     let pairs = data(session, invocation, words)?;
-    pairs::texts(pairs).map_err(|error| Failure::usage(format!("Failed to parse K=V data: {error}")))
+    data_arguments::texts(pairs).map_err(|error| Failure::usage(format!("Failed to parse K=V data: {error}")))
 }
 
-/// `K=V` arguments as the parameters of a query; a key that comes again is sent again.
+/// `K=V` arguments as query parameters; a key that is given twice is sent twice.
 fn query(
     session: &mut Session<'_>,
     invocation: &Invocation,

@@ -1,51 +1,52 @@
-//! How a command ends when it does not end well: an exit code and what to tell. No printing here.
+//! How a command fails: an exit code and a message.
+//! Never in it: printing.
 
-use onrecord_client::{Error, Prepared};
+use onrecord_client::{Error, PreparedRequest};
 use std::fmt::Display;
 
-/// Exit code of a usage or parse problem.
+/// Exit code of a command line that cannot be parsed or run as given.
 pub(crate) const USAGE: u8 = 1;
-/// Exit code of a server or transport problem, and of nothing found.
+/// Exit code of an error of the server or of the connection, and of a path that has no value.
 pub(crate) const SERVER: u8 = 2;
 
 /// Why a command stops.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Tell this on standard error and end with this code; an empty text tells nothing.
-    Told(u8, String),
-    /// The request was to be shown instead of sent.
-    NotSent(Box<Prepared>),
-    /// Our own output cannot be written any more: whoever read it is gone.
-    Output,
+    /// Exit with this code after printing this message on standard error. An empty message is not printed.
+    Message(u8, String),
+    /// `-output-curl-string` or `-output-policy`: the request is shown instead of sent.
+    DryRun(Box<PreparedRequest>),
+    /// Standard output or standard error is closed.
+    OutputClosed,
 }
 
-/// What a command's function gives back: its exit code.
-pub(crate) type Done = Result<u8, Failure>;
+/// What a command's function returns: its exit code, or why it failed.
+pub(crate) type CommandResult = Result<u8, Failure>;
 
 impl Failure {
     pub(crate) fn usage(text: impl Into<String>) -> Self {
-        Self::Told(USAGE, text.into())
+        Self::Message(USAGE, text.into())
     }
 
     pub(crate) fn server(text: impl Into<String>) -> Self {
-        Self::Told(SERVER, text.into())
+        Self::Message(SERVER, text.into())
     }
 }
 
-/// Puts a client's error behind what was being done, such as `Error listing audits: `.
-pub(crate) fn during(doing: impl Display) -> impl FnOnce(Error) -> Failure {
+/// Prefixes a client's error with what was being done, such as `Error listing audits: `.
+pub(crate) fn context(prefix: impl Display) -> impl FnOnce(Error) -> Failure {
     move |error| match error {
-        Error::NotSent(request) => Failure::NotSent(request),
-        other => Failure::server(format!("{doing}{other}")),
+        Error::NotSent(request) => Failure::DryRun(request),
+        other => Failure::server(format!("{prefix}{other}")),
     }
 }
 
-/// The number of arguments is not what the command takes, in the words users know.
+/// Fewer arguments than the command takes. `expected` is a number or a range.
 pub(crate) fn not_enough(expected: &str, got: usize) -> Failure {
     Failure::usage(format!("Not enough arguments (expected {expected}, got {got})"))
 }
 
-/// See [`not_enough`].
+/// More arguments than the command takes. `expected` is a number or a range.
 pub(crate) fn too_many(expected: &str, got: usize) -> Failure {
     Failure::usage(format!("Too many arguments (expected {expected}, got {got})"))
 }

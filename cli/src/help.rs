@@ -1,10 +1,11 @@
-//! Help texts, made from the table: usage, about, examples, flags by group. 78 columns.
+//! Help texts, made from the table of commands: usage, description, examples, flags by group. 78 columns.
+//! Never in it: a text about one command.
 
+use crate::command::{Command, Group, table};
+use crate::flag::{Flag, HTTP_FLAGS, Output};
+use crate::text::wrap;
 use onrecord_audit::DeviceKinds;
 use onrecord_audit::device::{COMMON_OPTIONS, DeviceOption};
-
-use crate::grammar::table::{self, HTTP_FLAGS};
-use crate::grammar::{Command, Flag, Group, Output};
 
 /// Columns of a help text.
 const WIDTH: usize = 78;
@@ -34,7 +35,7 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
     push_line(
         &mut out,
         &format!(
-            "  Each subcommand has more: {program} {} {} -help\n",
+            "  For the options of a subcommand: {program} {} {} -help\n",
             group.words,
             below.first().map_or("", |(name, _)| *name)
         ),
@@ -54,7 +55,7 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &DeviceKinds) -> 
         flags(&mut out, "HTTP Options", HTTP_FLAGS, false);
     }
     if command.output != Output::Text {
-        flags(&mut out, "Output Options", command.output_flags(), command.output == Output::Raw);
+        flags(&mut out, "Output Options", command.output.flags(), command.output == Output::Raw);
     }
     let own = if command.words.starts_with("kv ") { "Common Options" } else { "Command Options" };
     flags(&mut out, own, command.flags, false);
@@ -83,7 +84,7 @@ fn examples(out: &mut String, program: &str, list: &[(&str, &str)]) {
         for line in wrap(what, WIDTH - 2) {
             push_line(out, &format!("  {line}"));
         }
-        // An example may stand behind a pipe: the program's name is where its mark is, or in front.
+        // `{}` marks where the program's name goes in a pipeline; without it the name goes in front.
         let line =
             if words.contains("{}") { words.replace("{}", program) } else { format!("{program} {words}") };
         push_line(out, &format!("\n      $ {line}\n"));
@@ -134,13 +135,13 @@ fn device_options(out: &mut String, kinds: &DeviceKinds) {
         let (name, about) = (kind.name(), kind.about());
         section(&format!("Options of TYPE {name}"), &format!("A {name} device {about}."), kind.options());
     }
-    section("Options of every TYPE", "Every device has these.", COMMON_OPTIONS);
+    section("Options of every TYPE", "These options work with every TYPE.", COMMON_OPTIONS);
 }
 
 fn describe(flag: &Flag, raw: bool) -> String {
     let mut sentences = vec![flag.about.to_owned()];
     if raw && flag.name == "format" {
-        sentences.push("Raw prints the server's bytes as they are.".to_owned());
+        sentences.push("\"raw\" prints the body of the response unchanged.".to_owned());
     }
     if !flag.alias.is_empty() {
         sentences.push(format!("This is aliased as \"-{}\".", flag.alias));
@@ -165,23 +166,4 @@ fn list(out: &mut String, rows: &[(&str, &str)], wide: usize) {
     for (name, synopsis) in rows {
         push_line(out, &format!("    {name:wide$}    {synopsis}"));
     }
-}
-
-/// Breaks a text at blanks into lines of at most `width` characters.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for paragraph in text.split('\n') {
-        let mut line = String::new();
-        for word in paragraph.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines
 }

@@ -1,39 +1,46 @@
-//! The command line: every command, the server's start included.
+//! The command line: every command, the start of a server included.
 //!
-//! One table ([`grammar::table`]) holds the commands and their flags. The parser, the help and the suggestions read it; a
-//! command is one row and one function. Business rules live in the server, requests in `onrecord-client`: a command turns
-//! words into a call and an answer into text, and chooses the exit code (0 done, 1 usage, 2 server or nothing found,
-//! 127 unknown first word).
+//! One table ([`commands`]) holds the commands and their flags. The parser, the help and the suggestions read it; a
+//! command is one row and one function. Exit codes: 0 success, 1 usage error, 2 error of the server or nothing found,
+//! 127 unknown first word.
+//!
+//! Never in it: decisions of the server, and HTTP (requests are made by `onrecord-client`).
 
+mod client_config;
 mod command;
+mod data_arguments;
 mod failure;
-mod format_hcl;
-pub mod grammar;
+mod flag;
 mod help;
-mod pairs;
+mod invocation;
 mod printer;
+mod process;
 mod run;
+mod secret;
 mod session;
-mod settings;
-mod world;
+mod suggest;
+mod text;
 
+pub use command::table::{GROUPS, Lookup, commands, find};
+pub use command::{Command, Group};
+pub use flag::{Flag, FlagKind, Output};
+pub use invocation::{Invocation, SyntaxError};
+pub use process::Process;
 pub use run::run;
-pub use world::World;
-
-use std::process::ExitCode;
 
 use onrecord_audit::DeviceKinds;
+use std::process::ExitCode;
 
-/// The process: its arguments, environment and streams.
+/// Runs the command line of this process.
 pub fn main() -> ExitCode {
     main_with(DeviceKinds::default())
 }
 
-/// The same for a program whose server knows other kinds of audit devices, too.
+/// Runs the command line of a program whose server has further kinds of audit devices.
 pub fn main_with(device_kinds: DeviceKinds) -> ExitCode {
     let mut arguments = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let program = arguments.next().unwrap_or_default();
     let words: Vec<String> = arguments.collect();
-    let mut world = World { device_kinds, ..World::of_process(&program) };
-    ExitCode::from(run(&mut world, &words))
+    let mut process = Process { device_kinds, ..Process::current(&program) };
+    ExitCode::from(run(&mut process, &words))
 }

@@ -1,4 +1,5 @@
-//! The binary `onrecord`: hands the process to the library. Nothing else.
+//! The binary `onrecord`.
+//! Never in it: anything but the call of the library.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! How answers are printed: the choice of format, and the shape JSON and YAML share. Where it is printed is not known here.
+//! Output formats: the choice of format, and the tree that JSON and YAML share.
+//! Never in it: streams.
 
 pub(crate) mod json;
-pub(crate) mod secret;
 pub(crate) mod table;
 pub(crate) mod yaml;
 
@@ -17,7 +17,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Reads a format in any case; nothing is a table.
+    /// Parses a format in any case; an empty text is a table.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "" | "table" => Some(Self::Table),
@@ -29,7 +29,7 @@ impl Format {
     }
 }
 
-/// What is printed as JSON or YAML: values, and records whose fields have an order of their own in JSON.
+/// A tree to print as JSON or YAML: values, and records whose fields keep their order in JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
     /// A value; its objects are sorted by key.
@@ -81,7 +81,7 @@ fn plain_object(object: &Object) -> String {
     format!("map[{}]", parts.join(" "))
 }
 
-/// Seconds as people say them: `768h`, `1h30m`, `1m1s`; zero units at the end are left out.
+/// Seconds for people: `768h`, `1h30m`, `1m1s`; trailing zero units are omitted.
 pub(crate) fn human_duration(seconds: i64) -> String {
     let text = onrecord_value::duration::format(onrecord_value::GoDuration::from_secs(seconds));
     let text = text.strip_suffix("m0s").map_or_else(|| text.clone(), |rest| format!("{rest}m"));

@@ -1,20 +1,22 @@
-//! From words to an exit code: find the command, give help, read the flags, run, tell what went wrong.
+//! Runs a command line: find the command, print help or parse the flags, run, print the error, return the exit code.
+//! Never in it: what a command does.
 
-use crate::failure::{Done, Failure, USAGE};
-use crate::grammar::parse::{self, Found};
-use crate::grammar::table::first_words;
-use crate::grammar::{Command, Group, Invocation, nearest, table};
+use crate::command::table::{self, Lookup, first_words};
+use crate::command::{Command, Group, status};
+use crate::failure::{CommandResult, Failure, USAGE};
 use crate::help;
+use crate::invocation::{Invocation, requests_help};
+use crate::process::Process;
 use crate::session::Session;
-use crate::world::World;
-use onrecord_client::{Method, Prepared, needs_sudo};
+use crate::suggest;
+use onrecord_client::{Method, PreparedRequest, needs_sudo};
 
 /// Exit code of an unknown first word.
 const UNKNOWN: u8 = 127;
 
-/// Runs what the words (behind the program's name) say, and gives the exit code.
-pub fn run(world: &mut World, words: &[String]) -> u8 {
-    let mut session = Session::new(world);
+/// Runs the command that the words behind the program's name describe, and returns the exit code.
+pub fn run(process: &mut Process, words: &[String]) -> u8 {
+    let mut session = Session::new(process);
     let done = dispatch(&mut session, words);
     let code = finish(&mut session, done);
     match session.flush() {
@@ -23,46 +25,46 @@ pub fn run(world: &mut World, words: &[String]) -> u8 {
     }
 }
 
-fn dispatch(session: &mut Session<'_>, words: &[String]) -> Done {
-    let program = session.world.program.clone();
+fn dispatch(session: &mut Session<'_>, words: &[String]) -> CommandResult {
+    let program = session.process.program.clone();
     match words.first().map(String::as_str) {
         Some("-h" | "-help" | "--help") => {
             session.print(&help::main(&program))?;
             return Ok(0);
         }
-        Some("-v" | "-version" | "--version") => return crate::command::status::version(session),
+        Some("-v" | "-version" | "--version") => return status::version(session),
         _ => {}
     }
-    match parse::find(words) {
-        Found::Command(command, count) => {
+    match table::find(words) {
+        Lookup::Command(command, count) => {
             let rest = words.get(count..).unwrap_or_default();
             if command.words == "version" {
-                return crate::command::status::version(session);
+                return status::version(session);
             }
-            if parse::asks_for_help(rest) {
-                session.print(&help::command(&program, command, &session.world.device_kinds))?;
+            if requests_help(rest) {
+                session.print(&help::command(&program, command, &session.process.device_kinds))?;
                 return Ok(0);
             }
             run_command(session, command, rest)
         }
-        Found::Group(group) => {
+        Lookup::Group(group) => {
             let text = help::group(&program, group);
-            if parse::asks_for_help(words) {
+            if requests_help(words) {
                 session.print(&text)?;
                 return Ok(0);
             }
-            Err(Failure::Told(USAGE, text.trim_end().to_owned()))
+            Err(Failure::Message(USAGE, text.trim_end().to_owned()))
         }
-        Found::NotInGroup(group, word) => {
+        Lookup::UnknownInGroup(group, word) => {
             let text = help::group(&program, group);
-            if parse::asks_for_help(words) {
+            if requests_help(words) {
                 session.print(&text)?;
                 return Ok(0);
             }
-            Err(not_in_group(&program, group, &word, &text))
+            Err(unknown_in_group(&program, group, &word, &text))
         }
-        Found::Unknown(word) => Err(unknown(&program, &word)),
-        Found::Nothing => Err(Failure::Told(UNKNOWN, help::main(&program).trim_end().to_owned())),
+        Lookup::Unknown(word) => Err(unknown(&program, &word)),
+        Lookup::Empty => Err(Failure::Message(UNKNOWN, help::main(&program).trim_end().to_owned())),
     }
 }
 
@@ -70,73 +72,73 @@ fn unknown(program: &str, word: &str) -> Failure {
     let words = first_words();
     let help = help::main(program);
     let help = help.trim_end();
-    let near = nearest::closest(word, words.iter().copied()).unwrap_or("status");
-    let said = if word == "help" {
-        format!("Help is a flag: {program} -help, or {program} COMMAND -help.")
+    let near = suggest::closest(word, words.iter().copied()).unwrap_or("status");
+    let message = if word == "help" {
+        format!("For help, use {program} -help, or {program} COMMAND -help.")
     } else if word.starts_with('-') {
         format!(
-            "{word} stands where a command is expected; flags come after it: {program} COMMAND [flags] [arguments]."
+            "The first word must be a command, not the flag {word}: {program} COMMAND [flags] [arguments]."
         )
     } else {
-        format!("There is no command {word:?} in {program}; the nearest is {near:?}.")
+        format!("{program} has no command {word:?}. The nearest is {near:?}.")
     };
-    Failure::Told(UNKNOWN, format!("{said}\n\n{help}"))
+    Failure::Message(UNKNOWN, format!("{message}\n\n{help}"))
 }
 
-fn not_in_group(program: &str, group: &Group, word: &str, help: &str) -> Failure {
+fn unknown_in_group(program: &str, group: &Group, word: &str, help: &str) -> Failure {
     let below = table::below(group.words);
-    let near = nearest::closest(word, below.iter().map(|(name, _)| *name)).unwrap_or_default();
-    Failure::Told(
+    let near = suggest::closest(word, below.iter().map(|(name, _)| *name)).unwrap_or_default();
+    Failure::Message(
         USAGE,
         format!(
-            "There is no command \"{0} {word}\" in {program}; the nearest is \"{0} {near}\".\n\n{1}",
+            "{program} has no command \"{0} {word}\". The nearest is \"{0} {near}\".\n\n{1}",
             group.words,
             help.trim_end()
         ),
     )
 }
 
-fn run_command(session: &mut Session<'_>, command: &'static Command, words: &[String]) -> Done {
-    let invocation = parse::parse(command, words)
-        .map_err(|error| Failure::Told(command.usage_code(), error.to_string()))?;
-    session.prepare(&invocation)?;
+fn run_command(session: &mut Session<'_>, command: &'static Command, words: &[String]) -> CommandResult {
+    let invocation =
+        command.parse(words).map_err(|error| Failure::Message(command.usage_code(), error.to_string()))?;
+    session.prepare(&invocation, command.output)?;
     match (command.run)(session, &invocation) {
-        Err(Failure::NotSent(request)) => {
+        Err(Failure::DryRun(request)) => {
             let text = if invocation.is_set("output-policy") {
                 as_policy(&request)
             } else {
-                as_curl(&session.world.program, &request, &invocation)
+                as_curl(&session.process.program, &request, &invocation)
             };
             session.print(&format!("{text}\n"))?;
             Ok(0)
         }
-        Ok(code) if code == 0 && describes(&invocation) => {
+        Ok(code) if code == 0 && is_dry_run(&invocation) => {
             Err(Failure::usage("Unable to generate cURL string from command"))
         }
         done => done,
     }
 }
 
-fn describes(invocation: &Invocation) -> bool {
+fn is_dry_run(invocation: &Invocation) -> bool {
     invocation.is_set("output-curl-string") || invocation.is_set("output-policy")
 }
 
-fn finish(session: &mut Session<'_>, done: Done) -> u8 {
+fn finish(session: &mut Session<'_>, done: CommandResult) -> u8 {
     match done {
         Ok(code) => code,
-        Err(Failure::Told(code, text)) => {
+        Err(Failure::Message(code, text)) => {
             if text.is_empty() || session.error(&text).is_ok() {
                 code
             } else {
                 code.max(USAGE)
             }
         }
-        Err(Failure::NotSent(_) | Failure::Output) => USAGE,
+        Err(Failure::DryRun(_) | Failure::OutputClosed) => USAGE,
     }
 }
 
 /// The request as a line for a POSIX shell.
-fn as_curl(program: &str, request: &Prepared, invocation: &Invocation) -> String {
+fn as_curl(program: &str, request: &PreparedRequest, invocation: &Invocation) -> String {
     let mut line = String::from("curl");
     let mut add = |text: &str| {
         line.push(' ');
@@ -167,7 +169,7 @@ fn as_curl(program: &str, request: &Prepared, invocation: &Invocation) -> String
     if let Some(body) = &request.body {
         add(&format!("-d {}", quoted(&String::from_utf8_lossy(body))));
     }
-    // Of what a shell expands between double quotes only this can stand in a URL.
+    // A URL is escaped, so `$` is the only character in it that a shell expands between double quotes.
     add(&if request.url.contains('$') { quoted(&request.url) } else { format!("\"{}\"", request.url) });
     line
 }
@@ -186,7 +188,7 @@ fn header(name: &str, value: &str) -> String {
 }
 
 /// A policy that allows the request.
-fn as_policy(request: &Prepared) -> String {
+fn as_policy(request: &PreparedRequest) -> String {
     let mut capabilities = match request.method {
         Method::Get | Method::Head if request.list => vec!["list"],
         Method::Get | Method::Head => vec!["read"],

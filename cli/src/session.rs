@@ -1,11 +1,13 @@
-//! One command at work: its client, its streams, its colours. Which calls are made and what is told is the commands' business.
+//! A running command: its client, its streams, its colours.
+//! Never in it: which calls a command makes, and what it prints.
 
+use crate::client_config;
 use crate::failure::Failure;
-use crate::grammar::Invocation;
-use crate::grammar::nearest;
+use crate::flag::Output;
+use crate::invocation::{Invocation, late_flags};
 use crate::printer::{Format, Node};
-use crate::settings;
-use crate::world::World;
+use crate::process::Process;
+use crate::suggest;
 use onrecord_client::environment::Variables;
 use onrecord_client::{Client, Token};
 use std::future::Future;
@@ -18,7 +20,7 @@ const YELLOW: &str = "\x1b[93m";
 
 /// A running command.
 pub(crate) struct Session<'w> {
-    pub(crate) world: &'w mut World,
+    pub(crate) process: &'w mut Process,
     pub(crate) format: Format,
     pub(crate) field: Option<String>,
     runtime: Option<Runtime>,
@@ -26,55 +28,56 @@ pub(crate) struct Session<'w> {
 
 impl<'w> Session<'w> {
     /// A session that prints tables until the format is known.
-    pub(crate) fn new(world: &'w mut World) -> Self {
-        Self { world, format: Format::Table, field: None, runtime: None }
+    pub(crate) fn new(process: &'w mut Process) -> Self {
+        Self { process, format: Format::Table, field: None, runtime: None }
     }
 
-    /// Reads what the invocation and the environment say about printing.
-    pub(crate) fn prepare(&mut self, invocation: &Invocation) -> Result<(), Failure> {
-        let from_environment = self.world.setting("FORMAT").map(|(_, value)| value);
+    /// Takes the output format and the field from the flags and the environment.
+    pub(crate) fn prepare(&mut self, invocation: &Invocation, output: Output) -> Result<(), Failure> {
+        let from_environment = self.process.setting("FORMAT").map(|(_, value)| value);
         let text = invocation.text("format").map(str::to_owned).or(from_environment).unwrap_or_default();
         self.format = Format::parse(&text).ok_or_else(|| {
-            let near = nearest::nearest(&text, ["table", "json", "yaml"]);
+            let near = suggest::nearest(&text, ["table", "json", "yaml"]);
             let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
             Failure::usage(format!("Invalid output format: {text}{hint}"))
         })?;
-        let command = invocation.command;
-        if self.format == Format::Raw && command.output != crate::grammar::Output::Raw {
+        if self.format == Format::Raw && output != Output::Raw {
             return Err(Failure::usage("This command does not support the -format=raw option."));
         }
         self.field = invocation.text("field").filter(|field| !field.is_empty()).map(str::to_owned);
         if self.format == Format::Table && !invocation.after_dashes.is_empty() {
-            self.warn(&crate::grammar::parse::late(&invocation.after_dashes))?;
+            self.warn(&late_flags(&invocation.after_dashes))?;
         }
         Ok(())
     }
 
-    /// The client that flags and environment describe, with its token.
+    /// A client configured by flags and environment, with the token in use.
     pub(crate) fn client(&mut self, invocation: &Invocation) -> Result<Client, Failure> {
-        settings::client(self.world, invocation, true)
+        client_config::build(self.process, invocation, true)
     }
 
-    /// The same without looking for a token.
+    /// A client configured by flags and environment, without a token.
     pub(crate) fn client_without_token(&mut self, invocation: &Invocation) -> Result<Client, Failure> {
-        settings::client(self.world, invocation, false)
+        client_config::build(self.process, invocation, false)
     }
 
-    /// Waits for a call. The runtime is made at the first one and has no threads of its own.
-    pub(crate) fn wait<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
+    /// Runs a future to its end. The runtime is created by the first one and has no threads of its own.
+    pub(crate) fn block_on<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
         if self.runtime.is_none() {
             let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            self.runtime = Some(made.map_err(|error| Failure::server(format!("no runtime: {error}")))?);
+            self.runtime = Some(
+                made.map_err(|error| Failure::server(format!("Cannot create the async runtime: {error}")))?,
+            );
         }
         match &self.runtime {
             Some(runtime) => Ok(runtime.block_on(work)),
-            None => Err(Failure::server("no runtime")),
+            None => Err(Failure::server("Cannot create the async runtime")),
         }
     }
 
     /// Prints a text and a newline on standard output.
-    pub(crate) fn say(&mut self, text: &str) -> Result<(), Failure> {
-        let line = if self.colours(self.world.stdout_is_terminal) {
+    pub(crate) fn print_line(&mut self, text: &str) -> Result<(), Failure> {
+        let line = if self.colours(self.process.stdout_is_terminal) {
             format!("{RESET}{text}{RESET}\n")
         } else {
             format!("{text}\n")
@@ -89,11 +92,11 @@ impl<'w> Session<'w> {
 
     /// Prints bytes as they are on standard output.
     pub(crate) fn print_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.world.stdout.write_all(bytes).map_err(|_| Failure::Output)
+        self.process.stdout.write_all(bytes).map_err(|_| Failure::OutputClosed)
     }
 
     /// Prints an answer as JSON or YAML; the format is not a table.
-    pub(crate) fn say_node(&mut self, node: &Node) -> Result<(), Failure> {
+    pub(crate) fn print_node(&mut self, node: &Node) -> Result<(), Failure> {
         let text = match self.format {
             Format::Yaml => crate::printer::yaml::text(node),
             _ => crate::printer::json::text(node),
@@ -101,52 +104,55 @@ impl<'w> Session<'w> {
         self.print(&format!("{}\n", text.trim_end_matches('\n')))
     }
 
-    /// Tells a warning on standard error.
+    /// Prints a warning on standard error.
     pub(crate) fn warn(&mut self, text: &str) -> Result<(), Failure> {
-        self.complain(YELLOW, text)
+        self.write_stderr(YELLOW, text)
     }
 
-    /// Tells an error on standard error.
+    /// Prints an error on standard error.
     pub(crate) fn error(&mut self, text: &str) -> Result<(), Failure> {
-        self.complain(RED, text)
+        self.write_stderr(RED, text)
     }
 
-    fn complain(&mut self, colour: &str, text: &str) -> Result<(), Failure> {
-        let line = if self.colours(self.world.stderr_is_terminal) {
+    fn write_stderr(&mut self, colour: &str, text: &str) -> Result<(), Failure> {
+        let line = if self.colours(self.process.stderr_is_terminal) {
             format!("{colour}{text}{RESET}\n")
         } else {
             format!("{text}\n")
         };
         self.flush()?;
-        self.world.stderr.write_all(line.as_bytes()).map_err(|_| Failure::Output)
+        self.process.stderr.write_all(line.as_bytes()).map_err(|_| Failure::OutputClosed)
     }
 
-    /// Hands everything printed to the system, so that both streams keep their order.
+    /// Flushes standard output, so that the two streams keep their order on a terminal.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        self.world.stdout.flush().map_err(|_| Failure::Output)
+        self.process.stdout.flush().map_err(|_| Failure::OutputClosed)
     }
 
     fn colours(&self, terminal: bool) -> bool {
-        let filled = |name: &str| self.world.variable(name).is_some_and(|value| !value.is_empty());
+        let filled = |name: &str| self.process.variable(name).is_some_and(|value| !value.is_empty());
         terminal
             && self.format == Format::Table
             && !filled("NO_COLOR")
-            && self.world.setting_filled("CLI_NO_COLOR").is_none()
-            && self.world.variable("TERM").as_deref() != Some("dumb")
+            && self.process.setting_filled("CLI_NO_COLOR").is_none()
+            && self.process.variable("TERM").as_deref() != Some("dumb")
     }
 
-    /// Asks for a secret; the question goes to standard output or standard error.
-    pub(crate) fn ask_hidden(&mut self, question: &str, on_stdout: bool) -> Result<Token, String> {
-        let told = if on_stdout {
-            self.world.stdout.write_all(question.as_bytes()).and_then(|()| self.world.stdout.flush())
+    /// Asks for a secret on the terminal. The question is printed on standard output or standard error.
+    pub(crate) fn prompt_hidden(&mut self, question: &str, on_stdout: bool) -> Result<Token, String> {
+        let asked = if on_stdout {
+            self.process.stdout.write_all(question.as_bytes()).and_then(|()| self.process.stdout.flush())
         } else {
-            self.world.stderr.write_all(question.as_bytes())
+            self.process.stderr.write_all(question.as_bytes())
         };
-        told.map_err(|error| error.to_string())?;
-        let line = self.world.read_hidden();
-        // The user's own newline was not shown.
-        let newline =
-            if on_stdout { self.world.stdout.write_all(b"\n") } else { self.world.stderr.write_all(b"\n") };
+        asked.map_err(|error| error.to_string())?;
+        let line = self.process.read_hidden();
+        // Echo is off, so the user's own newline is not shown.
+        let newline = if on_stdout {
+            self.process.stdout.write_all(b"\n")
+        } else {
+            self.process.stderr.write_all(b"\n")
+        };
         newline.map_err(|error| error.to_string())?;
         line.map(|line| Token::new(line.as_str())).map_err(|error| error.to_string())
     }

@@ -13,11 +13,11 @@ mod commands {
     mod generic;
     mod grammar;
     mod help;
+    pub(crate) mod kit;
     mod kv;
     mod login;
     mod operator;
     mod policy;
     mod secrets;
-    pub(crate) mod stage;
     mod token;
 }

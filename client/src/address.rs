@@ -1,10 +1,12 @@
-//! Where the server is, and how a path of the API becomes a URL: cleaned as a POSIX path, escaped as RFC 3986 has it.
-//! Nothing here opens a connection or reads the environment.
+//! The address of a server, and the URL of a path of the API: cleaned as a POSIX path, escaped by RFC 3986.
+//! Never in it: connections, and the environment of the process.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use std::path::PathBuf;
+use thiserror::Error;
 
-/// How the server is reached.
+/// How to connect to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// TCP, with or without TLS.
@@ -16,7 +18,7 @@ pub enum Endpoint {
         /// Port; 443 or 80 when the address named none.
         port: u16,
     },
-    /// A Unix socket of this machine.
+    /// A Unix socket.
     Unix(PathBuf),
 }
 
@@ -31,49 +33,36 @@ pub struct Address {
     prefix: String,
 }
 
-/// Why an address is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why an address is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// Nothing stands before `://`.
-    NoScheme(String),
-    /// There is no scheme at all, such as `127.0.0.1:8200`.
-    BareHost(String),
-    /// A scheme that is neither `http`, `https` nor `unix`.
-    Scheme(String),
-    /// The part after the last colon is no port.
+    /// `://` without a scheme before it.
+    #[error("parse {0:?}: missing protocol scheme")]
+    EmptyScheme(String),
+    /// No `://`, such as `127.0.0.1:8200`.
+    #[error("parse {0:?}: missing protocol scheme (write http://{0} or https://{0})")]
+    MissingScheme(String),
+    /// A scheme other than `http`, `https` and `unix`.
+    #[error("unsupported protocol scheme {0:?} (http, https and unix are known)")]
+    UnknownScheme(String),
+    /// The part after the last colon is not a port number.
+    #[error("parse {0:?}: invalid port after host")]
     Port(String),
     /// No host.
-    NoHost(String),
+    #[error("parse {0:?}: no Host in request URL")]
+    MissingHost(String),
 }
-
-impl fmt::Display for AddressError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoScheme(text) => write!(f, "parse {text:?}: missing protocol scheme"),
-            Self::BareHost(text) => {
-                write!(f, "parse {text:?}: missing protocol scheme (write http://{text} or https://{text})")
-            }
-            Self::Scheme(scheme) => {
-                write!(f, "unsupported protocol scheme {scheme:?} (http, https and unix are known)")
-            }
-            Self::Port(text) => write!(f, "parse {text:?}: invalid port after host"),
-            Self::NoHost(text) => write!(f, "parse {text:?}: no Host in request URL"),
-        }
-    }
-}
-
-impl std::error::Error for AddressError {}
 
 impl Address {
     /// Reads an address as a user writes it.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(AddressError::BareHost(text.to_owned()));
+            return Err(AddressError::MissingScheme(text.to_owned()));
         };
         let tls = match scheme.to_ascii_lowercase().as_str() {
-            "" => return Err(AddressError::NoScheme(text.to_owned())),
+            "" => return Err(AddressError::EmptyScheme(text.to_owned())),
             "http" => false,
             "https" => true,
             "unix" => {
@@ -84,7 +73,7 @@ impl Address {
                     prefix: String::new(),
                 });
             }
-            other => return Err(AddressError::Scheme(other.to_owned())),
+            other => return Err(AddressError::UnknownScheme(other.to_owned())),
         };
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (authority, prefix) = match rest.split_once('/') {
@@ -94,7 +83,7 @@ impl Address {
         let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let (host, port) = split_port(authority).ok_or_else(|| AddressError::Port(text.to_owned()))?;
         if host.is_empty() {
-            return Err(AddressError::NoHost(text.to_owned()));
+            return Err(AddressError::MissingHost(text.to_owned()));
         }
         Ok(Self {
             endpoint: Endpoint::Tcp {
@@ -108,7 +97,7 @@ impl Address {
         })
     }
 
-    /// How to reach it.
+    /// How to connect to it.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -128,7 +117,7 @@ impl Address {
         Url { origin: self.origin.clone(), target }
     }
 
-    /// The address in a URL of this same server or another, as a redirect names it. A relative one keeps the origin.
+    /// The address and the target that a redirect names. A relative `Location` keeps the origin.
     pub(crate) fn redirected(&self, location: &str) -> Option<(Self, String)> {
         if let Some(stripped) = location.strip_prefix('/') {
             return Some((self.clone(), format!("/{stripped}")));
@@ -139,7 +128,7 @@ impl Address {
         Some((address, target))
     }
 
-    /// Whether the connection is protected by TLS (a Unix socket counts, it never leaves the machine).
+    /// Whether the connection is TLS or a Unix socket, which never leaves the machine.
     pub(crate) fn protected(&self) -> bool {
         !matches!(self.endpoint, Endpoint::Tcp { tls: false, .. })
     }
@@ -150,7 +139,7 @@ impl Address {
     }
 }
 
-/// A complete URL: where, and the escaped path with its query.
+/// A complete URL: the origin, and the escaped path with its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     origin: String,
@@ -158,7 +147,7 @@ pub struct Url {
 }
 
 impl Url {
-    /// Path and query, escaped: what stands in the request line.
+    /// Path and query, escaped, as on the request line.
     pub fn target(&self) -> &str {
         &self.target
     }
@@ -170,7 +159,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// Splits `host:port`, `[v6]:port` or a bare host; `None` when the port is no number.
+/// Splits `host:port`, `[v6]:port` or a bare host; `None` when the port is not a number.
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (host, after) = rest.split_once(']')?;
@@ -202,28 +191,22 @@ pub(crate) fn clean(path: &str) -> String {
     format!("/{}", kept.join("/"))
 }
 
-const HEX: &[u8; 16] = b"0123456789ABCDEF";
+/// What a path escapes (RFC 3986, section 3.3; the sub-delimiters `! ' ( ) *` are escaped too, as Go does).
+const PATH: &AsciiSet = &QUERY
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b'@');
+/// What a query parameter escapes (RFC 3986, section 2.3: all but the unreserved characters).
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-fn push_escaped(out: &mut String, byte: u8) {
-    out.push('%');
-    for nibble in [byte >> 4, byte & 15] {
-        out.push(char::from(*HEX.get(usize::from(nibble)).unwrap_or(&b'0')));
-    }
-}
-
-/// Escapes what a path may not hold (RFC 3986 section 3.3, with the sub-delimiters `! ' ( ) *` escaped too, as Go does).
 fn escape_path(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => out.push(char::from(byte)),
-            b'-' | b'_' | b'.' | b'~' | b'$' | b'&' | b'+' | b',' | b'/' | b':' | b';' | b'=' | b'@' => {
-                out.push(char::from(byte));
-            }
-            other => push_escaped(&mut out, other),
-        }
-    }
-    out
+    utf8_percent_encode(path, PATH).to_string()
 }
 
 /// Query text sorted by key, spaces as `+` (`application/x-www-form-urlencoded`).
@@ -243,12 +226,11 @@ fn encode_query(query: &[(String, String)]) -> String {
 }
 
 fn escape_query(out: &mut String, text: &str) {
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            b' ' => out.push('+'),
-            other => push_escaped(out, other),
+    for (index, word) in text.split(' ').enumerate() {
+        if index > 0 {
+            out.push('+');
         }
+        out.extend(utf8_percent_encode(word, QUERY));
     }
 }
 
@@ -277,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_of_the_address_stays() {
+    fn a_path_in_the_address_is_kept() {
         assert_eq!(url("https://h/vault/", "sys/audit"), "https://h/vault/v1/sys/audit");
     }
 
@@ -289,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_name_their_endpoint() {
+    fn an_address_gives_its_endpoint() {
         let tcp = |tls, host: &str, port| Endpoint::Tcp { tls, host: host.to_owned(), port };
         for (text, expected) in [
             ("http://127.0.0.1:8200", tcp(false, "127.0.0.1", 8200)),
@@ -302,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_addresses_say_why() {
+    fn a_wrong_address_is_refused_with_the_reason() {
         for (text, expected) in [
             ("://nowhere", "parse \"://nowhere\": missing protocol scheme"),
             (

@@ -1,10 +1,11 @@
-//! The client: headers, retries, redirects and the bound of a whole call. Which paths exist is not known here but in `api`.
+//! The client: headers, retries, redirects and the time-out of a whole call.
+//! Never in it: paths of the API (`api`).
 
 use crate::address::Address;
-use crate::answer::{self, Response};
 use crate::config::{Config, ConfigError};
-use crate::error::{AnswerError, ApiError, Cause, Error, TransportError};
-use crate::request::{Method, Prepared, Request};
+use crate::error::{ApiError, Cause, Error, TransportError};
+use crate::request::{Method, PreparedRequest, Request};
+use crate::response::{self, AnswerError, Response};
 use crate::token::Token;
 use crate::transport::{Answer, Transport};
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use std::time::Duration;
 pub struct Client {
     config: Config,
     transport: Arc<Transport>,
-    describing: bool,
+    dry_run: bool,
 }
 
 impl std::fmt::Debug for Client {
@@ -41,21 +42,21 @@ impl Client {
             namespace.push('/');
         }
         let transport = Arc::new(Transport::new(config.tls.clone(), false)?);
-        Ok(Self { config, transport, describing: false })
+        Ok(Self { config, transport, dry_run: false })
     }
 
-    /// The same client, but no request is sent any more: each call ends in [`Error::NotSent`] with what would have been sent.
+    /// A client that sends nothing: each call returns [`Error::NotSent`] with the request.
     #[must_use]
-    pub fn describing(mut self) -> Self {
-        self.describing = true;
+    pub fn dry_run(mut self) -> Self {
+        self.dry_run = true;
         self
     }
 
-    /// A clone for questions on the side: it really sends, and its answers are never wrapped.
+    /// A clone that sends, even if this client is in dry-run mode, and does not ask for wrapped responses.
     #[must_use]
     pub fn plain(&self) -> Self {
         let mut clone = self.clone();
-        clone.describing = false;
+        clone.dry_run = false;
         clone.config.wrap_ttl = None;
         clone
     }
@@ -73,21 +74,21 @@ impl Client {
         clone
     }
 
-    /// Where it calls.
+    /// Address of the server.
     pub fn address(&self) -> &Address {
         &self.config.address
     }
 
-    /// Sends a request and waits for the whole answer. Any status of 400 and more is an [`Error::Api`], but for 429 of `sys/health`.
+    /// Sends a request and waits for the whole response. A status of 400 and more is an [`Error::Api`], except 429 of `sys/health`.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         if self.config.token.as_ref().is_some_and(|token| !token.printable()) {
             return Err(Error::UnprintableToken);
         }
         if request.path.split('/').any(|segment| matches!(segment, "." | "..")) {
-            return Err(Error::Dots(request.path));
+            return Err(Error::DotSegments(request.path));
         }
         let prepared = self.prepare(&request);
-        if self.describing {
+        if self.dry_run {
             return Err(Error::NotSent(Box::new(prepared)));
         }
         let failed = |cause| {
@@ -101,7 +102,7 @@ impl Client {
         let (answer, url) = match tokio::time::timeout(self.config.timeout, work).await {
             Err(_elapsed) => return Err(failed(Cause::Timeout)),
             Ok(Err(Cause::TooLong)) => {
-                return Err(Error::Answer(AnswerError::TooLong(self.config.answer_bytes_max)));
+                return Err(AnswerError::TooLong(self.config.answer_bytes_max).into());
             }
             Ok(Err(cause)) => return Err(failed(cause)),
             Ok(Ok(done)) => done,
@@ -116,7 +117,7 @@ impl Client {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
             .to_owned();
-        let (raw, errors) = answer::errors_of(&answer.body);
+        let (raw, errors) = response::errors_of(&answer.body);
         Err(Error::Api(Box::new(ApiError {
             method: prepared.method.as_str().to_owned(),
             url,
@@ -131,7 +132,7 @@ impl Client {
     async fn send_with_retries(
         &self,
         request: &Request,
-        prepared: &Prepared,
+        prepared: &PreparedRequest,
     ) -> Result<(Answer, String), Cause> {
         let mut left = self.config.retries;
         let mut pause = Duration::from_secs(1);
@@ -139,7 +140,7 @@ impl Client {
             let outcome = self.send_following(request, prepared).await;
             let again = match &outcome {
                 Ok((answer, _)) => matches!(answer.status, 412 | 429 | 500 | 502..=599),
-                Err(Cause::Dial { .. } | Cause::Closed | Cause::Io(_) | Cause::Lookup(_)) => true,
+                Err(Cause::Dial { .. } | Cause::Closed | Cause::Io(_) | Cause::Lookup { .. }) => true,
                 Err(_) => false,
             };
             if !again || left == 0 {
@@ -151,11 +152,11 @@ impl Client {
         }
     }
 
-    /// One exchange, and one more if the server sends the caller elsewhere.
+    /// One exchange, and one more if the response is a redirect.
     async fn send_following(
         &self,
         request: &Request,
-        prepared: &Prepared,
+        prepared: &PreparedRequest,
     ) -> Result<(Answer, String), Cause> {
         let address = &self.config.address;
         let target = address.url(&request.path, &request.query).target().to_owned();
@@ -182,7 +183,7 @@ impl Client {
         address: &Address,
         target: &str,
         request: &Request,
-        prepared: &Prepared,
+        prepared: &PreparedRequest,
     ) -> Result<Answer, Cause> {
         let mut head = http::Request::builder()
             .method(prepared.method.http())
@@ -210,7 +211,7 @@ impl Client {
             .map_err(|failed| failed.cause)
     }
 
-    fn prepare(&self, request: &Request) -> Prepared {
+    fn prepare(&self, request: &Request) -> PreparedRequest {
         let url = self.config.address.url(&request.path, &request.query).to_string();
         let mut headers = vec![("X-Vault-Request".to_owned(), "true".to_owned())];
         let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
@@ -233,7 +234,7 @@ impl Client {
             add(name, value);
         }
         headers.sort();
-        Prepared {
+        PreparedRequest {
             method: request.method,
             url,
             path: crate::address::clean(&request.path).trim_start_matches('/').to_owned(),

@@ -1,17 +1,19 @@
-//! What a client needs to know before its first call. Plain facts: who fills them (flags, environment) is not known here.
+//! The configuration of a client.
+//! Never in it: flags, and the environment of the process.
 
 use crate::address::{Address, AddressError};
+use crate::os_text::os_text;
 use crate::token::Token;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+use thiserror::Error;
 
-/// How TLS is spoken.
+/// Settings of TLS.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     /// A PEM file with the authorities to trust.
     pub ca_cert: Option<PathBuf>,
-    /// The same as text; wins over `ca_cert`.
+    /// The same as text; used instead of `ca_cert`.
     pub ca_cert_bytes: Option<String>,
     /// A folder of PEM files.
     pub ca_path: Option<PathBuf>,
@@ -25,10 +27,10 @@ pub struct Tls {
     pub skip_verify: bool,
 }
 
-/// Everything a client needs.
+/// The settings of a client.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where the server is.
+    /// Address of the server.
     pub address: Address,
     /// TLS.
     pub tls: Tls,
@@ -36,7 +38,7 @@ pub struct Config {
     pub token: Option<Token>,
     /// Namespace, such as `ns1/`.
     pub namespace: Option<String>,
-    /// Ask for the answer to be wrapped for this long, as the header has it (`5m0s`).
+    /// Ask the server to wrap responses for this long, as the header has it (`5m0s`).
     pub wrap_ttl: Option<String>,
     /// One-time codes, one header each.
     pub mfa: Vec<String>,
@@ -44,13 +46,13 @@ pub struct Config {
     pub policy_override: bool,
     /// More headers, names as typed.
     pub headers: Vec<(String, String)>,
-    /// Bound of a whole call, connecting included.
+    /// Longest time of a whole call, connecting included.
     pub timeout: Duration,
-    /// How often a call is tried again after 5xx, 412, 429 or a failed connection.
+    /// How often a call is repeated after 5xx, 412, 429 or a failed connection.
     pub retries: u32,
     /// Whether a 301, 302 or 307 is followed, once.
     pub redirects: bool,
-    /// Longest answer that is read, in bytes.
+    /// Longest response that is read, in bytes.
     pub answer_bytes_max: usize,
 }
 
@@ -74,13 +76,15 @@ impl Config {
     }
 }
 
-/// Why there is no client.
-#[derive(Debug)]
+/// Why a configuration is refused.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The address is none.
-    Address(AddressError),
-    /// A certificate or key file cannot be read: what it is for, the path, the reason.
+    /// The address cannot be parsed.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// A certificate or key file cannot be read.
+    #[error("Error loading {purpose}: open {}: {}", path.display(), os_text(source))]
     File {
         /// Such as `CA File`.
         purpose: &'static str,
@@ -90,6 +94,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A file holds no usable certificate or key.
+    #[error("Error loading {purpose}: {} holds no usable PEM", path.display())]
     Pem {
         /// Such as `CA File`.
         purpose: &'static str,
@@ -97,36 +102,12 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// A client certificate without its key, or a key without its certificate.
+    #[error("both client cert and client key must be provided")]
     HalfPair,
-    /// rustls refuses the material.
-    Tls(rustls::Error),
+    /// rustls refuses the certificates or the key.
+    #[error("tls: {0}")]
+    Tls(#[source] rustls::Error),
     /// A header that only the client itself may send.
+    #[error("Headers[{0}]: Header starting by 'X-Vault-' are for internal usage only")]
     ReservedHeader(String),
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(error) => error.fmt(f),
-            Self::File { purpose, path, source } => {
-                write!(f, "Error loading {purpose}: open {}: {}", path.display(), crate::os_text(source))
-            }
-            Self::Pem { purpose, path } => {
-                write!(f, "Error loading {purpose}: {} holds no usable PEM", path.display())
-            }
-            Self::HalfPair => f.write_str("both client cert and client key must be provided"),
-            Self::Tls(error) => write!(f, "tls: {error}"),
-            Self::ReservedHeader(name) => {
-                write!(f, "Headers[{name}]: Header starting by 'X-Vault-' are for internal usage only")
-            }
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-impl From<AddressError> for ConfigError {
-    fn from(error: AddressError) -> Self {
-        Self::Address(error)
-    }
 }

@@ -1,23 +1,23 @@
-//! Settings from variables: `ONRECORD_X` wins if it is set, even to nothing; then `VAULT_X`. The caller hands the variables in,
-//! so that nothing here reads the process.
+//! Settings from environment variables: `ONRECORD_X` if it is set, even to an empty text; else `VAULT_X`.
+//! Never in it: a read of the process's environment; the caller passes the variables.
 
 use crate::address::Address;
 use crate::config::{Config, ConfigError};
 use crate::token::Token;
 use onrecord_value::{boolean, duration};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use thiserror::Error;
 
-/// The address when nothing names one.
+/// The default address.
 pub const DEFAULT_ADDRESS: &str = "https://127.0.0.1:8200";
 
-/// The variables of a process.
+/// Environment variables.
 pub trait Variables {
-    /// The value of a variable, if it is set to a text.
+    /// The value of a variable, if it is set to UTF-8 text.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// `ONRECORD_NAME`, else `VAULT_NAME`, with the name that was found.
+    /// `ONRECORD_NAME`, else `VAULT_NAME`, with the name of the variable that was set.
     fn setting(&self, name: &str) -> Option<(String, String)> {
         ["ONRECORD_", "VAULT_"].into_iter().find_map(|prefix| {
             let whole = format!("{prefix}{name}");
@@ -25,7 +25,7 @@ pub trait Variables {
         })
     }
 
-    /// The same; an empty text counts as not set.
+    /// Like [`Variables::setting`], but an empty value counts as not set.
     fn setting_filled(&self, name: &str) -> Option<(String, String)> {
         self.setting(name).filter(|(_, value)| !value.is_empty())
     }
@@ -37,30 +37,20 @@ impl<F: Fn(&str) -> Option<String>> Variables for F {
     }
 }
 
-/// What is wrong with a variable.
-#[derive(Debug)]
+/// Why the environment is refused.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EnvironmentError {
-    /// A variable cannot be read as what it should be: its name, and the reason.
+    /// The value of a variable cannot be parsed: its name, and the reason.
+    #[error("could not parse {0:?}{reason}", reason = if .1.is_empty() { String::new() } else { format!(": {}", .1) })]
     Variable(String, String),
-    /// A setting that exists elsewhere but not here.
+    /// A variable of other clients that this one does not support.
+    #[error("{0} is set, but is not supported; unset it")]
     Unsupported(String),
-    /// Certificates or address.
-    Config(ConfigError),
+    /// The configuration that the variables describe is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
-
-impl fmt::Display for EnvironmentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Variable(name, reason) if reason.is_empty() => write!(f, "could not parse {name:?}"),
-            Self::Variable(name, reason) => write!(f, "could not parse {name:?}: {reason}"),
-            Self::Unsupported(name) => write!(f, "{name} is set, but is not supported; unset it"),
-            Self::Config(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for EnvironmentError {}
 
 /// Fills a configuration from variables; the token is not among them (see [`token`]).
 pub fn config(variables: &impl Variables) -> Result<Config, EnvironmentError> {
@@ -69,13 +59,12 @@ pub fn config(variables: &impl Variables) -> Result<Config, EnvironmentError> {
         .filter(|(_, value)| !value.is_empty())
         .or_else(|| variables.setting_filled("ADDR"))
         .map_or_else(|| DEFAULT_ADDRESS.to_owned(), |(_, value)| value);
-    let mut config =
-        Config::new(Address::parse(&address).map_err(|error| EnvironmentError::Config(error.into()))?);
+    let mut config = Config::new(Address::parse(&address).map_err(ConfigError::from)?);
     fill(&mut config, variables)?;
     Ok(config)
 }
 
-/// Everything but the address.
+/// Fills everything but the address and the token.
 pub fn fill(config: &mut Config, variables: &impl Variables) -> Result<(), EnvironmentError> {
     for name in ["PROXY_ADDR", "HTTP_PROXY", "SRV_LOOKUP"] {
         if let Some((name, _)) = variables.setting_filled(name) {
@@ -128,10 +117,10 @@ pub fn token_file(variables: &impl Variables) -> Option<PathBuf> {
     Some(Path::new(&home).join(".vault-token"))
 }
 
-/// The token of the environment, else of the token file (trimmed); `None` if there is neither.
+/// The token of the environment, else of the token file (trimmed); `None` without both.
 ///
 /// # Errors
-/// The file is there but cannot be read.
+/// The file exists but cannot be read.
 pub fn token(variables: &impl Variables) -> std::io::Result<Option<Token>> {
     if let Some((_, value)) = variables.setting_filled("TOKEN") {
         return Ok(Some(Token::new(value)));
@@ -142,7 +131,7 @@ pub fn token(variables: &impl Variables) -> std::io::Result<Option<Token>> {
 /// The token of the token file.
 ///
 /// # Errors
-/// The file is there but cannot be read.
+/// The file exists but cannot be read.
 pub fn stored_token(variables: &impl Variables) -> std::io::Result<Option<Token>> {
     let Some(path) = token_file(variables) else {
         return Ok(None);
@@ -163,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_variable_wins_even_when_empty() {
+    fn onrecord_variables_replace_vault_variables_even_when_empty() {
         for (list, expected) in [
             (&[("VAULT_ADDR", "http://v:1")][..], "http://v:1/v1/x"),
             (&[("VAULT_ADDR", "http://v:1"), ("ONRECORD_ADDR", "http://o:2")], "http://o:2/v1/x"),
@@ -175,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_variables_are_named() {
+    fn an_error_names_the_variable() {
         for (list, expected) in [
             (&[("VAULT_CLIENT_TIMEOUT", "abc")][..], "could not parse \"VAULT_CLIENT_TIMEOUT\""),
             (

@@ -1,4 +1,4 @@
-//! The one typed client of the HTTP API: for the command line, for tests, and for whatever stands before another service.
+//! The typed client of the HTTP API, for the command line, for tests and for other programs.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,17 +14,20 @@
 //! # }
 //! ```
 //!
-//! Never in it: how the server works inside, printing, prompts, and the environment of the process (a caller hands variables in
-//! through [`environment`]). Calls need a tokio runtime with IO and time, of any flavour.
+//! Calls need a tokio runtime with IO and time, of any flavour.
+//!
+//! Never in it: internals of the server, printing, prompts, and the environment of the process (a caller passes variables to
+//! [`environment`]).
 
 mod address;
-mod answer;
 mod api;
 mod client;
 mod config;
 pub mod environment;
 mod error;
+mod os_text;
 mod request;
+mod response;
 #[cfg(feature = "test-support")]
 pub mod scripted;
 mod sudo;
@@ -32,13 +35,14 @@ mod token;
 mod transport;
 
 pub use address::{Address, AddressError, Endpoint, Url};
-pub use answer::{Auth, Response, Secret, WrapInfo};
 pub use api::audit::{AuditDevice, AuditSalt};
 pub use api::kv::KvMount;
 pub use api::seal::{InitAnswer, InitRequest, SealStatus};
 pub use client::Client;
 pub use config::{Config, ConfigError, Tls};
-pub use error::{AnswerError, ApiError, Cause, Error, TransportError, os_text};
-pub use request::{Method, Prepared, Request};
+pub use error::{ApiError, Cause, Error, TransportError};
+pub use os_text::os_text;
+pub use request::{Method, PreparedRequest, Request};
+pub use response::{AnswerError, Auth, Response, Secret, WrapInfo};
 pub use sudo::needs_sudo;
 pub use token::Token;

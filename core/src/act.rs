@@ -71,7 +71,7 @@ pub(crate) fn precheck(context: &RequestContext<'_>) -> Option<Outcome> {
 async fn run(open: &Unsealed, context: &RequestContext<'_>) -> Outcome {
     // A preview is about a request of the same client: it must see all of this one.
     if context.route.row.is_some_and(|row| row.endpoint == Endpoint::AuditPreview) {
-        return catch_panic(pin!(async { preview::answer(open, context) })).await;
+        return catch_panic(Box::pin(preview::answer(open, context)).as_mut()).await;
     }
     let Some(mount) = &context.route.mount else {
         return Refusal::no_mount(&context.request.path).into();

@@ -88,11 +88,11 @@ impl Engine {
 
     /// Whether the key of a write exists already; `None` where the engine makes no difference (always `update`).
     /// Reads only.
-    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
+    pub async fn exists(&self, call: &Call<'_>) -> Option<bool> {
         match self {
-            Self::Cubbyhole(engine) => engine.exists(call),
-            Self::Kv1(engine) => engine.exists(call),
-            Self::Kv2(engine) => engine.exists(call),
+            Self::Cubbyhole(engine) => engine.exists(call).await,
+            Self::Kv1(engine) => engine.exists(call).await,
+            Self::Kv2(engine) => engine.exists(call).await,
             Self::Sys | Self::Token => None,
         }
     }

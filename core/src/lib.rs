@@ -50,7 +50,7 @@ pub mod unsealed;
 #[cfg(test)]
 extern crate self as onrecord_core;
 #[cfg(test)]
-#[path = "../tests/support/world.rs"]
+#[path = "../tests/core/kit.rs"]
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "not every test uses all of it")]
 mod world;
 

@@ -76,7 +76,7 @@ impl Mounts {
     /// What removals before the last sealing have left is removed meanwhile.
     pub async fn load(barrier: &Barrier, host: &Host) -> Result<Self, MountError> {
         let view = barrier.view(place::CORE)?;
-        let stored = if let Some(bytes) = view.get(KEY)? {
+        let stored = if let Some(bytes) = view.get(KEY).await? {
             Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?
         } else {
             let first = Stored::first(&*host.entropy)?;
@@ -93,8 +93,10 @@ impl Mounts {
             view,
             host: host.clone(),
         }));
-        let list =
-            stored.rows.into_iter().map(|row| mounts.instantiate(row)).collect::<Result<Vec<_>, _>>()?;
+        let mut list = Vec::with_capacity(stored.rows.len());
+        for row in stored.rows {
+            list.push(mounts.instantiate(row).await?);
+        }
         let leftovers = !stored.pending_deletion.is_empty();
         mounts.show(Table::new(list, stored.pending_deletion));
         if leftovers {
@@ -129,7 +131,7 @@ impl Mounts {
             return Err(MountError::InUse { path: other.path.clone() });
         }
         let row = Row::new(path, draft, &*self.0.host.entropy)?;
-        let mount = self.instantiate(row)?;
+        let mount = self.instantiate(row).await?;
         self.replace(table.with(mount)).await
     }
 
@@ -192,7 +194,7 @@ impl Mounts {
     }
 
     /// A stored mount with its engine.
-    fn instantiate(&self, row: Row) -> Result<Mount, MountError> {
+    async fn instantiate(&self, row: Row) -> Result<Mount, MountError> {
         let (engine, space) = match row.kind.as_str() {
             "system" => (Engine::Sys, None),
             "token" => (Engine::Token, None),
@@ -203,7 +205,7 @@ impl Mounts {
             "kv" => {
                 let space = self.space(&data_folder(&row.uuid))?;
                 let engine = if row.version() == "2" {
-                    let engine = Kv2::open(Arc::clone(&space));
+                    let engine = Kv2::open(Arc::clone(&space)).await;
                     Engine::Kv2(Arc::new(engine.map_err(|_| MountError::Engine { path: row.path.clone() })?))
                 } else {
                     Engine::Kv1(Arc::new(Kv1::new(Arc::clone(&space))))

@@ -31,9 +31,9 @@ pub(crate) async fn journey(open: Arc<Unsealed>, exchange: Box<Exchange>) -> Ans
     // 1. What does the client ask?
     let mut request = capture::capture(&open, *exchange);
     // 2. Who asks? One use of the token is reserved.
-    let caller = open.tokens.reserve(&request);
+    let caller = open.tokens.reserve(&request).await;
     // 3. Where does it go, and does the key exist?
-    let route = route::route(&open, &mut request, &caller);
+    let route = route::route(&open, &mut request, &caller).await;
     // 4. May it?
     let verdict = decide::decide(&request, &caller, &route);
     let context = RequestContext { request: &request, caller: &caller, route: &route, verdict };

@@ -28,7 +28,7 @@ pub(crate) struct RouteMatch {
 }
 
 /// Finds the way, and turns a write to a key that does not exist yet into a create.
-pub(crate) fn route(open: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
+pub(crate) async fn route(open: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
     let mut route = find(open, &request.path);
     if request.refusal.is_some() || request.operation != Operation::Update {
         return route;
@@ -36,7 +36,7 @@ pub(crate) fn route(open: &Unsealed, request: &mut Request, caller: &Reservation
     let (Some(mount), Some(caller)) = (&route.mount, caller.authenticated()) else {
         return route;
     };
-    if mount.engine.exists(&route.call(mount, request, Some(caller))) == Some(false) {
+    if mount.engine.exists(&route.call(mount, request, Some(caller))).await == Some(false) {
         request.operation = Operation::Create;
     }
     route.checked = true;

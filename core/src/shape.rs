@@ -1,4 +1,4 @@
-//! Step 7: from an outcome to the bytes of an answer: Vault's envelope, errors, repeated keys (spec 1.1).
+//! Step 7: from an outcome to the bytes of an answer: Vault's envelope, errors, repeated keys.
 //! Never in it: entries, or a decision about what is answered.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -142,7 +142,7 @@ fn warnings(reply: &Reply, out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// The `auth` block, in the API's order (spec 10.3).
+/// The `auth` block, in the API's order.
 fn auth(issued: &Issued, out: &mut Vec<u8>) {
     let token = &issued.entry;
     out.extend_from_slice(b"{\"client_token\":");

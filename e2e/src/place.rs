@@ -40,7 +40,7 @@ impl Place {
     }
 
     /// Writes the configuration: a listener on a free port, and this.
-    fn write_config(&self, config: &str) {
+    pub fn write_config(&self, config: &str) {
         let listener = "listener \"tcp\" {\n  address = \"127.0.0.1:0\"\n  tls_disable = true\n}\ndisable_mlock = true\n";
         std::fs::write(self.config(), format!("{listener}{config}\n")).expect("the configuration is written");
     }

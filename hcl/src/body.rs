@@ -1,4 +1,5 @@
-//! The tree of a text, and how its readers ask for what they know.
+//! The tree of a text, and the getters for its readers.
+//! Never in it: the meaning of a key.
 
 use crate::Position;
 use crate::error::{Error, ErrorKind};
@@ -108,8 +109,7 @@ impl Value {
         if let Data::Object(body) = &self.data { Some(body) } else { None }
     }
 
-    /// The text of a string, a number or a truth value: what the field's settings are usually read from,
-    /// which take `5`, `"5"` and `"5s"` alike.
+    /// The text of a string, a number or a truth value: for settings that accept `5`, `"5"` and `"5s"`.
     pub fn scalar(&self) -> Option<&str> {
         match &self.data {
             Data::String(text) | Data::Number(text) => Some(text),
@@ -126,7 +126,7 @@ impl Value {
 }
 
 impl Item {
-    /// The elements, which must be a list; `null` is as good as absent.
+    /// The elements, which must be a list; `null` counts as absent.
     pub fn list(&self) -> Result<Option<&[Value]>, Error> {
         match &self.value.data {
             Data::Null => Ok(None),
@@ -136,19 +136,19 @@ impl Item {
     }
 }
 
-/// An object with its labels, however the text spelled them.
+/// An object with its labels, from either form.
 #[derive(Clone, Debug)]
 pub struct Block<'a> {
-    /// As many as were asked for.
+    /// As many as the caller requested.
     pub labels: Vec<&'a str>,
-    /// Where the first key stands, in JSON the last label.
+    /// The position of the first key, in JSON of the last label.
     pub position: Position,
     /// The items of the block.
     pub body: &'a Body,
 }
 
 impl Body {
-    /// Is there no item?
+    /// Whether it has no items.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -158,7 +158,7 @@ impl Body {
         self.items.iter().filter(move |item| item.name() == name)
     }
 
-    /// The value of this key. If it repeats, the last wins; `null` is as good as absent.
+    /// The value of this key. If it repeats, the last wins; `null` counts as absent.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let found = self.items.iter().rev().find(|item| item.name() == name && item.keys.len() == 1)?;
         Some(&found.value).filter(|value| value.data != Data::Null)
@@ -219,7 +219,7 @@ impl Body {
     }
 }
 
-/// A block of which the labels may not all be known yet.
+/// A block whose labels may not all be known yet.
 struct Partial<'a> {
     name: &'a str,
     expected: usize,

@@ -1,4 +1,5 @@
-//! [`Cursor`]: reads a text character by character and knows where it is.
+//! [`Cursor`]: reads a text character by character and counts lines and columns.
+//! Never in it: tokens.
 
 use std::fmt;
 
@@ -28,7 +29,7 @@ impl<'a> Cursor<'a> {
         Self { rest: text, position: Position { line: 1, column: 1 } }
     }
 
-    /// Where the next character stands; at the end, one after the last.
+    /// The position of the next character; at the end, one after the last.
     pub(crate) fn position(&self) -> Position {
         self.position
     }
@@ -64,7 +65,7 @@ impl<'a> Cursor<'a> {
         is_next
     }
 
-    /// Takes all that comes and belongs.
+    /// Takes all characters up to the first that does not belong.
     pub(crate) fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> &'a str {
         let start = self.rest;
         while self.peek().is_some_and(&belongs) {

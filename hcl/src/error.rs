@@ -1,4 +1,5 @@
-//! Why a text was refused, and where.
+//! The errors of texts, with their positions.
+//! Never in it: a check.
 
 use std::fmt;
 
@@ -6,26 +7,27 @@ use crate::Position;
 
 /// A refused text. Prints as `At 1:14: literal not terminated`.
 ///
-/// A message may name keys of the text, so it goes to whoever wrote the text and nowhere else.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A message may name keys of the text, so it is shown to the author of the text only.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("At {position}: {kind}")]
 pub struct Error {
     pub(crate) position: Position,
     pub(crate) kind: ErrorKind,
 }
 
 impl Error {
-    /// Where.
+    /// Where the text was refused.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// Why.
+    /// Why it was refused.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
     }
 }
 
-/// What stands where something else must.
+/// The token that was found in place of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Found {
@@ -65,34 +67,44 @@ impl fmt::Display for Found {
 }
 
 /// Why a text was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// `/*` without `*/`.
+    #[error("comment not terminated")]
     CommentNotTerminated,
     /// Something else after the closing brace of a JSON text.
+    #[error("unexpected text after the end of the object")]
     Trailing,
     /// `<<` without a name, or something behind the name.
+    #[error("heredoc needs a name and a line end after it")]
     HeredocAnchor,
     /// The line that ends a heredoc never comes.
+    #[error("heredoc not terminated")]
     HeredocNotTerminated,
     /// A character that cannot stand here.
+    #[error("illegal character")]
     IllegalCharacter,
     /// A `\` before something that it cannot stand before.
+    #[error("illegal char escape")]
     IllegalEscape,
     /// Digits that make no number.
+    #[error("illegal number")]
     IllegalNumber,
     /// No value follows these keys.
+    #[error("key '{keys}' expected start of object ('{{') or assignment ('=')")]
     KeyAlone {
         /// The keys with blanks between.
         keys: String,
     },
     /// A key must begin here.
+    #[error("expected: IDENT | STRING | ASSIGN | LBRACE got: {found}")]
     KeyExpected {
-        /// What stands here.
+        /// The token here.
         found: Found,
     },
     /// More labels than this block has.
+    #[error("'{name}' has more than {expected} label(s)")]
     LabelExtra {
         /// The first key of the block.
         name: String,
@@ -100,34 +112,43 @@ pub enum ErrorKind {
         expected: usize,
     },
     /// Fewer labels than this block needs.
+    #[error("'{name}' needs a label")]
     LabelMissing {
         /// The first key of the block.
         name: String,
     },
-    /// A comma or the end of the list must stand here.
+    /// A comma or the end of the list is missing here.
+    #[error("error parsing list, expected comma or list end, got: {found}")]
     ListEndExpected {
-        /// What stands here.
+        /// The token here.
         found: Found,
     },
     /// A string that does not end in its line.
+    #[error("literal not terminated")]
     LiteralNotTerminated,
     /// Several keys before a `=`.
+    #[error("nested object expected: LBRACE got: ASSIGN")]
     NestedAssignment,
     /// A `=` without a key.
+    #[error("no object keys found!")]
     NoKey,
     /// An object that does not end.
+    #[error("object expected closing RBRACE got: {found}")]
     ObjectNotClosed {
-        /// What stands where it must.
+        /// The token in place of its end.
         found: Found,
     },
     /// Deeper nesting than [`crate::DEPTH_MAX`].
+    #[error("nested deeper than {} levels", crate::DEPTH_MAX)]
     TooDeep,
-    /// A value must stand here.
+    /// A value is missing here.
+    #[error("value expected, got: {found}")]
     ValueExpected {
-        /// What stands here.
+        /// The token here.
         found: Found,
     },
     /// A value of another kind than its key takes.
+    #[error("'{name}' must be {expected}, got: {found}")]
     WrongKind {
         /// The key.
         name: String,
@@ -137,47 +158,3 @@ pub enum ErrorKind {
         found: &'static str,
     },
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "At {}: {}", self.position, self.kind)
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CommentNotTerminated => f.write_str("comment not terminated"),
-            Self::Trailing => f.write_str("unexpected text after the end of the object"),
-            Self::HeredocAnchor => f.write_str("heredoc needs a name and a line end after it"),
-            Self::HeredocNotTerminated => f.write_str("heredoc not terminated"),
-            Self::IllegalCharacter => f.write_str("illegal character"),
-            Self::IllegalEscape => f.write_str("illegal char escape"),
-            Self::IllegalNumber => f.write_str("illegal number"),
-            Self::KeyAlone { keys } => {
-                write!(f, "key '{keys}' expected start of object ('{{') or assignment ('=')")
-            }
-            Self::KeyExpected { found } => {
-                write!(f, "expected: IDENT | STRING | ASSIGN | LBRACE got: {found}")
-            }
-            Self::LabelExtra { name, expected } => {
-                write!(f, "'{name}' has more than {expected} label(s)")
-            }
-            Self::LabelMissing { name } => write!(f, "'{name}' needs a label"),
-            Self::ListEndExpected { found } => {
-                write!(f, "error parsing list, expected comma or list end, got: {found}")
-            }
-            Self::LiteralNotTerminated => f.write_str("literal not terminated"),
-            Self::NestedAssignment => f.write_str("nested object expected: LBRACE got: ASSIGN"),
-            Self::NoKey => f.write_str("no object keys found!"),
-            Self::ObjectNotClosed { found } => write!(f, "object expected closing RBRACE got: {found}"),
-            Self::TooDeep => write!(f, "nested deeper than {} levels", crate::DEPTH_MAX),
-            Self::ValueExpected { found } => write!(f, "value expected, got: {found}"),
-            Self::WrongKind { name, expected, found } => {
-                write!(f, "'{name}' must be {expected}, got: {found}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Error {}

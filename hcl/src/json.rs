@@ -1,4 +1,5 @@
 //! The JSON form: from JSON text to the same [`Body`], with positions. Keys may repeat.
+//! Never in it: HCL.
 
 use crate::body::{Body, Data, Item, Key, Value};
 use crate::cursor::Cursor;

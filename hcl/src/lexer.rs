@@ -1,4 +1,5 @@
-//! The tokens of an HCL text.
+//! The tokens of an HCL text: with their meaning for the parser, and as they are written for the formatter.
+//! Never in it: grammar.
 
 use crate::Position;
 use crate::cursor::Cursor;
@@ -43,6 +44,24 @@ impl TokenKind {
             Self::String(_) => Found::String,
         }
     }
+}
+
+/// A token as it is written, for a formatter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum LayoutToken<'a> {
+    /// A word, a number, or a string with its quotes.
+    Text(&'a str),
+    /// `# …`, `// …`, `/* … */`.
+    Comment(&'a str),
+    /// A heredoc from `<<` to its end mark.
+    Heredoc(&'a str),
+    /// `{` or `[`.
+    Open(char),
+    /// `}` or `]`.
+    Close(char),
+    Equals,
+    Comma,
+    NewLine,
 }
 
 pub(crate) struct Lexer<'a> {
@@ -96,19 +115,22 @@ impl<'a> Lexer<'a> {
     fn skip_blank(&mut self) -> Result<(), Error> {
         loop {
             self.cursor.take_while(|character| matches!(character, ' ' | '\t' | '\r' | '\n'));
-            let rest = self.cursor.rest();
-            if rest.starts_with('#') || rest.starts_with("//") {
-                self.cursor.line();
-            } else if rest.starts_with("/*") {
-                self.skip_comment()?;
-            } else {
+            if !self.skip_comment()? {
                 return Ok(());
             }
         }
     }
 
-    /// Skips `/* … */`, which does not nest.
-    fn skip_comment(&mut self) -> Result<(), Error> {
+    /// Skips a comment without the end of its line; false if there is none. `/* … */` does not nest.
+    fn skip_comment(&mut self) -> Result<bool, Error> {
+        let rest = self.cursor.rest();
+        if rest.starts_with('#') || rest.starts_with("//") {
+            self.cursor.take_while(|character| character != '\n');
+            return Ok(true);
+        }
+        if !rest.starts_with("/*") {
+            return Ok(false);
+        }
         self.cursor.next();
         self.cursor.next();
         while !self.cursor.rest().starts_with("*/") {
@@ -119,8 +141,56 @@ impl<'a> Lexer<'a> {
         }
         self.cursor.next();
         self.cursor.next();
-        Ok(())
+        Ok(true)
     }
+
+    /// The next token as it is written; `None` at the end of the text.
+    fn layout_token(&mut self) -> Result<Option<LayoutToken<'a>>, Error> {
+        self.cursor.take_while(|character| matches!(character, ' ' | '\t' | '\r'));
+        if self.cursor.eat('\n') {
+            return Ok(Some(LayoutToken::NewLine));
+        }
+        let start = self.cursor.rest();
+        if self.skip_comment()? {
+            return Ok(Some(LayoutToken::Comment(self.since(start).trim_end())));
+        }
+        Ok(Some(match self.token()?.kind {
+            TokenKind::Eof => return Ok(None),
+            TokenKind::Assign => LayoutToken::Equals,
+            TokenKind::Comma => LayoutToken::Comma,
+            TokenKind::LeftBrace => LayoutToken::Open('{'),
+            TokenKind::LeftBracket => LayoutToken::Open('['),
+            TokenKind::RightBrace => LayoutToken::Close('}'),
+            TokenKind::RightBracket => LayoutToken::Close(']'),
+            TokenKind::String(_) if start.starts_with('<') => LayoutToken::Heredoc(self.since(start)),
+            TokenKind::Bool(_) | TokenKind::Ident(_) | TokenKind::Number(_) | TokenKind::String(_) => {
+                LayoutToken::Text(self.since(start))
+            }
+        }))
+    }
+
+    /// The text from `start` up to here.
+    fn since(&self, start: &'a str) -> &'a str {
+        start.get(..start.len() - self.cursor.rest().len()).unwrap_or_default()
+    }
+}
+
+/// All tokens of a text as they are written, with its comments and line ends.
+pub(crate) fn layout_tokens(text: &str) -> Result<Vec<LayoutToken<'_>>, Error> {
+    let mut lexer = Lexer::new(crate::without_mark(text));
+    let mut tokens = Vec::new();
+    while let Some(token) = lexer.layout_token()? {
+        match token {
+            // The lexer takes the line end after a heredoc as its end.
+            LayoutToken::Heredoc(heredoc) => {
+                let line = heredoc.strip_suffix('\n');
+                tokens.push(LayoutToken::Heredoc(line.unwrap_or(heredoc)));
+                tokens.extend(line.map(|_| LayoutToken::NewLine));
+            }
+            token => tokens.push(token),
+        }
+    }
+    Ok(tokens)
 }
 
 fn is_letter(character: char) -> bool {

@@ -25,6 +25,7 @@
 mod body;
 mod cursor;
 mod error;
+mod format;
 mod json;
 mod lexer;
 mod parser;
@@ -33,12 +34,22 @@ mod text;
 pub use body::{Block, Body, Data, Item, Key, Value};
 pub use cursor::Position;
 pub use error::{Error, ErrorKind, Found};
+pub use format::{FormatError, format};
 
 /// The deepest nesting of lists and objects that is taken.
 pub const DEPTH_MAX: usize = 64;
 
 /// Parses a text: JSON if its first character that is not white space is `{`, which no HCL begins with.
 pub fn parse(text: &str) -> Result<Body, Error> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.trim_start().starts_with('{') { json::parse(text) } else { parser::parse(text) }
+    if is_json(text) { json::parse(without_mark(text)) } else { parser::parse(without_mark(text)) }
+}
+
+/// Whether a text is JSON: its first character that is not white space is `{`.
+fn is_json(text: &str) -> bool {
+    without_mark(text).trim_start().starts_with('{')
+}
+
+/// A text without the byte order mark that some editors put before it.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }

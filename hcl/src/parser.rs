@@ -1,4 +1,5 @@
-//! The grammar of HCL 1: from tokens to a [`Body`]. Line ends mean nothing; commas between items are taken.
+//! The grammar of HCL 1: from tokens to a [`Body`]. Line ends are ignored, and commas between items are accepted.
+//! Never in it: characters (`lexer.rs`).
 
 use crate::body::{Body, Data, Item, Key, Value};
 use crate::error::{Error, ErrorKind};

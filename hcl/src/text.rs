@@ -1,11 +1,12 @@
-//! String literals of both forms, and heredocs: from what stands in the text to what it means.
+//! String literals of HCL and JSON, and heredocs: from their text to their value.
+//! Never in it: tokens.
 
 use crate::cursor::Cursor;
 use crate::error::{Error, ErrorKind};
 
-/// The string of an HCL text whose opening quote has been taken.
+/// Reads the string of an HCL text after its opening quote.
 ///
-/// Inside `${…}` everything is text as it stands, quotes and line ends included.
+/// Inside `${…}` every character stands for itself, quotes and line ends too.
 pub(crate) fn string(cursor: &mut Cursor<'_>) -> Result<String, Error> {
     let mut out = String::new();
     let mut braces = 0_usize;
@@ -61,7 +62,7 @@ fn hcl_escape(cursor: &mut Cursor<'_>) -> Result<char, Error> {
     Ok(found)
 }
 
-/// The number of exactly so many digits.
+/// The number of exactly `count` digits.
 fn digits(cursor: &mut Cursor<'_>, base: u32, count: usize) -> Option<u32> {
     (0..count).try_fold(0_u32, |code, _| {
         let digit = cursor.peek()?.to_digit(base)?;
@@ -74,7 +75,7 @@ fn code(cursor: &mut Cursor<'_>, base: u32, count: usize) -> Option<char> {
     digits(cursor, base, count).and_then(char::from_u32)
 }
 
-/// The string of a JSON text whose opening quote has been taken.
+/// Reads the string of a JSON text after its opening quote.
 pub(crate) fn json_string(cursor: &mut Cursor<'_>) -> Result<String, Error> {
     let mut out = String::new();
     loop {
@@ -116,9 +117,9 @@ fn json_escape(cursor: &mut Cursor<'_>) -> Result<char, Error> {
     })
 }
 
-/// The text of a heredoc whose `<<` has been taken.
+/// Reads the text of a heredoc after its `<<`.
 ///
-/// It ends at a line with nothing but its name, which may be indented. After `<<-` that indentation is taken
+/// It ends at a line that holds only its name, which may be indented. After `<<-` that indentation is taken
 /// off each line, if every line has it.
 pub(crate) fn heredoc(cursor: &mut Cursor<'_>) -> Result<String, Error> {
     let begin = cursor.position();

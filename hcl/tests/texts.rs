@@ -1,4 +1,5 @@
-//! Texts that HCL 1 takes and what they mean, texts that it refuses and where; whatever the text, no panic.
+//! Texts that HCL 1 accepts and their values, texts that it refuses and where; no text causes a panic.
+//! Never in it: the layout (`format.rs`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -125,7 +126,7 @@ fn the_json_form_gives_the_same_kind_of_tree() {
 }
 
 #[test]
-fn what_is_refused_is_refused_where_it_stands() {
+fn errors_have_the_position_of_the_wrong_text() {
     for (text, message) in [
         ("path \"gen/* {", "At 1:14: literal not terminated"),
         ("path \"a\n\" {}", "At 1:8: literal not terminated"),
@@ -196,7 +197,7 @@ fn nesting_has_a_bound_in_both_forms() {
 }
 
 #[test]
-fn blocks_are_found_however_their_labels_are_spelled() {
+fn blocks_are_found_with_labels_in_either_form() {
     for text in [
         "listener \"tcp\" { address = \"a\" } listener \"unix\" { address = \"b\" }",
         "listener tcp { address = \"a\" } listener = { unix = { address = \"b\" } }",

@@ -3,6 +3,7 @@
 //! Exact rules are hashed. Prefix rules are sorted, each knowing the longest other that it begins with: the
 //! longest that a path begins with is the last that sorts before the path, or one of those it begins with.
 //! Only rules with `+` are tried one by one, the greatest priority first.
+//! Never in it: the check of a question against a rule.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ pub struct Acl {
 
 struct Prefix {
     text: Box<str>,
-    /// The place of the longest other prefix that this one begins with.
+    /// The index of the longest other prefix that this one begins with.
     parent: Option<usize>,
     rule: Rule,
 }
@@ -70,7 +71,7 @@ impl Acl {
         acl
     }
 
-    /// Is this root?
+    /// Whether one of the policies is the root policy.
     pub fn is_root(&self) -> bool {
         self.root.is_some()
     }
@@ -79,8 +80,8 @@ impl Acl {
         self.root.as_ref()
     }
 
-    /// What may be done at a path, sorted by name: `["root"]` for root, `["deny"]` for nothing. A slash at
-    /// the end is treated as for a list.
+    /// The capabilities at a path, sorted by name: `["root"]` for root, `["deny"]` for none. A slash at the end is treated
+    /// as for a list.
     pub fn capabilities(&self, path: &str) -> Vec<&'static str> {
         if self.is_root() {
             return vec![Policy::ROOT];
@@ -93,8 +94,7 @@ impl Acl {
         capabilities.iter().map(crate::Capability::name).collect()
     }
 
-    /// Is there anything at or below this directory (`secret/`) that a rule allows anything on? For showing
-    /// a mount or not; it decides nothing.
+    /// Whether a rule allows anything at or below this directory (`secret/`). It is used to list mounts, not to decide.
     pub fn reaches_below(&self, directory: &str) -> bool {
         let directory = directory.trim_start_matches('/');
         let allows = |rule: &Rule| rule.capabilities().allows();

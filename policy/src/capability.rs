@@ -1,25 +1,26 @@
-//! The closed sets of rights and of what can be asked, and which right each question needs.
+//! The capabilities, the operations, and the capability that each operation needs.
+//! Never in it: paths.
 
 /// A right on a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
-    /// Write to what does not exist yet.
+    /// Write to a path that does not exist yet.
     Create,
     /// Remove.
     Delete,
-    /// Nothing, whatever another rule for the same path says.
+    /// Nothing, even if another rule for the same path allows it.
     Deny,
     /// Enumerate keys.
     List,
-    /// Merge into what exists.
+    /// Merge into the data of a path that exists.
     Patch,
-    /// Look at.
+    /// Read.
     Read,
     /// Enumerate keys at any depth.
     Scan,
-    /// Use paths that need more than their own right.
+    /// Use paths that require it beside their own capability.
     Sudo,
-    /// Write to what exists.
+    /// Write to a path that exists.
     Update,
 }
 
@@ -58,26 +59,26 @@ impl Capability {
     }
 }
 
-/// What a request wants to do.
+/// The operation of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// Write to what does not exist yet.
+    /// Write to a path that does not exist yet.
     Create,
     /// Remove.
     Delete,
-    /// An HTTP `HEAD`: no capability allows it, only root may.
+    /// An HTTP `HEAD`: only the root policy allows it.
     Header,
-    /// Ask for the description of a path: everybody may.
+    /// Ask for the description of a path: always allowed.
     Help,
     /// Enumerate keys.
     List,
-    /// Merge into what exists.
+    /// Merge into the data of a path that exists.
     Patch,
-    /// Look at.
+    /// Read.
     Read,
     /// Enumerate keys at any depth.
     Scan,
-    /// Write to what exists.
+    /// Write to a path that exists.
     Update,
 }
 
@@ -96,12 +97,12 @@ impl Operation {
         })
     }
 
-    /// Does it enumerate? Then its path may end in a slash that the rule does not have.
+    /// Whether it enumerates: then its path may end in a slash that the rule does not have.
     pub(crate) const fn enumerates(self) -> bool {
         matches!(self, Self::List | Self::Scan)
     }
 
-    /// Are its parameters subject to rules about parameters?
+    /// Whether rules about parameters apply to it.
     pub(crate) const fn has_parameters(self) -> bool {
         matches!(self, Self::Create | Self::Patch | Self::Read | Self::Update)
     }
@@ -126,7 +127,7 @@ impl Capabilities {
         Self(self.0 | other.0)
     }
 
-    /// Does it allow anything?
+    /// Whether it allows anything.
     pub(crate) const fn allows(self) -> bool {
         self.0 & !Self::DENY.0 != 0
     }

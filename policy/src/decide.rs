@@ -1,67 +1,32 @@
-//! A question and the decision about it, with the rule that won.
+//! The decision about a question, with the rule that won.
+//! Never in it: how a rule is found (`acl.rs`) or checked (`rule.rs`).
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use onrecord_value::Object;
 
 use crate::acl::Acl;
 use crate::capability::{Capability, Operation};
+use crate::question::{Question, Refusal};
 use crate::rule::Rule;
 
-/// What a token wants to do.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// What.
-    pub operation: Operation,
-    /// Where; slashes at its beginning do not count.
-    pub path: &'a str,
-    /// The parameters: body or query.
-    pub data: Option<&'a Object>,
-    /// For how long the answer is to be wrapped, if it is.
-    pub wrap_ttl: Option<Duration>,
-}
-
-impl<'a> Question<'a> {
-    /// A question without parameters and without wrapping.
-    pub const fn new(operation: Operation, path: &'a str) -> Self {
-        Self { operation, path, data: None, wrap_ttl: None }
-    }
-}
-
-/// Why a question was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The rule that won does not have the capability.
-    Capability,
-    /// No rule matches.
-    NoRule,
-    /// A parameter is missing, denied or not allowed.
-    Parameter,
-    /// The answer is not wrapped as the rule wants it.
-    WrapTtl,
-}
-
-/// What was decided.
+/// The decision about a question.
 #[derive(Clone, Copy, Debug)]
 pub struct Decision<'a> {
-    /// May it be done?
+    /// Whether it is allowed.
     pub allowed: bool,
-    /// May it be done where `sudo` is needed? Also says so when it is not allowed.
+    /// Whether the rule has the capability `sudo`; also set where the question is refused.
     pub sudo: bool,
-    /// Does the token have the root policy?
+    /// Whether the token has the root policy.
     pub root: bool,
     /// The policies that granted it, in the order of the token's policies; none if it is not allowed.
     pub granting: &'a [Arc<str>],
     /// The rule that won, if one matched.
     pub rule: Option<&'a Rule>,
-    /// Why not.
+    /// Why it is refused.
     pub refusal: Option<Refusal>,
 }
 
 impl Acl {
-    /// Decides a question. Without root, everything is refused that no rule allows; only help is always given.
+    /// Decides a question. Without the root policy, a question that no rule allows is refused; help is always allowed.
     pub fn decide<'a>(&'a self, question: &Question<'_>) -> Decision<'a> {
         let mut decision =
             Decision { allowed: true, sudo: false, root: false, granting: &[], rule: None, refusal: None };

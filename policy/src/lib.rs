@@ -1,6 +1,6 @@
 //! Vault's ACL language: text to [`Policy`], policies to [`Acl`], a [`Question`] to a [`Decision`]. Pure.
 //!
-//! Everything is refused that no rule allows. Of all rules that match a path, one alone decides:
+//! A question that no rule allows is refused. Of all rules that match a path, one decides:
 //!
 //! 1. the rule for exactly this path (for a list, also the one without the slash at the end);
 //! 2. otherwise of the rules with wildcards the one of highest priority. A rule is of lower priority if its
@@ -29,13 +29,16 @@ mod decide;
 mod error;
 mod parameters;
 mod parse;
+mod path_rule;
 mod pattern;
 mod policy;
+mod question;
 mod rule;
 
 pub use acl::Acl;
 pub use capability::{Capability, Operation};
-pub use decide::{Decision, Question, Refusal};
+pub use decide::Decision;
 pub use error::{ParseError, PathError};
 pub use policy::Policy;
+pub use question::{Question, Refusal};
 pub use rule::Rule;

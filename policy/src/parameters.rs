@@ -1,4 +1,5 @@
-//! Rules about a request's parameters: names to the values that are meant, none standing for all.
+//! Rules about a request's parameters: names with the values that are listed; an empty list means all values.
+//! Never in it: which parameters a request must have.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,17 +19,17 @@ impl Parameters {
         self.0.is_empty()
     }
 
-    /// Is every name meant?
+    /// Whether every name is listed.
     pub(crate) fn has_all(&self) -> bool {
         self.0.contains_key("*")
     }
 
-    /// The values that are meant by a parameter of a request, whose name may be in any case.
+    /// The listed values of a parameter, whose name may be in any case.
     pub(crate) fn get(&self, name: &str) -> Option<&[Value]> {
         self.0.get(lower(name).as_ref()).map(Vec::as_slice)
     }
 
-    /// Takes in those of another rule for the same path: values add up, and all values stay all values.
+    /// Merges those of another rule for the same path: values add up, and an empty list stays empty.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (name, values) in &other.0 {
             match self.0.get_mut(name) {
@@ -47,8 +48,7 @@ fn lower(name: &str) -> Cow<'_, str> {
     if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_lowercase()) }
 }
 
-/// Is a value of a request allowed by this list? A list of a request is if it is listed as a whole, or if
-/// each of its elements is.
+/// Whether a list allows a value of a request. It allows an array that is listed as a whole, or whose elements all are.
 pub(crate) fn allows(listed: &[Value], value: &Value) -> bool {
     if listed.is_empty() || is_listed(listed, value) {
         return true;
@@ -59,7 +59,7 @@ pub(crate) fn allows(listed: &[Value], value: &Value) -> bool {
     }
 }
 
-/// Is a value of a request denied by this list? A list of a request is as soon as one of its elements is.
+/// Whether a list denies a value of a request. It denies an array if one of its elements is listed.
 pub(crate) fn denies(listed: &[Value], value: &Value) -> bool {
     if listed.is_empty() || is_listed(listed, value) {
         return true;
@@ -87,9 +87,9 @@ fn is_same(listed: &Value, value: &Value) -> bool {
     }
 }
 
-/// Does a text match a listed one, which may begin or end with `*`?
+/// Whether a text matches a listed one, which may begin or end with `*`.
 fn glob_matches(glob: &str, text: &str) -> bool {
-    // A lone star is a text.
+    // A single star is not a wildcard.
     if glob.len() < 2 {
         return glob == text;
     }

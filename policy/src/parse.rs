@@ -1,4 +1,5 @@
-//! From a policy's text to its rules; what the language does not know is refused, never ignored.
+//! From a policy's text to its rules. Unknown keys are refused, not ignored.
+//! Never in it: how rules are merged or applied.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,10 +11,10 @@ use onrecord_value::{Number, Object, Value};
 use crate::capability::{Capabilities, Capability};
 use crate::error::{ParseError, PathError};
 use crate::parameters::Parameters;
+use crate::path_rule::PathRule;
 use crate::pattern::Pattern;
-use crate::policy::PathRule;
 
-/// What may stand in the rule of a path.
+/// The keys of the rule of a path.
 const KEYS: [&str; 8] = [
     "allowed_parameters",
     "capabilities",
@@ -73,7 +74,7 @@ fn rule(text: &str, body: &Body) -> Result<PathRule, PathError> {
     Ok(rule)
 }
 
-/// Of a setting that stands there twice nobody can say which one is meant.
+/// Refuses a setting that occurs twice: it is not clear which one is meant.
 fn refuse_repeated(body: &Body) -> Result<(), PathError> {
     let mut seen = HashSet::with_capacity(body.items.len());
     for item in &body.items {
@@ -96,7 +97,7 @@ fn capabilities(body: &Body) -> Result<Capabilities, PathError> {
     Ok(if set.contains(Capability::Deny) { Capabilities::DENY } else { set })
 }
 
-/// The capabilities of the words that policies had before there were any.
+/// The capabilities of the words that old policies had in their place.
 fn old_policy(name: &str) -> Option<Capabilities> {
     use Capability::{Create, Delete, Deny, List, Read, Sudo, Update};
     let capabilities: &[Capability] = match name {
@@ -126,13 +127,13 @@ fn parameters(body: &Body, key: &'static str) -> Result<Parameters, PathError> {
     Ok(parameters)
 }
 
-/// A value of the text as a request would have it.
+/// A value of the text in the form that it has in a request.
 fn value(value: &onrecord_hcl::Value) -> Value {
     match &value.data {
         Data::Bool(value) => Value::Bool(*value),
         Data::List(items) => items.iter().map(self::value).collect(),
         Data::Null => Value::Null,
-        // HCL also takes `017`, `.5` and `1.`, which are no numbers in a request.
+        // HCL also takes `017`, `.5` and `1.`, which are not numbers in JSON.
         Data::Number(text) => Number::from_literal(text)
             .or_else(|| value.as_i64().map(Number::from))
             .or_else(|| text.parse().ok().and_then(Number::from_f64))

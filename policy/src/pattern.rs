@@ -1,13 +1,14 @@
-//! The three forms of a rule's path, and which of two wins when both match.
+//! The three kinds of a rule's path, and which of two wins when both match.
+//! Never in it: what a rule allows.
 
 use std::cmp::Reverse;
 
 /// A rule's path. A leading slash is dropped, as requests' paths have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {
-    /// This path alone.
+    /// Only this path.
     Exact(Box<str>),
-    /// Everything that begins so: the path ended in `*`, which is dropped.
+    /// Every path with this beginning: the text ended in `*`, which is dropped.
     Prefix(Box<str>),
     /// A path with `+` segments.
     Segments(Segments),
@@ -35,9 +36,9 @@ impl Pattern {
 pub(crate) struct Segments {
     /// The path, without a `*` at the end.
     path: Box<str>,
-    /// What stands between its slashes; `None` is `+`.
+    /// The segments between its slashes; `None` is `+`.
     parts: Vec<Option<Box<str>>>,
-    /// Did it end in `*`? Then the last segment only begins so, and any may follow.
+    /// Whether it ended in `*`: the last segment is a beginning, and any segments may follow.
     is_prefix: bool,
     /// The bytes before the first `+`.
     first_wildcard: usize,
@@ -70,7 +71,7 @@ impl Segments {
         self.is_prefix || given.next().is_none()
     }
 
-    /// Can it match anything below `directory`, which ends in a slash?
+    /// Whether it can match a path below `directory`, which ends in a slash.
     pub(crate) fn reaches_below(&self, directory: &str) -> bool {
         let directory = directory.strip_suffix('/').unwrap_or(directory);
         let mut given = directory.split('/');

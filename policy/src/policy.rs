@@ -1,36 +1,17 @@
 //! [`Policy`]: one policy text, parsed and checked when it is written.
+//! Never in it: a decision.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::capability::Capabilities;
 use crate::error::ParseError;
-use crate::parameters::Parameters;
 use crate::parse;
-use crate::pattern::Pattern;
+use crate::path_rule::PathRule;
 
 /// A parsed policy.
 pub struct Policy {
     pub(crate) name: Arc<str>,
     pub(crate) paths: Vec<PathRule>,
-}
-
-/// What a policy says about one path.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct PathRule {
-    /// The path as the text has it.
-    pub(crate) text: String,
-    pub(crate) pattern: Pattern,
-    pub(crate) capabilities: Capabilities,
-    pub(crate) allowed: Parameters,
-    pub(crate) denied: Parameters,
-    /// In lower case.
-    pub(crate) required: Vec<String>,
-    /// Zero is no bound.
-    pub(crate) min_wrap: Duration,
-    /// Zero is no bound.
-    pub(crate) max_wrap: Duration,
 }
 
 impl Policy {

@@ -1,4 +1,5 @@
-//! [`Rule`]: what all policies of a token together say about one pattern, and whether a question passes it.
+//! [`Rule`]: the merged rules of all policies of a token for one pattern, and the check of a question against them.
+//! Never in it: how the rule of a path is found.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,15 +9,15 @@ use std::time::Duration;
 use onrecord_value::Object;
 
 use crate::capability::{Capabilities, Capability};
-use crate::decide::{Question, Refusal};
 use crate::parameters::{self, Parameters};
-use crate::policy::PathRule;
+use crate::path_rule::PathRule;
+use crate::question::{Question, Refusal};
 
 /// The merged rule of one pattern.
 pub struct Rule {
     pattern: Box<str>,
     capabilities: Capabilities,
-    /// Who grants each capability, in the order of the token's policies.
+    /// The policies that grant each capability, in the order of the token's policies.
     granting: Vec<(Capability, Vec<Arc<str>>)>,
     allowed: Parameters,
     denied: Parameters,
@@ -57,7 +58,7 @@ impl Rule {
         self.capabilities
     }
 
-    /// Takes in what another policy, or the same one again, says about the pattern.
+    /// Merges the rule of another policy, or another rule of the same policy, for the pattern.
     pub(crate) fn merge(&mut self, policy: &Arc<str>, rule: &PathRule) {
         if self.capabilities.contains(Capability::Deny) {
             return;
@@ -79,7 +80,7 @@ impl Rule {
                 Some(_) => {}
             }
         }
-        // Of two bounds the smaller one holds, so that what is wrapped lives as short as any policy wants.
+        // Of two bounds the smaller one applies: a wrapping token must not live longer than any policy allows.
         self.min_wrap = smaller(self.min_wrap, rule.min_wrap);
         self.max_wrap = smaller(self.max_wrap, rule.max_wrap);
         self.allowed.merge(&rule.allowed);
@@ -87,7 +88,7 @@ impl Rule {
         self.required.extend(rule.required.iter().cloned());
     }
 
-    /// Does the question pass?
+    /// Checks a question.
     pub(crate) fn check(&self, needs: Capability, question: &Question<'_>) -> Result<(), Refusal> {
         if !self.capabilities.contains(needs) {
             return Err(Refusal::Capability);
@@ -129,7 +130,7 @@ impl Rule {
     }
 }
 
-/// The smaller of two bounds, where zero is none.
+/// The smaller of two bounds, where zero means no bound.
 fn smaller(one: Duration, other: Duration) -> Duration {
     match (one.is_zero(), other.is_zero()) {
         (true, _) => other,

@@ -5,14 +5,14 @@ use crate::secret::SecretBytes;
 use crate::shamir::{self, ShamirError};
 
 /// Collects shares until there are enough. A round has a nonce, made with its first share; it ends, and all
-/// its shares are wiped, when the key is made, whether or not the key opens anything, or with a reset.
+/// its shares are wiped, when the key is made (even if it opens nothing), or with a reset.
 #[derive(Debug, Default)]
 pub struct Collector {
     shares: Vec<SecretBytes>,
     nonce: String,
 }
 
-/// What a share did.
+/// The state of the round after a share.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress {
@@ -28,7 +28,7 @@ impl Collector {
         Self::default()
     }
 
-    /// Takes a share. One that is already there changes nothing. With a threshold of 1 the share is the key.
+    /// Adds a share. A share that was given before changes nothing. With a threshold of 1 the share is the key.
     pub fn add(
         &mut self,
         share: SecretBytes,
@@ -49,7 +49,7 @@ impl Collector {
         Ok(Progress::Complete(shamir::combine(&shares, threshold)))
     }
 
-    /// How many different shares are there.
+    /// How many different shares were given.
     pub fn progress(&self) -> usize {
         self.shares.len()
     }

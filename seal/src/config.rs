@@ -1,7 +1,5 @@
 //! How many shares a seal has and how many of them open it. Never in it: the shares.
 
-use std::fmt;
-
 /// A checked pair of share count and threshold. Stored in the clear: it must be known while sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealConfig {
@@ -45,7 +43,7 @@ impl SealConfig {
         format!("1 shamir {} {}\n", self.shares, self.threshold).into_bytes()
     }
 
-    /// Reads the stored form; `None` if it is none of ours.
+    /// Reads the stored form; `None` if it has another format.
     pub fn decode(stored: &[u8]) -> Option<Self> {
         let rest = std::str::from_utf8(stored).ok()?.strip_prefix("1 shamir ")?.strip_suffix('\n')?;
         let (shares, threshold) = rest.split_once(' ')?;
@@ -54,35 +52,25 @@ impl SealConfig {
 }
 
 /// Why a seal configuration is refused; the text is the API's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealConfigError {
-    /// No share at all.
+    /// Less than one share.
+    #[error("invalid seal configuration: shares must be at least one")]
     NoShares,
-    /// No share needed.
+    /// A threshold of less than one.
+    #[error("invalid seal configuration: threshold must be at least one")]
     NoThreshold,
-    /// More needed than there are.
+    /// A threshold larger than the number of shares.
+    #[error("invalid seal configuration: threshold cannot be larger than shares")]
     ThresholdAboveShares,
-    /// Several shares of which any one would do: the shares would all be the key itself.
+    /// Several shares with a threshold of one: each share would be the key itself.
+    #[error("invalid seal configuration: threshold must be greater than one for multiple shares")]
     ThresholdOfOne,
-    /// More than GF(256) has points for.
+    /// More shares than GF(256) has points.
+    #[error("invalid seal configuration: shares must be less than 256")]
     TooManyShares,
 }
-
-impl fmt::Display for SealConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("invalid seal configuration: ")?;
-        f.write_str(match self {
-            Self::NoShares => "shares must be at least one",
-            Self::NoThreshold => "threshold must be at least one",
-            Self::ThresholdAboveShares => "threshold cannot be larger than shares",
-            Self::ThresholdOfOne => "threshold must be greater than one for multiple shares",
-            Self::TooManyShares => "shares must be less than 256",
-        })
-    }
-}
-
-impl std::error::Error for SealConfigError {}
 
 #[cfg(test)]
 mod tests {

@@ -23,8 +23,9 @@ pub trait Entropy: Send + Sync {
     }
 }
 
-/// The source gave no bytes; the text is the source's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The source gave no bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no random bytes{}", reason(*os_error))]
 #[non_exhaustive]
 pub struct EntropyError {
     /// The operating system's error number, where it gave one.
@@ -38,16 +39,10 @@ impl EntropyError {
     }
 }
 
-impl fmt::Display for EntropyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.os_error {
-            Some(number) => write!(f, "no random bytes: {}", std::io::Error::from_raw_os_error(number)),
-            None => f.write_str("no random bytes"),
-        }
-    }
+/// The text of an error number, after a colon.
+fn reason(os_error: Option<i32>) -> String {
+    os_error.map(|number| format!(": {}", std::io::Error::from_raw_os_error(number))).unwrap_or_default()
 }
-
-impl std::error::Error for EntropyError {}
 
 const CHUNK: usize = 1024;
 

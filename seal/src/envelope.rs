@@ -27,7 +27,7 @@ impl EnvelopeKey {
     /// Prepares a key.
     ///
     /// # Errors
-    /// [`EnvelopeError::KeySize`] for anything but 32 bytes.
+    /// [`EnvelopeError::KeySize`] if it is not 32 bytes long.
     pub fn new(key: &SecretBytes) -> Result<Self, EnvelopeError> {
         let size = EnvelopeError::KeySize { bytes: key.len() };
         UnboundKey::new(&AES_256_GCM, key.expose()).map(|key| Self(LessSafeKey::new(key))).map_err(|_| size)
@@ -62,10 +62,10 @@ impl EnvelopeKey {
         Ok(record)
     }
 
-    /// Decrypts the record `name` in its own buffer, whatever term its header says.
+    /// Decrypts the record `name` in its own buffer. The term in its header is not checked.
     ///
     /// # Errors
-    /// [`EnvelopeError::Form`] if it is no record of ours, [`EnvelopeError::Authentication`] if a bit of it,
+    /// [`EnvelopeError::Form`] if it is not a record of this format, [`EnvelopeError::Authentication`] if a bit of it,
     /// its name or the key is not the one it was sealed with.
     pub fn open(&self, name: &str, mut record: Vec<u8>) -> Result<SecretBytes, EnvelopeError> {
         let nonce = Self::nonce(&record)?;
@@ -101,46 +101,31 @@ pub fn term_of(record: &[u8]) -> Result<u32, EnvelopeError> {
 }
 
 /// Why a record was not sealed or not opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
-    /// A key that AES-256 does not take.
+    /// A key of a length that AES-256 does not accept.
+    #[error("crypto/aes: invalid key size {bytes}")]
     KeySize {
         /// Bytes of the key given.
         bytes: usize,
     },
     /// Too short, or of an unknown version.
+    #[error("not an encrypted record")]
     Form,
     /// The keyring has no key of the record's term.
+    #[error("no decryption key available for term {term}")]
     Term {
         /// The term in the header.
         term: u32,
     },
     /// The tag does not fit: damaged, moved to another name, or sealed with another key.
+    #[error("cipher: message authentication failed")]
     Authentication,
     /// More plaintext than AES-GCM takes at once.
+    #[error("too long to be encrypted at once")]
     TooLong,
     /// No random bytes.
-    Entropy(EntropyError),
+    #[error("{0}")]
+    Entropy(#[from] EntropyError),
 }
-
-impl From<EntropyError> for EnvelopeError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
-    }
-}
-
-impl fmt::Display for EnvelopeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::KeySize { bytes } => write!(f, "crypto/aes: invalid key size {bytes}"),
-            Self::Form => f.write_str("not an encrypted record"),
-            Self::Term { term } => write!(f, "no decryption key available for term {term}"),
-            Self::Authentication => f.write_str("cipher: message authentication failed"),
-            Self::TooLong => f.write_str("too long to be encrypted at once"),
-            Self::Entropy(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for EnvelopeError {}

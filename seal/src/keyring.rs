@@ -13,13 +13,13 @@ use crate::entropy::{Entropy, EntropyError};
 use crate::envelope::{self, EnvelopeError, EnvelopeKey, KEY_BYTES};
 use crate::secret::SecretBytes;
 
-/// Opens with this; a later form gets another.
+/// The first bytes of a keyring; a later format gets others.
 const FORM: &[u8; 4] = b"ORK1";
 /// The term written into the headers of the root key's and the keyring's own records.
 const OUTER_TERM: u32 = 1;
 
-/// All the keys of an unsealed server. Immutable but for its counter of encryptions: rotation makes a new
-/// keyring, so that readers never wait. All keys are wiped when the last holder drops it.
+/// All the keys of an unsealed server. Immutable except for its counter of encryptions: rotation
+/// makes a new keyring, so that readers never wait. All keys are wiped when the last holder drops it.
 pub struct Keyring {
     root: SecretBytes,
     name_key: SecretBytes,
@@ -35,7 +35,7 @@ struct Term {
     encryptions: AtomicU64,
 }
 
-/// What may be said about the active term.
+/// The facts of the active term that may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyStatus {
@@ -221,61 +221,28 @@ pub fn random_key(entropy: &dyn Entropy) -> Result<SecretBytes, EntropyError> {
 }
 
 /// Why a keyring could not be made, stored or loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyringError {
     /// Its record does not open or could not be sealed.
-    Envelope(EnvelopeError),
-    /// It opened, but is not of a form this version knows.
+    #[error("{0}")]
+    Envelope(#[from] EnvelopeError),
+    /// It opened, but this version does not know its format.
+    #[error("the keyring is of an unknown form")]
     Form,
     /// No random bytes.
-    Entropy(EntropyError),
+    #[error("{0}")]
+    Entropy(#[from] EntropyError),
 }
-
-impl From<EnvelopeError> for KeyringError {
-    fn from(error: EnvelopeError) -> Self {
-        Self::Envelope(error)
-    }
-}
-
-impl From<EntropyError> for KeyringError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
-    }
-}
-
-impl fmt::Display for KeyringError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Envelope(error) => error.fmt(f),
-            Self::Form => f.write_str("the keyring is of an unknown form"),
-            Self::Entropy(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for KeyringError {}
 
 /// Why an unseal key does not unseal; the text is the API's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnsealError {
     /// It cannot be a key at all.
-    Key(EnvelopeError),
+    #[error("invalid key: failed to setup unseal key: {0}")]
+    Key(#[source] EnvelopeError),
     /// It does not open the root key.
-    Open(EnvelopeError),
+    #[error("unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: {0}")]
+    Open(#[source] EnvelopeError),
 }
-
-impl fmt::Display for UnsealError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(error) => write!(f, "invalid key: failed to setup unseal key: {error}"),
-            Self::Open(error) => write!(
-                f,
-                "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: {error}"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for UnsealError {}

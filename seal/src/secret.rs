@@ -16,7 +16,7 @@ impl<T: Zeroize> Secret<T> {
         Self(Zeroizing::new(value))
     }
 
-    /// The value itself. The one door, so that every use can be found by its name.
+    /// The value itself. This is the only way to read it, so that every use can be found by its name.
     pub fn expose(&self) -> &T {
         &self.0
     }
@@ -58,14 +58,14 @@ impl SecretBytes {
         Self(bytes)
     }
 
-    /// `len` zero bytes handed to `fill`, so that the secret is born in the buffer that wipes it.
+    /// `len` bytes that `fill` writes, so that the secret is never in a buffer that is not wiped.
     pub fn with<E>(len: usize, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
         let mut made = Self::new(vec![0; len]);
         fill(&mut made.0)?;
         Ok(made)
     }
 
-    /// The bytes themselves. The one door, so that every use can be found by its name.
+    /// The bytes themselves. This is the only way to read them, so that every use can be found by its name.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -1,8 +1,6 @@
 //! Shamir's secret sharing over GF(2⁸) with the polynomial 0x11b, in Vault's share form: the y bytes, then
 //! the x byte last. No tables and no branch or index that depends on a secret. Never in it: text encodings.
 
-use std::fmt;
-
 use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, EntropyError};
@@ -50,7 +48,7 @@ pub fn split(
 }
 
 /// Gives the secret back from at least `threshold` shares. Shares of another secret, or too few of them, give
-/// a wrong secret and no error: only its use can tell.
+/// a wrong secret without an error: only the use of the secret shows it.
 ///
 /// # Errors
 /// Fewer shares than the threshold, shares of different or too small length, or two with the same x.
@@ -138,12 +136,14 @@ fn invert(a: u8) -> u8 {
 }
 
 /// Why shares could not be made or put together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShamirError {
     /// There is nothing to split.
+    #[error("an empty secret cannot be split")]
     EmptySecret,
-    /// No such threshold for so many shares.
+    /// A threshold that this number of shares cannot have.
+    #[error("{shares} shares cannot have a threshold of {threshold}")]
     Threshold {
         /// The shares asked for.
         shares: u8,
@@ -151,40 +151,21 @@ pub enum ShamirError {
         threshold: u8,
     },
     /// Fewer shares than the threshold.
+    #[error("too few key shares")]
     TooFew,
     /// A share without a y byte.
+    #[error("a key share is too short")]
     TooShort,
     /// Shares of different lengths.
+    #[error("the key shares differ in length")]
     Lengths,
     /// Two shares with the same x, or one with 0.
+    #[error("two key shares are the same part")]
     SamePoint,
     /// No random bytes.
-    Entropy(EntropyError),
+    #[error("{0}")]
+    Entropy(#[from] EntropyError),
 }
-
-impl From<EntropyError> for ShamirError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
-    }
-}
-
-impl fmt::Display for ShamirError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EmptySecret => f.write_str("an empty secret cannot be split"),
-            Self::Threshold { shares, threshold } => {
-                write!(f, "{shares} shares cannot have a threshold of {threshold}")
-            }
-            Self::TooFew => f.write_str("too few key shares"),
-            Self::TooShort => f.write_str("a key share is too short"),
-            Self::Lengths => f.write_str("the key shares differ in length"),
-            Self::SamePoint => f.write_str("two key shares are the same part"),
-            Self::Entropy(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ShamirError {}
 
 #[cfg(test)]
 mod tests {

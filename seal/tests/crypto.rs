@@ -1,4 +1,5 @@
 //! Shares, keyring and envelope against fixed vectors, an independent implementation and properties.
+//! Never in it: storage.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -157,7 +158,7 @@ fn one_share_of_one_is_the_key_itself() {
 }
 
 #[test]
-fn what_cannot_be_split_or_combined_is_refused() {
+fn wrong_secrets_thresholds_and_shares_are_refused() {
     let entropy = OsEntropy::new();
     assert_eq!(split(&SecretBytes::new(vec![]), 3, 2, &entropy), Err(ShamirError::EmptySecret));
     for (shares, threshold) in [(3, 4), (3, 0), (2, 1), (0, 0)] {
@@ -187,13 +188,13 @@ fn coefficients_are_uniform_over_all_256_values() {
 fn points_are_distinct_and_non_zero_up_to_255_shares() {
     let shares = split(&secret("aabb"), 255, 2, &Seeded::new(2)).unwrap();
     let mut points: Vec<u8> = shares.iter().map(|share| share.expose()[2]).collect();
-    assert!(!points.is_sorted(), "the order of points tells the order of shares");
+    assert!(!points.is_sorted(), "the order of points would show the order of shares");
     points.sort_unstable();
     assert_eq!(points, (1..=255).collect::<Vec<u8>>());
 }
 
 #[test]
-fn a_record_has_the_fixed_form() {
+fn a_record_has_the_fixed_format() {
     // Made with another AES-GCM implementation: key 00…1f, term 7, nonce 64…6f.
     let record = bytes(
         "00000007026465666768696a6b6c6d6e6f3e7ab2131cc93ff01e16378dfa06069823b02bf0666c0775cf680555d95641f2c8b5",
@@ -214,18 +215,18 @@ fn a_name_is_hashed_by_hmac_sha_256() {
 }
 
 #[test]
-fn a_wrong_unseal_key_is_told_in_the_apis_words() {
+fn a_wrong_unseal_key_gives_the_message_of_the_api() {
     let entropy = OsEntropy::new();
     let keyring = Keyring::generate(0, &entropy).unwrap();
     let record = keyring.encrypt_root(&random_key(), "barrier/root-key", &entropy).unwrap();
-    let told = |size: usize| {
+    let message = |size: usize| {
         let key = SecretBytes::new(vec![0xAA; size]);
         Keyring::decrypt_root(&key, "barrier/root-key", record.clone()).unwrap_err().to_string()
     };
-    assert_eq!(told(22), "invalid key: failed to setup unseal key: crypto/aes: invalid key size 22");
+    assert_eq!(message(22), "invalid key: failed to setup unseal key: crypto/aes: invalid key size 22");
     for aes in [16, 24, 32] {
         assert_eq!(
-            told(aes),
+            message(aes),
             "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: \
              cipher: message authentication failed"
         );
@@ -259,7 +260,7 @@ fn a_keyring_survives_its_storing_and_rotation_keeps_old_records() {
 }
 
 #[test]
-fn a_keyring_of_another_form_is_refused() {
+fn a_keyring_of_another_format_is_refused() {
     let entropy = OsEntropy::new();
     let root = random_key();
     let seal = |plain: &[u8]| EnvelopeKey::new(&root).unwrap().seal(1, "ring", plain, &entropy).unwrap();

@@ -49,24 +49,14 @@ pub struct Progress<'a> {
 }
 
 /// A source that cannot be read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{name} cannot be read: {error}")]
 pub struct CheckError {
-    /// Its name.
-    pub source: String,
-    /// Why.
+    /// The name of the source.
+    pub name: String,
+    /// Why it cannot be read.
+    #[source]
     pub error: io::Error,
-}
-
-impl std::fmt::Display for CheckError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} cannot be read: {}", self.source, self.error)
-    }
-}
-
-impl std::error::Error for CheckError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
 }
 
 /// Reads logs of one server, in any order, and reports what is missing in them.
@@ -83,7 +73,7 @@ pub fn check(
     let mut checker = Checker::new(options);
     for input in inputs {
         let name = input.name().to_owned();
-        checker.source(input, progress).map_err(|error| CheckError { source: name, error })?;
+        checker.source(input, progress).map_err(|error| CheckError { name, error })?;
     }
     Ok(checker.report())
 }

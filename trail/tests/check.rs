@@ -1,4 +1,5 @@
 //! The checker on logs of which every line is known.
+//! Never in it: how a line is read.
 
 #![allow(
     clippy::unwrap_used,

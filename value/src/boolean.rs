@@ -1,6 +1,5 @@
-//! Truth values as Vault takes them.
-
-use std::fmt;
+//! Truth values in the spellings that Vault accepts.
+//! Never in it: a text of another meaning than true or false.
 
 use crate::Value;
 use crate::integer::{ConvertError, Reason};
@@ -28,26 +27,17 @@ pub fn from_value(value: &Value) -> Result<bool, BoolError> {
     }
 }
 
-/// A field that is no truth value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A field that is not a truth value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BoolError {
     /// It has a kind that is never one.
+    #[error("expected a boolean, got {0}")]
     Kind(&'static str),
     /// It is a text with another content.
-    Text(ConvertError),
+    #[error("{0}")]
+    Text(#[source] ConvertError),
 }
-
-impl fmt::Display for BoolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kind(kind) => write!(f, "expected a boolean, got {kind}"),
-            Self::Text(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for BoolError {}
 
 #[cfg(test)]
 mod tests {

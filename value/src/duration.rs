@@ -1,4 +1,5 @@
-//! Durations as Vault takes and writes them: Go's syntax, bare seconds, and days.
+//! Durations in the syntax that Vault accepts and writes: Go's, bare seconds, and days.
+//! Never in it: a clock.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,15 +16,15 @@ const LIMIT: u64 = 1 << 63;
 pub struct GoDuration(i64);
 
 impl GoDuration {
-    /// No time at all.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
-    /// So many nanoseconds.
+    /// The duration of this number of nanoseconds.
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
-    /// So many seconds; out of range the nearest there is.
+    /// The duration of this number of seconds; the nearest possible one if it is out of range.
     pub const fn from_secs(seconds: i64) -> Self {
         Self(seconds.saturating_mul(SECOND))
     }
@@ -38,12 +39,12 @@ impl GoDuration {
         self.0 / SECOND
     }
 
-    /// Is it less than nothing?
+    /// Whether it is less than zero.
     pub const fn is_negative(self) -> bool {
         self.0 < 0
     }
 
-    /// Is it nothing?
+    /// Whether it is zero.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -55,47 +56,38 @@ impl GoDuration {
 }
 
 impl From<Duration> for GoDuration {
-    /// Out of range the largest there is.
+    /// The largest possible one if it is out of range.
     fn from(duration: Duration) -> Self {
         Self(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
     }
 }
 
-/// A text or a field that is no duration.
+/// A text or a field that is not a duration.
 ///
 /// Its message names the text, so it goes to the client that sent it and nowhere else.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DurationError {
     /// The count of days is not an integer.
-    Days(ConvertError),
+    #[error("{0}")]
+    Days(#[source] ConvertError),
     /// It does not have the form, or is out of range.
+    #[error("time: invalid duration {}", Quoted(.0))]
     Invalid(String),
     /// A field of a kind that is never a duration.
+    #[error("could not parse duration from input")]
     Kind(&'static str),
     /// A number without a unit.
+    #[error("time: missing unit in duration {}", Quoted(.0))]
     MissingUnit(String),
-    /// A unit nobody knows.
+    /// An unknown unit.
+    #[error("time: unknown unit {} in duration {}", Quoted(unit), Quoted(text))]
     UnknownUnit {
         /// The unit.
         unit: String,
         /// The whole text.
         text: String,
     },
-}
-
-impl fmt::Display for DurationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Days(error) => error.fmt(f),
-            Self::Invalid(text) => write!(f, "time: invalid duration {}", Quoted(text)),
-            Self::Kind(_) => f.write_str("could not parse duration from input"),
-            Self::MissingUnit(text) => write!(f, "time: missing unit in duration {}", Quoted(text)),
-            Self::UnknownUnit { unit, text } => {
-                write!(f, "time: unknown unit {} in duration {}", Quoted(unit), Quoted(text))
-            }
-        }
-    }
 }
 
 impl fmt::Debug for DurationError {
@@ -109,8 +101,6 @@ impl fmt::Debug for DurationError {
         })
     }
 }
-
-impl std::error::Error for DurationError {}
 
 /// Quotes as Go's `time` does: everything but printable ASCII as `\x` and two digits a byte.
 struct Quoted<'a>(&'a str);

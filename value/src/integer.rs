@@ -1,13 +1,15 @@
 //! Integers from texts, with the messages of Go's `strconv`.
+//! Never in it: the range that a setting accepts.
 
 use std::fmt;
 
 use crate::quote::Quoted;
 
-/// A text that is not what was asked for.
+/// A text that is not a number or a truth value as expected.
 ///
 /// Its message names the text, so it goes to the client that sent it and nowhere else.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("strconv.{function}: parsing {}: {reason}", Quoted(text))]
 pub struct ConvertError {
     function: &'static str,
     text: String,
@@ -28,19 +30,18 @@ impl ConvertError {
         Self { function, text: text.to_owned(), reason }
     }
 
-    /// Why.
+    /// Why it could not be converted.
     pub fn reason(&self) -> Reason {
         self.reason
     }
 }
 
-impl fmt::Display for ConvertError {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reason = match self.reason {
-            Reason::Range => "value out of range",
-            Reason::Syntax => "invalid syntax",
-        };
-        write!(f, "strconv.{}: parsing {}: {reason}", self.function, Quoted(&self.text))
+        f.write_str(match self {
+            Self::Range => "value out of range",
+            Self::Syntax => "invalid syntax",
+        })
     }
 }
 
@@ -49,8 +50,6 @@ impl fmt::Debug for ConvertError {
         write!(f, "ConvertError({}, {:?})", self.function, self.reason)
     }
 }
-
-impl std::error::Error for ConvertError {}
 
 /// A signed decimal integer, with `+` or `-` before it or without.
 pub fn parse_signed(text: &str) -> Result<i64, ConvertError> {

@@ -1,6 +1,6 @@
 //! JSON text to the rules of Go's `encoding/json`: [`parse()`] one bounded document, [`write()`] it byte for byte.
 //!
-//! Never here: what a document means, and any number arithmetic (a number is its literal text).
+//! Never in it: the meaning of a document, or arithmetic (a number is its literal text).
 
 mod error;
 mod parse;

@@ -1,10 +1,10 @@
 //! The bounded value tree, JSON text to Go's rules, and durations, booleans and sizes as Vault writes them.
 //!
-//! Everything that clients send and receive is a [`Value`]: JSON text is parsed into one in a single bounded
+//! The data that clients send and receive is a [`Value`]: JSON text is parsed into one in a single bounded
 //! pass ([`json::parse()`]) and written back byte for byte as Go's `encoding/json` would ([`json::write()`]).
 //! A number keeps the literal text it was written with, so nothing is ever rounded.
 //!
-//! Never in this crate: IO, clocks, and anything that knows what a value means.
+//! Never in this crate: IO, clocks, or the meaning of a value.
 //!
 //! ```
 //! use onrecord_value::{json, object, Value};
@@ -23,6 +23,8 @@ mod number;
 mod object;
 pub mod printable;
 pub mod quote;
+#[cfg(feature = "serde_json")]
+mod serde;
 pub mod size;
 pub mod time;
 mod tree;

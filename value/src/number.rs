@@ -1,10 +1,11 @@
-//! [`Number`]: a JSON number as its literal text. No arithmetic, and no rounding anywhere.
+//! [`Number`]: a JSON number as its literal text, so that it is never rounded.
+//! Never in it: arithmetic.
 
 use std::fmt::{self, Write as _};
 use std::hash::{Hash, Hasher};
 
-/// The longest text kept without an allocation. It makes a number as large as a `String`, not larger, and
-/// holds every 64-bit integer and every shortest double but the odd one.
+/// The longest text that needs no allocation. With it a number is as large as a `String`, and holds every 64-bit integer
+/// and nearly every shortest double.
 const INLINE: usize = 22;
 
 /// A JSON number: its literal text, exactly as the client wrote it.
@@ -55,7 +56,7 @@ impl Number {
     pub fn text(&self) -> &str {
         match &self.0 {
             Repr::Heap(text) => text,
-            // Only ASCII ever gets in; a text is what it was made from.
+            // Unreachable: only ASCII is stored.
             Repr::Inline { len, bytes } => {
                 bytes.get(..usize::from(*len)).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or("0")
             }
@@ -78,7 +79,7 @@ impl Number {
     }
 }
 
-/// Is this text a number by JSON's grammar?
+/// Whether a text is a number by JSON's grammar.
 fn is_literal(text: &[u8]) -> bool {
     fn digits(text: &[u8]) -> (usize, &[u8]) {
         let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();

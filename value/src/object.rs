@@ -1,6 +1,7 @@
 //! [`Object`]: a map whose keys are unique and sorted by their bytes, as Go's JSON writer sorts them.
 //!
 //! A sorted vector: the maps of requests are small, and iterating them in order is what every entry does.
+//! Never in it: the meaning of a key.
 
 use std::fmt;
 
@@ -23,7 +24,7 @@ impl Object {
         Self { entries: Vec::with_capacity(capacity) }
     }
 
-    /// Sorts what was collected; of equal keys the last wins.
+    /// Sorts collected members; of equal keys the last wins.
     pub(crate) fn from_entries(mut entries: Vec<(String, Value)>) -> Self {
         if !entries.is_sorted_by(|(one, _), (next, _)| one < next) {
             // Stable, so that equal keys keep their order.
@@ -83,7 +84,7 @@ impl Object {
         self.find(key).ok().map(|at| self.entries.remove(at).1)
     }
 
-    /// Is there such a key?
+    /// Whether it has a key.
     pub fn contains(&self, key: &str) -> bool {
         self.find(key).is_ok()
     }
@@ -98,7 +99,7 @@ impl Object {
         self.entries.len()
     }
 
-    /// Is there no key?
+    /// Whether it has no keys.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

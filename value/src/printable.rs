@@ -1,9 +1,9 @@
-//! Texts of clients, operators and peers on their way to a terminal or into a message: whatever they hold, they stay on
-//! one line. Never in it: what a message says.
+//! Makes texts of clients, operators and peers safe for a terminal or a message: they stay on one line.
+//! Never in it: the messages.
 
 use std::fmt::{self, Write as _};
 
-/// Writes on, and shows what could end the line, turn it around, or drive a terminal, as an escape.
+/// Writes characters that could end the line, change its direction, or control a terminal as escapes.
 #[derive(Debug)]
 pub struct Printable<'w, W>(pub &'w mut W);
 
@@ -29,13 +29,13 @@ impl<W: fmt::Write> fmt::Write for Printable<'_, W> {
 /// ```
 pub fn printable(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
-    // A text takes everything.
+    // Writing to a `String` cannot fail.
     let _infallible = Printable(&mut line).write_str(text);
     line
 }
 
-/// Whether a character stays on its line, and shows itself alone: no control character; none that ends a line or a
-/// paragraph, or sets the direction of what follows (Unicode's UAX 9); none without a width.
+/// Whether a character is shown as it is: not a control character, not one that ends a line or a paragraph or sets the
+/// direction of the text after it (Unicode's UAX 9), and not one without a width.
 pub fn is_printable(character: char) -> bool {
     let formats = matches!(
         character,
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn what_ends_a_line_or_turns_it_around_or_is_not_seen_is_an_escape() {
-        // By themselves, whatever the function under test thinks of them.
+        // Listed here, independently of the function under test.
         let hostile = [
             "\0", "\u{7}", "\u{8}", "\t", "\n", "\u{b}", "\u{c}", "\r", "\u{1b}", "\u{7f}", "\u{80}",
             "\u{85}", "\u{9b}", "\u{9f}", "\u{61c}", "\u{200b}", "\u{200c}", "\u{200d}", "\u{200e}",

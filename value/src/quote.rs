@@ -1,4 +1,5 @@
-//! Texts in quotes as Go's `%q` writes them, for messages that name a client's input.
+//! Texts in quotes as Go's `%q` writes them, for messages with a client's input.
+//! Never in it: the messages.
 
 use std::fmt::{self, Write as _};
 
@@ -48,8 +49,8 @@ pub fn quote(text: &str) -> String {
     Quoted(text).to_string()
 }
 
-/// May a character outside of ASCII stand for itself? Rust's escaping knows the same classes as Go's
-/// `unicode.IsPrint`, but for spaces and combining marks.
+/// Whether a character outside of ASCII is written as it is. Rust's escaping has the same classes as Go's
+/// `unicode.IsPrint`, except for spaces and combining marks.
 fn is_printable(character: char) -> bool {
     character > '\u{7f}'
         && !character.is_whitespace()

@@ -1,18 +1,10 @@
 //! Sizes in bytes as Vault's configuration writes them: `32MiB`, `1kb`, `4096`.
-
-use std::fmt;
+//! Never in it: a limit.
 
 /// A text that is not a size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("could not parse capacity from input")]
 pub struct SizeError;
-
-impl fmt::Display for SizeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("could not parse capacity from input")
-    }
-}
-
-impl std::error::Error for SizeError {}
 
 /// Bytes from a text: digits, then nothing or one of `kb mb gb tb` (powers of 1000) or `kib mib gib tib`
 /// (powers of 1024) in any case, with at most one blank between. An empty text is 0.

@@ -1,6 +1,7 @@
-//! [`Value`]: the tree itself, how values are made and looked at.
+//! [`Value`]: the tree, its constructors and getters.
 //!
-//! Its `Debug` shows shapes and sizes only: a value is a client's data, and diagnostics never carry that.
+//! Its `Debug` shows shapes and sizes only: a value is a client's data, which diagnostics must not show.
+//! Never in it: text of a client in a `Debug` output.
 
 use std::fmt;
 
@@ -70,7 +71,7 @@ impl Value {
         if let Self::Time(time) = self { Some(*time) } else { None }
     }
 
-    /// Is this `null`?
+    /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
@@ -140,7 +141,7 @@ impl From<Number> for Value {
 }
 
 impl From<f64> for Value {
-    /// The shortest text that reads back as this double, in Go's form; `null` for what JSON cannot say
+    /// The shortest text that reads back as this double, in Go's form; `null` where JSON has no text
     /// (not a number, infinite).
     fn from(value: f64) -> Self {
         Number::from_f64(value).map_or(Self::Null, Self::Number)

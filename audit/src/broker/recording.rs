@@ -36,7 +36,7 @@ pub struct OrUnaudited<P>(Recording<P>);
 
 enum Stage {
     NoDevice,
-    OtherKind(EntryType),
+    OtherType(EntryType),
     Offered { ticket: Arc<Ticket>, guard: WakeGuard, yielded: bool },
     Over,
 }
@@ -49,7 +49,7 @@ thread_local! {
 /// Offers an entry to all devices; `minimum` of them must have it.
 pub(crate) fn record<P: Proof>(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Recording<P> {
     let stage = match entry.entry_type() {
-        kind if kind != P::KIND => Stage::OtherKind(kind),
+        other if other != P::TYPE => Stage::OtherType(other),
         _ => offer(shared, entry, minimum),
     };
     Recording { stage, proof: PhantomData }
@@ -171,7 +171,7 @@ impl Stage {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<u64, NotOnRecord>> {
         let polled = match self {
             Self::NoDevice => Poll::Ready(Err(NotOnRecord::NoDevice)),
-            Self::OtherKind(kind) => Poll::Ready(Err(NotOnRecord::OtherKind(*kind))),
+            Self::OtherType(other) => Poll::Ready(Err(NotOnRecord::OtherType(*other))),
             Self::Over => return Poll::Pending,
             Self::Offered { ticket, guard, yielded } => {
                 // The writer is woken late: other tasks that are ready on this worker add their entries first, so that

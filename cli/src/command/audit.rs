@@ -1,4 +1,5 @@
-//! `audit enable|disable|list|hash` and the old spellings with a hyphen.
+//! `audit enable|disable|list|hash` and their old spellings with a hyphen.
+//! Never in it: the options of a kind of device.
 
 pub(crate) mod drill;
 pub(crate) mod explain;
@@ -7,28 +8,33 @@ pub(crate) mod reopen;
 pub(crate) mod salts;
 pub(crate) mod status;
 
-use super::{text_data, with_slash, without_dots};
-use crate::failure::{Done, Failure, during, exactly, not_enough, too_many};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
-use crate::help::wrap;
+use super::{reject_dot_segments, text_data, with_slash};
+use crate::command::Command;
+use crate::failure::{CommandResult, Failure, context, exactly, not_enough, too_many};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, table};
 use crate::session::Session;
+use crate::text::wrap;
 use onrecord_client::AuditDevice;
 use onrecord_value::{Object, object};
 use zeroize::Zeroizing;
 
 const ENABLE_FLAGS: &[Flag] = &[
-    Flag::new("description", Kind::Text, "What the device is for, for people."),
-    Flag::new("local", Kind::Bool, "Keep the device to this node; it is not replicated.").default("false"),
-    Flag::new("path", Kind::Text, "Path of the device. Several devices of one type need a path each.")
+    Flag::new("description", FlagKind::Text, "Text that \"audit list\" shows."),
+    Flag::new("local", FlagKind::Bool, "Enable the device on this node only; it is not replicated.")
+        .default("false"),
+    Flag::new("path", FlagKind::Text, "Path of the device. Devices of the same type need different paths.")
         .default("the type"),
 ];
 
 const LIST_FLAGS: &[Flag] =
-    &[Flag::new("detailed", Kind::Bool, "Show options and replication as well.").default("false")];
+    &[Flag::new("detailed", FlagKind::Bool, "Also show the options and the replication of each device.")
+        .default("false")];
 
-const ENABLE_ABOUT: &str = "Enables an audit device at a path. From then on every request and every response is \
-    written to it before the server acts and before it answers.\n\nThe options of the device follow TYPE as K=V.";
+const ENABLE_ABOUT: &str = "Enables an audit device of the given TYPE. From then on, the device gets an entry for every request \
+    before the server executes it, and for every response before the client receives it.\n\nThe options of the device \
+    follow TYPE as K=V. They are listed below.";
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
@@ -39,12 +45,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         examples: &[
             ("Write entries to a file:", "audit enable file file_path=/var/log/onrecord_audit.log"),
             (
-                "A second file, at a path of its own:",
+                "Enable a second file device at another path:",
                 "audit enable -path=raw file file_path=/srv/raw.log log_raw=true",
             ),
-            ("The machine's syslog daemon:", "audit enable syslog tag=onrecord facility=LOCAL0"),
+            ("Write to the local syslog daemon:", "audit enable syslog tag=onrecord facility=LOCAL0"),
             (
-                "A collector, over TCP:",
+                "Send to a collector over TCP:",
                 "audit enable socket address=127.0.0.1:9090 socket_type=tcp write_timeout=500ms",
             ),
         ],
@@ -57,8 +63,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "audit disable",
         synopsis: "Disable an audit device",
         arguments: "[options] PATH",
-        about: "Disables the audit device at a path. Nothing more is written to it; what it wrote stays. Its salt is \
-                retired: hashes for it can no longer be computed by its path.",
+        about: "Disables the audit device at PATH. The device writes no more entries; its log is kept. To hash a text for \
+                this log afterwards, use \"audit hash -salt=ID\"; \"audit salts\" lists the ids.",
         examples: &[("Disable the device at file/:", "audit disable file/")],
         http: true,
         output: Output::Text,
@@ -69,7 +75,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "audit list",
         synopsis: "List the enabled audit devices",
         arguments: "[options]",
-        about: "Lists the enabled audit devices.",
+        about: "Lists the enabled audit devices. If none is enabled, the exit code is 2 with -format=table.",
         examples: &[("List all devices with their options:", "audit list -detailed")],
         http: true,
         output: Output::Format,
@@ -78,20 +84,24 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         words: "audit hash",
-        synopsis: "Compute the hash a device writes for a text",
+        synopsis: "Compute the hash that a device writes for a text",
         arguments: "[options] [PATH] [INPUT | -]",
-        about: "Prints the hash that the device at PATH writes in the place of a text, so that a secret can be looked up \
-                in the device's log. With -salt=ID instead of PATH it is the hash of lines whose record.salt is that id: \
-                of a device that is gone, too (\"audit salts\" lists them). INPUT as \"-\" is read from standard input, so that it stands in no shell \
-                history; without INPUT it is asked for. A newline at the end of standard input is not part of the text.",
+        about: "Prints the hash that the device at PATH writes in place of INPUT. Search the device's log for it to find \
+                the entries that contain the secret.\n\nWith -salt=ID instead of PATH, prints the hash in lines whose record.salt is ID. This also works for \
+                devices that are disabled; \"audit salts\" lists the ids.\n\nIf INPUT is \"-\", it is read from \
+                standard input, without a newline at its end. Without INPUT, you are prompted. In both cases the secret \
+                does not appear in the shell's history.",
         examples: &[
             ("Find a secret in the log of the device at file/:", "audit hash file/ s3cr3t"),
-            ("The same, with the secret from standard input:", "audit hash file/ - < secret.txt"),
-            ("In an old log, by the salt that its lines name:", "audit hash -salt=5f0c6d5e0f5e4d0a s3cr3t"),
+            ("Read the secret from standard input:", "audit hash file/ - < secret.txt"),
+            (
+                "Find a secret in an old log, by the salt that its lines name:",
+                "audit hash -salt=5f0c6d5e0f5e4d0a s3cr3t",
+            ),
         ],
         http: true,
         output: Output::Format,
-        flags: &[Flag::new("salt", Kind::Text, "Id of a salt, in use or retired, in the place of PATH.")],
+        flags: &[Flag::new("salt", FlagKind::Text, "Id of a salt, in use or retired. Replaces PATH.")],
         run: hash,
     },
     Command {
@@ -129,17 +139,17 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
 ];
 
-fn old_enable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn old_enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     deprecated(session, "enable")?;
     enable(session, invocation)
 }
 
-fn old_disable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn old_disable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     deprecated(session, "disable")?;
     disable(session, invocation)
 }
 
-fn old_list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn old_list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     deprecated(session, "list")?;
     list(session, invocation)
 }
@@ -148,23 +158,23 @@ fn deprecated(session: &mut Session<'_>, verb: &str) -> Result<(), Failure> {
     if session.format != Format::Table {
         return Ok(());
     }
-    let program = &session.world.program;
+    let program = &session.process.program;
     let text = format!(
         "WARNING! The \"{program} audit-{verb}\" command is deprecated. Please use \"{program} audit {verb}\" instead."
     );
     session.warn(&format!("{}\n", wrap(&text, 78).join("\n")))
 }
 
-fn enable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((kind, pairs)) = invocation.arguments.split_first() else {
         return Err(Failure::usage(format!(
             "Error enabling audit device: audit type missing. Valid types include {}.",
-            listed(session.world.device_kinds.iter().map(|kind| format!("'{}'", kind.name())).collect())
+            listed(session.process.device_kinds.iter().map(|kind| format!("'{}'", kind.name())).collect())
         )));
     };
     let kind = kind.trim();
     let path = invocation.text("path").map(str::trim).filter(|path| !path.is_empty()).unwrap_or(kind);
-    let shown = with_slash(without_dots(path)?);
+    let shown = with_slash(reject_dot_segments(path)?);
     let options = text_data(session, invocation, pairs)?.into_iter().collect();
     let device = AuditDevice {
         kind: kind.to_owned(),
@@ -174,8 +184,10 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         path: shown.clone(),
     };
     let client = session.client(invocation)?;
-    session.wait(client.audit_enable(&shown, &device))?.map_err(during("Error enabling audit device: "))?;
-    session.say(&format!("Success! Enabled the {kind} audit device at: {shown}"))?;
+    session
+        .block_on(client.audit_enable(&shown, &device))?
+        .map_err(context("Error enabling audit device: "))?;
+    session.print_line(&format!("Success! Enabled the {kind} audit device at: {shown}"))?;
     Ok(0)
 }
 
@@ -185,28 +197,28 @@ fn listed(mut names: Vec<String>) -> String {
     if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) }
 }
 
-fn disable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn disable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
-    let path = without_dots(path.trim().trim_matches('/'))?;
+    let path = reject_dot_segments(path.trim().trim_matches('/'))?;
     let shown = format!("{path}/");
     let client = session.client(invocation)?;
-    session.wait(client.audit_disable(&shown))?.map_err(during("Error disabling audit device: "))?;
-    session.say(&format!("Success! Disabled audit device (if it was enabled) at: {shown}"))?;
+    session.block_on(client.audit_disable(&shown))?.map_err(context("Error disabling audit device: "))?;
+    session.print_line(&format!("Success! Disabled audit device (if it was enabled) at: {shown}"))?;
     Ok(0)
 }
 
-fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    let devices = session.wait(client.audit_list())?.map_err(during("Error listing audits: "))?;
+    let devices = session.block_on(client.audit_list())?.map_err(context("Error listing audits: "))?;
     if session.format != Format::Table {
         let node =
             Node::Record(devices.iter().map(|(path, device)| (path.clone(), device_node(device))).collect());
-        session.say_node(&node)?;
+        session.print_node(&node)?;
         return Ok(0);
     }
     if devices.is_empty() {
-        session.say("No audit devices are enabled.")?;
+        session.print_line("No audit devices are enabled.")?;
         return Ok(2);
     }
     let detailed = invocation.truth("detailed").unwrap_or(false);
@@ -228,7 +240,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     } else {
         &["Path", "Type", "Description"]
     };
-    session.say(&table::table(headers, &rows))?;
+    session.print_line(&table::table(headers, &rows))?;
     Ok(0)
 }
 
@@ -243,9 +255,9 @@ fn device_node(device: &AuditDevice) -> Node {
     ])
 }
 
-fn hash(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn hash(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let salt = invocation.text("salt");
-    let (of, input) = match (salt, invocation.arguments.as_slice()) {
+    let (device, input) = match (salt, invocation.arguments.as_slice()) {
         (Some(_), []) => (None, None),
         (Some(_), [input]) => (None, Some(input.as_str())),
         (Some(_), more) => return Err(too_many("0-1 with -salt", more.len())),
@@ -254,28 +266,28 @@ fn hash(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         (None, [path, input]) => (Some(path), Some(input.as_str())),
         (None, more) => return Err(too_many("1-2", more.len())),
     };
-    let path = of.map(|path| without_dots(path.trim().trim_matches('/'))).transpose()?;
+    let path = device.map(|path| reject_dot_segments(path.trim().trim_matches('/'))).transpose()?;
     let client = session.client(invocation)?;
-    let piped = !session.world.stdin_is_terminal;
+    let piped = !session.process.stdin_is_terminal;
     let input = match input {
         Some("-") => read_input(session)?,
         None if piped => read_input(session)?,
         Some(text) => Zeroizing::new(text.to_owned()),
         None => {
-            let text = session.ask_hidden("Input (will be hidden): ", false);
+            let text = session.prompt_hidden("Input (will be hidden): ", false);
             let text = text.map_err(|error| Failure::server(format!("Error reading the input: {error}")))?;
             Zeroizing::new(text.expose().to_owned())
         }
     };
     let hash = match (salt, path) {
-        (Some(id), _) => session.wait(client.audit_salt_hash(id.trim(), &input))?,
-        (None, path) => session.wait(client.audit_hash(path.unwrap_or_default(), &input))?,
+        (Some(id), _) => session.block_on(client.audit_salt_hash(id.trim(), &input))?,
+        (None, path) => session.block_on(client.audit_hash(path.unwrap_or_default(), &input))?,
     };
-    let hash = hash.map_err(during("Error computing hash: "))?;
+    let hash = hash.map_err(context("Error computing hash: "))?;
     if session.format == Format::Table {
-        session.say(&hash)?;
+        session.print_line(&hash)?;
     } else {
-        session.say_node(&Node::from(object! { "hash" => hash }))?;
+        session.print_node(&Node::from(object! { "hash" => hash }))?;
     }
     Ok(0)
 }
@@ -283,10 +295,10 @@ fn hash(session: &mut Session<'_>, invocation: &Invocation) -> Done {
 /// Standard input without the newline that an editor or `echo` puts at its end.
 fn read_input(session: &mut Session<'_>) -> Result<Zeroizing<String>, Failure> {
     let mut text = session
-        .world
+        .process
         .read_stdin()
         .map_err(|error| Failure::usage(format!("Error reading standard input: {error}")))?;
-    // In its place: a copy would have to be wiped as well.
+    // Cut in place: a copy would have to be wiped as well.
     for end in ['\n', '\r'] {
         if text.ends_with(end) {
             text.pop();

@@ -1,9 +1,13 @@
 //! `read`, `write`, `list`, `delete`: any path of the API.
+//! Never in it: knowledge of a path.
 
 use super::{data, query, sanitize};
-use crate::failure::{Done, Failure, during, exactly, not_enough};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
-use crate::printer::{Format, Node, secret, table};
+use crate::command::Command;
+use crate::failure::{CommandResult, Failure, context, exactly, not_enough};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
+use crate::printer::{Format, Node, table};
+use crate::secret;
 use crate::session::Session;
 use onrecord_client::Secret;
 use onrecord_value::{Object, Value};
@@ -13,10 +17,10 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "read",
         synopsis: "Read data and retrieves secrets",
         arguments: "[options] PATH [DATA K=V...]",
-        about: "Reads what lies at a path. K=V pairs are sent as the query.",
+        about: "Reads the data at PATH. K=V pairs are sent as query parameters.",
         examples: &[
-            ("Read the caller's own token:", "read auth/token/lookup-self"),
-            ("Only one field of it:", "read -field=id auth/token/lookup-self"),
+            ("Show the token in use:", "read auth/token/lookup-self"),
+            ("Print one field of it:", "read -field=id auth/token/lookup-self"),
         ],
         http: true,
         output: Output::Raw,
@@ -27,25 +31,25 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "write",
         synopsis: "Write data, configuration, and secrets",
         arguments: "[options] PATH [DATA K=V...]",
-        about: "Writes data to a path. A value that begins with @ is read from a file, a value of - from standard \
-                input; @FILE or - alone is a JSON object with all pairs.",
+        about: "Writes data to PATH. The value @FILE is read from a file, the value - from standard input. The argument \
+                @FILE or - is a JSON object whose keys are added to the data.",
         examples: &[
             (
-                "Compute the hash of a text for the audit device at file/:",
+                "Compute the hash that the audit device at file/ writes for a text:",
                 "write sys/audit-hash/file input=s3cr3t",
             ),
-            ("Write a JSON file:", "write secret/app @app.json"),
+            ("Write the data of a JSON file:", "write secret/app @app.json"),
         ],
         http: true,
         output: Output::Field,
-        flags: &[Flag::new("force", Kind::Bool, "Write without any data.").alias("f").default("false")],
+        flags: &[Flag::new("force", FlagKind::Bool, "Write without data.").alias("f").default("false")],
         run: write,
     },
     Command {
         words: "list",
         synopsis: "List data or secrets",
         arguments: "[options] PATH",
-        about: "Lists the names below a path. Names that end in / have more below them.",
+        about: "Lists the names below PATH. A name that ends in / has names below it.",
         examples: &[("List all policies:", "list sys/policies/acl")],
         http: true,
         output: Output::Format,
@@ -56,8 +60,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "delete",
         synopsis: "Delete secrets and configuration",
         arguments: "[options] PATH [DATA K=V...]",
-        about: "Deletes what lies at a path. K=V pairs are sent as the query.",
-        examples: &[("Delete a secret of a version 1 mount:", "delete kv1/app")],
+        about: "Deletes the data at PATH. K=V pairs are sent as query parameters.",
+        examples: &[("Delete a secret in a version 1 mount:", "delete kv1/app")],
         http: true,
         output: Output::Format,
         flags: &[],
@@ -65,7 +69,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
 ];
 
-fn read(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn read(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((path, pairs)) = invocation.arguments.split_first() else {
         return Err(not_enough("1", 0));
     };
@@ -73,16 +77,16 @@ fn read(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let query = query(session, invocation, pairs)?;
     let client = session.client(invocation)?;
     if session.format == Format::Raw {
-        let answer = session.wait(client.read_raw(&path, &query))?;
+        let answer = session.block_on(client.read_raw(&path, &query))?;
         let body = match answer {
             Err(error) if error.status() == Some(404) => return Err(nothing_at(&path)),
-            answer => answer.map_err(during(format!("Error reading {path}: ")))?.body,
+            answer => answer.map_err(context(format!("Error reading {path}: ")))?.body,
         };
         session.print_bytes(&body)?;
         return Ok(0);
     }
     let found =
-        session.wait(client.read(&path, &query))?.map_err(during(format!("Error reading {path}: ")))?;
+        session.block_on(client.read(&path, &query))?.map_err(context(format!("Error reading {path}: ")))?;
     match found {
         Some(found) => secret::print(session, &found),
         None => Err(nothing_at(&path)),
@@ -93,7 +97,7 @@ pub(crate) fn nothing_at(path: &str) -> Failure {
     Failure::server(format!("No value found at {path}"))
 }
 
-fn write(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn write(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((path, pairs)) = invocation.arguments.split_first() else {
         return Err(not_enough("1", 0));
     };
@@ -105,32 +109,32 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let body = if pairs.is_empty() { Value::Null } else { Value::Object(data(session, invocation, pairs)?) };
     let client = session.client(invocation)?;
     let answer = session
-        .wait(client.write(&path, &body))?
-        .map_err(during(format!("Error writing data to {path}: ")))?;
+        .block_on(client.write(&path, &body))?
+        .map_err(context(format!("Error writing data to {path}: ")))?;
     written(session, answer.as_ref(), &path)
 }
 
-/// Tells that something was written, or prints the answer if there is one.
-pub(crate) fn written(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> Done {
+/// Prints the response of a write, or that the data was written.
+pub(crate) fn written(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> CommandResult {
     if let Some(answer) = answer {
         return secret::print(session, answer);
     }
     if session.format == Format::Table {
-        session.say(&format!("Success! Data written to: {path}"))?;
+        session.print_line(&format!("Success! Data written to: {path}"))?;
     }
     Ok(0)
 }
 
-fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
     let path = sanitize(path)?;
     let client = session.client(invocation)?;
-    let found = session.wait(client.list(&path))?.map_err(during(format!("Error listing {path}: ")))?;
+    let found = session.block_on(client.list(&path))?.map_err(context(format!("Error listing {path}: ")))?;
     keys(session, found.as_ref(), &path)
 }
 
-/// Prints the names of a listing.
-pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str) -> Done {
+/// Prints the names of a list response.
+pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str) -> CommandResult {
     if let Some(found) = found.filter(|found| found.wrap_info.is_some()) {
         return secret::print(session, found);
     }
@@ -139,35 +143,36 @@ pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str
         if session.format == Format::Table {
             return Err(nothing_at(path));
         }
-        session.say_node(&Node::from(Object::new()))?;
+        session.print_node(&Node::from(Object::new()))?;
         return Ok(2);
     };
     if session.format != Format::Table {
-        session.say_node(&Node::Value(Value::Array(keys.clone())))?;
+        session.print_node(&Node::Value(Value::Array(keys.clone())))?;
         return Ok(0);
     }
     if let Some(found) = found {
         secret::warnings(session, found)?;
     }
     let rows: Vec<Vec<String>> = keys.iter().map(|key| vec![crate::printer::plain(key)]).collect();
-    session.say(&table::table(&["Keys"], &rows))?;
+    session.print_line(&table::table(&["Keys"], &rows))?;
     Ok(0)
 }
 
-fn delete(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((path, pairs)) = invocation.arguments.split_first() else {
         return Err(not_enough("1", 0));
     };
     let path = sanitize(path)?;
     let query = query(session, invocation, pairs)?;
     let client = session.client(invocation)?;
-    let answer =
-        session.wait(client.delete(&path, &query))?.map_err(during(format!("Error deleting {path}: ")))?;
+    let answer = session
+        .block_on(client.delete(&path, &query))?
+        .map_err(context(format!("Error deleting {path}: ")))?;
     deleted(session, answer.as_ref(), &path)
 }
 
-/// Tells that something was deleted, or prints the answer if there is one.
-pub(crate) fn deleted(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> Done {
+/// Prints the response of a delete, or that the data was deleted.
+pub(crate) fn deleted(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> CommandResult {
     if session.format != Format::Table {
         return match answer {
             Some(answer) => secret::print(session, answer),
@@ -177,6 +182,6 @@ pub(crate) fn deleted(session: &mut Session<'_>, answer: Option<&Secret>, path: 
     if let Some(answer) = answer {
         secret::warnings(session, answer)?;
     }
-    session.say(&format!("Success! Data deleted (if it existed) at: {path}"))?;
+    session.print_line(&format!("Success! Data deleted (if it existed) at: {path}"))?;
     Ok(0)
 }

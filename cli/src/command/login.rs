@@ -1,11 +1,15 @@
 //! `login` (token method) and `print token`.
+//! Never in it: other login methods.
 
-use crate::failure::{Done, Failure, during, exactly};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
-use crate::help::wrap;
-use crate::pairs;
-use crate::printer::{Format, secret};
+use crate::command::Command;
+use crate::data_arguments;
+use crate::failure::{CommandResult, Failure, context, exactly};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
+use crate::printer::Format;
+use crate::secret;
 use crate::session::Session;
+use crate::text::wrap;
 use onrecord_client::environment::{self, Variables};
 use onrecord_client::{Auth, Secret, Token, os_text};
 use onrecord_value::{Number, Object, Value};
@@ -20,22 +24,28 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "login",
         synopsis: "Authenticate locally",
         arguments: "[options] [TOKEN | -]",
-        about: "Checks a token with the server and stores it in the token file (~/.vault-token), so that other commands \
-                use it. Without TOKEN it is asked for, so that it stands in no shell history; TOKEN as \"-\" is read \
-                from standard input.",
+        about: "Verifies a token with the server and stores it in the token file (~/.vault-token), which later commands \
+                read. Without TOKEN, you are prompted; if TOKEN is \"-\", it is read from standard input. In both cases \
+                the token does not appear in the shell's history.",
         examples: &[
-            ("Be asked for a token:", "login"),
-            ("Use a token from another program:", "login - < token.txt"),
+            ("Log in with a prompt for the token:", "login"),
+            ("Read the token from a file:", "login - < token.txt"),
         ],
         http: true,
         output: Output::Field,
         flags: &[
-            Flag::new("method", Kind::Text, "How to log in; token is known.").default("token"),
-            Flag::new("no-print", Kind::Bool, "Print nothing; the token is still stored.").default("false"),
-            Flag::new("no-store", Kind::Bool, "Do not store the token.").default("false"),
-            Flag::new("path", Kind::Text, "Path of the auth method; the token method has only one.")
-                .default("token/"),
-            Flag::new("token-only", Kind::Bool, "Print only the token and do not store it.").default("false"),
+            Flag::new("method", FlagKind::Text, "Login method. Only token is supported.").default("token"),
+            Flag::new("no-print", FlagKind::Bool, "Do not print the token. It is still stored.")
+                .default("false"),
+            Flag::new("no-store", FlagKind::Bool, "Do not store the token.").default("false"),
+            Flag::new(
+                "path",
+                FlagKind::Text,
+                "Path of the login method. The token method has only this one.",
+            )
+            .default("token/"),
+            Flag::new("token-only", FlagKind::Bool, "Print only the token and do not store it.")
+                .default("false"),
         ],
         run: login,
     },
@@ -43,8 +53,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "print token",
         synopsis: "Print the token in use",
         arguments: "",
-        about: "Prints the token that other commands would send: of the environment, else of the token file. Prints an \
-                empty line if there is none.",
+        about: "Prints the token that other commands send: that of the environment, else that of the token file. Without a \
+                token, prints an empty line.",
         examples: &[("Print the token in use:", "print token")],
         http: false,
         output: Output::Text,
@@ -53,33 +63,33 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
 ];
 
-fn print_token(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn print_token(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
-    let token = environment::token(session.world)
+    let token = environment::token(session.process)
         .map_err(|error| Failure::server(format!("failed to read the token file: {}", os_text(&error))))?;
-    session.say(token.as_ref().map_or("", Token::expose))?;
+    session.print_line(token.as_ref().map_or("", Token::expose))?;
     Ok(0)
 }
 
-fn login(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn login(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let method = invocation.text("method").unwrap_or("token").trim().to_lowercase();
     if !matches!(method.as_str(), "" | "token") {
         return Err(Failure::usage(format!(
-            "Unknown auth method: {method}. The method \"token\" is known: {} login [TOKEN].",
-            session.world.program
+            "Unknown auth method: {method}. Only \"token\" is supported: {} login [TOKEN].",
+            session.process.program
         )));
     }
     let token_only = invocation.is_set("token-only");
     let store = !invocation.is_set("no-store") && !token_only;
-    let token = ask(session, invocation)?;
+    let token = read_token(session, invocation)?;
     if token.is_empty() {
         return Err(Failure::server(
             "Error authenticating: a token must be passed to auth, please view the help for more information",
         ));
     }
     let client = session.client_without_token(invocation)?.with_token(token.clone());
-    let found = session.wait(client.token_lookup_self())?.map_err(during("Error authenticating: "))?;
-    let answer = answer(&token, &found);
+    let found = session.block_on(client.token_lookup_self())?.map_err(context("Error authenticating: "))?;
+    let response = login_response(&token, &found);
     if store {
         store_token(session, &token)?;
     }
@@ -90,27 +100,27 @@ fn login(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         return secret::print_field(session, Some(Value::from(token.expose())), "token");
     }
     if session.field.is_none() && session.format == Format::Table {
-        tell(session, store)?;
+        print_success(session, store)?;
     }
-    secret::print(session, &answer)
+    secret::print(session, &response)
 }
 
-/// The token: an argument, `token=…`, standard input, or asked for.
-fn ask(session: &mut Session<'_>, invocation: &Invocation) -> Result<Token, Failure> {
+/// The token: an argument, `token=…`, from standard input, or from a prompt.
+fn read_token(session: &mut Session<'_>, invocation: &Invocation) -> Result<Token, Failure> {
     let interactive = !invocation.is_set("non-interactive");
     match invocation.arguments.as_slice() {
         [] if !interactive => Ok(Token::new("")),
         [] => session
-            .ask_hidden("Token (will be hidden): ", false)
+            .prompt_hidden("Token (will be hidden): ", false)
             .map(|token| Token::new(token.expose().trim()))
             .map_err(|error| {
                 Failure::server(format!(
                     "Error authenticating: failed to read the token: {error}. Give the token as an argument, or as \"-\" \
-                     to have it read from standard input."
+                     to read it from standard input."
                 ))
             }),
         [word] if word == "-" => {
-            let text = if interactive { session.world.read_stdin() } else { Ok(Zeroizing::default()) };
+            let text = if interactive { session.process.read_stdin() } else { Ok(Zeroizing::default()) };
             let text = text.map_err(|error| {
                 Failure::server(format!("Error reading the token from standard input: {}", os_text(&error)))
             })?;
@@ -118,8 +128,8 @@ fn ask(session: &mut Session<'_>, invocation: &Invocation) -> Result<Token, Fail
         }
         [word] if !word.contains('=') => Ok(Token::new(word.as_str())),
         words => {
-            let pairs = pairs::parse(session.world, words, interactive)
-                .and_then(pairs::texts)
+            let pairs = data_arguments::parse(session.process, words, interactive)
+                .and_then(data_arguments::texts)
                 .map(Zeroizing::new)
                 .map_err(|error| Failure::usage(format!("Error parsing configuration: {error}")))?;
             Ok(Token::new(pairs.iter().find(|(key, _)| key == "token").map_or("", |(_, value)| value.as_str())))
@@ -127,8 +137,8 @@ fn ask(session: &mut Session<'_>, invocation: &Invocation) -> Result<Token, Fail
     }
 }
 
-/// What a login tells of the token that was looked up.
-fn answer(token: &Token, found: &Secret) -> Secret {
+/// The response of a login, made from the token that was looked up.
+fn login_response(token: &Token, found: &Secret) -> Secret {
     let empty = Object::new();
     let data = found.data.as_ref().unwrap_or(&empty);
     let texts = |key: &str| -> Vec<String> {
@@ -162,9 +172,9 @@ fn answer(token: &Token, found: &Secret) -> Secret {
     }
 }
 
-fn tell(session: &mut Session<'_>, stored: bool) -> Result<(), Failure> {
-    let program = session.world.program.clone();
-    if let Some((name, _)) = session.world.setting_filled("TOKEN") {
+fn print_success(session: &mut Session<'_>, stored: bool) -> Result<(), Failure> {
+    let program = session.process.program.clone();
+    if let Some((name, _)) = session.process.setting_filled("TOKEN") {
         let text = format!(
             "WARNING! The {name} environment variable is set! The value of this variable will take precedence; if \
              this is unwanted please unset {name} or update its value accordingly."
@@ -172,31 +182,32 @@ fn tell(session: &mut Session<'_>, stored: bool) -> Result<(), Failure> {
         session.warn(&format!("{}\n", wrap(&text, 78).join("\n")))?;
     }
     if !stored {
-        session.warn("The token was not stored in the token file: set VAULT_TOKEN to use it.\n")?;
+        session.warn("The token was not stored in the token file. To use it, set VAULT_TOKEN.\n")?;
     }
     let text = format!(
         "Success! You are now authenticated. The token information displayed below is already stored in the token \
-         file. \"{program} login\" is not needed again: later commands send this token by themselves."
+         file. \"{program} login\" is not needed again: later commands send this token."
     );
     let unstored =
         "Success! You are now authenticated. The token information displayed below is not stored anywhere.";
-    session.say(&wrap(if stored { &text } else { unstored }, 78).join("\n"))?;
-    session.say("")
+    session.print_line(&wrap(if stored { &text } else { unstored }, 78).join("\n"))?;
+    session.print_line("")
 }
 
 fn store_token(session: &mut Session<'_>, token: &Token) -> Result<(), Failure> {
     let failed = |reason: &str| {
         Failure::server(format!(
-            "Error storing token: {reason}\nThe login worked, but the token is not in the token file: set VAULT_TOKEN to use it."
+            "Error storing token: {reason}\nThe login worked, but the token is not in the token file. To use it, set VAULT_TOKEN."
         ))
     };
-    let path = environment::token_file(session.world)
-        .ok_or_else(|| failed("neither HOME nor VAULT_TOKEN_PATH says where the token file is"))?;
+    let path = environment::token_file(session.process).ok_or_else(|| {
+        failed("neither HOME nor VAULT_TOKEN_PATH is set, so the path of the token file is unknown")
+    })?;
     write_private(&path, token)
         .map_err(|error| failed(&format!("open {}: {}", path.display(), os_text(&error))))
 }
 
-/// Writes a file only its owner can read, whole or not at all.
+/// Writes a file that only its owner can read, as a whole or not at all.
 fn write_private(path: &Path, token: &Token) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".new-{}", std::process::id()));

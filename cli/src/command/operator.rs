@@ -1,14 +1,17 @@
 //! `operator init|unseal|seal|rotate|key-status`.
+//! Never in it: keys beyond their way from the terminal to the server and back.
 
 pub(crate) mod diagnose;
 pub(crate) mod repair;
 
 use super::status;
-use crate::failure::{Done, Failure, USAGE, during, exactly, too_many};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
-use crate::help::wrap;
+use crate::command::Command;
+use crate::failure::{CommandResult, Failure, USAGE, context, exactly, too_many};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, plain, table};
 use crate::session::Session;
+use crate::text::wrap;
 use onrecord_client::{InitAnswer, InitRequest};
 use onrecord_value::{Object, Time, Value};
 
@@ -17,27 +20,32 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "operator init",
         synopsis: "Initialize a server",
         arguments: "[options]",
-        about: "Makes the keys of a new server and its first token, and prints them. They are shown this once: the \
-                server keeps none of them. Each key share belongs to another person.",
+        about: "Creates the key shares and the initial root token of a new server, and prints them. They cannot be shown \
+                again: the server does not store them. Give each key share to a different person.",
         examples: &[
-            ("Five shares, of which three unseal:", "operator init -key-shares=5 -key-threshold=3"),
-            ("Only ask whether the server is initialised:", "operator init -status"),
+            (
+                "Create five key shares, of which any three unseal:",
+                "operator init -key-shares=5 -key-threshold=3",
+            ),
+            ("Check whether the server is initialized:", "operator init -status"),
         ],
         http: true,
         output: Output::Format,
         flags: &[
-            Flag::new("key-shares", Kind::Integer, "How many key shares to make.").alias("n").default("5"),
+            Flag::new("key-shares", FlagKind::Integer, "Number of key shares to create.")
+                .alias("n")
+                .default("5"),
             Flag::new(
                 "key-threshold",
-                Kind::Integer,
-                "How many key shares unseal. At most as many as there are.",
+                FlagKind::Integer,
+                "Number of key shares needed to unseal, at most -key-shares.",
             )
             .alias("t")
             .default("3"),
             Flag::new(
                 "status",
-                Kind::Bool,
-                "Only tell whether the server is initialised: exit code 0 if it is, 2 if not.",
+                FlagKind::Bool,
+                "Only check whether the server is initialized. The exit code is 0 if it is, and 2 if not.",
             )
             .default("false"),
         ],
@@ -47,23 +55,25 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "operator unseal",
         synopsis: "Unseal a server",
         arguments: "[options] [KEY]",
-        about: "Gives one key share to a sealed server. Once the threshold is reached it opens its storage and works. \
-                Without KEY the share is asked for, so that it stands in no shell history; KEY as \"-\" is read from \
-                standard input.",
+        about: "Submits one key share to a sealed server. When as many as the threshold are submitted, the server is \
+                unsealed. Without KEY, you are prompted; if KEY is \"-\", it is read from standard input. In both cases \
+                the key share does not appear in the shell's history.",
         examples: &[
-            ("Be asked for a key share:", "operator unseal"),
-            ("Forget the shares given so far:", "operator unseal -reset"),
+            ("Submit a key share with a prompt:", "operator unseal"),
+            ("Discard the key shares submitted so far:", "operator unseal -reset"),
         ],
         http: true,
         output: Output::Format,
-        flags: &[Flag::new("reset", Kind::Bool, "Forget the key shares given so far.").default("false")],
+        flags: &[
+            Flag::new("reset", FlagKind::Bool, "Discard the key shares submitted so far.").default("false")
+        ],
         run: unseal,
     },
     Command {
         words: "operator seal",
         synopsis: "Seal a server",
         arguments: "[options]",
-        about: "Makes the server forget its keys. It answers nothing until it is unsealed again.",
+        about: "Seals the server: it discards its keys from memory and refuses requests until it is unsealed again.",
         examples: &[("Seal the server:", "operator seal")],
         http: true,
         output: Output::Text,
@@ -72,10 +82,10 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         words: "operator rotate",
-        synopsis: "Rotate the key under which values are stored",
+        synopsis: "Rotate the key that encrypts the storage",
         arguments: "[options]",
-        about: "Installs a new term of the key under which the server stores what is written from now on. What is stored \
-                already stays readable; key shares stay as they are.",
+        about: "Creates a new encryption key for values that are written from now on. Values written before stay readable. \
+                The key shares do not change.",
         examples: &[("Rotate the key:", "operator rotate")],
         http: true,
         output: Output::Format,
@@ -84,10 +94,10 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         words: "operator key-status",
-        synopsis: "Show the key under which values are stored",
+        synopsis: "Show the key that encrypts the storage",
         arguments: "[options]",
-        about: "Shows the active term of the key, since when it is active, and how many values were encrypted under it.",
-        examples: &[("Show the active term:", "operator key-status")],
+        about: "Shows the number of the active encryption key, when it was created, and how many values it has encrypted.",
+        examples: &[("Show the active key:", "operator key-status")],
         http: true,
         output: Output::Format,
         flags: &[],
@@ -95,44 +105,48 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
 ];
 
-fn init(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn init(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client_without_token(invocation)?;
     let before =
-        session.wait(client.seal_status())?.map_err(during("Error checking initialization status: "))?;
+        session.block_on(client.seal_status())?.map_err(context("Error checking initialization status: "))?;
     if invocation.is_set("status") {
-        session.say(if before.initialized { "Vault is initialized" } else { "Vault is not initialized" })?;
+        session.print_line(if before.initialized {
+            "Vault is initialized"
+        } else {
+            "Vault is not initialized"
+        })?;
         return Ok(if before.initialized { 0 } else { 2 });
     }
     let request = InitRequest {
         shares: invocation.integer("key-shares").unwrap_or(5),
         threshold: invocation.integer("key-threshold").unwrap_or(3),
     };
-    let answer = session.wait(client.init(&request))?.map_err(during("Error initializing: "))?;
+    let answer = session.block_on(client.init(&request))?.map_err(context("Error initializing: "))?;
     if session.format != Format::Table {
-        session.say_node(&init_node(&answer, &request))?;
+        session.print_node(&init_node(&answer, &request))?;
         return Ok(0);
     }
     for (index, key) in answer.keys_base64.iter().enumerate() {
-        session.say(&format!("Unseal Key {}: {key}", index + 1))?;
+        session.print_line(&format!("Unseal Key {}: {key}", index + 1))?;
     }
-    session.say("")?;
-    session.say(&format!("Initial Root Token: {}", answer.root_token))?;
-    session.say("")?;
-    session.say(&advice(&request))?;
+    session.print_line("")?;
+    session.print_line(&format!("Initial Root Token: {}", answer.root_token))?;
+    session.print_line("")?;
+    session.print_line(&advice(&request))?;
     Ok(0)
 }
 
 fn advice(request: &InitRequest) -> String {
     let InitRequest { shares, threshold } = request;
     let first = format!(
-        "The server is initialized with {shares} key shares; any {threshold} of them unseal it. Hand each share to \
-         another person, now: this is the only time they are shown. After every start, and whenever it was sealed, \
-         the server needs {threshold} of them before it answers requests."
+        "The server is initialized with {shares} key shares; any {threshold} of them unseal it. They cannot be shown \
+         again: give each share to a different person now. After every start and every seal, the server needs \
+         {threshold} of them before it answers requests."
     );
     let second = format!(
-        "The root key itself is stored nowhere in the clear. With fewer than {threshold} shares nobody, the server \
-         included, can ever read its storage again."
+        "The root key is not stored in the clear. Without {threshold} shares the data of the server is lost: not even \
+         the server can read it."
     );
     format!("{}\n\n{}", wrap(&first, 78).join("\n"), wrap(&second, 78).join("\n"))
 }
@@ -152,18 +166,18 @@ fn init_node(answer: &InitAnswer, request: &InitRequest) -> Node {
     ])
 }
 
-fn unseal(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn unseal(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if invocation.arguments.len() > 1 {
         return Err(too_many("0-1", invocation.arguments.len()));
     }
     let client = session.client_without_token(invocation)?;
     let answer = if invocation.is_set("reset") {
-        session.wait(client.unseal_reset())?
+        session.block_on(client.unseal_reset())?
     } else {
         let key = key_share(session, invocation)?;
-        session.wait(client.unseal(key.expose().trim()))?
+        session.block_on(client.unseal(key.expose().trim()))?
     };
-    let status = answer.map_err(during("Error unsealing: "))?;
+    let status = answer.map_err(context("Error unsealing: "))?;
     status::print(session, &client, &status)?;
     Ok(0)
 }
@@ -171,56 +185,56 @@ fn unseal(session: &mut Session<'_>, invocation: &Invocation) -> Done {
 fn key_share(session: &mut Session<'_>, invocation: &Invocation) -> Result<onrecord_client::Token, Failure> {
     match invocation.arguments.first().map(String::as_str) {
         Some("-") => session
-            .world
+            .process
             .read_stdin()
             .map(|text| onrecord_client::Token::new(text.as_str()))
             .map_err(|error| Failure::usage(format!("Error reading the key share from standard input: {error}"))),
         Some(key) => Ok(onrecord_client::Token::new(key)),
         None if invocation.is_set("non-interactive") => {
-            Err(Failure::usage("-non-interactive is given, so no key share is asked for: give it as an argument"))
+            Err(Failure::usage("-non-interactive is given, so there is no prompt for the key share: give it as the argument KEY"))
         }
-        None => session.ask_hidden("Unseal Key (will be hidden): ", true).map_err(|error| {
-            Failure::Told(
+        None => session.prompt_hidden("Unseal Key (will be hidden): ", true).map_err(|error| {
+            Failure::Message(
                 USAGE,
                 format!(
                     "An error occurred attempting to ask for an unseal key: {error}. Give the key as an argument, or as \
-                     \"-\" to have it read from standard input."
+                     \"-\" to read it from standard input."
                 ),
             )
         }),
     }
 }
 
-fn seal(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn seal(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    session.wait(client.seal())?.map_err(during("Error sealing: "))?;
-    session.say("Success! Vault is sealed.")?;
+    session.block_on(client.seal())?.map_err(context("Error sealing: "))?;
+    session.print_line("Success! Vault is sealed.")?;
     Ok(0)
 }
 
-fn rotate(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn rotate(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    session.wait(client.rotate())?.map_err(during("Error rotating key: "))?;
-    let status = session.wait(client.key_status())?.map_err(during("Error reading key status: "))?;
+    session.block_on(client.rotate())?.map_err(context("Error rotating key: "))?;
+    let status = session.block_on(client.key_status())?.map_err(context("Error reading key status: "))?;
     if session.format == Format::Table {
-        session.say("Success! Rotated key\n")?;
+        session.print_line("Success! Rotated key\n")?;
     }
-    say_key(session, &status)
+    print_key(session, &status)
 }
 
-fn key_status(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn key_status(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    let status = session.wait(client.key_status())?.map_err(during("Error reading key status: "))?;
-    say_key(session, &status)
+    let status = session.block_on(client.key_status())?.map_err(context("Error reading key status: "))?;
+    print_key(session, &status)
 }
 
-fn say_key(session: &mut Session<'_>, status: &Object) -> Done {
+fn print_key(session: &mut Session<'_>, status: &Object) -> CommandResult {
     let field = |key: &str| status.get(key).cloned().unwrap_or(Value::Null);
     if session.format != Format::Table {
-        session.say_node(&Node::record([
+        session.print_node(&Node::record([
             ("term", field("term").into()),
             ("install_time", field("install_time").into()),
             ("encryptions", field("encryptions").into()),
@@ -234,7 +248,7 @@ fn say_key(session: &mut Session<'_>, status: &Object) -> Done {
         ("Encryption Count", plain(&field("encryptions"))),
     ];
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-    session.say(&table::columns(&rows))?;
+    session.print_line(&table::columns(&rows))?;
     Ok(0)
 }
 

@@ -1,7 +1,10 @@
 //! `policy write|read|list|delete|fmt`.
+//! Never in it: what a policy means.
 
-use crate::failure::{Done, Failure, USAGE, during, exactly};
-use crate::grammar::{Command, Invocation, Output};
+use crate::command::Command;
+use crate::failure::{CommandResult, Failure, USAGE, context, exactly};
+use crate::flag::Output;
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node};
 use crate::session::Session;
 use onrecord_client::os_text;
@@ -14,11 +17,11 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "policy write",
         synopsis: "Upload a named policy from a file",
         arguments: "[options] NAME PATH",
-        about: "Uploads a policy from a file, or from standard input if PATH is \"-\". A policy of the same name is \
-                replaced.",
+        about: "Uploads the policy in the file PATH, or from standard input if PATH is \"-\". An existing policy with this \
+                name is replaced.",
         examples: &[
             ("Upload a file:", "policy write app app.hcl"),
-            ("Upload what another program prints:", "policy write app - < app.hcl"),
+            ("Upload a policy from standard input:", "policy write app - < app.hcl"),
         ],
         http: true,
         output: Output::Text,
@@ -51,7 +54,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "policy delete",
         synopsis: "Delete a policy by name",
         arguments: "[options] NAME",
-        about: "Deletes a policy. Tokens that have it lose what it allowed at once.",
+        about: "Deletes a policy. Tokens that have it lose its permissions immediately.",
         examples: &[("Delete a policy:", "policy delete app")],
         http: true,
         output: Output::Text,
@@ -62,7 +65,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "policy fmt",
         synopsis: "Format a policy on disk",
         arguments: "PATH",
-        about: "Checks a policy file and writes it back in the common layout. No server is asked.",
+        about: "Parses a policy file and rewrites it with standard indentation. No server is needed.",
         examples: &[("Format a file in place:", "policy fmt app.hcl")],
         http: false,
         output: Output::Text,
@@ -71,7 +74,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
 ];
 
-/// Names are lower-case; a user who types another hears of it.
+/// The name in lower case, with a message if that changes it.
 fn name(session: &mut Session<'_>, typed: &str) -> Result<String, Failure> {
     let typed = typed.trim();
     let lower = typed.to_lowercase();
@@ -81,7 +84,7 @@ fn name(session: &mut Session<'_>, typed: &str) -> Result<String, Failure> {
     Ok(lower)
 }
 
-fn write(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn write(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [typed, path] = exactly(&invocation.arguments)?;
     let client = session.client(invocation)?;
     let name = name(session, typed)?;
@@ -89,11 +92,11 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let text = if path == "-" {
         if invocation.is_set("non-interactive") {
             return Err(Failure::server(
-                "Error reading policy: -non-interactive is given, so standard input is not read",
+                "Error reading policy: -non-interactive is given, so standard input is not read. Give the path of a file.",
             ));
         }
         session
-            .world
+            .process
             .read_stdin()
             .map_err(|error| Failure::server(format!("Error reading policy: {}", os_text(&error))))?
     } else {
@@ -102,66 +105,66 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         });
         Zeroizing::new(read?)
     };
-    session.wait(client.policy_write(&name, &text))?.map_err(during("Error uploading policy: "))?;
-    session.say(&format!("Success! Uploaded policy: {name}"))?;
+    session.block_on(client.policy_write(&name, &text))?.map_err(context("Error uploading policy: "))?;
+    session.print_line(&format!("Success! Uploaded policy: {name}"))?;
     Ok(0)
 }
 
-fn read(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn read(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [typed] = exactly(&invocation.arguments)?;
     let client = session.client(invocation)?;
     let name = typed.trim().to_lowercase();
     let text = session
-        .wait(client.policy(&name))?
-        .map_err(during(format!("Error reading policy named {name}: ")))?;
-    // `root` has no text: it is no policy that could be read.
+        .block_on(client.policy(&name))?
+        .map_err(context(format!("Error reading policy named {name}: ")))?;
+    // The policy `root` has no text.
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Err(Failure::server(format!("No policy named: {name}")));
     };
     if session.format == Format::Table {
-        session.say(text.trim())?;
+        session.print_line(text.trim())?;
     } else {
-        session.say_node(&Node::from(object! { "policy" => text }))?;
+        session.print_node(&Node::from(object! { "policy" => text }))?;
     }
     Ok(0)
 }
 
-fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    let names = session.wait(client.policies())?.map_err(during("Error listing policies: "))?;
+    let names = session.block_on(client.policies())?.map_err(context("Error listing policies: "))?;
     if session.format == Format::Table {
         for name in names {
-            session.say(&name)?;
+            session.print_line(&name)?;
         }
     } else {
-        session.say_node(&Node::texts(&names))?;
+        session.print_node(&Node::texts(&names))?;
     }
     Ok(0)
 }
 
-fn delete(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [typed] = exactly(&invocation.arguments)?;
     let client = session.client(invocation)?;
     let name = name(session, typed)?;
-    session.wait(client.policy_delete(&name))?.map_err(during(format!("Error deleting {name}: ")))?;
-    session.say(&format!("Success! Deleted policy: {name}"))?;
+    session.block_on(client.policy_delete(&name))?.map_err(context(format!("Error deleting {name}: ")))?;
+    session.print_line(&format!("Success! Deleted policy: {name}"))?;
     Ok(0)
 }
 
-fn fmt(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn fmt(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
     let path = path.trim();
-    let failed = |doing: &str, reason: String| Failure::Told(USAGE, format!("{doing}: {reason}"));
+    let failed = |doing: &str, reason: String| Failure::Message(USAGE, format!("{doing}: {reason}"));
     let text = std::fs::read_to_string(path)
         .map_err(|error| failed("Error opening policy file", format!("open {path}: {}", os_text(&error))))?;
     let formatted =
-        crate::format_hcl::format(&text).map_err(|error| failed("Failed to parse policy", error))?;
-    // Written only when it changes, so that a formatted file keeps its time.
+        onrecord_hcl::format(&text).map_err(|error| failed("Failed to parse policy", error.to_string()))?;
+    // Not written if it is formatted already, so that its modification time stays.
     if formatted != text {
         std::fs::write(path, formatted)
             .map_err(|error| failed("Error writing result", format!("open {path}: {}", os_text(&error))))?;
     }
-    session.say(&format!("Success! Formatted policy: {path}"))?;
+    session.print_line(&format!("Success! Formatted policy: {path}"))?;
     Ok(0)
 }

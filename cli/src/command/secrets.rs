@@ -1,56 +1,65 @@
 //! `secrets enable|disable|list|tune`.
+//! Never in it: what an engine does.
 
-use super::{with_slash, without_dots};
-use crate::failure::{Done, during, exactly};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
+use super::{reject_dot_segments, with_slash};
+use crate::command::Command;
+use crate::failure::{CommandResult, context, exactly};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, plain, table};
 use crate::session::Session;
 use onrecord_value::{GoDuration, Number, Object, Value, duration, object};
 
 const AUDIT_REQUEST: Flag = Flag::new(
     "audit-non-hmac-request-keys",
-    Kind::Texts,
-    "A key of the request's data that audit devices write in the clear. May be given several times.",
+    FlagKind::Texts,
+    "Key of request data that audit devices do not hash. May be given several times.",
 );
 const AUDIT_RESPONSE: Flag = Flag::new(
     "audit-non-hmac-response-keys",
-    Kind::Texts,
-    "A key of the response's data that audit devices write in the clear. May be given several times.",
+    FlagKind::Texts,
+    "Key of response data that audit devices do not hash. May be given several times.",
 );
-const DEFAULT_TTL: Flag =
-    Flag::new("default-lease-ttl", Kind::Duration, "Lease time of this mount. By default the server's.");
-const MAX_TTL: Flag =
-    Flag::new("max-lease-ttl", Kind::Duration, "Longest lease time of this mount. By default the server's.");
-const DESCRIPTION: Flag = Flag::new("description", Kind::Text, "What the mount is for, for people.");
+const DEFAULT_TTL: Flag = Flag::new(
+    "default-lease-ttl",
+    FlagKind::Duration,
+    "Default lease TTL of this mount. If not set, the server's default.",
+);
+const MAX_TTL: Flag = Flag::new(
+    "max-lease-ttl",
+    FlagKind::Duration,
+    "Longest lease TTL of this mount. If not set, the server's maximum.",
+);
+const DESCRIPTION: Flag = Flag::new("description", FlagKind::Text, "Text that \"secrets list\" shows.");
 const LISTING: Flag = Flag::new(
     "listing-visibility",
-    Kind::Text,
-    "unauth shows the mount to callers without a token; hidden does not.",
+    FlagKind::Text,
+    "unauth: list the mount to callers without a token. hidden: do not.",
 );
 const PASS_HEADERS: Flag = Flag::new(
     "passthrough-request-headers",
-    Kind::Texts,
-    "A request header handed to the engine. May be given several times.",
+    FlagKind::Texts,
+    "Request header to pass to the engine. May be given several times.",
 );
 const ALLOW_HEADERS: Flag = Flag::new(
     "allowed-response-headers",
-    Kind::Texts,
-    "A response header the engine may set. May be given several times.",
+    FlagKind::Texts,
+    "Response header that the engine may set. May be given several times.",
 );
 const OPTIONS: Flag =
-    Flag::new("options", Kind::Pairs, "KEY=VALUE for the engine. May be given several times.");
-const VERSION: Flag = Flag::new("version", Kind::Integer, "Version of the key/value engine: 1 or 2.");
+    Flag::new("options", FlagKind::Pairs, "KEY=VALUE option of the engine. May be given several times.");
+const VERSION: Flag = Flag::new("version", FlagKind::Integer, "Version of the key/value engine: 1 or 2.");
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
         words: "secrets enable",
         synopsis: "Enable a secrets engine",
         arguments: "[options] TYPE",
-        about: "Mounts a secrets engine. The path is the type unless -path names another.",
+        about: "Mounts a secrets engine at -path, or at the path TYPE without it.",
         examples: &[
             ("Version 2 of the key/value engine at secret/:", "secrets enable -path=secret -version=2 kv"),
             (
-                "Write one key of its requests in the clear:",
+                "Do not hash one key of request data in audit logs:",
                 "secrets enable -audit-non-hmac-request-keys=username kv",
             ),
         ],
@@ -64,19 +73,21 @@ pub(crate) const COMMANDS: &[Command] = &[
             DESCRIPTION,
             Flag::new(
                 "external-entropy-access",
-                Kind::Bool,
-                "Let the engine use an external source of entropy.",
+                FlagKind::Bool,
+                "Allow the engine to use an external source of entropy.",
             )
             .default("false"),
-            Flag::new("force-no-cache", Kind::Bool, "Read from storage each time.").default("false"),
+            Flag::new("force-no-cache", FlagKind::Bool, "Do not cache; read from storage each time.")
+                .default("false"),
             LISTING,
-            Flag::new("local", Kind::Bool, "Keep the mount to this node; it is not replicated.")
+            Flag::new("local", FlagKind::Bool, "Mount the engine on this node only; it is not replicated.")
                 .default("false"),
             MAX_TTL,
             OPTIONS,
             PASS_HEADERS,
-            Flag::new("path", Kind::Text, "Where to mount it.").default("the type"),
-            Flag::new("seal-wrap", Kind::Bool, "Wrap critical data with the seal.").default("false"),
+            Flag::new("path", FlagKind::Text, "Path of the mount.").default("the type"),
+            Flag::new("seal-wrap", FlagKind::Bool, "Encrypt critical data with the seal as well.")
+                .default("false"),
             VERSION,
         ],
         run: enable,
@@ -85,7 +96,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "secrets disable",
         synopsis: "Disable a secrets engine",
         arguments: "[options] PATH",
-        about: "Unmounts the secrets engine at a path. All its data is deleted.",
+        about: "Unmounts the secrets engine at PATH and deletes all its data.",
         examples: &[("Unmount the engine at kv1/ and delete its data:", "secrets disable kv1/")],
         http: true,
         output: Output::Text,
@@ -100,15 +111,17 @@ pub(crate) const COMMANDS: &[Command] = &[
         examples: &[("List all engines with their settings:", "secrets list -detailed")],
         http: true,
         output: Output::Format,
-        flags: &[Flag::new("detailed", Kind::Bool, "Show the settings as well.").default("false")],
+        flags: &[
+            Flag::new("detailed", FlagKind::Bool, "Also show the settings of each engine.").default("false")
+        ],
         run: list,
     },
     Command {
         words: "secrets tune",
         synopsis: "Tune a secrets engine configuration",
         arguments: "[options] PATH",
-        about: "Changes settings of a mount. What is not named stays.",
-        examples: &[("Lease for an hour by default:", "secrets tune -default-lease-ttl=1h secret/")],
+        about: "Changes the given settings of a mount and keeps the others.",
+        examples: &[("Set the default lease TTL to an hour:", "secrets tune -default-lease-ttl=1h secret/")],
         http: true,
         output: Output::Text,
         flags: &[
@@ -127,7 +140,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
 ];
 
-/// The keys of a mount's configuration that both enabling and tuning send when they are given.
+/// The settings that `enable` and `tune` send if they are given.
 fn shared(invocation: &Invocation) -> Object {
     let mut config = Object::new();
     for (flag, key) in [
@@ -156,11 +169,11 @@ fn options(invocation: &Invocation) -> Object {
     options
 }
 
-fn enable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [kind] = exactly(&invocation.arguments)?;
     let kind = kind.trim();
     let path = invocation.text("path").map(str::trim).filter(|path| !path.is_empty()).unwrap_or(kind);
-    let shown = with_slash(without_dots(path)?);
+    let shown = with_slash(reject_dot_segments(path)?);
     let ttl = |name| duration::format(invocation.duration(name).unwrap_or(GoDuration::ZERO));
     let mut config = shared(invocation);
     config.insert("default_lease_ttl", ttl("default-lease-ttl"));
@@ -176,25 +189,25 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         "options" => options(invocation),
     };
     let client = session.client(invocation)?;
-    session.wait(client.mount(&shown, body))?.map_err(during("Error enabling: "))?;
-    session.say(&format!("Success! Enabled the {kind} secrets engine at: {shown}"))?;
+    session.block_on(client.mount(&shown, body))?.map_err(context("Error enabling: "))?;
+    session.print_line(&format!("Success! Enabled the {kind} secrets engine at: {shown}"))?;
     Ok(0)
 }
 
-fn disable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn disable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
-    let shown = with_slash(without_dots(path.trim().trim_matches('/'))?);
+    let shown = with_slash(reject_dot_segments(path.trim().trim_matches('/'))?);
     let client = session.client(invocation)?;
     session
-        .wait(client.unmount(&shown))?
-        .map_err(during(format!("Error disabling secrets engine at {shown}: ")))?;
-    session.say(&format!("Success! Disabled the secrets engine (if it existed) at: {shown}"))?;
+        .block_on(client.unmount(&shown))?
+        .map_err(context(format!("Error disabling secrets engine at {shown}: ")))?;
+    session.print_line(&format!("Success! Disabled the secrets engine (if it existed) at: {shown}"))?;
     Ok(0)
 }
 
-fn tune(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn tune(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
-    let shown = with_slash(without_dots(path.trim().trim_matches('/'))?);
+    let shown = with_slash(reject_dot_segments(path.trim().trim_matches('/'))?);
     let ttl = |name| invocation.duration(name).map(duration::format).unwrap_or_default();
     let mut body = shared(invocation);
     body.insert("default_lease_ttl", ttl("default-lease-ttl"));
@@ -208,18 +221,18 @@ fn tune(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     }
     let client = session.client(invocation)?;
     session
-        .wait(client.mount_tune(shown.trim_end_matches('/'), body))?
-        .map_err(during(format!("Error tuning secrets engine {shown}: ")))?;
-    session.say(&format!("Success! Tuned the secrets engine at: {shown}"))?;
+        .block_on(client.mount_tune(shown.trim_end_matches('/'), body))?
+        .map_err(context(format!("Error tuning secrets engine {shown}: ")))?;
+    session.print_line(&format!("Success! Tuned the secrets engine at: {shown}"))?;
     Ok(0)
 }
 
-fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    let mounts = session.wait(client.mounts())?.map_err(during("Error listing secrets engines: "))?;
+    let mounts = session.block_on(client.mounts())?.map_err(context("Error listing secrets engines: "))?;
     if session.format != Format::Table {
-        session.say_node(&Node::from(mounts))?;
+        session.print_node(&Node::from(mounts))?;
         return Ok(0);
     }
     let detailed = invocation.is_set("detailed");
@@ -229,7 +242,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         .map(|(path, mount)| if detailed { detailed_row(path, mount) } else { row(path, mount) })
         .collect();
     let headers: &[&str] = if detailed { DETAILED } else { &["Path", "Type", "Accessor", "Description"] };
-    session.say(&table::table(headers, &rows))?;
+    session.print_line(&table::table(headers, &rows))?;
     Ok(0)
 }
 

@@ -1,7 +1,10 @@
 //! `status` and `version`.
+//! Never in it: the audit devices' state.
 
-use crate::failure::{Done, Failure, USAGE, exactly};
-use crate::grammar::{Command, Invocation, Output};
+use crate::command::Command;
+use crate::failure::{CommandResult, Failure, USAGE, exactly};
+use crate::flag::Output;
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, plain, table};
 use crate::session::Session;
 use onrecord_client::{Client, Error, SealStatus};
@@ -12,9 +15,9 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "status",
         synopsis: "Print seal status",
         arguments: "[options]",
-        about: "Prints whether the server is initialised and unsealed. It needs no token.\n\nThe exit code is 0 if the \
-                server is unsealed, 2 if it is sealed or not initialised, and 1 on an error.",
-        examples: &[("Show the state of a server:", "status -address=http://127.0.0.1:8200")],
+        about: "Prints whether the server is initialized and unsealed. No token is needed.\n\nThe exit code is 0 if the \
+                server is unsealed, 2 if it is sealed or not initialized, and 1 on an error.",
+        examples: &[("Print the state of a server:", "status -address=http://127.0.0.1:8200")],
         http: true,
         output: Output::Format,
         flags: &[],
@@ -34,16 +37,16 @@ pub(crate) const COMMANDS: &[Command] = &[
 ];
 
 /// Prints the version.
-pub(crate) fn version(session: &mut Session<'_>) -> Done {
-    session.say(concat!("OnRecord v", env!("CARGO_PKG_VERSION")))?;
+pub(crate) fn version(session: &mut Session<'_>) -> CommandResult {
+    session.print_line(concat!("OnRecord v", env!("CARGO_PKG_VERSION")))?;
     Ok(0)
 }
 
-fn status(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn status(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client_without_token(invocation)?;
     let status = session
-        .wait(client.seal_status())?
+        .block_on(client.seal_status())?
         .map_err(|error| failed("Error checking seal status: ", &error))?;
     let sealed = status.sealed;
     print(session, &client, &status)?;
@@ -51,18 +54,19 @@ fn status(session: &mut Session<'_>, invocation: &Invocation) -> Done {
 }
 
 fn failed(doing: &str, error: &Error) -> Failure {
-    Failure::Told(USAGE, format!("{doing}{error}"))
+    Failure::Message(USAGE, format!("{doing}{error}"))
 }
 
-/// Prints the state of the seal and whether the server is one of several.
+/// Prints the state of the seal, and whether high availability is enabled.
 pub(super) fn print(session: &mut Session<'_>, client: &Client, status: &SealStatus) -> Result<(), Failure> {
-    let leader =
-        session.wait(client.leader())?.map_err(|error| failed("Error checking leader status: ", &error))?;
+    let leader = session
+        .block_on(client.leader())?
+        .map_err(|error| failed("Error checking leader status: ", &error))?;
     let ha = leader.get("ha_enabled").and_then(Value::as_bool).unwrap_or_default();
     if session.format == Format::Table {
-        session.say(&table::key_value(&rows(status, ha)))
+        session.print_line(&table::key_value(&rows(status, ha)))
     } else {
-        session.say_node(&node(status, ha))
+        session.print_node(&node(status, ha))
     }
 }
 
@@ -88,7 +92,7 @@ fn rows(status: &SealStatus, ha: bool) -> Vec<(String, String)> {
         add("Cluster ID", status.cluster_id.clone());
     }
     add("HA Enabled", ha.to_string());
-    // What the server tells beyond the known, such as the state of its audit devices.
+    // Further keys of the response, such as the state of the audit devices.
     for (key, value) in &status.more {
         add(&title(key), plain(value));
     }

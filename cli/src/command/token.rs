@@ -1,28 +1,53 @@
 //! `token create|lookup|renew|revoke|capabilities`.
+//! Never in it: the token file (`login`).
 
-use crate::failure::{Done, Failure, SERVER, during, not_enough, too_many};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
-use crate::printer::{Format, Node, secret};
+use crate::command::Command;
+use crate::failure::{CommandResult, Failure, SERVER, context, not_enough, too_many};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
+use crate::printer::{Format, Node};
+use crate::secret;
 use crate::session::Session;
 use onrecord_client::{Method, Request};
 use onrecord_value::{GoDuration, Object, duration, object};
 
 const CREATE_FLAGS: &[Flag] = &[
-    Flag::new("display-name", Kind::Text, "A name for the token, shown in the audit log."),
-    Flag::new("entity-alias", Kind::Text, "Alias of the entity the token belongs to. It needs -role."),
-    Flag::new("explicit-max-ttl", Kind::Duration, "The token ends after this long, whatever renews it."),
-    Flag::new("id", Kind::Text, "The token itself. By default the server makes one."),
-    Flag::new("metadata", Kind::Pairs, "KEY=VALUE kept with the token. May be given several times."),
-    Flag::new("no-default-policy", Kind::Bool, "Leave the policy default out.").default("false"),
-    Flag::new("orphan", Kind::Bool, "Give it no parent, so that it outlives the caller's token.")
-        .default("false"),
-    Flag::new("period", Kind::Duration, "Renewals give this long each, without an end."),
-    Flag::new("policy", Kind::Texts, "A policy. May be given several times."),
-    Flag::new("renewable", Kind::Bool, "Whether it can be renewed.").default("true"),
-    Flag::new("role", Kind::Text, "Make it by a role."),
-    Flag::new("ttl", Kind::Duration, "How long it lives."),
-    Flag::new("type", Kind::Text, "service or batch.").default("service"),
-    Flag::new("use-limit", Kind::Integer, "How often it can be used; 0 is without limit.").default("0"),
+    Flag::new("display-name", FlagKind::Text, "Name of the token, which audit entries show."),
+    Flag::new(
+        "entity-alias",
+        FlagKind::Text,
+        "Alias of the entity to associate with the token. -role is needed with it.",
+    ),
+    Flag::new(
+        "explicit-max-ttl",
+        FlagKind::Duration,
+        "Time after which the token expires, however often it is renewed.",
+    ),
+    Flag::new("id", FlagKind::Text, "Value of the token. By default the server generates it."),
+    Flag::new("metadata", FlagKind::Pairs, "KEY=VALUE to keep with the token. May be given several times."),
+    Flag::new("no-default-policy", FlagKind::Bool, "Do not add the policy \"default\".").default("false"),
+    Flag::new(
+        "orphan",
+        FlagKind::Bool,
+        "Create the token without a parent, so that it is not revoked with the caller's token.",
+    )
+    .default("false"),
+    Flag::new(
+        "period",
+        FlagKind::Duration,
+        "TTL after each renewal. Such a token can be renewed without limit.",
+    ),
+    Flag::new("policy", FlagKind::Texts, "Policy of the token. May be given several times."),
+    Flag::new("renewable", FlagKind::Bool, "Whether the token can be renewed.").default("true"),
+    Flag::new("role", FlagKind::Text, "Role to create the token with."),
+    Flag::new("ttl", FlagKind::Duration, "TTL of the token."),
+    Flag::new("type", FlagKind::Text, "Type of the token: service or batch.").default("service"),
+    Flag::new(
+        "use-limit",
+        FlagKind::Integer,
+        "Number of requests the token can be used for; 0 is unlimited.",
+    )
+    .default("0"),
 ];
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -30,9 +55,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "token create",
         synopsis: "Create a new token",
         arguments: "[options]",
-        about: "Makes a token. It is a child of the caller's token, ends with it, and has the caller's policies unless \
-                -policy names others.",
-        examples: &[("A token with one policy, for an hour:", "token create -policy=app -ttl=1h")],
+        about: "Creates a token. It is a child of the caller's token and is revoked with it. It has the caller's policies \
+                unless -policy is given.",
+        examples: &[(
+            "Create a token with one policy, valid for an hour:",
+            "token create -policy=app -ttl=1h",
+        )],
         http: true,
         output: Output::Field,
         flags: CREATE_FLAGS,
@@ -42,35 +70,28 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "token lookup",
         synopsis: "Display information about a token",
         arguments: "[options] [TOKEN | ACCESSOR]",
-        about: "Shows what is known about a token; without TOKEN, about the caller's.",
+        about: "Shows the properties of a token. Without TOKEN, those of the caller's token.",
         examples: &[
-            ("Look at the caller's token:", "token lookup"),
-            (
-                "Look at a token by its accessor:",
-                "token lookup -accessor 9793c9b3-e04a-46f3-e7b8-748d7da248da",
-            ),
+            ("Show the caller's token:", "token lookup"),
+            ("Show a token by its accessor:", "token lookup -accessor 9793c9b3-e04a-46f3-e7b8-748d7da248da"),
         ],
         http: true,
         output: Output::Format,
-        flags: &[Flag::new("accessor", Kind::Bool, "The argument is an accessor.").default("false")],
+        flags: &[Flag::new("accessor", FlagKind::Bool, "The argument is an accessor.").default("false")],
         run: lookup,
     },
     Command {
         words: "token renew",
         synopsis: "Renew a token lease",
         arguments: "[options] [TOKEN]",
-        about: "Renews a token; without TOKEN, the caller's.",
+        about: "Renews a token. Without TOKEN, the caller's token.",
         examples: &[("Renew the caller's token for an hour:", "token renew -increment=1h")],
         http: true,
         output: Output::Format,
         flags: &[
-            Flag::new("accessor", Kind::Bool, "The argument is an accessor.").default("false"),
-            Flag::new(
-                "increment",
-                Kind::Duration,
-                "How long it should live from now on. The server may give less.",
-            )
-            .alias("i"),
+            Flag::new("accessor", FlagKind::Bool, "The argument is an accessor.").default("false"),
+            Flag::new("increment", FlagKind::Duration, "Requested TTL from now. The server may grant less.")
+                .alias("i"),
         ],
         run: renew,
     },
@@ -78,7 +99,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "token revoke",
         synopsis: "Revoke a token and its children",
         arguments: "[options] [TOKEN | ACCESSOR]",
-        about: "Revokes a token and all tokens made with it. It is dead before the answer comes.",
+        about: "Revokes a token and all tokens created with it. When the command returns, they are no longer accepted.",
         examples: &[
             (
                 "Revoke a token by its accessor:",
@@ -89,13 +110,13 @@ pub(crate) const COMMANDS: &[Command] = &[
         http: true,
         output: Output::Text,
         flags: &[
-            Flag::new("accessor", Kind::Bool, "The argument is an accessor.").default("false"),
+            Flag::new("accessor", FlagKind::Bool, "The argument is an accessor.").default("false"),
             Flag::new(
                 "mode",
-                Kind::Text,
-                "orphan leaves its children alive; path revokes all tokens made at a path.",
+                FlagKind::Text,
+                "orphan: revoke the token, but not its children. path: revoke all tokens created at a path.",
             ),
-            Flag::new("self", Kind::Bool, "Revoke the caller's token.").default("false"),
+            Flag::new("self", FlagKind::Bool, "Revoke the caller's token.").default("false"),
         ],
         run: revoke,
     },
@@ -103,14 +124,14 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "token capabilities",
         synopsis: "Print capabilities of a token on a path",
         arguments: "[options] [TOKEN | ACCESSOR] PATH",
-        about: "Prints what a token may do at a path; without TOKEN, what the caller's may do.",
+        about: "Prints what a token is allowed to do at PATH. Without TOKEN, the caller's token.",
         examples: &[
-            ("What may I do there?", "token capabilities secret/data/app"),
-            ("What may another token do there?", "token capabilities TOKEN secret/data/app"),
+            ("What is the caller's token allowed to do?", "token capabilities secret/data/app"),
+            ("What is another token allowed to do?", "token capabilities TOKEN secret/data/app"),
         ],
         http: true,
         output: Output::Format,
-        flags: &[Flag::new("accessor", Kind::Bool, "The first argument is an accessor.").default("false")],
+        flags: &[Flag::new("accessor", FlagKind::Bool, "The first argument is an accessor.").default("false")],
         run: capabilities,
     },
 ];
@@ -119,7 +140,7 @@ fn span(invocation: &Invocation, name: &str) -> String {
     duration::format(invocation.duration(name).unwrap_or(GoDuration::ZERO))
 }
 
-fn create(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn create(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if !invocation.arguments.is_empty() {
         return Err(too_many("0", invocation.arguments.len()));
     }
@@ -156,43 +177,43 @@ fn create(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let role = text("role");
     let client = session.client(invocation)?;
     let made = session
-        .wait(client.token_create(Some(role.as_str()).filter(|role| !role.is_empty()), orphan, body))?
-        .map_err(during("Error creating token: "))?;
+        .block_on(client.token_create(Some(role.as_str()).filter(|role| !role.is_empty()), orphan, body))?
+        .map_err(context("Error creating token: "))?;
     secret::print(session, &made)
 }
 
-fn lookup(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn lookup(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let accessor = invocation.is_set("accessor");
     let client = session.client(invocation)?;
     let found = match invocation.arguments.as_slice() {
         [] if accessor => return Err(no_accessor()),
-        [] => session.wait(client.token_lookup_self())?,
-        [word] if accessor => session.wait(client.token_lookup_accessor(word.trim()))?,
-        [word] => session.wait(client.token_lookup(word.trim()))?,
+        [] => session.block_on(client.token_lookup_self())?,
+        [word] if accessor => session.block_on(client.token_lookup_accessor(word.trim()))?,
+        [word] => session.block_on(client.token_lookup(word.trim()))?,
         more => return Err(too_many("0-1", more.len())),
     };
-    secret::print(session, &found.map_err(during("Error looking up token: "))?)
+    secret::print(session, &found.map_err(context("Error looking up token: "))?)
 }
 
 fn no_accessor() -> Failure {
     Failure::usage("Not enough arguments with -accessor (expected 1, got 0)")
 }
 
-fn renew(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn renew(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let accessor = invocation.is_set("accessor");
     let increment = invocation.duration("increment").unwrap_or(GoDuration::ZERO).secs();
     let client = session.client(invocation)?;
     let renewed = match invocation.arguments.as_slice() {
         [] if accessor => return Err(no_accessor()),
-        [] => session.wait(client.token_renew_self(increment))?,
-        [word] if accessor => session.wait(client.token_renew_accessor(word.trim(), increment))?,
-        [word] => session.wait(client.token_renew(word.trim(), increment))?,
+        [] => session.block_on(client.token_renew_self(increment))?,
+        [word] if accessor => session.block_on(client.token_renew_accessor(word.trim(), increment))?,
+        [word] => session.block_on(client.token_renew(word.trim(), increment))?,
         more => return Err(too_many("0-1", more.len())),
     };
-    secret::print(session, &renewed.map_err(during("Error renewing token: "))?)
+    secret::print(session, &renewed.map_err(context("Error renewing token: "))?)
 }
 
-fn revoke(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn revoke(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let own = invocation.is_set("self");
     let accessor = invocation.is_set("accessor");
     let mode = invocation.text("mode").unwrap_or_default();
@@ -211,34 +232,34 @@ fn revoke(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         words => return Err(too_many("1 or -self", words.len())),
     };
     if own && accessor {
-        return Err(Failure::usage("Cannot use -self with -accessor: give the one or the other"));
+        return Err(Failure::usage("Cannot use -self with -accessor: give one of them"));
     }
     if own && !mode.is_empty() {
         return Err(Failure::usage(
-            "Cannot use -self with -mode: the caller's token is revoked with its children",
+            "Cannot use -self with -mode: with -self, the caller's token is always revoked with its children",
         ));
     }
     if accessor && !mode.is_empty() {
-        return Err(Failure::usage(format!("Cannot use -accessor with -mode={mode}")));
+        return Err(Failure::usage(format!("Cannot use -accessor with -mode={mode}: give one of them")));
     }
     let client = session.client(invocation)?;
     let revoked = match mode {
-        _ if own => session.wait(client.token_revoke_self())?,
-        _ if accessor => session.wait(client.token_revoke_accessor(word))?,
-        "" => session.wait(client.token_revoke(word))?,
-        "orphan" => session.wait(client.token_revoke_orphan(word))?,
+        _ if own => session.block_on(client.token_revoke_self())?,
+        _ if accessor => session.block_on(client.token_revoke_accessor(word))?,
+        "" => session.block_on(client.token_revoke(word))?,
+        "orphan" => session.block_on(client.token_revoke_orphan(word))?,
         "path" => {
             let request = Request::new(Method::Put, format!("sys/leases/revoke-prefix/{word}"));
-            session.wait(client.send(request))?.map(drop)
+            session.block_on(client.send(request))?.map(drop)
         }
-        other => return Err(Failure::usage(format!("Invalid mode: {other}"))),
+        other => return Err(Failure::usage(format!("Invalid mode: {other}\nAccepted: orphan or path."))),
     };
-    revoked.map_err(during("Error revoking token: "))?;
-    session.say("Success! Revoked token (if it existed)")?;
+    revoked.map_err(context("Error revoking token: "))?;
+    session.print_line("Success! Revoked token (if it existed)")?;
     Ok(0)
 }
 
-fn capabilities(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn capabilities(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let accessor = invocation.is_set("accessor");
     let words = &invocation.arguments;
     if words.is_empty() || words.len() > 2 {
@@ -248,20 +269,22 @@ fn capabilities(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     }
     let client = session.client(invocation)?;
     let found = match words.as_slice() {
-        [who, path] if accessor => session.wait(client.capabilities_accessor(who.trim(), path.trim()))?,
-        [who, path] => session.wait(client.capabilities(who.trim(), path.trim()))?,
+        [token, path] if accessor => {
+            session.block_on(client.capabilities_accessor(token.trim(), path.trim()))?
+        }
+        [token, path] => session.block_on(client.capabilities(token.trim(), path.trim()))?,
         [_] if accessor => {
             return Err(Failure::usage("Not enough arguments with -accessor (expected 2, got 1)"));
         }
-        [path] => session.wait(client.capabilities_self(path.trim()))?,
-        _ => return Err(Failure::Told(SERVER, String::new())),
+        [path] => session.block_on(client.capabilities_self(path.trim()))?,
+        _ => return Err(Failure::Message(SERVER, String::new())),
     };
-    let mut list = found.map_err(during("Error listing capabilities: "))?;
+    let mut list = found.map_err(context("Error listing capabilities: "))?;
     list.sort();
     if session.format == Format::Table {
-        session.say(&list.join(", "))?;
+        session.print_line(&list.join(", "))?;
     } else {
-        session.say_node(&Node::texts(&list))?;
+        session.print_node(&Node::texts(&list))?;
     }
     Ok(0)
 }

@@ -1,4 +1,5 @@
-//! JSON for people: two blanks a level, `<`, `>` and `&` escaped as in the API's own answers.
+//! Indented JSON: two blanks a level; `<`, `>` and `&` are escaped as in the API's responses.
+//! Never in it: streams.
 
 use super::Node;
 use onrecord_value::{Value, json};

@@ -1,4 +1,5 @@
-//! Tables: columns as wide as their widest cell, four blanks between, headers underlined. Only text, no colours.
+//! Tables: columns as wide as their widest cell, four blanks between, headers underlined.
+//! Never in it: colours, and streams.
 
 use super::{human_duration, plain};
 use onrecord_value::{Object, Value};
@@ -50,7 +51,7 @@ pub(crate) fn key_value(rows: &[(String, String)]) -> String {
     table(&["Key", "Value"], &rows)
 }
 
-/// The rows of an object; whole seconds of keys that say so are durations.
+/// The rows of an object; whole seconds of the keys `ttl`, `duration`, `period` and of those that end so are durations.
 pub(crate) fn object_rows(object: &Object) -> Vec<(String, String)> {
     object.iter().map(|(key, value)| (key.to_owned(), cell(key, value))).collect()
 }
@@ -64,7 +65,7 @@ fn cell(key: &str, value: &Value) -> String {
     }
 }
 
-/// A title between signs, as wide as what it stands over.
+/// A title between signs, as wide as the text below it.
 pub(crate) fn banner(title: &str, width: usize) -> String {
     let signs = match width.checked_sub(title.chars().count() + 2) {
         None | Some(0) => 4,

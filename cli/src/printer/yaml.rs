@@ -1,6 +1,7 @@
-//! YAML 1.1 for people, as the common Go writer makes it: sorted keys, lists not indented below their key, quotes exactly
-//! where a reader would take a text for something else. No crate writes this form; the rules of plain scalars are those of
-//! YAML 1.1 sections 5.3 and 9.1.
+//! YAML 1.1 as Go's common writer makes it: sorted keys, lists not indented below their key, quotes
+//! only where a plain text would be read as another type. The rules of plain scalars are those of YAML 1.1, sections 5.3 and
+//! 9.1; docs/adr/0012-writers-of-our-own.md says why no crate is used.
+//! Never in it: streams.
 
 use super::Node;
 use onrecord_value::Value;
@@ -208,7 +209,7 @@ fn plain_allowed(text: &str) -> bool {
         && !text.contains(" #")
 }
 
-/// Whether YAML 1.1 would read a plain text as something that is no text.
+/// Whether YAML 1.1 would read a plain text as another type than text.
 fn reads_as_other(text: &str) -> bool {
     is_word(text) || is_number(text) || is_base_60(text) || is_time(text)
 }

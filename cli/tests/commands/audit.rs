@@ -1,6 +1,6 @@
 //! `audit` and its old spellings.
 
-use super::stage::stage;
+use super::kit::cli;
 
 const FILE: &str = r#"{"data":{"file/":{"description":"","local":false,"options":{"file_path":"/var/log/audit.log"},"path":"file/","type":"file"}}}"#;
 
@@ -17,7 +17,7 @@ fn enabling_sends_to_the_cleaned_path_and_shows_what_was_typed() {
         ("-path=a//b", "/v1/sys/audit/a/b", "a//b/"),
         ("-path=c d%2Fé", "/v1/sys/audit/c%20d%252F%C3%A9", "c d%2Fé/"),
     ] {
-        let outcome = stage().reply(204, "").run(&["audit", "enable", flag, "file", "file_path=stdout"]);
+        let outcome = cli().reply(204, "").run(&["audit", "enable", flag, "file", "file_path=stdout"]);
         outcome.is(0, &enabled(shown), "");
         assert_eq!(outcome.sent[0].line(), format!("PUT {sent}"));
     }
@@ -27,14 +27,14 @@ fn enabling_sends_to_the_cleaned_path_and_shows_what_was_typed() {
 fn options_are_texts_from_words_files_and_standard_input() {
     let json = r#"{"log_raw":true,"n":2.50,"z":null,"big":12345678901234567890}"#;
     let outcome =
-        stage().reply(204, "").stdin(json).run(&["audit", "enable", "-local", "-description=d", "file", "-"]);
+        cli().reply(204, "").stdin(json).run(&["audit", "enable", "-local", "-description=d", "file", "-"]);
     outcome.is(0, &enabled("file/"), "").sent(&[
         r#"PUT /v1/sys/audit/file {"description":"d","local":true,"options":{"big":"12345678901234567890","log_raw":"1","n":"2.50","z":""},"type":"file"}"#,
     ]);
 }
 
 #[test]
-fn wrong_enables_are_told_before_anything_is_sent() {
+fn an_invalid_enable_is_refused_before_anything_is_sent() {
     for (words, text) in [
         (
             &["audit", "enable"][..],
@@ -50,16 +50,16 @@ fn wrong_enables_are_told_before_anything_is_sent() {
         ),
         (
             &["audit", "enable", "-path=../up", "file"],
-            "Invalid path \"../up\": a path has no \".\" and \"..\" segments; write the path itself.\n",
+            "Invalid path \"../up\": \".\" and \"..\" segments are not allowed. Write the full path without them.\n",
         ),
     ] {
-        stage().run(words).is(1, "", text).sent(&[]);
+        cli().run(words).is(1, "", text).sent(&[]);
     }
 }
 
 #[test]
 fn a_refused_enable_shows_the_api_error() {
-    let outcome = stage().reply(400, r#"{"errors":["path already in use"]}"#).run(&[
+    let outcome = cli().reply(400, r#"{"errors":["path already in use"]}"#).run(&[
         "audit",
         "enable",
         "file",
@@ -71,16 +71,16 @@ fn a_refused_enable_shows_the_api_error() {
 
 #[test]
 fn disabling_strips_blanks_and_slashes() {
-    let outcome = stage().reply(204, "").run(&["audit", "disable", " /a/b/ "]);
+    let outcome = cli().reply(204, "").run(&["audit", "disable", " /a/b/ "]);
     outcome.is(0, "Success! Disabled audit device (if it was enabled) at: a/b/\n", "");
     outcome.sent(&["DELETE /v1/sys/audit/a/b"]);
-    stage().run(&["audit", "disable"]).is(1, "", "Not enough arguments (expected 1, got 0)\n");
-    stage().run(&["audit", "disable", "a", "b", "c"]).is(1, "", "Too many arguments (expected 1, got 3)\n");
+    cli().run(&["audit", "disable"]).is(1, "", "Not enough arguments (expected 1, got 0)\n");
+    cli().run(&["audit", "disable", "a", "b", "c"]).is(1, "", "Too many arguments (expected 1, got 3)\n");
 }
 
 #[test]
-fn listing_has_three_forms() {
-    let list = |words: &[&str]| stage().reply(200, FILE).run(words);
+fn a_list_is_a_table_json_or_yaml() {
+    let list = |words: &[&str]| cli().reply(200, FILE).run(words);
     list(&["audit", "list"])
         .is(0, "Path     Type    Description\n----     ----    -----------\nfile/    file    n/a\n", "")
         .sent(&["GET /v1/sys/audit"]);
@@ -105,12 +105,12 @@ fn listing_has_three_forms() {
 
 #[test]
 fn listing_nothing_fails_in_a_table_only() {
-    let list = |words: &[&str]| stage().reply(200, r#"{"data":{}}"#).run(words);
+    let list = |words: &[&str]| cli().reply(200, r#"{"data":{}}"#).run(words);
     list(&["audit", "list"]).is(2, "No audit devices are enabled.\n", "");
     list(&["audit", "list", "-format=json"]).is(0, "{}\n", "");
     list(&["audit", "list", "-format=yaml"]).is(0, "{}\n", "");
     let wrapped = r#"{"data":null,"wrap_info":{"token":"w"}}"#;
-    stage().reply(200, wrapped).run(&["audit", "list", "-wrap-ttl=60s"]).is(
+    cli().reply(200, wrapped).run(&["audit", "list", "-wrap-ttl=60s"]).is(
         2,
         "",
         "Error listing audits: data from server response is empty\n",
@@ -118,42 +118,42 @@ fn listing_nothing_fails_in_a_table_only() {
 }
 
 #[test]
-fn hashing_takes_a_word_or_standard_input() {
+fn the_text_to_hash_is_an_argument_or_standard_input() {
     let answer = r#"{"data":{"hash":"hmac-sha256:ab"},"hash":"hmac-sha256:ab"}"#;
     for (words, stdin, sent) in [
         (&["audit", "hash", "file/", "x"][..], "", r#"PUT /v1/sys/audit-hash/file {"input":"x"}"#),
         (&["audit", "hash", "file", "-"], "s3c\n", r#"PUT /v1/sys/audit-hash/file {"input":"s3c"}"#),
         (&["audit", "hash", "file"], "s3c", r#"PUT /v1/sys/audit-hash/file {"input":"s3c"}"#),
     ] {
-        stage().reply(200, answer).stdin(stdin).run(words).is(0, "hmac-sha256:ab\n", "").sent(&[sent]);
+        cli().reply(200, answer).stdin(stdin).run(words).is(0, "hmac-sha256:ab\n", "").sent(&[sent]);
     }
     let json = "{\n  \"hash\": \"hmac-sha256:ab\"\n}\n";
-    stage().reply(200, answer).run(&["audit", "hash", "-format=json", "file", "x"]).is(0, json, "");
-    let outcome = stage()
+    cli().reply(200, answer).run(&["audit", "hash", "-format=json", "file", "x"]).is(0, json, "");
+    let outcome = cli()
         .reply(400, r#"{"errors":["unknown audit backend \"foo/\""]}"#)
         .run(&["audit", "hash", "foo", "x"]);
     assert_eq!(outcome.code, 2);
-    stage().run(&["audit", "hash"]).is(1, "", "Not enough arguments (expected 1-2, got 0)\n");
+    cli().run(&["audit", "hash"]).is(1, "", "Not enough arguments (expected 1-2, got 0)\n");
 }
 
 #[test]
 fn old_spellings_work_and_warn_in_a_table() {
     let warning = "WARNING! The \"vault audit-enable\" command is deprecated. Please use \"vault\naudit enable\" instead.\n\n";
-    stage().called("vault").reply(204, "").run(&["audit-enable", "file", "file_path=/x"]).is(
+    cli().called("vault").reply(204, "").run(&["audit-enable", "file", "file_path=/x"]).is(
         0,
         &enabled("file/"),
         warning,
     );
-    let outcome = stage().reply(204, "").run(&["audit-disable", "file"]);
+    let outcome = cli().reply(204, "").run(&["audit-disable", "file"]);
     assert_eq!(outcome.stdout, "Success! Disabled audit device (if it was enabled) at: file/\n");
-    stage().reply(200, r#"{"data":{}}"#).run(&["audit-list", "-format=json"]).is(0, "{}\n", "");
+    cli().reply(200, r#"{"data":{}}"#).run(&["audit-list", "-format=json"]).is(0, "{}\n", "");
 }
 
 const SALTS: &str = r#"{"data":{"00000000000000aa":{"from":"2026-01-02T00:00:00Z","live":true,"path":"file/","to":null,"type":"file"},"00000000000000bb":{"from":"2026-01-01T00:00:00Z","live":false,"path":"old/","to":"2026-01-02T00:00:00Z","type":"socket"}}}"#;
 
 #[test]
-fn r_salt_archive_salts_are_listed_in_the_order_of_their_beginnings() {
-    let outcome = stage().reply(200, SALTS).run(&["audit", "salts"]);
+fn r_salt_archive_salts_are_listed_by_their_first_use() {
+    let outcome = cli().reply(200, SALTS).run(&["audit", "salts"]);
     outcome.is(
         0,
         "Salt                Path     Type      From                    To\n\
@@ -163,11 +163,11 @@ fn r_salt_archive_salts_are_listed_in_the_order_of_their_beginnings() {
         "",
     );
     outcome.sent(&["GET /v1/sys/audit-salts"]);
-    let outcome = stage().reply(200, SALTS).run(&["audit", "salts", "-format=json"]);
+    let outcome = cli().reply(200, SALTS).run(&["audit", "salts", "-format=json"]);
     assert!(
         outcome.stdout.contains("\"id\": \"00000000000000bb\"") && outcome.stdout.contains("\"to\": null")
     );
-    stage().reply(200, r#"{"data":{}}"#).run(&["audit", "salts"]).is(
+    cli().reply(200, r#"{"data":{}}"#).run(&["audit", "salts"]).is(
         2,
         "No audit device has ever been enabled.\n",
         "",
@@ -177,12 +177,12 @@ fn r_salt_archive_salts_are_listed_in_the_order_of_their_beginnings() {
 #[test]
 fn r_salt_archive_a_text_is_hashed_by_the_salt_of_old_lines() {
     let reply = r#"{"data":{"hash":"hmac-sha256:ab"}}"#;
-    let outcome = stage().reply(200, reply).run(&["audit", "hash", "-salt=00000000000000bb", "s3cr3t"]);
+    let outcome = cli().reply(200, reply).run(&["audit", "hash", "-salt=00000000000000bb", "s3cr3t"]);
     outcome.is(0, "hmac-sha256:ab\n", "");
     outcome.sent(&[r#"PUT /v1/sys/audit-salts/00000000000000bb/hash {"input":"s3cr3t"}"#]);
-    let outcome = stage().reply(200, reply).stdin("piped\n").run(&["audit", "hash", "-salt=bb"]);
+    let outcome = cli().reply(200, reply).stdin("piped\n").run(&["audit", "hash", "-salt=bb"]);
     outcome.sent(&[r#"PUT /v1/sys/audit-salts/bb/hash {"input":"piped"}"#]);
-    stage().run(&["audit", "hash", "-salt=bb", "a", "b"]).is(
+    cli().run(&["audit", "hash", "-salt=bb", "a", "b"]).is(
         1,
         "",
         "Too many arguments (expected 0-1 with -salt, got 2)\n",
@@ -190,16 +190,16 @@ fn r_salt_archive_a_text_is_hashed_by_the_salt_of_old_lines() {
 }
 
 #[test]
-fn a_new_salt_is_told_with_the_one_it_replaces() {
+fn a_new_salt_is_printed_with_the_one_it_replaces() {
     let reply = r#"{"data":{"path":"file/","retired":"bb","salt":"aa"}}"#;
-    let outcome = stage().reply(200, reply).run(&["audit", "rotate-salt", "/file/"]);
-    outcome.is(0, "Success! The audit device at file/ has the salt aa; bb is retired.\n", "");
+    let outcome = cli().reply(200, reply).run(&["audit", "rotate-salt", "/file/"]);
+    outcome.is(0, "Success! Device file/ now uses the salt aa; the salt bb is retired.\n", "");
     outcome.sent(&["PUT /v1/sys/audit-rotate-salt/file {}"]);
 }
 
 #[test]
 fn the_register_is_explained_without_a_server() {
-    let outcome = stage().no_server().run(&["audit", "explain", "auth.accessor"]);
+    let outcome = cli().no_server().run(&["audit", "explain", "auth.accessor"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     assert!(
@@ -207,56 +207,56 @@ fn the_register_is_explained_without_a_server() {
     );
     assert!(lines[3].starts_with("response.auth.accessor"));
     outcome.sent(&[]);
-    let outcome = stage().no_server().run(&["audit", "explain", "-format=json"]);
+    let outcome = cli().no_server().run(&["audit", "explain", "-format=json"]);
     assert!(
         outcome.stdout.contains("\"field\": \"request.data\"") && outcome.stdout.contains("\"record.seq\"")
     );
-    stage().no_server().run(&["audit", "explain", "acessor"]).is(
+    cli().no_server().run(&["audit", "explain", "acessor"]).is(
         2,
         "",
-        "No field of an entry is called \"acessor\"; the nearest is \"accessor\".\n",
+        "No field of an entry matches \"acessor\". The nearest is \"accessor\".\n",
     );
 }
 
 #[test]
-fn a_preview_shows_each_devices_lines_and_what_is_not_known() {
+fn a_preview_shows_the_lines_of_each_device_and_the_unknown_fields() {
     let reply = r#"{"data":{"allowed":true,"devices":{"file/":{"request":"{\"a\":1}","response":{"error":"too long"}},"none/":{"discards":true}},"operation":"create","recorded":true,"unknown":["error","response.data"]}}"#;
     let outcome =
-        stage().reply(200, reply).stdin(r#"{"n":1}"#).run(&["audit", "preview", "PUT", "secret/app", "-"]);
+        cli().reply(200, reply).stdin(r#"{"n":1}"#).run(&["audit", "preview", "PUT", "secret/app", "-"]);
     outcome.is(
         0,
-        "A create, which you may do.\n\n==> file/ <==\n{\"a\":1}\nThe response would have no line here: too long\n\n\
-         ==> none/ <==\nIt throws everything away.\n\nKnown only when it is done: error, response.data\n",
+        "Operation: create. Your token is allowed to do this.\n\n==> file/ <==\n{\"a\":1}\nNo line for the response: too long\n\n\
+         ==> none/ <==\nThis device discards all entries.\n\nFields that are known only after the request: error, response.data\n",
         "",
     );
     outcome.sent(&[r#"PUT /v1/sys/audit-preview {"data":{"n":1},"method":"PUT","path":"secret/app"}"#]);
     let reply = r#"{"data":{"note":"why","recorded":false}}"#;
-    let outcome = stage().reply(200, reply).run(&["audit", "preview", "GET", "sys/health"]);
-    outcome.is(0, "Such a request is not recorded.\n\nNote: why\n", "");
-    stage().run(&["audit", "preview", "GET"]).is(1, "", "Not enough arguments (expected 2 or more, got 1)\n");
+    let outcome = cli().reply(200, reply).run(&["audit", "preview", "GET", "sys/health"]);
+    outcome.is(0, "This request is not recorded.\n\nNote: why\n", "");
+    cli().run(&["audit", "preview", "GET"]).is(1, "", "Not enough arguments (expected 2 or more, got 1)\n");
 }
 
 #[test]
-fn a_drill_takes_its_flags_anywhere() {
+fn flags_of_a_drill_may_follow_its_arguments() {
     let reply = r#"{"data":{"for":60,"kind":"hang","path":"file/"}}"#;
     for words in [
         &["audit", "drill", "hang", "file/", "-for=60s"][..],
         &["audit", "drill", "-for=60s", "hang", "file"],
         &["audit", "drill", "hang", "-for", "60s", "file"],
     ] {
-        let outcome = stage().reply(200, reply).run(words);
-        outcome.is(0, "Success! For 60 seconds this drill is held on the audit device at file/: hang\n", "");
+        let outcome = cli().reply(200, reply).run(words);
+        outcome.is(0, "Success! Device file/ will hang for 60 s (drill).\n", "");
         outcome.sent(&[r#"PUT /v1/sys/audit-drill/file {"for":"60s","kind":"hang"}"#]);
     }
     let reply = r#"{"data":{"path":"file/","stopped":true}}"#;
-    stage().reply(200, reply).run(&["audit", "drill", "stop", "file/"]).is(
+    cli().reply(200, reply).run(&["audit", "drill", "stop", "file/"]).is(
         0,
-        "Success! Ended the drill on the audit device at: file/\n",
+        "Success! Ended the drill of the device at file/.\n",
         "",
     );
-    stage().run(&["audit", "drill", "burn", "file/"]).is(
+    cli().run(&["audit", "drill", "burn", "file/"]).is(
         1,
         "",
-        "Invalid drill \"burn\": it is hang, refuse, slow or stop.\n",
+        "Invalid drill \"burn\": use hang, refuse, slow or stop.\n",
     );
 }

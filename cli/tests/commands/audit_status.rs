@@ -1,6 +1,6 @@
 //! `audit status`.
 
-use super::stage::stage;
+use super::kit::cli;
 
 const STATUS: &str = r#"{"data":{"boot":"00000000000000ab","devices":{"file/":{"able":true,"entries":12,"failures":0,"gaps":{"untold_entries":0},"lag_ms":0,"last_error":null,"missed":0,"queue":{"bytes":0,"capacity_bytes":16777216,"entries":0},"since":"2026-11-22T16:00:00Z","state":"healthy","type":"file"},"out/":{"able":false,"entries":3,"failures":2,"gaps":{"untold_entries":7},"lag_ms":6123,"last_error":{"text":"write stdout: broken pipe","time":"2026-11-22T16:01:00Z"},"missed":7,"queue":{"bytes":2048,"capacity_bytes":16777216,"entries":4},"since":"2026-11-22T16:01:00Z","state":"failing","type":"file"}},"last_seq":19,"rule":{"able":1,"lost":[],"met":true,"minimum":1,"ready":true,"required":[]}}}"#;
 const HEALTH: &str = r#"{"initialized":true,"sealed":false,"audit_devices":1,"audit_rule_met":false,"audit_ready":false,"audit_device_states":{"file/":"failing"}}"#;
@@ -20,29 +20,29 @@ out/     file    failing    2026-11-22T16:01:00Z    2KiB/16MiB    6123ms    3   
 
 #[test]
 fn the_table_shows_the_rule_and_each_device() {
-    stage().reply(200, STATUS).run(&["audit", "status"]).is(0, TABLE, "").sent(&["GET /v1/sys/audit-status"]);
+    cli().reply(200, STATUS).run(&["audit", "status"]).is(0, TABLE, "").sent(&["GET /v1/sys/audit-status"]);
     let unmet = STATUS.replace("\"met\":true", "\"met\":false");
-    let outcome = stage().reply(200, &unmet).run(&["audit", "status"]);
+    let outcome = cli().reply(200, &unmet).run(&["audit", "status"]);
     assert_eq!(outcome.code, 2, "for scripts");
     assert!(outcome.stdout.contains("Rule                 NOT MET"), "{}", outcome.stdout);
     let none = r#"{"data":{"devices":{},"rule":{"able":0,"met":true,"minimum":1}}}"#;
-    let outcome = stage().reply(200, none).run(&["audit", "status"]);
+    let outcome = cli().reply(200, none).run(&["audit", "status"]);
     assert!(outcome.code == 0 && outcome.stdout.ends_with("\n\nNo audit devices are enabled.\n"));
 }
 
 #[test]
-fn json_and_yaml_are_what_the_server_says() {
-    let json = stage().reply(200, STATUS).run(&["audit", "status", "-format=json"]);
+fn json_and_yaml_are_the_response_of_the_server() {
+    let json = cli().reply(200, STATUS).run(&["audit", "status", "-format=json"]);
     assert!(json.code == 0 && json.stdout.contains("\"untold_entries\": 7"), "{}", json.stdout);
-    let yaml = stage().reply(200, STATUS).run(&["audit", "status", "-format=yaml"]);
+    let yaml = cli().reply(200, STATUS).run(&["audit", "status", "-format=yaml"]);
     assert!(yaml.code == 0 && yaml.stdout.contains("\n    lag_ms: 6123\n"), "{}", yaml.stdout);
 }
 
 #[test]
-fn a_server_that_refuses_for_the_rule_is_asked_for_its_health() {
+fn while_the_rule_is_not_met_the_states_of_health_are_shown() {
     let refused = |words: &[&str]| {
-        let stage = stage().variable("VAULT_MAX_RETRIES", "0");
-        stage.reply(500, r#"{"errors":["internal error"]}"#).reply(200, HEALTH).run(words)
+        let test = cli().variable("VAULT_MAX_RETRIES", "0");
+        test.reply(500, r#"{"errors":["internal error"]}"#).reply(200, HEALTH).run(words)
     };
     let outcome = refused(&["audit", "status"]);
     outcome.sent(&[
@@ -50,7 +50,7 @@ fn a_server_that_refuses_for_the_rule_is_asked_for_its_health() {
         "GET /v1/sys/health?auditcode=200&sealedcode=200&uninitcode=200",
     ]);
     assert_eq!(outcome.code, 2);
-    assert!(outcome.stderr.starts_with("The audit rule is not met: "), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("The audit rule is not met, "), "{}", outcome.stderr);
     assert!(
         outcome.stdout.contains("Rule    NOT MET") && outcome.stdout.contains("file/    n/a     failing")
     );
@@ -60,17 +60,17 @@ fn a_server_that_refuses_for_the_rule_is_asked_for_its_health() {
 }
 
 #[test]
-fn other_errors_are_told_as_they_are() {
-    let stage = stage().variable("VAULT_MAX_RETRIES", "0");
-    let outcome = stage.reply(503, r#"{"errors":["Vault is sealed"]}"#).run(&["audit", "status"]);
+fn other_errors_are_printed_unchanged() {
+    let test = cli().variable("VAULT_MAX_RETRIES", "0");
+    let outcome = test.reply(503, r#"{"errors":["Vault is sealed"]}"#).run(&["audit", "status"]);
     let error = outcome.refusal("GET", "/v1/sys/audit-status", 503, "Vault is sealed");
     outcome.is(2, "", &format!("Error reading the audit status: {error}"));
 }
 
 #[test]
-fn watching_asks_again_until_the_server_is_gone() {
-    let stage = stage().variable("VAULT_MAX_RETRIES", "0").reply(200, STATUS).reply(200, STATUS);
-    let outcome = stage.run(&["audit", "status", "-watch", "-interval=100ms"]);
+fn watching_repeats_until_the_server_is_gone() {
+    let test = cli().variable("VAULT_MAX_RETRIES", "0").reply(200, STATUS).reply(200, STATUS);
+    let outcome = test.run(&["audit", "status", "-watch", "-interval=100ms"]);
     assert_eq!((outcome.code, outcome.stdout), (2, TABLE.repeat(2)));
     assert!(outcome.stderr.starts_with("Error reading the audit status: Get "), "{}", outcome.stderr);
 }

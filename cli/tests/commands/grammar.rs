@@ -1,9 +1,9 @@
 //! The grammar: flags, late flags, formats, unknown words, environment, colours, requests shown instead of sent.
 
-use super::stage::stage;
+use super::kit::cli;
 
 #[test]
-fn wrong_flags_have_their_texts() {
+fn an_invalid_flag_is_refused_with_what_is_accepted() {
     for (words, text) in [
         (&["audit", "list", "-nope"][..], "flag provided but not defined: -nope\n"),
         (&["audit", "list", "--nope"], "flag provided but not defined: -nope\n"),
@@ -15,19 +15,19 @@ fn wrong_flags_have_their_texts() {
         (&["audit", "enable", "-path"], "flag needs an argument: -path\n"),
         (
             &["audit", "enable", "-local=maybe", "file"],
-            "invalid boolean value \"maybe\" for -local: strconv.ParseBool: parsing \"maybe\": invalid syntax\n",
+            "invalid boolean value \"maybe\" for -local: strconv.ParseBool: parsing \"maybe\": invalid syntax\nAccepted: true or false, as in -local=true.\n",
         ),
         (
             &["token", "create", "-ttl=abc"],
-            "invalid value \"abc\" for flag -ttl: time: invalid duration \"abc\"\n",
+            "invalid value \"abc\" for flag -ttl: time: invalid duration \"abc\"\nAccepted: seconds, or a number with a unit, such as 90s, 1h30m or 7d.\n",
         ),
         (
             &["kv", "get", "-version=x", "a"],
-            "invalid value \"x\" for flag -version: strconv.ParseInt: parsing \"x\": invalid syntax\n",
+            "invalid value \"x\" for flag -version: strconv.ParseInt: parsing \"x\": invalid syntax\nAccepted: a whole number.\n",
         ),
         (
             &["token", "create", "-metadata=x"],
-            "invalid value \"x\" for flag -metadata: missing = in KV pair: \"x\"\n",
+            "invalid value \"x\" for flag -metadata: missing = in KV pair: \"x\"\nAccepted: KEY=VALUE.\n",
         ),
         (&["audit", "list", "---x"], "bad flag syntax: ---x\n"),
         (&["audit", "list", "-=x"], "bad flag syntax: -=x\n"),
@@ -41,7 +41,7 @@ fn wrong_flags_have_their_texts() {
         (&["audit", "list", "-format=raw"], "This command does not support the -format=raw option.\n"),
         (&["audit", "list", "x"], "Too many arguments (expected 0, got 1)\n"),
     ] {
-        stage().run(words).is(1, "", text).sent(&[]);
+        cli().run(words).is(1, "", text).sent(&[]);
     }
 }
 
@@ -53,53 +53,49 @@ fn late_flags_are_refused_with_the_known_warning() {
         (&["list", "gen", "-format=json"], "[-format=json]"),
         (&["read", "gen", "-output-curl-string"], "[-output-curl-string]"),
     ] {
-        stage().run(words).is(1, "", &format!("{start}{list}\n")).sent(&[]);
+        cli().run(words).is(1, "", &format!("{start}{list}\n")).sent(&[]);
     }
 }
 
 #[test]
-fn two_dashes_end_flags_and_a_dash_is_no_flag() {
-    let outcome = stage().reply(204, "").stdin(r#"{"a":1}"#).run(&["write", "p", "-", "--", "-b=2"]);
+fn two_dashes_end_flags_and_one_dash_is_an_argument() {
+    let outcome = cli().reply(204, "").stdin(r#"{"a":1}"#).run(&["write", "p", "-", "--", "-b=2"]);
     outcome.sent(&[r#"PUT /v1/p {"-b":"2","a":1}"#]);
     assert!(outcome.stderr.ends_with("will not be parsed as flags: [-b=2]\n"), "{}", outcome.stderr);
     assert_eq!(outcome.code, 0);
 }
 
 #[test]
-fn the_last_of_equal_flags_wins_and_values_follow_in_both_forms() {
+fn the_last_of_equal_flags_is_used_and_both_forms_of_values_work() {
     let words = ["audit", "enable", "-path", "a", "--path=b", "-local=0", "file", "file_path=/x"];
-    stage().reply(204, "").run(&words).is(0, "Success! Enabled the file audit device at: b/\n", "").sent(&[
+    cli().reply(204, "").run(&words).is(0, "Success! Enabled the file audit device at: b/\n", "").sent(&[
         r#"PUT /v1/sys/audit/b {"description":"","local":false,"options":{"file_path":"/x"},"type":"file"}"#,
     ]);
 }
 
 #[test]
-fn unknown_words_name_the_nearest() {
+fn an_unknown_word_is_answered_with_the_nearest() {
     for (words, code, near) in [
-        (&["adit"][..], 127, "There is no command \"adit\" in onrecord; the nearest is \"audit\"."),
-        (&["agent"], 127, "There is no command \"agent\" in onrecord; the nearest is "),
-        (&["-nosuch"], 127, "-nosuch stands where a command is expected"),
-        (&["help"], 127, "Help is a flag: onrecord -help"),
-        (
-            &["audit", "lst"],
-            1,
-            "There is no command \"audit lst\" in onrecord; the nearest is \"audit list\".",
-        ),
-        (&["kv", "nosuch"], 1, "There is no command \"kv nosuch\" in onrecord"),
-        (&["kv", "metadata", "gt"], 1, "the nearest is \"kv metadata get\"."),
+        (&["adit"][..], 127, "onrecord has no command \"adit\". The nearest is \"audit\"."),
+        (&["agent"], 127, "onrecord has no command \"agent\". The nearest is "),
+        (&["-nosuch"], 127, "The first word must be a command, not the flag -nosuch"),
+        (&["help"], 127, "For help, use onrecord -help"),
+        (&["audit", "lst"], 1, "onrecord has no command \"audit lst\". The nearest is \"audit list\"."),
+        (&["kv", "nosuch"], 1, "onrecord has no command \"kv nosuch\""),
+        (&["kv", "metadata", "gt"], 1, "The nearest is \"kv metadata get\"."),
     ] {
-        let outcome = stage().run(words);
+        let outcome = cli().run(words);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (code, ""), "{words:?}");
         assert!(outcome.stderr.contains(near), "{}", outcome.stderr);
         assert!(outcome.stderr.contains("Usage: onrecord"), "{}", outcome.stderr);
     }
-    let outcome = stage().run(&[]);
+    let outcome = cli().run(&[]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (127, ""));
     assert!(outcome.stderr.contains("Common commands:"));
 }
 
 #[test]
-fn wrong_environments_are_told() {
+fn an_invalid_variable_is_refused_by_name() {
     for (name, value, text) in [
         (
             "VAULT_CLIENT_TIMEOUT",
@@ -127,14 +123,14 @@ fn wrong_environments_are_told() {
             "Error listing audits: configured Vault token contains non-printable characters and cannot be used\n",
         ),
     ] {
-        stage().variable(name, value).run(&["audit", "list"]).is(2, "", text).sent(&[]);
+        cli().variable(name, value).run(&["audit", "list"]).is(2, "", text).sent(&[]);
     }
-    stage().variable("VAULT_FORMAT", "foo").run(&["audit", "list"]).is(1, "", "Invalid output format: foo\n");
+    cli().variable("VAULT_FORMAT", "foo").run(&["audit", "list"]).is(1, "", "Invalid output format: foo\n");
 }
 
 #[test]
 fn headers_flags_and_variables_reach_the_server() {
-    let outcome = stage()
+    let outcome = cli()
         .variable("VAULT_NAMESPACE", "ns1")
         .variable("VAULT_TOKEN", "old")
         .variable("ONRECORD_TOKEN", "new")
@@ -153,7 +149,7 @@ fn headers_flags_and_variables_reach_the_server() {
     }
     let reserved =
         "failed to setup Headers[X-Vault-Token]: Header starting by 'X-Vault-' are for internal usage only\n";
-    stage().run(&["audit", "list", "-header=X-Vault-Token=x"]).is(2, "", reserved);
+    cli().run(&["audit", "list", "-header=X-Vault-Token=x"]).is(2, "", reserved);
 }
 
 #[test]
@@ -161,38 +157,38 @@ fn nobody_there_is_a_dial_error() {
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let address = format!("-address=http://{free}");
     let dial = format!("Get \"http://{free}/v1/sys/audit\": dial tcp {free}: connect: connection refused\n");
-    stage().run(&["audit", "list", &address]).is(2, "", &format!("Error listing audits: {dial}"));
-    let outcome = stage().run(&["status", &address]);
+    cli().run(&["audit", "list", &address]).is(2, "", &format!("Error listing audits: {dial}"));
+    let outcome = cli().run(&["status", &address]);
     assert_eq!(outcome.code, 1);
     assert!(outcome.stderr.starts_with("Error checking seal status: Get "), "{}", outcome.stderr);
-    let outcome = stage().run(&["kv", "get", &address, "a/b"]);
+    let outcome = cli().run(&["kv", "get", &address, "a/b"]);
     assert!(outcome.stderr.starts_with("Get \"http"), "kv has no prefix: {}", outcome.stderr);
 }
 
 #[test]
 fn colours_are_for_terminals_only() {
-    let wrong = |stage: super::stage::Stage| stage.run(&["audit", "list", "x"]).stderr;
-    assert_eq!(wrong(stage().on_terminal()), "\u{1b}[91mToo many arguments (expected 0, got 1)\u{1b}[0m\n");
+    let wrong = |test: super::kit::CommandTest| test.run(&["audit", "list", "x"]).stderr;
+    assert_eq!(wrong(cli().on_terminal()), "\u{1b}[91mToo many arguments (expected 0, got 1)\u{1b}[0m\n");
     for (name, value) in
         [("NO_COLOR", "1"), ("TERM", "dumb"), ("VAULT_CLI_NO_COLOR", "1"), ("VAULT_FORMAT", "json")]
     {
-        let text = wrong(stage().on_terminal().variable(name, value));
+        let text = wrong(cli().on_terminal().variable(name, value));
         assert_eq!(text, "Too many arguments (expected 0, got 1)\n", "{name}");
     }
-    let outcome = stage().on_terminal().reply(200, r#"{"data":{}}"#).run(&["audit", "list"]);
+    let outcome = cli().on_terminal().reply(200, r#"{"data":{}}"#).run(&["audit", "list"]);
     assert_eq!(outcome.stdout, "\u{1b}[0mNo audit devices are enabled.\u{1b}[0m\n");
 }
 
 #[test]
 fn a_request_is_shown_as_curl() {
     let outcome =
-        stage().run(&["audit", "enable", "-output-curl-string", "-description=it's", "file", "file_path=/x"]);
+        cli().run(&["audit", "enable", "-output-curl-string", "-description=it's", "file", "file_path=/x"]);
     let expected = format!(
         "curl -X PUT -H \"X-Vault-Request: true\" -H \"X-Vault-Token: $(onrecord print token)\" -d '{{\"description\":\"it'\"'\"'s\",\"local\":false,\"options\":{{\"file_path\":\"/x\"}},\"type\":\"file\"}}' \"{}/v1/sys/audit/file\"\n",
         outcome.url
     );
     outcome.is(0, &expected, "").sent(&[]);
-    let outcome = stage().kv_mount("kv/", 2).run(&["kv", "get", "-output-curl-string", "kv/a"]);
+    let outcome = cli().kv_mount("kv/", 2).run(&["kv", "get", "-output-curl-string", "kv/a"]);
     assert!(outcome.stdout.ends_with(&format!("\"{}/v1/kv/data/a\"\n", outcome.url)), "{}", outcome.stdout);
     assert!(!outcome.stdout.contains("-X"), "a GET has no verb");
     outcome.sent(&["GET /v1/sys/internal/ui/mounts/kv/a"]);
@@ -209,7 +205,7 @@ fn a_request_is_shown_as_policy() {
         (&["list", "-output-policy", "a/b"], "path \"a/b\" {\n  capabilities = [\"list\"]\n}\n"),
         (&["delete", "-output-policy", "a"], "path \"a\" {\n  capabilities = [\"delete\"]\n}\n"),
     ] {
-        stage().run(words).is(0, expected, "").sent(&[]);
+        cli().run(words).is(0, expected, "").sent(&[]);
     }
 }
 
@@ -217,6 +213,6 @@ fn a_request_is_shown_as_policy() {
 fn version_ignores_everything() {
     let expected = format!("OnRecord v{}\n", env!("CARGO_PKG_VERSION"));
     for words in [&["version"][..], &["version", "-x", "y"], &["-v"], &["--version"]] {
-        stage().no_server().run(words).is(0, &expected, "");
+        cli().no_server().run(words).is(0, &expected, "");
     }
 }

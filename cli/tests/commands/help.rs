@@ -1,8 +1,8 @@
 //! Help: every command and group has it, with an example that the grammar takes.
 
-use super::stage::stage;
-use onrecord_cli::grammar::parse::{self, Found};
-use onrecord_cli::grammar::table::{GROUPS, commands};
+use super::kit::cli;
+use onrecord_cli::{GROUPS, commands};
+use onrecord_cli::{Lookup, find};
 
 #[test]
 fn every_command_has_help_with_an_example() {
@@ -13,7 +13,7 @@ fn every_command_has_help_with_an_example() {
         }
         let mut words: Vec<&str> = command.words.split(' ').collect();
         words.push("--help");
-        let outcome = stage().run(&words);
+        let outcome = cli().run(&words);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{}", command.words);
         let usage = format!("Usage: onrecord {}", command.words);
         assert!(outcome.stdout.starts_with(&usage), "{}", outcome.stdout);
@@ -46,10 +46,10 @@ fn every_example_is_taken_by_the_grammar() {
                 .split_whitespace()
                 .map(|word| word.trim_matches('\'').to_owned())
                 .collect();
-            match parse::find(&words) {
-                Found::Command(command, count) => {
+            match find(&words) {
+                Lookup::Command(command, count) => {
                     assert!(command.words.starts_with(owner), "{owner} shows {line}");
-                    parse::parse(command, &words[count..]).unwrap_or_else(|error| panic!("{line}: {error}"));
+                    command.parse(&words[count..]).unwrap_or_else(|error| panic!("{line}: {error}"));
                 }
                 other => panic!("{line}: {other:?}"),
             }
@@ -61,11 +61,11 @@ fn every_example_is_taken_by_the_grammar() {
 fn groups_without_a_subcommand_show_help_and_fail() {
     for group in GROUPS {
         let words: Vec<&str> = group.words.split(' ').collect();
-        let outcome = stage().run(&words);
+        let outcome = cli().run(&words);
         assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{}", group.words);
         assert!(outcome.stderr.contains("Subcommands:"), "{}", outcome.stderr);
         let asked: Vec<&str> = words.iter().copied().chain(["-h"]).collect();
-        let outcome = stage().run(&asked);
+        let outcome = cli().run(&asked);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
         assert!(outcome.stdout.contains("      $ onrecord "), "{} shows no example", group.words);
     }
@@ -76,7 +76,7 @@ fn help_is_asked_for_anywhere_before_two_dashes() {
     for words in
         [&["audit", "enable", "file", "-h"][..], &["kv", "put", "-mount", "--help"], &["-help"], &["--help"]]
     {
-        let outcome = stage().run(words);
+        let outcome = cli().run(words);
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{words:?}");
         assert!(outcome.stdout.starts_with("Usage: onrecord"), "{words:?}");
     }
@@ -84,7 +84,7 @@ fn help_is_asked_for_anywhere_before_two_dashes() {
 
 #[test]
 fn the_main_help_lists_what_there_is() {
-    let outcome = stage().run(&["-h"]);
+    let outcome = cli().run(&["-h"]);
     let text = outcome.stdout;
     let (common, other) = text.split_once("Other commands:").unwrap();
     for word in ["read", "write", "delete", "list", "login", "server", "status"] {
@@ -98,6 +98,6 @@ fn the_main_help_lists_what_there_is() {
 
 #[test]
 fn called_as_vault_the_texts_say_vault() {
-    let outcome = stage().called("vault").run(&["audit", "-h"]);
+    let outcome = cli().called("vault").run(&["audit", "-h"]);
     assert!(outcome.stdout.starts_with("Usage: vault audit"), "{}", outcome.stdout);
 }

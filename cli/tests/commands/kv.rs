@@ -1,6 +1,6 @@
 //! `kv`, for both versions of the engine.
 
-use super::stage::stage;
+use super::kit::cli;
 
 const VERSION: &str = r#"{"request_id":"r","data":{"created_time":"2026-11-22T10:00:00Z","custom_metadata":null,"deletion_time":"","destroyed":false,"version":1}}"#;
 const SECRET: &str = r#"{"request_id":"r","data":{"data":{"foo":"bar"},"metadata":{"created_time":"2026-11-22T10:00:00Z","custom_metadata":null,"deletion_time":"","destroyed":false,"version":3}}}"#;
@@ -10,7 +10,7 @@ const METADATA: &str = "======= Metadata =======\nKey                Value\n--- 
 #[test]
 fn put_shows_path_and_metadata() {
     let expected = format!("== Secret Path ==\nkv2/data/app\n\n{METADATA}version            1\n");
-    stage()
+    cli()
         .kv_mount("kv2/", 2)
         .reply(200, VERSION)
         .run(&["kv", "put", "-cas=0", "kv2/app", "foo=bar"])
@@ -19,7 +19,7 @@ fn put_shows_path_and_metadata() {
             "GET /v1/sys/internal/ui/mounts/kv2/app",
             r#"PUT /v1/kv2/data/app {"data":{"foo":"bar"},"options":{"cas":0}}"#,
         ]);
-    stage()
+    cli()
         .kv_mount("kv2/", 2)
         .reply(200, VERSION)
         .run(&["kv", "put", "-mount=kv2", "-field=version", "app", "foo=bar"])
@@ -28,7 +28,7 @@ fn put_shows_path_and_metadata() {
             "GET /v1/sys/internal/ui/mounts/kv2",
             r#"PUT /v1/kv2/data/app {"data":{"foo":"bar"},"options":{}}"#,
         ]);
-    stage()
+    cli()
         .kv_mount("kv1/", 1)
         .reply(204, "")
         .run(&["kv", "put", "-cas=1", "kv1/app", "foo=bar"])
@@ -41,7 +41,7 @@ fn get_shows_path_metadata_and_data() {
     let expected = format!(
         "== Secret Path ==\nkv2/data/app\n\n{METADATA}version            3\n\n=== Data ===\nKey    Value\n---    -----\nfoo    bar\n"
     );
-    let get = |words: &[&str]| stage().kv_mount("kv2/", 2).reply(200, SECRET).run(words);
+    let get = |words: &[&str]| cli().kv_mount("kv2/", 2).reply(200, SECRET).run(words);
     get(&["kv", "get", "kv2/app"]).is(0, &expected, "");
     get(&["kv", "get", "-version=3", "-field=foo", "kv2/app"])
         .is(0, "bar", "")
@@ -58,14 +58,14 @@ fn get_shows_path_metadata_and_data() {
 #[test]
 fn get_of_version_1_shows_the_data_alone() {
     let leased = r#"{"request_id":"r","lease_duration":2764800,"data":{"foo":"bar"}}"#;
-    let get = |words: &[&str]| stage().kv_mount("kv1/", 1).reply(200, leased).run(words);
+    let get = |words: &[&str]| cli().kv_mount("kv1/", 1).reply(200, leased).run(words);
     get(&["kv", "get", "kv1/app"]).is(0, "=== Data ===\nKey    Value\n---    -----\nfoo    bar\n", "");
     get(&["kv", "get", "-field=foo", "kv1/app"]).is(0, "bar", "");
 }
 
 #[test]
 fn get_of_a_deleted_version_shows_its_metadata() {
-    let get = |words: &[&str]| stage().kv_mount("kv2/", 2).reply(404, DELETED).run(words);
+    let get = |words: &[&str]| cli().kv_mount("kv2/", 2).reply(404, DELETED).run(words);
     let outcome = get(&["kv", "get", "kv2/app"]);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
     assert!(outcome.stdout.ends_with("version            3\n\n"), "{}", outcome.stdout);
@@ -75,15 +75,14 @@ fn get_of_a_deleted_version_shows_its_metadata() {
 #[test]
 fn absent_secrets_and_mounts_are_told() {
     let nothing = r#"{"errors":[]}"#;
-    let kv = || stage().kv_mount("kv2/", 2).reply(404, nothing);
+    let kv = || cli().kv_mount("kv2/", 2).reply(404, nothing);
     kv().run(&["kv", "get", "kv2/app"]).is(2, "", "No value found at kv2/data/app\n");
     kv().run(&["kv", "list", "kv2/app/"])
         .is(2, "", "No value found at kv2/metadata/app\n")
         .sent(&["GET /v1/sys/internal/ui/mounts/kv2/app", "GET /v1/kv2/metadata/app?list=true"]);
     kv().run(&["kv", "list", "-format=json", "kv2/app"]).is(2, "{}\n", "");
     let text = "preflight capability check returned 403, please ensure client's policies grant access to path \\\"nosuch/app/\\\"";
-    let outcome =
-        stage().reply(403, &format!(r#"{{"errors":["{text}"]}}"#)).run(&["kv", "get", "nosuch/app"]);
+    let outcome = cli().reply(403, &format!(r#"{{"errors":["{text}"]}}"#)).run(&["kv", "get", "nosuch/app"]);
     let error = outcome.refusal("GET", "/v1/sys/internal/ui/mounts/nosuch/app", 403, &text.replace('\\', ""));
     outcome.is(2, "", &error);
 }
@@ -91,13 +90,12 @@ fn absent_secrets_and_mounts_are_told() {
 #[test]
 fn the_root_of_a_mount_is_warned_about() {
     let warning = "Non-listing operations on the root of a K/V v2 mount are not supported.\n";
-    stage().kv_mount("kv2/", 2).run(&["kv", "get", "kv2/"]).is(0, "", warning);
-    let outcome =
-        stage().kv_mount("kv2/", 2).reply(404, r#"{"errors":[]}"#).run(&["kv", "put", "kv2", "a=b"]);
+    cli().kv_mount("kv2/", 2).run(&["kv", "get", "kv2/"]).is(0, "", warning);
+    let outcome = cli().kv_mount("kv2/", 2).reply(404, r#"{"errors":[]}"#).run(&["kv", "put", "kv2", "a=b"]);
     assert_eq!((outcome.code, outcome.sent[1].target.as_str()), (2, "/v1/kv2/data"));
     assert!(outcome.stderr.starts_with(warning), "{}", outcome.stderr);
     let keys = r#"{"data":{"keys":["app"]}}"#;
-    stage().kv_mount("kv2/", 2).reply(200, keys).run(&["kv", "list", "kv2"]).is(0, "Keys\n----\napp\n", "");
+    cli().kv_mount("kv2/", 2).reply(200, keys).run(&["kv", "list", "kv2"]).is(0, "Keys\n----\napp\n", "");
 }
 
 #[test]
@@ -119,7 +117,7 @@ fn wrong_words_are_told_before_anything_is_sent() {
         (&["kv", "rollback", "kv/a"], "Version flag must be specified\n"),
         (&["kv", "rollback"], "Invalid number of arguments (expected 1, got 0)\n"),
     ] {
-        stage().run(words).is(1, "", text).sent(&[]);
+        cli().run(words).is(1, "", text).sent(&[]);
     }
 }
 
@@ -137,13 +135,13 @@ fn version_one_refuses_what_only_version_two_can() {
         (&["kv", "metadata", "get", "kv1/a"], 1, "Metadata not supported on KV Version 1\n"),
         (&["kv", "metadata", "put", "kv1/a"], 1, "Metadata not supported on KV Version 1\n"),
     ] {
-        stage().kv_mount("kv1/", 1).run(words).is(code, "", text);
+        cli().kv_mount("kv1/", 1).run(words).is(code, "", text);
     }
 }
 
 #[test]
 fn versions_are_deleted_undeleted_and_destroyed() {
-    let kv = || stage().kv_mount("kv2/", 2).reply(204, "");
+    let kv = || cli().kv_mount("kv2/", 2).reply(204, "");
     let deleted = "Success! Data deleted (if it existed) at: kv2/data/app\n";
     let requests = |words: &[&str], stdout: &str| {
         let outcome = kv().run(words);
@@ -177,7 +175,7 @@ fn versions_are_deleted_undeleted_and_destroyed() {
 
 #[test]
 fn patching_sends_a_merge_patch_or_reads_and_writes() {
-    let outcome = stage().kv_mount("kv2/", 2).reply(200, VERSION).run(&[
+    let outcome = cli().kv_mount("kv2/", 2).reply(200, VERSION).run(&[
         "kv",
         "patch",
         "-remove-data=old",
@@ -188,7 +186,7 @@ fn patching_sends_a_merge_patch_or_reads_and_writes() {
     assert_eq!(outcome.requests()[1], r#"PATCH /v1/kv2/data/app {"data":{"a":"b","old":null},"options":{}}"#);
     assert_eq!(outcome.sent[1].header("content-type"), Some("application/merge-patch+json"));
     let rewritten = r#"PUT /v1/kv2/data/app {"data":{"a":"b","foo":"bar"},"options":{"cas":3}}"#;
-    let outcome = stage().kv_mount("kv2/", 2).reply(200, SECRET).reply(200, VERSION).run(&[
+    let outcome = cli().kv_mount("kv2/", 2).reply(200, SECRET).reply(200, VERSION).run(&[
         "kv",
         "patch",
         "-method=rw",
@@ -196,7 +194,7 @@ fn patching_sends_a_merge_patch_or_reads_and_writes() {
         "a=b",
     ]);
     assert_eq!(outcome.requests()[1..], ["GET /v1/kv2/data/app", rewritten]);
-    let outcome = stage()
+    let outcome = cli()
         .kv_mount("kv2/", 2)
         .reply(405, r#"{"errors":["1 error occurred:\n\t* unsupported operation\n\n"]}"#)
         .reply(200, SECRET)
@@ -204,7 +202,7 @@ fn patching_sends_a_merge_patch_or_reads_and_writes() {
         .run(&["kv", "patch", "kv2/app", "a=b"]);
     assert_eq!(outcome.requests()[3], rewritten);
     let absent = r#"{"request_id":"r","data":null}"#;
-    let outcome = stage().kv_mount("kv2/", 2).reply(404, absent).run(&["kv", "patch", "kv2/app", "a=b"]);
+    let outcome = cli().kv_mount("kv2/", 2).reply(404, absent).run(&["kv", "patch", "kv2/app", "a=b"]);
     assert_eq!(outcome.code, 2);
     assert!(outcome.stderr.ends_with("Code: 404. Raw Message:\n\n\n"), "{:?}", outcome.stderr);
 }
@@ -212,12 +210,12 @@ fn patching_sends_a_merge_patch_or_reads_and_writes() {
 #[test]
 fn rolling_back_writes_an_older_version_as_new() {
     let older = SECRET.replace("bar", "old");
-    let outcome = stage()
-        .kv_mount("kv2/", 2)
-        .reply(200, SECRET)
-        .reply(200, &older)
-        .reply(200, VERSION)
-        .run(&["kv", "rollback", "-version=1", "kv2/app"]);
+    let outcome = cli().kv_mount("kv2/", 2).reply(200, SECRET).reply(200, &older).reply(200, VERSION).run(&[
+        "kv",
+        "rollback",
+        "-version=1",
+        "kv2/app",
+    ]);
     assert_eq!(
         outcome.requests()[1..],
         [
@@ -228,7 +226,7 @@ fn rolling_back_writes_an_older_version_as_new() {
     );
     assert!(outcome.stdout.starts_with("Key                Value\n"), "no banner: {}", outcome.stdout);
     let text = "Cannot roll back to a version that has been deleted\n";
-    stage()
+    cli()
         .kv_mount("kv2/", 2)
         .reply(200, SECRET)
         .reply(404, DELETED)
@@ -240,7 +238,7 @@ fn rolling_back_writes_an_older_version_as_new() {
 fn metadata_is_shown_with_a_banner_a_version_and_written() {
     let body = r#"{"data":{"cas_required":false,"current_version":10,"versions":{"10":{"destroyed":false},"9":{"destroyed":true}}}}"#;
     let expected = "= Metadata Path =\nkv2/metadata/app\n\n======= Metadata =======\nKey                Value\n---                -----\ncas_required       false\ncurrent_version    10\n\n==== Version 9 ====\nKey          Value\n---          -----\ndestroyed    true\n\n=== Version 10 ===\nKey          Value\n---          -----\ndestroyed    false\n";
-    let outcome = stage().kv_mount("kv2/", 2).reply(200, body).run(&["kv", "metadata", "get", "kv2/app"]);
+    let outcome = cli().kv_mount("kv2/", 2).reply(200, body).run(&["kv", "metadata", "get", "kv2/app"]);
     outcome.is(0, expected, "");
     let words = [
         "kv",
@@ -252,13 +250,13 @@ fn metadata_is_shown_with_a_banner_a_version_and_written() {
         "-custom-metadata=a=b",
         "kv2/app",
     ];
-    let outcome = stage().kv_mount("kv2/", 2).reply(204, "").run(&words);
+    let outcome = cli().kv_mount("kv2/", 2).reply(204, "").run(&words);
     outcome.is(0, "Success! Data written to: kv2/metadata/app\n", "");
     assert_eq!(
         outcome.requests()[1],
         r#"PUT /v1/kv2/metadata/app {"cas_required":true,"custom_metadata":{"a":"b"},"delete_version_after":"24h0m0s","max_versions":5}"#
     );
     let words = ["kv", "metadata", "patch", "-remove-custom-metadata=x", "-custom-metadata=a=b", "kv2/app"];
-    let outcome = stage().kv_mount("kv2/", 2).reply(204, "").run(&words);
+    let outcome = cli().kv_mount("kv2/", 2).reply(204, "").run(&words);
     assert_eq!(outcome.requests()[1], r#"PATCH /v1/kv2/metadata/app {"custom_metadata":{"a":"b","x":null}}"#);
 }

@@ -1,6 +1,6 @@
 //! `token`.
 
-use super::stage::stage;
+use super::kit::cli;
 
 const AUTH: &str = r#"{"request_id":"r","data":null,"warnings":["Policy \"absent\" does not exist"],"auth":{"client_token":"tok","accessor":"acc","policies":["app","default"],"token_policies":["app","default"],"metadata":{"k":"v"},"lease_duration":3600,"renewable":true,"entity_id":"","orphan":false}}"#;
 const TABLE: &str = "Key                  Value\n---                  -----\ntoken                tok\ntoken_accessor       acc\ntoken_duration       1h\ntoken_renewable      true\ntoken_policies       [\"app\" \"default\"]\nidentity_policies    []\npolicies             [\"app\" \"default\"]\ntoken_meta_k         v\n";
@@ -20,7 +20,7 @@ fn tokens_are_made() {
         "-renewable=false",
         "-display-name=ci",
     ];
-    let outcome = stage().reply(200, AUTH).run(&words);
+    let outcome = cli().reply(200, AUTH).run(&words);
     outcome.is(0, TABLE, WARNING).sent(&[
         r#"POST /v1/auth/token/create {"display_name":"ci","entity_alias":"","explicit_max_ttl":"0s","meta":{"k":"v"},"num_uses":3,"period":"0s","policies":["app","a,b"],"renewable":false,"ttl":"24h0m0s","type":"service"}"#,
     ]);
@@ -28,13 +28,13 @@ fn tokens_are_made() {
         (&["token", "create", "-role=r"][..], "/v1/auth/token/create/r"),
         (&["token", "create", "-orphan"], "/v1/auth/token/create-orphan"),
     ] {
-        assert_eq!(stage().reply(200, AUTH).run(words).sent[0].target, path);
+        assert_eq!(cli().reply(200, AUTH).run(words).sent[0].target, path);
     }
     for (field, expected) in [("token", "tok"), ("token_duration", "3600"), ("policies", "[app default]")] {
         let flag = format!("-field={field}");
-        stage().reply(200, AUTH).run(&["token", "create", &flag]).is(0, expected, "");
+        cli().reply(200, AUTH).run(&["token", "create", &flag]).is(0, expected, "");
     }
-    stage().reply(200, AUTH).run(&["token", "create", "-field=token_meta_k"]).is(
+    cli().reply(200, AUTH).run(&["token", "create", "-field=token_meta_k"]).is(
         1,
         "",
         "Field \"token_meta_k\" not present in secret\n",
@@ -43,7 +43,7 @@ fn tokens_are_made() {
 
 #[test]
 fn the_json_of_a_token_has_its_keys_in_order() {
-    let outcome = stage().reply(200, AUTH).run(&["token", "create", "-format=json"]);
+    let outcome = cli().reply(200, AUTH).run(&["token", "create", "-format=json"]);
     let keys: Vec<&str> = outcome
         .stdout
         .lines()
@@ -86,15 +86,15 @@ fn tokens_are_looked_up() {
         (&["token", "lookup", "x"], r#"POST /v1/auth/token/lookup {"token":"x"}"#),
         (&["token", "lookup", "-accessor", "x"], r#"POST /v1/auth/token/lookup-accessor {"accessor":"x"}"#),
     ] {
-        stage().reply(200, body).run(words).is(0, table, "").sent(&[sent]);
+        cli().reply(200, body).run(words).is(0, table, "").sent(&[sent]);
     }
-    stage().run(&["token", "lookup", "a", "b"]).is(1, "", "Too many arguments (expected 0-1, got 2)\n");
-    stage().run(&["token", "lookup", "-accessor"]).is(
+    cli().run(&["token", "lookup", "a", "b"]).is(1, "", "Too many arguments (expected 0-1, got 2)\n");
+    cli().run(&["token", "lookup", "-accessor"]).is(
         1,
         "",
         "Not enough arguments with -accessor (expected 1, got 0)\n",
     );
-    let outcome = stage().reply(403, r#"{"errors":["bad token"]}"#).run(&["token", "lookup", "x"]);
+    let outcome = cli().reply(403, r#"{"errors":["bad token"]}"#).run(&["token", "lookup", "x"]);
     let error = outcome.refusal("POST", "/v1/auth/token/lookup", 403, "bad token");
     outcome.is(2, "", &format!("Error looking up token: {error}"));
 }
@@ -112,7 +112,7 @@ fn tokens_are_renewed() {
             r#"POST /v1/auth/token/renew-accessor {"accessor":"x","increment":0}"#,
         ),
     ] {
-        stage().reply(200, AUTH).run(words).is(0, TABLE, WARNING).sent(&[sent]);
+        cli().reply(200, AUTH).run(words).is(0, TABLE, WARNING).sent(&[sent]);
     }
 }
 
@@ -125,15 +125,15 @@ fn tokens_are_revoked() {
         (&["token", "revoke", "-mode=orphan", "x"], r#"PUT /v1/auth/token/revoke-orphan {"token":"x"}"#),
         (&["token", "revoke", "-accessor", "x"], r#"POST /v1/auth/token/revoke-accessor {"accessor":"x"}"#),
     ] {
-        stage().reply(204, "").run(words).is(0, done, "").sent(&[sent]);
+        cli().reply(204, "").run(words).is(0, done, "").sent(&[sent]);
     }
     for (words, text) in [
         (&["token", "revoke"][..], "Not enough arguments (expected 1 or -self, got 0)\n"),
         (&["token", "revoke", "-self", "x"], "Too many arguments with -self (expected 0, got 1)\n"),
         (&["token", "revoke", "a", "b"], "Too many arguments (expected 1 or -self, got 2)\n"),
-        (&["token", "revoke", "-mode=zz", "x"], "Invalid mode: zz\n"),
+        (&["token", "revoke", "-mode=zz", "x"], "Invalid mode: zz\nAccepted: orphan or path.\n"),
     ] {
-        stage().run(words).is(1, "", text).sent(&[]);
+        cli().run(words).is(1, "", text).sent(&[]);
     }
 }
 
@@ -142,10 +142,10 @@ fn capabilities_are_one_sorted_line() {
     let body =
         r#"{"capabilities":["read","list"],"data":{"a":["read","list"],"capabilities":["read","list"]}}"#;
     let own = r#"POST /v1/sys/capabilities-self {"path":"a","token":"t0k"}"#;
-    stage().reply(200, body).run(&["token", "capabilities", "a"]).is(0, "list, read\n", "").sent(&[own]);
+    cli().reply(200, body).run(&["token", "capabilities", "a"]).is(0, "list, read\n", "").sent(&[own]);
     let other = r#"POST /v1/sys/capabilities {"path":"a","token":"x"}"#;
-    stage().reply(200, body).run(&["token", "capabilities", "x", "a"]).sent(&[other]);
+    cli().reply(200, body).run(&["token", "capabilities", "x", "a"]).sent(&[other]);
     let json = "[\n  \"list\",\n  \"read\"\n]\n";
-    stage().reply(200, body).run(&["token", "capabilities", "-format=json", "a"]).is(0, json, "");
-    stage().run(&["token", "capabilities"]).is(1, "", "Not enough arguments (expected 1-2, got 0)\n");
+    cli().reply(200, body).run(&["token", "capabilities", "-format=json", "a"]).is(0, json, "");
+    cli().run(&["token", "capabilities"]).is(1, "", "Not enough arguments (expected 1-2, got 0)\n");
 }

@@ -1,13 +1,14 @@
-//! Reading, writing, listing and deleting any path. What lies there is not known here.
+//! Reads, writes, lists and deletes any path.
+//! Never in it: knowledge of a path.
 
-use crate::answer::{Response, Secret};
 use crate::client::Client;
 use crate::error::Error;
 use crate::request::{Method, Request};
+use crate::response::{Response, Secret};
 use onrecord_value::{Object, Value};
 
 impl Client {
-    /// `GET path` with a query. `None`: nothing is there (an answer 404 that carries neither data nor warnings).
+    /// `GET path` with a query. `None` if the response is 404 without data and warnings.
     pub async fn read(&self, path: &str, query: &[(String, String)]) -> Result<Option<Secret>, Error> {
         let mut request = Request::new(Method::Get, path);
         for (name, value) in query {
@@ -16,7 +17,7 @@ impl Client {
         self.found(request).await
     }
 
-    /// `GET path` as it comes, for callers that want the bytes.
+    /// `GET path`, for callers that need the bytes.
     pub async fn read_raw(&self, path: &str, query: &[(String, String)]) -> Result<Response, Error> {
         let mut request = Request::new(Method::Get, path);
         for (name, value) in query {
@@ -25,14 +26,14 @@ impl Client {
         self.send(request).await
     }
 
-    /// `GET path?list=true`. `None`: nothing is there.
+    /// `GET path?list=true`. `None` if the response is 404.
     pub async fn list(&self, path: &str) -> Result<Option<Secret>, Error> {
         self.found(Request::new(Method::Get, path).query("list", "true")).await
     }
 
     /// `PUT path` with a JSON body; `Value::Null` is sent as `null`.
     pub async fn write(&self, path: &str, body: &Value) -> Result<Option<Secret>, Error> {
-        self.send(Request::new(Method::Put, path).body(body.to_json())).await?.secret()
+        Ok(self.send(Request::new(Method::Put, path).body(body.to_json())).await?.secret()?)
     }
 
     /// `PATCH path` with a JSON merge patch (RFC 7396).
@@ -40,7 +41,7 @@ impl Client {
         let request = Request::new(Method::Patch, path)
             .content_type("application/merge-patch+json")
             .body(body.to_json());
-        self.send(request).await?.secret()
+        Ok(self.send(request).await?.secret()?)
     }
 
     /// `DELETE path` with a query.
@@ -49,7 +50,7 @@ impl Client {
         for (name, value) in query {
             request = request.query(name, value);
         }
-        self.send(request).await?.secret()
+        Ok(self.send(request).await?.secret()?)
     }
 
     pub(crate) async fn post(&self, path: impl Into<String>, body: Object) -> Result<Response, Error> {
@@ -62,7 +63,7 @@ impl Client {
 
     async fn found(&self, request: Request) -> Result<Option<Secret>, Error> {
         match self.send(request).await {
-            Ok(response) => response.secret(),
+            Ok(response) => Ok(response.secret()?),
             // A deleted version of a secret answers 404 and still has data.
             Err(Error::Api(error)) if error.status == 404 => Ok(error.body.secret()?.filter(|secret| {
                 secret.warnings.as_ref().is_some_and(|list| !list.is_empty())

@@ -1,4 +1,5 @@
 //! `sys/mounts`: the secrets engines.
+//! Never in it: what an engine stores.
 
 use crate::client::Client;
 use crate::error::Error;
@@ -8,7 +9,7 @@ use onrecord_value::Object;
 impl Client {
     /// All mounts by path, each as the server shows it.
     pub async fn mounts(&self) -> Result<Object, Error> {
-        self.send(Request::new(Method::Get, "sys/mounts")).await?.data()
+        Ok(self.send(Request::new(Method::Get, "sys/mounts")).await?.data()?)
     }
 
     /// Mounts an engine; the body has `type`, `description`, `config`, `options`, …

@@ -1,9 +1,10 @@
 //! `sys/policies/acl` and capabilities.
+//! Never in it: what a policy means.
 
-use crate::answer::strings;
 use crate::client::Client;
-use crate::error::{AnswerError, Error};
+use crate::error::Error;
 use crate::request::{Method, Request};
+use crate::response::{AnswerError, strings};
 use onrecord_value::{Object, object};
 
 impl Client {
@@ -11,10 +12,10 @@ impl Client {
     pub async fn policies(&self) -> Result<Vec<String>, Error> {
         let request = Request::new(Method::Get, "sys/policies/acl").query("list", "true");
         let data = self.send(request).await?.data()?;
-        strings(&data, "keys").ok_or(Error::Answer(AnswerError::Field("keys")))
+        strings(&data, "keys").ok_or(AnswerError::Field("keys").into())
     }
 
-    /// The text of a policy; `None` if there is no such policy.
+    /// The text of a policy; `None` if the policy does not exist.
     pub async fn policy(&self, name: &str) -> Result<Option<String>, Error> {
         match self.send(Request::new(Method::Get, format!("sys/policies/acl/{name}"))).await {
             Ok(response) => {
@@ -60,6 +61,6 @@ impl Client {
         let data = self.post(endpoint, body).await?.data()?;
         strings(&data, "capabilities")
             .or_else(|| strings(&data, path))
-            .ok_or(Error::Answer(AnswerError::Field("capabilities")))
+            .ok_or(AnswerError::Field("capabilities").into())
     }
 }

@@ -1,13 +1,14 @@
 //! `auth/token`.
+//! Never in it: the token file.
 
-use crate::answer::Secret;
 use crate::client::Client;
-use crate::error::{AnswerError, Error};
+use crate::error::Error;
 use crate::request::{Method, Request};
+use crate::response::{AnswerError, Secret};
 use onrecord_value::{Object, object};
 
 impl Client {
-    /// Makes a token; the body has `policies`, `ttl`, … `role` and `orphan` choose the endpoint.
+    /// Creates a token. The body has `policies`, `ttl`, …; `role` and `orphan` select the endpoint.
     pub async fn token_create(
         &self,
         role: Option<&str>,
@@ -76,5 +77,5 @@ impl Client {
 }
 
 fn whole(secret: Option<Secret>) -> Result<Secret, Error> {
-    secret.ok_or(Error::Answer(AnswerError::NoData))
+    secret.ok_or(AnswerError::NoData.into())
 }

@@ -16,10 +16,10 @@ use super::{Devices, text_of};
 pub(super) struct Kept(BTreeMap<String, Vec<Loss>>);
 
 impl Kept {
-    pub(super) fn load(view: &View) -> Result<Self, StoreError> {
+    pub(super) async fn load(view: &View) -> Result<Self, StoreError> {
         let mut kept = BTreeMap::new();
-        for uuid in view.list("misses/")? {
-            if let Some(stored) = view.get(&format!("misses/{uuid}"))? {
+        for uuid in view.list("misses/").await? {
+            if let Some(stored) = view.get(&format!("misses/{uuid}")).await? {
                 match decode(stored.expose()) {
                     Some(missed) => drop(kept.insert(uuid, missed)),
                     None => {

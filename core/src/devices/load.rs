@@ -70,11 +70,11 @@ impl Devices {
     ) -> Result<(Self, Vec<Unopened>), DevicesError> {
         let mut table = Table::new();
         let mut unopened = Vec::new();
-        let kept = Kept::load(&view).map_err(BarrierError::from)?;
-        let removals = Removals::load(&view).map_err(BarrierError::from)?;
+        let kept = Kept::load(&view).await.map_err(BarrierError::from)?;
+        let removals = Removals::load(&view).await.map_err(BarrierError::from)?;
         // All are opened at once: several that hang cost no more than one.
         let mut openings = Vec::new();
-        for (device, salt) in stored::all(&view).map_err(BarrierError::from)? {
+        for (device, salt) in stored::all(&view).await.map_err(BarrierError::from)? {
             let options = match kinds.parse(&device.kind, &device.options) {
                 Ok(options) => options,
                 Err(error) => {

@@ -53,19 +53,21 @@ fn retired(device: &Device, now: Time) -> Vec<u8> {
 }
 
 /// The salt of a UUID.
-pub(super) fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<String>>, StoreError> {
-    let stored = view.get(&format!("salt/{uuid}"))?;
+pub(super) async fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<String>>, StoreError> {
+    let stored = view.get(&format!("salt/{uuid}")).await?;
     Ok(stored.map(|salt| Zeroizing::new(String::from_utf8_lossy(salt.expose()).into_owned())))
 }
 
 /// All salts, of enabled devices and retired.
-pub(super) fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
+pub(super) async fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
     let mut found = Vec::new();
-    for (device, text) in all(view)? {
+    for (device, text) in all(view).await? {
         found.push(KeptSalt::new(&text, device.path, device.kind, device.salt_since, None));
     }
-    for uuid in view.list("retired/")? {
-        let (Some(record), Some(text)) = (view.get(&format!("retired/{uuid}"))?, salt(view, &uuid)?) else {
+    for uuid in view.list("retired/").await? {
+        let (Some(record), Some(text)) =
+            (view.get(&format!("retired/{uuid}")).await?, salt(view, &uuid).await?)
+        else {
             continue;
         };
         let record = json::parse_object(record.expose(), json::Limits::default()).unwrap_or_default();
@@ -90,10 +92,12 @@ pub(super) fn forget(view: &View, batch: &mut Batch, device: &Device) -> Result<
 }
 
 /// All devices with their salts.
-pub(super) fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, StoreError> {
+pub(super) async fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, StoreError> {
     let mut found = Vec::new();
-    for uuid in view.list("device/")? {
-        let (Some(record), Some(salt)) = (view.get(&format!("device/{uuid}"))?, salt(view, &uuid)?) else {
+    for uuid in view.list("device/").await? {
+        let (Some(record), Some(salt)) =
+            (view.get(&format!("device/{uuid}")).await?, salt(view, &uuid).await?)
+        else {
             tracing::error!(
                 uuid,
                 "an audit device is stored without its record or its salt, and is left out"

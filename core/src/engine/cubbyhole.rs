@@ -26,15 +26,17 @@ impl Cubbyhole {
     }
 
     /// Whether the key of a write is there already.
-    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
-        kv1::exists(&self.space, &own(call).ok()?)
+    pub async fn exists(&self, call: &Call<'_>) -> Option<bool> {
+        kv1::exists(&self.space, &own(call).ok()?).await
     }
 
     async fn dispatch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
         let path = own(call)?;
         match call.operation {
-            Operation::Read => Ok(kv1::read(&self.space, &path)?.map_or_else(Outcome::absent, Outcome::data)),
-            Operation::List => self.space.list(&kv1::folder(&path)).map(Outcome::keys),
+            Operation::Read => {
+                Ok(kv1::read(&self.space, &path).await?.map_or_else(Outcome::absent, Outcome::data))
+            }
+            Operation::List => self.space.list(&kv1::folder(&path)).await.map(Outcome::keys),
             Operation::Create | Operation::Update => kv1::write(&self.space, &path, call).await,
             Operation::Delete => kv1::delete(&self.space, &path).await,
             Operation::Patch | Operation::Help | Operation::Header => Err(Refusal::unsupported_operation()),

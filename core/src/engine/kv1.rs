@@ -30,22 +30,22 @@ impl Kv1 {
     }
 
     /// Whether the key of a write is there already.
-    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
-        exists(&self.space, call.path)
+    pub async fn exists(&self, call: &Call<'_>) -> Option<bool> {
+        exists(&self.space, call.path).await
     }
 
     async fn dispatch(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
         match call.operation {
-            Operation::Read => self.read(call, default_lease),
-            Operation::List => self.space.list(&folder(call.path)).map(Outcome::keys),
+            Operation::Read => self.read(call, default_lease).await,
+            Operation::List => self.space.list(&folder(call.path)).await.map(Outcome::keys),
             Operation::Create | Operation::Update => write(&self.space, call.path, call).await,
             Operation::Delete => delete(&self.space, call.path).await,
             Operation::Patch | Operation::Help | Operation::Header => Err(Refusal::unsupported_operation()),
         }
     }
 
-    fn read(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
-        let Some(data) = read(&self.space, call.path)? else { return Ok(Outcome::absent()) };
+    async fn read(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
+        let Some(data) = read(&self.space, call.path).await? else { return Ok(Outcome::absent()) };
         let tune = &call.mount.tune;
         let set = |seconds: u64| Some(seconds).filter(|seconds| *seconds > 0);
         let own = set(tune.default_lease_ttl).unwrap_or(default_lease.as_secs());
@@ -77,11 +77,11 @@ fn is_key(path: &str) -> bool {
 }
 
 /// The map at a path.
-pub(super) fn read(space: &Space, path: &str) -> Result<Option<Object>, Refusal> {
+pub(super) async fn read(space: &Space, path: &str) -> Result<Option<Object>, Refusal> {
     if !is_key(path) {
         return Ok(None);
     }
-    let stored = space.get(path)?;
+    let stored = space.get(path).await?;
     Ok(stored.map(|stored| decode_object(stored.expose())).transpose()?)
 }
 
@@ -117,11 +117,11 @@ pub(super) async fn delete(space: &Space, path: &str) -> Result<Outcome, Refusal
 }
 
 /// Whether something is at a path.
-pub(super) fn exists(space: &Space, path: &str) -> Option<bool> {
+pub(super) async fn exists(space: &Space, path: &str) -> Option<bool> {
     if !is_key(path) {
         return None;
     }
-    space.get(path).ok().map(|stored| stored.is_some())
+    space.get(path).await.ok().map(|stored| stored.is_some())
 }
 
 #[cfg(test)]

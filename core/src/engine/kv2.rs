@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use onrecord_entry::Template;
 use onrecord_seal::SecretBytes;
 use onrecord_value::Object;
+use tokio::sync::Mutex;
 
 use self::config::Config;
 use self::record::Record;
@@ -31,8 +32,10 @@ const CONFIG_FORMAT: u8 = 1;
 /// A mount of the engine.
 pub struct Kv2 {
     space: Arc<Space>,
-    /// The engine's settings as stored; one process owns the store, so memory is as good.
+    /// The engine's settings as stored.
     config: RwLock<Arc<Config>>,
+    /// Held by whatever reads them again, until they are shown.
+    refreshing: Mutex<()>,
 }
 
 /// What a path names.
@@ -77,9 +80,9 @@ impl<'a> KvPath<'a> {
 
 impl Kv2 {
     /// The engine over its part of the store, with the settings stored there.
-    pub fn open(space: Arc<Space>) -> Result<Self, Refusal> {
-        let config = stored_config(&space)?;
-        Ok(Self { space, config: RwLock::new(Arc::new(config)) })
+    pub async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
+        let config = stored_config(&space).await?;
+        Ok(Self { space, config: RwLock::new(Arc::new(config)), refreshing: Mutex::default() })
     }
 
     /// Does what is asked.
@@ -88,10 +91,10 @@ impl Kv2 {
     }
 
     /// Whether the key of a write is there already.
-    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
+    pub async fn exists(&self, call: &Call<'_>) -> Option<bool> {
         match KvPath::of(call.path) {
             KvPath::Data(key) | KvPath::Metadata(key) if !key.is_empty() => {
-                self.space.get(&record_key(key)).ok().map(|stored| stored.is_some())
+                self.space.get(&record_key(key)).await.ok().map(|stored| stored.is_some())
             }
             _ => None,
         }
@@ -109,10 +112,10 @@ impl Kv2 {
         match (path, call.operation) {
             (KvPath::Elsewhere, operation) => Ok(wrong_prefix(operation)),
             (KvPath::Config, Read) => Ok(Outcome::data(self.config().show())),
-            (KvPath::Data(key), Read) => self.read(call, key),
-            (KvPath::Subkeys(key), Read) => self.subkeys(call, key),
-            (KvPath::Metadata(key), List) => self.list(key),
-            (KvPath::Metadata(key), Read) => self.read_metadata(call, key),
+            (KvPath::Data(key), Read) => self.read(call, key).await,
+            (KvPath::Subkeys(key), Read) => self.subkeys(call, key).await,
+            (KvPath::Metadata(key), List) => self.list(key).await,
+            (KvPath::Metadata(key), Read) => self.read_metadata(call, key).await,
             // Changes are larger and wait longer: on the heap, so that a read need not carry their size.
             (path, operation) => Box::pin(self.change(call, path, operation)).await,
         }
@@ -155,15 +158,26 @@ impl Kv2 {
                 draft.put(CONFIG, &writer.finish())
             })
             .await?;
-        // Read again under the lock, so that of several writers the last one's settings stay.
-        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
-        *config = Arc::new(stored_config(&self.space)?);
+        self.refresh().await?;
         Ok(Outcome::empty())
+    }
+
+    /// Reads again what is kept in memory of a stored value: the engine's settings.
+    pub async fn invalidate(&self, key: &str) -> Result<(), Refusal> {
+        if key == CONFIG { self.refresh().await } else { Ok(()) }
+    }
+
+    /// One at a time: the last to read shows what was stored last.
+    async fn refresh(&self) -> Result<(), Refusal> {
+        let _turn = self.refreshing.lock().await;
+        let config = Arc::new(stored_config(&self.space).await?);
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
     }
 }
 
-fn stored_config(space: &Space) -> Result<Config, Refusal> {
-    space.get(CONFIG)?.as_ref().map_or_else(|| Ok(Config::default()), decode_config)
+async fn stored_config(space: &Space) -> Result<Config, Refusal> {
+    space.get(CONFIG).await?.as_ref().map_or_else(|| Ok(Config::default()), decode_config)
 }
 
 fn decode_config(stored: &SecretBytes) -> Result<Config, Refusal> {

@@ -2,7 +2,7 @@
 //! Never in it: what is stored.
 
 use onrecord_seal::SecretBytes;
-use onrecord_storage::{Batch, Commit, CommitError, StoreError, View};
+use onrecord_storage::{Batch, Commit, CommitError, Read, Seen, StoreError, View};
 use tokio::sync::RwLock;
 
 use super::codec::Broken;
@@ -22,7 +22,13 @@ pub struct Space {
 pub struct ChangeBatch<'a> {
     view: &'a View,
     batch: Batch,
+    /// Values beside the one the change depends on, as they were read for it.
+    known: Vec<(String, Option<SecretBytes>)>,
+    /// One of them that must be waited for.
+    wanted: Option<(String, Latest<'a>)>,
 }
+
+type Latest<'a> = Read<'a, Result<(Option<SecretBytes>, Seen), StoreError>>;
 
 impl Space {
     /// The part of the store that `view` shows.
@@ -31,18 +37,19 @@ impl Space {
     }
 
     /// What is stored at a key.
-    pub fn get(&self, key: &str) -> Result<Option<SecretBytes>, Refusal> {
-        self.view.get(key).map_err(refused)
+    pub fn get(&self, key: &str) -> Read<'_, Result<Option<SecretBytes>, Refusal>> {
+        self.view.get(key).map(|value| value.map_err(refused))
     }
 
     /// The names below a folder (empty: the whole space; else ends in `/`), sorted; folders end in `/`.
-    pub fn list(&self, folder: &str) -> Result<Vec<String>, Refusal> {
-        self.view.list(folder).map_err(refused)
+    pub fn list(&self, folder: &str) -> Read<'_, Result<Vec<String>, Refusal>> {
+        self.view.list(folder).map(|names| names.map_err(refused))
     }
 
     /// Changes what depends on the value at `key`, as one batch, durable on return. `decide` is called with that
-    /// value and makes the batch; changes of one key are decided one after another. It may be called again, if a
-    /// change that it saw did not become durable, and must not keep anything from the first time.
+    /// value and makes the batch; changes of one key are decided one after another. It is called again if a change that
+    /// it saw did not become durable, or if a value that it asked for ([`ChangeBatch::latest`]) had to be waited for, and must
+    /// not keep anything from the first time.
     pub async fn change<T>(
         &self,
         key: &str,
@@ -53,7 +60,7 @@ impl Space {
             return Err(Refusal::unsupported_path());
         }
         for _ in 0..TRIES {
-            let (result, commit) = self.attempt(key, &mut decide)?;
+            let (result, commit) = self.attempt(key, &mut decide).await?;
             match commit.await {
                 Ok(()) => return Ok(result),
                 Err(CommitError::Conflict(_)) => {}
@@ -63,18 +70,25 @@ impl Space {
         Err(failed(&Unsettled))
     }
 
-    /// The lock is not held over an await: it orders the changes of a key, not their commits.
-    fn attempt<T>(
+    /// The lock orders the changes of a key up to their place in the line of commits, not their commits.
+    async fn attempt<T>(
         &self,
         key: &str,
         decide: &mut impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<(T, Commit), Refusal> {
-        let _turn = self.view.lock(key).map_err(refused)?;
-        let (old, seen) = self.view.latest(key).map_err(refused)?;
-        let mut draft = ChangeBatch { view: &self.view, batch: Batch::new() };
+        let _turn = self.view.lock(key).await.map_err(refused)?;
+        let (old, seen) = self.view.latest(key).await.map_err(refused)?;
+        let mut draft =
+            ChangeBatch { view: &self.view, batch: Batch::new(), known: Vec::new(), wanted: None };
+        let result = loop {
+            let result = decide(old.as_ref(), &mut draft);
+            let Some((key, read)) = draft.wanted.take() else { break result? };
+            let (value, _) = read.await.map_err(refused)?;
+            draft.known.push((key, value));
+            draft.batch = Batch::new();
+        };
         // Even if nothing changes: what was seen may still be on its way, and must not be answered before it is there.
         draft.batch.require(seen);
-        let result = decide(old.as_ref(), &mut draft)?;
         Ok((result, self.view.commit(draft.batch)))
     }
 
@@ -85,9 +99,19 @@ impl Space {
 }
 
 impl ChangeBatch<'_> {
-    /// Another value that goes with the one the change depends on, as the changes before this one leave it.
-    pub fn latest(&self, key: &str) -> Result<Option<SecretBytes>, Refusal> {
-        self.view.latest(key).map(|(value, _)| value).map_err(refused)
+    /// Another value that goes with the one the change depends on, as the changes before this one leave it. Where it is
+    /// not there at once, this fails, and the change is decided again when it is.
+    pub fn latest(&mut self, key: &str) -> Result<Option<SecretBytes>, Refusal> {
+        if let Some(at) = self.known.iter().position(|(known, _)| known == key) {
+            return Ok(self.known.swap_remove(at).1);
+        }
+        match self.view.latest(key).now() {
+            Ok(latest) => latest.map(|(value, _)| value).map_err(refused),
+            Err(read) => {
+                self.wanted = Some((key.to_owned(), read));
+                Err(Refusal::internal())
+            }
+        }
     }
 
     /// Stores a value.

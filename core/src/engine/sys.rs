@@ -44,7 +44,7 @@ pub async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
             policies::handle(open, call).await
         }
         Endpoint::Capabilities | Endpoint::CapabilitiesSelf | Endpoint::CapabilitiesAccessor => {
-            capabilities::handle(open, call)
+            capabilities::handle(open, call).await
         }
         Endpoint::UiMounts | Endpoint::UiMount => internal_ui::handle(open, call),
         Endpoint::Seal => seal::handle(open).await,

@@ -22,9 +22,9 @@ pub async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
         Endpoint::TokenCreate => create::create(open, call, false).await.into(),
         Endpoint::TokenCreateOrphan => create::create(open, call, true).await.into(),
         Endpoint::TokenCreateRole => create::of_role(call).into(),
-        Endpoint::TokenLookup => lookup::lookup(open, call).into(),
+        Endpoint::TokenLookup => lookup::lookup(open, call).await.into(),
         Endpoint::TokenLookupSelf => lookup::own(open, call).into(),
-        Endpoint::TokenLookupAccessor => lookup::by_accessor(open, call).into(),
+        Endpoint::TokenLookupAccessor => lookup::by_accessor(open, call).await.into(),
         Endpoint::TokenAccessors => lookup::accessors(open, call).await,
         Endpoint::TokenRenew => renew::renew(open, call).await.into(),
         Endpoint::TokenRenewSelf => renew::own(open, call).await.into(),
@@ -58,12 +58,12 @@ fn named_token<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
 }
 
 /// The live token whose accessor the request names.
-fn accessed(open: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
+async fn accessed(open: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
     let accessor = named(call, "accessor")?;
     if accessor.is_empty() {
         return Err(Refusal::invalid("missing accessor"));
     }
-    let found = open.tokens.find_accessor(&accessor, call.now)?;
+    let found = open.tokens.find_accessor(&accessor, call.now).await?;
     found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
 }
 

@@ -48,12 +48,14 @@ async fn said(
     exchange: Exchange,
 ) -> Result<StatusAndBody, ExemptError> {
     match (endpoint, operation) {
-        (Endpoint::Init, Operation::Read) => Ok((200, body(&[("initialized", core.initialised()?.into())]))),
+        (Endpoint::Init, Operation::Read) => {
+            Ok((200, body(&[("initialized", core.initialised().await?.into())])))
+        }
         (Endpoint::Init, _) => init(core, &parameters(exchange.body)?).await,
         (Endpoint::Unseal, _) => unseal(core, &parameters(exchange.body)?).await,
-        (Endpoint::SealStatus, _) => Ok((200, core.seal_status()?.body())),
+        (Endpoint::SealStatus, _) => Ok((200, core.seal_status().await?.body())),
         (Endpoint::Leader, _) => Ok((200, body(&[("ha_enabled", false.into())]))),
-        (Endpoint::Health, _) => health(core, operation, &exchange.query),
+        (Endpoint::Health, _) => health(core, operation, &exchange.query).await,
         _ => Ok((404, b"{\"errors\":[]}\n".to_vec())),
     }
 }
@@ -110,7 +112,7 @@ fn given(parameters: &Object, key: &str) -> bool {
 }
 
 async fn init(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptError> {
-    if core.initialised()? {
+    if core.initialised().await? {
         return Err(CeremonyError::AlreadyInitialised.into());
     }
     if given(parameters, "pgp_keys") || given(parameters, "root_token_pgp_key") {
@@ -137,17 +139,17 @@ async fn init(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptE
 async fn unseal(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptError> {
     if parameters.get("reset").and_then(Value::as_bool) == Some(true) {
         core.reset_unseal()?;
-        return Ok((200, core.seal_status()?.body()));
+        return Ok((200, core.seal_status().await?.body()));
     }
     let key = Zeroizing::new(parameters.str("key").unwrap_or_default().to_owned());
     if key.is_empty() {
         return Err(CeremonyError::NoKey.into());
     }
     core.unseal(&key).await?;
-    Ok((200, core.seal_status()?.body()))
+    Ok((200, core.seal_status().await?.body()))
 }
 
-fn health(core: &Core, operation: Operation, query: &str) -> Result<StatusAndBody, ExemptError> {
+async fn health(core: &Core, operation: Operation, query: &str) -> Result<StatusAndBody, ExemptError> {
     let code = |name: &str, default: u16| -> Result<u16, ExemptError> {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         match pairs.find(|(key, _)| *key == name) {
@@ -165,7 +167,7 @@ fn health(core: &Core, operation: Operation, query: &str) -> Result<StatusAndBod
         code("activecode", 200)?,
         code("auditcode", 503)?,
     );
-    let (seal, audit) = (core.seal_status()?, core.audit_health());
+    let (seal, audit) = (core.seal_status().await?, core.audit_health());
     let status = match (seal.initialised, seal.sealed, &audit) {
         (false, ..) => uninitialised,
         (true, true, _) => sealed,

@@ -170,7 +170,7 @@ impl CachedToken {
 }
 
 /// The client id of tokens without identity: SHA-256 of the sorted names of the policies joined by 0x7F, then 0x00 and
-/// the id of the namespace, in base64 (spec/audit-devices.md 3.2).
+/// the id of the namespace, in base64.
 fn client_id(policies: &[String]) -> Arc<str> {
     let mut text = policies.join("\u{7f}");
     text.push_str("\0root");

@@ -28,8 +28,8 @@ impl TokenStorage {
         Ok(self.tokens.barrier().hash_name(text)?)
     }
 
-    pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
-        match self.tokens.get(&id(name)) {
+    pub(super) async fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
+        match self.tokens.get(&id(name)).await {
             Ok(Some(stored)) => Entry::decode(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
             Ok(None) => Ok(None),
             Err(StoreError::Damaged { .. }) => Err(TokenError::Damaged),
@@ -37,26 +37,26 @@ impl TokenStorage {
         }
     }
 
-    pub(super) fn holds(&self, name: &str) -> Result<bool, TokenError> {
-        Ok(self.tokens.get(&id(name))?.is_some())
+    async fn holds(&self, name: &str) -> Result<bool, TokenError> {
+        Ok(self.tokens.get(&id(name)).await?.is_some())
     }
 
     /// The name of the token with this accessor.
-    pub(super) fn by_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
-        let stored = self.tokens.get(&format!("accessor/{}", self.name(accessor)?))?;
+    pub(super) async fn by_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
+        let stored = self.tokens.get(&format!("accessor/{}", self.name(accessor)?)).await?;
         stored
             .map(|name| String::from_utf8(name.expose().to_vec()).map_err(|_| TokenError::Damaged))
             .transpose()
     }
 
     /// The names of some tokens after the name `after` (empty: from the first), sorted; none if there are no more.
-    pub(super) fn names(&self, after: &str) -> Result<Vec<String>, TokenError> {
-        Ok(self.tokens.list_page("id/", after, PAGE)?)
+    pub(super) async fn names(&self, after: &str) -> Result<Vec<String>, TokenError> {
+        Ok(self.tokens.list_page("id/", after, PAGE).await?)
     }
 
     /// The names of a token's children.
-    pub(super) fn children(&self, name: &str) -> Result<Vec<String>, TokenError> {
-        Ok(self.tokens.list(&format!("child/{name}/"))?)
+    pub(super) async fn children(&self, name: &str) -> Result<Vec<String>, TokenError> {
+        Ok(self.tokens.list(&format!("child/{name}/")).await?)
     }
 
     /// Stores a new token, with its accessor and the link to its parent.
@@ -107,7 +107,7 @@ impl TokenStorage {
     pub(super) async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
         let mut batch = Batch::new();
         for name in names {
-            match self.entry(name) {
+            match self.entry(name).await {
                 Ok(Some(entry)) => {
                     self.tokens.delete(&mut batch, &self.accessor(&entry)?)?;
                     if let Some(parent) = &entry.parent {
@@ -119,7 +119,7 @@ impl TokenStorage {
                 Err(error) => return Err(error),
             }
             self.tokens.delete(&mut batch, &id(name))?;
-            self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW)?;
+            self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW).await?;
         }
         settled(self.tokens.commit(batch).await)?;
         for name in names {
@@ -133,7 +133,7 @@ impl TokenStorage {
         let mut deleted = 0;
         loop {
             let mut batch = Batch::new();
-            match self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW)? {
+            match self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW).await? {
                 0 => return Ok(deleted),
                 count => deleted += count,
             }
@@ -148,12 +148,12 @@ impl TokenStorage {
         for folder in ["accessor/", "child/"] {
             let mut after = String::new();
             loop {
-                let page = self.tokens.keys(folder, &after, PAGE)?;
+                let page = self.tokens.keys(folder, &after, PAGE).await?;
                 let Some(last) = page.last() else { break };
                 after.clone_from(last);
                 let mut batch = Batch::new();
                 for key in &page {
-                    if !self.belongs(key)? {
+                    if !self.belongs(key).await? {
                         self.tokens.delete(&mut batch, key)?;
                         swept += 1;
                     }
@@ -162,9 +162,9 @@ impl TokenStorage {
                 pause().await;
             }
         }
-        for name in self.cubbyholes.list("")? {
+        for name in self.cubbyholes.list("").await? {
             let name = name.trim_end_matches('/');
-            if !self.holds(name)? {
+            if !self.holds(name).await? {
                 swept += self.empty(name).await?;
             }
         }
@@ -172,12 +172,14 @@ impl TokenStorage {
     }
 
     /// Whether an accessor's or a link's token is still stored.
-    fn belongs(&self, key: &str) -> Result<bool, TokenError> {
+    async fn belongs(&self, key: &str) -> Result<bool, TokenError> {
         if let Some(link) = key.strip_prefix("child/") {
-            return self.holds(link.rsplit('/').next().unwrap_or(link));
+            return self.holds(link.rsplit('/').next().unwrap_or(link)).await;
         }
-        match self.tokens.get(key)? {
-            Some(name) => self.holds(std::str::from_utf8(name.expose()).map_err(|_| TokenError::Damaged)?),
+        match self.tokens.get(key).await? {
+            Some(name) => {
+                self.holds(std::str::from_utf8(name.expose()).map_err(|_| TokenError::Damaged)?).await
+            }
             None => Ok(true),
         }
     }

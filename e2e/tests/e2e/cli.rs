@@ -118,7 +118,7 @@ fn an_unknown_command_names_the_nearest() {
         assert_eq!(ran.stdout, "");
         let first = ran.stderr.lines().next().unwrap_or_default();
         assert!(
-            first.starts_with(&format!("There is no command \"{typed}\" in onrecord; the nearest is \"")),
+            first.starts_with(&format!("onrecord has no command \"{typed}\". The nearest is \"")),
             "{first}"
         );
         if typed != "unseal" {
@@ -137,7 +137,7 @@ fn an_unknown_command_names_the_nearest() {
     ] {
         let ran = shell.run(&format!("onrecord {line}")).exits(1);
         assert!(
-            ran.stderr.contains("the nearest is \"") && ran.stderr.contains(nearest),
+            ran.stderr.contains("The nearest is \"") && ran.stderr.contains(nearest),
             "{line}: {}",
             ran.stderr
         );
@@ -382,14 +382,18 @@ fn tokens_are_made_shown_renewed_and_revoked() {
         ("token revoke", 1, "Not enough arguments (expected 1 or -self, got 0)\n"),
         ("token revoke -self a", 1, "Too many arguments with -self (expected 0, got 1)\n"),
         ("token revoke -accessor", 1, "Not enough arguments with -accessor (expected 1, got 0)\n"),
-        ("token revoke -mode=zz a", 1, "Invalid mode: zz\n"),
+        ("token revoke -mode=zz a", 1, "Invalid mode: zz\nAccepted: orphan or path.\n"),
         ("token capabilities", 1, "Not enough arguments (expected 1-2, got 0)\n"),
         ("token lookup a b", 1, "Too many arguments (expected 0-1, got 2)\n"),
-        ("token create -ttl=abc", 1, "invalid value \"abc\" for flag -ttl: time: invalid duration \"abc\"\n"),
+        (
+            "token create -ttl=abc",
+            1,
+            "invalid value \"abc\" for flag -ttl: time: invalid duration \"abc\"\nAccepted: seconds, or a number with a unit, such as 90s, 1h30m or 7d.\n",
+        ),
         (
             "token create -metadata=x",
             1,
-            "invalid value \"x\" for flag -metadata: missing = in KV pair: \"x\"\n",
+            "invalid value \"x\" for flag -metadata: missing = in KV pair: \"x\"\nAccepted: KEY=VALUE.\n",
         ),
     ] {
         assert_eq!(shell.refuses(code, &format!("onrecord {line}")), text, "{line}");
@@ -579,7 +583,7 @@ fn what_key_value_commands_refuse() {
         (
             "kv get -version=x secret/app",
             1,
-            "invalid value \"x\" for flag -version: strconv.ParseInt: parsing \"x\": invalid syntax\n",
+            "invalid value \"x\" for flag -version: strconv.ParseInt: parsing \"x\": invalid syntax\nAccepted: a whole number.\n",
         ),
     ] {
         assert_eq!(shell.refuses(code, &format!("onrecord {line}")), text, "{line}");

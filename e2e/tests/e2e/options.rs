@@ -323,7 +323,7 @@ fn the_words_of_the_command_line_are_checked_before_anything_is_sent() {
         ("onrecord audit enable -path", "flag needs an argument: -path\n"),
         (
             "onrecord audit enable -local=maybe file",
-            "invalid boolean value \"maybe\" for -local: strconv.ParseBool: parsing \"maybe\": invalid syntax\n",
+            "invalid boolean value \"maybe\" for -local: strconv.ParseBool: parsing \"maybe\": invalid syntax\nAccepted: true or false, as in -local=true.\n",
         ),
         ("onrecord audit disable", "Not enough arguments (expected 1, got 0)\n"),
         ("onrecord audit disable a b c", "Too many arguments (expected 1, got 3)\n"),

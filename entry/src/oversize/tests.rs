@@ -1,4 +1,5 @@
 //! Lines that are too long, in both formats, under every policy and many limits.
+//! Never in it: a device.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! What a device remembers of facts that last changes no line: each is as if it were written anew.
+//! A cached `auth` object does not change a line: it is the same with a `CacheKey` and without.
+//! Never in it: whether the cache was used.
 
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ fn formatters() -> Vec<Formatter> {
     formatters
 }
 
-/// Auths of one token that differ in nothing that lasts, and an entry of each for every place of a line.
+/// `auth` objects of one token that differ only in what is not cached, and entries with them at every position.
 fn entries<'a>(
     policies: &'a [String],
     data: &'a Object,
@@ -87,19 +88,19 @@ fn entries<'a>(
 }
 
 #[test]
-fn a_line_with_remembered_facts_is_the_line_without() {
+fn a_line_with_a_cache_key_is_the_line_without() {
     let policies = ["default".to_owned(), "app".to_owned()];
     let data = object! { "key" => "value", "s.abcdefghijklmnopqrstuvwx" => "x" };
-    // One token known by its looks, one that must be looked for in every text, one too short for that.
+    // A token that looks like one, one that must be searched for in every text, one too short for that.
     for token in [TOKEN, "token-<app>", "root"] {
         let cache_key = CacheKey::new();
-        let remembered = entries(&policies, &data, token, Some(&cache_key));
-        let anew = entries(&policies, &data, token, None);
+        let cached = entries(&policies, &data, token, Some(&cache_key));
+        let uncached = entries(&policies, &data, token, None);
         let formatters = formatters();
         for _ in 0..2 {
-            for (remembered, anew) in remembered.iter().zip(&anew) {
+            for (cached, uncached) in cached.iter().zip(&uncached) {
                 for formatter in &formatters {
-                    assert_eq!(line(formatter, remembered), line(formatter, anew));
+                    assert_eq!(line(formatter, cached), line(formatter, uncached));
                 }
             }
         }
@@ -107,27 +108,27 @@ fn a_line_with_remembered_facts_is_the_line_without() {
 }
 
 #[test]
-fn what_is_remembered_of_one_token_is_not_said_of_another() {
+fn the_cached_facts_of_one_token_are_not_written_for_another() {
     let policies = ["default".to_owned()];
     let data = object! {};
     let formatters = formatters();
-    // More of them than a thread remembers.
+    // More than a thread caches.
     for number in 0..2000 {
         let token = format!("hvs.CAESIJ2nVxkQ0vWc1yYt8zqkq3s{number:04}");
         let cache_key = CacheKey::new();
         let changed = cache_key.clone();
         let other = format!("{token}x");
         for (token, cache_key) in [(&token, &cache_key), (&other, &changed), (&token, &cache_key)] {
-            let remembered = entries(&policies, &data, token, Some(cache_key));
-            let anew = entries(&policies, &data, token, None);
+            let cached = entries(&policies, &data, token, Some(cache_key));
+            let uncached = entries(&policies, &data, token, None);
             let formatter = &formatters[number % formatters.len()];
-            assert_eq!(line(formatter, &remembered[0]), line(formatter, &anew[0]));
+            assert_eq!(line(formatter, &cached[0]), line(formatter, &uncached[0]));
         }
     }
 }
 
 #[test]
-fn a_line_begun_again_because_its_data_is_too_long_says_the_same_token() {
+fn a_line_restarted_because_its_data_is_too_long_has_the_same_token() {
     let policies = ["default".to_owned()];
     let long = "x".repeat(5000);
     let data = object! { "key" => 1, "long" => object! { "a" => long.as_str() } };
@@ -149,7 +150,7 @@ fn a_line_begun_again_because_its_data_is_too_long_says_the_same_token() {
 }
 
 #[test]
-fn what_is_remembered_of_a_token_that_asked_is_not_said_where_it_is_only_shown() {
+fn the_cached_facts_of_a_caller_are_not_used_where_the_token_is_only_issued() {
     let (policies, data, cache_key) = (["default".to_owned()], object! {}, CacheKey::new());
     let other = Auth {
         client_token: Token::new("hvs.another-token-that-asks"),

@@ -1,4 +1,5 @@
 //! Lines read back: those of a real server, and those of our formatter with all options.
+//! Never in it: a device.
 
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ fn each_recorded_line_is_formatted_again_to_the_same_bytes() {
 }
 
 #[test]
-fn each_recorded_entry_can_be_written_by_a_device_of_ours_and_read_back() {
+fn each_recorded_entry_can_be_written_by_our_formatter_and_read_back() {
     for line in RAW_LINES.split_inclusive('\n') {
         let recorded = decode(line.as_bytes()).unwrap();
         let raw = formatter(FormatOptions {
@@ -113,7 +114,7 @@ fn unknown_keys_are_reported_and_kept_in_the_object() {
 }
 
 #[test]
-fn a_prefix_may_look_like_anything() {
+fn a_prefix_may_be_any_text() {
     for prefix in ["@cee: ", "{", "{\"a\":1} ", "<13>audit: ", "\u{fc}"] {
         let formatter = formatter(FormatOptions { prefix: prefix.to_owned(), ..FormatOptions::default() });
         let written = line(&formatter, &Entry::probe("id"));
@@ -123,7 +124,7 @@ fn a_prefix_may_look_like_anything() {
 }
 
 #[test]
-fn a_line_that_is_no_entry_is_refused_without_its_text() {
+fn a_line_that_is_not_an_entry_is_refused_without_its_text() {
     for (line, error) in [
         ("", "not a line of an audit log: byte 0 is no JSON"),
         ("root:x:0:0:root:/root:/bin/sh", "not a line of an audit log: byte 0 is no JSON"),

@@ -1,4 +1,5 @@
 //! docs/FORMAT.md and docs/entry.schema.json say what the register says; `ONRECORD_REGENERATE=1` writes them again.
+//! Never in it: prose of the documents.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

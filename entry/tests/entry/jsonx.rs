@@ -1,4 +1,5 @@
 //! Lines in JSONx: those of a real server, the vectors of its formatter, and what an XML parser makes of ours.
+//! Never in it: JSON, except beside it.
 
 use std::sync::Arc;
 
@@ -107,7 +108,7 @@ fn each_recorded_entry_is_formatted_to_the_recorded_bytes() {
 }
 
 #[test]
-fn each_recorded_line_says_the_same_in_both_formats_and_comes_back() {
+fn each_recorded_line_has_the_same_facts_in_both_formats_and_is_read_back() {
     let mut escaped = 0;
     for line in RAW_LINES.split_inclusive('\n') {
         let jsonx = translated(line, Format::Jsonx);
@@ -201,7 +202,7 @@ fn gaps_digests_and_elided_lists_are_as_in_json() {
 }
 
 #[test]
-fn a_line_that_would_be_too_long_has_digests_and_if_that_is_not_enough_there_is_none() {
+fn a_line_that_would_be_too_long_has_digests_and_an_error_if_that_is_not_enough() {
     let data = object! { "k" => "<".repeat(1000) };
     let entry =
         Entry { request: Request { data: Data::new(&data), ..Request::default() }, ..Entry::default() };
@@ -227,7 +228,7 @@ fn a_line_that_would_be_too_long_has_digests_and_if_that_is_not_enough_there_is_
 }
 
 #[test]
-fn keys_take_the_place_that_they_have_as_they_are_written() {
+fn keys_are_sorted_as_they_are_written() {
     // U+FFFD stands after the letters, and so does `hmac-sha256:` before them.
     let long = "z".repeat(300);
     let data = object! { "a\u{1}" => 1, "ab" => 2, "b" => 3, long.as_str() => 4 };
@@ -250,7 +251,7 @@ fn keys_take_the_place_that_they_have_as_they_are_written() {
 }
 
 #[test]
-fn a_prefix_may_look_like_anything() {
+fn a_prefix_may_be_any_text() {
     for prefix in ["@cee: ", "{", "{\"time\":\"", "{\"a\":1} ", "<13>audit: ", "<json:null />", "&", "\u{fc}"]
     {
         let formatter = formatter(FormatOptions { prefix: prefix.to_owned(), ..FormatOptions::default() });
@@ -267,7 +268,7 @@ fn a_prefix_may_look_like_anything() {
 }
 
 #[test]
-fn a_line_that_is_no_entry_is_refused_without_its_text() {
+fn a_line_that_is_not_an_entry_is_refused_without_its_text() {
     for (line, error) in [
         ("<json:object name=\"auth\">", "not a line of an audit log: byte 25 is no JSONx"),
         ("x <json:object name=\"auth\"></json:array>", "not a line of an audit log: byte 38 is no JSONx"),

@@ -1,4 +1,5 @@
 //! Properties of every line, over entries that are generated from the register itself.
+//! Never in it: an entry written by hand.
 
 use std::sync::Arc;
 
@@ -195,26 +196,26 @@ fn the_generator_reaches_every_row_of_the_register() {
     }
 }
 
-/// So many cases of each property are tried, save that `just fuzz` asks for many more.
+/// The number of cases of each property; `just fuzz` sets a larger one.
 fn cases(usual: u32) -> ProptestConfig {
     let cases = std::env::var("ONRECORD_FUZZ_CASES").ok().and_then(|text| text.parse().ok());
     ProptestConfig { cases: cases.unwrap_or(usual), failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// The lines of an entry on these formatters, each made anew, and each made of the one before where that can be.
+/// The lines of an entry on these formatters: each formatted alone, and each by patching the previous one where possible.
 fn both_ways(formatters: &[Formatter], entry: &Entry<'_>) -> [Vec<Option<String>>; 2] {
     let stamp = Stamp { time: Time::parse(TIME).unwrap(), seq: 1, boot: Boot::new(2) };
     let mut lines = Lines::new(entry, stamp);
     let text = |line: &[u8]| String::from_utf8(line.to_vec()).unwrap();
-    let anew = |formatter: &Formatter| {
+    let alone = |formatter: &Formatter| {
         let mut out = Vec::new();
         formatter.format(entry, &stamp, &mut out).ok().map(|()| text(&out))
     };
-    let expected = formatters.iter().map(anew).collect();
+    let expected = formatters.iter().map(alone).collect();
     [expected, formatters.iter().map(|formatter| lines.make(formatter).ok().map(text)).collect()]
 }
 
-/// Every way in which a device can be told to write.
+/// Every combination of options.
 fn every_option() -> impl Iterator<Item = FormatOptions> {
     (0_u8..16).map(|bits| FormatOptions {
         log_raw: bits & 1 > 0,
@@ -290,7 +291,7 @@ proptest! {
     }
 
     #[test]
-    fn the_lines_of_devices_are_made_of_each_other_as_each_alone_is(
+    fn a_patched_line_is_the_line_that_is_formatted_alone(
         seed in any::<u64>(), data in data_of(value()), clear in text(), secret in text(),
         options in options(), other in options(), later in any::<[bool; 5]>(), line_bytes in 1_usize..4000
     ) {
@@ -316,7 +317,7 @@ proptest! {
     }
 
     #[test]
-    fn what_looks_like_a_token_is_in_no_clear_position_of_a_hashing_device(
+    fn a_text_that_looks_like_a_token_is_in_no_clear_position_of_a_hashing_device(
         seed in any::<u64>(), before in "[a-z/=:?]{0,5}", after in "[/&=.,;]?[a-z]{0,5}",
         format in format()
     ) {
@@ -346,7 +347,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_raw_device_writes_is_what_was_said(
+    fn a_raw_device_writes_every_text_as_it_is(
         seed in any::<u64>(), data in data_of(value()), clear in any::<String>(), format in format()
     ) {
         let contents = Contents { secret: &clear, clear: &clear, data: &data, headers: true };
@@ -354,9 +355,9 @@ proptest! {
         let written = line(&formatter(FormatOptions { log_raw: true, format, ..FormatOptions::default() }), &decoded.entry());
         let mut object = decode(written.as_bytes()).unwrap().object().clone();
         prop_assert!(object.remove("record").is_some());
-        let mut said = decoded.object().clone();
-        said.insert("time", TIME);
-        prop_assert_eq!(object.iter().collect::<Vec<_>>(), said.iter().collect::<Vec<_>>());
+        let mut expected = decoded.object().clone();
+        expected.insert("time", TIME);
+        prop_assert_eq!(object.iter().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
     }
 
     #[test]

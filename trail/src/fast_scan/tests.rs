@@ -1,4 +1,5 @@
 //! The fast scan compared with the decoder, on lines of our formatter whose texts and keys imitate every mark.
+//! Never in it: several lines of a log.
 
 use std::sync::Arc;
 

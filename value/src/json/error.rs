@@ -1,13 +1,15 @@
-//! Why a JSON document was refused, in the words Go's decoder uses.
+//! The errors of JSON documents, with the messages of Go's decoder.
 //!
 //! A message holds at most one character of the document.
+//! Never in it: a check.
 
 use std::fmt;
 
 use crate::quote::quote;
 
 /// A refused document: what is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
 pub struct ParseError {
     pub(super) kind: ParseErrorKind,
     pub(super) offset: usize,
@@ -29,15 +31,15 @@ impl ParseError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ParseErrorKind {
-    /// There is nothing but white space.
+    /// The document is empty or white space.
     Empty,
-    /// The document breaks off.
+    /// The document ends too early.
     UnexpectedEof,
-    /// A character that cannot stand where it stands.
+    /// A character that is not allowed at its position.
     InvalidCharacter {
         /// The (first byte of the) character.
         byte: u8,
-        /// Where it stands.
+        /// What the parser expected there.
         context: Context,
     },
     /// Deeper nesting than the limit.
@@ -57,7 +59,7 @@ pub enum ParseErrorKind {
     },
 }
 
-/// Where an invalid character stands.
+/// The position of an invalid character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Context {
     /// After an element of a list.
@@ -87,7 +89,7 @@ pub enum Context {
     Number,
     /// Directly after `{`.
     ObjectStart,
-    /// In a string: control characters cannot stand there.
+    /// In a string, where control characters are not allowed.
     String,
     /// After `\`.
     StringEscape,
@@ -95,26 +97,24 @@ pub enum Context {
     UnicodeEscape,
 }
 
-impl fmt::Display for ParseError {
+impl fmt::Display for ParseErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            ParseErrorKind::Empty => f.write_str("EOF"),
-            ParseErrorKind::UnexpectedEof => f.write_str("unexpected EOF"),
-            ParseErrorKind::InvalidCharacter { byte, context } => {
+        match *self {
+            Self::Empty => f.write_str("EOF"),
+            Self::UnexpectedEof => f.write_str("unexpected EOF"),
+            Self::InvalidCharacter { byte, context } => {
                 f.write_str("invalid character ")?;
                 write_character(byte, f)?;
                 context.fmt(f)
             }
-            ParseErrorKind::TooDeep { limit } => write!(f, "JSON nested deeper than {limit} levels"),
-            ParseErrorKind::TooManyValues { limit } => write!(f, "JSON with more than {limit} values"),
-            ParseErrorKind::NotAnObject { found } => {
+            Self::TooDeep { limit } => write!(f, "JSON nested deeper than {limit} levels"),
+            Self::TooManyValues { limit } => write!(f, "JSON with more than {limit} values"),
+            Self::NotAnObject { found } => {
                 write!(f, "json: cannot unmarshal {found} into Go value of type map[string]interface {{}}")
             }
         }
     }
 }
-
-impl std::error::Error for ParseError {}
 
 /// A byte as a quoted character.
 fn write_character(byte: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,7 +143,7 @@ impl fmt::Display for Context {
                 return write!(f, " in literal {word} (expecting '{}')", char::from(*expecting));
             }
             Self::Number => " in numeric literal",
-            // Go's token reader says nothing more here.
+            // Go's token reader adds nothing here.
             Self::ObjectStart => "",
             Self::String => " in string literal",
             Self::StringEscape => " in string escape code",

@@ -1,6 +1,7 @@
 //! The parser: one pass from bytes to a [`Value`], bounded in depth and in values.
 //!
 //! Bytes that are not UTF-8 become U+FFFD each, as do halves of surrogate pairs; of equal keys the last wins.
+//! Never in it: the meaning of a document.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,7 @@ use super::error::{Context, ParseError, ParseErrorKind};
 use super::scan;
 use crate::{Number, Object, Value};
 
-/// What a document may be at most.
+/// The limits of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Levels of nesting; a lone number has none. Above [`Limits::DEPTH_MAX`] that one holds.
@@ -18,7 +19,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// No document is ever nested deeper: everything that walks a value may use the stack for it.
+    /// The deepest nesting under any limits: code that walks a value may recurse to this depth.
     pub const DEPTH_MAX: usize = 256;
 }
 
@@ -64,7 +65,7 @@ struct Parser<'a> {
     bytes: &'a [u8],
     /// The same bytes, if all of them are UTF-8.
     text: Option<&'a str>,
-    /// How many bytes are done.
+    /// How many bytes were read.
     at: usize,
     depth: usize,
     nodes: usize,
@@ -80,7 +81,7 @@ impl Parser<'_> {
         self.error(ParseErrorKind::InvalidCharacter { byte, context })
     }
 
-    /// The error of an unfitting next byte, or of there being none.
+    /// The error for the next byte, or for the end of the document.
     fn unfitting(&self, context: Context) -> ParseError {
         match self.peek() {
             Some(byte) => self.invalid(byte, context),
@@ -97,7 +98,7 @@ impl Parser<'_> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    /// Skips white space and looks at what comes.
+    /// Skips white space and returns the next byte.
     #[inline]
     fn next_token(&mut self) -> Option<u8> {
         loop {
@@ -243,7 +244,7 @@ impl Parser<'_> {
         Ok(Number::from_checked(std::str::from_utf8(literal).unwrap_or("0")))
     }
 
-    /// The string whose opening quote is done, with its closing one.
+    /// Reads a string after its opening quote, up to its closing one.
     fn string(&mut self) -> Result<String, ParseError> {
         let start = self.at;
         self.at += scan::literal_len(self.rest());
@@ -255,7 +256,7 @@ impl Parser<'_> {
         self.string_with_escapes(start)
     }
 
-    /// The rest of a string, of which everything from `start` to here is plain.
+    /// Reads the rest of a string that is plain from `start` to here.
     #[cold]
     fn string_with_escapes(&mut self, mut start: usize) -> Result<String, ParseError> {
         let mut out = String::with_capacity(2 * (self.at - start) + 16);
@@ -277,7 +278,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What stands from `start` to here.
+    /// The text from `start` to here.
     #[inline]
     fn text_from(&self, start: usize) -> Cow<'_, str> {
         match self.text {

@@ -1,4 +1,5 @@
-//! Looks for the first byte of a text that needs care, many bytes at a time.
+//! Finds the first byte of a text that must not be copied as it is, many bytes at a time.
+//! Never in it: what is done with the bytes that are found.
 #![expect(
     clippy::needless_bitwise_bool,
     reason = "without branches many bytes are looked at in one operation"
@@ -20,20 +21,20 @@ const fn has_control(word: u64) -> u64 {
     word.wrapping_sub(all(0x20)) & !word & all(0x80)
 }
 
-/// The length of the longest start of `bytes` of which `is_plain` says yes byte by byte, where `is_special`
-/// may only say zero of words that hold plain bytes alone.
+/// The length of the longest start of `bytes` whose bytes are all plain. `is_special` may be zero only for words with
+/// plain bytes alone.
 #[inline]
 fn plain_len(bytes: &[u8], is_special: impl Fn(u64) -> u64, is_plain: impl Fn(u8) -> bool) -> usize {
     let (blocks, rest) = bytes.as_chunks::<16>();
     let mut len = 0;
     for block in blocks {
-        // Every byte of it is looked at, so that the compiler makes a few wide operations of them.
+        // Without an early end, so that the compiler can use a few wide operations.
         if !block.iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
             return len + block.iter().position(|byte| !is_plain(*byte)).unwrap_or(block.len());
         }
         len += 16;
     }
-    // The rest in words that overlap each other, or what is known to be plain.
+    // The rest in words that overlap each other or the bytes that are known to be plain.
     let words = if rest.is_empty() {
         return len;
     } else if let (Some(first), Some(last)) = (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {

@@ -1,5 +1,6 @@
 //! Writes JSON as Go's `encoding/json` does with HTML escaping on: no spaces, sorted keys, `<`, `>` and `&`
 //! as `\u003c`, `\u003e` and `\u0026`. Appends to a buffer of the caller; it never allocates on its own.
+//! Never in it: the syntax of any other format.
 
 use super::scan::clean_len;
 use crate::{Object, Value};

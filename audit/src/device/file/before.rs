@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, XattrFlags};
 
-use super::Open;
+use super::open_file::OpenFile;
 use super::unfinished::{self, Found};
 use onrecord_entry::{Boot, SeqRange, SeqSet};
 
@@ -95,7 +95,7 @@ fn attribute(file: &File, name: &str, at_most: usize) -> Option<Vec<u8>> {
 
 /// The file that was the device's before it was renamed, and what it shows: the newest in the same directory with a name
 /// that begins in the same way. A file of another owner is not believed, nor one that has a second name.
-pub(super) fn renamed(open: &Open, path: &Path) -> Option<(File, Option<Found>)> {
+pub(super) fn renamed(open: &OpenFile, path: &Path) -> Option<(File, Option<Found>)> {
     let (directory, owner) = (&open.directory, rustix::fs::fstat(&open.file).ok()?.st_uid);
     let (name, stem) = (path.file_name()?.as_bytes(), path.file_stem()?.as_bytes());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

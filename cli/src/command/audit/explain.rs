@@ -1,23 +1,28 @@
-//! `audit explain`: what a line may hold, field by field, out of the register itself. It asks no server.
+//! `audit explain`: prints the register of fields.
+//! Never in it: a call of a server.
 
-use crate::failure::{Done, Failure, too_many};
-use crate::grammar::{Command, Invocation, Output, nearest};
+use crate::command::Command;
+use crate::failure::{CommandResult, Failure, too_many};
+use crate::flag::Output;
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, table};
 use crate::session::Session;
+use crate::suggest;
 use onrecord_entry::{LineField, line_fields};
 
 pub(crate) const COMMANDS: &[Command] = &[Command {
     words: "audit explain",
-    synopsis: "Explain the fields of audit entries: clear or hashed, and why",
+    synopsis: "Show which fields of audit entries are hashed, and why",
     arguments: "[options] [FIELD | PATTERN]",
-    about: "Prints the register of fields: each field that a line can have, whether its content is clear or hashed on a \
-            device that is not raw, what that means, and why. What is not in the register cannot be written. FIELD is a \
-            path such as auth.metadata, its last part, or the object above it; PATTERN has a * for any characters. No \
-            server is asked.",
+    about: "Prints the register of fields: every field that a line of an audit log can have, whether its content is clear \
+            or hashed, in which form it is written, and why. It applies to devices without log_raw=true. Fields that \
+            are not in the register are never written.\n\nFIELD is a path such as auth.metadata, the last part of a \
+            path, or an object, which selects all its fields. In PATTERN, * stands for any characters. No server is \
+            needed.",
     examples: &[
-        ("What becomes of a token's accessor:", "audit explain accessor"),
-        ("All fields of the answer:", "audit explain response"),
-        ("The whole register, for programs:", "audit explain -format=json"),
+        ("How is a token's accessor written?", "audit explain accessor"),
+        ("All fields of the response:", "audit explain response"),
+        ("The whole register as JSON:", "audit explain -format=json"),
     ],
     http: false,
     output: Output::Format,
@@ -25,22 +30,22 @@ pub(crate) const COMMANDS: &[Command] = &[Command {
     run: explain,
 }];
 
-fn explain(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn explain(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let all = line_fields();
     let fields: Vec<&LineField> = match invocation.arguments.as_slice() {
         [] => all.iter().collect(),
-        [wanted] => all.iter().filter(|field| is_meant(&field.path, wanted.trim())).collect(),
+        [wanted] => all.iter().filter(|field| matches_path(&field.path, wanted.trim())).collect(),
         more => return Err(too_many("0-1", more.len())),
     };
     if fields.is_empty() {
         let wanted = invocation.arguments.first().map(String::as_str).unwrap_or_default();
-        let near = nearest::closest(wanted, all.iter().map(|field| field.row.key)).unwrap_or_default();
+        let near = suggest::closest(wanted, all.iter().map(|field| field.row.key)).unwrap_or_default();
         return Err(Failure::server(format!(
-            "No field of an entry is called {wanted:?}; the nearest is {near:?}."
+            "No field of an entry matches {wanted:?}. The nearest is {near:?}."
         )));
     }
     if session.format != Format::Table {
-        session.say_node(&Node::Value(fields.iter().map(|field| record(field)).collect()))?;
+        session.print_node(&Node::Value(fields.iter().map(|field| record(field)).collect()))?;
         return Ok(0);
     }
     let rows: Vec<Vec<String>> = fields
@@ -51,7 +56,7 @@ fn explain(session: &mut Session<'_>, invocation: &Invocation) -> Done {
             vec![path.clone(), shown.to_owned(), row.treatment.about().to_owned(), row.reason.to_owned()]
         })
         .collect();
-    session.say(&table::table(&["Field", "Shown", "As", "Because"], &rows))?;
+    session.print_line(&table::table(&["Field", "Shown", "As", "Because"], &rows))?;
     Ok(0)
 }
 
@@ -67,18 +72,18 @@ fn record(field: &LineField) -> onrecord_value::Value {
     })
 }
 
-/// Whether a word means a field: its path, an end or a beginning of it in whole parts, or a pattern of the whole path.
-fn is_meant(path: &str, wanted: &str) -> bool {
+/// Whether a word selects a field: consecutive whole parts of its path, or a pattern of the whole path.
+fn matches_path(path: &str, wanted: &str) -> bool {
     if wanted.contains('*') {
-        return fits(path, wanted);
+        return matches_pattern(path, wanted);
     }
     let plain = path.replace("[]", "");
     let within = format!(".{plain}.");
     within.contains(&format!(".{}.", wanted.replace("[]", "").trim_matches('.')))
 }
 
-/// Whether a text fits a pattern in which `*` stands for any characters.
-fn fits(text: &str, pattern: &str) -> bool {
+/// Whether a text matches a pattern in which `*` stands for any characters.
+fn matches_pattern(text: &str, pattern: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else { return text == pattern };
     let Some(rest) = text.strip_prefix(before) else { return false };
     if !after.contains('*') {
@@ -87,7 +92,7 @@ fn fits(text: &str, pattern: &str) -> bool {
     rest.char_indices()
         .map(|(at, _)| at)
         .chain([rest.len()])
-        .any(|at| rest.get(at..).is_some_and(|rest| fits(rest, after)))
+        .any(|at| rest.get(at..).is_some_and(|rest| matches_pattern(rest, after)))
 }
 
 #[cfg(test)]
@@ -95,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_is_meant_by_its_path_its_parts_or_a_pattern() {
+    fn a_field_is_selected_by_its_path_parts_of_it_or_a_pattern() {
         let path = "auth.policy_results.granting_policies[].name";
         for wanted in [
             path,
@@ -108,10 +113,10 @@ mod tests {
             "*policies*",
             "*",
         ] {
-            assert!(is_meant(path, wanted), "{wanted}");
+            assert!(matches_path(path, wanted), "{wanted}");
         }
         for wanted in ["nam", "results", "auth.name", "*.nam", "a*x", ""] {
-            assert!(!is_meant(path, wanted), "{wanted}");
+            assert!(!matches_path(path, wanted), "{wanted}");
         }
     }
 }

@@ -1,8 +1,11 @@
-//! `audit preview`: the lines that a request would write, without doing it.
+//! `audit preview`: the lines that devices would write for a request, which is not executed.
+//! Never in it: formatting of a line.
 
-use super::super::data;
-use crate::failure::{Done, during, not_enough};
-use crate::grammar::{Command, Invocation, Output};
+use crate::command::Command;
+use crate::command::data;
+use crate::failure::{CommandResult, context, not_enough};
+use crate::flag::Output;
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, plain};
 use crate::session::Session;
 use onrecord_value::{Object, Value};
@@ -11,14 +14,15 @@ pub(crate) const COMMANDS: &[Command] = &[Command {
     words: "audit preview",
     synopsis: "Show what audit devices would write for a request",
     arguments: "[options] METHOD PATH [K=V...]",
-    about: "Prints the lines that each enabled device would write for a request of yours, made with the device's own \
-            options, format, prefix and salt, without doing it. The response's line has what is known before; the rest is \
-            named below it. METHOD is GET, LIST, POST, PUT, PATCH, DELETE or HEAD; PATH is the path behind /v1/. Data is \
-            given as for \"write\"; \"-\" reads JSON from standard input.\n\nThe preview itself is a request on record, with \
-            its data hashed as any. It needs sudo: a device with log_raw=true shows its raw line.",
+    about: "Prints the lines that each enabled device would write for a request, without executing the request. The lines \
+            are made with the device's options, format, prefix and salt. Fields of the response that are known only \
+            after the request are listed at the end.\n\nMETHOD is GET, LIST, POST, PUT, PATCH, DELETE or HEAD. PATH is \
+            the path behind /v1/. Data is given as for \"write\"; \"-\" reads JSON from standard input.\n\nThe \
+            preview is itself recorded, with its data hashed. The policy must grant sudo, because a device with \
+            log_raw=true shows data in the clear.",
     examples: &[
-        ("What a write of a secret leaves in the logs:", "audit preview PUT secret/app password=s3cr3t"),
-        ("The same with data from a file:", "audit preview POST secret/app @app.json"),
+        ("What would a write of a secret leave in the logs?", "audit preview PUT secret/app password=s3cr3t"),
+        ("Read the data from a file:", "audit preview POST secret/app @app.json"),
     ],
     http: true,
     output: Output::Format,
@@ -26,31 +30,31 @@ pub(crate) const COMMANDS: &[Command] = &[Command {
     run: preview,
 }];
 
-fn preview(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn preview(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [method, path, pairs @ ..] = invocation.arguments.as_slice() else {
         return Err(not_enough("2 or more", invocation.arguments.len()));
     };
     let data = data(session, invocation, pairs)?;
     let client = session.client(invocation)?;
-    let shown = session.wait(client.audit_preview(method, path, data))?;
-    let shown = shown.map_err(during("Error previewing the request: "))?;
+    let shown = session.block_on(client.audit_preview(method, path, data))?;
+    let shown = shown.map_err(context("Error previewing the request: "))?;
     if session.format != Format::Table {
-        session.say_node(&Node::from(shown))?;
+        session.print_node(&Node::from(shown))?;
         return Ok(0);
     }
-    session.say(&text(&shown))?;
+    session.print_line(&text(&shown))?;
     Ok(0)
 }
 
 fn text(shown: &Object) -> String {
     let mut parts = Vec::new();
     if shown.get("recorded").and_then(Value::as_bool) == Some(false) {
-        parts.push("Such a request is not recorded.".to_owned());
+        parts.push("This request is not recorded.".to_owned());
     } else {
         let allowed = shown.get("allowed").and_then(Value::as_bool) == Some(true);
         let operation = shown.str("operation").unwrap_or_default();
-        let a = if operation.starts_with(['a', 'e', 'i', 'o', 'u']) { "An" } else { "A" };
-        parts.push(format!("{a} {operation}, which you {} do.", if allowed { "may" } else { "may not" }));
+        let allowed = if allowed { "is allowed" } else { "is not allowed" };
+        parts.push(format!("Operation: {operation}. Your token {allowed} to do this."));
     }
     if let Some(devices) = shown.object("devices") {
         if devices.is_empty() {
@@ -62,7 +66,7 @@ fn text(shown: &Object) -> String {
     }
     if let Some(Value::Array(unknown)) = shown.get("unknown") {
         let names: Vec<String> = unknown.iter().map(plain).collect();
-        parts.push(format!("Known only when it is done: {}", names.join(", ")));
+        parts.push(format!("Fields that are known only after the request: {}", names.join(", ")));
     }
     parts.extend(shown.str("note").map(|note| format!("Note: {note}")));
     parts.join("\n\n")
@@ -72,14 +76,14 @@ fn device(path: &str, lines: &Value) -> String {
     let mut text = vec![format!("==> {path} <==")];
     let Some(lines) = lines.as_object() else { return text.concat() };
     if lines.get("discards").is_some() {
-        text.push("It throws everything away.".to_owned());
+        text.push("This device discards all entries.".to_owned());
     }
     for kind in ["request", "response"] {
         match lines.get(kind) {
             Some(Value::String(line)) => text.push(line.clone()),
             Some(Value::Object(failed)) => {
-                let why = failed.str("error").unwrap_or_default();
-                text.push(format!("The {kind} would have no line here: {why}"));
+                let reason = failed.str("error").unwrap_or_default();
+                text.push(format!("No line for the {kind}: {reason}"));
             }
             _ => {}
         }

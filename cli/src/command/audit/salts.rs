@@ -1,8 +1,11 @@
-//! `audit salts` and `audit rotate-salt`: the salts under which lines were made, and a new one.
+//! `audit salts` and `audit rotate-salt`: lists the salts of audit devices, and replaces one.
+//! Never in it: hashing.
 
-use super::{with_slash, without_dots};
-use crate::failure::{Done, during, exactly};
-use crate::grammar::{Command, Invocation, Output};
+use super::{reject_dot_segments, with_slash};
+use crate::command::Command;
+use crate::failure::{CommandResult, context, exactly};
+use crate::flag::Output;
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, table};
 use crate::session::Session;
 use onrecord_client::AuditSalt;
@@ -11,11 +14,11 @@ use onrecord_value::{Object, Value, object};
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
         words: "audit salts",
-        synopsis: "List the salts of audit devices, retired ones too",
+        synopsis: "List the salts of audit devices, including retired ones",
         arguments: "[options]",
-        about: "Lists every salt under which lines were made: its id, as lines name it in record.salt, the device, and \
-                from when to when. The salt of a device that was disabled, and each one that a device had before, is \
-                kept, so that old logs can still be searched: \"audit hash -salt=ID\".",
+        about: "Lists every salt: its id, which each line contains as record.salt, its device, and the time of its use. \
+                Retired salts are kept, so that old logs can be searched with \"audit hash -salt=ID\": those that were \
+                rotated, and those of disabled devices.",
         examples: &[("Find the salt of an old log:", "audit salts")],
         http: true,
         output: Output::Format,
@@ -26,9 +29,9 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "audit rotate-salt",
         synopsis: "Give an audit device a new salt",
         arguments: "[options] PATH",
-        about: "Gives the device at PATH a new salt while it runs. Lines before it have the old salt's id in \
-                record.salt, lines after it the new one's, and none is missing. The old salt is kept: \"audit salts\".",
-        examples: &[("A new salt for the device at file/:", "audit rotate-salt file/")],
+        about: "Gives the device at PATH a new salt. The device stays enabled and no entry is lost. Each line names the \
+                salt it was made with in record.salt. The old salt is kept; \"audit salts\" lists it.",
+        examples: &[("Rotate the salt of the device at file/:", "audit rotate-salt file/")],
         http: true,
         output: Output::Format,
         flags: &[],
@@ -36,16 +39,16 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
 ];
 
-fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    let salts = session.wait(client.audit_salts())?.map_err(during("Error listing salts: "))?;
+    let salts = session.block_on(client.audit_salts())?.map_err(context("Error listing salts: "))?;
     if session.format != Format::Table {
-        session.say_node(&Node::Value(Value::Array(salts.iter().map(node).collect())))?;
+        session.print_node(&Node::Value(Value::Array(salts.iter().map(node).collect())))?;
         return Ok(0);
     }
     if salts.is_empty() {
-        session.say("No audit device has ever been enabled.")?;
+        session.print_line("No audit device has ever been enabled.")?;
         return Ok(2);
     }
     let row = |salt: &AuditSalt| {
@@ -53,7 +56,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         vec![salt.id.clone(), salt.path.clone(), salt.kind.clone(), salt.from.clone(), to]
     };
     let rows: Vec<Vec<String>> = salts.iter().map(row).collect();
-    session.say(&table::table(&["Salt", "Path", "Type", "From", "To"], &rows))?;
+    session.print_line(&table::table(&["Salt", "Path", "Type", "From", "To"], &rows))?;
     Ok(0)
 }
 
@@ -65,19 +68,19 @@ fn node(salt: &AuditSalt) -> Value {
     Value::Object(record)
 }
 
-fn rotate(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn rotate(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
-    let path = without_dots(path.trim().trim_matches('/'))?;
+    let path = reject_dot_segments(path.trim().trim_matches('/'))?;
     let client = session.client(invocation)?;
-    let rotated = session.wait(client.audit_rotate_salt(path))?;
-    let (salt, retired) = rotated.map_err(during("Error rotating the salt: "))?;
+    let rotated = session.block_on(client.audit_rotate_salt(path))?;
+    let (salt, retired) = rotated.map_err(context("Error rotating the salt: "))?;
     if session.format == Format::Table {
         let shown = with_slash(path);
-        session.say(&format!(
-            "Success! The audit device at {shown} has the salt {salt}; {retired} is retired."
+        session.print_line(&format!(
+            "Success! Device {shown} now uses the salt {salt}; the salt {retired} is retired."
         ))?;
     } else {
-        session.say_node(&Node::from(object! { "retired" => retired, "salt" => salt }))?;
+        session.print_node(&Node::from(object! { "retired" => retired, "salt" => salt }))?;
     }
     Ok(0)
 }

@@ -1,44 +1,48 @@
-//! `audit status`: whether the audit rule can be met, and how each device is; once, or again and again.
-//! Never in it: a judgement of its own.
+//! `audit status`: whether the audit rule can be met, and the state of each device; once, or repeatedly.
+//! Never in it: the decision what a state is.
 
 use std::time::Duration;
 
-use crate::failure::{Done, Failure, SERVER, during, exactly};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
+use crate::command::Command;
+use crate::failure::{CommandResult, Failure, SERVER, context, exactly};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, plain, table};
 use crate::session::Session;
 use onrecord_client::{Client, Error};
 use onrecord_value::{Object, Value, object};
 
-/// Clears a terminal, and goes to its upper left corner.
+/// Clears the terminal and moves the cursor to the upper left corner.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub(crate) const COMMANDS: &[Command] = &[Command {
     words: "audit status",
-    synopsis: "Show how the audit devices are",
+    synopsis: "Show the state of the audit devices",
     arguments: "[options]",
-    about: "Shows whether the audit rule can be met, and of each device its state (healthy, lagging, failing, broken), how \
-            much waits for it, how long the oldest entry has been waiting (lag), how many entries it has, how many writes \
-            failed, what it missed, which of that gap entries have told, and its last error.\n\nWhile the rule is not met \
-            the server refuses this request like any other. Then the states of the devices are shown, which sys/health \
-            tells anybody; the causes stand in the server's log.\n\nThe exit code is 0 if the rule can be met, and 2 if \
-            not, or if the server could not be asked.",
+    about: "Shows whether the audit rule can be met, and for each device:\n\nState: healthy, lagging, failing or broken.\n\n\
+            Queue: bytes that wait to be written, and the limit.\n\nLag: how long the oldest entry has been waiting.\n\n\
+            Entries, Failures: entries written, and writes that failed.\n\nMissed: entries that are lost to the \
+            device. Untold: those of them that no gap entry has declared yet.\n\nLast Error: the last error and its \
+            time.\n\nWhile the audit rule is not met, the server refuses this request too. The command then shows the \
+            states that sys/health reports; for the causes read the server's log.\n\nThe exit code is 0 if the rule \
+            can be met, and 2 if it cannot or if the server cannot be reached.",
     examples: &[
-        ("How are the devices?", "audit status"),
-        ("The same, drawn again every second until it is interrupted:", "audit status -watch"),
-        ("For a program:", "audit status -format=json"),
+        ("Show the state of all devices:", "audit status"),
+        ("Refresh every second until interrupted:", "audit status -watch"),
+        ("Print JSON for a program:", "audit status -format=json"),
     ],
     http: true,
     output: Output::Format,
     flags: &[
-        Flag::new("interval", Kind::Duration, "How often -watch asks.").default("1s"),
-        Flag::new("watch", Kind::Bool, "Ask again and again until interrupted, or until the server is gone.")
+        Flag::new("interval", FlagKind::Duration, "Time between two requests of -watch, at least 100ms.")
+            .default("1s"),
+        Flag::new("watch", FlagKind::Bool, "Repeat until interrupted or until the server cannot be reached.")
             .default("false"),
     ],
     run: status,
 }];
 
-fn status(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn status(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
     if !invocation.is_set("watch") {
@@ -47,41 +51,41 @@ fn status(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let interval = invocation.duration("interval").and_then(onrecord_value::GoDuration::to_std);
     let interval = interval.unwrap_or(Duration::from_secs(1)).max(Duration::from_millis(100));
     loop {
-        if session.world.stdout_is_terminal {
+        if session.process.stdout_is_terminal {
             session.print(CLEAR)?;
         }
         show(session, &client)?;
         session.flush()?;
-        session.wait(async { tokio::time::sleep(interval).await })?;
+        session.block_on(async { tokio::time::sleep(interval).await })?;
     }
 }
 
-/// Asks once, and shows what there is to show.
-fn show(session: &mut Session<'_>, client: &Client) -> Done {
-    match session.wait(client.audit_status())? {
+/// Requests the status once and prints it; if the rule is not met, prints the states that health reports.
+fn show(session: &mut Session<'_>, client: &Client) -> CommandResult {
+    match session.block_on(client.audit_status())? {
         Ok(status) => {
             print(session, &status)?;
             Ok(if is_met(&status) { 0 } else { SERVER })
         }
         Err(Error::Api(refused)) if refused.status == 500 => {
-            let health = session.wait(client.plain().health())?;
+            let health = session.block_on(client.plain().health())?;
             match health {
                 Ok(health) if health.get("audit_ready").and_then(Value::as_bool) == Some(false) => {
                     session.warn(
-                        "The audit rule is not met: the server refuses this request as well. This is what sys/health \
-                         tells; the causes stand in the server's log.",
+                        "The audit rule is not met, so the server refuses this request. Shown below are the states that \
+                         sys/health reports. For the causes read the server's log.",
                     )?;
                     print(session, &of_health(&health))?;
                     Ok(SERVER)
                 }
-                _ => Err(during("Error reading the audit status: ")(Error::Api(refused))),
+                _ => Err(context("Error reading the audit status: ")(Error::Api(refused))),
             }
         }
-        Err(error) => Err(during("Error reading the audit status: ")(error)),
+        Err(error) => Err(context("Error reading the audit status: ")(error)),
     }
 }
 
-/// A status made of what anybody is told.
+/// A status made from the response of `sys/health`.
 fn of_health(health: &Object) -> Object {
     let states = health.object("audit_device_states");
     let device =
@@ -97,7 +101,7 @@ fn is_met(status: &Object) -> bool {
 
 fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
     if session.format != Format::Table {
-        return session.say_node(&Node::from(status.clone()));
+        return session.print_node(&Node::from(status.clone()));
     }
     let devices = status.object("devices").cloned().unwrap_or_default();
     let mut text = table::key_value(&rule_rows(status, devices.len()));
@@ -124,7 +128,7 @@ fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
             &rows,
         ));
     }
-    session.say(&text)
+    session.print_line(&text)
 }
 
 fn rule_rows(status: &Object, devices: usize) -> Vec<(String, String)> {
@@ -175,7 +179,7 @@ fn device_row(path: &str, device: &Object) -> Vec<String> {
     ]
 }
 
-/// Bytes as people say them, in whole units.
+/// A number of bytes in whole units.
 fn size(bytes: i64) -> String {
     match bytes {
         ..1024 => format!("{bytes}B"),

@@ -1,24 +1,33 @@
 //! `kv metadata get|put|patch|delete`, for version 2 of the engine.
+//! Never in it: the data of a secret.
 
-use super::{MOUNT, Place, place, print_object, print_path};
+use super::{KvTarget, MOUNT, kv_target, print_object, print_path};
+use crate::command::Command;
 use crate::command::generic::{deleted, nothing_at, written};
-use crate::failure::{Done, Failure, during, exactly};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
-use crate::printer::{Format, secret};
+use crate::failure::{CommandResult, Failure, context, exactly};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
+use crate::printer::Format;
+use crate::secret;
 use crate::session::Session;
 use onrecord_value::{Object, Value, duration};
 
 const CAS_REQUIRED: Flag =
-    Flag::new("cas-required", Kind::Bool, "Whether each write must name the current version.")
-        .default("false");
-const CUSTOM: Flag =
-    Flag::new("custom-metadata", Kind::Pairs, "KEY=VALUE kept with the secret. May be given several times.");
-const DELETE_AFTER: Flag =
-    Flag::new("delete-version-after", Kind::Duration, "How long after its creation a version is deleted.");
+    Flag::new("cas-required", FlagKind::Bool, "Require -cas for every write of the secret.").default("false");
+const CUSTOM: Flag = Flag::new(
+    "custom-metadata",
+    FlagKind::Pairs,
+    "KEY=VALUE to keep with the secret. May be given several times.",
+);
+const DELETE_AFTER: Flag = Flag::new(
+    "delete-version-after",
+    FlagKind::Duration,
+    "Delete each version this long after its creation.",
+);
 const MAX_VERSIONS: Flag = Flag::new(
     "max-versions",
-    Kind::Integer,
-    "How many versions are kept. 0 keeps as many as the mount says.",
+    FlagKind::Integer,
+    "Number of versions to keep. 0 uses the setting of the mount.",
 );
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -26,7 +35,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "kv metadata get",
         synopsis: "Retrieve metadata from the key/value engine",
         arguments: "[options] PATH",
-        about: "Prints what is known about a secret and its versions.",
+        about: "Prints the metadata of a secret and of its versions.",
         examples: &[("Print the metadata of a secret:", "kv metadata get secret/app")],
         http: true,
         output: Output::Field,
@@ -37,10 +46,11 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "kv metadata put",
         synopsis: "Set or update metadata of a secret",
         arguments: "[options] PATH",
-        about: "Sets the settings of a secret, and its custom metadata as a whole. The secret need not exist yet.",
+        about: "Changes the given settings of a secret. -custom-metadata replaces all custom metadata. The secret need not \
+                exist yet.",
         examples: &[
             ("Keep five versions:", "kv metadata put -max-versions=5 secret/app"),
-            ("Say whose it is:", "kv metadata put -custom-metadata=owner=web secret/app"),
+            ("Set custom metadata:", "kv metadata put -custom-metadata=owner=web secret/app"),
         ],
         http: true,
         output: Output::Format,
@@ -51,7 +61,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "kv metadata patch",
         synopsis: "Change parts of the metadata of a secret",
         arguments: "[options] PATH",
-        about: "Changes the named settings of a secret and leaves the others.",
+        about: "Changes the given settings and custom metadata of a secret and keeps the others.",
         examples: &[(
             "Change one key of the custom metadata:",
             "kv metadata patch -custom-metadata=owner=ops secret/app",
@@ -66,8 +76,8 @@ pub(crate) const COMMANDS: &[Command] = &[
             MOUNT,
             Flag::new(
                 "remove-custom-metadata",
-                Kind::Texts,
-                "A key of the custom metadata to remove. May be given several times.",
+                FlagKind::Texts,
+                "Key of the custom metadata to remove. May be given several times.",
             ),
         ],
         run: patch,
@@ -76,8 +86,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "kv metadata delete",
         synopsis: "Delete a secret with all its versions and metadata",
         arguments: "[options] PATH",
-        about: "Deletes a secret for ever: all versions and the metadata.",
-        examples: &[("Delete a secret for ever:", "kv metadata delete secret/app")],
+        about: "Deletes a secret permanently, with all versions and the metadata.",
+        examples: &[("Delete a secret permanently:", "kv metadata delete secret/app")],
         http: true,
         output: Output::Format,
         flags: &[MOUNT],
@@ -85,16 +95,16 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
 ];
 
-fn v2_place(session: &mut Session<'_>, invocation: &Invocation) -> Result<Place, Failure> {
+fn v2_target(session: &mut Session<'_>, invocation: &Invocation) -> Result<KvTarget, Failure> {
     let [path] = exactly(&invocation.arguments)?;
-    let place = place(session, invocation, path)?;
-    if place.is_v2() { Ok(place) } else { Err(Failure::usage("Metadata not supported on KV Version 1")) }
+    let target = kv_target(session, invocation, path)?;
+    if target.is_v2() { Ok(target) } else { Err(Failure::usage("Metadata not supported on KV Version 1")) }
 }
 
-fn get(session: &mut Session<'_>, invocation: &Invocation) -> Done {
-    let place = v2_place(session, invocation)?;
-    let full = place.part("metadata");
-    let found = session.wait(place.client.read(&full, &[]))?.map_err(during(""))?;
+fn get(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    let target = v2_target(session, invocation)?;
+    let full = target.part("metadata");
+    let found = session.block_on(target.client.read(&full, &[]))?.map_err(context(""))?;
     let Some(found) = found else {
         return Err(nothing_at(&full));
     };
@@ -115,13 +125,13 @@ fn get(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         .collect();
     numbered.sort_by_key(|(number, _)| *number);
     for (number, version) in numbered {
-        session.say("")?;
+        session.print_line("")?;
         print_object(session, &format!("Version {number}"), version)?;
     }
     Ok(0)
 }
 
-/// The settings that were given.
+/// The settings given as flags.
 fn settings(invocation: &Invocation) -> Object {
     let mut body = Object::new();
     if let Some(count) = invocation.integer("max-versions").filter(|count| *count >= 0) {
@@ -140,17 +150,17 @@ fn settings(invocation: &Invocation) -> Object {
     body
 }
 
-fn put(session: &mut Session<'_>, invocation: &Invocation) -> Done {
-    let place = v2_place(session, invocation)?;
-    let full = place.part("metadata");
+fn put(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    let target = v2_target(session, invocation)?;
+    let full = target.part("metadata");
     let body = Value::Object(settings(invocation));
-    let answer = session.wait(place.client.write(&full, &body))?.map_err(during(""))?;
+    let answer = session.block_on(target.client.write(&full, &body))?.map_err(context(""))?;
     written(session, answer.as_ref(), &full)
 }
 
-fn patch(session: &mut Session<'_>, invocation: &Invocation) -> Done {
-    let place = v2_place(session, invocation)?;
-    let full = place.part("metadata");
+fn patch(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    let target = v2_target(session, invocation)?;
+    let full = target.part("metadata");
     let mut body = settings(invocation);
     let removed = invocation.texts("remove-custom-metadata");
     if !removed.is_empty() {
@@ -158,13 +168,13 @@ fn patch(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         custom.extend(removed.into_iter().map(|key| (key, Value::Null)));
         body.insert("custom_metadata", custom);
     }
-    let answer = session.wait(place.client.patch(&full, &Value::Object(body)))?.map_err(during(""))?;
+    let answer = session.block_on(target.client.patch(&full, &Value::Object(body)))?.map_err(context(""))?;
     written(session, answer.as_ref(), &full)
 }
 
-fn delete(session: &mut Session<'_>, invocation: &Invocation) -> Done {
-    let place = v2_place(session, invocation)?;
-    let full = place.part("metadata");
-    let answer = session.wait(place.client.delete(&full, &[]))?.map_err(during(""))?;
+fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
+    let target = v2_target(session, invocation)?;
+    let full = target.part("metadata");
+    let answer = session.block_on(target.client.delete(&full, &[]))?.map_err(context(""))?;
     deleted(session, answer.as_ref(), &full)
 }

@@ -1,22 +1,25 @@
 //! `kv delete|undelete|destroy|rollback`: the versions of a secret.
+//! Never in it: the metadata of a secret.
 
-use super::{MOUNT, ROOT, place, version_body, version_of};
+use super::{MOUNT, ROOT, kv_target, version_body, version_of};
+use crate::command::Command;
 use crate::command::generic::{deleted, nothing_at, written};
-use crate::failure::{Done, Failure, during, exactly};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
+use crate::failure::{CommandResult, Failure, context, exactly};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
 use crate::session::Session;
 use onrecord_value::{Value, object};
 
 const VERSIONS: Flag =
-    Flag::new("versions", Kind::Texts, "Versions, parted by commas. May be given several times.");
+    Flag::new("versions", FlagKind::Texts, "Versions, separated by commas. May be given several times.");
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
         words: "kv delete",
         synopsis: "Delete versions in the key/value engine",
         arguments: "[options] PATH",
-        about: "Deletes the newest version of a secret, or the named ones. With version 2 of the engine they can be \
-                undeleted; with version 1 the secret is gone.",
+        about: "Deletes the newest version of a secret, or those of -versions. With version 2 of the engine, \"kv undelete\" \
+                restores them. With version 1, the secret is lost.",
         examples: &[
             ("Delete the newest version:", "kv delete secret/app"),
             ("Delete two older versions:", "kv delete -versions=1,2 secret/app"),
@@ -30,8 +33,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "kv undelete",
         synopsis: "Undelete versions in the key/value engine",
         arguments: "[options] PATH",
-        about: "Takes back the deletion of versions.",
-        examples: &[("Undelete a version:", "kv undelete -versions=3 secret/app")],
+        about: "Restores versions that \"kv delete\" deleted. -versions is required.",
+        examples: &[("Restore version 3:", "kv undelete -versions=3 secret/app")],
         http: true,
         output: Output::Format,
         flags: &[MOUNT, VERSIONS],
@@ -41,8 +44,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "kv destroy",
         synopsis: "Permanently remove versions in the key/value engine",
         arguments: "[options] PATH",
-        about: "Removes versions for ever. Nothing brings them back.",
-        examples: &[("Destroy a version:", "kv destroy -versions=3 secret/app")],
+        about: "Removes the data of versions permanently. It cannot be restored. -versions is required.",
+        examples: &[("Destroy version 3:", "kv destroy -versions=3 secret/app")],
         http: true,
         output: Output::Format,
         flags: &[MOUNT, VERSIONS],
@@ -52,11 +55,11 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: "kv rollback",
         synopsis: "Roll back to a previous version of data",
         arguments: "[options] PATH",
-        about: "Writes the data of an older version as a new one.",
+        about: "Writes the data of an older version as a new version. -version is required.",
         examples: &[("Go back to version 2:", "kv rollback -version=2 secret/app")],
         http: true,
         output: Output::Field,
-        flags: &[MOUNT, Flag::new("version", Kind::Integer, "Version to go back to.")],
+        flags: &[MOUNT, Flag::new("version", FlagKind::Integer, "Version to write again.")],
         run: rollback,
     },
 ];
@@ -71,33 +74,38 @@ fn versions(invocation: &Invocation) -> Vec<String> {
         .collect()
 }
 
-fn delete(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
-    let place = place(session, invocation, path)?;
-    if place.is_root() {
+    let target = kv_target(session, invocation, path)?;
+    if target.is_root() {
         session.warn(ROOT)?;
     }
-    let full = place.part("data");
+    let full = target.part("data");
     let versions = versions(invocation);
-    let answer = if place.is_v2() && !versions.is_empty() {
+    let answer = if target.is_v2() && !versions.is_empty() {
         let body = Value::Object(object! { "versions" => versions });
-        session.wait(place.client.write(&place.part("delete"), &body))?
+        session.block_on(target.client.write(&target.part("delete"), &body))?
     } else {
-        session.wait(place.client.delete(&full, &[]))?
+        session.block_on(target.client.delete(&full, &[]))?
     };
-    let answer = answer.map_err(during(""))?;
+    let answer = answer.map_err(context(""))?;
     deleted(session, answer.as_ref(), &full)
 }
 
-fn undelete(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn undelete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     change_versions(session, invocation, "undelete", "Undelete")
 }
 
-fn destroy(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn destroy(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     change_versions(session, invocation, "destroy", "Destroy")
 }
 
-fn change_versions(session: &mut Session<'_>, invocation: &Invocation, part: &str, name: &str) -> Done {
+fn change_versions(
+    session: &mut Session<'_>,
+    invocation: &Invocation,
+    part: &str,
+    name: &str,
+) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
     let versions = versions(invocation);
     if versions.is_empty() {
@@ -105,17 +113,17 @@ fn change_versions(session: &mut Session<'_>, invocation: &Invocation, part: &st
             "No versions provided, use the \"-versions\" flag to specify the version to {part}."
         )));
     }
-    let place = place(session, invocation, path)?;
-    if !place.is_v2() {
+    let target = kv_target(session, invocation, path)?;
+    if !target.is_v2() {
         return Err(Failure::usage(format!("{name} not supported on KV Version 1")));
     }
-    let full = place.part(part);
+    let full = target.part(part);
     let body = Value::Object(object! { "versions" => versions });
-    let answer = session.wait(place.client.write(&full, &body))?.map_err(during(""))?;
+    let answer = session.block_on(target.client.write(&full, &body))?.map_err(context(""))?;
     written(session, answer.as_ref(), &full)
 }
 
-fn rollback(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn rollback(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = invocation.arguments.as_slice() else {
         let got = invocation.arguments.len();
         return Err(Failure::usage(format!("Invalid number of arguments (expected 1, got {got})")));
@@ -123,18 +131,18 @@ fn rollback(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let Some(version) = invocation.integer("version").filter(|version| *version > 0) else {
         return Err(Failure::usage("Version flag must be specified"));
     };
-    let place = place(session, invocation, path)?;
-    if !place.is_v2() {
+    let target = kv_target(session, invocation, path)?;
+    if !target.is_v2() {
         return Err(Failure::server("K/V engine mount must be version 2 for rollback support"));
     }
-    let full = place.part("data");
-    let side = place.client.plain();
-    let current = session.wait(side.read(&full, &[]))?.map_err(during(""))?;
+    let full = target.part("data");
+    let side = target.client.plain();
+    let current = session.block_on(side.read(&full, &[]))?.map_err(context(""))?;
     let Some(current) = current.and_then(|found| found.data).and_then(|data| version_of(&data)) else {
         return Err(nothing_at(&full));
     };
     let query = [("version".to_owned(), version.to_string())];
-    let wanted = session.wait(side.read(&full, &query))?.map_err(during(""))?;
+    let wanted = session.block_on(side.read(&full, &query))?.map_err(context(""))?;
     let Some(wanted) = wanted.and_then(|found| found.data) else {
         return Err(nothing_at(&full));
     };
@@ -142,6 +150,6 @@ fn rollback(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         return Err(Failure::server("Cannot roll back to a version that has been deleted"));
     };
     let body = version_body(data.clone(), Some(current));
-    let answer = session.wait(place.client.write(&full, &body))?.map_err(during(""))?;
+    let answer = session.block_on(target.client.write(&full, &body))?.map_err(context(""))?;
     written(session, answer.as_ref(), &full)
 }

@@ -1,27 +1,30 @@
-//! `operator diagnose`: whether a server would start with a configuration. What is looked at is the server's business.
+//! `operator diagnose`: checks whether the server would start with a configuration.
+//! Never in it: the checks (`onrecord-server`).
 
 use std::path::PathBuf;
 
 use onrecord_server::{CheckStatus, diagnose};
 use onrecord_value::{Value, object};
 
-use crate::failure::{Done, Failure, exactly};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
+use crate::command::Command;
+use crate::failure::{CommandResult, Failure, exactly};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, table};
 use crate::session::Session;
 
 pub(crate) const COMMANDS: &[Command] = &[Command {
     words: "operator diagnose",
-    synopsis: "Check a configuration and all it names",
+    synopsis: "Check a configuration and everything it names",
     arguments: "[options]",
-    about: "Looks whether a server would start with a configuration: the files themselves, the data directory, \
-            listeners and their certificates, and every audit device of the configuration, which is opened or dialled. \
-            No server is started and nothing is left behind; a server may run meanwhile, and what it holds is skipped \
-            and named.\n\nExit code 1 if anything fails.",
+    about: "Checks whether the server would start with a configuration: the syntax of the files, the data directory, the \
+            listeners and their certificates, and the audit devices, each of which is opened or connected. No server is \
+            started, and no file is changed. The server may be running: a check of something that it has locked is \
+            skipped, and listed as skipped.\n\nThe exit code is 1 if a check fails.",
     examples: &[
-        ("Check before a start:", "operator diagnose -config=/etc/onrecord/server.hcl"),
+        ("Check a configuration before the start:", "operator diagnose -config=/etc/onrecord/server.hcl"),
         (
-            "Also write a test entry to every audit device:",
+            "Also write a test entry to each audit device:",
             "operator diagnose -config=/etc/onrecord/server.hcl -probe",
         ),
     ],
@@ -30,29 +33,33 @@ pub(crate) const COMMANDS: &[Command] = &[Command {
     flags: &[
         Flag::new(
             "config",
-            Kind::Texts,
-            "A configuration file, or a folder of them. May be given several times; later ones win.",
+            FlagKind::Texts,
+            "Configuration file, or folder of them. May be given several times; a later value replaces an earlier one.",
         ),
-        Flag::new("probe", Kind::Bool, "Write a test entry to every audit device; it stays there.")
-            .default("false"),
+        Flag::new(
+            "probe",
+            FlagKind::Bool,
+            "Write a test entry to each audit device. The entry remains in the log.",
+        )
+        .default("false"),
     ],
     run,
 }];
 
-fn run(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let config: Vec<PathBuf> = invocation.texts("config").into_iter().map(PathBuf::from).collect();
     if config.is_empty() {
-        return Err(Failure::usage("-config is needed: the configuration to check."));
+        return Err(Failure::usage("-config is missing: give the configuration file or folder to check."));
     }
-    let found = diagnose(&config, &session.world.device_kinds, invocation.is_set("probe"));
+    let found = diagnose(&config, &session.process.device_kinds, invocation.is_set("probe"));
     let failed = found.iter().any(|finding| finding.status == CheckStatus::Fail);
     if session.format == Format::Table {
         let row = |finding: onrecord_server::Finding| {
             vec![finding.status.as_str().to_owned(), finding.check, finding.detail]
         };
         let rows: Vec<Vec<String>> = found.into_iter().map(row).collect();
-        session.say(&table::table(&["Result", "Check", "Detail"], &rows))?;
+        session.print_line(&table::table(&["Result", "Check", "Detail"], &rows))?;
     } else {
         let checks: Vec<Value> = found
             .into_iter()
@@ -64,7 +71,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> Done {
                 })
             })
             .collect();
-        session.say_node(&Node::from(object! { "checks" => Value::Array(checks), "failed" => failed }))?;
+        session.print_node(&Node::from(object! { "checks" => Value::Array(checks), "failed" => failed }))?;
     }
     Ok(u8::from(failed))
 }

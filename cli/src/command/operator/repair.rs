@@ -1,14 +1,17 @@
-//! `operator audit-repair`: the way out where no audit device works. It asks no server; whoever may write to the data
-//! directory and has the key shares may do it. What it does to the storage is the server's business.
+//! `operator audit-repair`: removes an audit device from the storage of a stopped server. Write access to the data directory
+//! and the key shares are the only rights it needs.
+//! Never in it: the change of the storage (`onrecord-server`).
 
 use std::path::PathBuf;
 
 use onrecord_client::Token;
 use onrecord_server::AuditRepair;
 
-use super::super::without_dots;
-use crate::failure::{Done, Failure, too_many};
-use crate::grammar::{Command, Flag, Invocation, Kind, Output};
+use crate::command::Command;
+use crate::command::reject_dot_segments;
+use crate::failure::{CommandResult, Failure, too_many};
+use crate::flag::{Flag, FlagKind, Output};
+use crate::invocation::Invocation;
 use crate::printer::{Format, Node, table};
 use crate::session::Session;
 
@@ -16,12 +19,12 @@ pub(crate) const COMMANDS: &[Command] = &[Command {
     words: "operator audit-repair",
     synopsis: "Remove an audit device from a stopped server's storage",
     arguments: "[options] [PATH]",
-    about: "Lists the audit devices of a server that does not run, and removes the one at PATH. It is the way out where \
-            none of them can be opened any more, so that the server refuses to unseal. The server must be stopped; the \
-            rights to write to its data directory and its key shares are needed, nothing else.\n\nThe act is itself \
-            put on record, with the user of the system who did it, as soon as a device of the next start works. The \
-            salt of the removed device is kept, so that its log can still be searched.\n\nKey shares are asked for, \
-            or given with -unseal-key, or a line each on standard input.",
+    about: "Lists the audit devices in the storage of a stopped server; with PATH, removes that device. Use it if the \
+            server refuses to unseal because none of its audit devices can be opened.\n\nThe server must be stopped. \
+            You need write access to its data directory, and its key shares: enter them at the prompt, give each with \
+            -unseal-key, or write one a line to standard input.\n\nAt the next start, the removal is recorded with \
+            the name of the system user who ran this command, as soon as a device accepts entries. The salt of the \
+            removed device is kept, so that its log can be searched.",
     examples: &[
         ("List the devices:", "operator audit-repair -config=/etc/onrecord/server.hcl"),
         ("Remove the device at file/:", "operator audit-repair -config=/etc/onrecord/server.hcl file/"),
@@ -33,30 +36,36 @@ pub(crate) const COMMANDS: &[Command] = &[Command {
     http: false,
     output: Output::Format,
     flags: &[
-        Flag::new("config", Kind::Texts, "The server's configuration file, or a folder of them."),
+        Flag::new(
+            "config",
+            FlagKind::Texts,
+            "The server's configuration file, or a folder of them. Required.",
+        ),
         Flag::new(
             "unseal-key",
-            Kind::Texts,
-            "A key share. May be given several times; the shell's history keeps it.",
+            FlagKind::Texts,
+            "Key share. May be given several times. It appears in the shell's history.",
         ),
     ],
     run: repair,
 }];
 
-fn repair(session: &mut Session<'_>, invocation: &Invocation) -> Done {
+fn repair(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let path = match invocation.arguments.as_slice() {
         [] => None,
-        [path] => Some(without_dots(path.trim().trim_matches('/'))?.to_owned()),
+        [path] => Some(reject_dot_segments(path.trim().trim_matches('/'))?.to_owned()),
         more => return Err(too_many("0-1", more.len())),
     };
     let config: Vec<PathBuf> = invocation.texts("config").into_iter().map(PathBuf::from).collect();
     if config.is_empty() {
-        return Err(Failure::usage("-config is needed: the configuration of the server to repair."));
+        return Err(Failure::usage(
+            "-config is missing: give the configuration file or folder of the server to repair.",
+        ));
     }
-    let told = |error: onrecord_server::StartError| Failure::server(error.to_string());
-    let mut repair = AuditRepair::open(&config).map_err(told)?;
+    let server_error = |error: onrecord_server::StartError| Failure::server(error.to_string());
+    let mut repair = AuditRepair::open(&config).map_err(server_error)?;
     let given: Vec<Token> = invocation.texts("unseal-key").into_iter().map(Token::new).collect();
-    let mut shares = if given.is_empty() && !session.world.stdin_is_terminal {
+    let mut shares = if given.is_empty() && !session.process.stdin_is_terminal {
         shares(session)?.into_iter()
     } else {
         given.into_iter()
@@ -65,10 +74,10 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     loop {
         let share = match shares.next() {
             Some(share) => share,
-            None if session.world.stdin_is_terminal => ask(session)?,
+            None if session.process.stdin_is_terminal => prompt(session)?,
             None => return Err(Failure::usage(more_shares(needed))),
         };
-        let left = repair.submit_key_share(share.expose().trim()).map_err(told)?;
+        let left = repair.submit_key_share(share.expose().trim()).map_err(server_error)?;
         if left == 0 {
             break;
         }
@@ -79,23 +88,23 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     };
     let declared = repair
         .devices()
-        .map_err(told)?
+        .map_err(server_error)?
         .iter()
         .any(|device| device.declared && device.path.trim_end_matches('/') == path);
-    if !repair.remove(&path).map_err(told)? {
+    if !repair.remove(&path).map_err(server_error)? {
         return Err(Failure::server(format!("No audit device is stored at: {path}/")));
     }
-    session.say(&format!("Success! Removed the audit device at: {path}/"))?;
+    session.print_line(&format!("Success! Removed the audit device at: {path}/"))?;
     if declared {
         session.warn(
-            "The configuration names this device: remove its stanza, too, or the next start makes it again.",
+            "The configuration declares this device. Remove its stanza too, or the next start enables it again.",
         )?;
     }
     Ok(0)
 }
 
 fn more_shares(needed: Option<usize>) -> String {
-    let how = "give each with -unseal-key, or a line each on standard input";
+    let how = "give each with -unseal-key, or one a line on standard input";
     match needed {
         None => format!("Key shares are needed: {how}."),
         Some(1) => format!("One more key share is needed: {how}."),
@@ -103,7 +112,7 @@ fn more_shares(needed: Option<usize>) -> String {
     }
 }
 
-fn list(session: &mut Session<'_>, repair: &AuditRepair) -> Done {
+fn list(session: &mut Session<'_>, repair: &AuditRepair) -> CommandResult {
     let devices = repair.devices().map_err(|error| Failure::server(error.to_string()))?;
     if session.format != Format::Table {
         let rows = devices.iter().map(|device| {
@@ -114,11 +123,11 @@ fn list(session: &mut Session<'_>, repair: &AuditRepair) -> Done {
             ]);
             (device.path.clone(), shown)
         });
-        session.say_node(&Node::Record(rows.collect()))?;
+        session.print_node(&Node::Record(rows.collect()))?;
         return Ok(0);
     }
     if devices.is_empty() {
-        session.say("No audit devices are stored.")?;
+        session.print_line("No audit devices are stored.")?;
         return Ok(0);
     }
     let rows: Vec<Vec<String>> = devices
@@ -128,18 +137,18 @@ fn list(session: &mut Session<'_>, repair: &AuditRepair) -> Done {
             vec![device.path, device.kind, from.to_owned(), device.description]
         })
         .collect();
-    session.say(&table::table(&["Path", "Type", "Made by", "Description"], &rows))?;
+    session.print_line(&table::table(&["Path", "Type", "Made by", "Description"], &rows))?;
     Ok(0)
 }
 
-fn ask(session: &mut Session<'_>) -> Result<Token, Failure> {
-    session.ask_hidden("Unseal Key (will be hidden): ", true).map_err(|error| {
+fn prompt(session: &mut Session<'_>) -> Result<Token, Failure> {
+    session.prompt_hidden("Unseal Key (will be hidden): ", true).map_err(|error| {
         Failure::usage(format!("An error occurred attempting to ask for an unseal key: {error}"))
     })
 }
 
 fn shares(session: &mut Session<'_>) -> Result<Vec<Token>, Failure> {
-    let read = session.world.read_stdin();
+    let read = session.process.read_stdin();
     let text = read.map_err(|error| Failure::usage(format!("Error reading standard input: {error}")))?;
     Ok(text.lines().filter(|line| !line.trim().is_empty()).map(Token::new).collect())
 }

@@ -27,9 +27,9 @@ enum VersionLookup {
 
 impl Kv2 {
     /// `GET data/KEY`, of one version or the newest.
-    pub(super) fn read(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+    pub(super) async fn read(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let number = fields::whole(call.data, "version")?;
-        Ok(match self.find(key, number, call.now)? {
+        Ok(match self.find(key, number, call.now).await? {
             VersionLookup::Absent => Outcome::absent(),
             VersionLookup::Unreadable(metadata) => {
                 gone(object! { "data" => Value::Null, "metadata" => metadata })
@@ -41,10 +41,10 @@ impl Kv2 {
     }
 
     /// `GET subkeys/KEY`: the names in the data, with `null` for the values.
-    pub(super) fn subkeys(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+    pub(super) async fn subkeys(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let number = fields::whole(call.data, "version")?;
         let depth = fields::count(call.data, "depth")?.filter(|depth| *depth > 0);
-        Ok(match self.find(key, number, call.now)? {
+        Ok(match self.find(key, number, call.now).await? {
             VersionLookup::Absent => Outcome::absent(),
             VersionLookup::Unreadable(metadata) => {
                 gone(object! { "subkeys" => Value::Null, "metadata" => metadata })
@@ -56,32 +56,38 @@ impl Kv2 {
         })
     }
 
-    fn find(&self, key: &str, number: Option<i64>, now: Time) -> Result<VersionLookup, Refusal> {
+    async fn find(&self, key: &str, number: Option<i64>, now: Time) -> Result<VersionLookup, Refusal> {
         let number = match number.unwrap_or(0) {
             0 => None,
             number => Some(u64::try_from(number).unwrap_or(0)),
         };
         // A version that moves out or is destroyed between the two look-ups is found, or not, by the next look.
         for _ in 0..3 {
-            let Some(stored) = self.space.get(&record_key(key))? else { return Ok(VersionLookup::Absent) };
-            let record = Record::decode(stored.expose())?;
-            let Some(version) = record.version(number.unwrap_or(record.current)) else {
+            let Some(stored) = self.space.get(&record_key(key)).await? else {
                 return Ok(VersionLookup::Absent);
             };
-            let metadata = show(&record, version);
-            if !version.readable(now) {
-                return Ok(VersionLookup::Unreadable(metadata));
-            }
-            if let Some(data) = self.data(key, version)? {
-                return Ok(VersionLookup::Data(data, metadata));
+            let (group, number, metadata) = {
+                let record = Record::decode(stored.expose())?;
+                let Some(version) = record.version(number.unwrap_or(record.current)) else {
+                    return Ok(VersionLookup::Absent);
+                };
+                let metadata = show(&record, version);
+                if !version.readable(now) {
+                    return Ok(VersionLookup::Unreadable(metadata));
+                }
+                match &version.body {
+                    Body::Gone => continue,
+                    Body::Inline(data) => return Ok(VersionLookup::Data(decode_object(data)?, metadata)),
+                    Body::Outside(group) => (*group, version.number, metadata),
+                }
+            };
+            if let Some(members) = self.space.get(&group_key(key, group)).await?
+                && let Some(data) = in_group(members.expose(), number)?
+            {
+                return Ok(VersionLookup::Data(decode_object(&data)?, metadata));
             }
         }
         Err(Broken.into())
-    }
-
-    /// The data of a version; `None` if it is not where the key's record says.
-    fn data(&self, key: &str, version: &Version<'_>) -> Result<Option<Object>, Refusal> {
-        data_of(version, |group| self.space.get(&group_key(key, group)))
     }
 
     /// `POST data/KEY`: a new version.

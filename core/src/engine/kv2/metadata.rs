@@ -22,8 +22,8 @@ mod limit {
 
 impl Kv2 {
     /// `GET metadata/KEY`.
-    pub(super) fn read_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Outcome::absent()) };
+    pub(super) async fn read_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+        let Some(stored) = self.space.get(&record_key(key)).await? else { return Ok(Outcome::absent()) };
         let record = Record::decode(stored.expose())?;
         let versions: Object = record
             .versions
@@ -51,9 +51,9 @@ impl Kv2 {
     }
 
     /// `LIST metadata/PREFIX`.
-    pub(super) fn list(&self, prefix: &str) -> Result<Outcome, Refusal> {
+    pub(super) async fn list(&self, prefix: &str) -> Result<Outcome, Refusal> {
         let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
-        self.space.list(&format!("{}{slash}", record_key(prefix))).map(Outcome::keys)
+        self.space.list(&format!("{}{slash}", record_key(prefix))).await.map(Outcome::keys)
     }
 
     /// `POST metadata/KEY`: settings and custom metadata; makes the key if it is not there.

@@ -78,7 +78,7 @@ fn enable_request(call: &Call<'_>) -> Result<EnableRequest, Refusal> {
     })
 }
 
-/// Options are texts by name; other forms are converted as the API converts them (spec 1.4).
+/// Options are texts by name; other forms are converted as the API converts them.
 fn options(value: Option<&Value>) -> Result<BTreeMap<String, String>, Refusal> {
     let pair = |value: &Value| {
         let text = value.as_str().unwrap_or_default();

@@ -12,11 +12,11 @@ use crate::routes::Endpoint;
 use crate::unsealed::Unsealed;
 
 /// Answers a request to one of the three routes.
-pub fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    answer(open, call).into()
+pub async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
+    answer(open, call).await.into()
 }
 
-fn answer(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+async fn answer(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let endpoint = call.route.map(|route| route.endpoint);
     let mut paths = fields::texts(call.data, "paths")?.unwrap_or_default();
     if paths.is_empty() {
@@ -27,8 +27,8 @@ fn answer(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     }
     let acl = match endpoint {
         Some(Endpoint::CapabilitiesSelf) => own(call)?,
-        Some(Endpoint::CapabilitiesAccessor) => of_accessor(open, call)?,
-        _ => of_token(open, call)?,
+        Some(Endpoint::CapabilitiesAccessor) => of_accessor(open, call).await?,
+        _ => of_token(open, call).await?,
     };
     let mut data: Object =
         paths.iter().map(|path| (path.as_str(), Value::from(acl.capabilities(path)))).collect();
@@ -44,16 +44,16 @@ fn own(call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
     call.caller.map(|caller| Arc::clone(&caller.acl)).ok_or_else(Refusal::denied)
 }
 
-fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
+async fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
     let token = fields::text(call.data, "token")?.unwrap_or_default();
-    let found = open.tokens.find(&token, call.now)?;
+    let found = open.tokens.find(&token, call.now).await?;
     let found = found.ok_or_else(|| Refusal::invalid("invalid token"))?;
     Ok(open.policies.acl(&found.entry().policies).1)
 }
 
-fn of_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
+async fn of_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
     let accessor = fields::text(call.data, "accessor")?.unwrap_or_default();
-    let found = open.tokens.find_accessor(&accessor, call.now)?;
+    let found = open.tokens.find_accessor(&accessor, call.now).await?;
     let found = found.ok_or_else(|| Refusal::invalid("invalid accessor"))?;
     Ok(open.policies.acl(&found.entry().policies).1)
 }

@@ -1,0 +1,83 @@
+//! Configures a client from flags and environment: the flag, else `ONRECORD_X`, else `VAULT_X`, else the default.
+//! Never in it: calls.
+
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::process::Process;
+use onrecord_client::environment::{self, DEFAULT_ADDRESS, EnvironmentError, Variables};
+use onrecord_client::{Address, Client, Config, ConfigError, os_text};
+use onrecord_value::duration;
+
+/// A client configured by flags and environment.
+pub(crate) fn build(process: &Process, invocation: &Invocation, with_token: bool) -> Result<Client, Failure> {
+    let mut config = Config::new(address(process, invocation)?);
+    // A person can repeat the command; programs set the number of retries themselves.
+    config.retries = 0;
+    environment::fill(&mut config, process).map_err(|error| wrong_environment(&error))?;
+    wrap_ttl(&mut config, process, invocation)?;
+    flags(&mut config, invocation);
+    if with_token {
+        config.token = environment::token(process).map_err(|error| {
+            Failure::server(format!("failed to read the token file: {}", os_text(&error)))
+        })?;
+    }
+    let client = Client::new(config).map_err(|error| wrong_config(&error))?;
+    let dry_run = invocation.is_set("output-curl-string") || invocation.is_set("output-policy");
+    Ok(if dry_run { client.dry_run() } else { client })
+}
+
+fn address(process: &Process, invocation: &Invocation) -> Result<Address, Failure> {
+    let flag = |name| invocation.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = flag("agent-address")
+        .or_else(|| flag("address"))
+        .or_else(|| process.setting_filled("AGENT_ADDR").map(|(_, value)| value))
+        .or_else(|| process.setting_filled("ADDR").map(|(_, value)| value))
+        .unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
+    Address::parse(&text).map_err(|error| Failure::server(format!("failed to create client: {error}")))
+}
+
+fn wrap_ttl(config: &mut Config, process: &Process, invocation: &Invocation) -> Result<(), Failure> {
+    let given = match (invocation.duration("wrap-ttl"), process.setting_filled("WRAP_TTL")) {
+        (Some(ttl), _) => Some(ttl),
+        (None, Some((name, value))) => Some(duration::parse(&value).map_err(|error| {
+            Failure::server(format!("failed to read environment: could not parse {name:?}: {error}"))
+        })?),
+        (None, None) => None,
+    };
+    config.wrap_ttl = given.filter(|ttl| !ttl.is_zero()).map(duration::format);
+    Ok(())
+}
+
+fn flags(config: &mut Config, invocation: &Invocation) {
+    let text = |name: &str| invocation.text(name).map(str::to_owned);
+    let path = |name: &str| invocation.text(name).map(std::path::PathBuf::from);
+    if let Some(file) = path("ca-cert") {
+        config.tls.ca_cert = Some(file);
+        config.tls.ca_cert_bytes = None;
+    }
+    config.tls.ca_path = path("ca-path").or(config.tls.ca_path.take());
+    config.tls.client_cert = path("client-cert").or(config.tls.client_cert.take());
+    config.tls.client_key = path("client-key").or(config.tls.client_key.take());
+    config.tls.server_name = text("tls-server-name").or(config.tls.server_name.take());
+    config.tls.skip_verify = invocation.truth("tls-skip-verify").unwrap_or(config.tls.skip_verify);
+    config.namespace = text("namespace").or(config.namespace.take());
+    config.redirects = invocation.truth("disable-redirects").map_or(config.redirects, |off| !off);
+    config.policy_override = invocation.is_set("policy-override");
+    config.headers = invocation.pairs("header");
+    let codes = invocation.texts("mfa");
+    if !codes.is_empty() {
+        config.mfa = codes;
+    }
+}
+
+fn wrong_environment(error: &EnvironmentError) -> Failure {
+    Failure::server(format!("failed to read environment: {error}"))
+}
+
+fn wrong_config(error: &ConfigError) -> Failure {
+    Failure::server(match error {
+        ConfigError::ReservedHeader(_) => format!("failed to setup {error}"),
+        ConfigError::Address(_) => format!("failed to create client: {error}"),
+        _ => format!("failed to read environment: {error}"),
+    })
+}

@@ -1,0 +1,189 @@
+//! The table of all commands and groups, and the look-up of a command by its words. The rows of each group of commands
+//! stand in its file.
+//! Never in it: flags, and what a command does.
+
+use super::{
+    Command, Group, audit, generic, kv, log, login, operator, policy, secrets, server, status, token,
+};
+
+/// Every command, by file.
+pub(crate) const COMMANDS: &[&[Command]] = &[
+    audit::COMMANDS,
+    audit::drill::COMMANDS,
+    audit::explain::COMMANDS,
+    audit::preview::COMMANDS,
+    audit::reopen::COMMANDS,
+    audit::salts::COMMANDS,
+    audit::status::COMMANDS,
+    generic::COMMANDS,
+    kv::COMMANDS,
+    kv::metadata::COMMANDS,
+    kv::versions::COMMANDS,
+    log::COMMANDS,
+    login::COMMANDS,
+    operator::COMMANDS,
+    operator::diagnose::COMMANDS,
+    operator::repair::COMMANDS,
+    policy::COMMANDS,
+    secrets::COMMANDS,
+    server::COMMANDS,
+    status::COMMANDS,
+    token::COMMANDS,
+];
+
+/// Every group.
+pub const GROUPS: &[Group] = &[
+    Group {
+        words: "audit",
+        synopsis: "Interact with audit devices",
+        about: "An audit device records every request and every response. These commands enable, list and disable \
+                devices, show their state, and compute the hash that a device writes in place of a secret.",
+        examples: &[
+            ("Enable a file audit device:", "audit enable file file_path=/var/log/onrecord_audit.log"),
+            ("List the enabled audit devices:", "audit list"),
+        ],
+    },
+    Group {
+        words: "kv",
+        synopsis: "Interact with the key/value secrets engine",
+        about: "Store, read and delete secrets of the key/value engine. Version 2 of the engine keeps older versions \
+                of each secret.",
+        examples: &[
+            ("Store a secret:", "kv put secret/app password=s3cr3t"),
+            ("Read it:", "kv get secret/app"),
+        ],
+    },
+    Group {
+        words: "kv metadata",
+        synopsis: "Interact with the metadata of secrets",
+        about: "The metadata of a secret holds its versions, its settings and custom keys. It does not contain the \
+                secret's data. Version 2 of the engine only.",
+        examples: &[("Show the versions of a secret:", "kv metadata get secret/app")],
+    },
+    Group {
+        words: "log",
+        synopsis: "Read audit logs",
+        about: "Read the files that audit devices wrote. No server is needed.",
+        examples: &[("Check whether entries are missing:", "log check /var/log/audit.log*")],
+    },
+    Group {
+        words: "operator",
+        synopsis: "Perform operator tasks",
+        about: "Initialize, unseal and seal a server, rotate its key, check its configuration, and repair its audit \
+                devices.",
+        examples: &[("Initialize a new server:", "operator init -key-shares=1 -key-threshold=1")],
+    },
+    Group {
+        words: "policy",
+        synopsis: "Interact with policies",
+        about: "A policy lists paths and what a token with the policy may do there.",
+        examples: &[("Upload a policy:", "policy write app app.hcl"), ("List all policies:", "policy list")],
+    },
+    Group {
+        words: "print",
+        synopsis: "Print settings in use",
+        about: "Print the settings that other commands would use.",
+        examples: &[("Print the token in use:", "print token")],
+    },
+    Group {
+        words: "secrets",
+        synopsis: "Interact with secrets engines",
+        about: "A secrets engine stores secrets. Each is mounted at a path.",
+        examples: &[(
+            "Enable version 2 of the key/value engine at secret/:",
+            "secrets enable -path=secret -version=2 kv",
+        )],
+    },
+    Group {
+        words: "token",
+        synopsis: "Interact with tokens",
+        about: "A token identifies the caller of a request. These commands create, show, renew and revoke tokens.",
+        examples: &[(
+            "Create a token with one policy, valid for an hour:",
+            "token create -policy=app -ttl=1h",
+        )],
+    },
+];
+
+/// All commands.
+pub fn commands() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().copied().flatten()
+}
+
+/// The first words of all commands, sorted, without the deprecated spellings.
+pub(crate) fn first_words() -> Vec<&'static str> {
+    let mut words: Vec<&'static str> = commands()
+        .map(|command| command.words)
+        .chain(GROUPS.iter().map(|group| group.words))
+        .filter_map(|words| words.split(' ').next())
+        .filter(|word| !is_alias(word))
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// Whether a word is a deprecated spelling: it works, and help does not list it.
+fn is_alias(word: &str) -> bool {
+    matches!(word, "audit-enable" | "audit-disable" | "audit-list")
+}
+
+/// The next words of the commands and groups below some words, sorted: name and synopsis.
+pub(crate) fn below(words: &str) -> Vec<(&'static str, &'static str)> {
+    let mut list: Vec<(&'static str, &'static str)> = commands()
+        .map(|command| (command.words, command.synopsis))
+        .chain(GROUPS.iter().map(|group| (group.words, group.synopsis)))
+        .filter_map(|(name, synopsis)| {
+            let rest = if words.is_empty() { name } else { name.strip_prefix(words)?.strip_prefix(' ')? };
+            (!rest.contains(' ') && !is_alias(rest)).then_some((rest, synopsis))
+        })
+        .collect();
+    list.sort_unstable();
+    list
+}
+
+/// What the first words of a command line name.
+#[derive(Debug)]
+pub enum Lookup {
+    /// A command, and the number of words of its name.
+    Command(&'static Command, usize),
+    /// A group, without a command of it.
+    Group(&'static Group),
+    /// A group, with a word that names no command of it.
+    UnknownInGroup(&'static Group, String),
+    /// The first word names no command and no group.
+    Unknown(String),
+    /// There are no words.
+    Empty,
+}
+
+/// Finds the command that the words begin with.
+pub fn find(words: &[String]) -> Lookup {
+    let Some(first) = words.first() else {
+        return Lookup::Empty;
+    };
+    let matches = |name: &str| {
+        let parts: Vec<&str> = name.split(' ').collect();
+        (words.len() >= parts.len() && parts.iter().zip(words).all(|(part, word)| part == word))
+            .then_some(parts.len())
+    };
+    let command = COMMANDS.iter().filter_map(|list| longest(list, matches)).max_by_key(|(_, count)| *count);
+    let group =
+        GROUPS.iter().filter_map(|group| Some((group, matches(group.words)?))).max_by_key(|found| found.1);
+    match (command, group) {
+        (Some((command, count)), None) => Lookup::Command(command, count),
+        (Some((command, count)), Some((_, within))) if count > within => Lookup::Command(command, count),
+        (_, Some((group, within))) => match words.get(within) {
+            Some(word) if !word.starts_with('-') => Lookup::UnknownInGroup(group, word.clone()),
+            _ => Lookup::Group(group),
+        },
+        (None, None) => Lookup::Unknown(first.clone()),
+    }
+}
+
+fn longest(
+    list: &'static [Command],
+    matches: impl Fn(&str) -> Option<usize>,
+) -> Option<(&'static Command, usize)> {
+    list.iter().filter_map(|command| Some((command, matches(command.words)?))).max_by_key(|found| found.1)
+}

@@ -1,0 +1,247 @@
+//! Parses the words behind a command's name into flags and arguments, in Go's flag syntax.
+//! Never in it: which commands exist, and running them.
+
+use crate::flag::{Flag, FlagKind};
+use crate::suggest;
+use onrecord_value::quote::Quoted;
+use onrecord_value::{GoDuration, boolean, duration, integer};
+use thiserror::Error;
+
+/// The flags and arguments of one command, parsed and checked.
+#[derive(Debug)]
+pub struct Invocation {
+    /// The words behind the flags.
+    pub arguments: Vec<String>,
+    /// The flags in the order given, each value checked against its kind.
+    pub(crate) given: Vec<(&'static str, String)>,
+    /// Arguments behind `--` that look like flags.
+    pub(crate) after_dashes: Vec<String>,
+}
+
+impl Invocation {
+    /// The last text of a flag, if it was given.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.given.iter().rev().find(|(given, _)| *given == name).map(|(_, text)| text.as_str())
+    }
+
+    /// All texts of a flag.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        self.given.iter().filter(|(given, _)| *given == name).map(|(_, text)| text.clone()).collect()
+    }
+
+    /// A boolean flag, if it was given.
+    pub fn truth(&self, name: &str) -> Option<bool> {
+        self.text(name).map(|text| text == "true")
+    }
+
+    /// Whether a boolean flag was given and is true.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.truth(name) == Some(true)
+    }
+
+    /// A duration, if it was given.
+    pub fn duration(&self, name: &str) -> Option<GoDuration> {
+        // `check` has refused any other text.
+        self.text(name).and_then(|text| duration::parse(text).ok())
+    }
+
+    /// A whole number, if it was given.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.text(name).and_then(|text| text.parse().ok())
+    }
+
+    /// All pairs of a flag.
+    pub fn pairs(&self, name: &str) -> Vec<(String, String)> {
+        self.texts(name)
+            .iter()
+            .filter_map(|text| text.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    }
+}
+
+/// Whether help is requested: `-h`, `-help` or `--help` anywhere before `--`.
+pub(crate) fn requests_help(words: &[String]) -> bool {
+    words
+        .iter()
+        .take_while(|word| *word != "--")
+        .any(|word| matches!(word.as_str(), "-h" | "-help" | "--help"))
+}
+
+/// Why the command line could not be parsed. The first line of each message is the text that users of this family of
+/// command lines know; what is accepted follows on a second line.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SyntaxError {
+    /// `---x`, `-=x`.
+    #[error("bad flag syntax: {0}")]
+    BadFlag(String),
+    /// No such flag; the flag with the nearest name, if one is near.
+    #[error("flag provided but not defined: -{0}{suggestion}", suggestion = suggestion(*.1))]
+    UnknownFlag(String, Option<&'static str>),
+    /// A flag at the end without its value.
+    #[error("flag needs an argument: -{0}")]
+    MissingValue(String),
+    /// A value that is not a boolean.
+    #[error(
+        "invalid boolean value {} for -{flag}: {reason}\nAccepted: true or false, as in -{flag}=true.",
+        Quoted(value)
+    )]
+    InvalidBoolean {
+        /// As it was given.
+        value: String,
+        /// As it was given.
+        flag: String,
+        /// Why it was refused.
+        reason: String,
+    },
+    /// A value that is not of the flag's kind.
+    #[error("invalid value {} for flag -{flag}: {reason}\nAccepted: {accepted}.", Quoted(value))]
+    InvalidValue {
+        /// As it was given.
+        value: String,
+        /// As it was given.
+        flag: String,
+        /// Why it was refused.
+        reason: String,
+        /// What the flag takes.
+        accepted: &'static str,
+    },
+    /// `-h=false`.
+    #[error("flag: help requested")]
+    Help,
+    /// Flags behind the first argument.
+    #[error("{}", late_flags(.0))]
+    LateFlags(Vec<String>),
+}
+
+fn suggestion(flag: Option<&str>) -> String {
+    flag.map(|flag| format!("\nDid you mean -{flag}?")).unwrap_or_default()
+}
+
+/// The message about flags that stand behind arguments.
+pub(crate) fn late_flags(words: &[String]) -> String {
+    format!(
+        "Command flags must be provided before positional arguments. The following arguments will not be parsed as flags: [{}]",
+        words.join(",")
+    )
+}
+
+/// Parses the words behind a command's own. With `late_flags_allowed` flags may follow arguments.
+pub(crate) fn parse(
+    flags: &[&'static Flag],
+    late_flags_allowed: bool,
+    words: &[String],
+) -> Result<Invocation, SyntaxError> {
+    let mut given = Vec::new();
+    let mut rest = words.iter();
+    let mut arguments: Vec<String> = Vec::new();
+    let mut after_dashes = Vec::new();
+    while let Some(word) = rest.next() {
+        if word == "--" {
+            break;
+        }
+        if word == "-" || !word.starts_with('-') {
+            arguments.push(word.clone());
+            if late_flags_allowed {
+                continue;
+            }
+            let (before, after) = split_at_dashes(rest.as_slice());
+            arguments.extend_from_slice(before);
+            let wrong: Vec<String> = before.iter().filter(|word| looks_like_flag(word)).cloned().collect();
+            if !wrong.is_empty() {
+                return Err(SyntaxError::LateFlags(wrong));
+            }
+            rest = after.iter();
+            break;
+        }
+        let (flag, inline) = name_and_value(flags, word)?;
+        let value = match (flag.kind, inline) {
+            (_, Some(value)) => value.to_owned(),
+            (FlagKind::Bool, None) => "true".to_owned(),
+            (_, None) => {
+                rest.next().cloned().ok_or_else(|| SyntaxError::MissingValue(typed_name(word).to_owned()))?
+            }
+        };
+        given.push((flag.name, check(flag, typed_name(word), value)?));
+    }
+    for word in rest {
+        if looks_like_flag(word) {
+            after_dashes.push(word.clone());
+        }
+        arguments.push(word.clone());
+    }
+    Ok(Invocation { arguments, given, after_dashes })
+}
+
+fn split_at_dashes(words: &[String]) -> (&[String], &[String]) {
+    match words.iter().position(|word| word == "--") {
+        Some(at) => (words.get(..at).unwrap_or_default(), words.get(at + 1..).unwrap_or_default()),
+        None => (words, &[]),
+    }
+}
+
+fn looks_like_flag(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('-')
+}
+
+fn typed_name(word: &str) -> &str {
+    let name = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).unwrap_or(word);
+    name.split('=').next().unwrap_or(name)
+}
+
+fn name_and_value<'a>(
+    flags: &[&'static Flag],
+    word: &'a str,
+) -> Result<(&'static Flag, Option<&'a str>), SyntaxError> {
+    let body = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).unwrap_or(word);
+    if body.is_empty() || body.starts_with(['-', '=']) {
+        return Err(SyntaxError::BadFlag(word.to_owned()));
+    }
+    let (name, value) = match body.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (body, None),
+    };
+    let is_named =
+        |flag: &&&'static Flag| flag.name == name || (!flag.alias.is_empty() && flag.alias == name);
+    match flags.iter().find(is_named) {
+        Some(flag) => Ok((flag, value)),
+        None if matches!(name, "h" | "help") => Err(SyntaxError::Help),
+        None => {
+            let near = suggest::nearest(name, flags.iter().map(|flag| flag.name));
+            Err(SyntaxError::UnknownFlag(name.to_owned(), near))
+        }
+    }
+}
+
+/// The value as it is kept: checked, booleans as `true` or `false`.
+fn check(flag: &Flag, name: &str, value: String) -> Result<String, SyntaxError> {
+    let invalid = |reason: String, accepted: &'static str| SyntaxError::InvalidValue {
+        value: value.clone(),
+        flag: name.to_owned(),
+        reason,
+        accepted,
+    };
+    match flag.kind {
+        FlagKind::Text | FlagKind::Texts => Ok(value),
+        FlagKind::Bool => match boolean::parse(&value) {
+            Ok(truth) => Ok(truth.to_string()),
+            Err(error) => {
+                let reason = error.to_string();
+                Err(SyntaxError::InvalidBoolean { value, flag: name.to_owned(), reason })
+            }
+        },
+        FlagKind::Pairs if value.contains('=') => Ok(value),
+        FlagKind::Pairs => Err(invalid(format!("missing = in KV pair: {}", Quoted(&value)), "KEY=VALUE")),
+        FlagKind::Duration => match duration::parse(&value) {
+            Ok(_) => Ok(value),
+            Err(error) => {
+                Err(invalid(error.to_string(), "seconds, or a number with a unit, such as 90s, 1h30m or 7d"))
+            }
+        },
+        FlagKind::Integer => match integer::parse_signed(&value) {
+            Ok(number) => Ok(number.to_string()),
+            Err(error) => Err(invalid(error.to_string(), "a whole number")),
+        },
+    }
+}

@@ -1,0 +1,210 @@
+//! Prints the response of an API call: as a table, as JSON or YAML, or one field of it.
+//! Never in it: calls.
+
+use crate::failure::{CommandResult, Failure, USAGE};
+use crate::printer::table::{key_value, object_rows};
+use crate::printer::{Format, Node, human_duration, json, plain, yaml};
+use crate::session::Session;
+use crate::text::wrap;
+use onrecord_client::{Auth, Secret, WrapInfo};
+use onrecord_value::quote::Quoted;
+use onrecord_value::{Object, Time, Value};
+
+/// Prints a response in the session's format, or one field of it.
+pub(crate) fn print(session: &mut Session<'_>, secret: &Secret) -> CommandResult {
+    if let Some(name) = session.field.clone() {
+        return print_field(session, field_of(secret, &name), &name);
+    }
+    if session.format != Format::Table {
+        session.print_node(&node(secret))?;
+        return Ok(0);
+    }
+    warnings(session, secret)?;
+    let rows = rows(secret);
+    if !rows.is_empty() {
+        session.print_line(&key_value(&rows))?;
+    }
+    Ok(0)
+}
+
+/// Prints the server's warnings.
+pub(crate) fn warnings(session: &mut Session<'_>, secret: &Secret) -> Result<(), Failure> {
+    let list = secret.warnings.as_deref().unwrap_or_default();
+    if list.is_empty() {
+        return Ok(());
+    }
+    session.warn("WARNING! The following warnings were returned from Vault:\n")?;
+    for text in list {
+        session.warn(&padded(&format!("* {text}")))?;
+        session.warn("")?;
+    }
+    Ok(())
+}
+
+fn padded(text: &str) -> String {
+    wrap(text, 76).iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Prints a field's value. A newline follows only on a terminal, and in JSON and YAML.
+pub(crate) fn print_field(session: &mut Session<'_>, value: Option<Value>, name: &str) -> CommandResult {
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        return Err(Failure::Message(USAGE, format!("Field {} not present in secret", Quoted(name))));
+    };
+    let text = match session.format {
+        Format::Json => json::text(&Node::Value(value)),
+        Format::Yaml => yaml::text(&Node::Value(value)).trim_end_matches('\n').to_owned(),
+        Format::Table | Format::Raw => plain(&value),
+    };
+    let newline =
+        if session.process.stdout_is_terminal || session.format != Format::Table { "\n" } else { "" };
+    session.print(&format!("{text}{newline}"))?;
+    Ok(0)
+}
+
+/// The value of a field, by the names that tables show.
+pub(crate) fn field_of(secret: &Secret, name: &str) -> Option<Value> {
+    if let Some(info) = &secret.wrap_info {
+        match name {
+            "wrapping_token" => return Some(info.token.clone()),
+            "wrapping_accessor" => return Some(Value::from(&info.accessor)),
+            "wrapping_token_ttl" => return Some(Value::from(info.ttl)),
+            "wrapping_token_creation_time" => return Some(Value::from(go_time(&info.creation_time))),
+            "wrapping_token_creation_path" => return Some(Value::from(&info.creation_path)),
+            "wrapped_accessor" => return Some(Value::from(&info.wrapped_accessor)),
+            _ => {}
+        }
+    }
+    if let Some(auth) = &secret.auth {
+        match name {
+            "token" => return Some(auth.client_token.clone()),
+            "token_accessor" => return Some(Value::from(&auth.accessor)),
+            "token_duration" => return Some(Value::from(auth.lease_duration)),
+            "token_renewable" => return Some(Value::from(auth.renewable)),
+            "token_policies" => return Some(auth.token_policies.iter().collect()),
+            "identity_policies" => return Some(auth.identity_policies.iter().flatten().collect()),
+            "policies" => return Some(auth.policies.iter().collect()),
+            _ => {}
+        }
+    }
+    if let Some(value) = secret.data.as_ref().and_then(|data| data.get(name)) {
+        return Some(value.clone());
+    }
+    match name {
+        "data" => secret.data.clone().map(Value::Object),
+        "lease_id" => Some(Value::from(&secret.lease_id)),
+        "lease_duration" | "refresh_interval" => Some(Value::from(secret.lease_duration)),
+        "lease_renewable" => Some(Value::from(secret.renewable)),
+        "request_id" => Some(Value::from(&secret.request_id)),
+        _ => None,
+    }
+}
+
+/// The rows of a response's table.
+fn rows(secret: &Secret) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    let mut add = |key: &str, value: String| rows.push((key.to_owned(), value));
+    if let Some(info) = &secret.wrap_info {
+        add("wrapping_token:", plain(&info.token));
+        add("wrapping_accessor:", info.accessor.clone());
+        add("wrapping_token_ttl:", human_duration(info.ttl));
+        add("wrapping_token_creation_time:", go_time(&info.creation_time));
+        add("wrapping_token_creation_path:", info.creation_path.clone());
+        if !info.wrapped_accessor.is_empty() {
+            add("wrapped_accessor:", info.wrapped_accessor.clone());
+        }
+    }
+    if let Some(auth) = &secret.auth {
+        auth_rows(auth, &mut add);
+    } else if secret.lease_duration > 0 {
+        if secret.lease_id.is_empty() {
+            add("refresh_interval", human_duration(secret.lease_duration));
+        } else {
+            add("lease_id", secret.lease_id.clone());
+            add("lease_duration", human_duration(secret.lease_duration));
+            add("lease_renewable", secret.renewable.to_string());
+        }
+    }
+    if let Some(data) = &secret.data {
+        rows.extend(object_rows(data));
+    }
+    rows
+}
+
+fn auth_rows(auth: &Auth, add: &mut impl FnMut(&str, String)) {
+    let quoted = |list: &[String]| {
+        format!("[{}]", list.iter().map(|name| Quoted(name).to_string()).collect::<Vec<_>>().join(" "))
+    };
+    add("token", plain(&auth.client_token));
+    add("token_accessor", auth.accessor.clone());
+    let forever = auth.lease_duration == 0;
+    add("token_duration", if forever { "∞".to_owned() } else { human_duration(auth.lease_duration) });
+    add("token_renewable", auth.renewable.to_string());
+    add("token_policies", quoted(&auth.token_policies));
+    add("identity_policies", quoted(auth.identity_policies.as_deref().unwrap_or_default()));
+    add("policies", quoted(&auth.policies));
+    for (key, value) in auth.metadata.iter().flatten() {
+        add(&format!("token_meta_{key}"), plain(value));
+    }
+}
+
+/// A response with the keys in the API's order.
+pub(crate) fn node(secret: &Secret) -> Node {
+    let mut node = Node::record([
+        ("request_id", (&secret.request_id).into()),
+        ("lease_id", (&secret.lease_id).into()),
+        ("lease_duration", secret.lease_duration.into()),
+        ("renewable", secret.renewable.into()),
+        ("data", secret.data.clone().into()),
+        ("warnings", secret.warnings.clone().into()),
+    ]);
+    if let Some(auth) = &secret.auth {
+        node.push("auth", auth_node(auth));
+    }
+    if let Some(info) = &secret.wrap_info {
+        node.push("wrap_info", wrap_node(info));
+    }
+    node
+}
+
+fn auth_node(auth: &Auth) -> Node {
+    Node::record([
+        ("client_token", auth.client_token.clone().into()),
+        ("accessor", (&auth.accessor).into()),
+        ("policies", Node::texts(&auth.policies)),
+        ("token_policies", Node::texts(&auth.token_policies)),
+        ("identity_policies", auth.identity_policies.clone().into()),
+        ("metadata", auth.metadata.clone().into()),
+        ("orphan", auth.orphan.into()),
+        ("entity_id", (&auth.entity_id).into()),
+        ("lease_duration", auth.lease_duration.into()),
+        ("renewable", auth.renewable.into()),
+        ("mfa_requirement", auth.mfa_requirement.clone().into()),
+    ])
+}
+
+fn wrap_node(info: &WrapInfo) -> Node {
+    let mut node = Node::record([
+        ("token", info.token.clone().into()),
+        ("accessor", (&info.accessor).into()),
+        ("ttl", info.ttl.into()),
+        ("creation_time", (&info.creation_time).into()),
+        ("creation_path", (&info.creation_path).into()),
+    ]);
+    if !info.wrapped_accessor.is_empty() {
+        node.push("wrapped_accessor", &info.wrapped_accessor);
+    }
+    node
+}
+
+/// An RFC 3339 text as Go prints a time: `2026-11-22 10:31:45.969147648 +0000 UTC`.
+fn go_time(text: &str) -> String {
+    match Time::parse(text) {
+        Ok(time) => format!("{} +0000 UTC", time.to_string().trim_end_matches('Z').replacen('T', " ", 1)),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// The data of a response as a table.
+pub(crate) fn data_table(data: &Object) -> String {
+    key_value(&object_rows(data))
+}

@@ -1,0 +1,12 @@
+//! The tests of values, as one program. Never in it: IO.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should panic"
+)]
+
+mod duration;
+mod json;
