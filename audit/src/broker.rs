@@ -10,9 +10,7 @@ mod device_set;
 mod dispatch;
 mod gap;
 mod life;
-mod loss;
 mod preview;
-mod previous_boots;
 mod proof;
 mod queue;
 mod recording;
@@ -24,26 +22,26 @@ mod writer;
 use std::sync::Arc as StdArc;
 
 use crate::clock::Clock;
+use crate::previous_boots::PreviousBoots;
 use crate::rules::RulesInForce;
 use crate::status::{DeviceStatus, Observer, Outlook};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use onrecord_entry::{Boot, Entry};
 
-pub use crate::cause::{Cause, Refused, Why};
+pub use crate::cause::{Cause, EnableError, Refused, Why};
 pub use crate::device::{DrillError, DrillNews};
+pub use crate::loss::Loss;
 pub use crate::rules::Rules;
 pub use builder::Builder;
-pub use candidate::{Candidate, DeviceConfig, EnableError, Probe};
+pub use candidate::{Candidate, DeviceConfig, Probe};
 pub use device_set::DEVICES_MAX;
-pub use loss::Loss;
 pub use preview::Preview;
 pub use proof::{NotOnRecord, Proof, Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
 pub use recording::{OrUnaudited, Recording};
 
 use device_set::DeviceSet;
 use life::DrainReason;
-use previous_boots::PreviousBoots;
 use watch::Watch;
 
 /// All enabled devices of a server, and the rule.
@@ -142,6 +140,14 @@ impl Broker {
     /// The state of each device, in the order of enabling.
     pub fn status(&self) -> Vec<DeviceStatus> {
         self.shared.devices.read().handles.iter().map(|handle| handle.status(&self.shared)).collect()
+    }
+
+    /// What no gap entry of each device has reported yet, of this boot and of those before it: to be kept for the next
+    /// boot ([`DeviceConfig::losses`]). A device that is not healthy may never get to write what waits for it: that
+    /// counts as lost here until it is written.
+    pub fn losses(&self) -> Vec<(StdArc<str>, Vec<Loss>)> {
+        let handles = &self.shared.devices.read().handles;
+        handles.iter().map(|handle| (StdArc::clone(&handle.path), handle.losses())).collect()
     }
 
     /// Whether the rule can be met at the moment.

@@ -1,4 +1,5 @@
-//! Why a device does not have an entry, and why an entry is refused. Nothing of the entry is ever in it.
+//! Why a device does not have an entry, why an entry is refused, and why a device is not enabled.
+//! Never in it: anything of the entry.
 
 use std::fmt;
 use std::sync::Arc;
@@ -94,4 +95,25 @@ impl std::error::Error for Refused {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.causes.first().map(|cause| &cause.why as _)
     }
+}
+
+/// Why a device was not enabled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnableError {
+    /// A device of this path is enabled.
+    #[error("path already in use")]
+    PathInUse,
+    /// No device of this path is enabled that could be replaced.
+    #[error("no audit device is enabled at this path")]
+    NotEnabled,
+    /// [`DEVICES_MAX`](crate::broker::DEVICES_MAX) devices are enabled.
+    #[error("too many audit devices")]
+    TooMany,
+    /// The system gave no thread for it.
+    #[error("no thread for the audit device: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The device did not take the probe entry.
+    #[error("audit backend failed test message: {0:#}")]
+    Probe(#[source] Why),
 }

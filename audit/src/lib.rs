@@ -93,6 +93,8 @@ mod clock;
 pub mod device;
 pub mod guide;
 mod health_tracker;
+mod loss;
+mod previous_boots;
 mod rules;
 pub mod salt_file;
 mod statistics;

@@ -22,6 +22,8 @@ mod cause;
 mod clock;
 mod device;
 mod health_tracker;
+mod loss;
+mod previous_boots;
 mod rules;
 mod statistics;
 mod status;

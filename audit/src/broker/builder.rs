@@ -5,10 +5,10 @@ use std::io;
 use std::sync::Arc as StdArc;
 
 use super::device_set::DeviceSet;
-use super::previous_boots::PreviousBoots;
 use super::watch::Watch;
 use super::{Broker, Shared};
 use crate::clock::{Clock, SystemClock};
+use crate::previous_boots::PreviousBoots;
 use crate::rules::{Rules, RulesInForce};
 use crate::status::Observer;
 use crate::sync::Arc;

@@ -7,13 +7,13 @@ use super::device_handle::DeviceHandle;
 use super::device_set::Enabled;
 use super::dispatch::format;
 use super::life::DrainReason;
-use super::loss::Loss;
 use super::recording::offer_line;
 use super::wakeup::WakeGuard;
 use super::writer::Writer;
 use super::{Broker, Shared};
-use crate::cause::{Refused, Why};
+use crate::cause::{EnableError, Refused, Why};
 use crate::device::{Device, DeviceError};
+use crate::loss::Loss;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use onrecord_entry::{Entry, Formatter, Salt, Stamp};
@@ -73,27 +73,6 @@ pub struct Probe {
     pub id: String,
     /// A salt to be thrown away.
     pub salt: StdArc<Salt>,
-}
-
-/// Why a device was not enabled.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EnableError {
-    /// A device of this path is enabled.
-    #[error("path already in use")]
-    PathInUse,
-    /// No device of this path is enabled that could be replaced.
-    #[error("no audit device is enabled at this path")]
-    NotEnabled,
-    /// [`DEVICES_MAX`](super::DEVICES_MAX) devices are enabled.
-    #[error("too many audit devices")]
-    TooMany,
-    /// The system gave no thread for it.
-    #[error("no thread for the audit device: {0}")]
-    Thread(#[source] std::io::Error),
-    /// The device did not take the probe entry.
-    #[error("audit backend failed test message: {0:#}")]
-    Probe(#[source] Why),
 }
 
 /// A device with its writer that is not enabled yet: it took its probe, and gets no entries. Dropping it ends the device.
@@ -165,7 +144,7 @@ impl Broker {
         self.try_out(config, probe).await?.admit()
     }
 
-    /// Enables a device without a probe: one of the stored table, at a start. It may be
+    /// Enables a device without a probe: one of the stored table, at an unseal. It may be
     /// [`failing`](DeviceConfig::failing).
     pub fn restore(&self, config: DeviceConfig) -> Result<(), EnableError> {
         if self.shared.devices.find(&config.path).is_some() {

@@ -17,6 +17,7 @@ use super::wakeup::Wakeup;
 use crate::cause::{Cause, Why};
 use crate::device::{Claim, DeviceError, DrillControl, DrillNews};
 use crate::health_tracker::Health;
+use crate::loss::Loss;
 use crate::statistics::Statistics;
 use crate::status::{DeviceStatus, FaultStatus, LastError, LossStatus, Observer, QueueStatus, WriteStatus};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -247,7 +248,7 @@ impl DeviceHandle {
     /// Runs a change of the health. Returns the health before and after, if it changed, and the tasks whose entries are
     /// decided by that: to be passed to [`report_health`](Self::report_health) when the lock is gone.
     ///
-    /// No line of a device that is not healthy is awaited: it delays nobody if it fails or hangs next.
+    /// No line of a device that is not healthy is awaited: it delays no request if it fails or hangs next.
     #[must_use]
     pub(crate) fn change_health(
         &self,
@@ -296,6 +297,20 @@ impl DeviceHandle {
         if self.queue().must_wake() {
             self.wakeup.wake();
         }
+    }
+
+    /// What no gap entry has reported yet, of this boot and of those before it, and what may never be written.
+    pub(crate) fn losses(&self) -> Vec<Loss> {
+        let queue = self.queue();
+        let mut all: Vec<Loss> = queue.losses.unreported_of_earlier_boots().cloned().collect();
+        let mut now = queue.losses.unreported();
+        if queue.health.health() != Health::Healthy {
+            for pending in queue.in_flight.iter().chain(&queue.waiting) {
+                now.add_waiting(pending.seq);
+            }
+        }
+        all.extend(Some(now).filter(|now| !now.is_empty()));
+        all
     }
 
     /// Its state now.

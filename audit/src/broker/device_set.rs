@@ -3,8 +3,8 @@
 
 use std::sync::{Arc as StdArc, PoisonError};
 
-use super::candidate::EnableError;
 use super::device_handle::DeviceHandle;
+use crate::cause::EnableError;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock};
 use onrecord_entry::Formatter;

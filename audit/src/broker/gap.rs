@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::device_handle::DeviceHandle;
 use super::dispatch::format as format_line;
-use super::loss::{Loss, LossLedger};
 use crate::cause::Why;
 use crate::device::Notice;
+use crate::loss::{Loss, LossLedger};
 
 /// A reporter holds no more notices. The oldest are kept, because they say when it began.
 const NOTICES_MAX: usize = 64;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::Shared;
 use super::device_handle::DeviceHandle;
-use super::loss::Loss;
 use super::queue::{Queue, Wanted};
 use super::ticket::Ticket;
 use crate::cause::Why;
+use crate::loss::Loss;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::Shared;
 use super::control::ControlRequest;
 use super::life::Life;
-use super::loss::{Loss, LossLedger};
 use super::ticket::Ticket;
 use crate::cause::Why;
 use crate::health_tracker::HealthTracker;
+use crate::loss::{Loss, LossLedger};
 use crate::sync::Arc;
 
 /// A line that waits, or is being written.
@@ -119,7 +119,7 @@ impl Queue {
         wakers
     }
 
-    /// Whether the caller must wake the writer: it is parked, and nobody else wakes it.
+    /// Whether the caller must wake the writer: it is parked, and no other thread wakes it.
     #[must_use]
     pub(crate) const fn must_wake(&mut self) -> bool {
         std::mem::replace(&mut self.writer_parked, false)

@@ -1,4 +1,4 @@
-//! A ticket stands for one entry: who still has to answer, the verdict, and the one task that waits for it.
+//! A ticket stands for one entry: how many devices have yet to answer, the verdict, and the one task that waits for it.
 //! The devices that accepted the entry share it. Never in it: queues, threads.
 
 use std::task::{Poll, Waker};

@@ -15,7 +15,7 @@ use super::device_handle::DeviceHandle;
 use super::device_set::Enabled;
 use crate::clock::Clock;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::sync::{Arc, Condvar, SINGLES, looks, spin};
+use crate::sync::{Arc, Condvar, SINGLE_CLIENT_AFTER, spin, spins};
 
 /// How long a thread spins at most: about as long as it takes to wake a thread on a core that sleeps, and to write a line.
 const SPIN_MAX: Duration = Duration::from_micros(50);
@@ -38,7 +38,7 @@ pub(crate) struct AdaptiveSpin {
 impl AdaptiveSpin {
     fn new(clock: &StdArc<dyn Clock>) -> Self {
         let clock = StdArc::clone(clock);
-        Self { clock, spins: looks(), failed_spins: AtomicU32::new(0), skips: AtomicU32::new(0) }
+        Self { clock, spins: spins(), failed_spins: AtomicU32::new(0), skips: AtomicU32::new(0) }
     }
 
     /// Whether threads spin at all on this machine.
@@ -117,12 +117,12 @@ impl Wakeup {
         let single = entries == 1 && self.for_answer.is_possible();
         let batches = if single { before.saturating_add(1) } else { 0 };
         self.single_batches.store(batches, Ordering::Relaxed);
-        batches >= SINGLES
+        batches >= SINGLE_CLIENT_AFTER
     }
 
     /// Whether recent batches held a single entry.
     fn has_single_client(&self) -> bool {
-        self.single_batches.load(Ordering::Relaxed) >= SINGLES
+        self.single_batches.load(Ordering::Relaxed) >= SINGLE_CLIENT_AFTER
     }
 
     /// How the writer waits for an entry before it sleeps, if one is to come at any moment. `response_follows`: it has
@@ -307,7 +307,7 @@ mod tests {
         if !handle.wakeup.for_entry.is_possible() {
             return;
         }
-        for _ in 0..SINGLES {
+        for _ in 0..SINGLE_CLIENT_AFTER {
             handle.wakeup.note_batch(1);
         }
         // It has no writer, so that no other thread parks it or wakes it.

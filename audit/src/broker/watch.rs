@@ -28,57 +28,51 @@ const QUIET_AFTER: Duration = Duration::from_secs(1);
 /// The watch.
 #[derive(Default)]
 pub(crate) struct Watch {
-    state: Mutex<State>,
+    /// Devices that are not enabled yet, or not any more, and still have a writer.
+    others: Mutex<Vec<Arc<DeviceHandle>>>,
+    /// Notified when a device is added, when there are lines again, and when it is to end.
     changed: Condvar,
+    /// Its thread was started. Changed under the lock of the others, like the next one.
+    started: AtomicBool,
+    /// The broker is gone: it ends with the last of the others.
+    stopped: AtomicBool,
     /// It sleeps longer than a tick: a caller that queues a line wakes it.
     dozing: AtomicBool,
-}
-
-#[derive(Default)]
-struct State {
-    started: bool,
-    stopped: bool,
-    /// Devices which are not enabled yet, or not any more, and still have a writer.
-    others: Vec<Arc<DeviceHandle>>,
-}
-
-impl State {
-    fn is_over(&self) -> bool {
-        self.stopped && self.others.is_empty()
-    }
 }
 
 impl Watch {
     /// Starts its thread, once.
     pub(crate) fn start(&self, shared: &Arc<Shared>) -> std::io::Result<()> {
-        let mut state = lock(&self.state);
-        if !state.started && WATCHED {
+        let _others = lock(&self.others);
+        if WATCHED && !self.started.load(Ordering::Relaxed) {
             let shared = Arc::clone(shared);
             spawn("audit-watch".to_owned(), move || shared.watch.run(&shared))?;
-            state.started = true;
+            self.started.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 
     pub(crate) fn stop(&self) {
-        lock(&self.state).stopped = true;
+        let others = lock(&self.others);
+        self.stopped.store(true, Ordering::Relaxed);
+        drop(others);
         self.changed.notify_one();
     }
 
     /// Watches a device that is not among the enabled ones, too.
     pub(crate) fn add(&self, handle: &Arc<DeviceHandle>) {
-        let mut state = lock(&self.state);
-        state.others.push(Arc::clone(handle));
+        let mut others = lock(&self.others);
+        others.push(Arc::clone(handle));
         // Under the lock: between the watch's last look at the flag and its sleep the notification would be lost, and
         // with the flag cleared no other would follow.
         self.dozing.store(false, Ordering::SeqCst);
-        drop(state);
+        drop(others);
         self.changed.notify_one();
     }
 
     /// The device is among the enabled ones now.
     pub(crate) fn remove(&self, handle: &Arc<DeviceHandle>) {
-        lock(&self.state).others.retain(|other| !Arc::ptr_eq(other, handle));
+        lock(&self.others).retain(|other| !Arc::ptr_eq(other, handle));
     }
 
     /// A line was queued.
@@ -86,7 +80,7 @@ impl Watch {
         // The line was queued under its device's lock before this load, and the watch looks at each device under
         // that lock after it has stored the flag: one of the two sees the other.
         if self.dozing.load(Ordering::SeqCst) && self.dozing.swap(false, Ordering::SeqCst) {
-            drop(lock(&self.state));
+            drop(lock(&self.others));
             self.changed.notify_one();
         }
     }
@@ -123,26 +117,30 @@ impl Watch {
 
     /// Sleeps; true if it is to end.
     fn sleep(&self, time: Option<Duration>, dozing: bool) -> bool {
-        let state = lock(&self.state);
-        if state.is_over() {
+        let others = lock(&self.others);
+        if self.is_over(&others) {
             return true;
         }
         // A caller that woke it between the look and this lock has cleared the flag.
         if dozing && !self.dozing.load(Ordering::SeqCst) {
             return false;
         }
-        let state = match time {
-            Some(time) => self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0,
-            None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+        let others = match time {
+            Some(time) => self.changed.wait_timeout(others, time).unwrap_or_else(PoisonError::into_inner).0,
+            None => self.changed.wait(others).unwrap_or_else(PoisonError::into_inner),
         };
-        state.is_over()
+        self.is_over(&others)
+    }
+
+    fn is_over(&self, others: &[Arc<DeviceHandle>]) -> bool {
+        self.stopped.load(Ordering::Relaxed) && others.is_empty()
     }
 
     fn each(&self, shared: &Shared, mut visit: impl FnMut(&DeviceHandle)) {
         for handle in &shared.devices.read().handles {
             visit(handle);
         }
-        let others = lock(&self.state).others.clone();
+        let others = lock(&self.others).clone();
         for handle in &others {
             visit(handle);
         }
@@ -169,7 +167,7 @@ impl Watch {
                 let queue = handle.queue();
                 queue.life.is_active() || queue.life.is_draining() && !queue.is_idle()
             };
-            lock(&self.state).others.retain(|handle| needed(handle));
+            lock(&self.others).retain(|handle| needed(handle));
         }
     }
 }

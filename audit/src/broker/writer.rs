@@ -1,4 +1,4 @@
-//! The thread of one device: takes all that waits, writes once, answers everybody.
+//! The thread of one device: takes all that waits, writes once, answers all tickets.
 //! Never in it: what the device is, what an entry says.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,10 +12,10 @@ use super::candidate::DeviceConfig;
 use super::device_handle::DeviceHandle;
 use super::gap::Reporter;
 use super::life::DrainReason;
-use super::loss::Loss;
 use super::queue::{Pending, Queue, Wanted};
 use crate::cause::Why;
 use crate::device::{Appended, Batch, Device, DeviceError, Drill, DrillNews, Notice, Rejected};
+use crate::loss::Loss;
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, spawn};
 
@@ -57,15 +57,6 @@ struct WriteBatch {
     response_follows: bool,
 }
 
-/// What there is to do.
-enum Task {
-    Write,
-    Reopen,
-    Sync,
-    Check,
-    End,
-}
-
 impl Writer {
     /// Starts the thread of a device.
     pub(crate) fn start(
@@ -95,14 +86,8 @@ impl Writer {
 
     fn run(mut self) {
         self.gather();
-        loop {
-            match self.next() {
-                Task::Write => self.write(),
-                Task::Reopen => self.reopen(),
-                Task::Sync => self.sync(),
-                Task::Check => self.check(),
-                Task::End => break,
-            }
+        while let Some(task) = self.next() {
+            task(&mut self);
             self.gather();
         }
         self.report_drill_end();
@@ -125,22 +110,22 @@ impl Writer {
         handle.end();
     }
 
-    /// Waits for something to do, and takes all lines that wait.
-    fn next(&mut self) -> Task {
+    /// Waits for something to do, and takes all lines that wait. `None`: the device ends.
+    fn next(&mut self) -> Option<fn(&mut Self)> {
         let handle = Arc::clone(&self.handle);
         let mut queue = handle.queue();
         loop {
             if queue.reopen.is_open() {
-                return Task::Reopen;
+                return Some(Self::reopen);
             }
             if !queue.waiting.is_empty() {
                 break;
             }
             if queue.sync.is_open() {
-                return Task::Sync;
+                return Some(Self::sync);
             }
             if !queue.life.is_active() {
-                return Task::End;
+                return None;
             }
             let response_follows = std::mem::take(&mut self.batch.response_follows);
             if let Some(spin) = handle.wakeup.spin_for_entry(response_follows) {
@@ -164,11 +149,11 @@ impl Writer {
             }
             // No thread needs to wake a writer that is awake.
             if queue.must_wake() {
-                return Task::Check;
+                return Some(Self::check);
             }
         }
         self.take(&mut queue);
-        Task::Write
+        Some(Self::write)
     }
 
     /// How long to sleep at most: until the next check of the device, the next try to report what is not reported, or the
@@ -323,7 +308,7 @@ impl Writer {
         appended
     }
 
-    /// Answers for the batch everybody who waits.
+    /// Answers all tickets of the batch, and notes what the device has of it.
     fn settle(&mut self, appended: &Appended) {
         let (lines, error) = (appended.lines, appended.error.as_ref());
         let (handle, shared) = (Arc::clone(&self.handle), Arc::clone(&self.shared));

@@ -1,5 +1,5 @@
 //! The audit rule under every schedule: what settled is where the rule wants it, required devices and a minimum
-//! included, whatever fails or hangs. Never in it: what a device missed.
+//! included, whatever fails or hangs. Never in it: what a device lost.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ fn a_required_device_that_hangs_is_waited_for_and_then_refuses() {
         let releaser = {
             let (broker, must) = (Arc::clone(&broker), must.clone());
             thread::spawn(move || {
-                // The grace lets nobody go: it is required.
+                // The grace lets no recorder go: it is required.
                 broker.watch_once(Duration::from_secs(1));
                 broker.watch_once(Duration::from_secs(31));
                 must.release();
@@ -103,7 +103,7 @@ fn a_required_device_that_hangs_is_waited_for_and_then_refuses() {
 }
 
 #[test]
-fn a_required_device_that_is_disabled_holds_nobody() {
+fn a_required_device_that_is_disabled_holds_no_entry() {
     check(|| {
         let broker = broker(Rules::default());
         let (must, other) = (Control::default(), Control::default());

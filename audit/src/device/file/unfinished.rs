@@ -1,6 +1,6 @@
-//! What the start of the server that wrote last did not write any more: a process that is killed takes with it
-//! entries that were numbered, and nobody was answered for. Their counters are told, so that every hole is explained.
-//! Never in it: entries lost in the middle of a file; the counters around them stay as they are.
+//! What the boot of the server that wrote last did not write any more: entries that were numbered and not answered for are
+//! lost when the process is killed. The device reports their numbers, so that every hole is explained.
+//! Never in it: entries lost in the middle of a file; the numbers around them stay as they are.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -22,11 +22,11 @@ const MARK: &[u8] = b"\"record\":{\"seq\":";
 /// In JSONx it comes before the request, and nothing before it can look like it.
 const MARK_JSONX: &str = "<json:object name=\"record\"><json:string name=\"boot\">";
 
-/// What the start that wrote last left behind: all its numbers up to the last are on record, but for the holes.
+/// What the boot that wrote last left behind: all its numbers up to the last are on record, but for the holes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) boot: Boot,
-    /// Its last number that was written or told to be missing.
+    /// Its last number that was written or reported as lost.
     pub(super) last: u64,
     pub(super) holes: SeqSet,
     /// The device was disabled then, or had just been enabled: later entries do not concern it.
@@ -65,7 +65,7 @@ pub(super) fn find(file: &File, size: u64) -> Option<Found> {
     }
 }
 
-/// A line with its counter and its start.
+/// A line with its number and its boot.
 #[derive(Clone, Copy)]
 struct Line<'a> {
     text: &'a [u8],
@@ -80,7 +80,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The counter and the start of a line.
+/// The number and the boot of a line.
 fn mark(line: &[u8]) -> Option<(u64, Boot)> {
     mark_of_json(line).or_else(|| mark_of_jsonx(line))
 }
@@ -101,7 +101,7 @@ fn mark_of_jsonx(line: &[u8]) -> Option<(u64, Boot)> {
     Some((seq.split_once("</json:number>")?.0.parse().ok()?, Boot::parse(rest.get(..16)?)?))
 }
 
-/// What the lines of a start have, after what was on record of it before them.
+/// What the lines of a boot have, after what was on record of it before them.
 fn count(lines: &[Line<'_>], boot: Boot, before: Option<Found>) -> Found {
     let mut counted = Counted::after(before.filter(|before| goes_with(before, lines, boot)), boot);
     for (at, line) in lines.iter().filter(|line| line.boot == boot).enumerate() {
@@ -110,14 +110,14 @@ fn count(lines: &[Line<'_>], boot: Boot, before: Option<Found>) -> Found {
     counted.found(boot)
 }
 
-/// Whether what is said of the files before this one can be, and says something of this start.
+/// Whether the record of the files before this one is possible, and concerns this boot.
 fn goes_with(before: &Found, lines: &[Line<'_>], boot: Boot) -> bool {
     let (mut ours, mut others) = (lines.iter(), lines.iter());
     if before.boot == boot {
         let last = ours.filter(|line| line.boot == boot).map(|line| line.seq).max();
         return last.is_some_and(|last| before.last <= last.saturating_add(UNDER_WAY));
     }
-    // A log that was not ended goes on with the first entry of the next start. A device may not have been able to write
+    // A log that was not ended goes on with the first entry of the next boot. A device may not have been able to write
     // its end, though: where the first number is a large one, it was enabled later.
     let first = ours.find(|line| line.boot == boot);
     let last = others.by_ref().take_while(|line| line.boot != boot).last();
@@ -125,7 +125,7 @@ fn goes_with(before: &Found, lines: &[Line<'_>], boot: Boot) -> bool {
     !ended && first.is_some_and(|line| line.seq <= UNORDERED as u64)
 }
 
-/// Which numbers of a start are on record.
+/// Which numbers of a boot are on record.
 #[derive(Default)]
 struct Counted {
     known: SeqSet,
@@ -144,7 +144,7 @@ impl Counted {
     fn after(before: Option<Found>, boot: Boot) -> Self {
         let Some(before) = before else { return Self::default() };
         let mut counted = Self { floor: Some(0), carried: true, ..Self::default() };
-        // What an earlier start has says that this one is here from its first entry on.
+        // A file with entries of an earlier boot has those of this one from the first on.
         if before.boot == boot {
             counted.known = SeqSet::from(SeqRange { from: 0, to: before.last }).difference(&before.holes);
             counted.last = before.last;
@@ -155,7 +155,7 @@ impl Counted {
     fn add(&mut self, seq: u64, of_our_own: Option<OfOurOwn>, unordered: bool) {
         let entry = of_our_own.is_none();
         match of_our_own {
-            // A device that was enabled later has nothing to do with what came before.
+            // Earlier entries do not concern a device that was enabled later.
             Some(OfOurOwn::Probe) => {
                 self.known.insert_range(SeqRange { from: self.last.saturating_add(1), to: seq });
                 if unordered && seq > 1 && (self.carried || self.floor != Some(0)) {
@@ -205,7 +205,7 @@ enum OfOurOwn {
     End(SeqSet),
 }
 
-/// Lines of the device itself, which repeat a counter.
+/// Lines of the device itself, which repeat a number.
 fn of_our_own(line: &[u8]) -> Option<OfOurOwn> {
     // The path stands near the beginning, after nothing but ids; in JSONx a gap does, which may be long.
     let beginning = line.get(..line.len().min(1024)).unwrap_or_default();
@@ -218,7 +218,7 @@ fn of_our_own(line: &[u8]) -> Option<OfOurOwn> {
     let decoded = decode(line).ok()?;
     let entry = decoded.entry();
     if let Some(gap) = entry.gap {
-        // The ranges of an earlier start say nothing about this one.
+        // The ranges of an earlier boot say nothing about this one.
         let seqs = if gap.boot.is_none() { gap.ranges.iter().collect() } else { SeqSet::new() };
         return Some(if gap.ended { OfOurOwn::End(seqs) } else { OfOurOwn::Gap(seqs) });
     }

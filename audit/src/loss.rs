@@ -7,16 +7,11 @@
 //! * *inherited*: it is pending and of an earlier boot, kept by the server across its end or found in the device's log.
 //!
 //! The losses of a device that is replaced go to the ledger of the device in its place.
-//! Never in it: why a device does not get an entry; formatting or writing gap entries.
-
-use std::sync::Arc as StdArc;
+//! Never in it: locks, why a device does not get an entry, or formatting and writing gap entries.
 
 use onrecord_entry::{Boot, SeqSet};
 use onrecord_value::Time;
 
-use super::Broker;
-use super::device_handle::DeviceHandle;
-use crate::health_tracker::Health;
 use crate::status::Reported;
 
 /// A loss in more ranges is kept in so many: its count stays exact, its set then also names entries between them.
@@ -38,13 +33,13 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// A loss of an earlier boot, as a server kept it across its end ([`Broker::losses`]).
+    /// A loss of an earlier boot, as a server kept it across its end ([`Broker::losses`](crate::Broker::losses)).
     pub const fn kept(boot: Boot, count: u64, seqs: SeqSet, since: Option<Time>) -> Self {
         Self { boot, count, seqs, since, reason: "the server ended before the device was back" }
     }
 
     /// A loss of an earlier boot, as the log of a device shows it.
-    pub(super) fn unfinished(boot: Boot, seqs: SeqSet) -> Self {
+    pub(crate) fn unfinished(boot: Boot, seqs: SeqSet) -> Self {
         let reason = "the server ended before it had written them";
         Self { boot, count: seqs.count(), seqs, since: None, reason }
     }
@@ -69,7 +64,7 @@ impl Loss {
     }
 
     /// Adds an entry that still waits, but that the device may never write.
-    fn add_waiting(&mut self, seq: u64) {
+    pub(crate) fn add_waiting(&mut self, seq: u64) {
         if self.is_empty() {
             self.reason = "the server ended before the device was back";
         }
@@ -104,7 +99,7 @@ impl Loss {
     }
 
     /// The same in parts of at most `most` ranges each, whose counts add up to this one's.
-    pub(super) fn parts(self, most: usize) -> Vec<Self> {
+    pub(crate) fn parts(self, most: usize) -> Vec<Self> {
         if self.seqs.ranges().len() <= most {
             return if self.is_empty() { Vec::new() } else { vec![self] };
         }
@@ -141,7 +136,9 @@ impl LossLedger {
             reporting: Vec::new(),
             reported: Reported::default(),
         };
-        inherited.into_iter().for_each(|loss| ledger.put_back(loss));
+        for loss in inherited {
+            ledger.put_back(loss);
+        }
         ledger
     }
 
@@ -239,42 +236,13 @@ impl LossLedger {
     }
 
     /// What no gap entry has reported of earlier boots.
-    fn unreported_of_earlier_boots(&self) -> impl Iterator<Item = &Loss> {
+    pub(crate) fn unreported_of_earlier_boots(&self) -> impl Iterator<Item = &Loss> {
         let earlier = |loss: &&Loss| loss.boot != self.pending.boot;
         self.inherited.iter().chain(self.reporting.iter().filter(earlier))
     }
 
     pub(crate) const fn reported(&self) -> &Reported {
         &self.reported
-    }
-}
-
-impl Broker {
-    /// What no gap entry of each device has reported yet, of this boot and of those before it: to be kept for the next
-    /// boot ([`DeviceConfig::losses`]). A device that is not healthy may never get to write what waits for it: that
-    /// counts as lost here until it is written.
-    ///
-    /// [`DeviceConfig::losses`]: super::DeviceConfig::losses
-    pub fn losses(&self) -> Vec<(StdArc<str>, Vec<Loss>)> {
-        let losses = |handle: &crate::sync::Arc<DeviceHandle>| (StdArc::clone(&handle.path), handle.losses());
-        self.shared.devices.read().handles.iter().map(losses).collect()
-    }
-}
-
-impl DeviceHandle {
-    fn losses(&self) -> Vec<Loss> {
-        let queue = self.queue();
-        let mut all: Vec<Loss> = queue.losses.unreported_of_earlier_boots().cloned().collect();
-        let mut now = queue.losses.unreported();
-        if queue.health.health() != Health::Healthy {
-            for pending in queue.in_flight.iter().chain(&queue.waiting) {
-                now.add_waiting(pending.seq);
-            }
-        }
-        if !now.is_empty() {
-            all.push(now);
-        }
-        all
     }
 }
 
@@ -391,7 +359,9 @@ mod tests {
         ledger.take_back();
         assert!(!ledger.end_reporting());
         let mut successor = LossLedger::new(BOOT, Vec::new());
-        ledger.take_losses().into_iter().for_each(|loss| successor.put_back(loss));
+        for loss in ledger.take_losses() {
+            successor.put_back(loss);
+        }
         assert!(ledger.is_empty());
         assert_eq!(successor.start_reporting(), reporting);
     }
