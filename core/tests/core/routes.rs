@@ -4,9 +4,9 @@ use onrecord_core::operation::Operation;
 use onrecord_core::routes::{Access, Recording, Route, TABLE};
 use serde_json::json;
 
-use crate::kit::{Ask, World, ask, entries};
+use crate::kit::{TestRequest, TestServer, ask, entries};
 
-fn asked(route: &Route, operation: Operation) -> Ask {
+fn asked(route: &Route, operation: Operation) -> TestRequest {
     let path = route.pattern.trim_end_matches("/?").replace(['*', ':'], "x");
     match operation {
         Operation::Update => ask("POST", &path).json(&json!({"x": "y"})),
@@ -23,7 +23,7 @@ async fn r_allpaths_every_route_is_recorded_or_in_the_exempt_list() {
         for operation in route.operations {
             for token in [true, false] {
                 // A world for each: some of them revoke, or seal.
-                let world = World::new().await;
+                let world = TestServer::new().await;
                 let device = world.device("test/", false).await;
                 let mut ask = asked(route, *operation);
                 let path = ask.path.clone();
@@ -63,7 +63,7 @@ async fn r_allpaths_every_route_is_recorded_or_in_the_exempt_list() {
 
 #[tokio::test]
 async fn what_no_route_takes_is_recorded_too() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let device = world.device("test/", false).await;
     let cases = [
         ("GET", "sys/nothing", 404),
@@ -86,7 +86,7 @@ async fn what_no_route_takes_is_recorded_too() {
 
 #[tokio::test]
 async fn routes_that_need_sudo_are_denied_without_it() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let policy = json!({"policy": "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }"});
     world.root("PUT", "sys/policies/acl/all", Some(policy)).await;
     let made = world.root("POST", "auth/token/create", Some(json!({"policies": ["all"]}))).await;
@@ -101,7 +101,7 @@ async fn routes_that_need_sudo_are_denied_without_it() {
 
 #[tokio::test]
 async fn help_is_refused_with_where_it_is_and_recorded_as_help() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let device = world.device("test/", false).await;
     for path in ["sys/mounts", "sys/nowhere", "auth/token/lookup-self", "cubbyhole/x"] {
         let said = world.send(ask("GET", path).query("help=1").token(&world.root)).await;
