@@ -53,13 +53,13 @@ pub mod token;
 pub mod tokens;
 pub mod unsealed;
 
-// The tests' world names the crate as its users do.
+// The kit of the tests names the crate as its users do.
 #[cfg(test)]
 extern crate self as onrecord_core;
 #[cfg(test)]
 #[path = "../tests/core/kit.rs"]
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "not every test uses all of it")]
-mod world;
+mod kit;
 
 pub use exchange::{Answer, Exchange, Headers, Media, Received, Target};
 pub use host::{Host, Process, Spawn};

@@ -187,8 +187,8 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::kit::{TestServer, entries, outline};
     use crate::outcome::Warning;
-    use crate::world::{World, entries, outline};
 
     thread_local! {
         static PANICS: Cell<bool> = const { Cell::new(false) };
@@ -200,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_while_an_answer_is_made_is_on_record_and_what_was_issued_is_revoked() {
-        let world = World::new().await;
+        let world = TestServer::new().await;
         let device = world.device("test/", false).await;
         let open = world.core.open().unwrap();
         let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();

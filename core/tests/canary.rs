@@ -18,7 +18,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kit::{Ask, World, ask};
+use kit::{TestRequest, TestServer, ask};
 use onrecord_core::Settings;
 use onrecord_storage::Storage;
 use onrecord_storage::embedded::Embedded;
@@ -40,7 +40,7 @@ impl Write for Log {
     }
 }
 
-fn asks() -> Vec<Ask> {
+fn asks() -> Vec<TestRequest> {
     let mut broken = ask("POST", "kv/d");
     broken.body = format!("{{\"{CANARY}\": {CANARY}").into_bytes();
     let device =
@@ -101,7 +101,7 @@ async fn a_canary_is_in_nothing_that_the_server_writes() {
         .init();
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::start(Embedded::open(folder.path()).unwrap()).unwrap();
-    let world = World::on(storage, Settings::default()).await;
+    let world = TestServer::on(storage, Settings::default()).await;
     world.root("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).await;
     world.root("POST", "sys/mounts/kv2", Some(json!({"type": "kv", "options": {"version": "2"}}))).await;
     world.root("PUT", "sys/config/auditing/request-headers/x-hidden", Some(json!({"hmac": true}))).await;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a test waits. It is far above anything that passes: it only ends a hang.
-pub const TIMEOUT: Duration = Duration::from_mins(3);
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How often a condition is tried.
 const INTERVAL: Duration = Duration::from_millis(10);

@@ -58,7 +58,7 @@ fn file(open: &Unsealed, context: &RequestContext<'_>) -> Recording<ResponseOnRe
 mod tests {
     use std::cell::Cell;
 
-    use crate::world::{World, entries, outline};
+    use crate::kit::{TestServer, entries, outline};
 
     thread_local! {
         static PANICS: Cell<usize> = const { Cell::new(0) };
@@ -77,7 +77,7 @@ mod tests {
             // Nor does it live on where even the bare entry cannot be made.
             (2, &["request update auth/token/create"]),
         ] {
-            let world = World::new().await;
+            let world = TestServer::new().await;
             let device = world.device("test/", false).await;
             let open = world.core.open().unwrap();
             let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();

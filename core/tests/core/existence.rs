@@ -3,11 +3,11 @@
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use serde_json::{Value, json};
 
-use crate::kit::{World, ask, said};
+use crate::kit::{TestServer, ask, said};
 
 /// A server with both versions of the key-value engine, and a token with these capabilities on them.
-async fn world(capabilities: &str) -> (World, FaultControl, String) {
-    let world = World::new().await;
+async fn world(capabilities: &str) -> (TestServer, FaultControl, String) {
+    let world = TestServer::new().await;
     let device = world.device("file/", false).await;
     for (path, version) in [("one", "1"), ("two", "2")] {
         let body = json!({"type": "kv", "options": {"version": version}});
@@ -33,7 +33,12 @@ fn body(text: &str) -> Value {
 }
 
 /// Two writes of one key, both decided before either is carried out.
-async fn two_at_once(world: &World, device: &FaultControl, token: &str, write: (&str, &str)) -> Vec<u16> {
+async fn two_at_once(
+    world: &TestServer,
+    device: &FaultControl,
+    token: &str,
+    write: (&str, &str),
+) -> Vec<u16> {
     device.set(Fault::Hang);
     let start = |_| tokio::spawn(world.start(ask("POST", write.0).token(token).json(&body(write.1))));
     let writes: Vec<_> = (0..2).map(start).collect();

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::kit::{Ask, Said, World, ask, said};
+use crate::kit::{Reply, TestRequest, TestServer, ask, said};
 use onrecord_core::Settings;
 use onrecord_storage::Storage;
 use onrecord_storage::far::Far;
@@ -11,9 +11,9 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// A server over a store that answers each read after 5 ms, with an audit device and both versions of the key-value
 /// engine.
-async fn far_world() -> (World, Far) {
+async fn far_world() -> (TestServer, Far) {
     let far = Far::new(Duration::from_millis(5)).unwrap();
-    let world = World::on(Storage::start(far.clone()).unwrap(), Settings::default()).await;
+    let world = TestServer::on(Storage::start(far.clone()).unwrap(), Settings::default()).await;
     world.device("file/", false).await;
     for (path, version) in [("one", "1"), ("two", "2")] {
         let body = json!({"type": "kv", "options": {"version": version}});
@@ -26,7 +26,7 @@ async fn far_world() -> (World, Far) {
     (world, far)
 }
 
-fn spawn(world: &World, ask: Ask) -> JoinHandle<Said> {
+fn spawn(world: &TestServer, ask: TestRequest) -> JoinHandle<Reply> {
     let journey = world.start(ask);
     tokio::spawn(async move { said(journey.await) })
 }
@@ -91,7 +91,12 @@ async fn writes_of_many_keys_are_under_way_at_once_and_those_of_one_key_lose_not
 }
 
 /// The most reads of a key by a request, and all of them.
-async fn reads(world: &World, far: &Far, ask: Ask, status: u16) -> (usize, BTreeMap<String, usize>) {
+async fn reads(
+    world: &TestServer,
+    far: &Far,
+    ask: TestRequest,
+    status: u16,
+) -> (usize, BTreeMap<String, usize>) {
     far.take_counts();
     let said = world.send(ask).await;
     assert_eq!(said.status, status, "{}", said.text);

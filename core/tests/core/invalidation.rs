@@ -1,6 +1,6 @@
 //! A write of another process, made below the server, is seen once the server is told of its key: each cache has an entry
 //! point.
-use crate::kit::{World, ask};
+use crate::kit::{TestServer, ask};
 use onrecord_core::Settings;
 use onrecord_storage::memory::Memory;
 use onrecord_storage::{Batch, Storage, View};
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 /// What another process does to the store: it has the keys, and is not the server.
 struct Other {
     storage: Storage,
-    world: World,
+    world: TestServer,
 }
 
 impl Other {
     async fn new() -> Self {
         let storage = Storage::start(Memory::new()).unwrap();
-        Self { world: World::on(storage.clone(), Settings::default()).await, storage }
+        Self { world: TestServer::on(storage.clone(), Settings::default()).await, storage }
     }
 
     fn view(&self, prefix: &str) -> View {
@@ -57,7 +57,7 @@ impl Other {
         }
     }
 
-    async fn root(&self, method: &'static str, path: &str, body: Option<Value>) -> crate::kit::Said {
+    async fn root(&self, method: &'static str, path: &str, body: Option<Value>) -> crate::kit::Reply {
         self.world.root(method, path, body).await
     }
 }

@@ -5,10 +5,10 @@ use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_core::{Exchange, Headers, Received, Settings, Target};
 use serde_json::{Value, json};
 
-use crate::kit::{World, ask, entries, outline, said};
+use crate::kit::{TestServer, ask, entries, outline, said};
 
-async fn with_kv() -> (World, FaultControl) {
-    let world = World::new().await;
+async fn with_kv() -> (TestServer, FaultControl) {
+    let world = TestServer::new().await;
     assert_eq!(world.root("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).await.status, 204);
     let device = world.device("test/", false).await;
     (world, device)
@@ -240,9 +240,12 @@ async fn a_client_that_leaves_changes_nothing() {
 
 #[tokio::test]
 async fn without_room_a_request_is_refused_and_health_is_not() {
-    let world =
-        World::with(Settings { requests_in_flight: 1, body_bytes_in_flight: 100, ..Settings::default() })
-            .await;
+    let world = TestServer::with(Settings {
+        requests_in_flight: 1,
+        body_bytes_in_flight: 100,
+        ..Settings::default()
+    })
+    .await;
     let api = |path: &str| Target::Api(path.to_owned());
     let held = world.core.admit(&api("kv/x"), 50).ok().unwrap();
     let refused = world.core.admit(&api("kv/x"), 0).err().unwrap();
@@ -315,9 +318,9 @@ async fn a_token_in_a_path_is_hashed_on_record() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_refused_by_the_rule_costs_no_use_and_is_told_undone_where_it_stands() {
+async fn a_request_that_the_rule_refuses_costs_no_use_and_the_log_says_that_nothing_was_done() {
     let rules = Rules { minimum: 2, ..Rules::default() };
-    let world = World::with(Settings {
+    let world = TestServer::with(Settings {
         audit: onrecord_core::AuditSettings { rules, ..Default::default() },
         ..Settings::default()
     })
@@ -330,11 +333,12 @@ async fn a_request_that_is_refused_by_the_rule_costs_no_use_and_is_told_undone_w
     let said = world.send(ask("GET", "auth/token/lookup-self").token(&token)).await;
     assert_eq!((said.status, said.error()), (500, "internal error"));
     // The first device may have begun with the request entry or not; what it has last says that nothing was done.
-    let undone = |entry: &Value| entry["error"] == "the request could not be put on record; nothing was done";
-    while !entries(&one).iter().any(undone) {
+    let nothing_was_done =
+        |entry: &Value| entry["error"] == "the request could not be put on record; nothing was done";
+    while !entries(&one).iter().any(nothing_was_done) {
         tokio::task::yield_now().await;
     }
-    let told = entries(&one).into_iter().find(undone).unwrap();
+    let told = entries(&one).into_iter().find(nothing_was_done).unwrap();
     assert_eq!(told["response"]["status_code"], 500);
     assert_eq!(told["request"]["path"], "auth/token/lookup-self");
     two.set(Fault::None);
@@ -418,7 +422,8 @@ async fn no_token_is_endless_because_a_server_has_no_time_to_live() {
     use std::time::Duration;
     let none = Duration::ZERO;
     let world =
-        World::with(Settings { default_lease_ttl: none, max_lease_ttl: none, ..Settings::default() }).await;
+        TestServer::with(Settings { default_lease_ttl: none, max_lease_ttl: none, ..Settings::default() })
+            .await;
     for body in [json!({"policies": ["default"]}), json!({"policies": ["default"], "period": "1h"})] {
         let made = world.root("POST", "auth/token/create", Some(body)).await;
         assert_eq!(made.body["auth"]["lease_duration"], 1, "{}", made.text);

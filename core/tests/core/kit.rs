@@ -40,7 +40,7 @@ pub async fn eventually(condition: impl Fn() -> bool) {
 }
 
 /// A server and what its operator knows.
-pub struct World {
+pub struct TestServer {
     pub core: Core,
     pub root: String,
     pub key: String,
@@ -48,20 +48,20 @@ pub struct World {
 
 /// An answer as a client sees it.
 #[derive(Debug)]
-pub struct Said {
+pub struct Reply {
     pub status: u16,
     pub body: Value,
     pub text: String,
 }
 
-impl Said {
+impl Reply {
     pub fn error(&self) -> &str {
         self.body["errors"][0].as_str().unwrap_or_default()
     }
 }
 
 /// A request as a client puts it.
-pub struct Ask {
+pub struct TestRequest {
     pub method: &'static str,
     pub path: String,
     pub query: String,
@@ -70,8 +70,8 @@ pub struct Ask {
     pub body: Vec<u8>,
 }
 
-pub fn ask(method: &'static str, path: &str) -> Ask {
-    Ask {
+pub fn ask(method: &'static str, path: &str) -> TestRequest {
+    TestRequest {
         method,
         path: path.to_owned(),
         query: String::new(),
@@ -81,7 +81,7 @@ pub fn ask(method: &'static str, path: &str) -> Ask {
     }
 }
 
-impl Ask {
+impl TestRequest {
     pub fn token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
@@ -112,7 +112,7 @@ pub fn core_by(storage: Storage, settings: Settings, clock: Arc<dyn Clock>) -> C
     Core::new(storage, host(clock), settings)
 }
 
-impl World {
+impl TestServer {
     pub async fn new() -> Self {
         Self::with(Settings::default()).await
     }
@@ -154,7 +154,7 @@ impl World {
         control
     }
 
-    pub fn start(&self, ask: Ask) -> Journey {
+    pub fn start(&self, ask: TestRequest) -> Journey {
         let mut headers = Headers::new();
         for (name, value) in &ask.headers {
             headers.push(name, value);
@@ -179,22 +179,22 @@ impl World {
         self.core.answer(permit, exchange)
     }
 
-    pub async fn send(&self, ask: Ask) -> Said {
+    pub async fn send(&self, ask: TestRequest) -> Reply {
         said(self.start(ask).await)
     }
 
     /// A request with the root token.
-    pub async fn root(&self, method: &'static str, path: &str, body: Option<Value>) -> Said {
+    pub async fn root(&self, method: &'static str, path: &str, body: Option<Value>) -> Reply {
         let ask = ask(method, path).token(&self.root);
         self.send(if let Some(body) = body { ask.json(&body) } else { ask }).await
     }
 }
 
-pub fn said(answer: Answer) -> Said {
+pub fn said(answer: Answer) -> Reply {
     let status = answer.status();
     let text = String::from_utf8(answer.into_body().to_vec()).unwrap();
     let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
-    Said { status, body, text }
+    Reply { status, body, text }
 }
 
 /// The entries a test device took.

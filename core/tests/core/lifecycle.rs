@@ -11,9 +11,9 @@ use onrecord_storage::lossy::{self, LossyDisk};
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 
-use crate::kit::{World, ask, core_on, outline};
+use crate::kit::{TestServer, ask, core_on, outline};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn file(path: &Path) -> Value {
     json!({"type": "file", "options": {"file_path": path}})
@@ -33,9 +33,9 @@ fn of(path: &Path) -> Vec<String> {
     lines(path).iter().map(|e| format!("{} {}", word(&e["type"]), word(&e["request"]["path"]))).collect()
 }
 
-impl World {
+impl TestServer {
     async fn reopen(&self) {
-        self.core.seal(PATIENCE).await;
+        self.core.seal(TIMEOUT).await;
         assert!(self.core.open().is_none());
         self.core.unseal(&self.key).await.unwrap();
     }
@@ -45,7 +45,7 @@ impl World {
 async fn ceremonies_say_what_the_api_says() {
     let storage = Storage::start(Memory::new()).unwrap();
     let core = core_on(storage, Settings::default());
-    let world = World { core, root: String::new(), key: String::new() };
+    let world = TestServer { core, root: String::new(), key: String::new() };
     let unauthenticated = async |method, path: &str, body: Value| {
         let said = world.send(ask(method, path).json(&body)).await;
         (said.status, if said.error().is_empty() { said.body } else { said.error().into() })
@@ -116,9 +116,9 @@ async fn ceremonies_say_what_the_api_says() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_opens_nothing_and_the_round_begins_anew() {
-    let world = World::new().await;
-    world.core.seal(PATIENCE).await;
+async fn a_wrong_key_opens_nothing_and_the_round_starts_again() {
+    let world = TestServer::new().await;
+    world.core.seal(TIMEOUT).await;
     let wrong = world.core.unseal(&"cd".repeat(32)).await.unwrap_err();
     assert_eq!((wrong.status(), wrong.to_string().contains("message authentication failed")), (400, true));
     let short = world.core.unseal(&"A".repeat(44)).await.unwrap_err().to_string();
@@ -130,7 +130,7 @@ async fn a_wrong_key_opens_nothing_and_the_round_begins_anew() {
 async fn the_whole_life_keeps_everything() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("audit.log");
-    let world = World::new().await;
+    let world = TestServer::new().await;
     assert_eq!(world.root("PUT", "sys/audit/file", Some(file(&log))).await.status, 204);
     assert_eq!(
         of(&log),
@@ -171,11 +171,11 @@ async fn the_whole_life_keeps_everything() {
 async fn disabling_leaves_its_request_entry_there_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (folder.path().join("one.log"), folder.path().join("two.log"));
-    let world = World::new().await;
+    let world = TestServer::new().await;
     world.root("PUT", "sys/audit/one", Some(file(&one))).await;
     world.root("PUT", "sys/audit/two", Some(file(&two))).await;
     assert_eq!(world.root("DELETE", "sys/audit/one", None).await.status, 204);
-    world.core.seal(PATIENCE).await;
+    world.core.seal(TIMEOUT).await;
     // What waits for a device that is disabled is still written, in the background; then its log says that it ends.
     while of(&one).last().unwrap() != "request sys/audit/gap" {
         tokio::task::yield_now().await;
@@ -195,7 +195,7 @@ async fn disabling_leaves_its_request_entry_there_and_no_more() {
 #[tokio::test]
 async fn what_is_wrong_with_a_device_is_said_in_the_documented_words() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let at = |name: &str| folder.path().join(name);
     assert_eq!(world.root("PUT", "sys/audit/a/b", Some(file(&at("a.log")))).await.status, 204);
     std::fs::write(at("a-file"), "x").unwrap();
@@ -234,18 +234,18 @@ async fn what_is_wrong_with_a_device_is_said_in_the_documented_words() {
 async fn a_lost_device_degrades_the_server_and_the_last_one_keeps_it_sealed() {
     let folder = tempfile::tempdir().unwrap();
     let (kept, lost) = (folder.path().join("kept"), folder.path().join("lost"));
-    let world = World::new().await;
+    let world = TestServer::new().await;
     world.root("PUT", "sys/audit/kept", Some(file(&kept.join("a.log")))).await;
     world.root("PUT", "sys/audit/lost", Some(file(&lost.join("a.log")))).await;
     let break_it = |at: &Path| {
         std::fs::remove_dir_all(at).unwrap();
         std::fs::write(at, "no folder").unwrap();
     };
-    world.core.seal(PATIENCE).await;
+    world.core.seal(TIMEOUT).await;
     break_it(&lost);
     world.core.unseal(&world.key).await.unwrap();
     assert_eq!(world.root("GET", "sys/audit", None).await.body["data"].as_object().unwrap().len(), 2);
-    world.core.seal(PATIENCE).await;
+    world.core.seal(TIMEOUT).await;
     break_it(&kept);
     let failed = world.core.unseal(&world.key).await.unwrap_err();
     let text = failed.to_string();
@@ -265,7 +265,8 @@ async fn a_lost_device_degrades_the_server_and_the_last_one_keeps_it_sealed() {
 async fn a_server_that_must_have_a_device_does_nothing_without_one() {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (folder.path().join("one.log"), folder.path().join("two.log"));
-    let world = World::with(audited(AuditSettings { fail_closed: true, ..AuditSettings::default() })).await;
+    let world =
+        TestServer::with(audited(AuditSettings { fail_closed: true, ..AuditSettings::default() })).await;
     for (method, path) in [("GET", "sys/mounts"), ("POST", "cubbyhole/x"), ("DELETE", "sys/audit/x")] {
         assert_eq!(world.root(method, path, None).await.status, 500, "{path}");
     }
@@ -302,14 +303,14 @@ async fn devices_of_the_configuration_are_there_from_the_first_request() {
     };
     let settings = |devices| audited(AuditSettings { declared_devices: devices, ..AuditSettings::default() });
     let storage = Storage::start(Memory::new()).unwrap();
-    let world = World::on(storage.clone(), settings(vec![declared(&log)])).await;
+    let world = TestServer::on(storage.clone(), settings(vec![declared(&log)])).await;
     world.root("GET", "sys/mounts", None).await;
     assert_eq!(of(&log), ["request sys/audit/test", "request sys/mounts", "response sys/mounts"]);
     let refused = world.root("DELETE", "sys/audit/dev", None).await;
     assert_eq!((refused.status, refused.error()), (400, "cannot disable configuration-managed audit device"));
-    world.core.seal(PATIENCE).await;
+    world.core.seal(TIMEOUT).await;
     let again = async |devices| {
-        let world = World {
+        let world = TestServer {
             core: core_on(storage.clone(), settings(devices)),
             root: world.root.clone(),
             key: world.key.clone(),
@@ -319,16 +320,16 @@ async fn devices_of_the_configuration_are_there_from_the_first_request() {
     let other = folder.path().join("other.log");
     let changed = again(vec![declared(&other)]).await.ok().unwrap();
     assert_eq!(of(&other), ["request sys/audit/test"]);
-    changed.core.seal(PATIENCE).await;
+    changed.core.seal(TIMEOUT).await;
     let same = again(vec![declared(&log)]).await.ok().unwrap();
-    same.core.seal(PATIENCE).await;
+    same.core.seal(TIMEOUT).await;
     let without = again(Vec::new()).await.ok().unwrap();
     assert_eq!(without.root("GET", "sys/audit", None).await.body["data"], json!({}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sealing_waits_for_journeys_and_leaves_its_request_entry() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     world.root("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).await;
     let device = world.device("test/", false).await;
     device.set(Fault::Hang);
@@ -350,7 +351,7 @@ async fn sealing_waits_for_journeys_and_leaves_its_request_entry() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unsealing_during_a_sealing_is_refused_and_works_after_it() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let device = world.device("test/", false).await;
     device.set(Fault::Hang);
     let read = tokio::spawn(world.start(ask("GET", "sys/mounts").token(&world.root)));
@@ -371,7 +372,7 @@ async fn an_unsealing_during_a_sealing_is_refused_and_works_after_it() {
 
 #[tokio::test]
 async fn an_initialisation_of_an_open_server_leaves_it_open() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let again = world.core.init(InitOptions { shares: 1, threshold: 1, root_token: None }).await;
     assert_eq!(again.err().map(|error| error.status()), Some(400));
     assert_eq!(world.root("GET", "sys/mounts", None).await.status, 200);
@@ -379,7 +380,7 @@ async fn an_initialisation_of_an_open_server_leaves_it_open() {
 
 #[tokio::test]
 async fn a_seal_that_is_denied_seals_nothing_and_has_both_entries() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let device = world.device("test/", false).await;
     assert_eq!(world.send(ask("PUT", "sys/seal").token("s.no")).await.status, 403);
     assert_eq!(outline(&device), ["request update sys/seal", "response update sys/seal"]);
@@ -391,7 +392,7 @@ async fn a_seal_that_is_denied_seals_nothing_and_has_both_entries() {
 async fn a_storage_that_has_failed_seals_the_server() {
     let disk = LossyDisk::new();
     let storage = Storage::start(onrecord_storage::embedded::Embedded::on(&disk).unwrap()).unwrap();
-    let world = World::on(storage, Settings::default()).await;
+    let world = TestServer::on(storage, Settings::default()).await;
     world.root("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).await;
     let write = async || world.root("POST", "kv/a", Some(json!({"a": "b"}))).await.status;
     disk.fail(lossy::Fault::Sync);

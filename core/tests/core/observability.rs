@@ -12,14 +12,14 @@ use onrecord_entry::Formatter;
 use onrecord_entry::{FormatOptions, Salt};
 use serde_json::{Value, json};
 
-use crate::kit::{Said, World, ask, entries, said};
+use crate::kit::{Reply, TestServer, ask, entries, said};
 
-async fn timed(settings: Settings) -> (World, Arc<ManualClock>) {
+async fn timed(settings: Settings) -> (TestServer, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::default());
-    (World::by(Arc::clone(&clock) as _, settings).await, clock)
+    (TestServer::by(Arc::clone(&clock) as _, settings).await, clock)
 }
 
-async fn health(world: &World, query: &str) -> Said {
+async fn health(world: &TestServer, query: &str) -> Reply {
     world.send(ask("GET", "sys/health").query(query)).await
 }
 
@@ -139,7 +139,7 @@ async fn r_health_sees_a_hung_device_and_a_missing_one() {
     assert_eq!(health(&open, "").await.status, 200);
 }
 
-async fn metrics(world: &World, query: &str) -> (Media, String) {
+async fn metrics(world: &TestServer, query: &str) -> (Media, String) {
     let ask = ask("GET", "sys/metrics").token(&world.root).query(query);
     let answer = world.start(ask).await;
     assert_eq!(answer.status(), 200);
@@ -158,7 +158,7 @@ async fn r_metrics_exist_before_the_first_entry_and_count_each() {
     let device = world.device("file/", false).await;
     let open = world.core.clone().with_open_metrics();
     let scrape = || {
-        let world = World { core: open.clone(), root: String::new(), key: String::new() };
+        let world = TestServer { core: open.clone(), root: String::new(), key: String::new() };
         async move {
             let answer = world.start(ask("GET", "sys/metrics").query("format=prometheus")).await;
             assert_eq!((answer.status(), answer.media()), (200, Media::Prometheus));
@@ -237,7 +237,7 @@ async fn r_metrics_on_an_open_listener_answer_while_sealed() {
     world.core.seal(Duration::from_secs(1)).await;
     assert_eq!(world.send(ask("GET", "sys/metrics")).await.status, 503, "elsewhere it is a path like others");
     let open =
-        World { core: world.core.clone().with_open_metrics(), root: String::new(), key: String::new() };
+        TestServer { core: world.core.clone().with_open_metrics(), root: String::new(), key: String::new() };
     let answer = open.start(ask("GET", "sys/metrics").query("format=prometheus")).await;
     assert_eq!(answer.status(), 200);
     let text = String::from_utf8(answer.into_body().to_vec()).unwrap();
@@ -320,7 +320,7 @@ async fn r_spam_an_incident_is_one_line_then_one_each_ten_seconds_and_one_at_its
 async fn r_spam_a_full_queue_is_one_line_and_one_when_it_is_over() {
     let rules = Rules { queue_bytes: 4000, ..Rules::default() };
     let clock = Arc::new(ManualClock::running());
-    let world = World::by(
+    let world = TestServer::by(
         Arc::clone(&clock) as _,
         Settings { audit: AuditSettings { rules, ..AuditSettings::default() }, ..Settings::default() },
     )

@@ -11,12 +11,12 @@ use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 
-use crate::kit::{World, core_by, core_on, eventually};
+use crate::kit::{TestServer, core_by, core_on, eventually};
 
 /// A server whose only device was removed while it did not run, and a new device.
-async fn repaired() -> (World, Arc<ManualClock>, FaultControl) {
+async fn repaired() -> (TestServer, Arc<ManualClock>, FaultControl) {
     let (storage, folder) = (Storage::start(Memory::new()).unwrap(), tempfile::tempdir().unwrap());
-    let before = World::on(storage.clone(), Settings::default()).await;
+    let before = TestServer::on(storage.clone(), Settings::default()).await;
     let options = json!({"file_path": folder.path().join("old.log")});
     let enabled =
         before.root("PUT", "sys/audit/old", Some(json!({"type": "file", "options": options}))).await;
@@ -29,13 +29,13 @@ async fn repaired() -> (World, Arc<ManualClock>, FaultControl) {
     }
     let clock = Arc::new(ManualClock::default());
     let core = core_by(storage, Settings::default(), Arc::clone(&clock) as _);
-    let world = World { core, root: before.root, key: before.key };
+    let world = TestServer { core, root: before.root, key: before.key };
     world.core.unseal(&world.key).await.unwrap();
     let device = world.device("new/", false).await;
     (world, clock, device)
 }
 
-fn health(world: &World) -> Health {
+fn health(world: &TestServer) -> Health {
     world.core.open().unwrap().broker.status()[0].health
 }
 

@@ -6,9 +6,9 @@ use onrecord_core::operation::Operation;
 use onrecord_core::routes::{Access, Recording, Route};
 use serde_json::json;
 
-use crate::kit::{Ask, World, ask, entries};
+use crate::kit::{TestRequest, TestServer, ask, entries};
 
-fn asked(at: &str, route: &Route, operation: Operation) -> Ask {
+fn asked(at: &str, route: &Route, operation: Operation) -> TestRequest {
     let path = format!("{at}{}", route.template().0.replace('{', "x").replace('}', ""));
     match operation {
         Operation::Update => ask("POST", &path).json(&json!({"x": "y"})),
@@ -45,7 +45,7 @@ async fn r_allpaths_every_route_of_every_kind_is_recorded_or_in_the_exempt_list(
 
 /// In a world of its own: some routes revoke, or seal.
 async fn check(kind: &EngineKind, route: &Route, operation: Operation, token: bool) {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     if matches!(kind.mounting, Mounting::Secrets) {
         let mount = json!({"type": kind.name, "options": {"version": kind.version}});
         assert_eq!(world.root("POST", "sys/mounts/secret", Some(mount)).await.status, 204);
@@ -92,7 +92,7 @@ async fn check(kind: &EngineKind, route: &Route, operation: Operation, token: bo
 
 #[tokio::test]
 async fn what_no_route_takes_is_recorded_too() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let device = world.device("test/", false).await;
     let cases = [
         ("GET", "sys/nothing", 404),
@@ -115,7 +115,7 @@ async fn what_no_route_takes_is_recorded_too() {
 
 #[tokio::test]
 async fn routes_that_need_sudo_are_denied_without_it() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let policy = json!({"policy": "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }"});
     world.root("PUT", "sys/policies/acl/all", Some(policy)).await;
     let made = world.root("POST", "auth/token/create", Some(json!({"policies": ["all"]}))).await;
@@ -135,7 +135,7 @@ async fn routes_that_need_sudo_are_denied_without_it() {
 
 #[tokio::test]
 async fn help_is_answered_from_the_rows_and_recorded_as_help() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let device = world.device("test/", false).await;
     for (path, part) in [
         ("sys", "sys/audit-hash/{path}"),
@@ -173,7 +173,7 @@ async fn help_is_answered_from_the_rows_and_recorded_as_help() {
 
 #[tokio::test]
 async fn the_openapi_document_has_every_route_of_every_mount_that_the_caller_sees() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let mount = json!({"type": "kv-v2"});
     assert_eq!(world.root("POST", "sys/mounts/secret", Some(mount)).await.status, 204);
     let said = world.root("GET", "sys/internal/specs/openapi", None).await;

@@ -10,11 +10,11 @@ use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::kit::{Said, World, ask, core_on, entries};
+use crate::kit::{Reply, TestServer, ask, core_on, entries};
 
 const NEEDLE: &str = "n33dle-in-the-haystack";
 
-async fn enable(world: &World, path: &str, file: &Path, more: Value) {
+async fn enable(world: &TestServer, path: &str, file: &Path, more: Value) {
     let mut options = json!({"file_path": file});
     options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let said = world
@@ -23,14 +23,14 @@ async fn enable(world: &World, path: &str, file: &Path, more: Value) {
     assert_eq!(said.status, 204, "{}", said.text);
 }
 
-async fn hash_by_id(world: &World, id: &str) -> String {
+async fn hash_by_id(world: &TestServer, id: &str) -> String {
     let said =
         world.root("POST", &format!("sys/audit-salts/{id}/hash"), Some(json!({"input": NEEDLE}))).await;
     assert_eq!(said.status, 200, "{}", said.text);
     said.body["data"]["hash"].as_str().unwrap().to_owned()
 }
 
-async fn salts(world: &World) -> Vec<(String, Value)> {
+async fn salts(world: &TestServer) -> Vec<(String, Value)> {
     let said = world.root("GET", "sys/audit-salts", None).await;
     assert_eq!(said.status, 200, "{}", said.text);
     let mut salts: Vec<_> = said.body["data"].as_object().unwrap().clone().into_iter().collect();
@@ -39,7 +39,7 @@ async fn salts(world: &World) -> Vec<(String, Value)> {
 }
 
 /// A write in whose entry the needle stands, hashed.
-async fn write(world: &World, name: &str) {
+async fn write(world: &TestServer, name: &str) {
     let said = world.root("POST", &format!("cubbyhole/{name}"), Some(json!({"password": NEEDLE}))).await;
     assert_eq!(said.status, 204, "{}", said.text);
 }
@@ -67,7 +67,7 @@ fn only(name: &str, salt: &str) -> Vec<(String, String)> {
 async fn r_salt_archive_the_log_of_a_disabled_device_can_still_be_searched() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("audit.log");
-    let world = World::new().await;
+    let world = TestServer::new().await;
     enable(&world, "old", &file, json!({})).await;
     write(&world, "one").await;
     let said = world.root("DELETE", "sys/audit/old", None).await;
@@ -89,7 +89,7 @@ async fn r_salt_archive_every_salt_of_a_device_is_kept_and_survives_a_restart() 
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("audit.log");
     let storage = Storage::start(Memory::new()).unwrap();
-    let world = World::on(storage.clone(), Settings::default()).await;
+    let world = TestServer::on(storage.clone(), Settings::default()).await;
     enable(&world, "file", &file, json!({})).await;
     write(&world, "first").await;
     for name in ["second", "third"] {
@@ -104,7 +104,7 @@ async fn r_salt_archive_every_salt_of_a_device_is_kept_and_survives_a_restart() 
     world.core.seal(Duration::from_secs(30)).await;
     let core = core_on(storage, Settings::default());
     core.unseal(&world.key).await.unwrap();
-    let world = World { core, ..world };
+    let world = TestServer { core, ..world };
     write(&world, "fourth").await;
     let after = salts(&world).await;
     assert_eq!(after, before);
@@ -141,7 +141,7 @@ async fn r_salt_archive_every_salt_of_a_device_is_kept_and_survives_a_restart() 
 
 #[tokio::test]
 async fn an_unknown_salt_hashes_nothing_and_the_list_needs_sudo() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     for id in ["0000000000000000", "zz", "00000000000000AB"] {
         let said =
             world.root("POST", &format!("sys/audit-salts/{id}/hash"), Some(json!({"input": "x"}))).await;
@@ -153,7 +153,7 @@ async fn an_unknown_salt_hashes_nothing_and_the_list_needs_sudo() {
     assert_eq!((said.status, said.error()), (400, "unknown audit backend \"nothing/\""));
 }
 
-fn lines(said: &Said, path: &str) -> (Value, Value) {
+fn lines(said: &Reply, path: &str) -> (Value, Value) {
     let of = |kind: &str| {
         let line = said.body["data"]["devices"][path][kind].as_str().unwrap();
         serde_json::from_str(line.trim_start_matches("@cee: ")).unwrap()
@@ -165,7 +165,7 @@ fn lines(said: &Said, path: &str) -> (Value, Value) {
 async fn a_preview_shows_the_line_that_the_request_writes_and_does_nothing() {
     let folder = TempDir::new().unwrap();
     let (file, raw) = (folder.path().join("a.log"), folder.path().join("raw.log"));
-    let world = World::new().await;
+    let world = TestServer::new().await;
     enable(&world, "file", &file, json!({})).await;
     enable(&world, "raw", &raw, json!({"log_raw": "true", "prefix": "@cee: "})).await;
     enable(&world, "none", Path::new("discard"), json!({})).await;
@@ -210,7 +210,7 @@ async fn a_preview_shows_the_line_that_the_request_writes_and_does_nothing() {
 
 #[tokio::test]
 async fn a_preview_of_a_refused_request_knows_its_answer() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let device = world.device("file/", false).await;
     let body = json!({"method": "GET", "path": "nowhere/x", "data": {"q": "ä &"}});
     let said = world.root("POST", "sys/audit-preview", Some(body)).await;
@@ -235,14 +235,14 @@ async fn a_preview_of_a_refused_request_knows_its_answer() {
 
 #[tokio::test]
 async fn a_drill_needs_the_configuration_and_is_on_record_before_it_begins() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     world.device("file/", false).await;
     let said = world.root("POST", "sys/audit-drill/file", Some(json!({"kind": "refuse"}))).await;
     assert_eq!(said.status, 400);
     assert!(said.error().contains("drills = true"), "{}", said.text);
 
     let rules = Rules { drills: true, ..Rules::default() };
-    let world = World::with(Settings {
+    let world = TestServer::with(Settings {
         audit: onrecord_core::AuditSettings { rules, ..Default::default() },
         ..Settings::default()
     })
@@ -274,7 +274,7 @@ async fn a_drill_needs_the_configuration_and_is_on_record_before_it_begins() {
 #[tokio::test]
 async fn a_drill_on_the_only_device_ends_by_itself_and_at_the_seal() {
     let rules = Rules { drills: true, ..Rules::default() };
-    let world = World::with(Settings {
+    let world = TestServer::with(Settings {
         audit: onrecord_core::AuditSettings { rules, ..Default::default() },
         ..Settings::default()
     })
@@ -293,7 +293,7 @@ async fn a_drill_on_the_only_device_ends_by_itself_and_at_the_seal() {
 
 #[tokio::test]
 async fn the_keyring_is_rotated_and_tells_its_term() {
-    let world = World::new().await;
+    let world = TestServer::new().await;
     let status = world.root("GET", "sys/key-status", None).await;
     assert_eq!(
         (status.status, &status.body["data"]["term"], &status.body["term"]),

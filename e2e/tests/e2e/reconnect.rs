@@ -102,7 +102,7 @@ fn assert_whole(logs: &[PathBuf], answered: &[String]) {
 }
 
 #[test]
-fn r_hup_and_reopen_connect_sockets_anew_under_load_and_lose_nothing() {
+fn r_hup_and_reopen_reconnect_sockets_under_load_and_lose_nothing() {
     for unix in [false, true] {
         let scene = Scene::new();
         let mut peer = if unix { Peer::unix(&scene.path("s")) } else { Peer::tcp() };

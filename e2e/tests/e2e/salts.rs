@@ -158,7 +158,7 @@ fn a_preview_prints_lines_and_writes_none_of_them() {
     let shell = Shell::of(&server);
     let shown = shell.does(&format!("onrecord audit preview PUT secret/data/app password={NEEDLE}"));
     assert!(shown.contains("==> file/ <==") && !shown.contains(NEEDLE), "{shown}");
-    assert!(shown.contains("Known only when it is done"), "{shown}");
+    assert!(shown.contains("known only after the request"), "{shown}");
     assert_eq!(server.call("GET", "secret/data/app", None).status, 404);
     let text = std::fs::read_to_string(&log).expect("a log");
     assert!(!text.contains(NEEDLE));

@@ -390,11 +390,11 @@ fn is_opened_again_under_load(kind: Kind) {
 }
 
 #[test]
-fn r_hup_and_reopen_connect_to_rsyslog_anew_under_load_and_lose_nothing() {
+fn r_hup_and_reopen_reconnect_to_rsyslog_under_load_and_lose_nothing() {
     is_opened_again_under_load(Kind::Rsyslog);
 }
 
 #[test]
-fn r_hup_and_reopen_connect_to_syslog_ng_anew_over_a_stream_and_lose_nothing() {
+fn r_hup_and_reopen_reconnect_to_syslog_ng_over_a_stream_and_lose_nothing() {
     is_opened_again_under_load(Kind::SyslogNgStream);
 }

@@ -2,7 +2,7 @@
 
 use onrecord_value::Value;
 
-use super::server::{Said, Server, value};
+use super::server::{Reply, Server, value};
 
 async fn server() -> Server {
     let server = Server::new().await;
@@ -10,12 +10,12 @@ async fn server() -> Server {
     server
 }
 
-fn version(said: &Said) -> i64 {
+fn version(said: &Reply) -> i64 {
     said.data().get("version").and_then(Value::as_i64).unwrap()
 }
 
 /// The data and metadata of an answer without what only a clock knows.
-fn metadata<'a>(said: &'a Said, field: &str) -> &'a Value {
+fn metadata<'a>(said: &'a Reply, field: &str) -> &'a Value {
     said.data().object("metadata").unwrap().get(field).unwrap()
 }
 
@@ -334,7 +334,7 @@ async fn of_many_who_name_the_same_version_one_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_increment_is_lost_whoever_writes_at_once() {
+async fn no_increment_is_lost_when_many_write_at_once() {
     const WRITERS: i64 = 8;
     const TIMES: i64 = 10;
     let server = server().await;

@@ -199,7 +199,7 @@ async fn the_listing_shows_each_caller_what_is_his() {
     let server = Server::new().await;
     server.mount("kv1", 1).await;
     server.mount("kv2", 2).await;
-    let names = |said: &super::server::Said, class: &str| -> Vec<String> {
+    let names = |said: &super::server::Reply, class: &str| -> Vec<String> {
         said.data().object(class).unwrap().keys().map(str::to_owned).collect()
     };
     let said = server.expect(200, "GET", "sys/internal/ui/mounts", "").await;

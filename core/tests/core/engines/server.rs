@@ -25,13 +25,13 @@ pub(crate) struct Server {
 }
 
 /// An answer: its status and its body, an empty map if it has none.
-pub(crate) struct Said {
+pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Object,
     pub(crate) bytes: Bytes,
 }
 
-impl Said {
+impl Reply {
     /// `data` of the envelope.
     pub(crate) fn data(&self) -> &Object {
         self.body.object("data").unwrap_or_else(|| panic!("{} {}", self.status, self.text()))
@@ -86,11 +86,11 @@ impl Server {
     }
 
     /// Asks as root. `path` may carry a query; `body` is JSON, or empty.
-    pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Said {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Reply {
         self.ask_as(Some(&self.root), method, path, body).await
     }
 
-    pub(crate) async fn ask_as(&self, token: Option<&str>, method: &str, path: &str, body: &str) -> Said {
+    pub(crate) async fn ask_as(&self, token: Option<&str>, method: &str, path: &str, body: &str) -> Reply {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let mut headers = Headers::new();
         if let Some(token) = token {
@@ -113,11 +113,11 @@ impl Server {
         let status = answer.status();
         let bytes = answer.into_body();
         let body = json::parse_object(&bytes, Limits::default()).unwrap_or_default();
-        Said { status, body, bytes }
+        Reply { status, body, bytes }
     }
 
     /// Asks as root and expects a status.
-    pub(crate) async fn expect(&self, status: u16, method: &str, path: &str, body: &str) -> Said {
+    pub(crate) async fn expect(&self, status: u16, method: &str, path: &str, body: &str) -> Reply {
         let said = self.ask(method, path, body).await;
         assert_eq!(said.status, status, "{method} {path} {body}: {}", said.text());
         said

@@ -23,7 +23,7 @@ struct Server {
 }
 
 /// A status and a body.
-struct Said(u16, Object);
+struct Reply(u16, Object);
 
 impl Server {
     fn new() -> Self {
@@ -38,7 +38,7 @@ impl Server {
         server
     }
 
-    fn ask(&self, token: &str, method: &str, path: &str, body: Object) -> Said {
+    fn ask(&self, token: &str, method: &str, path: &str, body: Object) -> Reply {
         let mut headers = Headers::new();
         headers.push("x-vault-token", token);
         let body = if body.is_empty() { Vec::new() } else { Value::Object(body).to_json() };
@@ -55,10 +55,10 @@ impl Server {
         let answer = wait(self.core.answer(permit, exchange));
         let status = answer.status();
         let body = answer.into_body();
-        Said(status, json::parse_object(&body, json::Limits::default()).unwrap_or_default())
+        Reply(status, json::parse_object(&body, json::Limits::default()).unwrap_or_default())
     }
 
-    fn post(&self, token: &str, path: &str, body: Object) -> Said {
+    fn post(&self, token: &str, path: &str, body: Object) -> Reply {
         self.ask(token, "POST", path, body)
     }
 
@@ -90,7 +90,7 @@ impl Server {
     }
 }
 
-impl Said {
+impl Reply {
     fn data(&self) -> &Object {
         self.1.object("data").unwrap()
     }
@@ -433,14 +433,14 @@ fn tokens_are_revoked_in_every_way_there_is() {
         server.post(&server.root, "auth/token/revoke-accessor", object! { "accessor" => accessor.as_str() });
     assert_eq!(said.0, 204);
     let three = server.create(object! { "policies" => vec!["root"] });
-    let heir = server.create_by(&three, object! { "policies" => vec!["reader"] });
+    let orphan = server.create_by(&three, object! { "policies" => vec!["reader"] });
     let said = server.post(&server.root, "auth/token/revoke-orphan", object! { "token" => three.as_str() });
     assert_eq!(said.0, 204);
     for token in [&one, &two, &three] {
         assert!(!server.lives(token));
         server.ask(token, "GET", "auth/token/lookup-self", Object::new()).refuses(403, "permission denied");
     }
-    assert_eq!(server.lookup(&heir).get("orphan"), Some(&Value::Bool(true)));
+    assert_eq!(server.lookup(&orphan).get("orphan"), Some(&Value::Bool(true)));
     server
         .post(&server.root, "auth/token/revoke-orphan", object! { "token" => three.as_str() })
         .refuses(400, "token to revoke not found");

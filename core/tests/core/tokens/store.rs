@@ -18,14 +18,14 @@ use super::{at, clock, wait};
 use crate::kit::host;
 
 /// A server's stores, unsealed, and the storage they are on.
-struct House {
+struct Stores {
     barrier: Barrier,
     host: Host,
     policies: Policies,
     tokens: Tokens,
 }
 
-impl House {
+impl Stores {
     fn new() -> Self {
         let storage = Storage::start(memory::Memory::new()).unwrap();
         let host = host(clock());
@@ -119,8 +119,8 @@ fn may_read(reservation: &Reservation, path: &str) -> bool {
 }
 
 /// A whole request with a token, as the pipeline makes it: whether it was let through.
-fn request(house: &House, entry: &Entry) -> bool {
-    let reservation = house.resolve(entry, 0);
+fn request(stores: &Stores, entry: &Entry) -> bool {
+    let reservation = stores.resolve(entry, 0);
     if reservation.authenticated().is_none() {
         return false;
     }
@@ -131,8 +131,8 @@ fn request(house: &House, entry: &Entry) -> bool {
 
 #[test]
 fn texts_are_random_and_of_the_known_form() {
-    let house = House::new();
-    let (one, two) = (house.root(), house.root());
+    let stores = Stores::new();
+    let (one, two) = (stores.root(), stores.root());
     let alphanumeric = |text: &str| text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     assert!(alphanumeric(one.id.expose().strip_prefix("s.").unwrap()));
     assert!(alphanumeric(&one.accessor));
@@ -141,10 +141,10 @@ fn texts_are_random_and_of_the_known_form() {
 
 #[test]
 fn a_token_is_stored_under_a_name_that_does_not_tell_it() {
-    let house = House::new();
-    let root = house.root();
-    let child = house.child(&root);
-    let keys = house.keys("token/").join("\n");
+    let stores = Stores::new();
+    let root = stores.root();
+    let child = stores.child(&root);
+    let keys = stores.keys("token/").join("\n");
     for secret in [root.id.expose(), child.id.expose(), &root.accessor, &child.accessor] {
         assert!(!keys.contains(secret.as_str()));
     }
@@ -153,114 +153,114 @@ fn a_token_is_stored_under_a_name_that_does_not_tell_it() {
 
 #[test]
 fn missing_unknown_and_revoked_tokens_are_refused_alike() {
-    let house = House::new();
-    let root = house.root();
-    assert!(matches!(wait(house.tokens.resolve(None, at(0))), Reservation::Refused));
+    let stores = Stores::new();
+    let root = stores.root();
+    assert!(matches!(wait(stores.tokens.resolve(None, at(0))), Reservation::Refused));
     let unknown = Secret::new("s.nonsense0000000000000000".to_owned());
-    assert!(matches!(wait(house.tokens.resolve(Some(&unknown), at(0))), Reservation::Refused));
-    wait(house.tokens.revoke(&house.found(&root))).unwrap();
-    assert!(matches!(house.resolve(&root, 0), Reservation::Refused));
-    assert!(wait(house.tokens.find_accessor(&root.accessor, at(0))).unwrap().is_none());
+    assert!(matches!(wait(stores.tokens.resolve(Some(&unknown), at(0))), Reservation::Refused));
+    wait(stores.tokens.revoke(&stores.found(&root))).unwrap();
+    assert!(matches!(stores.resolve(&root, 0), Reservation::Refused));
+    assert!(wait(stores.tokens.find_accessor(&root.accessor, at(0))).unwrap().is_none());
 }
 
 #[test]
 fn a_sealed_store_is_unavailable_and_not_a_refusal() {
-    let house = House::new();
-    let root = house.root();
-    house.barrier.seal();
-    assert!(matches!(house.resolve(&root, 0), Reservation::Unavailable));
+    let stores = Stores::new();
+    let root = stores.root();
+    stores.barrier.seal();
+    assert!(matches!(stores.resolve(&root, 0), Reservation::Unavailable));
 }
 
 #[test]
 fn expiry_is_a_fact_of_the_clock() {
-    let house = House::new();
-    let token = house.create(cache_key(60), None);
-    assert!(house.lives(&token, 59));
-    assert!(!house.lives(&token, 60));
-    assert!(wait(house.tokens.find(token.id.expose(), at(60))).unwrap().is_none());
+    let stores = Stores::new();
+    let token = stores.create(cache_key(60), None);
+    assert!(stores.lives(&token, 59));
+    assert!(!stores.lives(&token, 60));
+    assert!(wait(stores.tokens.find(token.id.expose(), at(60))).unwrap().is_none());
     // Nothing was cleaned up for that, and the clock can go back.
-    assert!(house.lives(&token, 59));
+    assert!(stores.lives(&token, 59));
 }
 
 #[test]
 fn a_token_dies_with_an_expired_ancestor() {
-    let house = House::new();
-    let parent = house.create(cache_key(60), None);
-    let child = house.child(&parent);
-    let grandchild = house.child(&child);
-    assert!(house.lives(&grandchild, 59));
-    assert!(!house.lives(&grandchild, 60));
-    assert!(!house.restarted().lives(&grandchild, 60));
+    let stores = Stores::new();
+    let parent = stores.create(cache_key(60), None);
+    let child = stores.child(&parent);
+    let grandchild = stores.child(&child);
+    assert!(stores.lives(&grandchild, 59));
+    assert!(!stores.lives(&grandchild, 60));
+    assert!(!stores.restarted().lives(&grandchild, 60));
 }
 
 #[test]
 fn the_record_says_the_uses_before_the_request() {
-    let house = House::new();
-    let token = house.create(limited(3), None);
+    let stores = Stores::new();
+    let token = stores.create(limited(3), None);
     for left in [3, 2, 1] {
-        let reservation = house.resolve(&token, 0);
+        let reservation = stores.resolve(&token, 0);
         assert_eq!(reservation.authenticated().unwrap().remaining_uses, Some(left));
         wait(reservation.spend()).unwrap();
-        let now = house.tokens.current(reservation.authenticated().unwrap()).entry();
+        let now = stores.tokens.current(reservation.authenticated().unwrap()).entry();
         assert_eq!(now.num_uses, left - 1);
         wait(reservation.finish());
     }
-    assert!(!house.lives(&token, 0));
-    assert!(house.keys("token/").is_empty(), "the last use deletes it");
+    assert!(!stores.lives(&token, 0));
+    assert!(stores.keys("token/").is_empty(), "the last use deletes it");
 }
 
 #[test]
 fn a_released_use_can_be_used_again() {
-    let house = House::new();
-    let token = house.create(limited(1), None);
-    let reservation = house.resolve(&token, 0);
-    assert!(!house.lives(&token, 0), "the only use is reserved");
+    let stores = Stores::new();
+    let token = stores.create(limited(1), None);
+    let reservation = stores.resolve(&token, 0);
+    assert!(!stores.lives(&token, 0), "the only use is reserved");
     reservation.release();
-    assert!(house.lives(&token, 0), "and was given back");
-    assert!(request(&house, &token));
-    assert!(!request(&house, &token));
+    assert!(stores.lives(&token, 0), "and was given back");
+    assert!(request(&stores, &token));
+    assert!(!request(&stores, &token));
 }
 
 #[test]
 fn a_spent_use_is_durable() {
-    let house = House::new();
-    let token = house.create(limited(2), None);
-    assert!(request(&house, &token));
-    let again = house.restarted();
+    let stores = Stores::new();
+    let token = stores.create(limited(2), None);
+    assert!(request(&stores, &token));
+    let again = stores.restarted();
     assert!(request(&again, &token));
     // The server dies between the last use and the end of its request.
-    let token = house.create(limited(1), None);
-    let reservation = house.resolve(&token, 0);
+    let token = stores.create(limited(1), None);
+    let reservation = stores.resolve(&token, 0);
     wait(reservation.spend()).unwrap();
-    let again = house.restarted();
+    let again = stores.restarted();
     assert!(!again.lives(&token, 0));
     assert_eq!(wait(again.tokens.tidy(at(0))).unwrap().tokens, 1);
 }
 
 #[test]
 fn the_last_use_keeps_the_cubbyhole_until_its_request_ends() {
-    let house = House::new();
-    let token = house.create(limited(1), None);
-    house.put_in_cubbyhole(&token, "response");
-    let reservation = house.resolve(&token, 0);
+    let stores = Stores::new();
+    let token = stores.create(limited(1), None);
+    stores.put_in_cubbyhole(&token, "response");
+    let reservation = stores.resolve(&token, 0);
     wait(reservation.spend()).unwrap();
-    assert_eq!(house.keys("cubbyhole/").len(), 1);
+    assert_eq!(stores.keys("cubbyhole/").len(), 1);
     wait(reservation.finish());
-    assert!(house.keys("cubbyhole/").is_empty());
+    assert!(stores.keys("cubbyhole/").is_empty());
 }
 
 #[test]
 fn parallel_requests_never_exceed_the_uses() {
-    let house = House::new();
+    let stores = Stores::new();
     for uses in [1, 7, 64] {
-        let token = house.create(limited(uses), None);
+        let token = stores.create(limited(uses), None);
         let (through, line) = (AtomicUsize::new(0), Line::new(8));
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     line.wait();
                     for _ in 0..20 {
-                        if request(&house, &token) {
+                        if request(&stores, &token) {
                             through.fetch_add(1, Ordering::Relaxed);
                         }
                     }
@@ -268,47 +268,47 @@ fn parallel_requests_never_exceed_the_uses() {
             }
         });
         assert_eq!(through.into_inner() as u64, uses);
-        assert!(!house.lives(&token, 0));
+        assert!(!stores.lives(&token, 0));
         assert!(
-            wait(house.tokens.find_accessor(&token.accessor, at(0))).unwrap().is_none(),
+            wait(stores.tokens.find_accessor(&token.accessor, at(0))).unwrap().is_none(),
             "deleted by the last"
         );
     }
-    assert!(house.keys("token/").is_empty());
+    assert!(stores.keys("token/").is_empty());
 }
 
 #[test]
 fn revoking_a_token_revokes_its_descendants_and_their_cubbyholes() {
-    let house = House::new();
-    let root = house.root();
-    let parent = house.child(&root);
-    let children = [house.child(&parent), house.child(&parent)];
-    let grandchild = house.child(&children[0]);
-    let orphan = house.create(limited(0), None);
+    let stores = Stores::new();
+    let root = stores.root();
+    let parent = stores.child(&root);
+    let children = [stores.child(&parent), stores.child(&parent)];
+    let grandchild = stores.child(&children[0]);
+    let orphan = stores.create(limited(0), None);
     for entry in [&parent, &grandchild, &orphan] {
-        house.put_in_cubbyhole(entry, "a/b");
+        stores.put_in_cubbyhole(entry, "a/b");
     }
-    wait(house.tokens.revoke(&house.found(&parent))).unwrap();
+    wait(stores.tokens.revoke(&stores.found(&parent))).unwrap();
     for entry in [&parent, &children[0], &children[1], &grandchild] {
-        assert!(!house.lives(entry, 0));
-        assert!(!house.restarted().lives(entry, 0));
+        assert!(!stores.lives(entry, 0));
+        assert!(!stores.restarted().lives(entry, 0));
     }
-    assert!(house.lives(&root, 0) && house.lives(&orphan, 0));
-    assert_eq!(house.keys("cubbyhole/"), [format!("{}/a/b", orphan.name)]);
-    assert_eq!(house.keys("token/").len(), 4, "an id and an accessor for each of the two that are left");
+    assert!(stores.lives(&root, 0) && stores.lives(&orphan, 0));
+    assert_eq!(stores.keys("cubbyhole/"), [format!("{}/a/b", orphan.name)]);
+    assert_eq!(stores.keys("token/").len(), 4, "an id and an accessor for each of the two that are left");
 }
 
 #[test]
 fn a_family_is_dead_as_soon_as_its_head_is_gone_from_storage() {
-    let house = House::new();
-    let parent = house.create(limited(0), None);
-    let grandchild = house.child(&house.child(&parent));
+    let stores = Stores::new();
+    let parent = stores.create(limited(0), None);
+    let grandchild = stores.child(&stores.child(&parent));
     // As after a crash in the middle of a revocation.
-    let view = house.barrier.view("token/").unwrap();
+    let view = stores.barrier.view("token/").unwrap();
     let mut batch = Batch::new();
     view.delete(&mut batch, &format!("id/{}", parent.name)).unwrap();
     wait(view.commit(batch)).unwrap();
-    let again = house.restarted();
+    let again = stores.restarted();
     assert!(!again.lives(&grandchild, 0));
     let tidied = wait(again.tokens.tidy(at(0))).unwrap();
     assert_eq!(tidied, Tidied { tokens: 2, leftovers: 1 });
@@ -317,135 +317,135 @@ fn a_family_is_dead_as_soon_as_its_head_is_gone_from_storage() {
 
 #[test]
 fn revoking_a_token_alone_makes_its_children_orphans() {
-    let house = House::new();
-    let parent = house.create(cache_key(60), None);
-    let child = house.child(&parent);
-    let grandchild = house.child(&child);
-    wait(house.tokens.revoke_orphan(&house.found(&parent))).unwrap();
-    assert!(!house.lives(&parent, 0));
-    for house in [&house, &house.restarted()] {
-        assert!(house.lives(&child, 100) && house.lives(&grandchild, 100), "past the parent's end too");
-        assert!(house.found(&child).entry().parent.is_none());
-        assert!(house.found(&grandchild).entry().parent.is_some());
+    let stores = Stores::new();
+    let parent = stores.create(cache_key(60), None);
+    let child = stores.child(&parent);
+    let grandchild = stores.child(&child);
+    wait(stores.tokens.revoke_orphan(&stores.found(&parent))).unwrap();
+    assert!(!stores.lives(&parent, 0));
+    for stores in [&stores, &stores.restarted()] {
+        assert!(stores.lives(&child, 100) && stores.lives(&grandchild, 100), "past the parent's end too");
+        assert!(stores.found(&child).entry().parent.is_none());
+        assert!(stores.found(&grandchild).entry().parent.is_some());
     }
-    wait(house.tokens.revoke(&house.found(&child))).unwrap();
-    assert!(!house.lives(&grandchild, 0));
-    assert!(house.keys("token/").is_empty());
+    wait(stores.tokens.revoke(&stores.found(&child))).unwrap();
+    assert!(!stores.lives(&grandchild, 0));
+    assert!(stores.keys("token/").is_empty());
 }
 
 #[test]
 fn a_token_that_was_revoked_meanwhile_gets_no_child() {
-    let house = House::new();
-    let parent = house.create(limited(0), None);
-    let caller = house.caller(&parent, 0);
-    wait(house.tokens.revoke(&house.found(&parent))).unwrap();
-    let made = wait(house.tokens.create(limited(0), Some(&caller), at(0)));
+    let stores = Stores::new();
+    let parent = stores.create(limited(0), None);
+    let caller = stores.caller(&parent, 0);
+    wait(stores.tokens.revoke(&stores.found(&parent))).unwrap();
+    let made = wait(stores.tokens.create(limited(0), Some(&caller), at(0)));
     assert!(matches!(made, Err(TokenError::Gone)));
-    assert!(house.keys("token/").is_empty());
+    assert!(stores.keys("token/").is_empty());
 }
 
 #[test]
 fn families_have_a_bounded_depth() {
-    let house = House::new();
-    let mut last = house.root();
+    let stores = Stores::new();
+    let mut last = stores.root();
     for _ in 0..MAX_DEPTH {
-        last = house.child(&last);
+        last = stores.child(&last);
     }
-    let caller = house.caller(&last, 0);
-    assert!(matches!(wait(house.tokens.create(limited(0), Some(&caller), at(0))), Err(TokenError::TooDeep)));
-    assert!(house.restarted().lives(&last, 0));
+    let caller = stores.caller(&last, 0);
+    assert!(matches!(wait(stores.tokens.create(limited(0), Some(&caller), at(0))), Err(TokenError::TooDeep)));
+    assert!(stores.restarted().lives(&last, 0));
 }
 
 #[test]
 fn an_issue_that_is_not_on_record_is_taken_back_but_a_renewal_is_not() {
-    let house = House::new();
-    let entry = house.create(cache_key(60), None);
+    let stores = Stores::new();
+    let entry = stores.create(cache_key(60), None);
     let mut issued = Issued { entry: Arc::clone(&entry), lease_seconds: 60, new: false, text_known: true };
-    wait(house.tokens.withdraw(&issued)).unwrap();
-    assert!(house.lives(&entry, 0));
+    wait(stores.tokens.withdraw(&issued)).unwrap();
+    assert!(stores.lives(&entry, 0));
     issued.new = true;
-    wait(house.tokens.withdraw(&issued)).unwrap();
-    assert!(!house.lives(&entry, 0));
-    assert!(house.keys("token/").is_empty());
+    wait(stores.tokens.withdraw(&issued)).unwrap();
+    assert!(!stores.lives(&entry, 0));
+    assert!(stores.keys("token/").is_empty());
 }
 
 #[test]
 fn a_text_can_be_given_but_only_once() {
-    let house = House::new();
+    let stores = Stores::new();
     let draft = || TokenDraft { id: Some(Secret::new("root".to_owned())), ..limited(0) };
-    let entry = house.create(draft(), None);
-    assert!(house.lives(&entry, 0));
-    assert!(matches!(wait(house.tokens.create(draft(), None, at(0))), Err(TokenError::Duplicate)));
-    assert!(house.lives(&entry, 0));
+    let entry = stores.create(draft(), None);
+    assert!(stores.lives(&entry, 0));
+    assert!(matches!(wait(stores.tokens.create(draft(), None, at(0))), Err(TokenError::Duplicate)));
+    assert!(stores.lives(&entry, 0));
 }
 
 #[test]
 fn a_renewal_moves_the_end_and_is_durable() {
-    let house = House::new();
-    let token = house.create(cache_key(60), None);
-    let found = house.found(&token);
-    let done = wait(house.tokens.renew(&found, at(50), |entry| {
+    let stores = Stores::new();
+    let token = stores.create(cache_key(60), None);
+    let found = stores.found(&token);
+    let done = wait(stores.tokens.renew(&found, at(50), |entry| {
         assert_eq!(entry.ttl(at(50)), 10);
         Ok::<_, ()>(30)
     }));
     assert!(
         matches!(done, Ok(Renewal::Done(entry)) if entry.ttl(at(50)) == 30 && entry.renewed == Some(at(50)))
     );
-    for house in [&house, &house.restarted()] {
-        assert!(house.lives(&token, 79) && !house.lives(&token, 80));
+    for stores in [&stores, &stores.restarted()] {
+        assert!(stores.lives(&token, 79) && !stores.lives(&token, 80));
     }
-    let refused = wait(house.tokens.renew(&found, at(50), |_| Err("no")));
+    let refused = wait(stores.tokens.renew(&found, at(50), |_| Err("no")));
     assert!(matches!(refused, Ok(Renewal::Refused("no"))));
-    let late = wait(house.tokens.renew(&found, at(80), |_| Ok::<_, ()>(30)));
+    let late = wait(stores.tokens.renew(&found, at(80), |_| Ok::<_, ()>(30)));
     assert!(matches!(late, Err(TokenError::Gone)), "what is over is not renewed");
 }
 
 #[test]
 fn a_renewal_and_a_use_do_not_lose_each_other() {
-    let house = House::new();
+    let stores = Stores::new();
     for _ in 0..50 {
-        let token = house.create(TokenDraft { num_uses: 10, ..cache_key(60) }, None);
-        let found = house.found(&token);
+        let token = stores.create(TokenDraft { num_uses: 10, ..cache_key(60) }, None);
+        let found = stores.found(&token);
         thread::scope(|scope| {
-            scope.spawn(|| wait(house.tokens.renew(&found, at(10), |_| Ok::<_, ()>(100))).unwrap());
+            scope.spawn(|| wait(stores.tokens.renew(&found, at(10), |_| Ok::<_, ()>(100))).unwrap());
             for _ in 0..3 {
-                assert!(request(&house, &token));
+                assert!(request(&stores, &token));
             }
         });
-        let stored = house.restarted().found(&token).entry();
+        let stored = stores.restarted().found(&token).entry();
         assert_eq!((stored.num_uses, stored.expires), (7, Some(at(110))));
     }
 }
 
 #[test]
 fn nothing_changed_late_brings_a_revoked_token_back() {
-    let house = House::new();
-    let token = house.create(TokenDraft { num_uses: 10, ..cache_key(60) }, None);
-    let (found, reservation) = (house.found(&token), house.resolve(&token, 0));
-    wait(house.tokens.revoke(&found)).unwrap();
+    let stores = Stores::new();
+    let token = stores.create(TokenDraft { num_uses: 10, ..cache_key(60) }, None);
+    let (found, reservation) = (stores.found(&token), stores.resolve(&token, 0));
+    wait(stores.tokens.revoke(&found)).unwrap();
     assert!(wait(reservation.spend()).is_err());
-    assert!(wait(house.tokens.renew(&found, at(1), |_| Ok::<_, ()>(100))).is_err());
+    assert!(wait(stores.tokens.renew(&found, at(1), |_| Ok::<_, ()>(100))).is_err());
     wait(reservation.finish());
-    assert!(house.keys("token/").is_empty());
+    assert!(stores.keys("token/").is_empty());
 }
 
 /// I11: requests run against the token all the time; none that starts after the revocation was answered gets through,
 /// neither with the token nor with its child.
 #[test]
 fn no_request_after_a_revocation_gets_through() {
-    let house = House::new();
+    let stores = Stores::new();
     for _ in 0..100 {
-        let parent = house.create(limited(0), None);
-        let child = house.child(&parent);
+        let parent = stores.create(limited(0), None);
+        let child = stores.child(&parent);
         let (revoked, line) = (AtomicBool::new(false), Line::new(4));
         thread::scope(|scope| {
             for entry in [&parent, &child, &child] {
-                let (house, revoked, line) = (&house, &revoked, &line);
+                let (stores, revoked, line) = (&stores, &revoked, &line);
                 scope.spawn(move || {
                     line.wait();
                     loop {
                         let over = revoked.load(Ordering::SeqCst);
-                        let lives = house.lives(entry, 0);
+                        let lives = stores.lives(entry, 0);
                         assert!(!(over && lives), "a revoked token was let through");
                         if over {
                             return;
@@ -454,8 +454,8 @@ fn no_request_after_a_revocation_gets_through() {
                 });
             }
             line.wait();
-            wait(house.tokens.revoke(&house.found(&parent))).unwrap();
-            assert!(!house.restarted().lives(&parent, 0), "durable before it is answered");
+            wait(stores.tokens.revoke(&stores.found(&parent))).unwrap();
+            assert!(!stores.restarted().lives(&parent, 0), "durable before it is answered");
             revoked.store(true, Ordering::SeqCst);
         });
     }
@@ -464,9 +464,9 @@ fn no_request_after_a_revocation_gets_through() {
 /// I11, for policies: a decision after the answer to a policy change is made by the new policy.
 #[test]
 fn no_request_after_a_policy_change_is_judged_by_the_old_one() {
-    let house = House::new();
-    house.write("reader", "path \"kv/*\" { capabilities = [\"read\"] }");
-    let token = house.create(TokenDraft { policies: vec!["reader".to_owned()], ..limited(0) }, None);
+    let stores = Stores::new();
+    stores.write("reader", "path \"kv/*\" { capabilities = [\"read\"] }");
+    let token = stores.create(TokenDraft { policies: vec!["reader".to_owned()], ..limited(0) }, None);
     for round in 0..100 {
         let (changed, line) = (AtomicBool::new(false), Line::new(3));
         thread::scope(|scope| {
@@ -475,7 +475,7 @@ fn no_request_after_a_policy_change_is_judged_by_the_old_one() {
                     line.wait();
                     loop {
                         let over = changed.load(Ordering::SeqCst);
-                        let may = may_read(&house.resolve(&token, 0), "kv/a");
+                        let may = may_read(&stores.resolve(&token, 0), "kv/a");
                         assert!(!(over && may), "an old policy was used");
                         if over {
                             return;
@@ -485,81 +485,81 @@ fn no_request_after_a_policy_change_is_judged_by_the_old_one() {
             }
             line.wait();
             if round % 2 == 0 {
-                house.write("reader", "path \"kv/*\" { capabilities = [\"list\"] }");
+                stores.write("reader", "path \"kv/*\" { capabilities = [\"list\"] }");
             } else {
-                wait(house.policies.delete("reader")).unwrap();
+                wait(stores.policies.delete("reader")).unwrap();
             }
             changed.store(true, Ordering::SeqCst);
         });
-        house.write("reader", "path \"kv/*\" { capabilities = [\"read\"] }");
-        assert!(may_read(&house.resolve(&token, 0), "kv/a"));
+        stores.write("reader", "path \"kv/*\" { capabilities = [\"read\"] }");
+        assert!(may_read(&stores.resolve(&token, 0), "kv/a"));
     }
 }
 
 #[test]
 fn tidying_removes_what_is_dead_and_nothing_else() {
-    let house = House::new();
-    let dead = house.create(cache_key(10), None);
-    let heir = house.child(&dead);
-    let live = house.create(cache_key(100), None);
+    let stores = Stores::new();
+    let dead = stores.create(cache_key(10), None);
+    let grandchild = stores.child(&dead);
+    let live = stores.create(cache_key(100), None);
     for entry in [&dead, &live] {
-        house.put_in_cubbyhole(entry, "x");
+        stores.put_in_cubbyhole(entry, "x");
     }
-    let view = house.barrier.view("cubbyhole/").unwrap();
+    let view = stores.barrier.view("cubbyhole/").unwrap();
     let mut batch = Batch::new();
     view.put(&mut batch, &format!("{}/x", "0".repeat(64)), b"left over").unwrap();
     wait(view.commit(batch)).unwrap();
-    assert_eq!(wait(house.tokens.tidy(at(50))).unwrap(), Tidied { tokens: 2, leftovers: 1 });
-    assert!(!house.lives(&dead, 0) && !house.lives(&heir, 0) && house.lives(&live, 50));
-    assert_eq!(house.keys("cubbyhole/"), [format!("{}/x", live.name)]);
-    assert_eq!(wait(house.tokens.tidy(at(50))).unwrap(), Tidied::default());
+    assert_eq!(wait(stores.tokens.tidy(at(50))).unwrap(), Tidied { tokens: 2, leftovers: 1 });
+    assert!(!stores.lives(&dead, 0) && !stores.lives(&grandchild, 0) && stores.lives(&live, 50));
+    assert_eq!(stores.keys("cubbyhole/"), [format!("{}/x", live.name)]);
+    assert_eq!(wait(stores.tokens.tidy(at(50))).unwrap(), Tidied::default());
 }
 
 #[test]
 fn a_damaged_token_is_refused_and_hinders_nobody_else() {
-    let house = House::new();
-    let (good, bad) = (house.root(), house.create(cache_key(10), None));
-    let view = house.barrier.view("token/").unwrap();
+    let stores = Stores::new();
+    let (good, bad) = (stores.root(), stores.create(cache_key(10), None));
+    let view = stores.barrier.view("token/").unwrap();
     let mut batch = Batch::new();
     view.put(&mut batch, &format!("id/{}", bad.name), b"damaged").unwrap();
     wait(view.commit(batch)).unwrap();
-    assert!(matches!(house.resolve(&bad, 0), Reservation::Unavailable));
-    assert_eq!(wait(house.tokens.accessors(at(0))).unwrap(), std::slice::from_ref(&good.accessor));
-    assert_eq!(wait(house.tokens.tidy(at(50))).unwrap(), Tidied::default());
+    assert!(matches!(stores.resolve(&bad, 0), Reservation::Unavailable));
+    assert_eq!(wait(stores.tokens.accessors(at(0))).unwrap(), std::slice::from_ref(&good.accessor));
+    assert_eq!(wait(stores.tokens.tidy(at(50))).unwrap(), Tidied::default());
 }
 
 #[test]
 fn looking_at_all_tokens_takes_no_notice_of_how_many_there_are() {
-    let house = House::new();
+    let stores = Stores::new();
     for _ in 0..300 {
-        house.create(cache_key(10), None);
+        stores.create(cache_key(10), None);
     }
-    let root = house.root();
-    assert_eq!(wait(house.tokens.accessors(at(0))).unwrap().len(), 301);
-    assert_eq!(wait(house.tokens.tidy(at(10))).unwrap(), Tidied { tokens: 300, leftovers: 0 });
-    assert_eq!(house.keys("token/").len(), 2);
-    assert!(house.lives(&root, 10));
+    let root = stores.root();
+    assert_eq!(wait(stores.tokens.accessors(at(0))).unwrap().len(), 301);
+    assert_eq!(wait(stores.tokens.tidy(at(10))).unwrap(), Tidied { tokens: 300, leftovers: 0 });
+    assert_eq!(stores.keys("token/").len(), 2);
+    assert!(stores.lives(&root, 10));
 }
 
 #[test]
 fn accessors_of_live_tokens_are_listed() {
-    let house = House::new();
-    let (one, two) = (house.root(), house.create(cache_key(10), None));
+    let stores = Stores::new();
+    let (one, two) = (stores.root(), stores.create(cache_key(10), None));
     let mut both = vec![one.accessor.clone(), two.accessor.clone()];
     both.sort();
-    let mut listed = wait(house.tokens.accessors(at(0))).unwrap();
+    let mut listed = wait(stores.tokens.accessors(at(0))).unwrap();
     listed.sort();
     assert_eq!(listed, both);
-    assert_eq!(wait(house.tokens.accessors(at(10))).unwrap(), std::slice::from_ref(&one.accessor));
+    assert_eq!(wait(stores.tokens.accessors(at(10))).unwrap(), std::slice::from_ref(&one.accessor));
     assert_eq!(
-        wait(house.tokens.find_accessor(&one.accessor, at(0))).unwrap().unwrap().entry().name,
+        wait(stores.tokens.find_accessor(&one.accessor, at(0))).unwrap().unwrap().entry().name,
         one.name
     );
 }
 
 #[test]
 fn metadata_and_times_survive_a_restart() {
-    let house = House::new();
+    let stores = Stores::new();
     let draft = TokenDraft {
         meta: Some(object! { "team" => "blue" }),
         display_name: "token-bob".to_owned(),
@@ -567,8 +567,8 @@ fn metadata_and_times_survive_a_restart() {
         period: 30,
         ..cache_key(60)
     };
-    let token = house.create(draft, None);
-    let stored = house.restarted().found(&token).entry();
+    let token = stores.create(draft, None);
+    let stored = stores.restarted().found(&token).entry();
     assert_eq!(stored.meta, token.meta);
     assert_eq!((stored.issued, stored.expires), (at(0), Some(at(60))));
     assert_eq!((stored.explicit_max_ttl, stored.period, stored.renewable), (90, 30, true));
@@ -577,53 +577,53 @@ fn metadata_and_times_survive_a_restart() {
 
 #[test]
 fn policies_are_versioned_and_survive_a_restart() {
-    let house = House::new();
-    house.write("reader", "path \"a\" { capabilities = [\"read\"] }");
-    house.write("reader", "path \"b\" { capabilities = [\"read\"] }");
-    for house in [&house, &house.restarted()] {
-        let stored = house.policies.get("reader").unwrap();
+    let stores = Stores::new();
+    stores.write("reader", "path \"a\" { capabilities = [\"read\"] }");
+    stores.write("reader", "path \"b\" { capabilities = [\"read\"] }");
+    for stores in [&stores, &stores.restarted()] {
+        let stored = stores.policies.get("reader").unwrap();
         assert_eq!((stored.version, stored.text.as_str()), (2, "path \"b\" { capabilities = [\"read\"] }"));
-        assert_eq!(house.policies.names(), ["default", "reader", "root"]);
+        assert_eq!(stores.policies.names(), ["default", "reader", "root"]);
     }
-    wait(house.policies.delete("reader")).unwrap();
-    wait(house.policies.delete("reader")).unwrap();
-    assert!(house.policies.get("reader").is_none() && !house.restarted().policies.exists("reader"));
+    wait(stores.policies.delete("reader")).unwrap();
+    wait(stores.policies.delete("reader")).unwrap();
+    assert!(stores.policies.get("reader").is_none() && !stores.restarted().policies.exists("reader"));
 }
 
 #[test]
 fn a_policy_that_does_not_parse_changes_nothing() {
-    let house = House::new();
+    let stores = Stores::new();
     let text = "path \"x\" { capabilities = [\"fly\"] }".to_owned();
     let draft = policies::PolicyDraft { name: "bad", text, cas: None, cas_required: None };
-    let error = wait(house.policies.write(draft, at(0))).unwrap_err();
+    let error = wait(stores.policies.write(draft, at(0))).unwrap_err();
     assert_eq!(error.to_string(), "failed to parse policy: path \"x\": invalid capability \"fly\"");
-    assert!(error.is_client_error() && !house.policies.exists("bad"));
+    assert!(error.is_client_error() && !stores.policies.exists("bad"));
 }
 
 #[test]
 fn default_can_be_changed_but_not_deleted_and_root_neither() {
-    let house = House::new();
-    assert!(house.policies.get("default").unwrap().text.contains("lookup-self"));
-    let refused = |name| wait(house.policies.delete(name)).unwrap_err().to_string();
+    let stores = Stores::new();
+    assert!(stores.policies.get("default").unwrap().text.contains("lookup-self"));
+    let refused = |name| wait(stores.policies.delete(name)).unwrap_err().to_string();
     assert_eq!(refused("default"), "cannot delete default policy");
     assert_eq!(refused("root"), "cannot delete \"root\" policy");
     let draft = policies::PolicyDraft { name: "root", text: "#".to_owned(), cas: None, cas_required: None };
-    let error = wait(house.policies.write(draft, at(0))).unwrap_err();
+    let error = wait(stores.policies.write(draft, at(0))).unwrap_err();
     assert_eq!(error.to_string(), "cannot update \"root\" policy");
-    assert_eq!(house.policies.get("root").unwrap().text, "");
-    let token = house.create(limited(0), None);
-    assert!(may_read(&house.resolve(&token, 0), "cubbyhole/x"));
-    house.write("default", "path \"only/this\" { capabilities = [\"read\"] }");
-    for house in [&house, &house.restarted()] {
-        assert!(!may_read(&house.resolve(&token, 0), "cubbyhole/x"));
-        assert!(may_read(&house.resolve(&token, 0), "only/this"));
-        assert_eq!(house.policies.get("default").unwrap().version, 2);
+    assert_eq!(stores.policies.get("root").unwrap().text, "");
+    let token = stores.create(limited(0), None);
+    assert!(may_read(&stores.resolve(&token, 0), "cubbyhole/x"));
+    stores.write("default", "path \"only/this\" { capabilities = [\"read\"] }");
+    for stores in [&stores, &stores.restarted()] {
+        assert!(!may_read(&stores.resolve(&token, 0), "cubbyhole/x"));
+        assert!(may_read(&stores.resolve(&token, 0), "only/this"));
+        assert_eq!(stores.policies.get("default").unwrap().version, 2);
     }
 }
 
 #[test]
 fn a_write_that_names_another_version_is_refused() {
-    let house = House::new();
+    let stores = Stores::new();
     let write = |cas, cas_required| {
         let draft = policies::PolicyDraft {
             name: "p",
@@ -631,31 +631,31 @@ fn a_write_that_names_another_version_is_refused() {
             cas,
             cas_required,
         };
-        wait(house.policies.write(draft, at(0)))
+        wait(stores.policies.write(draft, at(0)))
     };
     assert!(matches!(write(Some(1), None), Err(PolicyError::Version)));
     write(Some(0), Some(true)).unwrap();
     assert!(matches!(write(None, None), Err(PolicyError::VersionNeeded)));
     write(Some(1), None).unwrap();
-    assert!(house.policies.get("p").unwrap().cas_required);
+    assert!(stores.policies.get("p").unwrap().cas_required);
 }
 
 #[test]
 fn a_policy_name_that_is_no_storage_key_is_the_clients_error() {
-    let house = House::new();
+    let stores = Stores::new();
     for name in ["a/../b", "a/"] {
         let text = "path \"a\" { capabilities = [\"read\"] }".to_owned();
         let draft = policies::PolicyDraft { name, text, cas: None, cas_required: None };
-        assert!(wait(house.policies.write(draft, at(0))).unwrap_err().is_client_error(), "{name}");
-        assert!(wait(house.policies.delete(name)).unwrap_err().is_client_error(), "{name}");
+        assert!(wait(stores.policies.write(draft, at(0))).unwrap_err().is_client_error(), "{name}");
+        assert!(wait(stores.policies.delete(name)).unwrap_err().is_client_error(), "{name}");
     }
-    house.write("deep/er", "path \"a\" { capabilities = [\"read\"] }");
-    assert!(house.restarted().policies.exists("deep/er"));
+    stores.write("deep/er", "path \"a\" { capabilities = [\"read\"] }");
+    assert!(stores.restarted().policies.exists("deep/er"));
 }
 
 #[test]
 fn tokens_with_the_same_policies_share_one_acl() {
-    let house = House::new();
-    let (one, two) = (house.create(limited(0), None), house.create(limited(0), None));
-    assert!(Arc::ptr_eq(&house.caller(&one, 0).acl, &house.caller(&two, 0).acl));
+    let stores = Stores::new();
+    let (one, two) = (stores.create(limited(0), None), stores.create(limited(0), None));
+    assert!(Arc::ptr_eq(&stores.caller(&one, 0).acl, &stores.caller(&two, 0).acl));
 }
