@@ -1,61 +1,47 @@
 //! The broker: puts an entry on every enabled device and says when the audit rule is met.
-//! Formatting is done by the caller, writing by one thread a device, waiting by nobody but the caller's task.
+//! The caller formats, one thread a device writes, and only the caller's task waits.
 //! Never in it: what an entry says, what a device does with a line, any async runtime.
 
 mod builder;
 mod candidate;
-mod cause;
+mod control;
+pub(crate) mod device_handle;
 mod device_set;
-pub(crate) mod distribution;
-mod drill;
-mod earlier;
-mod ending;
+mod dispatch;
 mod gap;
-pub(crate) mod health_tracker;
-mod kick;
 mod life;
-mod lookout;
-mod measures;
-mod missed;
-mod misses;
-mod offer;
 mod preview;
 mod proof;
 mod queue;
 mod recording;
-#[cfg(test)]
-mod rest;
-mod rules;
-mod slot;
-pub(crate) mod status;
 mod ticket;
-mod verdict;
+mod wakeup;
 mod watch;
 mod writer;
 
 use std::sync::Arc as StdArc;
 
 use crate::clock::Clock;
+use crate::previous_boots::PreviousBoots;
+use crate::rules::RulesInForce;
+use crate::status::{DeviceStatus, Observer, Outlook};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use onrecord_entry::{Boot, Entry};
 
+pub use crate::cause::{Cause, EnableError, Refused, Why};
+pub use crate::device::{DrillError, DrillNews};
+pub use crate::loss::Loss;
+pub use crate::rules::Rules;
 pub use builder::Builder;
-pub use candidate::{Candidate, EnableError, Probe};
-pub use cause::{Cause, Refused, Why};
+pub use candidate::{Candidate, DeviceConfig, Probe};
 pub use device_set::DEVICES_MAX;
-pub use drill::{DrillError, DrillNews};
-pub use life::DeviceConfig;
-pub use missed::Missed;
 pub use preview::Preview;
 pub use proof::{NotOnRecord, Proof, Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
 pub use recording::{OrUnaudited, Recording};
-pub use rules::Rules;
 
 use device_set::DeviceSet;
-use earlier::Earlier;
-use rules::InForce;
-pub(crate) use status::{DeviceStatus, Observer, Outlook};
+use life::DrainReason;
 use watch::Watch;
 
 /// All enabled devices of a server, and the rule.
@@ -63,22 +49,22 @@ use watch::Watch;
 /// Cheap to share behind an `Arc`. Dropping it lets each device write what waits for it, in the background;
 /// call [`drain`](Self::drain) before to know that it has.
 pub struct Broker {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What the broker, its writers and its watch have in common.
 pub(crate) struct Shared {
-    pub(crate) rules: InForce,
+    pub(crate) rules: RulesInForce,
     pub(crate) boot: Boot,
     pub(crate) clock: StdArc<dyn Clock>,
     pub(crate) observer: Option<StdArc<dyn Observer>>,
     /// The counter last given to an entry.
     pub(crate) seq: AtomicU64,
-    /// Whether the device that wrote last has had but one entry at a time of late.
-    pub(crate) singles: AtomicBool,
+    /// Whether the device that wrote last has a single client.
+    pub(crate) single_client: AtomicBool,
     pub(crate) watch: Watch,
     pub(crate) devices: DeviceSet,
-    pub(crate) earlier: Earlier,
+    pub(crate) previous_boots: PreviousBoots,
 }
 
 impl Broker {
@@ -97,14 +83,14 @@ impl Broker {
         recording::record(&self.shared, entry, self.shared.rules.minimum())
     }
 
-    /// Says that an entry follows in a moment: the thread of a device that sleeps is woken by now. Only where there is
-    /// one device, and one entry at a time: the threads of several would want more cores than there may be.
-    pub fn announce(&self) {
-        if !self.shared.singles.load(Ordering::Relaxed) {
+    /// Wakes the thread of a device that sleeps, because an entry follows in a moment. Only where there is a single device
+    /// with a single client: the threads of several would want more cores than there may be.
+    pub fn prewake(&self) {
+        if !self.shared.single_client.load(Ordering::Relaxed) {
             return;
         }
-        if let [slot] = self.shared.devices.read().slots.as_slice() {
-            slot.announce();
+        if let [handle] = self.shared.devices.read().handles.as_slice() {
+            handle.prewake();
         }
     }
 
@@ -115,12 +101,12 @@ impl Broker {
     }
 
     /// Writes a response entry for a request that was not carried out, because its own entry was refused, to the devices
-    /// that may have that entry: those which the refusal does not name. Nobody waits for it, and it gives no proof.
+    /// that may have that entry: those which the refusal does not name. No task waits for it, and it gives no proof.
     pub fn record_aborted(&self, entry: &Entry<'_>, refused: &Refused) {
         recording::record_aborted(&self.shared, entry, refused);
     }
 
-    /// The start which this broker's counter belongs to.
+    /// The boot which this broker's counter belongs to.
     pub fn boot(&self) -> Boot {
         self.shared.boot
     }
@@ -135,7 +121,7 @@ impl Broker {
         self.shared.rules.get()
     }
 
-    /// Changes the rule for all entries that are recorded from now on. How much may wait for a device is settled when
+    /// Changes the rule for all entries that are recorded from now on. How much may wait for a device is fixed when
     /// it is enabled: a new [`Rules::queue_bytes`] counts for those enabled later.
     pub fn set_rules(&self, rules: &Rules) {
         self.shared.rules.set(rules);
@@ -143,17 +129,25 @@ impl Broker {
 
     /// How many devices are enabled.
     pub fn devices(&self) -> usize {
-        self.shared.devices.read().slots.len()
+        self.shared.devices.read().handles.len()
     }
 
     /// The hash of a text on an enabled device; `None` if there is no device of that path.
     pub fn hash(&self, path: &str, text: &str) -> Option<String> {
-        Some(self.shared.devices.find(path)?.form().hash(text))
+        Some(self.shared.devices.find(path)?.formatter().hash(text))
     }
 
-    /// How each device is, in the order of enabling.
+    /// The state of each device, in the order of enabling.
     pub fn status(&self) -> Vec<DeviceStatus> {
-        self.shared.devices.read().slots.iter().map(|slot| slot.status(&self.shared)).collect()
+        self.shared.devices.read().handles.iter().map(|handle| handle.status(&self.shared)).collect()
+    }
+
+    /// What no gap entry of each device has reported yet, of this boot and of those before it: to be kept for the next
+    /// boot ([`DeviceConfig::losses`]). A device that is not healthy may never get to write what waits for it: that
+    /// counts as lost here until it is written.
+    pub fn losses(&self) -> Vec<(StdArc<str>, Vec<Loss>)> {
+        let handles = &self.shared.devices.read().handles;
+        handles.iter().map(|handle| (StdArc::clone(&handle.path), handle.losses())).collect()
     }
 
     /// Whether the rule can be met at the moment.
@@ -164,9 +158,9 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        for slot in self.shared.devices.clear() {
-            self.shared.watch.attend(&slot);
-            slot.close(&self.shared);
+        for handle in self.shared.devices.clear() {
+            self.shared.watch.add(&handle);
+            handle.drain(DrainReason::Released, &self.shared);
         }
         self.shared.watch.stop();
     }

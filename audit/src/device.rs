@@ -7,7 +7,7 @@ mod discard;
 mod drill;
 mod error;
 #[cfg(feature = "test-support")]
-pub mod fault;
+pub mod faulty;
 mod file;
 mod interface;
 mod kind;
@@ -24,7 +24,7 @@ mod syslog;
 pub use batch::{Appended, Batch, Rejected};
 pub use claim::Claim;
 pub(crate) use drill::DrillControl;
-pub use drill::{DRILL_MAX, Drill, DrillStatus};
+pub use drill::{DRILL_MAX, Drill, DrillError, DrillNews, DrillStatus};
 pub use error::errno::Errno;
 pub use error::net::{NetCause, NetError};
 pub use error::violation::Violation;

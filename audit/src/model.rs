@@ -18,10 +18,19 @@
 )]
 
 mod broker;
+mod cause;
 mod clock;
 mod device;
+mod health_tracker;
+mod loss;
+mod previous_boots;
+mod rules;
+mod statistics;
+mod status;
 mod wait;
 
+#[path = "model/held.rs"]
+mod held;
 #[path = "model/kit.rs"]
 mod kit;
 #[path = "model/sync.rs"]
@@ -35,7 +44,7 @@ mod handover;
 mod life;
 #[path = "model/newcomers.rs"]
 mod newcomers;
-#[path = "model/rules.rs"]
-mod rules;
+#[path = "model/rule.rs"]
+mod rule;
 
 pub use clock::*;

@@ -11,16 +11,16 @@ use std::sync::PoisonError;
 /// Whether the broker's watch has a thread. A model goes round by itself.
 pub(crate) const WATCHED: bool = true;
 
-/// After so many batches of one entry each the next is expected to be another one.
-pub(crate) const SINGLES: u32 = 8;
+/// After so many batches of a single entry in a row a device has a single client.
+pub(crate) const SINGLE_CLIENT_AFTER: u32 = 8;
 
-/// More looks than fit the time of a look-out: they end it only where the clock stands still.
-const LOOKS_MAX: u32 = 1 << 14;
+/// More spins than fit into the longest one: they end it only where the clock stands still.
+const SPINS_MAX: u32 = 1 << 14;
 
-/// How often a thread may look whether another has done something, before it sleeps.
-pub(crate) fn looks() -> u32 {
+/// How often a thread may spin for what another thread does, before it sleeps.
+pub(crate) fn spins() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if cores > 1 { LOOKS_MAX } else { 0 }
+    if cores > 1 { SPINS_MAX } else { 0 }
 }
 
 /// Takes a lock. No code of the broker panics while it holds one, so a poisoned lock still guards sound data.

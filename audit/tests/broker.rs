@@ -20,11 +20,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict};
-use onrecord_audit::broker::Why;
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::broker::{EnableError, Why};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::{
-    Broker, DeviceConfig, DeviceOptions, EnableError, NotOnRecord, Placement, Recorded, Rules, SystemClock,
-    Wait as _,
+    Broker, DeviceConfig, DeviceOptions, NotOnRecord, Placement, Recorded, Rules, SystemClock, Wait as _,
 };
 use onrecord_entry::{Entry, EntryType, PROBE_PATH, Response, decode};
 
@@ -61,10 +60,10 @@ fn an_entry_of_the_other_kind_gives_no_proof_and_goes_to_no_device() {
     enable(&broker, "a/", &control);
     let request = entry("a");
     let response = Entry { response: Some(Response::default()), ..request };
-    let other = NotOnRecord::OtherKind(EntryType::Response);
+    let other = NotOnRecord::OtherType(EntryType::Response);
     assert_eq!(other.to_string(), "the entry is a response entry");
     assert_eq!(broker.record_request(&response).wait(), Err(other));
-    assert_eq!(broker.record_response(&request).wait(), Err(NotOnRecord::OtherKind(EntryType::Request)));
+    assert_eq!(broker.record_response(&request).wait(), Err(NotOnRecord::OtherType(EntryType::Request)));
     assert_eq!(broker.record_response(&response).wait().unwrap().seq(), 1);
     assert_eq!(control.lines().len(), 1);
 }
@@ -158,7 +157,7 @@ fn a_recording_yields_once_and_is_then_woken() {
     assert!(recording.as_mut().poll(&mut context).is_pending());
     assert!(recording.as_mut().poll(&mut context).is_pending());
     control.set(Fault::None);
-    assert!(matches!(recording.wait(), Ok(_)));
+    assert!(recording.wait().is_ok());
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use kit::{BOOT, assert_complete, broker, enable, entry, form, patient, read, record, seqs};
 use onrecord_audit::broker::{DrillError, DrillNews};
-use onrecord_audit::device::fault::FaultControl;
+use onrecord_audit::device::faulty::FaultControl;
 use onrecord_audit::device::{DRILL_MAX, Drill};
 use onrecord_audit::status::{Health, Observer};
 use onrecord_audit::{Broker, DeviceError, Rules};
@@ -137,7 +137,7 @@ fn what_a_refusing_drill_missed_is_in_a_gap_entry() {
         record(&broker, "during").unwrap();
     }
     let status = broker.status();
-    assert!(status[0].missed > 0 && status[1].missed == 0);
+    assert!(status[0].losses.entries > 0 && status[1].losses.entries == 0);
     broker.end_drill("a/").unwrap();
     drilled.wait_for(|lines| read(lines).iter().any(|line| matches!(line, kit::Line::Gap { .. })));
     record(&broker, "after").unwrap();
@@ -194,7 +194,7 @@ fn r_salt_archive_a_device_whose_salt_is_changed_has_no_gap() {
             });
         }
         for salt in &salts {
-            assert!(broker.reform("a/", Formatter::new(FormatOptions::default(), Arc::clone(salt))));
+            assert!(broker.set_formatter("a/", Formatter::new(FormatOptions::default(), Arc::clone(salt))));
             assert_eq!(broker.status()[0].salt, salt.id());
             // What is recorded from here on has the new salt.
             let seq = record(&broker, "marker").unwrap();
@@ -211,7 +211,7 @@ fn r_salt_archive_a_device_whose_salt_is_changed_has_no_gap() {
         lines.iter().map(|line| decode(line).unwrap().record().unwrap().salt).collect();
     let known: BTreeSet<SaltId> = salts.iter().map(|salt| salt.id()).chain([form().salt().id()]).collect();
     assert!(used.is_subset(&known) && salts.iter().all(|salt| used.contains(&salt.id())));
-    assert!(!broker.reform("b/", form()));
+    assert!(!broker.set_formatter("b/", form()));
 }
 
 #[test]

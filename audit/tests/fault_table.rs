@@ -22,7 +22,7 @@ use std::time::Duration;
 use kit::{BOOT, Line, assert_complete, enable, entry, form, patient, read, record, seqs};
 use onrecord_audit::broker::Why;
 use onrecord_audit::device::Notice;
-use onrecord_audit::device::fault::{Call, Fault, FaultControl};
+use onrecord_audit::device::faulty::{Call, Fault, FaultControl};
 use onrecord_audit::status::{Health, Observer};
 use onrecord_audit::{Broker, DeviceConfig, DeviceError, NotOnRecord, RequestOnRecord, Rules, Wait as _};
 

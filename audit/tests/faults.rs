@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use kit::{BOOT, Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs, strict};
 use onrecord_audit::broker::Why;
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::device::{Appended, Batch, Notice};
 use onrecord_audit::status::{Health, Observer};
 use onrecord_audit::{
@@ -262,14 +262,14 @@ fn memory_under_a_hung_device_is_bounded_in_bytes() {
     for seq in 1..=500 {
         assert_eq!(record(&broker, "some/path/of/ordinary/length"), Ok(seq));
         let status = &broker.status()[0];
-        assert!(status.queued_bytes <= CAP, "{status:?}");
+        assert!(status.queue.bytes <= CAP, "{status:?}");
     }
-    let missed = broker.status()[0].missed;
+    let missed = broker.status()[0].losses.entries;
     assert!(missed > 300, "{missed}");
     hung.set(Fault::None);
     let lines = hung.wait_for(|lines| covered(&read(lines)) == 500);
     assert_complete(&read(&lines), 500);
-    assert_eq!(broker.status()[0].queued_bytes, 0);
+    assert_eq!(broker.status()[0].queue.bytes, 0);
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn a_device_known_to_fail_at_a_start_comes_back_by_itself() {
     broker.restore(DeviceConfig::new("late/", late.device(), form()).failing(cause.clone())).unwrap();
     enable(&broker, "well/", &well);
     assert_eq!(
-        (health(&broker, "late/"), broker.status()[0].last_error.clone().map(|last| last.error)),
+        (health(&broker, "late/"), broker.status()[0].faults.last_error.clone().map(|last| last.error)),
         (Health::Failing, Some(cause))
     );
     record(&broker, "a").unwrap();
@@ -614,13 +614,13 @@ fn r_groupcommit_64_writers_share_a_sync() {
             for _ in 0..WRITERS {
                 scope.spawn(|| record(&broker, "a").unwrap());
             }
-            while broker.status()[0].queued_entries < WRITERS {
+            while broker.status()[0].queue.entries < WRITERS {
                 std::thread::yield_now();
             }
             turn(false);
         });
     }
-    let entries = usize::try_from(broker.status()[0].appended).unwrap();
+    let entries = usize::try_from(broker.status()[0].written.entries).unwrap();
     let syncs = syncs.load(Ordering::SeqCst);
     assert_eq!(entries, WRITERS * ROUNDS);
     assert!(entries >= 20 * syncs, "{entries} entries in {syncs} syncs");

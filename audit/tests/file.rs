@@ -119,7 +119,7 @@ fn holes_that_a_killed_server_left_are_told_by_the_next() {
     let boot = Boot::new(3);
     let told = |ranges: &[(u64, u64)]| {
         let ranges = ranges.iter().map(|&(from, to)| SeqRange { from, to }).collect();
-        [Notice::Unfinished { boot, ranges }]
+        [Notice::Unfinished { boot, seqs: ranges }]
     };
     assert_eq!(open_after(lines(&[1, 2, 5, 4, 7])), told(&[(3, 3), (6, 6)]));
     // Another start's entries are another matter.
@@ -144,7 +144,7 @@ fn holes_since_the_probe_of_a_young_device_are_told() {
         open(&path, &Placement::api()).unwrap().notices()
     };
     let told =
-        |from: u64, to: u64| [Notice::Unfinished { boot: Boot::new(3), ranges: vec![SeqRange { from, to }] }];
+        |from: u64, to: u64| [Notice::Unfinished { boot: Boot::new(3), seqs: SeqRange { from, to }.into() }];
     // What was numbered between the probe and the first entry went to others.
     assert_eq!(open_after(&[]), []);
     assert_eq!(open_after(&[439, 438, 440]), []);
@@ -163,7 +163,7 @@ fn holes_are_found_in_jsonx_too() {
     let open = || kit::open_with(&pairs, &Placement::api()).unwrap();
     let lines: Vec<_> = [1, 2, 4].map(|seq| request_line_in(Format::Jsonx, seq, 3)).into();
     std::fs::write(&path, lines.concat()).unwrap();
-    let missing = Notice::Unfinished { boot: Boot::new(3), ranges: vec![SeqRange { from: 3, to: 3 }] };
+    let missing = Notice::Unfinished { boot: Boot::new(3), seqs: SeqRange { from: 3, to: 3 }.into() };
     assert_eq!(open().notices(), [missing]);
 
     // Once a gap has told them, or a probe says that the device is new, they are not told again.
@@ -201,7 +201,7 @@ fn holes_that_a_gap_or_a_probe_explains_are_not_told_again() {
         // It lets the file go when its writer has ended.
         until("the file can be opened", || open(&path, &Placement::api()).is_ok());
     };
-    let beside = onrecord_audit::device::fault::FaultControl::new();
+    let beside = onrecord_audit::device::faulty::FaultControl::new();
     broker_kit::enable(&broker, "beside/", &beside);
     enable();
     (1..=3).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
@@ -220,7 +220,7 @@ fn entries_from_before_a_device_was_enabled_without_a_probe_are_not_told_as_miss
     // What an earlier start left there, which had other devices too.
     std::fs::write(&path, [request_line(1, 3), request_line(9, 3)].concat()).unwrap();
     let broker = broker(strict());
-    let beside = onrecord_audit::device::fault::FaultControl::new();
+    let beside = onrecord_audit::device::faulty::FaultControl::new();
     broker_kit::enable(&broker, "beside/", &beside);
     (1..=3).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
     // Enough lines that the order of the first ones is no excuse any more.
@@ -498,7 +498,7 @@ fn fill_and_recover(path: &Path, fill: impl FnOnce(), free: impl FnOnce()) {
 
 #[test]
 fn a_file_device_and_a_hung_one_do_not_disturb_each_other() {
-    use onrecord_audit::device::fault::{Fault, FaultControl};
+    use onrecord_audit::device::faulty::{Fault, FaultControl};
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.log");
     let broker = broker(patient());

@@ -18,8 +18,8 @@ use onrecord_audit::device::Notice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::broker::Missed;
-use onrecord_audit::device::fault::{Call, Fault, FaultControl};
+use onrecord_audit::broker::Loss;
+use onrecord_audit::device::faulty::{Call, Fault, FaultControl};
 use onrecord_audit::{Broker, DeviceConfig};
 use onrecord_entry::{Boot, FormatOptions, Formatter, Limits, Salt, SeqRange, decode};
 
@@ -40,7 +40,7 @@ fn told(control: &FaultControl, boot: Option<Boot>) -> Vec<u64> {
 }
 
 fn untold(broker: &Broker) -> u64 {
-    broker.status().iter().map(|device| device.untold_entries).sum()
+    broker.status().iter().map(|device| device.losses.unreported_entries).sum()
 }
 
 fn wait_until(met: impl Fn() -> bool) {
@@ -69,7 +69,7 @@ fn a_gap_that_is_too_long_for_the_device_is_told_in_several() {
     assert!(short.lines().iter().all(|line| line.len() <= LIMIT));
     wait_until(|| untold(&broker) == 0);
     let status = broker.status();
-    assert_eq!((status[0].missed, status[0].told.entries), (20, 20));
+    assert_eq!((status[0].losses.entries, status[0].losses.reported.entries), (20, 20));
     drop(broker);
     short.wait_until_dropped();
     let mut all = told(&short, None);
@@ -84,13 +84,13 @@ fn what_was_missed_in_an_earlier_start_is_told_in_several_too() {
     let ranges: Vec<_> = (1..=100).map(|at| SeqRange { from: 10 * at, to: 10 * at + 1 }).collect();
     let numbers: Vec<u64> = ranges.iter().flat_map(|range| range.from..=range.to).collect();
     let earlier = Boot::new(3);
-    let missed = Missed { boot: earlier, count: 200, ranges, since: None };
-    broker.restore(DeviceConfig::new("short/", short.device(), form()).missed(vec![missed])).unwrap();
+    let lost = Loss::kept(earlier, 200, ranges.into_iter().collect(), None);
+    broker.restore(DeviceConfig::new("short/", short.device(), form()).losses(vec![lost])).unwrap();
     wait_until(|| told(&short, Some(earlier)).len() >= numbers.len());
     let mut all = told(&short, Some(earlier));
     all.sort_unstable();
     assert_eq!(all, numbers);
-    wait_until(|| broker.missed().iter().all(|(_, missed)| missed.is_empty()));
+    wait_until(|| broker.losses().iter().all(|(_, losses)| losses.is_empty()));
     let ids: std::collections::HashSet<_> = short
         .lines()
         .iter()
@@ -139,15 +139,10 @@ fn of_a_batch_that_was_taken_in_part_no_line_of_its_own_is_written_twice() {
     assert_eq!(gaps.len(), 3, "{gaps:?}");
 }
 
-/// What was missed in so many earlier starts.
-fn starts(count: u64) -> Vec<Missed> {
-    let missed = |boot| Missed {
-        boot: Boot::new(boot),
-        count: 1,
-        ranges: vec![SeqRange { from: boot, to: boot }],
-        since: None,
-    };
-    (100..100 + count).map(missed).collect()
+/// A loss of each of so many earlier boots.
+fn earlier_boots(count: u64) -> Vec<Loss> {
+    let loss = |boot| Loss::kept(Boot::new(boot), 1, SeqRange { from: boot, to: boot }.into(), None);
+    (100..100 + count).map(loss).collect()
 }
 
 #[test]
@@ -155,8 +150,8 @@ fn a_hole_of_the_file_is_told_however_many_starts_are_untold() {
     let broker = broker(patient());
     let device = FaultControl::new();
     let boot = Boot::new(3);
-    device.notice(Notice::Unfinished { boot, ranges: vec![SeqRange { from: 4, to: 5 }] });
-    broker.restore(DeviceConfig::new("a/", device.device(), form()).missed(starts(100))).unwrap();
+    device.notice(Notice::Unfinished { boot, seqs: SeqRange { from: 4, to: 5 }.into() });
+    broker.restore(DeviceConfig::new("a/", device.device(), form()).losses(earlier_boots(100))).unwrap();
     wait_until(|| told(&device, Some(Boot::new(199))) == [199]);
     drop(broker);
     device.wait_until_dropped();
@@ -176,9 +171,9 @@ fn a_gap_that_is_too_long_for_a_line_is_told_in_several() {
     let ranges: Vec<_> = (1..=100).map(|at| SeqRange { from: 10 * at, to: 10 * at + 1 }).collect();
     let numbers: Vec<u64> = ranges.iter().flat_map(|range| range.from..=range.to).collect();
     let earlier = Boot::new(3);
-    let missed = Missed { boot: earlier, count: 200, ranges, since: None };
-    broker.restore(DeviceConfig::new("a/", device.device(), limited(LIMIT)).missed(vec![missed])).unwrap();
-    wait_until(|| broker.missed().iter().all(|(_, missed)| missed.is_empty()));
+    let lost = Loss::kept(earlier, 200, ranges.into_iter().collect(), None);
+    broker.restore(DeviceConfig::new("a/", device.device(), limited(LIMIT)).losses(vec![lost])).unwrap();
+    wait_until(|| broker.losses().iter().all(|(_, losses)| losses.is_empty()));
     drop(broker);
     device.wait_until_dropped();
     let mut all = told(&device, Some(earlier));
@@ -191,7 +186,9 @@ fn a_gap_that_no_line_can_hold_stays_untold() {
     let broker = broker(patient());
     let (short, other) = (FaultControl::new(), FaultControl::new());
     let earlier = Boot::new(100);
-    broker.restore(DeviceConfig::new("short/", short.device(), limited(10)).missed(starts(1))).unwrap();
+    broker
+        .restore(DeviceConfig::new("short/", short.device(), limited(10)).losses(earlier_boots(1)))
+        .unwrap();
     enable(&broker, "other/", &other);
     for seq in 1..=3 {
         assert_eq!(record(&broker, "a"), Ok(seq));
@@ -200,9 +197,9 @@ fn a_gap_that_no_line_can_hold_stays_untold() {
     // A drain tries to tell it.
     drop(broker.drain(Duration::from_mins(10)));
     assert_eq!(untold(&broker), 3);
-    let of_earlier = |broker: &Broker| broker.missed()[0].1.iter().any(|missed| missed.boot == earlier);
+    let of_earlier = |broker: &Broker| broker.losses()[0].1.iter().any(|loss| loss.boot == earlier);
     assert!(of_earlier(&broker));
-    assert!(broker.reform("short/", form()));
+    assert!(broker.set_formatter("short/", form()));
     assert_eq!(record(&broker, "a"), Ok(4));
     wait_until(|| untold(&broker) == 0);
     assert_eq!(told(&short, None), [1, 2, 3]);

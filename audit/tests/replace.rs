@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, strict};
-use onrecord_audit::broker::{Candidate, Missed, Why};
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::broker::{Candidate, Loss, Why};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::status::{Health, Observer};
 use onrecord_audit::{Broker, DeviceConfig, DeviceError, Placement, Rules, SystemClock, Wait as _};
 use onrecord_entry::{Boot, SeqRange};
@@ -175,25 +175,25 @@ fn what_was_missed_before_the_end_is_told_after_it() {
         for _ in 0..4 {
             record(&broker, "a").unwrap();
         }
-        let missed = broker.missed();
-        assert_eq!(missed[0].1, [], "a device that has all");
-        missed[1].1.clone()
+        let losses = broker.losses();
+        assert_eq!(losses[0].1, [], "a device that has all");
+        losses[1].1.clone()
     };
-    let [missed] = kept.as_slice() else { panic!("{kept:?}") };
-    assert_eq!((missed.boot, missed.count), (kit::BOOT, 4));
-    assert_eq!(missed.ranges, [SeqRange { from: 1, to: 4 }]);
+    let [lost] = kept.as_slice() else { panic!("{kept:?}") };
+    assert_eq!((lost.boot, lost.count), (kit::BOOT, 4));
+    assert_eq!(lost.seqs.ranges(), [SeqRange { from: 1, to: 4 }]);
 
     let later = Broker::builder().build_with_boot(Boot::new(8));
     let back = FaultControl::with(Fault::Refuse);
-    later.restore(DeviceConfig::new("sick/", back.device(), form()).missed(kept.clone())).unwrap();
-    assert_eq!(later.missed()[0].1, kept, "untold, it is kept on");
+    later.restore(DeviceConfig::new("sick/", back.device(), form()).losses(kept.clone())).unwrap();
+    assert_eq!(later.losses()[0].1, kept, "it is kept until it is reported");
     back.set(Fault::None);
     let lines = back.wait_for_lines(1);
     let line = onrecord_entry::decode(&lines[0]).unwrap();
     let gap = line.entry().gap.unwrap();
     assert_eq!((gap.missed, gap.boot, gap.since.is_some()), (4, Some(kit::BOOT), true));
     record(&later, "a").unwrap();
-    assert_eq!(later.missed()[0].1, []);
+    assert_eq!(later.losses()[0].1, []);
 }
 
 #[test]
@@ -206,12 +206,12 @@ fn what_waits_for_a_hung_device_counts_as_missed_until_it_is_written() {
         record(&broker, "a").unwrap();
     }
     assert_eq!(broker.status()[0].health, Health::Lagging);
-    let missed = broker.missed()[0].1.clone();
-    assert_eq!(missed.iter().map(|missed: &Missed| missed.count).sum::<u64>(), 3);
+    let losses = broker.losses()[0].1.clone();
+    assert_eq!(losses.iter().map(|loss: &Loss| loss.count).sum::<u64>(), 3);
     hung.set(Fault::None);
     hung.wait_for_lines(3);
     // The answer to the write may come a moment after the lines.
-    while !broker.missed()[0].1.is_empty() {
+    while !broker.losses()[0].1.is_empty() {
         std::thread::yield_now();
     }
 }
@@ -247,7 +247,7 @@ fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
         enable(&broker, path, control);
     }
     drop(broker.record_request(&entry("x")));
-    while broker.status().iter().any(|device| device.path.as_ref() != "full/" && device.queued_bytes > 0) {
+    while broker.status().iter().any(|device| device.path.as_ref() != "full/" && device.queue.bytes > 0) {
         std::thread::yield_now();
     }
     let candidate = |path: &str, control: &FaultControl| -> Candidate {
@@ -277,9 +277,8 @@ fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
 fn the_new_device_tells_what_the_old_one_missed_before_the_last_end() {
     let broker = broker(patient());
     let (old, new) = (FaultControl::with(Fault::Refuse), FaultControl::new());
-    let ranges = vec![SeqRange { from: 3, to: 6 }];
-    let missed = Missed { boot: Boot::new(6), count: 4, ranges, since: None };
-    broker.restore(DeviceConfig::new("a/", old.device(), form()).missed(vec![missed.clone()])).unwrap();
+    let lost = Loss::kept(Boot::new(6), 4, SeqRange { from: 3, to: 6 }.into(), None);
+    broker.restore(DeviceConfig::new("a/", old.device(), form()).losses(vec![lost.clone()])).unwrap();
     old.wait_for_calls(1);
     while broker.status()[0].health == Health::Healthy {
         std::thread::yield_now();
@@ -288,8 +287,8 @@ fn the_new_device_tells_what_the_old_one_missed_before_the_last_end() {
     let lines = new.wait_for_lines(1);
     let line = onrecord_entry::decode(&lines[0]).unwrap();
     let gap = line.entry().gap.unwrap();
-    assert_eq!((gap.missed, gap.boot), (missed.count, Some(missed.boot)));
-    while !broker.missed()[0].1.is_empty() {
+    assert_eq!((gap.missed, gap.boot), (lost.count, Some(lost.boot)));
+    while !broker.losses()[0].1.is_empty() {
         std::thread::yield_now();
     }
 }

@@ -120,7 +120,7 @@ impl Log {
 
 fn told(boot: u64, ranges: &[(u64, u64)]) -> Vec<Notice> {
     let ranges = ranges.iter().map(|&(from, to)| SeqRange { from, to }).collect();
-    vec![Notice::Unfinished { boot: Boot::new(boot), ranges }]
+    vec![Notice::Unfinished { boot: Boot::new(boot), seqs: ranges }]
 }
 
 /// What devices say of earlier starts; apart from that a test's directory has what it was given.
@@ -438,9 +438,10 @@ fn very_many_holes_are_told_as_fewer_and_none_is_left_out() {
     log.rotate(&mut *device);
     drop(device);
     let found = unfinished(&mut *log.open());
-    let [Notice::Unfinished { ranges, .. }] = &found[..] else { panic!("{found:?}") };
-    assert!(ranges.len() < 900 && ranges.len() > 50, "{}", ranges.len());
-    let within = |seq: u64| ranges.iter().any(|range| (range.from..=range.to).contains(&seq));
+    let [Notice::Unfinished { seqs, .. }] = &found[..] else { panic!("{found:?}") };
+    let ranges = seqs.ranges().len();
+    assert!(ranges < 900 && ranges > 50, "{ranges}");
+    let within = |seq: u64| seqs.contains(seq);
     let last = far + 899 * 3;
     let missing = (3..far).step_by(1_000_000_007).chain((far..last).filter(|seq| (seq - far) % 3 != 0));
     assert!(missing.into_iter().all(within));
@@ -511,8 +512,8 @@ impl Start {
         let seq = self.take(dice);
         let mut lines = Vec::new();
         for notice in self.untold.drain(..) {
-            let Notice::Unfinished { boot, ranges } = notice else { unreachable!() };
-            lines.push(log.gap(self.boot, seq, Some(boot.number()), &ranges));
+            let Notice::Unfinished { boot, seqs } = notice else { unreachable!() };
+            lines.push(log.gap(self.boot, seq, Some(boot.number()), seqs.ranges()));
         }
         if self.missed.len() > 1 {
             let ranges: Vec<_> = self.missed.drain(..).map(|seq| SeqRange { from: seq, to: seq }).collect();
@@ -533,7 +534,7 @@ impl Start {
 
 fn declared(notices: &[Notice], boot: u64) -> BTreeSet<u64> {
     let ranges = |notice: &Notice| match notice {
-        Notice::Unfinished { boot: of, ranges } if of.number() == boot => ranges.clone(),
+        Notice::Unfinished { boot: of, seqs } if of.number() == boot => seqs.ranges().to_vec(),
         _ => Vec::new(),
     };
     notices.iter().flat_map(ranges).flat_map(|range| range.from..=range.to).collect()

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use kit::{BOOT, broker, enable, entry, form, patient, read, record, strict};
 use onrecord_audit::broker::Why;
-use onrecord_audit::device::fault::{Fault, FaultControl};
+use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::status::{BLOCKED_AFTER, DeviceStatus, Health, Observer};
 use onrecord_audit::{Broker, Clock, DeviceConfig, DeviceError, Rules};
 use onrecord_entry::Response;
@@ -55,8 +55,11 @@ fn what_a_device_took_is_counted_in_entries_bytes_and_batches() {
     let control = FaultControl::new();
     enable(&broker, "a/", &control);
     let fresh = one(&broker);
-    assert_eq!((fresh.appended, fresh.appended_bytes, fresh.batches, fresh.queued_entries), (0, 0, 0, 0));
-    assert_eq!((fresh.request_latency.count(), fresh.lag), (0, Duration::ZERO));
+    assert_eq!(
+        (fresh.written.entries, fresh.written.bytes, fresh.written.batches, fresh.queue.entries),
+        (0, 0, 0, 0)
+    );
+    assert_eq!((fresh.written.request_latency.count(), fresh.queue.lag), (0, Duration::ZERO));
     for _ in 0..3 {
         record(&broker, "secret/a").unwrap();
     }
@@ -65,11 +68,11 @@ fn what_a_device_took_is_counted_in_entries_bytes_and_batches() {
     drop(broker.record_response(&response).wait().unwrap());
     let status = one(&broker);
     let bytes: usize = control.lines().iter().map(Vec::len).sum();
-    assert_eq!((status.appended, status.appended_bytes, status.batches), (4, bytes as u64, 4));
-    assert_eq!((status.request_latency.count(), status.response_latency.count()), (3, 1));
-    assert!(status.request_latency.sum() > 0);
-    assert_eq!((status.batch_entries.count(), status.batch_entries.sum()), (4, 4));
-    assert_eq!(status.queue_capacity, strict().queue_bytes);
+    assert_eq!((status.written.entries, status.written.bytes, status.written.batches), (4, bytes as u64, 4));
+    assert_eq!((status.written.request_latency.count(), status.written.response_latency.count()), (3, 1));
+    assert!(status.written.request_latency.sum() > 0);
+    assert_eq!((status.written.batch_entries.count(), status.written.batch_entries.sum()), (4, 4));
+    assert_eq!(status.queue.capacity, strict().queue_bytes);
 }
 
 #[test]
@@ -87,13 +90,13 @@ fn errors_and_changes_of_health_have_their_times() {
     clock.forward(Duration::from_mins(1));
     let status = one(&broker);
     assert_eq!((status.health, status.since), (Health::Failing, failed_at));
-    let last = status.last_error.unwrap();
+    let last = status.faults.last_error.unwrap();
     assert_eq!((last.error, last.at), (DeviceError::Refused, failed_at));
     control.set(Fault::None);
     record(&broker, "a").unwrap();
     let status = one(&broker);
     assert_eq!((status.health, status.since), (Health::Healthy, clock.now()));
-    assert_eq!(status.last_error.unwrap().at, failed_at, "it stays after a recovery");
+    assert_eq!(status.faults.last_error.unwrap().at, failed_at, "it stays after a recovery");
 }
 
 #[test]
@@ -106,20 +109,28 @@ fn gaps_are_counted_until_and_after_they_are_told() {
         record(&broker, "a").unwrap();
     }
     let status = one(&broker);
-    assert!(status.missed > 0 && status.untold_entries == status.missed, "{status:?}");
-    assert_eq!(status.untold.last().unwrap().to, 100);
-    assert!(status.untold_since.is_some() && status.told.gaps == 0);
-    assert!(status.queued_entries > 0 && status.queued_bytes <= status.queue_capacity);
-    let untold = status.untold.clone();
+    assert!(
+        status.losses.entries > 0 && status.losses.unreported_entries == status.losses.entries,
+        "{status:?}"
+    );
+    assert_eq!(status.losses.unreported.last(), Some(100));
+    assert!(status.losses.unreported_since.is_some() && status.losses.reported.gaps == 0);
+    assert!(status.queue.entries > 0 && status.queue.bytes <= status.queue.capacity);
+    let unreported = status.losses.unreported.clone();
     hung.set(Fault::None);
     hung.wait_for(|lines| read(lines).iter().any(|line| matches!(line, kit::Line::Gap { .. })));
     // The line is there a moment before it is counted.
-    while one(&broker).told.gaps == 0 {
+    while one(&broker).losses.reported.gaps == 0 {
         std::thread::yield_now();
     }
-    let told = one(&broker);
-    assert_eq!((told.told.gaps, told.told.entries, told.told.last), (1, status.missed, untold));
-    assert_eq!((told.untold_entries, told.untold.len(), told.untold_since), (0, 0, None));
+    let losses = one(&broker).losses;
+    assert_eq!(
+        (losses.reported.gaps, losses.reported.entries, losses.reported.last),
+        (1, status.losses.entries, unreported)
+    );
+    assert!(
+        losses.unreported_entries == 0 && losses.unreported.is_empty() && losses.unreported_since.is_none()
+    );
 }
 
 #[test]
@@ -158,12 +169,12 @@ fn a_device_that_blocks_is_not_counted_on_after_a_while() {
     enable(&broker, "only/", &control);
     let waiting = broker.record_request(&entry("a"));
     clock.forward(BLOCKED_AFTER);
-    assert_eq!((one(&broker).lag, broker.outlook().is_met()), (BLOCKED_AFTER, true));
+    assert_eq!((one(&broker).queue.lag, broker.outlook().is_met()), (BLOCKED_AFTER, true));
     clock.forward(Duration::from_nanos(1));
     assert!(!broker.outlook().is_met());
     control.set(Fault::None);
     drop(waiting.wait().unwrap());
-    assert!(broker.outlook().is_met() && one(&broker).lag.is_zero());
+    assert!(broker.outlook().is_met() && one(&broker).queue.lag.is_zero());
 }
 
 #[test]
@@ -187,7 +198,7 @@ fn an_observer_hears_of_the_first_miss_of_a_row_alone() {
     for _ in 0..100 {
         record(&broker, "a").unwrap();
     }
-    assert!(one(&broker).missed > 1);
+    assert!(one(&broker).losses.entries > 1);
     assert_eq!(*heard.0.lock().unwrap(), [("hung/".to_owned(), Why::QueueFull)]);
     hung.set(Fault::None);
 }

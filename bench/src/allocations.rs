@@ -1,4 +1,4 @@
-//! Counts what a thread takes from the heap: the allocator of this binary, which is the system's with a counter.
+//! Counts the heap allocations of a thread: the allocator of this binary, which is the system's with a counter.
 //! Never in it: anything else that is unsafe (docs/adr/0007-counting-allocations.md).
 #![expect(unsafe_code, reason = "an allocator can only be given as an unsafe implementation")]
 

@@ -13,10 +13,10 @@ use onrecord_entry::{Boot, FormatOptions, Formatter, Salt, Stamp};
 use onrecord_value::Time;
 
 use crate::effort::Effort;
-use crate::library::World;
+use crate::library::SampleData;
 use crate::memory::memory;
 use crate::table::{median, ratio};
-use stage::{Kind, Stage};
+use stage::{DeviceKind, Stage};
 
 /// Writers at once.
 const WRITERS: [usize; 3] = [1, 8, 64];
@@ -24,17 +24,17 @@ const WRITERS: [usize; 3] = [1, 8, 64];
 const ONE_FILE: &str = "file";
 const FSYNC: &str = "file, `durability=fsync`";
 
-const VARIANTS: [(&str, &[Kind]); 10] = [
-    (ONE_FILE, &[Kind::File]),
-    ("three files", &[Kind::File, Kind::File, Kind::File]),
-    ("file, tcp and syslog at once", &[Kind::File, Kind::Tcp, Kind::Syslog]),
-    (FSYNC, &[Kind::Fsync]),
-    ("syslog", &[Kind::Syslog]),
-    ("socket, `tcp`", &[Kind::Tcp]),
-    ("socket, `udp`", &[Kind::Udp]),
-    ("socket, `unix`", &[Kind::Unix]),
-    ("discard", &[Kind::Discard]),
-    (BESIDE, &[Kind::BlackHole, Kind::File]),
+const VARIANTS: [(&str, &[DeviceKind]); 10] = [
+    (ONE_FILE, &[DeviceKind::File]),
+    ("three files", &[DeviceKind::File, DeviceKind::File, DeviceKind::File]),
+    ("file, tcp and syslog at once", &[DeviceKind::File, DeviceKind::Tcp, DeviceKind::Syslog]),
+    (FSYNC, &[DeviceKind::Fsync]),
+    ("syslog", &[DeviceKind::Syslog]),
+    ("socket, `tcp`", &[DeviceKind::Tcp]),
+    ("socket, `udp`", &[DeviceKind::Udp]),
+    ("socket, `unix`", &[DeviceKind::Unix]),
+    ("discard", &[DeviceKind::Discard]),
+    (BESIDE, &[DeviceKind::BlackHole, DeviceKind::File]),
 ];
 const BESIDE: &str = "file beside a peer that never reads";
 
@@ -68,18 +68,18 @@ fn bare(line: &[u8], lines: usize, time: Duration) -> f64 {
     written as f64 / begin.elapsed().as_secs_f64()
 }
 
-fn line(world: &'static World) -> Vec<u8> {
+fn line(sample: &'static SampleData) -> Vec<u8> {
     let form = Formatter::new(FormatOptions::default(), Arc::new(Salt::new("a salt")));
     let time = Time::from_unix_nanos(1_795_343_122_459_819_797);
     let mut line = Vec::new();
-    form.format(&world.request(), &Stamp { time, seq: 4711, boot: Boot::new(7) }, &mut line)
+    form.format(&sample.request(), &Stamp { time, seq: 4711, boot: Boot::new(7) }, &mut line)
         .expect("it has a line");
     line
 }
 
 /// All variants in turn within each round.
-fn rates(world: &'static World, effort: Effort) {
-    let line = line(world);
+fn rates(sample: &'static SampleData, effort: Effort) {
+    let line = line(sample);
     let time = effort.part(3);
     println!("\n### Entries a second through the broker, {} bytes an entry\n", line.len());
     println!(
@@ -96,7 +96,7 @@ fn rates(world: &'static World, effort: Effort) {
     for round in 0..=effort.rounds {
         for ((_, stage), figures) in stages.iter().zip(&mut all) {
             for (writers, figures) in WRITERS.into_iter().zip(figures) {
-                let found = stage.load(world, writers, time);
+                let found = stage.load(sample, writers, time);
                 // The first round warms up, and fills the queue of a device that hangs.
                 if round > 0 {
                     figures.rates.push(found.rate);
@@ -128,17 +128,17 @@ fn rates(world: &'static World, effort: Effort) {
 }
 
 /// What a device that takes nothing costs in memory while another is loaded.
-fn stuck(world: &'static World, effort: Effort) {
+fn stuck(sample: &'static SampleData, effort: Effort) {
     let seconds = if effort.rounds > 1 { 60 } else { 1 };
-    let loads = [("file", &[Kind::File][..]), (BESIDE, &[Kind::BlackHole, Kind::File][..])];
+    let loads = [("file", &[DeviceKind::File][..]), (BESIDE, &[DeviceKind::BlackHole, DeviceKind::File][..])];
     println!("\n### Memory of 64 writers for {seconds} s (a queue may hold 16 MiB)\n");
     println!("| devices | resident before, MiB | peak, MiB | resident after, MiB |\n|---|---:|---:|---:|");
     for (name, kinds) in loads.into_iter().filter(|(name, _)| effort.wants(name)) {
         let stage = Stage::new(kinds);
-        stage.load(world, 64, effort.part(10));
+        stage.load(sample, 64, effort.part(10));
         let (before, _) = memory();
         for _ in 0..seconds {
-            stage.load(world, 64, Duration::from_secs(1));
+            stage.load(sample, 64, Duration::from_secs(1));
         }
         let (after, peak) = memory();
         println!("| {name} | {before:.1} | {peak:.1} | {after:.1} |");
@@ -147,7 +147,7 @@ fn stuck(world: &'static World, effort: Effort) {
 
 /// All device benches.
 pub fn run(effort: Effort) {
-    let world = World::leak();
-    rates(world, effort);
-    stuck(world, effort);
+    let sample = SampleData::leak();
+    rates(sample, effort);
+    stuck(sample, effort);
 }

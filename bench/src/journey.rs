@@ -19,10 +19,10 @@ use crate::allocations;
 use crate::effort::Effort;
 use crate::table::{median, ratio};
 
-/// Runs what outlives its client; here nobody leaves.
-struct Nobody;
+/// Drops tasks: no client disconnects here, so none is spawned.
+struct NoSpawn;
 
-impl Spawn for Nobody {
+impl Spawn for NoSpawn {
     fn spawn(&self, _: Task) {}
 }
 
@@ -52,7 +52,7 @@ async fn server(storage: Storage, folder: &Path, devices: usize) -> Core {
     let host = Host {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(OsEntropy::new()),
-        spawn: Arc::new(Nobody),
+        spawn: Arc::new(NoSpawn),
         process: Arc::new(()),
     };
     let core = Core::new(storage, host, Settings::default());

@@ -1,15 +1,15 @@
-//! The library beside its floors, all in the same run: what an entry costs by kind.
+//! The library: what an entry of each kind costs, beside the bare operations that it cannot do without, in the same run.
 //! Never in it: devices, the server.
 
-mod kinds;
+mod entries;
 mod lines;
 
 use crate::effort::Effort;
-pub use kinds::World;
-pub use lines::ran;
+pub use entries::SampleData;
+pub use lines::thread_cpu_time;
 
 /// All library benches.
 pub fn run(effort: Effort) {
-    let world = World::leak();
-    lines::run(world, effort);
+    let sample = SampleData::leak();
+    lines::run(sample, effort);
 }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
 
-/// What a load found.
+/// The result of a load.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct LoadResult {
     /// Answers a second.
     pub rate: f64,
     /// Latencies of all answers, sorted.
@@ -20,7 +20,7 @@ pub struct Found {
     pub wrong: usize,
 }
 
-impl Found {
+impl LoadResult {
     /// How many answers came.
     pub fn answers(&self) -> usize {
         self.latencies.len()
@@ -38,7 +38,7 @@ impl Found {
     }
 }
 
-/// One connection: the request it sends, and what it has of the answer.
+/// One connection: the request it sends, and the bytes of the answer so far.
 struct Connection {
     stream: TcpStream,
     sent: Instant,
@@ -53,7 +53,7 @@ pub fn load(
     time: Duration,
     status: u16,
     request: impl Fn(usize, usize, &mut Vec<u8>),
-) -> Found {
+) -> LoadResult {
     let mut bytes = Vec::with_capacity(1024);
     let mut send = |stream: &mut TcpStream, connection, turn| {
         bytes.clear();
@@ -79,8 +79,8 @@ pub fn load(
     let mut block = vec![0; 64 * 1024];
     while begin.elapsed() < time {
         events.clear();
-        let patience = rustix::event::Timespec { tv_sec: 5, tv_nsec: 0 };
-        epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), Some(&patience)).expect("epoll");
+        let timeout = rustix::event::Timespec { tv_sec: 5, tv_nsec: 0 };
+        epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)).expect("epoll");
         assert!(!events.is_empty(), "the server answered nothing for five seconds");
         for event in &events {
             let index = usize::try_from(event.data.u64()).expect("a small number");
@@ -101,7 +101,7 @@ pub fn load(
     }
     let rate = latencies.len() as f64 / begin.elapsed().as_secs_f64();
     latencies.sort_unstable();
-    Found { rate, latencies, wrong }
+    LoadResult { rate, latencies, wrong }
 }
 
 /// Whether an answer is complete: all servers measured here send a length, or 204.

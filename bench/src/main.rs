@@ -39,20 +39,20 @@ fn main() {
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         if word == "--only" {
-            effort.only = String::leak(words.next().unwrap_or_else(|| quit("a name is missing")));
+            effort.only = String::leak(words.next().unwrap_or_else(|| exit_with("a name is missing")));
             continue;
         }
         let mut number =
-            || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| quit("a number is missing"));
+            || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| exit_with("a number is missing"));
         match word.as_str() {
             "library" | "devices" | "journey" | "server" | "trail" | "all" => wanted = word,
             "--smoke" => effort = Effort::SMOKE,
             "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
             "--seconds" => effort.time = Duration::from_secs(number()),
-            "--help" | "-h" => quit(""),
+            "--help" | "-h" => exit_with(""),
             // For this program itself: the floor of the server benches runs in a process of its own.
             "bare" => bare::serve(server::BODY),
-            other => quit(&format!("unknown word {other:?}")),
+            other => exit_with(&format!("unknown word {other:?}")),
         }
     }
     let part = |name: &str| wanted == name || wanted == "all";
@@ -73,12 +73,12 @@ fn main() {
     }
 }
 
-/// Says what is wrong, if anything is, and how it goes.
-fn quit(what: &str) -> ! {
-    if what.is_empty() {
+/// Prints what is wrong, if anything is, and the help.
+fn exit_with(message: &str) -> ! {
+    if message.is_empty() {
         print!("{HELP}");
         std::process::exit(0);
     }
-    eprintln!("{what}\n\n{HELP}");
+    eprintln!("{message}\n\n{HELP}");
     std::process::exit(1);
 }

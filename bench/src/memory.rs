@@ -1,5 +1,5 @@
-//! What this process has of the machine's memory, as the kernel counts it.
-//! Never in it: what it was taken for.
+//! The memory of this process, as the kernel counts it.
+//! Never in it: what it is used for.
 
 /// This process's memory, resident now and at its peak since the last call, in MiB.
 pub fn memory() -> (f64, f64) {

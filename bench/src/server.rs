@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::effort::Effort;
-use crate::load::{self, Found};
+use crate::load::{self, LoadResult};
 use crate::table::{median, micros, ratio};
 
 /// An answer of the size and shape of a KV 2 read.
@@ -25,20 +25,20 @@ struct Variant {
     addr: SocketAddr,
     pid: u32,
     token: String,
-    /// So that the server and its files live as long as the variant.
-    held: Held,
+    /// Keeps the server and its files as long as the variant.
+    process: Process,
     logs: Vec<PathBuf>,
 }
 
-/// What a variant keeps alive.
-enum Held {
-    Bare(#[expect(dead_code, reason = "ended when dropped")] Bare),
+/// The process of a variant; it ends when this is dropped.
+enum Process {
+    Bare(#[expect(dead_code, reason = "ended when dropped")] BareServer),
     Server(Server, #[expect(dead_code, reason = "removed when dropped")] Place),
 }
 
 impl Variant {
-    /// Nanoseconds that all threads of the server have run.
-    fn ran(&self) -> u64 {
+    /// The CPU time of all threads of the server, in nanoseconds.
+    fn cpu_nanos(&self) -> u64 {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid)).expect("it runs");
         tasks
             .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
@@ -46,18 +46,14 @@ impl Variant {
             .sum()
     }
 
-    /// Takes the logs away as a rotation does, so that a long run does not fill the disk.
+    /// Removes the logs and reopens them, so that a long run does not fill the disk.
     fn rotate(&self) {
-        let Held::Server(server, _) = &self.held else { return };
+        let Process::Server(server, _) = &self.process else { return };
         for log in &self.logs {
             std::fs::remove_file(log).expect("the log is there");
         }
         server.signal(Signal::HUP);
-        let begin = Instant::now();
-        while !self.logs.iter().all(|log| log.exists()) {
-            assert!(begin.elapsed() < Duration::from_secs(10), "the server does not open its logs again");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        server.eventually("the server reopens its logs", || self.logs.iter().all(|log| log.exists()));
     }
 }
 
@@ -77,15 +73,14 @@ fn start(name: &'static str, storage: &str, devices: usize, hung: bool) -> Varia
         server.enable_file(&format!("file{index}"), log);
     }
     if hung {
-        let stdout = json!({"type": "file", "options": {"file_path": "stdout"}});
-        assert_eq!(server.call("PUT", "sys/audit/stdout", Some(stdout)).status, 204);
+        server.enable("stdout", "file", &json!({"file_path": "stdout"}));
     }
     Variant {
         name,
         addr: server.addr,
         pid: server.pid(),
         token: server.token.clone(),
-        held: Held::Server(server, place),
+        process: Process::Server(server, place),
         logs,
     }
 }
@@ -105,9 +100,9 @@ fn start_all(storage: &str, effort: Effort) -> Vec<Variant> {
 }
 
 /// The bare server in a process of its own.
-struct Bare(Child);
+struct BareServer(Child);
 
-impl Drop for Bare {
+impl Drop for BareServer {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
@@ -117,23 +112,23 @@ impl Drop for Bare {
 fn bare() -> Variant {
     let program = std::env::current_exe().expect("the name of this program");
     let mut child = Command::new(program).arg("bare").stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut said = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut said).expect("it says its address");
-    let addr = said.trim().parse().expect("an address");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("it says its address");
+    let addr = line.trim().parse().expect("an address");
     Variant {
         name: BARE,
         addr,
         pid: child.id(),
         token: String::new(),
-        held: Held::Bare(Bare(child)),
+        process: Process::Bare(BareServer(child)),
         logs: Vec::new(),
     }
 }
 
 /// One kind of load on one variant.
-fn measure(variant: &Variant, connections: usize, effort: Effort, write: bool) -> (Found, f64) {
+fn measure(variant: &Variant, connections: usize, effort: Effort, write: bool) -> (LoadResult, f64) {
     let head = format!("Host: localhost\r\nX-Vault-Token: {}\r\n", variant.token);
-    let before = variant.ran();
+    let before = variant.cpu_nanos();
     let found = load::load(variant.addr, connections, effort.time, 200, |connection, turn, out| {
         let made = if write {
             let digits = turn.checked_ilog10().unwrap_or(0) + 1;
@@ -149,18 +144,18 @@ fn measure(variant: &Variant, connections: usize, effort: Effort, write: bool) -
         made.expect("memory takes it");
     });
     assert_eq!(found.wrong, 0, "{}: answers with a wrong status", variant.name);
-    let ran = (variant.ran() - before) as f64 / 1e3 / found.answers() as f64;
+    let cpu_micros = (variant.cpu_nanos() - before) as f64 / 1e3 / found.answers() as f64;
     variant.rotate();
-    (found, ran)
+    (found, cpu_micros)
 }
 
-/// What was measured of one variant.
+/// The figures of one variant.
 #[derive(Default)]
 struct Figures {
     rates: Vec<f64>,
     middles: Vec<f64>,
     tails: Vec<f64>,
-    ran: Vec<f64>,
+    cpu_micros: Vec<f64>,
 }
 
 /// All rounds of one kind of load; prints a table whose last column is the ratio to the first variant of the same round.
@@ -175,13 +170,13 @@ fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort
         // Each round begins with another variant: what one leaves to the disk must not always slow the same next one.
         for at in (0..variants.len()).map(|at| (at + round) % variants.len()) {
             let (Some(variant), Some(figures)) = (variants.get(at), all.get_mut(at)) else { continue };
-            let (found, ran) = measure(variant, connections, effort, write);
+            let (found, cpu_micros) = measure(variant, connections, effort, write);
             // The first round warms up.
             if round > 0 {
                 figures.rates.push(found.rate);
                 figures.middles.push(found.percentile(0.5).as_secs_f64());
                 figures.tails.push(found.percentile(0.99).as_secs_f64());
-                figures.ran.push(ran);
+                figures.cpu_micros.push(cpu_micros);
             }
         }
     }
@@ -190,8 +185,8 @@ fn compare(title: &str, variants: &[Variant], connections: usize, effort: Effort
         let to_first = ratio(&figures.rates, &first);
         let of = |figures: &mut Vec<f64>| micros(Duration::from_secs_f64(median(figures)));
         let (p50, p99) = (of(&mut figures.middles), of(&mut figures.tails));
-        let (rate, ran) = (median(&mut figures.rates), median(&mut figures.ran));
-        println!("| {} | {rate:.0} | {p50} | {p99} | {ran:.1} | {to_first:.2} |", variant.name);
+        let (rate, cpu_micros) = (median(&mut figures.rates), median(&mut figures.cpu_micros));
+        println!("| {} | {rate:.0} | {p50} | {p99} | {cpu_micros:.1} | {to_first:.2} |", variant.name);
     }
 }
 
@@ -236,7 +231,7 @@ pub fn run(effort: Effort) {
     }
     compare("KV 2 read", &variants, 64, effort, false);
     compare("KV 2 read", &variants, 1, effort, false);
-    if let Some(Held::Server(server, _)) = variants.get(1).map(|variant| &variant.held) {
+    if let Some(Process::Server(server, _)) = variants.get(1).map(|variant| &variant.process) {
         println!(
             "\nOne file, after the loads: {:.1} MiB resident, {:.1} MiB at peak.",
             memory(server).0,

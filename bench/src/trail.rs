@@ -15,15 +15,15 @@ use onrecord_value::Time;
 use tempfile::TempDir;
 
 use crate::effort::Effort;
-use crate::library::{World, ran};
+use crate::library::{SampleData, thread_cpu_time};
 use crate::memory::memory;
 use crate::table::median;
 
-/// Every response of so many is that of a list of 100.
+/// One response in this many is that of a list of 100.
 const LIST_EVERY: u64 = 16;
-/// Requests that are under way at any moment: their responses come so much later.
-const UNDER_WAY: usize = 64;
-/// Files in memory are here, where there is such a place.
+/// Requests in flight at any moment: a response comes this many entries after its request.
+const IN_FLIGHT: usize = 64;
+/// The file system in memory, if there is one.
 const IN_MEMORY: &str = "/dev/shm";
 
 /// A log to be made.
@@ -61,12 +61,12 @@ fn id(number: u64) -> String {
     format!("{:08x}-{:04x}-{:04x}-{c:04x}-{d:012x}", a >> 32, a >> 16 & 0xffff, a & 0xffff)
 }
 
-/// The log of one device, of about so many bytes: how many entries it has, and its bytes.
-fn write(path: &Path, world: &'static World, plan: &Plan, device: usize, bytes: u64) -> (u64, u64) {
+/// Writes the log of one device, of about this many bytes. Returns its entries and its bytes.
+fn write(path: &Path, sample: &'static SampleData, plan: &Plan, device: usize, bytes: u64) -> (u64, u64) {
     let options = FormatOptions { format: plan.format, ..FormatOptions::default() };
     let form = Formatter::new(options, Arc::new(Salt::new(&format!("salt {device}"))));
     let mut log = BufWriter::with_capacity(1 << 20, File::create(path).expect("a file"));
-    let (request, read, list) = (world.request(), world.response_of_read(), world.response_of_list());
+    let (request, read, list) = (sample.request(), sample.response_of_read(), sample.response_of_list());
     let (mut line, mut seq, mut written) = (Vec::new(), 0, 0);
     let mut put = |entry: &Entry<'_>, id: &str| {
         let mut entry = *entry;
@@ -84,7 +84,7 @@ fn write(path: &Path, world: &'static World, plan: &Plan, device: usize, bytes: 
         let asked = id(number);
         let full = put(&request, &asked) >= bytes;
         open.push_back((number, asked));
-        while open.len() > if full { 0 } else { UNDER_WAY } {
+        while open.len() > if full { 0 } else { IN_FLIGHT } {
             let Some((number, asked)) = open.pop_front() else { break };
             put(if number % LIST_EVERY == 0 { &list } else { &read }, &asked);
         }
@@ -97,7 +97,7 @@ fn write(path: &Path, world: &'static World, plan: &Plan, device: usize, bytes: 
 }
 
 /// One plan: a line of the table.
-fn measure(world: &'static World, plan: &Plan, effort: Effort) {
+fn measure(sample: &'static SampleData, plan: &Plan, effort: Effort) {
     let all = if effort.rounds > 1 { 400_000_000 } else { 4_000_000 };
     // Some ten times slower, and steady sooner.
     let each = all / plan.devices as u64 / if plan.thorough { 8 } else { 1 };
@@ -106,7 +106,7 @@ fn measure(world: &'static World, plan: &Plan, effort: Effort) {
     let mut paths: Vec<PathBuf> = Vec::new();
     for device in 0..plan.devices {
         let path = folder.path().join(format!("{device}.log"));
-        let (more, size) = write(&path, world, plan, device, each);
+        let (more, size) = write(&path, sample, plan, device, each);
         (entries, bytes) = (entries + more, bytes + size);
         paths.push(path);
     }
@@ -115,10 +115,11 @@ fn measure(world: &'static World, plan: &Plan, effort: Effort) {
     // The first round warms up.
     for round in 0..=effort.rounds {
         memory();
-        let (cpu, begin) = (ran(), Instant::now());
+        let (cpu, begin) = (thread_cpu_time(), Instant::now());
         let report =
             check(paths.iter().map(Input::file).collect(), &options, &mut |_| {}).expect("logs can be read");
-        let (cpu, time) = (ran().saturating_sub(cpu).as_secs_f64(), begin.elapsed().as_secs_f64());
+        let (cpu, time) =
+            (thread_cpu_time().saturating_sub(cpu).as_secs_f64(), begin.elapsed().as_secs_f64());
         let (_, peak) = memory();
         let found: u64 = report.sources.iter().map(|source| source.entries).sum();
         assert!(report.is_complete(Judge::EachDevice) && found == entries, "the logs are whole");
@@ -142,13 +143,13 @@ fn measure(world: &'static World, plan: &Plan, effort: Effort) {
 
 /// The checker over each kind of log.
 pub fn run(effort: Effort) {
-    let world = World::leak();
+    let sample = SampleData::leak();
     println!("\n### `log check`, one thread, logs in memory\n");
     println!(
         "| logs | MB | entries | GB/s of its CPU | ns an entry | GB/s by the clock | process at peak, MiB |\n\
          |---|---:|---:|---:|---:|---:|---:|"
     );
     for plan in PLANS.iter().filter(|plan| effort.wants(plan.name)) {
-        measure(world, plan, effort);
+        measure(sample, plan, effort);
     }
 }

@@ -135,7 +135,7 @@ fn device_options(out: &mut String, kinds: &DeviceKinds) {
         let (name, about) = (kind.name(), kind.about());
         section(&format!("Options of TYPE {name}"), &format!("A {name} device {about}."), kind.options());
     }
-    section("Options of every TYPE", "Every device has these.", COMMON_OPTIONS);
+    section("Options of every TYPE", "These options work with every TYPE.", COMMON_OPTIONS);
 }
 
 fn describe(flag: &Flag, raw: bool) -> String {

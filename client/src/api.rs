@@ -1,4 +1,5 @@
-//! The calls, one file a resource: which path, which verb, what body. Texts for people are not made here.
+//! The calls: path, method and body of each. One file for each resource.
+//! Never in it: messages for people.
 
 pub(crate) mod audit;
 pub(crate) mod kv;

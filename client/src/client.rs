@@ -1,4 +1,5 @@
-//! The client: headers, retries, redirects and the bound of a whole call. Which paths exist is not known here but in `api`.
+//! The client: headers, retries, redirects and the time-out of a whole call.
+//! Never in it: paths of the API (`api`).
 
 use crate::address::Address;
 use crate::config::{Config, ConfigError};
@@ -44,14 +45,14 @@ impl Client {
         Ok(Self { config, transport, dry_run: false })
     }
 
-    /// The same client, but no request is sent any more: each call ends in [`Error::NotSent`] with what would have been sent.
+    /// A client that sends nothing: each call returns [`Error::NotSent`] with the request.
     #[must_use]
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         self
     }
 
-    /// A clone for questions on the side: it really sends, and its answers are never wrapped.
+    /// A clone that sends, even if this client is in dry-run mode, and does not ask for wrapped responses.
     #[must_use]
     pub fn plain(&self) -> Self {
         let mut clone = self.clone();
@@ -73,12 +74,12 @@ impl Client {
         clone
     }
 
-    /// Where it calls.
+    /// Address of the server.
     pub fn address(&self) -> &Address {
         &self.config.address
     }
 
-    /// Sends a request and waits for the whole answer. Any status of 400 and more is an [`Error::Api`], but for 429 of `sys/health`.
+    /// Sends a request and waits for the whole response. A status of 400 and more is an [`Error::Api`], except 429 of `sys/health`.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         if self.config.token.as_ref().is_some_and(|token| !token.printable()) {
             return Err(Error::UnprintableToken);
@@ -151,7 +152,7 @@ impl Client {
         }
     }
 
-    /// One exchange, and one more if the server sends the caller elsewhere.
+    /// One exchange, and one more if the response is a redirect.
     async fn send_following(
         &self,
         request: &Request,

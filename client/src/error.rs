@@ -64,18 +64,24 @@ pub struct ApiError {
 
 impl ApiError {
     fn text(&self) -> String {
-        let mut text = "Error making API request.\n\n".to_owned();
-        if !self.namespace.is_empty() && self.namespace != "root/" {
-            text += &format!("Namespace: {}\n", self.namespace);
-        }
-        let kind = if self.raw { "Raw Message" } else { "Errors" };
-        text += &format!("URL: {} {}\nCode: {}. {kind}:\n\n", self.method, self.url, self.status);
-        match (self.raw, self.errors.as_slice()) {
-            (true, [error]) => text += error,
-            (_, errors) => errors.iter().for_each(|error| text += &format!("* {error}")),
-        }
-        text
+        let Self { method, url, status, namespace, raw, errors, .. } = self;
+        let namespace = match namespace.as_str() {
+            "" | "root/" => String::new(),
+            name => format!("Namespace: {name}\n"),
+        };
+        let (kind, texts) = match (raw, errors.as_slice()) {
+            (true, [text]) => ("Raw Message", text.clone()),
+            (true, texts) => ("Raw Message", bullets(texts)),
+            (false, texts) => ("Errors", bullets(texts)),
+        };
+        format!(
+            "Error making API request.\n\n{namespace}URL: {method} {url}\nCode: {status}. {kind}:\n\n{texts}"
+        )
     }
+}
+
+fn bullets(texts: &[String]) -> String {
+    texts.iter().map(|text| format!("* {text}")).collect::<Vec<_>>().concat()
 }
 
 /// A request without a response.

@@ -1,8 +1,9 @@
-//! One request: what a call wants, and what is sent for it. No sending here.
+//! One request: what a call describes, and what is sent for it.
+//! Never in it: sending.
 
 use std::fmt;
 
-/// The verbs of the API.
+/// The methods of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// Read (and list, with `?list=true`).
@@ -50,7 +51,7 @@ impl fmt::Display for Method {
     }
 }
 
-/// What a call wants: the path begins behind `/v1/` and is neither cleaned nor escaped.
+/// A request to send. The path begins behind `/v1/` and is neither cleaned nor escaped.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(crate) method: Method,
@@ -81,21 +82,21 @@ impl Request {
         self
     }
 
-    /// Sends these bytes.
+    /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: Vec<u8>) -> Self {
         self.body = Some(body);
         self
     }
 
-    /// Names the type of the body; the API needs none but for PATCH.
+    /// Sets the type of the body. The API needs it for PATCH only.
     #[must_use]
     pub fn content_type(mut self, content_type: &'static str) -> Self {
         self.content_type = Some(content_type);
         self
     }
 
-    /// Sends no token, as a login does.
+    /// Sends no token.
     #[must_use]
     pub fn without_token(mut self) -> Self {
         self.with_token = false;
@@ -103,20 +104,20 @@ impl Request {
     }
 }
 
-/// A request ready to be sent, or to be shown instead.
+/// A request as it is sent, or shown by a dry run.
 #[derive(Clone, Debug)]
 pub struct PreparedRequest {
-    /// Verb.
+    /// Method.
     pub method: Method,
-    /// Whole URL, escaped.
+    /// Complete URL, escaped.
     pub url: String,
     /// The path as cleaned, behind `/v1/`, not escaped.
     pub path: String,
-    /// Whether it lists.
+    /// Whether it is a list request.
     pub list: bool,
-    /// Headers but the token, sorted by name.
+    /// Headers without the token, sorted by name.
     pub headers: Vec<(String, String)>,
-    /// Whether a token goes with it.
+    /// Whether a token is sent.
     pub has_token: bool,
     /// The body.
     pub body: Option<Vec<u8>>,

@@ -1,12 +1,12 @@
-//! A server for tests: it answers what a script says, in order, and keeps what it was sent. Only with the feature `test-support`.
-//! It is no server for anything else: one connection at a time, no limits.
+//! A server for tests: it sends scripted responses in order, and keeps the requests. Only with the feature `test-support`.
+//! Never in it: limits, and more than one connection at a time.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-/// One answer: status, body, and headers beside the usual ones.
+/// One response: status, body, and further headers.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// HTTP status.
@@ -31,7 +31,7 @@ impl Reply {
     }
 }
 
-/// What was sent to the server.
+/// A request that the server received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// Verb.
@@ -64,7 +64,7 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Starts a server on a free port of the loopback; it stops when the script is over.
+    /// Starts a server on a free port of the loopback; it stops at the end of the script.
     pub fn start(script: Vec<Reply>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
@@ -78,7 +78,7 @@ impl Scripted {
         format!("http://{}", self.address)
     }
 
-    /// All that was sent so far.
+    /// The requests received so far.
     pub fn sent(&self) -> Vec<Sent> {
         self.sent.try_iter().collect()
     }
@@ -93,7 +93,7 @@ fn play(listener: &TcpListener, script: &[Reply], sender: &Sender<Sent>) {
         let mut current = Some(reply);
         while let Some(reply) = current {
             let Ok(Some(sent)) = receive(&mut reader) else { break };
-            // A test that has gone away needs no answer.
+            // The test has ended.
             if sender.send(sent).is_err() || answer(reader.get_mut(), reply).is_err() {
                 return;
             }

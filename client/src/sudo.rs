@@ -1,6 +1,7 @@
-//! Paths that need the `sudo` capability beside the plain one: for showing a policy that would allow a call. It decides nothing.
+//! Paths that also need the `sudo` capability, for a policy that allows a call.
+//! Never in it: a decision of the server.
 
-/// Exact paths, or with `*` at the end everything below.
+/// Exact paths; a `*` at the end stands for everything below.
 const PATHS: &[&str] = &[
     "auth/token/accessors",
     "auth/token/revoke-orphan",

@@ -1,4 +1,5 @@
-//! The caller's token: a secret that prints nothing and is wiped when it is dropped. Never derive `Debug` or `Display` for it.
+//! The caller's token: a secret that is not printed and is wiped when it is dropped.
+//! Never in it: a derived `Debug` or `Display`.
 
 use std::fmt;
 use zeroize::Zeroizing;
@@ -8,22 +9,22 @@ use zeroize::Zeroizing;
 pub struct Token(Zeroizing<String>);
 
 impl Token {
-    /// Takes a token as text.
+    /// A token from its text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// Whether there is none.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The text, for the one place that needs it. A search for this name finds every use.
+    /// The text. A search for this name finds every use.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether every character can stand in a header.
+    /// Whether every character can be sent in a header.
     pub fn printable(&self) -> bool {
         self.0.chars().all(|c| !c.is_control())
     }

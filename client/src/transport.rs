@@ -1,4 +1,5 @@
-//! Connections: dial, TLS, one HTTP/1.1 exchange, and the idle connections that are kept. Knows nothing of the API's paths.
+//! Connections: dialling, TLS, one HTTP/1.1 exchange, and a pool of idle connections.
+//! Never in it: paths of the API.
 
 mod tls;
 
@@ -14,14 +15,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-/// An answer with its whole body.
+/// A response with its whole body.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Bytes,
 }
 
-/// What went wrong, and whether anything of the request can have reached a server.
+/// Why an exchange failed, and whether the server may have received some of the request.
 pub(crate) struct Failed {
     pub(crate) cause: Cause,
     pub(crate) sent: bool,
@@ -41,13 +42,13 @@ const IDLE_MAX: usize = 64;
 /// Opens connections and keeps idle ones.
 pub(crate) struct Transport {
     tls: Tls,
-    /// Made at the first TLS connection: reading the system's authorities takes milliseconds a plain call must not pay.
+    /// Created by the first TLS connection: reading the system's CA certificates takes milliseconds.
     tls_ready: OnceLock<Arc<rustls::ClientConfig>>,
     idle: Mutex<Vec<(Address, Sender)>>,
 }
 
 impl Transport {
-    /// Checks the TLS material at once when it is named, so that a wrong file is told before any call.
+    /// Certificate files that are named are read now, so that an error is reported before any call.
     pub(crate) fn new(tls: Tls, eager: bool) -> Result<Self, ConfigError> {
         let transport = Self { tls, tls_ready: OnceLock::new(), idle: Mutex::new(Vec::new()) };
         if eager || transport.tls.names_files() {
@@ -64,7 +65,7 @@ impl Transport {
         Ok(Arc::clone(self.tls_ready.get_or_init(|| made)))
     }
 
-    /// One exchange on an idle or a new connection. An idle connection that the server has closed meanwhile costs one more try.
+    /// One exchange on an idle or a new connection. If the server has closed the idle connection, another one is used.
     pub(crate) async fn exchange(
         &self,
         address: &Address,
@@ -110,7 +111,7 @@ impl Transport {
         max: usize,
     ) -> Result<Answer, Failed> {
         let answer = sender.try_send_request(request).await.map_err(|mut failed| {
-            // The request comes back when nothing of it was written.
+            // hyper returns the request if nothing of it was written.
             let sent = failed.take_message().is_none();
             Failed { cause: cause_of(failed.into_error()), sent }
         })?;
@@ -118,7 +119,7 @@ impl Transport {
         let body = Limited::new(body, max).collect().await.map_err(|error| Failed {
             cause: match error.downcast::<hyper::Error>() {
                 Ok(error) => cause_of(*error),
-                // The only other error is the limit's own.
+                // `Limited` has no other error than its limit.
                 Err(_) => Cause::TooLong,
             },
             sent: true,
@@ -138,7 +139,7 @@ impl Transport {
             }
             Endpoint::Tcp { tls, host, port } => {
                 let stream = dial_tcp(host, *port).await?;
-                // Requests are small and each waits for its answer.
+                // Requests are small, and each waits for its response.
                 stream.set_nodelay(true).map_err(Cause::Io)?;
                 if !tls {
                     return handshake(stream).await;

@@ -7,15 +7,12 @@ use std::task::Poll;
 
 use onrecord_audit::{Recorded, RequestOnRecord};
 
-use crate::audit_errors;
-use crate::decide::Verdict;
-use crate::engine::Engine;
-use crate::operation::Operation;
+use crate::context::RequestContext;
 use crate::outcome::{Outcome, Refusal};
-use crate::pipeline::RequestContext;
-use crate::preview;
-use crate::routes::Endpoint;
+use crate::precheck::precheck;
+use crate::routes::Role;
 use crate::unsealed::Unsealed;
+use crate::{audit_errors, login, preview};
 
 /// Does what was asked, or refuses it. The request is on record, or no device is enabled.
 pub(crate) async fn act(
@@ -35,56 +32,24 @@ pub(crate) async fn act(
     {
         return Refusal::from(error).into();
     }
-    match precheck(context) {
-        Some(refusal) => refusal,
-        None => run(open, context).await,
-    }
-}
-
-/// The refusal of a request that reaches no handler. Pure: a preview asks it too.
-pub(crate) fn precheck(context: &RequestContext<'_>) -> Option<Outcome> {
-    if let Some(refusal) = &context.request.refusal {
-        return Some(refusal.clone().into());
-    }
-    match &context.verdict {
-        Verdict::NoToken => return Some(Refusal::no_valid_token().into()),
-        Verdict::Unavailable => return Some(Refusal::internal().into()),
-        Verdict::Denied => return Some(Refusal::denied().into()),
-        Verdict::Allowed(_) => {}
-    }
-    let Some(mount) = &context.route.mount else {
-        return Some(Refusal::no_mount(&context.request.path).into());
-    };
-    if context.request.operation == Operation::Help {
-        return Some(Refusal::no_help().into());
-    }
-    if !matches!(mount.engine, Engine::Sys | Engine::Token) {
-        return None;
-    }
-    match context.route.row {
-        None => Some(Refusal::unsupported_path().into()),
-        Some(row) if !row.takes(context.request.operation) => Some(misfit(context.request.operation)),
-        Some(_) => None,
-    }
+    catch_panic(pin!(run(open, context))).await
 }
 
 async fn run(open: &Unsealed, context: &RequestContext<'_>) -> Outcome {
-    // A preview is about a request of the same client: it must see all of this one.
-    if context.route.row.is_some_and(|row| row.endpoint == Endpoint::AuditPreview) {
-        return catch_panic(pin!(async { preview::answer(open, context) })).await;
+    if let Some(outcome) = precheck(context) {
+        return outcome;
     }
     let Some(mount) = &context.route.mount else {
         return Refusal::no_mount(&context.request.path).into();
     };
+    // A preview is about a request of the same client: it must see all of this one.
+    if context.route.row.is_some_and(|row| row.role == Role::Preview) {
+        return Box::pin(preview::answer(open, context)).await;
+    }
     let call = context.route.call(mount, context.request, context.caller.authenticated());
-    catch_panic(pin!(mount.engine.handle(open, &call))).await
-}
-
-/// What a route says to an operation that it does not take. A list names a path of its own, with a slash at its end.
-fn misfit(operation: Operation) -> Outcome {
-    match operation {
-        Operation::List => Refusal::unsupported_path().into(),
-        _ => Refusal::unsupported_operation().into(),
+    match mount.engine.handle(context.route.number(), open, &call).outcome().await {
+        Outcome::Reply(reply) if reply.login.is_some() => Box::pin(login::issue(open, &call, reply)).await,
+        outcome => outcome,
     }
 }
 

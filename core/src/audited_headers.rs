@@ -21,9 +21,8 @@ pub struct AuditedHeaders {
 
 impl AuditedHeaders {
     /// Reads them from a view.
-    pub fn load(view: View) -> Result<Self, BarrierError> {
-        let stored = view.get(KEY)?;
-        let current = stored.map(|stored| decode(stored.expose())).unwrap_or_default();
+    pub async fn load(view: View) -> Result<Self, BarrierError> {
+        let current = stored(&view).await?;
         Ok(Self { view, current: RwLock::new(Arc::new(current)), gate: tokio::sync::Mutex::new(()) })
     }
 
@@ -50,6 +49,14 @@ impl AuditedHeaders {
         .await
     }
 
+    /// Reads them again.
+    pub async fn invalidate(&self) -> Result<(), BarrierError> {
+        let _gate = self.gate.lock().await;
+        let stored = stored(&self.view).await?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stored);
+        Ok(())
+    }
+
     async fn change(&self, change: impl FnOnce(&mut Snapshot)) -> Result<(), BarrierError> {
         let _gate = self.gate.lock().await;
         let mut headers = Snapshot::clone(&self.current());
@@ -62,7 +69,11 @@ impl AuditedHeaders {
     }
 }
 
-/// `{"x-name":{"hmac":false}}`, as other servers store it (spec 9.7).
+async fn stored(view: &View) -> Result<Snapshot, BarrierError> {
+    Ok(view.get(KEY).await?.map(|stored| decode(stored.expose())).unwrap_or_default())
+}
+
+/// `{"x-name":{"hmac":false}}`, as other servers store it.
 fn encode(headers: &Snapshot) -> Vec<u8> {
     let all: Object = headers
         .iter()

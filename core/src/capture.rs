@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Value, boolean, json};
+use percent_encoding::percent_decode_str;
 
 use crate::audit_errors;
 use crate::exchange::{Exchange, Headers, Received, Target};
@@ -221,33 +222,13 @@ fn query_data(query: &str) -> Object {
     data.into_iter().collect()
 }
 
-/// RFC 3986 section 2.1, with `+` as a blank (form encoding). What is no valid escape stands for itself; what is no
-/// UTF-8 becomes U+FFFD.
+/// Decodes a part of a query: `%XX` (RFC 3986, section 2.1) and `+` for a blank. A `%` without two hex digits stays; bytes
+/// that are not UTF-8 become U+FFFD.
 fn percent_decode(text: &str) -> String {
     if !text.contains(['%', '+']) {
         return text.to_owned();
     }
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match byte {
-            b'+' => out.push(b' '),
-            b'%' => match (hex(rest.first()), hex(rest.get(1))) {
-                (Some(high), Some(low)) => {
-                    out.push(high << 4 | low);
-                    rest = rest.get(2..).unwrap_or_default();
-                }
-                _ => out.push(b'%'),
-            },
-            other => out.push(other),
-        }
-    }
-    String::from_utf8(out).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned())
-}
-
-fn hex(digit: Option<&u8>) -> Option<u8> {
-    char::from(*digit?).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

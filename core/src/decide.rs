@@ -2,13 +2,11 @@
 //! Never in it: storage, handlers.
 
 use onrecord_policy::{Acl, Decision, Question, Refusal};
-use onrecord_value::Object;
 
-use crate::operation::Operation;
 use crate::request::Request;
 use crate::route::RouteMatch;
 use crate::routes::Access;
-use crate::token::{Caller, Reservation};
+use crate::token::Reservation;
 
 /// What was decided about a request.
 #[derive(Clone, Copy)]
@@ -46,7 +44,7 @@ pub(crate) fn decide<'a>(request: &Request, caller: &'a Reservation, route: &Rou
         Reservation::Unavailable => return Verdict::Unavailable,
     };
     let question = Question {
-        operation: asked(request.operation),
+        operation: request.operation.for_policies(),
         path: &request.path,
         data: Some(&request.data),
         wrap_ttl: None,
@@ -68,26 +66,4 @@ fn denied_under_canonical_path(acl: &Acl, question: &Question<'_>, route: &Route
     let Some(path) = route.canonical(question.path) else { return false };
     let decision = acl.decide(&Question { path: &path, ..*question });
     decision.refusal != Some(Refusal::NoRule) && !suffices(&decision, route)
-}
-
-/// Whether the policies of a caller allow an operation on a path of an engine. For an engine that finds a write to be
-/// another operation than the one that was decided about.
-pub(crate) fn may(caller: &Caller, operation: Operation, path: &str, data: &Object) -> bool {
-    let question = Question { operation: asked(operation), path, data: Some(data), wrap_ttl: None };
-    caller.acl.decide(&question).allowed
-}
-
-/// The operation in the policies' words.
-fn asked(operation: Operation) -> onrecord_policy::Operation {
-    use onrecord_policy::Operation as Asked;
-    match operation {
-        Operation::Create => Asked::Create,
-        Operation::Delete => Asked::Delete,
-        Operation::Help => Asked::Help,
-        Operation::Header => Asked::Header,
-        Operation::List => Asked::List,
-        Operation::Patch => Asked::Patch,
-        Operation::Read => Asked::Read,
-        Operation::Update => Asked::Update,
-    }
 }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod declared;
+mod invalidation;
 mod kept;
 mod load;
 mod log;
@@ -18,9 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use onrecord_audit::broker::EnableError;
 use onrecord_audit::device::OptionError;
 use onrecord_audit::device::check_prefix;
-use onrecord_audit::{Broker, DeviceKinds, EnableError, Placement};
+use onrecord_audit::{Broker, DeviceKinds, Placement};
 use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};

@@ -1,4 +1,5 @@
-//! The engines that can be mounted, and what each is asked.
+//! What an engine is: its paths with their handlers, and how it is made over its part of the store. Secrets engines,
+//! login methods and the server's own endpoints are all engines.
 //! Never in it: tokens, policies and recording, which are settled before an engine is called.
 
 pub mod codec;
@@ -10,15 +11,19 @@ pub mod space;
 pub mod sys;
 pub mod token;
 
+use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use onrecord_policy::Question;
+use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
-use crate::decide;
+use self::space::{Existing, Space};
 use crate::mount::Mount;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
-use crate::routes::Route;
+use crate::routes::{Access, Recording, Role, Route};
 use crate::token::Caller;
 use crate::unsealed::Unsealed;
 
@@ -28,72 +33,311 @@ pub struct Call<'a> {
     pub operation: Operation,
     /// The path below the mount, without a leading slash; a list's ends in `/` or is empty.
     pub path: &'a str,
-    /// The row of the route table that took the path; none for engines that are not the server's own.
-    pub route: Option<&'static Route>,
-    /// What the row's pattern captured of the path; empty where it captures nothing.
+    /// What the route's pattern captured of the path; empty where it captures nothing.
     pub captured: &'a str,
     /// Body or query parameters.
     pub data: &'a Object,
-    /// Who asks; none only on routes that need no token.
+    /// The caller; none only on routes that need no token.
     pub caller: Option<&'a Caller>,
     /// The mount that was routed to.
     pub mount: &'a Mount,
     /// The time of the request; an engine asks no clock.
     pub now: Time,
+    /// What the existence check of a write has read; none where there was no check.
+    pub existing: Option<&'a Existing>,
 }
 
 impl Call<'_> {
-    /// Holds a write to what was decided about it, at the moment of the change: a key that came or went since makes it
-    /// another operation than the one on record, which the policies must allow as well.
+    /// Rechecks a write at the moment of the change: a key that came or went since the decision makes it another
+    /// operation than the one on record, which the policies must allow as well.
     pub fn recheck_operation(&self, exists: bool) -> Result<(), Refusal> {
         let operation = if exists { Operation::Update } else { Operation::Create };
-        let path = || [&*self.mount.path, self.path].concat();
-        let may = |caller| decide::may(caller, operation, &path(), self.data);
-        if operation == self.operation || self.caller.is_some_and(may) {
-            Ok(())
-        } else {
-            Err(Refusal::denied())
+        if operation == self.operation {
+            return Ok(());
+        }
+        let path = [&*self.mount.path, self.path].concat();
+        let question = Question {
+            operation: operation.for_policies(),
+            path: &path,
+            data: Some(self.data),
+            wrap_ttl: None,
+        };
+        match self.caller {
+            Some(caller) if caller.acl.decide(&question).allowed => Ok(()),
+            _ => Err(Refusal::denied()),
         }
     }
 }
 
-/// The engines, as a closed set: a new kind is a new variant, found by the compiler wherever it matters.
-/// Clones are one engine.
-#[derive(Clone)]
-pub enum Engine {
-    /// A token's private store.
-    Cubbyhole(Arc<cubbyhole::Cubbyhole>),
-    /// Key-value, version 1.
-    Kv1(Arc<kv1::Kv1>),
-    /// Key-value, version 2.
-    Kv2(Arc<kv2::Kv2>),
-    /// The server itself.
-    Sys,
-    /// Token creation, look-up, renewal, revocation.
-    Token,
+/// What a handler gives back: its outcome, or the future of it. A handler that need not wait allocates nothing.
+pub enum Handled<'a> {
+    /// It is done.
+    Ready(Outcome),
+    /// It is under way. On the heap, so that the journey of a read need not carry the size of a change.
+    Pending(Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>),
 }
 
-impl Engine {
-    /// Does what is asked.
-    pub async fn handle(&self, open: &Unsealed, call: &Call<'_>) -> Outcome {
-        match self {
-            Self::Kv2(engine) => engine.handle(call).await,
-            // Larger: on the heap, so that the journey of a read need not carry their size.
-            Self::Cubbyhole(engine) => Box::pin(engine.handle(call)).await,
-            Self::Kv1(engine) => Box::pin(engine.handle(call, open.settings.default_lease_ttl)).await,
-            Self::Sys => Box::pin(sys::handle(open, call)).await,
-            Self::Token => Box::pin(token::handle(open, call)).await,
+impl<'a> Handled<'a> {
+    /// What needs no waiting.
+    pub fn ready(outcome: impl Into<Outcome>) -> Self {
+        Self::Ready(outcome.into())
+    }
+
+    /// What has to wait, for the store or for another thread.
+    pub fn pending<T: Into<Outcome>>(outcome: impl Future<Output = T> + Send + 'a) -> Self {
+        Self::Pending(Box::pin(async move { outcome.await.into() }))
+    }
+
+    /// What is read of the store: done where the store answers at once.
+    pub fn read<T: Into<Outcome> + Send + 'a>(outcome: Read<'a, T>) -> Self {
+        match outcome.now() {
+            Ok(outcome) => Self::Ready(outcome.into()),
+            Err(read) => Self::pending(read),
         }
     }
 
-    /// Whether the key of a write exists already; `None` where the engine makes no difference (always `update`).
-    /// Reads only.
-    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
+    /// Waits for it.
+    pub async fn outcome(self) -> Outcome {
         match self {
-            Self::Cubbyhole(engine) => engine.exists(call),
-            Self::Kv1(engine) => engine.exists(call),
-            Self::Kv2(engine) => engine.exists(call),
-            Self::Sys | Self::Token => None,
+            Self::Ready(outcome) => outcome,
+            Self::Pending(pending) => pending.await,
         }
     }
+}
+
+/// Does one operation of one path.
+pub type Handler<E> = for<'a> fn(&'a E, &'a Unsealed, &'a Call<'a>) -> Handled<'a>;
+/// What is stored at the key of a write; `None` where it cannot be said. Reads only.
+pub type Exists<E> = for<'a> fn(&'a E, &Call<'_>) -> Read<'a, Option<Box<Existing>>>;
+
+/// One path of an engine: its row, and a handler for each operation it takes.
+pub struct Path<E: 'static> {
+    /// The row.
+    pub route: Route,
+    read: Option<Handler<E>>,
+    list: Option<Handler<E>>,
+    write: Option<Handler<E>>,
+    patch: Option<Handler<E>>,
+    delete: Option<Handler<E>>,
+    header: Option<Handler<E>>,
+    exists: Option<Exists<E>>,
+}
+
+impl<E> Path<E> {
+    /// A path that needs a policy, is recorded, and takes no operation yet. `{name}` captures one segment, `{*name}` the
+    /// rest or, before a fixed end, what lies between; a final `/?` stands for an optional slash.
+    pub const fn new(pattern: &'static str, synopsis: &'static str) -> Self {
+        let mut route = Route::new(pattern);
+        route.synopsis = synopsis;
+        Self {
+            route,
+            read: None,
+            list: None,
+            write: None,
+            patch: None,
+            delete: None,
+            header: None,
+            exists: None,
+        }
+    }
+
+    /// Takes reads.
+    #[must_use]
+    pub const fn read(mut self, handler: Handler<E>) -> Self {
+        self.route.add(Operation::Read);
+        self.read = Some(handler);
+        self
+    }
+
+    /// Takes lists.
+    #[must_use]
+    pub const fn list(mut self, handler: Handler<E>) -> Self {
+        self.route.add(Operation::List);
+        self.list = Some(handler);
+        self
+    }
+
+    /// Takes creates and updates.
+    #[must_use]
+    pub const fn write(mut self, handler: Handler<E>) -> Self {
+        self.route.add(Operation::Update);
+        self.write = Some(handler);
+        self
+    }
+
+    /// Takes patches.
+    #[must_use]
+    pub const fn patch(mut self, handler: Handler<E>) -> Self {
+        self.route.add(Operation::Patch);
+        self.patch = Some(handler);
+        self
+    }
+
+    /// Takes deletes.
+    #[must_use]
+    pub const fn delete(mut self, handler: Handler<E>) -> Self {
+        self.route.add(Operation::Delete);
+        self.delete = Some(handler);
+        self
+    }
+
+    /// Takes HTTP `HEAD`.
+    #[must_use]
+    pub const fn header(mut self, handler: Handler<E>) -> Self {
+        self.route.add(Operation::Header);
+        self.header = Some(handler);
+        self
+    }
+
+    /// Tells a write that creates from one that updates, by this check.
+    #[must_use]
+    pub const fn exists(mut self, exists: Exists<E>) -> Self {
+        self.exists = Some(exists);
+        self
+    }
+
+    /// Needs `sudo`.
+    #[must_use]
+    pub const fn sudo(mut self) -> Self {
+        self.route.access = Access::Sudo;
+        self
+    }
+
+    /// Needs no token: a login, or a public fact.
+    #[must_use]
+    pub const fn needs_no_token(mut self) -> Self {
+        self.route.access = Access::Anybody;
+        self
+    }
+
+    /// What is captured of the path is secret, and hashed on record.
+    #[must_use]
+    pub const fn sensitive(mut self) -> Self {
+        self.route.sensitive = true;
+        self
+    }
+
+    /// These fields of the body are secret. They are hashed on record whatever the mount's settings say.
+    #[must_use]
+    pub const fn sensitive_fields(mut self, fields: &'static [&'static str]) -> Self {
+        self.route.sensitive_fields = fields;
+        self
+    }
+
+    /// What is captured of the path is a name without case.
+    #[must_use]
+    pub const fn caseless(mut self) -> Self {
+        self.route.caseless = true;
+        self
+    }
+
+    /// The keys of `data` are repeated at the top level of the answer.
+    #[must_use]
+    pub const fn injected(mut self) -> Self {
+        self.route.injected = true;
+        self
+    }
+
+    /// More about the path, for those who ask for help.
+    #[must_use]
+    pub const fn description(mut self, description: &'static str) -> Self {
+        self.route.description = description;
+        self
+    }
+
+    pub(crate) const fn recording(mut self, recording: Recording) -> Self {
+        self.route.recording = recording;
+        self
+    }
+
+    pub(crate) const fn role(mut self, role: Role) -> Self {
+        self.route.role = role;
+        self
+    }
+
+    const fn handler(&self, operation: Operation) -> Option<Handler<E>> {
+        match operation {
+            Operation::Create | Operation::Update => self.write,
+            Operation::Delete => self.delete,
+            Operation::Header => self.header,
+            Operation::List => self.list,
+            Operation::Patch => self.patch,
+            Operation::Read => self.read,
+            // Answered from the rows.
+            Operation::Help => None,
+        }
+    }
+}
+
+/// An engine of one kind.
+pub trait Engine: Sized + Send + Sync + 'static {
+    /// Its paths; the first that matches takes a request.
+    const PATHS: &'static [Path<Self>];
+
+    /// The engine over its part of the store.
+    fn open(space: Arc<Space>) -> impl Future<Output = Result<Self, Refusal>> + Send;
+
+    /// Reads again what it keeps in memory of the value at a key of its part of the store, which another process may
+    /// have changed.
+    fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>> {
+        let _ = key;
+        Read::Ready(Ok(()))
+    }
+
+    /// Answers a request that no path takes, or whose path does not take the operation: with the refusal given, unless
+    /// the engine has something better to say. Reads nothing.
+    fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome {
+        let _ = call;
+        refusal.into()
+    }
+}
+
+/// An engine of any kind.
+pub trait AnyEngine: Send + Sync {
+    /// Does what is asked, by the path with this number.
+    fn handle<'a>(&'a self, path: usize, open: &'a Unsealed, call: &'a Call<'a>) -> Handled<'a>;
+    /// What is stored at the key of a write; `None` where the path makes no difference (always `update`).
+    fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<Box<Existing>>>;
+    /// As [`Engine::invalidate`].
+    fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>>;
+    /// As [`Engine::unrouted`].
+    fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome;
+}
+
+impl<E: Engine> AnyEngine for E {
+    fn handle<'a>(&'a self, path: usize, open: &'a Unsealed, call: &'a Call<'a>) -> Handled<'a> {
+        match E::PATHS.get(path).and_then(|path| path.handler(call.operation)) {
+            Some(handler) => handler(self, open, call),
+            None => Handled::ready(Engine::unrouted(self, call, Refusal::unsupported_operation())),
+        }
+    }
+
+    fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<Box<Existing>>> {
+        match E::PATHS.get(path).and_then(|path| path.exists) {
+            Some(exists) => exists(self, call),
+            None => Read::Ready(None),
+        }
+    }
+
+    fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>> {
+        Engine::invalidate(self, key)
+    }
+
+    fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome {
+        Engine::unrouted(self, call, refusal)
+    }
+}
+
+/// The path of an engine that takes a path below its mount: its number, its row, and what it captures.
+pub(crate) type Found = (usize, &'static Route, Range<usize>);
+
+/// Finds the path of a kind of engine that takes a path below its mount.
+pub(crate) fn find<E: Engine>(path: &str) -> Option<Found> {
+    let paths = E::PATHS.iter().enumerate();
+    paths.into_iter().find_map(|(number, row)| Some((number, &row.route, row.route.matches(path)?)))
+}
+
+/// The path with this number of a kind of engine.
+pub(crate) fn route<E: Engine>(number: usize) -> Option<&'static Route> {
+    E::PATHS.get(number).map(|path| &path.route)
 }

@@ -19,12 +19,18 @@ pub mod audit_errors;
 pub mod audited_headers;
 mod blocking_task;
 mod capture;
+mod context;
 mod decide;
 pub mod devices;
 pub mod engine;
 pub mod exchange;
+mod help;
 pub mod host;
+pub mod invalidation;
+pub mod kind;
+pub mod kinds;
 pub mod lifecycle;
+mod login;
 mod meters;
 mod metrics;
 pub mod mount;
@@ -33,6 +39,7 @@ pub mod operation;
 pub mod outcome;
 pub mod pipeline;
 pub mod policies;
+mod precheck;
 mod preview;
 mod rate_limiter;
 mod record;
@@ -50,7 +57,7 @@ pub mod unsealed;
 #[cfg(test)]
 extern crate self as onrecord_core;
 #[cfg(test)]
-#[path = "../tests/support/world.rs"]
+#[path = "../tests/core/kit.rs"]
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "not every test uses all of it")]
 mod world;
 

@@ -20,10 +20,13 @@ use onrecord_storage::{Barrier, BarrierError, Storage};
 
 use crate::admission::{Admission, Permit};
 use crate::devices::{DeclareError, DevicesError};
+use crate::engine::sys;
 use crate::exchange::{Answer, Target};
 use crate::host::Host;
+use crate::kind::Kinds;
+use crate::kinds;
 use crate::meters::Meters;
-use crate::routes::{self, Route};
+use crate::routes::{ExemptEndpoint, Route};
 use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
 use crate::unsealed::Unsealed;
@@ -49,6 +52,8 @@ pub struct Core {
 struct Inner {
     barrier: Barrier,
     host: Host,
+    /// The kinds of engine that can be mounted.
+    kinds: Kinds,
     settings: Arc<Settings>,
     /// The audit settings that the next unsealing goes by.
     audit: RwLock<Arc<AuditSettings>>,
@@ -64,8 +69,13 @@ struct Inner {
 }
 
 impl Core {
-    /// A sealed server over a store.
+    /// A sealed server over a store, with the built-in kinds of engine.
     pub fn new(storage: Storage, host: Host, settings: Settings) -> Self {
+        Self::with_kinds(storage, host, settings, kinds::builtin())
+    }
+
+    /// A sealed server over a store, with these kinds of engine.
+    pub fn with_kinds(storage: Storage, host: Host, settings: Settings, kinds: Kinds) -> Self {
         let admission = Admission::new(settings.requests_in_flight, settings.body_bytes_in_flight);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
@@ -74,6 +84,7 @@ impl Core {
             inner: Arc::new(Inner {
                 barrier,
                 host,
+                kinds,
                 audit,
                 reloading: tokio::sync::Mutex::new(()),
                 settings: Arc::new(settings),
@@ -135,9 +146,8 @@ impl Core {
     }
 
     /// The route that takes a path without recording it, here.
-    fn exempt(&self, path: &str) -> Option<&'static Route> {
-        routes::exempt(path)
-            .or_else(|| if self.open_metrics { routes::exempt_by_listener(path) } else { None })
+    fn exempt(&self, path: &str) -> Option<(&'static Route, ExemptEndpoint)> {
+        sys::exempt(path, self.open_metrics)
     }
 
     /// To be called every few seconds: says in the log what is due about refused requests and devices in trouble.

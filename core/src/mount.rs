@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use onrecord_value::Object;
 
-use crate::engine::Engine;
+use crate::engine::AnyEngine;
 use crate::engine::space::Space;
+use crate::kind::EngineKind;
+
+/// Where login methods are mounted.
+pub const LOGINS: &str = "auth/";
 
 /// What an engine says of its own version, in listings and entries.
 pub const RUNNING_VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "+builtin.onrecord");
@@ -17,7 +21,7 @@ pub struct Mount {
     /// Where: `secret/`, `auth/token/`, `sys/`.
     pub path: String,
     /// What kind of engine.
-    pub kind: &'static str,
+    pub kind: &'static EngineKind,
     /// `kv_1a2b3c4d`.
     pub accessor: String,
     /// Random UUID; names the mount's storage.
@@ -35,9 +39,9 @@ pub struct Mount {
     /// Its settings.
     pub tune: Tune,
     /// The engine.
-    pub engine: Engine,
-    /// Its part of the store, for engines that can be unmounted.
-    pub space: Option<Arc<Space>>,
+    pub engine: Arc<dyn AnyEngine>,
+    /// Its part of the store.
+    pub space: Arc<Space>,
 }
 
 /// Settings of a mount that can be tuned.
@@ -66,11 +70,6 @@ pub struct Tune {
 impl Mount {
     /// `secret` or `auth`, as `mount_class` of an entry.
     pub fn class(&self) -> &'static str {
-        if self.path.starts_with("auth/") { "auth" } else { "secret" }
-    }
-
-    /// Whether it is part of the server: always there, and not to be removed.
-    pub const fn builtin(&self) -> bool {
-        matches!(self.engine, Engine::Sys | Engine::Token | Engine::Cubbyhole(_))
+        if self.path.starts_with(LOGINS) { "auth" } else { "secret" }
     }
 }

@@ -14,13 +14,10 @@ use onrecord_value::Object;
 
 pub use table::Table;
 
-use crate::engine::Engine;
-use crate::engine::cubbyhole::Cubbyhole;
-use crate::engine::kv1::Kv1;
-use crate::engine::kv2::Kv2;
 use crate::engine::space::Space;
 use crate::host::Host;
-use crate::mount::{Mount, Tune};
+use crate::kind::{Builtin, EngineKind, Kinds, Mounting};
+use crate::mount::{LOGINS, Mount, Tune};
 use crate::unsealed::place;
 use stored::{Row, Stored};
 
@@ -40,13 +37,14 @@ struct Shared {
     barrier: Barrier,
     view: View,
     host: Host,
+    kinds: Kinds,
 }
 
 /// A mount to be made.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub struct MountDraft {
     /// What is to run there.
-    pub kind: Kind,
+    pub kind: &'static EngineKind,
     /// What it is for.
     pub description: String,
     /// Kept out of replication (echoed only).
@@ -61,25 +59,15 @@ pub struct MountDraft {
     pub tune: Tune,
 }
 
-/// The engines that can be mounted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Kind {
-    /// Key-value, version 1.
-    #[default]
-    Kv1,
-    /// Key-value, version 2.
-    Kv2,
-}
-
 impl Mounts {
     /// The stored table, with an engine for every mount; made, with the server's own mounts, if there is none yet.
     /// What removals before the last sealing have left is removed meanwhile.
-    pub async fn load(barrier: &Barrier, host: &Host) -> Result<Self, MountError> {
+    pub async fn load(barrier: &Barrier, host: &Host, kinds: &Kinds) -> Result<Self, MountError> {
         let view = barrier.view(place::CORE)?;
-        let stored = if let Some(bytes) = view.get(KEY)? {
+        let stored = if let Some(bytes) = view.get(KEY).await? {
             Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?
         } else {
-            let first = Stored::first(&*host.entropy)?;
+            let first = Stored::first(kinds, &*host.entropy)?;
             let mut batch = Batch::new();
             view.require_absent(&mut batch, KEY)?;
             view.put(&mut batch, KEY, &first.encode())?;
@@ -92,9 +80,12 @@ impl Mounts {
             barrier: barrier.clone(),
             view,
             host: host.clone(),
+            kinds: kinds.clone(),
         }));
-        let list =
-            stored.rows.into_iter().map(|row| mounts.instantiate(row)).collect::<Result<Vec<_>, _>>()?;
+        let mut list = Vec::with_capacity(stored.rows.len());
+        for row in stored.rows {
+            list.push(mounts.instantiate(row).await?);
+        }
         let leftovers = !stored.pending_deletion.is_empty();
         mounts.show(Table::new(list, stored.pending_deletion));
         if leftovers {
@@ -110,6 +101,11 @@ impl Mounts {
         self.read().find(path).cloned()
     }
 
+    /// The kinds of engine that can be mounted.
+    pub fn kinds(&self) -> &Kinds {
+        &self.0.kinds
+    }
+
     /// The mount at exactly this path (with its final slash).
     pub fn at(&self, path: &str) -> Option<Arc<Mount>> {
         self.read().at(path).cloned()
@@ -122,14 +118,14 @@ impl Mounts {
 
     /// Puts an engine at a path (with its final slash).
     pub async fn enable(&self, path: &str, draft: MountDraft) -> Result<(), MountError> {
-        check_path(path)?;
+        check_path(path, draft.kind)?;
         let _turn = self.0.writer.lock().await;
         let table = self.snapshot();
         if let Some(other) = table.conflict(path) {
             return Err(MountError::InUse { path: other.path.clone() });
         }
-        let row = Row::new(path, draft, &*self.0.host.entropy)?;
-        let mount = self.instantiate(row)?;
+        let row = Row::new(&self.0.kinds, path, draft, &*self.0.host.entropy)?;
+        let mount = self.instantiate(row).await?;
         self.replace(table.with(mount)).await
     }
 
@@ -143,16 +139,14 @@ impl Mounts {
             let Some(mount) = table.at(path) else {
                 return if RESERVED.contains(&path) { Err(MountError::Builtin) } else { Ok(false) };
             };
-            if mount.builtin() {
+            if mount.kind.is_builtin() {
                 return Err(MountError::Builtin);
             }
             let mount = Arc::clone(mount);
             self.replace(table.without(&mount)).await?;
             mount
         };
-        if let Some(space) = &gone.space {
-            space.close().await;
-        }
+        gone.space.close().await;
         self.sweep(&gone.uuid).await;
         Ok(true)
     }
@@ -168,6 +162,42 @@ impl Mounts {
         let mut mount = Mount::clone(table.at(path).ok_or(MountError::Missing)?);
         change(&mut mount)?;
         Ok(self.replace(table.with(mount)).await?)
+    }
+
+    /// Shows the table that is stored now. An engine that stays mounted keeps what it has in memory.
+    pub async fn invalidate(&self) -> Result<(), MountError> {
+        let _turn = self.0.writer.lock().await;
+        let Some(bytes) = self.0.view.get(KEY).await? else { return Ok(()) };
+        let stored = Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?;
+        let before = self.snapshot();
+        let mut list = Vec::with_capacity(stored.rows.len());
+        for row in stored.rows {
+            let kind = self.0.kinds.stored(&row.kind, row.version());
+            let same = |mount: &&Arc<Mount>| {
+                mount.uuid == row.uuid && kind.is_some_and(|kind| std::ptr::eq(kind, mount.kind))
+            };
+            let mount = match before.iter().find(same) {
+                Some(mount) => row.mount(mount.kind, Arc::clone(&mount.engine), Arc::clone(&mount.space)),
+                None => self.instantiate(row).await?,
+            };
+            list.push(mount);
+        }
+        let table = Table::new(list, stored.pending_deletion);
+        let removed = |mount: &&Arc<Mount>| !table.iter().any(|now| now.uuid == mount.uuid);
+        let removed: Vec<Arc<Mount>> = before.iter().filter(removed).cloned().collect();
+        self.show(table);
+        for mount in removed {
+            mount.space.close().await;
+        }
+        Ok(())
+    }
+
+    /// Reads again what the engine of a mount keeps in memory of the value at a key of its part of the store.
+    pub async fn invalidate_engine(&self, uuid: &str, key: &str) -> Result<(), MountError> {
+        let table = self.snapshot();
+        let Some(mount) = table.iter().find(|mount| mount.uuid == uuid) else { return Ok(()) };
+        let done = mount.engine.invalidate(key).await;
+        done.map_err(|_| MountError::Engine { path: mount.path.clone() })
     }
 
     /// Stores a table, then shows it. The writer's turn must be held.
@@ -192,27 +222,15 @@ impl Mounts {
     }
 
     /// A stored mount with its engine.
-    fn instantiate(&self, row: Row) -> Result<Mount, MountError> {
-        let (engine, space) = match row.kind.as_str() {
-            "system" => (Engine::Sys, None),
-            "token" => (Engine::Token, None),
-            "cubbyhole" => {
-                let engine = Cubbyhole::new(self.space(place::CUBBYHOLE)?);
-                (Engine::Cubbyhole(Arc::new(engine)), None)
-            }
-            "kv" => {
-                let space = self.space(&data_folder(&row.uuid))?;
-                let engine = if row.version() == "2" {
-                    let engine = Kv2::open(Arc::clone(&space));
-                    Engine::Kv2(Arc::new(engine.map_err(|_| MountError::Engine { path: row.path.clone() })?))
-                } else {
-                    Engine::Kv1(Arc::new(Kv1::new(Arc::clone(&space))))
-                };
-                (engine, Some(space))
-            }
-            _ => return Err(MountError::Engine { path: row.path }),
+    async fn instantiate(&self, row: Row) -> Result<Mount, MountError> {
+        let failed = || MountError::Engine { path: row.path.clone() };
+        let kind = self.0.kinds.stored(&row.kind, row.version()).ok_or_else(failed)?;
+        let space = match kind.mounting {
+            Mounting::Builtin(Builtin { folder: Some(folder), .. }) => self.space(folder)?,
+            _ => self.space(&data_folder(&row.uuid))?,
         };
-        Ok(row.mount(engine, space))
+        let engine = kind.open(Arc::clone(&space)).await.map_err(|_| failed())?;
+        Ok(row.mount(kind, engine, space))
     }
 }
 
@@ -221,9 +239,15 @@ fn data_folder(uuid: &str) -> String {
     format!("{}{uuid}/", place::MOUNTS)
 }
 
-/// A path that something can be mounted at.
-fn check_path(path: &str) -> Result<(), MountError> {
-    if RESERVED.iter().any(|reserved| path.starts_with(reserved)) {
+/// A path that an engine of this kind can be mounted at: a login method below `auth/`, all else nowhere that is reserved.
+fn check_path(path: &str, kind: &EngineKind) -> Result<(), MountError> {
+    let allowed = match kind.mounting {
+        Mounting::Login => path.starts_with(LOGINS),
+        Mounting::Secrets | Mounting::Builtin(_) => {
+            !RESERVED.iter().any(|reserved| path.starts_with(reserved))
+        }
+    };
+    if !allowed {
         return Err(MountError::Reserved);
     }
     let name = path.strip_suffix('/').ok_or(MountError::BadPath)?;
@@ -311,7 +335,11 @@ impl From<CommitError> for MountError {
 
 #[cfg(test)]
 mod tests {
-    use super::{MountError, check_path};
+    use super::MountError;
+
+    fn check_path(path: &str) -> Result<(), MountError> {
+        super::check_path(path, &crate::engine::kv1::KIND)
+    }
 
     #[test]
     fn what_can_be_mounted_at() {

@@ -26,6 +26,8 @@ pub struct Reply {
     pub data: Option<Object>,
     /// A token that this request issued; it is revoked if its response cannot be recorded.
     pub auth: Option<Issued>,
+    /// Lets a client in: the core issues the token and puts it into `auth`. For login methods alone.
+    pub login: Option<Login>,
     /// Whether the data is a leased secret, and for how long a client may keep it (seconds). KV 1 sets it without an id.
     pub lease_seconds: Option<u64>,
     /// Warnings for the client.
@@ -36,6 +38,27 @@ pub struct Reply {
     pub raw: Option<Raw>,
     /// What begins once the answer is on record, and with it: if it is not, nothing does.
     pub afterwards: Option<Afterwards>,
+}
+
+/// A login that a login method has granted: what its token is to be. Durations are seconds, 0 where there is none.
+#[derive(Debug, Default)]
+pub struct Login {
+    /// Who logged in. Records show it after the name of the mount.
+    pub display_name: String,
+    /// Names of policies; `default` is added.
+    pub policies: Vec<String>,
+    /// String values.
+    pub meta: Option<Object>,
+    /// Time to live; 0 asks for the mount's or the server's default.
+    pub ttl: u64,
+    /// The end from issue on that no renewal passes.
+    pub explicit_max_ttl: u64,
+    /// By how much every renewal extends it.
+    pub period: u64,
+    /// Uses; 0 is unlimited.
+    pub num_uses: u64,
+    /// Whether the token can be renewed.
+    pub renewable: bool,
 }
 
 /// A body that is no envelope.
@@ -67,13 +90,14 @@ pub struct Warning {
     pub template: Template,
 }
 
-/// How a reply is put into bytes. Whether the keys of `data` are repeated at the top level is the route's affair
-/// ([`crate::routes`]).
+/// How a reply is put into bytes. The route says whether the keys of `data` are repeated at the top level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ReplyShape {
     /// Vault's envelope, 200 (204 without contents).
     #[default]
     Envelope,
+    /// The data alone, 200 (help).
+    Bare,
     /// 404 with an envelope (a deleted version's metadata, a wrong prefix's warnings): recorded as a raw HTTP body.
     NotFound,
 }
@@ -169,13 +193,6 @@ impl Refusal {
         Self::unsupported("unsupported operation")
     }
 
-    /// 405: paths have no descriptions (`?help=1`).
-    pub fn no_help() -> Self {
-        Self::unsupported(
-            "unsupported operation: the paths of this server have no help; its command line has (-help of any command)",
-        )
-    }
-
     fn unsupported(what: &str) -> Self {
         Self {
             status: 405,
@@ -221,12 +238,15 @@ impl From<Refusal> for Outcome {
     }
 }
 
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(Box::new(reply))
+    }
+}
+
 /// Lets a handler use `?` on its steps and still return an outcome.
-impl From<Result<Reply, Refusal>> for Outcome {
-    fn from(result: Result<Reply, Refusal>) -> Self {
-        match result {
-            Ok(reply) => Self::Reply(Box::new(reply)),
-            Err(refusal) => refusal.into(),
-        }
+impl<T: Into<Self>> From<Result<T, Refusal>> for Outcome {
+    fn from(result: Result<T, Refusal>) -> Self {
+        result.map_or_else(Self::from, Into::into)
     }
 }

@@ -3,26 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::decide::{self, Verdict};
+use crate::context::RequestContext;
 use crate::exchange::{Answer, Exchange};
-use crate::request::Request;
-use crate::route::{self, RouteMatch};
-use crate::token::Reservation;
 use crate::unsealed::Unsealed;
-use crate::{act, capture, record, release, shape};
-
-/// What the steps before the record found out about a request.
-#[derive(Clone, Copy)]
-pub(crate) struct RequestContext<'a> {
-    /// What is asked.
-    pub(crate) request: &'a Request,
-    /// Who asks, with one use of the token reserved.
-    pub(crate) caller: &'a Reservation,
-    /// Where it goes.
-    pub(crate) route: &'a RouteMatch,
-    /// Whether it may.
-    pub(crate) verdict: Verdict<'a>,
-}
+use crate::{act, capture, decide, record, release, route, shape};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
 pub(crate) async fn journey(open: Arc<Unsealed>, exchange: Box<Exchange>) -> Answer {
@@ -31,9 +15,9 @@ pub(crate) async fn journey(open: Arc<Unsealed>, exchange: Box<Exchange>) -> Ans
     // 1. What does the client ask?
     let mut request = capture::capture(&open, *exchange);
     // 2. Who asks? One use of the token is reserved.
-    let caller = open.tokens.reserve(&request);
+    let caller = open.tokens.reserve(&request).await;
     // 3. Where does it go, and does the key exist?
-    let route = route::route(&open, &mut request, &caller);
+    let route = route::route(&open, &mut request, &caller).await;
     // 4. May it?
     let verdict = decide::decide(&request, &caller, &route);
     let context = RequestContext { request: &request, caller: &caller, route: &route, verdict };

@@ -39,6 +39,8 @@ struct PolicyStore {
     /// Counted up under the lock of `known`, whenever that changes.
     generation: AtomicU64,
     compiled: Mutex<Compiled>,
+    /// Held by whatever reads a policy again, until it is in force.
+    refreshing: tokio::sync::Mutex<()>,
 }
 
 /// The ACLs of sets of policies, each with its generation.
@@ -64,12 +66,12 @@ pub struct PolicyDraft<'a> {
 impl Policies {
     /// Reads and compiles all stored policies. One that does not compile fails it: leaving out a policy could grant
     /// what it denies.
-    pub fn load(barrier: &Barrier) -> Result<Self, PolicyError> {
+    pub async fn load(barrier: &Barrier) -> Result<Self, PolicyError> {
         let view = barrier.view(place::POLICY)?;
         let mut known = BTreeMap::new();
-        known.insert(DEFAULT.to_owned(), Known::new(DEFAULT, Document::built_in(DEFAULT_TEXT))?);
-        for name in view.keys("", "", usize::MAX)? {
-            if let Some(stored) = read(&view, &name)? {
+        known.insert(DEFAULT.to_owned(), Known::built_in_default()?);
+        for name in view.keys("", "", usize::MAX).await? {
+            if let Some(stored) = read(&view, &name).await? {
                 known.insert(name, stored);
             }
         }
@@ -78,6 +80,7 @@ impl Policies {
             known: RwLock::new(known),
             generation: AtomicU64::new(1),
             compiled: Mutex::default(),
+            refreshing: tokio::sync::Mutex::default(),
         })))
     }
 
@@ -140,15 +143,15 @@ impl Policies {
         }
         Policy::parse(draft.name, &draft.text).map_err(PolicyError::Parse)?;
         let name = draft.name;
-        let commit = self.put(draft, now)?;
+        let commit = self.put(draft, now).await?;
         self.settle(name, commit).await
     }
 
     /// Puts a policy in line for storage, after the one that will be there before it.
-    fn put(&self, draft: PolicyDraft<'_>, now: Time) -> Result<Commit, PolicyError> {
+    async fn put(&self, draft: PolicyDraft<'_>, now: Time) -> Result<Commit, PolicyError> {
         let view = &self.0.view;
-        let _order = view.lock(draft.name)?;
-        let (stored, seen) = view.latest(draft.name)?;
+        let _order = view.lock(draft.name).await?;
+        let (stored, seen) = view.latest(draft.name).await?;
         let old = match stored {
             Some(stored) => Some(Document::decode(stored.expose()).ok_or_else(|| damaged(draft.name))?),
             None if draft.name == DEFAULT => self.get(DEFAULT).map(|built_in| Document::clone(&built_in)),
@@ -184,11 +187,21 @@ impl Policies {
         self.settle(name, self.0.view.commit(batch)).await
     }
 
-    /// Waits until a change is durable, then makes it effective. Whoever comes last reads what is stored last.
+    /// Waits until a change is durable, then makes it effective.
     async fn settle(&self, name: &str, commit: Commit) -> Result<(), PolicyError> {
         commit.await?;
+        self.invalidate(name).await
+    }
+
+    /// Makes effective what is stored of a policy now. One at a time: the last to read shows what was stored last.
+    pub async fn invalidate(&self, name: &str) -> Result<(), PolicyError> {
+        let _turn = self.0.refreshing.lock().await;
+        let stored = match read(&self.0.view, name).await? {
+            None if name == DEFAULT => Some(Known::built_in_default()?),
+            stored => stored,
+        };
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-        match read(&self.0.view, name)? {
+        match stored {
             Some(stored) => known.insert(name.to_owned(), stored),
             None => known.remove(name),
         };
@@ -198,6 +211,10 @@ impl Policies {
 }
 
 impl Known {
+    fn built_in_default() -> Result<Self, PolicyError> {
+        Self::new(DEFAULT, Document::built_in(DEFAULT_TEXT))
+    }
+
     fn new(name: &str, document: Document) -> Result<Self, PolicyError> {
         let policy = Policy::parse(name, &document.text).map_err(PolicyError::Parse)?;
         Ok(Self { document: Arc::new(document), policy: Arc::new(policy) })
@@ -205,8 +222,8 @@ impl Known {
 }
 
 /// The stored policy of a name, compiled.
-fn read(view: &View, name: &str) -> Result<Option<Known>, PolicyError> {
-    let Some(stored) = view.get(name)? else { return Ok(None) };
+async fn read(view: &View, name: &str) -> Result<Option<Known>, PolicyError> {
+    let Some(stored) = view.get(name).await? else { return Ok(None) };
     let document = Document::decode(stored.expose()).ok_or_else(|| damaged(name))?;
     Known::new(name, document).map(Some)
 }

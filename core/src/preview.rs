@@ -6,16 +6,20 @@ use bytes::Bytes;
 use onrecord_audit::broker::Preview;
 use onrecord_entry::Entry;
 use onrecord_value::{Object, Value, object};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::context::RequestContext;
 use crate::decide;
-use crate::engine::fields;
+use crate::engine::{fields, sys};
 use crate::exchange::{Exchange, Headers, Received, Target};
 use crate::outcome::{Outcome, Refusal, Reply};
-use crate::pipeline::RequestContext;
-use crate::routes::{self, Recording};
+use crate::precheck::precheck;
+use crate::routes::Recording;
 use crate::unsealed::Unsealed;
-use crate::{act, capture, record, route, shape};
+use crate::{capture, record, route, shape};
 
+/// What a query escapes: all but the unreserved characters (RFC 3986, section 2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The longest `data`, as JSON: the lines of all devices stand in one answer.
 const DATA_MAX: usize = 1024 * 1024;
 
@@ -31,20 +35,20 @@ const UNKNOWN: [&str; 7] = [
 ];
 
 /// Answers a request for a preview.
-pub(crate) fn answer(open: &Unsealed, asked: &RequestContext<'_>) -> Outcome {
-    preview(open, asked).into()
+pub(crate) async fn answer(open: &Unsealed, asked: &RequestContext<'_>) -> Outcome {
+    preview(open, asked).await.into()
 }
 
-fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
+async fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
     let exchange = exchange(asked)?;
     if let Target::Api(path) = &exchange.target
-        && let Some(route) = routes::exempt(path)
+        && let Some((route, _)) = sys::exempt(path, false)
     {
-        let Recording::Exempt(reason) = route.recording else { return Err(Refusal::internal()) };
+        let Recording::Exempt(reason, _) = route.recording else { return Err(Refusal::internal()) };
         return Ok(reply(asked, object! { "note" => reason, "recorded" => false }));
     }
     let mut request = capture::capture(open, exchange);
-    let route = route::route(open, &mut request, asked.caller);
+    let route = route::route(open, &mut request, asked.caller).await;
     let verdict = decide::decide(&request, asked.caller, &route);
     let context = RequestContext { request: &request, caller: asked.caller, route: &route, verdict };
     let recorded = record::request_entry(open, &context, |entry| open.broker.preview(entry));
@@ -53,15 +57,15 @@ fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, Refusal
         "operation" => request.operation.as_str(),
         "recorded" => true,
     };
-    let precheck = act::precheck(&context);
-    let answered = if let (Some(row), None) = (route.row, &precheck)
+    let prechecked = precheck(&context);
+    let answered = if let (Some(row), None) = (route.row, &prechecked)
         && let Recording::RequestOnly(reason) = row.recording
     {
         data.insert("note", format!("if it succeeds there is no response entry: {reason}"));
         None
     } else {
         let settled = |entry: &Entry<'_>| open.broker.preview(entry);
-        Some(match &precheck {
+        Some(match &prechecked {
             Some(outcome) => {
                 let shaped = shape::shape(&context, outcome);
                 data.insert("status_code", shaped.status);
@@ -159,25 +163,12 @@ fn query(data: &Object) -> String {
             if !query.is_empty() {
                 query.push('&');
             }
-            percent_encode(key, &mut query);
+            query.extend(utf8_percent_encode(key, ESCAPED));
             query.push('=');
-            percent_encode(&text, &mut query);
+            query.extend(utf8_percent_encode(&text, ESCAPED));
         }
     }
     query
-}
-
-/// RFC 3986 section 2.1: all but the unreserved characters.
-fn percent_encode(text: &str, out: &mut String) {
-    let digit =
-        |value: u8| char::from_digit(value.into(), 16).map_or('0', |digit| digit.to_ascii_uppercase());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
 }
 
 #[cfg(test)]

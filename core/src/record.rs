@@ -8,19 +8,19 @@ use std::time::Duration;
 use onrecord_audit::broker::Proof;
 use onrecord_audit::{Broker, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord, Unaudited};
 use onrecord_entry::{
-    Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Operation as Asked,
-    Path, PolicyResults, Private, Request as RequestFacts, Response, Secret, Template, Token, TokenType,
+    Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Path, PolicyResults,
+    Private, Request as RequestFacts, Response, Secret, Template, Token, TokenType,
 };
 
 use crate::alarm::Phase;
 use crate::audit_errors;
+use crate::context::RequestContext;
 use crate::decide::Verdict;
 use crate::exchange::Shaped;
 use crate::mount::{Mount, RUNNING_VERSION};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
-use crate::pipeline::RequestContext;
-use crate::routes::{self, Endpoint};
+use crate::routes::{self, Access, Role};
 use crate::token::{Caller, Issued};
 use crate::unsealed::Unsealed;
 
@@ -39,7 +39,7 @@ pub(crate) struct NotRecorded(Option<Refused>);
 
 /// Says that a request entry follows in a moment.
 pub(crate) fn announce(open: &Unsealed) {
-    open.broker.announce();
+    open.broker.prewake();
 }
 
 /// Records the request entry.
@@ -124,7 +124,8 @@ pub(crate) fn response_entry<T>(
     let headers = RecordedHeaders::of(open, context);
     let headers = headers.list();
     let ran = context.route.checked || context.verdict.allowed();
-    let mut entry = Entry { auth: asking(context), request: facts(context, ran), ..Entry::default() };
+    let mut entry =
+        Entry { auth: known_after(context, outcome), request: facts(context, ran), ..Entry::default() };
     entry.request.headers = (&headers).into();
     let mount = context.route.mount.as_deref();
     let warnings: Vec<Template> = match outcome {
@@ -205,7 +206,7 @@ async fn judge<P: Proof>(
 
 /// A server that must have a device and has none can only be given one: enabling it is let through (decision 8).
 fn enables(context: &RequestContext<'_>) -> bool {
-    context.route.row.is_some_and(|row| row.endpoint == Endpoint::AuditDevice)
+    context.route.row.is_some_and(|row| row.role == Role::EnablesDevice)
         && context.request.operation == Operation::Update
 }
 
@@ -222,6 +223,15 @@ fn request_error(context: &RequestContext<'_>) -> Option<Template> {
         (None, Verdict::Unavailable) => Some(audit_errors::INTERNAL_ERROR),
         (None, Verdict::Allowed(_)) => None,
     }
+}
+
+/// `auth` of a response entry: as in the request entry; for a login, the token that it issued.
+fn known_after<'a>(context: &RequestContext<'a>, outcome: &'a Outcome) -> Auth<'a> {
+    match outcome {
+        Outcome::Reply(reply) if context.route.access() == Access::Anybody => reply.auth.as_ref(),
+        Outcome::Reply(_) | Outcome::Refusal(_) => None,
+    }
+    .map_or_else(|| asking(context), issued)
 }
 
 /// `auth`: who asks, and what the policies decided about it.
@@ -284,13 +294,13 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
     RequestFacts {
         id: Clear::new(&request.id),
         client_id: Clear::new(known.map_or("", |caller| &caller.client_id)),
-        operation: Some(asked(request.operation)),
+        operation: Some(request.operation.for_entries()),
         mount: mount.map(|mount| mounted(mount, accessor)).unwrap_or_default(),
         client_token: Token::new(request.token.as_ref().map_or("", |token| token.expose())),
         client_token_accessor: Accessor::new(known.map_or("", |caller| &caller.entry.accessor)),
         namespace: Some(Namespace::ROOT),
         path: path(context),
-        data: data(&request.data, mount.and_then(|mount| mount.tune.audit_non_hmac_request_keys.as_deref())),
+        data: data(&request.data, plain_request_keys(context)),
         remote_address: Clear::new(request.peer.as_ref().map_or("", |peer| &peer.address)),
         remote_port: request.peer.as_ref().map_or(0, |peer| peer.port),
         client_certificate_serial_number: Clear::new(
@@ -298,6 +308,13 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         ),
         ..RequestFacts::default()
     }
+}
+
+/// The fields of the request's data that the mount's settings leave in the clear: none where the route has secret ones.
+fn plain_request_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    let secret = context.route.row.is_some_and(|row| !row.sensitive_fields.is_empty());
+    let mount = context.route.mount.as_deref().filter(|_| !secret)?;
+    mount.tune.audit_non_hmac_request_keys.as_deref()
 }
 
 fn path<'a>(context: &RequestContext<'a>) -> Path<'a> {
@@ -311,7 +328,7 @@ fn path<'a>(context: &RequestContext<'a>) -> Path<'a> {
 fn mounted(mount: &Mount, accessor: bool) -> MountFacts<'_> {
     MountFacts {
         point: Clear::new(&mount.path),
-        kind: Clear::new(mount.kind),
+        kind: Clear::new(mount.kind.name),
         accessor: Clear::new(if accessor { &mount.accessor } else { "" }),
         running_version: Clear::new(RUNNING_VERSION),
         class: Clear::new(mount.class()),
@@ -375,18 +392,5 @@ impl<'a> RecordedHeaders<'a> {
             hmac: *hmac,
         };
         self.found.iter().map(header).collect()
-    }
-}
-
-fn asked(operation: Operation) -> Asked {
-    match operation {
-        Operation::Create => Asked::Create,
-        Operation::Delete => Asked::Delete,
-        Operation::Help => Asked::Help,
-        Operation::Header => Asked::Header,
-        Operation::List => Asked::List,
-        Operation::Patch => Asked::Patch,
-        Operation::Read => Asked::Read,
-        Operation::Update => Asked::Update,
     }
 }

@@ -1,9 +1,9 @@
 //! Step 9: the answer leaves, or it is withheld and everything that was issued in it is revoked.
 //! Never in it: any way past a proof.
 
+use crate::context::RequestContext;
 use crate::exchange::{Answer, Shaped};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
-use crate::pipeline::RequestContext;
 use crate::record::{NotRecorded, ReleaseProof};
 use crate::token::Reservation;
 use crate::unsealed::Unsealed;

@@ -1,34 +1,39 @@
-//! Step 3: where a request goes: the mount, the row of the route table, and whether the key of a write exists already.
+//! Step 3: where a request goes: the mount, the row of its engine's paths, and whether the key of a write exists already.
 //! Reads only. Never in it: decisions.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::engine::{Call, Engine};
+use crate::engine::Call;
+use crate::engine::space::Existing;
 use crate::mount::Mount;
 use crate::operation::Operation;
 use crate::request::Request;
-use crate::routes::{self, Access, Route};
+use crate::routes::{Access, Route};
 use crate::token::{Caller, Reservation};
 use crate::unsealed::Unsealed;
 
-/// A request's way.
+/// Where a request goes.
 #[derive(Default)]
 pub(crate) struct RouteMatch {
     /// The mount; none where nothing is mounted.
     pub(crate) mount: Option<Arc<Mount>>,
     /// Where in the path the part below the mount begins.
     split: usize,
-    /// The row of the route table, for the server's own routes.
+    /// The number of the row among the paths of the engine.
+    number: usize,
+    /// The row that takes the path; none if no path of the engine does.
     pub(crate) row: Option<&'static Route>,
     /// What the row captures of the path.
     pub(crate) captured: Range<usize>,
     /// Whether the engine was asked about the key: `mount_accessor` then stands in the request entry already.
     pub(crate) checked: bool,
+    /// What it said.
+    existing: Option<Box<Existing>>,
 }
 
-/// Finds the way, and turns a write to a key that does not exist yet into a create.
-pub(crate) fn route(open: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
+/// Finds the route, and turns a write to a key that does not exist yet into a create.
+pub(crate) async fn route(open: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
     let mut route = find(open, &request.path);
     if request.refusal.is_some() || request.operation != Operation::Update {
         return route;
@@ -36,9 +41,16 @@ pub(crate) fn route(open: &Unsealed, request: &mut Request, caller: &Reservation
     let (Some(mount), Some(caller)) = (&route.mount, caller.authenticated()) else {
         return route;
     };
-    if mount.engine.exists(&route.call(mount, request, Some(caller))) == Some(false) {
+    let existing = if route.row.is_some() {
+        let call = route.call(mount, request, Some(caller));
+        mount.engine.exists(route.number, &call).await
+    } else {
+        None
+    };
+    if existing.as_ref().is_some_and(|existing| !existing.is_stored()) {
         request.operation = Operation::Create;
     }
+    route.existing = existing;
     route.checked = true;
     route
 }
@@ -48,28 +60,34 @@ fn find(open: &Unsealed, path: &str) -> RouteMatch {
         return RouteMatch::default();
     };
     let split = mount.path.len().min(path.len());
-    let own = matches!(mount.engine, Engine::Sys | Engine::Token);
-    let (row, captured) = match own.then(|| routes::find(path)).flatten() {
-        Some((row, captured)) => (Some(row), captured),
-        None => (None, 0..0),
+    let (number, row, captured) = match mount.kind.find(path.get(split..).unwrap_or_default()) {
+        Some((number, row, captured)) => (number, Some(row), captured.start + split..captured.end + split),
+        None => (0, None, 0..0),
     };
-    RouteMatch { mount: Some(mount), split, row, captured, checked: false }
+    RouteMatch { mount: Some(mount), split, number, row, captured, checked: false, existing: None }
 }
 
 impl RouteMatch {
-    /// Who may go it.
+    /// Who may use it.
     pub(crate) fn access(&self) -> Access {
         self.row.map_or(Access::Policy, |row| row.access)
     }
 
+    /// The number of the row among the paths of the engine.
+    pub(crate) const fn number(&self) -> usize {
+        self.number
+    }
+
     /// The usual spelling of the path, if the request has another for the same thing.
     pub(crate) fn canonical(&self, path: &str) -> Option<String> {
-        self.row.and_then(|row| row.canonical(path, self.captured.clone()))
+        // Paths of mounted engines are keys: each spelling is a key of its own.
+        let strict = self.mount.as_ref().is_some_and(|mount| mount.kind.paths_are_names());
+        self.row.filter(|_| strict).and_then(|row| row.canonical(path, self.captured.clone()))
     }
 
     /// What the engine is asked.
     pub(crate) fn call<'a>(
-        &self,
+        &'a self,
         mount: &'a Mount,
         request: &'a Request,
         caller: Option<&'a Caller>,
@@ -77,12 +95,12 @@ impl RouteMatch {
         Call {
             operation: request.operation,
             path: request.path.get(self.split..).unwrap_or_default(),
-            route: self.row,
             captured: request.path.get(self.captured.clone()).unwrap_or_default(),
             data: &request.data,
             caller,
             mount,
             now: request.received,
+            existing: self.existing.as_deref(),
         }
     }
 }

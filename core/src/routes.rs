@@ -1,12 +1,10 @@
-//! The table of the server's own routes below `sys/` and `auth/token/`: which operations they take, whether they need
-//! `sudo` or no token at all, and whether they are exempt from recording, with the reason (I6).
-//! Never in it: handlers. A test enumerates this table against what the server answers and records.
-//!
-//! Mounted engines have no rows: every request to one needs a policy and is recorded, without exception.
+//! One path of an engine, as a row: its pattern, the operations it takes, who may use it, whether it is recorded, which
+//! part of it is secret, and its help text. The router, the policy step, redaction, help and OpenAPI read these rows.
+//! Never in it: handlers (`engine`), or a path of any particular engine.
 
 use std::ops::Range;
 
-use crate::operation::Operation::{self, Delete, Header, List, Read, Update};
+use crate::operation::Operation;
 
 /// Whether requests to a route are put on record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,166 +14,193 @@ pub enum Recording {
     /// The request entry alone when it succeeds: after it nothing can be recorded any more.
     RequestOnly(&'static str),
     /// No entry, for the reason given.
-    Exempt(&'static str),
+    Exempt(&'static str, ExemptEndpoint),
     /// Both entries; none on a listener that was configured so, for the reason given.
-    ListenerMayExempt(&'static str),
+    ListenerMayExempt(&'static str, ExemptEndpoint),
 }
 
-/// Who may use a route.
+/// What answers a request that is not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Whoever a policy allows.
-    Policy,
-    /// Whoever a policy allows with `sudo`.
-    Sudo,
-    /// Anybody, without a token.
-    Anybody,
-}
-
-/// What a route leads to. The compiler finds a handler that is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names are those of the paths in the table")]
-pub enum Endpoint {
+#[allow(missing_docs, reason = "the names are those of the paths below sys/")]
+pub enum ExemptEndpoint {
     Init,
     Unseal,
     SealStatus,
     Leader,
     Health,
-    Seal,
-    Audit,
-    AuditDevice,
-    AuditHash,
-    AuditSalts,
-    AuditSaltHash,
-    AuditRotateSalt,
-    AuditPreview,
-    AuditDrill,
-    AuditStatus,
     Metrics,
-    AuditReopen,
-    RequestHeaders,
-    RequestHeader,
-    Rotate,
-    KeyStatus,
-    Mounts,
-    Mount,
-    MountTune,
-    Remount,
-    Auths,
-    AuthMount,
-    AuthTune,
-    LegacyPolicies,
-    LegacyPolicy,
-    Policies,
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A token whose policies allow it.
     Policy,
-    Capabilities,
-    CapabilitiesSelf,
-    CapabilitiesAccessor,
-    UiMounts,
-    UiMount,
-    TokenCreate,
-    TokenCreateOrphan,
-    TokenCreateRole,
-    TokenLookup,
-    TokenLookupSelf,
-    TokenLookupAccessor,
-    TokenRenew,
-    TokenRenewSelf,
-    TokenRenewAccessor,
-    TokenRevoke,
-    TokenRevokeSelf,
-    TokenRevokeAccessor,
-    TokenRevokeOrphan,
-    TokenAccessors,
-    TokenTidy,
+    /// A token whose policies allow it with `sudo`.
+    Sudo,
+    /// Any client, without a token.
+    Anybody,
+}
+
+/// What the core does at a route beside calling its handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing.
+    Plain,
+    /// An update is let through where a device must be enabled and none is (decision 8): it enables one.
+    EnablesDevice,
+    /// The core answers it: a preview needs all of the client's request.
+    Preview,
 }
 
 /// One route.
 #[derive(Debug)]
 pub struct Route {
-    /// The logical path. `*` captures the rest or, before a fixed end, what lies between, and at least one character;
-    /// `:` captures one segment; a final `/?` stands for an optional slash.
-    pub pattern: &'static str,
-    /// The operations it takes.
-    pub operations: &'static [Operation],
+    pattern: Pattern,
+    operations: u8,
     /// Who may use it.
     pub access: Access,
     /// Whether it is recorded.
     pub recording: Recording,
     /// Whether the keys of `data` are repeated at the top level of the answer.
     pub injected: bool,
-    /// What is captured of the path names a token or an accessor, and is hashed on record.
+    /// Whether what is captured of the path is secret (a token, an accessor), and is hashed on record.
     pub sensitive: bool,
-    /// What is captured of the path is a name without case.
+    /// Fields of the body that are secret. They stay hashed even where the mount lists them in
+    /// `audit_non_hmac_request_keys`: such a route knows no plain keys.
+    pub sensitive_fields: &'static [&'static str],
+    /// Whether what is captured of the path is a name without case.
     pub caseless: bool,
-    /// What it leads to.
-    pub endpoint: Endpoint,
+    /// What the core does beside calling the handler.
+    pub role: Role,
+    /// What it is for, in one line.
+    pub synopsis: &'static str,
+    /// More about it, for those who ask for help.
+    pub description: &'static str,
 }
 
-const CEREMONY: Recording = Recording::Exempt(
-    "works while sealed, when neither devices nor salts can be read; it opens no secret to its caller",
-);
-const STATE: Recording = Recording::Exempt(
-    "answers while sealed and to load balancers many times a second, from public facts only",
-);
+/// A pattern, taken apart once.
+#[derive(Debug)]
+struct Pattern {
+    text: &'static str,
+    before: &'static str,
+    capture: Capture,
+    after: &'static str,
+    optional_slash: bool,
+}
 
-const METRICS: Recording = Recording::ListenerMayExempt(
-    "unauthenticated_metrics_access of a listener: scraped without a token, sealed or not; it counts, and names devices",
-);
+/// What a pattern captures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Capture {
+    Nothing,
+    /// `{name}`: one segment.
+    Segment(&'static str),
+    /// `{*name}`: all that lies between, at least one character.
+    Rest(&'static str),
+}
 
-const fn row(pattern: &'static str, operations: &'static [Operation], endpoint: Endpoint) -> Route {
-    Route {
-        pattern,
-        operations,
-        access: Access::Policy,
-        recording: Recording::Both,
-        injected: false,
-        sensitive: false,
-        caseless: false,
-        endpoint,
+impl Pattern {
+    const fn parse(text: &'static str) -> Self {
+        let (body, optional_slash) = match text.as_bytes() {
+            [.., b'/', b'?'] => (text.split_at(text.len() - 2).0, true),
+            _ => (text, false),
+        };
+        let Some(open) = position(body, b'{') else {
+            return Self { text, before: body, capture: Capture::Nothing, after: "", optional_slash };
+        };
+        let Some(close) = position(body, b'}') else {
+            return Self { text, before: body, capture: Capture::Nothing, after: "", optional_slash };
+        };
+        let (before, rest) = body.split_at(open);
+        let (braced, after) = rest.split_at(close + 1 - open);
+        let name = braced.split_at(1).1.split_at(braced.len() - 2).0;
+        let capture = match name.as_bytes() {
+            [b'*', ..] => Capture::Rest(name.split_at(1).1),
+            _ => Capture::Segment(name),
+        };
+        Self { text, before, capture, after, optional_slash }
     }
+}
+
+const fn position(text: &str, wanted: u8) -> Option<usize> {
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if *first == wanted {
+            return Some(text.len() - rest.len());
+        }
+        rest = tail;
+    }
+    None
 }
 
 impl Route {
-    const fn exempt(mut self, recording: Recording) -> Self {
-        self.access = Access::Anybody;
-        self.recording = recording;
-        self
+    /// A route that takes no operation yet. `{name}` in the pattern captures one segment, `{*name}` the rest or, before a
+    /// fixed end, what lies between; a final `/?` stands for an optional slash. A pattern captures at most once.
+    pub(crate) const fn new(pattern: &'static str) -> Self {
+        Self {
+            pattern: Pattern::parse(pattern),
+            operations: 0,
+            access: Access::Policy,
+            recording: Recording::Both,
+            injected: false,
+            sensitive: false,
+            sensitive_fields: &[],
+            caseless: false,
+            role: Role::Plain,
+            synopsis: "",
+            description: "",
+        }
     }
 
-    const fn sudo(mut self) -> Self {
-        self.access = Access::Sudo;
-        self
+    pub(crate) const fn add(&mut self, operation: Operation) {
+        self.operations |= bit(operation);
     }
 
-    const fn listener_may_exempt(mut self, recording: Recording) -> Self {
-        self.recording = recording;
-        self
+    /// The pattern, below its mount.
+    pub const fn pattern(&self) -> &'static str {
+        self.pattern.text
     }
 
-    const fn anybody(mut self) -> Self {
-        self.access = Access::Anybody;
-        self
+    /// What the pattern has before what it captures; all of it if it captures nothing.
+    pub const fn prefix(&self) -> &'static str {
+        self.pattern.before
     }
 
-    const fn injected(mut self) -> Self {
-        self.injected = true;
-        self
+    /// The path with what it captures written as `{name}`, and the name.
+    pub fn template(&self) -> (String, Option<&'static str>) {
+        let Pattern { before, capture, after, .. } = self.pattern;
+        match capture {
+            Capture::Nothing => (before.to_owned(), None),
+            Capture::Segment(name) | Capture::Rest(name) => {
+                (format!("{before}{{{name}}}{after}"), Some(name))
+            }
+        }
     }
 
-    const fn request_only(mut self, reason: &'static str) -> Self {
-        self.recording = Recording::RequestOnly(reason);
-        self
+    /// The operations it takes, without `create`: a route takes that with `update`.
+    pub fn operations(&self) -> impl Iterator<Item = Operation> {
+        Operation::ALL
+            .into_iter()
+            .filter(|operation| *operation != Operation::Create && self.takes(*operation))
     }
 
-    const fn sensitive(mut self) -> Self {
-        self.sensitive = true;
-        self
+    /// Whether it takes the operation.
+    pub const fn takes(&self, operation: Operation) -> bool {
+        self.operations & bit(operation) != 0
     }
 
-    const fn caseless(mut self) -> Self {
-        self.caseless = true;
-        self
+    /// Whether the path (below its mount) is this route's, and which part of it is captured.
+    pub fn matches(&self, path: &str) -> Option<Range<usize>> {
+        let Pattern { before, capture, after, optional_slash, .. } = self.pattern;
+        let path = if optional_slash { path.strip_suffix('/').unwrap_or(path) } else { path };
+        if capture == Capture::Nothing {
+            return (before == path).then_some(0..0);
+        }
+        let captured = path.strip_prefix(before)?.strip_suffix(after)?;
+        if captured.is_empty() || (matches!(capture, Capture::Segment(_)) && captured.contains('/')) {
+            return None;
+        }
+        Some(before.len()..before.len() + captured.len())
     }
 
     /// The usual spelling of a path of this route, if it is spelt otherwise: slashes around what is captured mean
@@ -187,165 +212,52 @@ impl Route {
         let (before, after) = (path.get(..captured.start)?, path.get(captured.end..)?);
         (usual != name).then(|| format!("{before}{usual}{after}"))
     }
-
-    /// Whether it takes the operation.
-    pub fn takes(&self, operation: Operation) -> bool {
-        // An existence check makes a write a create; a route takes both or none.
-        let operation = if operation == Operation::Create { Update } else { operation };
-        self.operations.contains(&operation)
-    }
-
-    /// Whether the path is this route's, and which part of it is captured.
-    pub fn matches(&self, path: &str) -> Option<Range<usize>> {
-        let (pattern, path) = match self.pattern.strip_suffix("/?") {
-            Some(pattern) => (pattern, path.strip_suffix('/').unwrap_or(path)),
-            None => (self.pattern, path),
-        };
-        let Some(at) = pattern.find(['*', ':']) else {
-            return (pattern == path).then_some(0..0);
-        };
-        let (before, after) = (pattern.get(..at)?, pattern.get(at + 1..)?);
-        let captured = path.strip_prefix(before)?.strip_suffix(after)?;
-        let one_segment = pattern.as_bytes().get(at) == Some(&b':');
-        if captured.is_empty() || (one_segment && captured.contains('/')) {
-            return None;
-        }
-        Some(at..at + captured.len())
-    }
 }
 
-/// All routes; the first that matches takes the path.
-pub static TABLE: &[Route] = &[
-    row("sys/init", &[Read, Update], Endpoint::Init).exempt(CEREMONY),
-    row("sys/unseal", &[Update], Endpoint::Unseal).exempt(CEREMONY),
-    row("sys/seal-status", &[Read], Endpoint::SealStatus).exempt(STATE),
-    row("sys/leader", &[Read], Endpoint::Leader).exempt(STATE),
-    row("sys/health", &[Read, Header], Endpoint::Health).exempt(STATE),
-    row("sys/seal", &[Update], Endpoint::Seal)
-        .sudo()
-        .request_only("the salts and devices are gone once it is done"),
-    row("sys/audit", &[Read], Endpoint::Audit).sudo().injected(),
-    row("sys/audit/*", &[Update, Delete], Endpoint::AuditDevice).sudo().injected(),
-    row("sys/audit-hash/*", &[Update], Endpoint::AuditHash).injected(),
-    row("sys/audit-salts", &[Read], Endpoint::AuditSalts).sudo(),
-    row("sys/audit-salts/:/hash", &[Update], Endpoint::AuditSaltHash),
-    row("sys/audit-rotate-salt/*", &[Update], Endpoint::AuditRotateSalt).sudo(),
-    row("sys/audit-preview", &[Update], Endpoint::AuditPreview).sudo(),
-    row("sys/audit-drill/*", &[Update], Endpoint::AuditDrill).sudo(),
-    row("sys/audit-status", &[Read], Endpoint::AuditStatus).sudo(),
-    row("sys/metrics", &[Read], Endpoint::Metrics).listener_may_exempt(METRICS),
-    row("sys/audit-reopen", &[Update], Endpoint::AuditReopen).sudo(),
-    row("sys/audit-reopen/*", &[Update], Endpoint::AuditReopen).sudo(),
-    row("sys/config/auditing/request-headers", &[Read], Endpoint::RequestHeaders).sudo().injected(),
-    row("sys/config/auditing/request-headers/:", &[Read, Update, Delete], Endpoint::RequestHeader)
-        .sudo()
-        .injected()
-        .caseless(),
-    row("sys/rotate", &[Update], Endpoint::Rotate).sudo().injected(),
-    row("sys/rotate/keyring", &[Update], Endpoint::Rotate).sudo().injected(),
-    row("sys/key-status", &[Read], Endpoint::KeyStatus).injected(),
-    row("sys/mounts", &[Read], Endpoint::Mounts).injected(),
-    row("sys/mounts/auth/*/tune", &[Read, Update], Endpoint::AuthTune).injected(),
-    row("sys/mounts/*/tune", &[Read, Update], Endpoint::MountTune).injected(),
-    row("sys/mounts/*", &[Read, Update, Delete], Endpoint::Mount).injected(),
-    row("sys/remount", &[Update], Endpoint::Remount).sudo().injected(),
-    row("sys/remount/status/:", &[Read], Endpoint::Remount).sudo(),
-    row("sys/auth", &[Read], Endpoint::Auths).injected(),
-    row("sys/auth/*/tune", &[Read, Update], Endpoint::AuthTune).sudo().injected(),
-    row("sys/auth/*", &[Read, Update, Delete], Endpoint::AuthMount).sudo().injected(),
-    row("sys/policy/?", &[Read, List], Endpoint::LegacyPolicies).injected(),
-    row("sys/policy/*", &[Read, Update, Delete], Endpoint::LegacyPolicy).injected().caseless(),
-    row("sys/policies/acl/?", &[Read, List], Endpoint::Policies),
-    row("sys/policies/acl/*", &[Read, Update, Delete], Endpoint::Policy).caseless(),
-    row("sys/capabilities", &[Update], Endpoint::Capabilities).injected(),
-    row("sys/capabilities-self", &[Update], Endpoint::CapabilitiesSelf).injected(),
-    row("sys/capabilities-accessor", &[Update], Endpoint::CapabilitiesAccessor).injected(),
-    row("sys/internal/ui/mounts", &[Read], Endpoint::UiMounts).anybody(),
-    row("sys/internal/ui/mounts/*", &[Read], Endpoint::UiMount).anybody(),
-    row("auth/token/create", &[Update], Endpoint::TokenCreate),
-    row("auth/token/create-orphan", &[Update], Endpoint::TokenCreateOrphan),
-    row("auth/token/create/:", &[Update], Endpoint::TokenCreateRole),
-    row("auth/token/lookup", &[Read, Update], Endpoint::TokenLookup),
-    row("auth/token/lookup/:", &[Read, Update], Endpoint::TokenLookup).sensitive(),
-    row("auth/token/lookup-self", &[Read, Update], Endpoint::TokenLookupSelf),
-    row("auth/token/lookup-accessor", &[Update], Endpoint::TokenLookupAccessor),
-    row("auth/token/lookup-accessor/:", &[Update], Endpoint::TokenLookupAccessor).sensitive(),
-    row("auth/token/renew", &[Update], Endpoint::TokenRenew),
-    row("auth/token/renew/:", &[Update], Endpoint::TokenRenew).sensitive(),
-    row("auth/token/renew-self", &[Update], Endpoint::TokenRenewSelf),
-    row("auth/token/renew-accessor", &[Update], Endpoint::TokenRenewAccessor),
-    row("auth/token/renew-accessor/:", &[Update], Endpoint::TokenRenewAccessor).sensitive(),
-    row("auth/token/revoke", &[Update], Endpoint::TokenRevoke),
-    row("auth/token/revoke/:", &[Update], Endpoint::TokenRevoke).sensitive(),
-    row("auth/token/revoke-self", &[Update], Endpoint::TokenRevokeSelf),
-    row("auth/token/revoke-accessor", &[Update], Endpoint::TokenRevokeAccessor),
-    row("auth/token/revoke-accessor/:", &[Update], Endpoint::TokenRevokeAccessor).sensitive(),
-    row("auth/token/revoke-orphan", &[Update], Endpoint::TokenRevokeOrphan).sudo(),
-    row("auth/token/revoke-orphan/:", &[Update], Endpoint::TokenRevokeOrphan).sudo().sensitive(),
-    row("auth/token/accessors/?", &[List], Endpoint::TokenAccessors).sudo(),
-    row("auth/token/tidy", &[Update], Endpoint::TokenTidy),
-];
-
-/// The route that takes a path, and what it captures of it.
-pub fn find(path: &str) -> Option<(&'static Route, Range<usize>)> {
-    TABLE.iter().find_map(|route| route.matches(path).map(|captured| (route, captured)))
-}
-
-/// The exempt route that takes a path. The only way to leave a request unrecorded.
-pub(crate) fn exempt(path: &str) -> Option<&'static Route> {
-    if !path.starts_with("sys/") {
-        return None;
+/// A write that creates is an update that an existence check has looked at: a route takes both or none.
+const fn bit(operation: Operation) -> u8 {
+    match operation {
+        Operation::Create | Operation::Update => 1,
+        Operation::Delete => 2,
+        Operation::Header => 4,
+        Operation::List => 8,
+        Operation::Patch => 16,
+        Operation::Read => 32,
+        // Answered from the rows, at every route.
+        Operation::Help => 0,
     }
-    TABLE
-        .iter()
-        .take_while(|route| matches!(route.recording, Recording::Exempt(_)))
-        .find(|route| route.pattern == path)
-}
-
-/// The route that takes a path, and is exempt where the listener is configured so.
-pub(crate) fn exempt_by_listener(path: &str) -> Option<&'static Route> {
-    if !path.starts_with("sys/") {
-        return None;
-    }
-    let may = |route: &&Route| matches!(route.recording, Recording::ListenerMayExempt(_));
-    TABLE.iter().filter(may).find(|route| route.pattern == path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn exempt_routes_stand_first_and_capture_nothing() {
-        let exempt = |route: &&Route| matches!(route.recording, Recording::Exempt(_));
-        let first = TABLE.iter().take_while(exempt).count();
-        assert_eq!(first, TABLE.iter().filter(exempt).count(), "all in front");
-        assert!(TABLE.iter().filter(exempt).all(|route| !route.pattern.contains(['*', ':', '?'])));
+    fn captured(pattern: &'static str, path: &str) -> Option<String> {
+        Route::new(pattern).matches(path).map(|at| path[at].to_owned())
     }
 
     #[test]
-    fn what_matches_and_what_is_captured() {
-        let found = |path: &str| find(path).map(|(route, at)| (route.endpoint, path[at].to_owned()));
-        assert_eq!(found("sys/audit"), Some((Endpoint::Audit, String::new())));
-        assert_eq!(found("sys/audit/"), None);
-        assert_eq!(found("sys/audit/deep/er"), Some((Endpoint::AuditDevice, "deep/er".into())));
-        assert_eq!(found("sys/mounts/kv/tune"), Some((Endpoint::MountTune, "kv".into())));
-        assert_eq!(found("sys/mounts/auth/token/tune"), Some((Endpoint::AuthTune, "token".into())));
-        assert_eq!(found("sys/mounts/tune"), Some((Endpoint::Mount, "tune".into())));
-        assert_eq!(found("sys/policies/acl/"), Some((Endpoint::Policies, String::new())));
-        assert_eq!(found("sys/policies/acl"), Some((Endpoint::Policies, String::new())));
-        assert_eq!(found("sys/policies/acl/a"), Some((Endpoint::Policy, "a".into())));
-        assert_eq!(found("sys/config/auditing/request-headers/a/b"), None);
-        assert_eq!(found("sys/nothing"), None);
-        assert_eq!(found("auth/token/accessors/"), Some((Endpoint::TokenAccessors, String::new())));
+    fn a_pattern_matches_whole_paths_and_captures_what_is_in_braces() {
+        assert_eq!(captured("audit", "audit"), Some(String::new()));
+        assert_eq!(captured("audit", "audit/"), None);
+        assert_eq!(captured("audit/{*path}", "audit/deep/er").as_deref(), Some("deep/er"));
+        assert_eq!(captured("audit/{*path}", "audit/"), None);
+        assert_eq!(captured("mounts/{*path}/tune", "mounts/kv/tune").as_deref(), Some("kv"));
+        assert_eq!(captured("mounts/{*path}/tune", "mounts/tune"), None);
+        assert_eq!(captured("acl/?", "acl/"), Some(String::new()));
+        assert_eq!(captured("acl/?", "acl"), Some(String::new()));
+        assert_eq!(captured("headers/{name}", "headers/a/b"), None);
+        assert_eq!(captured("headers/{name}", "headers/a").as_deref(), Some("a"));
+        assert_eq!(captured("{*path}", "a/b").as_deref(), Some("a/b"));
+        assert_eq!(captured("salts/{id}/hash", "salts/1/hash").as_deref(), Some("1"));
     }
 
     #[test]
-    fn no_row_is_hidden_by_an_earlier_one() {
-        for route in TABLE {
-            let path = route.pattern.trim_end_matches("/?").replace(['*', ':'], "x");
-            let (taken, _) = find(&path).expect(route.pattern);
-            assert_eq!(taken.pattern, route.pattern);
-        }
+    fn a_template_names_what_is_captured() {
+        assert_eq!(
+            Route::new("mounts/{*path}/tune").template(),
+            ("mounts/{path}/tune".to_owned(), Some("path"))
+        );
+        assert_eq!(Route::new("acl/?").template(), ("acl".to_owned(), None));
     }
 }

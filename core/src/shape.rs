@@ -1,13 +1,13 @@
-//! Step 7: from an outcome to the bytes of an answer: Vault's envelope, errors, repeated keys (spec 1.1).
+//! Step 7: from an outcome to the bytes of an answer: Vault's envelope, errors, repeated keys.
 //! Never in it: entries, or a decision about what is answered.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use onrecord_value::{Object, Value, json, object};
 
+use crate::context::RequestContext;
 use crate::exchange::{Media, Shaped};
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
-use crate::pipeline::RequestContext;
 use crate::token::Issued;
 
 /// The top-level keys of the envelope, which repeated keys of the data never replace.
@@ -60,6 +60,15 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
         ReplyShape::Envelope => {
             let mut body = Vec::with_capacity(512);
             envelope(id, reply, injected, &mut body);
+            body.push(b'\n');
+            Shaped { status: 200, media: Media::Json, body: body.into(), recorded: None }
+        }
+        ReplyShape::Bare => {
+            let mut body = Vec::with_capacity(512);
+            match &reply.data {
+                Some(data) => json::write_object(data, &mut body),
+                None => body.extend_from_slice(b"{}"),
+            }
             body.push(b'\n');
             Shaped { status: 200, media: Media::Json, body: body.into(), recorded: None }
         }
@@ -142,7 +151,7 @@ fn warnings(reply: &Reply, out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// The `auth` block, in the API's order (spec 10.3).
+/// The `auth` block, in the API's order.
 fn auth(issued: &Issued, out: &mut Vec<u8>) {
     let token = &issued.entry;
     out.extend_from_slice(b"{\"client_token\":");

@@ -5,10 +5,11 @@
 //! batch, are `token/accessor/HMAC-OF-ACCESSOR` (which says NAME) and, unless it is an orphan, `token/child/PARENT/NAME`.
 //! What is in use is kept in memory (`live`), each token as one shared object, so that its revocation is one store
 //! to one flag. The rules that make a stale answer impossible (I11):
-//! * an object enters the map under the map's lock, from bytes read under that lock;
+//! * an object enters the map only if no token of its family left the map since its bytes were asked for (`cache`);
 //! * a change is committed first, then made in the object; a revoked token is taken from the map after its commit;
 //! * a token lives only as long as all its ancestors do, whether or not they are still stored.
 
+mod cache;
 mod cached_token;
 mod create;
 mod renew;
@@ -16,9 +17,8 @@ mod revoke;
 mod storage;
 mod use_guard;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::task::Poll;
 
 use onrecord_seal::{EntropyError, Secret};
@@ -34,13 +34,12 @@ use crate::host::Host;
 use crate::policies::Policies;
 use crate::request::Request;
 use crate::token::{Caller, Entry, Reservation};
+use cache::TokenCache;
 use cached_token::CachedToken;
 use storage::TokenStorage;
 
 /// How many generations a family of tokens may have. It bounds the work of asking whether a token lives.
 pub const MAX_DEPTH: u32 = 128;
-/// How many tokens are kept in memory before idle ones make room.
-const KEPT: usize = 50_000;
 
 /// The token store; clones are handles to one store.
 #[derive(Clone)]
@@ -50,7 +49,7 @@ struct TokenStore {
     storage: TokenStorage,
     policies: Policies,
     host: Host,
-    cached: RwLock<HashMap<String, Arc<CachedToken>>>,
+    cache: TokenCache,
 }
 
 /// A token that was looked up and lives.
@@ -71,19 +70,23 @@ impl Tokens {
             storage: TokenStorage::new(barrier)?,
             policies: policies.clone(),
             host: host.clone(),
-            cached: RwLock::default(),
+            cache: TokenCache::default(),
         })))
     }
 
     /// Resolves the token of a request and reserves one use of it.
-    pub fn reserve(&self, request: &Request) -> Reservation {
-        self.resolve(request.token.as_ref(), request.received)
+    pub async fn reserve(&self, request: &Request) -> Reservation {
+        self.resolve(request.token.as_ref(), request.received).await
     }
 
     /// Resolves a token as it was sent and reserves one use of it.
-    pub fn resolve(&self, token: Option<&Secret<String>>, now: Time) -> Reservation {
+    pub async fn resolve(&self, token: Option<&Secret<String>>, now: Time) -> Reservation {
         let Some(token) = token else { return Reservation::Refused };
-        match self.0.storage.name(token.expose()).and_then(|name| self.0.find(&name)) {
+        let found = match self.0.storage.name(token.expose()) {
+            Ok(name) => self.0.find(&name).await,
+            Err(error) => Err(error),
+        };
+        match found {
             Ok(Some(cached)) => match UseGuard::take(self, cached, now) {
                 Some((use_guard, share)) => Reservation::Valid(Caller {
                     entry: share.entry,
@@ -105,31 +108,50 @@ impl Tokens {
     }
 
     /// The live token with this text.
-    pub fn find(&self, text: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
-        self.named(&self.0.storage.name(text)?, now)
+    pub async fn find(&self, text: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
+        self.named(&self.0.storage.name(text)?, now).await
     }
 
     /// The live token with this accessor.
-    pub fn find_accessor(&self, accessor: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
-        match self.0.storage.by_accessor(accessor)? {
-            Some(name) => self.named(&name, now),
+    pub async fn find_accessor(&self, accessor: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
+        match self.0.storage.by_accessor(accessor).await? {
+            Some(name) => self.named(&name, now).await,
             None => Ok(None),
         }
     }
 
-    fn named(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
-        Ok(self.0.find(name)?.filter(|cached| cached.is_active(now)).map(ActiveToken))
+    async fn named(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
+        Ok(self.0.find(name).await?.filter(|cached| cached.is_active(now)).map(ActiveToken))
+    }
+
+    /// Takes over what is stored of a token, which another process may have changed or revoked. `key` is below the store's
+    /// own prefix.
+    pub async fn invalidate(&self, key: &str) -> Result<(), TokenError> {
+        let Some(name) = key.strip_prefix(storage::ENTRIES) else { return Ok(()) };
+        // What is being read just now may be older.
+        self.0.cache.refuse_older(name);
+        let Some(cached) = self.0.cache.get(name) else { return Ok(()) };
+        loop {
+            let before = cached.entry();
+            let Some(entry) = self.0.storage.latest(name).await? else {
+                self.0.cache.remove(&[name.to_owned()]);
+                return Ok(());
+            };
+            if cached.replace(&before, entry) {
+                return Ok(());
+            }
+        }
     }
 
     /// The accessors of all live tokens, in no particular order. Reads all tokens.
     pub async fn accessors(&self, now: Time) -> Result<Vec<String>, TokenError> {
         let (mut accessors, mut after) = (Vec::new(), String::new());
         loop {
-            let page = self.0.storage.names(&after)?;
+            let page = self.0.storage.names(&after).await?;
             let Some(last) = page.last() else { return Ok(accessors) };
             after.clone_from(last);
             for name in &page {
-                if let Standing::Alive(entry) = self.0.standing(name, now)? {
+                if let Standing::Alive(entry) = self.0.standing(name, now).await? {
                     accessors.push(entry.accessor.clone());
                 }
             }
@@ -151,25 +173,25 @@ enum Standing {
 
 impl TokenStore {
     /// The token stored under `name`, from memory or storage, whether it is still alive or not.
-    fn find(&self, name: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
-        if let Some(cached) = self.kept(name) {
+    async fn find(&self, name: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
+        if let Some(cached) = self.cache.get(name) {
             cached.touch();
             return Ok(Some(cached));
         }
-        // Unknown tokens are the usual miss, and must not hold up those who hold the lock.
-        if self.storage.holds(name)? { self.load(name) } else { Ok(None) }
+        // Rare, and large: on the heap.
+        Box::pin(self.load(name)).await
     }
 
     /// How a token stands, without bringing it into memory: for those who look at all of them.
-    fn standing(&self, name: &str, now: Time) -> Result<Standing, TokenError> {
-        if let Some(cached) = self.kept(name) {
+    async fn standing(&self, name: &str, now: Time) -> Result<Standing, TokenError> {
+        if let Some(cached) = self.cache.get(name) {
             return Ok(match cached.is_active(now) {
                 true => Standing::Alive(cached.entry()),
                 false if cached.state().uses.holders > 0 => Standing::Ending,
                 false => Standing::Dead,
             });
         }
-        let entry = match self.storage.entry(name) {
+        let entry = match self.storage.entry(name).await {
             Ok(Some(entry)) => entry,
             Ok(None) => return Ok(Standing::Unknown),
             Err(TokenError::Damaged) => {
@@ -181,9 +203,9 @@ impl TokenStore {
         let mut alive = !entry.exhausted && !entry.expired(now);
         let mut ancestor = entry.parent.clone();
         while let (true, Some(name)) = (alive, ancestor.take()) {
-            if let Some(cached) = self.kept(&name) {
+            if let Some(cached) = self.cache.get(&name) {
                 alive = CachedToken::ancestors_are_valid(Some(cached), now);
-            } else if let Some(entry) = self.storage.entry(&name)? {
+            } else if let Some(entry) = self.storage.entry(&name).await? {
                 alive = !entry.expired(now);
                 ancestor = entry.parent;
             } else {
@@ -193,36 +215,31 @@ impl TokenStore {
         Ok(if alive { Standing::Alive(Arc::new(entry)) } else { Standing::Dead })
     }
 
-    fn kept(&self, name: &str) -> Option<Arc<CachedToken>> {
-        self.cached.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
     /// Reads a token and its ancestors into memory. A token whose family is not complete is not there.
-    fn load(&self, name: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
-        let mut kept = self.cached.write().unwrap_or_else(PoisonError::into_inner);
-        let (mut lineage, mut wanted) = (Vec::new(), Some(name.to_owned()));
-        let mut parent = None;
-        while let Some(name) = wanted.take() {
-            if let Some(cached) = kept.get(&name) {
-                parent = Some(Arc::clone(cached));
-                break;
-            }
-            match self.storage.entry(&name)? {
-                Some(entry) if lineage.len() <= MAX_DEPTH as usize => {
-                    wanted.clone_from(&entry.parent);
-                    lineage.push(entry);
+    async fn load(&self, name: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
+        loop {
+            let (mut lineage, mut wanted) = (Vec::new(), Some(name.to_owned()));
+            let mut parent = None;
+            while let Some(name) = wanted.take() {
+                let ticket = match self.cache.look_up(&name) {
+                    Ok(cached) => {
+                        parent = Some(cached);
+                        break;
+                    }
+                    Err(ticket) => ticket,
+                };
+                match self.storage.entry(&name).await? {
+                    Some(entry) if lineage.len() <= MAX_DEPTH as usize => {
+                        wanted.clone_from(&entry.parent);
+                        lineage.push((entry, ticket));
+                    }
+                    _ => return Ok(None),
                 }
-                _ => return Ok(None),
+            }
+            if let Some(cached) = self.cache.insert(lineage, parent, &self.policies) {
+                return Ok(Some(cached));
             }
         }
-        for entry in lineage.into_iter().rev() {
-            let (generation, acl) = self.policies.acl(&entry.policies);
-            let cached = Arc::new(CachedToken::new(entry, parent.take(), generation, acl));
-            make_room(&mut kept);
-            kept.insert(cached.name().to_owned(), Arc::clone(&cached));
-            parent = Some(cached);
-        }
-        Ok(parent)
     }
 }
 
@@ -237,13 +254,6 @@ async fn pause() {
         Poll::Pending
     })
     .await;
-}
-
-/// Drops what nobody holds and nobody asked for since the last time, if there are too many.
-fn make_room(kept: &mut HashMap<String, Arc<CachedToken>>) {
-    if kept.len() >= KEPT {
-        kept.retain(|_, cached| Arc::strong_count(cached) > 1 || cached.touched());
-    }
 }
 
 /// Why the store could not do it.

@@ -11,18 +11,18 @@
     reason = "a test that fails should panic"
 )]
 
-#[path = "support/world.rs"]
-mod world;
+#[path = "core/kit.rs"]
+mod kit;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use kit::{Ask, World, ask};
 use onrecord_core::Settings;
 use onrecord_storage::Storage;
 use onrecord_storage::embedded::Embedded;
 use serde_json::json;
-use world::{Ask, World, ask};
 
 const CANARY: &str = "cAnArY7f3";
 

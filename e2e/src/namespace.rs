@@ -1,12 +1,15 @@
 //! A network of its own for a peer, joined to ours by a cable that can be cut: packets vanish then, and nobody is told.
 //! Never in it: expectations.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::wait;
 
 /// The networks of one test process.
 static NUMBER: AtomicU8 = AtomicU8::new(0);
@@ -41,7 +44,18 @@ impl Namespace {
         // A neighbour that is not asked for is not missed either when it is silent.
         ip(&["neigh", "replace", address, "lladdr", "02:00:5e:00:53:01", "dev", ours, "nud", "permanent"])?;
         ip(&["-n", name, "link", "set", theirs, "up"])?;
+        made.wait_until_it_carries();
         Ok(made)
+    }
+
+    /// The kernel lets packets through a moment after it was told to, later where the machine has much to do.
+    fn wait_until_it_carries(&self) {
+        let listener = self.listener();
+        let address = listener.local_addr().expect("an address");
+        wait::until(|| {
+            let connected = TcpStream::connect_timeout(&address, Duration::from_secs(1));
+            connected.map_err(|error| format!("{address}: {error}"))
+        });
     }
 
     /// A listener in it.

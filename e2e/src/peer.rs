@@ -26,7 +26,7 @@ impl Stream {
         }
     }
 
-    /// Whoever reads it finds an end, on this side alone.
+    /// A read returns the end of the stream; the other direction stays open.
     fn wake(&self) {
         // It may have ended by itself.
         drop(match self {

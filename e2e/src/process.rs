@@ -50,6 +50,7 @@ pub struct Launch {
     args: Vec<String>,
     silent_stdout: bool,
     wrapper: Vec<String>,
+    program: Option<PathBuf>,
 }
 
 impl Launch {
@@ -73,6 +74,13 @@ impl Launch {
         self
     }
 
+    /// Starts another program than [`binary`], which takes the same command line.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
+        self
+    }
+
     /// Stops reading the server's standard output once it has said its address.
     #[must_use]
     pub fn unread(mut self) -> Self {
@@ -83,7 +91,8 @@ impl Launch {
     /// Starts it and waits for its address.
     pub fn start(self) -> Server {
         let mut words = self.wrapper.clone();
-        words.push(binary().display().to_string());
+        let program = self.program.unwrap_or_else(|| binary().to_owned());
+        words.push(program.display().to_string());
         words.push("server".to_owned());
         words.extend(self.args);
         let mut child = Command::new(&words[0])
@@ -101,7 +110,7 @@ impl Launch {
             drop(child.wait());
             panic!("the server said no address; its log: {}", stderr.lock().expect("no panic while held"));
         };
-        Server { child, addr, token: String::new(), stdout, stderr, unread }
+        Server { child, program, addr, token: String::new(), stdout, stderr, unread }
     }
 }
 
@@ -147,6 +156,7 @@ fn read_address(child: &mut Child, unread: Option<Unread>) -> (Receiver<SocketAd
 /// A running server.
 pub struct Server {
     child: Child,
+    program: PathBuf,
     /// Where it listens.
     pub addr: SocketAddr,
     /// The token that [`Server::call`] sends.
@@ -255,7 +265,7 @@ impl Server {
     /// As [`Server::cli`], with more environment.
     pub fn cli_with(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
         let home = tempfile::tempdir().expect("a home");
-        Command::new(binary())
+        Command::new(&self.program)
             .args(args)
             .env_clear()
             .env("HOME", home.path())

@@ -192,17 +192,20 @@ impl fmt::Debug for DecodedEntry {
 }
 
 /// Why a line is not an entry. Of the text of the line it shows only keys of the register.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// It is not JSON.
-    Json(json::ParseError),
+    #[error("not a line of an audit log: byte {} is no JSON", .0.offset())]
+    Json(#[source] json::ParseError),
     /// It begins like JSONx, and is not.
+    #[error("not a line of an audit log: byte {offset} is no JSONx")]
     Jsonx {
         /// The byte, counted from where the object begins.
         offset: usize,
     },
     /// A field is not as the register says.
+    #[error("not an entry: {at}{}expected {expected}", if at.is_empty() { "" } else { ": " })]
     Field {
         /// The path of the field; empty for the line as a whole.
         at: String,
@@ -210,16 +213,3 @@ pub enum DecodeError {
         expected: &'static str,
     },
 }
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(error) => write!(f, "not a line of an audit log: byte {} is no JSON", error.offset()),
-            Self::Jsonx { offset } => write!(f, "not a line of an audit log: byte {offset} is no JSONx"),
-            Self::Field { at, expected } if at.is_empty() => write!(f, "not an entry: expected {expected}"),
-            Self::Field { at, expected } => write!(f, "not an entry: {at}: expected {expected}"),
-        }
-    }
-}
-
-impl std::error::Error for DecodeError {}

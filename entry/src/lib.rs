@@ -5,7 +5,7 @@
 //! options and salt: text of a client or a backend is hashed, unless the [`REGISTER`] names the field as clear.
 //! [`decode()`] reads a line back.
 //!
-//! Never in this crate: devices, threads, IO.
+//! Never in this crate: devices, threads, IO but for the system's random numbers.
 
 mod decode;
 mod entry;
@@ -19,6 +19,8 @@ mod redact;
 mod register;
 mod salt;
 mod seq_set;
+
+pub use onrecord_value as value;
 
 pub use decode::{BEGINNINGS, DecodeError, DecodedEntry, decode};
 pub use entry::{

@@ -1,8 +1,6 @@
 //! The options of a device that determine its lines, and the error of an entry that has no line under them.
 //! Never in it: how a line is written.
 
-use std::fmt;
-
 use crate::limits::Limits;
 
 /// The options of a device that determine its lines.
@@ -47,24 +45,13 @@ pub enum Format {
 }
 
 /// Why an entry cannot be formatted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
-    /// The line is longer than it may be.
+    /// The line is longer than [`Limits::line_bytes`].
+    #[error("entry is longer than the limit of {limit} bytes a line")]
     LineTooLong {
         /// How long it may be, in bytes.
         limit: usize,
     },
 }
-
-impl fmt::Display for FormatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LineTooLong { limit } => {
-                write!(f, "entry is longer than the limit of {limit} bytes a line")
-            }
-        }
-    }
-}
-
-impl std::error::Error for FormatError {}

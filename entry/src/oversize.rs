@@ -4,8 +4,6 @@
 mod shorten;
 mod split;
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
 
 use self::shorten::{Level, Store};
@@ -26,9 +24,10 @@ pub enum Oversize {
 }
 
 /// Why nothing can be sent in place of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OversizeError {
     /// The policy refuses a longer line, or not even the shortest one fits.
+    #[error("a line of {bytes} bytes is longer than the {limit} it takes")]
     TooLong {
         /// The line, in bytes.
         bytes: usize,
@@ -36,21 +35,9 @@ pub enum OversizeError {
         limit: usize,
     },
     /// The line does not decode as an entry, so it cannot be shortened.
+    #[error("the line does not decode as an entry")]
     Undecodable,
 }
-
-impl fmt::Display for OversizeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { bytes, limit } => {
-                write!(f, "a line of {bytes} bytes is longer than the {limit} it takes")
-            }
-            Self::Undecodable => f.write_str("the line does not decode as an entry"),
-        }
-    }
-}
-
-impl std::error::Error for OversizeError {}
 
 /// Sends a line, or what the policy puts in its place, as messages of at most `limit` bytes, newlines counted.
 ///

@@ -4,7 +4,7 @@
 mod hash_cache;
 mod hmac_key;
 
-use std::fmt;
+use std::{fmt, io};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -52,6 +52,17 @@ impl Salt {
         let keyed = Hmac::<Sha256>::new((&*block).into());
         let id = SaltId::of(&keyed);
         Self { keyed, key: HmacKey::new(&block), id, hashes: HashCache::new() }
+    }
+
+    /// The text of a new salt from the system's random source: a lower-case UUID. Keep it as a secret, for as long as the
+    /// lines that are hashed with it.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn random_text() -> io::Result<Zeroizing<String>> {
+        let mut random = Zeroizing::new([0; 16]);
+        getrandom::fill(random.as_mut_slice())?;
+        Ok(Self::text_from(&random))
     }
 
     /// The text of a new salt from 16 random bytes: a lower-case UUID. Keep it as a secret.

@@ -138,8 +138,8 @@ impl SeqSet {
         true
     }
 
-    /// Joins the nearest ranges until there are at most `most`. The set then also holds the numbers between them: a
-    /// reader of a loss that is kept so is told too much, and never too little.
+    /// Joins the nearest ranges until there are at most `most`. The set then also holds the numbers between them: a loss
+    /// that is kept so names too many entries, and never too few.
     pub fn limit_ranges(&mut self, most: usize) {
         while self.ranges.len() > most.max(1) && self.join_nearest() {}
     }
@@ -275,7 +275,9 @@ mod tests {
             (&[5, 1, 3], &[(1, 1), (3, 3), (5, 5)]),
         ] {
             let mut set = SeqSet::new();
-            seqs.iter().for_each(|&seq| set.insert(seq));
+            for &seq in seqs {
+                set.insert(seq);
+            }
             assert_eq!(pairs(&set), expected);
         }
     }

@@ -94,6 +94,11 @@ impl Keyring {
         Self::deserialise(root, plain.expose()).ok_or(KeyringError::Form)?
     }
 
+    /// Opens another keyring under the same root key.
+    pub fn decrypt_newer(&self, name: &str, record: Vec<u8>) -> Result<Self, KeyringError> {
+        Self::decrypt(self.root.duplicate(), name, record)
+    }
+
     /// The root key under an unseal key, for the record `name`.
     pub fn encrypt_root(
         &self,

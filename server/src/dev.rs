@@ -80,7 +80,7 @@ struct Keys {
 
 /// Initialises the server unless that was done, unseals it, mounts KV 2. Returns the text for the user.
 pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
-    let keys = if core.initialised().map_err(StartError::from_cause)? {
+    let keys = if core.initialised().await.map_err(StartError::from_cause)? {
         read_keys(dev)?
     } else {
         initialise(dev, core).await?

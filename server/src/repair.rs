@@ -55,7 +55,7 @@ impl AuditRepair {
             let _entered = runtime.enter();
             open_core(&options, &read)?
         };
-        if !core.initialised().map_err(StartError::from_cause)? {
+        if !runtime.block_on(core.initialised()).map_err(StartError::from_cause)? {
             return Err(StartError::new("the server is not initialized: it has no audit devices"));
         }
         Ok(Self { runtime, core, open: None })
@@ -66,11 +66,11 @@ impl AuditRepair {
     /// # Errors
     /// The text is not a key share, or the shares do not fit together.
     pub fn submit_key_share(&mut self, key: &str) -> Result<usize, StartError> {
-        self.open = self.core.repair(key).map_err(StartError::from_cause)?;
+        self.open = self.runtime.block_on(self.core.repair(key)).map_err(StartError::from_cause)?;
         if self.open.is_some() {
             return Ok(0);
         }
-        let status = self.core.seal_status().map_err(StartError::from_cause)?;
+        let status = self.runtime.block_on(self.core.seal_status()).map_err(StartError::from_cause)?;
         Ok(usize::from(status.threshold).saturating_sub(status.progress))
     }
 
@@ -79,7 +79,7 @@ impl AuditRepair {
     /// # Errors
     /// There are not enough shares yet, or the storage cannot be read.
     pub fn devices(&self) -> Result<Vec<StoredDevice>, StartError> {
-        let devices = self.opened()?.devices().map_err(StartError::from_cause)?;
+        let devices = self.runtime.block_on(self.opened()?.devices()).map_err(StartError::from_cause)?;
         let shown = devices.into_iter().map(|device| StoredDevice {
             path: device.path,
             kind: device.kind,

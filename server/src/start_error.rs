@@ -57,6 +57,6 @@ mod tests {
     fn an_error_that_names_its_place_keeps_its_cause() {
         let error = StartError::at("listener :1", io::Error::from(io::ErrorKind::AddrInUse));
         assert_eq!(error.to_string(), "listener :1: address in use");
-        assert!(error.source().is_some_and(|cause| cause.is::<io::Error>()));
+        assert!(error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).is_some());
     }
 }

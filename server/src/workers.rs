@@ -1,5 +1,5 @@
 //! The threads that serve connections: one per core, each with its own runtime, so that a task never moves to another
-//! thread and waking it does not wake another thread. See docs/adr/0008-a-runtime-a-core.md.
+//! thread and waking it does not wake another thread. See docs/adr/0008-runtime-per-core.md.
 //! Never in it: what a connection does. Long work is done elsewhere: see [`Workers::shared_runtime`].
 
 use std::io;

@@ -53,10 +53,10 @@ fn record(total: u64, inline: u64, value: usize) -> Vec<u8> {
     record
 }
 
-fn write(view: &View, layout: Layout, key: u64, value: usize) -> Commit {
+async fn write(view: &View, layout: Layout, key: u64, value: usize) -> Commit {
     let name = format!("data/team/service-{key}/credentials");
-    let _lock = view.lock(&name).unwrap();
-    let (old, seen) = view.latest(&name).unwrap();
+    let _lock = view.lock(&name).await.unwrap();
+    let (old, seen) = view.latest(&name).await.unwrap();
     let (total, inline) = counters(old.as_ref().map(SecretBytes::expose));
     let total = total + 1;
     let mut batch = Batch::new();
@@ -87,11 +87,11 @@ fn write(view: &View, layout: Layout, key: u64, value: usize) -> Commit {
     view.commit(batch)
 }
 
-fn view(directory: &Path) -> View {
+async fn view(directory: &Path) -> View {
     let storage = Storage::start(Embedded::open(directory).unwrap()).unwrap();
     let barrier = Barrier::new(storage, Arc::new(OsEntropy::new()));
-    let (_, batch) = barrier.initialize(SealConfig::new(1, 1).unwrap(), 0).unwrap();
-    barrier.commit(batch).wait().unwrap();
+    let (_, batch) = barrier.initialize(SealConfig::new(1, 1).unwrap(), 0).await.unwrap();
+    barrier.commit(batch).await.unwrap();
     barrier.view("mount/0c6f1e4e-5a3b-4a43-9b1e-7b1b1d7a9f10/").unwrap()
 }
 
@@ -111,7 +111,7 @@ async fn run(view: View, layout: Layout, value: usize, keys: u64, time: Duration
                 let (mut state, mut times) = (writer + 1, Vec::new());
                 while start.elapsed() < time {
                     let begun = Instant::now();
-                    write(&view, layout, next(&mut state) % keys, value).await.unwrap();
+                    write(&view, layout, next(&mut state) % keys, value).await.await.unwrap();
                     times.push(begun.elapsed());
                     done.fetch_add(1, Ordering::Relaxed);
                 }
@@ -128,14 +128,14 @@ async fn run(view: View, layout: Layout, value: usize, keys: u64, time: Duration
 }
 
 /// Time to read and decrypt the record that a read of the newest version needs first.
-fn get(view: &View, keys: u64) -> Duration {
+async fn get(view: &View, keys: u64) -> Duration {
     const GETS: u32 = 50_000;
     let names: Vec<String> = (0..keys).map(|key| format!("data/team/service-{key}/credentials")).collect();
     let mut state = 1;
     let start = Instant::now();
     for _ in 0..GETS {
         let name = &names[usize::try_from(next(&mut state) % keys).unwrap()];
-        assert!(view.get(name).unwrap().is_some());
+        assert!(view.get(name).await.unwrap().is_some());
     }
     start.elapsed() / GETS
 }
@@ -149,10 +149,11 @@ fn main() {
     for (value, keys) in [(200, 2000), (200, 1), (1000, 2000), (4000, 500)] {
         for layout in [Layout::A, Layout::B, Layout::C] {
             let directory = tempfile::tempdir_in(&base).unwrap();
-            let view = view(directory.path());
+            let view = runtime.block_on(view(directory.path()));
             // Every key has its ten versions before the clock starts.
             for _ in 0..=VERSIONS {
-                let fill: Vec<Commit> = (0..keys).map(|key| write(&view, layout, key, value)).collect();
+                let fill: Vec<Commit> =
+                    (0..keys).map(|key| runtime.block_on(write(&view, layout, key, value))).collect();
                 for commit in fill {
                     commit.wait().unwrap();
                 }
@@ -160,7 +161,7 @@ fn main() {
             let (rate, times) = runtime.block_on(run(view.clone(), layout, value, keys, time));
             let at = |part: usize| times[times.len() * part / 100].as_micros();
             let size = std::fs::metadata(directory.path().join("store.redb")).unwrap().len() >> 20;
-            let (p50, p99, get) = (at(50), at(99), get(&view, keys).as_nanos());
+            let (p50, p99, get) = (at(50), at(99), runtime.block_on(get(&view, keys)).as_nanos());
             println!(
                 "{layout:?}      {value:>6} {keys:>6} {rate:>10.0} {p50:>8} {p99:>8} {size:>8} {get:>8}"
             );

@@ -1,36 +1,41 @@
-//! What an engine must do to hold the store: the narrow seam below the committer. Never in it: queues,
-//! threads, encryption.
+//! The contract of a storage back end: the narrow seam below the committer. Never in it: queues, threads,
+//! encryption.
 
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
+use crate::read::Read;
 
 pub mod embedded;
+#[cfg(feature = "test-support")]
+pub mod far;
 #[cfg(feature = "test-support")]
 pub mod lossy;
 pub mod memory;
 
 /// A durable ordered map from keys to bytes. Keys are ordered by their bytes. Reads may come from any number
-/// of threads at any time; commits and reopenings come from one thread, one at a time.
+/// of threads at any time, and many at once; a back end that holds its data answers [`Read::Ready`], one that
+/// asks elsewhere [`Read::Pending`], and brings what its futures need (a client, a thread, a runtime). Commits
+/// and reopenings come from one thread, one at a time, and may block it.
 pub trait Backend: Send + Sync + 'static {
     /// The name of this kind of storage, as `sys/seal-status` gives it.
     fn kind(&self) -> &'static str;
 
     /// What is stored at `key`: all of every commit that has returned, nothing of one that has failed.
-    fn read(&self, key: &str) -> Result<Option<Vec<u8>>, BackendError>;
+    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>>;
 
     /// The children of the folder `prefix` that come after the child `after` (empty: from the first), at
     /// most `limit`, sorted. A child with keys below it ends in `/`; a key that is both is two children.
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError>;
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>>;
 
     /// The whole keys that begin with `prefix` and come after the whole key `after` (empty: from the
     /// first), at most `limit`, sorted.
-    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError>;
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>>;
 
     /// Makes all batches durable, in order, in one transaction, and says for each whether its preconditions
     /// held; a batch sees the changes of those before it. After an error nothing is known about any.
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError>;
 
-    /// Opens the store anew after a failed commit and checks that it is whole.
+    /// Opens the store again after a failed commit and checks that it is whole.
     fn reopen(&self) -> Result<(), BackendError>;
 }
 

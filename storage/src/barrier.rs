@@ -13,6 +13,7 @@ use crate::batch::{Batch, Precondition, Seen};
 use crate::commit::Commit;
 use crate::error::{CommitError, StoreError};
 use crate::key::{self, KeyError};
+use crate::read::Read;
 use crate::store::Storage;
 use crate::view::View;
 
@@ -40,11 +41,11 @@ pub struct Barrier {
 struct Inner {
     storage: Storage,
     entropy: Arc<dyn Entropy>,
-    keyring: RwLock<Option<Open>>,
+    keyring: RwLock<Option<Unsealed>>,
 }
 
 #[derive(Clone)]
-struct Open {
+struct Unsealed {
     keyring: Arc<Keyring>,
     /// What is stored of it. A newer keyring takes the place of exactly this one: of two that were made of the same
     /// one, the second would take the first's term, and with it all that was sealed under it, out of the store.
@@ -65,20 +66,20 @@ impl Barrier {
     }
 
     /// The share count and threshold; `None`: not initialised.
-    pub fn seal_config(&self) -> Result<Option<SealConfig>, BarrierError> {
-        let Some(stored) = self.storage().read(CONFIG)? else { return Ok(None) };
+    pub async fn seal_config(&self) -> Result<Option<SealConfig>, BarrierError> {
+        let Some(stored) = self.storage().read(CONFIG).await? else { return Ok(None) };
         SealConfig::decode(&stored).map(Some).ok_or(BarrierError::Config)
     }
 
     /// Makes all keys, opens the barrier with them, and returns the key shares with the batch that stores
-    /// the keys. Add the first contents to that batch by views, then commit it; if that fails, or nothing
-    /// shall be open yet, [`Barrier::seal`]. `now` in seconds since 1970 UTC.
-    pub fn initialize(
+    /// the keys. Add the first contents to that batch by views, then commit it; if that fails, or the barrier
+    /// is not to be open yet, [`Barrier::seal`]. `now` in seconds since 1970 UTC.
+    pub async fn initialize(
         &self,
         config: SealConfig,
         now: i64,
     ) -> Result<(Vec<SecretBytes>, Batch), BarrierError> {
-        if self.storage().read(CONFIG)?.is_some() {
+        if self.storage().read(CONFIG).await?.is_some() {
             return Err(BarrierError::AlreadyInitialized);
         }
         let entropy = &*self.inner.entropy;
@@ -93,7 +94,7 @@ impl Barrier {
         batch.put(ROOT_KEY, keys.encrypt_root(&unseal_key, ROOT_KEY, entropy)?);
         let record: Arc<[u8]> = keys.encrypt(KEYRING, entropy)?.into();
         batch.put(KEYRING, Arc::clone(&record));
-        self.set(Some(Open { keyring: Arc::new(keys), record, stored_count: 0 }));
+        self.set(Some(Unsealed { keyring: Arc::new(keys), record, stored_count: 0 }));
         Ok((shares, batch))
     }
 
@@ -101,14 +102,14 @@ impl Barrier {
     ///
     /// # Errors
     /// [`BarrierError::Unseal`] for a wrong key, with the API's text.
-    pub fn unseal(&self, unseal_key: &SecretBytes) -> Result<(), BarrierError> {
-        let root_record = self.storage().read(ROOT_KEY)?.ok_or(BarrierError::NotInitialized)?;
+    pub async fn unseal(&self, unseal_key: &SecretBytes) -> Result<(), BarrierError> {
+        let root_record = self.storage().read(ROOT_KEY).await?.ok_or(BarrierError::NotInitialized)?;
         let root = Keyring::decrypt_root(unseal_key, ROOT_KEY, root_record).map_err(BarrierError::Unseal)?;
-        let stored = self.storage().read(KEYRING)?.ok_or(BarrierError::NotInitialized)?;
+        let stored = self.storage().read(KEYRING).await?.ok_or(BarrierError::NotInitialized)?;
         let record = Arc::from(stored.as_slice());
         let keyring = Arc::new(Keyring::decrypt(root, KEYRING, stored)?);
         let stored_count = keyring.status().encryptions;
-        self.set(Some(Open { keyring, record, stored_count }));
+        self.set(Some(Unsealed { keyring, record, stored_count }));
         Ok(())
     }
 
@@ -119,12 +120,12 @@ impl Barrier {
 
     /// Whether there are no keys.
     pub fn sealed(&self) -> bool {
-        self.open().is_err()
+        self.unsealed().is_err()
     }
 
     /// [`StoreError::Sealed`] if there are no keys.
     pub fn check_unsealed(&self) -> Result<(), StoreError> {
-        self.open().map(drop)
+        self.unsealed().map(drop)
     }
 
     /// The keys below `prefix`, which ends in `/` and is none of the barrier's own.
@@ -139,12 +140,12 @@ impl Barrier {
     /// HMAC-SHA-256 of a name as 64 hex digits: what a token or an accessor is stored under, since keys are
     /// clear. The key of it is stored with the keyring, and never changes.
     pub fn hash_name(&self, name: &str) -> Result<String, StoreError> {
-        Ok(self.open()?.keyring.hash_name(name))
+        Ok(self.unsealed()?.keyring.hash_name(name))
     }
 
     /// The active term and what is known about it.
     pub fn key_status(&self) -> Result<KeyStatus, StoreError> {
-        Ok(self.open()?.keyring.status())
+        Ok(self.unsealed()?.keyring.status())
     }
 
     /// Installs a new term; what is stored under older ones still opens. `now` in seconds since 1970 UTC.
@@ -152,20 +153,38 @@ impl Barrier {
     /// # Errors
     /// [`CommitError::Conflict`] if another rotation, or [`Barrier::maintain`], is under way.
     pub async fn rotate(&self, now: i64) -> Result<KeyStatus, BarrierError> {
-        let open = self.open()?;
-        let rotated = open.keyring.rotate(now, &*self.inner.entropy)?;
-        self.store_keyring(&open, Arc::new(rotated)).await
+        let unsealed = self.unsealed()?;
+        let rotated = unsealed.keyring.rotate(now, &*self.inner.entropy)?;
+        self.store_keyring(&unsealed, Arc::new(rotated)).await
+    }
+
+    /// Takes over the stored value of a key of the barrier's own, which another process may have changed: the keyring.
+    pub async fn invalidate(&self, key: &str) -> Result<(), BarrierError> {
+        if key != KEYRING {
+            return Ok(());
+        }
+        let unsealed = self.unsealed()?;
+        let stored = self.storage().read(KEYRING).await?.ok_or(BarrierError::NotInitialized)?;
+        let record = Arc::from(stored.as_slice());
+        let keyring = Arc::new(unsealed.keyring.decrypt_newer(KEYRING, stored)?);
+        let stored_count = keyring.status().encryptions;
+        let mut current = self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner);
+        // Sealed or rotated meanwhile: that is newer.
+        if let Some(current_keys) = current.as_mut().filter(|keys| keys.record == unsealed.record) {
+            *current_keys = Unsealed { keyring, record, stored_count };
+        }
+        Ok(())
     }
 
     /// Housekeeping, to be called every minute or so: rotates when the active term has sealed
     /// [`ROTATE_AT`] records, and stores the count of them now and then.
     pub async fn maintain(&self, now: i64) -> Result<(), BarrierError> {
-        let open = self.open()?;
-        let count = open.keyring.status().encryptions;
+        let unsealed = self.unsealed()?;
+        let count = unsealed.keyring.status().encryptions;
         if count >= ROTATE_AT {
             self.rotate(now).await?;
-        } else if count.saturating_sub(open.stored_count) >= STORE_COUNT_EVERY {
-            self.store_keyring(&open, Arc::clone(&open.keyring)).await?;
+        } else if count.saturating_sub(unsealed.stored_count) >= STORE_COUNT_EVERY {
+            self.store_keyring(&unsealed, Arc::clone(&unsealed.keyring)).await?;
         }
         Ok(())
     }
@@ -175,50 +194,68 @@ impl Barrier {
         self.storage().commit(batch)
     }
 
-    pub(crate) fn get(&self, key: &str) -> Result<Option<SecretBytes>, StoreError> {
-        let open = self.open()?;
-        let Some(record) = self.storage().read(key)? else { return Ok(None) };
-        open.decrypt(key, record).map(Some)
+    pub(crate) fn get(&self, key: String) -> Read<'_, Result<Option<SecretBytes>, StoreError>> {
+        match self.unsealed() {
+            Ok(unsealed) => self.storage().read(&key).map(move |record| {
+                let Some(record) = record? else { return Ok(None) };
+                unsealed.decrypt(&key, record).map(Some)
+            }),
+            Err(error) => Read::Ready(Err(error)),
+        }
     }
 
-    pub(crate) fn latest(&self, key: &str) -> Result<(Option<SecretBytes>, Seen), StoreError> {
-        let open = self.open()?;
-        let seen = self.storage().latest(key)?;
-        let value = seen.stored().map(|record| open.decrypt(key, record.to_vec())).transpose()?;
-        Ok((value, seen))
+    pub(crate) fn seen<'a>(
+        &'a self,
+        seen: impl FnOnce(&'a Storage) -> Read<'a, Result<Seen, StoreError>>,
+    ) -> Read<'a, Result<(Option<SecretBytes>, Seen), StoreError>> {
+        match self.unsealed() {
+            Ok(unsealed) => seen(self.storage()).map(move |seen| {
+                let seen = seen?;
+                let open = |record: &[u8]| unsealed.decrypt(&seen.key, record.to_vec());
+                let value = seen.stored().map(open).transpose()?;
+                Ok((value, seen))
+            }),
+            Err(error) => Read::Ready(Err(error)),
+        }
     }
 
     pub(crate) fn encrypt(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.open()?.keyring.seal(key, value, &*self.inner.entropy).map_err(StoreError::Envelope)
+        self.unsealed()?.keyring.seal(key, value, &*self.inner.entropy).map_err(StoreError::Envelope)
     }
 
-    /// Stores a keyring that was made of `open`'s, and uses it from then on.
-    async fn store_keyring(&self, open: &Open, keyring: Arc<Keyring>) -> Result<KeyStatus, BarrierError> {
+    /// Stores a keyring that was made of `unsealed`'s, and uses it from then on.
+    async fn store_keyring(
+        &self,
+        unsealed: &Unsealed,
+        keyring: Arc<Keyring>,
+    ) -> Result<KeyStatus, BarrierError> {
         let status = keyring.status();
         let record: Arc<[u8]> = keyring.encrypt(KEYRING, &*self.inner.entropy)?.into();
         let mut batch = Batch::new();
-        batch.require(Precondition::Is(KEYRING.to_owned(), Arc::clone(&open.record)));
+        batch.require(Precondition::Is(KEYRING.to_owned(), Arc::clone(&unsealed.record)));
         batch.put(KEYRING, Arc::clone(&record));
         self.commit(batch).await?;
         let mut current = self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner);
         // Sealed meanwhile: the next unseal finds, or has found, the new one in the store.
-        if let Some(now_open) = current.as_mut().filter(|now_open| now_open.record == open.record) {
-            *now_open = Open { keyring, record, stored_count: status.encryptions };
+        if let Some(current_keys) =
+            current.as_mut().filter(|current_keys| current_keys.record == unsealed.record)
+        {
+            *current_keys = Unsealed { keyring, record, stored_count: status.encryptions };
         }
         Ok(status)
     }
 
-    fn open(&self) -> Result<Open, StoreError> {
+    fn unsealed(&self) -> Result<Unsealed, StoreError> {
         let current = self.inner.keyring.read().unwrap_or_else(PoisonError::into_inner);
         current.clone().ok_or(StoreError::Sealed)
     }
 
-    fn set(&self, open: Option<Open>) {
-        *self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner) = open;
+    fn set(&self, unsealed: Option<Unsealed>) {
+        *self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner) = unsealed;
     }
 }
 
-impl Open {
+impl Unsealed {
     fn decrypt(&self, key: &str, record: Vec<u8>) -> Result<SecretBytes, StoreError> {
         self.keyring
             .open(key, record)
@@ -227,67 +264,34 @@ impl Open {
 }
 
 /// Why a ceremony of the barrier failed; the texts for clients are the API's.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum BarrierError {
     /// There are keys already.
+    #[error("Vault is already initialized")]
     AlreadyInitialized,
     /// There are no keys yet.
+    #[error("Vault is not initialized")]
     NotInitialized,
     /// The unseal key is wrong.
-    Unseal(UnsealError),
+    #[error("{0}")]
+    Unseal(#[source] UnsealError),
     /// The stored share count and threshold are damaged.
+    #[error("the stored seal configuration is damaged")]
     Config,
     /// The keyring could not be made, stored or opened.
-    Keyring(KeyringError),
+    #[error("{0}")]
+    Keyring(#[from] KeyringError),
     /// The key could not be split.
-    Shamir(ShamirError),
+    #[error("{0}")]
+    Shamir(#[from] ShamirError),
     /// Reading failed.
-    Store(StoreError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// Storing failed.
-    Commit(CommitError),
+    #[error("{0}")]
+    Commit(#[from] CommitError),
 }
-
-impl From<KeyringError> for BarrierError {
-    fn from(error: KeyringError) -> Self {
-        Self::Keyring(error)
-    }
-}
-
-impl From<ShamirError> for BarrierError {
-    fn from(error: ShamirError) -> Self {
-        Self::Shamir(error)
-    }
-}
-
-impl From<StoreError> for BarrierError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<CommitError> for BarrierError {
-    fn from(error: CommitError) -> Self {
-        Self::Commit(error)
-    }
-}
-
-impl fmt::Display for BarrierError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyInitialized => f.write_str("Vault is already initialized"),
-            Self::NotInitialized => f.write_str("Vault is not initialized"),
-            Self::Unseal(error) => error.fmt(f),
-            Self::Config => f.write_str("the stored seal configuration is damaged"),
-            Self::Keyring(error) => error.fmt(f),
-            Self::Shamir(error) => error.fmt(f),
-            Self::Store(error) => error.fmt(f),
-            Self::Commit(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for BarrierError {}
 
 impl fmt::Debug for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

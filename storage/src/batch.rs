@@ -41,13 +41,20 @@ pub enum Precondition {
 }
 
 /// What a reader saw at a key, to be required of a batch that depends on it. Made by
-/// [`Storage::latest`](crate::Storage::latest) and [`View::latest`](crate::View::latest).
+/// [`Storage::latest`](crate::Storage::latest), [`View::latest`](crate::View::latest) and
+/// [`View::seen`](crate::View::seen).
+#[derive(Clone)]
 pub struct Seen {
     pub(crate) key: String,
     pub(crate) stored: Option<Arc<[u8]>>,
 }
 
 impl Seen {
+    /// The whole key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The stored bytes, as they are; `None` if nothing was there.
     pub fn stored(&self) -> Option<&[u8]> {
         self.stored.as_deref()

@@ -1,4 +1,4 @@
-//! One committer thread: it merges the batches that wait into one transaction and tells all waiters. Never
+//! One committer thread: it merges the batches that wait into one transaction and answers all waiters. Never
 //! in it: how a transaction is made (the back end's), or what is in a value.
 
 use std::collections::HashMap;
@@ -8,11 +8,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Poll, Waker};
 
 use crate::backend::Backend;
 use crate::batch::Batch;
+use crate::blocking::block_on;
 use crate::error::{BackendError, CommitError, Conflict};
 
 /// The most batches of one transaction: bounds what one failure refuses, and the memory of a transaction.
@@ -20,7 +20,7 @@ const GROUP: usize = 1024;
 
 /// The answer to a batch that is on its way. The batch took its place in the order when this was made;
 /// dropping it withdraws nothing. A future for any runtime.
-#[must_use = "a commit that nobody waits for may have been refused"]
+#[must_use = "a commit that is not awaited may have been refused"]
 pub struct Commit {
     slot: Arc<Slot>,
 }
@@ -34,15 +34,8 @@ impl Commit {
     }
 
     /// Blocks the thread until it is decided. For threads that run no async tasks.
-    pub fn wait(mut self) -> Result<(), CommitError> {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut context = Context::from_waker(&waker);
-        loop {
-            if let Poll::Ready(result) = Pin::new(&mut self).poll(&mut context) {
-                return result;
-            }
-            std::thread::park();
-        }
+    pub fn wait(self) -> Result<(), CommitError> {
+        block_on(self)
     }
 }
 
@@ -59,14 +52,6 @@ impl Future for Commit {
             none => *none = Some(context.waker().clone()),
         }
         Poll::Pending
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 
@@ -195,7 +180,7 @@ impl Committer {
         }
     }
 
-    /// Commits one group and tells its waiters. `last` is the last group that became durable.
+    /// Commits one group and answers its waiters. `last` is the last group that became durable.
     fn commit(&self, group: Vec<Waiting>, last: &mut Vec<Batch>) {
         let (mut batches, mut waiters) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
         for waiting in group {
@@ -203,7 +188,7 @@ impl Committer {
             waiters.push((waiting.number, waiting.slot));
         }
         let outcome = self.transact(&batches, last);
-        // In this order: the commit is visible to readers, then it is no longer pending, then it is told.
+        // In this order: the commit is visible to readers, then it is no longer pending, then its waiters are answered.
         {
             let mut queue = self.queue();
             for (batch, (number, _)) in batches.iter().zip(&waiters) {
@@ -248,7 +233,7 @@ impl Committer {
             }
         });
         outcome.map_err(|error| {
-            // Before the waiters are told: who was refused can ask at once whether the store is still alive.
+            // Before the waiters are answered: one that was refused can ask at once for the health of the store.
             self.health.store(SUSPECT, Ordering::Release);
             let whole = guarded("reopen", || self.backend.reopen()).is_ok();
             match self.kept(batches, last) {
@@ -277,7 +262,7 @@ impl Committer {
         }
         let mut kept = Batch::new();
         for (key, values) in expected {
-            let stored = guarded("read", || self.backend.read(key)).ok()?;
+            let stored = guarded("read", || block_on(self.backend.read(key))).ok()?;
             if !values.contains(&stored.as_deref()) {
                 return None;
             }

@@ -1,15 +1,15 @@
 //! What reads and commits fail with. Never in it: values.
 
 use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
 use onrecord_seal::EnvelopeError;
 
 use crate::key::KeyError;
 
-/// A back end's failure. Cheap to clone: one failed transaction is told to all its waiters.
-#[derive(Debug, Clone)]
+/// A back end's failure. Cheap to clone: all waiters of a failed transaction get it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("storage {operation}: {source}")]
 #[non_exhaustive]
 pub struct BackendError {
     /// What the back end was doing: `read`, `list`, `commit`, `reopen`.
@@ -25,70 +25,39 @@ impl BackendError {
     }
 }
 
-impl fmt::Display for BackendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "storage {}: {}", self.operation, self.source)
-    }
-}
-
-impl Error for BackendError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
-    }
-}
-
 /// Why something was not read, or not put into a batch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The barrier has no keys.
+    #[error("Vault is sealed")]
     Sealed,
-    /// The text is no key.
-    Key(KeyError),
+    /// The text is not a key.
+    #[error("{0}")]
+    Key(#[from] KeyError),
     /// The back end failed.
-    Backend(BackendError),
-    /// The store failed, did not come back from a reopening, and takes nothing any more.
+    #[error("{0}")]
+    Backend(#[from] BackendError),
+    /// The store failed, could not be reopened, and takes nothing any more.
+    #[error("the storage has failed")]
     Failed,
     /// What is stored at the key does not open.
+    #[error("the stored value of {key:?} is damaged: {error}")]
     Damaged {
         /// The whole key.
         key: String,
         /// What is wrong with it.
+        #[source]
         error: EnvelopeError,
     },
     /// A value could not be encrypted.
-    Envelope(EnvelopeError),
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sealed => f.write_str("Vault is sealed"),
-            Self::Key(error) => error.fmt(f),
-            Self::Backend(error) => error.fmt(f),
-            Self::Failed => f.write_str("the storage has failed"),
-            Self::Damaged { key, error } => write!(f, "the stored value of {key:?} is damaged: {error}"),
-            Self::Envelope(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Error for StoreError {}
-
-impl From<KeyError> for StoreError {
-    fn from(error: KeyError) -> Self {
-        Self::Key(error)
-    }
-}
-
-impl From<BackendError> for StoreError {
-    fn from(error: BackendError) -> Self {
-        Self::Backend(error)
-    }
+    #[error("{0}")]
+    Envelope(#[source] EnvelopeError),
 }
 
 /// A batch whose precondition did not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key:?} was changed meanwhile")]
 #[non_exhaustive]
 pub struct Conflict {
     /// The key whose state was not the required one.
@@ -103,35 +72,20 @@ impl Conflict {
 }
 
 /// Why a batch was refused.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
     /// A precondition did not hold; nothing was changed. Read again and try again, or give up.
-    Conflict(Conflict),
+    #[error("{0}")]
+    Conflict(#[from] Conflict),
     /// The transaction failed. The batch counts as not made, but may be found made after all: a device can
     /// do a write and report that it failed.
-    Backend(BackendError),
-    /// The store failed, did not come back from a reopening, and takes nothing any more.
+    #[error("{0}")]
+    Backend(#[source] BackendError),
+    /// The store failed, could not be reopened, and takes nothing any more.
+    #[error("the storage has failed")]
     Failed,
     /// The store was closed.
+    #[error("the storage is closed")]
     Closed,
-}
-
-impl fmt::Display for CommitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Conflict(conflict) => write!(f, "{:?} was changed meanwhile", conflict.key),
-            Self::Backend(error) => error.fmt(f),
-            Self::Failed => f.write_str("the storage has failed"),
-            Self::Closed => f.write_str("the storage is closed"),
-        }
-    }
-}
-
-impl Error for CommitError {}
-
-impl From<Conflict> for CommitError {
-    fn from(conflict: Conflict) -> Self {
-        Self::Conflict(conflict)
-    }
 }

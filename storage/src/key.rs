@@ -1,39 +1,28 @@
 //! Which texts are keys. Never in it: what is stored at them.
 
-use std::fmt;
-
 /// The longest key in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
 
-/// Why a text is no key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a text is not a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The empty text, or one that ends in `/`, where a value was meant.
+    #[error("a storage key cannot be empty or end in '/'")]
     Folder,
     /// Does not end in `/`, where a folder was meant.
+    #[error("a storage prefix must end in '/'")]
     NotAFolder,
     /// A `..` between two slashes: it would mean another prefix.
+    #[error("a storage key cannot contain a '..' segment")]
     Parent,
     /// Longer than [`MAX_BYTES`].
+    #[error("the storage key is too long")]
     TooLong,
     /// A name of the barrier's own.
+    #[error("the storage key is reserved")]
     Reserved,
 }
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Folder => "a storage key cannot be empty or end in '/'",
-            Self::NotAFolder => "a storage prefix must end in '/'",
-            Self::Parent => "a storage key cannot contain a '..' segment",
-            Self::TooLong => "the storage key is too long",
-            Self::Reserved => "the storage key is reserved",
-        })
-    }
-}
-
-impl std::error::Error for KeyError {}
 
 /// Checks the key of a value.
 pub fn check(key: &str) -> Result<(), KeyError> {

@@ -16,42 +16,50 @@
 //! # use onrecord_seal::{OsEntropy, SealConfig};
 //! # use onrecord_storage::{Barrier, Batch, Storage, StoreError, View, memory::Memory};
 //! # fn increment(old: Option<&[u8]>) -> Vec<u8> { vec![old.map_or(0, |o| o[0]) + 1] }
-//! # fn example(view: &View) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(view: &View) -> Result<(), Box<dyn std::error::Error>> {
 //! let commit = {
-//!     let _lock = view.lock("counter")?;             // never held over an await: it is not `Send`
-//!     let (old, seen) = view.latest("counter")?;     // also sees what is still being committed
+//!     let _lock = view.lock("counter").await?;           // others of this key wait their turn
+//!     let (old, seen) = view.latest("counter").await?;   // also sees what is still being committed
 //!     let mut batch = Batch::new();
-//!     batch.require(seen);                           // refused if that did not become durable
+//!     batch.require(seen);                               // refused if that did not become durable
 //!     view.put(&mut batch, "counter", &increment(old.as_ref().map(|old| old.expose())))?;
-//!     view.commit(batch)                             // takes its place in the order here
+//!     view.commit(batch)                                 // takes its place in the order here
 //! };
-//! commit.wait()?;                                    // or `.await`
+//! commit.await?;                                         // without the lock
 //! # Ok(()) }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! # let storage = Storage::start(Memory::new()).unwrap();
 //! # let barrier = Barrier::new(storage, Arc::new(OsEntropy::new()));
-//! # let (_, batch) = barrier.initialize(SealConfig::new(1, 1).unwrap(), 0).unwrap();
-//! # barrier.commit(batch).wait().unwrap();
-//! # example(&barrier.view("example/").unwrap()).unwrap();
+//! # let (_, batch) = barrier.initialize(SealConfig::new(1, 1).unwrap(), 0).await.unwrap();
+//! # barrier.commit(batch).await.unwrap();
+//! # example(&barrier.view("example/").unwrap()).await.unwrap();
+//! # });
 //! ```
 //! The lock orders the writers of a key up to the moment their batch is queued, not until it is durable, so
-//! many writes of one key go out in one transaction.
+//! many writes of one key go out in one transaction. A read of memory or of the embedded store is ready at
+//! once ([`Read`]): nothing is allocated for the future, and the task goes on.
 
 pub mod backend;
 pub mod barrier;
 pub mod batch;
+mod blocking;
 pub mod commit;
 pub mod error;
 pub mod key;
+pub mod key_lock;
+pub mod read;
 pub mod store;
 pub mod view;
 
-#[cfg(feature = "test-support")]
-pub use backend::lossy;
 pub use backend::{Backend, embedded, memory};
+#[cfg(feature = "test-support")]
+pub use backend::{far, lossy};
 pub use barrier::{Barrier, BarrierError};
 pub use batch::{Batch, Change, Precondition, Seen};
 pub use commit::Commit;
 pub use error::{BackendError, CommitError, Conflict, StoreError};
 pub use key::KeyError;
-pub use store::{Health, KeyLock, Storage};
+pub use key_lock::KeyLock;
+pub use read::Read;
+pub use store::{Health, Storage};
 pub use view::View;

@@ -1,16 +1,15 @@
 //! The handle of a store: reads beside the committer, commits through it. Never in it: encryption.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::backend::Backend;
 use crate::batch::{Batch, Seen};
 use crate::commit::{Commit, Committer, FAILED, HEALTHY};
-use crate::error::StoreError;
-
-/// How many locks the keys share.
-const STRIPES: usize = 256;
+use crate::error::{BackendError, StoreError};
+use crate::key_lock::{Acquire, KeyLocks};
+use crate::read::Read;
 
 /// A store of clear keys and opaque bytes. Cheap to clone; when the last clone is dropped, what waits is
 /// committed and the committer thread ends.
@@ -21,7 +20,7 @@ pub struct Storage {
 
 struct Shared {
     committer: Arc<Committer>,
-    stripes: Vec<Mutex<()>>,
+    locks: KeyLocks,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -33,13 +32,8 @@ pub enum Health {
     Healthy,
     /// The last commit failed, and the store is just being reopened and checked.
     Suspect,
-    /// It did not come back from a reopening, or had lost an acknowledged commit: it takes nothing any more. The server seals.
+    /// It could not be reopened, or had lost an acknowledged commit: it takes nothing any more. The server seals.
     Failed,
-}
-
-/// Orders the writers of one key from their read to their commit call. Not `Send`: never held over an await.
-pub struct KeyLock<'a> {
-    _guard: Option<MutexGuard<'a, ()>>,
 }
 
 impl Storage {
@@ -52,8 +46,8 @@ impl Storage {
         let worker = Arc::clone(&committer);
         let thread =
             std::thread::Builder::new().name("onrecord-commit".to_owned()).spawn(move || worker.run())?;
-        let stripes = std::iter::repeat_with(Mutex::default).take(STRIPES).collect();
-        Ok(Self { shared: Arc::new(Shared { committer, stripes, thread: Some(thread) }) })
+        let locks = KeyLocks::new();
+        Ok(Self { shared: Arc::new(Shared { committer, locks, thread: Some(thread) }) })
     }
 
     /// The name of the kind of storage, as `sys/seal-status` gives it: `inmem`, `file`.
@@ -71,45 +65,50 @@ impl Storage {
     }
 
     /// The stored bytes, as of the last acknowledged commit or later.
-    pub fn read(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.backend()?.read(key)?)
+    pub fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.ask(|backend| backend.read(key))
     }
 
     /// The stored bytes as the batches on their way will leave them, for a batch that depends on them and
     /// requires what was [`Seen`]. Never for an answer: they may yet be refused.
-    pub fn latest(&self, key: &str) -> Result<Seen, StoreError> {
-        let backend = self.backend()?;
-        let stored = match self.shared.committer.pending(key) {
-            Some(pending) => pending,
-            None => backend.read(key)?.map(Arc::from),
-        };
-        Ok(Seen { key: key.to_owned(), stored })
+    pub fn latest(&self, key: &str) -> Read<'_, Result<Seen, StoreError>> {
+        match self.shared.committer.pending(key) {
+            Some(stored) => Read::Ready(Ok(Seen { key: key.to_owned(), stored })),
+            None => self.seen(key),
+        }
+    }
+
+    /// The stored bytes, as of the last acknowledged commit or later, for a batch that requires what was [`Seen`].
+    pub(crate) fn seen(&self, key: &str) -> Read<'_, Result<Seen, StoreError>> {
+        let seen = Seen { key: key.to_owned(), stored: None };
+        self.read(key).map(|stored| Ok(Seen { stored: stored?.map(Arc::from), ..seen }))
+    }
+
+    /// Whether a batch on its way changes a key.
+    pub(crate) fn is_pending(&self, key: &str) -> bool {
+        self.shared.committer.pending(key).is_some()
     }
 
     /// Orders writers that read, decide and commit: hold it from [`Storage::latest`] to the return of
-    /// [`Storage::commit`]. Keys share locks: holding two at once can deadlock.
-    pub fn lock(&self, key: &str) -> KeyLock<'_> {
-        // FNV-1a: any spread will do, and it must be the same for all.
-        let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        let stripe = usize::try_from(hash % STRIPES as u64).unwrap_or(0);
-        let guard =
-            self.shared.stripes.get(stripe).map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
-        KeyLock { _guard: guard }
+    /// [`Storage::commit`], not until the commit is durable. First come, first served. Never hold two at once:
+    /// two tasks could wait for each other.
+    pub fn lock(&self, key: &str) -> Acquire<'_> {
+        self.shared.locks.acquire(key)
     }
 
     /// The direct children of the folder `prefix` (empty, or ending in `/`) after the child `after` (empty:
     /// from the first), at most `limit`, sorted; sub-folders end in `/`.
-    pub fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        crate::key::check_folder(prefix)?;
-        Ok(self.backend()?.list(prefix, after, limit)?)
+    pub fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, StoreError>> {
+        match crate::key::check_folder(prefix) {
+            Ok(()) => self.ask(|backend| backend.list(prefix, after, limit)),
+            Err(error) => Read::Ready(Err(error.into())),
+        }
     }
 
     /// The whole keys below `prefix` after the whole key `after` (empty: from the first), at most `limit`,
     /// sorted.
-    pub fn keys(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        Ok(self.backend()?.keys(prefix, after, limit)?)
+    pub fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, StoreError>> {
+        self.ask(|backend| backend.keys(prefix, after, limit))
     }
 
     /// Puts a batch in line and returns at once; the batch's place in the order is taken by this call. The
@@ -118,11 +117,14 @@ impl Storage {
         self.shared.committer.submit(batch)
     }
 
-    fn backend(&self) -> Result<&dyn Backend, StoreError> {
+    fn ask<'a, T: 'a>(
+        &'a self,
+        ask: impl FnOnce(&'a dyn Backend) -> Read<'a, Result<T, BackendError>>,
+    ) -> Read<'a, Result<T, StoreError>> {
         if self.shared.committer.health() == FAILED {
-            return Err(StoreError::Failed);
+            return Read::Ready(Err(StoreError::Failed));
         }
-        Ok(&*self.shared.committer.backend)
+        ask(&*self.shared.committer.backend).map(|answer| answer.map_err(StoreError::from))
     }
 }
 

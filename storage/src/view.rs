@@ -10,7 +10,8 @@ use crate::batch::{Batch, Precondition, Seen};
 use crate::commit::Commit;
 use crate::error::StoreError;
 use crate::key::{self, KeyError};
-use crate::store::KeyLock;
+use crate::key_lock::KeyLock;
+use crate::read::Read;
 
 /// Values in the clear below one prefix. Cheap to clone. Every call fails with [`StoreError::Sealed`] while
 /// the barrier is sealed, and with [`StoreError::Key`] for a key that would leave the prefix.
@@ -42,54 +43,88 @@ impl View {
     }
 
     /// The value at a key, as of the last acknowledged commit or later.
-    pub fn get(&self, key: &str) -> Result<Option<SecretBytes>, StoreError> {
-        self.barrier.get(&self.whole(key)?)
+    pub fn get(&self, key: &str) -> Read<'_, Result<Option<SecretBytes>, StoreError>> {
+        match self.whole(key) {
+            Ok(key) => self.barrier.get(key),
+            Err(error) => Read::Ready(Err(error.into())),
+        }
     }
 
     /// The value as the batches on their way will leave it, for a batch that depends on it and requires what
     /// was [`Seen`]. Never for an answer: they may yet be refused.
-    pub fn latest(&self, key: &str) -> Result<(Option<SecretBytes>, Seen), StoreError> {
-        self.barrier.latest(&self.whole(key)?)
+    pub fn latest(&self, key: &str) -> Read<'_, Result<(Option<SecretBytes>, Seen), StoreError>> {
+        match self.whole(key) {
+            Ok(key) => self.barrier.seen(|storage| storage.latest(&key)),
+            Err(error) => Read::Ready(Err(error.into())),
+        }
+    }
+
+    /// The value as of the last acknowledged commit or later, for a batch that depends on it and requires what was
+    /// [`Seen`].
+    pub fn seen(&self, key: &str) -> Read<'_, Result<(Option<SecretBytes>, Seen), StoreError>> {
+        match self.whole(key) {
+            Ok(key) => self.barrier.seen(|storage| storage.seen(&key)),
+            Err(error) => Read::Ready(Err(error.into())),
+        }
+    }
+
+    /// Whether what was [`Seen`] is what [`View::latest`] would give, as far as is known without a read: it is at this
+    /// key, and no batch on its way changes that.
+    pub fn is_latest(&self, key: &str, seen: &Seen) -> bool {
+        seen.key().strip_prefix(&*self.prefix) == Some(key) && !self.barrier.storage().is_pending(seen.key())
     }
 
     /// Orders writers that read, decide and commit a key: see [`Storage::lock`](crate::Storage::lock).
-    pub fn lock(&self, key: &str) -> Result<KeyLock<'_>, StoreError> {
-        Ok(self.barrier.storage().lock(&self.whole(key)?))
+    pub async fn lock(&self, key: &str) -> Result<KeyLock<'_>, StoreError> {
+        Ok(self.barrier.storage().lock(&self.whole(key)?).await)
     }
 
     /// The children of a folder (empty: the view itself; else ends in `/`), sorted; sub-folders end in `/`.
-    pub fn list(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+    pub fn list(&self, folder: &str) -> Read<'_, Result<Vec<String>, StoreError>> {
         self.list_page(folder, "", usize::MAX)
     }
 
     /// At most `limit` children of a folder after the child `after` (empty: from the first).
-    pub fn list_page(&self, folder: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        self.barrier.check_unsealed()?;
-        self.barrier.storage().list(&self.whole_folder(folder)?, after, limit)
+    pub fn list_page(
+        &self,
+        folder: &str,
+        after: &str,
+        limit: usize,
+    ) -> Read<'_, Result<Vec<String>, StoreError>> {
+        match self.unsealed_folder(folder) {
+            Ok(folder) => self.barrier.storage().list(&folder, after, limit),
+            Err(error) => Read::Ready(Err(error)),
+        }
     }
 
     /// At most `limit` keys anywhere below a folder, after the key `after` (empty: from the first). All are
     /// relative to this view and sorted.
-    pub fn keys(&self, folder: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        self.barrier.check_unsealed()?;
-        let after = if after.is_empty() { String::new() } else { self.whole(after)? };
-        let mut keys = self.barrier.storage().keys(&self.whole_folder(folder)?, &after, limit)?;
-        for key in &mut keys {
-            key.drain(..self.prefix.len().min(key.len()));
-        }
-        Ok(keys)
+    pub fn keys(&self, folder: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, StoreError>> {
+        let after = if after.is_empty() { Ok(String::new()) } else { self.whole(after) };
+        let (folder, after) = match (self.unsealed_folder(folder), after) {
+            (Ok(folder), Ok(after)) => (folder, after),
+            (Err(error), _) => return Read::Ready(Err(error)),
+            (_, Err(error)) => return Read::Ready(Err(error.into())),
+        };
+        self.barrier.storage().keys(&folder, &after, limit).map(|keys| {
+            let mut keys = keys?;
+            for key in &mut keys {
+                key.drain(..self.prefix.len().min(key.len()));
+            }
+            Ok(keys)
+        })
     }
 
     /// As [`View::keys`], with the values. A value deleted meanwhile is left out.
-    pub fn scan(
+    pub async fn scan(
         &self,
         folder: &str,
         after: &str,
         limit: usize,
     ) -> Result<Vec<(String, SecretBytes)>, StoreError> {
         let mut found = Vec::new();
-        for key in self.keys(folder, after, limit)? {
-            if let Some(value) = self.get(&key)? {
+        for key in self.keys(folder, after, limit).await? {
+            if let Some(value) = self.get(&key).await? {
                 found.push((key, value));
             }
         }
@@ -125,8 +160,13 @@ impl View {
 
     /// Adds deletes of at most `limit` keys below a folder to a batch and says how many they are. Fewer than
     /// `limit`: the folder will be empty.
-    pub fn delete_below(&self, batch: &mut Batch, folder: &str, limit: usize) -> Result<usize, StoreError> {
-        let keys = self.keys(folder, "", limit)?;
+    pub async fn delete_below(
+        &self,
+        batch: &mut Batch,
+        folder: &str,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let keys = self.keys(folder, "", limit).await?;
         let count = keys.len();
         for key in keys {
             batch.delete(format!("{}{key}", self.prefix));
@@ -144,7 +184,8 @@ impl View {
         Ok([&self.prefix, key].concat())
     }
 
-    fn whole_folder(&self, folder: &str) -> Result<String, KeyError> {
+    fn unsealed_folder(&self, folder: &str) -> Result<String, StoreError> {
+        self.barrier.check_unsealed()?;
         key::check_folder(folder)?;
         Ok([&self.prefix, folder].concat())
     }

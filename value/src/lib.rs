@@ -23,6 +23,8 @@ mod number;
 mod object;
 pub mod printable;
 pub mod quote;
+#[cfg(feature = "serde_json")]
+mod serde;
 pub mod size;
 pub mod time;
 mod tree;

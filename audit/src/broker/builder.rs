@@ -1,16 +1,16 @@
-//! Making a broker: what is not said has a safe default.
+//! Making a broker: each setting has a safe default.
 //! Never in it: devices; they are enabled on the broker that is made.
 
 use std::io;
 use std::sync::Arc as StdArc;
 
 use super::device_set::DeviceSet;
-use super::earlier::Earlier;
-use super::rules::{InForce, Rules};
-use super::status::Observer;
 use super::watch::Watch;
 use super::{Broker, Shared};
 use crate::clock::{Clock, SystemClock};
+use crate::previous_boots::PreviousBoots;
+use crate::rules::{Rules, RulesInForce};
+use crate::status::Observer;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use onrecord_entry::Boot;
@@ -42,7 +42,7 @@ impl Builder {
         Self { clock: Some(clock), ..self }
     }
 
-    /// Is told when the health of a device changes, when a device misses entries, and of drills.
+    /// Is called when the health of a device changes, when a device does not get entries, and for drills.
     pub fn observer(self, observer: StdArc<dyn Observer>) -> Self {
         Self { observer: Some(observer), ..self }
     }
@@ -60,11 +60,17 @@ impl Builder {
     pub fn build_with_boot(self, boot: Boot) -> Broker {
         let Self { rules, clock, observer } = self;
         let clock = clock.unwrap_or_else(|| StdArc::new(SystemClock::new()));
-        let (seq, singles) = (AtomicU64::new(0), AtomicBool::new(false));
-        let (watch, devices, earlier) = (Watch::default(), DeviceSet::default(), Earlier::default());
-        let rules = InForce::new(&rules);
-        Broker {
-            shared: Arc::new(Shared { rules, boot, clock, observer, seq, singles, watch, devices, earlier }),
-        }
+        let shared = Shared {
+            rules: RulesInForce::new(&rules),
+            boot,
+            clock,
+            observer,
+            seq: AtomicU64::new(0),
+            single_client: AtomicBool::new(false),
+            watch: Watch::default(),
+            devices: DeviceSet::default(),
+            previous_boots: PreviousBoots::default(),
+        };
+        Broker { shared: Arc::new(shared) }
     }
 }

@@ -1,21 +1,71 @@
-//! A device on its way in: hired, tried with a probe entry, and then enabled or put in another's place.
+//! Enabling a device: its writer is started, it is tried with a probe entry, and then enabled or put in another's place.
 //! Never in it: which device is wanted where, or anything about one that is enabled already.
 
 use std::sync::Arc as StdArc;
 
-use super::cause::{Refused, Why};
-use super::device_set::{Enabled, NotAdded};
-use super::kick::Kick;
-use super::life::DeviceConfig;
-use super::offer::format;
+use super::device_handle::DeviceHandle;
+use super::device_set::Enabled;
+use super::dispatch::format;
+use super::life::DrainReason;
 use super::recording::offer_line;
-use super::slot::Slot;
+use super::wakeup::WakeGuard;
 use super::writer::Writer;
 use super::{Broker, Shared};
+use crate::cause::{EnableError, Refused, Why};
+use crate::device::{Device, DeviceError};
+use crate::loss::Loss;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use onrecord_entry::Salt;
-use onrecord_entry::{Entry, Stamp};
+use onrecord_entry::{Entry, Formatter, Salt, Stamp};
+
+/// A device to be enabled.
+pub struct DeviceConfig {
+    pub(crate) path: String,
+    pub(crate) device: Box<dyn Device>,
+    pub(crate) formatter: Formatter,
+    pub(crate) required: bool,
+    pub(crate) failing: Option<DeviceError>,
+    pub(crate) losses: Vec<Loss>,
+    /// It was enabled in an earlier boot, so what that left behind is for it to report.
+    pub(crate) restored: bool,
+}
+
+impl DeviceConfig {
+    /// A device, the path by which it is known (as it is to be shown, so usually with a closing slash), and the formatter
+    /// of its lines.
+    pub fn new(path: impl Into<String>, device: Box<dyn Device>, formatter: Formatter) -> Self {
+        Self {
+            path: path.into(),
+            device,
+            formatter,
+            required: false,
+            failing: None,
+            losses: Vec::new(),
+            restored: false,
+        }
+    }
+
+    /// Entries settle only if this device has them.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The device is known not to work at the moment: it begins as `failing`, and is tried again and again.
+    #[must_use]
+    pub fn failing(mut self, error: DeviceError) -> Self {
+        self.failing = Some(error);
+        self
+    }
+
+    /// What the device lost in earlier boots of the server: it reports that as soon as it can ([`Broker::losses`]).
+    #[must_use]
+    pub fn losses(mut self, losses: Vec<Loss>) -> Self {
+        self.losses = losses;
+        self
+    }
+}
 
 /// The entry that tries a device when it is enabled.
 pub struct Probe {
@@ -25,31 +75,10 @@ pub struct Probe {
     pub salt: StdArc<Salt>,
 }
 
-/// Why a device was not enabled.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EnableError {
-    /// A device of this path is enabled.
-    #[error("path already in use")]
-    PathInUse,
-    /// No device of this path is enabled that could be replaced.
-    #[error("no audit device is enabled at this path")]
-    NotEnabled,
-    /// [`DEVICES_MAX`](super::DEVICES_MAX) devices are enabled.
-    #[error("too many audit devices")]
-    TooMany,
-    /// The system gave no thread for it.
-    #[error("no thread for the audit device: {0}")]
-    Thread(#[source] std::io::Error),
-    /// The device did not take the probe entry.
-    #[error("audit backend failed test message: {0:#}")]
-    Probe(#[source] Why),
-}
-
-/// A device with its writer which is not enabled yet: it took its probe, and gets no entries. Dropped, it is ended.
+/// A device with its writer that is not enabled yet: it took its probe, and gets no entries. Dropping it ends the device.
 pub struct Candidate {
     shared: Arc<Shared>,
-    slot: Arc<Slot>,
+    handle: Arc<DeviceHandle>,
     admitted: bool,
 }
 
@@ -65,20 +94,21 @@ impl Broker {
         config: DeviceConfig,
         probe: Option<Probe>,
     ) -> Result<Candidate, EnableError> {
-        let candidate = Candidate::hire(&self.shared, config)?;
-        if let Some(probe) = probe.filter(|_| !candidate.slot.discards) {
+        let candidate = Candidate::start(&self.shared, config)?;
+        if let Some(probe) = probe.filter(|_| !candidate.handle.discards) {
             let recording = {
-                let (slot, shared) = (&candidate.slot, &self.shared);
+                let (handle, shared) = (&candidate.handle, &self.shared);
                 let stamp = Stamp {
                     time: shared.clock.now(),
                     seq: shared.seq.load(Ordering::Relaxed),
                     boot: shared.boot,
                 };
-                let form = slot.form().with_salt(probe.salt);
+                let formatter = handle.formatter().with_salt(probe.salt);
                 let mut line = Vec::new();
-                format(&form, &Entry::probe(&probe.id), &stamp, &mut line).map_err(EnableError::Probe)?;
-                let kick = Kick::new(Arc::new(Enabled::new(vec![Arc::clone(slot)], vec![stamp.seq])));
-                offer_line(shared, kick, slot, &line, stamp.seq)
+                format(&formatter, &Entry::probe(&probe.id), &stamp, &mut line)
+                    .map_err(EnableError::Probe)?;
+                let guard = WakeGuard::new(Arc::new(Enabled::new(vec![Arc::clone(handle)], vec![stamp.seq])));
+                offer_line(shared, guard, handle, &line, stamp.seq)
             };
             recording.await.map_err(|refused| EnableError::Probe(first_cause(refused)))?;
         }
@@ -94,8 +124,8 @@ impl Broker {
     }
 
     /// Puts a device that was tried out in the place of the enabled one of the same path. An entry goes to one of
-    /// them or the other, never to neither: what waits for the old one it still writes, in the background; what it
-    /// missed and could not tell, and what it does not write after all, the new one tells in a gap entry.
+    /// them or the other, never to neither: the old one still writes what waits for it, in the background. A gap entry of
+    /// the new one reports what the old one lost and could not report, and what it does not write after all.
     ///
     /// # Errors
     /// [`EnableError::NotEnabled`]: there is none to be replaced.
@@ -114,44 +144,40 @@ impl Broker {
         self.try_out(config, probe).await?.admit()
     }
 
-    /// Enables a device without a probe: one of the stored table, at a start. It may be
+    /// Enables a device without a probe: one of the stored table, at an unseal. It may be
     /// [`failing`](DeviceConfig::failing).
     pub fn restore(&self, config: DeviceConfig) -> Result<(), EnableError> {
         if self.shared.devices.find(&config.path).is_some() {
             return Err(EnableError::PathInUse);
         }
-        Candidate::hire(&self.shared, DeviceConfig { restored: true, ..config })?.admit()
+        Candidate::start(&self.shared, DeviceConfig { restored: true, ..config })?.admit()
     }
 }
 
 impl Candidate {
-    fn hire(shared: &Arc<Shared>, config: DeviceConfig) -> Result<Self, EnableError> {
-        let slot = Arc::new(Slot::new(&config, shared));
+    fn start(shared: &Arc<Shared>, config: DeviceConfig) -> Result<Self, EnableError> {
+        let handle = Arc::new(DeviceHandle::new(&config, shared));
         shared.watch.start(shared).map_err(EnableError::Thread)?;
-        if !slot.discards {
-            Writer::start(&slot, config, shared).map_err(EnableError::Thread)?;
-            shared.watch.attend(&slot);
+        if !handle.discards {
+            Writer::start(&handle, config, shared).map_err(EnableError::Thread)?;
+            shared.watch.add(&handle);
         }
-        Ok(Self { shared: Arc::clone(shared), slot, admitted: false })
+        Ok(Self { shared: Arc::clone(shared), handle, admitted: false })
     }
 
     fn admit(mut self) -> Result<(), EnableError> {
-        let added = self.shared.devices.add(&self.slot, &self.shared.seq);
-        added.map_err(|why| match why {
-            NotAdded::PathInUse => EnableError::PathInUse,
-            NotAdded::TooMany => EnableError::TooMany,
-        })?;
+        self.shared.devices.add(&self.handle, &self.shared.seq)?;
         self.admitted = true;
-        self.shared.watch.dismiss(&self.slot);
+        self.shared.watch.remove(&self.handle);
         Ok(())
     }
 
     fn replace(mut self) -> Result<(), EnableError> {
-        let old = self.shared.devices.replace(&self.slot).ok_or(EnableError::NotEnabled)?;
+        let old = self.shared.devices.replace(&self.handle).ok_or(EnableError::NotEnabled)?;
         self.admitted = true;
-        self.shared.watch.dismiss(&self.slot);
-        self.shared.watch.attend(&old);
-        old.hand_over(&self.shared);
+        self.shared.watch.remove(&self.handle);
+        self.shared.watch.add(&old);
+        old.drain_replaced(&self.shared);
         Ok(())
     }
 }
@@ -159,7 +185,7 @@ impl Candidate {
 impl Drop for Candidate {
     fn drop(&mut self) {
         if !self.admitted {
-            self.slot.dismiss(&self.shared);
+            self.handle.drain(DrainReason::NotEnabled, &self.shared);
         }
     }
 }

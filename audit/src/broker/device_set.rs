@@ -1,23 +1,24 @@
-//! Which devices are enabled, and the form of each: read by every record call, changed by enabling, disabling and a
-//! new salt alone.
+//! Which devices are enabled, and the formatter of each: read by every record call, changed only by enabling, replacing,
+//! disabling and a new salt. Never in it: the state of a device.
 
 use std::sync::{Arc as StdArc, PoisonError};
 
-use super::slot::Slot;
+use super::device_handle::DeviceHandle;
+use crate::cause::EnableError;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock};
 use onrecord_entry::Formatter;
 
-/// More devices than this cannot be enabled: the duties to wake their writers are kept as one word.
+/// More devices than this cannot be enabled: those whose writers must be woken are kept as one word.
 pub const DEVICES_MAX: usize = 64;
 
 /// The enabled devices, in the order of enabling. Never changed, only replaced.
 #[derive(Default)]
 pub(crate) struct Enabled {
-    pub(crate) slots: Vec<Arc<Slot>>,
-    /// The form of each of them at this moment: who reads the list formats without asking anybody else.
-    pub(crate) forms: Vec<StdArc<Formatter>>,
-    /// After which number the log of each of them began, within this start: one that takes another's place continues
+    pub(crate) handles: Vec<Arc<DeviceHandle>>,
+    /// The formatter of each of them at this moment, so that a record call needs nothing but the list.
+    pub(crate) formatters: Vec<StdArc<Formatter>>,
+    /// After which number the log of each of them began, within this boot: a device that replaces another continues
     /// its log.
     pub(crate) since: Vec<u64>,
     /// All devices discard, so that discarding counts.
@@ -25,20 +26,20 @@ pub(crate) struct Enabled {
 }
 
 impl Enabled {
-    pub(crate) fn new(slots: Vec<Arc<Slot>>, since: Vec<u64>) -> Self {
-        let all_discard = slots.iter().all(|slot| slot.discards);
-        let forms = slots.iter().map(|slot| slot.form()).collect();
-        for slot in &slots {
-            slot.listed();
+    pub(crate) fn new(handles: Vec<Arc<DeviceHandle>>, since: Vec<u64>) -> Self {
+        let all_discard = handles.iter().all(|handle| handle.discards);
+        let formatters = handles.iter().map(|handle| handle.formatter()).collect();
+        for handle in &handles {
+            handle.listed();
         }
-        Self { slots, forms, since, all_discard }
+        Self { handles, formatters, since, all_discard }
     }
 }
 
 impl Drop for Enabled {
     fn drop(&mut self) {
-        for slot in &self.slots {
-            slot.unlisted();
+        for handle in &self.handles {
+            handle.unlisted();
         }
     }
 }
@@ -47,12 +48,6 @@ impl Drop for Enabled {
 #[derive(Default)]
 pub(crate) struct DeviceSet {
     enabled: RwLock<Arc<Enabled>>,
-}
-
-/// Why a device was not added.
-pub(crate) enum NotAdded {
-    PathInUse,
-    TooMany,
 }
 
 impl DeviceSet {
@@ -73,68 +68,72 @@ impl DeviceSet {
         wanted: impl FnOnce(&Enabled) -> bool,
     ) -> Option<(Arc<Enabled>, u64)> {
         let enabled = self.enabled.read().unwrap_or_else(PoisonError::into_inner);
-        if enabled.slots.is_empty() || !wanted(&enabled) {
+        if enabled.handles.is_empty() || !wanted(&enabled) {
             return None;
         }
         Some((Arc::clone(&enabled), seq.fetch_add(1, Ordering::Relaxed) + 1))
     }
 
-    pub(crate) fn find(&self, path: &str) -> Option<Arc<Slot>> {
-        self.read().slots.iter().find(|slot| *slot.path == *path).cloned()
+    pub(crate) fn find(&self, path: &str) -> Option<Arc<DeviceHandle>> {
+        self.read().handles.iter().find(|handle| *handle.path == *path).cloned()
     }
 
     /// Adds a device: it has the entries after the last number of `seq`.
-    pub(crate) fn add(&self, slot: &Arc<Slot>, seq: &AtomicU64) -> Result<(), NotAdded> {
+    ///
+    /// # Errors
+    /// [`EnableError::PathInUse`], [`EnableError::TooMany`].
+    pub(crate) fn add(&self, handle: &Arc<DeviceHandle>, seq: &AtomicU64) -> Result<(), EnableError> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        if enabled.slots.iter().any(|other| other.path == slot.path) {
-            return Err(NotAdded::PathInUse);
+        if enabled.handles.iter().any(|other| other.path == handle.path) {
+            return Err(EnableError::PathInUse);
         }
-        if enabled.slots.len() >= DEVICES_MAX {
-            return Err(NotAdded::TooMany);
+        if enabled.handles.len() >= DEVICES_MAX {
+            return Err(EnableError::TooMany);
         }
-        let slots = enabled.slots.iter().chain([slot]).cloned().collect();
+        let handles = enabled.handles.iter().chain([handle]).cloned().collect();
         let now = seq.load(Ordering::Relaxed);
         let since = enabled.since.iter().copied().chain([now]).collect();
-        *enabled = Arc::new(Enabled::new(slots, since));
+        *enabled = Arc::new(Enabled::new(handles, since));
         Ok(())
     }
 
-    /// Puts a device in the place of the one of its path, which is returned. That one knows its heir before anybody finds
-    /// the heir in the list: who ends the heir waits for those that may still offer it what comes too late.
-    pub(crate) fn replace(&self, new: &Arc<Slot>) -> Option<Arc<Slot>> {
+    /// Puts a device in the place of the one of its path, which is returned. The successor is set before the list with it
+    /// is published: the writer of a successor that is disabled at once then waits for callers that may still offer it
+    /// late entries.
+    pub(crate) fn replace(&self, new: &Arc<DeviceHandle>) -> Option<Arc<DeviceHandle>> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        let mut slots = enabled.slots.clone();
-        let place = slots.iter_mut().find(|slot| slot.path == new.path)?;
+        let mut handles = enabled.handles.clone();
+        let place = handles.iter_mut().find(|handle| handle.path == new.path)?;
         let old = std::mem::replace(place, Arc::clone(new));
-        old.appoint(new);
-        *enabled = Arc::new(Enabled::new(slots, enabled.since.clone()));
+        old.set_successor(new);
+        *enabled = Arc::new(Enabled::new(handles, enabled.since.clone()));
         Some(old)
     }
 
-    /// Takes one out. Says after which number of `seq`.
-    pub(crate) fn remove(&self, path: &str, seq: &AtomicU64) -> Option<(Arc<Slot>, u64)> {
+    /// Takes one out. Returns the number of `seq` after which it is out.
+    pub(crate) fn remove(&self, path: &str, seq: &AtomicU64) -> Option<(Arc<DeviceHandle>, u64)> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        let found = enabled.slots.iter().find(|slot| *slot.path == *path).cloned()?;
-        let stays = enabled.slots.iter().zip(&enabled.since).filter(|(slot, _)| *slot.path != *path);
-        let (slots, since) = stays.map(|(slot, since)| (Arc::clone(slot), *since)).unzip();
-        *enabled = Arc::new(Enabled::new(slots, since));
+        let found = enabled.handles.iter().find(|handle| *handle.path == *path).cloned()?;
+        let stays = enabled.handles.iter().zip(&enabled.since).filter(|(handle, _)| *handle.path != *path);
+        let (handles, since) = stays.map(|(handle, since)| (Arc::clone(handle), *since)).unzip();
+        *enabled = Arc::new(Enabled::new(handles, since));
         Some((found, seq.load(Ordering::Relaxed)))
     }
 
-    /// Gives a device another form. Whoever has read the list before formats with the old one.
-    pub(crate) fn reform(&self, path: &str, form: Formatter) -> bool {
+    /// Gives a device another formatter. A caller that has read the list before formats with the old one.
+    pub(crate) fn set_formatter(&self, path: &str, formatter: Formatter) -> bool {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(slot) = enabled.slots.iter().find(|slot| *slot.path == *path) else { return false };
-        slot.set_form(form);
-        *enabled = Arc::new(Enabled::new(enabled.slots.clone(), enabled.since.clone()));
+        let Some(handle) = enabled.handles.iter().find(|handle| *handle.path == *path) else { return false };
+        handle.set_formatter(formatter);
+        *enabled = Arc::new(Enabled::new(enabled.handles.clone(), enabled.since.clone()));
         true
     }
 
     /// Takes all out.
-    pub(crate) fn clear(&self) -> Vec<Arc<Slot>> {
+    pub(crate) fn clear(&self) -> Vec<Arc<DeviceHandle>> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        let slots = enabled.slots.clone();
+        let handles = enabled.handles.clone();
         *enabled = Arc::new(Enabled::default());
-        slots
+        handles
     }
 }

@@ -1,127 +1,228 @@
-//! Entries about the log itself: what a device missed (I9), and what it found out about its file.
-//! They belong to one device alone: each repeats the counter after which it stands.
+//! Entries about the log itself: what a device did not get (I9), and what it found out about its file. They belong to one
+//! device alone, and each repeats the number of an entry. The reporter writes each fact once; what the device does not
+//! take is reported again. Never in it: the lines of entries.
 
-use onrecord_value::Time;
+use onrecord_entry::{Clear, Entry, Formatter, Gap, Ranges, Stamp, Template, Torn};
 use sha2::{Digest, Sha256};
 
-use super::cause::Why;
-use super::missed::Missed;
-use super::misses::Misses;
-use super::offer::format as format_line;
+use super::device_handle::DeviceHandle;
+use super::dispatch::format as format_line;
+use crate::cause::Why;
 use crate::device::Notice;
-use onrecord_entry::Formatter;
-use onrecord_entry::{Boot, Clear, Entry, Gap, Ranges, SeqRange, Stamp, Template, Torn};
+use crate::loss::{Loss, LossLedger};
 
-/// What one line tells.
+/// A reporter holds no more notices. The oldest are kept, because they say when it began.
+const NOTICES_MAX: usize = 64;
+
+/// What one gap entry reports.
 #[derive(Clone, Debug)]
-pub(crate) enum Tells {
+pub(crate) enum GapReport {
     /// What the device found out.
     Notice(Notice),
-    /// What it missed.
-    Misses(Misses),
+    /// What it did not get.
+    Loss(Loss),
 }
 
-impl Tells {
-    /// In the order of their lines, with at most so many ranges in each: that the device was disabled is said last.
-    pub(crate) fn all(notices: Vec<Notice>, misses: Misses, most: usize) -> Vec<Self> {
-        let is_end = |notice: &Notice| matches!(notice, Notice::Disabled { .. });
-        let (ends, notices): (Vec<_>, Vec<_>) = notices.into_iter().partition(is_end);
-        let all = notices.into_iter().map(Self::Notice).chain([Self::Misses(misses)]);
-        all.chain(ends.into_iter().map(Self::Notice)).flat_map(|tells| tells.parts(most)).collect()
-    }
-
-    /// The same in parts with at most so many ranges each.
-    pub(crate) fn parts(self, most: usize) -> Vec<Self> {
+impl GapReport {
+    /// The same in parts with at most `most` ranges each.
+    fn parts(self, most: usize) -> Vec<Self> {
         match self {
-            Self::Notice(notice) => parts_of(notice, most).into_iter().map(Self::Notice).collect(),
-            Self::Misses(misses) => misses.parts(most).into_iter().map(Self::Misses).collect(),
+            Self::Loss(loss) => loss.parts(most).into_iter().map(Self::Loss).collect(),
+            Self::Notice(_) => vec![self],
         }
     }
 
     /// How many ranges it names.
-    pub(crate) fn ranges(&self) -> usize {
+    fn ranges(&self) -> usize {
         match self {
-            Self::Misses(misses) => misses.ranges.len(),
-            Self::Notice(Notice::Unfinished { ranges, .. }) => ranges.len(),
-            Self::Notice(Notice::Missed(missed)) => missed.ranges.len(),
+            Self::Loss(loss) => loss.seqs.ranges().len(),
             Self::Notice(_) => 0,
         }
     }
-}
 
-/// Several notices with at most so many ranges each that say the same.
-fn parts_of(notice: Notice, most: usize) -> Vec<Notice> {
-    match notice {
-        Notice::Unfinished { boot, ranges } if ranges.len() > most => {
-            ranges.chunks(most).map(|ranges| Notice::Unfinished { boot, ranges: ranges.to_vec() }).collect()
-        }
-        Notice::Missed(Missed { boot, count, ranges, since }) if ranges.len() > most => {
-            let misses = Misses { count, ranges, since, reason: "" };
-            let missed = |Misses { count, ranges, since, .. }| Missed { boot, count, ranges, since };
-            misses.parts(most).into_iter().map(missed).map(Notice::Missed).collect()
-        }
-        notice => vec![notice],
-    }
-}
-
-/// Where and when such an entry is written.
-pub(crate) struct Place<'a> {
-    pub(crate) path: &'a str,
-    pub(crate) form: &'a Formatter,
-    pub(crate) boot: Boot,
-    pub(crate) time: Time,
-    /// The counter last given to an entry.
-    pub(crate) last_seq: u64,
-}
-
-impl Place<'_> {
-    /// Appends the line that tells this. Nothing is appended if it cannot be formatted.
-    pub(crate) fn tell(&self, tells: &Tells, lines: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<(), Why> {
-        let (gap, seq) = match tells {
-            Tells::Misses(misses) => {
-                let gap = Gap {
-                    missed: misses.count,
-                    ranges: Ranges::from(misses.ranges.as_slice()),
-                    since: misses.since,
-                    ..because(misses.reason)
-                };
-                (gap, misses.last().unwrap_or(self.last_seq))
+    /// Makes its line. `last` has the number last given to an entry; `at` is its place among those of the same moment.
+    fn format(
+        &self,
+        path: &str,
+        formatter: &Formatter,
+        last: &Stamp,
+        at: usize,
+        line: &mut Vec<u8>,
+    ) -> Result<(), Why> {
+        let (gap, seq) = match self {
+            Self::Loss(loss) => {
+                let is_earlier = loss.boot != last.boot;
+                let after = if is_earlier { None } else { loss.seqs.last() };
+                (gap_of(loss, is_earlier), after)
             }
-            Tells::Notice(notice) => {
-                let seq = if let Notice::Disabled { last } = notice { *last } else { self.last_seq };
-                (found_out(notice), seq)
-            }
+            Self::Notice(notice @ Notice::Disabled { last }) => (found_out(notice), Some(*last)),
+            Self::Notice(notice) => (found_out(notice), None),
         };
+        let stamp = Stamp { seq: seq.unwrap_or(last.seq), ..*last };
+        format_line(formatter, &Entry::gap(&id(path, &stamp, at), gap), &stamp, line)
+    }
+}
+
+/// What the writer of one device reports: the facts that wait, and those in the first lines of its batch.
+pub(crate) struct Reporter {
+    /// To be reported before newer entries.
+    notices: Vec<Notice>,
+    /// What the first lines of the batch report.
+    reports: Vec<GapReport>,
+    /// What no line with the options of the device can report.
+    unformattable: Vec<GapReport>,
+    /// How many ranges one line may have, as far as is known.
+    max_ranges: usize,
+    /// There is no room for a line of its own, however short: none is tried before the device is opened again, or another
+    /// line comes.
+    suspended: bool,
+}
+
+impl Reporter {
+    pub(crate) const fn new() -> Self {
+        Self {
+            notices: Vec::new(),
+            reports: Vec::new(),
+            unformattable: Vec::new(),
+            max_ranges: usize::MAX,
+            suspended: false,
+        }
+    }
+
+    pub(crate) fn add_notice(&mut self, notice: Notice) {
+        let is_end = matches!(notice, Notice::Disabled { .. });
+        if is_end || self.notices.len() < NOTICES_MAX {
+            self.notices.push(notice);
+        }
+    }
+
+    pub(crate) const fn has_notices(&self) -> bool {
+        !self.notices.is_empty()
+    }
+
+    /// Whether there is something to report, and it may be tried.
+    pub(crate) const fn is_due(&self, losses: &LossLedger) -> bool {
+        !self.suspended && (self.has_notices() || !losses.is_empty())
+    }
+
+    /// The device was opened again: it may have more room.
+    pub(crate) const fn resume(&mut self) {
+        (self.max_ranges, self.suspended) = (usize::MAX, false);
+    }
+
+    /// Makes the lines that report the notices and these losses, and where each ends: that the device was disabled comes
+    /// last.
+    pub(crate) fn lines(
+        &mut self,
+        losses: Vec<Loss>,
+        handle: &DeviceHandle,
+        last: &Stamp,
+    ) -> (Vec<u8>, Vec<usize>) {
+        let formatter = handle.formatter();
+        let is_end = |notice: &Notice| matches!(notice, Notice::Disabled { .. });
+        let (ends, notices): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.notices).into_iter().partition(is_end);
+        let reports =
+            notices.into_iter().map(GapReport::Notice).chain(losses.into_iter().map(GapReport::Loss));
+        let mut lines = (Vec::new(), Vec::new());
+        for report in reports.chain(ends.into_iter().map(GapReport::Notice)) {
+            for part in report.parts(self.max_ranges) {
+                self.add_line(part, &handle.path, &formatter, last, &mut lines);
+            }
+        }
+        lines
+    }
+
+    /// Adds the line of a report. A report that is too long for one is parted; one that has no line however short is
+    /// tried another time.
+    fn add_line(
+        &mut self,
+        report: GapReport,
+        path: &str,
+        formatter: &Formatter,
+        last: &Stamp,
+        lines: &mut (Vec<u8>, Vec<usize>),
+    ) {
+        let (bytes, ends) = &mut *lines;
+        let ranges = report.ranges();
         let mut line = Vec::new();
-        self.line(gap, seq, ends.len(), &mut line)?;
-        lines.extend_from_slice(&line);
-        ends.push(lines.len());
-        Ok(())
+        if report.format(path, formatter, last, ends.len(), &mut line).is_ok() {
+            bytes.extend_from_slice(&line);
+            ends.push(bytes.len());
+            self.reports.push(report);
+        } else if ranges > 1 {
+            for part in report.parts(ranges.div_ceil(2)) {
+                self.add_line(part, path, formatter, last, lines);
+            }
+        } else {
+            self.unformattable.push(report);
+        }
     }
 
-    fn line(&self, gap: Gap<'_>, seq: u64, at: usize, line: &mut Vec<u8>) -> Result<(), Why> {
-        let id = self.id(seq, at);
-        format_line(self.form, &Entry::gap(&id, gap), &Stamp { time: self.time, seq, boot: self.boot }, line)
+    /// The device has the first `lines` lines of the batch, but for those that it rejected. What it does not have of its own
+    /// is reported again, in shorter lines if they were too long; losses only if they are still this device's to report.
+    pub(crate) fn settle(
+        &mut self,
+        losses: &mut LossLedger,
+        lines: usize,
+        is_rejected: impl Fn(usize) -> bool,
+    ) {
+        let ours = losses.end_reporting();
+        let mut longest = None;
+        let mut again = Vec::new();
+        for (at, report) in std::mem::take(&mut self.reports).into_iter().enumerate() {
+            let fits = !is_rejected(at);
+            if !fits {
+                longest = longest.max(Some(report.ranges()));
+            }
+            match report {
+                GapReport::Loss(loss) if fits && at < lines => losses.note_reported(loss),
+                GapReport::Notice(_) if fits && at < lines => {}
+                report => again.push(report),
+            }
+        }
+        self.suspended = longest.map_or(!self.unformattable.is_empty(), |ranges| ranges <= 1);
+        if let Some(ranges) = longest {
+            self.max_ranges = (ranges / 2).max(1);
+        }
+        for report in again.into_iter().chain(std::mem::take(&mut self.unformattable)) {
+            match report {
+                GapReport::Loss(loss) if ours => losses.put_back(loss),
+                GapReport::Loss(_) => {}
+                GapReport::Notice(notice) => self.notices.push(notice),
+            }
+        }
     }
+}
 
-    /// A UUID (version 8, RFC 9562) out of what makes the entry unique, so that the broker needs no randomness. `at` is
-    /// its place among those of the same moment.
-    fn id(&self, seq: u64, at: usize) -> String {
-        let hash = Sha256::new()
-            .chain_update(self.boot.number().to_be_bytes())
-            .chain_update(seq.to_be_bytes())
-            .chain_update(self.time.unix_nanos().to_be_bytes())
-            .chain_update((at as u64).to_be_bytes())
-            .chain_update(self.path.as_bytes())
-            .finalize();
-        let mut bytes = [0_u8; 16];
-        bytes.iter_mut().zip(hash.iter()).for_each(|(to, from)| *to = *from);
-        let mut number = u128::from_be_bytes(bytes);
-        number = number & !(0xf << 76) | 8 << 76;
-        number = number & !(0b11 << 62) | 0b10 << 62;
-        let hex = format!("{number:032x}");
-        let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-        format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+/// A UUID (version 8, RFC 9562) out of what makes the entry unique, so that the broker needs no randomness. `at` is
+/// its place among those of the same moment.
+fn id(path: &str, stamp: &Stamp, at: usize) -> String {
+    let hash = Sha256::new()
+        .chain_update(stamp.boot.number().to_be_bytes())
+        .chain_update(stamp.seq.to_be_bytes())
+        .chain_update(stamp.time.unix_nanos().to_be_bytes())
+        .chain_update((at as u64).to_be_bytes())
+        .chain_update(path.as_bytes())
+        .finalize();
+    let mut bytes = [0_u8; 16];
+    bytes.iter_mut().zip(hash.iter()).for_each(|(to, from)| *to = *from);
+    let mut number = u128::from_be_bytes(bytes);
+    number = number & !(0xf << 76) | 8 << 76;
+    number = number & !(0b11 << 62) | 0b10 << 62;
+    let hex = format!("{number:032x}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+}
+
+/// A loss, as a gap entry reports it.
+fn gap_of(loss: &Loss, is_earlier: bool) -> Gap<'_> {
+    Gap {
+        missed: loss.count,
+        ranges: Ranges::from(&loss.seqs),
+        since: loss.since,
+        boot: is_earlier.then_some(loss.boot),
+        ..because(loss.reason)
     }
 }
 
@@ -138,22 +239,11 @@ fn because<'a>(reason: &'static str) -> Gap<'a> {
     }
 }
 
-/// What a device found out, as a gap entry says it.
+/// What a device found out, as a gap entry reports it.
 fn found_out(notice: &Notice) -> Gap<'_> {
     match notice {
-        Notice::Unfinished { boot, ranges } => Gap {
-            missed: SeqRange::count(ranges),
-            ranges: Ranges::from(ranges.as_slice()),
-            boot: Some(*boot),
-            ..because("the server ended before it had written them")
-        },
-        Notice::Missed(missed) => Gap {
-            missed: missed.count,
-            ranges: Ranges::from(missed.ranges.as_slice()),
-            since: missed.since,
-            boot: Some(missed.boot),
-            ..because("the server ended before the device was back")
-        },
+        // The writer has made a loss of it.
+        Notice::Unfinished { .. } => because("the server ended before it had written them"),
         Notice::TornTail { bytes, sha256, kept_as } => Gap {
             torn: Some(Torn { bytes: *bytes, sha256: Clear::new(sha256), kept_as: Clear::new(kept_as) }),
             ..because("an unfinished line was found at the end of the file")

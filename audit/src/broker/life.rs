@@ -1,182 +1,299 @@
-//! The life of an enabled device in the broker: disable, reopen, drain. None of it ever waits for a device without a
-//! bound. Never in it: the journey of an entry.
+//! The life of a device: active, draining, ended. What waits for a draining device is written or given up, and what is
+//! given up is answered for and reported. Never in it: waiting for the device, except by its own writer.
 
-use std::sync::Arc as StdArc;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::cause::Why;
-use super::missed::Missed;
-use super::queue::{Errand, Life, Queue};
-use super::slot::Slot;
-use super::{Broker, Shared};
-use crate::device::{Claim, Device, DeviceError};
+use super::Shared;
+use super::device_handle::DeviceHandle;
+use super::queue::{Queue, Wanted};
+use super::ticket::Ticket;
+use crate::cause::Why;
+use crate::loss::Loss;
 use crate::sync::Arc;
-use onrecord_entry::Formatter;
+use crate::sync::atomic::Ordering;
 
-/// A device to be enabled.
-pub struct DeviceConfig {
-    pub(crate) path: String,
-    pub(crate) device: Box<dyn Device>,
-    pub(crate) form: Formatter,
-    pub(crate) required: bool,
-    pub(crate) failing: Option<DeviceError>,
-    pub(crate) missed: Vec<Missed>,
-    /// It was enabled in an earlier start already: what that has left behind is its business.
-    pub(crate) restored: bool,
+/// Where a device is in its life. It goes from each state to the next, and never back.
+pub(crate) enum Life {
+    /// It takes entries.
+    Active,
+    /// It takes no entries, and its writer finishes what waits.
+    Draining {
+        reason: DrainReason,
+        /// It hung for too long: all that waited was answered for, and the watch does not look at it any more.
+        abandoned: bool,
+    },
+    /// Its writer has ended.
+    Ended { reason: DrainReason },
 }
 
-impl DeviceConfig {
-    /// A device, the path by which it is known (as it is to be shown, so usually with a closing slash), and the
-    /// form of its lines.
-    pub fn new(path: impl Into<String>, device: Box<dyn Device>, form: Formatter) -> Self {
-        Self {
-            path: path.into(),
-            device,
-            form,
-            required: false,
-            failing: None,
-            missed: Vec::new(),
-            restored: false,
+/// Why a device takes no more entries.
+pub(crate) enum DrainReason {
+    /// It was disabled for good after this number was given to an entry. Its log ends with an entry that says so.
+    Disabled { last: u64 },
+    /// The broker or this boot of the server ends: the next one restores the device.
+    Released,
+    /// Another device has its place and continues its log.
+    Replaced {
+        successor: Arc<DeviceHandle>,
+        /// A list of devices still has this one, so the successor counts as listed: it may be offered late entries.
+        lists_successor: bool,
+    },
+    /// It was tried out and not enabled.
+    NotEnabled,
+}
+
+impl Life {
+    pub(crate) const fn is_active(&self) -> bool {
+        matches!(self, Self::Active)
+    }
+
+    pub(crate) const fn is_draining(&self) -> bool {
+        matches!(self, Self::Draining { .. })
+    }
+
+    pub(crate) const fn is_abandoned(&self) -> bool {
+        matches!(self, Self::Draining { abandoned: true, .. })
+    }
+
+    pub(crate) const fn has_ended(&self) -> bool {
+        matches!(self, Self::Ended { .. })
+    }
+
+    /// Why the device takes no more entries.
+    pub(crate) const fn reason(&self) -> Option<&DrainReason> {
+        match self {
+            Self::Active => None,
+            Self::Draining { reason, .. } | Self::Ended { reason } => Some(reason),
         }
     }
 
-    /// Entries settle only if this device has them.
-    #[must_use]
-    pub fn required(mut self) -> Self {
-        self.required = true;
-        self
-    }
-
-    /// The device is known not to work at the moment: it begins as `failing`, and is tried again and again.
-    #[must_use]
-    pub fn failing(mut self, error: DeviceError) -> Self {
-        self.failing = Some(error);
-        self
-    }
-
-    /// What the device missed in earlier starts of the server: it tells it as soon as it can
-    /// ([`Broker::missed`]).
-    #[must_use]
-    pub fn missed(mut self, missed: Vec<Missed>) -> Self {
-        self.missed = missed;
-        self
-    }
-}
-
-impl Broker {
-    /// What the enabled device of a path holds, for one that is to take its place
-    /// ([`Placement::succeeding`](crate::Placement::succeeding)).
-    pub fn claim(&self, path: &str) -> Option<Claim> {
-        self.shared.devices.find(path)?.claim.clone()
-    }
-
-    /// Disables a device at once; its log ends with an entry that says so. What waits for it is still written, in the background; a device that fails, or
-    /// hangs for a second, is given up, and the memory of its queue is freed. False if there is none.
-    pub fn disable(&self, path: &str) -> bool {
-        self.end(path, true)
-    }
-
-    /// Ends a device as [`disable`](Self::disable) does, but not for good: this start of the server ends, and the next
-    /// one restores it. Nothing is said in its log. False if there is none.
-    pub fn release(&self, path: &str) -> bool {
-        self.end(path, false)
-    }
-
-    fn end(&self, path: &str, for_good: bool) -> bool {
-        let Some((slot, last)) = self.shared.devices.remove(path, &self.shared.seq) else { return false };
-        self.shared.watch.attend(&slot);
-        slot.queue().disabled_after = for_good.then_some(last);
-        slot.close(&self.shared);
-        true
-    }
-
-    /// Gives an enabled device another form of its lines, from the next entry on: another salt, usually. Entries that
-    /// are being formatted at this moment still have the old one; none is missing, and nobody waits. False if there is
-    /// no device of that path.
-    pub fn reform(&self, path: &str, form: Formatter) -> bool {
-        self.shared.devices.reform(path, form)
-    }
-
-    /// Opens the devices again, as after a rotation (SIGHUP), all of them or the one of a path; drills end. Blocks until
-    /// each has done so or `timeout` is over; says what came of each. Those that failed or hang are tried by themselves
-    /// later.
-    pub fn reopen(&self, path: Option<&str>, timeout: Duration) -> Vec<(StdArc<str>, Result<(), Why>)> {
-        self.end_drills(path);
-        self.errands(path, timeout, |queue| &mut queue.reopen)
-    }
-
-    /// Waits until everything accepted is written and synced, at most for `timeout`; drills end. Blocks. Says which
-    /// devices did not get so far.
-    pub fn drain(&self, timeout: Duration) -> Vec<(StdArc<str>, Why)> {
-        self.end_drills(None);
-        let drained = self.errands(None, timeout, |queue| &mut queue.sync);
-        drained.into_iter().filter_map(|(path, done)| Some((path, done.err()?))).collect()
-    }
-
-    fn errands(
-        &self,
-        path: Option<&str>,
-        timeout: Duration,
-        errand: fn(&mut Queue) -> &mut Errand,
-    ) -> Vec<(StdArc<str>, Result<(), Why>)> {
-        let deadline = self.shared.clock.monotonic().saturating_add(timeout);
-        // Not the list itself is held while devices are waited for: one that is disabled meanwhile could not end.
-        let slots = self.shared.devices.read().slots.clone();
-        let wanted = |slot: &&Arc<Slot>| path.is_none_or(|path| *slot.path == *path);
-        // All are asked before any is waited for.
-        let asked: Vec<_> = slots
-            .iter()
-            .filter(wanted)
-            .map(|slot| (slot, (!slot.discards).then(|| slot.ask(errand))))
-            .collect();
-        asked
-            .into_iter()
-            .map(|(slot, number)| {
-                let wait = |number| slot.wait_for(errand, number, deadline, &self.shared);
-                (StdArc::clone(&slot.path), number.map_or(Ok(()), wait))
-            })
-            .collect()
-    }
-}
-
-impl Slot {
-    /// Asks the writer for an errand; returns its number.
-    fn ask(&self, errand: fn(&mut Queue) -> &mut Errand) -> u64 {
-        let mut queue = self.queue();
-        errand(&mut queue).asked += 1;
-        let number = errand(&mut queue).asked;
-        let duty = queue.take_duty();
-        drop(queue);
-        if duty {
-            self.kick();
+    /// The device that continues the log of this one.
+    const fn successor(&self) -> Option<&Arc<DeviceHandle>> {
+        match self.reason() {
+            Some(DrainReason::Replaced { successor, .. }) => Some(successor),
+            _ => None,
         }
-        number
     }
 
-    fn wait_for(
-        &self,
-        errand: fn(&mut Queue) -> &mut Errand,
-        number: u64,
-        deadline: Duration,
-        shared: &Shared,
-    ) -> Result<(), Why> {
-        let mut queue = self.queue();
-        queue.onlookers += 1;
-        let outcome = loop {
-            if errand(&mut queue).done >= number {
-                break errand(&mut queue).error.clone().map_or(Ok(()), |error| Err(Why::Device(error)));
+    /// The number after which a device that drains was disabled.
+    const fn disabled_after(&self) -> Option<u64> {
+        match self {
+            Self::Draining { reason: DrainReason::Disabled { last }, .. } => Some(*last),
+            _ => None,
+        }
+    }
+
+    fn drain(&mut self, reason: DrainReason) {
+        if self.is_active() {
+            *self = Self::Draining { reason, abandoned: false };
+        }
+    }
+
+    /// The writer has ended.
+    fn end(&mut self) {
+        if let Self::Draining { reason, .. } = std::mem::replace(self, Self::Active) {
+            *self = Self::Ended { reason };
+        }
+    }
+}
+
+impl DeviceHandle {
+    /// Ends the device: it takes no more entries. Its writer finishes what waits, unless the device fails or was never
+    /// enabled; then what waits is given up. Never blocks: the watch gives up a device that hangs.
+    pub(crate) fn drain(&self, reason: DrainReason, shared: &Shared) {
+        self.start_draining(Some(reason), shared);
+    }
+
+    /// `reason` is `None` if the queue knows it already.
+    fn start_draining(&self, reason: Option<DrainReason>, shared: &Shared) {
+        self.drill.end();
+        if let Some(claim) = &self.claim {
+            claim.release();
+        }
+        let (given_up, must_wake) = {
+            let mut queue = self.queue();
+            if let Some(reason) = reason {
+                queue.life.drain(reason);
             }
-            if queue.life == Life::Ended {
-                break Err(Why::Disabled);
+            let not_enabled = matches!(queue.life.reason(), Some(DrainReason::NotEnabled));
+            let give_up = not_enabled || queue.health.is_failing();
+            let given_up = if give_up { self.give_up(&mut queue, shared) } else { Vec::new() };
+            if not_enabled {
+                // Entries that a device was not enabled for are not lost.
+                queue.losses.clear();
             }
-            let left = deadline.saturating_sub(shared.clock.monotonic());
-            if left.is_zero() {
-                break Err(Why::TimedOut);
-            }
-            queue = self.news.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+            (given_up, queue.must_wake())
         };
-        queue.onlookers -= 1;
-        outcome
+        if must_wake {
+            self.wakeup.wake();
+        }
+        self.refuse(given_up);
+    }
+
+    /// Names the device that takes its place, and gets all later entries. Only for the list of devices, while this one is
+    /// on it; [`drain_replaced`](Self::drain_replaced) follows.
+    pub(crate) fn set_successor(&self, successor: &Arc<Self>) {
+        successor.listed();
+        let successor = Arc::clone(successor);
+        self.queue().life.drain(DrainReason::Replaced { successor, lists_successor: true });
+    }
+
+    /// Ends a device whose successor is set. The successor reports what this one did not get and cannot report.
+    pub(crate) fn drain_replaced(&self, shared: &Shared) {
+        self.start_draining(None, shared);
+        if self.queue().health.is_failing() {
+            self.transfer_losses();
+        }
+    }
+
+    /// An entry comes too late for the device, which takes none any more. It is for the successor; if there is none, and
+    /// the entry was numbered before the device was disabled, the end of its log reports it as lost.
+    pub(crate) fn successor_or_lose(&self, seq: u64, shared: &Shared) -> Option<Arc<Self>> {
+        let mut queue = self.queue();
+        if let Some(successor) = queue.life.successor() {
+            return Some(Arc::clone(successor));
+        }
+        if queue.life.disabled_after().is_some_and(|last| seq <= last) {
+            queue.losses.add(seq, Why::Disabled.reason(), || shared.clock.now());
+        }
+        None
+    }
+
+    /// A list of devices has it.
+    pub(crate) fn listed(&self) {
+        self.lists.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One list less has it.
+    pub(crate) fn unlisted(&self) {
+        if self.lists.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        // Under the lock: the writer either has seen the count or waits for this notification.
+        let mut queue = self.queue();
+        if queue.life.disabled_after().is_some() {
+            self.progress.notify_all();
+        }
+        let successor = match &mut queue.life {
+            Life::Draining { reason: DrainReason::Replaced { successor, lists_successor }, .. }
+            | Life::Ended { reason: DrainReason::Replaced { successor, lists_successor } } => {
+                std::mem::take(lists_successor).then(|| Arc::clone(successor))
+            }
+            _ => None,
+        };
+        drop(queue);
+        if let Some(successor) = successor {
+            successor.unlisted();
+        }
+    }
+
+    /// Whether a caller may still offer it an entry.
+    fn is_listed(&self) -> bool {
+        self.lists.load(Ordering::Acquire) > 0
+    }
+
+    /// Waits until no caller can offer an entry to a device that was disabled, and returns the last number before that.
+    /// Only for its writer. Not for long: a caller may sleep with the list in hand.
+    pub(crate) fn wait_for_late_entries(&self) -> Option<u64> {
+        let mut queue = self.queue();
+        let last = queue.life.disabled_after()?;
+        for _ in 0..20 {
+            if !self.is_listed() {
+                break;
+            }
+            let waited = self.progress.wait_timeout(queue, Duration::from_millis(50));
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(last)
+    }
+
+    /// The writer has ended, and the device is closed.
+    pub(crate) fn end(&self) {
+        self.queue().life.end();
+        // What came to it after its last report goes on to its own successor.
+        self.transfer_losses();
+        self.progress.notify_all();
+    }
+
+    /// Gives up all that waits although the writer may hang with it: a draining device made no progress for too long. The
+    /// successor also reports what is being written: an entry that is both reported and written is better than one that
+    /// is neither.
+    pub(crate) fn abandon(&self, shared: &Shared) {
+        let given_up = {
+            let mut queue = self.queue();
+            let replaced = match &mut queue.life {
+                Life::Draining { reason, abandoned } => {
+                    *abandoned = true;
+                    matches!(reason, DrainReason::Replaced { .. })
+                }
+                // Its writer has ended since the watch looked at it.
+                Life::Active | Life::Ended { .. } => return,
+            };
+            let given_up = self.give_up(&mut queue, shared);
+            if replaced {
+                queue.losses.take_back();
+                for pending in std::mem::take(&mut queue.in_flight) {
+                    queue.lose(&pending, &Why::Disabled, shared);
+                }
+            }
+            given_up
+        };
+        self.transfer_losses();
+        self.refuse(given_up);
+    }
+
+    /// Moves what is not reported to the ledger of the successor, or of that one's successor.
+    pub(crate) fn transfer_losses(&self) {
+        let Some((successor, losses)) = self.take_losses() else { return };
+        if losses.is_empty() {
+            return;
+        }
+        let mut queue = successor.queue();
+        for loss in losses {
+            queue.losses.put_back(loss);
+        }
+        let cannot_report = queue.life.is_abandoned() || queue.life.has_ended();
+        let must_wake = queue.must_wake();
+        drop(queue);
+        if must_wake {
+            successor.wakeup.wake();
+        }
+        if cannot_report {
+            successor.transfer_losses();
+        }
+    }
+
+    /// What is not reported, and the device that reports it from now on.
+    fn take_losses(&self) -> Option<(Arc<Self>, Vec<Loss>)> {
+        let mut queue = self.queue();
+        let successor = Arc::clone(queue.life.successor()?);
+        Some((successor, queue.losses.take_losses()))
+    }
+
+    /// Answers for all that waits or is in flight. What waits is lost, and its memory is freed; what is in flight stays
+    /// with the writer, which alone can know whether the device has it. Returns the tickets, and which await the device.
+    fn give_up(&self, queue: &mut Queue, shared: &Shared) -> Vec<(Arc<Ticket>, bool)> {
+        self.backlog.remove(queue.bytes.len());
+        queue.bytes = Vec::new();
+        let mut given_up = Vec::new();
+        let waiting = std::mem::take(&mut queue.waiting);
+        self.statistics.lost.fetch_add(waiting.len() as u64, Ordering::Relaxed);
+        for pending in queue.in_flight.iter_mut().filter(|pending| pending.wanted != Wanted::GivenUp) {
+            pending.wanted = Wanted::GivenUp;
+            given_up.push((Arc::clone(&pending.ticket), std::mem::take(&mut pending.awaited)));
+        }
+        for pending in waiting {
+            queue.lose(&pending, &Why::Disabled, shared);
+            given_up.push((pending.ticket, pending.awaited));
+        }
+        given_up
+    }
+
+    /// Answers for lines that were given up.
+    fn refuse(&self, given_up: Vec<(Arc<Ticket>, bool)>) {
+        for (ticket, awaited) in given_up {
+            self.answer(&ticket, awaited, Some(Why::Disabled));
+        }
     }
 }

@@ -1,15 +1,14 @@
 //! What the enabled devices would write for an entry, without writing it.
-//! Never in it: another way to make a line than the devices' own forms.
+//! Never in it: another way to make a line than the devices' own formatters.
 
 use std::sync::Arc as StdArc;
 
 use super::Broker;
-use super::cause::Why;
-use super::offer::format;
-use super::slot::Slot;
+use super::device_handle::DeviceHandle;
+use super::dispatch::format;
+use crate::cause::Why;
 use crate::sync::Arc;
-use onrecord_entry::Formatter;
-use onrecord_entry::{Entry, Stamp};
+use onrecord_entry::{Entry, Formatter, Stamp};
 
 /// What one device would write.
 #[derive(Clone, Debug)]
@@ -19,7 +18,7 @@ pub struct Preview {
     pub path: StdArc<str>,
     /// Whether it throws the line away.
     pub discards: bool,
-    /// The line as the device's form makes it, with its newline; or why there is none.
+    /// The line as the device's formatter makes it, with its newline; or why there is none.
     pub line: Result<Vec<u8>, Why>,
 }
 
@@ -29,12 +28,12 @@ impl Broker {
     pub fn preview(&self, entry: &Entry<'_>) -> Vec<Preview> {
         let enabled = self.shared.devices.read();
         let seq = self.last_seq().saturating_add(1);
-        let preview = |(slot, form): (&Arc<Slot>, &StdArc<Formatter>)| {
+        let preview = |(handle, formatter): (&Arc<DeviceHandle>, &StdArc<Formatter>)| {
             let stamp = Stamp { time: self.shared.clock.now(), seq, boot: self.shared.boot };
             let mut line = Vec::new();
-            let line = format(form, entry, &stamp, &mut line).map(|()| line);
-            Preview { path: StdArc::clone(&slot.path), discards: slot.discards, line }
+            let line = format(formatter, entry, &stamp, &mut line).map(|()| line);
+            Preview { path: StdArc::clone(&handle.path), discards: handle.discards, line }
         };
-        enabled.slots.iter().zip(&enabled.forms).map(preview).collect()
+        enabled.handles.iter().zip(&enabled.formatters).map(preview).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! The proofs that an entry is on record. The broker alone makes them (I3).
 //! Never in it: deciding whether an entry is on record.
 
-use super::cause::Refused;
+use crate::cause::Refused;
 use onrecord_entry::EntryType;
 
 /// The proof that a request entry is on record as the rule wants it.
@@ -70,10 +70,10 @@ pub enum NotOnRecord {
     /// No device is enabled.
     #[error("no audit device is enabled")]
     NoDevice,
-    /// The entry is not of the kind that was to be recorded: a response entry has a
+    /// The entry is not of the type that was to be recorded: a response entry has a
     /// [`response`](onrecord_entry::Entry::response), a request entry has none. It is offered to no device.
     #[error("the entry is a {} entry", .0.as_str())]
-    OtherKind(EntryType),
+    OtherType(EntryType),
 }
 
 impl NotOnRecord {
@@ -103,14 +103,14 @@ pub(super) mod made {
     }
 
     pub trait Made: Sized + Unpin {
-        /// The kind of entry that it proves.
-        const KIND: EntryType;
+        /// The type of entry that it proves.
+        const TYPE: EntryType;
 
         fn made(seq: u64, maker: &Maker) -> Self;
     }
 
     impl Made for RequestOnRecord {
-        const KIND: EntryType = EntryType::Request;
+        const TYPE: EntryType = EntryType::Request;
 
         fn made(seq: u64, _: &Maker) -> Self {
             Self { seq }
@@ -118,7 +118,7 @@ pub(super) mod made {
     }
 
     impl Made for ResponseOnRecord {
-        const KIND: EntryType = EntryType::Response;
+        const TYPE: EntryType = EntryType::Response;
 
         fn made(seq: u64, _: &Maker) -> Self {
             Self { seq }

@@ -8,14 +8,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Shared;
-use super::cause::{Refused, Why};
-use super::kick::Kick;
-use super::offer::Offer;
+use super::device_handle::DeviceHandle;
+use super::dispatch::Dispatch;
 use super::proof::made::Maker;
 use super::proof::{NotOnRecord, Proof, Recorded, Unaudited};
-use super::slot::{Pushed, Slot};
 use super::ticket::Ticket;
-use super::verdict::Tally;
+use super::wakeup::WakeGuard;
+use crate::cause::Refused;
+use crate::rules::Tally;
 use crate::sync::Arc;
 use crate::wait::Wait;
 use onrecord_entry::{Entry, EntryType, Scratch};
@@ -24,32 +24,32 @@ use onrecord_entry::{Entry, EntryType, Scratch};
 /// one.
 ///
 /// Dropping it takes nothing back: the devices have or get the entry, but there is no proof of it.
-#[must_use = "an entry that nobody waits for is no proof of anything"]
+#[must_use = "an entry that is not waited for is not known to be on record"]
 pub struct Recording<P> {
     stage: Stage,
     proof: PhantomData<fn() -> P>,
 }
 
 /// The same, where it is allowed that no device is enabled.
-#[must_use = "an entry that nobody waits for is no proof of anything"]
+#[must_use = "an entry that is not waited for is not known to be on record"]
 pub struct OrUnaudited<P>(Recording<P>);
 
 enum Stage {
     NoDevice,
-    OtherKind(EntryType),
-    Offered { ticket: Arc<Ticket>, kick: Kick, yielded: bool },
+    OtherType(EntryType),
+    Offered { ticket: Arc<Ticket>, guard: WakeGuard, yielded: bool },
     Over,
 }
 
 thread_local! {
-    /// The caller's room for a line, so that formatting neither allocates nor holds a lock.
-    static ROOM: Cell<Scratch> = Cell::default();
+    /// The caller's memory for a line, so that formatting neither allocates nor holds a lock.
+    static SCRATCH: Cell<Scratch> = Cell::default();
 }
 
 /// Offers an entry to all devices; `minimum` of them must have it.
 pub(crate) fn record<P: Proof>(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Recording<P> {
     let stage = match entry.entry_type() {
-        kind if kind != P::KIND => Stage::OtherKind(kind),
+        other if other != P::TYPE => Stage::OtherType(other),
         _ => offer(shared, entry, minimum),
     };
     Recording { stage, proof: PhantomData }
@@ -59,51 +59,51 @@ fn offer(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Stage {
     let Some((enabled, seq)) = shared.devices.number(&shared.seq) else {
         return Stage::NoDevice;
     };
-    let mut offer = Offer::new(shared, entry, &enabled, seq, minimum.max(1), ROOM.take());
-    offer.offer_to_all(&enabled);
-    if offer.offer_to_newcomers(enabled) { complete(shared, offer) } else { Stage::NoDevice }
+    let mut dispatch = Dispatch::new(shared, entry, &enabled, seq, minimum.max(1), SCRATCH.take());
+    dispatch.offer_to_all(&enabled);
+    if dispatch.offer_to_newcomers(enabled) { complete(shared, dispatch) } else { Stage::NoDevice }
 }
 
-/// Offers an entry to the devices that are not named in a refusal. Nobody waits for it, and no rule withdraws it.
+/// Offers an entry to the devices that are not named in a refusal. No task waits for it, and no rule withdraws it.
 pub(crate) fn record_aborted(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
     let Some((enabled, seq)) = shared.devices.number(&shared.seq) else { return };
-    let mut offer = Offer::new(shared, entry, &enabled, seq, 0, ROOM.take());
-    offer.offer_to_all_but(&enabled, |slot| refused.causes.iter().any(|cause| cause.path == slot.path));
-    drop(complete(shared, offer));
+    let mut dispatch = Dispatch::new(shared, entry, &enabled, seq, 0, SCRATCH.take());
+    let is_named = |handle: &DeviceHandle| refused.causes.iter().any(|cause| cause.path == handle.path);
+    dispatch.offer_to_all_but(&enabled, is_named);
+    drop(complete(shared, dispatch));
 }
 
 /// All devices that are to answer are known.
-fn complete(shared: &Shared, offer: Offer<'_>) -> Stage {
-    let Offer { ticket, kick, lines, tally, causes, .. } = offer;
-    ROOM.set(lines.into_scratch());
+fn complete(shared: &Shared, dispatch: Dispatch<'_>) -> Stage {
+    let Dispatch { ticket, guard, lines, tally, causes, .. } = dispatch;
+    SCRATCH.set(lines.into_scratch());
     ticket.complete(tally, causes);
     shared.watch.touch();
-    Stage::Offered { ticket, kick, yielded: false }
+    Stage::Offered { ticket, guard, yielded: false }
 }
 
 /// Offers a finished line to one device alone: the probe.
 pub(crate) fn offer_line(
     shared: &Shared,
-    kick: Kick,
-    slot: &Slot,
+    mut guard: WakeGuard,
+    handle: &DeviceHandle,
     line: &[u8],
     seq: u64,
 ) -> impl Future<Output = Result<(), Refused>> + use<> {
-    let (ticket, mut kick) = (Arc::new(Ticket::new(seq, false, 1)), kick);
+    let ticket = Arc::new(Ticket::new(seq, false, 1));
     let mut tally = Tally::default();
     let mut causes = Vec::new();
-    match slot.push(line, &ticket, seq, shared.clock.monotonic(), false) {
-        Pushed::Accepted { awaited, duty } => {
+    match handle.push(line, &ticket, seq, shared.clock.monotonic(), false) {
+        Ok((awaited, must_wake)) => {
             (tally.open, tally.awaited) = (1, i64::from(awaited));
-            tally.required_open = i64::from(slot.required);
-            kick.took(0, awaited, duty);
+            tally.required_open = i64::from(handle.required);
+            guard.note_taken(0, awaited, must_wake);
         }
-        Pushed::Full => causes.push(slot.cause(Why::QueueFull)),
-        Pushed::Closed => causes.push(slot.cause(Why::Disabled)),
+        Err(why) => causes.push(handle.cause(why)),
     }
     ticket.complete(tally, causes);
     shared.watch.touch();
-    let mut stage = Stage::Offered { ticket, kick, yielded: true };
+    let mut stage = Stage::Offered { ticket, guard, yielded: true };
     std::future::poll_fn(move |context| match stage.poll(context) {
         Poll::Ready(Err(NotOnRecord::Refused(refused))) => Poll::Ready(Err(refused)),
         Poll::Ready(_) => Poll::Ready(Ok(())),
@@ -160,7 +160,7 @@ impl<P: Proof> Future for OrUnaudited<P> {
 }
 
 impl Stage {
-    /// Whoever waits blocks its thread: nobody else on it could add an entry meanwhile.
+    /// The caller blocks its thread: no other task on it could add an entry meanwhile.
     fn blocks_a_thread(&mut self) {
         if let Self::Offered { yielded, .. } = self {
             *yielded = true;
@@ -171,16 +171,16 @@ impl Stage {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<u64, NotOnRecord>> {
         let polled = match self {
             Self::NoDevice => Poll::Ready(Err(NotOnRecord::NoDevice)),
-            Self::OtherKind(kind) => Poll::Ready(Err(NotOnRecord::OtherKind(*kind))),
+            Self::OtherType(other) => Poll::Ready(Err(NotOnRecord::OtherType(*other))),
             Self::Over => return Poll::Pending,
-            Self::Offered { ticket, kick, yielded } => {
-                // The deferred kick: other tasks that are ready on this worker add their entries first, so that
-                // the writer finds many instead of one. Nor may this worker wait for its answer before they had a turn.
-                if (kick.is_owed() || kick.is_alone()) && !std::mem::replace(yielded, true) {
+            Self::Offered { ticket, guard, yielded } => {
+                // The writer is woken late: other tasks that are ready on this worker add their entries first, so that
+                // it finds many instead of one. Nor may this worker spin for its answer before they had a turn.
+                if (guard.must_wake() || guard.has_single_client()) && !std::mem::replace(yielded, true) {
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                kick.fire(|| ticket.is_decided());
+                guard.wake_and_spin(|| ticket.is_decided());
                 let seq = ticket.seq;
                 ticket.poll(context.waker()).map_ok(|()| seq).map_err(NotOnRecord::Refused)
             }

@@ -1,14 +1,14 @@
-//! A ticket stands for one entry: who still has to answer, the verdict, and the one task that waits for it.
+//! A ticket stands for one entry: how many devices have yet to answer, the verdict, and the one task that waits for it.
 //! The devices that accepted the entry share it. Never in it: queues, threads.
 
 use std::task::{Poll, Waker};
 
-use super::cause::{Cause, Refused};
-use super::verdict::{Tally, Verdict, verdict};
+use crate::cause::{Cause, Refused};
+use crate::rules::{Tally, Verdict, verdict};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 
-/// One entry's fate.
+/// What becomes of one entry.
 pub(crate) struct Ticket {
     /// Its counter; the first of them, if devices have it with others, too.
     pub(crate) seq: u64,
@@ -30,16 +30,6 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// What one device says about an entry.
-pub(crate) struct Answer {
-    /// `None`: it has the entry.
-    pub(crate) cause: Option<Cause>,
-    /// Whether the entry may only settle if this device has it.
-    pub(crate) required: bool,
-    /// Whether it was healthy, and so awaited, until now.
-    pub(crate) awaited: bool,
-}
-
 impl Ticket {
     pub(crate) fn new(seq: u64, response: bool, minimum: i64) -> Self {
         let state = State {
@@ -53,7 +43,7 @@ impl Ticket {
         Self { seq, response, state: Mutex::new(state), decided, refused }
     }
 
-    /// Tells who is to answer. `expected` holds what is known when the entry has been offered to all devices;
+    /// Sets which devices are to answer. `expected` holds what is known when the entry has been offered to all devices;
     /// answers that came before are added to it.
     pub(crate) fn complete(&self, expected: Tally, causes: Vec<Cause>) {
         let mut state = lock(&self.state);
@@ -65,27 +55,29 @@ impl Ticket {
         tally.awaited += expected.awaited;
         state.causes.extend(causes);
         state.complete = true;
-        // Nobody waits yet: the caller has the recording in hand.
+        // No task waits yet: the caller has the recording in hand.
         let waker = self.judge(&mut state);
         drop(state);
         drop(waker);
     }
 
-    /// A device that accepted the entry answers. The waker is to be woken when no lock is held.
+    /// A device that accepted the entry answers: it has the entry if there is no cause. `required`: the entry may settle
+    /// only if this device has it. `awaited`: the device was healthy until now. The waker is to be woken when no lock is
+    /// held.
     #[must_use]
-    pub(crate) fn answer(&self, answer: Answer) -> Option<Waker> {
+    pub(crate) fn answer(&self, cause: Option<Cause>, required: bool, awaited: bool) -> Option<Waker> {
         let mut state = lock(&self.state);
         if state.verdict != Verdict::Wait {
             return None;
         }
         let tally = &mut state.tally;
         tally.open -= 1;
-        tally.awaited -= i64::from(answer.awaited);
-        tally.required_open -= i64::from(answer.required);
-        match answer.cause {
+        tally.awaited -= i64::from(awaited);
+        tally.required_open -= i64::from(required);
+        match cause {
             None => tally.held += 1,
             Some(cause) => {
-                tally.required_lost += i64::from(answer.required);
+                tally.required_lost += i64::from(required);
                 state.causes.push(cause);
             }
         }
@@ -117,7 +109,7 @@ impl Ticket {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Whether there is a verdict, for who is to be told by [`poll`](Self::poll).
+    /// Whether there is a verdict, for a task that gets it by [`poll`](Self::poll).
     pub(crate) fn is_decided(&self) -> bool {
         self.decided.load(Ordering::Relaxed)
     }

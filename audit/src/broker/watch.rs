@@ -1,6 +1,6 @@
-//! The broker's one watch: it lets go of devices that overrun the grace, and refuses what has blocked for
-//! `audit_timeout`. So no request needs a timer. A device that lagged and has caught up is healthy again by it, whether
-//! anybody sends anything or not. It sleeps while there is no traffic and no device lags.
+//! The broker's one watch thread: no entry awaits a device any more that overran the grace, and entries that wait for
+//! `audit_timeout` are refused. So no request needs a timer. It also finds out that a device that lagged has caught up,
+//! whether there are requests or not. It sleeps while there is no traffic and no device lags.
 //! Never in it: writing, or anything that could block.
 
 use std::sync::PoisonError;
@@ -8,86 +8,71 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::Shared;
-use super::cause::Why;
-use super::health_tracker::Health;
-use super::queue::{Life, Queue, Wanted};
-use super::slot::Slot;
+use super::device_handle::DeviceHandle;
+use super::queue::{Queue, Wanted};
+use crate::cause::Why;
+use crate::health_tracker::Health;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, WATCHED, lock, spawn};
 
 /// How often time-outs are looked for.
 const SCAN_EVERY: Duration = Duration::from_millis(100);
-/// A device that is being disabled and writes for longer is given up.
-const LAST_PATIENCE: Duration = Duration::from_secs(1);
-/// A line that waits for longer before a writer that does nothing wakes it: a caller's duty to do so hangs on its
-/// future being polled or dropped, and the entries of others must not depend on that.
-const LATE_KICK: Duration = Duration::from_millis(10);
+/// A device that drains and makes no progress for longer is given up.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// The watch wakes a writer whose oldest line waits for longer: the caller that must wake it does so when its future is
+/// polled or dropped, and the entries of other callers must not depend on that.
+const LATE_WAKE: Duration = Duration::from_millis(10);
 /// After so long without traffic it sleeps.
 const QUIET_AFTER: Duration = Duration::from_secs(1);
 
 /// The watch.
 #[derive(Default)]
 pub(crate) struct Watch {
-    state: Mutex<State>,
-    bell: Condvar,
-    /// It sleeps longer than a tick: whoever queues a line wakes it.
+    /// Devices that are not enabled yet, or not any more, and still have a writer.
+    others: Mutex<Vec<Arc<DeviceHandle>>>,
+    /// Notified when a device is added, when there are lines again, and when it is to end.
+    changed: Condvar,
+    /// Its thread was started. Changed under the lock of the others, like the next one.
+    started: AtomicBool,
+    /// The broker is gone: it ends with the last of the others.
+    stopped: AtomicBool,
+    /// It sleeps longer than a tick: a caller that queues a line wakes it.
     dozing: AtomicBool,
-}
-
-#[derive(Default)]
-struct State {
-    started: bool,
-    stopped: bool,
-    /// Devices which are not enabled yet, or not any more, and still have a writer.
-    others: Vec<Arc<Slot>>,
-}
-
-impl State {
-    fn is_over(&self) -> bool {
-        self.stopped && self.others.is_empty()
-    }
-}
-
-/// What a look around found.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Look {
-    /// Lines ever accepted, over all devices: has anything happened since the last look?
-    accepted: u64,
-    /// Something waits or is being written, or a device lags or ends.
-    busy: bool,
 }
 
 impl Watch {
     /// Starts its thread, once.
     pub(crate) fn start(&self, shared: &Arc<Shared>) -> std::io::Result<()> {
-        let mut state = lock(&self.state);
-        if !state.started && WATCHED {
+        let _others = lock(&self.others);
+        if WATCHED && !self.started.load(Ordering::Relaxed) {
             let shared = Arc::clone(shared);
             spawn("audit-watch".to_owned(), move || shared.watch.run(&shared))?;
-            state.started = true;
+            self.started.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 
     pub(crate) fn stop(&self) {
-        lock(&self.state).stopped = true;
-        self.bell.notify_one();
+        let others = lock(&self.others);
+        self.stopped.store(true, Ordering::Relaxed);
+        drop(others);
+        self.changed.notify_one();
     }
 
-    /// Looks after a device which is not among the enabled ones.
-    pub(crate) fn attend(&self, slot: &Arc<Slot>) {
-        let mut state = lock(&self.state);
-        state.others.push(Arc::clone(slot));
-        // Under the lock: between the watch's last look at the flag and its sleep the bell would ring for nobody, and
-        // with the flag cleared nobody would ring it again.
+    /// Watches a device that is not among the enabled ones, too.
+    pub(crate) fn add(&self, handle: &Arc<DeviceHandle>) {
+        let mut others = lock(&self.others);
+        others.push(Arc::clone(handle));
+        // Under the lock: between the watch's last look at the flag and its sleep the notification would be lost, and
+        // with the flag cleared no other would follow.
         self.dozing.store(false, Ordering::SeqCst);
-        drop(state);
-        self.bell.notify_one();
+        drop(others);
+        self.changed.notify_one();
     }
 
     /// The device is among the enabled ones now.
-    pub(crate) fn dismiss(&self, slot: &Arc<Slot>) {
-        lock(&self.state).others.retain(|other| !Arc::ptr_eq(other, slot));
+    pub(crate) fn remove(&self, handle: &Arc<DeviceHandle>) {
+        lock(&self.others).retain(|other| !Arc::ptr_eq(other, handle));
     }
 
     /// A line was queued.
@@ -95,13 +80,13 @@ impl Watch {
         // The line was queued under its device's lock before this load, and the watch looks at each device under
         // that lock after it has stored the flag: one of the two sees the other.
         if self.dozing.load(Ordering::SeqCst) && self.dozing.swap(false, Ordering::SeqCst) {
-            drop(lock(&self.state));
-            self.bell.notify_one();
+            drop(lock(&self.others));
+            self.changed.notify_one();
         }
     }
 
     fn run(&self, shared: &Shared) {
-        let (mut last, mut active, mut scanned) = (Look::default(), Duration::ZERO, Duration::ZERO);
+        let (mut last, mut active, mut scanned) = (0, Duration::ZERO, Duration::ZERO);
         loop {
             let now = shared.clock.monotonic();
             let tick = (shared.rules.settle_grace() / 2).clamp(Duration::from_millis(1), SCAN_EVERY);
@@ -109,11 +94,12 @@ impl Watch {
             if scan {
                 scanned = now;
             }
-            let look = self.tick(shared, now, scan);
-            if look.accepted != last.accepted {
+            self.tick(shared, now, scan);
+            let (accepted, _) = self.activity(shared);
+            if accepted != last {
                 active = now;
             }
-            last = look;
+            last = accepted;
             if now.saturating_sub(active) < QUIET_AFTER {
                 if self.sleep(Some(tick), false) {
                     return;
@@ -121,8 +107,8 @@ impl Watch {
                 continue;
             }
             self.dozing.store(true, Ordering::SeqCst);
-            let again = self.look(shared);
-            if again.accepted == look.accepted && self.sleep(again.busy.then_some(SCAN_EVERY), true) {
+            let (again, busy) = self.activity(shared);
+            if again == accepted && self.sleep(busy.then_some(SCAN_EVERY), true) {
                 return;
             }
             self.dozing.store(false, Ordering::SeqCst);
@@ -131,103 +117,106 @@ impl Watch {
 
     /// Sleeps; true if it is to end.
     fn sleep(&self, time: Option<Duration>, dozing: bool) -> bool {
-        let state = lock(&self.state);
-        if state.is_over() {
+        let others = lock(&self.others);
+        if self.is_over(&others) {
             return true;
         }
-        // Whoever woke it between the look and this lock has cleared the flag.
+        // A caller that woke it between the look and this lock has cleared the flag.
         if dozing && !self.dozing.load(Ordering::SeqCst) {
             return false;
         }
-        let state = match time {
-            Some(time) => self.bell.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0,
-            None => self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
+        let others = match time {
+            Some(time) => self.changed.wait_timeout(others, time).unwrap_or_else(PoisonError::into_inner).0,
+            None => self.changed.wait(others).unwrap_or_else(PoisonError::into_inner),
         };
-        state.is_over()
+        self.is_over(&others)
     }
 
-    fn each(&self, shared: &Shared, mut visit: impl FnMut(&Slot)) {
-        for slot in &shared.devices.read().slots {
-            visit(slot);
+    fn is_over(&self, others: &[Arc<DeviceHandle>]) -> bool {
+        self.stopped.load(Ordering::Relaxed) && others.is_empty()
+    }
+
+    fn each(&self, shared: &Shared, mut visit: impl FnMut(&DeviceHandle)) {
+        for handle in &shared.devices.read().handles {
+            visit(handle);
         }
-        let others = lock(&self.state).others.clone();
-        for slot in &others {
-            visit(slot);
+        let others = lock(&self.others).clone();
+        for handle in &others {
+            visit(handle);
         }
     }
 
-    fn look(&self, shared: &Shared) -> Look {
-        let mut look = Look::default();
-        self.each(shared, |slot| {
-            let queue = slot.queue();
-            look.accepted += queue.accepted;
-            // A device that ends is let go by the next scan, which a sleep without an end would never make.
-            look.busy |= !queue.is_idle()
-                || queue.life != Life::Open
-                || queue.health_tracker.health() == Health::Lagging;
+    /// How many lines were ever accepted, over all devices; and whether a line waits or is being written, or a device lags
+    /// or drains.
+    fn activity(&self, shared: &Shared) -> (u64, bool) {
+        let (mut accepted, mut busy) = (0, false);
+        self.each(shared, |handle| {
+            let queue = handle.queue();
+            accepted += queue.accepted;
+            // A device that drains is given up by a later scan, which a sleep without an end would never make.
+            busy |= !queue.is_idle() || !queue.life.is_active() || queue.health.health() == Health::Lagging;
         });
-        look
+        (accepted, busy)
     }
 
     /// Goes round once. `scan`: looks for time-outs, too.
-    pub(super) fn tick(&self, shared: &Shared, now: Duration, scan: bool) -> Look {
-        self.each(shared, |slot| attend(slot, shared, now, scan));
+    pub(crate) fn tick(&self, shared: &Shared, now: Duration, scan: bool) {
+        self.each(shared, |handle| watch(handle, shared, now, scan));
         if scan {
-            let needed = |slot: &Slot| {
-                let queue = slot.queue();
-                queue.life == Life::Open || queue.life == Life::Closing && !queue.is_idle()
+            let needed = |handle: &DeviceHandle| {
+                let queue = handle.queue();
+                queue.life.is_active() || queue.life.is_draining() && !queue.is_idle()
             };
-            lock(&self.state).others.retain(|slot| needed(slot));
+            lock(&self.others).retain(|handle| needed(handle));
         }
-        self.look(shared)
     }
 }
 
 /// Looks at one device.
-fn attend(slot: &Slot, shared: &Shared, now: Duration, scan: bool) {
+fn watch(handle: &DeviceHandle, shared: &Shared, now: Duration, scan: bool) {
     let mut wakers = Vec::new();
-    let mut noted = None;
-    let mut abandon = false;
+    let mut health = None;
+    let abandon;
     {
-        let mut queue = slot.queue();
+        let mut queue = handle.queue();
         let Some(oldest) = queue.oldest() else {
-            if queue.life == Life::Open {
+            if queue.life.is_active() {
                 // Found out here and not by the next line, which may be long in coming.
-                let noted = slot.note_health(&mut queue, |queue| queue.health_tracker.caught_up(now));
+                let health = handle.change_health(&mut queue, |queue| queue.health.caught_up(now));
                 drop(queue);
-                slot.tell(noted, shared, None);
+                handle.report_health(health, shared, None);
             }
             return;
         };
         let age = now.saturating_sub(oldest);
-        if age > shared.rules.settle_grace() && queue.health_tracker.health() == Health::Healthy {
-            noted = Some(slot.note_health(&mut queue, |queue| queue.health_tracker.overran(now)));
+        if age > shared.rules.settle_grace() && queue.health.health() == Health::Healthy {
+            health = Some(handle.change_health(&mut queue, |queue| queue.health.overran(now)));
         }
-        if age > LATE_KICK && queue.in_flight.is_empty() {
-            // Whoever has the duty to wake the writer is not run, or has forgotten its future.
-            slot.kick();
+        if age > LATE_WAKE && queue.in_flight.is_empty() {
+            // The caller that must wake the writer is not run, or has forgotten its future.
+            handle.wakeup.wake();
         }
         if scan && age > shared.rules.audit_timeout() {
-            time_out(slot, &queue, now.saturating_sub(shared.rules.audit_timeout()), &mut wakers);
+            time_out(handle, &queue, now.saturating_sub(shared.rules.audit_timeout()), &mut wakers);
         }
         // It may hang in a write, or in opening its file again while lines wait.
         let stuck = now.saturating_sub(queue.progress_at.max(oldest));
-        abandon |= queue.life == Life::Closing && stuck > LAST_PATIENCE;
+        abandon = queue.life.is_draining() && stuck > DRAIN_TIMEOUT;
     }
     wakers.into_iter().for_each(Waker::wake);
-    if let Some(noted) = noted {
-        slot.tell(noted, shared, None);
+    if let Some(health) = health {
+        handle.report_health(health, shared, None);
     }
     if abandon {
-        slot.abandon(shared);
+        handle.abandon(shared);
     }
 }
 
 /// Refuses what was accepted before `limit` and depends on this device.
-fn time_out(slot: &Slot, queue: &Queue, limit: Duration, wakers: &mut Vec<Waker>) {
+fn time_out(handle: &DeviceHandle, queue: &Queue, limit: Duration, wakers: &mut Vec<Waker>) {
     let pendings = queue.in_flight.iter().chain(&queue.waiting);
     let late = pendings.take_while(|pending| pending.since <= limit);
     for pending in late.filter(|pending| pending.wanted != Wanted::GivenUp) {
-        wakers.extend(pending.ticket.time_out(|| slot.cause(Why::TimedOut)));
+        wakers.extend(pending.ticket.time_out(|| handle.cause(Why::TimedOut)));
     }
 }

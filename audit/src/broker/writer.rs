@@ -1,26 +1,21 @@
-//! The thread of one device: takes all that waits, writes once, tells everybody.
+//! The thread of one device: takes all that waits, writes once, answers all tickets.
 //! Never in it: what the device is, what an entry says.
-
-mod telling;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use onrecord_entry::{Boot, SeqSet, Stamp};
+
 use super::Shared;
-use super::cause::Why;
-use super::drill::DrillNews;
-use super::earlier::End;
-use super::gap::Tells;
-use super::life::DeviceConfig;
-use super::lookout::Lookout;
-use super::measures::Unfits;
-use super::missed;
-use super::misses::Misses;
-use super::queue::{Errand, InFlight, Life, Pending, Queue, Stage, Wanted};
-use super::slot::{Slot, wake};
-use super::ticket::Answer;
-use crate::device::{Appended, Batch, Device, DeviceError, Drill, Notice};
+use super::candidate::DeviceConfig;
+use super::device_handle::DeviceHandle;
+use super::gap::Reporter;
+use super::life::DrainReason;
+use super::queue::{Pending, Queue, Wanted};
+use crate::cause::Why;
+use crate::device::{Appended, Batch, Device, DeviceError, Drill, DrillNews, Notice, Rejected};
+use crate::loss::Loss;
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, spawn};
 
@@ -29,221 +24,175 @@ const BUFFER_KEPT: usize = 1024 * 1024;
 
 /// The owner of a device.
 pub(crate) struct Writer {
-    slot: Arc<Slot>,
+    handle: Arc<DeviceHandle>,
     shared: Arc<Shared>,
     device: Box<dyn Device>,
-    /// The lines being written, and where each ends.
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-    /// How many bytes were taken from the queue.
-    taken: usize,
-    /// What must be told before newer lines.
-    notices: Vec<Notice>,
-    /// Where the earlier start ended on this device, if it was enabled then.
-    end: Option<End>,
+    batch: WriteBatch,
+    reporter: Reporter,
+    /// It was enabled in an earlier boot, so what that left behind is for it to report.
     restored: bool,
-    untold: Misses,
-    /// What the device's own lines tell, those first in the batch.
-    own: Vec<Tells>,
-    /// What no line of its form can tell.
-    lineless: Vec<Tells>,
-    /// So many ranges may be in one of them, as far as is known.
-    most_ranges: usize,
-    /// There is no room for one of them, however short: they are not tried before the device is opened again, or other
-    /// lines come.
-    mute: bool,
-    /// How often the device is to be looked at.
-    look_every: Option<Duration>,
-    /// When the device is to be looked at again.
-    look_at: Duration,
-    done: Vec<Pending>,
-    /// What was written last is the only request under way.
-    response_follows: bool,
-    responses: Lookout,
+    /// The earlier boot whose end its log shows, and up to which number it has reported what it lacks of that.
+    previous_end: Option<(Boot, u64)>,
+    /// How often the device is to be checked.
+    check_every: Option<Duration>,
+    /// When the device is to be checked again.
+    check_at: Duration,
 }
 
-/// What there is to do.
-enum Task {
-    Write,
-    Reopen,
-    Sync,
-    Look,
-    End,
+/// What is written at once. The entries are in the queue meanwhile, so that the watch can reach them.
+#[derive(Default)]
+struct WriteBatch {
+    /// The lines, and where each ends.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// How many lines at the beginning are the device's own.
+    own: usize,
+    /// What those report.
+    losses: Vec<Loss>,
+    /// How many bytes were taken from the queue.
+    taken: usize,
+    /// The entries that are to be answered now.
+    answered: Vec<Pending>,
+    /// Its only entry is a request entry.
+    response_follows: bool,
 }
 
 impl Writer {
     /// Starts the thread of a device.
-    pub(crate) fn start(slot: &Arc<Slot>, config: DeviceConfig, shared: &Arc<Shared>) -> std::io::Result<()> {
-        let DeviceConfig { device, missed, restored, .. } = config;
-        // Noted before anything is told: those that are restored next to it see it.
-        let end = device.ends_with().filter(|_| restored).map(|(boot, seq)| shared.earlier.note(boot, seq));
+    pub(crate) fn start(
+        handle: &Arc<DeviceHandle>,
+        config: DeviceConfig,
+        shared: &Arc<Shared>,
+    ) -> std::io::Result<()> {
+        let DeviceConfig { device, restored, .. } = config;
+        // Noted before anything is reported: the devices that are restored next to it see it.
+        let previous_end = device.ends_with().filter(|_| restored);
+        if let Some((boot, seq)) = previous_end {
+            shared.previous_boots.note(boot, seq);
+        }
         let writer = Self {
-            slot: Arc::clone(slot),
+            handle: Arc::clone(handle),
             shared: Arc::clone(shared),
-            look_every: device.check_every(),
+            check_every: device.check_every(),
             device,
-            bytes: Vec::new(),
-            ends: Vec::new(),
-            taken: 0,
-            notices: missed.into_iter().map(Notice::Missed).collect(),
-            end,
+            batch: WriteBatch::default(),
+            reporter: Reporter::new(),
             restored,
-            untold: Misses::default(),
-            own: Vec::new(),
-            lineless: Vec::new(),
-            most_ranges: usize::MAX,
-            mute: false,
-            look_at: Duration::ZERO,
-            done: Vec::new(),
-            response_follows: false,
-            responses: Lookout::new(&shared.clock),
+            previous_end,
+            check_at: Duration::ZERO,
         };
-        spawn(format!("audit-{}", slot.path), move || writer.run())
+        spawn(format!("audit-{}", handle.path), move || writer.run())
     }
 
     fn run(mut self) {
         self.gather();
-        loop {
-            match self.next() {
-                Task::Write => self.write(),
-                Task::Reopen => self.reopen(),
-                Task::Sync => self.sync(),
-                Task::Look => self.look(),
-                Task::End => break,
-            }
+        while let Some(task) = self.next() {
+            task(&mut self);
             self.gather();
         }
-        self.tell_drill();
-        self.conclude();
-        // The last chance to tell what was missed; a device that fails has none.
-        if !self.slot.queue().health_tracker.is_failing() {
-            drop(self.tell());
+        self.report_drill_end();
+        // A device that was disabled says so at the end of its log, after all that it was offered before.
+        if let Some(last) = self.handle.wait_for_late_entries() {
+            self.reporter.add_notice(Notice::Disabled { last });
         }
-        self.slot.bequeath();
-        if self.slot.queue().unwanted {
+        // The last chance to report losses; a device that fails has none.
+        if !self.handle.queue().health.is_failing() {
+            drop(self.report());
+        }
+        self.handle.transfer_losses();
+        let not_enabled = matches!(self.handle.queue().life.reason(), Some(DrainReason::NotEnabled));
+        if not_enabled {
             drop(self.guarded(|device| device.withdraw()));
         }
-        // The device goes first: whoever sees the end may open the file again.
-        let Self { slot, device, .. } = self;
+        // The device goes first: a thread that sees the end may open the file again.
+        let Self { handle, device, .. } = self;
         drop(catch_unwind(AssertUnwindSafe(move || drop(device))));
-        slot.queue().life = Life::Ended;
-        // What was left to it since it told what it could goes on to its own heir.
-        slot.bequeath();
-        slot.news.notify_all();
+        handle.end();
     }
 
-    /// A device that was disabled says so at the end of its log, after all that it was offered before.
-    fn conclude(&mut self) {
-        let after = {
-            let queue = self.slot.queue();
-            queue.disabled_after.filter(|_| queue.successor.is_none())
-        };
-        if let Some(last) = after {
-            self.slot.wait_until_unlisted();
-            self.notices.push(Notice::Disabled { last });
-        }
-    }
-
-    /// Waits for something to do, and takes all lines that wait.
-    fn next(&mut self) -> Task {
-        let slot = Arc::clone(&self.slot);
-        let mut queue = slot.queue();
+    /// Waits for something to do, and takes all lines that wait. `None`: the device ends.
+    fn next(&mut self) -> Option<fn(&mut Self)> {
+        let handle = Arc::clone(&self.handle);
+        let mut queue = handle.queue();
         loop {
-            self.notices.extend(queue.bequeathed.drain(..).map(Notice::Missed));
             if queue.reopen.is_open() {
-                return Task::Reopen;
+                return Some(Self::reopen);
             }
             if !queue.waiting.is_empty() {
                 break;
             }
             if queue.sync.is_open() {
-                return Task::Sync;
+                return Some(Self::sync);
             }
-            if queue.life != Life::Open {
-                return Task::End;
+            if !queue.life.is_active() {
+                return None;
             }
-            if let Some(lookout) = self.expects() {
+            let response_follows = std::mem::take(&mut self.batch.response_follows);
+            if let Some(spin) = handle.wakeup.spin_for_entry(response_follows) {
                 drop(queue);
-                lookout.until(|| slot.queued_bytes() > 0);
-                queue = slot.queue();
+                spin.until(|| handle.backlog.bytes() > 0);
+                queue = handle.queue();
                 continue;
             }
-            queue.stage = Stage::Parked;
-            let mut parked = true;
-            while parked && queue.stage == Stage::Parked {
-                let time = self.patience(
-                    queue.health_tracker.is_failing().then(|| queue.health_tracker.rest(self.now())),
-                    &queue.misses,
-                );
-                (queue, parked) = match time {
-                    None => (slot.work.wait(queue).unwrap_or_else(PoisonError::into_inner), true),
+            queue.writer_parked = true;
+            let mut in_time = true;
+            while in_time && queue.writer_parked {
+                let work = &handle.wakeup.work;
+                (queue, in_time) = match self.sleep_limit(&queue) {
+                    None => (work.wait(queue).unwrap_or_else(PoisonError::into_inner), true),
                     Some(time) => {
                         let (queue, out) =
-                            slot.work.wait_timeout(queue, time).unwrap_or_else(PoisonError::into_inner);
+                            work.wait_timeout(queue, time).unwrap_or_else(PoisonError::into_inner);
                         (queue, !out.timed_out())
                     }
                 };
             }
-            // Nobody needs to wake a writer that is awake.
-            if queue.stage == Stage::Parked {
-                queue.stage = Stage::Running;
-                return Task::Look;
+            // No thread needs to wake a writer that is awake.
+            if queue.must_wake() {
+                return Some(Self::check);
             }
         }
         self.take(&mut queue);
-        Task::Write
+        Some(Self::write)
     }
 
-    /// Whether a line is to come at any moment, and what experience says about looking out for it.
-    fn expects(&mut self) -> Option<&Lookout> {
-        let announced = self.slot.announced.swap(false, Ordering::Relaxed);
-        let response = std::mem::take(&mut self.response_follows);
-        if response { Some(&self.responses) } else { announced.then_some(&self.slot.requests) }
+    /// How long to sleep at most: until the next check of the device, the next try to report what is not reported, or the
+    /// end of a drill.
+    fn sleep_limit(&self, queue: &Queue) -> Option<Duration> {
+        let check = self.check_every.map(|_| self.check_at.saturating_sub(self.now()));
+        let report = self
+            .reporter
+            .is_due(&queue.losses)
+            .then(|| if queue.health.is_failing() { queue.health.rest(self.now()) } else { Duration::ZERO });
+        let drill_end = self.handle.drill.due();
+        [check, report, drill_end].into_iter().flatten().min().map(|time| time.max(Duration::from_millis(1)))
     }
 
     /// Takes all lines that wait.
     fn take(&mut self, queue: &mut Queue) {
-        self.bytes.clear();
-        self.ends.clear();
-        std::mem::swap(&mut self.bytes, &mut queue.bytes);
-        self.taken = self.bytes.len();
-        std::mem::swap(&mut queue.waiting, &mut queue.in_flight);
-        let requests = queue.in_flight.iter().all(|pending| pending.counts && !pending.ticket.response);
-        let single = self.slot.takes(queue.in_flight.len());
-        self.response_follows = single && requests;
-        if self.shared.singles.load(Ordering::Relaxed) != single {
-            self.shared.singles.store(single, Ordering::Relaxed);
-        }
         queue.progress_at = self.now();
-        self.untold = std::mem::take(&mut queue.misses);
+        let (batch, shared) = (&mut self.batch, &self.shared);
+        batch.take_lines(queue);
+        let requests = queue.in_flight.iter().all(|pending| pending.counts && !pending.ticket.response);
+        let single = self.handle.wakeup.note_batch(queue.in_flight.len());
+        batch.response_follows = single && requests;
+        if shared.single_client.load(Ordering::Relaxed) != single {
+            shared.single_client.store(single, Ordering::Relaxed);
+        }
         let mut withdrawn = false;
         for pending in &mut queue.in_flight {
             if pending.ticket.is_refused() {
                 (pending.wanted, withdrawn) = (Wanted::Withdrawn, true);
             }
-            self.ends.push(pending.end);
+            batch.ends.push(pending.end);
         }
         if withdrawn {
-            let InFlight { kept, withdrawn } = InFlight::part(&mut queue.in_flight, &self.bytes);
-            (self.bytes, self.ends) = kept;
-            self.done = withdrawn;
-            for pending in &self.done {
-                if pending.counts {
-                    self.untold.add(pending.seq, Why::Withdrawn.reason(), || self.shared.clock.now());
-                }
+            batch.split_off_withdrawn(&mut queue.in_flight);
+            for pending in &batch.answered {
+                queue.lose(pending, &Why::Withdrawn, shared);
             }
         }
-        queue.telling.clone_from(&self.untold);
-    }
-
-    /// How long to sleep at most: until the next look at the device, the next try to tell what is untold, or the end of
-    /// a drill.
-    fn patience(&self, resting: Option<Duration>, misses: &Misses) -> Option<Duration> {
-        let look = self.look_every.map(|_| self.look_at.saturating_sub(self.now()));
-        let untold = !(self.mute || self.notices.is_empty() && misses.is_empty());
-        let tell = untold.then(|| resting.unwrap_or(Duration::ZERO));
-        let told = self.slot.drill.due();
-        [look, tell, told].into_iter().flatten().min().map(|time| time.max(Duration::from_millis(1)))
+        batch.losses = queue.losses.start_reporting();
     }
 
     fn now(&self) -> Duration {
@@ -252,36 +201,45 @@ impl Writer {
 
     /// Collects what the device found out.
     fn gather(&mut self) {
-        let found = self.guarded(|device| device.notices()).unwrap_or_default();
-        // What this start has not written is waiting, or is counted as missed: no notice of the file can know better.
-        // And a device that was enabled since has nothing to do with earlier starts, whatever its file held before.
-        let (boot, restored) = (self.shared.boot, self.restored);
-        let due = |notice: &Notice| !matches!(notice, Notice::Unfinished { boot: of, .. } if *of == boot || !restored);
-        let found = found.into_iter().filter(due);
-        found.for_each(|notice| missed::add_notice(&mut self.notices, notice));
+        for notice in self.guarded(|device| device.notices()).unwrap_or_default() {
+            match notice {
+                // An entry that this boot has not written waits, or is known to be lost: the file cannot know better. And
+                // earlier boots do not concern a device that was enabled since, whatever its file held before.
+                Notice::Unfinished { boot, .. } if boot == self.shared.boot || !self.restored => {}
+                Notice::Unfinished { boot, seqs } => self.add_found(boot, seqs),
+                notice => self.reporter.add_notice(notice),
+            }
+        }
         self.look_beyond_the_end();
-        self.tell_drill();
+        self.report_drill_end();
     }
 
-    /// What other devices have of the earlier start, and this one has not.
+    fn add_found(&self, boot: Boot, seqs: SeqSet) {
+        self.handle.queue().losses.add_found(Loss::unfinished(boot, seqs));
+    }
+
+    /// What other devices have of the earlier boot, and this one has not.
     fn look_beyond_the_end(&mut self) {
-        if self.restored && self.end.is_none() {
+        if self.restored && self.previous_end.is_none() {
             // It could not be opened at once.
             let found = self.guarded(|device| device.ends_with()).ok().flatten();
-            let earlier = found.filter(|(boot, _)| *boot != self.shared.boot);
-            self.end = earlier.map(|(boot, seq)| self.shared.earlier.note(boot, seq));
+            self.previous_end = found.filter(|(boot, _)| *boot != self.shared.boot);
+            if let Some((boot, seq)) = self.previous_end {
+                self.shared.previous_boots.note(boot, seq);
+            }
         }
-        let lacking = self.end.as_mut().and_then(|end| self.shared.earlier.beyond(end));
-        if let Some((boot, range)) = lacking {
-            missed::inherit(&mut self.slot.queue().inherited, boot, &[range]);
-            missed::add_notice(&mut self.notices, Notice::Unfinished { boot, ranges: vec![range] });
+        if let Some((boot, reported)) = self.previous_end
+            && let Some(range) = self.shared.previous_boots.after(boot, reported)
+        {
+            self.previous_end = Some((boot, range.to));
+            self.add_found(boot, SeqSet::from(range));
         }
     }
 
-    /// Tells that a drill has ended.
-    fn tell_drill(&self) {
-        if let Some(drill) = self.slot.drill.take_ended() {
-            self.slot.tell_drill(DrillNews::Ended(drill), &self.shared);
+    /// Reports that a drill has ended.
+    fn report_drill_end(&self) {
+        if let Some(drill) = self.handle.drill.take_ended() {
+            self.handle.report_drill(DrillNews::Ended(drill), &self.shared);
         }
     }
 
@@ -289,180 +247,269 @@ impl Writer {
     fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Device) -> T) -> Result<T, DeviceError> {
         let device = self.device.as_mut();
         catch_unwind(AssertUnwindSafe(|| call(device))).map_err(|_| {
-            self.slot.counters.panics.fetch_add(1, Ordering::Relaxed);
+            self.handle.statistics.panics.fetch_add(1, Ordering::Relaxed);
             DeviceError::Panicked
         })
     }
 
+    /// Checks the device if it is time.
+    fn check_if_due(&mut self) -> Option<Result<(), DeviceError>> {
+        let every = self.check_every?;
+        let now = self.now();
+        if now < self.check_at {
+            return None;
+        }
+        self.check_at = now + every;
+        let checked = if self.handle.drill.status().is_some_and(|status| status.drill == Drill::Refuse) {
+            Err(DeviceError::Refused)
+        } else {
+            self.guarded(|device| device.check()).and_then(|checked| checked)
+        };
+        self.gather();
+        Some(checked)
+    }
+
+    /// Writes what was taken, after what must be reported before it.
+    fn write(&mut self) {
+        // A device that is not well says so again at once, in its answer to the write.
+        drop(self.check_if_due());
+        self.answer_withdrawn();
+        self.add_reports();
+        let appended = self.append();
+        self.settle(&appended);
+    }
+
+    /// Puts the lines of the reporter before the others.
+    fn add_reports(&mut self) {
+        let (batch, shared) = (&mut self.batch, &self.shared);
+        let losses = std::mem::take(&mut batch.losses);
+        batch.own = 0;
+        if losses.is_empty() && !self.reporter.has_notices() {
+            return;
+        }
+        let (time, seq) = (shared.clock.now(), shared.seq.load(Ordering::Relaxed));
+        let last = Stamp { time, seq, boot: shared.boot };
+        let (mut bytes, mut ends) = self.reporter.lines(losses, &self.handle, &last);
+        let shift = bytes.len();
+        batch.own = ends.len();
+        ends.extend(batch.ends.iter().map(|end| end + shift));
+        bytes.extend_from_slice(&batch.bytes);
+        (batch.bytes, batch.ends) = (bytes, ends);
+    }
+
     fn append(&mut self) -> Appended {
-        if self.slot.drill.refuses() {
+        if self.handle.drill.refuses() {
             return Appended::none(DeviceError::Refused);
         }
-        let (bytes, ends) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.ends));
+        let (bytes, ends) = (std::mem::take(&mut self.batch.bytes), std::mem::take(&mut self.batch.ends));
         let batch = Batch::new(&bytes, &ends);
         let appended = self.guarded(|device| device.append(&batch)).unwrap_or_else(Appended::none);
-        (self.bytes, self.ends) = (bytes, ends);
+        (self.batch.bytes, self.batch.ends) = (bytes, ends);
         appended
     }
 
-    /// Looks at the device if it is time.
-    fn look_if_due(&mut self) -> Option<Result<(), DeviceError>> {
-        let every = self.look_every?;
-        let now = self.now();
-        if now < self.look_at {
-            return None;
-        }
-        self.look_at = now + every;
-        let looked = if self.slot.drill.status().is_some_and(|status| status.drill == Drill::Refuse) {
-            Err(DeviceError::Refused)
-        } else {
-            self.guarded(|device| device.check()).and_then(|looked| looked)
-        };
-        self.gather();
-        Some(looked)
-    }
-
-    /// Writes what was taken, with what must be told before it.
-    fn write(&mut self) {
-        // A device that is not well says so again at once, in its answer to the write.
-        drop(self.look_if_due());
-        self.answer_withdrawn();
-        let told = self.tell_first();
-        let appended = self.append();
-        self.settle(told, &appended);
-    }
-
-    /// Tells everybody who waits what became of the batch. `told` lines of it were the device's own.
-    fn settle(&mut self, told: usize, appended: &Appended) {
+    /// Answers all tickets of the batch, and notes what the device has of it.
+    fn settle(&mut self, appended: &Appended) {
         let (lines, error) = (appended.lines, appended.error.as_ref());
-        let unfit = Unfits { told, all: &appended.rejected };
-        let slot = Arc::clone(&self.slot);
-        let shared = Arc::clone(&self.shared);
+        let (handle, shared) = (Arc::clone(&self.handle), Arc::clone(&self.shared));
         let now = self.now();
-        let held = lines.saturating_sub(told);
-        let noted = {
-            let mut queue = slot.queue();
-            std::mem::swap(&mut self.done, &mut queue.in_flight);
+        let batch = &mut self.batch;
+        let held = lines.saturating_sub(batch.own);
+        let health = {
+            let mut queue = handle.queue();
+            std::mem::swap(&mut batch.answered, &mut queue.in_flight);
             queue.progress_at = now;
-            // Empty if somebody else tells it by now, because this device was given up.
-            let telling = std::mem::take(&mut queue.telling);
-            self.settle_own(&mut queue, !telling.is_empty(), lines, unfit);
-            for (at, pending) in self.done.iter().enumerate().filter(|(_, pending)| pending.counts) {
-                let why = match unfit.get(at) {
+            self.reporter.settle(&mut queue.losses, lines, |line| rejection(appended, line).is_some());
+            for (at, pending) in batch.answered.iter().enumerate().filter(|(_, pending)| pending.counts) {
+                let reason = match rejection(appended, batch.own + at) {
                     Some(_) => "the line was too long",
                     None if at >= held => "the device failed",
                     None => continue,
                 };
-                queue.misses.add(pending.seq, why, || shared.clock.now());
+                queue.losses.add(pending.seq, reason, || shared.clock.now());
             }
-            let appended = held.min(self.done.len()).saturating_sub(unfit.count());
-            slot.counters.missed.fetch_add((self.done.len() - appended) as u64, Ordering::Relaxed);
-            slot.counters.appended.fetch_add(appended as u64, Ordering::Relaxed);
-            slot.counters.batches.fetch_add(u64::from(lines > 0), Ordering::Relaxed);
-            slot.drained(std::mem::take(&mut self.taken));
-            slot.note_health(&mut queue, |queue| {
+            let entries = held.min(batch.answered.len()).saturating_sub(batch.rejected_entries(appended));
+            let statistics = &handle.statistics;
+            statistics.lost.fetch_add((batch.answered.len() - entries) as u64, Ordering::Relaxed);
+            statistics.appended.fetch_add(entries as u64, Ordering::Relaxed);
+            statistics.batches.fetch_add(u64::from(lines > 0), Ordering::Relaxed);
+            handle.backlog.remove(std::mem::take(&mut batch.taken));
+            handle.change_health(&mut queue, |queue| {
                 match error {
-                    Some(error) => queue.health_tracker.failed(now, error.clone()),
-                    None => queue.health_tracker.succeeded(now),
+                    Some(error) => queue.health.failed(now, error.clone()),
+                    None => queue.health.succeeded(now),
                 }
                 let fresh = |since: Duration| now.saturating_sub(since) <= shared.rules.settle_grace();
                 if queue.waiting.first().is_none_or(|pending| fresh(pending.since)) {
-                    queue.health_tracker.caught_up(now);
+                    queue.health.caught_up(now);
                 }
             })
         };
         if error.is_some() {
-            slot.counters.failures.fetch_add(1, Ordering::Relaxed);
+            handle.statistics.failures.fetch_add(1, Ordering::Relaxed);
         }
-        slot.tell(noted, &shared, error);
-        slot.measures().take(now, lines, &self.ends, &self.done, unfit);
-        self.answer_all(held, error, unfit);
-        if self.bytes.capacity() > BUFFER_KEPT {
-            self.bytes = Vec::new();
+        handle.report_health(health, &shared, error);
+        batch.measure(&handle, now, appended);
+        self.answer_all(held, appended);
+        if self.batch.bytes.capacity() > BUFFER_KEPT {
+            self.batch.bytes = Vec::new();
         }
     }
 
-    fn answer_all(&mut self, held: usize, error: Option<&DeviceError>, unfit: Unfits<'_>) {
-        let required = self.slot.required;
-        for (at, pending) in self.done.drain(..).enumerate() {
-            let error =
-                unfit.get(at).or_else(|| (at >= held).then(|| error.unwrap_or(&DeviceError::Panicked)));
-            let cause = error.map(|error| self.slot.cause(Why::Device(error.clone())));
+    /// Answers the tickets of the batch, of which the device has the first `held` entries.
+    fn answer_all(&mut self, held: usize, appended: &Appended) {
+        let error = appended.error.as_ref().unwrap_or(&DeviceError::Panicked);
+        let own = self.batch.own;
+        for (at, pending) in self.batch.answered.drain(..).enumerate() {
+            let error = rejection(appended, own + at).or_else(|| (at >= held).then_some(error));
             if pending.wanted != Wanted::GivenUp {
-                wake(pending.ticket.answer(Answer { cause, required, awaited: pending.awaited }));
+                let why = error.map(|error| Why::Device(error.clone()));
+                self.handle.answer(&pending.ticket, pending.awaited, why);
             }
         }
     }
 
-    /// Requests that were refused before their lines were begun: nobody waits, but the count must be right.
+    /// Requests that were refused before their lines were begun: no task waits, but the count must be right.
     fn answer_withdrawn(&mut self) {
-        let required = self.slot.required;
-        self.slot.counters.missed.fetch_add(self.done.len() as u64, Ordering::Relaxed);
-        for pending in self.done.drain(..) {
-            let cause = Some(self.slot.cause(Why::Withdrawn));
-            wake(pending.ticket.answer(Answer { cause, required, awaited: pending.awaited }));
+        let withdrawn = self.batch.answered.len() as u64;
+        self.handle.statistics.lost.fetch_add(withdrawn, Ordering::Relaxed);
+        for pending in self.batch.answered.drain(..) {
+            self.handle.answer(&pending.ticket, pending.awaited, Some(Why::Withdrawn));
         }
     }
 
     fn reopen(&mut self) {
-        let asked = self.slot.queue().reopen.asked;
+        let asked = self.handle.queue().reopen.asked;
         let error = self.guarded(|device| device.reopen()).and_then(|done| done).err();
         match &error {
-            Some(_) => self.note(error.as_ref()),
+            Some(_) => self.note_health(error.as_ref()),
             None => {
-                self.slot.counters.reopens.fetch_add(1, Ordering::Relaxed);
-                (self.most_ranges, self.mute) = (usize::MAX, false);
+                self.handle.statistics.reopens.fetch_add(1, Ordering::Relaxed);
+                self.reporter.resume();
             }
         }
-        self.finish(|queue| &mut queue.reopen, asked, error);
+        self.handle.finish(|queue| &mut queue.reopen, asked, error);
     }
 
     fn sync(&mut self) {
-        let asked = self.slot.queue().sync.asked;
-        // After this the process may end: what was missed is told now, even if the device was to be left alone.
-        let untold = self.tell().err();
-        let error = self.guarded(|device| device.sync()).and_then(|done| done).err().or(untold);
-        self.finish(|queue| &mut queue.sync, asked, error);
+        let asked = self.handle.queue().sync.asked;
+        // After this the process may end: losses are reported now, even if the device was to be left alone.
+        let unreported = self.report().err();
+        let error = self.guarded(|device| device.sync()).and_then(|done| done).err().or(unreported);
+        self.handle.finish(|queue| &mut queue.sync, asked, error);
     }
 
-    fn finish(&self, errand: fn(&mut Queue) -> &mut Errand, asked: u64, error: Option<DeviceError>) {
-        let mut queue = self.slot.queue();
-        let errand = errand(&mut queue);
-        (errand.done, errand.error) = (asked, error);
-        if queue.onlookers > 0 {
-            self.slot.news.notify_all();
-        }
-    }
-
-    /// Notes how the device is, apart from a write.
-    fn note(&self, error: Option<&DeviceError>) {
+    /// Notes the health of the device, apart from a write.
+    fn note_health(&self, error: Option<&DeviceError>) {
         let now = self.now();
-        let noted = self.slot.note_health(&mut self.slot.queue(), |queue| match error {
-            Some(error) => queue.health_tracker.failed(now, error.clone()),
-            None => queue.health_tracker.succeeded(now),
+        let health = self.handle.change_health(&mut self.handle.queue(), |queue| match error {
+            Some(error) => queue.health.failed(now, error.clone()),
+            None => queue.health.succeeded(now),
         });
-        self.slot.tell(noted, &self.shared, error);
+        self.handle.report_health(health, &self.shared, error);
     }
 
-    /// Nothing waits: a look at the device, and whatever is untold is told now.
-    fn look(&mut self) {
-        let looked = self.look_if_due();
-        let (failing, untold, due) = {
-            let mut queue = self.slot.queue();
-            let failing = queue.health_tracker.is_failing();
-            let untold = !(self.mute || queue.misses.is_empty() && self.notices.is_empty());
-            (
-                failing,
-                untold,
-                untold && (!failing || queue.health_tracker.try_again(self.shared.clock.monotonic())),
-            )
+    /// No line waits: checks the device, and reports what is not reported.
+    fn check(&mut self) {
+        let checked = self.check_if_due();
+        let (failing, unreported, due) = {
+            let mut queue = self.handle.queue();
+            let failing = queue.health.is_failing();
+            let unreported = self.reporter.is_due(&queue.losses);
+            let due = unreported && (!failing || queue.health.try_again(self.now()));
+            (failing, unreported, due)
         };
-        match looked {
-            _ if due => drop(self.tell()),
-            Some(Err(error)) if !failing => self.note(Some(&error)),
-            // A write failed, so a write must work, not a look: a full disk looks well.
-            Some(Ok(())) if failing && !untold => self.note(None),
+        match checked {
+            _ if due => drop(self.report()),
+            Some(Err(error)) if !failing => self.note_health(Some(&error)),
+            // A write failed, so a write must work and not a check: a full disk looks well.
+            Some(Ok(())) if failing && !unreported => self.note_health(None),
             _ => {}
         }
     }
+
+    /// Writes what is not reported, and nothing else.
+    fn report(&mut self) -> Result<(), DeviceError> {
+        self.batch.bytes.clear();
+        self.batch.ends.clear();
+        {
+            let mut queue = self.handle.queue();
+            queue.progress_at = self.now();
+            self.batch.losses = queue.losses.start_reporting();
+        }
+        self.add_reports();
+        if self.batch.own == 0 {
+            self.reporter.settle(&mut self.handle.queue().losses, 0, |_| false);
+            return Ok(());
+        }
+        let appended = self.append();
+        self.settle(&appended);
+        appended.error.map_or(Ok(()), Err)
+    }
+}
+
+impl WriteBatch {
+    /// Takes the lines that wait, and leaves an empty buffer. The entries stay in the queue, in flight.
+    fn take_lines(&mut self, queue: &mut Queue) {
+        self.bytes.clear();
+        self.ends.clear();
+        std::mem::swap(&mut self.bytes, &mut queue.bytes);
+        std::mem::swap(&mut queue.waiting, &mut queue.in_flight);
+        self.taken = self.bytes.len();
+    }
+
+    /// Takes withdrawn entries and their lines out of what is in flight: they are to be answered, and not written.
+    fn split_off_withdrawn(&mut self, in_flight: &mut Vec<Pending>) {
+        let (mut kept, mut start) = (Vec::new(), 0);
+        self.ends.clear();
+        for mut pending in std::mem::take(in_flight) {
+            let line = self.bytes.get(start..pending.end).unwrap_or_default();
+            start = pending.end;
+            if pending.wanted == Wanted::Withdrawn {
+                self.answered.push(pending);
+                continue;
+            }
+            kept.extend_from_slice(line);
+            self.ends.push(kept.len());
+            pending.end = kept.len();
+            in_flight.push(pending);
+        }
+        self.bytes = kept;
+    }
+
+    /// How many entries could not be written because of what they are.
+    fn rejected_entries(&self, appended: &Appended) -> usize {
+        appended.rejected.iter().filter(|rejected| rejected.line >= self.own).count()
+    }
+
+    /// Counts the bytes, the entries and the latencies of what the device has of it.
+    fn measure(&self, handle: &DeviceHandle, now: Duration, appended: &Appended) {
+        let Some(last) = appended.lines.checked_sub(1) else { return };
+        let end = |line: usize| self.ends.get(line).map_or(0, |end| *end as u64);
+        let held = appended.lines.saturating_sub(self.own);
+        let mut written = handle.statistics.written();
+        written.bytes += end(last);
+        for (at, pending) in self.answered.iter().take(held).enumerate() {
+            let line = self.own + at;
+            if rejection(appended, line).is_some() {
+                written.bytes -= end(line) - line.checked_sub(1).map_or(0, end);
+                continue;
+            }
+            let latency = now.saturating_sub(pending.since);
+            if pending.ticket.response {
+                written.response_latency.add_time(latency);
+            } else {
+                written.request_latency.add_time(latency);
+            }
+        }
+        if let Some(entries @ 1..) = held.checked_sub(self.rejected_entries(appended)) {
+            written.batch_entries.add(entries as u64);
+        }
+    }
+}
+
+/// Why a line of the batch could not be written because of what it is.
+fn rejection(appended: &Appended, line: usize) -> Option<&DeviceError> {
+    let found = appended.rejected.binary_search_by_key(&line, |rejected: &Rejected| rejected.line).ok()?;
+    appended.rejected.get(found).map(|rejected| &rejected.error)
 }

@@ -1,5 +1,5 @@
-//! Who writes to which file: a file may have one device, whatever names lead to it; and for the moment of a change also
-//! the one that takes its place. Never in it: opening files.
+//! Which device writes to which file: a file may have one device, whatever names lead to it; and for the moment of a change
+//! also the device that takes its place. Never in it: opening files.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -22,16 +22,16 @@ pub(crate) struct Claims {
 /// How many claims there are to a file.
 #[derive(Debug, Default)]
 struct Holders {
-    /// Of devices that are wanted.
-    wanted: usize,
-    /// Of devices that nobody wants any more, and that may still write what waits.
+    /// Of enabled devices.
+    enabled: usize,
+    /// Of devices that were disabled, and that may still write what waits.
     leaving: usize,
 }
 
 #[derive(Debug)]
 struct Holding {
     claims: Claims,
-    /// Who leaves as this one comes: what one of them holds, it may hold as well.
+    /// The devices that leave as this one comes: what one of them holds, it may hold as well.
     predecessors: Vec<Weak<Holding>>,
     state: Mutex<State>,
 }
@@ -51,21 +51,21 @@ pub struct Claim {
 
 /// The right to hold what another device holds, which leaves it in the same change.
 #[derive(Clone, Debug)]
-pub(crate) struct Inheritance(Weak<Holding>);
+pub(crate) struct Succession(Weak<Holding>);
 
 impl Claims {
     /// A hold on nothing yet.
-    pub(crate) fn claim(&self, inheritance: &[Inheritance]) -> Claim {
-        let predecessors = inheritance.iter().map(|Inheritance(holding)| Weak::clone(holding)).collect();
+    pub(crate) fn claim(&self, succession: &[Succession]) -> Claim {
+        let predecessors = succession.iter().map(|Succession(holding)| Weak::clone(holding)).collect();
         Claim { holding: Arc::new(Holding { claims: self.clone(), predecessors, state: Mutex::default() }) }
     }
 
-    /// Adds a claim, if all that there are but `leaving` of them have ended: two cannot inherit the same file.
+    /// Adds a claim, if all that there are but `leaving` of them have ended: two cannot succeed to the same file.
     fn add(&self, file: FileId, leaving: usize) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let holders = held.entry(file).or_default();
-        let free = holders.wanted <= leaving;
-        holders.wanted += usize::from(free);
+        let free = holders.enabled <= leaving;
+        holders.enabled += usize::from(free);
         free
     }
 
@@ -78,7 +78,7 @@ impl Claims {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(holders) = held.get_mut(&file) {
             change(holders);
-            if holders.wanted + holders.leaving == 0 {
+            if holders.enabled + holders.leaving == 0 {
                 held.remove(&file);
             }
         }
@@ -86,7 +86,7 @@ impl Claims {
 
     fn remove(&self, file: FileId, leaving: bool) {
         self.change(file, |holders| {
-            let count = if leaving { &mut holders.leaving } else { &mut holders.wanted };
+            let count = if leaving { &mut holders.leaving } else { &mut holders.enabled };
             *count = count.saturating_sub(1);
         });
     }
@@ -103,8 +103,8 @@ impl Claim {
         let leaving = self.holding.predecessors.iter().filter_map(Weak::upgrade).filter(holds).count();
         let mut state = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.released {
-            // It finishes what waits, where it disturbs nobody.
-            return self.holding.claims.count(file, |holders| holders.wanted) == 0;
+            // It finishes what waits, if no enabled device has the file.
+            return self.holding.claims.count(file, |holders| holders.enabled) == 0;
         }
         if state.file == Some(file) {
             return true;
@@ -118,10 +118,10 @@ impl Claim {
         true
     }
 
-    /// Whether no other device writes to the file: then an unfinished line in it is one that nobody will finish.
+    /// Whether no other device writes to the file: then no device will finish an unfinished line in it.
     pub(crate) fn is_alone(&self) -> bool {
         let file = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner).file;
-        let all = |holders: &Holders| holders.wanted + holders.leaving;
+        let all = |holders: &Holders| holders.enabled + holders.leaving;
         file.is_none_or(|file| self.holding.claims.count(file, all) <= 1)
     }
 
@@ -134,11 +134,11 @@ impl Claim {
     }
 
     /// The right to hold the same file, for a device that is to take the place of this one.
-    pub(crate) fn inheritance(&self) -> Inheritance {
-        Inheritance(Arc::downgrade(&self.holding))
+    pub(crate) fn succession(&self) -> Succession {
+        Succession(Arc::downgrade(&self.holding))
     }
 
-    /// Whether the device was disabled: what it still waits for is not wanted any more.
+    /// Whether the device was disabled: what it still waits for is not enabled any more.
     pub fn is_released(&self) -> bool {
         self.holding.state.lock().unwrap_or_else(PoisonError::into_inner).released
     }
@@ -157,7 +157,7 @@ impl Holding {
         }
         if let Some(file) = state.file {
             self.claims.change(file, |holders| {
-                holders.wanted = holders.wanted.saturating_sub(1);
+                holders.enabled = holders.enabled.saturating_sub(1);
                 holders.leaving += 1;
             });
         }
@@ -185,7 +185,7 @@ mod tests {
         let (old, stranger) = (claims.claim(&[]), claims.claim(&[]));
         assert!(old.take(FILE));
         assert!(!stranger.take(FILE));
-        let new = claims.claim(&[old.inheritance()]);
+        let new = claims.claim(&[old.succession()]);
         assert!(new.take(FILE));
         old.release();
         assert!(!stranger.take(FILE), "the successor holds it");
@@ -199,10 +199,10 @@ mod tests {
         let claims = Claims::default();
         let (a, b) = (claims.claim(&[]), claims.claim(&[]));
         assert!(a.take(FILE) && b.take(OTHER));
-        let both = [a.inheritance(), b.inheritance()];
+        let both = [a.succession(), b.succession()];
         let (new_a, new_b) = (claims.claim(&both), claims.claim(&both));
         assert!(new_a.take(OTHER) && new_b.take(FILE));
-        assert!(!claims.claim(&both).take(FILE), "it has its heir");
+        assert!(!claims.claim(&both).take(FILE), "it has its successor");
         drop((a, b));
         assert!(!claims.claim(&[]).take(FILE) && !claims.claim(&[]).take(OTHER));
     }
@@ -232,7 +232,7 @@ mod tests {
         let claims = Claims::default();
         let old = claims.claim(&[]);
         assert!(old.take(FILE) && old.is_alone());
-        let new = claims.claim(&[old.inheritance()]);
+        let new = claims.claim(&[old.succession()]);
         assert!(new.take(FILE) && !new.is_alone());
         old.release();
         assert!(!new.is_alone(), "it may still write what waits");
@@ -250,7 +250,7 @@ mod tests {
         let claims = Claims::default();
         let old = claims.claim(&[]);
         assert!(old.take(FILE));
-        let new = claims.claim(&[old.inheritance()]);
+        let new = claims.claim(&[old.succession()]);
         assert!(new.take(FILE));
         drop(new);
         assert!(!claims.claim(&[]).take(FILE));

@@ -1,6 +1,5 @@
-//! Drills: an enabled device seems to fail on command, and works again by itself, so that operators can prove their
-//! alarms. The drill stands between a device's writer and the device, whatever that is.
-//! Never in it: who may begin one, or the log that tells of it.
+//! Drills: an enabled device fails on command, and works again by itself, so that operators can prove their alarms. The drill stands between a device's writer and the device, whatever that is.
+//! Never in it: who may begin one, or the server's log.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ pub const DRILL_MAX: Duration = Duration::from_hours(1);
 /// What a device is made to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drill {
-    /// It takes nothing and says nothing, until the drill ends; then it goes on.
+    /// It takes nothing and answers nothing, until the drill ends; then it goes on.
     Hang,
     /// It refuses everything.
     Refuse,
@@ -50,6 +49,33 @@ pub struct DrillStatus {
     pub left: Duration,
 }
 
+/// What an observer learns about a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrillNews {
+    /// It has begun, and ends by itself after this time.
+    Begun(Drill, Duration),
+    /// It has ended.
+    Ended(Drill),
+}
+
+/// Why no drill was begun or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DrillError {
+    /// The rules do not allow drills ([`Rules::drills`](crate::Rules::drills)).
+    #[error("drills are not enabled")]
+    Off,
+    /// No device of this path is enabled.
+    #[error("no audit device is enabled at this path")]
+    NoDevice,
+    /// The device throws everything away: it cannot fail.
+    #[error("this audit device throws everything away and cannot fail")]
+    Discards,
+    /// The time asked for is zero, or more than [`DRILL_MAX`].
+    #[error("a drill lasts more than nothing and at most {} seconds", DRILL_MAX.as_secs())]
+    Time,
+}
+
 /// Begins and ends the drills of one device. Clones control the same device.
 #[derive(Clone)]
 pub(crate) struct DrillControl {
@@ -62,7 +88,7 @@ pub(crate) struct DrillControl {
 #[derive(Default)]
 struct State {
     running: Option<Running>,
-    /// What ended and was not told yet.
+    /// The drill that ended and was not reported yet.
     ended: Option<Drill>,
 }
 
@@ -115,7 +141,7 @@ impl DrillControl {
         Some(DrillStatus { drill: running.drill, left: running.until.saturating_sub(now) })
     }
 
-    /// When there is an end to be told; none without a drill.
+    /// How long until there is an end to report; none without a drill.
     pub(crate) fn due(&self) -> Option<Duration> {
         let running = self.running.load(Ordering::Relaxed);
         running.then(|| self.status().map_or(Duration::ZERO, |status| status.left))

@@ -4,6 +4,7 @@
 
 mod before;
 mod kind;
+mod open_file;
 mod options;
 mod preflight;
 mod safety;
@@ -12,12 +13,10 @@ mod unfinished;
 mod watch;
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
 use super::batch::{Appended, Batch};
@@ -29,6 +28,7 @@ use super::placement::Placement;
 use crate::clock::Clock;
 pub(super) use kind::FileKind;
 use onrecord_entry::Boot;
+use open_file::OpenFile;
 pub use options::FileOptions;
 use unfinished::Found;
 
@@ -41,7 +41,7 @@ pub(crate) struct FileDevice {
     placement: Placement,
     clock: Arc<dyn Clock>,
     claim: Claim,
-    open: Option<Open>,
+    open: Option<OpenFile>,
     before: Before,
     notices: Vec<Notice>,
     ends_with: Option<(Boot, u64)>,
@@ -52,7 +52,7 @@ enum Before {
     /// Nothing: it has not had a file yet.
     Nothing,
     /// A file which is not closed yet, so that its end can be read.
-    Open(Open),
+    Open(OpenFile),
     /// A file whose end was looked at, and what it was. It is closed, or is when the next one is open.
     Looked(FileId, Option<Found>, Option<File>),
 }
@@ -60,7 +60,7 @@ enum Before {
 impl Before {
     fn look(self) -> Self {
         match self {
-            Self::Open(open) => Self::Looked(open.id, open.known(), Some(open.file)),
+            Self::Open(open) => Self::Looked(open.id, log_end(&open), Some(open.file)),
             looked => looked,
         }
     }
@@ -75,22 +75,6 @@ impl Before {
             nothing => nothing,
         }
     }
-}
-
-/// The open file.
-struct Open {
-    file: File,
-    /// Its directory, as it was resolved.
-    directory: OwnedFd,
-    id: FileId,
-    /// Where our last write ended.
-    end: u64,
-    /// The last line is torn and could not be ended.
-    unfinished: bool,
-    /// It was not there before it was opened.
-    created: bool,
-    /// It has something of its own.
-    begun: bool,
 }
 
 impl FileDevice {
@@ -159,13 +143,13 @@ impl FileDevice {
         watch::named(self).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (id.dev, id.ino))
     }
 
-    fn open_checked(&mut self) -> Result<Open, DeviceError> {
+    fn open_checked(&mut self) -> Result<OpenFile, DeviceError> {
         let opened = safety::open(&self.options, &self.placement)?;
         if !self.claim.take(opened.id) {
             return Err(DeviceError::InUse { path: Arc::from(self.path()) });
         }
         opened.settle_mode(&self.options)?;
-        let mut open = Open {
+        let mut open = OpenFile {
             file: opened.file,
             directory: opened.directory,
             id: opened.id,
@@ -184,13 +168,13 @@ impl FileDevice {
     }
 
     /// Lets a file that was opened begin where the one before ends, and looks what an earlier start left behind.
-    fn follow(&mut self, open: &Open, before: Before) {
+    fn follow(&mut self, open: &OpenFile, before: Before) {
         before::sign(&open.file, self.path());
         let (known, first, mut old) = match before {
             Before::Open(last) if last.id == open.id => return,
             // The number of a file that is gone may be that of a new one.
             Before::Looked(id, ..) if id == open.id && !open.created => return,
-            Before::Open(last) => (last.known(), false, Some(last.file)),
+            Before::Open(last) => (log_end(&last), false, Some(last.file)),
             Before::Looked(_, known, file) => (known, false, file),
             Before::Nothing => (None, true, None),
         };
@@ -201,7 +185,7 @@ impl FileDevice {
         let mut found = unfinished::find(&open.file, open.end);
         // A file that has something is not new, even if that cannot be read.
         if first && found.is_none() && !open.begun {
-            // Whoever renamed the log may have come before the end of the start that wrote it.
+            // The log may have been renamed before the end of the start that wrote it.
             let renamed = before::renamed(open, self.path());
             (old, found) = renamed.map_or((None, None), |(file, found)| (Some(file), found));
             found = found.filter(Found::goes_on);
@@ -269,75 +253,10 @@ impl FileDevice {
     }
 }
 
-impl Open {
-    /// What its end shows.
-    fn known(&self) -> Option<Found> {
-        let size = rustix::fs::fstat(&self.file).ok()?.st_size;
-        unfinished::find(&self.file, u64::try_from(size).ok()?)
-    }
-
-    /// Whether the open file still has a name and did not shrink. Which name, only `check` looks at.
-    fn is_sound(&self) -> bool {
-        rustix::fs::fstat(&self.file)
-            .is_ok_and(|stat| stat.st_nlink > 0 && u64::try_from(stat.st_size).unwrap_or(0) >= self.end)
-    }
-
-    fn end_line(&mut self) -> Result<(), Errno> {
-        if self.unfinished {
-            rustix::io::retry_on_intr(|| rustix::io::write(&self.file, b"\n"))?;
-            self.unfinished = false;
-        }
-        Ok(())
-    }
-
-    /// Writes the batch's bytes from `from` on: one call, and more only to finish what it left.
-    fn write_from(&mut self, batch: &Batch<'_>, from: usize) -> (usize, Option<Errno>) {
-        let mut written = 0;
-        let error = loop {
-            let Some(rest) = batch.bytes().get(from + written..).filter(|rest| !rest.is_empty()) else {
-                break None;
-            };
-            match rustix::io::write(&self.file, rest) {
-                Ok(0) => break Some(Errno::IO),
-                Ok(count) => written += count,
-                Err(Errno::INTR) => {}
-                Err(errno) => break Some(errno),
-            }
-        };
-        // In append mode the descriptor's position is where the write ended, wherever it began.
-        if written > 0
-            && let Ok(end) = rustix::fs::tell(&self.file)
-        {
-            self.end = end;
-        }
-        (written, error)
-    }
-
-    /// Where our last write began, if that is before `expected`: somebody has made the file shorter.
-    const fn cut_below(&self, expected: u64, written: usize) -> Option<u64> {
-        let began = self.end.saturating_sub(written as u64);
-        if written > 0 && began < expected { Some(began) } else { None }
-    }
-
-    /// Whether what stands before this place is no whole line.
-    fn is_glued(&self, place: u64) -> bool {
-        let mut before = [0];
-        let Some(at) = place.checked_sub(1) else { return false };
-        matches!(rustix::io::pread(&self.file, &mut before, at), Ok(1)) && before != *b"\n"
-    }
-
-    /// Takes back the last `torn` bytes, if nobody has written after them.
-    fn take_back(&mut self, torn: usize) -> Result<(), Errno> {
-        let end = rustix::fs::seek(&self.file, SeekFrom::Current(0))?;
-        let size = u64::try_from(rustix::fs::fstat(&self.file)?.st_size).unwrap_or(0);
-        let keep = end.saturating_sub(u64::try_from(torn).unwrap_or(u64::MAX));
-        if size != end {
-            return Err(Errno::AGAIN);
-        }
-        rustix::io::retry_on_intr(|| rustix::fs::ftruncate(&self.file, keep))?;
-        self.end = keep;
-        Ok(())
-    }
+/// What the end of an open file shows.
+fn log_end(open: &OpenFile) -> Option<Found> {
+    let size = rustix::fs::fstat(&open.file).ok()?.st_size;
+    unfinished::find(&open.file, u64::try_from(size).ok()?)
 }
 
 impl Device for FileDevice {
@@ -381,7 +300,7 @@ impl Device for FileDevice {
 
     fn withdraw(&mut self) {
         if let Some(open) = self.open.take_if(|open| open.created) {
-            safety::unmake_file(&open.file, &open.directory, &self.options.path);
+            safety::remove_if_empty(&open.file, &open.directory, &self.options.path);
         }
         self.close_file();
     }
@@ -408,41 +327,10 @@ impl Drop for FileDevice {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
 
     #[test]
-    fn a_torn_line_is_taken_back_only_if_nothing_came_after_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.log");
-        let append = || File::options().append(true).create(true).open(&path).unwrap();
-        let (file, mut other) = (append(), append());
-        let directory = OwnedFd::from(File::open(dir.path()).unwrap());
-        let mut open = Open {
-            file,
-            directory,
-            id: FileId { dev: 0, ino: 0 },
-            end: 0,
-            unfinished: false,
-            created: true,
-            begun: false,
-        };
-        let batch = Batch::new(b"one\ntw", &[4, 6]);
-        assert_eq!(open.write_from(&batch, 0), (6, None));
-        assert_eq!(open.take_back(2), Ok(()));
-        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), open.end), ("one\n", 4));
-
-        assert_eq!(open.write_from(&batch, 4), (2, None));
-        other.write_all(b"three\n").unwrap();
-        assert_eq!(open.take_back(2), Err(Errno::AGAIN));
-        open.unfinished = true;
-        assert_eq!(open.end_line(), Ok(()));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwthree\n\n");
-    }
-
-    #[test]
-    fn a_file_that_is_cut_between_the_look_and_the_write_is_told_and_glues_nothing() {
+    fn a_file_that_is_cut_between_the_check_and_the_write_is_reported_and_joins_no_lines() {
         let line = |text: &str| format!("{{\"time\":\"{text}\"}}\n");
         for (kept, glued) in [(line("one").len(), false), (line("one").len() + 3, true)] {
             let dir = tempfile::tempdir().unwrap();
@@ -459,14 +347,14 @@ mod tests {
             let batch = Batch::new(text.as_bytes(), &ends);
             assert!(device.append(&batch).error.is_none());
             File::options().write(true).open(&path).unwrap().set_len(kept as u64).unwrap();
-            // Whoever looked before saw nothing of it.
+            // The check before the write did not see it.
             let more = line("three");
             let ends = [more.len()];
             let batch = Batch::new(more.as_bytes(), &ends);
             let written = device.write(&batch, 0);
             assert_eq!(written.error.is_some(), glued);
-            let told = Notice::Truncated { from: text.len() as u64, to: kept as u64 };
-            assert_eq!(device.notices(), [told]);
+            let notice = Notice::Truncated { from: text.len() as u64, to: kept as u64 };
+            assert_eq!(device.notices(), [notice]);
             let found = std::fs::read_to_string(&path).unwrap();
             assert_eq!(found, if glued { text[..kept].to_owned() } else { line("one") + &more });
         }

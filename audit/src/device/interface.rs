@@ -26,10 +26,10 @@ pub trait Device: Send {
         Ok(())
     }
 
-    /// Takes back what opening the device has made: it is not wanted after all, and has no line.
+    /// Removes what opening the device has made: it is not enabled after all, and has no line.
     fn withdraw(&mut self) {}
 
-    /// Looks whether what is behind the device is still there, and repairs it. Cheap; called about every
+    /// Checks whether what is behind the device is still there, and repairs it. Cheap; called about every
     /// [`check_every`](Self::check_every), idle or not.
     fn check(&mut self) -> Result<(), DeviceError> {
         Ok(())
@@ -46,13 +46,13 @@ pub trait Device: Send {
     }
 
     /// The last entry that was behind the device when it was opened, as far as that can be read back: its start and its
-    /// number, or a larger one up to which the log tells what is missing.
+    /// number, or a larger one up to which the log reports what is missing.
     fn ends_with(&self) -> Option<(Boot, u64)> {
         None
     }
 
-    /// The hold on what is behind the device, which the broker lets go when the device is disabled
-    /// although a hung call may still own the device itself.
+    /// The hold on what is behind the device. The broker releases it when the device is disabled, although a hung call may
+    /// still own the device itself.
     fn claim(&self) -> Option<Claim> {
         None
     }

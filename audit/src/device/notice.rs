@@ -1,9 +1,7 @@
 //! What a device finds out about its own log and reports in it.
 //! Never in it: the entry that is made of it (`broker::gap`).
 
-use onrecord_entry::{Boot, SeqRange};
-
-use crate::broker::Missed;
+use onrecord_entry::{Boot, SeqSet};
 
 /// A fact about the log itself, which is put on record in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,15 +36,11 @@ pub enum Notice {
         /// Which start.
         boot: Boot,
         /// Which entries.
-        ranges: Vec<SeqRange>,
+        seqs: SeqSet,
     },
-    /// The device was disabled: what comes after is not its business.
+    /// The device was disabled: later entries do not concern it.
     Disabled {
         /// The number last given to an entry before.
         last: u64,
     },
-    /// What the device missed in an earlier start of the server, which kept it ([`DeviceConfig::missed`]).
-    ///
-    /// [`DeviceConfig::missed`]: crate::DeviceConfig::missed
-    Missed(Missed),
 }

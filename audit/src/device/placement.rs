@@ -1,4 +1,4 @@
-//! Where file devices may be placed, and whom socket devices may talk to: what an API may touch on the machine (I4),
+//! Where file devices may be placed, and which peers socket devices may talk to: what an API may touch on the machine (I4),
 //! as one value. Never in it: looking at the file system; `file::safety` does that, on opened descriptors.
 
 mod block;
@@ -7,7 +7,7 @@ mod link_local;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::claim::{Claim, Claims, Inheritance};
+use super::claim::{Claim, Claims, Succession};
 pub use block::{AddressBlock, AddressBlockError};
 use link_local::is_link_local;
 
@@ -49,7 +49,7 @@ pub struct Placement {
     addresses: Vec<AddressBlock>,
     syslog_socket: Option<PathBuf>,
     claims: Claims,
-    inheritance: Vec<Inheritance>,
+    successions: Vec<Succession>,
 }
 
 impl Placement {
@@ -66,7 +66,7 @@ impl Placement {
             addresses: Vec::new(),
             syslog_socket: None,
             claims: Claims::default(),
-            inheritance: Vec::new(),
+            successions: Vec::new(),
         }
     }
 
@@ -136,7 +136,7 @@ impl Placement {
     #[must_use]
     pub fn succeeding(&self, claim: &Claim) -> Self {
         let mut new = self.clone();
-        new.inheritance.push(claim.inheritance());
+        new.successions.push(claim.succession());
         new
     }
 
@@ -157,7 +157,7 @@ impl Placement {
     /// A claim for a new device: to a file, or to nothing, so that the device learns when it is disabled
     /// ([`Claim::is_released`]).
     pub fn claim(&self) -> Claim {
-        self.claims.claim(&self.inheritance)
+        self.claims.claim(&self.successions)
     }
 
     /// Where the syslog daemon listens; `None` for the usual places.

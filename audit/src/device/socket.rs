@@ -1,11 +1,11 @@
 //! The socket device: lines to a peer over TCP, UDP or a Unix socket. It dials with the first line, notices when the
 //! peer has gone, dials again, and sends again what may not have arrived.
-//! Never in it: addresses and system calls (`net`), how lines go out (`outgoing`), what is kept (`kept`).
+//! Never in it: addresses and system calls (`net`), how lines go out (`outgoing`), what is kept (`resend_buffer`).
 
-mod kept;
 mod kind;
 mod options;
 mod outgoing;
+mod resend_buffer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +24,10 @@ use super::net::dial::Dialer;
 use super::net::resolve::Resolver;
 use super::placement::Placement;
 use crate::clock::Clock;
-use kept::Kept;
 pub(super) use kind::SocketKind;
 pub use options::SocketOptions;
 use outgoing::Outgoing;
+use resend_buffer::ResendBuffer;
 
 /// How often an idle connection is looked at, so that what a dead peer has not read waits for no entry.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -36,7 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LOOKS_SKIPPED_MAX: u32 = 7;
 
 /// How long a peer may take to end a connection that we have ended: enough to read what is under way.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Writes to a peer.
 pub(crate) struct SocketDevice {
@@ -45,11 +45,11 @@ pub(crate) struct SocketDevice {
     clock: Arc<dyn Clock>,
     resolver: Resolver,
     connection: Option<Connection>,
-    /// Holds nothing; it says whether anybody wants the device.
+    /// Holds nothing; it says whether the device is still enabled.
     claim: Claim,
-    kept: Kept,
+    resend_buffer: ResendBuffer,
     /// What is kept may not have been read, and goes out first on the next connection.
-    owed: bool,
+    must_resend: bool,
     /// The peer has refused a datagram, and has taken none since.
     refused: bool,
     /// Why the last dial or write failed, until one works.
@@ -79,7 +79,7 @@ impl Skipping {
 
 impl SocketDevice {
     pub(crate) fn new(options: SocketOptions, placement: Placement, clock: Arc<dyn Clock>) -> Self {
-        // Nobody could ever learn that a datagram has to be sent again.
+        // There is no way to learn that a datagram has to be sent again.
         let remembered = if matches!(options.network, Network::Udp(_)) { 0 } else { options.resend_buffer };
         let claim = placement.claim();
         Self {
@@ -89,8 +89,8 @@ impl SocketDevice {
             claim,
             resolver: Resolver::default(),
             connection: None,
-            kept: Kept::new(remembered),
-            owed: false,
+            resend_buffer: ResendBuffer::new(remembered),
+            must_resend: false,
             refused: false,
             trouble: None,
             skipping: Skipping::default(),
@@ -112,9 +112,9 @@ impl SocketDevice {
     fn ended(&mut self, ending: Option<Ending>) {
         self.connection = None;
         if ending == Some(Ending::Read) {
-            self.kept.clear();
+            self.resend_buffer.clear();
         }
-        self.owed = !self.kept.is_empty();
+        self.must_resend = !self.resend_buffer.is_empty();
     }
 
     /// Gives the connection up after a failure.
@@ -125,7 +125,7 @@ impl SocketDevice {
         self.ended(asked.and_then(Connection::ending));
     }
 
-    /// Makes sure of a connection on which nothing is owed.
+    /// Connects, if there is no connection, and sends what has to go out again.
     fn connect(&mut self) -> Result<(), DeviceError> {
         if self.connection.is_some() {
             return Ok(());
@@ -139,8 +139,8 @@ impl SocketDevice {
         };
         let deadline = Deadline::after(self.options.write_timeout, &*self.clock).of(&self.claim);
         let connection = dialer.dial(&mut self.resolver, &deadline)?;
-        if self.owed {
-            let (bytes, ends) = self.kept.lines();
+        if self.must_resend {
+            let (bytes, ends) = self.resend_buffer.lines();
             let outgoing = Outgoing {
                 connection: &connection,
                 messages: self.options.network.keeps_messages(),
@@ -153,7 +153,7 @@ impl SocketDevice {
             if let Some(error) = outgoing.send(&Batch::new(bytes, &ends), 0).error {
                 return Err(error);
             }
-            self.owed = false;
+            self.must_resend = false;
         }
         self.connection = Some(connection);
         Ok(())
@@ -175,7 +175,7 @@ impl SocketDevice {
             claim: &self.claim,
         };
         let sent = outgoing.send(batch, from);
-        self.kept.keep(batch, from..sent.lines);
+        self.resend_buffer.keep(batch, from..sent.lines);
         self.refused &= sent.lines == from;
         if let Some(error) = &sent.error {
             self.failed(error);
@@ -229,10 +229,11 @@ impl Device for SocketDevice {
     fn reopen(&mut self) -> Result<(), DeviceError> {
         self.notice_end();
         match self.connection.take() {
-            None if self.trouble.is_none() && !self.owed => return Ok(()),
+            None if self.trouble.is_none() && !self.must_resend => return Ok(()),
             Some(connection) if connection.is_stream() => {
-                let patience = self.options.write_timeout.map_or(FAREWELL, |timeout| timeout.min(FAREWELL));
-                let ending = connection.finish(&Deadline::after(Some(patience), &*self.clock));
+                let limit =
+                    self.options.write_timeout.map_or(CLOSE_TIMEOUT, |timeout| timeout.min(CLOSE_TIMEOUT));
+                let ending = connection.finish(&Deadline::after(Some(limit), &*self.clock));
                 self.ended(ending);
             }
             // What waits for the peer of a datagram socket outlives the socket.
@@ -245,16 +246,16 @@ impl Device for SocketDevice {
 
     fn sync(&mut self) -> Result<(), DeviceError> {
         self.notice_end();
-        if self.owed { self.connect() } else { Ok(()) }
+        if self.must_resend { self.connect() } else { Ok(()) }
     }
 
-    /// Notices that the peer has gone. It is dialled again only if something is owed to it, or if the last try failed:
+    /// Notices that the peer has gone. It is dialled again only if something has to be sent again, or if the last try failed:
     /// a peer that closes an idle connection finds it open again with the next line.
     fn check(&mut self) -> Result<(), DeviceError> {
         self.notice_end();
         match &self.trouble {
             Some(trouble) if self.refused || !self.skipping.is_due() => return Err(trouble.clone()),
-            None if !self.owed => return Ok(()),
+            None if !self.must_resend => return Ok(()),
             _ => {}
         }
         let done = self.connect();
@@ -276,10 +277,10 @@ impl Device for SocketDevice {
 }
 
 impl Drop for SocketDevice {
-    /// The last chance for what is owed, unless the peer is known to be out of reach.
+    /// The last chance to send what has to go out again, unless the peer is known to be out of reach.
     fn drop(&mut self) {
         if self.trouble.is_none() {
-            let _told = self.sync();
+            let _sent = self.sync();
         }
     }
 }

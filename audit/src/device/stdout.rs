@@ -57,7 +57,7 @@ fn write_all(out: &io::StdoutLock<'_>, bytes: &[u8]) -> (usize, Option<Errno>) {
             Ok(0) => return (written, Some(Errno::IO)),
             Ok(count) => written += count,
             Err(Errno::INTR) => {}
-            // Somebody who shares the descriptor made it non-blocking.
+            // Another process that shares the descriptor made it non-blocking.
             Err(Errno::AGAIN) => {
                 let mut waiting = [PollFd::new(out, PollFlags::OUT)];
                 match poll(&mut waiting, None) {

@@ -1,5 +1,5 @@
-//! A state whose changes can be waited for: how a device in a thread of its own is told what to do.
-//! Never in it: what is told.
+//! A state whose changes can be waited for: how a device on a thread of its own is controlled.
+//! Never in it: what the state means.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,12 @@ use std::time::Duration;
 pub(crate) struct Switch<T>(Arc<(Mutex<T>, Condvar)>);
 
 impl<T> Switch<T> {
-    /// The state. Whoever changes it says so ([`Switch::changed`]).
+    /// The state. Call [`Switch::changed`] after a change.
     pub(crate) fn state(&self) -> MutexGuard<'_, T> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells everybody who waits that the state is another.
+    /// Wakes all that wait for a change.
     pub(crate) fn changed(&self) {
         self.0.1.notify_all();
     }
@@ -25,20 +25,20 @@ impl<T> Switch<T> {
         self.0.1.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Waits until the state is as wanted.
+    /// Waits until a condition holds.
     #[cfg(feature = "test-support")]
     pub(crate) fn wait_until(&self, mut met: impl FnMut(&mut T) -> bool) -> MutexGuard<'_, T> {
         self.wait_while(self.state(), |state| !met(state))
     }
 
-    /// Waits as long as the state is so.
+    /// Waits while a condition holds.
     #[cfg(feature = "test-support")]
     pub(crate) fn wait_while<'a>(
         &self,
         state: MutexGuard<'a, T>,
-        so: impl FnMut(&mut T) -> bool,
+        condition: impl FnMut(&mut T) -> bool,
     ) -> MutexGuard<'a, T> {
-        self.0.1.wait_while(state, so).unwrap_or_else(PoisonError::into_inner)
+        self.0.1.wait_while(state, condition).unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -45,7 +45,7 @@ impl Syslog {
     /// The device, connected.
     ///
     /// # Errors
-    /// [`DeviceError::NoSyslog`] if nobody listens.
+    /// [`DeviceError::NoSyslog`] if there is no listener.
     pub(crate) fn open(
         options: SyslogOptions,
         placement: &Placement,

@@ -1,5 +1,5 @@
-//! Holes equal gaps: whatever happens, the entries a device has and those it has told as missed, or still holds to be
-//! told, are exactly those it was offered. Never in it: verdicts; see `rules`.
+//! Holes equal gaps: whatever happens, the entries that a device has, those that it has reported as lost, and those that it
+//! still holds to be reported are exactly those that it was offered. Never in it: verdicts; see `rule`.
 
 use std::future::Future;
 use std::task::{Context, Waker};
@@ -13,7 +13,7 @@ use crate::kit::{Control, at_rest, broker, check, record, recorder, settle_down,
 use onrecord_entry::{Entry, Salt};
 
 #[test]
-fn batches_that_are_refused_or_taken_by_half_are_told() {
+fn batches_that_are_refused_or_taken_by_half_are_reported() {
     check(|| {
         let broker = ticking(Rules::default());
         let (sick, well) = (Control::default(), Control::default());
@@ -26,14 +26,14 @@ fn batches_that_are_refused_or_taken_by_half_are_told() {
         settle_down(&broker);
         sick.assert_exact(&at_rest(&broker, "sick/"), 5);
         well.assert_exact(&at_rest(&broker, "well/"), 5);
-        let counted = |path: &str| broker.rest(path).unwrap().counters();
+        let counted = |path: &str| broker.held(path).unwrap().counters();
         assert_eq!(counted("sick/"), (sick.has().len() as u64, 5 - sick.has().len() as u64));
         assert_eq!(counted("well/"), (5, 0));
     });
 }
 
 #[test]
-fn an_only_device_that_fails_has_or_tells_every_entry() {
+fn an_only_device_that_fails_has_or_reports_every_entry() {
     check(|| {
         let broker = ticking(Rules::default());
         let device = Control::default();
@@ -51,7 +51,7 @@ fn an_only_device_that_fails_has_or_tells_every_entry() {
 }
 
 #[test]
-fn a_full_queue_is_told() {
+fn entries_that_a_full_queue_refuses_are_reported() {
     check(|| {
         let broker = broker(Rules { queue_bytes: 1, ..Rules::default() });
         let (slow, well) = (Control::default(), Control::default());
@@ -73,7 +73,7 @@ fn a_full_queue_is_told() {
 }
 
 #[test]
-fn what_is_withdrawn_after_a_time_out_or_a_full_queue_is_told() {
+fn entries_withdrawn_after_a_time_out_or_a_full_queue_are_reported() {
     for queue_bytes in [1, 1 << 20] {
         check(move || {
             let broker = broker(Rules { queue_bytes, ..Rules::default() });
@@ -100,7 +100,7 @@ fn what_is_withdrawn_after_a_time_out_or_a_full_queue_is_told() {
 }
 
 #[test]
-fn what_a_refusal_tells_the_others_is_counted_by_every_device() {
+fn an_entry_about_a_refusal_is_counted_by_every_device() {
     check(|| {
         let broker = ticking(Rules { minimum: 2, ..Rules::default() });
         let (sick, well) = (Control::default(), Control::default());
@@ -120,19 +120,19 @@ fn what_a_refusal_tells_the_others_is_counted_by_every_device() {
 }
 
 #[test]
-fn a_device_that_is_given_up_tells_what_it_did_not_write_when_it_goes_on() {
+fn a_device_that_is_given_up_reports_what_it_did_not_write_when_it_goes_on() {
     check(|| {
         let broker = broker(Rules::default());
         let (hung, well) = (Control::default(), Control::default());
         hung.state(|state| state.hang = true);
         hung.enable(&broker, "hung/");
         well.enable(&broker, "well/");
-        let rest = broker.rest("hung/").unwrap();
+        let held = broker.held("hung/").unwrap();
         for recorder in [recorder(&broker, 1), recorder(&broker, 2)] {
             assert!(recorder.join_watched(&broker).iter().all(Result::is_ok));
         }
         assert!(broker.disable("hung/"));
-        // It has the patience of a device that is disabled, and no more.
+        // It is waited for as long as a device that is disabled, and no longer.
         let watch = {
             let broker = Arc::clone(&broker);
             thread::spawn(move || broker.watch_once(Duration::from_secs(2)))
@@ -140,20 +140,20 @@ fn a_device_that_is_given_up_tells_what_it_did_not_write_when_it_goes_on() {
         hung.release();
         watch.join().unwrap();
         hung.wait_until(|state| state.dropped);
-        rest.assert_empty();
-        hung.assert_exact(&rest.untold(), 3);
+        held.assert_empty();
+        hung.assert_exact(&held.unreported(), 3);
     });
 }
 
 #[test]
-fn a_device_that_is_given_up_and_then_fails_tells_as_much_as_it_can_know() {
+fn a_device_that_is_given_up_and_then_fails_knows_what_it_lost() {
     check(|| {
         let broker = broker(Rules::default());
         let (hung, well) = (Control::default(), Control::default());
         hung.state(|state| (state.hang, state.halves) = (true, 1));
         hung.enable(&broker, "hung/");
         well.enable(&broker, "well/");
-        let rest = broker.rest("hung/").unwrap();
+        let held = broker.held("hung/").unwrap();
         for recorder in [recorder(&broker, 1), recorder(&broker, 2)] {
             assert!(recorder.join_watched(&broker).iter().all(Result::is_ok));
         }
@@ -161,21 +161,21 @@ fn a_device_that_is_given_up_and_then_fails_tells_as_much_as_it_can_know() {
         broker.watch_once(Duration::from_secs(2));
         hung.release();
         hung.wait_until(|state| state.dropped);
-        rest.assert_empty();
-        // A device that fails has no last chance to tell; what it misses is known all the same.
-        hung.assert_exact(&rest.untold(), 3);
+        held.assert_empty();
+        // A device that fails has no last chance to report; what it lost is known all the same.
+        hung.assert_exact(&held.unreported(), 3);
     });
 }
 
 #[test]
-fn what_is_told_before_an_end_that_is_refused_is_told_once() {
+fn losses_reported_before_an_end_that_is_refused_are_reported_once() {
     check(|| {
         let broker = broker(Rules::default());
         let (hung, well) = (Control::default(), Control::default());
         hung.state(|state| (state.hang, state.halves) = (true, 1));
         hung.enable(&broker, "hung/");
         well.enable(&broker, "well/");
-        let rest = broker.rest("hung/").unwrap();
+        let held = broker.held("hung/").unwrap();
         // It hangs with no line: all of them are given up before one is taken.
         broker.reopen(Some("hung/"), Duration::ZERO);
         hung.wait_until(|state| state.hanging);
@@ -184,15 +184,15 @@ fn what_is_told_before_an_end_that_is_refused_is_told_once() {
         broker.watch_once(Duration::from_secs(2));
         hung.release();
         hung.wait_until(|state| state.dropped);
-        rest.assert_empty();
+        held.assert_empty();
         // Of its two last lines it takes one, the gap.
-        assert_eq!((hung.lines(), rest.untold().len()), (1, 0));
+        assert_eq!((hung.lines(), held.unreported().len()), (1, 0));
         hung.assert_exact(&[], 3);
     });
 }
 
 #[test]
-fn a_probe_is_no_entry_and_its_refusal_no_gap() {
+fn a_probe_is_not_an_entry_and_its_refusal_is_not_a_gap() {
     check(|| {
         let broker = ticking(Rules::default());
         let (well, new) = (Control::default(), Control::default());
@@ -213,6 +213,6 @@ fn a_probe_is_no_entry_and_its_refusal_no_gap() {
         }
         drop(enabling);
         new.wait_until(|state| state.dropped);
-        assert_eq!(new.lines(), 0, "nothing was offered to it, so it missed nothing");
+        assert_eq!(new.lines(), 0, "nothing was offered to it, so it lost nothing");
     });
 }

@@ -1,5 +1,5 @@
-//! The hand-over itself: who records is answered, whoever goes, fails or hangs beside it.
-//! Never in it: enabling and disabling, what a device missed.
+//! The hand-over itself: a caller that records is answered, whatever leaves, fails or hangs beside it.
+//! Never in it: enabling and disabling, what a device lost.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,7 +30,7 @@ fn every_recorder_is_answered_by_every_device() {
         for recorder in recorders {
             recorder.join().unwrap();
         }
-        // Time stands still, so nobody overran: each device had each entry before it settled.
+        // Time stands still, so no device overran: each device had each entry before it settled.
         assert!(devices.iter().all(|device| device.lines() == 4));
     });
 }
@@ -59,21 +59,21 @@ fn a_recorder_that_goes_away_wakes_the_writer_all_the_same() {
 }
 
 #[test]
-fn an_announcement_that_nothing_follows_leaves_nobody_waiting() {
+fn a_prewake_that_no_entry_follows_leaves_no_thread_waiting() {
     check(|| {
         let broker = broker(Rules::default());
         let device = Control::default();
         device.enable(&broker, "a/");
         // From now on its writer may expect one entry at a time.
         record(&broker).unwrap();
-        let announcer = {
+        let prewaker = {
             let broker = Arc::clone(&broker);
-            thread::spawn(move || (0..3).for_each(|_| broker.announce()))
+            thread::spawn(move || (0..3).for_each(|_| broker.prewake()))
         };
         record(&broker).unwrap();
         record(&broker).unwrap();
-        announcer.join().unwrap();
-        broker.announce();
+        prewaker.join().unwrap();
+        broker.prewake();
         drop(broker);
         device.wait_until(|state| state.dropped);
         assert_eq!(device.lines(), 3);
@@ -134,7 +134,7 @@ fn a_hung_device_is_let_go_by_the_watch_and_catches_up() {
                 })
             })
             .collect();
-        // The watch goes round until nobody waits for the hung device any more.
+        // The watch goes round until no recorder waits for the hung device any more.
         let mut now = Duration::ZERO;
         while done.load(crate::sync::atomic::Ordering::SeqCst) < 2 {
             now += Duration::from_millis(10);

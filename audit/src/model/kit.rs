@@ -1,5 +1,5 @@
 //! What the scenarios share: a device that obeys, a clock that a scenario understands, and the account of what a
-//! device has and has told. Never in it: scenarios.
+//! device has and has reported. Never in it: scenarios.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -117,9 +117,9 @@ impl Control {
         }
     }
 
-    /// Each counter that is known to the device, and whether it has the entry or has told that it has not. Each must
+    /// Each counter that is known to the device, and whether it has the entry or has reported that it has not. Each must
     /// be there once.
-    pub(crate) fn account(&self, untold: &[SeqRange]) -> BTreeMap<u64, Fate> {
+    pub(crate) fn account(&self, unreported: &[SeqRange]) -> BTreeMap<u64, Fate> {
         let mut account = BTreeMap::new();
         let mut note = |seq, fate| {
             let before = account.insert(seq, fate);
@@ -137,12 +137,12 @@ impl Control {
                     assert_eq!(gap.missed, missed, "{ranges:?}");
                     ranges
                         .iter()
-                        .for_each(|range| (range.from..=range.to).for_each(|seq| note(seq, Fate::Told)));
+                        .for_each(|range| (range.from..=range.to).for_each(|seq| note(seq, Fate::Reported)));
                 }
             }
         }
-        for range in untold {
-            (range.from..=range.to).for_each(|seq| note(seq, Fate::Untold));
+        for range in unreported {
+            (range.from..=range.to).for_each(|seq| note(seq, Fate::Unreported));
         }
         account
     }
@@ -153,11 +153,11 @@ impl Control {
         fates.into_iter().filter(|(_, fate)| *fate == Fate::Has).map(|(seq, _)| seq).collect()
     }
 
-    /// Holes equal gaps: of every entry up to `last` it has the line, or has told that it has not, or still holds that
-    /// to be told; and of no other.
-    pub(crate) fn assert_exact(&self, untold: &[SeqRange], last: u64) {
-        let known: Vec<u64> = self.account(untold).into_keys().collect();
-        assert_eq!(known, (1..=last).collect::<Vec<_>>(), "untold: {untold:?}");
+    /// Holes equal gaps: of every entry up to `last` it has the line, or has reported that it has not, or still holds that
+    /// to be reported; and of no other.
+    pub(crate) fn assert_exact(&self, unreported: &[SeqRange], last: u64) {
+        let known: Vec<u64> = self.account(unreported).into_keys().collect();
+        assert_eq!(known, (1..=last).collect::<Vec<_>>(), "unreported: {unreported:?}");
     }
 }
 
@@ -165,11 +165,11 @@ impl Control {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Has,
-    Told,
-    Untold,
+    Reported,
+    Unreported,
 }
 
-/// Time stands still, save for what a scenario tells the watch.
+/// Time stands still, save for the times that a scenario gives the watch.
 pub(crate) struct Still;
 
 impl Clock for Still {
@@ -217,7 +217,7 @@ pub(crate) fn record(broker: &Broker) -> Result<u64, Refused> {
 }
 
 pub(crate) fn record_as(broker: &Broker, id: &str) -> Result<u64, Refused> {
-    broker.announce();
+    broker.prewake();
     match broker.record_request(&Entry::probe(id)).wait() {
         Ok(proof) => Ok(proof.seq()),
         Err(NotOnRecord::Refused(refused)) => Err(refused),
@@ -269,11 +269,11 @@ pub(crate) fn settled(outcomes: &[Result<u64, Refused>]) -> Vec<u64> {
     outcomes.iter().filter_map(|outcome| outcome.as_ref().ok().copied()).collect()
 }
 
-/// All that is known when nobody does anything any more: what is untold of a device; nothing waits in it.
+/// What a device has not reported when no thread does anything any more: nothing waits in it.
 pub(crate) fn at_rest(broker: &Broker, path: &str) -> Vec<SeqRange> {
-    let rest = broker.rest(path).unwrap();
-    rest.assert_empty();
-    rest.untold()
+    let held = broker.held(path).unwrap();
+    held.assert_empty();
+    held.unreported()
 }
 
 pub(crate) fn check(scenario: impl Fn() + Send + Sync + 'static) {

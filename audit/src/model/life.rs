@@ -1,5 +1,5 @@
-//! Enabling, disabling, replacing, reopening and draining at any moment: nobody is left waiting, and no entry falls between
-//! two devices. Never in it: newcomers of other paths; see `newcomers`.
+//! Enabling, disabling, replacing, reopening and draining at any moment: no thread is left waiting, and no entry falls
+//! between two devices. Never in it: newcomers of other paths; see `newcomers`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::wait::Wait as _;
 use onrecord_entry::{Salt, SeqRange, decode};
 
 #[test]
-fn disabling_at_any_moment_leaves_nobody_waiting() {
+fn disabling_at_any_moment_leaves_no_thread_waiting() {
     check(|| {
         let broker = broker(Rules::default());
         let (stays, goes) = (Control::default(), Control::default());
@@ -91,7 +91,7 @@ fn what_was_accepted_before_a_drain_is_written_after_it() {
             device.enable(&broker, &format!("{at}/"));
         }
         let beside = recorder(&broker, 2);
-        // Nobody waits for it, and its duty to wake the writer is left to the drop.
+        // No thread waits for it, and its drop must wake the writer.
         drop(broker.record_request(&onrecord_entry::Entry::probe("an id")));
         let before = broker.last_seq();
         assert!(broker.drain(LONG).is_empty());
@@ -112,15 +112,15 @@ fn closing_ends_every_device_after_what_waited() {
         let broker = broker(Rules::default());
         let device = Control::default();
         device.enable(&broker, "a/");
-        let rest = broker.rest("a/").unwrap();
+        let held = broker.held("a/").unwrap();
         let recorders: Vec<_> = (0..2).map(|_| recorder(&broker, 1)).collect();
         drop(broker);
         for recorder in recorders {
             assert!(recorder.join().iter().all(Result::is_ok));
         }
         device.wait_until(|state| state.dropped);
-        rest.assert_empty();
-        device.assert_exact(&rest.untold(), 2);
+        held.assert_empty();
+        device.assert_exact(&held.unreported(), 2);
     });
 }
 
@@ -145,13 +145,13 @@ fn a_drain_of_a_device_that_is_disabled_meanwhile_comes_back() {
 /// Replaces a device by another of its path while entries are recorded. Gives what settled, and the old and the new.
 fn replace(broker: &Arc<Broker>, required: bool) -> (Vec<u64>, Control, Control) {
     let (old, new) = (Control::default(), Control::default());
-    let enrol = |device: &Control| {
+    let config = |device: &Control| {
         let config = device.config("old/");
         if required { config.required() } else { config }
     };
-    broker.restore(enrol(&old)).unwrap();
+    broker.restore(config(&old)).unwrap();
     let recorders = [recorder(broker, 2), recorder(broker, 1)];
-    broker.replace(broker.try_out(enrol(&new), None).wait().unwrap()).unwrap();
+    broker.replace(broker.try_out(config(&new), None).wait().unwrap()).unwrap();
     let outcomes: Vec<_> = recorders.into_iter().flat_map(|recorder| recorder.join()).collect();
     old.wait_until(|state| state.dropped);
     settle_down(broker);
@@ -164,7 +164,7 @@ fn replace(broker: &Arc<Broker>, required: bool) -> (Vec<u64>, Control, Control)
 fn assert_on_one_of(settled: &[u64], old: &Control, new: &Control) {
     let has: BTreeSet<u64> = old.has().into_iter().chain(new.has()).collect();
     assert!(settled.iter().all(|seq| has.contains(seq)), "{settled:?} on {has:?}");
-    // Neither has a hole that it does not tell: what it was offered first and last is all there is between.
+    // Neither has a hole that it does not report: all that it was offered lies between the first and the last.
     for device in [old, new] {
         let known: Vec<u64> = device.account(&[]).into_keys().collect();
         assert!(known.iter().all(|seq| settled.contains(seq)), "{known:?}");
@@ -203,18 +203,18 @@ fn replacing_one_of_two_wanted_devices_refuses_nothing() {
     });
 }
 
-/// What the old device and the one in its place have, and told, together.
-fn assert_exact_together(old: &Control, new: &Control, untold: &[SeqRange], last: u64) {
+/// What the old device and the one in its place have, and reported, together.
+fn assert_exact_together(old: &Control, new: &Control, unreported: &[SeqRange], last: u64) {
     let both = Control::default();
     let taken: Vec<_> =
         [old, new].into_iter().flat_map(|one| one.state(|state| state.taken.clone())).collect();
     let salts = old.state(|state| state.salts.clone());
     both.state(|state| (state.taken, state.salts) = (taken, salts));
-    both.assert_exact(untold, last);
+    both.assert_exact(unreported, last);
 }
 
 #[test]
-fn what_a_failing_device_missed_is_told_by_the_one_in_its_place() {
+fn what_a_failing_device_lost_is_reported_by_the_one_in_its_place() {
     check(|| {
         let broker = ticking(Rules::default());
         let (well, old, new) = (Control::default(), Control::default(), Control::default());
@@ -234,7 +234,7 @@ fn what_a_failing_device_missed_is_told_by_the_one_in_its_place() {
 }
 
 #[test]
-fn what_a_hung_device_does_not_write_is_told_by_the_one_in_its_place() {
+fn what_a_hung_device_does_not_write_is_reported_by_the_one_in_its_place() {
     check(|| {
         let broker = broker(Rules::default());
         let (well, old, new) = (Control::default(), Control::default(), Control::default());
@@ -285,8 +285,8 @@ fn a_new_salt_leaves_no_gap_and_no_line_of_the_old_one_after_it() {
         other.enable(&broker, "b/");
         let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
         device.state(|state| state.salts.push(Salt::new("a new salt").id()));
-        assert!(broker.reform("a/", form("a new salt")));
-        // Whoever begins after the change has the new one.
+        assert!(broker.set_formatter("a/", form("a new salt")));
+        // An entry that begins after the change has the new one.
         let after = record(&broker).unwrap();
         for recorder in recorders {
             assert!(recorder.join().iter().all(Result::is_ok));

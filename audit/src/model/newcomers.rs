@@ -37,10 +37,10 @@ fn ids(device: &Control) -> BTreeSet<String> {
 }
 
 /// What is known to a device, as the numbers of its log: all from the first to the last.
-fn assert_whole(device: &Control, untold: &[SeqRange]) -> Option<(u64, u64)> {
-    let known: Vec<u64> = device.account(untold).into_keys().collect();
+fn assert_whole(device: &Control, unreported: &[SeqRange]) -> Option<(u64, u64)> {
+    let known: Vec<u64> = device.account(unreported).into_keys().collect();
     let (first, last) = (*known.first()?, *known.last()?);
-    assert_eq!(known, (first..=last).collect::<Vec<_>>(), "untold: {untold:?}");
+    assert_eq!(known, (first..=last).collect::<Vec<_>>(), "unreported: {unreported:?}");
     Some((first, last))
 }
 
@@ -124,14 +124,14 @@ fn a_newcomer_begins_with_a_number_of_its_own() {
             assert_stayed(&broker, &stays, "stays/");
             assert_came(&broker, &comes, "comes/");
             assert_went(&goes);
-            // Nobody needed a number more.
+            // No entry needed a number more.
             assert_eq!(broker.last_seq(), 4);
         });
     }
 }
 
 #[test]
-fn what_nobody_took_goes_to_the_newcomer_with_a_number_of_its_time() {
+fn an_entry_that_no_device_took_goes_to_the_newcomer_with_a_number_of_its_time() {
     check(|| {
         let broker = broker(Rules::default());
         let (outcomes, goes, comes) = change(&broker, Order::ComesFirst, false);
@@ -143,7 +143,7 @@ fn what_nobody_took_goes_to_the_newcomer_with_a_number_of_its_time() {
 }
 
 #[test]
-fn where_nobody_is_enabled_in_between_the_logs_are_whole_all_the_same() {
+fn where_no_device_is_enabled_in_between_the_logs_are_whole_all_the_same() {
     check(|| {
         let broker = broker(Rules::default());
         let (outcomes, goes, comes) = change(&broker, Order::GoesFirst, false);
@@ -191,7 +191,7 @@ fn where_a_required_device_follows_a_required_one_either_has_the_entry() {
 }
 
 #[test]
-fn beside_a_device_that_fails_holes_are_told_and_what_settled_is_there() {
+fn beside_a_device_that_fails_holes_are_reported_and_what_settled_is_there() {
     for order in ORDERS {
         check(move || {
             let broker = ticking(Rules::default());
@@ -208,7 +208,7 @@ fn beside_a_device_that_fails_holes_are_told_and_what_settled_is_there() {
 }
 
 #[test]
-fn a_path_that_is_disabled_and_enabled_anew_begins_a_new_log() {
+fn a_path_that_is_disabled_and_enabled_again_begins_a_new_log() {
     check(|| {
         let broker = broker(Rules::default());
         let (stays, old, new) = (Control::default(), Control::default(), Control::default());
@@ -294,23 +294,23 @@ fn one_that_is_replaced_and_disabled_at_once_leaves_a_whole_log() {
 }
 
 #[test]
-fn what_a_refusal_tells_is_in_the_log_of_a_device_that_is_replaced() {
+fn an_entry_about_a_refusal_is_in_the_log_of_a_device_that_is_replaced() {
     check(|| {
         let broker = ticking(Rules { minimum: 2, ..Rules::default() });
         let (sick, old, new) = (Control::default(), Control::default(), Control::default());
         sick.state(|state| state.refusals = 1);
         sick.enable(&broker, "sick/");
         old.enable(&broker, "a/");
-        let teller = {
+        let aborter = {
             let broker = Arc::clone(&broker);
             thread::spawn(move || {
                 if let Err(refused) = record_as(&broker, "a") {
-                    broker.record_aborted(&Entry::probe("a told"), &refused);
+                    broker.record_aborted(&Entry::probe("a aborted"), &refused);
                 }
             })
         };
         broker.replace(broker.try_out(new.config("a/"), None).wait().unwrap()).unwrap();
-        teller.join().unwrap();
+        aborter.join().unwrap();
         old.wait_until(|state| state.dropped);
         settle_down(&broker);
         together(&[&old, &new]).assert_exact(&at_rest(&broker, "a/"), broker.last_seq());

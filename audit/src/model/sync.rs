@@ -11,9 +11,9 @@ pub(crate) use shuttle::thread::{Thread, current, park, yield_now as spin};
 
 pub(crate) const WATCHED: bool = false;
 
-pub(crate) const SINGLES: u32 = 1;
+pub(crate) const SINGLE_CLIENT_AFTER: u32 = 1;
 
-pub(crate) fn looks() -> u32 {
+pub(crate) fn spins() -> u32 {
     2
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::broker::Probe;
-use onrecord_audit::device::fault::FaultControl;
+use onrecord_audit::device::faulty::FaultControl;
 use onrecord_audit::{Broker, DeviceConfig, NotOnRecord, Refused, Rules};
 use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, GAP_PATH, Operation, Request, Salt, decode};
 

@@ -1,4 +1,4 @@
-//! What devices talk to: readers that take everything and look at nothing, and one that never reads.
+//! The peers of devices: readers that discard everything, and one that never reads.
 //! Never in it: devices.
 
 use std::io::Read;
@@ -11,13 +11,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How often a reader that has nothing to read looks whether it is to end.
-const LOOK: Duration = Duration::from_millis(50);
+const READ_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The other end of a device, as long as it is kept.
 pub struct Peer {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    /// The socket that nobody reads.
+    /// A socket that is never read.
     _unread: Option<TcpListener>,
 }
 
@@ -30,7 +30,7 @@ impl Drop for Peer {
     }
 }
 
-/// A thread that calls `read` until it is dropped; that waits for at most [`LOOK`].
+/// A thread that calls `read` until it is dropped; that waits for at most [`READ_TIMEOUT`].
 fn reader(mut read: impl FnMut() + Send + 'static) -> Peer {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
@@ -68,7 +68,7 @@ pub fn tcp() -> (Peer, String) {
     socket.set_nonblocking(true).expect("a socket option");
     let peer = streams(move || {
         let stream = socket.accept().ok()?.0;
-        stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(LOOK))).ok()?;
+        stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(READ_TIMEOUT))).ok()?;
         Some(stream)
     });
     (peer, address)
@@ -87,7 +87,7 @@ pub fn unix(path: &Path) -> Peer {
     socket.set_nonblocking(true).expect("a socket option");
     streams(move || {
         let stream = socket.accept().ok()?.0;
-        stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(LOOK))).ok()?;
+        stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(READ_TIMEOUT))).ok()?;
         Some(stream)
     })
 }
@@ -96,7 +96,7 @@ pub fn unix(path: &Path) -> Peer {
 pub fn udp() -> (Peer, String) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = socket.local_addr().expect("an address").to_string();
-    socket.set_read_timeout(Some(LOOK)).expect("a socket option");
+    socket.set_read_timeout(Some(READ_TIMEOUT)).expect("a socket option");
     let mut block = vec![0; 64 * 1024];
     (reader(move || drop(socket.recv(&mut block))), address)
 }
@@ -104,7 +104,7 @@ pub fn udp() -> (Peer, String) {
 /// A syslog daemon's socket.
 pub fn syslog(path: &Path) -> Peer {
     let socket = UnixDatagram::bind(path).expect("a socket");
-    socket.set_read_timeout(Some(LOOK)).expect("a socket option");
+    socket.set_read_timeout(Some(READ_TIMEOUT)).expect("a socket option");
     let mut block = vec![0; 256 * 1024];
     reader(move || drop(socket.recv(&mut block)))
 }

@@ -10,11 +10,11 @@ use onrecord_audit::{Broker, DeviceConfig, DeviceOptions, Placement, SystemClock
 use onrecord_entry::{Boot, Formatter, Salt};
 
 use super::peer::{self, Peer};
-use crate::library::World;
+use crate::library::SampleData;
 
 /// A kind of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DeviceKind {
     /// A file; the kernel has each line before its entry settles.
     File,
     /// A file; the disk has each line before its entry settles.
@@ -42,15 +42,15 @@ pub struct Stage {
     _peers: Vec<Peer>,
 }
 
-/// What a load found.
-pub struct Found {
+/// The result of a load.
+pub struct LoadResult {
     /// Entries a second.
     pub rate: f64,
     /// Of every eighth entry, how long it took to settle, sorted.
     latencies: Vec<Duration>,
 }
 
-impl Found {
+impl LoadResult {
     /// A percentile of the latency (0.5 is the median).
     pub fn percentile(&self, share: f64) -> f64 {
         #[expect(
@@ -63,12 +63,12 @@ impl Found {
     }
 }
 
-/// Every so many entries, one is timed.
+/// One entry in this many is timed.
 const TIMED: u64 = 8;
 
 impl Stage {
     /// Enables these devices.
-    pub fn new(kinds: &[Kind]) -> Self {
+    pub fn new(kinds: &[DeviceKind]) -> Self {
         let clock = Arc::new(SystemClock::new());
         let broker = Broker::builder().clock(Arc::clone(&clock) as _).build_with_boot(Boot::new(1));
         let folder = tempfile::tempdir().expect("a folder");
@@ -76,7 +76,7 @@ impl Stage {
         for (number, kind) in kinds.iter().enumerate() {
             let own = folder.path().join(format!("device{number}.log"));
             let placement = Placement::api().for_configuration().with_syslog_socket(&own);
-            let (device, words) = described(*kind, own, &mut logs, &mut peers);
+            let (device, words) = prepare(*kind, own, &mut logs, &mut peers);
             let words = words.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
             let options = DeviceOptions::parse(device, &words).expect("known options");
             let device = options.open(&placement, Arc::clone(&clock) as _).expect("a device");
@@ -90,7 +90,7 @@ impl Stage {
     }
 
     /// Loads it with this many writers: tasks that wait for each entry before their next, as requests do.
-    pub fn load(&self, world: &'static World, writers: usize, time: Duration) -> Found {
+    pub fn load(&self, sample: &'static SampleData, writers: usize, time: Duration) -> LoadResult {
         // One task needs no second thread, which would only be woken and sent to sleep beside it.
         let runtime = if writers == 1 {
             tokio::runtime::Builder::new_current_thread().enable_all().build()
@@ -101,7 +101,7 @@ impl Stage {
         let stop = Arc::new(AtomicBool::new(false));
         let begin = Instant::now();
         let tasks: Vec<_> = (0..writers)
-            .map(|_| runtime.spawn(write(world, Arc::clone(&self.broker), Arc::clone(&stop))))
+            .map(|_| runtime.spawn(write(sample, Arc::clone(&self.broker), Arc::clone(&stop))))
             .collect();
         let (mut count, mut latencies) = (0_u64, Vec::new());
         runtime.block_on(async {
@@ -116,7 +116,7 @@ impl Stage {
         let rate = count as f64 / begin.elapsed().as_secs_f64();
         latencies.sort_unstable();
         self.rotate();
-        Found { rate, latencies }
+        LoadResult { rate, latencies }
     }
 
     /// Takes the logs away, so that a long run does not fill the disk.
@@ -132,9 +132,9 @@ impl Stage {
     }
 }
 
-/// The type and the options of a device; what it needs is started.
-fn described(
-    kind: Kind,
+/// The type and the options of a device; starts its peer.
+fn prepare(
+    kind: DeviceKind,
     own: PathBuf,
     logs: &mut Vec<PathBuf>,
     peers: &mut Vec<Peer>,
@@ -145,26 +145,30 @@ fn described(
         ("socket", vec![("address", address), ("socket_type", kind.to_owned())])
     };
     match kind {
-        Kind::File | Kind::Fsync => {
+        DeviceKind::File | DeviceKind::Fsync => {
             logs.push(own);
-            let durability = if kind == Kind::Fsync { "fsync" } else { "os" };
+            let durability = if kind == DeviceKind::Fsync { "fsync" } else { "os" };
             ("file", vec![("file_path", path), ("durability", durability.to_owned())])
         }
-        Kind::Discard => ("file", vec![("file_path", "discard".to_owned())]),
-        Kind::Syslog => {
+        DeviceKind::Discard => ("file", vec![("file_path", "discard".to_owned())]),
+        DeviceKind::Syslog => {
             peers.push(peer::syslog(&own));
             ("syslog", Vec::new())
         }
-        Kind::Tcp => socket("tcp", peer::tcp()),
-        Kind::Udp => socket("udp", peer::udp()),
-        Kind::Unix => socket("unix", (peer::unix(&own), path)),
-        Kind::BlackHole => socket("tcp", peer::unread()),
+        DeviceKind::Tcp => socket("tcp", peer::tcp()),
+        DeviceKind::Udp => socket("udp", peer::udp()),
+        DeviceKind::Unix => socket("unix", (peer::unix(&own), path)),
+        DeviceKind::BlackHole => socket("tcp", peer::unread()),
     }
 }
 
-/// Records until it is told to stop; how many entries, and how long the timed ones took.
-async fn write(world: &'static World, broker: Arc<Broker>, stop: Arc<AtomicBool>) -> (u64, Vec<Duration>) {
-    let entry = world.request();
+/// Records entries until it is stopped. Returns how many, and the latencies of the timed ones.
+async fn write(
+    sample: &'static SampleData,
+    broker: Arc<Broker>,
+    stop: Arc<AtomicBool>,
+) -> (u64, Vec<Duration>) {
+    let entry = sample.request();
     let (mut count, mut latencies) = (0_u64, Vec::new());
     while !stop.load(Ordering::Relaxed) {
         let begin = count.is_multiple_of(TIMED).then(Instant::now);

@@ -10,30 +10,30 @@ use onrecord_entry::{Boot, Formatter, Lines, Salt, Stamp};
 use onrecord_value::Time;
 use sha2::Sha256;
 
-use super::kinds::{Kind, World};
+use super::entries::{EntryKind, SampleData};
 use crate::allocations;
 use crate::effort::Effort;
 use crate::table::median;
 
-/// Calls between two looks at the clock.
+/// Calls between two readings of the clock.
 const CALLS: u32 = 256;
 
-/// How long this thread has run: what other programs take of the machine's time is not counted.
-pub fn ran() -> Duration {
-    let ran = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(ran).expect("a time since the thread began")
+/// The CPU time of this thread: time that other programs take is not counted.
+pub fn thread_cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("a time since the thread began")
 }
 
 /// Nanoseconds a call takes, over about this time.
 fn nanos(time: Duration, mut call: impl FnMut()) -> f64 {
-    let start = ran();
+    let start = thread_cpu_time();
     let mut calls = 0_u32;
     loop {
         for _ in 0..CALLS {
             call();
         }
         calls += CALLS;
-        let elapsed = ran().saturating_sub(start);
+        let elapsed = thread_cpu_time().saturating_sub(start);
         if elapsed >= time {
             return elapsed.as_secs_f64() * 1e9 / f64::from(calls);
         }
@@ -50,7 +50,7 @@ fn bare_hmacs(keyed: &Hmac<Sha256>, texts: &[String], hex: &mut [u8; 64]) {
     }
 }
 
-/// What was measured of one kind.
+/// The figures of one kind.
 #[derive(Default)]
 struct Figures {
     format: Vec<f64>,
@@ -59,7 +59,7 @@ struct Figures {
     copy: Vec<f64>,
 }
 
-fn measure(kind: &Kind, line: &mut Vec<u8>, slice: Duration, figures: &mut Figures) {
+fn measure(kind: &EntryKind, line: &mut Vec<u8>, slice: Duration, figures: &mut Figures) {
     let stamp =
         Stamp { time: Time::from_unix_nanos(1_795_343_122_459_819_797), seq: 4711, boot: Boot::new(7) };
     figures.format.push(nanos(slice, || {
@@ -87,7 +87,7 @@ fn measure(kind: &Kind, line: &mut Vec<u8>, slice: Duration, figures: &mut Figur
 }
 
 /// Heap allocations a line takes in the steady state.
-fn allocated(kind: &Kind, line: &mut Vec<u8>) -> f64 {
+fn allocated(kind: &EntryKind, line: &mut Vec<u8>) -> f64 {
     let stamp =
         Stamp { time: Time::from_unix_nanos(1_795_343_122_459_819_797), seq: 4711, boot: Boot::new(7) };
     let before = allocations::so_far();
@@ -99,13 +99,13 @@ fn allocated(kind: &Kind, line: &mut Vec<u8>) -> f64 {
 }
 
 /// Prints the table.
-pub fn run(world: &'static World, effort: Effort) {
+pub fn run(sample: &'static SampleData, effort: Effort) {
     println!("\n### Hash and format, one device, one thread (nanoseconds of its CPU)\n");
     println!(
-        "| entry | bytes | hashes | of them remembered | hash + format ns | a further device's, ns | allocations \
-         | the other HMACs bare, ns | a copy of the line, ns |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+        "| entry | bytes | hashes | of them cached | hash + format, ns | for a further device, ns | allocations \
+         | its HMACs alone (not cached), ns | copy of the line, ns |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     );
-    let mut kinds = world.kinds();
+    let mut kinds = sample.kinds();
     kinds.retain(|kind| effort.wants(kind.name));
     let mut all: Vec<Figures> = kinds.iter().map(|_| Figures::default()).collect();
     let mut lines = vec![Vec::new(); kinds.len()];

@@ -1,4 +1,5 @@
-//! `sys/audit` and what belongs to it: hashes, salts, previews, drills.
+//! `sys/audit` and its neighbours: status, hashes, salts, previews, drills.
+//! Never in it: the options of a kind of device.
 
 use crate::client::Client;
 use crate::error::Error;
@@ -12,11 +13,11 @@ use std::collections::BTreeMap;
 pub struct AuditDevice {
     /// `file`, `syslog`, `socket`.
     pub kind: String,
-    /// For people.
+    /// Text for people.
     pub description: String,
-    /// Its options as text.
+    /// Its options as texts.
     pub options: BTreeMap<String, String>,
-    /// Whether it belongs to one node only.
+    /// Whether it is enabled on one node only.
     pub local: bool,
     /// Path, ending in `/`.
     pub path: String,
@@ -63,7 +64,7 @@ impl Client {
         self.put(format!("sys/audit/{path}"), body).await.map(drop)
     }
 
-    /// Whether the audit rule can be met, and how each device is: `rule`, `devices` by path, `boot`, `last_seq`.
+    /// Whether the audit rule can be met, and the state of each device: `rule`, `devices` by path, `boot`, `last_seq`.
     pub async fn audit_status(&self) -> Result<Object, Error> {
         Ok(self.send(Request::new(Method::Get, "sys/audit-status")).await?.data()?)
     }
@@ -73,7 +74,7 @@ impl Client {
         self.send(Request::new(Method::Delete, format!("sys/audit/{path}"))).await.map(drop)
     }
 
-    /// Opens all devices again, or the one at a path; what came of each, by path.
+    /// Reopens all devices, or the one at a path. Returns the result of each, by path.
     pub async fn audit_reopen(&self, path: &str) -> Result<Object, Error> {
         let target =
             if path.is_empty() { "sys/audit-reopen".to_owned() } else { format!("sys/audit-reopen/{path}") };
@@ -81,12 +82,12 @@ impl Client {
         data.object("devices").cloned().ok_or(AnswerError::Field("devices").into())
     }
 
-    /// The hash a device writes for a text.
+    /// The hash that a device writes for a text.
     pub async fn audit_hash(&self, path: &str, input: &str) -> Result<String, Error> {
         self.hash(format!("sys/audit-hash/{path}"), input).await
     }
 
-    /// The hash that lines made with a salt have for a text; the salt may be retired.
+    /// The hash of a text under a salt, which may be retired.
     pub async fn audit_salt_hash(&self, id: &str, input: &str) -> Result<String, Error> {
         self.hash(format!("sys/audit-salts/{id}/hash"), input).await
     }
@@ -99,7 +100,7 @@ impl Client {
         }
     }
 
-    /// All salts, in use and retired, in the order of their beginnings.
+    /// All salts, in use and retired, ordered by the start of their use.
     pub async fn audit_salts(&self) -> Result<Vec<AuditSalt>, Error> {
         let data = self.send(Request::new(Method::Get, "sys/audit-salts")).await?.data()?;
         let salt = |(id, value): (&str, &Value)| Some(AuditSalt::from_object(id, value.as_object()?));
@@ -110,19 +111,19 @@ impl Client {
         Ok(salts)
     }
 
-    /// Gives the device at a path a new salt: its id, and the id of the one that is retired.
+    /// Gives the device at a path a new salt. Returns the ids of the new and of the retired one.
     pub async fn audit_rotate_salt(&self, path: &str) -> Result<(String, String), Error> {
         let data = self.put(format!("sys/audit-rotate-salt/{path}"), Object::new()).await?.data()?;
         Ok((text(&data, "salt"), text(&data, "retired")))
     }
 
-    /// What each device would write for a request, without doing it: the answer's data.
+    /// The lines that each device would write for a request, which is not executed.
     pub async fn audit_preview(&self, method: &str, path: &str, data: Object) -> Result<Object, Error> {
         let body = object! { "data" => data, "method" => method, "path" => path };
         Ok(self.put("sys/audit-preview", body).await?.data()?)
     }
 
-    /// Begins a drill on the device at a path, or stops it: what is sent is the API's.
+    /// Starts a drill on the device at a path, or stops it.
     pub async fn audit_drill(&self, path: &str, body: Object) -> Result<Object, Error> {
         Ok(self.put(format!("sys/audit-drill/{path}"), body).await?.data()?)
     }
@@ -131,15 +132,15 @@ impl Client {
 /// A salt as the server lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct AuditSalt {
-    /// As lines name it in `record.salt`.
+    /// Its id, as in `record.salt`.
     pub id: String,
     /// The device's path.
     pub path: String,
     /// The device's type.
     pub kind: String,
-    /// Since when lines were made with it, RFC 3339.
+    /// Start of its use, RFC 3339.
     pub from: String,
-    /// Until when; none for that of an enabled device.
+    /// End of its use; `None` while it is in use.
     pub to: Option<String>,
 }
 

@@ -1,4 +1,5 @@
-//! The key/value engine: which version a mount has, and the shapes of version 2.
+//! The key/value engine: the version of a mount, and the paths and bodies of version 2.
+//! Never in it: other engines.
 
 use crate::client::Client;
 use crate::error::Error;
@@ -6,7 +7,7 @@ use crate::request::{Method, Request};
 use crate::response::Secret;
 use onrecord_value::{Object, Value, object};
 
-/// A key/value mount as a caller finds it by one of its paths.
+/// The key/value mount of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KvMount {
     /// Path of the mount, ending in `/`.
@@ -32,7 +33,7 @@ impl KvMount {
 }
 
 impl Client {
-    /// The mount that serves `path`. Servers that do not know the question have version 1.
+    /// The mount that serves `path`. A server without this endpoint has version 1.
     pub async fn kv_mount(&self, path: &str) -> Result<KvMount, Error> {
         let request = Request::new(Method::Get, format!("sys/internal/ui/mounts/{path}"));
         let data = match self.plain().send(request).await {
@@ -66,7 +67,7 @@ impl Client {
         self.write(&format!("{}/data/{path}", mount.trim_end_matches('/')), &body).await
     }
 
-    /// Reads a secret of a version 2 mount; its newest version if none is named.
+    /// Reads a secret of a version 2 mount: the given version, or the newest.
     pub async fn kv2_read(
         &self,
         mount: &str,
@@ -84,7 +85,7 @@ mod tests {
     use super::KvMount;
 
     #[test]
-    fn paths_are_put_into_the_parts_of_a_mount() {
+    fn a_path_is_mapped_to_a_part_of_its_mount() {
         let mount = KvMount { path: "team/kv/".to_owned(), version: 2 };
         for (path, expected) in [
             ("team/kv/app", "team/kv/data/app"),

@@ -1,4 +1,5 @@
-//! Reading, writing, listing and deleting any path. What lies there is not known here.
+//! Reads, writes, lists and deletes any path.
+//! Never in it: knowledge of a path.
 
 use crate::client::Client;
 use crate::error::Error;
@@ -7,7 +8,7 @@ use crate::response::{Response, Secret};
 use onrecord_value::{Object, Value};
 
 impl Client {
-    /// `GET path` with a query. `None`: nothing is there (an answer 404 that carries neither data nor warnings).
+    /// `GET path` with a query. `None` if the response is 404 without data and warnings.
     pub async fn read(&self, path: &str, query: &[(String, String)]) -> Result<Option<Secret>, Error> {
         let mut request = Request::new(Method::Get, path);
         for (name, value) in query {
@@ -16,7 +17,7 @@ impl Client {
         self.found(request).await
     }
 
-    /// `GET path` as it comes, for callers that want the bytes.
+    /// `GET path`, for callers that need the bytes.
     pub async fn read_raw(&self, path: &str, query: &[(String, String)]) -> Result<Response, Error> {
         let mut request = Request::new(Method::Get, path);
         for (name, value) in query {
@@ -25,7 +26,7 @@ impl Client {
         self.send(request).await
     }
 
-    /// `GET path?list=true`. `None`: nothing is there.
+    /// `GET path?list=true`. `None` if the response is 404.
     pub async fn list(&self, path: &str) -> Result<Option<Secret>, Error> {
         self.found(Request::new(Method::Get, path).query("list", "true")).await
     }

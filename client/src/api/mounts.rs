@@ -1,4 +1,5 @@
 //! `sys/mounts`: the secrets engines.
+//! Never in it: what an engine stores.
 
 use crate::client::Client;
 use crate::error::Error;

@@ -1,4 +1,5 @@
 //! `sys/policies/acl` and capabilities.
+//! Never in it: what a policy means.
 
 use crate::client::Client;
 use crate::error::Error;
@@ -14,7 +15,7 @@ impl Client {
         strings(&data, "keys").ok_or(AnswerError::Field("keys").into())
     }
 
-    /// The text of a policy; `None` if there is no such policy.
+    /// The text of a policy; `None` if the policy does not exist.
     pub async fn policy(&self, name: &str) -> Result<Option<String>, Error> {
         match self.send(Request::new(Method::Get, format!("sys/policies/acl/{name}"))).await {
             Ok(response) => {

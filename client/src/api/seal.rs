@@ -1,4 +1,5 @@
-//! `sys/seal-status`, `init`, `unseal`, `seal`, `leader`: what works without a token.
+//! `sys/seal-status`, `init`, `unseal`, `seal`, `leader`, `health`, `rotate`.
+//! Never in it: key shares kept after a call.
 
 use crate::client::Client;
 use crate::error::Error;
@@ -6,41 +7,41 @@ use crate::request::{Method, Request};
 use crate::response::{AnswerError, flag, integer, strings, text};
 use onrecord_value::{Object, object};
 
-/// Whether the server can work, and how far an unsealing is.
+/// The state of the seal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "the facts of the API, as it names them")]
 pub struct SealStatus {
     /// Kind of seal, `shamir`.
     pub kind: String,
-    /// Whether keys exist.
+    /// Whether the server is initialized.
     pub initialized: bool,
-    /// Whether the barrier is closed.
+    /// Whether the server is sealed.
     pub sealed: bool,
-    /// Shares that are needed.
+    /// Key shares needed to unseal.
     pub threshold: i64,
-    /// Shares there are.
+    /// Key shares that exist.
     pub shares: i64,
-    /// Shares given so far.
+    /// Key shares submitted so far.
     pub progress: i64,
-    /// Names this attempt.
+    /// Nonce of this unseal attempt.
     pub nonce: String,
-    /// Of the server.
+    /// Version of the server.
     pub version: String,
-    /// Of the server, if it tells.
+    /// Build date of the server; empty if it sends none.
     pub build_date: String,
-    /// Of the server, if it tells.
+    /// Commit date of the server; empty if it sends none.
     pub commit_date: String,
-    /// Whether the seal is being changed.
+    /// Whether a migration to another seal is running.
     pub migration: bool,
-    /// Only while unsealed.
+    /// Name of the cluster; empty while sealed.
     pub cluster_name: String,
-    /// Only while unsealed.
+    /// Id of the cluster; empty while sealed.
     pub cluster_id: String,
     /// Whether recovery keys exist.
     pub recovery_seal: bool,
-    /// Such as `inmem`.
+    /// Storage back end, such as `inmem`.
     pub storage_type: String,
-    /// What the server adds, such as the state of its audit devices.
+    /// Further keys of the response, such as the state of the audit devices.
     pub more: Object,
 }
 
@@ -87,16 +88,16 @@ impl SealStatus {
     }
 }
 
-/// How to initialise.
+/// Settings of an initialization.
 #[derive(Clone, Debug, Default)]
 pub struct InitRequest {
-    /// Shares to make.
+    /// Key shares to create.
     pub shares: i64,
-    /// Shares that unseal.
+    /// Key shares needed to unseal.
     pub threshold: i64,
 }
 
-/// The keys. They are shown once, here; `Debug` shows none of them.
+/// The keys of a new server. `Debug` does not show them.
 #[derive(Clone, Default)]
 pub struct InitAnswer {
     /// Shares in hex.
@@ -124,7 +125,7 @@ impl Client {
         Ok(SealStatus::from_object(self.plain().send(request).await?.object()?))
     }
 
-    /// What the server tells anybody about its health; an answer in whatever state it is.
+    /// The health of the server, which it reports in every state and without a token.
     pub async fn health(&self) -> Result<Object, Error> {
         let codes = ["auditcode", "sealedcode", "uninitcode"];
         let request = Request::new(Method::Get, "sys/health").without_token();
@@ -134,12 +135,12 @@ impl Client {
             .object()?)
     }
 
-    /// Who leads; only `ha_enabled` and `is_self` matter to a single server.
+    /// The leader. A single server sets only `ha_enabled` and `is_self`.
     pub async fn leader(&self) -> Result<Object, Error> {
         Ok(self.plain().send(Request::new(Method::Get, "sys/leader").without_token()).await?.object()?)
     }
 
-    /// Makes the keys and the first token.
+    /// Initializes the server: creates the keys and the root token.
     pub async fn init(&self, request: &InitRequest) -> Result<InitAnswer, Error> {
         let body = object! { "secret_shares" => request.shares, "secret_threshold" => request.threshold };
         let request = Request::new(Method::Put, "sys/init")
@@ -156,12 +157,12 @@ impl Client {
         })
     }
 
-    /// Gives one share.
+    /// Submits one key share.
     pub async fn unseal(&self, key: &str) -> Result<SealStatus, Error> {
         self.unseal_with(object! { "key" => key, "reset" => false, "migrate" => false }).await
     }
 
-    /// Forgets the shares given so far.
+    /// Discards the key shares submitted so far.
     pub async fn unseal_reset(&self) -> Result<SealStatus, Error> {
         self.unseal_with(object! { "reset" => true }).await
     }
@@ -173,17 +174,17 @@ impl Client {
         Ok(SealStatus::from_object(self.send(request).await?.object()?))
     }
 
-    /// Closes the barrier.
+    /// Seals the server.
     pub async fn seal(&self) -> Result<(), Error> {
         self.send(Request::new(Method::Put, "sys/seal")).await.map(drop)
     }
 
-    /// Installs a new term of the key under which the server stores values.
+    /// Creates a new encryption key for the storage.
     pub async fn rotate(&self) -> Result<(), Error> {
         self.post("sys/rotate/keyring", Object::new()).await.map(drop)
     }
 
-    /// The active term: `term`, `install_time`, `encryptions`.
+    /// The active encryption key: `term`, `install_time`, `encryptions`.
     pub async fn key_status(&self) -> Result<Object, Error> {
         Ok(self.send(Request::new(Method::Get, "sys/key-status")).await?.data()?)
     }

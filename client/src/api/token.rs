@@ -1,4 +1,5 @@
 //! `auth/token`.
+//! Never in it: the token file.
 
 use crate::client::Client;
 use crate::error::Error;
@@ -7,7 +8,7 @@ use crate::response::{AnswerError, Secret};
 use onrecord_value::{Object, object};
 
 impl Client {
-    /// Makes a token; the body has `policies`, `ttl`, … `role` and `orphan` choose the endpoint.
+    /// Creates a token. The body has `policies`, `ttl`, …; `role` and `orphan` select the endpoint.
     pub async fn token_create(
         &self,
         role: Option<&str>,

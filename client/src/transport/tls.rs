@@ -1,5 +1,5 @@
-//! TLS material: authorities, client certificate, and the verifier that trusts anybody when the user asks for it.
-//! The provider is aws-lc-rs and no other.
+//! The TLS configuration: CA certificates, client certificate, and a verifier that accepts any certificate.
+//! Never in it: a cryptographic provider other than aws-lc-rs.
 
 use crate::config::{ConfigError, Tls};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 const CA_FILE: &str = "CA File";
 
 impl Tls {
-    /// Whether files or texts are named whose errors a user must hear of even before a connection is made.
+    /// Whether certificates or keys are named; their errors are reported before the first connection.
     pub(super) fn names_files(&self) -> bool {
         self.ca_cert.is_some()
             || self.ca_cert_bytes.is_some()
@@ -29,7 +29,7 @@ pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, ConfigError> {
         .with_safe_default_protocol_versions()
         .map_err(ConfigError::Tls)?;
     let builder = if tls.skip_verify {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
     } else {
         builder.with_root_certificates(roots(tls)?)
     };
@@ -67,7 +67,7 @@ fn roots(tls: &Tls) -> Result<RootCertStore, ConfigError> {
             add(certificates("CA Path", file)?)?;
         }
     } else {
-        // A system with a broken file among its authorities still has the others.
+        // One unusable certificate of the system must not disable the others.
         store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
     Ok(store)
@@ -91,11 +91,11 @@ fn parse(
     if list.is_empty() { Err(wrong()) } else { Ok(list) }
 }
 
-/// Accepts any certificate; signatures are still checked, so that the session belongs to the holder of its key.
+/// Accepts any certificate. Signatures are still verified: the peer has the certificate's private key.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use onrecord_audit::broker::DEVICES_MAX;
-use onrecord_audit::{Broker, DeviceKinds, EnableError, Placement};
+use onrecord_audit::broker::EnableError;
+use onrecord_audit::{Broker, DeviceKinds, Placement};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
 

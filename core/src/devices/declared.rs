@@ -1,5 +1,5 @@
-//! Devices of the configuration file: what has to be done so that the enabled devices are those it names (spec
-//! section 8). Never in it: reading the file, or doing it (`apply`).
+//! Devices of the configuration file: what has to be done so that the enabled devices are those it names.
+//! Never in it: reading the file, or doing it (`apply`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

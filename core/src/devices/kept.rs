@@ -1,10 +1,10 @@
-//! What devices have not told yet, kept in storage (`misses/UUID`) so that a kill does not take it away (I9): a device
-//! tells it as a gap entry of that start when it is back. Never in it: how a device misses something.
+//! Losses that no gap entry has reported yet, kept in storage (`misses/UUID`) so that they survive a kill (I9): a device
+//! reports them in a gap entry of that boot when it is back. Never in it: how a device loses entries.
 
 use std::collections::BTreeMap;
 
 use onrecord_audit::Broker;
-use onrecord_audit::broker::Missed;
+use onrecord_audit::broker::Loss;
 use onrecord_entry::{Boot, SeqRange};
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::{Object, Time, Value, json, object};
@@ -13,13 +13,13 @@ use super::{Devices, text_of};
 
 /// What is in storage, by UUID of the device.
 #[derive(Default)]
-pub(super) struct Kept(BTreeMap<String, Vec<Missed>>);
+pub(super) struct Kept(BTreeMap<String, Vec<Loss>>);
 
 impl Kept {
-    pub(super) fn load(view: &View) -> Result<Self, StoreError> {
+    pub(super) async fn load(view: &View) -> Result<Self, StoreError> {
         let mut kept = BTreeMap::new();
-        for uuid in view.list("misses/")? {
-            if let Some(stored) = view.get(&format!("misses/{uuid}"))? {
+        for uuid in view.list("misses/").await? {
+            if let Some(stored) = view.get(&format!("misses/{uuid}")).await? {
                 match decode(stored.expose()) {
                     Some(missed) => drop(kept.insert(uuid, missed)),
                     None => {
@@ -34,7 +34,7 @@ impl Kept {
         Ok(Self(kept))
     }
 
-    pub(super) fn of(&self, uuid: &str) -> Vec<Missed> {
+    pub(super) fn of(&self, uuid: &str) -> Vec<Loss> {
         self.0.get(uuid).cloned().unwrap_or_default()
     }
 }
@@ -46,7 +46,7 @@ impl Devices {
         let mut kept = self.kept.lock().await;
         let (table, mut batch) = (self.table(), Batch::new());
         let mut changed = Vec::new();
-        for (path, missed) in broker.missed() {
+        for (path, missed) in broker.losses() {
             let Some(device) = table.get(&*path) else { continue };
             if kept.0.get(&device.uuid).map_or(&[][..], Vec::as_slice) == missed {
                 continue;
@@ -76,12 +76,12 @@ impl Devices {
     }
 }
 
-fn encode(missed: &[Missed]) -> Vec<u8> {
+fn encode(missed: &[Loss]) -> Vec<u8> {
     let starts: Vec<Value> = missed
         .iter()
         .map(|missed| {
-            let range = |range: &SeqRange| Value::Object(object! { "from" => range.from, "to" => range.to });
-            let ranges: Vec<Value> = missed.ranges.iter().map(range).collect();
+            let range = |range: SeqRange| Value::Object(object! { "from" => range.from, "to" => range.to });
+            let ranges: Vec<Value> = missed.seqs.iter().map(range).collect();
             let mut start = object! {
                 "boot" => missed.boot.number(),
                 "missed" => missed.count,
@@ -96,7 +96,7 @@ fn encode(missed: &[Missed]) -> Vec<u8> {
     Value::Object(object! { "starts" => Value::Array(starts) }).to_json()
 }
 
-fn decode(stored: &[u8]) -> Option<Vec<Missed>> {
+fn decode(stored: &[u8]) -> Option<Vec<Loss>> {
     let record = json::parse_object(stored, json::Limits::default()).ok()?;
     let start = |value: &Value| {
         let start = value.as_object()?;
@@ -104,12 +104,10 @@ fn decode(stored: &[u8]) -> Option<Vec<Missed>> {
             let range = value.as_object()?;
             Some(SeqRange { from: number(range, "from")?, to: number(range, "to")? })
         };
-        Some(Missed {
-            boot: Boot::new(number(start, "boot")?),
-            count: number(start, "missed")?,
-            ranges: start.get("ranges")?.as_array()?.iter().map(range).collect::<Option<_>>()?,
-            since: start.str("since").and_then(|text| Time::parse(text).ok()),
-        })
+        let count = number(start, "missed")?;
+        let seqs = start.get("ranges")?.as_array()?.iter().map(range).collect::<Option<_>>()?;
+        let since = start.str("since").and_then(|text| Time::parse(text).ok());
+        Some(Loss::kept(Boot::new(number(start, "boot")?), count, seqs, since))
     };
     record.get("starts")?.as_array()?.iter().map(start).collect()
 }
@@ -127,14 +125,10 @@ mod tests {
 
     #[test]
     fn what_is_kept_reads_back() {
+        let seqs = [SeqRange { from: 1, to: 6 }, SeqRange { from: 9, to: 9 }].into_iter().collect();
         let missed = vec![
-            Missed {
-                boot: Boot::new(u64::MAX),
-                count: 7,
-                ranges: vec![SeqRange { from: 1, to: 6 }, SeqRange { from: 9, to: 9 }],
-                since: Some(Time::from_unix(1_700_000_000, 5)),
-            },
-            Missed { boot: Boot::new(2), count: 1, ranges: vec![SeqRange { from: 3, to: 3 }], since: None },
+            Loss::kept(Boot::new(u64::MAX), 7, seqs, Some(Time::from_unix(1_700_000_000, 5))),
+            Loss::kept(Boot::new(2), 1, SeqRange { from: 3, to: 3 }.into(), None),
         ];
         assert_eq!(decode(&encode(&missed)), Some(missed));
         assert_eq!(decode(b"{}"), None);

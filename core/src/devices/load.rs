@@ -7,6 +7,7 @@ use onrecord_audit::device::OptionError;
 use onrecord_audit::{Broker, DeviceError, DeviceKinds};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_storage::{BarrierError, View};
+use zeroize::Zeroizing;
 
 use super::kept::Kept;
 use super::opening::{OPEN_PATIENCE, Opening, config};
@@ -68,60 +69,10 @@ impl Devices {
         settings: Arc<AuditSettings>,
         broker: &Broker,
     ) -> Result<(Self, Vec<Unopened>), DevicesError> {
-        let mut table = Table::new();
-        let mut unopened = Vec::new();
-        let kept = Kept::load(&view).map_err(BarrierError::from)?;
-        let removals = Removals::load(&view).map_err(BarrierError::from)?;
-        // All are opened at once: several that hang cost no more than one.
-        let mut openings = Vec::new();
-        for (device, salt) in stored::all(&view).map_err(BarrierError::from)? {
-            let options = match kinds.parse(&device.kind, &device.options) {
-                Ok(options) => options,
-                Err(error) => {
-                    let (path, device) = (device.path.clone(), Arc::new(device));
-                    table.insert(path.clone(), Arc::clone(&device));
-                    unopened.push(Unopened {
-                        path,
-                        error: NotOpened::Options(error),
-                        may_start_later: false,
-                        device,
-                    });
-                    continue;
-                }
-            };
-            let limits = &settings.placement;
-            let placement = if device.declared { limits.for_configuration() } else { limits.clone() };
-            let opening = Opening::begin(options.clone(), placement.clone(), Arc::clone(&host.clock))?;
-            openings.push((device, salt, options, placement, opening));
-        }
-        let deadline = host.clock.monotonic() + OPEN_PATIENCE;
-        for (device, salt, options, placement, opening) in openings {
-            let left = deadline.saturating_sub(host.clock.monotonic());
-            let (sink, error) = match opening.wait(left).await {
-                Ok(sink) => (sink, None),
-                Err(DevicesError::Options(error)) => {
-                    (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Options(error)))
-                }
-                Err(DevicesError::OpenTimedOut) => {
-                    (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Hangs))
-                }
-                Err(other) => return Err(other),
-            };
-            let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt)))
-                .with_first_salt(device.first_salt);
-            let mut config = config(&device, &options, sink, form).missed(kept.of(&device.uuid));
-            let (path, device) = (device.path.clone(), Arc::new(device));
-            if let Some(error) = error {
-                if let Some(cause) = error.cause() {
-                    config = config.failing(cause);
-                }
-                let may_start_later = options.may_start_later() && matches!(error, NotOpened::Options(_));
-                let (path, device) = (path.clone(), Arc::clone(&device));
-                unopened.push(Unopened { path, error, may_start_later, device });
-            }
-            broker.restore(config).map_err(DevicesError::Enable)?;
-            table.insert(path, device);
-        }
+        let kept = Kept::load(&view).await.map_err(BarrierError::from)?;
+        let removals = Removals::load(&view).await.map_err(BarrierError::from)?;
+        let stored = stored::all(&view).await.map_err(BarrierError::from)?;
+        let (table, unopened) = restore(stored, &kinds, &kept, &host, &settings, broker).await?;
         let devices = Self {
             view,
             host,
@@ -135,4 +86,68 @@ impl Devices {
         };
         Ok((devices, unopened))
     }
+}
+
+/// Enables stored devices without a probe; those that could not be opened, closed.
+pub(super) async fn restore(
+    stored: Vec<(Device, Zeroizing<String>)>,
+    kinds: &DeviceKinds,
+    kept: &Kept,
+    host: &Host,
+    settings: &AuditSettings,
+    broker: &Broker,
+) -> Result<(Table, Vec<Unopened>), DevicesError> {
+    let mut table = Table::new();
+    let mut unopened = Vec::new();
+    // All are opened at once: several that hang cost no more than one.
+    let mut openings = Vec::new();
+    for (device, salt) in stored {
+        let options = match kinds.parse(&device.kind, &device.options) {
+            Ok(options) => options,
+            Err(error) => {
+                let (path, device) = (device.path.clone(), Arc::new(device));
+                table.insert(path.clone(), Arc::clone(&device));
+                unopened.push(Unopened {
+                    path,
+                    error: NotOpened::Options(error),
+                    may_start_later: false,
+                    device,
+                });
+                continue;
+            }
+        };
+        let limits = &settings.placement;
+        let placement = if device.declared { limits.for_configuration() } else { limits.clone() };
+        let opening = Opening::begin(options.clone(), placement.clone(), Arc::clone(&host.clock))?;
+        openings.push((device, salt, options, placement, opening));
+    }
+    let deadline = host.clock.monotonic() + OPEN_PATIENCE;
+    for (device, salt, options, placement, opening) in openings {
+        let left = deadline.saturating_sub(host.clock.monotonic());
+        let (sink, error) = match opening.wait(left).await {
+            Ok(sink) => (sink, None),
+            Err(DevicesError::Options(error)) => {
+                (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Options(error)))
+            }
+            Err(DevicesError::OpenTimedOut) => {
+                (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Hangs))
+            }
+            Err(other) => return Err(other),
+        };
+        let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt)))
+            .with_first_salt(device.first_salt);
+        let mut config = config(&device, &options, sink, form).losses(kept.of(&device.uuid));
+        let (path, device) = (device.path.clone(), Arc::new(device));
+        if let Some(error) = error {
+            if let Some(cause) = error.cause() {
+                config = config.failing(cause);
+            }
+            let may_start_later = options.may_start_later() && matches!(error, NotOpened::Options(_));
+            let (path, device) = (path.clone(), Arc::clone(&device));
+            unopened.push(Unopened { path, error, may_start_later, device });
+        }
+        broker.restore(config).map_err(DevicesError::Enable)?;
+        table.insert(path, device);
+    }
+    Ok((table, unopened))
 }

@@ -66,10 +66,10 @@ impl Heard {
         if !self.missing || !self.misses.is_quiet(now) {
             return;
         }
-        let (path, missed) = (&*device.path, device.missed);
-        if device.untold_entries == 0 {
+        let (path, missed) = (&*device.path, device.losses.entries);
+        if device.losses.unreported_entries == 0 {
             self.missing = false;
-            let (gaps, told) = (device.told.gaps, device.told.entries);
+            let (gaps, told) = (device.losses.reported.gaps, device.losses.reported.entries);
             tracing::info!(
                 path,
                 missed,
@@ -80,7 +80,7 @@ impl Heard {
         } else {
             // Counted as an event, so that the next line waits for a pause again.
             self.misses.event(now);
-            let (untold, queue_bytes) = (device.untold_entries, device.queued_bytes);
+            let (untold, queue_bytes) = (device.losses.unreported_entries, device.queue.bytes);
             tracing::warn!(path, missed, untold, queue_bytes, "an audit device still misses entries");
         }
     }

@@ -62,7 +62,7 @@ impl Devices {
         let sink = opening.wait(OPEN_PATIENCE).await?;
         let (salt, text) = match instead_of {
             Some(old) => {
-                let text = stored::salt(&self.view, &old.uuid)?.ok_or(DevicesError::NoSalt)?;
+                let text = stored::salt(&self.view, &old.uuid).await?.ok_or(DevicesError::NoSalt)?;
                 (Arc::new(Salt::new(&text)), text)
             }
             None => new_salt(&*self.host.entropy)?,

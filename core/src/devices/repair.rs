@@ -60,8 +60,8 @@ impl Tries {
 }
 
 /// All stored devices, by path.
-pub(crate) fn list(view: &View) -> Result<Vec<Device>, StoreError> {
-    let mut devices: Vec<Device> = stored::all(view)?.into_iter().map(|(device, _)| device).collect();
+pub(crate) async fn list(view: &View) -> Result<Vec<Device>, StoreError> {
+    let mut devices: Vec<Device> = stored::all(view).await?.into_iter().map(|(device, _)| device).collect();
     devices.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(devices)
 }
@@ -76,7 +76,7 @@ pub(crate) async fn remove(
     uid: u32,
 ) -> Result<Option<Device>, DevicesError> {
     let path = with_slash(path);
-    let found = list(view)?.into_iter().find(|device| device.path == path);
+    let found = list(view).await?.into_iter().find(|device| device.path == path);
     let Some(device) = found else { return Ok(None) };
     let removal =
         Removal { id: entropy.uuid()?, path, kind: device.kind.clone(), at: now.unix_seconds(), uid };
@@ -88,10 +88,10 @@ pub(crate) async fn remove(
 }
 
 impl Removals {
-    pub(crate) fn load(view: &View) -> Result<Self, StoreError> {
+    pub(crate) async fn load(view: &View) -> Result<Self, StoreError> {
         let mut pending = Vec::new();
-        for id in view.list("repair/")? {
-            let stored = view.get(&format!("repair/{id}"))?;
+        for id in view.list("repair/").await? {
+            let stored = view.get(&format!("repair/{id}")).await?;
             match stored.and_then(|stored| Removal::decode(&id, stored.expose())) {
                 Some(removal) => {
                     let Removal { path, kind, at, uid, .. } = &removal;
@@ -153,7 +153,7 @@ fn can_record(broker: &Broker) -> bool {
 
 /// A device that lagged has caught up once nothing waits for it, though it is left alone for a while longer.
 fn works(device: &DeviceStatus) -> bool {
-    let caught_up = device.health == Health::Lagging && device.queued_entries == 0;
+    let caught_up = device.health == Health::Lagging && device.queue.entries == 0;
     !device.discards && (device.health == Health::Healthy || caught_up)
 }
 

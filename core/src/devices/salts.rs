@@ -61,15 +61,15 @@ pub struct Resalted {
 
 impl Devices {
     /// All salts there ever were, in the order of their beginnings.
-    pub fn salts(&self) -> Result<Vec<KeptSalt>, DevicesError> {
-        let mut salts = stored::salts(&self.view)?;
+    pub async fn salts(&self) -> Result<Vec<KeptSalt>, DevicesError> {
+        let mut salts = stored::salts(&self.view).await?;
         salts.sort_by(|one, other| (one.from, &one.path, one.to).cmp(&(other.from, &other.path, other.to)));
         Ok(salts)
     }
 
     /// The HMAC of a text under a salt, in use or retired; `None` if there is none of that id.
-    pub fn hash_by_id(&self, id: SaltId, text: &str) -> Result<Option<String>, DevicesError> {
-        let salts = stored::salts(&self.view)?;
+    pub async fn hash_by_id(&self, id: SaltId, text: &str) -> Result<Option<String>, DevicesError> {
+        let salts = stored::salts(&self.view).await?;
         Ok(salts.iter().find(|salt| salt.id == id).map(|salt| salt.hash(text)))
     }
 
@@ -85,7 +85,7 @@ impl Devices {
         let _gate = self.gate.lock().await;
         let table = self.table();
         let Some(device) = table.get(&path) else { return Ok(None) };
-        let Some(old) = stored::salt(&self.view, &device.uuid)? else { return Ok(None) };
+        let Some(old) = stored::salt(&self.view, &device.uuid).await? else { return Ok(None) };
         let retired = Salt::new(&old).id();
         let (salt, text) = new_salt(&*self.host.entropy)?;
         let id = salt.id();
@@ -98,7 +98,7 @@ impl Devices {
         self.view.commit(batch).await.map_err(BarrierError::from)?;
         // A stored device whose options are refused has no lines; its salt is changed all the same.
         if let Ok(options) = self.kinds.parse(&device.kind, &device.options) {
-            broker.reform(&path, Formatter::new(options.form, salt).with_first_salt(first_salt));
+            broker.set_formatter(&path, Formatter::new(options.form, salt).with_first_salt(first_salt));
         }
         tracing::info!(path, salt = %id, %retired, "an audit device has a new salt");
         let mut table = Table::clone(&table);

@@ -53,19 +53,21 @@ fn retired(device: &Device, now: Time) -> Vec<u8> {
 }
 
 /// The salt of a UUID.
-pub(super) fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<String>>, StoreError> {
-    let stored = view.get(&format!("salt/{uuid}"))?;
+pub(super) async fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<String>>, StoreError> {
+    let stored = view.get(&format!("salt/{uuid}")).await?;
     Ok(stored.map(|salt| Zeroizing::new(String::from_utf8_lossy(salt.expose()).into_owned())))
 }
 
 /// All salts, of enabled devices and retired.
-pub(super) fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
+pub(super) async fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
     let mut found = Vec::new();
-    for (device, text) in all(view)? {
+    for (device, text) in all(view).await? {
         found.push(KeptSalt::new(&text, device.path, device.kind, device.salt_since, None));
     }
-    for uuid in view.list("retired/")? {
-        let (Some(record), Some(text)) = (view.get(&format!("retired/{uuid}"))?, salt(view, &uuid)?) else {
+    for uuid in view.list("retired/").await? {
+        let (Some(record), Some(text)) =
+            (view.get(&format!("retired/{uuid}")).await?, salt(view, &uuid).await?)
+        else {
             continue;
         };
         let record = json::parse_object(record.expose(), json::Limits::default()).unwrap_or_default();
@@ -90,22 +92,26 @@ pub(super) fn forget(view: &View, batch: &mut Batch, device: &Device) -> Result<
 }
 
 /// All devices with their salts.
-pub(super) fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, StoreError> {
+pub(super) async fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, StoreError> {
     let mut found = Vec::new();
-    for uuid in view.list("device/")? {
-        let (Some(record), Some(salt)) = (view.get(&format!("device/{uuid}"))?, salt(view, &uuid)?) else {
-            tracing::error!(
-                uuid,
-                "an audit device is stored without its record or its salt, and is left out"
-            );
-            continue;
-        };
-        match decode(&uuid, record.expose()) {
-            Some(device) => found.push((device, salt)),
-            None => tracing::error!(uuid, "the record of an audit device cannot be read, and is left out"),
-        }
+    for uuid in view.list("device/").await? {
+        found.extend(one(view, &uuid).await?);
     }
     Ok(found)
+}
+
+/// The device of a UUID with its salt.
+pub(super) async fn one(view: &View, uuid: &str) -> Result<Option<(Device, Zeroizing<String>)>, StoreError> {
+    let Some(record) = view.get(&format!("device/{uuid}")).await? else { return Ok(None) };
+    let Some(salt) = salt(view, uuid).await? else {
+        tracing::error!(uuid, "an audit device is stored without its salt, and is left out");
+        return Ok(None);
+    };
+    let device = decode(uuid, record.expose());
+    if device.is_none() {
+        tracing::error!(uuid, "the record of an audit device cannot be read, and is left out");
+    }
+    Ok(device.map(|device| (device, salt)))
 }
 
 fn encode(device: &Device) -> Vec<u8> {

@@ -4,41 +4,81 @@
 
 use std::sync::Arc;
 
-use super::space::Space;
-use super::{Call, kv1};
-use crate::operation::Operation;
-use crate::outcome::{Outcome, Refusal};
+use onrecord_storage::Read;
 
-/// The engine.
+use super::space::Space;
+use super::{Call, Engine, Handled, Path, kv1};
+use crate::kind::{Builtin, EngineKind, Mounting};
+use crate::mount::Tune;
+use crate::outcome::{Outcome, Refusal};
+use crate::unsealed::place;
+
+/// The engine, over all that is below [`place::CUBBYHOLE`].
 pub struct Cubbyhole {
     space: Arc<Space>,
 }
 
+/// Cubbyholes.
+pub static KIND: EngineKind = EngineKind::new::<Cubbyhole>(
+    "cubbyhole",
+    Mounting::Builtin(Builtin {
+        path: "cubbyhole/",
+        description: "per-token private secret storage",
+        folder: Some(place::CUBBYHOLE),
+        local: true,
+        seal_wrap: false,
+        tune: Tune::default,
+    }),
+    "Private store of each token",
+);
+
+/// The root can be listed; a key takes everything.
+const fn key(pattern: &'static str, synopsis: &'static str) -> Path<Cubbyhole> {
+    Path::<Cubbyhole>::new(pattern, synopsis)
+        .read(|cubbyhole, _, call| Handled::read(cubbyhole.read(call)))
+        .list(|cubbyhole, _, call| Handled::read(cubbyhole.list(call)))
+        .write(|cubbyhole, _, call| Handled::pending(cubbyhole.write(call)))
+        .delete(|cubbyhole, _, call| Handled::pending(cubbyhole.delete(call)))
+        .exists(|cubbyhole, call| match own(call) {
+            Ok(path) => kv1::exists(&cubbyhole.space, &path),
+            Err(_) => Read::Ready(None),
+        })
+}
+
+impl Engine for Cubbyhole {
+    const PATHS: &'static [Path<Self>] = &[
+        key("", "List the keys of the caller's token."),
+        key("{*path}", "Read, write, list and delete the map at a key of the caller's token.")
+            .description("No other token can reach it, and it ends with the token."),
+    ];
+
+    async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
+        Ok(Self { space })
+    }
+}
+
 impl Cubbyhole {
-    /// The engine over all that is below [`place::CUBBYHOLE`](crate::unsealed::place::CUBBYHOLE).
-    pub const fn new(space: Arc<Space>) -> Self {
-        Self { space }
-    }
-
-    /// Does what is asked, in the caller's own folder.
-    pub async fn handle(&self, call: &Call<'_>) -> Outcome {
-        self.dispatch(call).await.unwrap_or_else(Outcome::from)
-    }
-
-    /// Whether the key of a write is there already.
-    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
-        kv1::exists(&self.space, &own(call).ok()?)
-    }
-
-    async fn dispatch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        let path = own(call)?;
-        match call.operation {
-            Operation::Read => Ok(kv1::read(&self.space, &path)?.map_or_else(Outcome::absent, Outcome::data)),
-            Operation::List => self.space.list(&kv1::folder(&path)).map(Outcome::keys),
-            Operation::Create | Operation::Update => kv1::write(&self.space, &path, call).await,
-            Operation::Delete => kv1::delete(&self.space, &path).await,
-            Operation::Patch | Operation::Help | Operation::Header => Err(Refusal::unsupported_operation()),
+    fn read(&self, call: &Call<'_>) -> Read<'_, Result<Outcome, Refusal>> {
+        match own(call) {
+            Ok(path) => kv1::read(&self.space, &path)
+                .map(|data| data.map(|data| data.map_or_else(Outcome::absent, Outcome::data))),
+            Err(refusal) => Read::Ready(Err(refusal)),
         }
+    }
+
+    fn list(&self, call: &Call<'_>) -> Read<'_, Result<Outcome, Refusal>> {
+        match own(call) {
+            Ok(path) => kv1::list(&self.space, &path),
+            Err(refusal) => Read::Ready(Err(refusal)),
+        }
+    }
+
+    async fn write(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        kv1::write(&self.space, &own(call)?, call).await
+    }
+
+    async fn delete(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        kv1::delete(&self.space, &own(call)?).await
     }
 }
 

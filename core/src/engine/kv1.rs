@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use onrecord_storage::Read;
 use onrecord_value::{Object, duration};
 
-use super::Call;
 use super::codec::{decode_object, encode_object};
-use super::space::Space;
-use crate::operation::Operation;
+use super::space::{Existing, Space};
+use super::{Call, Engine, Handled, Path};
+use crate::kind::{EngineKind, Mounting};
 use crate::outcome::{Outcome, Refusal, Reply};
 
 /// A mount of the engine.
@@ -17,45 +18,49 @@ pub struct Kv1 {
     space: Arc<Space>,
 }
 
+/// Key-value, version 1.
+pub static KIND: EngineKind =
+    EngineKind::new::<Kv1>("kv", Mounting::Secrets, "Key-value store: a key holds a map").version("1");
+
+/// The root can be listed; a key takes everything.
+const fn key(pattern: &'static str, synopsis: &'static str) -> Path<Kv1> {
+    Path::<Kv1>::new(pattern, synopsis)
+        .read(|kv, open, call| Handled::read(kv.read(call, open.settings.default_lease_ttl)))
+        .list(|kv, _, call| Handled::read(list(&kv.space, call.path)))
+        .write(|kv, _, call| Handled::pending(write(&kv.space, call.path, call)))
+        .delete(|kv, _, call| Handled::pending(delete(&kv.space, call.path)))
+        .exists(|kv, call| exists(&kv.space, call.path))
+}
+
+impl Engine for Kv1 {
+    const PATHS: &'static [Path<Self>] = &[
+        key("", "List the keys of the store."),
+        key("{*path}", "Read, write, list and delete the map at a key.").description(
+            "A write replaces the map. The field `ttl` (or `lease`) says how long a client may keep what it reads; \
+             without it the settings of the mount do.",
+        ),
+    ];
+
+    async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
+        Ok(Self { space })
+    }
+}
+
 impl Kv1 {
-    /// The engine over its part of the store.
-    pub const fn new(space: Arc<Space>) -> Self {
-        Self { space }
-    }
-
-    /// Does what is asked. For `default_lease` a client may keep what it read, if neither the secret nor the mount says
-    /// otherwise.
-    pub async fn handle(&self, call: &Call<'_>, default_lease: Duration) -> Outcome {
-        self.dispatch(call, default_lease).await.unwrap_or_else(Outcome::from)
-    }
-
-    /// Whether the key of a write is there already.
-    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
-        exists(&self.space, call.path)
-    }
-
-    async fn dispatch(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
-        match call.operation {
-            Operation::Read => self.read(call, default_lease),
-            Operation::List => self.space.list(&folder(call.path)).map(Outcome::keys),
-            Operation::Create | Operation::Update => write(&self.space, call.path, call).await,
-            Operation::Delete => delete(&self.space, call.path).await,
-            Operation::Patch | Operation::Help | Operation::Header => Err(Refusal::unsupported_operation()),
-        }
-    }
-
-    fn read(&self, call: &Call<'_>, default_lease: Duration) -> Result<Outcome, Refusal> {
-        let Some(data) = read(&self.space, call.path)? else { return Ok(Outcome::absent()) };
-        let tune = &call.mount.tune;
-        let set = |seconds: u64| Some(seconds).filter(|seconds| *seconds > 0);
-        let own = set(tune.default_lease_ttl).unwrap_or(default_lease.as_secs());
-        let own = set(tune.max_lease_ttl).map_or(own, |max| own.min(max));
-        let lease = lease(&data).unwrap_or(own);
-        Ok(Outcome::Reply(Box::new(Reply {
-            data: Some(data),
-            lease_seconds: Some(lease),
-            ..Reply::default()
-        })))
+    fn read<'a>(&'a self, call: &'a Call<'a>, default_lease: Duration) -> Read<'a, Result<Outcome, Refusal>> {
+        read(&self.space, call.path).map(move |data| {
+            let Some(data) = data? else { return Ok(Outcome::absent()) };
+            let tune = &call.mount.tune;
+            let set = |seconds: u64| Some(seconds).filter(|seconds| *seconds > 0);
+            let own = set(tune.default_lease_ttl).unwrap_or(default_lease.as_secs());
+            let own = set(tune.max_lease_ttl).map_or(own, |max| own.min(max));
+            let lease = lease(&data).unwrap_or(own);
+            Ok(Outcome::Reply(Box::new(Reply {
+                data: Some(data),
+                lease_seconds: Some(lease),
+                ..Reply::default()
+            })))
+        })
     }
 }
 
@@ -77,12 +82,19 @@ fn is_key(path: &str) -> bool {
 }
 
 /// The map at a path.
-pub(super) fn read(space: &Space, path: &str) -> Result<Option<Object>, Refusal> {
+pub(super) fn read<'a>(space: &'a Space, path: &str) -> Read<'a, Result<Option<Object>, Refusal>> {
     if !is_key(path) {
-        return Ok(None);
+        return Read::Ready(Ok(None));
     }
-    let stored = space.get(path)?;
-    Ok(stored.map(|stored| decode_object(stored.expose())).transpose()?)
+    space.get(path).map(|stored| {
+        let Some(stored) = stored? else { return Ok(None) };
+        Ok(Some(decode_object(stored.expose())?))
+    })
+}
+
+/// The names below a path.
+pub(super) fn list<'a>(space: &'a Space, path: &str) -> Read<'a, Result<Outcome, Refusal>> {
+    space.list(&folder(path)).map(|names| names.map(Outcome::keys))
 }
 
 /// Stores the map of a call at a path.
@@ -95,7 +107,7 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
     }
     let bytes = encode_object(call.data);
     space
-        .change(path, |old, draft| {
+        .change(path, call.existing, |old, draft| {
             call.recheck_operation(old.is_some())?;
             draft.put(path, &bytes)
         })
@@ -107,7 +119,7 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
 pub(super) async fn delete(space: &Space, path: &str) -> Result<Outcome, Refusal> {
     if is_key(path) {
         space
-            .change(path, |old, draft| match old {
+            .change(path, None, |old, draft| match old {
                 Some(_) => draft.delete(path),
                 None => Ok(()),
             })
@@ -116,12 +128,12 @@ pub(super) async fn delete(space: &Space, path: &str) -> Result<Outcome, Refusal
     Ok(Outcome::empty())
 }
 
-/// Whether something is at a path.
-pub(super) fn exists(space: &Space, path: &str) -> Option<bool> {
+/// What is at the path of a write.
+pub(super) fn exists<'a>(space: &'a Space, path: &str) -> Read<'a, Option<Box<Existing>>> {
     if !is_key(path) {
-        return None;
+        return Read::Ready(None);
     }
-    space.get(path).ok().map(|stored| stored.is_some())
+    space.existing(path)
 }
 
 #[cfg(test)]

@@ -13,14 +13,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_entry::Template;
 use onrecord_seal::SecretBytes;
+use onrecord_storage::Read;
 use onrecord_value::Object;
+use tokio::sync::Mutex;
 
 use self::config::Config;
 use self::record::Record;
 use super::codec::{Broken, Reader, Writer};
-use super::space::{ChangeBatch, Space};
-use super::{Call, fields};
+use super::space::{ChangeBatch, Existing, Space};
+use super::{Call, Engine, Handled, Path, fields};
 use crate::audit_errors::{WARN_AT_ROOT, WARN_WRONG_PATH};
+use crate::kind::{EngineKind, Mounting};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape, Warning};
 
@@ -31,113 +34,82 @@ const CONFIG_FORMAT: u8 = 1;
 /// A mount of the engine.
 pub struct Kv2 {
     space: Arc<Space>,
-    /// The engine's settings as stored; one process owns the store, so memory is as good.
+    /// The engine's settings as stored.
     config: RwLock<Arc<Config>>,
+    /// Held by whatever reads them again, until they are shown.
+    refreshing: Mutex<()>,
 }
 
-/// What a path names.
-enum KvPath<'a> {
-    Config,
-    Data(&'a str),
-    Metadata(&'a str),
-    Delete(&'a str),
-    Undelete(&'a str),
-    Destroy(&'a str),
-    Subkeys(&'a str),
-    Elsewhere,
-}
+/// Key-value, version 2.
+pub static KIND: EngineKind =
+    EngineKind::new::<Kv2>("kv", Mounting::Secrets, "Key-value store that keeps versions").version("2");
 
-impl<'a> KvPath<'a> {
-    fn of(path: &'a str) -> Self {
-        let (first, key) = path.split_once('/').unwrap_or((path, ""));
-        match first {
-            "config" if path == first => Self::Config,
-            "data" => Self::Data(key),
-            "metadata" => Self::Metadata(key),
-            "delete" => Self::Delete(key),
-            "undelete" => Self::Undelete(key),
-            "destroy" => Self::Destroy(key),
-            "subkeys" => Self::Subkeys(key),
-            _ => Self::Elsewhere,
-        }
+impl Engine for Kv2 {
+    const PATHS: &'static [Path<Self>] = &[
+        Path::<Self>::new("data/{*path}", "Read, write, patch and delete the newest version of a secret.")
+            .description(
+                "A read takes `version`. A write takes `data` and `options.cas`: the number of the version that it \
+                 replaces, 0 for a new key.",
+            )
+            .read(|kv, _, call| Handled::read(kv.read(call, call.captured)))
+            .write(|kv, _, call| Handled::pending(kv.write(call, call.captured)))
+            .patch(|kv, _, call| Handled::pending(kv.patch(call, call.captured)))
+            .delete(|kv, _, call| Handled::pending(kv.delete_latest(call, call.captured)))
+            .exists(Self::exists),
+        Path::<Self>::new("metadata/?", "List the keys of the store.")
+            .list(|kv, _, _| Handled::read(kv.list(""))),
+        Path::<Self>::new("metadata/{*path}", "List keys; read, write, patch and delete all that is known of one.")
+            .description("A delete removes all versions for good.")
+            .read(|kv, _, call| Handled::read(kv.read_metadata(call, call.captured)))
+            .list(|kv, _, call| Handled::read(kv.list(call.captured)))
+            .write(|kv, _, call| Handled::pending(kv.write_metadata(call, call.captured)))
+            .patch(|kv, _, call| Handled::pending(kv.patch_metadata(call, call.captured)))
+            .delete(|kv, _, call| Handled::pending(kv.delete_metadata(call.captured)))
+            .exists(Self::exists),
+        Path::<Self>::new("delete/{*path}", "Delete versions of a secret so that they can be undeleted.")
+            .description("Takes `versions`.")
+            .write(|kv, _, call| Handled::pending(kv.delete(call, call.captured))),
+        Path::<Self>::new("undelete/{*path}", "Undelete versions of a secret.")
+            .description("Takes `versions`.")
+            .write(|kv, _, call| Handled::pending(kv.undelete(call, call.captured))),
+        Path::<Self>::new("destroy/{*path}", "Remove the data of versions of a secret for good.")
+            .description("Takes `versions`.")
+            .write(|kv, _, call| Handled::pending(kv.destroy(call, call.captured))),
+        Path::<Self>::new("subkeys/{*path}", "Read the names of the fields of a secret, without their values.")
+            .description("Takes `version` and `depth`.")
+            .read(|kv, _, call| Handled::read(kv.subkeys(call, call.captured))),
+        Path::<Self>::new("config", "Read and write the settings of the store.")
+            .description("Takes `max_versions`, `cas_required` and `delete_version_after`.")
+            .read(|kv, _, _| Handled::ready(Outcome::data(kv.config().show())))
+            .write(|kv, _, call| Handled::pending(kv.configure(call))),
+    ];
+
+    async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
+        let config = stored_config(&space).await?;
+        Ok(Self { space, config: RwLock::new(Arc::new(config)), refreshing: Mutex::default() })
     }
 
-    const fn key(&self) -> Option<&'a str> {
-        match self {
-            Self::Data(key)
-            | Self::Metadata(key)
-            | Self::Delete(key)
-            | Self::Undelete(key)
-            | Self::Destroy(key)
-            | Self::Subkeys(key) => Some(key),
-            Self::Config | Self::Elsewhere => None,
+    fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>> {
+        if key == CONFIG { Read::pending(self.refresh()) } else { Read::Ready(Ok(())) }
+    }
+
+    fn unrouted(&self, call: &Call<'_>, _: Refusal) -> Outcome {
+        let (first, key) = call.path.split_once('/').unwrap_or((call.path, ""));
+        let keyed = |path: &Path<Self>| path.route.prefix().strip_suffix('/') == Some(first);
+        if key.is_empty() && Self::PATHS.iter().any(keyed) {
+            return at_root();
+        }
+        match Self::PATHS.iter().any(|path| path.route.matches(call.path).is_some()) {
+            true => Refusal::unsupported_operation().into(),
+            false => wrong_prefix(call.operation),
         }
     }
 }
 
 impl Kv2 {
-    /// The engine over its part of the store, with the settings stored there.
-    pub fn open(space: Arc<Space>) -> Result<Self, Refusal> {
-        let config = stored_config(&space)?;
-        Ok(Self { space, config: RwLock::new(Arc::new(config)) })
-    }
-
-    /// Does what is asked.
-    pub async fn handle(&self, call: &Call<'_>) -> Outcome {
-        self.dispatch(call).await.unwrap_or_else(Outcome::from)
-    }
-
-    /// Whether the key of a write is there already.
-    pub fn exists(&self, call: &Call<'_>) -> Option<bool> {
-        match KvPath::of(call.path) {
-            KvPath::Data(key) | KvPath::Metadata(key) if !key.is_empty() => {
-                self.space.get(&record_key(key)).ok().map(|stored| stored.is_some())
-            }
-            _ => None,
-        }
-    }
-
-    async fn dispatch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        use Operation::{List, Read};
-        let path = KvPath::of(call.path);
-        let listing = matches!(path, KvPath::Metadata(_)) && call.operation == List;
-        if path.key().is_some_and(|key| key.is_empty() || (call.operation.is_write() && key.ends_with('/')))
-            && !listing
-        {
-            return Ok(at_root());
-        }
-        match (path, call.operation) {
-            (KvPath::Elsewhere, operation) => Ok(wrong_prefix(operation)),
-            (KvPath::Config, Read) => Ok(Outcome::data(self.config().show())),
-            (KvPath::Data(key), Read) => self.read(call, key),
-            (KvPath::Subkeys(key), Read) => self.subkeys(call, key),
-            (KvPath::Metadata(key), List) => self.list(key),
-            (KvPath::Metadata(key), Read) => self.read_metadata(call, key),
-            // Changes are larger and wait longer: on the heap, so that a read need not carry their size.
-            (path, operation) => Box::pin(self.change(call, path, operation)).await,
-        }
-    }
-
-    async fn change(
-        &self,
-        call: &Call<'_>,
-        path: KvPath<'_>,
-        operation: Operation,
-    ) -> Result<Outcome, Refusal> {
-        use Operation::{Create, Delete, Patch, Update};
-        match (path, operation) {
-            (KvPath::Config, Create | Update) => self.configure(call).await,
-            (KvPath::Data(key), Create | Update) => self.write(call, key).await,
-            (KvPath::Data(key), Patch) => self.patch(call, key).await,
-            (KvPath::Data(key), Delete) => self.delete_latest(call, key).await,
-            (KvPath::Delete(key), Create | Update) => self.delete(call, key).await,
-            (KvPath::Undelete(key), Create | Update) => self.undelete(call, key).await,
-            (KvPath::Destroy(key), Create | Update) => self.destroy(call, key).await,
-            (KvPath::Metadata(key), Create | Update) => self.write_metadata(call, key).await,
-            (KvPath::Metadata(key), Patch) => self.patch_metadata(call, key).await,
-            (KvPath::Metadata(key), Delete) => self.delete_metadata(key).await,
-            _ => Err(Refusal::unsupported_operation()),
-        }
+    /// What is stored of the key of a write.
+    fn exists(&self, call: &Call<'_>) -> Read<'_, Option<Box<Existing>>> {
+        self.space.existing(&record_key(call.captured))
     }
 
     fn config(&self) -> Arc<Config> {
@@ -146,7 +118,7 @@ impl Kv2 {
 
     async fn configure(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
         self.space
-            .change(CONFIG, |stored, draft| {
+            .change(CONFIG, None, |stored, draft| {
                 let mut config = stored.map_or_else(|| Ok(Config::default()), decode_config)?;
                 config.apply(call.data)?;
                 let mut writer = Writer::with_capacity(16);
@@ -155,15 +127,21 @@ impl Kv2 {
                 draft.put(CONFIG, &writer.finish())
             })
             .await?;
-        // Read again under the lock, so that of several writers the last one's settings stay.
-        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
-        *config = Arc::new(stored_config(&self.space)?);
+        self.refresh().await?;
         Ok(Outcome::empty())
+    }
+
+    /// Shows the settings that are stored now. One at a time: the last to read shows what was stored last.
+    async fn refresh(&self) -> Result<(), Refusal> {
+        let _turn = self.refreshing.lock().await;
+        let config = Arc::new(stored_config(&self.space).await?);
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
     }
 }
 
-fn stored_config(space: &Space) -> Result<Config, Refusal> {
-    space.get(CONFIG)?.as_ref().map_or_else(|| Ok(Config::default()), decode_config)
+async fn stored_config(space: &Space) -> Result<Config, Refusal> {
+    space.get(CONFIG).await?.as_ref().map_or_else(|| Ok(Config::default()), decode_config)
 }
 
 fn decode_config(stored: &SecretBytes) -> Result<Config, Refusal> {

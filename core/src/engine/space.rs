@@ -2,7 +2,7 @@
 //! Never in it: what is stored.
 
 use onrecord_seal::SecretBytes;
-use onrecord_storage::{Batch, Commit, CommitError, StoreError, View};
+use onrecord_storage::{Batch, Commit, CommitError, Read, Seen, StoreError, View};
 use tokio::sync::RwLock;
 
 use super::codec::Broken;
@@ -18,11 +18,30 @@ pub struct Space {
     closed: RwLock<bool>,
 }
 
+/// What the existence check of a write read, so that the write need not read it again.
+pub struct Existing {
+    value: Option<SecretBytes>,
+    seen: Seen,
+}
+
+impl Existing {
+    /// Whether something is stored at the key.
+    pub const fn is_stored(&self) -> bool {
+        self.value.is_some()
+    }
+}
+
 /// What a change makes of the store: one batch.
 pub struct ChangeBatch<'a> {
     view: &'a View,
     batch: Batch,
+    /// Values beside the one the change depends on, as they were read for it.
+    known: Vec<(String, Option<SecretBytes>)>,
+    /// One of them that must be waited for.
+    wanted: Option<(String, Latest<'a>)>,
 }
+
+type Latest<'a> = Read<'a, Result<(Option<SecretBytes>, Seen), StoreError>>;
 
 impl Space {
     /// The part of the store that `view` shows.
@@ -31,29 +50,38 @@ impl Space {
     }
 
     /// What is stored at a key.
-    pub fn get(&self, key: &str) -> Result<Option<SecretBytes>, Refusal> {
-        self.view.get(key).map_err(refused)
+    pub fn get(&self, key: &str) -> Read<'_, Result<Option<SecretBytes>, Refusal>> {
+        self.view.get(key).map(|value| value.map_err(refused))
+    }
+
+    /// What is stored at the key of a write; `None` where that cannot be read.
+    pub fn existing(&self, key: &str) -> Read<'_, Option<Box<Existing>>> {
+        self.view.seen(key).map(|read| read.ok().map(|(value, seen)| Box::new(Existing { value, seen })))
     }
 
     /// The names below a folder (empty: the whole space; else ends in `/`), sorted; folders end in `/`.
-    pub fn list(&self, folder: &str) -> Result<Vec<String>, Refusal> {
-        self.view.list(folder).map_err(refused)
+    pub fn list(&self, folder: &str) -> Read<'_, Result<Vec<String>, Refusal>> {
+        self.view.list(folder).map(|names| names.map_err(refused))
     }
 
-    /// Changes what depends on the value at `key`, as one batch, durable on return. `decide` is called with that
-    /// value and makes the batch; changes of one key are decided one after another. It may be called again, if a
-    /// change that it saw did not become durable, and must not keep anything from the first time.
+    /// Changes what depends on the value at `key`, as one batch, durable on return. What the existence check has read of it
+    /// (`existing`) is not read again: if it has changed since, the batch is refused, and the change decided again. `decide` is called with that
+    /// value and makes the batch; changes of one key are decided one after another. It is called again if a change that
+    /// it saw did not become durable, or if a value that it asked for ([`ChangeBatch::latest`]) had to be waited for, and must
+    /// not keep anything from the first time.
     pub async fn change<T>(
         &self,
         key: &str,
+        existing: Option<&Existing>,
         mut decide: impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let closed = self.closed.read().await;
         if *closed {
             return Err(Refusal::unsupported_path());
         }
-        for _ in 0..TRIES {
-            let (result, commit) = self.attempt(key, &mut decide)?;
+        for attempt in 0..TRIES {
+            let existing = existing.filter(|_| attempt == 0);
+            let (result, commit) = self.attempt(key, existing, &mut decide).await?;
             match commit.await {
                 Ok(()) => return Ok(result),
                 Err(CommitError::Conflict(_)) => {}
@@ -63,18 +91,33 @@ impl Space {
         Err(failed(&Unsettled))
     }
 
-    /// The lock is not held over an await: it orders the changes of a key, not their commits.
-    fn attempt<T>(
+    /// The lock orders the changes of a key up to their place in the line of commits, not their commits.
+    async fn attempt<T>(
         &self,
         key: &str,
+        existing: Option<&Existing>,
         decide: &mut impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<(T, Commit), Refusal> {
-        let _turn = self.view.lock(key).map_err(refused)?;
-        let (old, seen) = self.view.latest(key).map_err(refused)?;
-        let mut draft = ChangeBatch { view: &self.view, batch: Batch::new() };
+        let _turn = self.view.lock(key).await.map_err(refused)?;
+        let read;
+        let (old, seen) = match existing.filter(|existing| self.view.is_latest(key, &existing.seen)) {
+            Some(existing) => (existing.value.as_ref(), existing.seen.clone()),
+            None => {
+                read = self.view.latest(key).await.map_err(refused)?;
+                (read.0.as_ref(), read.1.clone())
+            }
+        };
+        let mut draft =
+            ChangeBatch { view: &self.view, batch: Batch::new(), known: Vec::new(), wanted: None };
+        let result = loop {
+            let result = decide(old, &mut draft);
+            let Some((key, read)) = draft.wanted.take() else { break result? };
+            let (value, _) = read.await.map_err(refused)?;
+            draft.known.push((key, value));
+            draft.batch = Batch::new();
+        };
         // Even if nothing changes: what was seen may still be on its way, and must not be answered before it is there.
         draft.batch.require(seen);
-        let result = decide(old.as_ref(), &mut draft)?;
         Ok((result, self.view.commit(draft.batch)))
     }
 
@@ -85,9 +128,19 @@ impl Space {
 }
 
 impl ChangeBatch<'_> {
-    /// Another value that goes with the one the change depends on, as the changes before this one leave it.
-    pub fn latest(&self, key: &str) -> Result<Option<SecretBytes>, Refusal> {
-        self.view.latest(key).map(|(value, _)| value).map_err(refused)
+    /// Another value that goes with the one the change depends on, as the changes before this one leave it. Where it is
+    /// not there at once, this fails, and the change is decided again when it is.
+    pub fn latest(&mut self, key: &str) -> Result<Option<SecretBytes>, Refusal> {
+        if let Some(at) = self.known.iter().position(|(known, _)| known == key) {
+            return Ok(self.known.swap_remove(at).1);
+        }
+        match self.view.latest(key).now() {
+            Ok(latest) => latest.map(|(value, _)| value).map_err(refused),
+            Err(read) => {
+                self.wanted = Some((key.to_owned(), read));
+                Err(Refusal::internal())
+            }
+        }
     }
 
     /// Stores a value.

@@ -1,44 +1,124 @@
 //! The endpoints below `auth/token/`. Never in it: how tokens are stored, or whether the caller may ask (decided before).
 
 mod create;
-mod lifetime;
+pub(crate) mod lifetime;
 mod lookup;
 mod renew;
 mod revoke;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use crate::engine::{Call, fields};
-use crate::outcome::{Outcome, Refusal};
-use crate::routes::Endpoint;
+use super::space::Space;
+use super::{Call, Engine, Handled, Path, fields};
+use crate::kind::{Builtin, EngineKind, Mounting};
+use crate::mount::Tune;
+use crate::outcome::Refusal;
 use crate::token::Caller;
+pub(crate) use create::sanitised;
+
 use crate::tokens::{ActiveToken, TokenError};
 use crate::unsealed::Unsealed;
 
-/// Does what is asked of the token engine.
-pub async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    let Some(route) = call.route else { return Refusal::unsupported_path().into() };
-    match route.endpoint {
-        Endpoint::TokenCreate => create::create(open, call, false).await.into(),
-        Endpoint::TokenCreateOrphan => create::create(open, call, true).await.into(),
-        Endpoint::TokenCreateRole => create::of_role(call).into(),
-        Endpoint::TokenLookup => lookup::lookup(open, call).into(),
-        Endpoint::TokenLookupSelf => lookup::own(open, call).into(),
-        Endpoint::TokenLookupAccessor => lookup::by_accessor(open, call).into(),
-        Endpoint::TokenAccessors => lookup::accessors(open, call).await,
-        Endpoint::TokenRenew => renew::renew(open, call).await.into(),
-        Endpoint::TokenRenewSelf => renew::own(open, call).await.into(),
-        Endpoint::TokenRenewAccessor => renew::by_accessor(open, call).await.into(),
-        Endpoint::TokenRevoke => revoke::revoke(open, call).await.into(),
-        Endpoint::TokenRevokeSelf => revoke::own(open, call).await.into(),
-        Endpoint::TokenRevokeAccessor => revoke::by_accessor(open, call).await.into(),
-        Endpoint::TokenRevokeOrphan => revoke::orphan(open, call).await.into(),
-        Endpoint::TokenTidy => revoke::tidy(open, call).await.into(),
-        _ => Refusal::unsupported_path().into(),
+/// The engine.
+pub struct Token;
+
+/// Tokens as a login method: the one that is always there.
+pub static KIND: EngineKind = EngineKind::new::<Token>(
+    "token",
+    Mounting::Builtin(Builtin {
+        path: "auth/token/",
+        description: "token based credentials",
+        folder: None,
+        local: false,
+        seal_wrap: false,
+        tune: || Tune { token_type: "default-service".to_owned(), ..Tune::default() },
+    }),
+    "Tokens: create, look up, renew, revoke",
+);
+
+const FIELDS_OF_CREATE: &str = "Takes `policies`, `ttl`, `explicit_max_ttl`, `period`, `num_uses`, `renewable`, \
+    `display_name`, `meta`, `no_parent`, `no_default_policy` and `id`.";
+
+impl Engine for Token {
+    const PATHS: &'static [Path<Self>] = &[
+        Path::new("create", "Create a token.")
+            .description(FIELDS_OF_CREATE)
+            .write(|_, open, call| Handled::pending(create::create(open, call, false))),
+        Path::new("create-orphan", "Create a token without a parent.")
+            .description(FIELDS_OF_CREATE)
+            .write(|_, open, call| Handled::pending(create::create(open, call, true))),
+        Path::new("create/{role}", "Create a token by a role. There are no roles.")
+            .write(|_, _, call| Handled::ready(create::of_role(call))),
+        Path::new("lookup", "Look a token up.")
+            .description("Takes `token`.")
+            .read(|_, open, call| Handled::pending(lookup::lookup(open, call)))
+            .write(|_, open, call| Handled::pending(lookup::lookup(open, call))),
+        Path::new("lookup/{token}", "Look a token up.")
+            .sensitive()
+            .read(|_, open, call| Handled::pending(lookup::lookup(open, call)))
+            .write(|_, open, call| Handled::pending(lookup::lookup(open, call))),
+        Path::new("lookup-self", "Look the caller's token up.")
+            .read(|_, open, call| Handled::ready(lookup::own(open, call)))
+            .write(|_, open, call| Handled::ready(lookup::own(open, call))),
+        Path::new("lookup-accessor", "Look the token of an accessor up.")
+            .description("Takes `accessor`.")
+            .write(|_, open, call| Handled::pending(lookup::by_accessor(open, call))),
+        Path::new("lookup-accessor/{accessor}", "Look the token of an accessor up.")
+            .sensitive()
+            .write(|_, open, call| Handled::pending(lookup::by_accessor(open, call))),
+        Path::new("renew", "Renew a token.")
+            .description("Takes `token` and `increment`.")
+            .write(|_, open, call| Handled::pending(renew::renew(open, call))),
+        Path::new("renew/{token}", "Renew a token.")
+            .description("Takes `increment`.")
+            .sensitive()
+            .write(|_, open, call| Handled::pending(renew::renew(open, call))),
+        Path::new("renew-self", "Renew the caller's token.")
+            .description("Takes `increment`.")
+            .write(|_, open, call| Handled::pending(renew::own(open, call))),
+        Path::new("renew-accessor", "Renew the token of an accessor.")
+            .description("Takes `accessor` and `increment`.")
+            .write(|_, open, call| Handled::pending(renew::by_accessor(open, call))),
+        Path::new("renew-accessor/{accessor}", "Renew the token of an accessor.")
+            .description("Takes `increment`.")
+            .sensitive()
+            .write(|_, open, call| Handled::pending(renew::by_accessor(open, call))),
+        Path::new("revoke", "Revoke a token and its descendants.")
+            .description("Takes `token`.")
+            .write(|_, open, call| Handled::pending(revoke::revoke(open, call))),
+        Path::new("revoke/{token}", "Revoke a token and its descendants.")
+            .sensitive()
+            .write(|_, open, call| Handled::pending(revoke::revoke(open, call))),
+        Path::new("revoke-self", "Revoke the caller's token and its descendants.")
+            .write(|_, open, call| Handled::pending(revoke::own(open, call))),
+        Path::new("revoke-accessor", "Revoke the token of an accessor and its descendants.")
+            .description("Takes `accessor`.")
+            .write(|_, open, call| Handled::pending(revoke::by_accessor(open, call))),
+        Path::new("revoke-accessor/{accessor}", "Revoke the token of an accessor and its descendants.")
+            .sensitive()
+            .write(|_, open, call| Handled::pending(revoke::by_accessor(open, call))),
+        Path::new("revoke-orphan", "Revoke a token and make its children orphans.")
+            .description("Takes `token`.")
+            .sudo()
+            .write(|_, open, call| Handled::pending(revoke::orphan(open, call))),
+        Path::new("revoke-orphan/{token}", "Revoke a token and make its children orphans.")
+            .sudo()
+            .sensitive()
+            .write(|_, open, call| Handled::pending(revoke::orphan(open, call))),
+        Path::new("accessors/?", "List the accessors of all tokens.")
+            .sudo()
+            .list(|_, open, call| Handled::pending(lookup::accessors(open, call))),
+        Path::new("tidy", "Remove tokens that have ended.")
+            .write(|_, open, call| Handled::pending(revoke::tidy(open, call))),
+    ];
+
+    async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
+        Ok(Self)
     }
 }
 
-/// Who asks. All these routes need a token.
+/// The caller. All these routes need a token.
 fn caller<'a>(call: &Call<'a>) -> Result<&'a Caller, Refusal> {
     call.caller.ok_or_else(Refusal::no_valid_token)
 }
@@ -58,12 +138,12 @@ fn named_token<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
 }
 
 /// The live token whose accessor the request names.
-fn accessed(open: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
+async fn accessed(open: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
     let accessor = named(call, "accessor")?;
     if accessor.is_empty() {
         return Err(Refusal::invalid("missing accessor"));
     }
-    let found = open.tokens.find_accessor(&accessor, call.now)?;
+    let found = open.tokens.find_accessor(&accessor, call.now).await?;
     found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
 }
 

@@ -1,5 +1,5 @@
 //! The answers of the exempt routes: they work while sealed and are never recorded (the list and the reasons stand in
-//! `routes`). Never in it: anything that reads behind the barrier.
+//! `engine::sys`). Never in it: anything that reads behind the barrier.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,49 +13,59 @@ use crate::exchange::{Answer, Exchange, Media, Received, Shaped};
 use crate::metrics;
 use crate::operation::Operation;
 use crate::outcome::Raw;
-use crate::routes::{Endpoint, Route};
+use crate::routes::{ExemptEndpoint, Route};
 
 /// A status with its body.
 type StatusAndBody = (u16, Vec<u8>);
 
 /// Answers an exempt route.
-pub(super) async fn answer(core: &Core, route: &'static Route, exchange: Exchange) -> Answer {
+pub(super) async fn answer(
+    core: &Core,
+    route: &'static Route,
+    endpoint: ExemptEndpoint,
+    exchange: Exchange,
+) -> Answer {
     let operation = match &*exchange.method {
         "GET" => Some(Operation::Read),
         "HEAD" => Some(Operation::Header),
         "PUT" | "POST" => Some(Operation::Update),
         _ => None,
     };
-    if let (Endpoint::Metrics, Some(Operation::Read)) = (route.endpoint, operation) {
-        let prometheus = exchange.query.split('&').any(|pair| pair == "format=prometheus");
-        let open = core.open();
-        let Raw { media, body } =
-            metrics::body(&core.inner.meters, &core.inner.host, open.as_deref(), prometheus);
-        return Answer::exempt(Shaped { status: 200, media, body, recorded: None });
-    }
-    let said = match operation.filter(|operation| route.takes(*operation)) {
-        None => Ok((405, b"{\"errors\":[]}\n".to_vec())),
-        Some(operation) => said(core, route.endpoint, operation, exchange).await,
+    let answered = match operation.filter(|operation| route.takes(*operation)) {
+        None => Ok(json_body(405, b"{\"errors\":[]}\n".to_vec())),
+        Some(operation) => dispatch(core, endpoint, operation, exchange).await,
     };
-    let (status, body) = said.unwrap_or_else(|error| (error.status, error.body()));
-    Answer::exempt(Shaped { status, media: Media::Json, body: body.into(), recorded: None })
+    let (status, raw) = answered.unwrap_or_else(|error| json_body(error.status, error.body()));
+    Answer::exempt(Shaped { status, media: raw.media, body: raw.body, recorded: None })
 }
 
-async fn said(
+fn json_body(status: u16, body: Vec<u8>) -> (u16, Raw) {
+    (status, Raw { media: Media::Json, body: body.into() })
+}
+
+async fn dispatch(
     core: &Core,
-    endpoint: Endpoint,
+    endpoint: ExemptEndpoint,
     operation: Operation,
     exchange: Exchange,
-) -> Result<StatusAndBody, ExemptError> {
-    match (endpoint, operation) {
-        (Endpoint::Init, Operation::Read) => Ok((200, body(&[("initialized", core.initialised()?.into())]))),
-        (Endpoint::Init, _) => init(core, &parameters(exchange.body)?).await,
-        (Endpoint::Unseal, _) => unseal(core, &parameters(exchange.body)?).await,
-        (Endpoint::SealStatus, _) => Ok((200, core.seal_status()?.body())),
-        (Endpoint::Leader, _) => Ok((200, body(&[("ha_enabled", false.into())]))),
-        (Endpoint::Health, _) => health(core, operation, &exchange.query),
-        _ => Ok((404, b"{\"errors\":[]}\n".to_vec())),
-    }
+) -> Result<(u16, Raw), ExemptError> {
+    let (status, body) = match endpoint {
+        ExemptEndpoint::Init if operation == Operation::Read => {
+            (200, body(&[("initialized", core.initialised().await?.into())]))
+        }
+        ExemptEndpoint::Init => init(core, &parameters(exchange.body)?).await?,
+        ExemptEndpoint::Unseal => unseal(core, &parameters(exchange.body)?).await?,
+        ExemptEndpoint::SealStatus => (200, core.seal_status().await?.body()),
+        ExemptEndpoint::Leader => (200, body(&[("ha_enabled", false.into())])),
+        ExemptEndpoint::Health => health(core, operation, &exchange.query).await?,
+        ExemptEndpoint::Metrics => {
+            let prometheus = exchange.query.split('&').any(|pair| pair == "format=prometheus");
+            let open = core.open();
+            let raw = metrics::body(&core.inner.meters, &core.inner.host, open.as_deref(), prometheus);
+            return Ok((200, raw));
+        }
+    };
+    Ok(json_body(status, body))
 }
 
 /// An error of an exempt route: a status, and a text if there is one.
@@ -110,7 +120,7 @@ fn given(parameters: &Object, key: &str) -> bool {
 }
 
 async fn init(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptError> {
-    if core.initialised()? {
+    if core.initialised().await? {
         return Err(CeremonyError::AlreadyInitialised.into());
     }
     if given(parameters, "pgp_keys") || given(parameters, "root_token_pgp_key") {
@@ -137,17 +147,17 @@ async fn init(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptE
 async fn unseal(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptError> {
     if parameters.get("reset").and_then(Value::as_bool) == Some(true) {
         core.reset_unseal()?;
-        return Ok((200, core.seal_status()?.body()));
+        return Ok((200, core.seal_status().await?.body()));
     }
     let key = Zeroizing::new(parameters.str("key").unwrap_or_default().to_owned());
     if key.is_empty() {
         return Err(CeremonyError::NoKey.into());
     }
     core.unseal(&key).await?;
-    Ok((200, core.seal_status()?.body()))
+    Ok((200, core.seal_status().await?.body()))
 }
 
-fn health(core: &Core, operation: Operation, query: &str) -> Result<StatusAndBody, ExemptError> {
+async fn health(core: &Core, operation: Operation, query: &str) -> Result<StatusAndBody, ExemptError> {
     let code = |name: &str, default: u16| -> Result<u16, ExemptError> {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         match pairs.find(|(key, _)| *key == name) {
@@ -165,7 +175,7 @@ fn health(core: &Core, operation: Operation, query: &str) -> Result<StatusAndBod
         code("activecode", 200)?,
         code("auditcode", 503)?,
     );
-    let (seal, audit) = (core.seal_status()?, core.audit_health());
+    let (seal, audit) = (core.seal_status().await?, core.audit_health());
     let status = match (seal.initialised, seal.sealed, &audit) {
         (false, ..) => uninitialised,
         (true, true, _) => sealed,

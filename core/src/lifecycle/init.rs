@@ -36,7 +36,7 @@ impl Core {
         let config = SealConfig::new(wanted.shares, wanted.threshold).map_err(CeremonyError::Config)?;
         let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
         // Asked before anything is sealed again: an unsealed server must stay so.
-        if self.initialised()? {
+        if self.initialised().await? {
             return Err(CeremonyError::AlreadyInitialised);
         }
         let result = self.initialise(config, wanted.root_token).await;
@@ -51,8 +51,8 @@ impl Core {
     ) -> Result<Initialised, CeremonyError> {
         let (barrier, host) = (&self.inner.barrier, &self.inner.host);
         let now = host.clock.now();
-        let (keys, mut batch) = barrier.initialize(config, now.unix_seconds())?;
-        let policies = Policies::load(barrier).map_err(|_| CeremonyError::Load("policies"))?;
+        let (keys, mut batch) = barrier.initialize(config, now.unix_seconds()).await?;
+        let policies = Policies::load(barrier).await.map_err(|_| CeremonyError::Load("policies"))?;
         let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
         let root_token = tokens.add_root(&mut batch, root_token, now).map_err(CeremonyError::Token)?;
         barrier.commit(batch).await.map_err(BarrierError::from)?;
@@ -61,8 +61,8 @@ impl Core {
     }
 
     /// Whether keys exist.
-    pub fn initialised(&self) -> Result<bool, CeremonyError> {
-        Ok(self.inner.barrier.seal_config()?.is_some())
+    pub async fn initialised(&self) -> Result<bool, CeremonyError> {
+        Ok(self.inner.barrier.seal_config().await?.is_some())
     }
 }
 

@@ -47,10 +47,10 @@ impl Core {
     /// What answers an exchange, and what counts it among the journeys inside.
     fn way(&self, exchange: Exchange) -> (Running, Option<Permit>) {
         if let Target::Api(path) = &exchange.target
-            && let Some(route) = self.exempt(path)
+            && let Some((route, endpoint)) = self.exempt(path)
         {
             let core = self.clone();
-            return (Box::pin(async move { exempt::answer(&core, route, exchange).await }), None);
+            return (Box::pin(async move { exempt::answer(&core, route, endpoint, exchange).await }), None);
         }
         match self.inner.gate.enter() {
             Some((open, inside)) => (Box::pin(pipeline::journey(open, Box::new(exchange))), Some(inside)),

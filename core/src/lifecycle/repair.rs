@@ -20,13 +20,13 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::unseal`]; an unsealed server is refused, too.
-    pub fn repair(&self, key: &str) -> Result<Option<Repair>, CeremonyError> {
+    pub async fn repair(&self, key: &str) -> Result<Option<Repair>, CeremonyError> {
         let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
         if self.open().is_some() || self.inner.gate.is_shutting() {
             return Err(CeremonyError::Busy);
         }
-        let Some(unseal_key) = self.take_share(key)? else { return Ok(None) };
-        self.inner.barrier.unseal(&unseal_key)?;
+        let Some(unseal_key) = self.take_share(key).await? else { return Ok(None) };
+        self.inner.barrier.unseal(&unseal_key).await?;
         let view = self.inner.barrier.view(place::AUDIT);
         let view = view.map_err(|error| BarrierError::Store(error.into()))?;
         Ok(Some(Repair { core: self.clone(), view }))
@@ -35,8 +35,8 @@ impl Core {
 
 impl Repair {
     /// All devices, by path.
-    pub fn devices(&self) -> Result<Vec<Device>, DevicesError> {
-        Ok(repair::list(&self.view)?)
+    pub async fn devices(&self) -> Result<Vec<Device>, DevicesError> {
+        Ok(repair::list(&self.view).await?)
     }
 
     /// Removes one, and retires its salt. What it was; `None` if there is none at the path. The next start puts it on

@@ -34,8 +34,8 @@ pub struct SealStatus {
 
 impl Core {
     /// The state of the seal.
-    pub fn seal_status(&self) -> Result<SealStatus, CeremonyError> {
-        let config = self.inner.barrier.seal_config()?;
+    pub async fn seal_status(&self) -> Result<SealStatus, CeremonyError> {
+        let config = self.inner.barrier.seal_config().await?;
         let open = self.open();
         let shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(SealStatus {

@@ -32,7 +32,7 @@ impl Core {
         if decode(key).is_none() {
             return Err(CeremonyError::BadKey);
         }
-        self.inner.barrier.seal_config()?.ok_or(CeremonyError::NotInitialised)?;
+        self.inner.barrier.seal_config().await?.ok_or(CeremonyError::NotInitialised)?;
         let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
         if self.open().is_some() {
             return Ok(());
@@ -40,11 +40,11 @@ impl Core {
         if self.inner.gate.is_shutting() {
             return Err(CeremonyError::Busy);
         }
-        let Some(unseal_key) = self.take_share(key)? else { return Ok(()) };
+        let Some(unseal_key) = self.take_share(key).await? else { return Ok(()) };
         // A configuration that is read again now finds the server sealed or unsealed, and not between: it would be kept
         // for the next unsealing, with this one going by the old.
         let _settled = self.inner.reloading.lock().await;
-        self.inner.barrier.unseal(&unseal_key)?;
+        self.inner.barrier.unseal(&unseal_key).await?;
         match self.load().await {
             Ok(open) => {
                 if open.broker.devices() == 0 {
@@ -65,9 +65,9 @@ impl Core {
     }
 
     /// Takes a key share; the key, with the last one needed.
-    pub(super) fn take_share(&self, key: &str) -> Result<Option<SecretBytes>, CeremonyError> {
+    pub(super) async fn take_share(&self, key: &str) -> Result<Option<SecretBytes>, CeremonyError> {
         let share = decode(key).ok_or(CeremonyError::BadKey)?;
-        let config = self.inner.barrier.seal_config()?.ok_or(CeremonyError::NotInitialised)?;
+        let config = self.inner.barrier.seal_config().await?.ok_or(CeremonyError::NotInitialised)?;
         let progress = {
             let mut shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
             shares.add(share, config.threshold(), &*self.inner.host.entropy)?
@@ -93,10 +93,12 @@ impl Core {
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
         let cluster = self.cluster(&core).await?;
-        let policies = Policies::load(barrier).map_err(|_| CeremonyError::Load("policies"))?;
+        let policies = Policies::load(barrier).await.map_err(|_| CeremonyError::Load("policies"))?;
         let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
-        let mounts = Mounts::load(barrier, host).await.map_err(|_| CeremonyError::Load("the mount table"))?;
-        let audited_headers = AuditedHeaders::load(core)?;
+        let mounts = Mounts::load(barrier, host, &self.inner.kinds)
+            .await
+            .map_err(|_| CeremonyError::Load("the mount table"))?;
+        let audited_headers = AuditedHeaders::load(core).await?;
         let mut boot = [0; 8];
         host.entropy.fill(&mut boot)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&host.clock)));
@@ -146,7 +148,7 @@ impl Core {
     /// The cluster's name and id; made and stored the first time.
     async fn cluster(&self, view: &onrecord_storage::View) -> Result<Cluster, CeremonyError> {
         const KEY: &str = "cluster";
-        if let Some(stored) = view.get(KEY).map_err(BarrierError::from)? {
+        if let Some(stored) = view.get(KEY).await.map_err(BarrierError::from)? {
             let record = json::parse_object(stored.expose(), json::Limits::default()).unwrap_or_default();
             if let (Some(name), Some(id)) = (record.str("name"), record.str("id")) {
                 return Ok(Cluster { name: name.to_owned(), id: id.to_owned() });

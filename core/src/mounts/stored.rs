@@ -5,11 +5,12 @@ use std::sync::Arc;
 use onrecord_seal::{Entropy, EntropyError};
 use onrecord_value::{Object, Value, object};
 
-use super::{Kind, MountDraft, Table};
-use crate::engine::Engine;
+use super::{MountDraft, Table};
+use crate::engine::AnyEngine;
 use crate::engine::codec::{Broken, Reader, Writer};
 use crate::engine::space::Space;
-use crate::mount::{Mount, Tune};
+use crate::kind::{Builtin, EngineKind, Kinds, Mounting};
+use crate::mount::{LOGINS, Mount, Tune};
 
 /// The first byte of the record. Another one is from a newer release.
 const FORMAT: u8 = 1;
@@ -36,15 +37,13 @@ pub(super) struct Row {
 
 impl Stored {
     /// The table of a server that was just initialised.
-    pub(super) fn first(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-        let mut sys = Row::builtin("sys/", "system", entropy)?;
-        sys.seal_wrap = true;
-        sys.tune.passthrough_request_headers = Some(vec!["Accept".to_owned()]);
-        let mut cubbyhole = Row::builtin("cubbyhole/", "cubbyhole", entropy)?;
-        cubbyhole.local = true;
-        let mut token = Row::builtin("auth/token/", "token", entropy)?;
-        "default-service".clone_into(&mut token.tune.token_type);
-        Ok(Self { rows: vec![sys, cubbyhole, token], pending_deletion: Vec::new() })
+    pub(super) fn first(kinds: &Kinds, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let builtin = |kind: &'static EngineKind| match &kind.mounting {
+            Mounting::Builtin(builtin) => Some(Row::builtin(kind, builtin, entropy)),
+            Mounting::Secrets | Mounting::Login => None,
+        };
+        let rows = kinds.iter().filter_map(builtin).collect::<Result<_, _>>()?;
+        Ok(Self { rows, pending_deletion: Vec::new() })
     }
 
     pub(super) fn of(table: &Table) -> Self {
@@ -80,17 +79,21 @@ impl Stored {
 
 impl Row {
     /// A mount to be made.
-    pub(super) fn new(path: &str, draft: MountDraft, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-        let mut options = draft.options;
-        match draft.kind {
-            Kind::Kv1 => {}
-            Kind::Kv2 => drop(options.insert("version", "2")),
+    pub(super) fn new(
+        kinds: &Kinds,
+        path: &str,
+        draft: MountDraft,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, EntropyError> {
+        let (kind, mut options) = (draft.kind, draft.options);
+        if !kinds.is_version(kind, "") {
+            options.insert("version", kind.version);
         }
         Ok(Self {
             path: path.to_owned(),
-            kind: "kv".to_owned(),
+            kind: kind.name.to_owned(),
             uuid: entropy.uuid()?,
-            accessor: accessor("kv", entropy)?,
+            accessor: accessor(path, kind, entropy)?,
             description: draft.description,
             local: draft.local,
             seal_wrap: draft.seal_wrap,
@@ -100,30 +103,25 @@ impl Row {
         })
     }
 
-    fn builtin(path: &str, kind: &str, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-        let (class, description) = match kind {
-            "system" => ("system", "system endpoints used for control, policy and debugging"),
-            "token" => ("auth_token", "token based credentials"),
-            _ => ("cubbyhole", "per-token private secret storage"),
-        };
+    fn builtin(kind: &EngineKind, builtin: &Builtin, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         Ok(Self {
-            path: path.to_owned(),
-            kind: kind.to_owned(),
+            path: builtin.path.to_owned(),
+            kind: kind.name.to_owned(),
             uuid: entropy.uuid()?,
-            accessor: accessor(class, entropy)?,
-            description: description.to_owned(),
-            local: false,
-            seal_wrap: false,
+            accessor: accessor(builtin.path, kind, entropy)?,
+            description: builtin.description.to_owned(),
+            local: builtin.local,
+            seal_wrap: builtin.seal_wrap,
             external_entropy_access: false,
             options: None,
-            tune: Tune::default(),
+            tune: (builtin.tune)(),
         })
     }
 
     fn of(mount: &Mount) -> Self {
         Self {
             path: mount.path.clone(),
-            kind: mount.kind.to_owned(),
+            kind: mount.kind.name.to_owned(),
             uuid: mount.uuid.clone(),
             accessor: mount.accessor.clone(),
             description: mount.description.clone(),
@@ -136,13 +134,12 @@ impl Row {
     }
 
     /// With its engine.
-    pub(super) fn mount(self, engine: Engine, space: Option<Arc<Space>>) -> Mount {
-        let kind = match engine {
-            Engine::Sys => "system",
-            Engine::Token => "token",
-            Engine::Cubbyhole(_) => "cubbyhole",
-            Engine::Kv1(_) | Engine::Kv2(_) => "kv",
-        };
+    pub(super) fn mount(
+        self,
+        kind: &'static EngineKind,
+        engine: Arc<dyn AnyEngine>,
+        space: Arc<Space>,
+    ) -> Mount {
         Mount {
             path: self.path,
             kind,
@@ -235,11 +232,12 @@ fn texts(row: &Object, field: &str) -> Result<Option<Vec<String>>, Broken> {
     }
 }
 
-/// `kv_1a2b3c4d`.
-fn accessor(class: &str, entropy: &dyn Entropy) -> Result<String, EntropyError> {
+/// `kv_1a2b3c4d`, `auth_token_1a2b3c4d`.
+fn accessor(path: &str, kind: &EngineKind, entropy: &dyn Entropy) -> Result<String, EntropyError> {
     let mut random = [0; 4];
     entropy.fill(&mut random)?;
-    Ok(format!("{class}_{:08x}", u32::from_be_bytes(random)))
+    let class = if path.starts_with(LOGINS) { "auth_" } else { "" };
+    Ok(format!("{class}{}_{:08x}", kind.name, u32::from_be_bytes(random)))
 }
 
 #[cfg(test)]
@@ -250,14 +248,15 @@ mod tests {
 
     use super::{Row, Stored};
     use crate::mount::Tune;
-    use crate::mounts::{Kind, MountDraft};
+    use crate::mounts::MountDraft;
+    use crate::{engine, kinds};
 
     #[test]
     fn every_setting_comes_back() {
         let entropy = OsEntropy::new();
-        let mut stored = Stored::first(&entropy).unwrap();
+        let mut stored = Stored::first(&kinds::builtin(), &entropy).unwrap();
         let draft = MountDraft {
-            kind: Kind::Kv2,
+            kind: &engine::kv2::KIND,
             description: "what for".to_owned(),
             local: true,
             seal_wrap: true,
@@ -275,7 +274,7 @@ mod tests {
                 token_type: String::new(),
             },
         };
-        stored.rows.push(Row::new("kv/", draft.clone(), &entropy).unwrap());
+        stored.rows.push(Row::new(&kinds::builtin(), "kv/", draft.clone(), &entropy).unwrap());
         stored.pending_deletion.push("gone".to_owned());
         let back = Stored::decode(&stored.encode()).unwrap();
         assert_eq!(back.pending_deletion, ["gone"]);
@@ -288,7 +287,7 @@ mod tests {
 
     #[test]
     fn accessors_begin_with_their_kind() {
-        let stored = Stored::first(&OsEntropy::new()).unwrap();
+        let stored = Stored::first(&kinds::builtin(), &OsEntropy::new()).unwrap();
         for (row, class) in stored.rows.iter().zip(["system_", "cubbyhole_", "auth_token_"]) {
             let random = row.accessor.strip_prefix(class).unwrap();
             assert!(

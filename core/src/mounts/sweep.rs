@@ -27,7 +27,7 @@ impl Mounts {
         let view = self.0.barrier.view(&data_folder(uuid))?;
         loop {
             let mut batch = Batch::new();
-            let removed = view.delete_below(&mut batch, "", KEYS)?;
+            let removed = view.delete_below(&mut batch, "", KEYS).await?;
             view.commit(batch).await?;
             if removed < KEYS {
                 break;

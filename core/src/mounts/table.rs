@@ -91,13 +91,21 @@ fn name(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::Table;
-    use crate::engine::Engine;
+    use std::sync::Arc;
+
+    use onrecord_seal::OsEntropy;
+    use onrecord_storage::{Barrier, Storage, memory};
+
+    use crate::engine::space::Space;
+    use crate::engine::sys::{self, Sys};
     use crate::mount::{Mount, Tune};
 
     fn mount(path: &str) -> Mount {
+        let storage = Storage::start(memory::Memory::new()).unwrap();
+        let barrier = Barrier::new(storage, Arc::new(OsEntropy::new()));
         Mount {
             path: path.to_owned(),
-            kind: "kv",
+            kind: &sys::KIND,
             accessor: String::new(),
             uuid: format!("id of {path}"),
             description: String::new(),
@@ -106,8 +114,8 @@ mod tests {
             external_entropy_access: false,
             options: None,
             tune: Tune::default(),
-            engine: Engine::Sys,
-            space: None,
+            engine: Arc::new(Sys),
+            space: Arc::new(Space::new(barrier.view("mounts/").unwrap())),
         }
     }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use onrecord_audit::{Broker, Recording, ResponseOnRecord};
 use onrecord_entry::{Clear, Entry, Namespace, Request, Response};
 
-use super::{asked, elapsed, judge, offer, path};
+use super::{elapsed, judge, offer, path};
 use crate::alarm::Phase;
 use crate::audit_errors;
-use crate::pipeline::RequestContext;
+use crate::context::RequestContext;
 use crate::unsealed::Unsealed;
 
 /// Has an entry built and offered; `None` if that panics. What the panic says is not shown: it could hold a client's
@@ -41,7 +41,7 @@ fn file(open: &Unsealed, context: &RequestContext<'_>) -> Recording<ResponseOnRe
     let entry = Entry {
         request: Request {
             id: Clear::new(&context.request.id),
-            operation: Some(asked(context.request.operation)),
+            operation: Some(context.request.operation.for_entries()),
             namespace: Some(Namespace::ROOT),
             path: path(context),
             ..Request::default()

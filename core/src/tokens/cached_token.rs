@@ -76,6 +76,19 @@ impl CachedToken {
         Arc::clone(&self.state().entry)
     }
 
+    /// Takes over an entry that another process stored, unless the entry was changed here since it was `before`.
+    pub(super) fn replace(&self, before: &Arc<Entry>, entry: Entry) -> bool {
+        let mut state = self.state();
+        if !Arc::ptr_eq(&state.entry, before) {
+            return false;
+        }
+        if entry.parent.is_none() {
+            state.parent = None;
+        }
+        state.entry = Arc::new(entry);
+        true
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, TokenState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -170,7 +183,7 @@ impl CachedToken {
 }
 
 /// The client id of tokens without identity: SHA-256 of the sorted names of the policies joined by 0x7F, then 0x00 and
-/// the id of the namespace, in base64 (spec/audit-devices.md 3.2).
+/// the id of the namespace, in base64.
 fn client_id(policies: &[String]) -> Arc<str> {
     let mut text = policies.join("\u{7f}");
     text.push_str("\0root");

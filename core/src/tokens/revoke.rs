@@ -6,7 +6,7 @@
 //! whose removal is committed, since a child's batch requires its parent. So a crash in between loses nothing but room,
 //! which tidying gives back.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use onrecord_value::Time;
 
@@ -38,7 +38,7 @@ impl Tokens {
         if !issued.new {
             return Ok(());
         }
-        if let Ok(Some(cached)) = self.0.find(&issued.entry.name) {
+        if let Ok(Some(cached)) = self.0.find(&issued.entry.name).await {
             cached.end();
         }
         self.remove_family(issued.entry.name.clone()).await.map(drop)
@@ -47,8 +47,8 @@ impl Tokens {
     /// Revokes a token alone: its children become orphans.
     pub async fn revoke_orphan(&self, found: &ActiveToken) -> Result<(), TokenError> {
         let name = found.0.name();
-        for child in self.0.storage.children(name)? {
-            if let Some(cached) = self.0.find(&child)? {
+        for child in self.0.storage.children(name).await? {
+            if let Some(cached) = self.0.find(&child).await? {
                 self.set_free(&cached, name).await?;
             }
         }
@@ -94,7 +94,7 @@ impl Tokens {
             removed += generation.len();
             let mut next = Vec::new();
             for name in &generation {
-                next.extend(self.0.storage.children(name)?);
+                next.extend(self.0.storage.children(name).await?);
             }
             generation = next;
         }
@@ -104,12 +104,7 @@ impl Tokens {
     /// Removes tokens in one batch, then ends them in memory.
     async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
         self.0.storage.remove(names).await?;
-        let mut kept = self.0.cached.write().unwrap_or_else(PoisonError::into_inner);
-        for name in names {
-            if let Some(cached) = kept.remove(name) {
-                cached.end();
-            }
-        }
+        self.0.cache.remove(names);
         Ok(())
     }
 
@@ -118,11 +113,11 @@ impl Tokens {
     pub async fn tidy(&self, now: Time) -> Result<Tidied, TokenError> {
         let (mut tidied, mut after) = (Tidied::default(), String::new());
         loop {
-            let page = self.0.storage.names(&after)?;
+            let page = self.0.storage.names(&after).await?;
             let Some(last) = page.last() else { break };
             after.clone_from(last);
             for name in page {
-                if let Standing::Dead = self.0.standing(&name, now)? {
+                if let Standing::Dead = self.0.standing(&name, now).await? {
                     tidied.tokens += self.remove_family(name).await?;
                 }
             }

@@ -1,6 +1,7 @@
 //! Where tokens lie in storage, and the batches that put, change and remove them.
 //! Never in it: what is kept in memory.
 
+use onrecord_seal::SecretBytes;
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 
 use super::{TokenError, pause};
@@ -11,6 +12,9 @@ use crate::unsealed::place;
 const BELOW: usize = 4096;
 /// How many keys are looked at in one go by those who look at all.
 const PAGE: usize = 256;
+
+/// The folder of the tokens' entries.
+pub(super) const ENTRIES: &str = "id/";
 
 /// The stored tokens.
 pub(super) struct TokenStorage {
@@ -28,35 +32,35 @@ impl TokenStorage {
         Ok(self.tokens.barrier().hash_name(text)?)
     }
 
-    pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
-        match self.tokens.get(&id(name)) {
-            Ok(Some(stored)) => Entry::decode(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
-            Ok(None) => Ok(None),
-            Err(StoreError::Damaged { .. }) => Err(TokenError::Damaged),
-            Err(error) => Err(error.into()),
-        }
+    pub(super) async fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
+        decoded(name, self.tokens.get(&id(name)).await)
     }
 
-    pub(super) fn holds(&self, name: &str) -> Result<bool, TokenError> {
-        Ok(self.tokens.get(&id(name))?.is_some())
+    /// The entry as the changes on their way will leave it.
+    pub(super) async fn latest(&self, name: &str) -> Result<Option<Entry>, TokenError> {
+        decoded(name, self.tokens.latest(&id(name)).await.map(|(stored, _)| stored))
+    }
+
+    async fn holds(&self, name: &str) -> Result<bool, TokenError> {
+        Ok(self.tokens.get(&id(name)).await?.is_some())
     }
 
     /// The name of the token with this accessor.
-    pub(super) fn by_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
-        let stored = self.tokens.get(&format!("accessor/{}", self.name(accessor)?))?;
+    pub(super) async fn by_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
+        let stored = self.tokens.get(&format!("accessor/{}", self.name(accessor)?)).await?;
         stored
             .map(|name| String::from_utf8(name.expose().to_vec()).map_err(|_| TokenError::Damaged))
             .transpose()
     }
 
     /// The names of some tokens after the name `after` (empty: from the first), sorted; none if there are no more.
-    pub(super) fn names(&self, after: &str) -> Result<Vec<String>, TokenError> {
-        Ok(self.tokens.list_page("id/", after, PAGE)?)
+    pub(super) async fn names(&self, after: &str) -> Result<Vec<String>, TokenError> {
+        Ok(self.tokens.list_page("id/", after, PAGE).await?)
     }
 
     /// The names of a token's children.
-    pub(super) fn children(&self, name: &str) -> Result<Vec<String>, TokenError> {
-        Ok(self.tokens.list(&format!("child/{name}/"))?)
+    pub(super) async fn children(&self, name: &str) -> Result<Vec<String>, TokenError> {
+        Ok(self.tokens.list(&format!("child/{name}/")).await?)
     }
 
     /// Stores a new token, with its accessor and the link to its parent.
@@ -107,7 +111,7 @@ impl TokenStorage {
     pub(super) async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
         let mut batch = Batch::new();
         for name in names {
-            match self.entry(name) {
+            match self.entry(name).await {
                 Ok(Some(entry)) => {
                     self.tokens.delete(&mut batch, &self.accessor(&entry)?)?;
                     if let Some(parent) = &entry.parent {
@@ -119,7 +123,7 @@ impl TokenStorage {
                 Err(error) => return Err(error),
             }
             self.tokens.delete(&mut batch, &id(name))?;
-            self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW)?;
+            self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW).await?;
         }
         settled(self.tokens.commit(batch).await)?;
         for name in names {
@@ -133,7 +137,7 @@ impl TokenStorage {
         let mut deleted = 0;
         loop {
             let mut batch = Batch::new();
-            match self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW)? {
+            match self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW).await? {
                 0 => return Ok(deleted),
                 count => deleted += count,
             }
@@ -148,12 +152,12 @@ impl TokenStorage {
         for folder in ["accessor/", "child/"] {
             let mut after = String::new();
             loop {
-                let page = self.tokens.keys(folder, &after, PAGE)?;
+                let page = self.tokens.keys(folder, &after, PAGE).await?;
                 let Some(last) = page.last() else { break };
                 after.clone_from(last);
                 let mut batch = Batch::new();
                 for key in &page {
-                    if !self.belongs(key)? {
+                    if !self.belongs(key).await? {
                         self.tokens.delete(&mut batch, key)?;
                         swept += 1;
                     }
@@ -162,9 +166,9 @@ impl TokenStorage {
                 pause().await;
             }
         }
-        for name in self.cubbyholes.list("")? {
+        for name in self.cubbyholes.list("").await? {
             let name = name.trim_end_matches('/');
-            if !self.holds(name)? {
+            if !self.holds(name).await? {
                 swept += self.empty(name).await?;
             }
         }
@@ -172,12 +176,14 @@ impl TokenStorage {
     }
 
     /// Whether an accessor's or a link's token is still stored.
-    fn belongs(&self, key: &str) -> Result<bool, TokenError> {
+    async fn belongs(&self, key: &str) -> Result<bool, TokenError> {
         if let Some(link) = key.strip_prefix("child/") {
-            return self.holds(link.rsplit('/').next().unwrap_or(link));
+            return self.holds(link.rsplit('/').next().unwrap_or(link)).await;
         }
-        match self.tokens.get(key)? {
-            Some(name) => self.holds(std::str::from_utf8(name.expose()).map_err(|_| TokenError::Damaged)?),
+        match self.tokens.get(key).await? {
+            Some(name) => {
+                self.holds(std::str::from_utf8(name.expose()).map_err(|_| TokenError::Damaged)?).await
+            }
             None => Ok(true),
         }
     }
@@ -196,8 +202,17 @@ pub(super) fn settled(result: Result<(), CommitError>) -> Result<(), TokenError>
     }
 }
 
+fn decoded(name: &str, stored: Result<Option<SecretBytes>, StoreError>) -> Result<Option<Entry>, TokenError> {
+    match stored {
+        Ok(Some(stored)) => Entry::decode(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
+        Ok(None) => Ok(None),
+        Err(StoreError::Damaged { .. }) => Err(TokenError::Damaged),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn id(name: &str) -> String {
-    format!("id/{name}")
+    [ENTRIES, name].concat()
 }
 
 fn child(parent: &str, name: &str) -> String {

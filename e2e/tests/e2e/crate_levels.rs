@@ -98,9 +98,9 @@ fn every_requirement_has_a_test_of_its_name_and_every_such_test_its_requirement(
         .filter_map(|line| line.strip_prefix("| R-")?.split(" |").next())
         .map(|name| format!("r_{}_", name.to_lowercase().replace('-', "_")))
         .collect();
-    let mut texts = Vec::new();
-    sources(&root, &mut texts);
-    let tests: Vec<&str> = texts
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let tests: Vec<&str> = files
         .iter()
         .flat_map(|text| text.lines())
         .filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "))

@@ -125,7 +125,7 @@ fn r_hup_and_reopen_connect_sockets_anew_under_load_and_lose_nothing() {
                         assert_eq!(told.matches("reopened").count(), 2, "{told}");
                     }
                 }
-                server.eventually("it connects anew", || peer.connections() > before);
+                server.eventually("it connects again", || peer.connections() > before);
                 reaches(&server, &peer);
             }
         });
@@ -178,7 +178,7 @@ fn r_declarative_a_reload_adds_changes_and_removes_a_socket_device_under_load_wi
 fn r_hang_reopening_a_device_whose_peer_reads_nothing_names_it_and_waits_for_nobody() {
     let scene = Scene::new();
     let peer = Peer::unix(&scene.path("s"));
-    // Whoever waited for the write would wait until the test has failed.
+    // A caller that waited for the write would wait until the test fails.
     let limit = "audit {\n  queue_size = \"256KiB\"\n}\n";
     scene.configure(&(stanza("peer", &peer, "write_timeout = \"10m\"") + limit));
     let (server, _) = scene.open_up();
@@ -197,7 +197,7 @@ fn r_hang_reopening_a_device_whose_peer_reads_nothing_names_it_and_waits_for_nob
         assert!(of("main/").contains("reopened") && of("peer/").contains("hangs"), "{told}");
         assert!(scene.path("audit.log").exists(), "the other one is open again");
     });
-    // It connects anew as soon as it can, and has what waited or says what it misses.
+    // It connects again as soon as it can; the entries that waited are sent or declared by a gap entry.
     peer.reads_on();
     server.eventually("it opens again", || peer.connections() > 1);
     answered.push(reaches(&server, &peer));
@@ -228,7 +228,7 @@ fn what_a_peer_missed_before_a_kill_is_told_when_it_is_back() {
         assert_eq!(answer.status, 200, "the file device carries on alone: {}", answer.error());
         answer.request_id()
     };
-    server.eventually("it misses entries", || {
+    server.eventually("it loses entries", || {
         answered.push(ask(&server));
         let status = server.call("GET", "sys/audit-status", None).json();
         device(&status, "peer/")["missed"].as_u64() > Some(20)

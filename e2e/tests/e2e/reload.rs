@@ -1,5 +1,5 @@
 //! A configuration that changes under a server that runs, reopening through the API, devices removed from a server that
-//! does not run, a configuration checked before it is used, and misses that survive a kill.
+//! does not run, a configuration checked before it is used, and losses that survive a kill.
 
 use std::fs;
 use std::io::Write as _;

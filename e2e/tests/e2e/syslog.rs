@@ -281,7 +281,7 @@ fn r_hang_a_stopped_rsyslog_beside_a_file_fails_no_request_and_loses_nothing() {
     scene.server.disable("syslog");
 }
 
-/// For as long as `ONRECORD_LOAD_SECONDS` says: its queue may fill up, and what it misses then is declared.
+/// For as long as `ONRECORD_LOAD_SECONDS` says: its queue may fill up, and the entries lost then are declared.
 fn a_stopped_daemon_fails_no_request(kind: Kind) {
     let Some(daemon) = Daemon::start(kind) else { return };
     let scene = Scene::new(&daemon.socket(), "");

@@ -15,7 +15,7 @@ pub enum Step {
     Reopen,
     /// The server is sealed and unsealed.
     Seal,
-    /// The server is killed and started again; at times while it opens its logs anew.
+    /// The server is killed and started again; sometimes while it reopens its logs.
     Kill(u64),
     /// The server is stopped and started again.
     Stop,

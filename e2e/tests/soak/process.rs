@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a process may take to listen. It only ends a hang.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Where the process keeps what it reads, how the files' names begin, and where it listens.
 const VARIABLES: [&str; 3] = ["SOAK_PROCESS_DIR", "SOAK_PROCESS_NAME", "SOAK_PROCESS_ADDRESS"];
 
@@ -55,7 +55,7 @@ impl Process {
             .expect("this program starts");
         self.child = Some(child);
         let told = self.dir.join(format!("{name}.address"));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         while !told.exists() {
             assert!(Instant::now() < deadline, "the peer does not listen");
             std::thread::sleep(Duration::from_millis(5));
@@ -115,7 +115,7 @@ impl Drop for Process {
     }
 }
 
-/// What the process does: listens, and keeps what comes, a file a connection, until whoever started it is gone.
+/// What the process does: listens, and keeps what comes, a file a connection, until the process that started it has ended.
 pub fn run() {
     let [Some(dir), Some(name), Some(address)] = VARIABLES.map(std::env::var_os) else { return };
     let (dir, name) = (PathBuf::from(dir), name.to_string_lossy().into_owned());

@@ -24,7 +24,7 @@ const CLIENTS: usize = 3;
 /// The devices that are there at times, besides those that always are.
 const DEVICES: [&str; 5] = ["file0", "file1", "file2", "syslog0", "syslog1"];
 /// How long all devices may take to have and to tell everything once nothing is wrong any more.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 pub struct World {
     // Ended first.
@@ -236,7 +236,7 @@ impl World {
             ("the audit stanzas of the configuration are in force", "THE CONFIGURATION IS NOT APPLIED");
         let before = (said(taken), said(refused));
         self.server.signal(Signal::HUP);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         loop {
             let now = (said(taken), said(refused));
             if now != before {
@@ -274,7 +274,7 @@ impl World {
 
     fn unseal(&self) {
         // Sealing waits for journeys that have not ended.
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         loop {
             let answer = self.server.call("PUT", "sys/unseal", Some(json!({"key": self.key})));
             if answer.status == 200 && answer.json()["sealed"] == false {
@@ -342,7 +342,7 @@ impl World {
         self.clients.pause();
         self.clients.quiet();
         self.heal();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIME_LIMIT;
         loop {
             // A device that failed is tried again by an entry.
             let alive = self.server.call("GET", "sys/mounts", None).status == 200;
@@ -370,7 +370,7 @@ impl World {
         self.clients.go(self.server.addr, &self.server.token);
     }
 
-    /// Keeps the logs for whoever looks at the failure.
+    /// Keeps the logs, so that the failure can be examined.
     fn keep(&self) {
         let to = std::env::temp_dir().join(format!("onrecord-soak-{}", std::process::id()));
         drop(std::fs::create_dir(&to));
@@ -385,7 +385,7 @@ impl World {
     pub fn counts(&self) -> String {
         let steps: Vec<String> = self.steps.iter().map(|(name, count)| format!("{name} {count}")).collect();
         format!(
-            "{} requests answered, {} refused or cut off, {} entries, {} misses declared, judged {} times; {}",
+            "{} requests answered, {} refused or cut off, {} entries, {} lost entries declared, checked {} times; {}",
             self.clients.answered().len(),
             self.clients.refused(),
             self.entries,

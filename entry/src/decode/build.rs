@@ -140,8 +140,8 @@ fn data<'a>(object: &'a Object, key: &str, limit: &str) -> Data<'a> {
     let word = object.str(limit);
     Data {
         object: object.object(key),
-        plain_keys: Names::default(),
         exceeded: ExceededLimit::ALL.into_iter().find(|known| Some(known.as_str()) == word),
+        ..Data::default()
     }
 }
 

@@ -36,38 +36,6 @@ pub struct SeqRange {
     pub to: u64,
 }
 
-impl SeqRange {
-    /// How many counters are in ranges that do not overlap.
-    pub fn count(ranges: &[Self]) -> u64 {
-        ranges
-            .iter()
-            .fold(0, |sum, range| sum.saturating_add(range.to.saturating_sub(range.from).saturating_add(1)))
-    }
-
-    /// Of ranges in their order, makes one of that at `at` and the next.
-    pub fn join(ranges: &mut Vec<Self>, at: usize) {
-        if at + 1 < ranges.len() {
-            let right = ranges.remove(at + 1);
-            if let Some(left) = ranges.get_mut(at) {
-                left.to = left.to.max(right.to);
-            }
-        }
-    }
-
-    /// Joins those two that are nearest, with what lies between: rather too much is told than too little. False: there
-    /// are no two.
-    pub fn join_nearest(ranges: &mut Vec<Self>) -> bool {
-        let distance = |pair: &[Self]| match pair {
-            [left, right] => right.from.saturating_sub(left.to),
-            _ => u64::MAX,
-        };
-        let nearest = ranges.windows(2).enumerate().min_by_key(|(_, pair)| distance(pair));
-        let Some(at) = nearest.map(|(at, _)| at) else { return false };
-        Self::join(ranges, at);
-        true
-    }
-}
-
 /// An unfinished line which was cut off a file and kept beside it.
 #[derive(Clone, Copy, Debug)]
 pub struct Torn<'a> {

@@ -137,13 +137,26 @@ impl Namespace<'static> {
     pub const ROOT: Self = Self { id: Clear::new("root"), path: Clear::new("") };
 }
 
-/// A body: a client's or a backend's data, of which every string is hashed.
+/// A body: a client's or a backend's data. Every string of it is hashed; numbers, booleans and null stay clear.
+///
+/// A caller for whom a number or a boolean is a secret names its key:
+///
+/// ```
+/// use onrecord_entry::Data;
+/// use onrecord_value::object;
+///
+/// let body = object! { "user" => "ann", "pin" => 4711, "tries" => 2 };
+/// let data = Data::new(&body).with_secret_keys(&["pin"]); // `tries` stays clear
+/// # let _ = data;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Data<'a> {
     /// The data; an empty object is left out.
     pub object: Option<&'a Object>,
     /// The keys whose strings the mount leaves in the clear (`audit_non_hmac_request_keys` or `…_response_keys`).
     pub plain_keys: Names<'a>,
+    /// The keys at which numbers, booleans and instants are hashed, too.
+    pub secret_keys: Names<'a>,
     /// Set only by [`decode`](crate::decode()): the limit that was exceeded when the line was written, so that `object`
     /// is a digest.
     pub(crate) exceeded: Option<ExceededLimit>,
@@ -152,14 +165,25 @@ pub struct Data<'a> {
 impl<'a> Data<'a> {
     /// Data all of whose strings are hashed.
     pub fn new(object: &'a Object) -> Self {
-        Self { object: Some(object), plain_keys: Names::default(), exceeded: None }
+        Self { object: Some(object), ..Self::default() }
     }
 
     /// Data of a mount which leaves the strings at these keys in the clear.
     ///
     /// A key means the nearest enclosing map key, at any depth; arrays in between do not matter.
     pub fn with_plain_keys(object: &'a Object, plain_keys: impl Into<Names<'a>>) -> Self {
-        Self { object: Some(object), plain_keys: plain_keys.into(), exceeded: None }
+        Self { object: Some(object), plain_keys: plain_keys.into(), ..Self::default() }
+    }
+
+    /// The same data, where at these keys numbers, booleans and instants are hashed as strings are: as the text that a
+    /// line would show otherwise, `4711` for instance. Of a key that is a plain key, too, everything is hashed. Null
+    /// stays.
+    ///
+    /// A key means the nearest enclosing map key, at any depth; arrays in between do not matter. On a raw device nothing
+    /// of `data` is hashed.
+    #[must_use]
+    pub fn with_secret_keys(self, secret_keys: impl Into<Names<'a>>) -> Self {
+        Self { secret_keys: secret_keys.into(), ..self }
     }
 }
 

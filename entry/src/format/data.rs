@@ -6,7 +6,7 @@ use onrecord_value::{Object, Value};
 use super::digest::digest;
 use super::syntax::{Syntax, Tag};
 use super::writer::Writer;
-use crate::entry::{Data, Names};
+use crate::entry::Data;
 use crate::limits::ExceededLimit;
 use crate::register::{self, Field, kind};
 
@@ -24,7 +24,13 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         self.lead(field);
         let start = self.out.len();
         let before = self.budget;
-        match self.map(object, data.plain_keys, elide) {
+        // Where no key is secret, nothing asks whether one is.
+        let written = if data.secret_keys.is_empty() {
+            self.map::<false>(object, &data, elide)
+        } else {
+            self.map::<true>(object, &data, elide)
+        };
+        match written {
             Ok(()) => data.exceeded,
             Err(limit) => {
                 self.out.truncate(start);
@@ -47,16 +53,22 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         S::end_object(start, self.out);
     }
 
-    fn map(&mut self, object: &'e Object, plain_keys: Names<'_>, elide: bool) -> Result<(), ExceededLimit> {
+    /// `SECRET`: whether there are secret keys.
+    fn map<const SECRET: bool>(
+        &mut self,
+        object: &'e Object,
+        keys: &Data<'_>,
+        elide: bool,
+    ) -> Result<(), ExceededLimit> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         let start = self.out.len();
         let hashed = |key| !self.redactor.is_raw() && self.redactor.key(key).is_some();
         if object.keys().any(|key| hashed(key) || S::altered(key).is_some()) {
-            self.members_by_written_key(object, plain_keys, elide)?;
+            self.members_by_written_key::<SECRET>(object, keys, elide)?;
         } else {
             for (key, value) in object {
-                self.map_member(key, (key, value), plain_keys, elide)?;
+                self.map_member::<SECRET>(key, (key, value), keys, elide)?;
             }
         }
         S::end_object(start, self.out);
@@ -66,10 +78,10 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
 
     /// Members in the order of their keys as they are written, where some are written differently.
     #[cold]
-    fn members_by_written_key(
+    fn members_by_written_key<const SECRET: bool>(
         &mut self,
         object: &'e Object,
-        plain_keys: Names<'_>,
+        keys: &Data<'_>,
         elide: bool,
     ) -> Result<(), ExceededLimit> {
         let mut members = Vec::with_capacity(object.len());
@@ -85,16 +97,16 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             a.as_deref().unwrap_or(key_a).cmp(b.as_deref().unwrap_or(key_b))
         });
         for (written, key, value) in members {
-            self.map_member(written.as_deref().unwrap_or(key), (key, value), plain_keys, elide)?;
+            self.map_member::<SECRET>(written.as_deref().unwrap_or(key), (key, value), keys, elide)?;
         }
         Ok(())
     }
 
-    fn map_member(
+    fn map_member<const SECRET: bool>(
         &mut self,
         written: &str,
         (key, value): (&'e str, &'e Value),
-        plain_keys: Names<'_>,
+        keys: &Data<'_>,
         elide: bool,
     ) -> Result<(), ExceededLimit> {
         self.room_for(written.len())?;
@@ -103,21 +115,30 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             Value::Object(map) if elide && key == "key_info" => Some(map.len()),
             _ => None,
         };
-        S::member(written, if count.is_some() { Tag::Number } else { Tag::of(value) }, self.out);
+        let nearest = Nearest {
+            secret: SECRET && !self.redactor.is_raw() && keys.secret_keys.iter().any(|name| name == key),
+            plain: keys.plain_keys.iter().any(|name| name == key),
+        };
+        let tag = if count.is_some() { Tag::Number } else { nearest.tag::<SECRET>(value) };
+        S::member(written, tag, self.out);
         if let Some(count) = count {
             self.budget.node(self.out.len(), 1)?;
             self.digits(u64::try_from(count).unwrap_or(u64::MAX));
             return Ok(());
         }
-        let plain = plain_keys.iter().any(|name| name == key);
-        self.value(value, plain, plain_keys)
+        self.value::<SECRET>(value, nearest, keys)
     }
 
-    /// `plain`: whether the nearest map key is one that the mount leaves in the clear.
-    fn value(&mut self, value: &'e Value, plain: bool, plain_keys: Names<'_>) -> Result<(), ExceededLimit> {
+    fn value<const SECRET: bool>(
+        &mut self,
+        value: &'e Value,
+        nearest: Nearest,
+        keys: &Data<'_>,
+    ) -> Result<(), ExceededLimit> {
         match value {
-            Value::Object(map) => return self.map(map, plain_keys, false),
-            Value::Array(list) => return self.list(list, plain, plain_keys),
+            Value::Object(map) => return self.map::<SECRET>(map, keys, false),
+            Value::Array(list) => return self.list::<SECRET>(list, nearest, keys),
+            _ if SECRET && nearest.secret => return self.secret(value),
             _ => self.budget.node(self.out.len(), 1)?,
         }
         match value {
@@ -126,7 +147,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
                 self.text(text);
                 self.room_for(0)?;
             }
-            Value::String(text) if plain => {
+            Value::String(text) if nearest.plain => {
                 self.room_for(text.len())?;
                 self.clear_text(text);
                 self.room_for(0)?;
@@ -149,13 +170,44 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         Ok(())
     }
 
-    fn list(&mut self, list: &'e [Value], plain: bool, plain_keys: Names<'_>) -> Result<(), ExceededLimit> {
+    /// A value whose key is secret, and which holds no other values.
+    #[cold]
+    fn secret(&mut self, value: &'e Value) -> Result<(), ExceededLimit> {
+        self.budget.node(self.out.len(), 1)?;
+        let text = match value {
+            Value::String(text) => text.as_str(),
+            Value::Number(number) => number.text(),
+            Value::Bool(true) => "true",
+            Value::Bool(false) => "false",
+            Value::Time(instant) => {
+                self.budget.hash()?;
+                let mut text = Vec::with_capacity(30);
+                instant.rfc3339_nano(&mut text);
+                S::hash(&self.redactor.salt().digest(&text), self.out);
+                return Ok(());
+            }
+            Value::Null | Value::Object(_) | Value::Array(_) => {
+                S::null(self.out);
+                return Ok(());
+            }
+        };
+        self.budget.hash()?;
+        self.hash(&self.redactor.digest(text.as_bytes()));
+        Ok(())
+    }
+
+    fn list<const SECRET: bool>(
+        &mut self,
+        list: &'e [Value],
+        nearest: Nearest,
+        keys: &Data<'_>,
+    ) -> Result<(), ExceededLimit> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         S::begin(Tag::Array, self.out);
         for (at, item) in list.iter().enumerate() {
-            S::item(at, Tag::of(item), self.out);
-            self.value(item, plain, plain_keys)?;
+            S::item(at, nearest.tag::<SECRET>(item), self.out);
+            self.value::<SECRET>(item, nearest, keys)?;
         }
         S::end(Tag::Array, self.out);
         self.budget.leave();
@@ -167,6 +219,25 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             Err(ExceededLimit::LineBytes)
         } else {
             Ok(())
+        }
+    }
+}
+
+/// What the nearest enclosing map key says about a value.
+#[derive(Clone, Copy)]
+struct Nearest {
+    /// Whether the value is hashed whatever it is.
+    secret: bool,
+    /// Whether a string stays clear.
+    plain: bool,
+}
+
+impl Nearest {
+    /// The kind of value that a line shows for this one.
+    const fn tag<const SECRET: bool>(self, value: &Value) -> Tag {
+        match value {
+            Value::Number(_) | Value::Bool(_) if SECRET && self.secret => Tag::String,
+            _ => Tag::of(value),
         }
     }
 }

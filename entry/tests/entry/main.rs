@@ -11,6 +11,7 @@
 mod cache_key;
 mod decode;
 mod documents;
+mod from_serde_json;
 mod jsonx;
 mod kit;
 mod properties;

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use onrecord_entry::{
-    Auth, Boot, Data, Entry, FormatOptions, Formatter, Grants, Header, Limits, Mount, Namespace, Operation,
-    Path, PolicyResults, Private, Request, Response, Salt, Stamp, TokenType, WrapInfo,
+    Auth, Boot, Data, Entry, Format, FormatOptions, Formatter, Grants, Header, Limits, Lines, Mount,
+    Namespace, Operation, Path, PolicyResults, Private, Request, Response, Salt, Stamp, TokenType, WrapInfo,
+    decode,
 };
 use onrecord_value::{Object, Time, Value, json, object};
 
@@ -145,6 +146,52 @@ fn strings_in_data_are_hashed_and_plain_keys_are_the_nearest_map_key() {
         let written = data_of(&hashed(), Operation::Read, Data::with_plain_keys(&data, plain));
         assert_eq!(String::from_utf8(written.to_json()).unwrap(), expected);
     }
+}
+
+#[test]
+fn numbers_booleans_and_instants_at_secret_keys_are_hashed() {
+    let time = Time::parse("2024-01-02T03:04:05.5Z").unwrap();
+    let mut data = parsed(
+        r#"{"pin":[4711,{"x":4712},[1.50,"text",null]],"on":{"pin":true,"off":false},"off":true,"n":7,"z":{"when":1}}"#,
+    );
+    data.insert("when".to_owned(), time);
+    let secret = Data::with_plain_keys(&data, &["pin", "n"]).with_secret_keys(&["pin", "off", "when"]);
+    let expected = format!(
+        r#"{{"n":7,"off":"{1}","on":{{"off":"{0}","pin":"{1}"}},"pin":["{2}",{{"x":4712}},["{3}","{4}",null]],"when":"{5}","z":{{"when":"{6}"}}}}"#,
+        h("false"),
+        h("true"),
+        h("4711"),
+        h("1.50"),
+        h("text"),
+        h("2024-01-02T03:04:05.5Z"),
+        h("1"),
+    );
+    for format in [Format::Json, Format::Jsonx] {
+        let formatter = formatter(FormatOptions { format, ..FormatOptions::default() });
+        let entry = Entry { request: Request { data: secret, ..Request::default() }, ..Entry::default() };
+        let written = line(&formatter, &entry);
+        assert!(
+            !written.contains("4711") && !written.contains("1.50") && !written.contains(">true<"),
+            "{written}"
+        );
+        // Read back, the line says the same, and is written as the same line again.
+        let decoded = decode(written.as_bytes()).unwrap();
+        let read = decoded.entry().request.data.object.unwrap().clone();
+        assert_eq!(String::from_utf8(Value::from(read).to_json()).unwrap(), expected);
+        let again = self::formatter(FormatOptions { format, log_raw: true, ..FormatOptions::default() });
+        assert_eq!(line(&again, &decoded.entry()), written);
+    }
+    // On a raw device everything is as it came.
+    assert_eq!(data_of(&raw(), Operation::Read, secret).to_json(), Value::from(data.clone()).to_json());
+    // A further device with the same options hashes them with its own salt.
+    let entry = Entry { request: Request { data: secret, ..Request::default() }, ..Entry::default() };
+    let other = Formatter::new(FormatOptions::default(), Arc::new(Salt::new("another")));
+    let stamp = Stamp { time, seq: 7, boot: Boot::new(1) };
+    let mut lines = Lines::new(&entry, stamp);
+    assert!(lines.make(&hashed()).is_ok());
+    let mut alone = Vec::new();
+    other.format(&entry, &stamp, &mut alone).unwrap();
+    assert_eq!(lines.make(&other).unwrap(), alone);
 }
 
 #[test]

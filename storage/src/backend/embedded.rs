@@ -1,7 +1,6 @@
-//! The store in one file of one directory: the embedded engine (ADR 1). Never in it: another commit mode
+//! The store in one file of one directory: the embedded engine (ADR 0001). Never in it: another commit mode
 //! than the engine's default; mixing modes is what its own authors warn of.
 
-use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -14,6 +13,7 @@ use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, 
 use crate::backend::{Backend, below, children};
 use crate::batch::{Batch, Change};
 use crate::error::{BackendError, Conflict};
+use crate::read::Read;
 
 /// The format this version writes and reads.
 pub const FORMAT: u64 = 1;
@@ -138,25 +138,25 @@ impl Backend for Embedded {
         "file"
     }
 
-    fn read(&self, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        self.with("read", |database| {
+    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
+        Read::Ready(self.with("read", |database| {
             let table = database.begin_read()?.open_table(VALUES)?;
             Ok(table.get(key)?.map(|value| value.value().to_vec()))
-        })
+        }))
     }
 
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
-        self.with("list", |database| {
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        Read::Ready(self.with("list", |database| {
             let table = database.begin_read()?.open_table(VALUES)?;
             children(prefix, after, limit, |first| keys_from(&table, first))
-        })
+        }))
     }
 
-    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
-        self.with("list", |database| {
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        Read::Ready(self.with("list", |database| {
             let table = database.begin_read()?.open_table(VALUES)?;
             below(prefix, after, limit, |first| keys_from(&table, first))
-        })
+        }))
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
@@ -227,42 +227,36 @@ fn keys_from(
 }
 
 /// Why a directory was not opened as a store.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the storage directory {}: {problem}", directory.display())]
 #[non_exhaustive]
 pub struct OpenError {
     /// The directory.
     pub directory: PathBuf,
     /// What is wrong with it.
+    #[source]
     pub problem: Problem,
 }
 
 /// What can be wrong with a store's directory.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
     /// Another process has it.
+    #[error("another process is using it")]
     InUse,
     /// A version that this one does not know wrote it.
+    #[error("it has format {found}, written by a newer version; this one knows {FORMAT}")]
     Format {
         /// The format found.
         found: u64,
     },
     /// The system refuses it.
-    Io(io::Error),
+    #[error("{0}")]
+    Io(#[from] io::Error),
     /// The engine refuses it.
-    Engine(redb::Error),
-}
-
-impl From<io::Error> for Problem {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<redb::Error> for Problem {
-    fn from(error: redb::Error) -> Self {
-        Self::Engine(error)
-    }
+    #[error("{0}")]
+    Engine(#[from] redb::Error),
 }
 
 impl From<redb::DatabaseError> for Problem {
@@ -273,26 +267,3 @@ impl From<redb::DatabaseError> for Problem {
         }
     }
 }
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InUse => f.write_str("another process is using it"),
-            Self::Format { found } => {
-                write!(f, "it has format {found}, written by a newer version; this one knows {FORMAT}")
-            }
-            Self::Io(error) => error.fmt(f),
-            Self::Engine(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Problem {}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot open the storage directory {}: {}", self.directory.display(), self.problem)
-    }
-}
-
-impl std::error::Error for OpenError {}

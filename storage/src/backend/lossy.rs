@@ -9,7 +9,7 @@ use redb::StorageBackend;
 /// The sector size: writes tear between sectors, never inside one.
 const SECTOR: usize = 512;
 
-/// A disk in memory. Clones are the same disk; a crash cuts off whoever had it attached.
+/// A disk in memory. Clones are the same disk; a crash ends every attachment.
 #[derive(Debug, Clone, Default)]
 pub struct LossyDisk {
     state: Arc<Mutex<State>>,
@@ -59,8 +59,8 @@ impl LossyDisk {
         LossyBackend { disk: self.clone(), power }
     }
 
-    /// Loses power: of what was not synced, `keep` says sector by sector what reached the disk. Whoever had
-    /// the disk attached gets errors from now on.
+    /// Loses power: of what was not synced, `keep` says sector by sector what reached the disk. Every
+    /// attachment fails from now on.
     pub fn crash(&self, mut keep: impl FnMut() -> bool) {
         let mut guard = self.lock();
         let state = &mut *guard;

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use crate::backend::{Backend, below, children};
 use crate::batch::{Batch, Change};
 use crate::error::{BackendError, Conflict};
+use crate::read::Read;
 
 /// A map in memory.
 #[derive(Default)]
@@ -45,18 +46,18 @@ impl Backend for Memory {
         "inmem"
     }
 
-    fn read(&self, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        Ok(self.values().get(key).map(|value| value.to_vec()))
+    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
+        Read::Ready(Ok(self.values().get(key).map(|value| value.to_vec())))
     }
 
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
         let values = self.values();
-        Ok(certain(children(prefix, after, limit, |first| Ok(from(&values, first)))))
+        Read::Ready(Ok(certain(children(prefix, after, limit, |first| Ok(from(&values, first))))))
     }
 
-    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
         let values = self.values();
-        Ok(certain(below(prefix, after, limit, |first| Ok(from(&values, first)))))
+        Read::Ready(Ok(certain(below(prefix, after, limit, |first| Ok(from(&values, first))))))
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {

@@ -10,6 +10,7 @@ use onrecord_storage::memory::Memory;
 use onrecord_storage::{Barrier, BarrierError, Batch, CommitError, KeyError, Storage, StoreError, View};
 
 use crate::committer::{Go, gated};
+use crate::{block_on, now};
 
 fn sealed() -> Barrier {
     Barrier::new(Storage::start(Memory::new()).unwrap(), Arc::new(OsEntropy::new()))
@@ -17,7 +18,8 @@ fn sealed() -> Barrier {
 
 fn initialised(shares: i64, threshold: i64) -> (Barrier, Vec<SecretBytes>) {
     let barrier = sealed();
-    let (shares, batch) = barrier.initialize(SealConfig::new(shares, threshold).unwrap(), 77).unwrap();
+    let (shares, batch) =
+        block_on(barrier.initialize(SealConfig::new(shares, threshold).unwrap(), 77)).unwrap();
     barrier.commit(batch).wait().unwrap();
     (barrier, shares)
 }
@@ -36,10 +38,6 @@ fn text(value: Option<SecretBytes>) -> Option<Vec<u8>> {
     value.map(|value| value.expose().to_vec())
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-}
-
 #[test]
 fn a_life_of_a_barrier() {
     let directory = tempfile::tempdir().unwrap();
@@ -48,24 +46,24 @@ fn a_life_of_a_barrier() {
         Barrier::new(storage, Arc::new(OsEntropy::new()))
     };
     let barrier = open();
-    assert_eq!(barrier.seal_config().unwrap(), None);
-    let not_yet = barrier.unseal(&SecretBytes::new(vec![0; 32])).unwrap_err();
+    assert_eq!(block_on(barrier.seal_config()).unwrap(), None);
+    let not_yet = block_on(barrier.unseal(&SecretBytes::new(vec![0; 32]))).unwrap_err();
     assert_eq!(not_yet.to_string(), "Vault is not initialized");
 
     let config = SealConfig::new(5, 3).unwrap();
-    let (shares, mut batch) = barrier.initialize(config, 77).unwrap();
+    let (shares, mut batch) = block_on(barrier.initialize(config, 77)).unwrap();
     let tokens = barrier.view("tokens/").unwrap();
     let name = barrier.hash_name("hvs.root").unwrap();
     tokens.put(&mut batch, &name, b"root").unwrap();
     barrier.commit(batch).wait().unwrap();
-    let again = barrier.initialize(config, 77).unwrap_err();
+    let again = block_on(barrier.initialize(config, 77)).unwrap_err();
     assert_eq!(again.to_string(), "Vault is already initialized");
     barrier.seal();
-    assert!(matches!(tokens.get(&name), Err(StoreError::Sealed)));
+    assert!(matches!(now(tokens.get(&name)), Err(StoreError::Sealed)));
     drop((barrier, tokens));
 
     let barrier = open();
-    assert_eq!(barrier.seal_config().unwrap(), Some(config));
+    assert_eq!(block_on(barrier.seal_config()).unwrap(), Some(config));
     assert!(barrier.sealed());
     let (entropy, mut collector) = (OsEntropy::new(), Collector::new());
     for share in [4, 0] {
@@ -75,10 +73,10 @@ fn a_life_of_a_barrier() {
     let Progress::Complete(key) = collector.add(shares[2].duplicate(), 3, &entropy).unwrap() else {
         panic!("three of three are enough")
     };
-    barrier.unseal(&key.unwrap()).unwrap();
+    block_on(barrier.unseal(&key.unwrap())).unwrap();
     assert_eq!(barrier.hash_name("hvs.root").unwrap(), name);
     let tokens = barrier.view("tokens/").unwrap();
-    assert_eq!(text(tokens.get(&name).unwrap()).unwrap(), b"root");
+    assert_eq!(text(now(tokens.get(&name)).unwrap()).unwrap(), b"root");
     assert_eq!(barrier.key_status().unwrap().installed, 77);
 }
 
@@ -86,7 +84,7 @@ fn a_life_of_a_barrier() {
 fn a_wrong_key_leaves_it_sealed() {
     let (barrier, _) = initialised(1, 1);
     barrier.seal();
-    let wrong = |size| barrier.unseal(&SecretBytes::new(vec![0xAA; size])).unwrap_err();
+    let wrong = |size| block_on(barrier.unseal(&SecretBytes::new(vec![0xAA; size]))).unwrap_err();
     assert_eq!(
         wrong(22).to_string(),
         "invalid key: failed to setup unseal key: crypto/aes: invalid key size 22"
@@ -99,8 +97,8 @@ fn a_wrong_key_leaves_it_sealed() {
 fn two_initialisations_at_once_leave_one_set_of_keys() {
     let barrier = sealed();
     let config = SealConfig::new(1, 1).unwrap();
-    let (_, first) = barrier.initialize(config, 0).unwrap();
-    let (_, second) = barrier.initialize(config, 0).unwrap();
+    let (_, first) = block_on(barrier.initialize(config, 0)).unwrap();
+    let (_, second) = block_on(barrier.initialize(config, 0)).unwrap();
     barrier.commit(first).wait().unwrap();
     assert!(matches!(barrier.commit(second).wait(), Err(CommitError::Conflict(_))));
 }
@@ -113,14 +111,14 @@ fn sealed_means_that_every_door_is_shut() {
     barrier.seal();
     let mut batch = Batch::new();
     let shut = [
-        view.get("a").err(),
-        view.latest("a").err(),
-        view.list("").err(),
-        view.keys("", "", 9).err(),
-        view.scan("", "", 9).err(),
+        now(view.get("a")).err(),
+        now(view.latest("a")).err(),
+        now(view.list("")).err(),
+        now(view.keys("", "", 9)).err(),
+        block_on(view.scan("", "", 9)).err(),
         view.put(&mut batch, "a", b"v").err(),
         view.delete(&mut batch, "a").err(),
-        view.delete_below(&mut batch, "", 9).err(),
+        block_on(view.delete_below(&mut batch, "", 9)).err(),
         barrier.hash_name("a").err(),
         barrier.key_status().err(),
         barrier.check_unsealed().err(),
@@ -130,8 +128,8 @@ fn sealed_means_that_every_door_is_shut() {
     }
     assert!(batch.is_empty());
     assert!(matches!(block_on(barrier.rotate(0)), Err(BarrierError::Store(StoreError::Sealed))));
-    barrier.unseal(&shares[0]).unwrap();
-    assert_eq!(text(view.get("a").unwrap()).unwrap(), b"v");
+    block_on(barrier.unseal(&shares[0])).unwrap();
+    assert_eq!(text(now(view.get("a")).unwrap()).unwrap(), b"v");
 }
 
 #[test]
@@ -140,8 +138,8 @@ fn nothing_below_the_barrier_is_in_the_clear() {
     let (barrier, shares) = initialised(3, 2);
     store(&barrier.view("test/").unwrap(), "key", canary);
     let storage = barrier.storage();
-    for key in storage.keys("", "", usize::MAX).unwrap() {
-        let stored = storage.read(&key).unwrap().unwrap();
+    for key in now(storage.keys("", "", usize::MAX)).unwrap() {
+        let stored = now(storage.read(&key)).unwrap().unwrap();
         assert!(!stored.windows(canary.len()).any(|window| window == canary), "{key}");
         for share in &shares {
             assert!(!stored.windows(16).any(|window| window == &share.expose()[..16]), "{key}");
@@ -155,7 +153,7 @@ fn a_value_moved_to_another_key_or_damaged_does_not_open() {
     store(&view, "a", b"for a");
     store(&view, "b", b"for b");
     let storage = view.barrier().storage();
-    let mut moved = storage.read("test/a").unwrap().unwrap();
+    let mut moved = now(storage.read("test/a")).unwrap().unwrap();
     let mut batch = Batch::new();
     batch.put("test/b", moved.clone());
     let last = moved.len() - 1;
@@ -163,7 +161,9 @@ fn a_value_moved_to_another_key_or_damaged_does_not_open() {
     batch.put("test/a", moved);
     storage.commit(batch).wait().unwrap();
     for key in ["a", "b"] {
-        let Err(StoreError::Damaged { key: named, error }) = view.get(key) else { panic!("{key} opened") };
+        let Err(StoreError::Damaged { key: named, error }) = now(view.get(key)) else {
+            panic!("{key} opened")
+        };
         assert_eq!((named, error), (format!("test/{key}"), EnvelopeError::Authentication));
     }
 }
@@ -179,22 +179,22 @@ fn a_view_cannot_leave_its_prefix() {
     let mut batch = Batch::new();
     for key in ["../secret", "x/../../secret", "..", ""] {
         let refused = [
-            inner.get(key).err(),
-            inner.latest(key).err(),
+            now(inner.get(key)).err(),
+            now(inner.latest(key)).err(),
             inner.put(&mut batch, key, b"v").err(),
             inner.delete(&mut batch, key).err(),
             inner.require_absent(&mut batch, key).err(),
             inner.require_present(&mut batch, key).err(),
-            inner.lock(key).err(),
+            block_on(inner.lock(key)).err(),
         ];
         assert!(refused.iter().all(|error| matches!(error, Some(StoreError::Key(_)))), "{key}");
     }
     assert!(batch.is_empty());
-    assert!(inner.list("../").is_err() && inner.keys("../", "", 9).is_err());
+    assert!(now(inner.list("../")).is_err() && now(inner.keys("../", "", 9)).is_err());
     assert_eq!(inner.view("../").err(), Some(KeyError::Parent));
     assert_eq!(inner.view("own").err(), Some(KeyError::NotAFolder));
-    assert_eq!(text(inner.get("secret").unwrap()), None);
-    assert_eq!(inner.keys("", "", 9).unwrap(), ["own"]);
+    assert_eq!(text(now(inner.get("secret")).unwrap()), None);
+    assert_eq!(now(inner.keys("", "", 9)).unwrap(), ["own"]);
     for own in ["", "barrier/", "barrier/x/"] {
         assert_eq!(barrier.view(own).err(), Some(KeyError::Reserved), "{own}");
     }
@@ -213,7 +213,7 @@ fn changes_of_several_views_are_one_commit() {
     };
     token("one", "same").unwrap();
     assert!(matches!(token("two", "same"), Err(CommitError::Conflict(at)) if at.key == "accessor/same"));
-    assert_eq!(ids.list("").unwrap(), ["one"]);
+    assert_eq!(now(ids.list("")).unwrap(), ["one"]);
 }
 
 #[test]
@@ -222,48 +222,48 @@ fn a_view_lists_scans_and_clears_what_is_below() {
     for key in ["a", "b/c", "b/d/e", "f"] {
         store(&view, key, key.as_bytes());
     }
-    assert_eq!(view.list("").unwrap(), ["a", "b/", "f"]);
-    assert_eq!(view.list_page("", "a", 1).unwrap(), ["b/"]);
-    assert_eq!(view.list("b/").unwrap(), ["c", "d/"]);
-    assert_eq!(view.keys("b/", "b/c", 9).unwrap(), ["b/d/e"]);
-    for (key, value) in view.scan("", "", 9).unwrap() {
+    assert_eq!(now(view.list("")).unwrap(), ["a", "b/", "f"]);
+    assert_eq!(now(view.list_page("", "a", 1)).unwrap(), ["b/"]);
+    assert_eq!(now(view.list("b/")).unwrap(), ["c", "d/"]);
+    assert_eq!(now(view.keys("b/", "b/c", 9)).unwrap(), ["b/d/e"]);
+    for (key, value) in block_on(view.scan("", "", 9)).unwrap() {
         assert_eq!(key.as_bytes(), value.expose());
     }
-    assert!(matches!(view.list("b"), Err(StoreError::Key(KeyError::NotAFolder))));
+    assert!(matches!(now(view.list("b")), Err(StoreError::Key(KeyError::NotAFolder))));
     let mut batch = Batch::new();
-    assert_eq!(view.delete_below(&mut batch, "b/", 9).unwrap(), 2);
+    assert_eq!(block_on(view.delete_below(&mut batch, "b/", 9)).unwrap(), 2);
     view.commit(batch).wait().unwrap();
-    assert_eq!(view.keys("", "", 9).unwrap(), ["a", "f"]);
+    assert_eq!(now(view.keys("", "", 9)).unwrap(), ["a", "f"]);
 }
 
 #[test]
 fn what_was_written_since_is_a_conflict() {
     let view = view();
     store(&view, "a", b"same");
-    let (value, seen) = view.latest("a").unwrap();
+    let (value, seen) = now(view.latest("a")).unwrap();
     assert_eq!(text(value).unwrap(), b"same");
     store(&view, "a", b"same");
     let mut batch = Batch::new();
     batch.require(seen);
     view.put(&mut batch, "a", b"late").unwrap();
     assert!(matches!(view.commit(batch).wait(), Err(CommitError::Conflict(_))));
-    assert_eq!(text(view.get("a").unwrap()).unwrap(), b"same");
+    assert_eq!(text(now(view.get("a")).unwrap()).unwrap(), b"same");
 }
 
 #[test]
-fn rotation_keeps_what_is_stored_and_seals_anew() {
+fn rotation_keeps_what_is_stored_and_seals_under_the_new_term() {
     let (barrier, shares) = initialised(1, 1);
     let view = barrier.view("test/").unwrap();
     store(&view, "old", b"old");
     assert_eq!(block_on(barrier.rotate(99)).unwrap().term, 2);
     store(&view, "new", b"new");
     barrier.seal();
-    barrier.unseal(&shares[0]).unwrap();
+    block_on(barrier.unseal(&shares[0])).unwrap();
     let status = barrier.key_status().unwrap();
     assert_eq!((status.term, status.installed), (2, 99));
-    assert_eq!(barrier.storage().read("test/new").unwrap().unwrap()[..4], [0, 0, 0, 2]);
-    assert_eq!(text(view.get("old").unwrap()).unwrap(), b"old");
-    assert_eq!(text(view.get("new").unwrap()).unwrap(), b"new");
+    assert_eq!(now(barrier.storage().read("test/new")).unwrap().unwrap()[..4], [0, 0, 0, 2]);
+    assert_eq!(text(now(view.get("old")).unwrap()).unwrap(), b"old");
+    assert_eq!(text(now(view.get("new")).unwrap()).unwrap(), b"new");
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn maintenance_stores_the_count_of_encryptions() {
     }
     block_on(barrier.maintain(0)).unwrap();
     barrier.seal();
-    barrier.unseal(&shares[0]).unwrap();
+    block_on(barrier.unseal(&shares[0])).unwrap();
     assert_eq!(barrier.key_status().unwrap().encryptions, 1 << 16);
 }
 
@@ -284,7 +284,7 @@ fn maintenance_stores_the_count_of_encryptions() {
 fn of_two_rotations_at_the_same_time_one_is_refused_and_nothing_is_lost() {
     let (storage, go, _) = gated();
     let barrier = Barrier::new(storage, Arc::new(OsEntropy::new()));
-    let (shares, batch) = barrier.initialize(SealConfig::new(1, 1).unwrap(), 77).unwrap();
+    let (shares, batch) = block_on(barrier.initialize(SealConfig::new(1, 1).unwrap(), 77)).unwrap();
     go.send(Go::Commit).unwrap();
     barrier.commit(batch).wait().unwrap();
     let mut context = Context::from_waker(Waker::noop());
@@ -297,7 +297,7 @@ fn of_two_rotations_at_the_same_time_one_is_refused_and_nothing_is_lost() {
     let view = barrier.view("test/").unwrap();
     store(&view, "new", b"new");
     barrier.seal();
-    barrier.unseal(&shares[0]).unwrap();
-    assert_eq!(text(view.get("new").unwrap()).unwrap(), b"new");
+    block_on(barrier.unseal(&shares[0])).unwrap();
+    assert_eq!(text(now(view.get("new")).unwrap()).unwrap(), b"new");
     assert!(matches!(late, Err(BarrierError::Commit(CommitError::Conflict(_)))));
 }

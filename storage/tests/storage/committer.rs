@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use onrecord_storage::embedded::{Embedded, Problem};
+use onrecord_storage::far::Far;
 use onrecord_storage::lossy::{Fault, LossyDisk};
 use onrecord_storage::memory::Memory;
-use onrecord_storage::{Backend, BackendError, Batch, CommitError, Conflict, Health, Storage, StoreError};
+use onrecord_storage::{
+    Backend, BackendError, Batch, CommitError, Conflict, Health, Read, Storage, StoreError,
+};
 
-use crate::{Shared, get, put};
+use crate::{Shared, block_on, get, now, put};
 
 /// A store in memory whose commits wait for a word, and which notes the size of each group.
 struct Gated {
@@ -37,15 +41,15 @@ impl Backend for Gated {
         "gated"
     }
 
-    fn read(&self, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
         self.inner.read(key)
     }
 
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
         self.inner.list(prefix, after, limit)
     }
 
-    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
         self.inner.keys(prefix, after, limit)
     }
 
@@ -57,6 +61,47 @@ impl Backend for Gated {
             Ok(Go::Fail) => Err(BackendError::new("commit", "as the test wants it")),
             Ok(Go::Commit) | Err(_) => self.inner.commit(batches),
         }
+    }
+
+    fn reopen(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+/// A far store whose next commit fails when the test says so.
+pub(crate) struct FailsOnce {
+    inner: Far,
+    fails: Arc<AtomicBool>,
+}
+
+impl FailsOnce {
+    pub(crate) fn new(inner: Far, fails: Arc<AtomicBool>) -> Self {
+        Self { inner, fails }
+    }
+}
+
+impl Backend for FailsOnce {
+    fn kind(&self) -> &'static str {
+        "fails-once"
+    }
+
+    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
+        self.inner.read(key)
+    }
+
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        self.inner.list(prefix, after, limit)
+    }
+
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        self.inner.keys(prefix, after, limit)
+    }
+
+    fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        if self.fails.swap(false, Ordering::SeqCst) {
+            return Err(BackendError::new("commit", "as the test wants it"));
+        }
+        self.inner.commit(batches)
     }
 
     fn reopen(&self) -> Result<(), BackendError> {
@@ -96,8 +141,8 @@ fn latest_sees_what_is_on_its_way_and_a_read_does_not() {
     until_taken(&groups, 1);
     let commits: Vec<_> = (0..10)
         .map(|_| {
-            let _lock = storage.lock("n");
-            let seen = storage.latest("n").unwrap();
+            let _lock = block_on(storage.lock("n"));
+            let seen = now(storage.latest("n")).unwrap();
             let next = seen.stored().unwrap()[0] + 1;
             let mut batch = put("n", &[next]);
             batch.require(seen);
@@ -120,12 +165,12 @@ fn what_depends_on_a_refused_batch_is_refused() {
     let (storage, go, groups) = gated();
     let first = storage.commit(put("n", &[1]));
     until_taken(&groups, 1);
-    let seen = storage.latest("n").unwrap();
+    let seen = now(storage.latest("n")).unwrap();
     let mut depends = put("n", &[2]);
     depends.require(seen);
     let depends = storage.commit(depends);
     let mut also = put("m", &[3]);
-    also.require(storage.latest("n").unwrap());
+    also.require(now(storage.latest("n")).unwrap());
     let also = storage.commit(also);
     go.send(Go::Fail).unwrap();
     go.send(Go::Commit).unwrap();
@@ -133,7 +178,7 @@ fn what_depends_on_a_refused_batch_is_refused() {
     assert!(matches!(depends.wait(), Err(CommitError::Conflict(conflict)) if conflict.key == "n"));
     assert!(matches!(also.wait(), Err(CommitError::Conflict(_))));
     assert_eq!((get(&storage, "n"), get(&storage, "m")), (None, None));
-    assert_eq!(storage.latest("n").unwrap().stored(), None);
+    assert_eq!(now(storage.latest("n")).unwrap().stored(), None);
     assert_eq!(storage.health(), Health::Healthy);
 }
 
@@ -157,7 +202,7 @@ fn the_last_handle_commits_what_waits() {
         commit.wait().unwrap();
     }
     let storage = Storage::start(Embedded::open(directory.path()).unwrap()).unwrap();
-    assert_eq!(storage.keys("", "", usize::MAX).unwrap().len(), 50);
+    assert_eq!(now(storage.keys("", "", usize::MAX)).unwrap().len(), 50);
 }
 
 #[test]
@@ -184,8 +229,8 @@ fn writers_of_one_key_lose_no_update() {
                 let mut versions = Vec::new();
                 for _ in 0..50 {
                     let (commit, version) = {
-                        let _lock = storage.lock("n");
-                        let seen = storage.latest("n").unwrap();
+                        let _lock = block_on(storage.lock("n"));
+                        let seen = now(storage.latest("n")).unwrap();
                         let version =
                             seen.stored().map_or(0, |old| u64::from_le_bytes(old.try_into().unwrap())) + 1;
                         let mut batch = put("n", &version.to_le_bytes());
@@ -232,7 +277,7 @@ fn a_store_that_does_not_come_back_takes_nothing_any_more() {
     assert!(matches!(storage.commit(put("b", b"v")).wait(), Err(CommitError::Backend(_))));
     assert_eq!(storage.health(), Health::Failed);
     assert!(matches!(storage.commit(put("c", b"v")).wait(), Err(CommitError::Failed)));
-    assert!(matches!(storage.read("a"), Err(StoreError::Failed)));
+    assert!(matches!(now(storage.read("a")), Err(StoreError::Failed)));
 }
 
 /// Forgets everything at its second commit and says that it failed.
@@ -241,14 +286,14 @@ impl Backend for Forgetful {
     fn kind(&self) -> &'static str {
         "forgetful"
     }
-    fn read(&self, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        if *self.1.lock().unwrap() > 1 { Ok(None) } else { self.0.read(key) }
+    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
+        if *self.1.lock().unwrap() > 1 { Read::Ready(Ok(None)) } else { self.0.read(key) }
     }
-    fn list(&self, _: &str, _: &str, _: usize) -> Result<Vec<String>, BackendError> {
-        Ok(Vec::new())
+    fn list(&self, _: &str, _: &str, _: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        Read::Ready(Ok(Vec::new()))
     }
-    fn keys(&self, _: &str, _: &str, _: usize) -> Result<Vec<String>, BackendError> {
-        Ok(Vec::new())
+    fn keys(&self, _: &str, _: &str, _: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        Read::Ready(Ok(Vec::new()))
     }
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
         let mut commits = self.1.lock().unwrap();
@@ -289,7 +334,7 @@ fn the_directory_is_private_and_belongs_to_one() {
 }
 
 #[test]
-fn a_newer_format_and_what_is_no_store_are_refused() {
+fn a_newer_format_and_a_file_that_is_not_a_store_are_refused() {
     let base = tempfile::tempdir().unwrap();
     drop(Embedded::open(base.path()).unwrap());
     let file = base.path().join("store.redb");

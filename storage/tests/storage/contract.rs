@@ -1,18 +1,21 @@
 //! What every back end must do, run against each.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use onrecord_storage::embedded::Embedded;
+use onrecord_storage::far::Far;
 use onrecord_storage::lossy::LossyDisk;
 use onrecord_storage::memory::Memory;
 use onrecord_storage::{Backend, Batch, Conflict, Precondition};
 use proptest::prelude::*;
 
-use crate::put;
+use crate::{block_on, now, put};
 
 /// Runs a check against a fresh store of each kind.
 fn each(check: impl Fn(&dyn Backend)) {
     check(&Memory::new());
+    check(&Far::new(Duration::ZERO).unwrap());
     check(&Embedded::on(&LossyDisk::new()).unwrap());
     let directory = tempfile::tempdir().unwrap();
     check(&Embedded::open(directory.path()).unwrap());
@@ -25,20 +28,32 @@ fn commit(backend: &dyn Backend, batch: Batch) -> Result<(), Conflict> {
 #[test]
 fn what_was_put_is_read_until_it_is_deleted() {
     each(|backend| {
-        assert_eq!(backend.read("a").unwrap(), None);
+        assert_eq!(block_on(backend.read("a")).unwrap(), None);
         commit(backend, put("a", b"one")).unwrap();
         commit(backend, put("a", b"two")).unwrap();
         commit(backend, put("empty", b"")).unwrap();
-        assert_eq!(backend.read("a").unwrap().unwrap(), b"two");
-        assert_eq!(backend.read("empty").unwrap().unwrap(), b"");
+        assert_eq!(block_on(backend.read("a")).unwrap().unwrap(), b"two");
+        assert_eq!(block_on(backend.read("empty")).unwrap().unwrap(), b"");
         let mut batch = Batch::new();
         batch.delete("a");
         batch.delete("never there");
         commit(backend, batch).unwrap();
-        assert_eq!(backend.read("a").unwrap(), None);
+        assert_eq!(block_on(backend.read("a")).unwrap(), None);
         backend.reopen().unwrap();
-        assert_eq!(backend.read("empty").unwrap().unwrap(), b"");
+        assert_eq!(block_on(backend.read("empty")).unwrap().unwrap(), b"");
     });
+}
+
+#[test]
+fn memory_and_the_embedded_store_answer_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let embedded = Embedded::open(directory.path()).unwrap();
+    for backend in [&Memory::new() as &dyn Backend, &embedded] {
+        commit(backend, put("f/a", b"one")).unwrap();
+        assert_eq!(now(backend.read("f/a")).unwrap().unwrap(), b"one");
+        assert_eq!(now(backend.list("f/", "", 9)).unwrap(), ["a"]);
+        assert_eq!(now(backend.keys("f/", "", 9)).unwrap(), ["f/a"]);
+    }
 }
 
 #[test]
@@ -50,8 +65,8 @@ fn the_last_change_of_a_key_in_a_batch_wins() {
         batch.delete("b");
         batch.put("b", &b"two"[..]);
         commit(backend, batch).unwrap();
-        assert_eq!(backend.read("a").unwrap(), None);
-        assert_eq!(backend.read("b").unwrap().unwrap(), b"two");
+        assert_eq!(block_on(backend.read("a")).unwrap(), None);
+        assert_eq!(block_on(backend.read("b")).unwrap().unwrap(), b"two");
     });
 }
 
@@ -75,7 +90,7 @@ fn a_batch_whose_precondition_fails_is_refused_alone() {
         let conflict = |key: &str| Err(Conflict::new(key));
         assert_eq!(verdicts, [Ok(()), conflict("a"), Ok(()), Ok(()), conflict("a"), conflict("e")]);
         let stored: Vec<_> =
-            ["a", "b", "c", "d", "e", "f"].map(|key| backend.read(key).unwrap().is_some()).into();
+            ["a", "b", "c", "d", "e", "f"].map(|key| block_on(backend.read(key)).unwrap().is_some()).into();
         assert_eq!(stored, [true, false, true, true, false, false]);
     });
 }
@@ -89,15 +104,15 @@ fn a_folder_lists_its_children_sorted_and_by_pages() {
         }
         commit(backend, batch).unwrap();
         let all = ["a", "a-b", "a/", "b/", "b0", "c", "ä"];
-        assert_eq!(backend.list("f/", "", usize::MAX).unwrap(), all);
-        assert_eq!(backend.list("f/a/", "", usize::MAX).unwrap(), ["x", "y/"]);
-        assert_eq!(backend.list("", "", usize::MAX).unwrap(), ["e/", "f/", "f0", "g/"]);
-        assert_eq!(backend.list("nothing/", "", usize::MAX).unwrap(), [""; 0]);
+        assert_eq!(block_on(backend.list("f/", "", usize::MAX)).unwrap(), all);
+        assert_eq!(block_on(backend.list("f/a/", "", usize::MAX)).unwrap(), ["x", "y/"]);
+        assert_eq!(block_on(backend.list("", "", usize::MAX)).unwrap(), ["e/", "f/", "f0", "g/"]);
+        assert_eq!(block_on(backend.list("nothing/", "", usize::MAX)).unwrap(), [""; 0]);
         for limit in 1..all.len() {
             let mut paged: Vec<String> = Vec::new();
             loop {
                 let after = paged.last().cloned().unwrap_or_default();
-                let page = backend.list("f/", &after, limit).unwrap();
+                let page = block_on(backend.list("f/", &after, limit)).unwrap();
                 assert!(page.len() <= limit);
                 if page.is_empty() {
                     break;
@@ -107,8 +122,8 @@ fn a_folder_lists_its_children_sorted_and_by_pages() {
             assert_eq!(paged, all, "by {limit}");
         }
         // A child that is no longer there still says where to go on.
-        assert_eq!(backend.list("f/", "a0", 2).unwrap(), ["b/", "b0"]);
-        assert_eq!(backend.list("f/", "aa/", 1).unwrap(), ["b/"]);
+        assert_eq!(block_on(backend.list("f/", "a0", 2)).unwrap(), ["b/", "b0"]);
+        assert_eq!(block_on(backend.list("f/", "aa/", 1)).unwrap(), ["b/"]);
     });
 }
 
@@ -120,11 +135,11 @@ fn keys_walks_all_below_a_prefix() {
             batch.put(key, &b"v"[..]);
         }
         commit(backend, batch).unwrap();
-        assert_eq!(backend.keys("f/", "", usize::MAX).unwrap(), ["f/a", "f/a/x", "f/b/q/r"]);
-        assert_eq!(backend.keys("f/", "f/a", 1).unwrap(), ["f/a/x"]);
-        assert_eq!(backend.keys("f/", "f/b/q/r", 9).unwrap(), [""; 0]);
-        assert_eq!(backend.keys("", "", usize::MAX).unwrap().len(), 5);
-        assert_eq!(backend.keys("f/", "a", 1).unwrap(), ["f/a"]);
+        assert_eq!(block_on(backend.keys("f/", "", usize::MAX)).unwrap(), ["f/a", "f/a/x", "f/b/q/r"]);
+        assert_eq!(block_on(backend.keys("f/", "f/a", 1)).unwrap(), ["f/a/x"]);
+        assert_eq!(block_on(backend.keys("f/", "f/b/q/r", 9)).unwrap(), [""; 0]);
+        assert_eq!(block_on(backend.keys("", "", usize::MAX)).unwrap().len(), 5);
+        assert_eq!(block_on(backend.keys("f/", "a", 1)).unwrap(), ["f/a"]);
     });
 }
 
@@ -162,10 +177,10 @@ proptest! {
         children.dedup();
         each(|backend| {
             backend.commit(&batches).unwrap();
-            assert_eq!(backend.list(&prefix, "", usize::MAX).unwrap(), children);
-            assert_eq!(backend.keys(&prefix, "", usize::MAX).unwrap().iter().collect::<Vec<_>>(), keys);
+            assert_eq!(block_on(backend.list(&prefix, "", usize::MAX)).unwrap(), children);
+            assert_eq!(block_on(backend.keys(&prefix, "", usize::MAX)).unwrap().iter().collect::<Vec<_>>(), keys);
             for (key, value) in &model {
-                assert_eq!(backend.read(key).unwrap().as_ref(), Some(value));
+                assert_eq!(block_on(backend.read(key)).unwrap().as_ref(), Some(value));
             }
         });
     }

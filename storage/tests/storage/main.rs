@@ -1,4 +1,4 @@
-//! The contract of every back end, the committer, crashes, the barrier and its views.
+//! The contract of every back end, the committer, crashes, a store that is far away, the barrier and its views.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,11 +11,12 @@ mod barrier;
 mod committer;
 mod contract;
 mod crash;
+mod far;
 mod kill;
 
 use std::sync::{Arc, Mutex};
 
-use onrecord_storage::{Batch, Storage};
+use onrecord_storage::{Batch, Read, Storage};
 
 /// `SplitMix64`: replayable choices.
 struct Seeded(u64);
@@ -40,7 +41,16 @@ fn put(key: &str, value: &[u8]) -> Batch {
 }
 
 fn get(storage: &Storage, key: &str) -> Option<Vec<u8>> {
-    storage.read(key).unwrap()
+    now(storage.read(key)).unwrap()
+}
+
+/// The answer of a read that is ready at once, as those of the store in memory and of the embedded one are.
+fn now<T>(read: Read<'_, T>) -> T {
+    read.now().expect("the answer is ready")
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 /// A log that several threads write.

@@ -1,5 +1,5 @@
 //! What was on record before a file began: a log that is rotated goes on in another file, which must know what the one
-//! before it has, or a kill soon after leaves holes that nobody tells. It is kept with the file, as an attribute.
+//! before it has, or a kill soon after leaves holes that no gap entry reports. It is kept with the file, as an attribute.
 //! Never in it: lines, or finding holes in them; `unfinished` does that.
 
 use std::fmt::Write as _;
@@ -9,9 +9,9 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, XattrFlags};
 
-use super::Open;
+use super::open_file::OpenFile;
 use super::unfinished::{self, Found};
-use onrecord_entry::{Boot, SeqRange};
+use onrecord_entry::{Boot, SeqRange, SeqSet};
 
 /// What the files before it have.
 const BEFORE: &str = "user.onrecord.before";
@@ -21,16 +21,16 @@ const VERSION: &str = "1";
 /// What ext4 takes for all attributes of a file is 4 KiB.
 const BEFORE_MAX: usize = 3072;
 const PATH_MAX: usize = 512;
-/// So many names of a directory are looked at, and so many files.
+/// How many names of a directory are looked at, and how many files.
 const NAMES_MAX: usize = 10_000;
 const FILES_MAX: usize = 64;
 
-/// Stands after all else once the file has something of its own: found empty then, somebody has emptied it.
+/// Stands after all else once the file has lines of its own: if it is empty then, it was emptied.
 const BEGUN: &str = " +";
 
 /// Puts into the file what those before it have, as far as its file system keeps attributes.
 pub(super) fn write(file: &File, before: Option<Found>, begun: bool) {
-    // What cannot be kept is not known at the next start: holes around this moment stay untold then.
+    // What cannot be kept is not known at the next boot: holes around this moment are not reported then.
     let _as_without = match before.filter(Found::goes_on) {
         Some(before) => {
             let text = text(before) + if begun { BEGUN } else { "" };
@@ -40,7 +40,7 @@ pub(super) fn write(file: &File, before: Option<Found>, begun: bool) {
     };
 }
 
-/// Notes that the file has something of its own from now on.
+/// Notes that the file has lines of its own from now on.
 pub(super) fn begin(file: &File) {
     if let Some(mut text) = attribute(file, BEFORE, BEFORE_MAX)
         && !text.ends_with(BEGUN.as_bytes())
@@ -93,9 +93,9 @@ fn attribute(file: &File, name: &str, at_most: usize) -> Option<Vec<u8>> {
     Some(value)
 }
 
-/// The file that was the device's before somebody renamed it, and what it shows: the newest in the same directory with a
-/// name that begins in the same way. Somebody else's is not believed, nor one that was given a second name.
-pub(super) fn renamed(open: &Open, path: &Path) -> Option<(File, Option<Found>)> {
+/// The file that was the device's before it was renamed, and what it shows: the newest in the same directory with a name
+/// that begins in the same way. A file of another owner is not believed, nor one that has a second name.
+pub(super) fn renamed(open: &OpenFile, path: &Path) -> Option<(File, Option<Found>)> {
     let (directory, owner) = (&open.directory, rustix::fs::fstat(&open.file).ok()?.st_uid);
     let (name, stem) = (path.file_name()?.as_bytes(), path.file_stem()?.as_bytes());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -128,20 +128,20 @@ pub(super) fn renamed(open: &Open, path: &Path) -> Option<(File, Option<Found>)>
     })
 }
 
-/// The attribute's text: version, start, last number, and what of those before it is open: `1 00…2a 4711 4702 4705-4707`.
+/// The attribute's text: version, boot, last number, and what of those before it is open: `1 00…2a 4711 4702 4705-4707`.
 fn text(before: Found) -> String {
     let Found { boot, last, mut holes, .. } = before;
     loop {
         let mut text = format!("{VERSION} {:016x} {last}", boot.number());
-        for SeqRange { from, to } in &holes {
+        for SeqRange { from, to } in holes.iter() {
             // Writing to a string does not fail.
             let _always = if from == to { write!(text, " {from}") } else { write!(text, " {from}-{to}") };
         }
         if text.len() + BEGUN.len() <= BEFORE_MAX {
             return text;
         }
-        if !SeqRange::join_nearest(&mut holes) {
-            holes.clear();
+        if !holes.join_nearest() {
+            holes = SeqSet::new();
         }
     }
 }
@@ -153,15 +153,15 @@ fn parse(text: &str) -> Option<Found> {
         return None;
     }
     let (boot, last) = (Boot::parse(words.next()?)?, words.next()?.parse().ok()?);
-    let mut holes: Vec<SeqRange> = Vec::new();
+    let mut holes = SeqSet::new();
     for word in words {
         let (from, to) = word.split_once('-').unwrap_or((word, word));
         let hole = SeqRange { from: from.parse().ok()?, to: to.parse().ok()? };
-        let after = holes.last().map_or(0, |before| before.to);
+        let after = holes.last().unwrap_or(0);
         if hole.from <= after || hole.to < hole.from || hole.to >= last {
             return None;
         }
-        holes.push(hole);
+        holes.insert_range(hole);
     }
     Some(Found { boot, last, holes, ended: false })
 }

@@ -19,7 +19,7 @@ pub(super) const OPTIONS: &[DeviceOption] = &[
     .default("os"),
 ];
 
-/// What a file device is told.
+/// The options of a file device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileOptions {
     /// The file; a relative one is relative to the process's directory.

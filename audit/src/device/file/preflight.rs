@@ -1,5 +1,5 @@
-//! Looking whether a file could be written to, without leaving anything behind.
-//! Never in it: mending what is there; a torn tail is left to whoever opens the device.
+//! Whether a file could be written to, found out without leaving anything behind.
+//! Never in it: repairing what is there; a torn tail is left to the device when it opens the file.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ impl FileDevice {
         if let Ok(opened) = &opened
             && opened.created
         {
-            safety::unmake_file(&opened.file, &opened.directory, &options.path);
+            safety::remove_if_empty(&opened.file, &opened.directory, &options.path);
         }
         for directory in missing {
-            // Somebody may have put something there meanwhile.
+            // Another process may have put something there meanwhile.
             let _left_over = std::fs::remove_dir(directory);
         }
         opened.map(drop)

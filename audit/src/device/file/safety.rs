@@ -1,4 +1,4 @@
-//! Opening a file so that nobody can make the server write where it must not (decision 5): every check is made
+//! Opening a file so that the server cannot be made to write where it must not (decision 5): every check is made
 //! on an opened descriptor, and each step goes on from the descriptor that was checked.
 //! Never in it: what an unsafe file is good for otherwise.
 
@@ -31,15 +31,15 @@ pub(super) struct Opened {
     permissions: u32,
 }
 
-/// What opening in a directory gave.
-struct Found {
+/// A file as it was opened in its directory, not checked yet.
+struct Unchecked {
     file: File,
     readable: bool,
     created: bool,
 }
 
-/// Takes a file back that was made for nothing: it goes, if it is still empty.
-pub(super) fn unmake_file(file: &File, directory: &OwnedFd, path: &Path) {
+/// Removes a file that was made and is not needed, if it is still empty.
+pub(super) fn remove_if_empty(file: &File, directory: &OwnedFd, path: &Path) {
     let empty = rustix::fs::fstat(file).is_ok_and(|stat| stat.st_size == 0);
     if let (true, Some(name)) = (empty, path.file_name()) {
         // Left behind, it does no harm.
@@ -85,7 +85,8 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<Opene
     let mut made = Vec::new();
     let opened = open_directory(options, placement, &mut made)
         .and_then(|directory| open_in(&directory, name, options).map(|found| (directory, found)));
-    let (directory, Found { file, readable, created }) = opened.inspect_err(|_| unmake(&made))?;
+    let (directory, Unchecked { file, readable, created }) =
+        opened.inspect_err(|_| remove_directories(&made))?;
     let stat = rustix::fs::fstat(&file).map_err(|errno| DeviceError::system("stat", path, errno))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(refuse(Violation::NotRegular));
@@ -110,8 +111,8 @@ const SEARCH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 /// A directory that was made, by its name in another.
 type Made<'a> = (OwnedFd, &'a OsStr);
 
-/// Removes directories that were made for a file that could not be. Whatever somebody put there meanwhile stays.
-fn unmake(made: &[Made<'_>]) {
+/// Removes directories that were made for a file that could not be. What others put there meanwhile stays.
+fn remove_directories(made: &[Made<'_>]) {
     for (parent, name) in made.iter().rev() {
         if rustix::fs::unlinkat(parent, *name, AtFlags::REMOVEDIR).is_err() {
             break;
@@ -152,7 +153,7 @@ fn open_directory<'a>(
         walked.push(part);
     }
     missing.extend(parts);
-    allowed(&at, &missing, options, placement)?;
+    check_location(&at, &missing, options, placement)?;
     let mode = match options.mode {
         FileMode::Keep if !missing.is_empty() => return Err(DeviceError::system("stat", path, Errno::NOENT)),
         FileMode::Keep => Mode::empty(),
@@ -173,12 +174,12 @@ fn open_directory<'a>(
             made.push((parent, *part));
         }
     }
-    allowed(&at, &[], options, placement)?;
+    check_location(&at, &[], options, placement)?;
     Ok(at)
 }
 
 /// Checks where an opened directory really is, with what will be made in it.
-fn allowed(
+fn check_location(
     directory: &OwnedFd,
     missing: &[&OsStr],
     options: &FileOptions,
@@ -205,10 +206,10 @@ const APPEND: OFlags = OFlags::APPEND
     .union(OFlags::NONBLOCK);
 
 /// Opens or makes the file itself. Says whether it can be read, too.
-fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<Found, DeviceError> {
+fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<Unchecked, DeviceError> {
     let path = options.path.as_path();
     let refuse = |violation| DeviceError::Unsafe { path: Arc::from(path), violation };
-    // Somebody may make or remove the file between two steps; then the steps are gone through again.
+    // Others may make or remove the file between two steps; then the steps are gone through again.
     for _ in 0..8 {
         match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
@@ -228,7 +229,9 @@ fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<F
                 };
                 let flags = APPEND | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
                 match retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode)) {
-                    Ok(file) => return Ok(Found { file: File::from(file), readable: true, created: true }),
+                    Ok(file) => {
+                        return Ok(Unchecked { file: File::from(file), readable: true, created: true });
+                    }
                     Err(Errno::EXIST) => continue,
                     Err(errno) => return Err(DeviceError::system("open", path, errno)),
                 }
@@ -238,12 +241,12 @@ fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<F
         let open =
             |access| retry_on_intr(|| rustix::fs::openat(directory, name, APPEND | access, Mode::empty()));
         match open(OFlags::RDWR) {
-            Ok(file) => return Ok(Found { file: File::from(file), readable: true, created: false }),
+            Ok(file) => return Ok(Unchecked { file: File::from(file), readable: true, created: false }),
             Err(Errno::NOENT) => {}
             Err(Errno::LOOP) => return Err(refuse(Violation::SymbolicLink)),
             // A file that we may only write to.
             Err(Errno::ACCESS) => match open(OFlags::WRONLY) {
-                Ok(file) => return Ok(Found { file: File::from(file), readable: false, created: false }),
+                Ok(file) => return Ok(Unchecked { file: File::from(file), readable: false, created: false }),
                 Err(errno) => return Err(DeviceError::system("open", path, errno)),
             },
             Err(errno) => return Err(DeviceError::system("open", path, errno)),

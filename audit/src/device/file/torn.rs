@@ -1,6 +1,6 @@
 //! The two ends of a file found at opening: does it begin with an entry, and is its last line whole?
 //! A torn tail is kept beside the file, cut off, and reported (decision 4).
-//! Never in it: tails torn by our own writes; `file` mends those at once.
+//! Never in it: tails torn by our own writes; `open_file` repairs those at once.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::Open;
+use super::open_file::OpenFile;
 use super::options::FileOptions;
 use crate::device::error::DeviceError;
 use crate::device::notice::Notice;
@@ -58,7 +58,7 @@ fn first_line(file: &File) -> Option<(Vec<u8>, bool)> {
 
 /// If the file does not end in a newline, keeps its last line in `NAME.torn-TIME` and cuts it off.
 pub(super) fn keep_tail(
-    open: &mut Open,
+    open: &mut OpenFile,
     options: &FileOptions,
     now: Time,
 ) -> Result<Option<Notice>, DeviceError> {
@@ -79,7 +79,7 @@ pub(super) fn keep_tail(
     let sha256 = match copy(&open.file, start, size, &kept) {
         Ok(sha256) => sha256,
         Err(error) => {
-            // The device is tried again and again: half a copy each time would help nobody.
+            // The device is tried again and again: half a copy each time would not help.
             let _left_over = rustix::fs::unlinkat(&open.directory, &kept_as, AtFlags::empty());
             return Err(failed("write", error));
         }
@@ -91,7 +91,7 @@ pub(super) fn keep_tail(
             .map_err(|errno| DeviceError::system("truncate", path, errno))?;
         open.end = start;
     } else {
-        // Somebody else appends to it: what was a tail is none any more.
+        // Another process appends to it: the tail is not at the end any more.
         open.unfinished = true;
     }
     Ok(Some(Notice::TornTail { bytes: size - start, sha256, kept_as }))

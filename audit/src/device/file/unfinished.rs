@@ -1,6 +1,6 @@
-//! What the start of the server that wrote last did not write any more: a process that is killed takes with it
-//! entries that were numbered, and nobody was answered for. Their counters are told, so that every hole is explained.
-//! Never in it: entries lost in the middle of a file; the counters around them stay as they are.
+//! What the boot of the server that wrote last did not write any more: entries that were numbered and not answered for are
+//! lost when the process is killed. The device reports their numbers, so that every hole is explained.
+//! Never in it: entries lost in the middle of a file; the numbers around them stay as they are.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use super::before;
 use crate::device::notice::Notice;
 use onrecord_entry::decode;
-use onrecord_entry::{Boot, PROBE_PATH, SeqRange};
+use onrecord_entry::{Boot, PROBE_PATH, SeqRange, SeqSet};
 
 /// How much of the file's end is looked at: far more than can be under way at one moment.
 const WINDOW: u64 = 4 * 1024 * 1024;
@@ -22,27 +22,27 @@ const MARK: &[u8] = b"\"record\":{\"seq\":";
 /// In JSONx it comes before the request, and nothing before it can look like it.
 const MARK_JSONX: &str = "<json:object name=\"record\"><json:string name=\"boot\">";
 
-/// What the start that wrote last left behind: all its numbers up to the last are on record, but for the holes.
+/// What the boot that wrote last left behind: all its numbers up to the last are on record, but for the holes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) boot: Boot,
-    /// Its last number that was written or told to be missing.
+    /// Its last number that was written or reported as lost.
     pub(super) last: u64,
-    pub(super) holes: Vec<SeqRange>,
-    /// The device was disabled then, or had just been enabled: what comes after is not its business.
+    pub(super) holes: SeqSet,
+    /// The device was disabled then, or had just been enabled: later entries do not concern it.
     pub(super) ended: bool,
 }
 
 impl Found {
-    /// What is to be told of it.
+    /// What the device reports of it.
     pub(super) fn notice(self) -> Option<Notice> {
-        let tell = !self.holes.is_empty() && self.holes.len() <= HOLES_MAX;
-        tell.then_some(Notice::Unfinished { boot: self.boot, ranges: self.holes })
+        let report = !self.holes.is_empty() && self.holes.ranges().len() <= HOLES_MAX;
+        report.then_some(Notice::Unfinished { boot: self.boot, seqs: self.holes })
     }
 
     /// Whether it says something of the file that follows.
     pub(super) fn goes_on(&self) -> bool {
-        !self.ended && self.holes.len() <= HOLES_MAX
+        !self.ended && self.holes.ranges().len() <= HOLES_MAX
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) fn find(file: &File, size: u64) -> Option<Found> {
     }
 }
 
-/// A line with its counter and its start.
+/// A line with its number and its boot.
 #[derive(Clone, Copy)]
 struct Line<'a> {
     text: &'a [u8],
@@ -80,7 +80,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The counter and the start of a line.
+/// The number and the boot of a line.
 fn mark(line: &[u8]) -> Option<(u64, Boot)> {
     mark_of_json(line).or_else(|| mark_of_jsonx(line))
 }
@@ -101,7 +101,7 @@ fn mark_of_jsonx(line: &[u8]) -> Option<(u64, Boot)> {
     Some((seq.split_once("</json:number>")?.0.parse().ok()?, Boot::parse(rest.get(..16)?)?))
 }
 
-/// What the lines of a start have, after what was on record of it before them.
+/// What the lines of a boot have, after what was on record of it before them.
 fn count(lines: &[Line<'_>], boot: Boot, before: Option<Found>) -> Found {
     let mut counted = Counted::after(before.filter(|before| goes_with(before, lines, boot)), boot);
     for (at, line) in lines.iter().filter(|line| line.boot == boot).enumerate() {
@@ -110,14 +110,14 @@ fn count(lines: &[Line<'_>], boot: Boot, before: Option<Found>) -> Found {
     counted.found(boot)
 }
 
-/// Whether what is said of the files before this one can be, and says something of this start.
+/// Whether the record of the files before this one is possible, and concerns this boot.
 fn goes_with(before: &Found, lines: &[Line<'_>], boot: Boot) -> bool {
     let (mut ours, mut others) = (lines.iter(), lines.iter());
     if before.boot == boot {
         let last = ours.filter(|line| line.boot == boot).map(|line| line.seq).max();
         return last.is_some_and(|last| before.last <= last.saturating_add(UNDER_WAY));
     }
-    // A log that was not ended goes on with the first entry of the next start. A device may not have been able to write
+    // A log that was not ended goes on with the first entry of the next boot. A device may not have been able to write
     // its end, though: where the first number is a large one, it was enabled later.
     let first = ours.find(|line| line.boot == boot);
     let last = others.by_ref().take_while(|line| line.boot != boot).last();
@@ -125,10 +125,10 @@ fn goes_with(before: &Found, lines: &[Line<'_>], boot: Boot) -> bool {
     !ended && first.is_some_and(|line| line.seq <= UNORDERED as u64)
 }
 
-/// Which numbers of a start are on record.
+/// Which numbers of a boot are on record.
 #[derive(Default)]
 struct Counted {
-    known: Vec<SeqRange>,
+    known: SeqSet,
     /// Up to here nothing is a hole.
     floor: Option<u64>,
     last: u64,
@@ -144,14 +144,9 @@ impl Counted {
     fn after(before: Option<Found>, boot: Boot) -> Self {
         let Some(before) = before else { return Self::default() };
         let mut counted = Self { floor: Some(0), carried: true, ..Self::default() };
-        // What an earlier start has says that this one is here from its first entry on.
+        // A file with entries of an earlier boot has those of this one from the first on.
         if before.boot == boot {
-            let mut from = 0;
-            for hole in before.holes {
-                counted.known.push(SeqRange { from, to: hole.from.saturating_sub(1) });
-                from = hole.to.saturating_add(1);
-            }
-            counted.known.push(SeqRange { from, to: before.last });
+            counted.known = SeqSet::from(SeqRange { from: 0, to: before.last }).difference(&before.holes);
             counted.last = before.last;
         }
         counted
@@ -160,23 +155,23 @@ impl Counted {
     fn add(&mut self, seq: u64, of_our_own: Option<OfOurOwn>, unordered: bool) {
         let entry = of_our_own.is_none();
         match of_our_own {
-            // A device that was enabled later has nothing to do with what came before.
+            // Earlier entries do not concern a device that was enabled later.
             Some(OfOurOwn::Probe) => {
-                self.known.push(SeqRange { from: self.last.saturating_add(1), to: seq });
+                self.known.insert_range(SeqRange { from: self.last.saturating_add(1), to: seq });
                 if unordered && seq > 1 && (self.carried || self.floor != Some(0)) {
                     (self.begun, self.floor) = (true, None);
                 }
             }
-            Some(OfOurOwn::Gap(ranges)) => self.known.extend(ranges),
-            Some(OfOurOwn::End(ranges)) => {
-                self.known.extend(ranges);
+            Some(OfOurOwn::Gap(seqs)) => self.known = self.known.union(&seqs),
+            Some(OfOurOwn::End(seqs)) => {
+                self.known = self.known.union(&seqs);
                 self.ended = true;
             }
             // The same, where no probe says so.
             None if std::mem::take(&mut self.ended) => {
-                self.known.push(SeqRange { from: seq.min(self.last.saturating_add(1)), to: seq });
+                self.known.insert_range(SeqRange { from: seq.min(self.last.saturating_add(1)), to: seq });
             }
-            None => self.known.push(SeqRange { from: seq, to: seq }),
+            None => self.known.insert(seq),
         }
         self.last = self.last.max(seq);
         self.carried &= !entry;
@@ -194,27 +189,23 @@ impl Counted {
         }
     }
 
-    fn found(mut self, boot: Boot) -> Found {
-        self.known.sort_by_key(|range| range.from);
-        let (mut holes, mut next) = (Vec::new(), self.floor.unwrap_or(self.last).saturating_add(1));
-        for range in self.known {
-            if range.from > next {
-                holes.push(SeqRange { from: next, to: range.from - 1 });
-            }
-            next = next.max(range.to.saturating_add(1));
-        }
-        Found { boot, last: next - 1, holes, ended: self.ended || self.floor.is_none() }
+    fn found(self, boot: Boot) -> Found {
+        let floor = self.floor.unwrap_or(self.last);
+        let last = self.known.last().unwrap_or(0).max(floor);
+        let after_floor = SeqSet::from(SeqRange { from: floor.saturating_add(1), to: last });
+        let holes = after_floor.difference(&self.known);
+        Found { boot, last, holes, ended: self.ended || self.floor.is_none() }
     }
 }
 
 enum OfOurOwn {
     Probe,
-    Gap(Vec<SeqRange>),
+    Gap(SeqSet),
     /// The device was disabled.
-    End(Vec<SeqRange>),
+    End(SeqSet),
 }
 
-/// Lines of the device itself, which repeat a counter.
+/// Lines of the device itself, which repeat a number.
 fn of_our_own(line: &[u8]) -> Option<OfOurOwn> {
     // The path stands near the beginning, after nothing but ids; in JSONx a gap does, which may be long.
     let beginning = line.get(..line.len().min(1024)).unwrap_or_default();
@@ -227,9 +218,9 @@ fn of_our_own(line: &[u8]) -> Option<OfOurOwn> {
     let decoded = decode(line).ok()?;
     let entry = decoded.entry();
     if let Some(gap) = entry.gap {
-        // The ranges of an earlier start say nothing about this one.
-        let ranges = if gap.boot.is_none() { gap.ranges.iter().collect() } else { Vec::new() };
-        return Some(if gap.ended { OfOurOwn::End(ranges) } else { OfOurOwn::Gap(ranges) });
+        // The ranges of an earlier boot say nothing about this one.
+        let seqs = if gap.boot.is_none() { gap.ranges.iter().collect() } else { SeqSet::new() };
+        return Some(if gap.ended { OfOurOwn::End(seqs) } else { OfOurOwn::Gap(seqs) });
     }
     let probe = entry.request.path == PROBE_PATH.into() && entry.request.remote_address.is_empty();
     probe.then_some(OfOurOwn::Probe)

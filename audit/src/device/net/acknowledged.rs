@@ -1,5 +1,5 @@
 //! What a peer's kernel has acknowledged of a TCP connection that the peer has ended, read from `/proc/net/tcp`
-//! (proc(5)): no call that tells it is safe to make. Never in it: guessing; what cannot be found out is "no".
+//! (proc(5)): no call that reports it is safe to make. Never in it: guessing; what cannot be found out is "no".
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -1,4 +1,4 @@
-//! From the name of a network and an address to a connection, inside the device's limits and in time.
+//! From the name of a network and an address to a connection, inside the device's limits and its time-out.
 //! Never in it: when to dial, what to write.
 
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ const KEEP_ALIVE_COUNT: u32 = 9;
 /// to a machine that has gone would be taken to be on its way for a quarter of an hour.
 const UNACKNOWLEDGED_MS: u32 = 60_000;
 
-/// Whom to dial, and how.
+/// The peer, and how it is dialled.
 pub(crate) struct Dialer<'a> {
     pub(crate) network: &'a Network,
     pub(crate) address: &'a str,
@@ -108,7 +108,7 @@ impl Dialer<'_> {
             }
             Err(errno) => return Err(NetCause::system("connect", errno)),
         }
-        // A port that nobody listens on may be our own by chance, and then we would talk to ourselves.
+        // A port without a listener may be our own by chance, and then we would talk to ourselves.
         let ours = rustix::net::getsockname(&fd).ok().and_then(|name| SocketAddr::try_from(name).ok());
         if tcp && ours == Some(*address) {
             return Err(NetCause::system("connect", Errno::CONNREFUSED));

@@ -88,11 +88,11 @@ fn zoned(host: &str, port: u16) -> Result<SocketAddr, NetCause> {
 }
 
 fn ask(host: String, port: u16) -> Result<Receiver<Option<Vec<SocketAddr>>>, NetCause> {
-    let (tell, answer) = sync_channel(1);
+    let (sender, answer) = sync_channel(1);
     let look = move || {
         let found = (host.as_str(), port).to_socket_addrs().ok().map(Vec::from_iter);
-        // Nobody may want it any more.
-        drop(tell.send(found));
+        // The dial that asked may have timed out.
+        drop(sender.send(found));
     };
     match std::thread::Builder::new().name("audit-resolve".to_owned()).spawn(look) {
         Ok(_) => Ok(answer),

@@ -41,7 +41,7 @@ const RESEND_BUFFER: usize = 1024 * 1024;
 /// No more than this may be kept: memory is bounded (I5).
 const RESEND_BUFFER_MAX: u64 = 256 * 1024 * 1024;
 
-/// What a socket device is told.
+/// The options of a socket device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
     /// How the peer is reached.

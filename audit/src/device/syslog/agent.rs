@@ -58,7 +58,7 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// Connects to the first socket at which somebody listens, with datagrams if it takes them. No message is longer
+    /// Connects to the first socket that has a listener, with datagrams if it takes them. No message is longer
     /// than `most`.
     pub(super) fn connect(sockets: &[PathBuf], most: usize) -> Result<Self, DeviceError> {
         let kinds = [SocketType::DGRAM, SocketType::STREAM];
@@ -107,7 +107,7 @@ impl Agent {
         }
         let mut room = [PollFd::new(&self.socket, PollFlags::OUT)];
         match poll(&mut room, Some(&SLICE)) {
-            // Nobody may ever read again from a socket that no path leads to.
+            // A socket that no path leads to may never be read again.
             Ok(0) if released() || !self.is_current() => Err(self.gone(Errno::AGAIN)),
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(errno) => Err(self.gone(errno)),

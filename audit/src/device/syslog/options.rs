@@ -29,7 +29,7 @@ const MAX_BYTES_MIN: u64 = 2048;
 /// The longest `tag`, in bytes.
 const TAG_MAX: usize = 256;
 
-/// What a syslog device is told.
+/// The options of a syslog device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyslogOptions {
     /// The facility of every message; the severity is always INFO.

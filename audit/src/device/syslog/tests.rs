@@ -145,7 +145,7 @@ fn without_a_daemon_it_does_not_open() {
     let refused = place.open(&[]).err().unwrap();
     assert_eq!(refused.to_string(), "Unix syslog delivery error");
     assert_eq!(refused.cause(), Some(&DeviceError::NoSyslog));
-    // A socket that nobody listens at any more is as good as none.
+    // A socket without a listener counts as none.
     drop(place.datagrams());
     assert!(place.open(&[]).is_err());
 }

@@ -19,7 +19,7 @@ pub(crate) const COMMANDS: &[Command] = &[Command {
             ends after -for, when the device is disabled or reopened, and when the server is sealed. Entries that the \
             device did not write are declared in a gap entry afterwards, as after a real failure.\n\nIf no other \
             device meets the audit rule, the server refuses all requests during the drill, \"audit drill stop\" \
-            included.\n\nDrills must be allowed in the server's configuration: audit { drills = true }.",
+            included.\n\nSet audit { drills = true } in the server's configuration to allow drills.",
     examples: &[
         ("Hang the device at file/ for a minute:", "audit drill hang file/ -for=60s"),
         ("Delay every write by two seconds:", "audit drill slow file/ -for=5m -delay=2s"),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use onrecord_seal::SecretBytes;
+use onrecord_storage::Read;
 use onrecord_value::{Object, Time, Value, object};
 
 use super::record::{Body, Record, Version, in_group, without};
@@ -16,7 +17,7 @@ const CAS_MISMATCH: &str = "check-and-set parameter did not match the current ve
 const CAS_REQUIRED: &str = "check-and-set parameter required for this call";
 
 /// What a look for a version finds.
-enum VersionLookup {
+enum Lookup {
     /// No such key or version.
     Absent,
     /// The version's data is deleted or destroyed; this is its metadata.
@@ -25,63 +26,98 @@ enum VersionLookup {
     Data(Object, Object),
 }
 
+/// Where a version is.
+enum Place {
+    /// In the key's record, or not readable.
+    Here(Lookup),
+    /// In this group under this number, with this metadata.
+    Outside(u64, u64, Object),
+}
+
 impl Kv2 {
     /// `GET data/KEY`, of one version or the newest.
-    pub(super) fn read(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let number = fields::whole(call.data, "version")?;
-        Ok(match self.find(key, number, call.now)? {
-            VersionLookup::Absent => Outcome::absent(),
-            VersionLookup::Unreadable(metadata) => {
-                gone(object! { "data" => Value::Null, "metadata" => metadata })
-            }
-            VersionLookup::Data(data, metadata) => {
-                answer(object! { "data" => data, "metadata" => metadata }, call, &["version"])
-            }
+    pub(super) fn read<'a>(&'a self, call: &'a Call<'a>, key: &'a str) -> Read<'a, Result<Outcome, Refusal>> {
+        let number = match version_field(call) {
+            Ok(number) => number,
+            Err(refusal) => return Read::Ready(Err(refusal)),
+        };
+        self.find(key, number, call.now).map(|found| {
+            Ok(match found? {
+                Lookup::Absent => Outcome::absent(),
+                Lookup::Unreadable(metadata) => {
+                    gone(object! { "data" => Value::Null, "metadata" => metadata })
+                }
+                Lookup::Data(data, metadata) => {
+                    answer(object! { "data" => data, "metadata" => metadata }, call, &["version"])
+                }
+            })
         })
     }
 
     /// `GET subkeys/KEY`: the names in the data, with `null` for the values.
-    pub(super) fn subkeys(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let number = fields::whole(call.data, "version")?;
-        let depth = fields::count(call.data, "depth")?.filter(|depth| *depth > 0);
-        Ok(match self.find(key, number, call.now)? {
-            VersionLookup::Absent => Outcome::absent(),
-            VersionLookup::Unreadable(metadata) => {
-                gone(object! { "subkeys" => Value::Null, "metadata" => metadata })
-            }
-            VersionLookup::Data(data, metadata) => {
-                let subkeys = names(data, depth.unwrap_or(u64::MAX));
-                answer(object! { "subkeys" => subkeys, "metadata" => metadata }, call, &["version", "depth"])
-            }
+    pub(super) fn subkeys<'a>(
+        &'a self,
+        call: &'a Call<'a>,
+        key: &'a str,
+    ) -> Read<'a, Result<Outcome, Refusal>> {
+        let fields = || Ok((version_field(call)?, fields::count(call.data, "depth")?));
+        let (number, depth) = match fields() {
+            Ok((number, depth)) => (number, depth.filter(|depth| *depth > 0).unwrap_or(u64::MAX)),
+            Err(refusal) => return Read::Ready(Err(refusal)),
+        };
+        self.find(key, number, call.now).map(move |found| {
+            Ok(match found? {
+                Lookup::Absent => Outcome::absent(),
+                Lookup::Unreadable(metadata) => {
+                    gone(object! { "subkeys" => Value::Null, "metadata" => metadata })
+                }
+                Lookup::Data(data, metadata) => {
+                    let data = object! { "subkeys" => names(data, depth), "metadata" => metadata };
+                    answer(data, call, &["version", "depth"])
+                }
+            })
         })
     }
 
-    fn find(&self, key: &str, number: Option<i64>, now: Time) -> Result<VersionLookup, Refusal> {
-        let number = match number.unwrap_or(0) {
-            0 => None,
-            number => Some(u64::try_from(number).unwrap_or(0)),
-        };
-        // A version that moves out or is destroyed between the two look-ups is found, or not, by the next look.
-        for _ in 0..3 {
-            let Some(stored) = self.space.get(&record_key(key))? else { return Ok(VersionLookup::Absent) };
-            let record = Record::decode(stored.expose())?;
-            let Some(version) = record.version(number.unwrap_or(record.current)) else {
-                return Ok(VersionLookup::Absent);
-            };
-            let metadata = show(&record, version);
-            if !version.readable(now) {
-                return Ok(VersionLookup::Unreadable(metadata));
-            }
-            if let Some(data) = self.data(key, version)? {
-                return Ok(VersionLookup::Data(data, metadata));
+    /// The wanted version, or the newest.
+    fn find<'a>(&'a self, key: &'a str, wanted: Option<u64>, now: Time) -> Read<'a, Result<Lookup, Refusal>> {
+        self.look_up(key, wanted, now).then(move |found| match found {
+            Ok(Some(found)) => Read::Ready(Ok(found)),
+            Ok(None) => Read::pending(self.find_again(key, wanted, now)),
+            Err(refusal) => Read::Ready(Err(refusal)),
+        })
+    }
+
+    /// A version that moves out of its record or is destroyed between the two reads of a look-up is found, or not, by
+    /// the next look-up.
+    async fn find_again(&self, key: &str, wanted: Option<u64>, now: Time) -> Result<Lookup, Refusal> {
+        for _ in 0..2 {
+            if let Some(found) = self.look_up(key, wanted, now).await? {
+                return Ok(found);
             }
         }
         Err(Broken.into())
     }
 
-    /// The data of a version; `None` if it is not where the key's record says.
-    fn data(&self, key: &str, version: &Version<'_>) -> Result<Option<Object>, Refusal> {
-        data_of(version, |group| self.space.get(&group_key(key, group)))
+    /// One look at the key's record and, if the version is not in it, at its group; `None` if it is not there either.
+    fn look_up<'a>(
+        &'a self,
+        key: &'a str,
+        wanted: Option<u64>,
+        now: Time,
+    ) -> Read<'a, Result<Option<Lookup>, Refusal>> {
+        self.space.get(&record_key(key)).then(move |stored| {
+            let (group, number, metadata) = match in_record(stored, wanted, now) {
+                Ok(Place::Outside(group, number, metadata)) => (group, number, metadata),
+                Ok(Place::Here(found)) => return Read::Ready(Ok(Some(found))),
+                Err(refusal) => return Read::Ready(Err(refusal)),
+            };
+            self.space.get(&group_key(key, group)).map(move |members| {
+                let Some(members) = members? else { return Ok(None) };
+                let Some(data) = in_group(members.expose(), number)? else { return Ok(None) };
+                Ok(Some(Lookup::Data(decode_object(&data)?, metadata)))
+            })
+        })
     }
 
     /// `POST data/KEY`: a new version.
@@ -89,7 +125,7 @@ impl Kv2 {
         let data = encode_object(data_field(call)?);
         let cas = cas_field(call)?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, call.existing, |stored, draft| {
             call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             self.check_cas(&record, cas)?;
@@ -107,7 +143,7 @@ impl Kv2 {
         let patch = data_field(call)?;
         let cas = cas_field(call)?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(nothing()) };
             let mut record = Record::decode(stored.expose())?;
             let Some(version) = record.version(record.current) else { return Ok(nothing()) };
@@ -179,7 +215,7 @@ impl Kv2 {
     pub(super) async fn destroy(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
         let numbers = versions_field(call)?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let mut record = Record::decode(stored.expose())?;
             let groups = record.groups();
@@ -217,7 +253,7 @@ impl Kv2 {
         mark: impl Fn(&mut Record<'_>) -> bool,
     ) -> Result<Outcome, Refusal> {
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let mut record = Record::decode(stored.expose())?;
             let groups = record.groups();
@@ -229,6 +265,28 @@ impl Kv2 {
         });
         change.await?;
         Ok(Outcome::empty())
+    }
+}
+
+/// What the key's record says of a version, or of the newest.
+fn in_record(
+    stored: Result<Option<SecretBytes>, Refusal>,
+    wanted: Option<u64>,
+    now: Time,
+) -> Result<Place, Refusal> {
+    let Some(stored) = stored? else { return Ok(Place::Here(Lookup::Absent)) };
+    let record = Record::decode(stored.expose())?;
+    let Some(version) = record.version(wanted.unwrap_or(record.current)) else {
+        return Ok(Place::Here(Lookup::Absent));
+    };
+    let metadata = show(&record, version);
+    if !version.readable(now) {
+        return Ok(Place::Here(Lookup::Unreadable(metadata)));
+    }
+    match &version.body {
+        Body::Gone => Err(Broken.into()),
+        Body::Inline(data) => Ok(Place::Here(Lookup::Data(decode_object(data)?, metadata))),
+        Body::Outside(group) => Ok(Place::Outside(*group, version.number, metadata)),
     }
 }
 
@@ -272,6 +330,14 @@ fn data_field<'a>(call: &Call<'a>) -> Result<&'a Object, Refusal> {
 fn cas_field(call: &Call<'_>) -> Result<Option<i64>, Refusal> {
     let Some(options) = fields::map(call.data, "options")? else { return Ok(None) };
     fields::whole(options, "cas")
+}
+
+/// The version that a read asks for; none is the newest.
+fn version_field(call: &Call<'_>) -> Result<Option<u64>, Refusal> {
+    Ok(match fields::whole(call.data, "version")?.unwrap_or(0) {
+        0 => None,
+        number => Some(u64::try_from(number).unwrap_or(0)),
+    })
 }
 
 fn versions_field(call: &Call<'_>) -> Result<Vec<u64>, Refusal> {

@@ -1,6 +1,8 @@
 //! The metadata of keys: read, list, write, patch, and removal of a key with all its versions.
 //! Never in it: the data of versions.
 
+use onrecord_seal::SecretBytes;
+use onrecord_storage::Read;
 use onrecord_value::{Object, Value, object};
 
 use super::config::{self, Config};
@@ -22,38 +24,19 @@ mod limit {
 
 impl Kv2 {
     /// `GET metadata/KEY`.
-    pub(super) fn read_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let Some(stored) = self.space.get(&record_key(key))? else { return Ok(Outcome::absent()) };
-        let record = Record::decode(stored.expose())?;
-        let versions: Object = record
-            .versions
-            .iter()
-            .map(|version| {
-                let shown = object! {
-                    "created_time" => version.created,
-                    "deletion_time" => deletion_time(version),
-                    "destroyed" => version.destroyed(),
-                };
-                (version.number.to_string(), shown)
-            })
-            .collect();
-        let mut shown = record.settings.show();
-        shown.extend(object! {
-            "created_time" => record.created,
-            "current_metadata_version" => record.metadata_version,
-            "current_version" => record.current,
-            "custom_metadata" => record.custom,
-            "oldest_version" => record.oldest,
-            "updated_time" => record.updated,
-            "versions" => versions,
-        });
-        Ok(answer(shown, call, &[]))
+    pub(super) fn read_metadata<'a>(
+        &'a self,
+        call: &'a Call<'a>,
+        key: &str,
+    ) -> Read<'a, Result<Outcome, Refusal>> {
+        self.space.get(&record_key(key)).map(|stored| show_metadata(call, stored?))
     }
 
     /// `LIST metadata/PREFIX`.
-    pub(super) fn list(&self, prefix: &str) -> Result<Outcome, Refusal> {
+    pub(super) fn list(&self, prefix: &str) -> Read<'_, Result<Outcome, Refusal>> {
         let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
-        self.space.list(&format!("{}{slash}", record_key(prefix))).map(Outcome::keys)
+        let names = self.space.list(&format!("{}{slash}", record_key(prefix)));
+        names.map(|names| names.map(Outcome::keys))
     }
 
     /// `POST metadata/KEY`: settings and custom metadata; makes the key if it is not there.
@@ -64,7 +47,7 @@ impl Kv2 {
         }
         let cas = fields::whole(call.data, "metadata_cas")?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, call.existing, |stored, draft| {
             call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             let groups = record.groups();
@@ -86,7 +69,7 @@ impl Kv2 {
         let patch = fields::map(call.data, "custom_metadata")?;
         let cas = fields::whole(call.data, "metadata_cas")?;
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(nothing()) };
             let mut record = Record::decode(stored.expose())?;
             let groups = record.groups();
@@ -112,7 +95,7 @@ impl Kv2 {
     /// `DELETE metadata/KEY`: the key and all its versions, for good.
     pub(super) async fn delete_metadata(&self, key: &str) -> Result<Outcome, Refusal> {
         let at = record_key(key);
-        let change = self.space.change(&at, |stored, draft| {
+        let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             let record = Record::decode(stored.expose())?;
             for group in record.groups() {
@@ -135,6 +118,35 @@ impl Kv2 {
             _ => Ok(()),
         }
     }
+}
+
+/// The answer to a read of a key's metadata.
+fn show_metadata(call: &Call<'_>, stored: Option<SecretBytes>) -> Result<Outcome, Refusal> {
+    let Some(stored) = stored else { return Ok(Outcome::absent()) };
+    let record = Record::decode(stored.expose())?;
+    let versions: Object = record
+        .versions
+        .iter()
+        .map(|version| {
+            let shown = object! {
+                "created_time" => version.created,
+                "deletion_time" => deletion_time(version),
+                "destroyed" => version.destroyed(),
+            };
+            (version.number.to_string(), shown)
+        })
+        .collect();
+    let mut shown = record.settings.show();
+    shown.extend(object! {
+        "created_time" => record.created,
+        "current_metadata_version" => record.metadata_version,
+        "current_version" => record.current,
+        "custom_metadata" => record.custom,
+        "oldest_version" => record.oldest,
+        "updated_time" => record.updated,
+        "versions" => versions,
+    });
+    Ok(answer(shown, call, &[]))
 }
 
 /// Sets back what a patch names with `null`.

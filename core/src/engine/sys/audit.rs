@@ -8,32 +8,24 @@ use onrecord_value::{Object, Value, object, quote};
 
 use crate::devices::{Device, DevicesError, EnableRequest};
 use crate::engine::{Call, fields};
-use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply};
-use crate::routes::Endpoint;
 use crate::unsealed::Unsealed;
 
-/// Lists, enables, disables, hashes.
-pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    let endpoint = call.route.map(|route| route.endpoint);
-    let done = match (endpoint, call.operation) {
-        (Some(Endpoint::AuditHash), _) => return hash(open, call).unwrap_or_else(Outcome::from),
-        (Some(Endpoint::AuditDevice), Operation::Delete) => {
-            open.devices.disable(&open.broker, call.captured, call.now).await.map(drop)
-        }
-        (Some(Endpoint::AuditDevice), _) => match enable_request(call) {
-            Ok(wanted) => open.devices.enable(&open.broker, wanted, call.now).await,
-            Err(refusal) => return refusal.into(),
-        },
-        _ => return list(open),
-    };
-    match done {
-        Ok(()) => Outcome::empty(),
-        Err(error) => refused(error).into(),
-    }
+/// Enables the device that the body describes.
+pub(super) async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let wanted = enable_request(call)?;
+    open.devices.enable(&open.broker, wanted, call.now).await.map_err(refused)?;
+    Ok(Outcome::empty())
 }
 
-fn list(open: &Unsealed) -> Outcome {
+/// Disables a device.
+pub(super) async fn disable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    open.devices.disable(&open.broker, call.captured, call.now).await.map_err(refused)?;
+    Ok(Outcome::empty())
+}
+
+/// All enabled devices.
+pub(super) fn list(open: &Unsealed) -> Outcome {
     let table = open.devices.table();
     Outcome::data(table.iter().map(|(path, device)| (path.as_str(), shown(device))).collect())
 }
@@ -78,7 +70,7 @@ fn enable_request(call: &Call<'_>) -> Result<EnableRequest, Refusal> {
     })
 }
 
-/// Options are texts by name; other forms are converted as the API converts them (spec 1.4).
+/// Options are texts by name; other forms are converted as the API converts them.
 fn options(value: Option<&Value>) -> Result<BTreeMap<String, String>, Refusal> {
     let pair = |value: &Value| {
         let text = value.as_str().unwrap_or_default();
@@ -115,7 +107,8 @@ fn unconvertible(why: impl std::fmt::Display) -> Refusal {
     Refusal::invalid(format!("Field validation failed: error converting input for field \"options\": {why}"))
 }
 
-fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+/// Hashes a text as the lines of a device hash it.
+pub(super) fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let input = input(call)?;
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
     match open.devices.hash(&open.broker, path, &input) {

@@ -10,7 +10,7 @@ use onrecord_value::{GoDuration, object};
 
 use super::audit::unknown;
 use crate::engine::{Call, fields};
-use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
+use crate::outcome::{Afterwards, Refusal, Reply};
 use crate::unsealed::Unsealed;
 
 /// How long a drill lasts that does not say.
@@ -19,11 +19,7 @@ const USUAL: Duration = Duration::from_mins(1);
 const DELAY: Duration = Duration::from_secs(1);
 
 /// Begins a drill, or ends one.
-pub(super) fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    answer(open, call).into()
-}
-
-fn answer(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) fn drill(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let path = format!("{}/", call.captured.trim_matches('/'));
     let refused = |error| match error {
         DrillError::NoDevice => unknown(&path),

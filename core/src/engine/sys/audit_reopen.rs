@@ -1,4 +1,4 @@
-//! `sys/audit-reopen`: devices opened again after a rotation, by whoever knows no process id.
+//! `sys/audit-reopen`: devices opened again after a rotation, by a client that does not know the process id.
 //! Never in it: what opening again does to a device.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::unsealed::Unsealed;
 const REOPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens all devices again, or the one of the path, and says what came of each.
-pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
+pub(super) async fn reopen(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let path = call.captured.trim_matches('/');
     let wanted = (!path.is_empty()).then(|| format!("{path}/"));
     if let Some(path) = &wanted

@@ -8,21 +8,11 @@ use super::audit::{hashed, input, refused, unknown};
 use crate::devices::KeptSalt;
 use crate::engine::Call;
 use crate::outcome::{Outcome, Refusal};
-use crate::routes::Endpoint;
 use crate::unsealed::Unsealed;
 
-/// Lists salts, hashes under one of them, replaces a device's.
-pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    let done = match call.route.map(|route| route.endpoint) {
-        Some(Endpoint::AuditSaltHash) => hash(open, call),
-        Some(Endpoint::AuditRotateSalt) => rotate(open, call).await,
-        _ => list(open),
-    };
-    done.unwrap_or_else(Outcome::from)
-}
-
-fn list(open: &Unsealed) -> Result<Outcome, Refusal> {
-    let salts = open.devices.salts().map_err(refused)?;
+/// All salts by id, in use and retired.
+pub(super) async fn list(open: &Unsealed) -> Result<Outcome, Refusal> {
+    let salts = open.devices.salts().await.map_err(refused)?;
     let shown: Object = salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect();
     Ok(Outcome::data(shown))
 }
@@ -37,15 +27,17 @@ fn shown(salt: &KeptSalt) -> Value {
     })
 }
 
-fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+/// Hashes a text under a salt.
+pub(super) async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let input = input(call)?;
     let unknown = || Refusal::bad_request(format!("unknown audit salt {}", quote::quote(call.captured)));
     let id = SaltId::parse(call.captured).ok_or_else(unknown)?;
-    let hash = open.devices.hash_by_id(id, &input).map_err(refused)?;
+    let hash = open.devices.hash_by_id(id, &input).await.map_err(refused)?;
     hash.map(|hash| hashed(call, hash)).ok_or_else(unknown)
 }
 
-async fn rotate(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+/// Gives a device a new salt.
+pub(super) async fn rotate(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured.trim_matches('/');
     let rotated = open.devices.rotate_salt(&open.broker, path, call.now).await.map_err(refused)?;
     let rotated = rotated.ok_or_else(|| unknown(path))?;

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use onrecord_audit::status::{DeviceStatus, Distribution};
-use onrecord_entry::SeqRange;
+use onrecord_entry::SeqSet;
 use onrecord_value::{Object, Value, object};
 
 use crate::outcome::Outcome;
 use crate::unsealed::Unsealed;
 
-/// Tells.
-pub(super) fn handle(open: &Unsealed) -> Outcome {
+/// Reads the status.
+pub(super) fn read(open: &Unsealed) -> Outcome {
     let devices = open.broker.status();
     let (outlook, met) = open.outlook_of(&devices);
     let paths = |paths: &[std::sync::Arc<str>]| paths.iter().map(AsRef::as_ref).collect::<Value>();
@@ -52,31 +52,32 @@ fn drill(device: &DeviceStatus) -> Value {
 
 fn device_of(device: &DeviceStatus, kind: &str) -> Value {
     let last_error = device
+        .faults
         .last_error
         .as_ref()
         .map(|last| Value::Object(object! { "text" => last.error.to_string(), "time" => last.at }));
     Value::Object(object! {
         "able" => device.is_able(),
-        "batches" => device.batches,
-        "bytes" => device.appended_bytes,
+        "batches" => device.written.batches,
+        "bytes" => device.written.bytes,
         "discards" => device.discards,
         "drill" => drill(device),
-        "entries" => device.appended,
-        "failures" => device.failures,
+        "entries" => device.written.entries,
+        "failures" => device.faults.failures,
         "gaps" => gaps(device),
-        "lag_ms" => millis(device.lag),
+        "lag_ms" => millis(device.queue.lag),
         "last_error" => last_error.unwrap_or(Value::Null),
         "latency" => object! {
-            "request" => latency(&device.request_latency),
-            "response" => latency(&device.response_latency),
+            "request" => latency(&device.written.request_latency),
+            "response" => latency(&device.written.response_latency),
         },
-        "missed" => device.missed,
-        "panics" => device.panics,
+        "missed" => device.losses.entries,
+        "panics" => device.faults.panics,
         "path" => device.path.as_ref(),
         "queue" => object! {
-            "bytes" => device.queued_bytes,
-            "capacity_bytes" => device.queue_capacity,
-            "entries" => device.queued_entries,
+            "bytes" => device.queue.bytes,
+            "capacity_bytes" => device.queue.capacity,
+            "entries" => device.queue.entries,
         },
         "reopens" => device.reopens,
         "required" => device.required,
@@ -88,17 +89,17 @@ fn device_of(device: &DeviceStatus, kind: &str) -> Value {
 
 fn gaps(device: &DeviceStatus) -> Object {
     object! {
-        "last_told" => ranges(&device.told.last),
-        "told" => device.told.gaps,
-        "told_entries" => device.told.entries,
-        "untold" => ranges(&device.untold),
-        "untold_entries" => device.untold_entries,
-        "untold_since" => device.untold_since.map_or(Value::Null, Value::from),
+        "last_told" => ranges(&device.losses.reported.last),
+        "told" => device.losses.reported.gaps,
+        "told_entries" => device.losses.reported.entries,
+        "untold" => ranges(&device.losses.unreported),
+        "untold_entries" => device.losses.unreported_entries,
+        "untold_since" => device.losses.unreported_since.map_or(Value::Null, Value::from),
     }
 }
 
-fn ranges(ranges: &[SeqRange]) -> Value {
-    ranges.iter().map(|range| Value::Object(object! { "from" => range.from, "to" => range.to })).collect()
+fn ranges(seqs: &SeqSet) -> Value {
+    seqs.iter().map(|range| Value::Object(object! { "from" => range.from, "to" => range.to })).collect()
 }
 
 /// In microseconds; quantiles are bounds of buckets, so at most one bucket too large.

@@ -7,17 +7,41 @@ use onrecord_policy::Acl;
 use onrecord_value::{Object, Value};
 
 use crate::engine::{Call, fields};
-use crate::outcome::{Outcome, Refusal, Reply};
-use crate::routes::Endpoint;
+use crate::outcome::{Refusal, Reply};
 use crate::unsealed::Unsealed;
 
-/// Answers a request to one of the three routes.
-pub fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    answer(open, call).into()
+/// Of a token that the request names.
+pub(super) async fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    answer(call, async {
+        let token = fields::text(call.data, "token")?.unwrap_or_default();
+        let found = open.tokens.find(&token, call.now).await?;
+        let found = found.ok_or_else(|| Refusal::invalid("invalid token"))?;
+        Ok(open.policies.acl(&found.entry().policies).1)
+    })
+    .await
 }
 
-fn answer(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let endpoint = call.route.map(|route| route.endpoint);
+/// Of the caller's own token.
+pub(super) async fn of_caller(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let acl = call.caller.map(|caller| Arc::clone(&caller.acl)).ok_or_else(Refusal::denied);
+    answer(call, std::future::ready(acl)).await
+}
+
+/// Of the token with an accessor.
+pub(super) async fn of_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    answer(call, async {
+        let accessor = fields::text(call.data, "accessor")?.unwrap_or_default();
+        let found = open.tokens.find_accessor(&accessor, call.now).await?;
+        let found = found.ok_or_else(|| Refusal::invalid("invalid accessor"))?;
+        Ok(open.policies.acl(&found.entry().policies).1)
+    })
+    .await
+}
+
+async fn answer(
+    call: &Call<'_>,
+    acl: impl Future<Output = Result<Arc<Acl>, Refusal>>,
+) -> Result<Reply, Refusal> {
     let mut paths = fields::texts(call.data, "paths")?.unwrap_or_default();
     if paths.is_empty() {
         paths = fields::texts(call.data, "path")?.unwrap_or_default();
@@ -25,11 +49,7 @@ fn answer(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     if paths.is_empty() {
         return Err(Refusal::bad_request("paths must be supplied"));
     }
-    let acl = match endpoint {
-        Some(Endpoint::CapabilitiesSelf) => own(call)?,
-        Some(Endpoint::CapabilitiesAccessor) => of_accessor(open, call)?,
-        _ => of_token(open, call)?,
-    };
+    let acl = acl.await?;
     let mut data: Object =
         paths.iter().map(|path| (path.as_str(), Value::from(acl.capabilities(path)))).collect();
     if let [path] = paths.as_slice() {
@@ -38,22 +58,4 @@ fn answer(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let known = ["accessor", "path", "paths", "token"];
     let warnings = fields::unrecognized(call.data, &known).into_iter().collect();
     Ok(Reply { data: Some(data), warnings, ..Reply::default() })
-}
-
-fn own(call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
-    call.caller.map(|caller| Arc::clone(&caller.acl)).ok_or_else(Refusal::denied)
-}
-
-fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
-    let token = fields::text(call.data, "token")?.unwrap_or_default();
-    let found = open.tokens.find(&token, call.now)?;
-    let found = found.ok_or_else(|| Refusal::invalid("invalid token"))?;
-    Ok(open.policies.acl(&found.entry().policies).1)
-}
-
-fn of_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Arc<Acl>, Refusal> {
-    let accessor = fields::text(call.data, "accessor")?.unwrap_or_default();
-    let found = open.tokens.find_accessor(&accessor, call.now)?;
-    let found = found.ok_or_else(|| Refusal::invalid("invalid accessor"))?;
-    Ok(open.policies.acl(&found.entry().policies).1)
 }

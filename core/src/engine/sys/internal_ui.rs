@@ -10,13 +10,8 @@ use crate::mount::Mount;
 use crate::outcome::{Outcome, Refusal};
 use crate::unsealed::Unsealed;
 
-/// Answers a request to one of the two routes.
-pub(crate) fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    if call.captured.is_empty() { mounts(open, call) } else { mount(open, call) }
-}
-
 /// `GET sys/internal/ui/mounts`.
-fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
+pub(super) fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let (mut auth, mut secret) = (Object::new(), Object::new());
     for mount in open.mounts.snapshot().iter() {
         let shown = match call.caller {
@@ -24,7 +19,7 @@ fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
             None if mount.tune.listing_visibility == "unauth" => object! {
                 "description" => mount.description.as_str(),
                 "options" => mount.options.clone(),
-                "type" => mount.kind,
+                "type" => mount.kind.name,
             },
             _ => continue,
         };
@@ -38,7 +33,7 @@ fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
 
 /// `GET sys/internal/ui/mounts/PATH`: the mount that a path leads to. Whether there is none, or the caller has nothing
 /// to do there, is one answer.
-fn mount(open: &Unsealed, call: &Call<'_>) -> Outcome {
+pub(super) fn mount(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let path = call.captured;
     let mount =
         open.mounts.find(path).filter(|mount| call.caller.is_some_and(|caller| may_see(&caller.acl, mount)));
@@ -63,6 +58,6 @@ fn hidden(path: &str) -> Refusal {
 }
 
 /// Whether a policy of the caller grants anything at or below the mount.
-fn may_see(acl: &Acl, mount: &Mount) -> bool {
+pub(super) fn may_see(acl: &Acl, mount: &Mount) -> bool {
     acl.reaches_below(&mount.path)
 }

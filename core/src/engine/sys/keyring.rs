@@ -4,22 +4,12 @@
 use onrecord_storage::{BarrierError, CommitError};
 use onrecord_value::{Time, object};
 
-use crate::engine::Call;
 use crate::engine::space::{failed, refused};
 use crate::outcome::{Outcome, Refusal};
-use crate::routes::Endpoint;
 use crate::unsealed::Unsealed;
 
-/// Rotates, or tells.
-pub(super) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    let done = match call.route.map(|route| route.endpoint) {
-        Some(Endpoint::Rotate) => rotate(open, call.now).await,
-        _ => status(open),
-    };
-    done.unwrap_or_else(Outcome::from)
-}
-
-async fn rotate(open: &Unsealed, now: Time) -> Result<Outcome, Refusal> {
+/// Begins a new term.
+pub(super) async fn rotate(open: &Unsealed, now: Time) -> Result<Outcome, Refusal> {
     match open.barrier.rotate(now.unix_seconds()).await {
         Ok(status) => {
             tracing::info!(term = status.term, "the key under which values are stored was rotated");
@@ -32,7 +22,8 @@ async fn rotate(open: &Unsealed, now: Time) -> Result<Outcome, Refusal> {
     }
 }
 
-fn status(open: &Unsealed) -> Result<Outcome, Refusal> {
+/// What is known of the current term.
+pub(super) fn status(open: &Unsealed) -> Result<Outcome, Refusal> {
     let status = open.barrier.key_status().map_err(refused)?;
     Ok(Outcome::data(object! {
         "encryptions" => status.encryptions,

@@ -5,15 +5,11 @@ use onrecord_value::quote;
 
 use crate::engine::{Call, fields};
 use crate::metrics;
-use crate::outcome::{Outcome, Refusal, Reply};
+use crate::outcome::{Refusal, Reply};
 use crate::unsealed::Unsealed;
 
 /// Reads them.
-pub(super) fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    Outcome::from(read(open, call))
-}
-
-fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let format = fields::text(call.data, "format")?.unwrap_or_default();
     let prometheus = match &*format {
         "" | "json" => false,

@@ -1,4 +1,5 @@
-//! `sys/mounts`: list, enable, look at, tune and disable mounts; `sys/remount`, which refuses.
+//! `sys/mounts` and `sys/auth`: list, enable, read, tune and disable secrets engines and login methods; `sys/remount`,
+//! which refuses.
 //! Never in it: the table and its storage (`crate::mounts`).
 
 use std::time::Duration;
@@ -7,11 +8,10 @@ use onrecord_value::{Object, Value, duration, object};
 
 use crate::engine::space::{failed, refused};
 use crate::engine::{Call, fields};
+use crate::kind::{EngineKind, Kinds, Mounting, Unknown};
 use crate::mount::{Mount, RUNNING_VERSION, Tune};
-use crate::mounts::{Kind, MountDraft, MountError};
-use crate::operation::Operation;
+use crate::mounts::{MountDraft, MountError};
 use crate::outcome::{Outcome, Refusal};
-use crate::routes::Endpoint;
 use crate::unsealed::Unsealed;
 
 /// Whether a mount is listed among the secrets engines or among the logins.
@@ -32,39 +32,36 @@ impl Class {
         }
     }
 
+    /// A mount's path as clients of this class know it.
+    fn within(self, path: &str) -> &str {
+        path.strip_prefix(self.prefix()).unwrap_or(path)
+    }
+
+    /// Whether a client may enable mounts of this kind in it.
+    const fn takes(self, kind: &EngineKind) -> bool {
+        match self {
+            Self::Secret => matches!(kind.mounting, Mounting::Secrets),
+            Self::Auth => matches!(kind.mounting, Mounting::Login),
+        }
+    }
+
     /// Whether a mount belongs to it.
     fn has(self, mount: &Mount) -> bool {
         (self == Self::Auth) == (mount.class() == "auth")
     }
 }
 
-/// Answers a request to one of the mount routes.
-pub(crate) async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    let result = match (call.route.map(|route| route.endpoint), call.operation) {
-        (Some(Endpoint::Mounts), Operation::Read) => Ok(Outcome::data(listing(open, Class::Secret))),
-        (Some(Endpoint::MountTune), _) => return tune(open, call, Class::Secret).await,
-        (Some(Endpoint::Mount), Operation::Read) => look(open, call, Class::Secret),
-        (Some(Endpoint::Mount), Operation::Create | Operation::Update) => enable(open, call).await,
-        (Some(Endpoint::Mount), Operation::Delete) => disable(open, call).await,
-        _ => Err(Refusal::unsupported_operation()),
-    };
-    result.unwrap_or_else(Outcome::from)
-}
-
 /// `sys/remount` and its status: mounts cannot be moved yet.
-pub(crate) fn remount() -> Outcome {
+pub(super) fn remount() -> Outcome {
     Refusal::invalid("moving a mount is not supported; enable a new one and copy what is in the old one")
         .into()
 }
 
 /// The mounts of a class, by their paths within it.
-pub(super) fn listing(open: &Unsealed, class: Class) -> Object {
-    open.mounts
-        .snapshot()
-        .iter()
-        .filter(|mount| class.has(mount))
-        .map(|mount| (mount.path.get(class.prefix().len()..).unwrap_or_default(), show(mount)))
-        .collect()
+pub(super) fn list(open: &Unsealed, class: Class) -> Outcome {
+    let table = open.mounts.snapshot();
+    let mounts = table.iter().filter(|mount| class.has(mount));
+    Outcome::data(mounts.map(|mount| (class.within(&mount.path), show(mount))).collect())
 }
 
 /// A mount as listings show it.
@@ -87,10 +84,10 @@ pub(super) fn show(mount: &Mount) -> Object {
         "running_plugin_version" => RUNNING_VERSION,
         "running_sha256" => "",
         "seal_wrap" => mount.seal_wrap,
-        "type" => mount.kind,
+        "type" => mount.kind.name,
         "uuid" => mount.uuid.as_str(),
     };
-    if !mount.builtin() {
+    if !mount.kind.is_builtin() {
         shown.insert("deprecation_status", "supported");
     }
     shown
@@ -116,7 +113,7 @@ pub(super) fn full_path(captured: &str, class: Class) -> String {
 }
 
 /// `GET sys/mounts/PATH`, `GET sys/auth/PATH`.
-pub(super) fn look(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+pub(super) fn read(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, class);
     match open.mounts.at(&path).filter(|mount| class.has(mount)) {
         Some(mount) => Ok(Outcome::data(show(&mount))),
@@ -124,10 +121,16 @@ pub(super) fn look(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Out
     }
 }
 
-async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    let path = full_path(call.captured, Class::Secret);
-    let draft = draft(call.data)?;
+/// Enables an engine or a login method.
+pub(super) async fn enable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+    let path = full_path(call.captured, class);
+    let in_use = |path: &str| Refusal::invalid(format!("path is already in use at {}", class.within(path)));
+    if class == Class::Auth && open.mounts.at(&path).is_some() {
+        return Err(in_use(&path));
+    }
+    let draft = draft(open, call.data, class)?;
     open.mounts.enable(&path, draft).await.map_err(|error| match error {
+        MountError::InUse { path } => in_use(&path),
         MountError::Reserved => Refusal::invalid(format!("cannot mount {path:?}")),
         MountError::BadPath => Refusal::invalid(format!("{path:?} is not a path that can be mounted at")),
         error => error.into(),
@@ -135,30 +138,36 @@ async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     Ok(Outcome::empty())
 }
 
-async fn disable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    let path = full_path(call.captured, Class::Secret);
+/// Disables an engine or a login method, and removes its data.
+pub(super) async fn disable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+    let path = full_path(call.captured, class);
+    let mount = open.mounts.at(&path);
+    let refused = || match (class, &mount) {
+        (Class::Auth, Some(mount)) => {
+            Refusal::invalid(format!("{} credential backend cannot be disabled", mount.kind.name))
+        }
+        _ => Refusal::invalid(format!("cannot unmount {path:?}")),
+    };
+    if mount.as_ref().is_some_and(|mount| !class.has(mount)) {
+        return Err(refused());
+    }
     open.mounts.disable(&path).await.map_err(|error| match error {
-        MountError::Builtin => Refusal::invalid(format!("cannot unmount {path:?}")),
+        MountError::Builtin => refused(),
         error => error.into(),
     })?;
     Ok(Outcome::empty())
 }
 
-/// What a request to enable an engine asks for.
-fn draft(data: &Object) -> Result<MountDraft, Refusal> {
+/// What a request to enable an engine or a login method asks for.
+fn draft(open: &Unsealed, data: &Object, class: Class) -> Result<MountDraft, Refusal> {
     let kind = fields::text(data, "type")?.unwrap_or_default();
     let options = fields::texts_by_name(data, "options")?.unwrap_or_default();
     let version = options.iter().find(|(name, _)| name == "version").map(|(_, version)| version.as_str());
-    let kind = match (&*kind, version) {
-        ("", _) => return Err(Refusal::invalid("the type of the engine is missing")),
-        ("kv", None | Some("" | "1")) | ("kv-v1", None | Some("1")) => Kind::Kv1,
-        ("kv", Some("2")) | ("kv-v2", None | Some("2")) => Kind::Kv2,
-        ("kv" | "kv-v1" | "kv-v2", Some(version)) => {
-            return Err(Refusal::invalid(format!("there is no version {version:?} of the kv engine")));
-        }
-        (other, _) => return Err(Refusal::invalid(format!("plugin not found in the catalog: {other}"))),
-    };
+    let kind = kind_of(open.mounts.kinds(), &kind, version, class)?;
     let mut tune = Tune::default();
+    if class == Class::Auth {
+        "default-service".clone_into(&mut tune.token_type);
+    }
     if let Some(config) = fields::map(data, "config")? {
         change(&mut tune, config)?;
         check_leases(&tune)?;
@@ -174,24 +183,53 @@ fn draft(data: &Object) -> Result<MountDraft, Refusal> {
     })
 }
 
-/// `…/tune` of either class.
-pub(super) async fn tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Outcome {
-    let path = full_path(call.captured, class);
-    let missing = || Refusal::invalid(format!("tune of path {path:?} failed: no mount entry found"));
-    let result = match call.operation {
-        Operation::Read => open.mounts.at(&path).map(|mount| show_tune(open, &mount)).ok_or_else(missing),
-        Operation::Create | Operation::Update => {
-            let change = |mount: &mut Mount| retune(mount, call.data);
-            match open.mounts.tune(&path, change).await {
-                Ok(()) => Ok(Outcome::empty()),
-                Err(Retune::Table(MountError::Missing)) => Err(missing()),
-                Err(Retune::Table(error)) => Err(error.into()),
-                Err(Retune::Refused(refusal)) => Err(refusal),
-            }
-        }
-        _ => Err(Refusal::unsupported_operation()),
+/// The kind that a name and a version stand for.
+fn kind_of(
+    kinds: &Kinds,
+    name: &str,
+    version: Option<&str>,
+    class: Class,
+) -> Result<&'static EngineKind, Refusal> {
+    let missing = match class {
+        Class::Secret => "the type of the engine is missing",
+        Class::Auth => "the type of the auth method is missing",
     };
-    result.unwrap_or_else(Outcome::from)
+    if name.is_empty() {
+        return Err(Refusal::invalid(missing));
+    }
+    kinds.asked_for(name, version, |kind| class.takes(kind)).map_err(|unknown| match unknown {
+        Unknown::Version(name) => Refusal::invalid(format!(
+            "there is no version {:?} of the {name} engine",
+            version.unwrap_or_default()
+        )),
+        Unknown::Name if class == Class::Auth && kinds.builtin_login(name) => {
+            Refusal::invalid(format!("{name} credential backend cannot be instantiated"))
+        }
+        Unknown::Name => Refusal::invalid(format!("plugin not found in the catalog: {name}")),
+    })
+}
+
+fn no_such_mount(path: &str) -> Refusal {
+    Refusal::invalid(format!("tune of path {path:?} failed: no mount entry found"))
+}
+
+/// Reads the settings of a mount.
+pub(super) fn read_tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+    let path = full_path(call.captured, class);
+    let mount = open.mounts.at(&path).ok_or_else(|| no_such_mount(&path))?;
+    Ok(show_tune(open, &mount))
+}
+
+/// Changes the settings of a mount.
+pub(super) async fn tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+    let path = full_path(call.captured, class);
+    let change = |mount: &mut Mount| retune(open.mounts.kinds(), mount, call.data);
+    match open.mounts.tune(&path, change).await {
+        Ok(()) => Ok(Outcome::empty()),
+        Err(Retune::Table(MountError::Missing)) => Err(no_such_mount(&path)),
+        Err(Retune::Table(error)) => Err(error.into()),
+        Err(Retune::Refused(refusal)) => Err(refusal),
+    }
 }
 
 /// Why settings were not changed.
@@ -232,8 +270,8 @@ fn show_tune(open: &Unsealed, mount: &Mount) -> Outcome {
 const EVERYWHERE: [&str; 2] = ["audit_non_hmac_request_keys", "audit_non_hmac_response_keys"];
 
 /// Changes the settings of a mount as a request asks.
-fn retune(mount: &mut Mount, data: &Object) -> Result<(), Retune> {
-    let own = matches!(mount.kind, "system" | "cubbyhole");
+fn retune(kinds: &Kinds, mount: &mut Mount, data: &Object) -> Result<(), Retune> {
+    let own = mount.kind.is_builtin() && Class::Secret.has(mount);
     let known = |field: &&str| FIELDS.contains(field) || *field == "description" || *field == "options";
     if own && data.keys().filter(known).any(|field| !EVERYWHERE.contains(&field)) {
         return Err(Refusal::invalid(format!(
@@ -250,21 +288,18 @@ fn retune(mount: &mut Mount, data: &Object) -> Result<(), Retune> {
     if let Some(options) = fields::texts_by_name(data, "options")? {
         let mut changed = mount.options.clone().unwrap_or_default();
         for (name, value) in options {
-            let old = changed.str(&name).unwrap_or_default();
-            if name == "version" && version(old) != version(&value) {
-                let text = "the version of a kv mount cannot be changed; enable a new one and copy what is in the old one";
-                return Err(Refusal::invalid(text).into());
+            if name == "version" && !kinds.is_version(mount.kind, &value) {
+                return Err(Refusal::invalid(format!(
+                    "the version of a {} mount cannot be changed; enable a new one and copy what is in the old one",
+                    mount.kind.name
+                ))
+                .into());
             }
             changed.insert(name, value);
         }
         mount.options = Some(changed);
     }
     Ok(())
-}
-
-/// A version option as written; without one it is 1.
-fn version(option: &str) -> &str {
-    if option.is_empty() { "1" } else { option }
 }
 
 /// The fields of `config` when enabling and of a tune request.

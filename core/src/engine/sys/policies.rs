@@ -6,71 +6,64 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::engine::{Call, fields};
-use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::policies::{PolicyDraft, PolicyError};
-use crate::routes::Endpoint;
 use crate::unsealed::Unsealed;
 
-/// Answers a request to one of the policy routes.
-pub async fn handle(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    let legacy = matches!(
-        call.route.map(|route| route.endpoint),
-        Some(Endpoint::LegacyPolicies | Endpoint::LegacyPolicy)
-    );
-    if call.captured.is_empty() {
-        return names(open, legacy);
-    }
-    // Names are without case.
-    let name = call.captured.to_lowercase();
-    match call.operation {
-        Operation::Read => read(open, &name, legacy),
-        Operation::Create | Operation::Update => write(open, call, &name).await.into(),
-        Operation::Delete => match open.policies.delete(&name).await {
-            Ok(()) => Outcome::empty(),
-            Err(error) => Refusal::from(error).into(),
-        },
-        _ => Refusal::unsupported_operation().into(),
-    }
+/// The names of all policies.
+pub(super) fn names(open: &Unsealed) -> Outcome {
+    Outcome::data(object! { "keys" => Value::from(open.policies.names()) })
 }
 
-fn names(open: &Unsealed, legacy: bool) -> Outcome {
+/// The same in the older form.
+pub(super) fn legacy_names(open: &Unsealed) -> Outcome {
     let names = Value::from(open.policies.names());
-    let mut data = object! { "keys" => names.clone() };
-    if legacy {
-        data.insert("policies", names);
-    }
-    Outcome::data(data)
+    Outcome::data(object! { "keys" => names.clone(), "policies" => names })
 }
 
-fn read(open: &Unsealed, name: &str, legacy: bool) -> Outcome {
-    let Some(policy) = open.policies.get(name) else { return Outcome::absent() };
+/// A policy, with its text in a field of this name.
+pub(super) fn read(open: &Unsealed, call: &Call<'_>, text_field: &str) -> Outcome {
+    let name = name(call);
+    let Some(policy) = open.policies.get(&name) else { return Outcome::absent() };
     Outcome::data(object! {
         // Identity is not there, so nothing in a policy is ever filled in.
         "allow_slashes_in_identity_templates" => false,
         "allow_wildcards_in_identity_templates" => false,
         "cas_required" => policy.cas_required,
         "modified" => policy.modified,
-        "name" => name,
-        if legacy { "rules" } else { "policy" } => policy.text.as_str(),
+        "name" => name.as_str(),
+        text_field => policy.text.as_str(),
         "version" => policy.version,
     })
 }
 
-async fn write(open: &Unsealed, call: &Call<'_>, name: &str) -> Result<Reply, Refusal> {
+/// Writes a policy.
+pub(super) async fn write(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = match text(call.data, "policy")? {
         None => text(call.data, "rules")?,
         some => some,
     };
     let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
+    let name = name(call);
     let draft = PolicyDraft {
-        name,
+        name: &name,
         text,
         cas: fields::count(call.data, "cas")?,
         cas_required: fields::flag(call.data, "cas_required")?,
     };
     open.policies.write(draft, call.now).await?;
     Ok(Reply::default())
+}
+
+/// Deletes a policy.
+pub(super) async fn delete(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    open.policies.delete(&name(call)).await?;
+    Ok(Reply::default())
+}
+
+/// Names are without case.
+fn name(call: &Call<'_>) -> String {
+    call.captured.to_lowercase()
 }
 
 /// A policy's text, which may be sent in base64; `None` if it is empty.

@@ -6,7 +6,7 @@ use crate::outcome::{Outcome, Refusal};
 use crate::unsealed::Unsealed;
 
 /// Seals the server, once all other journeys have ended.
-pub(super) async fn handle(open: &Unsealed) -> Outcome {
+pub(super) async fn seal(open: &Unsealed) -> Outcome {
     match open.gate.upgrade() {
         // One journey stays inside: this one.
         Some(gate) => {

@@ -208,7 +208,7 @@ fn no_such(name: &str) -> Warning {
 }
 
 /// Names in lower case, sorted, each once. Next to `root` no other means anything.
-fn sanitised(names: &[String]) -> Vec<String> {
+pub(crate) fn sanitised(names: &[String]) -> Vec<String> {
     let mut names: Vec<String> =
         names.iter().map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect();
     if names.iter().any(|name| name == ROOT) {

@@ -10,42 +10,42 @@ use crate::mount::Tune;
 
 /// What the server and the mount allow, in seconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     /// For those who ask for nothing.
-    pub(super) default: u64,
+    pub(crate) default: u64,
     /// For everybody.
-    pub(super) max: u64,
+    pub(crate) max: u64,
 }
 
 /// What is asked for, in seconds; 0 is nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct TtlRequest {
+pub(crate) struct TtlRequest {
     /// The time to live.
-    pub(super) ttl: u64,
+    pub(crate) ttl: u64,
     /// The period, which replaces `ttl` and knows no end.
-    pub(super) period: u64,
+    pub(crate) period: u64,
     /// The end, counted from issue.
-    pub(super) explicit_max_ttl: u64,
+    pub(crate) explicit_max_ttl: u64,
     /// How long ago the token was issued.
-    pub(super) age: u64,
+    pub(crate) age: u64,
 }
 
 /// What it gets.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Granted {
+pub(crate) struct Granted {
     /// Seconds from now.
-    pub(super) ttl: u64,
+    pub(crate) ttl: u64,
     /// What was asked for and what it was limited to, if it was limited.
-    pub(super) capped: Option<(u64, u64)>,
+    pub(crate) capped: Option<(u64, u64)>,
 }
 
 /// The token has reached the end of what it may ever live.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Over;
+pub(crate) struct Over;
 
 impl Bounds {
     /// Those of the server, as far as the mount does not set its own. At least a second: 0 would be without end.
-    pub(super) fn of(open: &Unsealed, tune: &Tune) -> Self {
+    pub(crate) fn of(open: &Unsealed, tune: &Tune) -> Self {
         let or = |own: u64, server: std::time::Duration| if own > 0 { own } else { server.as_secs().max(1) };
         Self {
             default: or(tune.default_lease_ttl, open.settings.default_lease_ttl),
@@ -55,7 +55,7 @@ impl Bounds {
 }
 
 /// Grants as much of a request as the bounds allow.
-pub(super) fn grant(request: TtlRequest, bounds: Bounds) -> Result<Granted, Over> {
+pub(crate) fn grant(request: TtlRequest, bounds: Bounds) -> Result<Granted, Over> {
     let explicit = if request.explicit_max_ttl > 0 { request.explicit_max_ttl } else { u64::MAX };
     let end = if request.period > 0 { explicit } else { explicit.min(bounds.max) };
     let left = end.saturating_sub(request.age);
@@ -72,7 +72,7 @@ pub(super) fn grant(request: TtlRequest, bounds: Bounds) -> Result<Granted, Over
 }
 
 /// The warning about a limited value.
-pub(super) fn warning(what: &str, (asked, granted): (u64, u64)) -> Warning {
+pub(crate) fn warning(what: &str, (asked, granted): (u64, u64)) -> Warning {
     let text = format!("the {what} of {} is too long and was limited to {}", shown(asked), shown(granted));
     Warning { text, template: WARN_CAPPED }
 }

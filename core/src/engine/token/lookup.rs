@@ -1,4 +1,4 @@
-//! Looking tokens up. Never in it: the text of a token that the asker did not know.
+//! Looking tokens up. Never in it: the text of a token that the caller did not know.
 
 use onrecord_value::{Object, Time, Value, object};
 
@@ -9,9 +9,9 @@ use crate::token::Entry;
 use crate::unsealed::Unsealed;
 
 /// By its text.
-pub(super) fn lookup(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn lookup(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
-    let found = open.tokens.find(&text, call.now)?;
+    let found = open.tokens.find(&text, call.now).await?;
     let found = found.ok_or_else(|| Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() })?;
     Ok(reply(call, &found.entry(), &text, &["token"]))
 }
@@ -23,8 +23,8 @@ pub(super) fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
 }
 
 /// By its accessor: everything but its text.
-pub(super) fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let entry = accessed(open, call)?.entry();
+pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let entry = accessed(open, call).await?.entry();
     Ok(reply(call, &entry, "", &["accessor"]))
 }
 

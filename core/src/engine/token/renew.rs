@@ -11,7 +11,7 @@ use crate::unsealed::Unsealed;
 /// By its text.
 pub(super) async fn renew(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
-    let found = open.tokens.find(&text, call.now)?;
+    let found = open.tokens.find(&text, call.now).await?;
     let found = found.ok_or_else(|| Refusal::invalid("token not found"))?;
     extend(open, call, &found, true).await
 }
@@ -23,7 +23,7 @@ pub(super) async fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refus
 
 /// By its accessor: the answer has not its text.
 pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    extend(open, call, &accessed(open, call)?, false).await
+    extend(open, call, &accessed(open, call).await?, false).await
 }
 
 async fn extend(

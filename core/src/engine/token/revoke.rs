@@ -8,7 +8,7 @@ use crate::unsealed::Unsealed;
 /// A token and its descendants; no error if there is no such token.
 pub(super) async fn revoke(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
-    if let Some(found) = open.tokens.find(&text, call.now)? {
+    if let Some(found) = open.tokens.find(&text, call.now).await? {
         open.tokens.revoke(&found).await?;
     }
     Ok(Reply::default())
@@ -22,14 +22,14 @@ pub(super) async fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refus
 
 /// The token with an accessor, and its descendants.
 pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    open.tokens.revoke(&accessed(open, call)?).await?;
+    open.tokens.revoke(&accessed(open, call).await?).await?;
     Ok(Reply::default())
 }
 
 /// A token alone: its children become orphans.
 pub(super) async fn orphan(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = named_token(call)?;
-    let found = open.tokens.find(&text, call.now)?;
+    let found = open.tokens.find(&text, call.now).await?;
     let found = found.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
     open.tokens.revoke_orphan(&found).await?;
     Ok(Reply::default())

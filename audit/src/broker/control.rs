@@ -1,0 +1,216 @@
+//! What operators ask of enabled devices: disable, open again, drain, drills. None of it ever waits for a device without
+//! a bound. Never in it: the journey of an entry; how a device fails in a drill (`device::drill`).
+
+use std::sync::Arc as StdArc;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use onrecord_entry::Formatter;
+
+use super::device_handle::DeviceHandle;
+use super::life::DrainReason;
+use super::queue::Queue;
+use super::{Broker, Shared};
+use crate::cause::Why;
+use crate::device::{Claim, DRILL_MAX, DeviceError, Drill, DrillError, DrillNews};
+use crate::sync::Arc;
+
+/// Something that the writer is asked to do, by number, and the result of the last time.
+#[derive(Default)]
+pub(crate) struct ControlRequest {
+    pub(crate) asked: u64,
+    pub(crate) done: u64,
+    pub(crate) error: Option<DeviceError>,
+}
+
+impl ControlRequest {
+    pub(crate) const fn is_open(&self) -> bool {
+        self.asked > self.done
+    }
+}
+
+impl Broker {
+    /// The claim of the enabled device of a path, for one that is to take its place
+    /// ([`Placement::succeeding`](crate::Placement::succeeding)).
+    pub fn claim(&self, path: &str) -> Option<Claim> {
+        self.shared.devices.find(path)?.claim.clone()
+    }
+
+    /// Disables a device at once; its log ends with an entry that says so. What waits for it is still written, in the
+    /// background; a device that fails, or hangs for a second, is given up, and the memory of its queue is freed. False
+    /// if no device of this path is enabled.
+    pub fn disable(&self, path: &str) -> bool {
+        self.end(path, |last| DrainReason::Disabled { last })
+    }
+
+    /// Ends a device as [`disable`](Self::disable) does, but not for good: this boot of the server ends, and the next one
+    /// restores the device. Its log does not say so. False if no device of this path is enabled.
+    pub fn release(&self, path: &str) -> bool {
+        self.end(path, |_| DrainReason::Released)
+    }
+
+    fn end(&self, path: &str, reason: impl FnOnce(u64) -> DrainReason) -> bool {
+        let Some((handle, last)) = self.shared.devices.remove(path, &self.shared.seq) else { return false };
+        self.shared.watch.add(&handle);
+        handle.drain(reason(last), &self.shared);
+        true
+    }
+
+    /// Gives an enabled device another formatter, from the next entry on: usually one with another salt. Entries that are
+    /// being formatted at this moment still have the old one; none is lost, and no caller waits. False if no device of
+    /// this path is enabled.
+    pub fn set_formatter(&self, path: &str, formatter: Formatter) -> bool {
+        self.shared.devices.set_formatter(path, formatter)
+    }
+
+    /// Opens the devices again, as after a rotation (SIGHUP), all of them or the one of a path; drills end. Blocks until
+    /// each has done so or `timeout` is over; returns the result of each. Those that failed or hang are tried by
+    /// themselves later.
+    pub fn reopen(&self, path: Option<&str>, timeout: Duration) -> Vec<(StdArc<str>, Result<(), Why>)> {
+        self.end_drills(path);
+        self.request(path, timeout, |queue| &mut queue.reopen)
+    }
+
+    /// Waits until everything accepted is written and synced, at most for `timeout`; drills end. Blocks. Returns the
+    /// devices that did not get so far.
+    pub fn drain(&self, timeout: Duration) -> Vec<(StdArc<str>, Why)> {
+        self.end_drills(None);
+        let drained = self.request(None, timeout, |queue| &mut queue.sync);
+        drained.into_iter().filter_map(|(path, done)| Some((path, done.err()?))).collect()
+    }
+
+    fn request(
+        &self,
+        path: Option<&str>,
+        timeout: Duration,
+        request: fn(&mut Queue) -> &mut ControlRequest,
+    ) -> Vec<(StdArc<str>, Result<(), Why>)> {
+        let deadline = self.shared.clock.monotonic().saturating_add(timeout);
+        // The list itself is not held while devices are waited for: one that is disabled meanwhile could not end.
+        let handles = self.shared.devices.read().handles.clone();
+        let wanted = |handle: &&Arc<DeviceHandle>| path.is_none_or(|path| *handle.path == *path);
+        // All are asked before any is waited for.
+        let asked: Vec<_> = handles
+            .iter()
+            .filter(wanted)
+            .map(|handle| (handle, (!handle.discards).then(|| handle.ask(request))))
+            .collect();
+        asked
+            .into_iter()
+            .map(|(handle, number)| {
+                let wait = |number| handle.wait_for(request, number, deadline, &self.shared);
+                (StdArc::clone(&handle.path), number.map_or(Ok(()), wait))
+            })
+            .collect()
+    }
+
+    /// Begins a drill on a device, in the place of one that runs. It ends by itself after `time`, and when the device is
+    /// disabled or opened again, and at [`drain`](Self::drain).
+    ///
+    /// # Errors
+    /// [`DrillError`]; nothing has changed then.
+    pub fn drill(&self, path: &str, drill: Drill, time: Duration) -> Result<(), DrillError> {
+        let handle = self.drillable(path)?;
+        if time.is_zero() || time > DRILL_MAX {
+            return Err(DrillError::Time);
+        }
+        handle.drill.begin(drill, time);
+        handle.report_drill(DrillNews::Begun(drill, time), &self.shared);
+        // The writer sleeps no longer than the drill, so that its end is reported though nothing is written.
+        handle.wake_if_parked();
+        Ok(())
+    }
+
+    /// Whether a drill could be held on a device.
+    ///
+    /// # Errors
+    /// [`DrillError`].
+    pub fn may_drill(&self, path: &str) -> Result<(), DrillError> {
+        self.drillable(path).map(drop)
+    }
+
+    /// Ends the drill on a device. False if there is none.
+    ///
+    /// # Errors
+    /// [`DrillError`].
+    pub fn end_drill(&self, path: &str) -> Result<bool, DrillError> {
+        let handle = self.drillable(path)?;
+        let ended = handle.drill.end();
+        handle.wake_if_parked();
+        Ok(ended)
+    }
+
+    /// Ends the drills of all devices, or of the one of a path: reopening or ending in order must not wait for a device
+    /// that only pretends to hang.
+    pub fn end_drills(&self, path: Option<&str>) {
+        for handle in &self.shared.devices.read().handles {
+            if path.is_none_or(|path| *handle.path == *path) && handle.drill.end() {
+                handle.wake_if_parked();
+            }
+        }
+    }
+
+    fn drillable(&self, path: &str) -> Result<Arc<DeviceHandle>, DrillError> {
+        if !self.shared.rules.drills() {
+            return Err(DrillError::Off);
+        }
+        let handle = self.shared.devices.find(path).ok_or(DrillError::NoDevice)?;
+        if handle.discards { Err(DrillError::Discards) } else { Ok(handle) }
+    }
+}
+
+impl DeviceHandle {
+    /// Makes a request of the writer; returns its number.
+    fn ask(&self, request: fn(&mut Queue) -> &mut ControlRequest) -> u64 {
+        let mut queue = self.queue();
+        request(&mut queue).asked += 1;
+        let number = request(&mut queue).asked;
+        let must_wake = queue.must_wake();
+        drop(queue);
+        if must_wake {
+            self.wakeup.wake();
+        }
+        number
+    }
+
+    fn wait_for(
+        &self,
+        request: fn(&mut Queue) -> &mut ControlRequest,
+        number: u64,
+        deadline: Duration,
+        shared: &Shared,
+    ) -> Result<(), Why> {
+        let mut queue = self.queue();
+        queue.waiters += 1;
+        let outcome = loop {
+            if request(&mut queue).done >= number {
+                break request(&mut queue).error.clone().map_or(Ok(()), |error| Err(Why::Device(error)));
+            }
+            if queue.life.has_ended() {
+                break Err(Why::Disabled);
+            }
+            let left = deadline.saturating_sub(shared.clock.monotonic());
+            if left.is_zero() {
+                break Err(Why::TimedOut);
+            }
+            queue = self.progress.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        queue.waiters -= 1;
+        outcome
+    }
+
+    /// The writer has done what was asked up to a number.
+    pub(crate) fn finish(
+        &self,
+        request: fn(&mut Queue) -> &mut ControlRequest,
+        asked: u64,
+        error: Option<DeviceError>,
+    ) {
+        let mut queue = self.queue();
+        let request = request(&mut queue);
+        (request.done, request.error) = (asked, error);
+        if queue.waiters > 0 {
+            self.progress.notify_all();
+        }
+    }
+}

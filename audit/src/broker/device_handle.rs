@@ -1,0 +1,366 @@
+//! One enabled device as its callers, its writer and the watch see it.
+//! Never in it: the device itself, which its writer alone owns.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc as StdArc;
+use std::task::Waker;
+use std::time::Duration;
+
+use onrecord_entry::Formatter;
+use onrecord_value::Time;
+
+use super::Shared;
+use super::candidate::DeviceConfig;
+use super::queue::{Pending, Queue, Wanted};
+use super::ticket::Ticket;
+use super::wakeup::Wakeup;
+use crate::cause::{Cause, Why};
+use crate::device::{Claim, DeviceError, DrillControl, DrillNews};
+use crate::health_tracker::Health;
+use crate::loss::Loss;
+use crate::statistics::Statistics;
+use crate::status::{DeviceStatus, FaultStatus, LastError, LossStatus, Observer, QueueStatus, WriteStatus};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
+
+/// A line up to this size says by its refusal that others have no room either. A longer one says only that it has none.
+const USUAL_LINE: usize = 64 * 1024;
+
+/// One enabled device.
+pub(crate) struct DeviceHandle {
+    pub(crate) path: StdArc<str>,
+    /// Makes its lines from now on. Record calls find it in the list of devices.
+    formatter: Mutex<StdArc<Formatter>>,
+    /// What makes it seem to fail for a while.
+    pub(crate) drill: DrillControl,
+    pub(crate) required: bool,
+    pub(crate) discards: bool,
+    pub(crate) claim: Option<Claim>,
+    pub(crate) backlog: Backlog,
+    queue: Mutex<Queue>,
+    /// Notified when the writer has finished a control request or ended, and when the last list without the device is
+    /// gone.
+    pub(crate) progress: Condvar,
+    pub(crate) wakeup: Wakeup,
+    pub(crate) statistics: Statistics,
+    /// How many lists of devices have it that a caller still uses: none can offer it an entry once there are none.
+    pub(super) lists: AtomicUsize,
+}
+
+/// What a caller reads without the lock, to skip formatting for a device that would not take the line.
+pub(crate) struct Backlog {
+    /// How many bytes may wait.
+    capacity: usize,
+    /// How many bytes wait or are being written.
+    bytes: AtomicUsize,
+    /// At how many bytes a line was refused since the writer last took some away: the device is full but for less than a
+    /// line.
+    full_at: AtomicUsize,
+    /// Whether the last write failed.
+    failing: AtomicBool,
+}
+
+impl Backlog {
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes() >= self.capacity.min(self.full_at.load(Ordering::Relaxed))
+    }
+
+    /// Adds a line if there is room. A single line may be longer than the capacity; otherwise it could never be written.
+    fn add(&self, line: usize) -> bool {
+        let before = self.bytes();
+        if before > 0 && before.saturating_add(line) > self.capacity {
+            if line <= USUAL_LINE {
+                self.full_at.store(before, Ordering::Relaxed);
+            }
+            return false;
+        }
+        self.bytes.fetch_add(line, Ordering::Relaxed);
+        true
+    }
+
+    /// Bytes wait no more.
+    pub(crate) fn remove(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.full_at.store(usize::MAX, Ordering::Relaxed);
+    }
+}
+
+/// May an entry be offered to the device?
+pub(crate) enum Admission {
+    /// Yes.
+    Yes,
+    /// It throws everything away.
+    Discards,
+    /// Not yet: it failed a moment ago.
+    Resting,
+    /// No: too much waits for it.
+    Full,
+}
+
+impl DeviceHandle {
+    pub(crate) fn new(config: &DeviceConfig, shared: &Shared) -> Self {
+        let now = shared.clock.monotonic();
+        let mut queue = Queue::new(now, shared, config.losses.clone());
+        if let Some(error) = &config.failing {
+            queue.health.failed(now, error.clone());
+        }
+        Self {
+            path: StdArc::from(config.path.as_str()),
+            formatter: Mutex::new(StdArc::new(config.formatter.clone())),
+            drill: DrillControl::new(StdArc::clone(&shared.clock)),
+            required: config.required,
+            discards: config.device.discards(),
+            claim: config.device.claim(),
+            backlog: Backlog {
+                capacity: shared.rules.queue_bytes(),
+                bytes: AtomicUsize::new(0),
+                full_at: AtomicUsize::new(usize::MAX),
+                failing: AtomicBool::new(config.failing.is_some()),
+            },
+            queue: Mutex::new(queue),
+            progress: Condvar::new(),
+            wakeup: Wakeup::new(&shared.clock),
+            statistics: Statistics::new(),
+            lists: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+
+    /// Makes its lines.
+    pub(crate) fn formatter(&self) -> StdArc<Formatter> {
+        StdArc::clone(&lock(&self.formatter))
+    }
+
+    /// Only for the list of devices, which shows the new formatter to record calls at the same moment.
+    pub(crate) fn set_formatter(&self, formatter: Formatter) {
+        *lock(&self.formatter) = StdArc::new(formatter);
+    }
+
+    /// Whether an entry is worth formatting for this device.
+    pub(crate) fn admit(&self, now: Duration) -> Admission {
+        if self.discards {
+            Admission::Discards
+        } else if self.backlog.is_full() {
+            Admission::Full
+        } else if self.backlog.failing.load(Ordering::Relaxed) && !self.queue().health.try_again(now) {
+            Admission::Resting
+        } else {
+            Admission::Yes
+        }
+    }
+
+    /// Whether it can be counted on, as far as is known.
+    pub(crate) fn is_sound(&self) -> bool {
+        if self.discards || self.backlog.failing.load(Ordering::Relaxed) {
+            return false;
+        }
+        let queue = self.queue();
+        queue.life.is_active() && queue.health.health() == Health::Healthy
+    }
+
+    /// Queues a line. `counts`: it is an entry of the server and not a probe. Says whether the entry may await this
+    /// device, and whether the caller must wake the writer.
+    ///
+    /// # Errors
+    /// [`Why::QueueFull`], or [`Why::Disabled`] if the device takes no more entries.
+    pub(crate) fn push(
+        &self,
+        line: &[u8],
+        ticket: &Arc<Ticket>,
+        seq: u64,
+        now: Duration,
+        counts: bool,
+    ) -> Result<(bool, bool), Why> {
+        let mut queue = self.queue();
+        if !queue.life.is_active() {
+            return Err(Why::Disabled);
+        }
+        if !self.backlog.add(line.len()) {
+            return Err(Why::QueueFull);
+        }
+        let awaited = queue.health.health() == Health::Healthy;
+        queue.bytes.extend_from_slice(line);
+        let end = queue.bytes.len();
+        let ticket = Arc::clone(ticket);
+        queue.accepted += 1;
+        let wanted = Wanted::Yes;
+        queue.waiting.push(Pending { ticket, seq, end, since: now, awaited, wanted, counts });
+        Ok((awaited, queue.must_wake()))
+    }
+
+    /// Notes that the device does not get an entry. False: it takes no entries any more.
+    #[must_use]
+    pub(crate) fn lose(&self, seq: u64, why: &Why, shared: &Shared) -> bool {
+        let Some(first) = self.note_loss(seq, why.reason(), shared) else { return false };
+        if first {
+            self.observe(shared, |observer| observer.missing(&self.path, why));
+        }
+        true
+    }
+
+    /// Notes that the device does not get a number because it took the entry with another. False: as [`lose`](Self::lose).
+    #[must_use]
+    pub(crate) fn pass_over(&self, seq: u64, shared: &Shared) -> bool {
+        self.note_loss(seq, "the entry is there with an earlier number", shared).is_some()
+    }
+
+    /// Notes what is to be reported. Says whether it is the first loss; `None`: the device takes no entries any more.
+    fn note_loss(&self, seq: u64, reason: &'static str, shared: &Shared) -> Option<bool> {
+        let mut queue = self.queue();
+        if !queue.life.is_active() {
+            return None;
+        }
+        self.statistics.lost.fetch_add(1, Ordering::Relaxed);
+        let first = queue.losses.add(seq, reason, || shared.clock.now());
+        // A writer that sleeps without a limit has to learn that there is a loss to report.
+        let must_wake = first && queue.must_wake();
+        drop(queue);
+        if must_wake {
+            self.wakeup.wake();
+        }
+        Some(first)
+    }
+
+    /// Answers a ticket for this device: it has the entry, or why it does not. Only without the lock.
+    pub(crate) fn answer(&self, ticket: &Ticket, awaited: bool, why: Option<Why>) {
+        let cause = why.map(|why| self.cause(why));
+        if let Some(waker) = ticket.answer(cause, self.required, awaited) {
+            waker.wake();
+        }
+    }
+
+    /// Calls the observer. A panic there must end neither a writer, nor the watch, nor a request.
+    fn observe(&self, shared: &Shared, call: impl FnOnce(&dyn Observer)) {
+        if let Some(observer) = &shared.observer
+            && catch_unwind(AssertUnwindSafe(|| call(&**observer))).is_err()
+        {
+            self.statistics.panics.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs a change of the health. Returns the health before and after, if it changed, and the tasks whose entries are
+    /// decided by that: to be passed to [`report_health`](Self::report_health) when the lock is gone.
+    ///
+    /// No line of a device that is not healthy is awaited: it delays no request if it fails or hangs next.
+    #[must_use]
+    pub(crate) fn change_health(
+        &self,
+        queue: &mut Queue,
+        change: impl FnOnce(&mut Queue),
+    ) -> (Option<(Health, Health)>, Vec<Waker>) {
+        let before = queue.health.health();
+        change(queue);
+        let after = queue.health.health();
+        self.backlog.failing.store(queue.health.is_failing(), Ordering::Relaxed);
+        let worse = before == Health::Healthy && after != Health::Healthy;
+        let wakers = if worse { queue.stop_awaiting() } else { Vec::new() };
+        ((before != after).then_some((before, after)), wakers)
+    }
+
+    /// Reports what came of a change of the health; only without the lock.
+    pub(crate) fn report_health(
+        &self,
+        (change, wakers): (Option<(Health, Health)>, Vec<Waker>),
+        shared: &Shared,
+        error: Option<&DeviceError>,
+    ) {
+        wakers.into_iter().for_each(Waker::wake);
+        if let Some((from, to)) = change {
+            self.observe(shared, |observer| observer.changed(&self.path, from, to, error));
+        }
+    }
+
+    /// Reports that a drill has begun or ended.
+    pub(crate) fn report_drill(&self, news: DrillNews, shared: &Shared) {
+        self.observe(shared, |observer| observer.drilled(&self.path, news));
+    }
+
+    /// Why the device is left alone.
+    pub(crate) fn resting(&self) -> Why {
+        let queue = self.queue();
+        Why::Resting(queue.health.error().map_or(DeviceError::Panicked, |(error, _)| error.clone()))
+    }
+
+    pub(crate) fn cause(&self, why: Why) -> Cause {
+        Cause { path: StdArc::clone(&self.path), why }
+    }
+
+    /// Wakes the writer if it sleeps.
+    pub(crate) fn wake_if_parked(&self) {
+        if self.queue().must_wake() {
+            self.wakeup.wake();
+        }
+    }
+
+    /// What no gap entry has reported yet, of this boot and of those before it, and what may never be written.
+    pub(crate) fn losses(&self) -> Vec<Loss> {
+        let queue = self.queue();
+        let mut all: Vec<Loss> = queue.losses.unreported_of_earlier_boots().cloned().collect();
+        let mut now = queue.losses.unreported();
+        if queue.health.health() != Health::Healthy {
+            for pending in queue.in_flight.iter().chain(&queue.waiting) {
+                now.add_waiting(pending.seq);
+            }
+        }
+        all.extend(Some(now).filter(|now| !now.is_empty()));
+        all
+    }
+
+    /// Its state now.
+    pub(crate) fn status(&self, shared: &Shared) -> DeviceStatus {
+        let (now, today) = (shared.clock.monotonic(), shared.clock.now());
+        // The queue knows moments of the monotonic clock only.
+        let date = |moment: Duration| {
+            let ago = i128::try_from(now.saturating_sub(moment).as_nanos()).unwrap_or(0);
+            Time::from_unix_nanos(today.unix_nanos() - ago)
+        };
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (queue, statistics) = (self.queue(), &self.statistics);
+        let written = statistics.written();
+        let unreported = queue.losses.unreported();
+        let last_error = queue.health.error();
+        DeviceStatus {
+            path: StdArc::clone(&self.path),
+            health: queue.health.health(),
+            since: date(queue.health.since()),
+            required: self.required,
+            discards: self.discards,
+            salt: self.formatter().salt().id(),
+            queue: QueueStatus {
+                entries: queue.in_flight.len() + queue.waiting.len(),
+                bytes: self.backlog.bytes(),
+                capacity: self.backlog.capacity,
+                lag: queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_sub(oldest)),
+            },
+            written: WriteStatus {
+                entries: count(&statistics.appended),
+                bytes: written.bytes,
+                batches: count(&statistics.batches),
+                batch_entries: written.batch_entries.clone(),
+                request_latency: written.request_latency.clone(),
+                response_latency: written.response_latency.clone(),
+            },
+            losses: LossStatus {
+                entries: count(&statistics.lost),
+                reported: queue.losses.reported().clone(),
+                unreported: unreported.seqs,
+                unreported_entries: unreported.count,
+                unreported_since: unreported.since,
+            },
+            faults: FaultStatus {
+                failures: count(&statistics.failures),
+                panics: count(&statistics.panics),
+                last_error: last_error.map(|(error, at)| LastError { error: error.clone(), at: date(*at) }),
+            },
+            reopens: count(&statistics.reopens),
+            drill: self.drill.status(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `sys/internal/specs/openapi`: one document about the paths of all mounts that the caller can see, from the rows of
+//! their engines. Never in it: a path.
+
+use onrecord_value::{Object, Value, object};
+
+use super::internal_ui::may_see;
+use crate::engine::Call;
+use crate::exchange::Media;
+use crate::lifecycle::VERSION;
+use crate::mount::Mount;
+use crate::operation::Operation;
+use crate::outcome::{Raw, Refusal, Reply};
+use crate::routes::{Access, Route};
+use crate::unsealed::Unsealed;
+
+/// Writes the document.
+pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let caller = call.caller.ok_or_else(Refusal::no_valid_token)?;
+    let mut paths = Object::new();
+    for mount in open.mounts.snapshot().iter().filter(|mount| may_see(&caller.acl, mount)) {
+        for row in mount.kind.routes() {
+            let (template, parameter) = row.template();
+            paths.insert(format!("/{}{template}", mount.path), path(mount, row, parameter));
+        }
+    }
+    let document = object! {
+        "info" => object! {
+            "license" => object! { "name" => "Apache-2.0", "url" => "https://www.apache.org/licenses/LICENSE-2.0" },
+            "title" => "OnRecord",
+            "version" => VERSION,
+        },
+        "openapi" => "3.0.2",
+        "paths" => paths,
+    };
+    let body = Value::Object(document).to_json().into();
+    Ok(Reply { raw: Some(Raw { media: Media::Json, body }), ..Reply::default() })
+}
+
+fn path(mount: &Mount, row: &Route, parameter: Option<&str>) -> Object {
+    let mut path = object! { "description" => row.synopsis };
+    if let Some(name) = parameter {
+        let parameter = object! {
+            "in" => "path",
+            "name" => name,
+            "required" => true,
+            "schema" => object! { "type" => "string" },
+        };
+        path.insert("parameters", Value::Array(vec![parameter.into()]));
+    }
+    if row.access == Access::Sudo {
+        path.insert("x-vault-sudo", true);
+    }
+    if row.access == Access::Anybody {
+        path.insert("x-vault-unauthenticated", true);
+    }
+    for operation in row.operations() {
+        // A list is a read that asks for one: a path that can be read says so in the read's parameters.
+        let method = match operation {
+            Operation::Read | Operation::List => "get",
+            Operation::Create | Operation::Update => "post",
+            Operation::Patch => "patch",
+            Operation::Delete => "delete",
+            Operation::Header => "head",
+            Operation::Help => continue,
+        };
+        path.insert(method, described(mount, row, operation));
+    }
+    path
+}
+
+fn described(mount: &Mount, row: &Route, operation: Operation) -> Object {
+    let mut described = object! {
+        "description" => row.description,
+        "responses" => object! { "200" => object! { "description" => "OK" } },
+        "summary" => row.synopsis,
+        "tags" => vec![mount.kind.name],
+    };
+    if row.takes(Operation::List) && matches!(operation, Operation::Read | Operation::List) {
+        let list = object! {
+            "description" => "Return a list if `true`",
+            "in" => "query",
+            "name" => "list",
+            "required" => !row.takes(Operation::Read),
+            "schema" => object! { "type" => "string" },
+        };
+        described.insert("parameters", Value::Array(vec![list.into()]));
+    }
+    if !row.sensitive_fields.is_empty() && operation == Operation::Update {
+        let secret = || object! { "format" => "password", "type" => "string" };
+        let properties: Object = row.sensitive_fields.iter().map(|field| (*field, secret())).collect();
+        described.insert(
+            "requestBody",
+            object! {
+                "content" => object! {
+                    "application/json" => object! {
+                        "schema" => object! { "properties" => properties, "type" => "object" },
+                    },
+                },
+            },
+        );
+    }
+    described
+}

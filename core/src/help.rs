@@ -1,0 +1,54 @@
+//! `?help=1`: what a mount is for and which paths it has, or what one path is for, from the rows of its engine.
+//! Never in it: the texts (they stand in the rows).
+
+use std::fmt::Write as _;
+
+use onrecord_value::{Value, object};
+
+use crate::mount::Mount;
+use crate::operation::Operation;
+use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
+use crate::routes::{Access, Route};
+
+/// Answers a request for help about a mount, or about a path below it.
+pub(crate) fn answer(mount: &Mount, path: &str, row: Option<&Route>) -> Outcome {
+    let (help, see_also) = match row {
+        _ if path.is_empty() => of_mount(mount),
+        Some(row) => (of_path(mount, row), Value::Array(Vec::new())),
+        None => return Refusal::unsupported_path().into(),
+    };
+    let data = object! { "help" => help, "see_also" => see_also };
+    Outcome::Reply(Box::new(Reply { data: Some(data), shape: ReplyShape::Bare, ..Reply::default() }))
+}
+
+fn of_mount(mount: &Mount) -> (String, Value) {
+    let mut help = format!("{}: {}.\n\nPaths:\n", mount.path, mount.kind.synopsis);
+    let mut see_also = Vec::new();
+    for row in mount.kind.routes() {
+        let path = format!("{}{}", mount.path, row.template().0);
+        // A text takes all that is written to it.
+        let _ = write!(help, "\n    {path}\n        {}\n", row.synopsis);
+        see_also.push(Value::from(path));
+    }
+    (help, Value::Array(see_also))
+}
+
+fn of_path(mount: &Mount, row: &Route) -> String {
+    let operations: Vec<&str> = row.operations().map(Operation::as_str).collect();
+    let needs = match row.access {
+        Access::Anybody => "no token",
+        Access::Sudo => "a policy that allows it with sudo",
+        Access::Policy => "a policy that allows it",
+    };
+    let mut help = format!(
+        "{}{}: {}\n\nOperations: {}\nNeeds: {needs}\n",
+        mount.path,
+        row.template().0,
+        row.synopsis,
+        operations.join(", ")
+    );
+    if !row.description.is_empty() {
+        let _ = write!(help, "\n{}\n", row.description);
+    }
+    help
+}

@@ -1,0 +1,58 @@
+//! What a login method lets in becomes a token. The response entry records it, and it is revoked if that entry cannot be
+//! recorded, like any token that a request issues.
+//! Never in it: how a client proves who it is (the login method's).
+
+use crate::engine::Call;
+use crate::engine::token::lifetime::{self, Bounds, TtlRequest};
+use crate::engine::token::sanitised;
+use crate::kind::Mounting;
+use crate::mount::LOGINS;
+use crate::outcome::{Login, Outcome, Refusal, Reply, Warning};
+use crate::policies::{DEFAULT, ROOT};
+use crate::token::Issued;
+use crate::tokens::TokenDraft;
+use crate::unsealed::Unsealed;
+
+/// Issues the token of a login, and puts it into the reply.
+pub(crate) async fn issue(open: &Unsealed, call: &Call<'_>, mut reply: Box<Reply>) -> Outcome {
+    let Some(login) = reply.login.take() else { return Outcome::Reply(reply) };
+    match token(open, call, login).await {
+        Ok((issued, warning)) => {
+            reply.auth = Some(issued);
+            reply.warnings.extend(warning);
+            Outcome::Reply(reply)
+        }
+        Err(refusal) => refusal.into(),
+    }
+}
+
+async fn token(open: &Unsealed, call: &Call<'_>, login: Login) -> Result<(Issued, Option<Warning>), Refusal> {
+    let mut policies = login.policies;
+    policies.push(DEFAULT.to_owned());
+    let policies = sanitised(&policies);
+    let is_login = matches!(call.mount.kind.mounting, Mounting::Login);
+    if !is_login || policies.iter().any(|name| name == ROOT) {
+        tracing::error!(mount = call.mount.path, "an engine asked for a token that it may not issue");
+        return Err(Refusal::internal());
+    }
+    let request =
+        TtlRequest { ttl: login.ttl, period: login.period, explicit_max_ttl: login.explicit_max_ttl, age: 0 };
+    let granted = lifetime::grant(request, Bounds::of(open, &call.mount.tune))
+        .map_err(|lifetime::Over| Refusal::invalid("the server allows no token to live"))?;
+    let name = call.mount.path.strip_prefix(LOGINS).unwrap_or(&call.mount.path).trim_end_matches('/');
+    let draft = TokenDraft {
+        id: None,
+        policies,
+        path: format!("{}{}", call.mount.path, call.path),
+        display_name: format!("{}-{}", name.replace('/', "-"), login.display_name),
+        meta: login.meta,
+        num_uses: login.num_uses,
+        ttl: granted.ttl,
+        explicit_max_ttl: login.explicit_max_ttl,
+        period: login.period,
+        renewable: login.renewable,
+    };
+    let entry = open.tokens.create(draft, None, call.now).await?;
+    let issued = Issued { entry, lease_seconds: granted.ttl, new: true, text_known: true };
+    Ok((issued, granted.capped.map(|capped| lifetime::warning("TTL", capped))))
+}

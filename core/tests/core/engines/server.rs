@@ -1,0 +1,156 @@
+//! A server on memory storage, without devices, whose clock a test moves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use onrecord_audit::ManualClock;
+use onrecord_core::exchange::{Exchange, Headers, Received, Target};
+use onrecord_core::lifecycle::InitOptions;
+use onrecord_core::{Core, Settings};
+use onrecord_storage::{Backend, Storage, memory};
+use onrecord_value::json::{self, Limits};
+use onrecord_value::{Object, Time, Value};
+
+use crate::kit::core_by;
+
+/// The server.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) core: Core,
+    pub(crate) storage: Storage,
+    clock: Arc<ManualClock>,
+    root: String,
+    key: String,
+}
+
+/// An answer: its status and its body, an empty map if it has none.
+pub(crate) struct Said {
+    pub(crate) status: u16,
+    pub(crate) body: Object,
+    pub(crate) bytes: Bytes,
+}
+
+impl Said {
+    /// `data` of the envelope.
+    pub(crate) fn data(&self) -> &Object {
+        self.body.object("data").unwrap_or_else(|| panic!("{} {}", self.status, self.text()))
+    }
+
+    /// The only text of `errors`.
+    pub(crate) fn error(&self) -> &str {
+        match self.body.get("errors").and_then(Value::as_array) {
+            Some([error]) => error.as_str().unwrap(),
+            _ => panic!("{} {}", self.status, self.text()),
+        }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap()
+    }
+
+    /// `data.keys`.
+    pub(crate) fn keys(&self) -> Vec<&str> {
+        let keys = self.data().get("keys").and_then(Value::as_array).unwrap();
+        keys.iter().map(|key| key.as_str().unwrap()).collect()
+    }
+}
+
+impl Server {
+    /// An unsealed server.
+    pub(crate) async fn new() -> Self {
+        Self::over(memory::Memory::new()).await
+    }
+
+    /// An unsealed server over a new store.
+    pub(crate) async fn over(backend: impl Backend) -> Self {
+        let storage = Storage::start(backend).unwrap();
+        let clock = Arc::new(ManualClock::at(Time::from_unix(1_700_000_000, 123_456_789)));
+        let core = core(&storage, &clock);
+        let made = core.init(InitOptions { shares: 1, threshold: 1, root_token: None }).await.unwrap();
+        let key = const_hex::encode(made.keys[0].expose());
+        core.unseal(&key).await.unwrap();
+        Self { core, storage, clock, root: made.root_token.id.expose().clone(), key }
+    }
+
+    /// The server after a restart: another one over the same store, unsealed.
+    pub(crate) async fn restarted(&self) -> Self {
+        self.core.seal(Duration::from_secs(5)).await;
+        let core = core(&self.storage, &self.clock);
+        core.unseal(&self.key).await.unwrap();
+        Self { core, ..self.clone() }
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// Asks as root. `path` may carry a query; `body` is JSON, or empty.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Said {
+        self.ask_as(Some(&self.root), method, path, body).await
+    }
+
+    pub(crate) async fn ask_as(&self, token: Option<&str>, method: &str, path: &str, body: &str) -> Said {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut headers = Headers::new();
+        if let Some(token) = token {
+            headers.push("x-vault-token", token);
+        }
+        if method == "PATCH" {
+            headers.push("content-type", "application/merge-patch+json");
+        }
+        let exchange = Exchange {
+            method: method.to_owned(),
+            target: Target::Api(path.to_owned()),
+            query: query.to_owned(),
+            headers,
+            body: Received::Whole(Bytes::from(body.to_owned())),
+            peer: None,
+            client_certificate_serial: None,
+        };
+        let Ok(permit) = self.core.admit(&exchange.target, 0) else { panic!("no room") };
+        let answer = self.core.answer(permit, exchange).await;
+        let status = answer.status();
+        let bytes = answer.into_body();
+        let body = json::parse_object(&bytes, Limits::default()).unwrap_or_default();
+        Said { status, body, bytes }
+    }
+
+    /// Asks as root and expects a status.
+    pub(crate) async fn expect(&self, status: u16, method: &str, path: &str, body: &str) -> Said {
+        let said = self.ask(method, path, body).await;
+        assert_eq!(said.status, status, "{method} {path} {body}: {}", said.text());
+        said
+    }
+
+    /// Mounts a key-value engine.
+    pub(crate) async fn mount(&self, path: &str, version: u32) {
+        let body = format!(r#"{{"type":"kv","options":{{"version":"{version}"}}}}"#);
+        self.expect(204, "POST", &format!("sys/mounts/{path}"), &body).await;
+    }
+
+    /// A new token with one policy of this text, and without `default`.
+    pub(crate) async fn token(&self, policy: &str) -> String {
+        let body = Value::from([("policy", policy)].into_iter().collect::<Object>()).to_json();
+        let body = String::from_utf8(body).unwrap();
+        let name = format!("p{}", policy.len());
+        self.expect(204, "PUT", &format!("sys/policies/acl/{name}"), &body).await;
+        let body = format!(r#"{{"policies":["{name}"],"no_default_policy":true}}"#);
+        let said = self.expect(200, "POST", "auth/token/create", &body).await;
+        said.body.object("auth").unwrap().str("client_token").unwrap().to_owned()
+    }
+
+    /// How many keys are stored below a prefix.
+    pub(crate) fn stored(&self, prefix: &str) -> usize {
+        self.storage.keys(prefix, "", usize::MAX).now().unwrap().unwrap().len()
+    }
+}
+
+fn core(storage: &Storage, clock: &Arc<ManualClock>) -> Core {
+    core_by(storage.clone(), Settings::default(), Arc::clone(clock) as _)
+}
+
+/// A value from JSON, to compare with.
+pub(crate) fn value(text: &str) -> Value {
+    json::parse(text.as_bytes(), Limits::default()).unwrap()
+}

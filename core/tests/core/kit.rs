@@ -1,0 +1,217 @@
+//! What the tests share: a whole server in memory (initialised, unsealed, asked like a client asks), hosts, and waiting.
+//! The clock that a test moves is the audit library's [`ManualClock`](onrecord_audit::ManualClock).
+//! Never in it: assertions.
+
+use std::sync::Arc;
+
+use onrecord_audit::device::faulty::FaultControl;
+use onrecord_audit::{Clock, DeviceConfig, SystemClock};
+use onrecord_core::host::Task;
+use onrecord_core::lifecycle::{InitOptions, Journey};
+use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, Spawn, Target};
+use onrecord_entry::Formatter;
+use onrecord_entry::{FormatOptions, Salt};
+use onrecord_seal::OsEntropy;
+use onrecord_storage::Storage;
+use onrecord_storage::memory::Memory;
+use serde_json::Value;
+
+/// Tasks go to the test's runtime. Where there is none, nothing waits for them.
+struct SpawnOnTokio;
+
+impl Spawn for SpawnOnTokio {
+    fn spawn(&self, task: Task) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(task);
+        }
+    }
+}
+
+/// A host with this clock.
+pub fn host(clock: Arc<dyn Clock>) -> Host {
+    Host { clock, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(SpawnOnTokio), process: Arc::new(()) }
+}
+
+/// Waits until a condition holds, while the other tasks of the test go on.
+pub async fn eventually(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A server and what its operator knows.
+pub struct World {
+    pub core: Core,
+    pub root: String,
+    pub key: String,
+}
+
+/// An answer as a client sees it.
+#[derive(Debug)]
+pub struct Said {
+    pub status: u16,
+    pub body: Value,
+    pub text: String,
+}
+
+impl Said {
+    pub fn error(&self) -> &str {
+        self.body["errors"][0].as_str().unwrap_or_default()
+    }
+}
+
+/// A request as a client puts it.
+pub struct Ask {
+    pub method: &'static str,
+    pub path: String,
+    pub query: String,
+    pub token: Option<String>,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+pub fn ask(method: &'static str, path: &str) -> Ask {
+    Ask {
+        method,
+        path: path.to_owned(),
+        query: String::new(),
+        token: None,
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+impl Ask {
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    pub fn json(mut self, body: &Value) -> Self {
+        self.body = body.to_string().into_bytes();
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn query(mut self, query: &str) -> Self {
+        query.clone_into(&mut self.query);
+        self
+    }
+}
+
+pub fn core_on(storage: Storage, settings: Settings) -> Core {
+    core_by(storage, settings, Arc::new(SystemClock::new()))
+}
+
+/// A server by another clock than the machine's.
+pub fn core_by(storage: Storage, settings: Settings, clock: Arc<dyn Clock>) -> Core {
+    Core::new(storage, host(clock), settings)
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        Self::on(Storage::start(Memory::new()).unwrap(), settings).await
+    }
+
+    pub async fn on(storage: Storage, settings: Settings) -> Self {
+        let world = Self::sealed(storage, settings).await;
+        world.core.unseal(&world.key).await.unwrap();
+        world
+    }
+
+    pub async fn sealed(storage: Storage, settings: Settings) -> Self {
+        Self::of(core_on(storage, settings)).await
+    }
+
+    /// An unsealed world by another clock than the machine's.
+    pub async fn by(clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let world = Self::of(core_by(Storage::start(Memory::new()).unwrap(), settings, clock)).await;
+        world.core.unseal(&world.key).await.unwrap();
+        world
+    }
+
+    async fn of(core: Core) -> Self {
+        let made = core.init(InitOptions { shares: 1, threshold: 1, root_token: None }).await.unwrap();
+        let key = const_hex::encode(made.keys[0].expose());
+        Self { core, root: made.root_token.id.expose().clone(), key }
+    }
+
+    /// A device that does what the test says, hashing as usual, or raw.
+    pub async fn device(&self, path: &str, raw: bool) -> FaultControl {
+        let control = FaultControl::new();
+        let options = FormatOptions { log_raw: raw, ..FormatOptions::default() };
+        let form = Formatter::new(options, Arc::new(Salt::new("a salt for tests")));
+        let open = self.core.open().unwrap();
+        open.broker.enable(DeviceConfig::new(path, control.device(), form), None).await.unwrap();
+        control
+    }
+
+    pub fn start(&self, ask: Ask) -> Journey {
+        let mut headers = Headers::new();
+        for (name, value) in &ask.headers {
+            headers.push(name, value);
+        }
+        if let Some(token) = &ask.token {
+            headers.push("X-Vault-Token", token);
+        }
+        let target = match ask.path.strip_prefix("//") {
+            Some(outside) => Target::Outside(format!("/{outside}")),
+            None => Target::Api(ask.path),
+        };
+        let Ok(permit) = self.core.admit(&target, ask.body.len()) else { panic!("no room") };
+        let exchange = Exchange {
+            method: ask.method.to_owned(),
+            target,
+            query: ask.query,
+            headers,
+            body: Received::Whole(ask.body.into()),
+            peer: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
+            client_certificate_serial: None,
+        };
+        self.core.answer(permit, exchange)
+    }
+
+    pub async fn send(&self, ask: Ask) -> Said {
+        said(self.start(ask).await)
+    }
+
+    /// A request with the root token.
+    pub async fn root(&self, method: &'static str, path: &str, body: Option<Value>) -> Said {
+        let ask = ask(method, path).token(&self.root);
+        self.send(if let Some(body) = body { ask.json(&body) } else { ask }).await
+    }
+}
+
+pub fn said(answer: Answer) -> Said {
+    let status = answer.status();
+    let text = String::from_utf8(answer.into_body().to_vec()).unwrap();
+    let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+    Said { status, body, text }
+}
+
+/// The entries a test device took.
+pub fn entries(control: &FaultControl) -> Vec<Value> {
+    control.lines().iter().map(|line| serde_json::from_slice(line).unwrap()).collect()
+}
+
+/// Type, operation and path of each entry.
+pub fn outline(control: &FaultControl) -> Vec<String> {
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let line = |entry: &Value| {
+        format!(
+            "{} {} {}",
+            word(&entry["type"]),
+            word(&entry["request"]["operation"]),
+            word(&entry["request"]["path"])
+        )
+    };
+    entries(control).iter().map(line).collect()
+}

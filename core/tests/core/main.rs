@@ -1,0 +1,27 @@
+//! The core from outside: a module for each subject. The canary is a binary of its own, because it collects everything
+//! that the process logs.
+//! Never in it: tests of one module's inside (beside the module).
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that fails should panic"
+)]
+
+mod engines;
+mod existence;
+mod far_storage;
+mod invalidation;
+mod journey;
+mod kit;
+mod lifecycle;
+mod observability;
+mod reload;
+mod repair;
+mod routes;
+mod salts;
+mod tokens;
