@@ -93,8 +93,8 @@ impl Time {
         out.push(b'Z');
     }
 
-    /// The instant with all nine decimals and without its zone. The printer of jiff takes half as long again, and each
-    /// entry has a time (ADR 0012).
+    /// The instant with all nine decimals and without its zone. The printer of jiff takes about twice as long, and
+    /// each entry has a time (ADR 0013).
     fn text(self) -> [u8; SECONDS + 10] {
         let (civil, years) = civil(self.seconds);
         let year = u32::from(civil.year().unsigned_abs()) + years;
