@@ -114,3 +114,35 @@ fn every_requirement_has_a_test_of_its_name_and_every_such_test_its_requirement(
         assert!(tests.iter().any(|test| test.starts_with(name.as_str())), "no test for {name}");
     }
 }
+
+/// The files and folders that a page names: by their path, or, after one of these in the same cell, relative to its
+/// folder.
+fn named_files(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for cell in page.lines().flat_map(|line| line.split('|')) {
+        let mut folder: Option<String> = None;
+        for name in cell.split('`').skip(1).step_by(2) {
+            if !name.ends_with(".rs") && !name.ends_with('/') {
+                continue;
+            }
+            if name.contains("/src/") || name.contains("/tests/") {
+                folder
+                    .get_or_insert_with(|| name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned());
+                found.push(name.to_owned());
+            } else if let Some(folder) = &folder {
+                found.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_file_that_the_architecture_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/ARCHITECTURE.md")).expect("the page");
+    let named = named_files(&page);
+    assert!(named.len() > 30, "{} files", named.len());
+    let missing: Vec<&String> = named.iter().filter(|name| !root.join(name).exists()).collect();
+    assert!(missing.is_empty(), "docs/ARCHITECTURE.md names files that do not exist: {missing:?}");
+}
