@@ -14,11 +14,11 @@ format-docs:
 
 # A minute of load beside each kind of hung device; some of it takes the right to make networks.
 hang:
-    ONRECORD_LOAD_SECONDS=60 cargo test -p onrecord-e2e --locked --test hung_peers --test hung_device --test syslog r_hang -- --test-threads=2
+    ONRECORD_LOAD_SECONDS=60 cargo test -p onrecord-e2e --locked --test e2e r_hang -- --test-threads=2
 
 # Many more cases of the properties of lines, and many more schedules of the model than the tests try.
 fuzz cases="100000":
-    ONRECORD_FUZZ_CASES={{cases}} cargo test --release -p onrecord-entry --locked --test properties
+    ONRECORD_FUZZ_CASES={{cases}} cargo test --release -p onrecord-entry --locked --test entry properties::
 
 model schedules="20000":
     ONRECORD_MODEL_ITERATIONS={{schedules}} cargo test --release -p onrecord-audit --locked --test model

@@ -2,15 +2,16 @@
 //! Formatting is done by the caller, writing by one thread a device, waiting by nobody but the caller's task.
 //! Never in it: what an entry says, what a device does with a line, any async runtime.
 
+mod builder;
 mod candidate;
 mod cause;
 mod device_set;
-mod distribution;
+pub(crate) mod distribution;
 mod drill;
 mod earlier;
 mod ending;
 mod gap;
-mod health_tracker;
+pub(crate) mod health_tracker;
 mod kick;
 mod life;
 mod lookout;
@@ -19,13 +20,14 @@ mod missed;
 mod misses;
 mod offer;
 mod preview;
+mod proof;
 mod queue;
 mod recording;
 #[cfg(test)]
 mod rest;
 mod rules;
 mod slot;
-mod status;
+pub(crate) mod status;
 mod ticket;
 mod verdict;
 mod watch;
@@ -38,22 +40,22 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use onrecord_entry::{Boot, Entry};
 
+pub use builder::Builder;
 pub use candidate::{Candidate, EnableError, Probe};
 pub use cause::{Cause, Refused, Why};
 pub use device_set::DEVICES_MAX;
-pub use distribution::Distribution;
 pub use drill::{DrillError, DrillNews};
-pub use health_tracker::Health;
 pub use life::DeviceConfig;
 pub use missed::Missed;
 pub use preview::Preview;
-pub use recording::{Recorded, Recording, Settled, Unaudited, wait};
+pub use proof::{NotOnRecord, Proof, Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
+pub use recording::{OrUnaudited, Recording};
 pub use rules::Rules;
-pub use status::{BLOCKED_AFTER, DeviceStatus, LastError, Observer, Outlook, Told};
 
 use device_set::DeviceSet;
 use earlier::Earlier;
 use rules::InForce;
+pub(crate) use status::{DeviceStatus, Observer, Outlook};
 use watch::Watch;
 
 /// All enabled devices of a server, and the rule.
@@ -80,34 +82,18 @@ pub(crate) struct Shared {
 }
 
 impl Broker {
-    /// A broker without devices. `boot` is a number that no other start of this server has.
-    pub fn new(rules: Rules, boot: Boot, clock: StdArc<dyn Clock>) -> Self {
-        Self::with_observer(rules, boot, clock, None)
-    }
-
-    /// A broker that tells somebody when the health of a device changes.
-    #[expect(clippy::needless_pass_by_value, reason = "a caller has no use for the rules any more")]
-    pub fn with_observer(
-        rules: Rules,
-        boot: Boot,
-        clock: StdArc<dyn Clock>,
-        observer: Option<StdArc<dyn Observer>>,
-    ) -> Self {
-        let (seq, singles) = (AtomicU64::new(0), AtomicBool::new(false));
-        let (watch, devices) = (Watch::default(), DeviceSet::default());
-        let rules = InForce::new(&rules);
-        let earlier = Earlier::default();
-        Self {
-            shared: Arc::new(Shared { rules, boot, clock, observer, seq, singles, watch, devices, earlier }),
-        }
-    }
-
-    /// Puts an entry on record on every device. The work of this thread, hashing and formatting, is done when
-    /// the call returns; what it returns is a future that says whether the rule was met. It runs on any runtime;
-    /// [`Recording::wait`] waits without one.
+    /// Puts a request entry on record on every device, before the request is carried out. The work of this thread,
+    /// hashing and formatting, is done when the call returns; what it returns is a future that says whether the rule was
+    /// met. It runs on any runtime; [`Recording::wait`] waits without one.
     ///
     /// Dropping the future takes nothing back.
-    pub fn record(&self, entry: &Entry<'_>) -> Recording {
+    pub fn record_request(&self, entry: &Entry<'_>) -> Recording<RequestOnRecord> {
+        recording::record(&self.shared, entry, self.shared.rules.minimum())
+    }
+
+    /// Puts a response entry on record, as [`record_request`](Self::record_request) does a request entry, before the
+    /// answer leaves.
+    pub fn record_response(&self, entry: &Entry<'_>) -> Recording<ResponseOnRecord> {
         recording::record(&self.shared, entry, self.shared.rules.minimum())
     }
 
@@ -122,16 +108,16 @@ impl Broker {
         }
     }
 
-    /// As [`record`](Self::record), where fewer devices may be enabled than [`Rules::minimum`] asks for: then those
+    /// Records an entry of either kind where fewer devices may be enabled than [`Rules::minimum`] asks for: then those
     /// that are enabled must have it, all of them. For the entries of a request that enables one more.
-    pub fn record_with_those_enabled(&self, entry: &Entry<'_>) -> Recording {
+    pub fn record_with_those_enabled<P: Proof>(&self, entry: &Entry<'_>) -> Recording<P> {
         recording::record(&self.shared, entry, self.shared.rules.minimum().min(self.devices()))
     }
 
-    /// Tells the devices which took an entry that was refused what came of it: nothing. They are those that the
-    /// refusal does not name. The line is written if it can be; nobody waits for it, and it is no proof of anything.
-    pub fn tell(&self, entry: &Entry<'_>, refused: &Refused) {
-        recording::tell(&self.shared, entry, refused);
+    /// Writes a response entry for a request that was not carried out, because its own entry was refused, to the devices
+    /// that may have that entry: those which the refusal does not name. Nobody waits for it, and it gives no proof.
+    pub fn record_aborted(&self, entry: &Entry<'_>, refused: &Refused) {
+        recording::record_aborted(&self.shared, entry, refused);
     }
 
     /// The start which this broker's counter belongs to.

@@ -1,6 +1,12 @@
 //! The clock as this library sees it: handed in, so that nothing in the domain asks the machine by itself.
 //! Never in it: timers.
 
+#[cfg(feature = "test-support")]
+mod manual;
+
+#[cfg(feature = "test-support")]
+pub use manual::ManualClock;
+
 use std::time::{Duration, Instant, SystemTime};
 
 use onrecord_value::Time;

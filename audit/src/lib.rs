@@ -49,15 +49,27 @@
 //!
 //! Never in this crate: the server, HTTP, storage, an async runtime.
 
-mod broker;
+pub mod broker;
 mod clock;
 pub mod device;
 mod sync;
+mod wait;
+
+pub use onrecord_entry as entry;
 
 pub use broker::{
-    BLOCKED_AFTER, Broker, Candidate, Cause, DEVICES_MAX, DeviceConfig, DeviceStatus, Distribution,
-    DrillError, DrillNews, EnableError, Health, LastError, Missed, Observer, Outlook, Preview, Probe,
-    Recorded, Recording, Refused, Rules, Settled, Told, Unaudited, Why, wait,
+    Broker, DeviceConfig, EnableError, NotOnRecord, Recorded, Recording, Refused, RequestOnRecord,
+    ResponseOnRecord, Rules, Unaudited,
 };
+#[cfg(feature = "test-support")]
+pub use clock::ManualClock;
 pub use clock::{Clock, SystemClock};
-pub use device::{DRILL_MAX, Device, DeviceError, DeviceOptions, Drill, DrillStatus, OptionError, Placement};
+pub use device::{Device, DeviceError, DeviceKinds, DeviceOptions, Placement};
+pub use wait::Wait;
+
+/// How devices are: for status pages, logs and metrics.
+pub mod status {
+    pub use crate::broker::distribution::Distribution;
+    pub use crate::broker::health_tracker::Health;
+    pub use crate::broker::status::{BLOCKED_AFTER, DeviceStatus, LastError, Observer, Outlook, Told};
+}

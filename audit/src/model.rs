@@ -20,6 +20,7 @@
 mod broker;
 mod clock;
 mod device;
+mod wait;
 
 #[path = "model/kit.rs"]
 mod kit;

@@ -20,9 +20,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict};
+use onrecord_audit::broker::Why;
 use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{DeviceConfig, DeviceOptions, EnableError, Placement, Recorded, SystemClock, Why, wait};
-use onrecord_entry::{PROBE_PATH, decode};
+use onrecord_audit::{
+    Broker, DeviceConfig, DeviceOptions, EnableError, NotOnRecord, Placement, Recorded, Rules, SystemClock,
+    Wait as _,
+};
+use onrecord_entry::{Entry, EntryType, PROBE_PATH, Response, decode};
 
 #[test]
 fn an_entry_is_on_every_device_before_it_settles() {
@@ -40,16 +44,53 @@ fn an_entry_is_on_every_device_before_it_settles() {
 }
 
 #[test]
-fn without_a_device_there_is_another_proof() {
-    let recorded = broker(patient()).record(&entry("a")).wait().unwrap();
-    assert!(matches!(recorded, Recorded::Unaudited(_)));
+fn without_a_device_an_entry_is_not_on_record_unless_that_is_allowed_by_name() {
+    let broker = broker(patient());
+    assert_eq!(broker.record_request(&entry("a")).wait(), Err(NotOnRecord::NoDevice));
+    let recorded = broker.record_request(&entry("a")).or_unaudited().wait();
+    assert!(matches!(recorded, Ok(Recorded::Unaudited(_))));
+    enable(&broker, "a/", &FaultControl::new());
+    let recorded = broker.record_request(&entry("a")).or_unaudited().wait();
+    assert!(matches!(recorded, Ok(Recorded::OnRecord(proof)) if proof.seq() == 1));
+}
+
+#[test]
+fn an_entry_of_the_other_kind_gives_no_proof_and_goes_to_no_device() {
+    let broker = broker(patient());
+    let control = FaultControl::new();
+    enable(&broker, "a/", &control);
+    let request = entry("a");
+    let response = Entry { response: Some(Response::default()), ..request };
+    let other = NotOnRecord::OtherKind(EntryType::Response);
+    assert_eq!(other.to_string(), "the entry is a response entry");
+    assert_eq!(broker.record_request(&response).wait(), Err(other));
+    assert_eq!(broker.record_response(&request).wait(), Err(NotOnRecord::OtherKind(EntryType::Request)));
+    assert_eq!(broker.record_response(&response).wait().unwrap().seq(), 1);
+    assert_eq!(control.lines().len(), 1);
+}
+
+#[test]
+fn a_builder_without_a_word_gives_the_default_rules_and_a_boot_number_of_its_own() {
+    let [one, other] = [(); 2].map(|()| Broker::builder().build().unwrap());
+    assert_eq!(one.rules(), Rules::default());
+    assert_ne!(one.boot(), other.boot());
+}
+
+#[test]
+fn an_error_names_its_source() {
+    let broker = broker(patient());
+    enable(&broker, "a/", &FaultControl::with(Fault::Refuse));
+    let error = broker.record_request(&entry("a")).wait().unwrap_err();
+    assert_eq!(error.to_string(), "the audit rule is not met: a/: the device was told to refuse");
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(source.as_deref(), Some("the device was told to refuse"));
 }
 
 #[test]
 fn a_device_is_enabled_after_it_took_a_probe() {
     let broker = broker(strict());
     let control = FaultControl::new();
-    wait(broker.enable(DeviceConfig::new("a/", control.device(), form()), Some(probe()))).unwrap();
+    broker.enable(DeviceConfig::new("a/", control.device(), form()), Some(probe())).wait().unwrap();
     record(&broker, "secret/a").unwrap();
     let lines = control.lines();
     let first = decode(&lines[0]).unwrap();
@@ -63,7 +104,7 @@ fn r_enable_probe_a_device_that_fails_its_probe_is_not_enabled() {
     let broker = broker(patient());
     for fault in [Fault::Refuse, Fault::Panic] {
         let control = FaultControl::with(fault);
-        let enabled = wait(broker.enable(DeviceConfig::new("a/", control.device(), form()), Some(probe())));
+        let enabled = broker.enable(DeviceConfig::new("a/", control.device(), form()), Some(probe())).wait();
         let Err(error @ EnableError::Probe(_)) = enabled else { panic!("{fault:?}") };
         assert!(error.to_string().starts_with("audit backend failed test message: "), "{error}");
         control.wait_until_dropped();
@@ -76,8 +117,8 @@ fn a_device_that_hangs_in_its_probe_is_given_up() {
     let rules = onrecord_audit::Rules { audit_timeout: Duration::from_millis(50), ..patient() };
     let broker = broker(rules);
     let control = FaultControl::with(Fault::Hang);
-    let enabled = wait(broker.enable(DeviceConfig::new("a/", control.device(), form()), Some(probe())));
-    assert!(matches!(enabled, Err(EnableError::Probe(onrecord_audit::Why::TimedOut))));
+    let enabled = broker.enable(DeviceConfig::new("a/", control.device(), form()), Some(probe())).wait();
+    assert!(matches!(enabled, Err(EnableError::Probe(onrecord_audit::broker::Why::TimedOut))));
     control.set(Fault::None);
     control.wait_until_dropped();
 }
@@ -96,7 +137,7 @@ fn a_task_that_goes_away_still_wakes_the_writer() {
     let control = FaultControl::new();
     enable(&broker, "a/", &control);
     for seq in 1..=20_u64 {
-        let mut recording = Box::pin(broker.record(&entry("a")));
+        let mut recording = Box::pin(broker.record_request(&entry("a")));
         let mut context = Context::from_waker(Waker::noop());
         if seq % 2 == 0 {
             // It has yielded and holds the duty, unless the writer was awake still: then it may be done.
@@ -112,12 +153,12 @@ fn a_recording_yields_once_and_is_then_woken() {
     let broker = broker(strict());
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "a/", &control);
-    let mut recording = pin!(broker.record(&entry("a")));
+    let mut recording = pin!(broker.record_request(&entry("a")));
     let mut context = Context::from_waker(Waker::noop());
     assert!(recording.as_mut().poll(&mut context).is_pending());
     assert!(recording.as_mut().poll(&mut context).is_pending());
     control.set(Fault::None);
-    assert!(matches!(wait(recording), Ok(Recorded::Settled(_))));
+    assert!(matches!(recording.wait(), Ok(_)));
 }
 
 #[test]
@@ -162,7 +203,7 @@ fn discarding_counts_only_where_all_devices_discard() {
             DeviceOptions::parse("file", &[("file_path".to_owned(), "DISCARD".to_owned())].into()).unwrap();
         options.open(&Placement::api(), Arc::new(SystemClock::new())).unwrap()
     };
-    wait(broker.enable(DeviceConfig::new("nothing/", discard(), form()), Some(probe()))).unwrap();
+    broker.enable(DeviceConfig::new("nothing/", discard(), form()), Some(probe())).wait().unwrap();
     assert_eq!(record(&broker, "a"), Ok(1));
     let control = FaultControl::with(Fault::Refuse);
     enable(&broker, "a/", &control);
@@ -187,12 +228,12 @@ fn draining_and_dropping_write_what_waits() {
     let broker = broker(patient());
     let control = FaultControl::new();
     enable(&broker, "a/", &control);
-    let recordings: Vec<_> = (0..100).map(|_| broker.record(&entry("a"))).collect();
+    let recordings: Vec<_> = (0..100).map(|_| broker.record_request(&entry("a"))).collect();
     // The duty to wake the writer lies with a recording that nobody polls yet.
     drop(recordings);
     assert!(broker.drain(Duration::from_mins(10)).is_empty());
     assert_eq!(seqs(&read(&control.lines())), (1..=100).collect::<Vec<_>>());
-    let last = broker.record(&entry("a"));
+    let last = broker.record_request(&entry("a"));
     drop(broker);
     drop(last);
     control.wait_until_dropped();
@@ -224,11 +265,11 @@ fn recording_runs_on_any_runtime() {
     let control = FaultControl::new();
     enable(&broker, "a/", &control);
     let both = async {
-        let (first, second) = (broker.record(&entry("a")), broker.record(&entry("b")));
+        let (first, second) = (broker.record_request(&entry("a")), broker.record_request(&entry("b")));
         (first.await.is_ok(), second.await.is_ok())
     };
-    assert_eq!(wait(both), (true, true));
-    let mut over = pin!(broker.record(&entry("c")));
-    assert!(wait(over.as_mut()).is_ok());
+    assert_eq!(both.wait(), (true, true));
+    let mut over = pin!(broker.record_request(&entry("c")));
+    assert!(over.as_mut().wait().is_ok());
     assert!(matches!(over.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
 }

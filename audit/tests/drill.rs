@@ -19,10 +19,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use kit::{BOOT, assert_complete, broker, enable, entry, form, patient, read, record, seqs};
+use onrecord_audit::broker::{DrillError, DrillNews};
 use onrecord_audit::device::fault::FaultControl;
-use onrecord_audit::{
-    Broker, DRILL_MAX, DeviceError, Drill, DrillError, DrillNews, Health, Observer, Rules, SystemClock,
-};
+use onrecord_audit::device::{DRILL_MAX, Drill};
+use onrecord_audit::status::{Health, Observer};
+use onrecord_audit::{Broker, DeviceError, Rules};
 use onrecord_entry::{FormatOptions, Formatter, Salt, SaltId, decode};
 
 fn rules() -> Rules {
@@ -59,7 +60,7 @@ impl Observer for Heard {
 fn observed() -> (Broker, Arc<Heard>) {
     let heard = Arc::new(Heard::default());
     let observer = Arc::clone(&heard) as Arc<dyn Observer>;
-    (Broker::with_observer(rules(), BOOT, Arc::new(SystemClock::new()), Some(observer)), heard)
+    (Broker::builder().rules(rules()).observer(observer).build_with_boot(BOOT), heard)
 }
 
 fn drill_of(broker: &Broker, path: &str) -> Option<Drill> {

@@ -20,11 +20,11 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use kit::{BOOT, Line, assert_complete, enable, entry, form, patient, read, record, seqs};
+use onrecord_audit::broker::Why;
 use onrecord_audit::device::Notice;
 use onrecord_audit::device::fault::{Call, Fault, FaultControl};
-use onrecord_audit::{
-    Broker, DeviceConfig, DeviceError, Health, Observer, Recorded, Refused, Rules, SystemClock, Why,
-};
+use onrecord_audit::status::{Health, Observer};
+use onrecord_audit::{Broker, DeviceConfig, DeviceError, NotOnRecord, RequestOnRecord, Rules, Wait as _};
 
 /// *Told*: what `reopen` or `drain` says of the device. *Health*: how it stands when that has happened and nothing else.
 /// Then a request, with the device alone, beside one that works, and required beside one that works:
@@ -157,7 +157,7 @@ impl Cell {
         }
         let (rules, failed) = (Rules { audit_timeout: LONG, ..patient() }, Arc::<Failed>::default());
         let observer = Arc::clone(&failed) as Arc<dyn Observer>;
-        let broker = Broker::with_observer(rules, BOOT, Arc::new(SystemClock::new()), Some(observer));
+        let broker = Broker::builder().rules(rules).observer(observer).build_with_boot(BOOT);
         let config = DeviceConfig::new("sick/", sick.device(), form());
         let config = if company == Company::Required { config.required() } else { config };
         broker.restore(config).unwrap();
@@ -236,7 +236,7 @@ impl Cell {
             }
             // It is asked for them after each write.
             "notices" => {
-                drop(self.broker.record(&entry("a")));
+                drop(self.broker.record_request(&entry("a")));
                 self.sick.wait_for_calls_of(Call::Notices, asked + 1);
                 "-"
             }
@@ -252,18 +252,22 @@ impl Cell {
         done
     }
 
-    fn outcome_of(result: Result<Recorded, Refused>) -> &'static str {
+    fn outcome_of(result: Result<RequestOnRecord, NotOnRecord>) -> &'static str {
         match result {
-            Ok(Recorded::Settled(_)) => "settled",
-            Ok(Recorded::Unaudited(_)) => "unaudited",
-            Err(refused) if refused.causes.iter().any(|cause| cause.why == Why::TimedOut) => "timed-out",
+            Ok(_) => "settled",
+            Err(NotOnRecord::NoDevice) => "unaudited",
+            Err(NotOnRecord::Refused(refused))
+                if refused.causes.iter().any(|cause| cause.why == Why::TimedOut) =>
+            {
+                "timed-out"
+            }
             Err(_) => "refused",
         }
     }
 
     /// Makes a request. While the device blocks, the request may have to wait for it.
     fn request(&self, expected: &str) -> &'static str {
-        let mut recording = Box::pin(self.broker.record(&entry("a")));
+        let mut recording = Box::pin(self.broker.record_request(&entry("a")));
         if expected == "late" || expected == "timed-out" {
             let mut context = Context::from_waker(Waker::noop());
             for _ in 0..2 {
@@ -279,14 +283,14 @@ impl Cell {
             assert!(polled.is_pending(), "{}: {polled:?}", self.name());
             if expected == "late" {
                 self.set(Fault::None);
-                return match Self::outcome_of(onrecord_audit::wait(recording)) {
+                return match Self::outcome_of(recording.wait()) {
                     "settled" => "late",
                     other => other,
                 };
             }
             self.broker.set_rules(&Rules { audit_timeout: Duration::from_millis(1), ..patient() });
         }
-        Self::outcome_of(onrecord_audit::wait(recording))
+        Self::outcome_of(recording.wait())
     }
 
     /// A device that hangs is disabled, another is enabled in its place, and neither waits.
@@ -315,7 +319,7 @@ impl Cell {
             let outcome = record(&self.broker, "a");
             assert!(outcome.is_ok(), "{}: {outcome:?}", self.name());
             self.until("it is healthy", || {
-                drop(self.broker.record(&entry("a")).wait());
+                drop(self.broker.record_request(&entry("a")).wait());
                 self.health() == Health::Healthy
             });
         }

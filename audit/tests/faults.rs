@@ -21,11 +21,13 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use kit::{BOOT, Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs, strict};
+use onrecord_audit::broker::Why;
 use onrecord_audit::device::fault::{Fault, FaultControl};
 use onrecord_audit::device::{Appended, Batch, Notice};
+use onrecord_audit::status::{Health, Observer};
 use onrecord_audit::{
-    Broker, Device, DeviceConfig, DeviceError, DeviceOptions, Health, Observer, Placement, Rules,
-    SystemClock, Why, wait,
+    Broker, Device, DeviceConfig, DeviceError, DeviceOptions, NotOnRecord, Placement, Rules, SystemClock,
+    Wait as _,
 };
 use onrecord_entry::{Clear, Entry, Format, FormatOptions, Formatter, Limits, Request, Response, decode};
 
@@ -148,8 +150,8 @@ fn an_only_device_that_blocks_is_waited_for_until_the_time_out() {
     let broker = broker(Rules { audit_timeout: Duration::from_millis(60), ..patient() });
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "only/", &control);
-    let (first, second) = (broker.record(&entry("a")), broker.record(&entry("b")));
-    let causes = |refused: onrecord_audit::Refused| refused.causes[0].why.clone();
+    let (first, second) = (broker.record_request(&entry("a")), broker.record_request(&entry("b")));
+    let causes = |error: NotOnRecord| error.refused().unwrap().causes[0].why.clone();
     assert_eq!(first.wait().map_err(causes), Err(Why::TimedOut));
     assert_eq!(second.wait().map_err(causes), Err(Why::TimedOut));
     // The writer has begun both, or only the first: then the second is withdrawn, and told as a gap.
@@ -163,15 +165,15 @@ fn lines_not_yet_begun_are_withdrawn_when_their_request_is_refused() {
     let broker = broker(patient());
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "only/", &control);
-    let begun = broker.record(&entry("a"));
+    let begun = broker.record_request(&entry("a"));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| begun.wait());
         control.wait_until_hanging();
-        let queued = broker.record(&entry("b"));
+        let queued = broker.record_request(&entry("b"));
         // Only now, with one line begun and one not, do they take too long.
         broker.set_rules(&Rules { audit_timeout: Duration::from_millis(1), ..patient() });
-        assert_eq!(queued.wait().unwrap_err().seq, 2);
-        assert_eq!(waiting.join().unwrap().unwrap_err().seq, 1);
+        assert_eq!(queued.wait().unwrap_err().refused().unwrap().seq, 2);
+        assert_eq!(waiting.join().unwrap().unwrap_err().refused().unwrap().seq, 1);
     });
     broker.set_rules(&patient());
     control.set(Fault::None);
@@ -235,7 +237,7 @@ impl Observer for Turns {
 fn a_device_that_has_caught_up_is_healthy_and_says_so_though_no_entry_follows() {
     let (turns, turned) = channel();
     let (clock, observer) = (Arc::new(SystemClock::new()), Arc::new(Turns(Mutex::new(turns))));
-    let broker = Broker::with_observer(patient(), BOOT, clock, Some(observer));
+    let broker = Broker::builder().rules(patient()).clock(clock).observer(observer).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "a/", &control);
     let turn = || turned.recv_timeout(Duration::from_mins(1));
@@ -275,7 +277,7 @@ fn a_full_queue_of_the_only_device_refuses_at_once() {
     let broker = broker(Rules { queue_bytes: 1, ..patient() });
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "only/", &control);
-    let first = broker.record(&entry("a"));
+    let first = broker.record_request(&entry("a"));
     assert_eq!(record(&broker, "a").unwrap_err().causes[0].why, Why::QueueFull);
     control.set(Fault::None);
     assert!(first.wait().is_ok());
@@ -308,12 +310,12 @@ fn a_hung_device_is_disabled_at_once_and_its_waiters_are_told() {
     let broker = broker(Rules { settle_grace: Duration::from_millis(20), ..patient() });
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "hung/", &control);
-    let waiting = broker.record(&entry("a"));
+    let waiting = broker.record_request(&entry("a"));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| waiting.wait());
         control.wait_until_hanging();
         assert!(broker.disable("hung/"));
-        assert_eq!(waiting.join().unwrap().unwrap_err().causes[0].why, Why::Disabled);
+        assert_eq!(waiting.join().unwrap().unwrap_err().refused().unwrap().causes[0].why, Why::Disabled);
     });
     // The path is free for another device, which works while the old one still hangs.
     let well = FaultControl::new();
@@ -377,14 +379,15 @@ fn what_a_device_found_out_is_on_record_before_newer_lines() {
 fn observers_hear_of_each_change_of_health() {
     #[derive(Default)]
     struct Log(std::sync::Mutex<Vec<(String, Health, Health)>>);
-    impl onrecord_audit::Observer for Log {
+    impl onrecord_audit::status::Observer for Log {
         fn changed(&self, path: &str, from: Health, to: Health, _error: Option<&DeviceError>) {
             self.0.lock().unwrap().push((path.to_owned(), from, to));
         }
     }
     let log = Arc::new(Log::default());
     let clock = Arc::new(onrecord_audit::SystemClock::new());
-    let broker = Broker::with_observer(strict(), kit::BOOT, clock, Some(log.clone()));
+    let broker =
+        Broker::builder().rules(strict()).clock(clock).observer(log.clone()).build_with_boot(kit::BOOT);
     let control = FaultControl::with(Fault::Refuse);
     enable(&broker, "a/", &control);
     assert!(record(&broker, "a").is_err());
@@ -408,11 +411,11 @@ fn what_waited_for_a_device_that_failed_is_not_held_when_it_hangs_next() {
     let (sick, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
     enable(&broker, "well/", &well);
     enable(&broker, "sick/", &sick);
-    let first = broker.record(&entry("a"));
+    let first = broker.record_request(&entry("a"));
     drop(first);
     sick.wait_until_hanging();
     // It is healthy as far as anybody knows, so the second entry awaits it, too.
-    let mut second = Box::pin(broker.record(&entry("a")));
+    let mut second = Box::pin(broker.record_request(&entry("a")));
     let mut context = Context::from_waker(Waker::noop());
     while well.lines().len() < 2 {
         assert!(second.as_mut().poll(&mut context).is_pending());
@@ -420,7 +423,7 @@ fn what_waited_for_a_device_that_failed_is_not_held_when_it_hangs_next() {
     sick.set(Fault::RefuseThenHang);
     sick.wait_for_calls(2);
     // It would wait for ever, if it still waited for the device that failed.
-    drop(wait(second).unwrap());
+    drop(second.wait().unwrap());
     sick.set(Fault::None);
 }
 
@@ -432,7 +435,7 @@ fn a_recording_that_nobody_polls_does_not_hold_the_entries_of_others() {
     record(&broker, "a").unwrap();
     for _ in 0..3 {
         // It has the duty to wake the writer, and never will.
-        std::mem::forget(broker.record(&entry("a")));
+        std::mem::forget(broker.record_request(&entry("a")));
         record(&broker, "a").unwrap();
     }
 }
@@ -499,8 +502,7 @@ impl Observer for Recoveries {
 #[test]
 fn a_device_that_cannot_write_is_not_healed_by_a_look() {
     let recoveries = Arc::new(Recoveries::default());
-    let broker =
-        Broker::with_observer(patient(), BOOT, Arc::new(SystemClock::new()), Some(recoveries.clone()));
+    let broker = Broker::builder().rules(patient()).observer(recoveries.clone()).build_with_boot(BOOT);
     let (looks, looked) = channel();
     broker.restore(DeviceConfig::new("a/", Box::new(LooksWell { looks }), form())).unwrap();
     assert!(record(&broker, "a").is_err());
@@ -520,7 +522,7 @@ impl Observer for Panics {
 
 #[test]
 fn an_observer_that_panics_costs_no_entry() {
-    let broker = Broker::with_observer(patient(), BOOT, Arc::new(SystemClock::new()), Some(Arc::new(Panics)));
+    let broker = Broker::builder().rules(patient()).observer(Arc::new(Panics)).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Refuse);
     enable(&broker, "a/", &control);
     assert!(record(&broker, "a").is_err());
@@ -535,10 +537,10 @@ fn a_device_that_hangs_while_it_is_opened_again_is_given_up_when_it_is_disabled(
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "a/", &control);
     assert_eq!(broker.reopen(None, Duration::ZERO).first().map(|(_, done)| done.is_err()), Some(true));
-    let waiting = broker.record(&entry("a"));
+    let waiting = broker.record_request(&entry("a"));
     assert!(broker.disable("a/"));
-    let refused = waiting.wait().unwrap_err();
-    assert_eq!(refused.causes[0].why, Why::Disabled);
+    let refused = waiting.wait().unwrap_err().refused();
+    assert_eq!(refused.unwrap().causes[0].why, Why::Disabled);
     control.set(Fault::None);
     control.wait_until_dropped();
 }
@@ -558,7 +560,7 @@ fn r_fuzz_a_response_that_cannot_be_formatted_leaves_a_minimal_entry() {
     assert!(record(&broker, &path).is_err());
     let request = Request { id: Clear::new("an id"), ..entry(&path).request };
     let response = Some(Response { status_code: 204, ..Response::default() });
-    let recorded = broker.record(&Entry { request, response, ..Entry::default() }).wait();
+    let recorded = broker.record_response(&Entry { request, response, ..Entry::default() }).wait();
     assert!(recorded.is_ok(), "{recorded:?}");
     let lines = control.lines();
     let entries: Vec<_> = lines.iter().map(|line| decode(line).unwrap()).collect();

@@ -24,7 +24,7 @@ use std::time::Duration;
 use broker_kit::{Line, assert_complete, broker, entry, form, patient, probe, read, record, seqs, strict};
 use kit::{append, line, mode_of, open};
 use onrecord_audit::device::Notice;
-use onrecord_audit::{Broker, DeviceConfig, Placement, wait};
+use onrecord_audit::{Broker, DeviceConfig, Placement, Wait as _};
 use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Gap, SeqRange, Stamp, Template};
 use onrecord_value::Time;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -88,7 +88,7 @@ fn a_torn_tail_is_on_record_in_the_log_itself() {
     std::fs::write(&path, [&line(1), &line(2)[..30]].concat()).unwrap();
     let broker = broker(strict());
     let device = open(&path, &Placement::api()).unwrap();
-    wait(broker.enable(DeviceConfig::new("file/", device, form()), Some(probe()))).unwrap();
+    broker.enable(DeviceConfig::new("file/", device, form()), Some(probe())).wait().unwrap();
     let lines = read(&lines_of(&path));
     assert!(matches!(&lines[1], Line::Gap { torn: true, .. }), "{lines:?}");
 }
@@ -193,7 +193,7 @@ fn holes_that_a_gap_or_a_probe_explains_are_not_told_again() {
     let broker = broker(strict());
     let enable = || {
         let config = DeviceConfig::new("file/", open(&path, &Placement::api()).unwrap(), form());
-        wait(broker.enable(config, Some(probe()))).unwrap();
+        broker.enable(config, Some(probe())).wait().unwrap();
     };
     let disable = || {
         assert!(broker.drain(Duration::from_mins(10)).is_empty());
@@ -226,7 +226,7 @@ fn entries_from_before_a_device_was_enabled_without_a_probe_are_not_told_as_miss
     // Enough lines that the order of the first ones is no excuse any more.
     for (first, count) in [(4, 400), (406, 2)] {
         let config = DeviceConfig::new("file/", open(&path, &Placement::api()).unwrap(), form());
-        wait(broker.enable(config, None)).unwrap();
+        broker.enable(config, None).wait().unwrap();
         (first..first + count).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
         assert!(broker.drain(Duration::from_mins(10)).is_empty());
         assert!(broker.disable("file/"));
@@ -506,7 +506,7 @@ fn a_file_device_and_a_hung_one_do_not_disturb_each_other() {
     broker_kit::enable(&broker, "hung/", &hung);
     enable(&broker, &path);
     for seq in 1..=200 {
-        assert!(broker.record(&entry("a")).wait().is_ok());
+        assert!(broker.record_request(&entry("a")).wait().is_ok());
         assert_eq!(broker.last_seq(), seq);
     }
     assert_complete(&read(&lines_of(&path)), 200);

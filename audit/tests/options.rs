@@ -16,7 +16,7 @@ mod kit;
 use kit::{mode_of, open_with, options, refusal, set_mode};
 use std::time::Duration;
 
-use onrecord_audit::device::{FileMode, Network, SocketOptions, SyslogOptions, Target};
+use onrecord_audit::device::{FileMode, FileOptions, Network, SocketOptions, SyslogOptions};
 use onrecord_audit::{DeviceOptions, Placement};
 use onrecord_entry::Oversize;
 use onrecord_entry::{Format, FormatOptions};
@@ -44,10 +44,8 @@ fn every_option_with_every_kind_of_value() {
             assert_eq!(parse(&[(option, text)]).map(drop), syntax(text), "{option}={text}");
         }
     }
-    let mode = |text: &str| match parse(&[("mode", text)]).map(|options| options.target) {
-        Ok(Target::File(file)) => Ok(file.mode),
-        Ok(other) => panic!("{other:?}"),
-        Err(error) => Err(error),
+    let mode = |text: &str| {
+        parse(&[("mode", text)]).map(|options| options.target::<FileOptions>().expect("a file").mode)
     };
     for (text, expected) in
         [("0600", 0o600), ("0644", 0o644), ("777", 0o666), ("755", 0o644), ("7", 0o006), ("4755", 0o644)]
@@ -83,24 +81,26 @@ fn defaults_are_those_of_the_documents() {
     assert!(
         parsed.form.hmac_accessor && !parsed.form.log_raw && !parsed.skip_test && parsed.unknown.is_empty()
     );
-    assert!(
-        matches!(parsed.target, Target::File(file) if file.mode == FileMode::Exact(0o600) && !file.fsync)
-    );
+    let file: &FileOptions = parsed.target().expect("a file");
+    assert!(file.mode == FileMode::Exact(0o600) && !file.fsync);
 }
 
 #[test]
 fn targets_are_words_or_paths() {
-    let target =
-        |pairs: &[(&str, &str)]| DeviceOptions::parse("file", &options(pairs)).map(|parsed| parsed.target);
+    let target = |key: &str, word: &str| DeviceOptions::parse("file", &options(&[(key, word)])).unwrap();
     for word in ["stdout", "STDOUT", "StdOut", "/dev/stdout"] {
-        assert_eq!(target(&[("file_path", word)]), Ok(Target::Stdout));
+        let stdout = target("file_path", word);
+        assert!(stdout.file().is_none() && !stdout.discards(), "{word}");
     }
     for word in ["discard", "Discard", "/dev/null"] {
-        assert_eq!(target(&[("path", word)]), Ok(Target::Discard));
+        let discard = target("path", word);
+        assert!(discard.file().is_none() && discard.discards(), "{word}");
     }
-    let Ok(Target::File(file)) = target(&[("path", "/b.log"), ("file_path", "/a.log")]) else { panic!() };
-    assert_eq!(file.path.to_str(), Some("/a.log"));
-    assert_eq!(target(&[]).unwrap_err().to_string(), "file_path is required");
+    let both =
+        DeviceOptions::parse("file", &options(&[("path", "/b.log"), ("file_path", "/a.log")])).unwrap();
+    assert_eq!(both.file().and_then(std::path::Path::to_str), Some("/a.log"));
+    let none = DeviceOptions::parse("file", &options(&[])).unwrap_err();
+    assert_eq!(none.to_string(), "file_path is required");
 }
 
 #[test]
@@ -136,19 +136,13 @@ fn types_that_are_not_there_are_named() {
 fn socket(pairs: &[(&str, &str)]) -> Result<SocketOptions, String> {
     let mut all = options(pairs);
     all.entry("address".to_owned()).or_insert_with(|| "127.0.0.1:1".to_owned());
-    match DeviceOptions::parse("socket", &all).map(|parsed| parsed.target) {
-        Ok(Target::Socket(socket)) => Ok(socket),
-        Ok(other) => panic!("{other:?}"),
-        Err(error) => Err(error.to_string()),
-    }
+    let parsed = DeviceOptions::parse("socket", &all).map_err(|error| error.to_string())?;
+    Ok(parsed.target::<SocketOptions>().expect("a socket device").clone())
 }
 
 fn syslog(pairs: &[(&str, &str)]) -> Result<SyslogOptions, String> {
-    match DeviceOptions::parse("syslog", &options(pairs)).map(|parsed| parsed.target) {
-        Ok(Target::Syslog(syslog)) => Ok(syslog),
-        Ok(other) => panic!("{other:?}"),
-        Err(error) => Err(error.to_string()),
-    }
+    let parsed = DeviceOptions::parse("syslog", &options(pairs)).map_err(|error| error.to_string())?;
+    Ok(parsed.target::<SyslogOptions>().expect("a syslog device").clone())
 }
 
 #[test]

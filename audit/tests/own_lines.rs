@@ -18,8 +18,9 @@ use onrecord_audit::device::Notice;
 use std::sync::Arc;
 use std::time::Duration;
 
+use onrecord_audit::broker::Missed;
 use onrecord_audit::device::fault::{Call, Fault, FaultControl};
-use onrecord_audit::{Broker, DeviceConfig, Missed};
+use onrecord_audit::{Broker, DeviceConfig};
 use onrecord_entry::{Boot, FormatOptions, Formatter, Limits, Salt, SeqRange, decode};
 
 /// Long enough for a gap entry of one range, too short for one of a few.

@@ -18,15 +18,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, strict};
+use onrecord_audit::broker::{Candidate, Missed, Why};
 use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{
-    Broker, Candidate, DeviceConfig, DeviceError, Health, Missed, Observer, Placement, Rules, SystemClock,
-    Why, wait,
-};
+use onrecord_audit::status::{Health, Observer};
+use onrecord_audit::{Broker, DeviceConfig, DeviceError, Placement, Rules, SystemClock, Wait as _};
 use onrecord_entry::{Boot, SeqRange};
 
 fn replace(broker: &Broker, path: &str, control: &FaultControl) {
-    let candidate = wait(broker.try_out(DeviceConfig::new(path, control.device(), form()), None)).unwrap();
+    let candidate = broker.try_out(DeviceConfig::new(path, control.device(), form()), None).wait().unwrap();
     broker.replace(candidate).unwrap();
 }
 
@@ -46,7 +45,7 @@ fn r_reconcile_replacing_under_load_loses_and_doubles_nothing() {
                 let (broker, stop) = (Arc::clone(&broker), Arc::clone(&stop));
                 std::thread::spawn(move || {
                     while !stop.load(Ordering::Relaxed) {
-                        drop(broker.record(&entry("a")).wait().unwrap());
+                        drop(broker.record_request(&entry("a")).wait().unwrap());
                     }
                 })
             })
@@ -112,7 +111,7 @@ fn what_a_hung_device_does_not_write_any_more_the_new_one_tells() {
 fn nothing_is_replaced_that_is_not_there() {
     let broker = broker(patient());
     let control = FaultControl::new();
-    let candidate = wait(broker.try_out(DeviceConfig::new("a/", control.device(), form()), Some(probe())));
+    let candidate = broker.try_out(DeviceConfig::new("a/", control.device(), form()), Some(probe())).wait();
     assert!(broker.replace(candidate.unwrap()).is_err());
     control.wait_until_dropped();
     assert_eq!(broker.devices(), 0);
@@ -123,7 +122,7 @@ fn a_candidate_that_is_not_wanted_after_all_leaves_the_old_device_as_it_was() {
     let broker = broker(patient());
     let (old, new) = (FaultControl::new(), FaultControl::new());
     enable(&broker, "a/", &old);
-    drop(wait(broker.try_out(DeviceConfig::new("a/", new.device(), form()), Some(probe()))).unwrap());
+    drop(broker.try_out(DeviceConfig::new("a/", new.device(), form()), Some(probe())).wait().unwrap());
     new.wait_until_dropped();
     record(&broker, "a").unwrap();
     assert_eq!((old.lines().len(), new.lines().len()), (1, 1));
@@ -145,7 +144,7 @@ fn a_device_that_takes_the_place_of_another_may_write_to_its_file() {
     assert!(options(&[]).open(&placement, clock.clone()).is_err(), "two devices on one file");
     let heir = placement.succeeding(&broker.claim("a/").unwrap());
     let second = options(&[("mode", "0640")]).open(&heir, clock.clone()).unwrap();
-    let candidate = wait(broker.try_out(DeviceConfig::new("a/", second, form()), Some(probe()))).unwrap();
+    let candidate = broker.try_out(DeviceConfig::new("a/", second, form()), Some(probe())).wait().unwrap();
     broker.replace(candidate).unwrap();
     record(&broker, "a").unwrap();
     assert!(options(&[]).open(&placement, clock).is_err(), "the file is still taken");
@@ -161,7 +160,7 @@ fn r_quorum_a_required_device_takes_its_probe() {
     let broker = broker(strict());
     let control = FaultControl::new();
     let config = DeviceConfig::new("a/", control.device(), form()).required();
-    wait(broker.enable(config, Some(probe()))).unwrap();
+    broker.enable(config, Some(probe())).wait().unwrap();
     assert_eq!(record(&broker, "a"), Ok(1));
 }
 
@@ -184,7 +183,7 @@ fn what_was_missed_before_the_end_is_told_after_it() {
     assert_eq!((missed.boot, missed.count), (kit::BOOT, 4));
     assert_eq!(missed.ranges, [SeqRange { from: 1, to: 4 }]);
 
-    let later = Broker::new(Rules::default(), Boot::new(8), Arc::new(SystemClock::new()));
+    let later = Broker::builder().build_with_boot(Boot::new(8));
     let back = FaultControl::with(Fault::Refuse);
     later.restore(DeviceConfig::new("sick/", back.device(), form()).missed(kept.clone())).unwrap();
     assert_eq!(later.missed()[0].1, kept, "untold, it is kept on");
@@ -239,18 +238,20 @@ fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
     // A queue has room for one line.
     let rules = Rules { queue_bytes: 1, ..strict() };
     let clock = Arc::new(SystemClock::new());
-    let broker = Arc::new(Broker::with_observer(rules, kit::BOOT, clock, Some(between.clone())));
+    let broker = Arc::new(
+        Broker::builder().rules(rules).clock(clock).observer(between.clone()).build_with_boot(kit::BOOT),
+    );
     let controls: Vec<_> = (0..4).map(|_| FaultControl::new()).collect();
     let full = FaultControl::with(Fault::Hang);
     for (path, control) in [("a/", &controls[0]), ("full/", &full), ("b/", &controls[1])] {
         enable(&broker, path, control);
     }
-    drop(broker.record(&entry("x")));
+    drop(broker.record_request(&entry("x")));
     while broker.status().iter().any(|device| device.path.as_ref() != "full/" && device.queued_bytes > 0) {
         std::thread::yield_now();
     }
     let candidate = |path: &str, control: &FaultControl| -> Candidate {
-        wait(broker.try_out(DeviceConfig::new(path, control.device(), form()), None)).unwrap()
+        broker.try_out(DeviceConfig::new(path, control.device(), form()), None).wait().unwrap()
     };
     let (a, b) = (candidate("a/", &controls[2]), candidate("b/", &controls[3]));
     let changed = Arc::clone(&broker);

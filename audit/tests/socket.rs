@@ -458,10 +458,10 @@ fn a_datagram_that_is_too_long_costs_no_other_line() {
     let mut device = socket(&pairs);
     let appended = append(&mut *device, &[line(1, 10), line(2, 1_000_000), line(3, 10)]);
     assert_eq!((appended.lines, appended.error), (3, None));
-    assert_eq!(appended.unfit.len(), 1);
-    assert_eq!(appended.unfit[0].line, 1);
+    assert_eq!(appended.rejected.len(), 1);
+    assert_eq!(appended.rejected[0].line, 1);
     let expected = format!("write unixgram @->{}: write: message too long", path.display());
-    assert_eq!(appended.unfit[0].error.to_string(), expected);
+    assert_eq!(appended.rejected[0].error.to_string(), expected);
     let mut datagram = [0; 100];
     for expected in [line(1, 10), line(3, 10)] {
         let length = peer.recv(&mut datagram).unwrap();
@@ -507,7 +507,7 @@ fn a_line_that_is_too_long_for_a_datagram_goes_out_shorter_or_in_parts() {
         for length in [70_000, 1_000_000] {
             let long = long_entry(length);
             let appended = append(&mut *with("elide"), &[long_entry(1), long.clone(), long_entry(2)]);
-            assert_eq!((appended.lines, appended.error, appended.unfit.len()), (3, None, 0));
+            assert_eq!((appended.lines, appended.error, appended.rejected.len()), (3, None, 0));
             assert_eq!(receive(), long_entry(1));
             let between = receive();
             // A Unix socket takes 70,000 bytes as they are.

@@ -18,10 +18,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kit::{BOOT, broker, enable, entry, form, patient, read, record, strict};
+use onrecord_audit::broker::Why;
 use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{
-    BLOCKED_AFTER, Broker, Clock, DeviceConfig, DeviceError, DeviceStatus, Health, Observer, Rules, Why,
-};
+use onrecord_audit::status::{BLOCKED_AFTER, DeviceStatus, Health, Observer};
+use onrecord_audit::{Broker, Clock, DeviceConfig, DeviceError, Rules};
 use onrecord_entry::Response;
 use onrecord_value::Time;
 
@@ -62,7 +62,7 @@ fn what_a_device_took_is_counted_in_entries_bytes_and_batches() {
     }
     let mut response = entry("secret/a");
     response.response = Some(Response::default());
-    drop(broker.record(&response).wait().unwrap());
+    drop(broker.record_response(&response).wait().unwrap());
     let status = one(&broker);
     let bytes: usize = control.lines().iter().map(Vec::len).sum();
     assert_eq!((status.appended, status.appended_bytes, status.batches), (4, bytes as u64, 4));
@@ -75,7 +75,7 @@ fn what_a_device_took_is_counted_in_entries_bytes_and_batches() {
 #[test]
 fn errors_and_changes_of_health_have_their_times() {
     let clock = Arc::new(Hands::default());
-    let broker = Broker::new(patient(), BOOT, Arc::clone(&clock) as _);
+    let broker = Broker::builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Refuse);
     clock.forward(Duration::from_mins(1));
     enable(&broker, "a/", &control);
@@ -134,7 +134,7 @@ fn opening_again_is_counted() {
 #[test]
 fn the_outlook_names_what_the_rule_lacks() {
     let clock = Arc::new(Hands::default());
-    let broker = Broker::new(patient(), BOOT, Arc::clone(&clock) as _);
+    let broker = Broker::builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
     assert!(broker.outlook().is_met(), "without a device nothing is refused by the rule");
     let (first, second) = (FaultControl::new(), FaultControl::new());
     enable(&broker, "first/", &first);
@@ -153,10 +153,10 @@ fn the_outlook_names_what_the_rule_lacks() {
 #[test]
 fn a_device_that_blocks_is_not_counted_on_after_a_while() {
     let clock = Arc::new(Hands::default());
-    let broker = Broker::new(patient(), BOOT, Arc::clone(&clock) as _);
+    let broker = Broker::builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "only/", &control);
-    let waiting = broker.record(&entry("a"));
+    let waiting = broker.record_request(&entry("a"));
     clock.forward(BLOCKED_AFTER);
     assert_eq!((one(&broker).lag, broker.outlook().is_met()), (BLOCKED_AFTER, true));
     clock.forward(Duration::from_nanos(1));
@@ -179,7 +179,8 @@ fn an_observer_hears_of_the_first_miss_of_a_row_alone() {
     let heard = Arc::new(Heard::default());
     let rules = Rules { queue_bytes: 2000, ..patient() };
     let clock = Arc::new(onrecord_audit::SystemClock::new());
-    let broker = Broker::with_observer(rules, BOOT, clock, Some(Arc::clone(&heard) as _));
+    let broker =
+        Broker::builder().rules(rules).clock(clock).observer(Arc::clone(&heard) as _).build_with_boot(BOOT);
     let (hung, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
     enable(&broker, "hung/", &hung);
     enable(&broker, "well/", &well);

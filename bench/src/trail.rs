@@ -121,7 +121,7 @@ fn measure(world: &'static World, plan: &Plan, effort: Effort) {
         let (cpu, time) = (ran().saturating_sub(cpu).as_secs_f64(), begin.elapsed().as_secs_f64());
         let (_, peak) = memory();
         let found: u64 = report.sources.iter().map(|source| source.entries).sum();
-        assert!(report.nothing_lost(Judge::EachDevice) && found == entries, "the logs are whole");
+        assert!(report.is_complete(Judge::EachDevice) && found == entries, "the logs are whole");
         if round > 0 {
             on_core.push(cpu);
             passed.push(time);

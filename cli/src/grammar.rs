@@ -151,6 +151,11 @@ impl Command {
         matches!(self.words.as_bytes(), b"audit drill")
     }
 
+    /// Whether its arguments are options of an audit device, which its help lists.
+    pub const fn takes_device_options(&self) -> bool {
+        matches!(self.words.as_bytes(), b"audit enable" | b"audit-enable")
+    }
+
     /// The flag of this name.
     pub fn flag(&self, name: &str) -> Option<&'static Flag> {
         self.all_flags().find(|flag| flag.name == name || (!flag.alias.is_empty() && flag.alias == name))

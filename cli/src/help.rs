@@ -1,5 +1,8 @@
 //! Help texts, made from the table: usage, about, examples, flags by group. 78 columns.
 
+use onrecord_audit::DeviceKinds;
+use onrecord_audit::device::{COMMON_OPTIONS, DeviceOption};
+
 use crate::grammar::table::{self, HTTP_FLAGS};
 use crate::grammar::{Command, Flag, Group, Output};
 
@@ -42,7 +45,7 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
 }
 
 /// The help of a command.
-pub(crate) fn command(program: &str, command: &Command) -> String {
+pub(crate) fn command(program: &str, command: &Command, kinds: &DeviceKinds) -> String {
     let mut out = format!("Usage: {program} {} {}", command.words, command.arguments).trim_end().to_owned();
     out.push_str("\n\n");
     about(&mut out, command.about);
@@ -55,6 +58,9 @@ pub(crate) fn command(program: &str, command: &Command) -> String {
     }
     let own = if command.words.starts_with("kv ") { "Common Options" } else { "Command Options" };
     flags(&mut out, own, command.flags, false);
+    if command.takes_device_options() {
+        device_options(&mut out, kinds);
+    }
     format!("{}\n", out.trim_end())
 }
 
@@ -102,6 +108,33 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
         }
         out.push('\n');
     }
+}
+
+/// The options of each kind of device, from the table of kinds.
+fn device_options(out: &mut String, kinds: &DeviceKinds) {
+    let mut section = |title: &str, about: &str, options: &[DeviceOption]| {
+        push_line(out, &format!("{title}:\n"));
+        for line in wrap(about, WIDTH - 2) {
+            push_line(out, &format!("  {line}"));
+        }
+        out.push('\n');
+        for option in options {
+            push_line(out, &format!("  {}=<value>", option.key));
+            let default = match option.default {
+                "" => String::new(),
+                default => format!(" The default is {default}."),
+            };
+            for line in wrap(&format!("{}{default}", option.about), WIDTH - 6) {
+                push_line(out, &format!("      {line}"));
+            }
+            out.push('\n');
+        }
+    };
+    for kind in kinds.iter() {
+        let (name, about) = (kind.name(), kind.about());
+        section(&format!("Options of TYPE {name}"), &format!("A {name} device {about}."), kind.options());
+    }
+    section("Options of every TYPE", "Every device has these.", COMMON_OPTIONS);
 }
 
 fn describe(flag: &Flag, raw: bool) -> String {

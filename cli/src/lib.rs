@@ -22,10 +22,18 @@ pub use world::World;
 
 use std::process::ExitCode;
 
+use onrecord_audit::DeviceKinds;
+
 /// The process: its arguments, environment and streams.
 pub fn main() -> ExitCode {
+    main_with(DeviceKinds::default())
+}
+
+/// The same for a program whose server knows other kinds of audit devices, too.
+pub fn main_with(device_kinds: DeviceKinds) -> ExitCode {
     let mut arguments = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let program = arguments.next().unwrap_or_default();
     let words: Vec<String> = arguments.collect();
-    ExitCode::from(run(&mut World::of_process(&program), &words))
+    let mut world = World { device_kinds, ..World::of_process(&program) };
+    ExitCode::from(run(&mut world, &words))
 }

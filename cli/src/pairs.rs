@@ -157,11 +157,13 @@ pub(crate) fn texts(pairs: Object) -> Result<Vec<(String, String)>, PairsError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use onrecord_audit::DeviceKinds;
     use std::collections::BTreeMap;
     use std::io::Cursor;
 
     fn world(stdin: impl AsRef<[u8]>) -> World {
         World {
+            device_kinds: DeviceKinds::default(),
             program: "onrecord".to_owned(),
             variables: BTreeMap::new(),
             stdin: Box::new(Cursor::new(stdin.as_ref().to_owned())),

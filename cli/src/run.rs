@@ -40,7 +40,7 @@ fn dispatch(session: &mut Session<'_>, words: &[String]) -> Done {
                 return crate::command::status::version(session);
             }
             if parse::asks_for_help(rest) {
-                session.print(&help::command(&program, command))?;
+                session.print(&help::command(&program, command, &session.world.device_kinds))?;
                 return Ok(0);
             }
             run_command(session, command, rest)

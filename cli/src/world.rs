@@ -1,6 +1,7 @@
 //! What surrounds a command: variables, streams, terminals. The only file that asks the process for them, so that tests
 //! can hand in others.
 
+use onrecord_audit::DeviceKinds;
 use onrecord_client::environment::Variables;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
@@ -11,6 +12,8 @@ use zeroize::Zeroizing;
 pub struct World {
     /// Name under which the program was called, without folders.
     pub program: String,
+    /// The kinds of audit devices that a server of this program knows, for help.
+    pub device_kinds: DeviceKinds,
     /// Environment variables.
     pub variables: BTreeMap<String, String>,
     /// Standard input.
@@ -39,6 +42,7 @@ impl World {
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
         Self {
             program: name_of(program),
+            device_kinds: DeviceKinds::default(),
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),

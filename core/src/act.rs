@@ -5,15 +5,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
+use onrecord_audit::{Recorded, RequestOnRecord};
+
 use crate::context::RequestContext;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
 use crate::precheck::precheck;
 use crate::routes::Role;
-use crate::unsealed::Unsealed;
 use crate::{audit_errors, login, preview};
 
-/// Does what was asked, or refuses it.
-pub(crate) async fn act(open: &Unsealed, context: &RequestContext<'_>) -> Outcome {
+/// Does what was asked, or refuses it. The request is on record, or no device is enabled.
+pub(crate) async fn act(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+    _recorded: &Recorded<RequestOnRecord>,
+) -> Outcome {
     if let Some(refusal) = &context.request.refusal {
         return refusal.clone().into();
     }

@@ -18,8 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use onrecord_audit::device::OptionError;
 use onrecord_audit::device::check_prefix;
-use onrecord_audit::{Broker, EnableError, OptionError, Placement};
+use onrecord_audit::{Broker, DeviceKinds, EnableError, Placement};
 use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
@@ -32,12 +33,12 @@ use opening::{Origin, Prepared};
 use repair::Removals;
 
 pub use declared::DeclareError;
-pub use load::{NotOpened, Unopened};
+pub(crate) use load::Unopened;
 pub(crate) use log::Log;
-pub use salts::{KeptSalt, Resalted};
+pub(crate) use salts::KeptSalt;
 
 /// Devices by path, each with its closing slash.
-pub type Table = BTreeMap<String, Arc<Device>>;
+pub(crate) type Table = BTreeMap<String, Arc<Device>>;
 
 /// An enabled device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +175,8 @@ impl From<EntropyError> for DevicesError {
 pub struct Devices {
     view: View,
     host: Host,
+    /// The kinds that can be enabled.
+    kinds: DeviceKinds,
     /// The rule and the API's limits, as they are now.
     settings: RwLock<Arc<AuditSettings>>,
     table: RwLock<Arc<Table>>,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use onrecord_audit::{Settled, Unaudited};
+use onrecord_audit::{Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
 use onrecord_value::Object;
 
 /// One request as a transport received it, before any judgement.
@@ -151,19 +151,28 @@ impl Answer {
         self.body
     }
 
-    /// Releases an answer whose response entry has settled.
-    pub(crate) fn on_record(shaped: Shaped, _proof: &Settled) -> Self {
-        Self { status: shaped.status, media: shaped.media, body: shaped.body }
+    /// Releases an answer whose response entry is on record. The proofs are used up: a request is answered once.
+    pub(crate) fn on_record(
+        shaped: Shaped,
+        _request: Recorded<RequestOnRecord>,
+        _response: ResponseOnRecord,
+    ) -> Self {
+        Self::of(shaped)
+    }
+
+    /// Releases the answer of a route that is recorded by its request entry alone.
+    pub(crate) fn on_request_record(shaped: Shaped, _request: RequestOnRecord) -> Self {
+        Self::of(shaped)
     }
 
     /// Releases an answer although nothing was recorded, because no device is enabled.
-    pub(crate) fn without_devices(shaped: Shaped, _proof: &Unaudited) -> Self {
-        Self { status: shaped.status, media: shaped.media, body: shaped.body }
+    pub(crate) fn without_devices(shaped: Shaped, _proof: Unaudited) -> Self {
+        Self::of(shaped)
     }
 
     /// Answers an exempt route (the reviewed list in `routes`).
     pub(crate) fn exempt(shaped: Shaped) -> Self {
-        Self { status: shaped.status, media: shaped.media, body: shaped.body }
+        Self::of(shaped)
     }
 
     /// Answers while sealed: nothing can be recorded, and nothing is done.
@@ -180,6 +189,10 @@ impl Answer {
     /// Refuses work beyond the fixed budgets before anything was looked at (counted, not recorded).
     pub(crate) fn overloaded() -> Self {
         Self::error(503, "the server is at its limit of requests in flight; try again")
+    }
+
+    fn of(shaped: Shaped) -> Self {
+        Self { status: shaped.status, media: shaped.media, body: shaped.body }
     }
 
     fn error(status: u16, text: &'static str) -> Self {

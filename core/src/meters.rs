@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use onrecord_audit::Distribution;
+use onrecord_audit::status::Distribution;
 use onrecord_value::Time;
 
 use crate::admission::Admission;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use onrecord_audit::Drill;
+use onrecord_audit::device::Drill;
 use onrecord_entry::Template;
 use onrecord_value::{Object, Value};
 

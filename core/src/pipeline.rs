@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::context::RequestContext;
+use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Exchange};
-use crate::unsealed::Unsealed;
 use crate::{act, capture, decide, record, release, route, shape};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
@@ -31,14 +31,14 @@ pub(crate) async fn journey(open: Arc<Unsealed>, exchange: Box<Exchange>) -> Ans
         }
     };
     // 6. The use is spent; the refusal is made, or the handler runs.
-    let mut outcome = act::act(&open, &context).await;
+    let mut outcome = act::act(&open, &context, &recorded).await;
     // 7. The bytes of the answer. Where they cannot be made, what was issued is revoked, and the answer is an error.
     let shaped = match shape::catch_panic(&context, &outcome) {
         Some(shaped) => shaped,
         None => Box::pin(release::shaping_failed(&open, &context, &mut outcome)).await,
     };
     // 8. On record, before anything is answered.
-    let recorded = record::response(&open, &context, recorded, &outcome, &shaped).await;
+    let proof = record::response(&open, &context, recorded, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    release::release(&open, caller, outcome, shaped, recorded).await
+    release::release(&open, caller, outcome, shaped, proof).await
 }

@@ -3,7 +3,7 @@
 //! (`onrecord_policy`).
 //!
 //! All policies are in memory. A change is committed first; then the map is brought up to date from storage and the
-//! generation counted up, before the answer leaves. Whoever keeps a compiled ACL compares the generation (I11).
+//! generation counted up, before the answer leaves. Each keeper of a compiled ACL compares the generation (I11).
 
 mod stored;
 
@@ -18,7 +18,7 @@ use onrecord_value::Time;
 
 pub use stored::Document;
 
-use crate::unsealed::place;
+use crate::place;
 
 /// The policy that every token has unless it was made without; it can be changed but not deleted.
 pub const DEFAULT: &str = "default";
@@ -184,7 +184,7 @@ impl Policies {
         self.settle(name, self.0.view.commit(batch)).await
     }
 
-    /// Waits until a change is durable, then makes it effective. Whoever comes last reads what is stored last.
+    /// Waits until a change is durable, then makes it effective. The last to come reads what is stored last.
     async fn settle(&self, name: &str, commit: Commit) -> Result<(), PolicyError> {
         commit.await?;
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);

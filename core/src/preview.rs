@@ -3,18 +3,18 @@
 //! Never in it: an effect. It stops where a journey would record, and says what only the doing could tell.
 
 use bytes::Bytes;
-use onrecord_audit::Preview;
+use onrecord_audit::broker::Preview;
 use onrecord_entry::Entry;
 use onrecord_value::{Object, Value, object};
 
 use crate::context::RequestContext;
 use crate::decide;
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{fields, sys};
 use crate::exchange::{Exchange, Headers, Received, Target};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::precheck::precheck;
 use crate::routes::Recording;
-use crate::unsealed::Unsealed;
 use crate::{capture, record, route, shape};
 
 /// The longest `data`, as JSON: the lines of all devices stand in one answer.

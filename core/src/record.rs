@@ -5,7 +5,8 @@ mod bare;
 
 use std::time::Duration;
 
-use onrecord_audit::{Recorded, Recording, Refused, Settled, Unaudited};
+use onrecord_audit::broker::Proof;
+use onrecord_audit::{Broker, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord, Unaudited};
 use onrecord_entry::{
     Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Path, PolicyResults,
     Private, Request as RequestFacts, Response, Secret, Template, Token, TokenType,
@@ -15,18 +16,21 @@ use crate::alarm::Phase;
 use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
+use crate::engine::mount::{Mount, RUNNING_VERSION};
+use crate::engine::unsealed::Unsealed;
 use crate::exchange::Shaped;
-use crate::mount::{Mount, RUNNING_VERSION};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
-use crate::token::{Caller, Issued};
-use crate::unsealed::Unsealed;
+use crate::token::Issued;
+use crate::tokens::Caller;
 
-/// The proof that an entry is on record, or that there is no device that could have it.
-pub(crate) enum Proof {
-    /// On record.
-    Settled(Settled),
+/// The proofs by which an answer may leave.
+pub(crate) enum ReleaseProof {
+    /// The response is on record. So is the request, unless it is the one that enabled the first device.
+    OnRecord(Recorded<RequestOnRecord>, ResponseOnRecord),
+    /// The request is on record, and its route is recorded by its request entry alone.
+    RequestOnly(RequestOnRecord),
     /// No device is enabled, and the rule allows that.
     Unaudited(Unaudited),
 }
@@ -40,7 +44,10 @@ pub(crate) fn announce(open: &Unsealed) {
 }
 
 /// Records the request entry.
-pub(crate) async fn request(open: &Unsealed, context: &RequestContext<'_>) -> Result<Proof, NotRecorded> {
+pub(crate) async fn request(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+) -> Result<Recorded<RequestOnRecord>, NotRecorded> {
     // Built and formatted in a call of its own: an entry kept across the waiting would make every journey larger.
     let began = open.host.clock.monotonic();
     let recording = begin_request(open, context);
@@ -52,18 +59,24 @@ pub(crate) async fn request(open: &Unsealed, context: &RequestContext<'_>) -> Re
 pub(crate) async fn response(
     open: &Unsealed,
     context: &RequestContext<'_>,
-    recorded: Proof,
+    request: Recorded<RequestOnRecord>,
     outcome: &Outcome,
     shaped: &Shaped,
-) -> Result<Proof, NotRecorded> {
+) -> Result<ReleaseProof, NotRecorded> {
     let only =
         context.route.row.is_some_and(|row| matches!(row.recording, routes::Recording::RequestOnly(_)));
     if let (true, Outcome::Reply(_)) = (only, outcome) {
-        return Ok(recorded);
+        return Ok(match request {
+            Recorded::OnRecord(proof) => ReleaseProof::RequestOnly(proof),
+            Recorded::Unaudited(proof) => ReleaseProof::Unaudited(proof),
+        });
     }
     let began = open.host.clock.monotonic();
     match bare::catch_panic(|| begin_response(open, context, outcome, shaped)) {
-        Some(recording) => judge(open, context, Phase::Response, began, recording).await,
+        Some(recording) => Ok(match judge(open, context, Phase::Response, began, recording).await? {
+            Recorded::OnRecord(proof) => ReleaseProof::OnRecord(request, proof),
+            Recorded::Unaudited(proof) => ReleaseProof::Unaudited(proof),
+        }),
         None => {
             Box::pin(bare::response(open, context, began)).await;
             Err(NotRecorded(None))
@@ -71,8 +84,8 @@ pub(crate) async fn response(
     }
 }
 
-fn begin_request(open: &Unsealed, context: &RequestContext<'_>) -> Recording {
-    request_entry(open, context, |entry| offer(open, context, entry))
+fn begin_request(open: &Unsealed, context: &RequestContext<'_>) -> Recording<RequestOnRecord> {
+    request_entry(open, context, |entry| offer(open, context, entry, Broker::record_request))
 }
 
 /// Makes the request entry, and hands it to `then`.
@@ -95,10 +108,9 @@ fn begin_response(
     context: &RequestContext<'_>,
     outcome: &Outcome,
     shaped: &Shaped,
-) -> Recording {
-    response_entry(open, context, outcome, shaped, elapsed(open, context), |entry| {
-        offer(open, context, entry)
-    })
+) -> Recording<ResponseOnRecord> {
+    let offer = |entry: &Entry<'_>| offer(open, context, entry, Broker::record_response);
+    response_entry(open, context, outcome, shaped, elapsed(open, context), offer)
 }
 
 /// Makes the response entry, and hands it to `then`.
@@ -150,35 +162,40 @@ pub(crate) fn record_aborted(open: &Unsealed, context: &RequestContext<'_>, not_
     entry.duration_ns = elapsed(open, context);
     entry.response =
         Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });
-    open.broker.tell(&entry, refused);
+    open.broker.record_aborted(&entry, refused);
 }
 
-/// Offers an entry to the devices. Where more of them are wanted than there are, those that there are do for the request
-/// that enables one: else the number could never be reached.
-fn offer(open: &Unsealed, context: &RequestContext<'_>, entry: &Entry<'_>) -> Recording {
-    if enables(context) { open.broker.record_with_those_enabled(entry) } else { open.broker.record(entry) }
+/// Offers an entry to the devices, in general by `record`. Where more of them are wanted than there are, those that there
+/// are do for the request that enables one: else the number could never be reached.
+fn offer<P: Proof>(
+    open: &Unsealed,
+    context: &RequestContext<'_>,
+    entry: &Entry<'_>,
+    record: impl FnOnce(&Broker, &Entry<'_>) -> Recording<P>,
+) -> Recording<P> {
+    if enables(context) { open.broker.record_with_those_enabled(entry) } else { record(&open.broker, entry) }
 }
 
 /// Waits for the broker's verdict.
-async fn judge(
+async fn judge<P: Proof>(
     open: &Unsealed,
     context: &RequestContext<'_>,
     phase: Phase,
     began: Duration,
-    recording: Recording,
-) -> Result<Proof, NotRecorded> {
-    let recorded = recording.await;
+    recording: Recording<P>,
+) -> Result<Recorded<P>, NotRecorded> {
+    let recorded = recording.or_unaudited().await;
     let now = open.host.clock.monotonic();
     open.meters.judged(phase, now.saturating_sub(began));
     let refused = match recorded {
-        Ok(Recorded::Settled(proof)) => return Ok(Proof::Settled(proof)),
+        Ok(Recorded::OnRecord(proof)) => return Ok(Recorded::OnRecord(proof)),
         // A straggler finds no device because the server is sealed, not because none is enabled.
         Ok(Recorded::Unaudited(_)) if open.ended() => return Err(NotRecorded(None)),
         Ok(Recorded::Unaudited(proof)) if !open.devices.settings().fail_closed || enables(context) => {
-            return Ok(Proof::Unaudited(proof));
+            return Ok(Recorded::Unaudited(proof));
         }
         Ok(Recorded::Unaudited(_)) => None,
-        Err(refused) => Some(refused),
+        Err(error) => error.refused(),
     };
     // Devices that were let go because the server is sealed have not failed.
     if !open.ended() {

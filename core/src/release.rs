@@ -2,11 +2,11 @@
 //! Never in it: any way past a proof.
 
 use crate::context::RequestContext;
+use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Shaped};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
-use crate::record::{NotRecorded, Proof};
-use crate::token::Reservation;
-use crate::unsealed::Unsealed;
+use crate::record::{NotRecorded, ReleaseProof};
+use crate::tokens::Reservation;
 use crate::{audit_errors, shape};
 
 /// What a client is told whose request was carried out although its response could not be recorded (decision 6).
@@ -24,18 +24,22 @@ pub(crate) async fn release(
     caller: Reservation,
     outcome: Outcome,
     shaped: Shaped,
-    recorded: Result<Proof, NotRecorded>,
+    proof: Result<ReleaseProof, NotRecorded>,
 ) -> Answer {
     if matches!(&outcome, Outcome::Refusal(refusal) if refusal.status == 500) {
         open.check_storage();
     }
     caller.finish().await;
-    let reply = match (recorded, outcome) {
-        (Ok(Proof::Settled(proof)), outcome) => {
+    let reply = match (proof, outcome) {
+        (Ok(ReleaseProof::OnRecord(request, response)), outcome) => {
             begin(open, outcome);
-            return Answer::on_record(shaped, &proof);
+            return Answer::on_record(shaped, request, response);
         }
-        (Ok(Proof::Unaudited(proof)), _) => return Answer::without_devices(shaped, &proof),
+        (Ok(ReleaseProof::RequestOnly(request)), outcome) => {
+            begin(open, outcome);
+            return Answer::on_request_record(shaped, request);
+        }
+        (Ok(ReleaseProof::Unaudited(proof)), _) => return Answer::without_devices(shaped, proof),
         (Err(_), Outcome::Refusal(_)) => return Answer::not_on_record(REFUSED),
         (Err(_), Outcome::Reply(reply)) => reply,
     };

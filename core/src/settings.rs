@@ -1,9 +1,9 @@
-//! What the configuration decides about the core: limits and defaults, as plain data.
+//! What the configuration and the embedding program decide about the core: limits, defaults, the kinds of audit devices.
 //! Never in it: parsing (the server's) or listeners.
 
 use std::time::Duration;
 
-use onrecord_audit::{Placement, Rules};
+use onrecord_audit::{DeviceKinds, Placement, Rules};
 use onrecord_value::json::Limits;
 
 /// Limits and defaults of a server.
@@ -20,6 +20,8 @@ pub struct Settings {
     pub body_bytes_in_flight: usize,
     /// The audit rule and the devices of the configuration, as they are at the start.
     pub audit: AuditSettings,
+    /// The kinds of audit devices that can be enabled. Default: the built-in ones.
+    pub device_kinds: DeviceKinds,
     /// How deep and how large the JSON of a request may be.
     pub json_limits: Limits,
     /// How long sealing waits for devices to write what waits for them. Default 10 s.
@@ -37,6 +39,7 @@ impl Default for Settings {
             requests_in_flight: 4096,
             body_bytes_in_flight: 512 * MIB,
             audit: AuditSettings::default(),
+            device_kinds: DeviceKinds::default(),
             json_limits: Limits::default(),
             shutdown_timeout: Duration::from_secs(10),
         }

@@ -342,11 +342,12 @@ async fn a_request_that_is_refused_by_the_rule_costs_no_use_and_is_told_undone_w
     let said = world.send(ask("GET", "auth/token/lookup-self").token(&token)).await;
     assert_eq!((said.status, said.error()), (500, "internal error"));
     // The first device may have begun with the request entry or not; what it has last says that nothing was done.
-    let undone = |entry: &Value| entry["error"] == "the request could not be put on record; nothing was done";
-    while !entries(&one).iter().any(undone) {
+    let record_aborted =
+        |entry: &Value| entry["error"] == "the request could not be put on record; nothing was done";
+    while !entries(&one).iter().any(record_aborted) {
         tokio::task::yield_now().await;
     }
-    let told = entries(&one).into_iter().find(undone).unwrap();
+    let told = entries(&one).into_iter().find(record_aborted).unwrap();
     assert_eq!(told["response"]["status_code"], 500);
     assert_eq!(told["request"]["path"], "auth/token/lookup-self");
     two.set(Fault::None);

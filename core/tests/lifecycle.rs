@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use onrecord_audit::device::fault::Fault;
-use onrecord_core::lifecycle::InitOptions;
+use onrecord_core::InitOptions;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::lossy::{self, LossyDisk};
@@ -25,7 +25,7 @@ use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 use world::{World, ask, core_on, outline};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn file(path: &Path) -> Value {
     json!({"type": "file", "options": {"file_path": path}})
@@ -47,7 +47,7 @@ fn of(path: &Path) -> Vec<String> {
 
 impl World {
     async fn reopen(&self) {
-        self.core.seal(PATIENCE).await;
+        self.core.seal(TIMEOUT).await;
         assert!(self.core.open().is_none());
         self.core.unseal(&self.key).await.unwrap();
     }
@@ -130,7 +130,7 @@ async fn ceremonies_say_what_the_api_says() {
 #[tokio::test]
 async fn a_wrong_key_opens_nothing_and_the_round_begins_anew() {
     let world = World::new().await;
-    world.core.seal(PATIENCE).await;
+    world.core.seal(TIMEOUT).await;
     let wrong = world.core.unseal(&"cd".repeat(32)).await.unwrap_err();
     assert_eq!((wrong.status(), wrong.to_string().contains("message authentication failed")), (400, true));
     let short = world.core.unseal(&"A".repeat(44)).await.unwrap_err().to_string();
@@ -187,7 +187,7 @@ async fn disabling_leaves_its_request_entry_there_and_no_more() {
     world.root("PUT", "sys/audit/one", Some(file(&one))).await;
     world.root("PUT", "sys/audit/two", Some(file(&two))).await;
     assert_eq!(world.root("DELETE", "sys/audit/one", None).await.status, 204);
-    world.core.seal(PATIENCE).await;
+    world.core.seal(TIMEOUT).await;
     // What waits for a device that is disabled is still written, in the background; then its log says that it ends.
     while of(&one).last().unwrap() != "request sys/audit/gap" {
         tokio::task::yield_now().await;
@@ -253,11 +253,11 @@ async fn a_lost_device_degrades_the_server_and_the_last_one_keeps_it_sealed() {
         std::fs::remove_dir_all(at).unwrap();
         std::fs::write(at, "no folder").unwrap();
     };
-    world.core.seal(PATIENCE).await;
+    world.core.seal(TIMEOUT).await;
     break_it(&lost);
     world.core.unseal(&world.key).await.unwrap();
     assert_eq!(world.root("GET", "sys/audit", None).await.body["data"].as_object().unwrap().len(), 2);
-    world.core.seal(PATIENCE).await;
+    world.core.seal(TIMEOUT).await;
     break_it(&kept);
     let failed = world.core.unseal(&world.key).await.unwrap_err();
     let text = failed.to_string();
@@ -319,7 +319,7 @@ async fn devices_of_the_configuration_are_there_from_the_first_request() {
     assert_eq!(of(&log), ["request sys/audit/test", "request sys/mounts", "response sys/mounts"]);
     let refused = world.root("DELETE", "sys/audit/dev", None).await;
     assert_eq!((refused.status, refused.error()), (400, "cannot disable configuration-managed audit device"));
-    world.core.seal(PATIENCE).await;
+    world.core.seal(TIMEOUT).await;
     let again = async |devices| {
         let world = World {
             core: core_on(storage.clone(), settings(devices)),
@@ -331,9 +331,9 @@ async fn devices_of_the_configuration_are_there_from_the_first_request() {
     let other = folder.path().join("other.log");
     let changed = again(vec![declared(&other)]).await.ok().unwrap();
     assert_eq!(of(&other), ["request sys/audit/test"]);
-    changed.core.seal(PATIENCE).await;
+    changed.core.seal(TIMEOUT).await;
     let same = again(vec![declared(&log)]).await.ok().unwrap();
-    same.core.seal(PATIENCE).await;
+    same.core.seal(TIMEOUT).await;
     let without = again(Vec::new()).await.ok().unwrap();
     assert_eq!(without.root("GET", "sys/audit", None).await.body["data"], json!({}));
 }

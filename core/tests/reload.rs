@@ -1,4 +1,4 @@
-//! Configuration that changes while the server runs, devices removed while it does not, and misses that outlive it.
+//! Configuration that changes while the server runs, devices removed while it does not, and losses that outlive it.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -16,15 +16,16 @@ mod world;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use onrecord_audit::{Health, Rules};
-use onrecord_core::lifecycle::Reloaded;
+use onrecord_audit::Rules;
+use onrecord_audit::status::Health;
+use onrecord_core::Reloaded;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 use world::{World, core_on};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Scene {
     world: World,
@@ -188,7 +189,7 @@ async fn the_rule_changes_with_the_configuration() {
 #[tokio::test]
 async fn a_sealed_server_applies_it_when_it_is_unsealed() {
     let scene = Scene::new().await;
-    scene.world.core.seal(PATIENCE).await;
+    scene.world.core.seal(TIMEOUT).await;
     let one = scene.file("one", "one.log", &[]);
     assert_eq!(scene.reload(settings(&[one])).await.unwrap(), ["later"]);
     assert!(!scene.path("one.log").exists());
@@ -201,7 +202,7 @@ async fn what_is_read_while_the_server_is_unsealed_is_in_force_at_once() {
     let scene = Scene::new().await;
     let body = json!({"type": "file", "options": {"file_path": scene.path("api.log")}});
     assert_eq!(scene.world.root("PUT", "sys/audit/api", Some(body)).await.status, 204);
-    scene.world.core.seal(PATIENCE).await;
+    scene.world.core.seal(TIMEOUT).await;
     let one = scene.file("one", "one.log", &[]);
     // The unsealing has begun, and waits for the stored device to open.
     let unsealing = scene.world.core.unseal(&scene.world.key);
@@ -298,7 +299,7 @@ async fn r_reconcile_devices_exchange_their_files_and_no_two_get_one() {
     assert_eq!((x.len(), y.len()), (4, 4));
     assert_eq!((&x[0].1, &y[0].1), (&y[3].1, &x[3].1));
     assert_ne!(x[0].1, y[0].1);
-    // A file that is left has one heir.
+    // A file that is left has one successor.
     let refused =
         scene.reload(settings(&[scene.file("c", "x.log", &[]), scene.file("d", "x.log", &[])])).await;
     assert!(refused.unwrap_err().contains("another audit device writes to this file"));
@@ -351,7 +352,7 @@ async fn r_escape_a_device_is_removed_on_the_machine_and_the_act_is_on_record() 
     let stuck = scene.path("stuck.log");
     let body = json!({"type": "file", "options": {"file_path": stuck}});
     assert_eq!(scene.world.root("PUT", "sys/audit/stuck", Some(body)).await.status, 204);
-    scene.world.core.seal(PATIENCE).await;
+    scene.world.core.seal(TIMEOUT).await;
     std::fs::remove_file(&stuck).unwrap();
     std::fs::create_dir(&stuck).unwrap();
     let refused = scene.restarted(AuditSettings::default()).await.err().unwrap();
@@ -374,7 +375,7 @@ async fn r_escape_a_device_is_removed_on_the_machine_and_the_act_is_on_record() 
     // Without a device nothing can have it on record; it is kept until one can.
     let without = scene.restarted(AuditSettings::default()).await.unwrap();
     without.core.keep_record().await;
-    without.core.seal(PATIENCE).await;
+    without.core.seal(TIMEOUT).await;
     let later = scene.restarted(settings(&[scene.file("new", "new.log", &[])])).await.unwrap();
     assert_eq!(later.root("GET", "sys/mounts", None).await.status, 200);
     let log = scene.path("new.log");
@@ -387,7 +388,7 @@ async fn r_escape_a_device_is_removed_on_the_machine_and_the_act_is_on_record() 
     assert_eq!(entry["request"]["data"]["uid"], 7);
     assert!(entry["request"]["data"]["at"].as_i64().unwrap() > 1_600_000_000);
     later.core.keep_record().await;
-    later.core.seal(PATIENCE).await;
+    later.core.seal(TIMEOUT).await;
     let again = scene.restarted(settings(&[scene.file("new", "new.log", &[])])).await.unwrap();
     again.core.keep_record().await;
     assert_eq!(lines(&log).len(), 5, "once");
@@ -432,7 +433,7 @@ async fn what_a_device_missed_before_a_kill_it_tells_after_it() {
     let gap = gap.unwrap_or_else(|| panic!("{told:?}"));
     assert_eq!(gap["gap"]["missed"], missed);
     later.core.keep_record().await;
-    later.core.seal(PATIENCE).await;
+    later.core.seal(TIMEOUT).await;
     std::fs::remove_file(&log).unwrap();
     let again = scene.restarted(AuditSettings::default()).await.unwrap();
     again.root("GET", "sys/mounts", None).await;

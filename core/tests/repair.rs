@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use onrecord_audit::Clock;
 use onrecord_audit::device::fault::{Fault, FaultControl};
-use onrecord_audit::{Clock, Health};
+use onrecord_audit::status::Health;
 use onrecord_core::Settings;
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;

@@ -13,10 +13,10 @@
 #[path = "support/world.rs"]
 mod world;
 
-use onrecord_core::kind::{Builtin, EngineKind, Mounting};
+use onrecord_core::Operation;
+use onrecord_core::engine::{Access, Recording, Route};
+use onrecord_core::engine::{Builtin, EngineKind, Mounting};
 use onrecord_core::kinds;
-use onrecord_core::operation::Operation;
-use onrecord_core::routes::{Access, Recording, Route};
 use serde_json::json;
 use world::{Ask, World, ask, entries};
 

@@ -20,7 +20,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use onrecord_audit::Clock;
-use onrecord_core::host::{Host, Spawn, Task};
+use onrecord_core::{Host, Spawn, Task};
 use onrecord_seal::OsEntropy;
 use onrecord_value::Time;
 

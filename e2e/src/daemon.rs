@@ -5,12 +5,10 @@ use std::io::Write as _;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a daemon may take to listen. It only ends a hang.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::wait;
 
 /// Which daemon, and how it listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +88,13 @@ impl Daemon {
     }
 
     fn wait_until_it_listens(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.listens() {
-            let said = std::fs::read_to_string(self.dir.path().join("said")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "{} does not listen; it said: {said}", self.kind.name());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let output = || std::fs::read_to_string(self.dir.path().join("said")).unwrap_or_default();
+        assert!(
+            wait::holds(|| self.listens()),
+            "{} does not listen; it said: {}",
+            self.kind.name(),
+            output()
+        );
     }
 
     fn listens(&self) -> bool {

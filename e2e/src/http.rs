@@ -3,12 +3,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long a test waits for one answer. Far above anything that passes; it only ends a hang.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::wait;
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -32,6 +30,11 @@ impl Response {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// The id of the request.
+    pub fn request_id(&self) -> String {
+        self.json()["request_id"].as_str().unwrap_or_else(|| panic!("no id: {self:?}")).to_owned()
+    }
+
     /// The first text of `errors`.
     pub fn error(&self) -> String {
         self.json()["errors"][0].as_str().unwrap_or_default().to_owned()
@@ -47,8 +50,8 @@ pub fn send(
     body: Option<&[u8]>,
 ) -> io::Result<Response> {
     let mut stream = TcpStream::connect(addr)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(wait::TIMEOUT))?;
+    stream.set_write_timeout(Some(wait::TIMEOUT))?;
     stream.set_nodelay(true)?;
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n");
     for (name, value) in headers {

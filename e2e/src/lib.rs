@@ -1,6 +1,6 @@
 //! The harness of the end-to-end tests: the real binary as a process ([`process`]), a plain HTTP client that shares no code
-//! with the product ([`http`]), an operator's shell ([`shell`]), real syslog
-//! daemons ([`daemon`]), and the replay of recorded requests ([`replay`]).
+//! with the product ([`http`]), a server's folder ([`place`]), an operator's shell ([`shell`]), real syslog daemons
+//! ([`daemon`]), the replay of recorded requests ([`replay`]), and one way to wait ([`wait`]).
 //! Never in it: the product's own crates. What these tests see is what a user sees.
 
 pub mod daemon;
@@ -9,7 +9,9 @@ pub mod load;
 pub mod log;
 pub mod namespace;
 pub mod peer;
+pub mod place;
 pub mod process;
 pub mod replay;
 pub mod shell;
 pub mod strace;
+pub mod wait;

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// How long a test waits for something to arrive. It only ends a hang.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::wait::TIMEOUT;
 
 /// A connection.
 enum Stream {
@@ -183,7 +182,7 @@ impl Peer {
         let (state, out) = self
             .shared
             .news
-            .wait_timeout_while(self.shared.state(), PATIENCE, waits)
+            .wait_timeout_while(self.shared.state(), TIMEOUT, waits)
             .expect("no panic while held");
         drop(state);
         assert!(!out.timed_out(), "{text} has not come");
@@ -191,7 +190,7 @@ impl Peer {
 
     /// Waits until what was read is as wanted.
     pub fn wait_until(&self, what: &str, wanted: impl Fn(&str) -> bool) {
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = std::time::Instant::now() + TIMEOUT;
         loop {
             let lines = self.lines();
             if wanted(&String::from_utf8_lossy(&lines)) {

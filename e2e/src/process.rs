@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::http::{self, Response};
-
-/// How long a test waits for a server to say its address. It only ends a hang.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::wait;
 
 /// A log in which nothing came for so long has said what it had to say.
 const QUIET: Duration = Duration::from_millis(100);
@@ -68,10 +66,10 @@ impl Launch {
         Self::new(&args)
     }
 
-    /// Runs the server under another command, e.g. `prlimit --fsize=…`.
+    /// Limits the size of its files in bytes, until [`Server::lift_file_limit`]: a disk that is soon full.
     #[must_use]
-    pub fn under(mut self, wrapper: &[&str]) -> Self {
-        self.wrapper = wrapper.iter().map(|a| (*a).to_owned()).collect();
+    pub fn with_file_limit(mut self, bytes: u64) -> Self {
+        self.wrapper = vec!["prlimit".to_owned(), format!("--fsize={bytes}:unlimited")];
         self
     }
 
@@ -98,7 +96,7 @@ impl Launch {
         let stderr = collect(child.stderr.take().expect("piped"));
         let unread = Arc::new(Mutex::new(None));
         let (said, stdout) = read_address(&mut child, self.silent_stdout.then(|| Arc::clone(&unread)));
-        let Ok(addr) = said.recv_timeout(PATIENCE) else {
+        let Ok(addr) = said.recv_timeout(wait::TIMEOUT) else {
             drop(child.kill());
             drop(child.wait());
             panic!("the server said no address; its log: {}", stderr.lock().expect("no panic while held"));
@@ -166,25 +164,6 @@ impl Server {
         server
     }
 
-    /// A server with this configuration, on a free port; not initialised.
-    pub fn with_config(dir: &Path, config: &str) -> Self {
-        Self::launch_config(dir, config, |launch| launch)
-    }
-
-    /// As [`Server::with_config`], with a say in how it is started.
-    pub fn launch_config(dir: &Path, config: &str, how: impl FnOnce(Launch) -> Launch) -> Self {
-        let file = Self::write_config(dir, config);
-        how(Launch::new(&[&format!("-config={}", file.display())])).start()
-    }
-
-    /// Writes the configuration, for a server that is to be started or to read it again. Returns where it is.
-    pub fn write_config(dir: &Path, config: &str) -> PathBuf {
-        let file = dir.join("onrecord.hcl");
-        let listener = "listener \"tcp\" {\n  address = \"127.0.0.1:0\"\n  tls_disable = true\n}\ndisable_mlock = true\n";
-        std::fs::write(&file, format!("{listener}{config}\n")).expect("the configuration is written");
-        file
-    }
-
     /// Initialises with one share and unseals; keeps the root token. Returns the share.
     pub fn open_up(&mut self) -> String {
         let answer = self.call("PUT", "sys/init", Some(json!({"secret_shares": 1, "secret_threshold": 1})));
@@ -220,14 +199,42 @@ impl Server {
         http::send(self.addr, method, &format!("/v1/{path}"), headers, body.as_deref())
     }
 
-    /// Enables a file device.
-    pub fn enable_file(&self, name: &str, path: &Path) {
-        let body = json!({"type": "file", "options": {"file_path": path}});
-        let answer = self.call("PUT", &format!("sys/audit/{name}"), Some(body));
+    /// Mounts a KV engine of this version at `kv/`.
+    pub fn mount_kv(&self, version: u8) {
+        let body = json!({"type": "kv", "options": {"version": version.to_string()}});
+        let answer = self.call("POST", "sys/mounts/kv", Some(body));
         assert_eq!(answer.status, 204, "{}", answer.error());
     }
 
-    /// How many requests have no answer yet; the one that asks is among them.
+    /// Asks for an audit device.
+    pub fn try_enable(&self, name: &str, kind: &str, options: &Value) -> Response {
+        let body = json!({"type": kind, "options": options});
+        self.call("PUT", &format!("sys/audit/{name}"), Some(body))
+    }
+
+    /// Enables an audit device.
+    pub fn enable(&self, name: &str, kind: &str, options: &Value) {
+        let answer = self.try_enable(name, kind, options);
+        assert_eq!(answer.status, 204, "{}", answer.error());
+    }
+
+    /// Enables a file device.
+    pub fn enable_file(&self, name: &str, path: &Path) {
+        self.enable(name, "file", &json!({"file_path": path}));
+    }
+
+    /// Disables an audit device.
+    pub fn disable(&self, name: &str) {
+        let answer = self.call("DELETE", &format!("sys/audit/{name}"), None);
+        assert_eq!(answer.status, 204, "{}", answer.error());
+    }
+
+    /// The table of audit devices.
+    pub fn devices(&self) -> Value {
+        self.call("GET", "sys/audit", None).json()["data"].clone()
+    }
+
+    /// How many requests have no answer yet, this one included.
     pub fn requests_in_flight(&self) -> u64 {
         let answer = self.call("GET", "sys/metrics?format=prometheus", None);
         let text = String::from_utf8(answer.body).expect("text");
@@ -313,13 +320,31 @@ impl Server {
         known
     }
 
-    /// Waits until something is so. `patience` only ends a hang, with the server's log.
-    pub fn eventually(&self, patience: Duration, what: &str, mut so: impl FnMut() -> bool) {
-        let deadline = Instant::now() + patience;
-        while !so() {
-            assert!(Instant::now() < deadline, "{what}; the server's log: {}", self.stderr());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    /// Waits until a condition holds; if it never does, the test fails with the server's log.
+    pub fn eventually(&self, what: &str, condition: impl FnMut() -> bool) {
+        assert!(wait::holds(condition), "timed out: {what}; the server's log: {}", self.stderr());
+    }
+
+    /// Sends SIGHUP and waits until the log has this message once more.
+    pub fn hang_up(&self, message: &str) {
+        let before = self.stderr().matches(message).count();
+        self.signal(rustix::process::Signal::HUP);
+        self.eventually(message, || self.stderr().matches(message).count() > before);
+    }
+
+    /// Its resident memory.
+    pub fn memory_kib(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
+        line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+    }
+
+    /// Lifts the limit of the size of its files, which a [launch](Launch::with_file_limit) has set.
+    pub fn lift_file_limit(&self) {
+        let pid = self.pid().to_string();
+        let done = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:unlimited"]).status();
+        assert!(done.expect("prlimit runs").success());
     }
 
     /// What it said on standard output so far.

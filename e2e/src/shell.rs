@@ -11,6 +11,12 @@ use tempfile::TempDir;
 
 use crate::process::{Server, binary};
 
+/// `option=value` as one word of a shell; the command line does not read a file for a value that begins with `@`.
+pub fn option_word(option: &str, value: &str) -> String {
+    let value = value.strip_prefix('@').map_or_else(|| value.to_owned(), |rest| format!("\\@{rest}"));
+    format!("'{option}={}'", value.replace('\'', "'\\''"))
+}
+
 /// A home, and what is set in it.
 pub struct Shell {
     home: TempDir,

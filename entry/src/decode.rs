@@ -1,5 +1,5 @@
-//! From a line back to its entry: any line of ours, hashed or raw, and any of the servers whose form it is.
-//! Never in it: the search for lines, or a guess at what a hash stands for.
+//! From a line back to its entry: any line of this server, hashed or raw, and of other servers that write this format.
+//! Never in it: the search for lines, or a guess at the text behind a hash.
 
 mod build;
 mod check;
@@ -11,26 +11,26 @@ use onrecord_value::{Object, Time, json};
 
 use crate::entry::{Boot, Entry, Record};
 use crate::format::write_line;
-use crate::formatter::{Format, FormatOptions};
 use crate::limits::Limits;
+use crate::options::{Format, FormatOptions};
 use crate::redact::Redactor;
 use crate::register::{entry, record};
 use crate::salt::{Salt, SaltId};
 
-/// What each line of ours, and of the servers whose form it is, begins with after its prefix.
+/// What each line begins with after its prefix.
 ///
-/// Both hold a character that is escaped in the texts of that format, so that no object of it has its beginning inside.
+/// Both hold a character that is escaped in the texts of their format, so that they cannot occur in a text.
 pub const BEGINNINGS: [(Format, &[u8]); 2] =
     [(Format::Json, b"{\"time\":\""), (Format::Jsonx, b"<json:object name=\"auth\">")];
 
 /// Reads a line in either format: prefix, object and, if it is there, the newline.
 ///
-/// Keys that the register does not know do not stop it: they are listed by [`DecodedEntry::unknown`], are to be had in
+/// Keys that are not in the register are accepted: they are listed by [`DecodedEntry::unknown`], are in
 /// [`DecodedEntry::object`], and are missing from [`DecodedEntry::entry`] and [`DecodedEntry::format`]. The order of
 /// the keys in the line does not matter. A null counts as an absent key.
 ///
 /// # Errors
-/// If it is neither JSON nor JSONx, or a key of the register is not as the register says.
+/// If the line is neither JSON nor JSONx, or the value of a key is not what the register says.
 pub fn decode(line: &[u8]) -> Result<DecodedEntry, DecodeError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let Split { prefix, format, object } = split(line)?;
@@ -54,7 +54,7 @@ fn split(line: &[u8]) -> Result<Split<'_>, DecodeError> {
     if whole.is_ok() && (line.starts_with(b"{") || line.starts_with(jsonx)) {
         return whole;
     }
-    // A prefix may be anything, but each line of ours begins its object in the same way.
+    // A prefix may be any text, but the object of each line begins in the same way.
     let mut refused = None;
     for (format, beginning) in BEGINNINGS {
         let start = find(line, beginning).filter(|at| *at > 0);
@@ -113,7 +113,7 @@ pub struct DecodedEntry {
 }
 
 impl DecodedEntry {
-    /// The entry, with each text as it stands in the line: hashes are not undone.
+    /// The entry, with each text as it is in the line: a hash stays a hash.
     pub fn entry(&self) -> Entry<'_> {
         build::entry(&self.object)
     }
@@ -133,7 +133,7 @@ impl DecodedEntry {
         self.format
     }
 
-    /// What stands before the object.
+    /// The prefix: the text before the object.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -143,25 +143,25 @@ impl DecodedEntry {
         &self.object
     }
 
-    /// The keys that the register does not know, as paths (`request.request_uri`). They are in no entry.
+    /// The keys that are not in the register, as paths (`request.request_uri`). [`entry`](Self::entry) lacks them.
     pub fn unknown(&self) -> &[String] {
         &self.unknown
     }
 
-    /// Appends the line again: for every line that was formatted by a [`Formatter`](crate::Formatter) the same bytes, and for
-    /// those of other servers too if they keep the classic order of keys and have no unknown ones (those in JSONx, if
-    /// they escape their texts and end in a newline).
+    /// Appends the line again. The bytes are the same for every line that a [`Formatter`](crate::Formatter) wrote, and for
+    /// lines of other servers that keep the usual order of keys and have no unknown ones (in JSONx: that also escape their
+    /// texts and end in a newline).
     pub fn format(&self, out: &mut Vec<u8>) {
         self.format_as(self.format, out);
     }
 
-    /// Appends the line in a format which need not be its own.
+    /// Appends the line in any format.
     pub fn format_as(&self, format: Format, out: &mut Vec<u8>) {
         self.format_entry(&self.entry(), format, out);
     }
 
-    /// Appends another entry as this line would have it: same prefix, time and record, its texts as they are. Only
-    /// for entries made of this one's, in which nothing is left to be hashed.
+    /// Appends another entry with the prefix, time and record of this line, and its texts as they are. Only for entries
+    /// derived from this one, in which all hashing was done.
     pub(crate) fn format_entry(&self, entry: &Entry<'_>, format: Format, out: &mut Vec<u8>) {
         let limits =
             Limits { depth: usize::MAX, nodes: usize::MAX, hash_calls: usize::MAX, line_bytes: usize::MAX };
@@ -172,11 +172,11 @@ impl DecodedEntry {
             limits,
             ..FormatOptions::default()
         };
-        // Nothing is hashed: what was to be hashed already is.
+        // The salt is not used: the device is raw, because all hashing was done before.
         let salt = Salt::new("");
         let redactor = Redactor::new(&salt, &options, entry);
         if write_line(&options, redactor, entry, (self.time, self.record), out, None).is_err() {
-            // Without a limit there is no line that is too long.
+            // Unreachable: without a limit a line cannot be too long.
             out.extend_from_slice(b"\n");
         }
     }
@@ -191,7 +191,7 @@ impl fmt::Debug for DecodedEntry {
     }
 }
 
-/// Why a line is no entry. It shows no text of the line but keys of the register.
+/// Why a line is not an entry. Of the text of the line it shows only keys of the register.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {

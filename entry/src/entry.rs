@@ -1,5 +1,5 @@
-//! The entry model: what one line of an audit log says, borrowed from whoever knows it.
-//! Never in it: how it is hashed or written.
+//! The entry model: the facts in one line of an audit log, borrowed from their owner.
+//! Never in it: how they are hashed or written.
 
 mod auth;
 mod cache_key;
@@ -13,7 +13,7 @@ mod text;
 pub(crate) use auth::IssuedAt;
 pub use auth::{Auth, GrantingPolicy, Grants, IssueTime, Metadata, NamesByName, PolicyResults, TokenType};
 pub use cache_key::CacheKey;
-pub(crate) use cache_key::unique;
+pub(crate) use cache_key::unique_number;
 pub use elided::{Elided, Part};
 pub use gap::{Boot, Gap, Ranges, Record, SeqRange, Stamp, Torn};
 pub use header::{Header, Headers};
@@ -29,11 +29,11 @@ pub const PROBE_PATH: &str = "sys/audit/test";
 /// One entry: a request that is about to be carried out, or the answer to one that is about to be released.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entry<'a> {
-    /// The token which asks.
+    /// The token of the caller.
     pub auth: Auth<'a>,
-    /// What it asks.
+    /// The request.
     pub request: Request<'a>,
-    /// What it is answered. With it the entry is a response entry, without it a request entry.
+    /// The response. With it the entry is a response entry, without it a request entry.
     pub response: Option<Response<'a>>,
     /// The class of the error; empty is left out.
     pub error: TemplateText<'a>,
@@ -45,22 +45,22 @@ pub struct Entry<'a> {
     pub duration_ns: u64,
     /// What the device missed; only in a gap entry.
     pub gap: Option<Gap<'a>>,
-    /// The longer line that this one stands for.
+    /// The longer line that this line replaces.
     pub elided: Option<Elided<'a>>,
-    /// The piece of a longer line that this one brings.
+    /// The piece of a longer line that this line carries.
     pub part: Option<Part<'a>>,
 }
 
 /// The two types of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Written after authorisation and before anything is done.
+pub enum EntryType {
+    /// Written after authorisation, before the request has any effect.
     Request,
-    /// Written after it is done and before anything is answered.
+    /// Written after the request was carried out, before its answer is released.
     Response,
 }
 
-impl Kind {
+impl EntryType {
     /// The name in a line.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -72,12 +72,12 @@ impl Kind {
 
 impl<'a> Entry<'a> {
     /// Which of the two types it is.
-    pub const fn kind(&self) -> Kind {
-        if self.response.is_some() { Kind::Response } else { Kind::Request }
+    pub const fn entry_type(&self) -> EntryType {
+        if self.response.is_some() { EntryType::Response } else { EntryType::Request }
     }
 
-    /// Of a response, an entry of the same ids, operation and status and of nothing that could be long: what is written
-    /// when the whole cannot be.
+    /// For a response entry that cannot be formatted: an entry with its ids, operation and status, and without anything
+    /// that could be long. `None` for a request entry.
     pub fn bare(&self) -> Option<Entry<'a>> {
         let response = self.response?;
         let request = Request {
@@ -93,19 +93,19 @@ impl<'a> Entry<'a> {
         Some(Entry { request, response, error, duration_ns: self.duration_ns, ..Entry::default() })
     }
 
-    /// The entry which tries a device when it is enabled. `id` is a random UUID.
+    /// The entry that tests a device before it is enabled. `id` is a random UUID.
     ///
-    /// It is formatted with a salt that is thrown away.
+    /// It is formatted with a throw-away salt.
     pub fn probe(id: &'a str) -> Self {
-        Self::of_ours(id, PROBE_PATH)
+        Self::of_server(id, PROBE_PATH)
     }
 
-    /// The entry which tells what a device missed. `id` is a random UUID.
+    /// The entry that declares what a device missed. `id` is a random UUID.
     pub fn gap(id: &'a str, gap: Gap<'a>) -> Self {
-        Self { gap: Some(gap), ..Self::of_ours(id, GAP_PATH) }
+        Self { gap: Some(gap), ..Self::of_server(id, GAP_PATH) }
     }
 
-    fn of_ours(id: &'a str, path: &'static str) -> Self {
+    fn of_server(id: &'a str, path: &'static str) -> Self {
         let request = Request {
             id: Clear::new(id),
             operation: Some(Operation::Update),

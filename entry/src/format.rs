@@ -7,7 +7,6 @@ mod digest;
 mod json;
 mod jsonx;
 mod order;
-mod places;
 mod syntax;
 mod writer;
 
@@ -17,13 +16,13 @@ use crate::entry::{
     Auth, Elided, Entry, Gap, GrantingPolicy, Mount, Namespace, Operation, Part, PolicyResults, Record,
     Request, Response, Secret, SeqRange, Torn, WrapInfo,
 };
-use crate::formatter::{Format, FormatError, FormatOptions};
 use crate::limits::Budget;
+use crate::options::{Format, FormatError, FormatOptions};
+use crate::patch::{Patch, PatchList};
 use crate::redact::Redactor;
 use crate::register::{self, Field, kind};
 use auth_cache::Key;
 use order::members;
-pub(crate) use places::{Places, What};
 use syntax::Syntax;
 pub(crate) use syntax::Tag;
 use writer::Writer;
@@ -35,12 +34,12 @@ pub(crate) fn write_line<'e>(
     entry: &Entry<'e>,
     (time, record): (Time, Option<Record>),
     out: &mut Vec<u8>,
-    places: Option<&mut Places<'e>>,
+    patches: Option<&mut PatchList<'e>>,
 ) -> Result<(), FormatError> {
     let walk = Walk { entry, time, record, elide: options.elide_list_responses };
     match options.format {
-        Format::Json => write_in::<json::Json>(options, redactor, &walk, out, places),
-        Format::Jsonx => write_in::<jsonx::Jsonx>(options, redactor, &walk, out, places),
+        Format::Json => write_in::<json::Json>(options, redactor, &walk, out, patches),
+        Format::Jsonx => write_in::<jsonx::Jsonx>(options, redactor, &walk, out, patches),
     }
 }
 
@@ -49,12 +48,12 @@ fn write_in<'e, S: Syntax>(
     redactor: Redactor<'_, 'e>,
     walk: &Walk<'_, 'e>,
     out: &mut Vec<u8>,
-    places: Option<&mut Places<'e>>,
+    patches: Option<&mut PatchList<'e>>,
 ) -> Result<(), FormatError> {
     let start = out.len();
     let budget = Budget::new(&options.limits, start);
-    let mut writer = Writer::<S>::new(out, redactor, budget, places);
-    // The second time no data fits: then whatever can be a digest is one.
+    let mut writer = Writer::<S>::new(out, redactor, budget, patches);
+    // The second time there is no room for data: everything that can become a digest does.
     for budget in [budget, budget.without_room()] {
         writer.restart(start, budget);
         writer.prefix(&options.prefix);
@@ -79,7 +78,7 @@ impl<'a> Walk<'_, 'a> {
         let entry = self.entry;
         members!(S, field of entry {
             TIME => w.instant(field, self.time);
-            TYPE => w.word(field, entry.kind().as_str());
+            TYPE => w.word(field, entry.entry_type().as_str());
             AUTH => w.object(field, |w| auth(w, &entry.auth, key_of(w, &entry.auth)));
             REQUEST => w.object(field, |w| request(w, &entry.request));
             RESPONSE => if let Some(answer) = &entry.response {
@@ -99,30 +98,30 @@ impl<'a> Walk<'_, 'a> {
             PART => if let Some(piece) = &entry.part {
                 w.object(field, |w| part(w, piece));
             };
-            RECORD => if let Some(mark) = self.record {
-                w.object(field, |w| record(w, mark));
+            RECORD => if let Some(values) = self.record {
+                w.object(field, |w| record(w, values));
             };
         });
     }
 }
 
-/// What the facts of who asks are kept under. Those of nobody else are kept: what is kept says where the token and the
-/// accessor of who asks are written for the first time in a line, and any other place of theirs is a copy.
+/// The key under which the caller's `auth` may be cached. Only the caller's may: a cached object has the offsets where
+/// the caller's token and accessor are written for the first time in a line; their other occurrences are copies.
 fn key_of<S: Syntax>(w: &Writer<'_, '_, S>, auth: &Auth<'_>) -> Option<Key> {
     let steady = auth.num_uses == 0 && auth.remaining_uses == 0 && !auth.entity_created;
-    match (auth.cache_key, w.redactor.form()) {
-        (Some(facts), Some(form)) if steady => Some(Key { form, facts: facts.number() }),
+    match (auth.cache_key, w.redactor.formatter()) {
+        (Some(facts), Some(formatter)) if steady => Some(Key { formatter, facts: facts.number() }),
         _ => None,
     }
 }
 
-/// `key`: what it may be kept under.
+/// `key`: the key under which the object may be cached.
 fn auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>, key: Option<Key>) {
-    if key.is_some_and(|key| w.recall(key, |w| results(w, &register::auth::POLICY_RESULTS, auth))) {
+    if key.is_some_and(|key| w.write_cached(key, |w| results(w, &register::auth::POLICY_RESULTS, auth))) {
         return;
     }
     let start = w.out.len();
-    let mut verdict = start..start;
+    let mut results_range = start..start;
     members!(S, field of auth {
         CLIENT_TOKEN => w.token(field, auth.client_token);
         ACCESSOR => w.accessor(field, auth.accessor);
@@ -133,9 +132,9 @@ fn auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>, key: Option<K
         EXTERNAL_NAMESPACE_POLICIES => w.clear_list_map(field, auth.external_namespace_policies);
         NO_DEFAULT_POLICY => w.flag(field, auth.no_default_policy);
         POLICY_RESULTS => {
-            verdict.start = w.out.len();
+            results_range.start = w.out.len();
             results(w, field, auth);
-            verdict.end = w.out.len();
+            results_range.end = w.out.len();
         };
         METADATA => w.clear_map(field, auth.metadata);
         NUM_USES => w.number(field, auth.num_uses);
@@ -149,7 +148,7 @@ fn auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>, key: Option<K
         };
     });
     if let Some(key) = key {
-        w.keep(key, start, verdict);
+        w.cache(key, start, results_range);
     }
 }
 
@@ -185,8 +184,8 @@ fn granting_policy<S: Syntax>(w: &mut Writer<'_, '_, S>, policy: GrantingPolicy<
 fn request<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, request: &Request<'e>) {
     let Mount { point, kind, accessor, running_version, running_sha256, class, is_external_plugin } =
         request.mount;
-    // In either order `data` comes before it.
-    let mut beyond = None;
+    // In the order of either format `data` is written before `data_over_limit`.
+    let mut exceeded = None;
     members!(S, field of request {
         ID => w.clear(field, request.id);
         CLIENT_ID => w.clear(field, request.client_id);
@@ -207,15 +206,15 @@ fn request<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, request: &Request<'e>) {
             w.object(field, |w| namespace(w, place));
         };
         PATH => w.path(field, request.path);
-        DATA => beyond = w.data(field, request.data, false);
+        DATA => exceeded = w.data(field, request.data, false);
         POLICY_OVERRIDE => w.flag(field, request.policy_override);
         REMOTE_ADDRESS => w.clear(field, request.remote_address);
         REMOTE_PORT => w.number(field, request.remote_port.into());
         WRAP_TTL => w.number(field, request.wrap_ttl);
         HEADERS => w.headers(field, request.headers);
         CLIENT_CERTIFICATE_SERIAL_NUMBER => w.clear(field, request.client_certificate_serial_number);
-        DATA_OVER_LIMIT => if let Some(beyond) = beyond {
-            w.word(field, beyond.as_str());
+        DATA_OVER_LIMIT => if let Some(limit) = exceeded {
+            w.word(field, limit.as_str());
         };
     });
 }
@@ -232,8 +231,8 @@ fn namespace<S: Syntax>(w: &mut Writer<'_, '_, S>, place: &Namespace<'_>) {
 fn response<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, response: &Response<'e>, elide: bool) {
     let Mount { point, kind, accessor, running_version, running_sha256, class, is_external_plugin } =
         response.mount;
-    // In either order `data` comes before it.
-    let mut beyond = None;
+    // In the order of either format `data` is written before `data_over_limit`.
+    let mut exceeded = None;
     members!(S, field of response {
         AUTH => if let Some(issued) = &response.auth {
             w.object(field, |w| auth(w, issued, None));
@@ -248,7 +247,7 @@ fn response<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, response: &Response<'e>, e
         SECRET => if let Some(lease) = response.secret {
             w.object(field, |w| secret(w, lease));
         };
-        DATA => beyond = w.data(field, response.data, elide);
+        DATA => exceeded = w.data(field, response.data, elide);
         WARNINGS => w.template_list(field, response.warnings);
         REDIRECT => w.clear(field, response.redirect);
         WRAP_INFO => if let Some(info) = &response.wrap_info {
@@ -256,8 +255,8 @@ fn response<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, response: &Response<'e>, e
         };
         HEADERS => w.headers(field, response.headers);
         STATUS_CODE => w.number(field, response.status_code.into());
-        DATA_OVER_LIMIT => if let Some(beyond) = beyond {
-            w.word(field, beyond.as_str());
+        DATA_OVER_LIMIT => if let Some(limit) = exceeded {
+            w.word(field, limit.as_str());
         };
     });
 }
@@ -337,9 +336,9 @@ fn record<S: Syntax>(w: &mut Writer<'_, '_, S>, Record { seq, boot, salt, device
     members!(S, field of record {
         SEQ => w.number(field, seq);
         BOOT => w.mark(field, boot.number());
-        SALT => w.mark_of_salt(field, salt, What::Salt);
+        SALT => w.salt_mark(field, salt, Patch::SaltId);
         DEVICE => if let Some(first) = device {
-            w.mark_of_salt(field, first, What::First);
+            w.salt_mark(field, first, Patch::FirstSaltId);
         };
     });
 }

@@ -1,84 +1,44 @@
-//! A device's form of an entry: its options, its salt, and the one call that makes a line.
+//! The formatter of a device: its options, its salt, and the one call that writes a line.
 //! Never in it: anything of another device (I2).
 
 mod lines;
 
-use std::fmt;
 use std::sync::Arc;
 
-use crate::entry::{Entry, Record, Stamp, unique};
-use crate::format::{Places, write_line};
-use crate::limits::Limits;
+use crate::entry::{Entry, Record, Stamp, unique_number};
+use crate::format::write_line;
+use crate::options::{FormatError, FormatOptions};
+use crate::patch::PatchList;
 use crate::redact::Redactor;
 use crate::salt::{Salt, SaltId};
 pub use lines::{Lines, Scratch};
 
-/// The options of a device that say what its lines look like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FormatOptions {
-    /// Nothing is hashed, except for audited headers that are configured so.
-    pub log_raw: bool,
-    /// Accessors are hashed. The default is true.
-    pub hmac_accessor: bool,
-    /// In response entries of lists, `keys` and `key_info` become their lengths.
-    pub elide_list_responses: bool,
-    /// Written before each line as it is.
-    pub prefix: String,
-    /// The format of a line.
-    pub format: Format,
-    /// What an entry may cost.
-    pub limits: Limits,
-}
-
-impl Default for FormatOptions {
-    fn default() -> Self {
-        Self {
-            log_raw: false,
-            hmac_accessor: true,
-            elide_list_responses: false,
-            prefix: String::new(),
-            format: Format::Json,
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// The format of a line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Format {
-    /// One JSON object a line.
-    #[default]
-    Json,
-    /// The same as XML elements, sorted at every level; one entry a line too.
-    Jsonx,
-}
-
-/// Makes a device's lines. It can be used from many threads at once.
+/// Writes the lines of a device. It can be used from many threads at once.
 #[derive(Clone, Debug)]
 pub struct Formatter {
     options: FormatOptions,
     salt: Arc<Salt>,
-    /// Names the options and the salt: another form has another.
+    /// Identifies this formatter in the process: caches of what it wrote are keyed by it.
     number: u64,
-    /// The device's first salt, if this is a later one.
+    /// The id of the device's first salt, if the salt was replaced since.
     first: Option<SaltId>,
 }
 
 impl Formatter {
-    /// The form of a device with these options and this salt.
+    /// The formatter of a device with these options and this salt.
     pub fn new(options: FormatOptions, salt: Arc<Salt>) -> Self {
-        Self { options, salt, number: unique(), first: None }
+        Self { options, salt, number: unique_number(), first: None }
     }
 
-    /// The form of a device whose first salt was another: its lines name that too, so that they stay one device's.
+    /// The formatter of a device whose salt was replaced: its lines name the first salt too, so that readers see one
+    /// device.
     #[must_use]
-    pub fn succeeding(mut self, first: Option<SaltId>) -> Self {
+    pub fn with_first_salt(mut self, first: Option<SaltId>) -> Self {
         self.first = first;
         self
     }
 
-    /// The same form with another salt: that of a probe is thrown away.
+    /// A formatter with the same options and another salt, such as the throw-away salt of a probe.
     #[must_use]
     pub fn with_salt(&self, salt: Arc<Salt>) -> Self {
         Self::new(self.options.clone(), salt)
@@ -101,8 +61,8 @@ impl Formatter {
 
     /// Appends the line of an entry: prefix, object, newline. Hashing and formatting are one walk.
     ///
-    /// On an error the buffer is as it was. Nothing is allocated but the growth of the buffer, save for the rare entry
-    /// that has a token or a sensitive part in a clear text, or is beyond a limit.
+    /// On an error the buffer is as it was. Nothing is allocated except for the growth of the buffer, and for the
+    /// rare entry that has a token or a sensitive part in a clear text, or exceeds a limit.
     ///
     /// # Errors
     /// [`FormatError::LineTooLong`] if the line is too long even with each `data` as a digest.
@@ -110,39 +70,16 @@ impl Formatter {
         self.write(entry, stamp, out, None)
     }
 
-    /// The same; notes, if that is wanted, where something of the salt stands.
+    /// The same; lists in `patches`, if given, the positions that depend on the salt.
     fn write<'e>(
         &self,
         entry: &Entry<'e>,
         stamp: &Stamp,
         out: &mut Vec<u8>,
-        places: Option<&mut Places<'e>>,
+        patches: Option<&mut PatchList<'e>>,
     ) -> Result<(), FormatError> {
         let record = Record { seq: stamp.seq, boot: stamp.boot, salt: self.salt.id(), device: self.first };
-        let redactor = Redactor::new(&self.salt, &self.options, entry).remembering(self.number);
-        write_line(&self.options, redactor, entry, (stamp.time, Some(record)), out, places)
+        let redactor = Redactor::new(&self.salt, &self.options, entry).with_cache_of(self.number);
+        write_line(&self.options, redactor, entry, (stamp.time, Some(record)), out, patches)
     }
 }
-
-/// Why an entry has no line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FormatError {
-    /// The line is longer than it may be.
-    LineTooLong {
-        /// How long it may be, in bytes.
-        limit: usize,
-    },
-}
-
-impl fmt::Display for FormatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LineTooLong { limit } => {
-                write!(f, "entry is longer than the limit of {limit} bytes a line")
-            }
-        }
-    }
-}
-
-impl std::error::Error for FormatError {}

@@ -1,10 +1,10 @@
-//! The bounds of the work one entry may cost (I5), and the account kept while an entry is written.
-//! Never in it: what is written where a bound is met (that is `format/digest.rs`).
+//! The bounds of the work one entry may cost (I5), and the budget that counts it while an entry is written.
+//! Never in it: what is written where a bound is exceeded (that is `format/digest.rs`).
 
-/// What one entry may cost at most. Beyond it, `data` becomes its size, its number of nodes and its digest.
+/// The limits of one entry. Over them, `data` is replaced by its size, its number of nodes and its digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How deep objects and arrays of one `data` may nest; `data` itself is 1.
+    /// How deep objects and arrays of one `data` may nest; `data` itself counts as 1.
     pub depth: usize,
     /// How many values the `data` of a line may have, those inside counted.
     pub nodes: usize,
@@ -20,16 +20,16 @@ impl Default for Limits {
     }
 }
 
-/// The bound that was met first.
+/// The limit that was exceeded first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Beyond {
+pub(crate) enum ExceededLimit {
     Depth,
     Nodes,
     HashCalls,
     LineBytes,
 }
 
-impl Beyond {
+impl ExceededLimit {
     pub(crate) const ALL: [Self; 4] = [Self::Depth, Self::Nodes, Self::HashCalls, Self::LineBytes];
 
     /// The name in a line.
@@ -43,7 +43,7 @@ impl Beyond {
     }
 }
 
-/// What is left to spend on one entry.
+/// What may still be spent on one entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     depth: usize,
@@ -70,20 +70,20 @@ impl Budget {
     }
 
     /// Spends one node, in a buffer of `length` which is about to grow by at least `more` bytes.
-    pub(crate) fn node(&mut self, length: usize, more: usize) -> Result<(), Beyond> {
-        self.nodes = self.nodes.checked_sub(1).ok_or(Beyond::Nodes)?;
-        if length.saturating_add(more) > self.end { Err(Beyond::LineBytes) } else { Ok(()) }
+    pub(crate) fn node(&mut self, length: usize, more: usize) -> Result<(), ExceededLimit> {
+        self.nodes = self.nodes.checked_sub(1).ok_or(ExceededLimit::Nodes)?;
+        if length.saturating_add(more) > self.end { Err(ExceededLimit::LineBytes) } else { Ok(()) }
     }
 
     /// Spends one hash call.
-    pub(crate) fn hash(&mut self) -> Result<(), Beyond> {
-        self.hash_calls = self.hash_calls.checked_sub(1).ok_or(Beyond::HashCalls)?;
+    pub(crate) fn hash(&mut self) -> Result<(), ExceededLimit> {
+        self.hash_calls = self.hash_calls.checked_sub(1).ok_or(ExceededLimit::HashCalls)?;
         Ok(())
     }
 
     /// Enters an object or an array; give it back with [`Budget::leave`].
-    pub(crate) fn enter(&mut self) -> Result<(), Beyond> {
-        self.depth = self.depth.checked_sub(1).ok_or(Beyond::Depth)?;
+    pub(crate) fn enter(&mut self) -> Result<(), ExceededLimit> {
+        self.depth = self.depth.checked_sub(1).ok_or(ExceededLimit::Depth)?;
         Ok(())
     }
 

@@ -1,31 +1,31 @@
-//! Lines longer than a device takes: what goes out in their place, so that nothing is cut in silence.
-//! Never in it: sending, or finding out how much a device takes at once.
+//! Lines longer than a device accepts: what is sent in their place, so that nothing is truncated silently.
+//! Never in it: sending, or finding out how long a message of a device may be.
 
-mod cut;
-mod shorter;
+mod shorten;
+mod split;
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use self::cut::{PIECE_MIN, Pieces};
-use self::shorter::{Level, Store};
+use self::shorten::{Level, Store};
+use self::split::{PIECE_MIN, Pieces};
 use crate::decode::{DecodedEntry, decode};
 use crate::entry::{Clear, Elided, Part};
 
-/// What becomes of a line that is longer than the device takes.
+/// What a device does with a line that is longer than it accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Oversize {
-    /// A shorter line goes out, with what the entry is about, and the whole line's length and SHA-256.
+    /// It sends a shorter line with the essential facts, and the whole line's length and SHA-256.
     #[default]
     Elide,
-    /// The line goes out in pieces, each in a line of its own.
+    /// It sends the line in pieces, each in a line of its own.
     Split,
-    /// The device has failed for this line, and for no other.
+    /// It fails for this line, and stays ready for others.
     Fail,
 }
 
-/// Why nothing can go out in a line's place.
+/// Why nothing can be sent in place of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OversizeError {
     /// The policy refuses a longer line, or not even the shortest one fits.
@@ -35,7 +35,7 @@ pub enum OversizeError {
         /// How long a message may be, in bytes.
         limit: usize,
     },
-    /// The line does not decode as an entry, so nothing can be said about it.
+    /// The line does not decode as an entry, so it cannot be shortened.
     Undecodable,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for OversizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { bytes, limit } => {
-                write!(f, "the line has {bytes} bytes, and a message may have {limit}")
+                write!(f, "a line of {bytes} bytes is longer than the {limit} it takes")
             }
             Self::Undecodable => f.write_str("the line does not decode as an entry"),
         }
@@ -54,14 +54,14 @@ impl std::error::Error for OversizeError {}
 
 /// Sends a line, or what the policy puts in its place, as messages of at most `limit` bytes, newlines counted.
 ///
-/// What is sent are lines of the same format and prefix, with the `record` of the whole. Each decodes. When a message
-/// cannot be sent, those after it are not tried; sent again, the line goes out from its beginning, and whoever reads
-/// it knows by the numbers of the parts which of them came twice.
+/// The messages are lines of the same format and prefix, with the `record` of the whole line; each decodes. After a
+/// message that cannot be sent, the rest is not tried. When the line is sent again, it is sent from its beginning; a
+/// reader recognises repeated parts by their numbers.
 ///
 /// # Errors
 /// Those of `send`; [`OversizeError::TooLong`] where the policy says so, or where not even the shortest line fits (with
-/// a short prefix it does in 1 KiB of JSON, and in 2 KiB of JSONx); [`OversizeError::Undecodable`] for what is no line
-/// of a form.
+/// a short prefix it does in 1 KiB of JSON, and in 2 KiB of JSONx); [`OversizeError::Undecodable`] for a text that is not a
+/// line of a [`Formatter`](crate::Formatter).
 pub fn send_within<E: From<OversizeError>>(
     line: &[u8],
     limit: usize,
@@ -75,11 +75,11 @@ pub fn send_within<E: From<OversizeError>>(
     if policy == Oversize::Fail {
         return Err(too_long());
     }
-    let whole = Whole::of(line)?;
+    let whole = LongLine::of(line)?;
     let mut message = Vec::new();
     if policy == Oversize::Elide {
         let fits =
-            Level::ALL.into_iter().any(|level| whole.stand_in(level, limit, None, &mut message) <= limit);
+            Level::ALL.into_iter().any(|level| whole.replacement(level, limit, None, &mut message) <= limit);
         return if fits { send(&message) } else { Err(too_long()) };
     }
     let (level, lead) = whole.lead(limit);
@@ -87,14 +87,14 @@ pub fn send_within<E: From<OversizeError>>(
     let pieces = || Pieces::new(whole.text, whole.decoded.line_format(), room);
     let of = pieces().count() as u64;
     for (number, text) in (1..).zip(pieces()) {
-        whole.stand_in(level, limit, Some(Piece { number, of, text }), &mut message);
+        whole.replacement(level, limit, Some(Piece { number, of, text }), &mut message);
         send(&message)?;
     }
     Ok(())
 }
 
-/// The line that is too long.
-struct Whole<'l> {
+/// A line that is too long.
+struct LongLine<'l> {
     /// Without its newline.
     text: &'l str,
     decoded: DecodedEntry,
@@ -108,7 +108,7 @@ struct Piece<'t> {
     text: &'t str,
 }
 
-impl<'l> Whole<'l> {
+impl<'l> LongLine<'l> {
     fn of(line: &'l [u8]) -> Result<Self, OversizeError> {
         let decoded = decode(line).map_err(|_| OversizeError::Undecodable)?;
         let text = line.strip_suffix(b"\n").unwrap_or(line);
@@ -116,8 +116,8 @@ impl<'l> Whole<'l> {
         Ok(Self { text, decoded, sha256: const_hex::encode(Sha256::digest(text)) })
     }
 
-    /// Makes the line that goes out in its place, with a piece of it or without; says how long that is.
-    fn stand_in(&self, level: Level, limit: usize, piece: Option<Piece<'_>>, out: &mut Vec<u8>) -> usize {
+    /// Writes the line that is sent in its place, with a piece of it or without; returns its length.
+    fn replacement(&self, level: Level, limit: usize, piece: Option<Piece<'_>>, out: &mut Vec<u8>) -> usize {
         let (bytes, sha256) = (self.text.len() as u64, Clear::new(&self.sha256));
         let (entry, store) = (self.decoded.entry(), Store::default());
         let mut entry = level.of(&entry, limit, &store);
@@ -132,13 +132,13 @@ impl<'l> Whole<'l> {
         out.len()
     }
 
-    /// How much of the entry each part repeats, and how long its line is at most without its piece.
+    /// How much of the entry each part repeats, and the maximal length of its line without its piece.
     fn lead(&self, limit: usize) -> (Level, usize) {
-        // There are never more pieces than bytes.
+        // There cannot be more pieces than bytes.
         let most = self.text.len() as u64;
         let longest = Piece { number: most, of: most, text: "" };
         let mut line = Vec::new();
-        let lead = |level: Level| (level, self.stand_in(level, limit, Some(longest), &mut line));
+        let lead = |level: Level| (level, self.replacement(level, limit, Some(longest), &mut line));
         let mut leads = Level::ALL.map(lead).into_iter();
         let last = (Level::Bare, usize::MAX);
         leads.clone().find(|(_, length)| *length <= limit / 4).or(leads.next_back()).unwrap_or(last)

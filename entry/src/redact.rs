@@ -1,4 +1,4 @@
-//! The redactor of a device: what becomes of each text before a line gets it.
+//! The redactor of a device: it decides how each text is written to a line.
 //! Never in it: the syntax of a line.
 
 use std::borrow::Cow;
@@ -6,87 +6,86 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use crate::entry::{Entry, Path};
-use crate::format::What;
-use crate::formatter::FormatOptions;
+use crate::options::FormatOptions;
+use crate::patch::Patch;
 use crate::salt::{HASH_LEN, Salt};
 
 /// A map key longer than this many bytes is hashed.
 const KEY_BYTES: usize = 256;
 
-/// The shortest run of token characters after `hvs.` and its kin that looks like a token.
-const RUN_OF_NEW_TOKEN: usize = 20;
-/// The shortest run after `s.`, `b.` or `r.`: a service token has exactly so many letters and digits.
-const RUN_OF_TOKEN: usize = 24;
-/// No text shorter than this can hold what looks like a token.
-const SHORTEST_LOOKALIKE: usize = 4 + RUN_OF_NEW_TOKEN;
-/// After so many hashed parts the rest of a text is hashed as one, so that the work stays in proportion to its length.
-const PARTS: usize = 64;
-/// A chosen token shorter than this could be any word of a line, and is not looked for.
-const SHORTEST_OWN: usize = 8;
+/// The shortest run of token characters after `hvs.`, `hvb.` or `hvr.` that looks like a token.
+const NEW_TOKEN_RUN: usize = 20;
+/// The shortest run after `s.`, `b.` or `r.`: a service token has exactly 24 letters and digits.
+const TOKEN_RUN: usize = 24;
+/// A shorter text cannot hold anything that looks like a token.
+const LOOKALIKE_MIN: usize = 4 + NEW_TOKEN_RUN;
+/// After this number of hashed parts the rest of a text is hashed as one, so that the work stays linear in its length.
+const PARTS_MAX: usize = 64;
+/// A token of a chosen id that is shorter could be any word of a line: it is not looked for in texts.
+const CHOSEN_TOKEN_MIN: usize = 8;
 
 /// Decides about the texts of one entry on one device.
 pub(crate) struct Redactor<'f, 'e> {
     salt: &'f Salt,
     raw: bool,
     hash_accessors: bool,
-    /// The tokens of the entry that cannot be known by their looks.
-    own: [&'e str; 4],
-    has_own: bool,
-    /// The token and the accessor of who asks.
-    asking: (&'e str, &'e str),
-    /// The number of the form, where what it writes of one entry may be used for another.
-    form: Option<u64>,
-    /// Whether the salt was used for more than whole strings.
-    mixed: Cell<bool>,
+    /// The tokens of the entry that do not look like tokens: they are looked for in its texts.
+    chosen_tokens: [&'e str; 4],
+    has_chosen_tokens: bool,
+    /// The token and the accessor of the caller.
+    caller: (&'e str, &'e str),
+    /// The number of the formatter, where what it writes for one entry may be cached for another.
+    formatter: Option<u64>,
+    /// Whether it made hashes other than [`Hashed`].
+    unlisted_hashes: Cell<bool>,
 }
 
-/// A hash that stands in a line as a string of its own.
+/// A hash that is a whole string of a line.
 pub(crate) struct Hashed<'e> {
     pub(crate) digest: [u8; 32],
-    /// What it is the hash of.
-    pub(crate) what: What<'e>,
+    /// How to write it with another salt.
+    pub(crate) patch: Patch<'e>,
 }
 
 impl<'f, 'e> Redactor<'f, 'e> {
     pub(crate) fn new(salt: &'f Salt, options: &FormatOptions, entry: &Entry<'e>) -> Self {
         let issued = entry.response.as_ref().and_then(|response| response.auth.as_ref());
         let wrapping = entry.response.as_ref().and_then(|response| response.wrap_info.as_ref());
-        let (asking, sent) = (entry.auth.client_token.reveal(), entry.request.client_token.reveal());
-        let own = [
-            asking,
-            if sent.is_empty() || sent == asking { "" } else { sent },
+        let (callers, sent) = (entry.auth.client_token.reveal(), entry.request.client_token.reveal());
+        let chosen_tokens = [
+            callers,
+            if sent.is_empty() || sent == callers { "" } else { sent },
             issued.map_or("", |auth| auth.client_token.reveal()),
             wrapping.map_or("", |wrap| wrap.token.reveal()),
         ]
-        .map(|token| if token.len() < SHORTEST_OWN || is_token(token) { "" } else { token });
-        let has_own = own.iter().any(|token| !token.is_empty());
+        .map(|token| if token.len() < CHOSEN_TOKEN_MIN || is_token(token) { "" } else { token });
+        let has_chosen_tokens = chosen_tokens.iter().any(|token| !token.is_empty());
         Self {
             salt,
             raw: options.log_raw,
             hash_accessors: options.hmac_accessor,
-            own,
-            has_own,
-            asking: (asking, entry.auth.accessor.reveal()),
-            form: None,
-            mixed: Cell::new(false),
+            chosen_tokens,
+            has_chosen_tokens,
+            caller: (callers, entry.auth.accessor.reveal()),
+            formatter: None,
+            unlisted_hashes: Cell::new(false),
         }
     }
 
-    /// Lets what is written of one entry be used for others with the same facts, under the number of this form. Not
-    /// where nothing is hashed, so that no token stays in memory, nor where the entry has a token that is looked for in
-    /// its texts.
-    pub(crate) fn remembering(self, form: u64) -> Self {
-        Self { form: (!self.raw && !self.has_own).then_some(form), ..self }
+    /// Lets the caller's `auth` be cached for other entries, under the number of this formatter. Not where nothing is
+    /// hashed, so that no token stays in memory, and not where the entry has a token that is looked for in its texts.
+    pub(crate) fn with_cache_of(self, formatter: u64) -> Self {
+        Self { formatter: (!self.raw && !self.has_chosen_tokens).then_some(formatter), ..self }
     }
 
-    /// The number of the form, where what is written of facts holds for other entries, too.
-    pub(crate) const fn form(&self) -> Option<u64> {
-        self.form
+    /// The number of the formatter, where what it writes may be cached.
+    pub(crate) const fn formatter(&self) -> Option<u64> {
+        self.formatter
     }
 
-    /// The token and the accessor of who asks.
-    pub(crate) const fn asking(&self) -> (&'e str, &'e str) {
-        self.asking
+    /// The token and the accessor of the caller.
+    pub(crate) const fn caller(&self) -> (&'e str, &'e str) {
+        self.caller
     }
 
     /// Whether data, tokens and accessors stay as they are.
@@ -96,18 +95,18 @@ impl<'f, 'e> Redactor<'f, 'e> {
 
     /// The salt, for a hash of more than one text.
     pub(crate) fn salt(&self) -> &'f Salt {
-        self.mixed.set(true);
+        self.unlisted_hashes.set(true);
         self.salt
     }
 
-    /// Whether it made hashes that are no [`Hashed`]: within a text, or of more than one.
-    pub(crate) const fn has_mixed(&self) -> bool {
-        self.mixed.get()
+    /// Whether it made hashes other than [`Hashed`]: within a text, or of more than one text.
+    pub(crate) const fn has_unlisted_hashes(&self) -> bool {
+        self.unlisted_hashes.get()
     }
 
     /// The hash of a text.
     pub(crate) fn digest(&self, text: &'e [u8]) -> Hashed<'e> {
-        Hashed { digest: self.salt.digest(text), what: What::Text(text) }
+        Hashed { digest: self.salt.digest(text), patch: Patch::Text(text) }
     }
 
     /// The hash of a token; none where it stays as it is.
@@ -116,7 +115,7 @@ impl<'f, 'e> Redactor<'f, 'e> {
             return None;
         }
         let text = token.as_bytes();
-        Some(Hashed { digest: self.salt.digest_of_token(text), what: What::Token(text) })
+        Some(Hashed { digest: self.salt.token_digest(text), patch: Patch::Token(text) })
     }
 
     /// The hash of an accessor; none where it stays as it is.
@@ -164,22 +163,22 @@ impl<'f, 'e> Redactor<'f, 'e> {
     }
 
     fn hashed(&self, text: &str) -> String {
-        self.mixed.set(true);
+        self.unlisted_hashes.set(true);
         self.salt.hash(text.as_bytes())
     }
 
     /// Where the first token is.
     fn secret_in(&self, text: &str) -> Option<Range<usize>> {
-        if self.raw || (text.len() < SHORTEST_LOOKALIKE && !self.has_own) {
+        if self.raw || (text.len() < LOOKALIKE_MIN && !self.has_chosen_tokens) {
             return None;
         }
         let lookalike = lookalike_in(text);
-        if !self.has_own {
+        if !self.has_chosen_tokens {
             return lookalike;
         }
-        let own = self.own.iter().filter(|token| !token.is_empty());
-        let own = own.filter_map(|token| text.find(token).map(|start| start..start + token.len()));
-        own.chain(lookalike).min_by_key(|range| range.start)
+        let chosen = self.chosen_tokens.iter().filter(|token| !token.is_empty());
+        let chosen = chosen.filter_map(|token| text.find(token).map(|start| start..start + token.len()));
+        chosen.chain(lookalike).min_by_key(|range| range.start)
     }
 
     #[cold]
@@ -190,7 +189,7 @@ impl<'f, 'e> Redactor<'f, 'e> {
         for part in 0.. {
             let Some(Range { start, end }) = next else { break };
             redacted.push_str(rest.get(..start).unwrap_or_default());
-            if part == PARTS {
+            if part == PARTS_MAX {
                 redacted.push_str(&self.hashed(rest.get(start..).unwrap_or_default()));
                 return redacted;
             }
@@ -203,13 +202,13 @@ impl<'f, 'e> Redactor<'f, 'e> {
     }
 }
 
-/// Whether a text is nothing but what looks like a token, and does so in the middle of a word, too.
+/// Whether the whole text looks like a token, even in the middle of a word.
 fn is_token(text: &str) -> bool {
     let plain = text.bytes().skip(2).take_while(u8::is_ascii_alphanumeric).count();
-    lookalike_in(text) == Some(0..text.len()) && (text.starts_with("hv") || plain >= RUN_OF_TOKEN)
+    lookalike_in(text) == Some(0..text.len()) && (text.starts_with("hv") || plain >= TOKEN_RUN)
 }
 
-/// Where the first part is that looks like a token: `s.`, `b.`, `r.`, `hvs.`, `hvb.` or `hvr.` before a run of
+/// The first part that looks like a token: `s.`, `b.`, `r.`, `hvs.`, `hvb.` or `hvr.` before a run of
 /// letters, digits, `-` and `_`.
 fn lookalike_in(text: &str) -> Option<Range<usize>> {
     let mut from = 0;
@@ -244,17 +243,17 @@ fn one_lookalike_at(text: &[u8], dot: usize) -> Option<Range<usize>> {
     let run = after.get(1..)?;
     let length = run.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')).count();
     let end = dot + 1 + length;
-    if before_letter.ends_with(b"hv") && length >= RUN_OF_NEW_TOKEN {
+    if before_letter.ends_with(b"hv") && length >= NEW_TOKEN_RUN {
         return Some(dot - 3..end);
     }
-    if length < RUN_OF_TOKEN {
+    if length < TOKEN_RUN {
         return None;
     }
     // `s.` in the middle of a word is a token only where the run is all letters and digits, as tokens are: otherwise
     // every name like `services.my-long-department-name` would be one.
     let starts_word = before_letter.last().is_none_or(|b| !b.is_ascii_alphanumeric());
     let plain = run.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
-    (starts_word || plain >= RUN_OF_TOKEN).then(|| dot - 1..end)
+    (starts_word || plain >= TOKEN_RUN).then(|| dot - 1..end)
 }
 
 #[cfg(test)]

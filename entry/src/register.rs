@@ -1,16 +1,16 @@
-//! The register of fields: the one table of what a line may hold, each field clear or hashed, with the reason.
+//! The register of fields: the one table of the fields of a line, each clear or hashed, with the reason.
 //!
-//! A field is a value of a type that only this file can make, and the writer takes nothing else: what is not in the
-//! table cannot be written. The table also generates docs/FORMAT.md, the JSON Schema and the property tests.
+//! A field is a value of a type that only this file can construct, and the writer accepts no other: a field that is not
+//! in the table cannot be written. The table also generates docs/FORMAT.md, the JSON Schema and the property tests.
 //! Never in it: how a treatment is carried out.
 
 mod fields;
 
 use std::marker::PhantomData;
 
-pub use fields::{Exposure, LineField, line_fields};
+pub use fields::{LineField, Visibility, line_fields};
 
-/// What happens to a field's content on its way to a line.
+/// How a field's content is written to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Treatment {
     /// One of a closed list of words.
@@ -64,7 +64,7 @@ pub struct Row {
     pub object: &'static str,
     /// Its key.
     pub key: &'static str,
-    /// What happens to its content.
+    /// How its content is written.
     pub treatment: Treatment,
     /// Whether it is written even where it is empty.
     pub always: bool,
@@ -108,14 +108,14 @@ impl<K> Field<K> {
 pub(crate) mod kind {
     use super::Treatment;
 
-    pub(crate) trait Kind {
+    pub(crate) trait FieldKind {
         const TREATMENT: Treatment;
     }
 
     macro_rules! kinds {
         ($($name:ident)*) => {$(
             pub(crate) struct $name;
-            impl Kind for $name {
+            impl FieldKind for $name {
                 const TREATMENT: Treatment = Treatment::$name;
             }
         )*};
@@ -199,7 +199,7 @@ macro_rules! register {
             $(#[$doc])*
             pub(crate) mod $object {
                 use super::{Field, Row, kind};
-                use kind::Kind as _;
+                use kind::FieldKind as _;
                 use std::marker::PhantomData;
 
                 $(
@@ -226,7 +226,7 @@ macro_rules! register {
     };
 }
 
-const KINDS: &[&str] = &["request", "response"];
+const ENTRY_TYPES: &[&str] = &["request", "response"];
 const TOKEN_TYPES: &[&str] = &["default", "service", "batch", "default-service", "default-batch"];
 const OPERATIONS: &[&str] = &[
     "create",
@@ -250,23 +250,23 @@ register! {
     /// The line.
     entry {
         TIME: Instant, "time", always, "the moment of formatting, made by the server";
-        TYPE: Word of super::KINDS, "type", always, "one of two words";
+        TYPE: Word of super::ENTRY_TYPES, "type", always, "one of two words";
         AUTH: Object -> "auth", "auth", always, "in every entry";
         REQUEST: Object -> "request", "request", always, "in every entry";
-        RESPONSE: Object -> "response", "response", set, "in every response entry, and in no other";
-        ERROR: Template, "error", set, "the class of the error; the client's own text is in no template";
+        RESPONSE: Object -> "response", "response", set, "in every response entry, and not in request entries";
+        ERROR: Template, "error", set, "the class of the error; a template has no text of the client";
         FORWARDED_FROM: Clear, "forwarded_from", set, "a node's address";
-        FORWARDED: Flag, "forwarded", set, "says nothing of the client";
+        FORWARDED: Flag, "forwarded", set, "a fact of the server";
         DURATION: Number, "duration_ns", set, "measured by the server; nanoseconds from the request's arrival";
         GAP: Object -> "gap", "gap", set, "only in gap entries";
-        ELIDED: Object -> "elided", "elided", set, "only in a line that stands for one too long for the device";
-        PART: Object -> "part", "part", set, "only in a line that brings a piece of one too long for the device";
-        RECORD: Object -> "record", "record", set, "ours, and always last";
+        ELIDED: Object -> "elided", "elided", set, "only in a line that replaces one too long for the device";
+        PART: Object -> "part", "part", set, "only in a line that carries a piece of one too long for the device";
+        RECORD: Object -> "record", "record", set, "added by this server; always the last key";
     }
-    /// The token that asks, or that is issued.
+    /// The token of the caller, or the token that is issued.
     auth {
-        CLIENT_TOKEN: Token, "client_token", set, "whoever has the token has its rights";
-        ACCESSOR: Accessor, "accessor", set, "whoever has the accessor can look the token up and revoke it";
+        CLIENT_TOKEN: Token, "client_token", set, "the token gives its rights to its holder";
+        ACCESSOR: Accessor, "accessor", set, "with the accessor the token can be looked up and revoked";
         DISPLAY_NAME: Clear, "display_name", set, "readers must see who it was";
         POLICIES: ClearList, "policies", set, "names that operators chose";
         TOKEN_POLICIES: ClearList, "token_policies", set, "names that operators chose";
@@ -286,7 +286,7 @@ register! {
     /// What the policies decided.
     policy_results {
         ALLOWED: Flag, "allowed", always, "the decision";
-        GRANTING_POLICIES: ObjectList -> "granting_policy", "granting_policies", set, "who granted it";
+        GRANTING_POLICIES: ObjectList -> "granting_policy", "granting_policies", set, "which policies granted it";
     }
     /// A policy that granted the request.
     granting_policy {
@@ -303,23 +303,23 @@ register! {
         OPERATION: Word of super::OPERATIONS, "operation", set, "one of fourteen words";
         MOUNT_POINT: Clear, "mount_point", set, "a path that an operator chose";
         MOUNT_TYPE: Clear, "mount_type", set, "a type of engine";
-        MOUNT_ACCESSOR: Clear, "mount_accessor", set, "an id made by the server; gives no right";
+        MOUNT_ACCESSOR: Clear, "mount_accessor", set, "an id made by the server; it gives no rights";
         MOUNT_RUNNING_VERSION: Clear, "mount_running_version", set, "a version";
         MOUNT_RUNNING_SHA256: Clear, "mount_running_sha256", set, "a digest of a program";
         MOUNT_CLASS: Clear, "mount_class", set, "a class of engine";
         MOUNT_IS_EXTERNAL_PLUGIN: Flag, "mount_is_external_plugin", set, "a fact of the mount";
-        CLIENT_TOKEN: Token, "client_token", set, "whoever has the token has its rights";
-        CLIENT_TOKEN_ACCESSOR: Accessor, "client_token_accessor", set, "whoever has it can revoke the token";
-        NAMESPACE: Object -> "namespace", "namespace", set, "where it happened";
+        CLIENT_TOKEN: Token, "client_token", set, "the token gives its rights to its holder";
+        CLIENT_TOKEN_ACCESSOR: Accessor, "client_token_accessor", set, "with the accessor the token can be revoked";
+        NAMESPACE: Object -> "namespace", "namespace", set, "the namespace of the request";
         PATH: Path, "path", set, "readers must see what was touched; a route may mark parts of it sensitive";
         DATA: Data, "data", set, "the client's text";
-        POLICY_OVERRIDE: Flag, "policy_override", set, "a wish of the client";
-        REMOTE_ADDRESS: Clear, "remote_address", set, "readers must see from where it came";
-        REMOTE_PORT: Number, "remote_port", set, "readers must see from where it came";
-        WRAP_TTL: Number, "wrap_ttl", set, "a wish of the client; seconds";
+        POLICY_OVERRIDE: Flag, "policy_override", set, "set by the client";
+        REMOTE_ADDRESS: Clear, "remote_address", set, "readers must see where the request came from";
+        REMOTE_PORT: Number, "remote_port", set, "readers must see where the request came from";
+        WRAP_TTL: Number, "wrap_ttl", set, "set by the client; seconds";
         HEADERS: Headers, "headers", set, "the client's text; configured headers only";
         CLIENT_CERTIFICATE_SERIAL_NUMBER: Clear, "client_certificate_serial_number", set, "of a verified certificate";
-        DATA_OVER_LIMIT: Word of super::LIMITS, "data_over_limit", set, "says that `data` is a digest, and of which limit";
+        DATA_OVER_LIMIT: Word of super::LIMITS, "data_over_limit", set, "says that `data` is a digest, and which limit it exceeded";
     }
     /// A namespace.
     namespace {
@@ -331,19 +331,19 @@ register! {
         AUTH: Object -> "auth", "auth", set, "the token that is issued";
         MOUNT_POINT: Clear, "mount_point", set, "a path that an operator chose";
         MOUNT_TYPE: Clear, "mount_type", set, "a type of engine";
-        MOUNT_ACCESSOR: Clear, "mount_accessor", set, "an id made by the server; gives no right";
+        MOUNT_ACCESSOR: Clear, "mount_accessor", set, "an id made by the server; it gives no rights";
         MOUNT_RUNNING_PLUGIN_VERSION: Clear, "mount_running_plugin_version", set, "a version";
         MOUNT_RUNNING_SHA256: Clear, "mount_running_sha256", set, "a digest of a program";
         MOUNT_CLASS: Clear, "mount_class", set, "a class of engine";
         MOUNT_IS_EXTERNAL_PLUGIN: Flag, "mount_is_external_plugin", set, "a fact of the mount";
         SECRET: Object -> "secret", "secret", set, "says that the answer is a secret";
         DATA: Data, "data", set, "the backend's text";
-        WARNINGS: TemplateList, "warnings", set, "the client's own text is in no template";
+        WARNINGS: TemplateList, "warnings", set, "a template has no text of the client";
         REDIRECT: Clear, "redirect", set, "an address";
         WRAP_INFO: Object -> "wrap_info", "wrap_info", set, "how the answer is wrapped";
         HEADERS: Headers, "headers", set, "the backend's text";
         STATUS_CODE: Number, "status_code", set, "the HTTP status";
-        DATA_OVER_LIMIT: Word of super::LIMITS, "data_over_limit", set, "says that `data` is a digest, and of which limit";
+        DATA_OVER_LIMIT: Word of super::LIMITS, "data_over_limit", set, "says that `data` is a digest, and which limit it exceeded";
     }
     /// A lease.
     secret {
@@ -352,13 +352,13 @@ register! {
     /// A wrapped answer.
     wrap_info {
         TTL: Number, "ttl", set, "seconds";
-        TOKEN: TokenAlways, "token", always, "whoever has the token has the answer";
-        ACCESSOR: AccessorAlways, "accessor", always, "whoever has it can revoke the token";
+        TOKEN: TokenAlways, "token", always, "with the token the answer can be unwrapped";
+        ACCESSOR: AccessorAlways, "accessor", always, "with the accessor the token can be revoked";
         CREATION_TIME: Instant, "creation_time", always, "made by the server";
         CREATION_PATH: Clear, "creation_path", set, "the path of the request";
-        WRAPPED_ACCESSOR: Accessor, "wrapped_accessor", set, "whoever has it can revoke the token inside";
+        WRAPPED_ACCESSOR: Accessor, "wrapped_accessor", set, "with the accessor the wrapped token can be revoked";
     }
-    /// What stands for a `data` beyond a limit.
+    /// The summary that replaces a `data` over a limit.
     digest {
         BYTES: Number, "bytes", always, "the length of its JSON text";
         DIGEST: Digest, "digest", always, "of its JSON text; equal data have equal digests on one device";
@@ -371,7 +371,7 @@ register! {
         SINCE: Instant, "since", set, "made by the server";
         REASON: Template, "reason", set, "written by the program";
         TORN: Object -> "torn", "torn", set, "an unfinished line that was cut off";
-        BOOT: Mark, "boot", set, "the start of the server which the ranges belong to, if it is an earlier one";
+        BOOT: Mark, "boot", set, "the start of the server that the ranges belong to, if it is an earlier one";
         ENDED: Flag, "ended", set, "the device was disabled: its log ends here";
     }
     /// Some entries.
@@ -385,7 +385,7 @@ register! {
         SHA256: Clear, "sha256", always, "a digest of what may be hashed text only";
         KEPT_AS: Clear, "kept_as", set, "the file it was kept in";
     }
-    /// The line that this one stands for.
+    /// The longer line that this line replaces.
     elided {
         BYTES: Number, "bytes", always, "the length of the whole line without its newline";
         SHA256: Clear, "sha256", always, "a digest of the whole line without its newline";
@@ -396,29 +396,29 @@ register! {
         OF: Number, "of", always, "how many pieces";
         BYTES: Number, "bytes", always, "the length of the whole line without its newline";
         SHA256: Clear, "sha256", always, "a digest of the whole line without its newline";
-        TEXT: Clear, "text", always, "a piece of the whole line, in which everything that must be is hashed already";
+        TEXT: Clear, "text", always, "a piece of the whole line, in which all hashing was done before";
     }
-    /// Which writing of which entry this is.
+    /// Which record this line is.
     record {
         SEQ: Number, "seq", always, "a counter of the server";
-        BOOT: Mark, "boot", always, "the start of the server which the counter belongs to";
-        SALT: Mark, "salt", always, "the id of the salt; gives nothing of it away";
-        DEVICE: Mark, "device", set, "the id of the device's first salt, where it has had another since: its lines are one device's";
+        BOOT: Mark, "boot", always, "the start of the server that the counter belongs to";
+        SALT: Mark, "salt", always, "the id of the salt; it reveals nothing of the salt";
+        DEVICE: Mark, "device", set, "the id of the device's first salt, if the salt was replaced since: readers see one device";
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KINDS, LIMITS, OPERATIONS, REGISTER, TOKEN_TYPES, Treatment};
-    use crate::entry::{Kind, Operation, TokenType};
-    use crate::limits::Beyond;
+    use super::{ENTRY_TYPES, LIMITS, OPERATIONS, REGISTER, TOKEN_TYPES, Treatment};
+    use crate::entry::{EntryType, Operation, TokenType};
+    use crate::limits::ExceededLimit;
 
     #[test]
     fn the_words_of_the_table_are_those_of_the_types() {
-        assert_eq!(KINDS, [Kind::Request, Kind::Response].map(Kind::as_str));
+        assert_eq!(ENTRY_TYPES, [EntryType::Request, EntryType::Response].map(EntryType::as_str));
         assert_eq!(TOKEN_TYPES, TokenType::ALL.map(TokenType::as_str));
         assert_eq!(OPERATIONS, Operation::ALL.map(Operation::as_str));
-        assert_eq!(LIMITS, Beyond::ALL.map(Beyond::as_str));
+        assert_eq!(LIMITS, ExceededLimit::ALL.map(ExceededLimit::as_str));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A device's salt: the key of all its hashes.
 //! Never in it: where a salt is kept, or a way to get its text back.
 
-mod key;
-mod remembered;
+mod hash_cache;
+mod hmac_key;
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use key::Key;
-use remembered::Remembered;
+use hash_cache::HashCache;
+use hmac_key::HmacKey;
 
 /// What every hash in a line begins with.
 pub const HASH_PREFIX: &str = "hmac-sha256:";
@@ -29,9 +29,9 @@ pub struct Salt {
     /// The state of HMAC after its key; a hash clones it.
     keyed: Hmac<Sha256>,
     /// The same for short texts.
-    key: Key,
+    key: HmacKey,
     id: SaltId,
-    remembered: Remembered,
+    hashes: HashCache,
 }
 
 impl Salt {
@@ -51,7 +51,7 @@ impl Salt {
         block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
         let keyed = Hmac::<Sha256>::new((&*block).into());
         let id = SaltId::of(&keyed);
-        Self { keyed, key: Key::new(&block), id, remembered: Remembered::new() }
+        Self { keyed, key: HmacKey::new(&block), id, hashes: HashCache::new() }
     }
 
     /// The text of a new salt from 16 random bytes: a lower-case UUID. Keep it as a secret.
@@ -90,16 +90,16 @@ impl Salt {
         })
     }
 
-    /// The HMAC of a token or an accessor, which comes again and again.
+    /// The HMAC of a token or an accessor; cached, because the same ones come again and again.
     #[inline]
-    pub(crate) fn digest_of_token(&self, text: &[u8]) -> [u8; 32] {
-        self.remembered.get(text, || self.digest(text))
+    pub(crate) fn token_digest(&self, text: &[u8]) -> [u8; 32] {
+        self.hashes.get(text, || self.digest(text))
     }
 
-    /// The same where the text has a number that no other has.
+    /// The same for a text with a number that no other text of this process has.
     #[inline]
-    pub(crate) fn digest_of_numbered(&self, text: &[u8], number: u64) -> [u8; 32] {
-        self.remembered.get_numbered(number, || self.digest(text))
+    pub(crate) fn numbered_token_digest(&self, text: &[u8], number: u64) -> [u8; 32] {
+        self.hashes.get_numbered(number, || self.digest(text))
     }
 
     /// A hash to be fed piece by piece.
@@ -135,6 +135,16 @@ const QUOTED: [u8; HASH_LEN + 2] =
 pub(crate) fn written(digest: &[u8; 32]) -> String {
     let quoted = quoted(digest);
     String::from_utf8_lossy(quoted.get(1..=HASH_LEN).unwrap_or_default()).into_owned()
+}
+
+/// A number as 16 lower-case hex digits.
+pub(crate) fn hex_digits(number: u64) -> [u8; 16] {
+    let mut digits = [b'0'; 16];
+    // The lengths fit: 8 bytes are 16 digits.
+    if const_hex::encode_to_slice(number.to_be_bytes(), &mut digits).is_err() {
+        digits.fill(b'0');
+    }
+    digits
 }
 
 /// Names a salt in lines: 16 lower-case hex digits.

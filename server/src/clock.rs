@@ -1,4 +1,4 @@
-//! The machine's clock with its time zone, for the one place that says local time: the headers of syslog.
+//! The machine's clock with its time zone. Only the headers of syslog show local time.
 //! Never in it: a format of times.
 
 use std::time::Duration;
@@ -8,14 +8,14 @@ use jiff::tz::TimeZone;
 use onrecord_audit::{Clock, SystemClock};
 use onrecord_value::Time;
 
-/// The machine's clock in the zone that `TZ` names, or else the machine's own; UTC where neither is to be had.
+/// The machine's clock in the zone that `TZ` names, or else the machine's own; UTC if neither can be read.
 pub(crate) struct LocalClock {
     system: SystemClock,
     zone: TimeZone,
 }
 
 impl LocalClock {
-    /// Looks the zone up; it stays the same as long as the process runs, as the peers' does.
+    /// Reads the zone once; it stays the same as long as the process runs.
     pub(crate) fn new() -> Self {
         Self { system: SystemClock::new(), zone: TimeZone::try_system().unwrap_or(TimeZone::UTC) }
     }

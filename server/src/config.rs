@@ -1,19 +1,20 @@
-//! The configuration of a server as plain, checked data, and how files become it.
-//! Never in it: sockets, storage, the core; wrong values are refused here, with file and line.
+//! The configuration of a server as plain, checked data, and how it is read from files. Wrong values are refused here,
+//! with file and line.
+//! Never in it: sockets, storage, the core.
 
 mod audit;
 mod changes;
 mod listener;
 mod reader;
 
-use std::fmt;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use onrecord_hcl::Body;
 
 pub(crate) use audit::{AuditRules, Device};
-pub(crate) use changes::DEVELOPMENT;
+pub(crate) use changes::DEV_SOURCE;
 pub(crate) use listener::ListenerConfig;
 use reader::Reader;
 
@@ -49,44 +50,41 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// Whether memory is left unlocked.
     pub(crate) disable_mlock: bool,
-    /// What clients elsewhere reach it by; shown, not used yet.
+    /// The address by which clients reach the server; shown, not used yet.
     pub(crate) api_addr: Option<String>,
-    /// TTL of a token that asks for none.
+    /// TTL of a token that does not ask for one.
     pub(crate) default_lease_ttl: Option<Duration>,
     /// The longest TTL.
     pub(crate) max_lease_ttl: Option<Duration>,
-    /// How long requests in progress may take to end when the server stops.
+    /// How long a shutdown waits for the requests in progress.
     pub(crate) shutdown_timeout: Option<Duration>,
-    /// The audit rule and what the API may do about devices.
+    /// The audit rule, and the limits of devices enabled through the API.
     pub(crate) audit: AuditRules,
-    /// Devices of the configuration.
+    /// The devices that the configuration declares.
     pub(crate) devices: Vec<Device>,
-    /// What was read but does nothing, for the log: `FILE:LINE: …`.
+    /// Keys without effect, for the log: `FILE:LINE: …`.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Why a configuration is refused.
-#[derive(Debug)]
+/// Why a configuration is refused: `FILE:LINE: message`.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{}: {message}", file.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub(crate) struct ConfigError {
-    /// The file.
-    pub(crate) file: PathBuf,
-    /// The line, where one is to blame.
-    pub(crate) line: Option<u32>,
-    /// What is wrong.
-    pub(crate) what: String,
+    file: PathBuf,
+    line: Option<u32>,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        write!(f, ": {}", self.what)
+impl ConfigError {
+    fn new(file: &Path, line: Option<u32>, message: String) -> Self {
+        Self { file: file.to_owned(), line, message, source: None }
+    }
+
+    fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Box::new(source)), ..self }
     }
 }
-
-impl std::error::Error for ConfigError {}
 
 /// All keys of the top level.
 const KEYS: [&str; 18] = [
@@ -110,7 +108,7 @@ const KEYS: [&str; 18] = [
     "backend",
 ];
 
-/// Keys that are taken because existing configurations have them, and do nothing here.
+/// Keys that are accepted because existing configurations have them, and have no effect here.
 const WITHOUT_EFFECT: [(&str, &str); 5] = [
     ("cluster_addr", "there is no cluster"),
     ("cluster_name", "the cluster's name is made when the server is initialised"),
@@ -126,7 +124,7 @@ impl Config {
         let mut config = Self::default();
         for path in paths {
             for file in files(path)? {
-                let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
+                let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
                 config.merge(&file, &text)?;
             }
         }
@@ -134,11 +132,11 @@ impl Config {
         Ok(config)
     }
 
-    /// Adds what one file says.
+    /// Merges one file.
     fn merge(&mut self, file: &Path, text: &str) -> Result<(), ConfigError> {
         let mut reader = Reader::new(file);
-        let body = onrecord_hcl::parse(text).map_err(|error| reader.syntax(&error))?;
-        reader.known(&body, &KEYS, "");
+        let body = onrecord_hcl::parse(text).map_err(|error| reader.syntax_error(error))?;
+        reader.warn_unknown_keys(&body, &KEYS, "");
         for (key, reason) in WITHOUT_EFFECT {
             if let Some(item) = body.all(key).next() {
                 reader.warn(item.position(), format!("{key} has no effect: {reason}"));
@@ -187,48 +185,48 @@ impl Config {
     fn check_paths(&self) -> Result<(), ConfigError> {
         for (index, device) in self.devices.iter().enumerate() {
             if self.devices.iter().skip(index + 1).any(|other| other.path == device.path) {
-                let what = format!("two audit devices with same path ({}/) exist in config", device.path);
-                return Err(ConfigError { file: device.file.clone(), line: Some(device.line), what });
+                let message = format!("two audit devices with same path ({}/) exist in config", device.path);
+                return Err(ConfigError::new(&device.file, Some(device.line), message));
             }
         }
         Ok(())
     }
 }
 
-/// The files that a path given on the command line stands for.
+/// The configuration files at a path: the file itself, or those of a folder.
 fn files(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+    let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, error))?;
     let mut found = Vec::new();
     for entry in entries {
-        let file = entry.map_err(|error| unreadable(path, &error))?.path();
+        let file = entry.map_err(|error| unreadable(path, error))?.path();
         if file.extension().is_some_and(|ending| ending == "hcl" || ending == "json") {
             found.push(file);
         }
     }
     if found.is_empty() {
-        let what = "the folder holds no .hcl or .json file".to_owned();
-        return Err(ConfigError { file: path.to_owned(), line: None, what });
+        let message = "the folder holds no .hcl or .json file".to_owned();
+        return Err(ConfigError::new(path, None, message));
     }
     found.sort();
     Ok(found)
 }
 
-fn unreadable(file: &Path, error: &std::io::Error) -> ConfigError {
-    ConfigError { file: file.to_owned(), line: None, what: format!("cannot be read: {error}") }
+fn unreadable(file: &Path, error: std::io::Error) -> ConfigError {
+    ConfigError::new(file, None, format!("cannot be read: {error}")).with_source(error)
 }
 
 /// The `storage` stanza.
 fn storage(reader: &mut Reader, block: &onrecord_hcl::Block<'_>) -> Result<StorageConfig, ConfigError> {
     match block.labels.first().copied().unwrap_or_default() {
         "inmem" => {
-            reader.known(block.body, &[], "storage \"inmem\": ");
+            reader.warn_unknown_keys(block.body, &[], "storage \"inmem\": ");
             Ok(StorageConfig::Memory)
         }
         "file" => {
-            reader.known(block.body, &["path"], "storage \"file\": ");
+            reader.warn_unknown_keys(block.body, &["path"], "storage \"file\": ");
             let path = reader.text(block.body, "path")?.filter(|path| !path.is_empty());
             let missing = || {
                 reader

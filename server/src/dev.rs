@@ -8,19 +8,19 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use onrecord_core::exchange::{Exchange, Headers, Received, Target};
-use onrecord_core::lifecycle::{Core, InitOptions};
+use onrecord_core::{Core, InitOptions};
+use onrecord_core::{Exchange, Headers, Received, Target};
 use onrecord_seal::Secret;
 
-use crate::Dev;
-use crate::config::{Config, DEVELOPMENT, Device, ListenerConfig, StorageConfig};
-use crate::run::StartError;
+use crate::config::{Config, DEV_SOURCE, Device, ListenerConfig, StorageConfig};
+use crate::options::Dev;
 use crate::settings::absolute;
+use crate::start_error::StartError;
 
 /// The file beside a development server's data that holds its key share and root token.
 const KEYS_FILE: &str = "dev-keys";
 
-/// Adds what a development server has to the configuration.
+/// Adds a development server's storage, listener and audit device to the configuration.
 pub(crate) fn configure(dev: &Dev, config: &mut Config) -> io::Result<()> {
     if dev.storage.is_none() && matches!(config.storage, Some(StorageConfig::File(_))) {
         let what = "-dev keeps its keys beside its data: give -dev-storage=DIR instead of a configuration with file storage";
@@ -40,7 +40,7 @@ pub(crate) fn configure(dev: &Dev, config: &mut Config) -> io::Result<()> {
         Some("off") => return Ok(()),
         Some("stdout") => "stdout".to_owned(),
         Some(path) => absolute(Path::new(path)).display().to_string(),
-        None => own_log(dev)?.display().to_string(),
+        None => default_log(dev)?.display().to_string(),
     };
     config.devices.push(Device {
         kind: "file".to_owned(),
@@ -48,14 +48,14 @@ pub(crate) fn configure(dev: &Dev, config: &mut Config) -> io::Result<()> {
         description: "the development server's log".to_owned(),
         local: false,
         options: vec![("file_path".to_owned(), log)],
-        file: PathBuf::from(DEVELOPMENT),
+        file: PathBuf::from(DEV_SOURCE),
         line: 1,
     });
     Ok(())
 }
 
-/// A log of its own: beside its data, or in a new private directory.
-fn own_log(dev: &Dev) -> io::Result<PathBuf> {
+/// The audit log of a server that is not given one: beside its data, or in a new private directory.
+fn default_log(dev: &Dev) -> io::Result<PathBuf> {
     if let Some(directory) = &dev.storage {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         return Ok(absolute(directory).join("audit.log"));
@@ -78,15 +78,15 @@ struct Keys {
     root_token: String,
 }
 
-/// Initialises where that was not done, unseals, mounts KV 2. Returns what the user needs to know.
+/// Initialises the server unless that was done, unseals it, mounts KV 2. Returns the text for the user.
 pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
-    let keys = if core.initialised().map_err(StartError::new)? {
-        known_keys(dev)?
+    let keys = if core.initialised().map_err(StartError::from_cause)? {
+        read_keys(dev)?
     } else {
         initialise(dev, core).await?
     };
-    core.unseal(&keys.share).await.map_err(StartError::new)?;
-    mount(core, &keys.root_token).await;
+    core.unseal(&keys.share).await.map_err(StartError::from_cause)?;
+    mount_kv(core, &keys.root_token).await;
     if !dev.no_store_token {
         store_token(&keys.root_token);
     }
@@ -106,22 +106,25 @@ pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
 
 async fn initialise(dev: &Dev, core: &Core) -> Result<Keys, StartError> {
     let root_token = dev.root_token_id.clone().map(Secret::new);
-    let made = core.init(InitOptions { shares: 1, threshold: 1, root_token }).await.map_err(StartError::new)?;
+    let made = core
+        .init(InitOptions { shares: 1, threshold: 1, root_token })
+        .await
+        .map_err(StartError::from_cause)?;
     let share = made.keys.first().map(|key| const_hex::encode(key.expose())).unwrap_or_default();
     let keys = Keys { share, root_token: made.root_token.id.expose().clone() };
     if let Some(directory) = &dev.storage {
         let text = format!("{}\n{}\n", keys.share, keys.root_token);
-        write_private(&directory.join(KEYS_FILE), &text).map_err(StartError::new)?;
+        write_private(&directory.join(KEYS_FILE), &text).map_err(StartError::from_cause)?;
     }
     Ok(keys)
 }
 
-/// The keys that an earlier start left beside its data.
-fn known_keys(dev: &Dev) -> Result<Keys, StartError> {
+/// The keys that an earlier start wrote beside its data.
+fn read_keys(dev: &Dev) -> Result<Keys, StartError> {
     let file = dev.storage.as_deref().unwrap_or(Path::new(".")).join(KEYS_FILE);
     let unreadable = |error: &dyn std::fmt::Display| {
-        let what = "the data there is not a development server's, or its keys are lost";
-        StartError::new(format_args!("{}: {error}: {what}", file.display()))
+        let meaning = "the data there is not a development server's, or its keys are lost";
+        StartError::new(format!("{}: {error}: {meaning}", file.display()))
     };
     let text = fs::read_to_string(&file).map_err(|error| unreadable(&error))?;
     let mut lines = text.lines();
@@ -131,8 +134,8 @@ fn known_keys(dev: &Dev) -> Result<Keys, StartError> {
     Ok(Keys { share: share.to_owned(), root_token: root_token.to_owned() })
 }
 
-/// Mounts KV 2 at `secret/` through the front door, so that it is on record like anything else. A later start finds it there.
-async fn mount(core: &Core, root_token: &str) {
+/// Mounts KV 2 at `secret/` by a request, so that it is on record. A later start is answered 400: it is mounted already.
+async fn mount_kv(core: &Core, root_token: &str) {
     let mut headers = Headers::new();
     headers.push("x-vault-token", root_token);
     let target = Target::Api("sys/mounts/secret".to_owned());
@@ -154,7 +157,7 @@ async fn mount(core: &Core, root_token: &str) {
     }
 }
 
-/// Keeps the token where the command line finds it. Not being able to is no reason not to serve.
+/// Stores the token where the command line reads it. The server starts without that too.
 fn store_token(token: &str) {
     let Some(home) = std::env::var_os("HOME") else { return };
     if let Err(error) = write_private(&Path::new(&home).join(".vault-token"), token) {
@@ -164,7 +167,7 @@ fn store_token(token: &str) {
 
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    // One that was there already may be open to others.
+    // The file may have been there before, with another mode.
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
     file.write_all(text.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! HTTP on one connection: a request becomes an exchange, an answer becomes a response, and nothing happens between.
+//! HTTP on one connection: turns a request into an exchange and an answer into a response, and does nothing between.
 //! Never in it: decisions about requests (the core's) or sockets (`listener`).
 
 use std::convert::Infallible;
@@ -12,22 +12,23 @@ use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
 };
 use hyper::{Request, Response, StatusCode};
-use onrecord_core::admission::{Overloaded, Permit};
-use onrecord_core::exchange::{Answer, Exchange, Headers, Peer, Received, Target};
-use onrecord_core::lifecycle::Core;
+use onrecord_core::Core;
+use onrecord_core::{Answer, Exchange, Headers, Peer, Received, Target};
+use onrecord_core::{Overloaded, Permit};
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
 
-/// The folder of the API in a URL.
-const API: &str = "/v1/";
-/// A longer body takes long to read, to hash and to write down: other requests of the thread do not wait for that.
+/// What the paths of the API begin with.
+const API_PREFIX: &str = "/v1/";
+/// A longer body takes long to parse, hash and format, so its request moves to the shared runtime: other requests of the
+/// thread do not wait for it.
 const LONG_BODY: usize = 64 * 1024;
 
 /// What one connection serves with.
 pub(crate) struct Service {
     /// The core.
     pub(crate) core: Core,
-    /// The other end.
+    /// The client's address.
     pub(crate) peer: Option<Peer>,
     /// The serial number of the verified client certificate, in decimal.
     pub(crate) client_certificate_serial: Option<Arc<str>>,
@@ -35,40 +36,40 @@ pub(crate) struct Service {
     pub(crate) body_timeout: Duration,
     /// The largest body, in bytes.
     pub(crate) max_request_size: usize,
-    /// Where long work is done.
-    pub(crate) aside: Handle,
+    /// The runtime for long work.
+    pub(crate) shared_runtime: Handle,
 }
 
-/// A request whose body is still to be read.
-struct Begun {
+/// A request whose body is not read yet.
+struct PendingRequest {
     permit: Permit,
     exchange: Exchange,
     body: Incoming,
-    /// How long the body is said to be at least.
+    /// The length that the head declares; 0 if it declares none.
     declared: usize,
 }
 
 impl Service {
-    /// Serves one request. It cannot fail: whatever happens becomes an answer.
+    /// Serves one request. It cannot fail: every error becomes an answer.
     ///
-    /// The head is taken apart at once, and only what is made of it is kept: it lies in the connection's buffer, and as
-    /// long as it does, HTTP's next look at the socket takes another.
+    /// The head is parsed at once and not kept: it borrows the connection's buffer, and as long as it does, the next read
+    /// of the socket allocates another buffer.
     pub(crate) fn serve(
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send {
-        let begun = self.begin(request);
+        let pending = self.parse_head(request);
         async move {
-            match begun {
-                Ok(begun) => Ok(self.answer(begun).await),
+            match pending {
+                Ok(pending) => Ok(self.answer(pending).await),
                 Err(refusal) => Ok(respond(refusal)),
             }
         }
     }
 
-    /// All of a request but its body, with the place for it.
-    fn begin(&self, request: Request<Incoming>) -> Result<Begun, Answer> {
-        let target = target(request.uri().path());
+    /// Parses all of a request but its body, and reserves the bytes of the body.
+    fn parse_head(&self, request: Request<Incoming>) -> Result<PendingRequest, Answer> {
+        let target = parse_target(request.uri().path());
         let declared = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
         let permit = self.core.admit(&target, declared.min(self.max_request_size))?;
         let (parts, body) = request.into_parts();
@@ -81,32 +82,32 @@ impl Service {
             target,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers,
-            // Until it is read.
+            // Replaced when it is read.
             body: Received::Broken,
             peer: self.peer.clone(),
             client_certificate_serial: self.client_certificate_serial.as_deref().map(str::to_owned),
         };
-        Ok(Begun { permit, exchange, body, declared })
+        Ok(PendingRequest { permit, exchange, body, declared })
     }
 
-    async fn answer(&self, begun: Begun) -> Response<Full<Bytes>> {
-        let Begun { mut permit, mut exchange, body, declared } = begun;
-        exchange.body = match self.receive(body, declared, &mut permit).await {
+    async fn answer(&self, pending: PendingRequest) -> Response<Full<Bytes>> {
+        let PendingRequest { mut permit, mut exchange, body, declared } = pending;
+        exchange.body = match self.read_body(body, declared, &mut permit).await {
             Ok(received) => received,
             Err(Overloaded) => return respond(Core::overloaded()),
         };
-        let long = matches!(&exchange.body, Received::Whole(body) if body.len() > LONG_BODY);
+        let is_long = matches!(&exchange.body, Received::Whole(body) if body.len() > LONG_BODY);
         let journey = self.core.answer(permit, exchange);
-        if !long {
+        if !is_long {
             return respond(journey.await);
         }
-        // It goes on if the client leaves. It is not run to its end only where the process ends.
-        let done = self.aside.spawn(journey).await;
+        // The task goes on if the client disconnects. It fails only when the process ends.
+        let done = self.shared_runtime.spawn(journey).await;
         respond(done.unwrap_or_else(|_| Core::overloaded()))
     }
 
-    /// Reads the body within its bounds of size and time. Bytes that were not declared must find room first.
-    async fn receive(
+    /// Reads the body within its bounds of size and time. Bytes beyond the declared length are reserved as they arrive.
+    async fn read_body(
         &self,
         body: Incoming,
         declared: usize,
@@ -115,13 +116,13 @@ impl Service {
         if body.is_end_stream() {
             return Ok(Received::Whole(Bytes::new()));
         }
-        let reading = read(body, declared, self.max_request_size, permit);
+        let reading = read_frames(body, declared, self.max_request_size, permit);
         tokio::time::timeout(self.body_timeout, reading).await.unwrap_or(Ok(Received::Broken))
     }
 }
 
 /// Reads a body frame by frame.
-async fn read(
+async fn read_frames(
     mut body: Incoming,
     declared: usize,
     limit: usize,
@@ -133,7 +134,7 @@ async fn read(
     let mut whole = Vec::with_capacity(declared);
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return Ok(Received::Broken) };
-        // Trailers are no part of the body.
+        // Trailers are not part of the body.
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > limit {
             return Ok(Received::TooLarge);
@@ -146,20 +147,20 @@ async fn read(
     Ok(Received::Whole(Bytes::from(whole)))
 }
 
-/// Where a URL's path leads. A path that is not UTF-8 leads nowhere in the API.
-fn target(path: &str) -> Target {
-    let inside = path.strip_prefix(API).and_then(|rest| percent_decode_str(rest).decode_utf8().ok());
-    match inside {
-        Some(inside) => Target::Api(inside.into_owned()),
+/// What a URL's path names. A path that is not UTF-8 is outside of the API.
+fn parse_target(path: &str) -> Target {
+    let decoded = path.strip_prefix(API_PREFIX).and_then(|rest| percent_decode_str(rest).decode_utf8().ok());
+    match decoded {
+        Some(decoded) => Target::Api(decoded.into_owned()),
         None => Target::Outside(path.to_owned()),
     }
 }
 
-/// Header values are bytes; those that are not UTF-8 are read as the field's servers do, byte by byte replaced.
+/// Header values are bytes; in one that is not UTF-8 the invalid bytes are replaced, as compatible servers do.
 fn push_header(headers: &mut Headers, name: &HeaderName, value: &HeaderValue) {
     match value.to_str() {
         Ok(text) => headers.push(name.as_str(), text),
-        // A credential must be exactly what was sent, or nothing.
+        // A credential with replaced bytes would be another credential: the header is ignored.
         Err(_) if name == AUTHORIZATION => {}
         Err(_) => headers.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes())),
     }

@@ -1,4 +1,4 @@
-//! Listeners: sockets, accepted connections within a bound, and their graceful end.
+//! Listeners: sockets, a bounded number of accepted connections, and their graceful shutdown.
 //! Never in it: what a request means.
 
 use std::io;
@@ -10,18 +10,18 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use onrecord_core::exchange::Peer;
-use onrecord_core::lifecycle::Core;
+use onrecord_core::Core;
+use onrecord_core::Peer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-use crate::alarm::Alarm;
+use crate::connection_timer::ConnectionTimer;
 use crate::http::Service;
-use crate::patient::Patient;
 use crate::tls::{self, Certificates};
 use crate::workers::Workers;
+use crate::write_timeout::WriteTimeout;
 
 /// How a listener treats its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) struct Bounds {
     pub(crate) header_timeout: Duration,
     /// How long a body may take.
     pub(crate) body_timeout: Duration,
-    /// How long a client may take nothing of an answer.
+    /// How long writing an answer may make no progress.
     pub(crate) write_timeout: Duration,
     /// The largest body, in bytes.
     pub(crate) max_request_size: usize,
@@ -63,7 +63,7 @@ impl Listener {
         Ok(Self { socket, tls, bounds })
     }
 
-    /// Where it really listens.
+    /// The address that it is bound to.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
@@ -78,13 +78,13 @@ impl Listener {
         self.tls.as_ref().map(|(_, certificates)| Arc::clone(certificates))
     }
 
-    /// Accepts until `stop` turns true, then lets every request in progress be answered, for at most `patience`.
+    /// Accepts until `stop` turns true, then lets every request in progress be answered, for at most `shutdown_timeout`.
     pub(crate) async fn run(
         self,
         core: Core,
         workers: Arc<Workers>,
         mut stop: watch::Receiver<bool>,
-        patience: Duration,
+        shutdown_timeout: Duration,
     ) {
         let slots = Arc::new(Semaphore::new(self.bounds.connections));
         let graceful = GracefulShutdown::new();
@@ -100,14 +100,14 @@ impl Listener {
                 client_certificate_serial: None,
                 body_timeout: self.bounds.body_timeout,
                 max_request_size: self.bounds.max_request_size,
-                aside: workers.aside(),
+                shared_runtime: workers.shared_runtime(),
             };
             let connection = Connection { service, slot, watcher: graceful.watcher(), bounds: self.bounds };
             workers.spawn(connection.open(stream, acceptor.clone()));
         }
         drop(self.socket);
-        if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
-            tracing::warn!("connections were still open when the time for shutting down ran out");
+        if tokio::time::timeout(shutdown_timeout, graceful.shutdown()).await.is_err() {
+            tracing::warn!("connections were still open when shutdown_timeout was over");
         }
     }
 }
@@ -143,18 +143,18 @@ struct Connection {
 }
 
 impl Connection {
-    /// Shakes hands where TLS is spoken, then serves requests until the client or a shutdown ends it.
+    /// Does the TLS handshake if there is TLS, then serves requests until the client or a shutdown ends it.
     async fn open(mut self, stream: std::net::TcpStream, acceptor: Option<TlsAcceptor>) {
-        // It belongs to the runtime of this thread from now on.
+        // From now on it belongs to the runtime of this thread.
         let Ok(stream) = TcpStream::from_std(stream) else { return };
-        // Answers are small and waited for: never hold one back to fill a packet. Failing to say so costs only time.
+        // An answer is small and a client waits for it: it is not held back to fill a packet. Without this it only takes longer.
         stream.set_nodelay(true).ok();
         let Some(acceptor) = acceptor else {
             return self.serve(stream).await;
         };
-        // A client that speaks no TLS, or takes too long, is its own fault; there is no request to answer.
-        let shaken = tokio::time::timeout(self.bounds.header_timeout, acceptor.accept(stream)).await;
-        if let Ok(Ok(stream)) = shaken {
+        // When a client does not speak TLS, or takes too long, there is no request to answer.
+        let handshake = tokio::time::timeout(self.bounds.header_timeout, acceptor.accept(stream)).await;
+        if let Ok(Ok(stream)) = handshake {
             let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let serial = certificate.and_then(|certificate| tls::serial_number(certificate));
             self.service.client_certificate_serial = serial.map(Arc::from);
@@ -166,13 +166,13 @@ impl Connection {
         let Self { service, slot, watcher, bounds } = self;
         let service = Arc::new(service);
         let connection = http1::Builder::new()
-            .timer(Alarm::default())
+            .timer(ConnectionTimer::default())
             .header_read_timeout(bounds.header_timeout)
             .serve_connection(
-                TokioIo::new(Patient::new(stream, bounds.write_timeout)),
+                TokioIo::new(WriteTimeout::new(stream, bounds.write_timeout)),
                 service_fn(move |request| Arc::clone(&service).serve(request)),
             );
-        // The connection's own errors (a reset, a header too large) concern nobody but its client.
+        // The errors of a connection (a reset, a header too large) concern its client only.
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended");
         }

@@ -1,7 +1,7 @@
-//! The server's own log, on standard error. It obeys the same rule as an entry: nothing of a client's text is in it.
+//! The server's own log, on standard error. As in an entry, no text of a client is in it.
 //! Never in it: the audit log.
 
-mod outlet;
+mod background_writer;
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use onrecord_value::printable::is_printable;
 use tracing::Level;
 
 use crate::config::LogFormat;
-use outlet::{Line, Outlet};
+use background_writer::{BackgroundWriter, EventWriter};
 
-/// How long an end waits for standard error to take what was said.
-const END_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the end of the process waits for the log to be written.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The log of this process. Dropped, it writes what was said, and goes on.
-pub(crate) struct Log(Arc<Outlet>);
+/// The log of this process. When dropped, it waits for its lines to be written.
+pub(crate) struct Log(Arc<BackgroundWriter>);
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.0.settle(END_PATIENCE);
+        self.0.flush_within(FLUSH_TIMEOUT);
     }
 }
 
-/// Starts logging. Called once, before anything is logged. A panic is logged by its place alone: its message could hold
+/// Starts logging. Called once, before anything is logged. Of a panic only the place is logged: its message could hold
 /// a client's text.
 pub(crate) fn start(level: Level, format: LogFormat) -> io::Result<Log> {
     let colours = format == LogFormat::Standard && io::stderr().is_terminal();
-    // One event is one line, whatever name of a file is in it. Colours are control characters, and JSON escapes its own.
-    let outlet = Outlet::open(
+    // One event is one line, with any file's name in it. Colours are control characters, and JSON escapes its own.
+    let writer = BackgroundWriter::start(
         io::stderr(),
         match format {
             LogFormat::Json => |_| true,
@@ -38,10 +38,10 @@ pub(crate) fn start(level: Level, format: LogFormat) -> io::Result<Log> {
             LogFormat::Standard => is_printable,
         },
     )?;
-    let lines = Arc::clone(&outlet);
+    let events = Arc::clone(&writer);
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(move || Line(Arc::clone(&lines)))
+        .with_writer(move || EventWriter(Arc::clone(&events)))
         .with_target(false);
     match format {
         LogFormat::Standard => builder.with_ansi(colours).init(),
@@ -51,5 +51,5 @@ pub(crate) fn start(level: Level, format: LogFormat) -> io::Result<Log> {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "something in the server panicked");
     }));
-    Ok(Log(outlet))
+    Ok(Log(writer))
 }

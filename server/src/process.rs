@@ -1,17 +1,16 @@
-//! The process: what it does to itself before it holds secrets (no core dumps, memory locked), and what the system says
-//! about it.
+//! The current process: its preparation before it holds secrets (no core dumps, memory locked), and its figures.
 //! Never in it: configuration.
 
 use std::io;
 
-use onrecord_core::host::Process;
+use onrecord_core::Process;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-/// This process, as `/proc` tells (proc(5)).
-pub(crate) struct Itself;
+/// The figures of this process, from `/proc` (proc(5)).
+pub(crate) struct CurrentProcess;
 
-impl Process for Itself {
+impl Process for CurrentProcess {
     fn resident_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -21,7 +20,7 @@ impl Process for Itself {
 
     fn open_files(&self) -> Option<u64> {
         let files = std::fs::read_dir("/proc/self/fd").ok()?.count();
-        // The look itself holds one open.
+        // Reading the folder holds one open.
         u64::try_from(files).ok().map(|files| files.saturating_sub(1))
     }
 }
@@ -45,7 +44,7 @@ mod tests {
 
     #[test]
     fn a_process_knows_its_memory_and_files() {
-        assert!(Itself.resident_bytes().unwrap() > 100_000);
-        assert!(Itself.open_files().unwrap() >= 3);
+        assert!(CurrentProcess.resident_bytes().unwrap() > 100_000);
+        assert!(CurrentProcess.open_files().unwrap() >= 3);
     }
 }

@@ -1,13 +1,15 @@
-//! The stored audit devices of a server that does not run, for whoever may write to its data directory and has its key
-//! shares (`operator audit-repair`). Never in it: what removing one means (the core's).
+//! The stored audit devices of a stopped server, for an operator who may write to its data directory and has its key
+//! shares (`operator audit-repair`).
+//! Never in it: what removing a device means (the core's).
 
 use std::path::PathBuf;
 
-use onrecord_core::lifecycle::{Core, Repair};
+use onrecord_core::{Core, Repair};
 
-use crate::Options;
 use crate::config::{Config, StorageConfig};
-use crate::run::{StartError, core};
+use crate::options::Options;
+use crate::run::open_core;
+use crate::start_error::StartError;
 
 /// A stored audit device, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +18,9 @@ pub struct StoredDevice {
     pub path: String,
     /// `file`, …
     pub kind: String,
-    /// What it is for.
+    /// Its description.
     pub description: String,
-    /// Whether the configuration file names it: a start would make it again.
+    /// Whether the configuration file declares it: the next start enables it again.
     pub declared: bool,
 }
 
@@ -36,36 +38,39 @@ impl AuditRepair {
     /// The configuration is wrong or has no storage on disk, a running server holds the directory, or there are no keys.
     pub fn open(config: &[PathBuf]) -> Result<Self, StartError> {
         let options = Options { config: config.to_vec(), ..Options::default() };
-        let read = Config::read(config).map_err(StartError::new)?;
+        let read = Config::read(config)?;
         let Some(StorageConfig::File(directory)) = &read.storage else {
             return Err(StartError::new(
                 "the configuration has no storage \"file\": there is nothing to repair",
             ));
         };
         if !directory.join("store.redb").exists() {
-            return Err(StartError::new(format_args!("{}: there is no data", directory.display())));
+            return Err(StartError::new(format!("{}: there is no data", directory.display())));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(StartError::new)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(StartError::from_cause)?;
         let core = {
-            let _inside = runtime.enter();
-            core(&options, &read)?
+            let _entered = runtime.enter();
+            open_core(&options, &read)?
         };
-        if !core.initialised().map_err(StartError::new)? {
+        if !core.initialised().map_err(StartError::from_cause)? {
             return Err(StartError::new("the server is not initialized: it has no audit devices"));
         }
         Ok(Self { runtime, core, open: None })
     }
 
-    /// Takes a key share. How many more are needed.
+    /// Takes a key share. Returns how many more are needed.
     ///
     /// # Errors
-    /// The share is none, or the shares do not fit.
-    pub fn share(&mut self, key: &str) -> Result<usize, StartError> {
-        self.open = self.core.repair(key).map_err(StartError::new)?;
+    /// The text is not a key share, or the shares do not fit together.
+    pub fn submit_key_share(&mut self, key: &str) -> Result<usize, StartError> {
+        self.open = self.core.repair(key).map_err(StartError::from_cause)?;
         if self.open.is_some() {
             return Ok(0);
         }
-        let status = self.core.seal_status().map_err(StartError::new)?;
+        let status = self.core.seal_status().map_err(StartError::from_cause)?;
         Ok(usize::from(status.threshold).saturating_sub(status.progress))
     }
 
@@ -74,7 +79,7 @@ impl AuditRepair {
     /// # Errors
     /// There are not enough shares yet, or the storage cannot be read.
     pub fn devices(&self) -> Result<Vec<StoredDevice>, StartError> {
-        let devices = self.opened()?.devices().map_err(StartError::new)?;
+        let devices = self.opened()?.devices().map_err(StartError::from_cause)?;
         let shown = devices.into_iter().map(|device| StoredDevice {
             path: device.path,
             kind: device.kind,
@@ -84,13 +89,14 @@ impl AuditRepair {
         Ok(shown.collect())
     }
 
-    /// Removes the device of a path and retires its salt; the next start puts that on record. `false`: there is none.
+    /// Removes the device of a path and retires its salt; the next start records that. Returns whether there was one.
     ///
     /// # Errors
-    /// As [`devices`](Self::devices), or it could not be stored.
+    /// As [`devices`](Self::devices), or the removal could not be stored.
     pub fn remove(&self, path: &str) -> Result<bool, StartError> {
         let uid = rustix::process::getuid().as_raw();
-        let removed = self.runtime.block_on(self.opened()?.remove(path, uid)).map_err(StartError::new)?;
+        let removed =
+            self.runtime.block_on(self.opened()?.remove(path, uid)).map_err(StartError::from_cause)?;
         Ok(removed.is_some())
     }
 

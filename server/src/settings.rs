@@ -1,28 +1,29 @@
-//! What the configuration means for the core. Never in it: reading it, or applying it.
+//! Turns the configuration into the core's settings.
+//! Never in it: reading the configuration, or applying the settings.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use onrecord_audit::Placement;
-use onrecord_core::settings::{AuditSettings, DeclaredDevice, Settings};
+use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 
 use crate::config::{Config, StorageConfig};
 
-/// The settings of a start. `read`: the files and folders that the configuration was read from.
-pub(crate) fn settings(read: &[PathBuf], config: &Config) -> Settings {
+/// The settings of a start. `sources`: the files and folders that the configuration was read from.
+pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
     let mut settings = Settings::default();
-    // 0 leaves it to the default, as in the configurations people have.
+    // 0 means the default, as in existing configurations.
     set(&mut settings.default_lease_ttl, config.default_lease_ttl.filter(|ttl| !ttl.is_zero()));
     set(&mut settings.max_lease_ttl, config.max_lease_ttl.filter(|ttl| !ttl.is_zero()));
     set(&mut settings.shutdown_timeout, config.shutdown_timeout);
     let largest = config.listeners.iter().map(|listener| listener.bounds.max_request_size).max();
     settings.max_request_size = largest.unwrap_or(settings.max_request_size);
-    settings.audit = audit_settings(read, config);
+    settings.audit = audit_settings(sources, config);
     settings
 }
 
-/// What can change while the server runs.
-pub(crate) fn audit_settings(read: &[PathBuf], config: &Config) -> AuditSettings {
+/// The settings that can change while the server runs.
+pub(crate) fn audit_settings(sources: &[PathBuf], config: &Config) -> AuditSettings {
     let mut audit = AuditSettings::default();
     set(&mut audit.rules.settle_grace, config.audit.settle_grace);
     set(&mut audit.rules.audit_timeout, config.audit.audit_timeout);
@@ -30,7 +31,7 @@ pub(crate) fn audit_settings(read: &[PathBuf], config: &Config) -> AuditSettings
     audit.rules.queue_bytes = config.audit.queue_size.unwrap_or(audit.rules.queue_bytes);
     audit.rules.minimum = config.audit.minimum.unwrap_or(audit.rules.minimum);
     audit.fail_closed = config.audit.minimum.is_some_and(|minimum| minimum > 0);
-    audit.placement = placement(read, config);
+    audit.placement = placement(sources, config);
     let declared = |device: &crate::config::Device| DeclaredDevice {
         kind: device.kind.clone(),
         path: device.path.clone(),
@@ -48,12 +49,12 @@ fn set(place: &mut Duration, value: Option<Duration>) {
     }
 }
 
-/// Where the API may place files, and whom its sockets may talk to: not in the server's own directories. One of them is a folder that configuration is read
-/// from: a line with the right prefix would be configuration at the next start.
-fn placement(read: &[PathBuf], config: &Config) -> Placement {
+/// Where devices of the API may place files, and to which addresses they may connect. The server's own directories are
+/// excluded, and so are configuration folders: an audit line with a chosen prefix would be configuration at the next start.
+fn placement(sources: &[PathBuf], config: &Config) -> Placement {
     let mut placement =
         Placement::api().with_api_creation(config.audit.api_creation).with_prefixes(config.audit.prefixing);
-    for directory in read.iter().filter(|path| path.is_dir()) {
+    for directory in sources.iter().filter(|path| path.is_dir()) {
         placement = placement.keep_out(absolute(directory));
     }
     if let Some(socket) = &config.audit.syslog_socket {

@@ -1,25 +1,25 @@
-//! Signals: SIGHUP opens audit devices and certificates again and reads the configuration, SIGINT and SIGTERM stop the server.
+//! Signals: SIGHUP reopens audit devices, reloads certificates and the configuration; SIGINT and SIGTERM stop the server.
 //! Never in it: what reloading or stopping does.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What the operator asks for by signal.
+/// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// Open the files again, and read the configuration again.
+pub(crate) enum Request {
+    /// Reopen the files, and read the configuration again.
     Reload,
-    /// End well.
+    /// Shut down in order.
     Stop,
 }
 
 /// SIGXFSZ: a file would grow beyond the limit of the process (signal(7)).
 const FILE_TOO_LARGE: i32 = 25;
 
-/// The signals being listened to.
+/// The signals that the server handles.
 pub(crate) struct Signals {
-    /// Listened to so that it does not end the process: the write fails instead, and its device says so.
+    /// Handled so that it does not end the process: the write fails instead, and the device reports it.
     _file_too_large: Signal,
     hangup: Signal,
     interrupt: Signal,
@@ -27,7 +27,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Begins to listen.
+    /// Starts to handle them.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             _file_too_large: signal(SignalKind::from_raw(FILE_TOO_LARGE))?,
@@ -38,11 +38,11 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub(crate) async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.hangup.recv() => Asked::Reload,
-            _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Request::Reload,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.terminate.recv() => Request::Stop,
         }
     }
 }

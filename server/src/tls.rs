@@ -28,22 +28,31 @@ pub(crate) struct Settings {
     pub(crate) only_1_3: bool,
 }
 
-/// Why TLS could not be set up: which file, and what is wrong with it.
-#[derive(Debug)]
+/// Why TLS could not be set up: the file, and what is wrong with it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {message}", file.display())]
 pub(crate) struct Error {
     file: PathBuf,
-    what: String,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file.display(), self.what)
+impl Error {
+    fn new(file: &Path, message: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), message: message.into(), source: None }
+    }
+
+    fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Box::new(source)), ..self }
+    }
+
+    /// An error whose text says what is wrong with the file.
+    fn caused_by(file: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::new(file, source.to_string()).with_source(source)
     }
 }
 
-impl std::error::Error for Error {}
-
-/// The certificate in use; `reload` exchanges it without closing a connection.
+/// The certificate in use; `reload` replaces it without closing a connection.
 pub(crate) struct Certificates {
     settings: Settings,
     current: RwLock<Arc<CertifiedKey>>,
@@ -62,14 +71,14 @@ impl Certificates {
         Ok(Self { settings, current })
     }
 
-    /// Reads the files again; on an error the old certificate stays.
+    /// Reads the files again; on an error the old certificate stays in use.
     pub(crate) fn reload(&self) -> Result<(), Error> {
         let fresh = Arc::new(read(&self.settings)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
-    /// What connections of the listener are accepted with.
+    /// The TLS configuration of the listener's connections.
     pub(crate) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions: &[&rustls::SupportedProtocolVersion] = if self.settings.only_1_3 {
@@ -77,10 +86,10 @@ impl Certificates {
         } else {
             &[&rustls::version::TLS13, &rustls::version::TLS12]
         };
-        let fault = |what: rustls::Error| Self::fault(&self.settings.certificate, what.to_string());
+        let rejected = |error: rustls::Error| Error::caused_by(&self.settings.certificate, error);
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
-            .map_err(fault)?;
+            .map_err(rejected)?;
         let builder = match &self.settings.client_authorities {
             None => builder.with_no_client_auth(),
             Some(file) => {
@@ -89,17 +98,13 @@ impl Certificates {
                 if !self.settings.client_required {
                     verifier = verifier.allow_unauthenticated();
                 }
-                let verifier = verifier.build().map_err(|what| Self::fault(file, what.to_string()))?;
+                let verifier = verifier.build().map_err(|error| Error::caused_by(file, error))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
         let mut config = builder.with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
-    }
-
-    fn fault(file: &Path, what: String) -> Error {
-        Error { file: file.to_owned(), what }
     }
 }
 
@@ -111,19 +116,19 @@ impl ResolvesServerCert for Certificates {
 
 fn read(settings: &Settings) -> Result<CertifiedKey, Error> {
     let chain = certificates(&settings.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(|e| unreadable(&settings.key, &e))?;
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|e| Error {
-        file: settings.key.clone(),
-        what: format!("not the key of the certificate: {e}"),
+    let key =
+        PrivateKeyDer::from_pem_file(&settings.key).map_err(|error| unreadable(&settings.key, error))?;
+    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| {
+        Error::new(&settings.key, format!("not the key of the certificate: {error}")).with_source(error)
     })
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(file).map_err(|e| unreadable(file, &e))?.collect();
-    let found = found.map_err(|e| unreadable(file, &e))?;
+        CertificateDer::pem_file_iter(file).map_err(|error| unreadable(file, error))?.collect();
+    let found = found.map_err(|error| unreadable(file, error))?;
     if found.is_empty() {
-        return Err(Error { file: file.to_owned(), what: "holds no certificate in PEM form".to_owned() });
+        return Err(Error::new(file, "holds no certificate in PEM form"));
     }
     Ok(found)
 }
@@ -131,27 +136,27 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
 fn authorities(file: &Path) -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(file)? {
-        store.add(certificate).map_err(|e| Error { file: file.to_owned(), what: e.to_string() })?;
+        store.add(certificate).map_err(|error| Error::caused_by(file, error))?;
     }
     Ok(store)
 }
 
-fn unreadable(file: &Path, error: &pem::Error) -> Error {
-    let what = match error {
+fn unreadable(file: &Path, error: pem::Error) -> Error {
+    let message = match &error {
         pem::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => "no such file".to_owned(),
         pem::Error::NoItemsFound => "holds nothing of the kind needed in PEM form".to_owned(),
         other => other.to_string(),
     };
-    Error { file: file.to_owned(), what }
+    Error::new(file, message).with_source(error)
 }
 
 /// The serial number of a certificate, in decimal, as `client_certificate_serial_number` of an entry has it
-/// (RFC 5280 section 4.1.2.2). `None` if the bytes are no certificate.
+/// (RFC 5280 section 4.1.2.2). `None` if the bytes are not a certificate.
 pub(crate) fn serial_number(certificate: &[u8]) -> Option<String> {
     let (_, certificate) = element(certificate)?;
     let (_, to_be_signed) = element(certificate)?;
     let ((tag, contents), rest) = split(to_be_signed)?;
-    // The version stands before the serial number in a context tag of its own, and may be left out.
+    // The version comes before the serial number, in a context tag of its own, and may be left out.
     let (tag, contents) = if tag == 0xa0 { split(rest)?.0 } else { (tag, contents) };
     (tag == 0x02).then(|| decimal(contents))
 }
@@ -210,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_has_no_serial_number() {
+    fn bytes_that_are_not_a_certificate_have_no_serial_number() {
         assert_eq!(serial_number(&[]), None);
         assert_eq!(serial_number(&[0x30, 0x85, 0xff, 0xff, 0xff, 0xff, 0xff]), None);
         assert_eq!(serial_number(b"-----BEGIN"), None);

@@ -1,6 +1,6 @@
-//! The threads that serve connections: one a core, each with a runtime of its own, so that a task never changes its
-//! thread and waking one costs no other thread's sleep. See docs/adr/0008-a-runtime-a-core.md.
-//! Never in it: what a connection does. Long work is done elsewhere: see [`Workers::aside`].
+//! The threads that serve connections: one per core, each with its own runtime, so that a task never moves to another
+//! thread and waking it does not wake another thread. See docs/adr/0008-a-runtime-a-core.md.
+//! Never in it: what a connection does. Long work is done elsewhere: see [`Workers::shared_runtime`].
 
 use std::io;
 use std::sync::Arc;
@@ -10,44 +10,44 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::inbox::{Delivered, Inbox};
+use crate::wake_queue::{WakeQueue, WithWakeQueue};
 
 /// The threads.
 pub(crate) struct Workers {
     threads: Vec<Worker>,
-    /// The runtime beside them, whose threads share their work.
-    aside: Handle,
+    /// The runtime for long work, whose threads share their work.
+    shared_runtime: Handle,
 }
 
 struct Worker {
     handle: Handle,
-    inbox: Arc<Inbox>,
-    /// Tasks that live on it.
+    wake_queue: Arc<WakeQueue>,
+    /// How many tasks live on it.
     tasks: Arc<AtomicUsize>,
-    /// Dropped, it ends the thread.
+    /// The thread ends when this is dropped.
     _open: oneshot::Sender<()>,
     _thread: JoinHandle<()>,
 }
 
 /// Counts a task as long as it lives.
-struct Counted(Arc<AtomicUsize>);
+struct TaskCount(Arc<AtomicUsize>);
 
-impl Drop for Counted {
+impl Drop for TaskCount {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Workers {
-    /// Starts this many threads beside the runtime of the caller.
+    /// Starts this many threads. Long work goes to the runtime of the caller.
     pub(crate) fn start(count: usize) -> io::Result<Self> {
         let threads = (0..count.max(1)).map(Worker::start).collect::<io::Result<_>>()?;
-        Ok(Self { threads, aside: Handle::current() })
+        Ok(Self { threads, shared_runtime: Handle::current() })
     }
 
-    /// Where long work is done, so that the other connections of a thread do not wait for it.
-    pub(crate) fn aside(&self) -> Handle {
-        self.aside.clone()
+    /// The runtime for long work, so that the other connections of a thread do not wait for it.
+    pub(crate) fn shared_runtime(&self) -> Handle {
+        self.shared_runtime.clone()
     }
 
     /// Runs a task on the thread that has the fewest.
@@ -57,29 +57,29 @@ impl Workers {
             return;
         };
         worker.tasks.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(Arc::clone(&worker.tasks));
+        let count = TaskCount(Arc::clone(&worker.tasks));
         let task = async move {
             task.await;
-            drop(counted);
+            drop(count);
         };
-        worker.handle.spawn(Delivered::new(Arc::clone(&worker.inbox), task));
+        worker.handle.spawn(WithWakeQueue::new(Arc::clone(&worker.wake_queue), task));
     }
 }
 
 impl Worker {
     fn start(number: usize) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (handle, inbox) = (runtime.handle().clone(), Arc::new(Inbox::default()));
+        let (handle, wake_queue) = (runtime.handle().clone(), Arc::new(WakeQueue::default()));
         let (open, closed) = oneshot::channel();
-        let deliver = Arc::clone(&inbox).deliver();
+        let drain = Arc::clone(&wake_queue).drain();
         let thread = std::thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
             runtime.block_on(async move {
                 tokio::select! {
-                    () = deliver => {}
+                    () = drain => {}
                     _ended = closed => {}
                 }
             });
         })?;
-        Ok(Self { handle, inbox, tasks: Arc::default(), _open: open, _thread: thread })
+        Ok(Self { handle, wake_queue, tasks: Arc::default(), _open: open, _thread: thread })
     }
 }

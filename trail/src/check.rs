@@ -1,33 +1,33 @@
-//! The checker: line by line from one source after the other, and what all of them are together.
+//! The checker: reads one source after the other line by line, and draws the conclusions from all of them.
 //! Never in it: how a line is read, how a report is printed.
 
 use std::collections::HashMap;
 use std::io;
 
-use onrecord_entry::{Boot, Record, SaltId, SeqRange};
+use onrecord_entry::{Boot, Record, SaltId, SeqSet};
 
 use crate::device::Device;
-use crate::glance::{Gap, Glance, Part, Reader, Seen, Unusual, What};
+use crate::fast_scan::{Detail, Gap, Part, Scanned, ScannedEntry, Scanner, UnusualEntry};
 use crate::id::Id;
 use crate::input::Input;
 use crate::lines::{Line, Lines};
-use crate::parts::{Parts, Progress as Pieces};
-use crate::report::{DeviceReport, Numbered, Place, Report, Sample, SourceReport, TornLine};
+use crate::parts::{Assembly, Parts};
+use crate::report::{DeviceReport, EntryNumber, LinePosition, Report, Sample, SourceReport, TornLine};
 use crate::torn::TornLines;
 use crate::union::Union;
 
-/// How much is read between two reports of progress.
-const STEP: u64 = 16 * 1024 * 1024;
+/// How many bytes are read between two reports of progress.
+const PROGRESS_STEP: u64 = 16 * 1024 * 1024;
 
 /// How to check.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How many examples of each finding are kept. Counts are exact. Default 10.
     pub examples: usize,
-    /// Every line is decoded as a whole, also where a glance is enough: damage inside a line whose beginning and end
-    /// are whole is found too. Some ten times slower.
+    /// Decode every line, also where a fast scan would be enough: this also finds damage inside a line whose beginning
+    /// and end are intact. About ten times slower.
     pub thorough: bool,
-    /// Ids of requests that are known to have been answered: both entries of each must be there.
+    /// Ids of requests that are known to have been answered: both entries of each must be in the logs.
     pub answered: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl Default for Options {
     }
 }
 
-/// How far a check is.
+/// The progress of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
     /// The name of the source that is being read.
@@ -69,10 +69,9 @@ impl std::error::Error for CheckError {
     }
 }
 
-/// Reads logs of one server, in any order, and says what is missing in them.
+/// Reads logs of one server, in any order, and reports what is missing in them.
 ///
-/// Memory does not grow with the logs but by a bit for each entry, and by what is open: requests that still have no
-/// response, entries of which pieces are missing.
+/// The memory is one bit for each entry, and what is unfinished: requests without response, entries with missing pieces.
 ///
 /// # Errors
 /// [`CheckError`] for the first source that cannot be read.
@@ -91,12 +90,12 @@ pub fn check(
 
 struct Checker<'o> {
     options: &'o Options,
-    reader: Reader,
+    scanner: Scanner,
     devices: HashMap<Option<SaltId>, Device>,
     union: Union,
     parts: Parts,
     torn: TornLines,
-    no_entries: Sample<Place>,
+    no_entries: Sample<LinePosition>,
     sources: Vec<SourceReport>,
     /// The start and the number of the last probe in the source that is being read.
     probed: Option<(Boot, u64)>,
@@ -106,7 +105,7 @@ impl<'o> Checker<'o> {
     fn new(options: &'o Options) -> Self {
         Self {
             options,
-            reader: Reader::new(options.thorough),
+            scanner: Scanner::new(options.thorough),
             devices: HashMap::new(),
             union: Union::new(&options.answered),
             parts: Parts::default(),
@@ -121,13 +120,13 @@ impl<'o> Checker<'o> {
         let mut source = SourceReport { name: input.name().to_owned(), ..SourceReport::default() };
         let opened = input.open()?;
         let mut lines = Lines::new(opened.reader);
-        let mut told = 0;
+        let mut reported = 0;
         self.probed = None;
         while let Some(line) = lines.next()? {
             source.lines += 1;
             source.entries += u64::from(self.line(&line, &source));
-            if line.offset >= told + STEP {
-                told = line.offset;
+            if line.offset >= reported + PROGRESS_STEP {
+                reported = line.offset;
                 progress(&Progress { source: &source.name, read: opened.taken.get(), total: opened.total });
             }
         }
@@ -137,129 +136,130 @@ impl<'o> Checker<'o> {
         Ok(())
     }
 
-    /// Takes a line; says whether it is an entry.
+    /// Reads a line; returns whether it is an entry.
     fn line(&mut self, line: &Line<'_>, source: &SourceReport) -> bool {
-        let place = || Place { source: source.name.clone(), line: source.lines, offset: line.offset };
-        let torn = |text: &[u8]| TornLine { place: place(), bytes: text.len() as u64, declared: false };
-        let glance = if line.too_long { Glance::NoEntry } else { self.reader.look(line.text) };
-        match glance {
-            Glance::Entry(seen) => {
+        let position =
+            || LinePosition { source: source.name.clone(), line: source.lines, offset: line.offset };
+        let torn = |text: &[u8]| TornLine { position: position(), bytes: text.len() as u64, declared: false };
+        let scanned = if line.too_long { Scanned::NotAnEntry } else { self.scanner.scan(line.text) };
+        match scanned {
+            Scanned::Entry(seen) => {
                 self.entry(&seen);
             }
-            Glance::Unusual(unusual) => {
+            Scanned::Unusual(unusual) => {
                 let before = line.text.get(..unusual.torn_before).unwrap_or_default();
                 if !before.is_empty() {
                     self.torn.add(torn(before), before);
                 }
                 self.unusual(*unusual);
             }
-            Glance::Torn => {
+            Scanned::Torn => {
                 self.torn.add(torn(line.text), line.text);
                 return false;
             }
-            // The end of a file that was torn off, or is being written at this moment, says little of itself.
-            Glance::NoEntry if !line.whole && !line.too_long => {
+            // The last line of a file may be torn before it can be recognised, or is being written at this moment.
+            Scanned::NotAnEntry if !line.whole && !line.too_long => {
                 self.torn.add(torn(line.text), line.text);
                 return false;
             }
-            Glance::NoEntry => {
-                self.no_entries.add(self.options.examples, place);
+            Scanned::NotAnEntry => {
+                self.no_entries.add(self.options.examples, position);
                 return false;
             }
-            Glance::Blank => return false,
+            Scanned::Blank => return false,
         }
         true
     }
 
-    fn unusual(&mut self, unusual: Unusual) {
-        let Unusual { seen, what, .. } = unusual;
-        match (what, seen.record) {
-            (What::Probe, Some(record)) => self.probed = Some((record.boot, record.seq)),
-            (What::Gap(gap), Some(record)) => self.gap(&seen.id, gap, record),
-            (What::Part(part), Some(record)) => self.part(&seen, part, record),
-            (What::Elided, Some(_)) => {
+    fn unusual(&mut self, unusual: UnusualEntry) {
+        let UnusualEntry { entry: seen, detail, .. } = unusual;
+        match (detail, seen.record) {
+            (Detail::Probe, Some(record)) => self.probed = Some((record.boot, record.seq)),
+            (Detail::Gap(gap), Some(record)) => self.gap(&seen.id, gap, record),
+            (Detail::Part(part), Some(record)) => self.part(&seen, part, record),
+            (Detail::Elided, Some(_)) => {
                 if self.entry(&seen) {
                     self.device(&seen).elided += 1;
                 }
             }
-            // A gap of a log without numbers says nothing that could be checked.
-            (What::Gap(_), None) => {}
-            (What::Probe | What::Part(_) | What::Elided | What::Nothing, _) => {
+            // A gap in a log without numbers has nothing that could be checked.
+            (Detail::Gap(_), None) => {}
+            (Detail::Probe | Detail::Part(_) | Detail::Elided | Detail::None, _) => {
                 self.entry(&seen);
             }
         }
     }
 
-    /// Counts an entry of a request. False if it was there already.
-    fn entry(&mut self, seen: &Seen) -> bool {
+    /// Counts an entry of a request. False if it is a double.
+    fn entry(&mut self, seen: &ScannedEntry) -> bool {
         let examples = self.options.examples;
         if let Some(record) = &seen.record {
-            self.begin(record, record.boot);
+            self.note_probe(record, record.boot);
         }
         let device = self.device(seen);
         if let Some(Record { seq, boot, .. }) = seen.record {
-            let strand = device.strand(boot);
-            if !strand.seqs.insert(seq) {
-                device.doubles.add(examples, || Numbered { boot, seq });
+            let boot_log = device.boot_log(boot);
+            if !boot_log.seqs.insert(seq) {
+                device.doubles.add(examples, || EntryNumber { boot, seq });
                 return false;
             }
-            strand.entries += 1;
+            boot_log.entries += 1;
         }
-        device.count(seen.kind, &seen.id);
+        device.count(seen.entry_type, &seen.id);
         self.union.add(seen);
         true
     }
 
-    /// A device of which nothing older is known in this start may have begun with the probe before it in this source.
-    fn begin(&mut self, record: &Record, boot: Boot) {
+    /// Notes the probe before this entry in this source: a device without older entries in this start began with it.
+    fn note_probe(&mut self, record: &Record, boot: Boot) {
         let Some((_, after)) = self.probed.filter(|(of, _)| *of == boot) else { return };
-        let strand = self.of_salt(Some(record.strand())).strand(boot);
-        strand.begun_after = Some(strand.begun_after.map_or(after, |other| other.min(after)));
+        let boot_log = self.device_of(Some(record.device_id())).boot_log(boot);
+        boot_log.begun_after = Some(boot_log.begun_after.map_or(after, |other| other.min(after)));
     }
 
     fn gap(&mut self, id: &Id, gap: Gap, record: Record) {
         let boot = gap.boot.unwrap_or(record.boot);
-        self.begin(&record, boot);
+        self.note_probe(&record, boot);
         if let Some(torn) = gap.torn {
             self.torn.declare(torn);
         }
-        let device = self.of_salt(Some(record.strand()));
+        let device = self.device_of(Some(record.device_id()));
         if device.gaps.insert(id.clone()) {
             device.missed = device.missed.saturating_add(gap.missed);
         }
-        let strand = device.strand(boot);
-        strand.declared.extend(gap.ranges);
+        let boot_log = device.boot_log(boot);
+        gap.ranges.iter().for_each(|range| boot_log.declared.insert_range(range));
         if gap.ended {
-            strand.ended = Some(record.seq);
+            boot_log.ended = Some(record.seq);
         }
     }
 
-    fn part(&mut self, seen: &Seen, part: Part, record: Record) {
+    fn part(&mut self, seen: &ScannedEntry, part: Part, record: Record) {
         let examples = self.options.examples;
         let Record { seq, boot, .. } = record;
         let device = self.device(seen);
-        if device.strand(boot).seqs.contains(seq) {
-            device.doubles.add(examples, || Numbered { boot, seq });
+        if device.boot_log(boot).seqs.contains(seq) {
+            device.doubles.add(examples, || EntryNumber { boot, seq });
             return;
         }
         match self.parts.add(record, part) {
-            Pieces::Waiting => {}
-            Pieces::Wrong => self.device(seen).wrong_parts += 1,
-            Pieces::Whole => {
+            Assembly::Incomplete => {}
+            Assembly::Corrupt => self.device(seen).wrong_parts += 1,
+            Assembly::Complete => {
                 self.entry(seen);
                 self.device(seen).split += 1;
             }
         }
     }
 
-    fn device(&mut self, seen: &Seen) -> &mut Device {
-        self.of_salt(seen.record.map(|record| record.strand()))
+    fn device(&mut self, seen: &ScannedEntry) -> &mut Device {
+        self.device_of(seen.record.map(|record| record.device_id()))
     }
 
-    fn of_salt(&mut self, salt: Option<SaltId>) -> &mut Device {
-        let (place, source) = (self.devices.len(), self.sources.len());
-        let device = self.devices.entry(salt).or_insert_with(|| Device::new(place));
-        device.is_in(source);
+    fn device_of(&mut self, salt: Option<SaltId>) -> &mut Device {
+        let (order, source) = (self.devices.len(), self.sources.len());
+        let device = self.devices.entry(salt).or_insert_with(|| Device::new(order));
+        device.add_source(source);
         device
     }
 
@@ -267,13 +267,14 @@ impl<'o> Checker<'o> {
         let Self { options, mut devices, union, parts, torn, no_entries, sources, .. } = self;
         let examples = options.examples;
         let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
-        let mut declared: HashMap<Boot, Vec<SeqRange>> = HashMap::new();
-        for (boot, strand) in devices.values().flat_map(Device::strands) {
-            declared.entry(boot).or_default().extend(&strand.declared);
+        let mut declared: HashMap<Boot, SeqSet> = HashMap::new();
+        for (boot, boot_log) in devices.values().flat_map(Device::boots) {
+            let all = declared.entry(boot).or_default();
+            *all = all.union(&boot_log.declared);
         }
         let (union, known) = union.report(declared, examples);
         let mut devices: Vec<(Option<SaltId>, Device)> = devices.drain().collect();
-        devices.sort_unstable_by_key(|(_, device)| device.place);
+        devices.sort_unstable_by_key(|(_, device)| device.order);
         let (torn_undeclared, torn) = torn.report(examples);
         Report {
             devices: devices

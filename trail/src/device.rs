@@ -1,28 +1,27 @@
-//! All that the lines of one salt say, whatever files they are in.
+//! The facts in the lines of one salt, from all files.
 //! Never in it: what another device has.
 
 use std::collections::{HashMap, HashSet};
 
-use onrecord_entry::{Boot, Kind};
+use onrecord_entry::{Boot, EntryType, SeqSet};
 
+use crate::boot_log::BootLog;
 use crate::id::Id;
 use crate::pairs::Pairs;
-use crate::report::{DeviceReport, Numbered, Sample};
-use crate::runs::Runs;
-use crate::strand::Strand;
+use crate::report::{DeviceReport, EntryNumber, Sample};
 
 /// One device.
 #[derive(Debug)]
 pub(crate) struct Device {
-    /// How many devices were met before.
-    pub(crate) place: usize,
-    /// The sources that have lines of it, by their places.
+    /// How many devices were found before it.
+    pub(crate) order: usize,
+    /// The sources that have lines of it, by their index.
     sources: Vec<usize>,
-    strands: HashMap<Boot, Strand>,
+    boots: HashMap<Boot, BootLog>,
     pub(crate) pairs: Pairs,
     pub(crate) requests: u64,
     pub(crate) responses: u64,
-    pub(crate) doubles: Sample<Numbered>,
+    pub(crate) doubles: Sample<EntryNumber>,
     pub(crate) elided: u64,
     pub(crate) split: u64,
     pub(crate) wrong_parts: u64,
@@ -31,11 +30,11 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub(crate) fn new(place: usize) -> Self {
+    pub(crate) fn new(order: usize) -> Self {
         Self {
-            place,
+            order,
             sources: Vec::new(),
-            strands: HashMap::new(),
+            boots: HashMap::new(),
             pairs: Pairs::default(),
             requests: 0,
             responses: 0,
@@ -48,51 +47,51 @@ impl Device {
         }
     }
 
-    /// Notes that it has lines in a source.
-    pub(crate) fn is_in(&mut self, source: usize) {
+    /// Adds a source that has lines of it.
+    pub(crate) fn add_source(&mut self, source: usize) {
         if self.sources.last() != Some(&source) {
             self.sources.push(source);
         }
     }
 
-    /// What it has of a start.
-    pub(crate) fn strand(&mut self, boot: Boot) -> &mut Strand {
-        let place = self.strands.len();
-        self.strands.entry(boot).or_insert_with(|| Strand::new(place))
+    /// Its entries of a start.
+    pub(crate) fn boot_log(&mut self, boot: Boot) -> &mut BootLog {
+        let order = self.boots.len();
+        self.boots.entry(boot).or_insert_with(|| BootLog::new(order))
     }
 
-    /// Counts an entry that is no double.
-    pub(crate) fn count(&mut self, kind: Kind, id: &Id) {
-        match kind {
-            Kind::Request => self.requests += 1,
-            Kind::Response => self.responses += 1,
+    /// Counts an entry that is not a double.
+    pub(crate) fn count(&mut self, entry_type: EntryType, id: &Id) {
+        match entry_type {
+            EntryType::Request => self.requests += 1,
+            EntryType::Response => self.responses += 1,
         }
-        self.pairs.add(kind, id);
+        self.pairs.add(entry_type, id);
     }
 
-    /// What it has of each start.
-    pub(crate) fn strands(&self) -> impl Iterator<Item = (Boot, &Strand)> {
-        self.strands.iter().map(|(boot, strand)| (*boot, strand))
+    /// Its entries of each start.
+    pub(crate) fn boots(&self) -> impl Iterator<Item = (Boot, &BootLog)> {
+        self.boots.iter().map(|(boot, boot_log)| (*boot, boot_log))
     }
 
-    /// What is to be said of it. `known` is what is known of each start from all devices.
+    /// The report about it. `known` has the numbers of each start that are known from all devices.
     pub(crate) fn report(
         self,
         names: &[String],
-        known: &HashMap<Boot, Runs>,
+        known: &HashMap<Boot, SeqSet>,
         examples: usize,
     ) -> DeviceReport {
-        let nothing = Runs::default();
-        let mut strands: Vec<(Boot, Strand)> = self.strands.into_iter().collect();
-        strands.sort_unstable_by_key(|(_, strand)| strand.place);
+        let nothing = SeqSet::new();
+        let mut boots: Vec<(Boot, BootLog)> = self.boots.into_iter().collect();
+        boots.sort_unstable_by_key(|(_, boot_log)| boot_log.order);
         DeviceReport {
             salt: None,
             sources: self.sources.iter().filter_map(|&at| names.get(at).cloned()).collect(),
             requests: self.requests,
             responses: self.responses,
             pairs: self.pairs.complete,
-            requests_alone: self.pairs.alone(Kind::Request, examples),
-            responses_alone: self.pairs.alone(Kind::Response, examples),
+            requests_alone: self.pairs.unpaired(EntryType::Request, examples),
+            responses_alone: self.pairs.unpaired(EntryType::Response, examples),
             doubles: self.doubles,
             gaps: self.gaps.len() as u64,
             missed: self.missed,
@@ -100,9 +99,9 @@ impl Device {
             split: self.split,
             wrong_parts: self.wrong_parts,
             incomplete_parts: 0,
-            boots: strands
+            boots: boots
                 .into_iter()
-                .map(|(boot, strand)| strand.report(boot, known.get(&boot).unwrap_or(&nothing), examples))
+                .map(|(boot, boot_log)| boot_log.report(boot, known.get(&boot).unwrap_or(&nothing), examples))
                 .collect(),
         }
     }

@@ -1,5 +1,5 @@
 //! The id of a request, small where it is a UUID as servers make them.
-//! Never in it: what became of the request.
+//! Never in it: whether the request was answered.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ impl Id {
 pub(crate) fn uuid(text: &[u8]) -> Option<u128> {
     let text: &[u8; 36] = text.try_into().ok()?;
     let mut number = 0_u128;
-    // No early end: the loop has no branches but those that are nearly never taken.
+    // Without an early return the loop has no branches except those that are nearly never taken.
     let mut right = true;
     for (at, &byte) in text.iter().enumerate() {
         if matches!(at, 8 | 13 | 18 | 23) {

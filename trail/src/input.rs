@@ -1,4 +1,4 @@
-//! What is read: files, plain or compressed by gzip, and streams.
+//! The sources of lines: files, plain or compressed by gzip, and streams.
 //! Never in it: lines.
 
 use std::cell::Cell;
@@ -12,18 +12,18 @@ use flate2::read::MultiGzDecoder;
 /// One source of lines.
 pub struct Input {
     name: String,
-    from: From,
+    source: Source,
 }
 
-enum From {
+enum Source {
     File(PathBuf),
     Stream(Box<dyn Read>),
 }
 
-/// A source that was opened.
+/// An open source.
 pub(crate) struct Opened {
     pub(crate) reader: Box<dyn Read>,
-    /// How many bytes were taken from the source.
+    /// How many bytes were read from the source.
     pub(crate) taken: Rc<Cell<u64>>,
     /// How many it has, if that is known.
     pub(crate) total: Option<u64>,
@@ -33,12 +33,12 @@ impl Input {
     /// A file, by its path.
     pub fn file(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
-        Self { name: path.display().to_string(), from: From::File(path.to_owned()) }
+        Self { name: path.display().to_string(), source: Source::File(path.to_owned()) }
     }
 
-    /// A stream, by the name with which it is to be reported.
+    /// A stream, with its name in reports.
     pub fn stream(name: impl Into<String>, reader: impl Read + 'static) -> Self {
-        Self { name: name.into(), from: From::Stream(Box::new(reader)) }
+        Self { name: name.into(), source: Source::Stream(Box::new(reader)) }
     }
 
     /// Its name in reports.
@@ -46,10 +46,10 @@ impl Input {
         &self.name
     }
 
-    /// Opens it. What begins as gzip does is decompressed, whatever its name is.
+    /// Opens it. A source that begins with the magic bytes of gzip is decompressed.
     pub(crate) fn open(self) -> io::Result<Opened> {
-        let (raw, total): (Box<dyn Read>, _) = match self.from {
-            From::File(path) => {
+        let (raw, total): (Box<dyn Read>, _) = match self.source {
+            Source::File(path) => {
                 let file = File::open(path)?;
                 let known = file.metadata()?;
                 if known.is_dir() {
@@ -57,10 +57,10 @@ impl Input {
                 }
                 (Box::new(file), known.is_file().then_some(known.len()))
             }
-            From::Stream(reader) => (reader, None),
+            Source::Stream(reader) => (reader, None),
         };
         let taken = Rc::new(Cell::new(0));
-        let mut counted = Counted { raw, taken: Rc::clone(&taken) };
+        let mut counted = CountingReader { raw, taken: Rc::clone(&taken) };
         let mut magic = Vec::with_capacity(2);
         (&mut counted).take(2).read_to_end(&mut magic)?;
         let gzip = magic == [0x1f, 0x8b];
@@ -76,13 +76,13 @@ impl std::fmt::Debug for Input {
     }
 }
 
-/// Counts what is read.
-struct Counted {
+/// Counts the bytes that are read.
+struct CountingReader {
     raw: Box<dyn Read>,
     taken: Rc<Cell<u64>>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.raw.read(into)?;
         self.taken.set(self.taken.get() + count as u64);

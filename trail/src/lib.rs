@@ -1,10 +1,10 @@
-//! The reading side of an audit trail. Its checker reads any number of logs of one server and says whether anything is
-//! missing in them that is not itself on record.
+//! The reading side of an audit trail. Its checker reads any number of logs of one server, and reports each entry that
+//! is missing in them without being declared by a gap entry.
 //!
-//! Each line of a log ends with a counter of the server (`seq`), the start of the server which it belongs to (`boot`)
-//! and the id of the device's salt. So loss is arithmetic: the lines of one salt are one device, whatever files they
-//! are in and in whatever order these are read; a number of a start that a device lacks is a *hole*; a *gap* entry
-//! of that device declares holes; and a hole that no gap declares is an undeclared loss.
+//! Each line of a log ends with a counter of the server (`seq`), the start of the server that it belongs to (`boot`)
+//! and the id of the device's salt. So loss is arithmetic: the lines of one salt are one device, in any files and in any
+//! order of reading; a number of a start that a device lacks is a *hole*; a *gap* entry of that device declares holes;
+//! and a hole that no gap entry declares is an undeclared loss.
 //!
 //! ```
 //! use onrecord_trail::{Input, Judge, Options, check};
@@ -14,30 +14,29 @@
 //! # std::fs::write(&log, "")?;
 //! let inputs = vec![Input::file(&log)];
 //! let report = check(inputs, &Options::default(), &mut |_| {})?;
-//! assert!(report.nothing_lost(Judge::EachDevice));
+//! assert!(report.is_complete(Judge::EachDevice));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Never in this crate: the server, a client of it, or a write to any log.
 
+mod boot_log;
 mod check;
 mod device;
-mod glance;
+mod fast_scan;
 mod id;
 mod input;
 mod lines;
 mod pairs;
 mod parts;
 mod report;
-mod runs;
-mod seqs;
-mod strand;
+mod seen_seqs;
 mod torn;
 mod union;
 
 pub use check::{CheckError, Options, Progress, check};
 pub use input::Input;
 pub use report::{
-    BootReport, DeviceReport, Judge, Numbered, Place, Report, Sample, SourceReport, Span, Spans, TornLine,
-    Unanswered, UnionReport,
+    BootReport, DeviceReport, EntryNumber, Judge, LinePosition, RangeSample, Report, Sample, SourceReport,
+    TornLine, Unanswered, UnionReport,
 };

@@ -1,5 +1,5 @@
-//! The lines of a stream, with their places: large reads into one buffer that is used again.
-//! Never in it: what a line says.
+//! The lines of a stream, with their positions: large reads into one buffer that is reused.
+//! Never in it: the content of a line.
 
 use std::io::{self, Read};
 
@@ -7,8 +7,8 @@ use memchr::memchr;
 
 /// How much is read at once.
 const BLOCK: usize = 1024 * 1024;
-/// No entry is longer: 64 MiB unless the configuration allows more, and a prefix. What is longer is passed over, so
-/// that no line, however long, keeps a reader from those after it.
+/// An entry is not longer: 64 MiB unless the configuration allows more, and a prefix. A longer line is skipped, so that
+/// it does not keep a reader from the lines after it.
 pub(crate) const LINE_MAX: usize = 256 * 1024 * 1024;
 
 /// Reads lines.
@@ -21,12 +21,12 @@ pub(crate) struct Lines<R> {
     looked: usize,
     /// and what was read ends here.
     end: usize,
-    /// The place of `start` in the stream.
+    /// The offset of `start` in the stream.
     offset: u64,
     ended: bool,
     /// The line at `start` is the rest of one that is too long.
     too_long: bool,
-    /// No line is longer.
+    /// A longer line is skipped.
     line_max: usize,
 }
 
@@ -36,9 +36,9 @@ pub(crate) struct Line<'a> {
     pub(crate) text: &'a [u8],
     /// Where the text begins, in bytes.
     pub(crate) offset: u64,
-    /// It ended with a newline.
+    /// Whether it ended with a newline.
     pub(crate) whole: bool,
-    /// It is too long to be looked at; the text is its end.
+    /// Whether it is too long to be read; the text is its end.
     pub(crate) too_long: bool,
 }
 
@@ -68,7 +68,7 @@ impl<R: Read> Lines<R> {
             if self.ended {
                 break None;
             }
-            self.more()?;
+            self.read_more()?;
         };
         let (line_end, next) = found.map_or((self.end, self.end), |at| (at, at + 1));
         if found.is_none() && line_end == self.start {
@@ -82,8 +82,8 @@ impl<R: Read> Lines<R> {
         Ok(Some(Line { text, offset, whole: found.is_some(), too_long }))
     }
 
-    /// Reads on, with the line under way moved to the beginning of the buffer.
-    fn more(&mut self) -> io::Result<()> {
+    /// Moves the current line to the beginning of the buffer, and reads more.
+    fn read_more(&mut self) -> io::Result<()> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.end, self.looked) = (self.end - self.start, self.looked - self.start);
@@ -97,8 +97,8 @@ impl<R: Read> Lines<R> {
         if self.end == self.buffer.len() {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
-        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-        match self.reader.read(room) {
+        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
+        match self.reader.read(free) {
             Ok(0) => self.ended = true,
             Ok(count) => self.end += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -112,10 +112,10 @@ impl<R: Read> Lines<R> {
 mod tests {
     use super::*;
 
-    /// A reader that gives few bytes at a time.
-    struct Drops<'a>(&'a [u8], usize);
+    /// A reader that returns few bytes at a time.
+    struct SmallReads<'a>(&'a [u8], usize);
 
-    impl Read for Drops<'_> {
+    impl Read for SmallReads<'_> {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
             let count = self.1.min(into.len()).min(self.0.len());
             let (now, later) = self.0.split_at(count);
@@ -125,8 +125,8 @@ mod tests {
         }
     }
 
-    fn all(text: &[u8], drop: usize) -> Vec<(Vec<u8>, u64, bool)> {
-        let mut lines = Lines::new(Drops(text, drop));
+    fn all(text: &[u8], size: usize) -> Vec<(Vec<u8>, u64, bool)> {
+        let mut lines = Lines::new(SmallReads(text, size));
         let mut found = Vec::new();
         while let Some(line) = lines.next().unwrap() {
             assert!(!line.too_long);
@@ -136,12 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_with_their_places_however_they_are_read() {
-        for drop in [1, 2, 3, 100] {
+    fn lines_have_their_positions_with_reads_of_any_size() {
+        for size in [1, 2, 3, 100] {
             let expected = [(b"one".to_vec(), 0, true), (Vec::new(), 4, true), (b"two".to_vec(), 5, false)];
-            assert_eq!(all(b"one\n\ntwo", drop), expected);
-            assert_eq!(all(b"one\n", drop), [(b"one".to_vec(), 0, true)]);
-            assert!(all(b"", drop).is_empty());
+            assert_eq!(all(b"one\n\ntwo", size), expected);
+            assert_eq!(all(b"one\n", size), [(b"one".to_vec(), 0, true)]);
+            assert!(all(b"", size).is_empty());
         }
     }
 
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn r_oversize_read_a_line_without_end_is_passed_over() {
+    fn r_oversize_read_a_line_without_end_is_skipped() {
         let mut text = vec![b'x'; 5 * BLOCK];
         text.extend_from_slice(b"\nafter\n");
         let mut lines = Lines { line_max: 2 * BLOCK, ..Lines::new(&text[..]) };

@@ -1,14 +1,14 @@
-//! Entries that came in pieces: put together in their order, counted as one when their SHA-256 is right.
-//! Never in it: a text that is kept once it was hashed.
+//! Entries in pieces: joined in their order, and counted as one entry if the SHA-256 of the whole is right.
+//! Never in it: the text of a piece after it was hashed.
 
 use std::collections::{BTreeMap, HashMap};
 
 use onrecord_entry::{Boot, Record, SaltId};
 use sha2::{Digest, Sha256};
 
-use crate::glance::Part;
+use crate::fast_scan::Part;
 
-/// What may wait for pieces before it, of all entries together. Devices send pieces in their order.
+/// How many bytes of pieces may wait for earlier pieces, of all entries together. Devices send pieces in their order.
 const WAITING_MAX: usize = 256 * 1024 * 1024;
 
 /// Entries of which pieces are missing.
@@ -26,21 +26,21 @@ struct Pending {
     early: BTreeMap<u64, String>,
 }
 
-/// What a piece made of its entry.
+/// The state of an entry after a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum Assembly {
     /// Pieces are still missing.
-    Waiting,
-    /// It is whole.
-    Whole,
-    /// All pieces are there, and they are not the entry.
-    Wrong,
+    Incomplete,
+    /// All pieces are there.
+    Complete,
+    /// All pieces are there, and their SHA-256 is wrong.
+    Corrupt,
 }
 
 impl Parts {
     /// Adds a piece.
-    pub(crate) fn add(&mut self, record: Record, part: Part) -> Progress {
-        let key = (record.strand(), record.boot, record.seq);
+    pub(crate) fn add(&mut self, record: Record, part: Part) -> Assembly {
+        let key = (record.device_id(), record.boot, record.seq);
         let pending = self.pending.entry(key).or_insert_with(|| Pending {
             first: Part { text: String::new(), ..part.clone() },
             hash: Sha256::new(),
@@ -54,10 +54,10 @@ impl Parts {
                 let double = pending.early.insert(part.number, part.text);
                 self.waiting -= double.map_or(0, |text| text.len());
             }
-            return Progress::Waiting;
+            return Assembly::Incomplete;
         }
         if part.number < pending.next {
-            return Progress::Waiting;
+            return Assembly::Incomplete;
         }
         pending.take(&part.text);
         while let Some(text) = pending.early.remove(&pending.next) {
@@ -65,10 +65,10 @@ impl Parts {
             pending.take(&text);
         }
         if pending.next <= pending.first.of {
-            return Progress::Waiting;
+            return Assembly::Incomplete;
         }
-        let right = self.pending.remove(&key).is_some_and(|pending| pending.is_right());
-        if right { Progress::Whole } else { Progress::Wrong }
+        let right = self.pending.remove(&key).is_some_and(|pending| pending.has_right_digest());
+        if right { Assembly::Complete } else { Assembly::Corrupt }
     }
 
     /// How many entries of a salt have pieces missing.
@@ -84,7 +84,7 @@ impl Pending {
         self.next += 1;
     }
 
-    fn is_right(&self) -> bool {
+    fn has_right_digest(&self) -> bool {
         self.hashed == self.first.bytes
             && const_hex::encode(self.hash.clone().finalize()) == self.first.sha256
     }
@@ -110,26 +110,26 @@ mod tests {
     const RECORD: Record = Record { seq: 7, boot: Boot::new(1), salt: SaltId::from_number(2), device: None };
 
     #[test]
-    fn pieces_in_any_order_and_some_of_them_twice_are_the_entry() {
+    fn pieces_in_any_order_with_repetitions_are_the_entry() {
         let pieces = parts("the whole line", &[3, 7, 8]);
         for order in [&[0, 1, 2, 3][..], &[3, 2, 1, 0], &[0, 0, 2, 2, 1, 1, 0, 3], &[0, 1, 0, 1, 2, 3]] {
             let mut all = Parts::default();
             let (last, before) = order.split_last().unwrap();
             for &at in before {
-                assert_eq!(all.add(RECORD, pieces[at].clone()), Progress::Waiting, "{order:?}");
+                assert_eq!(all.add(RECORD, pieces[at].clone()), Assembly::Incomplete, "{order:?}");
             }
             assert_eq!(all.incomplete(RECORD.salt), 1);
-            assert_eq!(all.add(RECORD, pieces[*last].clone()), Progress::Whole, "{order:?}");
+            assert_eq!(all.add(RECORD, pieces[*last].clone()), Assembly::Complete, "{order:?}");
             assert_eq!((all.incomplete(RECORD.salt), all.waiting), (0, 0));
         }
     }
 
     #[test]
-    fn a_piece_that_was_changed_is_noticed() {
+    fn a_changed_piece_is_noticed() {
         let mut pieces = parts("the whole line", &[3]);
         pieces[1].text = "another end".to_owned();
         let mut all = Parts::default();
-        assert_eq!(all.add(RECORD, pieces[0].clone()), Progress::Waiting);
-        assert_eq!(all.add(RECORD, pieces[1].clone()), Progress::Wrong);
+        assert_eq!(all.add(RECORD, pieces[0].clone()), Assembly::Incomplete);
+        assert_eq!(all.add(RECORD, pieces[1].clone()), Assembly::Corrupt);
     }
 }

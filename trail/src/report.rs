@@ -1,11 +1,9 @@
 //! What the checker found: exact counts, and the first few examples of each kind.
-//! Never in it: text of a log beyond ids and names of files; how a report is printed.
+//! Never in it: text of a log, except ids and names of files; how a report is printed.
 
 mod value;
 
-use onrecord_entry::{Boot, SaltId, SeqRange};
-
-use crate::runs::Runs;
+use onrecord_entry::{Boot, SaltId, SeqRange, SeqSet};
 
 /// What was found in all sources together.
 #[derive(Clone, Debug, Default)]
@@ -13,26 +11,26 @@ use crate::runs::Runs;
 pub struct Report {
     /// The sources in the order in which they were read.
     pub sources: Vec<SourceReport>,
-    /// The devices in the order in which they were met. Lines without a number, as other servers write them, are one
+    /// The devices in the order of their first lines. Lines without a number, as other servers write them, are one
     /// device without a salt.
     pub devices: Vec<DeviceReport>,
     /// All devices as one.
     pub union: UnionReport,
     /// Lines that begin as an entry and do not end as one.
     pub torn: Sample<TornLine>,
-    /// How many of them no gap entry tells of.
+    /// How many of them no gap entry declares.
     pub torn_undeclared: u64,
-    /// Lines that are no entries at all.
-    pub no_entries: Sample<Place>,
+    /// Lines that are not entries.
+    pub no_entries: Sample<LinePosition>,
 }
 
-/// Whose losses count.
+/// Which losses count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Judge {
-    /// Each device must have every entry, or say that it has not.
+    /// Those of each device: it must have every entry, or declare that it missed it.
     #[default]
     EachDevice,
-    /// One of the devices must have it.
+    /// Those of all devices together: at least one must have every entry.
     Union,
 }
 
@@ -55,7 +53,7 @@ pub struct SourceReport {
     pub bytes: u64,
     /// How many lines it has.
     pub lines: u64,
-    /// How many of them are entries, those of the log's own counted.
+    /// How many of them are entries, with gap and probe entries.
     pub entries: u64,
 }
 
@@ -67,29 +65,29 @@ pub struct DeviceReport {
     pub salt: Option<SaltId>,
     /// The names of the sources in which there are lines of it.
     pub sources: Vec<String>,
-    /// Request entries, without those of the log's own.
+    /// Request entries, without gap and probe entries.
     pub requests: u64,
     /// Response entries.
     pub responses: u64,
-    /// Requests of which both entries are there.
+    /// Requests with both entries.
     pub pairs: u64,
     /// The ids of requests without response.
     pub requests_alone: Sample<String>,
     /// The ids of responses without request.
     pub responses_alone: Sample<String>,
-    /// Entries that are there more than once. No loss: a device that reconnects may send one again.
-    pub doubles: Sample<Numbered>,
+    /// Entries that occur more than once. This is not a loss: a device that reconnects may send an entry again.
+    pub doubles: Sample<EntryNumber>,
     /// Gap entries.
     pub gaps: u64,
-    /// How many entries they say were missed.
+    /// How many missed entries they declare.
     pub missed: u64,
-    /// Entries that were too long for the device, and are there as what they are about.
+    /// Entries that were too long for the device and were shortened.
     pub elided: u64,
-    /// Entries that came in pieces and are whole.
+    /// Entries in pieces that are complete.
     pub split: u64,
     /// Entries of which pieces are missing: they count as missing.
     pub incomplete_parts: u64,
-    /// Entries whose pieces are not what they were: they count as missing.
+    /// Entries whose pieces do not have the SHA-256 of the whole: they count as missing.
     pub wrong_parts: u64,
     /// Start by start.
     pub boots: Vec<BootReport>,
@@ -101,20 +99,20 @@ pub struct DeviceReport {
 pub struct BootReport {
     /// The start.
     pub boot: Boot,
-    /// How many entries of it are there.
+    /// How many entries of it the log has.
     pub entries: u64,
     /// The smallest number.
     pub first: Option<u64>,
     /// The largest number.
     pub last: Option<u64>,
-    /// The numbers that are missing, between the smallest and the largest known of this start from all sources.
-    pub holes: Spans,
+    /// The missing numbers between the smallest and the largest number of this start in all sources.
+    pub holes: RangeSample,
     /// The numbers that gap entries name.
-    pub declared: Spans,
+    pub declared: RangeSample,
     /// The holes that no gap entry names.
-    pub undeclared: Spans,
-    /// The numbers that gap entries name although they are there.
-    pub surplus: Spans,
+    pub undeclared: RangeSample,
+    /// The numbers that gap entries name although the log has them.
+    pub surplus: RangeSample,
 }
 
 /// All devices as one.
@@ -125,7 +123,7 @@ pub struct UnionReport {
     pub requests: u64,
     /// Response entries.
     pub responses: u64,
-    /// Requests of which both entries are there.
+    /// Requests with both entries.
     pub pairs: u64,
     /// The ids of requests without response.
     pub requests_alone: Sample<String>,
@@ -137,33 +135,30 @@ pub struct UnionReport {
     pub unanswered: Sample<Unanswered>,
 }
 
-/// Ranges of numbers.
+/// Ranges of numbers: how many, and the first of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Spans {
+pub struct RangeSample {
     /// How many numbers.
     pub count: u64,
     /// In how many ranges.
     pub ranges: u64,
     /// The first ranges, ascending.
-    pub first: Vec<Span>,
+    pub first: Vec<SeqRange>,
 }
-
-/// From one number to another, both included.
-pub type Span = SeqRange;
 
 /// One entry by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Numbered {
+pub struct EntryNumber {
     /// The start.
     pub boot: Boot,
     /// The number.
     pub seq: u64,
 }
 
-/// A place in a source.
+/// The position of a line in a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LinePosition {
     /// The name of the source.
     pub source: String,
     /// The number of the line, from 1.
@@ -176,32 +171,32 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TornLine {
     /// Where it is.
-    pub place: Place,
+    pub position: LinePosition,
     /// How long it is, in bytes.
     pub bytes: u64,
-    /// A gap entry tells of a line of this length and this SHA-256.
+    /// Whether a gap entry declares a line of this length and this SHA-256.
     pub declared: bool,
 }
 
-/// A request that was answered, and what the logs have of it.
+/// A request that was answered and lacks an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unanswered {
     /// Its id.
     pub id: String,
-    /// Whether its request entry is there.
+    /// Whether the logs have its request entry.
     pub request: bool,
-    /// Whether its response entry is there.
+    /// Whether the logs have its response entry.
     pub response: bool,
 }
 
 impl Report {
-    /// Whether everything that is missing is itself on record:
+    /// Whether every entry is present, or its absence is declared by a gap entry:
     ///
-    /// * no device has an undeclared hole, or only the union is judged and has none;
-    /// * the pieces of each split entry are what they were;
-    /// * of each request that is known to have been answered both entries are there;
+    /// * no device has an undeclared hole (of [`Judge::Union`]: all devices together have none);
+    /// * the pieces of each split entry have its SHA-256;
+    /// * each request that is known to have been answered has both entries;
     /// * where lines have no numbers: every response has its request, and no line is torn.
-    pub fn nothing_lost(&self, judge: Judge) -> bool {
+    pub fn is_complete(&self, judge: Judge) -> bool {
         let whole = |boots: &[BootReport]| boots.iter().all(|boot| boot.undeclared.count == 0);
         let devices = self.devices.iter().all(|device| whole(&device.boots) && device.wrong_parts == 0);
         let unnumbered = self.devices.iter().find(|device| device.salt.is_none());
@@ -212,15 +207,15 @@ impl Report {
     }
 }
 
-impl Spans {
-    pub(crate) fn of(runs: &Runs, examples: usize) -> Self {
-        let ranges = runs.iter();
-        Self { count: runs.count(), ranges: ranges.len() as u64, first: ranges.take(examples).collect() }
+impl RangeSample {
+    pub(crate) fn of(set: &SeqSet, examples: usize) -> Self {
+        let ranges = set.iter();
+        Self { count: set.count(), ranges: ranges.len() as u64, first: ranges.take(examples).collect() }
     }
 }
 
 impl<T> Sample<T> {
-    /// Counts one more, and keeps it if there is room.
+    /// Counts one more, and keeps it while there are fewer than `examples`.
     pub(crate) fn add(&mut self, examples: usize, one: impl FnOnce() -> T) {
         self.count += 1;
         if self.first.len() < examples {

@@ -1,5 +1,5 @@
-//! Lines that were torn, and what gap entries say of them: the server keeps a torn end beside its file, with its length
-//! and SHA-256 on record. Never in it: what a torn line would have said.
+//! Torn lines, and the gap entries that declare them: the server keeps a torn end beside its file, and writes its length
+//! and SHA-256 in a gap entry. Never in it: the meaning of a torn line.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use sha2::{Digest, Sha256};
 
 use crate::report::{Sample, TornLine};
 
-/// More torn lines than this are counted and not looked at.
-const KEPT_MAX: usize = 100_000;
+/// Further torn lines are counted, but not compared with gap entries.
+const COMPARED_MAX: usize = 100_000;
 
 /// All torn lines.
 #[derive(Default)]
 pub(crate) struct TornLines {
     count: u64,
-    kept: Vec<(TornLine, String)>,
+    compared: Vec<(TornLine, String)>,
     declared: BTreeSet<(u64, String)>,
 }
 
@@ -22,26 +22,26 @@ impl TornLines {
     /// Adds one.
     pub(crate) fn add(&mut self, line: TornLine, text: &[u8]) {
         self.count += 1;
-        if self.kept.len() < KEPT_MAX {
-            self.kept.push((line, const_hex::encode(Sha256::digest(text))));
+        if self.compared.len() < COMPARED_MAX {
+            self.compared.push((line, const_hex::encode(Sha256::digest(text))));
         }
     }
 
-    /// Notes that a gap entry tells of one.
+    /// Adds the length and SHA-256 of one that a gap entry declares.
     pub(crate) fn declare(&mut self, torn: (u64, String)) {
         self.declared.insert(torn);
     }
 
-    /// How many of them no gap entry tells of, and all of them.
+    /// How many of them no gap entry declares, and all of them.
     pub(crate) fn report(self, examples: usize) -> (u64, Sample<TornLine>) {
         let declared = &self.declared;
         let mut lines: Vec<TornLine> = self
-            .kept
+            .compared
             .into_iter()
             .map(|(line, sha256)| TornLine { declared: declared.contains(&(line.bytes, sha256)), ..line })
             .collect();
-        let told = lines.iter().filter(|line| line.declared).count() as u64;
+        let declared = lines.iter().filter(|line| line.declared).count() as u64;
         lines.truncate(examples);
-        (self.count - told, Sample { count: self.count, first: lines })
+        (self.count - declared, Sample { count: self.count, first: lines })
     }
 }

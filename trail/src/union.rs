@@ -1,29 +1,28 @@
-//! All devices as one: an entry that any of them has is there.
-//! Never in it: which device has it.
+//! All devices as one: it has every entry that any of them has.
+//! Never in it: which device has an entry.
 
 use std::collections::HashMap;
 
-use onrecord_entry::{Boot, Kind, Record, SeqRange};
+use onrecord_entry::{Boot, EntryType, Record, SeqSet};
 
-use crate::glance::Seen;
+use crate::boot_log::BootLog;
+use crate::fast_scan::ScannedEntry;
 use crate::id::Id;
 use crate::pairs::Pairs;
 use crate::report::{Sample, Unanswered, UnionReport};
-use crate::runs::Runs;
-use crate::strand::Strand;
 
 /// All devices.
 pub(crate) struct Union {
-    strands: HashMap<Boot, Strand>,
+    boots: HashMap<Boot, BootLog>,
     pairs: Pairs,
     requests: u64,
     responses: u64,
-    /// The requests that are known to have been answered, and which of their entries were seen.
-    answered: HashMap<Id, Sighted>,
+    /// The requests that are known to have been answered, and which of their entries were found.
+    answered: HashMap<Id, FoundEntries>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Sighted {
+struct FoundEntries {
     request: bool,
     response: bool,
 }
@@ -31,67 +30,67 @@ struct Sighted {
 impl Union {
     pub(crate) fn new(answered: &[String]) -> Self {
         Self {
-            strands: HashMap::new(),
+            boots: HashMap::new(),
             pairs: Pairs::default(),
             requests: 0,
             responses: 0,
-            answered: answered.iter().map(|id| (Id::of(id), Sighted::default())).collect(),
+            answered: answered.iter().map(|id| (Id::of(id), FoundEntries::default())).collect(),
         }
     }
 
     /// Adds an entry of a device, if no other device had it.
-    pub(crate) fn add(&mut self, seen: &Seen) {
+    pub(crate) fn add(&mut self, seen: &ScannedEntry) {
         if let Some(Record { seq, boot, .. }) = seen.record {
-            let place = self.strands.len();
-            let strand = self.strands.entry(boot).or_insert_with(|| Strand::new(place));
-            if !strand.seqs.insert(seq) {
+            let order = self.boots.len();
+            let boot_log = self.boots.entry(boot).or_insert_with(|| BootLog::new(order));
+            if !boot_log.seqs.insert(seq) {
                 return;
             }
-            strand.entries += 1;
+            boot_log.entries += 1;
         }
-        match seen.kind {
-            Kind::Request => self.requests += 1,
-            Kind::Response => self.responses += 1,
+        match seen.entry_type {
+            EntryType::Request => self.requests += 1,
+            EntryType::Response => self.responses += 1,
         }
-        if let Some(sighted) = self.answered.get_mut(&seen.id) {
-            match seen.kind {
-                Kind::Request => sighted.request = true,
-                Kind::Response => sighted.response = true,
+        if let Some(found) = self.answered.get_mut(&seen.id) {
+            match seen.entry_type {
+                EntryType::Request => found.request = true,
+                EntryType::Response => found.response = true,
             }
         }
-        self.pairs.add(seen.kind, &seen.id);
+        self.pairs.add(seen.entry_type, &seen.id);
     }
 
-    /// What is to be said of all devices together, and what is known of each start: the numbers that were seen, and
-    /// those that any device declares.
+    /// The report about all devices together, and the known numbers of each start: those that were seen, and those that
+    /// any device declares.
     pub(crate) fn report(
         mut self,
-        declared: HashMap<Boot, Vec<SeqRange>>,
+        declared: HashMap<Boot, SeqSet>,
         examples: usize,
-    ) -> (UnionReport, HashMap<Boot, Runs>) {
-        for (boot, ranges) in declared {
-            let place = self.strands.len();
-            self.strands.entry(boot).or_insert_with(|| Strand::new(place)).declared = ranges;
+    ) -> (UnionReport, HashMap<Boot, SeqSet>) {
+        for (boot, declared) in declared {
+            let order = self.boots.len();
+            self.boots.entry(boot).or_insert_with(|| BootLog::new(order)).declared = declared;
         }
-        let mut strands: Vec<(Boot, Strand)> = self.strands.into_iter().collect();
-        strands.sort_unstable_by_key(|(_, strand)| strand.place);
+        let mut logs: Vec<(Boot, BootLog)> = self.boots.into_iter().collect();
+        logs.sort_unstable_by_key(|(_, boot_log)| boot_log.order);
         let (mut boots, mut known) = (Vec::new(), HashMap::new());
-        for (boot, mut strand) in strands {
-            let declared = Runs::of(strand.declared.clone());
-            let all = strand.seqs.runs().or(&declared);
-            // Here a declared number that is there is the rule: one device missed what another has.
-            strand.declared = declared.without(&strand.seqs.runs()).iter().collect();
-            boots.push(strand.report(boot, &all, examples));
+        for (boot, mut boot_log) in logs {
+            let seen = boot_log.seqs.set();
+            let all = seen.union(&boot_log.declared);
+            // Numbers that were declared and seen are usual here: one device missed an entry that another has.
+            boot_log.declared = boot_log.declared.difference(&seen);
+            boots.push(boot_log.report(boot, &all, examples));
             known.insert(boot, all);
         }
         let mut unanswered: Vec<Unanswered> = self
             .answered
             .iter()
-            .filter(|(_, sighted)| !(sighted.request && sighted.response))
-            .map(|(id, sighted)| Unanswered {
+            .filter(|(_, found)| !(found.request && found.response))
+            .map(|(id, found)| Unanswered {
                 id: id.to_string(),
-                request: sighted.request,
-                response: sighted.response,
+                request: found.request,
+                response: found.response,
             })
             .collect();
         unanswered.sort_unstable_by(|a, b| a.id.cmp(&b.id));
@@ -101,8 +100,8 @@ impl Union {
             requests: self.requests,
             responses: self.responses,
             pairs: self.pairs.complete,
-            requests_alone: self.pairs.alone(Kind::Request, examples),
-            responses_alone: self.pairs.alone(Kind::Response, examples),
+            requests_alone: self.pairs.unpaired(EntryType::Request, examples),
+            responses_alone: self.pairs.unpaired(EntryType::Response, examples),
             unanswered: Sample { count, first: unanswered },
             boots,
         };

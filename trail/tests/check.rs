@@ -16,13 +16,13 @@ use onrecord_entry::{
     Boot, Entry, Format, FormatOptions, Formatter, Gap, Ranges, Request, Response, Salt, SeqRange, Stamp,
     Template, Torn,
 };
-use onrecord_trail::{Input, Judge, Options, Report, Span, check};
+use onrecord_trail::{Input, Judge, Options, Report, check};
 use onrecord_value::Time;
 use sha2::{Digest, Sha256};
 
 /// One device and what it wrote.
 struct Log {
-    form: Formatter,
+    formatter: Formatter,
     boot: u64,
     lines: Vec<Vec<u8>>,
 }
@@ -33,13 +33,13 @@ impl Log {
     }
 
     fn with(salt: &str, options: FormatOptions) -> Self {
-        Self { form: Formatter::new(options, Arc::new(Salt::new(salt))), boot: 1, lines: Vec::new() }
+        Self { formatter: Formatter::new(options, Arc::new(Salt::new(salt))), boot: 1, lines: Vec::new() }
     }
 
     fn entry(&mut self, entry: &Entry<'_>, seq: u64) {
         let mut line = Vec::new();
         let stamp = Stamp { time: Time::from_unix_nanos(0), seq, boot: Boot::new(self.boot) };
-        self.form.format(entry, &stamp, &mut line).unwrap();
+        self.formatter.format(entry, &stamp, &mut line).unwrap();
         self.lines.push(line);
     }
 
@@ -93,11 +93,11 @@ fn checked_as(logs: &[Vec<u8>], options: &Options) -> Report {
     let quick = check(inputs(logs), options, &mut |_| {}).unwrap();
     let thorough = Options { thorough: true, ..options.clone() };
     let slow = check(inputs(logs), &thorough, &mut |_| {}).unwrap();
-    assert_eq!(format!("{quick:?}"), format!("{slow:?}"), "a glance finds what the decoder finds");
+    assert_eq!(format!("{quick:?}"), format!("{slow:?}"), "the fast scan finds what the decoder finds");
     quick
 }
 
-fn spans(list: &[(u64, u64)]) -> Vec<Span> {
+fn spans(list: &[(u64, u64)]) -> Vec<SeqRange> {
     list.iter().map(|&(from, to)| SeqRange { from, to }).collect()
 }
 
@@ -110,7 +110,7 @@ fn a_whole_log_in_any_pieces_is_whole() {
         let (first, rest) = log.lines.split_at(33);
         let (second, third) = rest.split_at(33);
         let report = checked(&[third.concat(), first.concat(), second.concat()]);
-        assert!(report.nothing_lost(Judge::EachDevice));
+        assert!(report.is_complete(Judge::EachDevice));
         assert_eq!((report.devices[0].pairs, report.devices[0].requests_alone.count), (50, 0));
         assert_eq!(report.devices[0].boots[0].holes.count, 0);
         assert_eq!(report.sources.iter().map(|source| source.entries).sum::<u64>(), 100);
@@ -123,20 +123,20 @@ fn r_nodrop_a_hole_without_a_gap_is_lost_and_one_with_a_gap_is_not() {
     log.pairs(1, 5);
     log.pairs(15, 2);
     let report = checked(&[log.text()]);
-    assert!(!report.nothing_lost(Judge::EachDevice) && !report.nothing_lost(Judge::Union));
+    assert!(!report.is_complete(Judge::EachDevice) && !report.is_complete(Judge::Union));
     assert_eq!(report.devices[0].boots[0].undeclared.first, spans(&[(11, 14)]));
 
     log.gap(&[(11, 12)], None);
     let report = checked(&[log.text()]);
     assert_eq!(report.devices[0].boots[0].undeclared.first, spans(&[(13, 14)]));
-    assert!(!report.nothing_lost(Judge::EachDevice));
+    assert!(!report.is_complete(Judge::EachDevice));
 
-    // By a later start, which names the one it speaks of.
+    // Declared in a later start, by a gap entry that names the earlier one.
     log.boot = 2;
     log.gap(&[(13, 14)], Some(1));
     let report = checked(&[log.text()]);
     let boot = &report.devices[0].boots[0];
-    assert!(report.nothing_lost(Judge::EachDevice));
+    assert!(report.is_complete(Judge::EachDevice));
     assert_eq!((boot.holes.first.as_slice(), &boot.declared), (&*spans(&[(11, 14)]), &boot.holes));
     assert_eq!((report.devices[0].gaps, report.devices[0].missed), (2, 4));
 }
@@ -148,37 +148,34 @@ fn the_end_of_a_start_is_known_from_all_devices() {
     short.pairs(1, 8);
     let report = checked(&[whole.text(), short.text()]);
     assert_eq!(report.devices[1].boots[0].undeclared.first, spans(&[(17, 20)]));
-    assert!(!report.nothing_lost(Judge::EachDevice), "one device lacks them");
-    assert!(report.nothing_lost(Judge::Union), "the other has them");
+    assert!(!report.is_complete(Judge::EachDevice), "one device lacks them");
+    assert!(report.is_complete(Judge::Union), "the other has them");
     assert_eq!(report.union.pairs, 10);
 }
 
 #[test]
-fn what_a_device_declares_is_there_to_be_missed_by_the_others() {
+fn an_entry_that_one_device_declares_missing_must_be_declared_by_the_others_too() {
     let (mut one, mut other) = (Log::new("a"), Log::new("b"));
     one.pairs(1, 2);
     other.pairs(1, 2);
     one.gap(&[(5, 6)], None);
-    assert!(!checked(&[one.text(), other.text()]).nothing_lost(Judge::EachDevice));
-    assert!(checked(&[one.text(), other.text()]).nothing_lost(Judge::Union));
+    assert!(!checked(&[one.text(), other.text()]).is_complete(Judge::EachDevice));
+    assert!(checked(&[one.text(), other.text()]).is_complete(Judge::Union));
     other.gap(&[(5, 6)], None);
-    assert!(checked(&[one.text(), other.text()]).nothing_lost(Judge::EachDevice));
+    assert!(checked(&[one.text(), other.text()]).is_complete(Judge::EachDevice));
 }
 
 #[test]
-fn a_device_that_was_enabled_later_owes_nothing_of_before() {
+fn a_device_enabled_later_need_not_have_earlier_entries() {
     let (mut old, mut new) = (Log::new("a"), Log::new("b"));
     old.pairs(1, 10);
     new.pairs(11, 5);
-    assert!(
-        !checked(&[old.text(), new.text()]).nothing_lost(Judge::EachDevice),
-        "it might have been cut off"
-    );
+    assert!(!checked(&[old.text(), new.text()]).is_complete(Judge::EachDevice), "it might have been cut off");
     let mut probed = Log::new("thrown away");
     probed.entry(&Entry::probe(&uuid(1)), 9);
     let text = [probed.text(), new.text()].concat();
-    assert!(checked(&[text.clone(), old.text()]).nothing_lost(Judge::EachDevice));
-    // What it lacks after its first entry it does owe.
+    assert!(checked(&[text.clone(), old.text()]).is_complete(Judge::EachDevice));
+    // An entry that it lacks after its first one is lost.
     new.lines.remove(3);
     let text = [probed.text(), new.text()].concat();
     let report = checked(&[old.text(), text]);
@@ -186,18 +183,18 @@ fn a_device_that_was_enabled_later_owes_nothing_of_before() {
 }
 
 #[test]
-fn a_device_that_was_disabled_owes_nothing_of_after() {
+fn a_disabled_device_need_not_have_later_entries() {
     let (mut old, mut stays) = (Log::new("a"), Log::new("b"));
     stays.pairs(1, 10);
     old.pairs(1, 4);
     assert!(
-        !checked(&[old.text(), stays.text()]).nothing_lost(Judge::EachDevice),
+        !checked(&[old.text(), stays.text()]).is_complete(Judge::EachDevice),
         "it might have lost its end"
     );
     let ended = Gap { ended: true, missed: 0, ranges: Ranges::default(), ..gap_of(&[]) };
     old.entry(&Entry::gap(&uuid(1), ended), 8);
-    assert!(checked(&[old.text(), stays.text()]).nothing_lost(Judge::EachDevice));
-    // Up to its end it does owe.
+    assert!(checked(&[old.text(), stays.text()]).is_complete(Judge::EachDevice));
+    // An entry that it lacks before its end is lost.
     old.lines.remove(7);
     let report = checked(&[old.text(), stays.text()]);
     assert_eq!(report.devices[0].boots[0].undeclared.first, spans(&[(8, 8)]));
@@ -224,7 +221,7 @@ fn doubles_are_counted_and_are_no_loss() {
     let report = checked(&[text, log.text()]);
     assert_eq!(report.devices[0].doubles.count, 8, "two in the same log, six in the other");
     assert_eq!((report.devices[0].pairs, report.devices[0].requests), (3, 3));
-    assert!(report.nothing_lost(Judge::EachDevice));
+    assert!(report.is_complete(Judge::EachDevice));
 
     // The same entries on two devices are none.
     let mut other = Log::new("b");
@@ -258,15 +255,15 @@ fn answered_requests_need_both_entries_on_any_device() {
     let options =
         |ids: &[u32]| Options { answered: ids.iter().map(|id| uuid(*id)).collect(), ..Options::default() };
     let logs = [one.text(), other.text()];
-    assert!(checked_as(&logs, &options(&[1])).nothing_lost(Judge::EachDevice));
+    assert!(checked_as(&logs, &options(&[1])).is_complete(Judge::EachDevice));
     let report = checked_as(&logs, &options(&[1, 2, 7]));
-    assert!(!report.nothing_lost(Judge::EachDevice) && !report.nothing_lost(Judge::Union));
+    assert!(!report.is_complete(Judge::EachDevice) && !report.is_complete(Judge::Union));
     let found: Vec<_> = report.union.unanswered.first.iter().map(|one| (one.request, one.response)).collect();
     assert_eq!((report.union.unanswered.count, found), (2, vec![(true, false), (false, false)]));
 }
 
 #[test]
-fn torn_lines_are_found_where_they_are_and_known_by_their_digest() {
+fn torn_lines_are_found_with_their_positions_and_matched_by_their_digest() {
     let mut log = Log::new("a");
     log.pairs(1, 3);
     let torn = log.lines[5][..100].to_vec();
@@ -276,38 +273,38 @@ fn torn_lines_are_found_where_they_are_and_known_by_their_digest() {
     tail.extend_from_slice(&torn);
     let report = checked(std::slice::from_ref(&tail));
     let found = &report.torn.first[0];
-    assert_eq!((found.place.line, found.place.offset), (6, before.len() as u64));
+    assert_eq!((found.position.line, found.position.offset), (6, before.len() as u64));
     assert_eq!((found.bytes, found.declared, report.torn_undeclared), (100, false, 1));
 
-    // Cut off, kept aside, and told.
+    // Cut off, kept beside the file, and declared.
     let sha256 = const_hex::encode(Sha256::digest(&torn));
-    let told = Torn { bytes: 100, sha256: sha256.as_str().into(), kept_as: "audit.log.torn-1".into() };
+    let declared = Torn { bytes: 100, sha256: sha256.as_str().into(), kept_as: "audit.log.torn-1".into() };
     let six = [SeqRange { from: 6, to: 6 }];
-    let gap = Gap { torn: Some(told), ..gap_of(&six) };
+    let gap = Gap { torn: Some(declared), ..gap_of(&six) };
     log.entry(&Entry::gap(&uuid(9), gap), 5);
     let report = checked(&[torn.clone(), log.text()]);
     assert!(report.torn.first[0].declared && report.torn_undeclared == 0);
-    assert!(report.nothing_lost(Judge::EachDevice));
+    assert!(report.is_complete(Judge::EachDevice));
 
-    // Not ended, and written on.
+    // Not cut off: the next entry follows on the same line.
     let glued = [before, torn, log.lines[4].clone()].concat();
     let report = checked(&[glued]);
     assert_eq!((report.torn.count, report.devices[0].doubles.count), (1, 1));
 }
 
 #[test]
-fn lines_that_are_no_entries_are_counted_and_pass_by() {
+fn lines_that_are_not_entries_are_counted_and_skipped() {
     let mut log = Log::new("a");
     log.pairs(1, 2);
     let text = [b"==> server started\n".to_vec(), log.text(), b"\n{}\n\x00\x00\n".to_vec()].concat();
     let report = checked(&[text]);
     assert_eq!(report.no_entries.count, 3);
     assert_eq!(report.no_entries.first[1].line, 7);
-    assert!(report.nothing_lost(Judge::EachDevice));
+    assert!(report.is_complete(Judge::EachDevice));
 }
 
 #[test]
-fn what_a_daemon_of_syslog_wrote_is_read() {
+fn lines_with_the_header_of_a_syslog_daemon_are_read() {
     let mut log = Log::new("a");
     log.pairs(1, 2);
     let headers =
@@ -320,13 +317,13 @@ fn what_a_daemon_of_syslog_wrote_is_read() {
 }
 
 #[test]
-fn r_syslog_long_entries_in_parts_are_whole_if_their_digest_says_so() {
+fn r_syslog_long_entries_in_parts_are_complete_if_their_digest_is_right() {
     let mut log = Log::new("a");
     log.pairs(1, 2);
     let whole = String::from_utf8(log.lines.remove(2)).unwrap();
     let whole = whole.trim_end();
     let sha256 = const_hex::encode(Sha256::digest(whole));
-    // What a device makes of a line that is too long: it keeps the ids and the record.
+    // The parts that a device sends in place of a line that is too long have its ids and its record.
     let part = |number: usize, text: &str| {
         let text = text.replace('\\', "\\\\").replace('"', "\\\"");
         let part = format!(
@@ -338,23 +335,23 @@ fn r_syslog_long_entries_in_parts_are_whole_if_their_digest_says_so() {
     let (first, second) = whole.split_at(70);
     let parts = [part(1, first), part(2, second), part(1, first)].concat().into_bytes();
     let report = checked(&[log.text(), parts]);
-    assert!(report.nothing_lost(Judge::EachDevice), "{report:?}");
+    assert!(report.is_complete(Judge::EachDevice), "{report:?}");
     assert_eq!((report.devices[0].split, report.devices[0].pairs), (1, 2));
 
     let half = part(1, first).into_bytes();
     let report = checked(&[log.text(), half]);
     assert_eq!(report.devices[0].incomplete_parts, 1);
-    assert!(!report.nothing_lost(Judge::EachDevice), "half of an entry is none");
+    assert!(!report.is_complete(Judge::EachDevice), "half of an entry is not an entry");
 
     let wrong = [part(1, first), part(2, &second.replace('1', "2"))].concat().into_bytes();
     let report = checked(&[log.text(), wrong]);
     assert_eq!(report.devices[0].wrong_parts, 1);
-    assert!(!report.nothing_lost(Judge::EachDevice));
+    assert!(!report.is_complete(Judge::EachDevice));
 
     let elided = whole.replace(",\"record\":", ",\"elided\":{\"bytes\":9,\"sha256\":\"00\"},\"record\":");
     let report = checked(&[log.text(), elided.into_bytes()]);
     assert_eq!((report.devices[0].elided, report.devices[0].pairs), (1, 2));
-    assert!(report.nothing_lost(Judge::EachDevice));
+    assert!(report.is_complete(Judge::EachDevice));
 }
 
 #[test]
@@ -368,16 +365,16 @@ fn a_log_without_numbers_is_judged_by_its_pairs() {
     };
     let whole = [line("request", 1), line("response", 1), line("request", 2)].concat().into_bytes();
     let report = checked(std::slice::from_ref(&whole));
-    assert!(report.nothing_lost(Judge::EachDevice));
+    assert!(report.is_complete(Judge::EachDevice));
     assert_eq!((report.devices[0].salt, report.devices[0].pairs), (None, 1));
     let lost = [whole.clone(), line("response", 3).into_bytes()].concat();
-    assert!(!checked(&[lost]).nothing_lost(Judge::EachDevice));
+    assert!(!checked(&[lost]).is_complete(Judge::EachDevice));
     let torn = [whole, line("response", 2).into_bytes()[..60].to_vec()].concat();
-    assert!(!checked(&[torn]).nothing_lost(Judge::EachDevice));
+    assert!(!checked(&[torn]).is_complete(Judge::EachDevice));
 }
 
 #[test]
-fn compressed_logs_are_read_by_what_they_are() {
+fn compressed_logs_are_recognised_by_their_content() {
     let mut log = Log::new("a");
     log.pairs(1, 100);
     let (first, second) = log.lines.split_at(77);
@@ -394,13 +391,13 @@ fn compressed_logs_are_read_by_what_they_are() {
         last = progress.read;
     });
     let report = report.unwrap();
-    assert!(report.nothing_lost(Judge::EachDevice));
+    assert!(report.is_complete(Judge::EachDevice));
     assert_eq!(report.devices[0].pairs, 100);
-    assert_eq!(last, std::fs::metadata(&one).unwrap().len(), "the end is told");
+    assert_eq!(last, std::fs::metadata(&one).unwrap().len(), "the end is reported");
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error() {
+fn a_source_that_cannot_be_read_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     for path in [dir.path().join("none"), dir.path().to_owned()] {
         let error = check(vec![Input::file(&path)], &Options::default(), &mut |_| {}).unwrap_err();

@@ -1,7 +1,6 @@
 //! A device on its way in: hired, tried with a probe entry, and then enabled or put in another's place.
 //! Never in it: which device is wanted where, or anything about one that is enabled already.
 
-use std::fmt;
 use std::sync::Arc as StdArc;
 
 use super::cause::{Refused, Why};
@@ -27,34 +26,25 @@ pub struct Probe {
 }
 
 /// Why a device was not enabled.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnableError {
     /// A device of this path is enabled.
+    #[error("path already in use")]
     PathInUse,
     /// No device of this path is enabled that could be replaced.
+    #[error("no audit device is enabled at this path")]
     NotEnabled,
-    /// There are as many devices as there can be.
+    /// [`DEVICES_MAX`](super::DEVICES_MAX) devices are enabled.
+    #[error("too many audit devices")]
     TooMany,
     /// The system gave no thread for it.
-    Thread(std::io::Error),
+    #[error("no thread for the audit device: {0}")]
+    Thread(#[source] std::io::Error),
     /// The device did not take the probe entry.
-    Probe(Why),
+    #[error("audit backend failed test message: {0:#}")]
+    Probe(#[source] Why),
 }
-
-impl fmt::Display for EnableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PathInUse => f.write_str("path already in use"),
-            Self::NotEnabled => f.write_str("no audit device is enabled at this path"),
-            Self::TooMany => f.write_str("too many audit devices"),
-            Self::Thread(error) => write!(f, "no thread for the audit device: {error}"),
-            Self::Probe(why) => write!(f, "audit backend failed test message: {why:#}"),
-        }
-    }
-}
-
-impl std::error::Error for EnableError {}
 
 /// A device with its writer which is not enabled yet: it took its probe, and gets no entries. Dropped, it is ended.
 pub struct Candidate {
@@ -90,7 +80,7 @@ impl Broker {
                 let kick = Kick::new(Arc::new(Enabled::new(vec![Arc::clone(slot)], vec![stamp.seq])));
                 offer_line(shared, kick, slot, &line, stamp.seq)
             };
-            drop(recording.await.map_err(|refused| EnableError::Probe(first_cause(refused)))?);
+            recording.await.map_err(|refused| EnableError::Probe(first_cause(refused)))?;
         }
         Ok(candidate)
     }

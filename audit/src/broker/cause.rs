@@ -7,24 +7,32 @@ use crate::device::DeviceError;
 use onrecord_entry::FormatError;
 
 /// Why one device does not have an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Why {
     /// The device failed.
+    #[error(transparent)]
     Device(DeviceError),
     /// The device failed a moment ago and is not tried again yet.
+    #[error(transparent)]
     Resting(DeviceError),
     /// The entry has no line.
+    #[error(transparent)]
     Format(FormatError),
     /// Formatting panicked.
+    #[error("{}", self.reason())]
     FormatPanicked,
-    /// Too many bytes wait for the device.
+    /// More than [`Rules::queue_bytes`](super::Rules::queue_bytes) wait for the device.
+    #[error("{}", self.reason())]
     QueueFull,
-    /// The device has blocked for `audit_timeout`.
+    /// The device has blocked for [`Rules::audit_timeout`](super::Rules::audit_timeout).
+    #[error("{}", self.reason())]
     TimedOut,
     /// The device was disabled.
+    #[error("{}", self.reason())]
     Disabled,
     /// The request had been refused before the device began to write it.
+    #[error("{}", self.reason())]
     Withdrawn,
 }
 
@@ -32,7 +40,7 @@ impl Why {
     /// Whether it lies with the device, and not with the entry or its request.
     pub fn lies_with_device(&self) -> bool {
         match self {
-            Self::Device(error) | Self::Resting(error) => !error.is_of_the_line(),
+            Self::Device(error) | Self::Resting(error) => !error.concerns_line(),
             Self::QueueFull | Self::TimedOut => true,
             Self::Format(_) | Self::FormatPanicked | Self::Disabled | Self::Withdrawn => false,
         }
@@ -48,16 +56,6 @@ impl Why {
             Self::TimedOut => "the device did not answer in time",
             Self::Disabled => "the device was disabled",
             Self::Withdrawn => "the request was refused before the device wrote it",
-        }
-    }
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Device(error) | Self::Resting(error) => error.fmt(f),
-            Self::Format(error) => error.fmt(f),
-            other => f.write_str(other.reason()),
         }
     }
 }
@@ -91,4 +89,9 @@ impl fmt::Display for Refused {
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for Refused {
+    /// Why the first of the devices does not have it.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.causes.first().map(|cause| &cause.why as _)
+    }
+}

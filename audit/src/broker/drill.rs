@@ -1,7 +1,6 @@
 //! Drills of enabled devices: begun and ended on command, where the rules allow them at all.
 //! Never in it: how a device fails (`device::drill`), or who may ask for it.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::Broker;
@@ -19,33 +18,22 @@ pub enum DrillNews {
 }
 
 /// Why no drill is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrillError {
     /// The rules do not allow drills ([`Rules::drills`](super::Rules::drills)).
+    #[error("drills are not enabled")]
     Off,
     /// No device of this path is enabled.
+    #[error("no audit device is enabled at this path")]
     NoDevice,
     /// The device throws everything away: it cannot fail.
+    #[error("this audit device throws everything away and cannot fail")]
     Discards,
     /// It is to last no time, or more than [`DRILL_MAX`].
+    #[error("a drill lasts more than nothing and at most {} seconds", DRILL_MAX.as_secs())]
     Time,
 }
-
-impl fmt::Display for DrillError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("drills are not enabled"),
-            Self::NoDevice => f.write_str("no audit device is enabled at this path"),
-            Self::Discards => f.write_str("this audit device throws everything away and cannot fail"),
-            Self::Time => {
-                write!(f, "a drill lasts more than nothing and at most {} seconds", DRILL_MAX.as_secs())
-            }
-        }
-    }
-}
-
-impl std::error::Error for DrillError {}
 
 impl Broker {
     /// Begins a drill on a device, in the place of one that runs. It ends by itself after `time`, and when the device is

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::distribution::Distribution;
 use super::queue::Pending;
-use crate::device::{DeviceError, Unfit};
+use crate::device::{DeviceError, Rejected};
 
 /// Written once a batch, by the writer alone.
 pub(crate) struct Measures {
@@ -62,7 +62,7 @@ impl Measures {
 #[derive(Clone, Copy)]
 pub(crate) struct Unfits<'a> {
     pub(crate) told: usize,
-    pub(crate) all: &'a [Unfit],
+    pub(crate) all: &'a [Rejected],
 }
 
 impl<'a> Unfits<'a> {

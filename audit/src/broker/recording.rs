@@ -1,60 +1,42 @@
-//! Recording one entry: offered to every device, awaited as a future.
-//! The proofs that an answer may leave are made here and nowhere else (I3). Never in it: IO.
+//! Recording one entry: offered to every device, awaited as a future that gives a proof.
+//! Never in it: IO, or a proof for an entry that is not on record.
 
 use std::cell::Cell;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc as StdArc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 use super::Shared;
 use super::cause::{Refused, Why};
 use super::kick::Kick;
 use super::offer::Offer;
+use super::proof::made::Maker;
+use super::proof::{NotOnRecord, Proof, Recorded, Unaudited};
 use super::slot::{Pushed, Slot};
 use super::ticket::Ticket;
 use super::verdict::Tally;
 use crate::sync::Arc;
-use onrecord_entry::Entry;
-use onrecord_entry::Scratch;
+use crate::wait::Wait;
+use onrecord_entry::{Entry, EntryType, Scratch};
 
-/// The proof that an entry is on record as the rule wants it. Only the broker makes it.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Settled {
-    seq: u64,
-}
-
-impl Settled {
-    /// The counter of the entry.
-    pub const fn seq(&self) -> u64 {
-        self.seq
-    }
-}
-
-/// The proof that no device was enabled when the entry was to be recorded. Only the broker makes it.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Unaudited(());
-
-/// What became of an entry that was not refused.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Recorded {
-    /// It is on record.
-    Settled(Settled),
-    /// No device is enabled.
-    Unaudited(Unaudited),
-}
-
-/// Says whether an entry is on record. Runs on any runtime.
+/// Says whether an entry is on record, with the proof of it. Runs on any runtime; [`wait`](Self::wait) waits without
+/// one.
+///
+/// Dropping it takes nothing back: the devices have or get the entry, but there is no proof of it.
 #[must_use = "an entry that nobody waits for is no proof of anything"]
-pub struct Recording {
+pub struct Recording<P> {
     stage: Stage,
+    proof: PhantomData<fn() -> P>,
 }
+
+/// The same, where it is allowed that no device is enabled.
+#[must_use = "an entry that nobody waits for is no proof of anything"]
+pub struct OrUnaudited<P>(Recording<P>);
 
 enum Stage {
-    Unaudited,
+    NoDevice,
+    OtherKind(EntryType),
     Offered { ticket: Arc<Ticket>, kick: Kick, yielded: bool },
     Over,
 }
@@ -65,21 +47,25 @@ thread_local! {
 }
 
 /// Offers an entry to all devices; `minimum` of them must have it.
-pub(crate) fn record(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Recording {
+pub(crate) fn record<P: Proof>(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Recording<P> {
+    let stage = match entry.entry_type() {
+        kind if kind != P::KIND => Stage::OtherKind(kind),
+        _ => offer(shared, entry, minimum),
+    };
+    Recording { stage, proof: PhantomData }
+}
+
+fn offer(shared: &Shared, entry: &Entry<'_>, minimum: usize) -> Stage {
     let Some((enabled, seq)) = shared.devices.number(&shared.seq) else {
-        return Recording { stage: Stage::Unaudited };
+        return Stage::NoDevice;
     };
     let mut offer = Offer::new(shared, entry, &enabled, seq, minimum.max(1), ROOM.take());
     offer.offer_to_all(&enabled);
-    if offer.offer_to_newcomers(enabled) {
-        complete(shared, offer)
-    } else {
-        Recording { stage: Stage::Unaudited }
-    }
+    if offer.offer_to_newcomers(enabled) { complete(shared, offer) } else { Stage::NoDevice }
 }
 
 /// Offers an entry to the devices that are not named in a refusal. Nobody waits for it, and no rule withdraws it.
-pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
+pub(crate) fn record_aborted(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
     let Some((enabled, seq)) = shared.devices.number(&shared.seq) else { return };
     let mut offer = Offer::new(shared, entry, &enabled, seq, 0, ROOM.take());
     offer.offer_to_all_but(&enabled, |slot| refused.causes.iter().any(|cause| cause.path == slot.path));
@@ -87,16 +73,22 @@ pub(crate) fn tell(shared: &Shared, entry: &Entry<'_>, refused: &Refused) {
 }
 
 /// All devices that are to answer are known.
-fn complete(shared: &Shared, offer: Offer<'_>) -> Recording {
+fn complete(shared: &Shared, offer: Offer<'_>) -> Stage {
     let Offer { ticket, kick, lines, tally, causes, .. } = offer;
     ROOM.set(lines.into_scratch());
     ticket.complete(tally, causes);
     shared.watch.touch();
-    Recording { stage: Stage::Offered { ticket, kick, yielded: false } }
+    Stage::Offered { ticket, kick, yielded: false }
 }
 
 /// Offers a finished line to one device alone: the probe.
-pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], seq: u64) -> Recording {
+pub(crate) fn offer_line(
+    shared: &Shared,
+    kick: Kick,
+    slot: &Slot,
+    line: &[u8],
+    seq: u64,
+) -> impl Future<Output = Result<(), Refused>> + use<> {
     let (ticket, mut kick) = (Arc::new(Ticket::new(seq, false, 1)), kick);
     let mut tally = Tally::default();
     let mut causes = Vec::new();
@@ -111,41 +103,77 @@ pub(crate) fn offer_line(shared: &Shared, kick: Kick, slot: &Slot, line: &[u8], 
     }
     ticket.complete(tally, causes);
     shared.watch.touch();
-    Recording { stage: Stage::Offered { ticket, kick, yielded: true } }
+    let mut stage = Stage::Offered { ticket, kick, yielded: true };
+    std::future::poll_fn(move |context| match stage.poll(context) {
+        Poll::Ready(Err(NotOnRecord::Refused(refused))) => Poll::Ready(Err(refused)),
+        Poll::Ready(_) => Poll::Ready(Ok(())),
+        Poll::Pending => Poll::Pending,
+    })
 }
 
-impl Recording {
-    /// Waits on this thread. Not for async tasks: those await the future.
-    pub fn wait(mut self) -> Result<Recorded, Refused> {
-        if let Stage::Offered { yielded, .. } = &mut self.stage {
-            // Nobody else on this thread could add an entry meanwhile.
-            *yielded = true;
-        }
-        wait(self)
+impl<P: Proof> Recording<P> {
+    /// Blocks this thread until it is known whether the entry is on record. Not for async tasks: those await it.
+    ///
+    /// # Errors
+    /// [`NotOnRecord`].
+    pub fn wait(mut self) -> Result<P, NotOnRecord> {
+        self.stage.blocks_a_thread();
+        Wait::wait(self)
+    }
+
+    /// Allows that no device is enabled: then the result is [`Recorded::Unaudited`] in place of the error
+    /// [`NotOnRecord::NoDevice`].
+    pub const fn or_unaudited(self) -> OrUnaudited<P> {
+        OrUnaudited(self)
     }
 }
 
-/// Waits for a future on this thread, without any runtime.
-pub fn wait<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(StdArc::new(Unpark(crate::sync::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = std::pin::pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
-        }
-        crate::sync::park();
+impl<P: Proof> OrUnaudited<P> {
+    /// Blocks this thread until it is known whether the entry is on record. Not for async tasks: those await it.
+    ///
+    /// # Errors
+    /// [`NotOnRecord`], but never [`NotOnRecord::NoDevice`].
+    pub fn wait(mut self) -> Result<Recorded<P>, NotOnRecord> {
+        self.0.stage.blocks_a_thread();
+        Wait::wait(self)
     }
 }
 
-impl Future for Recording {
-    type Output = Result<Recorded, Refused>;
+impl<P: Proof> Future for Recording<P> {
+    type Output = Result<P, NotOnRecord>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = match &mut self.stage {
-            Stage::Unaudited => Poll::Ready(Ok(Recorded::Unaudited(Unaudited(())))),
-            Stage::Over => return Poll::Pending,
-            Stage::Offered { ticket, kick, yielded } => {
+        self.stage.poll(context).map_ok(|seq| P::made(seq, &Maker::of_the_broker()))
+    }
+}
+
+impl<P: Proof> Future for OrUnaudited<P> {
+    type Output = Result<Recorded<P>, NotOnRecord>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|recorded| match recorded {
+            Ok(proof) => Ok(Recorded::OnRecord(proof)),
+            Err(NotOnRecord::NoDevice) => Ok(Recorded::Unaudited(Unaudited::new())),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+impl Stage {
+    /// Whoever waits blocks its thread: nobody else on it could add an entry meanwhile.
+    fn blocks_a_thread(&mut self) {
+        if let Self::Offered { yielded, .. } = self {
+            *yielded = true;
+        }
+    }
+
+    /// The number of the entry, once it is on record.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<u64, NotOnRecord>> {
+        let polled = match self {
+            Self::NoDevice => Poll::Ready(Err(NotOnRecord::NoDevice)),
+            Self::OtherKind(kind) => Poll::Ready(Err(NotOnRecord::OtherKind(*kind))),
+            Self::Over => return Poll::Pending,
+            Self::Offered { ticket, kick, yielded } => {
                 // The deferred kick: other tasks that are ready on this worker add their entries first, so that
                 // the writer finds many instead of one. Nor may this worker wait for its answer before they had a turn.
                 if (kick.is_owed() || kick.is_alone()) && !std::mem::replace(yielded, true) {
@@ -154,20 +182,12 @@ impl Future for Recording {
                 }
                 kick.fire(|| ticket.is_decided());
                 let seq = ticket.seq;
-                ticket.poll(context.waker()).map_ok(|()| Recorded::Settled(Settled { seq }))
+                ticket.poll(context.waker()).map_ok(|()| seq).map_err(NotOnRecord::Refused)
             }
         };
         if polled.is_ready() {
-            self.stage = Stage::Over;
+            *self = Self::Over;
         }
         polled
-    }
-}
-
-struct Unpark(crate::sync::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: StdArc<Self>) {
-        self.0.unpark();
     }
 }

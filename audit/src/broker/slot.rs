@@ -375,8 +375,8 @@ pub(crate) fn wake(waker: Option<Waker>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::Broker;
     use crate::broker::queue::Stage;
-    use crate::broker::{Broker, Rules};
     use crate::clock::{Clock, SystemClock};
     use crate::device::{DeviceOptions, Placement};
     use crate::sync::WATCHED;
@@ -391,7 +391,7 @@ mod tests {
             return;
         }
         let clock: StdArc<dyn Clock> = StdArc::new(SystemClock::new());
-        let broker = Broker::new(Rules::default(), Boot::new(1), StdArc::clone(&clock));
+        let broker = Broker::builder().clock(StdArc::clone(&clock)).build_with_boot(Boot::new(1));
         let options = [("file_path".to_owned(), "discard".to_owned())].into();
         let device = DeviceOptions::parse("file", &options).unwrap().open(&Placement::api(), clock).unwrap();
         let form = Formatter::new(FormatOptions::default(), StdArc::new(Salt::new("a salt")));

@@ -335,7 +335,7 @@ impl Writer {
     /// Tells everybody who waits what became of the batch. `told` lines of it were the device's own.
     fn settle(&mut self, told: usize, appended: &Appended) {
         let (lines, error) = (appended.lines, appended.error.as_ref());
-        let unfit = Unfits { told, all: &appended.unfit };
+        let unfit = Unfits { told, all: &appended.rejected };
         let slot = Arc::clone(&self.slot);
         let shared = Arc::clone(&self.shared);
         let now = self.now();

@@ -138,8 +138,8 @@ impl Claim {
         Inheritance(Arc::downgrade(&self.holding))
     }
 
-    /// Whether nobody wants the device any more.
-    pub(crate) fn is_released(&self) -> bool {
+    /// Whether the device was disabled: what it still waits for is not wanted any more.
+    pub fn is_released(&self) -> bool {
         self.holding.state.lock().unwrap_or_else(PoisonError::into_inner).released
     }
 

@@ -1,6 +1,7 @@
 //! The device which throws lines away.
 
-use super::{Appended, Batch, Device};
+use super::batch::{Appended, Batch};
+use super::interface::Device;
 
 /// Has everything and keeps nothing.
 #[derive(Debug)]

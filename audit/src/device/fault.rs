@@ -5,8 +5,11 @@
 use std::sync::MutexGuard;
 use std::time::Duration;
 
+use super::batch::{Appended, Batch, Rejected};
+use super::error::DeviceError;
+use super::interface::Device;
+use super::notice::Notice;
 use super::switch::Switch;
-use super::{Appended, Batch, Device, DeviceError, Notice, Unfit};
 
 /// How the device behaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -290,10 +293,11 @@ impl Device for FaultDevice {
             }
             Fault::Longest(limit) => {
                 state.take(batch.each().filter(|line| line.len() <= limit));
-                let unfit = batch.each().enumerate().filter(|(_, line)| line.len() > limit);
+                let rejected = batch.each().enumerate().filter(|(_, line)| line.len() > limit);
                 let too_long = |line: &[u8]| DeviceError::TooLong { bytes: line.len(), limit };
-                let unfit = unfit.map(|(line, text)| Unfit { line, error: too_long(text) }).collect();
-                Appended::all(batch).without(unfit)
+                let rejected =
+                    rejected.map(|(line, text)| Rejected { line, error: too_long(text) }).collect();
+                Appended::all(batch).without(rejected)
             }
         };
         drop(state);

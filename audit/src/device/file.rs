@@ -3,6 +3,8 @@
 //! Never in it: which files are allowed (`safety`), what to do about a torn tail found at opening (`torn`).
 
 mod before;
+mod kind;
+mod options;
 mod preflight;
 mod safety;
 mod torn;
@@ -18,11 +20,16 @@ use std::time::Duration;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
+use super::batch::{Appended, Batch};
 use super::claim::{Claim, FileId};
-use super::{Appended, Batch, Device, DeviceError, FileOptions, Notice, Placement};
+use super::error::DeviceError;
+use super::interface::Device;
+use super::notice::Notice;
+use super::placement::Placement;
 use crate::clock::Clock;
+pub(super) use kind::FileKind;
 use onrecord_entry::Boot;
-pub use safety::Violation;
+pub use options::FileOptions;
 use unfinished::Found;
 
 /// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.
@@ -440,9 +447,11 @@ mod tests {
         for (kept, glued) in [(line("one").len(), false), (line("one").len() + 3, true)] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("a.log");
-            let options = [("file_path".to_owned(), path.to_str().unwrap().to_owned())].into();
-            let options = crate::device::DeviceOptions::parse("file", &options).unwrap();
-            let crate::device::Target::File(options) = options.target else { panic!("a file") };
+            let options = FileOptions {
+                path: path.clone(),
+                mode: crate::device::options::FileMode::default(),
+                fsync: false,
+            };
             let clock = Arc::new(crate::SystemClock::new());
             let mut device = FileDevice::open(options, Placement::api(), clock).unwrap();
             let text = line("one") + &line("two");

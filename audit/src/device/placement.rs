@@ -2,13 +2,14 @@
 //! as one value. Never in it: looking at the file system; `file::safety` does that, on opened descriptors.
 
 mod block;
+mod link_local;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::claim::{Claim, Claims, Inheritance};
-use super::net::dial::is_link_local;
 pub use block::{AddressBlock, AddressBlockError};
+use link_local::is_link_local;
 
 /// Directories which no device made through an API may write to.
 const FORBIDDEN: &[&str] = &[
@@ -153,8 +154,9 @@ impl Placement {
         self.limited
     }
 
-    /// A claim to a file, for a new device.
-    pub(crate) fn claim(&self) -> Claim {
+    /// A claim for a new device: to a file, or to nothing, so that the device learns when it is disabled
+    /// ([`Claim::is_released`]).
+    pub fn claim(&self) -> Claim {
         self.claims.claim(&self.inheritance)
     }
 
@@ -184,12 +186,12 @@ impl Placement {
 
 impl Placement {
     /// Whether a device may talk to this address.
-    pub(crate) fn allows_address(&self, address: IpAddr) -> bool {
+    pub fn allows_address(&self, address: IpAddr) -> bool {
         !self.limited || !is_link_local(address) || self.addresses.iter().any(|block| block.contains(address))
     }
 
     /// Whether a device may talk to the Unix socket at this path, which has no symbolic links left.
-    pub(crate) fn allows_socket(&self, resolved: &Path) -> bool {
+    pub fn allows_socket(&self, resolved: &Path) -> bool {
         let inside = |list: &[PathBuf]| list.iter().any(|directory| is_inside(resolved, directory));
         let system = || SOCKETS.iter().any(|directory| is_inside(resolved, Path::new(directory)));
         !self.limited || !inside(&self.own) && (inside(&self.widened) || !system())

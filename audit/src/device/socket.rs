@@ -3,6 +3,8 @@
 //! Never in it: addresses and system calls (`net`), how lines go out (`outgoing`), what is kept (`kept`).
 
 mod kept;
+mod kind;
+mod options;
 mod outgoing;
 
 use std::sync::Arc;
@@ -10,13 +12,21 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::batch::{Appended, Batch};
+use super::claim::Claim;
+use super::error::DeviceError;
+use super::error::net::NetCause;
+use super::interface::Device;
+use super::net::Network;
 use super::net::connection::{Connection, Ending};
 use super::net::deadline::Deadline;
 use super::net::dial::Dialer;
 use super::net::resolve::Resolver;
-use super::{Appended, Batch, Claim, Device, DeviceError, NetCause, Network, Placement, SocketOptions};
+use super::placement::Placement;
 use crate::clock::Clock;
 use kept::Kept;
+pub(super) use kind::SocketKind;
+pub use options::SocketOptions;
 use outgoing::Outgoing;
 
 /// How often an idle connection is looked at, so that what a dead peer has not read waits for no entry.
@@ -116,11 +126,6 @@ impl SocketDevice {
     }
 
     /// Makes sure of a connection on which nothing is owed.
-    /// Dials, and says whether somebody is there.
-    pub(super) fn dial(&mut self) -> Result<(), DeviceError> {
-        self.connect()
-    }
-
     fn connect(&mut self) -> Result<(), DeviceError> {
         if self.connection.is_some() {
             return Ok(());
@@ -188,9 +193,9 @@ impl SocketDevice {
             }
             Some(first) => {
                 let again = self.deliver(batch, sent.lines);
-                sent.unfit.extend(again.unfit);
+                sent.rejected.extend(again.rejected);
                 let retried = |again| DeviceError::Retried { first: Arc::new(first), again: Arc::new(again) };
-                Appended { lines: again.lines, error: again.error.map(retried), unfit: sent.unfit }
+                Appended { lines: again.lines, error: again.error.map(retried), rejected: sent.rejected }
             }
         }
     }

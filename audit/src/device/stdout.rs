@@ -7,7 +7,10 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::{Appended, Batch, Device, DeviceError, Notice};
+use super::batch::{Appended, Batch};
+use super::error::DeviceError;
+use super::interface::Device;
+use super::notice::Notice;
 
 /// Writes to file descriptor 1.
 #[derive(Debug, Default)]

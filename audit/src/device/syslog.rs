@@ -3,16 +3,24 @@
 
 mod agent;
 mod header;
+mod kind;
+mod options;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Appended, Batch, Claim, Device, DeviceError, Placement, SyslogOptions, Unfit};
+use super::batch::{Appended, Batch, Rejected};
+use super::claim::Claim;
+use super::error::DeviceError;
+use super::interface::Device;
+use super::placement::Placement;
 use crate::clock::Clock;
 use agent::{Agent, Unsent};
 use header::Header;
+pub(super) use kind::SyslogKind;
 use onrecord_entry::send_within;
+pub use options::{Facility, SyslogOptions};
 
 /// Where a daemon listens, unless the configuration says otherwise; tried in this order.
 const SOCKETS: [&str; 3] = ["/dev/log", "/var/run/syslog", "/var/run/log"];
@@ -68,15 +76,15 @@ impl Syslog {
     }
 
     fn send_all(&mut self, batch: &Batch<'_>) -> Appended {
-        let mut unfit = Vec::new();
+        let mut rejected = Vec::new();
         for (at, line) in batch.each().enumerate() {
             match self.send(line) {
                 Ok(()) => {}
-                Err(error) if error.is_of_the_line() => unfit.push(Unfit { line: at, error }),
-                Err(error) => return Appended::some(at, error).without(unfit),
+                Err(error) if error.concerns_line() => rejected.push(Rejected { line: at, error }),
+                Err(error) => return Appended::some(at, error).without(rejected),
             }
         }
-        Appended::all(batch).without(unfit)
+        Appended::all(batch).without(rejected)
     }
 
     /// Sends one line, or what stands for it. When the daemon is gone it is looked for once more.

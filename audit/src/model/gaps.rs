@@ -109,7 +109,7 @@ fn what_a_refusal_tells_the_others_is_counted_by_every_device() {
         well.enable(&broker, "well/");
         let other = recorder(&broker, 2);
         if let Err(refused) = record(&broker) {
-            broker.tell(&Entry::probe("an id"), &refused);
+            broker.record_aborted(&Entry::probe("an id"), &refused);
         }
         drop(other.join());
         settle_down(&broker);

@@ -44,7 +44,7 @@ fn a_recorder_that_goes_away_wakes_the_writer_all_the_same() {
         let leaver = {
             let broker = Arc::clone(&broker);
             thread::spawn(move || {
-                let mut recording = Box::pin(broker.record(&Entry::probe("an id")));
+                let mut recording = Box::pin(broker.record_request(&Entry::probe("an id")));
                 let waker = Waker::noop();
                 let _: bool = recording.as_mut().poll(&mut Context::from_waker(waker)).is_ready();
             })

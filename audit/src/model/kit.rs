@@ -10,7 +10,7 @@ use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::thread;
 
 use crate::Clock;
-use crate::broker::{Broker, DeviceConfig, Recorded, Refused, Rules};
+use crate::broker::{Broker, DeviceConfig, NotOnRecord, Refused, Rules};
 use crate::device::{Appended, Batch, Device, DeviceError};
 use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Salt, SaltId, SeqRange, decode};
 
@@ -201,11 +201,12 @@ pub(crate) fn form(salt: &str) -> Formatter {
 }
 
 pub(crate) fn broker(rules: Rules) -> Arc<Broker> {
-    Arc::new(Broker::new(rules, Boot::new(1), std::sync::Arc::new(Still)))
+    Arc::new(Broker::builder().rules(rules).clock(std::sync::Arc::new(Still)).build_with_boot(Boot::new(1)))
 }
 
 pub(crate) fn ticking(rules: Rules) -> Arc<Broker> {
-    Arc::new(Broker::new(rules, Boot::new(1), std::sync::Arc::new(Ticking::default())))
+    let clock = std::sync::Arc::new(Ticking::default());
+    Arc::new(Broker::builder().rules(rules).clock(clock).build_with_boot(Boot::new(1)))
 }
 
 /// A minute or ten, far beyond any scenario.
@@ -217,9 +218,10 @@ pub(crate) fn record(broker: &Broker) -> Result<u64, Refused> {
 
 pub(crate) fn record_as(broker: &Broker, id: &str) -> Result<u64, Refused> {
     broker.announce();
-    match broker.record(&Entry::probe(id)).wait()? {
-        Recorded::Settled(settled) => Ok(settled.seq()),
-        Recorded::Unaudited(_) => Ok(0),
+    match broker.record_request(&Entry::probe(id)).wait() {
+        Ok(proof) => Ok(proof.seq()),
+        Err(NotOnRecord::Refused(refused)) => Err(refused),
+        Err(_) => Ok(0),
     }
 }
 

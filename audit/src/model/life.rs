@@ -7,10 +7,11 @@ use std::time::Duration;
 use shuttle::sync::Arc;
 use shuttle::thread;
 
-use crate::broker::{Broker, Rules, wait};
+use crate::broker::{Broker, Rules};
 use crate::kit::{
     Control, LONG, at_rest, broker, check, form, record, recorder, settle_down, settled, ticking,
 };
+use crate::wait::Wait as _;
 use onrecord_entry::{Salt, SeqRange, decode};
 
 #[test]
@@ -91,7 +92,7 @@ fn what_was_accepted_before_a_drain_is_written_after_it() {
         }
         let beside = recorder(&broker, 2);
         // Nobody waits for it, and its duty to wake the writer is left to the drop.
-        drop(broker.record(&onrecord_entry::Entry::probe("an id")));
+        drop(broker.record_request(&onrecord_entry::Entry::probe("an id")));
         let before = broker.last_seq();
         assert!(broker.drain(LONG).is_empty());
         assert!(devices.iter().all(|device| device.lines() as u64 >= 1), "{before}");
@@ -150,7 +151,7 @@ fn replace(broker: &Arc<Broker>, required: bool) -> (Vec<u64>, Control, Control)
     };
     broker.restore(enrol(&old)).unwrap();
     let recorders = [recorder(broker, 2), recorder(broker, 1)];
-    broker.replace(wait(broker.try_out(enrol(&new), None)).unwrap()).unwrap();
+    broker.replace(broker.try_out(enrol(&new), None).wait().unwrap()).unwrap();
     let outcomes: Vec<_> = recorders.into_iter().flat_map(|recorder| recorder.join()).collect();
     old.wait_until(|state| state.dropped);
     settle_down(broker);
@@ -221,7 +222,7 @@ fn what_a_failing_device_missed_is_told_by_the_one_in_its_place() {
         old.state(|state| (state.refusals, state.halves) = (1, 1));
         old.enable(&broker, "a/");
         let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
-        broker.replace(wait(broker.try_out(new.config("a/"), None)).unwrap()).unwrap();
+        broker.replace(broker.try_out(new.config("a/"), None).wait().unwrap()).unwrap();
         for recorder in recorders {
             assert!(recorder.join().iter().all(Result::is_ok));
         }
@@ -243,7 +244,7 @@ fn what_a_hung_device_does_not_write_is_told_by_the_one_in_its_place() {
         for recorder in [recorder(&broker, 1), recorder(&broker, 2)] {
             assert!(recorder.join_watched(&broker).iter().all(Result::is_ok));
         }
-        broker.replace(wait(broker.try_out(new.config("a/"), None)).unwrap()).unwrap();
+        broker.replace(broker.try_out(new.config("a/"), None).wait().unwrap()).unwrap();
         broker.watch_once(Duration::from_secs(2));
         settle_down(&broker);
         // It hangs for ever: none of the three is in its log, and the new one says so.
@@ -307,7 +308,7 @@ fn a_device_that_is_disabled_as_it_takes_anothers_place_leaves_no_hole() {
         let (well, old, new) = (Control::default(), Control::default(), Control::default());
         well.enable(&broker, "well/");
         old.enable(&broker, "a/");
-        let candidate = wait(broker.try_out(new.config("a/"), None)).unwrap();
+        let candidate = broker.try_out(new.config("a/"), None).wait().unwrap();
         let recorders = [recorder(&broker, 2), recorder(&broker, 2)];
         let replacer = {
             let broker = Arc::clone(&broker);

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use shuttle::sync::Arc;
 use shuttle::thread;
 
-use crate::broker::{Broker, Refused, Rules, wait};
+use crate::broker::{Broker, Refused, Rules};
 use crate::kit::{Control, at_rest, broker, check, form, record_as, settle_down, ticking};
+use crate::wait::Wait as _;
 use onrecord_entry::{Entry, Salt, SeqRange, decode};
 
 /// What became of the entry of an id.
@@ -250,7 +251,7 @@ fn one_that_is_replaced_while_others_change_continues_one_log() {
             let replacer = {
                 let (broker, new) = (Arc::clone(&broker), new.clone());
                 thread::spawn(move || {
-                    let candidate = wait(broker.try_out(new.config("a/"), None)).unwrap();
+                    let candidate = broker.try_out(new.config("a/"), None).wait().unwrap();
                     broker.replace(candidate).unwrap();
                 })
             };
@@ -279,7 +280,7 @@ fn one_that_is_replaced_and_disabled_at_once_leaves_a_whole_log() {
         stays.enable(&broker, "stays/");
         old.enable(&broker, "a/");
         let recorders = [recorder(&broker, "a", 2), recorder(&broker, "b", 1)];
-        broker.replace(wait(broker.try_out(new.config("a/"), None)).unwrap()).unwrap();
+        broker.replace(broker.try_out(new.config("a/"), None).wait().unwrap()).unwrap();
         assert!(broker.disable("a/"));
         let outcomes: Vec<_> = recorders.into_iter().flat_map(|recorder| recorder.join().unwrap()).collect();
         old.wait_until(|state| state.dropped);
@@ -304,11 +305,11 @@ fn what_a_refusal_tells_is_in_the_log_of_a_device_that_is_replaced() {
             let broker = Arc::clone(&broker);
             thread::spawn(move || {
                 if let Err(refused) = record_as(&broker, "a") {
-                    broker.tell(&Entry::probe("a told"), &refused);
+                    broker.record_aborted(&Entry::probe("a told"), &refused);
                 }
             })
         };
-        broker.replace(wait(broker.try_out(new.config("a/"), None)).unwrap()).unwrap();
+        broker.replace(broker.try_out(new.config("a/"), None).wait().unwrap()).unwrap();
         teller.join().unwrap();
         old.wait_until(|state| state.dropped);
         settle_down(&broker);

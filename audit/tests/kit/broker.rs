@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use onrecord_audit::broker::Probe;
 use onrecord_audit::device::fault::FaultControl;
-use onrecord_audit::{Broker, DeviceConfig, Probe, Recorded, Refused, Rules, SystemClock};
+use onrecord_audit::{Broker, DeviceConfig, NotOnRecord, Refused, Rules};
 use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, GAP_PATH, Operation, Request, Salt, decode};
 
 pub const BOOT: Boot = Boot::new(7);
@@ -20,7 +21,7 @@ pub fn strict() -> Rules {
 }
 
 pub fn broker(rules: Rules) -> Broker {
-    Broker::new(rules, BOOT, Arc::new(SystemClock::new()))
+    Broker::builder().rules(rules).build_with_boot(BOOT)
 }
 
 pub fn form() -> Formatter {
@@ -44,10 +45,11 @@ pub fn entry(path: &str) -> Entry<'_> {
 
 /// Records an entry; its counter, if it settled.
 pub fn record(broker: &Broker, path: &str) -> Result<u64, Refused> {
-    broker.record(&entry(path)).wait().map(|recorded| match recorded {
-        Recorded::Settled(settled) => settled.seq(),
-        Recorded::Unaudited(_) => panic!("a device was enabled"),
-    })
+    match broker.record_request(&entry(path)).wait() {
+        Ok(proof) => Ok(proof.seq()),
+        Err(NotOnRecord::Refused(refused)) => Err(refused),
+        Err(other) => panic!("{other}"),
+    }
 }
 
 /// One line of a log, as far as the tests look at it.

@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use onrecord_audit::device::OptionError;
 use onrecord_audit::device::{Appended, Batch};
-use onrecord_audit::{Device, DeviceOptions, OptionError, Placement, SystemClock};
+use onrecord_audit::{Device, DeviceOptions, Placement, SystemClock};
 use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Salt, Stamp};
 use onrecord_value::Time;
 

@@ -46,7 +46,7 @@ pub fn append(device: &mut dyn Device, lines: &[String]) -> Appended {
 /// Appends one line, and expects that the device has it.
 pub fn sends(device: &mut dyn Device, text: &str) {
     let appended = append(device, &[format!("{text}\n")]);
-    assert!(appended.error.is_none() && appended.unfit.is_empty() && appended.lines == 1, "{appended:?}");
+    assert!(appended.error.is_none() && appended.rejected.is_empty() && appended.lines == 1, "{appended:?}");
 }
 
 /// Appends one line, and returns why the device does not have it.

@@ -28,12 +28,7 @@ const LIST_FLAGS: &[Flag] =
     &[Flag::new("detailed", Kind::Bool, "Show options and replication as well.").default("false")];
 
 const ENABLE_ABOUT: &str = "Enables an audit device at a path. From then on every request and every response is \
-    written to it before the server acts and before it answers.\n\nTYPE is file, syslog or socket. The options of the device \
-    follow as K=V.\n\
-    \nfile: file_path (a path, stdout or discard), durability.\n\
-    \nsyslog: facility, tag, oversize, max_bytes.\n\
-    \nsocket: address, socket_type, write_timeout, oversize, resend_buffer.\n\
-    \nEvery device: format, log_raw, hmac_accessor, elide_list_responses, prefix, mode, required, skip_test.";
+    written to it before the server acts and before it answers.\n\nThe options of the device follow TYPE as K=V.";
 
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
@@ -162,9 +157,10 @@ fn deprecated(session: &mut Session<'_>, verb: &str) -> Result<(), Failure> {
 
 fn enable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     let Some((kind, pairs)) = invocation.arguments.split_first() else {
-        return Err(Failure::usage(
-            "Error enabling audit device: audit type missing. Valid types include 'file', 'socket' and 'syslog'.",
-        ));
+        return Err(Failure::usage(format!(
+            "Error enabling audit device: audit type missing. Valid types include {}.",
+            listed(session.world.device_kinds.iter().map(|kind| format!("'{}'", kind.name())).collect())
+        )));
     };
     let kind = kind.trim();
     let path = invocation.text("path").map(str::trim).filter(|path| !path.is_empty()).unwrap_or(kind);
@@ -181,6 +177,12 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     session.wait(client.audit_enable(&shown, &device))?.map_err(during("Error enabling audit device: "))?;
     session.say(&format!("Success! Enabled the {kind} audit device at: {shown}"))?;
     Ok(0)
+}
+
+/// `'a', 'b' and 'c'`.
+fn listed(mut names: Vec<String>) -> String {
+    let last = names.pop().unwrap_or_default();
+    if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) }
 }
 
 fn disable(session: &mut Session<'_>, invocation: &Invocation) -> Done {

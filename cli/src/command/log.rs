@@ -93,7 +93,7 @@ fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     } else {
         session.say_node(&Node::Value(report.to_value(judge)))?;
     }
-    Ok(if report.nothing_lost(judge) { 0 } else { LOST })
+    Ok(if report.is_complete(judge) { 0 } else { LOST })
 }
 
 fn answered(path: &str) -> Result<Vec<String>, Failure> {
@@ -160,7 +160,7 @@ mod tests {
         let text = bar.text(&progress, began + Duration::from_secs(3));
         assert_eq!(text.as_deref(), Some("a.log: 3.0 GB of 9.5 GB, 1.0 GB/s, 6 s left"));
         let stream = Progress { source: "-", read: 12_345_678, total: None };
-        assert_eq!(bar.text(&stream, began), None, "another source begins anew");
+        assert_eq!(bar.text(&stream, began), None, "the progress of another source begins at its start");
         let text = bar.text(&stream, began + Duration::from_secs(1));
         assert_eq!(text.as_deref(), Some("-: 12 MB, 12 MB/s"));
     }

@@ -92,6 +92,7 @@ fn server(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         dev,
         log_level: setting("log-level", "LOG_LEVEL"),
         log_format: setting("log-format", "LOG_FORMAT"),
+        device_kinds: session.world.device_kinds.clone(),
     };
     onrecord_server::run(&options).map(|()| 0).map_err(|error| Failure::usage(error.to_string()))
 }

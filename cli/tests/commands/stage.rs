@@ -115,6 +115,7 @@ impl Stage {
         let stdout = Shared::default();
         let stderr = Shared::default();
         let mut world = World {
+            device_kinds: onrecord_audit::DeviceKinds::default(),
             program: self.program,
             variables,
             stdin: Box::new(Cursor::new(self.stdin)),

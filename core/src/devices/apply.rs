@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
-use onrecord_audit::device::Target;
-use onrecord_audit::{Broker, DEVICES_MAX, DeviceOptions, EnableError, Placement};
+use onrecord_audit::broker::DEVICES_MAX;
+use onrecord_audit::{Broker, DeviceKinds, EnableError, Placement};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
 
@@ -40,7 +40,7 @@ impl Devices {
         minimum: usize,
         now: Time,
     ) -> Result<Vec<String>, DeclareError> {
-        let plan = Plan::of(&self.table(), &settings.declared_devices)?;
+        let plan = Plan::of(&self.kinds, &self.table(), &settings.declared_devices)?;
         if plan.is_empty() {
             return Ok(Vec::new());
         }
@@ -80,7 +80,7 @@ impl Devices {
         }
         // A file has one heir, the first to come. Who keeps its own comes first, and who is there before who is new: one
         // that is given it by mistake is refused before it changes anything in it, and is the one named.
-        change.sort_by_key(|(old, wanted)| !keeps_file(old, wanted));
+        change.sort_by_key(|(old, wanted)| !keeps_file(&self.kinds, old, wanted));
         for (old, wanted) in change {
             let refused = |error| DeclareError::Device { path: old.path.clone(), error };
             let origin = Origin { declared: true, placement: placement.clone(), instead_of: Some(&old) };
@@ -174,12 +174,9 @@ impl Devices {
 }
 
 /// Whether a device writes to the same file as before.
-fn keeps_file(old: &Device, wanted: &EnableRequest) -> bool {
-    let target = |kind: &str, options| DeviceOptions::parse(kind, options).ok().map(|options| options.target);
-    match (target(&old.kind, &old.options), target(&wanted.kind, &wanted.options)) {
-        (Some(Target::File(old)), Some(Target::File(new))) => old.path == new.path,
-        _ => false,
-    }
+fn keeps_file(kinds: &DeviceKinds, old: &Device, wanted: &EnableRequest) -> bool {
+    let file = |kind: &str, options| Some(kinds.parse(kind, options).ok()?.file()?.to_owned());
+    file(&old.kind, &old.options).is_some_and(|path| file(&wanted.kind, &wanted.options) == Some(path))
 }
 
 /// Whether a change of so many devices is one that can be carried out, and leaves as many as are demanded.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use onrecord_audit::DeviceOptions;
+use onrecord_audit::DeviceKinds;
 
 use super::{Device, DevicesError, EnableRequest, Table, with_slash};
 use crate::settings::DeclaredDevice;
@@ -85,7 +85,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn of(table: &Table, wanted: &[DeclaredDevice]) -> Result<Self, DeclareError> {
+    pub(super) fn of(
+        kinds: &DeviceKinds,
+        table: &Table,
+        wanted: &[DeclaredDevice],
+    ) -> Result<Self, DeclareError> {
         let mut plan = Self::default();
         let mut seen = BTreeSet::new();
         for (number, device) in wanted.iter().enumerate() {
@@ -97,7 +101,7 @@ impl Plan {
                 return Err(DeclareError::Twice(path));
             }
             let wanted = EnableRequest::from(device);
-            if let Err(error) = DeviceOptions::parse(&wanted.kind, &wanted.options) {
+            if let Err(error) = kinds.parse(&wanted.kind, &wanted.options) {
                 return Err(DeclareError::Device { path, error: error.into() });
             }
             match table.get(&path) {
@@ -206,8 +210,13 @@ mod tests {
         let mut moved = declared("moved", "/elsewhere");
         moved.options.push(("log_raw".into(), "true".into()));
         let told = DeclaredDevice { description: "what for".into(), ..declared("told", "/t") };
-        let plan =
-            Plan::of(&table, &[declared("kept", "/k"), moved, told, declared("new/", "/n")]).ok().unwrap();
+        let plan = Plan::of(
+            &DeviceKinds::default(),
+            &table,
+            &[declared("kept", "/k"), moved, told, declared("new/", "/n")],
+        )
+        .ok()
+        .unwrap();
         assert_eq!(
             plan.lines(),
             [
@@ -222,7 +231,9 @@ mod tests {
     #[test]
     fn what_contradicts_the_table_is_refused() {
         let table = Table::from([enabled("api/", "/a", false)]);
-        let text = |wanted: &[DeclaredDevice]| Plan::of(&table, wanted).err().map(|error| error.to_string());
+        let text = |wanted: &[DeclaredDevice]| {
+            Plan::of(&DeviceKinds::default(), &table, wanted).err().map(|error| error.to_string())
+        };
         assert!(text(&[declared("api", "/a")]).unwrap().contains("(path: api/) was already created by API"));
         assert!(text(&[declared("/", "/x")]).unwrap().contains("audit config 0 is missing a path"));
         assert!(text(&[declared("x", "/x"), declared("x/", "/y")]).unwrap().contains("same path (x/)"));

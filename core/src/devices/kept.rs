@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use onrecord_audit::{Broker, Missed};
+use onrecord_audit::Broker;
+use onrecord_audit::broker::Missed;
 use onrecord_entry::{Boot, SeqRange};
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::{Object, Time, Value, json, object};

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, RwLock};
 
-use onrecord_audit::{Broker, DeviceError, DeviceOptions, OptionError};
+use onrecord_audit::device::OptionError;
+use onrecord_audit::{Broker, DeviceError, DeviceKinds};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_storage::{BarrierError, View};
 
@@ -21,6 +22,8 @@ pub struct Unopened {
     pub path: String,
     /// Why.
     pub error: NotOpened,
+    /// Whether what is behind it may just not have been started yet.
+    pub may_start_later: bool,
     /// The device as it is stored.
     pub(crate) device: Arc<Device>,
 }
@@ -45,11 +48,6 @@ impl fmt::Display for NotOpened {
 }
 
 impl NotOpened {
-    /// Whether what is behind it may just not have been started yet.
-    pub(crate) const fn is_late(&self) -> bool {
-        matches!(self, Self::Options(OptionError::Syslog(_)))
-    }
-
     /// The fault of the device behind it, which keeps being tried.
     fn cause(&self) -> Option<DeviceError> {
         match self {
@@ -66,6 +64,7 @@ impl Devices {
     pub async fn load(
         view: View,
         host: Host,
+        kinds: DeviceKinds,
         settings: Arc<AuditSettings>,
         broker: &Broker,
     ) -> Result<(Self, Vec<Unopened>), DevicesError> {
@@ -76,12 +75,17 @@ impl Devices {
         // All are opened at once: several that hang cost no more than one.
         let mut openings = Vec::new();
         for (device, salt) in stored::all(&view).map_err(BarrierError::from)? {
-            let options = match DeviceOptions::parse(&device.kind, &device.options) {
+            let options = match kinds.parse(&device.kind, &device.options) {
                 Ok(options) => options,
                 Err(error) => {
                     let (path, device) = (device.path.clone(), Arc::new(device));
                     table.insert(path.clone(), Arc::clone(&device));
-                    unopened.push(Unopened { path, error: NotOpened::Options(error), device });
+                    unopened.push(Unopened {
+                        path,
+                        error: NotOpened::Options(error),
+                        may_start_later: false,
+                        device,
+                    });
                     continue;
                 }
             };
@@ -104,14 +108,16 @@ impl Devices {
                 Err(other) => return Err(other),
             };
             let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt)))
-                .succeeding(device.first_salt);
+                .with_first_salt(device.first_salt);
             let mut config = config(&device, &options, sink, form).missed(kept.of(&device.uuid));
             let (path, device) = (device.path.clone(), Arc::new(device));
             if let Some(error) = error {
                 if let Some(cause) = error.cause() {
                     config = config.failing(cause);
                 }
-                unopened.push(Unopened { path: path.clone(), error, device: Arc::clone(&device) });
+                let may_start_later = options.may_start_later() && matches!(error, NotOpened::Options(_));
+                let (path, device) = (path.clone(), Arc::clone(&device));
+                unopened.push(Unopened { path, error, may_start_later, device });
             }
             broker.restore(config).map_err(DevicesError::Enable)?;
             table.insert(path, device);
@@ -119,6 +125,7 @@ impl Devices {
         let devices = Self {
             view,
             host,
+            kinds,
             settings: RwLock::new(settings),
             table: RwLock::new(Arc::new(table)),
             kept: tokio::sync::Mutex::new(kept),

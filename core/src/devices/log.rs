@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use onrecord_audit::{Clock, DeviceError, DeviceStatus, DrillNews, Health, Observer, Why};
+use onrecord_audit::broker::{DrillNews, Why};
+use onrecord_audit::status::{DeviceStatus, Health, Observer};
+use onrecord_audit::{Clock, DeviceError};
 
 use crate::rate_limiter::RateLimiter;
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::{
-    Broker, Candidate, Clock, Device as Sink, DeviceConfig, DeviceOptions, OptionError, Placement, Probe,
-};
+use onrecord_audit::broker::{Candidate, Probe};
+use onrecord_audit::device::OptionError;
+use onrecord_audit::{Broker, Clock, Device as Sink, DeviceConfig, DeviceOptions, Placement};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_seal::{Entropy, EntropyError};
 use zeroize::Zeroizing;
 
 use super::{Device, Devices, DevicesError, EnableRequest, stored, with_slash};
-use crate::timeout::BlockingTask;
+use crate::blocking_task::BlockingTask;
 
 /// How long the opening of a device is waited for. What hangs longer is given up, or opens when it is written to.
 pub(super) const OPEN_PATIENCE: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ impl Devices {
                 format!("audit_{}_{}", wanted.kind, random.get(..8).unwrap_or_default())
             }
         };
-        let options = DeviceOptions::parse(&wanted.kind, &wanted.options)?;
+        let options = self.kinds.parse(&wanted.kind, &wanted.options)?;
         warn_of_unknown(&path, &options);
         let opening = Opening::begin(options.clone(), placement, Arc::clone(&self.host.clock))?;
         let sink = opening.wait(OPEN_PATIENCE).await?;
@@ -68,7 +68,7 @@ impl Devices {
             None => new_salt(&*self.host.entropy)?,
         };
         let first_salt = instead_of.and_then(|old| old.first_salt);
-        let form = Formatter::new(options.form.clone(), salt).succeeding(first_salt);
+        let form = Formatter::new(options.form.clone(), salt).with_first_salt(first_salt);
         let EnableRequest { kind, description, local, options: given, .. } = wanted;
         let device = Device {
             path,

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use onrecord_audit::{Broker, DeviceStatus, Health, Outlook, Recorded};
+use onrecord_audit::Broker;
+use onrecord_audit::status::{DeviceStatus, Health, Outlook};
 use onrecord_entry::{Clear, Data, Entry, Namespace, Operation, Path, Request, Response};
 use onrecord_seal::Entropy;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
@@ -120,12 +121,12 @@ impl Devices {
             return;
         }
         while let Some(removal) = removals.pending.first() {
-            let request = broker.record(&removal.entry(&removal.shown(), false));
-            if !matches!(request.await, Ok(Recorded::Settled(_))) {
+            let request = broker.record_request(&removal.entry(&removal.shown(), false));
+            if request.await.is_err() {
                 removals.tries.refused(self.host.clock.monotonic());
                 return;
             }
-            let response = broker.record(&removal.entry(&removal.shown(), true));
+            let response = broker.record_response(&removal.entry(&removal.shown(), true)).or_unaudited();
             if let Err(refused) = response.await {
                 tracing::warn!(%refused, "the response entry of a removed audit device is not on record");
             }

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use onrecord_audit::{Broker, DeviceOptions};
+use onrecord_audit::Broker;
 use onrecord_entry::Formatter;
 use onrecord_entry::{Salt, SaltId};
 use onrecord_storage::{BarrierError, Batch};
@@ -97,8 +97,8 @@ impl Devices {
         stored::put(&self.view, &mut batch, &resalted, &text)?;
         self.view.commit(batch).await.map_err(BarrierError::from)?;
         // A stored device whose options are refused has no lines; its salt is changed all the same.
-        if let Ok(options) = DeviceOptions::parse(&device.kind, &device.options) {
-            broker.reform(&path, Formatter::new(options.form, salt).succeeding(first_salt));
+        if let Ok(options) = self.kinds.parse(&device.kind, &device.options) {
+            broker.reform(&path, Formatter::new(options.form, salt).with_first_salt(first_salt));
         }
         tracing::info!(path, salt = %id, %retired, "an audit device has a new salt");
         let mut table = Table::clone(&table);

@@ -9,7 +9,7 @@ use onrecord_value::{Object, duration};
 use super::codec::{decode_object, encode_object};
 use super::space::Space;
 use super::{Call, Engine, Handled, Path};
-use crate::kind::{EngineKind, Mounting};
+use crate::engine::kind::{EngineKind, Mounting};
 use crate::outcome::{Outcome, Refusal, Reply};
 
 /// A mount of the engine.

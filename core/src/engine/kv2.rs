@@ -21,7 +21,7 @@ use super::codec::{Broken, Reader, Writer};
 use super::space::{ChangeBatch, Space};
 use super::{Call, Engine, Handled, Path, fields};
 use crate::audit_errors::{WARN_AT_ROOT, WARN_WRONG_PATH};
-use crate::kind::{EngineKind, Mounting};
+use crate::engine::kind::{EngineKind, Mounting};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape, Warning};
 

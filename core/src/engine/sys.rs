@@ -10,7 +10,7 @@ pub mod audited_headers;
 pub mod capabilities;
 pub mod internal_ui;
 mod keyring;
-mod metrics;
+pub(crate) mod metrics;
 pub mod mounts;
 mod openapi;
 pub mod policies;
@@ -21,11 +21,11 @@ use std::sync::Arc;
 use self::mounts::Class::{Auth, Secret};
 use super::space::Space;
 use super::{Call, Engine, Handled, Path};
-use crate::kind::{Builtin, EngineKind, Mounting};
-use crate::mount::Tune;
+use crate::engine::kind::{Builtin, EngineKind, Mounting};
+use crate::engine::tune::Tune;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::Refusal;
 use crate::routes::{ExemptEndpoint, Recording, Role, Route};
-use crate::unsealed::Unsealed;
 
 /// The engine.
 pub struct Sys;

@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{Call, Engine, Handled, Path, fields};
-use crate::kind::{Builtin, EngineKind, Mounting};
-use crate::mount::Tune;
+use crate::engine::kind::{Builtin, EngineKind, Mounting};
+use crate::engine::tune::Tune;
 use crate::outcome::Refusal;
-use crate::token::Caller;
+use crate::tokens::Caller;
 pub(crate) use create::sanitised;
 
+use crate::engine::unsealed::Unsealed;
 use crate::tokens::{ActiveToken, TokenError};
-use crate::unsealed::Unsealed;
 
 /// The engine.
 pub struct Token;

@@ -13,14 +13,15 @@ use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::{Value, json, object};
 
 use super::init::Ceremony;
-use super::{CeremonyError, Core};
+use super::{CeremonyError, Core, Gate};
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::devices::{self, Devices, Table, Unopened};
-use crate::mounts::Mounts;
+use crate::engine::mounts::Mounts;
+use crate::engine::unsealed::{Cluster, Unsealed};
+use crate::place;
 use crate::policies::Policies;
 use crate::tokens::Tokens;
-use crate::unsealed::{Cluster, Unsealed, place};
 
 /// A share has at least the bytes of the smallest AES key, and at most those of the largest and its place.
 const SHARE: std::ops::RangeInclusive<usize> = 16..=33;
@@ -102,21 +103,22 @@ impl Core {
         let mut boot = [0; 8];
         host.entropy.fill(&mut boot)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&host.clock)));
-        let broker = Broker::with_observer(
-            audit.rules.clone(),
-            Boot::new(u64::from_le_bytes(boot)),
-            Arc::clone(&host.clock),
-            Some(Arc::clone(&log) as _),
-        );
-        let loaded = Devices::load(view(place::AUDIT)?, host.clone(), Arc::clone(&audit), &broker).await;
+        let broker = Broker::builder()
+            .rules(audit.rules.clone())
+            .clock(Arc::clone(&host.clock))
+            .observer(Arc::clone(&log) as _)
+            .build_with_boot(Boot::new(u64::from_le_bytes(boot)));
+        let kinds = settings.device_kinds.clone();
+        let loaded =
+            Devices::load(view(place::AUDIT)?, host.clone(), kinds, Arc::clone(&audit), &broker).await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
         // Fewer devices than demanded are no reason to stay sealed: more can be enabled then.
         devices.declare(&broker, &audit, 0, now).await.map_err(CeremonyError::Declared)?;
         let table = devices.table();
         let unopened: Vec<_> = unopened.into_iter().filter(|device| same(&table, device)).collect();
-        // A syslog daemon that comes up after this server is no reason to stay sealed: its device waits for it.
-        let hopeless = unopened.iter().filter(|device| !device.error.is_late()).count();
+        // What may start after this server, such as a syslog daemon, is no reason to stay sealed: its device waits for it.
+        let hopeless = unopened.iter().filter(|device| !device.may_start_later).count();
         if hopeless > 0 && hopeless == table.len() {
             let failed = unopened.into_iter().map(|device| (device.path, device.error.to_string()));
             return Err(CeremonyError::Devices(failed.collect()));
@@ -139,7 +141,7 @@ impl Core {
             log,
             unkept: Mutex::default(),
             meters: Arc::clone(&self.inner.meters),
-            gate: Arc::downgrade(&self.inner.gate),
+            gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
     }

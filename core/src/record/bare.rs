@@ -5,18 +5,20 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use onrecord_audit::Recording;
+use onrecord_audit::{Broker, Recording, ResponseOnRecord};
 use onrecord_entry::{Clear, Entry, Namespace, Request, Response};
 
 use super::{elapsed, judge, offer, path};
 use crate::alarm::Phase;
 use crate::audit_errors;
 use crate::context::RequestContext;
-use crate::unsealed::Unsealed;
+use crate::engine::unsealed::Unsealed;
 
 /// Has an entry built and offered; `None` if that panics. What the panic says is not shown: it could hold a client's
 /// text. Should some devices have the entry already, they have two responses: better than none.
-pub(super) fn catch_panic(file: impl FnOnce() -> Recording) -> Option<Recording> {
+pub(super) fn catch_panic(
+    file: impl FnOnce() -> Recording<ResponseOnRecord>,
+) -> Option<Recording<ResponseOnRecord>> {
     let recorded = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
         tests::panic_if_told();
@@ -35,7 +37,7 @@ pub(super) async fn response(open: &Unsealed, context: &RequestContext<'_>, bega
     }
 }
 
-fn file(open: &Unsealed, context: &RequestContext<'_>) -> Recording {
+fn file(open: &Unsealed, context: &RequestContext<'_>) -> Recording<ResponseOnRecord> {
     let entry = Entry {
         request: Request {
             id: Clear::new(&context.request.id),
@@ -49,7 +51,7 @@ fn file(open: &Unsealed, context: &RequestContext<'_>) -> Recording {
         duration_ns: elapsed(open, context),
         ..Entry::default()
     };
-    offer(open, context, &entry)
+    offer(open, context, &entry, Broker::record_response)
 }
 
 #[cfg(test)]

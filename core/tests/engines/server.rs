@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use onrecord_audit::Clock;
-use onrecord_core::exchange::{Exchange, Headers, Received, Target};
-use onrecord_core::host::{Host, Spawn, Task};
-use onrecord_core::lifecycle::InitOptions;
+use onrecord_core::InitOptions;
 use onrecord_core::{Core, Settings};
+use onrecord_core::{Exchange, Headers, Received, Target};
+use onrecord_core::{Host, Spawn, Task};
 use onrecord_seal::OsEntropy;
 use onrecord_storage::{Backend, Storage, memory};
 use onrecord_value::json::{self, Limits};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use onrecord_audit::device::fault::FaultControl;
 use onrecord_audit::{Clock, DeviceConfig, SystemClock};
-use onrecord_core::host::Task;
-use onrecord_core::lifecycle::{InitOptions, Journey};
+use onrecord_core::Task;
+use onrecord_core::engine::Kinds;
 use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, Spawn, Target};
+use onrecord_core::{InitOptions, Journey};
 use onrecord_entry::Formatter;
 use onrecord_entry::{FormatOptions, Salt};
 use onrecord_seal::OsEntropy;
@@ -92,9 +93,11 @@ pub fn core_on(storage: Storage, settings: Settings) -> Core {
 
 /// A server by another clock than the machine's.
 pub fn core_by(storage: Storage, settings: Settings, clock: Arc<dyn Clock>) -> Core {
-    let host =
-        Host { clock, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(Tokio), process: Arc::new(()) };
-    Core::new(storage, host, settings)
+    Core::new(storage, host(clock), settings)
+}
+
+fn host(clock: Arc<dyn Clock>) -> Host {
+    Host { clock, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(Tokio), process: Arc::new(()) }
 }
 
 impl World {
@@ -104,6 +107,15 @@ impl World {
 
     pub async fn with(settings: Settings) -> Self {
         Self::on(Storage::start(Memory::new()).unwrap(), settings).await
+    }
+
+    /// With other kinds of engine than the built-in ones.
+    pub async fn with_kinds(settings: Settings, kinds: Kinds) -> Self {
+        let storage = Storage::start(Memory::new()).unwrap();
+        let world =
+            Self::of(Core::with_kinds(storage, host(Arc::new(SystemClock::new())), settings, kinds)).await;
+        world.core.unseal(&world.key).await.unwrap();
+        world
     }
 
     pub async fn on(storage: Storage, settings: Settings) -> Self {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use onrecord_core::exchange::{Exchange, Headers, Received, Target};
-use onrecord_core::lifecycle::InitOptions;
+use onrecord_core::InitOptions;
 use onrecord_core::{Core, Settings};
+use onrecord_core::{Exchange, Headers, Received, Target};
 use onrecord_storage::{Storage, memory};
 use onrecord_value::{Object, Value, json, object};
 
@@ -430,14 +430,14 @@ fn tokens_are_revoked_in_every_way_there_is() {
         server.post(&server.root, "auth/token/revoke-accessor", object! { "accessor" => accessor.as_str() });
     assert_eq!(said.0, 204);
     let three = server.create(object! { "policies" => vec!["root"] });
-    let heir = server.create_by(&three, object! { "policies" => vec!["reader"] });
+    let grandchild = server.create_by(&three, object! { "policies" => vec!["reader"] });
     let said = server.post(&server.root, "auth/token/revoke-orphan", object! { "token" => three.as_str() });
     assert_eq!(said.0, 204);
     for token in [&one, &two, &three] {
         assert!(!server.lives(token));
         server.ask(token, "GET", "auth/token/lookup-self", Object::new()).refuses(403, "permission denied");
     }
-    assert_eq!(server.lookup(&heir).get("orphan"), Some(&Value::Bool(true)));
+    assert_eq!(server.lookup(&grandchild).get("orphan"), Some(&Value::Bool(true)));
     server
         .post(&server.root, "auth/token/revoke-orphan", object! { "token" => three.as_str() })
         .refuses(400, "token to revoke not found");

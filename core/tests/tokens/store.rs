@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier as Line};
 use std::thread;
 
-use onrecord_core::host::Host;
+use onrecord_core::Host;
 use onrecord_core::policies::{self, Policies, PolicyError};
-use onrecord_core::token::{Caller, Entry, Issued, Reservation};
+use onrecord_core::token::{Entry, Issued};
 use onrecord_core::tokens::{ActiveToken, MAX_DEPTH, Renewal, Tidied, TokenDraft, TokenError, Tokens};
+use onrecord_core::tokens::{Caller, Reservation};
 use onrecord_policy::{Operation, Question};
 use onrecord_seal::Secret;
 use onrecord_storage::{Barrier, Batch, Storage, memory};
@@ -496,7 +497,7 @@ fn no_request_after_a_policy_change_is_judged_by_the_old_one() {
 fn tidying_removes_what_is_dead_and_nothing_else() {
     let house = House::new();
     let dead = house.create(cache_key(10), None);
-    let heir = house.child(&dead);
+    let grandchild = house.child(&dead);
     let live = house.create(cache_key(100), None);
     for entry in [&dead, &live] {
         house.put_in_cubbyhole(entry, "x");
@@ -506,7 +507,7 @@ fn tidying_removes_what_is_dead_and_nothing_else() {
     view.put(&mut batch, &format!("{}/x", "0".repeat(64)), b"left over").unwrap();
     wait(view.commit(batch)).unwrap();
     assert_eq!(wait(house.tokens.tidy(at(50))).unwrap(), Tidied { tokens: 2, leftovers: 1 });
-    assert!(!house.lives(&dead, 0) && !house.lives(&heir, 0) && house.lives(&live, 50));
+    assert!(!house.lives(&dead, 0) && !house.lives(&grandchild, 0) && house.lives(&live, 50));
     assert_eq!(house.keys("cubbyhole/"), [format!("{}/x", live.name)]);
     assert_eq!(wait(house.tokens.tidy(at(50))).unwrap(), Tidied::default());
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use onrecord_e2e::log;
+use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ pub struct World {
     clients: Clients,
     server: Server,
     key: String,
-    /// The configuration without audit stanzas, and those.
+    /// The configuration without declared devices, and those.
     config: String,
     stanzas: String,
     peer: Peer,
@@ -44,36 +45,32 @@ pub struct World {
     judged: u64,
     entries: u64,
     declared: u64,
-    dir: tempfile::TempDir,
+    place: Place,
 }
 
 impl World {
     pub fn start() -> Self {
-        let dir = tempfile::tempdir().expect("a folder");
-        let daemons = Daemons::start(dir.path());
+        let place = Place::new();
+        let daemons = Daemons::start(place.dir());
         let config = format!(
-            "storage \"file\" {{\n  path = \"{}\"\n}}\naudit {{\n  audit_timeout = \"2s\"\n  queue_size = 262144\n  \
+            "audit {{\n  audit_timeout = \"2s\"\n  queue_size = 262144\n  \
              syslog_socket = \"{}\"\n}}",
-            dir.path().join("data").display(),
             daemons.socket().display()
         );
-        let received = dir.path().join("received");
-        for folder in [&dir.path().join("logs"), &received] {
+        let received = place.path("received");
+        for folder in [&place.path("logs"), &received] {
             std::fs::create_dir(folder).expect("a folder");
         }
-        let mut server = Server::with_config(dir.path(), &config);
+        let mut server = place.embedded(&config);
         let key = server.open_up();
-        let mount = json!({"type": "kv", "options": {"version": "2"}});
-        assert_eq!(server.call("POST", "sys/mounts/kv", Some(mount)).status, 204);
-        server.enable_file("base", &dir.path().join("logs/base.log"));
+        server.mount_kv(2);
+        server.enable_file("base", &place.path("logs/base.log"));
         let (peer, process) = (Peer::start(&received), Process::start(&received));
         for (name, address) in [("peer", &peer.address), ("process", &process.address)] {
             let options = json!({"address": address, "socket_type": "tcp", "write_timeout": "1s"});
-            let body = json!({"type": "socket", "options": options});
-            let answer = server.call("PUT", &format!("sys/audit/{name}"), Some(body));
-            assert_eq!(answer.status, 204, "{}", answer.error());
+            server.enable(name, "socket", &options);
         }
-        let disk = SmallDisk::mount(&dir.path().join("small"));
+        let disk = SmallDisk::mount(&place.path("small"));
         match &disk {
             Some(disk) => server.enable_file("small", &disk.log()),
             None => println!("soak: without a full disk; this machine lets nobody mount one"),
@@ -96,7 +93,7 @@ impl World {
             judged: 0,
             entries: 0,
             declared: 0,
-            dir,
+            place,
         }
     }
 
@@ -229,7 +226,7 @@ impl World {
     }
 
     fn write_config(&self, stanzas: &str) {
-        Server::write_config(self.dir.path(), &format!("{}{stanzas}", self.config));
+        self.place.configure(&format!("{}{stanzas}", self.config));
     }
 
     /// Has the configuration, which has changed, read again. Says whether it was refused.
@@ -310,8 +307,8 @@ impl World {
 
     fn start_server(&mut self) {
         let token = self.server.token.clone();
-        let config = format!("{}{}", self.config, self.stanzas);
-        self.server = Server::with_config(self.dir.path(), &config);
+        self.write_config(&self.stanzas);
+        self.server = self.place.start();
         self.server.token = token;
         self.unseal();
         self.clients.go(self.server.addr, &self.server.token);
@@ -328,12 +325,12 @@ impl World {
     }
 
     fn logs(&self) -> PathBuf {
-        self.dir.path().join("logs")
+        self.place.path("logs")
     }
 
     fn all_logs(&self) -> Vec<PathBuf> {
         let mut logs = log::files(&self.logs(), "");
-        logs.extend(log::files(&self.dir.path().join("received"), ""));
+        logs.extend(log::files(&self.place.path("received"), ""));
         logs.extend(self.daemons.logs());
         logs.extend(self.disk.iter().map(SmallDisk::log));
         logs.retain(|path| path.exists());

@@ -1,5 +1,5 @@
 //! The entry of a checked line, borrowed from its object.
-//! Never in it: a check; what does not fit counts as absent.
+//! Never in it: a check. A value that does not fit counts as absent.
 
 use onrecord_value::{Number, Object, Time, Value};
 
@@ -9,7 +9,7 @@ use crate::entry::{
     Mount, Names, NamesByName, Namespace, Operation, Part, Path, PolicyResults, Ranges, Request, Response,
     Secret, TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
 };
-use crate::limits::Beyond;
+use crate::limits::ExceededLimit;
 use crate::register as field;
 
 /// A time that can be written again to the same text.
@@ -141,7 +141,7 @@ fn data<'a>(object: &'a Object, key: &str, limit: &str) -> Data<'a> {
     Data {
         object: object.object(key),
         plain_keys: Names::default(),
-        beyond: Beyond::ALL.into_iter().find(|known| Some(known.as_str()) == word),
+        exceeded: ExceededLimit::ALL.into_iter().find(|known| Some(known.as_str()) == word),
     }
 }
 

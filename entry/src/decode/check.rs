@@ -1,10 +1,10 @@
-//! Holds a line against the register: every key of it is as the table says, or unknown and reported.
+//! Checks a line against the register: the value of every key is what the table says, or the key is reported as unknown.
 //! Never in it: a key's name or kind that is not from the table.
 
 use onrecord_value::{Object, Time, Value};
 
 use super::DecodeError;
-use crate::entry::{Boot, Kind};
+use crate::entry::{Boot, EntryType};
 use crate::register::{REGISTER, Row, Treatment, entry, request, response};
 
 /// Checks a line and returns the paths of its unknown keys.
@@ -16,7 +16,7 @@ pub(super) fn line(object: &Object) -> Result<Vec<String>, DecodeError> {
         }
     }
     let answered = object.get(entry::RESPONSE.key()).is_some_and(|value| !value.is_null());
-    if answered != (object.str(entry::TYPE.key()) == Some(Kind::Response.as_str())) {
+    if answered != (object.str(entry::TYPE.key()) == Some(EntryType::Response.as_str())) {
         let at = entry::RESPONSE.key().to_owned();
         return Err(DecodeError::Field { at, expected: "it in response entries and in no other" });
     }

@@ -1,5 +1,5 @@
 //! The parser of JSONx: from a line's elements to the object that the same line in JSON has.
-//! Never in it: what a key means; and no XML but JSONx, for no entity, comment or declaration is ever in a line.
+//! Never in it: what a key means; or other XML: a line has no entities, comments or declarations.
 
 use onrecord_value::{Number, Object, Value, json};
 
@@ -7,7 +7,7 @@ use crate::format::Tag;
 
 /// Parses the elements of an object without its own tag. On an error it says at which byte.
 ///
-/// A later element of the same name replaces an earlier one. The names of a list's items count for nothing.
+/// A later element of the same name replaces an earlier one. The names of a list's items are ignored.
 pub(super) fn parse(text: &[u8]) -> Result<Object, usize> {
     let text = std::str::from_utf8(text).map_err(|error| error.valid_up_to())?;
     let mut parser = Parser { text, at: 0 };
@@ -122,7 +122,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// What stands before and after an ASCII character.
+/// The text before and the text after an ASCII character.
 fn split_at(text: &str, character: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|byte| byte == character)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
@@ -151,7 +151,7 @@ fn unescaped(text: &str) -> Option<String> {
 
 fn character(number: &str) -> Option<char> {
     let (digits, radix) = number.strip_prefix('x').map_or((number, 10), |hex| (hex, 16));
-    // A sign is none of the digits.
+    // `from_str_radix` would accept a sign.
     digits.starts_with(|c: char| c.is_ascii_hexdigit()).then_some(())?;
     u32::from_str_radix(digits, radix).ok().and_then(char::from_u32)
 }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_jsonx_is_refused_at_its_byte() {
+    fn text_that_is_not_jsonx_is_refused_at_its_byte() {
         for (text, at) in [
             ("x", 0),
             ("<json:text>", 6),

@@ -1,4 +1,4 @@
-//! Who asks: the token behind a request, or the one which a response issues.
+//! The facts of a token: of the caller's, or of one that a response issues.
 //! Never in it: how a token is stored or checked.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use onrecord_value::{Object, Time, Value};
 use super::cache_key::CacheKey;
 use super::text::{Accessor, Clear, Names, Token, text_of};
 
-/// A token's facts. The object is in every entry; without a token it says only `"token_type":"default"`.
+/// A token's facts. The object is in every entry; without a token it has only `"token_type":"default"`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Auth<'a> {
     /// The token; hashed.
@@ -28,17 +28,17 @@ pub struct Auth<'a> {
     pub external_namespace_policies: NamesByName<'a>,
     /// Whether it lacks the `default` policy.
     pub no_default_policy: bool,
-    /// What the policies decided; only of the token which asks.
+    /// What the policies decided; only of the caller's token.
     pub policy_results: Option<PolicyResults<'a>>,
     /// Its metadata.
     pub metadata: Metadata<'a>,
     /// The uses it was issued with; only of an issued token. 0: unlimited, left out.
     pub num_uses: u64,
-    /// The uses it had before this request; only of the token which asks. 0: unlimited, left out.
+    /// The uses it had before this request; only of the caller's token. 0: unlimited, left out.
     pub remaining_uses: u64,
     /// Its entity.
     pub entity_id: Clear<'a>,
-    /// Whether this login made the entity; only in a response entry.
+    /// Whether this login created the entity; only in a response entry.
     pub entity_created: bool,
     /// Its type.
     pub token_type: TokenType,
@@ -46,9 +46,9 @@ pub struct Auth<'a> {
     pub token_ttl: u64,
     /// When it was issued.
     pub token_issue_time: Option<IssueTime<'a>>,
-    /// Stands for all of the above but [`policy_results`](Self::policy_results), [`num_uses`](Self::num_uses),
-    /// [`remaining_uses`](Self::remaining_uses) and [`entity_created`](Self::entity_created): wherever it is the same, so
-    /// are they. Devices then write them once and not for each entry. It says nothing in a line.
+    /// Identifies all of the above except [`policy_results`](Self::policy_results), [`num_uses`](Self::num_uses),
+    /// [`remaining_uses`](Self::remaining_uses) and [`entity_created`](Self::entity_created): where the key is the
+    /// same, they are the same, and devices need not write them for each entry. It is not written to a line.
     pub cache_key: Option<&'a CacheKey>,
 }
 
@@ -62,11 +62,11 @@ pub enum TokenType {
     Service,
     /// Self-contained.
     Batch,
-    /// A role's wish: service unless asked otherwise.
+    /// A role's default: service unless the request asks for another.
     DefaultService,
-    /// A role's wish: batch unless asked otherwise.
+    /// A role's default: batch unless the request asks for another.
     DefaultBatch,
-    /// Lines of old servers do not say; no entry of ours uses it, and the key is left out.
+    /// Unknown: lines of old servers lack the key. No entry of this server uses it, and the key is left out.
     Unstated,
 }
 
@@ -95,7 +95,7 @@ pub struct IssueTime<'a>(pub(crate) IssuedAt<'a>);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IssuedAt<'a> {
     Instant(Time),
-    /// Of a decoded line; servers of other makers write it in their own zone.
+    /// Of a decoded line; other servers write it in their own zone.
     Text(&'a str),
 }
 

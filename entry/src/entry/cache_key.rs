@@ -1,18 +1,18 @@
-//! A name for facts that stay as they are as long as they live, so that what was made of them once can be used again.
-//! Never in it: the facts, or what is made of them.
+//! A key for caching what was derived from facts that do not change.
+//! Never in it: the facts, or what is derived from them.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Stands for the facts it is kept with: of a token, for instance. No two of them are equal while a process runs.
+/// Identifies unchanging facts, such as those of a token; keep it beside them. No two keys of a process are equal.
 ///
-/// Its clone is another one, because whoever copies facts may be about to change them.
+/// A clone is a new key, because a copy of the facts may be changed.
 pub struct CacheKey(u64);
 
 impl CacheKey {
-    /// A new one.
+    /// A new key.
     pub fn new() -> Self {
-        Self(unique())
+        Self(unique_number())
     }
 
     pub(crate) const fn number(&self) -> u64 {
@@ -20,8 +20,8 @@ impl CacheKey {
     }
 }
 
-/// A number that this process has not had before.
-pub(crate) fn unique() -> u64 {
+/// A number that this process has not used before.
+pub(crate) fn unique_number() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1
 }

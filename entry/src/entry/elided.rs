@@ -1,9 +1,9 @@
-//! What a line says that stands for a longer one: how long that is, its digest, and maybe a piece of it.
-//! Never in it: when a line is too long, or which facts the shorter one keeps; `device/oversize.rs` decides both.
+//! The facts of a line in place of a longer one: the longer line's length and digest, and maybe a piece of it.
+//! Never in it: when a line is too long, or which facts the shorter line keeps (`oversize.rs` decides both).
 
 use super::text::Clear;
 
-/// The line that this one stands for. The whole line went nowhere.
+/// The longer line that this line replaces. The longer line itself is not written.
 #[derive(Clone, Copy, Debug)]
 pub struct Elided<'a> {
     /// Its length in bytes: prefix included, newline not.
@@ -12,7 +12,7 @@ pub struct Elided<'a> {
     pub sha256: Clear<'a>,
 }
 
-/// One piece of a line that went out in pieces. Its texts, in the order of their numbers, are the whole line.
+/// One piece of a line that is sent in pieces. The texts, in the order of their numbers, are the whole line.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     /// Which piece, from 1 on.
@@ -23,6 +23,6 @@ pub struct Part<'a> {
     pub bytes: u64,
     /// The SHA-256 of the whole line, lower-case hex.
     pub sha256: Clear<'a>,
-    /// The piece: text which the device has already made, so nothing in it is to be hashed again.
+    /// The piece of a line that was already formatted: nothing in it is hashed again.
     pub text: Clear<'a>,
 }

@@ -1,29 +1,29 @@
-//! What a device missed, and the marks that let a reader see it: the counter, the start, the salt.
+//! A gap, the declaration of what a device missed, and the marks by which a reader finds gaps: counter, start, salt.
 //! Never in it: how a device notices that it missed something.
 
-use std::fmt;
+use std::{fmt, io};
 
 use onrecord_value::{Object, Time, Value};
 
 use super::text::{Clear, TemplateText};
 use crate::salt::SaltId;
 
-/// What a device missed, written to it when it is back (I9).
+/// What a device missed; written to it when it has recovered (I9).
 #[derive(Clone, Copy, Debug)]
 pub struct Gap<'a> {
     /// How many entries were missed.
     pub missed: u64,
-    /// Which, as far as they are known, ascending.
+    /// Which entries, as far as they are known, ascending.
     pub ranges: Ranges<'a>,
-    /// Since when.
+    /// When the first was missed.
     pub since: Option<Time>,
-    /// Why.
+    /// Why they were missed.
     pub reason: TemplateText<'a>,
     /// The unfinished line that was found at the end of the file.
     pub torn: Option<Torn<'a>>,
     /// The start which the ranges belong to, if it is not that of the line.
     pub boot: Option<Boot>,
-    /// The device was disabled: what comes after the line's counter is not its business.
+    /// The device was disabled: entries after the counter of this line do not concern it.
     pub ended: bool,
 }
 
@@ -151,6 +151,14 @@ impl fmt::Debug for Ranges<'_> {
 pub struct Boot(u64);
 
 impl Boot {
+    /// A number from the system's random source.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn random() -> io::Result<Self> {
+        Ok(Self(getrandom::u64()?))
+    }
+
     /// A start, by a number that no other start of this server has.
     pub const fn new(number: u64) -> Self {
         Self(number)
@@ -168,7 +176,7 @@ impl Boot {
     }
 }
 
-/// What distinguishes one writing of an entry: when, and which one.
+/// What identifies one record of an entry: when, and which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The moment of formatting; it differs between devices.
@@ -186,15 +194,15 @@ pub struct Record {
     pub seq: u64,
     /// The start which the counter belongs to.
     pub boot: Boot,
-    /// The salt with which the line was hashed.
+    /// The id of the salt that hashed the line.
     pub salt: SaltId,
-    /// The device's first salt, where the device has had another since.
+    /// The id of the device's first salt, if the salt was replaced since.
     pub device: Option<SaltId>,
 }
 
 impl Record {
-    /// What all lines of one device have in common, whatever salts it has had: the id of its first.
-    pub fn strand(&self) -> SaltId {
+    /// The id of the device: that of its first salt, which all its lines name even if the salt was replaced.
+    pub fn device_id(&self) -> SaltId {
         self.device.unwrap_or(self.salt)
     }
 }

@@ -1,4 +1,4 @@
-//! Audited headers: those of a request which the configuration names, and nothing else.
+//! Audited headers: those that the configuration names, and no others.
 //! Never in it: which headers are configured.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use super::text::{Private, text_of};
 pub struct Header<'a> {
     /// Its name in lower case.
     pub name: &'a str,
-    /// Its values in the order they came.
+    /// Its values in the order of the request.
     pub values: &'a [Private<'a>],
     /// Whether the values are hashed; on a raw device too.
     pub hmac: bool,

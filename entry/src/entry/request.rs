@@ -1,10 +1,11 @@
-//! What is asked.
+//! The facts of a request.
 //! Never in it: HTTP types.
 
 use onrecord_value::Object;
 
 use super::header::Headers;
 use super::text::{Accessor, Clear, Names, Path, Token};
+use crate::limits::ExceededLimit;
 
 /// A request's facts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,9 +16,9 @@ pub struct Request<'a> {
     pub client_id: Clear<'a>,
     /// The cluster the request was replicated from.
     pub replication_cluster: Clear<'a>,
-    /// What is to be done.
+    /// The operation.
     pub operation: Option<Operation>,
-    /// The mount which the path leads to.
+    /// The mount of the path.
     pub mount: Mount<'a>,
     /// The token; hashed.
     pub client_token: Token<'a>,
@@ -35,7 +36,7 @@ pub struct Request<'a> {
     pub remote_address: Clear<'a>,
     /// The client's port; 0 is left out.
     pub remote_port: u16,
-    /// The wish for a wrapped answer, seconds; 0 is left out.
+    /// How long the wrapping token shall live if the client wants the answer wrapped, seconds; 0 is left out.
     pub wrap_ttl: u64,
     /// The headers which the configuration calls audited.
     pub headers: Headers<'a>,
@@ -103,7 +104,7 @@ impl Operation {
     }
 }
 
-/// The mount which a path leads to. Each fact that is empty is left out.
+/// The mount of a path. Each fact that is empty is left out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mount<'a> {
     /// Its path, for instance `secret/`.
@@ -143,21 +144,22 @@ pub struct Data<'a> {
     pub object: Option<&'a Object>,
     /// The keys whose strings the mount leaves in the clear (`audit_non_hmac_request_keys` or `…_response_keys`).
     pub plain_keys: Names<'a>,
-    /// Set by [`decode`](crate::decode()) alone: which limit an earlier walk met, so that `object` is a digest.
-    pub(crate) beyond: Option<crate::limits::Beyond>,
+    /// Set only by [`decode`](crate::decode()): the limit that was exceeded when the line was written, so that `object`
+    /// is a digest.
+    pub(crate) exceeded: Option<ExceededLimit>,
 }
 
 impl<'a> Data<'a> {
     /// Data all of whose strings are hashed.
     pub fn new(object: &'a Object) -> Self {
-        Self { object: Some(object), plain_keys: Names::default(), beyond: None }
+        Self { object: Some(object), plain_keys: Names::default(), exceeded: None }
     }
 
     /// Data of a mount which leaves the strings at these keys in the clear.
     ///
     /// A key means the nearest enclosing map key, at any depth; arrays in between do not matter.
     pub fn with_plain_keys(object: &'a Object, plain_keys: impl Into<Names<'a>>) -> Self {
-        Self { object: Some(object), plain_keys: plain_keys.into(), beyond: None }
+        Self { object: Some(object), plain_keys: plain_keys.into(), exceeded: None }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is answered.
+//! The facts of a response.
 //! Never in it: HTTP types.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use super::text::{Accessor, Clear, Template, TemplateText, Token, text_of};
 /// A response's facts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Response<'a> {
-    /// The token which this answer issues.
+    /// The token that this answer issues.
     pub auth: Option<Auth<'a>>,
     /// The mount that answered.
     pub mount: Mount<'a>,
@@ -21,7 +21,7 @@ pub struct Response<'a> {
     pub secret: Option<Secret<'a>>,
     /// The answer's data; hashed. Left out where the answer is wrapped.
     pub data: Data<'a>,
-    /// What the client is warned of, as templates.
+    /// The warnings to the client, as templates.
     pub warnings: Warnings<'a>,
     /// Where the client is sent.
     pub redirect: Clear<'a>,

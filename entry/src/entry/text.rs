@@ -1,4 +1,4 @@
-//! The kinds of text an entry is made of. What kind a text is decides how it reaches a line, so the kind is a type.
+//! The kinds of text in an entry. The kind decides how a text is written to a line, so each kind is a type.
 //! Never in it: a way to read a [`Private`], [`Token`] or [`Accessor`] outside this crate, or a `Debug` that shows text.
 
 use std::fmt;
@@ -18,7 +18,7 @@ macro_rules! opaque {
     };
 }
 
-/// Text of the server or its operator which the register calls clear: names, paths of mounts, addresses, ids.
+/// Text of the server or its operator that the register calls clear: names, paths of mounts, addresses, ids.
 ///
 /// A token, or what looks like one, is hashed even here.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl<'a> From<&'a String> for Clear<'a> {
     }
 }
 
-/// Text of a client or a backend. It reaches a line through the redactor only; nobody can read it back.
+/// Text of a client or a backend. It reaches a line through the redactor only; it cannot be read back.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Private<'a>(&'a [u8]);
 
@@ -225,7 +225,7 @@ impl From<Option<Template>> for TemplateText<'_> {
     }
 }
 
-/// A list of clear names (policies, for instance), borrowed in whatever form its owner keeps it.
+/// A list of clear names (policies, for instance), borrowed in the form in which its owner keeps it.
 #[derive(Clone, Copy)]
 pub struct Names<'a>(NamesIn<'a>);
 

@@ -1,36 +1,36 @@
-//! What a thread keeps of the last tokens' `auth` objects as its devices wrote them: all but the verdict is the same in
-//! each entry of a token. Bounded in number and size; a place is overwritten by the next that falls on it.
-//! Never in it: anything of a device that does not hash, or of facts without a name of their own ([`crate::CacheKey`]).
+//! A cache of one thread: the `auth` objects of the last tokens as the devices wrote them, without `policy_results`,
+//! which differs between the entries of a token. Bounded in number and size; an object replaces the one in its slot.
+//! Never in it: an object of a device that does not hash, or one without a [`crate::CacheKey`].
 
 use std::cell::RefCell;
 use std::ops::Range;
 
-/// How many objects a thread keeps. More tokens than that in use on one thread are written anew now and then.
-const PLACES: usize = 256;
-/// A longer object is not kept.
-const LONGEST: usize = 2048;
+/// How many objects a thread caches. With more tokens in use on one thread, some are written from the beginning.
+const SLOTS: usize = 256;
+/// A longer object is not cached.
+const LENGTH_MAX: usize = 2048;
 
-/// Which facts as which device writes them.
+/// Which token's facts, as which formatter writes them.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Key {
-    /// The number of the form.
-    pub(super) form: u64,
-    /// The number of the facts.
+    /// The number of the formatter.
+    pub(super) formatter: u64,
+    /// The number of the facts' [`crate::CacheKey`].
     pub(super) facts: u64,
 }
 
 /// An object as it was written, without what belongs between its two parts.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct CachedAuth {
     key: Key,
     text: Vec<u8>,
     /// Where the second part begins.
     middle: usize,
-    /// Where the token and the accessor stand in the first part.
-    pub(super) said: TokenOffsets,
+    /// Where the token and the accessor are in the first part.
+    pub(super) offsets: TokenOffsets,
 }
 
-/// Where the token and the accessor of who asks stand in a buffer, as the device writes them.
+/// Where the hashes of the caller's token and accessor are in a buffer.
 #[derive(Clone, Default)]
 pub(super) struct TokenOffsets {
     pub(super) token: Option<Range<usize>>,
@@ -38,7 +38,7 @@ pub(super) struct TokenOffsets {
 }
 
 impl TokenOffsets {
-    /// The same places counted from `to` instead of `from`; none that do not lie before `end`.
+    /// The same ranges counted from `to` instead of `from`, without those that do not lie between `from` and `end`.
     pub(super) fn moved(&self, from: usize, to: usize, end: usize) -> Self {
         let moved = |range: &Option<Range<usize>>| {
             let range = range.as_ref().filter(|range| range.start >= from && range.end <= end)?;
@@ -48,7 +48,7 @@ impl TokenOffsets {
     }
 }
 
-impl Kept {
+impl CachedAuth {
     pub(super) fn head(&self) -> &[u8] {
         self.text.get(..self.middle).unwrap_or_default()
     }
@@ -59,34 +59,34 @@ impl Kept {
 }
 
 thread_local! {
-    static PLACES_OF_THREAD: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+    static CACHE: RefCell<Vec<CachedAuth>> = const { RefCell::new(Vec::new()) };
 }
 
-fn place(key: Key) -> usize {
-    // Facts are numbered in the order they come, forms too: neighbours get different places.
-    let number = key.facts.wrapping_mul(31).wrapping_add(key.form) % PLACES as u64;
+fn slot(key: Key) -> usize {
+    // Facts and formatters are numbered in the order in which they are made: neighbours get different slots.
+    let number = key.facts.wrapping_mul(31).wrapping_add(key.formatter) % SLOTS as u64;
     usize::try_from(number).unwrap_or(0)
 }
 
-/// Hands out what is kept under a key.
-pub(super) fn find<R>(key: Key, found: impl FnOnce(&Kept) -> R) -> Option<R> {
-    PLACES_OF_THREAD.with_borrow(|places| places.get(place(key)).filter(|kept| kept.key == key).map(found))
+/// Calls `found` with the object that is cached under a key.
+pub(super) fn find<R>(key: Key, found: impl FnOnce(&CachedAuth) -> R) -> Option<R> {
+    CACHE.with_borrow(|cache| cache.get(slot(key)).filter(|cached| cached.key == key).map(found))
 }
 
-/// Keeps an object whose parts are these; `said` is counted from the start of the first.
-pub(super) fn keep(key: Key, head: &[u8], tail: &[u8], said: TokenOffsets) {
-    if head.len() + tail.len() > LONGEST {
+/// Caches an object of two parts; `offsets` count from the start of the first.
+pub(super) fn insert(key: Key, head: &[u8], tail: &[u8], offsets: TokenOffsets) {
+    if head.len() + tail.len() > LENGTH_MAX {
         return;
     }
-    PLACES_OF_THREAD.with_borrow_mut(|places| {
-        if places.is_empty() {
-            places.resize_with(PLACES, Kept::default);
+    CACHE.with_borrow_mut(|cache| {
+        if cache.is_empty() {
+            cache.resize_with(SLOTS, CachedAuth::default);
         }
-        if let Some(kept) = places.get_mut(place(key)) {
-            kept.text.clear();
-            kept.text.extend_from_slice(head);
-            kept.text.extend_from_slice(tail);
-            (kept.key, kept.middle, kept.said) = (key, head.len(), said);
+        if let Some(cached) = cache.get_mut(slot(key)) {
+            cached.text.clear();
+            cached.text.extend_from_slice(head);
+            cached.text.extend_from_slice(tail);
+            (cached.key, cached.middle, cached.offsets) = (key, head.len(), offsets);
         }
     });
 }

@@ -7,11 +7,11 @@ use super::digest::digest;
 use super::syntax::{Syntax, Tag};
 use super::writer::Writer;
 use crate::entry::{Data, Names};
-use crate::limits::Beyond;
+use crate::limits::ExceededLimit;
 use crate::register::{self, Field, kind};
 
 impl<'e, S: Syntax> Writer<'_, 'e, S> {
-    /// Writes `data`, or where it is beyond a limit its digest; says which limit.
+    /// Writes `data`, or its digest where it exceeds a limit; returns which limit.
     ///
     /// With `elide`, `keys` and `key_info` become their lengths.
     pub(super) fn data(
@@ -19,18 +19,18 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         field: &'static Field<kind::Data>,
         data: Data<'e>,
         elide: bool,
-    ) -> Option<Beyond> {
+    ) -> Option<ExceededLimit> {
         let object = data.object.filter(|object| !object.is_empty())?;
         self.lead(field);
         let start = self.out.len();
         let before = self.budget;
         match self.map(object, data.plain_keys, elide) {
-            Ok(()) => data.beyond,
-            Err(beyond) => {
+            Ok(()) => data.exceeded,
+            Err(limit) => {
                 self.out.truncate(start);
                 self.budget = before;
                 self.digest_of(object);
-                Some(beyond)
+                Some(limit)
             }
         }
     }
@@ -47,7 +47,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         S::end_object(start, self.out);
     }
 
-    fn map(&mut self, object: &'e Object, plain_keys: Names<'_>, elide: bool) -> Result<(), Beyond> {
+    fn map(&mut self, object: &'e Object, plain_keys: Names<'_>, elide: bool) -> Result<(), ExceededLimit> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         let start = self.out.len();
@@ -56,7 +56,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             self.members_by_written_key(object, plain_keys, elide)?;
         } else {
             for (key, value) in object {
-                self.member_of_map(key, (key, value), plain_keys, elide)?;
+                self.map_member(key, (key, value), plain_keys, elide)?;
             }
         }
         S::end_object(start, self.out);
@@ -64,14 +64,14 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         Ok(())
     }
 
-    /// Keys that are not written as they are take the place in the order that they have as they are written.
+    /// Members in the order of their keys as they are written, where some are written differently.
     #[cold]
     fn members_by_written_key(
         &mut self,
         object: &'e Object,
         plain_keys: Names<'_>,
         elide: bool,
-    ) -> Result<(), Beyond> {
+    ) -> Result<(), ExceededLimit> {
         let mut members = Vec::with_capacity(object.len());
         for (key, value) in object {
             let written = self.redactor.key(key);
@@ -85,18 +85,18 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             a.as_deref().unwrap_or(key_a).cmp(b.as_deref().unwrap_or(key_b))
         });
         for (written, key, value) in members {
-            self.member_of_map(written.as_deref().unwrap_or(key), (key, value), plain_keys, elide)?;
+            self.map_member(written.as_deref().unwrap_or(key), (key, value), plain_keys, elide)?;
         }
         Ok(())
     }
 
-    fn member_of_map(
+    fn map_member(
         &mut self,
         written: &str,
         (key, value): (&'e str, &'e Value),
         plain_keys: Names<'_>,
         elide: bool,
-    ) -> Result<(), Beyond> {
+    ) -> Result<(), ExceededLimit> {
         self.room_for(written.len())?;
         let count = match value {
             Value::Array(list) if elide && key == "keys" => Some(list.len()),
@@ -114,7 +114,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
     }
 
     /// `plain`: whether the nearest map key is one that the mount leaves in the clear.
-    fn value(&mut self, value: &'e Value, plain: bool, plain_keys: Names<'_>) -> Result<(), Beyond> {
+    fn value(&mut self, value: &'e Value, plain: bool, plain_keys: Names<'_>) -> Result<(), ExceededLimit> {
         match value {
             Value::Object(map) => return self.map(map, plain_keys, false),
             Value::Array(list) => return self.list(list, plain, plain_keys),
@@ -149,7 +149,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         Ok(())
     }
 
-    fn list(&mut self, list: &'e [Value], plain: bool, plain_keys: Names<'_>) -> Result<(), Beyond> {
+    fn list(&mut self, list: &'e [Value], plain: bool, plain_keys: Names<'_>) -> Result<(), ExceededLimit> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         S::begin(Tag::Array, self.out);
@@ -162,7 +162,11 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         Ok(())
     }
 
-    fn room_for(&self, more: usize) -> Result<(), Beyond> {
-        if self.out.len().saturating_add(more) > self.budget.end() { Err(Beyond::LineBytes) } else { Ok(()) }
+    fn room_for(&self, more: usize) -> Result<(), ExceededLimit> {
+        if self.out.len().saturating_add(more) > self.budget.end() {
+            Err(ExceededLimit::LineBytes)
+        } else {
+            Ok(())
+        }
     }
 }

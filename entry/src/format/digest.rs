@@ -1,5 +1,5 @@
-//! What stands for a `data` beyond a limit: its size, its number of nodes and its digest, in work linear in its size
-//! and in constant memory.
+//! The summary that replaces a `data` over a limit: its size, its number of nodes and its digest, in linear time and in
+//! constant memory.
 //! Never in it: which limits there are.
 
 use hmac::{Hmac, Mac as _};

@@ -53,8 +53,8 @@ impl Syntax for Json {
         }
     }
 
-    /// Each member begins with a comma: the first comma becomes the brace, so that no member has to ask whether it is
-    /// the first.
+    /// Each member begins with a comma: the first comma becomes the brace, so that a member need not know whether
+    /// it is the first.
     #[inline(always)]
     fn end_object(start: usize, out: &mut Vec<u8>) {
         match out.get_mut(start) {

@@ -10,7 +10,7 @@ use crate::salt::quoted;
 /// The children of the entry's object, one element each.
 pub(super) struct Jsonx;
 
-/// What stands for a character that XML cannot have.
+/// Written in place of a character that XML cannot have.
 const REPLACEMENT: &str = "\u{fffd}";
 
 impl Syntax for Jsonx {
@@ -73,7 +73,7 @@ impl Syntax for Jsonx {
         Self::end(Tag::String, out);
     }
 
-    /// Its lead said it all.
+    /// Nothing: the lead is the whole element.
     #[inline(always)]
     fn null(_out: &mut Vec<u8>) {}
 
@@ -90,7 +90,8 @@ fn open(tag: Tag, out: &mut Vec<u8>) {
     out.extend_from_slice(tag.name().as_bytes());
 }
 
-/// Whether a byte needs no look: neither markup nor white space, nor maybe a character that XML cannot have.
+/// Whether a byte is written as it is: it is not markup or white space, and not the start of a character that XML
+/// cannot have.
 const CLEAN: [bool; 256] = {
     let mut clean = [true; 256];
     let mut byte = 0_u8;

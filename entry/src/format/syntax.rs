@@ -1,4 +1,4 @@
-//! What the formats of a line differ in: how members, items and texts are spelt, and in which order members come.
+//! What the formats of a line differ in: how members, items and texts are written, and in which order members come.
 //! Never in it: fields, or what is hashed. What gets here has passed the register and the redactor.
 
 use onrecord_value::Value;

@@ -9,26 +9,26 @@ use std::ops::Range;
 use onrecord_value::Time;
 
 use super::auth_cache::{self, Key, TokenOffsets};
-use super::places::{Places, What};
 use super::syntax::{Syntax, Tag};
 use crate::entry::{
     Accessor, Clear, Headers, IssueTime, IssuedAt, Metadata, Names, NamesByName, Path, TemplateText, Token,
     Warnings,
 };
 use crate::limits::Budget;
+use crate::patch::{Patch, PatchList};
 use crate::redact::{Hashed, Redactor};
 use crate::register::{Field, kind};
-use crate::salt::{HASH_PREFIX, SaltId};
+use crate::salt::{HASH_PREFIX, SaltId, hex_digits};
 
 /// Writes one line.
 pub(super) struct Writer<'o, 'e, S> {
     pub(super) out: &'o mut Vec<u8>,
     pub(super) redactor: Redactor<'o, 'e>,
     pub(super) budget: Budget,
-    /// Where to note what is the salt's, if anybody wants to know.
-    places: Option<&'o mut Places<'e>>,
-    /// Where the token and the accessor of who asks were written: the next time they are copied.
-    said: TokenOffsets,
+    /// The list of the positions that depend on the salt, if it is wanted.
+    patches: Option<&'o mut PatchList<'e>>,
+    /// Where the caller's token and accessor were hashed: the next time the hash is copied.
+    offsets: TokenOffsets,
     syntax: PhantomData<S>,
 }
 
@@ -37,14 +37,14 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
         out: &'o mut Vec<u8>,
         redactor: Redactor<'o, 'e>,
         budget: Budget,
-        places: Option<&'o mut Places<'e>>,
+        patches: Option<&'o mut PatchList<'e>>,
     ) -> Self {
         Self {
             out,
             redactor,
             budget,
-            places,
-            said: TokenOffsets { token: None, accessor: None },
+            patches,
+            offsets: TokenOffsets { token: None, accessor: None },
             syntax: PhantomData,
         }
     }
@@ -53,75 +53,75 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
     pub(super) fn restart(&mut self, start: usize, budget: Budget) {
         self.out.truncate(start);
         self.budget = budget;
-        self.said = TokenOffsets::default();
-        if let Some(places) = &mut self.places {
-            places.clear();
+        self.offsets = TokenOffsets::default();
+        if let Some(patches) = &mut self.patches {
+            patches.clear();
         }
     }
 
-    /// Whether the places are all that is of the salt.
+    /// Ends the line: says whether the list of patches is complete.
     pub(super) fn finish(&mut self) {
-        if let Some(places) = &mut self.places {
-            places.complete = !self.redactor.has_mixed();
+        if let Some(patches) = &mut self.patches {
+            patches.set_complete(!self.redactor.has_unlisted_hashes());
         }
     }
 
-    /// Notes what of the salt stands at a place, counted from the start of the buffer.
+    /// Lists a position, counted from the start of the buffer, whose bytes depend on the salt.
     #[inline(always)]
-    fn note(&mut self, at: usize, what: What<'e>) {
-        if let Some(places) = &mut self.places {
-            places.note(at, what);
+    fn list_patch(&mut self, at: usize, patch: Patch<'e>) {
+        if let Some(patches) = &mut self.patches {
+            patches.push(at, patch);
         }
     }
 
-    /// Notes a hash which the string from here on is.
+    /// Lists the hash of the string that begins at `start`.
     #[inline(always)]
-    fn note_hash(&mut self, start: usize, what: What<'e>) {
-        self.note(start + Self::DIGITS, what);
+    fn list_hash(&mut self, start: usize, patch: Patch<'e>) {
+        self.list_patch(start + Self::DIGITS, patch);
     }
 
-    /// Where the digits of a hash stand in its string.
+    /// Where the digits of a hash begin in its string.
     const DIGITS: usize = S::QUOTE + HASH_PREFIX.len();
 
-    /// Writes what is kept under a key, and between its parts whatever `between` writes; false if nothing is kept.
-    pub(super) fn recall(&mut self, key: Key, between: impl FnOnce(&mut Self)) -> bool {
-        auth_cache::find(key, |kept| {
+    /// Writes the object that is cached under a key, and between its two parts what `between` writes; false if none is.
+    pub(super) fn write_cached(&mut self, key: Key, between: impl FnOnce(&mut Self)) -> bool {
+        auth_cache::find(key, |cached| {
             let start = self.out.len();
-            self.out.extend_from_slice(kept.head());
-            self.said = kept.said.moved(0, start, usize::MAX);
-            let (token, accessor) = self.redactor.asking();
-            // The facts have a token and an accessor: two numbers for each number.
+            self.out.extend_from_slice(cached.head());
+            self.offsets = cached.offsets.moved(0, start, usize::MAX);
+            let (token, accessor) = self.redactor.caller();
+            // The facts have a token and an accessor: two numbers for each number of facts.
             let numbers = [key.facts.wrapping_mul(2), key.facts.wrapping_mul(2).wrapping_add(1)];
-            let said =
-                [&self.said.token, &self.said.accessor].map(|said| said.as_ref().map(|said| said.start));
-            for ((said, text), number) in said.into_iter().zip([token, accessor]).zip(numbers) {
-                if let Some(start) = said {
-                    self.note_hash(start, What::Numbered(text.as_bytes(), number));
+            let starts = [&self.offsets.token, &self.offsets.accessor]
+                .map(|range| range.as_ref().map(|range| range.start));
+            for ((start, text), number) in starts.into_iter().zip([token, accessor]).zip(numbers) {
+                if let Some(start) = start {
+                    self.list_hash(start, Patch::NumberedToken(text.as_bytes(), number));
                 }
             }
             between(self);
-            self.out.extend_from_slice(kept.tail());
+            self.out.extend_from_slice(cached.tail());
         })
         .is_some()
     }
 
-    /// Keeps what was written since `start`, without what was written `between`.
+    /// Caches what was written since `start`, without what was written `between`.
     #[cold]
-    pub(super) fn keep(&mut self, key: Key, start: usize, between: Range<usize>) {
-        if self.redactor.has_mixed() {
-            // What is kept has no hash whose place nobody knows.
+    pub(super) fn cache(&mut self, key: Key, start: usize, between: Range<usize>) {
+        if self.redactor.has_unlisted_hashes() {
+            // A cached object may only hold hashes whose positions are listed.
             return;
         }
         let head = self.out.get(start..between.start).unwrap_or_default();
         let tail = self.out.get(between.end..).unwrap_or_default();
-        auth_cache::keep(key, head, tail, self.said.moved(start, 0, between.start));
+        auth_cache::insert(key, head, tail, self.offsets.moved(start, 0, between.start));
     }
 
     pub(super) fn prefix(&mut self, prefix: &str) {
         self.out.extend_from_slice(prefix.as_bytes());
     }
 
-    /// The object of the line and its newline; says how long the buffer is.
+    /// Writes the object of the line and its newline; returns the length of the buffer.
     pub(super) fn line(&mut self, fill: impl FnOnce(&mut Self)) -> usize {
         let start = self.out.len();
         fill(self);
@@ -215,12 +215,12 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
 
     pub(super) fn mark(&mut self, field: &'static Field<kind::Mark>, mark: u64) {
         self.lead(field);
-        self.bare_string(&hex(mark));
+        self.bare_string(&hex_digits(mark));
     }
 
-    /// A mark that says which salt it is.
-    pub(super) fn mark_of_salt(&mut self, field: &'static Field<kind::Mark>, id: SaltId, what: What<'e>) {
-        self.note(self.out.len() + S::field(field).len() + S::QUOTE, what);
+    /// A mark that is the id of a salt.
+    pub(super) fn salt_mark(&mut self, field: &'static Field<kind::Mark>, id: SaltId, patch: Patch<'e>) {
+        self.list_patch(self.out.len() + S::field(field).len() + S::QUOTE, patch);
         self.mark(field, id.number());
     }
 
@@ -310,13 +310,13 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
             return;
         }
         self.lead(field);
-        let asking = token == self.redactor.asking().0;
-        match self.said.token.clone().filter(|_| asking) {
-            Some(said) => self.again(said),
+        let is_callers = token == self.redactor.caller().0;
+        match self.offsets.token.clone().filter(|_| is_callers) {
+            Some(earlier) => self.copy_hash(earlier),
             None => {
-                let said = self.hash_or_text(self.redactor.token(token), token);
-                if asking {
-                    self.said.token = said;
+                let range = self.hash_or_text(self.redactor.token(token), token);
+                if is_callers {
+                    self.offsets.token = range;
                 }
             }
         }
@@ -334,13 +334,13 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
             return;
         }
         self.lead(field);
-        let asking = accessor == self.redactor.asking().1;
-        match self.said.accessor.clone().filter(|_| asking) {
-            Some(said) => self.again(said),
+        let is_callers = accessor == self.redactor.caller().1;
+        match self.offsets.accessor.clone().filter(|_| is_callers) {
+            Some(earlier) => self.copy_hash(earlier),
             None => {
-                let said = self.hash_or_text(self.redactor.accessor(accessor), accessor);
-                if asking {
-                    self.said.accessor = said;
+                let range = self.hash_or_text(self.redactor.accessor(accessor), accessor);
+                if is_callers {
+                    self.offsets.accessor = range;
                 }
             }
         }
@@ -371,7 +371,7 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
                         if hmac {
                             w.hash(&w.redactor.digest(value));
                         } else {
-                            // Bytes that are no text are shown as one replacement character each.
+                            // Each byte that is not UTF-8 is written as one replacement character.
                             w.clear_text(&replaced(value));
                         }
                     });
@@ -401,18 +401,18 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
     /// A hash as a whole string.
     #[inline]
     pub(super) fn hash(&mut self, hash: &Hashed<'e>) {
-        self.note_hash(self.out.len(), hash.what);
+        self.list_hash(self.out.len(), hash.patch);
         S::hash(&hash.digest, self.out);
     }
 
-    /// The hash that was written before.
+    /// A hash that was written earlier in the line, at this range.
     #[inline(always)]
-    fn again(&mut self, said: Range<usize>) {
-        self.note_hash(self.out.len(), What::Again(said.start + Self::DIGITS));
-        self.out.extend_from_within(said);
+    fn copy_hash(&mut self, earlier: Range<usize>) {
+        self.list_hash(self.out.len(), Patch::CopyOf(earlier.start + Self::DIGITS));
+        self.out.extend_from_within(earlier);
     }
 
-    /// A hash, or the text where it stays as it is. Says where the hash stands.
+    /// A hash, or the text where it stays as it is. Returns the range of the hash.
     fn hash_or_text(&mut self, hash: Option<Hashed<'e>>, text: &str) -> Option<Range<usize>> {
         let start = self.out.len();
         match hash {
@@ -471,17 +471,7 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
     }
 }
 
-/// A number as 16 hex digits.
-pub(super) fn hex(number: u64) -> [u8; 16] {
-    let mut hex = [b'0'; 16];
-    // The lengths fit: 8 bytes are 16 digits.
-    if const_hex::encode_to_slice(number.to_be_bytes(), &mut hex).is_err() {
-        hex.fill(b'0');
-    }
-    hex
-}
-
-/// Bytes as text, each byte that is no UTF-8 replaced.
+/// Bytes as text, each byte that is not UTF-8 replaced.
 fn replaced(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.into();

@@ -1,12 +1,13 @@
-//! The lines of one entry, a device after another: where a device's line differs from the one before in nothing but what
-//! its salt makes of texts, that alone is written anew.
+//! The lines of one entry, for one device after another: where a device's line differs from the previous one in its
+//! hashes alone, only the hashes are replaced.
 //! Never in it: a line of one device that has a hash of another.
 
 use std::fmt;
 
-use super::{FormatError, FormatOptions, Formatter};
+use super::Formatter;
 use crate::entry::{Entry, Stamp};
-use crate::format::Places;
+use crate::options::{FormatError, FormatOptions};
+use crate::patch::PatchList;
 
 /// Makes the lines of one entry for one device after another. Each is what [`Formatter::format`] makes, byte for byte.
 ///
@@ -16,31 +17,31 @@ pub struct Lines<'e> {
     entry: &'e Entry<'e>,
     stamp: Stamp,
     text: Vec<u8>,
-    places: Places<'e>,
-    /// Which forms have the line that was made last, but for what is in its places.
-    alike: Alike,
+    patches: PatchList<'e>,
+    /// The shape of the line that was written last.
+    shape: Shape,
 }
 
-/// What the forms of lines that differ in their places alone have in common.
+/// Lines of one shape differ only in the bytes that depend on the salt.
 #[derive(Clone, Default)]
-struct Alike {
+struct Shape {
     options: FormatOptions,
-    /// Whether the salt is named beside a first one.
-    later: bool,
+    /// Whether the line names a first salt, too.
+    names_first_salt: bool,
 }
 
-impl Alike {
-    fn has(&self, form: &Formatter) -> bool {
-        self.later == form.first.is_some() && self.options == form.options
+impl Shape {
+    fn is_of(&self, formatter: &Formatter) -> bool {
+        self.names_first_salt == formatter.first.is_some() && self.options == formatter.options
     }
 }
 
-/// The memory of lines, for those of another entry.
+/// Memory of [`Lines`], to be reused for another entry.
 #[derive(Default)]
 pub struct Scratch {
     text: Vec<u8>,
-    places: Places<'static>,
-    alike: Alike,
+    patches: PatchList<'static>,
+    shape: Shape,
 }
 
 impl fmt::Debug for Lines<'_> {
@@ -49,56 +50,57 @@ impl fmt::Debug for Lines<'_> {
     }
 }
 
-/// A buffer that grew beyond this is not kept.
-const TEXT_KEPT: usize = 256 * 1024;
+/// A larger buffer is not reused.
+const REUSED_TEXT_MAX: usize = 256 * 1024;
 
 impl<'e> Lines<'e> {
-    /// Those of an entry with this stamp.
+    /// The lines of an entry with this stamp.
     pub fn new(entry: &'e Entry<'e>, stamp: Stamp) -> Self {
         Self::within(Scratch::default(), entry, stamp)
     }
 
-    /// The same without allocating what others have allocated already.
-    pub fn within(room: Scratch, entry: &'e Entry<'e>, stamp: Stamp) -> Self {
-        let Scratch { text, places, alike } = room;
-        Self { entry, stamp, text, places, alike }
+    /// The same in memory that was allocated before.
+    pub fn within(scratch: Scratch, entry: &'e Entry<'e>, stamp: Stamp) -> Self {
+        let Scratch { text, patches, shape } = scratch;
+        Self { entry, stamp, text, patches, shape }
     }
 
-    /// Gives those that are made from now on another stamp.
+    /// Sets the stamp of the lines that are made from now on.
     pub fn stamp(&mut self, stamp: Stamp) {
         self.stamp = stamp;
         self.restart();
     }
 
-    /// What they leave to others.
+    /// Gives the memory back, to be reused for another entry.
     pub fn into_scratch(mut self) -> Scratch {
-        if self.text.capacity() > TEXT_KEPT {
+        if self.text.capacity() > REUSED_TEXT_MAX {
             self.text = Vec::new();
         }
-        Scratch { text: self.text, places: self.places.recycled(), alike: self.alike }
+        Scratch { text: self.text, patches: self.patches.recycled(), shape: self.shape }
     }
 
     /// Makes the line of a device.
     ///
     /// # Errors
     /// Those of [`Formatter::format`].
-    pub fn make(&mut self, form: &Formatter) -> Result<&[u8], FormatError> {
-        let alike = self.alike.has(form);
-        if !(alike && self.places.rewrite(&mut self.text, &form.salt, form.first)) {
+    pub fn make(&mut self, formatter: &Formatter) -> Result<&[u8], FormatError> {
+        let same_shape = self.shape.is_of(formatter);
+        if !(same_shape && self.patches.apply(&mut self.text, &formatter.salt, formatter.first)) {
             self.restart();
-            form.write(self.entry, &self.stamp, &mut self.text, Some(&mut self.places))?;
-            if !alike {
-                self.alike = Alike { options: form.options.clone(), later: form.first.is_some() };
+            formatter.write(self.entry, &self.stamp, &mut self.text, Some(&mut self.patches))?;
+            if !same_shape {
+                let names_first_salt = formatter.first.is_some();
+                self.shape = Shape { options: formatter.options.clone(), names_first_salt };
             }
         }
         Ok(&self.text)
     }
 
-    /// Makes the line of another entry in place of this one's, if there is another: see [`Entry::bare`].
-    pub fn make_bare(&mut self, form: &Formatter) -> Option<Result<(), FormatError>> {
+    /// Makes the line of [`Entry::bare`] in place of the whole line; `None` where an entry has none.
+    pub fn make_bare(&mut self, formatter: &Formatter) -> Option<Result<(), FormatError>> {
         let bare = self.entry.bare()?;
         self.restart();
-        Some(form.format(&bare, &self.stamp, &mut self.text))
+        Some(formatter.format(&bare, &self.stamp, &mut self.text))
     }
 
     /// The line that was made last.
@@ -107,7 +109,7 @@ impl<'e> Lines<'e> {
     }
 
     fn restart(&mut self) {
-        self.places.clear();
+        self.patches.clear();
         self.text.clear();
     }
 }
@@ -124,7 +126,7 @@ mod tests {
         Token,
     };
 
-    fn form(prefix: &str, salt: &str) -> Formatter {
+    fn formatter(prefix: &str, salt: &str) -> Formatter {
         let options = FormatOptions { prefix: prefix.to_owned(), ..FormatOptions::default() };
         Formatter::new(options, Arc::new(Salt::new(salt)))
     }
@@ -133,8 +135,8 @@ mod tests {
         Stamp { time: Time::UNIX_EPOCH, seq: 1, boot: Boot::new(1) }
     }
 
-    /// Whether the line of the second is made of that of the first.
-    fn is_used_again(entry: &Entry<'_>, [first, second]: [&Formatter; 2]) -> bool {
+    /// Whether the line of the second formatter is made by patching that of the first.
+    fn is_patched(entry: &Entry<'_>, [first, second]: [&Formatter; 2]) -> bool {
         let mut lines = Lines::new(entry, stamp());
         lines.make(first).unwrap();
         let end = lines.text.last_mut().unwrap();
@@ -143,31 +145,31 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_made_of_the_one_before_where_nothing_but_hashes_differs() {
+    fn a_line_that_differs_in_its_hashes_alone_is_patched() {
         let auth = Auth { client_token: Token::new("a token"), ..Auth::default() };
         let entry = Entry { auth, ..Entry::default() };
-        let (one, other) = (form("", "one"), form("", "other"));
-        assert!(is_used_again(&entry, [&one, &other]));
-        assert!(!is_used_again(&entry, [&one, &form("@cee:", "other")]));
-        let later = form("", "other").succeeding(Some(one.salt().id()));
-        assert!(!is_used_again(&entry, [&one, &later]));
-        assert!(is_used_again(
+        let (one, other) = (formatter("", "one"), formatter("", "other"));
+        assert!(is_patched(&entry, [&one, &other]));
+        assert!(!is_patched(&entry, [&one, &formatter("@cee:", "other")]));
+        let later = formatter("", "other").with_first_salt(Some(one.salt().id()));
+        assert!(!is_patched(&entry, [&one, &later]));
+        assert!(is_patched(
             &entry,
-            [&later, &later.with_salt(Arc::clone(one.salt())).succeeding(Some(one.salt().id()))]
+            [&later, &later.with_salt(Arc::clone(one.salt())).with_first_salt(Some(one.salt().id()))]
         ));
     }
 
     #[test]
-    fn a_line_with_a_hash_within_a_text_is_made_of_no_other() {
+    fn a_line_with_a_hash_within_a_text_is_written_from_the_beginning() {
         let request = Request { path: "x/hvs.CAESIJlWh6MbpVhTLh3t".into(), ..Request::default() };
         let entry = Entry { request, ..Entry::default() };
-        assert!(!is_used_again(&entry, [&form("", "one"), &form("", "other")]));
+        assert!(!is_patched(&entry, [&formatter("", "one"), &formatter("", "other")]));
     }
 
     #[test]
-    fn a_token_that_is_issued_to_who_asks_with_it_is_hashed_with_the_salt_of_each_device() {
+    fn a_token_that_is_issued_to_its_own_caller_is_hashed_with_the_salt_of_each_device() {
         let cache_key = CacheKey::new();
-        let forms = [form("", "one"), form("", "other")];
+        let formatters = [formatter("", "one"), formatter("", "other")];
         let entry = |cache_key| {
             let auth = Auth {
                 client_token: Token::new("a token"),
@@ -177,24 +179,24 @@ mod tests {
             let response = Response { auth: Some(Auth { cache_key, ..auth }), ..Response::default() };
             Entry { auth, response: Some(response), ..Entry::default() }
         };
-        let (named, nameless) = (entry(Some(&cache_key)), entry(None));
-        // The first time it may be kept, and the second time used again.
+        let (cached, uncached) = (entry(Some(&cache_key)), entry(None));
+        // The first time it may be put in the cache, and the second time taken from it.
         for _ in 0..2 {
-            let mut lines = Lines::new(&named, stamp());
-            for form in &forms {
+            let mut lines = Lines::new(&cached, stamp());
+            for formatter in &formatters {
                 let mut expected = Vec::new();
-                form.format(&nameless, &stamp(), &mut expected).unwrap();
-                assert_eq!(lines.make(form).unwrap(), expected);
+                formatter.format(&uncached, &stamp(), &mut expected).unwrap();
+                assert_eq!(lines.make(formatter).unwrap(), expected);
             }
         }
     }
 
     #[test]
-    fn lines_show_nothing_of_what_they_are_made_of() {
+    fn the_debug_output_of_lines_shows_no_text() {
         let auth = Auth { client_token: Token::new("a token"), ..Auth::default() };
         let entry = Entry { auth, ..Entry::default() };
         let mut lines = Lines::new(&entry, stamp());
-        lines.make(&form("", "one")).unwrap();
+        lines.make(&formatter("", "one")).unwrap();
         assert_eq!(format!("{lines:?}"), "Lines(..)");
     }
 }

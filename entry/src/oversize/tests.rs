@@ -11,7 +11,8 @@ use crate::entry::{
     Auth, Boot, Entry, Gap, Mount, Names, Namespace, Operation, PolicyResults, Request, Response, SeqRange,
     Stamp, Template,
 };
-use crate::formatter::{Format, FormatOptions, Formatter};
+use crate::formatter::Formatter;
+use crate::options::{Format, FormatOptions};
 use crate::salt::Salt;
 
 fn line(format: Format, prefix: &str, entry: &Entry<'_>) -> Vec<u8> {
@@ -53,7 +54,7 @@ fn entry<'a>(data: &'a Object, path: &'a str, policies: Names<'a>) -> Entry<'a> 
     }
 }
 
-/// What goes out of a line.
+/// The messages that are sent for a line.
 fn sent(line: &[u8], limit: usize, policy: Oversize) -> Result<Vec<Vec<u8>>, OversizeError> {
     let mut sent = Vec::new();
     send_within(line, limit, policy, |message| {
@@ -73,7 +74,7 @@ fn decoded(message: &[u8], whole: &[u8]) -> DecodedEntry {
     assert_eq!((short.prefix(), short.line_format()), (long.prefix(), long.line_format()));
     {
         let (short, long) = (short.entry(), long.entry());
-        assert_eq!(short.kind(), long.kind());
+        assert_eq!(short.entry_type(), long.entry_type());
         assert_eq!(short.request.id, long.request.id);
         assert_eq!(short.request.operation, long.request.operation);
         assert_eq!(short.error, long.error);

@@ -1,12 +1,12 @@
-//! The register as a reader of lines sees it: every field by its path from the line's beginning, with what happens to it
-//! in words. Never in it: a field that is not in the table.
+//! The register as a reader of lines sees it: every field by its path from the line's beginning, with its treatment in
+//! words. Never in it: a field that is not in the table.
 
 use super::{REGISTER, Row, Treatment};
 
 /// A field of a line.
 #[derive(Clone, Debug)]
 pub struct LineField {
-    /// Where it stands, such as `auth.policy_results.granting_policies[].name`.
+    /// Its path, such as `auth.policy_results.granting_policies[].name`.
     pub path: String,
     /// Its row of the register.
     pub row: &'static Row,
@@ -14,16 +14,16 @@ pub struct LineField {
 
 /// Whether a field's content can be read in a line of a device that is not raw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exposure {
-    /// It can.
+pub enum Visibility {
+    /// It can be read.
     Clear,
-    /// It cannot: its hash stands there.
+    /// Its hash is written.
     Hashed,
-    /// As an operator has configured it.
+    /// As the operator configured it.
     Configured,
 }
 
-impl Exposure {
+impl Visibility {
     /// `clear`, `hashed`, `configured`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,15 +36,15 @@ impl Exposure {
 
 impl Treatment {
     /// Whether the content can be read.
-    pub const fn exposure(self) -> Exposure {
+    pub const fn visibility(self) -> Visibility {
         match self {
             Self::Token
             | Self::TokenAlways
             | Self::Accessor
             | Self::AccessorAlways
             | Self::Data
-            | Self::Digest => Exposure::Hashed,
-            Self::Headers => Exposure::Configured,
+            | Self::Digest => Visibility::Hashed,
+            Self::Headers => Visibility::Configured,
             Self::Word
             | Self::Instant
             | Self::Number
@@ -58,11 +58,11 @@ impl Treatment {
             | Self::Template
             | Self::TemplateList
             | Self::Object
-            | Self::ObjectList => Exposure::Clear,
+            | Self::ObjectList => Visibility::Clear,
         }
     }
 
-    /// What happens to the content, in a few words.
+    /// The treatment in a few words.
     pub const fn about(self) -> &'static str {
         match self {
             Self::Word => "one of a closed list of words",
@@ -84,7 +84,7 @@ impl Treatment {
                 "hashed even where it is empty; clear on a device with hmac_accessor=false"
             }
             Self::Data => {
-                "every string hashed, but under keys that the mount lists as audit_non_hmac_*_keys; numbers, truth values \
+                "every string hashed, except under keys that the mount lists as audit_non_hmac_*_keys; numbers, truth values \
                  and keys clear"
             }
             Self::Headers => "each header hashed or clear, as sys/config/auditing/request-headers says",
@@ -118,9 +118,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_stands_in_a_line_and_every_path_once() {
+    fn every_row_is_a_field_of_a_line_and_every_path_occurs_once() {
         let fields = line_fields();
-        // What stands for `data` beyond a limit is no field of its own.
+        // The summary that replaces a `data` over a limit is not a field of its own.
         for row in REGISTER.iter().filter(|row| row.inner.is_none() && row.object != "digest") {
             let found = fields.iter().any(|field| (field.row.object, field.row.key) == (row.object, row.key));
             assert!(found, "{}.{}", row.object, row.key);

@@ -11,7 +11,7 @@ use super::ConfigError;
 use super::reader::Reader;
 
 /// Keys of the rule.
-const RULE: &[&str] = &[
+const RULE_KEYS: &[&str] = &[
     "allowed_addresses",
     "allowed_directories",
     "api_creation",
@@ -26,12 +26,13 @@ const RULE: &[&str] = &[
 ];
 
 /// Keys of a device.
-const DEVICE: [&str; 5] = ["description", "local", "options", "path", "type"];
+const DEVICE_KEYS: [&str; 5] = ["description", "local", "options", "path", "type"];
 
-/// The rule, and what the API may do about devices.
+/// The rule, and the limits of devices enabled through the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AuditRules {
-    /// How many devices must have an entry; with 1 or more a server without devices refuses all but ceremonies.
+    /// How many devices must have an entry. With 1 or more, a server without devices only answers initialisation, unsealing
+    /// and the enabling of a device.
     pub(crate) minimum: Option<usize>,
     /// How long healthy devices are waited for once the rule is met.
     pub(crate) settle_grace: Option<Duration>,
@@ -39,19 +40,19 @@ pub(crate) struct AuditRules {
     pub(crate) audit_timeout: Option<Duration>,
     /// How many bytes may wait for one device.
     pub(crate) queue_size: Option<usize>,
-    /// Whether audit drills may be held.
+    /// Whether audit drills are allowed.
     pub(crate) drills: bool,
     /// Whether devices can be created through the API.
     pub(crate) api_creation: bool,
     /// Whether devices created through the API may have a prefix.
     pub(crate) prefixing: bool,
-    /// Directories in which the API may place files although they lie in one of the system's.
+    /// Directories in which the API may place files although they are inside of a system directory.
     pub(crate) allowed_directories: Vec<PathBuf>,
     /// Link-local addresses to which sockets of the API may go.
     pub(crate) allowed_addresses: Vec<AddressBlock>,
     /// If not empty: the only directories in which the API may place files.
     pub(crate) only_directories: Vec<PathBuf>,
-    /// Where the machine's syslog daemon listens, if that is none of the usual places.
+    /// The socket of the machine's syslog daemon, if it is not one of the usual ones.
     pub(crate) syslog_socket: Option<PathBuf>,
 }
 
@@ -80,9 +81,9 @@ pub(crate) struct Device {
     pub(crate) kind: String,
     /// Where it is enabled, without slashes at the ends.
     pub(crate) path: String,
-    /// What it is for.
+    /// Its description.
     pub(crate) description: String,
-    /// Echoed only.
+    /// Only shown in answers.
     pub(crate) local: bool,
     /// Its options, as text.
     pub(crate) options: Vec<(String, String)>,
@@ -92,7 +93,7 @@ pub(crate) struct Device {
     pub(crate) line: u32,
 }
 
-/// Reads one `audit` item, whatever it holds.
+/// Reads one `audit` item: the rule, a device, or several of them.
 pub(super) fn read(
     reader: &mut Reader,
     item: &Item,
@@ -100,11 +101,11 @@ pub(super) fn read(
     devices: &mut Vec<Device>,
 ) -> Result<(), ConfigError> {
     let labels: Vec<&str> = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();
-    labelled(reader, &labels, &item.value, rules, devices)
+    read_labelled(reader, &labels, &item.value, rules, devices)
 }
 
-/// Labels may be nested keys in JSON, and a list stands for all its elements.
-fn labelled(
+/// Labels may be nested keys in JSON, and a list holds several items.
+fn read_labelled(
     reader: &mut Reader,
     labels: &[&str],
     value: &Value,
@@ -113,23 +114,24 @@ fn labelled(
 ) -> Result<(), ConfigError> {
     let body = match &value.data {
         Data::List(items) => {
-            return items.iter().try_for_each(|item| labelled(reader, labels, item, rules, devices));
+            return items.iter().try_for_each(|item| read_labelled(reader, labels, item, rules, devices));
         }
         Data::Object(body) => body,
         _ => return Err(reader.error(value.position, "audit must be a block".to_owned())),
     };
-    let is_device = labels.len() == 2 || body.items.iter().any(|item| DEVICE.contains(&item.name()));
+    let is_device = labels.len() == 2 || body.items.iter().any(|item| DEVICE_KEYS.contains(&item.name()));
     if is_device {
-        devices.push(device(reader, labels, body, value.position)?);
+        devices.push(read_device(reader, labels, body, value.position)?);
         return Ok(());
     }
-    if labels.is_empty() && body.items.iter().all(|item| RULE.contains(&item.name()) || is_scalar(item)) {
-        return rule(reader, body, rules);
+    if labels.is_empty() && body.items.iter().all(|item| RULE_KEYS.contains(&item.name()) || is_scalar(item))
+    {
+        return read_rule(reader, body, rules);
     }
     for item in &body.items {
         let mut labels = labels.to_vec();
         labels.extend(item.keys.iter().map(|key| key.text.as_str()));
-        labelled(reader, &labels, &item.value, rules, devices)?;
+        read_labelled(reader, &labels, &item.value, rules, devices)?;
     }
     Ok(())
 }
@@ -138,8 +140,8 @@ fn is_scalar(item: &Item) -> bool {
     !matches!(item.value.data, Data::Object(_) | Data::List(_))
 }
 
-fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), ConfigError> {
-    reader.known(body, RULE, "audit: ");
+fn read_rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), ConfigError> {
+    reader.warn_unknown_keys(body, RULE_KEYS, "audit: ");
     let directories = |found: Vec<String>| found.into_iter().map(PathBuf::from).collect::<Vec<_>>();
     rules.minimum = reader.count(body, "minimum")?.or(rules.minimum);
     rules.settle_grace = reader.duration(body, "settle_grace")?.or(rules.settle_grace);
@@ -152,8 +154,11 @@ fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), 
     rules.only_directories.extend(directories(reader.texts(body, "only_directories")?));
     for text in reader.texts(body, "allowed_addresses")? {
         let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
-        let told = |error| reader.error(position, format!("audit: allowed_addresses: {text:?} is {error}"));
-        rules.allowed_addresses.push(text.parse().map_err(|error: AddressBlockError| told(error))?);
+        let rejected = |error: AddressBlockError| {
+            let message = format!("audit: allowed_addresses: {text:?} is {error}");
+            reader.error(position, message).with_source(error)
+        };
+        rules.allowed_addresses.push(text.parse().map_err(rejected)?);
     }
     rules.syslog_socket =
         reader.text(body, "syslog_socket")?.map(PathBuf::from).or(rules.syslog_socket.take());
@@ -162,31 +167,31 @@ fn rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), 
     let mut paths = directories.chain(rules.syslog_socket.iter().map(named("socket")));
     if let Some((kind, path)) = paths.find(|(_, path): &(&str, &PathBuf)| path.is_relative()) {
         let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
-        let what = format!("audit: the {kind} \"{}\" must be absolute", path.display());
-        return Err(reader.error(position, what));
+        let message = format!("audit: the {kind} \"{}\" must be absolute", path.display());
+        return Err(reader.error(position, message));
     }
     Ok(())
 }
 
-fn device(
+fn read_device(
     reader: &mut Reader,
     labels: &[&str],
     body: &Body,
     position: Position,
 ) -> Result<Device, ConfigError> {
-    reader.known(body, &DEVICE, "audit device: ");
+    reader.warn_unknown_keys(body, &DEVICE_KEYS, "audit device: ");
     let kind = reader.text(body, "type")?.or_else(|| labels.first().map(|label| (*label).to_owned()));
     let path = reader.text(body, "path")?.or_else(|| labels.get(1).map(|label| (*label).to_owned()));
     let path = path.map(|path| path.trim_matches('/').to_owned()).filter(|path| !path.is_empty());
-    let missing = |what: &str| reader.error(position, format!("an audit device is missing its {what}"));
+    let missing = |key: &str| reader.error(position, format!("an audit device is missing its {key}"));
     let kind = kind.ok_or_else(|| missing("type"))?;
     let path = path.ok_or_else(|| missing("path"))?;
     let mut options = Vec::new();
     for block in reader.blocks(body, "options", 0)? {
         for item in &block.body.items {
             let Some(text) = item.value.scalar() else {
-                let what = format!("option {:?} must be a text, a number or a truth value", item.name());
-                return Err(reader.error(item.position(), what));
+                let message = format!("option {:?} must be a string, a number or a boolean", item.name());
+                return Err(reader.error(item.position(), message));
             };
             options.push((item.name().to_owned(), text.to_owned()));
         }

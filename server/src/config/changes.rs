@@ -1,16 +1,17 @@
-//! What has changed between two readings of the configuration. Never in it: applying it.
+//! The differences between two readings of the configuration.
+//! Never in it: applying them.
 
 use std::fmt::Debug;
 
 use super::{AuditRules, Config, Device};
 
-/// The file that a development server's own device is said to stand in.
-pub(crate) const DEVELOPMENT: &str = "-dev";
+/// The file name that a development server's own device has.
+pub(crate) const DEV_SOURCE: &str = "-dev";
 
 impl Config {
-    /// The keys outside of `audit` whose values differ: they count at a start only.
-    pub(crate) fn differs_beyond_audit(&self, new: &Self) -> Vec<&'static str> {
-        // Taken apart so that a new key cannot be forgotten here.
+    /// The keys outside of `audit` whose values differ: they take effect at the next start only.
+    pub(crate) fn changed_keys_beside_audit(&self, new: &Self) -> Vec<&'static str> {
+        // Destructured, so that the compiler asks for each new key here.
         let Self {
             listeners,
             storage,
@@ -39,14 +40,14 @@ impl Config {
         differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }
 
-    /// A development server keeps what its command line gave it: the files may say nothing of it.
-    pub(crate) fn with_development_of(mut self, old: &Self, development: bool) -> Self {
-        if !development {
+    /// Keeps what the command line gave a development server: it is not in the files.
+    pub(crate) fn with_dev_settings_of(mut self, old: &Self, is_dev: bool) -> Self {
+        if !is_dev {
             return self;
         }
-        let own = |device: &&Device| device.file.as_os_str() == DEVELOPMENT;
-        self.devices.retain(|device| !own(&device));
-        self.devices.extend(old.devices.iter().filter(own).cloned());
+        let is_dev_device = |device: &&Device| device.file.as_os_str() == DEV_SOURCE;
+        self.devices.retain(|device| !is_dev_device(&device));
+        self.devices.extend(old.devices.iter().filter(is_dev_device).cloned());
         Self {
             listeners: old.listeners.clone(),
             storage: old.storage.clone(),
@@ -57,7 +58,7 @@ impl Config {
 }
 
 impl AuditRules {
-    /// What differs in the rule, a line each.
+    /// The differences in the rule, a line for each.
     pub(crate) fn changes(&self, new: &Self) -> Vec<String> {
         let Self {
             minimum,
@@ -74,17 +75,17 @@ impl AuditRules {
         } = self;
         let later = " (for devices that are enabled from now on)";
         [
-            change("minimum", minimum, &new.minimum, ""),
-            change("settle_grace", settle_grace, &new.settle_grace, ""),
-            change("audit_timeout", audit_timeout, &new.audit_timeout, ""),
-            change("queue_size", queue_size, &new.queue_size, later),
-            change("drills", drills, &new.drills, ""),
-            change("api_creation", api_creation, &new.api_creation, ""),
-            change("prefixing", prefixing, &new.prefixing, later),
-            change("allowed_directories", allowed_directories, &new.allowed_directories, later),
-            change("allowed_addresses", allowed_addresses, &new.allowed_addresses, later),
-            change("only_directories", only_directories, &new.only_directories, later),
-            change("syslog_socket", syslog_socket, &new.syslog_socket, later),
+            describe_change("minimum", minimum, &new.minimum, ""),
+            describe_change("settle_grace", settle_grace, &new.settle_grace, ""),
+            describe_change("audit_timeout", audit_timeout, &new.audit_timeout, ""),
+            describe_change("queue_size", queue_size, &new.queue_size, later),
+            describe_change("drills", drills, &new.drills, ""),
+            describe_change("api_creation", api_creation, &new.api_creation, ""),
+            describe_change("prefixing", prefixing, &new.prefixing, later),
+            describe_change("allowed_directories", allowed_directories, &new.allowed_directories, later),
+            describe_change("allowed_addresses", allowed_addresses, &new.allowed_addresses, later),
+            describe_change("only_directories", only_directories, &new.only_directories, later),
+            describe_change("syslog_socket", syslog_socket, &new.syslog_socket, later),
         ]
         .into_iter()
         .flatten()
@@ -92,6 +93,6 @@ impl AuditRules {
     }
 }
 
-fn change<T: PartialEq + Debug>(key: &str, old: &T, new: &T, note: &str) -> Option<String> {
+fn describe_change<T: PartialEq + Debug>(key: &str, old: &T, new: &T, note: &str) -> Option<String> {
     (old != new).then(|| format!("audit {key}: {old:?} becomes {new:?}{note}"))
 }

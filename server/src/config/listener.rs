@@ -1,4 +1,5 @@
 //! The `listener` stanza.
+//! Never in it: sockets.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use super::reader::Reader;
 use crate::listener::Bounds;
 use crate::tls;
 
-/// The usual port.
-const ADDRESS: &str = "127.0.0.1:8200";
+/// The address of a listener that names none.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:8200";
 
 /// Keys that are read.
 const KEYS: [&str; 15] = [
@@ -44,7 +45,7 @@ pub(crate) struct ListenerConfig {
     pub(crate) tls: Option<tls::Settings>,
     /// How it treats connections.
     pub(crate) bounds: Bounds,
-    /// Whether it gives the metrics to anybody.
+    /// Whether it answers requests for metrics without a token.
     pub(crate) open_metrics: bool,
 }
 
@@ -58,10 +59,10 @@ impl ListenerConfig {
     pub(super) fn read(reader: &mut Reader, block: &Block<'_>) -> Result<Self, ConfigError> {
         let kind = block.labels.first().copied().unwrap_or_default();
         if kind != "tcp" {
-            let what = format!("unknown listener {kind:?}: there is \"tcp\"");
-            return Err(reader.error(block.position, what));
+            let message = format!("unknown listener {kind:?}: there is \"tcp\"");
+            return Err(reader.error(block.position, message));
         }
-        reader.known(block.body, &KEYS, "listener \"tcp\": ");
+        reader.warn_unknown_keys(block.body, &KEYS, "listener \"tcp\": ");
         let body = block.body;
         let mut bounds = Bounds::default();
         if let Some(size) = reader.size(body, "max_request_size")? {
@@ -79,12 +80,12 @@ impl ListenerConfig {
         if let Some(time) = reader.duration(body, "http_write_timeout")? {
             bounds.write_timeout = time;
         }
-        let address = reader.text(body, "address")?.unwrap_or_else(|| ADDRESS.to_owned());
+        let address = reader.text(body, "address")?.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
         let plain = reader.boolean(body, "tls_disable")?.unwrap_or(false);
         let tls = if plain { None } else { Some(tls_settings(reader, block, body)?) };
         let mut open_metrics = false;
         for telemetry in reader.blocks(body, "telemetry", 0)? {
-            reader.known(telemetry.body, &[OPEN_METRICS], "listener \"tcp\": telemetry: ");
+            reader.warn_unknown_keys(telemetry.body, &[OPEN_METRICS], "listener \"tcp\": telemetry: ");
             open_metrics |= reader.boolean(telemetry.body, OPEN_METRICS)?.unwrap_or(false);
         }
         Ok(Self { address, tls, bounds, open_metrics })
@@ -106,19 +107,19 @@ impl Default for Bounds {
 fn tls_settings(reader: &Reader, block: &Block<'_>, body: &Body) -> Result<tls::Settings, ConfigError> {
     let file = |name: &str| -> Result<PathBuf, ConfigError> {
         let found = reader.text(body, name)?.map(PathBuf::from);
-        let what = || format!("a listener needs {name}, or tls_disable = true");
-        found.ok_or_else(|| reader.error(block.position, what()))
+        let message = || format!("a listener needs {name}, or tls_disable = true");
+        found.ok_or_else(|| reader.error(block.position, message()))
     };
     let client_required = reader.boolean(body, "tls_require_and_verify_client_cert")?.unwrap_or(false);
     let client_ignored = reader.boolean(body, "tls_disable_client_certs")?.unwrap_or(false);
     let client_authorities = reader.text(body, "tls_client_ca_file")?.map(PathBuf::from);
     if client_required && (client_ignored || client_authorities.is_none()) {
-        let what = if client_ignored {
+        let message = if client_ignored {
             "tls_require_and_verify_client_cert and tls_disable_client_certs contradict each other"
         } else {
-            "tls_require_and_verify_client_cert needs tls_client_ca_file: whose certificates are accepted"
+            "tls_require_and_verify_client_cert needs tls_client_ca_file: the authorities whose certificates are accepted"
         };
-        return Err(reader.error(block.position, what.to_owned()));
+        return Err(reader.error(block.position, message.to_owned()));
     }
     let version = reader.one_of(body, "tls_min_version", &["tls12", "tls13"])?;
     Ok(tls::Settings {

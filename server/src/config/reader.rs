@@ -1,4 +1,4 @@
-//! Reading typed values out of a parsed file: what is wrong is said with file and line, what is unknown is noted.
+//! Reads typed values of a parsed file: a wrong value is an error with file and line, an unknown key a warning.
 //! Never in it: which keys exist.
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Begins a file.
+    /// A reader of this file.
     pub(super) fn new(file: &Path) -> Self {
         Self { file: file.to_owned(), warnings: Vec::new() }
     }
@@ -26,18 +26,18 @@ impl Reader {
         &self.file
     }
 
-    /// What was noted.
+    /// The warnings.
     pub(super) fn into_warnings(self) -> Vec<String> {
         self.warnings
     }
 
-    /// Notes something that does not stop the server.
-    pub(super) fn warn(&mut self, position: Position, what: String) {
-        self.warnings.push(self.error(position, what).to_string());
+    /// Adds a warning: the server starts all the same.
+    pub(super) fn warn(&mut self, position: Position, message: String) {
+        self.warnings.push(self.error(position, message).to_string());
     }
 
-    /// Notes each key that nobody reads.
-    pub(super) fn known(&mut self, body: &Body, keys: &[&str], place: &str) {
+    /// Adds a warning for each key that is not one of these.
+    pub(super) fn warn_unknown_keys(&mut self, body: &Body, keys: &[&str], place: &str) {
         for item in &body.items {
             if !keys.contains(&item.name()) {
                 self.warn(item.position(), format!("{place}unknown key {:?} is ignored", item.name()));
@@ -46,13 +46,13 @@ impl Reader {
     }
 
     /// An error at a place of the file.
-    pub(super) fn error(&self, position: Position, what: String) -> ConfigError {
-        ConfigError { file: self.file.clone(), line: Some(position.line), what }
+    pub(super) fn error(&self, position: Position, message: String) -> ConfigError {
+        ConfigError::new(&self.file, Some(position.line), message)
     }
 
-    /// An error of the language.
-    pub(super) fn syntax(&self, error: &onrecord_hcl::Error) -> ConfigError {
-        self.error(error.position(), error.to_string())
+    /// An error of the configuration language.
+    pub(super) fn syntax_error(&self, error: onrecord_hcl::Error) -> ConfigError {
+        self.error(error.position(), error.to_string()).with_source(error)
     }
 
     /// The blocks of a key.
@@ -62,27 +62,29 @@ impl Reader {
         name: &'a str,
         labels: usize,
     ) -> Result<Vec<Block<'a>>, ConfigError> {
-        body.blocks(name, labels).map_err(|error| self.syntax(&error))
+        body.blocks(name, labels).map_err(|error| self.syntax_error(error))
     }
 
     /// A text.
     pub(super) fn text(&self, body: &Body, name: &str) -> Result<Option<String>, ConfigError> {
-        let found = body.scalar(name).map_err(|error| self.syntax(&error))?;
+        let found = body.scalar(name).map_err(|error| self.syntax_error(error))?;
         Ok(found.map(str::to_owned))
     }
 
-    /// A truth value, also as text (`"true"`, `"1"`), as existing configurations have it.
+    /// A boolean, also as text (`"true"`, `"1"`), as in existing configurations.
     pub(super) fn boolean(&self, body: &Body, name: &str) -> Result<Option<bool>, ConfigError> {
         self.converted(body, name, |text| {
-            onrecord_value::boolean::parse(text).map_err(|error| error.to_string())
+            onrecord_value::boolean::parse(text).map_err(|_| "it must be true or false".to_owned())
         })
     }
 
     /// A duration: Go's form, or seconds.
     pub(super) fn duration(&self, body: &Body, name: &str) -> Result<Option<Duration>, ConfigError> {
         self.converted(body, name, |text| {
-            let parsed = duration::parse(text).map_err(|error| error.to_string())?;
-            parsed.to_std().ok_or_else(|| "a duration cannot be negative".to_owned())
+            let rejected =
+                |_| "it must be a duration such as 30s, 5m or 1h30m, or a number of seconds".to_owned();
+            let parsed = duration::parse(text).map_err(rejected)?;
+            parsed.to_std().ok_or_else(|| "it must not be negative".to_owned())
         })
     }
 
@@ -104,7 +106,7 @@ impl Reader {
         if let Some(text) = body.get(name).and_then(onrecord_hcl::Value::as_str) {
             return Ok(text.split(',').map(|part| part.trim().to_owned()).collect());
         }
-        let found = body.strings(name).map_err(|error| self.syntax(&error))?;
+        let found = body.strings(name).map_err(|error| self.syntax_error(error))?;
         Ok(found.unwrap_or_default().into_iter().map(str::to_owned).collect())
     }
 
@@ -128,8 +130,8 @@ impl Reader {
         convert: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, ConfigError> {
         let Some(value) = body.get(name) else { return Ok(None) };
-        let text = body.scalar(name).map_err(|error| self.syntax(&error))?.unwrap_or_default();
-        let wrong = |what| self.error(value.position, format!("{name} = {text:?}: {what}"));
-        convert(text).map(Some).map_err(wrong)
+        let text = body.scalar(name).map_err(|error| self.syntax_error(error))?.unwrap_or_default();
+        let rejected = |reason| self.error(value.position, format!("{name} = {text:?}: {reason}"));
+        convert(text).map(Some).map_err(rejected)
     }
 }

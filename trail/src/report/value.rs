@@ -1,25 +1,25 @@
 //! A report as a value, to be printed as JSON.
-//! Never in it: anything that a report does not have.
+//! Never in it: a fact that is not in the report.
 
 use onrecord_value::{Object, Value, object};
 
 use super::{
-    BootReport, DeviceReport, Judge, Numbered, Place, Report, Sample, SourceReport, Spans, TornLine,
-    Unanswered, UnionReport,
+    BootReport, DeviceReport, EntryNumber, Judge, LinePosition, RangeSample, Report, Sample, SourceReport,
+    TornLine, Unanswered, UnionReport,
 };
 
 impl Report {
     /// The report as a value; docs/TRAIL.md has its keys. Numbers of starts and salts are 16 hex digits, as in a line.
     pub fn to_value(&self, judge: Judge) -> Value {
         object! {
-            "nothing_lost" => self.nothing_lost(judge),
+            "nothing_lost" => self.is_complete(judge),
             "judged" => match judge { Judge::EachDevice => "each device", Judge::Union => "union" },
             "sources" => list(&self.sources, source),
             "devices" => list(&self.devices, device),
             "union" => union(&self.union),
             "torn" => sample(&self.torn, torn),
             "torn_undeclared" => self.torn_undeclared,
-            "no_entries" => sample(&self.no_entries, |at| place(at).into()),
+            "no_entries" => sample(&self.no_entries, |at| position(at).into()),
         }
         .into()
     }
@@ -88,21 +88,21 @@ fn boot(boot: &BootReport) -> Value {
     .into()
 }
 
-fn spans(spans: &Spans) -> Value {
+fn spans(spans: &RangeSample) -> Value {
     let first = list(&spans.first, |span| object! { "from" => span.from, "to" => span.to }.into());
     object! { "count" => spans.count, "ranges" => spans.ranges, "first" => first }.into()
 }
 
-fn numbered(one: &Numbered) -> Value {
+fn numbered(one: &EntryNumber) -> Value {
     object! { "boot" => format!("{:016x}", one.boot.number()), "seq" => one.seq }.into()
 }
 
-fn place(place: &Place) -> Object {
-    object! { "source" => place.source.as_str(), "line" => place.line, "offset" => place.offset }
+fn position(at: &LinePosition) -> Object {
+    object! { "source" => at.source.as_str(), "line" => at.line, "offset" => at.offset }
 }
 
 fn torn(torn: &TornLine) -> Value {
-    let mut object = place(&torn.place);
+    let mut object = position(&torn.position);
     object.insert("bytes", torn.bytes);
     object.insert("declared", torn.declared);
     object.into()

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{FileDevice, FileOptions, safety};
-use crate::device::{DeviceError, Placement};
+use crate::device::error::DeviceError;
+use crate::device::placement::Placement;
 
 impl FileDevice {
     /// Opens the file as a device would, checks it, and takes back what had to be made for that.

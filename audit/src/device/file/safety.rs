@@ -3,7 +3,6 @@
 //! Never in it: what an unsafe file is good for otherwise.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -13,49 +12,13 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::super::claim::FileId;
-use super::super::{DeviceError, FileMode, FileOptions, Placement};
+use super::options::FileOptions;
 use super::torn;
-
-/// Why a file is refused although it could be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Violation {
-    /// The path has a `.` or `..` component.
-    DotComponent,
-    /// The name does not end as that of a log.
-    Name,
-    /// The directory is one of the system's, of the server's own, or outside of those allowed.
-    Directory,
-    /// The directory's real path cannot be found out.
-    Unresolvable,
-    /// The last component is a symbolic link.
-    SymbolicLink,
-    /// Not a regular file.
-    NotRegular,
-    /// Several names lead to the file.
-    SeveralLinks,
-    /// The file can be executed, or changes the user.
-    Executable,
-    /// The file begins with something that no audit device wrote.
-    ForeignContent,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DotComponent => "the path has a dot component",
-            Self::Name => "the name must end in .log, .json, .jsonl, .xml or .txt",
-            Self::Directory => "audit files are not allowed in this directory",
-            Self::Unresolvable => "the directory cannot be resolved",
-            Self::SymbolicLink => "is a symbolic link",
-            Self::NotRegular => "is not a regular file",
-            Self::SeveralLinks => "has more than one link",
-            Self::Executable => "has execute, setuid or setgid bits",
-            Self::ForeignContent => "is not empty and does not begin with an audit entry",
-        })
-    }
-}
+use crate::device::claim::FileId;
+use crate::device::error::DeviceError;
+use crate::device::error::violation::Violation;
+use crate::device::options::FileMode;
+use crate::device::placement::Placement;
 
 /// A file that passed.
 pub(super) struct Opened {

@@ -12,8 +12,10 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::super::{DeviceError, FileOptions, Notice};
 use super::Open;
+use super::options::FileOptions;
+use crate::device::error::DeviceError;
+use crate::device::notice::Notice;
 use onrecord_entry::{BEGINNINGS, decode};
 
 const CHUNK: usize = 64 * 1024;

@@ -5,8 +5,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::super::Notice;
 use super::before;
+use crate::device::notice::Notice;
 use onrecord_entry::decode;
 use onrecord_entry::{Boot, PROBE_PATH, SeqRange};
 

@@ -4,8 +4,9 @@
 use rustix::fs::{AtFlags, CWD, Stat};
 use rustix::io::Errno;
 
-use super::super::{DeviceError, Notice};
 use super::{FileDevice, before};
+use crate::device::error::DeviceError;
+use crate::device::notice::Notice;
 
 /// Compares the name with the open file. A file that is gone is made again; another in its place is used.
 pub(super) fn look(device: &mut FileDevice) -> Result<(), DeviceError> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::NetCause;
+use crate::device::error::net::NetCause;
 
 /// Where the machine keeps the names of services (services(5)).
 const SERVICES: &str = "/etc/services";

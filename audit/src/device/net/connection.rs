@@ -11,8 +11,8 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use super::acknowledged;
 use super::deadline::Deadline;
-use super::{NetCause, NetError};
-use crate::device::DeviceError;
+use crate::device::error::DeviceError;
+use crate::device::error::net::{NetCause, NetError};
 
 /// What a peer sends is thrown away, at most so many blocks at a look.
 const BLOCKS_READ: usize = 64;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::NetCause;
 use crate::clock::Clock;
-use crate::device::Claim;
+use crate::device::claim::Claim;
+use crate::device::error::net::NetCause;
 
 /// What has no end looks so often whether its device is still wanted, and goes on for so many looks after that.
 const LOOK: Duration = Duration::from_millis(250);

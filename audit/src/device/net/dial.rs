@@ -1,7 +1,7 @@
 //! From the name of a network and an address to a connection, inside the device's limits and in time.
 //! Never in it: when to dial, what to write.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,11 +13,14 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
+use super::address;
 use super::connection::{Connection, Kind};
 use super::deadline::Deadline;
+use super::network::Network;
 use super::resolve::Resolver;
-use super::{NetCause, NetError, Network, address};
-use crate::device::{DeviceError, Placement};
+use crate::device::error::DeviceError;
+use crate::device::error::net::{NetCause, NetError};
+use crate::device::placement::Placement;
 
 /// When an idle peer is asked whether it is still there, and how often: as Go's dialer does.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -194,18 +197,4 @@ impl Dialer<'_> {
 fn socket(family: AddressFamily, kind: SocketType) -> Result<OwnedFd, NetCause> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     rustix::net::socket_with(family, kind, flags, None).map_err(|errno| NetCause::system("socket", errno))
-}
-
-/// Whether an address is link-local, in any of its disguises: as it is, mapped into IPv6, or behind NAT64.
-pub(crate) fn is_link_local(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => {
-            let behind_nat = match address.segments() {
-                [0x64, 0xff9b, 0, 0, 0, 0, high, _] => high == 0xa9fe,
-                _ => false,
-            };
-            behind_nat || address.is_unicast_link_local()
-        }
-    }
 }

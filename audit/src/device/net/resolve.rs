@@ -9,7 +9,8 @@ use rustix::net::{AddressFamily, SocketType, netdevice};
 use super::address::HostPort;
 use super::deadline::Deadline;
 use super::network::Family;
-use super::{Errno, NetCause};
+use crate::device::error::errno::Errno;
+use crate::device::error::net::NetCause;
 
 /// Looks up hosts, one at a time: the machine's resolver has no time-out of its own, so it is asked on another thread,
 /// and a look-up that did not end in time is waited for again, not started again.

@@ -1,6 +1,5 @@
 //! A block of addresses: `169.254.7.0/24`, `fe80::/10`, or one address. Never in it: what is allowed.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -13,16 +12,9 @@ pub struct AddressBlock {
 }
 
 /// A text that is no block of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an IP address, nor a block of them such as 10.0.0.0/8")]
 pub struct AddressBlockError;
-
-impl fmt::Display for AddressBlockError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not an IP address, nor a block of them such as 10.0.0.0/8")
-    }
-}
-
-impl std::error::Error for AddressBlockError {}
 
 impl FromStr for AddressBlock {
     type Err = AddressBlockError;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::device::Batch;
+use crate::device::batch::Batch;
 
 /// The last lines that were written, oldest first.
 pub(super) struct Kept {

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::device::batch::{Appended, Batch, Rejected};
+use crate::device::claim::Claim;
+use crate::device::error::DeviceError;
+use crate::device::error::net::NetCause;
 use crate::device::net::connection::Connection;
 use crate::device::net::deadline::Deadline;
-use crate::device::{Appended, Batch, Claim, DeviceError, NetCause, Unfit};
 use onrecord_entry::{Oversize, send_within};
 
 /// How long a refusal of a datagram is waited for, once one was refused.
@@ -55,21 +58,21 @@ impl Outgoing<'_> {
     }
 
     fn send_messages(&self, batch: &Batch<'_>, from: usize) -> Appended {
-        let (mut unfit, mut wary) = (Vec::new(), self.wary);
+        let (mut rejected, mut wary) = (Vec::new(), self.wary);
         for (line, bytes) in batch.each().enumerate().skip(from) {
             match self.send_message(bytes) {
                 Ok(()) => {
                     if let Some(refused) = std::mem::take(&mut wary).then(|| self.refusal()).flatten() {
-                        return Appended::some(line, refused).without(unfit);
+                        return Appended::some(line, refused).without(rejected);
                     }
                 }
-                Err(error) if error.is_of_the_line() => {
-                    unfit.push(Unfit { line, error });
+                Err(error) if error.concerns_line() => {
+                    rejected.push(Rejected { line, error });
                 }
-                Err(error) => return Appended::some(line, error).without(unfit),
+                Err(error) => return Appended::some(line, error).without(rejected),
             }
         }
-        Appended::all(batch).without(unfit)
+        Appended::all(batch).without(rejected)
     }
 
     /// Sends a line as a message, or what the policy puts in its place.

@@ -14,8 +14,8 @@ use rustix::net::{
     socket_with,
 };
 
-use super::super::DeviceError;
-use super::super::claim::FileId;
+use crate::device::claim::FileId;
+use crate::device::error::DeviceError;
 
 /// How long a daemon may take to accept a stream. It is on the same machine: one that does not accept hangs.
 const DIAL: Duration = Duration::from_millis(20);

@@ -1,7 +1,7 @@
 //! What leads a message to the daemon: priority, local time, tag and process (RFC 3164, section 4.1, without a host).
 //! Never in it: the line, but to put it behind.
 
-use super::super::Facility;
+use super::options::Facility;
 use crate::clock::Clock;
 
 /// The severity of every message: INFO.

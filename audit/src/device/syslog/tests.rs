@@ -356,22 +356,16 @@ fn r_syslog_long_an_entry_that_may_only_fail_fails_alone() {
     let long = entry_of(3000);
     let appended = append(&mut *device, &["one\n", &long, "two\n"]);
     assert_eq!(lines_of(&appended), (3, None));
-    let [unfit] = &appended.unfit[..] else { panic!("one line") };
+    let [rejected] = &appended.rejected[..] else { panic!("one line") };
     let limit = 2048 - message("").len();
-    assert_eq!((unfit.line, &unfit.error), (1, &DeviceError::TooLong { bytes: long.len(), limit }));
+    assert_eq!((rejected.line, &rejected.error), (1, &DeviceError::TooLong { bytes: long.len(), limit }));
     assert_eq!([received(&daemon), received(&daemon)], ["one\n", "two\n"].map(message));
 }
 
 #[test]
 fn the_usual_places_are_three() {
-    let device = Syslog::closed(
-        match parsed(&[]).target {
-            crate::device::Target::Syslog(options) => options,
-            _ => panic!("a syslog device"),
-        },
-        &Placement::api(),
-        Arc::new(Still),
-    );
+    let options = parsed(&[]).target::<SyslogOptions>().unwrap().clone();
+    let device = Syslog::closed(options, &Placement::api(), Arc::new(Still));
     let expected = ["/dev/log", "/var/run/syslog", "/var/run/log"].map(Path::new);
     assert!(device.sockets.iter().eq(expected));
 }

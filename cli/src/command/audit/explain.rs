@@ -47,7 +47,7 @@ fn explain(session: &mut Session<'_>, invocation: &Invocation) -> Done {
         .iter()
         .map(|field| {
             let LineField { path, row } = field;
-            let shown = row.treatment.exposure().as_str();
+            let shown = row.treatment.visibility().as_str();
             vec![path.clone(), shown.to_owned(), row.treatment.about().to_owned(), row.reason.to_owned()]
         })
         .collect();
@@ -62,7 +62,7 @@ fn record(field: &LineField) -> onrecord_value::Value {
         "as" => row.treatment.about(),
         "because" => row.reason,
         "field" => path.as_str(),
-        "shown" => row.treatment.exposure().as_str(),
+        "shown" => row.treatment.visibility().as_str(),
         "words" => row.words,
     })
 }

@@ -1,7 +1,7 @@
 //! A report of the checker as text for people.
-//! Never in it: a judgement of its own.
+//! Never in it: a conclusion that is not in the report.
 
-use onrecord_trail::{BootReport, DeviceReport, Judge, Place, Report, Sample, Spans};
+use onrecord_trail::{BootReport, DeviceReport, Judge, LinePosition, RangeSample, Report, Sample};
 
 use onrecord_value::printable::printable;
 
@@ -12,7 +12,7 @@ pub(super) fn text(report: &Report, judge: Judge) -> String {
     let mut parts = vec![sources(report), devices(report)];
     let findings = findings(report);
     if !findings.is_empty() {
-        // Ids are whatever a log says they are.
+        // An id in a log may be any text.
         let lines: Vec<String> = findings.iter().map(|line| printable(line)).collect();
         parts.push(lines.join("\n"));
     }
@@ -56,7 +56,7 @@ fn devices(report: &Report) -> String {
 }
 
 fn row(name: String, counts: [u64; 3], boots: &[BootReport], doubles: u64) -> Vec<String> {
-    let sum = |of: fn(&BootReport) -> &Spans| boots.iter().map(|boot| of(boot).count).sum::<u64>();
+    let sum = |of: fn(&BootReport) -> &RangeSample| boots.iter().map(|boot| of(boot).count).sum::<u64>();
     let mut row = vec![name, boots.len().to_string()];
     row.extend(counts.iter().map(u64::to_string));
     row.extend([sum(|boot| &boot.holes), sum(|boot| &boot.undeclared), doubles].iter().map(u64::to_string));
@@ -76,26 +76,36 @@ fn findings(report: &Report) -> Vec<String> {
     if report.devices.len() > 1 {
         boots("all as one", &report.union.boots, &mut lines);
     }
-    ids("no device: request without response", &report.union.requests_alone, &mut lines);
-    ids("no device: response without request", &report.union.responses_alone, &mut lines);
+    unpaired(
+        &report.union.requests_alone,
+        ("Request", "response"),
+        "the server stopped, or the device was disabled, before the answer",
+        &mut lines,
+    );
+    unpaired(
+        &report.union.responses_alone,
+        ("Response", "request"),
+        "the device was enabled while the request was in progress",
+        &mut lines,
+    );
     let unanswered = &report.union.unanswered;
     for one in &unanswered.first {
-        let entry = |there: bool| if there { "there" } else { "missing" };
+        let entry = |present: bool| if present { "present" } else { "missing" };
         lines.push(format!(
-            "answered, not on record: {} (request {}, response {})",
+            "Request {} was answered, but is not completely on record: request entry {}, response entry {}.",
             one.id,
             entry(one.request),
             entry(one.response)
         ));
     }
-    more(unanswered, "answered, not on record", &mut lines);
+    more(unanswered, "requests that were answered", &mut lines);
     for torn in &report.torn.first {
-        let told = if torn.declared { "declared" } else { "not declared" };
-        lines.push(format!("torn: {}, {} bytes, {told}", place(&torn.place), torn.bytes));
+        let declared = if torn.declared { "declared by a gap entry" } else { "not declared" };
+        lines.push(format!("Torn line: {}, {} bytes, {declared}", position(&torn.position), torn.bytes));
     }
-    more(&report.torn, "torn", &mut lines);
-    lines.extend(report.no_entries.first.iter().map(|at| format!("no entry: {}", place(at))));
-    more(&report.no_entries, "no entry", &mut lines);
+    more(&report.torn, "torn lines", &mut lines);
+    lines.extend(report.no_entries.first.iter().map(|at| format!("Not an entry: {}", position(at))));
+    more(&report.no_entries, "lines that are not entries", &mut lines);
     lines
 }
 
@@ -108,28 +118,28 @@ fn of_device(device: &DeviceReport, lines: &mut Vec<String>) {
         }
     };
     count("gap entries", device.gaps);
-    count("entries that they say were missed", device.missed);
-    count("entries elided", device.elided);
-    count("entries put together from parts", device.split);
-    count("entries of which parts are missing", device.incomplete_parts);
-    count("entries whose parts are not what they were", device.wrong_parts);
+    count("missed entries declared by them", device.missed);
+    count("entries shortened (elided)", device.elided);
+    count("entries joined from parts", device.split);
+    count("entries with missing parts", device.incomplete_parts);
+    count("entries whose parts have a wrong SHA-256", device.wrong_parts);
     count("requests without response", device.requests_alone.count);
     count("responses without request", device.responses_alone.count);
     for double in &device.doubles.first {
         lines.push(format!("{name}: boot {:016x}: double: {}", double.boot.number(), double.seq));
     }
-    more(&device.doubles, "double", lines);
+    more(&device.doubles, &format!("doubles of {name}"), lines);
 }
 
 fn boots(name: &str, boots: &[BootReport], lines: &mut Vec<String>) {
     for boot in boots {
-        let kinds = [
+        let findings = [
             ("LOST, NOT DECLARED", &boot.undeclared),
             ("missing", &boot.holes),
             ("declared missing", &boot.declared),
-            ("declared missing, and there", &boot.surplus),
+            ("declared missing, but present", &boot.surplus),
         ];
-        for (what, spans) in kinds {
+        for (what, spans) in findings {
             if spans.count > 0 {
                 lines.push(format!("{name}: boot {:016x}: {what}: {}", boot.boot.number(), ranges(spans)));
             }
@@ -137,7 +147,7 @@ fn boots(name: &str, boots: &[BootReport], lines: &mut Vec<String>) {
     }
 }
 
-fn ranges(spans: &Spans) -> String {
+fn ranges(spans: &RangeSample) -> String {
     let mut texts: Vec<String> =
         spans
             .first
@@ -156,32 +166,38 @@ fn ranges(spans: &Spans) -> String {
     format!("{} ({})", texts.join(", "), spans.count)
 }
 
-fn ids(what: &str, sample: &Sample<String>, lines: &mut Vec<String>) {
-    lines.extend(sample.first.iter().map(|id| format!("{what}: {id}")));
-    more(sample, what, lines);
+/// The ids of requests that have one entry and lack the other, with the usual cause.
+fn unpaired(sample: &Sample<String>, (present, missing): (&str, &str), cause: &str, lines: &mut Vec<String>) {
+    let finding = |id: &String| format!("{present} {id} has no {missing} entry in these files ({cause}).");
+    lines.extend(sample.first.iter().map(finding));
+    more(sample, &format!("{}s without {missing} entry", present.to_lowercase()), lines);
 }
 
 fn more<T>(sample: &Sample<T>, what: &str, lines: &mut Vec<String>) {
     let left = sample.count.saturating_sub(sample.first.len() as u64);
     if left > 0 {
-        lines.push(format!("{what}: {left} more"));
+        lines.push(format!("{left} more {what}"));
     }
 }
 
-fn place(place: &Place) -> String {
-    format!("{}, line {}, byte {}", place.source, place.line, place.offset)
+fn position(at: &LinePosition) -> String {
+    format!("{}, line {}, byte {}", at.source, at.line, at.offset)
 }
 
 fn verdict(report: &Report, judge: Judge) -> String {
-    let whose = match judge {
-        Judge::EachDevice => "on any device",
-        Judge::Union => "on all devices",
+    let text = match (report.is_complete(judge), judge) {
+        (true, Judge::EachDevice) => {
+            "Complete: every entry is present, or its absence is declared by a gap entry."
+        }
+        (true, Judge::Union) => {
+            "Complete: every entry is present on a device, or its absence is declared by a gap entry."
+        }
+        (false, Judge::EachDevice) => "Incomplete: entries are missing, and no gap entry declares them.",
+        (false, Judge::Union) => {
+            "Incomplete: entries are missing on all devices, and no gap entry declares them."
+        }
     };
-    if report.nothing_lost(judge) {
-        format!("Nothing is missing {whose} that is not itself on record.")
-    } else {
-        format!("Something is missing {whose} that is not on record.")
-    }
+    text.to_owned()
 }
 
 #[cfg(test)]
@@ -191,24 +207,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_hostile_log_says_drives_no_terminal() {
+    fn control_characters_of_a_hostile_log_are_shown_as_escapes() {
         let line = |kind: &str, id: &str| {
             format!(
                 r#"{{"time":"2026-01-01T00:00:00Z","type":"{kind}","auth":{{}},"request":{{"id":"{id}"}}}}"#
             )
         };
-        let request = line("request", r"\u001b[2J\u009b31mone\nNothing \u202eis missing");
-        let log = [request, line("response", r"two\r\u2028"), "\u{1b}no entry".to_owned()].join("\n") + "\n";
+        let request = line("request", r"\u001b[2J\u009b31mone\nComplete: \u202eevery");
+        let log =
+            [request, line("response", r"two\r\u2028"), "\u{1b}not an entry".to_owned()].join("\n") + "\n";
         let input = Input::stream("a\u{1b}]0;log\u{7}", std::io::Cursor::new(log));
         let options = Options { answered: vec!["three\u{1b}".to_owned()], ..Options::default() };
         let report = check(vec![input], &options, &mut |_| {}).unwrap();
         let shown = text(&report, Judge::EachDevice);
         assert!(shown.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{shown:?}");
         assert!(
-            shown.contains(r"request without response: \u{1b}[2J\u{9b}31mone\nNothing \u{202e}is missing"),
+            shown.contains(r"Request \u{1b}[2J\u{9b}31mone\nComplete: \u{202e}every has no response entry"),
             "{shown}"
         );
         assert!(shown.contains(r"a\u{1b}]0;log\u{7}, line 3"), "{shown}");
-        assert!(shown.contains(r"answered, not on record: three\u{1b}"), "{shown}");
+        assert!(shown.contains(r"Request three\u{1b} was answered"), "{shown}");
     }
 }

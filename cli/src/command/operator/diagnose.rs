@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use onrecord_server::{Verdict, diagnose};
+use onrecord_server::{CheckStatus, diagnose};
 use onrecord_value::{Value, object};
 
 use crate::failure::{Done, Failure, exactly};
@@ -45,11 +45,11 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> Done {
     if config.is_empty() {
         return Err(Failure::usage("-config is needed: the configuration to check."));
     }
-    let found = diagnose(&config, invocation.is_set("probe"));
-    let failed = found.iter().any(|finding| finding.verdict == Verdict::Fail);
+    let found = diagnose(&config, &session.world.device_kinds, invocation.is_set("probe"));
+    let failed = found.iter().any(|finding| finding.status == CheckStatus::Fail);
     if session.format == Format::Table {
         let row = |finding: onrecord_server::Finding| {
-            vec![finding.verdict.word().to_owned(), finding.check, finding.detail]
+            vec![finding.status.as_str().to_owned(), finding.check, finding.detail]
         };
         let rows: Vec<Vec<String>> = found.into_iter().map(row).collect();
         session.say(&table::table(&["Result", "Check", "Detail"], &rows))?;
@@ -60,7 +60,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> Done {
                 Value::Object(object! {
                     "check" => finding.check,
                     "detail" => finding.detail,
-                    "result" => finding.verdict.word(),
+                    "result" => finding.status.as_str(),
                 })
             })
             .collect();

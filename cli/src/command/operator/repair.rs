@@ -68,7 +68,7 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> Done {
             None if session.world.stdin_is_terminal => ask(session)?,
             None => return Err(Failure::usage(more_shares(needed))),
         };
-        let left = repair.share(share.expose().trim()).map_err(told)?;
+        let left = repair.submit_key_share(share.expose().trim()).map_err(told)?;
         if left == 0 {
             break;
         }

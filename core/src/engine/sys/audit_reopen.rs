@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_audit::Why;
+use onrecord_audit::broker::Why;
 use onrecord_value::{Object, Value, object, quote};
 
+use crate::blocking_task::BlockingTask;
 use crate::engine::Call;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
-use crate::timeout::BlockingTask;
-use crate::unsealed::Unsealed;
 
 /// How long devices are waited for. One that hangs is named, and opens again as soon as it can.
 const REOPEN_TIMEOUT: Duration = Duration::from_secs(5);

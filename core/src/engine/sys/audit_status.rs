@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use onrecord_audit::{DeviceStatus, Distribution};
+use onrecord_audit::status::{DeviceStatus, Distribution};
 use onrecord_entry::SeqRange;
 use onrecord_value::{Object, Value, object};
 
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::Outcome;
-use crate::unsealed::Unsealed;
 
 /// Reads the status.
 pub(super) fn read(open: &Unsealed) -> Outcome {

@@ -1,0 +1,63 @@
+//! What a kind of device is: a row of the table of kinds, and the target that a device's options lead to. A kind that is
+//! written in another crate implements both traits and is registered by its name
+//! ([`DeviceKinds::with`](super::DeviceKinds::with)).
+//! Never in it: a kind.
+
+use std::any::Any;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::interface::Device;
+use super::options::{DeviceOption, GivenOptions, OptionError};
+use super::placement::Placement;
+use crate::clock::Clock;
+
+/// A kind of device: how its options are read. The options that all devices have ([`COMMON_OPTIONS`]) are read for it.
+///
+/// [`COMMON_OPTIONS`]: super::COMMON_OPTIONS
+pub trait DeviceKind: Send + Sync {
+    /// The name by which devices of this kind are enabled, such as `file`.
+    fn name(&self) -> &'static str;
+
+    /// What such a device does, for people: a phrase that follows "a NAME device".
+    fn about(&self) -> &'static str;
+
+    /// The options that this kind knows beside the common ones. Other keys are stored and listed, and the server's log
+    /// names them as unknown.
+    fn options(&self) -> &'static [DeviceOption];
+
+    /// Reads the options. The common ones are checked where [`GivenOptions::common`] is called, else after all others.
+    fn parse(&self, given: &GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError>;
+}
+
+/// Where the lines of a device go: its own options, understood.
+pub trait DeviceTarget: Any + Send + Sync {
+    /// Opens the device inside the limits of `placement`. Called on a thread that may block.
+    fn open(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Result<Box<dyn Device>, OptionError> {
+        Ok(self.open_later(placement, clock))
+    }
+
+    /// The device without opening it: it opens when it is first written to, or looked at.
+    fn open_later(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Box<dyn Device>;
+
+    /// Finds out whether the device could be opened now, and leaves nothing behind. Called on a thread that may block.
+    fn preflight(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Result<(), OptionError> {
+        self.open(placement, clock).map(drop)
+    }
+
+    /// Whether the device throws everything away.
+    fn discards(&self) -> bool {
+        false
+    }
+
+    /// Whether what is behind the device may start after the server: that it cannot be opened is then no reason to stay
+    /// sealed.
+    fn may_start_later(&self) -> bool {
+        false
+    }
+
+    /// The file that the device writes to, if it is one.
+    fn file(&self) -> Option<&Path> {
+        None
+    }
+}

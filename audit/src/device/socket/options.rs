@@ -1,0 +1,86 @@
+//! The options of the socket device. Never in it: resolving, dialling.
+
+use std::time::Duration;
+
+use onrecord_entry::Oversize;
+use onrecord_value::quote::quote;
+use onrecord_value::size;
+
+use crate::device::net::Network;
+use crate::device::options::{DeviceOption, GivenOptions, OptionError};
+
+pub(super) const OPTIONS: &[DeviceOption] = &[
+    DeviceOption::new("address", "Where the peer listens: host:port, or a path for the Unix kinds. Required."),
+    DeviceOption::new(
+        "socket_type",
+        "How the peer is reached: tcp or udp (or with 4 or 6), unix, unixgram or unixpacket.",
+    )
+    .default("tcp"),
+    DeviceOption::new(
+        "write_timeout",
+        "How long connecting may take, and how long a line may: 2, 500ms, 1m30s; 0 for no time-out.",
+    )
+    .default("2s"),
+    DeviceOption::OVERSIZE,
+    DeviceOption::new(
+        "resend_buffer",
+        "How many bytes of what was written are kept to be sent again after a connection was lost; 0 for none, \
+         at most 256MiB.",
+    )
+    .default("1MiB"),
+];
+
+/// How long a dial or a write may take, if nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How much of what was written is kept, if nothing else is said. What a connection can lose is what waits on our side,
+/// which is held below half of this, and what the peer has received and not read: on Linux 128 KiB, and more only for
+/// a peer that reads many times faster than audit entries come.
+const RESEND_BUFFER: usize = 1024 * 1024;
+
+/// No more than this may be kept: memory is bounded (I5).
+const RESEND_BUFFER_MAX: u64 = 256 * 1024 * 1024;
+
+/// What a socket device is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// How the peer is reached.
+    pub network: Network,
+    /// Where: `host:port`, or a path for the Unix kinds. It is looked at only when the peer is dialled.
+    pub address: String,
+    /// How long a dial may take, and how long a write; `None` for as long as it takes.
+    pub write_timeout: Option<Duration>,
+    /// What becomes of a line that is longer than a datagram can be.
+    pub oversize: Oversize,
+    /// How many bytes of what was written are kept to be sent again after a connection was lost; 0 for none.
+    pub resend_buffer: usize,
+}
+
+/// The order of the checks is the documented one: `address`, `socket_type`, `write_timeout`, common options, `oversize`,
+/// `resend_buffer`.
+pub(super) fn parse(given: &GivenOptions<'_>) -> Result<SocketOptions, OptionError> {
+    let address = given.text("address").ok_or(OptionError::Missing("address"))?.to_owned();
+    let network = Network::parse(given.text("socket_type").unwrap_or("tcp"));
+    if let Network::Raw(name) = network {
+        return Err(OptionError::BadValue(format!(
+            "socket_type {} is not supported; it is \"tcp\", \"udp\" (or with 4 or 6), \"unix\", \"unixgram\" \
+             or \"unixpacket\"",
+            quote(&name)
+        )));
+    }
+    let write_timeout = given.timeout("write_timeout", TIMEOUT)?;
+    given.common()?;
+    let oversize = given.oversize()?;
+    let resend_buffer = given.text("resend_buffer").map_or(Ok(RESEND_BUFFER), buffer)?;
+    Ok(SocketOptions { network, address, write_timeout, oversize, resend_buffer })
+}
+
+fn buffer(text: &str) -> Result<usize, OptionError> {
+    let size = size::parse(text).ok().filter(|size| *size <= RESEND_BUFFER_MAX);
+    size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| {
+        let text = quote(text);
+        OptionError::BadValue(format!(
+            "bad resend_buffer {text}; it is a size such as \"1MiB\", at most \"256MiB\""
+        ))
+    })
+}

@@ -1,0 +1,101 @@
+//! The options of the syslog device. Never in it: dialling the daemon.
+
+use onrecord_entry::Oversize;
+use onrecord_value::quote::quote;
+use onrecord_value::size;
+
+use crate::device::options::{DeviceOption, GivenOptions, OptionError, is_printable};
+
+pub(super) const OPTIONS: &[DeviceOption] = &[
+    DeviceOption::new("facility", "Facility of every message: KERN, USER, MAIL, …, LOCAL7, in any case.")
+        .default("AUTH"),
+    DeviceOption::new(
+        "tag",
+        "What stands before the process id; empty for the name that the server was started by. Printable, at most \
+         256 bytes.",
+    )
+    .default("vault"),
+    DeviceOption::OVERSIZE,
+    DeviceOption::new(
+        "max_bytes",
+        "The longest message, for a daemon that cuts longer ones off; at least 2KiB.",
+    )
+    .default("what the daemon's socket takes"),
+];
+
+/// The least that `max_bytes` can be: the shortest line that stands for another must fit.
+const MAX_BYTES_MIN: u64 = 2048;
+
+/// The longest `tag`, in bytes.
+const TAG_MAX: usize = 256;
+
+/// What a syslog device is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyslogOptions {
+    /// The facility of every message; the severity is always INFO.
+    pub facility: Facility,
+    /// What stands before the process id; empty for the name that the server was started by.
+    pub tag: String,
+    /// What becomes of a line that is longer than the daemon's socket takes.
+    pub oversize: Oversize,
+    /// The longest message that the daemon is sent, in bytes, even if its socket takes a longer one: some daemons cut
+    /// off in silence what is longer than they are configured for.
+    pub max_bytes: usize,
+}
+
+/// A syslog facility (RFC 3164, section 4.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facility(u8);
+
+/// The names that Vault knows, each at the place of its code; the four places without a name are refused.
+const NAMES: [&str; 24] = [
+    "KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP", "",
+    "", "", "", "LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7",
+];
+
+impl Facility {
+    /// `AUTH`, the default.
+    pub const AUTH: Self = Self(4);
+
+    /// The code, 0 to 23.
+    pub const fn code(self) -> u8 {
+        self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn of(code: u8) -> Self {
+        Self(code)
+    }
+
+    fn parse(text: &str) -> Result<Self, OptionError> {
+        let name = text.to_uppercase();
+        let code = NAMES.iter().position(|known| !known.is_empty() && *known == name);
+        code.and_then(|code| u8::try_from(code).ok())
+            .map(Self)
+            .ok_or_else(|| OptionError::BadValue(format!("invalid syslog facility: {name}")))
+    }
+}
+
+/// The order of the checks is the documented one: common options, `facility`, `tag`, `oversize`, `max_bytes`.
+pub(super) fn parse(given: &GivenOptions<'_>) -> Result<SyslogOptions, OptionError> {
+    given.common()?;
+    let facility = given.text("facility").map_or(Ok(Facility::AUTH), Facility::parse)?;
+    let tag = given.text("tag").unwrap_or("vault").to_owned();
+    if tag.len() > TAG_MAX || !is_printable(&tag) {
+        let refused = "tag must be printable, without a newline, and at most 256 bytes";
+        return Err(OptionError::BadValue(refused.to_owned()));
+    }
+    let oversize = given.oversize()?;
+    let max_bytes = given.text("max_bytes").map_or(Ok(usize::MAX), longest_message)?;
+    Ok(SyslogOptions { facility, tag, oversize, max_bytes })
+}
+
+fn longest_message(text: &str) -> Result<usize, OptionError> {
+    let size = size::parse(text).ok().filter(|size| *size >= MAX_BYTES_MIN);
+    size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| {
+        let text = quote(text);
+        OptionError::BadValue(format!(
+            "bad max_bytes {text}; it is a size such as \"8KiB\", at least \"2KiB\""
+        ))
+    })
+}

@@ -1,0 +1,231 @@
+//! A kind of engine, as one row: name, version, how it is mounted, its paths and how it is made; and the table of all
+//! kinds of a server. Never in it: the rows of the built-in table (`kinds`).
+
+use std::sync::Arc;
+
+use crate::engine::space::Space;
+use crate::engine::tune::Tune;
+use crate::engine::{self, AnyEngine, Engine, Found};
+use crate::outcome::Refusal;
+use crate::routes::Route;
+
+/// A kind of engine.
+pub struct EngineKind {
+    /// `type` of a mount: `kv`.
+    pub name: &'static str,
+    /// The version that the option `version` selects; empty if the kind has only one.
+    pub version: &'static str,
+    /// How it comes to be mounted.
+    pub mounting: Mounting,
+    /// What it is for, in one line.
+    pub synopsis: &'static str,
+    open: fn(Arc<Space>) -> Result<Arc<dyn AnyEngine>, Refusal>,
+    find: fn(&str) -> Option<Found>,
+    route: fn(usize) -> Option<&'static Route>,
+}
+
+/// How a kind of engine is mounted.
+pub enum Mounting {
+    /// As a secrets engine, through `sys/mounts`.
+    Secrets,
+    /// As a login method below `auth/`, through `sys/auth`. What its handlers return can log a client in.
+    Login,
+    /// Once, from the first start on; it stays.
+    Builtin(Builtin),
+}
+
+/// Where and how a built-in engine is mounted.
+pub struct Builtin {
+    /// `sys/`.
+    pub path: &'static str,
+    /// What listings say of it.
+    pub description: &'static str,
+    /// Its part of the store, if not one named after the mount.
+    pub folder: Option<&'static str>,
+    /// Echoed only.
+    pub local: bool,
+    /// Echoed only.
+    pub seal_wrap: bool,
+    /// The settings it begins with.
+    pub tune: fn() -> Tune,
+}
+
+impl EngineKind {
+    /// The row of an engine.
+    pub const fn new<E: Engine>(name: &'static str, mounting: Mounting, synopsis: &'static str) -> Self {
+        Self {
+            name,
+            version: "",
+            mounting,
+            synopsis,
+            open: open::<E>,
+            find: engine::find::<E>,
+            route: engine::route::<E>,
+        }
+    }
+
+    /// One of several versions of the kind. The first in the table is the default.
+    #[must_use]
+    pub const fn version(mut self, version: &'static str) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// An engine of this kind over its part of the store.
+    pub(crate) fn open(&self, space: Arc<Space>) -> Result<Arc<dyn AnyEngine>, Refusal> {
+        (self.open)(space)
+    }
+
+    /// The path that takes a path below the mount.
+    pub(crate) fn find(&self, path: &str) -> Option<Found> {
+        (self.find)(path)
+    }
+
+    /// All its paths.
+    pub fn routes(&self) -> impl Iterator<Item = &'static Route> {
+        (0..).map_while(self.route)
+    }
+
+    /// Whether it is part of the server: always there, and not to be removed.
+    pub const fn is_builtin(&self) -> bool {
+        matches!(self.mounting, Mounting::Builtin(_))
+    }
+
+    /// Whether what its paths capture are names, of which another spelling may mean the same. Paths of a secrets engine
+    /// are keys: each spelling is a key of its own.
+    pub(crate) const fn paths_are_names(&self) -> bool {
+        match &self.mounting {
+            Mounting::Secrets => false,
+            Mounting::Login => true,
+            Mounting::Builtin(builtin) => builtin.folder.is_none(),
+        }
+    }
+
+    /// `kv-v2`: a name for this version alone.
+    fn is_versioned_name(&self, name: &str) -> bool {
+        let version = name.strip_prefix(self.name).and_then(|rest| rest.strip_prefix("-v"));
+        !self.version.is_empty() && version == Some(self.version)
+    }
+}
+
+fn open<E: Engine>(space: Arc<Space>) -> Result<Arc<dyn AnyEngine>, Refusal> {
+    Ok(Arc::new(E::open(space)?))
+}
+
+/// Why a table has no such kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// None has the name.
+    Name,
+    /// It has no such version. Its name.
+    Version(&'static str),
+}
+
+/// The kinds of engine of a server.
+#[derive(Clone)]
+pub struct Kinds(Vec<&'static EngineKind>);
+
+impl Kinds {
+    /// A table of these kinds.
+    pub fn new(kinds: &[&'static EngineKind]) -> Self {
+        Self(kinds.to_vec())
+    }
+
+    /// With one more.
+    #[must_use]
+    pub fn with(mut self, kind: &'static EngineKind) -> Self {
+        self.0.push(kind);
+        self
+    }
+
+    /// All of them, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &'static EngineKind> {
+        self.0.iter().copied()
+    }
+
+    /// The kind that a client asks for by name and option `version`, among those that `may` be mounted so.
+    pub(crate) fn asked_for(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        may: impl Fn(&EngineKind) -> bool,
+    ) -> Result<&'static EngineKind, Unknown> {
+        let mut known = None;
+        for kind in self.iter().filter(|kind| may(kind)) {
+            if kind.is_versioned_name(name) {
+                known = Some(kind.name);
+                if version.is_none_or(|version| version == kind.version) {
+                    return Ok(kind);
+                }
+            } else if kind.name == name {
+                known = Some(kind.name);
+                if matches!(version, None | Some("")) || version == Some(kind.version) {
+                    return Ok(kind);
+                }
+            }
+        }
+        Err(known.map_or(Unknown::Name, Unknown::Version))
+    }
+
+    /// The kind of a stored mount: the version it was made with, or the default one.
+    pub(crate) fn stored(&self, name: &str, version: &str) -> Option<&'static EngineKind> {
+        self.iter().find(|kind| kind.name == name && kind.version == version).or_else(|| self.default(name))
+    }
+
+    /// Whether a value of the option `version` stands for this kind.
+    pub(crate) fn is_version(&self, kind: &EngineKind, value: &str) -> bool {
+        let default = || self.default(kind.name).is_some_and(|first| first.version == kind.version);
+        value == kind.version || (value.is_empty() && default())
+    }
+
+    /// Whether a built-in login method has this name.
+    pub(crate) fn builtin_login(&self, name: &str) -> bool {
+        self.iter().any(|kind| {
+            kind.name == name
+                && matches!(&kind.mounting, Mounting::Builtin(builtin) if builtin.path.starts_with("auth/"))
+        })
+    }
+
+    /// The default version of a kind: the first in the table.
+    pub(crate) fn default(&self, name: &str) -> Option<&'static EngineKind> {
+        self.iter().find(|kind| kind.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds;
+
+    fn asked_for(name: &str, version: Option<&str>) -> Result<(&'static str, &'static str), Unknown> {
+        let mountable = |kind: &EngineKind| !kind.is_builtin();
+        kinds::builtin().asked_for(name, version, mountable).map(|kind| (kind.name, kind.version))
+    }
+
+    #[test]
+    fn a_version_is_asked_for_by_option_or_by_name_and_the_first_is_the_default() {
+        assert_eq!(asked_for("kv", None), Ok(("kv", "1")));
+        assert_eq!(asked_for("kv", Some("")), Ok(("kv", "1")));
+        assert_eq!(asked_for("kv", Some("2")), Ok(("kv", "2")));
+        assert_eq!(asked_for("kv-v2", None), Ok(("kv", "2")));
+        assert_eq!(asked_for("kv-v1", Some("1")), Ok(("kv", "1")));
+        for (name, version) in [("kv", "3"), ("kv-v2", "1"), ("kv-v1", ""), ("kv-v1", "2")] {
+            assert_eq!(asked_for(name, Some(version)), Err(Unknown::Version("kv")), "{name} {version}");
+        }
+        assert_eq!(asked_for("kv-v3", None), Err(Unknown::Name));
+        assert_eq!(asked_for("system", None), Err(Unknown::Name));
+    }
+
+    #[test]
+    fn no_path_is_hidden_by_an_earlier_one_and_each_has_a_synopsis() {
+        for kind in kinds::builtin().iter() {
+            for route in kind.routes() {
+                let path = route.template().0.replace(['{', '}'], "");
+                let (_, taken, _) = kind.find(&path).expect(route.pattern());
+                assert_eq!(taken.pattern(), route.pattern(), "{}", kind.name);
+                assert!(!route.synopsis.is_empty(), "{} {}", kind.name, route.pattern());
+                assert!(route.operations().next().is_some(), "{} {}", kind.name, route.pattern());
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! A mount: an engine at a path, with its options and settings.
+//! Never in it: what engines do, or the table of all mounts (`mounts`).
+
+use std::sync::Arc;
+
+use onrecord_value::Object;
+
+use crate::engine::AnyEngine;
+use crate::engine::kind::EngineKind;
+use crate::engine::space::Space;
+use crate::engine::tune::Tune;
+
+/// Where login methods are mounted.
+pub const LOGINS: &str = "auth/";
+
+/// What an engine says of its own version, in listings and entries.
+pub const RUNNING_VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "+builtin.onrecord");
+
+/// An engine at a path. Immutable: a change of its settings makes another one with the same engine.
+#[derive(Clone)]
+pub struct Mount {
+    /// Where: `secret/`, `auth/token/`, `sys/`.
+    pub path: String,
+    /// What kind of engine.
+    pub kind: &'static EngineKind,
+    /// `kv_1a2b3c4d`.
+    pub accessor: String,
+    /// Random UUID; names the mount's storage.
+    pub uuid: String,
+    /// What its operator says it is for.
+    pub description: String,
+    /// Whether it is kept out of replication (echoed only).
+    pub local: bool,
+    /// Echoed only.
+    pub seal_wrap: bool,
+    /// Echoed only.
+    pub external_entropy_access: bool,
+    /// `options` of the mount, e.g. `version`; texts by name. None for the built-in ones.
+    pub options: Option<Object>,
+    /// Its settings.
+    pub tune: Tune,
+    /// The engine.
+    pub engine: Arc<dyn AnyEngine>,
+    /// Its part of the store.
+    pub space: Arc<Space>,
+}
+
+impl Mount {
+    /// `secret` or `auth`, as `mount_class` of an entry.
+    pub fn class(&self) -> &'static str {
+        if self.path.starts_with(LOGINS) { "auth" } else { "secret" }
+    }
+}

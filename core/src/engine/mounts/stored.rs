@@ -1,0 +1,312 @@
+//! The mount table as it is stored: one record. Never in it: engines.
+
+use std::sync::Arc;
+
+use onrecord_seal::{Entropy, EntropyError};
+use onrecord_value::{Object, Value, object};
+
+use super::{MountDraft, Table};
+use crate::engine::AnyEngine;
+use crate::engine::codec::{Broken, Reader, Writer};
+use crate::engine::kind::{Builtin, EngineKind, Kinds, Mounting};
+use crate::engine::mount::{LOGINS, Mount};
+use crate::engine::space::Space;
+use crate::engine::tune::Tune;
+
+/// The first byte of the record. Another one is from a newer release.
+const FORMAT: u8 = 1;
+/// The key of the mounts whose data is to be deleted: the name that stored tables have, from the first release on.
+const DELETION_KEY: &str = "doomed";
+
+/// The table's record.
+pub(super) struct Stored {
+    pub(super) rows: Vec<Row>,
+    pub(super) pending_deletion: Vec<String>,
+}
+
+/// A mount without its engine.
+pub(super) struct Row {
+    pub(super) path: String,
+    pub(super) kind: String,
+    pub(super) uuid: String,
+    accessor: String,
+    description: String,
+    local: bool,
+    seal_wrap: bool,
+    external_entropy_access: bool,
+    options: Option<Object>,
+    tune: Tune,
+}
+
+impl Stored {
+    /// The table of a server that was just initialised.
+    pub(super) fn first(kinds: &Kinds, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let builtin = |kind: &'static EngineKind| match &kind.mounting {
+            Mounting::Builtin(builtin) => Some(Row::builtin(kind, builtin, entropy)),
+            Mounting::Secrets | Mounting::Login => None,
+        };
+        let rows = kinds.iter().filter_map(builtin).collect::<Result<_, _>>()?;
+        Ok(Self { rows, pending_deletion: Vec::new() })
+    }
+
+    pub(super) fn of(table: &Table) -> Self {
+        Self {
+            rows: table.iter().map(|mount| Row::of(mount)).collect(),
+            pending_deletion: table.pending_deletion.clone(),
+        }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(1024);
+        writer.byte(FORMAT);
+        writer.object(&object! {
+            DELETION_KEY => self.pending_deletion.clone(),
+            "mounts" => self.rows.iter().map(Row::to_object).collect::<Vec<_>>(),
+        });
+        writer.finish()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Broken> {
+        let mut reader = Reader::new(bytes);
+        if reader.byte()? != FORMAT {
+            return Err(Broken);
+        }
+        let record = reader.object()?;
+        reader.end()?;
+        let rows = record.get("mounts").and_then(Value::as_array).ok_or(Broken)?;
+        let rows = rows.iter().map(|row| Row::from_object(row.as_object().ok_or(Broken)?));
+        let pending_deletion = texts(&record, DELETION_KEY)?.unwrap_or_default();
+        Ok(Self { rows: rows.collect::<Result<_, _>>()?, pending_deletion })
+    }
+}
+
+impl Row {
+    /// A mount to be made.
+    pub(super) fn new(
+        kinds: &Kinds,
+        path: &str,
+        draft: MountDraft,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, EntropyError> {
+        let (kind, mut options) = (draft.kind, draft.options);
+        if !kinds.is_version(kind, "") {
+            options.insert("version", kind.version);
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            kind: kind.name.to_owned(),
+            uuid: entropy.uuid()?,
+            accessor: accessor(path, kind, entropy)?,
+            description: draft.description,
+            local: draft.local,
+            seal_wrap: draft.seal_wrap,
+            external_entropy_access: draft.external_entropy_access,
+            options: Some(options),
+            tune: draft.tune,
+        })
+    }
+
+    fn builtin(kind: &EngineKind, builtin: &Builtin, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        Ok(Self {
+            path: builtin.path.to_owned(),
+            kind: kind.name.to_owned(),
+            uuid: entropy.uuid()?,
+            accessor: accessor(builtin.path, kind, entropy)?,
+            description: builtin.description.to_owned(),
+            local: builtin.local,
+            seal_wrap: builtin.seal_wrap,
+            external_entropy_access: false,
+            options: None,
+            tune: (builtin.tune)(),
+        })
+    }
+
+    fn of(mount: &Mount) -> Self {
+        Self {
+            path: mount.path.clone(),
+            kind: mount.kind.name.to_owned(),
+            uuid: mount.uuid.clone(),
+            accessor: mount.accessor.clone(),
+            description: mount.description.clone(),
+            local: mount.local,
+            seal_wrap: mount.seal_wrap,
+            external_entropy_access: mount.external_entropy_access,
+            options: mount.options.clone(),
+            tune: mount.tune.clone(),
+        }
+    }
+
+    /// With its engine.
+    pub(super) fn mount(
+        self,
+        kind: &'static EngineKind,
+        engine: Arc<dyn AnyEngine>,
+        space: Arc<Space>,
+    ) -> Mount {
+        Mount {
+            path: self.path,
+            kind,
+            accessor: self.accessor,
+            uuid: self.uuid,
+            description: self.description,
+            local: self.local,
+            seal_wrap: self.seal_wrap,
+            external_entropy_access: self.external_entropy_access,
+            options: self.options,
+            tune: self.tune,
+            engine,
+            space,
+        }
+    }
+
+    /// The option `version`; empty without.
+    pub(super) fn version(&self) -> &str {
+        self.options.as_ref().and_then(|options| options.str("version")).unwrap_or_default()
+    }
+
+    fn to_object(&self) -> Object {
+        let tune = &self.tune;
+        object! {
+            "accessor" => self.accessor.as_str(),
+            "allowed_response_headers" => tune.allowed_response_headers.clone(),
+            "audit_non_hmac_request_keys" => tune.audit_non_hmac_request_keys.clone(),
+            "audit_non_hmac_response_keys" => tune.audit_non_hmac_response_keys.clone(),
+            "default_lease_ttl" => tune.default_lease_ttl,
+            "description" => self.description.as_str(),
+            "external_entropy_access" => self.external_entropy_access,
+            "force_no_cache" => tune.force_no_cache,
+            "kind" => self.kind.as_str(),
+            "listing_visibility" => tune.listing_visibility.as_str(),
+            "local" => self.local,
+            "max_lease_ttl" => tune.max_lease_ttl,
+            "options" => self.options.clone(),
+            "passthrough_request_headers" => tune.passthrough_request_headers.clone(),
+            "path" => self.path.as_str(),
+            "seal_wrap" => self.seal_wrap,
+            "token_type" => tune.token_type.as_str(),
+            "uuid" => self.uuid.as_str(),
+        }
+    }
+
+    fn from_object(row: &Object) -> Result<Self, Broken> {
+        let text = |field: &str| row.str(field).map(str::to_owned).ok_or(Broken);
+        let flag = |field: &str| row.get(field).and_then(Value::as_bool).ok_or(Broken);
+        let count = |field: &str| {
+            row.get(field).and_then(Value::as_number).and_then(onrecord_value::Number::as_u64).ok_or(Broken)
+        };
+        let path = text("path")?;
+        if !path.ends_with('/') {
+            return Err(Broken);
+        }
+        Ok(Self {
+            path,
+            kind: text("kind")?,
+            uuid: text("uuid")?,
+            accessor: text("accessor")?,
+            description: text("description")?,
+            local: flag("local")?,
+            seal_wrap: flag("seal_wrap")?,
+            external_entropy_access: flag("external_entropy_access")?,
+            options: row.object("options").cloned(),
+            tune: Tune {
+                default_lease_ttl: count("default_lease_ttl")?,
+                max_lease_ttl: count("max_lease_ttl")?,
+                audit_non_hmac_request_keys: texts(row, "audit_non_hmac_request_keys")?,
+                audit_non_hmac_response_keys: texts(row, "audit_non_hmac_response_keys")?,
+                force_no_cache: flag("force_no_cache")?,
+                listing_visibility: text("listing_visibility")?,
+                passthrough_request_headers: texts(row, "passthrough_request_headers")?,
+                allowed_response_headers: texts(row, "allowed_response_headers")?,
+                token_type: text("token_type")?,
+            },
+        })
+    }
+}
+
+fn texts(row: &Object, field: &str) -> Result<Option<Vec<String>>, Broken> {
+    match row.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned).ok_or(Broken))
+            .collect::<Result<_, _>>()
+            .map(Some),
+        Some(_) => Err(Broken),
+    }
+}
+
+/// `kv_1a2b3c4d`, `auth_token_1a2b3c4d`.
+fn accessor(path: &str, kind: &EngineKind, entropy: &dyn Entropy) -> Result<String, EntropyError> {
+    let mut random = [0; 4];
+    entropy.fill(&mut random)?;
+    let class = if path.starts_with(LOGINS) { "auth_" } else { "" };
+    Ok(format!("{class}{}_{:08x}", kind.name, u32::from_be_bytes(random)))
+}
+
+#[cfg(test)]
+mod tests {
+    use onrecord_seal::OsEntropy;
+    use onrecord_value::object;
+    use proptest::prelude::*;
+
+    use super::{Row, Stored};
+    use crate::engine::mounts::MountDraft;
+    use crate::engine::tune::Tune;
+    use crate::{engine, kinds};
+
+    #[test]
+    fn every_setting_comes_back() {
+        let entropy = OsEntropy::new();
+        let mut stored = Stored::first(&kinds::builtin(), &entropy).unwrap();
+        let draft = MountDraft {
+            kind: &engine::kv2::KIND,
+            description: "what for".to_owned(),
+            local: true,
+            seal_wrap: true,
+            external_entropy_access: true,
+            options: object! { "other" => "x" },
+            tune: Tune {
+                default_lease_ttl: 1,
+                max_lease_ttl: 2,
+                audit_non_hmac_request_keys: Some(vec!["open".to_owned(), String::new()]),
+                audit_non_hmac_response_keys: Some(Vec::new()),
+                force_no_cache: true,
+                listing_visibility: "unauth".to_owned(),
+                passthrough_request_headers: Some(vec!["X-A".to_owned()]),
+                allowed_response_headers: None,
+                token_type: String::new(),
+            },
+        };
+        stored.rows.push(Row::new(&kinds::builtin(), "kv/", draft.clone(), &entropy).unwrap());
+        stored.pending_deletion.push("gone".to_owned());
+        let back = Stored::decode(&stored.encode()).unwrap();
+        assert_eq!(back.pending_deletion, ["gone"]);
+        assert_eq!(back.encode(), stored.encode());
+        let kv = back.rows.iter().find(|row| row.path == "kv/").unwrap();
+        assert_eq!(kv.tune, draft.tune);
+        assert_eq!(kv.version(), "2");
+        assert_eq!(kv.options.as_ref().unwrap().str("other"), Some("x"));
+    }
+
+    #[test]
+    fn accessors_begin_with_their_kind() {
+        let stored = Stored::first(&kinds::builtin(), &OsEntropy::new()).unwrap();
+        for (row, class) in stored.rows.iter().zip(["system_", "cubbyhole_", "auth_token_"]) {
+            let random = row.accessor.strip_prefix(class).unwrap();
+            assert!(
+                random.len() == 8 && random.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{}",
+                row.accessor
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_panic(mut bytes in prop::collection::vec(any::<u8>(), 1..300)) {
+            drop(Stored::decode(&bytes));
+            bytes[0] = 1;
+            drop(Stored::decode(&bytes));
+        }
+    }
+}

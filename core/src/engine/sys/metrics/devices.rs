@@ -1,0 +1,76 @@
+//! The metrics of each device: by the names that existing dashboards know, and by ours with the device as labels.
+//! Never in it: anything that the broker does not tell.
+
+use onrecord_audit::status::{DeviceStatus, Health};
+
+use super::{Family, Labels, Reading, count_of, gauge, known, ours, real};
+
+/// A name below `onrecord.audit.device`, what it means, and how it is read.
+type Plain = (&'static str, &'static str, fn(&DeviceStatus) -> Reading);
+
+/// Those with one reading a device.
+const PLAIN: [Plain; 16] = [
+    ("entries", "Entries the device has.", |device| Reading::Counter(device.appended)),
+    ("bytes", "Bytes the device has.", |device| Reading::Counter(device.appended_bytes)),
+    ("failures", "Writes that failed.", |device| Reading::Counter(device.failures)),
+    ("missed", "Entries the device missed.", |device| Reading::Counter(device.missed)),
+    ("panics", "Times the device or its formatter panicked.", |device| Reading::Counter(device.panics)),
+    ("reopens", "Times the device was opened again.", |device| Reading::Counter(device.reopens)),
+    ("gaps", "Gap entries the device has written.", |device| Reading::Counter(device.told.gaps)),
+    ("gap_entries", "Missed entries told by its gap entries.", |device| {
+        Reading::Counter(device.told.entries)
+    }),
+    ("untold_entries", "Missed entries that no gap entry has told yet.", |device| {
+        gauge(device.untold_entries)
+    }),
+    ("queue_entries", "Entries that wait for the device.", |device| count_of(device.queued_entries)),
+    ("queue_bytes", "Bytes that wait for the device.", |device| count_of(device.queued_bytes)),
+    ("queue_capacity_bytes", "Bytes that may wait for the device.", |device| count_of(device.queue_capacity)),
+    ("lag_seconds", "How long the oldest entry has been waiting.", |device| real(device.lag.as_secs_f64())),
+    ("required", "1 if entries settle only with this device.", |device| gauge(u64::from(device.required))),
+    ("last_error_time_seconds", "When it last failed, in seconds since 1970; 0 for never.", |device| {
+        Reading::Gauge(device.last_error.as_ref().map_or(0, |last| last.at.unix_seconds()).into())
+    }),
+    ("batch_entries", "Entries a write.", |device| Reading::Numbers(device.batch_entries.clone())),
+];
+
+/// All metrics of all devices, each with its type.
+pub(super) fn families(devices: &[(String, DeviceStatus)]) -> Vec<Family> {
+    let mut families = Vec::new();
+    for (_, device) in devices {
+        for (entry, times) in
+            [("log_request", &device.request_latency), ("log_response", &device.response_latency)]
+        {
+            let name = format!("vault.audit.{}.{entry}", device.path);
+            let readings = [(vec![], Reading::Times(times.clone()))];
+            families.push(known(&name, "Milliseconds until this device had an entry.", readings));
+        }
+    }
+    for (name, help, read) in PLAIN {
+        let readings = devices.iter().map(|(kind, device)| (labels(kind, device, None), read(device)));
+        families.push(ours(&format!("audit.device.{name}"), help, readings));
+    }
+    let latency = devices.iter().flat_map(|(kind, device)| {
+        [("request", &device.request_latency), ("response", &device.response_latency)].map(
+            |(entry, times)| (labels(kind, device, Some(("entry", entry))), Reading::Times(times.clone())),
+        )
+    });
+    families.push(ours(
+        "audit.device.latency_seconds",
+        "From accepting an entry to the device's answer.",
+        latency,
+    ));
+    let states = devices.iter().flat_map(|(kind, device)| {
+        [Health::Healthy, Health::Lagging, Health::Failing, Health::Broken].map(|state| {
+            let labels = labels(kind, device, Some(("state", &state.to_string())));
+            (labels, gauge(u64::from(device.health == state)))
+        })
+    });
+    families.push(ours("audit.device.state", "1 for the state the device is in.", states));
+    families
+}
+
+fn labels(kind: &str, device: &DeviceStatus, more: Option<(&'static str, &str)>) -> Labels {
+    let usual = [("path", device.path.as_ref()), ("type", kind)];
+    usual.into_iter().chain(more).map(|(key, value)| (key, value.to_owned())).collect()
+}

@@ -1,0 +1,119 @@
+//! Everything that exists only while the server is unsealed. Dropping it is sealing.
+//! Never in it: behaviour; each part has its own module.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use onrecord_audit::Broker;
+use onrecord_audit::status::{DeviceStatus, Outlook};
+use onrecord_storage::{Barrier, Health};
+
+use super::mounts::Mounts;
+use crate::alarm::Alarm;
+use crate::audited_headers::AuditedHeaders;
+use crate::devices::{Devices, Log};
+use crate::host::Host;
+use crate::meters::Meters;
+use crate::policies::Policies;
+use crate::rate_limiter::RateLimiter;
+use crate::settings::Settings;
+use crate::tokens::Tokens;
+
+/// Seals the server.
+pub(crate) trait Sealer: Send + Sync {
+    /// Seals, once all requests but the current one have ended.
+    fn seal_around_request(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Seals at once: the storage has failed.
+    fn seal_at_once(&self, barrier: &Barrier);
+}
+
+/// The unsealed server.
+pub struct Unsealed {
+    /// Encrypted storage.
+    pub barrier: Barrier,
+    /// The audit broker with all enabled devices.
+    pub broker: Arc<Broker>,
+    /// The table of audit devices.
+    pub devices: Devices,
+    /// Which request headers are recorded.
+    pub audited_headers: AuditedHeaders,
+    /// The mount table.
+    pub mounts: Mounts,
+    /// The token store.
+    pub tokens: Tokens,
+    /// The policy store.
+    pub policies: Policies,
+    /// Clock, entropy and runtime.
+    pub host: Host,
+    /// Limits and defaults from the configuration.
+    pub settings: Arc<Settings>,
+    /// The cluster's name and id, shown by `sys/health` and `sys/seal-status`.
+    pub cluster: Cluster,
+    /// What follows from refusals of the audit rule.
+    pub(crate) alarm: Alarm,
+    /// What the server's log says about devices.
+    pub(crate) log: Arc<Log>,
+    /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
+    pub(crate) unkept: Mutex<RateLimiter>,
+    /// What is counted of journeys.
+    pub(crate) meters: Arc<Meters>,
+    /// The way back to sealed.
+    pub(crate) gate: Weak<dyn Sealer>,
+    /// Set when its devices are let go. What comes later cannot be put on record.
+    pub(crate) ended: AtomicBool,
+}
+
+/// The name and id of the cluster, made at the first unseal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// `onrecord-cluster-1a2b3c4d`.
+    pub name: String,
+    /// A random UUID.
+    pub id: String,
+}
+
+impl Unsealed {
+    /// Keeps in storage what devices have not told yet, and puts on record what happened while no server ran.
+    pub(crate) async fn keep_record(&self) {
+        self.devices.record_removals(&self.broker).await;
+        if let Err(error) = self.devices.keep_misses(&self.broker).await {
+            let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(times) = unkept.event(self.host.clock.monotonic()) {
+                tracing::warn!(%error, times, "what audit devices missed could not be stored: a kill now would take it away");
+            }
+        }
+    }
+
+    /// Lets go of all devices, and of their files: the next unsealing opens them again, even if this is still held.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        for device in self.broker.status() {
+            self.broker.release(&device.path);
+        }
+    }
+
+    /// Whether the audit rule can be met at the moment, and what it lacks. A server that must have a device and has none
+    /// does not meet it (decision 8).
+    pub(crate) fn outlook_of(&self, devices: &[DeviceStatus]) -> (Outlook, bool) {
+        let outlook = Outlook::of(self.broker.rules().minimum, devices);
+        let met = outlook.is_met() && !(devices.is_empty() && self.devices.settings().fail_closed);
+        (outlook, met)
+    }
+
+    /// Whether its devices were let go.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Seals at once if the storage takes nothing any more: it has lost track of what is durable.
+    pub(crate) fn check_storage(&self) {
+        if self.barrier.storage().health() != Health::Failed {
+            return;
+        }
+        if let Some(gate) = self.gate.upgrade() {
+            gate.seal_at_once(&self.barrier);
+        }
+    }
+}

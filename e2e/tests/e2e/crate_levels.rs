@@ -1,0 +1,116 @@
+//! The level table of docs/ARCHITECTURE.md against the crates' own manifests.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// The level of each crate; one may depend only on lower ones.
+const LEVELS: [(&str, u8); 12] = [
+    ("value", 0),
+    ("hcl", 0),
+    ("entry", 1),
+    ("policy", 1),
+    ("seal", 1),
+    ("client", 1),
+    ("audit", 2),
+    ("storage", 2),
+    ("trail", 2),
+    ("core", 3),
+    ("server", 4),
+    ("cli", 5),
+];
+
+/// What a crate must never reach, however indirectly its level would allow it.
+const NEVER: [(&str, &[&str]); 7] = [
+    ("entry", &["tokio", "hyper", "http", "redb", "rustix"]),
+    ("audit", &["tokio", "hyper", "http", "redb"]),
+    ("policy", &["tokio", "hyper", "http", "redb"]),
+    ("seal", &["tokio", "hyper", "http", "redb"]),
+    ("storage", &["tokio", "hyper", "http"]),
+    ("trail", &["tokio", "hyper", "http"]),
+    ("core", &["hyper", "http", "rustls", "redb"]),
+];
+
+/// The dependencies of a crate as its manifest lists them under `[dependencies]`.
+fn dependencies(root: &Path, name: &str) -> Vec<String> {
+    let text = fs::read_to_string(root.join(name).join("Cargo.toml")).expect("a manifest");
+    text.lines()
+        .skip_while(|line| line.trim() != "[dependencies]")
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split(['.', '=', ' ']).next())
+        .filter(|word| !word.is_empty() && !word.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_crate_depends_only_on_lower_levels() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let levels: BTreeMap<&str, u8> = LEVELS.into();
+    for (name, level) in LEVELS {
+        for dependency in dependencies(&root, name) {
+            let Some(other) = dependency.strip_prefix("onrecord-") else { continue };
+            let below = levels.get(other).unwrap_or_else(|| panic!("{other} has no level"));
+            assert!(*below < level, "{name} (level {level}) depends on {other} (level {below})");
+        }
+    }
+}
+
+#[test]
+fn no_crate_reaches_what_its_level_forbids() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (name, forbidden) in NEVER {
+        for dependency in dependencies(&root, name) {
+            assert!(!forbidden.contains(&dependency.as_str()), "{name} depends on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn the_architecture_page_has_the_same_levels() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/ARCHITECTURE.md")).expect("the page");
+    for (name, level) in LEVELS {
+        let row = format!("| {level} | `{name}` |");
+        assert!(page.contains(&row), "docs/ARCHITECTURE.md has no row that begins with {row}");
+    }
+}
+
+/// The texts of all Rust files of the tree.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() && name != "target" && name != ".git" {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(fs::read_to_string(path).expect("a text"));
+        }
+    }
+}
+
+#[test]
+fn every_requirement_has_a_test_of_its_name_and_every_such_test_its_requirement() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let table = fs::read_to_string(root.join("docs/REQUIREMENTS.md")).expect("the table");
+    let names: Vec<String> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| R-")?.split(" |").next())
+        .map(|name| format!("r_{}_", name.to_lowercase().replace('-', "_")))
+        .collect();
+    let mut texts = Vec::new();
+    sources(&root, &mut texts);
+    let tests: Vec<&str> = texts
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "))
+        .filter(|name| name.starts_with("r_"))
+        .collect();
+    assert!(names.len() > 30 && tests.len() > 100, "{} rows, {} tests", names.len(), tests.len());
+    for test in &tests {
+        assert!(names.iter().any(|name| test.starts_with(name.as_str())), "no row for {test}");
+    }
+    for name in &names {
+        assert!(tests.iter().any(|test| test.starts_with(name.as_str())), "no test for {name}");
+    }
+}

@@ -1,0 +1,136 @@
+//! `kill -9` under a load of writes, again and again: what was answered is on record and in the store, and what is
+//! missing is declared, also where the log was renamed a moment before.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+use onrecord_e2e::log;
+use onrecord_e2e::place::Place;
+use onrecord_e2e::process::Server;
+use onrecord_e2e::wait::TIMEOUT;
+use rustix::process::Signal;
+use serde_json::json;
+
+/// How often the server is killed.
+const KILLS: usize = 20;
+/// How many clients write at once.
+const CLIENTS: usize = 4;
+
+/// What clients were told: request ids answered, and the last acknowledged value of each key.
+#[derive(Default)]
+struct Told {
+    ids: Vec<String>,
+    values: BTreeMap<String, u64>,
+}
+
+#[test]
+fn what_was_answered_survives_kill_9() {
+    killed_again_and_again(&["audit.log"], false);
+}
+
+#[test]
+fn what_was_answered_survives_kill_9_on_two_devices() {
+    killed_again_and_again(&["audit.log", "audit.log-second.log"], false);
+}
+
+#[test]
+fn a_kill_soon_after_a_rotation_leaves_nothing_untold() {
+    killed_again_and_again(&["audit.log"], true);
+}
+
+#[test]
+fn a_kill_soon_after_a_rotation_of_two_logs_leaves_nothing_untold() {
+    killed_again_and_again(&["audit.log", "audit.log-second.log"], true);
+}
+
+/// Kills a server with these logs under load, and holds all of them against what the clients were told. Before each kill
+/// the logs may be renamed, and some answers later or at once a signal says so.
+fn killed_again_and_again(logs: &[&str], rotated: bool) {
+    let place = Place::new();
+    let mut server = place.embedded("");
+    let key = server.open_up();
+    let token = server.token.clone();
+    server.mount_kv(2);
+    for (number, log) in logs.iter().enumerate() {
+        server.enable_file(&format!("file{number}"), &place.path(log));
+    }
+    let told = Arc::new(Mutex::new(Told::default()));
+    let mut sent = vec![0_u64; CLIENTS];
+    for kill in 0..KILLS {
+        // Not random by clock but by count: each life ends after another number of answers.
+        sent = load_until_killed(server, &told, sent, |server, heard| {
+            wait_for(heard, 5 + kill * 7 % 40);
+            if rotated {
+                for log in logs {
+                    let log = place.path(log);
+                    std::fs::rename(&log, format!("{}.{kill}", log.display())).expect("a rename");
+                }
+                wait_for(heard, kill % 3);
+                server.signal(Signal::HUP);
+                wait_for(heard, kill % 7);
+            }
+        });
+        server = place.restart(&key, token.clone());
+    }
+    let told = Arc::into_inner(told).expect("all clients ended").into_inner().expect("no panic while held");
+    for (name, value) in &told.values {
+        let answer = server.call("GET", &format!("kv/data/{name}"), None).json();
+        let stored =
+            answer["data"]["data"]["n"].as_u64().unwrap_or_else(|| panic!("{name} is lost: {answer}"));
+        assert!(stored >= *value, "{name}: {value} was acknowledged, {stored} is stored");
+    }
+    log::assert_all_on_record(&log::files(place.dir(), "audit.log"), &told.ids);
+}
+
+/// Waits for so many answers.
+fn wait_for(heard: &mpsc::Receiver<()>, answers: usize) {
+    for _ in 0..answers {
+        heard.recv_timeout(TIMEOUT).expect("the server answers");
+    }
+}
+
+/// Writes from several clients until the time has come, then kills the server with requests in flight.
+fn load_until_killed(
+    mut server: Server,
+    told: &Arc<Mutex<Told>>,
+    sent: Vec<u64>,
+    until: impl FnOnce(&Server, &mpsc::Receiver<()>),
+) -> Vec<u64> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (tell, heard) = mpsc::channel();
+    let (addr, token) = (server.addr, server.token.clone());
+    let clients: Vec<_> = sent
+        .into_iter()
+        .enumerate()
+        .map(|(client, mut n)| {
+            let (told, stop, token, tell) =
+                (Arc::clone(told), Arc::clone(&stop), token.clone(), tell.clone());
+            std::thread::spawn(move || {
+                let headers = [("X-Vault-Token", token.as_str())];
+                while !stop.load(Ordering::Relaxed) {
+                    n += 1;
+                    let name = format!("client{client}");
+                    let body = json!({"data": {"n": n}}).to_string();
+                    let target = format!("/v1/kv/data/{name}");
+                    let answer =
+                        onrecord_e2e::http::send(addr, "POST", &target, &headers, Some(body.as_bytes()));
+                    // An answer cut short by the kill was not received.
+                    let Ok(answer) = answer else { break };
+                    if answer.status == 200 {
+                        let mut told = told.lock().expect("no panic while held");
+                        told.ids.push(answer.request_id());
+                        told.values.insert(name, n);
+                        // Nobody counts any more once the server is being killed.
+                        tell.send(()).ok();
+                    }
+                }
+                n
+            })
+        })
+        .collect();
+    until(&server, &heard);
+    server.kill();
+    stop.store(true, Ordering::Relaxed);
+    clients.into_iter().map(|client| client.join().expect("no panic")).collect()
+}

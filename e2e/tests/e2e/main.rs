@@ -1,0 +1,26 @@
+//! End-to-end tests of the real binary, a module for each subject. Two other binaries hold what must not run beside these:
+//! `timed` (limits of time) and `soak` (random faults under load).
+//! Never in it: fixtures (the harness in `src`).
+
+mod attacks;
+mod cli;
+mod crate_levels;
+mod degraded;
+mod documented_examples;
+mod fault_table;
+mod group_commit;
+mod hung_peers;
+mod hung_stdout;
+mod kill;
+mod option_matrix;
+mod options;
+mod peers;
+mod reconnect;
+mod recordings;
+mod reload;
+mod restart;
+mod rotation;
+mod salts;
+mod syslog;
+mod syslog_options;
+mod tls;

@@ -1,0 +1,46 @@
+//! What several of these tests use: the line of an entry, and the entry of the formatter vectors, which both formats
+//! write. Never in it: a test.
+
+use onrecord_entry::{
+    Accessor, Auth, Entry, Formatter, Header, Namespace, Operation, Path, Request, Stamp, Template, Token,
+    TokenType,
+};
+use onrecord_value::Time;
+
+/// The line of an entry; it is one line.
+pub(crate) fn line(formatter: &Formatter, entry: &Entry<'_>, stamp: &Stamp) -> String {
+    let mut out = Vec::new();
+    formatter.format(entry, stamp, &mut out).unwrap();
+    let line = String::from_utf8(out).unwrap();
+    assert_eq!(line.find('\n'), Some(line.len() - 1), "an entry is one line");
+    line
+}
+
+/// The entry of the formatter vectors.
+pub(crate) fn vector_entry<'a>(headers: &'a [Header<'a>]) -> Entry<'a> {
+    Entry {
+        auth: Auth {
+            client_token: Token::new("foo"),
+            accessor: Accessor::new("bar"),
+            display_name: "testtoken".into(),
+            policies: (&["root"]).into(),
+            no_default_policy: true,
+            entity_id: "foobarentity".into(),
+            token_type: TokenType::Service,
+            token_ttl: 14_400,
+            token_issue_time: Some(Time::parse("2020-05-28T18:40:18Z").unwrap().into()),
+            ..Auth::default()
+        },
+        request: Request {
+            operation: Some(Operation::Update),
+            namespace: Some(Namespace::ROOT),
+            path: Path::new("/foo"),
+            remote_address: "127.0.0.1".into(),
+            wrap_ttl: 60,
+            headers: headers.into(),
+            ..Request::default()
+        },
+        error: Template::new("this is an error").into(),
+        ..Entry::default()
+    }
+}
