@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use onrecord_audit::SystemClock;
-use onrecord_core::host::{Host, Spawn, Task};
-use onrecord_core::lifecycle::InitOptions;
+use onrecord_core::InitOptions;
 use onrecord_core::{Core, Exchange, Headers, Received, Settings, Target};
+use onrecord_core::{Host, Spawn, Task};
 use onrecord_seal::{OsEntropy, Secret};
 use onrecord_storage::Storage;
 use onrecord_storage::embedded::Embedded;

@@ -8,10 +8,10 @@ use std::task::Poll;
 use onrecord_audit::{Recorded, RequestOnRecord};
 
 use crate::context::RequestContext;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
 use crate::precheck::precheck;
 use crate::routes::Role;
-use crate::unsealed::Unsealed;
 use crate::{audit_errors, login, preview};
 
 /// Does what was asked, or refuses it. The request is on record, or no device is enabled.

@@ -10,7 +10,7 @@ use onrecord_value::{Object, Value, json, object};
 const KEY: &str = "audited-headers";
 
 /// The audited headers: name in lower case → whether the values are hashed.
-pub type Snapshot = BTreeMap<String, bool>;
+pub(crate) type Snapshot = BTreeMap<String, bool>;
 
 /// The configured headers.
 pub struct AuditedHeaders {

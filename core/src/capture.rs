@@ -8,11 +8,11 @@ use onrecord_value::{Object, Value, boolean, json};
 use percent_encoding::percent_decode_str;
 
 use crate::audit_errors;
+use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Exchange, Headers, Received, Target};
 use crate::operation::Operation;
 use crate::outcome::Refusal;
 use crate::request::Request;
-use crate::unsealed::Unsealed;
 
 /// Captures an exchange. It cannot fail: what is wrong with it becomes the request's refusal.
 pub(crate) fn capture(open: &Unsealed, exchange: Exchange) -> Request {

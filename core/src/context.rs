@@ -3,7 +3,7 @@
 use crate::decide::Verdict;
 use crate::request::Request;
 use crate::route::RouteMatch;
-use crate::token::Reservation;
+use crate::tokens::Reservation;
 
 /// What is known about a request once it is decided.
 #[derive(Clone, Copy)]

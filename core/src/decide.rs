@@ -6,7 +6,7 @@ use onrecord_policy::{Acl, Decision, Question, Refusal};
 use crate::request::Request;
 use crate::route::RouteMatch;
 use crate::routes::Access;
-use crate::token::Reservation;
+use crate::tokens::Reservation;
 
 /// What was decided about a request.
 #[derive(Clone, Copy)]

@@ -35,12 +35,12 @@ use opening::{Origin, Prepared};
 use repair::Removals;
 
 pub use declared::DeclareError;
-pub use load::{NotOpened, Unopened};
+pub(crate) use load::Unopened;
 pub(crate) use log::Log;
-pub use salts::{KeptSalt, Resalted};
+pub(crate) use salts::KeptSalt;
 
 /// Devices by path, each with its closing slash.
-pub type Table = BTreeMap<String, Arc<Device>>;
+pub(crate) type Table = BTreeMap<String, Arc<Device>>;
 
 /// An enabled device.
 #[derive(Debug, Clone, PartialEq, Eq)]

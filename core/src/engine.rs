@@ -3,13 +3,18 @@
 //! Never in it: tokens, policies and recording, which are settled before an engine is called.
 
 pub mod codec;
-pub mod cubbyhole;
+pub(crate) mod cubbyhole;
 pub mod fields;
-pub mod kv1;
-pub mod kv2;
-pub mod space;
-pub mod sys;
-pub mod token;
+pub(crate) mod kind;
+pub(crate) mod kv1;
+pub(crate) mod kv2;
+pub(crate) mod mount;
+pub(crate) mod mounts;
+pub(crate) mod space;
+pub(crate) mod sys;
+pub(crate) mod token;
+pub(crate) mod tune;
+pub(crate) mod unsealed;
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -19,13 +24,17 @@ use onrecord_policy::Question;
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
-use self::space::{Existing, Space};
-use crate::mount::Mount;
+use self::space::Existing;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
-use crate::routes::{Access, Recording, Role, Route};
-use crate::token::Caller;
-use crate::unsealed::Unsealed;
+use crate::tokens::Caller;
+
+pub use self::kind::{Builtin, EngineKind, Kinds, Mounting, Unknown};
+pub use self::mount::Mount;
+pub use self::space::{ChangeBatch, Space};
+pub use self::tune::Tune;
+pub use self::unsealed::{Cluster, Unsealed};
+pub use crate::routes::{Access, ExemptEndpoint, Recording, Role, Route};
 
 /// What an engine is asked: allowed by policy, and on record.
 pub struct Call<'a> {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use onrecord_value::{Value, object};
 
-use crate::mount::Mount;
+use crate::engine::mount::Mount;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
 use crate::routes::{Access, Route};

@@ -13,7 +13,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The runtime of the host, as far as the core needs it: a journey whose client has left is handed to it, so that it
 /// ends like any other.
 pub trait Spawn: Send + Sync {
-    /// Runs the task to its end, soon, whoever drops what.
+    /// Runs the task to completion, even if its caller drops its handle.
     fn spawn(&self, task: Task);
 }
 

@@ -3,7 +3,8 @@
 
 use std::error::Error;
 
-use crate::unsealed::{Unsealed, place};
+use crate::engine::unsealed::Unsealed;
+use crate::place;
 
 /// Why what is kept in memory could not be brought up to date: its owner's error. It may be older than what is stored.
 #[derive(Debug, thiserror::Error)]

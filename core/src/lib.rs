@@ -13,45 +13,41 @@
 //! Never in this crate: HTTP types, files, environment, a clock or a source of randomness of its own ([`host`]).
 
 mod act;
-pub mod admission;
+mod admission;
 mod alarm;
-pub mod audit_errors;
-pub mod audited_headers;
+mod audit_errors;
+mod audited_headers;
 mod blocking_task;
 mod capture;
 mod context;
 mod decide;
-pub mod devices;
+mod devices;
 pub mod engine;
-pub mod exchange;
+mod exchange;
 mod help;
-pub mod host;
-pub mod invalidation;
-pub mod kind;
+mod host;
+mod invalidation;
 pub mod kinds;
-pub mod lifecycle;
+mod lifecycle;
 mod login;
 mod meters;
-mod metrics;
-pub mod mount;
-pub mod mounts;
-pub mod operation;
+mod operation;
 pub mod outcome;
-pub mod pipeline;
+mod pipeline;
+mod place;
 pub mod policies;
 mod precheck;
 mod preview;
 mod rate_limiter;
 mod record;
 mod release;
-pub mod request;
+mod request;
 mod route;
-pub mod routes;
-pub mod settings;
+mod routes;
+mod settings;
 mod shape;
 pub mod token;
 pub mod tokens;
-pub mod unsealed;
 
 // The kit of the tests names the crate as its users do.
 #[cfg(test)]
@@ -61,7 +57,13 @@ extern crate self as onrecord_core;
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "not every test uses all of it")]
 mod kit;
 
-pub use exchange::{Answer, Exchange, Headers, Media, Received, Target};
-pub use host::{Host, Process, Spawn};
-pub use lifecycle::Core;
+pub use admission::{Admission, Overloaded, Permit};
+pub use devices::{DeclareError, Device, DevicesError};
+pub use exchange::{Answer, Exchange, Headers, Media, Peer, Received, Target};
+pub use host::{Host, Process, Spawn, Task};
+pub use lifecycle::{CeremonyError, Core, InitOptions, Initialised, Journey, Reloaded, Repair, SealStatus};
+pub use operation::Operation;
 pub use settings::{AuditSettings, DeclaredDevice, Settings};
+
+/// The version that status answers show.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -20,26 +20,23 @@ use onrecord_storage::{Barrier, BarrierError, Storage};
 
 use crate::admission::{Admission, Permit};
 use crate::devices::{DeclareError, DevicesError};
+use crate::engine::kind::Kinds;
 use crate::engine::sys;
+use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Target};
 use crate::host::Host;
-use crate::kind::Kinds;
 use crate::kinds;
 use crate::meters::Meters;
 use crate::routes::{ExemptEndpoint, Route};
 use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
-use crate::unsealed::Unsealed;
 
-pub(crate) use gate::{DrainTo, Gate};
+use gate::{DrainTo, Gate};
 pub use init::{InitOptions, Initialised};
 pub use journey::Journey;
 pub use reload::Reloaded;
 pub use repair::Repair;
 pub use status::SealStatus;
-
-/// The version that status answers show.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A server without HTTP. Cheap to clone; all clones are one server.
 #[derive(Clone)]
@@ -57,7 +54,7 @@ struct Inner {
     settings: Arc<Settings>,
     /// The audit settings that the next unsealing goes by.
     audit: RwLock<Arc<AuditSettings>>,
-    /// Held by whoever applies others, or goes by them.
+    /// Held by a reload, and by an unsealing that goes by them.
     reloading: tokio::sync::Mutex<()>,
     admission: Arc<Admission>,
     meters: Arc<Meters>,

@@ -3,15 +3,15 @@
 //! Never in it: how a client proves who it is (the login method's).
 
 use crate::engine::Call;
+use crate::engine::kind::Mounting;
+use crate::engine::mount::LOGINS;
 use crate::engine::token::lifetime::{self, Bounds, TtlRequest};
 use crate::engine::token::sanitised;
-use crate::kind::Mounting;
-use crate::mount::LOGINS;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Login, Outcome, Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::token::Issued;
 use crate::tokens::TokenDraft;
-use crate::unsealed::Unsealed;
 
 /// Issues the token of a login, and puts it into the reply.
 pub(crate) async fn issue(open: &Unsealed, call: &Call<'_>, mut reply: Box<Reply>) -> Outcome {

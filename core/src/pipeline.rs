@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::context::RequestContext;
+use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Exchange};
-use crate::unsealed::Unsealed;
 use crate::{act, capture, decide, record, release, route, shape};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.

@@ -3,7 +3,7 @@
 //! (`onrecord_policy`).
 //!
 //! All policies are in memory. A change is committed first; then the map is brought up to date from storage and the
-//! generation counted up, before the answer leaves. Whoever keeps a compiled ACL compares the generation (I11).
+//! generation counted up, before the answer leaves. Each keeper of a compiled ACL compares the generation (I11).
 
 mod stored;
 
@@ -18,7 +18,7 @@ use onrecord_value::Time;
 
 pub use stored::Document;
 
-use crate::unsealed::place;
+use crate::place;
 
 /// The policy that every token has unless it was made without; it can be changed but not deleted.
 pub const DEFAULT: &str = "default";

@@ -10,12 +10,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::context::RequestContext;
 use crate::decide;
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{fields, sys};
 use crate::exchange::{Exchange, Headers, Received, Target};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::precheck::precheck;
 use crate::routes::Recording;
-use crate::unsealed::Unsealed;
 use crate::{capture, record, route, shape};
 
 /// What a query escapes: all but the unreserved characters (RFC 3986, section 2.3).

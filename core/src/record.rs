@@ -16,13 +16,14 @@ use crate::alarm::Phase;
 use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
+use crate::engine::mount::{Mount, RUNNING_VERSION};
+use crate::engine::unsealed::Unsealed;
 use crate::exchange::Shaped;
-use crate::mount::{Mount, RUNNING_VERSION};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
-use crate::token::{Caller, Issued};
-use crate::unsealed::Unsealed;
+use crate::token::Issued;
+use crate::tokens::Caller;
 
 /// The proofs by which an answer may leave.
 pub(crate) enum ReleaseProof {

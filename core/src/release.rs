@@ -2,11 +2,11 @@
 //! Never in it: any way past a proof.
 
 use crate::context::RequestContext;
+use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Shaped};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::record::{NotRecorded, ReleaseProof};
-use crate::token::Reservation;
-use crate::unsealed::Unsealed;
+use crate::tokens::Reservation;
 use crate::{audit_errors, shape};
 
 /// What a client is told whose request was carried out although its response could not be recorded (decision 6).

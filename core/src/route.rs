@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::engine::Call;
+use crate::engine::mount::Mount;
 use crate::engine::space::Existing;
-use crate::mount::Mount;
+use crate::engine::unsealed::Unsealed;
 use crate::operation::Operation;
 use crate::request::Request;
 use crate::routes::{Access, Route};
-use crate::token::{Caller, Reservation};
-use crate::unsealed::Unsealed;
+use crate::tokens::{Caller, Reservation};
 
 /// Where a request goes.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 //!
 //! A token is stored under an HMAC of its text, because key names are clear: `token/id/NAME`. Beside it, in the same
 //! batch, are `token/accessor/HMAC-OF-ACCESSOR` (which says NAME) and, unless it is an orphan, `token/child/PARENT/NAME`.
-//! What is in use is kept in memory (`live`), each token as one shared object, so that its revocation is one store
+//! What is in use is kept in memory (`cached_token`), each token as one shared object, so that its revocation is one store
 //! to one flag. The rules that make a stale answer impossible (I11):
 //! * an object enters the map only if no token of its family left the map since its bytes were asked for (`cache`);
 //! * a change is committed first, then made in the object; a revoked token is taken from the map after its commit;
@@ -13,6 +13,7 @@ mod cache;
 mod cached_token;
 mod create;
 mod renew;
+mod reservation;
 mod revoke;
 mod storage;
 mod use_guard;
@@ -27,13 +28,14 @@ use onrecord_value::Time;
 
 pub use create::TokenDraft;
 pub use renew::Renewal;
+pub use reservation::{Caller, Ending, Reservation};
 pub use revoke::Tidied;
 pub use use_guard::UseGuard;
 
 use crate::host::Host;
 use crate::policies::Policies;
 use crate::request::Request;
-use crate::token::{Caller, Entry, Reservation};
+use crate::token::Entry;
 use cache::TokenCache;
 use cached_token::CachedToken;
 use storage::TokenStorage;

@@ -8,8 +8,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use onrecord_core::exchange::{Exchange, Headers, Received, Target};
-use onrecord_core::lifecycle::{Core, InitOptions};
+use onrecord_core::{Core, InitOptions};
+use onrecord_core::{Exchange, Headers, Received, Target};
 use onrecord_seal::Secret;
 
 use crate::config::{Config, DEV_SOURCE, Device, ListenerConfig, StorageConfig};

@@ -12,9 +12,9 @@ use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
 };
 use hyper::{Request, Response, StatusCode};
-use onrecord_core::admission::{Overloaded, Permit};
-use onrecord_core::exchange::{Answer, Exchange, Headers, Peer, Received, Target};
-use onrecord_core::lifecycle::Core;
+use onrecord_core::Core;
+use onrecord_core::{Answer, Exchange, Headers, Peer, Received, Target};
+use onrecord_core::{Overloaded, Permit};
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
 

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use onrecord_core::host::Process;
+use onrecord_core::Process;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 

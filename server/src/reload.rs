@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use onrecord_core::lifecycle::{Core, Reloaded};
+use onrecord_core::{Core, Reloaded};
 
 use crate::blocking::run_with_timeout;
 use crate::config::Config;

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use onrecord_core::lifecycle::{Core, Repair};
+use onrecord_core::{Core, Repair};
 
 use crate::config::{Config, StorageConfig};
 use crate::options::Options;

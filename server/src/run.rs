@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use onrecord_core::host::{Host, Spawn, Task};
-use onrecord_core::lifecycle::Core;
+use onrecord_core::Core;
+use onrecord_core::{Host, Spawn, Task};
 use onrecord_seal::OsEntropy;
 use onrecord_storage::Storage;
 use onrecord_storage::embedded::Embedded;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use onrecord_audit::Placement;
-use onrecord_core::settings::{AuditSettings, DeclaredDevice, Settings};
+use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 
 use crate::config::{Config, StorageConfig};
 

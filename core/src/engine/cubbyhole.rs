@@ -8,18 +8,18 @@ use onrecord_storage::Read;
 
 use super::space::Space;
 use super::{Call, Engine, Handled, Path, kv1};
-use crate::kind::{Builtin, EngineKind, Mounting};
-use crate::mount::Tune;
+use crate::engine::kind::{Builtin, EngineKind, Mounting};
+use crate::engine::tune::Tune;
 use crate::outcome::{Outcome, Refusal};
-use crate::unsealed::place;
+use crate::place;
 
 /// The engine, over all that is below [`place::CUBBYHOLE`].
-pub struct Cubbyhole {
+pub(crate) struct Cubbyhole {
     space: Arc<Space>,
 }
 
 /// Cubbyholes.
-pub static KIND: EngineKind = EngineKind::new::<Cubbyhole>(
+pub(crate) static KIND: EngineKind = EngineKind::new::<Cubbyhole>(
     "cubbyhole",
     Mounting::Builtin(Builtin {
         path: "cubbyhole/",

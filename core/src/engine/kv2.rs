@@ -23,7 +23,7 @@ use super::codec::{Broken, Reader, Writer};
 use super::space::{ChangeBatch, Existing, Space};
 use super::{Call, Engine, Handled, Path, fields};
 use crate::audit_errors::{WARN_AT_ROOT, WARN_WRONG_PATH};
-use crate::kind::{EngineKind, Mounting};
+use crate::engine::kind::{EngineKind, Mounting};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape, Warning};
 
@@ -32,7 +32,7 @@ const CONFIG: &str = "config";
 const CONFIG_FORMAT: u8 = 1;
 
 /// A mount of the engine.
-pub struct Kv2 {
+pub(crate) struct Kv2 {
     space: Arc<Space>,
     /// The engine's settings as stored.
     config: RwLock<Arc<Config>>,
@@ -41,7 +41,7 @@ pub struct Kv2 {
 }
 
 /// Key-value, version 2.
-pub static KIND: EngineKind =
+pub(crate) static KIND: EngineKind =
     EngineKind::new::<Kv2>("kv", Mounting::Secrets, "Key-value store that keeps versions").version("2");
 
 impl Engine for Kv2 {

@@ -14,7 +14,7 @@ const TRIES: u32 = 4;
 /// A mount's part of the store.
 pub struct Space {
     view: View,
-    /// Whether the mount is gone. Whoever writes holds it for reading, until the write is durable.
+    /// Whether the mount is gone. A write holds it for reading until it is durable.
     closed: RwLock<bool>,
 }
 

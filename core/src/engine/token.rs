@@ -11,20 +11,20 @@ use std::sync::Arc;
 
 use super::space::Space;
 use super::{Call, Engine, Handled, Path, fields};
-use crate::kind::{Builtin, EngineKind, Mounting};
-use crate::mount::Tune;
+use crate::engine::kind::{Builtin, EngineKind, Mounting};
+use crate::engine::tune::Tune;
 use crate::outcome::Refusal;
-use crate::token::Caller;
+use crate::tokens::Caller;
 pub(crate) use create::sanitised;
 
+use crate::engine::unsealed::Unsealed;
 use crate::tokens::{ActiveToken, TokenError};
-use crate::unsealed::Unsealed;
 
 /// The engine.
-pub struct Token;
+pub(crate) struct Token;
 
 /// Tokens as a login method: the one that is always there.
-pub static KIND: EngineKind = EngineKind::new::<Token>(
+pub(crate) static KIND: EngineKind = EngineKind::new::<Token>(
     "token",
     Mounting::Builtin(Builtin {
         path: "auth/token/",

@@ -8,9 +8,10 @@ use zeroize::Zeroizing;
 
 use super::init::InitOptions;
 use super::status::body;
-use super::{CeremonyError, Core, VERSION};
+use super::{CeremonyError, Core};
+use crate::VERSION;
+use crate::engine::sys::metrics;
 use crate::exchange::{Answer, Exchange, Media, Received, Shaped};
-use crate::metrics;
 use crate::operation::Operation;
 use crate::outcome::Raw;
 use crate::routes::{ExemptEndpoint, Route};

@@ -1,14 +1,16 @@
 //! The gate between sealed and unsealed: who is inside, and how it is shut.
 //! Never in it: how the server is opened.
 
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use onrecord_storage::Barrier;
 use tokio::sync::Notify;
 
 use crate::admission::{Admission, Permit};
 use crate::blocking_task::BlockingTask;
-use crate::unsealed::Unsealed;
+use crate::engine::unsealed::{Sealer, Unsealed};
 
 /// Who may still be inside when the keys are wiped.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +48,7 @@ enum GateState {
     /// Sealed.
     #[default]
     Shut,
-    /// Nobody enters, but the keys are not wiped yet: an unsealing now would be undone by that.
+    /// Nobody enters, but the keys are not wiped yet: the end of this sealing would end an unsealing too.
     Shutting,
     /// Unsealed.
     Unsealed(Arc<Unsealed>),
@@ -63,6 +65,23 @@ impl Drop for Wipe<'_> {
         self.open.end();
         self.open.barrier.seal();
         self.gate.sealed();
+    }
+}
+
+impl Sealer for Gate {
+    fn seal_around_request(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            self.seal(DrainTo::CurrentRequest, timeout).await;
+        })
+    }
+
+    fn seal_at_once(&self, barrier: &Barrier) {
+        let shut = self.shut().is_some();
+        barrier.seal();
+        if shut {
+            self.sealed();
+            tracing::error!("the storage has failed and does not come back: the server seals itself");
+        }
     }
 }
 
@@ -85,8 +104,8 @@ impl Gate {
         }
     }
 
-    /// The unsealed server for a journey, which is counted until the permit is dropped. Counted under the lock: who
-    /// shuts the gate misses nobody.
+    /// The unsealed server for a journey, which is counted until the permit is dropped. Counted under the lock,
+    /// so that a sealing misses none.
     pub(crate) fn enter(&self) -> Option<(Arc<Unsealed>, Permit)> {
         let state = self.read();
         let GateState::Unsealed(open) = &*state else { return None };

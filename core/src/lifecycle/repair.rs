@@ -1,4 +1,4 @@
-//! The audit devices of a server that does not run: listed and removed by whoever may write to its storage and has its
+//! The audit devices of a server that does not run: listed and removed by an operator who may write to its storage and has its
 //! key shares. The way out of a table of which no device can be opened.
 //! Never in it: opening devices, or anything else that is behind the barrier.
 
@@ -7,7 +7,7 @@ use onrecord_storage::{BarrierError, View};
 use super::init::Ceremony;
 use super::{CeremonyError, Core};
 use crate::devices::{Device, DevicesError, repair};
-use crate::unsealed::place;
+use crate::place;
 
 /// The stored audit devices, open to changes until this is dropped: the server is sealed again then.
 pub struct Repair {

@@ -6,8 +6,9 @@ use std::sync::PoisonError;
 use onrecord_seal::SealConfig;
 use onrecord_value::{Object, Value, json};
 
-use super::{CeremonyError, Core, VERSION};
-use crate::unsealed::Cluster;
+use super::{CeremonyError, Core};
+use crate::VERSION;
+use crate::engine::unsealed::Cluster;
 
 /// The state of the seal.
 #[derive(Debug, Clone, PartialEq, Eq)]

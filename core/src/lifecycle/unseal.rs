@@ -13,14 +13,15 @@ use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::{Value, json, object};
 
 use super::init::Ceremony;
-use super::{CeremonyError, Core};
+use super::{CeremonyError, Core, Gate};
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::devices::{self, Devices, Table, Unopened};
-use crate::mounts::Mounts;
+use crate::engine::mounts::Mounts;
+use crate::engine::unsealed::{Cluster, Unsealed};
+use crate::place;
 use crate::policies::Policies;
 use crate::tokens::Tokens;
-use crate::unsealed::{Cluster, Unsealed, place};
 
 /// A share has at least the bytes of the smallest AES key, and at most those of the largest and its place.
 const SHARE: std::ops::RangeInclusive<usize> = 16..=33;
@@ -140,7 +141,7 @@ impl Core {
             log,
             unkept: Mutex::default(),
             meters: Arc::clone(&self.inner.meters),
-            gate: Arc::downgrade(&self.inner.gate),
+            gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
     }

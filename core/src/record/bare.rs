@@ -12,7 +12,7 @@ use super::{elapsed, judge, offer, path};
 use crate::alarm::Phase;
 use crate::audit_errors;
 use crate::context::RequestContext;
-use crate::unsealed::Unsealed;
+use crate::engine::unsealed::Unsealed;
 
 /// Has an entry built and offered; `None` if that panics. What the panic says is not shown: it could hold a client's
 /// text. Should some devices have the entry already, they have two responses: better than none.

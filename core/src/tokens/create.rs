@@ -10,7 +10,8 @@ use onrecord_value::{Object, Time};
 use zeroize::Zeroizing;
 
 use super::{MAX_DEPTH, TokenError, Tokens};
-use crate::token::{Caller, Entry};
+use crate::token::Entry;
+use crate::tokens::Caller;
 
 /// How many random characters a token's text and an accessor have: 142 bits.
 const RANDOM: usize = 24;

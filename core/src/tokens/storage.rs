@@ -5,8 +5,8 @@ use onrecord_seal::SecretBytes;
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 
 use super::{TokenError, pause};
+use crate::place;
 use crate::token::Entry;
-use crate::unsealed::place;
 
 /// The most keys of a cubbyhole that are deleted in one batch with its token; the rest follow in further batches.
 const BELOW: usize = 4096;

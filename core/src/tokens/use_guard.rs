@@ -9,7 +9,8 @@ use onrecord_value::Time;
 use super::cached_token::{CachedToken, Taken};
 use super::storage::settled;
 use super::{ActiveToken, TokenError, Tokens};
-use crate::token::{Ending, Entry};
+use crate::token::Entry;
+use crate::tokens::Ending;
 
 /// One use of a token, reserved for one request. Dropped unspent, it is given back.
 pub struct UseGuard {

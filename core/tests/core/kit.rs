@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use onrecord_audit::device::faulty::FaultControl;
 use onrecord_audit::{Clock, DeviceConfig, SystemClock};
-use onrecord_core::host::Task;
-use onrecord_core::lifecycle::{InitOptions, Journey};
+use onrecord_core::Task;
+use onrecord_core::engine::Kinds;
 use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, Spawn, Target};
+use onrecord_core::{InitOptions, Journey};
 use onrecord_entry::Formatter;
 use onrecord_entry::{FormatOptions, Salt};
 use onrecord_seal::OsEntropy;
@@ -119,6 +120,15 @@ impl TestServer {
 
     pub async fn with(settings: Settings) -> Self {
         Self::on(Storage::start(Memory::new()).unwrap(), settings).await
+    }
+
+    /// With other kinds of engine than the built-in ones.
+    pub async fn with_kinds(settings: Settings, kinds: Kinds) -> Self {
+        let storage = Storage::start(Memory::new()).unwrap();
+        let world =
+            Self::of(Core::with_kinds(storage, host(Arc::new(SystemClock::new())), settings, kinds)).await;
+        world.core.unseal(&world.key).await.unwrap();
+        world
     }
 
     pub async fn on(storage: Storage, settings: Settings) -> Self {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use onrecord_audit::device::faulty::Fault;
-use onrecord_core::lifecycle::InitOptions;
+use onrecord_core::InitOptions;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::lossy::{self, LossyDisk};

@@ -14,6 +14,7 @@
 
 mod engines;
 mod existence;
+mod extending;
 mod far_storage;
 mod invalidation;
 mod journey;

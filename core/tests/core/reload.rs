@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onrecord_audit::Rules;
 use onrecord_audit::status::Health;
-use onrecord_core::lifecycle::Reloaded;
+use onrecord_core::Reloaded;
 use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;

@@ -1,9 +1,9 @@
 //! I6: every route is recorded, or stands in the list of exempt ones with its reason.
 
-use onrecord_core::kind::{Builtin, EngineKind, Mounting};
+use onrecord_core::Operation;
+use onrecord_core::engine::{Access, Recording, Route};
+use onrecord_core::engine::{Builtin, EngineKind, Mounting};
 use onrecord_core::kinds;
-use onrecord_core::operation::Operation;
-use onrecord_core::routes::{Access, Recording, Route};
 use serde_json::json;
 
 use crate::kit::{TestRequest, TestServer, ask, entries};

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use onrecord_value::{Object, Value, object, quote};
 
 use crate::devices::{Device, DevicesError, EnableRequest};
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
-use crate::unsealed::Unsealed;
 
 /// Enables the device that the body describes.
 pub(super) async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {

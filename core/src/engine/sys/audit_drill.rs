@@ -9,9 +9,9 @@ use onrecord_audit::device::{DRILL_MAX, Drill};
 use onrecord_value::{GoDuration, object};
 
 use super::audit::unknown;
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Afterwards, Refusal, Reply};
-use crate::unsealed::Unsealed;
 
 /// How long a drill lasts that does not say.
 const USUAL: Duration = Duration::from_mins(1);

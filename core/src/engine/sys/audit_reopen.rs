@@ -9,8 +9,8 @@ use onrecord_value::{Object, Value, object, quote};
 
 use crate::blocking_task::BlockingTask;
 use crate::engine::Call;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
-use crate::unsealed::Unsealed;
 
 /// How long devices are waited for. One that hangs is named, and opens again as soon as it can.
 const REOPEN_TIMEOUT: Duration = Duration::from_secs(5);

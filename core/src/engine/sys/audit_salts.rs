@@ -7,8 +7,8 @@ use onrecord_value::{Object, Value, object, quote};
 use super::audit::{hashed, input, refused, unknown};
 use crate::devices::KeptSalt;
 use crate::engine::Call;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
-use crate::unsealed::Unsealed;
 
 /// All salts by id, in use and retired.
 pub(super) async fn list(open: &Unsealed) -> Result<Outcome, Refusal> {

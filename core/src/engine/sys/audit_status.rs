@@ -7,8 +7,8 @@ use onrecord_audit::status::{DeviceStatus, Distribution};
 use onrecord_entry::SeqSet;
 use onrecord_value::{Object, Value, object};
 
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::Outcome;
-use crate::unsealed::Unsealed;
 
 /// Reads the status.
 pub(super) fn read(open: &Unsealed) -> Outcome {

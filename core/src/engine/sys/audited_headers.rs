@@ -4,9 +4,9 @@
 use onrecord_storage::BarrierError;
 use onrecord_value::{Object, Value, object};
 
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal};
-use crate::unsealed::Unsealed;
 
 /// All audited headers.
 pub(super) fn list(open: &Unsealed) -> Outcome {

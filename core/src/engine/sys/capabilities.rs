@@ -6,9 +6,9 @@ use std::sync::Arc;
 use onrecord_policy::Acl;
 use onrecord_value::{Object, Value};
 
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Refusal, Reply};
-use crate::unsealed::Unsealed;
 
 /// Of a token that the request names.
 pub(super) async fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {

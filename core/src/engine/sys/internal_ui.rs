@@ -6,9 +6,9 @@ use onrecord_value::{Object, object};
 
 use super::mounts::{Class, show};
 use crate::engine::Call;
-use crate::mount::Mount;
+use crate::engine::mount::Mount;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
-use crate::unsealed::Unsealed;
 
 /// `GET sys/internal/ui/mounts`.
 pub(super) fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {

@@ -5,8 +5,8 @@ use onrecord_storage::{BarrierError, CommitError};
 use onrecord_value::{Time, object};
 
 use crate::engine::space::{failed, refused};
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
-use crate::unsealed::Unsealed;
 
 /// Begins a new term.
 pub(super) async fn rotate(open: &Unsealed, now: Time) -> Result<Outcome, Refusal> {

@@ -1,18 +1,19 @@
 //! `sys/mounts` and `sys/auth`: list, enable, read, tune and disable secrets engines and login methods; `sys/remount`,
 //! which refuses.
-//! Never in it: the table and its storage (`crate::mounts`).
+//! Never in it: the table and its storage (`crate::engine::mounts`).
 
 use std::time::Duration;
 
 use onrecord_value::{Object, Value, duration, object};
 
+use crate::engine::kind::{EngineKind, Kinds, Mounting, Unknown};
+use crate::engine::mount::{Mount, RUNNING_VERSION};
+use crate::engine::mounts::{MountDraft, MountError};
 use crate::engine::space::{failed, refused};
+use crate::engine::tune::Tune;
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
-use crate::kind::{EngineKind, Kinds, Mounting, Unknown};
-use crate::mount::{Mount, RUNNING_VERSION, Tune};
-use crate::mounts::{MountDraft, MountError};
 use crate::outcome::{Outcome, Refusal};
-use crate::unsealed::Unsealed;
 
 /// Whether a mount is listed among the secrets engines or among the logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,14 +4,14 @@
 use onrecord_value::{Object, Value, object};
 
 use super::internal_ui::may_see;
+use crate::VERSION;
 use crate::engine::Call;
+use crate::engine::mount::Mount;
+use crate::engine::unsealed::Unsealed;
 use crate::exchange::Media;
-use crate::lifecycle::VERSION;
-use crate::mount::Mount;
 use crate::operation::Operation;
 use crate::outcome::{Raw, Refusal, Reply};
 use crate::routes::{Access, Route};
-use crate::unsealed::Unsealed;
 
 /// Writes the document.
 pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {

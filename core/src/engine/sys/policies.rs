@@ -5,10 +5,10 @@ use onrecord_value::{Object, Value, object};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::policies::{PolicyDraft, PolicyError};
-use crate::unsealed::Unsealed;
 
 /// The names of all policies.
 pub(super) fn names(open: &Unsealed) -> Outcome {

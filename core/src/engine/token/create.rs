@@ -7,12 +7,13 @@ use onrecord_value::{GoDuration, Object};
 use super::caller;
 use super::lifetime::{self, Bounds, TtlRequest};
 use crate::audit_errors::WARN_NO_SUCH_POLICY;
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
-use crate::token::{Caller, Issued};
+use crate::token::Issued;
+use crate::tokens::Caller;
 use crate::tokens::TokenDraft;
-use crate::unsealed::Unsealed;
 
 const KNOWN: &[&str] = &[
     "display_name",

@@ -3,10 +3,10 @@
 use onrecord_value::{GoDuration, duration};
 
 use crate::audit_errors::WARN_CAPPED;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::Warning;
-use crate::unsealed::Unsealed;
 
-use crate::mount::Tune;
+use crate::engine::tune::Tune;
 
 /// What the server and the mount allow, in seconds.
 #[derive(Debug, Clone, Copy)]

@@ -3,10 +3,10 @@
 use onrecord_value::{Object, Time, Value, object};
 
 use super::{accessed, caller, named_token};
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::token::Entry;
-use crate::unsealed::Unsealed;
 
 /// By its text.
 pub(super) async fn lookup(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {

@@ -2,11 +2,11 @@
 
 use super::lifetime::{self, Bounds, Granted, TtlRequest};
 use super::{accessed, caller, named_token};
+use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Refusal, Reply};
 use crate::token::{Entry, Issued};
 use crate::tokens::{ActiveToken, Renewal};
-use crate::unsealed::Unsealed;
 
 /// By its text.
 pub(super) async fn renew(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {

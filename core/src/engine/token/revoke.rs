@@ -2,8 +2,8 @@
 
 use super::{accessed, caller, named_token};
 use crate::engine::Call;
+use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Refusal, Reply};
-use crate::unsealed::Unsealed;
 
 /// A token and its descendants; no error if there is no such token.
 pub(super) async fn revoke(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use onrecord_audit::ManualClock;
-use onrecord_core::exchange::{Exchange, Headers, Received, Target};
-use onrecord_core::lifecycle::InitOptions;
-use onrecord_core::{Core, Settings};
+use onrecord_core::{Core, Exchange, Headers, InitOptions, Received, Settings, Target};
 use onrecord_storage::{Backend, Storage, memory};
 use onrecord_value::json::{self, Limits};
 use onrecord_value::{Object, Time, Value};

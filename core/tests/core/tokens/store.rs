@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier as Line};
 use std::thread;
 
-use onrecord_core::host::Host;
+use onrecord_core::Host;
 use onrecord_core::policies::{self, Policies, PolicyError};
-use onrecord_core::token::{Caller, Entry, Issued, Reservation};
+use onrecord_core::token::{Entry, Issued};
 use onrecord_core::tokens::{ActiveToken, MAX_DEPTH, Renewal, Tidied, TokenDraft, TokenError, Tokens};
+use onrecord_core::tokens::{Caller, Reservation};
 use onrecord_policy::{Operation, Question};
 use onrecord_seal::Secret;
 use onrecord_storage::{Barrier, Batch, Storage, memory};

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::mount::Mount;
+use crate::engine::mount::Mount;
 
 /// All mounts at one moment.
 #[derive(Default)]
@@ -96,9 +96,10 @@ mod tests {
     use onrecord_seal::OsEntropy;
     use onrecord_storage::{Barrier, Storage, memory};
 
+    use crate::engine::mount::Mount;
     use crate::engine::space::Space;
     use crate::engine::sys::{self, Sys};
-    use crate::mount::{Mount, Tune};
+    use crate::engine::tune::Tune;
 
     fn mount(path: &str) -> Mount {
         let storage = Storage::start(memory::Memory::new()).unwrap();

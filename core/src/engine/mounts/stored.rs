@@ -8,12 +8,15 @@ use onrecord_value::{Object, Value, object};
 use super::{MountDraft, Table};
 use crate::engine::AnyEngine;
 use crate::engine::codec::{Broken, Reader, Writer};
+use crate::engine::kind::{Builtin, EngineKind, Kinds, Mounting};
+use crate::engine::mount::{LOGINS, Mount};
 use crate::engine::space::Space;
-use crate::kind::{Builtin, EngineKind, Kinds, Mounting};
-use crate::mount::{LOGINS, Mount, Tune};
+use crate::engine::tune::Tune;
 
 /// The first byte of the record. Another one is from a newer release.
 const FORMAT: u8 = 1;
+/// The key of the mounts whose data is to be deleted: the name that stored tables have, from the first release on.
+const DELETION_KEY: &str = "doomed";
 
 /// The table's record.
 pub(super) struct Stored {
@@ -57,7 +60,7 @@ impl Stored {
         let mut writer = Writer::with_capacity(1024);
         writer.byte(FORMAT);
         writer.object(&object! {
-            "doomed" => self.pending_deletion.clone(),
+            DELETION_KEY => self.pending_deletion.clone(),
             "mounts" => self.rows.iter().map(Row::to_object).collect::<Vec<_>>(),
         });
         writer.finish()
@@ -72,7 +75,7 @@ impl Stored {
         reader.end()?;
         let rows = record.get("mounts").and_then(Value::as_array).ok_or(Broken)?;
         let rows = rows.iter().map(|row| Row::from_object(row.as_object().ok_or(Broken)?));
-        let pending_deletion = texts(&record, "doomed")?.unwrap_or_default();
+        let pending_deletion = texts(&record, DELETION_KEY)?.unwrap_or_default();
         Ok(Self { rows: rows.collect::<Result<_, _>>()?, pending_deletion })
     }
 }
@@ -247,8 +250,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Row, Stored};
-    use crate::mount::Tune;
-    use crate::mounts::MountDraft;
+    use crate::engine::mounts::MountDraft;
+    use crate::engine::tune::Tune;
     use crate::{engine, kinds};
 
     #[test]

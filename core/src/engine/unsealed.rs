@@ -1,39 +1,32 @@
 //! Everything that exists only while the server is unsealed. Dropping it is sealing.
 //! Never in it: behaviour; each part has its own module.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use onrecord_audit::Broker;
 use onrecord_audit::status::{DeviceStatus, Outlook};
 use onrecord_storage::{Barrier, Health};
 
+use super::mounts::Mounts;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::devices::{Devices, Log};
 use crate::host::Host;
-use crate::lifecycle::Gate;
 use crate::meters::Meters;
-use crate::mounts::Mounts;
 use crate::policies::Policies;
 use crate::rate_limiter::RateLimiter;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 
-/// What is stored where, below the barrier. All prefixes stand here, so that none begins with another.
-pub mod place {
-    /// The server's own tables: cluster, audited headers, mounts.
-    pub const CORE: &str = "core/";
-    /// Audit devices with their salts, and retired salts.
-    pub const AUDIT: &str = "audit/";
-    /// Cubbyholes, each in a folder named as its token is stored.
-    pub const CUBBYHOLE: &str = "cubbyhole/";
-    /// Mounted engines, each in a folder named by its UUID.
-    pub const MOUNTS: &str = "mounts/";
-    /// Policies by name.
-    pub const POLICY: &str = "policy/";
-    /// Tokens with their accessors and family links.
-    pub const TOKEN: &str = "token/";
+/// Seals the server.
+pub(crate) trait Sealer: Send + Sync {
+    /// Seals, once all requests but the current one have ended.
+    fn seal_around_request(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Seals at once: the storage has failed.
+    fn seal_at_once(&self, barrier: &Barrier);
 }
 
 /// The unsealed server.
@@ -67,7 +60,7 @@ pub struct Unsealed {
     /// What is counted of journeys.
     pub(crate) meters: Arc<Meters>,
     /// The way back to sealed.
-    pub(crate) gate: Weak<Gate>,
+    pub(crate) gate: Weak<dyn Sealer>,
     /// Set when its devices are let go. What comes later cannot be put on record.
     pub(crate) ended: AtomicBool,
 }
@@ -93,7 +86,7 @@ impl Unsealed {
         }
     }
 
-    /// Lets go of all devices, and of their files: the next unsealing opens them anew, whoever still holds this.
+    /// Lets go of all devices, and of their files: the next unsealing opens them again, even if this is still held.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         for device in self.broker.status() {
@@ -120,12 +113,7 @@ impl Unsealed {
             return;
         }
         if let Some(gate) = self.gate.upgrade() {
-            let shut = gate.shut().is_some();
-            self.barrier.seal();
-            if shut {
-                gate.sealed();
-                tracing::error!("the storage has failed and does not come back: the server seals itself");
-            }
+            gate.seal_at_once(&self.barrier);
         }
     }
 }

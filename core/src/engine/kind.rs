@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::engine::space::Space;
+use crate::engine::tune::Tune;
 use crate::engine::{self, AnyEngine, Engine, Found};
-use crate::mount::Tune;
 use crate::outcome::Refusal;
 use crate::routes::Route;
 

@@ -12,13 +12,14 @@ use onrecord_seal::EntropyError;
 use onrecord_storage::{Barrier, Batch, CommitError, StoreError, View};
 use onrecord_value::Object;
 
-pub use table::Table;
+pub(crate) use table::Table;
 
+use crate::engine::kind::{Builtin, EngineKind, Kinds, Mounting};
+use crate::engine::mount::{LOGINS, Mount};
 use crate::engine::space::Space;
+use crate::engine::tune::Tune;
 use crate::host::Host;
-use crate::kind::{Builtin, EngineKind, Kinds, Mounting};
-use crate::mount::{LOGINS, Mount, Tune};
-use crate::unsealed::place;
+use crate::place;
 use stored::{Row, Stored};
 
 /// The key of the table.
@@ -32,7 +33,7 @@ pub struct Mounts(Arc<Shared>);
 
 struct Shared {
     table: RwLock<Arc<Table>>,
-    /// Held by whoever changes the table, from reading it to showing the new one.
+    /// Held by the task that changes the table, from reading it to showing the new one.
     writer: tokio::sync::Mutex<()>,
     barrier: Barrier,
     view: View,
