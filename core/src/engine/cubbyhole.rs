@@ -12,12 +12,12 @@ use crate::outcome::{Outcome, Refusal};
 use crate::place;
 
 /// The engine, over all that is below [`place::CUBBYHOLE`].
-pub struct Cubbyhole {
+pub(crate) struct Cubbyhole {
     space: Arc<Space>,
 }
 
 /// Cubbyholes.
-pub static KIND: EngineKind = EngineKind::new::<Cubbyhole>(
+pub(crate) static KIND: EngineKind = EngineKind::new::<Cubbyhole>(
     "cubbyhole",
     Mounting::Builtin(Builtin {
         path: "cubbyhole/",

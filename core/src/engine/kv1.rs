@@ -13,12 +13,12 @@ use crate::engine::kind::{EngineKind, Mounting};
 use crate::outcome::{Outcome, Refusal, Reply};
 
 /// A mount of the engine.
-pub struct Kv1 {
+pub(crate) struct Kv1 {
     space: Arc<Space>,
 }
 
 /// Key-value, version 1.
-pub static KIND: EngineKind =
+pub(crate) static KIND: EngineKind =
     EngineKind::new::<Kv1>("kv", Mounting::Secrets, "Key-value store: a key holds a map").version("1");
 
 /// The root can be listed; a key takes everything.

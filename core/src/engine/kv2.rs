@@ -30,14 +30,14 @@ const CONFIG: &str = "config";
 const CONFIG_FORMAT: u8 = 1;
 
 /// A mount of the engine.
-pub struct Kv2 {
+pub(crate) struct Kv2 {
     space: Arc<Space>,
     /// The engine's settings as stored; one process owns the store, so memory is as good.
     config: RwLock<Arc<Config>>,
 }
 
 /// Key-value, version 2.
-pub static KIND: EngineKind =
+pub(crate) static KIND: EngineKind =
     EngineKind::new::<Kv2>("kv", Mounting::Secrets, "Key-value store that keeps versions").version("2");
 
 impl Engine for Kv2 {

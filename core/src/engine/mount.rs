@@ -11,10 +11,10 @@ use crate::engine::space::Space;
 use crate::engine::tune::Tune;
 
 /// Where login methods are mounted.
-pub const LOGINS: &str = "auth/";
+pub(crate) const LOGINS: &str = "auth/";
 
 /// What an engine says of its own version, in listings and entries.
-pub const RUNNING_VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "+builtin.onrecord");
+pub(crate) const RUNNING_VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "+builtin.onrecord");
 
 /// An engine at a path. Immutable: a change of its settings makes another one with the same engine.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use onrecord_seal::EntropyError;
 use onrecord_storage::{Barrier, Batch, CommitError, StoreError, View};
 use onrecord_value::Object;
 
-pub use table::Table;
+pub(crate) use table::Table;
 
 use crate::engine::kind::{Builtin, EngineKind, Kinds, Mounting};
 use crate::engine::mount::{LOGINS, Mount};

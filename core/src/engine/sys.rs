@@ -1,19 +1,19 @@
 //! The engine of `sys/`: its paths, each with the handlers of its operations.
 //! Never in it: what a handler does.
 
-pub mod audit;
+pub(crate) mod audit;
 mod audit_drill;
 mod audit_reopen;
 mod audit_salts;
 mod audit_status;
-pub mod audited_headers;
-pub mod capabilities;
-pub mod internal_ui;
+pub(crate) mod audited_headers;
+pub(crate) mod capabilities;
+pub(crate) mod internal_ui;
 mod keyring;
 pub(crate) mod metrics;
-pub mod mounts;
+pub(crate) mod mounts;
 mod openapi;
-pub mod policies;
+pub(crate) mod policies;
 mod seal;
 
 use std::sync::Arc;
@@ -28,10 +28,10 @@ use crate::outcome::Refusal;
 use crate::routes::{ExemptEndpoint, Recording, Role, Route};
 
 /// The engine.
-pub struct Sys;
+pub(crate) struct Sys;
 
 /// The server itself.
-pub static KIND: EngineKind = EngineKind::new::<Sys>(
+pub(crate) static KIND: EngineKind = EngineKind::new::<Sys>(
     "system",
     Mounting::Builtin(Builtin {
         path: PREFIX,

@@ -21,10 +21,10 @@ use crate::engine::unsealed::Unsealed;
 use crate::tokens::{ActiveToken, TokenError};
 
 /// The engine.
-pub struct Token;
+pub(crate) struct Token;
 
 /// Tokens as a login method: the one that is always there.
-pub static KIND: EngineKind = EngineKind::new::<Token>(
+pub(crate) static KIND: EngineKind = EngineKind::new::<Token>(
     "token",
     Mounting::Builtin(Builtin {
         path: "auth/token/",
