@@ -3,10 +3,10 @@
 mod engine_notes;
 mod login_pin;
 
+use crate::kit::{TestServer, ask, entries};
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_core::{Settings, kinds};
 use serde_json::{Value, json};
-use crate::kit::{TestServer, ask, entries};
 
 /// A server whose table of kinds has two rows more, with an audit device.
 async fn extended() -> (TestServer, FaultControl) {

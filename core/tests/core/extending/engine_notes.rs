@@ -6,6 +6,7 @@ use std::sync::Arc;
 use onrecord_core::engine::codec::{decode_object, encode_object};
 use onrecord_core::engine::{Call, Engine, EngineKind, Handled, Mounting, Path, Space, fields};
 use onrecord_core::outcome::{Outcome, Refusal};
+use onrecord_storage::Read;
 use onrecord_value::{Object, Value, object};
 
 /// A mount of the engine.
@@ -18,27 +19,29 @@ pub static KIND: EngineKind = EngineKind::new::<Notes>("notes", Mounting::Secret
 
 impl Engine for Notes {
     const PATHS: &'static [Path<Self>] = &[
-        Path::<Self>::new("notes/?", "List the notes.").list(|notes, _, _| Handled::ready(notes.list())),
+        Path::<Self>::new("notes/?", "List the notes.").list(|notes, _, _| Handled::read(notes.list())),
         Path::<Self>::new("notes/{name}", "Read a note, add a line to it, delete it.")
             .description("A write takes `line`.")
-            .read(|notes, _, call| Handled::ready(notes.read(call)))
+            .read(|notes, _, call| Handled::read(notes.read(call)))
             .write(|notes, _, call| Handled::pending(notes.add(call)))
             .delete(|notes, _, call| Handled::pending(notes.delete(call))),
     ];
 
-    fn open(space: Arc<Space>) -> Result<Self, Refusal> {
+    async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
         Ok(Self { space })
     }
 }
 
 impl Notes {
-    fn list(&self) -> Result<Outcome, Refusal> {
-        self.space.list("").map(Outcome::keys)
+    fn list(&self) -> Read<'_, Result<Outcome, Refusal>> {
+        self.space.list("").map(|names| names.map(Outcome::keys))
     }
 
-    fn read(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        let Some(stored) = self.space.get(call.captured)? else { return Ok(Outcome::absent()) };
-        Ok(Outcome::data(decode_object(stored.expose())?))
+    fn read(&self, call: &Call<'_>) -> Read<'_, Result<Outcome, Refusal>> {
+        self.space.get(call.captured).map(|stored| match stored? {
+            None => Ok(Outcome::absent()),
+            Some(stored) => Ok(Outcome::data(decode_object(stored.expose())?)),
+        })
     }
 
     async fn add(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
@@ -48,7 +51,7 @@ impl Notes {
         }
         // The closure sees the value as all changes before this one leave it, and makes one batch.
         self.space
-            .change(call.captured, |old, batch| {
+            .change(call.captured, None, |old, batch| {
                 let mut note = old.map_or_else(|| Ok(Object::new()), |old| decode_object(old.expose()))?;
                 let mut lines = note.get("lines").and_then(Value::as_array).unwrap_or_default().to_vec();
                 lines.push(Value::from(&*line));
@@ -60,7 +63,7 @@ impl Notes {
     }
 
     async fn delete(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        self.space.change(call.captured, |_, batch| batch.delete(call.captured)).await?;
+        self.space.change(call.captured, None, |_, batch| batch.delete(call.captured)).await?;
         Ok(Outcome::empty())
     }
 }

@@ -31,10 +31,10 @@ impl Engine for Pin {
             // The card number in the path and the PIN in the body are hashed on record, whatever the mount's settings say.
             .sensitive()
             .sensitive_fields(&["pin"])
-            .write(|pin, _, call| Handled::ready(pin.login(call))),
+            .write(|pin, _, call| Handled::pending(pin.login(call))),
     ];
 
-    fn open(space: Arc<Space>) -> Result<Self, Refusal> {
+    async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
         Ok(Self { space })
     }
 }
@@ -54,18 +54,20 @@ impl Pin {
             "digest" => digest(call.captured, &pin),
             "policies" => fields::texts(call.data, "policies")?.unwrap_or_default(),
         };
-        self.space.change(call.captured, |_, batch| batch.put(call.captured, &encode_object(&card))).await?;
+        self.space
+            .change(call.captured, None, |_, batch| batch.put(call.captured, &encode_object(&card)))
+            .await?;
         Ok(Outcome::empty())
     }
 
     async fn delete(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        self.space.change(call.captured, |_, batch| batch.delete(call.captured)).await?;
+        self.space.change(call.captured, None, |_, batch| batch.delete(call.captured)).await?;
         Ok(Outcome::empty())
     }
 
-    fn login(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+    async fn login(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let wrong = || Refusal::bad_request("unknown card, or wrong PIN");
-        let stored = self.space.get(call.captured)?.ok_or_else(wrong)?;
+        let stored = self.space.get(call.captured).await?.ok_or_else(wrong)?;
         let card = decode_object(stored.expose())?;
         let pin = fields::text(call.data, "pin")?.unwrap_or_default();
         if card.str("digest") != Some(&digest(call.captured, &pin)) {

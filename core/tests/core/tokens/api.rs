@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use onrecord_audit::ManualClock;
-use onrecord_core::{Exchange, Headers, InitOptions, Received, Target};
 use onrecord_core::{Core, Settings};
-use onrecord_core::{Exchange, Headers, Received, Target};
+use onrecord_core::{Exchange, Headers, InitOptions, Received, Target};
 use onrecord_storage::{Storage, memory};
 use onrecord_value::{Object, Value, json, object};
 
