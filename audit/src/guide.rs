@@ -107,12 +107,12 @@ pub mod restore_and_enable {
     //! [`Broker::release`] ends it for this start only, so that the next start restores it.
     //!
     //! What a device that cannot be read back (a socket, syslog) missed is known to the broker alone. A service that wants
-    //! it to survive a kill stores [`Broker::missed`] from time to time, and hands it to the device's
+    //! it to survive a kill stores [`Broker::losses`] from time to time, and hands it to the device's
     //! [`DeviceConfig`](crate::DeviceConfig) at the next start.
     //!
     //! [`Broker::enable`]: crate::Broker::enable
     //! [`Broker::restore`]: crate::Broker::restore
     //! [`Broker::disable`]: crate::Broker::disable
     //! [`Broker::release`]: crate::Broker::release
-    //! [`Broker::missed`]: crate::Broker::missed
+    //! [`Broker::losses`]: crate::Broker::losses
 }

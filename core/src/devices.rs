@@ -255,11 +255,6 @@ impl Devices {
         Ok(true)
     }
 
-    /// The HMAC of a text on the device at a path; `None` if none is enabled there.
-    pub fn hash(&self, broker: &Broker, path: &str, text: &str) -> Option<String> {
-        broker.hash(&with_slash(path), text)
-    }
-
     async fn make(
         &self,
         broker: &Broker,
@@ -333,6 +328,11 @@ impl Devices {
             tracing::warn!(path = device.path, %error, "a device that was not enabled is still in the stored table");
         }
     }
+}
+
+/// The HMAC of a text on the device at a path; `None` if none is enabled there.
+pub(crate) fn hash(broker: &Broker, path: &str, text: &str) -> Option<String> {
+    broker.hash(&with_slash(path), text)
 }
 
 /// Says in the log that nothing is put on record (decision 8).

@@ -1,8 +1,6 @@
 //! `?help=1`: what a mount is for and which paths it has, or what one path is for, from the rows of its engine.
 //! Never in it: the texts (they stand in the rows).
 
-use std::fmt::Write as _;
-
 use onrecord_value::{Value, object};
 
 use crate::engine::mount::Mount;
@@ -26,8 +24,7 @@ fn of_mount(mount: &Mount) -> (String, Value) {
     let mut see_also = Vec::new();
     for row in mount.kind.routes() {
         let path = format!("{}{}", mount.path, row.template().0);
-        // A text takes all that is written to it.
-        let _ = write!(help, "\n    {path}\n        {}\n", row.synopsis);
+        help.extend(["\n    ", &path, "\n        ", row.synopsis, "\n"]);
         see_also.push(Value::from(path));
     }
     (help, Value::Array(see_also))
@@ -48,7 +45,7 @@ fn of_path(mount: &Mount, row: &Route) -> String {
         operations.join(", ")
     );
     if !row.description.is_empty() {
-        let _ = write!(help, "\n{}\n", row.description);
+        help.extend(["\n", row.description, "\n"]);
     }
     help
 }

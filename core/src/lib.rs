@@ -1,7 +1,7 @@
 //! The server without HTTP: pipeline, router, tokens, mounts, secrets engines, sys.
 //!
 //! A transport hands in an [`Exchange`] and gets back an [`Answer`]; [`Core`] is the whole interface between them.
-//! What lies between is one list of steps ([`pipeline`]), each step a module of its own name:
+//! What lies between is one list of steps (`pipeline.rs`), each step a module of its own name:
 //!
 //! ```text
 //! admission ─ capture ─ tokens ─ mounts/routes ─ decide ─ RECORD ─ act ─ shape ─ RECORD ─ release
@@ -10,7 +10,7 @@
 //! Nothing is done before its request entry has settled, and no byte is answered before its response entry has: an
 //! [`Answer`] can only be made with the broker's proof, or in one of three reviewed places (`exchange`).
 //!
-//! Never in this crate: HTTP types, files, environment, a clock or a source of randomness of its own ([`host`]).
+//! Never in this crate: HTTP types, files, environment, a clock or a source of randomness of its own ([`Host`]).
 
 mod act;
 mod admission;

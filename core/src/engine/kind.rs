@@ -225,7 +225,7 @@ mod tests {
         for kind in kinds::builtin().iter() {
             for route in kind.routes() {
                 let path = route.template().0.replace(['{', '}'], "");
-                let (_, taken, _) = kind.find(&path).expect(route.pattern());
+                let (_, taken, _) = kind.find(&path).unwrap_or_else(|| panic!("{}", route.pattern()));
                 assert_eq!(taken.pattern(), route.pattern(), "{}", kind.name);
                 assert!(!route.synopsis.is_empty(), "{} {}", kind.name, route.pattern());
                 assert!(route.operations().next().is_some(), "{} {}", kind.name, route.pattern());

@@ -99,9 +99,10 @@ impl Engine for Kv2 {
         if key.is_empty() && Self::PATHS.iter().any(keyed) {
             return at_root();
         }
-        match Self::PATHS.iter().any(|path| path.route.matches(call.path).is_some()) {
-            true => Refusal::unsupported_operation().into(),
-            false => wrong_prefix(call.operation),
+        if Self::PATHS.iter().any(|path| path.route.matches(call.path).is_some()) {
+            Refusal::unsupported_operation().into()
+        } else {
+            wrong_prefix(call.operation)
         }
     }
 }

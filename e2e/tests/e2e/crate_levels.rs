@@ -122,7 +122,8 @@ fn named_files(page: &str) -> Vec<String> {
     for cell in page.lines().flat_map(|line| line.split('|')) {
         let mut folder: Option<String> = None;
         for name in cell.split('`').skip(1).step_by(2) {
-            if !name.ends_with(".rs") && !name.ends_with('/') {
+            let is_source = Path::new(name).extension().is_some_and(|extension| extension == "rs");
+            if !is_source && !name.ends_with('/') {
                 continue;
             }
             if name.contains("/src/") || name.contains("/tests/") {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use onrecord_value::{Object, Value, object, quote};
 
-use crate::devices::{Device, DevicesError, EnableRequest};
+use crate::devices::{self, Device, DevicesError, EnableRequest};
 use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
@@ -111,7 +111,7 @@ fn unconvertible(why: impl std::fmt::Display) -> Refusal {
 pub(super) fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let input = input(call)?;
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
-    match open.devices.hash(&open.broker, path, &input) {
+    match devices::hash(&open.broker, path, &input) {
         Some(hash) => Ok(hashed(call, hash)),
         None => Err(unknown(path)),
     }
