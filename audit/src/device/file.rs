@@ -2,11 +2,13 @@
 //! One `write(2)` a batch; a line that could not be written whole is taken back or ended, never left torn.
 //! Never in it: which files are allowed (`safety`), what to do about a torn tail found at opening (`torn`).
 
-mod before;
 mod kind;
+mod log_end;
 mod open_file;
 mod options;
 mod preflight;
+mod previous_file;
+mod renamed_log;
 mod safety;
 mod torn;
 mod unfinished;
@@ -27,10 +29,10 @@ use super::notice::Notice;
 use super::placement::Placement;
 use crate::clock::Clock;
 pub(super) use kind::FileKind;
+use log_end::LogEnd;
 use onrecord_entry::Boot;
 use open_file::OpenFile;
 pub use options::FileOptions;
-use unfinished::Found;
 
 /// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -42,22 +44,22 @@ pub(crate) struct FileDevice {
     clock: Arc<dyn Clock>,
     claim: Claim,
     open: Option<OpenFile>,
-    before: Before,
+    before: PreviousFile,
     notices: Vec<Notice>,
     ends_with: Option<(Boot, u64)>,
 }
 
 /// What the device wrote to before the file that it opens next.
-enum Before {
+enum PreviousFile {
     /// Nothing: it has not had a file yet.
     Nothing,
     /// A file which is not closed yet, so that its end can be read.
     Open(OpenFile),
     /// A file whose end was looked at, and what it was. It is closed, or is when the next one is open.
-    Looked(FileId, Option<Found>, Option<File>),
+    Looked(FileId, Option<LogEnd>, Option<File>),
 }
 
-impl Before {
+impl PreviousFile {
     fn look(self) -> Self {
         match self {
             Self::Open(open) => Self::Looked(open.id, log_end(&open), Some(open.file)),
@@ -69,7 +71,7 @@ impl Before {
     fn close(self) -> Self {
         match self.look() {
             Self::Looked(id, known, file) => {
-                file.inspect(before::unsign);
+                file.inspect(previous_file::unsign);
                 Self::Looked(id, known, None)
             }
             nothing => nothing,
@@ -96,7 +98,7 @@ impl FileDevice {
             clock,
             claim,
             open: None,
-            before: Before::Nothing,
+            before: PreviousFile::Nothing,
             notices: Vec::new(),
             ends_with: None,
         }
@@ -113,7 +115,7 @@ impl FileDevice {
     /// Lets go of the file. It is closed when the next one is open, or cannot be opened.
     fn close_file(&mut self) {
         if let Some(open) = self.open.take() {
-            self.before = Before::Open(open);
+            self.before = PreviousFile::Open(open);
         }
         self.claim.leave();
     }
@@ -121,8 +123,8 @@ impl FileDevice {
     /// Opens the file, checked, and makes it follow the one before.
     fn open_file(&mut self) -> Result<(), DeviceError> {
         // Looked at now if it can be: the new file is to be without it for as short as possible.
-        let before = match std::mem::replace(&mut self.before, Before::Nothing) {
-            Before::Open(open) if !self.is_named(open.id) => Before::Open(open).look(),
+        let before = match std::mem::replace(&mut self.before, PreviousFile::Nothing) {
+            PreviousFile::Open(open) if !self.is_named(open.id) => PreviousFile::Open(open).look(),
             before => before,
         };
         match self.open_checked() {
@@ -168,31 +170,31 @@ impl FileDevice {
     }
 
     /// Lets a file that was opened begin where the one before ends, and looks what an earlier start left behind.
-    fn follow(&mut self, open: &OpenFile, before: Before) {
-        before::sign(&open.file, self.path());
+    fn follow(&mut self, open: &OpenFile, before: PreviousFile) {
+        previous_file::sign(&open.file, self.path());
         let (known, first, mut old) = match before {
-            Before::Open(last) if last.id == open.id => return,
+            PreviousFile::Open(last) if last.id == open.id => return,
             // The number of a file that is gone may be that of a new one.
-            Before::Looked(id, ..) if id == open.id && !open.created => return,
-            Before::Open(last) => (log_end(&last), false, Some(last.file)),
-            Before::Looked(_, known, file) => (known, false, file),
-            Before::Nothing => (None, true, None),
+            PreviousFile::Looked(id, ..) if id == open.id && !open.created => return,
+            PreviousFile::Open(last) => (log_end(&last), false, Some(last.file)),
+            PreviousFile::Looked(_, known, file) => (known, false, file),
+            PreviousFile::Nothing => (None, true, None),
         };
         let boot = known.as_ref().map(|known| known.boot);
         if !first {
-            before::write(&open.file, known, open.begun);
+            previous_file::write(&open.file, known, open.begun);
         }
         let mut found = unfinished::find(&open.file, open.end);
         // A file that has something is not new, even if that cannot be read.
         if first && found.is_none() && !open.begun {
             // The log may have been renamed before the end of the start that wrote it.
-            let renamed = before::renamed(open, self.path());
+            let renamed = renamed_log::find(open, self.path());
             (old, found) = renamed.map_or((None, None), |(file, found)| (Some(file), found));
-            found = found.filter(Found::goes_on);
-            before::write(&open.file, found.clone(), open.begun);
+            found = found.filter(LogEnd::goes_on);
+            previous_file::write(&open.file, found.clone(), open.begun);
         }
         // Once another file follows it, its end is not that of the log.
-        old.as_ref().inspect(|old| before::unsign(old));
+        old.as_ref().inspect(|old| previous_file::unsign(old));
         if let Some(found) = found.filter(|found| boot != Some(found.boot)) {
             self.ends_with = Some((found.boot, found.last));
             self.notices.extend(found.notice());
@@ -220,10 +222,10 @@ impl FileDevice {
             open.end_line().map_or_else(|errno| (0, Some(errno)), |()| open.write_from(batch, from));
         let whole = batch.whole_lines(from + outcome.0) > done;
         if whole && !std::mem::replace(&mut open.begun, true) {
-            before::begin(&open.file);
+            previous_file::begin(&open.file);
         }
         if let Some(began) = open.cut_below(expected, outcome.0) {
-            before::write(&open.file, None, true);
+            previous_file::write(&open.file, None, true);
             // The file was cut after it was looked at. Where that went through a line, ours hangs on to it, and is
             // taken back to be written again.
             self.notices.push(Notice::Truncated { from: expected, to: began });
@@ -254,7 +256,7 @@ impl FileDevice {
 }
 
 /// What the end of an open file shows.
-fn log_end(open: &OpenFile) -> Option<Found> {
+fn log_end(open: &OpenFile) -> Option<LogEnd> {
     let size = rustix::fs::fstat(&open.file).ok()?.st_size;
     unfinished::find(&open.file, u64::try_from(size).ok()?)
 }

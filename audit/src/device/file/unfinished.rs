@@ -1,12 +1,12 @@
-//! What the boot of the server that wrote last did not write any more: entries that were numbered and not answered for are
-//! lost when the process is killed. The device reports their numbers, so that every hole is explained.
-//! Never in it: entries lost in the middle of a file; the numbers around them stay as they are.
+//! What the start of the server that wrote last did not write any more: a process that is killed loses entries that were
+//! numbered and not answered for. The device reports their numbers, so that every hole is explained.
+//! Never in it: entries lost in the middle of a file; the counters around them stay as they are.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::before;
-use crate::device::notice::Notice;
+use super::log_end::LogEnd;
+use super::previous_file;
 use onrecord_entry::decode;
 use onrecord_entry::{Boot, PROBE_PATH, SeqRange, SeqSet};
 
@@ -14,40 +14,14 @@ use onrecord_entry::{Boot, PROBE_PATH, SeqRange, SeqSet};
 const WINDOW: u64 = 4 * 1024 * 1024;
 /// So many lines at the beginning of what is looked at may follow others in no exact order.
 const UNORDERED: usize = 256;
-/// More holes than this are no holes but another file's share of the entries.
-const HOLES_MAX: usize = 1024;
 /// So far apart can numbers be that are under way at one moment.
 const UNDER_WAY: u64 = 1024;
 const MARK: &[u8] = b"\"record\":{\"seq\":";
 /// In JSONx it comes before the request, and nothing before it can look like it.
 const MARK_JSONX: &str = "<json:object name=\"record\"><json:string name=\"boot\">";
 
-/// What the boot that wrote last left behind: all its numbers up to the last are on record, but for the holes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) boot: Boot,
-    /// Its last number that was written or reported as lost.
-    pub(super) last: u64,
-    pub(super) holes: SeqSet,
-    /// The device was disabled then, or had just been enabled: later entries do not concern it.
-    pub(super) ended: bool,
-}
-
-impl Found {
-    /// What the device reports of it.
-    pub(super) fn notice(self) -> Option<Notice> {
-        let report = !self.holes.is_empty() && self.holes.ranges().len() <= HOLES_MAX;
-        report.then_some(Notice::Unfinished { boot: self.boot, seqs: self.holes })
-    }
-
-    /// Whether it says something of the file that follows.
-    pub(super) fn goes_on(&self) -> bool {
-        !self.ended && self.holes.ranges().len() <= HOLES_MAX
-    }
-}
-
 /// Looks at the end of a file of `size` bytes, and what is known of the files before it.
-pub(super) fn find(file: &File, size: u64) -> Option<Found> {
+pub(super) fn find(file: &File, size: u64) -> Option<LogEnd> {
     let start = size.saturating_sub(WINDOW);
     let mut window = vec![0; usize::try_from(size - start).ok()?];
     file.read_exact_at(&mut window, start).ok()?;
@@ -58,7 +32,7 @@ pub(super) fn find(file: &File, size: u64) -> Option<Found> {
     }
     let lines: Vec<Line<'_>> = lines.filter(|line| line.ends_with(b"\n")).filter_map(Line::parse).collect();
     // What lies so far back is settled.
-    let before = if start == 0 { before::read(file, size == 0) } else { None };
+    let before = if start == 0 { previous_file::read(file, size == 0) } else { None };
     match lines.last() {
         Some(Line { boot, .. }) => Some(count(&lines, *boot, before)),
         None => before,
@@ -101,8 +75,8 @@ fn mark_of_jsonx(line: &[u8]) -> Option<(u64, Boot)> {
     Some((seq.split_once("</json:number>")?.0.parse().ok()?, Boot::parse(rest.get(..16)?)?))
 }
 
-/// What the lines of a boot have, after what was on record of it before them.
-fn count(lines: &[Line<'_>], boot: Boot, before: Option<Found>) -> Found {
+/// What the lines of a start have, after what was on record of it before them.
+fn count(lines: &[Line<'_>], boot: Boot, before: Option<LogEnd>) -> LogEnd {
     let mut counted = Counted::after(before.filter(|before| goes_with(before, lines, boot)), boot);
     for (at, line) in lines.iter().filter(|line| line.boot == boot).enumerate() {
         counted.add(line.seq, of_our_own(line.text), at < UNORDERED);
@@ -110,8 +84,8 @@ fn count(lines: &[Line<'_>], boot: Boot, before: Option<Found>) -> Found {
     counted.found(boot)
 }
 
-/// Whether the record of the files before this one is possible, and concerns this boot.
-fn goes_with(before: &Found, lines: &[Line<'_>], boot: Boot) -> bool {
+/// Whether what is said of the files before this one can be, and says something of this start.
+fn goes_with(before: &LogEnd, lines: &[Line<'_>], boot: Boot) -> bool {
     let (mut ours, mut others) = (lines.iter(), lines.iter());
     if before.boot == boot {
         let last = ours.filter(|line| line.boot == boot).map(|line| line.seq).max();
@@ -141,7 +115,7 @@ struct Counted {
 }
 
 impl Counted {
-    fn after(before: Option<Found>, boot: Boot) -> Self {
+    fn after(before: Option<LogEnd>, boot: Boot) -> Self {
         let Some(before) = before else { return Self::default() };
         let mut counted = Self { floor: Some(0), carried: true, ..Self::default() };
         // A file with entries of an earlier boot has those of this one from the first on.
@@ -189,12 +163,12 @@ impl Counted {
         }
     }
 
-    fn found(self, boot: Boot) -> Found {
+    fn found(self, boot: Boot) -> LogEnd {
         let floor = self.floor.unwrap_or(self.last);
         let last = self.known.last().unwrap_or(0).max(floor);
         let after_floor = SeqSet::from(SeqRange { from: floor.saturating_add(1), to: last });
         let holes = after_floor.difference(&self.known);
-        Found { boot, last, holes, ended: self.ended || self.floor.is_none() }
+        LogEnd { boot, last, holes, ended: self.ended || self.floor.is_none() }
     }
 }
 

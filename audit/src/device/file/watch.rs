@@ -4,7 +4,7 @@
 use rustix::fs::{AtFlags, CWD, Stat};
 use rustix::io::Errno;
 
-use super::{FileDevice, before};
+use super::{FileDevice, previous_file};
 use crate::device::error::DeviceError;
 use crate::device::notice::Notice;
 
@@ -30,7 +30,7 @@ pub(super) fn look(device: &mut FileDevice) -> Result<(), DeviceError> {
     if size < open.end {
         let from = open.end;
         // What is here now does not follow what was there before the file.
-        before::write(&open.file, None, true);
+        previous_file::write(&open.file, None, true);
         return replace(device, Notice::Truncated { from, to: size });
     }
     Ok(())

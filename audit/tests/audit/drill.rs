@@ -1,24 +1,11 @@
 //! Drills: a device fails on command, works again by itself, and what it missed is on record; and a device whose salt
 //! is changed while it runs.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
-
-#[path = "kit/broker.rs"]
-mod kit;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use kit::{BOOT, assert_complete, broker, enable, entry, form, patient, read, record, seqs};
+use crate::kit::broker::{BOOT, assert_complete, broker, enable, entry, form, patient, read, record, seqs};
 use onrecord_audit::broker::{DrillError, DrillNews};
 use onrecord_audit::device::faulty::FaultControl;
 use onrecord_audit::device::{DRILL_MAX, Drill};
@@ -139,7 +126,9 @@ fn what_a_refusing_drill_missed_is_in_a_gap_entry() {
     let status = broker.status();
     assert!(status[0].losses.entries > 0 && status[1].losses.entries == 0);
     broker.end_drill("a/").unwrap();
-    drilled.wait_for(|lines| read(lines).iter().any(|line| matches!(line, kit::Line::Gap { .. })));
+    drilled.wait_for(|lines| {
+        read(lines).iter().any(|line| matches!(line, crate::kit::broker::Line::Gap { .. }))
+    });
     record(&broker, "after").unwrap();
     assert!(broker.drain(Duration::from_mins(1)).is_empty());
     assert_complete(&read(&drilled.lines()), broker.last_seq());
@@ -181,7 +170,7 @@ fn r_salt_archive_a_device_whose_salt_is_changed_has_no_gap() {
     const SALTS: usize = 5;
     const ENTRIES: usize = 300;
     const THREADS: usize = 4;
-    let broker = broker(Rules { queue_bytes: usize::MAX, ..kit::strict() });
+    let broker = broker(Rules { queue_bytes: usize::MAX, ..crate::kit::broker::strict() });
     let control = FaultControl::new();
     enable(&broker, "a/", &control);
     let salts: Vec<Arc<Salt>> = (0..SALTS).map(|n| Arc::new(Salt::new(&format!("salt {n}")))).collect();

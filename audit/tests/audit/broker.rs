@@ -1,17 +1,4 @@
 //! The broker with devices that work: what lands where, in which order, and what comes back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
-
-#[path = "kit/broker.rs"]
-mod kit;
 
 use std::future::Future;
 use std::pin::pin;
@@ -19,7 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict};
+use crate::kit::broker::{
+    Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, seqs, strict,
+};
 use onrecord_audit::broker::{EnableError, Why};
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::{

@@ -1,19 +1,4 @@
 //! The file device on a real file system: torn lines, files that go away, disks that fill up.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
-
-#[path = "kit/broker.rs"]
-mod broker_kit;
-#[path = "kit/file.rs"]
-mod kit;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -21,8 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker_kit::{Line, assert_complete, broker, entry, form, patient, probe, read, record, seqs, strict};
-use kit::{append, line, mode_of, open};
+use crate::kit::broker::{
+    Line, assert_complete, broker, entry, form, patient, probe, read, record, seqs, strict,
+};
+use crate::kit::file::{append, line, mode_of, open};
 use onrecord_audit::device::Notice;
 use onrecord_audit::{Broker, DeviceConfig, Placement, Wait as _};
 use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Gap, SeqRange, Stamp, Template};
@@ -160,7 +147,7 @@ fn holes_are_found_in_jsonx_too() {
         FormatOptions { format: Format::Jsonx, ..FormatOptions::default() },
         form().salt().clone(),
     );
-    let open = || kit::open_with(&pairs, &Placement::api()).unwrap();
+    let open = || crate::kit::file::open_with(&pairs, &Placement::api()).unwrap();
     let lines: Vec<_> = [1, 2, 4].map(|seq| request_line_in(Format::Jsonx, seq, 3)).into();
     std::fs::write(&path, lines.concat()).unwrap();
     let missing = Notice::Unfinished { boot: Boot::new(3), seqs: SeqRange { from: 3, to: 3 }.into() };
@@ -202,7 +189,7 @@ fn holes_that_a_gap_or_a_probe_explains_are_not_told_again() {
         until("the file can be opened", || open(&path, &Placement::api()).is_ok());
     };
     let beside = onrecord_audit::device::faulty::FaultControl::new();
-    broker_kit::enable(&broker, "beside/", &beside);
+    crate::kit::broker::enable(&broker, "beside/", &beside);
     enable();
     (1..=3).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
     disable();
@@ -221,7 +208,7 @@ fn entries_from_before_a_device_was_enabled_without_a_probe_are_not_told_as_miss
     std::fs::write(&path, [request_line(1, 3), request_line(9, 3)].concat()).unwrap();
     let broker = broker(strict());
     let beside = onrecord_audit::device::faulty::FaultControl::new();
-    broker_kit::enable(&broker, "beside/", &beside);
+    crate::kit::broker::enable(&broker, "beside/", &beside);
     (1..=3).for_each(|seq| assert_eq!(record(&broker, "a"), Ok(seq)));
     // Enough lines that the order of the first ones is no excuse any more.
     for (first, count) in [(4, 400), (406, 2)] {
@@ -371,10 +358,10 @@ fn limit_files_to(bytes: Option<u64>) {
 
 #[test]
 fn lines_on_standard_output_are_whole_and_a_closed_one_is_an_error() {
-    const TEST: &str = "lines_on_standard_output_are_whole_and_a_closed_one_is_an_error";
+    const TEST: &str = "file::lines_on_standard_output_are_whole_and_a_closed_one_is_an_error";
     let placement = Placement::api();
     if let Some(what) = std::env::var_os("ONRECORD_CHILD") {
-        let mut device = kit::open_with(&[("file_path", "stdout")], &placement).unwrap();
+        let mut device = crate::kit::file::open_with(&[("file_path", "stdout")], &placement).unwrap();
         if what == "closed" {
             println!("ready");
             std::io::read_to_string(std::io::stdin()).unwrap();
@@ -416,7 +403,7 @@ fn with_fsync_lines_are_synced_before_the_device_has_them() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.log");
     let pairs = [("file_path", path.to_str().unwrap()), ("durability", "fsync")];
-    let mut device = kit::open_with(&pairs, &Placement::api()).unwrap();
+    let mut device = crate::kit::file::open_with(&pairs, &Placement::api()).unwrap();
     let appended = append(&mut *device, &[line(1), line(2)]);
     assert_eq!((appended.lines, appended.error), (2, None));
     assert_eq!(device.sync(), Ok(()));
@@ -425,7 +412,7 @@ fn with_fsync_lines_are_synced_before_the_device_has_them() {
 
 #[test]
 fn a_line_that_does_not_fit_is_taken_back() {
-    if !in_a_child("a_line_that_does_not_fit_is_taken_back") {
+    if !in_a_child("file::a_line_that_does_not_fit_is_taken_back") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -445,7 +432,7 @@ fn a_line_that_does_not_fit_is_taken_back() {
 
 #[test]
 fn an_only_device_without_room_refuses_and_recovers_by_itself() {
-    if !in_a_child("an_only_device_without_room_refuses_and_recovers_by_itself") {
+    if !in_a_child("file::an_only_device_without_room_refuses_and_recovers_by_itself") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -503,7 +490,7 @@ fn a_file_device_and_a_hung_one_do_not_disturb_each_other() {
     let path = dir.path().join("a.log");
     let broker = broker(patient());
     let hung = FaultControl::with(Fault::Hang);
-    broker_kit::enable(&broker, "hung/", &hung);
+    crate::kit::broker::enable(&broker, "hung/", &hung);
     enable(&broker, &path);
     for seq in 1..=200 {
         assert!(broker.record_request(&entry("a")).wait().is_ok());
@@ -532,9 +519,11 @@ fn an_empty_file_made_for_a_device_that_fails_its_probe_is_removed() {
 fn r_preflight_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("deep/er/a.log");
-    let options =
-        onrecord_audit::DeviceOptions::parse("file", &kit::options(&[("file_path", path.to_str().unwrap())]))
-            .unwrap();
+    let options = onrecord_audit::DeviceOptions::parse(
+        "file",
+        &crate::kit::file::options(&[("file_path", path.to_str().unwrap())]),
+    )
+    .unwrap();
     options.preflight(&Placement::api(), Arc::new(onrecord_audit::SystemClock::new())).unwrap();
     assert!(!dir.path().join("deep").exists());
 }

@@ -1,25 +1,12 @@
 //! Every operation of a device, going wrong in every way, alone, beside a device that works, and required: what the
 //! operator hears, how the device stands, and what becomes of a request. Never in it: real files and sockets.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
-
-#[path = "kit/broker.rs"]
-mod kit;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use kit::{BOOT, Line, assert_complete, enable, entry, form, patient, read, record, seqs};
+use crate::kit::broker::{BOOT, Line, assert_complete, enable, entry, form, patient, read, record, seqs};
 use onrecord_audit::broker::Why;
 use onrecord_audit::device::Notice;
 use onrecord_audit::device::faulty::{Call, Fault, FaultControl};

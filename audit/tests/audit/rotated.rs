@@ -1,20 +1,5 @@
 //! Logs that are rotated soon before a kill: the next start tells what is missing in all of their files together, and
 //! nothing else.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
-
-#[path = "kit/broker.rs"]
-mod broker_kit;
-#[path = "kit/file.rs"]
-mod kit;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -22,8 +7,8 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use broker_kit::{entry, form};
-use kit::append;
+use crate::kit::broker::{entry, form};
+use crate::kit::file::append;
 use onrecord_audit::device::Notice;
 use onrecord_audit::{Device, Placement};
 use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Gap, SeqRange, Stamp, Template};
@@ -56,7 +41,7 @@ impl Log {
         let format = if self.format == Format::Json { "json" } else { "jsonx" };
         let pairs = [("file_path", self.path().to_str().unwrap().to_owned()), ("format", format.to_owned())];
         let pairs: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (*key, value.as_str())).collect();
-        kit::open_with(&pairs, &Placement::api()).unwrap()
+        crate::kit::file::open_with(&pairs, &Placement::api()).unwrap()
     }
 
     fn rename(&mut self) -> PathBuf {
@@ -204,7 +189,8 @@ fn a_file_that_was_renamed_and_never_opened_again_is_found() {
         return;
     }
     // A log whose name begins in the same way, and a newer one that nobody signed.
-    let mut other = kit::open(&log.dir.path().join("a.log-other.log"), &Placement::api()).unwrap();
+    let mut other =
+        crate::kit::file::open(&log.dir.path().join("a.log-other.log"), &Placement::api()).unwrap();
     let mut device = log.open();
     log.write(&mut *device, 3, &[1, 2]);
     log.rotate(&mut *device);

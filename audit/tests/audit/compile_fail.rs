@@ -1,6 +1,5 @@
 //! What the proofs forbid is refused by the compiler.
 //! Never in it: what happens at run time.
-#![allow(missing_docs, reason = "it is a test")]
 
 #[test]
 fn what_the_proofs_forbid_does_not_compile() {

@@ -1,22 +1,9 @@
 //! What somebody who may enable devices must not be able to make the server write to (decision 5).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
-
-#[path = "kit/file.rs"]
-mod kit;
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use kit::{append, line, mode_of, open, open_with, refusal, set_mode};
+use crate::kit::file::{append, line, mode_of, open, open_with, refusal, set_mode};
 use onrecord_audit::Placement;
 use onrecord_entry::Format;
 
@@ -231,7 +218,7 @@ fn only_logs_are_appended_to() {
     for (name, prefix) in [("ours.log", ""), ("other-prefix.log", "@cee: ")] {
         let path = dir.path().join(name);
         for format in [Format::Json, Format::Jsonx] {
-            let line = kit::line_in(format, 1);
+            let line = crate::kit::file::line_in(format, 1);
             std::fs::write(&path, [prefix.as_bytes(), &line].concat()).unwrap();
             assert!(open(&path, &Placement::api()).is_ok(), "{name}");
             // It was torn by a crash in its first line.

@@ -1,23 +1,12 @@
 //! A device put in the place of another: an entry goes to one of both, never to neither, and what the old one missed is
 //! told by the new one. And misses that outlive the broker.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
-
-#[path = "kit/broker.rs"]
-mod kit;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kit::{Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, strict};
+use crate::kit::broker::{
+    Line, assert_complete, broker, enable, entry, form, patient, probe, read, record, strict,
+};
 use onrecord_audit::broker::{Candidate, Loss, Why};
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::status::{Health, Observer};
@@ -180,7 +169,7 @@ fn what_was_missed_before_the_end_is_told_after_it() {
         losses[1].1.clone()
     };
     let [lost] = kept.as_slice() else { panic!("{kept:?}") };
-    assert_eq!((lost.boot, lost.count), (kit::BOOT, 4));
+    assert_eq!((lost.boot, lost.count), (crate::kit::broker::BOOT, 4));
     assert_eq!(lost.seqs.ranges(), [SeqRange { from: 1, to: 4 }]);
 
     let later = Broker::builder().build_with_boot(Boot::new(8));
@@ -191,7 +180,7 @@ fn what_was_missed_before_the_end_is_told_after_it() {
     let lines = back.wait_for_lines(1);
     let line = onrecord_entry::decode(&lines[0]).unwrap();
     let gap = line.entry().gap.unwrap();
-    assert_eq!((gap.missed, gap.boot, gap.since.is_some()), (4, Some(kit::BOOT), true));
+    assert_eq!((gap.missed, gap.boot, gap.since.is_some()), (4, Some(crate::kit::broker::BOOT), true));
     record(&later, "a").unwrap();
     assert_eq!(later.losses()[0].1, []);
 }
@@ -239,7 +228,11 @@ fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
     let rules = Rules { queue_bytes: 1, ..strict() };
     let clock = Arc::new(SystemClock::new());
     let broker = Arc::new(
-        Broker::builder().rules(rules).clock(clock).observer(between.clone()).build_with_boot(kit::BOOT),
+        Broker::builder()
+            .rules(rules)
+            .clock(clock)
+            .observer(between.clone())
+            .build_with_boot(crate::kit::broker::BOOT),
     );
     let controls: Vec<_> = (0..4).map(|_| FaultControl::new()).collect();
     let full = FaultControl::with(Fault::Hang);

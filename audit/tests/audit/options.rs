@@ -1,19 +1,6 @@
 //! Options of a device: each option with its values, good and bad, and the documented text of each refusal.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
 
-#[path = "kit/file.rs"]
-mod kit;
-
-use kit::{mode_of, open_with, options, refusal, set_mode};
+use crate::kit::file::{mode_of, open_with, options, refusal, set_mode};
 use std::time::Duration;
 
 use onrecord_audit::device::{FileMode, FileOptions, Network, SocketOptions, SyslogOptions};
@@ -324,7 +311,7 @@ fn what_cannot_be_opened_is_told_with_path_and_errno() {
     let dir = tempfile::tempdir().unwrap();
     let (file, inside) = (dir.path().join("file.log"), dir.path().join("file.log/inside.log"));
     std::fs::write(&file, "").unwrap();
-    let refused = |path: &std::path::Path| refusal(kit::open(path, &Placement::api()));
+    let refused = |path: &std::path::Path| refusal(crate::kit::file::open(path, &Placement::api()));
     let text = format!(
         "sanity check failed; unable to open \"{}\" for writing: mkdir {}: not a directory",
         inside.display(),

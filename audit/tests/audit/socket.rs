@@ -1,17 +1,4 @@
 //! The socket device against peers that refuse, close, reset, hang, go and come back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
-
-#[path = "kit/peer.rs"]
-mod peer;
 
 use std::collections::HashSet;
 use std::net::{TcpListener, UdpSocket};
@@ -19,10 +6,10 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener};
 use std::sync::Arc;
 
+use crate::kit::peer::{Listener, PATIENCE, append, fails, line, sends, socket, socket_in};
 use onrecord_audit::Placement;
 use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Request, Salt, Stamp};
 use onrecord_value::{Time, object};
-use peer::{Listener, PATIENCE, append, fails, line, sends, socket, socket_in};
 use proptest::prelude::*;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
@@ -631,7 +618,7 @@ proptest! {
 }
 
 /// Reads a connection to its end.
-fn read_up((mut stream, mut text): (peer::Stream, String)) -> String {
+fn read_up((mut stream, mut text): (crate::kit::peer::Stream, String)) -> String {
     text.push_str(&stream.rest());
     text
 }

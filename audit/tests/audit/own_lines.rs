@@ -1,19 +1,6 @@
 //! The lines that a device writes about its own log: each is written once, none is given up because it is too long.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
 
-#[path = "kit/broker.rs"]
-mod kit;
-
-use kit::{Line, broker, enable, form, patient, read, record, seqs};
+use crate::kit::broker::{Line, broker, enable, form, patient, read, record, seqs};
 use onrecord_audit::device::Notice;
 use std::sync::Arc;
 use std::time::Duration;

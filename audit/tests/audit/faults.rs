@@ -1,17 +1,4 @@
 //! The broker with devices that fail: every fault beside every other, what it costs, and what it may not cost.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
-
-#[path = "kit/broker.rs"]
-mod kit;
 
 use std::future::Future as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +7,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use kit::{BOOT, Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs, strict};
+use crate::kit::broker::{
+    BOOT, Line, assert_complete, broker, enable, entry, form, patient, read, record, seqs, strict,
+};
 use onrecord_audit::broker::Why;
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::device::{Appended, Batch, Notice};
@@ -386,8 +375,11 @@ fn observers_hear_of_each_change_of_health() {
     }
     let log = Arc::new(Log::default());
     let clock = Arc::new(onrecord_audit::SystemClock::new());
-    let broker =
-        Broker::builder().rules(strict()).clock(clock).observer(log.clone()).build_with_boot(kit::BOOT);
+    let broker = Broker::builder()
+        .rules(strict())
+        .clock(clock)
+        .observer(log.clone())
+        .build_with_boot(crate::kit::broker::BOOT);
     let control = FaultControl::with(Fault::Refuse);
     enable(&broker, "a/", &control);
     assert!(record(&broker, "a").is_err());

@@ -1,5 +1,4 @@
 //! A salt that is kept in a file.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails should panic")]
 
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;

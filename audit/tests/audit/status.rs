@@ -1,49 +1,14 @@
 //! What the broker tells operators about its devices: counts, times, gaps, and whether the rule can be met.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    reason = "a test that fails should panic; not every test uses all of the kit"
-)]
 
-#[path = "kit/broker.rs"]
-mod kit;
-
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kit::{BOOT, broker, enable, entry, form, patient, read, record, strict};
+use crate::kit::broker::{BOOT, broker, enable, entry, form, patient, read, record, strict};
 use onrecord_audit::broker::Why;
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::status::{BLOCKED_AFTER, DeviceStatus, Health, Observer};
-use onrecord_audit::{Broker, Clock, DeviceConfig, DeviceError, Rules};
+use onrecord_audit::{Broker, Clock, DeviceConfig, DeviceError, ManualClock, Rules};
 use onrecord_entry::Response;
-use onrecord_value::Time;
-
-/// A clock that stands still until a test moves it.
-#[derive(Default)]
-struct Hands(AtomicU64);
-
-impl Hands {
-    fn forward(&self, time: Duration) {
-        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for Hands {
-    fn now(&self) -> Time {
-        Time::from_unix_nanos(1_800_000_000_000_000_000 + i128::from(self.0.load(Ordering::SeqCst)))
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::SeqCst))
-    }
-}
 
 fn one(broker: &Broker) -> DeviceStatus {
     broker.status().remove(0)
@@ -77,17 +42,17 @@ fn what_a_device_took_is_counted_in_entries_bytes_and_batches() {
 
 #[test]
 fn errors_and_changes_of_health_have_their_times() {
-    let clock = Arc::new(Hands::default());
+    let clock = Arc::new(ManualClock::default());
     let broker = Broker::builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Refuse);
-    clock.forward(Duration::from_mins(1));
+    clock.advance(Duration::from_mins(1));
     enable(&broker, "a/", &control);
     let since = one(&broker).since;
     assert_eq!(since, clock.now());
-    clock.forward(Duration::from_mins(1));
+    clock.advance(Duration::from_mins(1));
     let failed_at = clock.now();
     assert!(record(&broker, "a").is_err());
-    clock.forward(Duration::from_mins(1));
+    clock.advance(Duration::from_mins(1));
     let status = one(&broker);
     assert_eq!((status.health, status.since), (Health::Failing, failed_at));
     let last = status.faults.last_error.unwrap();
@@ -118,7 +83,9 @@ fn gaps_are_counted_until_and_after_they_are_told() {
     assert!(status.queue.entries > 0 && status.queue.bytes <= status.queue.capacity);
     let unreported = status.losses.unreported.clone();
     hung.set(Fault::None);
-    hung.wait_for(|lines| read(lines).iter().any(|line| matches!(line, kit::Line::Gap { .. })));
+    hung.wait_for(|lines| {
+        read(lines).iter().any(|line| matches!(line, crate::kit::broker::Line::Gap { .. }))
+    });
     // The line is there a moment before it is counted.
     while one(&broker).losses.reported.gaps == 0 {
         std::thread::yield_now();
@@ -144,7 +111,7 @@ fn opening_again_is_counted() {
 
 #[test]
 fn the_outlook_names_what_the_rule_lacks() {
-    let clock = Arc::new(Hands::default());
+    let clock = Arc::new(ManualClock::default());
     let broker = Broker::builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
     assert!(broker.outlook().is_met(), "without a device nothing is refused by the rule");
     let (first, second) = (FaultControl::new(), FaultControl::new());
@@ -163,14 +130,14 @@ fn the_outlook_names_what_the_rule_lacks() {
 
 #[test]
 fn a_device_that_blocks_is_not_counted_on_after_a_while() {
-    let clock = Arc::new(Hands::default());
+    let clock = Arc::new(ManualClock::default());
     let broker = Broker::builder().rules(patient()).clock(Arc::clone(&clock) as _).build_with_boot(BOOT);
     let control = FaultControl::with(Fault::Hang);
     enable(&broker, "only/", &control);
     let waiting = broker.record_request(&entry("a"));
-    clock.forward(BLOCKED_AFTER);
+    clock.advance(BLOCKED_AFTER);
     assert_eq!((one(&broker).queue.lag, broker.outlook().is_met()), (BLOCKED_AFTER, true));
-    clock.forward(Duration::from_nanos(1));
+    clock.advance(Duration::from_nanos(1));
     assert!(!broker.outlook().is_met());
     control.set(Fault::None);
     drop(waiting.wait().unwrap());
