@@ -11,9 +11,9 @@ pub mod salts {
     //!   more, and a reader takes the file for the logs of two devices. [`salt_file::read_or_create`] keeps a salt in a
     //!   file; a service with a store of secrets keeps the text there ([`Salt::random_text`]) and makes the salt of it at
     //!   each start ([`Salt::new`]).
-    //! * **The salt is a secret.** Whoever has the log and the salt can try guesses: names, card numbers, passwords from a
+    //! * **The salt is a secret.** An attacker with the log and the salt can try guesses: names, card numbers, passwords from a
     //!   list. Keep it from those who read logs. Do not store it beside the log.
-    //! * **One salt a device.** Devices with the same salt have the same hashes, so that whoever reads both logs can
+    //! * **One salt a device.** Devices with the same salt have the same hashes, so that a reader of both logs can
     //!   relate their lines.
     //! * **Keep retired salts, too.** When a device is removed, its old lines stay; without their salt nobody finds
     //!   anything in them.

@@ -188,7 +188,7 @@ pub struct Devices {
     kept: tokio::sync::Mutex<Kept>,
     /// Paths at which a device is being opened and tried; nobody waits for that but who asked for it.
     pending: Mutex<BTreeSet<String>>,
-    /// Held by whoever changes the table, from reading it to showing the new one. Never while a device is waited for.
+    /// Held while the table is changed, from reading it to showing the new one. Never while a device is waited for.
     gate: tokio::sync::Mutex<()>,
 }
 

@@ -93,7 +93,7 @@ impl Proof for ResponseOnRecord {}
 pub(super) mod made {
     use super::{EntryType, RequestOnRecord, ResponseOnRecord};
 
-    /// Whoever has it may make proofs.
+    /// A holder of this value can make proofs.
     pub struct Maker(());
 
     impl Maker {

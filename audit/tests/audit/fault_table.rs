@@ -196,7 +196,7 @@ impl Cell {
         self.set(self.row.fault());
         // What was found out is to be lost in none of it.
         self.sick.notice(Notice::Replaced);
-        let patience = if self.row.blocks() { Duration::ZERO } else { LONG };
+        let time_limit = if self.row.blocks() { Duration::ZERO } else { LONG };
         let told = |done: Result<(), Why>| match done {
             Ok(()) => "ok",
             Err(Why::TimedOut) => "timed-out",
@@ -204,11 +204,11 @@ impl Cell {
         };
         let done = match self.row.operation {
             "reopen" => {
-                let reopened = self.broker.reopen(None, patience);
+                let reopened = self.broker.reopen(None, time_limit);
                 told(reopened.into_iter().find(|(path, _)| &**path == "sick/").unwrap().1)
             }
             "sync" => {
-                let drained = self.broker.drain(patience);
+                let drained = self.broker.drain(time_limit);
                 told(
                     drained
                         .into_iter()
@@ -350,7 +350,7 @@ fn check(row: Row, company: Company) {
     let (expected, column) = (row.outcomes[company as usize], company as usize);
     let cell = Cell::new(row, company);
     let told = cell.provoke();
-    // Whoever asks for a slow one waits for it, which here nobody does.
+    // A caller that asks for a slow one waits for it, which no caller does here.
     let slow_errand = cell.row.fault == "slow" && told == "timed-out";
     assert!(told == cell.row.told || slow_errand, "{}: told {told}", cell.name());
     // A device that only shows when it is written to is asked for one request first.

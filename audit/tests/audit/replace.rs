@@ -1,5 +1,5 @@
 //! A device put in the place of another: an entry goes to one of both, never to neither, and what the old one missed is
-//! told by the new one. And misses that outlive the broker.
+//! declared by the new one. And losses that outlive the broker.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -131,8 +131,8 @@ fn a_device_that_takes_the_place_of_another_may_write_to_its_file() {
     broker.restore(DeviceConfig::new("a/", first, form())).unwrap();
     record(&broker, "a").unwrap();
     assert!(options(&[]).open(&placement, clock.clone()).is_err(), "two devices on one file");
-    let heir = placement.succeeding(&broker.claim("a/").unwrap());
-    let second = options(&[("mode", "0640")]).open(&heir, clock.clone()).unwrap();
+    let successor = placement.succeeding(&broker.claim("a/").unwrap());
+    let second = options(&[("mode", "0640")]).open(&successor, clock.clone()).unwrap();
     let candidate = broker.try_out(DeviceConfig::new("a/", second, form()), Some(probe())).wait().unwrap();
     broker.replace(candidate).unwrap();
     record(&broker, "a").unwrap();
@@ -205,7 +205,7 @@ fn what_waits_for_a_hung_device_counts_as_missed_until_it_is_written() {
     }
 }
 
-/// Has something done when a device misses an entry: between two others that the entry is offered to.
+/// Runs something when a device lacks an entry: between two others that the entry is offered to.
 #[derive(Default)]
 struct Interrupting(Mutex<Option<Interruption>>);
 
@@ -341,8 +341,8 @@ fn a_device_that_takes_the_place_of_another_cuts_off_nothing_that_is_being_writt
     // As a large write looks that is half done.
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, [&whole[..], &whole[..20]].concat()).unwrap();
-    let heir = placement.succeeding(&broker.claim("a/").unwrap());
-    drop(options.open(&heir, clock.clone()).unwrap());
+    let successor = placement.succeeding(&broker.claim("a/").unwrap());
+    drop(options.open(&successor, clock.clone()).unwrap());
     assert_eq!(std::fs::read(&path).unwrap().len(), whole.len() + 20);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     // With nobody else who writes it is what a crash has left.

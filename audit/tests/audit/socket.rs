@@ -6,7 +6,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram, UnixListener};
 use std::sync::Arc;
 
-use crate::kit::peer::{Listener, PATIENCE, append, fails, line, sends, socket, socket_in};
+use crate::kit::peer::{Listener, TIME_LIMIT, append, fails, line, sends, socket, socket_in};
 use onrecord_audit::Placement;
 use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Request, Salt, Stamp};
 use onrecord_value::{Time, object};
@@ -41,7 +41,7 @@ fn a_line_reaches_the_peer_over_every_network() {
     }
     for network in ["udp", "udp4"] {
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
-        peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        peer.set_read_timeout(Some(TIME_LIMIT)).unwrap();
         let address = peer.local_addr().unwrap().to_string();
         let mut device = socket(&[("address", &address), ("socket_type", network)]);
         assert_eq!(append(&mut *device, &[line(1, 1), line(2, 2)]).lines, 2);
@@ -347,7 +347,7 @@ fn ends_once_disabled(mut device: Box<dyn onrecord_audit::Device>) -> String {
         drop(device);
         tell.send(error).unwrap();
     });
-    told.recv_timeout(PATIENCE).expect("it ends")
+    told.recv_timeout(TIME_LIMIT).expect("it ends")
 }
 
 #[test]
@@ -427,7 +427,7 @@ fn udp_to_a_closed_port_fails_once_it_is_known() {
         assert!(device.check().unwrap_err().to_string().contains("connection refused"));
     }
     let peer = UdpSocket::bind(port).unwrap();
-    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    peer.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     sends(&mut *device, "three");
     let mut datagram = [0; 100];
     let length = peer.recv(&mut datagram).unwrap();
@@ -440,7 +440,7 @@ fn a_datagram_that_is_too_long_costs_no_other_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("datagram");
     let peer = UnixDatagram::bind(&path).unwrap();
-    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    peer.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     let pairs = [("address", path.to_str().unwrap()), ("socket_type", "unixgram"), ("oversize", "fail")];
     let mut device = socket(&pairs);
     let appended = append(&mut *device, &[line(1, 10), line(2, 1_000_000), line(3, 10)]);
@@ -475,9 +475,9 @@ fn a_line_that_is_too_long_for_a_datagram_goes_out_shorter_or_in_parts() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("datagram");
     let unix = UnixDatagram::bind(&path).unwrap();
-    unix.set_read_timeout(Some(PATIENCE)).unwrap();
+    unix.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    udp.set_read_timeout(Some(PATIENCE)).unwrap();
+    udp.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     let address = udp.local_addr().unwrap().to_string();
     let mut datagram = vec![0; 1_000_000];
     for (network, address) in [("unixgram", path.to_str().unwrap()), ("udp", &address)] {
@@ -526,7 +526,7 @@ fn r_reconnect_a_datagram_peer_that_comes_back_gets_what_it_had_not_read() {
     assert!(fails(&mut *device, "two").contains("connection refused"));
     std::fs::remove_file(&path).unwrap();
     let peer = UnixDatagram::bind(&path).unwrap();
-    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    peer.set_read_timeout(Some(TIME_LIMIT)).unwrap();
     sends(&mut *device, "three");
     let mut datagram = [0; 100];
     for expected in ["one\n", "three\n"] {

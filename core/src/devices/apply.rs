@@ -79,7 +79,7 @@ impl Devices {
             let place = self.claim(path.clone(), &leaving).await;
             places.push(place.map_err(|error| DeclareError::Device { path, error })?);
         }
-        // A file has one heir, the first to come. Who keeps its own comes first, and who is there before who is new: one
+        // A file has one successor, the first to come. Who keeps its own comes first, and who is there before who is new: one
         // that is given it by mistake is refused before it changes anything in it, and is the one named.
         change.sort_by_key(|(old, wanted)| !keeps_file(&self.kinds, old, wanted));
         for (old, wanted) in change {

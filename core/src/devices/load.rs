@@ -10,7 +10,7 @@ use onrecord_storage::{BarrierError, View};
 use zeroize::Zeroizing;
 
 use super::kept::Kept;
-use super::opening::{OPEN_PATIENCE, Opening, config};
+use super::opening::{OPEN_TIMEOUT, Opening, config};
 use super::repair::Removals;
 use super::{Device, Devices, DevicesError, Table, stored};
 use crate::host::Host;
@@ -121,7 +121,7 @@ pub(super) async fn restore(
         let opening = Opening::begin(options.clone(), placement.clone(), Arc::clone(&host.clock))?;
         openings.push((device, salt, options, placement, opening));
     }
-    let deadline = host.clock.monotonic() + OPEN_PATIENCE;
+    let deadline = host.clock.monotonic() + OPEN_TIMEOUT;
     for (device, salt, options, placement, opening) in openings {
         let left = deadline.saturating_sub(host.clock.monotonic());
         let (sink, error) = match opening.wait(left).await {

@@ -23,8 +23,8 @@ struct Heard {
     changes: RateLimiter,
     /// The last change, if it is not told yet.
     change: Option<Change>,
-    misses: RateLimiter,
-    /// Whether a line has said that it misses entries, and none that this is over.
+    loss_lines: RateLimiter,
+    /// Whether the log has said that the device loses entries, and not yet that this is over.
     missing: bool,
 }
 
@@ -63,7 +63,7 @@ impl Log {
 
 impl Heard {
     fn attend_misses(&mut self, now: Duration, device: &DeviceStatus) {
-        if !self.missing || !self.misses.is_quiet(now) {
+        if !self.missing || !self.loss_lines.is_quiet(now) {
             return;
         }
         let (path, missed) = (&*device.path, device.losses.entries);
@@ -79,7 +79,7 @@ impl Heard {
             );
         } else {
             // Counted as an event, so that the next line waits for a pause again.
-            self.misses.event(now);
+            self.loss_lines.event(now);
             let (untold, queue_bytes) = (device.losses.unreported_entries, device.queue.bytes);
             tracing::warn!(path, missed, untold, queue_bytes, "an audit device still misses entries");
         }
@@ -134,7 +134,7 @@ impl Observer for Log {
         let mut heard = self.heard();
         let heard = heard.entry(path.to_owned()).or_default();
         heard.missing = true;
-        if let Some(rows) = heard.misses.event(now) {
+        if let Some(rows) = heard.loss_lines.event(now) {
             tracing::warn!(path, %why, rows, "an audit device misses entries; a gap entry will tell them");
         }
     }

@@ -14,7 +14,7 @@ use super::{Device, Devices, DevicesError, EnableRequest, stored, with_slash};
 use crate::blocking_task::BlockingTask;
 
 /// How long the opening of a device is waited for. What hangs longer is given up, or opens when it is written to.
-pub(super) const OPEN_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A device that took its probe and is not enabled yet.
 pub(super) struct Prepared {
@@ -59,7 +59,7 @@ impl Devices {
         let options = self.kinds.parse(&wanted.kind, &wanted.options)?;
         warn_of_unknown(&path, &options);
         let opening = Opening::begin(options.clone(), placement, Arc::clone(&self.host.clock))?;
-        let sink = opening.wait(OPEN_PATIENCE).await?;
+        let sink = opening.wait(OPEN_TIMEOUT).await?;
         let (salt, text) = match instead_of {
             Some(old) => {
                 let text = stored::salt(&self.view, &old.uuid).await?.ok_or(DevicesError::NoSalt)?;

@@ -105,7 +105,7 @@ impl Gate {
     }
 
     /// The unsealed server for a journey, which is counted until the permit is dropped. Counted under the lock,
-    /// so that a sealing misses none.
+    /// so that a seal sees all of them.
     pub(crate) fn enter(&self) -> Option<(Arc<Unsealed>, Permit)> {
         let state = self.read();
         let GateState::Unsealed(open) = &*state else { return None };

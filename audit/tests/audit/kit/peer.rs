@@ -11,7 +11,7 @@ use onrecord_audit::device::{Appended, Batch};
 use onrecord_audit::{Device, DeviceOptions, Placement, SystemClock};
 
 /// Ends a hang, and nothing else.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// A socket device with these options.
 pub fn socket_in(placement: &Placement, pairs: &[(&str, &str)]) -> Box<dyn Device> {
@@ -129,12 +129,12 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept()?;
-                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_read_timeout(Some(TIME_LIMIT))?;
                 Ok(Stream::Tcp(stream))
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
-                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_read_timeout(Some(TIME_LIMIT))?;
                 Ok(Stream::Unix(stream))
             }
         }
