@@ -11,13 +11,15 @@ pub struct Effort {
     pub rounds: usize,
     /// Only the variant of this name is measured; all of them where it is empty. For profilers.
     pub only: &'static str,
+    /// Exactly so many requests, one after another, instead of a time; 0 measures time. For counters of instructions.
+    pub count: u64,
 }
 
 impl Effort {
     /// What figures are made with.
-    pub const USUAL: Self = Self { time: Duration::from_secs(3), rounds: 5, only: "" };
+    pub const USUAL: Self = Self { time: Duration::from_secs(3), rounds: 5, only: "", count: 0 };
     /// Just long enough to see that everything runs.
-    pub const SMOKE: Self = Self { time: Duration::from_millis(200), rounds: 1, only: "" };
+    pub const SMOKE: Self = Self { time: Duration::from_millis(200), rounds: 1, only: "", count: 0 };
 
     /// A share of the time, for what is steady sooner.
     #[must_use]

@@ -118,6 +118,18 @@ async fn load(core: &Core, variant: &Variant, at_once: usize, time: Duration) ->
     (count.get() as f64 / begin.elapsed().as_secs_f64(), taken as f64 / count.get() as f64)
 }
 
+/// This many requests, one after another.
+async fn exactly(core: &Core, variant: &Variant, count: u64) {
+    let (method, path, body) = if variant.write {
+        ("POST", "secret/data/load/0", SECRET)
+    } else {
+        ("GET", "secret/data/app/db", "")
+    };
+    for _ in 0..count {
+        assert_eq!(ask(core, method, path, body).await, 200);
+    }
+}
+
 /// Prints the table.
 pub fn run(effort: Effort) {
     println!("\n### The server without HTTP: one thread, 64 requests at once\n");
@@ -141,6 +153,12 @@ pub fn run(effort: Effort) {
             runtime.block_on(server(storage.expect("a thread"), &own, variant.devices))
         })
         .collect();
+    if effort.count > 0 {
+        for (variant, core) in variants.iter().zip(&servers) {
+            runtime.block_on(exactly(core, variant, effort.count));
+        }
+        return;
+    }
     let mut rates = vec![Vec::new(); servers.len()];
     let mut taken = vec![0.0; servers.len()];
     for round in 0..=effort.rounds {

@@ -19,7 +19,7 @@ use effort::Effort;
 
 const HELP: &str = "\
 Usage: onrecord-bench [library|devices|journey|server|trail|all] [--smoke] [--rounds N] [--seconds S]
-                      [--only NAME]
+                      [--only NAME] [--count N]
 
   library       the library beside its floors: an entry by kind
   devices       entries a second and latency by device, alone and together; a device that hangs
@@ -31,6 +31,7 @@ Usage: onrecord-bench [library|devices|journey|server|trail|all] [--smoke] [--ro
   --rounds N    measurements of each variant (default 5)
   --seconds S   length of one measurement (default 3)
   --only NAME   only the variant of this name, for a profiler
+  --count N     journey: exactly N requests one after another, for counters of instructions
 ";
 
 fn main() {
@@ -47,6 +48,7 @@ fn main() {
         match word.as_str() {
             "library" | "devices" | "journey" | "server" | "trail" | "all" => wanted = word,
             "--smoke" => effort = Effort::SMOKE,
+            "--count" => effort.count = number(),
             "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
             "--seconds" => effort.time = Duration::from_secs(number()),
             "--help" | "-h" => exit_with(""),
