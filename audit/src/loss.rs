@@ -14,7 +14,8 @@ use onrecord_value::Time;
 
 use crate::status::Reported;
 
-/// A loss in more ranges is kept in so many: its count stays exact, its set then also names entries between them.
+/// How many ranges a loss has at most. Beyond it, near ranges are joined: the count stays exact, and the set also names
+/// entries between them.
 const RANGES_MAX: usize = 128;
 
 /// Entries of one boot that a device did not get, and that no gap entry of its log reports yet.

@@ -11,7 +11,7 @@ use std::sync::PoisonError;
 /// Whether the broker's watch has a thread. A model goes round by itself.
 pub(crate) const WATCHED: bool = true;
 
-/// After so many batches of a single entry in a row a device has a single client.
+/// How many batches of a single entry in a row show that a device has a single client.
 pub(crate) const SINGLE_CLIENT_AFTER: u32 = 8;
 
 /// More spins than fit into the longest one: they end it only where the clock stands still.

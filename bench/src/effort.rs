@@ -11,7 +11,7 @@ pub struct Effort {
     pub rounds: usize,
     /// Only the variant of this name is measured; all of them where it is empty. For profilers.
     pub only: &'static str,
-    /// Exactly so many requests, one after another, instead of a time; 0 measures time. For counters of instructions.
+    /// How many requests to make, one after another; 0 measures for a time instead. For counters of instructions.
     pub count: u64,
 }
 

@@ -19,7 +19,7 @@ use crate::sync::{Arc, Condvar, SINGLE_CLIENT_AFTER, spin, spins};
 
 /// How long a thread spins at most: about as long as it takes to wake a thread on a core that sleeps, and to write a line.
 const SPIN_MAX: Duration = Duration::from_micros(50);
-/// The clock is read after so many spins.
+/// How many spins pass between two readings of the clock.
 const SPINS_PER_READING: u32 = 8;
 /// After a failed spin one is skipped, then three, and so on up to two to the power of this, less one.
 const DOUBLINGS_MAX: u32 = 8;
@@ -111,7 +111,7 @@ impl Wakeup {
         self.work.notify_one();
     }
 
-    /// The writer takes a batch of so many entries. Says whether there is a single client.
+    /// Notes the number of entries of the batch that the writer takes. Returns whether there is a single client.
     pub(crate) fn note_batch(&self, entries: usize) -> bool {
         let before = self.single_batches.load(Ordering::Relaxed);
         let single = entries == 1 && self.for_answer.is_possible();

@@ -21,7 +21,7 @@ pub enum Reservation {
 }
 
 impl Reservation {
-    /// Who asks, if the token is live.
+    /// The caller, if the token is valid.
     pub fn authenticated(&self) -> Option<&Caller> {
         if let Self::Valid(caller) = self { Some(caller) } else { None }
     }

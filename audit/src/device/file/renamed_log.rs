@@ -12,7 +12,7 @@ use super::open_file::OpenFile;
 use super::previous_file::is_signed;
 use super::unfinished;
 
-/// So many names of a directory are looked at, and so many files.
+/// How many names of a directory are read at most, and how many files are opened.
 const NAMES_MAX: usize = 10_000;
 const FILES_MAX: usize = 64;
 

@@ -10,7 +10,7 @@ use crate::engine::codec::{Broken, Reader, Writer};
 
 /// The first byte of a record. Another one is from a newer release.
 const FORMAT: u8 = 1;
-/// Versions stay in their key's record as long as it has at most so many bytes.
+/// The size in bytes up to which a key's record holds its versions.
 const INLINE_BYTES: usize = 4096;
 /// What one version takes in a record beside its data, at most.
 const VERSION_BYTES: usize = 48;
