@@ -15,7 +15,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 use std::time::Duration;
 
-use onrecord_entry::{Entry, FormatError, Formatter, Lines, Scratch, Stamp};
+use onrecord_entry::format::{FormatError, Lines, Scratch};
+use onrecord_entry::{Entry, Formatter, Stamp};
 
 use super::Shared;
 use super::device_handle::{Admission, DeviceHandle};

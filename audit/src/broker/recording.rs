@@ -18,7 +18,8 @@ use crate::cause::Refused;
 use crate::rules::Tally;
 use crate::sync::Arc;
 use crate::wait::Wait;
-use onrecord_entry::{Entry, EntryType, Scratch};
+use onrecord_entry::format::Scratch;
+use onrecord_entry::{Entry, EntryType};
 
 /// Says whether an entry is on record, with the proof of it. Runs on any runtime; [`wait`](Self::wait) waits without
 /// one.

@@ -11,7 +11,7 @@ mod record;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use onrecord_entry::Template;
+use onrecord_entry::text::Template;
 use onrecord_seal::SecretBytes;
 use onrecord_storage::Read;
 use onrecord_value::Object;
