@@ -130,6 +130,10 @@ mod tests {
             Loss::kept(Boot::new(u64::MAX), 7, seqs, Some(Time::from_unix(1_700_000_000, 5))),
             Loss::kept(Boot::new(2), 1, SeqRange { from: 3, to: 3 }.into(), None),
         ];
+        assert_eq!(
+            String::from_utf8_lossy(&encode(&missed)),
+            r#"{"starts":[{"boot":18446744073709551615,"missed":7,"ranges":[{"from":1,"to":6},{"from":9,"to":9}],"since":"2023-11-14T22:13:20.000000005Z"},{"boot":2,"missed":1,"ranges":[{"from":3,"to":3}]}]}"#
+        );
         assert_eq!(decode(&encode(&missed)), Some(missed));
         assert_eq!(decode(b"{}"), None);
     }

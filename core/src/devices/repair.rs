@@ -226,6 +226,7 @@ mod tests {
             at: 1_700_000_000,
             uid: 1000,
         };
+        assert_eq!(removal.encode(), br#"{"at":1700000000,"path":"file/","type":"file","uid":1000}"#);
         assert_eq!(Removal::decode("u", &removal.encode()), Some(removal));
         assert_eq!(Removal::decode("u", b"{}"), None);
     }

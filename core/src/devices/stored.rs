@@ -172,6 +172,14 @@ mod tests {
             salt_since: Time::from_unix(1_800_000_000, 5),
             first_salt: SaltId::parse("00000000000000ab"),
         };
+        assert_eq!(
+            String::from_utf8_lossy(&encode(&device)),
+            r#"{"accessor":"audit_file_1a2b3c4d","declared":false,"description":"\u003cd\u003e","first_salt":"00000000000000ab","local":true,"options":{"file_path":"/a.log","odd":""},"path":"deep/er/","salt_since":"2027-01-15T08:00:00.000000005Z","since":"2023-11-14T22:13:20.000000005Z","type":"file"}"#
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&retired(&device, Time::from_unix(1_900_000_000, 0))),
+            r#"{"from":"2027-01-15T08:00:00.000000005Z","path":"deep/er/","to":"2030-03-17T17:46:40Z","type":"file"}"#
+        );
         assert_eq!(decode("u", &encode(&device)), Some(device));
         assert_eq!(decode("u", b"{}"), None);
     }

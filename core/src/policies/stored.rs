@@ -54,6 +54,10 @@ mod tests {
             modified: Time::from_unix(1_700_000_000, 5),
             cas_required: true,
         };
+        assert_eq!(
+            String::from_utf8_lossy(&one.encode()),
+            r#"{"cas_required":true,"modified":1700000000000000005,"text":"path \"\u003ca\u003e\" {}\n# é","version":7}"#
+        );
         assert!(Document::decode(&one.encode()) == Some(one));
         assert!(Document::decode(b"{}").is_none());
     }

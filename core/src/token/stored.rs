@@ -136,6 +136,13 @@ mod tests {
     fn an_entry_survives_storage_with_all_its_facts() {
         let one = entry();
         let stored = one.encode();
+        assert_eq!(
+            String::from_utf8_lossy(stored.expose()),
+            "\u{1}\0\0\0\u{5}s.\"é{\"accessor\":\"a\",\"creation_ttl\":3600,\"depth\":3,\"display_name\":\"token-bob\",\
+             \"exhausted\":true,\"expires\":1700003600123456789,\"explicit_max_ttl\":7200,\
+             \"issued\":1700000000123456789,\"meta\":{\"team\":\"blue\"},\"num_uses\":6,\"parent\":\"p\",\
+             \"path\":\"auth/token/create\",\"period\":60,\"policies\":[\"default\",\"reader\"],\"renewable\":true}"
+        );
         let two = Entry::decode("n", stored.expose()).unwrap();
         assert_eq!(two.id.expose(), "s.\"é");
         assert_eq!(two.meta, one.meta);

@@ -25,6 +25,7 @@ pub(super) struct Stored {
 }
 
 /// A mount without its engine.
+#[derive(Clone)]
 pub(super) struct Row {
     pub(super) path: String,
     pub(super) kind: String,
@@ -254,6 +255,17 @@ mod tests {
     use crate::engine::tune::Tune;
     use crate::{engine, kinds};
 
+    /// A table as the first release stored it.
+    const GOLDEN: &str = "010206646f6f6d656406010404676f6e65066d6f756e747306010712086163636573736f7204046b765f3118616c6c6f\
+         7765645f726573706f6e73655f68656164657273001b61756469745f6e6f6e5f686d61635f726571756573745f6b6579\
+         73060204046f70656e04001c61756469745f6e6f6e5f686d61635f726573706f6e73655f6b6579730600116465666175\
+         6c745f6c656173655f74746c0301310b6465736372697074696f6e04087768617420666f721765787465726e616c5f65\
+         6e74726f70795f616363657373020e666f7263655f6e6f5f636163686502046b696e6404026b76126c697374696e675f\
+         7669736962696c6974790406756e61757468056c6f63616c020d6d61785f6c656173655f74746c030132076f7074696f\
+         6e730702056f746865720401780776657273696f6e0401321b706173737468726f7567685f726571756573745f686561\
+         6465727306010403582d41047061746804036b762f097365616c5f77726170020a746f6b656e5f747970650400047575\
+         6964040175";
+
     #[test]
     fn every_setting_comes_back() {
         let entropy = OsEntropy::new();
@@ -279,6 +291,12 @@ mod tests {
         };
         stored.rows.push(Row::new(&kinds::builtin(), "kv/", draft.clone(), &entropy).unwrap());
         stored.pending_deletion.push("gone".to_owned());
+        let only = |row: Row| Row { uuid: "u".to_owned(), accessor: "kv_1".to_owned(), ..row };
+        let golden = Stored {
+            rows: stored.rows.iter().filter(|row| row.path == "kv/").cloned().map(only).collect(),
+            pending_deletion: vec!["gone".to_owned()],
+        };
+        assert_eq!(const_hex::encode(golden.encode()), GOLDEN);
         let back = Stored::decode(&stored.encode()).unwrap();
         assert_eq!(back.pending_deletion, ["gone"]);
         assert_eq!(back.encode(), stored.encode());
