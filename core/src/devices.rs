@@ -37,7 +37,7 @@ use repair::Removals;
 pub use declared::DeclareError;
 pub(crate) use load::Unopened;
 pub(crate) use log::Log;
-pub(crate) use salts::KeptSalt;
+pub(crate) use stored::KeptSalt;
 
 /// Devices by path, each with its closing slash.
 pub(crate) type Table = BTreeMap<String, Arc<Device>>;
@@ -345,11 +345,4 @@ pub(crate) fn warn_of_none() {
 fn with_slash(path: &str) -> String {
     let path = path.strip_suffix('/').unwrap_or(path);
     format!("{path}/")
-}
-
-/// A time as records have it.
-fn text_of(time: Time) -> String {
-    let mut text = Vec::with_capacity(32);
-    time.rfc3339_nano(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }

@@ -19,6 +19,7 @@ use onrecord_value::Time;
 pub use stored::Document;
 
 use crate::place;
+use crate::stored::Record as _;
 
 /// The policy that every token has unless it was made without; it can be changed but not deleted.
 pub const DEFAULT: &str = "default";
@@ -153,7 +154,7 @@ impl Policies {
         let _order = view.lock(draft.name).await?;
         let (stored, seen) = view.latest(draft.name).await?;
         let old = match stored {
-            Some(stored) => Some(Document::decode(stored.expose()).ok_or_else(|| damaged(draft.name))?),
+            Some(stored) => Some(Document::decode(stored.expose(), ()).ok_or_else(|| damaged(draft.name))?),
             None if draft.name == DEFAULT => self.get(DEFAULT).map(|built_in| Document::clone(&built_in)),
             None => None,
         };
@@ -224,7 +225,7 @@ impl Known {
 /// The stored policy of a name, compiled.
 async fn read(view: &View, name: &str) -> Result<Option<Known>, PolicyError> {
     let Some(stored) = view.get(name).await? else { return Ok(None) };
-    let document = Document::decode(stored.expose()).ok_or_else(|| damaged(name))?;
+    let document = Document::decode(stored.expose(), ()).ok_or_else(|| damaged(name))?;
     Known::new(name, document).map(Some)
 }
 
