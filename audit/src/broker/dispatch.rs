@@ -22,7 +22,7 @@ use super::Shared;
 use super::device_handle::{Admission, DeviceHandle};
 use super::device_set::Enabled;
 use super::ticket::Ticket;
-use super::wakeup::WakeGuard;
+use super::wake_guard::WakeGuard;
 use crate::cause::{Cause, Why};
 use crate::rules::Tally;
 use crate::sync::Arc;
