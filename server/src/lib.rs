@@ -25,6 +25,9 @@ mod write_timeout;
 
 pub use onrecord_audit::DeviceKinds;
 
+#[cfg(feature = "test-support")]
+pub use listener::one_connection::serve_connection;
+
 pub use diagnose::{CheckStatus, Finding, diagnose};
 pub use options::{Dev, Options};
 pub use repair::{AuditRepair, StoredDevice};
