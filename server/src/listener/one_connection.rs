@@ -34,10 +34,9 @@ where
         core,
         peer: Some(Peer { address: Arc::from("127.0.0.1"), port: 4321 }),
         client_certificate_serial: None,
-        body_timeout: bounds.body_timeout,
-        max_request_size: bounds.max_request_size,
+        bounds,
         shared_runtime: Handle::current(),
     };
     let graceful = GracefulShutdown::new();
-    Connection { service, slot, watcher: graceful.watcher(), bounds }.serve(stream).await;
+    Connection { service, slot, watcher: graceful.watcher() }.serve(stream).await;
 }
