@@ -87,7 +87,9 @@ pub struct EnableRequest {
 #[non_exhaustive]
 pub enum DevicesError {
     /// The configuration forbids devices made through the API.
-    #[error("cannot enable audit device via API; use declarative, config-based audit device management instead")]
+    #[error(
+        "cannot enable audit device via API; use declarative, config-based audit device management instead"
+    )]
     NotThroughApi,
     /// The configuration forbids prefixes on devices made through the API.
     #[error("audit log prefixing is not allowed")]

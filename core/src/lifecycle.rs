@@ -281,4 +281,3 @@ impl From<BarrierError> for CeremonyError {
         }
     }
 }
-

@@ -283,4 +283,3 @@ pub enum TokenError {
     #[error("tokens cannot be nested more than {MAX_DEPTH} deep")]
     TooDeep,
 }
-
