@@ -94,8 +94,7 @@ pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
         "WARNING! This is a development server: it is unsealed from the start, with a single key share. Do not keep real secrets in it.\n\n",
     );
     let devices = &core.settings().audit.declared_devices;
-    let log = devices.iter().flat_map(|device| &device.options).find(|(name, _)| name == "file_path");
-    let log = log.map_or("off", |(_, path)| path.as_str());
+    let log = devices.iter().find_map(|device| device.options.get("file_path")).map_or("off", String::as_str);
     for (name, value) in
         [("Unseal Key", keys.share.as_str()), ("Root Token", &keys.root_token), ("Audit Log", log)]
     {

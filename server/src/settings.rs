@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use onrecord_audit::Placement;
-use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
+use onrecord_core::{AuditSettings, EnableRequest, Settings};
 
 use crate::config::{Config, StorageConfig};
 
@@ -32,12 +32,12 @@ pub(crate) fn audit_settings(sources: &[PathBuf], config: &Config) -> AuditSetti
     audit.rules.minimum = config.audit.minimum.unwrap_or(audit.rules.minimum);
     audit.fail_closed = config.audit.minimum.is_some_and(|minimum| minimum > 0);
     audit.placement = placement(sources, config);
-    let declared = |device: &crate::config::Device| DeclaredDevice {
+    let declared = |device: &crate::config::Device| EnableRequest {
         kind: device.kind.clone(),
         path: device.path.clone(),
         description: device.description.clone(),
         local: device.local,
-        options: device.options.clone(),
+        options: device.options.iter().cloned().collect(),
     };
     audit.declared_devices = config.devices.iter().map(declared).collect();
     audit
