@@ -4,8 +4,8 @@
 use crate::command::{Command, Group, table};
 use crate::flag::{Flag, HTTP_FLAGS, Output};
 use crate::text::wrap;
-use onrecord_audit::DeviceKinds;
 use onrecord_audit::device::{COMMON_OPTIONS, DeviceOption};
+use onrecord_server::Kinds;
 
 /// Columns of a help text.
 const WIDTH: usize = 78;
@@ -46,7 +46,7 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
 }
 
 /// The help of a command.
-pub(crate) fn command(program: &str, command: &Command, kinds: &DeviceKinds) -> String {
+pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String {
     let mut out = format!("Usage: {program} {} {}", command.words, command.arguments).trim_end().to_owned();
     out.push_str("\n\n");
     about(&mut out, command.about);
@@ -61,6 +61,9 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &DeviceKinds) -> 
     flags(&mut out, own, command.flags, false);
     if command.takes_device_options() {
         device_options(&mut out, kinds);
+    }
+    if command.words == "server" {
+        storage_options(&mut out, kinds);
     }
     format!("{}\n", out.trim_end())
 }
@@ -112,30 +115,55 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
 }
 
 /// The options of each kind of device, from the table of kinds.
-fn device_options(out: &mut String, kinds: &DeviceKinds) {
-    let mut section = |title: &str, about: &str, options: &[DeviceOption]| {
-        push_line(out, &format!("{title}:\n"));
-        for line in wrap(about, WIDTH - 2) {
-            push_line(out, &format!("  {line}"));
+fn device_options(out: &mut String, kinds: &Kinds) {
+    let described = |option: &DeviceOption| match option.default {
+        "" => (option.key, option.about.to_owned()),
+        default => (option.key, format!("{} The default is {default}.", option.about)),
+    };
+    for kind in kinds.devices.iter() {
+        let (name, options) = (kind.name(), kind.options().iter().map(described));
+        let about = format!("A {name} device {}.", kind.about());
+        options_of(out, &format!("Options of TYPE {name}"), &about, options);
+    }
+    let common = COMMON_OPTIONS.iter().map(described);
+    options_of(out, "Options of every TYPE", "These options work with every TYPE.", common);
+}
+
+/// The options of each kind of storage, from the table of kinds.
+fn storage_options(out: &mut String, kinds: &Kinds) {
+    for kind in kinds.backends.iter() {
+        let options = kind.options().iter().map(|option| {
+            let need = if option.required { "Required" } else { "Optional" };
+            (option.key, format!("{need}: {}.", option.about))
+        });
+        options_of(
+            out,
+            &format!("Options of storage {:?} in a configuration", kind.name()),
+            kind.about(),
+            options,
+        );
+    }
+}
+
+/// A section about one kind: each option with its key and what it says.
+fn options_of(
+    out: &mut String,
+    title: &str,
+    about: &str,
+    options: impl Iterator<Item = (&'static str, String)>,
+) {
+    push_line(out, &format!("{title}:\n"));
+    for line in wrap(about, WIDTH - 2) {
+        push_line(out, &format!("  {line}"));
+    }
+    out.push('\n');
+    for (key, about) in options {
+        push_line(out, &format!("  {key}=<value>"));
+        for line in wrap(&about, WIDTH - 6) {
+            push_line(out, &format!("      {line}"));
         }
         out.push('\n');
-        for option in options {
-            push_line(out, &format!("  {}=<value>", option.key));
-            let default = match option.default {
-                "" => String::new(),
-                default => format!(" The default is {default}."),
-            };
-            for line in wrap(&format!("{}{default}", option.about), WIDTH - 6) {
-                push_line(out, &format!("      {line}"));
-            }
-            out.push('\n');
-        }
-    };
-    for kind in kinds.iter() {
-        let (name, about) = (kind.name(), kind.about());
-        section(&format!("Options of TYPE {name}"), &format!("A {name} device {about}."), kind.options());
     }
-    section("Options of every TYPE", "These options work with every TYPE.", COMMON_OPTIONS);
 }
 
 fn describe(flag: &Flag, raw: bool) -> String {

@@ -41,7 +41,7 @@ async fn run(context: &RequestContext<'_>) -> Outcome {
         return Box::pin(preview::answer(context)).await;
     }
     let call = context.call(mount);
-    match mount.engine.handle(context.route.number(), context.unsealed, &call).outcome().await {
+    match mount.engine.handle(context.route.number, context.unsealed, &call).outcome().await {
         Outcome::Reply(reply) if reply.login.is_some() => {
             Box::pin(login::issue(context.unsealed, &call, reply)).await
         }

@@ -1,6 +1,9 @@
 //! Listeners: sockets, a bounded number of accepted connections, and their graceful shutdown.
 //! Never in it: what a request means.
 
+#[cfg(feature = "test-support")]
+pub(crate) mod one_connection;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,33 +13,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use onrecord_core::Core;
-use onrecord_core::Peer;
+use onrecord_core::{Core, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::connection_timer::ConnectionTimer;
-use crate::http::Service;
+use crate::http::{Bounds, Service};
 use crate::tls::{self, Certificates};
 use crate::workers::Workers;
 use crate::write_timeout::WriteTimeout;
-
-/// How a listener treats its connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    /// Connections at once; more wait in the kernel's queue.
-    pub(crate) connections: usize,
-    /// How long a TLS handshake or a request's header may take.
-    pub(crate) header_timeout: Duration,
-    /// How long a body may take.
-    pub(crate) body_timeout: Duration,
-    /// How long writing an answer may make no progress.
-    pub(crate) write_timeout: Duration,
-    /// The largest body, in bytes.
-    pub(crate) max_request_size: usize,
-}
 
 /// A bound socket, not yet accepting.
 pub(crate) struct Listener {
@@ -98,11 +85,10 @@ impl Listener {
                 core: core.clone(),
                 peer: Some(Peer::from(peer)),
                 client_certificate_serial: None,
-                body_timeout: self.bounds.body_timeout,
-                max_request_size: self.bounds.max_request_size,
+                bounds: self.bounds,
                 shared_runtime: workers.shared_runtime(),
             };
-            let connection = Connection { service, slot, watcher: graceful.watcher(), bounds: self.bounds };
+            let connection = Connection { service, slot, watcher: graceful.watcher() };
             workers.spawn(connection.open(stream, acceptor.clone()));
         }
         drop(self.socket);
@@ -139,7 +125,6 @@ struct Connection {
     /// Held as long as the connection.
     slot: OwnedSemaphorePermit,
     watcher: Watcher,
-    bounds: Bounds,
 }
 
 impl Connection {
@@ -153,7 +138,8 @@ impl Connection {
             return self.serve(stream).await;
         };
         // When a client does not speak TLS, or takes too long, there is no request to answer.
-        let handshake = tokio::time::timeout(self.bounds.header_timeout, acceptor.accept(stream)).await;
+        let handshake =
+            tokio::time::timeout(self.service.bounds.header_timeout, acceptor.accept(stream)).await;
         if let Ok(Ok(stream)) = handshake {
             let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let serial = certificate.and_then(|certificate| tls::serial_number(certificate));
@@ -163,8 +149,8 @@ impl Connection {
     }
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let Self { service, slot, watcher, bounds } = self;
-        let service = Arc::new(service);
+        let Self { service, slot, watcher } = self;
+        let (bounds, service) = (service.bounds, Arc::new(service));
         let connection = http1::Builder::new()
             .timer(ConnectionTimer::default())
             .header_read_timeout(bounds.header_timeout)

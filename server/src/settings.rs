@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use onrecord_audit::Placement;
-use onrecord_core::{AuditSettings, EnableRequest, Settings};
+use onrecord_core::{AuditSettings, Settings};
 
-use crate::config::{Config, StorageConfig};
+use crate::config::Config;
 
 /// The settings of a start. `sources`: the files and folders that the configuration was read from.
 pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
@@ -32,14 +32,7 @@ pub(crate) fn audit_settings(sources: &[PathBuf], config: &Config) -> AuditSetti
     audit.rules.minimum = config.audit.minimum.unwrap_or(audit.rules.minimum);
     audit.fail_closed = config.audit.minimum.is_some_and(|minimum| minimum > 0);
     audit.placement = placement(sources, config);
-    let declared = |device: &crate::config::Device| EnableRequest {
-        kind: device.kind.clone(),
-        path: device.path.clone(),
-        description: device.description.clone(),
-        local: device.local,
-        options: device.options.iter().cloned().collect(),
-    };
-    audit.declared_devices = config.devices.iter().map(declared).collect();
+    audit.declared_devices = config.devices.iter().map(|device| device.declared.clone()).collect();
     audit
 }
 
@@ -69,7 +62,7 @@ fn placement(sources: &[PathBuf], config: &Config) -> Placement {
     for directory in &config.audit.only_directories {
         placement = placement.narrow(directory);
     }
-    if let Some(StorageConfig::File(directory)) = &config.storage {
+    if let Some(directory) = config.storage.as_ref().and_then(|storage| storage.target().directory()) {
         placement = placement.keep_out(absolute(directory));
     }
     placement

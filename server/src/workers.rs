@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::wake_queue::{WakeQueue, WithWakeQueue};
+use crate::wake_queue::WakeQueue;
 
 /// The threads.
 pub(crate) struct Workers {
@@ -62,7 +62,7 @@ impl Workers {
             task.await;
             drop(count);
         };
-        worker.handle.spawn(WithWakeQueue::new(Arc::clone(&worker.wake_queue), task));
+        worker.handle.spawn(Arc::clone(&worker.wake_queue).run(task));
     }
 }
 

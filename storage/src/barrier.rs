@@ -12,13 +12,11 @@ use onrecord_seal::{
 use crate::batch::{Batch, Precondition, Seen};
 use crate::commit::Commit;
 use crate::error::{CommitError, StoreError};
-use crate::key::{self, KeyError};
 use crate::read::Read;
 use crate::store::Storage;
-use crate::view::View;
 
 /// Keys of the barrier's own; no view reaches them.
-const OWN: &str = "barrier/";
+pub(crate) const OWN: &str = "barrier/";
 /// Share count and threshold, in the clear.
 const CONFIG: &str = "barrier/seal-config";
 /// The root key under the unseal key.
@@ -126,15 +124,6 @@ impl Barrier {
     /// [`StoreError::Sealed`] if there are no keys.
     pub fn check_unsealed(&self) -> Result<(), StoreError> {
         self.unsealed().map(drop)
-    }
-
-    /// The keys below `prefix`, which ends in `/` and is none of the barrier's own.
-    pub fn view(&self, prefix: &str) -> Result<View, KeyError> {
-        if prefix.is_empty() || prefix.starts_with(OWN) {
-            return Err(KeyError::Reserved);
-        }
-        key::check_folder(prefix)?;
-        Ok(View::new(self.clone(), prefix))
     }
 
     /// HMAC-SHA-256 of a name as 64 hex digits: what a token or an accessor is stored under, since keys are

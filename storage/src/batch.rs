@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::Conflict;
+
 /// Changes that are made all or not at all. Later changes of a key win over earlier ones.
 #[derive(Default)]
 pub struct Batch {
@@ -78,13 +80,14 @@ impl Precondition {
         }
     }
 
-    /// Whether it holds where `stored` is what is there.
-    pub fn holds(&self, stored: Option<&[u8]>) -> bool {
-        match self {
+    /// A conflict unless it holds where `stored` is what is there.
+    pub fn check(&self, stored: Option<&[u8]>) -> Result<(), Conflict> {
+        let holds = match self {
             Self::Absent(_) => stored.is_none(),
             Self::Present(_) => stored.is_some(),
             Self::Is(_, expected) => stored == Some(expected),
-        }
+        };
+        if holds { Ok(()) } else { Err(Conflict::new(self.key())) }
     }
 }
 

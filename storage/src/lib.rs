@@ -4,7 +4,7 @@
 //! View      keys below one prefix, in the clear      ┐ encrypts and decrypts in the caller's thread
 //!  Barrier  the keyring while unsealed               ┘
 //!   Storage one committer thread, group commit, reads beside it
-//!    Backend  memory | embedded | (a distributed engine, later)
+//!    Backend  memory | embedded | a kind of another crate ([`BackendKinds`])
 //! ```
 //!
 //! Whatever must be true together is one [`Batch`]: views add to it, from any number of prefixes, and
@@ -51,7 +51,7 @@ pub mod read;
 pub mod store;
 pub mod view;
 
-pub use backend::{Backend, embedded, memory};
+pub use backend::{Backend, BackendConfig, BackendKinds, embedded, memory};
 #[cfg(feature = "test-support")]
 pub use backend::{far, lossy};
 pub use barrier::{Barrier, BarrierError};

@@ -1,10 +1,11 @@
 //! The handle of a store: reads beside the committer, commits through it. Never in it: encryption.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, BackendConfig};
 use crate::batch::{Batch, Seen};
 use crate::commit::{Commit, Committer, FAILED, HEALTHY};
 use crate::error::{BackendError, StoreError};
@@ -42,7 +43,16 @@ impl Storage {
     /// # Errors
     /// The system has no thread for it.
     pub fn start(backend: impl Backend) -> std::io::Result<Self> {
-        let committer = Arc::new(Committer::new(Box::new(backend)));
+        Self::start_committer(Box::new(backend))
+    }
+
+    /// Opens the back end that a configuration chooses, and starts its committer thread.
+    pub fn open(config: &BackendConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(Self::start_committer(config.target().open()?)?)
+    }
+
+    fn start_committer(backend: Box<dyn Backend>) -> std::io::Result<Self> {
+        let committer = Arc::new(Committer::new(backend));
         let worker = Arc::clone(&committer);
         let thread =
             std::thread::Builder::new().name("onrecord-commit".to_owned()).spawn(move || worker.run())?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use onrecord_seal::SecretBytes;
 
-use crate::barrier::Barrier;
+use crate::barrier::{Barrier, OWN};
 use crate::batch::{Batch, Precondition, Seen};
 use crate::commit::Commit;
 use crate::error::StoreError;
@@ -21,11 +21,18 @@ pub struct View {
     prefix: Arc<str>,
 }
 
-impl View {
-    pub(crate) fn new(barrier: Barrier, prefix: &str) -> Self {
-        Self { barrier, prefix: Arc::from(prefix) }
+impl Barrier {
+    /// The keys below `prefix`, which ends in `/` and is none of the barrier's own.
+    pub fn view(&self, prefix: &str) -> Result<View, KeyError> {
+        if prefix.is_empty() || prefix.starts_with(OWN) {
+            return Err(KeyError::Reserved);
+        }
+        key::check_folder(prefix)?;
+        Ok(View { barrier: self.clone(), prefix: Arc::from(prefix) })
     }
+}
 
+impl View {
     /// Its prefix; ends in `/`.
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -39,7 +46,7 @@ impl View {
     /// A view of a folder below (`folder` ends in `/`).
     pub fn view(&self, folder: &str) -> Result<Self, KeyError> {
         key::check_folder(folder)?;
-        Ok(Self::new(self.barrier.clone(), &format!("{}{folder}", self.prefix)))
+        Ok(Self { barrier: self.barrier.clone(), prefix: Arc::from([&self.prefix, folder].concat()) })
     }
 
     /// The value at a key, as of the last acknowledged commit or later.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::kit::file::{append, line, mode_of, open, open_with, refusal, set_mode};
 use onrecord_audit::Placement;
-use onrecord_entry::Format;
+use onrecord_entry::format::Format;
 
 #[track_caller]
 fn refused(path: &Path, placement: &Placement, why: &str) {

@@ -14,7 +14,8 @@ use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::{
     Broker, DeviceConfig, DeviceOptions, NotOnRecord, Placement, Recorded, Rules, SystemClock, Wait as _,
 };
-use onrecord_entry::{Entry, EntryType, PROBE_PATH, Response, decode};
+use onrecord_entry::gap::PROBE_PATH;
+use onrecord_entry::{Entry, EntryType, Response, decode};
 
 #[test]
 fn an_entry_is_on_every_device_before_it_settles() {

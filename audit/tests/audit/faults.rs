@@ -18,7 +18,8 @@ use onrecord_audit::{
     Broker, Device, DeviceConfig, DeviceError, DeviceOptions, NotOnRecord, Placement, Rules, SystemClock,
     Wait as _,
 };
-use onrecord_entry::{Clear, Entry, Format, FormatOptions, Formatter, Limits, Request, Response, decode};
+use onrecord_entry::format::{Format, Limits};
+use onrecord_entry::{Clear, Entry, FormatOptions, Formatter, Request, Response, decode};
 
 const FAULTS: [Fault; 6] = [
     Fault::Refuse,

@@ -12,7 +12,10 @@ use crate::kit::broker::{
 use crate::kit::file::{append, line, mode_of, open};
 use onrecord_audit::device::Notice;
 use onrecord_audit::{Broker, DeviceConfig, Placement, Wait as _};
-use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Gap, SeqRange, Stamp, Template};
+use onrecord_entry::format::Format;
+use onrecord_entry::gap::Gap;
+use onrecord_entry::text::Template;
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, SeqRange, Stamp};
 use onrecord_value::Time;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest, Sha256};

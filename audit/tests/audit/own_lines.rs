@@ -8,7 +8,8 @@ use std::time::Duration;
 use onrecord_audit::broker::Loss;
 use onrecord_audit::device::faulty::{Call, Fault, FaultControl};
 use onrecord_audit::{Broker, DeviceConfig};
-use onrecord_entry::{Boot, FormatOptions, Formatter, Limits, Salt, SeqRange, decode};
+use onrecord_entry::format::Limits;
+use onrecord_entry::{Boot, FormatOptions, Formatter, Salt, SeqRange, decode};
 
 /// Long enough for a gap entry of one range, too short for one of a few.
 const LIMIT: usize = 560;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use onrecord_audit::Broker;
 use onrecord_audit::status::{DeviceStatus, Health, Outlook};
-use onrecord_entry::{Clear, Data, Entry, Namespace, Operation, Path, Request, Response};
+use onrecord_entry::request::{Data, Namespace};
+use onrecord_entry::text::Path;
+use onrecord_entry::{Clear, Entry, Operation, Request, Response};
 use onrecord_seal::Entropy;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::{Object, Time, object};

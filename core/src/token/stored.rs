@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use onrecord_entry::CacheKey;
+use onrecord_entry::auth::CacheKey;
 use onrecord_seal::{Secret, SecretBytes};
 
 use super::Entry;

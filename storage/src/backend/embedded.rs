@@ -1,16 +1,19 @@
 //! The store in one file of one directory: the embedded engine (ADR 0001). Never in it: another commit mode
 //! than the engine's default; mixing modes is what its own authors warn of.
 
+use std::error::Error;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use rustix::fs::{Access, access};
 
-use crate::backend::{Backend, below, children};
+use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus, GivenOptions, OptionError};
+use super::{Backend, below, children};
 use crate::batch::{Batch, Change};
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
@@ -135,7 +138,7 @@ fn stamp(database: &Database) -> Result<(), redb::Error> {
 
 impl Backend for Embedded {
     fn kind(&self) -> &'static str {
-        "file"
+        EmbeddedKind.name()
     }
 
     fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
@@ -201,8 +204,8 @@ type Values<'txn> = redb::Table<'txn, &'static str, &'static [u8]>;
 fn check(table: &Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, redb::Error> {
     for precondition in batch.preconditions() {
         let stored = table.get(precondition.key())?;
-        if !precondition.holds(stored.as_ref().map(redb::AccessGuard::value)) {
-            return Ok(Err(Conflict::new(precondition.key())));
+        if let Err(conflict) = precondition.check(stored.as_ref().map(redb::AccessGuard::value)) {
+            return Ok(Err(conflict));
         }
     }
     Ok(Ok(()))
@@ -264,6 +267,70 @@ impl From<redb::DatabaseError> for Problem {
         match error {
             redb::DatabaseError::DatabaseAlreadyOpen => Self::InUse,
             error => Self::Engine(error.into()),
+        }
+    }
+}
+
+/// `file`: its row of the table.
+pub(super) struct EmbeddedKind;
+
+impl BackendKind for EmbeddedKind {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
+    fn about(&self) -> &'static str {
+        "Keeps the data in an embedded store, in one directory."
+    }
+
+    fn options(&self) -> &'static [BackendOption] {
+        &[BackendOption { key: "path", about: "the directory of its data", required: true }]
+    }
+
+    fn parse(&self, given: &GivenOptions) -> Result<Arc<dyn BackendTarget>, OptionError> {
+        Ok(Arc::new(Directory(given.text("path").into())))
+    }
+}
+
+/// The directory of a store.
+struct Directory(PathBuf);
+
+impl BackendTarget for Directory {
+    fn open(&self) -> Result<Box<dyn Backend>, Box<dyn Error + Send + Sync>> {
+        Ok(Box::new(Embedded::open(&self.0)?))
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.0)
+    }
+
+    fn has_data(&self) -> bool {
+        self.0.join(FILE).exists()
+    }
+
+    fn check(&self) -> (CheckStatus, String) {
+        let (directory, name) = (&self.0, self.0.display());
+        let existing = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+        if let Err(errno) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
+            return (CheckStatus::Fail, format!("{}: {}", existing.display(), io::Error::from(errno)));
+        }
+        if existing != directory {
+            return (CheckStatus::Ok, format!("{name} will be created"));
+        }
+        if !directory.is_dir() {
+            return (CheckStatus::Fail, format!("{name} is not a directory"));
+        }
+        match File::open(directory.join(LOCK)).map(|lock| lock.try_lock()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (CheckStatus::Ok, format!("{name} exists and holds no data yet"))
+            }
+            Ok(Ok(())) => (CheckStatus::Ok, format!("{name} exists and is not in use")),
+            Ok(Err(TryLockError::WouldBlock)) => {
+                (CheckStatus::Warn, format!("{name} is in use by a running server: its data is not checked"))
+            }
+            Err(error) | Ok(Err(TryLockError::Error(error))) => {
+                (CheckStatus::Fail, format!("{name}/{LOCK}: {error}"))
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         ));
     }
     let server_error = |error: onrecord_server::StartError| Failure::server(error.to_string());
-    let mut repair = AuditRepair::open(&config).map_err(server_error)?;
+    let mut repair = AuditRepair::open(&config, &session.process.kinds).map_err(server_error)?;
     let given: Vec<Token> = invocation.texts("unseal-key").into_iter().map(Token::new).collect();
     let mut shares = if given.is_empty() && !session.process.stdin_is_terminal {
         shares(session)?.into_iter()
