@@ -47,7 +47,9 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
 
 /// The help of a command.
 pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String {
-    let mut out = format!("Usage: {program} {} {}", command.words, command.arguments).trim_end().to_owned();
+    let options = if command.all_flags().next().is_some() { "[options] " } else { "" };
+    let usage = format!("Usage: {program} {} {options}{}", command.words, command.arguments);
+    let mut out = usage.trim_end().to_owned();
     out.push_str("\n\n");
     about(&mut out, command.about);
     examples(&mut out, program, command.examples);
@@ -132,14 +134,14 @@ fn device_options(out: &mut String, kinds: &Kinds) {
 /// The options of each kind of storage, from the table of kinds.
 fn storage_options(out: &mut String, kinds: &Kinds) {
     for kind in kinds.backends.iter() {
-        let options = kind.options().iter().map(|option| {
+        let options = kind.options.iter().map(|option| {
             let need = if option.required { "Required" } else { "Optional" };
             (option.key, format!("{need}: {}.", option.about))
         });
         options_of(
             out,
-            &format!("Options of storage {:?} in a configuration", kind.name()),
-            kind.about(),
+            &format!("Options of storage {:?} in a configuration", kind.name),
+            kind.about,
             options,
         );
     }

@@ -286,4 +286,3 @@ impl From<StoreError> for PolicyError {
         }
     }
 }
-
