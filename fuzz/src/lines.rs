@@ -3,7 +3,8 @@
 
 use std::io::Cursor;
 
-use onrecord_entry::{Format, decode};
+use onrecord_entry::decode;
+use onrecord_entry::format::Format;
 use onrecord_trail::{Input, Options, check};
 
 /// Decodes each line, and checks the bytes as a log, fast and thoroughly.
