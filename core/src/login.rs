@@ -42,7 +42,7 @@ async fn token(open: &Unsealed, call: &Call<'_>, login: Login) -> Result<(Issued
     let draft = TokenDraft {
         id: None,
         policies,
-        path: format!("{}{}", call.mount.path, call.path),
+        path: call.full_path(),
         display_name: format!("{}-{}", name.replace('/', "-"), login.display_name),
         meta: login.meta,
         num_uses: login.num_uses,
