@@ -2,7 +2,7 @@
 //!
 //! An [`Entry`](entry::Entry) says what is asked, or what is answered. A [`Formatter`](entry::Formatter) makes a line of
 //! it with a device's own options and [`Salt`](entry::Salt): whatever a client or a backend wrote is hashed, unless the
-//! [register](entry::REGISTER) names the field as clear. A [`Device`] takes lines. The [`Broker`] puts an entry on every
+//! [register](entry::register::REGISTER) names the field as clear. A [`Device`] takes lines. The [`Broker`] puts an entry on every
 //! enabled device and gives a proof that it is on record: a [`RequestOnRecord`] or a [`ResponseOnRecord`]. A service whose
 //! handlers take the first by reference, and whose answers take both by value, cannot do or answer anything that is not
 //! on record: the compiler refuses it.

@@ -47,7 +47,9 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
 
 /// The help of a command.
 pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String {
-    let mut out = format!("Usage: {program} {} {}", command.words, command.arguments).trim_end().to_owned();
+    let options = if command.all_flags().next().is_some() { "[options] " } else { "" };
+    let usage = format!("Usage: {program} {} {options}{}", command.words, command.arguments);
+    let mut out = usage.trim_end().to_owned();
     out.push_str("\n\n");
     about(&mut out, command.about);
     examples(&mut out, program, command.examples);

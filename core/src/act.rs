@@ -47,7 +47,7 @@ async fn run(open: &Unsealed, context: &RequestContext<'_>) -> Outcome {
         return Box::pin(preview::answer(open, context)).await;
     }
     let call = context.route.call(mount, context.request, context.caller.authenticated());
-    match mount.engine.handle(context.route.number(), open, &call).outcome().await {
+    match mount.engine.handle(context.route.number, open, &call).outcome().await {
         Outcome::Reply(reply) if reply.login.is_some() => Box::pin(login::issue(open, &call, reply)).await,
         outcome => outcome,
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_storage::{BarrierError, Batch, View};
-use onrecord_value::{Object, Value, json, object};
+use onrecord_value::{Object, Value, object};
 
 const KEY: &str = "audited-headers";
 
@@ -83,7 +83,7 @@ fn encode(headers: &Snapshot) -> Vec<u8> {
 }
 
 fn decode(stored: &[u8]) -> Snapshot {
-    let all = json::parse_object(stored, json::Limits::default()).unwrap_or_default();
+    let all = crate::stored::parse(stored).unwrap_or_default();
     let hmac = |value: &Value| value.as_object().and_then(|o| o.get("hmac")).and_then(Value::as_bool);
     // A record that does not say it is taken for hashed: nothing becomes clear by damage.
     all.iter().map(|(name, value)| (name.to_owned(), hmac(value).unwrap_or(true))).collect()

@@ -16,7 +16,6 @@ mod salts;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use onrecord_audit::broker::EnableError;
@@ -37,7 +36,7 @@ use repair::Removals;
 pub use declared::DeclareError;
 pub(crate) use load::Unopened;
 pub(crate) use log::Log;
-pub(crate) use salts::KeptSalt;
+pub(crate) use stored::KeptSalt;
 
 /// Devices by path, each with its closing slash.
 pub(crate) type Table = BTreeMap<String, Arc<Device>>;
@@ -84,92 +83,68 @@ pub struct EnableRequest {
 }
 
 /// Why a device is not enabled or not disabled. The text is the API's.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DevicesError {
     /// The configuration forbids devices made through the API.
+    #[error(
+        "cannot enable audit device via API; use declarative, config-based audit device management instead"
+    )]
     NotThroughApi,
     /// The configuration forbids prefixes on devices made through the API.
+    #[error("audit log prefixing is not allowed")]
     NoPrefixes,
     /// No path.
+    #[error("backend path must be specified")]
     NoPath,
     /// The path has control characters: it stands in the server's log.
+    #[error("backend path must not contain control characters")]
     BadPath,
     /// Another device is there, above or below.
+    #[error("path already in use")]
     PathInUse,
     /// The configuration file made it.
+    #[error("cannot disable configuration-managed audit device")]
     Declared,
     /// The configuration's rule wants so many, and no more are enabled (decision 8).
+    #[error("cannot disable {}", needed(*.0))]
     Needed(usize),
     /// The options do not make a device.
-    Options(OptionError),
+    #[error(transparent)]
+    Options(#[from] OptionError),
     /// The device could not be enabled, or does not take the probe entry.
+    #[error(transparent)]
     Enable(EnableError),
     /// The table could not be stored.
-    Storage(BarrierError),
+    #[error("failed to update audit table")]
+    Storage(#[from] BarrierError),
     /// There is no randomness to make a salt of.
-    Entropy(EntropyError),
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// The system has no thread to open the device in.
+    #[error("internal error")]
     NoThread,
     /// The device hangs while it is opened.
+    #[error("sanity check failed; opening the audit device hangs")]
     OpenTimedOut,
     /// The device's salt is not in storage.
+    #[error("internal error")]
     NoSalt,
     /// It was changed otherwise while its successor was tried.
+    #[error("it was changed at this moment; try again")]
     ChangedMeanwhile,
 }
 
-impl fmt::Display for DevicesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotThroughApi => f.write_str(
-                "cannot enable audit device via API; use declarative, config-based audit device management instead",
-            ),
-            Self::NoPrefixes => f.write_str("audit log prefixing is not allowed"),
-            Self::NoPath => f.write_str("backend path must be specified"),
-            Self::BadPath => f.write_str("backend path must not contain control characters"),
-            Self::PathInUse => f.write_str("path already in use"),
-            Self::Declared => f.write_str("cannot disable configuration-managed audit device"),
-            Self::Needed(1) => {
-                f.write_str("cannot disable the last audit device: the configuration demands one")
-            }
-            Self::Needed(minimum) => {
-                write!(f, "cannot disable the audit device: the configuration demands {minimum}")
-            }
-            Self::Options(error) => error.fmt(f),
-            Self::Enable(error) => error.fmt(f),
-            Self::Storage(_) => f.write_str("failed to update audit table"),
-            Self::Entropy(error) => error.fmt(f),
-            Self::NoThread | Self::NoSalt => f.write_str("internal error"),
-            Self::ChangedMeanwhile => f.write_str("it was changed at this moment; try again"),
-            Self::OpenTimedOut => f.write_str("sanity check failed; opening the audit device hangs"),
-        }
-    }
-}
-
-impl std::error::Error for DevicesError {}
-
-impl From<BarrierError> for DevicesError {
-    fn from(error: BarrierError) -> Self {
-        Self::Storage(error)
+fn needed(minimum: usize) -> String {
+    match minimum {
+        1 => "the last audit device: the configuration demands one".to_owned(),
+        _ => format!("the audit device: the configuration demands {minimum}"),
     }
 }
 
 impl From<StoreError> for DevicesError {
     fn from(error: StoreError) -> Self {
         Self::Storage(error.into())
-    }
-}
-
-impl From<OptionError> for DevicesError {
-    fn from(error: OptionError) -> Self {
-        Self::Options(error)
-    }
-}
-
-impl From<EntropyError> for DevicesError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
     }
 }
 
@@ -345,11 +320,4 @@ pub(crate) fn warn_of_none() {
 fn with_slash(path: &str) -> String {
     let path = path.strip_suffix('/').unwrap_or(path);
     format!("{path}/")
-}
-
-/// A time as records have it.
-fn text_of(time: Time) -> String {
-    let mut text = Vec::with_capacity(32);
-    time.rfc3339_nano(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }

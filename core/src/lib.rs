@@ -46,6 +46,7 @@ mod route;
 mod routes;
 mod settings;
 mod shape;
+mod stored;
 pub mod token;
 pub mod tokens;
 

@@ -10,7 +10,6 @@ mod repair;
 mod status;
 mod unseal;
 
-use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -191,42 +190,62 @@ impl Core {
 }
 
 /// Why a ceremony failed; the texts are the API's.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CeremonyError {
     /// Keys exist already.
+    #[error("Vault is already initialized")]
     AlreadyInitialised,
     /// There are no keys yet.
+    #[error("Vault is not initialized")]
     NotInitialised,
     /// The wanted shares or threshold are impossible.
+    #[error(transparent)]
     Config(SealConfigError),
     /// Encryption of shares to PGP keys was asked for.
+    #[error("encrypting keys or tokens to PGP keys is not supported by this server")]
     Pgp,
     /// A parameter of another kind of seal was given.
+    #[error(
+        "parameters recovery_shares,recovery_threshold,recovery_pgp_keys,stored_shares not applicable to seal \
+         type shamir"
+    )]
     NotForShamir,
     /// Another ceremony is under way, or a sealing.
+    #[error("an initialisation, unsealing or sealing is under way; try again")]
     Busy,
     /// Neither a key nor a reset.
+    #[error("'key' must be specified in request body as JSON, or 'reset' set to true")]
     NoKey,
     /// The key is no text of a key.
+    #[error("'key' must be a valid hex or base64 string")]
     BadKey,
     /// The shares do not fit together, or what they make opens nothing.
+    #[error("{0}")]
     WrongKey(String),
     /// A reset of an unsealed server.
+    #[error("vault is unsealed")]
     Unsealed,
     /// The barrier failed.
+    #[error(transparent)]
     Barrier(BarrierError),
     /// The root token could not be made.
+    #[error(transparent)]
     Token(TokenError),
     /// No stored audit device could be opened: which, and why each.
+    #[error("failed to setup audit table{}", listed(.0))]
     Devices(Vec<(String, String)>),
     /// The table of audit devices could not be loaded.
+    #[error("failed to setup audit table: {0}")]
     DeviceTable(DevicesError),
     /// The configuration's audit devices could not be enabled.
+    #[error(transparent)]
     Declared(DeclareError),
     /// There is no randomness.
-    Entropy(EntropyError),
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// What is stored cannot be loaded: what it is.
+    #[error("failed to load {0}")]
     Load(&'static str),
 }
 
@@ -234,15 +253,6 @@ impl CeremonyError {
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
         match self {
-            Self::AlreadyInitialised
-            | Self::NotInitialised
-            | Self::Config(_)
-            | Self::Pgp
-            | Self::NotForShamir
-            | Self::NoKey
-            | Self::BadKey
-            | Self::WrongKey(_)
-            | Self::Unsealed => 400,
             Self::Busy => 503,
             Self::Barrier(_)
             | Self::Token(_)
@@ -251,46 +261,15 @@ impl CeremonyError {
             | Self::Declared(_)
             | Self::Entropy(_)
             | Self::Load(_) => 500,
+            _ => 400,
         }
     }
 }
 
-impl fmt::Display for CeremonyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyInitialised => f.write_str("Vault is already initialized"),
-            Self::NotInitialised => f.write_str("Vault is not initialized"),
-            Self::Config(error) => error.fmt(f),
-            Self::Pgp => f.write_str("encrypting keys or tokens to PGP keys is not supported by this server"),
-            Self::NotForShamir => f.write_str(
-                "parameters recovery_shares,recovery_threshold,recovery_pgp_keys,stored_shares not applicable to seal \
-                 type shamir",
-            ),
-            Self::Busy => f.write_str("an initialisation, unsealing or sealing is under way; try again"),
-            Self::NoKey => {
-                f.write_str("'key' must be specified in request body as JSON, or 'reset' set to true")
-            }
-            Self::BadKey => f.write_str("'key' must be a valid hex or base64 string"),
-            Self::WrongKey(text) => f.write_str(text),
-            Self::Unsealed => f.write_str("vault is unsealed"),
-            Self::Barrier(error) => error.fmt(f),
-            Self::Token(error) => error.fmt(f),
-            Self::Devices(failed) => {
-                f.write_str("failed to setup audit table")?;
-                for (at, (path, error)) in failed.iter().enumerate() {
-                    write!(f, "{} {path}: {error}", if at == 0 { ":" } else { ";" })?;
-                }
-                Ok(())
-            }
-            Self::DeviceTable(error) => write!(f, "failed to setup audit table: {error}"),
-            Self::Declared(error) => error.fmt(f),
-            Self::Entropy(error) => error.fmt(f),
-            Self::Load(what) => write!(f, "failed to load {what}"),
-        }
-    }
+fn listed(failed: &[(String, String)]) -> String {
+    let lead = std::iter::once(": ").chain(std::iter::repeat("; "));
+    lead.zip(failed).map(|(lead, (path, error))| format!("{lead}{path}: {error}")).collect()
 }
-
-impl std::error::Error for CeremonyError {}
 
 impl From<BarrierError> for CeremonyError {
     fn from(error: BarrierError) -> Self {
@@ -300,11 +279,5 @@ impl From<BarrierError> for CeremonyError {
             BarrierError::Unseal(error) => Self::WrongKey(error.to_string()),
             other => Self::Barrier(other),
         }
-    }
-}
-
-impl From<EntropyError> for CeremonyError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
     }
 }

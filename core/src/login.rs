@@ -37,8 +37,7 @@ async fn token(open: &Unsealed, call: &Call<'_>, login: Login) -> Result<(Issued
     }
     let request =
         TtlRequest { ttl: login.ttl, period: login.period, explicit_max_ttl: login.explicit_max_ttl, age: 0 };
-    let granted = lifetime::grant(request, Bounds::of(open, &call.mount.tune))
-        .map_err(|lifetime::Over| Refusal::invalid("the server allows no token to live"))?;
+    let granted = lifetime::grant_first(request, Bounds::of(open, &call.mount.tune))?;
     let name = call.mount.path.strip_prefix(LOGINS).unwrap_or(&call.mount.path).trim_end_matches('/');
     let draft = TokenDraft {
         id: None,

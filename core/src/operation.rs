@@ -64,16 +64,7 @@ impl Operation {
 
     /// The word that entries and policies use.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Delete => "delete",
-            Self::Help => "help",
-            Self::Header => "header",
-            Self::List => "list",
-            Self::Patch => "patch",
-            Self::Read => "read",
-            Self::Update => "update",
-        }
+        self.for_entries().as_str()
     }
 
     /// Whether the operation stores something.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use onrecord_audit::device::Drill;
-use onrecord_entry::Template;
+use onrecord_entry::text::Template;
 use onrecord_value::{Object, Value};
 
 use crate::exchange::Media;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use onrecord_audit::broker::Proof;
 use onrecord_audit::{Broker, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord, Unaudited};
-use onrecord_entry::{
-    Accessor, Auth, Clear, Data, Entry, Grants, Header, Mount as MountFacts, Namespace, Path, PolicyResults,
-    Private, Request as RequestFacts, Response, Secret, Template, Token, TokenType,
-};
+use onrecord_entry::auth::{Grants, PolicyResults, TokenType};
+use onrecord_entry::request::{Data, Header, Mount as MountFacts, Namespace};
+use onrecord_entry::response::Secret;
+use onrecord_entry::text::{Accessor, Path, Private, Template, Token};
+use onrecord_entry::{Auth, Clear, Entry, Request as RequestFacts, Response};
 
 use crate::alarm::Phase;
 use crate::audit_errors;

@@ -18,7 +18,6 @@ mod revoke;
 mod storage;
 mod use_guard;
 
-use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -259,49 +258,28 @@ async fn pause() {
 }
 
 /// Why the store could not do it.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
     /// The store could not be read, or the server was sealed.
-    Store(StoreError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The store did not take a change.
+    #[error(transparent)]
     Commit(CommitError),
     /// There is no randomness to make a token from.
-    Entropy(EntropyError),
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// What is stored of a token cannot be read.
+    #[error("a stored token is damaged")]
     Damaged,
     /// The token, or its parent, ended in the meantime.
+    #[error("the token is gone")]
     Gone,
     /// A token with this text exists already.
+    #[error("cannot create a token with a duplicate ID")]
     Duplicate,
     /// The family of tokens is as deep as it may be.
+    #[error("tokens cannot be nested more than {MAX_DEPTH} deep")]
     TooDeep,
-}
-
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Store(error) => error.fmt(f),
-            Self::Commit(error) => error.fmt(f),
-            Self::Entropy(error) => error.fmt(f),
-            Self::Damaged => f.write_str("a stored token is damaged"),
-            Self::Gone => f.write_str("the token is gone"),
-            Self::Duplicate => f.write_str("cannot create a token with a duplicate ID"),
-            Self::TooDeep => write!(f, "tokens cannot be nested more than {MAX_DEPTH} deep"),
-        }
-    }
-}
-
-impl std::error::Error for TokenError {}
-
-impl From<StoreError> for TokenError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<EntropyError> for TokenError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
-    }
 }

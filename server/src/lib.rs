@@ -25,6 +25,8 @@ mod write_timeout;
 
 pub use diagnose::{Finding, diagnose};
 pub use error::StartError;
+#[cfg(feature = "test-support")]
+pub use listener::one_connection::serve_connection;
 pub use onrecord_storage::backend::CheckStatus;
 pub use options::{Dev, Kinds, Options};
 pub use repair::AuditRepair;

@@ -1,6 +1,9 @@
 //! Listeners: sockets, a bounded number of accepted connections, and their graceful shutdown.
 //! Never in it: what a request means.
 
+#[cfg(feature = "test-support")]
+pub(crate) mod one_connection;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

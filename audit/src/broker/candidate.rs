@@ -3,69 +3,19 @@
 
 use std::sync::Arc as StdArc;
 
+use super::device_config::DeviceConfig;
 use super::device_handle::DeviceHandle;
 use super::device_set::Enabled;
 use super::dispatch::format;
 use super::life::DrainReason;
 use super::recording::offer_line;
-use super::wakeup::WakeGuard;
+use super::wake_guard::WakeGuard;
 use super::writer::Writer;
 use super::{Broker, Shared};
 use crate::cause::{EnableError, Refused, Why};
-use crate::device::{Device, DeviceError};
-use crate::loss::Loss;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use onrecord_entry::{Entry, Formatter, Salt, Stamp};
-
-/// A device to be enabled.
-pub struct DeviceConfig {
-    pub(crate) path: String,
-    pub(crate) device: Box<dyn Device>,
-    pub(crate) formatter: Formatter,
-    pub(crate) required: bool,
-    pub(crate) failing: Option<DeviceError>,
-    pub(crate) losses: Vec<Loss>,
-    /// It was enabled in an earlier boot, so what that left behind is for it to report.
-    pub(crate) restored: bool,
-}
-
-impl DeviceConfig {
-    /// A device, the path by which it is known (as it is to be shown, so usually with a closing slash), and the formatter
-    /// of its lines.
-    pub fn new(path: impl Into<String>, device: Box<dyn Device>, formatter: Formatter) -> Self {
-        Self {
-            path: path.into(),
-            device,
-            formatter,
-            required: false,
-            failing: None,
-            losses: Vec::new(),
-            restored: false,
-        }
-    }
-
-    /// Entries settle only if this device has them.
-    #[must_use]
-    pub fn required(mut self) -> Self {
-        self.required = true;
-        self
-    }
-
-    /// The device is known not to work at the moment: it begins as `failing`, and is tried again and again.
-    #[must_use]
-    pub fn failing(mut self, error: DeviceError) -> Self {
-        self.failing = Some(error);
-        self
-    }
-
-    /// What the device lost in earlier boots of the server: it reports that as soon as it can ([`Broker::losses`]).
-    #[must_use]
-    pub fn losses(mut self, losses: Vec<Loss>) -> Self {
-        self.losses = losses;
-        self
-    }
-}
+use onrecord_entry::{Entry, Salt, Stamp};
 
 /// The entry that tries a device when it is enabled.
 pub struct Probe {

@@ -10,8 +10,8 @@ use onrecord_entry::Formatter;
 use onrecord_value::Time;
 
 use super::Shared;
-use super::candidate::DeviceConfig;
-use super::queue::{Pending, Queue, Wanted};
+use super::device_config::DeviceConfig;
+use super::queue::{Backlog, Pending, Queue, Wanted};
 use super::ticket::Ticket;
 use super::wakeup::Wakeup;
 use crate::cause::{Cause, Why};
@@ -20,11 +20,8 @@ use crate::health_tracker::Health;
 use crate::loss::Loss;
 use crate::statistics::Statistics;
 use crate::status::{DeviceStatus, FaultStatus, LastError, LossStatus, Observer, QueueStatus, WriteStatus};
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
-
-/// A line up to this size says by its refusal that others have no room either. A longer one says only that it has none.
-const USUAL_LINE: usize = 64 * 1024;
 
 /// One enabled device.
 pub(crate) struct DeviceHandle {
@@ -37,7 +34,7 @@ pub(crate) struct DeviceHandle {
     pub(crate) discards: bool,
     pub(crate) claim: Option<Claim>,
     pub(crate) backlog: Backlog,
-    queue: Mutex<Queue>,
+    queue: Mutex<Queue<Self>>,
     /// Notified when the writer has finished a control request or ended, and when the last list without the device is
     /// gone.
     pub(crate) progress: Condvar,
@@ -45,48 +42,6 @@ pub(crate) struct DeviceHandle {
     pub(crate) statistics: Statistics,
     /// How many lists of devices have it that a caller still uses: none can offer it an entry once there are none.
     pub(super) lists: AtomicUsize,
-}
-
-/// What a caller reads without the lock, to skip formatting for a device that would not take the line.
-pub(crate) struct Backlog {
-    /// How many bytes may wait.
-    capacity: usize,
-    /// How many bytes wait or are being written.
-    bytes: AtomicUsize,
-    /// At how many bytes a line was refused since the writer last took some away: the device is full but for less than a
-    /// line.
-    full_at: AtomicUsize,
-    /// Whether the last write failed.
-    failing: AtomicBool,
-}
-
-impl Backlog {
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    fn is_full(&self) -> bool {
-        self.bytes() >= self.capacity.min(self.full_at.load(Ordering::Relaxed))
-    }
-
-    /// Adds a line if there is room. A single line may be longer than the capacity; otherwise it could never be written.
-    fn add(&self, line: usize) -> bool {
-        let before = self.bytes();
-        if before > 0 && before.saturating_add(line) > self.capacity {
-            if line <= USUAL_LINE {
-                self.full_at.store(before, Ordering::Relaxed);
-            }
-            return false;
-        }
-        self.bytes.fetch_add(line, Ordering::Relaxed);
-        true
-    }
-
-    /// Bytes wait no more.
-    pub(crate) fn remove(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.full_at.store(usize::MAX, Ordering::Relaxed);
-    }
 }
 
 /// May an entry be offered to the device?
@@ -115,12 +70,7 @@ impl DeviceHandle {
             required: config.required,
             discards: config.device.discards(),
             claim: config.device.claim(),
-            backlog: Backlog {
-                capacity: shared.rules.queue_bytes(),
-                bytes: AtomicUsize::new(0),
-                full_at: AtomicUsize::new(usize::MAX),
-                failing: AtomicBool::new(config.failing.is_some()),
-            },
+            backlog: Backlog::new(shared.rules.queue_bytes(), config.failing.is_some()),
             queue: Mutex::new(queue),
             progress: Condvar::new(),
             wakeup: Wakeup::new(&shared.clock),
@@ -129,7 +79,7 @@ impl DeviceHandle {
         }
     }
 
-    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue<Self>> {
         lock(&self.queue)
     }
 
@@ -252,8 +202,8 @@ impl DeviceHandle {
     #[must_use]
     pub(crate) fn change_health(
         &self,
-        queue: &mut Queue,
-        change: impl FnOnce(&mut Queue),
+        queue: &mut Queue<Self>,
+        change: impl FnOnce(&mut Queue<Self>),
     ) -> (Option<(Health, Health)>, Vec<Waker>) {
         let before = queue.health.health();
         change(queue);

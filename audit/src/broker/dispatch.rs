@@ -15,13 +15,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc as StdArc;
 use std::time::Duration;
 
-use onrecord_entry::{Entry, FormatError, Formatter, Lines, Scratch, Stamp};
+use onrecord_entry::format::{FormatError, Lines, Scratch};
+use onrecord_entry::{Entry, Formatter, Stamp};
 
 use super::Shared;
 use super::device_handle::{Admission, DeviceHandle};
 use super::device_set::Enabled;
 use super::ticket::Ticket;
-use super::wakeup::WakeGuard;
+use super::wake_guard::WakeGuard;
 use crate::cause::{Cause, Why};
 use crate::rules::Tally;
 use crate::sync::Arc;

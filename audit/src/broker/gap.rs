@@ -2,7 +2,9 @@
 //! device alone, and each repeats the number of an entry. The reporter writes each fact once; what the device does not
 //! take is reported again. Never in it: the lines of entries.
 
-use onrecord_entry::{Clear, Entry, Formatter, Gap, Ranges, Stamp, Template, Torn};
+use onrecord_entry::gap::{Gap, Ranges, Torn};
+use onrecord_entry::text::Template;
+use onrecord_entry::{Clear, Entry, Formatter, Stamp};
 use sha2::{Digest, Sha256};
 
 use super::device_handle::DeviceHandle;

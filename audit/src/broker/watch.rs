@@ -213,7 +213,7 @@ fn watch(handle: &DeviceHandle, shared: &Shared, now: Duration, scan: bool) {
 }
 
 /// Refuses what was accepted before `limit` and depends on this device.
-fn time_out(handle: &DeviceHandle, queue: &Queue, limit: Duration, wakers: &mut Vec<Waker>) {
+fn time_out(handle: &DeviceHandle, queue: &Queue<DeviceHandle>, limit: Duration, wakers: &mut Vec<Waker>) {
     let pendings = queue.in_flight.iter().chain(&queue.waiting);
     let late = pendings.take_while(|pending| pending.since <= limit);
     for pending in late.filter(|pending| pending.wanted != Wanted::GivenUp) {

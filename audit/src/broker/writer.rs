@@ -8,11 +8,11 @@ use std::time::Duration;
 use onrecord_entry::{Boot, SeqSet, Stamp};
 
 use super::Shared;
-use super::candidate::DeviceConfig;
+use super::device_config::DeviceConfig;
 use super::device_handle::DeviceHandle;
 use super::gap::Reporter;
 use super::life::DrainReason;
-use super::queue::{Pending, Queue, Wanted};
+use super::queue::{ControlRequest, Pending, Queue, Wanted};
 use crate::cause::Why;
 use crate::device::{Appended, Batch, Device, DeviceError, Drill, DrillNews, Notice, Rejected};
 use crate::loss::Loss;
@@ -158,7 +158,7 @@ impl Writer {
 
     /// How long to sleep at most: until the next check of the device, the next try to report what is not reported, or the
     /// end of a drill.
-    fn sleep_limit(&self, queue: &Queue) -> Option<Duration> {
+    fn sleep_limit(&self, queue: &Queue<DeviceHandle>) -> Option<Duration> {
         let check = self.check_every.map(|_| self.check_at.saturating_sub(self.now()));
         let report = self
             .reporter
@@ -169,7 +169,7 @@ impl Writer {
     }
 
     /// Takes all lines that wait.
-    fn take(&mut self, queue: &mut Queue) {
+    fn take(&mut self, queue: &mut Queue<DeviceHandle>) {
         queue.progress_at = self.now();
         let (batch, shared) = (&mut self.batch, &self.shared);
         batch.take_lines(queue);
@@ -388,7 +388,7 @@ impl Writer {
                 self.reporter.resume();
             }
         }
-        self.handle.finish(|queue| &mut queue.reopen, asked, error);
+        self.finish(|queue| &mut queue.reopen, asked, error);
     }
 
     fn sync(&mut self) {
@@ -396,7 +396,22 @@ impl Writer {
         // After this the process may end: losses are reported now, even if the device was to be left alone.
         let unreported = self.report().err();
         let error = self.guarded(|device| device.sync()).and_then(|done| done).err().or(unreported);
-        self.handle.finish(|queue| &mut queue.sync, asked, error);
+        self.finish(|queue| &mut queue.sync, asked, error);
+    }
+
+    /// What was asked up to a number is done.
+    fn finish(
+        &self,
+        request: fn(&mut Queue<DeviceHandle>) -> &mut ControlRequest,
+        asked: u64,
+        error: Option<DeviceError>,
+    ) {
+        let mut queue = self.handle.queue();
+        let request = request(&mut queue);
+        (request.done, request.error) = (asked, error);
+        if queue.waiters > 0 {
+            self.handle.progress.notify_all();
+        }
     }
 
     /// Notes the health of the device, apart from a write.
@@ -450,7 +465,7 @@ impl Writer {
 
 impl WriteBatch {
     /// Takes the lines that wait, and leaves an empty buffer. The entries stay in the queue, in flight.
-    fn take_lines(&mut self, queue: &mut Queue) {
+    fn take_lines(&mut self, queue: &mut Queue<DeviceHandle>) {
         self.bytes.clear();
         self.ends.clear();
         std::mem::swap(&mut self.bytes, &mut queue.bytes);

@@ -10,7 +10,7 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use onrecord_entry::OversizeError;
+use onrecord_entry::oversize::OversizeError;
 use onrecord_value::printable::Printable;
 
 use errno::Errno;

@@ -7,7 +7,9 @@ mod mode;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use onrecord_entry::{Format, FormatOptions, Oversize};
+use onrecord_entry::FormatOptions;
+use onrecord_entry::format::Format;
+use onrecord_entry::oversize::Oversize;
 use onrecord_value::quote::quote;
 use onrecord_value::{boolean, duration, printable};
 

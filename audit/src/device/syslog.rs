@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use agent::{Agent, Unsent};
 use header::Header;
 pub(super) use kind::SyslogKind;
-use onrecord_entry::send_within;
+use onrecord_entry::oversize::send_within;
 pub use options::{Facility, SyslogOptions};
 
 /// Where a daemon listens, unless the configuration says otherwise; tried in this order.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use onrecord_audit::device::{FileMode, FileOptions, Network, SocketOptions, SyslogOptions};
 use onrecord_audit::{DeviceOptions, Placement};
-use onrecord_entry::Oversize;
-use onrecord_entry::{Format, FormatOptions};
+use onrecord_entry::FormatOptions;
+use onrecord_entry::format::Format;
+use onrecord_entry::oversize::Oversize;
 
 fn parse(pairs: &[(&str, &str)]) -> Result<DeviceOptions, String> {
     let mut all = options(pairs);

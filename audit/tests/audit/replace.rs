@@ -314,14 +314,14 @@ fn a_gap_that_a_hung_device_was_telling_the_new_one_tells() {
     enable(&broker, "a/", &old);
     enable(&broker, "well/", &well);
     record(&broker, "x").unwrap();
-    // It refused that one, and hangs in telling so.
+    // It refused that one, and hangs while it writes the gap entry.
     old.wait_until_hanging();
     replace(&broker, "a/", &new);
     record(&broker, "x").unwrap();
     let gaps = |lines: &[Line]| lines.iter().filter(|line| matches!(line, Line::Gap { .. })).count();
     let lines = new.wait_for(|lines| gaps(&read(lines)) == 1 && lines.len() == 2);
     assert_complete(&read(&lines), 2);
-    // What comes of it is told once.
+    // The result is reported once.
     old.set(Fault::Refuse);
     old.wait_until_dropped();
     record(&broker, "x").unwrap();
@@ -345,7 +345,7 @@ fn a_device_that_takes_the_place_of_another_cuts_off_nothing_that_is_being_writt
     drop(options.open(&successor, clock.clone()).unwrap());
     assert_eq!(std::fs::read(&path).unwrap().len(), whole.len() + 20);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-    // With nobody else who writes it is what a crash has left.
+    // Without another writer it is what a crash has left.
     broker.release("a/");
     drop(broker);
     while std::fs::read_dir(dir.path()).unwrap().count() == 1 {

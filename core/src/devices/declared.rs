@@ -2,7 +2,6 @@
 //! Never in it: reading the file, or doing it (`apply`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use onrecord_audit::DeviceKinds;
@@ -11,16 +10,20 @@ use super::{Device, DevicesError, EnableRequest, Table, with_slash};
 use crate::settings::DeclaredDevice;
 
 /// Why the configuration's devices cannot be applied. Unsealing fails with it; a reload leaves all as it was.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeclareError {
     /// Two of them have the same path.
+    #[error("two audit devices with same path ({0}) exist in config")]
     Twice(String),
     /// One has no path.
+    #[error("audit config {0} is missing a path")]
     NoPath(usize),
     /// A device that the API made is there.
+    #[error("audit device in configuration (path: {0}) was already created by API; disable it there first")]
     MadeThroughApi(String),
     /// So many devices are demanded, and fewer would be left.
+    #[error("the configuration demands {minimum} audit devices and would leave {left}")]
     TooFew {
         /// How many are demanded.
         minimum: usize,
@@ -28,13 +31,16 @@ pub enum DeclareError {
         left: usize,
     },
     /// There would be more devices at once than there can be: what is new comes before anything goes.
+    #[error("there can be {most} audit devices at once, and what is new comes before anything goes")]
     TooMany {
         /// How many there can be.
         most: usize,
     },
     /// The changes could not be stored.
+    #[error(transparent)]
     NotStored(DevicesError),
     /// It could not be enabled.
+    #[error("audit device in configuration (path: {path}): {error}")]
     Device {
         /// Where it was to be.
         path: String,
@@ -42,34 +48,6 @@ pub enum DeclareError {
         error: DevicesError,
     },
 }
-
-impl fmt::Display for DeclareError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Twice(path) => write!(f, "two audit devices with same path ({path}) exist in config"),
-            Self::NoPath(number) => write!(f, "audit config {number} is missing a path"),
-            Self::MadeThroughApi(path) => write!(
-                f,
-                "audit device in configuration (path: {path}) was already created by API; disable it there first"
-            ),
-            Self::TooFew { minimum, left } => {
-                write!(f, "the configuration demands {minimum} audit devices and would leave {left}")
-            }
-            Self::TooMany { most } => {
-                write!(
-                    f,
-                    "there can be {most} audit devices at once, and what is new comes before anything goes"
-                )
-            }
-            Self::NotStored(error) => error.fmt(f),
-            Self::Device { path, error } => {
-                write!(f, "audit device in configuration (path: {path}): {error}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for DeclareError {}
 
 /// What is to be done.
 #[derive(Default)]

@@ -1,6 +1,5 @@
 //! The stored table, opened at unseal. Never in it: deciding whether the server may run without a device.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, RwLock};
 
 use onrecord_audit::device::OptionError;
@@ -30,22 +29,15 @@ pub struct Unopened {
 }
 
 /// Why a stored device could not be opened.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotOpened {
     /// It cannot be opened, or its options make no device.
+    #[error(transparent)]
     Options(OptionError),
     /// It hangs while it is opened. It opens when it is written to.
+    #[error("opening it hangs")]
     Hangs,
-}
-
-impl fmt::Display for NotOpened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Options(error) => error.fmt(f),
-            Self::Hangs => f.write_str("opening it hangs"),
-        }
-    }
 }
 
 impl NotOpened {

@@ -9,44 +9,10 @@ use onrecord_entry::Formatter;
 use onrecord_entry::{Salt, SaltId};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
-use zeroize::Zeroizing;
 
 use super::opening::new_salt;
-use super::{Device, Devices, DevicesError, Table, stored, with_slash};
-
-/// A salt, and which device's lines it was used for.
-#[derive(Debug)]
-pub struct KeptSalt {
-    /// As lines name it.
-    pub id: SaltId,
-    /// The device's path.
-    pub path: String,
-    /// The device's type; empty if its record is of a version that did not keep it.
-    pub kind: String,
-    /// Since when lines were made with it.
-    pub from: Time,
-    /// Until when; `None` for that of an enabled device.
-    pub to: Option<Time>,
-    salt: Salt,
-}
-
-impl KeptSalt {
-    pub(super) fn new(
-        text: &Zeroizing<String>,
-        path: String,
-        kind: String,
-        from: Time,
-        to: Option<Time>,
-    ) -> Self {
-        let salt = Salt::new(text);
-        Self { id: salt.id(), path, kind, from, to, salt }
-    }
-
-    /// The hash of a text, as lines of its time show it.
-    pub fn hash(&self, text: &str) -> String {
-        self.salt.hash(text.as_bytes())
-    }
-}
+use super::stored::{self, KeptSalt};
+use super::{Device, Devices, DevicesError, Table, with_slash};
 
 /// What a change of salt has done.
 #[derive(Debug)]

@@ -1,16 +1,18 @@
 //! A kind of engine, as one row: name, version, how it is mounted, its paths and how it is made; and the table of all
 //! kinds of a server. Never in it: the rows of the built-in table (`kinds`).
 
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::engine::space::Space;
 use crate::engine::tune::Tune;
-use crate::engine::{self, AnyEngine, Engine, Found};
+use crate::engine::{AnyEngine, Engine};
 use crate::outcome::Refusal;
 use crate::routes::Route;
 
 /// A kind of engine.
+#[must_use]
 pub struct EngineKind {
     /// `type` of a mount: `kv`.
     pub name: &'static str,
@@ -59,14 +61,16 @@ impl EngineKind {
             version: "",
             mounting,
             synopsis,
-            open: open::<E>,
-            find: engine::find::<E>,
-            route: engine::route::<E>,
+            open: |space| Box::pin(async move { Ok(Arc::new(E::open(space).await?) as Arc<dyn AnyEngine>) }),
+            find: |path| {
+                let mut rows = E::PATHS.iter().map(|path| &path.route).enumerate();
+                rows.find_map(|(number, row)| Some((number, row, row.matches(path)?)))
+            },
+            route: |number| E::PATHS.get(number).map(|path| &path.route),
         }
     }
 
     /// One of several versions of the kind. The first in the table is the default.
-    #[must_use]
     pub const fn version(mut self, version: &'static str) -> Self {
         self.version = version;
         self
@@ -109,12 +113,10 @@ impl EngineKind {
     }
 }
 
+/// A path of a kind: its number, its row, and what it captures of the path that it takes.
+type Found = (usize, &'static Route, Range<usize>);
 /// An engine that is being made.
 type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn AnyEngine>, Refusal>> + Send>>;
-
-fn open<E: Engine>(space: Arc<Space>) -> Opening {
-    Box::pin(async move { Ok(Arc::new(E::open(space).await?) as Arc<dyn AnyEngine>) })
-}
 
 /// Why a table has no such kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,16 +158,13 @@ impl Kinds {
     ) -> Result<&'static EngineKind, Unknown> {
         let mut known = None;
         for kind in self.iter().filter(|kind| may(kind)) {
-            if kind.is_versioned_name(name) {
-                known = Some(kind.name);
-                if version.is_none_or(|version| version == kind.version) {
-                    return Ok(kind);
-                }
-            } else if kind.name == name {
-                known = Some(kind.name);
-                if matches!(version, None | Some("")) || version == Some(kind.version) {
-                    return Ok(kind);
-                }
+            let versioned = kind.is_versioned_name(name);
+            if !versioned && kind.name != name {
+                continue;
+            }
+            known = Some(kind.name);
+            if version.is_none_or(|version| version == kind.version || (version.is_empty() && !versioned)) {
+                return Ok(kind);
             }
         }
         Err(known.map_or(Unknown::Name, Unknown::Version))

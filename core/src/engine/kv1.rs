@@ -54,12 +54,8 @@ impl Kv1 {
             let set = |seconds: u64| Some(seconds).filter(|seconds| *seconds > 0);
             let own = set(tune.default_lease_ttl).unwrap_or(default_lease.as_secs());
             let own = set(tune.max_lease_ttl).map_or(own, |max| own.min(max));
-            let lease = lease(&data).unwrap_or(own);
-            Ok(Outcome::Reply(Box::new(Reply {
-                data: Some(data),
-                lease_seconds: Some(lease),
-                ..Reply::default()
-            })))
+            let lease_seconds = lease(&data).or(Some(own));
+            Ok(Reply { data: Some(data), lease_seconds, ..Reply::default() }.into())
         })
     }
 }
@@ -106,34 +102,27 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
         return Err(Refusal::bad_request("missing data fields"));
     }
     let bytes = encode_object(call.data);
-    space
-        .change(path, call.existing, |old, draft| {
-            call.recheck_operation(old.is_some())?;
-            draft.put(path, &bytes)
-        })
-        .await?;
+    let change = space.change(path, call.existing, |old, draft| {
+        call.recheck_operation(old.is_some())?;
+        draft.put(path, &bytes)
+    });
+    change.await?;
     Ok(Outcome::empty())
 }
 
 /// Removes what is at a path, if anything is.
 pub(super) async fn delete(space: &Space, path: &str) -> Result<Outcome, Refusal> {
     if is_key(path) {
-        space
-            .change(path, None, |old, draft| match old {
-                Some(_) => draft.delete(path),
-                None => Ok(()),
-            })
-            .await?;
+        let change =
+            space.change(path, None, |old, draft| if old.is_some() { draft.delete(path) } else { Ok(()) });
+        change.await?;
     }
     Ok(Outcome::empty())
 }
 
 /// What is at the path of a write.
 pub(super) fn exists<'a>(space: &'a Space, path: &str) -> Read<'a, Option<Box<Existing>>> {
-    if !is_key(path) {
-        return Read::Ready(None);
-    }
-    space.existing(path)
+    if is_key(path) { space.existing(path) } else { Read::Ready(None) }
 }
 
 #[cfg(test)]

@@ -123,26 +123,23 @@ fn caller<'a>(call: &Call<'a>) -> Result<&'a Caller, Refusal> {
     call.caller.ok_or_else(Refusal::no_valid_token)
 }
 
-/// A token or an accessor that the request names: in its path, or in a field.
-fn named<'a>(call: &Call<'a>, field: &str) -> Result<Cow<'a, str>, Refusal> {
-    if !call.captured.is_empty() {
-        return Ok(Cow::Borrowed(call.captured));
-    }
-    Ok(fields::text(call.data, field)?.unwrap_or_default())
+/// A token or an accessor that the request names, in its path or in a field: refused with `missing` if it is empty.
+fn named<'a>(call: &Call<'a>, field: &str, missing: &str) -> Result<Cow<'a, str>, Refusal> {
+    let named = match call.captured {
+        "" => fields::text(call.data, field)?.unwrap_or_default(),
+        captured => Cow::Borrowed(captured),
+    };
+    if named.is_empty() { Err(Refusal::invalid(missing)) } else { Ok(named) }
 }
 
-/// The text of the token the request names.
-fn named_token<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
-    let text = named(call, "token")?;
-    if text.is_empty() { Err(Refusal::invalid("missing token ID")) } else { Ok(text) }
+/// The live token whose text the request names.
+async fn found(open: &Unsealed, call: &Call<'_>) -> Result<Option<ActiveToken>, Refusal> {
+    Ok(open.tokens.find(&named(call, "token", "missing token ID")?, call.now).await?)
 }
 
 /// The live token whose accessor the request names.
 async fn accessed(open: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
-    let accessor = named(call, "accessor")?;
-    if accessor.is_empty() {
-        return Err(Refusal::invalid("missing accessor"));
-    }
+    let accessor = named(call, "accessor", "missing accessor")?;
     let found = open.tokens.find_accessor(&accessor, call.now).await?;
     found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
 }

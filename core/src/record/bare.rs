@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use onrecord_audit::{Broker, Recording, ResponseOnRecord};
-use onrecord_entry::{Clear, Entry, Namespace, Request, Response};
+use onrecord_entry::request::Namespace;
+use onrecord_entry::{Clear, Entry, Request, Response};
 
 use super::{elapsed, judge, offer, path};
 use crate::alarm::Phase;

@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 
+use onrecord_entry::decode::DecodeError;
+use onrecord_entry::format::Limits;
+use onrecord_entry::gap::{Gap, Torn};
+use onrecord_entry::request::Data;
+use onrecord_entry::text::Template;
 use onrecord_entry::{
-    Boot, Data, DecodeError, Entry, EntryType, FormatOptions, Formatter, Gap, Limits, Request, Response,
-    Salt, SeqRange, Stamp, Template, Torn, decode,
+    Boot, Entry, EntryType, FormatOptions, Formatter, Request, Response, Salt, SeqRange, Stamp, decode,
 };
 use onrecord_value::{Time, object};
 

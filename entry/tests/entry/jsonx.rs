@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use onrecord_entry::format::{Format, FormatError, Limits};
+use onrecord_entry::gap::{Gap, Torn};
+use onrecord_entry::request::{Data, Header};
+use onrecord_entry::text::{Accessor, Path, Private, Template, Token};
 use onrecord_entry::{
-    Accessor, Boot, Data, Entry, Format, FormatError, FormatOptions, Formatter, Gap, Header, Limits,
-    Operation, Path, Private, Request, Response, Salt, SeqRange, Stamp, Template, Token, Torn, decode,
+    Boot, Entry, FormatOptions, Formatter, Operation, Request, Response, Salt, SeqRange, Stamp, decode,
 };
 use onrecord_value::{Number, Object, Time, Value, json, object};
 use proptest::prelude::*;

@@ -1,10 +1,10 @@
 //! What several of these tests use: the line of an entry, and the entry of the formatter vectors, which both formats
 //! write. Never in it: a test.
 
-use onrecord_entry::{
-    Accessor, Auth, Entry, Formatter, Header, Namespace, Operation, Path, Request, Stamp, Template, Token,
-    TokenType,
-};
+use onrecord_entry::auth::TokenType;
+use onrecord_entry::request::{Header, Namespace};
+use onrecord_entry::text::{Accessor, Path, Template, Token};
+use onrecord_entry::{Auth, Entry, Formatter, Operation, Request, Stamp};
 use onrecord_value::Time;
 
 /// The line of an entry; it is one line.

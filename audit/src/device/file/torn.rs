@@ -16,7 +16,8 @@ use super::open_file::OpenFile;
 use super::options::FileOptions;
 use crate::device::error::DeviceError;
 use crate::device::notice::Notice;
-use onrecord_entry::{BEGINNINGS, decode};
+use onrecord_entry::decode;
+use onrecord_entry::decode::BEGINNINGS;
 
 const CHUNK: usize = 64 * 1024;
 /// A first line may be as long as an entry ever is, with its prefix.

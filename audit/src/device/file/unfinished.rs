@@ -8,7 +8,8 @@ use std::os::unix::fs::FileExt;
 use super::log_end::LogEnd;
 use super::previous_file;
 use onrecord_entry::decode;
-use onrecord_entry::{Boot, PROBE_PATH, SeqRange, SeqSet};
+use onrecord_entry::gap::PROBE_PATH;
+use onrecord_entry::{Boot, SeqRange, SeqSet};
 
 /// How much of the file's end is looked at: far more than can be under way at one moment.
 const WINDOW: u64 = 4 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onrecord_entry::Oversize;
+use onrecord_entry::oversize::Oversize;
 use onrecord_value::quote::quote;
 use onrecord_value::size;
 

@@ -9,7 +9,7 @@ use crate::device::error::DeviceError;
 use crate::device::error::net::NetCause;
 use crate::device::net::connection::Connection;
 use crate::device::net::deadline::Deadline;
-use onrecord_entry::{Oversize, send_within};
+use onrecord_entry::oversize::{Oversize, send_within};
 
 /// How long a refusal of a datagram is waited for, once one was refused.
 const REFUSAL: Duration = Duration::from_millis(20);

@@ -1,7 +1,7 @@
 //! The connection to the machine's syslog daemon: found, used, and found to be gone.
 //! Never in it: what a message says, or a second try.
 
-use onrecord_entry::OversizeError;
+use onrecord_entry::oversize::OversizeError;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The options of the syslog device. Never in it: dialling the daemon.
 
-use onrecord_entry::Oversize;
+use onrecord_entry::oversize::Oversize;
 use onrecord_value::quote::quote;
 use onrecord_value::size;
 

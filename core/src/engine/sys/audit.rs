@@ -9,7 +9,7 @@ use onrecord_value::{Object, Value, object, quote};
 use crate::devices::{self, Device, DevicesError, EnableRequest};
 use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
-use crate::outcome::{Outcome, Refusal, Reply};
+use crate::outcome::{Outcome, Refusal};
 
 /// Enables the device that the body describes.
 pub(super) async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
@@ -30,15 +30,15 @@ pub(super) fn list(open: &Unsealed) -> Outcome {
     Outcome::data(table.iter().map(|(path, device)| (path.as_str(), shown(device))).collect())
 }
 
-fn shown(device: &Device) -> Value {
+fn shown(device: &Device) -> Object {
     let options: Object = device.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    Value::Object(object! {
+    object! {
         "description" => device.description.as_str(),
         "local" => device.local,
         "options" => options,
         "path" => device.path.as_str(),
         "type" => device.kind.as_str(),
-    })
+    }
 }
 
 pub(super) fn refused(error: DevicesError) -> Refusal {
@@ -57,10 +57,7 @@ pub(super) fn refused(error: DevicesError) -> Refusal {
 
 /// The device that a body describes.
 fn enable_request(call: &Call<'_>) -> Result<EnableRequest, Refusal> {
-    let text = |field| {
-        let text = fields::text(call.data, field)?;
-        Ok::<_, Refusal>(text.unwrap_or_default().into_owned())
-    };
+    let text = |field| fields::text(call.data, field).map(|text| text.unwrap_or_default().into_owned());
     Ok(EnableRequest {
         path: call.captured.to_owned(),
         kind: text("type")?,
@@ -91,30 +88,22 @@ fn options(value: Option<&Value>) -> Result<BTreeMap<String, String>, Refusal> {
 }
 
 fn text(key: &str, value: &Value) -> Result<String, Refusal> {
-    Ok(match value {
-        Value::String(text) => text.clone(),
-        Value::Bool(truth) => if *truth { "1" } else { "0" }.to_owned(),
-        Value::Number(number) => number.text().to_owned(),
-        Value::Null => String::new(),
-        other => {
-            let why = format!("{} expected type string, got {}", quote::quote(key), other.kind());
-            return Err(unconvertible(why));
-        }
-    })
+    if value.is_null() {
+        return Ok(String::new());
+    }
+    let why = || format!("{} expected type string, got {}", quote::quote(key), value.kind());
+    fields::scalar(value).map(Cow::into_owned).ok_or_else(|| unconvertible(why()))
 }
 
-fn unconvertible(why: impl std::fmt::Display) -> Refusal {
-    Refusal::invalid(format!("Field validation failed: error converting input for field \"options\": {why}"))
+fn unconvertible(why: String) -> Refusal {
+    fields::refused("options", why)
 }
 
 /// Hashes a text as the lines of a device hash it.
 pub(super) fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let input = input(call)?;
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
-    match devices::hash(&open.broker, path, &input) {
-        Some(hash) => Ok(hashed(call, hash)),
-        None => Err(unknown(path)),
-    }
+    devices::hash(&open.broker, path, &input).map(|hash| hashed(call, hash)).ok_or_else(|| unknown(path))
 }
 
 /// The text to be hashed.
@@ -125,8 +114,7 @@ pub(super) fn input<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
 
 /// The answer with a hash in it.
 pub(super) fn hashed(call: &Call<'_>, hash: String) -> Outcome {
-    let warnings = fields::unrecognized(call.data, &["input"]).into_iter().collect();
-    Outcome::Reply(Box::new(Reply { data: Some(object! { "hash" => hash }), warnings, ..Reply::default() }))
+    fields::answer(object! { "hash" => hash }, call.data, &["input"]).into()
 }
 
 /// No device is enabled at a path.

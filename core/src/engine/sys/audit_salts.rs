@@ -2,7 +2,7 @@
 //! for a device that runs. Never in it: where salts lie (`devices::salts`).
 
 use onrecord_entry::SaltId;
-use onrecord_value::{Object, Value, object, quote};
+use onrecord_value::{Object, object, quote};
 
 use super::audit::{hashed, input, refused, unknown};
 use crate::devices::KeptSalt;
@@ -13,18 +13,17 @@ use crate::outcome::{Outcome, Refusal};
 /// All salts by id, in use and retired.
 pub(super) async fn list(open: &Unsealed) -> Result<Outcome, Refusal> {
     let salts = open.devices.salts().await.map_err(refused)?;
-    let shown: Object = salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect();
-    Ok(Outcome::data(shown))
+    Ok(Outcome::data(salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect()))
 }
 
-fn shown(salt: &KeptSalt) -> Value {
-    Value::Object(object! {
+fn shown(salt: &KeptSalt) -> Object {
+    object! {
         "from" => salt.from,
         "live" => salt.to.is_none(),
         "path" => salt.path.as_str(),
-        "to" => salt.to.map_or(Value::Null, Value::from),
+        "to" => salt.to,
         "type" => salt.kind.as_str(),
-    })
+    }
 }
 
 /// Hashes a text under a salt.

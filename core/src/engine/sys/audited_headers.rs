@@ -2,7 +2,7 @@
 //! Never in it: the table itself (`crate::audited_headers`).
 
 use onrecord_storage::BarrierError;
-use onrecord_value::{Object, Value, object};
+use onrecord_value::{Object, object};
 
 use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
@@ -35,15 +35,12 @@ pub(super) async fn remove(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, 
 }
 
 fn stored(result: Result<(), BarrierError>) -> Result<Outcome, Refusal> {
-    match result {
-        Ok(()) => Ok(Outcome::empty()),
-        Err(error) => {
-            tracing::error!(%error, "the audited headers could not be stored");
-            Err(Refusal::internal())
-        }
-    }
+    result.map(|()| Outcome::empty()).map_err(|error| {
+        tracing::error!(%error, "the audited headers could not be stored");
+        Refusal::internal()
+    })
 }
 
-fn shown(hmac: bool) -> Value {
-    Value::Object(object! { "hmac" => hmac })
+fn shown(hmac: bool) -> Object {
+    object! { "hmac" => hmac }
 }

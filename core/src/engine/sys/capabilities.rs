@@ -9,14 +9,13 @@ use onrecord_value::{Object, Value};
 use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::outcome::{Refusal, Reply};
+use crate::tokens::ActiveToken;
 
 /// Of a token that the request names.
 pub(super) async fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     answer(call, async {
         let token = fields::text(call.data, "token")?.unwrap_or_default();
-        let found = open.tokens.find(&token, call.now).await?;
-        let found = found.ok_or_else(|| Refusal::invalid("invalid token"))?;
-        Ok(open.policies.acl(&found.entry().policies).1)
+        acl(open, open.tokens.find(&token, call.now).await?, "invalid token")
     })
     .await
 }
@@ -31,11 +30,14 @@ pub(super) async fn of_caller(call: &Call<'_>) -> Result<Reply, Refusal> {
 pub(super) async fn of_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     answer(call, async {
         let accessor = fields::text(call.data, "accessor")?.unwrap_or_default();
-        let found = open.tokens.find_accessor(&accessor, call.now).await?;
-        let found = found.ok_or_else(|| Refusal::invalid("invalid accessor"))?;
-        Ok(open.policies.acl(&found.entry().policies).1)
+        acl(open, open.tokens.find_accessor(&accessor, call.now).await?, "invalid accessor")
     })
     .await
+}
+
+fn acl(open: &Unsealed, token: Option<ActiveToken>, absent: &str) -> Result<Arc<Acl>, Refusal> {
+    let token = token.ok_or_else(|| Refusal::invalid(absent))?;
+    Ok(open.policies.acl(&token.entry().policies).1)
 }
 
 async fn answer(
@@ -50,12 +52,10 @@ async fn answer(
         return Err(Refusal::bad_request("paths must be supplied"));
     }
     let acl = acl.await?;
-    let mut data: Object =
-        paths.iter().map(|path| (path.as_str(), Value::from(acl.capabilities(path)))).collect();
+    let capabilities = |path: &str| Value::from(acl.capabilities(path));
+    let mut data: Object = paths.iter().map(|path| (path.as_str(), capabilities(path))).collect();
     if let [path] = paths.as_slice() {
-        data.insert("capabilities", Value::from(acl.capabilities(path)));
+        data.insert("capabilities", capabilities(path));
     }
-    let known = ["accessor", "path", "paths", "token"];
-    let warnings = fields::unrecognized(call.data, &known).into_iter().collect();
-    Ok(Reply { data: Some(data), warnings, ..Reply::default() })
+    Ok(fields::answer(data, call.data, &["accessor", "path", "paths", "token"]))
 }

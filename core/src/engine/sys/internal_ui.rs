@@ -1,6 +1,8 @@
 //! `sys/internal/ui/mounts`: which mounts a caller can see, and the look that the kv commands take before they act.
 //! Anybody may ask; the answer depends on who does. Never in it: the table.
 
+use std::sync::Arc;
+
 use onrecord_policy::Acl;
 use onrecord_value::{Object, object};
 
@@ -33,28 +35,21 @@ pub(super) fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
 
 /// `GET sys/internal/ui/mounts/PATH`: the mount that a path leads to. Whether there is none, or the caller has nothing
 /// to do there, is one answer.
-pub(super) fn mount(open: &Unsealed, call: &Call<'_>) -> Outcome {
+pub(super) fn mount(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured;
-    let mount =
-        open.mounts.find(path).filter(|mount| call.caller.is_some_and(|caller| may_see(&caller.acl, mount)));
-    match mount {
-        Some(mount) => {
-            let mut shown = show(&mount);
-            shown.insert("path", mount.path.as_str());
-            Outcome::data(shown)
-        }
-        None => hidden(path).into(),
-    }
+    let visible = |mount: &Arc<Mount>| call.caller.is_some_and(|caller| may_see(&caller.acl, mount));
+    let mount = open.mounts.find(path).filter(visible).ok_or_else(|| hidden(path))?;
+    let mut shown = show(&mount);
+    shown.insert("path", mount.path.as_str());
+    Ok(Outcome::data(shown))
 }
 
 fn hidden(path: &str) -> Refusal {
     let slash = if path.ends_with('/') { "" } else { "/" };
-    Refusal {
-        text: Some(format!(
-            "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}{slash}\""
-        )),
-        ..Refusal::denied()
-    }
+    let text = format!(
+        "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}{slash}\""
+    );
+    Refusal { text: Some(text), ..Refusal::denied() }
 }
 
 /// Whether a policy of the caller grants anything at or below the mount.

@@ -39,10 +39,8 @@ pub(super) fn read(open: &Unsealed, call: &Call<'_>, text_field: &str) -> Outcom
 
 /// Writes a policy.
 pub(super) async fn write(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let text = match text(call.data, "policy")? {
-        None => text(call.data, "rules")?,
-        some => some,
-    };
+    let rules = || text(call.data, "rules");
+    let text = text(call.data, "policy")?.map_or_else(rules, |text| Ok(Some(text)))?;
     let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
     let name = name(call);
     let draft = PolicyDraft {

@@ -4,7 +4,7 @@ use onrecord_value::{GoDuration, duration};
 
 use crate::audit_errors::WARN_CAPPED;
 use crate::engine::unsealed::Unsealed;
-use crate::outcome::Warning;
+use crate::outcome::{Refusal, Warning};
 
 use crate::engine::tune::Tune;
 
@@ -69,6 +69,11 @@ pub(crate) fn grant(request: TtlRequest, bounds: Bounds) -> Result<Granted, Over
     };
     let ttl = asked.min(longest);
     Ok(Granted { ttl, capped: (ttl < asked).then_some((asked, ttl)) })
+}
+
+/// As [`grant`], for a token that is to be made.
+pub(crate) fn grant_first(request: TtlRequest, bounds: Bounds) -> Result<Granted, Refusal> {
+    grant(request, bounds).map_err(|Over| Refusal::invalid("the server allows no token to live"))
 }
 
 /// The warning about a limited value.

@@ -1,14 +1,13 @@
 //! Revoking tokens, and tidying the store. Never in it: storage.
 
-use super::{accessed, caller, named_token};
+use super::{accessed, caller, found};
 use crate::engine::Call;
 use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Refusal, Reply};
 
 /// A token and its descendants; no error if there is no such token.
 pub(super) async fn revoke(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let text = named_token(call)?;
-    if let Some(found) = open.tokens.find(&text, call.now).await? {
+    if let Some(found) = found(open, call).await? {
         open.tokens.revoke(&found).await?;
     }
     Ok(Reply::default())
@@ -28,9 +27,7 @@ pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Repl
 
 /// A token alone: its children become orphans.
 pub(super) async fn orphan(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let text = named_token(call)?;
-    let found = open.tokens.find(&text, call.now).await?;
-    let found = found.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
+    let found = found(open, call).await?.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
     open.tokens.revoke_orphan(&found).await?;
     Ok(Reply::default())
 }

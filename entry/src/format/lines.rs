@@ -121,10 +121,9 @@ mod tests {
     use onrecord_value::Time;
 
     use super::Lines;
-    use crate::{
-        Accessor, Auth, Boot, CacheKey, Entry, FormatOptions, Formatter, Request, Response, Salt, Stamp,
-        Token,
-    };
+    use crate::auth::CacheKey;
+    use crate::text::{Accessor, Token};
+    use crate::{Auth, Boot, Entry, FormatOptions, Formatter, Request, Response, Salt, Stamp};
 
     fn formatter(prefix: &str, salt: &str) -> Formatter {
         let options = FormatOptions { prefix: prefix.to_owned(), ..FormatOptions::default() };
