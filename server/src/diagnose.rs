@@ -154,8 +154,7 @@ fn check_listener(listener: &ListenerConfig) -> Vec<Finding> {
 
 fn check_device(kinds: &DeviceKinds, device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
     let check = device_name(device);
-    let options = match kinds.parse(&device.declared.kind, &device.declared.options.iter().cloned().collect())
-    {
+    let options = match kinds.parse(&device.declared.kind, &device.declared.options) {
         Ok(options) => options,
         Err(error) => return vec![Finding::fail(&check, error)],
     };

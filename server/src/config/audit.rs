@@ -1,11 +1,12 @@
 //! The `audit` stanzas: the rule (`audit { minimum = 1 }`) and devices (`audit "file" "path" { … }`).
 //! Never in it: what a device's options mean (the audit library's).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use onrecord_audit::device::{AddressBlock, AddressBlockError};
-use onrecord_core::DeclaredDevice;
+use onrecord_core::EnableRequest;
 use onrecord_hcl::{Body, Data, Item, Position, Value};
 
 use super::reader::Reader;
@@ -61,7 +62,7 @@ pub(crate) struct AuditRules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Device {
     /// What it is.
-    pub(crate) declared: DeclaredDevice,
+    pub(crate) declared: EnableRequest,
     /// The file it stands in.
     pub(crate) file: PathBuf,
     /// The line it begins on.
@@ -150,18 +151,18 @@ fn read_device(
     let missing = |key: &str| reader.error(position, format!("an audit device is missing its {key}"));
     let kind = kind.ok_or_else(|| missing("type"))?;
     let path = path.ok_or_else(|| missing("path"))?;
-    let mut options = Vec::new();
+    let mut options = BTreeMap::new();
     for block in reader.blocks(body, "options", 0)? {
         for item in &block.body.items {
             let Some(text) = item.value.scalar() else {
                 let message = format!("option {:?} must be a string, a number or a boolean", item.name());
                 return Err(reader.error(item.position(), message));
             };
-            options.push((item.name().to_owned(), text.to_owned()));
+            options.insert(item.name().to_owned(), text.to_owned());
         }
     }
     let description = reader.text(body, "description")?.unwrap_or_default();
     let local = reader.boolean(body, "local")?.unwrap_or(false);
-    let declared = DeclaredDevice { kind, path, description, local, options };
+    let declared = EnableRequest { kind, path, description, local, options };
     Ok(Device { declared, file: reader.file().to_owned(), line: position.line })
 }
