@@ -42,8 +42,8 @@ async fn two_at_once(
     device.set(Fault::Hang);
     let start = |_| tokio::spawn(world.start(ask("POST", write.0).token(token).json(&body(write.1))));
     let writes: Vec<_> = (0..2).map(start).collect();
-    let open = world.core.open().unwrap();
-    while open.broker.status()[0].queue.entries < 2 {
+    let unsealed = world.core.unsealed().unwrap();
+    while unsealed.broker.status()[0].queue.entries < 2 {
         tokio::task::yield_now().await;
     }
     device.set(Fault::None);
