@@ -177,7 +177,7 @@ impl Directory {
             return (Outcome::UnsealRefused, error.to_string());
         }
         let mut worst = (Outcome::Intact, String::new());
-        let devices = server.core.open().map_or(0, |open| open.broker.devices());
+        let devices = server.core.unsealed().map_or(0, |open| open.broker.devices());
         if devices < DEVICES {
             worst = (Outcome::FewerTables, format!("{devices} audit devices"));
         }

@@ -81,8 +81,8 @@ async fn a_response_that_is_not_on_record_is_withheld_and_its_token_dies() {
     let create = || world.root("POST", "auth/token/create", Some(json!({"policies": ["default"]})));
     assert_eq!(create().await.status, 200);
     let lines = device.lines();
-    let open = world.core.open().unwrap();
-    let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();
+    let unsealed = world.core.unsealed().unwrap();
+    let tokens = async || unsealed.tokens.accessors(unsealed.host.clock.now()).await.unwrap().len();
     let before = tokens().await;
     // Room for a request entry like the first, and not for its response.
     let taken: usize = lines.iter().map(Vec::len).sum();
@@ -361,9 +361,9 @@ async fn a_token_revoked_while_its_entry_is_waited_for_has_no_effect() {
     let write = tokio::spawn(world.start(ask("POST", "kv/late").token(&token).json(&json!({"a": "b"}))));
     let hanging = device.clone();
     tokio::task::spawn_blocking(move || hanging.wait_until_hanging()).await.unwrap();
-    let open = world.core.open().unwrap();
-    let found = open.tokens.find(&token, open.host.clock.now()).await.unwrap().unwrap();
-    open.tokens.revoke(&found).await.unwrap();
+    let unsealed = world.core.unsealed().unwrap();
+    let found = unsealed.tokens.find(&token, unsealed.host.clock.now()).await.unwrap().unwrap();
+    unsealed.tokens.revoke(&found).await.unwrap();
     device.set(Fault::None);
     assert_eq!(write.await.unwrap().status(), 403);
     assert_eq!(world.root("GET", "kv/late", None).await.status, 404);

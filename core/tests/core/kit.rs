@@ -176,8 +176,8 @@ impl TestServer {
         let control = FaultControl::new();
         let options = FormatOptions { log_raw: raw, ..FormatOptions::default() };
         let form = Formatter::new(options, Arc::new(Salt::new("a salt for tests")));
-        let open = self.core.open().unwrap();
-        open.broker.enable(DeviceConfig::new(path, control.device(), form), None).await.unwrap();
+        let unsealed = self.core.unsealed().unwrap();
+        unsealed.broker.enable(DeviceConfig::new(path, control.device(), form), None).await.unwrap();
         control
     }
 

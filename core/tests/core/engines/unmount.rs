@@ -32,8 +32,7 @@ impl Backend for Sticky {
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
-        let removes =
-            |change: &Change| matches!(change, Change::Delete { key } if key.starts_with("mounts/"));
+        let removes = |change: &Change| change.value.is_none() && change.key.starts_with("mounts/");
         if self.sticky.load(Ordering::SeqCst) && batches.iter().flat_map(Batch::changes).any(removes) {
             return Err(BackendError::new("commit", "nothing is removed"));
         }
