@@ -42,8 +42,8 @@ async fn two_at_once(
     device.set(Fault::Hang);
     let start = |_| tokio::spawn(world.start(ask("POST", write.0).token(token).json(&body(write.1))));
     let writes: Vec<_> = (0..2).map(start).collect();
-    let open = world.core.unsealed().unwrap();
-    eventually(|| open.broker.status()[0].queue.entries == 2).await;
+    let unsealed = world.core.unsealed().unwrap();
+    eventually(|| unsealed.broker.status()[0].queue.entries == 2).await;
     device.set(Fault::None);
     let mut statuses = Vec::new();
     for write in writes {
