@@ -41,7 +41,9 @@ pub(crate) struct RulesInForce {
     settle_grace: AtomicU64,
     /// In nanoseconds.
     audit_timeout: AtomicU64,
+    /// For devices enabled from now on.
     queue_bytes: AtomicUsize,
+    /// A drill that runs goes on where they are forbidden.
     drills: AtomicBool,
 }
 
@@ -65,8 +67,8 @@ impl RulesInForce {
             minimum: self.minimum(),
             settle_grace: self.settle_grace(),
             audit_timeout: self.audit_timeout(),
-            queue_bytes: self.queue_bytes(),
-            drills: self.drills(),
+            queue_bytes: self.queue_bytes.load(Ordering::Relaxed),
+            drills: self.drills.load(Ordering::Relaxed),
         }
     }
 
@@ -80,16 +82,6 @@ impl RulesInForce {
 
     pub(crate) fn audit_timeout(&self) -> Duration {
         Duration::from_nanos(self.audit_timeout.load(Ordering::Relaxed))
-    }
-
-    /// For devices enabled from now on.
-    pub(crate) fn queue_bytes(&self) -> usize {
-        self.queue_bytes.load(Ordering::Relaxed)
-    }
-
-    /// A drill that runs goes on where they are forbidden.
-    pub(crate) fn drills(&self) -> bool {
-        self.drills.load(Ordering::Relaxed)
     }
 }
 

@@ -69,7 +69,7 @@ impl DeviceHandle {
             required: config.required,
             discards: config.device.discards(),
             claim: config.device.claim(),
-            backlog: Backlog::new(shared.rules.queue_bytes(), config.failing.is_some()),
+            backlog: Backlog::new(shared.rules.get().queue_bytes, config.failing.is_some()),
             queue: Mutex::new(queue),
             progress: Condvar::new(),
             wakeup: Wakeup::new(&shared.clock),

@@ -11,7 +11,7 @@ mod torn;
 mod unfinished;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,16 +23,27 @@ use super::claim::{Claim, FileId};
 use super::error::DeviceError;
 use super::interface::Device;
 use super::notice::Notice;
+use super::options::FileMode;
 use super::placement::Placement;
 use crate::clock::Clock;
 pub(super) use kind::FILE;
-pub use kind::FileOptions;
 use onrecord_entry::Boot;
 use open_file::OpenFile;
 use previous_file::LogEnd;
 
 /// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The options of a file device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileOptions {
+    /// The file; a relative one is relative to the process's directory.
+    pub path: PathBuf,
+    /// Its permissions.
+    pub mode: FileMode,
+    /// Whether the device has a line only when `fdatasync` has returned, too.
+    pub fsync: bool,
+}
 
 pub(crate) struct FileDevice {
     options: FileOptions,
@@ -359,11 +370,7 @@ mod tests {
         for (kept, glued) in [(line("one").len(), false), (line("one").len() + 3, true)] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("a.log");
-            let options = FileOptions {
-                path: path.clone(),
-                mode: crate::device::options::FileMode::default(),
-                fsync: false,
-            };
+            let options = FileOptions { path: path.clone(), mode: FileMode::default(), fsync: false };
             let clock = Arc::new(crate::SystemClock::new());
             let mut device = FileDevice::open(options, Placement::api(), clock).unwrap();
             let text = line("one") + &line("two");

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use onrecord_value::quote::quote;
 
-use super::{FileDevice, safety};
+use super::{FileDevice, FileOptions, safety};
 use crate::clock::Clock;
 use crate::device::batch::{Appended, Batch};
 use crate::device::error::DeviceError;
 use crate::device::interface::Device;
 use crate::device::kind::{BuiltInKind, DeviceTarget};
-use crate::device::options::{DeviceOption, FileMode, GivenOptions, OptionError};
+use crate::device::options::{DeviceOption, GivenOptions, OptionError};
 use crate::device::placement::Placement;
 use crate::device::stdout::Stdout;
 
@@ -31,17 +31,6 @@ const OPTIONS: &[DeviceOption] = &[
     )
     .default("os"),
 ];
-
-/// The options of a file device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileOptions {
-    /// The file; a relative one is relative to the process's directory.
-    pub path: PathBuf,
-    /// Its permissions.
-    pub mode: FileMode,
-    /// Whether the device has a line only when `fdatasync` has returned, too.
-    pub fsync: bool,
-}
 
 /// The order of the checks is the documented one: path, common options, `durability`.
 fn parse(given: &GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError> {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::kind::FileOptions;
+use super::FileOptions;
 use super::open_file::OpenFile;
 use super::torn;
 use crate::device::claim::FileId;

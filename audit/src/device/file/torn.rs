@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::kind::FileOptions;
+use super::FileOptions;
 use super::open_file::OpenFile;
 use crate::device::error::DeviceError;
 use crate::device::notice::Notice;
