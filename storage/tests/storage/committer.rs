@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use onrecord_storage::embedded::{Embedded, Problem};
@@ -14,11 +14,41 @@ use onrecord_storage::{Backend, BackendError, Batch, CommitError, Conflict, Read
 
 use crate::{Shared, block_on, get, now, put};
 
-/// A store in memory whose commits wait for a word, and which notes the size of each group.
-struct Gated {
-    inner: Memory,
-    gate: Mutex<Receiver<Go>>,
-    groups: Shared<Vec<usize>>,
+/// A back end with a step before each commit, which gets the size of the group and may fail.
+struct Intercepted<B> {
+    inner: B,
+    before_commit: Box<dyn Fn(usize) -> Result<(), BackendError> + Send + Sync>,
+}
+
+impl<B: Backend> Backend for Intercepted<B> {
+    fn kind(&self) -> &'static str {
+        "intercepted"
+    }
+
+    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
+        self.inner.read(key)
+    }
+
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        self.inner.list(prefix, after, limit)
+    }
+
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        self.inner.keys(prefix, after, limit)
+    }
+
+    fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        (self.before_commit)(batches.len())?;
+        self.inner.commit(batches)
+    }
+
+    fn reopen(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+fn failure() -> BackendError {
+    BackendError::new("commit", "as the test wants it")
 }
 
 pub(crate) enum Go {
@@ -27,84 +57,28 @@ pub(crate) enum Go {
     Panic,
 }
 
+/// A store in memory whose commits wait for a word each, and the sizes of the groups that it was given.
 pub(crate) fn gated() -> (Storage, Sender<Go>, Shared<Vec<usize>>) {
     let (go, gate) = channel();
-    let groups = Shared::default();
-    let backend = Gated { inner: Memory::new(), gate: Mutex::new(gate), groups: Arc::clone(&groups) };
-    (Storage::start(backend).unwrap(), go, groups)
-}
-
-impl Backend for Gated {
-    fn kind(&self) -> &'static str {
-        "gated"
-    }
-
-    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
-        self.inner.read(key)
-    }
-
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        self.inner.list(prefix, after, limit)
-    }
-
-    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        self.inner.keys(prefix, after, limit)
-    }
-
-    fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
-        self.groups.lock().unwrap().push(batches.len());
-        let go = self.gate.lock().unwrap().recv();
+    let (gate, groups) = (Mutex::new(gate), Shared::<Vec<usize>>::default());
+    let sizes = Arc::clone(&groups);
+    let before_commit = Box::new(move |size| {
+        sizes.lock().unwrap().push(size);
+        let go = gate.lock().unwrap().recv();
         match go {
             Ok(Go::Panic) => panic!("as the test wants it"),
-            Ok(Go::Fail) => Err(BackendError::new("commit", "as the test wants it")),
-            Ok(Go::Commit) | Err(_) => self.inner.commit(batches),
+            Ok(Go::Fail) => Err(failure()),
+            Ok(Go::Commit) | Err(_) => Ok(()),
         }
-    }
-
-    fn reopen(&self) -> Result<(), BackendError> {
-        Ok(())
-    }
+    });
+    (Storage::start(Intercepted { inner: Memory::new(), before_commit }).unwrap(), go, groups)
 }
 
 /// A far store whose next commit fails when the test says so.
-pub(crate) struct FailsOnce {
-    inner: Far,
-    fails: Arc<AtomicBool>,
-}
-
-impl FailsOnce {
-    pub(crate) fn new(inner: Far, fails: Arc<AtomicBool>) -> Self {
-        Self { inner, fails }
-    }
-}
-
-impl Backend for FailsOnce {
-    fn kind(&self) -> &'static str {
-        "fails-once"
-    }
-
-    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
-        self.inner.read(key)
-    }
-
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        self.inner.list(prefix, after, limit)
-    }
-
-    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        self.inner.keys(prefix, after, limit)
-    }
-
-    fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
-        if self.fails.swap(false, Ordering::SeqCst) {
-            return Err(BackendError::new("commit", "as the test wants it"));
-        }
-        self.inner.commit(batches)
-    }
-
-    fn reopen(&self) -> Result<(), BackendError> {
-        Ok(())
-    }
+pub(crate) fn fails_once(inner: Far, fails: Arc<AtomicBool>) -> impl Backend {
+    let before_commit =
+        Box::new(move |_| if fails.swap(false, Ordering::SeqCst) { Err(failure()) } else { Ok(()) });
+    Intercepted { inner, before_commit }
 }
 
 /// Waits until the committer has taken the first batch and stands at the gate.

@@ -116,7 +116,7 @@ fn a_write_of_another_process_between_read_and_commit_is_a_conflict() {
 #[test]
 fn the_committer_waits_for_the_reads_of_its_check() {
     let (far, dead) = (Far::new(DELAY).unwrap(), Arc::default());
-    let storage = Storage::start(crate::committer::FailsOnce::new(far.clone(), Arc::clone(&dead))).unwrap();
+    let storage = Storage::start(crate::committer::fails_once(far.clone(), Arc::clone(&dead))).unwrap();
     storage.commit(put("a", b"kept")).wait().unwrap();
     dead.store(true, std::sync::atomic::Ordering::SeqCst);
     assert!(matches!(storage.commit(put("b", b"refused")).wait(), Err(CommitError::Backend(_))));
