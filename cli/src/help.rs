@@ -3,7 +3,7 @@
 
 use crate::command::{Command, Group, table};
 use crate::flag::{Flag, HTTP_FLAGS, Output};
-use crate::text::wrap;
+use crate::printer::wrap;
 use onrecord_audit::device::{COMMON_OPTIONS, DeviceOption};
 use onrecord_server::Kinds;
 

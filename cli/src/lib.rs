@@ -19,7 +19,6 @@ mod run;
 mod secret;
 mod session;
 mod suggest;
-mod text;
 
 pub use command::table::{GROUPS, Lookup, commands, find};
 pub use command::{Command, Group};

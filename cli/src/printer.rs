@@ -1,4 +1,4 @@
-//! Output formats: the choice of format, and the tree that JSON and YAML share.
+//! Output formats: the choice of format, the tree that JSON and YAML share, and line breaking.
 //! Never in it: streams.
 
 pub(crate) mod json;
@@ -86,6 +86,25 @@ pub(crate) fn human_duration(seconds: i64) -> String {
     let text = onrecord_value::duration::format(onrecord_value::GoDuration::from_secs(seconds));
     let text = text.strip_suffix("m0s").map_or_else(|| text.clone(), |rest| format!("{rest}m"));
     text.strip_suffix("h0m").map_or_else(|| text.clone(), |rest| format!("{rest}h"))
+}
+
+/// Breaks a text at blanks into lines of at most `width` characters.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 
 use crate::failure::{CommandResult, Failure, USAGE};
 use crate::printer::table::{key_value, object_rows};
-use crate::printer::{Format, Node, human_duration, json, plain, yaml};
+use crate::printer::{Format, Node, human_duration, json, plain, wrap, yaml};
 use crate::session::Session;
-use crate::text::wrap;
 use onrecord_client::{Auth, Secret, WrapInfo};
 use onrecord_value::quote::Quoted;
 use onrecord_value::{Object, Time, Value};

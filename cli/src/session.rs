@@ -86,9 +86,9 @@ impl<'w> Session<'w> {
     /// Prints the result of a command as a text, or as JSON or YAML, and ends the command.
     pub(crate) fn show(&mut self, text: &str, node: impl Into<Node>) -> CommandResult {
         if self.format == Format::Table {
-            self.print_line(text)?
+            self.print_line(text)?;
         } else {
-            self.print_node(&node.into())?
+            self.print_node(&node.into())?;
         }
         Ok(0)
     }

@@ -9,9 +9,8 @@ use crate::command::Command;
 use crate::failure::{CommandResult, Failure, SERVER, at_most_one, exactly};
 use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
-use crate::printer::{Format, Node, plain, table};
+use crate::printer::{Format, Node, plain, table, wrap};
 use crate::session::Session;
-use crate::text::wrap;
 use onrecord_client::{InitAnswer, Token};
 use onrecord_value::{Object, Time, Value};
 
@@ -95,7 +94,7 @@ fn init(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     session.print_line("")?;
     session.print_line(&format!("Initial Root Token: {}", answer.root_token))?;
     session.print_line("")?;
-    session.done(&advice(shares, threshold))
+    session.done(advice(shares, threshold))
 }
 
 fn advice(shares: i64, threshold: i64) -> String {
