@@ -9,7 +9,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use onrecord_audit::Placement;
+use onrecord_audit::{ManualClock, Placement};
+use onrecord_seal::{Entropy, EntropyError};
 use onrecord_storage::Storage;
 use onrecord_storage::embedded::Embedded;
 use serde_json::{Value, json};
@@ -90,6 +91,8 @@ pub struct Case {
     pub outcome: Outcome,
     /// What was said: the message of the error, or what was lost.
     pub message: String,
+    /// How many reads were neither right nor refused.
+    pub lost: usize,
 }
 
 /// The last panic of any thread, with its place.
@@ -107,9 +110,23 @@ fn take_panic() -> Option<String> {
     last_panic().lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
+/// Randomness by seed: the same directory is made each time, so that a seed is the same damage.
+struct SeededEntropy(Mutex<Random>);
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, out: &mut [u8]) -> Result<(), EntropyError> {
+        let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        out.fill_with(|| random.next().to_le_bytes()[7]);
+        Ok(())
+    }
+}
+
+/// A server on a store. Its time of day stands still.
 fn start(directory: &Path) -> Result<Server, String> {
     let store = Embedded::open(directory).map_err(|error| error.to_string())?;
-    Ok(Server::on(Storage::start(store).map_err(|error| error.to_string())?, Placement::api()))
+    let storage = Storage::start(store).map_err(|error| error.to_string())?;
+    let entropy = SeededEntropy(Mutex::new(Random::new(1)));
+    Ok(Server::on(storage, Placement::api(), Arc::new(ManualClock::running()), Arc::new(entropy)))
 }
 
 impl Directory {
@@ -153,30 +170,34 @@ impl Directory {
             std::fs::write(folder.path().join(FILE), file).expect("the file is written");
             let judged = catch_unwind(AssertUnwindSafe(|| directory.judge(folder.path())));
             // The case may have been given up.
-            tell.send(judged.unwrap_or((Outcome::Panic, String::new()))).ok();
+            tell.send(judged.unwrap_or((Outcome::Panic, String::new(), 0))).ok();
         });
-        let (outcome, message) = match told.recv_timeout(TIMEOUT) {
+        let (outcome, message, lost) = match told.recv_timeout(TIMEOUT) {
             Ok(told) => told,
-            Err(RecvTimeoutError::Timeout) => (Outcome::Hang, String::new()),
-            Err(RecvTimeoutError::Disconnected) => (Outcome::Panic, String::new()),
+            Err(RecvTimeoutError::Timeout) => (Outcome::Hang, String::new(), 0),
+            Err(RecvTimeoutError::Disconnected) => (Outcome::Panic, String::new(), 0),
         };
         // A panic that something caught is one all the same.
         let (outcome, message) = match take_panic() {
-            Some(panic) if outcome < Outcome::Panic => (Outcome::Panic, panic),
+            Some(panic) if outcome <= Outcome::Panic => (Outcome::Panic, panic),
             _ => (outcome, message),
         };
-        Case { seed, damage, outcome, message }
+        Case { seed, damage, outcome, message, lost }
     }
 
-    fn judge(&self, directory: &Path) -> (Outcome, String) {
+    fn judge(&self, directory: &Path) -> (Outcome, String, usize) {
         let server = match start(directory) {
             Ok(server) => server,
-            Err(error) => return (Outcome::OpenRefused, error),
+            Err(error) => {
+                let error = error.replace(&directory.display().to_string(), "DIRECTORY");
+                return (Outcome::OpenRefused, error, 0);
+            }
         };
         if let Err(error) = server.unseal(&self.key) {
-            return (Outcome::UnsealRefused, error.to_string());
+            return (Outcome::UnsealRefused, error.to_string(), 0);
         }
         let mut worst = (Outcome::Intact, String::new());
+        let mut lost = 0;
         let devices = server.core.unsealed().map_or(0, |open| open.broker.devices());
         if devices < DEVICES {
             worst = (Outcome::FewerTables, format!("{devices} audit devices"));
@@ -184,12 +205,13 @@ impl Directory {
         for read in &self.reads {
             let (status, body) = server.call(read.method, &read.path, &read.token, read.body.as_ref());
             let found = read.judge(status, &body);
+            lost += usize::from(!found.is_allowed());
             if found > worst.0 {
                 let said = body["errors"].to_string();
                 worst = (found, format!("{} {}: {status} {said}", read.method, read.path));
             }
         }
-        worst
+        (worst.0, worst.1, lost)
     }
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn options() -> Vec<Vec<u8>> {
 
 pub(crate) fn lines() -> Vec<Vec<u8>> {
     let lines: Vec<&str> = RAW_LINES.lines().collect();
-    let mut found: Vec<Vec<u8>> = lines.chunks(8).map(|some| (some.join("\n") + "\n").into_bytes()).collect();
+    let mut found: Vec<Vec<u8>> = lines.chunks(3).map(|some| (some.join("\n") + "\n").into_bytes()).collect();
     found.extend(JSONX_PAIRS.lines().step_by(6).map(|line| line.as_bytes().to_vec()));
     if let Ok(Value::Object(expected)) = serde_json::from_str(EXPECTED) {
         found.extend(expected.values().take(20).map(|value| value.to_string().into_bytes()));

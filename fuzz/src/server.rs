@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use onrecord_audit::device::faulty::FaultControl;
-use onrecord_audit::{DeviceConfig, Placement, SystemClock};
+use onrecord_audit::{Clock, DeviceConfig, Placement, SystemClock};
 use onrecord_core::{
     AuditSettings, CeremonyError, Core, Exchange, Headers, Host, InitOptions, Received, Settings, Spawn,
     Target, Task,
 };
 use onrecord_entry::{FormatOptions, Formatter, Salt};
-use onrecord_seal::{OsEntropy, Secret};
+use onrecord_seal::{Entropy, OsEntropy, Secret};
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::Value;
@@ -39,14 +39,14 @@ pub(crate) struct Server {
 
 impl Server {
     /// A sealed server over a store.
-    pub(crate) fn on(storage: Storage, placement: Placement) -> Self {
+    pub(crate) fn on(
+        storage: Storage,
+        placement: Placement,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let host = Host {
-            clock: Arc::new(SystemClock::new()),
-            entropy: Arc::new(OsEntropy::new()),
-            spawn: Arc::new(SpawnOnTokio),
-            process: Arc::new(()),
-        };
+        let host = Host { clock, entropy, spawn: Arc::new(SpawnOnTokio), process: Arc::new(()) };
         let audit = AuditSettings { placement, ..AuditSettings::default() };
         let core = Core::new(storage, host, Settings { audit, ..Settings::default() });
         Self { runtime, core }
@@ -55,7 +55,12 @@ impl Server {
     /// An unsealed server in memory, with a device that keeps its lines.
     pub(crate) fn in_memory() -> (Self, FaultControl) {
         let storage = Storage::start(Memory::new()).expect("a thread");
-        let server = Self::on(storage, Placement::api().with_api_creation(false));
+        let server = Self::on(
+            storage,
+            Placement::api().with_api_creation(false),
+            Arc::new(SystemClock::new()),
+            Arc::new(OsEntropy::new()),
+        );
         let key = server.init();
         server.unseal(&key).expect("it is unsealed");
         let control = FaultControl::new();

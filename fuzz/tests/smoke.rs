@@ -49,3 +49,8 @@ fn any_options_make_a_device_or_an_error() {
 fn any_line_decodes_to_what_is_written_again_or_is_refused() {
     run("lines", 500);
 }
+
+#[test]
+fn a_changed_store_gives_no_other_value() {
+    run("storage", 100);
+}

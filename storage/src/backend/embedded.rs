@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -28,6 +29,8 @@ const FILE: &str = "store.redb";
 const LOCK: &str = "lock";
 /// Bytes of pages that the engine may keep in memory.
 const CACHE: usize = 16 << 20;
+/// A larger file is not checked whole when it is opened: that reads all of it.
+const CHECK_MAX: u64 = 1 << 30;
 
 /// A directory that holds the store, locked for this process.
 pub struct Embedded {
@@ -58,7 +61,7 @@ impl Embedded {
             Err(TryLockError::Error(error)) => return Err(Problem::Io(error)),
         }
         let path = directory.join(FILE);
-        private(&path)?;
+        let length = private(&path)?.metadata()?.len();
         // The names of the two files, and that of the directory, must outlast a crash as their contents do.
         File::open(directory)?.sync_all()?;
         if let Some(above) = directory.canonicalize()?.parent() {
@@ -69,7 +72,7 @@ impl Embedded {
             let backend = FileBackend::new(private(&path)?)?;
             Ok(builder(check).create_with_backend(backend)?)
         };
-        Self::start(Box::new(opener), Some(lock))
+        Self::start(Box::new(opener), Some(lock), length <= CHECK_MAX)
     }
 
     /// The same engine on a disk that forgets.
@@ -77,13 +80,17 @@ impl Embedded {
     pub fn on(disk: &crate::backend::lossy::LossyDisk) -> Result<Self, OpenError> {
         let disk = disk.clone();
         let opener = move |check| Ok(builder(check).create_with_backend(disk.attach())?);
-        Self::start(Box::new(opener), None)
+        Self::start(Box::new(opener), None, false)
             .map_err(|problem| OpenError { directory: PathBuf::from("(lossy)"), problem })
     }
 
-    fn start(opener: Opener, lock: Option<File>) -> Result<Self, Problem> {
-        let database = opener(false)?;
-        check_format(&database)?;
+    /// Opens the file; with `check` it is read whole, and refused where it is not as the engine has written it.
+    fn start(opener: Opener, lock: Option<File>, check: bool) -> Result<Self, Problem> {
+        let database = caught(|| {
+            let database = opener(check)?;
+            check_format(&database)?;
+            Ok(database)
+        })?;
         Ok(Self { database: RwLock::new(Some(database)), opener, _lock: lock })
     }
 
@@ -95,7 +102,16 @@ impl Embedded {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database =
             database.as_ref().ok_or_else(|| BackendError::new(operation, "the store is closed"))?;
-        work(database).map_err(|error| BackendError::new(operation, error))
+        caught(|| Ok(work(database)?)).map_err(|problem| BackendError::new(operation, problem))
+    }
+}
+
+/// Runs the engine. It panics at some damage of its file, and reports other damage: both are one error.
+fn caught<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Err(Problem::Engine(redb::Error::Corrupted(what)))) => Err(Problem::Damaged(what)),
+        Ok(done) => done,
+        Err(_) => Err(Problem::Damaged("the engine cannot read it".to_owned())),
     }
 }
 
@@ -183,8 +199,12 @@ impl Backend for Embedded {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // Closed first: the engine locks its file.
         drop(database.take());
-        let opened = (self.opener)(true).map_err(|problem| BackendError::new("reopen", problem))?;
-        check_format(&opened).map_err(|problem| BackendError::new("reopen", problem))?;
+        let opened = caught(|| {
+            let opened = (self.opener)(true)?;
+            check_format(&opened)?;
+            Ok(opened)
+        });
+        let opened = opened.map_err(|problem| BackendError::new("reopen", problem))?;
         *database = Some(opened);
         Ok(())
     }
@@ -238,6 +258,9 @@ pub enum Problem {
     /// A version that this one does not know wrote it, in this format.
     #[error("it has format {0}, written by a newer version; this one knows {FORMAT}")]
     Format(u64),
+    /// Its file is not as the engine has written it, as the engine says.
+    #[error("the file {FILE} is damaged ({0}): restore the directory from a backup")]
+    Damaged(String),
     /// The system refuses it.
     #[error("{0}")]
     Io(#[from] io::Error),
