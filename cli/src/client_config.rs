@@ -4,7 +4,7 @@
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::process::Process;
-use onrecord_client::environment::{self, DEFAULT_ADDRESS, EnvironmentError, Variables};
+use onrecord_client::environment::{self, Variables};
 use onrecord_client::{Address, Client, Config, ConfigError, os_text};
 use onrecord_value::duration;
 
@@ -13,7 +13,8 @@ pub(crate) fn build(process: &Process, invocation: &Invocation, with_token: bool
     let mut config = Config::new(address(process, invocation)?);
     // A person can repeat the command; programs set the number of retries themselves.
     config.retries = 0;
-    environment::fill(&mut config, process).map_err(|error| wrong_environment(&error))?;
+    environment::fill(&mut config, process)
+        .map_err(|error| Failure::server(format!("failed to read environment: {error}")))?;
     wrap_ttl(&mut config, process, invocation)?;
     flags(&mut config, invocation);
     if with_token {
@@ -21,30 +22,29 @@ pub(crate) fn build(process: &Process, invocation: &Invocation, with_token: bool
             Failure::server(format!("failed to read the token file: {}", os_text(&error)))
         })?;
     }
-    let client = Client::new(config).map_err(|error| wrong_config(&error))?;
+    let client = Client::new(config).map_err(|error| match error {
+        ConfigError::ReservedHeader(_) => Failure::server(format!("failed to setup {error}")),
+        _ => Failure::server(format!("failed to read environment: {error}")),
+    })?;
     let dry_run = invocation.is_set("output-curl-string") || invocation.is_set("output-policy");
     Ok(if dry_run { client.dry_run() } else { client })
 }
 
 fn address(process: &Process, invocation: &Invocation) -> Result<Address, Failure> {
-    let flag = |name| invocation.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
-    let text = flag("agent-address")
-        .or_else(|| flag("address"))
-        .or_else(|| process.setting_filled("AGENT_ADDR").map(|(_, value)| value))
-        .or_else(|| process.setting_filled("ADDR").map(|(_, value)| value))
-        .unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
-    Address::parse(&text).map_err(|error| Failure::server(format!("failed to create client: {error}")))
+    let flags = ["agent-address", "address"].into_iter().filter_map(|name| invocation.text(name));
+    let given = flags.map(str::to_owned).find(|text| !text.is_empty());
+    Address::parse(&given.unwrap_or_else(|| environment::address(process)))
+        .map_err(|error| Failure::server(format!("failed to create client: {error}")))
 }
 
 fn wrap_ttl(config: &mut Config, process: &Process, invocation: &Invocation) -> Result<(), Failure> {
-    let given = match (invocation.duration("wrap-ttl"), process.setting_filled("WRAP_TTL")) {
-        (Some(ttl), _) => Some(ttl),
-        (None, Some((name, value))) => Some(duration::parse(&value).map_err(|error| {
+    let mut ttl = invocation.duration("wrap-ttl");
+    if let (None, Some((name, value))) = (ttl, process.setting_filled("WRAP_TTL")) {
+        ttl = Some(duration::parse(&value).map_err(|error| {
             Failure::server(format!("failed to read environment: could not parse {name:?}: {error}"))
-        })?),
-        (None, None) => None,
-    };
-    config.wrap_ttl = given.filter(|ttl| !ttl.is_zero()).map(duration::format);
+        })?);
+    }
+    config.wrap_ttl = ttl.filter(|ttl| !ttl.is_zero()).map(duration::format);
     Ok(())
 }
 
@@ -68,16 +68,4 @@ fn flags(config: &mut Config, invocation: &Invocation) {
     if !codes.is_empty() {
         config.mfa = codes;
     }
-}
-
-fn wrong_environment(error: &EnvironmentError) -> Failure {
-    Failure::server(format!("failed to read environment: {error}"))
-}
-
-fn wrong_config(error: &ConfigError) -> Failure {
-    Failure::server(match error {
-        ConfigError::ReservedHeader(_) => format!("failed to setup {error}"),
-        ConfigError::Address(_) => format!("failed to create client: {error}"),
-        _ => format!("failed to read environment: {error}"),
-    })
 }

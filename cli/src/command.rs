@@ -23,12 +23,13 @@ use crate::session::Session;
 use onrecord_value::Object;
 
 /// A row of the table of commands.
+#[derive(Debug)]
 pub struct Command {
     /// Its words, such as `audit enable`.
     pub words: &'static str,
     /// One line, for lists of commands.
     pub synopsis: &'static str,
-    /// What follows the words, such as `[options] TYPE [K=V...]`.
+    /// What follows the words and the flags, such as `TYPE [K=V...]`.
     pub arguments: &'static str,
     /// Paragraphs for help, separated by blank lines.
     pub about: &'static str,
@@ -44,13 +45,39 @@ pub struct Command {
     pub(crate) run: fn(&mut Session<'_>, &Invocation) -> CommandResult,
 }
 
-impl std::fmt::Debug for Command {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Command({})", self.words)
-    }
-}
-
 impl Command {
+    /// A command that calls a server, prints text only, and has no flags of its own.
+    const fn new(
+        words: &'static str,
+        arguments: &'static str,
+        synopsis: &'static str,
+        run: fn(&mut Session<'_>, &Invocation) -> CommandResult,
+    ) -> Self {
+        let (output, flags): (_, &[Flag]) = (Output::Text, &[]);
+        Self { words, synopsis, arguments, about: "", examples: &[], http: true, output, flags, run }
+    }
+
+    const fn about(self, about: &'static str) -> Self {
+        Self { about, ..self }
+    }
+
+    const fn examples(self, examples: &'static [(&'static str, &'static str)]) -> Self {
+        Self { examples, ..self }
+    }
+
+    const fn output(self, output: Output) -> Self {
+        Self { output, ..self }
+    }
+
+    const fn flags(self, flags: &'static [Flag]) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// It calls no server.
+    const fn offline(self) -> Self {
+        Self { http: false, ..self }
+    }
+
     /// All its flags: those of HTTP, those of output, its own.
     pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> {
         let http: &'static [Flag] = if self.http { HTTP_FLAGS } else { &[] };

@@ -51,18 +51,19 @@ pub(crate) fn too_many(expected: &str, got: usize) -> Failure {
     Failure::usage(format!("Too many arguments (expected {expected}, got {got})"))
 }
 
-/// Exactly `count` arguments.
+/// Exactly `COUNT` arguments.
 pub(crate) fn exactly<const COUNT: usize>(arguments: &[String]) -> Result<[&str; COUNT], Failure> {
-    let got = arguments.len();
-    if got < COUNT {
-        return Err(not_enough(&COUNT.to_string(), got));
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    words.try_into().map_err(|words: Vec<&str>| {
+        let wrong = if words.len() < COUNT { not_enough } else { too_many };
+        wrong(&COUNT.to_string(), words.len())
+    })
+}
+
+/// One argument or none.
+pub(crate) fn at_most_one(arguments: &[String]) -> Result<Option<&str>, Failure> {
+    if arguments.len() > 1 {
+        return Err(too_many("0-1", arguments.len()));
     }
-    if got > COUNT {
-        return Err(too_many(&COUNT.to_string(), got));
-    }
-    let mut words = [""; COUNT];
-    for (word, argument) in words.iter_mut().zip(arguments) {
-        *word = argument;
-    }
-    Ok(words)
+    Ok(arguments.first().map(String::as_str))
 }

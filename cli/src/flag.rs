@@ -49,30 +49,48 @@ pub struct Flag {
 }
 
 impl Flag {
-    /// A flag without default.
-    pub const fn new(name: &'static str, kind: FlagKind, about: &'static str) -> Self {
+    const fn new(name: &'static str, kind: FlagKind, about: &'static str) -> Self {
         Self { name, alias: "", kind, default: "", variable: "", about }
     }
 
+    /// A flag that is false by default.
+    pub(crate) const fn bool(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, FlagKind::Bool, about).default("false")
+    }
+
+    pub(crate) const fn text(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, FlagKind::Text, about)
+    }
+
+    pub(crate) const fn texts(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, FlagKind::Texts, about)
+    }
+
+    pub(crate) const fn pairs(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, FlagKind::Pairs, about)
+    }
+
+    pub(crate) const fn duration(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, FlagKind::Duration, about)
+    }
+
+    pub(crate) const fn integer(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, FlagKind::Integer, about)
+    }
+
     /// With a default, as help shows it.
-    #[must_use]
-    pub const fn default(mut self, text: &'static str) -> Self {
-        self.default = text;
-        self
+    pub(crate) const fn default(self, default: &'static str) -> Self {
+        Self { default, ..self }
     }
 
     /// With an environment variable.
-    #[must_use]
-    pub const fn variable(mut self, name: &'static str) -> Self {
-        self.variable = name;
-        self
+    pub(crate) const fn variable(self, variable: &'static str) -> Self {
+        Self { variable, ..self }
     }
 
     /// With a second name.
-    #[must_use]
-    pub const fn alias(mut self, name: &'static str) -> Self {
-        self.alias = name;
-        self
+    pub(crate) const fn alias(self, alias: &'static str) -> Self {
+        Self { alias, ..self }
     }
 }
 
@@ -94,80 +112,50 @@ impl Output {
     pub fn flags(self) -> &'static [Flag] {
         match self {
             Self::Text => &[],
-            Self::Format => FORMAT_FLAGS,
-            Self::Field | Self::Raw => FIELD_FLAGS,
+            Self::Format => &[FORMAT],
+            Self::Field | Self::Raw => &[FIELD, FORMAT],
         }
     }
 }
 
 /// Flags of every command that calls a server.
 pub(crate) const HTTP_FLAGS: &[Flag] = &[
-    Flag::new("address", FlagKind::Text, "Address of the server.")
-        .default("https://127.0.0.1:8200")
-        .variable("ADDR"),
-    Flag::new("agent-address", FlagKind::Text, "Address of an agent. If set, it is used instead of -address.")
+    Flag::text("address", "Address of the server.").default("https://127.0.0.1:8200").variable("ADDR"),
+    Flag::text("agent-address", "Address of an agent. If set, it is used instead of -address.")
         .variable("AGENT_ADDR"),
-    Flag::new(
+    Flag::text(
         "ca-cert",
-        FlagKind::Text,
         "PEM file with the CA certificates to verify the server's certificate. It is used instead of -ca-path.",
     )
     .variable("CACERT"),
-    Flag::new("ca-path", FlagKind::Text, "Folder of PEM files with the CA certificates to verify the server's certificate.").variable("CAPATH"),
-    Flag::new(
-        "client-cert",
-        FlagKind::Text,
-        "PEM file with the client certificate. -client-key is needed with it.",
-    )
-    .variable("CLIENT_CERT"),
-    Flag::new("client-key", FlagKind::Text, "PEM file with the private key of -client-cert.").variable("CLIENT_KEY"),
-    Flag::new(
-        "disable-redirects",
-        FlagKind::Bool,
-        "Do not follow a redirect of the server. By default one redirect is followed.",
-    )
-    .default("false")
-    .variable("DISABLE_REDIRECTS"),
-    Flag::new(
+    Flag::text("ca-path", "Folder of PEM files with the CA certificates to verify the server's certificate.")
+        .variable("CAPATH"),
+    Flag::text("client-cert", "PEM file with the client certificate. -client-key is needed with it.")
+        .variable("CLIENT_CERT"),
+    Flag::text("client-key", "PEM file with the private key of -client-cert.").variable("CLIENT_KEY"),
+    Flag::bool("disable-redirects", "Do not follow a redirect of the server. By default one redirect is followed.")
+        .variable("DISABLE_REDIRECTS"),
+    Flag::pairs(
         "header",
-        FlagKind::Pairs,
         "Header to send, as NAME=VALUE. May be given several times. Names that begin with X-Vault- are reserved.",
     ),
-    Flag::new("mfa", FlagKind::Texts, "Code of a second factor to send. May be given several times.")
-        .variable("MFA"),
-    Flag::new("namespace", FlagKind::Text, "Namespace of the request.").alias("ns").variable("NAMESPACE"),
-    Flag::new("non-interactive", FlagKind::Bool, "Do not prompt, and do not read standard input.")
-        .default("false"),
-    Flag::new("output-curl-string", FlagKind::Bool, "Print the request as a curl command instead of sending it.")
-        .default("false"),
-    Flag::new(
-        "output-policy",
-        FlagKind::Bool,
-        "Print a policy that allows the request, instead of sending the request.",
-    )
-    .default("false"),
-    Flag::new("policy-override", FlagKind::Bool, "Ask the server to override a soft-mandatory policy.")
-        .default("false"),
-    Flag::new("tls-server-name", FlagKind::Text, "Name to verify in the server's certificate, instead of the host in the address.")
+    Flag::texts("mfa", "Code of a second factor to send. May be given several times.").variable("MFA"),
+    Flag::text("namespace", "Namespace of the request.").alias("ns").variable("NAMESPACE"),
+    Flag::bool("non-interactive", "Do not prompt, and do not read standard input."),
+    Flag::bool("output-curl-string", "Print the request as a curl command instead of sending it."),
+    Flag::bool("output-policy", "Print a policy that allows the request, instead of sending the request."),
+    Flag::bool("policy-override", "Ask the server to override a soft-mandatory policy."),
+    Flag::text("tls-server-name", "Name to verify in the server's certificate, instead of the host in the address.")
         .variable("TLS_SERVER_NAME"),
-    Flag::new(
+    Flag::bool(
         "tls-skip-verify",
-        FlagKind::Bool,
         "Do not verify the server's certificate. Anyone on the network path can then read and change requests and responses.",
     )
-    .default("false")
     .variable("SKIP_VERIFY"),
-    Flag::new("wrap-ttl", FlagKind::Duration, "Wrap the response in a single-use token with this TTL.")
-        .variable("WRAP_TTL"),
+    Flag::duration("wrap-ttl", "Wrap the response in a single-use token with this TTL.").variable("WRAP_TTL"),
 ];
 
-const FORMAT: Flag = Flag::new("format", FlagKind::Text, "Output format: table, json or yaml.")
-    .default("table")
-    .variable("FORMAT");
+const FORMAT: Flag =
+    Flag::text("format", "Output format: table, json or yaml.").default("table").variable("FORMAT");
 
-/// `-format`.
-const FORMAT_FLAGS: &[Flag] = &[FORMAT];
-
-/// `-format` and `-field`.
-const FIELD_FLAGS: &[Flag] =
-    &[Flag::new("field", FlagKind::Text, "Print only this field. On a terminal a newline follows."), FORMAT];
+const FIELD: Flag = Flag::text("field", "Print only this field. On a terminal a newline follows.");

@@ -4,8 +4,8 @@
 use crate::command::{Command, Group, table};
 use crate::flag::{Flag, HTTP_FLAGS, Output};
 use crate::text::wrap;
-use onrecord_audit::DeviceKinds;
 use onrecord_audit::device::{COMMON_OPTIONS, DeviceOption};
+use onrecord_server::Kinds;
 
 /// Columns of a help text.
 const WIDTH: usize = 78;
@@ -46,8 +46,10 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
 }
 
 /// The help of a command.
-pub(crate) fn command(program: &str, command: &Command, kinds: &DeviceKinds) -> String {
-    let mut out = format!("Usage: {program} {} {}", command.words, command.arguments).trim_end().to_owned();
+pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String {
+    let options = if command.all_flags().next().is_some() { "[options] " } else { "" };
+    let usage = format!("Usage: {program} {} {options}{}", command.words, command.arguments);
+    let mut out = usage.trim_end().to_owned();
     out.push_str("\n\n");
     about(&mut out, command.about);
     examples(&mut out, program, command.examples);
@@ -62,6 +64,9 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &DeviceKinds) -> 
     if command.takes_device_options() {
         device_options(&mut out, kinds);
     }
+    if command.words == "server" {
+        storage_options(&mut out, kinds);
+    }
     format!("{}\n", out.trim_end())
 }
 
@@ -70,25 +75,32 @@ fn push_line(out: &mut String, text: &str) {
     out.push('\n');
 }
 
+/// A paragraph of lines behind `indent` blanks.
+fn paragraph(out: &mut String, text: &str, indent: usize) {
+    for line in wrap(text, WIDTH - indent) {
+        push_line(out, &format!("{:indent$}{line}", ""));
+    }
+}
+
 fn about(out: &mut String, text: &str) {
-    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
-        for line in wrap(paragraph, WIDTH - 2) {
-            push_line(out, &format!("  {line}"));
-        }
+    for text in text.split("\n\n").filter(|text| !text.is_empty()) {
+        paragraph(out, text, 2);
         out.push('\n');
     }
 }
 
 fn examples(out: &mut String, program: &str, list: &[(&str, &str)]) {
     for (what, words) in list {
-        for line in wrap(what, WIDTH - 2) {
-            push_line(out, &format!("  {line}"));
-        }
-        // `{}` marks where the program's name goes in a pipeline; without it the name goes in front.
-        let line =
-            if words.contains("{}") { words.replace("{}", program) } else { format!("{program} {words}") };
-        push_line(out, &format!("\n      $ {line}\n"));
+        paragraph(out, what, 2);
+        push_line(out, &format!("\n      $ {program} {words}\n"));
     }
+}
+
+/// A flag or an option, with its text.
+fn entry(out: &mut String, name: &str, text: &str) {
+    push_line(out, &format!("  {name}"));
+    paragraph(out, text, 6);
+    out.push('\n');
 }
 
 fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
@@ -103,39 +115,50 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
             "" => String::new(),
             kind => format!("=<{kind}>"),
         };
-        push_line(out, &format!("  -{}{value}", flag.name));
-        for line in wrap(&describe(flag, raw), WIDTH - 6) {
-            push_line(out, &format!("      {line}"));
-        }
-        out.push('\n');
+        entry(out, &format!("-{}{value}", flag.name), &describe(flag, raw));
     }
 }
 
 /// The options of each kind of device, from the table of kinds.
-fn device_options(out: &mut String, kinds: &DeviceKinds) {
-    let mut section = |title: &str, about: &str, options: &[DeviceOption]| {
-        push_line(out, &format!("{title}:\n"));
-        for line in wrap(about, WIDTH - 2) {
-            push_line(out, &format!("  {line}"));
-        }
-        out.push('\n');
-        for option in options {
-            push_line(out, &format!("  {}=<value>", option.key));
-            let default = match option.default {
-                "" => String::new(),
-                default => format!(" The default is {default}."),
-            };
-            for line in wrap(&format!("{}{default}", option.about), WIDTH - 6) {
-                push_line(out, &format!("      {line}"));
-            }
-            out.push('\n');
-        }
+fn device_options(out: &mut String, kinds: &Kinds) {
+    let described = |option: &DeviceOption| match option.default {
+        "" => (option.key, option.about.to_owned()),
+        default => (option.key, format!("{} The default is {default}.", option.about)),
     };
-    for kind in kinds.iter() {
-        let (name, about) = (kind.name(), kind.about());
-        section(&format!("Options of TYPE {name}"), &format!("A {name} device {about}."), kind.options());
+    for kind in kinds.devices.iter() {
+        let (name, options) = (kind.name(), kind.options().iter().map(described));
+        let about = format!("A {name} device {}.", kind.about());
+        options_of(out, &format!("Options of TYPE {name}"), &about, options);
     }
-    section("Options of every TYPE", "These options work with every TYPE.", COMMON_OPTIONS);
+    let common = COMMON_OPTIONS.iter().map(described);
+    options_of(out, "Options of every TYPE", "These options work with every TYPE.", common);
+}
+
+/// The options of each kind of storage, from the table of kinds.
+fn storage_options(out: &mut String, kinds: &Kinds) {
+    for kind in kinds.backends.iter() {
+        let options = kind.options.iter().map(|option| {
+            let need = if option.required { "Required" } else { "Optional" };
+            (option.key, format!("{need}: {}.", option.about))
+        });
+        let title = format!("Options of storage {:?} in a configuration", kind.name);
+        options_of(out, &title, kind.about, options);
+    }
+}
+
+/// A section about one kind: each option with its key and what it says.
+fn options_of(
+    out: &mut String,
+    title: &str,
+    about: &str,
+    options: impl Iterator<Item = (&'static str, String)>,
+) {
+    push_line(out, &format!("{title}:\n"));
+    paragraph(out, about, 2);
+    out.push('\n');
+    for (key, about) in options {
+        entry(out, &format!("{key}=<value>"), &about);
+    }
 }
 
 fn describe(flag: &Flag, raw: bool) -> String {

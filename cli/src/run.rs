@@ -42,26 +42,19 @@ fn dispatch(session: &mut Session<'_>, words: &[String]) -> CommandResult {
                 return status::version(session);
             }
             if requests_help(rest) {
-                session.print(&help::command(&program, command, &session.process.device_kinds))?;
+                session.print(&help::command(&program, command, &session.process.kinds))?;
                 return Ok(0);
             }
             run_command(session, command, rest)
         }
-        Lookup::Group(group) => {
+        Lookup::Group(group, unknown) => {
             let text = help::group(&program, group);
             if requests_help(words) {
                 session.print(&text)?;
                 return Ok(0);
             }
-            Err(Failure::Message(USAGE, text.trim_end().to_owned()))
-        }
-        Lookup::UnknownInGroup(group, word) => {
-            let text = help::group(&program, group);
-            if requests_help(words) {
-                session.print(&text)?;
-                return Ok(0);
-            }
-            Err(unknown_in_group(&program, group, &word, &text))
+            let unknown = unknown.map(|word| unknown_in_group(&program, group, &word)).unwrap_or_default();
+            Err(Failure::usage(format!("{unknown}{}", text.trim_end())))
         }
         Lookup::Unknown(word) => Err(unknown(&program, &word)),
         Lookup::Empty => Err(Failure::Message(UNKNOWN, help::main(&program).trim_end().to_owned())),
@@ -70,8 +63,6 @@ fn dispatch(session: &mut Session<'_>, words: &[String]) -> CommandResult {
 
 fn unknown(program: &str, word: &str) -> Failure {
     let words = first_words();
-    let help = help::main(program);
-    let help = help.trim_end();
     let near = suggest::closest(word, words.iter().copied()).unwrap_or("status");
     let message = if word == "help" {
         format!("For help, use {program} -help, or {program} COMMAND -help.")
@@ -82,20 +73,14 @@ fn unknown(program: &str, word: &str) -> Failure {
     } else {
         format!("{program} has no command {word:?}. The nearest is {near:?}.")
     };
-    Failure::Message(UNKNOWN, format!("{message}\n\n{help}"))
+    Failure::Message(UNKNOWN, format!("{message}\n\n{}", help::main(program).trim_end()))
 }
 
-fn unknown_in_group(program: &str, group: &Group, word: &str, help: &str) -> Failure {
+fn unknown_in_group(program: &str, group: &Group, word: &str) -> String {
     let below = table::below(group.words);
     let near = suggest::closest(word, below.iter().map(|(name, _)| *name)).unwrap_or_default();
-    Failure::Message(
-        USAGE,
-        format!(
-            "{program} has no command \"{0} {word}\". The nearest is \"{0} {near}\".\n\n{1}",
-            group.words,
-            help.trim_end()
-        ),
-    )
+    let group = group.words;
+    format!("{program} has no command \"{group} {word}\". The nearest is \"{group} {near}\".\n\n")
 }
 
 fn run_command(session: &mut Session<'_>, command: &'static Command, words: &[String]) -> CommandResult {
@@ -126,36 +111,25 @@ fn is_dry_run(invocation: &Invocation) -> bool {
 fn finish(session: &mut Session<'_>, done: CommandResult) -> u8 {
     match done {
         Ok(code) => code,
-        Err(Failure::Message(code, text)) => {
-            if text.is_empty() || session.error(&text).is_ok() {
-                code
-            } else {
-                code.max(USAGE)
-            }
-        }
+        Err(Failure::Message(code, text)) if text.is_empty() || session.error(&text).is_ok() => code,
+        Err(Failure::Message(code, _)) => code.max(USAGE),
         Err(Failure::DryRun(_) | Failure::OutputClosed) => USAGE,
     }
 }
 
 /// The request as a line for a POSIX shell.
 fn as_curl(program: &str, request: &PreparedRequest, invocation: &Invocation) -> String {
-    let mut line = String::from("curl");
-    let mut add = |text: &str| {
-        line.push(' ');
-        line.push_str(text);
-    };
-    if request.method != Method::Get {
-        add(&format!("-X {}", request.method));
+    let mut words = vec!["curl".to_owned()];
+    if request.method != Method::GET {
+        words.push(format!("-X {}", request.method));
     }
     if invocation.is_set("tls-skip-verify") {
-        add("--insecure");
+        words.push("--insecure".to_owned());
     }
     for (flag, option) in
         [("ca-cert", "--cacert"), ("ca-path", "--capath"), ("client-cert", "--cert"), ("client-key", "--key")]
     {
-        if let Some(path) = invocation.text(flag) {
-            add(&format!("{option} {}", quoted(path)));
-        }
+        words.extend(invocation.text(flag).map(|path| format!("{option} {}", quoted(path))));
     }
     let mut headers: Vec<String> =
         request.headers.iter().map(|(name, value)| format!("-H {}", header(name, value))).collect();
@@ -163,15 +137,12 @@ fn as_curl(program: &str, request: &PreparedRequest, invocation: &Invocation) ->
         headers.push(format!("-H \"X-Vault-Token: $({program} print token)\""));
     }
     headers.sort();
-    for header in &headers {
-        add(header);
-    }
-    if let Some(body) = &request.body {
-        add(&format!("-d {}", quoted(&String::from_utf8_lossy(body))));
-    }
+    words.extend(headers);
+    words.extend(request.body.as_ref().map(|body| format!("-d {}", quoted(&String::from_utf8_lossy(body)))));
     // A URL is escaped, so `$` is the only character in it that a shell expands between double quotes.
-    add(&if request.url.contains('$') { quoted(&request.url) } else { format!("\"{}\"", request.url) });
-    line
+    let url = &request.url;
+    words.push(if url.contains('$') { quoted(url) } else { format!("\"{url}\"") });
+    words.join(" ")
 }
 
 fn quoted(text: &str) -> String {
@@ -189,16 +160,13 @@ fn header(name: &str, value: &str) -> String {
 
 /// A policy that allows the request.
 fn as_policy(request: &PreparedRequest) -> String {
-    let mut capabilities = match request.method {
-        Method::Get | Method::Head if request.list => vec!["list"],
-        Method::Get | Method::Head => vec!["read"],
-        Method::Put | Method::Post => vec!["create", "update"],
-        Method::Patch => vec!["patch"],
-        Method::Delete => vec!["delete"],
+    let capabilities = match request.method {
+        Method::PUT | Method::POST => "\"create\", \"update\"",
+        Method::PATCH => "\"patch\"",
+        Method::DELETE => "\"delete\"",
+        _ if request.list => "\"list\"",
+        _ => "\"read\"",
     };
-    if needs_sudo(&request.path) {
-        capabilities.push("sudo");
-    }
-    let list: Vec<String> = capabilities.iter().map(|name| format!("\"{name}\"")).collect();
-    format!("path \"{}\" {{\n  capabilities = [{}]\n}}", request.path, list.join(", "))
+    let sudo = if needs_sudo(&request.path) { ", \"sudo\"" } else { "" };
+    format!("path \"{}\" {{\n  capabilities = [{capabilities}{sudo}]\n}}", request.path)
 }

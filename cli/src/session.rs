@@ -2,14 +2,15 @@
 //! Never in it: which calls a command makes, and what it prints.
 
 use crate::client_config;
-use crate::failure::Failure;
+use crate::failure::{CommandResult, Failure, context};
 use crate::flag::Output;
 use crate::invocation::{Invocation, late_flags};
 use crate::printer::{Format, Node};
 use crate::process::Process;
 use crate::suggest;
 use onrecord_client::environment::Variables;
-use onrecord_client::{Client, Token};
+use onrecord_client::{Client, Error, Token};
+use std::fmt::Display;
 use std::future::Future;
 use std::io::Write;
 use tokio::runtime::Runtime;
@@ -63,25 +64,44 @@ impl<'w> Session<'w> {
 
     /// Runs a future to its end. The runtime is created by the first one and has no threads of its own.
     pub(crate) fn block_on<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        if self.runtime.is_none() {
-            let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            self.runtime = Some(
-                made.map_err(|error| Failure::server(format!("Cannot create the async runtime: {error}")))?,
-            );
+        let runtime = match self.runtime.take() {
+            Some(runtime) => runtime,
+            None => tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::server(format!("Cannot create the async runtime: {error}")))?,
+        };
+        Ok(self.runtime.insert(runtime).block_on(work))
+    }
+
+    /// Runs a call to its end. An error is prefixed with what was being done, such as `Error listing audits: `.
+    pub(crate) fn call<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Error>>,
+        doing: impl Display,
+    ) -> Result<T, Failure> {
+        self.block_on(work)?.map_err(context(doing))
+    }
+
+    /// Prints the result of a command as a text, or as JSON or YAML, and ends the command.
+    pub(crate) fn show(&mut self, text: &str, node: impl Into<Node>) -> CommandResult {
+        if self.format == Format::Table {
+            self.print_line(text)?
+        } else {
+            self.print_node(&node.into())?
         }
-        match &self.runtime {
-            Some(runtime) => Ok(runtime.block_on(work)),
-            None => Err(Failure::server("Cannot create the async runtime")),
-        }
+        Ok(0)
+    }
+
+    /// Prints a text, and ends the command.
+    pub(crate) fn done(&mut self, text: impl AsRef<str>) -> CommandResult {
+        self.print_line(text.as_ref())?;
+        Ok(0)
     }
 
     /// Prints a text and a newline on standard output.
     pub(crate) fn print_line(&mut self, text: &str) -> Result<(), Failure> {
-        let line = if self.colours(self.process.stdout_is_terminal) {
-            format!("{RESET}{text}{RESET}\n")
-        } else {
-            format!("{text}\n")
-        };
+        let line = self.coloured(RESET, text, self.process.stdout_is_terminal);
         self.print(&line)
     }
 
@@ -115,11 +135,7 @@ impl<'w> Session<'w> {
     }
 
     fn write_stderr(&mut self, colour: &str, text: &str) -> Result<(), Failure> {
-        let line = if self.colours(self.process.stderr_is_terminal) {
-            format!("{colour}{text}{RESET}\n")
-        } else {
-            format!("{text}\n")
-        };
+        let line = self.coloured(colour, text, self.process.stderr_is_terminal);
         self.flush()?;
         self.process.stderr.write_all(line.as_bytes()).map_err(|_| Failure::OutputClosed)
     }
@@ -129,31 +145,28 @@ impl<'w> Session<'w> {
         self.process.stdout.flush().map_err(|_| Failure::OutputClosed)
     }
 
-    fn colours(&self, terminal: bool) -> bool {
+    /// A line, in a colour if it goes to a terminal that shows colours.
+    fn coloured(&self, colour: &str, text: &str, terminal: bool) -> String {
         let filled = |name: &str| self.process.variable(name).is_some_and(|value| !value.is_empty());
-        terminal
+        let colours = terminal
             && self.format == Format::Table
             && !filled("NO_COLOR")
             && self.process.setting_filled("CLI_NO_COLOR").is_none()
-            && self.process.variable("TERM").as_deref() != Some("dumb")
+            && self.process.variable("TERM").as_deref() != Some("dumb");
+        if colours { format!("{colour}{text}{RESET}\n") } else { format!("{text}\n") }
     }
 
     /// Asks for a secret on the terminal. The question is printed on standard output or standard error.
     pub(crate) fn prompt_hidden(&mut self, question: &str, on_stdout: bool) -> Result<Token, String> {
-        let asked = if on_stdout {
-            self.process.stdout.write_all(question.as_bytes()).and_then(|()| self.process.stdout.flush())
-        } else {
-            self.process.stderr.write_all(question.as_bytes())
-        };
+        let Process { stdout, stderr, .. } = self.process;
+        let stream = if on_stdout { stdout } else { stderr };
+        let asked = stream.write_all(question.as_bytes()).and_then(|()| stream.flush());
         asked.map_err(|error| error.to_string())?;
         let line = self.process.read_hidden();
         // Echo is off, so the user's own newline is not shown.
-        let newline = if on_stdout {
-            self.process.stdout.write_all(b"\n")
-        } else {
-            self.process.stderr.write_all(b"\n")
-        };
-        newline.map_err(|error| error.to_string())?;
+        let Process { stdout, stderr, .. } = self.process;
+        let stream = if on_stdout { stdout } else { stderr };
+        stream.write_all(b"\n").map_err(|error| error.to_string())?;
         line.map(|line| Token::new(line.as_str())).map_err(|error| error.to_string())
     }
 }

@@ -2,13 +2,12 @@
 //! Never in it: connections, and the environment of the process.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use std::fmt;
 use std::path::PathBuf;
 use thiserror::Error;
 
 /// How to connect to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Endpoint {
+pub(crate) enum Endpoint {
     /// TCP, with or without TLS.
     Tcp {
         /// Whether the connection is TLS.
@@ -26,9 +25,7 @@ pub enum Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     endpoint: Endpoint,
-    /// Scheme and authority as they appear in a URL, such as `http://127.0.0.1:8200`.
-    origin: String,
-    /// Authority as sent in the `Host` header.
+    /// Host and port as written, as in the `Host` header.
     authority: String,
     prefix: String,
 }
@@ -68,7 +65,6 @@ impl Address {
             "unix" => {
                 return Ok(Self {
                     endpoint: Endpoint::Unix(PathBuf::from(rest)),
-                    origin: "http://localhost".to_owned(),
                     authority: "localhost".to_owned(),
                     prefix: String::new(),
                 });
@@ -76,51 +72,47 @@ impl Address {
             other => return Err(AddressError::UnknownScheme(other.to_owned())),
         };
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
-        let (authority, prefix) = match rest.split_once('/') {
-            Some((authority, prefix)) => (authority, format!("/{prefix}")),
-            None => (rest, String::new()),
-        };
+        let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let (host, port) = split_port(authority).ok_or_else(|| AddressError::Port(text.to_owned()))?;
         if host.is_empty() {
             return Err(AddressError::MissingHost(text.to_owned()));
         }
+        let port = port.unwrap_or(if tls { 443 } else { 80 });
         Ok(Self {
-            endpoint: Endpoint::Tcp {
-                tls,
-                host: host.to_owned(),
-                port: port.unwrap_or(if tls { 443 } else { 80 }),
-            },
-            origin: format!("{}://{authority}", if tls { "https" } else { "http" }),
+            endpoint: Endpoint::Tcp { tls, host: host.to_owned(), port },
             authority: authority.to_owned(),
-            prefix,
+            prefix: prefix.to_owned(),
         })
     }
 
     /// How to connect to it.
-    pub fn endpoint(&self) -> &Endpoint {
+    pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
     /// The value of the `Host` header.
-    pub fn authority(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The URL of `path` (which begins behind `/v1/`), with query.
-    pub fn url(&self, path: &str, query: &[(String, String)]) -> Url {
-        let mut target = escape_path(&clean(&format!("{}/v1/{path}", self.prefix)));
-        if !query.is_empty() {
-            target.push('?');
-            target.push_str(&encode_query(query));
-        }
-        Url { origin: self.origin.clone(), target }
+    /// Path and query of a URL of the API, escaped; `path` begins behind `/v1/`.
+    pub(crate) fn target(&self, path: &str, query: &[(String, String)]) -> String {
+        let path = clean(&format!("{}/v1/{path}", self.prefix));
+        let path = utf8_percent_encode(&path, PATH);
+        if query.is_empty() { path.to_string() } else { format!("{path}?{}", encode_query(query)) }
+    }
+
+    /// The URL of a target. That of a Unix socket names the host `localhost`.
+    pub(crate) fn url(&self, target: &str) -> String {
+        let scheme = if matches!(self.endpoint, Endpoint::Tcp { tls: true, .. }) { "https" } else { "http" };
+        format!("{scheme}://{}{target}", self.authority)
     }
 
     /// The address and the target that a redirect names. A relative `Location` keeps the origin.
     pub(crate) fn redirected(&self, location: &str) -> Option<(Self, String)> {
-        if let Some(stripped) = location.strip_prefix('/') {
-            return Some((self.clone(), format!("/{stripped}")));
+        if location.starts_with('/') {
+            return Some((self.clone(), location.to_owned()));
         }
         let address = Self::parse(location).ok()?;
         let behind = location.split_once("://").map_or("", |(_, rest)| rest);
@@ -131,31 +123,6 @@ impl Address {
     /// Whether the connection is TLS or a Unix socket, which never leaves the machine.
     pub(crate) fn protected(&self) -> bool {
         !matches!(self.endpoint, Endpoint::Tcp { tls: false, .. })
-    }
-
-    /// The URL of a target that is already escaped.
-    pub(crate) fn url_of_target(&self, target: String) -> Url {
-        Url { origin: self.origin.clone(), target }
-    }
-}
-
-/// A complete URL: the origin, and the escaped path with its query.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Url {
-    origin: String,
-    target: String,
-}
-
-impl Url {
-    /// Path and query, escaped, as on the request line.
-    pub fn target(&self) -> &str {
-        &self.target
-    }
-}
-
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin, self.target)
     }
 }
 
@@ -205,33 +172,13 @@ const PATH: &AsciiSet = &QUERY
 /// What a query parameter escapes (RFC 3986, section 2.3: all but the unreserved characters).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-fn escape_path(path: &str) -> String {
-    utf8_percent_encode(path, PATH).to_string()
-}
-
 /// Query text sorted by key, spaces as `+` (`application/x-www-form-urlencoded`).
 fn encode_query(query: &[(String, String)]) -> String {
-    let mut sorted: Vec<&(String, String)> = query.iter().collect();
+    let mut sorted: Vec<_> = query.iter().collect();
     sorted.sort_by(|left, right| left.0.cmp(&right.0));
-    let mut out = String::new();
-    for (name, value) in sorted {
-        if !out.is_empty() {
-            out.push('&');
-        }
-        escape_query(&mut out, name);
-        out.push('=');
-        escape_query(&mut out, value);
-    }
-    out
-}
-
-fn escape_query(out: &mut String, text: &str) {
-    for (index, word) in text.split(' ').enumerate() {
-        if index > 0 {
-            out.push('+');
-        }
-        out.extend(utf8_percent_encode(word, QUERY));
-    }
+    let escape = |text| utf8_percent_encode(text, QUERY).to_string().replace("%20", "+");
+    let pairs = sorted.into_iter().map(|(name, value)| format!("{}={}", escape(name), escape(value)));
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -239,7 +186,8 @@ mod tests {
     use super::*;
 
     fn url(address: &str, path: &str) -> String {
-        Address::parse(address).unwrap().url(path, &[]).to_string()
+        let address = Address::parse(address).unwrap();
+        address.url(&address.target(path, &[]))
     }
 
     #[test]
@@ -266,8 +214,8 @@ mod tests {
     #[test]
     fn queries_are_sorted_and_escaped() {
         let query = [("b".to_owned(), "x y&z".to_owned()), ("a".to_owned(), "é".to_owned())];
-        let url = Address::parse("http://h:1").unwrap().url("p", &query);
-        assert_eq!(url.to_string(), "http://h:1/v1/p?a=%C3%A9&b=x+y%26z");
+        let target = Address::parse("http://h:1").unwrap().target("p", &query);
+        assert_eq!(target, "/v1/p?a=%C3%A9&b=x+y%26z");
     }
 
     #[test]

@@ -7,4 +7,4 @@ mod logical;
 mod mounts;
 mod policy;
 pub(crate) mod seal;
-mod token;
+pub(crate) mod token;

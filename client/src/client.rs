@@ -4,11 +4,12 @@
 use crate::address::Address;
 use crate::config::{Config, ConfigError};
 use crate::error::{ApiError, Cause, Error, TransportError};
-use crate::request::{Method, PreparedRequest, Request};
+use crate::request::{PreparedRequest, Request};
 use crate::response::{self, AnswerError, Response};
 use crate::token::Token;
-use crate::transport::{Answer, Transport};
+use crate::transport::Transport;
 use bytes::Bytes;
+use http::Method;
 use http_body_util::Full;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,13 +36,11 @@ impl Client {
                 return Err(ConfigError::ReservedHeader(name.clone()));
             }
         }
-        if let Some(namespace) = &mut config.namespace
-            && !namespace.is_empty()
-            && !namespace.ends_with('/')
-        {
+        config.namespace = config.namespace.filter(|namespace| !namespace.is_empty());
+        if let Some(namespace) = config.namespace.as_mut().filter(|namespace| !namespace.ends_with('/')) {
             namespace.push('/');
         }
-        let transport = Arc::new(Transport::new(config.tls.clone(), false)?);
+        let transport = Arc::new(Transport::new(config.tls.clone())?);
         Ok(Self { config, transport, dry_run: false })
     }
 
@@ -74,11 +73,6 @@ impl Client {
         clone
     }
 
-    /// Address of the server.
-    pub fn address(&self) -> &Address {
-        &self.config.address
-    }
-
     /// Sends a request and waits for the whole response. A status of 400 and more is an [`Error::Api`], except 429 of `sys/health`.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         if self.config.token.as_ref().is_some_and(|token| !token.printable()) {
@@ -87,59 +81,43 @@ impl Client {
         if request.path.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(Error::DotSegments(request.path));
         }
-        let prepared = self.prepare(&request);
+        let prepared = self.prepare(request);
         if self.dry_run {
             return Err(Error::NotSent(Box::new(prepared)));
         }
-        let failed = |cause| {
-            Error::Transport(Box::new(TransportError {
-                method: prepared.method.as_str().to_owned(),
-                url: prepared.url.clone(),
-                cause,
-            }))
-        };
-        let work = self.send_with_retries(&request, &prepared);
-        let (answer, url) = match tokio::time::timeout(self.config.timeout, work).await {
-            Err(_elapsed) => return Err(failed(Cause::Timeout)),
-            Ok(Err(Cause::TooLong)) => {
-                return Err(AnswerError::TooLong(self.config.answer_bytes_max).into());
+        let method = prepared.method.to_string();
+        let work = self.send_with_retries(&prepared);
+        let outcome = tokio::time::timeout(self.config.timeout, work).await;
+        let (answer, url) = match outcome.unwrap_or(Err(Cause::Timeout)) {
+            Err(Cause::TooLong) => return Err(AnswerError::TooLong(self.config.answer_bytes_max).into()),
+            Err(cause) => {
+                return Err(Error::Transport(Box::new(TransportError { method, url: prepared.url, cause })));
             }
-            Ok(Err(cause)) => return Err(failed(cause)),
-            Ok(Ok(done)) => done,
+            Ok(done) => done,
         };
-        let health = answer.status == 429 && prepared.path == "sys/health";
-        if (200..400).contains(&answer.status) || health {
-            return Ok(Response { status: answer.status, body: answer.body.to_vec() });
+        let (head, body) = answer.into_parts();
+        let body = Response { status: head.status.as_u16(), body: body.to_vec() };
+        let health = body.status == 429 && prepared.path == "sys/health";
+        if (200..400).contains(&body.status) || health {
+            return Ok(body);
         }
-        let namespace = answer
-            .headers
-            .get("x-vault-namespace")
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        let (raw, errors) = response::errors_of(&answer.body);
-        Err(Error::Api(Box::new(ApiError {
-            method: prepared.method.as_str().to_owned(),
-            url,
-            status: answer.status,
-            namespace,
-            raw,
-            errors,
-            body: Response { status: answer.status, body: answer.body.to_vec() },
-        })))
+        let namespace = head.headers.get("x-vault-namespace").and_then(|value| value.to_str().ok());
+        let namespace = namespace.unwrap_or_default().to_owned();
+        let (raw, errors) = response::errors_of(&body.body);
+        Err(Error::Api(Box::new(ApiError { method, url, status: body.status, namespace, raw, errors, body })))
     }
 
+    /// The response, and the URL that it came from.
     async fn send_with_retries(
         &self,
-        request: &Request,
         prepared: &PreparedRequest,
-    ) -> Result<(Answer, String), Cause> {
+    ) -> Result<(http::Response<Bytes>, String), Cause> {
         let mut left = self.config.retries;
         let mut pause = Duration::from_secs(1);
         loop {
-            let outcome = self.send_following(request, prepared).await;
+            let outcome = self.send_following(prepared).await;
             let again = match &outcome {
-                Ok((answer, _)) => matches!(answer.status, 412 | 429 | 500 | 502..=599),
+                Ok((answer, _)) => matches!(answer.status().as_u16(), 412 | 429 | 500 | 502..=599),
                 Err(Cause::Dial { .. } | Cause::Closed | Cause::Io(_) | Cause::Lookup { .. }) => true,
                 Err(_) => false,
             };
@@ -155,17 +133,13 @@ impl Client {
     /// One exchange, and one more if the response is a redirect.
     async fn send_following(
         &self,
-        request: &Request,
         prepared: &PreparedRequest,
-    ) -> Result<(Answer, String), Cause> {
+    ) -> Result<(http::Response<Bytes>, String), Cause> {
         let address = &self.config.address;
-        let target = address.url(&request.path, &request.query).target().to_owned();
-        let answer = self.exchange(address, &target, request, prepared).await?;
-        if !self.config.redirects || !matches!(answer.status, 301 | 302 | 307) {
-            return Ok((answer, prepared.url.clone()));
-        }
-        let Some(location) = answer.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok())
-        else {
+        let answer = self.exchange(address, &prepared.target, prepared).await?;
+        let location = answer.headers().get(http::header::LOCATION).and_then(|value| value.to_str().ok());
+        let is_redirect = self.config.redirects && matches!(answer.status().as_u16(), 301 | 302 | 307);
+        let Some(location) = location.filter(|_| is_redirect) else {
             return Ok((answer, prepared.url.clone()));
         };
         let (elsewhere, target) =
@@ -173,20 +147,18 @@ impl Client {
         if address.protected() && !elsewhere.protected() {
             return Err(Cause::Downgrade);
         }
-        let url = elsewhere.url_of_target(target.clone()).to_string();
-        let answer = self.exchange(&elsewhere, &target, request, prepared).await?;
-        Ok((answer, url))
+        let answer = self.exchange(&elsewhere, &target, prepared).await?;
+        Ok((answer, elsewhere.url(&target)))
     }
 
     async fn exchange(
         &self,
         address: &Address,
         target: &str,
-        request: &Request,
         prepared: &PreparedRequest,
-    ) -> Result<Answer, Cause> {
+    ) -> Result<http::Response<Bytes>, Cause> {
         let mut head = http::Request::builder()
-            .method(prepared.method.http())
+            .method(&prepared.method)
             .uri(target)
             .header(http::header::HOST, address.authority())
             .header(http::header::USER_AGENT, concat!("onrecord/", env!("CARGO_PKG_VERSION")));
@@ -195,9 +167,7 @@ impl Client {
             let parsed = http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
             head = head.header(parsed, http::HeaderValue::from_str(value).map_err(|_| wrong())?);
         }
-        if let Some(token) =
-            self.config.token.as_ref().filter(|token| request.with_token && !token.is_empty())
-        {
+        if let Some(token) = self.config.token.as_ref().filter(|_| prepared.has_token) {
             let mut value = http::HeaderValue::from_str(token.expose())
                 .map_err(|_| Cause::Header("X-Vault-Token".to_owned()))?;
             value.set_sensitive(true);
@@ -205,44 +175,34 @@ impl Client {
         }
         let body = Full::new(Bytes::from(prepared.body.clone().unwrap_or_default()));
         let whole = head.body(body).map_err(|_| Cause::Header("URL".to_owned()))?;
-        self.transport
-            .exchange(address, &whole, self.config.answer_bytes_max)
-            .await
-            .map_err(|failed| failed.cause)
+        self.transport.exchange(address, &whole, self.config.answer_bytes_max).await
     }
 
-    fn prepare(&self, request: &Request) -> PreparedRequest {
-        let url = self.config.address.url(&request.path, &request.query).to_string();
-        let mut headers = vec![("X-Vault-Request".to_owned(), "true".to_owned())];
-        let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
-        if let Some(namespace) = self.config.namespace.as_deref().filter(|text| !text.is_empty()) {
-            add("X-Vault-Namespace", namespace);
-        }
-        if let Some(ttl) = self.config.wrap_ttl.as_deref().filter(|text| !text.is_empty()) {
-            add("X-Vault-Wrap-Ttl", ttl);
-        }
-        for code in &self.config.mfa {
-            add("X-Vault-Mfa", code);
-        }
-        if self.config.policy_override {
-            add("X-Vault-Policy-Override", "true");
-        }
-        if let Some(content_type) = request.content_type {
-            add("Content-Type", content_type);
-        }
-        for (name, value) in &self.config.headers {
-            add(name, value);
-        }
+    fn prepare(&self, request: Request) -> PreparedRequest {
+        let Config { address, namespace, wrap_ttl, mfa, token, .. } = &self.config;
+        let target = address.target(&request.path, &request.query);
+        let wrap_ttl = wrap_ttl.as_deref().filter(|text| !text.is_empty());
+        let single = [
+            ("X-Vault-Request", Some("true")),
+            ("X-Vault-Namespace", namespace.as_deref()),
+            ("X-Vault-Wrap-Ttl", wrap_ttl),
+            ("X-Vault-Policy-Override", self.config.policy_override.then_some("true")),
+            ("Content-Type", request.content_type),
+        ];
+        let single = single.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let all = single.chain(mfa.iter().map(|code| ("X-Vault-Mfa", code.as_str())));
+        let mut headers: Vec<_> = all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        headers.extend_from_slice(&self.config.headers);
         headers.sort();
         PreparedRequest {
-            method: request.method,
-            url,
+            url: address.url(&target),
+            target,
             path: crate::address::clean(&request.path).trim_start_matches('/').to_owned(),
-            list: request.method == Method::Get && request.query.iter().any(|(name, _)| name == "list"),
+            list: request.method == Method::GET && request.query.iter().any(|(name, _)| name == "list"),
+            method: request.method,
             headers,
-            has_token: request.with_token
-                && self.config.token.as_ref().is_some_and(|token| !token.is_empty()),
-            body: request.body.clone(),
+            has_token: request.with_token && token.as_ref().is_some_and(|token| !token.is_empty()),
+            body: request.body,
         }
     }
 }

@@ -4,13 +4,11 @@
 use crate::address::Address;
 use crate::config::{Config, ConfigError};
 use crate::token::Token;
-use onrecord_value::{boolean, duration};
+use onrecord_value::{GoDuration, boolean, duration};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use thiserror::Error;
 
-/// The default address.
-pub const DEFAULT_ADDRESS: &str = "https://127.0.0.1:8200";
+const DEFAULT_ADDRESS: &str = "https://127.0.0.1:8200";
 
 /// Environment variables.
 pub trait Variables {
@@ -28,6 +26,11 @@ pub trait Variables {
     /// Like [`Variables::setting`], but an empty value counts as not set.
     fn setting_filled(&self, name: &str) -> Option<(String, String)> {
         self.setting(name).filter(|(_, value)| !value.is_empty())
+    }
+
+    /// The value of [`Variables::setting_filled`].
+    fn filled(&self, name: &str) -> Option<String> {
+        self.setting_filled(name).map(|(_, value)| value)
     }
 }
 
@@ -52,16 +55,17 @@ pub enum EnvironmentError {
     Config(#[from] ConfigError),
 }
 
-/// Fills a configuration from variables; the token is not among them (see [`token`]).
+/// A configuration from variables; the token is not in it (see [`token`]).
 pub fn config(variables: &impl Variables) -> Result<Config, EnvironmentError> {
-    let address = variables
-        .setting("AGENT_ADDR")
-        .filter(|(_, value)| !value.is_empty())
-        .or_else(|| variables.setting_filled("ADDR"))
-        .map_or_else(|| DEFAULT_ADDRESS.to_owned(), |(_, value)| value);
-    let mut config = Config::new(Address::parse(&address).map_err(ConfigError::from)?);
+    let mut config = Config::new(Address::parse(&address(variables)).map_err(ConfigError::from)?);
     fill(&mut config, variables)?;
     Ok(config)
+}
+
+/// The address of an agent, else of the server, else the default.
+pub fn address(variables: &impl Variables) -> String {
+    let set = ["AGENT_ADDR", "ADDR"].into_iter().find_map(|name| variables.filled(name));
+    set.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned())
 }
 
 /// Fills everything but the address and the token.
@@ -71,32 +75,27 @@ pub fn fill(config: &mut Config, variables: &impl Variables) -> Result<(), Envir
             return Err(EnvironmentError::Unsupported(name));
         }
     }
-    let path = |name: &str| variables.setting_filled(name).map(|(_, value)| PathBuf::from(value));
+    let path = |name: &str| variables.filled(name).map(PathBuf::from);
     config.tls.ca_cert = path("CACERT");
     config.tls.ca_path = path("CAPATH");
     config.tls.client_cert = path("CLIENT_CERT");
     config.tls.client_key = path("CLIENT_KEY");
-    config.tls.ca_cert_bytes = variables.setting_filled("CACERT_BYTES").map(|(_, value)| value);
-    config.tls.server_name = variables.setting_filled("TLS_SERVER_NAME").map(|(_, value)| value);
-    config.namespace = variables.setting_filled("NAMESPACE").map(|(_, value)| value);
-    if let Some(skip) = truth(variables, "SKIP_VERIFY")? {
-        config.tls.skip_verify = skip;
-    }
-    if let Some(off) = truth(variables, "DISABLE_REDIRECTS")? {
-        config.redirects = !off;
-    }
+    config.tls.ca_cert_bytes = variables.filled("CACERT_BYTES");
+    config.tls.server_name = variables.filled("TLS_SERVER_NAME");
+    config.tls.skip_verify = truth(variables, "SKIP_VERIFY")?.unwrap_or(config.tls.skip_verify);
+    config.namespace = variables.filled("NAMESPACE");
+    config.redirects = truth(variables, "DISABLE_REDIRECTS")?.map_or(config.redirects, |off| !off);
     if let Some((name, value)) = variables.setting_filled("CLIENT_TIMEOUT") {
-        let wrong = || EnvironmentError::Variable(name.clone(), String::new());
-        let nanos = duration::parse(&value).map_err(|_| wrong())?.nanos();
-        config.timeout = Duration::from_nanos(u64::try_from(nanos).map_err(|_| wrong())?);
+        let timeout = duration::parse(&value).ok().and_then(GoDuration::to_std);
+        config.timeout = timeout.ok_or(EnvironmentError::Variable(name, String::new()))?;
     }
     if let Some((name, value)) = variables.setting_filled("MAX_RETRIES") {
         config.retries = value.parse().map_err(|_| {
             EnvironmentError::Variable(name, format!("strconv.ParseInt: parsing {value:?}: invalid syntax"))
         })?;
     }
-    if let Some((_, value)) = variables.setting_filled("MFA") {
-        config.mfa = vec![value];
+    if let Some(code) = variables.filled("MFA") {
+        config.mfa = vec![code];
     }
     Ok(())
 }
@@ -110,11 +109,11 @@ fn truth(variables: &impl Variables, name: &str) -> Result<Option<bool>, Environ
 
 /// The file that keeps the token: `TOKEN_PATH`, else `~/.vault-token`.
 pub fn token_file(variables: &impl Variables) -> Option<PathBuf> {
-    if let Some((_, value)) = variables.setting_filled("TOKEN_PATH") {
-        return Some(PathBuf::from(value));
-    }
-    let home = variables.variable("HOME").filter(|home| !home.is_empty())?;
-    Some(Path::new(&home).join(".vault-token"))
+    let in_home = || {
+        let home = variables.variable("HOME").filter(|home| !home.is_empty())?;
+        Some(Path::new(&home).join(".vault-token"))
+    };
+    variables.filled("TOKEN_PATH").map(PathBuf::from).or_else(in_home)
 }
 
 /// The token of the environment, else of the token file (trimmed); `None` without both.
@@ -122,17 +121,9 @@ pub fn token_file(variables: &impl Variables) -> Option<PathBuf> {
 /// # Errors
 /// The file exists but cannot be read.
 pub fn token(variables: &impl Variables) -> std::io::Result<Option<Token>> {
-    if let Some((_, value)) = variables.setting_filled("TOKEN") {
-        return Ok(Some(Token::new(value)));
+    if let Some(token) = variables.filled("TOKEN") {
+        return Ok(Some(Token::new(token)));
     }
-    stored_token(variables)
-}
-
-/// The token of the token file.
-///
-/// # Errors
-/// The file exists but cannot be read.
-pub fn stored_token(variables: &impl Variables) -> std::io::Result<Option<Token>> {
     let Some(path) = token_file(variables) else {
         return Ok(None);
     };
@@ -159,7 +150,7 @@ mod tests {
             (&[("VAULT_ADDR", "http://v:1"), ("ONRECORD_ADDR", "")], "https://127.0.0.1:8200/v1/x"),
         ] {
             let config = config(&variables(list)).unwrap();
-            assert_eq!(config.address.url("x", &[]).to_string(), expected);
+            assert_eq!(config.address.url("/v1/x"), expected);
         }
     }
 

@@ -1,55 +1,8 @@
 //! One request: what a call describes, and what is sent for it.
 //! Never in it: sending.
 
-use std::fmt;
-
-/// The methods of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Read (and list, with `?list=true`).
-    Get,
-    /// Create or update.
-    Put,
-    /// Create or update; some endpoints are recorded with it.
-    Post,
-    /// Change parts.
-    Patch,
-    /// Delete.
-    Delete,
-    /// Only headers.
-    Head,
-}
-
-impl Method {
-    /// As on the request line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Put => "PUT",
-            Self::Post => "POST",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Head => "HEAD",
-        }
-    }
-
-    pub(crate) fn http(self) -> http::Method {
-        match self {
-            Self::Get => http::Method::GET,
-            Self::Put => http::Method::PUT,
-            Self::Post => http::Method::POST,
-            Self::Patch => http::Method::PATCH,
-            Self::Delete => http::Method::DELETE,
-            Self::Head => http::Method::HEAD,
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use http::Method;
+use onrecord_value::Value;
 
 /// A request to send. The path begins behind `/v1/` and is neither cleaned nor escaped.
 #[derive(Clone, Debug)]
@@ -63,7 +16,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request without body.
+    /// A request without body. A list is a GET with the query parameter `list`.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
         Self {
             method,
@@ -82,10 +35,17 @@ impl Request {
         self
     }
 
-    /// Sets the body.
+    /// Adds query parameters.
     #[must_use]
-    pub fn body(mut self, body: Vec<u8>) -> Self {
-        self.body = Some(body);
+    pub fn queries(mut self, list: &[(String, String)]) -> Self {
+        self.query.extend_from_slice(list);
+        self
+    }
+
+    /// Sets the body, which is sent as JSON.
+    #[must_use]
+    pub fn body(mut self, body: &Value) -> Self {
+        self.body = Some(body.to_json());
         self
     }
 
@@ -111,6 +71,8 @@ pub struct PreparedRequest {
     pub method: Method,
     /// Complete URL, escaped.
     pub url: String,
+    /// Path and query as on the request line.
+    pub(crate) target: String,
     /// The path as cleaned, behind `/v1/`, not escaped.
     pub path: String,
     /// Whether it is a list request.

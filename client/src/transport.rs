@@ -15,23 +15,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-/// A response with its whole body.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: http::HeaderMap,
-    pub(crate) body: Bytes,
-}
-
 /// Why an exchange failed, and whether the server may have received some of the request.
-pub(crate) struct Failed {
-    pub(crate) cause: Cause,
-    pub(crate) sent: bool,
-}
-
-impl From<Cause> for Failed {
-    fn from(cause: Cause) -> Self {
-        Self { cause, sent: false }
-    }
+struct Failed {
+    cause: Cause,
+    sent: bool,
 }
 
 type Sender = SendRequest<Full<Bytes>>;
@@ -49,9 +36,9 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// Certificate files that are named are read now, so that an error is reported before any call.
-    pub(crate) fn new(tls: Tls, eager: bool) -> Result<Self, ConfigError> {
+    pub(crate) fn new(tls: Tls) -> Result<Self, ConfigError> {
         let transport = Self { tls, tls_ready: OnceLock::new(), idle: Mutex::new(Vec::new()) };
-        if eager || transport.tls.names_files() {
+        if transport.tls.names_files() {
             transport.tls_config()?;
         }
         Ok(transport)
@@ -71,7 +58,7 @@ impl Transport {
         address: &Address,
         request: &http::Request<Full<Bytes>>,
         answer_bytes_max: usize,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<http::Response<Bytes>, Cause> {
         while let Some(mut sender) = self.take_idle(address) {
             if sender.ready().await.is_err() {
                 continue;
@@ -82,11 +69,12 @@ impl Transport {
                     return Ok(answer);
                 }
                 Err(failed) if !failed.sent => {}
-                Err(failed) => return Err(failed),
+                Err(failed) => return Err(failed.cause),
             }
         }
         let mut sender = self.dial(address).await?;
-        let answer = Self::run(&mut sender, request.clone(), answer_bytes_max).await?;
+        let answer = Self::run(&mut sender, request.clone(), answer_bytes_max).await;
+        let answer = answer.map_err(|failed| failed.cause)?;
         self.keep(address, sender);
         Ok(answer)
     }
@@ -109,7 +97,7 @@ impl Transport {
         sender: &mut Sender,
         request: http::Request<Full<Bytes>>,
         max: usize,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<http::Response<Bytes>, Failed> {
         let answer = sender.try_send_request(request).await.map_err(|mut failed| {
             // hyper returns the request if nothing of it was written.
             let sent = failed.take_message().is_none();
@@ -124,7 +112,7 @@ impl Transport {
             },
             sent: true,
         })?;
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes() })
+        Ok(http::Response::from_parts(head, body.to_bytes()))
     }
 
     async fn dial(&self, address: &Address) -> Result<Sender, Cause> {

@@ -13,7 +13,7 @@ use super::dispatch::Dispatch;
 use super::proof::made::Maker;
 use super::proof::{NotOnRecord, Proof, Recorded, Unaudited};
 use super::ticket::Ticket;
-use super::wakeup::WakeGuard;
+use super::wake_guard::WakeGuard;
 use crate::cause::Refused;
 use crate::rules::Tally;
 use crate::sync::Arc;

@@ -218,7 +218,7 @@ fn draining_and_dropping_write_what_waits() {
     let control = FaultControl::new();
     enable(&broker, "a/", &control);
     let recordings: Vec<_> = (0..100).map(|_| broker.record_request(&entry("a"))).collect();
-    // The duty to wake the writer lies with a recording that nobody polls yet.
+    // The recording that must wake the writer is not polled yet.
     drop(recordings);
     assert!(broker.drain(Duration::from_mins(10)).is_empty());
     assert_eq!(seqs(&read(&control.lines())), (1..=100).collect::<Vec<_>>());

@@ -8,10 +8,10 @@ pub(crate) mod reopen;
 pub(crate) mod salts;
 pub(crate) mod status;
 
-use super::{reject_dot_segments, text_data, with_slash};
+use super::{reject_dot_segments, sanitize, text_data, with_slash};
 use crate::command::Command;
 use crate::failure::{CommandResult, Failure, context, exactly, not_enough, too_many};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
 use crate::printer::{Format, Node, table};
 use crate::session::Session;
@@ -21,28 +21,23 @@ use onrecord_value::{Object, object};
 use zeroize::Zeroizing;
 
 const ENABLE_FLAGS: &[Flag] = &[
-    Flag::new("description", FlagKind::Text, "Text that \"audit list\" shows."),
-    Flag::new("local", FlagKind::Bool, "Enable the device on this node only; it is not replicated.")
-        .default("false"),
-    Flag::new("path", FlagKind::Text, "Path of the device. Devices of the same type need different paths.")
+    Flag::text("description", "Text that \"audit list\" shows."),
+    Flag::bool("local", "Enable the device on this node only; it is not replicated."),
+    Flag::text("path", "Path of the device. Devices of the same type need different paths.")
         .default("the type"),
 ];
 
 const LIST_FLAGS: &[Flag] =
-    &[Flag::new("detailed", FlagKind::Bool, "Also show the options and the replication of each device.")
-        .default("false")];
+    &[Flag::bool("detailed", "Also show the options and the replication of each device.")];
 
-const ENABLE_ABOUT: &str = "Enables an audit device of the given TYPE. From then on, the device gets an entry for every request \
-    before the server executes it, and for every response before the client receives it.\n\nThe options of the device \
-    follow TYPE as K=V. They are listed below.";
+const ENABLE_ABOUT: &str = "Enables an audit device of the given TYPE. From then on, the device gets an \
+    entry for every request before the server executes it, and for every response before the client receives \
+    it.\n\nThe options of the device follow TYPE as K=V. They are listed below.";
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command {
-        words: "audit enable",
-        synopsis: "Enable an audit device",
-        arguments: "[options] TYPE [CONFIG K=V...]",
-        about: ENABLE_ABOUT,
-        examples: &[
+    Command::new("audit enable", "TYPE [CONFIG K=V...]", "Enable an audit device", enable)
+        .about(ENABLE_ABOUT)
+        .examples(&[
             ("Write entries to a file:", "audit enable file file_path=/var/log/onrecord_audit.log"),
             (
                 "Enable a second file device at another path:",
@@ -53,106 +48,69 @@ pub(crate) const COMMANDS: &[Command] = &[
                 "Send to a collector over TCP:",
                 "audit enable socket address=127.0.0.1:9090 socket_type=tcp write_timeout=500ms",
             ),
-        ],
-        http: true,
-        output: Output::Text,
-        flags: ENABLE_FLAGS,
-        run: enable,
-    },
-    Command {
-        words: "audit disable",
-        synopsis: "Disable an audit device",
-        arguments: "[options] PATH",
-        about: "Disables the audit device at PATH. The device writes no more entries; its log is kept. To hash a text for \
-                this log afterwards, use \"audit hash -salt=ID\"; \"audit salts\" lists the ids.",
-        examples: &[("Disable the device at file/:", "audit disable file/")],
-        http: true,
-        output: Output::Text,
-        flags: &[],
-        run: disable,
-    },
-    Command {
-        words: "audit list",
-        synopsis: "List the enabled audit devices",
-        arguments: "[options]",
-        about: "Lists the enabled audit devices. If none is enabled, the exit code is 2 with -format=table.",
-        examples: &[("List all devices with their options:", "audit list -detailed")],
-        http: true,
-        output: Output::Format,
-        flags: LIST_FLAGS,
-        run: list,
-    },
-    Command {
-        words: "audit hash",
-        synopsis: "Compute the hash that a device writes for a text",
-        arguments: "[options] [PATH] [INPUT | -]",
-        about: "Prints the hash that the device at PATH writes in place of INPUT. Search the device's log for it to find \
-                the entries that contain the secret.\n\nWith -salt=ID instead of PATH, prints the hash in lines whose record.salt is ID. This also works for \
-                devices that are disabled; \"audit salts\" lists the ids.\n\nIf INPUT is \"-\", it is read from \
-                standard input, without a newline at its end. Without INPUT, you are prompted. In both cases the secret \
-                does not appear in the shell's history.",
-        examples: &[
-            ("Find a secret in the log of the device at file/:", "audit hash file/ s3cr3t"),
-            ("Read the secret from standard input:", "audit hash file/ - < secret.txt"),
-            (
-                "Find a secret in an old log, by the salt that its lines name:",
-                "audit hash -salt=5f0c6d5e0f5e4d0a s3cr3t",
-            ),
-        ],
-        http: true,
-        output: Output::Format,
-        flags: &[Flag::new("salt", FlagKind::Text, "Id of a salt, in use or retired. Replaces PATH.")],
-        run: hash,
-    },
-    Command {
-        words: "audit-enable",
-        synopsis: "Old spelling of audit enable",
-        arguments: "[options] TYPE [CONFIG K=V...]",
-        about: "The old spelling of \"audit enable\".",
-        examples: &[("Write entries to a file:", "audit-enable file file_path=/var/log/onrecord_audit.log")],
-        http: true,
-        output: Output::Text,
-        flags: ENABLE_FLAGS,
-        run: old_enable,
-    },
-    Command {
-        words: "audit-disable",
-        synopsis: "Old spelling of audit disable",
-        arguments: "[options] PATH",
-        about: "The old spelling of \"audit disable\".",
-        examples: &[("Disable the device at file/:", "audit-disable file/")],
-        http: true,
-        output: Output::Text,
-        flags: &[],
-        run: old_disable,
-    },
-    Command {
-        words: "audit-list",
-        synopsis: "Old spelling of audit list",
-        arguments: "[options]",
-        about: "The old spelling of \"audit list\".",
-        examples: &[("List all devices:", "audit-list")],
-        http: true,
-        output: Output::Format,
-        flags: LIST_FLAGS,
-        run: old_list,
-    },
+        ])
+        .flags(ENABLE_FLAGS),
+    Command::new("audit disable", "PATH", "Disable an audit device", disable)
+        .about(
+            "Disables the audit device at PATH. The device writes no more entries; its log is kept. To hash \
+             a text for this log afterwards, use \"audit hash -salt=ID\"; \"audit salts\" lists the ids.",
+        )
+        .examples(&[("Disable the device at file/:", "audit disable file/")]),
+    Command::new("audit list", "", "List the enabled audit devices", list)
+        .about("Lists the enabled audit devices. If none is enabled, the exit code is 2 with -format=table.")
+        .examples(&[("List all devices with their options:", "audit list -detailed")])
+        .output(Output::Format)
+        .flags(LIST_FLAGS),
+    Command::new(
+        "audit hash",
+        "[PATH] [INPUT | -]",
+        "Compute the hash that a device writes for a text",
+        hash,
+    )
+    .about(
+        "Prints the hash that the device at PATH writes in place of INPUT. Search the device's log for it to \
+         find the entries that contain the secret.\n\nWith -salt=ID instead of PATH, prints the hash in \
+         lines whose record.salt is ID. This also works for devices that are disabled; \"audit salts\" lists \
+         the ids.\n\nIf INPUT is \"-\", it is read from standard input, without a newline at its end. \
+         Without INPUT, you are prompted. In both cases the secret does not appear in the shell's history.",
+    )
+    .examples(&[
+        ("Find a secret in the log of the device at file/:", "audit hash file/ s3cr3t"),
+        ("Read the secret from standard input:", "audit hash file/ - < secret.txt"),
+        (
+            "Find a secret in an old log, by the salt that its lines name:",
+            "audit hash -salt=5f0c6d5e0f5e4d0a s3cr3t",
+        ),
+    ])
+    .output(Output::Format)
+    .flags(&[Flag::text("salt", "Id of a salt, in use or retired. Replaces PATH.")]),
+    Command::new(
+        "audit-enable",
+        "TYPE [CONFIG K=V...]",
+        "Old spelling of audit enable",
+        |session, invocation| {
+            deprecated(session, "enable")?;
+            enable(session, invocation)
+        },
+    )
+    .about("The old spelling of \"audit enable\".")
+    .examples(&[("Write entries to a file:", "audit-enable file file_path=/var/log/onrecord_audit.log")])
+    .flags(ENABLE_FLAGS),
+    Command::new("audit-disable", "PATH", "Old spelling of audit disable", |session, invocation| {
+        deprecated(session, "disable")?;
+        disable(session, invocation)
+    })
+    .about("The old spelling of \"audit disable\".")
+    .examples(&[("Disable the device at file/:", "audit-disable file/")]),
+    Command::new("audit-list", "", "Old spelling of audit list", |session, invocation| {
+        deprecated(session, "list")?;
+        list(session, invocation)
+    })
+    .about("The old spelling of \"audit list\".")
+    .examples(&[("List all devices:", "audit-list")])
+    .output(Output::Format)
+    .flags(LIST_FLAGS),
 ];
-
-fn old_enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    deprecated(session, "enable")?;
-    enable(session, invocation)
-}
-
-fn old_disable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    deprecated(session, "disable")?;
-    disable(session, invocation)
-}
-
-fn old_list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    deprecated(session, "list")?;
-    list(session, invocation)
-}
 
 fn deprecated(session: &mut Session<'_>, verb: &str) -> Result<(), Failure> {
     if session.format != Format::Table {
@@ -169,7 +127,7 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((kind, pairs)) = invocation.arguments.split_first() else {
         return Err(Failure::usage(format!(
             "Error enabling audit device: audit type missing. Valid types include {}.",
-            listed(session.process.device_kinds.iter().map(|kind| format!("'{}'", kind.name())).collect())
+            listed(session.process.kinds.devices.iter().map(|kind| format!("'{}'", kind.name())).collect())
         )));
     };
     let kind = kind.trim();
@@ -184,11 +142,8 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         path: shown.clone(),
     };
     let client = session.client(invocation)?;
-    session
-        .block_on(client.audit_enable(&shown, &device))?
-        .map_err(context("Error enabling audit device: "))?;
-    session.print_line(&format!("Success! Enabled the {kind} audit device at: {shown}"))?;
-    Ok(0)
+    session.call(client.audit_enable(&shown, &device), "Error enabling audit device: ")?;
+    session.done(format!("Success! Enabled the {kind} audit device at: {shown}"))
 }
 
 /// `'a', 'b' and 'c'`.
@@ -199,25 +154,17 @@ fn listed(mut names: Vec<String>) -> String {
 
 fn disable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
-    let path = reject_dot_segments(path.trim().trim_matches('/'))?;
-    let shown = format!("{path}/");
+    let shown = format!("{}/", sanitize(path)?);
     let client = session.client(invocation)?;
-    session.block_on(client.audit_disable(&shown))?.map_err(context("Error disabling audit device: "))?;
-    session.print_line(&format!("Success! Disabled audit device (if it was enabled) at: {shown}"))?;
-    Ok(0)
+    session.call(client.audit_disable(&shown), "Error disabling audit device: ")?;
+    session.done(format!("Success! Disabled audit device (if it was enabled) at: {shown}"))
 }
 
 fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    let devices = session.block_on(client.audit_list())?.map_err(context("Error listing audits: "))?;
-    if session.format != Format::Table {
-        let node =
-            Node::Record(devices.iter().map(|(path, device)| (path.clone(), device_node(device))).collect());
-        session.print_node(&node)?;
-        return Ok(0);
-    }
-    if devices.is_empty() {
+    let devices = session.call(client.audit_list(), "Error listing audits: ")?;
+    if devices.is_empty() && session.format == Format::Table {
         session.print_line("No audit devices are enabled.")?;
         return Ok(2);
     }
@@ -240,8 +187,8 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     } else {
         &["Path", "Type", "Description"]
     };
-    session.print_line(&table::table(headers, &rows))?;
-    Ok(0)
+    let node = devices.iter().map(|(path, device)| (path.clone(), device_node(device)));
+    session.show(&table::table(headers, &rows), Node::Record(node.collect()))
 }
 
 fn device_node(device: &AuditDevice) -> Node {
@@ -266,30 +213,24 @@ fn hash(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         (None, [path, input]) => (Some(path), Some(input.as_str())),
         (None, more) => return Err(too_many("1-2", more.len())),
     };
-    let path = device.map(|path| reject_dot_segments(path.trim().trim_matches('/'))).transpose()?;
+    let path = device.map(|path| sanitize(path)).transpose()?.unwrap_or_default();
     let client = session.client(invocation)?;
-    let piped = !session.process.stdin_is_terminal;
     let input = match input {
         Some("-") => read_input(session)?,
-        None if piped => read_input(session)?,
         Some(text) => Zeroizing::new(text.to_owned()),
+        None if !session.process.stdin_is_terminal => read_input(session)?,
         None => {
             let text = session.prompt_hidden("Input (will be hidden): ", false);
             let text = text.map_err(|error| Failure::server(format!("Error reading the input: {error}")))?;
             Zeroizing::new(text.expose().to_owned())
         }
     };
-    let hash = match (salt, path) {
-        (Some(id), _) => session.block_on(client.audit_salt_hash(id.trim(), &input))?,
-        (None, path) => session.block_on(client.audit_hash(path.unwrap_or_default(), &input))?,
+    let hash = match salt {
+        Some(id) => session.block_on(client.audit_salt_hash(id.trim(), &input))?,
+        None => session.block_on(client.audit_hash(&path, &input))?,
     };
     let hash = hash.map_err(context("Error computing hash: "))?;
-    if session.format == Format::Table {
-        session.print_line(&hash)?;
-    } else {
-        session.print_node(&Node::from(object! { "hash" => hash }))?;
-    }
-    Ok(0)
+    session.show(&hash, object! { "hash" => &hash })
 }
 
 /// Standard input without the newline that an editor or `echo` puts at its end.

@@ -3,8 +3,8 @@
 
 use super::{data, query, sanitize};
 use crate::command::Command;
-use crate::failure::{CommandResult, Failure, context, exactly, not_enough};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::failure::{CommandResult, Failure, SERVER, context, exactly, not_enough};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
 use crate::printer::{Format, Node, table};
 use crate::secret;
@@ -13,60 +13,35 @@ use onrecord_client::Secret;
 use onrecord_value::{Object, Value};
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command {
-        words: "read",
-        synopsis: "Read data and retrieves secrets",
-        arguments: "[options] PATH [DATA K=V...]",
-        about: "Reads the data at PATH. K=V pairs are sent as query parameters.",
-        examples: &[
+    Command::new("read", "PATH [DATA K=V...]", "Read data and retrieves secrets", read)
+        .about("Reads the data at PATH. K=V pairs are sent as query parameters.")
+        .examples(&[
             ("Show the token in use:", "read auth/token/lookup-self"),
             ("Print one field of it:", "read -field=id auth/token/lookup-self"),
-        ],
-        http: true,
-        output: Output::Raw,
-        flags: &[],
-        run: read,
-    },
-    Command {
-        words: "write",
-        synopsis: "Write data, configuration, and secrets",
-        arguments: "[options] PATH [DATA K=V...]",
-        about: "Writes data to PATH. The value @FILE is read from a file, the value - from standard input. The argument \
-                @FILE or - is a JSON object whose keys are added to the data.",
-        examples: &[
+        ])
+        .output(Output::Raw),
+    Command::new("write", "PATH [DATA K=V...]", "Write data, configuration, and secrets", write)
+        .about(
+            "Writes data to PATH. The value @FILE is read from a file, the value - from standard input. The \
+             argument @FILE or - is a JSON object whose keys are added to the data.",
+        )
+        .examples(&[
             (
                 "Compute the hash that the audit device at file/ writes for a text:",
                 "write sys/audit-hash/file input=s3cr3t",
             ),
             ("Write the data of a JSON file:", "write secret/app @app.json"),
-        ],
-        http: true,
-        output: Output::Field,
-        flags: &[Flag::new("force", FlagKind::Bool, "Write without data.").alias("f").default("false")],
-        run: write,
-    },
-    Command {
-        words: "list",
-        synopsis: "List data or secrets",
-        arguments: "[options] PATH",
-        about: "Lists the names below PATH. A name that ends in / has names below it.",
-        examples: &[("List all policies:", "list sys/policies/acl")],
-        http: true,
-        output: Output::Format,
-        flags: &[],
-        run: list,
-    },
-    Command {
-        words: "delete",
-        synopsis: "Delete secrets and configuration",
-        arguments: "[options] PATH [DATA K=V...]",
-        about: "Deletes the data at PATH. K=V pairs are sent as query parameters.",
-        examples: &[("Delete a secret in a version 1 mount:", "delete kv1/app")],
-        http: true,
-        output: Output::Format,
-        flags: &[],
-        run: delete,
-    },
+        ])
+        .output(Output::Field)
+        .flags(&[Flag::bool("force", "Write without data.").alias("f")]),
+    Command::new("list", "PATH", "List data or secrets", list)
+        .about("Lists the names below PATH. A name that ends in / has names below it.")
+        .examples(&[("List all policies:", "list sys/policies/acl")])
+        .output(Output::Format),
+    Command::new("delete", "PATH [DATA K=V...]", "Delete secrets and configuration", delete)
+        .about("Deletes the data at PATH. K=V pairs are sent as query parameters.")
+        .examples(&[("Delete a secret in a version 1 mount:", "delete kv1/app")])
+        .output(Output::Format),
 ];
 
 fn read(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
@@ -85,8 +60,7 @@ fn read(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         session.print_bytes(&body)?;
         return Ok(0);
     }
-    let found =
-        session.block_on(client.read(&path, &query))?.map_err(context(format!("Error reading {path}: ")))?;
+    let found = session.call(client.read(&path, &query), format!("Error reading {path}: "))?;
     match found {
         Some(found) => secret::print(session, &found),
         None => Err(nothing_at(&path)),
@@ -108,9 +82,7 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let path = sanitize(path)?;
     let body = if pairs.is_empty() { Value::Null } else { Value::Object(data(session, invocation, pairs)?) };
     let client = session.client(invocation)?;
-    let answer = session
-        .block_on(client.write(&path, &body))?
-        .map_err(context(format!("Error writing data to {path}: ")))?;
+    let answer = session.call(client.write(&path, &body), format!("Error writing data to {path}: "))?;
     written(session, answer.as_ref(), &path)
 }
 
@@ -129,7 +101,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
     let path = sanitize(path)?;
     let client = session.client(invocation)?;
-    let found = session.block_on(client.list(&path))?.map_err(context(format!("Error listing {path}: ")))?;
+    let found = session.call(client.list(&path), format!("Error listing {path}: "))?;
     keys(session, found.as_ref(), &path)
 }
 
@@ -139,23 +111,19 @@ pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str
         return secret::print(session, found);
     }
     let keys = found.and_then(|found| found.data.as_ref()).and_then(|data| data.get("keys"));
-    let Some(Value::Array(keys)) = keys else {
-        if session.format == Format::Table {
+    let is_table = session.format == Format::Table;
+    let Some(keys) = keys.and_then(Value::as_array) else {
+        if is_table {
             return Err(nothing_at(path));
         }
         session.print_node(&Node::from(Object::new()))?;
-        return Ok(2);
+        return Ok(SERVER);
     };
-    if session.format != Format::Table {
-        session.print_node(&Node::Value(Value::Array(keys.clone())))?;
-        return Ok(0);
-    }
-    if let Some(found) = found {
+    if let Some(found) = found.filter(|_| is_table) {
         secret::warnings(session, found)?;
     }
     let rows: Vec<Vec<String>> = keys.iter().map(|key| vec![crate::printer::plain(key)]).collect();
-    session.print_line(&table::table(&["Keys"], &rows))?;
-    Ok(0)
+    session.show(&table::table(&["Keys"], &rows), keys.to_vec())
 }
 
 fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
@@ -165,23 +133,17 @@ fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let path = sanitize(path)?;
     let query = query(session, invocation, pairs)?;
     let client = session.client(invocation)?;
-    let answer = session
-        .block_on(client.delete(&path, &query))?
-        .map_err(context(format!("Error deleting {path}: ")))?;
+    let answer = session.call(client.delete(&path, &query), format!("Error deleting {path}: "))?;
     deleted(session, answer.as_ref(), &path)
 }
 
 /// Prints the response of a delete, or that the data was deleted.
 pub(crate) fn deleted(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> CommandResult {
     if session.format != Format::Table {
-        return match answer {
-            Some(answer) => secret::print(session, answer),
-            None => Ok(0),
-        };
+        return answer.map_or(Ok(0), |answer| secret::print(session, answer));
     }
     if let Some(answer) = answer {
         secret::warnings(session, answer)?;
     }
-    session.print_line(&format!("Success! Data deleted (if it existed) at: {path}"))?;
-    Ok(0)
+    session.done(format!("Success! Data deleted (if it existed) at: {path}"))
 }

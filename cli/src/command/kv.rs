@@ -8,90 +8,66 @@ use super::generic::{keys, nothing_at, written};
 use super::{data, sanitize};
 use crate::command::Command;
 use crate::failure::{CommandResult, Failure, context, exactly, not_enough, too_many};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
 use crate::printer::{Format, table};
 use crate::secret;
 use crate::session::Session;
 use onrecord_client::{Client, Error, KvMount, Secret};
-use onrecord_value::{Number, Object, Value, object};
+use onrecord_value::{Object, Value, object};
 
-const MOUNT: Flag = Flag::new(
+const MOUNT: Flag = Flag::text(
     "mount",
-    FlagKind::Text,
-    "Path of the engine. PATH is then relative to it. Without -mount, PATH begins with the path of the engine.",
+    "Path of the engine. PATH is then relative to it. Without -mount, PATH begins with the path of the \
+     engine.",
 );
-const CAS: Flag = Flag::new(
+const CAS: Flag = Flag::integer(
     "cas",
-    FlagKind::Integer,
-    "Check-and-set: write only if this is the current version. 0 writes only if the secret does not exist. By default the version is not checked.",
+    "Check-and-set: write only if this is the current version. 0 writes only if the secret does not exist. \
+     By default the version is not checked.",
 );
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command {
-        words: "kv get",
-        synopsis: "Retrieve data from the key/value engine",
-        arguments: "[options] PATH",
-        about: "Prints the secret at PATH. With version 2 of the engine, its metadata is printed too.",
-        examples: &[
+    Command::new("kv get", "PATH", "Retrieve data from the key/value engine", get)
+.about("Prints the secret at PATH. With version 2 of the engine, its metadata is printed too.")
+.examples(&[
             ("Print a secret:", "kv get secret/app"),
             ("Print one field of an older version:", "kv get -field=password -version=1 -mount=secret app"),
-        ],
-        http: true,
-        output: Output::Field,
-        flags: &[
+        ])
+.output(Output::Field)
+.flags(&[
             MOUNT,
-            Flag::new("version", FlagKind::Integer, "Version to print. The default is the newest."),
-        ],
-        run: get,
-    },
-    Command {
-        words: "kv put",
-        synopsis: "Set or update data in the key/value engine",
-        arguments: "[options] PATH [DATA K=V...]",
-        about: "Writes a secret. All keys of the existing secret are replaced; version 2 of the engine keeps them as an \
-                older version. The value @FILE is read from a file, the value - from standard input.",
-        examples: &[
+            Flag::integer("version", "Version to print. The default is the newest."),
+        ]),
+    Command::new("kv put", "PATH [DATA K=V...]", "Set or update data in the key/value engine", put)
+.about("Writes a secret. All keys of the existing secret are replaced; version 2 of the engine keeps them as \
+        an older version. The value @FILE is read from a file, the value - from standard input.")
+.examples(&[
             ("Write a secret:", "kv put secret/app user=web password=s3cr3t"),
             ("Write only if the secret does not exist:", "kv put -cas=0 secret/app password=@password.txt"),
-        ],
-        http: true,
-        output: Output::Field,
-        flags: &[CAS, MOUNT],
-        run: put,
-    },
-    Command {
-        words: "kv patch",
-        synopsis: "Set or update parts of a secret without overwriting it",
-        arguments: "[options] PATH [DATA K=V...]",
-        about: "Changes the given keys of a secret and keeps the others. The result is a new version. Version 2 of the \
-                engine only.",
-        examples: &[("Change one key:", "kv patch secret/app password=n3w")],
-        http: true,
-        output: Output::Field,
-        flags: &[
+        ])
+.output(Output::Field)
+.flags(&[CAS, MOUNT]),
+    Command::new("kv patch", "PATH [DATA K=V...]", "Set or update parts of a secret without overwriting it", patch)
+.about("Changes the given keys of a secret and keeps the others. The result is a new version. Version 2 of \
+        the engine only.")
+.examples(&[("Change one key:", "kv patch secret/app password=n3w")])
+.output(Output::Field)
+.flags(&[
             CAS,
-            Flag::new(
+            Flag::text(
                 "method",
-                FlagKind::Text,
-                "patch: the server changes the secret. rw: the client reads the secret, changes it and writes it back. By default patch is tried first, and rw if the server or the policy does not allow it.",
+                "patch: the server changes the secret. rw: the client reads the secret, changes it and writes it \
+                 back. By default patch is tried first, and rw if the server or the policy does not allow it.",
             ),
             MOUNT,
-            Flag::new("remove-data", FlagKind::Texts, "Key to remove. May be given several times."),
-        ],
-        run: patch,
-    },
-    Command {
-        words: "kv list",
-        synopsis: "List data or secrets",
-        arguments: "[options] PATH",
-        about: "Lists the secrets below PATH. A name that ends in / has names below it.",
-        examples: &[("List the secrets of a mount:", "kv list secret/")],
-        http: true,
-        output: Output::Format,
-        flags: &[MOUNT],
-        run: list,
-    },
+            Flag::texts("remove-data", "Key to remove. May be given several times."),
+        ]),
+    Command::new("kv list", "PATH", "List data or secrets", list)
+.about("Lists the secrets below PATH. A name that ends in / has names below it.")
+.examples(&[("List the secrets of a mount:", "kv list secret/")])
+.output(Output::Format)
+.flags(&[MOUNT]),
 ];
 
 /// The mount and the path of a command.
@@ -125,7 +101,7 @@ fn kv_target(session: &mut Session<'_>, invocation: &Invocation, path: &str) -> 
             Some(mount) => (format!("{mount}/{path}").trim_end_matches('/').to_owned(), mount),
             None => (path.clone(), path),
         };
-    let mount = session.block_on(client.kv_mount(&asked))?.map_err(context(""))?;
+    let mount = session.call(client.kv_mount(&asked), "")?;
     Ok(KvTarget { client, mount, path })
 }
 
@@ -141,7 +117,7 @@ fn get(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let full = target.part("data");
     let version = invocation.integer("version").filter(|version| target.is_v2() && *version > 0);
     let query: Vec<_> = version.iter().map(|version| ("version".to_owned(), version.to_string())).collect();
-    let found = session.block_on(target.client.read(&full, &query))?.map_err(context(""))?;
+    let found = session.call(target.client.read(&full, &query), "")?;
     let Some(found) = found else {
         return Err(nothing_at(&full));
     };
@@ -226,15 +202,14 @@ fn put(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let target = kv_target(session, invocation, path)?;
     let full = target.part("data");
     if !target.is_v2() {
-        let answer =
-            session.block_on(target.client.write(&full, &Value::Object(data)))?.map_err(context(""))?;
+        let answer = session.call(target.client.write(&full, &Value::Object(data)), "")?;
         return written(session, answer.as_ref(), &full);
     }
     if target.is_root() {
         session.warn(ROOT)?;
     }
     let body = version_body(data, invocation.integer("cas"));
-    let answer = session.block_on(target.client.write(&full, &body))?.map_err(context(""))?;
+    let answer = session.call(target.client.write(&full, &body), "")?;
     print_version(session, answer.as_ref(), &full)
 }
 
@@ -287,7 +262,7 @@ fn read_and_write(
     changes: Object,
     cas: Option<i64>,
 ) -> CommandResult {
-    let found = session.block_on(target.client.plain().read(full, &[]))?.map_err(context(""))?;
+    let found = session.call(target.client.plain().read(full, &[]), "")?;
     let Some(current) = found.and_then(|found| found.data) else {
         return Err(nothing_at(full));
     };
@@ -297,13 +272,12 @@ fn read_and_write(
     data.extend(changes);
     data.retain(|_, value| !value.is_null());
     let cas = cas.filter(|cas| *cas >= 0).or_else(|| version_of(&current));
-    let answer =
-        session.block_on(target.client.write(full, &version_body(data, cas)))?.map_err(context(""))?;
+    let answer = session.call(target.client.write(full, &version_body(data, cas)), "")?;
     print_version(session, answer.as_ref(), full)
 }
 
 fn version_of(data: &Object) -> Option<i64> {
-    data.object("metadata")?.get("version").and_then(Value::as_number).and_then(Number::as_i64)
+    data.object("metadata")?.get("version").and_then(Value::as_i64)
 }
 
 fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
@@ -315,6 +289,6 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     };
     let target = kv_target(session, invocation, path)?;
     let full = target.part("metadata");
-    let found = session.block_on(target.client.list(&full))?.map_err(context(""))?;
+    let found = session.call(target.client.list(&full), "")?;
     keys(session, found.as_ref(), &full)
 }

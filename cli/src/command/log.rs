@@ -12,9 +12,8 @@ use onrecord_value::printable::printable;
 
 use crate::command::Command;
 use crate::failure::{CommandResult, Failure, SERVER};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
-use crate::printer::{Format, Node};
 use crate::session::Session;
 
 /// Exit code if an entry is missing and not declared.
@@ -22,39 +21,50 @@ const LOST: u8 = 1;
 /// Exit code if a log cannot be read or the command line is invalid.
 const UNREADABLE: u8 = SERVER;
 
-const ABOUT: &str = "Checks whether entries are missing in the audit logs of one server. Give all logs of all devices, in \
-    any order: current and rotated files, plain or compressed by gzip, in JSON or JSONx, files that a syslog daemon \
-    wrote, and the files NAME.torn-TIME. If FILE is \"-\", standard input is read.\n\nEvery entry has a number \
-    (record.seq) that counts within one boot of the server, and the id of its device's salt (record.salt). A number \
-    that is missing on a device must be declared by a gap entry of that device. The two entries of a request have the \
-    same id. The first and the last number of a boot are taken from the given logs.\n\nThe exit code is 0 if every \
-    missing entry is declared, 1 if an entry is missing and not declared, and 2 if a log cannot be read or the command \
-    line is invalid.";
+const ABOUT: &str = "Checks whether entries are missing in the audit logs of one server. Give all logs of \
+    all devices, in any order: current and rotated files, plain or compressed by gzip, in JSON or JSONx, \
+    files that a syslog daemon wrote, and the files NAME.torn-TIME. If FILE is \"-\", standard input is \
+    read.\n\nEvery entry has a number (record.seq) that counts within one boot of the server, and the id of \
+    its device's salt (record.salt). A number that is missing on a device must be declared by a gap entry of \
+    that device. The two entries of a request have the same id. The first and the last number of a boot are \
+    taken from the given logs.\n\nThe exit code is 0 if every missing entry is declared, 1 if an entry is \
+    missing and not declared, and 2 if a log cannot be read or the command line is invalid.";
 
-pub(crate) const COMMANDS: &[Command] = &[Command {
-    words: "log check",
-    synopsis: "Check whether entries are missing in audit logs",
-    arguments: "[options] FILE...",
-    about: ABOUT,
-    examples: &[
-        ("Check a log and its rotated files:", "log check /var/log/audit.log*"),
-        ("Check two devices; each entry must be in one of their logs:", "log check -union audit.log /var/log/syslog"),
-        ("Print the report of a log from standard input as JSON:", "log check -format=json - < audit.log"),
-        (
-            "Check that the requests in a list of ids, one a line, are in the logs:",
-            "log check -answered=ids.txt audit.log",
-        ),
-    ],
-    http: false,
-    output: Output::Format,
-    flags: &[
-        Flag::new("answered", FlagKind::Text, "File with the ids of answered requests, one a line. Both entries of each must be in the logs."),
-        Flag::new("examples", FlagKind::Integer, "Number of examples to show for each finding. Counts are always exact.").default("10"),
-        Flag::new("thorough", FlagKind::Bool, "Decode every line completely. This also finds damage inside lines, and takes about ten times as long.").default("false"),
-        Flag::new("union", FlagKind::Bool, "Treat all devices as one: an entry that is in any log is not missing.").default("false"),
-    ],
-    run: run_check,
-}];
+pub(crate) const COMMAND: Command = Command::new(
+    "log check",
+    "FILE...",
+    "Check whether entries are missing in audit logs",
+    run_check,
+)
+.about(ABOUT)
+.examples(&[
+    ("Check a log and its rotated files:", "log check /var/log/audit.log*"),
+    (
+        "Check two devices; each entry must be in one of their logs:",
+        "log check -union audit.log /var/log/syslog",
+    ),
+    ("Print the report of a log from standard input as JSON:", "log check -format=json - < audit.log"),
+    (
+        "Check that the requests in a list of ids, one a line, are in the logs:",
+        "log check -answered=ids.txt audit.log",
+    ),
+])
+.offline()
+.output(Output::Format)
+.flags(&[
+    Flag::text(
+        "answered",
+        "File with the ids of answered requests, one a line. Both entries of each must be in the logs.",
+    ),
+    Flag::integer("examples", "Number of examples to show for each finding. Counts are always exact.")
+        .default("10"),
+    Flag::bool(
+        "thorough",
+        "Decode every line completely. This also finds damage inside lines, and takes about ten times \
+                 as long.",
+    ),
+    Flag::bool("union", "Treat all devices as one: an entry that is in any log is not missing."),
+]);
 
 fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let unreadable = |text: String| Failure::Message(UNREADABLE, text);
@@ -92,11 +102,7 @@ fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> CommandResul
         drop(write!(session.process.stderr, "\r\x1b[K"));
     }
     let report = report.map_err(|error| unreadable(printable(&error.to_string())))?;
-    if session.format == Format::Table {
-        session.print_line(&findings::text(&report, judge))?;
-    } else {
-        session.print_node(&Node::Value(report.to_value(judge)))?;
-    }
+    session.show(&findings::text(&report, judge), report.to_value(judge))?;
     Ok(if report.is_complete(judge) { 0 } else { LOST })
 }
 

@@ -3,16 +3,16 @@
 
 use crate::command::Command;
 use crate::data_arguments;
-use crate::failure::{CommandResult, Failure, context, exactly};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::failure::{CommandResult, Failure, exactly};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
 use crate::printer::Format;
 use crate::secret;
 use crate::session::Session;
 use crate::text::wrap;
 use onrecord_client::environment::{self, Variables};
-use onrecord_client::{Auth, Secret, Token, os_text};
-use onrecord_value::{Number, Object, Value};
+use onrecord_client::{Auth, Secret, Token, TokenRef, os_text};
+use onrecord_value::{Object, Value};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,55 +20,39 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command {
-        words: "login",
-        synopsis: "Authenticate locally",
-        arguments: "[options] [TOKEN | -]",
-        about: "Verifies a token with the server and stores it in the token file (~/.vault-token), which later commands \
-                read. Without TOKEN, you are prompted; if TOKEN is \"-\", it is read from standard input. In both cases \
-                the token does not appear in the shell's history.",
-        examples: &[
+    Command::new("login", "[TOKEN | -]", "Authenticate locally", login)
+        .about(
+            "Verifies a token with the server and stores it in the token file (~/.vault-token), which later \
+             commands read. Without TOKEN, you are prompted; if TOKEN is \"-\", it is read from standard \
+             input. In both cases the token does not appear in the shell's history.",
+        )
+        .examples(&[
             ("Log in with a prompt for the token:", "login"),
             ("Read the token from a file:", "login - < token.txt"),
-        ],
-        http: true,
-        output: Output::Field,
-        flags: &[
-            Flag::new("method", FlagKind::Text, "Login method. Only token is supported.").default("token"),
-            Flag::new("no-print", FlagKind::Bool, "Do not print the token. It is still stored.")
-                .default("false"),
-            Flag::new("no-store", FlagKind::Bool, "Do not store the token.").default("false"),
-            Flag::new(
-                "path",
-                FlagKind::Text,
-                "Path of the login method. The token method has only this one.",
-            )
-            .default("token/"),
-            Flag::new("token-only", FlagKind::Bool, "Print only the token and do not store it.")
-                .default("false"),
-        ],
-        run: login,
-    },
-    Command {
-        words: "print token",
-        synopsis: "Print the token in use",
-        arguments: "",
-        about: "Prints the token that other commands send: that of the environment, else that of the token file. Without a \
-                token, prints an empty line.",
-        examples: &[("Print the token in use:", "print token")],
-        http: false,
-        output: Output::Text,
-        flags: &[],
-        run: print_token,
-    },
+        ])
+        .output(Output::Field)
+        .flags(&[
+            Flag::text("method", "Login method. Only token is supported.").default("token"),
+            Flag::bool("no-print", "Do not print the token. It is still stored."),
+            Flag::bool("no-store", "Do not store the token."),
+            Flag::text("path", "Path of the login method. The token method has only this one.")
+                .default("token/"),
+            Flag::bool("token-only", "Print only the token and do not store it."),
+        ]),
+    Command::new("print token", "", "Print the token in use", print_token)
+        .about(
+            "Prints the token that other commands send: that of the environment, else that of the token \
+             file. Without a token, prints an empty line.",
+        )
+        .examples(&[("Print the token in use:", "print token")])
+        .offline(),
 ];
 
 fn print_token(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let token = environment::token(session.process)
         .map_err(|error| Failure::server(format!("failed to read the token file: {}", os_text(&error))))?;
-    session.print_line(token.as_ref().map_or("", Token::expose))?;
-    Ok(0)
+    session.done(token.as_ref().map_or("", Token::expose))
 }
 
 fn login(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
@@ -88,7 +72,7 @@ fn login(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         ));
     }
     let client = session.client_without_token(invocation)?.with_token(token.clone());
-    let found = session.block_on(client.token_lookup_self())?.map_err(context("Error authenticating: "))?;
+    let found = session.call(client.token_lookup(TokenRef::Own), "Error authenticating: ")?;
     let response = login_response(&token, &found);
     if store {
         store_token(session, &token)?;
@@ -160,11 +144,7 @@ fn login_response(token: &Token, found: &Secret) -> Secret {
             metadata: data.object("meta").cloned(),
             orphan: data.get("orphan").and_then(Value::as_bool).unwrap_or_default(),
             entity_id: data.str("entity_id").unwrap_or_default().to_owned(),
-            lease_duration: data
-                .get("ttl")
-                .and_then(Value::as_number)
-                .and_then(Number::as_i64)
-                .unwrap_or_default(),
+            lease_duration: data.get("ttl").and_then(Value::as_i64).unwrap_or_default(),
             renewable: data.get("renewable").and_then(Value::as_bool).unwrap_or_default(),
             mfa_requirement: None,
         }),

@@ -2,7 +2,7 @@
 //! Never in it: what a policy means.
 
 use crate::command::Command;
-use crate::failure::{CommandResult, Failure, USAGE, context, exactly};
+use crate::failure::{CommandResult, Failure, USAGE, exactly};
 use crate::flag::Output;
 use crate::invocation::Invocation;
 use crate::printer::{Format, Node};
@@ -13,65 +13,30 @@ use onrecord_value::quote::Quoted;
 use zeroize::Zeroizing;
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command {
-        words: "policy write",
-        synopsis: "Upload a named policy from a file",
-        arguments: "[options] NAME PATH",
-        about: "Uploads the policy in the file PATH, or from standard input if PATH is \"-\". An existing policy with this \
-                name is replaced.",
-        examples: &[
+    Command::new("policy write", "NAME PATH", "Upload a named policy from a file", write)
+        .about(
+            "Uploads the policy in the file PATH, or from standard input if PATH is \"-\". An existing \
+             policy with this name is replaced.",
+        )
+        .examples(&[
             ("Upload a file:", "policy write app app.hcl"),
             ("Upload a policy from standard input:", "policy write app - < app.hcl"),
-        ],
-        http: true,
-        output: Output::Text,
-        flags: &[],
-        run: write,
-    },
-    Command {
-        words: "policy read",
-        synopsis: "Print the contents of a policy",
-        arguments: "[options] NAME",
-        about: "Prints the text of a policy.",
-        examples: &[("Print the default policy:", "policy read default")],
-        http: true,
-        output: Output::Format,
-        flags: &[],
-        run: read,
-    },
-    Command {
-        words: "policy list",
-        synopsis: "List the installed policies",
-        arguments: "[options]",
-        about: "Prints the names of all policies.",
-        examples: &[("List all policies:", "policy list")],
-        http: true,
-        output: Output::Format,
-        flags: &[],
-        run: list,
-    },
-    Command {
-        words: "policy delete",
-        synopsis: "Delete a policy by name",
-        arguments: "[options] NAME",
-        about: "Deletes a policy. Tokens that have it lose its permissions immediately.",
-        examples: &[("Delete a policy:", "policy delete app")],
-        http: true,
-        output: Output::Text,
-        flags: &[],
-        run: delete,
-    },
-    Command {
-        words: "policy fmt",
-        synopsis: "Format a policy on disk",
-        arguments: "PATH",
-        about: "Parses a policy file and rewrites it with standard indentation. No server is needed.",
-        examples: &[("Format a file in place:", "policy fmt app.hcl")],
-        http: false,
-        output: Output::Text,
-        flags: &[],
-        run: fmt,
-    },
+        ]),
+    Command::new("policy read", "NAME", "Print the contents of a policy", read)
+        .about("Prints the text of a policy.")
+        .examples(&[("Print the default policy:", "policy read default")])
+        .output(Output::Format),
+    Command::new("policy list", "", "List the installed policies", list)
+        .about("Prints the names of all policies.")
+        .examples(&[("List all policies:", "policy list")])
+        .output(Output::Format),
+    Command::new("policy delete", "NAME", "Delete a policy by name", delete)
+        .about("Deletes a policy. Tokens that have it lose its permissions immediately.")
+        .examples(&[("Delete a policy:", "policy delete app")]),
+    Command::new("policy fmt", "PATH", "Format a policy on disk", fmt)
+        .about("Parses a policy file and rewrites it with standard indentation. No server is needed.")
+        .examples(&[("Format a file in place:", "policy fmt app.hcl")])
+        .offline(),
 ];
 
 /// The name in lower case, with a message if that changes it.
@@ -105,38 +70,28 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         });
         Zeroizing::new(read?)
     };
-    session.block_on(client.policy_write(&name, &text))?.map_err(context("Error uploading policy: "))?;
-    session.print_line(&format!("Success! Uploaded policy: {name}"))?;
-    Ok(0)
+    session.call(client.policy_write(&name, &text), "Error uploading policy: ")?;
+    session.done(format!("Success! Uploaded policy: {name}"))
 }
 
 fn read(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [typed] = exactly(&invocation.arguments)?;
     let client = session.client(invocation)?;
     let name = typed.trim().to_lowercase();
-    let text = session
-        .block_on(client.policy(&name))?
-        .map_err(context(format!("Error reading policy named {name}: ")))?;
+    let text = session.call(client.policy(&name), format!("Error reading policy named {name}: "))?;
     // The policy `root` has no text.
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Err(Failure::server(format!("No policy named: {name}")));
     };
-    if session.format == Format::Table {
-        session.print_line(text.trim())?;
-    } else {
-        session.print_node(&Node::from(object! { "policy" => text }))?;
-    }
-    Ok(0)
+    session.show(text.trim(), object! { "policy" => &text })
 }
 
 fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    let names = session.block_on(client.policies())?.map_err(context("Error listing policies: "))?;
+    let names = session.call(client.policies(), "Error listing policies: ")?;
     if session.format == Format::Table {
-        for name in names {
-            session.print_line(&name)?;
-        }
+        names.iter().try_for_each(|name| session.print_line(name))?;
     } else {
         session.print_node(&Node::texts(&names))?;
     }
@@ -147,9 +102,8 @@ fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [typed] = exactly(&invocation.arguments)?;
     let client = session.client(invocation)?;
     let name = name(session, typed)?;
-    session.block_on(client.policy_delete(&name))?.map_err(context(format!("Error deleting {name}: ")))?;
-    session.print_line(&format!("Success! Deleted policy: {name}"))?;
-    Ok(0)
+    session.call(client.policy_delete(&name), format!("Error deleting {name}: "))?;
+    session.done(format!("Success! Deleted policy: {name}"))
 }
 
 fn fmt(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
@@ -165,6 +119,5 @@ fn fmt(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         std::fs::write(path, formatted)
             .map_err(|error| failed("Error writing result", format!("open {path}: {}", os_text(&error))))?;
     }
-    session.print_line(&format!("Success! Formatted policy: {path}"))?;
-    Ok(0)
+    session.done(format!("Success! Formatted policy: {path}"))
 }

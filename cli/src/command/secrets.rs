@@ -1,130 +1,80 @@
 //! `secrets enable|disable|list|tune`.
 //! Never in it: what an engine does.
 
-use super::{reject_dot_segments, with_slash};
+use super::{reject_dot_segments, sanitize, with_slash};
 use crate::command::Command;
-use crate::failure::{CommandResult, context, exactly};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::failure::{CommandResult, exactly};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
-use crate::printer::{Format, Node, plain, table};
+use crate::printer::{plain, table};
 use crate::session::Session;
-use onrecord_value::{GoDuration, Number, Object, Value, duration, object};
+use onrecord_value::{GoDuration, Object, Value, duration, object};
 
-const AUDIT_REQUEST: Flag = Flag::new(
+const AUDIT_REQUEST: Flag = Flag::texts(
     "audit-non-hmac-request-keys",
-    FlagKind::Texts,
     "Key of request data that audit devices do not hash. May be given several times.",
 );
-const AUDIT_RESPONSE: Flag = Flag::new(
+const AUDIT_RESPONSE: Flag = Flag::texts(
     "audit-non-hmac-response-keys",
-    FlagKind::Texts,
     "Key of response data that audit devices do not hash. May be given several times.",
 );
-const DEFAULT_TTL: Flag = Flag::new(
-    "default-lease-ttl",
-    FlagKind::Duration,
-    "Default lease TTL of this mount. If not set, the server's default.",
-);
-const MAX_TTL: Flag = Flag::new(
-    "max-lease-ttl",
-    FlagKind::Duration,
-    "Longest lease TTL of this mount. If not set, the server's maximum.",
-);
-const DESCRIPTION: Flag = Flag::new("description", FlagKind::Text, "Text that \"secrets list\" shows.");
-const LISTING: Flag = Flag::new(
-    "listing-visibility",
-    FlagKind::Text,
-    "unauth: list the mount to callers without a token. hidden: do not.",
-);
-const PASS_HEADERS: Flag = Flag::new(
+const DEFAULT_TTL: Flag =
+    Flag::duration("default-lease-ttl", "Default lease TTL of this mount. If not set, the server's default.");
+const MAX_TTL: Flag =
+    Flag::duration("max-lease-ttl", "Longest lease TTL of this mount. If not set, the server's maximum.");
+const DESCRIPTION: Flag = Flag::text("description", "Text that \"secrets list\" shows.");
+const LISTING: Flag =
+    Flag::text("listing-visibility", "unauth: list the mount to callers without a token. hidden: do not.");
+const PASS_HEADERS: Flag = Flag::texts(
     "passthrough-request-headers",
-    FlagKind::Texts,
     "Request header to pass to the engine. May be given several times.",
 );
-const ALLOW_HEADERS: Flag = Flag::new(
+const ALLOW_HEADERS: Flag = Flag::texts(
     "allowed-response-headers",
-    FlagKind::Texts,
     "Response header that the engine may set. May be given several times.",
 );
-const OPTIONS: Flag =
-    Flag::new("options", FlagKind::Pairs, "KEY=VALUE option of the engine. May be given several times.");
-const VERSION: Flag = Flag::new("version", FlagKind::Integer, "Version of the key/value engine: 1 or 2.");
+const OPTIONS: Flag = Flag::pairs("options", "KEY=VALUE option of the engine. May be given several times.");
+const VERSION: Flag = Flag::integer("version", "Version of the key/value engine: 1 or 2.");
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command {
-        words: "secrets enable",
-        synopsis: "Enable a secrets engine",
-        arguments: "[options] TYPE",
-        about: "Mounts a secrets engine at -path, or at the path TYPE without it.",
-        examples: &[
+    Command::new("secrets enable", "TYPE", "Enable a secrets engine", enable)
+        .about("Mounts a secrets engine at -path, or at the path TYPE without it.")
+        .examples(&[
             ("Version 2 of the key/value engine at secret/:", "secrets enable -path=secret -version=2 kv"),
             (
                 "Do not hash one key of request data in audit logs:",
                 "secrets enable -audit-non-hmac-request-keys=username kv",
             ),
-        ],
-        http: true,
-        output: Output::Text,
-        flags: &[
+        ])
+        .flags(&[
             ALLOW_HEADERS,
             AUDIT_REQUEST,
             AUDIT_RESPONSE,
             DEFAULT_TTL,
             DESCRIPTION,
-            Flag::new(
-                "external-entropy-access",
-                FlagKind::Bool,
-                "Allow the engine to use an external source of entropy.",
-            )
-            .default("false"),
-            Flag::new("force-no-cache", FlagKind::Bool, "Do not cache; read from storage each time.")
-                .default("false"),
+            Flag::bool("external-entropy-access", "Allow the engine to use an external source of entropy."),
+            Flag::bool("force-no-cache", "Do not cache; read from storage each time."),
             LISTING,
-            Flag::new("local", FlagKind::Bool, "Mount the engine on this node only; it is not replicated.")
-                .default("false"),
+            Flag::bool("local", "Mount the engine on this node only; it is not replicated."),
             MAX_TTL,
             OPTIONS,
             PASS_HEADERS,
-            Flag::new("path", FlagKind::Text, "Path of the mount.").default("the type"),
-            Flag::new("seal-wrap", FlagKind::Bool, "Encrypt critical data with the seal as well.")
-                .default("false"),
+            Flag::text("path", "Path of the mount.").default("the type"),
+            Flag::bool("seal-wrap", "Encrypt critical data with the seal as well."),
             VERSION,
-        ],
-        run: enable,
-    },
-    Command {
-        words: "secrets disable",
-        synopsis: "Disable a secrets engine",
-        arguments: "[options] PATH",
-        about: "Unmounts the secrets engine at PATH and deletes all its data.",
-        examples: &[("Unmount the engine at kv1/ and delete its data:", "secrets disable kv1/")],
-        http: true,
-        output: Output::Text,
-        flags: &[],
-        run: disable,
-    },
-    Command {
-        words: "secrets list",
-        synopsis: "List the enabled secrets engines",
-        arguments: "[options]",
-        about: "Lists the mounted secrets engines.",
-        examples: &[("List all engines with their settings:", "secrets list -detailed")],
-        http: true,
-        output: Output::Format,
-        flags: &[
-            Flag::new("detailed", FlagKind::Bool, "Also show the settings of each engine.").default("false")
-        ],
-        run: list,
-    },
-    Command {
-        words: "secrets tune",
-        synopsis: "Tune a secrets engine configuration",
-        arguments: "[options] PATH",
-        about: "Changes the given settings of a mount and keeps the others.",
-        examples: &[("Set the default lease TTL to an hour:", "secrets tune -default-lease-ttl=1h secret/")],
-        http: true,
-        output: Output::Text,
-        flags: &[
+        ]),
+    Command::new("secrets disable", "PATH", "Disable a secrets engine", disable)
+        .about("Unmounts the secrets engine at PATH and deletes all its data.")
+        .examples(&[("Unmount the engine at kv1/ and delete its data:", "secrets disable kv1/")]),
+    Command::new("secrets list", "", "List the enabled secrets engines", list)
+        .about("Lists the mounted secrets engines.")
+        .examples(&[("List all engines with their settings:", "secrets list -detailed")])
+        .output(Output::Format)
+        .flags(&[Flag::bool("detailed", "Also show the settings of each engine.")]),
+    Command::new("secrets tune", "PATH", "Tune a secrets engine configuration", tune)
+        .about("Changes the given settings of a mount and keeps the others.")
+        .examples(&[("Set the default lease TTL to an hour:", "secrets tune -default-lease-ttl=1h secret/")])
+        .flags(&[
             ALLOW_HEADERS,
             AUDIT_REQUEST,
             AUDIT_RESPONSE,
@@ -135,23 +85,16 @@ pub(crate) const COMMANDS: &[Command] = &[
             OPTIONS,
             PASS_HEADERS,
             VERSION,
-        ],
-        run: tune,
-    },
+        ]),
 ];
 
 /// The settings that `enable` and `tune` send if they are given.
 fn shared(invocation: &Invocation) -> Object {
     let mut config = Object::new();
-    for (flag, key) in [
-        ("audit-non-hmac-request-keys", "audit_non_hmac_request_keys"),
-        ("audit-non-hmac-response-keys", "audit_non_hmac_response_keys"),
-        ("passthrough-request-headers", "passthrough_request_headers"),
-        ("allowed-response-headers", "allowed_response_headers"),
-    ] {
-        let list = invocation.texts(flag);
+    for flag in [AUDIT_REQUEST, AUDIT_RESPONSE, PASS_HEADERS, ALLOW_HEADERS] {
+        let list = invocation.texts(flag.name);
         if !list.is_empty() {
-            config.insert(key, list);
+            config.insert(flag.name.replace('-', "_"), list);
         }
     }
     if let Some(text) = invocation.text("listing-visibility") {
@@ -189,25 +132,21 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         "options" => options(invocation),
     };
     let client = session.client(invocation)?;
-    session.block_on(client.mount(&shown, body))?.map_err(context("Error enabling: "))?;
-    session.print_line(&format!("Success! Enabled the {kind} secrets engine at: {shown}"))?;
-    Ok(0)
+    session.call(client.mount(&shown, body), "Error enabling: ")?;
+    session.done(format!("Success! Enabled the {kind} secrets engine at: {shown}"))
 }
 
 fn disable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
-    let shown = with_slash(reject_dot_segments(path.trim().trim_matches('/'))?);
+    let shown = with_slash(&sanitize(path)?);
     let client = session.client(invocation)?;
-    session
-        .block_on(client.unmount(&shown))?
-        .map_err(context(format!("Error disabling secrets engine at {shown}: ")))?;
-    session.print_line(&format!("Success! Disabled the secrets engine (if it existed) at: {shown}"))?;
-    Ok(0)
+    session.call(client.unmount(&shown), format!("Error disabling secrets engine at {shown}: "))?;
+    session.done(format!("Success! Disabled the secrets engine (if it existed) at: {shown}"))
 }
 
 fn tune(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [path] = exactly(&invocation.arguments)?;
-    let shown = with_slash(reject_dot_segments(path.trim().trim_matches('/'))?);
+    let shown = with_slash(&sanitize(path)?);
     let ttl = |name| invocation.duration(name).map(duration::format).unwrap_or_default();
     let mut body = shared(invocation);
     body.insert("default_lease_ttl", ttl("default-lease-ttl"));
@@ -220,21 +159,17 @@ fn tune(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         body.insert("options", options);
     }
     let client = session.client(invocation)?;
-    session
-        .block_on(client.mount_tune(shown.trim_end_matches('/'), body))?
-        .map_err(context(format!("Error tuning secrets engine {shown}: ")))?;
-    session.print_line(&format!("Success! Tuned the secrets engine at: {shown}"))?;
-    Ok(0)
+    session.call(
+        client.mount_tune(shown.trim_end_matches('/'), body),
+        format!("Error tuning secrets engine {shown}: "),
+    )?;
+    session.done(format!("Success! Tuned the secrets engine at: {shown}"))
 }
 
 fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
     let client = session.client(invocation)?;
-    let mounts = session.block_on(client.mounts())?.map_err(context("Error listing secrets engines: "))?;
-    if session.format != Format::Table {
-        session.print_node(&Node::from(mounts))?;
-        return Ok(0);
-    }
+    let mounts = session.call(client.mounts(), "Error listing secrets engines: ")?;
     let detailed = invocation.is_set("detailed");
     let rows: Vec<Vec<String>> = mounts
         .iter()
@@ -242,8 +177,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         .map(|(path, mount)| if detailed { detailed_row(path, mount) } else { row(path, mount) })
         .collect();
     let headers: &[&str] = if detailed { DETAILED } else { &["Path", "Type", "Accessor", "Description"] };
-    session.print_line(&table::table(headers, &rows))?;
-    Ok(0)
+    session.show(&table::table(headers, &rows), mounts)
 }
 
 fn text(mount: &Object, key: &str) -> String {
@@ -281,7 +215,7 @@ fn detailed_row(path: &str, mount: &Object) -> Vec<String> {
         if matches!(kind.as_str(), "system" | "ns_system" | "cubbyhole" | "ns_cubbyhole") {
             return "n/a".to_owned();
         }
-        match config.get(key).and_then(Value::as_number).and_then(Number::as_i64) {
+        match config.get(key).and_then(Value::as_i64) {
             Some(0) | None => "system".to_owned(),
             Some(seconds) => seconds.to_string(),
         }

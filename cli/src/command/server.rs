@@ -8,68 +8,47 @@ use onrecord_server::{Dev, Options};
 
 use crate::command::Command;
 use crate::failure::{CommandResult, Failure, too_many};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::flag::Flag;
 use crate::invocation::Invocation;
 use crate::session::Session;
 
-pub(crate) const COMMANDS: &[Command] = &[Command {
-    words: "server",
-    synopsis: "Start a server",
-    arguments: "[options]",
-    about: "Starts a server with the configuration of -config, in HCL or JSON.\n\nWith -dev, starts a development server \
-            instead: in memory, initialized and unsealed, with version 2 of the key/value engine at secret/, and with a \
-            file audit device that is enabled before the first request. Do not keep real secrets in it.",
-    examples: &[
+/// `-config` of the commands that read a configuration.
+pub(super) const CONFIG: Flag = Flag::texts(
+    "config",
+    "Configuration file, or folder of them. May be given several times; a later value replaces an earlier \
+     one.",
+);
+
+pub(crate) const COMMAND: Command = Command::new("server", "", "Start a server", server)
+    .about(
+        "Starts a server with the configuration of -config, in HCL or JSON.\n\nWith -dev, starts a \
+         development server instead: in memory, initialized and unsealed, with version 2 of the key/value \
+         engine at secret/, and with a file audit device that is enabled before the first request. Do not \
+         keep real secrets in it.",
+    )
+    .examples(&[
         ("Start with a configuration file:", "server -config=/etc/onrecord/server.hcl"),
         ("Start a development server with a known root token:", "server -dev -dev-root-token-id=root"),
-    ],
-    http: false,
-    output: Output::Text,
-    flags: &[
-        Flag::new(
-            "config",
-            FlagKind::Texts,
-            "Configuration file, or folder of them. May be given several times; a later value replaces an earlier one.",
-        ),
-        Flag::new("dev", FlagKind::Bool, "Start a development server.").default("false"),
-        Flag::new(
-            "dev-audit",
-            FlagKind::Text,
-            "With -dev: file of the audit device, or stdout, or off for none.",
-        ),
-        Flag::new("dev-listen-address", FlagKind::Text, "With -dev: address to listen on.")
+    ])
+    .offline()
+    .flags(&[
+        CONFIG,
+        Flag::bool("dev", "Start a development server."),
+        Flag::text("dev-audit", "With -dev: file of the audit device, or stdout, or off for none."),
+        Flag::text("dev-listen-address", "With -dev: address to listen on.")
             .default("127.0.0.1:8200")
             .variable("DEV_LISTEN_ADDRESS"),
-        Flag::new(
-            "dev-no-store-token",
-            FlagKind::Bool,
-            "With -dev: do not store the root token in the token file.",
-        )
-        .default("false"),
-        Flag::new(
-            "dev-root-token-id",
-            FlagKind::Text,
-            "With -dev: the root token. By default it is random and printed.",
-        )
-        .variable("DEV_ROOT_TOKEN_ID"),
-        Flag::new(
-            "dev-storage",
-            FlagKind::Text,
-            "With -dev: folder for the data. By default the data is in memory.",
-        ),
-        Flag::new("log-format", FlagKind::Text, "Format of the server's log: standard or json.")
+        Flag::bool("dev-no-store-token", "With -dev: do not store the root token in the token file."),
+        Flag::text("dev-root-token-id", "With -dev: the root token. By default it is random and printed.")
+            .variable("DEV_ROOT_TOKEN_ID"),
+        Flag::text("dev-storage", "With -dev: folder for the data. By default the data is in memory."),
+        Flag::text("log-format", "Format of the server's log: standard or json.")
             .default("standard")
             .variable("LOG_FORMAT"),
-        Flag::new(
-            "log-level",
-            FlagKind::Text,
-            "Lowest level of the server's log: trace, debug, info, warn or error.",
-        )
-        .default("info")
-        .variable("LOG_LEVEL"),
-    ],
-    run: server,
-}];
+        Flag::text("log-level", "Lowest level of the server's log: trace, debug, info, warn or error.")
+            .default("info")
+            .variable("LOG_LEVEL"),
+    ]);
 
 fn server(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if !invocation.arguments.is_empty() {
@@ -100,7 +79,7 @@ fn server(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         dev,
         log_level: setting("log-level", "LOG_LEVEL"),
         log_format: setting("log-format", "LOG_FORMAT"),
-        device_kinds: session.process.device_kinds.clone(),
+        kinds: session.process.kinds.clone(),
     };
     onrecord_server::run(&options).map(|()| 0).map_err(|error| Failure::usage(error.to_string()))
 }

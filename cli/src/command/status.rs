@@ -2,44 +2,31 @@
 //! Never in it: the audit devices' state.
 
 use crate::command::Command;
-use crate::failure::{CommandResult, Failure, USAGE, exactly};
+use crate::failure::{CommandResult, Failure, SERVER, exactly};
 use crate::flag::Output;
 use crate::invocation::Invocation;
-use crate::printer::{Format, Node, plain, table};
+use crate::printer::{Node, plain, table};
 use crate::session::Session;
-use onrecord_client::{Client, Error, SealStatus};
-use onrecord_value::Value;
+use onrecord_client::Client;
+use onrecord_value::{Object, Value};
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command {
-        words: "status",
-        synopsis: "Print seal status",
-        arguments: "[options]",
-        about: "Prints whether the server is initialized and unsealed. No token is needed.\n\nThe exit code is 0 if the \
-                server is unsealed, 2 if it is sealed or not initialized, and 1 on an error.",
-        examples: &[("Print the state of a server:", "status -address=http://127.0.0.1:8200")],
-        http: true,
-        output: Output::Format,
-        flags: &[],
-        run: status,
-    },
-    Command {
-        words: "version",
-        synopsis: "Print the version of this program",
-        arguments: "",
-        about: "Prints the version of this program. Flags and arguments are ignored.",
-        examples: &[("Print the version:", "version")],
-        http: false,
-        output: Output::Text,
-        flags: &[],
-        run: |session, _| version(session),
-    },
+    Command::new("status", "", "Print seal status", status)
+        .about(
+            "Prints whether the server is initialized and unsealed. No token is needed.\n\nThe exit code is \
+             0 if the server is unsealed, 2 if it is sealed or not initialized, and 1 on an error.",
+        )
+        .examples(&[("Print the state of a server:", "status -address=http://127.0.0.1:8200")])
+        .output(Output::Format),
+    Command::new("version", "", "Print the version of this program", |session, _| version(session))
+        .about("Prints the version of this program. Flags and arguments are ignored.")
+        .examples(&[("Print the version:", "version")])
+        .offline(),
 ];
 
 /// Prints the version.
 pub(crate) fn version(session: &mut Session<'_>) -> CommandResult {
-    session.print_line(concat!("OnRecord v", env!("CARGO_PKG_VERSION")))?;
-    Ok(0)
+    session.done(concat!("OnRecord v", env!("CARGO_PKG_VERSION")))
 }
 
 fn status(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
@@ -47,53 +34,77 @@ fn status(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let client = session.client_without_token(invocation)?;
     let status = session
         .block_on(client.seal_status())?
-        .map_err(|error| failed("Error checking seal status: ", &error))?;
-    let sealed = status.sealed;
+        .map_err(|error| Failure::usage(format!("Error checking seal status: {error}")))?;
     print(session, &client, &status)?;
-    Ok(if sealed { 2 } else { 0 })
+    Ok(if is_sealed(&status) { SERVER } else { 0 })
 }
 
-fn failed(doing: &str, error: &Error) -> Failure {
-    Failure::Message(USAGE, format!("{doing}{error}"))
+fn is_sealed(status: &Object) -> bool {
+    status.get("sealed").and_then(Value::as_bool) == Some(true)
 }
 
 /// Prints the state of the seal, and whether high availability is enabled.
-pub(super) fn print(session: &mut Session<'_>, client: &Client, status: &SealStatus) -> Result<(), Failure> {
+pub(super) fn print(session: &mut Session<'_>, client: &Client, status: &Object) -> CommandResult {
     let leader = session
         .block_on(client.leader())?
-        .map_err(|error| failed("Error checking leader status: ", &error))?;
+        .map_err(|error| Failure::usage(format!("Error checking leader status: {error}")))?;
     let ha = leader.get("ha_enabled").and_then(Value::as_bool).unwrap_or_default();
-    if session.format == Format::Table {
-        session.print_line(&table::key_value(&rows(status, ha)))
-    } else {
-        session.print_node(&node(status, ha))
-    }
+    session.show(&table::key_value(&rows(status, ha)), node(status, ha))
 }
 
-fn rows(status: &SealStatus, ha: bool) -> Vec<(String, String)> {
+/// The keys of the state in the order of JSON, with what is shown for one that the server does not send. A key without
+/// such a value is then omitted.
+fn known() -> [(&'static str, Option<Value>); 15] {
+    let (text, flag, number) = (Some(Value::from("")), Some(Value::from(false)), Some(Value::from(0)));
+    [
+        ("type", text.clone()),
+        ("initialized", flag.clone()),
+        ("sealed", flag.clone()),
+        ("t", number.clone()),
+        ("n", number.clone()),
+        ("progress", number),
+        ("nonce", text.clone()),
+        ("version", text.clone()),
+        ("commit_date", text.clone()),
+        ("migration", flag.clone()),
+        ("cluster_name", None),
+        ("cluster_id", None),
+        ("recovery_seal", flag),
+        ("storage_type", text.clone()),
+        ("build_date", text),
+    ]
+}
+
+/// Further keys of the response, such as the state of the audit devices.
+fn further(status: &Object) -> impl Iterator<Item = (&str, &Value)> {
+    let known = known().map(|(key, _)| key);
+    status.iter().filter(move |(key, _)| !known.contains(key))
+}
+
+fn rows(status: &Object, ha: bool) -> Vec<(String, String)> {
+    let text = |key: &str| status.get(key).map(plain).unwrap_or_default();
     let mut rows = Vec::new();
     let mut add = |key: &str, value: String| rows.push((key.to_owned(), value));
-    add("Seal Type", status.kind.clone());
-    add("Initialized", status.initialized.to_string());
-    add("Sealed", status.sealed.to_string());
-    add("Total Shares", status.shares.to_string());
-    add("Threshold", status.threshold.to_string());
-    if status.sealed {
-        add("Unseal Progress", format!("{}/{}", status.progress, status.threshold));
-        add("Unseal Nonce", status.nonce.clone());
+    add("Seal Type", text("type"));
+    add("Initialized", text("initialized"));
+    add("Sealed", text("sealed"));
+    add("Total Shares", text("n"));
+    add("Threshold", text("t"));
+    if is_sealed(status) {
+        add("Unseal Progress", format!("{}/{}", text("progress"), text("t")));
+        add("Unseal Nonce", text("nonce"));
     }
-    add("Version", status.version.clone());
-    if !status.build_date.is_empty() {
-        add("Build Date", status.build_date.clone());
+    add("Version", text("version"));
+    if !text("build_date").is_empty() {
+        add("Build Date", text("build_date"));
     }
-    add("Storage Type", status.storage_type.clone());
-    if !status.sealed {
-        add("Cluster Name", status.cluster_name.clone());
-        add("Cluster ID", status.cluster_id.clone());
+    add("Storage Type", text("storage_type"));
+    if !is_sealed(status) {
+        add("Cluster Name", text("cluster_name"));
+        add("Cluster ID", text("cluster_id"));
     }
     add("HA Enabled", ha.to_string());
-    // Further keys of the response, such as the state of the audit devices.
-    for (key, value) in &status.more {
+    for (key, value) in further(status) {
         add(&title(key), plain(value));
     }
     rows
@@ -101,40 +112,23 @@ fn rows(status: &SealStatus, ha: bool) -> Vec<(String, String)> {
 
 /// `audit_devices` as `Audit Devices`.
 fn title(key: &str) -> String {
-    let words: Vec<String> = key
-        .split('_')
-        .map(|word| {
-            let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-        })
-        .collect();
-    words.join(" ")
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    };
+    key.split('_').map(word).collect::<Vec<_>>().join(" ")
 }
 
-fn node(status: &SealStatus, ha: bool) -> Node {
-    let mut node = Node::record([
-        ("type", (&status.kind).into()),
-        ("initialized", status.initialized.into()),
-        ("sealed", status.sealed.into()),
-        ("t", status.threshold.into()),
-        ("n", status.shares.into()),
-        ("progress", status.progress.into()),
-        ("nonce", (&status.nonce).into()),
-        ("version", (&status.version).into()),
-        ("commit_date", (&status.commit_date).into()),
-        ("migration", status.migration.into()),
-    ]);
-    if !status.cluster_name.is_empty() {
-        node.push("cluster_name", &status.cluster_name);
+fn node(status: &Object, ha: bool) -> Node {
+    let mut node = Node::record([]);
+    for (key, missing) in known() {
+        let sent = status.get(key).filter(|value| missing.is_some() || value.as_str() != Some(""));
+        if let Some(value) = sent.cloned().or(missing) {
+            node.push(key, value);
+        }
     }
-    if !status.cluster_id.is_empty() {
-        node.push("cluster_id", &status.cluster_id);
-    }
-    node.push("recovery_seal", status.recovery_seal);
-    node.push("storage_type", &status.storage_type);
-    node.push("build_date", &status.build_date);
     node.push("ha_enabled", ha);
-    for (key, value) in &status.more {
+    for (key, value) in further(status) {
         node.push(key, value.clone());
     }
     node

@@ -9,24 +9,24 @@ use super::{
 /// Every command, by file.
 pub(crate) const COMMANDS: &[&[Command]] = &[
     audit::COMMANDS,
-    audit::drill::COMMANDS,
-    audit::explain::COMMANDS,
-    audit::preview::COMMANDS,
-    audit::reopen::COMMANDS,
+    &[audit::drill::COMMAND],
+    &[audit::explain::COMMAND],
+    &[audit::preview::COMMAND],
+    &[audit::reopen::COMMAND],
     audit::salts::COMMANDS,
-    audit::status::COMMANDS,
+    &[audit::status::COMMAND],
     generic::COMMANDS,
     kv::COMMANDS,
     kv::metadata::COMMANDS,
     kv::versions::COMMANDS,
-    log::COMMANDS,
+    &[log::COMMAND],
     login::COMMANDS,
     operator::COMMANDS,
-    operator::diagnose::COMMANDS,
-    operator::repair::COMMANDS,
+    &[operator::diagnose::COMMAND],
+    &[operator::repair::COMMAND],
     policy::COMMANDS,
     secrets::COMMANDS,
-    server::COMMANDS,
+    &[server::COMMAND],
     status::COMMANDS,
     token::COMMANDS,
 ];
@@ -147,10 +147,8 @@ pub(crate) fn below(words: &str) -> Vec<(&'static str, &'static str)> {
 pub enum Lookup {
     /// A command, and the number of words of its name.
     Command(&'static Command, usize),
-    /// A group, without a command of it.
-    Group(&'static Group),
-    /// A group, with a word that names no command of it.
-    UnknownInGroup(&'static Group, String),
+    /// A group, without a command of it, or with a word that names none.
+    Group(&'static Group, Option<String>),
     /// The first word names no command and no group.
     Unknown(String),
     /// There are no words.
@@ -167,23 +165,16 @@ pub fn find(words: &[String]) -> Lookup {
         (words.len() >= parts.len() && parts.iter().zip(words).all(|(part, word)| part == word))
             .then_some(parts.len())
     };
-    let command = COMMANDS.iter().filter_map(|list| longest(list, matches)).max_by_key(|(_, count)| *count);
-    let group =
-        GROUPS.iter().filter_map(|group| Some((group, matches(group.words)?))).max_by_key(|found| found.1);
+    let command = commands().filter_map(|row| Some((row, matches(row.words)?))).max_by_key(|found| found.1);
+    let group = GROUPS.iter().filter_map(|row| Some((row, matches(row.words)?))).max_by_key(|found| found.1);
     match (command, group) {
-        (Some((command, count)), None) => Lookup::Command(command, count),
-        (Some((command, count)), Some((_, within))) if count > within => Lookup::Command(command, count),
-        (_, Some((group, within))) => match words.get(within) {
-            Some(word) if !word.starts_with('-') => Lookup::UnknownInGroup(group, word.clone()),
-            _ => Lookup::Group(group),
-        },
-        (None, None) => Lookup::Unknown(first.clone()),
+        (Some((command, count)), group) if group.is_none_or(|(_, within)| count > within) => {
+            Lookup::Command(command, count)
+        }
+        (_, Some((group, within))) => {
+            let unknown = words.get(within).filter(|word| !word.starts_with('-'));
+            Lookup::Group(group, unknown.cloned())
+        }
+        (_, None) => Lookup::Unknown(first.clone()),
     }
-}
-
-fn longest(
-    list: &'static [Command],
-    matches: impl Fn(&str) -> Option<usize>,
-) -> Option<(&'static Command, usize)> {
-    list.iter().filter_map(|command| Some((command, matches(command.words)?))).max_by_key(|found| found.1)
 }

@@ -3,8 +3,9 @@
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::request::{Method, Request};
+use crate::request::Request;
 use crate::response::{AnswerError, flag, text};
+use http::Method;
 use onrecord_value::{Object, Value, object};
 use std::collections::BTreeMap;
 
@@ -44,7 +45,7 @@ impl AuditDevice {
 impl Client {
     /// All devices by path.
     pub async fn audit_list(&self) -> Result<BTreeMap<String, AuditDevice>, Error> {
-        let data = self.send(Request::new(Method::Get, "sys/audit")).await?.data()?;
+        let data = self.get_data("sys/audit").await?;
         Ok(data
             .iter()
             .filter_map(|(path, value)| Some((path.to_owned(), AuditDevice::from_object(value.as_object()?))))
@@ -66,19 +67,17 @@ impl Client {
 
     /// Whether the audit rule can be met, and the state of each device: `rule`, `devices` by path, `boot`, `last_seq`.
     pub async fn audit_status(&self) -> Result<Object, Error> {
-        Ok(self.send(Request::new(Method::Get, "sys/audit-status")).await?.data()?)
+        self.get_data("sys/audit-status").await
     }
 
     /// Disables the device at a path, if there is one.
     pub async fn audit_disable(&self, path: &str) -> Result<(), Error> {
-        self.send(Request::new(Method::Delete, format!("sys/audit/{path}"))).await.map(drop)
+        self.send(Request::new(Method::DELETE, format!("sys/audit/{path}"))).await.map(drop)
     }
 
     /// Reopens all devices, or the one at a path. Returns the result of each, by path.
     pub async fn audit_reopen(&self, path: &str) -> Result<Object, Error> {
-        let target =
-            if path.is_empty() { "sys/audit-reopen".to_owned() } else { format!("sys/audit-reopen/{path}") };
-        let data = self.put(target, Object::new()).await?.data()?;
+        let data = self.put(format!("sys/audit-reopen/{path}"), Object::new()).await?.data()?;
         data.object("devices").cloned().ok_or(AnswerError::Field("devices").into())
     }
 
@@ -102,7 +101,7 @@ impl Client {
 
     /// All salts, in use and retired, ordered by the start of their use.
     pub async fn audit_salts(&self) -> Result<Vec<AuditSalt>, Error> {
-        let data = self.send(Request::new(Method::Get, "sys/audit-salts")).await?.data()?;
+        let data = self.get_data("sys/audit-salts").await?;
         let salt = |(id, value): (&str, &Value)| Some(AuditSalt::from_object(id, value.as_object()?));
         let mut salts: Vec<_> = data.iter().filter_map(salt).collect();
         salts.sort_by(|one, other| {

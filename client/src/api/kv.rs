@@ -1,11 +1,11 @@
-//! The key/value engine: the version of a mount, and the paths and bodies of version 2.
+//! The key/value engine: the version of a mount, and the paths of version 2.
 //! Never in it: other engines.
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::request::{Method, Request};
-use crate::response::Secret;
-use onrecord_value::{Object, Value, object};
+use crate::request::Request;
+use http::Method;
+use onrecord_value::Value;
 
 /// The key/value mount of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl KvMount {
 impl Client {
     /// The mount that serves `path`. A server without this endpoint has version 1.
     pub async fn kv_mount(&self, path: &str) -> Result<KvMount, Error> {
-        let request = Request::new(Method::Get, format!("sys/internal/ui/mounts/{path}"));
+        let request = Request::new(Method::GET, format!("sys/internal/ui/mounts/{path}"));
         let data = match self.plain().send(request).await {
             Ok(response) => response.data()?,
             Err(error) if error.status() == Some(404) => {
@@ -49,34 +49,6 @@ impl Client {
             _ => 1,
         };
         Ok(KvMount { path: data.str("path").unwrap_or_default().to_owned(), version })
-    }
-
-    /// Writes a version of a secret of a version 2 mount (`mount/data/path`).
-    pub async fn kv2_write(
-        &self,
-        mount: &str,
-        path: &str,
-        data: Object,
-        cas: Option<u64>,
-    ) -> Result<Option<Secret>, Error> {
-        let mut options = Object::new();
-        if let Some(cas) = cas {
-            options.insert("cas", cas);
-        }
-        let body = Value::from(object! { "data" => data, "options" => options });
-        self.write(&format!("{}/data/{path}", mount.trim_end_matches('/')), &body).await
-    }
-
-    /// Reads a secret of a version 2 mount: the given version, or the newest.
-    pub async fn kv2_read(
-        &self,
-        mount: &str,
-        path: &str,
-        version: Option<u64>,
-    ) -> Result<Option<Secret>, Error> {
-        let query: Vec<_> =
-            version.iter().map(|version| ("version".to_owned(), version.to_string())).collect();
-        self.read(&format!("{}/data/{path}", mount.trim_end_matches('/')), &query).await
     }
 }
 

@@ -3,62 +3,54 @@
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::request::{Method, Request};
+use crate::request::Request;
 use crate::response::{Response, Secret};
+use http::Method;
 use onrecord_value::{Object, Value};
 
 impl Client {
     /// `GET path` with a query. `None` if the response is 404 without data and warnings.
     pub async fn read(&self, path: &str, query: &[(String, String)]) -> Result<Option<Secret>, Error> {
-        let mut request = Request::new(Method::Get, path);
-        for (name, value) in query {
-            request = request.query(name, value);
-        }
-        self.found(request).await
+        self.found(Request::new(Method::GET, path).queries(query)).await
     }
 
     /// `GET path`, for callers that need the bytes.
     pub async fn read_raw(&self, path: &str, query: &[(String, String)]) -> Result<Response, Error> {
-        let mut request = Request::new(Method::Get, path);
-        for (name, value) in query {
-            request = request.query(name, value);
-        }
-        self.send(request).await
+        self.send(Request::new(Method::GET, path).queries(query)).await
     }
 
     /// `GET path?list=true`. `None` if the response is 404.
     pub async fn list(&self, path: &str) -> Result<Option<Secret>, Error> {
-        self.found(Request::new(Method::Get, path).query("list", "true")).await
+        self.found(Request::new(Method::GET, path).query("list", "true")).await
     }
 
     /// `PUT path` with a JSON body; `Value::Null` is sent as `null`.
     pub async fn write(&self, path: &str, body: &Value) -> Result<Option<Secret>, Error> {
-        Ok(self.send(Request::new(Method::Put, path).body(body.to_json())).await?.secret()?)
+        Ok(self.send(Request::new(Method::PUT, path).body(body)).await?.secret()?)
     }
 
     /// `PATCH path` with a JSON merge patch (RFC 7396).
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Option<Secret>, Error> {
-        let request = Request::new(Method::Patch, path)
-            .content_type("application/merge-patch+json")
-            .body(body.to_json());
-        Ok(self.send(request).await?.secret()?)
+        let request = Request::new(Method::PATCH, path).content_type("application/merge-patch+json");
+        Ok(self.send(request.body(body)).await?.secret()?)
     }
 
     /// `DELETE path` with a query.
     pub async fn delete(&self, path: &str, query: &[(String, String)]) -> Result<Option<Secret>, Error> {
-        let mut request = Request::new(Method::Delete, path);
-        for (name, value) in query {
-            request = request.query(name, value);
-        }
-        Ok(self.send(request).await?.secret()?)
+        Ok(self.send(Request::new(Method::DELETE, path).queries(query)).await?.secret()?)
+    }
+
+    /// `data` of the response to `GET path`.
+    pub(crate) async fn get_data(&self, path: &str) -> Result<Object, Error> {
+        Ok(self.send(Request::new(Method::GET, path)).await?.data()?)
     }
 
     pub(crate) async fn post(&self, path: impl Into<String>, body: Object) -> Result<Response, Error> {
-        self.send(Request::new(Method::Post, path).body(Value::Object(body).to_json())).await
+        self.send(Request::new(Method::POST, path).body(&body.into())).await
     }
 
     pub(crate) async fn put(&self, path: impl Into<String>, body: Object) -> Result<Response, Error> {
-        self.send(Request::new(Method::Put, path).body(Value::Object(body).to_json())).await
+        self.send(Request::new(Method::PUT, path).body(&body.into())).await
     }
 
     async fn found(&self, request: Request) -> Result<Option<Secret>, Error> {

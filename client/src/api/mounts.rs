@@ -3,13 +3,14 @@
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::request::{Method, Request};
+use crate::request::Request;
+use http::Method;
 use onrecord_value::Object;
 
 impl Client {
     /// All mounts by path, each as the server shows it.
     pub async fn mounts(&self) -> Result<Object, Error> {
-        Ok(self.send(Request::new(Method::Get, "sys/mounts")).await?.data()?)
+        self.get_data("sys/mounts").await
     }
 
     /// Mounts an engine; the body has `type`, `description`, `config`, `options`, …
@@ -19,7 +20,7 @@ impl Client {
 
     /// Unmounts the engine at a path, if there is one.
     pub async fn unmount(&self, path: &str) -> Result<(), Error> {
-        self.send(Request::new(Method::Delete, format!("sys/mounts/{path}"))).await.map(drop)
+        self.send(Request::new(Method::DELETE, format!("sys/mounts/{path}"))).await.map(drop)
     }
 
     /// Changes the settings of a mount.

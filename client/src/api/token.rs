@@ -1,11 +1,34 @@
-//! `auth/token`.
-//! Never in it: the token file.
+//! `auth/token`, and the capabilities of tokens.
+//! Never in it: the token file, and what a policy means.
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::request::{Method, Request};
-use crate::response::{AnswerError, Secret};
+use crate::request::Request;
+use crate::response::{AnswerError, Response, Secret, strings};
+use http::Method;
 use onrecord_value::{Object, object};
+
+/// The token that a call is about.
+#[derive(Clone, Copy, Debug)]
+pub enum TokenRef<'a> {
+    /// The caller's own.
+    Own,
+    /// The one with this text.
+    Token(&'a str),
+    /// The one with this accessor. It is changed or shown without the caller knowing its text.
+    Accessor(&'a str),
+}
+
+impl TokenRef<'_> {
+    /// How the path of a call ends, and the body that names the token.
+    fn parts(self) -> (&'static str, Object) {
+        match self {
+            Self::Own => ("-self", Object::new()),
+            Self::Token(token) => ("", object! { "token" => token }),
+            Self::Accessor(accessor) => ("-accessor", object! { "accessor" => accessor }),
+        }
+    }
+}
 
 impl Client {
     /// Creates a token. The body has `policies`, `ttl`, …; `role` and `orphan` select the endpoint.
@@ -20,49 +43,30 @@ impl Client {
             None if orphan => "auth/token/create-orphan".to_owned(),
             None => "auth/token/create".to_owned(),
         };
-        whole(self.post(path, body).await?.secret()?)
+        whole(&self.post(path, body).await?)
     }
 
-    /// The caller's own token.
-    pub async fn token_lookup_self(&self) -> Result<Secret, Error> {
-        whole(self.send(Request::new(Method::Get, "auth/token/lookup-self")).await?.secret()?)
+    /// The properties of a token.
+    pub async fn token_lookup(&self, token: TokenRef<'_>) -> Result<Secret, Error> {
+        let (end, body) = token.parts();
+        let path = format!("auth/token/lookup{end}");
+        whole(&match token {
+            TokenRef::Own => self.send(Request::new(Method::GET, path)).await?,
+            TokenRef::Token(_) | TokenRef::Accessor(_) => self.post(path, body).await?,
+        })
     }
 
-    /// Another token.
-    pub async fn token_lookup(&self, token: &str) -> Result<Secret, Error> {
-        whole(self.post("auth/token/lookup", object! { "token" => token }).await?.secret()?)
-    }
-
-    /// The token of an accessor, without the token itself.
-    pub async fn token_lookup_accessor(&self, accessor: &str) -> Result<Secret, Error> {
-        whole(self.post("auth/token/lookup-accessor", object! { "accessor" => accessor }).await?.secret()?)
-    }
-
-    /// Renews the caller's token by `increment` seconds (0: as its own settings say).
-    pub async fn token_renew_self(&self, increment: i64) -> Result<Secret, Error> {
-        whole(self.put("auth/token/renew-self", object! { "increment" => increment }).await?.secret()?)
-    }
-
-    /// Renews another token.
-    pub async fn token_renew(&self, token: &str, increment: i64) -> Result<Secret, Error> {
-        let body = object! { "token" => token, "increment" => increment };
-        whole(self.put("auth/token/renew", body).await?.secret()?)
-    }
-
-    /// Renews the token of an accessor.
-    pub async fn token_renew_accessor(&self, accessor: &str, increment: i64) -> Result<Secret, Error> {
-        let body = object! { "accessor" => accessor, "increment" => increment };
-        whole(self.post("auth/token/renew-accessor", body).await?.secret()?)
-    }
-
-    /// Revokes the caller's token and its children.
-    pub async fn token_revoke_self(&self) -> Result<(), Error> {
-        self.send(Request::new(Method::Put, "auth/token/revoke-self")).await.map(drop)
+    /// Renews a token by `increment` seconds (0: as its own settings say).
+    pub async fn token_renew(&self, token: TokenRef<'_>, increment: i64) -> Result<Secret, Error> {
+        let (end, mut body) = token.parts();
+        body.insert("increment", increment);
+        whole(&self.change(token, format!("auth/token/renew{end}"), body).await?)
     }
 
     /// Revokes a token and its children.
-    pub async fn token_revoke(&self, token: &str) -> Result<(), Error> {
-        self.put("auth/token/revoke", object! { "token" => token }).await.map(drop)
+    pub async fn token_revoke(&self, token: TokenRef<'_>) -> Result<(), Error> {
+        let (end, body) = token.parts();
+        self.change(token, format!("auth/token/revoke{end}"), body).await.map(drop)
     }
 
     /// Revokes a token; its children stay.
@@ -70,12 +74,26 @@ impl Client {
         self.put("auth/token/revoke-orphan", object! { "token" => token }).await.map(drop)
     }
 
-    /// Revokes the token of an accessor and its children.
-    pub async fn token_revoke_accessor(&self, accessor: &str) -> Result<(), Error> {
-        self.post("auth/token/revoke-accessor", object! { "accessor" => accessor }).await.map(drop)
+    /// What a token may do at a path.
+    pub async fn capabilities(&self, token: TokenRef<'_>, path: &str) -> Result<Vec<String>, Error> {
+        let (end, mut body) = token.parts();
+        if let (TokenRef::Own, Some(own)) = (token, self.token()) {
+            body.insert("token", own.expose());
+        }
+        body.insert("path", path);
+        let data = self.post(format!("sys/capabilities{end}"), body).await?.data()?;
+        let found = strings(&data, "capabilities").or_else(|| strings(&data, path));
+        found.ok_or(AnswerError::Field("capabilities").into())
+    }
+
+    /// `POST` for an accessor, else `PUT`; an empty body is not sent.
+    async fn change(&self, token: TokenRef<'_>, path: String, body: Object) -> Result<Response, Error> {
+        let is_accessor = matches!(token, TokenRef::Accessor(_));
+        let request = Request::new(if is_accessor { Method::POST } else { Method::PUT }, path);
+        self.send(if body.is_empty() { request } else { request.body(&body.into()) }).await
     }
 }
 
-fn whole(secret: Option<Secret>) -> Result<Secret, Error> {
-    secret.ok_or(AnswerError::NoData.into())
+fn whole(response: &Response) -> Result<Secret, Error> {
+    response.secret()?.ok_or(AnswerError::NoData.into())
 }

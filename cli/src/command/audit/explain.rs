@@ -2,51 +2,47 @@
 //! Never in it: a call of a server.
 
 use crate::command::Command;
-use crate::failure::{CommandResult, Failure, too_many};
+use crate::failure::{CommandResult, Failure, at_most_one};
 use crate::flag::Output;
 use crate::invocation::Invocation;
-use crate::printer::{Format, Node, table};
+use crate::printer::table;
 use crate::session::Session;
 use crate::suggest;
 use onrecord_entry::register::{LineField, line_fields};
+use onrecord_value::{Value, object};
 
-pub(crate) const COMMANDS: &[Command] = &[Command {
-    words: "audit explain",
-    synopsis: "Show which fields of audit entries are hashed, and why",
-    arguments: "[options] [FIELD | PATTERN]",
-    about: "Prints the register of fields: every field that a line of an audit log can have, whether its content is clear \
-            or hashed, in which form it is written, and why. It applies to devices without log_raw=true. Fields that \
-            are not in the register are never written.\n\nFIELD is a path such as auth.metadata, the last part of a \
-            path, or an object, which selects all its fields. In PATTERN, * stands for any characters. No server is \
-            needed.",
-    examples: &[
-        ("How is a token's accessor written?", "audit explain accessor"),
-        ("All fields of the response:", "audit explain response"),
-        ("The whole register as JSON:", "audit explain -format=json"),
-    ],
-    http: false,
-    output: Output::Format,
-    flags: &[],
-    run: explain,
-}];
+pub(crate) const COMMAND: Command = Command::new(
+    "audit explain",
+    "[FIELD | PATTERN]",
+    "Show which fields of audit entries are hashed, and why",
+    explain,
+)
+.about(
+    "Prints the register of fields: every field that a line of an audit log can have, whether its content is \
+     clear or hashed, in which form it is written, and why. It applies to devices without log_raw=true. \
+     Fields that are not in the register are never written.\n\nFIELD is a path such as auth.metadata, the \
+     last part of a path, or an object, which selects all its fields. In PATTERN, * stands for any \
+     characters. No server is needed.",
+)
+.examples(&[
+    ("How is a token's accessor written?", "audit explain accessor"),
+    ("All fields of the response:", "audit explain response"),
+    ("The whole register as JSON:", "audit explain -format=json"),
+])
+.offline()
+.output(Output::Format);
 
 fn explain(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let all = line_fields();
-    let fields: Vec<&LineField> = match invocation.arguments.as_slice() {
-        [] => all.iter().collect(),
-        [wanted] => all.iter().filter(|field| matches_path(&field.path, wanted.trim())).collect(),
-        more => return Err(too_many("0-1", more.len())),
-    };
+    let wanted = at_most_one(&invocation.arguments)?;
+    let is_wanted = |field: &&LineField| wanted.is_none_or(|wanted| matches_path(&field.path, wanted.trim()));
+    let fields: Vec<&LineField> = all.iter().filter(is_wanted).collect();
     if fields.is_empty() {
-        let wanted = invocation.arguments.first().map(String::as_str).unwrap_or_default();
+        let wanted = wanted.unwrap_or_default();
         let near = suggest::closest(wanted, all.iter().map(|field| field.row.key)).unwrap_or_default();
         return Err(Failure::server(format!(
             "No field of an entry matches {wanted:?}. The nearest is {near:?}."
         )));
-    }
-    if session.format != Format::Table {
-        session.print_node(&Node::Value(fields.iter().map(|field| record(field)).collect()))?;
-        return Ok(0);
     }
     let rows: Vec<Vec<String>> = fields
         .iter()
@@ -56,13 +52,13 @@ fn explain(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult 
             vec![path.clone(), shown.to_owned(), row.treatment.about().to_owned(), row.reason.to_owned()]
         })
         .collect();
-    session.print_line(&table::table(&["Field", "Shown", "As", "Because"], &rows))?;
-    Ok(0)
+    let records: Value = fields.iter().map(|field| record(field)).collect();
+    session.show(&table::table(&["Field", "Shown", "As", "Because"], &rows), records)
 }
 
-fn record(field: &LineField) -> onrecord_value::Value {
+fn record(field: &LineField) -> Value {
     let LineField { path, row } = field;
-    onrecord_value::Value::Object(onrecord_value::object! {
+    Value::Object(object! {
         "always" => row.always,
         "as" => row.treatment.about(),
         "because" => row.reason,

@@ -3,32 +3,32 @@
 
 use crate::command::Command;
 use crate::command::data;
-use crate::failure::{CommandResult, context, not_enough};
+use crate::failure::{CommandResult, not_enough};
 use crate::flag::Output;
 use crate::invocation::Invocation;
-use crate::printer::{Format, Node, plain};
+use crate::printer::plain;
 use crate::session::Session;
 use onrecord_value::{Object, Value};
 
-pub(crate) const COMMANDS: &[Command] = &[Command {
-    words: "audit preview",
-    synopsis: "Show what audit devices would write for a request",
-    arguments: "[options] METHOD PATH [K=V...]",
-    about: "Prints the lines that each enabled device would write for a request, without executing the request. The lines \
-            are made with the device's options, format, prefix and salt. Fields of the response that are known only \
-            after the request are listed at the end.\n\nMETHOD is GET, LIST, POST, PUT, PATCH, DELETE or HEAD. PATH is \
-            the path behind /v1/. Data is given as for \"write\"; \"-\" reads JSON from standard input.\n\nThe \
-            preview is itself recorded, with its data hashed. The policy must grant sudo, because a device with \
-            log_raw=true shows data in the clear.",
-    examples: &[
-        ("What would a write of a secret leave in the logs?", "audit preview PUT secret/app password=s3cr3t"),
-        ("Read the data from a file:", "audit preview POST secret/app @app.json"),
-    ],
-    http: true,
-    output: Output::Format,
-    flags: &[],
-    run: preview,
-}];
+pub(crate) const COMMAND: Command = Command::new(
+    "audit preview",
+    "METHOD PATH [K=V...]",
+    "Show what audit devices would write for a request",
+    preview,
+)
+.about(
+    "Prints the lines that each enabled device would write for a request, without executing the request. The \
+     lines are made with the device's options, format, prefix and salt. Fields of the response that are \
+     known only after the request are listed at the end.\n\nMETHOD is GET, LIST, POST, PUT, PATCH, DELETE or \
+     HEAD. PATH is the path behind /v1/. Data is given as for \"write\"; \"-\" reads JSON from standard \
+     input.\n\nThe preview is itself recorded, with its data hashed. The policy must grant sudo, because a \
+     device with log_raw=true shows data in the clear.",
+)
+.examples(&[
+    ("What would a write of a secret leave in the logs?", "audit preview PUT secret/app password=s3cr3t"),
+    ("Read the data from a file:", "audit preview POST secret/app @app.json"),
+])
+.output(Output::Format);
 
 fn preview(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let [method, path, pairs @ ..] = invocation.arguments.as_slice() else {
@@ -36,14 +36,9 @@ fn preview(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult 
     };
     let data = data(session, invocation, pairs)?;
     let client = session.client(invocation)?;
-    let shown = session.block_on(client.audit_preview(method, path, data))?;
-    let shown = shown.map_err(context("Error previewing the request: "))?;
-    if session.format != Format::Table {
-        session.print_node(&Node::from(shown))?;
-        return Ok(0);
-    }
-    session.print_line(&text(&shown))?;
-    Ok(0)
+    let work = client.audit_preview(method, path, data);
+    let shown = session.call(work, "Error previewing the request: ")?;
+    session.show(&text(&shown), shown)
 }
 
 fn text(shown: &Object) -> String {
@@ -74,7 +69,7 @@ fn text(shown: &Object) -> String {
 
 fn device(path: &str, lines: &Value) -> String {
     let mut text = vec![format!("==> {path} <==")];
-    let Some(lines) = lines.as_object() else { return text.concat() };
+    let lines = lines.as_object().cloned().unwrap_or_default();
     if lines.get("discards").is_some() {
         text.push("This device discards all entries.".to_owned());
     }

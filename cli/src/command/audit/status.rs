@@ -5,42 +5,38 @@ use std::time::Duration;
 
 use crate::command::Command;
 use crate::failure::{CommandResult, Failure, SERVER, context, exactly};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
 use crate::printer::{Format, Node, plain, table};
 use crate::session::Session;
-use onrecord_client::{Client, Error};
+use onrecord_client::Client;
 use onrecord_value::{Object, Value, object};
 
 /// Clears the terminal and moves the cursor to the upper left corner.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
-pub(crate) const COMMANDS: &[Command] = &[Command {
-    words: "audit status",
-    synopsis: "Show the state of the audit devices",
-    arguments: "[options]",
-    about: "Shows whether the audit rule can be met, and for each device:\n\nState: healthy, lagging, failing or broken.\n\n\
-            Queue: bytes that wait to be written, and the limit.\n\nLag: how long the oldest entry has been waiting.\n\n\
-            Entries, Failures: entries written, and writes that failed.\n\nMissed: entries that are lost to the \
-            device. Untold: those of them that no gap entry has declared yet.\n\nLast Error: the last error and its \
-            time.\n\nWhile the audit rule is not met, the server refuses this request too. The command then shows the \
-            states that sys/health reports; for the causes read the server's log.\n\nThe exit code is 0 if the rule \
-            can be met, and 2 if it cannot or if the server cannot be reached.",
-    examples: &[
-        ("Show the state of all devices:", "audit status"),
-        ("Refresh every second until interrupted:", "audit status -watch"),
-        ("Print JSON for a program:", "audit status -format=json"),
-    ],
-    http: true,
-    output: Output::Format,
-    flags: &[
-        Flag::new("interval", FlagKind::Duration, "Time between two requests of -watch, at least 100ms.")
-            .default("1s"),
-        Flag::new("watch", FlagKind::Bool, "Repeat until interrupted or until the server cannot be reached.")
-            .default("false"),
-    ],
-    run: status,
-}];
+pub(crate) const COMMAND: Command =
+    Command::new("audit status", "", "Show the state of the audit devices", status)
+        .about(
+            "Shows whether the audit rule can be met, and for each device:\n\nState: healthy, lagging, \
+             failing or broken.\n\nQueue: bytes that wait to be written, and the limit.\n\nLag: how long the \
+             oldest entry has been waiting.\n\nEntries, Failures: entries written, and writes that \
+             failed.\n\nMissed: entries that are lost to the device. Untold: those of them that no gap entry \
+             has declared yet.\n\nLast Error: the last error and its time.\n\nWhile the audit rule is not \
+             met, the server refuses this request too. The command then shows the states that sys/health \
+             reports; for the causes read the server's log.\n\nThe exit code is 0 if the rule can be met, \
+             and 2 if it cannot or if the server cannot be reached.",
+        )
+        .examples(&[
+            ("Show the state of all devices:", "audit status"),
+            ("Refresh every second until interrupted:", "audit status -watch"),
+            ("Print JSON for a program:", "audit status -format=json"),
+        ])
+        .output(Output::Format)
+        .flags(&[
+            Flag::duration("interval", "Time between two requests of -watch, at least 100ms.").default("1s"),
+            Flag::bool("watch", "Repeat until interrupted or until the server cannot be reached."),
+        ]);
 
 fn status(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
@@ -67,21 +63,22 @@ fn show(session: &mut Session<'_>, client: &Client) -> CommandResult {
             print(session, &status)?;
             Ok(if is_met(&status) { 0 } else { SERVER })
         }
-        Err(Error::Api(refused)) if refused.status == 500 => {
-            let health = session.block_on(client.plain().health())?;
-            match health {
-                Ok(health) if health.get("audit_ready").and_then(Value::as_bool) == Some(false) => {
-                    session.warn(
-                        "The audit rule is not met, so the server refuses this request. Shown below are the states that \
-                         sys/health reports. For the causes read the server's log.",
-                    )?;
-                    print(session, &of_health(&health))?;
-                    Ok(SERVER)
-                }
-                _ => Err(context("Error reading the audit status: ")(Error::Api(refused))),
-            }
+        Err(error) => {
+            let health = match error.status() {
+                Some(500) => session.block_on(client.plain().health())?.ok(),
+                _ => None,
+            };
+            let is_lost = |health: &Object| health.get("audit_ready").and_then(Value::as_bool) == Some(false);
+            let Some(health) = health.filter(is_lost) else {
+                return Err(context("Error reading the audit status: ")(error));
+            };
+            session.warn(
+                "The audit rule is not met, so the server refuses this request. Shown below are the states that \
+                 sys/health reports. For the causes read the server's log.",
+            )?;
+            print(session, &of_health(&health))?;
+            Ok(SERVER)
         }
-        Err(error) => Err(context("Error reading the audit status: ")(error)),
     }
 }
 

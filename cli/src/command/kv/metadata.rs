@@ -4,95 +4,62 @@
 use super::{KvTarget, MOUNT, kv_target, print_object, print_path};
 use crate::command::Command;
 use crate::command::generic::{deleted, nothing_at, written};
-use crate::failure::{CommandResult, Failure, context, exactly};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::failure::{CommandResult, Failure, exactly};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
 use crate::printer::Format;
 use crate::secret;
 use crate::session::Session;
 use onrecord_value::{Object, Value, duration};
 
-const CAS_REQUIRED: Flag =
-    Flag::new("cas-required", FlagKind::Bool, "Require -cas for every write of the secret.").default("false");
-const CUSTOM: Flag = Flag::new(
-    "custom-metadata",
-    FlagKind::Pairs,
-    "KEY=VALUE to keep with the secret. May be given several times.",
-);
-const DELETE_AFTER: Flag = Flag::new(
-    "delete-version-after",
-    FlagKind::Duration,
-    "Delete each version this long after its creation.",
-);
-const MAX_VERSIONS: Flag = Flag::new(
-    "max-versions",
-    FlagKind::Integer,
-    "Number of versions to keep. 0 uses the setting of the mount.",
-);
+const CAS_REQUIRED: Flag = Flag::bool("cas-required", "Require -cas for every write of the secret.");
+const CUSTOM: Flag =
+    Flag::pairs("custom-metadata", "KEY=VALUE to keep with the secret. May be given several times.");
+const DELETE_AFTER: Flag =
+    Flag::duration("delete-version-after", "Delete each version this long after its creation.");
+const MAX_VERSIONS: Flag =
+    Flag::integer("max-versions", "Number of versions to keep. 0 uses the setting of the mount.");
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command {
-        words: "kv metadata get",
-        synopsis: "Retrieve metadata from the key/value engine",
-        arguments: "[options] PATH",
-        about: "Prints the metadata of a secret and of its versions.",
-        examples: &[("Print the metadata of a secret:", "kv metadata get secret/app")],
-        http: true,
-        output: Output::Field,
-        flags: &[MOUNT],
-        run: get,
-    },
-    Command {
-        words: "kv metadata put",
-        synopsis: "Set or update metadata of a secret",
-        arguments: "[options] PATH",
-        about: "Changes the given settings of a secret. -custom-metadata replaces all custom metadata. The secret need not \
-                exist yet.",
-        examples: &[
+    Command::new("kv metadata get", "PATH", "Retrieve metadata from the key/value engine", get)
+        .about("Prints the metadata of a secret and of its versions.")
+        .examples(&[("Print the metadata of a secret:", "kv metadata get secret/app")])
+        .output(Output::Field)
+        .flags(&[MOUNT]),
+    Command::new("kv metadata put", "PATH", "Set or update metadata of a secret", put)
+        .about(
+            "Changes the given settings of a secret. -custom-metadata replaces all custom metadata. The \
+             secret need not exist yet.",
+        )
+        .examples(&[
             ("Keep five versions:", "kv metadata put -max-versions=5 secret/app"),
             ("Set custom metadata:", "kv metadata put -custom-metadata=owner=web secret/app"),
-        ],
-        http: true,
-        output: Output::Format,
-        flags: &[CAS_REQUIRED, CUSTOM, DELETE_AFTER, MAX_VERSIONS, MOUNT],
-        run: put,
-    },
-    Command {
-        words: "kv metadata patch",
-        synopsis: "Change parts of the metadata of a secret",
-        arguments: "[options] PATH",
-        about: "Changes the given settings and custom metadata of a secret and keeps the others.",
-        examples: &[(
+        ])
+        .output(Output::Format)
+        .flags(&[CAS_REQUIRED, CUSTOM, DELETE_AFTER, MAX_VERSIONS, MOUNT]),
+    Command::new("kv metadata patch", "PATH", "Change parts of the metadata of a secret", patch)
+        .about("Changes the given settings and custom metadata of a secret and keeps the others.")
+        .examples(&[(
             "Change one key of the custom metadata:",
             "kv metadata patch -custom-metadata=owner=ops secret/app",
-        )],
-        http: true,
-        output: Output::Format,
-        flags: &[
+        )])
+        .output(Output::Format)
+        .flags(&[
             CAS_REQUIRED,
             CUSTOM,
             DELETE_AFTER,
             MAX_VERSIONS,
             MOUNT,
-            Flag::new(
+            Flag::texts(
                 "remove-custom-metadata",
-                FlagKind::Texts,
                 "Key of the custom metadata to remove. May be given several times.",
             ),
-        ],
-        run: patch,
-    },
-    Command {
-        words: "kv metadata delete",
-        synopsis: "Delete a secret with all its versions and metadata",
-        arguments: "[options] PATH",
-        about: "Deletes a secret permanently, with all versions and the metadata.",
-        examples: &[("Delete a secret permanently:", "kv metadata delete secret/app")],
-        http: true,
-        output: Output::Format,
-        flags: &[MOUNT],
-        run: delete,
-    },
+        ]),
+    Command::new("kv metadata delete", "PATH", "Delete a secret with all its versions and metadata", delete)
+        .about("Deletes a secret permanently, with all versions and the metadata.")
+        .examples(&[("Delete a secret permanently:", "kv metadata delete secret/app")])
+        .output(Output::Format)
+        .flags(&[MOUNT]),
 ];
 
 fn v2_target(session: &mut Session<'_>, invocation: &Invocation) -> Result<KvTarget, Failure> {
@@ -104,7 +71,7 @@ fn v2_target(session: &mut Session<'_>, invocation: &Invocation) -> Result<KvTar
 fn get(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let target = v2_target(session, invocation)?;
     let full = target.part("metadata");
-    let found = session.block_on(target.client.read(&full, &[]))?.map_err(context(""))?;
+    let found = session.call(target.client.read(&full, &[]), "")?;
     let Some(found) = found else {
         return Err(nothing_at(&full));
     };
@@ -154,7 +121,7 @@ fn put(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let target = v2_target(session, invocation)?;
     let full = target.part("metadata");
     let body = Value::Object(settings(invocation));
-    let answer = session.block_on(target.client.write(&full, &body))?.map_err(context(""))?;
+    let answer = session.call(target.client.write(&full, &body), "")?;
     written(session, answer.as_ref(), &full)
 }
 
@@ -168,13 +135,13 @@ fn patch(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         custom.extend(removed.into_iter().map(|key| (key, Value::Null)));
         body.insert("custom_metadata", custom);
     }
-    let answer = session.block_on(target.client.patch(&full, &Value::Object(body)))?.map_err(context(""))?;
+    let answer = session.call(target.client.patch(&full, &Value::Object(body)), "")?;
     written(session, answer.as_ref(), &full)
 }
 
 fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let target = v2_target(session, invocation)?;
     let full = target.part("metadata");
-    let answer = session.block_on(target.client.delete(&full, &[]))?.map_err(context(""))?;
+    let answer = session.call(target.client.delete(&full, &[]), "")?;
     deleted(session, answer.as_ref(), &full)
 }

@@ -5,63 +5,40 @@ use super::{MOUNT, ROOT, kv_target, version_body, version_of};
 use crate::command::Command;
 use crate::command::generic::{deleted, nothing_at, written};
 use crate::failure::{CommandResult, Failure, context, exactly};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
 use crate::session::Session;
 use onrecord_value::{Value, object};
 
-const VERSIONS: Flag =
-    Flag::new("versions", FlagKind::Texts, "Versions, separated by commas. May be given several times.");
+const VERSIONS: Flag = Flag::texts("versions", "Versions, separated by commas. May be given several times.");
 
 pub(crate) const COMMANDS: &[Command] = &[
-    Command {
-        words: "kv delete",
-        synopsis: "Delete versions in the key/value engine",
-        arguments: "[options] PATH",
-        about: "Deletes the newest version of a secret, or those of -versions. With version 2 of the engine, \"kv undelete\" \
-                restores them. With version 1, the secret is lost.",
-        examples: &[
+    Command::new("kv delete", "PATH", "Delete versions in the key/value engine", delete)
+        .about(
+            "Deletes the newest version of a secret, or those of -versions. With version 2 of the engine, \
+             \"kv undelete\" restores them. With version 1, the secret is lost.",
+        )
+        .examples(&[
             ("Delete the newest version:", "kv delete secret/app"),
             ("Delete two older versions:", "kv delete -versions=1,2 secret/app"),
-        ],
-        http: true,
-        output: Output::Format,
-        flags: &[MOUNT, VERSIONS],
-        run: delete,
-    },
-    Command {
-        words: "kv undelete",
-        synopsis: "Undelete versions in the key/value engine",
-        arguments: "[options] PATH",
-        about: "Restores versions that \"kv delete\" deleted. -versions is required.",
-        examples: &[("Restore version 3:", "kv undelete -versions=3 secret/app")],
-        http: true,
-        output: Output::Format,
-        flags: &[MOUNT, VERSIONS],
-        run: undelete,
-    },
-    Command {
-        words: "kv destroy",
-        synopsis: "Permanently remove versions in the key/value engine",
-        arguments: "[options] PATH",
-        about: "Removes the data of versions permanently. It cannot be restored. -versions is required.",
-        examples: &[("Destroy version 3:", "kv destroy -versions=3 secret/app")],
-        http: true,
-        output: Output::Format,
-        flags: &[MOUNT, VERSIONS],
-        run: destroy,
-    },
-    Command {
-        words: "kv rollback",
-        synopsis: "Roll back to a previous version of data",
-        arguments: "[options] PATH",
-        about: "Writes the data of an older version as a new version. -version is required.",
-        examples: &[("Go back to version 2:", "kv rollback -version=2 secret/app")],
-        http: true,
-        output: Output::Field,
-        flags: &[MOUNT, Flag::new("version", FlagKind::Integer, "Version to write again.")],
-        run: rollback,
-    },
+        ])
+        .output(Output::Format)
+        .flags(&[MOUNT, VERSIONS]),
+    Command::new("kv undelete", "PATH", "Undelete versions in the key/value engine", undelete)
+        .about("Restores versions that \"kv delete\" deleted. -versions is required.")
+        .examples(&[("Restore version 3:", "kv undelete -versions=3 secret/app")])
+        .output(Output::Format)
+        .flags(&[MOUNT, VERSIONS]),
+    Command::new("kv destroy", "PATH", "Permanently remove versions in the key/value engine", destroy)
+        .about("Removes the data of versions permanently. It cannot be restored. -versions is required.")
+        .examples(&[("Destroy version 3:", "kv destroy -versions=3 secret/app")])
+        .output(Output::Format)
+        .flags(&[MOUNT, VERSIONS]),
+    Command::new("kv rollback", "PATH", "Roll back to a previous version of data", rollback)
+        .about("Writes the data of an older version as a new version. -version is required.")
+        .examples(&[("Go back to version 2:", "kv rollback -version=2 secret/app")])
+        .output(Output::Field)
+        .flags(&[MOUNT, Flag::integer("version", "Version to write again.")]),
 ];
 
 fn versions(invocation: &Invocation) -> Vec<String> {
@@ -119,7 +96,7 @@ fn change_versions(
     }
     let full = target.part(part);
     let body = Value::Object(object! { "versions" => versions });
-    let answer = session.block_on(target.client.write(&full, &body))?.map_err(context(""))?;
+    let answer = session.call(target.client.write(&full, &body), "")?;
     written(session, answer.as_ref(), &full)
 }
 
@@ -137,12 +114,12 @@ fn rollback(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult
     }
     let full = target.part("data");
     let side = target.client.plain();
-    let current = session.block_on(side.read(&full, &[]))?.map_err(context(""))?;
+    let current = session.call(side.read(&full, &[]), "")?;
     let Some(current) = current.and_then(|found| found.data).and_then(|data| version_of(&data)) else {
         return Err(nothing_at(&full));
     };
     let query = [("version".to_owned(), version.to_string())];
-    let wanted = session.block_on(side.read(&full, &query))?.map_err(context(""))?;
+    let wanted = session.call(side.read(&full, &query), "")?;
     let Some(wanted) = wanted.and_then(|found| found.data) else {
         return Err(nothing_at(&full));
     };
@@ -150,6 +127,6 @@ fn rollback(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult
         return Err(Failure::server("Cannot roll back to a version that has been deleted"));
     };
     let body = version_body(data.clone(), Some(current));
-    let answer = session.block_on(target.client.write(&full, &body))?.map_err(context(""))?;
+    let answer = session.call(target.client.write(&full, &body), "")?;
     written(session, answer.as_ref(), &full)
 }

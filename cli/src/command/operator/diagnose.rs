@@ -3,48 +3,39 @@
 
 use std::path::PathBuf;
 
-use onrecord_server::{CheckStatus, diagnose};
+use onrecord_server::{CheckStatus, Finding, diagnose};
 use onrecord_value::{Value, object};
 
 use crate::command::Command;
+use crate::command::server::CONFIG;
 use crate::failure::{CommandResult, Failure, exactly};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
-use crate::printer::{Format, Node, table};
+use crate::printer::table;
 use crate::session::Session;
 
-pub(crate) const COMMANDS: &[Command] = &[Command {
-    words: "operator diagnose",
-    synopsis: "Check a configuration and everything it names",
-    arguments: "[options]",
-    about: "Checks whether the server would start with a configuration: the syntax of the files, the data directory, the \
-            listeners and their certificates, and the audit devices, each of which is opened or connected. No server is \
-            started, and no file is changed. The server may be running: a check of something that it has locked is \
-            skipped, and listed as skipped.\n\nThe exit code is 1 if a check fails.",
-    examples: &[
-        ("Check a configuration before the start:", "operator diagnose -config=/etc/onrecord/server.hcl"),
-        (
-            "Also write a test entry to each audit device:",
-            "operator diagnose -config=/etc/onrecord/server.hcl -probe",
-        ),
-    ],
-    http: false,
-    output: Output::Format,
-    flags: &[
-        Flag::new(
-            "config",
-            FlagKind::Texts,
-            "Configuration file, or folder of them. May be given several times; a later value replaces an earlier one.",
-        ),
-        Flag::new(
-            "probe",
-            FlagKind::Bool,
-            "Write a test entry to each audit device. The entry remains in the log.",
+pub(crate) const COMMAND: Command =
+    Command::new("operator diagnose", "", "Check a configuration and everything it names", run)
+        .about(
+            "Checks whether the server would start with a configuration: the syntax of the files, the data \
+             directory, the listeners and their certificates, and the audit devices, each of which is opened \
+             or connected. No server is started, and no file is changed. The server may be running: a check \
+             of something that it has locked is skipped, and listed as skipped.\n\nThe exit code is 1 if a \
+             check fails.",
         )
-        .default("false"),
-    ],
-    run,
-}];
+        .examples(&[
+            ("Check a configuration before the start:", "operator diagnose -config=/etc/onrecord/server.hcl"),
+            (
+                "Also write a test entry to each audit device:",
+                "operator diagnose -config=/etc/onrecord/server.hcl -probe",
+            ),
+        ])
+        .offline()
+        .output(Output::Format)
+        .flags(&[
+            CONFIG,
+            Flag::bool("probe", "Write a test entry to each audit device. The entry remains in the log."),
+        ]);
 
 fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     exactly::<0>(&invocation.arguments)?;
@@ -52,26 +43,15 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if config.is_empty() {
         return Err(Failure::usage("-config is missing: give the configuration file or folder to check."));
     }
-    let found = diagnose(&config, &session.process.device_kinds, invocation.is_set("probe"));
+    let found = diagnose(&config, &session.process.kinds, invocation.is_set("probe"));
     let failed = found.iter().any(|finding| finding.status == CheckStatus::Fail);
-    if session.format == Format::Table {
-        let row = |finding: onrecord_server::Finding| {
-            vec![finding.status.as_str().to_owned(), finding.check, finding.detail]
-        };
-        let rows: Vec<Vec<String>> = found.into_iter().map(row).collect();
-        session.print_line(&table::table(&["Result", "Check", "Detail"], &rows))?;
-    } else {
-        let checks: Vec<Value> = found
-            .into_iter()
-            .map(|finding| {
-                Value::Object(object! {
-                    "check" => finding.check,
-                    "detail" => finding.detail,
-                    "result" => finding.status.as_str(),
-                })
-            })
-            .collect();
-        session.print_node(&Node::from(object! { "checks" => Value::Array(checks), "failed" => failed }))?;
+    let (mut rows, mut checks) = (Vec::new(), Vec::new());
+    for Finding { check, detail, status } in found {
+        let result = status.as_str();
+        checks.push(Value::Object(object! { "check" => &check, "detail" => &detail, "result" => result }));
+        rows.push(vec![result.to_owned(), check, detail]);
     }
+    let table = table::table(&["Result", "Check", "Detail"], &rows);
+    session.show(&table, object! { "checks" => checks, "failed" => failed })?;
     Ok(u8::from(failed))
 }

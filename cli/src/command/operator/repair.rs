@@ -8,54 +8,44 @@ use onrecord_client::Token;
 use onrecord_server::AuditRepair;
 
 use crate::command::Command;
-use crate::command::reject_dot_segments;
-use crate::failure::{CommandResult, Failure, too_many};
-use crate::flag::{Flag, FlagKind, Output};
+use crate::command::sanitize;
+use crate::failure::{CommandResult, Failure, at_most_one};
+use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
 use crate::printer::{Format, Node, table};
 use crate::session::Session;
 
-pub(crate) const COMMANDS: &[Command] = &[Command {
-    words: "operator audit-repair",
-    synopsis: "Remove an audit device from a stopped server's storage",
-    arguments: "[options] [PATH]",
-    about: "Lists the audit devices in the storage of a stopped server; with PATH, removes that device. Use it if the \
-            server refuses to unseal because none of its audit devices can be opened.\n\nThe server must be stopped. \
-            You need write access to its data directory, and its key shares: enter them at the prompt, give each with \
-            -unseal-key, or write one a line to standard input.\n\nAt the next start, the removal is recorded with \
-            the name of the system user who ran this command, as soon as a device accepts entries. The salt of the \
-            removed device is kept, so that its log can be searched.",
-    examples: &[
-        ("List the devices:", "operator audit-repair -config=/etc/onrecord/server.hcl"),
-        ("Remove the device at file/:", "operator audit-repair -config=/etc/onrecord/server.hcl file/"),
-        (
-            "With key shares from a file:",
-            "operator audit-repair -config=/etc/onrecord/server.hcl file/ < shares.txt",
-        ),
-    ],
-    http: false,
-    output: Output::Format,
-    flags: &[
-        Flag::new(
-            "config",
-            FlagKind::Texts,
-            "The server's configuration file, or a folder of them. Required.",
-        ),
-        Flag::new(
-            "unseal-key",
-            FlagKind::Texts,
-            "Key share. May be given several times. It appears in the shell's history.",
-        ),
-    ],
-    run: repair,
-}];
+pub(crate) const COMMAND: Command = Command::new(
+    "operator audit-repair",
+    "[PATH]",
+    "Remove an audit device from a stopped server's storage",
+    repair,
+)
+.about(
+    "Lists the audit devices in the storage of a stopped server; with PATH, removes that device. Use it if \
+     the server refuses to unseal because none of its audit devices can be opened.\n\nThe server must be \
+     stopped. You need write access to its data directory, and its key shares: enter them at the prompt, \
+     give each with -unseal-key, or write one a line to standard input.\n\nAt the next start, the removal is \
+     recorded with the name of the system user who ran this command, as soon as a device accepts entries. \
+     The salt of the removed device is kept, so that its log can be searched.",
+)
+.examples(&[
+    ("List the devices:", "operator audit-repair -config=/etc/onrecord/server.hcl"),
+    ("Remove the device at file/:", "operator audit-repair -config=/etc/onrecord/server.hcl file/"),
+    (
+        "With key shares from a file:",
+        "operator audit-repair -config=/etc/onrecord/server.hcl file/ < shares.txt",
+    ),
+])
+.offline()
+.output(Output::Format)
+.flags(&[
+    Flag::texts("config", "The server's configuration file, or a folder of them. Required."),
+    Flag::texts("unseal-key", "Key share. May be given several times. It appears in the shell's history."),
+]);
 
 fn repair(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
-    let path = match invocation.arguments.as_slice() {
-        [] => None,
-        [path] => Some(reject_dot_segments(path.trim().trim_matches('/'))?.to_owned()),
-        more => return Err(too_many("0-1", more.len())),
-    };
+    let path = at_most_one(&invocation.arguments)?.map(sanitize).transpose()?;
     let config: Vec<PathBuf> = invocation.texts("config").into_iter().map(PathBuf::from).collect();
     if config.is_empty() {
         return Err(Failure::usage(
@@ -63,25 +53,20 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         ));
     }
     let server_error = |error: onrecord_server::StartError| Failure::server(error.to_string());
-    let mut repair = AuditRepair::open(&config).map_err(server_error)?;
-    let given: Vec<Token> = invocation.texts("unseal-key").into_iter().map(Token::new).collect();
-    let mut shares = if given.is_empty() && !session.process.stdin_is_terminal {
-        shares(session)?.into_iter()
-    } else {
-        given.into_iter()
-    };
+    let mut repair = AuditRepair::open(&config, &session.process.kinds).map_err(server_error)?;
+    let mut shares: Vec<Token> = invocation.texts("unseal-key").into_iter().map(Token::new).collect();
+    if shares.is_empty() && !session.process.stdin_is_terminal {
+        shares = read_shares(session)?;
+    }
+    let mut shares = shares.into_iter();
     let mut needed = None;
-    loop {
+    while needed != Some(0) {
         let share = match shares.next() {
             Some(share) => share,
             None if session.process.stdin_is_terminal => prompt(session)?,
             None => return Err(Failure::usage(more_shares(needed))),
         };
-        let left = repair.submit_key_share(share.expose().trim()).map_err(server_error)?;
-        if left == 0 {
-            break;
-        }
-        needed = Some(left);
+        needed = Some(repair.submit_key_share(share.expose().trim()).map_err(server_error)?);
     }
     let Some(path) = path else {
         return list(session, &repair);
@@ -114,31 +99,23 @@ fn more_shares(needed: Option<usize>) -> String {
 
 fn list(session: &mut Session<'_>, repair: &AuditRepair) -> CommandResult {
     let devices = repair.devices().map_err(|error| Failure::server(error.to_string()))?;
-    if session.format != Format::Table {
-        let rows = devices.iter().map(|device| {
-            let shown = Node::record([
-                ("type", (&device.kind).into()),
-                ("description", (&device.description).into()),
-                ("declared", device.declared.into()),
-            ]);
-            (device.path.clone(), shown)
-        });
-        session.print_node(&Node::Record(rows.collect()))?;
-        return Ok(0);
+    if devices.is_empty() && session.format == Format::Table {
+        return session.done("No audit devices are stored.");
     }
-    if devices.is_empty() {
-        session.print_line("No audit devices are stored.")?;
-        return Ok(0);
+    let (mut rows, mut records) = (Vec::new(), Vec::new());
+    for device in devices {
+        let (path, kind, description) = (device.path, device.kind, device.description);
+        let record = Node::record([
+            ("type", (&kind).into()),
+            ("description", (&description).into()),
+            ("declared", device.declared.into()),
+        ]);
+        records.push((path.clone(), record));
+        let from = if device.declared { "configuration" } else { "API" };
+        rows.push(vec![path, kind, from.to_owned(), description]);
     }
-    let rows: Vec<Vec<String>> = devices
-        .into_iter()
-        .map(|device| {
-            let from = if device.declared { "configuration" } else { "API" };
-            vec![device.path, device.kind, from.to_owned(), device.description]
-        })
-        .collect();
-    session.print_line(&table::table(&["Path", "Type", "Made by", "Description"], &rows))?;
-    Ok(0)
+    let table = table::table(&["Path", "Type", "Made by", "Description"], &rows);
+    session.show(&table, Node::Record(records))
 }
 
 fn prompt(session: &mut Session<'_>) -> Result<Token, Failure> {
@@ -147,7 +124,7 @@ fn prompt(session: &mut Session<'_>) -> Result<Token, Failure> {
     })
 }
 
-fn shares(session: &mut Session<'_>) -> Result<Vec<Token>, Failure> {
+fn read_shares(session: &mut Session<'_>) -> Result<Vec<Token>, Failure> {
     let read = session.process.read_stdin();
     let text = read.map_err(|error| Failure::usage(format!("Error reading standard input: {error}")))?;
     Ok(text.lines().filter(|line| !line.trim().is_empty()).map(Token::new).collect())
