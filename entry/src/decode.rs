@@ -1,9 +1,9 @@
 //! From a line back to its entry: any line of this server, hashed or raw, and of other servers that write this format.
 //! Never in it: the search for lines, or a guess at the text behind a hash.
 
-mod build;
 mod check;
 mod jsonx;
+pub(crate) mod reader;
 
 use std::fmt;
 
@@ -11,11 +11,12 @@ use onrecord_value::{Object, Time, json};
 
 use crate::entry::{Boot, Entry, Record};
 use crate::format::write_line;
-use crate::limits::Limits;
+use crate::options::Limits;
 use crate::options::{Format, FormatOptions};
 use crate::redact::Redactor;
-use crate::register::{entry, record};
-use crate::salt::{Salt, SaltId};
+use crate::register::{Field, entry, kind, record};
+use crate::salt::{Salt, SaltId, parse_digits};
+use reader::{Read as _, Reader};
 
 /// What each line begins with after its prefix.
 ///
@@ -35,7 +36,7 @@ pub fn decode(line: &[u8]) -> Result<DecodedEntry, DecodeError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let Split { prefix, format, object } = split(line)?;
     let unknown = check::line(&object)?;
-    let time = build::exact_time(&object, entry::TIME.key(), entry::TIME.key())?;
+    let time = exact_time(&object)?;
     let record = object.object(entry::RECORD.key()).map(record_of).transpose()?;
     Ok(DecodedEntry { prefix: prefix.to_owned(), format, object, time, record, unknown })
 }
@@ -84,20 +85,28 @@ fn find(line: &[u8], part: &[u8]) -> Option<usize> {
     line.windows(part.len()).position(|window| window == part)
 }
 
+/// The time, which can be written again to the same text.
+fn exact_time(object: &Object) -> Result<Time, DecodeError> {
+    let key = entry::TIME.key();
+    let text = object.str(key).unwrap_or_default();
+    let time = Time::parse(text).ok().filter(|time| time.to_string() == text);
+    let expected = "a time in UTC as RFC 3339 with nanoseconds";
+    time.ok_or_else(|| DecodeError::Field { at: key.to_owned(), expected })
+}
+
 fn record_of(object: &Object) -> Result<Record, DecodeError> {
-    let missing = |key: &str| DecodeError::Field {
-        at: format!("{}.{key}", entry::RECORD.key()),
-        expected: "its value as the register says",
+    let mark = |field: &Field<kind::Mark>| {
+        object.str(field.key()).and_then(parse_digits).ok_or_else(|| DecodeError::Field {
+            at: format!("{}.{}", entry::RECORD.key(), field.key()),
+            expected: "its value as the register says",
+        })
     };
-    let mark = |key| object.str(key).ok_or_else(|| missing(key));
+    let device = object.str(record::DEVICE.key()).map(|_| mark(&record::DEVICE)).transpose()?;
     Ok(Record {
-        seq: build::number(object, record::SEQ.key()),
-        boot: Boot::parse(mark(record::BOOT.key())?).ok_or_else(|| missing(record::BOOT.key()))?,
-        salt: SaltId::parse(mark(record::SALT.key())?).ok_or_else(|| missing(record::SALT.key()))?,
-        device: object
-            .str(record::DEVICE.key())
-            .map(|first| SaltId::parse(first).ok_or_else(|| missing(record::DEVICE.key())))
-            .transpose()?,
+        seq: Reader(object).number(&record::SEQ),
+        boot: Boot::new(mark(&record::BOOT)?),
+        salt: SaltId::from_number(mark(&record::SALT)?),
+        device: device.map(SaltId::from_number),
     })
 }
 
@@ -115,7 +124,7 @@ pub struct DecodedEntry {
 impl DecodedEntry {
     /// The entry, with each text as it is in the line: a hash stays a hash.
     pub fn entry(&self) -> Entry<'_> {
-        build::entry(&self.object)
+        Entry::read(Reader(&self.object))
     }
 
     /// When the line was formatted.

@@ -1,14 +1,67 @@
 //! The entry model: the facts in one line of an audit log, borrowed from their owner.
 //! Never in it: how they are hashed or written.
 
+/// An enum of the words that a line has in one place.
+macro_rules! words {
+    ($(#[$doc:meta])* $visibility:vis enum $name:ident {
+        $($(#[$about:meta])* $variant:ident = $word:literal,)*
+    } $(else $(#[$none:meta])* $absent:ident)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $visibility enum $name {
+            $($(#[$about])* $variant,)*
+            $($(#[$none])* $absent,)?
+        }
+
+        impl $name {
+            /// All words.
+            pub(crate) const WORDS: &[&str] = &[$($word,)*];
+
+            /// The word in a line.
+            $visibility const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                    $(Self::$absent => "",)?
+                }
+            }
+        }
+
+        impl $crate::entry::Word for Option<$name> {
+            fn text(self) -> &'static str {
+                self.map_or("", $name::as_str)
+            }
+
+            fn read(text: &str) -> Self {
+                match text {
+                    $($word => Some($name::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use words;
+
+/// A fact that a line has as a word; without one the key is left out.
+pub(crate) trait Word {
+    /// The word, or an empty text.
+    fn text(self) -> &'static str;
+
+    /// The fact of a word.
+    fn read(text: &str) -> Self;
+}
+
 pub mod auth;
 pub mod gap;
+mod list;
 pub mod request;
 pub mod response;
 pub mod text;
 
 pub(crate) use auth::*;
 pub(crate) use gap::*;
+pub(crate) use list::*;
 pub(crate) use request::*;
 pub(crate) use response::*;
 pub(crate) use text::*;
@@ -38,27 +91,18 @@ pub struct Entry<'a> {
     pub part: Option<Part<'a>>,
 }
 
-/// The two types of entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryType {
-    /// Written after authorisation, before the request has any effect.
-    Request,
-    /// Written after the request was carried out, before its answer is released.
-    Response,
-}
-
-impl EntryType {
-    /// The name in a line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Response => "response",
-        }
+words! {
+    /// The two types of entry.
+    pub enum EntryType {
+        /// Written after authorisation, before the request has any effect.
+        Request = "request",
+        /// Written after the request was carried out, before its answer is released.
+        Response = "response",
     }
 }
 
 /// The longer line that this line replaces. The longer line itself is not written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Elided<'a> {
     /// Its length in bytes: prefix included, newline not.
     pub bytes: u64,
@@ -67,7 +111,7 @@ pub struct Elided<'a> {
 }
 
 /// One piece of a line that is sent in pieces. The texts, in the order of their numbers, are the whole line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Part<'a> {
     /// Which piece, from 1 on.
     pub number: u64,

@@ -8,7 +8,6 @@ mod json;
 mod jsonx;
 mod lines;
 mod members;
-mod order;
 mod syntax;
 mod writer;
 
@@ -16,18 +15,16 @@ use std::sync::Arc;
 
 use onrecord_value::Time;
 
-use crate::entry::{Entry, Record, Stamp, unique_number};
-use crate::limits::Budget;
-use crate::options::FormatOptions;
+use crate::entry::{Entry, Operation, Record, Stamp, unique_number};
+use crate::options::{Budget, FormatOptions};
 use crate::patch::PatchList;
 use crate::redact::Redactor;
 use crate::salt::{Salt, SaltId};
-use members::Walk;
+use members::Line;
 use syntax::Syntax;
 use writer::Writer;
 
-pub use crate::limits::Limits;
-pub use crate::options::{Format, FormatError};
+pub use crate::options::{Format, FormatError, Limits};
 pub use lines::{Lines, Scratch};
 pub(crate) use syntax::Tag;
 
@@ -111,28 +108,29 @@ pub(crate) fn write_line<'e>(
     out: &mut Vec<u8>,
     patches: Option<&mut PatchList<'e>>,
 ) -> Result<(), FormatError> {
-    let walk = Walk { entry, time, record, elide: options.elide_list_responses };
+    let line = Line { entry, time, record };
     match options.format {
-        Format::Json => write_in::<json::Json>(options, redactor, &walk, out, patches),
-        Format::Jsonx => write_in::<jsonx::Jsonx>(options, redactor, &walk, out, patches),
+        Format::Json => write_in::<json::Json>(options, redactor, &line, out, patches),
+        Format::Jsonx => write_in::<jsonx::Jsonx>(options, redactor, &line, out, patches),
     }
 }
 
 fn write_in<'e, S: Syntax>(
     options: &FormatOptions,
     redactor: Redactor<'_, 'e>,
-    walk: &Walk<'_, 'e>,
+    line: &Line<'_, 'e>,
     out: &mut Vec<u8>,
     patches: Option<&mut PatchList<'e>>,
 ) -> Result<(), FormatError> {
     let start = out.len();
     let budget = Budget::new(&options.limits, start);
-    let mut writer = Writer::<S>::new(out, redactor, budget, patches);
+    let elide = options.elide_list_responses && line.entry.request.operation == Some(Operation::List);
+    let mut writer = Writer::<S>::new(out, redactor, budget, patches, elide);
     // The second time there is no room for data: everything that can become a digest does.
     for budget in [budget, budget.without_room()] {
         writer.restart(start, budget);
         writer.prefix(&options.prefix);
-        if writer.line(|w| walk.line(w)) <= start.saturating_add(options.limits.line_bytes) {
+        if writer.line(|w| line.write(w)) <= start.saturating_add(options.limits.line_bytes) {
             writer.finish();
             return Ok(());
         }

@@ -7,10 +7,20 @@
 //!
 //! Never in this crate: devices, threads, IO but for the system's random numbers.
 
+/// Gives types a `Debug` that never shows their content.
+macro_rules! opaque {
+    ($($name:ident $(<$lifetime:lifetime>)?),*) => {$(
+        impl fmt::Debug for $name $(<$lifetime>)? {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )*};
+}
+
 pub mod decode;
 mod entry;
 pub mod format;
-mod limits;
 mod options;
 pub mod oversize;
 mod patch;

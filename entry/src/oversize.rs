@@ -2,15 +2,15 @@
 //! Never in it: sending, or finding out how long a message of a device may be.
 
 mod shorten;
-mod split;
 
 use sha2::{Digest, Sha256};
 
-use self::shorten::{Level, Store};
-use self::split::{PIECE_MIN, Pieces};
+use self::shorten::Level;
+use crate::decode::reader::{Read as _, Reader};
 use crate::decode::{DecodedEntry, decode};
-use crate::entry::Clear;
+use crate::entry::{Clear, Entry};
 pub use crate::entry::{Elided, Part};
+use crate::options::Format;
 
 /// What a device does with a line that is longer than it accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,8 +107,8 @@ impl<'l> LongLine<'l> {
     /// Writes the line that is sent in its place, with a piece of it or without; returns its length.
     fn replacement(&self, level: Level, limit: usize, piece: Option<Piece<'_>>, out: &mut Vec<u8>) -> usize {
         let (bytes, sha256) = (self.text.len() as u64, Clear::new(&self.sha256));
-        let (entry, store) = (self.decoded.entry(), Store::default());
-        let mut entry = level.of(&entry, limit, &store);
+        let object = level.of(self.decoded.object(), limit);
+        let mut entry = Entry::read(Reader(&object));
         match piece {
             None => entry.elided = Some(Elided { bytes, sha256 }),
             Some(Piece { number, of, text }) => {
@@ -130,6 +130,62 @@ impl<'l> LongLine<'l> {
         let mut leads = Level::ALL.map(lead).into_iter();
         let last = (Level::Bare, usize::MAX);
         leads.clone().find(|(_, length)| *length <= limit / 4).or(leads.next_back()).unwrap_or(last)
+    }
+}
+
+/// Pieces are not shorter than this: with less room the lines would hold little but their own keys.
+const PIECE_MIN: usize = 64;
+
+/// The pieces of a text, each as long as the room allows.
+struct Pieces<'t> {
+    rest: &'t str,
+    cost: fn(char) -> usize,
+    room: usize,
+}
+
+impl<'t> Pieces<'t> {
+    /// `room` is in bytes as they are written in the format.
+    const fn new(text: &'t str, format: Format, room: usize) -> Self {
+        let cost = match format {
+            Format::Json => in_json,
+            Format::Jsonx => in_jsonx,
+        };
+        Self { rest: text, cost, room }
+    }
+}
+
+impl<'t> Iterator for Pieces<'t> {
+    type Item = &'t str;
+
+    fn next(&mut self) -> Option<&'t str> {
+        let mut left = self.room;
+        let fits = |(_, character): &(usize, char)| {
+            left.checked_sub((self.cost)(*character)).map(|rest| left = rest).is_none()
+        };
+        let end = self.rest.char_indices().find(fits).map_or(self.rest.len(), |(at, _)| at);
+        let (piece, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest;
+        (!piece.is_empty()).then_some(piece)
+    }
+}
+
+/// How many bytes a character takes in a string of JSON, at most.
+const fn in_json(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' => 2,
+        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => 6,
+        character if character < ' ' => 6,
+        character => character.len_utf8(),
+    }
+}
+
+/// How many bytes a character takes in an element of JSONx, at most.
+const fn in_jsonx(character: char) -> usize {
+    match character {
+        '<' | '>' => 4,
+        '"' | '\'' | '&' | '\t' | '\n' | '\r' => 5,
+        character if character < ' ' => 3,
+        character => character.len_utf8(),
     }
 }
 

@@ -4,57 +4,88 @@
 //! in the table cannot be written. The table also generates docs/FORMAT.md, the JSON Schema and the property tests.
 //! Never in it: how a treatment is carried out.
 
-mod fields;
-
 use std::marker::PhantomData;
 
-pub use fields::{LineField, Visibility, line_fields};
+use crate::entry::{EntryType, Operation, TokenType};
+use crate::options::ExceededLimit;
 
-/// How a field's content is written to a line.
+/// Whether a field's content can be read in a line of a device that is not raw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Treatment {
-    /// One of a closed list of words.
-    Word,
-    /// An instant that the server made.
-    Instant,
-    /// A number.
-    Number,
-    /// `true` or `false`.
-    Flag,
-    /// An identifier of this server in hex digits.
-    Mark,
-    /// Clear text; a token in it, or what looks like one, is hashed.
+pub enum Visibility {
+    /// It can be read.
     Clear,
-    /// A list of clear texts.
-    ClearList,
-    /// Clear texts by name.
-    ClearMap,
-    /// Lists of clear texts by name.
-    ClearListMap,
-    /// Clear text whose marked ranges are hashed.
-    Path,
-    /// A text of the program, without any client's text.
-    Template,
-    /// A list of such texts.
-    TemplateList,
-    /// A token: hashed if there is one.
-    Token,
-    /// A token: hashed even where empty.
-    TokenAlways,
-    /// An accessor: hashed if there is one, unless the device says `hmac_accessor=false`.
-    Accessor,
-    /// An accessor: hashed even where empty, unless the device says `hmac_accessor=false`.
-    AccessorAlways,
-    /// Data of a client or a backend: every string in it hashed.
-    Data,
-    /// Audited headers: hashed or clear, as each is configured.
-    Headers,
-    /// A digest of the device: HMAC under its salt, or SHA-256 on a raw device.
-    Digest,
-    /// An object of the table.
-    Object,
-    /// A list of objects of the table.
-    ObjectList,
+    /// Its hash is written.
+    Hashed,
+    /// As the operator configured it.
+    Configured,
+}
+
+impl Visibility {
+    /// `clear`, `hashed`, `configured`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Hashed => "hashed",
+            Self::Configured => "configured",
+        }
+    }
+}
+
+/// The treatments: the element of such a field in JSONx, whether its content can be read, and the treatment in words.
+macro_rules! treatments {
+    ($($name:ident $element:literal $visibility:ident $about:literal;)*) => {
+        /// How a field's content is written to a line.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Treatment {
+            $(#[doc = $about] $name,)*
+        }
+
+        impl Treatment {
+            /// Whether the content can be read.
+            pub const fn visibility(self) -> Visibility {
+                match self { $(Self::$name => Visibility::$visibility,)* }
+            }
+
+            /// The treatment in a few words.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$name => $about,)* }
+            }
+        }
+
+        /// The kinds of field, each for one method of the writer.
+        pub(crate) mod kind {
+            $(pub(crate) struct $name;)*
+        }
+
+        macro_rules! element {
+            $(($name) => { $element };)*
+        }
+    };
+}
+
+treatments! {
+    Word "string" Clear "one of a closed list of words";
+    Instant "string" Clear "a time that the server made";
+    Number "number" Clear "a number";
+    Flag "boolean" Clear "true or false";
+    Mark "string" Clear "16 hex digits that the server made";
+    Clear "string" Clear "a text; a token in it, or what looks like one, is hashed";
+    ClearList "array" Clear "a list of texts; tokens in them are hashed";
+    ClearMap "object" Clear "texts by name; tokens in them are hashed";
+    ClearListMap "object" Clear "lists of texts by name; tokens in them are hashed";
+    Path "string" Clear "a path; tokens in it, and segments that a route calls sensitive, are hashed";
+    Template "string" Clear "a text of the program, without any text of a client";
+    TemplateList "array" Clear "texts of the program, without any text of a client";
+    Token "string" Hashed "hashed if there is one";
+    TokenAlways "string" Hashed "hashed even where it is empty";
+    Accessor "string" Hashed "hashed if there is one; clear on a device with hmac_accessor=false";
+    AccessorAlways "string" Hashed "hashed even where it is empty; clear on a device with hmac_accessor=false";
+    Data "object" Hashed "every string hashed, except under keys that the mount lists as audit_non_hmac_*_keys; numbers, \
+                          truth values and keys clear";
+    Headers "object" Configured "each header hashed or clear, as sys/config/auditing/request-headers says";
+    Digest "string" Hashed "an HMAC under the device's salt; SHA-256 on a raw device";
+    Object "object" Clear "an object of fields";
+    ObjectList "array" Clear "a list of objects of fields";
 }
 
 /// One row of the register.
@@ -74,6 +105,18 @@ pub struct Row {
     pub words: &'static [&'static str],
     /// Why it is clear, or hashed.
     pub reason: &'static str,
+}
+
+impl Row {
+    const EMPTY: Self = Self {
+        object: "",
+        key: "",
+        treatment: Treatment::Word,
+        always: false,
+        inner: None,
+        words: &[],
+        reason: "",
+    };
 }
 
 /// A field that may be written. Only this file makes them.
@@ -104,90 +147,12 @@ impl<K> Field<K> {
     }
 }
 
-/// The kinds of field, each for one method of the writer.
-pub(crate) mod kind {
-    use super::Treatment;
-
-    pub(crate) trait FieldKind {
-        const TREATMENT: Treatment;
-    }
-
-    macro_rules! kinds {
-        ($($name:ident)*) => {$(
-            pub(crate) struct $name;
-            impl FieldKind for $name {
-                const TREATMENT: Treatment = Treatment::$name;
-            }
-        )*};
-    }
-
-    kinds! {
-        Word Instant Number Flag Mark Clear ClearList ClearMap ClearListMap Path Template TemplateList
-        Token TokenAlways Accessor AccessorAlways Data Headers Digest Object ObjectList
-    }
-}
-
 macro_rules! presence {
     (always) => {
         true
     };
     (set) => {
         false
-    };
-}
-
-macro_rules! inner {
-    () => {
-        None
-    };
-    ($inner:literal) => {
-        Some($inner)
-    };
-}
-
-/// The element of a kind in JSONx.
-macro_rules! element {
-    (Number) => {
-        "number"
-    };
-    (Flag) => {
-        "boolean"
-    };
-    (ClearList) => {
-        "array"
-    };
-    (TemplateList) => {
-        "array"
-    };
-    (ObjectList) => {
-        "array"
-    };
-    (ClearMap) => {
-        "object"
-    };
-    (ClearListMap) => {
-        "object"
-    };
-    (Data) => {
-        "object"
-    };
-    (Headers) => {
-        "object"
-    };
-    (Object) => {
-        "object"
-    };
-    ($text:ident) => {
-        "string"
-    };
-}
-
-macro_rules! words {
-    () => {
-        &[]
-    };
-    ($words:expr) => {
-        $words
     };
 }
 
@@ -198,8 +163,7 @@ macro_rules! register {
         $(
             $(#[$doc])*
             pub(crate) mod $object {
-                use super::{Field, Row, kind};
-                use kind::FieldKind as _;
+                use super::{Field, Row, Treatment, kind};
                 use std::marker::PhantomData;
 
                 $(
@@ -207,11 +171,12 @@ macro_rules! register {
                         row: Row {
                             object: stringify!($object),
                             key: $key,
-                            treatment: kind::$kind::TREATMENT,
+                            treatment: Treatment::$kind,
                             always: presence!($presence),
-                            inner: inner!($($inner)?),
-                            words: words!($($words)?),
                             reason: $reason,
+                            $(inner: Some($inner),)?
+                            $(words: $words,)?
+                            ..Row::EMPTY
                         },
                         json: concat!(",\"", $key, "\":"),
                         jsonx: concat!("<json:", element!($kind), " name=\"", $key, "\">"),
@@ -226,31 +191,11 @@ macro_rules! register {
     };
 }
 
-const ENTRY_TYPES: &[&str] = &["request", "response"];
-const TOKEN_TYPES: &[&str] = &["default", "service", "batch", "default-service", "default-batch"];
-const OPERATIONS: &[&str] = &[
-    "create",
-    "read",
-    "update",
-    "patch",
-    "delete",
-    "list",
-    "scan",
-    "help",
-    "header",
-    "revoke",
-    "renew",
-    "rollback",
-    "alias-lookahead",
-    "resolve-role",
-];
-const LIMITS: &[&str] = &["depth", "nodes", "hash_calls", "line_bytes"];
-
 register! {
     /// The line.
     entry {
         TIME: Instant, "time", always, "the moment of formatting, made by the server";
-        TYPE: Word of super::ENTRY_TYPES, "type", always, "one of two words";
+        TYPE: Word of super::EntryType::WORDS, "type", always, "one of two words";
         AUTH: Object -> "auth", "auth", always, "in every entry";
         REQUEST: Object -> "request", "request", always, "in every entry";
         RESPONSE: Object -> "response", "response", set, "in every response entry, and not in request entries";
@@ -279,7 +224,7 @@ register! {
         REMAINING_USES: Number, "remaining_uses", set, "the uses before this request";
         ENTITY_ID: Clear, "entity_id", set, "an id made by the server";
         ENTITY_CREATED: Flag, "entity_created", set, "a fact of the login";
-        TOKEN_TYPE: Word of super::TOKEN_TYPES, "token_type", set, "one of five words";
+        TOKEN_TYPE: Word of super::TokenType::WORDS, "token_type", set, "one of five words";
         TOKEN_TTL: Number, "token_ttl", set, "a setting of the token; whole seconds";
         TOKEN_ISSUE_TIME: Instant, "token_issue_time", set, "made by the server; whole seconds";
     }
@@ -300,7 +245,7 @@ register! {
         ID: Clear, "id", set, "made by the server; joins the two entries of a request";
         CLIENT_ID: Clear, "client_id", set, "an entity, or a digest of policy names";
         REPLICATION_CLUSTER: Clear, "replication_cluster", set, "a cluster's name";
-        OPERATION: Word of super::OPERATIONS, "operation", set, "one of fourteen words";
+        OPERATION: Word of super::Operation::WORDS, "operation", set, "one of fourteen words";
         MOUNT_POINT: Clear, "mount_point", set, "a path that an operator chose";
         MOUNT_TYPE: Clear, "mount_type", set, "a type of engine";
         MOUNT_ACCESSOR: Clear, "mount_accessor", set, "an id made by the server; it gives no rights";
@@ -319,7 +264,7 @@ register! {
         WRAP_TTL: Number, "wrap_ttl", set, "set by the client; seconds";
         HEADERS: Headers, "headers", set, "the client's text; configured headers only";
         CLIENT_CERTIFICATE_SERIAL_NUMBER: Clear, "client_certificate_serial_number", set, "of a verified certificate";
-        DATA_OVER_LIMIT: Word of super::LIMITS, "data_over_limit", set, "says that `data` is a digest, and which limit it exceeded";
+        DATA_OVER_LIMIT: Word of super::ExceededLimit::WORDS, "data_over_limit", set, "says that `data` is a digest, and which limit it exceeded";
     }
     /// A namespace.
     namespace {
@@ -343,7 +288,7 @@ register! {
         WRAP_INFO: Object -> "wrap_info", "wrap_info", set, "how the answer is wrapped";
         HEADERS: Headers, "headers", set, "the backend's text";
         STATUS_CODE: Number, "status_code", set, "the HTTP status";
-        DATA_OVER_LIMIT: Word of super::LIMITS, "data_over_limit", set, "says that `data` is a digest, and which limit it exceeded";
+        DATA_OVER_LIMIT: Word of super::ExceededLimit::WORDS, "data_over_limit", set, "says that `data` is a digest, and which limit it exceeded";
     }
     /// A lease.
     secret {
@@ -407,18 +352,48 @@ register! {
     }
 }
 
+/// A field of a line.
+#[derive(Clone, Debug)]
+pub struct LineField {
+    /// Its path, such as `auth.policy_results.granting_policies[].name`.
+    pub path: String,
+    /// Its row of the register.
+    pub row: &'static Row,
+}
+
+/// Every field of a line that has content of its own, in the order of a line.
+pub fn line_fields() -> Vec<LineField> {
+    let mut fields = Vec::new();
+    collect("entry", "", &mut fields);
+    fields
+}
+
+fn collect(object: &str, before: &str, fields: &mut Vec<LineField>) {
+    for row in REGISTER.iter().filter(|row| row.object == object) {
+        let path = format!("{before}{}", row.key);
+        match (row.treatment, row.inner) {
+            (Treatment::ObjectList, Some(inner)) => collect(inner, &format!("{path}[]."), fields),
+            (_, Some(inner)) => collect(inner, &format!("{path}."), fields),
+            (_, None) => fields.push(LineField { path, row }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ENTRY_TYPES, LIMITS, OPERATIONS, REGISTER, TOKEN_TYPES, Treatment};
-    use crate::entry::{EntryType, Operation, TokenType};
-    use crate::limits::ExceededLimit;
+    use super::*;
+    use crate::entry::Word;
+
+    fn is_read_back<W: Word>(words: &[&str]) -> bool {
+        words.iter().all(|word| W::read(word).text() == *word)
+    }
 
     #[test]
     fn the_words_of_the_table_are_those_of_the_types() {
-        assert_eq!(ENTRY_TYPES, [EntryType::Request, EntryType::Response].map(EntryType::as_str));
-        assert_eq!(TOKEN_TYPES, TokenType::ALL.map(TokenType::as_str));
-        assert_eq!(OPERATIONS, Operation::ALL.map(Operation::as_str));
-        assert_eq!(LIMITS, ExceededLimit::ALL.map(ExceededLimit::as_str));
+        assert!(is_read_back::<Option<EntryType>>(EntryType::WORDS));
+        assert!(is_read_back::<TokenType>(TokenType::WORDS));
+        assert!(is_read_back::<Option<Operation>>(Operation::WORDS));
+        assert!(is_read_back::<Option<ExceededLimit>>(ExceededLimit::WORDS));
     }
 
     #[test]
@@ -440,5 +415,19 @@ mod tests {
                 REGISTER.iter().skip(at + 1).find(|other| other.object == row.object && other.key == row.key);
             assert!(twin.is_none(), "{}.{}", row.object, row.key);
         }
+    }
+
+    #[test]
+    fn every_row_is_a_field_of_a_line_and_every_path_occurs_once() {
+        let fields = line_fields();
+        // The summary that replaces a `data` over a limit is not a field of its own.
+        for row in REGISTER.iter().filter(|row| row.inner.is_none() && row.object != "digest") {
+            let found = fields.iter().any(|field| (field.row.object, field.row.key) == (row.object, row.key));
+            assert!(found, "{}.{}", row.object, row.key);
+        }
+        let mut paths: Vec<_> = fields.iter().map(|field| &field.path).collect();
+        paths.sort();
+        assert!(paths.windows(2).all(|pair| pair[0] != pair[1]));
+        assert!(paths.iter().any(|path| *path == "auth.policy_results.granting_policies[].name"));
     }
 }

@@ -50,8 +50,10 @@ impl Salt {
         };
         block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
         let keyed = Hmac::<Sha256>::new((&*block).into());
-        let id = SaltId::of(&keyed);
-        Self { keyed, key: HmacKey::new(&block), id, hashes: HashCache::new() }
+        let mut salt = Self { keyed, key: HmacKey::new(&block), id: SaltId(0), hashes: HashCache::new() };
+        let digest = salt.digest(b"onrecord salt id");
+        salt.id = SaltId(digest.first_chunk().map_or(0, |start| u64::from_be_bytes(*start)));
+        salt
     }
 
     /// The text of a new salt from the system's random source: a lower-case UUID. Keep it as a secret, for as long as the
@@ -119,11 +121,7 @@ impl Salt {
     }
 }
 
-impl fmt::Debug for Salt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Salt(..)")
-    }
-}
+opaque!(Salt);
 
 /// A hash as lines show it, with its quotes.
 pub(crate) fn quoted(digest: &[u8; 32]) -> [u8; HASH_LEN + 2] {
@@ -158,40 +156,32 @@ pub(crate) fn hex_digits(number: u64) -> [u8; 16] {
     digits
 }
 
+/// The number of 16 lower-case hex digits.
+pub(crate) fn parse_digits(text: &str) -> Option<u64> {
+    let plain = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if plain { u64::from_str_radix(text, 16).ok() } else { None }
+}
+
 /// Names a salt in lines: 16 lower-case hex digits.
 ///
 /// The first 8 bytes of the HMAC, under the salt, of `onrecord salt id`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SaltId([u8; 8]);
+pub struct SaltId(u64);
 
 impl SaltId {
-    fn of(keyed: &Hmac<Sha256>) -> Self {
-        let mut mac = keyed.clone();
-        mac.update(b"onrecord salt id");
-        let digest: [u8; 32] = mac.finalize().into_bytes().into();
-        let mut id = [0; 8];
-        id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-        Self(id)
-    }
-
     /// Reads an id as lines show it.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return None;
-        }
-        let mut id = [0; 8];
-        const_hex::decode_to_slice(text, &mut id).ok()?;
-        (text.len() == 16).then_some(Self(id))
+        parse_digits(text).map(Self)
     }
 
     /// The id as a number: its 16 hex digits.
     pub const fn number(self) -> u64 {
-        u64::from_be_bytes(self.0)
+        self.0
     }
 
     /// The number back.
     pub const fn from_number(number: u64) -> Self {
-        Self(number.to_be_bytes())
+        Self(number)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Never in it: what a number stands for, or to which start of the server it belongs.
 
 /// Entries from one counter to another, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SeqRange {
     /// The first.
     pub from: u64,

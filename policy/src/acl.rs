@@ -1,4 +1,4 @@
-//! [`Acl`]: the policies of a token, compiled, and the search for the rule of a path.
+//! [`Acl`]: the policies of a token, compiled, and the decision about a question, with the rule that won.
 //!
 //! Exact rules are hashed. Prefix rules are sorted, each knowing the longest other that it begins with: the
 //! longest that a path begins with is the last that sorts before the path, or one of those it begins with.
@@ -10,9 +10,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::capability::{Capability, Operation};
 use crate::pattern::{Pattern, Priority, Segments};
 use crate::policy::Policy;
-use crate::rule::Rule;
+use crate::rule::{Question, Refusal, Rule};
 
 /// The policies of a token, merged and ready to decide.
 #[derive(Default)]
@@ -30,6 +31,23 @@ struct Prefix {
     rule: Rule,
 }
 
+/// The decision about a question.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// Whether the rule has the capability `sudo`; also set where the question is refused.
+    pub sudo: bool,
+    /// Whether the token has the root policy.
+    pub root: bool,
+    /// The policies that granted it, in the order of the token's policies; none if it is not allowed.
+    pub granting: &'a [Arc<str>],
+    /// The rule that won, if one matched.
+    pub rule: Option<&'a Rule>,
+    /// Why it is refused.
+    pub refusal: Option<Refusal>,
+}
+
 impl Acl {
     /// Merges policies in the order of the token's list. With the root policy among them everything is allowed.
     pub fn new<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Self {
@@ -40,29 +58,16 @@ impl Acl {
             if policy.name() == Policy::ROOT {
                 acl.root = Some(Arc::clone(&policy.name));
             }
-            let name = &policy.name;
             for path in &policy.paths {
-                let known = match &path.pattern {
-                    Pattern::Exact(text) => acl.exact.get_mut(&**text),
-                    Pattern::Prefix(text) => prefixes.get_mut(&**text),
-                    Pattern::Segments(_) => wildcards.get_mut(path.text.as_str()).map(|(_, rule)| rule),
-                };
-                if let Some(rule) = known {
-                    rule.merge(name, path);
-                    continue;
-                }
-                let rule = Rule::new(name, path);
-                match &path.pattern {
-                    Pattern::Exact(text) => {
-                        acl.exact.insert(text.clone(), rule);
-                    }
-                    Pattern::Prefix(text) => {
-                        prefixes.insert(text, rule);
-                    }
+                let new = || Rule::like(path);
+                let rule = match &path.pattern {
+                    Pattern::Exact(text) => acl.exact.entry(text.clone()).or_insert_with(new),
+                    Pattern::Prefix(text) => prefixes.entry(text).or_insert_with(new),
                     Pattern::Segments(segments) => {
-                        wildcards.insert(&path.text, (segments, rule));
+                        &mut wildcards.entry(&path.text).or_insert_with(|| (segments, new())).1
                     }
-                }
+                };
+                rule.merge(&policy.name, path);
             }
         }
         acl.prefixes = linked(prefixes);
@@ -76,8 +81,30 @@ impl Acl {
         self.root.is_some()
     }
 
-    pub(crate) fn root_name(&self) -> Option<&Arc<str>> {
-        self.root.as_ref()
+    /// Decides a question. Without the root policy, a question that no rule allows is refused; help is always allowed.
+    pub fn decide<'a>(&'a self, question: &Question<'_>) -> Decision<'a> {
+        let mut decision =
+            Decision { allowed: true, sudo: false, root: false, granting: &[], rule: None, refusal: None };
+        if let Some(name) = &self.root {
+            return Decision { sudo: true, root: true, granting: std::slice::from_ref(name), ..decision };
+        }
+        if question.operation == Operation::Help {
+            return decision;
+        }
+        let path = question.path.trim_start_matches('/');
+        let Some(rule) = self.find(path, question.operation.enumerates()) else {
+            return Decision { allowed: false, refusal: Some(Refusal::NoRule), ..decision };
+        };
+        decision.rule = Some(rule);
+        decision.sudo = rule.capabilities().contains(Capability::Sudo);
+        let checked = match question.operation.needs() {
+            None => Err(Refusal::Capability),
+            Some(needs) => rule.check(needs, question).map(|()| rule.granting(needs)),
+        };
+        match checked {
+            Ok(granting) => Decision { granting, ..decision },
+            Err(refusal) => Decision { allowed: false, refusal: Some(refusal), ..decision },
+        }
     }
 
     /// The capabilities at a path, sorted by name: `["root"]` for root, `["deny"]` for none. A slash at the end is treated
@@ -91,7 +118,7 @@ impl Acl {
         if !capabilities.allows() {
             return vec!["deny"];
         }
-        capabilities.iter().map(crate::Capability::name).collect()
+        capabilities.iter().map(Capability::name).collect()
     }
 
     /// Whether a rule allows anything at or below this directory (`secret/`). It is used to list mounts, not to decide.
@@ -106,14 +133,9 @@ impl Acl {
     }
 
     /// The rule that decides about a path.
-    pub(crate) fn find(&self, path: &str, enumerates: bool) -> Option<&Rule> {
-        if let Some(rule) = self.exact.get(path) {
-            return Some(rule);
-        }
-        if enumerates
-            && let Some(path) = path.strip_suffix('/')
-            && let Some(rule) = self.exact.get(path)
-        {
+    fn find(&self, path: &str, enumerates: bool) -> Option<&Rule> {
+        let file = path.strip_suffix('/').filter(|_| enumerates);
+        if let Some(rule) = self.exact.get(path).or_else(|| self.exact.get(file?)) {
             return Some(rule);
         }
         let prefix = self.longest_prefix(path);

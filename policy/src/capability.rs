@@ -1,62 +1,56 @@
 //! The capabilities, the operations, and the capability that each operation needs.
 //! Never in it: paths.
 
-/// A right on a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Capability {
-    /// Write to a path that does not exist yet.
-    Create,
-    /// Remove.
-    Delete,
-    /// Nothing, even if another rule for the same path allows it.
-    Deny,
-    /// Enumerate keys.
-    List,
-    /// Merge into the data of a path that exists.
-    Patch,
-    /// Read.
-    Read,
-    /// Enumerate keys at any depth.
-    Scan,
-    /// Use paths that require it beside their own capability.
-    Sudo,
-    /// Write to a path that exists.
-    Update,
+/// The capabilities with their words, sorted.
+macro_rules! capabilities {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// A right on a path.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Capability {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Capability {
+            /// All of them, sorted by name.
+            pub const ALL: [Self; 9] = [$(Self::$name,)*];
+
+            /// The word in policies and answers.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+
+            /// The capability of a word.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($word => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-impl Capability {
-    /// All of them, sorted by name.
-    pub const ALL: [Self; 9] = [
-        Self::Create,
-        Self::Delete,
-        Self::Deny,
-        Self::List,
-        Self::Patch,
-        Self::Read,
-        Self::Scan,
-        Self::Sudo,
-        Self::Update,
-    ];
-
-    /// The word in policies and answers.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Delete => "delete",
-            Self::Deny => "deny",
-            Self::List => "list",
-            Self::Patch => "patch",
-            Self::Read => "read",
-            Self::Scan => "scan",
-            Self::Sudo => "sudo",
-            Self::Update => "update",
-        }
-    }
-
-    /// The capability of a word.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|capability| capability.name() == name)
-    }
+capabilities! {
+    /// Write to a path that does not exist yet.
+    Create = "create",
+    /// Remove.
+    Delete = "delete",
+    /// Nothing, even if another rule for the same path allows it.
+    Deny = "deny",
+    /// Enumerate keys.
+    List = "list",
+    /// Merge into the data of a path that exists.
+    Patch = "patch",
+    /// Read.
+    Read = "read",
+    /// Enumerate keys at any depth.
+    Scan = "scan",
+    /// Use paths that require it beside their own capability.
+    Sudo = "sudo",
+    /// Write to a path that exists.
+    Update = "update",
 }
 
 /// The operation of a request.

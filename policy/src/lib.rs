@@ -25,20 +25,14 @@
 
 mod acl;
 mod capability;
-mod decide;
 mod error;
 mod parameters;
-mod parse;
-mod path_rule;
 mod pattern;
 mod policy;
-mod question;
 mod rule;
 
-pub use acl::Acl;
+pub use acl::{Acl, Decision};
 pub use capability::{Capability, Operation};
-pub use decide::Decision;
 pub use error::{ParseError, PathError};
 pub use policy::Policy;
-pub use question::{Question, Refusal};
-pub use rule::Rule;
+pub use rule::{Question, Refusal, Rule};

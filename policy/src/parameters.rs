@@ -50,24 +50,14 @@ fn lower(name: &str) -> Cow<'_, str> {
 
 /// Whether a list allows a value of a request. It allows an array that is listed as a whole, or whose elements all are.
 pub(crate) fn allows(listed: &[Value], value: &Value) -> bool {
-    if listed.is_empty() || is_listed(listed, value) {
-        return true;
-    }
-    match value {
-        Value::Array(items) => !items.is_empty() && items.iter().all(|item| is_listed(listed, item)),
-        _ => false,
-    }
+    let all_listed = |items: &[Value]| !items.is_empty() && items.iter().all(|item| is_listed(listed, item));
+    listed.is_empty() || is_listed(listed, value) || value.as_array().is_some_and(all_listed)
 }
 
 /// Whether a list denies a value of a request. It denies an array if one of its elements is listed.
 pub(crate) fn denies(listed: &[Value], value: &Value) -> bool {
-    if listed.is_empty() || is_listed(listed, value) {
-        return true;
-    }
-    match value {
-        Value::Array(items) => items.iter().any(|item| is_listed(listed, item)),
-        _ => false,
-    }
+    let one_listed = |items: &[Value]| items.iter().any(|item| is_listed(listed, item));
+    listed.is_empty() || is_listed(listed, value) || value.as_array().is_some_and(one_listed)
 }
 
 fn is_listed(listed: &[Value], value: &Value) -> bool {

@@ -54,38 +54,33 @@ impl Segments {
         Self { path: path.into(), parts, is_prefix: path.len() < text.len(), first_wildcard }
     }
 
+    /// Whether the segment at an index takes a part of a path.
+    fn takes(&self, (index, segment): (usize, &Option<Box<str>>), part: &str) -> bool {
+        match segment {
+            None => true,
+            Some(text) if self.is_prefix && index + 1 == self.parts.len() => part.starts_with(&**text),
+            Some(text) => part == &**text,
+        }
+    }
+
     pub(crate) fn matches(&self, path: &str) -> bool {
         let mut given = path.split('/');
-        let last = self.parts.len() - 1;
-        for (index, segment) in self.parts.iter().enumerate() {
-            let Some(part) = given.next() else { return false };
-            let fits = match segment {
-                None => true,
-                Some(text) if self.is_prefix && index == last => part.starts_with(&**text),
-                Some(text) => part == &**text,
-            };
-            if !fits {
-                return false;
-            }
-        }
-        self.is_prefix || given.next().is_none()
+        let mut segments = self.parts.iter().enumerate();
+        segments.all(|segment| given.next().is_some_and(|part| self.takes(segment, part)))
+            && (self.is_prefix || given.next().is_none())
     }
 
     /// Whether it can match a path below `directory`, which ends in a slash.
     pub(crate) fn reaches_below(&self, directory: &str) -> bool {
-        let directory = directory.strip_suffix('/').unwrap_or(directory);
-        let mut given = directory.split('/');
-        let last = self.parts.len() - 1;
-        for (index, segment) in self.parts.iter().enumerate() {
+        let mut given = directory.strip_suffix('/').unwrap_or(directory).split('/');
+        for segment in self.parts.iter().enumerate() {
             // The directory ends before the pattern does.
             let Some(part) = given.next() else { return true };
-            match segment {
-                Some(text) if self.is_prefix && index == last => return part.starts_with(&**text),
-                Some(text) if part != &**text => return false,
-                None | Some(_) => {}
+            if !self.takes(segment, part) {
+                return false;
             }
         }
-        false
+        self.is_prefix
     }
 
     pub(crate) fn priority(&self) -> Priority<'_> {

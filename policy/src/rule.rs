@@ -1,5 +1,5 @@
-//! [`Rule`]: the merged rules of all policies of a token for one pattern, and the check of a question against them.
-//! Never in it: how the rule of a path is found.
+//! The rule of one path in one policy; [`Rule`], the merged rules of all policies of a token for one pattern; and the
+//! check of a question against it. Never in it: how the rule of a path is found.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,38 +8,79 @@ use std::time::Duration;
 
 use onrecord_value::Object;
 
-use crate::capability::{Capabilities, Capability};
+use crate::capability::{Capabilities, Capability, Operation};
 use crate::parameters::{self, Parameters};
-use crate::path_rule::PathRule;
-use crate::question::{Question, Refusal};
+use crate::pattern::Pattern;
+
+/// The request that a token wants to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The operation.
+    pub operation: Operation,
+    /// The path; slashes at its beginning are ignored.
+    pub path: &'a str,
+    /// The parameters: body or query.
+    pub data: Option<&'a Object>,
+    /// How long the wrapping token of the answer shall live, if it is wrapped.
+    pub wrap_ttl: Option<Duration>,
+}
+
+impl<'a> Question<'a> {
+    /// A question without parameters and without wrapping.
+    pub const fn new(operation: Operation, path: &'a str) -> Self {
+        Self { operation, path, data: None, wrap_ttl: None }
+    }
+}
+
+/// Why a question was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The rule that won does not have the capability.
+    Capability,
+    /// No rule matches.
+    NoRule,
+    /// A parameter is missing, denied or not allowed.
+    Parameter,
+    /// The lifetime of the wrapping token is not what the rule requires.
+    WrapTtl,
+}
+
+/// The rule of one path in one policy.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PathRule {
+    /// The path as the text has it.
+    pub(crate) text: String,
+    pub(crate) pattern: Pattern,
+    pub(crate) terms: Terms,
+}
+
+/// What a rule allows, and under which conditions.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) capabilities: Capabilities,
+    pub(crate) allowed: Parameters,
+    pub(crate) denied: Parameters,
+    /// In lower case.
+    pub(crate) required: BTreeSet<String>,
+    /// No bound if zero.
+    pub(crate) min_wrap: Duration,
+    /// No bound if zero.
+    pub(crate) max_wrap: Duration,
+}
 
 /// The merged rule of one pattern.
 pub struct Rule {
     pattern: Box<str>,
-    capabilities: Capabilities,
     /// The policies that grant each capability, in the order of the token's policies.
     granting: Vec<(Capability, Vec<Arc<str>>)>,
-    allowed: Parameters,
-    denied: Parameters,
-    required: BTreeSet<String>,
-    min_wrap: Duration,
-    max_wrap: Duration,
+    terms: Terms,
 }
 
 impl Rule {
-    pub(crate) fn new(policy: &Arc<str>, rule: &PathRule) -> Self {
-        let mut new = Self {
-            pattern: rule.text.as_str().into(),
-            capabilities: Capabilities::default(),
-            granting: Vec::new(),
-            allowed: Parameters::default(),
-            denied: Parameters::default(),
-            required: BTreeSet::new(),
-            min_wrap: Duration::ZERO,
-            max_wrap: Duration::ZERO,
-        };
-        new.merge(policy, rule);
-        new
+    /// A rule for the pattern of another, to be merged.
+    pub(crate) fn like(rule: &PathRule) -> Self {
+        Self { pattern: rule.text.as_str().into(), granting: Vec::new(), terms: Terms::default() }
     }
 
     /// The path as the policies have it, with its wildcards.
@@ -55,25 +96,22 @@ impl Rule {
     }
 
     pub(crate) fn capabilities(&self) -> Capabilities {
-        self.capabilities
+        self.terms.capabilities
     }
 
-    /// Merges the rule of another policy, or another rule of the same policy, for the pattern.
+    /// Merges the rule of a policy, or another rule of the same policy, for the pattern.
     pub(crate) fn merge(&mut self, policy: &Arc<str>, rule: &PathRule) {
-        if self.capabilities.contains(Capability::Deny) {
+        let (terms, more) = (&mut self.terms, &rule.terms);
+        if terms.capabilities.contains(Capability::Deny) {
             return;
         }
-        if rule.capabilities.contains(Capability::Deny) {
-            self.capabilities = Capabilities::DENY;
+        if more.capabilities.contains(Capability::Deny) {
+            *terms = Terms { capabilities: Capabilities::DENY, ..Terms::default() };
             self.granting = vec![(Capability::Deny, vec![Arc::clone(policy)])];
-            self.allowed = Parameters::default();
-            self.denied = Parameters::default();
-            self.required.clear();
-            (self.min_wrap, self.max_wrap) = (Duration::ZERO, Duration::ZERO);
             return;
         }
-        self.capabilities = self.capabilities.union(rule.capabilities);
-        for capability in rule.capabilities.iter() {
+        terms.capabilities = terms.capabilities.union(more.capabilities);
+        for capability in more.capabilities.iter() {
             match self.granting.iter_mut().find(|(granted, _)| *granted == capability) {
                 None => self.granting.push((capability, vec![Arc::clone(policy)])),
                 Some((_, policies)) if policies.last() != Some(policy) => policies.push(Arc::clone(policy)),
@@ -81,16 +119,16 @@ impl Rule {
             }
         }
         // Of two bounds the smaller one applies: a wrapping token must not live longer than any policy allows.
-        self.min_wrap = smaller(self.min_wrap, rule.min_wrap);
-        self.max_wrap = smaller(self.max_wrap, rule.max_wrap);
-        self.allowed.merge(&rule.allowed);
-        self.denied.merge(&rule.denied);
-        self.required.extend(rule.required.iter().cloned());
+        terms.min_wrap = smaller(terms.min_wrap, more.min_wrap);
+        terms.max_wrap = smaller(terms.max_wrap, more.max_wrap);
+        terms.allowed.merge(&more.allowed);
+        terms.denied.merge(&more.denied);
+        terms.required.extend(more.required.iter().cloned());
     }
 
     /// Checks a question.
     pub(crate) fn check(&self, needs: Capability, question: &Question<'_>) -> Result<(), Refusal> {
-        if !self.capabilities.contains(needs) {
+        if !self.terms.capabilities.contains(needs) {
             return Err(Refusal::Capability);
         }
         self.check_wrapping(question.wrap_ttl)?;
@@ -101,32 +139,23 @@ impl Rule {
     }
 
     fn check_wrapping(&self, wrap_ttl: Option<Duration>) -> Result<(), Refusal> {
-        let too_long = |max| wrap_ttl.is_none_or(|ttl| ttl > max);
-        let too_short = |min| wrap_ttl.is_none_or(|ttl| ttl < min);
-        let refused = (!self.max_wrap.is_zero() && too_long(self.max_wrap))
-            || (!self.min_wrap.is_zero() && too_short(self.min_wrap));
-        if refused { Err(Refusal::WrapTtl) } else { Ok(()) }
+        let Terms { min_wrap, max_wrap, .. } = self.terms;
+        let too_long = !max_wrap.is_zero() && wrap_ttl.is_none_or(|ttl| ttl > max_wrap);
+        let too_short = !min_wrap.is_zero() && wrap_ttl.is_none_or(|ttl| ttl < min_wrap);
+        if too_long || too_short { Err(Refusal::WrapTtl) } else { Ok(()) }
     }
 
     fn check_parameters(&self, data: Option<&Object>) -> Result<(), Refusal> {
-        let has = |name: &String| data.is_some_and(|data| data.contains(name));
-        if !self.required.iter().all(has) {
-            return Err(Refusal::Parameter);
-        }
-        let Some(data) = data.filter(|data| !data.is_empty()) else { return Ok(()) };
-        if self.denied.has_all() {
-            return Err(Refusal::Parameter);
-        }
-        let allows_other = self.allowed.is_empty() || self.allowed.has_all();
-        for (name, value) in data {
-            let denied = self.denied.get(name).is_some_and(|listed| parameters::denies(listed, value));
-            let allowed =
-                self.allowed.get(name).map_or(allows_other, |listed| parameters::allows(listed, value));
-            if denied || !allowed {
-                return Err(Refusal::Parameter);
-            }
-        }
-        Ok(())
+        let Terms { required, allowed, denied, .. } = &self.terms;
+        let has_required = required.iter().all(|name| data.is_some_and(|data| data.contains(name)));
+        let allows_other = allowed.is_empty() || allowed.has_all();
+        let is_allowed = |(name, value): (&str, _)| {
+            !denied.get(name).is_some_and(|listed| parameters::denies(listed, value))
+                && allowed.get(name).map_or(allows_other, |listed| parameters::allows(listed, value))
+        };
+        let all_allowed =
+            data.is_none_or(|data| data.is_empty() || (!denied.has_all() && data.iter().all(is_allowed)));
+        if has_required && all_allowed { Ok(()) } else { Err(Refusal::Parameter) }
     }
 }
 
@@ -141,6 +170,6 @@ fn smaller(one: Duration, other: Duration) -> Duration {
 
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rule({:?}, {:?})", self.pattern, self.capabilities)
+        write!(f, "Rule({:?}, {:?})", self.pattern, self.terms.capabilities)
     }
 }

@@ -188,23 +188,20 @@ impl<'o> Checker<'o> {
             self.note_probe(record, record.boot);
         }
         let device = self.device(seen);
-        if let Some(Record { seq, boot, .. }) = seen.record {
-            let boot_log = device.boot_log(boot);
-            if !boot_log.seqs.insert(seq) {
-                device.doubles.add(examples, || EntryNumber { boot, seq });
-                return false;
-            }
-            boot_log.entries += 1;
+        if device.entries.add(seen) {
+            self.union.add(seen);
+            return true;
         }
-        device.count(seen.entry_type, &seen.id);
-        self.union.add(seen);
-        true
+        if let Some(Record { seq, boot, .. }) = seen.record {
+            device.doubles.add(examples, || EntryNumber { boot, seq });
+        }
+        false
     }
 
     /// Notes the probe before this entry in this source: a device without older entries in this start began with it.
     fn note_probe(&mut self, record: &Record, boot: Boot) {
         let Some((_, after)) = self.probed.filter(|(of, _)| *of == boot) else { return };
-        let boot_log = self.device_of(Some(record.device_id())).boot_log(boot);
+        let boot_log = self.device_of(Some(record.device_id())).entries.boot_log(boot);
         boot_log.begun_after = Some(boot_log.begun_after.map_or(after, |other| other.min(after)));
     }
 
@@ -218,7 +215,7 @@ impl<'o> Checker<'o> {
         if device.gaps.insert(id.clone()) {
             device.missed = device.missed.saturating_add(gap.missed);
         }
-        let boot_log = device.boot_log(boot);
+        let boot_log = device.entries.boot_log(boot);
         gap.ranges.iter().for_each(|range| boot_log.declared.insert_range(range));
         if gap.ended {
             boot_log.ended = Some(record.seq);
@@ -229,7 +226,7 @@ impl<'o> Checker<'o> {
         let examples = self.options.examples;
         let Record { seq, boot, .. } = record;
         let device = self.device(seen);
-        if device.boot_log(boot).seqs.contains(seq) {
+        if device.entries.boot_log(boot).seqs.contains(seq) {
             device.doubles.add(examples, || EntryNumber { boot, seq });
             return;
         }
@@ -249,7 +246,7 @@ impl<'o> Checker<'o> {
 
     fn device_of(&mut self, salt: Option<SaltId>) -> &mut Device {
         let (order, source) = (self.devices.len(), self.sources.len());
-        let device = self.devices.entry(salt).or_insert_with(|| Device::new(order));
+        let device = self.devices.entry(salt).or_insert_with(|| Device { order, ..Device::default() });
         device.add_source(source);
         device
     }
@@ -259,7 +256,7 @@ impl<'o> Checker<'o> {
         let examples = options.examples;
         let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
         let mut declared: HashMap<Boot, SeqSet> = HashMap::new();
-        for (boot, boot_log) in devices.values().flat_map(Device::boots) {
+        for (boot, boot_log) in devices.values().flat_map(|device| device.entries.boots()) {
             let all = declared.entry(boot).or_default();
             *all = all.union(&boot_log.declared);
         }

@@ -20,7 +20,6 @@
 //!
 //! Never in this crate: the server, a client of it, or a write to any log.
 
-mod boot_log;
 mod check;
 mod device;
 mod fast_scan;

@@ -12,64 +12,43 @@ use crate::report::Sample;
 /// Requests by their ids.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
-    open: HashMap<Id, Unpaired>,
+    /// How many requests of an id have no response; below zero, how many responses have no request.
+    open: HashMap<Id, i64>,
     pub(crate) complete: u64,
 }
 
-/// The entries of a request that still lack their counterpart.
-#[derive(Clone, Copy, Debug, Default)]
-struct Unpaired {
-    requests: u32,
-    responses: u32,
+const fn one(entry_type: EntryType) -> i64 {
+    match entry_type {
+        EntryType::Request => 1,
+        EntryType::Response => -1,
+    }
 }
 
 impl Pairs {
     /// Adds an entry.
     pub(crate) fn add(&mut self, entry_type: EntryType, id: &Id) {
-        let mut open = match self.open.entry(id.clone()) {
-            Entry::Occupied(open) => open,
-            Entry::Vacant(place) => {
-                let (requests, responses) = match entry_type {
-                    EntryType::Request => (1, 0),
-                    EntryType::Response => (0, 1),
-                };
-                place.insert(Unpaired { requests, responses });
-                return;
+        let one = one(entry_type);
+        match self.open.entry(id.clone()) {
+            Entry::Vacant(place) => drop(place.insert(one)),
+            Entry::Occupied(mut open) => {
+                let before = *open.get();
+                *open.get_mut() = before.saturating_add(one);
+                self.complete += u64::from(before.signum() != one);
+                if before + one == 0 {
+                    open.remove();
+                }
             }
-        };
-        let Unpaired { requests, responses } = open.get_mut();
-        let (own, other) = match entry_type {
-            EntryType::Request => (requests, responses),
-            EntryType::Response => (responses, requests),
-        };
-        if *other == 0 {
-            *own += 1;
-            return;
-        }
-        *other -= 1;
-        self.complete += 1;
-        if *other == 0 {
-            open.remove();
         }
     }
 
     /// The ids of requests without response, or of responses without request.
     pub(crate) fn unpaired(&self, entry_type: EntryType, examples: usize) -> Sample<String> {
-        let unpaired = self.open.iter().filter_map(|(id, open)| {
-            let count = match entry_type {
-                EntryType::Request => open.requests,
-                EntryType::Response => open.responses,
-            };
-            (count > 0).then_some((id, count))
-        });
-        let (mut count, mut first) = (0, Vec::new());
-        for (id, entries) in unpaired {
-            count += u64::from(entries);
-            first.push(id);
-        }
+        let unpaired =
+            |(id, open): (_, &i64)| (open.signum() == one(entry_type)).then_some((id, open.unsigned_abs()));
+        let (mut first, counts): (Vec<&Id>, Vec<u64>) = self.open.iter().filter_map(unpaired).unzip();
         // The order of the map is random.
         first.sort_unstable();
         first.truncate(examples);
-        Sample { count, first: first.into_iter().map(Id::to_string).collect() }
+        Sample { count: counts.into_iter().sum(), first: first.into_iter().map(Id::to_string).collect() }
     }
 }

@@ -17,11 +17,13 @@ pub struct ConvertError {
 }
 
 /// Why a text could not be converted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// It is too large or too small.
+    #[error("value out of range")]
     Range,
     /// It does not have the form.
+    #[error("invalid syntax")]
     Syntax,
 }
 
@@ -33,15 +35,6 @@ impl ConvertError {
     /// Why it could not be converted.
     pub fn reason(&self) -> Reason {
         self.reason
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Range => "value out of range",
-            Self::Syntax => "invalid syntax",
-        })
     }
 }
 

@@ -1,8 +1,11 @@
 //! [`Number`]: a JSON number as its literal text, so that it is never rounded.
 //! Never in it: arithmetic.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::io::Write as _;
+
+use crate::json::is_number;
 
 /// The longest text that needs no allocation. With it a number is as large as a `String`, and holds every 64-bit integer
 /// and nearly every shortest double.
@@ -21,7 +24,7 @@ enum Repr {
 impl Number {
     /// A number from its literal text, if the text is a number by JSON's grammar.
     pub fn from_literal(text: &str) -> Option<Self> {
-        is_literal(text.as_bytes()).then(|| Self::from_checked(text))
+        is_number(text).then(|| Self::from_checked(text))
     }
 
     /// The shortest text that reads back as this double, in the form Go's JSON writer gives it
@@ -79,33 +82,6 @@ impl Number {
     }
 }
 
-/// Whether a text is a number by JSON's grammar.
-fn is_literal(text: &[u8]) -> bool {
-    fn digits(text: &[u8]) -> (usize, &[u8]) {
-        let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        (count, text.get(count..).unwrap_or_default())
-    }
-    let text = text.strip_prefix(b"-").unwrap_or(text);
-    let leading_zero = text.first() == Some(&b'0');
-    let (whole, mut rest) = digits(text);
-    if whole == 0 || (leading_zero && whole > 1) {
-        return false;
-    }
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        let (count, after) = digits(fraction);
-        if count == 0 {
-            return false;
-        }
-        rest = after;
-    }
-    if let [b'e' | b'E', exponent @ ..] = rest {
-        let exponent = exponent.strip_prefix(b"-").or(exponent.strip_prefix(b"+")).unwrap_or(exponent);
-        let (count, after) = digits(exponent);
-        return count > 0 && after.is_empty();
-    }
-    rest.is_empty()
-}
-
 impl PartialEq for Number {
     fn eq(&self, other: &Self) -> bool {
         self.text() == other.text()
@@ -132,28 +108,15 @@ impl fmt::Debug for Number {
     }
 }
 
-/// Collects a formatted integer without an allocation.
-struct Digits {
-    len: usize,
-    bytes: [u8; INLINE],
-}
-
-impl fmt::Write for Digits {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.len + text.len();
-        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
-    }
-}
-
 macro_rules! from_integer {
     ($($kind:ty),*) => {$(
         impl From<$kind> for Number {
             fn from(value: $kind) -> Self {
-                let mut digits = Digits { len: 0, bytes: [0; INLINE] };
-                match (write!(digits, "{value}"), u8::try_from(digits.len)) {
-                    (Ok(()), Ok(len)) => Self(Repr::Inline { len, bytes: digits.bytes }),
+                let mut bytes = [0; INLINE];
+                let mut free = bytes.as_mut_slice();
+                let written = write!(free, "{value}").is_ok();
+                match u8::try_from(INLINE - free.len()) {
+                    Ok(len) if written => Self(Repr::Inline { len, bytes }),
                     _ => Self(Repr::Heap(value.to_string().into())),
                 }
             }

@@ -18,7 +18,7 @@ const LAST: i64 = 253_402_300_799;
 const CYCLE: i64 = 146_097 * 86_400;
 
 /// An instant in UTC with nanoseconds, in the years 1 to 9999. Later or earlier ones become the last or the first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time {
     seconds: i64,
     nanos: u32,
@@ -114,7 +114,7 @@ impl Time {
 
     /// Reads RFC 3339 with any offset and up to nine decimals (further ones are dropped).
     pub fn parse(text: &str) -> Result<Self, TimeError> {
-        Reader { rest: text.as_bytes() }.time().ok_or(TimeError)
+        read(text).ok_or(TimeError)
     }
 }
 
@@ -156,86 +156,41 @@ fn civil(seconds: i64) -> (DateTime, u32) {
 }
 
 /// Reads the text strictly, as Go does; jiff takes more (a blank for `T`, a second 60).
-struct Reader<'a> {
-    rest: &'a [u8],
+fn read(text: &str) -> Option<Time> {
+    let (civil, rest) = text.split_at_checked(SECONDS)?;
+    if !has_form(civil, "0000-00-00T00:00:00") || civil.ends_with("60") {
+        return None;
+    }
+    let civil = civil.parse::<DateTime>().ok().filter(|civil| civil.year() > 0)?;
+    let (nanos, zone) = match rest.strip_prefix('.') {
+        None => (0, rest),
+        Some(rest) => {
+            let (digits, zone) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+            let nine = digits.bytes().chain(std::iter::repeat(b'0')).take(9);
+            let nanos = nine.fold(0, |nanos, digit| nanos * 10 + u32::from(digit - b'0'));
+            (nanos, (!digits.is_empty()).then_some(zone)?)
+        }
+    };
+    let seconds = civil.duration_since(EPOCH).as_secs();
+    Some(Time::from_unix(seconds - offset(zone)?, nanos))
 }
 
-impl Reader<'_> {
-    fn time(mut self) -> Option<Time> {
-        let year = self.number(4)?;
-        self.take(b"-")?;
-        let month = self.number(2)?;
-        self.take(b"-")?;
-        let date = self.number(2)?;
-        self.take(b"T")?;
-        let hour = self.number(2)?;
-        self.take(b":")?;
-        let minute = self.number(2)?;
-        self.take(b":")?;
-        let second = self.number(2)?;
-        let nanos = self.fraction()?;
-        let offset = self.offset()?;
-        if !self.rest.is_empty() || year == 0 {
-            return None;
-        }
-        let civil = DateTime::new(
-            i16::try_from(year).ok()?,
-            i8::try_from(month).ok()?,
-            i8::try_from(date).ok()?,
-            i8::try_from(hour).ok()?,
-            i8::try_from(minute).ok()?,
-            i8::try_from(second).ok()?,
-            0,
-        );
-        let seconds = civil.ok()?.duration_since(EPOCH).as_secs();
-        Some(Time::from_unix(seconds - offset, nanos))
+/// Seconds east of UTC.
+fn offset(zone: &str) -> Option<i64> {
+    if zone == "Z" {
+        return Some(0);
     }
+    let (sign, size) =
+        if let Some(size) = zone.strip_prefix('+') { (1, size) } else { (-1, zone.strip_prefix('-')?) };
+    let (hours, minutes) = size.split_once(':').filter(|_| has_form(size, "00:00"))?;
+    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
 
-    fn take(&mut self, text: &[u8]) -> Option<()> {
-        self.rest = self.rest.strip_prefix(text)?;
-        Some(())
-    }
-
-    fn digit(&mut self) -> Option<u32> {
-        let (first, rest) = self.rest.split_first().filter(|(first, _)| first.is_ascii_digit())?;
-        self.rest = rest;
-        Some(u32::from(first - b'0'))
-    }
-
-    fn number(&mut self, digits: usize) -> Option<u32> {
-        (0..digits).try_fold(0, |number, _| Some(number * 10 + self.digit()?))
-    }
-
-    /// Nanoseconds; none without a point.
-    fn fraction(&mut self) -> Option<u32> {
-        if self.take(b".").is_none() {
-            return Some(0);
-        }
-        let mut nanos = self.digit()? * 100_000_000;
-        let mut place = 10_000_000;
-        while let Some(digit) = self.digit() {
-            nanos += digit * place;
-            place /= 10;
-        }
-        Some(nanos)
-    }
-
-    /// Seconds east of UTC.
-    fn offset(&mut self) -> Option<i64> {
-        if self.take(b"Z").is_some() {
-            return Some(0);
-        }
-        let sign = if self.take(b"+").is_some() {
-            1
-        } else {
-            self.take(b"-")?;
-            -1
-        };
-        let hours = self.number(2).filter(|hours| *hours < 24)?;
-        self.take(b":")?;
-        let minutes = self.number(2).filter(|minutes| *minutes < 60)?;
-        Some(sign * i64::from(hours * 3600 + minutes * 60))
-    }
+/// Whether a text has digits where the form has zeros, and otherwise is the same.
+fn has_form(text: &str, form: &str) -> bool {
+    let fits = |(byte, form): (u8, u8)| if form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
 }
 
 impl fmt::Display for Time {

@@ -110,11 +110,16 @@ impl fmt::Debug for Value {
     }
 }
 
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Bool(value)
-    }
+macro_rules! from_content {
+    ($($content:ty => $kind:ident),*) => {$(
+        impl From<$content> for Value {
+            fn from(content: $content) -> Self {
+                Self::$kind(content)
+            }
+        }
+    )*};
 }
+from_content!(bool => Bool, Number => Number, String => String, Time => Time, Object => Object);
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
@@ -122,21 +127,9 @@ impl From<&str> for Value {
     }
 }
 
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::String(text)
-    }
-}
-
 impl From<&String> for Value {
     fn from(text: &String) -> Self {
         Self::String(text.clone())
-    }
-}
-
-impl From<Number> for Value {
-    fn from(number: Number) -> Self {
-        Self::Number(number)
     }
 }
 
@@ -148,21 +141,9 @@ impl From<f64> for Value {
     }
 }
 
-impl From<Time> for Value {
-    fn from(time: Time) -> Self {
-        Self::Time(time)
-    }
-}
-
-impl From<Object> for Value {
-    fn from(object: Object) -> Self {
-        Self::Object(object)
-    }
-}
-
 impl<T: Into<Value>> From<Vec<T>> for Value {
     fn from(items: Vec<T>) -> Self {
-        Self::Array(items.into_iter().map(Into::into).collect())
+        items.into_iter().collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Checks a line against the register: the value of every key is what the table says, or the key is reported as unknown.
 //! Never in it: a key's name or kind that is not from the table.
 
-use onrecord_value::{Object, Time, Value};
+use onrecord_value::{Number, Object, Time, Value};
 
 use super::DecodeError;
 use crate::entry::{Boot, EntryType};
@@ -32,6 +32,7 @@ impl Check {
     fn object(&mut self, name: &str, object: &Object, at: &str) -> Result<(), DecodeError> {
         for (key, value) in object {
             let path = || if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+            let wrong = |expected| DecodeError::Field { at: path(), expected };
             match REGISTER.iter().find(|row| row.object == name && row.key == key) {
                 None => self.unknown.push(path()),
                 Some(_) if value.is_null() => {}
@@ -41,12 +42,14 @@ impl Check {
                     }
                     (Some(inner), Value::Array(list)) if row.treatment == Treatment::ObjectList => {
                         for item in list {
-                            let Value::Object(object) = item else { return Err(wrong(path(), row)) };
+                            let Value::Object(object) = item else { return Err(wrong("a list of objects")) };
                             self.object(inner, object, &path())?;
                         }
                     }
-                    _ if fits(row, value) => {}
-                    _ => return Err(wrong(path(), row)),
+                    _ => match expected(row, value) {
+                        (true, _) => {}
+                        (false, expected) => return Err(wrong(expected)),
+                    },
                 },
             }
         }
@@ -54,41 +57,31 @@ impl Check {
     }
 }
 
-fn wrong(at: String, row: &Row) -> DecodeError {
-    let expected = match row.treatment {
-        Treatment::Word => "one of the words of the register",
-        Treatment::Instant => "a time in RFC 3339",
-        Treatment::Number => "a whole number that fits",
-        Treatment::Flag => "true or false",
-        Treatment::Mark => "16 hex digits",
-        Treatment::ClearList | Treatment::TemplateList => "a list of texts",
-        Treatment::ClearMap => "texts by name",
-        Treatment::ClearListMap | Treatment::Headers => "lists of texts by name",
-        Treatment::Data | Treatment::Object => "an object",
-        Treatment::ObjectList => "a list of objects",
-        Treatment::Clear
-        | Treatment::Path
-        | Treatment::Template
-        | Treatment::Token
-        | Treatment::TokenAlways
-        | Treatment::Accessor
-        | Treatment::AccessorAlways
-        | Treatment::Digest => "a text",
-    };
-    DecodeError::Field { at, expected }
-}
-
-fn fits(row: &Row, value: &Value) -> bool {
+/// Whether a value is what its row says, and what it says.
+fn expected(row: &Row, value: &Value) -> (bool, &'static str) {
+    let (text, map) = (value.as_str(), value.as_object());
     match row.treatment {
-        Treatment::Word => value.as_str().is_some_and(|text| row.words.contains(&text)),
-        Treatment::Instant => value.as_str().is_some_and(|text| Time::parse(text).is_ok()),
+        Treatment::Word => {
+            (text.is_some_and(|text| row.words.contains(&text)), "one of the words of the register")
+        }
+        Treatment::Instant => (text.is_some_and(|text| Time::parse(text).is_ok()), "a time in RFC 3339"),
         Treatment::Number => {
             let small = [request::REMOTE_PORT.key(), response::STATUS_CODE.key()].contains(&row.key);
             let most = if small { u64::from(u16::MAX) } else { u64::MAX };
-            value.as_number().and_then(onrecord_value::Number::as_u64).is_some_and(|number| number <= most)
+            let number = value.as_number().and_then(Number::as_u64);
+            (number.is_some_and(|number| number <= most), "a whole number that fits")
         }
-        Treatment::Flag => value.as_bool().is_some(),
-        Treatment::Mark => value.as_str().is_some_and(|text| Boot::parse(text).is_some()),
+        Treatment::Flag => (value.as_bool().is_some(), "true or false"),
+        Treatment::Mark => (text.is_some_and(|text| Boot::parse(text).is_some()), "16 hex digits"),
+        Treatment::ClearList | Treatment::TemplateList => (is_texts(value), "a list of texts"),
+        Treatment::ClearMap => {
+            (map.is_some_and(|map| map.values().all(|text| text.as_str().is_some())), "texts by name")
+        }
+        Treatment::ClearListMap | Treatment::Headers => {
+            (map.is_some_and(|map| map.values().all(is_texts)), "lists of texts by name")
+        }
+        Treatment::Data | Treatment::Object => (map.is_some(), "an object"),
+        Treatment::ObjectList => (false, "a list of objects"),
         Treatment::Clear
         | Treatment::Path
         | Treatment::Template
@@ -96,16 +89,7 @@ fn fits(row: &Row, value: &Value) -> bool {
         | Treatment::TokenAlways
         | Treatment::Accessor
         | Treatment::AccessorAlways
-        | Treatment::Digest => value.as_str().is_some(),
-        Treatment::ClearList | Treatment::TemplateList => is_texts(value),
-        Treatment::ClearMap => {
-            value.as_object().is_some_and(|map| map.values().all(|text| text.as_str().is_some()))
-        }
-        Treatment::ClearListMap | Treatment::Headers => {
-            value.as_object().is_some_and(|map| map.values().all(is_texts))
-        }
-        Treatment::Data | Treatment::Object => value.as_object().is_some(),
-        Treatment::ObjectList => false,
+        | Treatment::Digest => (text.is_some(), "a text"),
     }
 }
 

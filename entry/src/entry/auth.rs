@@ -1,13 +1,14 @@
 //! The facts of a token: of the caller's, or of one that a response issues.
 //! Never in it: how a token is stored or checked.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use onrecord_value::{Object, Time, Value};
+use onrecord_value::{Time, Value};
 
-use super::text::{Accessor, Clear, Names, Token, text_of};
+use super::Word;
+use super::list::{Item, List, Map, Names};
+use super::text::{Accessor, Clear, Token};
 
 /// A token's facts. The object is in every entry; without a token it has only `"token_type":"default"`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,39 +53,33 @@ pub struct Auth<'a> {
     pub cache_key: Option<&'a CacheKey>,
 }
 
-/// The type of a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TokenType {
-    /// No token, or one of the mount's default type.
-    #[default]
-    Default,
-    /// Stored by the server.
-    Service,
-    /// Self-contained.
-    Batch,
-    /// A role's default: service unless the request asks for another.
-    DefaultService,
-    /// A role's default: batch unless the request asks for another.
-    DefaultBatch,
+words! {
+    /// The type of a token.
+    #[derive(Default)]
+    pub enum TokenType {
+        /// No token, or one of the mount's default type.
+        #[default]
+        Default = "default",
+        /// Stored by the server.
+        Service = "service",
+        /// Self-contained.
+        Batch = "batch",
+        /// A role's default: service unless the request asks for another.
+        DefaultService = "default-service",
+        /// A role's default: batch unless the request asks for another.
+        DefaultBatch = "default-batch",
+    } else
     /// Unknown: lines of old servers lack the key. No entry of this server uses it, and the key is left out.
-    Unstated,
+    Unstated
 }
 
-impl TokenType {
-    /// Every type with a name.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Default, Self::Service, Self::Batch, Self::DefaultService, Self::DefaultBatch];
+impl Word for TokenType {
+    fn text(self) -> &'static str {
+        self.as_str()
+    }
 
-    /// The name in a line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Service => "service",
-            Self::Batch => "batch",
-            Self::DefaultService => "default-service",
-            Self::DefaultBatch => "default-batch",
-            Self::Unstated => "",
-        }
+    fn read(text: &str) -> Self {
+        Option::read(text).unwrap_or(Self::Unstated)
     }
 }
 
@@ -112,12 +107,6 @@ impl From<Time> for IssueTime<'_> {
     }
 }
 
-impl fmt::Debug for IssueTime<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("IssueTime(..)")
-    }
-}
-
 /// What the policies decided about a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PolicyResults<'a> {
@@ -141,192 +130,38 @@ pub struct GrantingPolicy<'a> {
 }
 
 /// The policies that granted a request, in order.
-#[derive(Clone, Copy)]
-pub struct Grants<'a>(GrantsIn<'a>);
-
-#[derive(Clone, Copy)]
-enum GrantsIn<'a> {
-    Given(&'a [GrantingPolicy<'a>]),
-    /// ACL policies of the root namespace, by name: what this server has.
-    Named(Names<'a>),
-    Values(&'a [Value]),
-}
+pub type Grants<'a> = List<'a, GrantingPolicy<'a>>;
 
 impl<'a> Grants<'a> {
-    /// ACL policies of the root namespace, by name.
+    /// ACL policies of the root namespace, by name: what this server has.
     pub fn of_root_namespace(names: impl Into<Names<'a>>) -> Self {
-        Self(GrantsIn::Named(names.into()))
-    }
-
-    pub(crate) const fn decoded(values: &'a [Value]) -> Self {
-        Self(GrantsIn::Values(values))
-    }
-
-    /// How many there are.
-    pub const fn len(self) -> usize {
-        match self.0 {
-            GrantsIn::Given(list) => list.len(),
-            GrantsIn::Named(names) => names.len(),
-            GrantsIn::Values(list) => list.len(),
-        }
-    }
-
-    /// Whether there are none; the key is then left out of the line.
-    pub const fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// The policy at a place.
-    pub fn get(self, at: usize) -> Option<GrantingPolicy<'a>> {
-        match self.0 {
-            GrantsIn::Given(list) => list.get(at).copied(),
-            GrantsIn::Named(names) => names.get(at).map(|name| GrantingPolicy {
-                name: name.into(),
-                namespace_id: Clear::new("root"),
-                namespace_path: Clear::default(),
-                kind: Clear::new("acl"),
-            }),
-            GrantsIn::Values(list) => list.get(at).map(|value| {
-                let text = |key| match value {
-                    Value::Object(object) => Clear::new(object.get(key).map_or("", text_of)),
-                    _ => Clear::default(),
-                };
-                GrantingPolicy {
-                    name: text("name"),
-                    namespace_id: text("namespace_id"),
-                    namespace_path: text("namespace_path"),
-                    kind: text("type"),
-                }
-            }),
-        }
-    }
-
-    /// The policies in order.
-    pub fn iter(self) -> impl Iterator<Item = GrantingPolicy<'a>> {
-        (0..self.len()).filter_map(move |at| self.get(at))
+        names.into().as_items()
     }
 }
 
-impl Default for Grants<'_> {
-    fn default() -> Self {
-        Self(GrantsIn::Given(&[]))
+impl<'a> Item<'a> for GrantingPolicy<'a> {
+    fn named(name: &'a str) -> Option<Self> {
+        let (namespace_id, kind) = (Clear::new("root"), Clear::new("acl"));
+        Some(Self { name: name.into(), namespace_id, namespace_path: Clear::default(), kind })
+    }
+
+    fn decoded(value: &'a Value) -> Option<Self> {
+        let object = value.as_object()?;
+        let text = |key| Clear::new(object.str(key).unwrap_or_default());
+        Some(Self {
+            name: text("name"),
+            namespace_id: text("namespace_id"),
+            namespace_path: text("namespace_path"),
+            kind: text("type"),
+        })
     }
 }
 
-impl<'a> From<&'a [GrantingPolicy<'a>]> for Grants<'a> {
-    fn from(list: &'a [GrantingPolicy<'a>]) -> Self {
-        Self(GrantsIn::Given(list))
-    }
-}
-
-impl fmt::Debug for Grants<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Grants(..)")
-    }
-}
-
-/// A token's metadata: clear texts by name, in the order of the names.
-#[derive(Clone, Copy, Default)]
-pub struct Metadata<'a>(MetadataIn<'a>);
-
-#[derive(Clone, Copy, Default)]
-enum MetadataIn<'a> {
-    #[default]
-    None,
-    Map(&'a BTreeMap<String, String>),
-    Object(&'a Object),
-}
-
-impl<'a> Metadata<'a> {
-    /// Calls back for each name and text, in order.
-    pub fn for_each(self, mut visit: impl FnMut(&'a str, &'a str)) {
-        match self.0 {
-            MetadataIn::None => {}
-            MetadataIn::Map(map) => map.iter().for_each(|(key, text)| visit(key, text)),
-            MetadataIn::Object(object) => object.iter().for_each(|(key, value)| visit(key, text_of(value))),
-        }
-    }
-
-    /// Whether there is none; the key is then left out of the line.
-    pub fn is_empty(self) -> bool {
-        match self.0 {
-            MetadataIn::None => true,
-            MetadataIn::Map(map) => map.is_empty(),
-            MetadataIn::Object(object) => object.is_empty(),
-        }
-    }
-}
-
-impl<'a> From<&'a BTreeMap<String, String>> for Metadata<'a> {
-    fn from(map: &'a BTreeMap<String, String>) -> Self {
-        Self(MetadataIn::Map(map))
-    }
-}
-
-impl<'a> From<&'a Object> for Metadata<'a> {
-    /// An object of strings; anything else in it is written as an empty text.
-    fn from(object: &'a Object) -> Self {
-        Self(MetadataIn::Object(object))
-    }
-}
-
-impl fmt::Debug for Metadata<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Metadata(..)")
-    }
-}
+/// A token's metadata: clear texts by name.
+pub type Metadata<'a> = Map<'a, String>;
 
 /// Lists of clear names by name.
-#[derive(Clone, Copy, Default)]
-pub struct NamesByName<'a>(NamesByNameIn<'a>);
-
-#[derive(Clone, Copy, Default)]
-enum NamesByNameIn<'a> {
-    #[default]
-    None,
-    Map(&'a BTreeMap<String, Vec<String>>),
-    Object(&'a Object),
-}
-
-impl<'a> NamesByName<'a> {
-    pub(crate) const fn decoded(object: &'a Object) -> Self {
-        Self(NamesByNameIn::Object(object))
-    }
-
-    /// Calls back for each name and its list, in order.
-    pub fn for_each(self, mut visit: impl FnMut(&'a str, Names<'a>)) {
-        match self.0 {
-            NamesByNameIn::None => {}
-            NamesByNameIn::Map(map) => map.iter().for_each(|(key, list)| visit(key, Names::from(list))),
-            NamesByNameIn::Object(object) => object.iter().for_each(|(key, value)| {
-                if let Value::Array(list) = value {
-                    visit(key, Names::decoded(list));
-                }
-            }),
-        }
-    }
-
-    /// Whether there is none; the key is then left out of the line.
-    pub fn is_empty(self) -> bool {
-        match self.0 {
-            NamesByNameIn::None => true,
-            NamesByNameIn::Map(map) => map.is_empty(),
-            NamesByNameIn::Object(object) => object.is_empty(),
-        }
-    }
-}
-
-impl<'a> From<&'a BTreeMap<String, Vec<String>>> for NamesByName<'a> {
-    fn from(map: &'a BTreeMap<String, Vec<String>>) -> Self {
-        Self(NamesByNameIn::Map(map))
-    }
-}
-
-impl fmt::Debug for NamesByName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NamesByName(..)")
-    }
-}
+pub type NamesByName<'a> = Map<'a, Vec<String>>;
 
 /// Identifies unchanging facts, such as those of a token; keep it beside them. No two keys of a process are equal.
 ///
@@ -362,8 +197,4 @@ impl Default for CacheKey {
     }
 }
 
-impl fmt::Debug for CacheKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CacheKey(..)")
-    }
-}
+opaque!(CacheKey, IssueTime<'_>);

@@ -1,12 +1,13 @@
 //! A gap, the declaration of what a device missed, and the marks by which a reader finds gaps: counter, start, salt.
 //! Never in it: how a device notices that it missed something.
 
-use std::{fmt, io};
+use std::io;
 
-use onrecord_value::{Object, Time, Value};
+use onrecord_value::{Time, Value};
 
+use super::list::{Item, List};
 use super::text::{Clear, TemplateText};
-use crate::salt::SaltId;
+use crate::salt::{SaltId, parse_digits};
 use crate::seq_set::{SeqRange, SeqSet};
 
 /// The path of a gap entry.
@@ -15,7 +16,7 @@ pub const GAP_PATH: &str = "sys/audit/gap";
 pub const PROBE_PATH: &str = "sys/audit/test";
 
 /// What a device missed; written to it when it has recovered (I9).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Gap<'a> {
     /// How many entries were missed.
     pub missed: u64,
@@ -34,7 +35,7 @@ pub struct Gap<'a> {
 }
 
 /// An unfinished line which was cut off a file and kept beside it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Torn<'a> {
     /// Its length in bytes.
     pub bytes: u64,
@@ -45,75 +46,18 @@ pub struct Torn<'a> {
 }
 
 /// Ranges of counters.
-#[derive(Clone, Copy)]
-pub struct Ranges<'a>(RangesIn<'a>);
+pub type Ranges<'a> = List<'a, SeqRange>;
 
-#[derive(Clone, Copy)]
-enum RangesIn<'a> {
-    Given(&'a [SeqRange]),
-    Values(&'a [Value]),
-}
-
-impl<'a> Ranges<'a> {
-    pub(crate) const fn decoded(values: &'a [Value]) -> Self {
-        Self(RangesIn::Values(values))
-    }
-
-    /// How many there are.
-    pub const fn len(self) -> usize {
-        match self.0 {
-            RangesIn::Given(list) => list.len(),
-            RangesIn::Values(list) => list.len(),
-        }
-    }
-
-    /// Whether there are none; the key is then left out of the line.
-    pub const fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// The ranges in order.
-    pub fn iter(self) -> impl Iterator<Item = SeqRange> {
-        (0..self.len()).filter_map(move |at| match self.0 {
-            RangesIn::Given(list) => list.get(at).copied(),
-            RangesIn::Values(list) => match list.get(at)? {
-                Value::Object(range) => {
-                    Some(SeqRange { from: number(range, "from")?, to: number(range, "to")? })
-                }
-                _ => None,
-            },
-        })
-    }
-}
-
-fn number(object: &Object, key: &str) -> Option<u64> {
-    match object.get(key)? {
-        Value::Number(number) => number.as_u64(),
-        _ => None,
-    }
-}
-
-impl Default for Ranges<'_> {
-    fn default() -> Self {
-        Self(RangesIn::Given(&[]))
-    }
-}
-
-impl<'a> From<&'a [SeqRange]> for Ranges<'a> {
-    fn from(list: &'a [SeqRange]) -> Self {
-        Self(RangesIn::Given(list))
+impl<'a> Item<'a> for SeqRange {
+    fn decoded(value: &'a Value) -> Option<Self> {
+        let number = |key| value.as_object()?.get(key)?.as_number()?.as_u64();
+        Some(Self { from: number("from")?, to: number("to")? })
     }
 }
 
 impl<'a> From<&'a SeqSet> for Ranges<'a> {
     fn from(set: &'a SeqSet) -> Self {
         Self::from(set.ranges())
-    }
-}
-
-impl fmt::Debug for Ranges<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -142,8 +86,7 @@ impl Boot {
 
     /// Reads what `Display` writes: 16 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
-        let plain = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if plain { u64::from_str_radix(text, 16).ok().map(Self) } else { None }
+        parse_digits(text).map(Self)
     }
 }
 

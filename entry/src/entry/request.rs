@@ -5,8 +5,9 @@ use std::fmt;
 
 use onrecord_value::{Object, Value};
 
-use super::text::{Accessor, Clear, Names, Path, Private, Token, text_of};
-use crate::limits::ExceededLimit;
+use super::list::List;
+use super::text::{Accessor, Clear, Names, Path, Private, Token};
+use crate::options::ExceededLimit;
 
 /// A request's facts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,63 +46,24 @@ pub struct Request<'a> {
     pub client_certificate_serial_number: Clear<'a>,
 }
 
-/// What a request does to its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the meaning")]
-pub enum Operation {
-    Create,
-    Read,
-    Update,
-    Patch,
-    Delete,
-    List,
-    Scan,
-    Help,
-    Header,
-    Revoke,
-    Renew,
-    Rollback,
-    AliasLookahead,
-    ResolveRole,
-}
-
-impl Operation {
-    /// Every operation.
-    pub(crate) const ALL: [Self; 14] = [
-        Self::Create,
-        Self::Read,
-        Self::Update,
-        Self::Patch,
-        Self::Delete,
-        Self::List,
-        Self::Scan,
-        Self::Help,
-        Self::Header,
-        Self::Revoke,
-        Self::Renew,
-        Self::Rollback,
-        Self::AliasLookahead,
-        Self::ResolveRole,
-    ];
-
-    /// The name in a line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Read => "read",
-            Self::Update => "update",
-            Self::Patch => "patch",
-            Self::Delete => "delete",
-            Self::List => "list",
-            Self::Scan => "scan",
-            Self::Help => "help",
-            Self::Header => "header",
-            Self::Revoke => "revoke",
-            Self::Renew => "renew",
-            Self::Rollback => "rollback",
-            Self::AliasLookahead => "alias-lookahead",
-            Self::ResolveRole => "resolve-role",
-        }
+words! {
+    /// What a request does to its path.
+    #[allow(missing_docs, reason = "the names are the meaning")]
+    pub enum Operation {
+        Create = "create",
+        Read = "read",
+        Update = "update",
+        Patch = "patch",
+        Delete = "delete",
+        List = "list",
+        Scan = "scan",
+        Help = "help",
+        Header = "header",
+        Revoke = "revoke",
+        Renew = "renew",
+        Rollback = "rollback",
+        AliasLookahead = "alias-lookahead",
+        ResolveRole = "resolve-role",
     }
 }
 
@@ -215,22 +177,6 @@ enum HeadersIn<'a> {
     Object(&'a Object),
 }
 
-/// The values of one header.
-#[derive(Clone, Copy)]
-pub(crate) enum HeaderValues<'a> {
-    Given(&'a [Private<'a>]),
-    Values(&'a [Value]),
-}
-
-impl<'a> HeaderValues<'a> {
-    pub(crate) fn for_each(self, mut visit: impl FnMut(&'a [u8])) {
-        match self {
-            Self::Given(list) => list.iter().for_each(|value| visit(value.reveal())),
-            Self::Values(list) => list.iter().for_each(|value| visit(text_of(value).as_bytes())),
-        }
-    }
-}
-
 impl<'a> Headers<'a> {
     pub(crate) const fn decoded(object: &'a Object) -> Self {
         Self(HeadersIn::Object(object))
@@ -245,7 +191,7 @@ impl<'a> Headers<'a> {
     }
 
     /// Calls back for each header in the order of the names: name, values, whether they are hashed.
-    pub(crate) fn for_each(self, mut visit: impl FnMut(&'a str, HeaderValues<'a>, bool)) {
+    pub(crate) fn for_each(self, mut visit: impl FnMut(&'a str, List<'a, Private<'a>>, bool)) {
         match self.0 {
             HeadersIn::Given(list) => {
                 let mut seen: Option<&str> = None;
@@ -255,13 +201,13 @@ impl<'a> Headers<'a> {
                     .filter(|header| seen.is_none_or(|name| header.name > name))
                     .min_by_key(|header| header.name)
                 {
-                    visit(next.name, HeaderValues::Given(next.values), next.hmac);
+                    visit(next.name, next.values.into(), next.hmac);
                     seen = Some(next.name);
                 }
             }
             HeadersIn::Object(object) => object.iter().for_each(|(name, value)| {
                 if let Value::Array(list) = value {
-                    visit(name, HeaderValues::Values(list), false);
+                    visit(name, List::decoded(list), false);
                 }
             }),
         }
@@ -286,8 +232,4 @@ impl<'a> From<&'a Vec<Header<'a>>> for Headers<'a> {
     }
 }
 
-impl fmt::Debug for Headers<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Headers(..)")
-    }
-}
+opaque!(Headers<'_>);

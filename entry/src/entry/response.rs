@@ -1,13 +1,12 @@
 //! The facts of a response.
 //! Never in it: HTTP types.
 
-use std::fmt;
-
-use onrecord_value::{Time, Value};
+use onrecord_value::Time;
 
 use super::auth::Auth;
+use super::list::List;
 use super::request::{Data, Headers, Mount};
-use super::text::{Accessor, Clear, Template, TemplateText, Token, text_of};
+use super::text::{Accessor, Clear, TemplateText, Token};
 
 /// A response's facts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,7 +39,7 @@ pub struct Secret<'a> {
 }
 
 /// How an answer is wrapped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct WrapInfo<'a> {
     /// How long the wrapping token lives, seconds; 0 is left out.
     pub ttl: u64,
@@ -57,62 +56,4 @@ pub struct WrapInfo<'a> {
 }
 
 /// Warnings, in order.
-#[derive(Clone, Copy)]
-pub struct Warnings<'a>(WarningsIn<'a>);
-
-#[derive(Clone, Copy)]
-enum WarningsIn<'a> {
-    Given(&'a [Template]),
-    Values(&'a [Value]),
-}
-
-impl<'a> Warnings<'a> {
-    pub(crate) const fn decoded(values: &'a [Value]) -> Self {
-        Self(WarningsIn::Values(values))
-    }
-
-    /// How many there are.
-    pub const fn len(self) -> usize {
-        match self.0 {
-            WarningsIn::Given(list) => list.len(),
-            WarningsIn::Values(list) => list.len(),
-        }
-    }
-
-    /// Whether there are none; the key is then left out of the line.
-    pub const fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// The warnings in order.
-    pub fn iter(self) -> impl Iterator<Item = TemplateText<'a>> {
-        (0..self.len()).filter_map(move |at| match self.0 {
-            WarningsIn::Given(list) => list.get(at).map(|template| (*template).into()),
-            WarningsIn::Values(list) => list.get(at).map(|value| TemplateText::decoded(text_of(value))),
-        })
-    }
-}
-
-impl Default for Warnings<'_> {
-    fn default() -> Self {
-        Self(WarningsIn::Given(&[]))
-    }
-}
-
-impl<'a> From<&'a [Template]> for Warnings<'a> {
-    fn from(list: &'a [Template]) -> Self {
-        Self(WarningsIn::Given(list))
-    }
-}
-
-impl<'a> From<&'a Vec<Template>> for Warnings<'a> {
-    fn from(list: &'a Vec<Template>) -> Self {
-        Self(WarningsIn::Given(list))
-    }
-}
-
-impl fmt::Debug for Warnings<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Warnings(..)")
-    }
-}
+pub type Warnings<'a> = List<'a, TemplateText<'a>>;

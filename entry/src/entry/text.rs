@@ -3,49 +3,69 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
 use onrecord_value::Value;
 
-/// Gives a text type its constructors and a `Debug` that never shows the text.
-macro_rules! opaque {
-    ($name:ident) => {
-        impl fmt::Debug for $name<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
+pub use super::list::Names;
+use super::list::{Item, text_of};
+
+/// A kind of text, with its constructors, and with the method by which its content is read.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident($content:ty), $visibility:vis $read:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq)]
+        pub struct $name<'a>(&'a $content);
+
+        opaque!($name<'_>);
+
+        impl<'a> $name<'a> {
+            /// Takes the text.
+            pub const fn new(text: &'a $content) -> Self {
+                Self(text)
+            }
+
+            /// The text back.
+            $visibility const fn $read(self) -> &'a $content {
+                self.0
+            }
+        }
+
+        impl<'a> From<&'a $content> for $name<'a> {
+            fn from(text: &'a $content) -> Self {
+                Self(text)
             }
         }
     };
 }
 
-/// Text of the server or its operator that the register calls clear: names, paths of mounts, addresses, ids.
-///
-/// A token, or what looks like one, is hashed even here.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Clear<'a>(&'a str);
+text! {
+    /// Text of the server or its operator that the register calls clear: names, paths of mounts, addresses, ids.
+    ///
+    /// A token, or what looks like one, is hashed even here.
+    Clear(str), pub as_str
+}
 
-opaque!(Clear);
+text! {
+    /// Text of a client or a backend. It reaches a line through the redactor only; it cannot be read back.
+    ///
+    /// Bytes that are not UTF-8 are hashed as they are and written as U+FFFD.
+    Private([u8]), pub(crate) reveal
+}
 
-impl<'a> Clear<'a> {
-    /// The text as it is.
-    pub const fn new(text: &'a str) -> Self {
-        Self(text)
-    }
+text! {
+    /// A token as the client holds it.
+    Token(str), pub(crate) reveal
+}
 
-    /// The text back.
-    pub const fn as_str(self) -> &'a str {
-        self.0
-    }
+text! {
+    /// The accessor of a token.
+    Accessor(str), pub(crate) reveal
+}
 
+impl Clear<'_> {
     /// Whether there is no text; the key is then left out of the line.
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
-    }
-}
-
-impl<'a> From<&'a str> for Clear<'a> {
-    fn from(text: &'a str) -> Self {
-        Self(text)
     }
 }
 
@@ -55,78 +75,15 @@ impl<'a> From<&'a String> for Clear<'a> {
     }
 }
 
-/// Text of a client or a backend. It reaches a line through the redactor only; it cannot be read back.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Private<'a>(&'a [u8]);
-
-opaque!(Private);
-
-impl<'a> Private<'a> {
-    /// Takes the text; bytes that are not UTF-8 are hashed as they are and written as U+FFFD.
-    pub const fn new(text: &'a [u8]) -> Self {
-        Self(text)
-    }
-
-    pub(crate) const fn reveal(self) -> &'a [u8] {
-        self.0
-    }
-}
-
 impl<'a> From<&'a str> for Private<'a> {
     fn from(text: &'a str) -> Self {
         Self(text.as_bytes())
     }
 }
 
-impl<'a> From<&'a [u8]> for Private<'a> {
-    fn from(text: &'a [u8]) -> Self {
-        Self(text)
-    }
-}
-
-/// A token as the client holds it.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Token<'a>(&'a str);
-
-opaque!(Token);
-
-impl<'a> Token<'a> {
-    /// Takes the token.
-    pub const fn new(text: &'a str) -> Self {
-        Self(text)
-    }
-
-    pub(crate) const fn reveal(self) -> &'a str {
-        self.0
-    }
-}
-
-impl<'a> From<&'a str> for Token<'a> {
-    fn from(text: &'a str) -> Self {
-        Self(text)
-    }
-}
-
-/// The accessor of a token.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Accessor<'a>(&'a str);
-
-opaque!(Accessor);
-
-impl<'a> Accessor<'a> {
-    /// Takes the accessor.
-    pub const fn new(text: &'a str) -> Self {
-        Self(text)
-    }
-
-    pub(crate) const fn reveal(self) -> &'a str {
-        self.0
-    }
-}
-
-impl<'a> From<&'a str> for Accessor<'a> {
-    fn from(text: &'a str) -> Self {
-        Self(text)
+impl<'a> Item<'a> for Private<'a> {
+    fn decoded(value: &'a Value) -> Option<Self> {
+        Some(text_of(value).into())
     }
 }
 
@@ -137,7 +94,7 @@ pub struct Path<'a> {
     sensitive: &'a [Range<usize>],
 }
 
-opaque!(Path);
+opaque!(Path<'_>);
 
 impl<'a> Path<'a> {
     /// A path without sensitive segments.
@@ -171,30 +128,18 @@ impl<'a> From<&'a str> for Path<'a> {
 /// The text of an error or a warning as an entry shows it: written by a programmer, without any client's text.
 ///
 /// The client gets its full text elsewhere; an entry holds the class of the error only.
+pub type Template = TemplateText<'static>;
+
+/// A [`Template`] of an entry that is made, or the text in its place in a line that was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Template(&'static str);
+pub struct TemplateText<'a>(&'a str);
 
 impl Template {
     /// A text that stands in the program itself.
     pub const fn new(text: &'static str) -> Self {
         Self(text)
     }
-
-    /// The text back: nothing in it is private.
-    pub const fn as_str(self) -> &'static str {
-        self.0
-    }
 }
-
-impl From<&'static str> for Template {
-    fn from(text: &'static str) -> Self {
-        Self(text)
-    }
-}
-
-/// A [`Template`] of an entry that is made, or the text in its place in a line that was read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TemplateText<'a>(&'a str);
 
 impl<'a> TemplateText<'a> {
     /// A text read from a line, where it already was a template.
@@ -213,109 +158,20 @@ impl<'a> TemplateText<'a> {
     }
 }
 
-impl From<Template> for TemplateText<'_> {
-    fn from(template: Template) -> Self {
-        Self(template.0)
+impl From<&'static str> for Template {
+    fn from(text: &'static str) -> Self {
+        Self(text)
     }
 }
 
-impl From<Option<Template>> for TemplateText<'_> {
-    fn from(template: Option<Template>) -> Self {
-        template.map_or(Self(""), Self::from)
+impl<'a> From<Option<Self>> for TemplateText<'a> {
+    fn from(template: Option<Self>) -> Self {
+        template.unwrap_or_default()
     }
 }
 
-/// A list of clear names (policies, for instance), borrowed in the form in which its owner keeps it.
-#[derive(Clone, Copy)]
-pub struct Names<'a>(NamesIn<'a>);
-
-#[derive(Clone, Copy)]
-enum NamesIn<'a> {
-    Strs(&'a [&'a str]),
-    Strings(&'a [String]),
-    Shared(&'a [Arc<str>]),
-    Values(&'a [Value]),
-}
-
-opaque!(Names);
-
-impl<'a> Names<'a> {
-    /// Strings of a decoded line; other values in it count as empty.
-    pub(crate) const fn decoded(values: &'a [Value]) -> Self {
-        Self(NamesIn::Values(values))
-    }
-
-    /// How many there are.
-    pub const fn len(self) -> usize {
-        match self.0 {
-            NamesIn::Strs(list) => list.len(),
-            NamesIn::Strings(list) => list.len(),
-            NamesIn::Shared(list) => list.len(),
-            NamesIn::Values(list) => list.len(),
-        }
-    }
-
-    /// Whether there are none; the key is then left out of the line.
-    pub const fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// The name at a place.
-    pub fn get(self, at: usize) -> Option<&'a str> {
-        match self.0 {
-            NamesIn::Strs(list) => list.get(at).copied(),
-            NamesIn::Strings(list) => list.get(at).map(String::as_str),
-            NamesIn::Shared(list) => list.get(at).map(AsRef::as_ref),
-            NamesIn::Values(list) => list.get(at).map(text_of),
-        }
-    }
-
-    /// The names in order.
-    pub fn iter(self) -> impl Iterator<Item = &'a str> {
-        (0..self.len()).filter_map(move |at| self.get(at))
-    }
-}
-
-/// The text of a value of a decoded line.
-pub(crate) fn text_of(value: &Value) -> &str {
-    match value {
-        Value::String(text) => text,
-        _ => "",
-    }
-}
-
-impl Default for Names<'_> {
-    fn default() -> Self {
-        Self(NamesIn::Strs(&[]))
-    }
-}
-
-impl<'a> From<&'a [&'a str]> for Names<'a> {
-    fn from(list: &'a [&'a str]) -> Self {
-        Self(NamesIn::Strs(list))
-    }
-}
-
-impl<'a, const N: usize> From<&'a [&'a str; N]> for Names<'a> {
-    fn from(list: &'a [&'a str; N]) -> Self {
-        Self(NamesIn::Strs(list))
-    }
-}
-
-impl<'a> From<&'a [String]> for Names<'a> {
-    fn from(list: &'a [String]) -> Self {
-        Self(NamesIn::Strings(list))
-    }
-}
-
-impl<'a> From<&'a Vec<String>> for Names<'a> {
-    fn from(list: &'a Vec<String>) -> Self {
-        Self(NamesIn::Strings(list))
-    }
-}
-
-impl<'a> From<&'a [Arc<str>]> for Names<'a> {
-    fn from(list: &'a [Arc<str>]) -> Self {
-        Self(NamesIn::Shared(list))
+impl<'a> Item<'a> for TemplateText<'a> {
+    fn decoded(value: &'a Value) -> Option<Self> {
+        Some(Self(text_of(value)))
     }
 }

@@ -7,20 +7,23 @@ use super::digest::digest;
 use super::syntax::{Syntax, Tag};
 use super::writer::Writer;
 use crate::entry::Data;
-use crate::limits::ExceededLimit;
+use crate::options::ExceededLimit;
 use crate::register::{self, Field, kind};
 
 impl<'e, S: Syntax> Writer<'_, 'e, S> {
-    /// Writes `data`, or its digest where it exceeds a limit; returns which limit.
+    pub(super) fn data(&mut self, field: &'static Field<kind::Data>, data: Data<'e>) {
+        self.data_of(field, data, false);
+    }
+
+    pub(super) fn response_data(&mut self, field: &'static Field<kind::Data>, data: Data<'e>) {
+        self.data_of(field, data, self.elide);
+    }
+
+    /// Writes `data`, or its digest where it exceeds a limit.
     ///
     /// With `elide`, `keys` and `key_info` become their lengths.
-    pub(super) fn data(
-        &mut self,
-        field: &'static Field<kind::Data>,
-        data: Data<'e>,
-        elide: bool,
-    ) -> Option<ExceededLimit> {
-        let object = data.object.filter(|object| !object.is_empty())?;
+    fn data_of(&mut self, field: &'static Field<kind::Data>, data: Data<'e>, elide: bool) {
+        let Some(object) = data.object.filter(|object| !object.is_empty()) else { return };
         self.lead(field);
         let start = self.out.len();
         let before = self.budget;
@@ -30,14 +33,11 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         } else {
             self.map::<true>(object, &data, elide)
         };
-        match written {
-            Ok(()) => data.exceeded,
-            Err(limit) => {
-                self.out.truncate(start);
-                self.budget = before;
-                self.digest_of(object);
-                Some(limit)
-            }
+        if let Err(limit) = written {
+            self.out.truncate(start);
+            self.budget = before;
+            self.digest_of(object);
+            self.exceeded = Some(limit);
         }
     }
 
@@ -142,12 +142,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             _ => self.budget.node(self.out.len(), 1)?,
         }
         match value {
-            Value::String(text) if self.redactor.is_raw() => {
-                self.room_for(text.len())?;
-                self.text(text);
-                self.room_for(0)?;
-            }
-            Value::String(text) if nearest.plain => {
+            Value::String(text) if nearest.plain || self.redactor.is_raw() => {
                 self.room_for(text.len())?;
                 self.clear_text(text);
                 self.room_for(0)?;

@@ -22,6 +22,8 @@ pub struct Lines<'e> {
     shape: Shape,
 }
 
+opaque!(Lines<'_>);
+
 /// Lines of one shape differ only in the bytes that depend on the salt.
 #[derive(Clone, Default)]
 struct Shape {
@@ -42,12 +44,6 @@ pub struct Scratch {
     text: Vec<u8>,
     patches: PatchList<'static>,
     shape: Shape,
-}
-
-impl fmt::Debug for Lines<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lines(..)")
-    }
 }
 
 /// A larger buffer is not reused.

@@ -1,293 +1,326 @@
-//! The walk over an entry in the order of a line. It names each field by the register and leaves the rest to the writer.
+//! The fields of each object of a line and the facts that they hold: the one table by which lines are written and read.
 //! Never in it: a key as text, a decision about clear and hashed, or the syntax of a format.
 
 use onrecord_value::Time;
 
 use super::auth_cache::Key;
-use super::order::members;
 use super::syntax::Syntax;
-use super::writer::Writer;
+use super::writer::{Write, Writer};
+use crate::decode::reader::{Read, Reader};
 use crate::entry::{
-    Auth, Elided, Entry, Gap, GrantingPolicy, Mount, Namespace, Operation, Part, PolicyResults, Record,
-    Request, Response, Secret, Torn, WrapInfo,
+    Auth, Elided, Entry, Gap, GrantingPolicy, Namespace, Part, PolicyResults, Record, Request, Response,
+    Secret, Torn, WrapInfo,
 };
 use crate::patch::Patch;
-use crate::register::{self, Field, kind};
+use crate::register;
 use crate::seq_set::SeqRange;
 
-pub(super) struct Walk<'e, 'a> {
+/// Takes one step for each field of an object: in the order of the register, or where the syntax wants it, in that of
+/// the keys' bytes. Which one that is, and the sorted order itself, are known when it is compiled.
+macro_rules! in_order {
+    ($syntax:ident, $field:ident of $object:ident { $($name:ident => $step:expr;)* }) => {
+        if $syntax::SORTED {
+            #[allow(
+                non_camel_case_types,
+                clippy::upper_case_acronyms,
+                reason = "they are the names of the fields"
+            )]
+            #[derive(Clone, Copy)]
+            enum Member {
+                $($name,)*
+            }
+            const MEMBERS: &[(&str, Member)] = &sorted([
+                $((register::$object::$name.key(), Member::$name),)*
+            ]);
+            for (_, member) in MEMBERS {
+                match member {
+                    $(Member::$name => {
+                        let $field = &register::$object::$name;
+                        $step;
+                    })*
+                }
+            }
+        } else {
+            $({
+                let $field = &register::$object::$name;
+                $step;
+            })*
+        }
+    };
+}
+
+/// The fields of objects, each with the method by which the [`Writer`] writes it and the [`Reader`] reads it, and with
+/// the fact that it holds.
+macro_rules! members {
+    ($($type:ty as $object:ident { $($name:ident: $method:ident $($fact:ident).+;)* })*) => {$(
+        impl<'a> Write<'a> for $type {
+            #[inline]
+            fn write<S: Syntax>(&self, w: &mut Writer<'_, 'a, S>) {
+                in_order!(S, field of $object { $($name => write!(w $method field, self.$($fact).+);)* });
+            }
+        }
+
+        impl<'a> Read<'a> for $type {
+            fn read(object: Reader<'a>) -> Self {
+                let mut facts = Self::default();
+                $(facts.$($fact).+ = object.$method(&register::$object::$name);)*
+                facts
+            }
+        }
+    )*};
+}
+
+/// Objects are borrowed: they are large.
+macro_rules! write {
+    ($w:ident object $field:ident, $fact:expr) => {
+        $w.object($field, $fact.as_ref())
+    };
+    ($w:ident results $field:ident, $fact:expr) => {
+        $w.results($field, $fact.as_ref())
+    };
+    ($w:ident $method:ident $field:ident, $fact:expr) => {
+        $w.$method($field, $fact)
+    };
+}
+
+members! {
+    Auth<'a> as auth {
+        CLIENT_TOKEN: token client_token;
+        ACCESSOR: accessor accessor;
+        DISPLAY_NAME: clear display_name;
+        POLICIES: clear_list policies;
+        TOKEN_POLICIES: clear_list token_policies;
+        IDENTITY_POLICIES: clear_list identity_policies;
+        EXTERNAL_NAMESPACE_POLICIES: clear_list_map external_namespace_policies;
+        NO_DEFAULT_POLICY: flag no_default_policy;
+        POLICY_RESULTS: results policy_results;
+        METADATA: clear_map metadata;
+        NUM_USES: number num_uses;
+        REMAINING_USES: number remaining_uses;
+        ENTITY_ID: clear entity_id;
+        ENTITY_CREATED: flag entity_created;
+        TOKEN_TYPE: word token_type;
+        TOKEN_TTL: number token_ttl;
+        TOKEN_ISSUE_TIME: issue_time token_issue_time;
+    }
+    PolicyResults<'a> as policy_results {
+        ALLOWED: flag allowed;
+        GRANTING_POLICIES: objects granting_policies;
+    }
+    GrantingPolicy<'a> as granting_policy {
+        NAME: clear name;
+        NAMESPACE_ID: clear namespace_id;
+        NAMESPACE_PATH: clear namespace_path;
+        TYPE: clear kind;
+    }
+    Request<'a> as request {
+        ID: clear id;
+        CLIENT_ID: clear client_id;
+        REPLICATION_CLUSTER: clear replication_cluster;
+        OPERATION: word operation;
+        MOUNT_POINT: clear mount.point;
+        MOUNT_TYPE: clear mount.kind;
+        MOUNT_ACCESSOR: clear mount.accessor;
+        MOUNT_RUNNING_VERSION: clear mount.running_version;
+        MOUNT_RUNNING_SHA256: clear mount.running_sha256;
+        MOUNT_CLASS: clear mount.class;
+        MOUNT_IS_EXTERNAL_PLUGIN: flag mount.is_external_plugin;
+        CLIENT_TOKEN: token client_token;
+        CLIENT_TOKEN_ACCESSOR: accessor client_token_accessor;
+        NAMESPACE: object namespace;
+        PATH: path path;
+        DATA: data data;
+        POLICY_OVERRIDE: flag policy_override;
+        REMOTE_ADDRESS: clear remote_address;
+        REMOTE_PORT: number remote_port;
+        WRAP_TTL: number wrap_ttl;
+        HEADERS: headers headers;
+        CLIENT_CERTIFICATE_SERIAL_NUMBER: clear client_certificate_serial_number;
+        DATA_OVER_LIMIT: over_limit data.exceeded;
+    }
+    Namespace<'a> as namespace {
+        ID: clear id;
+        PATH: clear path;
+    }
+    Response<'a> as response {
+        AUTH: object auth;
+        MOUNT_POINT: clear mount.point;
+        MOUNT_TYPE: clear mount.kind;
+        MOUNT_ACCESSOR: clear mount.accessor;
+        MOUNT_RUNNING_PLUGIN_VERSION: clear mount.running_version;
+        MOUNT_RUNNING_SHA256: clear mount.running_sha256;
+        MOUNT_CLASS: clear mount.class;
+        MOUNT_IS_EXTERNAL_PLUGIN: flag mount.is_external_plugin;
+        SECRET: object secret;
+        DATA: response_data data;
+        WARNINGS: template_list warnings;
+        REDIRECT: clear redirect;
+        WRAP_INFO: object wrap_info;
+        HEADERS: headers headers;
+        STATUS_CODE: number status_code;
+        DATA_OVER_LIMIT: over_limit data.exceeded;
+    }
+    Secret<'a> as secret {
+        LEASE_ID: clear lease_id;
+    }
+    WrapInfo<'a> as wrap_info {
+        TTL: number ttl;
+        TOKEN: token_always token;
+        ACCESSOR: accessor_always accessor;
+        CREATION_TIME: instant_always creation_time;
+        CREATION_PATH: clear creation_path;
+        WRAPPED_ACCESSOR: accessor wrapped_accessor;
+    }
+    Gap<'a> as gap {
+        MISSED: number missed;
+        RANGES: objects ranges;
+        SINCE: instant since;
+        REASON: template reason;
+        TORN: object torn;
+        BOOT: boot boot;
+        ENDED: flag ended;
+    }
+    SeqRange as range {
+        FROM: number from;
+        TO: number to;
+    }
+    Torn<'a> as torn {
+        BYTES: number bytes;
+        SHA256: clear sha256;
+        KEPT_AS: clear kept_as;
+    }
+    Elided<'a> as elided {
+        BYTES: number bytes;
+        SHA256: clear sha256;
+    }
+    Part<'a> as part {
+        NUMBER: number number;
+        OF: number of;
+        BYTES: number bytes;
+        SHA256: clear sha256;
+        TEXT: clear text;
+    }
+}
+
+/// A line: its entry, and what identifies it.
+pub(super) struct Line<'e, 'a> {
     pub(super) entry: &'e Entry<'a>,
     pub(super) time: Time,
     pub(super) record: Option<Record>,
-    pub(super) elide: bool,
 }
 
-impl<'a> Walk<'_, 'a> {
-    pub(super) fn line<S: Syntax>(&self, w: &mut Writer<'_, 'a, S>) {
+impl<'a> Line<'_, 'a> {
+    pub(super) fn write<S: Syntax>(&self, w: &mut Writer<'_, 'a, S>) {
         let entry = self.entry;
-        members!(S, field of entry {
-            TIME => w.instant(field, self.time);
-            TYPE => w.word(field, entry.entry_type().as_str());
-            AUTH => w.object(field, |w| auth(w, &entry.auth, key_of(w, &entry.auth)));
-            REQUEST => w.object(field, |w| request(w, &entry.request));
-            RESPONSE => if let Some(answer) = &entry.response {
-                let elide = self.elide && entry.request.operation == Some(Operation::List);
-                w.object(field, |w| response(w, answer, elide));
-            };
+        in_order!(S, field of entry {
+            TIME => w.instant_always(field, self.time);
+            TYPE => w.word(field, Some(entry.entry_type()));
+            AUTH => w.braced(field, |w| callers_auth(w, &entry.auth));
+            REQUEST => w.object(field, Some(&entry.request));
+            RESPONSE => w.object(field, entry.response.as_ref());
             ERROR => w.template(field, entry.error);
             FORWARDED_FROM => w.clear(field, entry.forwarded_from);
             FORWARDED => w.flag(field, entry.forwarded);
             DURATION => w.number(field, entry.duration_ns);
-            GAP => if let Some(missed) = &entry.gap {
-                w.object(field, |w| gap(w, missed));
-            };
-            ELIDED => if let Some(whole) = &entry.elided {
-                w.object(field, |w| elided(w, whole));
-            };
-            PART => if let Some(piece) = &entry.part {
-                w.object(field, |w| part(w, piece));
-            };
+            GAP => w.object(field, entry.gap.as_ref());
+            ELIDED => w.object(field, entry.elided.as_ref());
+            PART => w.object(field, entry.part.as_ref());
             RECORD => if let Some(values) = self.record {
-                w.object(field, |w| record(w, values));
+                w.braced(field, |w| record(w, values));
             };
         });
     }
 }
 
-/// The key under which the caller's `auth` may be cached. Only the caller's may: a cached object has the offsets where
-/// the caller's token and accessor are written for the first time in a line; their other occurrences are copies.
-fn key_of<S: Syntax>(w: &Writer<'_, '_, S>, auth: &Auth<'_>) -> Option<Key> {
-    let steady = auth.num_uses == 0 && auth.remaining_uses == 0 && !auth.entity_created;
-    match (auth.cache_key, w.redactor.formatter()) {
-        (Some(facts), Some(formatter)) if steady => Some(Key { formatter, facts: facts.number() }),
-        _ => None,
+impl<'a> Read<'a> for Entry<'a> {
+    fn read(line: Reader<'a>) -> Self {
+        use register::entry as field;
+        Self {
+            auth: line.object(&field::AUTH).unwrap_or_default(),
+            request: line.object(&field::REQUEST).unwrap_or_default(),
+            response: line.object(&field::RESPONSE),
+            error: line.template(&field::ERROR),
+            forwarded_from: line.clear(&field::FORWARDED_FROM),
+            forwarded: line.flag(&field::FORWARDED),
+            duration_ns: line.number(&field::DURATION),
+            gap: line.object(&field::GAP),
+            elided: line.object(&field::ELIDED),
+            part: line.object(&field::PART),
+        }
     }
 }
 
-/// `key`: the key under which the object may be cached.
-fn auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>, key: Option<Key>) {
-    if key.is_some_and(|key| w.write_cached(key, |w| results(w, &register::auth::POLICY_RESULTS, auth))) {
+/// The caller's `auth`, from the cache or written. Only the caller's is cached: a cached object has the offsets where
+/// the caller's token and accessor are written for the first time in a line; their other occurrences are copies.
+fn callers_auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>) {
+    let steady = auth.num_uses == 0 && auth.remaining_uses == 0 && !auth.entity_created;
+    let key = match (auth.cache_key, w.redactor.formatter()) {
+        (Some(facts), Some(formatter)) if steady => Some(Key { formatter, facts: facts.number() }),
+        _ => None,
+    };
+    // The results are the one member that differs from entry to entry of a token.
+    let results = auth.policy_results.as_ref();
+    if key.is_some_and(|key| w.write_cached(key, |w| w.results(&register::auth::POLICY_RESULTS, results))) {
         return;
     }
     let start = w.out.len();
-    let mut results_range = start..start;
-    members!(S, field of auth {
-        CLIENT_TOKEN => w.token(field, auth.client_token);
-        ACCESSOR => w.accessor(field, auth.accessor);
-        DISPLAY_NAME => w.clear(field, auth.display_name);
-        POLICIES => w.clear_list(field, auth.policies);
-        TOKEN_POLICIES => w.clear_list(field, auth.token_policies);
-        IDENTITY_POLICIES => w.clear_list(field, auth.identity_policies);
-        EXTERNAL_NAMESPACE_POLICIES => w.clear_list_map(field, auth.external_namespace_policies);
-        NO_DEFAULT_POLICY => w.flag(field, auth.no_default_policy);
-        POLICY_RESULTS => {
-            results_range.start = w.out.len();
-            results(w, field, auth);
-            results_range.end = w.out.len();
-        };
-        METADATA => w.clear_map(field, auth.metadata);
-        NUM_USES => w.number(field, auth.num_uses);
-        REMAINING_USES => w.number(field, auth.remaining_uses);
-        ENTITY_ID => w.clear(field, auth.entity_id);
-        ENTITY_CREATED => w.flag(field, auth.entity_created);
-        TOKEN_TYPE => w.word(field, auth.token_type.as_str());
-        TOKEN_TTL => w.number(field, auth.token_ttl);
-        TOKEN_ISSUE_TIME => if let Some(issued) = auth.token_issue_time {
-            w.issue_time(field, issued);
-        };
-    });
+    auth.write(w);
     if let Some(key) = key {
-        w.cache(key, start, results_range);
+        w.cache(key, start);
     }
-}
-
-/// The one member that differs from entry to entry of a token.
-#[inline]
-fn results<S: Syntax>(w: &mut Writer<'_, '_, S>, field: &'static Field<kind::Object>, auth: &Auth<'_>) {
-    if let Some(results) = &auth.policy_results {
-        w.object(field, |w| policy_results(w, results));
-    }
-}
-
-#[inline]
-fn policy_results<S: Syntax>(w: &mut Writer<'_, '_, S>, results: &PolicyResults<'_>) {
-    members!(S, field of policy_results {
-        ALLOWED => w.flag(field, results.allowed);
-        GRANTING_POLICIES => if !results.granting_policies.is_empty() {
-            w.objects(field, results.granting_policies.iter(), granting_policy);
-        };
-    });
-}
-
-#[inline]
-fn granting_policy<S: Syntax>(w: &mut Writer<'_, '_, S>, policy: GrantingPolicy<'_>) {
-    members!(S, field of granting_policy {
-        NAME => w.clear(field, policy.name);
-        NAMESPACE_ID => w.clear(field, policy.namespace_id);
-        NAMESPACE_PATH => w.clear(field, policy.namespace_path);
-        TYPE => w.clear(field, policy.kind);
-    });
-}
-
-#[inline]
-fn request<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, request: &Request<'e>) {
-    let Mount { point, kind, accessor, running_version, running_sha256, class, is_external_plugin } =
-        request.mount;
-    // In the order of either format `data` is written before `data_over_limit`.
-    let mut exceeded = None;
-    members!(S, field of request {
-        ID => w.clear(field, request.id);
-        CLIENT_ID => w.clear(field, request.client_id);
-        REPLICATION_CLUSTER => w.clear(field, request.replication_cluster);
-        OPERATION => if let Some(operation) = request.operation {
-            w.word(field, operation.as_str());
-        };
-        MOUNT_POINT => w.clear(field, point);
-        MOUNT_TYPE => w.clear(field, kind);
-        MOUNT_ACCESSOR => w.clear(field, accessor);
-        MOUNT_RUNNING_VERSION => w.clear(field, running_version);
-        MOUNT_RUNNING_SHA256 => w.clear(field, running_sha256);
-        MOUNT_CLASS => w.clear(field, class);
-        MOUNT_IS_EXTERNAL_PLUGIN => w.flag(field, is_external_plugin);
-        CLIENT_TOKEN => w.token(field, request.client_token);
-        CLIENT_TOKEN_ACCESSOR => w.accessor(field, request.client_token_accessor);
-        NAMESPACE => if let Some(place) = &request.namespace {
-            w.object(field, |w| namespace(w, place));
-        };
-        PATH => w.path(field, request.path);
-        DATA => exceeded = w.data(field, request.data, false);
-        POLICY_OVERRIDE => w.flag(field, request.policy_override);
-        REMOTE_ADDRESS => w.clear(field, request.remote_address);
-        REMOTE_PORT => w.number(field, request.remote_port.into());
-        WRAP_TTL => w.number(field, request.wrap_ttl);
-        HEADERS => w.headers(field, request.headers);
-        CLIENT_CERTIFICATE_SERIAL_NUMBER => w.clear(field, request.client_certificate_serial_number);
-        DATA_OVER_LIMIT => if let Some(limit) = exceeded {
-            w.word(field, limit.as_str());
-        };
-    });
-}
-
-#[inline]
-fn namespace<S: Syntax>(w: &mut Writer<'_, '_, S>, place: &Namespace<'_>) {
-    members!(S, field of namespace {
-        ID => w.clear(field, place.id);
-        PATH => w.clear(field, place.path);
-    });
-}
-
-#[inline]
-fn response<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, response: &Response<'e>, elide: bool) {
-    let Mount { point, kind, accessor, running_version, running_sha256, class, is_external_plugin } =
-        response.mount;
-    // In the order of either format `data` is written before `data_over_limit`.
-    let mut exceeded = None;
-    members!(S, field of response {
-        AUTH => if let Some(issued) = &response.auth {
-            w.object(field, |w| auth(w, issued, None));
-        };
-        MOUNT_POINT => w.clear(field, point);
-        MOUNT_TYPE => w.clear(field, kind);
-        MOUNT_ACCESSOR => w.clear(field, accessor);
-        MOUNT_RUNNING_PLUGIN_VERSION => w.clear(field, running_version);
-        MOUNT_RUNNING_SHA256 => w.clear(field, running_sha256);
-        MOUNT_CLASS => w.clear(field, class);
-        MOUNT_IS_EXTERNAL_PLUGIN => w.flag(field, is_external_plugin);
-        SECRET => if let Some(lease) = response.secret {
-            w.object(field, |w| secret(w, lease));
-        };
-        DATA => exceeded = w.data(field, response.data, elide);
-        WARNINGS => w.template_list(field, response.warnings);
-        REDIRECT => w.clear(field, response.redirect);
-        WRAP_INFO => if let Some(info) = &response.wrap_info {
-            w.object(field, |w| wrap_info(w, info));
-        };
-        HEADERS => w.headers(field, response.headers);
-        STATUS_CODE => w.number(field, response.status_code.into());
-        DATA_OVER_LIMIT => if let Some(limit) = exceeded {
-            w.word(field, limit.as_str());
-        };
-    });
-}
-
-#[inline]
-fn secret<S: Syntax>(w: &mut Writer<'_, '_, S>, lease: Secret<'_>) {
-    members!(S, field of secret {
-        LEASE_ID => w.clear(field, lease.lease_id);
-    });
-}
-
-fn wrap_info<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, info: &WrapInfo<'e>) {
-    members!(S, field of wrap_info {
-        TTL => w.number(field, info.ttl);
-        TOKEN => w.token_always(field, info.token);
-        ACCESSOR => w.accessor_always(field, info.accessor);
-        CREATION_TIME => w.instant(field, info.creation_time);
-        CREATION_PATH => w.clear(field, info.creation_path);
-        WRAPPED_ACCESSOR => w.accessor(field, info.wrapped_accessor);
-    });
-}
-
-fn gap<S: Syntax>(w: &mut Writer<'_, '_, S>, gap: &Gap<'_>) {
-    members!(S, field of gap {
-        MISSED => w.number(field, gap.missed);
-        RANGES => if !gap.ranges.is_empty() {
-            w.objects(field, gap.ranges.iter(), range);
-        };
-        SINCE => if let Some(since) = gap.since {
-            w.instant(field, since);
-        };
-        REASON => w.template(field, gap.reason);
-        TORN => if let Some(tail) = &gap.torn {
-            w.object(field, |w| torn(w, tail));
-        };
-        BOOT => if let Some(boot) = gap.boot {
-            w.mark(field, boot.number());
-        };
-        ENDED => w.flag(field, gap.ended);
-    });
-}
-
-fn range<S: Syntax>(w: &mut Writer<'_, '_, S>, missed: SeqRange) {
-    members!(S, field of range {
-        FROM => w.number(field, missed.from);
-        TO => w.number(field, missed.to);
-    });
-}
-
-fn torn<S: Syntax>(w: &mut Writer<'_, '_, S>, tail: &Torn<'_>) {
-    members!(S, field of torn {
-        BYTES => w.number(field, tail.bytes);
-        SHA256 => w.clear(field, tail.sha256);
-        KEPT_AS => w.clear(field, tail.kept_as);
-    });
-}
-
-fn elided<S: Syntax>(w: &mut Writer<'_, '_, S>, whole: &Elided<'_>) {
-    members!(S, field of elided {
-        BYTES => w.number(field, whole.bytes);
-        SHA256 => w.clear(field, whole.sha256);
-    });
-}
-
-fn part<S: Syntax>(w: &mut Writer<'_, '_, S>, piece: &Part<'_>) {
-    members!(S, field of part {
-        NUMBER => w.number(field, piece.number);
-        OF => w.number(field, piece.of);
-        BYTES => w.number(field, piece.bytes);
-        SHA256 => w.clear(field, piece.sha256);
-        TEXT => w.clear(field, piece.text);
-    });
 }
 
 #[inline]
 fn record<S: Syntax>(w: &mut Writer<'_, '_, S>, Record { seq, boot, salt, device }: Record) {
-    members!(S, field of record {
+    in_order!(S, field of record {
         SEQ => w.number(field, seq);
-        BOOT => w.mark(field, boot.number());
+        BOOT => w.boot(field, Some(boot));
         SALT => w.salt_mark(field, salt, Patch::SaltId);
         DEVICE => if let Some(first) = device {
             w.salt_mark(field, first, Patch::FirstSaltId);
         };
     });
+}
+
+/// What is named, in the order of the bytes of the names.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which an index beyond the end stops")]
+const fn sorted<T: Copy, const N: usize>(mut named: [(&str, T); N]) -> [(&str, T); N] {
+    let mut done = 1;
+    while done < N {
+        let mut at = done;
+        while at > 0 && is_before(named[at].0.as_bytes(), named[at - 1].0.as_bytes()) {
+            named.swap(at, at - 1);
+            at -= 1;
+        }
+        done += 1;
+    }
+    named
+}
+
+const fn is_before(mut one: &[u8], mut other: &[u8]) -> bool {
+    loop {
+        match (one, other) {
+            (_, []) => return false,
+            ([], _) => return true,
+            ([a, more @ ..], [b, rest @ ..]) => {
+                if *a != *b {
+                    return *a < *b;
+                }
+                (one, other) = (more, rest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sorted;
+
+    #[test]
+    fn names_are_sorted_by_their_bytes() {
+        let names = ["b", "a_c", "a", "", "ab", "a_b"];
+        let mut expected = names;
+        expected.sort_unstable();
+        assert_eq!(sorted(names.map(|name| (name, ()))).map(|(name, ())| name), expected);
+    }
 }

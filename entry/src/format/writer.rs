@@ -11,14 +11,19 @@ use onrecord_value::Time;
 use super::auth_cache::{self, Key, TokenOffsets};
 use super::syntax::{Syntax, Tag};
 use crate::entry::{
-    Accessor, Clear, Headers, IssueTime, IssuedAt, Metadata, Names, NamesByName, Path, TemplateText, Token,
-    Warnings,
+    Accessor, Boot, Clear, Headers, IssueTime, IssuedAt, Item, List, Metadata, Names, NamesByName, Path,
+    Private, TemplateText, Token, Warnings, Word,
 };
-use crate::limits::Budget;
+use crate::options::{Budget, ExceededLimit};
 use crate::patch::{Patch, PatchList};
 use crate::redact::{Hashed, Redactor};
 use crate::register::{Field, kind};
 use crate::salt::{HASH_PREFIX, SaltId, hex_digits};
+
+/// Facts that are an object of a line.
+pub(super) trait Write<'e> {
+    fn write<S: Syntax>(&self, w: &mut Writer<'_, 'e, S>);
+}
 
 /// Writes one line.
 pub(super) struct Writer<'o, 'e, S> {
@@ -29,6 +34,12 @@ pub(super) struct Writer<'o, 'e, S> {
     patches: Option<&'o mut PatchList<'e>>,
     /// Where the caller's token and accessor were hashed: the next time the hash is copied.
     offsets: TokenOffsets,
+    /// Where the `policy_results` of the last `auth` are.
+    results: Range<usize>,
+    /// The limit that the last `data` exceeded.
+    pub(super) exceeded: Option<ExceededLimit>,
+    /// Whether in the data of the response `keys` and `key_info` become their lengths.
+    pub(super) elide: bool,
     syntax: PhantomData<S>,
 }
 
@@ -38,6 +49,7 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
         redactor: Redactor<'o, 'e>,
         budget: Budget,
         patches: Option<&'o mut PatchList<'e>>,
+        elide: bool,
     ) -> Self {
         Self {
             out,
@@ -45,6 +57,9 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
             budget,
             patches,
             offsets: TokenOffsets { token: None, accessor: None },
+            results: 0..0,
+            exceeded: None,
+            elide,
             syntax: PhantomData,
         }
     }
@@ -105,16 +120,16 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
         .is_some()
     }
 
-    /// Caches what was written since `start`, without what was written `between`.
+    /// Caches the `auth` that was written since `start`, without its results.
     #[cold]
-    pub(super) fn cache(&mut self, key: Key, start: usize, between: Range<usize>) {
+    pub(super) fn cache(&mut self, key: Key, start: usize) {
         if self.redactor.has_unlisted_hashes() {
             // A cached object may only hold hashes whose positions are listed.
             return;
         }
-        let head = self.out.get(start..between.start).unwrap_or_default();
-        let tail = self.out.get(between.end..).unwrap_or_default();
-        auth_cache::insert(key, head, tail, self.offsets.moved(start, 0, between.start));
+        let head = self.out.get(start..self.results.start).unwrap_or_default();
+        let tail = self.out.get(self.results.end..).unwrap_or_default();
+        auth_cache::insert(key, head, tail, self.offsets.moved(start, 0, self.results.start));
     }
 
     pub(super) fn prefix(&mut self, prefix: &str) {
@@ -151,42 +166,74 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
     }
 
     #[inline(always)]
-    pub(super) fn object(&mut self, field: &'static Field<kind::Object>, fill: impl FnOnce(&mut Self)) {
+    pub(super) fn braced(&mut self, field: &'static Field<kind::Object>, fill: impl FnOnce(&mut Self)) {
         self.lead(field);
         self.braces(fill);
     }
 
-    pub(super) fn objects<T>(
+    #[inline(always)]
+    pub(super) fn object<T: Write<'e>>(&mut self, field: &'static Field<kind::Object>, object: Option<&T>) {
+        if let Some(object) = object {
+            self.braced(field, |w| object.write(w));
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn results<T: Write<'e>>(&mut self, field: &'static Field<kind::Object>, results: Option<&T>) {
+        let start = self.out.len();
+        self.object(field, results);
+        self.results = start..self.out.len();
+    }
+
+    pub(super) fn objects<T: Write<'e> + Item<'e>>(
         &mut self,
         field: &'static Field<kind::ObjectList>,
-        list: impl Iterator<Item = T>,
-        mut fill: impl FnMut(&mut Self, T),
+        list: List<'e, T>,
     ) {
+        if list.is_empty() {
+            return;
+        }
         self.lead(field);
         self.brackets(|w| {
-            for (at, item) in list.enumerate() {
+            for (at, item) in list.iter().enumerate() {
                 S::item(at, Tag::Object, w.out);
-                w.braces(|w| fill(w, item));
+                w.braces(|w| item.write(w));
             }
         });
     }
 
     #[inline(always)]
-    pub(super) fn word(&mut self, field: &'static Field<kind::Word>, word: &'static str) {
+    pub(super) fn word(&mut self, field: &'static Field<kind::Word>, word: impl Word) {
+        let word = word.text();
         if !word.is_empty() {
             self.lead(field);
             self.bare_string(word.as_bytes());
         }
     }
 
+    /// Written after its `data`, in the order of either format.
     #[inline(always)]
-    pub(super) fn instant(&mut self, field: &'static Field<kind::Instant>, instant: Time) {
+    pub(super) fn over_limit(&mut self, field: &'static Field<kind::Word>, earlier: Option<ExceededLimit>) {
+        let exceeded = self.exceeded.take().or(earlier);
+        self.word(field, exceeded);
+    }
+
+    #[inline(always)]
+    pub(super) fn instant(&mut self, field: &'static Field<kind::Instant>, instant: Option<Time>) {
+        if let Some(instant) = instant {
+            self.instant_always(field, instant);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn instant_always(&mut self, field: &'static Field<kind::Instant>, instant: Time) {
         self.lead(field);
         self.time(instant);
     }
 
     #[inline(always)]
-    pub(super) fn issue_time(&mut self, field: &'static Field<kind::Instant>, issued: IssueTime<'_>) {
+    pub(super) fn issue_time(&mut self, field: &'static Field<kind::Instant>, issued: Option<IssueTime<'_>>) {
+        let Some(issued) = issued else { return };
         self.lead(field);
         S::begin(Tag::String, self.out);
         match issued.0 {
@@ -198,7 +245,8 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
     }
 
     #[inline(always)]
-    pub(super) fn number(&mut self, field: &'static Field<kind::Number>, number: u64) {
+    pub(super) fn number(&mut self, field: &'static Field<kind::Number>, number: impl Into<u64>) {
+        let number = number.into();
         if number != 0 || field.always() {
             self.lead(field);
             self.digits(number);
@@ -213,9 +261,15 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
         }
     }
 
-    pub(super) fn mark(&mut self, field: &'static Field<kind::Mark>, mark: u64) {
+    fn mark(&mut self, field: &'static Field<kind::Mark>, mark: u64) {
         self.lead(field);
         self.bare_string(&hex_digits(mark));
+    }
+
+    pub(super) fn boot(&mut self, field: &'static Field<kind::Mark>, boot: Option<Boot>) {
+        if let Some(boot) = boot {
+            self.mark(field, boot.number());
+        }
     }
 
     /// A mark that is the id of a salt.
@@ -305,21 +359,8 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
 
     #[inline(always)]
     pub(super) fn token(&mut self, field: &'static Field<kind::Token>, token: Token<'e>) {
-        let token = token.reveal();
-        if token.is_empty() {
-            return;
-        }
-        self.lead(field);
-        let is_callers = token == self.redactor.caller().0;
-        match self.offsets.token.clone().filter(|_| is_callers) {
-            Some(earlier) => self.copy_hash(earlier),
-            None => {
-                let range = self.hash_or_text(self.redactor.token(token), token);
-                if is_callers {
-                    self.offsets.token = range;
-                }
-            }
-        }
+        let (text, is_callers) = (token.reveal(), token.reveal() == self.redactor.caller().0);
+        self.hash_once(field, text, |w| is_callers.then_some(&mut w.offsets.token), Redactor::token);
     }
 
     pub(super) fn token_always(&mut self, field: &'static Field<kind::TokenAlways>, token: Token<'e>) {
@@ -329,20 +370,29 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
 
     #[inline(always)]
     pub(super) fn accessor(&mut self, field: &'static Field<kind::Accessor>, accessor: Accessor<'e>) {
-        let accessor = accessor.reveal();
-        if accessor.is_empty() {
+        let (text, is_callers) = (accessor.reveal(), accessor.reveal() == self.redactor.caller().1);
+        self.hash_once(field, text, |w| is_callers.then_some(&mut w.offsets.accessor), Redactor::accessor);
+    }
+
+    /// The hash of a token or an accessor. `earlier`: of the caller's, where it was written the first time.
+    #[inline(always)]
+    fn hash_once<K>(
+        &mut self,
+        field: &'static Field<K>,
+        text: &'e str,
+        earlier: impl Fn(&mut Self) -> Option<&mut Option<Range<usize>>>,
+        hash: impl FnOnce(&Redactor<'o, 'e>, &'e str) -> Option<Hashed<'e>>,
+    ) {
+        if text.is_empty() {
             return;
         }
         self.lead(field);
-        let is_callers = accessor == self.redactor.caller().1;
-        match self.offsets.accessor.clone().filter(|_| is_callers) {
-            Some(earlier) => self.copy_hash(earlier),
-            None => {
-                let range = self.hash_or_text(self.redactor.accessor(accessor), accessor);
-                if is_callers {
-                    self.offsets.accessor = range;
-                }
-            }
+        if let Some(range) = earlier(self).and_then(|offset| offset.clone()) {
+            return self.copy_hash(range);
+        }
+        let range = self.hash_or_text(hash(&self.redactor, text), text);
+        if let Some(offset) = earlier(self) {
+            *offset = range;
         }
     }
 
@@ -364,17 +414,15 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
             headers.for_each(|name, values, hmac| {
                 w.member(name, Tag::Array);
                 w.brackets(|w| {
-                    let mut at = 0;
-                    values.for_each(|value| {
+                    for (at, value) in values.iter().map(Private::reveal).enumerate() {
                         S::item(at, Tag::String, w.out);
-                        at += 1;
                         if hmac {
                             w.hash(&w.redactor.digest(value));
                         } else {
                             // Each byte that is not UTF-8 is written as one replacement character.
                             w.clear_text(&replaced(value));
                         }
-                    });
+                    }
                 });
             });
         });

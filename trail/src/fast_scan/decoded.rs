@@ -3,9 +3,9 @@
 
 use memchr::memmem;
 use onrecord_entry::decode::DecodedEntry;
-use onrecord_entry::gap::PROBE_PATH;
-use onrecord_entry::{EntryType, decode};
-use onrecord_value::{Object, Value};
+use onrecord_entry::gap::{self, PROBE_PATH};
+use onrecord_entry::{EntryType, decode, oversize};
+use onrecord_value::Object;
 
 use super::{Detail, Gap, Part, Scanned, ScannedEntry, UnusualEntry};
 use super::{json, jsonx};
@@ -52,7 +52,6 @@ fn scan_end(line: &[u8]) -> Scanned {
 fn entry(line: &[u8], decoded: &DecodedEntry) -> Scanned {
     let entry = decoded.entry();
     let object = decoded.object();
-    let id = object.object("request").and_then(|request| request.str("id")).unwrap_or_default();
     // A prefix in which an entry begins is a torn entry.
     let prefix = decoded.prefix().as_bytes();
     let torn = BEGINNINGS.iter().any(|beginning| memmem::find(prefix, beginning).is_some());
@@ -62,11 +61,11 @@ fn entry(line: &[u8], decoded: &DecodedEntry) -> Scanned {
     let bare =
         |request: &Object| request.keys().all(|key| matches!(key, "id" | "operation" | "namespace" | "path"));
     let is_probe = entry.request.path == PROBE_PATH.into() && object.object("request").is_some_and(bare);
-    let detail = if let Some(gap) = object.object("gap") {
-        Detail::Gap(gap_of(gap, decoded))
-    } else if let Some(part) = object.object("part").and_then(part_of) {
-        Detail::Part(part)
-    } else if object.object("elided").is_some() {
+    let detail = if let Some(gap) = &entry.gap {
+        Detail::Gap(gap_of(gap))
+    } else if let Some(part) = &entry.part {
+        Detail::Part(part_of(part))
+    } else if entry.elided.is_some() {
         Detail::Elided
     } else if is_probe && entry.entry_type() == EntryType::Request && decoded.record().is_some() {
         Detail::Probe
@@ -74,35 +73,32 @@ fn entry(line: &[u8], decoded: &DecodedEntry) -> Scanned {
         Detail::None
     };
     Scanned::Unusual(Box::new(UnusualEntry {
-        entry: ScannedEntry { entry_type: entry.entry_type(), id: Id::of(id), record: decoded.record() },
+        entry: ScannedEntry {
+            entry_type: entry.entry_type(),
+            id: Id::of(entry.request.id.as_str()),
+            record: decoded.record(),
+        },
         detail,
         torn_before,
     }))
 }
 
-fn gap_of(object: &Object, decoded: &DecodedEntry) -> Gap {
-    let Some(gap) = decoded.entry().gap else { return Gap::default() };
+fn gap_of(gap: &gap::Gap<'_>) -> Gap {
     Gap {
         missed: gap.missed,
         ranges: gap.ranges.iter().collect(),
         boot: gap.boot,
-        torn: object
-            .object("torn")
-            .map(|torn| (number(torn, "bytes"), torn.str("sha256").unwrap_or_default().to_owned())),
+        torn: gap.torn.map(|torn| (torn.bytes, torn.sha256.as_str().to_owned())),
         ended: gap.ended,
     }
 }
 
-fn part_of(object: &Object) -> Option<Part> {
-    Some(Part {
-        number: number(object, "number"),
-        of: number(object, "of"),
-        bytes: number(object, "bytes"),
-        sha256: object.str("sha256")?.to_owned(),
-        text: object.str("text")?.to_owned(),
-    })
-}
-
-fn number(object: &Object, key: &str) -> u64 {
-    object.get(key).and_then(Value::as_number).and_then(onrecord_value::Number::as_u64).unwrap_or(0)
+fn part_of(part: &oversize::Part<'_>) -> Part {
+    Part {
+        number: part.number,
+        of: part.of,
+        bytes: part.bytes,
+        sha256: part.sha256.as_str().to_owned(),
+        text: part.text.as_str().to_owned(),
+    }
 }

@@ -32,14 +32,7 @@ impl Default for Limits {
 
 /// Parses a document: one value with white space around it.
 pub fn parse(document: &[u8], limits: Limits) -> Result<Value, ParseError> {
-    let mut parser = Parser {
-        bytes: document,
-        text: std::str::from_utf8(document).ok(),
-        at: 0,
-        depth: 0,
-        nodes: 0,
-        limits: Limits { depth: limits.depth.min(Limits::DEPTH_MAX), nodes: limits.nodes },
-    };
+    let mut parser = Parser::new(document, std::str::from_utf8(document).ok(), limits);
     match parser.next_token() {
         None => Err(parser.error(ParseErrorKind::Empty)),
         Some(byte) => {
@@ -61,6 +54,12 @@ pub fn parse_object(document: &[u8], limits: Limits) -> Result<Object, ParseErro
     }
 }
 
+/// Whether a text is a number by JSON's grammar.
+pub(crate) fn is_number(text: &str) -> bool {
+    let mut parser = Parser::new(text.as_bytes(), Some(text), Limits::default());
+    parser.number().is_ok() && parser.at == text.len()
+}
+
 struct Parser<'a> {
     bytes: &'a [u8],
     /// The same bytes, if all of them are UTF-8.
@@ -72,7 +71,12 @@ struct Parser<'a> {
     limits: Limits,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(bytes: &'a [u8], text: Option<&'a str>, limits: Limits) -> Self {
+        let limits = Limits { depth: limits.depth.min(Limits::DEPTH_MAX), nodes: limits.nodes };
+        Self { bytes, text, at: 0, depth: 0, nodes: 0, limits }
+    }
+
     fn error(&self, kind: ParseErrorKind) -> ParseError {
         ParseError { kind, offset: self.at }
     }
@@ -219,25 +223,24 @@ impl Parser<'_> {
         if self.at == start { Err(self.unfitting(context)) } else { Ok(()) }
     }
 
+    /// Takes the next byte if it is one of these.
+    fn take(&mut self, bytes: &[u8]) -> bool {
+        let found = self.peek().is_some_and(|byte| bytes.contains(&byte));
+        self.at += usize::from(found);
+        found
+    }
+
     fn number(&mut self) -> Result<Number, ParseError> {
         let start = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        if self.peek() == Some(b'0') {
-            self.at += 1;
-        } else {
+        self.take(b"-");
+        if !self.take(b"0") {
             self.digits(Context::Number)?;
         }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
+        if self.take(b".") {
             self.digits(Context::Fraction)?;
         }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
+        if self.take(b"eE") {
+            self.take(b"+-");
             self.digits(Context::Exponent)?;
         }
         let literal = self.bytes.get(start..self.at).unwrap_or_default();
