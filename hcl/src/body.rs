@@ -195,53 +195,42 @@ impl Body {
         let mut found = Vec::new();
         for item in self.all(name) {
             let keys = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();
-            let block = Partial { name, expected: labels, labels: keys, position: item.position() };
-            block.collect(&item.value, &mut found)?;
+            collect(name, labels, keys, item.position(), &item.value, &mut found)?;
         }
         Ok(found)
     }
 }
 
-/// A block whose labels may not all be known yet.
-struct Partial<'a> {
-    name: &'a str,
+/// Adds the blocks in a value to those found. `labels` are those read so far, of which the last is at `position`.
+fn collect<'a>(
+    name: &str,
     expected: usize,
     labels: Vec<&'a str>,
     position: Position,
-}
-
-impl<'a> Partial<'a> {
-    fn error(&self, kind: ErrorKind) -> Error {
-        Error { position: self.position, kind }
+    value: &'a Value,
+    found: &mut Vec<Block<'a>>,
+) -> Result<(), Error> {
+    if labels.len() > expected {
+        return Err(Error { position, kind: ErrorKind::LabelExtra(name.to_owned(), expected) });
     }
-
-    fn collect(self, value: &'a Value, found: &mut Vec<Block<'a>>) -> Result<(), Error> {
-        let Self { name, expected, .. } = self;
-        if self.labels.len() > expected {
-            return Err(self.error(ErrorKind::LabelExtra { name: name.to_owned(), expected }));
+    let complete = labels.len() == expected;
+    match &value.data {
+        Data::List(items) => {
+            for item in items {
+                collect(name, expected, labels.clone(), item.position, item, found)?;
+            }
         }
-        let complete = self.labels.len() == expected;
-        match &value.data {
-            Data::List(items) => {
-                for item in items {
-                    let labels = self.labels.clone();
-                    Self { name, expected, labels, position: item.position }.collect(item, found)?;
-                }
+        Data::Object(body) if complete => found.push(Block { labels, position, body }),
+        Data::Object(body) => {
+            for item in &body.items {
+                let mut labels = labels.clone();
+                labels.extend(item.keys.iter().map(|key| key.text.as_str()));
+                collect(name, expected, labels, item.position(), &item.value, found)?;
             }
-            Data::Object(body) if complete => {
-                found.push(Block { labels: self.labels, position: self.position, body });
-            }
-            Data::Object(body) => {
-                for item in &body.items {
-                    let mut labels = self.labels.clone();
-                    labels.extend(item.keys.iter().map(|key| key.text.as_str()));
-                    Self { name, expected, labels, position: item.position() }.collect(&item.value, found)?;
-                }
-            }
-            Data::Null => {}
-            _ if complete => return Err(value.wrong_kind(name, "an object")),
-            _ => return Err(self.error(ErrorKind::LabelMissing(name.to_owned()))),
         }
-        Ok(())
+        Data::Null => {}
+        _ if complete => return Err(value.wrong_kind(name, "an object")),
+        _ => return Err(Error { position, kind: ErrorKind::LabelMissing(name.to_owned()) }),
     }
+    Ok(())
 }

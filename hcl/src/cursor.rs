@@ -58,11 +58,7 @@ impl<'a> Cursor<'a> {
 
     /// Takes the next character if it is this one.
     pub(crate) fn eat(&mut self, character: char) -> bool {
-        let is_next = self.peek() == Some(character);
-        if is_next {
-            self.next();
-        }
-        is_next
+        self.eat_text(character.encode_utf8(&mut [0; 4]))
     }
 
     /// Takes this text if it is next.
@@ -94,6 +90,10 @@ impl<'a> Cursor<'a> {
     /// The text from `start`, which was the rest before, up to here.
     pub(crate) fn since(&self, start: &'a str) -> &'a str {
         start.get(..start.len() - self.rest.len()).unwrap_or_default()
+    }
+
+    pub(crate) fn skip_blank(&mut self) {
+        self.take_while(|character| matches!(character, ' ' | '\t' | '\r' | '\n'));
     }
 
     /// Takes all characters up to the first that does not belong.

@@ -56,14 +56,9 @@ pub enum ErrorKind {
     /// A key must begin here; the token that does.
     #[error("expected: IDENT | STRING | ASSIGN | LBRACE got: {0}")]
     KeyExpected(&'static str),
-    /// More labels than this block has.
-    #[error("'{name}' has more than {expected} label(s)")]
-    LabelExtra {
-        /// The first key of the block.
-        name: String,
-        /// How many it has.
-        expected: usize,
-    },
+    /// More labels than the block with this first key has; how many it has.
+    #[error("'{0}' has more than {1} label(s)")]
+    LabelExtra(String, usize),
     /// Fewer labels than the block with this first key needs.
     #[error("'{0}' needs a label")]
     LabelMissing(String),

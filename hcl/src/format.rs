@@ -128,10 +128,8 @@ fn lay_out(lines: &[Vec<Token<'_>>]) -> String {
     align(&mut laid);
     let mut out = String::new();
     for line in laid {
-        if !line.text.is_empty() {
-            out.extend(std::iter::repeat_n("  ", line.level));
-            out.push_str(&line.text);
-        }
+        out.extend(std::iter::repeat_n("  ", line.level));
+        out.push_str(&line.text);
         out.push('\n');
     }
     out

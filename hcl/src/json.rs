@@ -8,10 +8,10 @@ use crate::{DEPTH_MAX, text};
 
 pub(crate) fn parse(text: &str) -> Result<Body, Error> {
     let mut parser = Parser { cursor: Cursor::new(text), depth: 0 };
-    parser.skip_blank();
+    parser.cursor.skip_blank();
     parser.cursor.eat('{');
     let body = parser.body()?;
-    parser.skip_blank();
+    parser.cursor.skip_blank();
     if parser.cursor.rest().is_empty() { Ok(body) } else { Err(parser.error(ErrorKind::Trailing)) }
 }
 
@@ -23,10 +23,6 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn error(&self, kind: ErrorKind) -> Error {
         Error { position: self.cursor.position(), kind }
-    }
-
-    fn skip_blank(&mut self) {
-        self.cursor.take_while(|character| matches!(character, ' ' | '\t' | '\r' | '\n'));
     }
 
     /// An error with the name of what stands here.
@@ -56,14 +52,14 @@ impl Parser<'_> {
         element: fn(&mut Self) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
         let mut elements = Vec::new();
-        self.skip_blank();
+        self.cursor.skip_blank();
         if self.cursor.eat(close) {
             return Ok(elements);
         }
         loop {
-            self.skip_blank();
+            self.cursor.skip_blank();
             elements.push(element(self)?);
-            self.skip_blank();
+            self.cursor.skip_blank();
             if self.cursor.eat(close) {
                 return Ok(elements);
             }
@@ -85,11 +81,11 @@ impl Parser<'_> {
             return Err(self.unexpected(kind));
         }
         let text = text::json_string(&mut self.cursor)?;
-        self.skip_blank();
+        self.cursor.skip_blank();
         if !self.cursor.eat(':') {
             return Err(Error { position, kind: ErrorKind::KeyAlone(text) });
         }
-        self.skip_blank();
+        self.cursor.skip_blank();
         Ok(Item { keys: vec![Key { text, position }], value: self.value()? })
     }
 

@@ -115,7 +115,7 @@ impl<'a> Lexer<'a> {
     /// Skips white space and comments.
     fn skip_blank(&mut self) -> Result<(), Error> {
         loop {
-            self.cursor.take_while(|character| matches!(character, ' ' | '\t' | '\r' | '\n'));
+            self.cursor.skip_blank();
             if !self.skip_comment()? {
                 return Ok(());
             }

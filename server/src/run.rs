@@ -169,7 +169,9 @@ async fn announce(config: &Config, listeners: &[Listener], development: Option<&
 
 fn announcement(config: &Config, listeners: &[Listener], development: Option<&str>) -> String {
     let mut text = "==> OnRecord server configuration:\n\n".to_owned();
-    let mut row = |name: &str, value: &str| text.push_str(&format!("{name:>24}: {value}\n"));
+    let mut row = |name: &str, value: &str| {
+        let _infallible = writeln!(text, "{name:>24}: {value}");
+    };
     for (listener, number) in listeners.iter().zip(1..) {
         let tls = if listener.tls.is_some() { "enabled" } else { "disabled" };
         let address = listener.socket.local_addr().map_or_else(|_| "?".to_owned(), |addr| addr.to_string());

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use onrecord_storage::{Backend, BackendError, Batch, Change, Conflict, Read, memory::Memory};
 
 use super::server::Server;
+use crate::kit::eventually;
 
 /// A store that can be told to remove nothing of a mount.
 struct Sticky {
@@ -74,9 +75,7 @@ async fn what_a_crash_leaves_is_removed_after_the_next_unsealing() {
     sticky.store(false, Ordering::SeqCst);
     let server = server.restarted().await;
     server.expect(404, "GET", "kv1/a", "").await;
-    while server.stored("mounts/") > 0 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| server.stored("mounts/") == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
