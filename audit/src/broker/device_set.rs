@@ -31,7 +31,9 @@ impl Enabled {
         let (handles, since): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
         let all_discard = handles.iter().all(|handle| handle.discards);
         let formatters = handles.iter().map(|handle| handle.formatter()).collect();
-        handles.iter().for_each(|handle| handle.listed());
+        for handle in &handles {
+            handle.listed();
+        }
         Self { handles, formatters, since, all_discard }
     }
 }
