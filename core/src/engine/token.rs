@@ -44,73 +44,73 @@ impl Engine for Token {
     const PATHS: &'static [Path<Self>] = &[
         Path::new("create", "Create a token.")
             .description(FIELDS_OF_CREATE)
-            .write(|_, open, call| Handled::pending(create::create(open, call, false))),
+            .write(|_, unsealed, call| Handled::pending(create::create(unsealed, call, false))),
         Path::new("create-orphan", "Create a token without a parent.")
             .description(FIELDS_OF_CREATE)
-            .write(|_, open, call| Handled::pending(create::create(open, call, true))),
+            .write(|_, unsealed, call| Handled::pending(create::create(unsealed, call, true))),
         Path::new("create/{role}", "Create a token by a role. There are no roles.")
             .write(|_, _, call| Handled::ready(create::of_role(call))),
         Path::new("lookup", "Look a token up.")
             .description("Takes `token`.")
-            .read(|_, open, call| Handled::pending(lookup::lookup(open, call)))
-            .write(|_, open, call| Handled::pending(lookup::lookup(open, call))),
+            .read(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call))),
         Path::new("lookup/{token}", "Look a token up.")
             .sensitive()
-            .read(|_, open, call| Handled::pending(lookup::lookup(open, call)))
-            .write(|_, open, call| Handled::pending(lookup::lookup(open, call))),
+            .read(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call))),
         Path::new("lookup-self", "Look the caller's token up.")
-            .read(|_, open, call| Handled::ready(lookup::own(open, call)))
-            .write(|_, open, call| Handled::ready(lookup::own(open, call))),
+            .read(|_, unsealed, call| Handled::ready(lookup::own(unsealed, call)))
+            .write(|_, unsealed, call| Handled::ready(lookup::own(unsealed, call))),
         Path::new("lookup-accessor", "Look the token of an accessor up.")
             .description("Takes `accessor`.")
-            .write(|_, open, call| Handled::pending(lookup::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(lookup::by_accessor(unsealed, call))),
         Path::new("lookup-accessor/{accessor}", "Look the token of an accessor up.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(lookup::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(lookup::by_accessor(unsealed, call))),
         Path::new("renew", "Renew a token.")
             .description("Takes `token` and `increment`.")
-            .write(|_, open, call| Handled::pending(renew::renew(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::renew(unsealed, call))),
         Path::new("renew/{token}", "Renew a token.")
             .description("Takes `increment`.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(renew::renew(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::renew(unsealed, call))),
         Path::new("renew-self", "Renew the caller's token.")
             .description("Takes `increment`.")
-            .write(|_, open, call| Handled::pending(renew::own(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::own(unsealed, call))),
         Path::new("renew-accessor", "Renew the token of an accessor.")
             .description("Takes `accessor` and `increment`.")
-            .write(|_, open, call| Handled::pending(renew::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::by_accessor(unsealed, call))),
         Path::new("renew-accessor/{accessor}", "Renew the token of an accessor.")
             .description("Takes `increment`.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(renew::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::by_accessor(unsealed, call))),
         Path::new("revoke", "Revoke a token and its descendants.")
             .description("Takes `token`.")
-            .write(|_, open, call| Handled::pending(revoke::revoke(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke::revoke(unsealed, call))),
         Path::new("revoke/{token}", "Revoke a token and its descendants.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(revoke::revoke(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke::revoke(unsealed, call))),
         Path::new("revoke-self", "Revoke the caller's token and its descendants.")
-            .write(|_, open, call| Handled::pending(revoke::own(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke::own(unsealed, call))),
         Path::new("revoke-accessor", "Revoke the token of an accessor and its descendants.")
             .description("Takes `accessor`.")
-            .write(|_, open, call| Handled::pending(revoke::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke::by_accessor(unsealed, call))),
         Path::new("revoke-accessor/{accessor}", "Revoke the token of an accessor and its descendants.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(revoke::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke::by_accessor(unsealed, call))),
         Path::new("revoke-orphan", "Revoke a token and make its children orphans.")
             .description("Takes `token`.")
             .sudo()
-            .write(|_, open, call| Handled::pending(revoke::orphan(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke::orphan(unsealed, call))),
         Path::new("revoke-orphan/{token}", "Revoke a token and make its children orphans.")
             .sudo()
             .sensitive()
-            .write(|_, open, call| Handled::pending(revoke::orphan(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke::orphan(unsealed, call))),
         Path::new("accessors/?", "List the accessors of all tokens.")
             .sudo()
-            .list(|_, open, call| Handled::pending(lookup::accessors(open, call))),
+            .list(|_, unsealed, call| Handled::pending(lookup::accessors(unsealed, call))),
         Path::new("tidy", "Remove tokens that have ended.")
-            .write(|_, open, call| Handled::pending(revoke::tidy(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke::tidy(unsealed, call))),
     ];
 
     async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
@@ -133,14 +133,14 @@ fn named<'a>(call: &Call<'a>, field: &str, missing: &str) -> Result<Cow<'a, str>
 }
 
 /// The live token whose text the request names.
-async fn found(open: &Unsealed, call: &Call<'_>) -> Result<Option<ActiveToken>, Refusal> {
-    Ok(open.tokens.find(&named(call, "token", "missing token ID")?, call.now).await?)
+async fn found(unsealed: &Unsealed, call: &Call<'_>) -> Result<Option<ActiveToken>, Refusal> {
+    Ok(unsealed.tokens.find(&named(call, "token", "missing token ID")?, call.now).await?)
 }
 
 /// The live token whose accessor the request names.
-async fn accessed(open: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
+async fn accessed(unsealed: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
     let accessor = named(call, "accessor", "missing accessor")?;
-    let found = open.tokens.find_accessor(&accessor, call.now).await?;
+    let found = unsealed.tokens.find_accessor(&accessor, call.now).await?;
     found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
 }
 

@@ -12,21 +12,21 @@ use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal};
 
 /// Enables the device that the body describes.
-pub(super) async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let wanted = enable_request(call)?;
-    open.devices.enable(&open.broker, wanted, call.now).await.map_err(refused)?;
+    unsealed.devices.enable(&unsealed.broker, wanted, call.now).await.map_err(refused)?;
     Ok(Outcome::empty())
 }
 
 /// Disables a device.
-pub(super) async fn disable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    open.devices.disable(&open.broker, call.captured, call.now).await.map_err(refused)?;
+pub(super) async fn disable(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    unsealed.devices.disable(&unsealed.broker, call.captured, call.now).await.map_err(refused)?;
     Ok(Outcome::empty())
 }
 
 /// All enabled devices.
-pub(super) fn list(open: &Unsealed) -> Outcome {
-    let table = open.devices.table();
+pub(super) fn list(unsealed: &Unsealed) -> Outcome {
+    let table = unsealed.devices.table();
     Outcome::data(table.iter().map(|(path, device)| (path.as_str(), shown(device))).collect())
 }
 
@@ -100,10 +100,10 @@ fn unconvertible(why: String) -> Refusal {
 }
 
 /// Hashes a text as the lines of a device hash it.
-pub(super) fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) fn hash(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let input = input(call)?;
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
-    devices::hash(&open.broker, path, &input).map(|hash| hashed(call, hash)).ok_or_else(|| unknown(path))
+    devices::hash(&unsealed.broker, path, &input).map(|hash| hashed(call, hash)).ok_or_else(|| unknown(path))
 }
 
 /// The text to be hashed.

@@ -9,29 +9,29 @@ use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal};
 
 /// All audited headers.
-pub(super) fn list(open: &Unsealed) -> Outcome {
-    let headers = open.audited_headers.current();
+pub(super) fn list(unsealed: &Unsealed) -> Outcome {
+    let headers = unsealed.audited_headers.current();
     let all: Object = headers.iter().map(|(name, hmac)| (name.as_str(), shown(*hmac))).collect();
     Outcome::data(object! { "headers" => all })
 }
 
 /// One of them, by its name as it was typed, not as it is stored.
-pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    match open.audited_headers.current().get(&call.captured.to_ascii_lowercase()) {
+pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    match unsealed.audited_headers.current().get(&call.captured.to_ascii_lowercase()) {
         Some(hmac) => Ok(Outcome::data(Object::from_iter([(call.captured, shown(*hmac))]))),
         None => Err(Refusal::bad_request("Could not find header in config")),
     }
 }
 
 /// Records a header from now on.
-pub(super) async fn set(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) async fn set(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let hmac = fields::flag(call.data, "hmac")?.unwrap_or(false);
-    stored(open.audited_headers.set(call.captured, hmac).await)
+    stored(unsealed.audited_headers.set(call.captured, hmac).await)
 }
 
 /// Records it no longer.
-pub(super) async fn remove(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    stored(open.audited_headers.remove(call.captured).await)
+pub(super) async fn remove(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    stored(unsealed.audited_headers.remove(call.captured).await)
 }
 
 fn stored(result: Result<(), BarrierError>) -> Result<Outcome, Refusal> {

@@ -12,10 +12,10 @@ use crate::outcome::{Refusal, Reply};
 use crate::tokens::ActiveToken;
 
 /// Of a token that the request names.
-pub(super) async fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn of_token(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     answer(call, async {
         let token = fields::text(call.data, "token")?.unwrap_or_default();
-        acl(open, open.tokens.find(&token, call.now).await?, "invalid token")
+        acl(unsealed, unsealed.tokens.find(&token, call.now).await?, "invalid token")
     })
     .await
 }
@@ -27,17 +27,17 @@ pub(super) async fn of_caller(call: &Call<'_>) -> Result<Reply, Refusal> {
 }
 
 /// Of the token with an accessor.
-pub(super) async fn of_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn of_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     answer(call, async {
         let accessor = fields::text(call.data, "accessor")?.unwrap_or_default();
-        acl(open, open.tokens.find_accessor(&accessor, call.now).await?, "invalid accessor")
+        acl(unsealed, unsealed.tokens.find_accessor(&accessor, call.now).await?, "invalid accessor")
     })
     .await
 }
 
-fn acl(open: &Unsealed, token: Option<ActiveToken>, absent: &str) -> Result<Arc<Acl>, Refusal> {
+fn acl(unsealed: &Unsealed, token: Option<ActiveToken>, absent: &str) -> Result<Arc<Acl>, Refusal> {
     let token = token.ok_or_else(|| Refusal::invalid(absent))?;
-    Ok(open.policies.acl(&token.entry().policies).1)
+    Ok(unsealed.policies.acl(&token.entry().policies).1)
 }
 
 async fn answer(

@@ -10,11 +10,11 @@ use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
 
 /// Seals the server, once all other journeys have ended.
-pub(super) async fn seal(open: &Unsealed) -> Outcome {
-    match open.gate.upgrade() {
+pub(super) async fn seal(unsealed: &Unsealed) -> Outcome {
+    match unsealed.gate.upgrade() {
         // One journey stays inside: this one.
         Some(gate) => {
-            gate.seal_around_request(open.settings.shutdown_timeout).await;
+            gate.seal_around_request(unsealed.settings.shutdown_timeout).await;
             Outcome::empty()
         }
         None => Refusal::internal().into(),
@@ -22,8 +22,8 @@ pub(super) async fn seal(open: &Unsealed) -> Outcome {
 }
 
 /// Begins a new term.
-pub(super) async fn rotate(open: &Unsealed, now: Time) -> Result<Outcome, Refusal> {
-    match open.barrier.rotate(now.unix_seconds()).await {
+pub(super) async fn rotate(unsealed: &Unsealed, now: Time) -> Result<Outcome, Refusal> {
+    match unsealed.barrier.rotate(now.unix_seconds()).await {
         Ok(status) => {
             tracing::info!(term = status.term, "the key under which values are stored was rotated");
             Ok(Outcome::empty())
@@ -36,8 +36,8 @@ pub(super) async fn rotate(open: &Unsealed, now: Time) -> Result<Outcome, Refusa
 }
 
 /// What is known of the current term.
-pub(super) fn key_status(open: &Unsealed) -> Result<Outcome, Refusal> {
-    let status = open.barrier.key_status().map_err(refused)?;
+pub(super) fn key_status(unsealed: &Unsealed) -> Result<Outcome, Refusal> {
+    let status = unsealed.barrier.key_status().map_err(refused)?;
     Ok(Outcome::data(object! {
         "encryptions" => status.encryptions,
         "install_time" => Time::from_unix(status.installed, 0),
