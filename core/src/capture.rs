@@ -25,12 +25,10 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange) -> Request {
     };
     let seen = Seen::of(&headers);
     // Without an id its entries could not be told from others': nothing is done then.
-    let (id, nameless) = match unsealed.host.entropy.uuid() {
-        Ok(id) => (id, None),
-        Err(_) => (String::new(), Some(Refusal::internal())),
-    };
+    let id = unsealed.host.entropy.uuid();
+    let nameless = id.is_err();
     let mut request = Request {
-        id,
+        id: id.unwrap_or_default(),
         operation: Operation::Read,
         path,
         data: Object::new(),
@@ -42,8 +40,8 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange) -> Request {
         refusal: None,
         headers: Headers::default(),
     };
-    let refusal = if nameless.is_some() {
-        nameless
+    let refusal = if nameless {
+        Some(Refusal::internal())
     } else if outside {
         Some(Refusal::outside())
     } else if let Some(name) = seen.unsupported {

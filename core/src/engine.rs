@@ -251,7 +251,7 @@ pub trait Engine: Sized + Send + Sync + 'static {
 /// An engine of any kind.
 pub trait AnyEngine: Send + Sync {
     /// Does what is asked, by the path with this number.
-    fn handle<'a>(&'a self, path: usize, open: &'a Unsealed, call: &'a Call<'a>) -> Handled<'a>;
+    fn handle<'a>(&'a self, path: usize, unsealed: &'a Unsealed, call: &'a Call<'a>) -> Handled<'a>;
     /// What is stored at the key of a write; `None` where the path makes no difference (always `update`).
     fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<Box<Existing>>>;
     /// As [`Engine::invalidate`].
@@ -261,10 +261,10 @@ pub trait AnyEngine: Send + Sync {
 }
 
 impl<E: Engine> AnyEngine for E {
-    fn handle<'a>(&'a self, path: usize, open: &'a Unsealed, call: &'a Call<'a>) -> Handled<'a> {
+    fn handle<'a>(&'a self, path: usize, unsealed: &'a Unsealed, call: &'a Call<'a>) -> Handled<'a> {
         let handlers = E::PATHS.get(path).map(|path| &path.handlers);
         match handlers.and_then(|handlers| *handlers.get(call.operation as usize)?) {
-            Some(handler) => handler(self, open, call),
+            Some(handler) => handler(self, unsealed, call),
             None => Handled::ready(Engine::unrouted(self, call, Refusal::unsupported_operation())),
         }
     }

@@ -5,7 +5,6 @@ mod exempt;
 mod gate;
 mod init;
 mod journey;
-mod reload;
 mod repair;
 mod status;
 mod unseal;
@@ -34,7 +33,6 @@ use crate::tokens::TokenError;
 use gate::{DrainTo, Gate};
 pub use init::{InitOptions, Initialised};
 pub use journey::Journey;
-pub use reload::Reloaded;
 pub use repair::Repair;
 pub use status::SealStatus;
 
@@ -135,6 +133,33 @@ impl Core {
         done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
     }
 
+    /// Applies the audit settings of a configuration that was read again. New devices are tried before anything
+    /// changes; no entry falls between an old one and a new one.
+    ///
+    /// # Errors
+    /// [`DeclareError`]: nothing is changed.
+    pub async fn reload(&self, settings: AuditSettings) -> Result<Reloaded, DeclareError> {
+        let _one = self.inner.reloading.lock().await;
+        let settings = Arc::new(settings.sharing_files_with(&self.audit_settings()));
+        // A sealing waits for it as for a journey.
+        let Some((unsealed, _inside)) = self.inner.gate.enter() else {
+            self.inner.audit.set(settings);
+            return Ok(Reloaded::Later);
+        };
+        let now = self.inner.host.clock.now();
+        // Until it is done the old limits hold for everybody else.
+        let done = unsealed.devices.declare(&unsealed.broker, &settings, settings.demanded(), now).await?;
+        unsealed.broker.set_rules(&settings.rules);
+        unsealed.devices.set_settings(Arc::clone(&settings));
+        self.inner.audit.set(settings);
+        Ok(Reloaded::Applied(done))
+    }
+
+    /// The audit settings that the next unsealing goes by.
+    pub fn audit_settings(&self) -> Arc<AuditSettings> {
+        self.inner.audit.get()
+    }
+
     /// The same server for a listener that gives metrics to anybody (`unauthenticated_metrics_access`).
     #[must_use]
     pub fn with_open_metrics(mut self) -> Self {
@@ -188,6 +213,16 @@ impl Core {
             self.inner.gate.until_sealed().await;
         }
     }
+}
+
+/// What a reload did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reloaded {
+    /// It is in force: what was done about devices, a line each.
+    Applied(Vec<String>),
+    /// The server is sealed: it applies at the next unsealing.
+    Later,
 }
 
 /// Why a ceremony failed; the texts are the API's.

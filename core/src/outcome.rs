@@ -8,6 +8,7 @@ use onrecord_audit::device::Drill;
 use onrecord_entry::text::Template;
 use onrecord_value::{Object, Value};
 
+use crate::audit_errors;
 use crate::exchange::Media;
 use crate::token::Issued;
 
@@ -142,45 +143,24 @@ impl Outcome {
 }
 
 impl Refusal {
+    fn of(status: u16, text: impl Into<String>, audit_error: Option<Template>, in_data: bool) -> Self {
+        Self { status, text: Some(text.into()), audit_error, in_data }
+    }
+
     /// 400 with the generic class `invalid request` on record; the text stands hashed in the entry's data.
     pub fn invalid(text: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            text: Some(text.into()),
-            audit_error: Some(crate::audit_errors::INVALID_REQUEST),
-            in_data: true,
-        }
+        Self::of(400, text, Some(audit_errors::INVALID_REQUEST), true)
     }
 
     /// 400 whose entry carries no `error`, only the hashed text in its data.
     pub fn bad_request(text: impl Into<String>) -> Self {
-        Self { status: 400, text: Some(text.into()), audit_error: None, in_data: true }
+        Self::of(400, text, None, true)
     }
 
     /// The policy, or the lack of a right, forbids it.
     pub fn denied() -> Self {
-        Self {
-            status: 403,
-            text: Some("1 error occurred:\n\t* permission denied\n\n".to_owned()),
-            audit_error: Some(crate::audit_errors::PERMISSION_DENIED),
-            in_data: true,
-        }
-    }
-
-    /// Refused while capturing: nothing was looked at.
-    pub(crate) fn at_capture(status: u16, text: impl Into<String>, audit_error: Template) -> Self {
-        Self { status, text: Some(text.into()), audit_error: Some(audit_error), in_data: true }
-    }
-
-    /// The URL is not one of the API's.
-    pub(crate) fn outside() -> Self {
-        Self { status: 404, text: None, audit_error: Some(crate::audit_errors::OUTSIDE), in_data: false }
-    }
-
-    /// The header asks for something that would have to be ignored (decision 9).
-    pub(crate) fn unsupported_header(name: &'static str) -> Self {
-        let text = format!("this server does not support {name}: send the request without this header");
-        Self::at_capture(400, text, crate::audit_errors::UNSUPPORTED_HEADER)
+        let text = "1 error occurred:\n\t* permission denied\n\n";
+        Self::of(403, text, Some(audit_errors::PERMISSION_DENIED), true)
     }
 
     /// No token was sent, or one that is not valid.
@@ -188,47 +168,44 @@ impl Refusal {
         Self { text: Some("permission denied".to_owned()), ..Self::denied() }
     }
 
-    /// The path exists, the operation on it does not.
-    pub fn unsupported_operation() -> Self {
-        Self::unsupported("unsupported operation")
+    /// Refused while capturing: nothing was looked at.
+    pub(crate) fn at_capture(status: u16, text: impl Into<String>, audit_error: Template) -> Self {
+        Self::of(status, text, Some(audit_error), true)
     }
 
-    fn unsupported(what: &str) -> Self {
-        Self {
-            status: 405,
-            text: Some(format!("1 error occurred:\n\t* {what}\n\n")),
-            audit_error: Some(crate::audit_errors::UNSUPPORTED_OPERATION),
-            in_data: false,
-        }
+    /// The URL is not one of the API's.
+    pub(crate) fn outside() -> Self {
+        Self { status: 404, text: None, audit_error: Some(audit_errors::OUTSIDE), in_data: false }
+    }
+
+    /// The header asks for something that would have to be ignored (decision 9).
+    pub(crate) fn unsupported_header(name: &'static str) -> Self {
+        let text = format!("this server does not support {name}: send the request without this header");
+        Self::at_capture(400, text, audit_errors::UNSUPPORTED_HEADER)
+    }
+
+    /// The path exists, the operation on it does not.
+    pub fn unsupported_operation() -> Self {
+        let text = "1 error occurred:\n\t* unsupported operation\n\n";
+        Self::of(405, text, Some(audit_errors::UNSUPPORTED_OPERATION), false)
     }
 
     /// The mount knows no such path.
     pub fn unsupported_path() -> Self {
-        Self {
-            status: 404,
-            text: Some("1 error occurred:\n\t* unsupported path\n\n".to_owned()),
-            audit_error: Some(crate::audit_errors::UNSUPPORTED_PATH),
-            in_data: false,
-        }
+        let text = "1 error occurred:\n\t* unsupported path\n\n";
+        Self::of(404, text, Some(audit_errors::UNSUPPORTED_PATH), false)
     }
 
     /// Nothing is mounted where the path leads.
     pub fn no_mount(path: &str) -> Self {
-        Self {
-            text: Some(format!("no handler for route \"{path}\". route entry not found.")),
-            in_data: true,
-            ..Self::unsupported_path()
-        }
+        let text = format!("no handler for route \"{path}\". route entry not found.");
+        Self::of(404, text, Some(audit_errors::UNSUPPORTED_PATH), true)
     }
 
     /// The store could not do it: the request failed, and the text says no more than that.
     pub fn internal() -> Self {
-        Self {
-            status: 500,
-            text: Some("1 error occurred:\n\t* internal error\n\n".to_owned()),
-            audit_error: Some(crate::audit_errors::INTERNAL_ERROR),
-            in_data: true,
-        }
+        let text = "1 error occurred:\n\t* internal error\n\n";
+        Self::of(500, text, Some(audit_errors::INTERNAL_ERROR), true)
     }
 }
 

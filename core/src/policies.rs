@@ -5,20 +5,16 @@
 //! All policies are in memory. A change is committed first; then the map is brought up to date from storage and the
 //! generation counted up, before the answer leaves. Each keeper of a compiled ACL compares the generation (I11).
 
-mod stored;
-
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use onrecord_policy::{Acl, ParseError, Policy};
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 use onrecord_value::Time;
 
-pub use stored::Document;
-
 use crate::place;
-use crate::stored::Record as _;
+use crate::stored::{Record as _, record};
 
 /// The policy that every token has unless it was made without; it can be changed but not deleted.
 pub const DEFAULT: &str = "default";
@@ -50,6 +46,33 @@ struct Known {
     document: Arc<Document>,
     policy: Arc<Policy>,
 }
+
+/// A policy as it was written, and what is noted about it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    /// ACL rules, as they were sent.
+    pub text: String,
+    /// Counts the writes, from 1.
+    pub version: u64,
+    /// When it was written last.
+    pub modified: Time,
+    /// Whether a write must say which version it replaces.
+    pub cas_required: bool,
+}
+
+impl Document {
+    /// A policy that the server brings along, and nobody has changed yet.
+    fn built_in(text: &str) -> Self {
+        Self { text: text.to_owned(), version: 1, modified: Time::NEVER, cas_required: false }
+    }
+}
+
+record! { Document() {
+    "cas_required" => cas_required,
+    "modified" => modified as Nanos,
+    "text" => text,
+    "version" => version,
+} }
 
 /// A policy to be written.
 pub struct PolicyDraft<'a> {
@@ -91,7 +114,7 @@ impl Policies {
 
     /// The ACL of a set of policies, and its generation. A policy that does not exist grants nothing.
     pub fn acl(&self, names: &[String]) -> (u64, Arc<Acl>) {
-        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         let generation = self.generation();
         let mut compiled = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, acl)) = compiled.get(names)
@@ -113,15 +136,18 @@ impl Policies {
         (generation, acl)
     }
 
+    fn known(&self) -> RwLockReadGuard<'_, BTreeMap<String, Known>> {
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether there is a policy of this name.
     pub fn exists(&self, name: &str) -> bool {
-        name == ROOT || self.0.known.read().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+        name == ROOT || self.known().contains_key(name)
     }
 
     /// The names of all policies, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.0.known.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        let mut names: Vec<String> = self.known().keys().cloned().collect();
         names.push(ROOT.to_owned());
         names.sort_unstable();
         names
@@ -132,7 +158,7 @@ impl Policies {
         if name == ROOT {
             return Some(Arc::new(Document::built_in("")));
         }
-        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         known.get(name).map(|known| Arc::clone(&known.document))
     }
 
@@ -284,5 +310,26 @@ impl From<StoreError> for PolicyError {
             StoreError::Key(error) => Self::Name(error),
             error => Self::Store(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_survives_storage() {
+        let one = Document {
+            text: "path \"<a>\" {}\n# é".to_owned(),
+            version: 7,
+            modified: Time::from_unix(1_700_000_000, 5),
+            cas_required: true,
+        };
+        assert_eq!(
+            String::from_utf8_lossy(&one.encode()),
+            r#"{"cas_required":true,"modified":1700000000000000005,"text":"path \"\u003ca\u003e\" {}\n# é","version":7}"#
+        );
+        assert!(Document::decode(&one.encode(), ()) == Some(one));
+        assert!(Document::decode(b"{}", ()).is_none());
     }
 }

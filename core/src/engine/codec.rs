@@ -38,13 +38,8 @@ impl Writer {
     }
 
     /// How many bytes were written.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.out.len()
-    }
-
-    /// Whether none were.
-    pub fn is_empty(&self) -> bool {
-        self.out.is_empty()
     }
 
     /// The bytes written.

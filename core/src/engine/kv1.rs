@@ -21,7 +21,7 @@ pub(crate) static KIND: EngineKind =
 /// The root can be listed; a key takes everything.
 const fn key(pattern: &'static str, synopsis: &'static str) -> Path<Kv1> {
     Path::<Kv1>::new(pattern, synopsis)
-        .read(|kv, open, call| Handled::read(kv.read(call, open.settings.default_lease_ttl)))
+        .read(|kv, unsealed, call| Handled::read(kv.read(call, unsealed.settings.default_lease_ttl)))
         .list(|kv, _, call| Handled::read(list(&kv.space, call.path)))
         .write(|kv, _, call| Handled::pending(write(&kv.space, call.path, call)))
         .delete(|kv, _, call| Handled::pending(delete(&kv.space, call.path)))

@@ -86,126 +86,126 @@ impl Engine for Sys {
             .header(answered_elsewhere),
         sudo("seal", "Seal the server.")
             .recording(Recording::RequestOnly("the salts and devices are gone once it is done"))
-            .write(|_, open, _| Handled::pending(seal::seal(open))),
+            .write(|_, unsealed, _| Handled::pending(seal::seal(unsealed))),
         sudo("audit", "List the enabled audit devices.")
             .injected()
-            .read(|_, open, _| Handled::ready(audit::list(open))),
+            .read(|_, unsealed, _| Handled::ready(audit::list(unsealed))),
         sudo("audit/{*path}", "Enable and disable an audit device.")
             .description("Takes `type`, `description`, `local` and `options`, which depend on the type.")
             .injected()
             .role(Role::EnablesDevice)
-            .write(|_, open, call| Handled::pending(audit::enable(open, call)))
-            .delete(|_, open, call| Handled::pending(audit::disable(open, call))),
+            .write(|_, unsealed, call| Handled::pending(audit::enable(unsealed, call)))
+            .delete(|_, unsealed, call| Handled::pending(audit::disable(unsealed, call))),
         injected("audit-hash/{*path}", "Hash a text as the lines of an audit device hash it.")
             .description("Takes `input`.")
-            .write(|_, open, call| Handled::ready(audit::hash(open, call))),
+            .write(|_, unsealed, call| Handled::ready(audit::hash(unsealed, call))),
         sudo("audit-salts", "List the salts of audit devices, in use and retired.")
-            .read(|_, open, _| Handled::pending(audit_salts::list(open))),
+            .read(|_, unsealed, _| Handled::pending(audit_salts::list(unsealed))),
         Path::new("audit-salts/{id}/hash", "Hash a text under a salt.")
             .description("Takes `input`.")
-            .write(|_, open, call| Handled::pending(audit_salts::hash(open, call))),
+            .write(|_, unsealed, call| Handled::pending(audit_salts::hash(unsealed, call))),
         sudo("audit-rotate-salt/{*path}", "Give an audit device a new salt.")
-            .write(|_, open, call| Handled::pending(audit_salts::rotate(open, call))),
+            .write(|_, unsealed, call| Handled::pending(audit_salts::rotate(unsealed, call))),
         sudo("audit-preview", "Show what each audit device would write for a request.")
             .description("Takes `method`, `path` and `data` of the request. Nothing is done.")
             .role(Role::Preview)
             .write(answered_elsewhere),
         sudo("audit-drill/{*path}", "Make an audit device fail for a while.")
             .description("Takes `kind` (hang, refuse, slow, stop), `for` and `delay`.")
-            .write(|_, open, call| Handled::ready(audit_drill::drill(open, call))),
+            .write(|_, unsealed, call| Handled::ready(audit_drill::drill(unsealed, call))),
         sudo("audit-status", "Read the state of the audit rule and of each device.")
-            .read(|_, open, _| Handled::ready(audit_status::read(open))),
+            .read(|_, unsealed, _| Handled::ready(audit_status::read(unsealed))),
         Path::new("metrics", "Read the metrics of the server.")
             .description("Takes `format`: json or prometheus.")
             .recording(Recording::ListenerMayExempt(OPEN_METRICS, ExemptEndpoint::Metrics))
-            .read(|_, open, call| Handled::ready(metrics::read(open, call))),
+            .read(|_, unsealed, call| Handled::ready(metrics::read(unsealed, call))),
         sudo("audit-reopen", "Open all audit devices again, after their files were rotated.")
-            .write(|_, open, call| Handled::pending(audit_reopen::reopen(open, call))),
+            .write(|_, unsealed, call| Handled::pending(audit_reopen::reopen(unsealed, call))),
         sudo("audit-reopen/{*path}", "Open an audit device again, after its file was rotated.")
-            .write(|_, open, call| Handled::pending(audit_reopen::reopen(open, call))),
+            .write(|_, unsealed, call| Handled::pending(audit_reopen::reopen(unsealed, call))),
         sudo("config/auditing/request-headers", "List the request headers that are recorded.")
             .injected()
-            .read(|_, open, _| Handled::ready(audited_headers::list(open))),
+            .read(|_, unsealed, _| Handled::ready(audited_headers::list(unsealed))),
         sudo("config/auditing/request-headers/{name}", "Read, set and remove a recorded request header.")
             .description("Takes `hmac`: whether its values are hashed.")
             .injected()
             .caseless()
-            .read(|_, open, call| Handled::ready(audited_headers::read(open, call)))
-            .write(|_, open, call| Handled::pending(audited_headers::set(open, call)))
-            .delete(|_, open, call| Handled::pending(audited_headers::remove(open, call))),
+            .read(|_, unsealed, call| Handled::ready(audited_headers::read(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(audited_headers::set(unsealed, call)))
+            .delete(|_, unsealed, call| Handled::pending(audited_headers::remove(unsealed, call))),
         sudo("rotate", "Rotate the key under which values are stored.")
             .injected()
-            .write(|_, open, call| Handled::pending(seal::rotate(open, call.now))),
+            .write(|_, unsealed, call| Handled::pending(seal::rotate(unsealed, call.now))),
         sudo("rotate/keyring", "Rotate the key under which values are stored.")
             .injected()
-            .write(|_, open, call| Handled::pending(seal::rotate(open, call.now))),
+            .write(|_, unsealed, call| Handled::pending(seal::rotate(unsealed, call.now))),
         injected("key-status", "Read the term and the age of the key under which values are stored.")
-            .read(|_, open, _| Handled::ready(seal::key_status(open))),
+            .read(|_, unsealed, _| Handled::ready(seal::key_status(unsealed))),
         injected("mounts", "List the secrets engines.")
-            .read(|_, open, _| Handled::ready(mounts::list(open, Secret))),
+            .read(|_, unsealed, _| Handled::ready(mounts::list(unsealed, Secret))),
         injected("mounts/auth/{*path}/tune", "Read and change the settings of a login method.")
-            .read(|_, open, call| Handled::ready(mounts::read_tune(open, call, Auth)))
-            .write(|_, open, call| Handled::pending(mounts::tune(open, call, Auth))),
+            .read(|_, unsealed, call| Handled::ready(mounts::read_tune(unsealed, call, Auth)))
+            .write(|_, unsealed, call| Handled::pending(mounts::tune(unsealed, call, Auth))),
         injected("mounts/{*path}/tune", "Read and change the settings of a secrets engine.")
-            .read(|_, open, call| Handled::ready(mounts::read_tune(open, call, Secret)))
-            .write(|_, open, call| Handled::pending(mounts::tune(open, call, Secret))),
+            .read(|_, unsealed, call| Handled::ready(mounts::read_tune(unsealed, call, Secret)))
+            .write(|_, unsealed, call| Handled::pending(mounts::tune(unsealed, call, Secret))),
         injected("mounts/{*path}", "Read, enable and disable a secrets engine.")
             .description("Takes `type`, `description`, `config`, `options`, `local`, `seal_wrap`.")
-            .read(|_, open, call| Handled::ready(mounts::read(open, call, Secret)))
-            .write(|_, open, call| Handled::pending(mounts::enable(open, call, Secret)))
-            .delete(|_, open, call| Handled::pending(mounts::disable(open, call, Secret))),
+            .read(|_, unsealed, call| Handled::ready(mounts::read(unsealed, call, Secret)))
+            .write(|_, unsealed, call| Handled::pending(mounts::enable(unsealed, call, Secret)))
+            .delete(|_, unsealed, call| Handled::pending(mounts::disable(unsealed, call, Secret))),
         sudo("remount", "Move a mount. Not supported.")
             .injected()
             .write(|_, _, _| Handled::ready(Refusal::invalid(NO_REMOUNT))),
         sudo("remount/status/{id}", "Read how far a move is. Not supported.")
             .read(|_, _, _| Handled::ready(Refusal::invalid(NO_REMOUNT))),
         injected("auth", "List the login methods.")
-            .read(|_, open, _| Handled::ready(mounts::list(open, Auth))),
+            .read(|_, unsealed, _| Handled::ready(mounts::list(unsealed, Auth))),
         sudo("auth/{*path}/tune", "Read and change the settings of a login method.")
             .injected()
-            .read(|_, open, call| Handled::ready(mounts::read_tune(open, call, Auth)))
-            .write(|_, open, call| Handled::pending(mounts::tune(open, call, Auth))),
+            .read(|_, unsealed, call| Handled::ready(mounts::read_tune(unsealed, call, Auth)))
+            .write(|_, unsealed, call| Handled::pending(mounts::tune(unsealed, call, Auth))),
         sudo("auth/{*path}", "Read, enable and disable a login method.")
             .description("Takes `type`, `description`, `config`, `options`, `local`, `seal_wrap`.")
             .injected()
-            .read(|_, open, call| Handled::ready(mounts::read(open, call, Auth)))
-            .write(|_, open, call| Handled::pending(mounts::enable(open, call, Auth)))
-            .delete(|_, open, call| Handled::pending(mounts::disable(open, call, Auth))),
+            .read(|_, unsealed, call| Handled::ready(mounts::read(unsealed, call, Auth)))
+            .write(|_, unsealed, call| Handled::pending(mounts::enable(unsealed, call, Auth)))
+            .delete(|_, unsealed, call| Handled::pending(mounts::disable(unsealed, call, Auth))),
         injected("policy/?", "List the policies, in the older form.")
-            .read(|_, open, _| Handled::ready(policies::legacy_names(open)))
-            .list(|_, open, _| Handled::ready(policies::legacy_names(open))),
+            .read(|_, unsealed, _| Handled::ready(policies::legacy_names(unsealed)))
+            .list(|_, unsealed, _| Handled::ready(policies::legacy_names(unsealed))),
         injected("policy/{*name}", "Read, write and delete a policy, in the older form.")
             .description("Takes `policy`.")
             .caseless()
-            .read(|_, open, call| Handled::ready(policies::read(open, call, "rules")))
-            .write(|_, open, call| Handled::pending(policies::write(open, call)))
-            .delete(|_, open, call| Handled::pending(policies::delete(open, call))),
+            .read(|_, unsealed, call| Handled::ready(policies::read(unsealed, call, "rules")))
+            .write(|_, unsealed, call| Handled::pending(policies::write(unsealed, call)))
+            .delete(|_, unsealed, call| Handled::pending(policies::delete(unsealed, call))),
         Path::new("policies/acl/?", "List the policies.")
-            .read(|_, open, _| Handled::ready(policies::names(open)))
-            .list(|_, open, _| Handled::ready(policies::names(open))),
+            .read(|_, unsealed, _| Handled::ready(policies::names(unsealed)))
+            .list(|_, unsealed, _| Handled::ready(policies::names(unsealed))),
         Path::new("policies/acl/{*name}", "Read, write and delete a policy.")
             .description("Takes `policy`, `cas` and `cas_required`.")
             .caseless()
-            .read(|_, open, call| Handled::ready(policies::read(open, call, "policy")))
-            .write(|_, open, call| Handled::pending(policies::write(open, call)))
-            .delete(|_, open, call| Handled::pending(policies::delete(open, call))),
+            .read(|_, unsealed, call| Handled::ready(policies::read(unsealed, call, "policy")))
+            .write(|_, unsealed, call| Handled::pending(policies::write(unsealed, call)))
+            .delete(|_, unsealed, call| Handled::pending(policies::delete(unsealed, call))),
         injected("capabilities", "Read what a token may do at paths.")
             .description("Takes `token` and `paths`.")
-            .write(|_, open, call| Handled::pending(capabilities::of_named(open, call, "token"))),
+            .write(|_, unsealed, call| Handled::pending(capabilities::of_named(unsealed, call, "token"))),
         injected("capabilities-self", "Read what the caller's token may do at paths.")
             .description("Takes `paths`.")
             .write(|_, _, call| Handled::pending(capabilities::of_caller(call))),
         injected("capabilities-accessor", "Read what the token of an accessor may do at paths.")
             .description("Takes `accessor` and `paths`.")
-            .write(|_, open, call| Handled::pending(capabilities::of_named(open, call, "accessor"))),
+            .write(|_, unsealed, call| Handled::pending(capabilities::of_named(unsealed, call, "accessor"))),
         Path::new("internal/ui/mounts", "List the mounts that the caller can see.")
             .needs_no_token()
-            .read(|_, open, call| Handled::ready(internal_ui::mounts(open, call))),
+            .read(|_, unsealed, call| Handled::ready(internal_ui::mounts(unsealed, call))),
         Path::new("internal/ui/mounts/{*path}", "Read the mount that a path leads to.")
             .needs_no_token()
-            .read(|_, open, call| Handled::ready(internal_ui::mount(open, call))),
+            .read(|_, unsealed, call| Handled::ready(internal_ui::mount(unsealed, call))),
         Path::new("internal/specs/openapi", "Read the description of all paths as an OpenAPI document.")
-            .read(|_, open, call| Handled::ready(openapi::read(open, call))),
+            .read(|_, unsealed, call| Handled::ready(openapi::read(unsealed, call))),
     ];
 
     async fn open(_: Arc<Space>) -> Result<Self, Refusal> {

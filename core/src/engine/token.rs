@@ -39,74 +39,74 @@ impl Engine for Token {
     const PATHS: &'static [Path<Self>] = &[
         Path::new("create", "Create a token.")
             .description(FIELDS_OF_CREATE)
-            .write(|_, open, call| Handled::pending(create::create(open, call, false))),
+            .write(|_, unsealed, call| Handled::pending(create::create(unsealed, call, false))),
         Path::new("create-orphan", "Create a token without a parent.")
             .description(FIELDS_OF_CREATE)
-            .write(|_, open, call| Handled::pending(create::create(open, call, true))),
+            .write(|_, unsealed, call| Handled::pending(create::create(unsealed, call, true))),
         Path::new("create/{role}", "Create a token by a role. There are no roles.").write(|_, _, call| {
             Handled::ready(Refusal::bad_request(format!("unknown role {}", call.captured)))
         }),
         Path::new("lookup", "Look a token up.")
             .description("Takes `token`.")
-            .read(|_, open, call| Handled::pending(lookup::lookup(open, call)))
-            .write(|_, open, call| Handled::pending(lookup::lookup(open, call))),
+            .read(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call))),
         Path::new("lookup/{token}", "Look a token up.")
             .sensitive()
-            .read(|_, open, call| Handled::pending(lookup::lookup(open, call)))
-            .write(|_, open, call| Handled::pending(lookup::lookup(open, call))),
+            .read(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call))),
         Path::new("lookup-self", "Look the caller's token up.")
-            .read(|_, open, call| Handled::ready(lookup::own(open, call)))
-            .write(|_, open, call| Handled::ready(lookup::own(open, call))),
+            .read(|_, unsealed, call| Handled::ready(lookup::own(unsealed, call)))
+            .write(|_, unsealed, call| Handled::ready(lookup::own(unsealed, call))),
         Path::new("lookup-accessor", "Look the token of an accessor up.")
             .description("Takes `accessor`.")
-            .write(|_, open, call| Handled::pending(lookup::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(lookup::by_accessor(unsealed, call))),
         Path::new("lookup-accessor/{accessor}", "Look the token of an accessor up.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(lookup::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(lookup::by_accessor(unsealed, call))),
         Path::new("renew", "Renew a token.")
             .description("Takes `token` and `increment`.")
-            .write(|_, open, call| Handled::pending(renew::renew(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::renew(unsealed, call))),
         Path::new("renew/{token}", "Renew a token.")
             .description("Takes `increment`.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(renew::renew(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::renew(unsealed, call))),
         Path::new("renew-self", "Renew the caller's token.")
             .description("Takes `increment`.")
-            .write(|_, open, call| Handled::pending(renew::own(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::own(unsealed, call))),
         Path::new("renew-accessor", "Renew the token of an accessor.")
             .description("Takes `accessor` and `increment`.")
-            .write(|_, open, call| Handled::pending(renew::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::by_accessor(unsealed, call))),
         Path::new("renew-accessor/{accessor}", "Renew the token of an accessor.")
             .description("Takes `increment`.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(renew::by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(renew::by_accessor(unsealed, call))),
         Path::new("revoke", "Revoke a token and its descendants.")
             .description("Takes `token`.")
-            .write(|_, open, call| Handled::pending(revoke(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke(unsealed, call))),
         Path::new("revoke/{token}", "Revoke a token and its descendants.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(revoke(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke(unsealed, call))),
         Path::new("revoke-self", "Revoke the caller's token and its descendants.")
-            .write(|_, open, call| Handled::pending(revoke_own(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_own(unsealed, call))),
         Path::new("revoke-accessor", "Revoke the token of an accessor and its descendants.")
             .description("Takes `accessor`.")
-            .write(|_, open, call| Handled::pending(revoke_by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_by_accessor(unsealed, call))),
         Path::new("revoke-accessor/{accessor}", "Revoke the token of an accessor and its descendants.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(revoke_by_accessor(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_by_accessor(unsealed, call))),
         Path::new("revoke-orphan", "Revoke a token and make its children orphans.")
             .description("Takes `token`.")
             .sudo()
-            .write(|_, open, call| Handled::pending(revoke_orphan(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_orphan(unsealed, call))),
         Path::new("revoke-orphan/{token}", "Revoke a token and make its children orphans.")
             .sudo()
             .sensitive()
-            .write(|_, open, call| Handled::pending(revoke_orphan(open, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_orphan(unsealed, call))),
         Path::new("accessors/?", "List the accessors of all tokens.")
             .sudo()
-            .list(|_, open, call| Handled::pending(lookup::accessors(open, call))),
+            .list(|_, unsealed, call| Handled::pending(lookup::accessors(unsealed, call))),
         Path::new("tidy", "Remove tokens that have ended.")
-            .write(|_, open, call| Handled::pending(tidy(open, call))),
+            .write(|_, unsealed, call| Handled::pending(tidy(unsealed, call))),
     ];
 
     async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
@@ -129,44 +129,44 @@ fn named<'a>(call: &Call<'a>, field: &str, missing: &str) -> Result<Cow<'a, str>
 }
 
 /// The live token whose text the request names.
-async fn found(open: &Unsealed, call: &Call<'_>) -> Result<Option<ActiveToken>, Refusal> {
-    Ok(open.tokens.find(&named(call, "token", "missing token ID")?, call.now).await?)
+async fn found(unsealed: &Unsealed, call: &Call<'_>) -> Result<Option<ActiveToken>, Refusal> {
+    Ok(unsealed.tokens.find(&named(call, "token", "missing token ID")?, call.now).await?)
 }
 
 /// The live token whose accessor the request names.
-async fn accessed(open: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
+async fn accessed(unsealed: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
     let accessor = named(call, "accessor", "missing accessor")?;
-    let found = open.tokens.find_accessor(&accessor, call.now).await?;
+    let found = unsealed.tokens.find_accessor(&accessor, call.now).await?;
     found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
 }
 
 /// A token and its descendants; no error if there is no such token.
-async fn revoke(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    if let Some(found) = found(open, call).await? {
-        open.tokens.revoke(&found).await?;
+async fn revoke(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    if let Some(found) = found(unsealed, call).await? {
+        unsealed.tokens.revoke(&found).await?;
     }
     Ok(())
 }
 
 /// The caller's own token and its descendants.
-async fn revoke_own(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    Ok(open.tokens.revoke(&open.tokens.current(caller(call)?)).await?)
+async fn revoke_own(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    Ok(unsealed.tokens.revoke(&unsealed.tokens.current(caller(call)?)).await?)
 }
 
 /// The token with an accessor, and its descendants.
-async fn revoke_by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    Ok(open.tokens.revoke(&accessed(open, call).await?).await?)
+async fn revoke_by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    Ok(unsealed.tokens.revoke(&accessed(unsealed, call).await?).await?)
 }
 
 /// A token alone: its children become orphans.
-async fn revoke_orphan(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    let found = found(open, call).await?.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
-    Ok(open.tokens.revoke_orphan(&found).await?)
+async fn revoke_orphan(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    let found = found(unsealed, call).await?.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
+    Ok(unsealed.tokens.revoke_orphan(&found).await?)
 }
 
 /// Removes what is dead already.
-async fn tidy(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    let tidied = open.tokens.tidy(call.now).await?;
+async fn tidy(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    let tidied = unsealed.tokens.tidy(call.now).await?;
     tracing::info!(tokens = tidied.tokens, leftovers = tidied.leftovers, "tidied the token store");
     Ok(())
 }

@@ -195,13 +195,8 @@ async fn health(core: &Core, operation: Operation, query: &str) -> Result<Status
         ("server_time_utc", core.inner.host.clock.now().unix_seconds().into()),
         ("version", VERSION.into()),
     ];
-    if let Some(cluster) = seal.cluster {
-        members.push(("cluster_name", cluster.name.into()));
-        members.push(("cluster_id", cluster.id.into()));
-    }
-    if let Some(devices) = seal.audit_devices {
-        members.push(("audit_devices", devices.into()));
-    }
+    members.extend(seal.cluster_members());
+    members.extend(seal.audit_devices.map(|devices| ("audit_devices", devices.into())));
     if let Some(audit) = audit {
         members.push(("audit_rule_met", audit.met.into()));
         members.push(("audit_ready", audit.ready.into()));

@@ -121,13 +121,10 @@ impl Gate {
     /// ([`Gate::sealed`]).
     pub(crate) fn shut(&self) -> Option<Arc<Unsealed>> {
         let mut state = self.write();
-        if !matches!(*state, GateState::Unsealed(_)) {
-            return None;
-        }
-        match std::mem::replace(&mut *state, GateState::Shutting) {
-            GateState::Unsealed(unsealed) => Some(unsealed),
-            GateState::Shut | GateState::Shutting => None,
-        }
+        let GateState::Unsealed(unsealed) = &*state else { return None };
+        let unsealed = Arc::clone(unsealed);
+        *state = GateState::Shutting;
+        Some(unsealed)
     }
 
     /// The keys are wiped: the server may be unsealed again.

@@ -82,6 +82,14 @@ impl Core {
 }
 
 impl SealStatus {
+    /// Name and id of the cluster, if it is known.
+    pub(super) fn cluster_members(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        let members = |cluster: &Cluster| {
+            [("cluster_name", cluster.name.as_str().into()), ("cluster_id", cluster.id.as_str().into())]
+        };
+        self.cluster.iter().flat_map(members)
+    }
+
     /// The body of `sys/seal-status`, in the API's order; ours at the end.
     pub(super) fn body(&self) -> Vec<u8> {
         let mut members: Vec<(&str, Value)> = vec![
@@ -96,15 +104,10 @@ impl SealStatus {
             ("commit_date", "".into()),
             ("migration", false.into()),
         ];
-        if let Some(cluster) = &self.cluster {
-            members.push(("cluster_name", cluster.name.as_str().into()));
-            members.push(("cluster_id", cluster.id.as_str().into()));
-        }
+        members.extend(self.cluster_members());
         members.push(("recovery_seal", false.into()));
         members.push(("storage_type", self.storage_type.into()));
-        if let Some(devices) = self.audit_devices {
-            members.push(("audit_devices", devices.into()));
-        }
+        members.extend(self.audit_devices.map(|devices| ("audit_devices", devices.into())));
         body(&members)
     }
 }

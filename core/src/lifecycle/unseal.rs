@@ -10,7 +10,6 @@ use onrecord_audit::Broker;
 use onrecord_entry::Boot;
 use onrecord_seal::{Progress, SecretBytes};
 use onrecord_storage::{BarrierError, Batch};
-use onrecord_value::{Value, json, object};
 
 use super::init::Ceremony;
 use super::{CeremonyError, Core, Gate};
@@ -21,6 +20,7 @@ use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
 use crate::place;
 use crate::policies::Policies;
+use crate::stored::{Record as _, record};
 use crate::tokens::Tokens;
 
 /// A share has at least the bytes of the smallest AES key, and at most those of the largest and its place.
@@ -151,20 +151,21 @@ impl Core {
     async fn cluster(&self, view: &onrecord_storage::View) -> Result<Cluster, CeremonyError> {
         const KEY: &str = "cluster";
         if let Some(stored) = view.get(KEY).await.map_err(BarrierError::from)? {
-            let record = json::parse_object(stored.expose(), json::Limits::default()).unwrap_or_default();
-            if let (Some(name), Some(id)) = (record.str("name"), record.str("id")) {
-                return Ok(Cluster { name: name.to_owned(), id: id.to_owned() });
+            if let Some(cluster) = Cluster::decode(stored.expose(), ()) {
+                return Ok(cluster);
             }
         }
         let (id, tag) = (self.inner.host.entropy.uuid()?, self.inner.host.entropy.uuid()?);
         let name = format!("onrecord-cluster-{}", tag.get(..8).unwrap_or_default());
-        let record = object! { "name" => name.as_str(), "id" => id.as_str() };
+        let cluster = Cluster { name, id };
         let mut batch = Batch::new();
-        view.put(&mut batch, KEY, &Value::Object(record).to_json()).map_err(BarrierError::from)?;
+        view.put(&mut batch, KEY, &cluster.encode()).map_err(BarrierError::from)?;
         view.commit(batch).await.map_err(BarrierError::from)?;
-        Ok(Cluster { name, id })
+        Ok(cluster)
     }
 }
+
+record! { Cluster() { "id" => id, "name" => name, } }
 
 /// Whether a device that could not be opened is still the enabled one, or the configuration has replaced it.
 fn same(table: &Table, unopened: &Unopened) -> bool {

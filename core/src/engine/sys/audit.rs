@@ -10,7 +10,7 @@ use crate::devices::{self, Device, DevicesError, EnableRequest};
 use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
 
-pub(super) async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let text = |field| fields::text(call.data, field).map(|text| text.unwrap_or_default().into_owned());
     let wanted = EnableRequest {
         path: call.captured.to_owned(),
@@ -19,16 +19,16 @@ pub(super) async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<(), Refus
         local: fields::flag(call.data, "local")?.unwrap_or(false),
         options: options(call.data.get("options"))?,
     };
-    open.devices.enable(&open.broker, wanted, call.now).await.map_err(refused)
+    unsealed.devices.enable(&unsealed.broker, wanted, call.now).await.map_err(refused)
 }
 
-pub(super) async fn disable(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    open.devices.disable(&open.broker, call.captured, call.now).await.map_err(refused)?;
+pub(super) async fn disable(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    unsealed.devices.disable(&unsealed.broker, call.captured, call.now).await.map_err(refused)?;
     Ok(())
 }
 
-pub(super) fn list(open: &Unsealed) -> Outcome {
-    let table = open.devices.table();
+pub(super) fn list(unsealed: &Unsealed) -> Outcome {
+    let table = unsealed.devices.table();
     Outcome::data(table.iter().map(|(path, device)| (path.as_str(), shown(device))).collect())
 }
 
@@ -86,10 +86,10 @@ fn text(key: &str, value: &Value) -> Result<String, Refusal> {
 }
 
 /// Hashes a text as the lines of a device hash it.
-pub(super) fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) fn hash(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let input = input(call)?;
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
-    devices::hash(&open.broker, path, &input).map(|hash| hashed(call, hash)).ok_or_else(|| unknown(path))
+    devices::hash(&unsealed.broker, path, &input).map(|hash| hashed(call, hash)).ok_or_else(|| unknown(path))
 }
 
 pub(super) fn input<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {

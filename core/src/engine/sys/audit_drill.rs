@@ -17,7 +17,7 @@ const USUAL: Duration = Duration::from_mins(1);
 /// How much later a slow device takes a batch, if the drill does not say.
 const DELAY: Duration = Duration::from_secs(1);
 
-pub(super) fn drill(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) fn drill(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let path = format!("{}/", call.captured.trim_matches('/'));
     let refused = |error| match error {
         DrillError::NoDevice => unknown(&path),
@@ -26,7 +26,7 @@ pub(super) fn drill(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> 
         ),
         other => Refusal::bad_request(other.to_string()),
     };
-    open.broker.may_drill(&path).map_err(refused)?;
+    unsealed.broker.may_drill(&path).map_err(refused)?;
     let kind = fields::text(call.data, "kind")?.unwrap_or_default();
     let time = span(call, "for", USUAL)?;
     let drill = match &*kind {
@@ -34,7 +34,7 @@ pub(super) fn drill(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> 
         "refuse" => Drill::Refuse,
         "slow" => Drill::Slow(span(call, "delay", DELAY)?),
         "stop" => {
-            let ended = open.broker.end_drill(&path).map_err(refused)?;
+            let ended = unsealed.broker.end_drill(&path).map_err(refused)?;
             let stopped = object! { "path" => path, "stopped" => ended };
             return Ok(Reply { data: Some(stopped), ..Reply::default() });
         }

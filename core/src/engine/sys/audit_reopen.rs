@@ -16,16 +16,16 @@ use crate::outcome::{Outcome, Refusal};
 const REOPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens all devices again, or the one of the path, and says what came of each.
-pub(super) async fn reopen(open: &Unsealed, call: &Call<'_>) -> Outcome {
+pub(super) async fn reopen(unsealed: &Unsealed, call: &Call<'_>) -> Outcome {
     let path = call.captured.trim_matches('/');
     let wanted = (!path.is_empty()).then(|| format!("{path}/"));
     if let Some(path) = &wanted
-        && !open.devices.table().contains_key(path)
+        && !unsealed.devices.table().contains_key(path)
     {
         return unknown(path).into();
     }
     // It blocks, and for this request alone.
-    let broker = Arc::clone(&open.broker);
+    let broker = Arc::clone(&unsealed.broker);
     let reopen = move || broker.reopen(wanted.as_deref(), REOPEN_TIMEOUT);
     let Ok(reopening) = BlockingTask::begin("onrecord-reopen", reopen) else {
         return Refusal::internal().into();

@@ -9,8 +9,8 @@ use crate::devices::KeptSalt;
 use crate::engine::{Call, Unsealed};
 use crate::outcome::{Outcome, Refusal, Reply};
 
-pub(super) async fn list(open: &Unsealed) -> Result<Outcome, Refusal> {
-    let salts = open.devices.salts().await.map_err(refused)?;
+pub(super) async fn list(unsealed: &Unsealed) -> Result<Outcome, Refusal> {
+    let salts = unsealed.devices.salts().await.map_err(refused)?;
     Ok(Outcome::data(salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect()))
 }
 
@@ -24,17 +24,17 @@ fn shown(salt: &KeptSalt) -> Object {
     }
 }
 
-pub(super) async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn hash(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let input = input(call)?;
     let unknown = || Refusal::bad_request(format!("unknown audit salt {}", quote::quote(call.captured)));
     let id = SaltId::parse(call.captured).ok_or_else(unknown)?;
-    let hash = open.devices.hash_by_id(id, &input).await.map_err(refused)?;
+    let hash = unsealed.devices.hash_by_id(id, &input).await.map_err(refused)?;
     hash.map(|hash| hashed(call, hash)).ok_or_else(unknown)
 }
 
-pub(super) async fn rotate(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) async fn rotate(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured.trim_matches('/');
-    let rotated = open.devices.rotate_salt(&open.broker, path, call.now).await.map_err(refused)?;
+    let rotated = unsealed.devices.rotate_salt(&unsealed.broker, path, call.now).await.map_err(refused)?;
     let rotated = rotated.ok_or_else(|| unknown(path))?;
     Ok(Outcome::data(object! {
         "path" => rotated.path,

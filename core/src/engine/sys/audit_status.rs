@@ -11,11 +11,11 @@ use onrecord_value::{Object, Value, object};
 use crate::engine::unsealed::Unsealed;
 use crate::outcome::Outcome;
 
-pub(super) fn read(open: &Unsealed) -> Outcome {
-    let devices = open.broker.status();
-    let (outlook, met) = open.outlook_of(&devices);
+pub(super) fn read(unsealed: &Unsealed) -> Outcome {
+    let devices = unsealed.broker.status();
+    let (outlook, met) = unsealed.outlook_of(&devices);
     let paths = |paths: &[std::sync::Arc<str>]| paths.iter().map(AsRef::as_ref).collect::<Value>();
-    let ready = open.alarm.is_ready(open.host.clock.monotonic(), met);
+    let ready = unsealed.alarm.is_ready(unsealed.host.clock.monotonic(), met);
     let rule = object! {
         "able" => outlook.able,
         "lost" => paths(&outlook.lost),
@@ -24,7 +24,7 @@ pub(super) fn read(open: &Unsealed) -> Outcome {
         "ready" => ready,
         "required" => paths(&outlook.required),
     };
-    let table = open.devices.table();
+    let table = unsealed.devices.table();
     let kind = |path: &str| table.get(path).map(|device| device.kind.as_str()).unwrap_or_default();
     let mut shown: Object =
         devices.iter().map(|device| (&*device.path, device_of(device, kind(&device.path)))).collect();
@@ -37,9 +37,9 @@ pub(super) fn read(open: &Unsealed) -> Outcome {
         }
     }
     Outcome::data(object! {
-        "boot" => format!("{:016x}", open.broker.boot().number()),
+        "boot" => format!("{:016x}", unsealed.broker.boot().number()),
         "devices" => shown,
-        "last_seq" => open.broker.last_seq(),
+        "last_seq" => unsealed.broker.last_seq(),
         "rule" => rule,
     })
 }

@@ -10,16 +10,16 @@ use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Refusal, Reply};
 
 /// Of the token that a field names by its text (`token`) or by its accessor (`accessor`).
-pub(super) async fn of_named(open: &Unsealed, call: &Call<'_>, field: &str) -> Result<Reply, Refusal> {
+pub(super) async fn of_named(unsealed: &Unsealed, call: &Call<'_>, field: &str) -> Result<Reply, Refusal> {
     answer(call, async {
         let named = fields::text(call.data, field)?.unwrap_or_default();
         let found = if field == "accessor" {
-            open.tokens.find_accessor(&named, call.now).await?
+            unsealed.tokens.find_accessor(&named, call.now).await?
         } else {
-            open.tokens.find(&named, call.now).await?
+            unsealed.tokens.find(&named, call.now).await?
         };
         let found = found.ok_or_else(|| Refusal::invalid(format!("invalid {field}")))?;
-        Ok(open.policies.acl(&found.entry().policies).1)
+        Ok(unsealed.policies.acl(&found.entry().policies).1)
     })
     .await
 }

@@ -10,9 +10,9 @@ use crate::engine::{Call, Mount, Unsealed};
 use crate::outcome::{Outcome, Refusal};
 
 /// `GET sys/internal/ui/mounts`.
-pub(super) fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
+pub(super) fn mounts(unsealed: &Unsealed, call: &Call<'_>) -> Outcome {
     let (mut auth, mut secret) = (Object::new(), Object::new());
-    for mount in open.mounts.snapshot().iter() {
+    for mount in unsealed.mounts.snapshot().iter() {
         let shown = match call.caller {
             Some(caller) if caller.acl.reaches_below(&mount.path) => show(mount),
             None if mount.tune.listing_visibility == "unauth" => object! {
@@ -32,11 +32,11 @@ pub(super) fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
 
 /// `GET sys/internal/ui/mounts/PATH`: the mount that a path leads to. Whether there is none, or the caller has nothing
 /// to do there, is one answer.
-pub(super) fn mount(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) fn mount(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured;
     let visible =
         |mount: &Arc<Mount>| call.caller.is_some_and(|caller| caller.acl.reaches_below(&mount.path));
-    let mount = open.mounts.find(path).filter(visible).ok_or_else(|| hidden(path))?;
+    let mount = unsealed.mounts.find(path).filter(visible).ok_or_else(|| hidden(path))?;
     let mut shown = show(&mount);
     shown.insert("path", mount.path.as_str());
     Ok(Outcome::data(shown))

@@ -47,7 +47,7 @@ enum Reading {
     Numbers(Distribution),
 }
 
-pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let format = fields::text(call.data, "format")?.unwrap_or_default();
     let prometheus = match &*format {
         "" | "json" => false,
@@ -57,13 +57,13 @@ pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
             return Err(Refusal::invalid(format!("metric response format {other} unknown")));
         }
     };
-    let raw = body(&open.meters, &open.host, Some(open), prometheus);
+    let raw = body(&unsealed.meters, &unsealed.host, Some(unsealed), prometheus);
     Ok(Reply { raw: Some(raw), ..Reply::default() })
 }
 
 /// The metrics of a server, sealed or not, as a body in Vault's JSON form or in Prometheus' text form.
-pub(crate) fn body(meters: &Meters, host: &Host, open: Option<&Unsealed>, prometheus: bool) -> Raw {
-    let families = all(meters, host, open);
+pub(crate) fn body(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>, prometheus: bool) -> Raw {
+    let families = all(meters, host, unsealed);
     let uptime = host.clock.monotonic().saturating_sub(meters.began);
     if prometheus {
         Raw { media: Media::Prometheus, body: text::body(&families).into() }
@@ -72,11 +72,11 @@ pub(crate) fn body(meters: &Meters, host: &Host, open: Option<&Unsealed>, promet
     }
 }
 
-fn all(meters: &Meters, host: &Host, open: Option<&Unsealed>) -> Vec<Family> {
-    let mut families = of_server(meters, host, open);
-    let Some(open) = open else { return families };
-    let devices = open.broker.status();
-    let (outlook, met) = open.outlook_of(&devices);
+fn all(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<Family> {
+    let mut families = of_server(meters, host, unsealed);
+    let Some(unsealed) = unsealed else { return families };
+    let devices = unsealed.broker.status();
+    let (outlook, met) = unsealed.outlook_of(&devices);
     families.extend([
         one("onrecord.audit.rule_met", "1 if the audit rule can be met.", gauge(u64::from(met))),
         one("onrecord.audit.minimum", "Devices that must have an entry.", gauge(outlook.minimum)),
@@ -89,17 +89,17 @@ fn all(meters: &Meters, host: &Host, open: Option<&Unsealed>) -> Vec<Family> {
         one(
             "onrecord.audit.entries",
             "Entries that were given a counter since the unsealing.",
-            Reading::Counter(open.broker.last_seq()),
+            Reading::Counter(unsealed.broker.last_seq()),
         ),
     ]);
-    let table = open.devices.table();
+    let table = unsealed.devices.table();
     let kind = |path: &str| table.get(path).map_or_else(String::new, |device| device.kind.clone());
     let devices: Vec<_> = devices.into_iter().map(|status| (kind(&status.path), status)).collect();
     families.extend(devices::families(&devices));
     families
 }
 
-fn of_server(meters: &Meters, host: &Host, open: Option<&Unsealed>) -> Vec<Family> {
+fn of_server(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<Family> {
     let times = |phase| Reading::Times(meters.times(phase));
     let failures = |phase| Reading::Counter(meters.failures(phase));
     let in_flight = || gauge(meters.admission.in_flight());
@@ -120,7 +120,7 @@ fn of_server(meters: &Meters, host: &Host, open: Option<&Unsealed>) -> Vec<Famil
             "Response entries that could not be put on record.",
             failures(Response),
         ),
-        one("vault.core.unsealed", "1 if the server is unsealed.", gauge(u64::from(open.is_some()))),
+        one("vault.core.unsealed", "1 if the server is unsealed.", gauge(u64::from(unsealed.is_some()))),
         one("vault.core.in_flight_requests", "Requests in flight.", in_flight()),
         one("onrecord.requests_in_flight", "Requests in flight.", in_flight()),
         one(

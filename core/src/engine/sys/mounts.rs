@@ -49,8 +49,8 @@ impl Class {
 }
 
 /// The mounts of a class, by their paths within it.
-pub(super) fn list(open: &Unsealed, class: Class) -> Outcome {
-    let table = open.mounts.snapshot();
+pub(super) fn list(unsealed: &Unsealed, class: Class) -> Outcome {
+    let table = unsealed.mounts.snapshot();
     let mounts = table.iter().filter(|mount| class.has(mount));
     Outcome::data(mounts.map(|mount| (class.within(&mount.path), show(mount))).collect())
 }
@@ -104,41 +104,41 @@ pub(super) fn full_path(captured: &str, class: Class) -> String {
 }
 
 /// `GET sys/mounts/PATH`, `GET sys/auth/PATH`.
-pub(super) fn read(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, class);
-    let mount = open.mounts.at(&path).filter(|mount| class.has(mount));
+    let mount = unsealed.mounts.at(&path).filter(|mount| class.has(mount));
     let mount = mount.ok_or_else(|| Refusal::invalid(format!("no matching mount at {path:?}")))?;
     Ok(Outcome::data(show(&mount)))
 }
 
 /// Enables an engine or a login method.
-pub(super) async fn enable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
+pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let path = full_path(call.captured, class);
-    if class == Class::Auth && open.mounts.at(&path).is_some() {
+    if class == Class::Auth && unsealed.mounts.at(&path).is_some() {
         return Err(MountError::InUse(class.within(&path).to_owned()).into());
     }
-    Ok(open.mounts.enable(&path, draft(open, call.data, class)?).await?)
+    Ok(unsealed.mounts.enable(&path, draft(unsealed, call.data, class)?).await?)
 }
 
 /// Disables an engine or a login method, and removes its data.
-pub(super) async fn disable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
+pub(super) async fn disable(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let path = full_path(call.captured, class);
-    match open.mounts.at(&path) {
+    match unsealed.mounts.at(&path) {
         Some(mount) if class == Class::Auth && mount.kind.is_builtin() => {
             let name = mount.kind.name;
             Err(Refusal::invalid(format!("{name} credential backend cannot be disabled")))
         }
         Some(mount) if !class.has(&mount) => Err(MountError::Builtin(path).into()),
-        Some(_) | None => Ok(open.mounts.disable(&path).await?),
+        Some(_) | None => Ok(unsealed.mounts.disable(&path).await?),
     }
 }
 
 /// What a request to enable an engine or a login method asks for.
-fn draft(open: &Unsealed, data: &Object, class: Class) -> Result<MountDraft, Refusal> {
+fn draft(unsealed: &Unsealed, data: &Object, class: Class) -> Result<MountDraft, Refusal> {
     let kind = fields::text(data, "type")?.unwrap_or_default();
     let options = fields::texts_by_name(data, "options")?.unwrap_or_default();
     let version = options.iter().find(|(name, _)| name == "version").map(|(_, version)| version.as_str());
-    let kind = kind_of(open.mounts.kinds(), &kind, version, class)?;
+    let kind = kind_of(unsealed.mounts.kinds(), &kind, version, class)?;
     let mut tune = Tune::default();
     if class == Class::Auth {
         "default-service".clone_into(&mut tune.token_type);
@@ -180,14 +180,14 @@ fn kind_of(
     })
 }
 
-pub(super) fn read_tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+pub(super) fn read_tune(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, class);
-    let mount = open.mounts.at(&path).ok_or(MountError::Missing(path))?;
+    let mount = unsealed.mounts.at(&path).ok_or(MountError::Missing(path))?;
     let tune = &mount.tune;
     let or = |own: u64, system: Duration| if own > 0 { own } else { system.as_secs() };
-    let max = or(tune.max_lease_ttl, open.settings.max_lease_ttl);
+    let max = or(tune.max_lease_ttl, unsealed.settings.max_lease_ttl);
     let mut shown = object! {
-        "default_lease_ttl" => or(tune.default_lease_ttl, open.settings.default_lease_ttl).min(max),
+        "default_lease_ttl" => or(tune.default_lease_ttl, unsealed.settings.default_lease_ttl).min(max),
         "description" => mount.description.as_str(),
         "force_no_cache" => tune.force_no_cache,
         "max_lease_ttl" => max,
@@ -199,10 +199,10 @@ pub(super) fn read_tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Resul
     Ok(Outcome::data(shown))
 }
 
-pub(super) async fn tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
-    let kinds = open.mounts.kinds();
+pub(super) async fn tune(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
+    let kinds = unsealed.mounts.kinds();
     let change = |mount: &mut Mount| retune(kinds, mount, call.data);
-    open.mounts.tune(&full_path(call.captured, class), change).await
+    unsealed.mounts.tune(&full_path(call.captured, class), change).await
 }
 
 /// What can be tuned, but not on the server's own mounts.

@@ -10,10 +10,10 @@ use crate::operation::Operation;
 use crate::outcome::{Raw, Refusal, Reply};
 use crate::routes::{Access, Route};
 
-pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let caller = call.caller.ok_or_else(Refusal::no_valid_token)?;
     let mut paths = Object::new();
-    for mount in open.mounts.snapshot().iter().filter(|mount| caller.acl.reaches_below(&mount.path)) {
+    for mount in unsealed.mounts.snapshot().iter().filter(|mount| caller.acl.reaches_below(&mount.path)) {
         for row in mount.kind.routes() {
             let (template, parameter) = row.template();
             paths.insert(format!("/{}{template}", mount.path), path(mount, row, parameter));

@@ -9,20 +9,20 @@ use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal};
 use crate::policies::{PolicyDraft, PolicyError};
 
-pub(super) fn names(open: &Unsealed) -> Outcome {
-    Outcome::data(object! { "keys" => Value::from(open.policies.names()) })
+pub(super) fn names(unsealed: &Unsealed) -> Outcome {
+    Outcome::data(object! { "keys" => Value::from(unsealed.policies.names()) })
 }
 
 /// The same in the older form.
-pub(super) fn legacy_names(open: &Unsealed) -> Outcome {
-    let names = Value::from(open.policies.names());
+pub(super) fn legacy_names(unsealed: &Unsealed) -> Outcome {
+    let names = Value::from(unsealed.policies.names());
     Outcome::data(object! { "keys" => names.clone(), "policies" => names })
 }
 
 /// A policy, with its text in a field of this name.
-pub(super) fn read(open: &Unsealed, call: &Call<'_>, text_field: &str) -> Outcome {
+pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>, text_field: &str) -> Outcome {
     let name = name(call);
-    let Some(policy) = open.policies.get(&name) else { return Outcome::absent() };
+    let Some(policy) = unsealed.policies.get(&name) else { return Outcome::absent() };
     Outcome::data(object! {
         // Identity is not there, so nothing in a policy is ever filled in.
         "allow_slashes_in_identity_templates" => false,
@@ -35,7 +35,7 @@ pub(super) fn read(open: &Unsealed, call: &Call<'_>, text_field: &str) -> Outcom
     })
 }
 
-pub(super) async fn write(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let rules = || text(call.data, "rules");
     let text = text(call.data, "policy")?.map_or_else(rules, |text| Ok(Some(text)))?;
     let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
@@ -46,11 +46,11 @@ pub(super) async fn write(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusa
         cas: fields::count(call.data, "cas")?,
         cas_required: fields::flag(call.data, "cas_required")?,
     };
-    Ok(open.policies.write(draft, call.now).await?)
+    Ok(unsealed.policies.write(draft, call.now).await?)
 }
 
-pub(super) async fn delete(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    Ok(open.policies.delete(&name(call)).await?)
+pub(super) async fn delete(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    Ok(unsealed.policies.delete(&name(call)).await?)
 }
 
 /// Names are without case.

@@ -10,16 +10,16 @@ use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
 
 /// Seals the server, once all other journeys have ended.
-pub(super) async fn seal(open: &Unsealed) -> Result<(), Refusal> {
-    let gate = open.gate.upgrade().ok_or_else(Refusal::internal)?;
+pub(super) async fn seal(unsealed: &Unsealed) -> Result<(), Refusal> {
+    let gate = unsealed.gate.upgrade().ok_or_else(Refusal::internal)?;
     // One journey stays inside: this one.
-    gate.seal_around_request(open.settings.shutdown_timeout).await;
+    gate.seal_around_request(unsealed.settings.shutdown_timeout).await;
     Ok(())
 }
 
 /// Begins a new term.
-pub(super) async fn rotate(open: &Unsealed, now: Time) -> Result<(), Refusal> {
-    match open.barrier.rotate(now.unix_seconds()).await {
+pub(super) async fn rotate(unsealed: &Unsealed, now: Time) -> Result<(), Refusal> {
+    match unsealed.barrier.rotate(now.unix_seconds()).await {
         Ok(status) => {
             tracing::info!(term = status.term, "the key under which values are stored was rotated");
             Ok(())
@@ -32,8 +32,8 @@ pub(super) async fn rotate(open: &Unsealed, now: Time) -> Result<(), Refusal> {
 }
 
 /// What is known of the current term.
-pub(super) fn key_status(open: &Unsealed) -> Result<Outcome, Refusal> {
-    let status = open.barrier.key_status().map_err(refused)?;
+pub(super) fn key_status(unsealed: &Unsealed) -> Result<Outcome, Refusal> {
+    let status = unsealed.barrier.key_status().map_err(refused)?;
     Ok(Outcome::data(object! {
         "encryptions" => status.encryptions,
         "install_time" => Time::from_unix(status.installed, 0),

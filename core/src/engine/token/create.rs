@@ -39,7 +39,7 @@ struct CreateRequest {
 }
 
 /// Creates a token. `orphan`: by the route that is for orphans.
-pub(super) async fn create(open: &Unsealed, call: &Call<'_>, orphan: bool) -> Result<Reply, Refusal> {
+pub(super) async fn create(unsealed: &Unsealed, call: &Call<'_>, orphan: bool) -> Result<Reply, Refusal> {
     let caller = caller(call)?;
     if caller.entry.num_uses > 0 {
         return Err(Refusal::invalid("a token of limited uses cannot create tokens"));
@@ -50,19 +50,19 @@ pub(super) async fn create(open: &Unsealed, call: &Call<'_>, orphan: bool) -> Re
     wanted.draft.policies = policies(&wanted, caller, sudo)?;
     let CreateRequest { mut draft, orphan: asked_orphan, .. } = wanted;
     let mut warnings = Vec::new();
-    draft.ttl = ttl(open, call, &mut draft, &mut warnings)?;
+    draft.ttl = ttl(unsealed, call, &mut draft, &mut warnings)?;
     // What never expires has nothing to renew.
     draft.renewable &= draft.ttl > 0;
     let root = draft.policies.iter().any(|name| name == ROOT);
     if root && draft.ttl == 0 && caller.entry.expires.is_some() {
         return Err(Refusal::invalid("a root token that expires cannot create one that does not"));
     }
-    let absent = draft.policies.iter().filter(|name| !open.policies.exists(name));
+    let absent = draft.policies.iter().filter(|name| !unsealed.policies.exists(name));
     warnings.extend(absent.map(|name| no_such(name)));
     warnings.extend(fields::unrecognized(call.data, KNOWN));
     let lease_seconds = draft.ttl;
     let parent = if orphan || asked_orphan { None } else { Some(caller) };
-    let entry = open.tokens.create(draft, parent, call.now).await?;
+    let entry = unsealed.tokens.create(draft, parent, call.now).await?;
     let auth = Some(Issued { entry, lease_seconds, new: true, text_known: true });
     Ok(Reply { auth, warnings, ..Reply::default() })
 }
@@ -149,12 +149,12 @@ fn policies(wanted: &CreateRequest, caller: &Caller, sudo: bool) -> Result<Vec<S
 
 /// How long the token lives, in seconds; 0 never ends, for root tokens that ask for nothing.
 fn ttl(
-    open: &Unsealed,
+    unsealed: &Unsealed,
     call: &Call<'_>,
     draft: &mut TokenDraft,
     warnings: &mut Vec<Warning>,
 ) -> Result<u64, Refusal> {
-    let bounds = Bounds::of(open, &call.mount.tune);
+    let bounds = Bounds::of(unsealed, &call.mount.tune);
     if draft.explicit_max_ttl > bounds.max {
         warnings.push(lifetime::warning("explicit max TTL", (draft.explicit_max_ttl, bounds.max)));
         draft.explicit_max_ttl = bounds.max;

@@ -43,11 +43,11 @@ pub(crate) struct Over;
 
 impl Bounds {
     /// Those of the server, as far as the mount does not set its own. At least a second: 0 would be without end.
-    pub(crate) fn of(open: &Unsealed, tune: &Tune) -> Self {
+    pub(crate) fn of(unsealed: &Unsealed, tune: &Tune) -> Self {
         let or = |own: u64, server: std::time::Duration| if own > 0 { own } else { server.as_secs().max(1) };
         Self {
-            default: or(tune.default_lease_ttl, open.settings.default_lease_ttl),
-            max: or(tune.max_lease_ttl, open.settings.max_lease_ttl),
+            default: or(tune.default_lease_ttl, unsealed.settings.default_lease_ttl),
+            max: or(tune.max_lease_ttl, unsealed.settings.max_lease_ttl),
         }
     }
 }

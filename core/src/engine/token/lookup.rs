@@ -7,26 +7,26 @@ use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::token::Entry;
 
-pub(super) async fn lookup(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn lookup(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let bad = || Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() };
-    let entry = found(open, call).await?.ok_or_else(bad)?.entry();
+    let entry = found(unsealed, call).await?.ok_or_else(bad)?.entry();
     Ok(reply(call, &entry, entry.id.expose(), "token"))
 }
 
 /// The caller's own, even if this request spends its last use.
-pub(super) fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let entry = open.tokens.current(caller(call)?).entry();
+pub(super) fn own(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let entry = unsealed.tokens.current(caller(call)?).entry();
     Ok(reply(call, &entry, entry.id.expose(), "token"))
 }
 
 /// By its accessor: everything but its text.
-pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let entry = accessed(open, call).await?.entry();
+pub(super) async fn by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let entry = accessed(unsealed, call).await?.entry();
     Ok(reply(call, &entry, "", "accessor"))
 }
 
-pub(super) async fn accessors(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    let mut accessors = open.tokens.accessors(call.now).await?;
+pub(super) async fn accessors(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let mut accessors = unsealed.tokens.accessors(call.now).await?;
     accessors.sort_unstable();
     Ok(Outcome::keys(accessors))
 }

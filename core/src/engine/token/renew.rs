@@ -9,22 +9,22 @@ use crate::outcome::{Refusal, Reply};
 use crate::token::{Entry, Issued};
 use crate::tokens::{ActiveToken, Renewal};
 
-pub(super) async fn renew(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let found = found(open, call).await?.ok_or_else(|| Refusal::invalid("token not found"))?;
-    extend(open, call, &found, true).await
+pub(super) async fn renew(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let found = found(unsealed, call).await?.ok_or_else(|| Refusal::invalid("token not found"))?;
+    extend(unsealed, call, &found, true).await
 }
 
-pub(super) async fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    extend(open, call, &open.tokens.current(caller(call)?), true).await
+pub(super) async fn own(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    extend(unsealed, call, &unsealed.tokens.current(caller(call)?), true).await
 }
 
 /// By its accessor: the answer has not its text.
-pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    extend(open, call, &accessed(open, call).await?, false).await
+pub(super) async fn by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    extend(unsealed, call, &accessed(unsealed, call).await?, false).await
 }
 
 async fn extend(
-    open: &Unsealed,
+    unsealed: &Unsealed,
     call: &Call<'_>,
     found: &ActiveToken,
     text_known: bool,
@@ -34,7 +34,7 @@ async fn extend(
         return Err(Refusal::invalid("increment must not be negative"));
     }
     let increment = u64::try_from(increment.secs()).unwrap_or(0);
-    let bounds = Bounds::of(open, &call.mount.tune);
+    let bounds = Bounds::of(unsealed, &call.mount.tune);
     let mut capped = None;
     let plan = |entry: &Entry| {
         granted(entry, increment, call, bounds).map(|granted| {
@@ -42,7 +42,7 @@ async fn extend(
             granted.ttl
         })
     };
-    let entry = match open.tokens.renew(found, call.now, plan).await? {
+    let entry = match unsealed.tokens.renew(found, call.now, plan).await? {
         Renewal::Done(entry) => entry,
         Renewal::Refused(text) => return Err(Refusal::invalid(text)),
     };
