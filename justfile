@@ -17,8 +17,17 @@ hang:
     ONRECORD_LOAD_SECONDS=60 cargo test -p onrecord-e2e --locked --test e2e r_hang -- --test-threads=2
 
 # Many more cases of the properties of lines, and many more schedules of the model than the tests try.
-fuzz cases="100000":
+properties cases="100000":
     ONRECORD_FUZZ_CASES={{cases}} cargo test --release -p onrecord-entry --locked --test entry properties::
+
+# One fuzz target (http, json, hcl, options, lines, storage) under libFuzzer. The stable toolchain is enough; takes cargo-fuzz.
+fuzz target minutes="10":
+    cargo run --release --locked -p onrecord-fuzz --bin seeds -- {{target}} fuzz/libfuzzer/corpus/{{target}}
+    cargo fuzz run --fuzz-dir fuzz/libfuzzer --sanitizer none --no-cfg-fuzzing {{target}} fuzz/libfuzzer/corpus/{{target}} -- -max_total_time=$(( {{minutes}} * 60 )) -max_len=65536 -timeout=30 -rss_limit_mb=4096 -print_final_stats=1
+
+# Data directories with flipped bits and cut ends, by seed: what becomes of each.
+damage cases="20000" first-seed="0":
+    cargo run --release --locked -p onrecord-fuzz --bin damage -- {{cases}} {{first-seed}}
 
 model schedules="20000":
     ONRECORD_MODEL_ITERATIONS={{schedules}} cargo test --release -p onrecord-audit --locked --test model

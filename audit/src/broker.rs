@@ -2,12 +2,13 @@
 //! The caller formats, one thread a device writes, and only the caller's task waits.
 //! Never in it: what an entry says, what a device does with a line, any async runtime.
 
-mod builder;
 mod candidate;
 mod control;
+mod device_config;
 pub(crate) mod device_handle;
 mod device_set;
 mod dispatch;
+mod draining;
 mod gap;
 mod life;
 mod preview;
@@ -15,13 +16,15 @@ mod proof;
 mod queue;
 mod recording;
 mod ticket;
+mod wake_guard;
 mod wakeup;
 mod watch;
 mod writer;
 
+use std::io;
 use std::sync::Arc as StdArc;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::previous_boots::PreviousBoots;
 use crate::rules::RulesInForce;
 use crate::status::{DeviceStatus, Observer, Outlook};
@@ -33,8 +36,8 @@ pub use crate::cause::{Cause, EnableError, Refused, Why};
 pub use crate::device::{DrillError, DrillNews};
 pub use crate::loss::Loss;
 pub use crate::rules::Rules;
-pub use builder::Builder;
-pub use candidate::{Candidate, DeviceConfig, Probe};
+pub use candidate::{Candidate, Probe};
+pub use device_config::DeviceConfig;
 pub use device_set::DEVICES_MAX;
 pub use preview::Preview;
 pub use proof::{NotOnRecord, Proof, Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
@@ -67,7 +70,21 @@ pub(crate) struct Shared {
     pub(crate) previous_boots: PreviousBoots,
 }
 
+/// Makes a [`Broker`]; had from [`Broker::builder`].
+#[must_use = "a broker is made by `build`"]
+#[derive(Default)]
+pub struct Builder {
+    rules: Rules,
+    clock: Option<StdArc<dyn Clock>>,
+    observer: Option<StdArc<dyn Observer>>,
+}
+
 impl Broker {
+    /// A builder with the default [`Rules`], the [`SystemClock`] and no observer.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
     /// Puts a request entry on record on every device, before the request is carried out. The work of this thread,
     /// hashing and formatting, is done when the call returns; what it returns is a future that says whether the rule was
     /// met. It runs on any runtime; [`Recording::wait`] waits without one.
@@ -163,5 +180,49 @@ impl Drop for Broker {
             handle.drain(DrainReason::Released, &self.shared);
         }
         self.shared.watch.stop();
+    }
+}
+
+impl Builder {
+    /// The rule by which entries are on record, in place of the default one.
+    pub fn rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// The clock, in place of the machine's.
+    pub fn clock(self, clock: StdArc<dyn Clock>) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
+    /// Is called when the health of a device changes, when a device does not get entries, and for drills.
+    pub fn observer(self, observer: StdArc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+
+    /// A broker without devices, with a random [boot number](Boot).
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn build(self) -> io::Result<Broker> {
+        Ok(self.build_with_boot(Boot::random()?))
+    }
+
+    /// A broker without devices. No other start of this service may ever have had the boot number: see
+    /// [`Boot`].
+    pub fn build_with_boot(self, boot: Boot) -> Broker {
+        let Self { rules, clock, observer } = self;
+        let clock = clock.unwrap_or_else(|| StdArc::new(SystemClock::new()));
+        let shared = Shared {
+            rules: RulesInForce::new(&rules),
+            boot,
+            clock,
+            observer,
+            seq: AtomicU64::new(0),
+            single_client: AtomicBool::new(false),
+            watch: Watch::default(),
+            devices: DeviceSet::default(),
+            previous_boots: PreviousBoots::default(),
+        };
+        Broker { shared: Arc::new(shared) }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::device::DeviceError;
-use onrecord_entry::FormatError;
+use onrecord_entry::format::FormatError;
 
 /// Why one device does not have an entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

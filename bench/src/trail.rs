@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use onrecord_entry::{Boot, Clear, Entry, Format, FormatOptions, Formatter, Salt, Stamp};
+use onrecord_entry::format::Format;
+use onrecord_entry::{Boot, Clear, Entry, FormatOptions, Formatter, Salt, Stamp};
 use onrecord_trail::{Input, Judge, check};
 use onrecord_value::Time;
 use tempfile::TempDir;

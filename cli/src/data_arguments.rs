@@ -160,13 +160,13 @@ pub(crate) fn texts(pairs: Object) -> Result<Vec<(String, String)>, PairsError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use onrecord_audit::DeviceKinds;
+    use onrecord_server::Kinds;
     use std::collections::BTreeMap;
     use std::io::Cursor;
 
     fn process(stdin: impl AsRef<[u8]>) -> Process {
         Process {
-            device_kinds: DeviceKinds::default(),
+            kinds: Kinds::default(),
             program: "onrecord".to_owned(),
             variables: BTreeMap::new(),
             stdin: Box::new(Cursor::new(stdin.as_ref().to_owned())),

@@ -4,8 +4,8 @@
 use crate::command::{Command, Group, table};
 use crate::flag::{Flag, HTTP_FLAGS, Output};
 use crate::printer::wrap;
-use onrecord_audit::DeviceKinds;
 use onrecord_audit::device::{COMMON_OPTIONS, DeviceOption};
+use onrecord_server::Kinds;
 
 /// Columns of a help text.
 const WIDTH: usize = 78;
@@ -46,7 +46,7 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
 }
 
 /// The help of a command.
-pub(crate) fn command(program: &str, command: &Command, kinds: &DeviceKinds) -> String {
+pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String {
     let options = if command.all_flags().next().is_some() { "[options] " } else { "" };
     let usage = format!("Usage: {program} {} {options}{}", command.words, command.arguments);
     let mut out = usage.trim_end().to_owned();
@@ -63,6 +63,9 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &DeviceKinds) -> 
     flags(&mut out, own, command.flags, false);
     if command.takes_device_options() {
         device_options(&mut out, kinds);
+    }
+    if command.words == "server" {
+        storage_options(&mut out, kinds);
     }
     format!("{}\n", out.trim_end())
 }
@@ -117,22 +120,49 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
 }
 
 /// The options of each kind of device, from the table of kinds.
-fn device_options(out: &mut String, kinds: &DeviceKinds) {
-    let mut section = |title: &str, text: &str, options: &[DeviceOption]| {
-        push_line(out, &format!("{title}:\n"));
-        paragraph(out, text, 2);
-        out.push('\n');
-        for DeviceOption { key, about, default, .. } in options {
-            let default =
-                if default.is_empty() { String::new() } else { format!(" The default is {default}.") };
-            entry(out, &format!("{key}=<value>"), &format!("{about}{default}"));
-        }
+fn device_options(out: &mut String, kinds: &Kinds) {
+    let described = |option: &DeviceOption| match option.default {
+        "" => (option.key, option.about.to_owned()),
+        default => (option.key, format!("{} The default is {default}.", option.about)),
     };
-    for kind in kinds.iter() {
-        let (name, about) = (kind.name(), kind.about());
-        section(&format!("Options of TYPE {name}"), &format!("A {name} device {about}."), kind.options());
+    for kind in kinds.devices.iter() {
+        let (name, options) = (kind.name(), kind.options().iter().map(described));
+        let about = format!("A {name} device {}.", kind.about());
+        options_of(out, &format!("Options of TYPE {name}"), &about, options);
     }
-    section("Options of every TYPE", "These options work with every TYPE.", COMMON_OPTIONS);
+    let common = COMMON_OPTIONS.iter().map(described);
+    options_of(out, "Options of every TYPE", "These options work with every TYPE.", common);
+}
+
+/// The options of each kind of storage, from the table of kinds.
+fn storage_options(out: &mut String, kinds: &Kinds) {
+    for kind in kinds.backends.iter() {
+        let options = kind.options.iter().map(|option| {
+            let need = if option.required { "Required" } else { "Optional" };
+            (option.key, format!("{need}: {}.", option.about))
+        });
+        options_of(
+            out,
+            &format!("Options of storage {:?} in a configuration", kind.name),
+            kind.about,
+            options,
+        );
+    }
+}
+
+/// A section about one kind: each option with its key and what it says.
+fn options_of(
+    out: &mut String,
+    title: &str,
+    about: &str,
+    options: impl Iterator<Item = (&'static str, String)>,
+) {
+    push_line(out, &format!("{title}:\n"));
+    paragraph(out, about, 2);
+    out.push('\n');
+    for (key, about) in options {
+        entry(out, &format!("{key}=<value>"), &about);
+    }
 }
 
 fn describe(flag: &Flag, raw: bool) -> String {

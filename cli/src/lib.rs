@@ -27,19 +27,19 @@ pub use invocation::{Invocation, SyntaxError};
 pub use process::Process;
 pub use run::run;
 
-use onrecord_audit::DeviceKinds;
+pub use onrecord_server::Kinds;
 use std::process::ExitCode;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    main_with(DeviceKinds::default())
+    main_with(Kinds::default())
 }
 
-/// Runs the command line of a program whose server has further kinds of audit devices.
-pub fn main_with(device_kinds: DeviceKinds) -> ExitCode {
+/// Runs the command line of a program whose server has further kinds of audit devices or storage.
+pub fn main_with(kinds: Kinds) -> ExitCode {
     let mut arguments = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let program = arguments.next().unwrap_or_default();
     let words: Vec<String> = arguments.collect();
-    let mut process = Process { device_kinds, ..Process::current(&program) };
+    let mut process = Process { kinds, ..Process::current(&program) };
     ExitCode::from(run(&mut process, &words))
 }

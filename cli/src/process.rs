@@ -2,8 +2,8 @@
 //! replace them.
 //! Never in it: what a command reads and prints.
 
-use onrecord_audit::DeviceKinds;
 use onrecord_client::environment::Variables;
+use onrecord_server::Kinds;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 pub struct Process {
     /// Name under which the program was called, without folders.
     pub program: String,
-    /// The kinds of audit devices of this program's server, for help.
-    pub device_kinds: DeviceKinds,
+    /// The kinds of audit devices and storage of this program's server.
+    pub kinds: Kinds,
     /// Environment variables.
     pub variables: BTreeMap<String, String>,
     /// Standard input.
@@ -43,7 +43,7 @@ impl Process {
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
         Self {
             program: name_of(program),
-            device_kinds: DeviceKinds::default(),
+            kinds: Kinds::default(),
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),

@@ -42,7 +42,7 @@ fn dispatch(session: &mut Session<'_>, words: &[String]) -> CommandResult {
                 return status::version(session);
             }
             if requests_help(rest) {
-                session.print(&help::command(&program, command, &session.process.device_kinds))?;
+                session.print(&help::command(&program, command, &session.process.kinds))?;
                 return Ok(0);
             }
             run_command(session, command, rest)

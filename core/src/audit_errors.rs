@@ -1,6 +1,6 @@
 //! The texts that may stand in `error` and `warnings` of an entry: fixed, without anything of a client's (I1).
 
-use onrecord_entry::Template;
+use onrecord_entry::text::Template;
 
 /// The handler refused the request as it was put.
 pub(crate) const INVALID_REQUEST: Template = Template::new("1 error occurred:\n\t* invalid request\n\n");

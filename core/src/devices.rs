@@ -6,7 +6,6 @@
 
 mod apply;
 mod declared;
-mod invalidation;
 mod kept;
 mod load;
 mod log;
@@ -16,18 +15,17 @@ mod salts;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use onrecord_audit::broker::EnableError;
-use onrecord_audit::device::OptionError;
-use onrecord_audit::device::check_prefix;
-use onrecord_audit::{Broker, DeviceKinds, Placement};
+use onrecord_audit::device::{OptionError, check_prefix};
+use onrecord_audit::{Broker, DeviceKinds};
 use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;
 
+use crate::current::Current;
 use crate::host::Host;
 use crate::settings::AuditSettings;
 use kept::Kept;
@@ -37,7 +35,7 @@ use repair::Removals;
 pub use declared::DeclareError;
 pub(crate) use load::Unopened;
 pub(crate) use log::Log;
-pub(crate) use salts::KeptSalt;
+pub(crate) use stored::KeptSalt;
 
 /// Devices by path, each with its closing slash.
 pub(crate) type Table = BTreeMap<String, Arc<Device>>;
@@ -69,9 +67,10 @@ pub struct Device {
     pub first_salt: Option<SaltId>,
 }
 
-/// A device to be enabled.
+/// A device to be enabled: of a body, or of an `audit` stanza of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnableRequest {
-    /// Where, without the closing slash.
+    /// Where, with or without the closing slash.
     pub path: String,
     /// `file`, …
     pub kind: String,
@@ -84,92 +83,68 @@ pub struct EnableRequest {
 }
 
 /// Why a device is not enabled or not disabled. The text is the API's.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DevicesError {
     /// The configuration forbids devices made through the API.
+    #[error(
+        "cannot enable audit device via API; use declarative, config-based audit device management instead"
+    )]
     NotThroughApi,
     /// The configuration forbids prefixes on devices made through the API.
+    #[error("audit log prefixing is not allowed")]
     NoPrefixes,
     /// No path.
+    #[error("backend path must be specified")]
     NoPath,
     /// The path has control characters: it stands in the server's log.
+    #[error("backend path must not contain control characters")]
     BadPath,
     /// Another device is there, above or below.
+    #[error("path already in use")]
     PathInUse,
     /// The configuration file made it.
+    #[error("cannot disable configuration-managed audit device")]
     Declared,
     /// The configuration's rule wants so many, and no more are enabled (decision 8).
+    #[error("cannot disable {}", needed(*.0))]
     Needed(usize),
     /// The options do not make a device.
-    Options(OptionError),
+    #[error(transparent)]
+    Options(#[from] OptionError),
     /// The device could not be enabled, or does not take the probe entry.
+    #[error(transparent)]
     Enable(EnableError),
     /// The table could not be stored.
-    Storage(BarrierError),
+    #[error("failed to update audit table")]
+    Storage(#[from] BarrierError),
     /// There is no randomness to make a salt of.
-    Entropy(EntropyError),
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// The system has no thread to open the device in.
+    #[error("internal error")]
     NoThread,
     /// The device hangs while it is opened.
+    #[error("sanity check failed; opening the audit device hangs")]
     OpenTimedOut,
     /// The device's salt is not in storage.
+    #[error("internal error")]
     NoSalt,
     /// It was changed otherwise while its successor was tried.
+    #[error("it was changed at this moment; try again")]
     ChangedMeanwhile,
 }
 
-impl fmt::Display for DevicesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotThroughApi => f.write_str(
-                "cannot enable audit device via API; use declarative, config-based audit device management instead",
-            ),
-            Self::NoPrefixes => f.write_str("audit log prefixing is not allowed"),
-            Self::NoPath => f.write_str("backend path must be specified"),
-            Self::BadPath => f.write_str("backend path must not contain control characters"),
-            Self::PathInUse => f.write_str("path already in use"),
-            Self::Declared => f.write_str("cannot disable configuration-managed audit device"),
-            Self::Needed(1) => {
-                f.write_str("cannot disable the last audit device: the configuration demands one")
-            }
-            Self::Needed(minimum) => {
-                write!(f, "cannot disable the audit device: the configuration demands {minimum}")
-            }
-            Self::Options(error) => error.fmt(f),
-            Self::Enable(error) => error.fmt(f),
-            Self::Storage(_) => f.write_str("failed to update audit table"),
-            Self::Entropy(error) => error.fmt(f),
-            Self::NoThread | Self::NoSalt => f.write_str("internal error"),
-            Self::ChangedMeanwhile => f.write_str("it was changed at this moment; try again"),
-            Self::OpenTimedOut => f.write_str("sanity check failed; opening the audit device hangs"),
-        }
-    }
-}
-
-impl std::error::Error for DevicesError {}
-
-impl From<BarrierError> for DevicesError {
-    fn from(error: BarrierError) -> Self {
-        Self::Storage(error)
+fn needed(minimum: usize) -> String {
+    match minimum {
+        1 => "the last audit device: the configuration demands one".to_owned(),
+        _ => format!("the audit device: the configuration demands {minimum}"),
     }
 }
 
 impl From<StoreError> for DevicesError {
     fn from(error: StoreError) -> Self {
         Self::Storage(error.into())
-    }
-}
-
-impl From<OptionError> for DevicesError {
-    fn from(error: OptionError) -> Self {
-        Self::Options(error)
-    }
-}
-
-impl From<EntropyError> for DevicesError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
     }
 }
 
@@ -180,8 +155,8 @@ pub struct Devices {
     /// The kinds that can be enabled.
     kinds: DeviceKinds,
     /// The rule and the API's limits, as they are now.
-    settings: RwLock<Arc<AuditSettings>>,
-    table: RwLock<Arc<Table>>,
+    settings: Current<AuditSettings>,
+    table: Current<Table>,
     /// What was removed on the machine and is not on record yet.
     removals: tokio::sync::Mutex<Removals>,
     /// What devices have not told yet, as it is in storage.
@@ -207,17 +182,25 @@ impl Drop for Claim<'_> {
 impl Devices {
     /// The table as it is now.
     pub fn table(&self) -> Arc<Table> {
-        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+        self.table.get()
     }
 
     /// The rule and the API's limits, as they are now.
     pub fn settings(&self) -> Arc<AuditSettings> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+        self.settings.get()
     }
 
     /// Changes the rule and the API's limits. Devices that are enabled stay as they are.
     pub(crate) fn set_settings(&self, settings: Arc<AuditSettings>) {
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.settings.set(settings);
+    }
+
+    /// Shows another table from now on.
+    fn show(&self, table: Table) {
+        if table.is_empty() {
+            warn_of_none();
+        }
+        self.table.set(table);
     }
 
     /// Enables a device that a client of the API asks for.
@@ -235,7 +218,23 @@ impl Devices {
             return Err(DevicesError::NoPrefixes);
         }
         check_prefix(&wanted.options)?;
-        self.make(broker, wanted, settings.placement.clone(), now).await
+        let _place = self.claim(with_slash(&wanted.path), &BTreeSet::new()).await?;
+        let origin = Origin { declared: false, placement: settings.placement.clone(), instead_of: None };
+        let Prepared { device, salt, candidate } = self.prepare(broker, wanted, origin, now).await?;
+        // The salt is durable before the first line that needs it: the probe has one of its own.
+        let mut batch = Batch::new();
+        stored::put(&self.view, &mut batch, &device, &salt)?;
+        self.view.commit(batch).await.map_err(BarrierError::from)?;
+        if let Err(error) = broker.admit(candidate) {
+            self.forget(&device).await;
+            return Err(DevicesError::Enable(error));
+        }
+        tracing::info!(path = device.path, kind = device.kind, "enabled audit backend");
+        let _gate = self.gate.lock().await;
+        let mut table = Table::clone(&self.table());
+        table.insert(device.path.clone(), Arc::new(device));
+        self.show(table);
+        Ok(())
     }
 
     /// Disables a device at once. `false`: there was none.
@@ -251,34 +250,15 @@ impl Devices {
         if table.len() <= minimum {
             return Err(DevicesError::Needed(minimum));
         }
-        self.remove(broker, device, now).await?;
-        Ok(true)
-    }
-
-    async fn make(
-        &self,
-        broker: &Broker,
-        wanted: EnableRequest,
-        placement: Placement,
-        now: Time,
-    ) -> Result<(), DevicesError> {
-        let _place = self.claim(with_slash(&wanted.path), &BTreeSet::new()).await?;
-        let origin = Origin { declared: false, placement, instead_of: None };
-        let Prepared { device, salt, candidate } = self.prepare(broker, wanted, origin, now).await?;
-        // The salt is durable before the first line that needs it: the probe has one of its own.
         let mut batch = Batch::new();
-        stored::put(&self.view, &mut batch, &device, &salt)?;
+        stored::retire(&self.view, &mut batch, device, now)?;
         self.view.commit(batch).await.map_err(BarrierError::from)?;
-        if let Err(error) = broker.admit(candidate) {
-            self.forget(&device).await;
-            return Err(DevicesError::Enable(error));
-        }
-        tracing::info!(path = device.path, kind = device.kind, "enabled audit backend");
-        let _gate = self.gate.lock().await;
-        let mut table = Table::clone(&self.table());
-        table.insert(device.path.clone(), Arc::new(device));
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
-        Ok(())
+        broker.disable(&path);
+        tracing::info!(path, "disabled audit backend");
+        let mut table = Table::clone(&table);
+        table.remove(&path);
+        self.show(table);
+        Ok(true)
     }
 
     /// Takes a path, if no device is there, above or below, or about to be, apart from those that are leaving.
@@ -300,21 +280,6 @@ impl Devices {
         }
         pending.insert(path.clone());
         Ok(Claim { pending: &self.pending, path })
-    }
-
-    async fn remove(&self, broker: &Broker, device: &Device, now: Time) -> Result<(), DevicesError> {
-        let mut batch = Batch::new();
-        stored::retire(&self.view, &mut batch, device, now)?;
-        self.view.commit(batch).await.map_err(BarrierError::from)?;
-        broker.disable(&device.path);
-        tracing::info!(path = device.path, "disabled audit backend");
-        let mut table = Table::clone(&self.table());
-        table.remove(&device.path);
-        if table.is_empty() {
-            warn_of_none();
-        }
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
-        Ok(())
     }
 
     /// Takes the record of a device back that did not take its probe; no line was made with its salt.
@@ -345,11 +310,4 @@ pub(crate) fn warn_of_none() {
 fn with_slash(path: &str) -> String {
     let path = path.strip_suffix('/').unwrap_or(path);
     format!("{path}/")
-}
-
-/// A time as records have it.
-fn text_of(time: Time) -> String {
-    let mut text = Vec::with_capacity(32);
-    time.rfc3339_nano(&mut text);
-    String::from_utf8_lossy(&text).into_owned()
 }

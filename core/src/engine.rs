@@ -13,14 +13,11 @@ pub(crate) mod mounts;
 pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
-pub(crate) mod tune;
 pub(crate) mod unsealed;
 
-use std::ops::Range;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use onrecord_policy::Question;
+use onrecord_policy::{Decision, Question};
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
@@ -30,9 +27,9 @@ use crate::outcome::{Outcome, Refusal};
 use crate::tokens::Caller;
 
 pub use self::kind::{Builtin, EngineKind, Kinds, Mounting, Unknown};
-pub use self::mount::Mount;
+pub use self::mount::{Mount, Tune};
 pub use self::space::{ChangeBatch, Space};
-pub use self::tune::Tune;
+
 pub use self::unsealed::{Cluster, Unsealed};
 pub use crate::routes::{Access, ExemptEndpoint, Recording, Role, Route};
 
@@ -64,53 +61,48 @@ impl Call<'_> {
         if operation == self.operation {
             return Ok(());
         }
-        let path = [&*self.mount.path, self.path].concat();
-        let question = Question {
-            operation: operation.for_policies(),
-            path: &path,
-            data: Some(self.data),
-            wrap_ttl: None,
-        };
-        match self.caller {
-            Some(caller) if caller.acl.decide(&question).allowed => Ok(()),
-            _ => Err(Refusal::denied()),
+        match self.decide(operation) {
+            Some(decision) if decision.allowed => Ok(()),
+            Some(_) | None => Err(Refusal::denied()),
         }
+    }
+
+    /// What the caller's policies say about an operation at the path.
+    pub(crate) fn decide(&self, operation: Operation) -> Option<Decision<'_>> {
+        let path = self.full_path();
+        let question = Question { data: Some(self.data), ..Question::new(operation.for_policies(), &path) };
+        self.caller.map(|caller| caller.acl.decide(&question))
+    }
+
+    /// The path with that of the mount.
+    pub(crate) fn full_path(&self) -> String {
+        [&*self.mount.path, self.path].concat()
     }
 }
 
-/// What a handler gives back: its outcome, or the future of it. A handler that need not wait allocates nothing.
-pub enum Handled<'a> {
-    /// It is done.
-    Ready(Outcome),
-    /// It is under way. On the heap, so that the journey of a read need not carry the size of a change.
-    Pending(Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>),
-}
+/// What a handler gives back: its outcome, or the future of it. A handler that need not wait allocates nothing; one that
+/// waits is on the heap, so that the journey of a read need not carry the size of a change.
+pub struct Handled<'a>(Read<'a, Outcome>);
 
 impl<'a> Handled<'a> {
     /// What needs no waiting.
     pub fn ready(outcome: impl Into<Outcome>) -> Self {
-        Self::Ready(outcome.into())
+        Self(Read::Ready(outcome.into()))
     }
 
     /// What has to wait, for the store or for another thread.
     pub fn pending<T: Into<Outcome>>(outcome: impl Future<Output = T> + Send + 'a) -> Self {
-        Self::Pending(Box::pin(async move { outcome.await.into() }))
+        Self(Read::pending(async move { outcome.await.into() }))
     }
 
     /// What is read of the store: done where the store answers at once.
     pub fn read<T: Into<Outcome> + Send + 'a>(outcome: Read<'a, T>) -> Self {
-        match outcome.now() {
-            Ok(outcome) => Self::Ready(outcome.into()),
-            Err(read) => Self::pending(read),
-        }
+        Self(outcome.map(Into::into))
     }
 
-    /// Waits for it.
-    pub async fn outcome(self) -> Outcome {
-        match self {
-            Self::Ready(outcome) => outcome,
-            Self::Pending(pending) => pending.await,
-        }
+    /// The outcome, to be waited for.
+    pub fn outcome(self) -> Read<'a, Outcome> {
+        self.0
     }
 }
 
@@ -120,135 +112,103 @@ pub type Handler<E> = for<'a> fn(&'a E, &'a Unsealed, &'a Call<'a>) -> Handled<'
 pub type Exists<E> = for<'a> fn(&'a E, &Call<'_>) -> Read<'a, Option<Box<Existing>>>;
 
 /// One path of an engine: its row, and a handler for each operation it takes.
+#[must_use]
 pub struct Path<E: 'static> {
     /// The row.
     pub route: Route,
-    read: Option<Handler<E>>,
-    list: Option<Handler<E>>,
-    write: Option<Handler<E>>,
-    patch: Option<Handler<E>>,
-    delete: Option<Handler<E>>,
-    header: Option<Handler<E>>,
+    /// By number of the operation.
+    handlers: [Option<Handler<E>>; Operation::ALL.len()],
     exists: Option<Exists<E>>,
 }
 
 impl<E> Path<E> {
     /// A path that needs a policy, is recorded, and takes no operation yet. `{name}` captures one segment, `{*name}` the
-    /// rest or, before a fixed end, what lies between; a final `/?` stands for an optional slash.
+    /// rest or, before a fixed end, what lies between; a final `/?` stands for an optional slash. It captures at most once.
     pub const fn new(pattern: &'static str, synopsis: &'static str) -> Self {
-        let mut route = Route::new(pattern);
-        route.synopsis = synopsis;
-        Self {
-            route,
-            read: None,
-            list: None,
-            write: None,
-            patch: None,
-            delete: None,
-            header: None,
-            exists: None,
-        }
+        let handlers = [None; Operation::ALL.len()];
+        Self { route: Route::new(pattern, synopsis), handlers, exists: None }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is a place for each operation")]
+    const fn on(mut self, operation: Operation, handler: Handler<E>) -> Self {
+        self.route.add(operation);
+        self.handlers[operation as usize] = Some(handler);
+        self
     }
 
     /// Takes reads.
-    #[must_use]
-    pub const fn read(mut self, handler: Handler<E>) -> Self {
-        self.route.add(Operation::Read);
-        self.read = Some(handler);
-        self
+    pub const fn read(self, handler: Handler<E>) -> Self {
+        self.on(Operation::Read, handler)
     }
 
     /// Takes lists.
-    #[must_use]
-    pub const fn list(mut self, handler: Handler<E>) -> Self {
-        self.route.add(Operation::List);
-        self.list = Some(handler);
-        self
+    pub const fn list(self, handler: Handler<E>) -> Self {
+        self.on(Operation::List, handler)
     }
 
-    /// Takes creates and updates.
-    #[must_use]
-    pub const fn write(mut self, handler: Handler<E>) -> Self {
-        self.route.add(Operation::Update);
-        self.write = Some(handler);
-        self
+    /// Takes creates and updates: a create is an update that an existence check has looked at.
+    pub const fn write(self, handler: Handler<E>) -> Self {
+        self.on(Operation::Create, handler).on(Operation::Update, handler)
     }
 
     /// Takes patches.
-    #[must_use]
-    pub const fn patch(mut self, handler: Handler<E>) -> Self {
-        self.route.add(Operation::Patch);
-        self.patch = Some(handler);
-        self
+    pub const fn patch(self, handler: Handler<E>) -> Self {
+        self.on(Operation::Patch, handler)
     }
 
     /// Takes deletes.
-    #[must_use]
-    pub const fn delete(mut self, handler: Handler<E>) -> Self {
-        self.route.add(Operation::Delete);
-        self.delete = Some(handler);
-        self
+    pub const fn delete(self, handler: Handler<E>) -> Self {
+        self.on(Operation::Delete, handler)
     }
 
     /// Takes HTTP `HEAD`.
-    #[must_use]
-    pub const fn header(mut self, handler: Handler<E>) -> Self {
-        self.route.add(Operation::Header);
-        self.header = Some(handler);
-        self
+    pub const fn header(self, handler: Handler<E>) -> Self {
+        self.on(Operation::Header, handler)
     }
 
     /// Tells a write that creates from one that updates, by this check.
-    #[must_use]
     pub const fn exists(mut self, exists: Exists<E>) -> Self {
         self.exists = Some(exists);
         self
     }
 
     /// Needs `sudo`.
-    #[must_use]
     pub const fn sudo(mut self) -> Self {
         self.route.access = Access::Sudo;
         self
     }
 
     /// Needs no token: a login, or a public fact.
-    #[must_use]
     pub const fn needs_no_token(mut self) -> Self {
         self.route.access = Access::Anybody;
         self
     }
 
     /// What is captured of the path is secret, and hashed on record.
-    #[must_use]
     pub const fn sensitive(mut self) -> Self {
         self.route.sensitive = true;
         self
     }
 
     /// These fields of the body are secret. They are hashed on record whatever the mount's settings say.
-    #[must_use]
     pub const fn sensitive_fields(mut self, fields: &'static [&'static str]) -> Self {
         self.route.sensitive_fields = fields;
         self
     }
 
     /// What is captured of the path is a name without case.
-    #[must_use]
     pub const fn caseless(mut self) -> Self {
         self.route.caseless = true;
         self
     }
 
     /// The keys of `data` are repeated at the top level of the answer.
-    #[must_use]
     pub const fn injected(mut self) -> Self {
         self.route.injected = true;
         self
     }
 
     /// More about the path, for those who ask for help.
-    #[must_use]
     pub const fn description(mut self, description: &'static str) -> Self {
         self.route.description = description;
         self
@@ -262,19 +222,6 @@ impl<E> Path<E> {
     pub(crate) const fn role(mut self, role: Role) -> Self {
         self.route.role = role;
         self
-    }
-
-    const fn handler(&self, operation: Operation) -> Option<Handler<E>> {
-        match operation {
-            Operation::Create | Operation::Update => self.write,
-            Operation::Delete => self.delete,
-            Operation::Header => self.header,
-            Operation::List => self.list,
-            Operation::Patch => self.patch,
-            Operation::Read => self.read,
-            // Answered from the rows.
-            Operation::Help => None,
-        }
     }
 }
 
@@ -315,7 +262,8 @@ pub trait AnyEngine: Send + Sync {
 
 impl<E: Engine> AnyEngine for E {
     fn handle<'a>(&'a self, path: usize, open: &'a Unsealed, call: &'a Call<'a>) -> Handled<'a> {
-        match E::PATHS.get(path).and_then(|path| path.handler(call.operation)) {
+        let handlers = E::PATHS.get(path).map(|path| &path.handlers);
+        match handlers.and_then(|handlers| *handlers.get(call.operation as usize)?) {
             Some(handler) => handler(self, open, call),
             None => Handled::ready(Engine::unrouted(self, call, Refusal::unsupported_operation())),
         }
@@ -335,18 +283,4 @@ impl<E: Engine> AnyEngine for E {
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome {
         Engine::unrouted(self, call, refusal)
     }
-}
-
-/// The path of an engine that takes a path below its mount: its number, its row, and what it captures.
-pub(crate) type Found = (usize, &'static Route, Range<usize>);
-
-/// Finds the path of a kind of engine that takes a path below its mount.
-pub(crate) fn find<E: Engine>(path: &str) -> Option<Found> {
-    let paths = E::PATHS.iter().enumerate();
-    paths.into_iter().find_map(|(number, row)| Some((number, &row.route, row.route.matches(path)?)))
-}
-
-/// The path with this number of a kind of engine.
-pub(crate) fn route<E: Engine>(number: usize) -> Option<&'static Route> {
-    E::PATHS.get(number).map(|path| &path.route)
 }

@@ -10,15 +10,15 @@ mod repair;
 mod status;
 mod unseal;
 
-use std::fmt;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
 use onrecord_storage::{Barrier, BarrierError, Storage};
 
 use crate::admission::{Admission, Permit};
+use crate::current::Current;
 use crate::devices::{DeclareError, DevicesError};
 use crate::engine::kind::Kinds;
 use crate::engine::sys;
@@ -53,7 +53,7 @@ struct Inner {
     kinds: Kinds,
     settings: Arc<Settings>,
     /// The audit settings that the next unsealing goes by.
-    audit: RwLock<Arc<AuditSettings>>,
+    audit: Current<AuditSettings>,
     /// Held by a reload, and by an unsealing that goes by them.
     reloading: tokio::sync::Mutex<()>,
     admission: Arc<Admission>,
@@ -76,7 +76,7 @@ impl Core {
         let admission = Admission::new(settings.requests_in_flight, settings.body_bytes_in_flight);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
-        let audit = RwLock::new(Arc::new(settings.audit.clone()));
+        let audit = Current::new(settings.audit.clone());
         Self {
             inner: Arc::new(Inner {
                 barrier,
@@ -88,7 +88,7 @@ impl Core {
                 admission,
                 meters,
                 gate: Arc::new(Gate::default()),
-                shares: Mutex::new(Collector::new()),
+                shares: Mutex::new(Collector::default()),
                 ceremony: AtomicBool::new(false),
             }),
             open_metrics: false,
@@ -123,15 +123,15 @@ impl Core {
     }
 
     /// What exists only while it is unsealed.
-    pub fn open(&self) -> Option<Arc<Unsealed>> {
-        self.inner.gate.open()
+    pub fn unsealed(&self) -> Option<Arc<Unsealed>> {
+        self.inner.gate.unsealed()
     }
 
     /// Opens every audit device again (SIGHUP): what failed, in the words of the server's log. Blocks until each has
     /// done so or `timeout` is over.
     pub fn reopen_devices(&self, timeout: Duration) -> Vec<(Arc<str>, String)> {
-        let Some(open) = self.open() else { return Vec::new() };
-        let done = open.broker.reopen(None, timeout);
+        let Some(unsealed) = self.unsealed() else { return Vec::new() };
+        let done = unsealed.broker.reopen(None, timeout);
         done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
     }
 
@@ -149,32 +149,32 @@ impl Core {
 
     /// To be called every few seconds: says in the log what is due about refused requests and devices in trouble.
     pub fn report_incidents(&self) {
-        let Some(open) = self.open() else { return };
-        let (now, devices) = (self.inner.host.clock.monotonic(), open.broker.status());
-        open.log.report_incidents(now, &devices);
-        open.alarm.report_incidents(now, open.outlook_of(&devices).1);
+        let Some(unsealed) = self.unsealed() else { return };
+        let (now, devices) = (self.inner.host.clock.monotonic(), unsealed.broker.status());
+        unsealed.log.report_incidents(now, &devices);
+        unsealed.alarm.report_incidents(now, unsealed.outlook_of(&devices).1);
     }
 
     /// Keeps what audit devices could not tell, and tells what was kept: to be called about every half second.
     pub async fn keep_record(&self) {
-        let Some(open) = self.open() else { return };
-        open.keep_record().await;
+        let Some(unsealed) = self.unsealed() else { return };
+        unsealed.keep_record().await;
     }
 
     /// Housekeeping, to be called every minute or so: rotates a worn key.
     pub async fn maintain(&self) {
-        let Some(open) = self.open() else { return };
+        let Some(unsealed) = self.unsealed() else { return };
         let now = self.inner.host.clock.now();
-        if let Err(error) = open.barrier.maintain(now.unix_seconds()).await {
+        if let Err(error) = unsealed.barrier.maintain(now.unix_seconds()).await {
             tracing::warn!(%error, "the keyring could not be maintained");
         }
-        open.check_storage();
+        unsealed.check_storage();
     }
 
     /// Housekeeping, to be called every hour or so: removes tokens that are dead already. It reads all of them.
     pub async fn tidy(&self) {
-        let Some(open) = self.open() else { return };
-        if let Err(error) = open.tokens.tidy(self.inner.host.clock.now()).await {
+        let Some(unsealed) = self.unsealed() else { return };
+        if let Err(error) = unsealed.tokens.tidy(self.inner.host.clock.now()).await {
             tracing::warn!(%error, "dead tokens could not be removed");
         }
     }
@@ -191,42 +191,62 @@ impl Core {
 }
 
 /// Why a ceremony failed; the texts are the API's.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CeremonyError {
     /// Keys exist already.
+    #[error("Vault is already initialized")]
     AlreadyInitialised,
     /// There are no keys yet.
+    #[error("Vault is not initialized")]
     NotInitialised,
     /// The wanted shares or threshold are impossible.
+    #[error(transparent)]
     Config(SealConfigError),
     /// Encryption of shares to PGP keys was asked for.
+    #[error("encrypting keys or tokens to PGP keys is not supported by this server")]
     Pgp,
     /// A parameter of another kind of seal was given.
+    #[error(
+        "parameters recovery_shares,recovery_threshold,recovery_pgp_keys,stored_shares not applicable to seal \
+         type shamir"
+    )]
     NotForShamir,
     /// Another ceremony is under way, or a sealing.
+    #[error("an initialisation, unsealing or sealing is under way; try again")]
     Busy,
     /// Neither a key nor a reset.
+    #[error("'key' must be specified in request body as JSON, or 'reset' set to true")]
     NoKey,
     /// The key is no text of a key.
+    #[error("'key' must be a valid hex or base64 string")]
     BadKey,
     /// The shares do not fit together, or what they make opens nothing.
+    #[error("{0}")]
     WrongKey(String),
     /// A reset of an unsealed server.
+    #[error("vault is unsealed")]
     Unsealed,
     /// The barrier failed.
+    #[error(transparent)]
     Barrier(BarrierError),
     /// The root token could not be made.
+    #[error(transparent)]
     Token(TokenError),
     /// No stored audit device could be opened: which, and why each.
+    #[error("failed to setup audit table{}", listed(.0))]
     Devices(Vec<(String, String)>),
     /// The table of audit devices could not be loaded.
+    #[error("failed to setup audit table: {0}")]
     DeviceTable(DevicesError),
     /// The configuration's audit devices could not be enabled.
+    #[error(transparent)]
     Declared(DeclareError),
     /// There is no randomness.
-    Entropy(EntropyError),
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// What is stored cannot be loaded: what it is.
+    #[error("failed to load {0}")]
     Load(&'static str),
 }
 
@@ -244,53 +264,15 @@ impl CeremonyError {
             | Self::WrongKey(_)
             | Self::Unsealed => 400,
             Self::Busy => 503,
-            Self::Barrier(_)
-            | Self::Token(_)
-            | Self::Devices(_)
-            | Self::DeviceTable(_)
-            | Self::Declared(_)
-            | Self::Entropy(_)
-            | Self::Load(_) => 500,
+            _ => 500,
         }
     }
 }
 
-impl fmt::Display for CeremonyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyInitialised => f.write_str("Vault is already initialized"),
-            Self::NotInitialised => f.write_str("Vault is not initialized"),
-            Self::Config(error) => error.fmt(f),
-            Self::Pgp => f.write_str("encrypting keys or tokens to PGP keys is not supported by this server"),
-            Self::NotForShamir => f.write_str(
-                "parameters recovery_shares,recovery_threshold,recovery_pgp_keys,stored_shares not applicable to seal \
-                 type shamir",
-            ),
-            Self::Busy => f.write_str("an initialisation, unsealing or sealing is under way; try again"),
-            Self::NoKey => {
-                f.write_str("'key' must be specified in request body as JSON, or 'reset' set to true")
-            }
-            Self::BadKey => f.write_str("'key' must be a valid hex or base64 string"),
-            Self::WrongKey(text) => f.write_str(text),
-            Self::Unsealed => f.write_str("vault is unsealed"),
-            Self::Barrier(error) => error.fmt(f),
-            Self::Token(error) => error.fmt(f),
-            Self::Devices(failed) => {
-                f.write_str("failed to setup audit table")?;
-                for (at, (path, error)) in failed.iter().enumerate() {
-                    write!(f, "{} {path}: {error}", if at == 0 { ":" } else { ";" })?;
-                }
-                Ok(())
-            }
-            Self::DeviceTable(error) => write!(f, "failed to setup audit table: {error}"),
-            Self::Declared(error) => error.fmt(f),
-            Self::Entropy(error) => error.fmt(f),
-            Self::Load(what) => write!(f, "failed to load {what}"),
-        }
-    }
+fn listed(failed: &[(String, String)]) -> String {
+    let lead = std::iter::once(": ").chain(std::iter::repeat("; "));
+    lead.zip(failed).map(|(lead, (path, error))| format!("{lead}{path}: {error}")).collect()
 }
-
-impl std::error::Error for CeremonyError {}
 
 impl From<BarrierError> for CeremonyError {
     fn from(error: BarrierError) -> Self {
@@ -300,11 +282,5 @@ impl From<BarrierError> for CeremonyError {
             BarrierError::Unseal(error) => Self::WrongKey(error.to_string()),
             other => Self::Barrier(other),
         }
-    }
-}
-
-impl From<EntropyError> for CeremonyError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
     }
 }

@@ -64,20 +64,6 @@ impl Operation {
 
     /// The word that entries and policies use.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Delete => "delete",
-            Self::Help => "help",
-            Self::Header => "header",
-            Self::List => "list",
-            Self::Patch => "patch",
-            Self::Read => "read",
-            Self::Update => "update",
-        }
-    }
-
-    /// Whether the operation stores something.
-    pub const fn is_write(self) -> bool {
-        matches!(self, Self::Create | Self::Update | Self::Patch)
+        self.for_entries().as_str()
     }
 }

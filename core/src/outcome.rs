@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use onrecord_audit::device::Drill;
-use onrecord_entry::Template;
+use onrecord_entry::text::Template;
 use onrecord_value::{Object, Value};
 
 use crate::exchange::Media;
@@ -235,6 +235,13 @@ impl Refusal {
 impl From<Refusal> for Outcome {
     fn from(refusal: Refusal) -> Self {
         Self::Refusal(Box::new(refusal))
+    }
+}
+
+/// Done, and nothing to say: 204.
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Self::empty()
     }
 }
 

@@ -8,7 +8,6 @@
 mod stored;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -19,6 +18,7 @@ use onrecord_value::Time;
 pub use stored::Document;
 
 use crate::place;
+use crate::stored::Record as _;
 
 /// The policy that every token has unless it was made without; it can be changed but not deleted.
 pub const DEFAULT: &str = "default";
@@ -153,7 +153,7 @@ impl Policies {
         let _order = view.lock(draft.name).await?;
         let (stored, seen) = view.latest(draft.name).await?;
         let old = match stored {
-            Some(stored) => Some(Document::decode(stored.expose()).ok_or_else(|| damaged(draft.name))?),
+            Some(stored) => Some(Document::decode(stored.expose(), ()).ok_or_else(|| damaged(draft.name))?),
             None if draft.name == DEFAULT => self.get(DEFAULT).map(|built_in| Document::clone(&built_in)),
             None => None,
         };
@@ -224,7 +224,7 @@ impl Known {
 /// The stored policy of a name, compiled.
 async fn read(view: &View, name: &str) -> Result<Option<Known>, PolicyError> {
     let Some(stored) = view.get(name).await? else { return Ok(None) };
-    let document = Document::decode(stored.expose()).ok_or_else(|| damaged(name))?;
+    let document = Document::decode(stored.expose(), ()).ok_or_else(|| damaged(name))?;
     Known::new(name, document).map(Some)
 }
 
@@ -233,31 +233,39 @@ fn damaged(name: &str) -> PolicyError {
 }
 
 /// Why a policy was not read, written or deleted. The texts are for clients.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
     /// The text is no policy.
+    #[error("failed to parse policy: {0}")]
     Parse(ParseError),
     /// The policy cannot be changed that way.
+    #[error("cannot {what}")]
     Fixed {
         /// `update "root" policy`, …
         what: &'static str,
     },
     /// The version to be replaced is not the one that is there.
+    #[error("check-and-set parameter did not match the current version")]
     Version,
     /// The policy wants to be told which version is replaced.
+    #[error("check-and-set parameter required for this call")]
     VersionNeeded,
     /// The name is no storage key.
-    Name(KeyError),
+    #[error(transparent)]
+    Name(#[from] KeyError),
     /// What is stored of a policy cannot be read.
+    #[error("the stored policy {name:?} is damaged")]
     Damaged {
         /// The policy.
         name: String,
     },
     /// The store could not be read.
+    #[error(transparent)]
     Store(StoreError),
     /// The store did not take the change.
-    Commit(CommitError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
 }
 
 impl PolicyError {
@@ -270,40 +278,11 @@ impl PolicyError {
     }
 }
 
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Parse(error) => write!(f, "failed to parse policy: {error}"),
-            Self::Fixed { what } => write!(f, "cannot {what}"),
-            Self::Version => f.write_str("check-and-set parameter did not match the current version"),
-            Self::VersionNeeded => f.write_str("check-and-set parameter required for this call"),
-            Self::Name(error) => error.fmt(f),
-            Self::Damaged { name } => write!(f, "the stored policy {name:?} is damaged"),
-            Self::Store(error) => error.fmt(f),
-            Self::Commit(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for PolicyError {}
-
 impl From<StoreError> for PolicyError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Key(error) => Self::Name(error),
             error => Self::Store(error),
         }
-    }
-}
-
-impl From<KeyError> for PolicyError {
-    fn from(error: KeyError) -> Self {
-        Self::Name(error)
-    }
-}
-
-impl From<CommitError> for PolicyError {
-    fn from(error: CommitError) -> Self {
-        Self::Commit(error)
     }
 }

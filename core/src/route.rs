@@ -21,7 +21,7 @@ pub(crate) struct RouteMatch {
     /// Where in the path the part below the mount begins.
     split: usize,
     /// The number of the row among the paths of the engine.
-    number: usize,
+    pub(crate) number: usize,
     /// The row that takes the path; none if no path of the engine does.
     pub(crate) row: Option<&'static Route>,
     /// What the row captures of the path.
@@ -33,34 +33,27 @@ pub(crate) struct RouteMatch {
 }
 
 /// Finds the route, and turns a write to a key that does not exist yet into a create.
-pub(crate) async fn route(open: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
-    let mut route = find(open, &request.path);
+pub(crate) async fn route(unsealed: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
+    let mut route = find(unsealed, &request.path);
     if request.refusal.is_some() || request.operation != Operation::Update {
         return route;
     }
-    let (Some(mount), Some(caller)) = (&route.mount, caller.authenticated()) else {
-        return route;
-    };
-    let existing = if route.row.is_some() {
+    let (Some(mount), Some(caller)) = (&route.mount, caller.authenticated()) else { return route };
+    if route.row.is_some() {
         let call = route.call(mount, request, Some(caller));
-        mount.engine.exists(route.number, &call).await
-    } else {
-        None
-    };
-    if existing.as_ref().is_some_and(|existing| !existing.is_stored()) {
+        route.existing = mount.engine.exists(route.number, &call).await;
+    }
+    if route.existing.as_ref().is_some_and(|existing| !existing.is_stored()) {
         request.operation = Operation::Create;
     }
-    route.existing = existing;
     route.checked = true;
     route
 }
 
-fn find(open: &Unsealed, path: &str) -> RouteMatch {
-    let Some(mount) = open.mounts.find(path) else {
-        return RouteMatch::default();
-    };
+fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
+    let Some(mount) = unsealed.mounts.find(path) else { return RouteMatch::default() };
     let split = mount.path.len().min(path.len());
-    let (number, row, captured) = match mount.kind.find(path.get(split..).unwrap_or_default()) {
+    let (number, row, captured) = match (mount.kind.find)(path.get(split..).unwrap_or_default()) {
         Some((number, row, captured)) => (number, Some(row), captured.start + split..captured.end + split),
         None => (0, None, 0..0),
     };
@@ -71,11 +64,6 @@ impl RouteMatch {
     /// Who may use it.
     pub(crate) fn access(&self) -> Access {
         self.row.map_or(Access::Policy, |row| row.access)
-    }
-
-    /// The number of the row among the paths of the engine.
-    pub(crate) const fn number(&self) -> usize {
-        self.number
     }
 
     /// The usual spelling of the path, if the request has another for the same thing.

@@ -57,6 +57,7 @@ pub enum Role {
 #[derive(Debug)]
 pub struct Route {
     pattern: Pattern,
+    /// A bit for each.
     operations: u8,
     /// Who may use it.
     pub access: Access,
@@ -105,10 +106,7 @@ impl Pattern {
             [.., b'/', b'?'] => (text.split_at(text.len() - 2).0, true),
             _ => (text, false),
         };
-        let Some(open) = position(body, b'{') else {
-            return Self { text, before: body, capture: Capture::Nothing, after: "", optional_slash };
-        };
-        let Some(close) = position(body, b'}') else {
+        let (Some(open), Some(close)) = (position(body, b'{'), position(body, b'}')) else {
             return Self { text, before: body, capture: Capture::Nothing, after: "", optional_slash };
         };
         let (before, rest) = body.split_at(open);
@@ -134,9 +132,8 @@ const fn position(text: &str, wanted: u8) -> Option<usize> {
 }
 
 impl Route {
-    /// A route that takes no operation yet. `{name}` in the pattern captures one segment, `{*name}` the rest or, before a
-    /// fixed end, what lies between; a final `/?` stands for an optional slash. A pattern captures at most once.
-    pub(crate) const fn new(pattern: &'static str) -> Self {
+    /// A route that takes no operation yet.
+    pub(crate) const fn new(pattern: &'static str, synopsis: &'static str) -> Self {
         Self {
             pattern: Pattern::parse(pattern),
             operations: 0,
@@ -147,13 +144,13 @@ impl Route {
             sensitive_fields: &[],
             caseless: false,
             role: Role::Plain,
-            synopsis: "",
+            synopsis,
             description: "",
         }
     }
 
     pub(crate) const fn add(&mut self, operation: Operation) {
-        self.operations |= bit(operation);
+        self.operations |= 1 << operation as u8;
     }
 
     /// The pattern, below its mount.
@@ -179,14 +176,13 @@ impl Route {
 
     /// The operations it takes, without `create`: a route takes that with `update`.
     pub fn operations(&self) -> impl Iterator<Item = Operation> {
-        Operation::ALL
-            .into_iter()
-            .filter(|operation| *operation != Operation::Create && self.takes(*operation))
+        let all = Operation::ALL.into_iter();
+        all.filter(|operation| *operation != Operation::Create && self.takes(*operation))
     }
 
     /// Whether it takes the operation.
     pub const fn takes(&self, operation: Operation) -> bool {
-        self.operations & bit(operation) != 0
+        self.operations & 1 << operation as u8 != 0
     }
 
     /// Whether the path (below its mount) is this route's, and which part of it is captured.
@@ -214,26 +210,12 @@ impl Route {
     }
 }
 
-/// A write that creates is an update that an existence check has looked at: a route takes both or none.
-const fn bit(operation: Operation) -> u8 {
-    match operation {
-        Operation::Create | Operation::Update => 1,
-        Operation::Delete => 2,
-        Operation::Header => 4,
-        Operation::List => 8,
-        Operation::Patch => 16,
-        Operation::Read => 32,
-        // Answered from the rows, at every route.
-        Operation::Help => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn captured(pattern: &'static str, path: &str) -> Option<String> {
-        Route::new(pattern).matches(path).map(|at| path[at].to_owned())
+        Route::new(pattern, "").matches(path).map(|at| path[at].to_owned())
     }
 
     #[test]
@@ -255,9 +237,9 @@ mod tests {
     #[test]
     fn a_template_names_what_is_captured() {
         assert_eq!(
-            Route::new("mounts/{*path}/tune").template(),
+            Route::new("mounts/{*path}/tune", "").template(),
             ("mounts/{path}/tune".to_owned(), Some("path"))
         );
-        assert_eq!(Route::new("acl/?").template(), ("acl".to_owned(), None));
+        assert_eq!(Route::new("acl/?", "").template(), ("acl".to_owned(), None));
     }
 }

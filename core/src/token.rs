@@ -5,7 +5,7 @@ mod stored;
 
 use std::sync::Arc;
 
-use onrecord_entry::CacheKey;
+use onrecord_entry::auth::CacheKey;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Time};
 

@@ -16,9 +16,7 @@ mod renew;
 mod reservation;
 mod revoke;
 mod storage;
-mod use_guard;
 
-use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -28,16 +26,15 @@ use onrecord_value::Time;
 
 pub use create::TokenDraft;
 pub use renew::Renewal;
-pub use reservation::{Caller, Ending, Reservation};
+pub use reservation::{Caller, Deletion, Reservation};
 pub use revoke::Tidied;
-pub use use_guard::UseGuard;
 
 use crate::host::Host;
 use crate::policies::Policies;
 use crate::request::Request;
 use crate::token::Entry;
 use cache::TokenCache;
-use cached_token::CachedToken;
+pub use cached_token::CachedToken;
 use storage::TokenStorage;
 
 /// How many generations a family of tokens may have. It bounds the work of asking whether a token lives.
@@ -55,15 +52,7 @@ struct TokenStore {
 }
 
 /// A token that was looked up and lives.
-#[derive(Clone)]
-pub struct ActiveToken(Arc<CachedToken>);
-
-impl ActiveToken {
-    /// What is stored of it now.
-    pub fn entry(&self) -> Arc<Entry> {
-        self.0.entry()
-    }
-}
+pub type ActiveToken = Arc<CachedToken>;
 
 impl Tokens {
     /// The store behind a barrier. Reads nothing yet.
@@ -89,16 +78,9 @@ impl Tokens {
             Err(error) => Err(error),
         };
         match found {
-            Ok(Some(cached)) => match UseGuard::take(self, cached, now) {
-                Some((use_guard, share)) => Reservation::Valid(Caller {
-                    entry: share.entry,
-                    acl: share.acl,
-                    client_id: share.client_id,
-                    remaining_uses: share.remaining,
-                    use_guard,
-                }),
-                None => Reservation::Refused,
-            },
+            Ok(Some(cached)) => {
+                Caller::reserve(self, cached, now).map_or(Reservation::Refused, Reservation::Valid)
+            }
             Ok(None) => Reservation::Refused,
             Err(_) => Reservation::Unavailable,
         }
@@ -106,7 +88,7 @@ impl Tokens {
 
     /// What is stored of a caller's token now: its uses may have been spent since the request arrived.
     pub fn current(&self, caller: &Caller) -> ActiveToken {
-        ActiveToken(Arc::clone(caller.use_guard.cached()))
+        Arc::clone(&caller.cached)
     }
 
     /// The live token with this text.
@@ -123,7 +105,7 @@ impl Tokens {
     }
 
     async fn named(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
-        Ok(self.0.find(name).await?.filter(|cached| cached.is_active(now)).map(ActiveToken))
+        Ok(self.0.find(name).await?.filter(|cached| cached.is_active(now)))
     }
 
     /// Takes over what is stored of a token, which another process may have changed or revoked. `key` is below the store's
@@ -259,49 +241,28 @@ async fn pause() {
 }
 
 /// Why the store could not do it.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
     /// The store could not be read, or the server was sealed.
-    Store(StoreError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The store did not take a change.
+    #[error(transparent)]
     Commit(CommitError),
     /// There is no randomness to make a token from.
-    Entropy(EntropyError),
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// What is stored of a token cannot be read.
+    #[error("a stored token is damaged")]
     Damaged,
     /// The token, or its parent, ended in the meantime.
+    #[error("the token is gone")]
     Gone,
     /// A token with this text exists already.
+    #[error("cannot create a token with a duplicate ID")]
     Duplicate,
     /// The family of tokens is as deep as it may be.
+    #[error("tokens cannot be nested more than {MAX_DEPTH} deep")]
     TooDeep,
-}
-
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Store(error) => error.fmt(f),
-            Self::Commit(error) => error.fmt(f),
-            Self::Entropy(error) => error.fmt(f),
-            Self::Damaged => f.write_str("a stored token is damaged"),
-            Self::Gone => f.write_str("the token is gone"),
-            Self::Duplicate => f.write_str("cannot create a token with a duplicate ID"),
-            Self::TooDeep => write!(f, "tokens cannot be nested more than {MAX_DEPTH} deep"),
-        }
-    }
-}
-
-impl std::error::Error for TokenError {}
-
-impl From<StoreError> for TokenError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<EntropyError> for TokenError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
-    }
 }

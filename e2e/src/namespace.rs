@@ -1,4 +1,4 @@
-//! A network of its own for a peer, joined to ours by a cable that can be cut: packets vanish then, and nobody is told.
+//! A network of its own for a peer, joined to ours by a cable that can be cut: packets vanish then without an error.
 //! Never in it: expectations.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -48,7 +48,7 @@ impl Namespace {
         Ok(made)
     }
 
-    /// The kernel lets packets through a moment after it was told to, later where the machine has much to do.
+    /// The kernel lets packets through a moment after the command, later on a busy machine.
     fn wait_until_it_carries(&self) {
         let listener = self.listener();
         let address = listener.local_addr().expect("an address");

@@ -1,4 +1,4 @@
-//! Peers of socket devices inside the test: they read, stop reading, die with lines unread, go and come back.
+//! Peers of socket devices inside the test: they read, stop reading, end all connections with lines unread, end and start again.
 //! Never in it: expectations.
 
 use std::io::{self, Read};
@@ -54,8 +54,8 @@ struct State {
     /// Handles to all connections, to wake those who read them.
     open: Vec<Stream>,
     stopped: bool,
-    /// How often the peer has died.
-    deaths: usize,
+    /// How often all connections were ended.
+    cuts: usize,
     ended: bool,
 }
 
@@ -110,7 +110,7 @@ impl Peer {
     }
 
     fn start(listener: Listener, at: At) -> Self {
-        let state = State { texts: Vec::new(), open: Vec::new(), stopped: false, deaths: 0, ended: false };
+        let state = State { texts: Vec::new(), open: Vec::new(), stopped: false, cuts: 0, ended: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new() });
         let accepting = {
             let shared = Arc::clone(&shared);
@@ -138,9 +138,9 @@ impl Peer {
         self.shared.news.notify_all();
     }
 
-    /// All its connections end at once, whatever they have not read, and it goes on listening.
-    pub fn dies(&self) {
-        self.shared.state().die();
+    /// Ends all its connections at once, with lines unread, and goes on listening.
+    pub fn cut(&self) {
+        self.shared.state().cut();
         self.shared.news.notify_all();
     }
 
@@ -172,7 +172,7 @@ impl Peer {
         state.texts.iter().flat_map(whole).collect()
     }
 
-    /// Waits until its last connection has brought this text so many times.
+    /// Waits until its last connection has brought this text this number of times.
     pub fn wait_for(&self, text: &str, times: usize) {
         let brought = |state: &State| {
             let last = state.texts.last().map(|bytes| String::from_utf8_lossy(bytes));
@@ -212,9 +212,9 @@ impl Drop for Peer {
 }
 
 impl State {
-    fn die(&mut self) {
-        self.deaths += 1;
-        // Nothing is told to the other side; that does the close which the reader makes of it.
+    fn cut(&mut self) {
+        self.cuts += 1;
+        // The other side learns of it when the reader then closes the stream.
         self.open.drain(..).for_each(|stream| stream.wake());
     }
 }
@@ -229,10 +229,10 @@ fn accept(listener: &Listener, shared: &Arc<Shared>) {
         let stream = accepted.expect("a connection");
         let mut state = shared.state();
         if state.ended {
-            state.die();
+            state.cut();
             break;
         }
-        let (number, life) = (state.texts.len(), state.deaths);
+        let (number, life) = (state.texts.len(), state.cuts);
         state.texts.push(Vec::new());
         state.open.extend(stream.again());
         drop(state);
@@ -245,13 +245,13 @@ fn accept(listener: &Listener, shared: &Arc<Shared>) {
     }
 }
 
-/// Reads a connection until it ends, or the peer has died once more.
+/// Reads a connection until it ends, or all connections are cut.
 fn read(mut stream: Stream, number: usize, life: usize, shared: &Shared) {
     let mut block = [0; 4096];
     loop {
         let state = shared.state();
-        let waits = |state: &mut State| state.stopped && state.deaths == life;
-        if shared.news.wait_while(state, waits).expect("no panic while held").deaths != life {
+        let waits = |state: &mut State| state.stopped && state.cuts == life;
+        if shared.news.wait_while(state, waits).expect("no panic while held").cuts != life {
             return;
         }
         let Ok(count @ 1..) = stream.read(&mut block) else { return };

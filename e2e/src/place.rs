@@ -2,10 +2,15 @@
 //! Never in it: expectations.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
 use crate::process::{Launch, Server};
+use crate::wait;
+
+/// A server stores the losses of its devices so long after it has stored them before, if they have changed.
+const LOSS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A temporary folder for one server, which may be started there several times.
 pub struct Place(TempDir);
@@ -75,6 +80,30 @@ impl Place {
         server.token = token;
         server.unseal(key);
         server
+    }
+
+    /// When the embedded store was last written.
+    fn stored_at(&self) -> SystemTime {
+        let file = std::fs::metadata(self.path("data/store.redb")).expect("the store");
+        file.modified().expect("a time")
+    }
+
+    /// Loses entries and waits until the server has stored that loss. `lose` sends a request that a device loses and that
+    /// itself stores nothing. Returns what the last call of it returned.
+    pub fn lose_and_wait_until_stored<T>(&self, mut lose: impl FnMut() -> T) -> T {
+        loop {
+            let before = self.stored_at();
+            lose();
+            wait::eventually("a loss is stored", || self.stored_at() > before);
+            // That write may have been prepared before the request. The next one is prepared an interval later: it has
+            // all losses until then.
+            let next = self.stored_at() + LOSS_INTERVAL;
+            let result = lose();
+            if SystemTime::now() < next {
+                wait::eventually("the last loss is stored", || self.stored_at() > next);
+                return result;
+            }
+        }
     }
 
     /// A server on memory storage, initialised and unsealed.

@@ -7,15 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
 
 use crate::http::{self, Response};
 use crate::wait;
-
-/// A log in which nothing came for so long has said what it had to say.
-const QUIET: Duration = Duration::from_millis(100);
 
 /// The binary `onrecord`, built from this workspace in the profile of the tests.
 pub fn binary() -> &'static Path {
@@ -102,7 +99,7 @@ impl Launch {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the server starts");
-        let stderr = collect(child.stderr.take().expect("piped"));
+        let (stderr, collector) = collect(child.stderr.take().expect("piped"));
         let unread = Arc::new(Mutex::new(None));
         let (said, stdout) = read_address(&mut child, self.silent_stdout.then(|| Arc::clone(&unread)));
         let Ok(addr) = said.recv_timeout(wait::TIMEOUT) else {
@@ -110,29 +107,30 @@ impl Launch {
             drop(child.wait());
             panic!("the server said no address; its log: {}", stderr.lock().expect("no panic while held"));
         };
-        Server { child, program, addr, token: String::new(), stdout, stderr, unread }
+        let collector = Some(collector);
+        Server { child, program, addr, token: String::new(), stdout, stderr, collector, unread }
     }
 }
 
-/// Collects all that a stream says.
-fn collect(mut stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+/// Collects all that a stream says, until its end.
+fn collect(mut stream: impl Read + Send + 'static) -> (Arc<Mutex<String>>, JoinHandle<()>) {
     let text = Arc::new(Mutex::new(String::new()));
     let keep = Arc::clone(&text);
-    std::thread::spawn(move || {
+    let collector = std::thread::spawn(move || {
         let mut block = [0; 8192];
         while let Ok(count @ 1..) = stream.read(&mut block) {
             keep.lock().expect("no panic while held").push_str(&String::from_utf8_lossy(&block[..count]));
         }
     });
-    text
+    (text, collector)
 }
 
-/// The server's standard output while nobody reads it.
+/// The server's standard output while it is not read.
 type Unread = Arc<Mutex<Option<BufReader<ChildStdout>>>>;
 
 /// Watches standard output for the line that names the listener, and keeps all of it.
 fn read_address(child: &mut Child, unread: Option<Unread>) -> (Receiver<SocketAddr>, Arc<Mutex<String>>) {
-    let (tell, said) = mpsc::channel();
+    let (sender, said) = mpsc::channel();
     let text = Arc::new(Mutex::new(String::new()));
     let keep = Arc::clone(&text);
     let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
@@ -140,7 +138,7 @@ fn read_address(child: &mut Child, unread: Option<Unread>) -> (Receiver<SocketAd
         let mut line = String::new();
         while let Ok(1..) = stdout.read_line(&mut line) {
             if let Some(addr) = line.split("(addr: \"").nth(1).and_then(|rest| rest.split('"').next()) {
-                tell.send(addr.parse().expect("an address")).ok();
+                sender.send(addr.parse().expect("an address")).ok();
             }
             keep.lock().expect("no panic while held").push_str(&line);
             if let Some(unread) = unread.as_ref().filter(|_| line.contains("server started")) {
@@ -163,6 +161,8 @@ pub struct Server {
     pub token: String,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
+    /// The thread that reads standard error, which ends with the process.
+    collector: Option<JoinHandle<()>>,
     unread: Unread,
 }
 
@@ -291,13 +291,22 @@ impl Server {
     /// Kills it (SIGKILL) and waits for its end.
     pub fn kill(&mut self) {
         drop(self.child.kill());
-        self.child.wait().expect("it ends");
+        self.wait_for_end();
     }
 
     /// Asks it to stop (SIGTERM) and waits for its end. Returns whether it ended well.
     pub fn stop(&mut self) -> bool {
         self.signal(rustix::process::Signal::TERM);
-        self.child.wait().expect("it ends").success()
+        self.wait_for_end()
+    }
+
+    /// After this, [`Server::stderr`] is its whole log.
+    fn wait_for_end(&mut self) -> bool {
+        let status = self.child.wait().expect("it ends");
+        if let Some(collector) = self.collector.take() {
+            collector.join().expect("no panic");
+        }
+        status.success()
     }
 
     /// Reads its standard output from now on, of a server that was [unread](Launch::unread).
@@ -314,20 +323,16 @@ impl Server {
         }
     }
 
-    /// What it said on standard error so far. A thread of the server's own writes its log, a moment after what it is about:
-    /// so this waits until nothing more comes.
+    /// Its log (standard error) so far. A line is written a moment after its event, by a thread for it: a test that expects
+    /// one calls [`Server::wait_for_log`], and a test that expects none looks after a later line or the server's end.
     pub fn stderr(&self) -> String {
-        let said = || self.stderr.lock().expect("no panic while held").clone();
-        let mut known = said();
-        for _ in 0..20 {
-            std::thread::sleep(QUIET);
-            let now = said();
-            if now.len() == known.len() {
-                break;
-            }
-            known = now;
-        }
-        known
+        self.stderr.lock().expect("no panic while held").clone()
+    }
+
+    /// Waits until its log contains this text, and returns the log so far.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        self.eventually(text, || self.stderr().contains(text));
+        self.stderr()
     }
 
     /// Waits until a condition holds; if it never does, the test fails with the server's log.

@@ -1,4 +1,4 @@
-//! `strace` on a running server: calls are counted, or made to fail, crawl or hang, until it is dropped.
+//! `strace` on a running server: calls are counted, or made to fail, to be slow or to hang, until it is dropped.
 //! Never in it: expectations.
 
 use std::ffi::OsStr;
@@ -11,17 +11,17 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Attached; what it does to calls ends with it.
 pub struct Strace {
     child: Child,
-    told: PathBuf,
+    trace: PathBuf,
 }
 
 impl Strace {
-    /// Attaches it to a process or thread with these arguments. It tells each call in the file `told`.
-    pub fn attach<S: AsRef<OsStr>>(id: u32, told: &Path, args: impl IntoIterator<Item = S>) -> Self {
+    /// Attaches it to a process or thread with these arguments. It writes a line for each call to the file `trace`.
+    pub fn attach<S: AsRef<OsStr>>(id: u32, trace: &Path, args: impl IntoIterator<Item = S>) -> Self {
         let mut child = Command::new("strace")
             .args(["-p", &id.to_string()])
             .args(args)
             .arg("-o")
-            .arg(told)
+            .arg(trace)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -34,12 +34,12 @@ impl Strace {
         }
         // It must not end for want of a reader.
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Self { child, told: told.to_owned() }
+        Self { child, trace: trace.to_owned() }
     }
 
-    /// What it has told so far.
-    pub fn told(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.told).unwrap_or_default()).into_owned()
+    /// Its lines so far.
+    pub fn trace(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.trace).unwrap_or_default()).into_owned()
     }
 
     /// Whether it can be used here at all; says so on standard error if not.

@@ -1,12 +1,12 @@
-//! Waiting for what comes by itself: one time-out for all tests.
-//! Never in it: what is waited for.
+//! Waiting for a condition: one time-out for all tests, and the only place where a test sleeps between two looks.
+//! Never in it: the conditions.
 
 use std::time::{Duration, Instant};
 
-/// How long a test waits. It is far above anything that passes: it only ends a hang.
+/// How long a test waits. It is far longer than any wait of a test that passes: it only ends a hang.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How often a condition is tried.
+/// The time between two looks.
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Whether a condition holds before the time-out.

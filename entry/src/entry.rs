@@ -1,30 +1,17 @@
 //! The entry model: the facts in one line of an audit log, borrowed from their owner.
 //! Never in it: how they are hashed or written.
 
-mod auth;
-mod cache_key;
-mod elided;
-mod gap;
-mod header;
-mod request;
-mod response;
-mod text;
+pub mod auth;
+pub mod gap;
+pub mod request;
+pub mod response;
+pub mod text;
 
-pub(crate) use auth::IssuedAt;
-pub use auth::{Auth, GrantingPolicy, Grants, IssueTime, Metadata, NamesByName, PolicyResults, TokenType};
-pub use cache_key::CacheKey;
-pub(crate) use cache_key::unique_number;
-pub use elided::{Elided, Part};
-pub use gap::{Boot, Gap, Ranges, Record, SeqRange, Stamp, Torn};
-pub use header::{Header, Headers};
-pub use request::{Data, Mount, Namespace, Operation, Request};
-pub use response::{Response, Secret, Warnings, WrapInfo};
-pub use text::{Accessor, Clear, Names, Path, Private, Template, TemplateText, Token};
-
-/// The path of a gap entry.
-pub const GAP_PATH: &str = "sys/audit/gap";
-/// The path of a probe entry.
-pub const PROBE_PATH: &str = "sys/audit/test";
+pub(crate) use auth::*;
+pub(crate) use gap::*;
+pub(crate) use request::*;
+pub(crate) use response::*;
+pub(crate) use text::*;
 
 /// One entry: a request that is about to be carried out, or the answer to one that is about to be released.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,6 +55,30 @@ impl EntryType {
             Self::Response => "response",
         }
     }
+}
+
+/// The longer line that this line replaces. The longer line itself is not written.
+#[derive(Clone, Copy, Debug)]
+pub struct Elided<'a> {
+    /// Its length in bytes: prefix included, newline not.
+    pub bytes: u64,
+    /// The SHA-256 of these bytes, lower-case hex.
+    pub sha256: Clear<'a>,
+}
+
+/// One piece of a line that is sent in pieces. The texts, in the order of their numbers, are the whole line.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// Which piece, from 1 on.
+    pub number: u64,
+    /// How many pieces there are.
+    pub of: u64,
+    /// The length of the whole line in bytes: prefix included, newline not.
+    pub bytes: u64,
+    /// The SHA-256 of the whole line, lower-case hex.
+    pub sha256: Clear<'a>,
+    /// The piece of a line that was already formatted: nothing in it is hashed again.
+    pub text: Clear<'a>,
 }
 
 impl<'a> Entry<'a> {

@@ -2,37 +2,33 @@
 //! fields, redaction, salts, formats, sets of sequence numbers, and the way back from a line to an entry.
 //!
 //! An [`Entry`] describes a request, or the response to it. A [`Formatter`] writes it as a line with a device's own
-//! options and salt: text of a client or a backend is hashed, unless the [`REGISTER`] names the field as clear.
+//! options and salt: text of a client or a backend is hashed, unless the [register](register::REGISTER) names the field as clear.
 //! [`decode()`] reads a line back.
 //!
 //! Never in this crate: devices, threads, IO but for the system's random numbers.
 
-mod decode;
+pub mod decode;
 mod entry;
-mod format;
-mod formatter;
+pub mod format;
 mod limits;
 mod options;
-mod oversize;
+pub mod oversize;
 mod patch;
 mod redact;
-mod register;
+pub mod register;
 mod salt;
 mod seq_set;
 
 pub use onrecord_value as value;
 
-pub use decode::{BEGINNINGS, DecodeError, DecodedEntry, decode};
-pub use entry::{
-    Accessor, Auth, Boot, CacheKey, Clear, Data, Elided, Entry, EntryType, GAP_PATH, Gap, GrantingPolicy,
-    Grants, Header, Headers, IssueTime, Metadata, Mount, Names, NamesByName, Namespace, Operation,
-    PROBE_PATH, Part, Path, PolicyResults, Private, Ranges, Record, Request, Response, Secret, SeqRange,
-    Stamp, Template, TemplateText, Token, TokenType, Torn, Warnings, WrapInfo,
-};
-pub use formatter::{Formatter, Lines, Scratch};
-pub use limits::Limits;
-pub use options::{Format, FormatError, FormatOptions};
-pub use oversize::{Oversize, OversizeError, send_within};
-pub use register::{LineField, REGISTER, Row, Treatment, Visibility, line_fields};
-pub use salt::{HASH_LEN, HASH_PREFIX, Salt, SaltId};
-pub use seq_set::SeqSet;
+pub use decode::decode;
+pub use entry::auth::Auth;
+pub use entry::gap::{Boot, Stamp};
+pub use entry::request::{Operation, Request};
+pub use entry::response::Response;
+pub use entry::text::Clear;
+pub use entry::{Entry, EntryType, auth, gap, request, response, text};
+pub use format::Formatter;
+pub use options::FormatOptions;
+pub use salt::{Salt, SaltId};
+pub use seq_set::{SeqRange, SeqSet};

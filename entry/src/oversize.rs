@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use self::shorten::{Level, Store};
 use self::split::{PIECE_MIN, Pieces};
 use crate::decode::{DecodedEntry, decode};
-use crate::entry::{Clear, Elided, Part};
+use crate::entry::Clear;
+pub use crate::entry::{Elided, Part};
 
 /// What a device does with a line that is longer than it accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

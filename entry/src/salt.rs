@@ -14,10 +14,10 @@ use hash_cache::HashCache;
 use hmac_key::HmacKey;
 
 /// What every hash in a line begins with.
-pub const HASH_PREFIX: &str = "hmac-sha256:";
+pub(crate) const HASH_PREFIX: &str = "hmac-sha256:";
 
 /// The length of a hash in a line, prefix included.
-pub const HASH_LEN: usize = HASH_PREFIX.len() + 64;
+pub(crate) const HASH_LEN: usize = HASH_PREFIX.len() + 64;
 
 /// The block of SHA-256, to which HMAC pads its key (RFC 2104).
 const BLOCK: usize = 64;

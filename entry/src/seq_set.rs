@@ -2,7 +2,14 @@
 //! The ranges are sorted, and neither overlap nor touch, so that two equal sets are equal values.
 //! Never in it: what a number stands for, or to which start of the server it belongs.
 
-use crate::entry::{Ranges, SeqRange};
+/// Entries from one counter to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeqRange {
+    /// The first.
+    pub from: u64,
+    /// The last.
+    pub to: u64,
+}
 
 /// A set of sequence numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -172,12 +179,6 @@ impl FromIterator<SeqRange> for SeqSet {
             joined
         });
         Self { ranges }
-    }
-}
-
-impl<'a> From<&'a SeqSet> for Ranges<'a> {
-    fn from(set: &'a SeqSet) -> Self {
-        Self::from(set.ranges())
     }
 }
 

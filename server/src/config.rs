@@ -7,25 +7,20 @@ mod changes;
 mod listener;
 mod reader;
 
-use std::error::Error;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use onrecord_hcl::Body;
+use onrecord_hcl::{Block, Body};
+use onrecord_storage::backend::OptionError;
+use onrecord_storage::{BackendConfig, BackendKinds};
 
 pub(crate) use audit::{AuditRules, Device};
 pub(crate) use changes::DEV_SOURCE;
 pub(crate) use listener::ListenerConfig;
 use reader::Reader;
 
-/// Where secrets are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum StorageConfig {
-    /// In memory: gone when the process ends.
-    Memory,
-    /// In an embedded store in this directory.
-    File(PathBuf),
-}
+use crate::error::FileError;
 
 /// How the server's own log is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,7 +38,7 @@ pub(crate) struct Config {
     /// Where it listens.
     pub(crate) listeners: Vec<ListenerConfig>,
     /// Where secrets are kept.
-    pub(crate) storage: Option<StorageConfig>,
+    pub(crate) storage: Option<BackendConfig>,
     /// `trace`, `debug`, `info`, `warn`, `error`.
     pub(crate) log_level: Option<tracing::Level>,
     /// How its log is written.
@@ -66,46 +61,21 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Why a configuration is refused: `FILE:LINE: message`.
-#[derive(Debug, thiserror::Error)]
-#[error("{}{}: {message}", file.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
-pub(crate) struct ConfigError {
-    file: PathBuf,
-    line: Option<u32>,
-    message: String,
-    source: Option<Box<dyn Error + Send + Sync>>,
-}
-
-impl ConfigError {
-    fn new(file: &Path, line: Option<u32>, message: String) -> Self {
-        Self { file: file.to_owned(), line, message, source: None }
-    }
-
-    fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { source: Some(Box::new(source)), ..self }
-    }
-}
-
-/// All keys of the top level.
-const KEYS: [&str; 18] = [
+/// The keys of the top level that have an effect.
+const KEYS: [&str; 13] = [
+    "allow_audit_log_prefixing",
     "api_addr",
     "audit",
-    "cluster_addr",
-    "cluster_name",
+    "backend",
     "default_lease_ttl",
     "disable_mlock",
     "listener",
     "log_format",
     "log_level",
     "max_lease_ttl",
-    "pid_file",
     "shutdown_timeout",
     "storage",
-    "telemetry",
-    "ui",
     "unsafe_allow_api_audit_creation",
-    "allow_audit_log_prefixing",
-    "backend",
 ];
 
 /// Keys that are accepted because existing configurations have them, and have no effect here.
@@ -120,12 +90,13 @@ const WITHOUT_EFFECT: [(&str, &str); 5] = [
 impl Config {
     /// Reads files and folders (their `.hcl` and `.json` files, by name) in the order given; a later value wins, listeners and
     /// devices add up.
-    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, ConfigError> {
-        let mut config = Self::default();
+    pub(crate) fn read(paths: &[PathBuf], kinds: &BackendKinds) -> Result<Self, FileError> {
+        let audit = AuditRules { api_creation: true, prefixing: true, ..AuditRules::default() };
+        let mut config = Self { audit, ..Self::default() };
         for path in paths {
             for file in files(path)? {
                 let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
-                config.merge(&file, &text)?;
+                config.merge(&file, &text, kinds)?;
             }
         }
         config.check_paths()?;
@@ -133,10 +104,11 @@ impl Config {
     }
 
     /// Merges one file.
-    fn merge(&mut self, file: &Path, text: &str) -> Result<(), ConfigError> {
+    fn merge(&mut self, file: &Path, text: &str, kinds: &BackendKinds) -> Result<(), FileError> {
         let mut reader = Reader::new(file);
         let body = onrecord_hcl::parse(text).map_err(|error| reader.syntax_error(error))?;
-        reader.warn_unknown_keys(&body, &KEYS, "");
+        let keys = KEYS.into_iter().chain(WITHOUT_EFFECT.into_iter().map(|(key, _)| key));
+        reader.warn_unknown_keys(&body, &keys.collect::<Vec<_>>(), "");
         for (key, reason) in WITHOUT_EFFECT {
             if let Some(item) = body.all(key).next() {
                 reader.warn(item.position(), format!("{key} has no effect: {reason}"));
@@ -145,48 +117,47 @@ impl Config {
         self.merge_scalars(&reader, &body)?;
         for name in ["storage", "backend"] {
             for block in reader.blocks(&body, name, 1)? {
-                self.storage = Some(storage(&mut reader, &block)?);
+                self.storage = Some(storage(kinds, &mut reader, &block)?);
             }
         }
         for block in reader.blocks(&body, "listener", 1)? {
             self.listeners.push(ListenerConfig::read(&mut reader, &block)?);
         }
         for item in body.all("audit") {
-            audit::read(&mut reader, item, &mut self.audit, &mut self.devices)?;
+            let labels: Vec<&str> = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();
+            audit::read(&mut reader, &labels, &item.value, &mut self.audit, &mut self.devices)?;
         }
         self.warnings.append(&mut reader.into_warnings());
         Ok(())
     }
 
-    fn merge_scalars(&mut self, reader: &Reader, body: &Body) -> Result<(), ConfigError> {
-        fn set<T>(place: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *place = value;
-            }
-        }
-        set(&mut self.disable_mlock, reader.boolean(body, "disable_mlock")?);
-        set(&mut self.api_addr, reader.text(body, "api_addr")?.map(Some));
-        set(&mut self.default_lease_ttl, reader.duration(body, "default_lease_ttl")?.map(Some));
-        set(&mut self.max_lease_ttl, reader.duration(body, "max_lease_ttl")?.map(Some));
-        set(&mut self.shutdown_timeout, reader.duration(body, "shutdown_timeout")?.map(Some));
-        set(&mut self.audit.api_creation, reader.boolean(body, "unsafe_allow_api_audit_creation")?);
-        set(&mut self.audit.prefixing, reader.boolean(body, "allow_audit_log_prefixing")?);
+    fn merge_scalars(&mut self, reader: &Reader, body: &Body) -> Result<(), FileError> {
+        self.disable_mlock = reader.boolean(body, "disable_mlock")?.unwrap_or(self.disable_mlock);
+        self.api_addr = reader.text(body, "api_addr")?.or(self.api_addr.take());
+        self.default_lease_ttl = reader.duration(body, "default_lease_ttl")?.or(self.default_lease_ttl);
+        self.max_lease_ttl = reader.duration(body, "max_lease_ttl")?.or(self.max_lease_ttl);
+        self.shutdown_timeout = reader.duration(body, "shutdown_timeout")?.or(self.shutdown_timeout);
+        let rules = &mut self.audit;
+        let api_creation = reader.boolean(body, "unsafe_allow_api_audit_creation")?;
+        rules.api_creation = api_creation.unwrap_or(rules.api_creation);
+        rules.prefixing = reader.boolean(body, "allow_audit_log_prefixing")?.unwrap_or(rules.prefixing);
         let level = reader.one_of(body, "log_level", &["trace", "debug", "info", "warn", "error"])?;
-        set(&mut self.log_level, level.map(|level| level.parse().ok()));
-        let format = reader.one_of(body, "log_format", &["standard", "json"])?;
-        set(
-            &mut self.log_format,
-            format.map(|f| if f == "json" { LogFormat::Json } else { LogFormat::Standard }),
-        );
+        self.log_level = level.and_then(|level| level.parse().ok()).or(self.log_level);
+        match reader.one_of(body, "log_format", &["standard", "json"])? {
+            None => {}
+            Some("json") => self.log_format = LogFormat::Json,
+            Some(_) => self.log_format = LogFormat::Standard,
+        }
         Ok(())
     }
 
     /// Devices are checked against each other once all files are read.
-    fn check_paths(&self) -> Result<(), ConfigError> {
+    fn check_paths(&self) -> Result<(), FileError> {
         for (index, device) in self.devices.iter().enumerate() {
-            if self.devices.iter().skip(index + 1).any(|other| other.path == device.path) {
-                let message = format!("two audit devices with same path ({}/) exist in config", device.path);
-                return Err(ConfigError::new(&device.file, Some(device.line), message));
+            let path = &device.declared.path;
+            if self.devices.iter().skip(index + 1).any(|other| other.declared.path == *path) {
+                let message = format!("two audit devices with same path ({path}/) exist in config");
+                return Err(FileError::new(&device.file, Some(device.line), message));
             }
         }
         Ok(())
@@ -194,7 +165,7 @@ impl Config {
 }
 
 /// The configuration files at a path: the file itself, or those of a folder.
-fn files(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -207,38 +178,30 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
         }
     }
     if found.is_empty() {
-        let message = "the folder holds no .hcl or .json file".to_owned();
-        return Err(ConfigError::new(path, None, message));
+        return Err(FileError::new(path, None, "the folder holds no .hcl or .json file"));
     }
     found.sort();
     Ok(found)
 }
 
-fn unreadable(file: &Path, error: std::io::Error) -> ConfigError {
-    ConfigError::new(file, None, format!("cannot be read: {error}")).with_source(error)
+fn unreadable(file: &Path, error: std::io::Error) -> FileError {
+    FileError::new(file, None, format!("cannot be read: {error}")).with_source(error)
 }
 
 /// The `storage` stanza.
-fn storage(reader: &mut Reader, block: &onrecord_hcl::Block<'_>) -> Result<StorageConfig, ConfigError> {
-    match block.labels.first().copied().unwrap_or_default() {
-        "inmem" => {
-            reader.warn_unknown_keys(block.body, &[], "storage \"inmem\": ");
-            Ok(StorageConfig::Memory)
-        }
-        "file" => {
-            reader.warn_unknown_keys(block.body, &["path"], "storage \"file\": ");
-            let path = reader.text(block.body, "path")?.filter(|path| !path.is_empty());
-            let missing = || {
-                reader
-                    .error(block.position, "storage \"file\" needs a path: the directory of its data".into())
-            };
-            path.map(|path| StorageConfig::File(path.into())).ok_or_else(missing)
-        }
-        other => {
-            let what = format!("unknown storage {other:?}: there are \"file\" (with a path) and \"inmem\"");
-            Err(reader.error(block.position, what))
-        }
+fn storage(kinds: &BackendKinds, reader: &mut Reader, block: &Block<'_>) -> Result<BackendConfig, FileError> {
+    let name = block.labels.first().copied().unwrap_or_default();
+    let keys: Vec<&str> = match kinds.get(name) {
+        Ok(kind) => kind.options.iter().map(|option| option.key).collect(),
+        Err(error) => return Err(reader.error(block.position, error.to_string()).with_source(error)),
+    };
+    reader.warn_unknown_keys(block.body, &keys, &format!("storage {name:?}: "));
+    let mut options = BTreeMap::new();
+    for key in keys {
+        options.extend(reader.text(block.body, key)?.map(|text| (key.to_owned(), text)));
     }
+    let rejected = |error: OptionError| reader.error(block.position, error.to_string()).with_source(error);
+    kinds.parse(name, options).map_err(rejected)
 }
 
 #[cfg(test)]

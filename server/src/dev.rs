@@ -2,34 +2,40 @@
 //! from the first request on.
 //! Never in it: anything a server without `-dev` does.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use onrecord_core::{Core, InitOptions};
-use onrecord_core::{Exchange, Headers, Received, Target};
+use onrecord_core::{Core, EnableRequest, Exchange, Headers, InitOptions, Received, Target};
 use onrecord_seal::Secret;
+use onrecord_storage::BackendKinds;
 
-use crate::config::{Config, DEV_SOURCE, Device, ListenerConfig, StorageConfig};
+use crate::config::{Config, DEV_SOURCE, Device, ListenerConfig};
+use crate::error::StartError;
 use crate::options::Dev;
 use crate::settings::absolute;
-use crate::start_error::StartError;
 
 /// The file beside a development server's data that holds its key share and root token.
 const KEYS_FILE: &str = "dev-keys";
 
 /// Adds a development server's storage, listener and audit device to the configuration.
-pub(crate) fn configure(dev: &Dev, config: &mut Config) -> io::Result<()> {
-    if dev.storage.is_none() && matches!(config.storage, Some(StorageConfig::File(_))) {
-        let what = "-dev keeps its keys beside its data: give -dev-storage=DIR instead of a configuration with file storage";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+pub(crate) fn configure(dev: &Dev, kinds: &BackendKinds, config: &mut Config) -> Result<(), StartError> {
+    let durable = config.storage.as_ref().map(|storage| storage.kind).filter(|kind| kind.is_durable);
+    if let (None, Some(kind)) = (&dev.storage, durable) {
+        let instead =
+            "-dev keeps its keys beside its data: give -dev-storage=DIR instead of a configuration with";
+        return Err(format!("{instead} {} storage", kind.name).into());
     }
     if config.storage.is_none() {
-        let directory = dev.storage.as_deref().map(absolute);
-        config.storage =
-            Some(directory.map_or(StorageConfig::Memory, |path| StorageConfig::File(path.join("data"))));
+        let path = |directory| absolute(directory).join("data").display().to_string();
+        let (kind, options) = match &dev.storage {
+            None => ("inmem", BTreeMap::new()),
+            Some(directory) => ("file", BTreeMap::from([("path".to_owned(), path(directory))])),
+        };
+        config.storage = Some(kinds.parse(kind, options)?);
     }
     if config.listeners.is_empty() || dev.listen_address.is_some() {
         let address = dev.listen_address.as_deref().unwrap_or("127.0.0.1:8200");
@@ -42,15 +48,14 @@ pub(crate) fn configure(dev: &Dev, config: &mut Config) -> io::Result<()> {
         Some(path) => absolute(Path::new(path)).display().to_string(),
         None => default_log(dev)?.display().to_string(),
     };
-    config.devices.push(Device {
+    let declared = EnableRequest {
         kind: "file".to_owned(),
         path: "dev".to_owned(),
         description: "the development server's log".to_owned(),
         local: false,
-        options: vec![("file_path".to_owned(), log)],
-        file: PathBuf::from(DEV_SOURCE),
-        line: 1,
-    });
+        options: [("file_path".to_owned(), log)].into(),
+    };
+    config.devices.push(Device { declared, file: PathBuf::from(DEV_SOURCE), line: 1 });
     Ok(())
 }
 
@@ -80,12 +85,8 @@ struct Keys {
 
 /// Initialises the server unless that was done, unseals it, mounts KV 2. Returns the text for the user.
 pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
-    let keys = if core.initialised().await.map_err(StartError::from_cause)? {
-        read_keys(dev)?
-    } else {
-        initialise(dev, core).await?
-    };
-    core.unseal(&keys.share).await.map_err(StartError::from_cause)?;
+    let keys = if core.initialised().await? { read_keys(dev)? } else { initialise(dev, core).await? };
+    core.unseal(&keys.share).await?;
     mount_kv(core, &keys.root_token).await;
     if !dev.no_store_token {
         store_token(&keys.root_token);
@@ -94,8 +95,7 @@ pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
         "WARNING! This is a development server: it is unsealed from the start, with a single key share. Do not keep real secrets in it.\n\n",
     );
     let devices = &core.settings().audit.declared_devices;
-    let log = devices.iter().flat_map(|device| &device.options).find(|(name, _)| name == "file_path");
-    let log = log.map_or("off", |(_, path)| path.as_str());
+    let log = devices.iter().find_map(|device| device.options.get("file_path")).map_or("off", String::as_str);
     for (name, value) in
         [("Unseal Key", keys.share.as_str()), ("Root Token", &keys.root_token), ("Audit Log", log)]
     {
@@ -106,15 +106,12 @@ pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
 
 async fn initialise(dev: &Dev, core: &Core) -> Result<Keys, StartError> {
     let root_token = dev.root_token_id.clone().map(Secret::new);
-    let made = core
-        .init(InitOptions { shares: 1, threshold: 1, root_token })
-        .await
-        .map_err(StartError::from_cause)?;
+    let made = core.init(InitOptions { shares: 1, threshold: 1, root_token }).await?;
     let share = made.keys.first().map(|key| const_hex::encode(key.expose())).unwrap_or_default();
     let keys = Keys { share, root_token: made.root_token.id.expose().clone() };
     if let Some(directory) = &dev.storage {
         let text = format!("{}\n{}\n", keys.share, keys.root_token);
-        write_private(&directory.join(KEYS_FILE), &text).map_err(StartError::from_cause)?;
+        write_private(&directory.join(KEYS_FILE), &text)?;
     }
     Ok(keys)
 }
@@ -124,7 +121,7 @@ fn read_keys(dev: &Dev) -> Result<Keys, StartError> {
     let file = dev.storage.as_deref().unwrap_or(Path::new(".")).join(KEYS_FILE);
     let unreadable = |error: &dyn std::fmt::Display| {
         let meaning = "the data there is not a development server's, or its keys are lost";
-        StartError::new(format!("{}: {error}: {meaning}", file.display()))
+        StartError::from(format!("{}: {error}: {meaning}", file.display()))
     };
     let text = fs::read_to_string(&file).map_err(|error| unreadable(&error))?;
     let mut lines = text.lines();

@@ -12,9 +12,7 @@ use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
 };
 use hyper::{Request, Response, StatusCode};
-use onrecord_core::Core;
-use onrecord_core::{Answer, Exchange, Headers, Peer, Received, Target};
-use onrecord_core::{Overloaded, Permit};
+use onrecord_core::{Answer, Core, Exchange, Headers, Overloaded, Peer, Permit, Received, Target};
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
 
@@ -24,6 +22,33 @@ const API_PREFIX: &str = "/v1/";
 /// thread do not wait for it.
 const LONG_BODY: usize = 64 * 1024;
 
+/// How a listener treats its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Connections at once; more wait in the kernel's queue.
+    pub(crate) connections: usize,
+    /// How long a TLS handshake or a request's header may take.
+    pub(crate) header_timeout: Duration,
+    /// How long a body may take.
+    pub(crate) body_timeout: Duration,
+    /// How long writing an answer may make no progress.
+    pub(crate) write_timeout: Duration,
+    /// The largest body, in bytes.
+    pub(crate) max_request_size: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 8192,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            max_request_size: 32 << 20,
+        }
+    }
+}
+
 /// What one connection serves with.
 pub(crate) struct Service {
     /// The core.
@@ -32,10 +57,8 @@ pub(crate) struct Service {
     pub(crate) peer: Option<Peer>,
     /// The serial number of the verified client certificate, in decimal.
     pub(crate) client_certificate_serial: Option<Arc<str>>,
-    /// How long a body may take to arrive.
-    pub(crate) body_timeout: Duration,
-    /// The largest body, in bytes.
-    pub(crate) max_request_size: usize,
+    /// The limits of time and size.
+    pub(crate) bounds: Bounds,
     /// The runtime for long work.
     pub(crate) shared_runtime: Handle,
 }
@@ -71,7 +94,7 @@ impl Service {
     fn parse_head(&self, request: Request<Incoming>) -> Result<PendingRequest, Answer> {
         let target = parse_target(request.uri().path());
         let declared = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
-        let permit = self.core.admit(&target, declared.min(self.max_request_size))?;
+        let permit = self.core.admit(&target, declared.min(self.bounds.max_request_size))?;
         let (parts, body) = request.into_parts();
         let mut headers = Headers::new();
         for (name, value) in &parts.headers {
@@ -116,8 +139,8 @@ impl Service {
         if body.is_end_stream() {
             return Ok(Received::Whole(Bytes::new()));
         }
-        let reading = read_frames(body, declared, self.max_request_size, permit);
-        tokio::time::timeout(self.body_timeout, reading).await.unwrap_or(Ok(Received::Broken))
+        let reading = read_frames(body, declared, self.bounds.max_request_size, permit);
+        tokio::time::timeout(self.bounds.body_timeout, reading).await.unwrap_or(Ok(Received::Broken))
     }
 }
 

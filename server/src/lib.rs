@@ -7,6 +7,7 @@ mod config;
 mod connection_timer;
 mod dev;
 mod diagnose;
+mod error;
 mod http;
 mod listener;
 mod logging;
@@ -17,16 +18,16 @@ mod repair;
 mod run;
 mod settings;
 mod signals;
-mod start_error;
 mod tls;
 mod wake_queue;
 mod workers;
 mod write_timeout;
 
-pub use onrecord_audit::DeviceKinds;
-
-pub use diagnose::{CheckStatus, Finding, diagnose};
-pub use options::{Dev, Options};
-pub use repair::{AuditRepair, StoredDevice};
+pub use diagnose::{Finding, diagnose};
+pub use error::StartError;
+#[cfg(feature = "test-support")]
+pub use listener::one_connection::serve_connection;
+pub use onrecord_storage::backend::CheckStatus;
+pub use options::{Dev, Kinds, Options};
+pub use repair::AuditRepair;
 pub use run::run;
-pub use start_error::StartError;

@@ -1,7 +1,9 @@
 //! Listeners: sockets, a bounded number of accepted connections, and their graceful shutdown.
 //! Never in it: what a request means.
 
-use std::io;
+#[cfg(feature = "test-support")]
+pub(crate) mod one_connection;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,72 +12,38 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use onrecord_core::Core;
-use onrecord_core::Peer;
+use onrecord_core::{Core, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::config::ListenerConfig;
 use crate::connection_timer::ConnectionTimer;
-use crate::http::Service;
+use crate::error::StartError;
+use crate::http::{Bounds, Service};
 use crate::tls::{self, Certificates};
 use crate::workers::Workers;
 use crate::write_timeout::WriteTimeout;
 
-/// How a listener treats its connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    /// Connections at once; more wait in the kernel's queue.
-    pub(crate) connections: usize,
-    /// How long a TLS handshake or a request's header may take.
-    pub(crate) header_timeout: Duration,
-    /// How long a body may take.
-    pub(crate) body_timeout: Duration,
-    /// How long writing an answer may make no progress.
-    pub(crate) write_timeout: Duration,
-    /// The largest body, in bytes.
-    pub(crate) max_request_size: usize,
-}
-
 /// A bound socket, not yet accepting.
 pub(crate) struct Listener {
-    socket: TcpListener,
-    tls: Option<(TlsAcceptor, Arc<Certificates>)>,
+    pub(crate) socket: TcpListener,
+    /// If it speaks TLS: with which certificates, which a reload reads again.
+    pub(crate) tls: Option<(TlsAcceptor, Arc<Certificates>)>,
     bounds: Bounds,
 }
 
 impl Listener {
     /// Binds the address.
-    pub(crate) async fn bind(
-        address: &str,
-        tls: Option<tls::Settings>,
-        bounds: Bounds,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let tls = match tls {
-            None => None,
-            Some(settings) => {
-                let certificates = Arc::new(Certificates::load(settings)?);
-                Some((TlsAcceptor::from(Arc::new(certificates.server_config()?)), certificates))
-            }
-        };
-        let socket = TcpListener::bind(address).await?;
-        Ok(Self { socket, tls, bounds })
-    }
-
-    /// The address that it is bound to.
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
-
-    /// Whether it speaks TLS.
-    pub(crate) const fn is_tls(&self) -> bool {
-        self.tls.is_some()
-    }
-
-    /// The certificates, to be read again on a reload.
-    pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
-        self.tls.as_ref().map(|(_, certificates)| Arc::clone(certificates))
+    pub(crate) async fn bind(config: &ListenerConfig) -> Result<Self, StartError> {
+        let mut tls = None;
+        if let Some(settings) = config.tls.clone() {
+            let certificates = Arc::new(Certificates::load(settings)?);
+            tls = Some((TlsAcceptor::from(Arc::new(certificates.server_config()?)), certificates));
+        }
+        let socket = TcpListener::bind(&config.address).await?;
+        Ok(Self { socket, tls, bounds: config.bounds })
     }
 
     /// Accepts until `stop` turns true, then lets every request in progress be answered, for at most `shutdown_timeout`.
@@ -98,11 +66,10 @@ impl Listener {
                 core: core.clone(),
                 peer: Some(Peer::from(peer)),
                 client_certificate_serial: None,
-                body_timeout: self.bounds.body_timeout,
-                max_request_size: self.bounds.max_request_size,
+                bounds: self.bounds,
                 shared_runtime: workers.shared_runtime(),
             };
-            let connection = Connection { service, slot, watcher: graceful.watcher(), bounds: self.bounds };
+            let connection = Connection { service, slot, watcher: graceful.watcher() };
             workers.spawn(connection.open(stream, acceptor.clone()));
         }
         drop(self.socket);
@@ -139,7 +106,6 @@ struct Connection {
     /// Held as long as the connection.
     slot: OwnedSemaphorePermit,
     watcher: Watcher,
-    bounds: Bounds,
 }
 
 impl Connection {
@@ -153,7 +119,8 @@ impl Connection {
             return self.serve(stream).await;
         };
         // When a client does not speak TLS, or takes too long, there is no request to answer.
-        let handshake = tokio::time::timeout(self.bounds.header_timeout, acceptor.accept(stream)).await;
+        let handshake =
+            tokio::time::timeout(self.service.bounds.header_timeout, acceptor.accept(stream)).await;
         if let Ok(Ok(stream)) = handshake {
             let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let serial = certificate.and_then(|certificate| tls::serial_number(certificate));
@@ -163,8 +130,8 @@ impl Connection {
     }
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let Self { service, slot, watcher, bounds } = self;
-        let service = Arc::new(service);
+        let Self { service, slot, watcher } = self;
+        let (bounds, service) = (service.bounds, Arc::new(service));
         let connection = http1::Builder::new()
             .timer(ConnectionTimer::default())
             .header_read_timeout(bounds.header_timeout)

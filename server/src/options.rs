@@ -4,9 +4,19 @@
 use std::path::PathBuf;
 
 use onrecord_audit::DeviceKinds;
+use onrecord_storage::BackendKinds;
 
 use crate::config::{Config, LogFormat};
-use crate::start_error::StartError;
+use crate::error::StartError;
+
+/// The tables of kinds that a program may add its own to. Default: the built-in ones.
+#[derive(Debug, Clone, Default)]
+pub struct Kinds {
+    /// The kinds of audit devices that can be enabled.
+    pub devices: DeviceKinds,
+    /// The kinds of storage that a configuration can choose.
+    pub backends: BackendKinds,
+}
 
 /// What the command line says about a server.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +29,8 @@ pub struct Options {
     pub log_level: Option<String>,
     /// Overrides the configuration's `log_format`.
     pub log_format: Option<String>,
-    /// The kinds of audit devices that can be enabled. Default: the built-in ones.
-    pub device_kinds: DeviceKinds,
+    /// The kinds of audit devices and storage.
+    pub kinds: Kinds,
 }
 
 /// A development server: unsealed from the start, with a root token that is printed.
@@ -41,19 +51,16 @@ pub struct Dev {
 impl Options {
     /// Reads the configuration files; the command line overrides what they say.
     pub(crate) fn read_config(&self) -> Result<Config, StartError> {
-        let mut config = Config::read(&self.config)?;
+        let mut config = Config::read(&self.config, &self.kinds.backends)?;
         if let Some(level) = &self.log_level {
             let accepted = "it must be one of trace, debug, info, warn, error";
-            let rejected = |_| StartError::new(format!("-log-level={level}: {accepted}"));
-            config.log_level = Some(level.parse().map_err(rejected)?);
+            config.log_level = Some(level.parse().map_err(|_| format!("-log-level={level}: {accepted}"))?);
         }
         match self.log_format.as_deref() {
             None => {}
             Some("json") => config.log_format = LogFormat::Json,
             Some("standard") => config.log_format = LogFormat::Standard,
-            Some(other) => {
-                return Err(StartError::new(format!("-log-format={other}: it must be standard or json")));
-            }
+            Some(other) => return Err(format!("-log-format={other}: it must be standard or json").into()),
         }
         Ok(config)
     }

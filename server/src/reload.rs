@@ -2,11 +2,11 @@
 //! all of them or none; other keys that have changed are named in the log.
 //! Never in it: what an audit device is (the core applies the stanzas).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use onrecord_core::{Core, Reloaded};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::blocking::run_with_timeout;
 use crate::config::Config;
@@ -27,7 +27,7 @@ pub(crate) struct Reload {
     pub(crate) certificates: Vec<Arc<Certificates>>,
     pub(crate) options: Options,
     /// The configuration in force.
-    pub(crate) config: Mutex<Config>,
+    pub(crate) config: RwLock<Config>,
     pub(crate) queue: ReloadQueue,
 }
 
@@ -35,28 +35,17 @@ pub(crate) struct Reload {
 /// nothing to do.
 #[derive(Default)]
 pub(crate) struct ReloadQueue {
-    running: tokio::sync::Mutex<()>,
-    has_waiter: AtomicBool,
+    running: Mutex<()>,
+    /// Held by the one that waits.
+    waiting: Mutex<()>,
 }
 
 impl ReloadQueue {
     /// Waits until no other reload runs; `None` if another one waits already.
-    async fn enter(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        if self.has_waiter.swap(true, Ordering::AcqRel) {
-            return None;
-        }
-        // Resets the flag also when this future is dropped, so that later reloads are not skipped.
-        let _waiter = Waiter(&self.has_waiter);
+    async fn enter(&self) -> Option<MutexGuard<'_, ()>> {
+        // Released also when this future is dropped, so that later reloads are not skipped.
+        let _waiting = self.waiting.try_lock().ok()?;
         Some(self.running.lock().await)
-    }
-}
-
-/// The one reload that waits. Dropping it makes room for the next.
-struct Waiter<'a>(&'a AtomicBool);
-
-impl Drop for Waiter<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -95,7 +84,7 @@ impl Reload {
     async fn apply(&self) {
         let options = self.options.clone();
         let read = run_with_timeout(READ_TIMEOUT, move || options.read_config()).await;
-        let old = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let old = self.config.read().unwrap_or_else(PoisonError::into_inner).clone();
         let new = match read {
             Some(Ok(new)) => new.with_dev_settings_of(&old, self.options.dev.is_some()),
             Some(Err(error)) => return log_rejection(&error),
@@ -126,7 +115,7 @@ impl Reload {
             Err(error) => return log_rejection(&error),
         }
         // The other keys keep their old values here, so that each reload names those that need a restart.
-        let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
         (config.audit, config.devices, config.warnings) = (new.audit, new.devices, new.warnings);
     }
 }

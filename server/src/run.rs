@@ -3,27 +3,24 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use onrecord_core::Core;
-use onrecord_core::{Host, Spawn, Task};
+use onrecord_core::{Core, Host, Spawn, Task};
 use onrecord_seal::OsEntropy;
 use onrecord_storage::Storage;
-use onrecord_storage::embedded::Embedded;
-use onrecord_storage::memory::Memory;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::blocking::run_with_timeout;
 use crate::clock::LocalClock;
-use crate::config::{Config, ListenerConfig, StorageConfig};
+use crate::config::Config;
+use crate::error::{At, StartError};
 use crate::listener::Listener;
 use crate::options::Options;
 use crate::reload::{Reload, ReloadQueue};
 use crate::settings::settings;
 use crate::signals::{Request, Signals};
-use crate::start_error::StartError;
 use crate::workers::Workers;
 use crate::{dev, logging, process};
 
@@ -39,6 +36,10 @@ const LOSS_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a start waits for standard output to take its announcement.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What a server refuses to start without.
+const INCOMPLETE: &str =
+    "a server needs a configuration with a storage and a listener (-config=FILE), or -dev to try it out";
+
 /// Runs a server until a signal stops it.
 ///
 /// # Errors
@@ -46,7 +47,7 @@ const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(1);
 pub fn run(options: &Options) -> Result<(), StartError> {
     let config = configuration(options)?;
     let level = config.log_level.unwrap_or(tracing::Level::INFO);
-    let _log = logging::start(level, config.log_format).map_err(StartError::from_cause)?;
+    let _log = logging::start(level, config.log_format)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -55,13 +56,12 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     }
     if !config.disable_mlock {
         process::lock_memory().map_err(|error| {
-            StartError::new(format!(
+            format!(
                 "memory could not be locked ({error}): raise the limit (ulimit -l), grant CAP_IPC_LOCK, or set disable_mlock = true"
-            ))
+            )
         })?;
     }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::from_cause)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(options, &config));
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
@@ -71,32 +71,33 @@ pub fn run(options: &Options) -> Result<(), StartError> {
 fn configuration(options: &Options) -> Result<Config, StartError> {
     let mut config = options.read_config()?;
     if let Some(dev) = &options.dev {
-        dev::configure(dev, &mut config).map_err(StartError::from_cause)?;
+        dev::configure(dev, &options.kinds.backends, &mut config)?;
     }
     if config.storage.is_none() || config.listeners.is_empty() {
-        let what = "a server needs a configuration with a storage and a listener (-config=FILE), or -dev to try it out";
-        return Err(StartError::new(what));
+        return Err(INCOMPLETE.into());
     }
     Ok(config)
 }
 
 async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
-    let mut signals = Signals::listen().map_err(StartError::from_cause)?;
+    let mut signals = Signals::listen()?;
     let core = open_core(options, config)?;
     let mut listeners = Vec::new();
     for listener in &config.listeners {
-        listeners.push(bind(listener).await?);
+        let at = |cause| At { place: format!("listener {}", listener.address), cause };
+        listeners.push(Listener::bind(listener).await.map_err(at)?);
     }
     let development = match &options.dev {
         Some(dev) => Some(dev::open(dev, &core).await?),
         None => None,
     };
     announce(config, &listeners, development.as_deref()).await;
-    let certificates: Vec<_> = listeners.iter().filter_map(Listener::certificates).collect();
+    let tls = listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    let certificates = tls.map(|(_, certificates)| Arc::clone(certificates)).collect();
     let shutdown_timeout = core.settings().shutdown_timeout;
     let (stop, stopped) = watch::channel(false);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = Arc::new(Workers::start(cores).map_err(StartError::from_cause)?);
+    let workers = Arc::new(Workers::start(cores)?);
     let mut running = JoinSet::new();
     for (listener, config) in listeners.into_iter().zip(&config.listeners) {
         let core = if config.open_metrics { core.clone().with_open_metrics() } else { core.clone() };
@@ -111,7 +112,7 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
         core: core.clone(),
         certificates,
         options: options.clone(),
-        config: Mutex::new(config.clone()),
+        config: RwLock::new(config.clone()),
         queue: ReloadQueue::default(),
     });
     while signals.next().await == Request::Reload {
@@ -130,13 +131,8 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
 
 /// Opens the storage and starts the core on it.
 pub(crate) fn open_core(options: &Options, config: &Config) -> Result<Core, StartError> {
-    let storage = match &config.storage {
-        Some(StorageConfig::File(directory)) => {
-            Storage::start(Embedded::open(directory).map_err(StartError::from_cause)?)
-        }
-        Some(StorageConfig::Memory) | None => Storage::start(Memory::new()),
-    };
-    let storage = storage.map_err(StartError::from_cause)?;
+    let storage = config.storage.as_ref().ok_or(INCOMPLETE)?;
+    let storage = Storage::open(storage)?;
     let host = Host {
         clock: Arc::new(LocalClock::new()),
         entropy: Arc::new(OsEntropy::new()),
@@ -144,7 +140,7 @@ pub(crate) fn open_core(options: &Options, config: &Config) -> Result<Core, Star
         process: Arc::new(process::CurrentProcess),
     };
     let mut settings = settings(&options.config, config);
-    settings.device_kinds = options.device_kinds.clone();
+    settings.device_kinds = options.kinds.devices.clone();
     Ok(Core::new(storage, host, settings))
 }
 
@@ -155,11 +151,6 @@ impl Spawn for Runtime {
     fn spawn(&self, task: Task) {
         self.0.spawn(task);
     }
-}
-
-async fn bind(config: &ListenerConfig) -> Result<Listener, StartError> {
-    let bound = Listener::bind(&config.address, config.tls.clone(), config.bounds).await;
-    bound.map_err(|error| StartError::at(format!("listener {}", config.address), error))
 }
 
 /// Writes to standard output what is running and where, before anything else can be written there. When standard output
@@ -177,29 +168,23 @@ async fn announce(config: &Config, listeners: &[Listener], development: Option<&
 }
 
 fn announcement(config: &Config, listeners: &[Listener], development: Option<&str>) -> String {
-    let mut rows = Vec::new();
-    for (index, listener) in listeners.iter().enumerate() {
-        let tls = if listener.is_tls() { "enabled" } else { "disabled" };
-        let address = listener.address().map_or_else(|_| "?".to_owned(), |address| address.to_string());
-        rows.push((format!("Listener {}", index + 1), format!("tcp (addr: \"{address}\", tls: \"{tls}\")")));
-    }
-    let storage = match &config.storage {
-        Some(StorageConfig::File(path)) => format!("file ({})", path.display()),
-        _ => "inmem".to_owned(),
-    };
-    rows.push(("Storage".to_owned(), storage));
-    if let Some(address) = &config.api_addr {
-        rows.push(("Api Address".to_owned(), address.clone()));
-    }
-    rows.push((
-        "Log Level".to_owned(),
-        config.log_level.unwrap_or(tracing::Level::INFO).to_string().to_lowercase(),
-    ));
-    rows.push(("Version".to_owned(), format!("OnRecord v{}", env!("CARGO_PKG_VERSION"))));
     let mut text = "==> OnRecord server configuration:\n\n".to_owned();
-    for (name, value) in rows {
+    let mut row = |name: &str, value: &str| {
         let _infallible = writeln!(text, "{name:>24}: {value}");
+    };
+    for (listener, number) in listeners.iter().zip(1..) {
+        let tls = if listener.tls.is_some() { "enabled" } else { "disabled" };
+        let address = listener.socket.local_addr().map_or_else(|_| "?".to_owned(), |addr| addr.to_string());
+        row(&format!("Listener {number}"), &format!("tcp (addr: \"{address}\", tls: \"{tls}\")"));
     }
+    if let Some(storage) = &config.storage {
+        row("Storage", &storage.to_string());
+    }
+    if let Some(address) = &config.api_addr {
+        row("Api Address", address);
+    }
+    row("Log Level", &config.log_level.unwrap_or(tracing::Level::INFO).to_string().to_lowercase());
+    row("Version", concat!("OnRecord v", env!("CARGO_PKG_VERSION")));
     if let Some(development) = development {
         let _infallible = writeln!(text, "\n{development}");
     }

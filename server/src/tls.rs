@@ -13,6 +13,8 @@ use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 
+use crate::error::FileError;
+
 /// The TLS part of a listener's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -26,30 +28,6 @@ pub(crate) struct Settings {
     pub(crate) client_required: bool,
     /// Whether TLS 1.2 is refused.
     pub(crate) only_1_3: bool,
-}
-
-/// Why TLS could not be set up: the file, and what is wrong with it.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {message}", file.display())]
-pub(crate) struct Error {
-    file: PathBuf,
-    message: String,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-impl Error {
-    fn new(file: &Path, message: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), message: message.into(), source: None }
-    }
-
-    fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { source: Some(Box::new(source)), ..self }
-    }
-
-    /// An error whose text says what is wrong with the file.
-    fn caused_by(file: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self::new(file, source.to_string()).with_source(source)
-    }
 }
 
 /// The certificate in use; `reload` replaces it without closing a connection.
@@ -66,27 +44,27 @@ impl fmt::Debug for Certificates {
 
 impl Certificates {
     /// Reads the files.
-    pub(crate) fn load(settings: Settings) -> Result<Self, Error> {
+    pub(crate) fn load(settings: Settings) -> Result<Self, FileError> {
         let current = RwLock::new(Arc::new(read(&settings)?));
         Ok(Self { settings, current })
     }
 
     /// Reads the files again; on an error the old certificate stays in use.
-    pub(crate) fn reload(&self) -> Result<(), Error> {
+    pub(crate) fn reload(&self) -> Result<(), FileError> {
         let fresh = Arc::new(read(&self.settings)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
     /// The TLS configuration of the listener's connections.
-    pub(crate) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, Error> {
+    pub(crate) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, FileError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions: &[&rustls::SupportedProtocolVersion] = if self.settings.only_1_3 {
             &[&rustls::version::TLS13]
         } else {
             &[&rustls::version::TLS13, &rustls::version::TLS12]
         };
-        let rejected = |error: rustls::Error| Error::caused_by(&self.settings.certificate, error);
+        let rejected = |error: rustls::Error| FileError::caused_by(&self.settings.certificate, error);
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
             .map_err(rejected)?;
@@ -98,7 +76,7 @@ impl Certificates {
                 if !self.settings.client_required {
                     verifier = verifier.allow_unauthenticated();
                 }
-                let verifier = verifier.build().map_err(|error| Error::caused_by(file, error))?;
+                let verifier = verifier.build().map_err(|error| FileError::caused_by(file, error))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
@@ -114,40 +92,41 @@ impl ResolvesServerCert for Certificates {
     }
 }
 
-fn read(settings: &Settings) -> Result<CertifiedKey, Error> {
+fn read(settings: &Settings) -> Result<CertifiedKey, FileError> {
     let chain = certificates(&settings.certificate)?;
     let key =
         PrivateKeyDer::from_pem_file(&settings.key).map_err(|error| unreadable(&settings.key, error))?;
     CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| {
-        Error::new(&settings.key, format!("not the key of the certificate: {error}")).with_source(error)
+        FileError::new(&settings.key, None, format!("not the key of the certificate: {error}"))
+            .with_source(error)
     })
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
     let found: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(file).map_err(|error| unreadable(file, error))?.collect();
     let found = found.map_err(|error| unreadable(file, error))?;
     if found.is_empty() {
-        return Err(Error::new(file, "holds no certificate in PEM form"));
+        return Err(FileError::new(file, None, "holds no certificate in PEM form"));
     }
     Ok(found)
 }
 
-fn authorities(file: &Path) -> Result<RootCertStore, Error> {
+fn authorities(file: &Path) -> Result<RootCertStore, FileError> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(file)? {
-        store.add(certificate).map_err(|error| Error::caused_by(file, error))?;
+        store.add(certificate).map_err(|error| FileError::caused_by(file, error))?;
     }
     Ok(store)
 }
 
-fn unreadable(file: &Path, error: pem::Error) -> Error {
+fn unreadable(file: &Path, error: pem::Error) -> FileError {
     let message = match &error {
         pem::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => "no such file".to_owned(),
         pem::Error::NoItemsFound => "holds nothing of the kind needed in PEM form".to_owned(),
         other => other.to_string(),
     };
-    Error::new(file, message).with_source(error)
+    FileError::new(file, None, message).with_source(error)
 }
 
 /// The serial number of a certificate, in decimal, as `client_certificate_serial_number` of an entry has it

@@ -3,7 +3,8 @@
 //! Never in it: what is woken, or when a thread sleeps.
 
 use std::cell::Cell;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -47,30 +48,34 @@ impl WakeQueue {
     }
 
     /// A future that never ends and wakes the queued tasks, on the thread that polls it.
-    pub(crate) fn drain(self: Arc<Self>) -> Drain {
-        Drain { queue: self, taken: Vec::new() }
-    }
-}
-
-/// Wakes the tasks of its own thread for the others.
-pub(crate) struct Drain {
-    queue: Arc<WakeQueue>,
-    taken: Vec<Waker>,
-}
-
-impl Future for Drain {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Self { queue, taken } = &mut *self;
-        CURRENT.set(queue.address());
-        {
-            let mut state = queue.state();
+    pub(crate) fn drain(self: Arc<Self>) -> impl Future<Output = ()> + Unpin {
+        let mut taken = Vec::new();
+        poll_fn(move |context| {
+            CURRENT.set(self.address());
+            let mut state = self.state();
             state.drainer = Some(context.waker().clone());
-            std::mem::swap(&mut state.waiting, taken);
-        }
-        taken.drain(..).for_each(Waker::wake);
-        Poll::Pending
+            std::mem::swap(&mut state.waiting, &mut taken);
+            drop(state);
+            taken.drain(..).for_each(Waker::wake);
+            Poll::Pending
+        })
+    }
+
+    /// Runs a task whose wake-ups from other threads go through this queue.
+    pub(crate) async fn run<T>(self: Arc<Self>, task: impl Future<Output = T>) -> T {
+        let mut task = pin!(task);
+        // The task's own waker, and the forwarding one that the task sees.
+        let mut wakers: Option<(Waker, Waker)> = None;
+        poll_fn(move |context| {
+            let known = wakers.take().filter(|(own, _)| own.will_wake(context.waker()));
+            let (_, out) = wakers.insert(known.unwrap_or_else(|| {
+                let own = context.waker().clone();
+                let forwarding = ForwardingWaker { queue: Arc::clone(&self), task: own.clone() };
+                (own, Waker::from(Arc::new(forwarding)))
+            }));
+            task.as_mut().poll(&mut Context::from_waker(out))
+        })
+        .await
     }
 }
 
@@ -94,38 +99,9 @@ impl Wake for ForwardingWaker {
     }
 }
 
-/// A task whose wake-ups from other threads go through its thread's queue.
-pub(crate) struct WithWakeQueue<F> {
-    queue: Arc<WakeQueue>,
-    /// The task's own waker, and the forwarding one that the task sees.
-    wakers: Option<(Waker, Waker)>,
-    task: Pin<Box<F>>,
-}
-
-impl<F> WithWakeQueue<F> {
-    /// Sends the wake-ups of a task through a queue.
-    pub(crate) fn new(queue: Arc<WakeQueue>, task: F) -> Self {
-        Self { queue, wakers: None, task: Box::pin(task) }
-    }
-}
-
-impl<F: Future> Future for WithWakeQueue<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Self { queue, wakers, task } = &mut *self;
-        let known = wakers.take().filter(|(own, _)| own.will_wake(context.waker()));
-        let (_, out) = wakers.insert(known.unwrap_or_else(|| {
-            let own = context.waker().clone();
-            let forwarding = ForwardingWaker { queue: Arc::clone(queue), task: own.clone() };
-            (own, Waker::from(Arc::new(forwarding)))
-        }));
-        task.as_mut().poll(&mut Context::from_waker(out))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
 
@@ -151,14 +127,11 @@ mod tests {
     fn waker_of(queue: &Arc<WakeQueue>, own: &Waker) -> Waker {
         let handed = Arc::new(Mutex::new(None));
         let to = Arc::clone(&handed);
-        let mut task = WithWakeQueue::new(
-            Arc::clone(queue),
-            std::future::poll_fn(move |context| {
-                *to.lock().unwrap() = Some(context.waker().clone());
-                Poll::<()>::Pending
-            }),
-        );
-        assert!(Pin::new(&mut task).poll(&mut Context::from_waker(own)).is_pending());
+        let task = pin!(Arc::clone(queue).run(poll_fn(move |context| {
+            *to.lock().unwrap() = Some(context.waker().clone());
+            Poll::<()>::Pending
+        })));
+        assert!(task.poll(&mut Context::from_waker(own)).is_pending());
         handed.lock().unwrap().take().unwrap()
     }
 

@@ -4,7 +4,7 @@
 //! View      keys below one prefix, in the clear      ┐ encrypts and decrypts in the caller's thread
 //!  Barrier  the keyring while unsealed               ┘
 //!   Storage one committer thread, group commit, reads beside it
-//!    Backend  memory | embedded | (a distributed engine, later)
+//!    Backend  memory | embedded | a kind of another crate ([`BackendKinds`])
 //! ```
 //!
 //! Whatever must be true together is one [`Batch`]: views add to it, from any number of prefixes, and
@@ -42,7 +42,6 @@
 pub mod backend;
 pub mod barrier;
 pub mod batch;
-mod blocking;
 pub mod commit;
 pub mod error;
 pub mod key;
@@ -51,7 +50,7 @@ pub mod read;
 pub mod store;
 pub mod view;
 
-pub use backend::{Backend, embedded, memory};
+pub use backend::{Backend, BackendConfig, BackendKinds, embedded, memory};
 #[cfg(feature = "test-support")]
 pub use backend::{far, lossy};
 pub use barrier::{Barrier, BarrierError};
@@ -61,5 +60,5 @@ pub use error::{BackendError, CommitError, Conflict, StoreError};
 pub use key::KeyError;
 pub use key_lock::KeyLock;
 pub use read::Read;
-pub use store::{Health, Storage};
+pub use store::Storage;
 pub use view::View;

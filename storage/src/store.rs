@@ -1,12 +1,13 @@
 //! The handle of a store: reads beside the committer, commits through it. Never in it: encryption.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, BackendConfig};
 use crate::batch::{Batch, Seen};
-use crate::commit::{Commit, Committer, FAILED, HEALTHY};
+use crate::commit::{Commit, Committer};
 use crate::error::{BackendError, StoreError};
 use crate::key_lock::{Acquire, KeyLocks};
 use crate::read::Read;
@@ -24,30 +25,27 @@ struct Shared {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Whether the store takes commits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Health {
-    /// The last commit was made, or there was none.
-    Healthy,
-    /// The last commit failed, and the store is just being reopened and checked.
-    Suspect,
-    /// It could not be reopened, or had lost an acknowledged commit: it takes nothing any more. The server seals.
-    Failed,
-}
-
 impl Storage {
     /// Starts the committer thread of a back end.
     ///
     /// # Errors
     /// The system has no thread for it.
     pub fn start(backend: impl Backend) -> std::io::Result<Self> {
-        let committer = Arc::new(Committer::new(Box::new(backend)));
+        Self::start_committer(Box::new(backend))
+    }
+
+    /// Opens the back end that a configuration chooses, and starts its committer thread.
+    pub fn open(config: &BackendConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(Self::start_committer(config.target.open()?)?)
+    }
+
+    fn start_committer(backend: Box<dyn Backend>) -> std::io::Result<Self> {
+        let committer = Arc::new(Committer::new(backend));
         let worker = Arc::clone(&committer);
         let thread =
             std::thread::Builder::new().name("onrecord-commit".to_owned()).spawn(move || worker.run())?;
-        let locks = KeyLocks::new();
-        Ok(Self { shared: Arc::new(Shared { committer, locks, thread: Some(thread) }) })
+        let shared = Shared { committer, locks: KeyLocks::default(), thread: Some(thread) };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The name of the kind of storage, as `sys/seal-status` gives it: `inmem`, `file`.
@@ -55,13 +53,10 @@ impl Storage {
         self.shared.committer.backend.kind()
     }
 
-    /// Whether it takes commits. After a refused commit, a server asks and seals on [`Health::Failed`].
-    pub fn health(&self) -> Health {
-        match self.shared.committer.health() {
-            HEALTHY => Health::Healthy,
-            FAILED => Health::Failed,
-            _ => Health::Suspect,
-        }
+    /// Whether it takes nothing any more: after a failed commit it could not be reopened, or had lost an acknowledged one.
+    /// A server asks after a refused commit, and seals.
+    pub fn has_failed(&self) -> bool {
+        self.shared.committer.has_failed()
     }
 
     /// The stored bytes, as of the last acknowledged commit or later.
@@ -121,7 +116,7 @@ impl Storage {
         &'a self,
         ask: impl FnOnce(&'a dyn Backend) -> Read<'a, Result<T, BackendError>>,
     ) -> Read<'a, Result<T, StoreError>> {
-        if self.shared.committer.health() == FAILED {
+        if self.has_failed() {
             return Read::Ready(Err(StoreError::Failed));
         }
         ask(&*self.shared.committer.backend).map(|answer| answer.map_err(StoreError::from))

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::io;
 
-use onrecord_entry::{Boot, Record, SaltId, SeqSet};
+use onrecord_entry::gap::Record;
+use onrecord_entry::{Boot, SaltId, SeqSet};
 
 use crate::device::Device;
 use crate::fast_scan::{Detail, Gap, Part, Scanned, ScannedEntry, Scanner, UnusualEntry};

@@ -29,7 +29,8 @@ mod json;
 mod jsonx;
 
 use memchr::memmem::{self, Finder};
-use onrecord_entry::{Boot, EntryType, Record, SeqSet};
+use onrecord_entry::gap::Record;
+use onrecord_entry::{Boot, EntryType, SeqSet};
 
 use crate::id::Id;
 

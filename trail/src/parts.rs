@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use onrecord_entry::{Boot, Record, SaltId};
+use onrecord_entry::gap::Record;
+use onrecord_entry::{Boot, SaltId};
 use sha2::{Digest, Sha256};
 
 use crate::fast_scan::Part;

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use onrecord_entry::{Boot, EntryType, Record, SeqSet};
+use onrecord_entry::gap::Record;
+use onrecord_entry::{Boot, EntryType, SeqSet};
 
 use crate::boot_log::BootLog;
 use crate::fast_scan::ScannedEntry;

@@ -13,10 +13,10 @@ use std::io::{Cursor, Write};
 use std::sync::Arc;
 
 use flate2::write::GzEncoder;
-use onrecord_entry::{
-    Boot, Entry, Format, FormatOptions, Formatter, Gap, Ranges, Request, Response, Salt, SeqRange, Stamp,
-    Template, Torn,
-};
+use onrecord_entry::format::Format;
+use onrecord_entry::gap::{Gap, Ranges, Torn};
+use onrecord_entry::text::Template;
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Request, Response, Salt, SeqRange, Stamp};
 use onrecord_trail::{Input, Judge, Options, Report, check};
 use onrecord_value::Time;
 use sha2::{Digest, Sha256};

@@ -3,69 +3,19 @@
 
 use std::sync::Arc as StdArc;
 
+use super::device_config::DeviceConfig;
 use super::device_handle::DeviceHandle;
 use super::device_set::Enabled;
 use super::dispatch::format;
 use super::life::DrainReason;
 use super::recording::offer_line;
-use super::wakeup::WakeGuard;
+use super::wake_guard::WakeGuard;
 use super::writer::Writer;
 use super::{Broker, Shared};
 use crate::cause::{EnableError, Refused, Why};
-use crate::device::{Device, DeviceError};
-use crate::loss::Loss;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use onrecord_entry::{Entry, Formatter, Salt, Stamp};
-
-/// A device to be enabled.
-pub struct DeviceConfig {
-    pub(crate) path: String,
-    pub(crate) device: Box<dyn Device>,
-    pub(crate) formatter: Formatter,
-    pub(crate) required: bool,
-    pub(crate) failing: Option<DeviceError>,
-    pub(crate) losses: Vec<Loss>,
-    /// It was enabled in an earlier boot, so what that left behind is for it to report.
-    pub(crate) restored: bool,
-}
-
-impl DeviceConfig {
-    /// A device, the path by which it is known (as it is to be shown, so usually with a closing slash), and the formatter
-    /// of its lines.
-    pub fn new(path: impl Into<String>, device: Box<dyn Device>, formatter: Formatter) -> Self {
-        Self {
-            path: path.into(),
-            device,
-            formatter,
-            required: false,
-            failing: None,
-            losses: Vec::new(),
-            restored: false,
-        }
-    }
-
-    /// Entries settle only if this device has them.
-    #[must_use]
-    pub fn required(mut self) -> Self {
-        self.required = true;
-        self
-    }
-
-    /// The device is known not to work at the moment: it begins as `failing`, and is tried again and again.
-    #[must_use]
-    pub fn failing(mut self, error: DeviceError) -> Self {
-        self.failing = Some(error);
-        self
-    }
-
-    /// What the device lost in earlier boots of the server: it reports that as soon as it can ([`Broker::losses`]).
-    #[must_use]
-    pub fn losses(mut self, losses: Vec<Loss>) -> Self {
-        self.losses = losses;
-        self
-    }
-}
+use onrecord_entry::{Entry, Salt, Stamp};
 
 /// The entry that tries a device when it is enabled.
 pub struct Probe {
@@ -107,7 +57,7 @@ impl Broker {
                 let mut line = Vec::new();
                 format(&formatter, &Entry::probe(&probe.id), &stamp, &mut line)
                     .map_err(EnableError::Probe)?;
-                let guard = WakeGuard::new(Arc::new(Enabled::new(vec![Arc::clone(handle)], vec![stamp.seq])));
+                let guard = WakeGuard::new(Arc::new(Enabled::new(vec![(Arc::clone(handle), stamp.seq)])));
                 offer_line(shared, guard, handle, &line, stamp.seq)
             };
             recording.await.map_err(|refused| EnableError::Probe(first_cause(refused)))?;
@@ -119,8 +69,10 @@ impl Broker {
     ///
     /// # Errors
     /// [`EnableError::PathInUse`], [`EnableError::TooMany`].
-    pub fn admit(&self, candidate: Candidate) -> Result<(), EnableError> {
-        candidate.admit()
+    pub fn admit(&self, mut candidate: Candidate) -> Result<(), EnableError> {
+        self.shared.devices.add(&candidate.handle, &self.shared.seq)?;
+        candidate.note_enabled();
+        Ok(())
     }
 
     /// Puts a device that was tried out in the place of the enabled one of the same path. An entry goes to one of
@@ -129,8 +81,12 @@ impl Broker {
     ///
     /// # Errors
     /// [`EnableError::NotEnabled`]: there is none to be replaced.
-    pub fn replace(&self, candidate: Candidate) -> Result<(), EnableError> {
-        candidate.replace()
+    pub fn replace(&self, mut candidate: Candidate) -> Result<(), EnableError> {
+        let old = self.shared.devices.replace(&candidate.handle)?;
+        candidate.note_enabled();
+        self.shared.watch.add(&old);
+        old.drain_replaced(&self.shared);
+        Ok(())
     }
 
     /// Enables a device after it took a probe entry: [`try_out`](Self::try_out) and [`admit`](Self::admit).
@@ -141,7 +97,7 @@ impl Broker {
         if self.shared.devices.find(&config.path).is_some() {
             return Err(EnableError::PathInUse);
         }
-        self.try_out(config, probe).await?.admit()
+        self.admit(self.try_out(config, probe).await?)
     }
 
     /// Enables a device without a probe: one of the stored table, at an unseal. It may be
@@ -150,7 +106,7 @@ impl Broker {
         if self.shared.devices.find(&config.path).is_some() {
             return Err(EnableError::PathInUse);
         }
-        Candidate::start(&self.shared, DeviceConfig { restored: true, ..config })?.admit()
+        self.admit(Candidate::start(&self.shared, DeviceConfig { restored: true, ..config })?)
     }
 }
 
@@ -165,20 +121,10 @@ impl Candidate {
         Ok(Self { shared: Arc::clone(shared), handle, admitted: false })
     }
 
-    fn admit(mut self) -> Result<(), EnableError> {
-        self.shared.devices.add(&self.handle, &self.shared.seq)?;
+    /// The list of devices has it, so that the watch finds it there.
+    fn note_enabled(&mut self) {
         self.admitted = true;
         self.shared.watch.remove(&self.handle);
-        Ok(())
-    }
-
-    fn replace(mut self) -> Result<(), EnableError> {
-        let old = self.shared.devices.replace(&self.handle).ok_or(EnableError::NotEnabled)?;
-        self.admitted = true;
-        self.shared.watch.remove(&self.handle);
-        self.shared.watch.add(&old);
-        old.drain_replaced(&self.shared);
-        Ok(())
     }
 }
 

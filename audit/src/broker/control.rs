@@ -9,25 +9,11 @@ use onrecord_entry::Formatter;
 
 use super::device_handle::DeviceHandle;
 use super::life::DrainReason;
-use super::queue::Queue;
+use super::queue::{ControlRequest, Queue};
 use super::{Broker, Shared};
 use crate::cause::Why;
-use crate::device::{Claim, DRILL_MAX, DeviceError, Drill, DrillError, DrillNews};
+use crate::device::{Claim, DRILL_MAX, Drill, DrillError, DrillNews};
 use crate::sync::Arc;
-
-/// Something that the writer is asked to do, by number, and the result of the last time.
-#[derive(Default)]
-pub(crate) struct ControlRequest {
-    pub(crate) asked: u64,
-    pub(crate) done: u64,
-    pub(crate) error: Option<DeviceError>,
-}
-
-impl ControlRequest {
-    pub(crate) const fn is_open(&self) -> bool {
-        self.asked > self.done
-    }
-}
 
 impl Broker {
     /// The claim of the enabled device of a path, for one that is to take its place
@@ -49,7 +35,7 @@ impl Broker {
         self.end(path, |_| DrainReason::Released)
     }
 
-    fn end(&self, path: &str, reason: impl FnOnce(u64) -> DrainReason) -> bool {
+    fn end(&self, path: &str, reason: impl FnOnce(u64) -> DrainReason<DeviceHandle>) -> bool {
         let Some((handle, last)) = self.shared.devices.remove(path, &self.shared.seq) else { return false };
         self.shared.watch.add(&handle);
         handle.drain(reason(last), &self.shared);
@@ -83,7 +69,7 @@ impl Broker {
         &self,
         path: Option<&str>,
         timeout: Duration,
-        request: fn(&mut Queue) -> &mut ControlRequest,
+        request: fn(&mut Queue<DeviceHandle>) -> &mut ControlRequest,
     ) -> Vec<(StdArc<str>, Result<(), Why>)> {
         let deadline = self.shared.clock.monotonic().saturating_add(timeout);
         // The list itself is not held while devices are waited for: one that is disabled meanwhile could not end.
@@ -161,7 +147,7 @@ impl Broker {
 
 impl DeviceHandle {
     /// Makes a request of the writer; returns its number.
-    fn ask(&self, request: fn(&mut Queue) -> &mut ControlRequest) -> u64 {
+    fn ask(&self, request: fn(&mut Queue<DeviceHandle>) -> &mut ControlRequest) -> u64 {
         let mut queue = self.queue();
         request(&mut queue).asked += 1;
         let number = request(&mut queue).asked;
@@ -175,7 +161,7 @@ impl DeviceHandle {
 
     fn wait_for(
         &self,
-        request: fn(&mut Queue) -> &mut ControlRequest,
+        request: fn(&mut Queue<DeviceHandle>) -> &mut ControlRequest,
         number: u64,
         deadline: Duration,
         shared: &Shared,
@@ -197,20 +183,5 @@ impl DeviceHandle {
         };
         queue.waiters -= 1;
         outcome
-    }
-
-    /// The writer has done what was asked up to a number.
-    pub(crate) fn finish(
-        &self,
-        request: fn(&mut Queue) -> &mut ControlRequest,
-        asked: u64,
-        error: Option<DeviceError>,
-    ) {
-        let mut queue = self.queue();
-        let request = request(&mut queue);
-        (request.done, request.error) = (asked, error);
-        if queue.waiters > 0 {
-            self.progress.notify_all();
-        }
     }
 }

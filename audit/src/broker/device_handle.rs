@@ -10,8 +10,8 @@ use onrecord_entry::Formatter;
 use onrecord_value::Time;
 
 use super::Shared;
-use super::candidate::DeviceConfig;
-use super::queue::{Pending, Queue, Wanted};
+use super::device_config::DeviceConfig;
+use super::queue::{Backlog, Pending, Queue, Wanted};
 use super::ticket::Ticket;
 use super::wakeup::Wakeup;
 use crate::cause::{Cause, Why};
@@ -19,14 +19,10 @@ use crate::device::{Claim, DeviceError, DrillControl, DrillNews};
 use crate::health_tracker::Health;
 use crate::loss::Loss;
 use crate::statistics::Statistics;
-use crate::status::{DeviceStatus, FaultStatus, LastError, LossStatus, Observer, QueueStatus, WriteStatus};
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::status::{DeviceStatus, FaultStatus, LastError, LossStatus, Observer, QueueStatus};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 
-/// A line up to this size says by its refusal that others have no room either. A longer one says only that it has none.
-const USUAL_LINE: usize = 64 * 1024;
-
-/// One enabled device.
 pub(crate) struct DeviceHandle {
     pub(crate) path: StdArc<str>,
     /// Makes its lines from now on. Record calls find it in the list of devices.
@@ -37,7 +33,7 @@ pub(crate) struct DeviceHandle {
     pub(crate) discards: bool,
     pub(crate) claim: Option<Claim>,
     pub(crate) backlog: Backlog,
-    queue: Mutex<Queue>,
+    queue: Mutex<Queue<Self>>,
     /// Notified when the writer has finished a control request or ended, and when the last list without the device is
     /// gone.
     pub(crate) progress: Condvar,
@@ -45,48 +41,6 @@ pub(crate) struct DeviceHandle {
     pub(crate) statistics: Statistics,
     /// How many lists of devices have it that a caller still uses: none can offer it an entry once there are none.
     pub(super) lists: AtomicUsize,
-}
-
-/// What a caller reads without the lock, to skip formatting for a device that would not take the line.
-pub(crate) struct Backlog {
-    /// How many bytes may wait.
-    capacity: usize,
-    /// How many bytes wait or are being written.
-    bytes: AtomicUsize,
-    /// At how many bytes a line was refused since the writer last took some away: the device is full but for less than a
-    /// line.
-    full_at: AtomicUsize,
-    /// Whether the last write failed.
-    failing: AtomicBool,
-}
-
-impl Backlog {
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    fn is_full(&self) -> bool {
-        self.bytes() >= self.capacity.min(self.full_at.load(Ordering::Relaxed))
-    }
-
-    /// Adds a line if there is room. A single line may be longer than the capacity; otherwise it could never be written.
-    fn add(&self, line: usize) -> bool {
-        let before = self.bytes();
-        if before > 0 && before.saturating_add(line) > self.capacity {
-            if line <= USUAL_LINE {
-                self.full_at.store(before, Ordering::Relaxed);
-            }
-            return false;
-        }
-        self.bytes.fetch_add(line, Ordering::Relaxed);
-        true
-    }
-
-    /// Bytes wait no more.
-    pub(crate) fn remove(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.full_at.store(usize::MAX, Ordering::Relaxed);
-    }
 }
 
 /// May an entry be offered to the device?
@@ -115,25 +69,19 @@ impl DeviceHandle {
             required: config.required,
             discards: config.device.discards(),
             claim: config.device.claim(),
-            backlog: Backlog {
-                capacity: shared.rules.queue_bytes(),
-                bytes: AtomicUsize::new(0),
-                full_at: AtomicUsize::new(usize::MAX),
-                failing: AtomicBool::new(config.failing.is_some()),
-            },
+            backlog: Backlog::new(shared.rules.queue_bytes(), config.failing.is_some()),
             queue: Mutex::new(queue),
             progress: Condvar::new(),
             wakeup: Wakeup::new(&shared.clock),
-            statistics: Statistics::new(),
+            statistics: Statistics::default(),
             lists: AtomicUsize::new(0),
         }
     }
 
-    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue<Self>> {
         lock(&self.queue)
     }
 
-    /// Makes its lines.
     pub(crate) fn formatter(&self) -> StdArc<Formatter> {
         StdArc::clone(&lock(&self.formatter))
     }
@@ -252,8 +200,8 @@ impl DeviceHandle {
     #[must_use]
     pub(crate) fn change_health(
         &self,
-        queue: &mut Queue,
-        change: impl FnOnce(&mut Queue),
+        queue: &mut Queue<Self>,
+        change: impl FnOnce(&mut Queue<Self>),
     ) -> (Option<(Health, Health)>, Vec<Waker>) {
         let before = queue.health.health();
         change(queue);
@@ -277,12 +225,10 @@ impl DeviceHandle {
         }
     }
 
-    /// Reports that a drill has begun or ended.
     pub(crate) fn report_drill(&self, news: DrillNews, shared: &Shared) {
         self.observe(shared, |observer| observer.drilled(&self.path, news));
     }
 
-    /// Why the device is left alone.
     pub(crate) fn resting(&self) -> Why {
         let queue = self.queue();
         Why::Resting(queue.health.error().map_or(DeviceError::Panicked, |(error, _)| error.clone()))
@@ -292,7 +238,6 @@ impl DeviceHandle {
         Cause { path: StdArc::clone(&self.path), why }
     }
 
-    /// Wakes the writer if it sleeps.
     pub(crate) fn wake_if_parked(&self) {
         if self.queue().must_wake() {
             self.wakeup.wake();
@@ -313,7 +258,6 @@ impl DeviceHandle {
         all
     }
 
-    /// Its state now.
     pub(crate) fn status(&self, shared: &Shared) -> DeviceStatus {
         let (now, today) = (shared.clock.monotonic(), shared.clock.now());
         // The queue knows moments of the monotonic clock only.
@@ -323,7 +267,6 @@ impl DeviceHandle {
         };
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (queue, statistics) = (self.queue(), &self.statistics);
-        let written = statistics.written();
         let unreported = queue.losses.unreported();
         let last_error = queue.health.error();
         DeviceStatus {
@@ -339,14 +282,7 @@ impl DeviceHandle {
                 capacity: self.backlog.capacity,
                 lag: queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_sub(oldest)),
             },
-            written: WriteStatus {
-                entries: count(&statistics.appended),
-                bytes: written.bytes,
-                batches: count(&statistics.batches),
-                batch_entries: written.batch_entries.clone(),
-                request_latency: written.request_latency.clone(),
-                response_latency: written.response_latency.clone(),
-            },
+            written: statistics.written().clone(),
             losses: LossStatus {
                 entries: count(&statistics.lost),
                 reported: queue.losses.reported().clone(),

@@ -5,13 +5,17 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::Shared;
-use super::control::ControlRequest;
 use super::life::Life;
 use super::ticket::Ticket;
 use crate::cause::Why;
+use crate::device::DeviceError;
 use crate::health_tracker::HealthTracker;
 use crate::loss::{Loss, LossLedger};
 use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// A line up to this size says by its refusal that others have no room either. A longer one says only that it has none.
+const USUAL_LINE: usize = 64 * 1024;
 
 /// A line that waits, or is being written.
 pub(crate) struct Pending {
@@ -40,8 +44,22 @@ pub(crate) enum Wanted {
     GivenUp,
 }
 
-/// The queue of one device.
-pub(crate) struct Queue {
+/// Something that the writer is asked to do, by number, and the result of the last time.
+#[derive(Default)]
+pub(crate) struct ControlRequest {
+    pub(crate) asked: u64,
+    pub(crate) done: u64,
+    pub(crate) error: Option<DeviceError>,
+}
+
+impl ControlRequest {
+    pub(crate) const fn is_open(&self) -> bool {
+        self.asked > self.done
+    }
+}
+
+/// The queue of one device, which is a `D`.
+pub(crate) struct Queue<D> {
     pub(crate) bytes: Vec<u8>,
     pub(crate) waiting: Vec<Pending>,
     /// What the writer took last. It stays here so that the watch can reach it while the writer hangs.
@@ -50,7 +68,7 @@ pub(crate) struct Queue {
     pub(crate) progress_at: Duration,
     /// The writer sleeps. The thread that clears this must wake it, and no other thread does.
     pub(crate) writer_parked: bool,
-    pub(crate) life: Life,
+    pub(crate) life: Life<D>,
     pub(crate) health: HealthTracker,
     pub(crate) losses: LossLedger,
     /// To open again what is behind the device; done before the next write.
@@ -63,7 +81,7 @@ pub(crate) struct Queue {
     pub(crate) waiters: usize,
 }
 
-impl Queue {
+impl<D> Queue<D> {
     pub(crate) fn new(now: Duration, shared: &Shared, inherited: Vec<Loss>) -> Self {
         Self {
             bytes: Vec::new(),
@@ -123,5 +141,51 @@ impl Queue {
     #[must_use]
     pub(crate) const fn must_wake(&mut self) -> bool {
         std::mem::replace(&mut self.writer_parked, false)
+    }
+}
+
+/// What a caller reads without the lock, to skip formatting for a device that would not take the line.
+pub(crate) struct Backlog {
+    /// How many bytes may wait.
+    pub(super) capacity: usize,
+    /// How many bytes wait or are being written.
+    bytes: AtomicUsize,
+    /// At how many bytes a line was refused since the writer last took some away: the device is full but for less than a
+    /// line.
+    full_at: AtomicUsize,
+    /// Whether the last write failed.
+    pub(super) failing: AtomicBool,
+}
+
+impl Backlog {
+    pub(super) const fn new(capacity: usize, failing: bool) -> Self {
+        let (bytes, full_at) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        Self { capacity, bytes, full_at, failing: AtomicBool::new(failing) }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes() >= self.capacity.min(self.full_at.load(Ordering::Relaxed))
+    }
+
+    /// Adds a line if there is room. A single line may be longer than the capacity; otherwise it could never be written.
+    pub(super) fn add(&self, line: usize) -> bool {
+        let before = self.bytes();
+        if before > 0 && before.saturating_add(line) > self.capacity {
+            if line <= USUAL_LINE {
+                self.full_at.store(before, Ordering::Relaxed);
+            }
+            return false;
+        }
+        self.bytes.fetch_add(line, Ordering::Relaxed);
+        true
+    }
+
+    pub(crate) fn remove(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.full_at.store(usize::MAX, Ordering::Relaxed);
     }
 }

@@ -13,12 +13,13 @@ use super::dispatch::Dispatch;
 use super::proof::made::Maker;
 use super::proof::{NotOnRecord, Proof, Recorded, Unaudited};
 use super::ticket::Ticket;
-use super::wakeup::WakeGuard;
+use super::wake_guard::WakeGuard;
 use crate::cause::Refused;
 use crate::rules::Tally;
 use crate::sync::Arc;
 use crate::wait::Wait;
-use onrecord_entry::{Entry, EntryType, Scratch};
+use onrecord_entry::format::Scratch;
+use onrecord_entry::{Entry, EntryType};
 
 /// Says whether an entry is on record, with the proof of it. Runs on any runtime; [`wait`](Self::wait) waits without
 /// one.

@@ -1,21 +1,19 @@
 //! Waking a device's writer, late enough that it finds many entries, early enough that a single client need not wait.
 //!
 //! * *Many clients*: the caller that finds the writer parked must wake it, and does so after its task has yielded once
-//!   ([`WakeGuard`]): other tasks of the worker add their entries first, and the writer takes all in one batch.
+//!   (`WakeGuard`): other tasks of the worker add their entries first, and the writer takes all in one batch.
 //! * *A single client* sends its next request only after an answer, so its batches hold a single entry. To sleep and to be
 //!   woken takes several times as long as a quick device takes for a line. So a writer is woken before the entry comes
-//!   ([`DeviceHandle::prewake`]), and both sides spin for a moment before they sleep ([`AdaptiveSpin`]).
+//!   (`DeviceHandle::prewake`), and both sides spin for a moment before they sleep ([`AdaptiveSpin`]).
 //!
-//! Never in it: queues, tickets, and what is written.
+//! Never in it: devices, queues, tickets, and what is written.
 
 use std::sync::Arc as StdArc;
 use std::time::Duration;
 
-use super::device_handle::DeviceHandle;
-use super::device_set::Enabled;
 use crate::clock::Clock;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::sync::{Arc, Condvar, SINGLE_CLIENT_AFTER, spin, spins};
+use crate::sync::{Condvar, SINGLE_CLIENT_AFTER, spin, spins};
 
 /// How long a thread spins at most: about as long as it takes to wake a thread on a core that sleeps, and to write a line.
 const SPIN_MAX: Duration = Duration::from_micros(50);
@@ -42,12 +40,12 @@ impl AdaptiveSpin {
     }
 
     /// Whether threads spin at all on this machine.
-    const fn is_possible(&self) -> bool {
+    pub(super) const fn is_possible(&self) -> bool {
         self.spins > 0
     }
 
     /// Whether this time is to be skipped; counted.
-    fn skip(&self) -> bool {
+    pub(super) fn skip(&self) -> bool {
         let skips = self.skips.load(Ordering::Relaxed);
         if skips > 0 {
             self.skips.store(skips - 1, Ordering::Relaxed);
@@ -85,11 +83,11 @@ pub(crate) struct Wakeup {
     /// How many batches in a row were a single entry: then there is a single client.
     single_batches: AtomicU32,
     /// The writer was woken for an entry that follows. Changed under the lock of the queue.
-    prewoken: AtomicBool,
+    pub(super) prewoken: AtomicBool,
     /// A caller spins for the answer of the writer.
-    for_answer: AdaptiveSpin,
+    pub(super) for_answer: AdaptiveSpin,
     /// The writer spins for the entry that it was woken for.
-    for_entry: AdaptiveSpin,
+    pub(super) for_entry: AdaptiveSpin,
     /// The writer spins for the response entry after the only request entry.
     for_response: AdaptiveSpin,
 }
@@ -121,7 +119,7 @@ impl Wakeup {
     }
 
     /// Whether recent batches held a single entry.
-    fn has_single_client(&self) -> bool {
+    pub(super) fn has_single_client(&self) -> bool {
         self.single_batches.load(Ordering::Relaxed) >= SINGLE_CLIENT_AFTER
     }
 
@@ -133,101 +131,14 @@ impl Wakeup {
     }
 }
 
-impl DeviceHandle {
-    /// Wakes the writer for an entry that follows in a moment, if it has a single client. Ever less where entries came
-    /// after it slept again.
-    pub(crate) fn prewake(&self) {
-        if !self.wakeup.has_single_client() || self.wakeup.for_entry.skip() {
-            return;
-        }
-        let mut queue = self.queue();
-        if queue.must_wake() {
-            self.wakeup.prewoken.store(true, Ordering::Relaxed);
-            drop(queue);
-            self.wakeup.wake();
-        }
-    }
-}
-
-/// The writers that one caller alone must wake. It wakes them even if its task is dropped half-way.
-pub(crate) struct WakeGuard {
-    /// Held as long as there can be a writer to wake: a device that was disabled ends once no list has it.
-    enabled: Option<Arc<Enabled>>,
-    /// The devices whose writers must be woken, by their places in the list.
-    must_wake: u64,
-    /// The devices whose answers are awaited, by their places in the list.
-    awaited: u64,
-}
-
-impl WakeGuard {
-    pub(crate) const fn new(enabled: Arc<Enabled>) -> Self {
-        Self { enabled: Some(enabled), must_wake: 0, awaited: 0 }
-    }
-
-    /// Notes a device that took the entry: whether its answer is awaited, and whether its writer must be woken.
-    pub(crate) const fn note_taken(&mut self, place: usize, awaited: bool, must_wake: bool) {
-        self.awaited |= (awaited as u64) << place;
-        self.must_wake |= (must_wake as u64) << place;
-    }
-
-    pub(crate) const fn must_wake(&self) -> bool {
-        self.must_wake != 0
-    }
-
-    /// Whether all devices whose answers are awaited have a single client.
-    pub(crate) fn has_single_client(&self) -> bool {
-        self.spin_for_answer().is_some()
-    }
-
-    /// That of one of the devices whose answers are awaited, if all of them have a single client.
-    fn spin_for_answer(&self) -> Option<&AdaptiveSpin> {
-        let mut awaited = handles_at(self.enabled.as_ref()?, self.awaited);
-        awaited.try_fold(None, |_, handle| {
-            let wakeup = &handle.wakeup;
-            wakeup.has_single_client().then_some(Some(&wakeup.for_answer))
-        })?
-    }
-
-    /// Wakes the writers. A single client spins for their answers for a moment.
-    pub(crate) fn wake_and_spin(&mut self, answered: impl Fn() -> bool) {
-        self.wake();
-        if let Some(spin) = self.spin_for_answer() {
-            spin.until(answered);
-        }
-        self.enabled = None;
-    }
-
-    fn wake(&mut self) {
-        let must_wake = std::mem::take(&mut self.must_wake);
-        if let Some(enabled) = &self.enabled {
-            handles_at(enabled, must_wake).for_each(|handle| handle.wakeup.wake());
-        }
-    }
-}
-
-impl Drop for WakeGuard {
-    fn drop(&mut self) {
-        self.wake();
-    }
-}
-
-/// The devices at these places of the list.
-fn handles_at(enabled: &Enabled, places: u64) -> impl Iterator<Item = &DeviceHandle> {
-    let handles = enabled.handles.iter().enumerate();
-    handles.filter(move |(place, _)| places & 1 << place != 0).map(|(_, handle)| &**handle)
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
 
-    use onrecord_entry::{Boot, FormatOptions, Formatter, Salt};
     use onrecord_value::Time;
 
     use super::*;
-    use crate::broker::{Broker, DeviceConfig};
     use crate::clock::SystemClock;
-    use crate::device::{DeviceOptions, Placement};
     use crate::sync::WATCHED;
 
     #[test]
@@ -290,37 +201,5 @@ mod tests {
             assert!(seen.get() < 1 << 20, "it has no end");
             false
         });
-    }
-
-    #[test]
-    fn where_entries_came_too_late_the_writer_is_prewoken_ever_less() {
-        if !WATCHED {
-            // The model's counters count only in its scenarios.
-            return;
-        }
-        let clock: StdArc<dyn Clock> = StdArc::new(SystemClock::new());
-        let broker = Broker::builder().clock(StdArc::clone(&clock)).build_with_boot(Boot::new(1));
-        let options = [("file_path".to_owned(), "discard".to_owned())].into();
-        let device = DeviceOptions::parse("file", &options).unwrap().open(&Placement::api(), clock).unwrap();
-        let formatter = Formatter::new(FormatOptions::default(), StdArc::new(Salt::new("a salt")));
-        let handle = DeviceHandle::new(&DeviceConfig::new("a/", device, formatter), &broker.shared);
-        if !handle.wakeup.for_entry.is_possible() {
-            return;
-        }
-        for _ in 0..SINGLE_CLIENT_AFTER {
-            handle.wakeup.note_batch(1);
-        }
-        // It has no writer, so that no other thread parks it or wakes it.
-        let woken = || {
-            handle.queue().writer_parked = true;
-            handle.prewake();
-            !handle.queue().writer_parked
-        };
-        let fail = || handle.wakeup.for_entry.until(|| false);
-        assert_eq!([woken(), woken()], [true; 2]);
-        fail();
-        assert_eq!([woken(), woken()], [false, true]);
-        fail();
-        assert_eq!([woken(), woken(), woken(), woken()], [false, false, false, true]);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::kit::file::{append, line, mode_of, open, open_with, refusal, set_mode};
 use onrecord_audit::Placement;
-use onrecord_entry::Format;
+use onrecord_entry::format::Format;
 
 #[track_caller]
 fn refused(path: &Path, placement: &Placement, why: &str) {
@@ -123,7 +123,7 @@ fn a_symbolic_link_swapped_in_between_is_not_followed() {
     assert!(append(&mut *device, &[line(1)]).error.is_none());
     std::fs::remove_file(&log).unwrap();
     symlink(&victim, &log).unwrap();
-    // Whatever makes the device open again meets the same checks.
+    // Each way to open the device again meets the same checks.
     let appended = append(&mut *device, &[line(2)]);
     assert_eq!((appended.lines, appended.error.is_some()), (0, true));
     assert!(device.check().is_err() && device.reopen().is_err());

@@ -14,7 +14,8 @@ use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::{
     Broker, DeviceConfig, DeviceOptions, NotOnRecord, Placement, Recorded, Rules, SystemClock, Wait as _,
 };
-use onrecord_entry::{Entry, EntryType, PROBE_PATH, Response, decode};
+use onrecord_entry::gap::PROBE_PATH;
+use onrecord_entry::{Entry, EntryType, Response, decode};
 
 #[test]
 fn an_entry_is_on_every_device_before_it_settles() {
@@ -217,7 +218,7 @@ fn draining_and_dropping_write_what_waits() {
     let control = FaultControl::new();
     enable(&broker, "a/", &control);
     let recordings: Vec<_> = (0..100).map(|_| broker.record_request(&entry("a"))).collect();
-    // The duty to wake the writer lies with a recording that nobody polls yet.
+    // The recording that must wake the writer is not polled yet.
     drop(recordings);
     assert!(broker.drain(Duration::from_mins(10)).is_empty());
     assert_eq!(seqs(&read(&control.lines())), (1..=100).collect::<Vec<_>>());

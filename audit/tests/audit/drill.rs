@@ -20,7 +20,7 @@ fn rules() -> Rules {
 /// Longer than any test; what ends such a drill is not its time.
 const LONG: Duration = DRILL_MAX;
 
-/// Keeps what it is told of drills.
+/// Keeps the reports of drills.
 #[derive(Default)]
 struct Heard {
     news: Mutex<Vec<DrillNews>>,

@@ -1,5 +1,5 @@
 //! Every operation of a device, going wrong in every way, alone, beside a device that works, and required: what the
-//! operator hears, how the device stands, and what becomes of a request. Never in it: real files and sockets.
+//! operator reads, the state of the device, and the outcome of a request. Never in it: real files and sockets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,46 +13,29 @@ use onrecord_audit::device::faulty::{Call, Fault, FaultControl};
 use onrecord_audit::status::{Health, Observer};
 use onrecord_audit::{Broker, DeviceConfig, DeviceError, NotOnRecord, RequestOnRecord, Rules, Wait as _};
 
-/// *Told*: what `reopen` or `drain` says of the device. *Health*: how it stands when that has happened and nothing else.
+/// *Reported*: what `reopen` or `drain` says of the device. *Health*: its state after that, before any request.
 /// Then a request, with the device alone, beside one that works, and required beside one that works:
 /// `settled`, `refused` at once, `late` (settled when the device goes on), `timed-out` (it never does), `unaudited`.
 /// A device that is slow goes on by itself; one that hangs does not, and is then disabled, which must not wait.
-/// A close cannot be refused: what a device does at its end nobody hears.
+/// A close cannot be refused: a device's errors at its end are not reported.
 const TABLE: &str = "
-    operation  fault            | told      health  | alone      beside   required
-    append     refused          | -         failing | refused    settled  refused
-    append     half-done        | -         failing | refused    settled  refused
-    append     done-but-failed  | -         failing | refused    settled  refused
-    append     panics           | -         failing | refused    settled  refused
-    append     slow             | -         lagging | late       settled  late
-    append     hung             | -         lagging | timed-out  settled  timed-out
-    reopen     refused          | error     failing | settled    settled  settled
-    reopen     half-done        | error     failing | settled    settled  settled
-    reopen     done-but-failed  | error     failing | settled    settled  settled
-    reopen     panics           | error     failing | settled    settled  settled
-    reopen     slow             | ok        lagging | late       settled  late
-    reopen     hung             | timed-out lagging | timed-out  settled  timed-out
-    sync       refused          | error     healthy | settled    settled  settled
-    sync       half-done        | error     healthy | settled    settled  settled
-    sync       done-but-failed  | error     healthy | settled    settled  settled
-    sync       panics           | error     healthy | settled    settled  settled
-    sync       slow             | ok        lagging | late       settled  late
-    sync       hung             | timed-out lagging | timed-out  settled  timed-out
-    check      refused          | -         failing | settled    settled  settled
-    check      half-done        | -         failing | settled    settled  settled
-    check      done-but-failed  | -         failing | settled    settled  settled
-    check      panics           | -         failing | settled    settled  settled
-    check      slow             | -         lagging | late       settled  late
-    check      hung             | -         lagging | timed-out  settled  timed-out
-    notices    refused          | -         healthy | settled    settled  settled
-    notices    half-done        | -         healthy | settled    settled  settled
-    notices    done-but-failed  | -         healthy | settled    settled  settled
-    notices    panics           | -         healthy | settled    settled  settled
-    notices    slow             | -         lagging | late       settled  late
-    notices    hung             | -         lagging | timed-out  settled  timed-out
-    close      panics           | -         gone    | unaudited  settled  settled
-    close      slow             | -         gone    | unaudited  settled  settled
-    close      hung             | -         gone    | unaudited  settled  settled
+    operation  fault                                    | reported  health  | alone      beside   required
+    append     refused,half-done,done-but-failed,panics | -         failing | refused    settled  refused
+    append     slow                                     | -         lagging | late       settled  late
+    append     hung                                     | -         lagging | timed-out  settled  timed-out
+    reopen     refused,half-done,done-but-failed,panics | error     failing | settled    settled  settled
+    reopen     slow                                     | ok        lagging | late       settled  late
+    reopen     hung                                     | timed-out lagging | timed-out  settled  timed-out
+    sync       refused,half-done,done-but-failed,panics | error     healthy | settled    settled  settled
+    sync       slow                                     | ok        lagging | late       settled  late
+    sync       hung                                     | timed-out lagging | timed-out  settled  timed-out
+    check      refused,half-done,done-but-failed,panics | -         failing | settled    settled  settled
+    check      slow                                     | -         lagging | late       settled  late
+    check      hung                                     | -         lagging | timed-out  settled  timed-out
+    notices    refused,half-done,done-but-failed,panics | -         healthy | settled    settled  settled
+    notices    slow                                     | -         lagging | late       settled  late
+    notices    hung                                     | -         lagging | timed-out  settled  timed-out
+    close      panics,slow,hung                         | -         gone    | unaudited  settled  settled
 ";
 
 const LONG: Duration = Duration::from_mins(10);
@@ -68,7 +51,7 @@ enum Company {
 struct Row {
     operation: &'static str,
     fault: &'static str,
-    told: &'static str,
+    reported: &'static str,
     health: &'static str,
     outcomes: [&'static str; 3],
 }
@@ -77,11 +60,12 @@ fn rows() -> Vec<Row> {
     let words = |line: &'static str| line.split_whitespace().filter(|word| *word != "|").collect::<Vec<_>>();
     let lines = TABLE.lines().map(words).filter(|words| !words.is_empty()).skip(1);
     lines
-        .map(|words| {
-            let [operation, fault, told, health, alone, beside, required] = words[..] else {
+        .flat_map(|words| {
+            let [operation, faults, reported, health, alone, beside, required] = words[..] else {
                 panic!("{words:?}")
             };
-            Row { operation, fault, told, health, outcomes: [alone, beside, required] }
+            let outcomes = [alone, beside, required];
+            faults.split(',').map(move |fault| Row { operation, fault, reported, health, outcomes })
         })
         .collect()
 }
@@ -162,9 +146,9 @@ impl Cell {
         self.broker.status().iter().find(|status| &*status.path == "sick/").unwrap().health
     }
 
-    /// Whether the device stands as the table says. One that failed may work again a moment later, when it has told what
-    /// it found out; and one that works may lag for a moment.
-    fn stands(&self) -> bool {
+    /// Whether the device is in the state of the table. One that failed may work again a moment later, when it has
+    /// reported its losses; and one that works may lag for a moment.
+    fn is_as_expected(&self) -> bool {
         let failed = self.failed.0.load(Ordering::SeqCst);
         match self.row.health {
             "gone" => true,
@@ -177,6 +161,7 @@ impl Cell {
         let begun = std::time::Instant::now();
         while !met() {
             assert!(begun.elapsed() < Duration::from_mins(1), "{}: {what}", self.name());
+            // Between two looks at the condition.
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -188,16 +173,16 @@ impl Cell {
         }
     }
 
-    /// Makes the operation go wrong. Says what the operator is told.
+    /// Makes the operation go wrong. Returns what the operator reads of it.
     fn provoke(&self) -> &'static str {
         // Its writer begins by asking for notices, which is to go well.
         self.sick.wait_for_calls_of(Call::Notices, 1);
         let asked = self.sick.calls_of(Call::Notices);
         self.set(self.row.fault());
-        // What was found out is to be lost in none of it.
+        // This notice must not be lost in any of it.
         self.sick.notice(Notice::Replaced);
         let time_limit = if self.row.blocks() { Duration::ZERO } else { LONG };
-        let told = |done: Result<(), Why>| match done {
+        let text = |done: Result<(), Why>| match done {
             Ok(()) => "ok",
             Err(Why::TimedOut) => "timed-out",
             Err(_) => "error",
@@ -205,11 +190,11 @@ impl Cell {
         let done = match self.row.operation {
             "reopen" => {
                 let reopened = self.broker.reopen(None, time_limit);
-                told(reopened.into_iter().find(|(path, _)| &**path == "sick/").unwrap().1)
+                text(reopened.into_iter().find(|(path, _)| &**path == "sick/").unwrap().1)
             }
             "sync" => {
                 let drained = self.broker.drain(time_limit);
-                told(
+                text(
                     drained
                         .into_iter()
                         .find(|(path, _)| &**path == "sick/")
@@ -294,7 +279,7 @@ impl Cell {
         }
     }
 
-    /// When it is well again, it works, and knows of every entry.
+    /// When the fault has ended, the device works, and has or declares every entry.
     fn recover(&self) {
         self.replace_the_hung_one();
         let gone = self.row.fault == "hung" || self.row.operation == "close";
@@ -315,15 +300,15 @@ impl Cell {
         let last = if gone { last } else { self.broker.last_seq() };
         let doubled = self.row.operation == "append" && self.row.fault == "done-but-failed";
         if doubled {
-            // The entry is there, and is told as missed: the device said that it does not have it.
-            assert!(lines.contains(&Line::Entry(1)) && told(&lines).contains(&1), "{lines:?}");
+            // The entry is there, and is declared as missed: the device said that it does not have it.
+            assert!(lines.contains(&Line::Entry(1)) && declared(&lines).contains(&1), "{lines:?}");
         } else if self.row.operation != "close" {
             let entries: Vec<_> = lines.iter().filter(|line| !is_notice(line)).cloned().collect();
             assert_complete(&entries, last);
         }
         if self.row.operation != "close" && !(self.row.operation == "notices" && self.row.fault == "hung") {
             let notices = lines.iter().filter(|line| is_notice(line) && !is_its_end(line)).count();
-            assert!(notices == 1 || doubled && notices == 2, "{}: found out, told: {lines:?}", self.name());
+            assert!(notices == 1 || doubled && notices == 2, "{}: its notice: {lines:?}", self.name());
         }
         if self.company != Company::Alone {
             assert_complete(&read(&self.well.lines()), self.broker.last_seq());
@@ -340,7 +325,7 @@ fn is_notice(line: &Line) -> bool {
     matches!(line, Line::Gap { missed: 0, .. })
 }
 
-fn told(lines: &[Line]) -> Vec<u64> {
+fn declared(lines: &[Line]) -> Vec<u64> {
     let ranges =
         lines.iter().filter_map(|line| if let Line::Gap { ranges, .. } = line { Some(ranges) } else { None });
     ranges.flatten().flat_map(|(from, to)| *from..=*to).collect()
@@ -349,18 +334,18 @@ fn told(lines: &[Line]) -> Vec<u64> {
 fn check(row: Row, company: Company) {
     let (expected, column) = (row.outcomes[company as usize], company as usize);
     let cell = Cell::new(row, company);
-    let told = cell.provoke();
+    let reported = cell.provoke();
     // A caller that asks for a slow one waits for it, which no caller does here.
-    let slow_errand = cell.row.fault == "slow" && told == "timed-out";
-    assert!(told == cell.row.told || slow_errand, "{}: told {told}", cell.name());
+    let slow = cell.row.fault == "slow" && reported == "timed-out";
+    assert!(reported == cell.row.reported || slow, "{}: reported {reported}", cell.name());
     // A device that only shows when it is written to is asked for one request first.
     let shown_by_a_request = cell.row.blocks() || cell.row.operation == "append";
     if !shown_by_a_request {
-        cell.until("its health", || cell.stands());
+        cell.until("its health", || cell.is_as_expected());
     }
     assert_eq!(cell.request(expected), expected, "{}, column {column}", cell.name());
     if cell.row.operation == "append" && !cell.row.blocks() || cell.row.fault == "hung" {
-        cell.until("its health", || cell.stands());
+        cell.until("its health", || cell.is_as_expected());
     }
     cell.broker.set_rules(&Rules { audit_timeout: LONG, ..patient() });
     cell.recover();
@@ -383,8 +368,8 @@ fn the_table_has_every_operation_with_every_fault() {
     for operation in operations {
         for fault in faults {
             let has = rows.iter().filter(|row| (row.operation, row.fault) == (operation, fault)).count();
-            let can_be_heard = operation != "close" || ["panics", "slow", "hung"].contains(&fault);
-            assert_eq!(has, usize::from(can_be_heard), "{operation} {fault}");
+            let is_reported = operation != "close" || ["panics", "slow", "hung"].contains(&fault);
+            assert_eq!(has, usize::from(is_reported), "{operation} {fault}");
         }
     }
 }

@@ -18,7 +18,8 @@ use onrecord_audit::{
     Broker, Device, DeviceConfig, DeviceError, DeviceOptions, NotOnRecord, Placement, Rules, SystemClock,
     Wait as _,
 };
-use onrecord_entry::{Clear, Entry, Format, FormatOptions, Formatter, Limits, Request, Response, decode};
+use onrecord_entry::format::{Format, Limits};
+use onrecord_entry::{Clear, Entry, FormatOptions, Formatter, Request, Response, decode};
 
 const FAULTS: [Fault; 6] = [
     Fault::Refuse,
@@ -72,7 +73,7 @@ fn what_a_device_missed_is_told_by_gaps_when_it_works_again() {
             record(&broker, "a").unwrap();
         }
         sick.set(Fault::None);
-        // No new entry is needed for it: the gap is told as soon as the device takes it.
+        // No new entry is needed for it: the gap entry is written as soon as the device takes it.
         let last = broker.last_seq();
         let lines = sick.wait_for(|lines| covered(&read(lines)) == last);
         assert_complete(&read(&lines), last);
@@ -110,10 +111,10 @@ fn an_only_device_that_fails_refuses_at_once_and_recovers_by_itself() {
         let lines = read(&control.lines());
         assert_eq!(lines.last(), Some(&Line::Entry(21)), "the gap comes before newer lines: {lines:?}");
         if fault == Fault::DoneButFailed {
-            // The entries are there, and yet are told as missed: the device said that it does not have them.
-            let told =
+            // The entries are there, and yet are declared as missed: the device said that it does not have them.
+            let declared =
                 lines.iter().any(|line| matches!(line, Line::Gap { ranges, .. } if *ranges == [(1, 20)]));
-            assert!(told, "{lines:?}");
+            assert!(declared, "{lines:?}");
         } else {
             assert_complete(&lines, 21);
         }
@@ -143,7 +144,7 @@ fn an_only_device_that_blocks_is_waited_for_until_the_time_out() {
     let causes = |error: NotOnRecord| error.refused().unwrap().causes[0].why.clone();
     assert_eq!(first.wait().map_err(causes), Err(Why::TimedOut));
     assert_eq!(second.wait().map_err(causes), Err(Why::TimedOut));
-    // The writer has begun both, or only the first: then the second is withdrawn, and told as a gap.
+    // The writer has begun both, or only the first: then the second is withdrawn, and declared by a gap entry.
     control.set(Fault::None);
     assert_eq!(record(&broker, "c"), Ok(3));
     assert_complete(&read(&control.lines()), 3);
@@ -177,7 +178,7 @@ fn lines_not_yet_begun_are_withdrawn_when_their_request_is_refused() {
 }
 
 #[test]
-fn a_hung_device_delays_nobody() {
+fn a_hung_device_delays_no_other_entry() {
     let broker = Arc::new(broker(patient()));
     let (hung, well) = (FaultControl::with(Fault::Hang), FaultControl::new());
     enable(&broker, "hung/", &hung);
@@ -188,7 +189,7 @@ fn a_hung_device_delays_nobody() {
             std::thread::spawn(move || (0..200).for_each(|_| assert!(record(&broker, "a").is_ok())))
         })
         .collect();
-    // They all end although the device never answers: after the first grace nobody waits for it.
+    // They all end although the device never answers: after the first grace no entry waits for it.
     for thread in threads {
         thread.join().unwrap();
     }
@@ -213,12 +214,12 @@ fn an_entry_that_found_its_device_healthy_settles_after_the_grace_without_it() {
     assert_eq!(read(&hung.wait_for_lines(1)), [Line::Entry(1)]);
 }
 
-/// Hears how a device's health changes.
+/// Receives the changes of a device's health.
 struct Turns(Mutex<Sender<(Health, Health)>>);
 
 impl Observer for Turns {
     fn changed(&self, _: &str, from: Health, to: Health, _: Option<&DeviceError>) {
-        let _nobody_listens_any_more = self.0.lock().unwrap().send((from, to));
+        let _the_receiver_may_be_gone = self.0.lock().unwrap().send((from, to));
     }
 }
 
@@ -420,7 +421,7 @@ fn what_waited_for_a_device_that_failed_is_not_held_when_it_hangs_next() {
 }
 
 #[test]
-fn a_recording_that_nobody_polls_does_not_hold_the_entries_of_others() {
+fn a_recording_that_is_not_polled_does_not_hold_the_entries_of_others() {
     let broker = broker(Rules { audit_timeout: Duration::from_secs(20), ..Rules::default() });
     let control = FaultControl::new();
     enable(&broker, "a/", &control);
@@ -437,7 +438,7 @@ fn a_loss_is_on_record_when_a_drain_has_ended() {
     let broker = broker(patient());
     let control = FaultControl::with(Fault::Refuse);
     enable(&broker, "a/", &control);
-    // So many failures that it is left alone for a second.
+    // Enough failures that it is not tried again for a second.
     for _ in 0..10 {
         assert!(record(&broker, "a").is_err());
     }
@@ -619,7 +620,7 @@ fn r_groupcommit_64_writers_share_a_sync() {
 }
 
 #[test]
-fn a_miss_of_a_device_that_sleeps_is_told_without_another_entry() {
+fn a_loss_of_a_device_that_sleeps_is_declared_without_another_entry() {
     let broker = broker(strict());
     let (short, well) = (FaultControl::new(), FaultControl::new());
     let limits = Limits { line_bytes: 1500, ..Limits::default() };

@@ -12,7 +12,10 @@ use crate::kit::broker::{
 use crate::kit::file::{append, line, mode_of, open};
 use onrecord_audit::device::Notice;
 use onrecord_audit::{Broker, DeviceConfig, Placement, Wait as _};
-use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Gap, SeqRange, Stamp, Template};
+use onrecord_entry::format::Format;
+use onrecord_entry::gap::Gap;
+use onrecord_entry::text::Template;
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, SeqRange, Stamp};
 use onrecord_value::Time;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest, Sha256};
@@ -64,7 +67,7 @@ fn a_torn_tail_is_kept_aside_cut_off_and_told() {
         assert!(kept_as.starts_with(&format!("{name}.torn-20")), "{kept_as}");
         assert_eq!(std::fs::read(dir.path().join(kept_as)).unwrap(), torn);
         assert_eq!(mode_of(&dir.path().join(kept_as)), 0o600);
-        assert!(device.notices().is_empty(), "told once");
+        assert!(device.notices().is_empty(), "reported once");
     }
 }
 
@@ -104,18 +107,18 @@ fn holes_that_a_killed_server_left_are_told_by_the_next() {
     let lines = |seqs: &[u64]| seqs.iter().map(|seq| request_line(*seq, 3)).collect::<Vec<_>>();
     assert_eq!(open_after(lines(&[1, 2, 4, 3])), []);
     let boot = Boot::new(3);
-    let told = |ranges: &[(u64, u64)]| {
+    let missing = |ranges: &[(u64, u64)]| {
         let ranges = ranges.iter().map(|&(from, to)| SeqRange { from, to }).collect();
         [Notice::Unfinished { boot, seqs: ranges }]
     };
-    assert_eq!(open_after(lines(&[1, 2, 5, 4, 7])), told(&[(3, 3), (6, 6)]));
+    assert_eq!(open_after(lines(&[1, 2, 5, 4, 7])), missing(&[(3, 3), (6, 6)]));
     // Another start's entries are another matter.
     let mixed = [vec![request_line(1, 2), request_line(9, 2)], lines(&[1, 2])].concat();
     assert_eq!(open_after(mixed), []);
     // In a file that was begun later, what comes first may belong to the one before.
     assert_eq!(open_after(lines(&[7, 9])), []);
     let later: Vec<u64> = (1000..1400).chain([1402]).collect();
-    assert_eq!(open_after(lines(&later)), told(&[(1400, 1401)]));
+    assert_eq!(open_after(lines(&later)), missing(&[(1400, 1401)]));
 }
 
 #[test]
@@ -130,12 +133,12 @@ fn holes_since_the_probe_of_a_young_device_are_told() {
         std::fs::write(&path, lines).unwrap();
         open(&path, &Placement::api()).unwrap().notices()
     };
-    let told =
+    let missing =
         |from: u64, to: u64| [Notice::Unfinished { boot: Boot::new(3), seqs: SeqRange { from, to }.into() }];
     // What was numbered between the probe and the first entry went to others.
     assert_eq!(open_after(&[]), []);
     assert_eq!(open_after(&[439, 438, 440]), []);
-    assert_eq!(open_after(&[439, 438, 440, 442]), told(441, 441));
+    assert_eq!(open_after(&[439, 438, 440, 442]), missing(441, 441));
 }
 
 #[test]
@@ -153,7 +156,7 @@ fn holes_are_found_in_jsonx_too() {
     let missing = Notice::Unfinished { boot: Boot::new(3), seqs: SeqRange { from: 3, to: 3 }.into() };
     assert_eq!(open().notices(), [missing]);
 
-    // Once a gap has told them, or a probe says that the device is new, they are not told again.
+    // Once a gap entry has declared them, or a probe shows that the device is new, they are not reported again.
     let stamp = |seq| Stamp { time: Time::from_unix_nanos(0), seq, boot: Boot::new(3) };
     let ranges = [SeqRange { from: 3, to: 3 }];
     let gap = Gap {
@@ -165,11 +168,11 @@ fn holes_are_found_in_jsonx_too() {
         boot: None,
         ended: false,
     };
-    let mut told = lines.concat();
-    form.format(&Entry::gap("an id", gap), &stamp(4), &mut told).unwrap();
-    form.format(&Entry::probe("an id"), &stamp(8), &mut told).unwrap();
-    told.extend(request_line_in(Format::Jsonx, 9, 3));
-    std::fs::write(&path, told).unwrap();
+    let mut text = lines.concat();
+    form.format(&Entry::gap("an id", gap), &stamp(4), &mut text).unwrap();
+    form.format(&Entry::probe("an id"), &stamp(8), &mut text).unwrap();
+    text.extend(request_line_in(Format::Jsonx, 9, 3));
+    std::fs::write(&path, text).unwrap();
     assert_eq!(open().notices(), []);
 }
 
@@ -299,7 +302,7 @@ fn a_removed_file_is_noticed_without_traffic() {
     record(&broker, "a").unwrap();
     std::fs::remove_file(&path).unwrap();
     let noticed = || path.exists() && std::fs::metadata(&path).unwrap().len() > 0;
-    until("the file is made again and the loss is told", noticed);
+    until("the file is made again and the loss is reported", noticed);
     let lines = read(&lines_of(&path));
     assert!(matches!(&lines[..], [Line::Gap { reason, .. }] if reason.contains("removed")), "{lines:?}");
 }
@@ -366,7 +369,7 @@ fn lines_on_standard_output_are_whole_and_a_closed_one_is_an_error() {
             println!("ready");
             std::io::read_to_string(std::io::stdin()).unwrap();
             let error = append(&mut *device, &[line(1)]).error.map(|error| error.to_string());
-            // The harness has lost its output, too: the exit code tells.
+            // The harness has lost its output, too: the exit code shows the result.
             std::process::exit(if error.as_deref() == Some("write /dev/stdout: broken pipe") {
                 0
             } else {

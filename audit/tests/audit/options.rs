@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use onrecord_audit::device::{FileMode, FileOptions, Network, SocketOptions, SyslogOptions};
 use onrecord_audit::{DeviceOptions, Placement};
-use onrecord_entry::Oversize;
-use onrecord_entry::{Format, FormatOptions};
+use onrecord_entry::FormatOptions;
+use onrecord_entry::format::Format;
+use onrecord_entry::oversize::Oversize;
 
 fn parse(pairs: &[(&str, &str)]) -> Result<DeviceOptions, String> {
     let mut all = options(pairs);
@@ -307,7 +308,7 @@ fn umask(dir: &std::path::Path) -> u32 {
 }
 
 #[test]
-fn what_cannot_be_opened_is_told_with_path_and_errno() {
+fn what_cannot_be_opened_is_reported_with_path_and_errno() {
     let dir = tempfile::tempdir().unwrap();
     let (file, inside) = (dir.path().join("file.log"), dir.path().join("file.log/inside.log"));
     std::fs::write(&file, "").unwrap();

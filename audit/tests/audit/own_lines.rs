@@ -8,25 +8,26 @@ use std::time::Duration;
 use onrecord_audit::broker::Loss;
 use onrecord_audit::device::faulty::{Call, Fault, FaultControl};
 use onrecord_audit::{Broker, DeviceConfig};
-use onrecord_entry::{Boot, FormatOptions, Formatter, Limits, Salt, SeqRange, decode};
+use onrecord_entry::format::Limits;
+use onrecord_entry::{Boot, FormatOptions, Formatter, Salt, SeqRange, decode};
 
 /// Long enough for a gap entry of one range, too short for one of a few.
 const LIMIT: usize = 560;
 
-/// What its gap entries tell, by their starts, and that each says how many those are.
-fn told(control: &FaultControl, boot: Option<Boot>) -> Vec<u64> {
-    let mut told = Vec::new();
+/// The numbers that its gap entries declare of a start; each entry says how many they are.
+fn declared(control: &FaultControl, boot: Option<Boot>) -> Vec<u64> {
+    let mut declared = Vec::new();
     for line in control.lines() {
         let line = decode(&line).unwrap();
         let Some(gap) = line.entry().gap.filter(|gap| gap.boot == boot) else { continue };
         let numbers: Vec<u64> = gap.ranges.iter().flat_map(|range| range.from..=range.to).collect();
         assert_eq!(gap.missed, numbers.len() as u64);
-        told.extend(numbers);
+        declared.extend(numbers);
     }
-    told
+    declared
 }
 
-fn untold(broker: &Broker) -> u64 {
+fn pending(broker: &Broker) -> u64 {
     broker.status().iter().map(|device| device.losses.unreported_entries).sum()
 }
 
@@ -51,15 +52,15 @@ fn a_gap_that_is_too_long_for_the_device_is_told_in_several() {
     }
     short.set(Fault::Longest(LIMIT));
     let missed: Vec<u64> = (2..=41).filter(|seq| seq % 2 == 0).collect();
-    wait_until(|| told(&short, None).len() >= missed.len());
-    assert!(missed.iter().all(|seq| told(&short, None).contains(seq)));
+    wait_until(|| declared(&short, None).len() >= missed.len());
+    assert!(missed.iter().all(|seq| declared(&short, None).contains(seq)));
     assert!(short.lines().iter().all(|line| line.len() <= LIMIT));
-    wait_until(|| untold(&broker) == 0);
+    wait_until(|| pending(&broker) == 0);
     let status = broker.status();
     assert_eq!((status[0].losses.entries, status[0].losses.reported.entries), (20, 20));
     drop(broker);
     short.wait_until_dropped();
-    let mut all = told(&short, None);
+    let mut all = declared(&short, None);
     all.sort_unstable();
     assert_eq!(all, missed, "once");
 }
@@ -73,8 +74,8 @@ fn what_was_missed_in_an_earlier_start_is_told_in_several_too() {
     let earlier = Boot::new(3);
     let lost = Loss::kept(earlier, 200, ranges.into_iter().collect(), None);
     broker.restore(DeviceConfig::new("short/", short.device(), form()).losses(vec![lost])).unwrap();
-    wait_until(|| told(&short, Some(earlier)).len() >= numbers.len());
-    let mut all = told(&short, Some(earlier));
+    wait_until(|| declared(&short, Some(earlier)).len() >= numbers.len());
+    let mut all = declared(&short, Some(earlier));
     all.sort_unstable();
     assert_eq!(all, numbers);
     wait_until(|| broker.losses().iter().all(|(_, losses)| losses.is_empty()));
@@ -87,7 +88,7 @@ fn what_was_missed_in_an_earlier_start_is_told_in_several_too() {
 }
 
 #[test]
-fn a_gap_that_fits_in_no_form_stays_untold() {
+fn a_gap_that_fits_in_no_line_stays_pending() {
     let broker = broker(patient());
     let (short, other) = (FaultControl::with(Fault::Longest(10)), FaultControl::new());
     enable(&broker, "short/", &short);
@@ -95,11 +96,11 @@ fn a_gap_that_fits_in_no_form_stays_untold() {
     for seq in 1..=3 {
         assert_eq!(record(&broker, "a"), Ok(seq));
     }
-    wait_until(|| untold(&broker) == 3);
+    wait_until(|| pending(&broker) == 3);
     short.set(Fault::None);
     assert_eq!(record(&broker, "a"), Ok(4));
-    wait_until(|| untold(&broker) == 0);
-    assert_eq!(told(&short, None), [1, 2, 3]);
+    wait_until(|| pending(&broker) == 0);
+    assert_eq!(declared(&short, None), [1, 2, 3]);
 }
 
 #[test]
@@ -115,7 +116,7 @@ fn of_a_batch_that_was_taken_in_part_no_line_of_its_own_is_written_twice() {
     device.set(Fault::None);
     let entries = |lines: &[Vec<u8>]| seqs(&read(lines)).len();
     wait_until(|| record(&broker, "a").is_ok() && entries(&device.lines()) > 0);
-    wait_until(|| untold(&broker) == 0);
+    wait_until(|| pending(&broker) == 0);
     let gaps: Vec<_> = read(&device.lines())
         .into_iter()
         .filter_map(|line| match line {
@@ -126,23 +127,23 @@ fn of_a_batch_that_was_taken_in_part_no_line_of_its_own_is_written_twice() {
     assert_eq!(gaps.len(), 3, "{gaps:?}");
 }
 
-/// A loss of each of so many earlier boots.
+/// A loss of each of this number of earlier boots.
 fn earlier_boots(count: u64) -> Vec<Loss> {
     let loss = |boot| Loss::kept(Boot::new(boot), 1, SeqRange { from: boot, to: boot }.into(), None);
     (100..100 + count).map(loss).collect()
 }
 
 #[test]
-fn a_hole_of_the_file_is_told_however_many_starts_are_untold() {
+fn a_hole_of_the_file_is_declared_beside_losses_of_many_earlier_boots() {
     let broker = broker(patient());
     let device = FaultControl::new();
     let boot = Boot::new(3);
     device.notice(Notice::Unfinished { boot, seqs: SeqRange { from: 4, to: 5 }.into() });
     broker.restore(DeviceConfig::new("a/", device.device(), form()).losses(earlier_boots(100))).unwrap();
-    wait_until(|| told(&device, Some(Boot::new(199))) == [199]);
+    wait_until(|| declared(&device, Some(Boot::new(199))) == [199]);
     drop(broker);
     device.wait_until_dropped();
-    assert_eq!(told(&device, Some(boot)), [4, 5]);
+    assert_eq!(declared(&device, Some(boot)), [4, 5]);
 }
 
 /// A form whose lines are no longer than this.
@@ -163,13 +164,13 @@ fn a_gap_that_is_too_long_for_a_line_is_told_in_several() {
     wait_until(|| broker.losses().iter().all(|(_, losses)| losses.is_empty()));
     drop(broker);
     device.wait_until_dropped();
-    let mut all = told(&device, Some(earlier));
+    let mut all = declared(&device, Some(earlier));
     all.sort_unstable();
     assert_eq!(all, numbers);
 }
 
 #[test]
-fn a_gap_that_no_line_can_hold_stays_untold() {
+fn a_gap_that_no_line_can_hold_stays_pending() {
     let broker = broker(patient());
     let (short, other) = (FaultControl::new(), FaultControl::new());
     let earlier = Boot::new(100);
@@ -180,17 +181,17 @@ fn a_gap_that_no_line_can_hold_stays_untold() {
     for seq in 1..=3 {
         assert_eq!(record(&broker, "a"), Ok(seq));
     }
-    assert_eq!(untold(&broker), 3);
-    // A drain tries to tell it.
+    assert_eq!(pending(&broker), 3);
+    // A drain tries to write its gap entry.
     drop(broker.drain(Duration::from_mins(10)));
-    assert_eq!(untold(&broker), 3);
+    assert_eq!(pending(&broker), 3);
     let of_earlier = |broker: &Broker| broker.losses()[0].1.iter().any(|loss| loss.boot == earlier);
     assert!(of_earlier(&broker));
     assert!(broker.set_formatter("short/", form()));
     assert_eq!(record(&broker, "a"), Ok(4));
-    wait_until(|| untold(&broker) == 0);
-    assert_eq!(told(&short, None), [1, 2, 3]);
-    assert_eq!(told(&short, Some(earlier)), [100]);
+    wait_until(|| pending(&broker) == 0);
+    assert_eq!(declared(&short, None), [1, 2, 3]);
+    assert_eq!(declared(&short, Some(earlier)), [100]);
     assert!(!of_earlier(&broker));
 }
 
@@ -202,7 +203,7 @@ fn a_device_with_no_room_for_a_line_of_its_own_is_not_asked_each_time_it_is_look
     enable(&broker, "short/", &short);
     enable(&broker, "other/", &other);
     assert_eq!(record(&broker, "a"), Ok(1));
-    wait_until(|| untold(&broker) == 1);
+    wait_until(|| pending(&broker) == 1);
     let looked = |times| short.wait_for_calls_of(Call::Check, short.calls_of(Call::Check) + times);
     looked(5);
     let asked = short.calls();

@@ -61,7 +61,7 @@ fn r_reconcile_replacing_under_load_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn the_new_device_tells_what_the_old_one_missed() {
+fn the_new_device_reports_what_the_old_one_missed() {
     let broker = broker(patient());
     let (old, new, well) = (FaultControl::with(Fault::Refuse), FaultControl::new(), FaultControl::new());
     enable(&broker, "a/", &old);
@@ -80,7 +80,7 @@ fn the_new_device_tells_what_the_old_one_missed() {
 }
 
 #[test]
-fn what_a_hung_device_does_not_write_any_more_the_new_one_tells() {
+fn what_a_hung_device_does_not_write_any_more_the_new_one_reports() {
     let broker = broker(patient());
     let (old, new, well) = (FaultControl::with(Fault::Hang), FaultControl::new(), FaultControl::new());
     enable(&broker, "a/", &old);
@@ -154,7 +154,7 @@ fn r_quorum_a_required_device_takes_its_probe() {
 }
 
 #[test]
-fn what_was_missed_before_the_end_is_told_after_it() {
+fn what_was_missed_before_the_end_is_reported_after_it() {
     let well = FaultControl::new();
     let kept = {
         let broker = broker(patient());
@@ -267,7 +267,7 @@ fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
 }
 
 #[test]
-fn the_new_device_tells_what_the_old_one_missed_before_the_last_end() {
+fn the_new_device_reports_what_the_old_one_missed_before_the_last_end() {
     let broker = broker(patient());
     let (old, new) = (FaultControl::with(Fault::Refuse), FaultControl::new());
     let lost = Loss::kept(Boot::new(6), 4, SeqRange { from: 3, to: 6 }.into(), None);
@@ -307,21 +307,21 @@ fn what_a_device_leaves_to_one_that_was_replaced_itself_goes_on_to_the_last() {
 }
 
 #[test]
-fn a_gap_that_a_hung_device_was_telling_the_new_one_tells() {
+fn a_gap_that_a_hung_device_was_reporting_the_new_one_reports() {
     let broker = broker(patient());
     let (old, new, well) =
         (FaultControl::with(Fault::RefuseThenHang), FaultControl::new(), FaultControl::new());
     enable(&broker, "a/", &old);
     enable(&broker, "well/", &well);
     record(&broker, "x").unwrap();
-    // It refused that one, and hangs in telling so.
+    // It refused that one, and hangs while it writes the gap entry.
     old.wait_until_hanging();
     replace(&broker, "a/", &new);
     record(&broker, "x").unwrap();
     let gaps = |lines: &[Line]| lines.iter().filter(|line| matches!(line, Line::Gap { .. })).count();
     let lines = new.wait_for(|lines| gaps(&read(lines)) == 1 && lines.len() == 2);
     assert_complete(&read(&lines), 2);
-    // What comes of it is told once.
+    // The result is reported once.
     old.set(Fault::Refuse);
     old.wait_until_dropped();
     record(&broker, "x").unwrap();
@@ -345,7 +345,7 @@ fn a_device_that_takes_the_place_of_another_cuts_off_nothing_that_is_being_writt
     drop(options.open(&successor, clock.clone()).unwrap());
     assert_eq!(std::fs::read(&path).unwrap().len(), whole.len() + 20);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-    // With nobody else who writes it is what a crash has left.
+    // Without another writer it is what a crash has left.
     broker.release("a/");
     drop(broker);
     while std::fs::read_dir(dir.path()).unwrap().count() == 1 {

@@ -85,8 +85,8 @@ fn a_packet_is_a_line_and_abstract_names_are_for_the_configuration() {
     let (address, placement) = (format!("@{name}"), Placement::api());
     let pairs = [("address", address.as_str()), ("socket_type", "unix")];
     // Such a name has neither an owner nor a place: only the operator can say that it is a collector's.
-    let told = fails(&mut *socket_in(&placement, &pairs), "zero");
-    assert!(told.contains("may not talk to an abstract socket"), "{told}");
+    let error = fails(&mut *socket_in(&placement, &pairs), "zero");
+    assert!(error.contains("may not talk to an abstract socket"), "{error}");
     sends(&mut *socket_in(&placement.for_configuration(), &pairs), "one");
     assert_eq!(Listener::Unix(listener).accept().line(), "one\n");
 }
@@ -198,8 +198,8 @@ fn a_limited_device_does_not_reach_beyond_its_limits_under_any_name() {
     for address in ["169.254.169.254:80", "[::ffff:169.254.169.254]:80", "2852039166:80", "0xa9fea9fe:80"] {
         for network in ["tcp", "udp"] {
             let mut device = socket(&[("address", address), ("socket_type", network)]);
-            let told = fails(&mut *device, "x");
-            assert!(told.contains("may not talk to a link-local address"), "{network} {address}: {told}");
+            let error = fails(&mut *device, "x");
+            assert!(error.contains("may not talk to a link-local address"), "{network} {address}: {error}");
         }
     }
 }
@@ -334,10 +334,10 @@ fn a_peer_that_stops_reading_costs_a_time_out_and_no_line_that_was_counted() {
     }
 }
 
-/// Appends to a device that nobody wants any more until it fails; without an end of its own the test would hang.
+/// Appends to a released device until it fails. The time limit ends a hang.
 fn ends_once_disabled(mut device: Box<dyn onrecord_audit::Device>) -> String {
-    device.claim().expect("it can be told that nobody wants it").release();
-    let (tell, told) = std::sync::mpsc::channel();
+    device.claim().expect("it can be released").release();
+    let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let error = loop {
             if let Some(error) = append(&mut *device, &[line(1, 1000)]).error {
@@ -345,9 +345,9 @@ fn ends_once_disabled(mut device: Box<dyn onrecord_audit::Device>) -> String {
             }
         };
         drop(device);
-        tell.send(error).unwrap();
+        sender.send(error).unwrap();
     });
-    told.recv_timeout(TIME_LIMIT).expect("it ends")
+    receiver.recv_timeout(TIME_LIMIT).expect("it ends")
 }
 
 #[test]
@@ -456,7 +456,7 @@ fn a_datagram_that_is_too_long_costs_no_other_line() {
     }
 }
 
-/// An entry whose line is longer than so many bytes.
+/// An entry whose line is longer than this number of bytes.
 fn long_entry(bytes: usize) -> String {
     let data = object! { "text" => "x".repeat(bytes) };
     let request = Request { id: "an id".into(), data: (&data).into(), ..Request::default() };
@@ -565,7 +565,7 @@ fn act() -> impl Strategy<Value = Act> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever the peer does, what was counted arrives at least once, and in order within each connection.
+    /// For every behaviour of the peer, what was counted arrives at least once, and in order within each connection.
     #[test]
     fn r_tcp_loss_every_line_that_was_counted_arrives(
         acts in prop::collection::vec((act(), 1_usize..5), 1..30),

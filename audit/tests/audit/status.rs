@@ -1,4 +1,4 @@
-//! What the broker tells operators about its devices: counts, times, gaps, and whether the rule can be met.
+//! What the broker reports of its devices: counts, times, gaps, and whether the rule can be met.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

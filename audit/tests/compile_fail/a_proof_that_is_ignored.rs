@@ -1,4 +1,4 @@
-//! A proof that nobody holds is an error, and so is an entry that nobody waits for.
+//! An unused proof is an error, and so is an entry that is not awaited.
 #![deny(unused_must_use)]
 use onrecord_audit::entry::Entry;
 use onrecord_audit::{Broker, NotOnRecord};

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use onrecord_entry::{
-    Accessor, Auth, CacheKey, Clear, Entry, FormatOptions, Formatter, Grants, Mount, Namespace, Operation,
-    PolicyResults, Request, Response, Salt, Token, TokenType,
-};
+use onrecord_entry::auth::{CacheKey, Grants, PolicyResults, TokenType};
+use onrecord_entry::request::{Mount, Namespace};
+use onrecord_entry::text::{Accessor, Token};
+use onrecord_entry::{Auth, Clear, Entry, FormatOptions, Formatter, Operation, Request, Response, Salt};
 use onrecord_value::{Object, Time, object};
 
 /// A text of a client, of the length of a usual secret.

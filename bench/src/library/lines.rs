@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use onrecord_entry::{Boot, Formatter, Lines, Salt, Stamp};
+use onrecord_entry::format::Lines;
+use onrecord_entry::{Boot, Formatter, Salt, Stamp};
 use onrecord_value::Time;
 use sha2::Sha256;
 

@@ -126,7 +126,7 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((kind, pairs)) = invocation.arguments.split_first() else {
         return Err(Failure::usage(format!(
             "Error enabling audit device: audit type missing. Valid types include {}.",
-            listed(session.process.device_kinds.iter().map(|kind| format!("'{}'", kind.name())).collect())
+            listed(session.process.kinds.devices.iter().map(|kind| format!("'{}'", kind.name())).collect())
         )));
     };
     let kind = kind.trim();

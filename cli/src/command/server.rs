@@ -79,7 +79,7 @@ fn server(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         dev,
         log_level: setting("log-level", "LOG_LEVEL"),
         log_format: setting("log-format", "LOG_FORMAT"),
-        device_kinds: session.process.device_kinds.clone(),
+        kinds: session.process.kinds.clone(),
     };
     onrecord_server::run(&options).map(|()| 0).map_err(|error| Failure::usage(error.to_string()))
 }

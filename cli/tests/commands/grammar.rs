@@ -153,7 +153,7 @@ fn headers_flags_and_variables_reach_the_server() {
 }
 
 #[test]
-fn nobody_there_is_a_dial_error() {
+fn a_closed_port_is_a_dial_error() {
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let address = format!("-address=http://{free}");
     let dial = format!("Get \"http://{free}/v1/sys/audit\": dial tcp {free}: connect: connection refused\n");

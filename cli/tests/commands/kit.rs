@@ -116,7 +116,7 @@ impl CommandTest {
         let stdout = Shared::default();
         let stderr = Shared::default();
         let mut process = Process {
-            device_kinds: onrecord_audit::DeviceKinds::default(),
+            kinds: onrecord_cli::Kinds::default(),
             program: self.program,
             variables,
             stdin: Box::new(Cursor::new(self.stdin)),

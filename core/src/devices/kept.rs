@@ -7,9 +7,10 @@ use onrecord_audit::Broker;
 use onrecord_audit::broker::Loss;
 use onrecord_entry::{Boot, SeqRange};
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
-use onrecord_value::{Object, Time, Value, json, object};
+use onrecord_value::{Object, Time, Value, object};
 
-use super::{Devices, text_of};
+use super::Devices;
+use crate::stored::{Plain, Record as _, load, parse, record};
 
 /// What is in storage, by UUID of the device.
 #[derive(Default)]
@@ -76,47 +77,32 @@ impl Devices {
     }
 }
 
-fn encode(missed: &[Loss]) -> Vec<u8> {
-    let starts: Vec<Value> = missed
-        .iter()
-        .map(|missed| {
-            let range = |range: SeqRange| Value::Object(object! { "from" => range.from, "to" => range.to });
-            let ranges: Vec<Value> = missed.seqs.iter().map(range).collect();
-            let mut start = object! {
-                "boot" => missed.boot.number(),
-                "missed" => missed.count,
-                "ranges" => Value::Array(ranges),
-            };
-            if let Some(since) = missed.since {
-                start.insert("since", text_of(since));
-            }
-            Value::Object(start)
-        })
-        .collect();
-    Value::Object(object! { "starts" => Value::Array(starts) }).to_json()
+record! { SeqRange() { "from" => from, "to" => to, } }
+
+fn encode(losses: &[Loss]) -> Vec<u8> {
+    let start = |loss: &Loss| {
+        let mut start = object! {
+            "boot" => loss.boot.number(),
+            "missed" => loss.count,
+            "ranges" => loss.seqs.iter().map(|range| range.to_object()).collect::<Value>(),
+        };
+        if let Some(since) = loss.since {
+            start.insert("since", since);
+        }
+        start
+    };
+    Value::Object(object! { "starts" => losses.iter().map(start).collect::<Value>() }).to_json()
 }
 
 fn decode(stored: &[u8]) -> Option<Vec<Loss>> {
-    let record = json::parse_object(stored, json::Limits::default()).ok()?;
-    let start = |value: &Value| {
-        let start = value.as_object()?;
-        let range = |value: &Value| {
-            let range = value.as_object()?;
-            Some(SeqRange { from: number(range, "from")?, to: number(range, "to")? })
-        };
-        let count = number(start, "missed")?;
-        let seqs = start.get("ranges")?.as_array()?.iter().map(range).collect::<Option<_>>()?;
-        let since = start.str("since").and_then(|text| Time::parse(text).ok());
-        Some(Loss::kept(Boot::new(number(start, "boot")?), count, seqs, since))
+    let start = |start: &Object| {
+        let seqs: Vec<SeqRange> = load::<Plain, _>(start, "ranges")?;
+        let (boot, count) = (load::<Plain, _>(start, "boot")?, load::<Plain, _>(start, "missed")?);
+        let since = load::<Plain, Option<Time>>(start, "since")?;
+        Some(Loss::kept(Boot::new(boot), count, seqs.into_iter().collect(), since))
     };
-    record.get("starts")?.as_array()?.iter().map(start).collect()
-}
-
-fn number(object: &Object, key: &str) -> Option<u64> {
-    match object.get(key)? {
-        Value::Number(number) => number.as_u64(),
-        _ => None,
-    }
+    let starts: Vec<Object> = load::<Plain, _>(&parse(stored)?, "starts")?;
+    starts.iter().map(start).collect()
 }
 
 #[cfg(test)]
@@ -130,6 +116,10 @@ mod tests {
             Loss::kept(Boot::new(u64::MAX), 7, seqs, Some(Time::from_unix(1_700_000_000, 5))),
             Loss::kept(Boot::new(2), 1, SeqRange { from: 3, to: 3 }.into(), None),
         ];
+        assert_eq!(
+            String::from_utf8_lossy(&encode(&missed)),
+            r#"{"starts":[{"boot":18446744073709551615,"missed":7,"ranges":[{"from":1,"to":6},{"from":9,"to":9}],"since":"2023-11-14T22:13:20.000000005Z"},{"boot":2,"missed":1,"ranges":[{"from":3,"to":3}]}]}"#
+        );
         assert_eq!(decode(&encode(&missed)), Some(missed));
         assert_eq!(decode(b"{}"), None);
     }

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use onrecord_audit::Broker;
 use onrecord_audit::status::{DeviceStatus, Health, Outlook};
-use onrecord_entry::{Clear, Data, Entry, Namespace, Operation, Path, Request, Response};
+use onrecord_entry::request::{Data, Namespace};
+use onrecord_entry::text::Path;
+use onrecord_entry::{Clear, Entry, Operation, Request, Response};
 use onrecord_seal::Entropy;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
-use onrecord_value::{Time, Value, json, object};
+use onrecord_value::{Object, Time, object};
 
 use super::{Device, Devices, DevicesError, stored, with_slash};
+use crate::stored::{Record as _, record};
 
 /// The path under which such an act is on record, followed by that of the device.
 const PATH: &str = "sys/audit/repair/";
@@ -92,7 +95,7 @@ impl Removals {
         let mut pending = Vec::new();
         for id in view.list("repair/").await? {
             let stored = view.get(&format!("repair/{id}")).await?;
-            match stored.and_then(|stored| Removal::decode(&id, stored.expose())) {
+            match stored.and_then(|stored| Removal::decode(stored.expose(), (id.clone(),))) {
                 Some(removal) => {
                     let Removal { path, kind, at, uid, .. } = &removal;
                     tracing::warn!(
@@ -157,61 +160,31 @@ fn works(device: &DeviceStatus) -> bool {
     !device.discards && (device.health == Health::Healthy || caught_up)
 }
 
-/// What an entry borrows of a removal.
-struct Shown {
-    path: String,
-    data: onrecord_value::Object,
-}
-
 impl Removal {
-    fn shown(&self) -> Shown {
-        Shown {
-            path: format!("{PATH}{}", self.path.trim_end_matches('/')),
-            data: object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() },
-        }
+    /// The path and the data of its entries.
+    fn shown(&self) -> (String, Object) {
+        let data = object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() };
+        (format!("{PATH}{}", self.path.trim_end_matches('/')), data)
     }
 
     /// Nobody asked through the API: there is no token and no address, only the machine's user.
-    fn entry<'a>(&'a self, shown: &'a Shown, response: bool) -> Entry<'a> {
+    fn entry<'a>(&'a self, (path, data): &'a (String, Object), response: bool) -> Entry<'a> {
         Entry {
             request: Request {
                 id: Clear::new(&self.id),
                 operation: Some(Operation::Delete),
                 namespace: Some(Namespace::ROOT),
-                path: Path::new(&shown.path),
-                data: Data::new(&shown.data),
+                path: Path::new(path),
+                data: Data::new(data),
                 ..Request::default()
             },
             response: response.then(|| Response { status_code: 204, ..Response::default() }),
             ..Entry::default()
         }
     }
-
-    fn encode(&self) -> Vec<u8> {
-        Value::Object(object! {
-            "at" => self.at,
-            "path" => self.path.as_str(),
-            "type" => self.kind.as_str(),
-            "uid" => self.uid,
-        })
-        .to_json()
-    }
-
-    fn decode(id: &str, stored: &[u8]) -> Option<Self> {
-        let record = json::parse_object(stored, json::Limits::default()).ok()?;
-        let number = |key: &str| match record.get(key)? {
-            Value::Number(number) => number.text().parse::<i64>().ok(),
-            _ => None,
-        };
-        Some(Self {
-            id: id.to_owned(),
-            path: record.str("path")?.to_owned(),
-            kind: record.str("type")?.to_owned(),
-            at: number("at")?,
-            uid: u32::try_from(number("uid")?).ok()?,
-        })
-    }
 }
+
+record! { Removal(id: String) { "at" => at, "path" => path, "type" => kind, "uid" => uid, } }
 
 #[cfg(test)]
 mod tests {
@@ -226,8 +199,9 @@ mod tests {
             at: 1_700_000_000,
             uid: 1000,
         };
-        assert_eq!(Removal::decode("u", &removal.encode()), Some(removal));
-        assert_eq!(Removal::decode("u", b"{}"), None);
+        assert_eq!(removal.encode(), br#"{"at":1700000000,"path":"file/","type":"file","uid":1000}"#);
+        assert_eq!(Removal::decode(&removal.encode(), ("u".into(),)), Some(removal));
+        assert_eq!(Removal::decode(b"{}", ("u".into(),)), None);
     }
 
     #[test]

@@ -2,51 +2,16 @@
 //! so that every old log can still be searched.
 //! Never in it: a salt's text on its way out; all that leaves is an id or a hash.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use onrecord_audit::Broker;
-use onrecord_entry::Formatter;
 use onrecord_entry::{Salt, SaltId};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
-use zeroize::Zeroizing;
 
-use super::opening::new_salt;
-use super::{Device, Devices, DevicesError, Table, stored, with_slash};
-
-/// A salt, and which device's lines it was used for.
-#[derive(Debug)]
-pub struct KeptSalt {
-    /// As lines name it.
-    pub id: SaltId,
-    /// The device's path.
-    pub path: String,
-    /// The device's type; empty if its record is of a version that did not keep it.
-    pub kind: String,
-    /// Since when lines were made with it.
-    pub from: Time,
-    /// Until when; `None` for that of an enabled device.
-    pub to: Option<Time>,
-    salt: Salt,
-}
-
-impl KeptSalt {
-    pub(super) fn new(
-        text: &Zeroizing<String>,
-        path: String,
-        kind: String,
-        from: Time,
-        to: Option<Time>,
-    ) -> Self {
-        let salt = Salt::new(text);
-        Self { id: salt.id(), path, kind, from, to, salt }
-    }
-
-    /// The hash of a text, as lines of its time show it.
-    pub fn hash(&self, text: &str) -> String {
-        self.salt.hash(text.as_bytes())
-    }
-}
+use super::opening::{formatter, new_salt};
+use super::stored::{self, KeptSalt};
+use super::{Device, Devices, DevicesError, Table, with_slash};
 
 /// What a change of salt has done.
 #[derive(Debug)]
@@ -98,12 +63,12 @@ impl Devices {
         self.view.commit(batch).await.map_err(BarrierError::from)?;
         // A stored device whose options are refused has no lines; its salt is changed all the same.
         if let Ok(options) = self.kinds.parse(&device.kind, &device.options) {
-            broker.set_formatter(&path, Formatter::new(options.form, salt).with_first_salt(first_salt));
+            broker.set_formatter(&path, formatter(&resalted, &options, salt));
         }
         tracing::info!(path, salt = %id, %retired, "an audit device has a new salt");
         let mut table = Table::clone(&table);
         table.insert(path.clone(), Arc::new(resalted));
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        self.show(table);
         Ok(Some(Resalted { path, salt: id, retired }))
     }
 }

@@ -2,18 +2,45 @@
 //! A salt that another took the place of moves to a UUID of its own.
 //! Never in it: opening devices.
 
-use onrecord_entry::SaltId;
+use onrecord_entry::{Salt, SaltId};
 use onrecord_storage::{Batch, StoreError, View};
-use onrecord_value::{Object, Time, Value, json, object};
-use std::collections::BTreeMap;
+use onrecord_value::Time;
 use zeroize::Zeroizing;
 
-use super::salts::KeptSalt;
-use super::{Device, text_of};
+use super::Device;
+use crate::stored::{Record as _, parse, record};
+
+/// A salt, and which device's lines it was used for.
+#[derive(Debug)]
+pub struct KeptSalt {
+    /// As lines name it.
+    pub id: SaltId,
+    /// The device's path.
+    pub path: String,
+    /// The device's type; empty if its record is of a version that did not keep it.
+    pub kind: String,
+    /// Since when lines were made with it.
+    pub from: Time,
+    /// Until when; `None` for that of an enabled device.
+    pub to: Option<Time>,
+    salt: Salt,
+}
+
+impl KeptSalt {
+    fn new(text: &str, path: String, kind: String, from: Time, to: Option<Time>) -> Self {
+        let salt = Salt::new(text);
+        Self { id: salt.id(), path, kind, from, to, salt }
+    }
+
+    /// The hash of a text, as lines of its time show it.
+    pub fn hash(&self, text: &str) -> String {
+        self.salt.hash(text.as_bytes())
+    }
+}
 
 /// Adds a device, whose salt is stored, to a batch.
 pub(super) fn put_device(view: &View, batch: &mut Batch, device: &Device) -> Result<(), StoreError> {
-    view.put(batch, &format!("device/{}", device.uuid), &encode(device))
+    view.put(batch, &format!("device/{}", device.uuid), &device.encode())
 }
 
 /// Adds a device with its salt to a batch.
@@ -41,15 +68,20 @@ pub(super) fn archive(
     view.put(batch, &format!("retired/{uuid}"), &retired(device, now))
 }
 
-/// What is kept of a salt beside it.
+/// What is kept of a retired salt beside it.
+#[derive(Default)]
+struct Retired {
+    from: Option<Time>,
+    path: String,
+    to: Option<Time>,
+    kind: String,
+}
+
+record! { Retired() { } optional { "from" => from, "path" => path, "to" => to, "type" => kind, } }
+
 fn retired(device: &Device, now: Time) -> Vec<u8> {
-    Value::Object(object! {
-        "from" => text_of(device.salt_since),
-        "path" => device.path.as_str(),
-        "to" => text_of(now),
-        "type" => device.kind.as_str(),
-    })
-    .to_json()
+    let (path, kind) = (device.path.clone(), device.kind.clone());
+    Retired { from: Some(device.salt_since), path, to: Some(now), kind }.encode()
 }
 
 /// The salt of a UUID.
@@ -70,17 +102,10 @@ pub(super) async fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
         else {
             continue;
         };
-        let record = json::parse_object(record.expose(), json::Limits::default()).unwrap_or_default();
-        let text_of = |key: &str| record.str(key).unwrap_or_default().to_owned();
-        let time_of = |key: &str| record.str(key).and_then(|time| Time::parse(time).ok());
-        let (from, to) = (time_of("from").unwrap_or(Time::UNIX_EPOCH), time_of("to"));
-        found.push(KeptSalt::new(
-            &text,
-            text_of("path"),
-            text_of("type"),
-            from,
-            to.or(Some(Time::UNIX_EPOCH)),
-        ));
+        // A salt is found by its id whatever is known beside it.
+        let record = Retired::decode(record.expose(), ()).unwrap_or_default();
+        let (from, to) = (record.from.unwrap_or(Time::UNIX_EPOCH), record.to.or(Some(Time::UNIX_EPOCH)));
+        found.push(KeptSalt::new(&text, record.path, record.kind, from, to));
     }
     Ok(found)
 }
@@ -114,47 +139,32 @@ pub(super) async fn one(view: &View, uuid: &str) -> Result<Option<(Device, Zeroi
     Ok(device.map(|device| (device, salt)))
 }
 
-fn encode(device: &Device) -> Vec<u8> {
-    let options: Object = device.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    Value::Object(object! {
-        "accessor" => device.accessor.as_str(),
-        "declared" => device.declared,
-        "description" => device.description.as_str(),
-        "first_salt" => device.first_salt.map_or(Value::Null, |id| id.to_string().into()),
-        "local" => device.local,
-        "options" => options,
-        "path" => device.path.as_str(),
-        "salt_since" => text_of(device.salt_since),
-        "since" => text_of(device.since),
-        "type" => device.kind.as_str(),
-    })
-    .to_json()
-}
+record! { Device(uuid: String) {
+    "accessor" => accessor,
+    "declared" => declared,
+    "description" => description,
+    "first_salt" => first_salt,
+    "local" => local,
+    "options" => options,
+    "path" => path,
+    "salt_since" => salt_since,
+    "since" => since,
+    "type" => kind,
+} }
 
 fn decode(uuid: &str, stored: &[u8]) -> Option<Device> {
-    let record = json::parse_object(stored, json::Limits::default()).ok()?;
-    let text = |key: &str| record.str(key).map(str::to_owned);
-    let truth = |key: &str| record.get(key).and_then(Value::as_bool);
-    let option = |(key, value): (&str, &Value)| Some((key.to_owned(), value.as_str()?.to_owned()));
-    let since = Time::parse(record.str("since")?).ok()?;
-    Some(Device {
-        path: text("path")?,
-        uuid: uuid.to_owned(),
-        accessor: text("accessor")?,
-        kind: text("type")?,
-        description: text("description")?,
-        local: truth("local")?,
-        options: record.object("options")?.iter().filter_map(option).collect::<BTreeMap<_, _>>(),
-        declared: truth("declared")?,
-        since,
-        first_salt: record.str("first_salt").and_then(SaltId::parse),
-        // Devices of older versions still have their first salt.
-        salt_since: record.str("salt_since").and_then(|time| Time::parse(time).ok()).unwrap_or(since),
-    })
+    let mut record = parse(stored)?;
+    // Devices of older versions still have their first salt.
+    if !record.contains("salt_since") {
+        record.insert("salt_since", record.get("since")?.clone());
+    }
+    Device::from_object(&record, (uuid.to_owned(),))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -172,7 +182,15 @@ mod tests {
             salt_since: Time::from_unix(1_800_000_000, 5),
             first_salt: SaltId::parse("00000000000000ab"),
         };
-        assert_eq!(decode("u", &encode(&device)), Some(device));
+        assert_eq!(
+            String::from_utf8_lossy(&device.encode()),
+            r#"{"accessor":"audit_file_1a2b3c4d","declared":false,"description":"\u003cd\u003e","first_salt":"00000000000000ab","local":true,"options":{"file_path":"/a.log","odd":""},"path":"deep/er/","salt_since":"2027-01-15T08:00:00.000000005Z","since":"2023-11-14T22:13:20.000000005Z","type":"file"}"#
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&retired(&device, Time::from_unix(1_900_000_000, 0))),
+            r#"{"from":"2027-01-15T08:00:00.000000005Z","path":"deep/er/","to":"2030-03-17T17:46:40Z","type":"file"}"#
+        );
+        assert_eq!(decode("u", &device.encode()), Some(device));
         assert_eq!(decode("u", b"{}"), None);
     }
 }

@@ -3,8 +3,6 @@
 //!
 //! Integers are LEB128 (signed ones zigzag), texts and blobs carry their length, numbers keep their literal text.
 
-use std::fmt;
-
 use onrecord_value::{Number, Object, Time, Value};
 
 /// How deep a stored value may be. Above what the API takes, so that all that was written can be read.
@@ -24,16 +22,9 @@ mod tag {
 }
 
 /// A stored record that is cut off, damaged, or of an unknown format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a stored record does not decode")]
 pub struct Broken;
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a stored record does not decode")
-    }
-}
-
-impl std::error::Error for Broken {}
 
 /// Appends the parts of a record.
 pub struct Writer {

@@ -6,10 +6,7 @@ use std::sync::Arc;
 
 use onrecord_storage::Read;
 
-use super::space::Space;
-use super::{Call, Engine, Handled, Path, kv1};
-use crate::engine::kind::{Builtin, EngineKind, Mounting};
-use crate::engine::tune::Tune;
+use crate::engine::{Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, kv1};
 use crate::outcome::{Outcome, Refusal};
 use crate::place;
 
@@ -18,7 +15,6 @@ pub(crate) struct Cubbyhole {
     space: Arc<Space>,
 }
 
-/// Cubbyholes.
 pub(crate) static KIND: EngineKind = EngineKind::new::<Cubbyhole>(
     "cubbyhole",
     Mounting::Builtin(Builtin {
@@ -35,10 +31,23 @@ pub(crate) static KIND: EngineKind = EngineKind::new::<Cubbyhole>(
 /// The root can be listed; a key takes everything.
 const fn key(pattern: &'static str, synopsis: &'static str) -> Path<Cubbyhole> {
     Path::<Cubbyhole>::new(pattern, synopsis)
-        .read(|cubbyhole, _, call| Handled::read(cubbyhole.read(call)))
-        .list(|cubbyhole, _, call| Handled::read(cubbyhole.list(call)))
-        .write(|cubbyhole, _, call| Handled::pending(cubbyhole.write(call)))
-        .delete(|cubbyhole, _, call| Handled::pending(cubbyhole.delete(call)))
+        .read(|cubbyhole, _, call| match own(call) {
+            Ok(path) => Handled::read(
+                kv1::read(&cubbyhole.space, &path)
+                    .map(|data| data.map(|data| data.map_or_else(Outcome::absent, Outcome::data))),
+            ),
+            Err(refusal) => Handled::ready(refusal),
+        })
+        .list(|cubbyhole, _, call| match own(call) {
+            Ok(path) => Handled::read(kv1::list(&cubbyhole.space, &path)),
+            Err(refusal) => Handled::ready(refusal),
+        })
+        .write(|cubbyhole, _, call| {
+            Handled::pending(async move { kv1::write(&cubbyhole.space, &own(call)?, call).await })
+        })
+        .delete(|cubbyhole, _, call| {
+            Handled::pending(async move { kv1::delete(&cubbyhole.space, &own(call)?).await })
+        })
         .exists(|cubbyhole, call| match own(call) {
             Ok(path) => kv1::exists(&cubbyhole.space, &path),
             Err(_) => Read::Ready(None),
@@ -54,31 +63,6 @@ impl Engine for Cubbyhole {
 
     async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
         Ok(Self { space })
-    }
-}
-
-impl Cubbyhole {
-    fn read(&self, call: &Call<'_>) -> Read<'_, Result<Outcome, Refusal>> {
-        match own(call) {
-            Ok(path) => kv1::read(&self.space, &path)
-                .map(|data| data.map(|data| data.map_or_else(Outcome::absent, Outcome::data))),
-            Err(refusal) => Read::Ready(Err(refusal)),
-        }
-    }
-
-    fn list(&self, call: &Call<'_>) -> Read<'_, Result<Outcome, Refusal>> {
-        match own(call) {
-            Ok(path) => kv1::list(&self.space, &path),
-            Err(refusal) => Read::Ready(Err(refusal)),
-        }
-    }
-
-    async fn write(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        kv1::write(&self.space, &own(call)?, call).await
-    }
-
-    async fn delete(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        kv1::delete(&self.space, &own(call)?).await
     }
 }
 

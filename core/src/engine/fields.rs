@@ -10,10 +10,10 @@ use std::fmt::Display;
 use onrecord_value::{GoDuration, Object, Value, boolean, duration, integer};
 
 use crate::audit_errors::WARN_IGNORED;
-use crate::outcome::{Refusal, Warning};
+use crate::outcome::{Refusal, Reply, Warning};
 
 /// A value of another type than its field's.
-fn refused(field: &str, why: impl Display) -> Refusal {
+pub(crate) fn refused(field: &str, why: impl Display) -> Refusal {
     Refusal::invalid(format!("Field validation failed: error converting input for field {field:?}: {why}"))
 }
 
@@ -22,70 +22,66 @@ pub fn sent<'a>(data: &'a Object, field: &str) -> Option<&'a Value> {
     data.get(field).filter(|value| !value.is_null())
 }
 
+/// The field as `convert` reads it, if it was sent; refused with the text of its error.
+fn converted<'a, T, E: Display>(
+    data: &'a Object,
+    field: &str,
+    convert: impl FnOnce(&'a Value) -> Result<T, E>,
+) -> Result<Option<T>, Refusal> {
+    sent(data, field).map(|value| convert(value).map_err(|error| refused(field, error))).transpose()
+}
+
 /// A text; numbers and truth values are taken as their texts.
 pub fn text<'a>(data: &'a Object, field: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
-    sent(data, field).map(|value| scalar(value).ok_or_else(|| wrong_kind(field, "string", value))).transpose()
+    converted(data, field, |value| scalar(value).ok_or_else(|| expected("string", value)))
 }
 
 /// A truth value.
 pub fn flag(data: &Object, field: &str) -> Result<Option<bool>, Refusal> {
-    sent(data, field)
-        .map(|value| boolean::from_value(value).map_err(|error| refused(field, error)))
-        .transpose()
+    converted(data, field, boolean::from_value)
 }
 
 /// An integer, as a number or in a text.
 pub fn whole(data: &Object, field: &str) -> Result<Option<i64>, Refusal> {
-    sent(data, field).map(|value| integer_of(field, value)).transpose()
+    converted(data, field, integer_of)
 }
 
 /// An integer of 0 or more.
 pub fn count(data: &Object, field: &str) -> Result<Option<u64>, Refusal> {
-    whole(data, field)?
-        .map(|number| u64::try_from(number).map_err(|_| refused(field, "it must not be negative")))
-        .transpose()
+    converted(data, field, |value| {
+        integer_of(value)?.try_into().map_err(|_| "it must not be negative".to_owned())
+    })
 }
 
 /// A duration: seconds as a number, or a text such as `90m`.
 pub fn span(data: &Object, field: &str) -> Result<Option<GoDuration>, Refusal> {
-    sent(data, field)
-        .map(|value| duration::from_value(value).map_err(|error| refused(field, error)))
-        .transpose()
+    converted(data, field, duration::from_value)
 }
 
 /// A map.
 pub fn map<'a>(data: &'a Object, field: &str) -> Result<Option<&'a Object>, Refusal> {
-    sent(data, field)
-        .map(|value| value.as_object().ok_or_else(|| wrong_kind(field, "map", value)))
-        .transpose()
+    converted(data, field, |value| value.as_object().ok_or_else(|| expected("map", value)))
 }
 
 /// A map of texts; numbers and truth values are taken as their texts.
 pub fn texts_by_name(data: &Object, field: &str) -> Result<Option<Vec<(String, String)>>, Refusal> {
     let Some(map) = map(data, field)? else { return Ok(None) };
-    map.iter()
-        .map(|(name, value)| match scalar(value) {
-            Some(text) => Ok((name.to_owned(), text.into_owned())),
-            None => Err(wrong_kind(field, "map of strings", value)),
-        })
-        .collect::<Result<_, _>>()
-        .map(Some)
+    let pair = |(name, value): (&str, _)| match scalar(value) {
+        Some(text) => Ok((name.to_owned(), text.into_owned())),
+        None => Err(refused(field, expected("map of strings", value))),
+    };
+    map.iter().map(pair).collect::<Result<_, _>>().map(Some)
 }
 
 /// A list of texts: a list, or one text whose parts are separated by commas.
 pub fn texts(data: &Object, field: &str) -> Result<Option<Vec<String>>, Refusal> {
-    let Some(value) = sent(data, field) else { return Ok(None) };
-    elements(field, value)?
-        .iter()
-        .map(|item| scalar(item).map(Cow::into_owned).ok_or_else(|| wrong_kind(field, "string", item)))
-        .collect::<Result<_, _>>()
-        .map(Some)
+    let text = |item: &Value| scalar(item).map(Cow::into_owned).ok_or_else(|| expected("string", item));
+    converted(data, field, |value| elements(value)?.iter().map(text).collect())
 }
 
 /// A list of integers: a list of numbers or texts, one number, or one text whose parts are separated by commas.
 pub fn wholes(data: &Object, field: &str) -> Result<Option<Vec<i64>>, Refusal> {
-    let Some(value) = sent(data, field) else { return Ok(None) };
-    elements(field, value)?.iter().map(|item| integer_of(field, item)).collect::<Result<_, _>>().map(Some)
+    converted(data, field, |value| elements(value)?.iter().map(integer_of).collect())
 }
 
 /// The warning about fields that the endpoint does not know, if there are any. Only an answer with a body carries it.
@@ -98,11 +94,18 @@ pub fn unrecognized(data: &Object, known: &[&str]) -> Option<Warning> {
     Some(Warning { text, template: WARN_IGNORED })
 }
 
-fn wrong_kind(field: &str, wanted: &str, value: &Value) -> Refusal {
-    refused(field, format_args!("expected a {wanted}, got {}", value.kind()))
+/// A reply with data, and with the warning about fields of the request that are not known.
+pub(crate) fn answer(data: Object, request: &Object, known: &[&str]) -> Reply {
+    let warnings = unrecognized(request, known).into_iter().collect();
+    Reply { data: Some(data), warnings, ..Reply::default() }
 }
 
-fn scalar(value: &Value) -> Option<Cow<'_, str>> {
+fn expected(wanted: &str, value: &Value) -> String {
+    format!("expected a {wanted}, got {}", value.kind())
+}
+
+/// The text of a text, a number or a truth value.
+pub(crate) fn scalar(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(Cow::Borrowed(text)),
         Value::Number(number) => Some(Cow::Borrowed(number.text())),
@@ -111,27 +114,27 @@ fn scalar(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-fn elements<'a>(field: &str, value: &'a Value) -> Result<Cow<'a, [Value]>, Refusal> {
+fn elements(value: &Value) -> Result<Cow<'_, [Value]>, String> {
     match value {
         Value::Array(items) => Ok(Cow::Borrowed(items)),
         Value::String(text) => {
             Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Value::from).collect())
         }
         Value::Number(_) => Ok(Cow::Borrowed(std::slice::from_ref(value))),
-        other => Err(wrong_kind(field, "list", other)),
+        other => Err(expected("list", other)),
     }
 }
 
-fn integer_of(field: &str, value: &Value) -> Result<i64, Refusal> {
+fn integer_of(value: &Value) -> Result<i64, String> {
     match value {
         Value::String(text) if text.is_empty() => Ok(0),
-        Value::String(text) => integer::parse_signed(text).map_err(|error| refused(field, error)),
+        Value::String(text) => integer::parse_signed(text).map_err(|error| error.to_string()),
         // `5.0` and `1e2` are whole numbers too.
         Value::Number(number) => number
             .as_i64()
             .or_else(|| whole_double(number.as_f64()?))
-            .ok_or_else(|| refused(field, format_args!("{} is not an integer", number.text()))),
-        other => Err(wrong_kind(field, "number", other)),
+            .ok_or_else(|| format!("{} is not an integer", number.text())),
+        other => Err(expected("number", other)),
     }
 }
 

@@ -1,16 +1,17 @@
 //! A kind of engine, as one row: name, version, how it is mounted, its paths and how it is made; and the table of all
 //! kinds of a server. Never in it: the rows of the built-in table (`kinds`).
 
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::engine::space::Space;
-use crate::engine::tune::Tune;
-use crate::engine::{self, AnyEngine, Engine, Found};
+use crate::engine::mount::LOGINS;
+use crate::engine::{AnyEngine, Engine, Space, Tune};
 use crate::outcome::Refusal;
 use crate::routes::Route;
 
 /// A kind of engine.
+#[must_use]
 pub struct EngineKind {
     /// `type` of a mount: `kv`.
     pub name: &'static str,
@@ -20,8 +21,10 @@ pub struct EngineKind {
     pub mounting: Mounting,
     /// What it is for, in one line.
     pub synopsis: &'static str,
-    open: fn(Arc<Space>) -> Opening,
-    find: fn(&str) -> Option<Found>,
+    /// Makes an engine of this kind over its part of the store.
+    pub(crate) open: fn(Arc<Space>) -> Opening,
+    /// Finds the path that takes a path below the mount.
+    pub(crate) find: fn(&str) -> Option<Found>,
     route: fn(usize) -> Option<&'static Route>,
 }
 
@@ -59,27 +62,19 @@ impl EngineKind {
             version: "",
             mounting,
             synopsis,
-            open: open::<E>,
-            find: engine::find::<E>,
-            route: engine::route::<E>,
+            open: |space| Box::pin(async move { Ok(Arc::new(E::open(space).await?) as Arc<dyn AnyEngine>) }),
+            find: |path| {
+                let mut rows = E::PATHS.iter().map(|path| &path.route).enumerate();
+                rows.find_map(|(number, row)| Some((number, row, row.matches(path)?)))
+            },
+            route: |number| E::PATHS.get(number).map(|path| &path.route),
         }
     }
 
     /// One of several versions of the kind. The first in the table is the default.
-    #[must_use]
     pub const fn version(mut self, version: &'static str) -> Self {
         self.version = version;
         self
-    }
-
-    /// An engine of this kind over its part of the store.
-    pub(crate) async fn open(&self, space: Arc<Space>) -> Result<Arc<dyn AnyEngine>, Refusal> {
-        (self.open)(space).await
-    }
-
-    /// The path that takes a path below the mount.
-    pub(crate) fn find(&self, path: &str) -> Option<Found> {
-        (self.find)(path)
     }
 
     /// All its paths.
@@ -109,12 +104,10 @@ impl EngineKind {
     }
 }
 
+/// A path of a kind: its number, its row, and what it captures of the path that it takes.
+type Found = (usize, &'static Route, Range<usize>);
 /// An engine that is being made.
 type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn AnyEngine>, Refusal>> + Send>>;
-
-fn open<E: Engine>(space: Arc<Space>) -> Opening {
-    Box::pin(async move { Ok(Arc::new(E::open(space).await?) as Arc<dyn AnyEngine>) })
-}
 
 /// Why a table has no such kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,16 +149,13 @@ impl Kinds {
     ) -> Result<&'static EngineKind, Unknown> {
         let mut known = None;
         for kind in self.iter().filter(|kind| may(kind)) {
-            if kind.is_versioned_name(name) {
-                known = Some(kind.name);
-                if version.is_none_or(|version| version == kind.version) {
-                    return Ok(kind);
-                }
-            } else if kind.name == name {
-                known = Some(kind.name);
-                if matches!(version, None | Some("")) || version == Some(kind.version) {
-                    return Ok(kind);
-                }
+            let versioned = kind.is_versioned_name(name);
+            if !versioned && kind.name != name {
+                continue;
+            }
+            known = Some(kind.name);
+            if version.is_none_or(|version| version == kind.version || (version.is_empty() && !versioned)) {
+                return Ok(kind);
             }
         }
         Err(known.map_or(Unknown::Name, Unknown::Version))
@@ -184,10 +174,8 @@ impl Kinds {
 
     /// Whether a built-in login method has this name.
     pub(crate) fn builtin_login(&self, name: &str) -> bool {
-        self.iter().any(|kind| {
-            kind.name == name
-                && matches!(&kind.mounting, Mounting::Builtin(builtin) if builtin.path.starts_with("auth/"))
-        })
+        let login = |kind: &EngineKind| matches!(&kind.mounting, Mounting::Builtin(at) if at.path.starts_with(LOGINS));
+        self.iter().any(|kind| kind.name == name && login(kind))
     }
 
     /// The default version of a kind: the first in the table.
@@ -225,7 +213,7 @@ mod tests {
         for kind in kinds::builtin().iter() {
             for route in kind.routes() {
                 let path = route.template().0.replace(['{', '}'], "");
-                let (_, taken, _) = kind.find(&path).unwrap_or_else(|| panic!("{}", route.pattern()));
+                let (_, taken, _) = (kind.find)(&path).unwrap_or_else(|| panic!("{}", route.pattern()));
                 assert_eq!(taken.pattern(), route.pattern(), "{}", kind.name);
                 assert!(!route.synopsis.is_empty(), "{} {}", kind.name, route.pattern());
                 assert!(route.operations().next().is_some(), "{} {}", kind.name, route.pattern());

@@ -8,17 +8,13 @@ use onrecord_storage::Read;
 use onrecord_value::{Object, duration};
 
 use super::codec::{decode_object, encode_object};
-use super::space::{Existing, Space};
-use super::{Call, Engine, Handled, Path};
-use crate::engine::kind::{EngineKind, Mounting};
+use crate::engine::{Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space};
 use crate::outcome::{Outcome, Refusal, Reply};
 
-/// A mount of the engine.
 pub(crate) struct Kv1 {
     space: Arc<Space>,
 }
 
-/// Key-value, version 1.
 pub(crate) static KIND: EngineKind =
     EngineKind::new::<Kv1>("kv", Mounting::Secrets, "Key-value store: a key holds a map").version("1");
 
@@ -54,12 +50,8 @@ impl Kv1 {
             let set = |seconds: u64| Some(seconds).filter(|seconds| *seconds > 0);
             let own = set(tune.default_lease_ttl).unwrap_or(default_lease.as_secs());
             let own = set(tune.max_lease_ttl).map_or(own, |max| own.min(max));
-            let lease = lease(&data).unwrap_or(own);
-            Ok(Outcome::Reply(Box::new(Reply {
-                data: Some(data),
-                lease_seconds: Some(lease),
-                ..Reply::default()
-            })))
+            let lease_seconds = lease(&data).or(Some(own));
+            Ok(Reply { data: Some(data), lease_seconds, ..Reply::default() }.into())
         })
     }
 }
@@ -98,7 +90,7 @@ pub(super) fn list<'a>(space: &'a Space, path: &str) -> Read<'a, Result<Outcome,
 }
 
 /// Stores the map of a call at a path.
-pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<(), Refusal> {
     if !is_key(path) {
         return Err(Refusal::bad_request("missing path"));
     }
@@ -106,34 +98,25 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
         return Err(Refusal::bad_request("missing data fields"));
     }
     let bytes = encode_object(call.data);
-    space
-        .change(path, call.existing, |old, draft| {
-            call.recheck_operation(old.is_some())?;
-            draft.put(path, &bytes)
-        })
-        .await?;
-    Ok(Outcome::empty())
+    let change = space.change(path, call.existing, |old, draft| {
+        call.recheck_operation(old.is_some())?;
+        draft.put(path, &bytes)
+    });
+    change.await
 }
 
 /// Removes what is at a path, if anything is.
-pub(super) async fn delete(space: &Space, path: &str) -> Result<Outcome, Refusal> {
-    if is_key(path) {
-        space
-            .change(path, None, |old, draft| match old {
-                Some(_) => draft.delete(path),
-                None => Ok(()),
-            })
-            .await?;
+pub(super) async fn delete(space: &Space, path: &str) -> Result<(), Refusal> {
+    if !is_key(path) {
+        return Ok(());
     }
-    Ok(Outcome::empty())
+    let change = |old: Option<&_>, draft: &mut ChangeBatch<'_>| old.map_or(Ok(()), |_| draft.delete(path));
+    space.change(path, None, change).await
 }
 
 /// What is at the path of a write.
 pub(super) fn exists<'a>(space: &'a Space, path: &str) -> Read<'a, Option<Box<Existing>>> {
-    if !is_key(path) {
-        return Read::Ready(None);
-    }
-    space.existing(path)
+    if is_key(path) { space.existing(path) } else { Read::Ready(None) }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod record;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use onrecord_entry::Template;
+use onrecord_entry::text::Template;
 use onrecord_seal::SecretBytes;
 use onrecord_storage::Read;
 use onrecord_value::Object;
@@ -20,10 +20,8 @@ use tokio::sync::Mutex;
 use self::config::Config;
 use self::record::Record;
 use super::codec::{Broken, Reader, Writer};
-use super::space::{ChangeBatch, Existing, Space};
-use super::{Call, Engine, Handled, Path, fields};
 use crate::audit_errors::{WARN_AT_ROOT, WARN_WRONG_PATH};
-use crate::engine::kind::{EngineKind, Mounting};
+use crate::engine::{Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape, Warning};
 
@@ -31,16 +29,14 @@ const CONFIG: &str = "config";
 /// The first byte of the stored settings.
 const CONFIG_FORMAT: u8 = 1;
 
-/// A mount of the engine.
 pub(crate) struct Kv2 {
     space: Arc<Space>,
     /// The engine's settings as stored.
-    config: RwLock<Arc<Config>>,
+    config: RwLock<Config>,
     /// Held by whatever reads them again, until they are shown.
     refreshing: Mutex<()>,
 }
 
-/// Key-value, version 2.
 pub(crate) static KIND: EngineKind =
     EngineKind::new::<Kv2>("kv", Mounting::Secrets, "Key-value store that keeps versions").version("2");
 
@@ -51,33 +47,33 @@ impl Engine for Kv2 {
                 "A read takes `version`. A write takes `data` and `options.cas`: the number of the version that it \
                  replaces, 0 for a new key.",
             )
-            .read(|kv, _, call| Handled::read(kv.read(call, call.captured)))
-            .write(|kv, _, call| Handled::pending(kv.write(call, call.captured)))
-            .patch(|kv, _, call| Handled::pending(kv.patch(call, call.captured)))
-            .delete(|kv, _, call| Handled::pending(kv.delete_latest(call, call.captured)))
+            .read(|kv, _, call| Handled::read(kv.read(call, false)))
+            .write(|kv, _, call| Handled::pending(kv.write(call)))
+            .patch(|kv, _, call| Handled::pending(kv.patch(call)))
+            .delete(|kv, _, call| Handled::pending(kv.delete_latest(call)))
             .exists(Self::exists),
         Path::<Self>::new("metadata/?", "List the keys of the store.")
             .list(|kv, _, _| Handled::read(kv.list(""))),
         Path::<Self>::new("metadata/{*path}", "List keys; read, write, patch and delete all that is known of one.")
             .description("A delete removes all versions for good.")
-            .read(|kv, _, call| Handled::read(kv.read_metadata(call, call.captured)))
+            .read(|kv, _, call| Handled::read(kv.read_metadata(call)))
             .list(|kv, _, call| Handled::read(kv.list(call.captured)))
-            .write(|kv, _, call| Handled::pending(kv.write_metadata(call, call.captured)))
-            .patch(|kv, _, call| Handled::pending(kv.patch_metadata(call, call.captured)))
+            .write(|kv, _, call| Handled::pending(kv.write_metadata(call)))
+            .patch(|kv, _, call| Handled::pending(kv.patch_metadata(call)))
             .delete(|kv, _, call| Handled::pending(kv.delete_metadata(call.captured)))
             .exists(Self::exists),
         Path::<Self>::new("delete/{*path}", "Delete versions of a secret so that they can be undeleted.")
             .description("Takes `versions`.")
-            .write(|kv, _, call| Handled::pending(kv.delete(call, call.captured))),
+            .write(|kv, _, call| Handled::pending(kv.delete(call))),
         Path::<Self>::new("undelete/{*path}", "Undelete versions of a secret.")
             .description("Takes `versions`.")
-            .write(|kv, _, call| Handled::pending(kv.undelete(call, call.captured))),
+            .write(|kv, _, call| Handled::pending(kv.undelete(call))),
         Path::<Self>::new("destroy/{*path}", "Remove the data of versions of a secret for good.")
             .description("Takes `versions`.")
-            .write(|kv, _, call| Handled::pending(kv.destroy(call, call.captured))),
+            .write(|kv, _, call| Handled::pending(kv.destroy(call))),
         Path::<Self>::new("subkeys/{*path}", "Read the names of the fields of a secret, without their values.")
             .description("Takes `version` and `depth`.")
-            .read(|kv, _, call| Handled::read(kv.subkeys(call, call.captured))),
+            .read(|kv, _, call| Handled::read(kv.read(call, true))),
         Path::<Self>::new("config", "Read and write the settings of the store.")
             .description("Takes `max_versions`, `cas_required` and `delete_version_after`.")
             .read(|kv, _, _| Handled::ready(Outcome::data(kv.config().show())))
@@ -85,8 +81,8 @@ impl Engine for Kv2 {
     ];
 
     async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
-        let config = stored_config(&space).await?;
-        Ok(Self { space, config: RwLock::new(Arc::new(config)), refreshing: Mutex::default() })
+        let config = decode_config(space.get(CONFIG).await?.as_ref())?;
+        Ok(Self { space, config: RwLock::new(config), refreshing: Mutex::default() })
     }
 
     fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>> {
@@ -95,15 +91,26 @@ impl Engine for Kv2 {
 
     fn unrouted(&self, call: &Call<'_>, _: Refusal) -> Outcome {
         let (first, key) = call.path.split_once('/').unwrap_or((call.path, ""));
-        let keyed = |path: &Path<Self>| path.route.prefix().strip_suffix('/') == Some(first);
-        if key.is_empty() && Self::PATHS.iter().any(keyed) {
-            return at_root();
+        let mut routes = Self::PATHS.iter().map(|path| &path.route);
+        if key.is_empty() && routes.clone().any(|route| route.prefix().strip_suffix('/') == Some(first)) {
+            let text = "Non-listing operations on the root of a K/V v2 mount are not supported.";
+            return warned(text.to_owned(), WARN_AT_ROOT);
         }
-        if Self::PATHS.iter().any(|path| path.route.matches(call.path).is_some()) {
-            Refusal::unsupported_operation().into()
-        } else {
-            wrong_prefix(call.operation)
+        if routes.any(|route| route.matches(call.path).is_some()) {
+            return Refusal::unsupported_operation().into();
         }
+        let command = match call.operation {
+            Operation::Create | Operation::Update => "put",
+            Operation::Patch => "patch",
+            Operation::Delete => "delete",
+            Operation::List => "list",
+            Operation::Read | Operation::Header | Operation::Help => "get",
+        };
+        let text = format!(
+            "This K/V secrets engine keeps versions: its paths begin with data/, metadata/, delete/, undelete/, \
+             destroy/ or subkeys/. On the command line, use 'onrecord kv {command}'."
+        );
+        warned(text, WARN_WRONG_PATH)
     }
 }
 
@@ -113,39 +120,34 @@ impl Kv2 {
         self.space.existing(&record_key(call.captured))
     }
 
-    fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    fn config(&self) -> Config {
+        *self.config.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn configure(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        self.space
-            .change(CONFIG, None, |stored, draft| {
-                let mut config = stored.map_or_else(|| Ok(Config::default()), decode_config)?;
-                config.apply(call.data)?;
-                let mut writer = Writer::with_capacity(16);
-                writer.byte(CONFIG_FORMAT);
-                config.write(&mut writer);
-                draft.put(CONFIG, &writer.finish())
-            })
-            .await?;
-        self.refresh().await?;
-        Ok(Outcome::empty())
+    async fn configure(&self, call: &Call<'_>) -> Result<(), Refusal> {
+        let change = self.space.change(CONFIG, None, |stored, draft| {
+            let mut config = decode_config(stored)?;
+            config.apply(call.data, false)?;
+            let mut writer = Writer::with_capacity(16);
+            writer.byte(CONFIG_FORMAT);
+            config.write(&mut writer);
+            draft.put(CONFIG, &writer.finish())
+        });
+        change.await?;
+        self.refresh().await
     }
 
     /// Shows the settings that are stored now. One at a time: the last to read shows what was stored last.
     async fn refresh(&self) -> Result<(), Refusal> {
         let _turn = self.refreshing.lock().await;
-        let config = Arc::new(stored_config(&self.space).await?);
+        let config = decode_config(self.space.get(CONFIG).await?.as_ref())?;
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())
     }
 }
 
-async fn stored_config(space: &Space) -> Result<Config, Refusal> {
-    space.get(CONFIG).await?.as_ref().map_or_else(|| Ok(Config::default()), decode_config)
-}
-
-fn decode_config(stored: &SecretBytes) -> Result<Config, Refusal> {
+fn decode_config(stored: Option<&SecretBytes>) -> Result<Config, Refusal> {
+    let Some(stored) = stored else { return Ok(Config::default()) };
     let mut reader = Reader::new(stored.expose());
     if reader.byte()? != CONFIG_FORMAT {
         return Err(Broken.into());
@@ -179,42 +181,28 @@ fn group_key(key: &str, group: u64) -> String {
     format!("versions/{key}/{group}")
 }
 
+/// Refuses a write that does not name the version which it replaces, as far as it must. `of` begins the text.
+fn check_cas(of: &str, required: bool, cas: Option<i64>, current: u64) -> Result<(), Refusal> {
+    let why = match cas {
+        None if required => "parameter required for this call",
+        Some(cas) if u64::try_from(cas) != Ok(current) => "parameter did not match the current version",
+        Some(_) | None => return Ok(()),
+    };
+    Err(Refusal::invalid(format!("{of}check-and-set {why}")))
+}
+
 /// 404 with an envelope in which `data` says what is left.
 fn gone(data: Object) -> Outcome {
-    Outcome::Reply(Box::new(Reply { data: Some(data), shape: ReplyShape::NotFound, ..Reply::default() }))
+    Reply { data: Some(data), shape: ReplyShape::NotFound, ..Reply::default() }.into()
 }
 
 /// 404 with nothing in it at all, as a patch of an absent key is answered.
 fn nothing() -> Outcome {
-    Outcome::Reply(Box::new(Reply { shape: ReplyShape::NotFound, ..Reply::default() }))
+    Reply { shape: ReplyShape::NotFound, ..Reply::default() }.into()
 }
 
+/// 404 with a warning.
 fn warned(text: String, template: Template) -> Outcome {
     let warnings = vec![Warning { text, template }];
-    Outcome::Reply(Box::new(Reply { warnings, shape: ReplyShape::NotFound, ..Reply::default() }))
-}
-
-fn at_root() -> Outcome {
-    warned("Non-listing operations on the root of a K/V v2 mount are not supported.".to_owned(), WARN_AT_ROOT)
-}
-
-fn wrong_prefix(operation: Operation) -> Outcome {
-    let command = match operation {
-        Operation::Create | Operation::Update => "put",
-        Operation::Patch => "patch",
-        Operation::Delete => "delete",
-        Operation::List => "list",
-        Operation::Read | Operation::Header | Operation::Help => "get",
-    };
-    let text = format!(
-        "This K/V secrets engine keeps versions: its paths begin with data/, metadata/, delete/, undelete/, \
-         destroy/ or subkeys/. On the command line, use 'onrecord kv {command}'."
-    );
-    warned(text, WARN_WRONG_PATH)
-}
-
-/// A reply with data, and a warning about fields that the endpoint does not know.
-fn answer(data: Object, call: &Call<'_>, known: &[&str]) -> Outcome {
-    let warnings = fields::unrecognized(call.data, known).into_iter().collect();
-    Outcome::Reply(Box::new(Reply { data: Some(data), warnings, ..Reply::default() }))
+    Reply { warnings, shape: ReplyShape::NotFound, ..Reply::default() }.into()
 }

@@ -2,28 +2,27 @@
 //! Never in it: endpoints and their texts (`engine::sys::mounts`), or what engines do.
 
 mod stored;
-mod sweep;
 mod table;
 
-use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_seal::EntropyError;
-use onrecord_storage::{Barrier, Batch, CommitError, StoreError, View};
+use onrecord_storage::{Barrier, Batch, CommitError, KeyError, StoreError, View};
 use onrecord_value::Object;
 
 pub(crate) use table::Table;
 
-use crate::engine::kind::{Builtin, EngineKind, Kinds, Mounting};
-use crate::engine::mount::{LOGINS, Mount};
-use crate::engine::space::Space;
-use crate::engine::tune::Tune;
+use crate::engine::codec::Broken;
+use crate::engine::mount::LOGINS;
+use crate::engine::{Builtin, EngineKind, Kinds, Mount, Mounting, Space, Tune};
 use crate::host::Host;
 use crate::place;
 use stored::{Row, Stored};
 
 /// The key of the table.
 const KEY: &str = "mounts";
+/// How many keys of a removed mount one batch removes.
+const SWEPT_KEYS: usize = 512;
 /// Paths that nothing can be mounted at or below.
 const RESERVED: [&str; 5] = ["sys/", "auth/", "cubbyhole/", "identity/", "audit/"];
 
@@ -65,15 +64,16 @@ impl Mounts {
     /// What removals before the last sealing have left is removed meanwhile.
     pub async fn load(barrier: &Barrier, host: &Host, kinds: &Kinds) -> Result<Self, MountError> {
         let view = barrier.view(place::CORE)?;
-        let stored = if let Some(bytes) = view.get(KEY).await? {
-            Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?
-        } else {
-            let first = Stored::first(kinds, &*host.entropy)?;
-            let mut batch = Batch::new();
-            view.require_absent(&mut batch, KEY)?;
-            view.put(&mut batch, KEY, &first.encode())?;
-            view.commit(batch).await?;
-            first
+        let stored = match view.get(KEY).await? {
+            Some(bytes) => Stored::decode(bytes.expose())?,
+            None => {
+                let first = Stored::first(kinds, &*host.entropy)?;
+                let mut batch = Batch::new();
+                view.require_absent(&mut batch, KEY)?;
+                view.put(&mut batch, KEY, &first.encode())?;
+                view.commit(batch).await?;
+                first
+            }
         };
         let mounts = Self(Arc::new(Shared {
             table: RwLock::new(Arc::default()),
@@ -83,15 +83,16 @@ impl Mounts {
             host: host.clone(),
             kinds: kinds.clone(),
         }));
-        let mut list = Vec::with_capacity(stored.rows.len());
-        for row in stored.rows {
-            list.push(mounts.instantiate(row).await?);
-        }
-        let leftovers = !stored.pending_deletion.is_empty();
-        mounts.show(Table::new(list, stored.pending_deletion));
-        if leftovers {
+        let table = mounts.open(stored).await?;
+        let leftovers = table.pending_deletion.clone();
+        mounts.show(table);
+        if !leftovers.is_empty() {
             let mounts = mounts.clone();
-            host.spawn.spawn(Box::pin(async move { mounts.sweep_leftovers().await }));
+            host.spawn.spawn(Box::pin(async move {
+                for uuid in leftovers {
+                    mounts.sweep(&uuid).await;
+                }
+            }));
         }
         Ok(mounts)
     }
@@ -123,33 +124,32 @@ impl Mounts {
         let _turn = self.0.writer.lock().await;
         let table = self.snapshot();
         if let Some(other) = table.conflict(path) {
-            return Err(MountError::InUse { path: other.path.clone() });
+            let path = other.path.strip_prefix(LOGINS).unwrap_or(&other.path);
+            return Err(MountError::InUse(path.to_owned()));
         }
         let row = Row::new(&self.0.kinds, path, draft, &*self.0.host.entropy)?;
         let mount = self.instantiate(row).await?;
         self.replace(table.with(mount)).await
     }
 
-    /// Removes the engine at a path (with its final slash), then its data; says whether there was one. Once the table
-    /// without it is durable the mount is gone, whatever becomes of its data: what is left is removed after the next
-    /// unsealing.
-    pub async fn disable(&self, path: &str) -> Result<bool, MountError> {
+    /// Removes the engine at a path (with its final slash), if there is one, then its data. Once the table without it is
+    /// durable the mount is gone, whatever becomes of its data: what is left is removed after the next unsealing.
+    pub async fn disable(&self, path: &str) -> Result<(), MountError> {
         let gone = {
             let _turn = self.0.writer.lock().await;
             let table = self.snapshot();
-            let Some(mount) = table.at(path) else {
-                return if RESERVED.contains(&path) { Err(MountError::Builtin) } else { Ok(false) };
-            };
-            if mount.kind.is_builtin() {
-                return Err(MountError::Builtin);
+            let mount = table.at(path).cloned();
+            let builtin = mount.as_ref().map_or(RESERVED.contains(&path), |mount| mount.kind.is_builtin());
+            if builtin {
+                return Err(MountError::Builtin(path.to_owned()));
             }
-            let mount = Arc::clone(mount);
+            let Some(mount) = mount else { return Ok(()) };
             self.replace(table.without(&mount)).await?;
             mount
         };
         gone.space.close().await;
         self.sweep(&gone.uuid).await;
-        Ok(true)
+        Ok(())
     }
 
     /// Changes description and settings of the mount at a path (with its final slash).
@@ -160,7 +160,7 @@ impl Mounts {
     ) -> Result<(), E> {
         let _turn = self.0.writer.lock().await;
         let table = self.snapshot();
-        let mut mount = Mount::clone(table.at(path).ok_or(MountError::Missing)?);
+        let mut mount = Mount::clone(table.at(path).ok_or_else(|| MountError::Missing(path.to_owned()))?);
         change(&mut mount)?;
         Ok(self.replace(table.with(mount)).await?)
     }
@@ -169,21 +169,8 @@ impl Mounts {
     pub async fn invalidate(&self) -> Result<(), MountError> {
         let _turn = self.0.writer.lock().await;
         let Some(bytes) = self.0.view.get(KEY).await? else { return Ok(()) };
-        let stored = Stored::decode(bytes.expose()).map_err(|_| MountError::Damaged)?;
+        let table = self.open(Stored::decode(bytes.expose())?).await?;
         let before = self.snapshot();
-        let mut list = Vec::with_capacity(stored.rows.len());
-        for row in stored.rows {
-            let kind = self.0.kinds.stored(&row.kind, row.version());
-            let same = |mount: &&Arc<Mount>| {
-                mount.uuid == row.uuid && kind.is_some_and(|kind| std::ptr::eq(kind, mount.kind))
-            };
-            let mount = match before.iter().find(same) {
-                Some(mount) => row.mount(mount.kind, Arc::clone(&mount.engine), Arc::clone(&mount.space)),
-                None => self.instantiate(row).await?,
-            };
-            list.push(mount);
-        }
-        let table = Table::new(list, stored.pending_deletion);
         let removed = |mount: &&Arc<Mount>| !table.iter().any(|now| now.uuid == mount.uuid);
         let removed: Vec<Arc<Mount>> = before.iter().filter(removed).cloned().collect();
         self.show(table);
@@ -198,7 +185,26 @@ impl Mounts {
         let table = self.snapshot();
         let Some(mount) = table.iter().find(|mount| mount.uuid == uuid) else { return Ok(()) };
         let done = mount.engine.invalidate(key).await;
-        done.map_err(|_| MountError::Engine { path: mount.path.clone() })
+        done.map_err(|_| MountError::Engine(mount.path.clone()))
+    }
+
+    /// Removes all data of a removed mount, then forgets it. A failure is tried again after the next unsealing.
+    async fn sweep(&self, uuid: &str) {
+        if let Err(error) = self.try_sweep(uuid).await {
+            tracing::warn!(%error, mount = uuid, "data of a removed mount is left until the next unsealing");
+        }
+    }
+
+    async fn try_sweep(&self, uuid: &str) -> Result<(), MountError> {
+        let view = self.0.barrier.view(&data_folder(uuid))?;
+        let mut removed = SWEPT_KEYS;
+        while removed == SWEPT_KEYS {
+            let mut batch = Batch::new();
+            removed = view.delete_below(&mut batch, "", SWEPT_KEYS).await?;
+            view.commit(batch).await?;
+        }
+        let _turn = self.0.writer.lock().await;
+        self.replace(self.snapshot().swept(uuid)).await
     }
 
     /// Stores a table, then shows it. The writer's turn must be held.
@@ -218,19 +224,33 @@ impl Mounts {
         *self.0.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 
-    fn space(&self, folder: &str) -> Result<Arc<Space>, MountError> {
-        Ok(Arc::new(Space::new(self.0.barrier.view(folder)?)))
+    /// A stored table with an engine for every mount: the one that is shown now, if there is one.
+    async fn open(&self, stored: Stored) -> Result<Table, MountError> {
+        let before = self.snapshot();
+        let mut list = Vec::with_capacity(stored.rows.len());
+        for row in stored.rows {
+            let kind = self.0.kinds.stored(&row.kind, row.version());
+            let same = |mount: &&Arc<Mount>| {
+                mount.uuid == row.uuid && kind.is_some_and(|kind| std::ptr::eq(kind, mount.kind))
+            };
+            list.push(Arc::new(match before.iter().find(same) {
+                Some(mount) => row.mount(mount.kind, Arc::clone(&mount.engine), Arc::clone(&mount.space)),
+                None => self.instantiate(row).await?,
+            }));
+        }
+        Ok(Table::new(list, stored.pending_deletion))
     }
 
     /// A stored mount with its engine.
     async fn instantiate(&self, row: Row) -> Result<Mount, MountError> {
-        let failed = || MountError::Engine { path: row.path.clone() };
+        let failed = || MountError::Engine(row.path.clone());
         let kind = self.0.kinds.stored(&row.kind, row.version()).ok_or_else(failed)?;
-        let space = match kind.mounting {
-            Mounting::Builtin(Builtin { folder: Some(folder), .. }) => self.space(folder)?,
-            _ => self.space(&data_folder(&row.uuid))?,
+        let folder = match kind.mounting {
+            Mounting::Builtin(Builtin { folder: Some(folder), .. }) => folder.to_owned(),
+            Mounting::Builtin(_) | Mounting::Secrets | Mounting::Login => data_folder(&row.uuid),
         };
-        let engine = kind.open(Arc::clone(&space)).await.map_err(|_| failed())?;
+        let space = Arc::new(Space::new(self.0.barrier.view(&folder)?));
+        let engine = (kind.open)(Arc::clone(&space)).await.map_err(|_| failed())?;
         Ok(row.mount(kind, engine, space))
     }
 }
@@ -249,88 +269,54 @@ fn check_path(path: &str, kind: &EngineKind) -> Result<(), MountError> {
         }
     };
     if !allowed {
-        return Err(MountError::Reserved);
+        return Err(MountError::Reserved(path.to_owned()));
     }
-    let name = path.strip_suffix('/').ok_or(MountError::BadPath)?;
     let bad = |part: &str| matches!(part, "" | "." | "..") || part.chars().any(char::is_control);
-    if path.len() > 1024 || name.trim() != name || name.split('/').any(bad) {
-        return Err(MountError::BadPath);
+    match path.strip_suffix('/') {
+        Some(name) if path.len() <= 1024 && name.trim() == name && !name.split('/').any(bad) => Ok(()),
+        _ => Err(MountError::BadPath(path.to_owned())),
     }
-    Ok(())
 }
 
-/// Why the table was not read or changed.
-#[derive(Debug)]
+/// Why the table was not read or changed. Clients are told the texts of the first ones.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MountError {
-    /// Another mount is at, above or below the path.
-    InUse {
-        /// The other one's path.
-        path: String,
-    },
+    /// Another mount is at, above or below the path. Its path, as its listing has it.
+    #[error("path is already in use at {0}")]
+    InUse(String),
     /// The path belongs to the server.
-    Reserved,
+    #[error("cannot mount {0:?}")]
+    Reserved(String),
     /// The path is none that something can be mounted at.
-    BadPath,
-    /// The mount is part of the server.
-    Builtin,
-    /// Nothing is mounted there.
-    Missing,
-    /// The engine of a stored mount cannot be opened.
-    Engine {
-        /// Where it is mounted.
-        path: String,
-    },
+    #[error("{0:?} is not a path that can be mounted at")]
+    BadPath(String),
+    /// The mount at the path is part of the server.
+    #[error("cannot unmount {0:?}")]
+    Builtin(String),
+    /// Nothing is mounted at the path.
+    #[error("tune of path {0:?} failed: no mount entry found")]
+    Missing(String),
+    /// The engine of a stored mount, at the path, cannot be opened.
+    #[error("the engine at {0} cannot be opened")]
+    Engine(String),
     /// The stored table cannot be read.
-    Damaged,
+    #[error("the stored mount table is damaged")]
+    Damaged(#[from] Broken),
     /// There is no randomness to make ids from.
-    Entropy(EntropyError),
+    #[error("{0}")]
+    Entropy(#[from] EntropyError),
     /// The store could not read or prepare something.
-    Store(StoreError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// The store did not make the change.
-    Commit(CommitError),
+    #[error("{0}")]
+    Commit(#[from] CommitError),
 }
 
-impl fmt::Display for MountError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InUse { path } => write!(f, "path is already in use at {path}"),
-            Self::Reserved => f.write_str("the path belongs to the server"),
-            Self::BadPath => f.write_str("nothing can be mounted at such a path"),
-            Self::Builtin => f.write_str("the mount is part of the server"),
-            Self::Missing => f.write_str("no mount entry found"),
-            Self::Engine { path } => write!(f, "the engine at {path} cannot be opened"),
-            Self::Damaged => f.write_str("the stored mount table is damaged"),
-            Self::Entropy(error) => error.fmt(f),
-            Self::Store(error) => error.fmt(f),
-            Self::Commit(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for MountError {}
-
-impl From<EntropyError> for MountError {
-    fn from(error: EntropyError) -> Self {
-        Self::Entropy(error)
-    }
-}
-
-impl From<StoreError> for MountError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<onrecord_storage::KeyError> for MountError {
-    fn from(error: onrecord_storage::KeyError) -> Self {
+impl From<KeyError> for MountError {
+    fn from(error: KeyError) -> Self {
         Self::Store(error.into())
-    }
-}
-
-impl From<CommitError> for MountError {
-    fn from(error: CommitError) -> Self {
-        Self::Commit(error)
     }
 }
 
@@ -348,10 +334,10 @@ mod tests {
             assert!(check_path(good).is_ok(), "{good}");
         }
         for bad in ["", "/", "kv", "a//b/", "../", "a/../b/", "./", " kv/", "kv /", "a\nb/", "/kv/"] {
-            assert!(matches!(check_path(bad), Err(MountError::BadPath)), "{bad:?}");
+            assert!(matches!(check_path(bad), Err(MountError::BadPath(_))), "{bad:?}");
         }
         for taken in ["sys/", "sys/x/", "auth/", "auth/x/", "cubbyhole/", "identity/y/", "audit/"] {
-            assert!(matches!(check_path(taken), Err(MountError::Reserved)), "{taken}");
+            assert!(matches!(check_path(taken), Err(MountError::Reserved(_))), "{taken}");
         }
     }
 }

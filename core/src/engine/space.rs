@@ -155,16 +155,9 @@ impl ChangeBatch<'_> {
 }
 
 /// Every try counted on a change that was refused.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("changes that a change counted on were refused again and again")]
 struct Unsettled;
-
-impl std::fmt::Display for Unsettled {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("changes that a change counted on were refused again and again")
-    }
-}
-
-impl std::error::Error for Unsettled {}
 
 /// What the client is told when the store cannot read or prepare something. A path that is no key is the client's own
 /// doing; of all else it learns only that there was a failure.

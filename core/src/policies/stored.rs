@@ -1,6 +1,8 @@
 //! The stored form of a policy: a JSON object. Never in it: storage keys, or compiling.
 
-use onrecord_value::{Number, Time, Value, json, object};
+use onrecord_value::Time;
+
+use crate::stored::record;
 
 /// A policy as it was written, and what is noted about it.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,31 +22,19 @@ impl Document {
     pub(super) fn built_in(text: &str) -> Self {
         Self { text: text.to_owned(), version: 1, modified: Time::NEVER, cas_required: false }
     }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let facts = object! {
-            "cas_required" => self.cas_required,
-            "modified" => i64::try_from(self.modified.unix_nanos()).unwrap_or(i64::MAX),
-            "text" => self.text.as_str(),
-            "version" => self.version,
-        };
-        Value::Object(facts).to_json()
-    }
-
-    pub(super) fn decode(stored: &[u8]) -> Option<Self> {
-        let facts = json::parse_object(stored, json::Limits::default()).ok()?;
-        Some(Self {
-            text: facts.str("text")?.to_owned(),
-            version: facts.get("version")?.as_number().and_then(Number::as_u64)?,
-            modified: Time::from_unix_nanos(i128::from(facts.get("modified")?.as_i64()?)),
-            cas_required: facts.get("cas_required")?.as_bool()?,
-        })
-    }
 }
+
+record! { Document() {
+    "cas_required" => cas_required,
+    "modified" => modified as Nanos,
+    "text" => text,
+    "version" => version,
+} }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stored::Record as _;
 
     #[test]
     fn a_policy_survives_storage() {
@@ -54,7 +44,11 @@ mod tests {
             modified: Time::from_unix(1_700_000_000, 5),
             cas_required: true,
         };
-        assert!(Document::decode(&one.encode()) == Some(one));
-        assert!(Document::decode(b"{}").is_none());
+        assert_eq!(
+            String::from_utf8_lossy(&one.encode()),
+            r#"{"cas_required":true,"modified":1700000000000000005,"text":"path \"\u003ca\u003e\" {}\n# é","version":7}"#
+        );
+        assert!(Document::decode(&one.encode(), ()) == Some(one));
+        assert!(Document::decode(b"{}", ()).is_none());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use onrecord_entry::CacheKey;
+use onrecord_entry::auth::CacheKey;
 use onrecord_seal::{Entropy, EntropyError, Secret};
 use onrecord_storage::Batch;
 use onrecord_value::{Object, Time};

@@ -78,7 +78,7 @@ impl TokenStorage {
     /// Adds a new token, with its accessor and the link to its parent, to a batch.
     pub(super) fn lay(&self, batch: &mut Batch, entry: &Entry) -> Result<(), TokenError> {
         self.tokens.require_absent(batch, &id(&entry.name))?;
-        self.tokens.put(batch, &id(&entry.name), entry.encode().expose())?;
+        self.tokens.put(batch, &id(&entry.name), entry.to_stored().expose())?;
         self.tokens.put(batch, &self.accessor(entry)?, entry.name.as_bytes())?;
         if let Some(parent) = &entry.parent {
             self.tokens.require_present(batch, &id(parent))?;
@@ -104,7 +104,7 @@ impl TokenStorage {
 
     fn change(&self, batch: &mut Batch, entry: &Entry) -> Result<(), TokenError> {
         self.tokens.require_present(batch, &id(&entry.name))?;
-        Ok(self.tokens.put(batch, &id(&entry.name), entry.encode().expose())?)
+        Ok(self.tokens.put(batch, &id(&entry.name), entry.to_stored().expose())?)
     }
 
     /// Removes tokens in one batch, with their accessors, their links to their parents and their cubbyholes.
@@ -204,7 +204,7 @@ pub(super) fn settled(result: Result<(), CommitError>) -> Result<(), TokenError>
 
 fn decoded(name: &str, stored: Result<Option<SecretBytes>, StoreError>) -> Result<Option<Entry>, TokenError> {
     match stored {
-        Ok(Some(stored)) => Entry::decode(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
+        Ok(Some(stored)) => Entry::from_stored(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
         Ok(None) => Ok(None),
         Err(StoreError::Damaged { .. }) => Err(TokenError::Damaged),
         Err(error) => Err(error.into()),

@@ -407,7 +407,7 @@ fn a_second_device_on_the_same_file_is_refused() {
     assert_eq!(listed["data"].as_object().map(serde_json::Map::len), Some(1));
 }
 
-/// Exchanges what a name leads to, as fast as it can, until it is told to stop.
+/// Exchanges what a name leads to, as fast as it can, until it is stopped.
 fn swap(mut exchange: impl FnMut() + Send + 'static) -> impl FnOnce() {
     let stop = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&stop);
@@ -519,13 +519,13 @@ fn an_enabled_file_exchanged_for_a_link_is_not_followed() {
 fn the_command_line_tells_what_is_wrong() {
     let scene = Scene::new();
     let shell = Shell::of(&scene.server);
-    let told = shell
+    let output = shell
         .refuses(2, "onrecord audit enable file file_path=/etc/cron.d/x.log prefix='* * * * * root id #'");
     assert!(
-        told.contains("* sanity check failed; unable to open \"/etc/cron.d/x.log\" for writing: /etc/cron.d/x.log: audit files are not allowed in this directory"),
-        "{told}"
+        output.contains("* sanity check failed; unable to open \"/etc/cron.d/x.log\" for writing: /etc/cron.d/x.log: audit files are not allowed in this directory"),
+        "{output}"
     );
-    let told = shell.refuses(2, "onrecord audit enable file file_path=$HOME/.ssh/authorized_keys");
-    assert!(told.contains(NAME), "{told}");
+    let output = shell.refuses(2, "onrecord audit enable file file_path=$HOME/.ssh/authorized_keys");
+    assert!(output.contains(NAME), "{output}");
     assert!(!shell.home().join(".ssh").exists());
 }

@@ -152,9 +152,9 @@ fn the_version_and_a_server_that_is_not_there() {
     assert!(version.starts_with("OnRecord v") && version.lines().count() == 1, "{version}");
     assert_eq!(shell.does("onrecord -v"), version);
     let refused = "dial tcp 127.0.0.1:1: connect: connection refused";
-    let told = shell.refuses(1, "onrecord status");
+    let output = shell.refuses(1, "onrecord status");
     assert_eq!(
-        told,
+        output,
         format!("Error checking seal status: Get \"http://127.0.0.1:1/v1/sys/seal-status\": {refused}\n")
     );
     for (line, prefix) in [
@@ -171,14 +171,14 @@ fn the_version_and_a_server_that_is_not_there() {
         assert_eq!(shell.refuses(2, &format!("onrecord {line}")), format!("{prefix}{refused}\n"), "{line}");
     }
     let shell = Shell::new();
-    for (set, line, told) in [
+    for (set, line, output) in [
         ("VAULT_ADDR=://nowhere", "status", "parse \"://nowhere\": missing protocol scheme"),
         ("VAULT_CLIENT_TIMEOUT=abc", "audit list", "VAULT_CLIENT_TIMEOUT"),
         ("VAULT_MAX_RETRIES=abc", "audit list", "strconv.ParseInt: parsing \"abc\": invalid syntax"),
         ("VAULT_CACERT=/f", "audit list", "Error loading CA File: open /f: no such file or directory"),
     ] {
         let error = shell.refuses(2, &format!("{set} onrecord {line}"));
-        assert!(error.contains(told), "{set}: {error}");
+        assert!(error.contains(output), "{set}: {error}");
     }
     let error = shell.refuses(1, "VAULT_FORMAT=foo onrecord status");
     assert_eq!(error, "Invalid output format: foo\n");
@@ -195,8 +195,8 @@ fn from_init_to_seal() {
     let status = shell.run("onrecord status").exits(2).stdout;
     assert_eq!((row(&status, "Initialized"), row(&status, "Sealed")), ("false", "true"));
     assert_eq!(shell.run("onrecord operator init -status").exits(2).stdout, "Vault is not initialized\n");
-    let told = shell.refuses(2, "VAULT_TOKEN=x onrecord audit list");
-    assert!(told.contains("Code: 503. Errors:\n\n* Vault is sealed"), "{told}");
+    let output = shell.refuses(2, "VAULT_TOKEN=x onrecord audit list");
+    assert!(output.contains("Code: 503. Errors:\n\n* Vault is sealed"), "{output}");
 
     for (flags, why) in [
         ("-key-shares=0 -key-threshold=0", "invalid seal configuration: shares must be at least one"),
@@ -204,9 +204,9 @@ fn from_init_to_seal() {
         ("-n=2 -t=1", "threshold must be greater than one for multiple shares"),
         ("-n=256 -t=3", "shares must be less than 256"),
     ] {
-        let told = shell.refuses(2, &format!("onrecord operator init {flags}"));
-        assert!(told.starts_with("Error initializing: Error making API request."), "{told}");
-        assert!(told.contains(why), "{flags}: {told}");
+        let output = shell.refuses(2, &format!("onrecord operator init {flags}"));
+        assert!(output.starts_with("Error initializing: Error making API request."), "{output}");
+        assert!(output.contains(why), "{flags}: {output}");
     }
     let made = shell.does("onrecord operator init -key-shares=3 -key-threshold=2");
     let keys: Vec<&str> = made
@@ -224,8 +224,8 @@ fn from_init_to_seal() {
     assert!(!row(&half, "Unseal Nonce").is_empty() && row(&half, "Unseal Nonce") != "n/a");
     let reset = shell.does("onrecord operator unseal -reset");
     assert_eq!(row(&reset, "Unseal Progress"), "0/2");
-    let told = shell.refuses(2, "onrecord operator unseal not-a-key");
-    assert!(told.contains("* 'key' must be a valid hex or base64 string"), "{told}");
+    let output = shell.refuses(2, "onrecord operator unseal not-a-key");
+    assert!(output.contains("* 'key' must be a valid hex or base64 string"), "{output}");
     shell.does(&format!("onrecord operator unseal {}", keys[2]));
     let open = shell.feed("onrecord operator unseal -", keys[1]).exits(0).stdout;
     assert_eq!(
@@ -239,14 +239,14 @@ fn from_init_to_seal() {
     let as_json = json_of(&shell.does("onrecord status -format=json"));
     assert_eq!((&as_json["sealed"], &as_json["n"], &as_json["t"]), (&json!(false), &json!(3), &json!(2)));
     assert!(shell.does("onrecord status -format=yaml").contains("\nsealed: false\n"));
-    let told = shell.refuses(2, "onrecord operator unseal -reset");
-    assert!(told.contains("* vault is unsealed"), "{told}");
+    let output = shell.refuses(2, "onrecord operator unseal -reset");
+    assert!(output.contains("* vault is unsealed"), "{output}");
     let asks = shell.run("onrecord operator unseal").exits(1);
     assert!(asks.stdout.starts_with("Unseal Key (will be hidden): "), "{}", asks.stdout);
     assert!(asks.stderr.contains("file descriptor 0 is not a terminal"), "{}", asks.stderr);
 
-    let told = shell.refuses(2, "onrecord operator seal");
-    assert!(told.contains("Code: 403. Errors:\n\n* permission denied"), "{told}");
+    let output = shell.refuses(2, "onrecord operator seal");
+    assert!(output.contains("Code: 403. Errors:\n\n* permission denied"), "{output}");
     let shell = shell.with("VAULT_TOKEN", token);
     assert_eq!(shell.does("onrecord operator seal"), "Success! Vault is sealed.\n");
     let status = shell.run("onrecord status").exits(2).stdout;
@@ -269,9 +269,9 @@ fn logging_in_and_what_is_kept_of_it() {
     let file = shell.home().join(".vault-token");
     assert_eq!(shell.does("onrecord print token"), "\n");
 
-    let told = shell.refuses(2, "onrecord login nonsense");
-    assert!(told.starts_with("Error authenticating: "), "{told}");
-    assert!(told.contains("Code: 403. Errors:"), "{told}");
+    let output = shell.refuses(2, "onrecord login nonsense");
+    assert!(output.starts_with("Error authenticating: "), "{output}");
+    assert!(output.contains("Code: 403. Errors:"), "{output}");
     assert!(!file.exists());
     assert_eq!(
         shell.feed(&format!("onrecord login -no-store {token}"), "").exits(0).stderr.lines().count(),
@@ -296,22 +296,23 @@ fn logging_in_and_what_is_kept_of_it() {
     let warned = shell.run(&format!("VAULT_TOKEN=x onrecord login {token}")).exits(0).stderr;
     assert!(warned.contains("WARNING! The VAULT_TOKEN environment variable is set!"), "{warned}");
 
-    let told = shell.refuses(2, "onrecord login -");
+    let output = shell.refuses(2, "onrecord login -");
     assert!(
-        told.contains("a token must be passed to auth, please view the help for more information"),
-        "{told}"
+        output.contains("a token must be passed to auth, please view the help for more information"),
+        "{output}"
     );
-    let told = shell.refuses(1, "onrecord login -method=nosuch a=b");
-    assert!(told.starts_with("Unknown auth method: nosuch."), "{told}");
-    let told = shell.refuses(1, "onrecord login a=b c");
+    let output = shell.refuses(1, "onrecord login -method=nosuch a=b");
+    assert!(output.starts_with("Unknown auth method: nosuch."), "{output}");
+    let output = shell.refuses(1, "onrecord login a=b c");
     assert!(
-        told.contains("Error parsing configuration: invalid key/value pair \"c\": format must be key=value"),
-        "{told}"
+        output
+            .contains("Error parsing configuration: invalid key/value pair \"c\": format must be key=value"),
+        "{output}"
     );
-    let told = shell.refuses(2, "onrecord login");
-    assert!(told.contains("file descriptor 0 is not a terminal"), "{told}");
-    let told = shell.refuses(2, "VAULT_TOKEN=\"$(printf 'a\\001b')\" onrecord audit list");
-    assert!(told.contains("non-printable characters"), "{told}");
+    let output = shell.refuses(2, "onrecord login");
+    assert!(output.contains("file descriptor 0 is not a terminal"), "{output}");
+    let output = shell.refuses(2, "VAULT_TOKEN=\"$(printf 'a\\001b')\" onrecord audit list");
+    assert!(output.contains("non-printable characters"), "{output}");
     // ONRECORD_ goes before VAULT_.
     assert_eq!(shell.does("ONRECORD_TOKEN=one VAULT_TOKEN=two onrecord print token"), "one\n");
 }
@@ -351,16 +352,19 @@ fn tokens_are_made_shown_renewed_and_revoked() {
         accessor
     );
 
-    let told = shell.refuses(2, &format!("VAULT_TOKEN={token} onrecord policy list"));
-    assert!(told.contains("Code: 403. Errors:\n\n* 1 error occurred:\n\t* permission denied\n\n"), "{told}");
+    let output = shell.refuses(2, &format!("VAULT_TOKEN={token} onrecord policy list"));
+    assert!(
+        output.contains("Code: 403. Errors:\n\n* 1 error occurred:\n\t* permission denied\n\n"),
+        "{output}"
+    );
     let said = "Success! Revoked token (if it existed)\n";
     assert_eq!(shell.does(&format!("onrecord token revoke -accessor {accessor}")), said);
     assert_eq!(shell.does(&format!("onrecord token revoke {token}")), said, "always");
-    let told = shell.refuses(2, &format!("onrecord token lookup {token}"));
-    assert!(told.starts_with("Error looking up token: Error making API request."), "{told}");
-    assert!(told.contains("Code: 403. Errors:\n\n* bad token"), "{told}");
-    let told = shell.refuses(2, &format!("onrecord token renew {token}"));
-    assert!(told.contains("Code: 400. Errors:\n\n* token not found"), "{told}");
+    let output = shell.refuses(2, &format!("onrecord token lookup {token}"));
+    assert!(output.starts_with("Error looking up token: Error making API request."), "{output}");
+    assert!(output.contains("Code: 403. Errors:\n\n* bad token"), "{output}");
+    let output = shell.refuses(2, &format!("onrecord token renew {token}"));
+    assert!(output.contains("Code: 400. Errors:\n\n* token not found"), "{output}");
 
     let parent =
         json_of(&shell.does("onrecord token create -orphan -format=json"))["auth"]["client_token"].clone();
@@ -398,14 +402,14 @@ fn tokens_are_made_shown_renewed_and_revoked() {
     ] {
         assert_eq!(shell.refuses(code, &format!("onrecord {line}")), text, "{line}");
     }
-    let told = shell.refuses(2, "onrecord token create -role=absent");
+    let output = shell.refuses(2, "onrecord token create -role=absent");
     assert!(
-        told.starts_with("Error creating token: Error making API request.")
-            && told.contains("unknown role absent"),
-        "{told}"
+        output.starts_with("Error creating token: Error making API request.")
+            && output.contains("unknown role absent"),
+        "{output}"
     );
-    let told = shell.refuses(2, "onrecord token renew");
-    assert!(told.contains("* invalid lease ID"), "{told}");
+    let output = shell.refuses(2, "onrecord token renew");
+    assert!(output.contains("* invalid lease ID"), "{output}");
 }
 
 #[test]
@@ -449,18 +453,18 @@ fn read_write_list_and_delete() {
     assert_eq!(shell.refuses(1, "onrecord read -field=zz gen/in"), "Field \"zz\" not present in secret\n");
     assert_eq!(shell.refuses(1, "onrecord write gen/foo"), "Must supply data or use -force\n");
     shell.refuses(2, "onrecord write -f nosuch/x");
-    let told = shell.refuses(2, "onrecord write nosuch/x a=b");
+    let output = shell.refuses(2, "onrecord write nosuch/x a=b");
     assert!(
-        told.contains("URL: PUT ")
-            && told.contains(
+        output.contains("URL: PUT ")
+            && output.contains(
                 "Code: 404. Errors:\n\n* no handler for route \"nosuch/x\". route entry not found."
             ),
-        "{told}"
+        "{output}"
     );
-    let told = shell.refuses(2, "onrecord delete nosuch/x");
+    let output = shell.refuses(2, "onrecord delete nosuch/x");
     assert!(
-        told.starts_with("Error deleting nosuch/x: Error making API request.\n\nURL: DELETE http://"),
-        "{told}"
+        output.starts_with("Error deleting nosuch/x: Error making API request.\n\nURL: DELETE http://"),
+        "{output}"
     );
     assert_eq!(shell.refuses(1, "onrecord read"), "Not enough arguments (expected 1, got 0)\n");
     assert_eq!(shell.refuses(1, "onrecord list gen x"), "Too many arguments (expected 1, got 2)\n");
@@ -504,8 +508,8 @@ fn key_value_version_2() {
         json!({"a": "c", "new": "1", "user": "web"})
     );
     assert_eq!(shell.does("onrecord kv get -version=1 -field=a secret/app"), "b");
-    let told = shell.refuses(2, "onrecord kv put -cas=1 secret/app a=d");
-    assert!(told.contains("* check-and-set parameter did not match the current version"), "{told}");
+    let output = shell.refuses(2, "onrecord kv put -cas=1 secret/app a=d");
+    assert!(output.contains("* check-and-set parameter did not match the current version"), "{output}");
     assert_eq!(row(&shell.does("onrecord kv put -cas=3 secret/app a=d"), "version"), "4");
     shell.does("onrecord kv put secret/other x=y");
     assert_eq!(shell.does("onrecord kv list secret"), "Keys\n----\napp\nother\n");
@@ -588,11 +592,11 @@ fn what_key_value_commands_refuse() {
     ] {
         assert_eq!(shell.refuses(code, &format!("onrecord {line}")), text, "{line}");
     }
-    let told = shell.refuses(2, "onrecord kv get nosuch/app");
-    assert!(told.starts_with("Error making API request.\n\nURL: GET http://"), "{told}");
+    let output = shell.refuses(2, "onrecord kv get nosuch/app");
+    assert!(output.starts_with("Error making API request.\n\nURL: GET http://"), "{output}");
     assert!(
-        told.contains("sys/internal/ui/mounts/nosuch/app\nCode: 403. Errors:\n\n* preflight capability check returned 403, please ensure client's policies grant access to path \"nosuch/app/\""),
-        "{told}"
+        output.contains("sys/internal/ui/mounts/nosuch/app\nCode: 403. Errors:\n\n* preflight capability check returned 403, please ensure client's policies grant access to path \"nosuch/app/\""),
+        "{output}"
     );
 }
 
@@ -635,13 +639,13 @@ fn secrets_engines_are_enabled_tuned_listed_and_disabled() {
         shell.does("onrecord secrets enable -path=kv1 -description=\"old ones\" kv"),
         "Success! Enabled the kv secrets engine at: kv1/\n"
     );
-    let told = shell.refuses(2, "onrecord secrets enable -path=kv1 kv");
+    let output = shell.refuses(2, "onrecord secrets enable -path=kv1 kv");
     assert!(
-        told.starts_with("Error enabling: ") && told.contains("* path is already in use at kv1/"),
-        "{told}"
+        output.starts_with("Error enabling: ") && output.contains("* path is already in use at kv1/"),
+        "{output}"
     );
-    let told = shell.refuses(2, "onrecord secrets enable nosuch");
-    assert!(told.contains("plugin not found in the catalog: nosuch"), "{told}");
+    let output = shell.refuses(2, "onrecord secrets enable nosuch");
+    assert!(output.contains("plugin not found in the catalog: nosuch"), "{output}");
     assert_eq!(
         shell.does("onrecord secrets enable -path=kv2 kv-v2"),
         "Success! Enabled the kv-v2 secrets engine at: kv2/\n"
@@ -668,13 +672,13 @@ fn secrets_engines_are_enabled_tuned_listed_and_disabled() {
     assert_eq!((&config["default_lease_ttl"], &config["max_lease_ttl"]), (&json!(3600), &json!(7200)));
     assert_eq!(config["audit_non_hmac_request_keys"], json!(["open"]));
     assert!(shell.does("onrecord secrets list -detailed").contains("map[version:2]"));
-    let told = shell.refuses(2, "onrecord secrets tune -default-lease-ttl=3h kv1");
+    let output = shell.refuses(2, "onrecord secrets tune -default-lease-ttl=3h kv1");
     assert!(
-        told.starts_with("Error tuning secrets engine kv1/: ") && told.contains("max lease TTL"),
-        "{told}"
+        output.starts_with("Error tuning secrets engine kv1/: ") && output.contains("max lease TTL"),
+        "{output}"
     );
-    let told = shell.refuses(2, "onrecord secrets tune nosuch");
-    assert!(told.contains("tune of path \"nosuch/\" failed: no mount entry found"), "{told}");
+    let output = shell.refuses(2, "onrecord secrets tune nosuch");
+    assert!(output.contains("tune of path \"nosuch/\" failed: no mount entry found"), "{output}");
     assert_eq!(
         shell.does("onrecord secrets disable kv1"),
         "Success! Disabled the secrets engine (if it existed) at: kv1/\n"
@@ -683,11 +687,11 @@ fn secrets_engines_are_enabled_tuned_listed_and_disabled() {
         shell.does("onrecord secrets disable kv1"),
         "Success! Disabled the secrets engine (if it existed) at: kv1/\n"
     );
-    let told = shell.refuses(2, "onrecord secrets disable sys");
+    let output = shell.refuses(2, "onrecord secrets disable sys");
     assert!(
-        told.starts_with("Error disabling secrets engine at sys/: ")
-            && told.contains("cannot unmount \"sys/\""),
-        "{told}"
+        output.starts_with("Error disabling secrets engine at sys/: ")
+            && output.contains("cannot unmount \"sys/\""),
+        "{output}"
     );
 }
 
@@ -724,13 +728,13 @@ fn policies_are_written_read_listed_formatted_and_deleted() {
     for (name, why) in
         [("root", "cannot delete \"root\" policy"), ("default", "cannot delete default policy")]
     {
-        let told = shell.refuses(2, &format!("onrecord policy delete {name}"));
-        assert!(told.starts_with(&format!("Error deleting {name}: ")) && told.contains(why), "{told}");
+        let output = shell.refuses(2, &format!("onrecord policy delete {name}"));
+        assert!(output.starts_with(&format!("Error deleting {name}: ")) && output.contains(why), "{output}");
     }
-    let told = shell.refuses(2, "onrecord policy write root app.hcl");
+    let output = shell.refuses(2, "onrecord policy write root app.hcl");
     assert!(
-        told.starts_with("Error uploading policy: ") && told.contains("cannot update \"root\" policy"),
-        "{told}"
+        output.starts_with("Error uploading policy: ") && output.contains("cannot update \"root\" policy"),
+        "{output}"
     );
     assert_eq!(
         shell.refuses(2, "onrecord policy write app absent.hcl"),
@@ -784,8 +788,8 @@ fn flags_in_every_spelling_and_none_behind_an_argument() {
 #[test]
 fn colours_are_for_terminals() {
     let (_server, shell) = dev();
-    let told = shell.refuses(2, "onrecord read nosuch/x");
-    assert!(!told.contains('\u{1b}'), "{told:?}");
+    let output = shell.refuses(2, "onrecord read nosuch/x");
+    assert!(!output.contains('\u{1b}'), "{output:?}");
     assert!(!shell.does("onrecord status").contains('\u{1b}'));
 }
 
@@ -803,10 +807,10 @@ fn a_server_that_cannot_start_says_why() {
         ("a = {\n", "c.hcl:"),
     ] {
         fs::write(&path, config).expect("a file");
-        let told = shell.refuses(1, "onrecord server -config=c.hcl");
-        assert!(told.contains(part), "{config}: {told}");
+        let output = shell.refuses(1, "onrecord server -config=c.hcl");
+        assert!(output.contains(part), "{config}: {output}");
     }
-    let told = shell.refuses(1, "onrecord server -config=absent.hcl");
-    assert!(told.contains("absent.hcl: cannot be read"), "{told}");
+    let output = shell.refuses(1, "onrecord server -config=absent.hcl");
+    assert!(output.contains("absent.hcl: cannot be read"), "{output}");
     assert!(shell.refuses(1, "onrecord server").contains("-config=FILE"));
 }

@@ -1,13 +1,12 @@
-//! The file device of the real server, each of its system calls going wrong in each way beside a device that works, and
-//! alone: `strace` is attached to the running server and makes the calls on that one file fail, crawl or hang.
-//! What came of it is for the checker of logs to say. Without `strace`, or the right to attach it, this says so and
-//! proves nothing. Never in it: faults of the device's own code; see the audit crate's table.
+//! The file device of the real server: each of its system calls goes wrong in each way, beside a device that works and
+//! alone. `strace` is attached to the running server and makes the calls on that one file fail, slow or hang; the checker
+//! of logs judges the result. Without `strace`, or the right to attach it, the tests report that nothing was tested.
+//! Never in it: faults of the device's own code; see the audit crate's table.
 
 mod sockets;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use onrecord_e2e::log;
 use onrecord_e2e::place::Place;
@@ -20,8 +19,8 @@ use serde_json::json;
 /// The call, what happens to it, and what provokes it.
 ///
 /// A request beside a device that works is answered in every row. Alone it is `answered`, or `refused` with 500, or it
-/// `waits` and is refused after `audit_timeout`. An entry that was written and then could not be synced is told as
-/// missed although it is in the file (`surplus`): nothing says that it stays.
+/// `waits` and is refused after `audit_timeout`. An entry that was written and then could not be synced is declared as
+/// missed although it is in the file (`surplus`): it may not stay there.
 const TABLE: &str = "
     call         fault          provoked-by   alone      log
     write        EIO            requests      refused    exact
@@ -90,7 +89,7 @@ impl Row {
     }
 }
 
-/// What happens to a call, as strace is told it.
+/// What happens to a call, as an argument of strace.
 fn injection(call: &str, fault: &str) -> String {
     let what = match fault.split_once('-') {
         None if fault == "slow" => "delay_enter=20ms".to_owned(),
@@ -116,8 +115,8 @@ impl Injected {
         // The device opens it from its directory's descriptor.
         let name = file.file_name().expect("a name");
         let more = [OsStr::new("-f"), "-P".as_ref(), file.as_os_str(), "-P".as_ref(), name];
-        let told = file.with_file_name("strace");
-        Self::into(server.pid(), &more, (row.call, row.fault), &[], &told)
+        let trace = file.with_file_name("strace");
+        Self::into(server.pid(), &more, (row.call, row.fault), &[], &trace)
     }
 
     /// Into the calls of a thread, this fault and what else is to be injected to provoke it.
@@ -126,17 +125,17 @@ impl Injected {
         more: &[&OsStr],
         (call, fault): (&'static str, &'static str),
         provoking: &[(&'static str, &'static str)],
-        told: &Path,
+        trace: &Path,
     ) -> Self {
         let all = || provoking.iter().copied().chain([(call, fault)]);
         let calls = all().map(|(call, _)| call).collect::<Vec<_>>().join(",");
         let mut args: Vec<OsString> = more.iter().map(Into::into).collect();
         args.extend(["-e".into(), format!("trace={calls}").into()]);
         args.extend(all().flat_map(|(call, fault)| ["-e".into(), injection(call, fault).into()]));
-        Self { strace: Strace::attach(thread, told, args), call, fault }
+        Self { strace: Strace::attach(thread, trace, args), call, fault }
     }
 
-    /// Whether the call was made and went wrong. One that hangs is told by its beginning alone.
+    /// Whether the call was made and went wrong. Of one that hangs the trace has only the beginning.
     fn happened(&self) -> bool {
         let mark = match self.fault {
             "hung" => "",
@@ -145,12 +144,17 @@ impl Injected {
         };
         let (begun, resumed) = (format!("{}(", self.call), format!("<... {} resumed>", self.call));
         let of_the_call = |line: &&str| line.contains(&begun) || line.contains(&resumed);
-        self.strace.told().lines().filter(of_the_call).any(|line| line.contains(mark))
+        self.strace.trace().lines().filter(of_the_call).any(|line| line.contains(mark))
     }
 
-    /// Waits until the call went wrong, and then lets all calls be.
+    /// Waits until the call went wrong.
+    fn wait_for_call(&self, server: &Server, name: &str) {
+        server.eventually(&format!("{name}: the call is made"), || self.happened());
+    }
+
+    /// Waits until the call went wrong. Later calls are as they should be.
     fn ends(self, server: &Server, name: &str) {
-        server.eventually(&format!("{name}: the call is never made"), || self.happened());
+        self.wait_for_call(server, name);
     }
 }
 
@@ -200,37 +204,24 @@ impl Scene {
         }
     }
 
-    fn provoke(&mut self, row: &Row) {
+    /// Provokes the call, and waits for it if it is not a request that does.
+    fn provoke(&mut self, row: &Row, injected: &Injected) {
         match row.provoked_by {
-            "requests" => {}
-            "reopening" => self.hup(),
+            "requests" => return,
+            "reopening" => {}
             "rotation" => {
                 self.turn += 1;
                 let to = self.place.path(format!("sick.log.{}", self.turn));
                 // Nothing is there if the file could not be made again before.
                 drop(std::fs::rename(self.file("sick"), to));
-                self.hup();
             }
             other => panic!("{other}"),
         }
-    }
-
-    /// Has the devices opened again, and does not wait for those that hang.
-    fn hup(&self) {
-        let before = self.reloads_begun();
         self.server.signal(Signal::HUP);
-        let begun = Instant::now();
-        // The answer comes when all have done it, or later: the first call on the file is what is waited for.
-        while self.reloads_begun() == before && begun.elapsed() < Duration::from_millis(150) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        injected.wait_for_call(&self.server, &row.name());
     }
 
-    fn reloads_begun(&self) -> usize {
-        self.server.stderr().lines().filter(|line| line.contains("reload: reopening")).count()
-    }
-
-    /// Reads until both entries of a read are in the file of the device: it works again, and has told what it missed.
+    /// Reads until both entries of a read are in the file of the device: it works again, and has declared what it missed.
     fn recover(&mut self, row: &Row) {
         let recovered = wait::holds(|| {
             let answered = self.read();
@@ -242,8 +233,8 @@ impl Scene {
         assert!(recovered, "{}: it does not recover: {}", row.name(), self.server.stderr());
     }
 
-    /// The checker's verdict. Not `exactly`: gap entries may tell more than is missing, and a device that was disabled
-    /// has nothing after its last entry, which no log says.
+    /// The checker's verdict. Not `exactly`: gap entries may declare more than is missing, and a device that was disabled
+    /// has no entry after its last one, which no log says.
     fn assert_nothing_lost(&self, row: &Row, exactly: bool) {
         let mut logs = log::files(self.place.dir(), "sick.log");
         logs.extend(log::files(self.place.dir(), "well.log"));
@@ -253,7 +244,7 @@ impl Scene {
         }
         let verdict = log::check(&logs, &self.answered);
         assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{}: {verdict:?}", row.name());
-        for (salt, boot) in verdict.strands() {
+        for (salt, boot) in verdict.boots() {
             let ranges = boot["undeclared"]["first"].as_array().expect("ranges");
             assert_eq!(ranges.len() as u64, boot["undeclared"]["ranges"], "{}: all: {verdict:?}", row.name());
             let known = ranges.iter().all(|range| range["from"].as_u64() > boot["last"].as_u64());
@@ -269,7 +260,7 @@ fn in_order(exact: impl Fn(&Row) -> bool) -> Vec<(Row, bool)> {
 }
 
 #[test]
-fn beside_a_device_that_works_every_call_may_fail_crawl_or_hang() {
+fn beside_a_device_that_works_every_call_may_fail_be_slow_or_hang() {
     if !Strace::is_possible() {
         return;
     }
@@ -277,7 +268,7 @@ fn beside_a_device_that_works_every_call_may_fail_crawl_or_hang() {
     let disabled = |row: &Row| row.fault == "hung" && row.provoked_by == "requests";
     for (row, exactly) in in_order(|row| row.log == "exact" && !disabled(row)) {
         let injected = Injected::attach(&scene.server, &scene.file("sick"), &row);
-        scene.provoke(&row);
+        scene.provoke(&row, &injected);
         for _ in 0..4 {
             assert!(scene.read(), "{}: refused", row.name());
         }
@@ -297,7 +288,7 @@ fn disable_and_enable(scene: &mut Scene, row: &Row, injected: Injected) {
     assert_eq!(scene.server.call("DELETE", "sys/audit/sick", None).status, 204, "{}", row.name());
     assert!(scene.read(), "{}", row.name());
     injected.ends(&scene.server, &row.name());
-    // The old one has written or told what it had, and lets the file go; the path in the API is free at once.
+    // The old one has written or declared its entries, and closes the file; the path in the API is free at once.
     wait::until(|| {
         let options = json!({"file_path": scene.file("sick"), "durability": "fsync", "mode": "0640"});
         let answer = scene.server.try_enable("sick", "file", &options);
@@ -314,7 +305,7 @@ fn alone_a_device_whose_calls_fail_refuses_and_recovers_by_itself() {
     let mut scene = Scene::new(false);
     for (row, exactly) in in_order(|row| row.log == "exact") {
         let injected = Injected::attach(&scene.server, &scene.file("sick"), &row);
-        scene.provoke(&row);
+        scene.provoke(&row, &injected);
         let answered = (0..2).map(|_| scene.read()).collect::<Vec<_>>();
         let expected = row.alone == "answered";
         assert_eq!(answered, [expected; 2], "{}: {}", row.name(), scene.server.stderr());

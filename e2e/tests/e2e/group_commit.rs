@@ -1,4 +1,4 @@
-//! Writers that come at the same time share what makes a file durable: the calls of the real server are counted.
+//! Writers at the same time share the calls that make a file durable: those of the real server are counted.
 //! Never in it: times.
 
 use std::sync::Barrier;
@@ -36,12 +36,12 @@ fn r_groupcommit_64_writers_share_the_fdatasyncs_of_a_file() {
             });
         }
     });
-    let told = strace.told();
+    let trace = strace.trace();
     drop(strace);
 
-    // A request is answered once both of its entries are synced, so all calls are told.
+    // A request is answered once both of its entries are synced, so the trace has all calls.
     let entries = log::lines(&path).len() - before;
-    let syncs = told.lines().filter(|line| line.contains("fdatasync(")).count();
+    let syncs = trace.lines().filter(|line| line.contains("fdatasync(")).count();
     assert_eq!(entries, 2 * WRITERS * ROUNDS);
     assert!(syncs > 0 && 2 * syncs <= entries, "{entries} entries in {syncs} syncs");
 }

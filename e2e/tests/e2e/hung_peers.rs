@@ -1,28 +1,25 @@
-//! Peers of socket devices that hang: they stop reading, or their packets vanish. Beside a file device nobody notices;
+//! Peers of socket devices that hang: they stop reading, or their packets vanish. Beside a file device no request is affected;
 //! alone, requests wait or are refused, and all goes on when the peer is back. `ONRECORD_LOAD_SECONDS` makes it longer.
 
 use std::fs;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use onrecord_e2e::namespace::Namespace;
 use onrecord_e2e::peer::Peer;
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
-use onrecord_e2e::wait::TIMEOUT;
 use onrecord_e2e::{load, log};
 use serde_json::json;
 
 /// Alone a request is to be refused soon. Beside a file none is to be refused, however slow the machine is, and one that
 /// waits for the peer would wait for longer than the test.
-fn server(place: &Place, audit_timeout: &str) -> Arc<Server> {
+fn server(place: &Place, audit_timeout: &str) -> Server {
     let rule = format!("audit {{\n  audit_timeout = \"{audit_timeout}\"\n  queue_size = \"256KiB\"\n}}");
     let server = place.in_memory(&rule);
     server.mount_kv(2);
-    Arc::new(server)
+    server
 }
 
-/// Enables a device; `untested` has no entry that tells where it begins.
+/// Enables a device; an `untested` one gets no test entry.
 fn enable(server: &Server, name: &str, peer: &Peer, untested: bool) {
     let mut options = peer.options();
     // Long lines fill a peer's buffers soon.
@@ -31,19 +28,10 @@ fn enable(server: &Server, name: &str, peer: &Peer, untested: bool) {
     server.enable(name, "socket", &options);
 }
 
-fn is_in_trouble(server: &Server) -> bool {
-    server.stderr().contains("an audit device is in trouble")
-}
-
-/// Load until the device hangs, and at least for `time`. No request fails.
-fn load_while_it_hangs(server: &Arc<Server>, time: Duration) -> Vec<String> {
-    let (start, end) = (Instant::now(), Instant::now() + time);
-    let outcome = load::until(server, || {
-        assert!(start.elapsed() < TIMEOUT + time, "the device never notices");
-        Instant::now() > end && is_in_trouble(server) && server.device("socket/")["state"] != "healthy"
-    });
-    assert_eq!(outcome.failed, []);
-    outcome.answered
+/// Waits until the device hangs, under load.
+fn wait_for_trouble(server: &Server) {
+    server.wait_for_log("an audit device is in trouble");
+    server.eventually("the device hangs", || server.device("socket/")["state"] != "healthy");
 }
 
 fn ask(server: &Server) -> String {
@@ -52,7 +40,7 @@ fn ask(server: &Server) -> String {
     answer.request_id()
 }
 
-/// Beside a file device: no request fails or waits, the file has everything, and disabling and enabling wait for nobody.
+/// Beside a file device: no request fails or waits, the file has everything, and disabling and enabling do not wait.
 fn fails_no_request(peer: &Peer, hang: impl Fn()) {
     let place = Place::new();
     let server = server(&place, "10m");
@@ -60,9 +48,13 @@ fn fails_no_request(peer: &Peer, hang: impl Fn()) {
     server.enable_file("file", &file);
     enable(&server, "socket", peer, false);
     hang();
-    let mut answered = load_while_it_hangs(&server, load::duration());
-    let nobody_waits = || server.requests_in_flight() == 1;
-    server.eventually("a request waits though the file has it", nobody_waits);
+    let mut answered = load::during(&server, || {
+        load::go_on();
+        wait_for_trouble(&server);
+    })
+    .all_answered();
+    let none_waits = || server.requests_in_flight() == 1;
+    server.eventually("a request waits though the file has it", none_waits);
     answered.push(ask(&server));
     enable(&server, "another", peer, true);
     for name in ["socket", "another"] {
@@ -71,7 +63,7 @@ fn fails_no_request(peer: &Peer, hang: impl Fn()) {
     log::assert_nothing_lost(&[file], &answered);
 }
 
-/// Beside a file device: when the peer reads again it gets all that its gap entries do not tell.
+/// Beside a file device: when the peer reads again it gets all that its gap entries do not declare.
 fn gets_the_rest_when_it_is_back(peer: &Peer) {
     let place = Place::new();
     let server = server(&place, "10m");
@@ -79,21 +71,16 @@ fn gets_the_rest_when_it_is_back(peer: &Peer) {
     server.enable_file("file", &file);
     enable(&server, "socket", peer, false);
     peer.stops_reading();
-    let mut answered = load_while_it_hangs(&server, Duration::ZERO);
+    let mut answered = load::during(&server, || wait_for_trouble(&server)).all_answered();
     peer.reads_on();
     // One entry after the other, until there is room for both of a request in its queue.
-    let start = Instant::now();
-    loop {
+    server.eventually("the device goes on", || {
         let last = ask(&server);
         let text = peer.lines();
         let arrived = String::from_utf8_lossy(&text).matches(last.as_str()).count() >= 2;
         answered.push(last);
-        if arrived {
-            break;
-        }
-        assert!(start.elapsed() < TIMEOUT, "the device does not go on: {}", server.device("socket/"));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        arrived
+    });
     let received = place.path("received.log");
     fs::write(&received, peer.lines()).expect("written");
     // It may have twice what was sent again over another connection.
@@ -111,19 +98,15 @@ fn refuses_alone_and_goes_on(peer: &Peer, hang: impl Fn(), go_on: impl Fn()) {
     let before = server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}})));
     assert_eq!(before.status, 200, "{}", before.error());
     hang();
-    let start = Instant::now();
-    let mut outcome = load::until(&server, || {
-        assert!(start.elapsed() < TIMEOUT, "nothing is ever refused");
-        server.call("GET", "sys/mounts", None).status == 500
-    });
+    let refused = || server.call("GET", "sys/mounts", None).status == 500;
+    let mut outcome = load::during(&server, || server.eventually("a request is refused", refused));
     assert!(outcome.failed.iter().all(|(status, _)| *status == 500), "{:?}", outcome.failed);
     assert_eq!(server.call("GET", "sys/seal-status", None).status, 200, "exempt routes still answer");
     go_on();
-    let start = Instant::now();
-    while server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}}))).status != 200 {
-        assert!(start.elapsed() < TIMEOUT, "it does not go on");
-    }
-    let after = load::for_a_while(&server);
+    server.eventually("it goes on", || {
+        server.call("POST", "kv/data/x", Some(json!({"data": {"a": 1}}))).status == 200
+    });
+    let after = load::during(&server, load::go_on);
     assert!(!after.answered.is_empty(), "it goes on");
     outcome.answered.extend(after.answered);
     // Disabled, the device writes what waits; then the end of its connection ends what there is to read.
@@ -144,19 +127,19 @@ fn r_hang_a_tcp_peer_that_stops_reading_fails_no_request() {
 }
 
 #[test]
-fn r_hang_a_unix_socket_nobody_reads_fails_no_request() {
+fn r_hang_a_unix_socket_that_is_not_read_fails_no_request() {
     let place = Place::new();
     let peer = Peer::unix(&place.path("s"));
     fails_no_request(&peer, || peer.stops_reading());
 }
 
 #[test]
-fn r_hang_a_tcp_peer_that_reads_again_gets_what_no_gap_tells() {
+fn r_hang_a_tcp_peer_that_reads_again_gets_what_no_gap_declares() {
     gets_the_rest_when_it_is_back(&Peer::tcp());
 }
 
 #[test]
-fn r_hang_a_unix_socket_that_is_read_again_gets_what_no_gap_tells() {
+fn r_hang_a_unix_socket_that_is_read_again_gets_what_no_gap_declares() {
     let place = Place::new();
     gets_the_rest_when_it_is_back(&Peer::unix(&place.path("s")));
 }
@@ -168,7 +151,7 @@ fn r_hang_a_tcp_peer_that_stops_reading_alone_refuses_and_goes_on() {
 }
 
 #[test]
-fn r_hang_a_unix_socket_nobody_reads_alone_refuses_and_goes_on() {
+fn r_hang_a_unix_socket_that_is_not_read_alone_refuses_and_goes_on() {
     let place = Place::new();
     let peer = Peer::unix(&place.path("s"));
     refuses_alone_and_goes_on(&peer, || peer.stops_reading(), || peer.reads_on());

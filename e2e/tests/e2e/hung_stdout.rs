@@ -1,13 +1,10 @@
-//! A device that hangs (standard output, a pipe that nobody reads) beside a file: nobody waits for it.
+//! A device that hangs (standard output, a pipe that is not read) beside a file: no request waits for it.
 
 use std::io::Write as _;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::{Launch, Server, binary};
-use onrecord_e2e::wait::TIMEOUT;
-use onrecord_e2e::{http, load, log};
+use onrecord_e2e::{http, load, log, wait};
 use serde_json::json;
 
 /// How many requests are tried until one is refused: far more than fit into a pipe.
@@ -24,35 +21,34 @@ fn enable_stdout(server: &Server) {
 }
 
 #[test]
-fn r_hang_a_pipe_as_stdout_nobody_reads_fails_no_request() {
+fn r_hang_a_pipe_as_stdout_that_is_not_read_fails_no_request() {
     let place = Place::new();
-    let server = Arc::new(server(&place));
+    let server = server(&place);
     let path = place.path("audit.log");
     server.enable_file("file", &path);
     enable_stdout(&server);
-    let (start, end) = (Instant::now(), Instant::now() + load::duration());
-    let outcome = load::until(&server, || {
-        assert!(start.elapsed() < TIMEOUT + load::duration(), "the device never notices");
-        Instant::now() > end && server.stderr().contains("an audit device is in trouble")
-    });
-    assert_eq!(outcome.failed, []);
+    let answered = load::during(&server, || {
+        load::go_on();
+        server.wait_for_log("an audit device is in trouble");
+    })
+    .all_answered();
 
-    // Its queue is not empty, and nobody waits for it: the one request without an answer is the one that asks.
+    // Its queue is not empty, and no request waits for it: the only request without an answer is this one.
     let hung = server.device("out/");
     assert_ne!(hung["state"], "healthy", "{hung}");
     assert!(hung["queue"]["entries"].as_u64() > Some(0), "{hung}");
-    let nobody_waits = || server.requests_in_flight() == 1;
-    server.eventually("a request waits though the file has it", nobody_waits);
+    let none_waits = || server.requests_in_flight() == 1;
+    server.eventually("a request waits though the file has it", none_waits);
 
     // The healthy device has both entries of every request, and disabling the hung one does not wait for it.
-    log::assert_nothing_lost(&[&path], &outcome.answered);
+    log::assert_nothing_lost(&[&path], &answered);
     server.disable("out");
     let kib = server.memory_kib();
     assert!(kib < 200 * 1024, "memory is bounded: {kib} KiB");
 }
 
 #[test]
-fn r_hang_a_pipe_as_stdout_nobody_reads_alone_refuses_and_goes_on() {
+fn r_hang_a_pipe_as_stdout_that_is_not_read_alone_refuses_and_goes_on() {
     let place = Place::new();
     let server = place.in_memory_as("audit {\n  audit_timeout = \"300ms\"\n}", Launch::unread);
     server.mount_kv(1);
@@ -68,9 +64,9 @@ fn r_hang_a_pipe_as_stdout_nobody_reads_alone_refuses_and_goes_on() {
 }
 
 #[test]
-fn a_start_does_not_wait_for_a_standard_output_that_nobody_reads() {
+fn a_start_does_not_wait_for_a_standard_output_that_is_not_read() {
     let place = Place::new();
-    // Nobody says the address, so it is chosen here; it was free a moment ago.
+    // The address cannot be read from standard output, so it is chosen here; it was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let addr = free.local_addr().expect("an address");
     drop(free);
@@ -89,16 +85,11 @@ fn a_start_does_not_wait_for_a_standard_output_that_nobody_reads() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("it starts");
-    let begun = Instant::now();
-    let status = loop {
-        if let Ok(answer) = http::send(addr, "GET", "/v1/sys/health", &[], None) {
-            break Some(answer.status);
-        }
-        if begun.elapsed() > Duration::from_mins(1) {
-            break None;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    let mut status = None;
+    wait::holds(|| {
+        status = http::send(addr, "GET", "/v1/sys/health", &[], None).ok().map(|answer| answer.status);
+        status.is_some()
+    });
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     drop(reader);

@@ -12,14 +12,14 @@ use onrecord_e2e::wait::TIMEOUT;
 use rustix::process::Signal;
 use serde_json::json;
 
-/// How often the server is killed.
+/// The number of kills.
 const KILLS: usize = 20;
 /// How many clients write at once.
 const CLIENTS: usize = 4;
 
-/// What clients were told: request ids answered, and the last acknowledged value of each key.
+/// What was answered: request ids, and the last acknowledged value of each key.
 #[derive(Default)]
-struct Told {
+struct Answered {
     ids: Vec<String>,
     values: BTreeMap<String, u64>,
 }
@@ -35,16 +35,16 @@ fn what_was_answered_survives_kill_9_on_two_devices() {
 }
 
 #[test]
-fn a_kill_soon_after_a_rotation_leaves_nothing_untold() {
+fn a_kill_soon_after_a_rotation_leaves_no_loss_undeclared() {
     killed_again_and_again(&["audit.log"], true);
 }
 
 #[test]
-fn a_kill_soon_after_a_rotation_of_two_logs_leaves_nothing_untold() {
+fn a_kill_soon_after_a_rotation_of_two_logs_leaves_no_loss_undeclared() {
     killed_again_and_again(&["audit.log", "audit.log-second.log"], true);
 }
 
-/// Kills a server with these logs under load, and holds all of them against what the clients were told. Before each kill
+/// Kills a server with these logs under load, and compares all of them with what was answered. Before each kill
 /// the logs may be renamed, and some answers later or at once a signal says so.
 fn killed_again_and_again(logs: &[&str], rotated: bool) {
     let place = Place::new();
@@ -55,57 +55,58 @@ fn killed_again_and_again(logs: &[&str], rotated: bool) {
     for (number, log) in logs.iter().enumerate() {
         server.enable_file(&format!("file{number}"), &place.path(log));
     }
-    let told = Arc::new(Mutex::new(Told::default()));
+    let answered = Arc::new(Mutex::new(Answered::default()));
     let mut sent = vec![0_u64; CLIENTS];
     for kill in 0..KILLS {
         // Not random by clock but by count: each life ends after another number of answers.
-        sent = load_until_killed(server, &told, sent, |server, heard| {
-            wait_for(heard, 5 + kill * 7 % 40);
+        sent = load_until_killed(server, &answered, sent, |server, answers| {
+            wait_for(answers, 5 + kill * 7 % 40);
             if rotated {
                 for log in logs {
                     let log = place.path(log);
                     std::fs::rename(&log, format!("{}.{kill}", log.display())).expect("a rename");
                 }
-                wait_for(heard, kill % 3);
+                wait_for(answers, kill % 3);
                 server.signal(Signal::HUP);
-                wait_for(heard, kill % 7);
+                wait_for(answers, kill % 7);
             }
         });
         server = place.restart(&key, token.clone());
     }
-    let told = Arc::into_inner(told).expect("all clients ended").into_inner().expect("no panic while held");
-    for (name, value) in &told.values {
+    let answered =
+        Arc::into_inner(answered).expect("all clients ended").into_inner().expect("no panic while held");
+    for (name, value) in &answered.values {
         let answer = server.call("GET", &format!("kv/data/{name}"), None).json();
         let stored =
             answer["data"]["data"]["n"].as_u64().unwrap_or_else(|| panic!("{name} is lost: {answer}"));
         assert!(stored >= *value, "{name}: {value} was acknowledged, {stored} is stored");
     }
-    log::assert_all_on_record(&log::files(place.dir(), "audit.log"), &told.ids);
+    log::assert_all_on_record(&log::files(place.dir(), "audit.log"), &answered.ids);
 }
 
-/// Waits for so many answers.
-fn wait_for(heard: &mpsc::Receiver<()>, answers: usize) {
-    for _ in 0..answers {
-        heard.recv_timeout(TIMEOUT).expect("the server answers");
+/// Waits for this number of answers.
+fn wait_for(answers: &mpsc::Receiver<()>, count: usize) {
+    for _ in 0..count {
+        answers.recv_timeout(TIMEOUT).expect("the server answers");
     }
 }
 
 /// Writes from several clients until the time has come, then kills the server with requests in flight.
 fn load_until_killed(
     mut server: Server,
-    told: &Arc<Mutex<Told>>,
+    answered: &Arc<Mutex<Answered>>,
     sent: Vec<u64>,
     until: impl FnOnce(&Server, &mpsc::Receiver<()>),
 ) -> Vec<u64> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (tell, heard) = mpsc::channel();
+    let (sender, answers) = mpsc::channel();
     let (addr, token) = (server.addr, server.token.clone());
     let clients: Vec<_> = sent
         .into_iter()
         .enumerate()
         .map(|(client, mut n)| {
-            let (told, stop, token, tell) =
-                (Arc::clone(told), Arc::clone(&stop), token.clone(), tell.clone());
+            let (answered, stop, token, sender) =
+                (Arc::clone(answered), Arc::clone(&stop), token.clone(), sender.clone());
             std::thread::spawn(move || {
                 let headers = [("X-Vault-Token", token.as_str())];
                 while !stop.load(Ordering::Relaxed) {
@@ -118,18 +119,18 @@ fn load_until_killed(
                     // An answer cut short by the kill was not received.
                     let Ok(answer) = answer else { break };
                     if answer.status == 200 {
-                        let mut told = told.lock().expect("no panic while held");
-                        told.ids.push(answer.request_id());
-                        told.values.insert(name, n);
-                        // Nobody counts any more once the server is being killed.
-                        tell.send(()).ok();
+                        let mut answered = answered.lock().expect("no panic while held");
+                        answered.ids.push(answer.request_id());
+                        answered.values.insert(name, n);
+                        // The receiver is gone once the server is being killed.
+                        sender.send(()).ok();
                     }
                 }
                 n
             })
         })
         .collect();
-    until(&server, &heard);
+    until(&server, &answers);
     server.kill();
     stop.store(true, Ordering::Relaxed);
     clients.into_iter().map(|client| client.join().expect("no panic")).collect()

@@ -201,8 +201,8 @@ fn refuses(server: &Server, shell: &Shell, kind: &Kind, (option, value, error): 
     let options = with(&kind.base, option, value);
     let answer = server.call("PUT", "sys/audit/x", Some(json!({"type": kind.name, "options": options})));
     assert_eq!((answer.status, answer.error()), (400, error.clone()), "{what}");
-    let told = shell.refuses(2, &line(kind.name, &options));
-    assert!(told.contains(error.lines().next().expect("a line")), "{what}: {told}");
+    let output = shell.refuses(2, &line(kind.name, &options));
+    assert!(output.contains(error.lines().next().expect("a line")), "{what}: {output}");
     assert_eq!(server.devices(), json!({}), "{what}");
 }
 

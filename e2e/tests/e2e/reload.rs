@@ -6,13 +6,11 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use onrecord_e2e::load::{self, Load};
+use onrecord_e2e::log;
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::{Server, binary};
-use onrecord_e2e::{http, log};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -42,39 +40,6 @@ fn stanza(path: &str, file: &Path, more: &str) -> String {
 
 const IN_FORCE: &str = "the audit stanzas of the configuration are in force";
 const REFUSED: &str = "THE CONFIGURATION IS NOT APPLIED";
-
-/// Clients that ask until they are told to stop.
-struct Load {
-    stop: Arc<AtomicBool>,
-    clients: Vec<std::thread::JoinHandle<Vec<String>>>,
-}
-
-impl Load {
-    fn begin(server: &Server, count: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let client = || {
-            let (stop, addr, token) = (Arc::clone(&stop), server.addr, server.token.clone());
-            std::thread::spawn(move || {
-                let mut answered = Vec::new();
-                while !stop.load(Ordering::Relaxed) {
-                    let headers = [("X-Vault-Token", token.as_str())];
-                    let answer =
-                        http::send(addr, "GET", "/v1/sys/mounts", &headers, None).expect("an answer");
-                    assert_eq!(answer.status, 200, "{}", answer.error());
-                    answered.push(answer.request_id());
-                }
-                answered
-            })
-        };
-        let clients = (0..count).map(|_| client()).collect();
-        Self { stop, clients }
-    }
-
-    fn end(self) -> Vec<String> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.clients.into_iter().flat_map(|client| client.join().expect("no request failed")).collect()
-    }
-}
 
 /// The files hold both entries of each answered request, and each number of the server once.
 fn assert_whole(files: &[PathBuf], answered: &[String]) {
@@ -112,7 +77,7 @@ fn rotate_under_load(reopen: impl Fn(&Server)) {
     place.configure(&stanza("main", &path, ""));
     let mut server = place.start();
     server.open_up();
-    let load = Load::begin(&server, 4);
+    let load = Load::begin(&server, 4, load::reads);
     let mut files = Vec::new();
     for turn in 0..turns() {
         let rotated = place.path(format!("audit.log.{turn}"));
@@ -130,7 +95,7 @@ fn rotate_under_load(reopen: impl Fn(&Server)) {
         held.count() == 0
     });
     files.push(path);
-    let answered = load.end();
+    let answered = load.end().all_answered();
     assert!(answered.len() > turns(), "there was a load: {}", answered.len());
     assert_whole(&files, &answered);
 }
@@ -150,7 +115,7 @@ fn r_hup_rotation_through_the_api_needs_no_process_id() {
 }
 
 #[test]
-fn the_command_line_reopens_and_says_what_came_of_each() {
+fn the_command_line_reopens_and_prints_the_result_of_each() {
     let place = Place::new();
     let path = place.path("audit.log");
     place.configure(&stanza("main", &path, ""));
@@ -158,9 +123,9 @@ fn the_command_line_reopens_and_says_what_came_of_each() {
     server.open_up();
     fs::rename(&path, place.path("audit.log.1")).expect("a rename");
     let done = server.cli(&["audit", "reopen"]);
-    let told = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert_eq!(done.status.code(), Some(0), "{told}{}", String::from_utf8_lossy(&done.stderr));
-    assert!(told.contains("main/") && told.contains("reopened"), "{told}");
+    let output = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(done.status.code(), Some(0), "{output}{}", String::from_utf8_lossy(&done.stderr));
+    assert!(output.contains("main/") && output.contains("reopened"), "{output}");
     assert!(path.exists());
 }
 
@@ -171,7 +136,7 @@ fn r_declarative_and_r_reconcile_sighup_applies_the_stanzas_without_a_gap() {
     place.configure(&stanza("main", &one, ""));
     let mut server = place.start();
     server.open_up();
-    let load = Load::begin(&server, 3);
+    let load = Load::begin(&server, 3, load::reads);
     let mut files = vec![one.clone()];
     for turn in 0..10 {
         // The file changes, and the mode with the same file.
@@ -182,12 +147,11 @@ fn r_declarative_and_r_reconcile_sighup_applies_the_stanzas_without_a_gap() {
         server.hang_up(IN_FORCE);
         files.push(path);
     }
-    let answered = load.end();
+    let answered = load.end().all_answered();
     assert!(answered.len() > 20, "{}", answered.len());
     assert_whole(&files, &answered);
-    let log = server.stderr();
-    assert!(log.contains("change main/ (file): file_path"), "{log}");
-    assert!(log.contains("change main/ (file): mode"), "{log}");
+    server.wait_for_log("change main/ (file): file_path");
+    server.wait_for_log("change main/ (file): mode");
 
     place.configure(&(stanza("main", &one, "") + &stanza("second", &two, "")));
     server.hang_up(IN_FORCE);
@@ -219,7 +183,7 @@ fn r_declarative_wrong_values_leave_everything_as_it_was() {
         server.hang_up(REFUSED);
         assert_eq!(server.devices(), before, "{wrong}");
     }
-    // A device that was tried for nothing leaves no more than its test entries.
+    // A device that was tried and not enabled leaves only its test entries.
     let tried = log::lines(&place.path("new.log"));
     assert!(tried.iter().all(|line| line["request"]["path"] == "sys/audit/test"), "{tried:?}");
     // What cannot change while it runs is named.
@@ -252,19 +216,19 @@ fn r_start_and_r_escape_one_broken_device_degrades_none_is_refused_and_repair_is
     server.unseal(&key);
     server.token.clone_from(&token);
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200, "degraded");
+    assert!(server.stop());
     let log = server.stderr();
     assert!(log.contains("bad/") && log.contains("is a directory"), "it is named with its errno: {log}");
-    assert!(server.stop());
 
     break_it(&good);
-    let server = place.start();
+    let mut server = place.start();
     let refused = server.call("PUT", "sys/unseal", Some(json!({"key": key})));
     assert_eq!(refused.status, 500);
+    assert!(server.stop());
     let log = server.stderr();
     for part in ["good/", "bad/", "is a directory", "unsealing failed"] {
         assert!(log.contains(part), "{part}: {log}");
     }
-    drop(server);
 
     let listed = onrecord(&place, &["operator", "audit-repair"], &["-format=json"], &key);
     let shown: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
@@ -281,16 +245,16 @@ fn r_start_and_r_escape_one_broken_device_degrades_none_is_refused_and_repair_is
     let mut server = place.start();
     server.unseal(&key);
     server.token = token;
-    assert!(server.stderr().contains("an audit device was removed by operator audit-repair"));
+    server.wait_for_log("an audit device was removed by operator audit-repair");
     let fresh = place.path("fresh.log");
     server.enable_file("fresh", &fresh);
-    // However often a machine under load refuses it at first.
+    // On a machine under load it may be refused at first.
     server.eventually("both removals are on record", || {
         let lines = log::lines(&fresh);
-        let told = |path: &str| {
+        let is_recorded = |path: &str| {
             lines.iter().any(|line| line["type"] == "request" && line["request"]["path"] == path)
         };
-        told("sys/audit/repair/bad") && told("sys/audit/repair/good")
+        is_recorded("sys/audit/repair/bad") && is_recorded("sys/audit/repair/good")
     });
 }
 
@@ -304,15 +268,15 @@ fn r_preflight_a_configuration_is_checked_without_a_trace() {
     assert_eq!((good.status.code(), &shown["failed"]), (Some(0), &json!(false)), "{shown}");
     assert!(!one.exists() && !place.path("deep").exists() && !place.path("data").exists(), "no trace");
     let table = onrecord(&place, &["operator", "diagnose"], &[], "");
-    let told = String::from_utf8_lossy(&table.stdout).into_owned();
-    assert!(told.contains("unknown options: mod"), "{told}");
+    let output = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(output.contains("unknown options: mod"), "{output}");
 
     let mut server = place.start();
     let key = server.open_up();
     let running = onrecord(&place, &["operator", "diagnose"], &[], "");
-    let told = String::from_utf8_lossy(&running.stdout).into_owned();
-    assert_eq!(running.status.code(), Some(0), "{told}");
-    assert!(told.contains("in use by a running server"), "{told}");
+    let output = String::from_utf8_lossy(&running.stdout).into_owned();
+    assert_eq!(running.status.code(), Some(0), "{output}");
+    assert!(output.contains("in use by a running server"), "{output}");
     let before = log::lines(&one).len();
     let probed = onrecord(&place, &["operator", "diagnose"], &["-probe"], "");
     assert_eq!(probed.status.code(), Some(0), "{}", String::from_utf8_lossy(&probed.stdout));
@@ -325,15 +289,15 @@ fn r_preflight_a_configuration_is_checked_without_a_trace() {
         &(stanza("bad", &place.path("folder.log"), "") + &stanza("mode", &one, "mode = \"abc\"") + socket),
     );
     let bad = onrecord(&place, &["operator", "diagnose"], &[], "");
-    let told = String::from_utf8_lossy(&bad.stdout).into_owned();
-    assert_eq!(bad.status.code(), Some(1), "{told}");
+    let output = String::from_utf8_lossy(&bad.stdout).into_owned();
+    assert_eq!(bad.status.code(), Some(1), "{output}");
     for part in ["is a directory", "strconv.ParseUint", "connection refused"] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(output.contains(part), "{part}: {output}");
     }
 }
 
 #[test]
-fn what_a_pipe_missed_before_a_kill_is_told_by_the_next_start() {
+fn what_a_pipe_missed_before_a_kill_is_declared_by_the_next_start() {
     let place = Place::new();
     let log = place.path("audit.log");
     let stdout = "audit \"file\" \"pipe\" {\n  options {\n    file_path = \"stdout\"\n  }\n}\n";
@@ -341,29 +305,25 @@ fn what_a_pipe_missed_before_a_kill_is_told_by_the_next_start() {
     let mut server = place.launch().unread().start();
     let key = server.open_up();
     let token = server.token.clone();
-    let missed = |server: &Server| {
+    let lose = || {
         let status = server.call("GET", "sys/mounts", None).status;
         assert_eq!(status, 200);
         log::lines(&log).last().expect("an entry")["record"]["seq"].as_u64().expect("a number")
     };
     // More than a pipe takes.
-    let mut last = 0;
-    while last < 400 {
-        last = missed(&server);
-    }
+    while lose() < 400 {}
     let boot = log::lines(&log).last().expect("an entry")["record"]["boot"].clone();
-    // Kept within a second.
-    std::thread::sleep(Duration::from_millis(1500));
+    let last = place.lose_and_wait_until_stored(lose);
     server.kill();
 
     let server = place.restart(&key, token);
-    let told = |server: &Server| {
+    let gaps_of_boot = |server: &Server| {
         let said = server.stdout();
         let lines: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         lines.into_iter().filter(|line: &Value| line["gap"]["boot"] == boot).collect::<Vec<_>>()
     };
-    server.eventually("the pipe tells its gap", || !told(&server).is_empty());
-    let gaps = told(&server);
+    server.eventually("the pipe gets its gap entry", || !gaps_of_boot(&server).is_empty());
+    let gaps = gaps_of_boot(&server);
     let ranges = gaps[0]["gap"]["ranges"].as_array().expect("ranges").clone();
     assert_eq!(ranges.last().expect("a range")["to"], last, "up to the last entry: {ranges:?}");
     assert_eq!(gaps.len(), 1, "once");

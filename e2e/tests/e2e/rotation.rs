@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use onrecord_e2e::load::{self, Load};
+use onrecord_e2e::log;
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
-use onrecord_e2e::{http, log};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -46,48 +45,6 @@ impl Scene {
     }
 }
 
-/// Clients that write and read secrets until they are told to stop.
-struct Load {
-    stop: Arc<AtomicBool>,
-    clients: Vec<std::thread::JoinHandle<Vec<String>>>,
-}
-
-impl Load {
-    fn begin(server: &Server, count: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let clients = (0..count)
-            .map(|client| {
-                let (stop, addr, token) = (Arc::clone(&stop), server.addr, server.token.clone());
-                std::thread::spawn(move || {
-                    let mut answered = Vec::new();
-                    let mut number = 0;
-                    while !stop.load(Ordering::Relaxed) {
-                        number += 1;
-                        let headers = [("X-Vault-Token", token.as_str())];
-                        let body = json!({"data": {"n": number.to_string()}}).to_string();
-                        let path = format!("/v1/secret/data/c{client}");
-                        let send = |method, body| {
-                            http::send(addr, method, &path, &headers, body).expect("an answer")
-                        };
-                        for answer in [send("POST", Some(body.as_bytes())), send("GET", None)] {
-                            assert_eq!(answer.status, 200, "{}", answer.error());
-                            answered.push(answer.request_id());
-                        }
-                    }
-                    answered
-                })
-            })
-            .collect();
-        Self { stop, clients }
-    }
-
-    /// Ends it; the ids of all answered requests.
-    fn end(self) -> Vec<String> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.clients.into_iter().flat_map(|client| client.join().expect("no request failed")).collect()
-    }
-}
-
 /// Some files together hold everything: each answered request twice, each number once, none left out; no line is torn.
 fn assert_whole(files: &[PathBuf], answered: &[String]) {
     for file in files {
@@ -105,7 +62,7 @@ fn notices(path: &Path) -> Vec<Value> {
 #[test]
 fn r_hup_rotation_under_load_loses_tears_and_doubles_nothing() {
     let scene = Scene::new();
-    let load = Load::begin(&scene.server, 4);
+    let load = Load::begin(&scene.server, 4, load::writes_and_reads);
     let mut files = Vec::new();
     for turn in 0..20 {
         let rotated = scene.path(&format!("audit.log.{turn}"));
@@ -116,7 +73,7 @@ fn r_hup_rotation_under_load_loses_tears_and_doubles_nothing() {
         files.push(rotated);
     }
     files.push(scene.log.clone());
-    let answered = load.end();
+    let answered = load.end().all_answered();
     // Each file had to grow before it was moved away, so there was a load however slow the machine is.
     assert!(answered.len() > files.len(), "there was a load: {}", answered.len());
     assert_whole(&files, &answered);
@@ -127,7 +84,7 @@ fn r_hup_with_several_devices_each_is_whole() {
     let scene = Scene::new();
     let second = scene.path("second.log");
     scene.server.enable_file("second", &second);
-    let load = Load::begin(&scene.server, 2);
+    let load = Load::begin(&scene.server, 2, load::writes_and_reads);
     let (mut first_files, mut second_files) = (vec![scene.log.clone()], vec![second.clone()]);
     for turn in 0..5 {
         for (log, files) in [(&scene.log, &mut first_files), (&second, &mut second_files)] {
@@ -139,7 +96,7 @@ fn r_hup_with_several_devices_each_is_whole() {
         scene.server.signal(Signal::HUP);
         scene.eventually("the files are made again", || scene.log.exists() && second.exists());
     }
-    let answered = load.end();
+    let answered = load.end().all_answered();
     for files in [&first_files, &second_files] {
         assert_whole(files, &answered);
     }
@@ -149,13 +106,13 @@ fn r_hup_with_several_devices_each_is_whole() {
 #[test]
 fn a_rename_without_a_signal_is_noticed_and_nothing_is_lost() {
     let scene = Scene::new();
-    let load = Load::begin(&scene.server, 2);
+    let load = Load::begin(&scene.server, 2, load::writes_and_reads);
     let rotated = scene.path("audit.log.1");
     scene.eventually("entries come", || fs::metadata(&scene.log).is_ok_and(|meta| meta.len() > 4096));
     fs::rename(&scene.log, &rotated).expect("a rename");
     scene.eventually("the file is made again", || scene.log.exists());
     scene.eventually("it is used", || !log::lines(&scene.log).is_empty());
-    let answered = load.end();
+    let answered = load.end().all_answered();
     assert_whole(&[rotated, scene.log.clone()], &answered);
     assert!(!notices(&scene.log).is_empty(), "it is on record");
 }
@@ -227,8 +184,7 @@ fn r_inode_a_foreign_file_in_its_place_is_not_touched_and_holds_all_up() {
     let put = scene.server.call("POST", "secret/data/none", Some(json!({"data": {"a": "b"}})));
     assert_eq!(put.status, 500);
     assert_eq!(fs::read_to_string(&scene.log).expect("readable"), theirs);
-    let told = scene.server.stderr();
-    assert!(told.contains("does not begin with an audit entry"), "{told}");
+    scene.server.wait_for_log("does not begin with an audit entry");
     fs::remove_file(&scene.log).expect("removed");
     scene.eventually("it recovers by itself", || scene.server.call("GET", "sys/mounts", None).status == 200);
     assert_eq!(

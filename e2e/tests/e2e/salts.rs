@@ -1,12 +1,12 @@
 //! Salts that outlive their devices, and drills: with the real binary, its command line and its logs.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use onrecord_e2e::load::{self, Load};
+use onrecord_e2e::log;
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
 use onrecord_e2e::shell::Shell;
-use onrecord_e2e::{http, log};
 use serde_json::{Value, json};
 
 const NEEDLE: &str = "n33dle-in-the-haystack";
@@ -81,28 +81,14 @@ fn r_salt_archive_new_salts_under_load_lose_and_double_nothing() {
     let log = place.path("audit.log");
     let server = Server::dev(&["-dev-audit=off"]);
     server.enable_file("file", &log);
-    let stop = AtomicBool::new(false);
-    let load = || {
-        let mut answered = Vec::new();
-        while !stop.load(Ordering::Relaxed) {
-            let answer = http::send(server.addr, "GET", "/v1/sys/mounts", &[("X-Vault-Token", "root")], None);
-            let answer = answer.expect("an answer");
-            assert_eq!(answer.status, 200, "{}", answer.error());
-            answered.push(answer.request_id());
-        }
-        answered
-    };
-    let answered = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..4).map(|_| scope.spawn(load)).collect();
-        for turn in 1_u64..=10 {
-            let answer = server.call("POST", "sys/audit-rotate-salt/file", None);
-            assert_eq!(answer.status, 200, "{}", answer.error());
-            let more = 10_000 * turn;
-            server.eventually("entries come", || std::fs::metadata(&log).is_ok_and(|meta| meta.len() > more));
-        }
-        stop.store(true, Ordering::Relaxed);
-        clients.into_iter().flat_map(|client| client.join().expect("no request failed")).collect::<Vec<_>>()
-    });
+    let load = Load::begin(&server, 4, load::reads);
+    for turn in 1_u64..=10 {
+        let answer = server.call("POST", "sys/audit-rotate-salt/file", None);
+        assert_eq!(answer.status, 200, "{}", answer.error());
+        let more = 10_000 * turn;
+        server.eventually("entries come", || std::fs::metadata(&log).is_ok_and(|meta| meta.len() > more));
+    }
+    let answered = load.end().all_answered();
     let verdict = log::assert_nothing_lost(&[&log], &answered);
     assert_eq!(verdict.declared(), 0, "{verdict:?}");
     let used: std::collections::BTreeSet<String> =
@@ -128,8 +114,8 @@ fn a_drill_proves_alarms_and_what_it_missed_is_declared() {
     let status = server.call("GET", "sys/audit-status", None).json();
     assert!(status.to_string().contains("\"kind\":\"refuse\""), "{status}");
     shell.does("onrecord audit drill stop a/");
-    server.eventually("its end is in the server's log", || server.stderr().contains("has ended"));
-    assert!(server.stderr().contains("a drill begins"));
+    server.wait_for_log("a drill begins");
+    server.wait_for_log("has ended");
     assert!(server.stop());
     let verdict = log::assert_nothing_lost(&logs, &answered);
     assert!(verdict.declared() > 0, "{verdict:?}");
@@ -146,7 +132,7 @@ fn a_drill_is_refused_without_the_configuration_and_ends_by_itself_with_it() {
     let shell = Shell::of(&server);
     shell.does("onrecord audit drill hang only/ -for=300ms");
     assert_eq!(server.call("GET", "sys/mounts", None).status, 200, "it waits, and goes on");
-    server.eventually("it has ended", || server.stderr().contains("has ended"));
+    server.wait_for_log("has ended");
 }
 
 #[test]

@@ -1,14 +1,15 @@
-//! The syslog device with real daemons, rsyslog and syslog-ng: entries of every size arrive, as they are or as what stands
-//! for them; a daemon that stops, ends and starts again costs no request, and no entry that is not declared.
+//! The syslog device with real daemons, rsyslog and syslog-ng: entries of every size arrive, whole, shortened or
+//! in parts; a daemon that stops, ends and starts again costs no request, and no entry that is not declared.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use onrecord_e2e::daemon::{Daemon, Kind};
 use onrecord_e2e::http::Response;
+use onrecord_e2e::load::{self, Load, Outcome};
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
-use onrecord_e2e::{load, log, wait};
+use onrecord_e2e::{log, wait};
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
@@ -49,10 +50,9 @@ impl Scene {
         self.server.enable(name, "syslog", options);
     }
 
-    /// Writes a secret of so many values; says whether it was answered, and notes its id.
+    /// Writes a secret of this number of values; says whether it was answered, and notes its id.
     fn write(&self, values: usize) -> u16 {
-        let data: Map<String, Value> = (0..values).map(|at| (format!("key-{at}"), json!("value"))).collect();
-        let answer = self.server.call("POST", "kv/data/some", Some(json!({"data": data})));
+        let answer = self.server.call("POST", "kv/data/some", Some(secret(values)));
         if answer.status == 200 {
             let id = answer.request_id();
             self.answered.lock().expect("no panic while held").push(id);
@@ -76,10 +76,16 @@ impl Scene {
         if ran.status.success() { Ok(()) } else { Err(said) }
     }
 
-    /// Waits until the checker is content: a daemon takes its time to write.
+    /// Waits until the checker finds nothing missing: a daemon writes with a delay.
     fn check_soon(&self, more: &[&str], logs: &[&Path]) {
         wait::until(|| self.check(more, logs));
     }
+}
+
+/// The body that writes a secret of this number of values.
+fn secret(values: usize) -> Value {
+    let data: Map<String, Value> = (0..values).map(|at| (format!("key-{at}"), json!("value"))).collect();
+    json!({"data": data})
 }
 
 /// What a daemon wrote, but for a last line that it has not ended.
@@ -178,46 +184,27 @@ fn without_a_daemon_a_syslog_device_is_refused() {
     assert_eq!(scene.server.devices(), json!({}));
 }
 
-/// Load of four clients, until it is told to end. Says how many requests were answered, and how many were not.
-fn under_load<T>(scene: &Scene, work: impl FnOnce() -> T) -> (T, usize, usize) {
-    let ended = std::sync::atomic::AtomicBool::new(false);
-    let running = || !ended.load(std::sync::atomic::Ordering::Relaxed);
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    let (mut answered, mut refused) = (0, 0);
-                    while running() {
-                        match scene.write(3) {
-                            200 => answered += 1,
-                            _ => refused += 1,
-                        }
-                    }
-                    (answered, refused)
-                })
-            })
-            .collect();
-        let done = work();
-        ended.store(true, std::sync::atomic::Ordering::Relaxed);
-        let counts = clients.into_iter().map(|client| client.join().expect("no panic"));
-        counts.fold((done, 0, 0), |(done, a, b), (answered, refused)| (done, a + answered, b + refused))
-    })
+/// Four clients that write secrets while `work` is done. How many requests were answered, and how many were not.
+fn under_load(scene: &Scene, work: impl FnOnce(&Load)) -> (usize, usize) {
+    let load = Load::begin(&scene.server, 4, |_, _| ("POST", "kv/data/some".to_owned(), Some(secret(3))));
+    work(&load);
+    let Outcome { answered, failed } = load.end();
+    let counts = (answered.len(), failed.len());
+    scene.answered.lock().expect("no panic while held").extend(answered);
+    counts
 }
 
-/// Waits until so many more requests were answered.
-fn wait_for_answers(scene: &Scene, more: usize) {
-    let count = || scene.answered.lock().expect("no panic while held").len();
-    let wanted = count() + more;
-    wait::until(|| if count() >= wanted { Ok(()) } else { Err("no answers".to_owned()) });
+/// Waits until this number of further requests was answered.
+fn wait_for_answers(load: &Load, more: usize) {
+    let wanted = load.answered() + more;
+    wait::eventually("requests are answered", || load.answered() >= wanted);
 }
 
 /// Waits until the daemon has written an entry that is newer than all so far.
 fn wait_for_news(scene: &Scene, daemon: &Daemon) {
     let newest = |entries: &[Value]| seqs(entries).into_iter().max().unwrap_or(0);
     let before = newest(&log::lines(&scene.file()));
-    wait::until(|| {
-        if newest(&entries(daemon)) > before { Ok(()) } else { Err("the daemon gets nothing".to_owned()) }
-    });
+    wait::eventually("the daemon gets entries", || newest(&entries(daemon)) > before);
 }
 
 fn daemons_come_and_go(kind: Kind) {
@@ -225,15 +212,15 @@ fn daemons_come_and_go(kind: Kind) {
     let scene = Scene::new(&daemon.socket(), "");
     scene.enable_file();
     scene.enable_syslog("syslog", &json!({}));
-    let ((), answered, refused) = under_load(&scene, || {
+    let (answered, refused) = under_load(&scene, |load| {
         for round in 0..4 {
-            wait_for_answers(&scene, 50);
+            wait_for_answers(load, 50);
             wait_for_news(&scene, &daemon);
             match round % 2 {
                 0 => daemon.stop(),
                 _ => daemon.kill(),
             }
-            wait_for_answers(&scene, 50);
+            wait_for_answers(load, 50);
             daemon.start_again();
             wait_for_news(&scene, &daemon);
         }
@@ -267,7 +254,7 @@ fn r_hang_a_stopped_rsyslog_beside_a_file_fails_no_request_and_loses_nothing() {
     scene.enable_file();
     scene.enable_syslog("syslog", &json!({}));
     daemon.signal(Signal::STOP);
-    let ((), answered, refused) = under_load(&scene, || wait_for_answers(&scene, 1000));
+    let (answered, refused) = under_load(&scene, |load| wait_for_answers(load, 1000));
     assert_eq!(refused, 0, "no request failed of {answered}");
     daemon.signal(Signal::CONT);
     // All that waited is written: the device has no hole.
@@ -288,19 +275,18 @@ fn a_stopped_daemon_fails_no_request(kind: Kind) {
     scene.enable_file();
     scene.enable_syslog("syslog", &json!({}));
     daemon.signal(Signal::STOP);
-    let in_trouble = || scene.server.stderr().contains("an audit device is in trouble");
-    let ((), answered, refused) = under_load(&scene, || {
-        std::thread::sleep(load::duration());
-        scene.server.eventually("the device never notices", in_trouble);
+    let (answered, refused) = under_load(&scene, |_| {
+        load::go_on();
+        scene.server.wait_for_log("an audit device is in trouble");
     });
     assert!(answered > 0, "requests go on");
     assert_eq!(refused, 0, "no request failed of {answered}");
-    // Its queue is not empty, and nobody waits for it: the one request without an answer is the one that asks.
+    // Its queue is not empty, and no request waits for it: the only request without an answer is this one.
     let hung = scene.server.device("syslog/");
     assert_ne!(hung["state"], "healthy", "{hung}");
     assert!(hung["queue"]["entries"].as_u64() > Some(0), "{hung}");
-    let nobody_waits = || scene.server.requests_in_flight() == 1;
-    scene.server.eventually("a request waits though the file has it", nobody_waits);
+    let none_waits = || scene.server.requests_in_flight() == 1;
+    scene.server.eventually("a request waits though the file has it", none_waits);
     daemon.signal(Signal::CONT);
     scene.check_soon(&[], &[&scene.file(), &daemon.log()]);
 }
@@ -372,16 +358,16 @@ fn is_opened_again_under_load(kind: Kind) {
         let status = scene.server.call("GET", "sys/audit-status", None).json();
         status["data"]["devices"]["syslog/"]["reopens"].as_u64().expect("a count")
     };
-    let ((), answered, refused) = under_load(&scene, || {
+    let (answered, refused) = under_load(&scene, |_| {
         for turn in 0..6 {
             let before = reopens();
             if turn % 2 == 0 {
                 scene.server.signal(Signal::HUP);
             } else {
-                let told = scene.server.call("PUT", "sys/audit-reopen/syslog", None).json();
-                assert_eq!(told["data"]["devices"]["syslog/"]["result"], "reopened", "{told}");
+                let output = scene.server.call("PUT", "sys/audit-reopen/syslog", None).json();
+                assert_eq!(output["data"]["devices"]["syslog/"]["result"], "reopened", "{output}");
             }
-            wait::until(|| if reopens() > before { Ok(()) } else { Err(scene.server.stderr()) });
+            scene.server.eventually("it is reopened", || reopens() > before);
             wait_for_news(&scene, &daemon);
         }
     });

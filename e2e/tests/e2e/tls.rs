@@ -1,4 +1,4 @@
-//! Listeners with TLS: the command line trusts what it is told to, client certificates are on record, and certificates can be
+//! Listeners with TLS: the command line trusts the certificates it is given, client certificates are on record, and certificates can be
 //! exchanged while the server runs. The certificates are test data, valid until 2119, and their authorities' keys are lost.
 
 use std::fs;
@@ -107,12 +107,18 @@ fn the_command_line_trusts_what_it_is_told_to() {
         format!("-ca-cert={}", certificate("stranger.pem").display()),
         format!("-ca-cert={} -tls-server-name=other.test", authority.display()),
     ] {
-        let told = shell.shell.refuses(2, &format!("onrecord read {distrust} sys/health"));
-        assert!(told.starts_with("Error reading sys/health: Get \"https://127.0.0.1:"), "{distrust}: {told}");
-        assert!(told.to_lowercase().contains("certificate"), "{distrust}: {told}");
+        let output = shell.shell.refuses(2, &format!("onrecord read {distrust} sys/health"));
+        assert!(
+            output.starts_with("Error reading sys/health: Get \"https://127.0.0.1:"),
+            "{distrust}: {output}"
+        );
+        assert!(output.to_lowercase().contains("certificate"), "{distrust}: {output}");
     }
-    let told = shell.shell.refuses(2, "onrecord read -ca-cert=/nowhere.pem sys/health");
-    assert!(told.contains("Error loading CA File: open /nowhere.pem: no such file or directory"), "{told}");
+    let output = shell.shell.refuses(2, "onrecord read -ca-cert=/nowhere.pem sys/health");
+    assert!(
+        output.contains("Error loading CA File: open /nowhere.pem: no such file or directory"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -143,8 +149,8 @@ fn a_client_certificate_of_a_stranger_is_refused() {
         certificate("foreign.pem").display(),
         certificate("foreign.key").display()
     );
-    let told = scene.shell.refuses(2, &foreign);
-    assert!(told.starts_with("Error reading sys/health: Get"), "{told}");
+    let output = scene.shell.refuses(2, &foreign);
+    assert!(output.starts_with("Error reading sys/health: Get"), "{output}");
     scene.shell.does("onrecord read sys/health");
 }
 
@@ -171,13 +177,13 @@ fn sighup_exchanges_the_certificate() {
     // What cannot be used leaves what is there.
     fs::write(scene.path("cert.pem"), "no certificate\n").expect("a file");
     scene.server.signal(Signal::HUP);
-    scene.eventually("it is told", || scene.server.stderr().contains("the old one stays"));
-    assert!(scene.server.stderr().contains(scene.path("cert.pem").to_str().expect("UTF-8")));
+    let log = scene.server.wait_for_log("the old one stays");
+    assert!(log.contains(scene.path("cert.pem").to_str().expect("UTF-8")));
     assert!(serves("after.test"));
     fs::copy(certificate("server.pem"), scene.path("cert.pem")).expect("a copy");
     let before = scene.server.stderr().matches("the old one stays").count();
     scene.server.signal(Signal::HUP);
-    scene.eventually("a key of another certificate is told", || {
+    scene.eventually("a key of another certificate is refused", || {
         scene.server.stderr().matches("the old one stays").count() > before
     });
     assert!(serves("after.test"));
@@ -185,8 +191,7 @@ fn sighup_exchanges_the_certificate() {
     scene.eventually("it goes on", || serves("before.test"));
 }
 
-/// What `openssl req -x509` makes if it is told nothing else is no certificate for a server, and the client is told what to
-/// do about it.
+/// What `openssl req -x509` makes by default is not a certificate for a server, and the client's error says what to do.
 #[test]
 fn a_certificate_of_an_authority_is_named_with_what_to_do() {
     let place = Place::new();
@@ -201,21 +206,21 @@ fn a_certificate_of_an_authority_is_named_with_what_to_do() {
     fs::write(place.config(), config(&cert, &key, "")).expect("a file");
     let server = place.start();
     let line = format!("onrecord status -address=https://{} -ca-cert={}", server.addr, cert.display());
-    let told = Shell::new().refuses(1, &line);
+    let output = Shell::new().refuses(1, &line);
     let advice = "is one of an authority (CA:TRUE); give the server one with basicConstraints=CA:FALSE";
-    assert!(told.contains(advice), "{told}");
+    assert!(output.contains(advice), "{output}");
 }
 
 #[test]
 fn a_client_that_speaks_the_wrong_protocol_is_told() {
     let scene = Scene::new("").anonymous();
     let plain = format!("onrecord read -address=http://{} sys/health", scene.server.addr);
-    let told = scene.shell.refuses(2, &plain);
-    assert!(told.starts_with("Error reading sys/health: Get \"http://127.0.0.1:"), "{told}");
+    let output = scene.shell.refuses(2, &plain);
+    assert!(output.starts_with("Error reading sys/health: Get \"http://127.0.0.1:"), "{output}");
     scene.shell.does("onrecord read sys/health");
     let other = Server::dev(&["-dev-audit=off"]);
-    let told = scene.shell.refuses(2, &format!("onrecord read -address=https://{} sys/health", other.addr));
-    assert!(told.contains("http: server gave HTTP response to HTTPS client"), "{told}");
+    let output = scene.shell.refuses(2, &format!("onrecord read -address=https://{} sys/health", other.addr));
+    assert!(output.contains("http: server gave HTTP response to HTTPS client"), "{output}");
 }
 
 #[test]
@@ -259,9 +264,9 @@ fn a_listener_that_cannot_be_set_up_keeps_the_server_from_starting() {
             .output()
             .expect("the binary runs");
         assert_eq!(output.status.code(), Some(1), "{config}");
-        let told = String::from_utf8_lossy(&output.stderr);
+        let output = String::from_utf8_lossy(&output.stderr);
         for part in parts {
-            assert!(told.contains(&part), "{part:?} in {told:?}");
+            assert!(output.contains(&part), "{part:?} in {output:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Clients that write, read and list secrets all the time, and remember which of their requests were answered.
-//! Never in it: expectations; a server that is away or refuses is none of their business.
+//! Never in it: expectations; a server may be away or refuse requests.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use onrecord_e2e::http;
+use onrecord_e2e::{http, wait};
 use serde_json::{Map, Value, json};
 
 /// What clients and the test have in common.
 #[derive(Default)]
 struct Shared {
-    /// Where the server is, and the token; nobody, while it is away or all is to be quiet.
+    /// The server's address, and the token; `None` while the clients pause.
     server: Mutex<Option<(SocketAddr, String)>>,
     busy: AtomicU64,
     answered: Mutex<Vec<String>>,
@@ -44,16 +44,14 @@ impl Clients {
         *lock(&self.shared.server) = Some((server, token.to_owned()));
     }
 
-    /// They have nobody to ask from now on. What is under way may go on.
+    /// They send no further requests. Those in progress may go on.
     pub fn pause(&self) {
         *lock(&self.shared.server) = None;
     }
 
     /// Waits until nothing is under way.
     pub fn quiet(&self) {
-        while self.shared.busy.load(Ordering::SeqCst) > 0 {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        wait::eventually("no request is in progress", || self.shared.busy.load(Ordering::SeqCst) == 0);
     }
 
     /// The ids of all requests that were answered.
@@ -85,6 +83,7 @@ fn run(client: usize, shared: &Shared) {
         if shared.over.load(Ordering::SeqCst) {
             return;
         }
+        // The rate of a client.
         std::thread::sleep(Duration::from_millis(4));
         shared.busy.fetch_add(1, Ordering::SeqCst);
         let server = lock(&shared.server).clone();

@@ -1,4 +1,4 @@
-//! The soak: whatever can happen to a server and its devices, at random and by a seed, under a load of reads and writes.
+//! The soak: faults of a server and its devices, at random and by a seed, under a load of reads and writes.
 //! Whenever things are quiet, and at the end, the checker judges all logs, beside the clients' own list of answered
 //! requests. `just soak 7 10` runs ten minutes of seed 7; without anything set it is twenty seconds of seed 1.
 //!
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use plan::{Plan, Step};
 use world::World;
 
-/// So often all logs are judged while it runs.
+/// All logs are judged this often while it runs.
 const JUDGE_EVERY: Duration = Duration::from_mins(1);
 
 /// No test: what the soak starts as the peer of a socket device.
@@ -29,7 +29,7 @@ fn the_peer_as_a_process() {
 }
 
 #[test]
-fn whatever_happens_nothing_that_was_answered_is_off_the_record() {
+fn after_random_faults_everything_that_was_answered_is_on_record() {
     let number = |name: &str, default: u64| -> u64 {
         std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
     };
@@ -41,6 +41,7 @@ fn whatever_happens_nothing_that_was_answered_is_off_the_record() {
     let mut judge_at = Instant::now() + JUDGE_EVERY;
     while Instant::now() < end {
         let (load, step) = plan.next();
+        // The load goes on for this time, which is part of the plan.
         std::thread::sleep(load);
         let restarted = matches!(step, Step::Kill(_) | Step::Stop);
         world.take(step);
@@ -53,6 +54,6 @@ fn whatever_happens_nothing_that_was_answered_is_off_the_record() {
     world.judge();
     println!("soak: seed {seed}, {seconds} s: {}", world.counts());
     println!(
-        "soak: verdict: nothing that was answered is off the record; each log on disk tells what it lacks"
+        "soak: verdict: nothing that was answered is off the record; each log on disk declares what it lacks"
     );
 }

@@ -5,14 +5,34 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// Whether a receiver has stopped reading.
+#[derive(Default)]
+struct Hangs {
+    now: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Hangs {
+    /// Changes it; returns whether it hangs now.
+    fn set(&self, change: impl FnOnce(bool) -> bool) -> bool {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = change(*now);
+        self.changed.notify_all();
+        *now
+    }
+
+    fn wait_for_end(&self) {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_while(now, |hangs| *hangs));
+    }
+}
 
 /// A receiver.
 pub struct Peer {
     pub address: String,
-    hangs: Arc<AtomicBool>,
+    hangs: Arc<Hangs>,
     streams: Arc<Mutex<Vec<TcpStream>>>,
 }
 
@@ -21,7 +41,7 @@ impl Peer {
     pub fn start(dir: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
-        let hangs = Arc::new(AtomicBool::new(false));
+        let hangs = Arc::<Hangs>::default();
         let streams: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
         let (dir, hung, open) = (dir.to_owned(), Arc::clone(&hangs), Arc::clone(&streams));
         std::thread::spawn(move || {
@@ -39,12 +59,12 @@ impl Peer {
 
     /// Stops reading, or reads again. Says whether it hangs now.
     pub fn turn(&self) -> bool {
-        !self.hangs.fetch_xor(true, Ordering::SeqCst)
+        self.hangs.set(|hangs| !hangs)
     }
 
     /// Reads again.
     pub fn go_on(&self) {
-        self.hangs.store(false, Ordering::SeqCst);
+        self.hangs.set(|_| false);
     }
 
     /// Ends all connections.
@@ -55,13 +75,11 @@ impl Peer {
     }
 }
 
-fn keep(mut stream: TcpStream, path: PathBuf, hangs: &AtomicBool) {
+fn keep(mut stream: TcpStream, path: PathBuf, hangs: &Hangs) {
     let mut file = File::create(path).expect("a file");
     let mut block = vec![0; 64 * 1024];
     loop {
-        while hangs.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        hangs.wait_for_end();
         match stream.read(&mut block) {
             Ok(count @ 1..) => file.write_all(&block[..count]).expect("written"),
             _ => return,

@@ -6,12 +6,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
+use onrecord_e2e::wait;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a process may take to listen. It only ends a hang.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Where the process keeps what it reads, how the files' names begin, and where it listens.
 const VARIABLES: [&str; 3] = ["SOAK_PROCESS_DIR", "SOAK_PROCESS_NAME", "SOAK_PROCESS_ADDRESS"];
 
@@ -19,7 +17,7 @@ const VARIABLES: [&str; 3] = ["SOAK_PROCESS_DIR", "SOAK_PROCESS_NAME", "SOAK_PRO
 pub struct Process {
     pub address: String,
     dir: PathBuf,
-    /// None while it is dead.
+    /// `None` while it does not run.
     child: Option<Child>,
     lives: u64,
     stopped: bool,
@@ -28,7 +26,7 @@ pub struct Process {
 impl Process {
     pub fn start(dir: &Path) -> Self {
         let mut process = Self {
-            // Nobody who dials has a port at this address, so it is free when the process starts again.
+            // No client's port is at this address, so it is free when the process starts again.
             address: "127.0.0.2:0".to_owned(),
             dir: dir.to_owned(),
             child: None,
@@ -39,7 +37,7 @@ impl Process {
         process
     }
 
-    /// Starts it, if it is dead, at the address it had.
+    /// Starts it, if it does not run, at the address it had.
     fn live(&mut self) {
         if self.child.is_some() {
             return;
@@ -54,14 +52,10 @@ impl Process {
             .spawn()
             .expect("this program starts");
         self.child = Some(child);
-        let told = self.dir.join(format!("{name}.address"));
-        let deadline = Instant::now() + TIME_LIMIT;
-        while !told.exists() {
-            assert!(Instant::now() < deadline, "the peer does not listen");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.address = std::fs::read_to_string(&told).expect("an address");
-        std::fs::remove_file(told).expect("removed");
+        let address_file = self.dir.join(format!("{name}.address"));
+        wait::eventually("the peer listens", || address_file.exists());
+        self.address = std::fs::read_to_string(&address_file).expect("an address");
+        std::fs::remove_file(address_file).expect("removed");
     }
 
     fn signal(&self, signal: Signal) {
@@ -120,9 +114,9 @@ pub fn run() {
     let [Some(dir), Some(name), Some(address)] = VARIABLES.map(std::env::var_os) else { return };
     let (dir, name) = (PathBuf::from(dir), name.to_string_lossy().into_owned());
     let listener = TcpListener::bind(address.to_string_lossy().as_ref()).expect("the address");
-    let told = dir.join(format!("{name}.writing"));
-    std::fs::write(&told, listener.local_addr().expect("an address").to_string()).expect("written");
-    std::fs::rename(&told, dir.join(format!("{name}.address"))).expect("a rename");
+    let address_file = dir.join(format!("{name}.writing"));
+    std::fs::write(&address_file, listener.local_addr().expect("an address").to_string()).expect("written");
+    std::fs::rename(&address_file, dir.join(format!("{name}.address"))).expect("a rename");
     let accept = move || {
         for (number, stream) in listener.incoming().enumerate() {
             let Ok(stream) = stream else { continue };

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use onrecord_e2e::log;
 use onrecord_e2e::place::Place;
 use onrecord_e2e::process::Server;
+use onrecord_e2e::{log, wait};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -23,8 +23,6 @@ use super::stanzas;
 const CLIENTS: usize = 3;
 /// The devices that are there at times, besides those that always are.
 const DEVICES: [&str; 5] = ["file0", "file1", "file2", "syslog0", "syslog1"];
-/// How long all devices may take to have and to tell everything once nothing is wrong any more.
-const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 pub struct World {
     // Ended first.
@@ -73,7 +71,7 @@ impl World {
         let disk = SmallDisk::mount(&place.path("small"));
         match &disk {
             Some(disk) => server.enable_file("small", &disk.log()),
-            None => println!("soak: without a full disk; this machine lets nobody mount one"),
+            None => println!("soak: without a full disk; this machine does not allow to mount one"),
         }
         let clients = Clients::begin(CLIENTS);
         clients.go(server.addr, &server.token);
@@ -231,20 +229,15 @@ impl World {
 
     /// Has the configuration, which has changed, read again. Says whether it was refused.
     fn hang_up(&self) -> bool {
-        let said = |what: &str| self.server.stderr().matches(what).count();
-        let (taken, refused) =
-            ("the audit stanzas of the configuration are in force", "THE CONFIGURATION IS NOT APPLIED");
-        let before = (said(taken), said(refused));
+        let count = |text: &str| self.server.stderr().matches(text).count();
+        let counts = || {
+            let taken = count("the audit stanzas of the configuration are in force");
+            (taken, count("THE CONFIGURATION IS NOT APPLIED"))
+        };
+        let before = counts();
         self.server.signal(Signal::HUP);
-        let deadline = Instant::now() + TIME_LIMIT;
-        loop {
-            let now = (said(taken), said(refused));
-            if now != before {
-                return now.1 > before.1;
-            }
-            assert!(Instant::now() < deadline, "the signal is heard: {}", self.server.stderr());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        self.server.eventually("the configuration is read", || counts() != before);
+        counts().1 > before.1
     }
 
     fn rotate(&mut self) -> &'static str {
@@ -274,15 +267,13 @@ impl World {
 
     fn unseal(&self) {
         // Sealing waits for journeys that have not ended.
-        let deadline = Instant::now() + TIME_LIMIT;
-        loop {
+        wait::until(|| {
             let answer = self.server.call("PUT", "sys/unseal", Some(json!({"key": self.key})));
             if answer.status == 200 && answer.json()["sealed"] == false {
-                return;
+                return Ok(());
             }
-            assert!(Instant::now() < deadline, "{}\n{}", answer.error(), self.server.stderr());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+            Err(format!("{}\n{}", answer.error(), self.server.stderr()))
+        });
     }
 
     fn kill(&mut self, detail: u64) -> &'static str {
@@ -290,6 +281,7 @@ impl World {
         if rotates {
             self.rename_logs();
             self.server.signal(Signal::HUP);
+            // The kill comes at a moment of the rotation that the plan chooses.
             std::thread::sleep(Duration::from_millis(detail >> 8 & 15));
         }
         self.server.kill();
@@ -342,13 +334,13 @@ impl World {
         self.clients.pause();
         self.clients.quiet();
         self.heal();
-        let deadline = Instant::now() + TIME_LIMIT;
+        let deadline = Instant::now() + wait::TIMEOUT;
         loop {
             // A device that failed is tried again by an entry.
             let alive = self.server.call("GET", "sys/mounts", None).status == 200;
             let answered = self.clients.answered();
             let verdict = log::check(&self.all_logs(), &answered);
-            // What a peer alone got before a kill, nobody can know who did not ask the peer.
+            // Entries that only a peer got before a kill cannot be known from the logs on disk.
             let on_disk = log::check(&log::files(&self.logs(), ""), &[]);
             let mut wrong = of_the_union(&verdict.report);
             wrong.extend(of_each_device(&on_disk.report));
@@ -365,6 +357,7 @@ impl World {
                 self.keep();
                 panic!("{wrong:#?}\n{}\n{}\n{}", verdict.stderr, self.counts(), self.server.stderr());
             }
+            // A rate: the checker reads all logs.
             std::thread::sleep(Duration::from_millis(200));
         }
         self.clients.go(self.server.addr, &self.server.token);
@@ -410,7 +403,7 @@ fn is_lossy(boot: &Value) -> bool {
     boot["undeclared"]["count"] != 0
 }
 
-/// Every answered request is in the union, and so is every number that nobody declares.
+/// Every answered request is in the union, and so is every number that no gap entry declares.
 fn of_the_union(report: &Value) -> Vec<Value> {
     let union = &report["union"];
     let boots = list(&union["boots"]).iter().filter(|boot| is_lossy(boot));
@@ -418,7 +411,7 @@ fn of_the_union(report: &Value) -> Vec<Value> {
     boots.map(|boot| json!({"union": boot})).chain(unanswered).collect()
 }
 
-/// Whatever a log on disk lacks its gap entries say, and it has nothing twice. They may say more: what was about to be
+/// The gap entries of a log on disk declare all that it lacks, and it has nothing twice. They may say more: what was about to be
 /// written when it was stored as missed, before a kill. What a peer read may lack what the kill took from the socket.
 fn of_each_device(report: &Value) -> Vec<Value> {
     let mut wrong = Vec::new();

@@ -63,9 +63,9 @@ fn r_health_follows_a_full_disk_and_its_end_and_the_status_says_why() {
     assert!(state == "failing" || state == "broken", "{state}");
     assert_eq!(health("?auditcode=429").status, 429);
 
-    let told = server.cli_with(&["audit", "status"], &[("VAULT_MAX_RETRIES", "0")]);
-    let (stdout, stderr) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
-    assert_eq!(told.status.code(), Some(2), "{stdout}{stderr}");
+    let output = server.cli_with(&["audit", "status"], &[("VAULT_MAX_RETRIES", "0")]);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "{stdout}{stderr}");
     assert!(stdout.contains("NOT MET") && stdout.contains("file/"), "{stdout}");
     assert!(stderr.contains("The audit rule is not met"), "{stderr}");
 
@@ -73,9 +73,9 @@ fn r_health_follows_a_full_disk_and_its_end_and_the_status_says_why() {
     eventually("health comes back by itself", || {
         write(&server, "kv/probe") == 204 && health("").status == 200
     });
-    let told = server.cli(&["audit", "status"]);
-    let stdout = String::from_utf8_lossy(&told.stdout);
-    assert_eq!(told.status.code(), Some(0), "{stdout}");
+    let output = server.cli(&["audit", "status"]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{stdout}");
     assert!(
         stdout.contains("File too large") || stdout.contains("file too large"),
         "the last error stays: {stdout}"
@@ -94,6 +94,11 @@ fn r_spam_a_full_disk_is_one_line_then_one_each_ten_seconds() {
         refused += 1;
     }
     let allowed = 1 + usize::try_from(start.elapsed().as_secs() / 10).expect("a few");
+    server.lift_file_limit();
+    eventually("it works again", || write(&server, "kv/after") == 204);
+    // This line is the last: when it is there, all lines are.
+    let ended = |line: &str| line.contains("the audit rule is met again") && line.contains("refused");
+    eventually("the end is logged with its count", || server.stderr().lines().any(ended));
     let said = server.stderr();
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("the audit rule is not met")).collect();
     assert!((1..=allowed + 1).contains(&lines.len()), "{refused} were refused: {lines:#?}");
@@ -101,15 +106,6 @@ fn r_spam_a_full_disk_is_one_line_then_one_each_ten_seconds() {
     let changes = said.lines().filter(|line| line.contains("an audit device is in trouble")).count();
     assert!(changes <= allowed + 1, "{said}");
     assert!(!said.contains("a-name-in-no-log"));
-
-    server.lift_file_limit();
-    eventually("it works again", || write(&server, "kv/after") == 204);
-    eventually("the end is told with its count", || {
-        server
-            .stderr()
-            .lines()
-            .any(|line| line.contains("the audit rule is met again") && line.contains("refused"))
-    });
 }
 
 #[test]
@@ -205,7 +201,7 @@ fn r_cancel_clients_that_leave_at_any_point_fail_no_entry_and_count_no_failure()
     for turn in 0..300 {
         leave(&server, ways[turn % ways.len()], turn);
     }
-    // Whatever arrived has both of its entries, though nobody waits for the answer.
+    // Each request that arrived has both of its entries, although its client is gone.
     eventually("each request has its response entry", || {
         let lines = log::lines(&path);
         let left =
@@ -239,7 +235,7 @@ fn r_bound_memory_under_stuck_devices_is_bounded_by_the_configured_bytes() {
     load(&server, 400);
     let before = server.memory_kib();
 
-    // A pipe that nobody reads, and a peer that accepts and reads nothing; both get whole bodies.
+    // A pipe that is not read, and a peer that accepts and reads nothing; both get whole bodies.
     let peer = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = peer.local_addr().expect("bound").to_string();
     for (name, kind, options) in [
@@ -265,7 +261,7 @@ fn r_bound_memory_under_stuck_devices_is_bounded_by_the_configured_bytes() {
     assert!(grown < 24 * 1024, "{grown} KiB more than {before} KiB");
 }
 
-/// Writes so many values of 16 KiB from four clients; none is refused.
+/// Writes this number of values of 16 KiB from four clients; none is refused.
 fn load(server: &Arc<Server>, requests: usize) {
     let value = "x".repeat(16 * 1024);
     let workers: Vec<_> = (0..4)

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use onrecord_value::{Object, Time, Value};
 
-use super::cache_key::CacheKey;
 use super::text::{Accessor, Clear, Names, Token, text_of};
 
 /// A token's facts. The object is in every entry; without a token it has only `"token_type":"default"`.
@@ -325,5 +325,45 @@ impl<'a> From<&'a BTreeMap<String, Vec<String>>> for NamesByName<'a> {
 impl fmt::Debug for NamesByName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NamesByName(..)")
+    }
+}
+
+/// Identifies unchanging facts, such as those of a token; keep it beside them. No two keys of a process are equal.
+///
+/// A clone is a new key, because a copy of the facts may be changed.
+pub struct CacheKey(u64);
+
+impl CacheKey {
+    /// A new key.
+    pub fn new() -> Self {
+        Self(unique_number())
+    }
+
+    pub(crate) const fn number(&self) -> u64 {
+        self.0
+    }
+}
+
+/// A number that this process has not used before.
+pub(crate) fn unique_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+impl Clone for CacheKey {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+impl Default for CacheKey {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CacheKey(..)")
     }
 }

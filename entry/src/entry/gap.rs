@@ -7,6 +7,12 @@ use onrecord_value::{Object, Time, Value};
 
 use super::text::{Clear, TemplateText};
 use crate::salt::SaltId;
+use crate::seq_set::{SeqRange, SeqSet};
+
+/// The path of a gap entry.
+pub const GAP_PATH: &str = "sys/audit/gap";
+/// The path of a probe entry.
+pub const PROBE_PATH: &str = "sys/audit/test";
 
 /// What a device missed; written to it when it has recovered (I9).
 #[derive(Clone, Copy, Debug)]
@@ -25,15 +31,6 @@ pub struct Gap<'a> {
     pub boot: Option<Boot>,
     /// The device was disabled: entries after the counter of this line do not concern it.
     pub ended: bool,
-}
-
-/// Entries from one counter to another, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SeqRange {
-    /// The first.
-    pub from: u64,
-    /// The last.
-    pub to: u64,
 }
 
 /// An unfinished line which was cut off a file and kept beside it.
@@ -105,6 +102,12 @@ impl Default for Ranges<'_> {
 impl<'a> From<&'a [SeqRange]> for Ranges<'a> {
     fn from(list: &'a [SeqRange]) -> Self {
         Self(RangesIn::Given(list))
+    }
+}
+
+impl<'a> From<&'a SeqSet> for Ranges<'a> {
+    fn from(set: &'a SeqSet) -> Self {
+        Self::from(set.ranges())
     }
 }
 

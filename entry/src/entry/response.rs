@@ -6,8 +6,7 @@ use std::fmt;
 use onrecord_value::{Time, Value};
 
 use super::auth::Auth;
-use super::header::Headers;
-use super::request::{Data, Mount};
+use super::request::{Data, Headers, Mount};
 use super::text::{Accessor, Clear, Template, TemplateText, Token, text_of};
 
 /// A response's facts.

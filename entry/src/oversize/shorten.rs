@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::entry::{
     Accessor, Auth, Clear, Data, Entry, Gap, Headers, Mount, Namespace, Path, PolicyResults, Ranges, Request,
-    Response, Secret, SeqRange, TemplateText, Token, WrapInfo,
+    Response, Secret, TemplateText, Token, WrapInfo,
 };
+use crate::seq_set::SeqRange;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,12 +9,13 @@ use sha2::{Digest as _, Sha256};
 use super::{Oversize, OversizeError, send_within};
 use crate::decode::{DecodedEntry, decode};
 use crate::entry::{
-    Auth, Boot, Entry, Gap, Mount, Names, Namespace, Operation, PolicyResults, Request, Response, SeqRange,
-    Stamp, Template,
+    Auth, Boot, Entry, Gap, Mount, Names, Namespace, Operation, PolicyResults, Request, Response, Stamp,
+    Template,
 };
-use crate::formatter::Formatter;
+use crate::format::Formatter;
 use crate::options::{Format, FormatOptions};
 use crate::salt::Salt;
+use crate::seq_set::SeqRange;
 
 fn line(format: Format, prefix: &str, entry: &Entry<'_>) -> Vec<u8> {
     let options =

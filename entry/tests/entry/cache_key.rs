@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use onrecord_entry::auth::{CacheKey, Grants, PolicyResults};
+use onrecord_entry::format::Format;
+use onrecord_entry::response::WrapInfo;
+use onrecord_entry::text::{Accessor, Token};
 use onrecord_entry::{
-    Accessor, Auth, Boot, CacheKey, Clear, Entry, Format, FormatOptions, Formatter, Grants, Operation,
-    PolicyResults, Request, Response, Salt, Stamp, Token, WrapInfo,
+    Auth, Boot, Clear, Entry, FormatOptions, Formatter, Operation, Request, Response, Salt, Stamp,
 };
 use onrecord_value::{Object, Time, object};
 
@@ -134,13 +137,14 @@ fn a_line_restarted_because_its_data_is_too_long_has_the_same_token() {
     let data = object! { "key" => 1, "long" => object! { "a" => long.as_str() } };
     let cache_key = CacheKey::new();
     for format in [Format::Json, Format::Jsonx] {
-        let limits = onrecord_entry::Limits { line_bytes: 4000, ..onrecord_entry::Limits::default() };
+        let limits =
+            onrecord_entry::format::Limits { line_bytes: 4000, ..onrecord_entry::format::Limits::default() };
         let options = FormatOptions { format, limits, ..FormatOptions::default() };
         let formatter = Formatter::new(options, Arc::new(Salt::new("a")));
         let metadata = object! {};
         let entry = |cache_key| {
             let mut entry = entries(&policies, &metadata, TOKEN, cache_key).swap_remove(1);
-            entry.request.data = onrecord_entry::Data::with_plain_keys(&data, &[] as &[String]);
+            entry.request.data = onrecord_entry::request::Data::with_plain_keys(&data, &[] as &[String]);
             entry
         };
         for _ in 0..2 {

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use onrecord_entry::{REGISTER, Row, Treatment};
+use onrecord_entry::register::{REGISTER, Row, Treatment};
 use onrecord_value::{Object, Value, json, object};
 
 const BEGIN: &str = "<!-- generated: ONRECORD_REGENERATE=1 cargo test -p onrecord-entry --test entry -->\n";

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use onrecord_entry::request::Data;
 use onrecord_entry::value::{Object, Time, Value};
-use onrecord_entry::{Boot, Data, Entry, FormatOptions, Formatter, Request, Salt, Stamp};
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Request, Salt, Stamp};
 use serde_json::json;
 
 #[test]

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
-use onrecord_entry::{
-    Boot, CacheKey, Data, DecodedEntry, Entry, Format, FormatOptions, Formatter, Header, Limits, Lines, Path,
-    Private, REGISTER, Request, Row, Salt, Stamp, Treatment, decode,
-};
+use onrecord_entry::auth::CacheKey;
+use onrecord_entry::decode::DecodedEntry;
+use onrecord_entry::format::{Format, Limits, Lines};
+use onrecord_entry::register::{REGISTER, Row, Treatment};
+use onrecord_entry::request::{Data, Header};
+use onrecord_entry::text::{Path, Private};
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Request, Salt, Stamp, decode};
 use onrecord_value::{Number, Object, Time, Value};
 use proptest::prelude::*;
 

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use onrecord_entry::auth::{Grants, PolicyResults, TokenType};
+use onrecord_entry::format::{Format, Limits, Lines};
+use onrecord_entry::request::{Data, Header, Mount, Namespace};
+use onrecord_entry::response::WrapInfo;
+use onrecord_entry::text::{Path, Private};
 use onrecord_entry::{
-    Auth, Boot, Data, Entry, Format, FormatOptions, Formatter, Grants, Header, Limits, Lines, Mount,
-    Namespace, Operation, Path, PolicyResults, Private, Request, Response, Salt, Stamp, TokenType, WrapInfo,
-    decode,
+    Auth, Boot, Entry, FormatOptions, Formatter, Operation, Request, Response, Salt, Stamp, decode,
 };
 use onrecord_value::{Object, Time, Value, json, object};
 
@@ -46,11 +49,7 @@ fn h(text: &str) -> String {
 }
 
 fn line(formatter: &Formatter, entry: &Entry<'_>) -> String {
-    kit::line(
-        formatter,
-        entry,
-        &Stamp { time: Time::parse("2024-01-02T03:04:05.6Z").unwrap(), seq: 7, boot: Boot::new(1) },
-    )
+    kit::line(formatter, entry, &kit::stamp())
 }
 
 /// The line without its `record`, whose salt id differs between salts.

@@ -1,14 +1,16 @@
 //! The `audit` stanzas: the rule (`audit { minimum = 1 }`) and devices (`audit "file" "path" { … }`).
 //! Never in it: what a device's options mean (the audit library's).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use onrecord_audit::device::{AddressBlock, AddressBlockError};
+use onrecord_core::EnableRequest;
 use onrecord_hcl::{Body, Data, Item, Position, Value};
 
-use super::ConfigError;
 use super::reader::Reader;
+use crate::error::FileError;
 
 /// Keys of the rule.
 const RULE_KEYS: &[&str] = &[
@@ -29,7 +31,7 @@ const RULE_KEYS: &[&str] = &[
 const DEVICE_KEYS: [&str; 5] = ["description", "local", "options", "path", "type"];
 
 /// The rule, and the limits of devices enabled through the API.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AuditRules {
     /// How many devices must have an entry. With 1 or more, a server without devices only answers initialisation, unsealing
     /// and the enabling of a device.
@@ -56,65 +58,29 @@ pub(crate) struct AuditRules {
     pub(crate) syslog_socket: Option<PathBuf>,
 }
 
-impl Default for AuditRules {
-    fn default() -> Self {
-        Self {
-            minimum: None,
-            settle_grace: None,
-            audit_timeout: None,
-            queue_size: None,
-            drills: false,
-            api_creation: true,
-            prefixing: true,
-            allowed_directories: Vec::new(),
-            allowed_addresses: Vec::new(),
-            only_directories: Vec::new(),
-            syslog_socket: None,
-        }
-    }
-}
-
 /// A device of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Device {
-    /// `file`, …
-    pub(crate) kind: String,
-    /// Where it is enabled, without slashes at the ends.
-    pub(crate) path: String,
-    /// Its description.
-    pub(crate) description: String,
-    /// Only shown in answers.
-    pub(crate) local: bool,
-    /// Its options, as text.
-    pub(crate) options: Vec<(String, String)>,
+    /// What it is.
+    pub(crate) declared: EnableRequest,
     /// The file it stands in.
     pub(crate) file: PathBuf,
     /// The line it begins on.
     pub(crate) line: u32,
 }
 
-/// Reads one `audit` item: the rule, a device, or several of them.
+/// Reads the value of an `audit` item: the rule, a device, or several of them. Its labels may be nested keys in JSON, and a
+/// list holds several items.
 pub(super) fn read(
-    reader: &mut Reader,
-    item: &Item,
-    rules: &mut AuditRules,
-    devices: &mut Vec<Device>,
-) -> Result<(), ConfigError> {
-    let labels: Vec<&str> = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();
-    read_labelled(reader, &labels, &item.value, rules, devices)
-}
-
-/// Labels may be nested keys in JSON, and a list holds several items.
-fn read_labelled(
     reader: &mut Reader,
     labels: &[&str],
     value: &Value,
     rules: &mut AuditRules,
     devices: &mut Vec<Device>,
-) -> Result<(), ConfigError> {
+) -> Result<(), FileError> {
     let body = match &value.data {
         Data::List(items) => {
-            return items.iter().try_for_each(|item| read_labelled(reader, labels, item, rules, devices));
+            return items.iter().try_for_each(|item| read(reader, labels, item, rules, devices));
         }
         Data::Object(body) => body,
         _ => return Err(reader.error(value.position, "audit must be a block".to_owned())),
@@ -131,7 +97,7 @@ fn read_labelled(
     for item in &body.items {
         let mut labels = labels.to_vec();
         labels.extend(item.keys.iter().map(|key| key.text.as_str()));
-        read_labelled(reader, &labels, &item.value, rules, devices)?;
+        read(reader, &labels, &item.value, rules, devices)?;
     }
     Ok(())
 }
@@ -140,7 +106,7 @@ fn is_scalar(item: &Item) -> bool {
     !matches!(item.value.data, Data::Object(_) | Data::List(_))
 }
 
-fn read_rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), ConfigError> {
+fn read_rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), FileError> {
     reader.warn_unknown_keys(body, RULE_KEYS, "audit: ");
     let directories = |found: Vec<String>| found.into_iter().map(PathBuf::from).collect::<Vec<_>>();
     rules.minimum = reader.count(body, "minimum")?.or(rules.minimum);
@@ -152,8 +118,8 @@ fn read_rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result
     rules.prefixing = reader.boolean(body, "prefixing")?.unwrap_or(rules.prefixing);
     rules.allowed_directories.extend(directories(reader.texts(body, "allowed_directories")?));
     rules.only_directories.extend(directories(reader.texts(body, "only_directories")?));
+    let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
     for text in reader.texts(body, "allowed_addresses")? {
-        let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
         let rejected = |error: AddressBlockError| {
             let message = format!("audit: allowed_addresses: {text:?} is {error}");
             reader.error(position, message).with_source(error)
@@ -166,7 +132,6 @@ fn read_rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result
     let directories = rules.allowed_directories.iter().chain(&rules.only_directories).map(named("directory"));
     let mut paths = directories.chain(rules.syslog_socket.iter().map(named("socket")));
     if let Some((kind, path)) = paths.find(|(_, path): &(&str, &PathBuf)| path.is_relative()) {
-        let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
         let message = format!("audit: the {kind} \"{}\" must be absolute", path.display());
         return Err(reader.error(position, message));
     }
@@ -178,7 +143,7 @@ fn read_device(
     labels: &[&str],
     body: &Body,
     position: Position,
-) -> Result<Device, ConfigError> {
+) -> Result<Device, FileError> {
     reader.warn_unknown_keys(body, &DEVICE_KEYS, "audit device: ");
     let kind = reader.text(body, "type")?.or_else(|| labels.first().map(|label| (*label).to_owned()));
     let path = reader.text(body, "path")?.or_else(|| labels.get(1).map(|label| (*label).to_owned()));
@@ -186,23 +151,18 @@ fn read_device(
     let missing = |key: &str| reader.error(position, format!("an audit device is missing its {key}"));
     let kind = kind.ok_or_else(|| missing("type"))?;
     let path = path.ok_or_else(|| missing("path"))?;
-    let mut options = Vec::new();
+    let mut options = BTreeMap::new();
     for block in reader.blocks(body, "options", 0)? {
         for item in &block.body.items {
             let Some(text) = item.value.scalar() else {
                 let message = format!("option {:?} must be a string, a number or a boolean", item.name());
                 return Err(reader.error(item.position(), message));
             };
-            options.push((item.name().to_owned(), text.to_owned()));
+            options.insert(item.name().to_owned(), text.to_owned());
         }
     }
-    Ok(Device {
-        kind,
-        path,
-        description: reader.text(body, "description")?.unwrap_or_default(),
-        local: reader.boolean(body, "local")?.unwrap_or(false),
-        options,
-        file: reader.file().to_owned(),
-        line: position.line,
-    })
+    let description = reader.text(body, "description")?.unwrap_or_default();
+    let local = reader.boolean(body, "local")?.unwrap_or(false);
+    let declared = EnableRequest { kind, path, description, local, options };
+    Ok(Device { declared, file: reader.file().to_owned(), line: position.line })
 }

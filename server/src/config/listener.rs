@@ -2,13 +2,12 @@
 //! Never in it: sockets.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use onrecord_hcl::{Block, Body};
 
-use super::ConfigError;
 use super::reader::Reader;
-use crate::listener::Bounds;
+use crate::error::FileError;
+use crate::http::Bounds;
 use crate::tls;
 
 /// The address of a listener that names none.
@@ -56,7 +55,7 @@ impl ListenerConfig {
     }
 
     /// Reads a stanza.
-    pub(super) fn read(reader: &mut Reader, block: &Block<'_>) -> Result<Self, ConfigError> {
+    pub(super) fn read(reader: &mut Reader, block: &Block<'_>) -> Result<Self, FileError> {
         let kind = block.labels.first().copied().unwrap_or_default();
         if kind != "tcp" {
             let message = format!("unknown listener {kind:?}: there is \"tcp\"");
@@ -64,22 +63,17 @@ impl ListenerConfig {
         }
         reader.warn_unknown_keys(block.body, &KEYS, "listener \"tcp\": ");
         let body = block.body;
-        let mut bounds = Bounds::default();
-        if let Some(size) = reader.size(body, "max_request_size")? {
-            bounds.max_request_size = size;
-        }
-        if let Some(count) = reader.count(body, "max_connections")? {
-            bounds.connections = count.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
-        }
-        if let Some(time) = reader.duration(body, "http_read_header_timeout")? {
-            bounds.header_timeout = time;
-        }
-        if let Some(time) = reader.duration(body, "http_read_timeout")? {
-            bounds.body_timeout = time;
-        }
-        if let Some(time) = reader.duration(body, "http_write_timeout")? {
-            bounds.write_timeout = time;
-        }
+        let default = Bounds::default();
+        let connections = |count: usize| count.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        let bounds = Bounds {
+            max_request_size: reader.size(body, "max_request_size")?.unwrap_or(default.max_request_size),
+            connections: reader.count(body, "max_connections")?.map_or(default.connections, connections),
+            header_timeout: reader
+                .duration(body, "http_read_header_timeout")?
+                .unwrap_or(default.header_timeout),
+            body_timeout: reader.duration(body, "http_read_timeout")?.unwrap_or(default.body_timeout),
+            write_timeout: reader.duration(body, "http_write_timeout")?.unwrap_or(default.write_timeout),
+        };
         let address = reader.text(body, "address")?.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
         let plain = reader.boolean(body, "tls_disable")?.unwrap_or(false);
         let tls = if plain { None } else { Some(tls_settings(reader, block, body)?) };
@@ -92,20 +86,8 @@ impl ListenerConfig {
     }
 }
 
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            connections: 8192,
-            header_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(30),
-            max_request_size: 32 << 20,
-        }
-    }
-}
-
-fn tls_settings(reader: &Reader, block: &Block<'_>, body: &Body) -> Result<tls::Settings, ConfigError> {
-    let file = |name: &str| -> Result<PathBuf, ConfigError> {
+fn tls_settings(reader: &Reader, block: &Block<'_>, body: &Body) -> Result<tls::Settings, FileError> {
+    let file = |name: &str| -> Result<PathBuf, FileError> {
         let found = reader.text(body, name)?.map(PathBuf::from);
         let message = || format!("a listener needs {name}, or tls_disable = true");
         found.ok_or_else(|| reader.error(block.position, message()))

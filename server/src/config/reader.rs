@@ -7,7 +7,7 @@ use std::time::Duration;
 use onrecord_hcl::{Block, Body, Position};
 use onrecord_value::{duration, size};
 
-use super::ConfigError;
+use crate::error::FileError;
 
 /// One file being read.
 pub(super) struct Reader {
@@ -46,12 +46,12 @@ impl Reader {
     }
 
     /// An error at a place of the file.
-    pub(super) fn error(&self, position: Position, message: String) -> ConfigError {
-        ConfigError::new(&self.file, Some(position.line), message)
+    pub(super) fn error(&self, position: Position, message: String) -> FileError {
+        FileError::new(&self.file, Some(position.line), message)
     }
 
     /// An error of the configuration language.
-    pub(super) fn syntax_error(&self, error: onrecord_hcl::Error) -> ConfigError {
+    pub(super) fn syntax_error(&self, error: onrecord_hcl::Error) -> FileError {
         self.error(error.position(), error.to_string()).with_source(error)
     }
 
@@ -61,25 +61,25 @@ impl Reader {
         body: &'a Body,
         name: &'a str,
         labels: usize,
-    ) -> Result<Vec<Block<'a>>, ConfigError> {
+    ) -> Result<Vec<Block<'a>>, FileError> {
         body.blocks(name, labels).map_err(|error| self.syntax_error(error))
     }
 
     /// A text.
-    pub(super) fn text(&self, body: &Body, name: &str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn text(&self, body: &Body, name: &str) -> Result<Option<String>, FileError> {
         let found = body.scalar(name).map_err(|error| self.syntax_error(error))?;
         Ok(found.map(str::to_owned))
     }
 
     /// A boolean, also as text (`"true"`, `"1"`), as in existing configurations.
-    pub(super) fn boolean(&self, body: &Body, name: &str) -> Result<Option<bool>, ConfigError> {
+    pub(super) fn boolean(&self, body: &Body, name: &str) -> Result<Option<bool>, FileError> {
         self.converted(body, name, |text| {
             onrecord_value::boolean::parse(text).map_err(|_| "it must be true or false".to_owned())
         })
     }
 
     /// A duration: Go's form, or seconds.
-    pub(super) fn duration(&self, body: &Body, name: &str) -> Result<Option<Duration>, ConfigError> {
+    pub(super) fn duration(&self, body: &Body, name: &str) -> Result<Option<Duration>, FileError> {
         self.converted(body, name, |text| {
             let rejected =
                 |_| "it must be a duration such as 30s, 5m or 1h30m, or a number of seconds".to_owned();
@@ -89,7 +89,7 @@ impl Reader {
     }
 
     /// A size: bytes, or with a unit.
-    pub(super) fn size(&self, body: &Body, name: &str) -> Result<Option<usize>, ConfigError> {
+    pub(super) fn size(&self, body: &Body, name: &str) -> Result<Option<usize>, FileError> {
         self.converted(body, name, |text| {
             let parsed = size::parse(text).map_err(|error| error.to_string())?;
             usize::try_from(parsed).map_err(|_| "it is too large".to_owned())
@@ -97,12 +97,12 @@ impl Reader {
     }
 
     /// A whole number that is not negative.
-    pub(super) fn count(&self, body: &Body, name: &str) -> Result<Option<usize>, ConfigError> {
+    pub(super) fn count(&self, body: &Body, name: &str) -> Result<Option<usize>, FileError> {
         self.converted(body, name, |text| text.parse().map_err(|_| "it must be a whole number".to_owned()))
     }
 
     /// A list of texts, or one text with commas.
-    pub(super) fn texts(&self, body: &Body, name: &str) -> Result<Vec<String>, ConfigError> {
+    pub(super) fn texts(&self, body: &Body, name: &str) -> Result<Vec<String>, FileError> {
         if let Some(text) = body.get(name).and_then(onrecord_hcl::Value::as_str) {
             return Ok(text.split(',').map(|part| part.trim().to_owned()).collect());
         }
@@ -116,7 +116,7 @@ impl Reader {
         body: &Body,
         name: &str,
         words: &[&'static str],
-    ) -> Result<Option<&'static str>, ConfigError> {
+    ) -> Result<Option<&'static str>, FileError> {
         self.converted(body, name, |text| {
             let found = words.iter().copied().find(|word| word.eq_ignore_ascii_case(text));
             found.ok_or_else(|| format!("it must be one of {}", words.join(", ")))
@@ -128,7 +128,7 @@ impl Reader {
         body: &Body,
         name: &str,
         convert: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, ConfigError> {
+    ) -> Result<Option<T>, FileError> {
         let Some(value) = body.get(name) else { return Ok(None) };
         let text = body.scalar(name).map_err(|error| self.syntax_error(error))?.unwrap_or_default();
         let rejected = |reason| self.error(value.position, format!("{name} = {text:?}: {reason}"));

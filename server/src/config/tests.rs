@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn read(text: &str) -> Result<Config, ConfigError> {
+fn read(text: &str) -> Result<Config, FileError> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("c.hcl");
     std::fs::write(&file, text).unwrap();
-    Config::read(&[file])
+    Config::read(&[file], &BackendKinds::default())
 }
 
 /// The refusal without the folder's name.
@@ -37,7 +37,7 @@ fn a_usual_configuration_is_read() {
         "#,
     )
     .unwrap();
-    assert_eq!(config.storage, Some(StorageConfig::File("/srv/onrecord".into())));
+    assert_eq!(config.storage.unwrap().to_string(), "file (/srv/onrecord)");
     let [listener] = config.listeners.as_slice() else { panic!("one listener") };
     assert_eq!((listener.address.as_str(), listener.bounds.max_request_size), ("0.0.0.0:8200", 1 << 20));
     assert_eq!(listener.tls, None);
@@ -46,8 +46,8 @@ fn a_usual_configuration_is_read() {
     assert_eq!(config.audit.queue_size, Some(16 << 20));
     assert_eq!(config.audit.syslog_socket, Some("/log".into()));
     let [device] = config.devices.as_slice() else { panic!("one device") };
-    assert_eq!((device.kind.as_str(), device.path.as_str()), ("file", "main"));
-    assert_eq!(device.options.last(), Some(&("log_raw".to_owned(), "false".to_owned())));
+    assert_eq!((device.declared.kind.as_str(), device.declared.path.as_str()), ("file", "main"));
+    assert_eq!(device.declared.options["log_raw"], "false");
     assert_eq!(config.max_lease_ttl, Some(Duration::from_hours(2)));
     assert_eq!(config.log_level, Some(tracing::Level::DEBUG));
     assert!(config.disable_mlock);
@@ -77,10 +77,10 @@ fn the_json_form_says_the_same() {
         }"#,
     )
     .unwrap();
-    assert_eq!(config.storage, Some(StorageConfig::Memory));
+    assert_eq!(config.storage.unwrap().to_string(), "inmem");
     assert_eq!(config.audit.minimum, Some(1));
     assert_eq!(
-        config.devices.first().map(|d| (d.kind.as_str(), d.path.as_str())),
+        config.devices.first().map(|d| (d.declared.kind.as_str(), d.declared.path.as_str())),
         Some(("file", "to-stdout"))
     );
 }
@@ -146,8 +146,9 @@ fn a_text_that_is_not_hcl_is_refused_with_its_line() {
 #[test]
 fn a_missing_file_and_an_empty_folder_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = Config::read(&[folder.path().join("absent.hcl")]).unwrap_err().to_string();
+    let missing =
+        Config::read(&[folder.path().join("absent.hcl")], &BackendKinds::default()).unwrap_err().to_string();
     assert!(missing.ends_with("cannot be read: No such file or directory (os error 2)"), "{missing}");
-    let empty = Config::read(&[folder.path().to_owned()]).unwrap_err().to_string();
+    let empty = Config::read(&[folder.path().to_owned()], &BackendKinds::default()).unwrap_err().to_string();
     assert!(empty.ends_with("the folder holds no .hcl or .json file"), "{empty}");
 }

@@ -1,17 +1,20 @@
 //! The store in one file of one directory: the embedded engine (ADR 0001). Never in it: another commit mode
 //! than the engine's default; mixing modes is what its own authors warn of.
 
+use std::error::Error;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use rustix::fs::{Access, access};
 
-use crate::backend::{Backend, below, children};
-use crate::batch::{Batch, Change};
+use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus};
+use super::{Backend, below, children};
+use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
 
@@ -119,7 +122,7 @@ fn check_format(database: &Database) -> Result<(), Problem> {
     };
     match found {
         Some(FORMAT) => Ok(()),
-        Some(found) => Err(Problem::Format { found }),
+        Some(found) => Err(Problem::Format(found)),
         None => stamp(database).map_err(Problem::Engine),
     }
 }
@@ -135,7 +138,7 @@ fn stamp(database: &Database) -> Result<(), redb::Error> {
 
 impl Backend for Embedded {
     fn kind(&self) -> &'static str {
-        "file"
+        KIND.name
     }
 
     fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
@@ -162,21 +165,12 @@ impl Backend for Embedded {
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
         self.with("commit", |database| {
             let write = database.begin_write()?;
-            let mut changed = false;
-            let verdicts = {
-                let mut table = write.open_table(VALUES)?;
-                let mut verdicts = Vec::with_capacity(batches.len());
-                for batch in batches {
-                    let verdict = check(&table, batch)?;
-                    if verdict.is_ok() {
-                        apply(&mut table, batch)?;
-                        changed |= !batch.changes().is_empty();
-                    }
-                    verdicts.push(verdict);
-                }
-                verdicts
-            };
-            if changed {
+            let mut table = write.open_table(VALUES)?;
+            let verdicts: Vec<_> =
+                batches.iter().map(|batch| apply(&mut table, batch)).collect::<Result<_, _>>()?;
+            drop(table);
+            let mut made = batches.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+            if made.any(|(batch, _)| !batch.changes().is_empty()) {
                 write.commit()?;
             } else {
                 write.abort()?;
@@ -198,24 +192,20 @@ impl Backend for Embedded {
 
 type Values<'txn> = redb::Table<'txn, &'static str, &'static [u8]>;
 
-fn check(table: &Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, redb::Error> {
+fn apply(table: &mut Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, redb::Error> {
     for precondition in batch.preconditions() {
         let stored = table.get(precondition.key())?;
-        if !precondition.holds(stored.as_ref().map(redb::AccessGuard::value)) {
-            return Ok(Err(Conflict::new(precondition.key())));
+        if let Err(conflict) = precondition.check(stored.as_ref().map(redb::AccessGuard::value)) {
+            return Ok(Err(conflict));
+        }
+    }
+    for change in batch.changes() {
+        match &change.value {
+            Some(value) => drop(table.insert(change.key.as_str(), &**value)?),
+            None => drop(table.remove(change.key.as_str())?),
         }
     }
     Ok(Ok(()))
-}
-
-fn apply(table: &mut Values<'_>, batch: &Batch) -> Result<(), redb::Error> {
-    for change in batch.changes() {
-        match change {
-            Change::Put { key, value } => drop(table.insert(key.as_str(), &**value)?),
-            Change::Delete { key } => drop(table.remove(key.as_str())?),
-        }
-    }
-    Ok(())
 }
 
 fn keys_from(
@@ -245,12 +235,9 @@ pub enum Problem {
     /// Another process has it.
     #[error("another process is using it")]
     InUse,
-    /// A version that this one does not know wrote it.
-    #[error("it has format {found}, written by a newer version; this one knows {FORMAT}")]
-    Format {
-        /// The format found.
-        found: u64,
-    },
+    /// A version that this one does not know wrote it, in this format.
+    #[error("it has format {0}, written by a newer version; this one knows {FORMAT}")]
+    Format(u64),
     /// The system refuses it.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -264,6 +251,58 @@ impl From<redb::DatabaseError> for Problem {
         match error {
             redb::DatabaseError::DatabaseAlreadyOpen => Self::InUse,
             error => Self::Engine(error.into()),
+        }
+    }
+}
+
+/// The row of the table of kinds.
+pub(super) static KIND: BackendKind = BackendKind {
+    name: "file",
+    about: "Keeps the data in an embedded store, in one directory.",
+    options: &[BackendOption { key: "path", about: "the directory of its data", required: true }],
+    is_durable: true,
+    parse: |given| Ok(Arc::new(Directory(given.text("path").into()))),
+};
+
+/// The directory of a store.
+struct Directory(PathBuf);
+
+impl BackendTarget for Directory {
+    fn open(&self) -> Result<Box<dyn Backend>, Box<dyn Error + Send + Sync>> {
+        Ok(Box::new(Embedded::open(&self.0)?))
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.0)
+    }
+
+    fn has_data(&self) -> bool {
+        self.0.join(FILE).exists()
+    }
+
+    fn check(&self) -> (CheckStatus, String) {
+        let (directory, name) = (&self.0, self.0.display());
+        let existing = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+        if let Err(errno) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
+            return (CheckStatus::Fail, format!("{}: {}", existing.display(), io::Error::from(errno)));
+        }
+        if existing != directory {
+            return (CheckStatus::Ok, format!("{name} will be created"));
+        }
+        if !directory.is_dir() {
+            return (CheckStatus::Fail, format!("{name} is not a directory"));
+        }
+        match File::open(directory.join(LOCK)).map(|lock| lock.try_lock()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (CheckStatus::Ok, format!("{name} exists and holds no data yet"))
+            }
+            Ok(Ok(())) => (CheckStatus::Ok, format!("{name} exists and is not in use")),
+            Ok(Err(TryLockError::WouldBlock)) => {
+                (CheckStatus::Warn, format!("{name} is in use by a running server: its data is not checked"))
+            }
+            Err(error) | Ok(Err(TryLockError::Error(error))) => {
+                (CheckStatus::Fail, format!("{name}/{LOCK}: {error}"))
+            }
         }
     }
 }

@@ -1,22 +1,77 @@
 //! The store that lives in memory and ends with the process. Never in it: anything that lasts.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
+use std::error::Error;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use crate::backend::{Backend, below, children};
-use crate::batch::{Batch, Change};
+use super::kind::{BackendKind, BackendTarget, CheckStatus};
+use super::{Backend, below, children};
+use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
+
+/// An ordered map with the reads and changes of a back end, for back ends that hold all of their data.
+#[derive(Clone, Default)]
+pub struct Values(BTreeMap<String, Arc<[u8]>>);
+
+impl Values {
+    /// See [`Backend::read`].
+    pub fn read(&self, key: &str) -> Option<Vec<u8>> {
+        self.0.get(key).map(|value| value.to_vec())
+    }
+
+    /// See [`Backend::list`].
+    pub fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+        children(prefix, after, limit, |first| Ok(self.keys_from(first)))
+    }
+
+    /// See [`Backend::keys`].
+    pub fn keys(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+        below(prefix, after, limit, |first| Ok(self.keys_from(first)))
+    }
+
+    /// Makes the changes of all batches whose preconditions hold: see [`Backend::commit`].
+    pub fn commit(&mut self, batches: &[Batch]) -> Vec<Result<(), Conflict>> {
+        batches.iter().map(|batch| self.apply(batch)).collect()
+    }
+
+    /// All keys and values, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(key, value)| (key.as_str(), &**value))
+    }
+
+    /// The keys not below `first`, in order.
+    fn keys_from<'a>(&'a self, first: &str) -> impl Iterator<Item = Result<String, BackendError>> + use<'a> {
+        let range = (Bound::Included(first), Bound::Unbounded);
+        self.0.range::<str, _>(range).map(|(key, _)| Ok(key.clone()))
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Result<(), Conflict> {
+        for precondition in batch.preconditions() {
+            precondition.check(self.0.get(precondition.key()).map(|value| &**value))?;
+        }
+        for change in batch.changes() {
+            match &change.value {
+                Some(value) => self.0.insert(change.key.clone(), Arc::clone(value)),
+                None => self.0.remove(&change.key),
+            };
+        }
+        Ok(())
+    }
+}
+
+impl FromIterator<(String, Vec<u8>)> for Values {
+    fn from_iter<T: IntoIterator<Item = (String, Vec<u8>)>>(values: T) -> Self {
+        Self(values.into_iter().map(|(key, value)| (key, value.into())).collect())
+    }
+}
 
 /// A map in memory.
 #[derive(Default)]
 pub struct Memory {
     values: RwLock<Values>,
 }
-
-type Values = BTreeMap<String, Arc<[u8]>>;
 
 impl Memory {
     /// An empty store.
@@ -29,41 +84,26 @@ impl Memory {
     }
 }
 
-/// The keys not below `first`, in order.
-fn from<'a>(values: &'a Values, first: &str) -> impl Iterator<Item = Result<String, Infallible>> + use<'a> {
-    let range = (Bound::Included(first), Bound::Unbounded);
-    values.range::<str, _>(range).map(|(key, _)| Ok(key.clone()))
-}
-
-fn certain<T>(result: Result<T, Infallible>) -> T {
-    match result {
-        Ok(value) => value,
-    }
-}
-
 impl Backend for Memory {
     fn kind(&self) -> &'static str {
-        "inmem"
+        KIND.name
     }
 
     fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
-        Read::Ready(Ok(self.values().get(key).map(|value| value.to_vec())))
+        Read::Ready(Ok(self.values().read(key)))
     }
 
     fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        let values = self.values();
-        Read::Ready(Ok(certain(children(prefix, after, limit, |first| Ok(from(&values, first))))))
+        Read::Ready(self.values().list(prefix, after, limit))
     }
 
     fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        let values = self.values();
-        Read::Ready(Ok(certain(below(prefix, after, limit, |first| Ok(from(&values, first))))))
+        Read::Ready(self.values().keys(prefix, after, limit))
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
         // Held over the whole commit, so that no reader sees half a batch.
-        let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(batches.iter().map(|batch| apply(&mut values, batch)).collect())
+        Ok(self.values.write().unwrap_or_else(PoisonError::into_inner).commit(batches))
     }
 
     fn reopen(&self) -> Result<(), BackendError> {
@@ -71,17 +111,24 @@ impl Backend for Memory {
     }
 }
 
-fn apply(values: &mut Values, batch: &Batch) -> Result<(), Conflict> {
-    for precondition in batch.preconditions() {
-        if !precondition.holds(values.get(precondition.key()).map(|value| &**value)) {
-            return Err(Conflict::new(precondition.key()));
-        }
+/// The row of the table of kinds.
+pub(super) static KIND: BackendKind = BackendKind {
+    name: "inmem",
+    about: "Keeps the data in memory: it is lost when the server stops.",
+    options: &[],
+    is_durable: false,
+    parse: |_| Ok(Arc::new(NewMemory)),
+};
+
+/// A map that is not made yet.
+struct NewMemory;
+
+impl BackendTarget for NewMemory {
+    fn open(&self) -> Result<Box<dyn Backend>, Box<dyn Error + Send + Sync>> {
+        Ok(Box::new(Memory::new()))
     }
-    for change in batch.changes() {
-        match change {
-            Change::Put { key, value } => values.insert(key.clone(), Arc::clone(value)),
-            Change::Delete { key } => values.remove(key),
-        };
+
+    fn check(&self) -> (CheckStatus, String) {
+        (CheckStatus::Warn, "in memory: all data is lost when the server stops".to_owned())
     }
-    Ok(())
 }

@@ -1,25 +1,11 @@
-//! What every back end must do, run against each.
+//! What every back end must do, run against each that the test binary has.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use onrecord_storage::embedded::Embedded;
-use onrecord_storage::far::Far;
-use onrecord_storage::lossy::LossyDisk;
-use onrecord_storage::memory::Memory;
 use onrecord_storage::{Backend, Batch, Conflict, Precondition};
 use proptest::prelude::*;
 
-use crate::{block_on, now, put};
-
-/// Runs a check against a fresh store of each kind.
-fn each(check: impl Fn(&dyn Backend)) {
-    check(&Memory::new());
-    check(&Far::new(Duration::ZERO).unwrap());
-    check(&Embedded::on(&LossyDisk::new()).unwrap());
-    let directory = tempfile::tempdir().unwrap();
-    check(&Embedded::open(directory.path()).unwrap());
-}
+use crate::{block_on, each, put};
 
 fn commit(backend: &dyn Backend, batch: Batch) -> Result<(), Conflict> {
     backend.commit(&[batch]).unwrap().remove(0)
@@ -42,18 +28,6 @@ fn what_was_put_is_read_until_it_is_deleted() {
         backend.reopen().unwrap();
         assert_eq!(block_on(backend.read("empty")).unwrap().unwrap(), b"");
     });
-}
-
-#[test]
-fn memory_and_the_embedded_store_answer_at_once() {
-    let directory = tempfile::tempdir().unwrap();
-    let embedded = Embedded::open(directory.path()).unwrap();
-    for backend in [&Memory::new() as &dyn Backend, &embedded] {
-        commit(backend, put("f/a", b"one")).unwrap();
-        assert_eq!(now(backend.read("f/a")).unwrap().unwrap(), b"one");
-        assert_eq!(now(backend.list("f/", "", 9)).unwrap(), ["a"]);
-        assert_eq!(now(backend.keys("f/", "", 9)).unwrap(), ["f/a"]);
-    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn a_killed_process_loses_no_acknowledged_commit() {
             take(&line.unwrap());
         }
         child.kill().unwrap();
-        // What it had still said before it died; its last line may be cut off.
+        // What it wrote before it was killed; its last line may be cut off.
         for line in lines.map_while(Result::ok).filter(|line| line.split(' ').count() == 3) {
             take(&line);
         }

@@ -7,6 +7,7 @@
     reason = "a test that fails should panic"
 )]
 
+mod backends;
 mod barrier;
 mod committer;
 mod contract;
@@ -17,6 +18,8 @@ mod kill;
 use std::sync::{Arc, Mutex};
 
 use onrecord_storage::{Batch, Read, Storage};
+
+use crate::backends::each;
 
 /// `SplitMix64`: replayable choices.
 struct Seeded(u64);

@@ -2,7 +2,9 @@
 //! Never in it: a shortcut.
 
 use memchr::memmem;
-use onrecord_entry::{DecodedEntry, EntryType, PROBE_PATH, decode};
+use onrecord_entry::decode::DecodedEntry;
+use onrecord_entry::gap::PROBE_PATH;
+use onrecord_entry::{EntryType, decode};
 use onrecord_value::{Object, Value};
 
 use super::{Detail, Gap, Part, Scanned, ScannedEntry, UnusualEntry};

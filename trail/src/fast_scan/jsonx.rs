@@ -10,7 +10,8 @@
 
 use memchr::memchr;
 use memchr::memmem::Finder;
-use onrecord_entry::{Boot, EntryType, Record, SaltId};
+use onrecord_entry::gap::Record;
+use onrecord_entry::{Boot, EntryType, SaltId};
 
 use super::{ScannedEntry, after_prefix, hex, number};
 use crate::id::{Id, uuid};

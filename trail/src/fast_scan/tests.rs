@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use onrecord_entry::format::Format;
+use onrecord_entry::gap::{Gap as GapFacts, Ranges};
+use onrecord_entry::request::{Data, Namespace};
+use onrecord_entry::text::Template;
 use onrecord_entry::{
-    Auth, Boot, Data, Entry, Format, FormatOptions, Formatter, Gap as GapFacts, Namespace, Operation, Ranges,
-    Request, Response, Salt, Stamp, Template,
+    Auth, Boot, Entry, FormatOptions, Formatter, Operation, Request, Response, Salt, Stamp,
 };
 use onrecord_value::{Object, Time, Value};
 use proptest::collection::vec;

@@ -1,7 +1,7 @@
 //! The connection to the machine's syslog daemon: found, used, and found to be gone.
 //! Never in it: what a message says, or a second try.
 
-use onrecord_entry::OversizeError;
+use onrecord_entry::oversize::OversizeError;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,7 +46,6 @@ impl From<OversizeError> for Unsent {
     }
 }
 
-/// A connection to the daemon.
 pub(super) struct Agent {
     socket: OwnedFd,
     path: PathBuf,
@@ -157,6 +156,5 @@ fn dial(path: &Path, kind: SocketType) -> Result<Agent, Errno> {
 }
 
 fn identify(path: &Path) -> Option<FileId> {
-    let stat = rustix::fs::stat(path).ok()?;
-    Some(FileId { dev: stat.st_dev, ino: stat.st_ino })
+    rustix::fs::stat(path).ok().map(|stat| FileId::of(&stat))
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use onrecord_audit::broker::Probe;
 use onrecord_audit::device::faulty::FaultControl;
 use onrecord_audit::{Broker, DeviceConfig, NotOnRecord, Refused, Rules};
-use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, GAP_PATH, Operation, Request, Salt, decode};
+use onrecord_entry::gap::GAP_PATH;
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Operation, Request, Salt, decode};
 
 pub const BOOT: Boot = Boot::new(7);
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use onrecord_audit::device::OptionError;
 use onrecord_audit::device::{Appended, Batch};
 use onrecord_audit::{Device, DeviceOptions, Placement, SystemClock};
-use onrecord_entry::{Boot, Entry, Format, FormatOptions, Formatter, Salt, Stamp};
+use onrecord_entry::format::Format;
+use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Salt, Stamp};
 use onrecord_value::Time;
 
 pub fn options(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -25,7 +25,7 @@ pub fn socket(pairs: &[(&str, &str)]) -> Box<dyn Device> {
     socket_in(&Placement::api(), pairs)
 }
 
-/// The `number`-th line, of so many bytes at least.
+/// The `number`-th line, at least `length` bytes long.
 pub fn line(number: usize, length: usize) -> String {
     format!("{number:06} {}\n", "x".repeat(length))
 }
@@ -170,7 +170,7 @@ impl Stream {
         String::from_utf8(text).unwrap()
     }
 
-    /// Sends something that nobody wants.
+    /// Sends data that the device does not expect.
     pub fn says(&mut self, text: &str) {
         match self {
             Self::Tcp(stream) => stream.write_all(text.as_bytes()),

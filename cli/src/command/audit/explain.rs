@@ -8,7 +8,7 @@ use crate::invocation::Invocation;
 use crate::printer::table;
 use crate::session::Session;
 use crate::suggest;
-use onrecord_entry::{LineField, line_fields};
+use onrecord_entry::register::{LineField, line_fields};
 use onrecord_value::{Value, object};
 
 pub(crate) const COMMAND: Command = Command::new(

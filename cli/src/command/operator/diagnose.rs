@@ -43,7 +43,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if config.is_empty() {
         return Err(Failure::usage("-config is missing: give the configuration file or folder to check."));
     }
-    let found = diagnose(&config, &session.process.device_kinds, invocation.is_set("probe"));
+    let found = diagnose(&config, &session.process.kinds, invocation.is_set("probe"));
     let failed = found.iter().any(|finding| finding.status == CheckStatus::Fail);
     let (mut rows, mut checks) = (Vec::new(), Vec::new());
     for Finding { check, detail, status } in found {

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use onrecord_client::Token;
-use onrecord_server::{AuditRepair, StoredDevice};
+use onrecord_server::AuditRepair;
 
 use crate::command::Command;
 use crate::command::sanitize;
@@ -53,7 +53,7 @@ fn repair(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         ));
     }
     let server_error = |error: onrecord_server::StartError| Failure::server(error.to_string());
-    let mut repair = AuditRepair::open(&config).map_err(server_error)?;
+    let mut repair = AuditRepair::open(&config, &session.process.kinds).map_err(server_error)?;
     let mut shares: Vec<Token> = invocation.texts("unseal-key").into_iter().map(Token::new).collect();
     if shares.is_empty() && !session.process.stdin_is_terminal {
         shares = read_shares(session)?;
@@ -103,14 +103,15 @@ fn list(session: &mut Session<'_>, repair: &AuditRepair) -> CommandResult {
         return session.done("No audit devices are stored.");
     }
     let (mut rows, mut records) = (Vec::new(), Vec::new());
-    for StoredDevice { path, kind, description, declared } in devices {
+    for device in devices {
+        let (path, kind, description) = (device.path, device.kind, device.description);
         let record = Node::record([
             ("type", (&kind).into()),
             ("description", (&description).into()),
-            ("declared", declared.into()),
+            ("declared", device.declared.into()),
         ]);
         records.push((path.clone(), record));
-        let from = if declared { "configuration" } else { "API" };
+        let from = if device.declared { "configuration" } else { "API" };
         rows.push(vec![path, kind, from.to_owned(), description]);
     }
     let table = table::table(&["Path", "Type", "Made by", "Description"], &rows);

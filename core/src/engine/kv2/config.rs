@@ -1,15 +1,11 @@
 //! Settings that the engine and each of its keys have in common; the key's count before the engine's.
 //! Never in it: versions, storage.
 
-use onrecord_value::{GoDuration, Object, duration, object};
+use onrecord_value::{GoDuration, Object, Value, duration, object};
 
 use crate::engine::codec::{Broken, Reader, Writer};
 use crate::engine::fields;
 use crate::outcome::Refusal;
-
-/// The fields of a request that [`Config::apply`] takes.
-pub(super) const FIELDS: [&str; 4] =
-    ["cas_required", "delete_version_after", "max_versions", "metadata_cas_required"];
 
 /// How versions are kept and written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,22 +21,18 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Takes over what a request says; what it does not name stays.
-    pub(super) fn apply(&mut self, data: &Object) -> Result<(), Refusal> {
-        let mut changed = *self;
-        if let Some(max) = fields::count(data, "max_versions")? {
-            changed.max_versions = max;
-        }
-        if let Some(required) = fields::flag(data, "cas_required")? {
-            changed.cas_required = required;
-        }
-        if let Some(required) = fields::flag(data, "metadata_cas_required")? {
-            changed.metadata_cas_required = required;
-        }
-        if let Some(after) = fields::span(data, "delete_version_after")? {
-            changed.delete_version_after = after;
-        }
-        *self = changed;
+    /// Takes over what a request says; what it does not name stays, and what a patch names with `null` is set back.
+    pub(super) fn apply(&mut self, data: &Object, patch: bool) -> Result<(), Refusal> {
+        let is_null = |field| data.get(field).is_some_and(Value::is_null);
+        let old = |field| if patch && is_null(field) { Self::default() } else { *self };
+        *self = Self {
+            max_versions: fields::count(data, "max_versions")?.unwrap_or(old("max_versions").max_versions),
+            cas_required: fields::flag(data, "cas_required")?.unwrap_or(old("cas_required").cas_required),
+            metadata_cas_required: fields::flag(data, "metadata_cas_required")?
+                .unwrap_or(old("metadata_cas_required").metadata_cas_required),
+            delete_version_after: fields::span(data, "delete_version_after")?
+                .unwrap_or(old("delete_version_after").delete_version_after),
+        };
         Ok(())
     }
 
@@ -54,7 +46,6 @@ impl Config {
         }
     }
 
-    /// Appends the settings to a record.
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.count(self.max_versions);
         writer.flag(self.cas_required);
@@ -62,7 +53,6 @@ impl Config {
         writer.signed(self.delete_version_after.nanos());
     }
 
-    /// Takes the settings out of a record.
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
         Ok(Self {
             max_versions: reader.count()?,
@@ -82,15 +72,19 @@ mod tests {
     #[test]
     fn a_refused_field_leaves_all_settings_as_they_were() {
         let mut config = Config::default();
-        assert!(config.apply(&object! { "max_versions" => 5, "delete_version_after" => "soon" }).is_err());
+        assert!(
+            config.apply(&object! { "max_versions" => 5, "delete_version_after" => "soon" }, false).is_err()
+        );
         assert_eq!(config, Config::default());
     }
 
     #[test]
     fn what_is_not_named_stays() {
         let mut config = Config::default();
-        assert!(config.apply(&object! { "max_versions" => 5, "delete_version_after" => "90m" }).is_ok());
-        assert!(config.apply(&object! { "cas_required" => "true" }).is_ok());
+        assert!(
+            config.apply(&object! { "max_versions" => 5, "delete_version_after" => "90m" }, false).is_ok()
+        );
+        assert!(config.apply(&object! { "cas_required" => "true" }, false).is_ok());
         assert_eq!(config.max_versions, 5);
         assert_eq!(config.show().str("delete_version_after"), Some("1h30m0s"));
         assert_eq!(config.show().get("cas_required").and_then(onrecord_value::Value::as_bool), Some(true));

@@ -8,13 +8,14 @@ use onrecord_storage::Read;
 use onrecord_value::{Object, Time, Value, object};
 
 use super::record::{Body, Record, Version, in_group, without};
-use super::{Kv2, answer, gone, group_key, merge, nothing, record_key, store};
+use super::{Kv2, check_cas, gone, group_key, merge, nothing, record_key, store};
 use crate::engine::codec::{Broken, decode_object, encode_object};
-use crate::engine::{Call, fields};
+use crate::engine::fields::{self, answer};
+use crate::engine::{Call, ChangeBatch};
 use crate::outcome::{Outcome, Refusal};
 
-const CAS_MISMATCH: &str = "check-and-set parameter did not match the current version";
-const CAS_REQUIRED: &str = "check-and-set parameter required for this call";
+/// How often a version is looked for that is in neither of the two records where it may be.
+const LOOKS: u32 = 3;
 
 /// What a look for a version finds.
 enum Lookup {
@@ -35,236 +36,172 @@ enum Place {
 }
 
 impl Kv2 {
-    /// `GET data/KEY`, of one version or the newest.
-    pub(super) fn read<'a>(&'a self, call: &'a Call<'a>, key: &'a str) -> Read<'a, Result<Outcome, Refusal>> {
-        let number = match version_field(call) {
-            Ok(number) => number,
-            Err(refusal) => return Read::Ready(Err(refusal)),
-        };
-        self.find(key, number, call.now).map(|found| {
-            Ok(match found? {
-                Lookup::Absent => Outcome::absent(),
-                Lookup::Unreadable(metadata) => {
-                    gone(object! { "data" => Value::Null, "metadata" => metadata })
-                }
-                Lookup::Data(data, metadata) => {
-                    answer(object! { "data" => data, "metadata" => metadata }, call, &["version"])
-                }
-            })
-        })
-    }
-
-    /// `GET subkeys/KEY`: the names in the data, with `null` for the values.
-    pub(super) fn subkeys<'a>(
+    /// `GET data/KEY` or, for the names in the data with `null` for the values, `GET subkeys/KEY`: of one version or the
+    /// newest.
+    pub(super) fn read<'a>(
         &'a self,
         call: &'a Call<'a>,
-        key: &'a str,
+        subkeys: bool,
     ) -> Read<'a, Result<Outcome, Refusal>> {
-        let fields = || Ok((version_field(call)?, fields::count(call.data, "depth")?));
-        let (number, depth) = match fields() {
+        let depth = || if subkeys { fields::count(call.data, "depth") } else { Ok(None) };
+        let (number, depth) = match version_field(call).and_then(|number| Ok((number, depth()?))) {
             Ok((number, depth)) => (number, depth.filter(|depth| *depth > 0).unwrap_or(u64::MAX)),
             Err(refusal) => return Read::Ready(Err(refusal)),
         };
-        self.find(key, number, call.now).map(move |found| {
+        let part = if subkeys { "subkeys" } else { "data" };
+        let known: &[&str] = if subkeys { &["version", "depth"] } else { &["version"] };
+        self.find(call.captured, number, call.now, LOOKS).map(move |found| {
             Ok(match found? {
                 Lookup::Absent => Outcome::absent(),
-                Lookup::Unreadable(metadata) => {
-                    gone(object! { "subkeys" => Value::Null, "metadata" => metadata })
-                }
+                Lookup::Unreadable(metadata) => gone(object! { part => Value::Null, "metadata" => metadata }),
                 Lookup::Data(data, metadata) => {
-                    let data = object! { "subkeys" => names(data, depth), "metadata" => metadata };
-                    answer(data, call, &["version", "depth"])
+                    let data = if subkeys { names(data, depth) } else { data };
+                    answer(object! { part => data, "metadata" => metadata }, call.data, known).into()
                 }
             })
         })
     }
 
-    /// The wanted version, or the newest.
-    fn find<'a>(&'a self, key: &'a str, wanted: Option<u64>, now: Time) -> Read<'a, Result<Lookup, Refusal>> {
-        self.look_up(key, wanted, now).then(move |found| match found {
-            Ok(Some(found)) => Read::Ready(Ok(found)),
-            Ok(None) => Read::pending(self.find_again(key, wanted, now)),
-            Err(refusal) => Read::Ready(Err(refusal)),
-        })
-    }
-
-    /// A version that moves out of its record or is destroyed between the two reads of a look-up is found, or not, by
-    /// the next look-up.
-    async fn find_again(&self, key: &str, wanted: Option<u64>, now: Time) -> Result<Lookup, Refusal> {
-        for _ in 0..2 {
-            if let Some(found) = self.look_up(key, wanted, now).await? {
-                return Ok(found);
-            }
-        }
-        Err(Broken.into())
-    }
-
-    /// One look at the key's record and, if the version is not in it, at its group; `None` if it is not there either.
-    fn look_up<'a>(
+    /// The wanted version, or the newest: in the key's record or, if it is not in that, in its group. One that moves out of
+    /// its record or is destroyed between the two reads is found, or not, by the next look; there are `looks` of them.
+    fn find<'a>(
         &'a self,
         key: &'a str,
         wanted: Option<u64>,
         now: Time,
-    ) -> Read<'a, Result<Option<Lookup>, Refusal>> {
+        looks: u32,
+    ) -> Read<'a, Result<Lookup, Refusal>> {
         self.space.get(&record_key(key)).then(move |stored| {
             let (group, number, metadata) = match in_record(stored, wanted, now) {
                 Ok(Place::Outside(group, number, metadata)) => (group, number, metadata),
-                Ok(Place::Here(found)) => return Read::Ready(Ok(Some(found))),
+                Ok(Place::Here(found)) => return Read::Ready(Ok(found)),
                 Err(refusal) => return Read::Ready(Err(refusal)),
             };
-            self.space.get(&group_key(key, group)).map(move |members| {
-                let Some(members) = members? else { return Ok(None) };
-                let Some(data) = in_group(members.expose(), number)? else { return Ok(None) };
-                Ok(Some(Lookup::Data(decode_object(&data)?, metadata)))
+            self.space.get(&group_key(key, group)).then(move |members| match in_members(members, number) {
+                Ok(Some(data)) => Read::Ready(Ok(Lookup::Data(data, metadata))),
+                Ok(None) if looks > 1 => self.find(key, wanted, now, looks - 1),
+                Ok(None) => Read::Ready(Err(Broken.into())),
+                Err(refusal) => Read::Ready(Err(refusal)),
             })
         })
     }
 
     /// `POST data/KEY`: a new version.
-    pub(super) async fn write(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+    pub(super) async fn write(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
         let data = encode_object(data_field(call)?);
         let cas = cas_field(call)?;
-        let at = record_key(key);
+        let at = record_key(call.captured);
         let change = self.space.change(&at, call.existing, |stored, draft| {
             call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
-            self.check_cas(&record, cas)?;
+            let config = self.config();
+            check_cas("", record.settings.cas_required || config.cas_required, cas, record.current)?;
             let groups = record.groups();
-            record.push(call.now, &data, &self.config());
+            record.push(call.now, &data, &config);
             let reply = newest(&record);
-            store(draft, key, record, &groups)?;
+            store(draft, call.captured, record, &groups)?;
             Ok(reply)
         });
-        Ok(answer(change.await?, call, &["data", "options", "path", "version"]))
+        Ok(answer(change.await?, call.data, &["data", "options", "path", "version"]).into())
     }
 
     /// `PATCH data/KEY`: a new version made of the newest and a merge patch.
-    pub(super) async fn patch(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+    pub(super) async fn patch(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
         let patch = data_field(call)?;
         let cas = cas_field(call)?;
-        let at = record_key(key);
-        let change = self.space.change(&at, None, |stored, draft| {
-            let Some(stored) = stored else { return Ok(nothing()) };
-            let mut record = Record::decode(stored.expose())?;
-            let Some(version) = record.version(record.current) else { return Ok(nothing()) };
+        let patched = self.edit(call, nothing, |record, draft| {
+            let Some(version) = record.version(record.current) else { return Ok((false, nothing())) };
             if !version.readable(call.now) {
-                let metadata = show(&record, version);
-                return Ok(gone(object! { "data" => Value::Null, "metadata" => metadata }));
+                let metadata = show(record, version);
+                return Ok((false, gone(object! { "data" => Value::Null, "metadata" => metadata })));
             }
-            self.check_cas(&record, cas)?;
-            let group = |group| draft.latest(&group_key(key, group));
-            let mut data = data_of(version, group)?.ok_or(Broken)?;
+            let config = self.config();
+            check_cas("", record.settings.cas_required || config.cas_required, cas, record.current)?;
+            let mut data = data_of(version, call.captured, draft)?;
             merge::merge(&mut data, patch);
-            let groups = record.groups();
-            record.push(call.now, encode_object(&data), &self.config());
-            let reply = newest(&record);
-            store(draft, key, record, &groups)?;
-            Ok(answer(reply, call, &["data", "options", "path"]))
+            record.push(call.now, encode_object(&data), &config);
+            Ok((true, answer(newest(record), call.data, &["data", "options", "path"]).into()))
         });
-        change.await
-    }
-
-    fn check_cas(&self, record: &Record<'_>, cas: Option<i64>) -> Result<(), Refusal> {
-        match cas {
-            None if record.settings.cas_required || self.config().cas_required => {
-                Err(Refusal::invalid(CAS_REQUIRED))
-            }
-            Some(cas) if u64::try_from(cas) != Ok(record.current) => Err(Refusal::invalid(CAS_MISMATCH)),
-            _ => Ok(()),
-        }
+        patched.await
     }
 
     /// `DELETE data/KEY`: the newest version counts as deleted from now on.
-    pub(super) async fn delete_latest(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        self.mark(call, key, |record| {
-            let current = record.current;
-            delete(record, current, call.now)
-        })
-        .await
+    pub(super) async fn delete_latest(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        self.mark(call, None, |version| delete(version, call.now)).await
     }
 
     /// `POST delete/KEY`: versions count as deleted from now on.
-    pub(super) async fn delete(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let numbers = versions_field(call)?;
-        self.mark(call, key, |record| {
-            let mut changed = false;
-            for number in &numbers {
-                changed |= delete(record, *number, call.now);
-            }
-            changed
-        })
-        .await
+    pub(super) async fn delete(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        self.mark(call, Some(versions_field(call)?), |version| delete(version, call.now)).await
     }
 
     /// `POST undelete/KEY`: deleted versions can be read again.
-    pub(super) async fn undelete(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let numbers = versions_field(call)?;
-        self.mark(call, key, |record| {
-            let mut changed = false;
-            for number in &numbers {
-                if let Some(version) = record.version_mut(*number).filter(|version| !version.destroyed()) {
-                    changed |= version.deletion.take().is_some();
-                }
-            }
-            changed
-        })
-        .await
+    pub(super) async fn undelete(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        let undelete = |version: &mut Version<'_>| !version.destroyed() && version.deletion.take().is_some();
+        self.mark(call, Some(versions_field(call)?), undelete).await
     }
 
-    /// `POST destroy/KEY`: the data of versions is removed for good.
-    pub(super) async fn destroy(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let numbers = versions_field(call)?;
-        let at = record_key(key);
-        let change = self.space.change(&at, None, |stored, draft| {
-            let Some(stored) = stored else { return Ok(()) };
-            let mut record = Record::decode(stored.expose())?;
-            let groups = record.groups();
-            let (mut changed, mut outside) = (false, BTreeMap::<u64, Vec<u64>>::new());
-            for number in &numbers {
-                let Some(version) = record.version_mut(*number) else { continue };
-                match std::mem::replace(&mut version.body, Body::Gone) {
-                    Body::Gone => continue,
-                    Body::Inline(_) => {}
-                    Body::Outside(group) => outside.entry(group).or_default().push(*number),
-                }
-                changed = true;
-            }
-            let left = record.groups();
-            for (group, numbers) in outside.into_iter().filter(|(group, _)| left.contains(group)) {
-                let at = group_key(key, group);
-                let members = draft.latest(&at)?.ok_or(Broken)?;
-                draft.put(&at, &without(members.expose(), &numbers)?)?;
-            }
-            if changed {
-                record.updated = call.now;
-                store(draft, key, record, &groups)?;
-            }
-            Ok(())
-        });
-        change.await?;
-        Ok(Outcome::empty())
-    }
-
-    /// Changes what a key says of its versions; `mark` says whether it did. An absent key stays absent.
+    /// Changes versions, or the newest; `mark` says whether it did.
     async fn mark(
         &self,
         call: &Call<'_>,
-        key: &str,
-        mark: impl Fn(&mut Record<'_>) -> bool,
+        numbers: Option<Vec<u64>>,
+        mark: impl Fn(&mut Version<'_>) -> bool,
     ) -> Result<Outcome, Refusal> {
-        let at = record_key(key);
-        let change = self.space.change(&at, None, |stored, draft| {
-            let Some(stored) = stored else { return Ok(()) };
+        let marked = self.edit(call, Outcome::empty, |record, _| {
+            let newest = [record.current];
+            let mut changed = false;
+            for number in numbers.as_deref().unwrap_or(&newest) {
+                changed |= record.version_mut(*number).is_some_and(&mark);
+            }
+            Ok((changed, Outcome::empty()))
+        });
+        marked.await
+    }
+
+    /// `POST destroy/KEY`: the data of versions is removed for good.
+    pub(super) async fn destroy(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        let numbers = versions_field(call)?;
+        let destroyed = self.edit(call, Outcome::empty, |record, draft| {
+            let (mut changed, mut outside) = (false, BTreeMap::<u64, Vec<u64>>::new());
+            for number in &numbers {
+                let Some(version) = record.version_mut(*number) else { continue };
+                changed |= !version.destroyed();
+                if let Body::Outside(group) = std::mem::replace(&mut version.body, Body::Gone) {
+                    outside.entry(group).or_default().push(*number);
+                }
+            }
+            let left = record.groups();
+            for (group, numbers) in outside.into_iter().filter(|(group, _)| left.contains(group)) {
+                let at = group_key(call.captured, group);
+                let members = draft.latest(&at)?.ok_or(Broken)?;
+                draft.put(&at, &without(members.expose(), &numbers)?)?;
+            }
+            Ok((changed, Outcome::empty()))
+        });
+        destroyed.await
+    }
+
+    /// Changes what is stored of a key, if anything is: `change` says whether it did, and the answer.
+    pub(super) async fn edit(
+        &self,
+        call: &Call<'_>,
+        absent: fn() -> Outcome,
+        mut change: impl FnMut(&mut Record<'_>, &mut ChangeBatch<'_>) -> Result<(bool, Outcome), Refusal>,
+    ) -> Result<Outcome, Refusal> {
+        let at = record_key(call.captured);
+        let edited = self.space.change(&at, None, |stored, draft| {
+            let Some(stored) = stored else { return Ok(absent()) };
             let mut record = Record::decode(stored.expose())?;
             let groups = record.groups();
-            if mark(&mut record) {
+            let (changed, outcome) = change(&mut record, draft)?;
+            if changed {
                 record.updated = call.now;
-                store(draft, key, record, &groups)?;
+                store(draft, call.captured, record, &groups)?;
             }
-            Ok(())
+            Ok(outcome)
         });
-        change.await?;
-        Ok(Outcome::empty())
+        edited.await
     }
 }
 
@@ -290,29 +227,30 @@ fn in_record(
     }
 }
 
-/// The data of a version; `read` reads the record of its group, if it is in one.
-fn data_of(
-    version: &Version<'_>,
-    read: impl FnOnce(u64) -> Result<Option<SecretBytes>, Refusal>,
-) -> Result<Option<Object>, Refusal> {
-    match &version.body {
-        Body::Gone => Ok(None),
-        Body::Inline(data) => Ok(Some(decode_object(data)?)),
+/// The data of a version in the record of its group, if it is there.
+fn in_members(members: Result<Option<SecretBytes>, Refusal>, number: u64) -> Result<Option<Object>, Refusal> {
+    let Some(members) = members? else { return Ok(None) };
+    Ok(in_group(members.expose(), number)?.map(|data| decode_object(&data)).transpose()?)
+}
+
+/// The data of a version that is not destroyed.
+fn data_of(version: &Version<'_>, key: &str, draft: &mut ChangeBatch<'_>) -> Result<Object, Refusal> {
+    Ok(match &version.body {
+        Body::Gone => return Err(Broken.into()),
+        Body::Inline(data) => decode_object(data)?,
         Body::Outside(group) => {
-            let Some(members) = read(*group)? else { return Ok(None) };
-            let data = in_group(members.expose(), version.number)?;
-            Ok(data.map(|data| decode_object(&data)).transpose()?)
+            in_members(draft.latest(&group_key(key, *group)), version.number)?.ok_or(Broken)?
         }
-    }
+    })
 }
 
 /// Marks a version as deleted; says whether it was not.
-fn delete(record: &mut Record<'_>, number: u64, now: Time) -> bool {
-    let Some(version) = record.version_mut(number).filter(|version| version.readable(now)) else {
-        return false;
-    };
-    version.deletion = Some(now);
-    true
+fn delete(version: &mut Version<'_>, now: Time) -> bool {
+    let readable = version.readable(now);
+    if readable {
+        version.deletion = Some(now);
+    }
+    readable
 }
 
 /// The stored key, or a new one.

@@ -5,15 +5,11 @@ use onrecord_seal::SecretBytes;
 use onrecord_storage::Read;
 use onrecord_value::{Object, Value, object};
 
-use super::config::{self, Config};
 use super::data::{deletion_time, open};
 use super::record::Record;
-use super::{Kv2, answer, group_key, nothing, record_key, store};
+use super::{Kv2, check_cas, group_key, nothing, record_key, store};
 use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal};
-
-const CAS_MISMATCH: &str = "metadata check-and-set parameter did not match the current version";
-const CAS_REQUIRED: &str = "metadata check-and-set parameter required for this call";
 
 /// Limits of `custom_metadata`.
 mod limit {
@@ -24,12 +20,8 @@ mod limit {
 
 impl Kv2 {
     /// `GET metadata/KEY`.
-    pub(super) fn read_metadata<'a>(
-        &'a self,
-        call: &'a Call<'a>,
-        key: &str,
-    ) -> Read<'a, Result<Outcome, Refusal>> {
-        self.space.get(&record_key(key)).map(|stored| show_metadata(call, stored?))
+    pub(super) fn read_metadata<'a>(&'a self, call: &'a Call<'a>) -> Read<'a, Result<Outcome, Refusal>> {
+        self.space.get(&record_key(call.captured)).map(|stored| show_metadata(call, stored?))
     }
 
     /// `LIST metadata/PREFIX`.
@@ -40,83 +32,68 @@ impl Kv2 {
     }
 
     /// `POST metadata/KEY`: settings and custom metadata; makes the key if it is not there.
-    pub(super) async fn write_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
+    pub(super) async fn write_metadata(&self, call: &Call<'_>) -> Result<(), Refusal> {
         let custom = fields::map(call.data, "custom_metadata")?;
-        if let Some(custom) = custom {
-            check_custom(custom)?;
-        }
+        custom.map_or(Ok(()), check_custom)?;
         let cas = fields::whole(call.data, "metadata_cas")?;
-        let at = record_key(key);
+        let at = record_key(call.captured);
         let change = self.space.change(&at, call.existing, |stored, draft| {
             call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             let groups = record.groups();
-            self.check_metadata_cas(&record, cas)?;
-            record.settings.apply(call.data)?;
+            self.change_metadata(&mut record, call, cas, false)?;
             if let Some(custom) = custom {
                 record.custom = Some(custom.clone());
             }
-            record.metadata_version += 1;
             record.updated = call.now;
-            store(draft, key, record, &groups)
-        });
-        change.await?;
-        Ok(Outcome::empty())
-    }
-
-    /// `PATCH metadata/KEY`: as a write, but `null` sets back, and custom metadata is merged.
-    pub(super) async fn patch_metadata(&self, call: &Call<'_>, key: &str) -> Result<Outcome, Refusal> {
-        let patch = fields::map(call.data, "custom_metadata")?;
-        let cas = fields::whole(call.data, "metadata_cas")?;
-        let at = record_key(key);
-        let change = self.space.change(&at, None, |stored, draft| {
-            let Some(stored) = stored else { return Ok(nothing()) };
-            let mut record = Record::decode(stored.expose())?;
-            let groups = record.groups();
-            self.check_metadata_cas(&record, cas)?;
-            reset(&mut record.settings, call.data);
-            record.settings.apply(call.data)?;
-            if let Some(patch) = patch {
-                let mut custom = record.custom.take().unwrap_or_default();
-                super::merge::merge(&mut custom, patch);
-                check_custom(&custom)?;
-                record.custom = Some(custom);
-            } else if call.data.get("custom_metadata").is_some_and(Value::is_null) {
-                record.custom = None;
-            }
-            record.metadata_version += 1;
-            record.updated = call.now;
-            store(draft, key, record, &groups)?;
-            Ok(Outcome::empty())
+            store(draft, call.captured, record, &groups)
         });
         change.await
     }
 
+    /// `PATCH metadata/KEY`: as a write, but `null` sets back, and custom metadata is merged.
+    pub(super) async fn patch_metadata(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        let patch = fields::map(call.data, "custom_metadata")?;
+        let cas = fields::whole(call.data, "metadata_cas")?;
+        let patched = self.edit(call, nothing, |record, _| {
+            self.change_metadata(record, call, cas, true)?;
+            if let Some(patch) = patch {
+                let custom = record.custom.get_or_insert_default();
+                super::merge::merge(custom, patch);
+                check_custom(custom)?;
+            } else if call.data.get("custom_metadata").is_some_and(Value::is_null) {
+                record.custom = None;
+            }
+            Ok((true, Outcome::empty()))
+        });
+        patched.await
+    }
+
+    /// Counts a change of a key's metadata, and makes that of its settings.
+    fn change_metadata(
+        &self,
+        record: &mut Record<'_>,
+        call: &Call<'_>,
+        cas: Option<i64>,
+        patch: bool,
+    ) -> Result<(), Refusal> {
+        let required = record.settings.metadata_cas_required || self.config().metadata_cas_required;
+        check_cas("metadata ", required, cas, record.metadata_version)?;
+        record.metadata_version += 1;
+        record.settings.apply(call.data, patch)
+    }
+
     /// `DELETE metadata/KEY`: the key and all its versions, for good.
-    pub(super) async fn delete_metadata(&self, key: &str) -> Result<Outcome, Refusal> {
+    pub(super) async fn delete_metadata(&self, key: &str) -> Result<(), Refusal> {
         let at = record_key(key);
         let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
-            let record = Record::decode(stored.expose())?;
-            for group in record.groups() {
+            for group in Record::decode(stored.expose())?.groups() {
                 draft.delete(&group_key(key, group))?;
             }
             draft.delete(&at)
         });
-        change.await?;
-        Ok(Outcome::empty())
-    }
-
-    fn check_metadata_cas(&self, record: &Record<'_>, cas: Option<i64>) -> Result<(), Refusal> {
-        match cas {
-            None if record.settings.metadata_cas_required || self.config().metadata_cas_required => {
-                Err(Refusal::invalid(CAS_REQUIRED))
-            }
-            Some(cas) if u64::try_from(cas) != Ok(record.metadata_version) => {
-                Err(Refusal::invalid(CAS_MISMATCH))
-            }
-            _ => Ok(()),
-        }
+        change.await
     }
 }
 
@@ -124,18 +101,14 @@ impl Kv2 {
 fn show_metadata(call: &Call<'_>, stored: Option<SecretBytes>) -> Result<Outcome, Refusal> {
     let Some(stored) = stored else { return Ok(Outcome::absent()) };
     let record = Record::decode(stored.expose())?;
-    let versions: Object = record
-        .versions
-        .iter()
-        .map(|version| {
-            let shown = object! {
-                "created_time" => version.created,
-                "deletion_time" => deletion_time(version),
-                "destroyed" => version.destroyed(),
-            };
-            (version.number.to_string(), shown)
-        })
-        .collect();
+    let versions = record.versions.iter().map(|version| {
+        let shown = object! {
+            "created_time" => version.created,
+            "deletion_time" => deletion_time(version),
+            "destroyed" => version.destroyed(),
+        };
+        (version.number.to_string(), shown)
+    });
     let mut shown = record.settings.show();
     shown.extend(object! {
         "created_time" => record.created,
@@ -144,25 +117,9 @@ fn show_metadata(call: &Call<'_>, stored: Option<SecretBytes>) -> Result<Outcome
         "custom_metadata" => record.custom,
         "oldest_version" => record.oldest,
         "updated_time" => record.updated,
-        "versions" => versions,
+        "versions" => versions.collect::<Object>(),
     });
-    Ok(answer(shown, call, &[]))
-}
-
-/// Sets back what a patch names with `null`.
-fn reset(settings: &mut Config, patch: &Object) {
-    let default = Config::default();
-    for field in config::FIELDS {
-        if !patch.get(field).is_some_and(Value::is_null) {
-            continue;
-        }
-        match field {
-            "cas_required" => settings.cas_required = default.cas_required,
-            "delete_version_after" => settings.delete_version_after = default.delete_version_after,
-            "max_versions" => settings.max_versions = default.max_versions,
-            _ => settings.metadata_cas_required = default.metadata_cas_required,
-        }
-    }
+    Ok(fields::answer(shown, call.data, &[]).into())
 }
 
 /// Custom metadata is a small map of printable texts.

@@ -336,6 +336,26 @@ mod tests {
     }
 
     #[test]
+    fn a_record_keeps_the_bytes_of_the_first_release() {
+        let mut record = Record::new(at(0));
+        record.settings.cas_required = true;
+        record.custom = Some([("team", "blue")].into_iter().collect());
+        for version in 1..=3 {
+            record.push(at(version), vec![7; 3], &Config::default());
+        }
+        record.versions[0].body = Body::Gone;
+        record.versions[1].deletion = Some(at(9));
+        record.versions[1].body = Body::Outside(2);
+        let settled = record.clone().settle();
+        assert_eq!(const_hex::encode(&settled.bytes), GOLDEN);
+        assert_eq!(Record::decode(&settled.bytes).unwrap(), record);
+    }
+
+    /// A key with a version destroyed, one deleted and in a group, and one in the record.
+    const GOLDEN: &str = "0180c49fd50c0586c49fd50c05030000000100000101047465616d0404626c7565030182c49fd50c0500000284c49fd5\
+         0c050192c49fd50c0502020386c49fd50c05000103070707";
+
+    #[test]
     fn small_versions_all_stay_in_one_record() {
         let engine = Config::default();
         let mut stored = Vec::new();

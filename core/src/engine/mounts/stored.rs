@@ -9,9 +9,9 @@ use super::{MountDraft, Table};
 use crate::engine::AnyEngine;
 use crate::engine::codec::{Broken, Reader, Writer};
 use crate::engine::kind::{Builtin, EngineKind, Kinds, Mounting};
-use crate::engine::mount::{LOGINS, Mount};
+use crate::engine::mount::{LOGINS, Mount, Tune};
 use crate::engine::space::Space;
-use crate::engine::tune::Tune;
+use crate::stored::{Plain, Record as _, load, record};
 
 /// The first byte of the record. Another one is from a newer release.
 const FORMAT: u8 = 1;
@@ -25,6 +25,7 @@ pub(super) struct Stored {
 }
 
 /// A mount without its engine.
+#[derive(Clone)]
 pub(super) struct Row {
     pub(super) path: String,
     pub(super) kind: String,
@@ -61,7 +62,7 @@ impl Stored {
         writer.byte(FORMAT);
         writer.object(&object! {
             DELETION_KEY => self.pending_deletion.clone(),
-            "mounts" => self.rows.iter().map(Row::to_object).collect::<Vec<_>>(),
+            "mounts" => self.rows.iter().map(Row::to_value).collect::<Value>(),
         });
         writer.finish()
     }
@@ -74,9 +75,9 @@ impl Stored {
         let record = reader.object()?;
         reader.end()?;
         let rows = record.get("mounts").and_then(Value::as_array).ok_or(Broken)?;
-        let rows = rows.iter().map(|row| Row::from_object(row.as_object().ok_or(Broken)?));
-        let pending_deletion = texts(&record, DELETION_KEY)?.unwrap_or_default();
-        Ok(Self { rows: rows.collect::<Result<_, _>>()?, pending_deletion })
+        let rows = rows.iter().map(Row::from_value).collect::<Option<_>>().ok_or(Broken)?;
+        let pending_deletion: Option<Option<_>> = load::<Plain, _>(&record, DELETION_KEY);
+        Ok(Self { rows, pending_deletion: pending_deletion.ok_or(Broken)?.unwrap_or_default() })
     }
 }
 
@@ -164,76 +165,39 @@ impl Row {
         self.options.as_ref().and_then(|options| options.str("version")).unwrap_or_default()
     }
 
-    fn to_object(&self) -> Object {
-        let tune = &self.tune;
-        object! {
-            "accessor" => self.accessor.as_str(),
-            "allowed_response_headers" => tune.allowed_response_headers.clone(),
-            "audit_non_hmac_request_keys" => tune.audit_non_hmac_request_keys.clone(),
-            "audit_non_hmac_response_keys" => tune.audit_non_hmac_response_keys.clone(),
-            "default_lease_ttl" => tune.default_lease_ttl,
-            "description" => self.description.as_str(),
-            "external_entropy_access" => self.external_entropy_access,
-            "force_no_cache" => tune.force_no_cache,
-            "kind" => self.kind.as_str(),
-            "listing_visibility" => tune.listing_visibility.as_str(),
-            "local" => self.local,
-            "max_lease_ttl" => tune.max_lease_ttl,
-            "options" => self.options.clone(),
-            "passthrough_request_headers" => tune.passthrough_request_headers.clone(),
-            "path" => self.path.as_str(),
-            "seal_wrap" => self.seal_wrap,
-            "token_type" => tune.token_type.as_str(),
-            "uuid" => self.uuid.as_str(),
-        }
+    fn to_value(&self) -> Value {
+        Value::Object(self.to_object().into_iter().chain(self.tune.to_object()).collect())
     }
 
-    fn from_object(row: &Object) -> Result<Self, Broken> {
-        let text = |field: &str| row.str(field).map(str::to_owned).ok_or(Broken);
-        let flag = |field: &str| row.get(field).and_then(Value::as_bool).ok_or(Broken);
-        let count = |field: &str| {
-            row.get(field).and_then(Value::as_number).and_then(onrecord_value::Number::as_u64).ok_or(Broken)
-        };
-        let path = text("path")?;
-        if !path.ends_with('/') {
-            return Err(Broken);
-        }
-        Ok(Self {
-            path,
-            kind: text("kind")?,
-            uuid: text("uuid")?,
-            accessor: text("accessor")?,
-            description: text("description")?,
-            local: flag("local")?,
-            seal_wrap: flag("seal_wrap")?,
-            external_entropy_access: flag("external_entropy_access")?,
-            options: row.object("options").cloned(),
-            tune: Tune {
-                default_lease_ttl: count("default_lease_ttl")?,
-                max_lease_ttl: count("max_lease_ttl")?,
-                audit_non_hmac_request_keys: texts(row, "audit_non_hmac_request_keys")?,
-                audit_non_hmac_response_keys: texts(row, "audit_non_hmac_response_keys")?,
-                force_no_cache: flag("force_no_cache")?,
-                listing_visibility: text("listing_visibility")?,
-                passthrough_request_headers: texts(row, "passthrough_request_headers")?,
-                allowed_response_headers: texts(row, "allowed_response_headers")?,
-                token_type: text("token_type")?,
-            },
-        })
+    fn from_value(row: &Value) -> Option<Self> {
+        let row = row.as_object()?;
+        Self::from_object(row, (Tune::from_object(row, ())?,)).filter(|row| row.path.ends_with('/'))
     }
 }
 
-fn texts(row: &Object, field: &str) -> Result<Option<Vec<String>>, Broken> {
-    match row.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned).ok_or(Broken))
-            .collect::<Result<_, _>>()
-            .map(Some),
-        Some(_) => Err(Broken),
-    }
-}
+record! { Row(tune: Tune) {
+    "accessor" => accessor,
+    "description" => description,
+    "external_entropy_access" => external_entropy_access,
+    "kind" => kind,
+    "local" => local,
+    "options" => options,
+    "path" => path,
+    "seal_wrap" => seal_wrap,
+    "uuid" => uuid,
+} }
+
+record! { Tune() {
+    "allowed_response_headers" => allowed_response_headers,
+    "audit_non_hmac_request_keys" => audit_non_hmac_request_keys,
+    "audit_non_hmac_response_keys" => audit_non_hmac_response_keys,
+    "default_lease_ttl" => default_lease_ttl,
+    "force_no_cache" => force_no_cache,
+    "listing_visibility" => listing_visibility,
+    "max_lease_ttl" => max_lease_ttl,
+    "passthrough_request_headers" => passthrough_request_headers,
+    "token_type" => token_type,
+} }
 
 /// `kv_1a2b3c4d`, `auth_token_1a2b3c4d`.
 fn accessor(path: &str, kind: &EngineKind, entropy: &dyn Entropy) -> Result<String, EntropyError> {
@@ -250,9 +214,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Row, Stored};
+    use crate::engine::mount::Tune;
     use crate::engine::mounts::MountDraft;
-    use crate::engine::tune::Tune;
     use crate::{engine, kinds};
+
+    /// A table as the first release stored it.
+    const GOLDEN: &str = "010206646f6f6d656406010404676f6e65066d6f756e747306010712086163636573736f7204046b765f3118616c6c6f\
+         7765645f726573706f6e73655f68656164657273001b61756469745f6e6f6e5f686d61635f726571756573745f6b6579\
+         73060204046f70656e04001c61756469745f6e6f6e5f686d61635f726573706f6e73655f6b6579730600116465666175\
+         6c745f6c656173655f74746c0301310b6465736372697074696f6e04087768617420666f721765787465726e616c5f65\
+         6e74726f70795f616363657373020e666f7263655f6e6f5f636163686502046b696e6404026b76126c697374696e675f\
+         7669736962696c6974790406756e61757468056c6f63616c020d6d61785f6c656173655f74746c030132076f7074696f\
+         6e730702056f746865720401780776657273696f6e0401321b706173737468726f7567685f726571756573745f686561\
+         6465727306010403582d41047061746804036b762f097365616c5f77726170020a746f6b656e5f747970650400047575\
+         6964040175";
 
     #[test]
     fn every_setting_comes_back() {
@@ -279,6 +254,12 @@ mod tests {
         };
         stored.rows.push(Row::new(&kinds::builtin(), "kv/", draft.clone(), &entropy).unwrap());
         stored.pending_deletion.push("gone".to_owned());
+        let only = |row: Row| Row { uuid: "u".to_owned(), accessor: "kv_1".to_owned(), ..row };
+        let golden = Stored {
+            rows: stored.rows.iter().filter(|row| row.path == "kv/").cloned().map(only).collect(),
+            pending_deletion: vec!["gone".to_owned()],
+        };
+        assert_eq!(const_hex::encode(golden.encode()), GOLDEN);
         let back = Stored::decode(&stored.encode()).unwrap();
         assert_eq!(back.pending_deletion, ["gone"]);
         assert_eq!(back.encode(), stored.encode());

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use onrecord_audit::broker::DrillError;
 use onrecord_audit::device::{DRILL_MAX, Drill};
-use onrecord_value::{GoDuration, object};
+use onrecord_value::object;
 
 use super::audit::unknown;
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Afterwards, Refusal, Reply};
 
 /// How long a drill lasts that does not say.
@@ -18,7 +17,6 @@ const USUAL: Duration = Duration::from_mins(1);
 /// How much later a slow device takes a batch, if the drill does not say.
 const DELAY: Duration = Duration::from_secs(1);
 
-/// Begins a drill, or ends one.
 pub(super) fn drill(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let path = format!("{}/", call.captured.trim_matches('/'));
     let refused = |error| match error {
@@ -37,10 +35,8 @@ pub(super) fn drill(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> 
         "slow" => Drill::Slow(span(call, "delay", DELAY)?),
         "stop" => {
             let ended = open.broker.end_drill(&path).map_err(refused)?;
-            return Ok(Reply {
-                data: Some(object! { "path" => path, "stopped" => ended }),
-                ..Reply::default()
-            });
+            let stopped = object! { "path" => path, "stopped" => ended };
+            return Ok(Reply { data: Some(stopped), ..Reply::default() });
         }
         _ => return Err(Refusal::bad_request("\"kind\" must be hang, refuse, slow or stop")),
     };
@@ -49,17 +45,13 @@ pub(super) fn drill(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> 
         return Err(Refusal::bad_request(format!("a drill lasts at most {most} minutes")));
     }
     let data = object! { "for" => time.as_secs_f64(), "kind" => drill.as_str(), "path" => path.as_str() };
-    let warnings = fields::unrecognized(call.data, &["kind", "for", "delay"]).into_iter().collect();
     let afterwards = Some(Afterwards::Drill { path, drill, time });
-    Ok(Reply { data: Some(data), warnings, afterwards, ..Reply::default() })
+    Ok(Reply { afterwards, ..fields::answer(data, call.data, &["kind", "for", "delay"]) })
 }
 
 /// A time of more than nothing.
 fn span(call: &Call<'_>, field: &str, usual: Duration) -> Result<Duration, Refusal> {
-    let given = fields::span(call.data, field)?.map(GoDuration::to_std);
-    match given {
-        None => Ok(usual),
-        Some(Some(time)) if !time.is_zero() => Ok(time),
-        Some(_) => Err(Refusal::bad_request(format!("{field:?} must be more than nothing"))),
-    }
+    let Some(given) = fields::span(call.data, field)? else { return Ok(usual) };
+    let time = given.to_std().filter(|time| !time.is_zero());
+    time.ok_or_else(|| Refusal::bad_request(format!("{field:?} must be more than nothing")))
 }

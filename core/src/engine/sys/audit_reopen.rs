@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::broker::Why;
-use onrecord_value::{Object, Value, object, quote};
+use onrecord_value::{Object, object};
 
+use super::audit::unknown;
 use crate::blocking_task::BlockingTask;
-use crate::engine::Call;
-use crate::engine::unsealed::Unsealed;
+use crate::engine::{Call, Unsealed};
 use crate::outcome::{Outcome, Refusal};
 
 /// How long devices are waited for. One that hangs is named, and opens again as soon as it can.
@@ -22,7 +22,7 @@ pub(super) async fn reopen(open: &Unsealed, call: &Call<'_>) -> Outcome {
     if let Some(path) = &wanted
         && !open.devices.table().contains_key(path)
     {
-        return Refusal::bad_request(format!("unknown audit backend {}", quote::quote(path))).into();
+        return unknown(path).into();
     }
     // It blocks, and for this request alone.
     let broker = Arc::clone(&open.broker);
@@ -35,15 +35,12 @@ pub(super) async fn reopen(open: &Unsealed, call: &Call<'_>) -> Outcome {
     Outcome::data(object! { "devices" => devices })
 }
 
-fn shown(done: &Result<(), Why>) -> Value {
-    let (result, error) = match done {
-        Ok(()) => ("reopened", None),
-        Err(Why::TimedOut) => ("hangs", Some(Why::TimedOut.to_string())),
-        Err(why) => ("failed", Some(why.to_string())),
-    };
-    let mut shown = object! { "result" => result };
-    if let Some(error) = error {
-        shown.insert("error", error);
+fn shown(done: &Result<(), Why>) -> Object {
+    match done {
+        Ok(()) => object! { "result" => "reopened" },
+        Err(why) => {
+            let result = if matches!(why, Why::TimedOut) { "hangs" } else { "failed" };
+            object! { "error" => why.to_string(), "result" => result }
+        }
     }
-    Value::Object(shown)
 }

@@ -2,33 +2,29 @@
 //! for a device that runs. Never in it: where salts lie (`devices::salts`).
 
 use onrecord_entry::SaltId;
-use onrecord_value::{Object, Value, object, quote};
+use onrecord_value::{Object, object, quote};
 
 use super::audit::{hashed, input, refused, unknown};
 use crate::devices::KeptSalt;
-use crate::engine::Call;
-use crate::engine::unsealed::Unsealed;
-use crate::outcome::{Outcome, Refusal};
+use crate::engine::{Call, Unsealed};
+use crate::outcome::{Outcome, Refusal, Reply};
 
-/// All salts by id, in use and retired.
 pub(super) async fn list(open: &Unsealed) -> Result<Outcome, Refusal> {
     let salts = open.devices.salts().await.map_err(refused)?;
-    let shown: Object = salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect();
-    Ok(Outcome::data(shown))
+    Ok(Outcome::data(salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect()))
 }
 
-fn shown(salt: &KeptSalt) -> Value {
-    Value::Object(object! {
+fn shown(salt: &KeptSalt) -> Object {
+    object! {
         "from" => salt.from,
         "live" => salt.to.is_none(),
         "path" => salt.path.as_str(),
-        "to" => salt.to.map_or(Value::Null, Value::from),
+        "to" => salt.to,
         "type" => salt.kind.as_str(),
-    })
+    }
 }
 
-/// Hashes a text under a salt.
-pub(super) async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let input = input(call)?;
     let unknown = || Refusal::bad_request(format!("unknown audit salt {}", quote::quote(call.captured)));
     let id = SaltId::parse(call.captured).ok_or_else(unknown)?;
@@ -36,7 +32,6 @@ pub(super) async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Re
     hash.map(|hash| hashed(call, hash)).ok_or_else(unknown)
 }
 
-/// Gives a device a new salt.
 pub(super) async fn rotate(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured.trim_matches('/');
     let rotated = open.devices.rotate_salt(&open.broker, path, call.now).await.map_err(refused)?;

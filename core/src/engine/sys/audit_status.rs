@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use onrecord_audit::device::DrillStatus;
 use onrecord_audit::status::{DeviceStatus, Distribution};
 use onrecord_entry::SeqSet;
 use onrecord_value::{Object, Value, object};
@@ -10,7 +11,6 @@ use onrecord_value::{Object, Value, object};
 use crate::engine::unsealed::Unsealed;
 use crate::outcome::Outcome;
 
-/// Reads the status.
 pub(super) fn read(open: &Unsealed) -> Outcome {
     let devices = open.broker.status();
     let (outlook, met) = open.outlook_of(&devices);
@@ -29,11 +29,12 @@ pub(super) fn read(open: &Unsealed) -> Outcome {
     let mut shown: Object =
         devices.iter().map(|device| (&*device.path, device_of(device, kind(&device.path)))).collect();
     // Devices whose options make none any more: they take nothing, and the rule knows nothing of them.
-    for (path, device) in table.iter().filter(|(path, _)| shown.get(path).is_none()).collect::<Vec<_>>() {
-        shown.insert(
-            path,
-            object! { "path" => path.as_str(), "state" => "unopened", "type" => device.kind.as_str() },
-        );
+    for (path, device) in table.iter() {
+        if !shown.contains(path) {
+            let unopened =
+                object! { "path" => path.as_str(), "state" => "unopened", "type" => device.kind.as_str() };
+            shown.insert(path, unopened);
+        }
     }
     Outcome::data(object! {
         "boot" => format!("{:016x}", open.broker.boot().number()),
@@ -43,30 +44,22 @@ pub(super) fn read(open: &Unsealed) -> Outcome {
     })
 }
 
-/// The drill under way: what it is, and for how many seconds yet.
-fn drill(device: &DeviceStatus) -> Value {
-    device.drill.map_or(Value::Null, |drill| {
-        Value::Object(object! { "kind" => drill.drill.as_str(), "left" => drill.left.as_secs_f64() })
-    })
-}
-
-fn device_of(device: &DeviceStatus, kind: &str) -> Value {
-    let last_error = device
-        .faults
-        .last_error
-        .as_ref()
-        .map(|last| Value::Object(object! { "text" => last.error.to_string(), "time" => last.at }));
-    Value::Object(object! {
+fn device_of(device: &DeviceStatus, kind: &str) -> Object {
+    let last_error = device.faults.last_error.as_ref();
+    // For how many seconds yet.
+    let drill =
+        |drill: DrillStatus| object! { "kind" => drill.drill.as_str(), "left" => drill.left.as_secs_f64() };
+    object! {
         "able" => device.is_able(),
         "batches" => device.written.batches,
         "bytes" => device.written.bytes,
         "discards" => device.discards,
-        "drill" => drill(device),
+        "drill" => device.drill.map(drill),
         "entries" => device.written.entries,
         "failures" => device.faults.failures,
         "gaps" => gaps(device),
         "lag_ms" => millis(device.queue.lag),
-        "last_error" => last_error.unwrap_or(Value::Null),
+        "last_error" => last_error.map(|last| object! { "text" => last.error.to_string(), "time" => last.at }),
         "latency" => object! {
             "request" => latency(&device.written.request_latency),
             "response" => latency(&device.written.response_latency),
@@ -84,7 +77,7 @@ fn device_of(device: &DeviceStatus, kind: &str) -> Value {
         "since" => device.since,
         "state" => device.health.to_string(),
         "type" => kind,
-    })
+    }
 }
 
 fn gaps(device: &DeviceStatus) -> Object {
@@ -94,12 +87,12 @@ fn gaps(device: &DeviceStatus) -> Object {
         "told_entries" => device.losses.reported.entries,
         "untold" => ranges(&device.losses.unreported),
         "untold_entries" => device.losses.unreported_entries,
-        "untold_since" => device.losses.unreported_since.map_or(Value::Null, Value::from),
+        "untold_since" => device.losses.unreported_since,
     }
 }
 
 fn ranges(seqs: &SeqSet) -> Value {
-    seqs.iter().map(|range| Value::Object(object! { "from" => range.from, "to" => range.to })).collect()
+    seqs.iter().map(|range| object! { "from" => range.from, "to" => range.to }).collect()
 }
 
 /// In microseconds; quantiles are bounds of buckets, so at most one bucket too large.

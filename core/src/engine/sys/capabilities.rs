@@ -6,36 +6,27 @@ use std::sync::Arc;
 use onrecord_policy::Acl;
 use onrecord_value::{Object, Value};
 
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Refusal, Reply};
 
-/// Of a token that the request names.
-pub(super) async fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+/// Of the token that a field names by its text (`token`) or by its accessor (`accessor`).
+pub(super) async fn of_named(open: &Unsealed, call: &Call<'_>, field: &str) -> Result<Reply, Refusal> {
     answer(call, async {
-        let token = fields::text(call.data, "token")?.unwrap_or_default();
-        let found = open.tokens.find(&token, call.now).await?;
-        let found = found.ok_or_else(|| Refusal::invalid("invalid token"))?;
+        let named = fields::text(call.data, field)?.unwrap_or_default();
+        let found = if field == "accessor" {
+            open.tokens.find_accessor(&named, call.now).await?
+        } else {
+            open.tokens.find(&named, call.now).await?
+        };
+        let found = found.ok_or_else(|| Refusal::invalid(format!("invalid {field}")))?;
         Ok(open.policies.acl(&found.entry().policies).1)
     })
     .await
 }
 
-/// Of the caller's own token.
 pub(super) async fn of_caller(call: &Call<'_>) -> Result<Reply, Refusal> {
     let acl = call.caller.map(|caller| Arc::clone(&caller.acl)).ok_or_else(Refusal::denied);
     answer(call, std::future::ready(acl)).await
-}
-
-/// Of the token with an accessor.
-pub(super) async fn of_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    answer(call, async {
-        let accessor = fields::text(call.data, "accessor")?.unwrap_or_default();
-        let found = open.tokens.find_accessor(&accessor, call.now).await?;
-        let found = found.ok_or_else(|| Refusal::invalid("invalid accessor"))?;
-        Ok(open.policies.acl(&found.entry().policies).1)
-    })
-    .await
 }
 
 async fn answer(
@@ -50,12 +41,10 @@ async fn answer(
         return Err(Refusal::bad_request("paths must be supplied"));
     }
     let acl = acl.await?;
-    let mut data: Object =
-        paths.iter().map(|path| (path.as_str(), Value::from(acl.capabilities(path)))).collect();
+    let capabilities = |path: &str| Value::from(acl.capabilities(path));
+    let mut data: Object = paths.iter().map(|path| (path.as_str(), capabilities(path))).collect();
     if let [path] = paths.as_slice() {
-        data.insert("capabilities", Value::from(acl.capabilities(path)));
+        data.insert("capabilities", capabilities(path));
     }
-    let known = ["accessor", "path", "paths", "token"];
-    let warnings = fields::unrecognized(call.data, &known).into_iter().collect();
-    Ok(Reply { data: Some(data), warnings, ..Reply::default() })
+    Ok(fields::answer(data, call.data, &["accessor", "path", "paths", "token"]))
 }

@@ -1,13 +1,12 @@
 //! `sys/internal/ui/mounts`: which mounts a caller can see, and the look that the kv commands take before they act.
 //! Anybody may ask; the answer depends on who does. Never in it: the table.
 
-use onrecord_policy::Acl;
+use std::sync::Arc;
+
 use onrecord_value::{Object, object};
 
 use super::mounts::{Class, show};
-use crate::engine::Call;
-use crate::engine::mount::Mount;
-use crate::engine::unsealed::Unsealed;
+use crate::engine::{Call, Mount, Unsealed};
 use crate::outcome::{Outcome, Refusal};
 
 /// `GET sys/internal/ui/mounts`.
@@ -15,7 +14,7 @@ pub(super) fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let (mut auth, mut secret) = (Object::new(), Object::new());
     for mount in open.mounts.snapshot().iter() {
         let shown = match call.caller {
-            Some(caller) if may_see(&caller.acl, mount) => show(mount),
+            Some(caller) if caller.acl.reaches_below(&mount.path) => show(mount),
             None if mount.tune.listing_visibility == "unauth" => object! {
                 "description" => mount.description.as_str(),
                 "options" => mount.options.clone(),
@@ -33,31 +32,20 @@ pub(super) fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
 
 /// `GET sys/internal/ui/mounts/PATH`: the mount that a path leads to. Whether there is none, or the caller has nothing
 /// to do there, is one answer.
-pub(super) fn mount(open: &Unsealed, call: &Call<'_>) -> Outcome {
+pub(super) fn mount(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured;
-    let mount =
-        open.mounts.find(path).filter(|mount| call.caller.is_some_and(|caller| may_see(&caller.acl, mount)));
-    match mount {
-        Some(mount) => {
-            let mut shown = show(&mount);
-            shown.insert("path", mount.path.as_str());
-            Outcome::data(shown)
-        }
-        None => hidden(path).into(),
-    }
+    let visible =
+        |mount: &Arc<Mount>| call.caller.is_some_and(|caller| caller.acl.reaches_below(&mount.path));
+    let mount = open.mounts.find(path).filter(visible).ok_or_else(|| hidden(path))?;
+    let mut shown = show(&mount);
+    shown.insert("path", mount.path.as_str());
+    Ok(Outcome::data(shown))
 }
 
 fn hidden(path: &str) -> Refusal {
     let slash = if path.ends_with('/') { "" } else { "/" };
-    Refusal {
-        text: Some(format!(
-            "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}{slash}\""
-        )),
-        ..Refusal::denied()
-    }
-}
-
-/// Whether a policy of the caller grants anything at or below the mount.
-pub(super) fn may_see(acl: &Acl, mount: &Mount) -> bool {
-    acl.reaches_below(&mount.path)
+    let text = format!(
+        "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}{slash}\""
+    );
+    Refusal { text: Some(text), ..Refusal::denied() }
 }

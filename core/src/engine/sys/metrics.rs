@@ -9,9 +9,8 @@ use onrecord_audit::status::Distribution;
 use onrecord_value::{Number, quote};
 
 use crate::VERSION;
-use crate::alarm::Phase;
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::alarm::Phase::{Request, Response};
+use crate::engine::{Call, Unsealed, fields};
 use crate::exchange::Media;
 use crate::host::Host;
 use crate::meters::Meters;
@@ -22,10 +21,15 @@ pub(crate) struct Family {
     /// With dots between its parts.
     name: String,
     help: &'static str,
-    /// Whether it is one of those that existing dashboards know: then its times are milliseconds, and its name stays as
-    /// it is.
-    known: bool,
     readings: Vec<(Labels, Reading)>,
+}
+
+impl Family {
+    /// Whether it is not one of those that existing dashboards know: the times of those are milliseconds, and their names
+    /// stay as they are.
+    fn is_ours(&self) -> bool {
+        self.name.starts_with("onrecord.")
+    }
 }
 
 /// Names and values; the values are an operator's words or the server's own.
@@ -43,15 +47,14 @@ enum Reading {
     Numbers(Distribution),
 }
 
-/// Reads them.
 pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let format = fields::text(call.data, "format")?.unwrap_or_default();
     let prometheus = match &*format {
         "" | "json" => false,
         "prometheus" => true,
         other => {
-            let text = format!("metric response format {} unknown", quote::quote(other));
-            return Err(Refusal::invalid(text));
+            let other = quote::quote(other);
+            return Err(Refusal::invalid(format!("metric response format {other} unknown")));
         }
     };
     let raw = body(&open.meters, &open.host, Some(open), prometheus);
@@ -75,18 +78,18 @@ fn all(meters: &Meters, host: &Host, open: Option<&Unsealed>) -> Vec<Family> {
     let devices = open.broker.status();
     let (outlook, met) = open.outlook_of(&devices);
     families.extend([
-        ours("audit.rule_met", "1 if the audit rule can be met.", [(vec![], gauge(u64::from(met)))]),
-        ours("audit.minimum", "Devices that must have an entry.", [(vec![], count_of(outlook.minimum))]),
-        ours("audit.devices", "Enabled devices.", [(vec![], count_of(outlook.devices))]),
-        ours(
-            "audit.devices_able",
+        one("onrecord.audit.rule_met", "1 if the audit rule can be met.", gauge(u64::from(met))),
+        one("onrecord.audit.minimum", "Devices that must have an entry.", gauge(outlook.minimum)),
+        one("onrecord.audit.devices", "Enabled devices.", gauge(outlook.devices)),
+        one(
+            "onrecord.audit.devices_able",
             "Devices that can be expected to take entries.",
-            [(vec![], count_of(outlook.able))],
+            gauge(outlook.able),
         ),
-        ours(
-            "audit.entries",
+        one(
+            "onrecord.audit.entries",
             "Entries that were given a counter since the unsealing.",
-            [(vec![], Reading::Counter(open.broker.last_seq()))],
+            Reading::Counter(open.broker.last_seq()),
         ),
     ]);
     let table = open.devices.table();
@@ -97,84 +100,62 @@ fn all(meters: &Meters, host: &Host, open: Option<&Unsealed>) -> Vec<Family> {
 }
 
 fn of_server(meters: &Meters, host: &Host, open: Option<&Unsealed>) -> Vec<Family> {
-    let times = |phase| [(vec![], Reading::Times(meters.times(phase)))];
-    let failures = |phase| [(vec![], Reading::Counter(meters.failures(phase)))];
-    let in_flight = || [(vec![], count_of(meters.admission.in_flight()))];
+    let times = |phase| Reading::Times(meters.times(phase));
+    let failures = |phase| Reading::Counter(meters.failures(phase));
+    let in_flight = || gauge(meters.admission.in_flight());
     let answers =
         meters.answers().map(|(class, count)| (vec![("class", class.to_owned())], Reading::Counter(count)));
+    let version = vec![("version", VERSION.to_owned())];
     let uptime = host.clock.monotonic().saturating_sub(meters.began).as_secs_f64();
-    let mut families = vec![
-        known(
-            "vault.audit.log_request",
-            "Milliseconds to put a request entry on record.",
-            times(Phase::Request),
-        ),
-        known(
-            "vault.audit.log_response",
-            "Milliseconds to put a response entry on record.",
-            times(Phase::Response),
-        ),
-        known(
+    vec![
+        one("vault.audit.log_request", "Milliseconds to put a request entry on record.", times(Request)),
+        one("vault.audit.log_response", "Milliseconds to put a response entry on record.", times(Response)),
+        one(
             "vault.audit.log_request_failure",
             "Request entries that could not be put on record.",
-            failures(Phase::Request),
+            failures(Request),
         ),
-        known(
+        one(
             "vault.audit.log_response_failure",
             "Response entries that could not be put on record.",
-            failures(Phase::Response),
+            failures(Response),
         ),
-        known(
-            "vault.core.unsealed",
-            "1 if the server is unsealed.",
-            [(vec![], gauge(u64::from(open.is_some())))],
-        ),
-        known("vault.core.in_flight_requests", "Requests in flight.", in_flight()),
-        ours("requests_in_flight", "Requests in flight.", in_flight()),
-        ours(
-            "requests_refused",
+        one("vault.core.unsealed", "1 if the server is unsealed.", gauge(u64::from(open.is_some()))),
+        one("vault.core.in_flight_requests", "Requests in flight.", in_flight()),
+        one("onrecord.requests_in_flight", "Requests in flight.", in_flight()),
+        one(
+            "onrecord.requests_refused",
             "Requests refused before they were looked at, for want of room.",
-            [(vec![], Reading::Counter(meters.admission.refused()))],
+            Reading::Counter(meters.admission.refused()),
         ),
-        ours("answers", "Answers by the class of their status.", answers),
-        ours(
-            "build_info",
-            "1; the version is its label.",
-            [(vec![("version", VERSION.to_owned())], gauge(1))],
-        ),
-        ours("uptime_seconds", "Seconds since the process began to serve.", [(vec![], real(uptime))]),
-    ];
-    let started = Number::from(meters.started.unix_seconds());
-    let process = [
-        (
-            "start_time_seconds",
+        family("onrecord.answers", "Answers by the class of their status.", answers),
+        family("onrecord.build_info", "1; the version is its label.", [(version, gauge(1))]),
+        one("onrecord.uptime_seconds", "Seconds since the process began to serve.", real(uptime)),
+        one(
+            "process.start_time_seconds",
             "When the process began to serve, in seconds since 1970.",
-            Some(Reading::Gauge(started)),
+            gauge(meters.started.unix_seconds()),
         ),
-        ("resident_memory_bytes", "Resident memory.", host.process.resident_bytes().map(gauge)),
-        ("open_fds", "Open file descriptors.", host.process.open_files().map(gauge)),
-    ];
-    for (name, help, reading) in process {
-        let readings: Vec<_> = reading.into_iter().map(|reading| (vec![], reading)).collect();
-        families.push(Family { name: format!("process.{name}"), help, known: true, readings });
-    }
-    families
+        one("process.resident_memory_bytes", "Resident memory.", host.process.resident_bytes().map(gauge)),
+        one("process.open_fds", "Open file descriptors.", host.process.open_files().map(gauge)),
+    ]
 }
 
-fn known(name: &str, help: &'static str, readings: impl IntoIterator<Item = (Labels, Reading)>) -> Family {
-    Family { name: name.to_owned(), help, known: true, readings: readings.into_iter().collect() }
+fn family(
+    name: impl Into<String>,
+    help: &'static str,
+    readings: impl IntoIterator<Item = (Labels, Reading)>,
+) -> Family {
+    Family { name: name.into(), help, readings: readings.into_iter().collect() }
 }
 
-fn ours(name: &str, help: &'static str, readings: impl IntoIterator<Item = (Labels, Reading)>) -> Family {
-    Family { name: format!("onrecord.{name}"), help, known: false, readings: readings.into_iter().collect() }
+/// A family with one reading without labels, or with none.
+fn one(name: &str, help: &'static str, reading: impl Into<Option<Reading>>) -> Family {
+    family(name, help, reading.into().map(|reading| (vec![], reading)))
 }
 
-fn gauge(value: u64) -> Reading {
+fn gauge(value: impl Into<Number>) -> Reading {
     Reading::Gauge(value.into())
-}
-
-fn count_of(value: usize) -> Reading {
-    gauge(value as u64)
 }
 
 fn real(value: f64) -> Reading {

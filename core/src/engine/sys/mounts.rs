@@ -1,18 +1,14 @@
-//! `sys/mounts` and `sys/auth`: list, enable, read, tune and disable secrets engines and login methods; `sys/remount`,
-//! which refuses.
+//! `sys/mounts` and `sys/auth`: list, enable, read, tune and disable secrets engines and login methods.
 //! Never in it: the table and its storage (`crate::engine::mounts`).
 
 use std::time::Duration;
 
 use onrecord_value::{Object, Value, duration, object};
 
-use crate::engine::kind::{EngineKind, Kinds, Mounting, Unknown};
-use crate::engine::mount::{Mount, RUNNING_VERSION};
+use crate::engine::mount::RUNNING_VERSION;
 use crate::engine::mounts::{MountDraft, MountError};
 use crate::engine::space::{failed, refused};
-use crate::engine::tune::Tune;
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, EngineKind, Kinds, Mount, Mounting, Tune, Unknown, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal};
 
 /// Whether a mount is listed among the secrets engines or among the logins.
@@ -50,12 +46,6 @@ impl Class {
     fn has(self, mount: &Mount) -> bool {
         (self == Self::Auth) == (mount.class() == "auth")
     }
-}
-
-/// `sys/remount` and its status: mounts cannot be moved yet.
-pub(super) fn remount() -> Outcome {
-    Refusal::invalid("moving a mount is not supported; enable a new one and copy what is in the old one")
-        .into()
 }
 
 /// The mounts of a class, by their paths within it.
@@ -116,47 +106,31 @@ pub(super) fn full_path(captured: &str, class: Class) -> String {
 /// `GET sys/mounts/PATH`, `GET sys/auth/PATH`.
 pub(super) fn read(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, class);
-    match open.mounts.at(&path).filter(|mount| class.has(mount)) {
-        Some(mount) => Ok(Outcome::data(show(&mount))),
-        None => Err(Refusal::invalid(format!("no matching mount at {path:?}"))),
-    }
+    let mount = open.mounts.at(&path).filter(|mount| class.has(mount));
+    let mount = mount.ok_or_else(|| Refusal::invalid(format!("no matching mount at {path:?}")))?;
+    Ok(Outcome::data(show(&mount)))
 }
 
 /// Enables an engine or a login method.
-pub(super) async fn enable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+pub(super) async fn enable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let path = full_path(call.captured, class);
-    let in_use = |path: &str| Refusal::invalid(format!("path is already in use at {}", class.within(path)));
     if class == Class::Auth && open.mounts.at(&path).is_some() {
-        return Err(in_use(&path));
+        return Err(MountError::InUse(class.within(&path).to_owned()).into());
     }
-    let draft = draft(open, call.data, class)?;
-    open.mounts.enable(&path, draft).await.map_err(|error| match error {
-        MountError::InUse { path } => in_use(&path),
-        MountError::Reserved => Refusal::invalid(format!("cannot mount {path:?}")),
-        MountError::BadPath => Refusal::invalid(format!("{path:?} is not a path that can be mounted at")),
-        error => error.into(),
-    })?;
-    Ok(Outcome::empty())
+    Ok(open.mounts.enable(&path, draft(open, call.data, class)?).await?)
 }
 
 /// Disables an engine or a login method, and removes its data.
-pub(super) async fn disable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+pub(super) async fn disable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let path = full_path(call.captured, class);
-    let mount = open.mounts.at(&path);
-    let refused = || match (class, &mount) {
-        (Class::Auth, Some(mount)) => {
-            Refusal::invalid(format!("{} credential backend cannot be disabled", mount.kind.name))
+    match open.mounts.at(&path) {
+        Some(mount) if class == Class::Auth && mount.kind.is_builtin() => {
+            let name = mount.kind.name;
+            Err(Refusal::invalid(format!("{name} credential backend cannot be disabled")))
         }
-        _ => Refusal::invalid(format!("cannot unmount {path:?}")),
-    };
-    if mount.as_ref().is_some_and(|mount| !class.has(mount)) {
-        return Err(refused());
+        Some(mount) if !class.has(&mount) => Err(MountError::Builtin(path).into()),
+        Some(_) | None => Ok(open.mounts.disable(&path).await?),
     }
-    open.mounts.disable(&path).await.map_err(|error| match error {
-        MountError::Builtin => refused(),
-        error => error.into(),
-    })?;
-    Ok(Outcome::empty())
 }
 
 /// What a request to enable an engine or a login method asks for.
@@ -171,7 +145,6 @@ fn draft(open: &Unsealed, data: &Object, class: Class) -> Result<MountDraft, Ref
     }
     if let Some(config) = fields::map(data, "config")? {
         change(&mut tune, config)?;
-        check_leases(&tune)?;
     }
     Ok(MountDraft {
         kind,
@@ -191,12 +164,9 @@ fn kind_of(
     version: Option<&str>,
     class: Class,
 ) -> Result<&'static EngineKind, Refusal> {
-    let missing = match class {
-        Class::Secret => "the type of the engine is missing",
-        Class::Auth => "the type of the auth method is missing",
-    };
     if name.is_empty() {
-        return Err(Refusal::invalid(missing));
+        let what = if class == Class::Auth { "auth method" } else { "engine" };
+        return Err(Refusal::invalid(format!("the type of the {what} is missing")));
     }
     kinds.asked_for(name, version, |kind| class.takes(kind)).map_err(|unknown| match unknown {
         Unknown::Version(name) => Refusal::invalid(format!(
@@ -210,52 +180,14 @@ fn kind_of(
     })
 }
 
-fn no_such_mount(path: &str) -> Refusal {
-    Refusal::invalid(format!("tune of path {path:?} failed: no mount entry found"))
-}
-
-/// Reads the settings of a mount.
 pub(super) fn read_tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, class);
-    let mount = open.mounts.at(&path).ok_or_else(|| no_such_mount(&path))?;
-    Ok(show_tune(open, &mount))
-}
-
-/// Changes the settings of a mount.
-pub(super) async fn tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
-    let path = full_path(call.captured, class);
-    let change = |mount: &mut Mount| retune(open.mounts.kinds(), mount, call.data);
-    match open.mounts.tune(&path, change).await {
-        Ok(()) => Ok(Outcome::empty()),
-        Err(Retune::Table(MountError::Missing)) => Err(no_such_mount(&path)),
-        Err(Retune::Table(error)) => Err(error.into()),
-        Err(Retune::Refused(refusal)) => Err(refusal),
-    }
-}
-
-/// Why settings were not changed.
-enum Retune {
-    Table(MountError),
-    Refused(Refusal),
-}
-
-impl From<MountError> for Retune {
-    fn from(error: MountError) -> Self {
-        Self::Table(error)
-    }
-}
-
-impl From<Refusal> for Retune {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-fn show_tune(open: &Unsealed, mount: &Mount) -> Outcome {
+    let mount = open.mounts.at(&path).ok_or(MountError::Missing(path))?;
     let tune = &mount.tune;
-    let (default, max) = leases(tune, open);
+    let or = |own: u64, system: Duration| if own > 0 { own } else { system.as_secs() };
+    let max = or(tune.max_lease_ttl, open.settings.max_lease_ttl);
     let mut shown = object! {
-        "default_lease_ttl" => default,
+        "default_lease_ttl" => or(tune.default_lease_ttl, open.settings.default_lease_ttl).min(max),
         "description" => mount.description.as_str(),
         "force_no_cache" => tune.force_no_cache,
         "max_lease_ttl" => max,
@@ -264,66 +196,61 @@ fn show_tune(open: &Unsealed, mount: &Mount) -> Outcome {
     if let Some(options) = mount.options.as_ref().filter(|options| !options.is_empty()) {
         shown.insert("options", options.clone());
     }
-    Outcome::data(shown)
+    Ok(Outcome::data(shown))
 }
 
-/// The fields that can be tuned on the server's own mounts too.
-const EVERYWHERE: [&str; 2] = ["audit_non_hmac_request_keys", "audit_non_hmac_response_keys"];
-
-/// Changes the settings of a mount as a request asks.
-fn retune(kinds: &Kinds, mount: &mut Mount, data: &Object) -> Result<(), Retune> {
-    let own = mount.kind.is_builtin() && Class::Secret.has(mount);
-    let known = |field: &&str| FIELDS.contains(field) || *field == "description" || *field == "options";
-    if own && data.keys().filter(known).any(|field| !EVERYWHERE.contains(&field)) {
-        return Err(Refusal::invalid(format!(
-            "only {} and {} of {:?} can be tuned",
-            EVERYWHERE[0], EVERYWHERE[1], mount.path
-        ))
-        .into());
-    }
-    change(&mut mount.tune, data)?;
-    check_leases(&mount.tune)?;
-    if let Some(description) = fields::text(data, "description")? {
-        mount.description = description.into_owned();
-    }
-    if let Some(options) = fields::texts_by_name(data, "options")? {
-        let mut changed = mount.options.clone().unwrap_or_default();
-        for (name, value) in options {
-            if name == "version" && !kinds.is_version(mount.kind, &value) {
-                return Err(Refusal::invalid(format!(
-                    "the version of a {} mount cannot be changed; enable a new one and copy what is in the old one",
-                    mount.kind.name
-                ))
-                .into());
-            }
-            changed.insert(name, value);
-        }
-        mount.options = Some(changed);
-    }
-    Ok(())
+pub(super) async fn tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
+    let kinds = open.mounts.kinds();
+    let change = |mount: &mut Mount| retune(kinds, mount, call.data);
+    open.mounts.tune(&full_path(call.captured, class), change).await
 }
 
-/// The fields of `config` when enabling and of a tune request.
-const FIELDS: [&str; 9] = [
+/// What can be tuned, but not on the server's own mounts.
+const NOT_OF_THE_SERVER: [&str; 9] = [
     "allowed_response_headers",
-    "audit_non_hmac_request_keys",
-    "audit_non_hmac_response_keys",
     "default_lease_ttl",
+    "description",
     "force_no_cache",
     "listing_visibility",
     "max_lease_ttl",
+    "options",
     "passthrough_request_headers",
     "token_type",
 ];
 
-/// Takes over the settings that a request names.
+/// Changes the settings of a mount as a request asks.
+fn retune(kinds: &Kinds, mount: &mut Mount, data: &Object) -> Result<(), Refusal> {
+    let own = mount.kind.is_builtin() && Class::Secret.has(mount);
+    if own && data.keys().any(|field| NOT_OF_THE_SERVER.contains(&field)) {
+        return Err(Refusal::invalid(format!(
+            "only audit_non_hmac_request_keys and audit_non_hmac_response_keys of {:?} can be tuned",
+            mount.path
+        )));
+    }
+    change(&mut mount.tune, data)?;
+    if let Some(description) = fields::text(data, "description")? {
+        mount.description = description.into_owned();
+    }
+    if let Some(options) = fields::texts_by_name(data, "options")? {
+        let version = options.iter().find(|(name, _)| name == "version");
+        if version.is_some_and(|(_, version)| !kinds.is_version(mount.kind, version)) {
+            return Err(Refusal::invalid(format!(
+                "the version of a {} mount cannot be changed; enable a new one and copy what is in the old one",
+                mount.kind.name
+            )));
+        }
+        mount.options.get_or_insert_default().extend(options);
+    }
+    Ok(())
+}
+
+/// Takes over the settings that a request names. Leases must not contradict each other; what is left to the system never
+/// does.
 fn change(tune: &mut Tune, data: &Object) -> Result<(), Refusal> {
     for (field, seconds) in
         [("default_lease_ttl", &mut tune.default_lease_ttl), ("max_lease_ttl", &mut tune.max_lease_ttl)]
     {
-        if let Some(changed) = lease(data, field)? {
-            *seconds = changed;
-        }
+        *seconds = lease(data, field)?.unwrap_or(*seconds);
     }
     for (field, list) in [
         ("allowed_response_headers", &mut tune.allowed_response_headers),
@@ -331,18 +258,20 @@ fn change(tune: &mut Tune, data: &Object) -> Result<(), Refusal> {
         ("audit_non_hmac_response_keys", &mut tune.audit_non_hmac_response_keys),
         ("passthrough_request_headers", &mut tune.passthrough_request_headers),
     ] {
-        if let Some(changed) = fields::texts(data, field)? {
-            *list = Some(changed);
-        }
+        *list = fields::texts(data, field)?.or_else(|| list.take());
     }
-    if let Some(force) = fields::flag(data, "force_no_cache")? {
-        tune.force_no_cache = force;
-    }
+    tune.force_no_cache = fields::flag(data, "force_no_cache")?.unwrap_or(tune.force_no_cache);
     if let Some(visibility) = fields::text(data, "listing_visibility")? {
         if !matches!(&*visibility, "" | "unauth" | "hidden") {
             return Err(Refusal::invalid("listing_visibility is unauth, hidden or empty"));
         }
         tune.listing_visibility = visibility.into_owned();
+    }
+    let (default, max) = (tune.default_lease_ttl, tune.max_lease_ttl);
+    if max > 0 && default > max {
+        return Err(Refusal::invalid(format!(
+            "backend max lease TTL of {max} would be less than backend default lease TTL of {default}"
+        )));
     }
     Ok(())
 }
@@ -360,32 +289,14 @@ fn lease(data: &Object, field: &str) -> Result<Option<u64>, Refusal> {
     seconds.map(Some).map_err(|_| Refusal::invalid(format!("{field}: it must not be negative")))
 }
 
-/// The default and the largest time to live that hold for a mount, in seconds.
-fn leases(tune: &Tune, open: &Unsealed) -> (u64, u64) {
-    let or = |own: u64, system: Duration| if own > 0 { own } else { system.as_secs() };
-    let max = or(tune.max_lease_ttl, open.settings.max_lease_ttl);
-    (or(tune.default_lease_ttl, open.settings.default_lease_ttl).min(max), max)
-}
-
-/// Settings that contradict each other; what is left to the system never does.
-fn check_leases(tune: &Tune) -> Result<(), Refusal> {
-    let (default, max) = (tune.default_lease_ttl, tune.max_lease_ttl);
-    if max > 0 && default > max {
-        return Err(Refusal::invalid(format!(
-            "backend max lease TTL of {max} would be less than backend default lease TTL of {default}"
-        )));
-    }
-    Ok(())
-}
-
 impl From<MountError> for Refusal {
     fn from(error: MountError) -> Self {
         match error {
-            MountError::InUse { .. }
-            | MountError::Reserved
-            | MountError::BadPath
-            | MountError::Builtin
-            | MountError::Missing => Self::invalid(error.to_string()),
+            MountError::InUse(_)
+            | MountError::Reserved(_)
+            | MountError::BadPath(_)
+            | MountError::Builtin(_)
+            | MountError::Missing(_) => Self::invalid(error.to_string()),
             MountError::Store(error) => refused(error),
             error => failed(&error),
         }

@@ -1,17 +1,42 @@
-//! `sys/seal`: its request entry is on record, and nothing after it can be.
-//! Never in it: waiting for itself.
+//! `sys/seal`, whose request entry is on record and after which nothing can be; `sys/rotate` and `sys/key-status`: a new
+//! term of the key under which values are stored, and what is known of it.
+//! Never in it: keys (`seal`), or the rotation of a worn key, which is housekeeping.
 
+use onrecord_storage::{BarrierError, CommitError};
+use onrecord_value::{Time, object};
+
+use crate::engine::space::{failed, refused};
 use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
 
 /// Seals the server, once all other journeys have ended.
-pub(super) async fn seal(open: &Unsealed) -> Outcome {
-    match open.gate.upgrade() {
-        // One journey stays inside: this one.
-        Some(gate) => {
-            gate.seal_around_request(open.settings.shutdown_timeout).await;
-            Outcome::empty()
+pub(super) async fn seal(open: &Unsealed) -> Result<(), Refusal> {
+    let gate = open.gate.upgrade().ok_or_else(Refusal::internal)?;
+    // One journey stays inside: this one.
+    gate.seal_around_request(open.settings.shutdown_timeout).await;
+    Ok(())
+}
+
+/// Begins a new term.
+pub(super) async fn rotate(open: &Unsealed, now: Time) -> Result<(), Refusal> {
+    match open.barrier.rotate(now.unix_seconds()).await {
+        Ok(status) => {
+            tracing::info!(term = status.term, "the key under which values are stored was rotated");
+            Ok(())
         }
-        None => Refusal::internal().into(),
+        Err(BarrierError::Commit(CommitError::Conflict(_))) => {
+            Err(Refusal::invalid("another rotation is under way; try again"))
+        }
+        Err(error) => Err(failed(&error)),
     }
+}
+
+/// What is known of the current term.
+pub(super) fn key_status(open: &Unsealed) -> Result<Outcome, Refusal> {
+    let status = open.barrier.key_status().map_err(refused)?;
+    Ok(Outcome::data(object! {
+        "encryptions" => status.encryptions,
+        "install_time" => Time::from_unix(status.installed, 0),
+        "term" => status.term,
+    }))
 }

@@ -1,19 +1,17 @@
 //! Creating tokens: who may create which. Never in it: storage, randomness.
 
-use onrecord_policy::{Operation, Question};
 use onrecord_seal::Secret;
 use onrecord_value::{GoDuration, Object};
 
 use super::caller;
 use super::lifetime::{self, Bounds, TtlRequest};
 use crate::audit_errors::WARN_NO_SUCH_POLICY;
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
+use crate::operation::Operation;
 use crate::outcome::{Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::token::Issued;
-use crate::tokens::Caller;
-use crate::tokens::TokenDraft;
+use crate::tokens::{Caller, TokenDraft};
 
 const KNOWN: &[&str] = &[
     "display_name",
@@ -34,17 +32,10 @@ const KNOWN: &[&str] = &[
 
 /// What a request asks for, converted and checked as far as it concerns nobody else.
 struct CreateRequest {
-    id: Option<Secret<String>>,
-    policies: Vec<String>,
+    /// With the policies, the time to live and the renewability that were asked for.
+    draft: TokenDraft,
     default_policy: bool,
     orphan: bool,
-    meta: Option<Object>,
-    display_name: String,
-    num_uses: u64,
-    ttl: u64,
-    explicit_max_ttl: u64,
-    period: u64,
-    renewable: bool,
 }
 
 /// Creates a token. `orphan`: by the route that is for orphans.
@@ -53,44 +44,32 @@ pub(super) async fn create(open: &Unsealed, call: &Call<'_>, orphan: bool) -> Re
     if caller.entry.num_uses > 0 {
         return Err(Refusal::invalid("a token of limited uses cannot create tokens"));
     }
-    let mut wanted = CreateRequest::read(call.data)?;
-    let sudo = has_sudo(call, caller);
+    let mut wanted = CreateRequest::read(call)?;
+    let sudo = call.decide(Operation::Update).is_some_and(|decision| decision.sudo || decision.root);
     may(&wanted, sudo)?;
-    let policies = policies(&wanted, caller, sudo)?;
+    wanted.draft.policies = policies(&wanted, caller, sudo)?;
+    let CreateRequest { mut draft, orphan: asked_orphan, .. } = wanted;
     let mut warnings = Vec::new();
-    let ttl = ttl(open, call, &mut wanted, &policies, &mut warnings)?;
-    let root = policies.iter().any(|name| name == ROOT);
-    if root && ttl == 0 && caller.entry.expires.is_some() {
+    draft.ttl = ttl(open, call, &mut draft, &mut warnings)?;
+    // What never expires has nothing to renew.
+    draft.renewable &= draft.ttl > 0;
+    let root = draft.policies.iter().any(|name| name == ROOT);
+    if root && draft.ttl == 0 && caller.entry.expires.is_some() {
         return Err(Refusal::invalid("a root token that expires cannot create one that does not"));
     }
-    warnings.extend(policies.iter().filter(|name| !open.policies.exists(name)).map(|name| no_such(name)));
+    let absent = draft.policies.iter().filter(|name| !open.policies.exists(name));
+    warnings.extend(absent.map(|name| no_such(name)));
     warnings.extend(fields::unrecognized(call.data, KNOWN));
-    let draft = TokenDraft {
-        id: wanted.id,
-        policies,
-        path: format!("{}{}", call.mount.path, call.path),
-        display_name: wanted.display_name,
-        meta: wanted.meta,
-        num_uses: wanted.num_uses,
-        ttl,
-        explicit_max_ttl: wanted.explicit_max_ttl,
-        period: wanted.period,
-        // What never expires has nothing to renew.
-        renewable: wanted.renewable && ttl > 0,
-    };
-    let parent = if orphan || wanted.orphan { None } else { Some(caller) };
+    let lease_seconds = draft.ttl;
+    let parent = if orphan || asked_orphan { None } else { Some(caller) };
     let entry = open.tokens.create(draft, parent, call.now).await?;
-    let auth = Some(Issued { entry, lease_seconds: ttl, new: true, text_known: true });
+    let auth = Some(Issued { entry, lease_seconds, new: true, text_known: true });
     Ok(Reply { auth, warnings, ..Reply::default() })
 }
 
-/// Creation by role: there are no roles.
-pub(super) fn of_role(call: &Call<'_>) -> Result<Reply, Refusal> {
-    Err(Refusal::bad_request(format!("unknown role {}", call.captured)))
-}
-
 impl CreateRequest {
-    fn read(data: &Object) -> Result<Self, Refusal> {
+    fn read(call: &Call<'_>) -> Result<Self, Refusal> {
+        let data = call.data;
         if let Some(kind) = fields::text(data, "type")? {
             match &*kind {
                 "" | "service" => {}
@@ -108,42 +87,36 @@ impl CreateRequest {
             ttl => ttl,
         };
         let id = fields::text(data, "id")?.filter(|id| !id.is_empty());
-        Ok(Self {
+        let policies = sanitised(&fields::texts(data, "policies")?.unwrap_or_default());
+        let default_policy = !fields::flag(data, "no_default_policy")?.unwrap_or(false);
+        let orphan = fields::flag(data, "no_parent")?.unwrap_or(false);
+        let draft = TokenDraft {
             id: id.map(|id| Secret::new(id.into_owned())),
-            policies: sanitised(&fields::texts(data, "policies")?.unwrap_or_default()),
-            default_policy: !fields::flag(data, "no_default_policy")?.unwrap_or(false),
-            orphan: fields::flag(data, "no_parent")?.unwrap_or(false),
-            meta: (!meta.is_empty()).then_some(meta),
+            policies,
+            path: call.full_path(),
             display_name: display_name(&fields::text(data, "display_name")?.unwrap_or_default()),
+            meta: (!meta.is_empty()).then_some(meta),
             num_uses: u64::try_from(num_uses)
                 .map_err(|_| Refusal::invalid("number of uses cannot be negative"))?,
             ttl,
             explicit_max_ttl: seconds(data, "explicit_max_ttl")?,
             period: seconds(data, "period")?,
             renewable: fields::flag(data, "renewable")?.unwrap_or(true),
-        })
+        };
+        Ok(Self { draft, default_policy, orphan })
     }
 }
 
 /// Refuses what only root or `sudo` may ask for.
 fn may(wanted: &CreateRequest, sudo: bool) -> Result<(), Refusal> {
-    let what = match wanted {
+    let what = match &wanted.draft {
         _ if sudo => return Ok(()),
-        CreateRequest { id: Some(_), .. } => "specify token id",
-        CreateRequest { orphan: true, .. } => "create orphan token",
-        CreateRequest { period: 1.., .. } => "create periodic token",
+        TokenDraft { id: Some(_), .. } => "specify token id",
+        _ if wanted.orphan => "create orphan token",
+        TokenDraft { period: 1.., .. } => "create periodic token",
         _ => return Ok(()),
     };
     Err(Refusal::invalid(format!("root or sudo privileges required to {what}")))
-}
-
-/// Whether the caller has `sudo` at the path of this request.
-fn has_sudo(call: &Call<'_>, caller: &Caller) -> bool {
-    let path = format!("{}{}", call.mount.path, call.path);
-    let question =
-        Question { operation: Operation::Update, path: &path, data: Some(call.data), wrap_ttl: None };
-    let decision = caller.acl.decide(&question);
-    decision.sudo || decision.root
 }
 
 /// The policies the token gets: those asked for, as far as the caller may pass them on, or the caller's own.
@@ -151,7 +124,7 @@ fn policies(wanted: &CreateRequest, caller: &Caller, sudo: bool) -> Result<Vec<S
     let own = &caller.entry.policies;
     let holds = |name: &String| own.contains(name);
     // Without sudo a token has nothing that its creator has not; `default` is no exception.
-    let mut names = match wanted.policies.as_slice() {
+    let mut names = match wanted.draft.policies.as_slice() {
         [] => own.clone(),
         asked => {
             if !sudo && !caller.entry.is_root() && !asked.iter().all(holds) {
@@ -164,7 +137,7 @@ fn policies(wanted: &CreateRequest, caller: &Caller, sudo: bool) -> Result<Vec<S
             names
         }
     };
-    if !wanted.default_policy && !wanted.policies.iter().any(|name| name == DEFAULT) {
+    if !wanted.default_policy && !wanted.draft.policies.iter().any(|name| name == DEFAULT) {
         names.retain(|name| name != DEFAULT);
     }
     let names = sanitised(&names);
@@ -178,28 +151,21 @@ fn policies(wanted: &CreateRequest, caller: &Caller, sudo: bool) -> Result<Vec<S
 fn ttl(
     open: &Unsealed,
     call: &Call<'_>,
-    wanted: &mut CreateRequest,
-    policies: &[String],
+    draft: &mut TokenDraft,
     warnings: &mut Vec<Warning>,
 ) -> Result<u64, Refusal> {
     let bounds = Bounds::of(open, &call.mount.tune);
-    if wanted.explicit_max_ttl > bounds.max {
-        warnings.push(lifetime::warning("explicit max TTL", (wanted.explicit_max_ttl, bounds.max)));
-        wanted.explicit_max_ttl = bounds.max;
+    if draft.explicit_max_ttl > bounds.max {
+        warnings.push(lifetime::warning("explicit max TTL", (draft.explicit_max_ttl, bounds.max)));
+        draft.explicit_max_ttl = bounds.max;
     }
-    if wanted.ttl == 0 && wanted.period == 0 && policies.iter().any(|name| name == ROOT) {
-        return Ok(wanted.explicit_max_ttl);
+    let TokenDraft { ttl, period, explicit_max_ttl, .. } = *draft;
+    if ttl == 0 && period == 0 && draft.policies.iter().any(|name| name == ROOT) {
+        return Ok(explicit_max_ttl);
     }
-    let request = TtlRequest {
-        ttl: wanted.ttl,
-        period: wanted.period,
-        explicit_max_ttl: wanted.explicit_max_ttl,
-        age: 0,
-    };
-    let granted = lifetime::grant(request, bounds)
-        .map_err(|lifetime::Over| Refusal::invalid("the server allows no token to live"))?;
+    let granted = lifetime::grant_first(TtlRequest { ttl, period, explicit_max_ttl, age: 0 }, bounds)?;
     if let Some(capped) = granted.capped {
-        warnings.push(lifetime::warning(if wanted.period > 0 { "period" } else { "TTL" }, capped));
+        warnings.push(lifetime::warning(if period > 0 { "period" } else { "TTL" }, capped));
     }
     Ok(granted.ttl)
 }

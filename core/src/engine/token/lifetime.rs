@@ -3,10 +3,8 @@
 use onrecord_value::{GoDuration, duration};
 
 use crate::audit_errors::WARN_CAPPED;
-use crate::engine::unsealed::Unsealed;
-use crate::outcome::Warning;
-
-use crate::engine::tune::Tune;
+use crate::engine::{Tune, Unsealed};
+use crate::outcome::{Refusal, Warning};
 
 /// What the server and the mount allow, in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +67,11 @@ pub(crate) fn grant(request: TtlRequest, bounds: Bounds) -> Result<Granted, Over
     };
     let ttl = asked.min(longest);
     Ok(Granted { ttl, capped: (ttl < asked).then_some((asked, ttl)) })
+}
+
+/// As [`grant`], for a token that is to be made.
+pub(crate) fn grant_first(request: TtlRequest, bounds: Bounds) -> Result<Granted, Refusal> {
+    grant(request, bounds).map_err(|Over| Refusal::invalid("the server allows no token to live"))
 }
 
 /// The warning about a limited value.

@@ -2,46 +2,37 @@
 
 use onrecord_value::{Object, Time, Value, object};
 
-use super::{accessed, caller, named_token};
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use super::{accessed, caller, found};
+use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::token::Entry;
 
-/// By its text.
 pub(super) async fn lookup(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let text = named_token(call)?;
-    let found = open.tokens.find(&text, call.now).await?;
-    let found = found.ok_or_else(|| Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() })?;
-    Ok(reply(call, &found.entry(), &text, &["token"]))
+    let bad = || Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() };
+    let entry = found(open, call).await?.ok_or_else(bad)?.entry();
+    Ok(reply(call, &entry, entry.id.expose(), "token"))
 }
 
 /// The caller's own, even if this request spends its last use.
 pub(super) fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let entry = open.tokens.current(caller(call)?).entry();
-    Ok(reply(call, &entry, entry.id.expose(), &["token"]))
+    Ok(reply(call, &entry, entry.id.expose(), "token"))
 }
 
 /// By its accessor: everything but its text.
 pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let entry = accessed(open, call).await?.entry();
-    Ok(reply(call, &entry, "", &["accessor"]))
+    Ok(reply(call, &entry, "", "accessor"))
 }
 
-/// The accessors of all tokens.
-pub(super) async fn accessors(open: &Unsealed, call: &Call<'_>) -> Outcome {
-    match open.tokens.accessors(call.now).await {
-        Ok(mut accessors) => {
-            accessors.sort_unstable();
-            Outcome::keys(accessors)
-        }
-        Err(error) => Refusal::from(error).into(),
-    }
+pub(super) async fn accessors(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let mut accessors = open.tokens.accessors(call.now).await?;
+    accessors.sort_unstable();
+    Ok(Outcome::keys(accessors))
 }
 
-fn reply(call: &Call<'_>, entry: &Entry, text: &str, known: &[&str]) -> Reply {
-    let warnings = fields::unrecognized(call.data, known).into_iter().collect();
-    Reply { data: Some(facts(entry, text, call.now)), warnings, ..Reply::default() }
+fn reply(call: &Call<'_>, entry: &Entry, text: &str, known: &str) -> Reply {
+    fields::answer(facts(entry, text, call.now), call.data, &[known])
 }
 
 /// What a look-up tells about a token.

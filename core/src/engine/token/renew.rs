@@ -1,22 +1,19 @@
 //! Renewing tokens. Never in it: storage.
 
+use onrecord_value::GoDuration;
+
 use super::lifetime::{self, Bounds, Granted, TtlRequest};
-use super::{accessed, caller, named_token};
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use super::{accessed, caller, found};
+use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Refusal, Reply};
 use crate::token::{Entry, Issued};
 use crate::tokens::{ActiveToken, Renewal};
 
-/// By its text.
 pub(super) async fn renew(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let text = named_token(call)?;
-    let found = open.tokens.find(&text, call.now).await?;
-    let found = found.ok_or_else(|| Refusal::invalid("token not found"))?;
+    let found = found(open, call).await?.ok_or_else(|| Refusal::invalid("token not found"))?;
     extend(open, call, &found, true).await
 }
 
-/// The caller's own.
 pub(super) async fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     extend(open, call, &open.tokens.current(caller(call)?), true).await
 }
@@ -32,27 +29,26 @@ async fn extend(
     found: &ActiveToken,
     text_known: bool,
 ) -> Result<Reply, Refusal> {
-    let increment = match fields::span(call.data, "increment")? {
-        Some(increment) if increment.is_negative() => {
-            return Err(Refusal::invalid("increment must not be negative"));
-        }
-        Some(increment) => u64::try_from(increment.secs()).unwrap_or(0),
-        None => 0,
-    };
+    let increment = fields::span(call.data, "increment")?.unwrap_or(GoDuration::ZERO);
+    if increment.is_negative() {
+        return Err(Refusal::invalid("increment must not be negative"));
+    }
+    let increment = u64::try_from(increment.secs()).unwrap_or(0);
     let bounds = Bounds::of(open, &call.mount.tune);
     let mut capped = None;
-    let plan = |entry: &Entry| -> Result<u64, &'static str> {
-        let granted = granted(entry, increment, call, bounds)?;
-        capped = granted.capped.filter(|_| increment > 0);
-        Ok(granted.ttl)
+    let plan = |entry: &Entry| {
+        granted(entry, increment, call, bounds).map(|granted| {
+            capped = granted.capped.filter(|_| increment > 0);
+            granted.ttl
+        })
     };
     let entry = match open.tokens.renew(found, call.now, plan).await? {
         Renewal::Done(entry) => entry,
         Renewal::Refused(text) => return Err(Refusal::invalid(text)),
     };
-    let mut warnings: Vec<_> =
-        capped.map(|capped| lifetime::warning("increment", capped)).into_iter().collect();
-    warnings.extend(fields::unrecognized(call.data, &["accessor", "increment", "token"]));
+    let capped = capped.map(|capped| lifetime::warning("increment", capped));
+    let unknown = fields::unrecognized(call.data, &["accessor", "increment", "token"]);
+    let warnings = capped.into_iter().chain(unknown).collect();
     let lease_seconds = entry.ttl(call.now);
     let auth = Some(Issued { entry, lease_seconds, new: false, text_known });
     Ok(Reply { auth, warnings, ..Reply::default() })

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use onrecord_audit::DeviceKinds;
+use onrecord_cli::Kinds;
 use onrecord_example_device::HttpKind;
 
 fn main() -> ExitCode {
-    onrecord_cli::main_with(DeviceKinds::default().with(HttpKind))
+    let devices = DeviceKinds::default().with(HttpKind);
+    onrecord_cli::main_with(Kinds { devices, ..Kinds::default() })
 }

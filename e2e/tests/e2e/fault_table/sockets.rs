@@ -1,4 +1,4 @@
-//! The same for socket devices: the calls of the device's own thread, whatever connection they are about.
+//! The same for socket devices: the calls of the device's own thread, on any connection.
 //! A write of which the system takes a part cannot be injected without losing the part; a slow peer's buffer does that
 //! (the audit crate's tests of sockets). Never in it: what a peer does wrong.
 
@@ -75,12 +75,12 @@ impl Row {
             "ppoll" => &[("sendto", "EAGAIN-once")],
             _ => &[],
         };
-        let told = scene.place.path("strace");
-        Injected::into(scene.thread(), &[], (self.call, self.fault), provoking, &told)
+        let trace = scene.place.path("strace");
+        Injected::into(scene.thread(), &[], (self.call, self.fault), provoking, &trace)
     }
 }
 
-/// Who reads what the device sends.
+/// The reader of what the device sends.
 enum Reader {
     Stream(Peer),
     Datagrams(Datagrams),
@@ -240,7 +240,7 @@ fn each(company: bool, mut tried: impl FnMut(&mut Scene, Row, &str)) {
 }
 
 #[test]
-fn beside_a_device_that_works_every_call_of_a_socket_may_fail_crawl_or_hang() {
+fn beside_a_device_that_works_every_call_of_a_socket_may_fail_be_slow_or_hang() {
     each(true, |scene, _, name| {
         for _ in 0..3 {
             assert!(scene.read(), "{name}: refused");

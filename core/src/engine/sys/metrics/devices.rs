@@ -3,7 +3,7 @@
 
 use onrecord_audit::status::{DeviceStatus, Health};
 
-use super::{Family, Labels, Reading, count_of, gauge, known, ours, real};
+use super::{Family, Labels, Reading, family, gauge, real};
 
 /// A name below `onrecord.audit.device`, what it means, and how it is read.
 type Plain = (&'static str, &'static str, fn(&DeviceStatus) -> Reading);
@@ -25,15 +25,15 @@ const PLAIN: [Plain; 16] = [
     ("untold_entries", "Missed entries that no gap entry has told yet.", |device| {
         gauge(device.losses.unreported_entries)
     }),
-    ("queue_entries", "Entries that wait for the device.", |device| count_of(device.queue.entries)),
-    ("queue_bytes", "Bytes that wait for the device.", |device| count_of(device.queue.bytes)),
-    ("queue_capacity_bytes", "Bytes that may wait for the device.", |device| count_of(device.queue.capacity)),
+    ("queue_entries", "Entries that wait for the device.", |device| gauge(device.queue.entries)),
+    ("queue_bytes", "Bytes that wait for the device.", |device| gauge(device.queue.bytes)),
+    ("queue_capacity_bytes", "Bytes that may wait for the device.", |device| gauge(device.queue.capacity)),
     ("lag_seconds", "How long the oldest entry has been waiting.", |device| {
         real(device.queue.lag.as_secs_f64())
     }),
     ("required", "1 if entries settle only with this device.", |device| gauge(u64::from(device.required))),
     ("last_error_time_seconds", "When it last failed, in seconds since 1970; 0 for never.", |device| {
-        Reading::Gauge(device.faults.last_error.as_ref().map_or(0, |last| last.at.unix_seconds()).into())
+        gauge(device.faults.last_error.as_ref().map_or(0, |last| last.at.unix_seconds()))
     }),
     ("batch_entries", "Entries a write.", |device| Reading::Numbers(device.written.batch_entries.clone())),
 ];
@@ -41,37 +41,30 @@ const PLAIN: [Plain; 16] = [
 /// All metrics of all devices, each with its type.
 pub(super) fn families(devices: &[(String, DeviceStatus)]) -> Vec<Family> {
     let mut families = Vec::new();
-    for (_, device) in devices {
-        for (entry, times) in [
-            ("log_request", &device.written.request_latency),
-            ("log_response", &device.written.response_latency),
-        ] {
-            let name = format!("vault.audit.{}.{entry}", device.path);
+    let mut latency = Vec::new();
+    for (kind, device) in devices {
+        let times =
+            [("request", &device.written.request_latency), ("response", &device.written.response_latency)];
+        for (entry, times) in times {
+            let name = format!("vault.audit.{}.log_{entry}", device.path);
             let readings = [(vec![], Reading::Times(times.clone()))];
-            families.push(known(&name, "Milliseconds until this device had an entry.", readings));
+            families.push(family(name, "Milliseconds until this device had an entry.", readings));
+            latency.push((labels(kind, device, Some(("entry", entry))), Reading::Times(times.clone())));
         }
     }
     for (name, help, read) in PLAIN {
         let readings = devices.iter().map(|(kind, device)| (labels(kind, device, None), read(device)));
-        families.push(ours(&format!("audit.device.{name}"), help, readings));
+        families.push(family(format!("onrecord.audit.device.{name}"), help, readings));
     }
-    let latency = devices.iter().flat_map(|(kind, device)| {
-        [("request", &device.written.request_latency), ("response", &device.written.response_latency)].map(
-            |(entry, times)| (labels(kind, device, Some(("entry", entry))), Reading::Times(times.clone())),
-        )
-    });
-    families.push(ours(
-        "audit.device.latency_seconds",
-        "From accepting an entry to the device's answer.",
-        latency,
-    ));
+    let help = "From accepting an entry to the device's answer.";
+    families.push(family("onrecord.audit.device.latency_seconds", help, latency));
     let states = devices.iter().flat_map(|(kind, device)| {
         [Health::Healthy, Health::Lagging, Health::Failing, Health::Broken].map(|state| {
             let labels = labels(kind, device, Some(("state", &state.to_string())));
             (labels, gauge(u64::from(device.health == state)))
         })
     });
-    families.push(ours("audit.device.state", "1 for the state the device is in.", states));
+    families.push(family("onrecord.audit.device.state", "1 for the state the device is in.", states));
     families
 }
 

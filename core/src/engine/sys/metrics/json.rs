@@ -4,45 +4,36 @@
 use std::time::Duration;
 
 use onrecord_audit::status::Distribution;
-use onrecord_value::{Number, Object, Time, Value, json, object};
+use onrecord_value::{Object, Time, Value, json, object};
 
-use super::{Family, Labels, Reading};
+use super::{Family, Reading};
 
-/// Writes all of them.
 pub(super) fn body(families: &[Family], now: Time, uptime: Duration) -> Vec<u8> {
     let (mut gauges, mut counters, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     let seconds = uptime.as_secs_f64().max(1.0);
     for family in families {
+        let unit_of_times = if family.is_ours() { 1e9 } else { 1e6 };
         for (labels, reading) in &family.readings {
-            let mut metric = object! { "Name" => family.name.as_str(), "Labels" => labelled(labels) };
-            match reading {
-                Reading::Gauge(number) => {
-                    metric.insert("Value", Value::Number(number.clone()));
-                    gauges.push(Value::Object(metric));
-                }
+            let (list, mut metric) = match reading {
+                Reading::Gauge(number) => (&mut gauges, object! { "Value" => number.clone() }),
                 Reading::Counter(count) => {
-                    metric.insert("Count", Value::from(*count));
-                    metric.insert("Sum", Value::from(*count));
-                    metric.insert("Rate", real(float(*count) / seconds));
-                    counters.push(Value::Object(metric));
+                    let rate = float(*count) / seconds;
+                    (&mut counters, object! { "Count" => *count, "Rate" => rate, "Sum" => *count })
                 }
-                Reading::Times(times) => {
-                    let unit = if family.known { 1e6 } else { 1e9 };
-                    describe(&mut metric, times, unit, seconds);
-                    samples.push(Value::Object(metric));
-                }
-                Reading::Numbers(numbers) => {
-                    describe(&mut metric, numbers, 1.0, seconds);
-                    samples.push(Value::Object(metric));
-                }
-            }
+                Reading::Times(times) => (&mut samples, described(times, unit_of_times, seconds)),
+                Reading::Numbers(numbers) => (&mut samples, described(numbers, 1.0, seconds)),
+            };
+            metric.insert("Name", family.name.as_str());
+            let labels: Object = labels.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            metric.insert("Labels", labels);
+            list.push(metric);
         }
     }
     let whole = object! {
-        "Counters" => gathered(counters),
-        "Gauges" => gathered(gauges),
+        "Counters" => counters,
+        "Gauges" => gauges,
         "Points" => Value::Array(Vec::new()),
-        "Samples" => gathered(samples),
+        "Samples" => samples,
         "Timestamp" => stamp(now),
     };
     let mut out = Vec::with_capacity(8192);
@@ -51,31 +42,17 @@ pub(super) fn body(families: &[Family], now: Time, uptime: Duration) -> Vec<u8> 
     out
 }
 
-fn gathered(metrics: Vec<Value>) -> Value {
-    Value::Array(metrics)
-}
-
-fn labelled(labels: &Labels) -> Object {
-    labels.iter().map(|(key, value)| (*key, value.as_str())).collect()
-}
-
-fn describe(metric: &mut Object, samples: &Distribution, unit: f64, seconds: f64) {
+fn described(samples: &Distribution, unit: f64, seconds: f64) -> Object {
     let sum = float(samples.sum()) / unit;
-    metric.insert("Count", Value::from(samples.count()));
-    for (key, value) in [
-        ("Rate", sum / seconds),
-        ("Sum", sum),
-        ("Min", float(samples.min()) / unit),
-        ("Max", float(samples.max()) / unit),
-        ("Mean", samples.mean() / unit),
-        ("Stddev", samples.deviation() / unit),
-    ] {
-        metric.insert(key, real(value));
+    object! {
+        "Count" => samples.count(),
+        "Max" => float(samples.max()) / unit,
+        "Mean" => samples.mean() / unit,
+        "Min" => float(samples.min()) / unit,
+        "Rate" => sum / seconds,
+        "Stddev" => samples.deviation() / unit,
+        "Sum" => sum,
     }
-}
-
-fn real(value: f64) -> Value {
-    Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no 64 bits")]
@@ -98,16 +75,15 @@ mod tests {
     fn each_kind_stands_in_its_list() {
         let mut times = Distribution::of_times();
         times.add_time(Duration::from_millis(2));
-        let family = |name: &str, known, reading| Family {
+        let family = |name: &str, reading| Family {
             name: name.to_owned(),
             help: "",
-            known,
             readings: vec![(vec![("path", "file/".to_owned())], reading)],
         };
         let families = [
-            family("vault.core.unsealed", true, Reading::Gauge(1.into())),
-            family("vault.audit.log_request_failure", true, Reading::Counter(4)),
-            family("vault.audit.log_request", true, Reading::Times(times)),
+            family("vault.core.unsealed", Reading::Gauge(1.into())),
+            family("vault.audit.log_request_failure", Reading::Counter(4)),
+            family("vault.audit.log_request", Reading::Times(times)),
         ];
         let body = body(&families, Time::UNIX_EPOCH, Duration::from_secs(2));
         let Ok(Value::Object(read)) = json::parse(&body, json::Limits::default()) else { panic!() };

@@ -8,35 +8,35 @@ use onrecord_audit::status::Distribution;
 
 use super::{Family, Labels, Reading};
 
-/// Writes all of them.
 pub(super) fn body(families: &[Family]) -> String {
     let mut out = String::with_capacity(8192);
     let mut written = BTreeSet::new();
-    for family in families.iter().filter(|family| !family.readings.is_empty()) {
-        let name = name(family);
+    for family in families {
+        let Some((_, first)) = family.readings.first() else { continue };
+        let name = name(family, first);
         // Two paths can have one name here ("a-b/" and "a_b/"): the first has it, and ours tell them apart by label.
         if written.insert(name.clone()) {
-            write(family, &name, &mut out);
+            write(family, first, &name, &mut out);
         }
     }
     out
 }
 
 /// Only letters, digits and `_`; what counts is called so at its end.
-fn name(family: &Family) -> String {
+fn name(family: &Family, first: &Reading) -> String {
     let mut name = family.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-    if !family.known && matches!(family.readings.first(), Some((_, Reading::Counter(_)))) {
+    if family.is_ours() && matches!(first, Reading::Counter(_)) {
         name.push_str("_total");
     }
     name
 }
 
-fn write(family: &Family, name: &str, out: &mut String) {
-    let kind = match family.readings.first() {
-        Some((_, Reading::Counter(_))) => "counter",
-        Some((_, Reading::Times(_))) if family.known => "summary",
-        Some((_, Reading::Times(_) | Reading::Numbers(_))) => "histogram",
-        Some((_, Reading::Gauge(_))) | None => "gauge",
+fn write(family: &Family, first: &Reading, name: &str, out: &mut String) {
+    let kind = match first {
+        Reading::Counter(_) => "counter",
+        Reading::Times(_) if !family.is_ours() => "summary",
+        Reading::Times(_) | Reading::Numbers(_) => "histogram",
+        Reading::Gauge(_) => "gauge",
     };
     // Writing to a string cannot fail.
     write!(out, "# HELP {name} {}\n# TYPE {name} {kind}\n", family.help).ok();
@@ -44,15 +44,14 @@ fn write(family: &Family, name: &str, out: &mut String) {
         match reading {
             Reading::Counter(count) => line(out, name, "", labels, None, &count.to_string()),
             Reading::Gauge(number) => line(out, name, "", labels, None, number.text()),
-            Reading::Times(times) if family.known => {
+            Reading::Times(times) if !family.is_ours() => {
                 let sum = Duration::from_nanos(times.sum()).as_secs_f64() * 1000.0;
                 line(out, name, "_sum", labels, None, &sum.to_string());
                 line(out, name, "_count", labels, None, &times.count().to_string());
             }
             Reading::Times(times) => {
-                histogram(out, name, labels, times, |nanos| {
-                    Duration::from_nanos(nanos).as_secs_f64().to_string()
-                });
+                let seconds = |nanos| Duration::from_nanos(nanos).as_secs_f64().to_string();
+                histogram(out, name, labels, times, seconds);
             }
             Reading::Numbers(numbers) => histogram(out, name, labels, numbers, |number| number.to_string()),
         }
@@ -76,22 +75,13 @@ fn histogram(
 
 fn line(out: &mut String, name: &str, suffix: &str, labels: &Labels, bound: Option<&str>, value: &str) {
     out.extend([name, suffix]);
-    let all =
-        labels.iter().map(|(key, value)| (*key, value.as_str())).chain(bound.map(|bound| ("le", bound)));
-    for (at, (key, value)) in all.enumerate() {
-        out.push(if at == 0 { '{' } else { ',' });
-        out.extend([key, "=\""]);
-        for c in value.chars() {
-            match c {
-                '\\' => out.push_str("\\\\"),
-                '"' => out.push_str("\\\""),
-                '\n' => out.push_str("\\n"),
-                other => out.push(other),
-            }
-        }
-        out.push('"');
+    let labelled = !labels.is_empty() || bound.is_some();
+    let labels = labels.iter().map(|(key, value)| (*key, value.as_str()));
+    for (at, (key, value)) in labels.chain(bound.map(|bound| ("le", bound))).enumerate() {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        out.extend([if at == 0 { "{" } else { "," }, key, "=\"", &value, "\""]);
     }
-    if !labels.is_empty() || bound.is_some() {
+    if labelled {
         out.push('}');
     }
     out.extend([" ", value, "\n"]);
@@ -101,9 +91,9 @@ fn line(out: &mut String, name: &str, suffix: &str, labels: &Labels, bound: Opti
 mod tests {
     use super::*;
 
-    fn family(name: &str, known: bool, labels: &[(&'static str, &str)], reading: Reading) -> Family {
+    fn family(name: &str, labels: &[(&'static str, &str)], reading: Reading) -> Family {
         let labels = labels.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-        Family { name: name.to_owned(), help: "Help.", known, readings: vec![(labels, reading)] }
+        Family { name: name.to_owned(), help: "Help.", readings: vec![(labels, reading)] }
     }
 
     #[test]
@@ -111,10 +101,10 @@ mod tests {
         let mut times = Distribution::of_times();
         times.add_time(Duration::from_micros(1500));
         let text = body(&[
-            family("onrecord.a", false, &[("path", "a\"b\\c/")], Reading::Counter(3)),
-            family("vault.audit.file/.log_request", true, &[], Reading::Times(times.clone())),
-            family("vault.failure", true, &[], Reading::Counter(0)),
-            family("onrecord.t_seconds", false, &[("x", "y")], Reading::Times(times)),
+            family("onrecord.a", &[("path", "a\"b\\c/")], Reading::Counter(3)),
+            family("vault.audit.file/.log_request", &[], Reading::Times(times.clone())),
+            family("vault.failure", &[], Reading::Counter(0)),
+            family("onrecord.t_seconds", &[("x", "y")], Reading::Times(times)),
         ]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[1], "# TYPE onrecord_a_total counter");
@@ -137,7 +127,7 @@ mod tests {
     #[test]
     fn one_name_is_written_once() {
         let twice = ["vault.audit.a-b/.log_request", "vault.audit.a_b/.log_request"]
-            .map(|name| family(name, true, &[], Reading::Counter(1)));
+            .map(|name| family(name, &[], Reading::Counter(1)));
         assert_eq!(body(&twice).matches("# TYPE").count(), 1);
     }
 }

@@ -1,0 +1,42 @@
+//! One connection served from a stream of bytes: what a socket's connection goes through, without the socket. For tests
+//! that feed bytes.
+//! Never in it: a step that a socket's connection does not have.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::server::graceful::GracefulShutdown;
+use onrecord_core::{Core, Peer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use super::{Bounds, Connection};
+use crate::http::Service;
+
+/// How long anything may take. A test ends its input long before.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Serves one connection until its input ends. Long requests run on the runtime that it is called on.
+pub async fn serve_connection<S>(core: Core, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let bounds = Bounds {
+        connections: 1,
+        header_timeout: TIMEOUT,
+        body_timeout: TIMEOUT,
+        write_timeout: TIMEOUT,
+        max_request_size: core.settings().max_request_size,
+    };
+    let Ok(slot) = Arc::new(Semaphore::new(bounds.connections)).acquire_owned().await else { return };
+    let service = Service {
+        core,
+        peer: Some(Peer { address: Arc::from("127.0.0.1"), port: 4321 }),
+        client_certificate_serial: None,
+        bounds,
+        shared_runtime: Handle::current(),
+    };
+    let graceful = GracefulShutdown::new();
+    Connection { service, slot, watcher: graceful.watcher() }.serve(stream).await;
+}
