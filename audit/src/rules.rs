@@ -34,26 +34,24 @@ impl Default for Rules {
 }
 
 /// The rules in force. Each is read alone: none depends on another's value of the same moment.
+#[derive(Default)]
 pub(crate) struct RulesInForce {
     minimum: AtomicUsize,
     /// In nanoseconds.
     settle_grace: AtomicU64,
     /// In nanoseconds.
     audit_timeout: AtomicU64,
+    /// For devices enabled from now on.
     queue_bytes: AtomicUsize,
+    /// A drill that runs goes on where they are forbidden.
     drills: AtomicBool,
 }
 
 impl RulesInForce {
     pub(crate) fn new(rules: &Rules) -> Self {
-        let Rules { minimum, settle_grace, audit_timeout, queue_bytes, drills } = *rules;
-        Self {
-            minimum: AtomicUsize::new(minimum),
-            settle_grace: AtomicU64::new(nanos(settle_grace)),
-            audit_timeout: AtomicU64::new(nanos(audit_timeout)),
-            queue_bytes: AtomicUsize::new(queue_bytes),
-            drills: AtomicBool::new(drills),
-        }
+        let new = Self::default();
+        new.set(rules);
+        new
     }
 
     pub(crate) fn set(&self, rules: &Rules) {
@@ -69,8 +67,8 @@ impl RulesInForce {
             minimum: self.minimum(),
             settle_grace: self.settle_grace(),
             audit_timeout: self.audit_timeout(),
-            queue_bytes: self.queue_bytes(),
-            drills: self.drills(),
+            queue_bytes: self.queue_bytes.load(Ordering::Relaxed),
+            drills: self.drills.load(Ordering::Relaxed),
         }
     }
 
@@ -85,16 +83,6 @@ impl RulesInForce {
     pub(crate) fn audit_timeout(&self) -> Duration {
         Duration::from_nanos(self.audit_timeout.load(Ordering::Relaxed))
     }
-
-    /// For devices enabled from now on.
-    pub(crate) fn queue_bytes(&self) -> usize {
-        self.queue_bytes.load(Ordering::Relaxed)
-    }
-
-    /// A drill that runs goes on where they are forbidden.
-    pub(crate) fn drills(&self) -> bool {
-        self.drills.load(Ordering::Relaxed)
-    }
 }
 
 /// Five hundred years are as good as for ever.
@@ -102,7 +90,6 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What is known about one entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// How many devices must have it.

@@ -75,25 +75,32 @@ fn push_line(out: &mut String, text: &str) {
     out.push('\n');
 }
 
+/// A paragraph of lines behind `indent` blanks.
+fn paragraph(out: &mut String, text: &str, indent: usize) {
+    for line in wrap(text, WIDTH - indent) {
+        push_line(out, &format!("{:indent$}{line}", ""));
+    }
+}
+
 fn about(out: &mut String, text: &str) {
-    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
-        for line in wrap(paragraph, WIDTH - 2) {
-            push_line(out, &format!("  {line}"));
-        }
+    for text in text.split("\n\n").filter(|text| !text.is_empty()) {
+        paragraph(out, text, 2);
         out.push('\n');
     }
 }
 
 fn examples(out: &mut String, program: &str, list: &[(&str, &str)]) {
     for (what, words) in list {
-        for line in wrap(what, WIDTH - 2) {
-            push_line(out, &format!("  {line}"));
-        }
-        // `{}` marks where the program's name goes in a pipeline; without it the name goes in front.
-        let line =
-            if words.contains("{}") { words.replace("{}", program) } else { format!("{program} {words}") };
-        push_line(out, &format!("\n      $ {line}\n"));
+        paragraph(out, what, 2);
+        push_line(out, &format!("\n      $ {program} {words}\n"));
     }
+}
+
+/// A flag or an option, with its text.
+fn entry(out: &mut String, name: &str, text: &str) {
+    push_line(out, &format!("  {name}"));
+    paragraph(out, text, 6);
+    out.push('\n');
 }
 
 fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
@@ -108,11 +115,7 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
             "" => String::new(),
             kind => format!("=<{kind}>"),
         };
-        push_line(out, &format!("  -{}{value}", flag.name));
-        for line in wrap(&describe(flag, raw), WIDTH - 6) {
-            push_line(out, &format!("      {line}"));
-        }
-        out.push('\n');
+        entry(out, &format!("-{}{value}", flag.name), &describe(flag, raw));
     }
 }
 
@@ -134,16 +137,12 @@ fn device_options(out: &mut String, kinds: &Kinds) {
 /// The options of each kind of storage, from the table of kinds.
 fn storage_options(out: &mut String, kinds: &Kinds) {
     for kind in kinds.backends.iter() {
-        let options = kind.options().iter().map(|option| {
+        let options = kind.options.iter().map(|option| {
             let need = if option.required { "Required" } else { "Optional" };
             (option.key, format!("{need}: {}.", option.about))
         });
-        options_of(
-            out,
-            &format!("Options of storage {:?} in a configuration", kind.name()),
-            kind.about(),
-            options,
-        );
+        let title = format!("Options of storage {:?} in a configuration", kind.name);
+        options_of(out, &title, kind.about, options);
     }
 }
 
@@ -155,16 +154,10 @@ fn options_of(
     options: impl Iterator<Item = (&'static str, String)>,
 ) {
     push_line(out, &format!("{title}:\n"));
-    for line in wrap(about, WIDTH - 2) {
-        push_line(out, &format!("  {line}"));
-    }
+    paragraph(out, about, 2);
     out.push('\n');
     for (key, about) in options {
-        push_line(out, &format!("  {key}=<value>"));
-        for line in wrap(&about, WIDTH - 6) {
-            push_line(out, &format!("      {line}"));
-        }
-        out.push('\n');
+        entry(out, &format!("{key}=<value>"), &about);
     }
 }
 

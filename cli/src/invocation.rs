@@ -5,6 +5,7 @@ use crate::flag::{Flag, FlagKind};
 use crate::suggest;
 use onrecord_value::quote::Quoted;
 use onrecord_value::{GoDuration, boolean, duration, integer};
+use std::fmt::Display;
 use thiserror::Error;
 
 /// The flags and arguments of one command, parsed and checked.
@@ -82,31 +83,10 @@ pub enum SyntaxError {
     /// A flag at the end without its value.
     #[error("flag needs an argument: -{0}")]
     MissingValue(String),
-    /// A value that is not a boolean.
-    #[error(
-        "invalid boolean value {} for -{flag}: {reason}\nAccepted: true or false, as in -{flag}=true.",
-        Quoted(value)
-    )]
-    InvalidBoolean {
-        /// As it was given.
-        value: String,
-        /// As it was given.
-        flag: String,
-        /// Why it was refused.
-        reason: String,
-    },
-    /// A value that is not of the flag's kind.
-    #[error("invalid value {} for flag -{flag}: {reason}\nAccepted: {accepted}.", Quoted(value))]
-    InvalidValue {
-        /// As it was given.
-        value: String,
-        /// As it was given.
-        flag: String,
-        /// Why it was refused.
-        reason: String,
-        /// What the flag takes.
-        accepted: &'static str,
-    },
+    /// A value that is not of the flag's kind: the value and the flag as they were given, why it was refused, and what the
+    /// flag takes.
+    #[error("invalid {0}: {1}\nAccepted: {2}.")]
+    InvalidValue(String, String, String),
     /// `-h=false`.
     #[error("flag: help requested")]
     Help,
@@ -136,7 +116,6 @@ pub(crate) fn parse(
     let mut given = Vec::new();
     let mut rest = words.iter();
     let mut arguments: Vec<String> = Vec::new();
-    let mut after_dashes = Vec::new();
     while let Some(word) = rest.next() {
         if word == "--" {
             break;
@@ -155,22 +134,16 @@ pub(crate) fn parse(
             rest = after.iter();
             break;
         }
-        let (flag, inline) = name_and_value(flags, word)?;
+        let (flag, name, inline) = name_and_value(flags, word)?;
         let value = match (flag.kind, inline) {
             (_, Some(value)) => value.to_owned(),
             (FlagKind::Bool, None) => "true".to_owned(),
-            (_, None) => {
-                rest.next().cloned().ok_or_else(|| SyntaxError::MissingValue(typed_name(word).to_owned()))?
-            }
+            (_, None) => rest.next().cloned().ok_or_else(|| SyntaxError::MissingValue(name.to_owned()))?,
         };
-        given.push((flag.name, check(flag, typed_name(word), value)?));
+        given.push((flag.name, check(flag, name, value)?));
     }
-    for word in rest {
-        if looks_like_flag(word) {
-            after_dashes.push(word.clone());
-        }
-        arguments.push(word.clone());
-    }
+    let after_dashes = rest.as_slice().iter().filter(|word| looks_like_flag(word)).cloned().collect();
+    arguments.extend_from_slice(rest.as_slice());
     Ok(Invocation { arguments, given, after_dashes })
 }
 
@@ -185,15 +158,11 @@ fn looks_like_flag(word: &str) -> bool {
     word.len() > 1 && word.starts_with('-')
 }
 
-fn typed_name(word: &str) -> &str {
-    let name = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).unwrap_or(word);
-    name.split('=').next().unwrap_or(name)
-}
-
+/// The flag of a word, its name as typed, and the value behind `=`.
 fn name_and_value<'a>(
     flags: &[&'static Flag],
     word: &'a str,
-) -> Result<(&'static Flag, Option<&'a str>), SyntaxError> {
+) -> Result<(&'static Flag, &'a str, Option<&'a str>), SyntaxError> {
     let body = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).unwrap_or(word);
     if body.is_empty() || body.starts_with(['-', '=']) {
         return Err(SyntaxError::BadFlag(word.to_owned()));
@@ -202,10 +171,8 @@ fn name_and_value<'a>(
         Some((name, value)) => (name, Some(value)),
         None => (body, None),
     };
-    let is_named =
-        |flag: &&&'static Flag| flag.name == name || (!flag.alias.is_empty() && flag.alias == name);
-    match flags.iter().find(is_named) {
-        Some(flag) => Ok((flag, value)),
+    match flags.iter().find(|flag| [flag.name, flag.alias].contains(&name)) {
+        Some(flag) => Ok((flag, name, value)),
         None if matches!(name, "h" | "help") => Err(SyntaxError::Help),
         None => {
             let near = suggest::nearest(name, flags.iter().map(|flag| flag.name));
@@ -216,32 +183,27 @@ fn name_and_value<'a>(
 
 /// The value as it is kept: checked, booleans as `true` or `false`.
 fn check(flag: &Flag, name: &str, value: String) -> Result<String, SyntaxError> {
-    let invalid = |reason: String, accepted: &'static str| SyntaxError::InvalidValue {
-        value: value.clone(),
-        flag: name.to_owned(),
-        reason,
-        accepted,
+    let refused = |reason: &dyn Display, accepted: &str| {
+        let what = format!("value {} for flag -{name}", Quoted(&value));
+        Err(SyntaxError::InvalidValue(what, reason.to_string(), accepted.to_owned()))
     };
     match flag.kind {
-        FlagKind::Text | FlagKind::Texts => Ok(value),
-        FlagKind::Bool => match boolean::parse(&value) {
-            Ok(truth) => Ok(truth.to_string()),
-            Err(error) => {
-                let reason = error.to_string();
-                Err(SyntaxError::InvalidBoolean { value, flag: name.to_owned(), reason })
-            }
-        },
-        FlagKind::Pairs if value.contains('=') => Ok(value),
-        FlagKind::Pairs => Err(invalid(format!("missing = in KV pair: {}", Quoted(&value)), "KEY=VALUE")),
+        FlagKind::Bool => boolean::parse(&value).map(|truth| truth.to_string()).map_err(|error| {
+            let what = format!("boolean value {} for -{name}", Quoted(&value));
+            let accepted = format!("true or false, as in -{name}=true");
+            SyntaxError::InvalidValue(what, error.to_string(), accepted)
+        }),
+        FlagKind::Pairs if !value.contains('=') => {
+            refused(&format!("missing = in KV pair: {}", Quoted(&value)), "KEY=VALUE")
+        }
         FlagKind::Duration => match duration::parse(&value) {
             Ok(_) => Ok(value),
-            Err(error) => {
-                Err(invalid(error.to_string(), "seconds, or a number with a unit, such as 90s, 1h30m or 7d"))
-            }
+            Err(error) => refused(&error, "seconds, or a number with a unit, such as 90s, 1h30m or 7d"),
         },
         FlagKind::Integer => match integer::parse_signed(&value) {
             Ok(number) => Ok(number.to_string()),
-            Err(error) => Err(invalid(error.to_string(), "a whole number")),
+            Err(error) => refused(&error, "a whole number"),
         },
+        FlagKind::Text | FlagKind::Texts | FlagKind::Pairs => Ok(value),
     }
 }

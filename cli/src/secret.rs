@@ -61,30 +61,37 @@ pub(crate) fn print_field(session: &mut Session<'_>, value: Option<Value>, name:
     Ok(0)
 }
 
+/// The fields of a wrapping token, by the names that tables show.
+fn wrap_fields(info: &WrapInfo) -> [(&'static str, Value); 6] {
+    [
+        ("wrapping_token", info.token.clone()),
+        ("wrapping_accessor", (&info.accessor).into()),
+        ("wrapping_token_ttl", info.ttl.into()),
+        ("wrapping_token_creation_time", go_time(&info.creation_time).into()),
+        ("wrapping_token_creation_path", (&info.creation_path).into()),
+        ("wrapped_accessor", (&info.wrapped_accessor).into()),
+    ]
+}
+
+/// The fields of a token, by the names that tables show.
+fn auth_fields(auth: &Auth) -> [(&'static str, Value); 7] {
+    [
+        ("token", auth.client_token.clone()),
+        ("token_accessor", (&auth.accessor).into()),
+        ("token_duration", auth.lease_duration.into()),
+        ("token_renewable", auth.renewable.into()),
+        ("token_policies", auth.token_policies.iter().collect()),
+        ("identity_policies", auth.identity_policies.iter().flatten().collect()),
+        ("policies", auth.policies.iter().collect()),
+    ]
+}
+
 /// The value of a field, by the names that tables show.
 pub(crate) fn field_of(secret: &Secret, name: &str) -> Option<Value> {
-    if let Some(info) = &secret.wrap_info {
-        match name {
-            "wrapping_token" => return Some(info.token.clone()),
-            "wrapping_accessor" => return Some(Value::from(&info.accessor)),
-            "wrapping_token_ttl" => return Some(Value::from(info.ttl)),
-            "wrapping_token_creation_time" => return Some(Value::from(go_time(&info.creation_time))),
-            "wrapping_token_creation_path" => return Some(Value::from(&info.creation_path)),
-            "wrapped_accessor" => return Some(Value::from(&info.wrapped_accessor)),
-            _ => {}
-        }
-    }
-    if let Some(auth) = &secret.auth {
-        match name {
-            "token" => return Some(auth.client_token.clone()),
-            "token_accessor" => return Some(Value::from(&auth.accessor)),
-            "token_duration" => return Some(Value::from(auth.lease_duration)),
-            "token_renewable" => return Some(Value::from(auth.renewable)),
-            "token_policies" => return Some(auth.token_policies.iter().collect()),
-            "identity_policies" => return Some(auth.identity_policies.iter().flatten().collect()),
-            "policies" => return Some(auth.policies.iter().collect()),
-            _ => {}
-        }
+    let wrap = secret.wrap_info.iter().flat_map(wrap_fields);
+    let auth = secret.auth.iter().flat_map(auth_fields);
+    if let Some((_, value)) = wrap.chain(auth).find(|(field, _)| *field == name) {
+        return Some(value);
     }
     if let Some(value) = secret.data.as_ref().and_then(|data| data.get(name)) {
         return Some(value.clone());
@@ -102,49 +109,39 @@ pub(crate) fn field_of(secret: &Secret, name: &str) -> Option<Value> {
 /// The rows of a response's table.
 fn rows(secret: &Secret) -> Vec<(String, String)> {
     let mut rows = Vec::new();
-    let mut add = |key: &str, value: String| rows.push((key.to_owned(), value));
-    if let Some(info) = &secret.wrap_info {
-        add("wrapping_token:", plain(&info.token));
-        add("wrapping_accessor:", info.accessor.clone());
-        add("wrapping_token_ttl:", human_duration(info.ttl));
-        add("wrapping_token_creation_time:", go_time(&info.creation_time));
-        add("wrapping_token_creation_path:", info.creation_path.clone());
-        if !info.wrapped_accessor.is_empty() {
-            add("wrapped_accessor:", info.wrapped_accessor.clone());
+    let mut add = |key: String, value: String| rows.push((key, value));
+    for (name, value) in secret.wrap_info.iter().flat_map(wrap_fields) {
+        match value.as_i64() {
+            Some(seconds) => add(format!("{name}:"), human_duration(seconds)),
+            None if name == "wrapped_accessor" && value.as_str() == Some("") => {}
+            None => add(format!("{name}:"), plain(&value)),
         }
     }
-    if let Some(auth) = &secret.auth {
-        auth_rows(auth, &mut add);
-    } else if secret.lease_duration > 0 {
-        if secret.lease_id.is_empty() {
-            add("refresh_interval", human_duration(secret.lease_duration));
-        } else {
-            add("lease_id", secret.lease_id.clone());
-            add("lease_duration", human_duration(secret.lease_duration));
-            add("lease_renewable", secret.renewable.to_string());
-        }
+    for (name, value) in secret.auth.iter().flat_map(auth_fields) {
+        let text = match &value {
+            Value::Number(_) if value.as_i64() == Some(0) => "∞".to_owned(),
+            Value::Number(_) => human_duration(value.as_i64().unwrap_or_default()),
+            Value::Array(list) => {
+                let quoted = list.iter().filter_map(Value::as_str).map(|text| Quoted(text).to_string());
+                format!("[{}]", quoted.collect::<Vec<_>>().join(" "))
+            }
+            _ => plain(&value),
+        };
+        add(name.to_owned(), text);
     }
-    if let Some(data) = &secret.data {
-        rows.extend(object_rows(data));
+    for (key, value) in secret.auth.iter().filter_map(|auth| auth.metadata.as_ref()).flatten() {
+        add(format!("token_meta_{key}"), plain(value));
     }
+    let leased = secret.auth.is_none() && secret.lease_duration > 0;
+    if leased && secret.lease_id.is_empty() {
+        add("refresh_interval".to_owned(), human_duration(secret.lease_duration));
+    } else if leased {
+        add("lease_id".to_owned(), secret.lease_id.clone());
+        add("lease_duration".to_owned(), human_duration(secret.lease_duration));
+        add("lease_renewable".to_owned(), secret.renewable.to_string());
+    }
+    rows.extend(secret.data.iter().flat_map(object_rows));
     rows
-}
-
-fn auth_rows(auth: &Auth, add: &mut impl FnMut(&str, String)) {
-    let quoted = |list: &[String]| {
-        format!("[{}]", list.iter().map(|name| Quoted(name).to_string()).collect::<Vec<_>>().join(" "))
-    };
-    add("token", plain(&auth.client_token));
-    add("token_accessor", auth.accessor.clone());
-    let forever = auth.lease_duration == 0;
-    add("token_duration", if forever { "∞".to_owned() } else { human_duration(auth.lease_duration) });
-    add("token_renewable", auth.renewable.to_string());
-    add("token_policies", quoted(&auth.token_policies));
-    add("identity_policies", quoted(auth.identity_policies.as_deref().unwrap_or_default()));
-    add("policies", quoted(&auth.policies));
-    for (key, value) in auth.metadata.iter().flatten() {
-        add(&format!("token_meta_{key}"), plain(value));
-    }
 }
 
 /// A response with the keys in the API's order.

@@ -86,7 +86,7 @@ impl Core {
                 admission,
                 meters,
                 gate: Arc::new(Gate::default()),
-                shares: Mutex::new(Collector::new()),
+                shares: Mutex::new(Collector::default()),
                 ceremony: AtomicBool::new(false),
             }),
             open_metrics: false,

@@ -45,7 +45,7 @@ async fn token(
     let draft = TokenDraft {
         id: None,
         policies,
-        path: format!("{}{}", call.mount.path, call.path),
+        path: call.full_path(),
         display_name: format!("{}-{}", name.replace('/', "-"), login.display_name),
         meta: login.meta,
         num_uses: login.num_uses,

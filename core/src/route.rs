@@ -53,7 +53,7 @@ pub(crate) async fn route(unsealed: &Unsealed, request: &mut Request, caller: &R
 fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
     let Some(mount) = unsealed.mounts.find(path) else { return RouteMatch::default() };
     let split = mount.path.len().min(path.len());
-    let (number, row, captured) = match mount.kind.find(path.get(split..).unwrap_or_default()) {
+    let (number, row, captured) = match (mount.kind.find)(path.get(split..).unwrap_or_default()) {
         Some((number, row, captured)) => (number, Some(row), captured.start + split..captured.end + split),
         None => (0, None, 0..0),
     };

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use onrecord_core::{Core, EnableRequest, Exchange, Headers, InitOptions, Received, Target};
 use onrecord_seal::Secret;
-use onrecord_storage::{BackendConfig, BackendKinds};
+use onrecord_storage::BackendKinds;
 
 use crate::config::{Config, DEV_SOURCE, Device, ListenerConfig};
 use crate::error::StartError;
@@ -23,11 +23,11 @@ const KEYS_FILE: &str = "dev-keys";
 
 /// Adds a development server's storage, listener and audit device to the configuration.
 pub(crate) fn configure(dev: &Dev, kinds: &BackendKinds, config: &mut Config) -> Result<(), StartError> {
-    let durable = config.storage.as_ref().map(BackendConfig::kind).filter(|kind| kind.is_durable());
+    let durable = config.storage.as_ref().map(|storage| storage.kind).filter(|kind| kind.is_durable);
     if let (None, Some(kind)) = (&dev.storage, durable) {
         let instead =
             "-dev keeps its keys beside its data: give -dev-storage=DIR instead of a configuration with";
-        return Err(format!("{instead} {} storage", kind.name()).into());
+        return Err(format!("{instead} {} storage", kind.name).into());
     }
     if config.storage.is_none() {
         let path = |directory| absolute(directory).join("data").display().to_string();

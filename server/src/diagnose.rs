@@ -122,7 +122,7 @@ fn check_storage(storage: Option<&BackendConfig>) -> Finding {
     let Some(storage) = storage else {
         return Finding::fail("storage", "no storage is configured: add storage \"file\" { path = … }");
     };
-    let (status, detail) = storage.target().check();
+    let (status, detail) = storage.target.check();
     Finding { check: "storage".to_owned(), status, detail }
 }
 

@@ -137,7 +137,7 @@ impl Broker {
     }
 
     fn drillable(&self, path: &str) -> Result<Arc<DeviceHandle>, DrillError> {
-        if !self.shared.rules.drills() {
+        if !self.shared.rules.get().drills {
             return Err(DrillError::Off);
         }
         let handle = self.shared.devices.find(path).ok_or(DrillError::NoDevice)?;

@@ -14,7 +14,7 @@ use crate::printer::{Format, table};
 use crate::secret;
 use crate::session::Session;
 use onrecord_client::{Client, Error, KvMount, Secret};
-use onrecord_value::{Number, Object, Value, object};
+use onrecord_value::{Object, Value, object};
 
 const MOUNT: Flag = Flag::text(
     "mount",
@@ -277,7 +277,7 @@ fn read_and_write(
 }
 
 fn version_of(data: &Object) -> Option<i64> {
-    data.object("metadata")?.get("version").and_then(Value::as_number).and_then(Number::as_i64)
+    data.object("metadata")?.get("version").and_then(Value::as_i64)
 }
 
 fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {

@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::text::wrap;
 use onrecord_client::environment::{self, Variables};
 use onrecord_client::{Auth, Secret, Token, TokenRef, os_text};
-use onrecord_value::{Number, Object, Value};
+use onrecord_value::{Object, Value};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -144,11 +144,7 @@ fn login_response(token: &Token, found: &Secret) -> Secret {
             metadata: data.object("meta").cloned(),
             orphan: data.get("orphan").and_then(Value::as_bool).unwrap_or_default(),
             entity_id: data.str("entity_id").unwrap_or_default().to_owned(),
-            lease_duration: data
-                .get("ttl")
-                .and_then(Value::as_number)
-                .and_then(Number::as_i64)
-                .unwrap_or_default(),
+            lease_duration: data.get("ttl").and_then(Value::as_i64).unwrap_or_default(),
             renewable: data.get("renewable").and_then(Value::as_bool).unwrap_or_default(),
             mfa_requirement: None,
         }),

@@ -8,7 +8,7 @@ use crate::flag::{Flag, Output};
 use crate::invocation::Invocation;
 use crate::printer::{plain, table};
 use crate::session::Session;
-use onrecord_value::{GoDuration, Number, Object, Value, duration, object};
+use onrecord_value::{GoDuration, Object, Value, duration, object};
 
 const AUDIT_REQUEST: Flag = Flag::texts(
     "audit-non-hmac-request-keys",
@@ -215,7 +215,7 @@ fn detailed_row(path: &str, mount: &Object) -> Vec<String> {
         if matches!(kind.as_str(), "system" | "ns_system" | "cubbyhole" | "ns_cubbyhole") {
             return "n/a".to_owned();
         }
-        match config.get(key).and_then(Value::as_number).and_then(Number::as_i64) {
+        match config.get(key).and_then(Value::as_i64) {
             Some(0) | None => "system".to_owned(),
             Some(seconds) => seconds.to_string(),
         }

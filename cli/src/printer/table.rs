@@ -16,33 +16,18 @@ pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
 
 /// Rows without headers.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
-    let cell = |text: &str| if text.is_empty() { "n/a".to_owned() } else { text.to_owned() };
-    let mut widths: Vec<usize> = Vec::new();
-    for row in rows {
-        for (column, text) in row.iter().enumerate() {
-            let wide = cell(text).chars().count();
-            match widths.get_mut(column) {
-                Some(width) => *width = wide.max(*width),
-                None => widths.push(wide),
-            }
-        }
-    }
-    let lines: Vec<String> = rows
-        .iter()
-        .map(|row| {
-            let mut line = String::new();
-            for (column, text) in row.iter().enumerate() {
-                let text = cell(text);
-                line.push_str(&text);
-                if column + 1 < row.len() {
-                    let width = widths.get(column).copied().unwrap_or(0) + 4;
-                    line.extend(std::iter::repeat_n(' ', width.saturating_sub(text.chars().count())));
-                }
-            }
-            line
-        })
-        .collect();
-    lines.join("\n")
+    let shown = |text: &String| if text.is_empty() { "n/a".to_owned() } else { text.clone() };
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
+    let wide = |column: usize, row: &Vec<String>| row.get(column).map_or(0, |text| text.chars().count());
+    let widest = |column| rows.iter().map(|row| wide(column, row)).max().unwrap_or_default();
+    let count = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..count).map(widest).collect();
+    let line = |row: &Vec<String>| {
+        let Some((last, cells)) = row.split_last() else { return String::new() };
+        let cells = cells.iter().zip(&widths);
+        cells.map(|(text, width)| format!("{text:width$}    ")).chain([last.clone()]).collect()
+    };
+    rows.iter().map(line).collect::<Vec<String>>().join("\n")
 }
 
 /// `Key` and `Value`.

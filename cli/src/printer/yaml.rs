@@ -45,12 +45,7 @@ fn write_block(value: &Value, depth: usize, out: &mut String) {
                 write_block(one, depth + 1, out);
             }
         }
-        scalar => {
-            write_scalar(scalar, depth, out);
-            if !out.ends_with('\n') {
-                out.push('\n');
-            }
-        }
+        scalar => write_scalar(scalar, depth, out),
     }
 }
 
@@ -70,9 +65,6 @@ fn write_below(value: &Value, depth: usize, out: &mut String) {
         scalar => {
             out.push(' ');
             write_scalar(scalar, depth + 1, out);
-            if !out.ends_with('\n') {
-                out.push('\n');
-            }
         }
     }
 }
@@ -81,6 +73,7 @@ fn indent(depth: usize, out: &mut String) {
     out.extend(std::iter::repeat_n("  ", depth));
 }
 
+/// A scalar and its newline.
 fn write_scalar(value: &Value, depth: usize, out: &mut String) {
     match value {
         Value::Null => out.push_str("null"),
@@ -90,6 +83,9 @@ fn write_scalar(value: &Value, depth: usize, out: &mut String) {
         Value::String(text) => write_text(text, depth, out),
         Value::Array(_) => out.push_str("[]"),
         Value::Object(_) => out.push_str("{}"),
+    }
+    if !out.ends_with('\n') {
+        out.push('\n');
     }
 }
 
@@ -192,21 +188,9 @@ fn plain_allowed(text: &str) -> bool {
         return false;
     };
     let second_is_blank = letters.next().is_none_or(|letter| letter == ' ');
-    let indicator = match first {
-        '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
-            true
-        }
-        '-' | '?' | ':' => second_is_blank,
-        _ => false,
-    };
-    !indicator
-        && !text.starts_with("---")
-        && !text.starts_with("...")
-        && !text.starts_with(' ')
-        && !text.ends_with(' ')
-        && !text.ends_with(':')
-        && !text.contains(": ")
-        && !text.contains(" #")
+    let starts = ["---", "...", " "].iter().any(|start| text.starts_with(start));
+    let is_indicator = "#,[]{}&*!|>'\"%@`".contains(first) || ("-?:".contains(first) && second_is_blank);
+    !is_indicator && !starts && !text.ends_with([' ', ':']) && !text.contains(": ") && !text.contains(" #")
 }
 
 /// Whether YAML 1.1 would read a plain text as another type than text.
@@ -214,49 +198,13 @@ fn reads_as_other(text: &str) -> bool {
     is_word(text) || is_number(text) || is_base_60(text) || is_time(text)
 }
 
+/// Words of other types: nulls, booleans, numbers that are none or infinite, and the key that merges maps.
+const WORDS: &str = "~ null Null NULL << \
+    y Y yes Yes YES n N no No NO true True TRUE false False FALSE on On ON off Off OFF \
+    .nan .NaN .NAN .inf .Inf .INF +.inf +.Inf +.INF -.inf -.Inf -.INF";
+
 fn is_word(text: &str) -> bool {
-    matches!(
-        text,
-        "" | "~"
-            | "null"
-            | "Null"
-            | "NULL"
-            | "<<"
-            | "y"
-            | "Y"
-            | "yes"
-            | "Yes"
-            | "YES"
-            | "n"
-            | "N"
-            | "no"
-            | "No"
-            | "NO"
-            | "true"
-            | "True"
-            | "TRUE"
-            | "false"
-            | "False"
-            | "FALSE"
-            | "on"
-            | "On"
-            | "ON"
-            | "off"
-            | "Off"
-            | "OFF"
-            | ".nan"
-            | ".NaN"
-            | ".NAN"
-            | ".inf"
-            | ".Inf"
-            | ".INF"
-            | "+.inf"
-            | "+.Inf"
-            | "+.INF"
-            | "-.inf"
-            | "-.Inf"
-            | "-.INF"
-    )
+    text.is_empty() || WORDS.split(' ').any(|word| word == text)
 }
 
 fn is_number(text: &str) -> bool {

@@ -4,23 +4,18 @@ mod create;
 pub(crate) mod lifetime;
 mod lookup;
 mod renew;
-mod revoke;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::space::Space;
-use super::{Call, Engine, Handled, Path, fields};
-use crate::engine::kind::{Builtin, EngineKind, Mounting};
-use crate::engine::tune::Tune;
+use crate::engine::{
+    Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, Unsealed, fields,
+};
 use crate::outcome::Refusal;
-use crate::tokens::Caller;
+use crate::tokens::{ActiveToken, Caller, TokenError};
+
 pub(crate) use create::sanitised;
 
-use crate::engine::unsealed::Unsealed;
-use crate::tokens::{ActiveToken, TokenError};
-
-/// The engine.
 pub(crate) struct Token;
 
 /// Tokens as a login method: the one that is always there.
@@ -48,8 +43,9 @@ impl Engine for Token {
         Path::new("create-orphan", "Create a token without a parent.")
             .description(FIELDS_OF_CREATE)
             .write(|_, unsealed, call| Handled::pending(create::create(unsealed, call, true))),
-        Path::new("create/{role}", "Create a token by a role. There are no roles.")
-            .write(|_, _, call| Handled::ready(create::of_role(call))),
+        Path::new("create/{role}", "Create a token by a role. There are no roles.").write(|_, _, call| {
+            Handled::ready(Refusal::bad_request(format!("unknown role {}", call.captured)))
+        }),
         Path::new("lookup", "Look a token up.")
             .description("Takes `token`.")
             .read(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call)))
@@ -86,31 +82,31 @@ impl Engine for Token {
             .write(|_, unsealed, call| Handled::pending(renew::by_accessor(unsealed, call))),
         Path::new("revoke", "Revoke a token and its descendants.")
             .description("Takes `token`.")
-            .write(|_, unsealed, call| Handled::pending(revoke::revoke(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke(unsealed, call))),
         Path::new("revoke/{token}", "Revoke a token and its descendants.")
             .sensitive()
-            .write(|_, unsealed, call| Handled::pending(revoke::revoke(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke(unsealed, call))),
         Path::new("revoke-self", "Revoke the caller's token and its descendants.")
-            .write(|_, unsealed, call| Handled::pending(revoke::own(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_own(unsealed, call))),
         Path::new("revoke-accessor", "Revoke the token of an accessor and its descendants.")
             .description("Takes `accessor`.")
-            .write(|_, unsealed, call| Handled::pending(revoke::by_accessor(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_by_accessor(unsealed, call))),
         Path::new("revoke-accessor/{accessor}", "Revoke the token of an accessor and its descendants.")
             .sensitive()
-            .write(|_, unsealed, call| Handled::pending(revoke::by_accessor(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_by_accessor(unsealed, call))),
         Path::new("revoke-orphan", "Revoke a token and make its children orphans.")
             .description("Takes `token`.")
             .sudo()
-            .write(|_, unsealed, call| Handled::pending(revoke::orphan(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_orphan(unsealed, call))),
         Path::new("revoke-orphan/{token}", "Revoke a token and make its children orphans.")
             .sudo()
             .sensitive()
-            .write(|_, unsealed, call| Handled::pending(revoke::orphan(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(revoke_orphan(unsealed, call))),
         Path::new("accessors/?", "List the accessors of all tokens.")
             .sudo()
             .list(|_, unsealed, call| Handled::pending(lookup::accessors(unsealed, call))),
         Path::new("tidy", "Remove tokens that have ended.")
-            .write(|_, unsealed, call| Handled::pending(revoke::tidy(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(tidy(unsealed, call))),
     ];
 
     async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
@@ -142,6 +138,37 @@ async fn accessed(unsealed: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, R
     let accessor = named(call, "accessor", "missing accessor")?;
     let found = unsealed.tokens.find_accessor(&accessor, call.now).await?;
     found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
+}
+
+/// A token and its descendants; no error if there is no such token.
+async fn revoke(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    if let Some(found) = found(unsealed, call).await? {
+        unsealed.tokens.revoke(&found).await?;
+    }
+    Ok(())
+}
+
+/// The caller's own token and its descendants.
+async fn revoke_own(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    Ok(unsealed.tokens.revoke(&unsealed.tokens.current(caller(call)?)).await?)
+}
+
+/// The token with an accessor, and its descendants.
+async fn revoke_by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    Ok(unsealed.tokens.revoke(&accessed(unsealed, call).await?).await?)
+}
+
+/// A token alone: its children become orphans.
+async fn revoke_orphan(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    let found = found(unsealed, call).await?.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
+    Ok(unsealed.tokens.revoke_orphan(&found).await?)
+}
+
+/// Removes what is dead already.
+async fn tidy(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    let tidied = unsealed.tokens.tidy(call.now).await?;
+    tracing::info!(tokens = tidied.tokens, leftovers = tidied.leftovers, "tidied the token store");
+    Ok(())
 }
 
 /// What a client is told when the token store could not do it.

@@ -3,7 +3,7 @@
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use serde_json::{Value, json};
 
-use crate::kit::{TestServer, ask, said};
+use crate::kit::{TestServer, ask, eventually, said};
 
 /// A server with both versions of the key-value engine, and a token with these capabilities on them.
 async fn world(capabilities: &str) -> (TestServer, FaultControl, String) {
@@ -43,9 +43,7 @@ async fn two_at_once(
     let start = |_| tokio::spawn(world.start(ask("POST", write.0).token(token).json(&body(write.1))));
     let writes: Vec<_> = (0..2).map(start).collect();
     let unsealed = world.core.unsealed().unwrap();
-    while unsealed.broker.status()[0].queue.entries < 2 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| unsealed.broker.status()[0].queue.entries == 2).await;
     device.set(Fault::None);
     let mut statuses = Vec::new();
     for write in writes {

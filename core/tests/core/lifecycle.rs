@@ -11,7 +11,7 @@ use onrecord_storage::lossy::{self, LossyDisk};
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 
-use crate::kit::{TestServer, ask, core_on, outline};
+use crate::kit::{TestServer, ask, core_on, eventually, outline, while_answered};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -177,9 +177,7 @@ async fn disabling_leaves_its_request_entry_there_and_no_more() {
     assert_eq!(world.root("DELETE", "sys/audit/one", None).await.status, 204);
     world.core.seal(TIMEOUT).await;
     // What waits for a device that is disabled is still written, in the background; then its log says that it ends.
-    while of(&one).last().unwrap() != "request sys/audit/gap" {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| of(&one).last().unwrap() == "request sys/audit/gap").await;
     assert_eq!(of(&one)[of(&one).len() - 2..], ["request sys/audit/one", "request sys/audit/gap"]);
     assert_eq!(of(&two)[of(&two).len() - 2..], ["request sys/audit/one", "response sys/audit/one"]);
     world.core.unseal(&world.key).await.unwrap();
@@ -359,9 +357,7 @@ async fn an_unsealing_during_a_sealing_is_refused_and_works_after_it() {
     tokio::task::spawn_blocking(move || hanging.wait_until_hanging()).await.unwrap();
     let core = world.core.clone();
     let seal = tokio::spawn(async move { core.seal(Duration::from_mins(1)).await });
-    while world.core.unsealed().is_some() {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| world.core.unsealed().is_none()).await;
     assert_eq!(world.core.unseal(&world.key).await.err().map(|error| error.status()), Some(503));
     device.set(Fault::None);
     assert_eq!(read.await.unwrap().status(), 200);
@@ -398,17 +394,9 @@ async fn a_storage_that_has_failed_seals_the_server() {
     disk.fail(lossy::Fault::Sync);
     assert_eq!(write().await, 500);
     // One failure is no end: the store is reopened, and goes on.
-    let mut status = write().await;
-    while status == 500 {
-        tokio::task::yield_now().await;
-        status = write().await;
-    }
-    assert_eq!(status, 204);
+    assert_eq!(while_answered(500, &write).await, 204);
     disk.fail(lossy::Fault::Dead);
-    while status != 503 {
-        tokio::task::yield_now().await;
-        status = write().await;
-    }
+    assert_eq!(while_answered(500, &write).await, 503);
     assert!(world.core.unsealed().is_none());
 }
 

@@ -31,7 +31,7 @@ const RULE_KEYS: &[&str] = &[
 const DEVICE_KEYS: [&str; 5] = ["description", "local", "options", "path", "type"];
 
 /// The rule, and the limits of devices enabled through the API.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AuditRules {
     /// How many devices must have an entry. With 1 or more, a server without devices only answers initialisation, unsealing
     /// and the enabling of a device.
@@ -56,24 +56,6 @@ pub(crate) struct AuditRules {
     pub(crate) only_directories: Vec<PathBuf>,
     /// The socket of the machine's syslog daemon, if it is not one of the usual ones.
     pub(crate) syslog_socket: Option<PathBuf>,
-}
-
-impl Default for AuditRules {
-    fn default() -> Self {
-        Self {
-            minimum: None,
-            settle_grace: None,
-            audit_timeout: None,
-            queue_size: None,
-            drills: false,
-            api_creation: true,
-            prefixing: true,
-            allowed_directories: Vec::new(),
-            allowed_addresses: Vec::new(),
-            only_directories: Vec::new(),
-            syslog_socket: None,
-        }
-    }
 }
 
 /// A device of the configuration.

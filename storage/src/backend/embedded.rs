@@ -12,9 +12,9 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use rustix::fs::{Access, access};
 
-use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus, GivenOptions, OptionError};
+use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus};
 use super::{Backend, below, children};
-use crate::batch::{Batch, Change};
+use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
 
@@ -122,7 +122,7 @@ fn check_format(database: &Database) -> Result<(), Problem> {
     };
     match found {
         Some(FORMAT) => Ok(()),
-        Some(found) => Err(Problem::Format { found }),
+        Some(found) => Err(Problem::Format(found)),
         None => stamp(database).map_err(Problem::Engine),
     }
 }
@@ -138,7 +138,7 @@ fn stamp(database: &Database) -> Result<(), redb::Error> {
 
 impl Backend for Embedded {
     fn kind(&self) -> &'static str {
-        EmbeddedKind.name()
+        KIND.name
     }
 
     fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
@@ -165,21 +165,12 @@ impl Backend for Embedded {
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
         self.with("commit", |database| {
             let write = database.begin_write()?;
-            let mut changed = false;
-            let verdicts = {
-                let mut table = write.open_table(VALUES)?;
-                let mut verdicts = Vec::with_capacity(batches.len());
-                for batch in batches {
-                    let verdict = check(&table, batch)?;
-                    if verdict.is_ok() {
-                        apply(&mut table, batch)?;
-                        changed |= !batch.changes().is_empty();
-                    }
-                    verdicts.push(verdict);
-                }
-                verdicts
-            };
-            if changed {
+            let mut table = write.open_table(VALUES)?;
+            let verdicts: Vec<_> =
+                batches.iter().map(|batch| apply(&mut table, batch)).collect::<Result<_, _>>()?;
+            drop(table);
+            let mut made = batches.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+            if made.any(|(batch, _)| !batch.changes().is_empty()) {
                 write.commit()?;
             } else {
                 write.abort()?;
@@ -201,24 +192,20 @@ impl Backend for Embedded {
 
 type Values<'txn> = redb::Table<'txn, &'static str, &'static [u8]>;
 
-fn check(table: &Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, redb::Error> {
+fn apply(table: &mut Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, redb::Error> {
     for precondition in batch.preconditions() {
         let stored = table.get(precondition.key())?;
         if let Err(conflict) = precondition.check(stored.as_ref().map(redb::AccessGuard::value)) {
             return Ok(Err(conflict));
         }
     }
-    Ok(Ok(()))
-}
-
-fn apply(table: &mut Values<'_>, batch: &Batch) -> Result<(), redb::Error> {
     for change in batch.changes() {
-        match change {
-            Change::Put { key, value } => drop(table.insert(key.as_str(), &**value)?),
-            Change::Delete { key } => drop(table.remove(key.as_str())?),
+        match &change.value {
+            Some(value) => drop(table.insert(change.key.as_str(), &**value)?),
+            None => drop(table.remove(change.key.as_str())?),
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 fn keys_from(
@@ -248,12 +235,9 @@ pub enum Problem {
     /// Another process has it.
     #[error("another process is using it")]
     InUse,
-    /// A version that this one does not know wrote it.
-    #[error("it has format {found}, written by a newer version; this one knows {FORMAT}")]
-    Format {
-        /// The format found.
-        found: u64,
-    },
+    /// A version that this one does not know wrote it, in this format.
+    #[error("it has format {0}, written by a newer version; this one knows {FORMAT}")]
+    Format(u64),
     /// The system refuses it.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -271,26 +255,14 @@ impl From<redb::DatabaseError> for Problem {
     }
 }
 
-/// `file`: its row of the table.
-pub(super) struct EmbeddedKind;
-
-impl BackendKind for EmbeddedKind {
-    fn name(&self) -> &'static str {
-        "file"
-    }
-
-    fn about(&self) -> &'static str {
-        "Keeps the data in an embedded store, in one directory."
-    }
-
-    fn options(&self) -> &'static [BackendOption] {
-        &[BackendOption { key: "path", about: "the directory of its data", required: true }]
-    }
-
-    fn parse(&self, given: &GivenOptions) -> Result<Arc<dyn BackendTarget>, OptionError> {
-        Ok(Arc::new(Directory(given.text("path").into())))
-    }
-}
+/// The row of the table of kinds.
+pub(super) static KIND: BackendKind = BackendKind {
+    name: "file",
+    about: "Keeps the data in an embedded store, in one directory.",
+    options: &[BackendOption { key: "path", about: "the directory of its data", required: true }],
+    is_durable: true,
+    parse: |given| Ok(Arc::new(Directory(given.text("path").into()))),
+};
 
 /// The directory of a store.
 struct Directory(PathBuf);

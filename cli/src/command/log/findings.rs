@@ -1,7 +1,9 @@
 //! A report of the checker as text for people.
 //! Never in it: a conclusion that is not in the report.
 
-use onrecord_trail::{BootReport, DeviceReport, Judge, LinePosition, RangeSample, Report, Sample};
+use onrecord_trail::{
+    BootReport, DeviceReport, Judge, LinePosition, RangeSample, Report, Sample, SourceReport,
+};
 
 use onrecord_value::printable::printable;
 
@@ -21,18 +23,11 @@ pub(super) fn text(report: &Report, judge: Judge) -> String {
 }
 
 fn sources(report: &Report) -> String {
-    let rows: Vec<Vec<String>> = report
-        .sources
-        .iter()
-        .map(|source| {
-            vec![
-                printable(&source.name),
-                source.bytes.to_string(),
-                source.lines.to_string(),
-                source.entries.to_string(),
-            ]
-        })
-        .collect();
+    let row = |source: &SourceReport| {
+        let counts = [source.bytes, source.lines, source.entries].map(|count| count.to_string());
+        [printable(&source.name)].into_iter().chain(counts).collect()
+    };
+    let rows: Vec<Vec<String>> = report.sources.iter().map(row).collect();
     table(&["Log", "Bytes", "Lines", "Entries"], &rows)
 }
 
@@ -89,13 +84,12 @@ fn findings(report: &Report) -> Vec<String> {
         &mut lines,
     );
     let unanswered = &report.union.unanswered;
+    let entry = |present: bool| if present { "present" } else { "missing" };
     for one in &unanswered.first {
-        let entry = |present: bool| if present { "present" } else { "missing" };
+        let (id, request, response) = (&one.id, entry(one.request), entry(one.response));
         lines.push(format!(
-            "Request {} was answered, but is not completely on record: request entry {}, response entry {}.",
-            one.id,
-            entry(one.request),
-            entry(one.response)
+            "Request {id} was answered, but is not completely on record: request entry {request}, response entry \
+             {response}."
         ));
     }
     more(unanswered, "requests that were answered", &mut lines);
@@ -148,18 +142,11 @@ fn boots(name: &str, boots: &[BootReport], lines: &mut Vec<String>) {
 }
 
 fn ranges(spans: &RangeSample) -> String {
-    let mut texts: Vec<String> =
-        spans
-            .first
-            .iter()
-            .map(|span| {
-                if span.from == span.to {
-                    span.from.to_string()
-                } else {
-                    format!("{}-{}", span.from, span.to)
-                }
-            })
-            .collect();
+    let texts = spans.first.iter().map(|span| match (span.from, span.to) {
+        (from, to) if from == to => from.to_string(),
+        (from, to) => format!("{from}-{to}"),
+    });
+    let mut texts: Vec<String> = texts.collect();
     if spans.ranges > texts.len() as u64 {
         texts.push("...".to_owned());
     }

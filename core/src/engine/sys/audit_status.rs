@@ -11,7 +11,6 @@ use onrecord_value::{Object, Value, object};
 use crate::engine::unsealed::Unsealed;
 use crate::outcome::Outcome;
 
-/// Reads the status.
 pub(super) fn read(unsealed: &Unsealed) -> Outcome {
     let devices = unsealed.broker.status();
     let (outlook, met) = unsealed.outlook_of(&devices);

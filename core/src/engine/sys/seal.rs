@@ -10,23 +10,19 @@ use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
 
 /// Seals the server, once all other journeys have ended.
-pub(super) async fn seal(unsealed: &Unsealed) -> Outcome {
-    match unsealed.gate.upgrade() {
-        // One journey stays inside: this one.
-        Some(gate) => {
-            gate.seal_around_request(unsealed.settings.shutdown_timeout).await;
-            Outcome::empty()
-        }
-        None => Refusal::internal().into(),
-    }
+pub(super) async fn seal(unsealed: &Unsealed) -> Result<(), Refusal> {
+    let gate = unsealed.gate.upgrade().ok_or_else(Refusal::internal)?;
+    // One journey stays inside: this one.
+    gate.seal_around_request(unsealed.settings.shutdown_timeout).await;
+    Ok(())
 }
 
 /// Begins a new term.
-pub(super) async fn rotate(unsealed: &Unsealed, now: Time) -> Result<Outcome, Refusal> {
+pub(super) async fn rotate(unsealed: &Unsealed, now: Time) -> Result<(), Refusal> {
     match unsealed.barrier.rotate(now.unix_seconds()).await {
         Ok(status) => {
             tracing::info!(term = status.term, "the key under which values are stored was rotated");
-            Ok(Outcome::empty())
+            Ok(())
         }
         Err(BarrierError::Commit(CommitError::Conflict(_))) => {
             Err(Refusal::invalid("another rotation is under way; try again"))
