@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use onrecord_value::Time;
 
-/// Tells the time in both senses.
+/// The time of day, and a time that never goes backwards.
 pub trait Clock: Send + Sync {
     /// The time of day.
     fn now(&self) -> Time;
@@ -48,12 +48,7 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Time {
-        let now = SystemTime::now();
-        let nanos = match now.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
-            Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
-        };
-        Time::from_unix_nanos(nanos)
+        SystemTime::now().into()
     }
 
     fn monotonic(&self) -> Duration {

@@ -3,7 +3,6 @@
 
 mod batch;
 mod claim;
-mod discard;
 mod drill;
 mod error;
 #[cfg(feature = "test-support")]
@@ -27,8 +26,7 @@ pub(crate) use drill::DrillControl;
 pub use drill::{DRILL_MAX, Drill, DrillError, DrillNews, DrillStatus};
 pub use error::errno::Errno;
 pub use error::net::{NetCause, NetError};
-pub use error::violation::Violation;
-pub use error::{DeviceError, OtherError};
+pub use error::{DeviceError, OtherError, Violation};
 pub use file::FileOptions;
 pub use interface::Device;
 pub use kind::{DeviceKind, DeviceTarget};

@@ -15,8 +15,8 @@ pub mod salts {
     //!   list. Keep it from those who read logs. Do not store it beside the log.
     //! * **One salt a device.** Devices with the same salt have the same hashes, so that a reader of both logs can
     //!   relate their lines.
-    //! * **Keep retired salts, too.** When a device is removed, its old lines stay; without their salt nobody finds
-    //!   anything in them.
+    //! * **Keep retired salts, too.** When a device is removed, its old lines stay; without their salt nothing can be
+    //!   found in them.
     //! * A probe entry is hashed with a salt that is thrown away ([`Probe::salt`]), so that no line hashed with the
     //!   real one is sent before the device is known to work.
     //!
@@ -49,7 +49,7 @@ pub mod disconnects {
     //! What a client's disconnect does.
     //!
     //! Most HTTP servers drop a handler's future when its client disconnects. The library takes nothing back then: an
-    //! entry that was handed to [`record_request`] is written although nobody waits for it. But the handler stops where it
+    //! entry that was handed to [`record_request`] is written although no task waits for it. But the handler stops where it
     //! was, perhaps between its effect and its response entry. The log then shows a request without a response, and does
     //! not say whether it was carried out.
     //!

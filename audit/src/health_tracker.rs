@@ -34,7 +34,7 @@ const LAG_FIRST: Duration = Duration::from_millis(50);
 const LAG_MAX: Duration = Duration::from_mins(1);
 const RETRY_FIRST: Duration = Duration::from_millis(10);
 const RETRY_MAX: Duration = Duration::from_secs(1);
-/// A device that fails so often in a row is broken.
+/// A device that fails this many times in a row is broken.
 const BROKEN_AFTER: u32 = 10;
 
 /// What is known about a device's health.
@@ -124,7 +124,6 @@ impl HealthTracker {
         self.retry = RETRY_FIRST;
     }
 
-    /// A write failed.
     pub(crate) fn failed(&mut self, now: Duration, error: DeviceError) {
         self.failures = self.failures.saturating_add(1);
         let broken = self.failures >= BROKEN_AFTER;

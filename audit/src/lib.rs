@@ -1,7 +1,7 @@
 //! The audit library: nothing is done and nothing is answered until it is on record.
 //!
 //! An [`Entry`](entry::Entry) says what is asked, or what is answered. A [`Formatter`](entry::Formatter) makes a line of
-//! it with a device's own options and [`Salt`](entry::Salt): whatever a client or a backend wrote is hashed, unless the
+//! it with a device's own options and [`Salt`](entry::Salt): all that a client or a backend wrote is hashed, unless the
 //! [register](entry::register::REGISTER) names the field as clear. A [`Device`] takes lines. The [`Broker`] puts an entry on every
 //! enabled device and gives a proof that it is on record: a [`RequestOnRecord`] or a [`ResponseOnRecord`]. A service whose
 //! handlers take the first by reference, and whose answers take both by value, cannot do or answer anything that is not
@@ -78,7 +78,7 @@
 //! # Waiting
 //!
 //! What takes time returns a future, which runs on any runtime. [`Wait`] adds `wait` to every future, for threads without
-//! one. [`Broker::drain`] and [`Broker::reopen`] block, for as long as they are told to.
+//! one. [`Broker::drain`] and [`Broker::reopen`] block, for at most the time that the caller gives.
 //!
 //! # Features
 //!

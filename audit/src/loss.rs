@@ -18,6 +18,9 @@ use crate::status::Reported;
 /// entries between them.
 const RANGES_MAX: usize = 128;
 
+/// The reason of losses that an earlier boot handed on.
+const NOT_BACK: &str = "the server ended before the device was back";
+
 /// Entries of one boot that a device did not get, and that no gap entry of its log reports yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
@@ -36,7 +39,7 @@ pub struct Loss {
 impl Loss {
     /// A loss of an earlier boot, as a server kept it across its end ([`Broker::losses`](crate::Broker::losses)).
     pub const fn kept(boot: Boot, count: u64, seqs: SeqSet, since: Option<Time>) -> Self {
-        Self { boot, count, seqs, since, reason: "the server ended before the device was back" }
+        Self { boot, count, seqs, since, reason: NOT_BACK }
     }
 
     /// A loss of an earlier boot, as the log of a device shows it.
@@ -54,20 +57,15 @@ impl Loss {
         self.count == 0
     }
 
-    /// Adds an entry that is not in it.
-    fn add(&mut self, seq: u64, reason: &'static str, now: impl FnOnce() -> Time) {
-        if self.is_empty() {
-            (self.since, self.reason) = (Some(now()), reason);
-        }
-        self.count += 1;
-        self.seqs.insert(seq);
-        self.seqs.limit_ranges(RANGES_MAX);
-    }
-
     /// Adds an entry that still waits, but that the device may never write.
     pub(crate) fn add_waiting(&mut self, seq: u64) {
+        self.add(seq, NOT_BACK, || None);
+    }
+
+    /// Adds an entry that is not in it.
+    fn add(&mut self, seq: u64, reason: &'static str, since: impl FnOnce() -> Option<Time>) {
         if self.is_empty() {
-            self.reason = "the server ended before the device was back";
+            (self.since, self.reason) = (since(), reason);
         }
         self.count += 1;
         self.seqs.insert(seq);
@@ -117,7 +115,6 @@ impl Loss {
     }
 }
 
-/// The losses of one device.
 pub(crate) struct LossLedger {
     /// Of this boot, in no gap entry yet.
     pending: Loss,
@@ -151,7 +148,7 @@ impl LossLedger {
     /// Adds an entry of this boot. Says whether it is the first of those pending.
     pub(crate) fn add(&mut self, seq: u64, reason: &'static str, now: impl FnOnce() -> Time) -> bool {
         let first = self.pending.is_empty();
-        self.pending.add(seq, reason, now);
+        self.pending.add(seq, reason, || Some(now()));
         first
     }
 
@@ -166,10 +163,7 @@ impl LossLedger {
     /// What is to be reported now, in the order of the gap entries: it is being reported from now on.
     pub(crate) fn start_reporting(&mut self) -> Vec<Loss> {
         if !self.is_empty() {
-            self.reporting = std::mem::take(&mut self.inherited);
-            let none = Loss::none(self.pending.boot);
-            let pending = std::mem::replace(&mut self.pending, none);
-            self.reporting.extend(Some(pending).filter(|pending| !pending.is_empty()));
+            self.reporting = self.take_losses();
         }
         self.reporting.clone()
     }
@@ -257,7 +251,7 @@ mod tests {
     fn loss(seqs: &[u64]) -> Loss {
         let mut loss = Loss::none(BOOT);
         for &seq in seqs {
-            loss.add(seq, "test", || Time::from_unix_nanos(0));
+            loss.add(seq, "test", || Some(Time::from_unix_nanos(0)));
         }
         loss
     }

@@ -34,6 +34,7 @@ impl Default for Rules {
 }
 
 /// The rules in force. Each is read alone: none depends on another's value of the same moment.
+#[derive(Default)]
 pub(crate) struct RulesInForce {
     minimum: AtomicUsize,
     /// In nanoseconds.
@@ -46,14 +47,9 @@ pub(crate) struct RulesInForce {
 
 impl RulesInForce {
     pub(crate) fn new(rules: &Rules) -> Self {
-        let Rules { minimum, settle_grace, audit_timeout, queue_bytes, drills } = *rules;
-        Self {
-            minimum: AtomicUsize::new(minimum),
-            settle_grace: AtomicU64::new(nanos(settle_grace)),
-            audit_timeout: AtomicU64::new(nanos(audit_timeout)),
-            queue_bytes: AtomicUsize::new(queue_bytes),
-            drills: AtomicBool::new(drills),
-        }
+        let new = Self::default();
+        new.set(rules);
+        new
     }
 
     pub(crate) fn set(&self, rules: &Rules) {
@@ -102,7 +98,6 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What is known about one entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// How many devices must have it.

@@ -153,52 +153,51 @@ impl Distribution {
     }
 }
 
-/// What is counted of one device.
+#[derive(Default)]
 pub(crate) struct Statistics {
-    pub(crate) appended: AtomicU64,
-    pub(crate) batches: AtomicU64,
     /// Entries that it did not get.
     pub(crate) lost: AtomicU64,
     pub(crate) failures: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) reopens: AtomicU64,
-    written: Mutex<Written>,
-}
-
-/// What is measured of the batches that a device took: written once a batch, by the writer alone.
-pub(crate) struct Written {
-    /// Bytes that the device has.
-    pub(crate) bytes: u64,
-    /// Entries a batch.
-    pub(crate) batch_entries: Distribution,
-    /// From accepted to answered: `request` entries.
-    pub(crate) request_latency: Distribution,
-    /// The same for `response` entries.
-    pub(crate) response_latency: Distribution,
+    written: Mutex<WriteStatus>,
 }
 
 impl Statistics {
-    pub(crate) fn new() -> Self {
-        let count = || AtomicU64::new(0);
-        let written = Written {
+    /// Changed once a batch, by the writer alone.
+    pub(crate) fn written(&self) -> MutexGuard<'_, WriteStatus> {
+        lock(&self.written)
+    }
+}
+
+/// What a device took.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WriteStatus {
+    /// Entries it has.
+    pub entries: u64,
+    /// Bytes it has, those of its own gap entries included.
+    pub bytes: u64,
+    /// Writes it took for them.
+    pub batches: u64,
+    /// How many entries the writes had.
+    pub batch_entries: Distribution,
+    /// How long `request` entries took from being accepted to being answered, in nanoseconds.
+    pub request_latency: Distribution,
+    /// The same for `response` entries.
+    pub response_latency: Distribution,
+}
+
+impl Default for WriteStatus {
+    fn default() -> Self {
+        Self {
+            entries: 0,
             bytes: 0,
+            batches: 0,
             batch_entries: Distribution::of_numbers(),
             request_latency: Distribution::of_times(),
             response_latency: Distribution::of_times(),
-        };
-        Self {
-            appended: count(),
-            batches: count(),
-            lost: count(),
-            failures: count(),
-            panics: count(),
-            reopens: count(),
-            written: Mutex::new(written),
         }
-    }
-
-    pub(crate) fn written(&self) -> MutexGuard<'_, Written> {
-        lock(&self.written)
     }
 }
 

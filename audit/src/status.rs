@@ -8,7 +8,7 @@ use onrecord_value::Time;
 use crate::cause::Why;
 use crate::device::{DeviceError, DrillNews, DrillStatus};
 pub use crate::health_tracker::Health;
-pub use crate::statistics::Distribution;
+pub use crate::statistics::{Distribution, WriteStatus};
 use onrecord_entry::{SaltId, SeqSet};
 
 /// A device whose oldest line waits for longer cannot be expected to take another one, though it may come back.
@@ -56,24 +56,6 @@ pub struct QueueStatus {
     pub capacity: usize,
     /// How long the oldest entry has been waiting; zero if none waits.
     pub lag: Duration,
-}
-
-/// What a device took.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct WriteStatus {
-    /// Entries it has.
-    pub entries: u64,
-    /// Bytes it has, those of its own gap entries included.
-    pub bytes: u64,
-    /// Writes it took for them.
-    pub batches: u64,
-    /// How many entries the writes had.
-    pub batch_entries: Distribution,
-    /// How long `request` entries took from being accepted to being answered, in nanoseconds.
-    pub request_latency: Distribution,
-    /// The same for `response` entries.
-    pub response_latency: Distribution,
 }
 
 /// What a device did not get.

@@ -134,14 +134,14 @@ fn device_options(out: &mut String, kinds: &Kinds) {
 /// The options of each kind of storage, from the table of kinds.
 fn storage_options(out: &mut String, kinds: &Kinds) {
     for kind in kinds.backends.iter() {
-        let options = kind.options().iter().map(|option| {
+        let options = kind.options.iter().map(|option| {
             let need = if option.required { "Required" } else { "Optional" };
             (option.key, format!("{need}: {}.", option.about))
         });
         options_of(
             out,
-            &format!("Options of storage {:?} in a configuration", kind.name()),
-            kind.about(),
+            &format!("Options of storage {:?} in a configuration", kind.name),
+            kind.about,
             options,
         );
     }

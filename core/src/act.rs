@@ -8,18 +8,12 @@ use std::task::Poll;
 use onrecord_audit::{Recorded, RequestOnRecord};
 
 use crate::context::RequestContext;
-use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
-use crate::precheck::precheck;
 use crate::routes::Role;
 use crate::{audit_errors, login, preview};
 
 /// Does what was asked, or refuses it. The request is on record, or no device is enabled.
-pub(crate) async fn act(
-    open: &Unsealed,
-    context: &RequestContext<'_>,
-    _recorded: &Recorded<RequestOnRecord>,
-) -> Outcome {
+pub(crate) async fn act(context: &RequestContext<'_>, _recorded: &Recorded<RequestOnRecord>) -> Outcome {
     if let Some(refusal) = &context.request.refusal {
         return refusal.clone().into();
     }
@@ -32,11 +26,11 @@ pub(crate) async fn act(
     {
         return Refusal::from(error).into();
     }
-    catch_panic(pin!(run(open, context))).await
+    catch_panic(pin!(run(context))).await
 }
 
-async fn run(open: &Unsealed, context: &RequestContext<'_>) -> Outcome {
-    if let Some(outcome) = precheck(context) {
+async fn run(context: &RequestContext<'_>) -> Outcome {
+    if let Some(outcome) = context.precheck() {
         return outcome;
     }
     let Some(mount) = &context.route.mount else {
@@ -44,11 +38,13 @@ async fn run(open: &Unsealed, context: &RequestContext<'_>) -> Outcome {
     };
     // A preview is about a request of the same client: it must see all of this one.
     if context.route.row.is_some_and(|row| row.role == Role::Preview) {
-        return Box::pin(preview::answer(open, context)).await;
+        return Box::pin(preview::answer(context)).await;
     }
-    let call = context.route.call(mount, context.request, context.caller.authenticated());
-    match mount.engine.handle(context.route.number, open, &call).outcome().await {
-        Outcome::Reply(reply) if reply.login.is_some() => Box::pin(login::issue(open, &call, reply)).await,
+    let call = context.call(mount);
+    match mount.engine.handle(context.route.number, context.unsealed, &call).outcome().await {
+        Outcome::Reply(reply) if reply.login.is_some() => {
+            Box::pin(login::issue(context.unsealed, &call, reply)).await
+        }
         outcome => outcome,
     }
 }

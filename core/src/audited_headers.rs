@@ -2,10 +2,13 @@
 //! Never in it: picking them out of a request (`record`).
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use onrecord_storage::{BarrierError, Batch, View};
 use onrecord_value::{Object, Value, object};
+
+use crate::current::Current;
+use crate::stored::parse;
 
 const KEY: &str = "audited-headers";
 
@@ -15,7 +18,7 @@ pub(crate) type Snapshot = BTreeMap<String, bool>;
 /// The configured headers.
 pub struct AuditedHeaders {
     view: View,
-    current: RwLock<Arc<Snapshot>>,
+    current: Current<Snapshot>,
     gate: tokio::sync::Mutex<()>,
 }
 
@@ -23,48 +26,40 @@ impl AuditedHeaders {
     /// Reads them from a view.
     pub async fn load(view: View) -> Result<Self, BarrierError> {
         let current = stored(&view).await?;
-        Ok(Self { view, current: RwLock::new(Arc::new(current)), gate: tokio::sync::Mutex::new(()) })
+        Ok(Self { view, current: Current::new(current), gate: tokio::sync::Mutex::new(()) })
     }
 
     /// What is configured now.
     pub fn current(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        self.current.get()
     }
 
     /// Sets or replaces one.
     pub async fn set(&self, name: &str, hmac: bool) -> Result<(), BarrierError> {
-        let name = name.to_ascii_lowercase();
-        self.change(|headers| {
-            headers.insert(name, hmac);
-        })
-        .await
+        self.change(name, Some(hmac)).await
     }
 
     /// Removes one, if it is there.
     pub async fn remove(&self, name: &str) -> Result<(), BarrierError> {
-        let name = name.to_ascii_lowercase();
-        self.change(|headers| {
-            headers.remove(&name);
-        })
-        .await
+        self.change(name, None).await
     }
 
     /// Reads them again.
     pub async fn invalidate(&self) -> Result<(), BarrierError> {
         let _gate = self.gate.lock().await;
-        let stored = stored(&self.view).await?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stored);
+        self.current.set(stored(&self.view).await?);
         Ok(())
     }
 
-    async fn change(&self, change: impl FnOnce(&mut Snapshot)) -> Result<(), BarrierError> {
+    async fn change(&self, name: &str, hmac: Option<bool>) -> Result<(), BarrierError> {
         let _gate = self.gate.lock().await;
         let mut headers = Snapshot::clone(&self.current());
-        change(&mut headers);
+        headers.remove(&name.to_ascii_lowercase());
+        headers.extend(hmac.map(|hmac| (name.to_ascii_lowercase(), hmac)));
         let mut batch = Batch::new();
         self.view.put(&mut batch, KEY, &encode(&headers))?;
         self.view.commit(batch).await?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(headers);
+        self.current.set(headers);
         Ok(())
     }
 }
@@ -83,7 +78,7 @@ fn encode(headers: &Snapshot) -> Vec<u8> {
 }
 
 fn decode(stored: &[u8]) -> Snapshot {
-    let all = crate::stored::parse(stored).unwrap_or_default();
+    let all = parse(stored).unwrap_or_default();
     let hmac = |value: &Value| value.as_object().and_then(|o| o.get("hmac")).and_then(Value::as_bool);
     // A record that does not say it is taken for hashed: nothing becomes clear by damage.
     all.iter().map(|(name, value)| (name.to_owned(), hmac(value).unwrap_or(true))).collect()

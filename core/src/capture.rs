@@ -15,9 +15,9 @@ use crate::outcome::Refusal;
 use crate::request::Request;
 
 /// Captures an exchange. It cannot fail: what is wrong with it becomes the request's refusal.
-pub(crate) fn capture(open: &Unsealed, exchange: Exchange) -> Request {
-    let started = open.host.clock.monotonic();
-    let received = open.host.clock.now();
+pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange) -> Request {
+    let started = unsealed.host.clock.monotonic();
+    let received = unsealed.host.clock.now();
     let Exchange { method, target, query, headers, body, peer, client_certificate_serial } = exchange;
     let (path, outside) = match target {
         Target::Api(path) => (path, false),
@@ -25,7 +25,7 @@ pub(crate) fn capture(open: &Unsealed, exchange: Exchange) -> Request {
     };
     let seen = Seen::of(&headers);
     // Without an id its entries could not be told from others': nothing is done then.
-    let (id, nameless) = match open.host.entropy.uuid() {
+    let (id, nameless) = match unsealed.host.entropy.uuid() {
         Ok(id) => (id, None),
         Err(_) => (String::new(), Some(Refusal::internal())),
     };
@@ -50,7 +50,7 @@ pub(crate) fn capture(open: &Unsealed, exchange: Exchange) -> Request {
         Some(Refusal::unsupported_header(name))
     } else {
         let form_encoded = seen.form_encoded;
-        understand(&mut request, &method, &query, body, form_encoded, open.settings.json_limits).err()
+        understand(&mut request, &method, &query, body, form_encoded, unsealed.settings.json_limits).err()
     };
     request.refusal = refusal;
     request.headers = headers;

@@ -1,6 +1,13 @@
-//! What the steps before the record found out about a request. Never in it: what any step does.
+//! What the steps before the record found out about a request, and the answers that need no handler: a refusal by policy,
+//! a path or an operation that no engine takes, help. Pure: a preview asks for them too. Never in it: an effect.
 
 use crate::decide::Verdict;
+use crate::engine::Call;
+use crate::engine::mount::Mount;
+use crate::engine::unsealed::Unsealed;
+use crate::help;
+use crate::operation::Operation;
+use crate::outcome::{Outcome, Refusal};
 use crate::request::Request;
 use crate::route::RouteMatch;
 use crate::tokens::Reservation;
@@ -8,6 +15,8 @@ use crate::tokens::Reservation;
 /// What is known about a request once it is decided.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestContext<'a> {
+    /// The server.
+    pub(crate) unsealed: &'a Unsealed,
     /// What is asked.
     pub(crate) request: &'a Request,
     /// The caller, with one use of the token reserved.
@@ -16,4 +25,39 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) route: &'a RouteMatch,
     /// Whether it may.
     pub(crate) verdict: Verdict<'a>,
+}
+
+impl RequestContext<'_> {
+    /// What the engine of its mount is asked.
+    pub(crate) fn call<'b>(&'b self, mount: &'b Mount) -> Call<'b> {
+        self.route.call(mount, self.request, self.caller.authenticated())
+    }
+
+    /// The outcome of a request that reaches no handler.
+    pub(crate) fn precheck(&self) -> Option<Outcome> {
+        if let Some(refusal) = &self.request.refusal {
+            return Some(refusal.clone().into());
+        }
+        match &self.verdict {
+            Verdict::NoToken => return Some(Refusal::no_valid_token().into()),
+            Verdict::Unavailable => return Some(Refusal::internal().into()),
+            Verdict::Denied => return Some(Refusal::denied().into()),
+            Verdict::Allowed(_) => {}
+        }
+        let Some(mount) = &self.route.mount else {
+            return Some(Refusal::no_mount(&self.request.path).into());
+        };
+        let operation = self.request.operation;
+        let call = self.call(mount);
+        if operation == Operation::Help {
+            return Some(help::answer(mount, call.path, self.route.row));
+        }
+        let refusal = match self.route.row {
+            Some(row) if row.takes(operation) => return None,
+            // A list names a path of its own, with a slash at its end.
+            Some(_) if operation != Operation::List => Refusal::unsupported_operation(),
+            Some(_) | None => Refusal::unsupported_path(),
+        };
+        Some(mount.engine.unrouted(&call, refusal))
+    }
 }

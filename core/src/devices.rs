@@ -6,7 +6,6 @@
 
 mod apply;
 mod declared;
-mod invalidation;
 mod kept;
 mod load;
 mod log;
@@ -16,17 +15,17 @@ mod salts;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use onrecord_audit::broker::EnableError;
-use onrecord_audit::device::OptionError;
-use onrecord_audit::device::check_prefix;
-use onrecord_audit::{Broker, DeviceKinds, Placement};
+use onrecord_audit::device::{OptionError, check_prefix};
+use onrecord_audit::{Broker, DeviceKinds};
 use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;
 
+use crate::current::Current;
 use crate::host::Host;
 use crate::settings::AuditSettings;
 use kept::Kept;
@@ -68,9 +67,10 @@ pub struct Device {
     pub first_salt: Option<SaltId>,
 }
 
-/// A device to be enabled.
+/// A device to be enabled: of a body, or of an `audit` stanza of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnableRequest {
-    /// Where, without the closing slash.
+    /// Where, with or without the closing slash.
     pub path: String,
     /// `file`, …
     pub kind: String,
@@ -155,8 +155,8 @@ pub struct Devices {
     /// The kinds that can be enabled.
     kinds: DeviceKinds,
     /// The rule and the API's limits, as they are now.
-    settings: RwLock<Arc<AuditSettings>>,
-    table: RwLock<Arc<Table>>,
+    settings: Current<AuditSettings>,
+    table: Current<Table>,
     /// What was removed on the machine and is not on record yet.
     removals: tokio::sync::Mutex<Removals>,
     /// What devices have not told yet, as it is in storage.
@@ -182,17 +182,25 @@ impl Drop for Claim<'_> {
 impl Devices {
     /// The table as it is now.
     pub fn table(&self) -> Arc<Table> {
-        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+        self.table.get()
     }
 
     /// The rule and the API's limits, as they are now.
     pub fn settings(&self) -> Arc<AuditSettings> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+        self.settings.get()
     }
 
     /// Changes the rule and the API's limits. Devices that are enabled stay as they are.
     pub(crate) fn set_settings(&self, settings: Arc<AuditSettings>) {
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.settings.set(settings);
+    }
+
+    /// Shows another table from now on.
+    fn show(&self, table: Table) {
+        if table.is_empty() {
+            warn_of_none();
+        }
+        self.table.set(table);
     }
 
     /// Enables a device that a client of the API asks for.
@@ -210,7 +218,23 @@ impl Devices {
             return Err(DevicesError::NoPrefixes);
         }
         check_prefix(&wanted.options)?;
-        self.make(broker, wanted, settings.placement.clone(), now).await
+        let _place = self.claim(with_slash(&wanted.path), &BTreeSet::new()).await?;
+        let origin = Origin { declared: false, placement: settings.placement.clone(), instead_of: None };
+        let Prepared { device, salt, candidate } = self.prepare(broker, wanted, origin, now).await?;
+        // The salt is durable before the first line that needs it: the probe has one of its own.
+        let mut batch = Batch::new();
+        stored::put(&self.view, &mut batch, &device, &salt)?;
+        self.view.commit(batch).await.map_err(BarrierError::from)?;
+        if let Err(error) = broker.admit(candidate) {
+            self.forget(&device).await;
+            return Err(DevicesError::Enable(error));
+        }
+        tracing::info!(path = device.path, kind = device.kind, "enabled audit backend");
+        let _gate = self.gate.lock().await;
+        let mut table = Table::clone(&self.table());
+        table.insert(device.path.clone(), Arc::new(device));
+        self.show(table);
+        Ok(())
     }
 
     /// Disables a device at once. `false`: there was none.
@@ -226,34 +250,15 @@ impl Devices {
         if table.len() <= minimum {
             return Err(DevicesError::Needed(minimum));
         }
-        self.remove(broker, device, now).await?;
-        Ok(true)
-    }
-
-    async fn make(
-        &self,
-        broker: &Broker,
-        wanted: EnableRequest,
-        placement: Placement,
-        now: Time,
-    ) -> Result<(), DevicesError> {
-        let _place = self.claim(with_slash(&wanted.path), &BTreeSet::new()).await?;
-        let origin = Origin { declared: false, placement, instead_of: None };
-        let Prepared { device, salt, candidate } = self.prepare(broker, wanted, origin, now).await?;
-        // The salt is durable before the first line that needs it: the probe has one of its own.
         let mut batch = Batch::new();
-        stored::put(&self.view, &mut batch, &device, &salt)?;
+        stored::retire(&self.view, &mut batch, device, now)?;
         self.view.commit(batch).await.map_err(BarrierError::from)?;
-        if let Err(error) = broker.admit(candidate) {
-            self.forget(&device).await;
-            return Err(DevicesError::Enable(error));
-        }
-        tracing::info!(path = device.path, kind = device.kind, "enabled audit backend");
-        let _gate = self.gate.lock().await;
-        let mut table = Table::clone(&self.table());
-        table.insert(device.path.clone(), Arc::new(device));
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
-        Ok(())
+        broker.disable(&path);
+        tracing::info!(path, "disabled audit backend");
+        let mut table = Table::clone(&table);
+        table.remove(&path);
+        self.show(table);
+        Ok(true)
     }
 
     /// Takes a path, if no device is there, above or below, or about to be, apart from those that are leaving.
@@ -275,21 +280,6 @@ impl Devices {
         }
         pending.insert(path.clone());
         Ok(Claim { pending: &self.pending, path })
-    }
-
-    async fn remove(&self, broker: &Broker, device: &Device, now: Time) -> Result<(), DevicesError> {
-        let mut batch = Batch::new();
-        stored::retire(&self.view, &mut batch, device, now)?;
-        self.view.commit(batch).await.map_err(BarrierError::from)?;
-        broker.disable(&device.path);
-        tracing::info!(path = device.path, "disabled audit backend");
-        let mut table = Table::clone(&self.table());
-        table.remove(&device.path);
-        if table.is_empty() {
-            warn_of_none();
-        }
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
-        Ok(())
     }
 
     /// Takes the record of a device back that did not take its probe; no line was made with its salt.

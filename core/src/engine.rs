@@ -13,12 +13,11 @@ pub(crate) mod mounts;
 pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
-pub(crate) mod tune;
 pub(crate) mod unsealed;
 
 use std::sync::Arc;
 
-use onrecord_policy::Question;
+use onrecord_policy::{Decision, Question};
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
@@ -28,9 +27,9 @@ use crate::outcome::{Outcome, Refusal};
 use crate::tokens::Caller;
 
 pub use self::kind::{Builtin, EngineKind, Kinds, Mounting, Unknown};
-pub use self::mount::Mount;
+pub use self::mount::{Mount, Tune};
 pub use self::space::{ChangeBatch, Space};
-pub use self::tune::Tune;
+
 pub use self::unsealed::{Cluster, Unsealed};
 pub use crate::routes::{Access, ExemptEndpoint, Recording, Role, Route};
 
@@ -62,17 +61,22 @@ impl Call<'_> {
         if operation == self.operation {
             return Ok(());
         }
-        let path = [&*self.mount.path, self.path].concat();
-        let question = Question {
-            operation: operation.for_policies(),
-            path: &path,
-            data: Some(self.data),
-            wrap_ttl: None,
-        };
-        match self.caller {
-            Some(caller) if caller.acl.decide(&question).allowed => Ok(()),
-            _ => Err(Refusal::denied()),
+        match self.decide(operation) {
+            Some(decision) if decision.allowed => Ok(()),
+            Some(_) | None => Err(Refusal::denied()),
         }
+    }
+
+    /// What the caller's policies say about an operation at the path.
+    pub(crate) fn decide(&self, operation: Operation) -> Option<Decision<'_>> {
+        let path = self.full_path();
+        let question = Question { data: Some(self.data), ..Question::new(operation.for_policies(), &path) };
+        self.caller.map(|caller| caller.acl.decide(&question))
+    }
+
+    /// The path with that of the mount.
+    pub(crate) fn full_path(&self) -> String {
+        [&*self.mount.path, self.path].concat()
     }
 }
 

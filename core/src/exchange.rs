@@ -151,22 +151,8 @@ impl Answer {
         self.body
     }
 
-    /// Releases an answer whose response entry is on record. The proofs are used up: a request is answered once.
-    pub(crate) fn on_record(
-        shaped: Shaped,
-        _request: Recorded<RequestOnRecord>,
-        _response: ResponseOnRecord,
-    ) -> Self {
-        Self::of(shaped)
-    }
-
-    /// Releases the answer of a route that is recorded by its request entry alone.
-    pub(crate) fn on_request_record(shaped: Shaped, _request: RequestOnRecord) -> Self {
-        Self::of(shaped)
-    }
-
-    /// Releases an answer although nothing was recorded, because no device is enabled.
-    pub(crate) fn without_devices(shaped: Shaped, _proof: Unaudited) -> Self {
+    /// Releases an answer. The proofs are used up: a request is answered once.
+    pub(crate) fn released(shaped: Shaped, _proof: ReleaseProof) -> Self {
         Self::of(shaped)
     }
 
@@ -196,12 +182,23 @@ impl Answer {
     }
 
     fn error(status: u16, text: &'static str) -> Self {
-        let body = format!("{{\"errors\":[\"{text}\"]}}\n");
-        Self { status, media: Media::Json, body: Bytes::from(body) }
+        Self::of(Shaped::json(status, format!("{{\"errors\":[\"{text}\"]}}\n")))
     }
 }
 
+/// The proofs by which an answer may leave.
+#[allow(dead_code, reason = "proofs are held, not read")]
+pub(crate) enum ReleaseProof {
+    /// The response is on record. So is the request, unless it is the one that enabled the first device.
+    OnRecord(Recorded<RequestOnRecord>, ResponseOnRecord),
+    /// The request is on record, and its route is recorded by its request entry alone.
+    RequestOnly(RequestOnRecord),
+    /// No device is enabled, and the rule allows that.
+    Unaudited(Unaudited),
+}
+
 /// The bytes of an answer before it may be released.
+#[derive(Default)]
 pub(crate) struct Shaped {
     /// The HTTP status.
     pub(crate) status: u16,
@@ -211,4 +208,11 @@ pub(crate) struct Shaped {
     pub(crate) body: Bytes,
     /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body.
     pub(crate) recorded: Option<Object>,
+}
+
+impl Shaped {
+    /// A JSON body.
+    pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Self {
+        Self { status, body: body.into(), ..Self::default() }
+    }
 }

@@ -20,6 +20,7 @@ mod audited_headers;
 mod blocking_task;
 mod capture;
 mod context;
+mod current;
 mod decide;
 mod devices;
 pub mod engine;
@@ -36,7 +37,6 @@ pub mod outcome;
 mod pipeline;
 mod place;
 pub mod policies;
-mod precheck;
 mod preview;
 mod rate_limiter;
 mod record;
@@ -59,12 +59,12 @@ extern crate self as onrecord_core;
 mod kit;
 
 pub use admission::{Admission, Overloaded, Permit};
-pub use devices::{DeclareError, Device, DevicesError};
+pub use devices::{DeclareError, Device, DevicesError, EnableRequest};
 pub use exchange::{Answer, Exchange, Headers, Media, Peer, Received, Target};
 pub use host::{Host, Process, Spawn, Task};
 pub use lifecycle::{CeremonyError, Core, InitOptions, Initialised, Journey, Reloaded, Repair, SealStatus};
 pub use operation::Operation;
-pub use settings::{AuditSettings, DeclaredDevice, Settings};
+pub use settings::{AuditSettings, Settings};
 
 /// The version that status answers show.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

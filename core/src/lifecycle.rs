@@ -11,13 +11,14 @@ mod status;
 mod unseal;
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
 use onrecord_storage::{Barrier, BarrierError, Storage};
 
 use crate::admission::{Admission, Permit};
+use crate::current::Current;
 use crate::devices::{DeclareError, DevicesError};
 use crate::engine::kind::Kinds;
 use crate::engine::sys;
@@ -52,7 +53,7 @@ struct Inner {
     kinds: Kinds,
     settings: Arc<Settings>,
     /// The audit settings that the next unsealing goes by.
-    audit: RwLock<Arc<AuditSettings>>,
+    audit: Current<AuditSettings>,
     /// Held by a reload, and by an unsealing that goes by them.
     reloading: tokio::sync::Mutex<()>,
     admission: Arc<Admission>,
@@ -75,7 +76,7 @@ impl Core {
         let admission = Admission::new(settings.requests_in_flight, settings.body_bytes_in_flight);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
-        let audit = RwLock::new(Arc::new(settings.audit.clone()));
+        let audit = Current::new(settings.audit.clone());
         Self {
             inner: Arc::new(Inner {
                 barrier,
@@ -87,7 +88,7 @@ impl Core {
                 admission,
                 meters,
                 gate: Arc::new(Gate::default()),
-                shares: Mutex::new(Collector::new()),
+                shares: Mutex::new(Collector::default()),
                 ceremony: AtomicBool::new(false),
             }),
             open_metrics: false,
@@ -122,15 +123,15 @@ impl Core {
     }
 
     /// What exists only while it is unsealed.
-    pub fn open(&self) -> Option<Arc<Unsealed>> {
-        self.inner.gate.open()
+    pub fn unsealed(&self) -> Option<Arc<Unsealed>> {
+        self.inner.gate.unsealed()
     }
 
     /// Opens every audit device again (SIGHUP): what failed, in the words of the server's log. Blocks until each has
     /// done so or `timeout` is over.
     pub fn reopen_devices(&self, timeout: Duration) -> Vec<(Arc<str>, String)> {
-        let Some(open) = self.open() else { return Vec::new() };
-        let done = open.broker.reopen(None, timeout);
+        let Some(unsealed) = self.unsealed() else { return Vec::new() };
+        let done = unsealed.broker.reopen(None, timeout);
         done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
     }
 
@@ -148,32 +149,32 @@ impl Core {
 
     /// To be called every few seconds: says in the log what is due about refused requests and devices in trouble.
     pub fn report_incidents(&self) {
-        let Some(open) = self.open() else { return };
-        let (now, devices) = (self.inner.host.clock.monotonic(), open.broker.status());
-        open.log.report_incidents(now, &devices);
-        open.alarm.report_incidents(now, open.outlook_of(&devices).1);
+        let Some(unsealed) = self.unsealed() else { return };
+        let (now, devices) = (self.inner.host.clock.monotonic(), unsealed.broker.status());
+        unsealed.log.report_incidents(now, &devices);
+        unsealed.alarm.report_incidents(now, unsealed.outlook_of(&devices).1);
     }
 
     /// Keeps what audit devices could not tell, and tells what was kept: to be called about every half second.
     pub async fn keep_record(&self) {
-        let Some(open) = self.open() else { return };
-        open.keep_record().await;
+        let Some(unsealed) = self.unsealed() else { return };
+        unsealed.keep_record().await;
     }
 
     /// Housekeeping, to be called every minute or so: rotates a worn key.
     pub async fn maintain(&self) {
-        let Some(open) = self.open() else { return };
+        let Some(unsealed) = self.unsealed() else { return };
         let now = self.inner.host.clock.now();
-        if let Err(error) = open.barrier.maintain(now.unix_seconds()).await {
+        if let Err(error) = unsealed.barrier.maintain(now.unix_seconds()).await {
             tracing::warn!(%error, "the keyring could not be maintained");
         }
-        open.check_storage();
+        unsealed.check_storage();
     }
 
     /// Housekeeping, to be called every hour or so: removes tokens that are dead already. It reads all of them.
     pub async fn tidy(&self) {
-        let Some(open) = self.open() else { return };
-        if let Err(error) = open.tokens.tidy(self.inner.host.clock.now()).await {
+        let Some(unsealed) = self.unsealed() else { return };
+        if let Err(error) = unsealed.tokens.tidy(self.inner.host.clock.now()).await {
             tracing::warn!(%error, "dead tokens could not be removed");
         }
     }
@@ -253,15 +254,17 @@ impl CeremonyError {
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
         match self {
+            Self::AlreadyInitialised
+            | Self::NotInitialised
+            | Self::Config(_)
+            | Self::Pgp
+            | Self::NotForShamir
+            | Self::NoKey
+            | Self::BadKey
+            | Self::WrongKey(_)
+            | Self::Unsealed => 400,
             Self::Busy => 503,
-            Self::Barrier(_)
-            | Self::Token(_)
-            | Self::Devices(_)
-            | Self::DeviceTable(_)
-            | Self::Declared(_)
-            | Self::Entropy(_)
-            | Self::Load(_) => 500,
-            _ => 400,
+            _ => 500,
         }
     }
 }

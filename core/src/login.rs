@@ -14,19 +14,22 @@ use crate::token::Issued;
 use crate::tokens::TokenDraft;
 
 /// Issues the token of a login, and puts it into the reply.
-pub(crate) async fn issue(open: &Unsealed, call: &Call<'_>, mut reply: Box<Reply>) -> Outcome {
+pub(crate) async fn issue(unsealed: &Unsealed, call: &Call<'_>, mut reply: Box<Reply>) -> Outcome {
     let Some(login) = reply.login.take() else { return Outcome::Reply(reply) };
-    match token(open, call, login).await {
-        Ok((issued, warning)) => {
-            reply.auth = Some(issued);
-            reply.warnings.extend(warning);
-            Outcome::Reply(reply)
-        }
-        Err(refusal) => refusal.into(),
-    }
+    let (issued, warning) = match token(unsealed, call, login).await {
+        Ok(issued) => issued,
+        Err(refusal) => return refusal.into(),
+    };
+    reply.auth = Some(issued);
+    reply.warnings.extend(warning);
+    Outcome::Reply(reply)
 }
 
-async fn token(open: &Unsealed, call: &Call<'_>, login: Login) -> Result<(Issued, Option<Warning>), Refusal> {
+async fn token(
+    unsealed: &Unsealed,
+    call: &Call<'_>,
+    login: Login,
+) -> Result<(Issued, Option<Warning>), Refusal> {
     let mut policies = login.policies;
     policies.push(DEFAULT.to_owned());
     let policies = sanitised(&policies);
@@ -37,12 +40,12 @@ async fn token(open: &Unsealed, call: &Call<'_>, login: Login) -> Result<(Issued
     }
     let request =
         TtlRequest { ttl: login.ttl, period: login.period, explicit_max_ttl: login.explicit_max_ttl, age: 0 };
-    let granted = lifetime::grant_first(request, Bounds::of(open, &call.mount.tune))?;
+    let granted = lifetime::grant_first(request, Bounds::of(unsealed, &call.mount.tune))?;
     let name = call.mount.path.strip_prefix(LOGINS).unwrap_or(&call.mount.path).trim_end_matches('/');
     let draft = TokenDraft {
         id: None,
         policies,
-        path: format!("{}{}", call.mount.path, call.path),
+        path: call.full_path(),
         display_name: format!("{}-{}", name.replace('/', "-"), login.display_name),
         meta: login.meta,
         num_uses: login.num_uses,
@@ -51,7 +54,7 @@ async fn token(open: &Unsealed, call: &Call<'_>, login: Login) -> Result<(Issued
         period: login.period,
         renewable: login.renewable,
     };
-    let entry = open.tokens.create(draft, None, call.now).await?;
+    let entry = unsealed.tokens.create(draft, None, call.now).await?;
     let issued = Issued { entry, lease_seconds: granted.ttl, new: true, text_known: true };
     Ok((issued, granted.capped.map(|capped| lifetime::warning("TTL", capped))))
 }

@@ -66,9 +66,4 @@ impl Operation {
     pub const fn as_str(self) -> &'static str {
         self.for_entries().as_str()
     }
-
-    /// Whether the operation stores something.
-    pub const fn is_write(self) -> bool {
-        matches!(self, Self::Create | Self::Update | Self::Patch)
-    }
 }

@@ -238,6 +238,13 @@ impl From<Refusal> for Outcome {
     }
 }
 
+/// Done, and nothing to say: 204.
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Self::empty()
+    }
+}
+
 impl From<Reply> for Outcome {
     fn from(reply: Reply) -> Self {
         Self::Reply(Box::new(reply))

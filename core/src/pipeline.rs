@@ -1,5 +1,5 @@
 //! The journey of one request, in one function whose body reads as the list in docs/ARCHITECTURE.md.
-//! Nothing else in the tree calls the broker for a request. Never in it: what any single step does.
+//! Nothing else in the tree has a request recorded. Never in it: what any single step does.
 
 use std::sync::Arc;
 
@@ -9,36 +9,37 @@ use crate::exchange::{Answer, Exchange};
 use crate::{act, capture, decide, record, release, route, shape};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
-pub(crate) async fn journey(open: Arc<Unsealed>, exchange: Box<Exchange>) -> Answer {
-    // What wants time to wake up does so meanwhile.
-    record::announce(&open);
+pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>) -> Answer {
+    // The devices' threads are woken meanwhile.
+    unsealed.broker.prewake();
     // 1. What does the client ask?
-    let mut request = capture::capture(&open, *exchange);
+    let mut request = capture::capture(&unsealed, *exchange);
     // 2. Who asks? One use of the token is reserved.
-    let caller = open.tokens.reserve(&request).await;
+    let caller = unsealed.tokens.reserve(&request).await;
     // 3. Where does it go, and does the key exist?
-    let route = route::route(&open, &mut request, &caller).await;
+    let route = route::route(&unsealed, &mut request, &caller).await;
     // 4. May it?
     let verdict = decide::decide(&request, &caller, &route);
-    let context = RequestContext { request: &request, caller: &caller, route: &route, verdict };
+    let context =
+        RequestContext { unsealed: &unsealed, request: &request, caller: &caller, route: &route, verdict };
     // 5. On record, before anything is done.
-    let recorded = match record::request(&open, &context).await {
+    let recorded = match record::request(&context).await {
         Ok(recorded) => recorded,
         Err(not_recorded) => {
-            record::record_aborted(&open, &context, &not_recorded);
+            record::record_aborted(&context, &not_recorded);
             caller.release();
             return Answer::not_on_record("internal error");
         }
     };
     // 6. The use is spent; the refusal is made, or the handler runs.
-    let mut outcome = act::act(&open, &context, &recorded).await;
+    let mut outcome = act::act(&context, &recorded).await;
     // 7. The bytes of the answer. Where they cannot be made, what was issued is revoked, and the answer is an error.
     let shaped = match shape::catch_panic(&context, &outcome) {
         Some(shaped) => shaped,
-        None => Box::pin(release::shaping_failed(&open, &context, &mut outcome)).await,
+        None => Box::pin(release::shaping_failed(&context, &mut outcome)).await,
     };
     // 8. On record, before anything is answered.
-    let proof = record::response(&open, &context, recorded, &outcome, &shaped).await;
+    let proof = record::response(&context, recorded, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    release::release(&open, caller, outcome, shaped, proof).await
+    release::release(&unsealed, caller, outcome, shaped, proof).await
 }

@@ -10,11 +10,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::context::RequestContext;
 use crate::decide;
-use crate::engine::unsealed::Unsealed;
 use crate::engine::{fields, sys};
-use crate::exchange::{Exchange, Headers, Received, Target};
+use crate::exchange::{Exchange, Headers, Received, Shaped, Target};
 use crate::outcome::{Outcome, Refusal, Reply};
-use crate::precheck::precheck;
 use crate::routes::Recording;
 use crate::{capture, record, route, shape};
 
@@ -35,11 +33,12 @@ const UNKNOWN: [&str; 7] = [
 ];
 
 /// Answers a request for a preview.
-pub(crate) async fn answer(open: &Unsealed, asked: &RequestContext<'_>) -> Outcome {
-    preview(open, asked).await.into()
+pub(crate) async fn answer(asked: &RequestContext<'_>) -> Outcome {
+    preview(asked).await.into()
 }
 
-async fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
+async fn preview(asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
+    let unsealed = asked.unsealed;
     let exchange = exchange(asked)?;
     if let Target::Api(path) = &exchange.target
         && let Some((route, _)) = sys::exempt(path, false)
@@ -47,34 +46,34 @@ async fn preview(open: &Unsealed, asked: &RequestContext<'_>) -> Result<Reply, R
         let Recording::Exempt(reason, _) = route.recording else { return Err(Refusal::internal()) };
         return Ok(reply(asked, object! { "note" => reason, "recorded" => false }));
     }
-    let mut request = capture::capture(open, exchange);
-    let route = route::route(open, &mut request, asked.caller).await;
+    let mut request = capture::capture(unsealed, exchange);
+    let route = route::route(unsealed, &mut request, asked.caller).await;
     let verdict = decide::decide(&request, asked.caller, &route);
-    let context = RequestContext { request: &request, caller: asked.caller, route: &route, verdict };
-    let recorded = record::request_entry(open, &context, |entry| open.broker.preview(entry));
+    let context = RequestContext { request: &request, route: &route, verdict, ..*asked };
+    let recorded = record::request_entry(&context, |entry| unsealed.broker.preview(entry));
     let mut data = object! {
         "allowed" => request.refusal.is_none() && verdict.allowed(),
         "operation" => request.operation.as_str(),
         "recorded" => true,
     };
-    let prechecked = precheck(&context);
+    let prechecked = context.precheck();
     let answered = if let (Some(row), None) = (route.row, &prechecked)
         && let Recording::RequestOnly(reason) = row.recording
     {
         data.insert("note", format!("if it succeeds there is no response entry: {reason}"));
         None
     } else {
-        let settled = |entry: &Entry<'_>| open.broker.preview(entry);
+        let settled = |entry: &Entry<'_>| unsealed.broker.preview(entry);
         Some(match &prechecked {
             Some(outcome) => {
                 let shaped = shape::shape(&context, outcome);
                 data.insert("status_code", shaped.status);
                 data.insert("unknown", Value::from(vec!["duration_ns"]));
-                record::response_entry(open, &context, outcome, &shaped, 0, settled)
+                record::response_entry(&context, outcome, &shaped, 0, settled)
             }
             None => {
                 data.insert("unknown", Value::from(UNKNOWN.to_vec()));
-                record::response_entry(open, &context, &Outcome::empty(), &shape::unknown(), 0, settled)
+                record::response_entry(&context, &Outcome::empty(), &Shaped::default(), 0, settled)
             }
         })
     };

@@ -6,7 +6,7 @@ mod bare;
 use std::time::Duration;
 
 use onrecord_audit::broker::Proof;
-use onrecord_audit::{Broker, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord, Unaudited};
+use onrecord_audit::{Broker, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord};
 use onrecord_entry::auth::{Grants, PolicyResults, TokenType};
 use onrecord_entry::request::{Data, Header, Mount as MountFacts, Namespace};
 use onrecord_entry::response::Secret;
@@ -18,47 +18,27 @@ use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
 use crate::engine::mount::{Mount, RUNNING_VERSION};
-use crate::engine::unsealed::Unsealed;
-use crate::exchange::Shaped;
+use crate::exchange::{ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
-use crate::token::Issued;
+use crate::token::{Entry as StoredToken, Issued};
 use crate::tokens::Caller;
-
-/// The proofs by which an answer may leave.
-pub(crate) enum ReleaseProof {
-    /// The response is on record. So is the request, unless it is the one that enabled the first device.
-    OnRecord(Recorded<RequestOnRecord>, ResponseOnRecord),
-    /// The request is on record, and its route is recorded by its request entry alone.
-    RequestOnly(RequestOnRecord),
-    /// No device is enabled, and the rule allows that.
-    Unaudited(Unaudited),
-}
 
 /// The entry is not on record as the rule wants it: why each device does not have it, if there are devices.
 pub(crate) struct NotRecorded(Option<Refused>);
 
-/// Says that a request entry follows in a moment.
-pub(crate) fn announce(open: &Unsealed) {
-    open.broker.prewake();
-}
-
 /// Records the request entry.
-pub(crate) async fn request(
-    open: &Unsealed,
-    context: &RequestContext<'_>,
-) -> Result<Recorded<RequestOnRecord>, NotRecorded> {
+pub(crate) async fn request(context: &RequestContext<'_>) -> Result<Recorded<RequestOnRecord>, NotRecorded> {
     // Built and formatted in a call of its own: an entry kept across the waiting would make every journey larger.
-    let began = open.host.clock.monotonic();
-    let recording = begin_request(open, context);
-    judge(open, context, Phase::Request, began, recording).await
+    let began = context.unsealed.host.clock.monotonic();
+    let recording = begin_request(context);
+    judge(context, Phase::Request, began, recording).await
 }
 
 /// Records the response entry. Where the route is recorded by its request entry alone, that is enough, once it is done.
 /// If building it panics, a bare one takes its place, and the answer is withheld.
 pub(crate) async fn response(
-    open: &Unsealed,
     context: &RequestContext<'_>,
     request: Recorded<RequestOnRecord>,
     outcome: &Outcome,
@@ -72,30 +52,26 @@ pub(crate) async fn response(
             Recorded::Unaudited(proof) => ReleaseProof::Unaudited(proof),
         });
     }
-    let began = open.host.clock.monotonic();
-    match bare::catch_panic(|| begin_response(open, context, outcome, shaped)) {
-        Some(recording) => Ok(match judge(open, context, Phase::Response, began, recording).await? {
+    let began = context.unsealed.host.clock.monotonic();
+    match bare::catch_panic(|| begin_response(context, outcome, shaped)) {
+        Some(recording) => Ok(match judge(context, Phase::Response, began, recording).await? {
             Recorded::OnRecord(proof) => ReleaseProof::OnRecord(request, proof),
             Recorded::Unaudited(proof) => ReleaseProof::Unaudited(proof),
         }),
         None => {
-            Box::pin(bare::response(open, context, began)).await;
+            Box::pin(bare::response(context, began)).await;
             Err(NotRecorded(None))
         }
     }
 }
 
-fn begin_request(open: &Unsealed, context: &RequestContext<'_>) -> Recording<RequestOnRecord> {
-    request_entry(open, context, |entry| offer(open, context, entry, Broker::record_request))
+fn begin_request(context: &RequestContext<'_>) -> Recording<RequestOnRecord> {
+    request_entry(context, |entry| offer(context, entry, Broker::record_request))
 }
 
 /// Makes the request entry, and hands it to `then`.
-pub(crate) fn request_entry<T>(
-    open: &Unsealed,
-    context: &RequestContext<'_>,
-    then: impl FnOnce(&Entry<'_>) -> T,
-) -> T {
-    let headers = RecordedHeaders::of(open, context);
+pub(crate) fn request_entry<T>(context: &RequestContext<'_>, then: impl FnOnce(&Entry<'_>) -> T) -> T {
+    let headers = RecordedHeaders::of(context);
     let headers = headers.list();
     let mut entry =
         Entry { auth: asking(context), request: facts(context, context.route.checked), ..Entry::default() };
@@ -105,25 +81,23 @@ pub(crate) fn request_entry<T>(
 }
 
 fn begin_response(
-    open: &Unsealed,
     context: &RequestContext<'_>,
     outcome: &Outcome,
     shaped: &Shaped,
 ) -> Recording<ResponseOnRecord> {
-    let offer = |entry: &Entry<'_>| offer(open, context, entry, Broker::record_response);
-    response_entry(open, context, outcome, shaped, elapsed(open, context), offer)
+    let offer = |entry: &Entry<'_>| offer(context, entry, Broker::record_response);
+    response_entry(context, outcome, shaped, elapsed(context), offer)
 }
 
 /// Makes the response entry, and hands it to `then`.
 pub(crate) fn response_entry<T>(
-    open: &Unsealed,
     context: &RequestContext<'_>,
     outcome: &Outcome,
     shaped: &Shaped,
     duration_ns: u64,
     then: impl FnOnce(&Entry<'_>) -> T,
 ) -> T {
-    let headers = RecordedHeaders::of(open, context);
+    let headers = RecordedHeaders::of(context);
     let headers = headers.list();
     let ran = context.route.checked || context.verdict.allowed();
     let mut entry =
@@ -154,54 +128,58 @@ pub(crate) fn response_entry<T>(
 
 /// Tells the devices that took the request entry that nothing came of it. Nobody waits for it, and nothing depends on
 /// it.
-pub(crate) fn record_aborted(open: &Unsealed, context: &RequestContext<'_>, not_recorded: &NotRecorded) {
+pub(crate) fn record_aborted(context: &RequestContext<'_>, not_recorded: &NotRecorded) {
     let Some(refused) = &not_recorded.0 else { return };
     let mut entry =
         Entry { auth: asking(context), request: facts(context, context.route.checked), ..Entry::default() };
     let mount = context.route.mount.as_deref().map(|mount| mounted(mount, context.route.checked));
     entry.error = audit_errors::NOT_ON_RECORD.into();
-    entry.duration_ns = elapsed(open, context);
+    entry.duration_ns = elapsed(context);
     entry.response =
         Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });
-    open.broker.record_aborted(&entry, refused);
+    context.unsealed.broker.record_aborted(&entry, refused);
 }
 
 /// Offers an entry to the devices, in general by `record`. Where more of them are wanted than there are, those that there
 /// are do for the request that enables one: else the number could never be reached.
 fn offer<P: Proof>(
-    open: &Unsealed,
     context: &RequestContext<'_>,
     entry: &Entry<'_>,
     record: impl FnOnce(&Broker, &Entry<'_>) -> Recording<P>,
 ) -> Recording<P> {
-    if enables(context) { open.broker.record_with_those_enabled(entry) } else { record(&open.broker, entry) }
+    if enables(context) {
+        context.unsealed.broker.record_with_those_enabled(entry)
+    } else {
+        record(&context.unsealed.broker, entry)
+    }
 }
 
 /// Waits for the broker's verdict.
 async fn judge<P: Proof>(
-    open: &Unsealed,
     context: &RequestContext<'_>,
     phase: Phase,
     began: Duration,
     recording: Recording<P>,
 ) -> Result<Recorded<P>, NotRecorded> {
     let recorded = recording.or_unaudited().await;
-    let now = open.host.clock.monotonic();
-    open.meters.judged(phase, now.saturating_sub(began));
+    let now = context.unsealed.host.clock.monotonic();
+    context.unsealed.meters.judged(phase, now.saturating_sub(began));
     let refused = match recorded {
         Ok(Recorded::OnRecord(proof)) => return Ok(Recorded::OnRecord(proof)),
         // A straggler finds no device because the server is sealed, not because none is enabled.
-        Ok(Recorded::Unaudited(_)) if open.ended() => return Err(NotRecorded(None)),
-        Ok(Recorded::Unaudited(proof)) if !open.devices.settings().fail_closed || enables(context) => {
+        Ok(Recorded::Unaudited(_)) if context.unsealed.ended() => return Err(NotRecorded(None)),
+        Ok(Recorded::Unaudited(proof))
+            if !context.unsealed.devices.settings().fail_closed || enables(context) =>
+        {
             return Ok(Recorded::Unaudited(proof));
         }
         Ok(Recorded::Unaudited(_)) => None,
         Err(error) => error.refused(),
     };
     // Devices that were let go because the server is sealed have not failed.
-    if !open.ended() {
-        open.meters.refused(phase);
-        open.alarm.refused(phase, refused.as_ref(), now);
+    if !context.unsealed.ended() {
+        context.unsealed.meters.refused(phase);
+        context.unsealed.alarm.refused(phase, refused.as_ref(), now);
     }
     Err(NotRecorded(refused))
 }
@@ -212,8 +190,8 @@ fn enables(context: &RequestContext<'_>) -> bool {
         && context.request.operation == Operation::Update
 }
 
-fn elapsed(open: &Unsealed, context: &RequestContext<'_>) -> u64 {
-    let elapsed = open.host.clock.monotonic().saturating_sub(context.request.started);
+fn elapsed(context: &RequestContext<'_>) -> u64 {
+    let elapsed = context.unsealed.host.clock.monotonic().saturating_sub(context.request.started);
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -257,17 +235,11 @@ fn caller(caller: &Caller) -> Auth<'_> {
     let token = &*caller.entry;
     Auth {
         client_token: Token::new(token.id.expose()),
-        accessor: Accessor::new(&token.accessor),
-        display_name: (&token.display_name).into(),
-        policies: (&token.policies).into(),
-        token_policies: (&token.policies).into(),
-        metadata: token.meta.as_ref().map(Into::into).unwrap_or_default(),
         remaining_uses: caller.remaining_uses.unwrap_or(0),
-        token_type: TokenType::Service,
         token_ttl: token.creation_ttl,
         token_issue_time: Some(token.issued.into()),
         cache_key: Some(&token.cache_key),
-        ..Auth::default()
+        ..of_token(token)
     }
 }
 
@@ -276,15 +248,22 @@ fn issued(issued: &Issued) -> Auth<'_> {
     let token = &*issued.entry;
     Auth {
         client_token: Token::new(issued.text()),
+        num_uses: token.num_uses,
+        token_ttl: issued.lease_seconds,
+        token_issue_time: (!issued.new).then(|| token.issued.into()),
+        ..of_token(token)
+    }
+}
+
+/// What any `auth` says of a token.
+fn of_token(token: &StoredToken) -> Auth<'_> {
+    Auth {
         accessor: Accessor::new(&token.accessor),
         display_name: (&token.display_name).into(),
         policies: (&token.policies).into(),
         token_policies: (&token.policies).into(),
         metadata: token.meta.as_ref().map(Into::into).unwrap_or_default(),
-        num_uses: token.num_uses,
         token_type: TokenType::Service,
-        token_ttl: issued.lease_seconds,
-        token_issue_time: (!issued.new).then(|| token.issued.into()),
         ..Auth::default()
     }
 }
@@ -364,9 +343,9 @@ struct RecordedHeaders<'a> {
 impl<'a> RecordedHeaders<'a> {
     /// Picks the configured headers out of those sent. A token that was accepted is not among them; one that was not
     /// is hashed whatever the configuration says.
-    fn of(open: &Unsealed, context: &RequestContext<'a>) -> Self {
+    fn of(context: &RequestContext<'a>) -> Self {
         let mut picked = Self { values: Vec::new(), found: Vec::new() };
-        let audited = open.audited_headers.current();
+        let audited = context.unsealed.audited_headers.current();
         if audited.is_empty() {
             return picked;
         }

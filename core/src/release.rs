@@ -3,9 +3,9 @@
 
 use crate::context::RequestContext;
 use crate::engine::unsealed::Unsealed;
-use crate::exchange::{Answer, Shaped};
+use crate::exchange::{Answer, ReleaseProof, Shaped};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
-use crate::record::{NotRecorded, ReleaseProof};
+use crate::record::NotRecorded;
 use crate::tokens::Reservation;
 use crate::{audit_errors, shape};
 
@@ -20,63 +20,59 @@ const SHAPING_FAILED: &str = "internal error: the request was carried out, but i
 
 /// Releases a shaped answer, given that its response entry has settled.
 pub(crate) async fn release(
-    open: &Unsealed,
+    unsealed: &Unsealed,
     caller: Reservation,
     outcome: Outcome,
     shaped: Shaped,
     proof: Result<ReleaseProof, NotRecorded>,
 ) -> Answer {
     if matches!(&outcome, Outcome::Refusal(refusal) if refusal.status == 500) {
-        open.check_storage();
+        unsealed.check_storage();
     }
-    caller.finish().await;
-    let reply = match (proof, outcome) {
-        (Ok(ReleaseProof::OnRecord(request, response)), outcome) => {
-            begin(open, outcome);
-            return Answer::on_record(shaped, request, response);
+    if let Some(deletion) = caller.finish() {
+        deletion.await;
+    }
+    match (proof, outcome) {
+        (Ok(proof), outcome) => {
+            if !matches!(proof, ReleaseProof::Unaudited(_)) {
+                begin(unsealed, outcome);
+            }
+            Answer::released(shaped, proof)
         }
-        (Ok(ReleaseProof::RequestOnly(request)), outcome) => {
-            begin(open, outcome);
-            return Answer::on_request_record(shaped, request);
+        (Err(_), Outcome::Refusal(_)) => Answer::not_on_record(REFUSED),
+        (Err(_), Outcome::Reply(reply)) => {
+            drop(shaped);
+            Box::pin(withdraw(unsealed, reply)).await;
+            Answer::not_on_record(WITHHELD)
         }
-        (Ok(ReleaseProof::Unaudited(proof)), _) => return Answer::without_devices(shaped, proof),
-        (Err(_), Outcome::Refusal(_)) => return Answer::not_on_record(REFUSED),
-        (Err(_), Outcome::Reply(reply)) => reply,
-    };
-    drop(shaped);
-    Box::pin(withdraw(open, reply)).await;
-    Answer::not_on_record(WITHHELD)
+    }
 }
 
 /// What goes on record and to the client in place of an outcome whose bytes could not be made: an error. What was
 /// issued in it nobody will ever hear of, so it is revoked.
-pub(crate) async fn shaping_failed(
-    open: &Unsealed,
-    context: &RequestContext<'_>,
-    outcome: &mut Outcome,
-) -> Shaped {
+pub(crate) async fn shaping_failed(context: &RequestContext<'_>, outcome: &mut Outcome) -> Shaped {
     let text = Some(SHAPING_FAILED.to_owned());
     let error = Refusal { text, audit_error: Some(audit_errors::SHAPING_FAILED), ..Refusal::internal() };
     if let Outcome::Reply(reply) = std::mem::replace(outcome, error.into()) {
-        withdraw(open, reply).await;
+        withdraw(context.unsealed, reply).await;
     }
     shape::shape(context, outcome)
 }
 
 /// Revokes what was issued in a reply that does not leave.
-async fn withdraw(open: &Unsealed, reply: Box<Reply>) {
+async fn withdraw(unsealed: &Unsealed, reply: Box<Reply>) {
     if let Some(issued) = reply.auth.filter(|issued| issued.new)
-        && let Err(error) = open.tokens.withdraw(&issued).await
+        && let Err(error) = unsealed.tokens.withdraw(&issued).await
     {
         tracing::error!(%error, "a token whose issue is not on record could not be revoked");
     }
 }
 
 /// Begins what waited for the response entry.
-fn begin(open: &Unsealed, outcome: Outcome) {
+fn begin(unsealed: &Unsealed, outcome: Outcome) {
     let Outcome::Reply(reply) = outcome else { return };
     if let Some(Afterwards::Drill { path, drill, time }) = reply.afterwards
-        && let Err(error) = open.broker.drill(&path, drill, time)
+        && let Err(error) = unsealed.broker.drill(&path, drill, time)
     {
         tracing::warn!(path, %drill, %error, "a drill did not begin");
     }

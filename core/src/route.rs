@@ -33,8 +33,8 @@ pub(crate) struct RouteMatch {
 }
 
 /// Finds the route, and turns a write to a key that does not exist yet into a create.
-pub(crate) async fn route(open: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
-    let mut route = find(open, &request.path);
+pub(crate) async fn route(unsealed: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
+    let mut route = find(unsealed, &request.path);
     if request.refusal.is_some() || request.operation != Operation::Update {
         return route;
     }
@@ -50,10 +50,10 @@ pub(crate) async fn route(open: &Unsealed, request: &mut Request, caller: &Reser
     route
 }
 
-fn find(open: &Unsealed, path: &str) -> RouteMatch {
-    let Some(mount) = open.mounts.find(path) else { return RouteMatch::default() };
+fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
+    let Some(mount) = unsealed.mounts.find(path) else { return RouteMatch::default() };
     let split = mount.path.len().min(path.len());
-    let (number, row, captured) = match mount.kind.find(path.get(split..).unwrap_or_default()) {
+    let (number, row, captured) = match (mount.kind.find)(path.get(split..).unwrap_or_default()) {
         Some((number, row, captured)) => (number, Some(row), captured.start + split..captured.end + split),
         None => (0, None, 0..0),
     };

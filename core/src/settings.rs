@@ -6,6 +6,8 @@ use std::time::Duration;
 use onrecord_audit::{DeviceKinds, Placement, Rules};
 use onrecord_value::json::Limits;
 
+use crate::devices::EnableRequest;
+
 /// Limits and defaults of a server.
 pub struct Settings {
     /// TTL of a token or lease that asks for none. Default 768 h.
@@ -58,7 +60,7 @@ pub struct AuditSettings {
     /// Where the API may place file devices, if it may at all, and which directories are the server's own (decision 5).
     pub placement: Placement,
     /// Devices of the configuration file.
-    pub declared_devices: Vec<DeclaredDevice>,
+    pub declared_devices: Vec<EnableRequest>,
 }
 
 impl Default for AuditSettings {
@@ -82,19 +84,4 @@ impl AuditSettings {
     pub(crate) fn sharing_files_with(self, older: &Self) -> Self {
         Self { placement: self.placement.sharing(&older.placement), ..self }
     }
-}
-
-/// An `audit` stanza of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeclaredDevice {
-    /// `file`, …
-    pub kind: String,
-    /// Where it is enabled, without the closing slash.
-    pub path: String,
-    /// What it is for.
-    pub description: String,
-    /// Echoed only.
-    pub local: bool,
-    /// Its options, as text.
-    pub options: Vec<(String, String)>,
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use onrecord_value::{Object, Value, json, object};
 
 use crate::context::RequestContext;
-use crate::exchange::{Media, Shaped};
+use crate::exchange::Shaped;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
 use crate::token::Issued;
 
@@ -38,11 +38,6 @@ pub(crate) fn shape(context: &RequestContext<'_>, outcome: &Outcome) -> Shaped {
     }
 }
 
-/// The bytes of an answer of which nothing is known: for an entry alone, never for an answer.
-pub(crate) fn unknown() -> Shaped {
-    Shaped { status: 0, media: Media::Json, body: bytes::Bytes::new(), recorded: None }
-}
-
 fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
     if let Some(raw) = &reply.raw {
         let recorded = object! {
@@ -53,42 +48,30 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
         return Shaped { status: 200, media: raw.media, body: raw.body.clone(), recorded: Some(recorded) };
     }
     let nothing = reply.data.is_none() && reply.auth.is_none() && reply.warnings.is_empty();
+    if nothing && reply.shape == ReplyShape::Envelope {
+        return Shaped { status: 204, ..Shaped::default() };
+    }
+    let mut body = Vec::with_capacity(512);
     match reply.shape {
-        ReplyShape::Envelope if nothing => {
-            Shaped { status: 204, media: Media::Json, body: bytes::Bytes::new(), recorded: None }
-        }
-        ReplyShape::Envelope => {
-            let mut body = Vec::with_capacity(512);
-            envelope(id, reply, injected, &mut body);
-            body.push(b'\n');
-            Shaped { status: 200, media: Media::Json, body: body.into(), recorded: None }
-        }
-        ReplyShape::Bare => {
-            let mut body = Vec::with_capacity(512);
-            match &reply.data {
-                Some(data) => json::write_object(data, &mut body),
-                None => body.extend_from_slice(b"{}"),
-            }
-            body.push(b'\n');
-            Shaped { status: 200, media: Media::Json, body: body.into(), recorded: None }
-        }
-        // An absent key that cannot be patched: 404 without a body.
-        ReplyShape::NotFound if nothing => {
-            let recorded = object! { "http_content_type" => "application/json", "http_status_code" => 404 };
-            Shaped { status: 404, media: Media::Json, body: bytes::Bytes::new(), recorded: Some(recorded) }
-        }
+        ReplyShape::Envelope => envelope(id, reply, injected, &mut body),
+        ReplyShape::Bare => match &reply.data {
+            Some(data) => json::write_object(data, &mut body),
+            None => body.extend_from_slice(b"{}"),
+        },
         ReplyShape::NotFound => {
-            let mut body = Vec::with_capacity(512);
-            envelope(id, reply, false, &mut body);
-            // The recordings hold such an answer as the text of its body: whole, and hashed as one.
-            let recorded = object! {
-                "http_content_type" => "application/json",
-                "http_raw_body" => String::from_utf8_lossy(&body).into_owned(),
-                "http_status_code" => 404,
-            };
-            Shaped { status: 404, media: Media::Json, body: body.into(), recorded: Some(recorded) }
+            let mut recorded =
+                object! { "http_content_type" => "application/json", "http_status_code" => 404 };
+            // Without contents, of an absent key that cannot be patched, it has no body. Else the recordings hold it as the
+            // text of its body: whole, and hashed as one.
+            if !nothing {
+                envelope(id, reply, false, &mut body);
+                recorded.insert("http_raw_body", String::from_utf8_lossy(&body).into_owned());
+            }
+            return Shaped { recorded: Some(recorded), ..Shaped::json(404, body) };
         }
     }
+    body.push(b'\n');
+    Shaped::json(200, body)
 }
 
 fn refused(refusal: &Refusal) -> Shaped {
@@ -98,11 +81,9 @@ fn refused(refusal: &Refusal) -> Shaped {
         json::write_str(text, &mut body);
     }
     body.extend_from_slice(b"]}\n");
-    let recorded = match &refusal.text {
-        Some(text) if refusal.in_data => Some(object! { "error" => text.as_str() }),
-        _ => None,
-    };
-    Shaped { status: refusal.status, media: Media::Json, body: body.into(), recorded }
+    let text = refusal.text.as_deref().filter(|_| refusal.in_data);
+    let recorded = text.map(|text| object! { "error" => text });
+    Shaped { recorded, ..Shaped::json(refusal.status, body) }
 }
 
 fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {
@@ -202,8 +183,8 @@ mod tests {
     async fn a_panic_while_an_answer_is_made_is_on_record_and_what_was_issued_is_revoked() {
         let world = TestServer::new().await;
         let device = world.device("test/", false).await;
-        let open = world.core.open().unwrap();
-        let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();
+        let unsealed = world.core.unsealed().unwrap();
+        let tokens = async || unsealed.tokens.accessors(unsealed.host.clock.now()).await.unwrap().len();
         let before = tokens().await;
         PANICS.set(true);
         let said = world.root("POST", "auth/token/create", Some(serde_json::json!({"ttl": "1h"}))).await;

@@ -16,7 +16,6 @@ mod renew;
 mod reservation;
 mod revoke;
 mod storage;
-mod use_guard;
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -27,16 +26,15 @@ use onrecord_value::Time;
 
 pub use create::TokenDraft;
 pub use renew::Renewal;
-pub use reservation::{Caller, Ending, Reservation};
+pub use reservation::{Caller, Deletion, Reservation};
 pub use revoke::Tidied;
-pub use use_guard::UseGuard;
 
 use crate::host::Host;
 use crate::policies::Policies;
 use crate::request::Request;
 use crate::token::Entry;
 use cache::TokenCache;
-use cached_token::CachedToken;
+pub use cached_token::CachedToken;
 use storage::TokenStorage;
 
 /// How many generations a family of tokens may have. It bounds the work of asking whether a token lives.
@@ -54,15 +52,7 @@ struct TokenStore {
 }
 
 /// A token that was looked up and lives.
-#[derive(Clone)]
-pub struct ActiveToken(Arc<CachedToken>);
-
-impl ActiveToken {
-    /// What is stored of it now.
-    pub fn entry(&self) -> Arc<Entry> {
-        self.0.entry()
-    }
-}
+pub type ActiveToken = Arc<CachedToken>;
 
 impl Tokens {
     /// The store behind a barrier. Reads nothing yet.
@@ -88,16 +78,9 @@ impl Tokens {
             Err(error) => Err(error),
         };
         match found {
-            Ok(Some(cached)) => match UseGuard::take(self, cached, now) {
-                Some((use_guard, share)) => Reservation::Valid(Caller {
-                    entry: share.entry,
-                    acl: share.acl,
-                    client_id: share.client_id,
-                    remaining_uses: share.remaining,
-                    use_guard,
-                }),
-                None => Reservation::Refused,
-            },
+            Ok(Some(cached)) => {
+                Caller::reserve(self, cached, now).map_or(Reservation::Refused, Reservation::Valid)
+            }
             Ok(None) => Reservation::Refused,
             Err(_) => Reservation::Unavailable,
         }
@@ -105,7 +88,7 @@ impl Tokens {
 
     /// What is stored of a caller's token now: its uses may have been spent since the request arrived.
     pub fn current(&self, caller: &Caller) -> ActiveToken {
-        ActiveToken(Arc::clone(caller.use_guard.cached()))
+        Arc::clone(&caller.cached)
     }
 
     /// The live token with this text.
@@ -122,7 +105,7 @@ impl Tokens {
     }
 
     async fn named(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
-        Ok(self.0.find(name).await?.filter(|cached| cached.is_active(now)).map(ActiveToken))
+        Ok(self.0.find(name).await?.filter(|cached| cached.is_active(now)))
     }
 
     /// Takes over what is stored of a token, which another process may have changed or revoked. `key` is below the store's

@@ -84,7 +84,7 @@ impl fmt::Debug for Verdict {
 
 impl Verdict {
     /// All starts on all devices: the device's salt and the facts of the start.
-    pub fn strands(&self) -> impl Iterator<Item = (&str, &Value)> {
+    pub fn boots(&self) -> impl Iterator<Item = (&str, &Value)> {
         list(&self.report["devices"]).iter().flat_map(|device| {
             let salt = device["salt"].as_str().unwrap_or_default();
             list(&device["boots"]).iter().map(move |boot| (salt, boot))
@@ -93,7 +93,7 @@ impl Verdict {
 
     /// How many entries are missing on any device and declared.
     pub fn declared(&self) -> u64 {
-        self.strands().map(|(_, boot)| boot["declared"]["count"].as_u64().unwrap_or(0)).sum()
+        self.boots().map(|(_, boot)| boot["declared"]["count"].as_u64().unwrap_or(0)).sum()
     }
 
     /// How many entries are there more than once on the same device.
@@ -147,7 +147,7 @@ pub fn assert_nothing_lost(logs: &[impl AsRef<Path>], answered: &[String]) -> Ve
 
 /// Each device lacks exactly what its gap entries say.
 pub fn assert_holes_are_declared(verdict: &Verdict) {
-    for (salt, boot) in verdict.strands() {
+    for (salt, boot) in verdict.boots() {
         let count = |what: &str| boot[what]["count"].as_u64().expect("a count");
         assert_eq!(
             (count("undeclared"), count("surplus"), count("holes")),

@@ -198,7 +198,7 @@ impl Directory {
         }
         let mut worst = (Outcome::Intact, String::new());
         let mut lost = 0;
-        let devices = server.core.open().map_or(0, |open| open.broker.devices());
+        let devices = server.core.unsealed().map_or(0, |open| open.broker.devices());
         if devices < DEVICES {
             worst = (Outcome::FewerTables, format!("{devices} audit devices"));
         }

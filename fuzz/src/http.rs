@@ -33,7 +33,7 @@ pub fn http(data: &[u8]) {
         let worn = |fuzzed: &mut Fuzzed| {
             fuzzed.inputs += 1;
             fuzzed.inputs > RENEW_AFTER
-                || fuzzed.server.core.open().is_none_or(|open| open.broker.devices() == 0)
+                || fuzzed.server.core.unsealed().is_none_or(|open| open.broker.devices() == 0)
         };
         if kept.as_mut().is_none_or(worn) {
             let (server, control) = Server::in_memory();
@@ -42,7 +42,7 @@ pub fn http(data: &[u8]) {
         let Some(Fuzzed { server, control, .. }) = kept.as_ref() else { return };
         let before = control.lines().len();
         let answer = server.runtime.block_on(exchange(server, data));
-        let devices = server.core.open().map_or(0, |open| open.broker.devices());
+        let devices = server.core.unsealed().map_or(0, |open| open.broker.devices());
         if devices > 0 {
             judge(&answer, &control.lines()[before..]);
         }

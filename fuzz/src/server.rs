@@ -65,7 +65,7 @@ impl Server {
         server.unseal(&key).expect("it is unsealed");
         let control = FaultControl::new();
         let formatter = Formatter::new(FormatOptions::default(), Arc::new(Salt::new("a salt")));
-        let open = server.core.open().expect("it is unsealed");
+        let open = server.core.unsealed().expect("it is unsealed");
         let enabled = open.broker.enable(DeviceConfig::new("fuzzed/", control.device(), formatter), None);
         server.runtime.block_on(enabled).expect("the device is enabled");
         (server, control)

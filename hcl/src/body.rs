@@ -30,6 +30,15 @@ impl Item {
     pub fn position(&self) -> Position {
         self.keys.first().map_or(self.value.position, |key| key.position)
     }
+
+    /// The elements, which must be a list; `null` counts as absent.
+    pub fn list(&self) -> Result<Option<&[Value]>, Error> {
+        match &self.value.data {
+            Data::Null => Ok(None),
+            Data::List(items) => Ok(Some(items)),
+            _ => Err(self.value.wrong_kind(self.name(), "a list")),
+        }
+    }
 }
 
 /// A key or a label.
@@ -104,11 +113,6 @@ impl Value {
         if let Data::List(items) = &self.data { Some(items) } else { None }
     }
 
-    /// The items, if this is an object.
-    pub fn as_body(&self) -> Option<&Body> {
-        if let Data::Object(body) = &self.data { Some(body) } else { None }
-    }
-
     /// The text of a string, a number or a truth value: for settings that accept `5`, `"5"` and `"5s"`.
     pub fn scalar(&self) -> Option<&str> {
         match &self.data {
@@ -125,17 +129,6 @@ impl Value {
     }
 }
 
-impl Item {
-    /// The elements, which must be a list; `null` counts as absent.
-    pub fn list(&self) -> Result<Option<&[Value]>, Error> {
-        match &self.value.data {
-            Data::Null => Ok(None),
-            Data::List(items) => Ok(Some(items)),
-            _ => Err(self.value.wrong_kind(self.name(), "a list")),
-        }
-    }
-}
-
 /// An object with its labels, from either form.
 #[derive(Clone, Debug)]
 pub struct Block<'a> {
@@ -148,11 +141,6 @@ pub struct Block<'a> {
 }
 
 impl Body {
-    /// Whether it has no items.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
     /// The items with this first key.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Item> {
         self.items.iter().filter(move |item| item.name() == name)
@@ -166,42 +154,37 @@ impl Body {
 
     /// The text of this key.
     pub fn string(&self, name: &str) -> Result<Option<&str>, Error> {
-        let wrong = |value: &Value| value.wrong_kind(name, "a string");
-        self.get(name).map(|value| value.as_str().ok_or_else(|| wrong(value))).transpose()
+        self.typed(name, "a string", Value::as_str)
     }
 
     /// The text of this key, which may also be a number or a truth value; see [`Value::scalar`].
     pub fn scalar(&self, name: &str) -> Result<Option<&str>, Error> {
-        self.get(name)
-            .map(|value| value.scalar().ok_or_else(|| value.wrong_kind(name, "a string")))
-            .transpose()
+        self.typed(name, "a string", Value::scalar)
     }
 
     /// The truth value of this key.
     pub fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
-        self.get(name)
-            .map(|value| value.as_bool().ok_or_else(|| value.wrong_kind(name, "a boolean")))
-            .transpose()
+        self.typed(name, "a boolean", Value::as_bool)
     }
 
     /// The integer of this key.
     pub fn integer(&self, name: &str) -> Result<Option<i64>, Error> {
-        self.get(name)
-            .map(|value| value.as_i64().ok_or_else(|| value.wrong_kind(name, "a whole number")))
-            .transpose()
+        self.typed(name, "a whole number", Value::as_i64)
     }
 
-    /// The elements of this key, which must be a list.
-    pub fn list(&self, name: &str) -> Result<Option<&[Value]>, Error> {
-        self.get(name)
-            .map(|value| value.as_list().ok_or_else(|| value.wrong_kind(name, "a list")))
-            .transpose()
+    fn typed<'a, T>(
+        &'a self,
+        name: &str,
+        expected: &'static str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        read(value).map(Some).ok_or_else(|| value.wrong_kind(name, expected))
     }
 
     /// The strings of this key, which must be a list of them.
     pub fn strings(&self, name: &str) -> Result<Option<Vec<&str>>, Error> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        let items = value.as_list().ok_or_else(|| value.wrong_kind(name, "a list of strings"))?;
+        let Some(items) = self.typed(name, "a list of strings", Value::as_list)? else { return Ok(None) };
         let wrong = |item: &Value| item.wrong_kind(name, "a list of strings");
         items.iter().map(|item| item.as_str().ok_or_else(|| wrong(item))).collect::<Result<_, _>>().map(Some)
     }
@@ -257,7 +240,7 @@ impl<'a> Partial<'a> {
             }
             Data::Null => {}
             _ if complete => return Err(value.wrong_kind(name, "an object")),
-            _ => return Err(self.error(ErrorKind::LabelMissing { name: name.to_owned() })),
+            _ => return Err(self.error(ErrorKind::LabelMissing(name.to_owned()))),
         }
         Ok(())
     }

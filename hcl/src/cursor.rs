@@ -65,13 +65,44 @@ impl<'a> Cursor<'a> {
         is_next
     }
 
+    /// Takes this text if it is next.
+    pub(crate) fn eat_text(&mut self, text: &str) -> bool {
+        let is_next = self.rest.starts_with(text);
+        if is_next {
+            for _ in text.chars() {
+                self.next();
+            }
+        }
+        is_next
+    }
+
+    pub(crate) fn digits(&mut self) -> &'a str {
+        self.take_while(|character| character.is_ascii_digit())
+    }
+
+    /// Takes the exponent of a number and says whether there is one; `None` if it has no digits.
+    pub(crate) fn exponent(&mut self) -> Option<bool> {
+        if !self.eat('e') && !self.eat('E') {
+            return Some(false);
+        }
+        if !self.eat('+') {
+            self.eat('-');
+        }
+        (!self.digits().is_empty()).then_some(true)
+    }
+
+    /// The text from `start`, which was the rest before, up to here.
+    pub(crate) fn since(&self, start: &'a str) -> &'a str {
+        start.get(..start.len() - self.rest.len()).unwrap_or_default()
+    }
+
     /// Takes all characters up to the first that does not belong.
     pub(crate) fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> &'a str {
         let start = self.rest;
         while self.peek().is_some_and(&belongs) {
             self.next();
         }
-        start.get(..start.len() - self.rest.len()).unwrap_or_default()
+        self.since(start)
     }
 
     /// Takes the rest of the line without its end, then the end too. `None` at the end of the text.

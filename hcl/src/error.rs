@@ -1,8 +1,6 @@
 //! The errors of texts, with their positions.
 //! Never in it: a check.
 
-use std::fmt;
-
 use crate::Position;
 
 /// A refused text. Prints as `At 1:14: literal not terminated`.
@@ -24,45 +22,6 @@ impl Error {
     /// Why it was refused.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
-    }
-}
-
-/// The token that was found in place of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Found {
-    Assign,
-    Bool,
-    Colon,
-    Comma,
-    Eof,
-    Ident,
-    LeftBrace,
-    LeftBracket,
-    Null,
-    Number,
-    RightBrace,
-    RightBracket,
-    String,
-}
-
-impl fmt::Display for Found {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Assign => "ASSIGN",
-            Self::Bool => "BOOL",
-            Self::Colon => "COLON",
-            Self::Comma => "COMMA",
-            Self::Eof => "EOF",
-            Self::Ident => "IDENT",
-            Self::LeftBrace => "LBRACE",
-            Self::LeftBracket => "LBRACK",
-            Self::Null => "NULL",
-            Self::Number => "NUMBER",
-            Self::RightBrace => "RBRACE",
-            Self::RightBracket => "RBRACK",
-            Self::String => "STRING",
-        })
     }
 }
 
@@ -91,18 +50,12 @@ pub enum ErrorKind {
     /// Digits that make no number.
     #[error("illegal number")]
     IllegalNumber,
-    /// No value follows these keys.
-    #[error("key '{keys}' expected start of object ('{{') or assignment ('=')")]
-    KeyAlone {
-        /// The keys with blanks between.
-        keys: String,
-    },
-    /// A key must begin here.
-    #[error("expected: IDENT | STRING | ASSIGN | LBRACE got: {found}")]
-    KeyExpected {
-        /// The token here.
-        found: Found,
-    },
+    /// No value follows these keys, which have blanks between.
+    #[error("key '{0}' expected start of object ('{{') or assignment ('=')")]
+    KeyAlone(String),
+    /// A key must begin here; the token that does.
+    #[error("expected: IDENT | STRING | ASSIGN | LBRACE got: {0}")]
+    KeyExpected(&'static str),
     /// More labels than this block has.
     #[error("'{name}' has more than {expected} label(s)")]
     LabelExtra {
@@ -111,18 +64,12 @@ pub enum ErrorKind {
         /// How many it has.
         expected: usize,
     },
-    /// Fewer labels than this block needs.
-    #[error("'{name}' needs a label")]
-    LabelMissing {
-        /// The first key of the block.
-        name: String,
-    },
-    /// A comma or the end of the list is missing here.
-    #[error("error parsing list, expected comma or list end, got: {found}")]
-    ListEndExpected {
-        /// The token here.
-        found: Found,
-    },
+    /// Fewer labels than the block with this first key needs.
+    #[error("'{0}' needs a label")]
+    LabelMissing(String),
+    /// A comma or the end of the list is missing; the token in its place.
+    #[error("error parsing list, expected comma or list end, got: {0}")]
+    ListEndExpected(&'static str),
     /// A string that does not end in its line.
     #[error("literal not terminated")]
     LiteralNotTerminated,
@@ -132,21 +79,15 @@ pub enum ErrorKind {
     /// A `=` without a key.
     #[error("no object keys found!")]
     NoKey,
-    /// An object that does not end.
-    #[error("object expected closing RBRACE got: {found}")]
-    ObjectNotClosed {
-        /// The token in place of its end.
-        found: Found,
-    },
+    /// An object that does not end; the token in place of its end.
+    #[error("object expected closing RBRACE got: {0}")]
+    ObjectNotClosed(&'static str),
     /// Deeper nesting than [`crate::DEPTH_MAX`].
     #[error("nested deeper than {} levels", crate::DEPTH_MAX)]
     TooDeep,
-    /// A value is missing here.
-    #[error("value expected, got: {found}")]
-    ValueExpected {
-        /// The token here.
-        found: Found,
-    },
+    /// A value is missing here; the token in its place.
+    #[error("value expected, got: {0}")]
+    ValueExpected(&'static str),
     /// A value of another kind than its key takes.
     #[error("'{name}' must be {expected}, got: {found}")]
     WrongKind {

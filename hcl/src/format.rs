@@ -59,12 +59,11 @@ fn lines(tokens: Vec<Token<'_>>) -> Vec<Vec<Token<'_>>> {
                 break_line(&mut lines);
                 continue;
             }
-            Token::Close('}') if !ends_open(&lines) => break_line(&mut lines),
-            _ => {}
-        }
-        match token {
             Token::Open(sign) => open.push(sign),
-            Token::Close(_) => {
+            Token::Close(sign) => {
+                if sign == '}' && lines.last().and_then(|line| line.last()) != Some(&Token::Open('{')) {
+                    break_line(&mut lines);
+                }
                 open.pop();
             }
             _ => {}
@@ -77,7 +76,7 @@ fn lines(tokens: Vec<Token<'_>>) -> Vec<Vec<Token<'_>>> {
         }
         let next = tokens.peek();
         let stays = matches!(next, Some(Token::NewLine | Token::Comment(_)) | None);
-        if (opened && !stays && next != Some(&Token::Close('}'))) || ((closed || heredoc) && !stays) {
+        if !stays && (closed || heredoc || (opened && next != Some(&Token::Close('}')))) {
             break_line(&mut lines);
         }
     }
@@ -89,10 +88,6 @@ fn break_line(lines: &mut Vec<Vec<Token<'_>>>) {
     if lines.last().is_some_and(|line| !line.is_empty()) {
         lines.push(Vec::new());
     }
-}
-
-fn ends_open(lines: &[Vec<Token<'_>>]) -> bool {
-    lines.last().and_then(|line| line.last()) == Some(&Token::Open('{'))
 }
 
 /// A line of the result.
@@ -120,12 +115,11 @@ fn lay_out(lines: &[Vec<Token<'_>>]) -> String {
         if leading > 0 && laid.last().is_some_and(|last| last.text.is_empty()) {
             laid.pop();
         }
-        let text = join(line);
-        laid.push(LaidOutLine {
-            level: level.saturating_sub(leading),
-            key: key_width(line, opens, closes),
-            text,
-        });
+        let key = match line.as_slice() {
+            [Token::Text(key), Token::Equals, ..] if opens == closes => Some(key.chars().count()),
+            _ => None,
+        };
+        laid.push(LaidOutLine { level: level.saturating_sub(leading), text: join(line), key });
         level = (level + opens).saturating_sub(closes);
     }
     while laid.last().is_some_and(|last| last.text.is_empty()) {
@@ -141,13 +135,6 @@ fn lay_out(lines: &[Vec<Token<'_>>]) -> String {
         out.push('\n');
     }
     out
-}
-
-fn key_width(line: &[Token<'_>], opens: usize, closes: usize) -> Option<usize> {
-    match line {
-        [Token::Text(key), Token::Equals, ..] if opens == closes => Some(key.chars().count()),
-        _ => None,
-    }
 }
 
 /// Aligns the `=` of items that follow each other.

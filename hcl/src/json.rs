@@ -3,7 +3,7 @@
 
 use crate::body::{Body, Data, Item, Key, Value};
 use crate::cursor::Cursor;
-use crate::error::{Error, ErrorKind, Found};
+use crate::error::{Error, ErrorKind};
 use crate::{DEPTH_MAX, text};
 
 pub(crate) fn parse(text: &str) -> Result<Body, Error> {
@@ -12,10 +12,7 @@ pub(crate) fn parse(text: &str) -> Result<Body, Error> {
     parser.cursor.eat('{');
     let body = parser.body()?;
     parser.skip_blank();
-    match parser.cursor.peek() {
-        None => Ok(body),
-        Some(_) => Err(parser.error(ErrorKind::Trailing)),
-    }
+    if parser.cursor.rest().is_empty() { Ok(body) } else { Err(parser.error(ErrorKind::Trailing)) }
 }
 
 struct Parser<'a> {
@@ -32,84 +29,71 @@ impl Parser<'_> {
         self.cursor.take_while(|character| matches!(character, ' ' | '\t' | '\r' | '\n'));
     }
 
-    /// What stands here, for messages.
-    fn found(&self) -> Result<Found, Error> {
-        Ok(match self.cursor.peek() {
-            None => Found::Eof,
-            Some('"') => Found::String,
-            Some('{') => Found::LeftBrace,
-            Some('}') => Found::RightBrace,
-            Some('[') => Found::LeftBracket,
-            Some(']') => Found::RightBracket,
-            Some(':') => Found::Colon,
-            Some('=') => Found::Assign,
-            Some(',') => Found::Comma,
-            Some('-' | '0'..='9') => Found::Number,
-            Some(character) if character.is_alphabetic() || character == '_' => Found::Ident,
-            Some(_) => return Err(self.error(ErrorKind::IllegalCharacter)),
-        })
+    /// An error with the name of what stands here.
+    fn unexpected(&self, kind: impl Fn(&'static str) -> ErrorKind) -> Error {
+        let found = match self.cursor.peek() {
+            None => "EOF",
+            Some('"') => "STRING",
+            Some('{') => "LBRACE",
+            Some('}') => "RBRACE",
+            Some('[') => "LBRACK",
+            Some(']') => "RBRACK",
+            Some(':') => "COLON",
+            Some('=') => "ASSIGN",
+            Some(',') => "COMMA",
+            Some('-' | '0'..='9') => "NUMBER",
+            Some(character) if character.is_alphabetic() || character == '_' => "IDENT",
+            Some(_) => return self.error(ErrorKind::IllegalCharacter),
+        };
+        self.error(kind(found))
     }
 
-    fn unexpected(&self, kind: impl Fn(Found) -> ErrorKind) -> Error {
-        match self.found() {
-            Ok(found) => self.error(kind(found)),
-            Err(error) => error,
+    /// What is between the opening sign, which has been taken, and the closing one, with commas between.
+    fn sequence<T>(
+        &mut self,
+        close: char,
+        not_closed: fn(&'static str) -> ErrorKind,
+        element: fn(&mut Self) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut elements = Vec::new();
+        self.skip_blank();
+        if self.cursor.eat(close) {
+            return Ok(elements);
+        }
+        loop {
+            self.skip_blank();
+            elements.push(element(self)?);
+            self.skip_blank();
+            if self.cursor.eat(close) {
+                return Ok(elements);
+            }
+            if !self.cursor.eat(',') {
+                return Err(self.unexpected(not_closed));
+            }
         }
     }
 
-    /// The items of an object whose opening brace has been taken, with the closing one.
     fn body(&mut self) -> Result<Body, Error> {
-        let mut items = Vec::new();
-        self.skip_blank();
-        if self.cursor.eat('}') {
-            return Ok(Body { items });
-        }
-        loop {
-            self.skip_blank();
-            let position = self.cursor.position();
-            if !self.cursor.eat('"') {
-                return Err(self.unexpected(|found| match found {
-                    Found::Eof => ErrorKind::ObjectNotClosed { found },
-                    _ => ErrorKind::KeyExpected { found },
-                }));
-            }
-            let text = text::json_string(&mut self.cursor)?;
-            self.skip_blank();
-            if !self.cursor.eat(':') {
-                return Err(Error { position, kind: ErrorKind::KeyAlone { keys: text } });
-            }
-            let value = self.value()?;
-            items.push(Item { keys: vec![Key { text, position }], value });
-            self.skip_blank();
-            if self.cursor.eat('}') {
-                return Ok(Body { items });
-            }
-            if !self.cursor.eat(',') {
-                return Err(self.unexpected(|found| ErrorKind::ObjectNotClosed { found }));
-            }
-        }
+        Ok(Body { items: self.sequence('}', ErrorKind::ObjectNotClosed, Self::item)? })
     }
 
-    fn list(&mut self) -> Result<Vec<Value>, Error> {
-        let mut items = Vec::new();
+    fn item(&mut self) -> Result<Item, Error> {
+        let position = self.cursor.position();
+        if !self.cursor.eat('"') {
+            let at_end = self.cursor.peek().is_none();
+            let kind = if at_end { ErrorKind::ObjectNotClosed } else { ErrorKind::KeyExpected };
+            return Err(self.unexpected(kind));
+        }
+        let text = text::json_string(&mut self.cursor)?;
         self.skip_blank();
-        if self.cursor.eat(']') {
-            return Ok(items);
+        if !self.cursor.eat(':') {
+            return Err(Error { position, kind: ErrorKind::KeyAlone(text) });
         }
-        loop {
-            items.push(self.value()?);
-            self.skip_blank();
-            if self.cursor.eat(']') {
-                return Ok(items);
-            }
-            if !self.cursor.eat(',') {
-                return Err(self.unexpected(|found| ErrorKind::ListEndExpected { found }));
-            }
-        }
+        self.skip_blank();
+        Ok(Item { keys: vec![Key { text, position }], value: self.value()? })
     }
 
     fn value(&mut self) -> Result<Value, Error> {
-        self.skip_blank();
         let position = self.cursor.position();
         let data = match self.cursor.peek() {
             Some('"') => {
@@ -122,7 +106,11 @@ impl Parser<'_> {
                 }
                 self.cursor.next();
                 self.depth += 1;
-                let data = if open == '{' { Data::Object(self.body()?) } else { Data::List(self.list()?) };
+                let data = if open == '{' {
+                    Data::Object(self.body()?)
+                } else {
+                    Data::List(self.sequence(']', ErrorKind::ListEndExpected, Self::value)?)
+                };
                 self.depth -= 1;
                 data
             }
@@ -131,7 +119,7 @@ impl Parser<'_> {
                 Data::Number(number(&mut self.cursor).ok_or(error)?)
             }
             Some('a'..='z') => {
-                let error = self.unexpected(|found| ErrorKind::ValueExpected { found });
+                let error = self.unexpected(ErrorKind::ValueExpected);
                 match self.cursor.take_while(char::is_alphanumeric) {
                     "true" => Data::Bool(true),
                     "false" => Data::Bool(false),
@@ -139,7 +127,7 @@ impl Parser<'_> {
                     _ => return Err(error),
                 }
             }
-            _ => return Err(self.unexpected(|found| ErrorKind::ValueExpected { found })),
+            _ => return Err(self.unexpected(ErrorKind::ValueExpected)),
         };
         Ok(Value { position, data })
     }
@@ -147,34 +135,15 @@ impl Parser<'_> {
 
 /// A number by JSON's grammar.
 fn number(cursor: &mut Cursor<'_>) -> Option<String> {
-    let is_digit = |character: char| character.is_ascii_digit();
-    let mut text = String::new();
-    if cursor.eat('-') {
-        text.push('-');
-    }
-    let whole = cursor.take_while(is_digit);
+    let start = cursor.rest();
+    cursor.eat('-');
+    let whole = cursor.digits();
     if whole.is_empty() || (whole.len() > 1 && whole.starts_with('0')) {
         return None;
     }
-    text.push_str(whole);
-    if cursor.eat('.') {
-        let fraction = cursor.take_while(is_digit);
-        if fraction.is_empty() {
-            return None;
-        }
-        text.push('.');
-        text.push_str(fraction);
+    if cursor.eat('.') && cursor.digits().is_empty() {
+        return None;
     }
-    if matches!(cursor.peek(), Some('e' | 'E')) {
-        text.extend(cursor.next());
-        if matches!(cursor.peek(), Some('+' | '-')) {
-            text.extend(cursor.next());
-        }
-        let exponent = cursor.take_while(is_digit);
-        if exponent.is_empty() {
-            return None;
-        }
-        text.push_str(exponent);
-    }
-    Some(text)
+    cursor.exponent()?;
+    Some(cursor.since(start).to_owned())
 }

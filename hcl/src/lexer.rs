@@ -3,7 +3,7 @@
 
 use crate::Position;
 use crate::cursor::Cursor;
-use crate::error::{Error, ErrorKind, Found};
+use crate::error::{Error, ErrorKind};
 use crate::text;
 
 /// A token, and where it begins.
@@ -29,19 +29,20 @@ pub(crate) enum TokenKind {
 }
 
 impl TokenKind {
-    pub(crate) fn found(&self) -> Found {
+    /// The name of the token, for messages.
+    pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Assign => Found::Assign,
-            Self::Bool(_) => Found::Bool,
-            Self::Comma => Found::Comma,
-            Self::Eof => Found::Eof,
-            Self::Ident(_) => Found::Ident,
-            Self::LeftBrace => Found::LeftBrace,
-            Self::LeftBracket => Found::LeftBracket,
-            Self::Number(_) => Found::Number,
-            Self::RightBrace => Found::RightBrace,
-            Self::RightBracket => Found::RightBracket,
-            Self::String(_) => Found::String,
+            Self::Assign => "ASSIGN",
+            Self::Bool(_) => "BOOL",
+            Self::Comma => "COMMA",
+            Self::Eof => "EOF",
+            Self::Ident(_) => "IDENT",
+            Self::LeftBrace => "LBRACE",
+            Self::LeftBracket => "LBRACK",
+            Self::Number(_) => "NUMBER",
+            Self::RightBrace => "RBRACE",
+            Self::RightBracket => "RBRACK",
+            Self::String(_) => "STRING",
         }
     }
 }
@@ -128,19 +129,15 @@ impl<'a> Lexer<'a> {
             self.cursor.take_while(|character| character != '\n');
             return Ok(true);
         }
-        if !rest.starts_with("/*") {
+        if !self.cursor.eat_text("/*") {
             return Ok(false);
         }
-        self.cursor.next();
-        self.cursor.next();
-        while !self.cursor.rest().starts_with("*/") {
+        while !self.cursor.eat_text("*/") {
             let position = self.cursor.position();
             if self.cursor.next().is_none() {
                 return Err(Error { position, kind: ErrorKind::CommentNotTerminated });
             }
         }
-        self.cursor.next();
-        self.cursor.next();
         Ok(true)
     }
 
@@ -152,7 +149,7 @@ impl<'a> Lexer<'a> {
         }
         let start = self.cursor.rest();
         if self.skip_comment()? {
-            return Ok(Some(LayoutToken::Comment(self.since(start).trim_end())));
+            return Ok(Some(LayoutToken::Comment(self.cursor.since(start).trim_end())));
         }
         Ok(Some(match self.token()?.kind {
             TokenKind::Eof => return Ok(None),
@@ -162,16 +159,11 @@ impl<'a> Lexer<'a> {
             TokenKind::LeftBracket => LayoutToken::Open('['),
             TokenKind::RightBrace => LayoutToken::Close('}'),
             TokenKind::RightBracket => LayoutToken::Close(']'),
-            TokenKind::String(_) if start.starts_with('<') => LayoutToken::Heredoc(self.since(start)),
+            TokenKind::String(_) if start.starts_with('<') => LayoutToken::Heredoc(self.cursor.since(start)),
             TokenKind::Bool(_) | TokenKind::Ident(_) | TokenKind::Number(_) | TokenKind::String(_) => {
-                LayoutToken::Text(self.since(start))
+                LayoutToken::Text(self.cursor.since(start))
             }
         }))
-    }
-
-    /// The text from `start` up to here.
-    fn since(&self, start: &'a str) -> &'a str {
-        start.get(..start.len() - self.cursor.rest().len()).unwrap_or_default()
     }
 }
 
@@ -199,42 +191,21 @@ fn is_letter(character: char) -> bool {
 
 /// A number: its text, or in decimal if it is hexadecimal (`0x1f`).
 fn number(cursor: &mut Cursor<'_>) -> Option<String> {
+    let start = cursor.rest();
     let sign = if cursor.eat('-') { "-" } else { "" };
-    let is_digit = |character: char| character.is_ascii_digit();
-    let whole = cursor.take_while(is_digit);
-    if whole == "0" && matches!(cursor.peek(), Some('x' | 'X')) {
-        cursor.next();
+    let whole = cursor.digits();
+    if whole == "0" && (cursor.eat('x') || cursor.eat('X')) {
         let digits = cursor.take_while(|character| character.is_ascii_hexdigit());
         return i64::from_str_radix(digits, 16).ok().map(|number| format!("{sign}{number}"));
     }
-    let mut text = format!("{sign}{whole}");
-    let mut is_integer = true;
-    if cursor.eat('.') {
-        is_integer = false;
-        let fraction = cursor.take_while(is_digit);
-        if whole.is_empty() && fraction.is_empty() {
-            return None;
-        }
-        text.push('.');
-        text.push_str(fraction);
-    } else if whole.is_empty() {
+    let has_point = cursor.eat('.');
+    if cursor.digits().is_empty() && whole.is_empty() {
         return None;
     }
-    if matches!(cursor.peek(), Some('e' | 'E')) {
-        is_integer = false;
-        text.extend(cursor.next());
-        if matches!(cursor.peek(), Some('+' | '-')) {
-            text.extend(cursor.next());
-        }
-        let exponent = cursor.take_while(is_digit);
-        if exponent.is_empty() {
-            return None;
-        }
-        text.push_str(exponent);
-    }
+    let is_integer = !cursor.exponent()? && !has_point;
     if is_integer && whole.len() > 1 && whole.starts_with('0') {
         // Octal: its text is kept, because a file mode is written so and means its digits.
         i64::from_str_radix(whole, 8).ok()?;
     }
-    Some(text)
+    Some(cursor.since(start).to_owned())
 }

@@ -33,7 +33,7 @@ mod text;
 
 pub use body::{Block, Body, Data, Item, Key, Value};
 pub use cursor::Position;
-pub use error::{Error, ErrorKind, Found};
+pub use error::{Error, ErrorKind};
 pub use format::{FormatError, format};
 
 /// The deepest nesting of lists and objects that is taken.

@@ -1,10 +1,10 @@
 //! The grammar of HCL 1: from tokens to a [`Body`]. Line ends are ignored, and commas between items are accepted.
 //! Never in it: characters (`lexer.rs`).
 
+use crate::DEPTH_MAX;
 use crate::body::{Body, Data, Item, Key, Value};
 use crate::error::{Error, ErrorKind};
 use crate::lexer::{Lexer, Token, TokenKind};
-use crate::{DEPTH_MAX, Position};
 
 pub(crate) fn parse(text: &str) -> Result<Body, Error> {
     let mut lexer = Lexer::new(text);
@@ -36,7 +36,7 @@ impl Parser<'_> {
                 }
                 TokenKind::Eof if !closes => return Ok(Body { items }),
                 found @ TokenKind::Eof => {
-                    let kind = ErrorKind::ObjectNotClosed { found: found.found() };
+                    let kind = ErrorKind::ObjectNotClosed(found.name());
                     return Err(Error { position: self.next.position, kind });
                 }
                 _ => items.push(self.item()?),
@@ -49,34 +49,28 @@ impl Parser<'_> {
 
     fn item(&mut self) -> Result<Item, Error> {
         let mut keys: Vec<Key> = Vec::new();
-        loop {
-            // The token that is not part of a key stays: what follows may begin with it.
-            let position = self.next.position;
-            let error = |kind| Err(Error { position, kind });
-            let value = match &self.next.kind {
-                TokenKind::Ident(_) | TokenKind::String(_) => {
-                    if let Token { position, kind: TokenKind::Ident(text) | TokenKind::String(text) } =
-                        self.advance()?
-                    {
-                        keys.push(Key { text, position });
-                    }
-                    continue;
-                }
-                TokenKind::Assign if keys.is_empty() => return error(ErrorKind::NoKey),
-                TokenKind::Assign if keys.len() > 1 => return error(ErrorKind::NestedAssignment),
-                TokenKind::Assign => {
-                    self.advance()?;
-                    self.value()?
-                }
-                TokenKind::LeftBrace if !keys.is_empty() => self.value()?,
-                TokenKind::Eof => {
-                    let keys: Vec<_> = keys.iter().map(|key| key.text.as_str()).collect();
-                    return error(ErrorKind::KeyAlone { keys: keys.join(" ") });
-                }
-                other => return error(ErrorKind::KeyExpected { found: other.found() }),
-            };
-            return Ok(Item { keys, value });
+        while matches!(self.next.kind, TokenKind::Ident(_) | TokenKind::String(_)) {
+            if let Token { position, kind: TokenKind::Ident(text) | TokenKind::String(text) } =
+                self.advance()?
+            {
+                keys.push(Key { text, position });
+            }
         }
+        // The token behind the keys stays: what follows may begin with it.
+        let position = self.next.position;
+        let error = |kind| Err(Error { position, kind });
+        match &self.next.kind {
+            TokenKind::Assign if keys.is_empty() => return error(ErrorKind::NoKey),
+            TokenKind::Assign if keys.len() > 1 => return error(ErrorKind::NestedAssignment),
+            TokenKind::Assign => drop(self.advance()?),
+            TokenKind::LeftBrace if !keys.is_empty() => {}
+            TokenKind::Eof => {
+                let keys: Vec<_> = keys.iter().map(|key| key.text.as_str()).collect();
+                return error(ErrorKind::KeyAlone(keys.join(" ")));
+            }
+            other => return error(ErrorKind::KeyExpected(other.name())),
+        }
+        Ok(Item { keys, value: self.value()? })
     }
 
     fn value(&mut self) -> Result<Value, Error> {
@@ -85,30 +79,20 @@ impl Parser<'_> {
             TokenKind::Bool(value) => Data::Bool(value),
             TokenKind::Number(text) => Data::Number(text),
             TokenKind::String(text) => Data::String(text),
-            TokenKind::LeftBrace => {
-                self.descend(position)?;
-                let body = self.body(true)?;
-                self.depth -= 1;
-                Data::Object(body)
+            // Nothing may be nested without a bound: each level takes stack.
+            TokenKind::LeftBrace | TokenKind::LeftBracket if self.depth >= DEPTH_MAX => {
+                return Err(Error { position, kind: ErrorKind::TooDeep });
             }
-            TokenKind::LeftBracket => {
-                self.descend(position)?;
-                let items = self.list()?;
+            open @ (TokenKind::LeftBrace | TokenKind::LeftBracket) => {
+                self.depth += 1;
+                let is_object = matches!(open, TokenKind::LeftBrace);
+                let data = if is_object { Data::Object(self.body(true)?) } else { Data::List(self.list()?) };
                 self.depth -= 1;
-                Data::List(items)
+                data
             }
-            other => return Err(Error { position, kind: ErrorKind::ValueExpected { found: other.found() } }),
+            other => return Err(Error { position, kind: ErrorKind::ValueExpected(other.name()) }),
         };
         Ok(Value { position, data })
-    }
-
-    /// Nothing may be nested without a bound: each level takes stack.
-    fn descend(&mut self, position: Position) -> Result<(), Error> {
-        if self.depth >= DEPTH_MAX {
-            return Err(Error { position, kind: ErrorKind::TooDeep });
-        }
-        self.depth += 1;
-        Ok(())
     }
 
     /// Values up to the closing bracket, which is taken. A comma may stand before it, too.
@@ -126,7 +110,7 @@ impl Parser<'_> {
                     needs_comma = false;
                 }
                 other if needs_comma => {
-                    let kind = ErrorKind::ListEndExpected { found: other.found() };
+                    let kind = ErrorKind::ListEndExpected(other.name());
                     return Err(Error { position: self.next.position, kind });
                 }
                 _ => {

@@ -13,53 +13,52 @@ pub(crate) fn string(cursor: &mut Cursor<'_>) -> Result<String, Error> {
     loop {
         let position = cursor.position();
         let not_terminated = Error { position, kind: ErrorKind::LiteralNotTerminated };
-        let Some(character) = cursor.next() else { return Err(not_terminated) };
+        let Some(mut character) = cursor.next() else { return Err(not_terminated) };
         match character {
-            _ if braces > 0 => {
-                match character {
-                    '{' => braces += 1,
-                    '}' => braces -= 1,
-                    _ => {}
-                }
-                out.push(character);
-            }
+            '{' if braces > 0 => braces += 1,
+            '}' if braces > 0 => braces -= 1,
+            _ if braces > 0 => {}
             '\n' => return Err(not_terminated),
             '"' => return Ok(out),
             '$' if cursor.eat('{') => {
                 braces = 1;
-                out.push_str("${");
+                out.push('$');
+                character = '{';
             }
-            '\\' => out.push(hcl_escape(cursor)?),
-            _ => out.push(character),
+            '\\' => character = hcl_escape(cursor)?,
+            _ => {}
         }
+        out.push(character);
     }
 }
 
 fn hcl_escape(cursor: &mut Cursor<'_>) -> Result<char, Error> {
     let error = Error { position: cursor.position(), kind: ErrorKind::IllegalEscape };
     let found = match cursor.peek() {
-        Some(character @ ('"' | '\\')) => character,
-        Some('a') => '\u{7}',
-        Some('b') => '\u{8}',
-        Some('f') => '\u{c}',
-        Some('n') => '\n',
-        Some('r') => '\r',
-        Some('t') => '\t',
-        Some('v') => '\u{b}',
-        Some('0'..='7') => return code(cursor, 8, 3).ok_or(error),
-        Some(width @ ('x' | 'u' | 'U')) => {
-            cursor.next();
-            let digits = match width {
-                'x' => 2,
-                'u' => 4,
-                _ => 8,
-            };
-            return code(cursor, 16, digits).ok_or(error);
-        }
-        _ => return Err(error),
+        Some('0'..='7') => code(cursor, 8, 3),
+        _ => match cursor.next() {
+            Some('a') => Some('\u{7}'),
+            Some('v') => Some('\u{b}'),
+            Some('x') => code(cursor, 16, 2),
+            Some('u') => code(cursor, 16, 4),
+            Some('U') => code(cursor, 16, 8),
+            other => other.and_then(simple_escape),
+        },
     };
-    cursor.next();
-    Ok(found)
+    found.ok_or(error)
+}
+
+/// The escapes of one letter that HCL and JSON share.
+fn simple_escape(letter: char) -> Option<char> {
+    match letter {
+        '"' | '\\' => Some(letter),
+        'b' => Some('\u{8}'),
+        'f' => Some('\u{c}'),
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        _ => None,
+    }
 }
 
 /// The number of exactly `count` digits.
@@ -94,27 +93,22 @@ pub(crate) fn json_string(cursor: &mut Cursor<'_>) -> Result<String, Error> {
 
 fn json_escape(cursor: &mut Cursor<'_>) -> Result<char, Error> {
     let error = Error { position: cursor.position(), kind: ErrorKind::IllegalEscape };
-    Ok(match cursor.next() {
-        Some(character @ ('"' | '\\' | '/')) => character,
-        Some('b') => '\u{8}',
-        Some('f') => '\u{c}',
-        Some('n') => '\n',
-        Some('r') => '\r',
-        Some('t') => '\t',
-        Some('u') => {
-            let first = digits(cursor, 16, 4).ok_or(error.clone())?;
-            if (0xd800..0xdc00).contains(&first) && cursor.rest().starts_with("\\u") {
-                cursor.next();
-                cursor.next();
-                let second = digits(cursor, 16, 4).ok_or(error.clone())?;
-                let pair = [first, second].map(|unit| u16::try_from(unit).unwrap_or_default());
-                char::decode_utf16(pair).next().and_then(Result::ok).ok_or(error)?
-            } else {
-                char::from_u32(first).ok_or(error)?
-            }
-        }
-        _ => return Err(error),
-    })
+    let found = match cursor.next() {
+        Some('/') => Some('/'),
+        Some('u') => json_code(cursor),
+        other => other.and_then(simple_escape),
+    };
+    found.ok_or(error)
+}
+
+/// A character by its code, or by the two codes of a surrogate pair.
+fn json_code(cursor: &mut Cursor<'_>) -> Option<char> {
+    let first = digits(cursor, 16, 4)?;
+    if !(0xd800..0xdc00).contains(&first) || !cursor.eat_text("\\u") {
+        return char::from_u32(first);
+    }
+    let pair = [first, digits(cursor, 16, 4)?].map(|unit| u16::try_from(unit).unwrap_or_default());
+    char::decode_utf16(pair).next()?.ok()
 }
 
 /// Reads the text of a heredoc after its `<<`.
@@ -143,11 +137,6 @@ pub(crate) fn heredoc(cursor: &mut Cursor<'_>) -> Result<String, Error> {
         };
         let stripped: Option<Vec<_>> = lines.iter().map(|line| line.strip_prefix(indent)).collect();
         let lines = if strip { stripped.unwrap_or(lines) } else { lines };
-        let mut out = String::new();
-        for line in lines {
-            out.push_str(line);
-            out.push('\n');
-        }
-        return Ok(out);
+        return Ok(lines.into_iter().flat_map(|line| [line, "\n"]).collect());
     }
 }

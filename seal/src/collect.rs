@@ -23,11 +23,6 @@ pub enum Progress {
 }
 
 impl Collector {
-    /// A round without shares.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Adds a share. A share that was given before changes nothing. With a threshold of 1 the share is the key.
     pub fn add(
         &mut self,
@@ -76,7 +71,7 @@ mod tests {
         let entropy = OsEntropy::new();
         let key = SecretBytes::new(vec![7; 32]);
         let shares = shamir::split(&key, 3, 2, &entropy).unwrap();
-        let mut collector = Collector::new();
+        let mut collector = Collector::default();
         assert_eq!(collector.nonce(), "");
         for _ in 0..2 {
             let again = shares[0].duplicate();
@@ -94,7 +89,7 @@ mod tests {
     #[test]
     fn a_reset_forgets() {
         let entropy = OsEntropy::new();
-        let mut collector = Collector::new();
+        let mut collector = Collector::default();
         collector.add(SecretBytes::new(vec![1; 33]), 2, &entropy).unwrap();
         collector.reset();
         assert_eq!((collector.progress(), collector.nonce()), (0, ""));

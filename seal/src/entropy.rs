@@ -1,7 +1,7 @@
 //! Where random bytes come from: a trait that the host hands in, and the operating system's source.
 //! Never in it: generators of our own.
 
-use std::fmt;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use zeroize::Zeroize;
@@ -25,24 +25,11 @@ pub trait Entropy: Send + Sync {
 
 /// The source gave no bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no random bytes{}", reason(*os_error))]
-#[non_exhaustive]
-pub struct EntropyError {
+#[error("no random bytes{}", .0.map(|number| format!(": {}", io::Error::from_raw_os_error(number))).unwrap_or_default())]
+pub struct EntropyError(
     /// The operating system's error number, where it gave one.
-    pub os_error: Option<i32>,
-}
-
-impl EntropyError {
-    /// An error of a source that has no error number.
-    pub fn new(os_error: Option<i32>) -> Self {
-        Self { os_error }
-    }
-}
-
-/// The text of an error number, after a colon.
-fn reason(os_error: Option<i32>) -> String {
-    os_error.map(|number| format!(": {}", std::io::Error::from_raw_os_error(number))).unwrap_or_default()
-}
+    pub Option<i32>,
+);
 
 const CHUNK: usize = 1024;
 
@@ -67,12 +54,6 @@ impl OsEntropy {
 impl Default for OsEntropy {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl fmt::Debug for OsEntropy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OsEntropy")
     }
 }
 
@@ -105,7 +86,7 @@ impl Entropy for OsEntropy {
 }
 
 fn system(out: &mut [u8]) -> Result<(), EntropyError> {
-    getrandom::fill(out).map_err(|error| EntropyError { os_error: error.raw_os_error() })
+    getrandom::fill(out).map_err(|error| EntropyError(error.raw_os_error()))
 }
 
 #[cfg(test)]

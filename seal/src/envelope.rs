@@ -24,19 +24,13 @@ pub const KEY_BYTES: usize = 32;
 pub struct EnvelopeKey(LessSafeKey);
 
 impl EnvelopeKey {
-    /// Prepares a key.
-    ///
-    /// # Errors
-    /// [`EnvelopeError::KeySize`] if it is not 32 bytes long.
+    /// Prepares a key of [`KEY_BYTES`] bytes.
     pub fn new(key: &SecretBytes) -> Result<Self, EnvelopeError> {
         let size = EnvelopeError::KeySize { bytes: key.len() };
         UnboundKey::new(&AES_256_GCM, key.expose()).map(|key| Self(LessSafeKey::new(key))).map_err(|_| size)
     }
 
     /// Encrypts `plaintext` for the record `name` under a fresh random nonce.
-    ///
-    /// # Errors
-    /// No entropy, or more than AES-GCM takes at once (64 GiB).
     pub fn seal(
         &self,
         term: u32,
@@ -63,12 +57,12 @@ impl EnvelopeKey {
     }
 
     /// Decrypts the record `name` in its own buffer. The term in its header is not checked.
-    ///
-    /// # Errors
-    /// [`EnvelopeError::Form`] if it is not a record of this format, [`EnvelopeError::Authentication`] if a bit of it,
-    /// its name or the key is not the one it was sealed with.
     pub fn open(&self, name: &str, mut record: Vec<u8>) -> Result<SecretBytes, EnvelopeError> {
-        let nonce = Self::nonce(&record)?;
+        if record.get(HEADER - 1) != Some(&VERSION) || record.len() < OVERHEAD {
+            return Err(EnvelopeError::Form);
+        }
+        let nonce = record.get(HEADER..HEADER + NONCE_LEN).unwrap_or_default();
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| EnvelopeError::Form)?;
         let plain = self
             .0
             .open_within(nonce, Aad::from(name.as_bytes()), &mut record, HEADER + NONCE_LEN..)
@@ -76,16 +70,6 @@ impl EnvelopeKey {
             .len();
         record.truncate(plain);
         Ok(SecretBytes::new(record))
-    }
-
-    fn nonce(record: &[u8]) -> Result<Nonce, EnvelopeError> {
-        if record.len() < OVERHEAD || record.get(HEADER - 1) != Some(&VERSION) {
-            return Err(EnvelopeError::Form);
-        }
-        record
-            .get(HEADER..HEADER + NONCE_LEN)
-            .and_then(|nonce| Nonce::try_assume_unique_for_key(nonce).ok())
-            .ok_or(EnvelopeError::Form)
     }
 }
 
@@ -122,7 +106,7 @@ pub enum EnvelopeError {
     /// The tag does not fit: damaged, moved to another name, or sealed with another key.
     #[error("cipher: message authentication failed")]
     Authentication,
-    /// More plaintext than AES-GCM takes at once.
+    /// More plaintext than AES-GCM takes at once (64 GiB).
     #[error("too long to be encrypted at once")]
     TooLong,
     /// No random bytes.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,7 +25,7 @@ pub struct Keyring {
     root: SecretBytes,
     name_key: SecretBytes,
     names: Hmac<Sha256>,
-    terms: BTreeMap<u32, Term>,
+    terms: BTreeMap<u32, Arc<Term>>,
     active: u32,
 }
 
@@ -57,11 +58,7 @@ impl Keyring {
 
     /// A copy with one more term, which becomes the active one. Older terms still open what they sealed.
     pub fn rotate(&self, now: i64, entropy: &dyn Entropy) -> Result<Self, KeyringError> {
-        let mut terms = BTreeMap::new();
-        for (number, term) in &self.terms {
-            let count = term.encryptions.load(Ordering::Relaxed);
-            terms.insert(*number, Term::new(term.key.duplicate(), term.installed, count)?);
-        }
+        let mut terms = self.terms.clone();
         let active = self.active.checked_add(1).ok_or(KeyringError::Form)?;
         terms.insert(active, Term::new(random_key(entropy)?, now, 0)?);
         Self::assemble(self.root.duplicate(), self.name_key.duplicate(), terms, active)
@@ -70,7 +67,7 @@ impl Keyring {
     fn assemble(
         root: SecretBytes,
         name_key: SecretBytes,
-        terms: BTreeMap<u32, Term>,
+        terms: BTreeMap<u32, Arc<Term>>,
         active: u32,
     ) -> Result<Self, KeyringError> {
         let names = Hmac::<Sha256>::new_from_slice(name_key.expose()).map_err(|_| KeyringError::Form)?;
@@ -86,9 +83,6 @@ impl Keyring {
     }
 
     /// Opens the encrypted form `record` named `name` with a root key.
-    ///
-    /// # Errors
-    /// [`KeyringError::Envelope`] if it does not open, [`KeyringError::Form`] if it is of another version.
     pub fn decrypt(root: SecretBytes, name: &str, record: Vec<u8>) -> Result<Self, KeyringError> {
         let plain = EnvelopeKey::new(&root)?.open(name, record)?;
         Self::deserialise(root, plain.expose()).ok_or(KeyringError::Form)?
@@ -214,9 +208,9 @@ impl fmt::Debug for Keyring {
 }
 
 impl Term {
-    fn new(key: SecretBytes, installed: i64, encryptions: u64) -> Result<Self, KeyringError> {
+    fn new(key: SecretBytes, installed: i64, encryptions: u64) -> Result<Arc<Self>, KeyringError> {
         let prepared = EnvelopeKey::new(&key)?;
-        Ok(Self { key, prepared, installed, encryptions: AtomicU64::new(encryptions) })
+        Ok(Arc::new(Self { key, prepared, installed, encryptions: AtomicU64::new(encryptions) }))
     }
 }
 

@@ -28,12 +28,6 @@ impl<T: Zeroize> Secret<T> {
     }
 }
 
-impl<T: Zeroize> From<T> for Secret<T> {
-    fn from(value: T) -> Self {
-        Self::new(value)
-    }
-}
-
 impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("secret")
@@ -72,12 +66,12 @@ impl SecretBytes {
 
     /// How many bytes there are.
     pub fn len(&self) -> usize {
-        self.expose().len()
+        self.0.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.expose().is_empty()
+        self.0.is_empty()
     }
 
     /// A second copy, wiped on its own. Not `Clone`, so that no copy is made by accident.
@@ -93,12 +87,6 @@ impl Drop for SecretBytes {
         // a vector would be wiped one by one.
         self.0.clear();
         self.0.spare_capacity_mut().zeroize();
-    }
-}
-
-impl From<Vec<u8>> for SecretBytes {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::new(bytes)
     }
 }
 

@@ -1,17 +1,11 @@
 //! Shamir's secret sharing over GF(2⁸) with the polynomial 0x11b, in Vault's share form: the y bytes, then
 //! the x byte last. No tables and no branch or index that depends on a secret. Never in it: text encodings.
 
-use zeroize::Zeroizing;
-
 use crate::entropy::{Entropy, EntropyError};
 use crate::secret::SecretBytes;
 
 /// Splits `secret` into `shares` parts of which any `threshold` give it back. With a threshold of 1 the only
 /// part is the secret itself, without an x byte.
-///
-/// # Errors
-/// An empty secret, a threshold of 0 or above the number of shares, a threshold of 1 for several shares, or
-/// no entropy.
 pub fn split(
     secret: &SecretBytes,
     shares: u8,
@@ -28,30 +22,21 @@ pub fn split(
         return Ok(vec![secret.duplicate()]);
     }
     let points = points(shares, entropy)?;
-    let mut parts: Vec<Zeroizing<Vec<u8>>> =
-        points.iter().map(|_| Zeroizing::new(Vec::with_capacity(secret.len() + 1))).collect();
-    let mut coefficients = Zeroizing::new(vec![0_u8; usize::from(threshold) - 1]);
-    for byte in secret.expose() {
-        entropy.fill(&mut coefficients)?;
-        for (part, x) in parts.iter_mut().zip(&points) {
-            part.push(evaluate(*byte, &coefficients, *x));
-        }
-    }
-    Ok(parts
-        .iter_mut()
-        .zip(points)
-        .map(|(part, x)| {
-            part.push(x);
-            SecretBytes::new(std::mem::take(&mut **part))
-        })
-        .collect())
+    // A polynomial for each byte of the secret.
+    let degree = usize::from(threshold) - 1;
+    let coefficients = SecretBytes::with(secret.len() * degree, |all| entropy.fill(all))?;
+    let share = |x: u8| {
+        let polynomials = secret.expose().iter().zip(coefficients.expose().chunks(degree));
+        let mut share = Vec::with_capacity(secret.len() + 1);
+        share.extend(polynomials.map(|(byte, coefficients)| evaluate(*byte, coefficients, x)));
+        share.push(x);
+        SecretBytes::new(share)
+    };
+    Ok(points.into_iter().map(share).collect())
 }
 
 /// Gives the secret back from at least `threshold` shares. Shares of another secret, or too few of them, give
 /// a wrong secret without an error: only the use of the secret shows it.
-///
-/// # Errors
-/// Fewer shares than the threshold, shares of different or too small length, or two with the same x.
 pub fn combine(shares: &[SecretBytes], threshold: u8) -> Result<SecretBytes, ShamirError> {
     let Some(first) = shares.first() else { return Err(ShamirError::TooFew) };
     if shares.len() < usize::from(threshold) {

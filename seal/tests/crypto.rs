@@ -56,7 +56,7 @@ struct Broken;
 
 impl Entropy for Broken {
     fn fill(&self, _: &mut [u8]) -> Result<(), EntropyError> {
-        Err(EntropyError::new(Some(5)))
+        Err(EntropyError(Some(5)))
     }
 }
 
@@ -165,7 +165,7 @@ fn wrong_secrets_thresholds_and_shares_are_refused() {
         let refused = split(&secret("01"), shares, threshold, &entropy);
         assert_eq!(refused, Err(ShamirError::Threshold { shares, threshold }));
     }
-    assert_eq!(split(&secret("01"), 2, 2, &Broken), Err(ShamirError::Entropy(EntropyError::new(Some(5)))));
+    assert_eq!(split(&secret("01"), 2, 2, &Broken), Err(ShamirError::Entropy(EntropyError(Some(5)))));
     assert_eq!(combine(&[], 2), Err(ShamirError::TooFew));
     assert_eq!(combine(&[secret("01"), secret("02")], 2), Err(ShamirError::TooShort));
     assert_eq!(combine(&[secret("0101"), secret("010102")], 2), Err(ShamirError::Lengths));

@@ -91,7 +91,8 @@ impl Config {
     /// Reads files and folders (their `.hcl` and `.json` files, by name) in the order given; a later value wins, listeners and
     /// devices add up.
     pub(crate) fn read(paths: &[PathBuf], kinds: &BackendKinds) -> Result<Self, FileError> {
-        let mut config = Self::default();
+        let audit = AuditRules { api_creation: true, prefixing: true, ..AuditRules::default() };
+        let mut config = Self { audit, ..Self::default() };
         for path in paths {
             for file in files(path)? {
                 let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
@@ -131,25 +132,22 @@ impl Config {
     }
 
     fn merge_scalars(&mut self, reader: &Reader, body: &Body) -> Result<(), FileError> {
-        fn set<T>(place: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *place = value;
-            }
-        }
-        set(&mut self.disable_mlock, reader.boolean(body, "disable_mlock")?);
-        set(&mut self.api_addr, reader.text(body, "api_addr")?.map(Some));
-        set(&mut self.default_lease_ttl, reader.duration(body, "default_lease_ttl")?.map(Some));
-        set(&mut self.max_lease_ttl, reader.duration(body, "max_lease_ttl")?.map(Some));
-        set(&mut self.shutdown_timeout, reader.duration(body, "shutdown_timeout")?.map(Some));
-        set(&mut self.audit.api_creation, reader.boolean(body, "unsafe_allow_api_audit_creation")?);
-        set(&mut self.audit.prefixing, reader.boolean(body, "allow_audit_log_prefixing")?);
+        self.disable_mlock = reader.boolean(body, "disable_mlock")?.unwrap_or(self.disable_mlock);
+        self.api_addr = reader.text(body, "api_addr")?.or(self.api_addr.take());
+        self.default_lease_ttl = reader.duration(body, "default_lease_ttl")?.or(self.default_lease_ttl);
+        self.max_lease_ttl = reader.duration(body, "max_lease_ttl")?.or(self.max_lease_ttl);
+        self.shutdown_timeout = reader.duration(body, "shutdown_timeout")?.or(self.shutdown_timeout);
+        let rules = &mut self.audit;
+        let api_creation = reader.boolean(body, "unsafe_allow_api_audit_creation")?;
+        rules.api_creation = api_creation.unwrap_or(rules.api_creation);
+        rules.prefixing = reader.boolean(body, "allow_audit_log_prefixing")?.unwrap_or(rules.prefixing);
         let level = reader.one_of(body, "log_level", &["trace", "debug", "info", "warn", "error"])?;
-        set(&mut self.log_level, level.map(|level| level.parse().ok()));
-        let format = reader.one_of(body, "log_format", &["standard", "json"])?;
-        set(
-            &mut self.log_format,
-            format.map(|f| if f == "json" { LogFormat::Json } else { LogFormat::Standard }),
-        );
+        self.log_level = level.and_then(|level| level.parse().ok()).or(self.log_level);
+        match reader.one_of(body, "log_format", &["standard", "json"])? {
+            None => {}
+            Some("json") => self.log_format = LogFormat::Json,
+            Some(_) => self.log_format = LogFormat::Standard,
+        }
         Ok(())
     }
 
@@ -194,7 +192,7 @@ fn unreadable(file: &Path, error: std::io::Error) -> FileError {
 fn storage(kinds: &BackendKinds, reader: &mut Reader, block: &Block<'_>) -> Result<BackendConfig, FileError> {
     let name = block.labels.first().copied().unwrap_or_default();
     let keys: Vec<&str> = match kinds.get(name) {
-        Ok(kind) => kind.options().iter().map(|option| option.key).collect(),
+        Ok(kind) => kind.options.iter().map(|option| option.key).collect(),
         Err(error) => return Err(reader.error(block.position, error.to_string()).with_source(error)),
     };
     reader.warn_unknown_keys(block.body, &keys, &format!("storage {name:?}: "));

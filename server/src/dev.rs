@@ -9,9 +9,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use onrecord_core::{Core, DeclaredDevice, Exchange, Headers, InitOptions, Received, Target};
+use onrecord_core::{Core, EnableRequest, Exchange, Headers, InitOptions, Received, Target};
 use onrecord_seal::Secret;
-use onrecord_storage::{BackendConfig, BackendKinds};
+use onrecord_storage::BackendKinds;
 
 use crate::config::{Config, DEV_SOURCE, Device, ListenerConfig};
 use crate::error::StartError;
@@ -23,11 +23,11 @@ const KEYS_FILE: &str = "dev-keys";
 
 /// Adds a development server's storage, listener and audit device to the configuration.
 pub(crate) fn configure(dev: &Dev, kinds: &BackendKinds, config: &mut Config) -> Result<(), StartError> {
-    let durable = config.storage.as_ref().map(BackendConfig::kind).filter(|kind| kind.is_durable());
+    let durable = config.storage.as_ref().map(|storage| storage.kind).filter(|kind| kind.is_durable);
     if let (None, Some(kind)) = (&dev.storage, durable) {
         let instead =
             "-dev keeps its keys beside its data: give -dev-storage=DIR instead of a configuration with";
-        return Err(format!("{instead} {} storage", kind.name()).into());
+        return Err(format!("{instead} {} storage", kind.name).into());
     }
     if config.storage.is_none() {
         let path = |directory| absolute(directory).join("data").display().to_string();
@@ -48,12 +48,12 @@ pub(crate) fn configure(dev: &Dev, kinds: &BackendKinds, config: &mut Config) ->
         Some(path) => absolute(Path::new(path)).display().to_string(),
         None => default_log(dev)?.display().to_string(),
     };
-    let declared = DeclaredDevice {
+    let declared = EnableRequest {
         kind: "file".to_owned(),
         path: "dev".to_owned(),
         description: "the development server's log".to_owned(),
         local: false,
-        options: vec![("file_path".to_owned(), log)],
+        options: [("file_path".to_owned(), log)].into(),
     };
     config.devices.push(Device { declared, file: PathBuf::from(DEV_SOURCE), line: 1 });
     Ok(())
@@ -95,8 +95,7 @@ pub(crate) async fn open(dev: &Dev, core: &Core) -> Result<String, StartError> {
         "WARNING! This is a development server: it is unsealed from the start, with a single key share. Do not keep real secrets in it.\n\n",
     );
     let devices = &core.settings().audit.declared_devices;
-    let log = devices.iter().flat_map(|device| &device.options).find(|(name, _)| name == "file_path");
-    let log = log.map_or("off", |(_, path)| path.as_str());
+    let log = devices.iter().find_map(|device| device.options.get("file_path")).map_or("off", String::as_str);
     for (name, value) in
         [("Unseal Key", keys.share.as_str()), ("Root Token", &keys.root_token), ("Audit Log", log)]
     {

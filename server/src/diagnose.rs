@@ -122,7 +122,7 @@ fn check_storage(storage: Option<&BackendConfig>) -> Finding {
     let Some(storage) = storage else {
         return Finding::fail("storage", "no storage is configured: add storage \"file\" { path = … }");
     };
-    let (status, detail) = storage.target().check();
+    let (status, detail) = storage.target.check();
     Finding { check: "storage".to_owned(), status, detail }
 }
 
@@ -154,8 +154,7 @@ fn check_listener(listener: &ListenerConfig) -> Vec<Finding> {
 
 fn check_device(kinds: &DeviceKinds, device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
     let check = device_name(device);
-    let options = match kinds.parse(&device.declared.kind, &device.declared.options.iter().cloned().collect())
-    {
+    let options = match kinds.parse(&device.declared.kind, &device.declared.options) {
         Ok(options) => options,
         Err(error) => return vec![Finding::fail(&check, error)],
     };

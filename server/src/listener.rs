@@ -4,7 +4,6 @@
 #[cfg(feature = "test-support")]
 pub(crate) mod one_connection;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::config::ListenerConfig;
 use crate::connection_timer::ConnectionTimer;
+use crate::error::StartError;
 use crate::http::{Bounds, Service};
 use crate::tls::{self, Certificates};
 use crate::workers::Workers;
@@ -27,42 +28,22 @@ use crate::write_timeout::WriteTimeout;
 
 /// A bound socket, not yet accepting.
 pub(crate) struct Listener {
-    socket: TcpListener,
-    tls: Option<(TlsAcceptor, Arc<Certificates>)>,
+    pub(crate) socket: TcpListener,
+    /// If it speaks TLS: with which certificates, which a reload reads again.
+    pub(crate) tls: Option<(TlsAcceptor, Arc<Certificates>)>,
     bounds: Bounds,
 }
 
 impl Listener {
     /// Binds the address.
-    pub(crate) async fn bind(
-        address: &str,
-        tls: Option<tls::Settings>,
-        bounds: Bounds,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let tls = match tls {
-            None => None,
-            Some(settings) => {
-                let certificates = Arc::new(Certificates::load(settings)?);
-                Some((TlsAcceptor::from(Arc::new(certificates.server_config()?)), certificates))
-            }
-        };
-        let socket = TcpListener::bind(address).await?;
-        Ok(Self { socket, tls, bounds })
-    }
-
-    /// The address that it is bound to.
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
-
-    /// Whether it speaks TLS.
-    pub(crate) const fn is_tls(&self) -> bool {
-        self.tls.is_some()
-    }
-
-    /// The certificates, to be read again on a reload.
-    pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
-        self.tls.as_ref().map(|(_, certificates)| Arc::clone(certificates))
+    pub(crate) async fn bind(config: &ListenerConfig) -> Result<Self, StartError> {
+        let mut tls = None;
+        if let Some(settings) = config.tls.clone() {
+            let certificates = Arc::new(Certificates::load(settings)?);
+            tls = Some((TlsAcceptor::from(Arc::new(certificates.server_config()?)), certificates));
+        }
+        let socket = TcpListener::bind(&config.address).await?;
+        Ok(Self { socket, tls, bounds: config.bounds })
     }
 
     /// Accepts until `stop` turns true, then lets every request in progress be answered, for at most `shutdown_timeout`.

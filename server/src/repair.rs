@@ -19,23 +19,21 @@ pub struct AuditRepair {
 }
 
 impl AuditRepair {
-    /// Opens the storage of a configuration. It stays sealed until it has the key shares.
-    ///
-    /// # Errors
-    /// The configuration is wrong or has no storage on disk, a running server holds the directory, or there are no keys.
+    /// Opens the storage of a configuration, which must hold data and not be in use. It stays sealed until it has the key
+    /// shares.
     pub fn open(config: &[PathBuf], kinds: &Kinds) -> Result<Self, StartError> {
         let options = Options { config: config.to_vec(), kinds: kinds.clone(), ..Options::default() };
         let read = Config::read(config, &kinds.backends)?;
-        let Some(storage) = read.storage.as_ref().filter(|storage| storage.kind().is_durable()) else {
-            let durable = kinds.backends.iter().filter(|kind| kind.is_durable());
-            let names: Vec<String> = durable.map(|kind| format!("{:?}", kind.name())).collect();
+        let Some(storage) = read.storage.as_ref().filter(|storage| storage.kind.is_durable) else {
+            let durable = kinds.backends.iter().filter(|kind| kind.is_durable);
+            let names: Vec<String> = durable.map(|kind| format!("{:?}", kind.name)).collect();
             let names = names.join(" or ");
             return Err(
                 format!("the configuration has no storage {names}: there is nothing to repair").into()
             );
         };
-        if !storage.target().has_data() {
-            let place = storage.target().directory().unwrap_or(Path::new(storage.kind().name()));
+        if !storage.target.has_data() {
+            let place = storage.target.directory().unwrap_or(Path::new(storage.kind.name));
             return Err(format!("{}: there is no data", place.display()).into());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -50,9 +48,6 @@ impl AuditRepair {
     }
 
     /// Takes a key share. Returns how many more are needed.
-    ///
-    /// # Errors
-    /// The text is not a key share, or the shares do not fit together.
     pub fn submit_key_share(&mut self, key: &str) -> Result<usize, StartError> {
         self.open = self.runtime.block_on(self.core.repair(key))?;
         if self.open.is_some() {
@@ -62,18 +57,12 @@ impl AuditRepair {
         Ok(usize::from(status.threshold).saturating_sub(status.progress))
     }
 
-    /// All stored devices, by path.
-    ///
-    /// # Errors
-    /// There are not enough shares yet, or the storage cannot be read.
+    /// All stored devices, by path. An error as long as shares are missing.
     pub fn devices(&self) -> Result<Vec<Device>, StartError> {
         Ok(self.runtime.block_on(self.opened()?.devices())?)
     }
 
     /// Removes the device of a path and retires its salt; the next start records that. Returns whether there was one.
-    ///
-    /// # Errors
-    /// As [`devices`](Self::devices), or the removal could not be stored.
     pub fn remove(&self, path: &str) -> Result<bool, StartError> {
         let uid = rustix::process::getuid().as_raw();
         Ok(self.runtime.block_on(self.opened()?.remove(path, uid))?.is_some())

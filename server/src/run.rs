@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::blocking::run_with_timeout;
 use crate::clock::LocalClock;
-use crate::config::{Config, ListenerConfig};
+use crate::config::Config;
 use crate::error::{At, StartError};
 use crate::listener::Listener;
 use crate::options::Options;
@@ -84,14 +84,16 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     let core = open_core(options, config)?;
     let mut listeners = Vec::new();
     for listener in &config.listeners {
-        listeners.push(bind(listener).await?);
+        let at = |cause| At { place: format!("listener {}", listener.address), cause };
+        listeners.push(Listener::bind(listener).await.map_err(at)?);
     }
     let development = match &options.dev {
         Some(dev) => Some(dev::open(dev, &core).await?),
         None => None,
     };
     announce(config, &listeners, development.as_deref()).await;
-    let certificates: Vec<_> = listeners.iter().filter_map(Listener::certificates).collect();
+    let tls = listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    let certificates = tls.map(|(_, certificates)| Arc::clone(certificates)).collect();
     let shutdown_timeout = core.settings().shutdown_timeout;
     let (stop, stopped) = watch::channel(false);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -151,11 +153,6 @@ impl Spawn for Runtime {
     }
 }
 
-async fn bind(config: &ListenerConfig) -> Result<Listener, StartError> {
-    let bound = Listener::bind(&config.address, config.tls.clone(), config.bounds).await;
-    Ok(bound.map_err(|cause| At { place: format!("listener {}", config.address), cause })?)
-}
-
 /// Writes to standard output what is running and where, before anything else can be written there. When standard output
 /// is full and not read, the start goes on without the text.
 async fn announce(config: &Config, listeners: &[Listener], development: Option<&str>) {
@@ -171,26 +168,23 @@ async fn announce(config: &Config, listeners: &[Listener], development: Option<&
 }
 
 fn announcement(config: &Config, listeners: &[Listener], development: Option<&str>) -> String {
-    let mut rows = Vec::new();
-    for (index, listener) in listeners.iter().enumerate() {
-        let tls = if listener.is_tls() { "enabled" } else { "disabled" };
-        let address = listener.address().map_or_else(|_| "?".to_owned(), |address| address.to_string());
-        rows.push((format!("Listener {}", index + 1), format!("tcp (addr: \"{address}\", tls: \"{tls}\")")));
-    }
-    let storage = config.storage.as_ref().map(ToString::to_string);
-    rows.push(("Storage".to_owned(), storage.unwrap_or_default()));
-    if let Some(address) = &config.api_addr {
-        rows.push(("Api Address".to_owned(), address.clone()));
-    }
-    rows.push((
-        "Log Level".to_owned(),
-        config.log_level.unwrap_or(tracing::Level::INFO).to_string().to_lowercase(),
-    ));
-    rows.push(("Version".to_owned(), format!("OnRecord v{}", env!("CARGO_PKG_VERSION"))));
     let mut text = "==> OnRecord server configuration:\n\n".to_owned();
-    for (name, value) in rows {
+    let mut row = |name: &str, value: &str| {
         let _infallible = writeln!(text, "{name:>24}: {value}");
+    };
+    for (listener, number) in listeners.iter().zip(1..) {
+        let tls = if listener.tls.is_some() { "enabled" } else { "disabled" };
+        let address = listener.socket.local_addr().map_or_else(|_| "?".to_owned(), |addr| addr.to_string());
+        row(&format!("Listener {number}"), &format!("tcp (addr: \"{address}\", tls: \"{tls}\")"));
     }
+    if let Some(storage) = &config.storage {
+        row("Storage", &storage.to_string());
+    }
+    if let Some(address) = &config.api_addr {
+        row("Api Address", address);
+    }
+    row("Log Level", &config.log_level.unwrap_or(tracing::Level::INFO).to_string().to_lowercase());
+    row("Version", concat!("OnRecord v", env!("CARGO_PKG_VERSION")));
     if let Some(development) = development {
         let _infallible = writeln!(text, "\n{development}");
     }

@@ -13,9 +13,10 @@ use crate::config::Config;
 pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
     let mut settings = Settings::default();
     // 0 means the default, as in existing configurations.
-    set(&mut settings.default_lease_ttl, config.default_lease_ttl.filter(|ttl| !ttl.is_zero()));
-    set(&mut settings.max_lease_ttl, config.max_lease_ttl.filter(|ttl| !ttl.is_zero()));
-    set(&mut settings.shutdown_timeout, config.shutdown_timeout);
+    let ttl = |given: Option<Duration>, default| given.filter(|ttl| !ttl.is_zero()).unwrap_or(default);
+    settings.default_lease_ttl = ttl(config.default_lease_ttl, settings.default_lease_ttl);
+    settings.max_lease_ttl = ttl(config.max_lease_ttl, settings.max_lease_ttl);
+    settings.shutdown_timeout = config.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
     let largest = config.listeners.iter().map(|listener| listener.bounds.max_request_size).max();
     settings.max_request_size = largest.unwrap_or(settings.max_request_size);
     settings.audit = audit_settings(sources, config);
@@ -25,8 +26,8 @@ pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
 /// The settings that can change while the server runs.
 pub(crate) fn audit_settings(sources: &[PathBuf], config: &Config) -> AuditSettings {
     let mut audit = AuditSettings::default();
-    set(&mut audit.rules.settle_grace, config.audit.settle_grace);
-    set(&mut audit.rules.audit_timeout, config.audit.audit_timeout);
+    audit.rules.settle_grace = config.audit.settle_grace.unwrap_or(audit.rules.settle_grace);
+    audit.rules.audit_timeout = config.audit.audit_timeout.unwrap_or(audit.rules.audit_timeout);
     audit.rules.drills = config.audit.drills;
     audit.rules.queue_bytes = config.audit.queue_size.unwrap_or(audit.rules.queue_bytes);
     audit.rules.minimum = config.audit.minimum.unwrap_or(audit.rules.minimum);
@@ -36,36 +37,18 @@ pub(crate) fn audit_settings(sources: &[PathBuf], config: &Config) -> AuditSetti
     audit
 }
 
-fn set(place: &mut Duration, value: Option<Duration>) {
-    if let Some(value) = value {
-        *place = value;
-    }
-}
-
 /// Where devices of the API may place files, and to which addresses they may connect. The server's own directories are
 /// excluded, and so are configuration folders: an audit line with a chosen prefix would be configuration at the next start.
 fn placement(sources: &[PathBuf], config: &Config) -> Placement {
-    let mut placement =
-        Placement::api().with_api_creation(config.audit.api_creation).with_prefixes(config.audit.prefixing);
-    for directory in sources.iter().filter(|path| path.is_dir()) {
-        placement = placement.keep_out(absolute(directory));
-    }
-    if let Some(socket) = &config.audit.syslog_socket {
-        placement = placement.with_syslog_socket(socket);
-    }
-    for directory in &config.audit.allowed_directories {
-        placement = placement.widen(directory);
-    }
-    for block in &config.audit.allowed_addresses {
-        placement = placement.widen_address(*block);
-    }
-    for directory in &config.audit.only_directories {
-        placement = placement.narrow(directory);
-    }
-    if let Some(directory) = config.storage.as_ref().and_then(|storage| storage.target().directory()) {
-        placement = placement.keep_out(absolute(directory));
-    }
-    placement
+    let rules = &config.audit;
+    let placement = Placement::api().with_api_creation(rules.api_creation).with_prefixes(rules.prefixing);
+    let placement = rules.syslog_socket.iter().fold(placement, Placement::with_syslog_socket);
+    let placement = rules.allowed_directories.iter().fold(placement, Placement::widen);
+    let placement = rules.allowed_addresses.iter().copied().fold(placement, Placement::widen_address);
+    let placement = rules.only_directories.iter().fold(placement, Placement::narrow);
+    let storage = config.storage.iter().filter_map(|storage| storage.target.directory());
+    let own = sources.iter().filter(|path| path.is_dir()).map(PathBuf::as_path).chain(storage);
+    own.map(absolute).fold(placement, Placement::keep_out)
 }
 
 /// The absolute form of a path given on the command line.

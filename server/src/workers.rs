@@ -4,7 +4,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Handle};
@@ -22,20 +21,11 @@ pub(crate) struct Workers {
 struct Worker {
     handle: Handle,
     wake_queue: Arc<WakeQueue>,
-    /// How many tasks live on it.
-    tasks: Arc<AtomicUsize>,
+    /// Each task that lives on it holds a clone.
+    tasks: Arc<()>,
     /// The thread ends when this is dropped.
     _open: oneshot::Sender<()>,
     _thread: JoinHandle<()>,
-}
-
-/// Counts a task as long as it lives.
-struct TaskCount(Arc<AtomicUsize>);
-
-impl Drop for TaskCount {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Workers {
@@ -52,15 +42,12 @@ impl Workers {
 
     /// Runs a task on the thread that has the fewest.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let Some(worker) = self.threads.iter().min_by_key(|worker| worker.tasks.load(Ordering::Relaxed))
-        else {
-            return;
-        };
-        worker.tasks.fetch_add(1, Ordering::Relaxed);
-        let count = TaskCount(Arc::clone(&worker.tasks));
+        let least_busy = self.threads.iter().min_by_key(|worker| Arc::strong_count(&worker.tasks));
+        let Some(worker) = least_busy else { return };
+        let counted = Arc::clone(&worker.tasks);
         let task = async move {
             task.await;
-            drop(count);
+            drop(counted);
         };
         worker.handle.spawn(Arc::clone(&worker.wake_queue).run(task));
     }

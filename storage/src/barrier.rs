@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_seal::shamir::{self, ShamirError};
 use onrecord_seal::{
-    Entropy, EnvelopeError, KeyStatus, Keyring, KeyringError, SealConfig, SecretBytes, UnsealError, keyring,
+    Entropy, KeyStatus, Keyring, KeyringError, SealConfig, SecretBytes, UnsealError, keyring,
 };
 
 use crate::batch::{Batch, Precondition, Seen};
@@ -103,11 +103,7 @@ impl Barrier {
     pub async fn unseal(&self, unseal_key: &SecretBytes) -> Result<(), BarrierError> {
         let root_record = self.storage().read(ROOT_KEY).await?.ok_or(BarrierError::NotInitialized)?;
         let root = Keyring::decrypt_root(unseal_key, ROOT_KEY, root_record).map_err(BarrierError::Unseal)?;
-        let stored = self.storage().read(KEYRING).await?.ok_or(BarrierError::NotInitialized)?;
-        let record = Arc::from(stored.as_slice());
-        let keyring = Arc::new(Keyring::decrypt(root, KEYRING, stored)?);
-        let stored_count = keyring.status().encryptions;
-        self.set(Some(Unsealed { keyring, record, stored_count }));
+        self.set(Some(self.load(|stored| Keyring::decrypt(root, KEYRING, stored)).await?));
         Ok(())
     }
 
@@ -153,15 +149,8 @@ impl Barrier {
             return Ok(());
         }
         let unsealed = self.unsealed()?;
-        let stored = self.storage().read(KEYRING).await?.ok_or(BarrierError::NotInitialized)?;
-        let record = Arc::from(stored.as_slice());
-        let keyring = Arc::new(unsealed.keyring.decrypt_newer(KEYRING, stored)?);
-        let stored_count = keyring.status().encryptions;
-        let mut current = self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner);
-        // Sealed or rotated meanwhile: that is newer.
-        if let Some(current_keys) = current.as_mut().filter(|keys| keys.record == unsealed.record) {
-            *current_keys = Unsealed { keyring, record, stored_count };
-        }
+        let newer = self.load(|stored| unsealed.keyring.decrypt_newer(KEYRING, stored)).await?;
+        self.replace(&unsealed, newer);
         Ok(())
     }
 
@@ -201,7 +190,7 @@ impl Barrier {
             Ok(unsealed) => seen(self.storage()).map(move |seen| {
                 let seen = seen?;
                 let open = |record: &[u8]| unsealed.decrypt(&seen.key, record.to_vec());
-                let value = seen.stored().map(open).transpose()?;
+                let value = seen.stored.as_deref().map(open).transpose()?;
                 Ok((value, seen))
             }),
             Err(error) => Read::Ready(Err(error)),
@@ -224,14 +213,29 @@ impl Barrier {
         batch.require(Precondition::Is(KEYRING.to_owned(), Arc::clone(&unsealed.record)));
         batch.put(KEYRING, Arc::clone(&record));
         self.commit(batch).await?;
-        let mut current = self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner);
-        // Sealed meanwhile: the next unseal finds, or has found, the new one in the store.
-        if let Some(current_keys) =
-            current.as_mut().filter(|current_keys| current_keys.record == unsealed.record)
-        {
-            *current_keys = Unsealed { keyring, record, stored_count: status.encryptions };
-        }
+        self.replace(unsealed, Unsealed { keyring, record, stored_count: status.encryptions });
         Ok(status)
+    }
+
+    /// The stored keyring.
+    async fn load(
+        &self,
+        decrypt: impl FnOnce(Vec<u8>) -> Result<Keyring, KeyringError>,
+    ) -> Result<Unsealed, BarrierError> {
+        let stored = self.storage().read(KEYRING).await?.ok_or(BarrierError::NotInitialized)?;
+        let record = Arc::from(stored.as_slice());
+        let keyring = Arc::new(decrypt(stored)?);
+        let stored_count = keyring.status().encryptions;
+        Ok(Unsealed { keyring, record, stored_count })
+    }
+
+    /// Uses a newer keyring in the place of another, unless the barrier was sealed or has a newer one meanwhile: the next
+    /// unseal finds, or has found, what is stored.
+    fn replace(&self, old: &Unsealed, new: Unsealed) {
+        let mut current = self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(current) = current.as_mut().filter(|keys| keys.record == old.record) {
+            *current = new;
+        }
     }
 
     fn unsealed(&self) -> Result<Unsealed, StoreError> {
@@ -246,9 +250,7 @@ impl Barrier {
 
 impl Unsealed {
     fn decrypt(&self, key: &str, record: Vec<u8>) -> Result<SecretBytes, StoreError> {
-        self.keyring
-            .open(key, record)
-            .map_err(|error: EnvelopeError| StoreError::Damaged { key: key.to_owned(), error })
+        self.keyring.open(key, record).map_err(|error| StoreError::Damaged { key: key.to_owned(), error })
     }
 }
 

@@ -15,19 +15,11 @@ pub struct Batch {
 
 /// One change of one key.
 #[non_exhaustive]
-pub enum Change {
-    /// Store this value, whatever was there.
-    Put {
-        /// The whole key.
-        key: String,
-        /// The stored bytes.
-        value: Arc<[u8]>,
-    },
-    /// Have nothing there; no error if nothing was.
-    Delete {
-        /// The whole key.
-        key: String,
-    },
+pub struct Change {
+    /// The whole key.
+    pub key: String,
+    /// The bytes to be stored, whatever was there; `None`: nothing is there afterwards, and no error if nothing was.
+    pub value: Option<Arc<[u8]>>,
 }
 
 /// What must hold, at this batch's place in the order of commits, for its changes to be made.
@@ -46,21 +38,12 @@ pub enum Precondition {
 /// [`Storage::latest`](crate::Storage::latest), [`View::latest`](crate::View::latest) and
 /// [`View::seen`](crate::View::seen).
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Seen {
-    pub(crate) key: String,
-    pub(crate) stored: Option<Arc<[u8]>>,
-}
-
-impl Seen {
     /// The whole key.
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
+    pub key: String,
     /// The stored bytes, as they are; `None` if nothing was there.
-    pub fn stored(&self) -> Option<&[u8]> {
-        self.stored.as_deref()
-    }
+    pub stored: Option<Arc<[u8]>>,
 }
 
 impl From<Seen> for Precondition {
@@ -91,23 +74,6 @@ impl Precondition {
     }
 }
 
-impl Change {
-    /// The key it changes.
-    pub fn key(&self) -> &str {
-        match self {
-            Self::Put { key, .. } | Self::Delete { key } => key,
-        }
-    }
-
-    /// What is stored at the key afterwards.
-    pub fn value(&self) -> Option<&Arc<[u8]>> {
-        match self {
-            Self::Put { value, .. } => Some(value),
-            Self::Delete { .. } => None,
-        }
-    }
-}
-
 impl Batch {
     /// A batch without changes.
     pub fn new() -> Self {
@@ -116,23 +82,17 @@ impl Batch {
 
     /// Stores `value`, as it is, at the whole key `key`.
     pub fn put(&mut self, key: impl Into<String>, value: impl Into<Arc<[u8]>>) {
-        self.changes.push(Change::Put { key: key.into(), value: value.into() });
+        self.changes.push(Change { key: key.into(), value: Some(value.into()) });
     }
 
     /// Removes what is at the whole key `key`.
     pub fn delete(&mut self, key: impl Into<String>) {
-        self.changes.push(Change::Delete { key: key.into() });
+        self.changes.push(Change { key: key.into(), value: None });
     }
 
     /// Refuses the whole batch unless this holds.
     pub fn require(&mut self, precondition: impl Into<Precondition>) {
         self.preconditions.push(precondition.into());
-    }
-
-    /// Adds the changes and preconditions of another batch after its own.
-    pub fn merge(&mut self, other: Self) {
-        self.changes.extend(other.changes);
-        self.preconditions.extend(other.preconditions);
     }
 
     /// Its changes, in order.
@@ -154,11 +114,5 @@ impl Batch {
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Batch of {} changes", self.changes.len())
-    }
-}
-
-impl fmt::Debug for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Seen")
     }
 }

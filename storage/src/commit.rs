@@ -2,17 +2,15 @@
 //! in it: how a transaction is made (the back end's), or what is in a value.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 
 use crate::backend::Backend;
 use crate::batch::Batch;
-use crate::blocking::block_on;
 use crate::error::{BackendError, CommitError, Conflict};
 
 /// The most batches of one transaction: bounds what one failure refuses, and the memory of a transaction.
@@ -21,16 +19,18 @@ const GROUP: usize = 1024;
 /// The answer to a batch that is on its way. The batch took its place in the order when this was made;
 /// dropping it withdraws nothing. A future for any runtime.
 #[must_use = "a commit that is not awaited may have been refused"]
-pub struct Commit {
-    slot: Arc<Slot>,
+pub struct Commit(Arc<Mutex<Answer>>);
+
+#[derive(Default)]
+struct Answer {
+    result: Option<Result<(), CommitError>>,
+    waker: Option<Waker>,
 }
 
 impl Commit {
     /// A commit that is already decided.
-    pub(crate) fn decided(result: Result<(), CommitError>) -> Self {
-        let slot = Arc::new(Slot::default());
-        slot.lock().result = Some(result);
-        Self { slot }
+    fn decided(result: Result<(), CommitError>) -> Self {
+        Self(Arc::new(Mutex::new(Answer { result: Some(result), waker: None })))
     }
 
     /// Blocks the thread until it is decided. For threads that run no async tasks.
@@ -43,43 +43,37 @@ impl Future for Commit {
     type Output = Result<(), CommitError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.slot.lock();
-        if let Some(result) = &state.result {
+        let mut answer = lock(&self.0);
+        if let Some(result) = &answer.result {
             return Poll::Ready(result.clone());
         }
-        match &mut state.waker {
-            Some(waker) => waker.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
-        }
+        answer.waker = Some(context.waker().clone());
         Poll::Pending
     }
 }
 
-#[derive(Default)]
-struct Slot {
-    state: Mutex<Answer>,
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Default)]
-struct Answer {
-    result: Option<Result<(), CommitError>>,
-    waker: Option<Waker>,
-}
-
-impl Slot {
-    fn lock(&self) -> MutexGuard<'_, Answer> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn decide(&self, result: Result<(), CommitError>) {
-        let waker = {
-            let mut state = self.lock();
-            state.result = Some(result);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+/// Blocks the thread until the future has answered. It runs no timers and sockets.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
+            return answer;
         }
+        std::thread::park();
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -88,12 +82,8 @@ pub(crate) struct Committer {
     pub(crate) backend: Box<dyn Backend>,
     queue: Mutex<Queue>,
     work: Condvar,
-    health: AtomicU8,
+    failed: AtomicBool,
 }
-
-pub(crate) const HEALTHY: u8 = 0;
-pub(crate) const SUSPECT: u8 = 1;
-pub(crate) const FAILED: u8 = 2;
 
 #[derive(Default)]
 struct Queue {
@@ -107,55 +97,51 @@ struct Queue {
 struct Waiting {
     number: u64,
     batch: Batch,
-    slot: Arc<Slot>,
+    answer: Arc<Mutex<Answer>>,
 }
 
 type Stored = Option<Arc<[u8]>>;
 
 impl Committer {
     pub(crate) fn new(backend: Box<dyn Backend>) -> Self {
-        Self { backend, queue: Mutex::default(), work: Condvar::new(), health: AtomicU8::new(HEALTHY) }
+        Self { backend, queue: Mutex::default(), work: Condvar::new(), failed: AtomicBool::new(false) }
     }
 
-    pub(crate) fn health(&self) -> u8 {
-        self.health.load(Ordering::Acquire)
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 
     pub(crate) fn submit(&self, batch: Batch) -> Commit {
         if batch.is_empty() {
             return Commit::decided(Ok(()));
         }
-        let slot = Arc::new(Slot::default());
-        let mut queue = self.queue();
+        let answer = Arc::<Mutex<Answer>>::default();
+        let mut queue = lock(&self.queue);
         if queue.closed {
             return Commit::decided(Err(CommitError::Closed));
         }
         let number = queue.next;
         queue.next += 1;
         for change in batch.changes() {
-            queue.pending.insert(change.key().to_owned(), (number, change.value().cloned()));
+            queue.pending.insert(change.key.clone(), (number, change.value.clone()));
         }
-        queue.waiting.push(Waiting { number, batch, slot: Arc::clone(&slot) });
+        queue.waiting.push(Waiting { number, batch, answer: Arc::clone(&answer) });
         let first = queue.waiting.len() == 1;
         drop(queue);
         if first {
             self.work.notify_one();
         }
-        Commit { slot }
+        Commit(answer)
     }
 
     /// What the last batch on its way that touches `key` will leave there; `None` if none does.
     pub(crate) fn pending(&self, key: &str) -> Option<Stored> {
-        self.queue().pending.get(key).map(|(_, stored)| stored.clone())
+        lock(&self.queue).pending.get(key).map(|(_, stored)| stored.clone())
     }
 
     /// Takes no more batches; those that wait are still committed.
     pub(crate) fn close(&self) {
-        self.queue().closed = true;
+        lock(&self.queue).closed = true;
         self.work.notify_one();
     }
 
@@ -163,7 +149,7 @@ impl Committer {
     pub(crate) fn run(&self) {
         let mut last = Vec::new();
         loop {
-            let mut queue = self.queue();
+            let mut queue = lock(&self.queue);
             while queue.waiting.is_empty() && !queue.closed {
                 queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
             }
@@ -182,46 +168,48 @@ impl Committer {
 
     /// Commits one group and answers its waiters. `last` is the last group that became durable.
     fn commit(&self, group: Vec<Waiting>, last: &mut Vec<Batch>) {
-        let (mut batches, mut waiters) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
-        for waiting in group {
-            batches.push(waiting.batch);
-            waiters.push((waiting.number, waiting.slot));
-        }
+        let (batches, waiters): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|waiting| (waiting.batch, (waiting.number, waiting.answer))).unzip();
         let outcome = self.transact(&batches, last);
         // In this order: the commit is visible to readers, then it is no longer pending, then its waiters are answered.
-        {
-            let mut queue = self.queue();
-            for (batch, (number, _)) in batches.iter().zip(&waiters) {
-                for change in batch.changes() {
-                    if queue.pending.get(change.key()).is_some_and(|(last, _)| last == number) {
-                        queue.pending.remove(change.key());
-                    }
+        let mut queue = lock(&self.queue);
+        for (batch, (number, _)) in batches.iter().zip(&waiters) {
+            for change in batch.changes() {
+                if queue.pending.get(&change.key).is_some_and(|(last, _)| last == number) {
+                    queue.pending.remove(&change.key);
                 }
             }
         }
-        match outcome {
-            Ok(verdicts) => {
-                let mut made = Vec::with_capacity(batches.len());
-                for ((batch, verdict), (_, slot)) in batches.into_iter().zip(verdicts).zip(waiters) {
-                    if verdict.is_ok() {
-                        made.push(batch);
-                    }
-                    slot.decide(verdict.map_err(CommitError::Conflict));
-                }
-                if !made.is_empty() {
-                    *last = made;
-                }
+        drop(queue);
+        let verdicts = match outcome {
+            Ok(verdicts) => verdicts.into_iter().map(|verdict| verdict.map_err(CommitError::from)).collect(),
+            Err(error) => vec![Err(error); batches.len()],
+        };
+        let mut made = Vec::new();
+        for ((batch, verdict), (_, answer)) in batches.into_iter().zip(verdicts).zip(waiters) {
+            if verdict.is_ok() {
+                made.push(batch);
             }
-            Err(error) => {
-                for (_, slot) in waiters {
-                    slot.decide(Err(error.clone()));
-                }
+            let waker = {
+                let mut answer = lock(&answer);
+                answer.result = Some(verdict);
+                answer.waker.take()
+            };
+            if let Some(waker) = waker {
+                waker.wake();
             }
+        }
+        if !made.is_empty() {
+            *last = made;
         }
     }
 
-    fn transact(&self, batches: &[Batch], last: &mut Vec<Batch>) -> Result<Verdicts, CommitError> {
-        if self.health() == FAILED {
+    fn transact(
+        &self,
+        batches: &[Batch],
+        last: &mut Vec<Batch>,
+    ) -> Result<Vec<Result<(), Conflict>>, CommitError> {
+        if self.has_failed() {
             return Err(CommitError::Failed);
         }
         let outcome = guarded("commit", || self.backend.commit(batches)).and_then(|verdicts| {
@@ -233,15 +221,11 @@ impl Committer {
             }
         });
         outcome.map_err(|error| {
-            // Before the waiters are answered: one that was refused can ask at once for the health of the store.
-            self.health.store(SUSPECT, Ordering::Release);
+            // Before the waiters are answered: one that was refused can ask at once whether the store has failed.
             let whole = guarded("reopen", || self.backend.reopen()).is_ok();
             match self.kept(batches, last) {
-                Some(kept) if whole => {
-                    *last = vec![kept];
-                    self.health.store(HEALTHY, Ordering::Release);
-                }
-                _ => self.health.store(FAILED, Ordering::Release),
+                Some(kept) if whole => *last = vec![kept],
+                _ => self.failed.store(true, Ordering::Release),
             }
             CommitError::Backend(error)
         })
@@ -253,11 +237,11 @@ impl Committer {
     fn kept(&self, refused: &[Batch], last: &[Batch]) -> Option<Batch> {
         let mut expected: HashMap<&str, Vec<Option<&[u8]>>> = HashMap::new();
         for change in last.iter().flat_map(Batch::changes) {
-            expected.insert(change.key(), vec![change.value().map(|value| &**value)]);
+            expected.insert(&change.key, vec![change.value.as_deref()]);
         }
         for change in refused.iter().flat_map(Batch::changes) {
-            if let Some(values) = expected.get_mut(change.key()) {
-                values.push(change.value().map(|value| &**value));
+            if let Some(values) = expected.get_mut(change.key.as_str()) {
+                values.push(change.value.as_deref());
             }
         }
         let mut kept = Batch::new();
@@ -275,8 +259,6 @@ impl Committer {
     }
 }
 
-type Verdicts = Vec<Result<(), Conflict>>;
-
 /// A panic in an engine costs its transaction, not the committer.
 fn guarded<T>(
     operation: &'static str,
@@ -284,10 +266,4 @@ fn guarded<T>(
 ) -> Result<T, BackendError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(BackendError::new(operation, "the storage engine panicked")))
-}
-
-impl fmt::Debug for Commit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Commit")
-    }
 }

@@ -42,7 +42,6 @@
 pub mod backend;
 pub mod barrier;
 pub mod batch;
-mod blocking;
 pub mod commit;
 pub mod error;
 pub mod key;
@@ -61,5 +60,5 @@ pub use error::{BackendError, CommitError, Conflict, StoreError};
 pub use key::KeyError;
 pub use key_lock::KeyLock;
 pub use read::Read;
-pub use store::{Health, Storage};
+pub use store::Storage;
 pub use view::View;

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use crate::backend::{Backend, BackendConfig};
 use crate::batch::{Batch, Seen};
-use crate::commit::{Commit, Committer, FAILED, HEALTHY};
+use crate::commit::{Commit, Committer};
 use crate::error::{BackendError, StoreError};
 use crate::key_lock::{Acquire, KeyLocks};
 use crate::read::Read;
@@ -25,18 +25,6 @@ struct Shared {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Whether the store takes commits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Health {
-    /// The last commit was made, or there was none.
-    Healthy,
-    /// The last commit failed, and the store is just being reopened and checked.
-    Suspect,
-    /// It could not be reopened, or had lost an acknowledged commit: it takes nothing any more. The server seals.
-    Failed,
-}
-
 impl Storage {
     /// Starts the committer thread of a back end.
     ///
@@ -48,7 +36,7 @@ impl Storage {
 
     /// Opens the back end that a configuration chooses, and starts its committer thread.
     pub fn open(config: &BackendConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        Ok(Self::start_committer(config.target().open()?)?)
+        Ok(Self::start_committer(config.target.open()?)?)
     }
 
     fn start_committer(backend: Box<dyn Backend>) -> std::io::Result<Self> {
@@ -56,8 +44,8 @@ impl Storage {
         let worker = Arc::clone(&committer);
         let thread =
             std::thread::Builder::new().name("onrecord-commit".to_owned()).spawn(move || worker.run())?;
-        let locks = KeyLocks::new();
-        Ok(Self { shared: Arc::new(Shared { committer, locks, thread: Some(thread) }) })
+        let shared = Shared { committer, locks: KeyLocks::default(), thread: Some(thread) };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The name of the kind of storage, as `sys/seal-status` gives it: `inmem`, `file`.
@@ -65,13 +53,10 @@ impl Storage {
         self.shared.committer.backend.kind()
     }
 
-    /// Whether it takes commits. After a refused commit, a server asks and seals on [`Health::Failed`].
-    pub fn health(&self) -> Health {
-        match self.shared.committer.health() {
-            HEALTHY => Health::Healthy,
-            FAILED => Health::Failed,
-            _ => Health::Suspect,
-        }
+    /// Whether it takes nothing any more: after a failed commit it could not be reopened, or had lost an acknowledged one.
+    /// A server asks after a refused commit, and seals.
+    pub fn has_failed(&self) -> bool {
+        self.shared.committer.has_failed()
     }
 
     /// The stored bytes, as of the last acknowledged commit or later.
@@ -131,7 +116,7 @@ impl Storage {
         &'a self,
         ask: impl FnOnce(&'a dyn Backend) -> Read<'a, Result<T, BackendError>>,
     ) -> Read<'a, Result<T, StoreError>> {
-        if self.shared.committer.health() == FAILED {
+        if self.has_failed() {
             return Read::Ready(Err(StoreError::Failed));
         }
         ask(&*self.shared.committer.backend).map(|answer| answer.map_err(StoreError::from))

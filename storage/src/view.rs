@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::key::{self, KeyError};
 use crate::key_lock::KeyLock;
 use crate::read::Read;
+use crate::store::Storage;
 
 /// Values in the clear below one prefix. Cheap to clone. Every call fails with [`StoreError::Sealed`] while
 /// the barrier is sealed, and with [`StoreError::Key`] for a key that would leave the prefix.
@@ -60,17 +61,22 @@ impl View {
     /// The value as the batches on their way will leave it, for a batch that depends on it and requires what
     /// was [`Seen`]. Never for an answer: they may yet be refused.
     pub fn latest(&self, key: &str) -> Read<'_, Result<(Option<SecretBytes>, Seen), StoreError>> {
-        match self.whole(key) {
-            Ok(key) => self.barrier.seen(|storage| storage.latest(&key)),
-            Err(error) => Read::Ready(Err(error.into())),
-        }
+        self.seen_by(key, Storage::latest)
     }
 
     /// The value as of the last acknowledged commit or later, for a batch that depends on it and requires what was
     /// [`Seen`].
     pub fn seen(&self, key: &str) -> Read<'_, Result<(Option<SecretBytes>, Seen), StoreError>> {
+        self.seen_by(key, Storage::seen)
+    }
+
+    fn seen_by<'a>(
+        &'a self,
+        key: &str,
+        see: impl FnOnce(&'a Storage, &str) -> Read<'a, Result<Seen, StoreError>>,
+    ) -> Read<'a, Result<(Option<SecretBytes>, Seen), StoreError>> {
         match self.whole(key) {
-            Ok(key) => self.barrier.seen(|storage| storage.seen(&key)),
+            Ok(key) => self.barrier.seen(|storage| see(storage, &key)),
             Err(error) => Read::Ready(Err(error.into())),
         }
     }
@@ -78,10 +84,10 @@ impl View {
     /// Whether what was [`Seen`] is what [`View::latest`] would give, as far as is known without a read: it is at this
     /// key, and no batch on its way changes that.
     pub fn is_latest(&self, key: &str, seen: &Seen) -> bool {
-        seen.key().strip_prefix(&*self.prefix) == Some(key) && !self.barrier.storage().is_pending(seen.key())
+        seen.key.strip_prefix(&*self.prefix) == Some(key) && !self.barrier.storage().is_pending(&seen.key)
     }
 
-    /// Orders writers that read, decide and commit a key: see [`Storage::lock`](crate::Storage::lock).
+    /// Orders writers that read, decide and commit a key: see [`Storage::lock`].
     pub async fn lock(&self, key: &str) -> Result<KeyLock<'_>, StoreError> {
         Ok(self.barrier.storage().lock(&self.whole(key)?).await)
     }
@@ -120,22 +126,6 @@ impl View {
             }
             Ok(keys)
         })
-    }
-
-    /// As [`View::keys`], with the values. A value deleted meanwhile is left out.
-    pub async fn scan(
-        &self,
-        folder: &str,
-        after: &str,
-        limit: usize,
-    ) -> Result<Vec<(String, SecretBytes)>, StoreError> {
-        let mut found = Vec::new();
-        for key in self.keys(folder, after, limit).await? {
-            if let Some(value) = self.get(&key).await? {
-                found.push((key, value));
-            }
-        }
-        Ok(found)
     }
 
     /// Encrypts a value now, in this thread, and adds its put to a batch.
@@ -181,7 +171,7 @@ impl View {
         Ok(count)
     }
 
-    /// Puts a batch in line: see [`Storage::commit`](crate::Storage::commit).
+    /// Puts a batch in line: see [`Storage::commit`].
     pub fn commit(&self, batch: Batch) -> Commit {
         self.barrier.commit(batch)
     }

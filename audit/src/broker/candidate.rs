@@ -57,7 +57,7 @@ impl Broker {
                 let mut line = Vec::new();
                 format(&formatter, &Entry::probe(&probe.id), &stamp, &mut line)
                     .map_err(EnableError::Probe)?;
-                let guard = WakeGuard::new(Arc::new(Enabled::new(vec![Arc::clone(handle)], vec![stamp.seq])));
+                let guard = WakeGuard::new(Arc::new(Enabled::new(vec![(Arc::clone(handle), stamp.seq)])));
                 offer_line(shared, guard, handle, &line, stamp.seq)
             };
             recording.await.map_err(|refused| EnableError::Probe(first_cause(refused)))?;
@@ -69,8 +69,10 @@ impl Broker {
     ///
     /// # Errors
     /// [`EnableError::PathInUse`], [`EnableError::TooMany`].
-    pub fn admit(&self, candidate: Candidate) -> Result<(), EnableError> {
-        candidate.admit()
+    pub fn admit(&self, mut candidate: Candidate) -> Result<(), EnableError> {
+        self.shared.devices.add(&candidate.handle, &self.shared.seq)?;
+        candidate.note_enabled();
+        Ok(())
     }
 
     /// Puts a device that was tried out in the place of the enabled one of the same path. An entry goes to one of
@@ -79,8 +81,12 @@ impl Broker {
     ///
     /// # Errors
     /// [`EnableError::NotEnabled`]: there is none to be replaced.
-    pub fn replace(&self, candidate: Candidate) -> Result<(), EnableError> {
-        candidate.replace()
+    pub fn replace(&self, mut candidate: Candidate) -> Result<(), EnableError> {
+        let old = self.shared.devices.replace(&candidate.handle)?;
+        candidate.note_enabled();
+        self.shared.watch.add(&old);
+        old.drain_replaced(&self.shared);
+        Ok(())
     }
 
     /// Enables a device after it took a probe entry: [`try_out`](Self::try_out) and [`admit`](Self::admit).
@@ -91,7 +97,7 @@ impl Broker {
         if self.shared.devices.find(&config.path).is_some() {
             return Err(EnableError::PathInUse);
         }
-        self.try_out(config, probe).await?.admit()
+        self.admit(self.try_out(config, probe).await?)
     }
 
     /// Enables a device without a probe: one of the stored table, at an unseal. It may be
@@ -100,7 +106,7 @@ impl Broker {
         if self.shared.devices.find(&config.path).is_some() {
             return Err(EnableError::PathInUse);
         }
-        Candidate::start(&self.shared, DeviceConfig { restored: true, ..config })?.admit()
+        self.admit(Candidate::start(&self.shared, DeviceConfig { restored: true, ..config })?)
     }
 }
 
@@ -115,20 +121,10 @@ impl Candidate {
         Ok(Self { shared: Arc::clone(shared), handle, admitted: false })
     }
 
-    fn admit(mut self) -> Result<(), EnableError> {
-        self.shared.devices.add(&self.handle, &self.shared.seq)?;
+    /// The list of devices has it, so that the watch finds it there.
+    fn note_enabled(&mut self) {
         self.admitted = true;
         self.shared.watch.remove(&self.handle);
-        Ok(())
-    }
-
-    fn replace(mut self) -> Result<(), EnableError> {
-        let old = self.shared.devices.replace(&self.handle).ok_or(EnableError::NotEnabled)?;
-        self.admitted = true;
-        self.shared.watch.remove(&self.handle);
-        self.shared.watch.add(&old);
-        old.drain_replaced(&self.shared);
-        Ok(())
     }
 }
 

@@ -19,11 +19,10 @@ use crate::device::{Claim, DeviceError, DrillControl, DrillNews};
 use crate::health_tracker::Health;
 use crate::loss::Loss;
 use crate::statistics::Statistics;
-use crate::status::{DeviceStatus, FaultStatus, LastError, LossStatus, Observer, QueueStatus, WriteStatus};
+use crate::status::{DeviceStatus, FaultStatus, LastError, LossStatus, Observer, QueueStatus};
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 
-/// One enabled device.
 pub(crate) struct DeviceHandle {
     pub(crate) path: StdArc<str>,
     /// Makes its lines from now on. Record calls find it in the list of devices.
@@ -74,7 +73,7 @@ impl DeviceHandle {
             queue: Mutex::new(queue),
             progress: Condvar::new(),
             wakeup: Wakeup::new(&shared.clock),
-            statistics: Statistics::new(),
+            statistics: Statistics::default(),
             lists: AtomicUsize::new(0),
         }
     }
@@ -83,7 +82,6 @@ impl DeviceHandle {
         lock(&self.queue)
     }
 
-    /// Makes its lines.
     pub(crate) fn formatter(&self) -> StdArc<Formatter> {
         StdArc::clone(&lock(&self.formatter))
     }
@@ -227,12 +225,10 @@ impl DeviceHandle {
         }
     }
 
-    /// Reports that a drill has begun or ended.
     pub(crate) fn report_drill(&self, news: DrillNews, shared: &Shared) {
         self.observe(shared, |observer| observer.drilled(&self.path, news));
     }
 
-    /// Why the device is left alone.
     pub(crate) fn resting(&self) -> Why {
         let queue = self.queue();
         Why::Resting(queue.health.error().map_or(DeviceError::Panicked, |(error, _)| error.clone()))
@@ -242,7 +238,6 @@ impl DeviceHandle {
         Cause { path: StdArc::clone(&self.path), why }
     }
 
-    /// Wakes the writer if it sleeps.
     pub(crate) fn wake_if_parked(&self) {
         if self.queue().must_wake() {
             self.wakeup.wake();
@@ -263,7 +258,6 @@ impl DeviceHandle {
         all
     }
 
-    /// Its state now.
     pub(crate) fn status(&self, shared: &Shared) -> DeviceStatus {
         let (now, today) = (shared.clock.monotonic(), shared.clock.now());
         // The queue knows moments of the monotonic clock only.
@@ -273,7 +267,6 @@ impl DeviceHandle {
         };
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (queue, statistics) = (self.queue(), &self.statistics);
-        let written = statistics.written();
         let unreported = queue.losses.unreported();
         let last_error = queue.health.error();
         DeviceStatus {
@@ -289,14 +282,7 @@ impl DeviceHandle {
                 capacity: self.backlog.capacity,
                 lag: queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_sub(oldest)),
             },
-            written: WriteStatus {
-                entries: count(&statistics.appended),
-                bytes: written.bytes,
-                batches: count(&statistics.batches),
-                batch_entries: written.batch_entries.clone(),
-                request_latency: written.request_latency.clone(),
-                response_latency: written.response_latency.clone(),
-            },
+            written: statistics.written().clone(),
             losses: LossStatus {
                 entries: count(&statistics.lost),
                 reported: queue.losses.reported().clone(),

@@ -26,12 +26,12 @@ pub(crate) struct Enabled {
 }
 
 impl Enabled {
-    pub(crate) fn new(handles: Vec<Arc<DeviceHandle>>, since: Vec<u64>) -> Self {
+    /// A list of devices, and after which number the log of each begins.
+    pub(crate) fn new(devices: Vec<(Arc<DeviceHandle>, u64)>) -> Self {
+        let (handles, since): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
         let all_discard = handles.iter().all(|handle| handle.discards);
         let formatters = handles.iter().map(|handle| handle.formatter()).collect();
-        for handle in &handles {
-            handle.listed();
-        }
+        handles.iter().for_each(|handle| handle.listed());
         Self { handles, formatters, since, all_discard }
     }
 }
@@ -44,7 +44,6 @@ impl Drop for Enabled {
     }
 }
 
-/// The current list.
 #[derive(Default)]
 pub(crate) struct DeviceSet {
     enabled: RwLock<Arc<Enabled>>,
@@ -78,62 +77,72 @@ impl DeviceSet {
         self.read().handles.iter().find(|handle| *handle.path == *path).cloned()
     }
 
+    /// Puts a changed list in the place of the current one, unless the change is refused.
+    fn change<T, E>(
+        &self,
+        change: impl FnOnce(&mut Vec<(Arc<DeviceHandle>, u64)>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
+        let mut devices = enabled.handles.iter().cloned().zip(enabled.since.iter().copied()).collect();
+        let changed = change(&mut devices)?;
+        *enabled = Arc::new(Enabled::new(devices));
+        Ok(changed)
+    }
+
     /// Adds a device: it has the entries after the last number of `seq`.
     ///
     /// # Errors
     /// [`EnableError::PathInUse`], [`EnableError::TooMany`].
     pub(crate) fn add(&self, handle: &Arc<DeviceHandle>, seq: &AtomicU64) -> Result<(), EnableError> {
-        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        if enabled.handles.iter().any(|other| other.path == handle.path) {
-            return Err(EnableError::PathInUse);
-        }
-        if enabled.handles.len() >= DEVICES_MAX {
-            return Err(EnableError::TooMany);
-        }
-        let handles = enabled.handles.iter().chain([handle]).cloned().collect();
-        let now = seq.load(Ordering::Relaxed);
-        let since = enabled.since.iter().copied().chain([now]).collect();
-        *enabled = Arc::new(Enabled::new(handles, since));
-        Ok(())
+        self.change(|devices| {
+            if devices.iter().any(|(other, _)| other.path == handle.path) {
+                return Err(EnableError::PathInUse);
+            }
+            if devices.len() >= DEVICES_MAX {
+                return Err(EnableError::TooMany);
+            }
+            devices.push((Arc::clone(handle), seq.load(Ordering::Relaxed)));
+            Ok(())
+        })
     }
 
     /// Puts a device in the place of the one of its path, which is returned. The successor is set before the list with it
     /// is published: the writer of a successor that is disabled at once then waits for callers that may still offer it
     /// late entries.
-    pub(crate) fn replace(&self, new: &Arc<DeviceHandle>) -> Option<Arc<DeviceHandle>> {
-        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        let mut handles = enabled.handles.clone();
-        let place = handles.iter_mut().find(|handle| handle.path == new.path)?;
-        let old = std::mem::replace(place, Arc::clone(new));
-        old.set_successor(new);
-        *enabled = Arc::new(Enabled::new(handles, enabled.since.clone()));
-        Some(old)
+    ///
+    /// # Errors
+    /// [`EnableError::NotEnabled`].
+    pub(crate) fn replace(&self, new: &Arc<DeviceHandle>) -> Result<Arc<DeviceHandle>, EnableError> {
+        self.change(|devices| {
+            let found = devices.iter_mut().find(|(handle, _)| handle.path == new.path);
+            let (place, _) = found.ok_or(EnableError::NotEnabled)?;
+            let old = std::mem::replace(place, Arc::clone(new));
+            old.set_successor(new);
+            Ok(old)
+        })
     }
 
     /// Takes one out. Returns the number of `seq` after which it is out.
     pub(crate) fn remove(&self, path: &str, seq: &AtomicU64) -> Option<(Arc<DeviceHandle>, u64)> {
-        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        let found = enabled.handles.iter().find(|handle| *handle.path == *path).cloned()?;
-        let stays = enabled.handles.iter().zip(&enabled.since).filter(|(handle, _)| *handle.path != *path);
-        let (handles, since) = stays.map(|(handle, since)| (Arc::clone(handle), *since)).unzip();
-        *enabled = Arc::new(Enabled::new(handles, since));
-        Some((found, seq.load(Ordering::Relaxed)))
+        let removed = self.change(|devices| {
+            let at = devices.iter().position(|(handle, _)| *handle.path == *path).ok_or(())?;
+            Ok::<_, ()>((devices.remove(at).0, seq.load(Ordering::Relaxed)))
+        });
+        removed.ok()
     }
 
     /// Gives a device another formatter. A caller that has read the list before formats with the old one.
     pub(crate) fn set_formatter(&self, path: &str, formatter: Formatter) -> bool {
-        let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(handle) = enabled.handles.iter().find(|handle| *handle.path == *path) else { return false };
-        handle.set_formatter(formatter);
-        *enabled = Arc::new(Enabled::new(enabled.handles.clone(), enabled.since.clone()));
-        true
+        let set = self.change(|devices| {
+            let (handle, _) = devices.iter().find(|(handle, _)| *handle.path == *path).ok_or(())?;
+            handle.set_formatter(formatter);
+            Ok::<_, ()>(())
+        });
+        set.is_ok()
     }
 
-    /// Takes all out.
     pub(crate) fn clear(&self) -> Vec<Arc<DeviceHandle>> {
         let mut enabled = self.enabled.write().unwrap_or_else(PoisonError::into_inner);
-        let handles = enabled.handles.clone();
-        *enabled = Arc::new(Enabled::default());
-        handles
+        std::mem::take(&mut *enabled).handles.clone()
     }
 }

@@ -28,7 +28,6 @@ use crate::rules::Tally;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 
-/// An entry on its way to the devices.
 pub(super) struct Dispatch<'a> {
     shared: &'a Shared,
     pub(super) ticket: Arc<Ticket>,
@@ -76,7 +75,6 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    /// Offers it to all devices of a list.
     pub(super) fn offer_to_all(&mut self, enabled: &Enabled) {
         let mut resting: u64 = 0;
         for (place, handle) in enabled.handles.iter().enumerate() {
@@ -175,7 +173,6 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    /// Offers it to one device of a list.
     fn offer_to(&mut self, enabled: &Enabled, place: usize, handle: &DeviceHandle) {
         // The list has as many formatters as devices.
         let Some(formatter) = enabled.formatters.get(place) else {
@@ -234,7 +231,6 @@ impl<'a> Dispatch<'a> {
         })
     }
 
-    /// The device does not get it.
     fn lost(&mut self, place: usize, handle: &DeviceHandle, why: Why) {
         if handle.lose(self.seq, &why, self.shared) {
             self.tally.required_lost += i64::from(handle.required);

@@ -16,7 +16,6 @@ use crate::loss::{Loss, LossLedger};
 /// A reporter holds no more notices. The oldest are kept, because they say when it began.
 const NOTICES_MAX: usize = 64;
 
-/// What one gap entry reports.
 #[derive(Clone, Debug)]
 pub(crate) enum GapReport {
     /// What the device found out.
@@ -34,7 +33,6 @@ impl GapReport {
         }
     }
 
-    /// How many ranges it names.
     fn ranges(&self) -> usize {
         match self {
             Self::Loss(loss) => loss.seqs.ranges().len(),
@@ -75,7 +73,7 @@ pub(crate) struct Reporter {
     unformattable: Vec<GapReport>,
     /// How many ranges one line may have, as far as is known.
     max_ranges: usize,
-    /// There is no room for a line of its own, however short: none is tried before the device is opened again, or another
+    /// There is no room for a line of its own, even a short one: none is tried before the device is opened again, or another
     /// line comes.
     suspended: bool,
 }
@@ -113,7 +111,7 @@ impl Reporter {
     }
 
     /// Makes the lines that report the notices and these losses, and where each ends: that the device was disabled comes
-    /// last.
+    /// last. A report that is too long for a line is parted; one that has no line however short is tried another time.
     pub(crate) fn lines(
         &mut self,
         losses: Vec<Loss>,
@@ -126,39 +124,25 @@ impl Reporter {
             std::mem::take(&mut self.notices).into_iter().partition(is_end);
         let reports =
             notices.into_iter().map(GapReport::Notice).chain(losses.into_iter().map(GapReport::Loss));
-        let mut lines = (Vec::new(), Vec::new());
-        for report in reports.chain(ends.into_iter().map(GapReport::Notice)) {
-            for part in report.parts(self.max_ranges) {
-                self.add_line(part, &handle.path, &formatter, last, &mut lines);
+        let reports = reports.chain(ends.into_iter().map(GapReport::Notice));
+        // The first is the last of the vector.
+        let mut left: Vec<_> = reports.flat_map(|report| report.parts(self.max_ranges)).collect();
+        left.reverse();
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        while let Some(report) = left.pop() {
+            let ranges = report.ranges();
+            let mut line = Vec::new();
+            if report.format(&handle.path, &formatter, last, ends.len(), &mut line).is_ok() {
+                bytes.extend_from_slice(&line);
+                ends.push(bytes.len());
+                self.reports.push(report);
+            } else if ranges > 1 {
+                left.extend(report.parts(ranges.div_ceil(2)).into_iter().rev());
+            } else {
+                self.unformattable.push(report);
             }
         }
-        lines
-    }
-
-    /// Adds the line of a report. A report that is too long for one is parted; one that has no line however short is
-    /// tried another time.
-    fn add_line(
-        &mut self,
-        report: GapReport,
-        path: &str,
-        formatter: &Formatter,
-        last: &Stamp,
-        lines: &mut (Vec<u8>, Vec<usize>),
-    ) {
-        let (bytes, ends) = &mut *lines;
-        let ranges = report.ranges();
-        let mut line = Vec::new();
-        if report.format(path, formatter, last, ends.len(), &mut line).is_ok() {
-            bytes.extend_from_slice(&line);
-            ends.push(bytes.len());
-            self.reports.push(report);
-        } else if ranges > 1 {
-            for part in report.parts(ranges.div_ceil(2)) {
-                self.add_line(part, path, formatter, last, lines);
-            }
-        } else {
-            self.unformattable.push(report);
-        }
+        (bytes, ends)
     }
 
     /// The device has the first `lines` lines of the batch, but for those that it rejected. What it does not have of its own
@@ -207,9 +191,7 @@ fn id(path: &str, stamp: &Stamp, at: usize) -> String {
         .chain_update((at as u64).to_be_bytes())
         .chain_update(path.as_bytes())
         .finalize();
-    let mut bytes = [0_u8; 16];
-    bytes.iter_mut().zip(hash.iter()).for_each(|(to, from)| *to = *from);
-    let mut number = u128::from_be_bytes(bytes);
+    let mut number = u128::from_be_bytes(*hash.first_chunk().unwrap_or(&[0; 16]));
     number = number & !(0xf << 76) | 8 << 76;
     number = number & !(0b11 << 62) | 0b10 << 62;
     let hex = format!("{number:032x}");
@@ -217,7 +199,6 @@ fn id(path: &str, stamp: &Stamp, at: usize) -> String {
     format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
 }
 
-/// A loss, as a gap entry reports it.
 fn gap_of(loss: &Loss, is_earlier: bool) -> Gap<'_> {
     Gap {
         missed: loss.count,
@@ -241,7 +222,6 @@ fn because<'a>(reason: &'static str) -> Gap<'a> {
     }
 }
 
-/// What a device found out, as a gap entry reports it.
 fn found_out(notice: &Notice) -> Gap<'_> {
     match notice {
         // The writer has made a loss of it.

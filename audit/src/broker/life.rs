@@ -50,7 +50,6 @@ impl<D> Life<D> {
         matches!(self, Self::Ended { .. })
     }
 
-    /// Why the device takes no more entries.
     pub(crate) const fn reason(&self) -> Option<&DrainReason<D>> {
         match self {
             Self::Active => None,
@@ -80,7 +79,6 @@ impl<D> Life<D> {
         }
     }
 
-    /// The writer has ended.
     pub(super) fn end(&mut self) {
         if let Self::Draining { reason, .. } = std::mem::replace(self, Self::Active) {
             *self = Self::Ended { reason };

@@ -184,7 +184,6 @@ impl Backlog {
         true
     }
 
-    /// Bytes wait no more.
     pub(crate) fn remove(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.full_at.store(usize::MAX, Ordering::Relaxed);

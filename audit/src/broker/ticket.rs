@@ -8,14 +8,12 @@ use crate::rules::{Tally, Verdict, verdict};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 
-/// What becomes of one entry.
 pub(crate) struct Ticket {
     /// Its counter; the first of them, if devices have it with others, too.
     pub(crate) seq: u64,
     /// Whether it is a `response` entry.
     pub(crate) response: bool,
     state: Mutex<State>,
-    /// There is a verdict.
     decided: AtomicBool,
     /// It is refused: lines not yet begun need not be written.
     refused: AtomicBool,
@@ -104,7 +102,6 @@ impl Ticket {
         self.judge(&mut state)
     }
 
-    /// Whether the entry is refused already.
     pub(crate) fn is_refused(&self) -> bool {
         self.refused.load(Ordering::Relaxed)
     }

@@ -22,10 +22,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The watch wakes a writer whose oldest line waits for longer: the caller that must wake it does so when its future is
 /// polled or dropped, and the entries of other callers must not depend on that.
 const LATE_WAKE: Duration = Duration::from_millis(10);
-/// After so long without traffic it sleeps.
+/// After this time without traffic it sleeps.
 const QUIET_AFTER: Duration = Duration::from_secs(1);
 
-/// The watch.
 #[derive(Default)]
 pub(crate) struct Watch {
     /// Devices that are not enabled yet, or not any more, and still have a writer.
@@ -172,7 +171,6 @@ impl Watch {
     }
 }
 
-/// Looks at one device.
 fn watch(handle: &DeviceHandle, shared: &Shared, now: Duration, scan: bool) {
     let mut wakers = Vec::new();
     let mut health = None;

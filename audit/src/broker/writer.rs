@@ -22,7 +22,6 @@ use crate::sync::{Arc, spawn};
 /// Buffers that grew beyond this are not kept.
 const BUFFER_KEPT: usize = 1024 * 1024;
 
-/// The owner of a device.
 pub(crate) struct Writer {
     handle: Arc<DeviceHandle>,
     shared: Arc<Shared>,
@@ -33,9 +32,7 @@ pub(crate) struct Writer {
     restored: bool,
     /// The earlier boot whose end its log shows, and up to which number it has reported what it lacks of that.
     previous_end: Option<(Boot, u64)>,
-    /// How often the device is to be checked.
     check_every: Option<Duration>,
-    /// When the device is to be checked again.
     check_at: Duration,
 }
 
@@ -236,7 +233,6 @@ impl Writer {
         }
     }
 
-    /// Reports that a drill has ended.
     fn report_drill_end(&self) {
         if let Some(drill) = self.handle.drill.take_ended() {
             self.handle.report_drill(DrillNews::Ended(drill), &self.shared);
@@ -252,7 +248,6 @@ impl Writer {
         })
     }
 
-    /// Checks the device if it is time.
     fn check_if_due(&mut self) -> Option<Result<(), DeviceError>> {
         let every = self.check_every?;
         let now = self.now();
@@ -263,7 +258,7 @@ impl Writer {
         let checked = if self.handle.drill.status().is_some_and(|status| status.drill == Drill::Refuse) {
             Err(DeviceError::Refused)
         } else {
-            self.guarded(|device| device.check()).and_then(|checked| checked)
+            self.guarded(|device| device.check()).flatten()
         };
         self.gather();
         Some(checked)
@@ -328,11 +323,8 @@ impl Writer {
                 };
                 queue.losses.add(pending.seq, reason, || shared.clock.now());
             }
-            let entries = held.min(batch.answered.len()).saturating_sub(batch.rejected_entries(appended));
-            let statistics = &handle.statistics;
-            statistics.lost.fetch_add((batch.answered.len() - entries) as u64, Ordering::Relaxed);
-            statistics.appended.fetch_add(entries as u64, Ordering::Relaxed);
-            statistics.batches.fetch_add(u64::from(lines > 0), Ordering::Relaxed);
+            let lost = batch.answered.len() - batch.entries(appended);
+            handle.statistics.lost.fetch_add(lost as u64, Ordering::Relaxed);
             handle.backlog.remove(std::mem::take(&mut batch.taken));
             handle.change_health(&mut queue, |queue| {
                 match error {
@@ -350,21 +342,22 @@ impl Writer {
         }
         handle.report_health(health, &shared, error);
         batch.measure(&handle, now, appended);
-        self.answer_all(held, appended);
+        let (own, failed) = (batch.own, error.unwrap_or(&DeviceError::Panicked));
+        self.answer_all(|at| {
+            let error = rejection(appended, own + at).or_else(|| (at >= held).then_some(failed));
+            error.map(|error| Why::Device(error.clone()))
+        });
         if self.batch.bytes.capacity() > BUFFER_KEPT {
             self.batch.bytes = Vec::new();
         }
     }
 
-    /// Answers the tickets of the batch, of which the device has the first `held` entries.
-    fn answer_all(&mut self, held: usize, appended: &Appended) {
-        let error = appended.error.as_ref().unwrap_or(&DeviceError::Panicked);
-        let own = self.batch.own;
+    /// Answers the tickets of the batch that were not answered when the device was given up; `why` says, by the place of an
+    /// entry, why the device does not have it.
+    fn answer_all(&mut self, why: impl Fn(usize) -> Option<Why>) {
         for (at, pending) in self.batch.answered.drain(..).enumerate() {
-            let error = rejection(appended, own + at).or_else(|| (at >= held).then_some(error));
             if pending.wanted != Wanted::GivenUp {
-                let why = error.map(|error| Why::Device(error.clone()));
-                self.handle.answer(&pending.ticket, pending.awaited, why);
+                self.handle.answer(&pending.ticket, pending.awaited, why(at));
             }
         }
     }
@@ -373,39 +366,45 @@ impl Writer {
     fn answer_withdrawn(&mut self) {
         let withdrawn = self.batch.answered.len() as u64;
         self.handle.statistics.lost.fetch_add(withdrawn, Ordering::Relaxed);
-        for pending in self.batch.answered.drain(..) {
-            self.handle.answer(&pending.ticket, pending.awaited, Some(Why::Withdrawn));
-        }
+        self.answer_all(|_| Some(Why::Withdrawn));
     }
 
     fn reopen(&mut self) {
-        let asked = self.handle.queue().reopen.asked;
-        let error = self.guarded(|device| device.reopen()).and_then(|done| done).err();
-        match &error {
-            Some(_) => self.note_health(error.as_ref()),
-            None => {
-                self.handle.statistics.reopens.fetch_add(1, Ordering::Relaxed);
-                self.reporter.resume();
-            }
-        }
-        self.finish(|queue| &mut queue.reopen, asked, error);
+        self.carry_out(
+            |queue| &mut queue.reopen,
+            |writer| {
+                let reopened = writer.guarded(|device| device.reopen()).flatten();
+                match &reopened {
+                    Err(error) => writer.note_health(Some(error)),
+                    Ok(()) => {
+                        writer.handle.statistics.reopens.fetch_add(1, Ordering::Relaxed);
+                        writer.reporter.resume();
+                    }
+                }
+                reopened
+            },
+        );
     }
 
     fn sync(&mut self) {
-        let asked = self.handle.queue().sync.asked;
-        // After this the process may end: losses are reported now, even if the device was to be left alone.
-        let unreported = self.report().err();
-        let error = self.guarded(|device| device.sync()).and_then(|done| done).err().or(unreported);
-        self.finish(|queue| &mut queue.sync, asked, error);
+        self.carry_out(
+            |queue| &mut queue.sync,
+            |writer| {
+                // After this the process may end: losses are reported now, even if the device was to be left alone.
+                let reported = writer.report();
+                writer.guarded(|device| device.sync()).flatten().and(reported)
+            },
+        );
     }
 
-    /// What was asked up to a number is done.
-    fn finish(
-        &self,
+    /// Does what was asked so far.
+    fn carry_out(
+        &mut self,
         request: fn(&mut Queue<DeviceHandle>) -> &mut ControlRequest,
-        asked: u64,
-        error: Option<DeviceError>,
+        act: impl FnOnce(&mut Self) -> Result<(), DeviceError>,
     ) {
+        let asked = request(&mut self.handle.queue()).asked;
+        let error = act(self).err();
         let mut queue = self.handle.queue();
         let request = request(&mut queue);
         (request.done, request.error) = (asked, error);
@@ -492,9 +491,10 @@ impl WriteBatch {
         self.bytes = kept;
     }
 
-    /// How many entries could not be written because of what they are.
-    fn rejected_entries(&self, appended: &Appended) -> usize {
-        appended.rejected.iter().filter(|rejected| rejected.line >= self.own).count()
+    /// How many entries the device has: its own lines and those that it rejects are none.
+    fn entries(&self, appended: &Appended) -> usize {
+        let rejected = appended.rejected.iter().filter(|rejected| rejected.line >= self.own).count();
+        appended.lines.saturating_sub(self.own).min(self.answered.len()).saturating_sub(rejected)
     }
 
     /// Counts the bytes, the entries and the latencies of what the device has of it.
@@ -502,8 +502,11 @@ impl WriteBatch {
         let Some(last) = appended.lines.checked_sub(1) else { return };
         let end = |line: usize| self.ends.get(line).map_or(0, |end| *end as u64);
         let held = appended.lines.saturating_sub(self.own);
+        let entries = self.entries(appended) as u64;
         let mut written = handle.statistics.written();
         written.bytes += end(last);
+        written.entries += entries;
+        written.batches += 1;
         for (at, pending) in self.answered.iter().take(held).enumerate() {
             let line = self.own + at;
             if rejection(appended, line).is_some() {
@@ -517,8 +520,8 @@ impl WriteBatch {
                 written.request_latency.add_time(latency);
             }
         }
-        if let Some(entries @ 1..) = held.checked_sub(self.rejected_entries(appended)) {
-            written.batch_entries.add(entries as u64);
+        if entries > 0 {
+            written.batch_entries.add(entries);
         }
     }
 }

@@ -1,45 +1,51 @@
 //! Which device writes to which file: a file may have one device, whatever names lead to it; and for the moment of a change
 //! also the device that takes its place. Never in it: opening files.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::Stat;
 
 /// A file, whatever its names are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
-    /// The file system.
     pub(crate) dev: u64,
-    /// The inode on it.
     pub(crate) ino: u64,
 }
 
-/// The files that are in use, and by how many claims each. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Claims {
-    held: Arc<Mutex<HashMap<FileId, Holders>>>,
+impl FileId {
+    pub(crate) const fn of(stat: &Stat) -> Self {
+        Self { dev: stat.st_dev, ino: stat.st_ino }
+    }
 }
 
-/// How many claims there are to a file.
+/// All claims, by their numbers. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims(Arc<Mutex<BTreeMap<u64, Holder>>>);
+
+/// What one claim holds.
 #[derive(Debug, Default)]
-struct Holders {
-    /// Of enabled devices.
-    enabled: usize,
-    /// Of devices that were disabled, and that may still write what waits.
-    leaving: usize,
+struct Holder {
+    file: Option<FileId>,
+    /// The device was disabled. It may still write what waits.
+    released: bool,
+}
+
+impl Holder {
+    /// Whether a device that is enabled holds this file.
+    fn is_enabled_on(&self, file: FileId) -> bool {
+        self.file == Some(file) && !self.released
+    }
 }
 
 #[derive(Debug)]
 struct Holding {
     claims: Claims,
+    /// No other claim of this process has the same.
+    number: u64,
     /// The devices that leave as this one comes: what one of them holds, it may hold as well.
-    predecessors: Vec<Weak<Holding>>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    file: Option<FileId>,
-    released: bool,
+    predecessors: Vec<Succession>,
 }
 
 /// A device's hold on the file behind it. Clones are the same hold; it ends with the last, or with
@@ -50,126 +56,82 @@ pub struct Claim {
 }
 
 /// The right to hold what another device holds, which leaves it in the same change.
-#[derive(Clone, Debug)]
-pub(crate) struct Succession(Weak<Holding>);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Succession(u64);
 
 impl Claims {
     /// A hold on nothing yet.
-    pub(crate) fn claim(&self, succession: &[Succession]) -> Claim {
-        let predecessors = succession.iter().map(|Succession(holding)| Weak::clone(holding)).collect();
-        Claim { holding: Arc::new(Holding { claims: self.clone(), predecessors, state: Mutex::default() }) }
+    pub(crate) fn claim(&self, predecessors: &[Succession]) -> Claim {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(number, Holder::default());
+        let predecessors = predecessors.to_vec();
+        Claim { holding: Arc::new(Holding { claims: self.clone(), number, predecessors }) }
     }
 
-    /// Adds a claim, if all that there are but `leaving` of them have ended: two cannot succeed to the same file.
-    fn add(&self, file: FileId, leaving: usize) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let holders = held.entry(file).or_default();
-        let free = holders.enabled <= leaving;
-        holders.enabled += usize::from(free);
-        free
-    }
-
-    fn count(&self, file: FileId, count: impl FnOnce(&Holders) -> usize) -> usize {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(&file).map_or(0, count)
-    }
-
-    fn change(&self, file: FileId, change: impl FnOnce(&mut Holders)) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(holders) = held.get_mut(&file) {
-            change(holders);
-            if holders.enabled + holders.leaving == 0 {
-                held.remove(&file);
-            }
-        }
-    }
-
-    fn remove(&self, file: FileId, leaving: bool) {
-        self.change(file, |holders| {
-            let count = if leaving { &mut holders.leaving } else { &mut holders.enabled };
-            *count = count.saturating_sub(1);
-        });
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Holder>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Claim {
+    /// Looks at what this claim holds, or changes it.
+    fn with<T>(&self, look: impl FnOnce(&mut Holder) -> T) -> T {
+        look(self.holding.claims.lock().entry(self.holding.number).or_default())
+    }
+
     /// Takes `file` instead of what was held. False if another claim has it.
     pub(crate) fn take(&self, file: FileId) -> bool {
-        // Looked up before its own lock is taken: no two are ever held at once.
-        let holds = |predecessor: &Arc<Holding>| {
-            let state = predecessor.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.file == Some(file) && !state.released
-        };
-        let leaving = self.holding.predecessors.iter().filter_map(Weak::upgrade).filter(holds).count();
-        let mut state = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.released {
+        let Holding { claims, number, predecessors } = &*self.holding;
+        let mut all = claims.lock();
+        let enabled = all.values().filter(|holder| holder.is_enabled_on(file)).count();
+        let leaves =
+            |Succession(number): &&_| all.get(number).is_some_and(|holder| holder.is_enabled_on(file));
+        let leaving = predecessors.iter().filter(leaves).count();
+        let own = all.entry(*number).or_default();
+        if own.released {
             // It finishes what waits, if no enabled device has the file.
-            return self.holding.claims.count(file, |holders| holders.enabled) == 0;
+            return enabled == 0;
         }
-        if state.file == Some(file) {
-            return true;
+        // All that hold it leave, but for this claim itself: two cannot succeed to the same file.
+        let free = own.file == Some(file) || enabled <= leaving;
+        if free {
+            own.file = Some(file);
         }
-        if !self.holding.claims.add(file, leaving) {
-            return false;
-        }
-        if let Some(before) = state.file.replace(file) {
-            self.holding.claims.remove(before, false);
-        }
-        true
+        free
     }
 
     /// Whether no other device writes to the file: then no device will finish an unfinished line in it.
     pub(crate) fn is_alone(&self) -> bool {
-        let file = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner).file;
-        let all = |holders: &Holders| holders.enabled + holders.leaving;
-        file.is_none_or(|file| self.holding.claims.count(file, all) <= 1)
+        let file = self.with(|holder| holder.file);
+        file.is_none()
+            || self.holding.claims.lock().values().filter(|holder| holder.file == file).count() <= 1
     }
 
     /// Holds nothing for now: the file is closed, and its number may soon be another's.
     pub(crate) fn leave(&self) {
-        let mut state = self.holding.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = state.file.take() {
-            self.holding.claims.remove(file, state.released);
-        }
+        self.with(|holder| holder.file = None);
     }
 
     /// The right to hold the same file, for a device that is to take the place of this one.
     pub(crate) fn succession(&self) -> Succession {
-        Succession(Arc::downgrade(&self.holding))
+        Succession(self.holding.number)
     }
 
     /// Whether the device was disabled: what it still waits for is not enabled any more.
     pub fn is_released(&self) -> bool {
-        self.holding.state.lock().unwrap_or_else(PoisonError::into_inner).released
+        self.with(|holder| holder.released)
     }
 
     /// Gives the file free for other devices, for good.
     pub fn release(&self) {
-        self.holding.release();
-    }
-}
-
-impl Holding {
-    fn release(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut state.released, true) {
-            return;
-        }
-        if let Some(file) = state.file {
-            self.claims.change(file, |holders| {
-                holders.enabled = holders.enabled.saturating_sub(1);
-                holders.leaving += 1;
-            });
-        }
+        self.with(|holder| holder.released = true);
     }
 }
 
 impl Drop for Holding {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = state.file {
-            self.claims.remove(file, state.released);
-        }
+        self.claims.lock().remove(&self.number);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Drills: an enabled device fails on command, and works again by itself, so that operators can prove their alarms. The drill stands between a device's writer and the device, whatever that is.
+//! Drills: an enabled device fails on command, and works again by itself, so that operators can prove their alarms. The
+//! drill stands between a device's writer and the device, of whatever kind that is.
 //! Never in it: who may begin one, or the server's log.
 
 use std::fmt;
@@ -19,7 +20,7 @@ pub enum Drill {
     Hang,
     /// It refuses everything.
     Refuse,
-    /// It takes everything, each batch so much later.
+    /// It takes everything, each batch with this delay.
     Slow(Duration),
 }
 
@@ -87,22 +88,17 @@ pub(crate) struct DrillControl {
 
 #[derive(Default)]
 struct State {
-    running: Option<Running>,
+    /// The drill under way, and when it ends.
+    running: Option<(Drill, Duration)>,
     /// The drill that ended and was not reported yet.
     ended: Option<Drill>,
 }
 
-#[derive(Clone, Copy)]
-struct Running {
-    drill: Drill,
-    until: Duration,
-}
-
 impl State {
-    /// The drill at a time; one whose time is over ends here.
-    fn at(&mut self, now: Duration) -> Option<Running> {
-        if self.running.is_some_and(|running| running.until <= now) {
-            self.ended = self.running.take().map(|running| running.drill);
+    /// The drill at a time, and when it ends; one whose time is over ends here.
+    fn at(&mut self, now: Duration) -> Option<(Drill, Duration)> {
+        if let Some((drill, _)) = self.running.take_if(|(_, until)| *until <= now) {
+            self.ended = Some(drill);
         }
         self.running
     }
@@ -116,7 +112,7 @@ impl DrillControl {
     /// Begins a drill, in the place of one that runs.
     pub(crate) fn begin(&self, drill: Drill, time: Duration) {
         let until = self.clock.monotonic().saturating_add(time);
-        self.switch.state().running = Some(Running { drill, until });
+        self.switch.state().running = Some((drill, until));
         self.running.store(true, Ordering::Relaxed);
         self.switch.changed();
     }
@@ -124,21 +120,20 @@ impl DrillControl {
     /// Ends the drill. False if there was none.
     pub(crate) fn end(&self) -> bool {
         let mut state = self.switch.state();
-        let Some(running) = state.running.take() else { return false };
-        state.ended = Some(running.drill);
+        let Some((drill, _)) = state.running.take() else { return false };
+        state.ended = Some(drill);
         drop(state);
         self.switch.changed();
         true
     }
 
-    /// The drill under way.
     pub(crate) fn status(&self) -> Option<DrillStatus> {
         if !self.running.load(Ordering::Relaxed) {
             return None;
         }
         let now = self.clock.monotonic();
-        let running = self.switch.state().at(now)?;
-        Some(DrillStatus { drill: running.drill, left: running.until.saturating_sub(now) })
+        let (drill, until) = self.switch.state().at(now)?;
+        Some(DrillStatus { drill, left: until.saturating_sub(now) })
     }
 
     /// How long until there is an end to report; none without a drill.
@@ -168,11 +163,11 @@ impl DrillControl {
         let mut state = self.switch.state();
         loop {
             let now = self.clock.monotonic();
-            let Some(running) = state.at(now) else { return false };
-            let until = match running.drill {
-                Drill::Refuse => return true,
-                Drill::Hang => running.until,
-                Drill::Slow(delay) => running.until.min(began.saturating_add(delay)),
+            let until = match state.at(now) {
+                None => return false,
+                Some((Drill::Refuse, _)) => return true,
+                Some((Drill::Hang, until)) => until,
+                Some((Drill::Slow(delay), until)) => until.min(began.saturating_add(delay)),
             };
             if until <= now {
                 return false;

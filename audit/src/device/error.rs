@@ -2,21 +2,17 @@
 
 pub(super) mod errno;
 pub(super) mod net;
-mod other;
-pub(super) mod violation;
 
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use onrecord_entry::oversize::OversizeError;
-use onrecord_value::printable::Printable;
+use onrecord_value::printable::printable;
 
 use errno::Errno;
 use net::NetError;
-pub use other::OtherError;
-use violation::Violation;
 
 /// Why a device does not take lines. Its text names the operation, the path and the errno, nothing of an entry. It is
 /// one line; the alternate form (`{:#}`) of what was tried twice has several, as clients of compatible servers know it.
@@ -24,6 +20,7 @@ use violation::Violation;
 #[non_exhaustive]
 pub enum DeviceError {
     /// A call to the system failed.
+    #[error("{call} {}: {errno}", shown(path))]
     System {
         /// `open`, `write`, `mkdir`, `chmod`, `stat`, …
         call: &'static str,
@@ -34,6 +31,7 @@ pub enum DeviceError {
         errno: Errno,
     },
     /// What was found is not a file that this device may use.
+    #[error("{}: {violation}", shown(path))]
     Unsafe {
         /// Where.
         path: Arc<Path>,
@@ -42,15 +40,19 @@ pub enum DeviceError {
         violation: Violation,
     },
     /// Another enabled device writes to the same file.
+    #[error("{}: another audit device writes to this file", shown(path))]
     InUse {
         /// The file.
         path: Arc<Path>,
     },
     /// A dial or a write over a network failed.
+    #[error("{0}")]
     Net(#[source] Arc<NetError>),
     /// No syslog daemon was found on the machine.
+    #[error("Unix syslog delivery error")]
     NoSyslog,
     /// It was tried a second time.
+    #[error(fmt = retried)]
     Retried {
         /// What went wrong first.
         first: Arc<DeviceError>,
@@ -59,21 +61,27 @@ pub enum DeviceError {
         again: Arc<DeviceError>,
     },
     /// The line is longer than what is behind the device takes at once. It says nothing of other lines.
+    #[error("a line of {bytes} bytes is longer than the {limit} it takes")]
     TooLong {
         /// How long it is, newline counted.
         bytes: usize,
         /// How long it may be.
         limit: usize,
     },
-    /// A line that had to be shortened is no entry. It says nothing of other lines.
+    /// A line that had to be shortened is not an entry. It says nothing of other lines.
+    #[error("a line that is too long for the device is no entry")]
     Undecodable,
     /// A device that is written elsewhere has failed, for a reason of its own ([`DeviceError::other`]).
+    #[error("{}", printable(&.0.to_string()))]
     Other(#[source] OtherError),
     /// Opening it hangs.
+    #[error("opening it hangs")]
     OpenTimedOut,
-    /// The device was told to refuse, by a drill.
+    /// A drill makes the device refuse.
+    #[error("the device was told to refuse")]
     Refused,
     /// The device panicked.
+    #[error("the device panicked")]
     Panicked,
 }
 
@@ -98,32 +106,18 @@ impl DeviceError {
     }
 }
 
-impl fmt::Display for DeviceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::System { call, path, errno } => {
-                write!(Printable(f), "{call} {}: {errno}", path.display())
-            }
-            Self::Unsafe { path, violation } => write!(Printable(f), "{}: {violation}", path.display()),
-            Self::InUse { path } => {
-                write!(Printable(f), "{}: another audit device writes to this file", path.display())
-            }
-            Self::Net(error) => error.fmt(f),
-            Self::NoSyslog => f.write_str("Unix syslog delivery error"),
-            Self::Retried { first, again } if f.alternate() => {
-                write!(f, "2 errors occurred:\n\t* {first}\n\t* {again}\n\n")
-            }
-            Self::Retried { first, again } if first == again => write!(f, "{first} (tried twice)"),
-            Self::Retried { first, again } => write!(f, "{first}; tried again: {again}"),
-            Self::TooLong { bytes, limit } => {
-                write!(f, "a line of {bytes} bytes is longer than the {limit} it takes")
-            }
-            Self::Undecodable => f.write_str("a line that is too long for the device is no entry"),
-            Self::Other(error) => write!(Printable(f), "{error}"),
-            Self::OpenTimedOut => f.write_str("opening it hangs"),
-            Self::Refused => f.write_str("the device was told to refuse"),
-            Self::Panicked => f.write_str("the device panicked"),
-        }
+/// A path as it is shown: on one line.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
+}
+
+fn retried(first: &DeviceError, again: &DeviceError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if f.alternate() {
+        write!(f, "2 errors occurred:\n\t* {first}\n\t* {again}\n\n")
+    } else if first == again {
+        write!(f, "{first} (tried twice)")
+    } else {
+        write!(f, "{first}; tried again: {again}")
     }
 }
 
@@ -135,3 +129,61 @@ impl From<OversizeError> for DeviceError {
         }
     }
 }
+
+/// Why a file is refused although it could be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// The path has a `.` or `..` component.
+    #[error("the path has a dot component")]
+    DotComponent,
+    /// The name does not end as that of a log.
+    #[error("the name must end in .log, .json, .jsonl, .xml or .txt")]
+    Name,
+    /// The directory is one of the system's, of the server's own, or outside of those allowed.
+    #[error("audit files are not allowed in this directory")]
+    Directory,
+    /// The directory's real path cannot be found out.
+    #[error("the directory cannot be resolved")]
+    Unresolvable,
+    /// The last component is a symbolic link.
+    #[error("is a symbolic link")]
+    SymbolicLink,
+    /// Not a regular file.
+    #[error("is not a regular file")]
+    NotRegular,
+    /// Several names lead to the file.
+    #[error("has more than one link")]
+    SeveralLinks,
+    /// The file can be executed, or changes the user.
+    #[error("has execute, setuid or setgid bits")]
+    Executable,
+    /// The file begins with something that no audit device wrote.
+    #[error("is not empty and does not begin with an audit entry")]
+    ForeignContent,
+}
+
+/// The error of a device that is written elsewhere. Two are equal if they say the same.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct OtherError(Arc<dyn Error + Send + Sync>);
+
+impl OtherError {
+    /// Wraps an error.
+    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+
+    /// The error that was wrapped, to be downcast.
+    pub fn inner(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl PartialEq for OtherError {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for OtherError {}

@@ -30,9 +30,9 @@ pub enum Fault {
     Panic,
     /// It takes everything, after a while.
     Slow(Duration),
-    /// It takes whole lines as long as all it took are no more than so many bytes, as a full disk does.
+    /// It takes whole lines as long as all it took are no more than this many bytes, as a full disk does.
     Room(usize),
-    /// It has no room for a line that is longer than so many bytes, and takes the others.
+    /// It has no room for a line that is longer than this many bytes, and takes the others.
     Longest(usize),
 }
 
@@ -122,12 +122,12 @@ impl FaultControl {
         self.switch.changed();
     }
 
-    /// Makes a device that is made from now on want to be looked at so often.
+    /// Makes a device that is made from now on want to be checked this often.
     pub fn look_every(&self, time: Duration) {
         self.state().check_every = Some(time);
     }
 
-    /// Waits until this call was made so often.
+    /// Waits until this call was made this many times.
     pub fn wait_for_calls_of(&self, call: Call, count: usize) {
         drop(self.wait_until(|state| state.of(call).calls >= count));
     }
@@ -162,7 +162,7 @@ impl FaultControl {
         drop(self.wait_until(|state| state.hanging));
     }
 
-    /// Waits until it has taken so many lines, and returns them.
+    /// Waits until it has taken this many lines, and returns them.
     pub fn wait_for_lines(&self, count: usize) -> Vec<Vec<u8>> {
         self.wait_until(|state| state.lines.len() >= count).lines.clone()
     }
@@ -172,7 +172,7 @@ impl FaultControl {
         self.wait_until(|state| wanted(&state.lines)).lines.clone()
     }
 
-    /// Waits until it was written to so often.
+    /// Waits until it was written to this many times.
     pub fn wait_for_calls(&self, count: usize) {
         drop(self.wait_until(|state| state.calls >= count));
     }

@@ -3,22 +3,19 @@
 //! Never in it: which files are allowed (`safety`), what to do about a torn tail found at opening (`torn`).
 
 mod kind;
-mod log_end;
 mod open_file;
-mod options;
-mod preflight;
 mod previous_file;
 mod renamed_log;
 mod safety;
 mod torn;
 mod unfinished;
-mod watch;
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::{AtFlags, CWD, Stat};
 use rustix::io::Errno;
 
 use super::batch::{Appended, Batch};
@@ -28,16 +25,15 @@ use super::interface::Device;
 use super::notice::Notice;
 use super::placement::Placement;
 use crate::clock::Clock;
-pub(super) use kind::FileKind;
-use log_end::LogEnd;
+pub(super) use kind::FILE;
+pub use kind::FileOptions;
 use onrecord_entry::Boot;
 use open_file::OpenFile;
-pub use options::FileOptions;
+use previous_file::LogEnd;
 
 /// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Appends to a file.
 pub(crate) struct FileDevice {
     options: FileOptions,
     placement: Placement,
@@ -142,24 +138,15 @@ impl FileDevice {
 
     /// Whether its name leads to this file.
     fn is_named(&self, id: FileId) -> bool {
-        watch::named(self).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (id.dev, id.ino))
+        self.named().is_ok_and(|stat| FileId::of(&stat) == id)
     }
 
     fn open_checked(&mut self) -> Result<OpenFile, DeviceError> {
-        let opened = safety::open(&self.options, &self.placement)?;
-        if !self.claim.take(opened.id) {
+        let mut open = safety::open(&self.options, &self.placement)?;
+        if !self.claim.take(open.id) {
             return Err(DeviceError::InUse { path: Arc::from(self.path()) });
         }
-        opened.settle_mode(&self.options)?;
-        let mut open = OpenFile {
-            file: opened.file,
-            directory: opened.directory,
-            id: opened.id,
-            end: opened.size,
-            unfinished: false,
-            created: opened.created,
-            begun: opened.size > 0,
-        };
+        open.settle_mode(&self.options)?;
         // What another device is writing at this moment looks torn, and must not be cut off.
         if self.claim.is_alone()
             && let Some(notice) = torn::keep_tail(&mut open, &self.options, self.clock.now())?
@@ -208,6 +195,18 @@ impl FileDevice {
             Some(open) if open.is_sound() => Ok(()),
             Some(_) => self.check(),
         }
+    }
+
+    /// What has its name now.
+    fn named(&self) -> Result<Stat, Errno> {
+        rustix::fs::statat(CWD, self.path(), AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    /// Opens what has the name now, checked like any other; also mends a line that a truncation cut through.
+    fn replace(&mut self, notice: Notice) -> Result<(), DeviceError> {
+        self.close_file();
+        self.notices.push(notice);
+        self.open_file()
     }
 
     /// Writes the lines from `done` on. Says how many lines of the batch are whole in the file then.
@@ -268,7 +267,7 @@ impl Device for FileDevice {
         }
         let first = self.write(batch, 0);
         // Only a write that failed is done again: after a failed sync the lines may well be in the file.
-        // A full disk is no matter of the handle; otherwise it may have gone bad (the file system was mounted
+        // Reopening the file does not help when the disk is full; otherwise the handle may have gone bad (the file system was mounted
         // again, or its server restarted), and a new one is tried once.
         match &first.error {
             Some(DeviceError::System { call: "write", errno, .. }) if !errno.is_no_room() => {}
@@ -292,8 +291,31 @@ impl Device for FileDevice {
             .map_err(|errno| self.error("fdatasync", errno))
     }
 
+    /// Compares the name with the open file. A file that is gone is made again; another in its place is used.
     fn check(&mut self) -> Result<(), DeviceError> {
-        watch::look(self)
+        let Some(open) = &self.open else { return self.open_file() };
+        let stat = match self.named() {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => {
+                let moved = rustix::fs::fstat(&open.file).is_ok_and(|stat| stat.st_nlink > 0);
+                return self.replace(if moved { Notice::Moved } else { Notice::Removed });
+            }
+            Err(errno) => {
+                let error = self.error("stat", errno);
+                self.close_file();
+                return Err(error);
+            }
+        };
+        if FileId::of(&stat) != open.id {
+            return self.replace(Notice::Replaced);
+        }
+        let (from, to) = (open.end, u64::try_from(stat.st_size).unwrap_or(0));
+        if to >= from {
+            return Ok(());
+        }
+        // What is here now does not follow what was there before the file.
+        previous_file::write(&open.file, None, true);
+        self.replace(Notice::Truncated { from, to })
     }
 
     fn check_every(&self) -> Option<Duration> {
@@ -302,7 +324,7 @@ impl Device for FileDevice {
 
     fn withdraw(&mut self) {
         if let Some(open) = self.open.take_if(|open| open.created) {
-            safety::remove_if_empty(&open.file, &open.directory, &self.options.path);
+            open.remove_if_empty(&self.options.path);
         }
         self.close_file();
     }

@@ -37,10 +37,12 @@ pub trait DeviceTarget: Any + Send + Sync {
         Ok(self.open_later(placement, clock))
     }
 
-    /// The device without opening it: it opens when it is first written to, or looked at.
+    /// The device without opening it: it opens when it is first written to, or looked at. For a device of the stored table
+    /// that [`open`](Self::open) has refused at a start, so that it comes back by itself once its cause is gone.
     fn open_later(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Box<dyn Device>;
 
-    /// Finds out whether the device could be opened now, and leaves nothing behind. Called on a thread that may block.
+    /// Finds out whether the device could be opened now, and leaves nothing behind: a file that had to be made is removed
+    /// again, a socket is dialled and left. Called on a thread that may block.
     fn preflight(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Result<(), OptionError> {
         self.open(placement, clock).map(drop)
     }
@@ -59,5 +61,31 @@ pub trait DeviceTarget: Any + Send + Sync {
     /// The file that the device writes to, if it is one.
     fn file(&self) -> Option<&Path> {
         None
+    }
+}
+
+/// A kind of this crate.
+pub(super) struct BuiltInKind {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) options: &'static [DeviceOption],
+    pub(super) parse: fn(&GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError>,
+}
+
+impl DeviceKind for BuiltInKind {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn about(&self) -> &'static str {
+        self.about
+    }
+
+    fn options(&self) -> &'static [DeviceOption] {
+        self.options
+    }
+
+    fn parse(&self, given: &GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError> {
+        (self.parse)(given)
     }
 }

@@ -2,19 +2,18 @@
 //! Never in it: what only one kind of device knows (`options.rs` in the kind's folder), opening devices.
 
 mod error;
-mod mode;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use onrecord_entry::FormatOptions;
 use onrecord_entry::format::Format;
 use onrecord_entry::oversize::Oversize;
 use onrecord_value::quote::quote;
-use onrecord_value::{boolean, duration, printable};
+use onrecord_value::{boolean, duration, integer, printable, size};
 
 pub use error::OptionError;
-pub use mode::FileMode;
 
 /// The longest `prefix`, in bytes (decision 5).
 const PREFIX_MAX: usize = 256;
@@ -80,10 +79,7 @@ pub(super) fn is_printable(text: &str) -> bool {
 }
 
 /// The options of a device as they were given.
-pub struct GivenOptions<'a> {
-    texts: &'a BTreeMap<String, String>,
-    common: Result<CommonOptions, OptionError>,
-}
+pub struct GivenOptions<'a>(pub(super) &'a BTreeMap<String, String>);
 
 /// What the common options say, as far as a kind may need it.
 #[derive(Clone, Debug)]
@@ -95,18 +91,14 @@ pub struct CommonOptions {
 }
 
 impl<'a> GivenOptions<'a> {
-    pub(super) fn new(texts: &'a BTreeMap<String, String>) -> Self {
-        Self { texts, common: common(texts) }
-    }
-
     /// The text of an option.
     pub fn text(&self, key: &str) -> Option<&'a str> {
-        text(self.texts, key)
+        self.0.get(key).map(String::as_str)
     }
 
     /// A truth value.
     pub fn boolean(&self, key: &str, default: bool) -> Result<bool, OptionError> {
-        truth(self.texts, key, default)
+        Ok(self.text(key).map_or(Ok(default), boolean::parse)?)
     }
 
     /// A time-out; `None` for as long as it takes. An empty text or zero is no time-out (decision 4).
@@ -121,45 +113,84 @@ impl<'a> GivenOptions<'a> {
         }
     }
 
+    /// A size in bytes within a range; `accepted` is an example, and names the range, for people.
+    pub(super) fn size(
+        &self,
+        key: &str,
+        default: usize,
+        range: RangeInclusive<u64>,
+        accepted: &str,
+    ) -> Result<usize, OptionError> {
+        let Some(text) = self.text(key) else { return Ok(default) };
+        let size = size::parse(text).ok().filter(|size| range.contains(size));
+        size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| {
+            let text = quote(text);
+            OptionError::BadValue(format!("bad {key} {text}; it is a size such as {accepted}"))
+        })
+    }
+
     /// What becomes of a line that is longer than a message can be ([`DeviceOption::OVERSIZE`]).
     pub fn oversize(&self) -> Result<Oversize, OptionError> {
         match self.text("oversize") {
             None | Some("elide") => Ok(Oversize::Elide),
             Some("split") => Ok(Oversize::Split),
             Some("fail") => Ok(Oversize::Fail),
-            Some(text) => Err(OptionError::UnknownOversize(text.to_owned())),
+            Some(text) => Err(OptionError::BadValue(format!(
+                "unknown oversize {}; it is \"elide\", \"split\" or \"fail\"",
+                quote(text)
+            ))),
         }
     }
 
     /// The common options, checked in the documented order: `format`, `hmac_accessor`, `log_raw`,
     /// `elide_list_responses`, `mode`.
-    pub fn common(&self) -> Result<&CommonOptions, OptionError> {
-        self.common.as_ref().map_err(Clone::clone)
+    pub fn common(&self) -> Result<CommonOptions, OptionError> {
+        let format = match self.text("format") {
+            None | Some("json") => Format::Json,
+            Some("jsonx") => Format::Jsonx,
+            Some(text) => {
+                return Err(OptionError::BadValue(format!("unknown format type {}", quote(text))));
+            }
+        };
+        let format = FormatOptions {
+            hmac_accessor: self.boolean("hmac_accessor", true)?,
+            log_raw: self.boolean("log_raw", false)?,
+            elide_list_responses: self.boolean("elide_list_responses", false)?,
+            prefix: self.text("prefix").unwrap_or_default().to_owned(),
+            format,
+            ..FormatOptions::default()
+        };
+        let mode = self.text("mode").map_or(Ok(FileMode::default()), FileMode::parse)?;
+        Ok(CommonOptions { format, mode })
     }
 }
 
-fn text<'a>(texts: &'a BTreeMap<String, String>, key: &str) -> Option<&'a str> {
-    texts.get(key).map(String::as_str)
+/// The permissions of the file. Every kind of device checks the option; only files have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileMode {
+    /// Leave them; the file must exist.
+    Keep,
+    /// Exactly these; never execute bits.
+    Exact(u32),
 }
 
-fn truth(texts: &BTreeMap<String, String>, key: &str, default: bool) -> Result<bool, OptionError> {
-    Ok(text(texts, key).map_or(Ok(default), boolean::parse)?)
+impl Default for FileMode {
+    fn default() -> Self {
+        Self::Exact(0o600)
+    }
 }
 
-fn common(texts: &BTreeMap<String, String>) -> Result<CommonOptions, OptionError> {
-    let format = match text(texts, "format") {
-        None | Some("json") => Format::Json,
-        Some("jsonx") => Format::Jsonx,
-        Some(format) => return Err(OptionError::UnknownFormat(format.to_owned())),
-    };
-    let format = FormatOptions {
-        hmac_accessor: truth(texts, "hmac_accessor", true)?,
-        log_raw: truth(texts, "log_raw", false)?,
-        elide_list_responses: truth(texts, "elide_list_responses", false)?,
-        prefix: text(texts, "prefix").unwrap_or_default().to_owned(),
-        format,
-        ..FormatOptions::default()
-    };
-    let mode = text(texts, "mode").map_or(Ok(FileMode::default()), FileMode::parse)?;
-    Ok(CommonOptions { format, mode })
+/// Go's `os.FileMode` bits of a type: directory, link, device, pipe, socket, character device, irregular.
+const GO_TYPE_BITS: u32 = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
+
+impl FileMode {
+    /// The permissions from octal digits.
+    fn parse(text: &str) -> Result<Self, OptionError> {
+        let bits = u32::try_from(integer::parse_unsigned(text, 8, 32)?).unwrap_or(u32::MAX);
+        if bits & GO_TYPE_BITS != 0 {
+            let refused = "file mode does not represent a regular file";
+            return Err(OptionError::BadValue(refused.to_owned()));
+        }
+        Ok(if bits == 0 { Self::Keep } else { Self::Exact(bits & 0o666) })
+    }
 }

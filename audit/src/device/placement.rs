@@ -1,15 +1,14 @@
 //! Where file devices may be placed, and which peers socket devices may talk to: what an API may touch on the machine (I4),
 //! as one value. Never in it: looking at the file system; `file::safety` does that, on opened descriptors.
 
-mod block;
-mod link_local;
+mod address;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::claim::{Claim, Claims, Succession};
-pub use block::{AddressBlock, AddressBlockError};
-use link_local::is_link_local;
+use address::is_link_local;
+pub use address::{AddressBlock, AddressBlockError};
 
 /// Directories which no device made through an API may write to.
 const FORBIDDEN: &[&str] = &[
@@ -176,15 +175,10 @@ impl Placement {
         if !self.limited {
             return true;
         }
-        let inside = |list: &[PathBuf]| list.iter().any(|directory| is_inside(resolved, directory));
-        if inside(&self.own) || !(self.narrowed.is_empty() || inside(&self.narrowed)) {
-            return false;
-        }
-        inside(&self.widened) || !FORBIDDEN.iter().any(|directory| is_inside(resolved, Path::new(directory)))
+        let narrowed = self.narrowed.is_empty() || is_inside(resolved, &self.narrowed);
+        narrowed && self.allows(resolved, FORBIDDEN)
     }
-}
 
-impl Placement {
     /// Whether a device may talk to this address.
     pub fn allows_address(&self, address: IpAddr) -> bool {
         !self.limited || !is_link_local(address) || self.addresses.iter().any(|block| block.contains(address))
@@ -192,16 +186,22 @@ impl Placement {
 
     /// Whether a device may talk to the Unix socket at this path, which has no symbolic links left.
     pub fn allows_socket(&self, resolved: &Path) -> bool {
-        let inside = |list: &[PathBuf]| list.iter().any(|directory| is_inside(resolved, directory));
-        let system = || SOCKETS.iter().any(|directory| is_inside(resolved, Path::new(directory)));
-        !self.limited || !inside(&self.own) && (inside(&self.widened) || !system())
+        !self.limited || self.allows(resolved, SOCKETS)
+    }
+
+    /// Whether a path is neither in one of the server's own directories nor, unless that is widened, in one of the system's.
+    fn allows(&self, resolved: &Path, system: &[&str]) -> bool {
+        !is_inside(resolved, &self.own)
+            && (is_inside(resolved, &self.widened) || !is_inside(resolved, system))
     }
 }
 
-/// Compares with the directory as it is named and as it resolves: `/bin` is often a link to `/usr/bin`.
-fn is_inside(resolved: &Path, directory: &Path) -> bool {
-    resolved.starts_with(directory)
-        || std::fs::canonicalize(directory).is_ok_and(|canonical| resolved.starts_with(canonical))
+/// Compares with the directories as they are named and as they resolve: `/bin` is often a link to `/usr/bin`.
+fn is_inside(resolved: &Path, directories: &[impl AsRef<Path>]) -> bool {
+    directories.iter().map(AsRef::as_ref).any(|directory| {
+        resolved.starts_with(directory)
+            || std::fs::canonicalize(directory).is_ok_and(|canonical| resolved.starts_with(canonical))
+    })
 }
 
 #[cfg(test)]

@@ -5,20 +5,17 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use onrecord_entry::FormatOptions;
 use onrecord_value::boolean;
 
-use super::file::FileKind;
-use super::interface::Device;
+use super::file::FILE;
 use super::kind::{DeviceKind, DeviceTarget};
 use super::options::{COMMON_OPTIONS, GivenOptions, OptionError, check_prefix};
-use super::placement::Placement;
-use super::socket::SocketKind;
-use super::syslog::SyslogKind;
-use crate::clock::Clock;
+use super::socket::SOCKET;
+use super::syslog::SYSLOG;
 
 /// The kinds of devices that can be enabled. Cheap to clone.
 #[derive(Clone)]
@@ -29,8 +26,8 @@ pub struct DeviceKinds {
 impl Default for DeviceKinds {
     /// The built-in kinds.
     fn default() -> Self {
-        let rows: [Arc<dyn DeviceKind>; 3] = [Arc::new(FileKind), Arc::new(SocketKind), Arc::new(SyslogKind)];
-        Self { kinds: Arc::new(rows.into_iter().map(|kind| (kind.name(), kind)).collect()) }
+        let rows = [FILE, SOCKET, SYSLOG].map(|kind| (kind.name, Arc::new(kind) as Arc<dyn DeviceKind>));
+        Self { kinds: Arc::new(rows.into()) }
     }
 }
 
@@ -63,9 +60,9 @@ impl DeviceKinds {
     ) -> Result<DeviceOptions, OptionError> {
         check_prefix(options)?;
         let kind = self.kinds.get(kind).ok_or_else(|| OptionError::UnknownType(kind.to_owned()))?;
-        let given = GivenOptions::new(options);
+        let given = GivenOptions(options);
         let target = kind.parse(&given)?;
-        let form = given.common()?.format.clone();
+        let form = given.common()?.format;
         let required = given.boolean("required", false)?;
         if required && target.discards() {
             return Err(OptionError::RequiredDiscard);
@@ -118,39 +115,13 @@ impl DeviceOptions {
         let target: &dyn Any = &*self.target;
         target.downcast_ref()
     }
+}
 
-    /// Opens the device inside the limits of `placement`. Blocking. A socket is dialled with its first line only.
-    pub fn open(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Result<Box<dyn Device>, OptionError> {
-        self.target.open(placement, clock)
-    }
+impl Deref for DeviceOptions {
+    type Target = dyn DeviceTarget;
 
-    /// Finds out whether the device could be opened now, and leaves nothing behind: a file that had to be made is removed
-    /// again, a socket is dialled and left. Blocking.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn preflight(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Result<(), OptionError> {
-        self.target.preflight(placement, clock)
-    }
-
-    /// The device without opening it: it opens when it is first written to. For a device of the stored table
-    /// that [`open`](Self::open) has refused at a start, so that it comes back by itself once its cause is gone.
-    pub fn open_later(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Box<dyn Device> {
-        self.target.open_later(placement, clock)
-    }
-
-    /// Whether the device throws everything away.
-    pub fn discards(&self) -> bool {
-        self.target.discards()
-    }
-
-    /// Whether what is behind the device may start after the server.
-    pub fn may_start_later(&self) -> bool {
-        self.target.may_start_later()
-    }
-
-    /// The file that the device writes to, if it is one.
-    pub fn file(&self) -> Option<&Path> {
-        self.target.file()
+    /// What a device with these options can do: be opened, now or later, or tried out.
+    fn deref(&self) -> &Self::Target {
+        &*self.target
     }
 }

@@ -3,7 +3,6 @@
 //! Never in it: addresses and system calls (`net`), how lines go out (`outgoing`), what is kept (`resend_buffer`).
 
 mod kind;
-mod options;
 mod outgoing;
 mod resend_buffer;
 
@@ -24,8 +23,8 @@ use super::net::dial::Dialer;
 use super::net::resolve::Resolver;
 use super::placement::Placement;
 use crate::clock::Clock;
-pub(super) use kind::SocketKind;
-pub use options::SocketOptions;
+pub(super) use kind::SOCKET;
+pub use kind::SocketOptions;
 use outgoing::Outgoing;
 use resend_buffer::ResendBuffer;
 
@@ -38,7 +37,6 @@ const LOOKS_SKIPPED_MAX: u32 = 7;
 /// How long a peer may take to end a connection that we have ended: enough to read what is under way.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Writes to a peer.
 pub(crate) struct SocketDevice {
     options: SocketOptions,
     placement: Placement,
@@ -141,16 +139,7 @@ impl SocketDevice {
         let connection = dialer.dial(&mut self.resolver, &deadline)?;
         if self.must_resend {
             let (bytes, ends) = self.resend_buffer.lines();
-            let outgoing = Outgoing {
-                connection: &connection,
-                messages: self.options.network.keeps_messages(),
-                oversize: self.options.oversize,
-                wary: false,
-                clock: &*self.clock,
-                timeout: self.options.write_timeout,
-                claim: &self.claim,
-            };
-            if let Some(error) = outgoing.send(&Batch::new(bytes, &ends), 0).error {
+            if let Some(error) = self.outgoing(&connection, false).send(&Batch::new(&bytes, &ends), 0).error {
                 return Err(error);
             }
             self.must_resend = false;
@@ -159,22 +148,17 @@ impl SocketDevice {
         Ok(())
     }
 
+    fn outgoing<'a>(&'a self, connection: &'a Connection, wary: bool) -> Outgoing<'a> {
+        Outgoing { connection, options: &self.options, wary, clock: &*self.clock, claim: &self.claim }
+    }
+
     /// Sends the lines from `from` on, over a new connection if there is none.
     fn deliver(&mut self, batch: &Batch<'_>, from: usize) -> Appended {
         if let Err(error) = self.connect() {
             return Appended::some(from, error);
         }
         let Some(connection) = &self.connection else { return Appended::some(from, DeviceError::Refused) };
-        let outgoing = Outgoing {
-            connection,
-            messages: self.options.network.keeps_messages(),
-            oversize: self.options.oversize,
-            wary: self.refused,
-            clock: &*self.clock,
-            timeout: self.options.write_timeout,
-            claim: &self.claim,
-        };
-        let sent = outgoing.send(batch, from);
+        let sent = self.outgoing(connection, self.refused).send(batch, from);
         self.resend_buffer.keep(batch, from..sent.lines);
         self.refused &= sent.lines == from;
         if let Some(error) = &sent.error {

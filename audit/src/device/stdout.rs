@@ -12,7 +12,6 @@ use super::error::DeviceError;
 use super::interface::Device;
 use super::notice::Notice;
 
-/// Writes to file descriptor 1.
 #[derive(Debug, Default)]
 pub(crate) struct Stdout {
     /// The last line went out in part only; it must be ended before the next.

@@ -20,7 +20,7 @@ impl<T> Switch<T> {
         self.0.1.notify_all();
     }
 
-    /// Waits for a change, at most so long. It may end early.
+    /// Waits for a change, at most for this time. It may end early.
     pub(crate) fn wait<'a>(&self, state: MutexGuard<'a, T>, most: Duration) -> MutexGuard<'a, T> {
         self.0.1.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
     }

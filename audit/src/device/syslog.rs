@@ -4,7 +4,6 @@
 mod agent;
 mod header;
 mod kind;
-mod options;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,9 +17,9 @@ use super::placement::Placement;
 use crate::clock::Clock;
 use agent::{Agent, Unsent};
 use header::Header;
-pub(super) use kind::SyslogKind;
+pub(super) use kind::SYSLOG;
+pub use kind::{Facility, SyslogOptions};
 use onrecord_entry::oversize::send_within;
-pub use options::{Facility, SyslogOptions};
 
 /// Where a daemon listens, unless the configuration says otherwise; tried in this order.
 const SOCKETS: [&str; 3] = ["/dev/log", "/var/run/syslog", "/var/run/log"];

@@ -42,7 +42,7 @@ impl Held {
     /// How many entries it has, and how many it lost, by its counters.
     pub(crate) fn counters(&self) -> (u64, u64) {
         let statistics = &self.0.statistics;
-        let count = |counter: &crate::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        (count(&statistics.appended), count(&statistics.lost))
+        let written = statistics.written().entries;
+        (written, statistics.lost.load(Ordering::Relaxed))
     }
 }

@@ -1,4 +1,4 @@
-//! What the scenarios share: a device that obeys, a clock that a scenario understands, and the account of what a
+//! What the scenarios share: a device that obeys, a clock that a scenario controls, and the account of what a
 //! device has and has reported. Never in it: scenarios.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::broker::{Broker, DeviceConfig, NotOnRecord, Refused, Rules};
 use crate::device::{Appended, Batch, Device, DeviceError};
 use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Salt, SaltId, SeqRange, decode};
 
-/// A device of the model: takes lines, refuses so many batches first, or hangs until it is let go.
+/// A device of the model: takes lines, refuses a number of batches first, or hangs until it is released.
 #[derive(Clone, Default)]
 pub(crate) struct Control(Arc<(Mutex<State>, Condvar)>);
 
@@ -22,11 +22,11 @@ pub(crate) struct Control(Arc<(Mutex<State>, Condvar)>);
 pub(crate) struct State {
     /// What it took.
     pub(crate) taken: Vec<Vec<u8>>,
-    /// So many batches are refused.
+    /// How many batches are refused.
     pub(crate) refusals: usize,
-    /// Of so many batches, after those, only the first half of the lines is taken.
+    /// Of how many batches, after those, only the first half of the lines is taken.
     pub(crate) halves: usize,
-    /// So many reopenings fail.
+    /// How many reopenings fail.
     pub(crate) bad_reopenings: usize,
     pub(crate) reopened: usize,
     pub(crate) hang: bool,
@@ -225,7 +225,7 @@ pub(crate) fn record_as(broker: &Broker, id: &str) -> Result<u64, Refused> {
     }
 }
 
-/// A thread that records so many entries.
+/// A thread that records a number of entries.
 pub(crate) struct Recorder {
     thread: thread::JoinHandle<Vec<Result<u64, Refused>>>,
     over: Arc<shuttle::sync::atomic::AtomicBool>,

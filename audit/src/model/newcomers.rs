@@ -14,7 +14,7 @@ use onrecord_entry::{Entry, Salt, SeqRange, decode};
 /// What became of the entry of an id.
 type Outcome = (String, Result<u64, Refused>);
 
-/// A thread that records so many entries, each with an id of its own.
+/// A thread that records a number of entries, each with an id of its own.
 fn recorder(broker: &Arc<Broker>, name: &'static str, entries: usize) -> thread::JoinHandle<Vec<Outcome>> {
     let broker = Arc::clone(broker);
     thread::spawn(move || {
@@ -64,7 +64,7 @@ fn assert_went(device: &Control) {
     assert_eq!(known, (1..=end.record().unwrap().seq).collect::<Vec<_>>());
 }
 
-/// What settled is on so many of the devices.
+/// What settled is on at least this many of the devices.
 fn assert_held(outcomes: &[Outcome], devices: &[&Control], minimum: usize) {
     let held: Vec<_> = devices.iter().map(|device| ids(device)).collect();
     for (id, _) in outcomes.iter().filter(|(_, outcome)| outcome.is_ok()) {

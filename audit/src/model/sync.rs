@@ -26,7 +26,7 @@ pub(crate) fn spawn(_name: String, body: impl FnOnce() + Send + 'static) -> std:
     Ok(())
 }
 
-/// So often a wait with a limit may end by it, for each condition: enough for a try, a second one and what follows.
+/// How many waits with a limit may end by it, for each condition: enough for a try, a second one and what follows.
 const TIME_OUTS: usize = 3;
 
 /// The checker's condition, whose waits with a limit do reach it now and then: a thread of the checker ends them at
@@ -35,7 +35,7 @@ pub(crate) struct Condvar(Arc<Timed>);
 
 struct Timed {
     condition: shuttle::sync::Condvar,
-    /// How many waits have had their limit. Kept outside of the checker: it is no part of what is modelled.
+    /// How many waits have had their limit. Kept outside of the checker: it is not part of what is modelled.
     begun: AtomicUsize,
     out: AtomicBool,
 }

@@ -308,7 +308,7 @@ fn umask(dir: &std::path::Path) -> u32 {
 }
 
 #[test]
-fn what_cannot_be_opened_is_told_with_path_and_errno() {
+fn what_cannot_be_opened_is_reported_with_path_and_errno() {
     let dir = tempfile::tempdir().unwrap();
     let (file, inside) = (dir.path().join("file.log"), dir.path().join("file.log/inside.log"));
     std::fs::write(&file, "").unwrap();

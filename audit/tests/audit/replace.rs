@@ -61,7 +61,7 @@ fn r_reconcile_replacing_under_load_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn the_new_device_tells_what_the_old_one_missed() {
+fn the_new_device_reports_what_the_old_one_missed() {
     let broker = broker(patient());
     let (old, new, well) = (FaultControl::with(Fault::Refuse), FaultControl::new(), FaultControl::new());
     enable(&broker, "a/", &old);
@@ -80,7 +80,7 @@ fn the_new_device_tells_what_the_old_one_missed() {
 }
 
 #[test]
-fn what_a_hung_device_does_not_write_any_more_the_new_one_tells() {
+fn what_a_hung_device_does_not_write_any_more_the_new_one_reports() {
     let broker = broker(patient());
     let (old, new, well) = (FaultControl::with(Fault::Hang), FaultControl::new(), FaultControl::new());
     enable(&broker, "a/", &old);
@@ -154,7 +154,7 @@ fn r_quorum_a_required_device_takes_its_probe() {
 }
 
 #[test]
-fn what_was_missed_before_the_end_is_told_after_it() {
+fn what_was_missed_before_the_end_is_reported_after_it() {
     let well = FaultControl::new();
     let kept = {
         let broker = broker(patient());
@@ -267,7 +267,7 @@ fn r_reconcile_an_entry_between_two_replacements_is_written_once_by_each() {
 }
 
 #[test]
-fn the_new_device_tells_what_the_old_one_missed_before_the_last_end() {
+fn the_new_device_reports_what_the_old_one_missed_before_the_last_end() {
     let broker = broker(patient());
     let (old, new) = (FaultControl::with(Fault::Refuse), FaultControl::new());
     let lost = Loss::kept(Boot::new(6), 4, SeqRange { from: 3, to: 6 }.into(), None);
@@ -307,7 +307,7 @@ fn what_a_device_leaves_to_one_that_was_replaced_itself_goes_on_to_the_last() {
 }
 
 #[test]
-fn a_gap_that_a_hung_device_was_telling_the_new_one_tells() {
+fn a_gap_that_a_hung_device_was_reporting_the_new_one_reports() {
     let broker = broker(patient());
     let (old, new, well) =
         (FaultControl::with(Fault::RefuseThenHang), FaultControl::new(), FaultControl::new());

@@ -3,27 +3,17 @@
 //! or the new one, and a wrong value leaves all as it was. Never in it: deciding what is to be done (`declared`).
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use onrecord_audit::broker::DEVICES_MAX;
-use onrecord_audit::broker::EnableError;
+use onrecord_audit::broker::{DEVICES_MAX, EnableError};
 use onrecord_audit::{Broker, DeviceKinds, Placement};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
 
 use super::declared::Plan;
 use super::opening::{Origin, Prepared};
-use super::{
-    DeclareError, Device, Devices, DevicesError, EnableRequest, Table, stored, warn_of_none, with_slash,
-};
+use super::{DeclareError, Device, Devices, DevicesError, EnableRequest, Table, stored, with_slash};
 use crate::settings::AuditSettings;
-
-/// Devices that were tried and wait to be put where they belong.
-#[derive(Default)]
-struct Ready {
-    add: Vec<Prepared>,
-    change: Vec<Prepared>,
-}
 
 impl Devices {
     /// Makes the enabled devices fit the configuration: new ones are enabled, with a probe; changed ones are replaced;
@@ -63,7 +53,7 @@ impl Devices {
         now: Time,
     ) -> Result<(), DeclareError> {
         let Plan { add, mut change, describe, remove } = plan;
-        let mut ready = Ready::default();
+        let (mut changed, mut added) = (Vec::new(), Vec::new());
         let leaving: BTreeSet<&str> = remove.iter().map(|device| device.path.as_str()).collect();
         let mut places = Vec::new();
         let mut replaced = Vec::new();
@@ -85,14 +75,14 @@ impl Devices {
         for (old, wanted) in change {
             let refused = |error| DeclareError::Device { path: old.path.clone(), error };
             let origin = Origin { declared: true, placement: placement.clone(), instead_of: Some(&old) };
-            ready.change.push(self.prepare(broker, wanted, origin, now).await.map_err(refused)?);
+            changed.push(self.prepare(broker, wanted, origin, now).await.map_err(refused)?);
             replaced.push(old);
         }
         for wanted in add {
             let path = with_slash(&wanted.path);
             let refused = |error| DeclareError::Device { path, error };
             let origin = Origin { declared: true, placement: placement.clone(), instead_of: None };
-            ready.add.push(self.prepare(broker, wanted, origin, now).await.map_err(refused)?);
+            added.push(self.prepare(broker, wanted, origin, now).await.map_err(refused)?);
         }
         let _gate = self.gate.lock().await;
         let mut table = Table::clone(&self.table());
@@ -106,15 +96,16 @@ impl Devices {
             });
         }
         // The API may have made devices and disabled others meanwhile.
-        suffices(table.len(), ready.add.len(), &remove, minimum)?;
-        self.store(&ready, &describe, &remove, now).await.map_err(DeclareError::NotStored)?;
-        for Prepared { device, candidate, .. } in ready.change {
+        suffices(table.len(), added.len(), &remove, minimum)?;
+        let ready = added.iter().chain(&changed);
+        self.store(ready, &describe, &remove, now).await.map_err(DeclareError::NotStored)?;
+        for Prepared { device, candidate, .. } in changed {
             // One whose options made no device at its load is in the table and not in the broker.
             let known = broker.status().iter().any(|status| *status.path == *device.path);
             let put = if known { broker.replace(candidate) } else { broker.admit(candidate) };
             self.settle(put, device, &mut table).await;
         }
-        for Prepared { device, candidate, .. } in ready.add {
+        for Prepared { device, candidate, .. } in added {
             let put = broker.admit(candidate);
             self.settle(put, device, &mut table).await;
         }
@@ -126,24 +117,21 @@ impl Devices {
             tracing::info!(path = device.path, "disabled audit backend");
             table.remove(&device.path);
         }
-        if table.is_empty() {
-            warn_of_none();
-        }
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        self.show(table);
         drop(places);
         Ok(())
     }
 
     /// All of it in one batch.
-    async fn store(
+    async fn store<'a>(
         &self,
-        ready: &Ready,
+        ready: impl Iterator<Item = &'a Prepared>,
         describe: &[Device],
         remove: &[Arc<Device>],
         now: Time,
     ) -> Result<(), DevicesError> {
         let mut batch = Batch::new();
-        for Prepared { device, salt, .. } in ready.add.iter().chain(&ready.change) {
+        for Prepared { device, salt, .. } in ready {
             stored::put(&self.view, &mut batch, device, salt)?;
         }
         for device in describe {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use onrecord_audit::DeviceKinds;
 
 use super::{Device, DevicesError, EnableRequest, Table, with_slash};
-use crate::settings::DeclaredDevice;
 
 /// Why the configuration's devices cannot be applied. Unsealing fails with it; a reload leaves all as it was.
 #[derive(Debug, thiserror::Error)]
@@ -66,30 +65,29 @@ impl Plan {
     pub(super) fn of(
         kinds: &DeviceKinds,
         table: &Table,
-        wanted: &[DeclaredDevice],
+        wanted: &[EnableRequest],
     ) -> Result<Self, DeclareError> {
         let mut plan = Self::default();
         let mut seen = BTreeSet::new();
-        for (number, device) in wanted.iter().enumerate() {
-            if device.path.trim_matches('/').is_empty() {
+        for (number, wanted) in wanted.iter().enumerate() {
+            if wanted.path.trim_matches('/').is_empty() {
                 return Err(DeclareError::NoPath(number));
             }
-            let path = with_slash(&device.path);
+            let path = with_slash(&wanted.path);
             if !seen.insert(path.clone()) {
                 return Err(DeclareError::Twice(path));
             }
-            let wanted = EnableRequest::from(device);
             if let Err(error) = kinds.parse(&wanted.kind, &wanted.options) {
                 return Err(DeclareError::Device { path, error: error.into() });
             }
             match table.get(&path) {
-                None => plan.add.push(wanted),
+                None => plan.add.push(wanted.clone()),
                 Some(there) if !there.declared => return Err(DeclareError::MadeThroughApi(path)),
                 Some(there) if there.kind != wanted.kind || there.options != wanted.options => {
-                    plan.change.push((Arc::clone(there), wanted));
+                    plan.change.push((Arc::clone(there), wanted.clone()));
                 }
                 Some(there) if there.description != wanted.description || there.local != wanted.local => {
-                    let EnableRequest { description, local, .. } = wanted;
+                    let EnableRequest { description, local, .. } = wanted.clone();
                     plan.describe.push(Device { description, local, ..Device::clone(there) });
                 }
                 Some(_) => {}
@@ -131,31 +129,19 @@ fn differing<'a>(old: &'a BTreeMap<String, String>, new: &'a BTreeMap<String, St
     names.into_iter().filter(|name| old.get(*name) != new.get(*name)).collect()
 }
 
-impl From<&DeclaredDevice> for EnableRequest {
-    fn from(device: &DeclaredDevice) -> Self {
-        Self {
-            path: device.path.clone(),
-            kind: device.kind.clone(),
-            description: device.description.clone(),
-            local: device.local,
-            options: device.options.iter().cloned().collect(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use onrecord_value::Time;
 
     use super::*;
 
-    fn declared(path: &str, file: &str) -> DeclaredDevice {
-        DeclaredDevice {
+    fn declared(path: &str, file: &str) -> EnableRequest {
+        EnableRequest {
             kind: "file".into(),
             path: path.into(),
             description: String::new(),
             local: false,
-            options: vec![("file_path".into(), file.into())],
+            options: BTreeMap::from([("file_path".into(), file.into())]),
         }
     }
 
@@ -186,8 +172,8 @@ mod tests {
             enabled("api/", "/a", false),
         ]);
         let mut moved = declared("moved", "/elsewhere");
-        moved.options.push(("log_raw".into(), "true".into()));
-        let told = DeclaredDevice { description: "what for".into(), ..declared("told", "/t") };
+        moved.options.insert("log_raw".into(), "true".into());
+        let told = EnableRequest { description: "what for".into(), ..declared("told", "/t") };
         let plan = Plan::of(
             &DeviceKinds::default(),
             &table,
@@ -209,13 +195,13 @@ mod tests {
     #[test]
     fn what_contradicts_the_table_is_refused() {
         let table = Table::from([enabled("api/", "/a", false)]);
-        let text = |wanted: &[DeclaredDevice]| {
+        let text = |wanted: &[EnableRequest]| {
             Plan::of(&DeviceKinds::default(), &table, wanted).err().map(|error| error.to_string())
         };
         assert!(text(&[declared("api", "/a")]).unwrap().contains("(path: api/) was already created by API"));
         assert!(text(&[declared("/", "/x")]).unwrap().contains("audit config 0 is missing a path"));
         assert!(text(&[declared("x", "/x"), declared("x/", "/y")]).unwrap().contains("same path (x/)"));
-        let wrong = DeclaredDevice { kind: "nope".into(), ..declared("x", "/x") };
+        let wrong = EnableRequest { kind: "nope".into(), ..declared("x", "/x") };
         assert!(text(&[wrong]).unwrap().contains("(path: x/): unknown backend type: \"nope\""));
     }
 }

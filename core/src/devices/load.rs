@@ -1,37 +1,34 @@
-//! The stored table, opened at unseal. Never in it: deciding whether the server may run without a device.
+//! The stored table, opened at unseal; and a device or a salt that another process stored, taken over. What this process
+//! alone keeps (losses that are not reported, removals that are not on record) is not read again. Never in it: deciding whether the server may run without a device.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
 use onrecord_audit::device::OptionError;
 use onrecord_audit::{Broker, DeviceError, DeviceKinds};
-use onrecord_entry::{Formatter, Salt};
-use onrecord_storage::{BarrierError, View};
+use onrecord_entry::Salt;
+use onrecord_storage::View;
 use zeroize::Zeroizing;
 
 use super::kept::Kept;
-use super::opening::{OPEN_TIMEOUT, Opening, config};
+use super::opening::{OPEN_TIMEOUT, begin_opening, config, formatter};
 use super::repair::Removals;
 use super::{Device, Devices, DevicesError, Table, stored};
+use crate::current::Current;
 use crate::host::Host;
 use crate::settings::AuditSettings;
 
 /// The stored device that could not be opened at unseal, and why.
 #[derive(Debug)]
-pub struct Unopened {
-    /// The device's path.
-    pub path: String,
-    /// Why.
-    pub error: NotOpened,
-    /// Whether what is behind it may just not have been started yet.
-    pub may_start_later: bool,
-    /// The device as it is stored.
+pub(crate) struct Unopened {
     pub(crate) device: Arc<Device>,
+    pub(crate) error: NotOpened,
+    /// Whether what is behind it may just not have been started yet.
+    pub(crate) may_start_later: bool,
 }
 
 /// Why a stored device could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotOpened {
+pub(crate) enum NotOpened {
     /// It cannot be opened, or its options make no device.
     #[error(transparent)]
     Options(OptionError),
@@ -54,29 +51,66 @@ impl Devices {
     /// Reads the table and enables every device of it, without a probe. Those that could not be opened are enabled
     /// closed: they come back by themselves, and are returned for the caller to decide whether the server may run.
     /// What a device missed before an earlier end it tells now.
-    pub async fn load(
+    pub(crate) async fn load(
         view: View,
         host: Host,
         kinds: DeviceKinds,
         settings: Arc<AuditSettings>,
         broker: &Broker,
     ) -> Result<(Self, Vec<Unopened>), DevicesError> {
-        let kept = Kept::load(&view).await.map_err(BarrierError::from)?;
-        let removals = Removals::load(&view).await.map_err(BarrierError::from)?;
-        let stored = stored::all(&view).await.map_err(BarrierError::from)?;
+        let (kept, removals) = (Kept::load(&view).await?, Removals::load(&view).await?);
+        let stored = stored::all(&view).await?;
         let (table, unopened) = restore(stored, &kinds, &kept, &host, &settings, broker).await?;
         let devices = Self {
             view,
             host,
             kinds,
-            settings: RwLock::new(settings),
-            table: RwLock::new(Arc::new(table)),
+            settings: Current::new(settings),
+            table: Current::new(table),
             kept: tokio::sync::Mutex::new(kept),
             removals: tokio::sync::Mutex::new(removals),
             pending: Mutex::default(),
             gate: tokio::sync::Mutex::new(()),
         };
         Ok((devices, unopened))
+    }
+
+    /// Takes over what is stored of a device: enables it, disables it, opens it with other options or gives it another
+    /// salt. `key` is below the devices' own prefix.
+    pub async fn invalidate(&self, broker: &Broker, key: &str) -> Result<(), DevicesError> {
+        let Some(uuid) = key.strip_prefix("device/").or_else(|| key.strip_prefix("salt/")) else {
+            return Ok(());
+        };
+        let _gate = self.gate.lock().await;
+        let stored = stored::one(&self.view, uuid).await?;
+        let mut table = Table::clone(&self.table());
+        let known = table.values().find(|device| device.uuid == uuid).cloned();
+        match (known, stored) {
+            (None, None) => return Ok(()),
+            (Some(old), Some((device, salt))) if writes_alike(&old, &device) => {
+                if let Ok(options) = self.kinds.parse(&device.kind, &device.options) {
+                    let salt = Arc::new(Salt::new(&salt));
+                    broker.set_formatter(&device.path, formatter(&device, &options, salt));
+                }
+                table.insert(device.path.clone(), Arc::new(device));
+            }
+            (old, stored) => {
+                if let Some(old) = old {
+                    broker.disable(&old.path);
+                    table.remove(&old.path);
+                }
+                let kept = self.kept.lock().await;
+                let stored = stored.into_iter().collect();
+                let restored =
+                    restore(stored, &self.kinds, &kept, &self.host, &self.settings(), broker).await?;
+                for Unopened { device, error, .. } in restored.1 {
+                    tracing::error!(path = device.path, %error, "this audit device could not be opened");
+                }
+                table.extend(restored.0);
+            }
+        }
+        self.show(table);
+        Ok(())
     }
 }
 
@@ -94,52 +128,46 @@ pub(super) async fn restore(
     // All are opened at once: several that hang cost no more than one.
     let mut openings = Vec::new();
     for (device, salt) in stored {
+        let device = Arc::new(device);
+        table.insert(device.path.clone(), Arc::clone(&device));
         let options = match kinds.parse(&device.kind, &device.options) {
             Ok(options) => options,
             Err(error) => {
-                let (path, device) = (device.path.clone(), Arc::new(device));
-                table.insert(path.clone(), Arc::clone(&device));
-                unopened.push(Unopened {
-                    path,
-                    error: NotOpened::Options(error),
-                    may_start_later: false,
-                    device,
-                });
+                let error = NotOpened::Options(error);
+                unopened.push(Unopened { device, error, may_start_later: false });
                 continue;
             }
         };
         let limits = &settings.placement;
         let placement = if device.declared { limits.for_configuration() } else { limits.clone() };
-        let opening = Opening::begin(options.clone(), placement.clone(), Arc::clone(&host.clock))?;
-        openings.push((device, salt, options, placement, opening));
+        let opening = begin_opening(options.clone(), placement.clone(), Arc::clone(&host.clock))?;
+        openings.push((device, Arc::new(Salt::new(&salt)), options, placement, opening));
     }
     let deadline = host.clock.monotonic() + OPEN_TIMEOUT;
     for (device, salt, options, placement, opening) in openings {
         let left = deadline.saturating_sub(host.clock.monotonic());
-        let (sink, error) = match opening.wait(left).await {
-            Ok(sink) => (sink, None),
-            Err(DevicesError::Options(error)) => {
-                (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Options(error)))
+        let opened = opening.wait(left).await.map(|opened| opened.map_err(NotOpened::Options));
+        let losses = kept.of(&device.uuid);
+        let config = match opened.unwrap_or(Err(NotOpened::Hangs)) {
+            Ok(sink) => config(&device, &options, sink, salt).losses(losses),
+            Err(error) => {
+                let sink = options.open_later(&placement, Arc::clone(&host.clock));
+                let closed = config(&device, &options, sink, salt).losses(losses);
+                let cause = error.cause();
+                let may_start_later = options.may_start_later() && matches!(error, NotOpened::Options(_));
+                unopened.push(Unopened { device, error, may_start_later });
+                match cause {
+                    Some(cause) => closed.failing(cause),
+                    None => closed,
+                }
             }
-            Err(DevicesError::OpenTimedOut) => {
-                (options.open_later(&placement, Arc::clone(&host.clock)), Some(NotOpened::Hangs))
-            }
-            Err(other) => return Err(other),
         };
-        let form = Formatter::new(options.form.clone(), Arc::new(Salt::new(&salt)))
-            .with_first_salt(device.first_salt);
-        let mut config = config(&device, &options, sink, form).losses(kept.of(&device.uuid));
-        let (path, device) = (device.path.clone(), Arc::new(device));
-        if let Some(error) = error {
-            if let Some(cause) = error.cause() {
-                config = config.failing(cause);
-            }
-            let may_start_later = options.may_start_later() && matches!(error, NotOpened::Options(_));
-            let (path, device) = (path.clone(), Arc::clone(&device));
-            unopened.push(Unopened { path, error, may_start_later, device });
-        }
         broker.restore(config).map_err(DevicesError::Enable)?;
-        table.insert(path, device);
     }
     Ok((table, unopened))
+}
+
+/// Whether two records of a device differ in nothing that it is opened with.
+fn writes_alike(old: &Device, new: &Device) -> bool {
+    (&old.path, &old.kind, &old.options) == (&new.path, &new.kind, &new.options)
 }

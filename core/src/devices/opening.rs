@@ -8,6 +8,7 @@ use onrecord_audit::device::OptionError;
 use onrecord_audit::{Broker, Clock, Device as Sink, DeviceConfig, DeviceOptions, Placement};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_seal::{Entropy, EntropyError};
+use onrecord_value::Time;
 use zeroize::Zeroizing;
 
 use super::{Device, Devices, DevicesError, EnableRequest, stored, with_slash};
@@ -41,7 +42,7 @@ impl Devices {
         broker: &Broker,
         wanted: EnableRequest,
         origin: Origin<'_>,
-        now: onrecord_value::Time,
+        now: Time,
     ) -> Result<Prepared, DevicesError> {
         let Origin { declared, placement, instead_of } = origin;
         let path = with_slash(&wanted.path);
@@ -58,8 +59,8 @@ impl Devices {
         };
         let options = self.kinds.parse(&wanted.kind, &wanted.options)?;
         warn_of_unknown(&path, &options);
-        let opening = Opening::begin(options.clone(), placement, Arc::clone(&self.host.clock))?;
-        let sink = opening.wait(OPEN_TIMEOUT).await?;
+        let opening = begin_opening(options.clone(), placement, Arc::clone(&self.host.clock))?;
+        let sink = opening.wait(OPEN_TIMEOUT).await.ok_or(DevicesError::OpenTimedOut)??;
         let (salt, text) = match instead_of {
             Some(old) => {
                 let text = stored::salt(&self.view, &old.uuid).await?.ok_or(DevicesError::NoSalt)?;
@@ -68,7 +69,6 @@ impl Devices {
             None => new_salt(&*self.host.entropy)?,
         };
         let first_salt = instead_of.and_then(|old| old.first_salt);
-        let form = Formatter::new(options.form.clone(), salt).with_first_salt(first_salt);
         let EnableRequest { kind, description, local, options: given, .. } = wanted;
         let device = Device {
             path,
@@ -83,16 +83,14 @@ impl Devices {
             salt_since,
             first_salt,
         };
-        let config = config(&device, &options, sink, form);
-        let probe = if options.skip_test { None } else { Some(self.probe()?) };
+        let config = config(&device, &options, sink, salt);
+        // It is tried with a salt that is thrown away.
+        let probe = match options.skip_test {
+            true => None,
+            false => Some(Probe { id: self.host.entropy.uuid()?, salt: new_salt(&*self.host.entropy)?.0 }),
+        };
         let candidate = broker.try_out(config, probe).await.map_err(DevicesError::Enable)?;
         Ok(Prepared { device, salt: text, candidate })
-    }
-
-    /// The entry that tries a device, with a salt that is thrown away.
-    fn probe(&self) -> Result<Probe, DevicesError> {
-        let (salt, _) = new_salt(&*self.host.entropy)?;
-        Ok(Probe { id: self.host.entropy.uuid()?, salt })
     }
 }
 
@@ -101,10 +99,15 @@ pub(super) fn config(
     device: &Device,
     options: &DeviceOptions,
     sink: Box<dyn Sink>,
-    form: Formatter,
+    salt: Arc<Salt>,
 ) -> DeviceConfig {
-    let config = DeviceConfig::new(device.path.as_str(), sink, form);
+    let config = DeviceConfig::new(device.path.as_str(), sink, formatter(device, options, salt));
     if options.required { config.required() } else { config }
+}
+
+/// What formats a device's lines.
+pub(super) fn formatter(device: &Device, options: &DeviceOptions, salt: Arc<Salt>) -> Formatter {
+    Formatter::new(options.form.clone(), salt).with_first_salt(device.first_salt)
 }
 
 /// Names the keys that mean nothing; never their values (decision 7).
@@ -121,21 +124,13 @@ pub(super) fn new_salt(entropy: &dyn Entropy) -> Result<(Arc<Salt>, Zeroizing<St
     Ok((Arc::new(Salt::new(&text)), text))
 }
 
-/// A device that is being opened, in a thread of its own: a file system that hangs must hold up this request and no
-/// other, and this one not for ever.
-pub(super) struct Opening(BlockingTask<Result<Box<dyn Sink>, OptionError>>);
-
-impl Opening {
-    pub(super) fn begin(
-        options: DeviceOptions,
-        placement: Placement,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, DevicesError> {
-        let open = move || options.open(&placement, clock);
-        BlockingTask::begin("onrecord-open", open).map(Self).map_err(|_| DevicesError::NoThread)
-    }
-
-    pub(super) async fn wait(self, bound: Duration) -> Result<Box<dyn Sink>, DevicesError> {
-        Ok(self.0.wait(bound).await.ok_or(DevicesError::OpenTimedOut)??)
-    }
+/// Begins to open a device, in a thread of its own: a file system that hangs must hold up this request and no other, and
+/// this one not for ever.
+pub(super) fn begin_opening(
+    options: DeviceOptions,
+    placement: Placement,
+    clock: Arc<dyn Clock>,
+) -> Result<BlockingTask<Result<Box<dyn Sink>, OptionError>>, DevicesError> {
+    let open = move || options.open(&placement, clock);
+    BlockingTask::begin("onrecord-open", open).map_err(|_| DevicesError::NoThread)
 }

@@ -11,7 +11,7 @@ use onrecord_entry::text::Path;
 use onrecord_entry::{Clear, Entry, Operation, Request, Response};
 use onrecord_seal::Entropy;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
-use onrecord_value::{Time, object};
+use onrecord_value::{Object, Time, object};
 
 use super::{Device, Devices, DevicesError, stored, with_slash};
 use crate::stored::{Record as _, record};
@@ -160,29 +160,22 @@ fn works(device: &DeviceStatus) -> bool {
     !device.discards && (device.health == Health::Healthy || caught_up)
 }
 
-/// What an entry borrows of a removal.
-struct Shown {
-    path: String,
-    data: onrecord_value::Object,
-}
-
 impl Removal {
-    fn shown(&self) -> Shown {
-        Shown {
-            path: format!("{PATH}{}", self.path.trim_end_matches('/')),
-            data: object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() },
-        }
+    /// The path and the data of its entries.
+    fn shown(&self) -> (String, Object) {
+        let data = object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() };
+        (format!("{PATH}{}", self.path.trim_end_matches('/')), data)
     }
 
     /// Nobody asked through the API: there is no token and no address, only the machine's user.
-    fn entry<'a>(&'a self, shown: &'a Shown, response: bool) -> Entry<'a> {
+    fn entry<'a>(&'a self, (path, data): &'a (String, Object), response: bool) -> Entry<'a> {
         Entry {
             request: Request {
                 id: Clear::new(&self.id),
                 operation: Some(Operation::Delete),
                 namespace: Some(Namespace::ROOT),
-                path: Path::new(&shown.path),
-                data: Data::new(&shown.data),
+                path: Path::new(path),
+                data: Data::new(data),
                 ..Request::default()
             },
             response: response.then(|| Response { status_code: 204, ..Response::default() }),

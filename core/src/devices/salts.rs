@@ -2,15 +2,14 @@
 //! so that every old log can still be searched.
 //! Never in it: a salt's text on its way out; all that leaves is an id or a hash.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use onrecord_audit::Broker;
-use onrecord_entry::Formatter;
 use onrecord_entry::{Salt, SaltId};
 use onrecord_storage::{BarrierError, Batch};
 use onrecord_value::Time;
 
-use super::opening::new_salt;
+use super::opening::{formatter, new_salt};
 use super::stored::{self, KeptSalt};
 use super::{Device, Devices, DevicesError, Table, with_slash};
 
@@ -64,12 +63,12 @@ impl Devices {
         self.view.commit(batch).await.map_err(BarrierError::from)?;
         // A stored device whose options are refused has no lines; its salt is changed all the same.
         if let Ok(options) = self.kinds.parse(&device.kind, &device.options) {
-            broker.set_formatter(&path, Formatter::new(options.form, salt).with_first_salt(first_salt));
+            broker.set_formatter(&path, formatter(&resalted, &options, salt));
         }
         tracing::info!(path, salt = %id, %retired, "an audit device has a new salt");
         let mut table = Table::clone(&table);
         table.insert(path.clone(), Arc::new(resalted));
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        self.show(table);
         Ok(Some(Resalted { path, salt: id, retired }))
     }
 }

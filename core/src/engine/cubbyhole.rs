@@ -6,10 +6,7 @@ use std::sync::Arc;
 
 use onrecord_storage::Read;
 
-use super::space::Space;
-use super::{Call, Engine, Handled, Path, kv1};
-use crate::engine::kind::{Builtin, EngineKind, Mounting};
-use crate::engine::tune::Tune;
+use crate::engine::{Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, kv1};
 use crate::outcome::{Outcome, Refusal};
 use crate::place;
 
@@ -18,7 +15,6 @@ pub(crate) struct Cubbyhole {
     space: Arc<Space>,
 }
 
-/// Cubbyholes.
 pub(crate) static KIND: EngineKind = EngineKind::new::<Cubbyhole>(
     "cubbyhole",
     Mounting::Builtin(Builtin {

@@ -5,9 +5,8 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::engine::space::Space;
-use crate::engine::tune::Tune;
-use crate::engine::{AnyEngine, Engine};
+use crate::engine::mount::LOGINS;
+use crate::engine::{AnyEngine, Engine, Space, Tune};
 use crate::outcome::Refusal;
 use crate::routes::Route;
 
@@ -22,8 +21,10 @@ pub struct EngineKind {
     pub mounting: Mounting,
     /// What it is for, in one line.
     pub synopsis: &'static str,
-    open: fn(Arc<Space>) -> Opening,
-    find: fn(&str) -> Option<Found>,
+    /// Makes an engine of this kind over its part of the store.
+    pub(crate) open: fn(Arc<Space>) -> Opening,
+    /// Finds the path that takes a path below the mount.
+    pub(crate) find: fn(&str) -> Option<Found>,
     route: fn(usize) -> Option<&'static Route>,
 }
 
@@ -74,16 +75,6 @@ impl EngineKind {
     pub const fn version(mut self, version: &'static str) -> Self {
         self.version = version;
         self
-    }
-
-    /// An engine of this kind over its part of the store.
-    pub(crate) async fn open(&self, space: Arc<Space>) -> Result<Arc<dyn AnyEngine>, Refusal> {
-        (self.open)(space).await
-    }
-
-    /// The path that takes a path below the mount.
-    pub(crate) fn find(&self, path: &str) -> Option<Found> {
-        (self.find)(path)
     }
 
     /// All its paths.
@@ -183,10 +174,8 @@ impl Kinds {
 
     /// Whether a built-in login method has this name.
     pub(crate) fn builtin_login(&self, name: &str) -> bool {
-        self.iter().any(|kind| {
-            kind.name == name
-                && matches!(&kind.mounting, Mounting::Builtin(builtin) if builtin.path.starts_with("auth/"))
-        })
+        let login = |kind: &EngineKind| matches!(&kind.mounting, Mounting::Builtin(at) if at.path.starts_with(LOGINS));
+        self.iter().any(|kind| kind.name == name && login(kind))
     }
 
     /// The default version of a kind: the first in the table.
@@ -224,7 +213,7 @@ mod tests {
         for kind in kinds::builtin().iter() {
             for route in kind.routes() {
                 let path = route.template().0.replace(['{', '}'], "");
-                let (_, taken, _) = kind.find(&path).unwrap_or_else(|| panic!("{}", route.pattern()));
+                let (_, taken, _) = (kind.find)(&path).unwrap_or_else(|| panic!("{}", route.pattern()));
                 assert_eq!(taken.pattern(), route.pattern(), "{}", kind.name);
                 assert!(!route.synopsis.is_empty(), "{} {}", kind.name, route.pattern());
                 assert!(route.operations().next().is_some(), "{} {}", kind.name, route.pattern());

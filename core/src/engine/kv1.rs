@@ -8,17 +8,13 @@ use onrecord_storage::Read;
 use onrecord_value::{Object, duration};
 
 use super::codec::{decode_object, encode_object};
-use super::space::{Existing, Space};
-use super::{Call, Engine, Handled, Path};
-use crate::engine::kind::{EngineKind, Mounting};
+use crate::engine::{Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space};
 use crate::outcome::{Outcome, Refusal, Reply};
 
-/// A mount of the engine.
 pub(crate) struct Kv1 {
     space: Arc<Space>,
 }
 
-/// Key-value, version 1.
 pub(crate) static KIND: EngineKind =
     EngineKind::new::<Kv1>("kv", Mounting::Secrets, "Key-value store: a key holds a map").version("1");
 
@@ -94,7 +90,7 @@ pub(super) fn list<'a>(space: &'a Space, path: &str) -> Read<'a, Result<Outcome,
 }
 
 /// Stores the map of a call at a path.
-pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<(), Refusal> {
     if !is_key(path) {
         return Err(Refusal::bad_request("missing path"));
     }
@@ -106,18 +102,16 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
         call.recheck_operation(old.is_some())?;
         draft.put(path, &bytes)
     });
-    change.await?;
-    Ok(Outcome::empty())
+    change.await
 }
 
 /// Removes what is at a path, if anything is.
-pub(super) async fn delete(space: &Space, path: &str) -> Result<Outcome, Refusal> {
-    if is_key(path) {
-        let change =
-            space.change(path, None, |old, draft| if old.is_some() { draft.delete(path) } else { Ok(()) });
-        change.await?;
+pub(super) async fn delete(space: &Space, path: &str) -> Result<(), Refusal> {
+    if !is_key(path) {
+        return Ok(());
     }
-    Ok(Outcome::empty())
+    let change = |old: Option<&_>, draft: &mut ChangeBatch<'_>| old.map_or(Ok(()), |_| draft.delete(path));
+    space.change(path, None, change).await
 }
 
 /// What is at the path of a write.

@@ -20,10 +20,8 @@ use tokio::sync::Mutex;
 use self::config::Config;
 use self::record::Record;
 use super::codec::{Broken, Reader, Writer};
-use super::space::{ChangeBatch, Existing, Space};
-use super::{Call, Engine, Handled, Path};
 use crate::audit_errors::{WARN_AT_ROOT, WARN_WRONG_PATH};
-use crate::engine::kind::{EngineKind, Mounting};
+use crate::engine::{Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape, Warning};
 
@@ -31,16 +29,14 @@ const CONFIG: &str = "config";
 /// The first byte of the stored settings.
 const CONFIG_FORMAT: u8 = 1;
 
-/// A mount of the engine.
 pub(crate) struct Kv2 {
     space: Arc<Space>,
     /// The engine's settings as stored.
-    config: RwLock<Arc<Config>>,
+    config: RwLock<Config>,
     /// Held by whatever reads them again, until they are shown.
     refreshing: Mutex<()>,
 }
 
-/// Key-value, version 2.
 pub(crate) static KIND: EngineKind =
     EngineKind::new::<Kv2>("kv", Mounting::Secrets, "Key-value store that keeps versions").version("2");
 
@@ -86,7 +82,7 @@ impl Engine for Kv2 {
 
     async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
         let config = decode_config(space.get(CONFIG).await?.as_ref())?;
-        Ok(Self { space, config: RwLock::new(Arc::new(config)), refreshing: Mutex::default() })
+        Ok(Self { space, config: RwLock::new(config), refreshing: Mutex::default() })
     }
 
     fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>> {
@@ -124,30 +120,28 @@ impl Kv2 {
         self.space.existing(&record_key(call.captured))
     }
 
-    fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    fn config(&self) -> Config {
+        *self.config.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn configure(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        self.space
-            .change(CONFIG, None, |stored, draft| {
-                let mut config = decode_config(stored)?;
-                config.apply(call.data, false)?;
-                let mut writer = Writer::with_capacity(16);
-                writer.byte(CONFIG_FORMAT);
-                config.write(&mut writer);
-                draft.put(CONFIG, &writer.finish())
-            })
-            .await?;
-        self.refresh().await?;
-        Ok(Outcome::empty())
+    async fn configure(&self, call: &Call<'_>) -> Result<(), Refusal> {
+        let change = self.space.change(CONFIG, None, |stored, draft| {
+            let mut config = decode_config(stored)?;
+            config.apply(call.data, false)?;
+            let mut writer = Writer::with_capacity(16);
+            writer.byte(CONFIG_FORMAT);
+            config.write(&mut writer);
+            draft.put(CONFIG, &writer.finish())
+        });
+        change.await?;
+        self.refresh().await
     }
 
     /// Shows the settings that are stored now. One at a time: the last to read shows what was stored last.
     async fn refresh(&self) -> Result<(), Refusal> {
         let _turn = self.refreshing.lock().await;
         let config = decode_config(self.space.get(CONFIG).await?.as_ref())?;
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         Ok(())
     }
 }

@@ -13,10 +13,8 @@ use onrecord_value::Object;
 pub(crate) use table::Table;
 
 use crate::engine::codec::Broken;
-use crate::engine::kind::{Builtin, EngineKind, Kinds, Mounting};
-use crate::engine::mount::{LOGINS, Mount};
-use crate::engine::space::Space;
-use crate::engine::tune::Tune;
+use crate::engine::mount::LOGINS;
+use crate::engine::{Builtin, EngineKind, Kinds, Mount, Mounting, Space, Tune};
 use crate::host::Host;
 use crate::place;
 use stored::{Row, Stored};
@@ -66,15 +64,16 @@ impl Mounts {
     /// What removals before the last sealing have left is removed meanwhile.
     pub async fn load(barrier: &Barrier, host: &Host, kinds: &Kinds) -> Result<Self, MountError> {
         let view = barrier.view(place::CORE)?;
-        let stored = if let Some(bytes) = view.get(KEY).await? {
-            Stored::decode(bytes.expose())?
-        } else {
-            let first = Stored::first(kinds, &*host.entropy)?;
-            let mut batch = Batch::new();
-            view.require_absent(&mut batch, KEY)?;
-            view.put(&mut batch, KEY, &first.encode())?;
-            view.commit(batch).await?;
-            first
+        let stored = match view.get(KEY).await? {
+            Some(bytes) => Stored::decode(bytes.expose())?,
+            None => {
+                let first = Stored::first(kinds, &*host.entropy)?;
+                let mut batch = Batch::new();
+                view.require_absent(&mut batch, KEY)?;
+                view.put(&mut batch, KEY, &first.encode())?;
+                view.commit(batch).await?;
+                first
+            }
         };
         let mounts = Self(Arc::new(Shared {
             table: RwLock::new(Arc::default()),
@@ -84,12 +83,9 @@ impl Mounts {
             host: host.clone(),
             kinds: kinds.clone(),
         }));
-        let mut list = Vec::with_capacity(stored.rows.len());
-        for row in stored.rows {
-            list.push(mounts.instantiate(row).await?);
-        }
-        let leftovers = stored.pending_deletion.clone();
-        mounts.show(Table::new(list, stored.pending_deletion));
+        let table = mounts.open(stored).await?;
+        let leftovers = table.pending_deletion.clone();
+        mounts.show(table);
         if !leftovers.is_empty() {
             let mounts = mounts.clone();
             host.spawn.spawn(Box::pin(async move {
@@ -136,27 +132,24 @@ impl Mounts {
         self.replace(table.with(mount)).await
     }
 
-    /// Removes the engine at a path (with its final slash), then its data; says whether there was one. Once the table
-    /// without it is durable the mount is gone, whatever becomes of its data: what is left is removed after the next
-    /// unsealing.
-    pub async fn disable(&self, path: &str) -> Result<bool, MountError> {
-        let builtin = || MountError::Builtin(path.to_owned());
+    /// Removes the engine at a path (with its final slash), if there is one, then its data. Once the table without it is
+    /// durable the mount is gone, whatever becomes of its data: what is left is removed after the next unsealing.
+    pub async fn disable(&self, path: &str) -> Result<(), MountError> {
         let gone = {
             let _turn = self.0.writer.lock().await;
             let table = self.snapshot();
-            let Some(mount) = table.at(path) else {
-                return if RESERVED.contains(&path) { Err(builtin()) } else { Ok(false) };
-            };
-            if mount.kind.is_builtin() {
-                return Err(builtin());
+            let mount = table.at(path).cloned();
+            let builtin = mount.as_ref().map_or(RESERVED.contains(&path), |mount| mount.kind.is_builtin());
+            if builtin {
+                return Err(MountError::Builtin(path.to_owned()));
             }
-            let mount = Arc::clone(mount);
+            let Some(mount) = mount else { return Ok(()) };
             self.replace(table.without(&mount)).await?;
             mount
         };
         gone.space.close().await;
         self.sweep(&gone.uuid).await;
-        Ok(true)
+        Ok(())
     }
 
     /// Changes description and settings of the mount at a path (with its final slash).
@@ -176,21 +169,8 @@ impl Mounts {
     pub async fn invalidate(&self) -> Result<(), MountError> {
         let _turn = self.0.writer.lock().await;
         let Some(bytes) = self.0.view.get(KEY).await? else { return Ok(()) };
-        let stored = Stored::decode(bytes.expose())?;
+        let table = self.open(Stored::decode(bytes.expose())?).await?;
         let before = self.snapshot();
-        let mut list = Vec::with_capacity(stored.rows.len());
-        for row in stored.rows {
-            let kind = self.0.kinds.stored(&row.kind, row.version());
-            let same = |mount: &&Arc<Mount>| {
-                mount.uuid == row.uuid && kind.is_some_and(|kind| std::ptr::eq(kind, mount.kind))
-            };
-            let mount = match before.iter().find(same) {
-                Some(mount) => row.mount(mount.kind, Arc::clone(&mount.engine), Arc::clone(&mount.space)),
-                None => self.instantiate(row).await?,
-            };
-            list.push(mount);
-        }
-        let table = Table::new(list, stored.pending_deletion);
         let removed = |mount: &&Arc<Mount>| !table.iter().any(|now| now.uuid == mount.uuid);
         let removed: Vec<Arc<Mount>> = before.iter().filter(removed).cloned().collect();
         self.show(table);
@@ -244,19 +224,33 @@ impl Mounts {
         *self.0.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 
-    fn space(&self, folder: &str) -> Result<Arc<Space>, MountError> {
-        Ok(Arc::new(Space::new(self.0.barrier.view(folder)?)))
+    /// A stored table with an engine for every mount: the one that is shown now, if there is one.
+    async fn open(&self, stored: Stored) -> Result<Table, MountError> {
+        let before = self.snapshot();
+        let mut list = Vec::with_capacity(stored.rows.len());
+        for row in stored.rows {
+            let kind = self.0.kinds.stored(&row.kind, row.version());
+            let same = |mount: &&Arc<Mount>| {
+                mount.uuid == row.uuid && kind.is_some_and(|kind| std::ptr::eq(kind, mount.kind))
+            };
+            list.push(Arc::new(match before.iter().find(same) {
+                Some(mount) => row.mount(mount.kind, Arc::clone(&mount.engine), Arc::clone(&mount.space)),
+                None => self.instantiate(row).await?,
+            }));
+        }
+        Ok(Table::new(list, stored.pending_deletion))
     }
 
     /// A stored mount with its engine.
     async fn instantiate(&self, row: Row) -> Result<Mount, MountError> {
         let failed = || MountError::Engine(row.path.clone());
         let kind = self.0.kinds.stored(&row.kind, row.version()).ok_or_else(failed)?;
-        let space = match kind.mounting {
-            Mounting::Builtin(Builtin { folder: Some(folder), .. }) => self.space(folder)?,
-            _ => self.space(&data_folder(&row.uuid))?,
+        let folder = match kind.mounting {
+            Mounting::Builtin(Builtin { folder: Some(folder), .. }) => folder.to_owned(),
+            Mounting::Builtin(_) | Mounting::Secrets | Mounting::Login => data_folder(&row.uuid),
         };
-        let engine = kind.open(Arc::clone(&space)).await.map_err(|_| failed())?;
+        let space = Arc::new(Space::new(self.0.barrier.view(&folder)?));
+        let engine = (kind.open)(Arc::clone(&space)).await.map_err(|_| failed())?;
         Ok(row.mount(kind, engine, space))
     }
 }

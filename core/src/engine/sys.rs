@@ -18,15 +18,10 @@ mod seal;
 use std::sync::Arc;
 
 use self::mounts::Class::{Auth, Secret};
-use super::space::Space;
-use super::{Call, Engine, Handled, Path};
-use crate::engine::kind::{Builtin, EngineKind, Mounting};
-use crate::engine::tune::Tune;
-use crate::engine::unsealed::Unsealed;
+use crate::engine::{Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, Unsealed};
 use crate::outcome::Refusal;
 use crate::routes::{ExemptEndpoint, Recording, Role, Route};
 
-/// The engine.
 pub(crate) struct Sys;
 
 /// The server itself.
@@ -196,13 +191,13 @@ impl Engine for Sys {
             .delete(|_, open, call| Handled::pending(policies::delete(open, call))),
         injected("capabilities", "Read what a token may do at paths.")
             .description("Takes `token` and `paths`.")
-            .write(|_, open, call| Handled::pending(capabilities::of_token(open, call))),
+            .write(|_, open, call| Handled::pending(capabilities::of_named(open, call, "token"))),
         injected("capabilities-self", "Read what the caller's token may do at paths.")
             .description("Takes `paths`.")
             .write(|_, _, call| Handled::pending(capabilities::of_caller(call))),
         injected("capabilities-accessor", "Read what the token of an accessor may do at paths.")
             .description("Takes `accessor` and `paths`.")
-            .write(|_, open, call| Handled::pending(capabilities::of_accessor(open, call))),
+            .write(|_, open, call| Handled::pending(capabilities::of_named(open, call, "accessor"))),
         Path::new("internal/ui/mounts", "List the mounts that the caller can see.")
             .needs_no_token()
             .read(|_, open, call| Handled::ready(internal_ui::mounts(open, call))),
@@ -250,7 +245,8 @@ mod tests {
 
     #[test]
     fn the_first_path_that_matches_is_taken() {
-        let found = |path: &str| KIND.find(path).map(|(_, route, at)| (route.pattern(), path[at].to_owned()));
+        let found =
+            |path: &str| (KIND.find)(path).map(|(_, route, at)| (route.pattern(), path[at].to_owned()));
         assert_eq!(found("audit"), Some(("audit", String::new())));
         assert_eq!(found("audit/"), None);
         assert_eq!(found("audit/deep/er"), Some(("audit/{*path}", "deep/er".into())));

@@ -4,23 +4,18 @@ mod create;
 pub(crate) mod lifetime;
 mod lookup;
 mod renew;
-mod revoke;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::space::Space;
-use super::{Call, Engine, Handled, Path, fields};
-use crate::engine::kind::{Builtin, EngineKind, Mounting};
-use crate::engine::tune::Tune;
+use crate::engine::{
+    Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, Unsealed, fields,
+};
 use crate::outcome::Refusal;
-use crate::tokens::Caller;
+use crate::tokens::{ActiveToken, Caller, TokenError};
+
 pub(crate) use create::sanitised;
 
-use crate::engine::unsealed::Unsealed;
-use crate::tokens::{ActiveToken, TokenError};
-
-/// The engine.
 pub(crate) struct Token;
 
 /// Tokens as a login method: the one that is always there.
@@ -48,8 +43,9 @@ impl Engine for Token {
         Path::new("create-orphan", "Create a token without a parent.")
             .description(FIELDS_OF_CREATE)
             .write(|_, open, call| Handled::pending(create::create(open, call, true))),
-        Path::new("create/{role}", "Create a token by a role. There are no roles.")
-            .write(|_, _, call| Handled::ready(create::of_role(call))),
+        Path::new("create/{role}", "Create a token by a role. There are no roles.").write(|_, _, call| {
+            Handled::ready(Refusal::bad_request(format!("unknown role {}", call.captured)))
+        }),
         Path::new("lookup", "Look a token up.")
             .description("Takes `token`.")
             .read(|_, open, call| Handled::pending(lookup::lookup(open, call)))
@@ -86,31 +82,31 @@ impl Engine for Token {
             .write(|_, open, call| Handled::pending(renew::by_accessor(open, call))),
         Path::new("revoke", "Revoke a token and its descendants.")
             .description("Takes `token`.")
-            .write(|_, open, call| Handled::pending(revoke::revoke(open, call))),
+            .write(|_, open, call| Handled::pending(revoke(open, call))),
         Path::new("revoke/{token}", "Revoke a token and its descendants.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(revoke::revoke(open, call))),
+            .write(|_, open, call| Handled::pending(revoke(open, call))),
         Path::new("revoke-self", "Revoke the caller's token and its descendants.")
-            .write(|_, open, call| Handled::pending(revoke::own(open, call))),
+            .write(|_, open, call| Handled::pending(revoke_own(open, call))),
         Path::new("revoke-accessor", "Revoke the token of an accessor and its descendants.")
             .description("Takes `accessor`.")
-            .write(|_, open, call| Handled::pending(revoke::by_accessor(open, call))),
+            .write(|_, open, call| Handled::pending(revoke_by_accessor(open, call))),
         Path::new("revoke-accessor/{accessor}", "Revoke the token of an accessor and its descendants.")
             .sensitive()
-            .write(|_, open, call| Handled::pending(revoke::by_accessor(open, call))),
+            .write(|_, open, call| Handled::pending(revoke_by_accessor(open, call))),
         Path::new("revoke-orphan", "Revoke a token and make its children orphans.")
             .description("Takes `token`.")
             .sudo()
-            .write(|_, open, call| Handled::pending(revoke::orphan(open, call))),
+            .write(|_, open, call| Handled::pending(revoke_orphan(open, call))),
         Path::new("revoke-orphan/{token}", "Revoke a token and make its children orphans.")
             .sudo()
             .sensitive()
-            .write(|_, open, call| Handled::pending(revoke::orphan(open, call))),
+            .write(|_, open, call| Handled::pending(revoke_orphan(open, call))),
         Path::new("accessors/?", "List the accessors of all tokens.")
             .sudo()
             .list(|_, open, call| Handled::pending(lookup::accessors(open, call))),
         Path::new("tidy", "Remove tokens that have ended.")
-            .write(|_, open, call| Handled::pending(revoke::tidy(open, call))),
+            .write(|_, open, call| Handled::pending(tidy(open, call))),
     ];
 
     async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
@@ -142,6 +138,37 @@ async fn accessed(open: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refus
     let accessor = named(call, "accessor", "missing accessor")?;
     let found = open.tokens.find_accessor(&accessor, call.now).await?;
     found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
+}
+
+/// A token and its descendants; no error if there is no such token.
+async fn revoke(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    if let Some(found) = found(open, call).await? {
+        open.tokens.revoke(&found).await?;
+    }
+    Ok(())
+}
+
+/// The caller's own token and its descendants.
+async fn revoke_own(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    Ok(open.tokens.revoke(&open.tokens.current(caller(call)?)).await?)
+}
+
+/// The token with an accessor, and its descendants.
+async fn revoke_by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    Ok(open.tokens.revoke(&accessed(open, call).await?).await?)
+}
+
+/// A token alone: its children become orphans.
+async fn revoke_orphan(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    let found = found(open, call).await?.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
+    Ok(open.tokens.revoke_orphan(&found).await?)
+}
+
+/// Removes what is dead already.
+async fn tidy(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    let tidied = open.tokens.tidy(call.now).await?;
+    tracing::info!(tokens = tidied.tokens, leftovers = tidied.leftovers, "tidied the token store");
+    Ok(())
 }
 
 /// What a client is told when the token store could not do it.

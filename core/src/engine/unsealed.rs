@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use onrecord_audit::Broker;
 use onrecord_audit::status::{DeviceStatus, Outlook};
-use onrecord_storage::{Barrier, Health};
+use onrecord_storage::Barrier;
 
 use super::mounts::Mounts;
 use crate::alarm::Alarm;
@@ -109,7 +109,7 @@ impl Unsealed {
 
     /// Seals at once if the storage takes nothing any more: it has lost track of what is durable.
     pub(crate) fn check_storage(&self) {
-        if self.barrier.storage().health() != Health::Failed {
+        if !self.barrier.storage().has_failed() {
             return;
         }
         if let Some(gate) = self.gate.upgrade() {

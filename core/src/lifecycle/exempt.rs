@@ -61,8 +61,8 @@ async fn dispatch(
         ExemptEndpoint::Health => health(core, operation, &exchange.query).await?,
         ExemptEndpoint::Metrics => {
             let prometheus = exchange.query.split('&').any(|pair| pair == "format=prometheus");
-            let open = core.open();
-            let raw = metrics::body(&core.inner.meters, &core.inner.host, open.as_deref(), prometheus);
+            let unsealed = core.unsealed();
+            let raw = metrics::body(&core.inner.meters, &core.inner.host, unsealed.as_deref(), prometheus);
             return Ok((200, raw));
         }
     };

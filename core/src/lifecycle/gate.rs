@@ -22,11 +22,11 @@ pub(crate) enum DrainTo {
 }
 
 /// Lets the devices write what waits for them, in a thread of its own: it blocks.
-async fn drain(open: &Arc<Unsealed>, timeout: Duration) {
-    let inside = Arc::clone(open);
+async fn drain(unsealed: &Arc<Unsealed>, timeout: Duration) {
+    let inside = Arc::clone(unsealed);
     let undrained = match BlockingTask::begin("onrecord-drain", move || inside.broker.drain(timeout)) {
         Ok(draining) => draining.done().await.unwrap_or_default(),
-        Err(_) => open.broker.drain(timeout),
+        Err(_) => unsealed.broker.drain(timeout),
     };
     for (path, why) in undrained {
         tracing::error!(%path, %why, "an audit device did not write all that waited for it");
@@ -57,13 +57,13 @@ enum GateState {
 /// Ends a sealing that has begun, whatever becomes of who waits for it.
 struct Wipe<'a> {
     gate: &'a Gate,
-    open: Arc<Unsealed>,
+    unsealed: Arc<Unsealed>,
 }
 
 impl Drop for Wipe<'_> {
     fn drop(&mut self) {
-        self.open.end();
-        self.open.barrier.seal();
+        self.unsealed.end();
+        self.unsealed.barrier.seal();
         self.gate.sealed();
     }
 }
@@ -97,9 +97,9 @@ impl Default for Gate {
 
 impl Gate {
     /// The unsealed server.
-    pub(crate) fn open(&self) -> Option<Arc<Unsealed>> {
+    pub(crate) fn unsealed(&self) -> Option<Arc<Unsealed>> {
         match &*self.read() {
-            GateState::Unsealed(open) => Some(Arc::clone(open)),
+            GateState::Unsealed(unsealed) => Some(Arc::clone(unsealed)),
             GateState::Shut | GateState::Shutting => None,
         }
     }
@@ -108,16 +108,16 @@ impl Gate {
     /// so that a seal sees all of them.
     pub(crate) fn enter(&self) -> Option<(Arc<Unsealed>, Permit)> {
         let state = self.read();
-        let GateState::Unsealed(open) = &*state else { return None };
-        Some((Arc::clone(open), self.inside.admit(0).ok()?))
+        let GateState::Unsealed(unsealed) = &*state else { return None };
+        Some((Arc::clone(unsealed), self.inside.admit(0).ok()?))
     }
 
     /// Opens.
-    pub(crate) fn set(&self, open: Arc<Unsealed>) {
-        *self.write() = GateState::Unsealed(open);
+    pub(crate) fn set(&self, unsealed: Arc<Unsealed>) {
+        *self.write() = GateState::Unsealed(unsealed);
     }
 
-    /// Shuts: nobody enters any more. What was open, for the one who shut it, who wipes the keys and says so
+    /// Shuts: nobody enters any more. What was unsealed, for the one who shut it, who wipes the keys and says so
     /// ([`Gate::sealed`]).
     pub(crate) fn shut(&self) -> Option<Arc<Unsealed>> {
         let mut state = self.write();
@@ -125,7 +125,7 @@ impl Gate {
             return None;
         }
         match std::mem::replace(&mut *state, GateState::Shutting) {
-            GateState::Unsealed(open) => Some(open),
+            GateState::Unsealed(unsealed) => Some(unsealed),
             GateState::Shut | GateState::Shutting => None,
         }
     }
@@ -162,10 +162,10 @@ impl Gate {
     /// Shuts, waits for the journeys inside, lets the devices write what waits for them, and only then wipes the keys:
     /// salts are needed until the last journey has ended. `false` if it was shut already.
     pub(crate) async fn seal(&self, rest: DrainTo, timeout: Duration) -> bool {
-        let Some(open) = self.shut() else { return false };
+        let Some(unsealed) = self.shut() else { return false };
         // Requests that wait for a device which only pretends to hang must not be waited for.
-        open.broker.end_drills(None);
-        let wipe = Wipe { gate: self, open };
+        unsealed.broker.end_drills(None);
+        let wipe = Wipe { gate: self, unsealed };
         match rest {
             DrainTo::CurrentRequest => self.inside.drained(1).await,
             DrainTo::NoRequest(bound) => {
@@ -178,9 +178,9 @@ impl Gate {
                 }
             }
         }
-        drain(&wipe.open, timeout).await;
+        drain(&wipe.unsealed, timeout).await;
         // A disk that hangs must not keep the keys in memory.
-        if tokio::time::timeout(timeout, wipe.open.keep_record()).await.is_err() {
+        if tokio::time::timeout(timeout, wipe.unsealed.keep_record()).await.is_err() {
             tracing::error!("what audit devices missed could not be stored in time");
         }
         drop(wipe);

@@ -53,7 +53,9 @@ impl Core {
             return (Box::pin(async move { exempt::answer(&core, route, endpoint, exchange).await }), None);
         }
         match self.inner.gate.enter() {
-            Some((open, inside)) => (Box::pin(pipeline::journey(open, Box::new(exchange))), Some(inside)),
+            Some((unsealed, inside)) => {
+                (Box::pin(pipeline::journey(unsealed, Box::new(exchange))), Some(inside))
+            }
             None => (Box::pin(std::future::ready(Answer::sealed())), None),
         }
     }

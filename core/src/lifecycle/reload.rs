@@ -1,7 +1,7 @@
 //! A changed configuration applied to a server that runs: its audit rule, its limits for the API, its devices. All of
 //! it or nothing. Never in it: reading files.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::Core;
 use crate::devices::DeclareError;
@@ -27,25 +27,21 @@ impl Core {
         let _one = self.inner.reloading.lock().await;
         let settings = Arc::new(settings.sharing_files_with(&self.audit_settings()));
         // A sealing waits for it as for a journey.
-        let Some((open, _inside)) = self.inner.gate.enter() else {
-            self.keep(settings);
+        let Some((unsealed, _inside)) = self.inner.gate.enter() else {
+            self.inner.audit.set(settings);
             return Ok(Reloaded::Later);
         };
         let now = self.inner.host.clock.now();
         // Until it is done the old limits hold for everybody else.
-        let done = open.devices.declare(&open.broker, &settings, settings.demanded(), now).await?;
-        open.broker.set_rules(&settings.rules);
-        open.devices.set_settings(Arc::clone(&settings));
-        self.keep(settings);
+        let done = unsealed.devices.declare(&unsealed.broker, &settings, settings.demanded(), now).await?;
+        unsealed.broker.set_rules(&settings.rules);
+        unsealed.devices.set_settings(Arc::clone(&settings));
+        self.inner.audit.set(settings);
         Ok(Reloaded::Applied(done))
     }
 
     /// The audit settings that the next unsealing goes by.
     pub fn audit_settings(&self) -> Arc<AuditSettings> {
-        Arc::clone(&self.inner.audit.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn keep(&self, settings: Arc<AuditSettings>) {
-        *self.inner.audit.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.inner.audit.get()
     }
 }

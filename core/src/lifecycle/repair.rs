@@ -22,7 +22,7 @@ impl Core {
     /// As [`Core::unseal`]; an unsealed server is refused, too.
     pub async fn repair(&self, key: &str) -> Result<Option<Repair>, CeremonyError> {
         let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
-        if self.open().is_some() || self.inner.gate.is_shutting() {
+        if self.unsealed().is_some() || self.inner.gate.is_shutting() {
             return Err(CeremonyError::Busy);
         }
         let Some(unseal_key) = self.take_share(key).await? else { return Ok(None) };

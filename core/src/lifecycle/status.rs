@@ -37,18 +37,18 @@ impl Core {
     /// The state of the seal.
     pub async fn seal_status(&self) -> Result<SealStatus, CeremonyError> {
         let config = self.inner.barrier.seal_config().await?;
-        let open = self.open();
+        let unsealed = self.unsealed();
         let shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(SealStatus {
             initialised: config.is_some(),
-            sealed: open.is_none(),
+            sealed: unsealed.is_none(),
             threshold: config.map_or(0, SealConfig::threshold),
             shares: config.map_or(0, SealConfig::shares),
             progress: shares.progress(),
             nonce: shares.nonce().to_owned(),
             storage_type: self.inner.barrier.storage().kind(),
-            cluster: open.as_ref().map(|open| open.cluster.clone()),
-            audit_devices: open.as_ref().map(|open| open.broker.devices()),
+            cluster: unsealed.as_ref().map(|unsealed| unsealed.cluster.clone()),
+            audit_devices: unsealed.as_ref().map(|unsealed| unsealed.broker.devices()),
         })
     }
 }
@@ -66,13 +66,14 @@ pub(super) struct AuditHealth {
 impl Core {
     /// How putting on record goes, while unsealed.
     pub(super) fn audit_health(&self) -> Option<AuditHealth> {
-        let open = self.open()?;
-        let devices = open.broker.status();
-        let (_, met) = open.outlook_of(&devices);
-        let ready = open.alarm.is_ready(self.inner.host.clock.monotonic(), met);
+        let unsealed = self.unsealed()?;
+        let devices = unsealed.broker.status();
+        let (_, met) = unsealed.outlook_of(&devices);
+        let ready = unsealed.alarm.is_ready(self.inner.host.clock.monotonic(), met);
         let mut states: Object =
             devices.iter().map(|device| (&*device.path, Value::from(device.health.to_string()))).collect();
-        for path in open.devices.table().keys().filter(|path| states.get(path).is_none()).collect::<Vec<_>>()
+        for path in
+            unsealed.devices.table().keys().filter(|path| states.get(path).is_none()).collect::<Vec<_>>()
         {
             states.insert(path, "unopened");
         }

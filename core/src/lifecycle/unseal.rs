@@ -35,7 +35,7 @@ impl Core {
         }
         self.inner.barrier.seal_config().await?.ok_or(CeremonyError::NotInitialised)?;
         let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
-        if self.open().is_some() {
+        if self.unsealed().is_some() {
             return Ok(());
         }
         if self.inner.gate.is_shutting() {
@@ -47,13 +47,13 @@ impl Core {
         let _settled = self.inner.reloading.lock().await;
         self.inner.barrier.unseal(&unseal_key).await?;
         match self.load().await {
-            Ok(open) => {
-                if open.broker.devices() == 0 {
+            Ok(unsealed) => {
+                if unsealed.broker.devices() == 0 {
                     devices::warn_of_none();
                 }
                 // What was removed while no server ran is the first thing on record.
-                open.keep_record().await;
-                self.inner.gate.set(open);
+                unsealed.keep_record().await;
+                self.inner.gate.set(unsealed);
                 tracing::info!("the server is unsealed");
                 Ok(())
             }
@@ -79,7 +79,7 @@ impl Core {
 
     /// Forgets the shares given so far.
     pub fn reset_unseal(&self) -> Result<(), CeremonyError> {
-        if self.open().is_some() {
+        if self.unsealed().is_some() {
             return Err(CeremonyError::Unsealed);
         }
         self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner).reset();
@@ -120,11 +120,12 @@ impl Core {
         // What may start after this server, such as a syslog daemon, is no reason to stay sealed: its device waits for it.
         let hopeless = unopened.iter().filter(|device| !device.may_start_later).count();
         if hopeless > 0 && hopeless == table.len() {
-            let failed = unopened.into_iter().map(|device| (device.path, device.error.to_string()));
+            let failed =
+                unopened.into_iter().map(|device| (device.device.path.clone(), device.error.to_string()));
             return Err(CeremonyError::Devices(failed.collect()));
         }
-        for device in unopened {
-            tracing::error!(path = device.path, error = %device.error, "the server runs without this audit device");
+        for Unopened { device, error, .. } in unopened {
+            tracing::error!(path = device.path, %error, "the server runs without this audit device");
         }
         Ok(Arc::new(Unsealed {
             barrier: barrier.clone(),
@@ -167,7 +168,7 @@ impl Core {
 
 /// Whether a device that could not be opened is still the enabled one, or the configuration has replaced it.
 fn same(table: &Table, unopened: &Unopened) -> bool {
-    table.get(&unopened.path).is_some_and(|device| Arc::ptr_eq(device, &unopened.device))
+    table.get(&unopened.device.path).is_some_and(|device| Arc::ptr_eq(device, &unopened.device))
 }
 
 /// Hex is tried first, and taken if it has the length of a share; base64 that happens to be hex is so told apart.

@@ -13,7 +13,6 @@ use super::{elapsed, judge, offer, path};
 use crate::alarm::Phase;
 use crate::audit_errors;
 use crate::context::RequestContext;
-use crate::engine::unsealed::Unsealed;
 
 /// Has an entry built and offered; `None` if that panics. What the panic says is not shown: it could hold a client's
 /// text. Should some devices have the entry already, they have two responses: better than none.
@@ -32,13 +31,13 @@ pub(super) fn catch_panic(
 }
 
 /// Records the bare entry. It is no proof for any answer.
-pub(super) async fn response(open: &Unsealed, context: &RequestContext<'_>, began: Duration) {
-    if let Some(recording) = catch_panic(|| file(open, context)) {
-        drop(judge(open, context, Phase::Response, began, recording).await);
+pub(super) async fn response(context: &RequestContext<'_>, began: Duration) {
+    if let Some(recording) = catch_panic(|| file(context)) {
+        drop(judge(context, Phase::Response, began, recording).await);
     }
 }
 
-fn file(open: &Unsealed, context: &RequestContext<'_>) -> Recording<ResponseOnRecord> {
+fn file(context: &RequestContext<'_>) -> Recording<ResponseOnRecord> {
     let entry = Entry {
         request: Request {
             id: Clear::new(&context.request.id),
@@ -49,10 +48,10 @@ fn file(open: &Unsealed, context: &RequestContext<'_>) -> Recording<ResponseOnRe
         },
         response: Some(Response { status_code: 500, ..Response::default() }),
         error: audit_errors::ENTRY_FAILED.into(),
-        duration_ns: elapsed(open, context),
+        duration_ns: elapsed(context),
         ..Entry::default()
     };
-    offer(open, context, &entry, Broker::record_response)
+    offer(context, &entry, Broker::record_response)
 }
 
 #[cfg(test)]
@@ -80,8 +79,8 @@ mod tests {
         ] {
             let world = TestServer::new().await;
             let device = world.device("test/", false).await;
-            let open = world.core.open().unwrap();
-            let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();
+            let unsealed = world.core.unsealed().unwrap();
+            let tokens = async || unsealed.tokens.accessors(unsealed.host.clock.now()).await.unwrap().len();
             let before = tokens().await;
             PANICS.set(panics);
             let said = world.root("POST", "auth/token/create", Some(serde_json::json!({"ttl": "1h"}))).await;

@@ -10,13 +10,12 @@ use onrecord_policy::Acl;
 use onrecord_value::Time;
 use sha2::{Digest as _, Sha256};
 
-use crate::policies::Policies;
 use crate::token::Entry;
 
 /// One token in memory.
-pub(super) struct CachedToken {
+pub struct CachedToken {
     name: String,
-    client_id: Arc<str>,
+    pub(super) client_id: Arc<str>,
     /// Set once it is revoked, durably. Never cleared.
     dead: AtomicBool,
     touched: AtomicBool,
@@ -28,7 +27,7 @@ pub(super) struct CachedToken {
 pub(super) struct TokenState {
     pub(super) entry: Arc<Entry>,
     pub(super) parent: Option<Arc<CachedToken>>,
-    acl: (u64, Arc<Acl>),
+    pub(super) acl: (u64, Arc<Acl>),
     pub(super) uses: Uses,
 }
 
@@ -39,15 +38,6 @@ pub(super) struct Uses {
     pub(super) reserved: u64,
     /// Requests on their way with this token.
     pub(super) holders: u64,
-}
-
-/// What a request takes from a token.
-pub(super) struct Taken {
-    pub(super) entry: Arc<Entry>,
-    pub(super) acl: Arc<Acl>,
-    pub(super) client_id: Arc<str>,
-    /// Uses left before this one; `None` is unlimited.
-    pub(super) remaining: Option<u64>,
 }
 
 impl CachedToken {
@@ -72,7 +62,7 @@ impl CachedToken {
     }
 
     /// What is stored of it now.
-    pub(super) fn entry(&self) -> Arc<Entry> {
+    pub fn entry(&self) -> Arc<Entry> {
         Arc::clone(&self.state().entry)
     }
 
@@ -150,35 +140,8 @@ impl CachedToken {
         true
     }
 
-    fn is_valid(&self, entry: &Entry, now: Time) -> bool {
+    pub(super) fn is_valid(&self, entry: &Entry, now: Time) -> bool {
         !self.dead.load(Ordering::Acquire) && !entry.expired(now)
-    }
-
-    /// Reserves a use for a request, if the token lives and has one left.
-    pub(super) fn take(&self, policies: &Policies, now: Time) -> Option<Taken> {
-        let mut guard = self.state();
-        let state = &mut *guard;
-        if state.entry.exhausted || !self.is_valid(&state.entry, now) {
-            return None;
-        }
-        let remaining = match state.entry.num_uses {
-            0 => None,
-            left => Some(left.checked_sub(state.uses.reserved).filter(|left| *left > 0)?),
-        };
-        if !Self::ancestors_are_valid(state.parent.clone(), now) {
-            return None;
-        }
-        if state.acl.0 != policies.generation() {
-            state.acl = policies.acl(&state.entry.policies);
-        }
-        state.uses.reserved += 1;
-        state.uses.holders += 1;
-        Some(Taken {
-            entry: Arc::clone(&state.entry),
-            acl: Arc::clone(&state.acl.1),
-            client_id: Arc::clone(&self.client_id),
-            remaining,
-        })
     }
 }
 

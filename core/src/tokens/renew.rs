@@ -26,12 +26,11 @@ impl Tokens {
         now: Time,
         plan: impl FnOnce(&Entry) -> Result<u64, R>,
     ) -> Result<Renewal<R>, TokenError> {
-        let cached = &found.0;
-        if !cached.is_active(now) {
+        if !found.is_active(now) {
             return Err(TokenError::Gone);
         }
         let (old, new, commit) = {
-            let mut state = cached.state();
+            let mut state = found.state();
             let old = Arc::clone(&state.entry);
             let ttl = match plan(&old) {
                 Ok(ttl) => ttl,
@@ -45,7 +44,7 @@ impl Tokens {
         };
         let result = settled(commit.await);
         if result.is_err() {
-            let mut state = cached.state();
+            let mut state = found.state();
             // Unless somebody renewed it since.
             if state.entry.expires == new.expires && state.entry.renewed == new.renewed {
                 let entry =

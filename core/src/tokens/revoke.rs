@@ -30,7 +30,7 @@ pub struct Tidied {
 impl Tokens {
     /// Revokes a token and all its descendants, with their cubbyholes.
     pub async fn revoke(&self, found: &ActiveToken) -> Result<(), TokenError> {
-        self.remove_family(found.0.name().to_owned()).await.map(drop)
+        self.remove_family(found.name().to_owned()).await.map(drop)
     }
 
     /// Takes back a token whose issue could not be put on record. It is dead at once, also if storage fails.
@@ -46,7 +46,7 @@ impl Tokens {
 
     /// Revokes a token alone: its children become orphans.
     pub async fn revoke_orphan(&self, found: &ActiveToken) -> Result<(), TokenError> {
-        let name = found.0.name();
+        let name = found.name();
         for child in self.0.storage.children(name).await? {
             if let Some(cached) = self.0.find(&child).await? {
                 self.set_free(&cached, name).await?;

@@ -3,7 +3,7 @@
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use serde_json::{Value, json};
 
-use crate::kit::{TestServer, ask, said};
+use crate::kit::{TestServer, ask, eventually, said};
 
 /// A server with both versions of the key-value engine, and a token with these capabilities on them.
 async fn world(capabilities: &str) -> (TestServer, FaultControl, String) {
@@ -42,10 +42,8 @@ async fn two_at_once(
     device.set(Fault::Hang);
     let start = |_| tokio::spawn(world.start(ask("POST", write.0).token(token).json(&body(write.1))));
     let writes: Vec<_> = (0..2).map(start).collect();
-    let open = world.core.open().unwrap();
-    while open.broker.status()[0].queue.entries < 2 {
-        tokio::task::yield_now().await;
-    }
+    let open = world.core.unsealed().unwrap();
+    eventually(|| open.broker.status()[0].queue.entries == 2).await;
     device.set(Fault::None);
     let mut statuses = Vec::new();
     for write in writes {

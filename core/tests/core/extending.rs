@@ -136,8 +136,8 @@ async fn a_login_method_is_disabled_where_it_was_enabled() {
 async fn a_login_that_cannot_be_recorded_leaves_no_token() {
     let (world, device) = extended().await;
     let login = with_a_card(&world).await;
-    let open = world.core.open().unwrap();
-    let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();
+    let unsealed = world.core.unsealed().unwrap();
+    let tokens = async || unsealed.tokens.accessors(unsealed.host.clock.now()).await.unwrap().len();
     let before = tokens().await;
     let log_in = || world.send(ask("POST", login).json(&json!({"pin": "secret-pin"})));
     let before = before + 1;

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::kit::{Reply, TestRequest, TestServer, ask, said};
+use crate::kit::{Reply, TestRequest, TestServer, ask, eventually, said};
 use onrecord_core::Settings;
 use onrecord_storage::Storage;
 use onrecord_storage::far::Far;
@@ -32,9 +32,7 @@ fn spawn(world: &TestServer, ask: TestRequest) -> JoinHandle<Reply> {
 }
 
 async fn until_waiting(far: &Far, count: usize) {
-    while far.waiting() < count {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| far.waiting() >= count).await;
 }
 
 #[tokio::test]

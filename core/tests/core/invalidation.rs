@@ -19,7 +19,7 @@ impl Other {
     }
 
     fn view(&self, prefix: &str) -> View {
-        self.world.core.open().unwrap().barrier.view(prefix).unwrap()
+        self.world.core.unsealed().unwrap().barrier.view(prefix).unwrap()
     }
 
     /// All that is stored below a prefix, as it is.
@@ -53,7 +53,7 @@ impl Other {
 
     async fn tell(&self, keys: &[String]) {
         for key in keys {
-            self.world.core.open().unwrap().invalidate(key).await.unwrap();
+            self.world.core.unsealed().unwrap().invalidate(key).await.unwrap();
         }
     }
 
@@ -153,9 +153,9 @@ async fn audited_headers_changed_elsewhere_are_the_ones_recorded() {
     assert_eq!(other.root("PUT", path, Some(json!({"hmac": true}))).await.status, 204);
     let changed = other.restore("core/", &before).await;
     assert_eq!(changed, ["core/audited-headers"]);
-    assert!(!other.world.core.open().unwrap().audited_headers.current().is_empty());
+    assert!(!other.world.core.unsealed().unwrap().audited_headers.current().is_empty());
     other.tell(&changed).await;
-    assert!(other.world.core.open().unwrap().audited_headers.current().is_empty());
+    assert!(other.world.core.unsealed().unwrap().audited_headers.current().is_empty());
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn an_audit_device_enabled_disabled_or_resalted_elsewhere_is_so_here() {
         let body = json!({"input": "text"});
         other.root("POST", "sys/audit-hash/file", Some(body)).await.body["hash"].to_string()
     };
-    let devices = || other.world.core.open().unwrap().broker.devices();
+    let devices = || other.world.core.unsealed().unwrap().broker.devices();
     let first = hash().await;
 
     let changed = other.restore("audit/", &before).await;

@@ -5,7 +5,7 @@ use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_core::{Exchange, Headers, Received, Settings, Target};
 use serde_json::{Value, json};
 
-use crate::kit::{TestServer, ask, entries, outline, said};
+use crate::kit::{TestServer, ask, entries, eventually, outline, said, while_answered};
 
 async fn with_kv() -> (TestServer, FaultControl) {
     let world = TestServer::new().await;
@@ -70,13 +70,9 @@ async fn what_is_not_on_record_is_not_done() {
     let said = world.root("POST", "kv/app", Some(json!({"a": "b"}))).await;
     assert_eq!((said.status, said.text.as_str()), (500, "{\"errors\":[\"internal error\"]}\n"));
     device.set(Fault::None);
-    let mut read = world.root("GET", "kv/app", None).await;
     // The device is tried again only after its rest.
-    while read.status == 500 {
-        tokio::task::yield_now().await;
-        read = world.root("GET", "kv/app", None).await;
-    }
-    assert_eq!(read.status, 404);
+    let read = async || world.root("GET", "kv/app", None).await.status;
+    assert_eq!(while_answered(500, read).await, 404);
 }
 
 #[tokio::test]
@@ -85,8 +81,8 @@ async fn a_response_that_is_not_on_record_is_withheld_and_its_token_dies() {
     let create = || world.root("POST", "auth/token/create", Some(json!({"policies": ["default"]})));
     assert_eq!(create().await.status, 200);
     let lines = device.lines();
-    let open = world.core.open().unwrap();
-    let tokens = async || open.tokens.accessors(open.host.clock.now()).await.unwrap().len();
+    let unsealed = world.core.unsealed().unwrap();
+    let tokens = async || unsealed.tokens.accessors(unsealed.host.clock.now()).await.unwrap().len();
     let before = tokens().await;
     // Room for a request entry like the first, and not for its response.
     let taken: usize = lines.iter().map(Vec::len).sum();
@@ -335,20 +331,14 @@ async fn a_request_that_the_rule_refuses_costs_no_use_and_the_log_says_that_noth
     // The first device may have begun with the request entry or not; what it has last says that nothing was done.
     let nothing_was_done =
         |entry: &Value| entry["error"] == "the request could not be put on record; nothing was done";
-    while !entries(&one).iter().any(nothing_was_done) {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| entries(&one).iter().any(nothing_was_done)).await;
     let told = entries(&one).into_iter().find(nothing_was_done).unwrap();
     assert_eq!(told["response"]["status_code"], 500);
     assert_eq!(told["request"]["path"], "auth/token/lookup-self");
     two.set(Fault::None);
-    let mut status = 500;
-    while status == 500 {
-        tokio::task::yield_now().await;
-        status = world.send(ask("GET", "auth/token/lookup-self").token(&token)).await.status;
-    }
-    assert_eq!(status, 200, "the one use is still there");
-    assert_eq!(world.send(ask("GET", "auth/token/lookup-self").token(&token)).await.status, 403);
+    let lookup = async || world.send(ask("GET", "auth/token/lookup-self").token(&token)).await.status;
+    assert_eq!(while_answered(500, &lookup).await, 200, "the one use is still there");
+    assert_eq!(lookup().await, 403);
 }
 
 #[tokio::test]
@@ -371,9 +361,9 @@ async fn a_token_revoked_while_its_entry_is_waited_for_has_no_effect() {
     let write = tokio::spawn(world.start(ask("POST", "kv/late").token(&token).json(&json!({"a": "b"}))));
     let hanging = device.clone();
     tokio::task::spawn_blocking(move || hanging.wait_until_hanging()).await.unwrap();
-    let open = world.core.open().unwrap();
-    let found = open.tokens.find(&token, open.host.clock.now()).await.unwrap().unwrap();
-    open.tokens.revoke(&found).await.unwrap();
+    let unsealed = world.core.unsealed().unwrap();
+    let found = unsealed.tokens.find(&token, unsealed.host.clock.now()).await.unwrap().unwrap();
+    unsealed.tokens.revoke(&found).await.unwrap();
     device.set(Fault::None);
     assert_eq!(write.await.unwrap().status(), 403);
     assert_eq!(world.root("GET", "kv/late", None).await.status, 404);

@@ -15,6 +15,7 @@ use onrecord_entry::{FormatOptions, Salt};
 use onrecord_seal::OsEntropy;
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
+use onrecord_value::{Object, json};
 use serde_json::Value;
 
 /// Tasks go to the test's runtime. Where there is none, nothing waits for them.
@@ -40,7 +41,19 @@ pub async fn eventually(condition: impl Fn() -> bool) {
     }
 }
 
+/// Asks again as long as the answer has this status, while the other tasks of the test go on; the other status.
+pub async fn while_answered(status: u16, ask: impl AsyncFn() -> u16) -> u16 {
+    loop {
+        let answered = ask().await;
+        if answered != status {
+            return answered;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A server and what its operator knows.
+#[derive(Clone)]
 pub struct TestServer {
     pub core: Core,
     pub root: String,
@@ -59,11 +72,16 @@ impl Reply {
     pub fn error(&self) -> &str {
         self.body["errors"][0].as_str().unwrap_or_default()
     }
+
+    /// The body as the server's own map; an empty one if it has none.
+    pub fn object(&self) -> Object {
+        json::parse_object(self.text.as_bytes(), json::Limits::default()).unwrap_or_default()
+    }
 }
 
 /// A request as a client puts it.
 pub struct TestRequest {
-    pub method: &'static str,
+    pub method: String,
     pub path: String,
     pub query: String,
     pub token: Option<String>,
@@ -71,9 +89,9 @@ pub struct TestRequest {
     pub body: Vec<u8>,
 }
 
-pub fn ask(method: &'static str, path: &str) -> TestRequest {
+pub fn ask(method: &str, path: &str) -> TestRequest {
     TestRequest {
-        method,
+        method: method.to_owned(),
         path: path.to_owned(),
         query: String::new(),
         token: None,
@@ -125,16 +143,11 @@ impl TestServer {
     /// With other kinds of engine than the built-in ones.
     pub async fn with_kinds(settings: Settings, kinds: Kinds) -> Self {
         let storage = Storage::start(Memory::new()).unwrap();
-        let world =
-            Self::of(Core::with_kinds(storage, host(Arc::new(SystemClock::new())), settings, kinds)).await;
-        world.core.unseal(&world.key).await.unwrap();
-        world
+        Self::unsealed(Core::with_kinds(storage, host(Arc::new(SystemClock::new())), settings, kinds)).await
     }
 
     pub async fn on(storage: Storage, settings: Settings) -> Self {
-        let world = Self::sealed(storage, settings).await;
-        world.core.unseal(&world.key).await.unwrap();
-        world
+        Self::unsealed(core_on(storage, settings)).await
     }
 
     pub async fn sealed(storage: Storage, settings: Settings) -> Self {
@@ -143,7 +156,11 @@ impl TestServer {
 
     /// An unsealed world by another clock than the machine's.
     pub async fn by(clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        let world = Self::of(core_by(Storage::start(Memory::new()).unwrap(), settings, clock)).await;
+        Self::unsealed(core_by(Storage::start(Memory::new()).unwrap(), settings, clock)).await
+    }
+
+    pub async fn unsealed(core: Core) -> Self {
+        let world = Self::of(core).await;
         world.core.unseal(&world.key).await.unwrap();
         world
     }
@@ -159,8 +176,8 @@ impl TestServer {
         let control = FaultControl::new();
         let options = FormatOptions { log_raw: raw, ..FormatOptions::default() };
         let form = Formatter::new(options, Arc::new(Salt::new("a salt for tests")));
-        let open = self.core.open().unwrap();
-        open.broker.enable(DeviceConfig::new(path, control.device(), form), None).await.unwrap();
+        let unsealed = self.core.unsealed().unwrap();
+        unsealed.broker.enable(DeviceConfig::new(path, control.device(), form), None).await.unwrap();
         control
     }
 
@@ -178,7 +195,7 @@ impl TestServer {
         };
         let Ok(permit) = self.core.admit(&target, ask.body.len()) else { panic!("no room") };
         let exchange = Exchange {
-            method: ask.method.to_owned(),
+            method: ask.method,
             target,
             query: ask.query,
             headers,

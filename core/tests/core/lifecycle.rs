@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use onrecord_audit::device::faulty::Fault;
 use onrecord_core::InitOptions;
-use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
+use onrecord_core::{AuditSettings, EnableRequest, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::lossy::{self, LossyDisk};
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
 
-use crate::kit::{TestServer, ask, core_on, outline};
+use crate::kit::{TestServer, ask, core_on, eventually, outline, while_answered};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -36,7 +36,7 @@ fn of(path: &Path) -> Vec<String> {
 impl TestServer {
     async fn reopen(&self) {
         self.core.seal(TIMEOUT).await;
-        assert!(self.core.open().is_none());
+        assert!(self.core.unsealed().is_none());
         self.core.unseal(&self.key).await.unwrap();
     }
 }
@@ -177,9 +177,7 @@ async fn disabling_leaves_its_request_entry_there_and_no_more() {
     assert_eq!(world.root("DELETE", "sys/audit/one", None).await.status, 204);
     world.core.seal(TIMEOUT).await;
     // What waits for a device that is disabled is still written, in the background; then its log says that it ends.
-    while of(&one).last().unwrap() != "request sys/audit/gap" {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| of(&one).last().unwrap() == "request sys/audit/gap").await;
     assert_eq!(of(&one)[of(&one).len() - 2..], ["request sys/audit/one", "request sys/audit/gap"]);
     assert_eq!(of(&two)[of(&two).len() - 2..], ["request sys/audit/one", "response sys/audit/one"]);
     world.core.unseal(&world.key).await.unwrap();
@@ -187,8 +185,8 @@ async fn disabling_leaves_its_request_entry_there_and_no_more() {
     let unknown = world.root("PUT", "sys/audit-hash/one", Some(json!({"input": "x"}))).await;
     assert_eq!((unknown.status, unknown.error()), (400, "unknown audit backend \"one/\""));
     // Its salt is kept all the same (I8).
-    let open = world.core.open().unwrap();
-    let view = open.barrier.view("audit/").unwrap();
+    let unsealed = world.core.unsealed().unwrap();
+    let view = unsealed.barrier.view("audit/").unwrap();
     assert_eq!((view.list("retired/").await.unwrap().len(), view.list("salt/").await.unwrap().len()), (1, 2));
 }
 
@@ -254,7 +252,7 @@ async fn a_lost_device_degrades_the_server_and_the_last_one_keeps_it_sealed() {
     for part in ["kept/: ", "lost/: ", kept.to_str().unwrap(), "not a directory"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(world.core.open().is_none());
+    assert!(world.core.unsealed().is_none());
     assert_eq!(world.send(ask("GET", "kv/x")).await.status, 503);
     std::fs::remove_file(&kept).unwrap();
     world.core.unseal(&world.key).await.unwrap();
@@ -294,12 +292,12 @@ async fn a_server_that_must_have_a_device_does_nothing_without_one() {
 async fn devices_of_the_configuration_are_there_from_the_first_request() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("dev.log");
-    let declared = |path: &Path| DeclaredDevice {
+    let declared = |path: &Path| EnableRequest {
         kind: "file".into(),
         path: "dev".into(),
         description: String::new(),
         local: false,
-        options: vec![("file_path".into(), path.to_str().unwrap().into())],
+        options: [("file_path".into(), path.to_str().unwrap().into())].into(),
     };
     let settings = |devices| audited(AuditSettings { declared_devices: devices, ..AuditSettings::default() });
     let storage = Storage::start(Memory::new()).unwrap();
@@ -340,7 +338,7 @@ async fn sealing_waits_for_journeys_and_leaves_its_request_entry() {
     device.set(Fault::None);
     assert_eq!(write.await.unwrap().status(), 204);
     assert_eq!(seal.await.unwrap().status(), 204);
-    assert!(world.core.open().is_none());
+    assert!(world.core.unsealed().is_none());
     let mut outline = outline(&device);
     outline.sort();
     assert_eq!(outline, ["request create kv/a", "request update sys/seal", "response create kv/a"]);
@@ -359,9 +357,7 @@ async fn an_unsealing_during_a_sealing_is_refused_and_works_after_it() {
     tokio::task::spawn_blocking(move || hanging.wait_until_hanging()).await.unwrap();
     let core = world.core.clone();
     let seal = tokio::spawn(async move { core.seal(Duration::from_mins(1)).await });
-    while world.core.open().is_some() {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| world.core.unsealed().is_none()).await;
     assert_eq!(world.core.unseal(&world.key).await.err().map(|error| error.status()), Some(503));
     device.set(Fault::None);
     assert_eq!(read.await.unwrap().status(), 200);
@@ -384,7 +380,7 @@ async fn a_seal_that_is_denied_seals_nothing_and_has_both_entries() {
     let device = world.device("test/", false).await;
     assert_eq!(world.send(ask("PUT", "sys/seal").token("s.no")).await.status, 403);
     assert_eq!(outline(&device), ["request update sys/seal", "response update sys/seal"]);
-    assert!(world.core.open().is_some());
+    assert!(world.core.unsealed().is_some());
     assert_eq!(world.root("GET", "sys/seal", None).await.status, 405);
 }
 
@@ -398,18 +394,10 @@ async fn a_storage_that_has_failed_seals_the_server() {
     disk.fail(lossy::Fault::Sync);
     assert_eq!(write().await, 500);
     // One failure is no end: the store is reopened, and goes on.
-    let mut status = write().await;
-    while status == 500 {
-        tokio::task::yield_now().await;
-        status = write().await;
-    }
-    assert_eq!(status, 204);
+    assert_eq!(while_answered(500, &write).await, 204);
     disk.fail(lossy::Fault::Dead);
-    while status != 503 {
-        tokio::task::yield_now().await;
-        status = write().await;
-    }
-    assert!(world.core.open().is_none());
+    assert_eq!(while_answered(500, &write).await, 503);
+    assert!(world.core.unsealed().is_none());
 }
 
 #[tokio::test]

@@ -388,8 +388,8 @@ async fn r_cancel_a_client_that_leaves_fails_no_entry_and_counts_no_failure() {
         };
         let lines = tokio::task::spawn_blocking(wait).await.unwrap();
         assert_eq!(lines.len(), 2);
-        let open = world.core.open().unwrap();
-        let status = open.broker.status().remove(0);
+        let unsealed = world.core.unsealed().unwrap();
+        let status = unsealed.broker.status().remove(0);
         assert_eq!(
             (status.faults.failures, status.losses.entries, status.losses.unreported_entries),
             (0, 0, 0)
@@ -406,10 +406,10 @@ async fn a_required_device_that_fails_is_named() {
     let _well = world.device("well/", false).await;
     let control = FaultControl::with(Fault::Refuse);
     let form = Formatter::new(FormatOptions::default(), Arc::new(Salt::new("a salt")));
-    let open = world.core.open().unwrap();
-    open.broker.restore(DeviceConfig::new("must/", control.device(), form).required()).unwrap();
+    let unsealed = world.core.unsealed().unwrap();
+    unsealed.broker.restore(DeviceConfig::new("must/", control.device(), form).required()).unwrap();
     assert_eq!(world.root("GET", "sys/audit", None).await.status, 500);
-    assert_eq!(open.broker.outlook().lost.len(), 1);
+    assert_eq!(unsealed.broker.outlook().lost.len(), 1);
     assert_eq!(health(&world, "").await.status, 503);
 }
 

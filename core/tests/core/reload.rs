@@ -6,7 +6,7 @@ use std::time::Duration;
 use onrecord_audit::Rules;
 use onrecord_audit::status::Health;
 use onrecord_core::Reloaded;
-use onrecord_core::{AuditSettings, DeclaredDevice, Settings};
+use onrecord_core::{AuditSettings, EnableRequest, Settings};
 use onrecord_storage::Storage;
 use onrecord_storage::memory::Memory;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ struct Scene {
     storage: Storage,
 }
 
-fn settings(declared: &[DeclaredDevice]) -> AuditSettings {
+fn settings(declared: &[EnableRequest]) -> AuditSettings {
     AuditSettings { declared_devices: declared.to_vec(), ..AuditSettings::default() }
 }
 
@@ -45,15 +45,15 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    fn file(&self, path: &str, name: &str, more: &[(&str, &str)]) -> DeclaredDevice {
+    fn file(&self, path: &str, name: &str, more: &[(&str, &str)]) -> EnableRequest {
         let mut options = vec![("file_path".to_owned(), self.path(name).to_str().unwrap().to_owned())];
         options.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        DeclaredDevice {
+        EnableRequest {
             kind: "file".into(),
             path: path.into(),
             description: String::new(),
             local: false,
-            options,
+            options: options.into_iter().collect(),
         }
     }
 
@@ -100,7 +100,7 @@ async fn r_reconcile_the_stanzas_are_applied_to_a_running_server() {
     assert!(text.starts_with('{') && text.trim_end().lines().last().unwrap().starts_with("<json:object"));
 
     let count = text.lines().count();
-    let told = DeclaredDevice { description: "for people".into(), ..changed };
+    let told = EnableRequest { description: "for people".into(), ..changed };
     let done = scene.reload(settings(&[told])).await.unwrap();
     assert_eq!(done, ["change one/: its description, without opening it"]);
     let text = std::fs::read_to_string(scene.path("one.log")).unwrap();
@@ -204,8 +204,8 @@ async fn what_is_read_while_the_server_is_unsealed_is_in_force_at_once() {
 async fn more_devices_than_there_can_be_change_nothing() {
     let scene = Scene::new().await;
     let many: Vec<_> = (0..65)
-        .map(|number| DeclaredDevice {
-            options: vec![("file_path".to_owned(), "discard".to_owned())],
+        .map(|number| EnableRequest {
+            options: [("file_path".to_owned(), "discard".to_owned())].into(),
             ..scene.file(&format!("d{number}"), "", &[])
         })
         .collect();
@@ -229,7 +229,7 @@ async fn r_quorum_a_required_device_holds_all_up_and_a_minimum_counts() {
     scene.reload(settings(&[one.clone(), two.clone()])).await.unwrap();
     assert_eq!(scene.listed().await["one/"]["options"]["required"], "true");
     let required = |path: &str| {
-        let status = scene.world.core.open().unwrap().broker.status();
+        let status = scene.world.core.unsealed().unwrap().broker.status();
         status.iter().find(|status| &*status.path == path).unwrap().required
     };
     assert!(required("one/") && !required("two/"));
@@ -246,7 +246,7 @@ async fn r_quorum_a_required_device_holds_all_up_and_a_minimum_counts() {
     spoil(true);
     assert_eq!(get().await, 200, "the required one works");
     spoil(false);
-    while scene.world.core.open().unwrap().broker.status().iter().any(|s| s.health != Health::Healthy) {
+    while scene.world.core.unsealed().unwrap().broker.status().iter().any(|s| s.health != Health::Healthy) {
         get().await;
     }
     let swapped =
@@ -406,13 +406,13 @@ async fn what_a_device_missed_before_a_kill_it_tells_after_it() {
     scene.world.core.keep_record().await;
     // Killed: nothing is drained and nothing told.
     std::fs::remove_dir(&log).unwrap();
-    let kept = scene.world.core.open().unwrap().broker.losses();
+    let kept = scene.world.core.unsealed().unwrap().broker.losses();
     let missed: u64 = kept.iter().flat_map(|(_, losses)| losses).map(|loss| loss.count).sum();
     assert!(missed >= 6, "{kept:?}");
-    let boot = scene.world.core.open().unwrap().broker.boot();
+    let boot = scene.world.core.unsealed().unwrap().broker.boot();
     // The files of the killed one are free: this stands for the end of its process.
-    scene.world.core.open().unwrap().broker.disable("well/");
-    scene.world.core.open().unwrap().broker.disable("sick/");
+    scene.world.core.unsealed().unwrap().broker.disable("well/");
+    scene.world.core.unsealed().unwrap().broker.disable("sick/");
     std::fs::remove_file(&log).ok();
 
     let later = scene.restarted(settings(&[well, sick])).await.unwrap();

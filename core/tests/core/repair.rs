@@ -36,7 +36,7 @@ async fn repaired() -> (TestServer, Arc<ManualClock>, FaultControl) {
 }
 
 fn health(world: &TestServer) -> Health {
-    world.core.open().unwrap().broker.status()[0].health
+    world.core.unsealed().unwrap().broker.status()[0].health
 }
 
 /// How many entries about the removal the device has.
@@ -61,7 +61,7 @@ async fn a_device_that_lagged_and_has_nothing_to_do_has_it_on_record() {
     };
     let (said, ()) = tokio::join!(asked, watched);
     assert_eq!(said.status, 200);
-    eventually(|| world.core.open().unwrap().broker.status()[0].queue.entries == 0).await;
+    eventually(|| world.core.unsealed().unwrap().broker.status()[0].queue.entries == 0).await;
     assert_eq!(health(&world), Health::Lagging, "it is left alone for a while");
     assert_eq!(entries(&device), 0);
     world.core.keep_record().await;

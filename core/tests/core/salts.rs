@@ -263,10 +263,10 @@ async fn a_drill_needs_the_configuration_and_is_on_record_before_it_begins() {
     let said = world.root("POST", "sys/audit-drill/file", Some(json!({"kind": "refuse", "for": "1h"}))).await;
     assert_eq!(said.status, 200, "{}", said.text);
     assert_eq!(entries(&device).len(), before + 2, "both entries of it, on the only device");
-    assert!(world.core.open().unwrap().broker.status()[0].drill.is_some());
+    assert!(world.core.unsealed().unwrap().broker.status()[0].drill.is_some());
     // The only device refuses: nothing is done.
     assert_eq!(world.root("GET", "sys/audit", None).await.status, 500);
-    world.core.open().unwrap().broker.end_drills(None);
+    world.core.unsealed().unwrap().broker.end_drills(None);
     let said = world.root("POST", "sys/audit-drill/file", Some(json!({"kind": "stop"}))).await;
     assert_eq!(said.body["data"]["stopped"], false);
 }
@@ -288,7 +288,7 @@ async fn a_drill_on_the_only_device_ends_by_itself_and_at_the_seal() {
     let waiting = tokio::spawn(world.start(ask("GET", "sys/audit").token(&world.root)));
     world.core.seal(Duration::from_mins(1)).await;
     drop(waiting.await.unwrap());
-    assert!(world.core.open().is_none());
+    assert!(world.core.unsealed().is_none());
 }
 
 #[tokio::test]

@@ -244,7 +244,7 @@ impl Scene {
         }
         let verdict = log::check(&logs, &self.answered);
         assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{}: {verdict:?}", row.name());
-        for (salt, boot) in verdict.strands() {
+        for (salt, boot) in verdict.boots() {
             let ranges = boot["undeclared"]["first"].as_array().expect("ranges");
             assert_eq!(ranges.len() as u64, boot["undeclared"]["ranges"], "{}: all: {verdict:?}", row.name());
             let known = ranges.iter().all(|range| range["from"].as_u64() > boot["last"].as_u64());

@@ -77,7 +77,7 @@ fn assert_whole(logs: &[PathBuf], answered: &[String]) {
     let verdict = log::check(logs, answered);
     assert_eq!(verdict.code, 0, "{verdict:?}");
     assert_eq!(verdict.report["union"]["unanswered"]["count"], 0, "{verdict:?}");
-    for (salt, boot) in verdict.strands() {
+    for (salt, boot) in verdict.boots() {
         assert_eq!(boot["holes"], boot["declared"], "the holes of {salt} are its gap entries: {verdict:?}");
     }
 }

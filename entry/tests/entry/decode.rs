@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use onrecord_entry::decode::DecodeError;
 use onrecord_entry::format::Limits;
-use onrecord_entry::gap::{Gap, Torn};
 use onrecord_entry::request::Data;
-use onrecord_entry::text::Template;
 use onrecord_entry::{
     Boot, Entry, EntryType, FormatOptions, Formatter, Request, Response, Salt, SeqRange, Stamp, decode,
 };
 use onrecord_value::{Time, object};
+
+use crate::kit;
 
 const RAW_LINES: &str = include_str!("golden/raw-lines.jsonl");
 
@@ -73,16 +73,7 @@ fn each_recorded_entry_can_be_written_by_our_formatter_and_read_back() {
 
 #[test]
 fn a_gap_and_a_digest_are_read_back() {
-    let gap = Gap {
-        missed: 3,
-        ranges: (&[SeqRange { from: 4, to: 5 }, SeqRange { from: 7, to: 7 }][..]).into(),
-        since: Some(Time::UNIX_EPOCH),
-        reason: Template::new("write failed").into(),
-        torn: Some(Torn { bytes: 12, sha256: "00".into(), kept_as: "a.log.torn-1".into() }),
-        boot: Some(Boot::new(7)),
-        ended: true,
-    };
-    let written = line(&formatter(FormatOptions::default()), &Entry::gap("id", gap));
+    let written = line(&formatter(FormatOptions::default()), &Entry::gap("id", kit::gap()));
     assert_eq!(again(&written).as_bytes(), written);
     let decoded = decode(&written).unwrap();
     let entry = decoded.entry();

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use onrecord_entry::format::{Format, FormatError, Limits};
-use onrecord_entry::gap::{Gap, Torn};
+use onrecord_entry::gap::Gap;
 use onrecord_entry::request::{Data, Header};
-use onrecord_entry::text::{Accessor, Path, Private, Template, Token};
+use onrecord_entry::text::{Accessor, Path, Private, Token};
 use onrecord_entry::{
-    Boot, Entry, FormatOptions, Formatter, Operation, Request, Response, Salt, SeqRange, Stamp, decode,
+    Boot, Entry, FormatOptions, Formatter, Operation, Request, Response, Salt, Stamp, decode,
 };
 use onrecord_value::{Number, Object, Time, Value, json, object};
 use proptest::prelude::*;
@@ -29,11 +29,7 @@ fn raw() -> Formatter {
 }
 
 fn line(formatter: &Formatter, entry: &Entry<'_>) -> String {
-    kit::line(
-        formatter,
-        entry,
-        &Stamp { time: Time::parse("2024-01-02T03:04:05.6Z").unwrap(), seq: 7, boot: Boot::new(1) },
-    )
+    kit::line(formatter, entry, &kit::stamp())
 }
 
 /// The line without what the formatter of the vectors does not write: our `record`, and the time.
@@ -168,15 +164,7 @@ fn data_of_every_kind_is_written_and_its_texts_are_escaped() {
 
 #[test]
 fn gaps_digests_and_elided_lists_are_as_in_json() {
-    let gap = Gap {
-        missed: 3,
-        ranges: (&[SeqRange { from: 4, to: 5 }, SeqRange { from: 7, to: 7 }][..]).into(),
-        since: Some(Time::UNIX_EPOCH),
-        reason: Template::new("write failed").into(),
-        torn: Some(Torn { bytes: 12, sha256: "00".into(), kept_as: "a.log.torn-1".into() }),
-        boot: Some(Boot::new(7)),
-        ended: false,
-    };
+    let gap = Entry::gap("id", Gap { ended: false, ..kit::gap() });
     let data = object! { "keys" => vec!["b"; 10] };
     let answered = Entry {
         request: Request { operation: Some(Operation::List), data: Data::new(&data), ..Request::default() },
@@ -185,9 +173,7 @@ fn gaps_digests_and_elided_lists_are_as_in_json() {
         ..Entry::default()
     };
     let small = Limits { nodes: 3, ..Limits::default() };
-    for (entry, limits) in
-        [(Entry::gap("id", gap), Limits::default()), (answered, Limits::default()), (answered, small)]
-    {
+    for (entry, limits) in [(gap, Limits::default()), (answered, Limits::default()), (answered, small)] {
         for log_raw in [false, true] {
             let options =
                 FormatOptions { log_raw, elide_list_responses: true, limits, ..FormatOptions::default() };

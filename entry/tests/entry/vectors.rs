@@ -49,11 +49,7 @@ fn h(text: &str) -> String {
 }
 
 fn line(formatter: &Formatter, entry: &Entry<'_>) -> String {
-    kit::line(
-        formatter,
-        entry,
-        &Stamp { time: Time::parse("2024-01-02T03:04:05.6Z").unwrap(), seq: 7, boot: Boot::new(1) },
-    )
+    kit::line(formatter, entry, &kit::stamp())
 }
 
 /// The line without its `record`, whose salt id differs between salts.

@@ -1,11 +1,12 @@
 //! The `audit` stanzas: the rule (`audit { minimum = 1 }`) and devices (`audit "file" "path" { … }`).
 //! Never in it: what a device's options mean (the audit library's).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use onrecord_audit::device::{AddressBlock, AddressBlockError};
-use onrecord_core::DeclaredDevice;
+use onrecord_core::EnableRequest;
 use onrecord_hcl::{Body, Data, Item, Position, Value};
 
 use super::reader::Reader;
@@ -30,7 +31,7 @@ const RULE_KEYS: &[&str] = &[
 const DEVICE_KEYS: [&str; 5] = ["description", "local", "options", "path", "type"];
 
 /// The rule, and the limits of devices enabled through the API.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AuditRules {
     /// How many devices must have an entry. With 1 or more, a server without devices only answers initialisation, unsealing
     /// and the enabling of a device.
@@ -57,29 +58,11 @@ pub(crate) struct AuditRules {
     pub(crate) syslog_socket: Option<PathBuf>,
 }
 
-impl Default for AuditRules {
-    fn default() -> Self {
-        Self {
-            minimum: None,
-            settle_grace: None,
-            audit_timeout: None,
-            queue_size: None,
-            drills: false,
-            api_creation: true,
-            prefixing: true,
-            allowed_directories: Vec::new(),
-            allowed_addresses: Vec::new(),
-            only_directories: Vec::new(),
-            syslog_socket: None,
-        }
-    }
-}
-
 /// A device of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Device {
     /// What it is.
-    pub(crate) declared: DeclaredDevice,
+    pub(crate) declared: EnableRequest,
     /// The file it stands in.
     pub(crate) file: PathBuf,
     /// The line it begins on.
@@ -168,18 +151,18 @@ fn read_device(
     let missing = |key: &str| reader.error(position, format!("an audit device is missing its {key}"));
     let kind = kind.ok_or_else(|| missing("type"))?;
     let path = path.ok_or_else(|| missing("path"))?;
-    let mut options = Vec::new();
+    let mut options = BTreeMap::new();
     for block in reader.blocks(body, "options", 0)? {
         for item in &block.body.items {
             let Some(text) = item.value.scalar() else {
                 let message = format!("option {:?} must be a string, a number or a boolean", item.name());
                 return Err(reader.error(item.position(), message));
             };
-            options.push((item.name().to_owned(), text.to_owned()));
+            options.insert(item.name().to_owned(), text.to_owned());
         }
     }
     let description = reader.text(body, "description")?.unwrap_or_default();
     let local = reader.boolean(body, "local")?.unwrap_or(false);
-    let declared = DeclaredDevice { kind, path, description, local, options };
+    let declared = EnableRequest { kind, path, description, local, options };
     Ok(Device { declared, file: reader.file().to_owned(), line: position.line })
 }

@@ -47,7 +47,7 @@ fn a_usual_configuration_is_read() {
     assert_eq!(config.audit.syslog_socket, Some("/log".into()));
     let [device] = config.devices.as_slice() else { panic!("one device") };
     assert_eq!((device.declared.kind.as_str(), device.declared.path.as_str()), ("file", "main"));
-    assert_eq!(device.declared.options.last(), Some(&("log_raw".to_owned(), "false".to_owned())));
+    assert_eq!(device.declared.options["log_raw"], "false");
     assert_eq!(config.max_lease_ttl, Some(Duration::from_hours(2)));
     assert_eq!(config.log_level, Some(tracing::Level::DEBUG));
     assert!(config.disable_mlock);

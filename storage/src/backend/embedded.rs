@@ -13,9 +13,9 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use rustix::fs::{Access, access};
 
-use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus, GivenOptions, OptionError};
+use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus};
 use super::{Backend, below, children};
-use crate::batch::{Batch, Change};
+use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
 
@@ -109,9 +109,9 @@ impl Embedded {
 /// Runs the engine. It panics at some damage of its file, and reports other damage: both are one error.
 fn caught<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
     match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Err(Problem::Engine(redb::Error::Corrupted(what)))) => Err(Problem::Damaged { what }),
+        Ok(Err(Problem::Engine(redb::Error::Corrupted(what)))) => Err(Problem::Damaged(what)),
         Ok(done) => done,
-        Err(_) => Err(Problem::Damaged { what: "the engine cannot read it".to_owned() }),
+        Err(_) => Err(Problem::Damaged("the engine cannot read it".to_owned())),
     }
 }
 
@@ -138,7 +138,7 @@ fn check_format(database: &Database) -> Result<(), Problem> {
     };
     match found {
         Some(FORMAT) => Ok(()),
-        Some(found) => Err(Problem::Format { found }),
+        Some(found) => Err(Problem::Format(found)),
         None => stamp(database).map_err(Problem::Engine),
     }
 }
@@ -154,7 +154,7 @@ fn stamp(database: &Database) -> Result<(), redb::Error> {
 
 impl Backend for Embedded {
     fn kind(&self) -> &'static str {
-        EmbeddedKind.name()
+        KIND.name
     }
 
     fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
@@ -181,21 +181,12 @@ impl Backend for Embedded {
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
         self.with("commit", |database| {
             let write = database.begin_write()?;
-            let mut changed = false;
-            let verdicts = {
-                let mut table = write.open_table(VALUES)?;
-                let mut verdicts = Vec::with_capacity(batches.len());
-                for batch in batches {
-                    let verdict = check(&table, batch)?;
-                    if verdict.is_ok() {
-                        apply(&mut table, batch)?;
-                        changed |= !batch.changes().is_empty();
-                    }
-                    verdicts.push(verdict);
-                }
-                verdicts
-            };
-            if changed {
+            let mut table = write.open_table(VALUES)?;
+            let verdicts: Vec<_> =
+                batches.iter().map(|batch| apply(&mut table, batch)).collect::<Result<_, _>>()?;
+            drop(table);
+            let mut made = batches.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+            if made.any(|(batch, _)| !batch.changes().is_empty()) {
                 write.commit()?;
             } else {
                 write.abort()?;
@@ -221,24 +212,20 @@ impl Backend for Embedded {
 
 type Values<'txn> = redb::Table<'txn, &'static str, &'static [u8]>;
 
-fn check(table: &Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, redb::Error> {
+fn apply(table: &mut Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, redb::Error> {
     for precondition in batch.preconditions() {
         let stored = table.get(precondition.key())?;
         if let Err(conflict) = precondition.check(stored.as_ref().map(redb::AccessGuard::value)) {
             return Ok(Err(conflict));
         }
     }
-    Ok(Ok(()))
-}
-
-fn apply(table: &mut Values<'_>, batch: &Batch) -> Result<(), redb::Error> {
     for change in batch.changes() {
-        match change {
-            Change::Put { key, value } => drop(table.insert(key.as_str(), &**value)?),
-            Change::Delete { key } => drop(table.remove(key.as_str())?),
+        match &change.value {
+            Some(value) => drop(table.insert(change.key.as_str(), &**value)?),
+            None => drop(table.remove(change.key.as_str())?),
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 fn keys_from(
@@ -268,18 +255,12 @@ pub enum Problem {
     /// Another process has it.
     #[error("another process is using it")]
     InUse,
-    /// A version that this one does not know wrote it.
-    #[error("it has format {found}, written by a newer version; this one knows {FORMAT}")]
-    Format {
-        /// The format found.
-        found: u64,
-    },
-    /// Its file is not as the engine has written it.
-    #[error("the file {FILE} is damaged ({what}): restore the directory from a backup")]
-    Damaged {
-        /// What the engine says.
-        what: String,
-    },
+    /// A version that this one does not know wrote it, in this format.
+    #[error("it has format {0}, written by a newer version; this one knows {FORMAT}")]
+    Format(u64),
+    /// Its file is not as the engine has written it: what the engine says.
+    #[error("the file {FILE} is damaged ({0}): restore the directory from a backup")]
+    Damaged(String),
     /// The system refuses it.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -297,26 +278,14 @@ impl From<redb::DatabaseError> for Problem {
     }
 }
 
-/// `file`: its row of the table.
-pub(super) struct EmbeddedKind;
-
-impl BackendKind for EmbeddedKind {
-    fn name(&self) -> &'static str {
-        "file"
-    }
-
-    fn about(&self) -> &'static str {
-        "Keeps the data in an embedded store, in one directory."
-    }
-
-    fn options(&self) -> &'static [BackendOption] {
-        &[BackendOption { key: "path", about: "the directory of its data", required: true }]
-    }
-
-    fn parse(&self, given: &GivenOptions) -> Result<Arc<dyn BackendTarget>, OptionError> {
-        Ok(Arc::new(Directory(given.text("path").into())))
-    }
-}
+/// The row of the table of kinds.
+pub(super) static KIND: BackendKind = BackendKind {
+    name: "file",
+    about: "Keeps the data in an embedded store, in one directory.",
+    options: &[BackendOption { key: "path", about: "the directory of its data", required: true }],
+    is_durable: true,
+    parse: |given| Ok(Arc::new(Directory(given.text("path").into()))),
+};
 
 /// The directory of a store.
 struct Directory(PathBuf);

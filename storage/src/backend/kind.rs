@@ -1,6 +1,4 @@
 //! What a kind of storage is: a row of the table of kinds, and the target that the options of a `storage` stanza lead to.
-//! A kind that is written in another crate implements both traits and is registered by its name
-//! ([`BackendKinds::with`](super::BackendKinds::with)).
 //! Never in it: a kind.
 
 use std::collections::BTreeMap;
@@ -10,24 +8,19 @@ use std::sync::Arc;
 
 use super::Backend;
 
-/// A kind of storage: its name, and how its options are read.
-pub trait BackendKind: Send + Sync {
+/// A kind of storage: a row of the table of kinds. A kind of another crate is added by
+/// [`BackendKinds::with`](super::BackendKinds::with).
+pub struct BackendKind {
     /// The name by which a `storage` stanza chooses it, such as `file`.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
     /// What such a storage does, for people: a sentence without its subject, such as "Keeps the data in memory."
-    fn about(&self) -> &'static str;
-
+    pub about: &'static str,
     /// The keys of its stanza. Others are ignored with a warning.
-    fn options(&self) -> &'static [BackendOption];
-
+    pub options: &'static [BackendOption],
     /// Whether the data is still there after the process has ended.
-    fn is_durable(&self) -> bool {
-        true
-    }
-
+    pub is_durable: bool,
     /// Reads the options. The required ones are there.
-    fn parse(&self, given: &GivenOptions) -> Result<Arc<dyn BackendTarget>, OptionError>;
+    pub parse: fn(&GivenOptions) -> Result<Arc<dyn BackendTarget>, OptionError>,
 }
 
 /// Where the data is: a kind's own options, understood.
@@ -53,7 +46,7 @@ pub trait BackendTarget: Send + Sync {
 }
 
 /// A key of the stanza of a kind.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackendOption {
     /// The key.
     pub key: &'static str,
@@ -78,24 +71,12 @@ impl GivenOptions {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionError {
-    /// No kind has the name.
-    #[error("unknown storage {name:?}: there are {known}")]
-    UnknownKind {
-        /// The name.
-        name: String,
-        /// The names that exist, for people.
-        known: String,
-    },
-    /// A required option is missing or empty.
-    #[error("storage {kind:?} needs a {key}: {about}")]
-    Missing {
-        /// The name of the kind.
-        kind: &'static str,
-        /// The option's key.
-        key: &'static str,
-        /// What it says.
-        about: &'static str,
-    },
+    /// No kind has the name; which names there are, for people.
+    #[error("unknown storage {0:?}: there are {1}")]
+    UnknownKind(String, String),
+    /// The stanza of a kind lacks an option, or it is empty.
+    #[error("storage {0:?} needs a {key}: {about}", key = .1.key, about = .1.about)]
+    Missing(&'static str, BackendOption),
     /// The value of an option is wrong; the text names both.
     #[error("{0}")]
     BadValue(String),

@@ -5,9 +5,9 @@ use std::error::Error;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus, GivenOptions, OptionError};
+use super::kind::{BackendKind, BackendTarget, CheckStatus};
 use super::{Backend, below, children};
-use crate::batch::{Batch, Change};
+use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
 
@@ -52,9 +52,9 @@ impl Values {
             precondition.check(self.0.get(precondition.key()).map(|value| &**value))?;
         }
         for change in batch.changes() {
-            match change {
-                Change::Put { key, value } => self.0.insert(key.clone(), Arc::clone(value)),
-                Change::Delete { key } => self.0.remove(key),
+            match &change.value {
+                Some(value) => self.0.insert(change.key.clone(), Arc::clone(value)),
+                None => self.0.remove(&change.key),
             };
         }
         Ok(())
@@ -86,7 +86,7 @@ impl Memory {
 
 impl Backend for Memory {
     fn kind(&self) -> &'static str {
-        MemoryKind.name()
+        KIND.name
     }
 
     fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
@@ -111,32 +111,19 @@ impl Backend for Memory {
     }
 }
 
-/// `inmem`: its row of the table, and its target, as it has no options.
-pub(super) struct MemoryKind;
+/// The row of the table of kinds.
+pub(super) static KIND: BackendKind = BackendKind {
+    name: "inmem",
+    about: "Keeps the data in memory: it is lost when the server stops.",
+    options: &[],
+    is_durable: false,
+    parse: |_| Ok(Arc::new(NewMemory)),
+};
 
-impl BackendKind for MemoryKind {
-    fn name(&self) -> &'static str {
-        "inmem"
-    }
+/// A map that is not made yet.
+struct NewMemory;
 
-    fn about(&self) -> &'static str {
-        "Keeps the data in memory: it is lost when the server stops."
-    }
-
-    fn options(&self) -> &'static [BackendOption] {
-        &[]
-    }
-
-    fn is_durable(&self) -> bool {
-        false
-    }
-
-    fn parse(&self, _given: &GivenOptions) -> Result<Arc<dyn BackendTarget>, OptionError> {
-        Ok(Arc::new(Self))
-    }
-}
-
-impl BackendTarget for MemoryKind {
+impl BackendTarget for NewMemory {
     fn open(&self) -> Result<Box<dyn Backend>, Box<dyn Error + Send + Sync>> {
         Ok(Box::new(Memory::new()))
     }

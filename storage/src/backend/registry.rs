@@ -6,77 +6,68 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::embedded::EmbeddedKind;
-use super::kind::{BackendKind, BackendTarget, GivenOptions, OptionError};
-use super::memory::MemoryKind;
+use super::kind::{BackendKind, BackendOption, BackendTarget, GivenOptions, OptionError};
+use super::{embedded, memory};
 
-/// The kinds of storage that a configuration can choose. Cheap to clone.
+/// The kinds of storage that a configuration can choose, by name.
 #[derive(Clone)]
-pub struct BackendKinds {
-    kinds: Arc<BTreeMap<&'static str, Arc<dyn BackendKind>>>,
-}
+pub struct BackendKinds(BTreeMap<&'static str, &'static BackendKind>);
 
 impl Default for BackendKinds {
     /// The built-in kinds.
     fn default() -> Self {
-        let rows: [Arc<dyn BackendKind>; 2] = [Arc::new(EmbeddedKind), Arc::new(MemoryKind)];
-        Self { kinds: Arc::new(rows.into_iter().map(|kind| (kind.name(), kind)).collect()) }
+        Self(BTreeMap::new()).with(&embedded::KIND).with(&memory::KIND)
     }
 }
 
 impl fmt::Debug for BackendKinds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.kinds.keys()).finish()
+        f.debug_list().entries(self.0.keys()).finish()
     }
 }
 
 impl BackendKinds {
     /// These kinds and one more, in the place of another of the same name.
     #[must_use]
-    pub fn with(mut self, kind: impl BackendKind + 'static) -> Self {
-        Arc::make_mut(&mut self.kinds).insert(kind.name(), Arc::new(kind));
+    pub fn with(mut self, kind: &'static BackendKind) -> Self {
+        self.0.insert(kind.name, kind);
         self
     }
 
     /// All kinds, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &dyn BackendKind> {
-        self.kinds.values().map(|kind| &**kind)
+    pub fn iter(&self) -> impl Iterator<Item = &'static BackendKind> {
+        self.0.values().copied()
     }
 
     /// The kind of a name.
-    pub fn get(&self, name: &str) -> Result<&Arc<dyn BackendKind>, OptionError> {
-        self.kinds.get(name).ok_or_else(|| {
-            let known: Vec<String> = self.iter().map(describe).collect();
-            let known = match known.split_last() {
-                Some((last, [])) => last.clone(),
-                Some((last, others)) => format!("{} and {last}", others.join(", ")),
-                None => "none".to_owned(),
-            };
-            OptionError::UnknownKind { name: name.to_owned(), known }
+    pub fn get(&self, name: &str) -> Result<&'static BackendKind, OptionError> {
+        self.0.get(name).copied().ok_or_else(|| {
+            let mut known: Vec<String> = self.iter().map(describe).collect();
+            let last = known.pop().unwrap_or_default();
+            OptionError::UnknownKind(name.to_owned(), format!("{} and {last}", known.join(", ")))
         })
     }
 
     /// Reads the options of a storage of the kind `name`.
     pub fn parse(&self, name: &str, options: BTreeMap<String, String>) -> Result<BackendConfig, OptionError> {
-        let kind = Arc::clone(self.get(name)?);
+        let kind = self.get(name)?;
         let given = GivenOptions(options);
-        for option in kind.options() {
-            if option.required && given.text(option.key).is_empty() {
-                return Err(OptionError::Missing { kind: kind.name(), key: option.key, about: option.about });
-            }
+        let is_missing = |option: &&BackendOption| option.required && given.text(option.key).is_empty();
+        if let Some(missing) = kind.options.iter().find(is_missing) {
+            return Err(OptionError::Missing(kind.name, *missing));
         }
-        Ok(BackendConfig { target: kind.parse(&given)?, kind, given })
+        Ok(BackendConfig { kind, target: (kind.parse)(&given)?, given })
     }
 }
 
 /// The name of a kind and what it needs.
-fn describe(kind: &dyn BackendKind) -> String {
-    let required = kind.options().iter().filter(|option| option.required);
+fn describe(kind: &BackendKind) -> String {
+    let required = kind.options.iter().filter(|option| option.required);
     let needs: Vec<String> = required.map(|option| format!("a {}", option.key)).collect();
     if needs.is_empty() {
-        format!("{:?}", kind.name())
+        format!("{:?}", kind.name)
     } else {
-        format!("{:?} (with {})", kind.name(), needs.join(" and "))
+        format!("{:?} (with {})", kind.name, needs.join(" and "))
     }
 }
 
@@ -84,33 +75,23 @@ fn describe(kind: &dyn BackendKind) -> String {
 /// are.
 #[derive(Clone)]
 pub struct BackendConfig {
-    kind: Arc<dyn BackendKind>,
-    given: GivenOptions,
-    target: Arc<dyn BackendTarget>,
-}
-
-impl BackendConfig {
     /// Its kind.
-    pub fn kind(&self) -> &dyn BackendKind {
-        &*self.kind
-    }
-
+    pub kind: &'static BackendKind,
+    given: GivenOptions,
     /// Where its data is.
-    pub fn target(&self) -> &dyn BackendTarget {
-        &*self.target
-    }
+    pub target: Arc<dyn BackendTarget>,
 }
 
 impl PartialEq for BackendConfig {
     fn eq(&self, other: &Self) -> bool {
-        self.kind.name() == other.kind.name() && self.given == other.given
+        self.kind.name == other.kind.name && self.given == other.given
     }
 }
 
 impl fmt::Display for BackendConfig {
     /// The kind, and its directory if it has one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.name())?;
+        f.write_str(self.kind.name)?;
         self.target.directory().map_or(Ok(()), |directory| write!(f, " ({})", directory.display()))
     }
 }

@@ -39,17 +39,17 @@ fn a_kind_of_the_table_opens_what_its_options_name() {
     let kinds = BackendKinds::default();
     let file = kinds.parse("file", BTreeMap::from([("path".to_owned(), path.clone())])).unwrap();
     assert_eq!(file.to_string(), format!("file ({path})"));
-    assert!(file.kind().is_durable() && !file.target().has_data());
+    assert!(file.kind.is_durable && !file.target.has_data());
     let storage = Storage::open(&file).unwrap();
     storage.commit(put("a", b"one")).wait().unwrap();
-    assert!(file.target().has_data());
+    assert!(file.target.has_data());
     let in_use = Storage::open(&file).unwrap_err().to_string();
     assert!(in_use.ends_with("another process is using it"), "{in_use}");
     drop(storage);
     assert_eq!(get(&Storage::open(&file).unwrap(), "a").unwrap(), b"one");
 
     let memory = kinds.parse("inmem", BTreeMap::new()).unwrap();
-    assert!(!memory.kind().is_durable() && memory != file);
+    assert!(!memory.kind.is_durable && memory != file);
     assert_eq!(Storage::open(&memory).unwrap().kind(), "inmem");
 }
 

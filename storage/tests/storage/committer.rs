@@ -3,24 +3,52 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use onrecord_storage::embedded::{Embedded, Problem};
 use onrecord_storage::far::Far;
 use onrecord_storage::lossy::{Fault, LossyDisk};
 use onrecord_storage::memory::Memory;
-use onrecord_storage::{
-    Backend, BackendError, Batch, CommitError, Conflict, Health, Read, Storage, StoreError,
-};
+use onrecord_storage::{Backend, BackendError, Batch, CommitError, Conflict, Read, Storage, StoreError};
 
 use crate::{Shared, block_on, get, now, put};
 
-/// A store in memory whose commits wait for a word, and which notes the size of each group.
-struct Gated {
-    inner: Memory,
-    gate: Mutex<Receiver<Go>>,
-    groups: Shared<Vec<usize>>,
+/// A back end with a step before each commit, which gets the size of the group and may fail.
+struct Intercepted<B> {
+    inner: B,
+    before_commit: Box<dyn Fn(usize) -> Result<(), BackendError> + Send + Sync>,
+}
+
+impl<B: Backend> Backend for Intercepted<B> {
+    fn kind(&self) -> &'static str {
+        "intercepted"
+    }
+
+    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
+        self.inner.read(key)
+    }
+
+    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        self.inner.list(prefix, after, limit)
+    }
+
+    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
+        self.inner.keys(prefix, after, limit)
+    }
+
+    fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        (self.before_commit)(batches.len())?;
+        self.inner.commit(batches)
+    }
+
+    fn reopen(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+fn failure() -> BackendError {
+    BackendError::new("commit", "as the test wants it")
 }
 
 pub(crate) enum Go {
@@ -29,84 +57,28 @@ pub(crate) enum Go {
     Panic,
 }
 
+/// A store in memory whose commits wait for a word each, and the sizes of the groups that it was given.
 pub(crate) fn gated() -> (Storage, Sender<Go>, Shared<Vec<usize>>) {
     let (go, gate) = channel();
-    let groups = Shared::default();
-    let backend = Gated { inner: Memory::new(), gate: Mutex::new(gate), groups: Arc::clone(&groups) };
-    (Storage::start(backend).unwrap(), go, groups)
-}
-
-impl Backend for Gated {
-    fn kind(&self) -> &'static str {
-        "gated"
-    }
-
-    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
-        self.inner.read(key)
-    }
-
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        self.inner.list(prefix, after, limit)
-    }
-
-    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        self.inner.keys(prefix, after, limit)
-    }
-
-    fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
-        self.groups.lock().unwrap().push(batches.len());
-        let go = self.gate.lock().unwrap().recv();
+    let (gate, groups) = (Mutex::new(gate), Shared::<Vec<usize>>::default());
+    let sizes = Arc::clone(&groups);
+    let before_commit = Box::new(move |size| {
+        sizes.lock().unwrap().push(size);
+        let go = gate.lock().unwrap().recv();
         match go {
             Ok(Go::Panic) => panic!("as the test wants it"),
-            Ok(Go::Fail) => Err(BackendError::new("commit", "as the test wants it")),
-            Ok(Go::Commit) | Err(_) => self.inner.commit(batches),
+            Ok(Go::Fail) => Err(failure()),
+            Ok(Go::Commit) | Err(_) => Ok(()),
         }
-    }
-
-    fn reopen(&self) -> Result<(), BackendError> {
-        Ok(())
-    }
+    });
+    (Storage::start(Intercepted { inner: Memory::new(), before_commit }).unwrap(), go, groups)
 }
 
 /// A far store whose next commit fails when the test says so.
-pub(crate) struct FailsOnce {
-    inner: Far,
-    fails: Arc<AtomicBool>,
-}
-
-impl FailsOnce {
-    pub(crate) fn new(inner: Far, fails: Arc<AtomicBool>) -> Self {
-        Self { inner, fails }
-    }
-}
-
-impl Backend for FailsOnce {
-    fn kind(&self) -> &'static str {
-        "fails-once"
-    }
-
-    fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
-        self.inner.read(key)
-    }
-
-    fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        self.inner.list(prefix, after, limit)
-    }
-
-    fn keys(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
-        self.inner.keys(prefix, after, limit)
-    }
-
-    fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
-        if self.fails.swap(false, Ordering::SeqCst) {
-            return Err(BackendError::new("commit", "as the test wants it"));
-        }
-        self.inner.commit(batches)
-    }
-
-    fn reopen(&self) -> Result<(), BackendError> {
-        Ok(())
-    }
+pub(crate) fn fails_once(inner: Far, fails: Arc<AtomicBool>) -> impl Backend {
+    let before_commit =
+        Box::new(move |_| if fails.swap(false, Ordering::SeqCst) { Err(failure()) } else { Ok(()) });
+    Intercepted { inner, before_commit }
 }
 
 /// Waits until the committer has taken the first batch and stands at the gate.
@@ -143,7 +115,7 @@ fn latest_sees_what_is_on_its_way_and_a_read_does_not() {
         .map(|_| {
             let _lock = block_on(storage.lock("n"));
             let seen = now(storage.latest("n")).unwrap();
-            let next = seen.stored().unwrap()[0] + 1;
+            let next = seen.stored.as_deref().unwrap()[0] + 1;
             let mut batch = put("n", &[next]);
             batch.require(seen);
             storage.commit(batch)
@@ -178,8 +150,8 @@ fn what_depends_on_a_refused_batch_is_refused() {
     assert!(matches!(depends.wait(), Err(CommitError::Conflict(conflict)) if conflict.key == "n"));
     assert!(matches!(also.wait(), Err(CommitError::Conflict(_))));
     assert_eq!((get(&storage, "n"), get(&storage, "m")), (None, None));
-    assert_eq!(now(storage.latest("n")).unwrap().stored(), None);
-    assert_eq!(storage.health(), Health::Healthy);
+    assert_eq!(now(storage.latest("n")).unwrap().stored, None);
+    assert!(!storage.has_failed());
 }
 
 #[test]
@@ -231,8 +203,11 @@ fn writers_of_one_key_lose_no_update() {
                     let (commit, version) = {
                         let _lock = block_on(storage.lock("n"));
                         let seen = now(storage.latest("n")).unwrap();
-                        let version =
-                            seen.stored().map_or(0, |old| u64::from_le_bytes(old.try_into().unwrap())) + 1;
+                        let version = seen
+                            .stored
+                            .as_deref()
+                            .map_or(0, |old| u64::from_le_bytes(old.try_into().unwrap()))
+                            + 1;
                         let mut batch = put("n", &version.to_le_bytes());
                         batch.require(seen);
                         (storage.commit(batch), version)
@@ -260,7 +235,7 @@ fn a_failed_sync_refuses_its_batch_and_the_store_comes_back() {
             matches!(storage.commit(put("a", b"refused")).wait(), Err(CommitError::Backend(_))),
             "{fault:?}"
         );
-        assert_eq!(storage.health(), Health::Healthy, "{fault:?}");
+        assert!(!storage.has_failed(), "{fault:?}");
         let left = get(&storage, "a").unwrap();
         assert!(left == b"kept" || left == b"refused", "{fault:?}");
         storage.commit(put("b", b"after")).wait().unwrap();
@@ -275,7 +250,7 @@ fn a_store_that_does_not_come_back_takes_nothing_any_more() {
     storage.commit(put("a", b"kept")).wait().unwrap();
     disk.fail(Fault::Gone);
     assert!(matches!(storage.commit(put("b", b"v")).wait(), Err(CommitError::Backend(_))));
-    assert_eq!(storage.health(), Health::Failed);
+    assert!(storage.has_failed());
     assert!(matches!(storage.commit(put("c", b"v")).wait(), Err(CommitError::Failed)));
     assert!(matches!(now(storage.read("a")), Err(StoreError::Failed)));
 }
@@ -310,7 +285,7 @@ fn a_store_that_lost_an_acknowledged_commit_takes_nothing_any_more() {
     let storage = Storage::start(Forgetful(Memory::new(), Mutex::new(0))).unwrap();
     storage.commit(put("a", b"acknowledged")).wait().unwrap();
     assert!(storage.commit(put("b", b"v")).wait().is_err());
-    assert_eq!(storage.health(), Health::Failed);
+    assert!(storage.has_failed());
 }
 
 #[test]
@@ -349,7 +324,7 @@ fn a_newer_format_and_a_file_that_is_not_a_store_are_refused() {
         write.commit().unwrap();
     }
     let newer = Embedded::open(base.path()).err().unwrap();
-    assert!(matches!(newer.problem, Problem::Format { found: 2 }));
+    assert!(matches!(newer.problem, Problem::Format(2)));
     assert!(newer.to_string().ends_with("it has format 2, written by a newer version; this one knows 1"));
 
     std::fs::write(&file, b"no store at all, but long enough to be looked at").unwrap();

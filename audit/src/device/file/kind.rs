@@ -1,42 +1,71 @@
-//! The row of the file device in the table of kinds. Never in it: writing to files.
+//! The row of the file device in the table of kinds, and its options. Never in it: writing to files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::FileDevice;
-use super::options::{self, Destination, FileOptions};
+use onrecord_value::quote::quote;
+
+use super::{FileDevice, safety};
 use crate::clock::Clock;
-use crate::device::discard::Discard;
+use crate::device::batch::{Appended, Batch};
 use crate::device::error::DeviceError;
 use crate::device::interface::Device;
-use crate::device::kind::{DeviceKind, DeviceTarget};
-use crate::device::options::{DeviceOption, GivenOptions, OptionError};
+use crate::device::kind::{BuiltInKind, DeviceTarget};
+use crate::device::options::{DeviceOption, FileMode, GivenOptions, OptionError};
 use crate::device::placement::Placement;
 use crate::device::stdout::Stdout;
 
-/// `file`: a file, the process's standard output, or nothing.
-pub(crate) struct FileKind;
+/// A file, the process's standard output, or nothing.
+pub(in crate::device) const FILE: BuiltInKind =
+    BuiltInKind { name: "file", about: "appends every entry to a file", options: OPTIONS, parse };
 
-impl DeviceKind for FileKind {
-    fn name(&self) -> &'static str {
-        "file"
-    }
+const OPTIONS: &[DeviceOption] = &[
+    DeviceOption::new(
+        "file_path",
+        "Path of the file; \"stdout\" for the server's standard output; \"discard\" to keep nothing. Required.",
+    ),
+    DeviceOption::new("path", "Another name of file_path."),
+    DeviceOption::new(
+        "durability",
+        "When the device has an entry: \"os\" when it is written, \"fsync\" when it is on the disk.",
+    )
+    .default("os"),
+];
 
-    fn about(&self) -> &'static str {
-        "appends every entry to a file"
-    }
+/// The options of a file device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileOptions {
+    /// The file; a relative one is relative to the process's directory.
+    pub path: PathBuf,
+    /// Its permissions.
+    pub mode: FileMode,
+    /// Whether the device has a line only when `fdatasync` has returned, too.
+    pub fsync: bool,
+}
 
-    fn options(&self) -> &'static [DeviceOption] {
-        options::OPTIONS
-    }
-
-    fn parse(&self, given: &GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError> {
-        Ok(match options::parse(given)? {
-            Destination::Stdout => Arc::new(StandardOutput),
-            Destination::Discard => Arc::new(Nowhere),
-            Destination::File(file) => Arc::new(file),
-        })
-    }
+/// The order of the checks is the documented one: path, common options, `durability`.
+fn parse(given: &GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError> {
+    let path =
+        given.text("file_path").or_else(|| given.text("path")).ok_or(OptionError::Missing("file_path"))?;
+    let mode = given.common()?.mode;
+    let fsync = match given.text("durability") {
+        None | Some("os") => false,
+        Some("fsync") => true,
+        Some(text) => {
+            let text = quote(text);
+            return Err(OptionError::BadValue(format!(
+                "unknown durability {text}; it is \"os\" or \"fsync\""
+            )));
+        }
+    };
+    // The two device nodes mean the same as the words: what is written to /dev/null is on no record.
+    Ok(if path.eq_ignore_ascii_case("stdout") || path == "/dev/stdout" {
+        Arc::new(StandardOutput)
+    } else if path.eq_ignore_ascii_case("discard") || path == "/dev/null" {
+        Arc::new(Discard)
+    } else {
+        Arc::new(FileOptions { path: PathBuf::from(path), mode, fsync })
+    })
 }
 
 impl DeviceTarget for FileOptions {
@@ -50,7 +79,7 @@ impl DeviceTarget for FileOptions {
     }
 
     fn preflight(&self, placement: &Placement, _clock: Arc<dyn Clock>) -> Result<(), OptionError> {
-        FileDevice::preflight(self, placement).map_err(|cause| not_opened(&self.path, cause))
+        safety::preflight(self, placement).map_err(|cause| not_opened(&self.path, cause))
     }
 
     fn file(&self) -> Option<&Path> {
@@ -74,12 +103,23 @@ impl DeviceTarget for StandardOutput {
     }
 }
 
-/// Nothing is kept.
-struct Nowhere;
+/// Has everything and keeps nothing.
+#[derive(Clone, Copy)]
+struct Discard;
 
-impl DeviceTarget for Nowhere {
+impl DeviceTarget for Discard {
     fn open_later(&self, _placement: &Placement, _clock: Arc<dyn Clock>) -> Box<dyn Device> {
-        Box::new(Discard)
+        Box::new(*self)
+    }
+
+    fn discards(&self) -> bool {
+        true
+    }
+}
+
+impl Device for Discard {
+    fn append(&mut self, batch: &Batch<'_>) -> Appended {
+        Appended::all(batch)
     }
 
     fn discards(&self) -> bool {

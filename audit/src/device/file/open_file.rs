@@ -3,19 +3,24 @@
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
-use rustix::fs::SeekFrom;
+use rustix::fs::{AtFlags, Mode, SeekFrom};
 use rustix::io::Errno;
 
+use super::FileOptions;
 use crate::device::batch::Batch;
 use crate::device::claim::FileId;
+use crate::device::error::DeviceError;
+use crate::device::options::FileMode;
 
-/// The open file.
 pub(super) struct OpenFile {
     pub(super) file: File,
     /// Its directory, as it was resolved.
     pub(super) directory: OwnedFd,
     pub(super) id: FileId,
+    /// Its permissions, as they were when it was opened.
+    pub(super) permissions: u32,
     /// Where our last write ended.
     pub(super) end: u64,
     /// The last line is torn and could not be ended.
@@ -31,6 +36,26 @@ impl OpenFile {
     pub(super) fn is_sound(&self) -> bool {
         rustix::fs::fstat(&self.file)
             .is_ok_and(|stat| stat.st_nlink > 0 && u64::try_from(stat.st_size).unwrap_or(0) >= self.end)
+    }
+
+    /// Sets the permissions, if they are to be set and differ.
+    pub(super) fn settle_mode(&self, options: &FileOptions) -> Result<(), DeviceError> {
+        match options.mode {
+            FileMode::Exact(mode) if mode != self.permissions => {
+                rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode))
+                    .map_err(|errno| DeviceError::system("chmod", &options.path, errno))
+            }
+            FileMode::Keep | FileMode::Exact(_) => Ok(()),
+        }
+    }
+
+    /// Removes a file that was made and is not needed, if it is still empty.
+    pub(super) fn remove_if_empty(&self, path: &Path) {
+        let empty = rustix::fs::fstat(&self.file).is_ok_and(|stat| stat.st_size == 0);
+        if let (true, Some(name)) = (empty, path.file_name()) {
+            // Left behind, it does no harm.
+            let _left_over = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
+        }
     }
 
     pub(super) fn end_line(&mut self) -> Result<(), Errno> {
@@ -64,20 +89,20 @@ impl OpenFile {
         (written, error)
     }
 
-    /// Where our last write began, if that is before `expected`: somebody has made the file shorter.
+    /// Where our last write began, if that is before `expected`: the file was made shorter.
     pub(super) const fn cut_below(&self, expected: u64, written: usize) -> Option<u64> {
         let began = self.end.saturating_sub(written as u64);
         if written > 0 && began < expected { Some(began) } else { None }
     }
 
-    /// Whether what stands before this place is no whole line.
+    /// Whether the text before this place does not end a line.
     pub(super) fn is_glued(&self, place: u64) -> bool {
         let mut before = [0];
         let Some(at) = place.checked_sub(1) else { return false };
         matches!(rustix::io::pread(&self.file, &mut before, at), Ok(1)) && before != *b"\n"
     }
 
-    /// Takes back the last `torn` bytes, if nobody has written after them.
+    /// Takes back the last `torn` bytes, if nothing was written after them.
     pub(super) fn take_back(&mut self, torn: usize) -> Result<(), Errno> {
         let end = rustix::fs::seek(&self.file, SeekFrom::Current(0))?;
         let size = u64::try_from(rustix::fs::fstat(&self.file)?.st_size).unwrap_or(0);
@@ -108,6 +133,7 @@ mod tests {
             file,
             directory,
             id: FileId { dev: 0, ino: 0 },
+            permissions: 0o600,
             end: 0,
             unfinished: false,
             created: true,

@@ -7,9 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
-use super::log_end::LogEnd;
 use super::open_file::OpenFile;
-use super::previous_file::is_signed;
+use super::previous_file::{LogEnd, is_signed};
 use super::unfinished;
 
 /// How many names of a directory are read at most, and how many files are opened.

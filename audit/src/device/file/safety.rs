@@ -12,24 +12,13 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::options::FileOptions;
+use super::kind::FileOptions;
+use super::open_file::OpenFile;
 use super::torn;
 use crate::device::claim::FileId;
-use crate::device::error::DeviceError;
-use crate::device::error::violation::Violation;
+use crate::device::error::{DeviceError, Violation};
 use crate::device::options::FileMode;
 use crate::device::placement::Placement;
-
-/// A file that passed.
-pub(super) struct Opened {
-    pub(super) file: File,
-    pub(super) directory: OwnedFd,
-    pub(super) id: FileId,
-    pub(super) size: u64,
-    /// It was not there before.
-    pub(super) created: bool,
-    permissions: u32,
-}
 
 /// A file as it was opened in its directory, not checked yet.
 struct Unchecked {
@@ -38,30 +27,8 @@ struct Unchecked {
     created: bool,
 }
 
-/// Removes a file that was made and is not needed, if it is still empty.
-pub(super) fn remove_if_empty(file: &File, directory: &OwnedFd, path: &Path) {
-    let empty = rustix::fs::fstat(file).is_ok_and(|stat| stat.st_size == 0);
-    if let (true, Some(name)) = (empty, path.file_name()) {
-        // Left behind, it does no harm.
-        let _left_over = rustix::fs::unlinkat(directory, name, AtFlags::empty());
-    }
-}
-
-impl Opened {
-    /// Sets the permissions, if they are to be set and differ.
-    pub(super) fn settle_mode(&self, options: &FileOptions) -> Result<(), DeviceError> {
-        match options.mode {
-            FileMode::Exact(mode) if mode != self.permissions => {
-                rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode))
-                    .map_err(|errno| DeviceError::system("chmod", &options.path, errno))
-            }
-            FileMode::Keep | FileMode::Exact(_) => Ok(()),
-        }
-    }
-}
-
 /// Opens the file of `options`, made with its directories if need be, and checks it.
-pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<Opened, DeviceError> {
+pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<OpenFile, DeviceError> {
     let path = options.path.as_path();
     let refuse = |violation| DeviceError::Unsafe { path: Arc::from(path), violation };
     let raw = path.as_os_str().as_bytes();
@@ -69,15 +36,9 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<Opene
     if placement.is_limited() && dotted {
         return Err(refuse(Violation::DotComponent));
     }
-    let name = match path.file_name() {
-        Some(name) if !raw.ends_with(b"/") => name,
-        _ => {
-            return Err(DeviceError::system(
-                "open",
-                path,
-                if raw.is_empty() { Errno::NOENT } else { Errno::ISDIR },
-            ));
-        }
+    let Some(name) = path.file_name().filter(|_| !raw.ends_with(b"/")) else {
+        let errno = if raw.is_empty() { Errno::NOENT } else { Errno::ISDIR };
+        return Err(DeviceError::system("open", path, errno));
     };
     if !placement.allows_name(name.as_bytes()) {
         return Err(refuse(Violation::Name));
@@ -102,8 +63,27 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<Opene
     if placement.is_limited() && size > 0 && !(readable && torn::begins_with_an_entry(&file)) {
         return Err(refuse(Violation::ForeignContent));
     }
-    let id = FileId { dev: stat.st_dev, ino: stat.st_ino };
-    Ok(Opened { file, directory, id, size, created, permissions })
+    let (id, unfinished, begun) = (FileId::of(&stat), false, size > 0);
+    Ok(OpenFile { file, directory, id, permissions, end: size, unfinished, created, begun })
+}
+
+/// Whether the file could be written to: opens it as a device would, checks it, and takes back what had to be made for
+/// that.
+pub(super) fn preflight(options: &FileOptions, placement: &Placement) -> Result<(), DeviceError> {
+    let above = options.path.ancestors().skip(1).filter(|directory| !directory.as_os_str().is_empty());
+    // The deepest comes first.
+    let missing: Vec<_> = above.take_while(|directory| !directory.exists()).collect();
+    let opened = open(options, placement);
+    if let Ok(opened) = &opened
+        && opened.created
+    {
+        opened.remove_if_empty(&options.path);
+    }
+    for directory in missing {
+        // Another process may have put something there meanwhile.
+        let _left_over = std::fs::remove_dir(directory);
+    }
+    opened.map(drop)
 }
 
 const SEARCH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -208,49 +188,44 @@ const APPEND: OFlags = OFlags::APPEND
 /// Opens or makes the file itself. Says whether it can be read, too.
 fn open_in(directory: &OwnedFd, name: &OsStr, options: &FileOptions) -> Result<Unchecked, DeviceError> {
     let path = options.path.as_path();
-    let refuse = |violation| DeviceError::Unsafe { path: Arc::from(path), violation };
+    let refuse = |violation| Err(DeviceError::Unsafe { path: Arc::from(path), violation });
+    let failed = |call, errno| Err(DeviceError::system(call, path, errno));
+    let unchecked = |file, readable, created| Ok(Unchecked { file: File::from(file), readable, created });
     // Others may make or remove the file between two steps; then the steps are gone through again.
     for _ in 0..8 {
         match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => {}
-                FileType::Symlink => return Err(refuse(Violation::SymbolicLink)),
-                FileType::Directory => return Err(DeviceError::system("open", path, Errno::ISDIR)),
+                FileType::Symlink => return refuse(Violation::SymbolicLink),
+                FileType::Directory => return failed("open", Errno::ISDIR),
                 // Not even opened: opening alone can act on a device or wake a reader.
-                _ => return Err(refuse(Violation::NotRegular)),
+                _ => return refuse(Violation::NotRegular),
             },
-            Err(Errno::NOENT) if options.mode == FileMode::Keep => {
-                return Err(DeviceError::system("stat", path, Errno::NOENT));
-            }
             Err(Errno::NOENT) => {
-                let mode = match options.mode {
-                    FileMode::Exact(mode) => Mode::from_raw_mode(mode & 0o600),
-                    FileMode::Keep => Mode::empty(),
-                };
+                let FileMode::Exact(mode) = options.mode else { return failed("stat", Errno::NOENT) };
+                let mode = Mode::from_raw_mode(mode & 0o600);
                 let flags = APPEND | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
                 match retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode)) {
-                    Ok(file) => {
-                        return Ok(Unchecked { file: File::from(file), readable: true, created: true });
-                    }
+                    Ok(file) => return unchecked(file, true, true),
                     Err(Errno::EXIST) => continue,
-                    Err(errno) => return Err(DeviceError::system("open", path, errno)),
+                    Err(errno) => return failed("open", errno),
                 }
             }
-            Err(errno) => return Err(DeviceError::system("open", path, errno)),
+            Err(errno) => return failed("open", errno),
         }
         let open =
             |access| retry_on_intr(|| rustix::fs::openat(directory, name, APPEND | access, Mode::empty()));
         match open(OFlags::RDWR) {
-            Ok(file) => return Ok(Unchecked { file: File::from(file), readable: true, created: false }),
+            Ok(file) => return unchecked(file, true, false),
             Err(Errno::NOENT) => {}
-            Err(Errno::LOOP) => return Err(refuse(Violation::SymbolicLink)),
+            Err(Errno::LOOP) => return refuse(Violation::SymbolicLink),
             // A file that we may only write to.
             Err(Errno::ACCESS) => match open(OFlags::WRONLY) {
-                Ok(file) => return Ok(Unchecked { file: File::from(file), readable: false, created: false }),
-                Err(errno) => return Err(DeviceError::system("open", path, errno)),
+                Ok(file) => return unchecked(file, false, false),
+                Err(errno) => return failed("open", errno),
             },
-            Err(errno) => return Err(DeviceError::system("open", path, errno)),
+            Err(errno) => return failed("open", errno),
         }
     }
-    Err(DeviceError::system("open", path, Errno::AGAIN))
+    failed("open", Errno::AGAIN)
 }

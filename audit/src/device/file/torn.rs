@@ -12,8 +12,8 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
+use super::kind::FileOptions;
 use super::open_file::OpenFile;
-use super::options::FileOptions;
 use crate::device::error::DeviceError;
 use crate::device::notice::Notice;
 use onrecord_entry::decode;
@@ -24,7 +24,7 @@ const CHUNK: usize = 64 * 1024;
 const LINE_MAX: usize = 64 * 1024 * 1024 + 4096;
 const PREFIX_MAX: usize = 256;
 
-/// Whether the first line is one that an audit device wrote: it decodes, behind a prefix of whatever device.
+/// Whether the first line is one that an audit device wrote: it decodes, behind the prefix of any device.
 /// A file with a single unfinished line counts if that begins as an entry: it was torn by a crash.
 pub(super) fn begins_with_an_entry(file: &File) -> bool {
     let Some((line, whole)) = first_line(file) else { return false };
@@ -128,23 +128,19 @@ fn create_beside(
     now.rfc3339_seconds(&mut time);
     let time = String::from_utf8_lossy(&time).replace([':', '-'], "");
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let beside = format!("{name}.torn-{time}");
     let mut last = Errno::EXIST;
     for attempt in 0..100_u8 {
-        let kept_as = match attempt {
-            0 => format!("{name}.torn-{time}"),
-            _ => format!("{name}.torn-{time}-{attempt}"),
-        };
+        let kept_as = if attempt == 0 { beside.clone() } else { format!("{beside}-{attempt}") };
         match rustix::fs::openat(directory, &kept_as, flags, Mode::from_raw_mode(0o600)) {
             Ok(file) => return Ok((File::from(file), kept_as)),
-            Err(Errno::EXIST) => {}
-            Err(errno) => {
-                last = errno;
-                break;
-            }
+            Err(errno) => last = errno,
+        }
+        if last != Errno::EXIST {
+            break;
         }
     }
-    let beside = options.path.with_file_name(format!("{name}.torn-{time}"));
-    Err(DeviceError::system("open", &beside, last))
+    Err(DeviceError::system("open", &options.path.with_file_name(beside), last))
 }
 
 /// Copies part of a file, makes it durable, and says its SHA-256.
@@ -168,10 +164,5 @@ fn copy(from: &File, start: u64, end: u64, mut to: &File) -> std::io::Result<Str
 }
 
 fn read_at(file: &File, into: &mut [u8], at: u64) -> std::io::Result<usize> {
-    loop {
-        match file.read_at(into, at) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            other => return other,
-        }
-    }
+    Ok(rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut *into, at))?)
 }

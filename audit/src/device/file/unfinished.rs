@@ -5,17 +5,15 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::log_end::LogEnd;
-use super::previous_file;
-use onrecord_entry::decode;
+use super::previous_file::{self, LogEnd};
 use onrecord_entry::gap::PROBE_PATH;
-use onrecord_entry::{Boot, SeqRange, SeqSet};
+use onrecord_entry::{Boot, SeqRange, SeqSet, decode};
 
 /// How much of the file's end is looked at: far more than can be under way at one moment.
 const WINDOW: u64 = 4 * 1024 * 1024;
-/// So many lines at the beginning of what is looked at may follow others in no exact order.
+/// This many lines at the beginning of what is looked at may follow others in no exact order.
 const UNORDERED: usize = 256;
-/// So far apart can numbers be that are under way at one moment.
+/// Numbers that are under way at one moment lie no further apart.
 const UNDER_WAY: u64 = 1024;
 const MARK: &[u8] = b"\"record\":{\"seq\":";
 /// In JSONx it comes before the request, and nothing before it can look like it.
@@ -40,7 +38,6 @@ pub(super) fn find(file: &File, size: u64) -> Option<LogEnd> {
     }
 }
 
-/// A line with its number and its boot.
 #[derive(Clone, Copy)]
 struct Line<'a> {
     text: &'a [u8],
@@ -50,16 +47,12 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn parse(text: &'a [u8]) -> Option<Self> {
-        let (seq, boot) = mark(text)?;
+        let (seq, boot) = mark_of_json(text).or_else(|| mark_of_jsonx(text))?;
         Some(Self { text, seq, boot })
     }
 }
 
 /// The number and the boot of a line.
-fn mark(line: &[u8]) -> Option<(u64, Boot)> {
-    mark_of_json(line).or_else(|| mark_of_jsonx(line))
-}
-
 fn mark_of_json(line: &[u8]) -> Option<(u64, Boot)> {
     let end = line.get(line.len().saturating_sub(128)..)?;
     let at = end.windows(MARK.len()).rposition(|part| part == MARK)?;
@@ -96,7 +89,8 @@ fn goes_with(before: &LogEnd, lines: &[Line<'_>], boot: Boot) -> bool {
     // its end, though: where the first number is a large one, it was enabled later.
     let first = ours.find(|line| line.boot == boot);
     let last = others.by_ref().take_while(|line| line.boot != boot).last();
-    let ended = last.is_some_and(|line| matches!(of_our_own(line.text), Some(OfOurOwn::End(_))));
+    let ended =
+        last.is_some_and(|line| matches!(of_our_own(line.text), Some(OfOurOwn::Gap { ended: true, .. })));
     !ended && first.is_some_and(|line| line.seq <= UNORDERED as u64)
 }
 
@@ -109,7 +103,7 @@ struct Counted {
     last: u64,
     /// The device was disabled, and no entry came since.
     ended: bool,
-    /// From its probe on a device gets every entry, in whatever order: the smallest of them is its first.
+    /// From its probe on a device gets every entry, in any order: the smallest of them is its first.
     begun: bool,
     /// All is known from files before, and no entry came since.
     carried: bool,
@@ -137,10 +131,9 @@ impl Counted {
                     (self.begun, self.floor) = (true, None);
                 }
             }
-            Some(OfOurOwn::Gap(seqs)) => self.known = self.known.union(&seqs),
-            Some(OfOurOwn::End(seqs)) => {
+            Some(OfOurOwn::Gap { seqs, ended }) => {
                 self.known = self.known.union(&seqs);
-                self.ended = true;
+                self.ended |= ended;
             }
             // The same, where no probe says so.
             None if std::mem::take(&mut self.ended) => {
@@ -175,9 +168,11 @@ impl Counted {
 
 enum OfOurOwn {
     Probe,
-    Gap(SeqSet),
-    /// The device was disabled.
-    End(SeqSet),
+    /// `ended`: the device was disabled.
+    Gap {
+        seqs: SeqSet,
+        ended: bool,
+    },
 }
 
 /// Lines of the device itself, which repeat a number.
@@ -195,7 +190,7 @@ fn of_our_own(line: &[u8]) -> Option<OfOurOwn> {
     if let Some(gap) = entry.gap {
         // The ranges of an earlier boot say nothing about this one.
         let seqs = if gap.boot.is_none() { gap.ranges.iter().collect() } else { SeqSet::new() };
-        return Some(if gap.ended { OfOurOwn::End(seqs) } else { OfOurOwn::Gap(seqs) });
+        return Some(OfOurOwn::Gap { seqs, ended: gap.ended });
     }
     let probe = entry.request.path == PROBE_PATH.into() && entry.request.remote_address.is_empty();
     probe.then_some(OfOurOwn::Probe)

@@ -14,7 +14,7 @@ use super::deadline::Deadline;
 use crate::device::error::DeviceError;
 use crate::device::error::net::{NetCause, NetError};
 
-/// What a peer sends is thrown away, at most so many blocks at a look.
+/// What a peer sends is thrown away, at most this many blocks at a look.
 const BLOCKS_READ: usize = 64;
 const BLOCK: usize = 4096;
 
@@ -27,7 +27,6 @@ const UNIX_OVERHEAD: usize = 64;
 /// No entry fits into less than this, in bytes.
 const SHORTEST: usize = 1024;
 
-/// What kind of connection it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A stream to a peer with a kernel of its own.
@@ -40,7 +39,6 @@ pub(crate) enum Kind {
     UnixDatagram,
 }
 
-/// How a connection has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// The peer closed it after it had read all that was written.
@@ -49,7 +47,6 @@ pub(crate) enum Ending {
     Lost(Errno),
 }
 
-/// A connection.
 pub(crate) struct Connection {
     fd: OwnedFd,
     kind: Kind,
@@ -89,7 +86,6 @@ impl Connection {
         sensible
     }
 
-    /// What went wrong with a write.
     pub(crate) fn error(&self, cause: NetCause) -> DeviceError {
         DeviceError::Net(Arc::new(NetError {
             operation: "write",

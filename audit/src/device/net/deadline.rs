@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::device::claim::Claim;
 use crate::device::error::net::NetCause;
 
-/// What has no end looks so often whether its device is still wanted, and goes on for so many looks after that.
+/// How often what has no end looks whether its device is still enabled, and for how many looks it goes on after that.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOKS: u32 = 4;
 
@@ -24,7 +24,7 @@ pub(crate) struct Deadline<'a> {
 }
 
 impl<'a> Deadline<'a> {
-    /// So long from now on; `None` for ever.
+    /// A span from now on; `None` for ever.
     pub(crate) fn after(limit: Option<Duration>, clock: &'a dyn Clock) -> Self {
         let until = limit.map(|limit| clock.monotonic().saturating_add(limit));
         Self { clock, limit, until, owner: None }

@@ -26,7 +26,7 @@ use crate::device::placement::Placement;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_COUNT: u32 = 9;
 
-/// A connection on which nothing was acknowledged for so long, in milliseconds, is lost. Without it, what was written
+/// A connection on which nothing was acknowledged for this time, in milliseconds, is lost. Without it, what was written
 /// to a machine that has gone would be taken to be on its way for a quarter of an hour.
 const UNACKNOWLEDGED_MS: u32 = 60_000;
 

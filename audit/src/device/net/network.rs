@@ -32,39 +32,34 @@ pub enum Family {
     V6,
 }
 
+/// The networks that can be dialled.
+const NAMES: [(&str, Network); 9] = [
+    ("tcp", Network::Tcp(Family::Any)),
+    ("tcp4", Network::Tcp(Family::V4)),
+    ("tcp6", Network::Tcp(Family::V6)),
+    ("udp", Network::Udp(Family::Any)),
+    ("udp4", Network::Udp(Family::V4)),
+    ("udp6", Network::Udp(Family::V6)),
+    ("unix", Network::Unix),
+    ("unixgram", Network::Unixgram),
+    ("unixpacket", Network::Unixpacket),
+];
+
 impl Network {
     /// The network of this name.
     pub fn parse(name: &str) -> Self {
-        let raw = |name: &str| matches!(name.split(':').next(), Some("ip" | "ip4" | "ip6"));
-        match name {
-            "tcp" => Self::Tcp(Family::Any),
-            "tcp4" => Self::Tcp(Family::V4),
-            "tcp6" => Self::Tcp(Family::V6),
-            "udp" => Self::Udp(Family::Any),
-            "udp4" => Self::Udp(Family::V4),
-            "udp6" => Self::Udp(Family::V6),
-            "unix" => Self::Unix,
-            "unixgram" => Self::Unixgram,
-            "unixpacket" => Self::Unixpacket,
-            name if raw(name) => Self::Raw(name.to_owned()),
-            name => Self::Unknown(name.to_owned()),
+        if let Some((_, network)) = NAMES.into_iter().find(|(known, _)| *known == name) {
+            return network;
         }
+        let raw = matches!(name.split(':').next(), Some("ip" | "ip4" | "ip6"));
+        if raw { Self::Raw(name.to_owned()) } else { Self::Unknown(name.to_owned()) }
     }
 
     /// Its name.
     pub fn name(&self) -> Arc<str> {
-        let family = |names: [&'static str; 3], family: Family| match family {
-            Family::Any => names[0],
-            Family::V4 => names[1],
-            Family::V6 => names[2],
-        };
         Arc::from(match self {
-            Self::Tcp(of) => family(["tcp", "tcp4", "tcp6"], *of),
-            Self::Udp(of) => family(["udp", "udp4", "udp6"], *of),
-            Self::Unix => "unix",
-            Self::Unixgram => "unixgram",
-            Self::Unixpacket => "unixpacket",
             Self::Raw(name) | Self::Unknown(name) => name,
+            known => NAMES.iter().find(|(_, network)| network == known).map_or("", |(name, _)| name),
         })
     }
 

@@ -24,24 +24,15 @@ pub enum OptionError {
     /// A value that the kind of device does not accept, in its own words: the option, the value, what is accepted.
     #[error("{0}")]
     BadValue(String),
-    /// Not a format.
-    #[error("unknown format type {}", quote(.0))]
-    UnknownFormat(String),
     /// Not a truth value, or not an octal number.
     #[error("{0}")]
     Convert(#[from] ConvertError),
     /// Not a duration.
     #[error("{0}")]
     Duration(#[from] DurationError),
-    /// The mode has bits of a file type.
-    #[error("file mode does not represent a regular file")]
-    NotARegularMode,
     /// The prefix is too long, or not printable.
     #[error("prefix must be printable, without a newline, and at most {} bytes", PREFIX_MAX)]
     BadPrefix,
-    /// Not `elide`, `split` or `fail`.
-    #[error("unknown oversize {}; it is \"elide\", \"split\" or \"fail\"", quote(.0))]
-    UnknownOversize(String),
     /// `required` with a device that throws everything away.
     #[error("a device that discards everything cannot be required")]
     RequiredDiscard,
@@ -65,12 +56,9 @@ impl fmt::Debug for OptionError {
             Self::UnknownType(_) => f.write_str("UnknownType"),
             Self::Missing(key) => write!(f, "Missing({key})"),
             Self::BadValue(_) => f.write_str("BadValue"),
-            Self::UnknownFormat(_) => f.write_str("UnknownFormat"),
             Self::Convert(error) => error.fmt(f),
             Self::Duration(error) => write!(f, "Duration({error:?})"),
-            Self::NotARegularMode => f.write_str("NotARegularMode"),
             Self::BadPrefix => f.write_str("BadPrefix"),
-            Self::UnknownOversize(_) => f.write_str("UnknownOversize"),
             Self::RequiredDiscard => f.write_str("RequiredDiscard"),
             Self::Unavailable(cause) => write!(f, "Unavailable({cause:?})"),
             Self::Open { cause, .. } => write!(f, "Open({cause:?})"),

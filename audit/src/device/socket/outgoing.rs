@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::SocketOptions;
 use crate::clock::Clock;
 use crate::device::batch::{Appended, Batch, Rejected};
 use crate::device::claim::Claim;
@@ -17,15 +18,10 @@ const REFUSAL: Duration = Duration::from_millis(20);
 /// A connection, and how lines go out on it.
 pub(super) struct Outgoing<'a> {
     pub(super) connection: &'a Connection,
-    /// Each line is a message.
-    pub(super) messages: bool,
-    /// What becomes of a line that is longer than a message can be.
-    pub(super) oversize: Oversize,
+    pub(super) options: &'a SocketOptions,
     /// An earlier message was refused: the first one counts only if no refusal follows.
     pub(super) wary: bool,
     pub(super) clock: &'a dyn Clock,
-    /// How long a line may take.
-    pub(super) timeout: Option<Duration>,
     /// The device may be disabled meanwhile.
     pub(super) claim: &'a Claim,
 }
@@ -33,11 +29,15 @@ pub(super) struct Outgoing<'a> {
 impl Outgoing<'_> {
     /// Sends the lines of a batch from `from` on; says how many of all lines are out then.
     pub(super) fn send(&self, batch: &Batch<'_>, from: usize) -> Appended {
-        if self.messages { self.send_messages(batch, from) } else { self.send_stream(batch, from) }
+        if self.options.network.keeps_messages() {
+            self.send_messages(batch, from)
+        } else {
+            self.send_stream(batch, from)
+        }
     }
 
     fn deadline(&self) -> Deadline<'_> {
-        Deadline::after(self.timeout, self.clock).of(self.claim)
+        Deadline::after(self.options.write_timeout, self.clock).of(self.claim)
     }
 
     fn send_stream(&self, batch: &Batch<'_>, from: usize) -> Appended {
@@ -82,11 +82,11 @@ impl Outgoing<'_> {
             sent.map(drop).map_err(|cause| self.connection.error(cause))
         };
         // How long a message may be is the system's to say, in its own words.
-        if self.oversize == Oversize::Fail {
+        if self.options.oversize == Oversize::Fail {
             return send(line);
         }
         loop {
-            match send_within(line, self.connection.longest_message(), self.oversize, send) {
+            match send_within(line, self.connection.longest_message(), self.options.oversize, send) {
                 // A network may take less than its protocol allows.
                 Err(DeviceError::Net(error)) if error.is_too_long() && self.connection.shorten_messages() => {
                 }

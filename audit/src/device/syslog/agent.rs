@@ -46,7 +46,6 @@ impl From<OversizeError> for Unsent {
     }
 }
 
-/// A connection to the daemon.
 pub(super) struct Agent {
     socket: OwnedFd,
     path: PathBuf,
@@ -157,6 +156,5 @@ fn dial(path: &Path, kind: SocketType) -> Result<Agent, Errno> {
 }
 
 fn identify(path: &Path) -> Option<FileId> {
-    let stat = rustix::fs::stat(path).ok()?;
-    Some(FileId { dev: stat.st_dev, ino: stat.st_ino })
+    rustix::fs::stat(path).ok().map(|stat| FileId::of(&stat))
 }

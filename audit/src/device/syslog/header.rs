@@ -1,17 +1,18 @@
 //! What leads a message to the daemon: priority, local time, tag and process (RFC 3164, section 4.1, without a host).
 //! Never in it: the line, but to put it behind.
 
-use super::options::Facility;
+use std::io::Write as _;
+
+use jiff::Timestamp;
+
+use super::kind::Facility;
 use crate::clock::Clock;
 
 /// The severity of every message: INFO.
 const SEVERITY: u8 = 6;
 
-/// So much memory is kept from one batch to the next, in bytes.
+/// How much memory is kept from one batch to the next, in bytes.
 const KEPT: usize = 64 * 1024;
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// The header, with room for a line behind it.
 pub(super) struct Header {
@@ -43,11 +44,10 @@ impl Header {
     pub(super) fn set_time(&mut self, clock: &dyn Clock) {
         let now = clock.now();
         let local = now.unix_seconds().saturating_add(clock.utc_offset(now).into());
+        let local = Timestamp::from_second(local).unwrap_or_default().strftime("%b %e %T");
         self.message.clear();
-        self.message.extend_from_slice(self.priority.as_bytes());
-        stamp(onrecord_value::Time::from_unix(local, 0), &mut self.message);
-        self.message.push(b' ');
-        self.message.extend_from_slice(self.process.as_bytes());
+        // Writing to memory does not fail.
+        let _always = write!(self.message, "{}{local} {}", self.priority, self.process);
         self.len = self.message.len();
     }
 
@@ -67,19 +67,6 @@ impl Header {
         self.message.extend_from_slice(line);
         &self.message
     }
-}
-
-/// `Jan  2 03:04:05`, out of `2026-01-02T03:04:05Z`.
-fn stamp(local: onrecord_value::Time, out: &mut Vec<u8>) {
-    let mut text = Vec::with_capacity(20);
-    local.rfc3339_seconds(&mut text);
-    let part = |from: usize, to: usize| text.get(from..to).and_then(|part| std::str::from_utf8(part).ok());
-    let (month, day, time) = (part(5, 7), part(8, 10), part(11, 19));
-    let month = month.and_then(|month| MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?));
-    let day = day.map(|day| day.strip_prefix('0').unwrap_or(day));
-    let stamp =
-        format!("{} {:>2} {}", month.unwrap_or(&"Jan"), day.unwrap_or("1"), time.unwrap_or("00:00:00"));
-    out.extend_from_slice(stamp.as_bytes());
 }
 
 #[cfg(test)]

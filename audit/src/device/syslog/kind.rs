@@ -1,34 +1,107 @@
-//! The row of the syslog device in the table of kinds. Never in it: talking to the daemon.
+//! The row of the syslog device in the table of kinds, and its options. Never in it: dialling the daemon.
 
 use std::sync::Arc;
 
+use onrecord_entry::oversize::Oversize;
+
 use super::Syslog;
-use super::options::{self, SyslogOptions};
 use crate::clock::Clock;
 use crate::device::interface::Device;
-use crate::device::kind::{DeviceKind, DeviceTarget};
-use crate::device::options::{DeviceOption, GivenOptions, OptionError};
+use crate::device::kind::{BuiltInKind, DeviceTarget};
+use crate::device::options::{DeviceOption, GivenOptions, OptionError, is_printable};
 use crate::device::placement::Placement;
 
-/// `syslog`: the machine's syslog daemon.
-pub(crate) struct SyslogKind;
+/// The machine's syslog daemon.
+pub(in crate::device) const SYSLOG: BuiltInKind = BuiltInKind {
+    name: "syslog",
+    about: "sends every entry to the syslog daemon of this machine",
+    options: OPTIONS,
+    parse: |given| Ok(Arc::new(parse(given)?)),
+};
 
-impl DeviceKind for SyslogKind {
-    fn name(&self) -> &'static str {
-        "syslog"
+const OPTIONS: &[DeviceOption] = &[
+    DeviceOption::new("facility", "Facility of every message: KERN, USER, MAIL, …, LOCAL7, in any case.")
+        .default("AUTH"),
+    DeviceOption::new(
+        "tag",
+        "What stands before the process id; empty for the name that the server was started by. Printable, at most \
+         256 bytes.",
+    )
+    .default("vault"),
+    DeviceOption::OVERSIZE,
+    DeviceOption::new(
+        "max_bytes",
+        "The longest message, for a daemon that cuts longer ones off; at least 2KiB.",
+    )
+    .default("what the daemon's socket takes"),
+];
+
+/// The least that `max_bytes` can be: the shortest line that stands for another must fit.
+const MAX_BYTES_MIN: u64 = 2048;
+
+/// The longest `tag`, in bytes.
+const TAG_MAX: usize = 256;
+
+/// The options of a syslog device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyslogOptions {
+    /// The facility of every message; the severity is always INFO.
+    pub facility: Facility,
+    /// What stands before the process id; empty for the name that the server was started by.
+    pub tag: String,
+    /// What becomes of a line that is longer than the daemon's socket takes.
+    pub oversize: Oversize,
+    /// The longest message that the daemon is sent, in bytes, even if its socket takes a longer one: some daemons cut
+    /// off in silence what is longer than they are configured for.
+    pub max_bytes: usize,
+}
+
+/// A syslog facility (RFC 3164, section 4.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facility(u8);
+
+/// The names that Vault knows, each at the place of its code; the four places without a name are refused.
+const NAMES: [&str; 24] = [
+    "KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP", "",
+    "", "", "", "LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7",
+];
+
+impl Facility {
+    /// `AUTH`, the default.
+    pub const AUTH: Self = Self(4);
+
+    /// The code, 0 to 23.
+    pub const fn code(self) -> u8 {
+        self.0
     }
 
-    fn about(&self) -> &'static str {
-        "sends every entry to the syslog daemon of this machine"
+    #[cfg(test)]
+    pub(crate) const fn of(code: u8) -> Self {
+        Self(code)
     }
 
-    fn options(&self) -> &'static [DeviceOption] {
-        options::OPTIONS
+    fn parse(text: &str) -> Result<Self, OptionError> {
+        let name = text.to_uppercase();
+        let code = NAMES.iter().position(|known| !known.is_empty() && *known == name);
+        code.and_then(|code| u8::try_from(code).ok())
+            .map(Self)
+            .ok_or_else(|| OptionError::BadValue(format!("invalid syslog facility: {name}")))
     }
+}
 
-    fn parse(&self, given: &GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError> {
-        Ok(Arc::new(options::parse(given)?))
+/// The order of the checks is the documented one: common options, `facility`, `tag`, `oversize`, `max_bytes`.
+fn parse(given: &GivenOptions<'_>) -> Result<SyslogOptions, OptionError> {
+    given.common()?;
+    let facility = given.text("facility").map_or(Ok(Facility::AUTH), Facility::parse)?;
+    let tag = given.text("tag").unwrap_or("vault").to_owned();
+    if tag.len() > TAG_MAX || !is_printable(&tag) {
+        let refused = "tag must be printable, without a newline, and at most 256 bytes";
+        return Err(OptionError::BadValue(refused.to_owned()));
     }
+    let oversize = given.oversize()?;
+    let accepted = "\"8KiB\", at least \"2KiB\"";
+    let max_bytes = given.size("max_bytes", usize::MAX, MAX_BYTES_MIN..=u64::MAX, accepted)?;
+    Ok(SyslogOptions { facility, tag, oversize, max_bytes })
 }
 
 impl DeviceTarget for SyslogOptions {

@@ -96,7 +96,7 @@ fn message(line: &str) -> String {
     format!("<38>Jan  2 05:04:05 vault[{}]: {line}", std::process::id())
 }
 
-/// A line of about so many bytes.
+/// A line of about this many bytes.
 fn entry_of(bytes: usize) -> String {
     let data = object! { "text" => "x".repeat(bytes) };
     let request = Request { path: "secret/a".into(), data: (&data).into(), ..Request::default() };

@@ -46,7 +46,6 @@ impl Config {
         }
     }
 
-    /// Appends the settings to a record.
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.count(self.max_versions);
         writer.flag(self.cas_required);
@@ -54,7 +53,6 @@ impl Config {
         writer.signed(self.delete_version_after.nanos());
     }
 
-    /// Takes the settings out of a record.
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
         Ok(Self {
             max_versions: reader.count()?,

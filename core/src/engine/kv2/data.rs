@@ -14,6 +14,9 @@ use crate::engine::fields::{self, answer};
 use crate::engine::{Call, ChangeBatch};
 use crate::outcome::{Outcome, Refusal};
 
+/// How often a version is looked for that is in neither of the two records where it may be.
+const LOOKS: u32 = 3;
+
 /// What a look for a version finds.
 enum Lookup {
     /// No such key or version.
@@ -47,7 +50,7 @@ impl Kv2 {
         };
         let part = if subkeys { "subkeys" } else { "data" };
         let known: &[&str] = if subkeys { &["version", "depth"] } else { &["version"] };
-        self.find(call.captured, number, call.now).map(move |found| {
+        self.find(call.captured, number, call.now, LOOKS).map(move |found| {
             Ok(match found? {
                 Lookup::Absent => Outcome::absent(),
                 Lookup::Unreadable(metadata) => gone(object! { part => Value::Null, "metadata" => metadata }),
@@ -59,43 +62,26 @@ impl Kv2 {
         })
     }
 
-    /// The wanted version, or the newest.
-    fn find<'a>(&'a self, key: &'a str, wanted: Option<u64>, now: Time) -> Read<'a, Result<Lookup, Refusal>> {
-        self.look_up(key, wanted, now).then(move |found| match found {
-            Ok(Some(found)) => Read::Ready(Ok(found)),
-            Ok(None) => Read::pending(self.find_again(key, wanted, now)),
-            Err(refusal) => Read::Ready(Err(refusal)),
-        })
-    }
-
-    /// A version that moves out of its record or is destroyed between the two reads of a look-up is found, or not, by
-    /// the next look-up.
-    async fn find_again(&self, key: &str, wanted: Option<u64>, now: Time) -> Result<Lookup, Refusal> {
-        for _ in 0..2 {
-            if let Some(found) = self.look_up(key, wanted, now).await? {
-                return Ok(found);
-            }
-        }
-        Err(Broken.into())
-    }
-
-    /// One look at the key's record and, if the version is not in it, at its group; `None` if it is not there either.
-    fn look_up<'a>(
+    /// The wanted version, or the newest: in the key's record or, if it is not in that, in its group. One that moves out of
+    /// its record or is destroyed between the two reads is found, or not, by the next look; there are `looks` of them.
+    fn find<'a>(
         &'a self,
         key: &'a str,
         wanted: Option<u64>,
         now: Time,
-    ) -> Read<'a, Result<Option<Lookup>, Refusal>> {
+        looks: u32,
+    ) -> Read<'a, Result<Lookup, Refusal>> {
         self.space.get(&record_key(key)).then(move |stored| {
             let (group, number, metadata) = match in_record(stored, wanted, now) {
                 Ok(Place::Outside(group, number, metadata)) => (group, number, metadata),
-                Ok(Place::Here(found)) => return Read::Ready(Ok(Some(found))),
+                Ok(Place::Here(found)) => return Read::Ready(Ok(found)),
                 Err(refusal) => return Read::Ready(Err(refusal)),
             };
-            self.space.get(&group_key(key, group)).map(move |members| {
-                let Some(members) = members? else { return Ok(None) };
-                let Some(data) = in_group(members.expose(), number)? else { return Ok(None) };
-                Ok(Some(Lookup::Data(decode_object(&data)?, metadata)))
+            self.space.get(&group_key(key, group)).then(move |members| match in_members(members, number) {
+                Ok(Some(data)) => Read::Ready(Ok(Lookup::Data(data, metadata))),
+                Ok(None) if looks > 1 => self.find(key, wanted, now, looks - 1),
+                Ok(None) => Read::Ready(Err(Broken.into())),
+                Err(refusal) => Read::Ready(Err(refusal)),
             })
         })
     }
@@ -241,14 +227,19 @@ fn in_record(
     }
 }
 
+/// The data of a version in the record of its group, if it is there.
+fn in_members(members: Result<Option<SecretBytes>, Refusal>, number: u64) -> Result<Option<Object>, Refusal> {
+    let Some(members) = members? else { return Ok(None) };
+    Ok(in_group(members.expose(), number)?.map(|data| decode_object(&data)).transpose()?)
+}
+
 /// The data of a version that is not destroyed.
 fn data_of(version: &Version<'_>, key: &str, draft: &mut ChangeBatch<'_>) -> Result<Object, Refusal> {
     Ok(match &version.body {
         Body::Gone => return Err(Broken.into()),
         Body::Inline(data) => decode_object(data)?,
         Body::Outside(group) => {
-            let members = draft.latest(&group_key(key, *group))?.ok_or(Broken)?;
-            decode_object(&in_group(members.expose(), version.number)?.ok_or(Broken)?)?
+            in_members(draft.latest(&group_key(key, *group)), version.number)?.ok_or(Broken)?
         }
     })
 }

@@ -32,7 +32,7 @@ impl Kv2 {
     }
 
     /// `POST metadata/KEY`: settings and custom metadata; makes the key if it is not there.
-    pub(super) async fn write_metadata(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    pub(super) async fn write_metadata(&self, call: &Call<'_>) -> Result<(), Refusal> {
         let custom = fields::map(call.data, "custom_metadata")?;
         custom.map_or(Ok(()), check_custom)?;
         let cas = fields::whole(call.data, "metadata_cas")?;
@@ -48,8 +48,7 @@ impl Kv2 {
             record.updated = call.now;
             store(draft, call.captured, record, &groups)
         });
-        change.await?;
-        Ok(Outcome::empty())
+        change.await
     }
 
     /// `PATCH metadata/KEY`: as a write, but `null` sets back, and custom metadata is merged.
@@ -85,7 +84,7 @@ impl Kv2 {
     }
 
     /// `DELETE metadata/KEY`: the key and all its versions, for good.
-    pub(super) async fn delete_metadata(&self, key: &str) -> Result<Outcome, Refusal> {
+    pub(super) async fn delete_metadata(&self, key: &str) -> Result<(), Refusal> {
         let at = record_key(key);
         let change = self.space.change(&at, None, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
@@ -94,8 +93,7 @@ impl Kv2 {
             }
             draft.delete(&at)
         });
-        change.await?;
-        Ok(Outcome::empty())
+        change.await
     }
 }
 

@@ -9,9 +9,8 @@ use super::{MountDraft, Table};
 use crate::engine::AnyEngine;
 use crate::engine::codec::{Broken, Reader, Writer};
 use crate::engine::kind::{Builtin, EngineKind, Kinds, Mounting};
-use crate::engine::mount::{LOGINS, Mount};
+use crate::engine::mount::{LOGINS, Mount, Tune};
 use crate::engine::space::Space;
-use crate::engine::tune::Tune;
 use crate::stored::{Plain, Record as _, load, record};
 
 /// The first byte of the record. Another one is from a newer release.
@@ -215,8 +214,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Row, Stored};
+    use crate::engine::mount::Tune;
     use crate::engine::mounts::MountDraft;
-    use crate::engine::tune::Tune;
     use crate::{engine, kinds};
 
     /// A table as the first release stored it.

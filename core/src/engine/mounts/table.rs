@@ -20,11 +20,7 @@ pub struct Table {
 }
 
 impl Table {
-    pub(super) fn new(mounts: Vec<Mount>, pending_deletion: Vec<String>) -> Self {
-        Self::of(mounts.into_iter().map(Arc::new).collect(), pending_deletion)
-    }
-
-    fn of(mut sorted: Vec<Arc<Mount>>, pending_deletion: Vec<String>) -> Self {
+    pub(super) fn new(mut sorted: Vec<Arc<Mount>>, pending_deletion: Vec<String>) -> Self {
         sorted.sort_by(|one, other| one.path.cmp(&other.path));
         let deepest = sorted.iter().map(|mount| mount.path.matches('/').count()).max().unwrap_or(0);
         let by_name = sorted.iter().map(|mount| (name(&mount.path).to_owned(), Arc::clone(mount))).collect();
@@ -66,7 +62,7 @@ impl Table {
         let others = self.sorted.iter().filter(|other| other.path != mount.path).cloned();
         let mut sorted: Vec<_> = others.collect();
         sorted.push(Arc::new(mount));
-        Self::of(sorted, self.pending_deletion.clone())
+        Self::new(sorted, self.pending_deletion.clone())
     }
 
     /// Without this mount, its data pending deletion.
@@ -74,13 +70,13 @@ impl Table {
         let sorted = self.sorted.iter().filter(|other| other.uuid != mount.uuid).cloned().collect();
         let mut pending_deletion = self.pending_deletion.clone();
         pending_deletion.push(mount.uuid.clone());
-        Self::of(sorted, pending_deletion)
+        Self::new(sorted, pending_deletion)
     }
 
     /// With the data of a removed mount gone.
     pub(super) fn swept(&self, uuid: &str) -> Self {
         let pending_deletion = self.pending_deletion.iter().filter(|other| *other != uuid).cloned().collect();
-        Self::of(self.sorted.clone(), pending_deletion)
+        Self::new(self.sorted.clone(), pending_deletion)
     }
 }
 
@@ -96,10 +92,9 @@ mod tests {
     use onrecord_seal::OsEntropy;
     use onrecord_storage::{Barrier, Storage, memory};
 
-    use crate::engine::mount::Mount;
+    use crate::engine::mount::{Mount, Tune};
     use crate::engine::space::Space;
     use crate::engine::sys::{self, Sys};
-    use crate::engine::tune::Tune;
 
     fn mount(path: &str) -> Mount {
         let storage = Storage::start(memory::Memory::new()).unwrap();
@@ -121,7 +116,10 @@ mod tests {
     }
 
     fn table() -> Table {
-        Table::new(["sys/", "auth/token/", "kv/", "deep/er/kv/"].map(mount).into(), Vec::new())
+        Table::new(
+            ["sys/", "auth/token/", "kv/", "deep/er/kv/"].map(|path| Arc::new(mount(path))).into(),
+            Vec::new(),
+        )
     }
 
     #[test]

@@ -7,24 +7,26 @@ use std::collections::BTreeMap;
 use onrecord_value::{Object, Value, object, quote};
 
 use crate::devices::{self, Device, DevicesError, EnableRequest};
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
-use crate::outcome::{Outcome, Refusal};
+use crate::engine::{Call, Unsealed, fields};
+use crate::outcome::{Outcome, Refusal, Reply};
 
-/// Enables the device that the body describes.
-pub(super) async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    let wanted = enable_request(call)?;
-    open.devices.enable(&open.broker, wanted, call.now).await.map_err(refused)?;
-    Ok(Outcome::empty())
+pub(super) async fn enable(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    let text = |field| fields::text(call.data, field).map(|text| text.unwrap_or_default().into_owned());
+    let wanted = EnableRequest {
+        path: call.captured.to_owned(),
+        kind: text("type")?,
+        description: text("description")?,
+        local: fields::flag(call.data, "local")?.unwrap_or(false),
+        options: options(call.data.get("options"))?,
+    };
+    open.devices.enable(&open.broker, wanted, call.now).await.map_err(refused)
 }
 
-/// Disables a device.
-pub(super) async fn disable(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) async fn disable(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     open.devices.disable(&open.broker, call.captured, call.now).await.map_err(refused)?;
-    Ok(Outcome::empty())
+    Ok(())
 }
 
-/// All enabled devices.
 pub(super) fn list(open: &Unsealed) -> Outcome {
     let table = open.devices.table();
     Outcome::data(table.iter().map(|(path, device)| (path.as_str(), shown(device))).collect())
@@ -55,25 +57,13 @@ pub(super) fn refused(error: DevicesError) -> Refusal {
     }
 }
 
-/// The device that a body describes.
-fn enable_request(call: &Call<'_>) -> Result<EnableRequest, Refusal> {
-    let text = |field| fields::text(call.data, field).map(|text| text.unwrap_or_default().into_owned());
-    Ok(EnableRequest {
-        path: call.captured.to_owned(),
-        kind: text("type")?,
-        description: text("description")?,
-        local: fields::flag(call.data, "local")?.unwrap_or(false),
-        options: options(call.data.get("options"))?,
-    })
-}
-
 /// Options are texts by name; other forms are converted as the API converts them.
 fn options(value: Option<&Value>) -> Result<BTreeMap<String, String>, Refusal> {
     let pair = |value: &Value| {
         let text = value.as_str().unwrap_or_default();
         match text.split_once('=') {
             Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-            _ => Err(unconvertible(format!("invalid key pair {}", quote::quote(text)))),
+            _ => Err(fields::refused("options", format!("invalid key pair {}", quote::quote(text)))),
         }
     };
     match value {
@@ -83,7 +73,7 @@ fn options(value: Option<&Value>) -> Result<BTreeMap<String, String>, Refusal> {
         }
         Some(Value::Array(pairs)) => pairs.iter().map(pair).collect(),
         Some(one @ Value::String(_)) => Ok(BTreeMap::from([pair(one)?])),
-        Some(other) => Err(unconvertible(format!("expected a map, got {}", other.kind()))),
+        Some(other) => Err(fields::refused("options", format!("expected a map, got {}", other.kind()))),
     }
 }
 
@@ -92,29 +82,23 @@ fn text(key: &str, value: &Value) -> Result<String, Refusal> {
         return Ok(String::new());
     }
     let why = || format!("{} expected type string, got {}", quote::quote(key), value.kind());
-    fields::scalar(value).map(Cow::into_owned).ok_or_else(|| unconvertible(why()))
-}
-
-fn unconvertible(why: String) -> Refusal {
-    fields::refused("options", why)
+    fields::scalar(value).map(Cow::into_owned).ok_or_else(|| fields::refused("options", why()))
 }
 
 /// Hashes a text as the lines of a device hash it.
-pub(super) fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let input = input(call)?;
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
     devices::hash(&open.broker, path, &input).map(|hash| hashed(call, hash)).ok_or_else(|| unknown(path))
 }
 
-/// The text to be hashed.
 pub(super) fn input<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
     let input = fields::text(call.data, "input")?.unwrap_or_default();
     if input.is_empty() { Err(Refusal::bad_request("the \"input\" parameter is empty")) } else { Ok(input) }
 }
 
-/// The answer with a hash in it.
-pub(super) fn hashed(call: &Call<'_>, hash: String) -> Outcome {
-    fields::answer(object! { "hash" => hash }, call.data, &["input"]).into()
+pub(super) fn hashed(call: &Call<'_>, hash: String) -> Reply {
+    fields::answer(object! { "hash" => hash }, call.data, &["input"])
 }
 
 /// No device is enabled at a path.

@@ -9,8 +9,7 @@ use onrecord_audit::device::{DRILL_MAX, Drill};
 use onrecord_value::object;
 
 use super::audit::unknown;
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Afterwards, Refusal, Reply};
 
 /// How long a drill lasts that does not say.
@@ -18,7 +17,6 @@ const USUAL: Duration = Duration::from_mins(1);
 /// How much later a slow device takes a batch, if the drill does not say.
 const DELAY: Duration = Duration::from_secs(1);
 
-/// Begins a drill, or ends one.
 pub(super) fn drill(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let path = format!("{}/", call.captured.trim_matches('/'));
     let refused = |error| match error {

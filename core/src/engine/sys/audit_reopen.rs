@@ -9,8 +9,7 @@ use onrecord_value::{Object, object};
 
 use super::audit::unknown;
 use crate::blocking_task::BlockingTask;
-use crate::engine::Call;
-use crate::engine::unsealed::Unsealed;
+use crate::engine::{Call, Unsealed};
 use crate::outcome::{Outcome, Refusal};
 
 /// How long devices are waited for. One that hangs is named, and opens again as soon as it can.

@@ -6,11 +6,9 @@ use onrecord_value::{Object, object, quote};
 
 use super::audit::{hashed, input, refused, unknown};
 use crate::devices::KeptSalt;
-use crate::engine::Call;
-use crate::engine::unsealed::Unsealed;
-use crate::outcome::{Outcome, Refusal};
+use crate::engine::{Call, Unsealed};
+use crate::outcome::{Outcome, Refusal, Reply};
 
-/// All salts by id, in use and retired.
 pub(super) async fn list(open: &Unsealed) -> Result<Outcome, Refusal> {
     let salts = open.devices.salts().await.map_err(refused)?;
     Ok(Outcome::data(salts.iter().map(|salt| (salt.id.to_string(), shown(salt))).collect()))
@@ -26,8 +24,7 @@ fn shown(salt: &KeptSalt) -> Object {
     }
 }
 
-/// Hashes a text under a salt.
-pub(super) async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let input = input(call)?;
     let unknown = || Refusal::bad_request(format!("unknown audit salt {}", quote::quote(call.captured)));
     let id = SaltId::parse(call.captured).ok_or_else(unknown)?;
@@ -35,7 +32,6 @@ pub(super) async fn hash(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Re
     hash.map(|hash| hashed(call, hash)).ok_or_else(unknown)
 }
 
-/// Gives a device a new salt.
 pub(super) async fn rotate(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured.trim_matches('/');
     let rotated = open.devices.rotate_salt(&open.broker, path, call.now).await.map_err(refused)?;

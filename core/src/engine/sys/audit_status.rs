@@ -11,7 +11,6 @@ use onrecord_value::{Object, Value, object};
 use crate::engine::unsealed::Unsealed;
 use crate::outcome::Outcome;
 
-/// Reads the status.
 pub(super) fn read(open: &Unsealed) -> Outcome {
     let devices = open.broker.status();
     let (outlook, met) = open.outlook_of(&devices);

@@ -4,11 +4,9 @@
 use onrecord_storage::BarrierError;
 use onrecord_value::{Object, object};
 
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal};
 
-/// All audited headers.
 pub(super) fn list(open: &Unsealed) -> Outcome {
     let headers = open.audited_headers.current();
     let all: Object = headers.iter().map(|(name, hmac)| (name.as_str(), shown(*hmac))).collect();
@@ -17,28 +15,24 @@ pub(super) fn list(open: &Unsealed) -> Outcome {
 
 /// One of them, by its name as it was typed, not as it is stored.
 pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    match open.audited_headers.current().get(&call.captured.to_ascii_lowercase()) {
-        Some(hmac) => Ok(Outcome::data(Object::from_iter([(call.captured, shown(*hmac))]))),
-        None => Err(Refusal::bad_request("Could not find header in config")),
-    }
+    let headers = open.audited_headers.current();
+    let hmac = headers.get(&call.captured.to_ascii_lowercase());
+    let hmac = hmac.ok_or_else(|| Refusal::bad_request("Could not find header in config"))?;
+    Ok(Outcome::data(object! { call.captured => shown(*hmac) }))
 }
 
-/// Records a header from now on.
-pub(super) async fn set(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) async fn set(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let hmac = fields::flag(call.data, "hmac")?.unwrap_or(false);
-    stored(open.audited_headers.set(call.captured, hmac).await)
+    open.audited_headers.set(call.captured, hmac).await.map_err(|error| not_stored(&error))
 }
 
-/// Records it no longer.
-pub(super) async fn remove(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
-    stored(open.audited_headers.remove(call.captured).await)
+pub(super) async fn remove(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    open.audited_headers.remove(call.captured).await.map_err(|error| not_stored(&error))
 }
 
-fn stored(result: Result<(), BarrierError>) -> Result<Outcome, Refusal> {
-    result.map(|()| Outcome::empty()).map_err(|error| {
-        tracing::error!(%error, "the audited headers could not be stored");
-        Refusal::internal()
-    })
+fn not_stored(error: &BarrierError) -> Refusal {
+    tracing::error!(%error, "the audited headers could not be stored");
+    Refusal::internal()
 }
 
 fn shown(hmac: bool) -> Object {

@@ -6,38 +6,27 @@ use std::sync::Arc;
 use onrecord_policy::Acl;
 use onrecord_value::{Object, Value};
 
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Refusal, Reply};
-use crate::tokens::ActiveToken;
 
-/// Of a token that the request names.
-pub(super) async fn of_token(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+/// Of the token that a field names by its text (`token`) or by its accessor (`accessor`).
+pub(super) async fn of_named(open: &Unsealed, call: &Call<'_>, field: &str) -> Result<Reply, Refusal> {
     answer(call, async {
-        let token = fields::text(call.data, "token")?.unwrap_or_default();
-        acl(open, open.tokens.find(&token, call.now).await?, "invalid token")
+        let named = fields::text(call.data, field)?.unwrap_or_default();
+        let found = if field == "accessor" {
+            open.tokens.find_accessor(&named, call.now).await?
+        } else {
+            open.tokens.find(&named, call.now).await?
+        };
+        let found = found.ok_or_else(|| Refusal::invalid(format!("invalid {field}")))?;
+        Ok(open.policies.acl(&found.entry().policies).1)
     })
     .await
 }
 
-/// Of the caller's own token.
 pub(super) async fn of_caller(call: &Call<'_>) -> Result<Reply, Refusal> {
     let acl = call.caller.map(|caller| Arc::clone(&caller.acl)).ok_or_else(Refusal::denied);
     answer(call, std::future::ready(acl)).await
-}
-
-/// Of the token with an accessor.
-pub(super) async fn of_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    answer(call, async {
-        let accessor = fields::text(call.data, "accessor")?.unwrap_or_default();
-        acl(open, open.tokens.find_accessor(&accessor, call.now).await?, "invalid accessor")
-    })
-    .await
-}
-
-fn acl(open: &Unsealed, token: Option<ActiveToken>, absent: &str) -> Result<Arc<Acl>, Refusal> {
-    let token = token.ok_or_else(|| Refusal::invalid(absent))?;
-    Ok(open.policies.acl(&token.entry().policies).1)
 }
 
 async fn answer(

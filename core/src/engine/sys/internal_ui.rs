@@ -3,13 +3,10 @@
 
 use std::sync::Arc;
 
-use onrecord_policy::Acl;
 use onrecord_value::{Object, object};
 
 use super::mounts::{Class, show};
-use crate::engine::Call;
-use crate::engine::mount::Mount;
-use crate::engine::unsealed::Unsealed;
+use crate::engine::{Call, Mount, Unsealed};
 use crate::outcome::{Outcome, Refusal};
 
 /// `GET sys/internal/ui/mounts`.
@@ -17,7 +14,7 @@ pub(super) fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
     let (mut auth, mut secret) = (Object::new(), Object::new());
     for mount in open.mounts.snapshot().iter() {
         let shown = match call.caller {
-            Some(caller) if may_see(&caller.acl, mount) => show(mount),
+            Some(caller) if caller.acl.reaches_below(&mount.path) => show(mount),
             None if mount.tune.listing_visibility == "unauth" => object! {
                 "description" => mount.description.as_str(),
                 "options" => mount.options.clone(),
@@ -37,7 +34,8 @@ pub(super) fn mounts(open: &Unsealed, call: &Call<'_>) -> Outcome {
 /// to do there, is one answer.
 pub(super) fn mount(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured;
-    let visible = |mount: &Arc<Mount>| call.caller.is_some_and(|caller| may_see(&caller.acl, mount));
+    let visible =
+        |mount: &Arc<Mount>| call.caller.is_some_and(|caller| caller.acl.reaches_below(&mount.path));
     let mount = open.mounts.find(path).filter(visible).ok_or_else(|| hidden(path))?;
     let mut shown = show(&mount);
     shown.insert("path", mount.path.as_str());
@@ -50,9 +48,4 @@ fn hidden(path: &str) -> Refusal {
         "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}{slash}\""
     );
     Refusal { text: Some(text), ..Refusal::denied() }
-}
-
-/// Whether a policy of the caller grants anything at or below the mount.
-pub(super) fn may_see(acl: &Acl, mount: &Mount) -> bool {
-    acl.reaches_below(&mount.path)
 }

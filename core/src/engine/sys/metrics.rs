@@ -10,8 +10,7 @@ use onrecord_value::{Number, quote};
 
 use crate::VERSION;
 use crate::alarm::Phase::{Request, Response};
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
 use crate::exchange::Media;
 use crate::host::Host;
 use crate::meters::Meters;
@@ -48,7 +47,6 @@ enum Reading {
     Numbers(Distribution),
 }
 
-/// Reads them.
 pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let format = fields::text(call.data, "format")?.unwrap_or_default();
     let prometheus = match &*format {

@@ -1,18 +1,14 @@
-//! `sys/mounts` and `sys/auth`: list, enable, read, tune and disable secrets engines and login methods; `sys/remount`,
-//! which refuses.
+//! `sys/mounts` and `sys/auth`: list, enable, read, tune and disable secrets engines and login methods.
 //! Never in it: the table and its storage (`crate::engine::mounts`).
 
 use std::time::Duration;
 
 use onrecord_value::{Object, Value, duration, object};
 
-use crate::engine::kind::{EngineKind, Kinds, Mounting, Unknown};
-use crate::engine::mount::{Mount, RUNNING_VERSION};
+use crate::engine::mount::RUNNING_VERSION;
 use crate::engine::mounts::{MountDraft, MountError};
 use crate::engine::space::{failed, refused};
-use crate::engine::tune::Tune;
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, EngineKind, Kinds, Mount, Mounting, Tune, Unknown, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal};
 
 /// Whether a mount is listed among the secrets engines or among the logins.
@@ -110,24 +106,22 @@ pub(super) fn full_path(captured: &str, class: Class) -> String {
 /// `GET sys/mounts/PATH`, `GET sys/auth/PATH`.
 pub(super) fn read(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, class);
-    match open.mounts.at(&path).filter(|mount| class.has(mount)) {
-        Some(mount) => Ok(Outcome::data(show(&mount))),
-        None => Err(Refusal::invalid(format!("no matching mount at {path:?}"))),
-    }
+    let mount = open.mounts.at(&path).filter(|mount| class.has(mount));
+    let mount = mount.ok_or_else(|| Refusal::invalid(format!("no matching mount at {path:?}")))?;
+    Ok(Outcome::data(show(&mount)))
 }
 
 /// Enables an engine or a login method.
-pub(super) async fn enable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+pub(super) async fn enable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let path = full_path(call.captured, class);
     if class == Class::Auth && open.mounts.at(&path).is_some() {
         return Err(MountError::InUse(class.within(&path).to_owned()).into());
     }
-    open.mounts.enable(&path, draft(open, call.data, class)?).await?;
-    Ok(Outcome::empty())
+    Ok(open.mounts.enable(&path, draft(open, call.data, class)?).await?)
 }
 
 /// Disables an engine or a login method, and removes its data.
-pub(super) async fn disable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
+pub(super) async fn disable(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let path = full_path(call.captured, class);
     match open.mounts.at(&path) {
         Some(mount) if class == Class::Auth && mount.kind.is_builtin() => {
@@ -135,10 +129,7 @@ pub(super) async fn disable(open: &Unsealed, call: &Call<'_>, class: Class) -> R
             Err(Refusal::invalid(format!("{name} credential backend cannot be disabled")))
         }
         Some(mount) if !class.has(&mount) => Err(MountError::Builtin(path).into()),
-        Some(_) | None => {
-            open.mounts.disable(&path).await?;
-            Ok(Outcome::empty())
-        }
+        Some(_) | None => Ok(open.mounts.disable(&path).await?),
     }
 }
 
@@ -189,7 +180,6 @@ fn kind_of(
     })
 }
 
-/// Reads the settings of a mount.
 pub(super) fn read_tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, class);
     let mount = open.mounts.at(&path).ok_or(MountError::Missing(path))?;
@@ -209,12 +199,10 @@ pub(super) fn read_tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Resul
     Ok(Outcome::data(shown))
 }
 
-/// Changes the settings of a mount.
-pub(super) async fn tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
-    let path = full_path(call.captured, class);
+pub(super) async fn tune(open: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let kinds = open.mounts.kinds();
-    open.mounts.tune(&path, |mount| retune(kinds, mount, call.data)).await?;
-    Ok(Outcome::empty())
+    let change = |mount: &mut Mount| retune(kinds, mount, call.data);
+    open.mounts.tune(&full_path(call.captured, class), change).await
 }
 
 /// What can be tuned, but not on the server's own mounts.

@@ -3,21 +3,17 @@
 
 use onrecord_value::{Object, Value, object};
 
-use super::internal_ui::may_see;
 use crate::VERSION;
-use crate::engine::Call;
-use crate::engine::mount::Mount;
-use crate::engine::unsealed::Unsealed;
+use crate::engine::{Call, Mount, Unsealed};
 use crate::exchange::Media;
 use crate::operation::Operation;
 use crate::outcome::{Raw, Refusal, Reply};
 use crate::routes::{Access, Route};
 
-/// Writes the document.
 pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let caller = call.caller.ok_or_else(Refusal::no_valid_token)?;
     let mut paths = Object::new();
-    for mount in open.mounts.snapshot().iter().filter(|mount| may_see(&caller.acl, mount)) {
+    for mount in open.mounts.snapshot().iter().filter(|mount| caller.acl.reaches_below(&mount.path)) {
         for row in mount.kind.routes() {
             let (template, parameter) = row.template();
             paths.insert(format!("/{}{template}", mount.path), path(mount, row, parameter));
@@ -39,20 +35,13 @@ pub(super) fn read(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
 fn path(mount: &Mount, row: &Route, parameter: Option<&str>) -> Object {
     let mut path = object! { "description" => row.synopsis };
     if let Some(name) = parameter {
-        let parameter = object! {
-            "in" => "path",
-            "name" => name,
-            "required" => true,
-            "schema" => object! { "type" => "string" },
-        };
-        path.insert("parameters", Value::Array(vec![parameter.into()]));
+        path.insert("parameters", vec![parameter_of("path", name, true)]);
     }
-    if row.access == Access::Sudo {
-        path.insert("x-vault-sudo", true);
-    }
-    if row.access == Access::Anybody {
-        path.insert("x-vault-unauthenticated", true);
-    }
+    match row.access {
+        Access::Policy => None,
+        Access::Sudo => path.insert("x-vault-sudo", true),
+        Access::Anybody => path.insert("x-vault-unauthenticated", true),
+    };
     for operation in row.operations() {
         // A list is a read that asks for one: a path that can be read says so in the read's parameters.
         let method = match operation {
@@ -76,28 +65,21 @@ fn described(mount: &Mount, row: &Route, operation: Operation) -> Object {
         "tags" => vec![mount.kind.name],
     };
     if row.takes(Operation::List) && matches!(operation, Operation::Read | Operation::List) {
-        let list = object! {
-            "description" => "Return a list if `true`",
-            "in" => "query",
-            "name" => "list",
-            "required" => !row.takes(Operation::Read),
-            "schema" => object! { "type" => "string" },
-        };
-        described.insert("parameters", Value::Array(vec![list.into()]));
+        let mut list = parameter_of("query", "list", !row.takes(Operation::Read));
+        list.insert("description", "Return a list if `true`");
+        described.insert("parameters", vec![list]);
     }
     if !row.sensitive_fields.is_empty() && operation == Operation::Update {
         let secret = || object! { "format" => "password", "type" => "string" };
         let properties: Object = row.sensitive_fields.iter().map(|field| (*field, secret())).collect();
-        described.insert(
-            "requestBody",
-            object! {
-                "content" => object! {
-                    "application/json" => object! {
-                        "schema" => object! { "properties" => properties, "type" => "object" },
-                    },
-                },
-            },
-        );
+        let schema = object! { "properties" => properties, "type" => "object" };
+        let content = object! { "application/json" => object! { "schema" => schema } };
+        described.insert("requestBody", object! { "content" => content });
     }
     described
+}
+
+fn parameter_of(place: &str, name: &str, required: bool) -> Object {
+    let schema = object! { "type" => "string" };
+    object! { "in" => place, "name" => name, "required" => required, "schema" => schema }
 }

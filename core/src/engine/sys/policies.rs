@@ -5,12 +5,10 @@ use onrecord_value::{Object, Value, object};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
-use crate::outcome::{Outcome, Refusal, Reply};
+use crate::engine::{Call, Unsealed, fields};
+use crate::outcome::{Outcome, Refusal};
 use crate::policies::{PolicyDraft, PolicyError};
 
-/// The names of all policies.
 pub(super) fn names(open: &Unsealed) -> Outcome {
     Outcome::data(object! { "keys" => Value::from(open.policies.names()) })
 }
@@ -37,8 +35,7 @@ pub(super) fn read(open: &Unsealed, call: &Call<'_>, text_field: &str) -> Outcom
     })
 }
 
-/// Writes a policy.
-pub(super) async fn write(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn write(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let rules = || text(call.data, "rules");
     let text = text(call.data, "policy")?.map_or_else(rules, |text| Ok(Some(text)))?;
     let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
@@ -49,14 +46,11 @@ pub(super) async fn write(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Ref
         cas: fields::count(call.data, "cas")?,
         cas_required: fields::flag(call.data, "cas_required")?,
     };
-    open.policies.write(draft, call.now).await?;
-    Ok(Reply::default())
+    Ok(open.policies.write(draft, call.now).await?)
 }
 
-/// Deletes a policy.
-pub(super) async fn delete(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
-    open.policies.delete(&name(call)).await?;
-    Ok(Reply::default())
+pub(super) async fn delete(open: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    Ok(open.policies.delete(&name(call)).await?)
 }
 
 /// Names are without case.

@@ -10,23 +10,19 @@ use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal};
 
 /// Seals the server, once all other journeys have ended.
-pub(super) async fn seal(open: &Unsealed) -> Outcome {
-    match open.gate.upgrade() {
-        // One journey stays inside: this one.
-        Some(gate) => {
-            gate.seal_around_request(open.settings.shutdown_timeout).await;
-            Outcome::empty()
-        }
-        None => Refusal::internal().into(),
-    }
+pub(super) async fn seal(open: &Unsealed) -> Result<(), Refusal> {
+    let gate = open.gate.upgrade().ok_or_else(Refusal::internal)?;
+    // One journey stays inside: this one.
+    gate.seal_around_request(open.settings.shutdown_timeout).await;
+    Ok(())
 }
 
 /// Begins a new term.
-pub(super) async fn rotate(open: &Unsealed, now: Time) -> Result<Outcome, Refusal> {
+pub(super) async fn rotate(open: &Unsealed, now: Time) -> Result<(), Refusal> {
     match open.barrier.rotate(now.unix_seconds()).await {
         Ok(status) => {
             tracing::info!(term = status.term, "the key under which values are stored was rotated");
-            Ok(Outcome::empty())
+            Ok(())
         }
         Err(BarrierError::Commit(CommitError::Conflict(_))) => {
             Err(Refusal::invalid("another rotation is under way; try again"))

@@ -1,19 +1,17 @@
 //! Creating tokens: who may create which. Never in it: storage, randomness.
 
-use onrecord_policy::{Operation, Question};
 use onrecord_seal::Secret;
 use onrecord_value::{GoDuration, Object};
 
 use super::caller;
 use super::lifetime::{self, Bounds, TtlRequest};
 use crate::audit_errors::WARN_NO_SUCH_POLICY;
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
+use crate::operation::Operation;
 use crate::outcome::{Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::token::Issued;
-use crate::tokens::Caller;
-use crate::tokens::TokenDraft;
+use crate::tokens::{Caller, TokenDraft};
 
 const KNOWN: &[&str] = &[
     "display_name",
@@ -47,7 +45,7 @@ pub(super) async fn create(open: &Unsealed, call: &Call<'_>, orphan: bool) -> Re
         return Err(Refusal::invalid("a token of limited uses cannot create tokens"));
     }
     let mut wanted = CreateRequest::read(call)?;
-    let sudo = has_sudo(call, caller);
+    let sudo = call.decide(Operation::Update).is_some_and(|decision| decision.sudo || decision.root);
     may(&wanted, sudo)?;
     wanted.draft.policies = policies(&wanted, caller, sudo)?;
     let CreateRequest { mut draft, orphan: asked_orphan, .. } = wanted;
@@ -67,11 +65,6 @@ pub(super) async fn create(open: &Unsealed, call: &Call<'_>, orphan: bool) -> Re
     let entry = open.tokens.create(draft, parent, call.now).await?;
     let auth = Some(Issued { entry, lease_seconds, new: true, text_known: true });
     Ok(Reply { auth, warnings, ..Reply::default() })
-}
-
-/// Creation by role: there are no roles.
-pub(super) fn of_role(call: &Call<'_>) -> Result<Reply, Refusal> {
-    Err(Refusal::bad_request(format!("unknown role {}", call.captured)))
 }
 
 impl CreateRequest {
@@ -100,7 +93,7 @@ impl CreateRequest {
         let draft = TokenDraft {
             id: id.map(|id| Secret::new(id.into_owned())),
             policies,
-            path: format!("{}{}", call.mount.path, call.path),
+            path: call.full_path(),
             display_name: display_name(&fields::text(data, "display_name")?.unwrap_or_default()),
             meta: (!meta.is_empty()).then_some(meta),
             num_uses: u64::try_from(num_uses)
@@ -124,15 +117,6 @@ fn may(wanted: &CreateRequest, sudo: bool) -> Result<(), Refusal> {
         _ => return Ok(()),
     };
     Err(Refusal::invalid(format!("root or sudo privileges required to {what}")))
-}
-
-/// Whether the caller has `sudo` at the path of this request.
-fn has_sudo(call: &Call<'_>, caller: &Caller) -> bool {
-    let path = format!("{}{}", call.mount.path, call.path);
-    let question =
-        Question { operation: Operation::Update, path: &path, data: Some(call.data), wrap_ttl: None };
-    let decision = caller.acl.decide(&question);
-    decision.sudo || decision.root
 }
 
 /// The policies the token gets: those asked for, as far as the caller may pass them on, or the caller's own.

@@ -3,10 +3,8 @@
 use onrecord_value::{GoDuration, duration};
 
 use crate::audit_errors::WARN_CAPPED;
-use crate::engine::unsealed::Unsealed;
+use crate::engine::{Tune, Unsealed};
 use crate::outcome::{Refusal, Warning};
-
-use crate::engine::tune::Tune;
 
 /// What the server and the mount allow, in seconds.
 #[derive(Debug, Clone, Copy)]

@@ -3,12 +3,10 @@
 use onrecord_value::{Object, Time, Value, object};
 
 use super::{accessed, caller, found};
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::token::Entry;
 
-/// By its text.
 pub(super) async fn lookup(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let bad = || Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() };
     let entry = found(open, call).await?.ok_or_else(bad)?.entry();
@@ -27,7 +25,6 @@ pub(super) async fn by_accessor(open: &Unsealed, call: &Call<'_>) -> Result<Repl
     Ok(reply(call, &entry, "", "accessor"))
 }
 
-/// The accessors of all tokens.
 pub(super) async fn accessors(open: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let mut accessors = open.tokens.accessors(call.now).await?;
     accessors.sort_unstable();

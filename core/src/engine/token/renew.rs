@@ -4,19 +4,16 @@ use onrecord_value::GoDuration;
 
 use super::lifetime::{self, Bounds, Granted, TtlRequest};
 use super::{accessed, caller, found};
-use crate::engine::unsealed::Unsealed;
-use crate::engine::{Call, fields};
+use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Refusal, Reply};
 use crate::token::{Entry, Issued};
 use crate::tokens::{ActiveToken, Renewal};
 
-/// By its text.
 pub(super) async fn renew(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let found = found(open, call).await?.ok_or_else(|| Refusal::invalid("token not found"))?;
     extend(open, call, &found, true).await
 }
 
-/// The caller's own.
 pub(super) async fn own(open: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     extend(open, call, &open.tokens.current(caller(call)?), true).await
 }

@@ -16,7 +16,7 @@ async fn each_token_has_its_own() {
     assert_eq!(ask(&one, "POST", "cubbyhole/deep/er", r#"{"k":"v"}"#).await.status, 204);
     let said = ask(&one, "GET", "cubbyhole/mine", "").await;
     assert_eq!(said.data().str("k"), Some("v"));
-    assert!(said.text().contains(r#""lease_duration":0"#));
+    assert!(said.text.contains(r#""lease_duration":0"#));
     assert_eq!(ask(&one, "LIST", "cubbyhole", "").await.keys(), ["deep/", "mine"]);
     assert_eq!(ask(&other, "GET", "cubbyhole/mine", "").await.status, 404);
     assert_eq!(ask(&other, "LIST", "cubbyhole", "").await.status, 404);

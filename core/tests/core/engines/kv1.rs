@@ -12,7 +12,7 @@ async fn the_life_of_a_secret() {
     server.expect(204, "POST", "kv1/odd", odd).await;
     let said = server.expect(200, "GET", "kv1/odd", "").await;
     let wanted = odd.replace('<', r"\u003c").replace('>', r"\u003e").replace('&', r"\u0026");
-    assert!(said.text().contains(&format!(r#""data":{wanted}"#)), "{}", said.text());
+    assert!(said.text.contains(&format!(r#""data":{wanted}"#)), "{}", said.text);
     assert_eq!(said.body.get("lease_duration").and_then(Value::as_i64), Some(3600));
     assert_eq!(said.body.str("lease_id"), Some(""));
     server.expect(204, "PUT", "kv1/odd", r#"{"a":"b"}"#).await;
@@ -21,14 +21,14 @@ async fn the_life_of_a_secret() {
     assert_eq!(said.body.get("lease_duration").and_then(Value::as_i64), Some(2_764_800));
     server.expect(204, "DELETE", "kv1/odd", "").await;
     server.expect(204, "DELETE", "kv1/odd", "").await;
-    assert_eq!(server.expect(404, "GET", "kv1/odd", "").await.text(), "{\"errors\":[]}\n");
+    assert_eq!(server.expect(404, "GET", "kv1/odd", "").await.text, "{\"errors\":[]}\n");
 }
 
 #[tokio::test]
 async fn lists_show_one_level() {
     let server = Server::new().await;
     server.mount("kv1", 1).await;
-    assert_eq!(server.expect(404, "LIST", "kv1/none", "").await.text(), "{\"errors\":[]}\n");
+    assert_eq!(server.expect(404, "LIST", "kv1/none", "").await.text, "{\"errors\":[]}\n");
     for key in ["odd", "dir/inner", "dir/deep/er", "dir"] {
         server.expect(204, "POST", &format!("kv1/{key}"), r#"{"a":"b"}"#).await;
     }

@@ -25,7 +25,7 @@ async fn the_recorded_life_of_a_secret() {
     let at = "kv2/data/app/db";
     let said =
         server.expect(200, "POST", at, r#"{"data":{"password":"hunter2","port":5432},"options":{}}"#).await;
-    assert!(said.text().contains(
+    assert!(said.text.contains(
         r#""data":{"created_time":"2023-11-14T22:13:20.123456789Z","custom_metadata":null,"deletion_time":"","destroyed":false,"version":1}"#
     ));
     let said = server.expect(200, "GET", at, "").await;
@@ -37,10 +37,10 @@ async fn the_recorded_life_of_a_secret() {
     let said = server.expect(200, "GET", "kv2/data/app/db?version=1", "").await;
     assert_eq!(metadata(&said, "version"), &Value::from(1));
     let said = server.expect(404, "GET", "kv2/data/app/db?version=9", "").await;
-    assert_eq!(said.text(), "{\"errors\":[]}\n");
+    assert_eq!(said.text, "{\"errors\":[]}\n");
     let said = server.expect(200, "GET", "kv2/metadata/app/db", "").await;
     let wanted = r#"{"cas_required":false,"created_time":"T","current_metadata_version":0,"current_version":2,"custom_metadata":null,"delete_version_after":"0s","max_versions":0,"metadata_cas_required":false,"oldest_version":0,"updated_time":"T","versions":{"1":{"created_time":"T","deletion_time":"","destroyed":false},"2":{"created_time":"T","deletion_time":"","destroyed":false}}}"#;
-    let shown = said.text().replace("2023-11-14T22:13:20.123456789Z", "T");
+    let shown = said.text.replace("2023-11-14T22:13:20.123456789Z", "T");
     assert!(shown.contains(wanted), "{shown}");
     let body = r#"{"max_versions":3,"custom_metadata":{"owner":"blue"}}"#;
     server.expect(204, "POST", "kv2/metadata/app/db", body).await;
@@ -66,7 +66,7 @@ async fn the_recorded_life_of_a_secret() {
     server.expect(204, "POST", "kv2/undelete/app/db", r#"{"versions":[1]}"#).await;
     server.expect(404, "GET", "kv2/data/app/db?version=1", "").await;
     server.expect(204, "DELETE", "kv2/metadata/app/db", "").await;
-    assert_eq!(server.expect(404, "GET", at, "").await.text(), "{\"errors\":[]}\n");
+    assert_eq!(server.expect(404, "GET", at, "").await.text, "{\"errors\":[]}\n");
     server.expect(404, "LIST", "kv2/metadata", "").await;
 }
 
@@ -109,11 +109,7 @@ async fn a_path_without_its_prefix_warns_and_says_what_to_do() {
     assert!(said.body.get("data").unwrap().is_null() && !said.body.contains("errors"));
     for (method, path) in [("GET", "kv2/data"), ("POST", "kv2/data"), ("GET", "kv2/metadata")] {
         let said = server.expect(404, method, path, r#"{"data":{}}"#).await;
-        assert!(
-            said.text().contains("Non-listing operations on the root of a K/V v2 mount"),
-            "{}",
-            said.text()
-        );
+        assert!(said.text.contains("Non-listing operations on the root of a K/V v2 mount"), "{}", said.text);
     }
 }
 
@@ -121,7 +117,7 @@ async fn a_path_without_its_prefix_warns_and_says_what_to_do() {
 async fn a_patch_of_what_is_not_there_is_404_without_a_body() {
     let server = server().await;
     for path in ["kv2/data/none", "kv2/metadata/none"] {
-        assert_eq!(server.expect(404, "PATCH", path, r#"{"data":{}}"#).await.text(), "");
+        assert_eq!(server.expect(404, "PATCH", path, r#"{"data":{}}"#).await.text, "");
     }
     server.expect(200, "POST", "kv2/data/a", r#"{"data":{"a":1}}"#).await;
     server.expect(204, "DELETE", "kv2/data/a", "").await;
@@ -286,7 +282,7 @@ async fn numbers_keep_their_digits() {
     let data = r#"{"big":12345678901234567890,"huge":1e400,"price":1.50}"#;
     server.expect(200, "POST", "kv2/data/a", &format!(r#"{{"data":{data}}}"#)).await;
     let said = server.expect(200, "GET", "kv2/data/a", "").await;
-    assert!(said.text().contains(&format!(r#""data":{data}"#)), "{}", said.text());
+    assert!(said.text.contains(&format!(r#""data":{data}"#)), "{}", said.text);
 }
 
 #[tokio::test]

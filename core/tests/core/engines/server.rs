@@ -3,48 +3,41 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use onrecord_audit::ManualClock;
-use onrecord_core::{Core, Exchange, Headers, InitOptions, Received, Settings, Target};
+use onrecord_core::Settings;
 use onrecord_storage::{Backend, Storage, memory};
 use onrecord_value::json::{self, Limits};
 use onrecord_value::{Object, Time, Value};
 
-use crate::kit::core_by;
+use crate::kit::{self, TestServer, core_by};
 
 /// The server.
 #[derive(Clone)]
 pub(crate) struct Server {
-    pub(crate) core: Core,
-    pub(crate) storage: Storage,
+    world: TestServer,
+    storage: Storage,
     clock: Arc<ManualClock>,
-    root: String,
-    key: String,
 }
 
 /// An answer: its status and its body, an empty map if it has none.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Object,
-    pub(crate) bytes: Bytes,
+    pub(crate) text: String,
 }
 
 impl Reply {
     /// `data` of the envelope.
     pub(crate) fn data(&self) -> &Object {
-        self.body.object("data").unwrap_or_else(|| panic!("{} {}", self.status, self.text()))
+        self.body.object("data").unwrap_or_else(|| panic!("{} {}", self.status, self.text))
     }
 
     /// The only text of `errors`.
     pub(crate) fn error(&self) -> &str {
         match self.body.get("errors").and_then(Value::as_array) {
             Some([error]) => error.as_str().unwrap(),
-            _ => panic!("{} {}", self.status, self.text()),
+            _ => panic!("{} {}", self.status, self.text),
         }
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.bytes).unwrap()
     }
 
     /// `data.keys`.
@@ -64,19 +57,16 @@ impl Server {
     pub(crate) async fn over(backend: impl Backend) -> Self {
         let storage = Storage::start(backend).unwrap();
         let clock = Arc::new(ManualClock::at(Time::from_unix(1_700_000_000, 123_456_789)));
-        let core = core(&storage, &clock);
-        let made = core.init(InitOptions { shares: 1, threshold: 1, root_token: None }).await.unwrap();
-        let key = const_hex::encode(made.keys[0].expose());
-        core.unseal(&key).await.unwrap();
-        Self { core, storage, clock, root: made.root_token.id.expose().clone(), key }
+        let core = core_by(storage.clone(), Settings::default(), Arc::clone(&clock) as _);
+        Self { world: TestServer::unsealed(core).await, storage, clock }
     }
 
     /// The server after a restart: another one over the same store, unsealed.
     pub(crate) async fn restarted(&self) -> Self {
-        self.core.seal(Duration::from_secs(5)).await;
-        let core = core(&self.storage, &self.clock);
-        core.unseal(&self.key).await.unwrap();
-        Self { core, ..self.clone() }
+        self.world.core.seal(Duration::from_secs(5)).await;
+        let core = core_by(self.storage.clone(), Settings::default(), Arc::clone(&self.clock) as _);
+        core.unseal(&self.world.key).await.unwrap();
+        Self { world: TestServer { core, ..self.world.clone() }, ..self.clone() }
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
@@ -85,39 +75,29 @@ impl Server {
 
     /// Asks as root. `path` may carry a query; `body` is JSON, or empty.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> Reply {
-        self.ask_as(Some(&self.root), method, path, body).await
+        self.ask_as(Some(&self.world.root), method, path, body).await
     }
 
     pub(crate) async fn ask_as(&self, token: Option<&str>, method: &str, path: &str, body: &str) -> Reply {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut headers = Headers::new();
-        if let Some(token) = token {
-            headers.push("x-vault-token", token);
-        }
+        let mut ask = kit::ask(method, path).query(query);
+        ask.token = token.map(str::to_owned);
+        ask.body = body.as_bytes().to_vec();
         if method == "PATCH" {
-            headers.push("content-type", "application/merge-patch+json");
+            ask = ask.header("content-type", "application/merge-patch+json");
         }
-        let exchange = Exchange {
-            method: method.to_owned(),
-            target: Target::Api(path.to_owned()),
-            query: query.to_owned(),
-            headers,
-            body: Received::Whole(Bytes::from(body.to_owned())),
-            peer: None,
-            client_certificate_serial: None,
-        };
-        let Ok(permit) = self.core.admit(&exchange.target, 0) else { panic!("no room") };
-        let answer = self.core.answer(permit, exchange).await;
+        let answer = self.world.start(ask).await;
         let status = answer.status();
-        let bytes = answer.into_body();
-        let body = json::parse_object(&bytes, Limits::default()).unwrap_or_default();
-        Reply { status, body, bytes }
+        // Not by the kit's parser, which takes no number of more digits than a double has.
+        let text = String::from_utf8(answer.into_body().to_vec()).unwrap();
+        let body = json::parse_object(text.as_bytes(), Limits::default()).unwrap_or_default();
+        Reply { status, body, text }
     }
 
     /// Asks as root and expects a status.
     pub(crate) async fn expect(&self, status: u16, method: &str, path: &str, body: &str) -> Reply {
         let said = self.ask(method, path, body).await;
-        assert_eq!(said.status, status, "{method} {path} {body}: {}", said.text());
+        assert_eq!(said.status, status, "{method} {path} {body}: {}", said.text);
         said
     }
 
@@ -142,10 +122,6 @@ impl Server {
     pub(crate) fn stored(&self, prefix: &str) -> usize {
         self.storage.keys(prefix, "", usize::MAX).now().unwrap().unwrap().len()
     }
-}
-
-fn core(storage: &Storage, clock: &Arc<ManualClock>) -> Core {
-    core_by(storage.clone(), Settings::default(), Arc::clone(clock) as _)
 }
 
 /// A value from JSON, to compare with.

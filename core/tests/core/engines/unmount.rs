@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use onrecord_storage::{Backend, BackendError, Batch, Change, Conflict, Read, memory::Memory};
 
 use super::server::Server;
+use crate::kit::eventually;
 
 /// A store that can be told to remove nothing of a mount.
 struct Sticky {
@@ -31,8 +32,7 @@ impl Backend for Sticky {
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
-        let removes =
-            |change: &Change| matches!(change, Change::Delete { key } if key.starts_with("mounts/"));
+        let removes = |change: &Change| change.value.is_none() && change.key.starts_with("mounts/");
         if self.sticky.load(Ordering::SeqCst) && batches.iter().flat_map(Batch::changes).any(removes) {
             return Err(BackendError::new("commit", "nothing is removed"));
         }
@@ -75,9 +75,7 @@ async fn what_a_crash_leaves_is_removed_after_the_next_unsealing() {
     sticky.store(false, Ordering::SeqCst);
     let server = server.restarted().await;
     server.expect(404, "GET", "kv1/a", "").await;
-    while server.stored("mounts/") > 0 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| server.stored("mounts/") == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

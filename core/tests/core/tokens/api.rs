@@ -3,20 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use onrecord_audit::ManualClock;
-use onrecord_core::{Core, Settings};
-use onrecord_core::{Exchange, Headers, InitOptions, Received, Target};
-use onrecord_storage::{Storage, memory};
-use onrecord_value::{Object, Value, json, object};
+use onrecord_core::Settings;
+use onrecord_value::{Object, Value, object};
 
 use super::{clock, wait};
-use crate::kit::host;
+use crate::kit::{self, TestServer};
 
 const FORBIDDEN: &str = "1 error occurred:\n\t* permission denied\n\n";
 
 struct Server {
-    core: Core,
+    world: TestServer,
     clock: Arc<ManualClock>,
     root: String,
 }
@@ -27,34 +24,19 @@ struct Reply(u16, Object);
 impl Server {
     fn new() -> Self {
         let clock = clock();
-        let storage = Storage::start(memory::Memory::new()).unwrap();
-        let core = Core::new(storage, host(Arc::clone(&clock) as _), Settings::default());
-        let made = wait(core.init(InitOptions { shares: 1, threshold: 1, root_token: None })).unwrap();
-        let key = const_hex::encode(made.keys[0].expose());
-        wait(core.unseal(&key)).unwrap();
-        let server = Self { core, clock, root: made.root_token.id.expose().clone() };
+        let world = wait(TestServer::by(Arc::clone(&clock) as _, Settings::default()));
+        let server = Self { root: world.root.clone(), world, clock };
         server.policy("reader", "path \"tk/*\" { capabilities = [\"read\", \"list\"] }");
         server
     }
 
     fn ask(&self, token: &str, method: &str, path: &str, body: Object) -> Reply {
-        let mut headers = Headers::new();
-        headers.push("x-vault-token", token);
-        let body = if body.is_empty() { Vec::new() } else { Value::Object(body).to_json() };
-        let exchange = Exchange {
-            method: method.to_owned(),
-            target: Target::Api(path.to_owned()),
-            query: String::new(),
-            headers,
-            body: Received::Whole(Bytes::from(body)),
-            peer: None,
-            client_certificate_serial: None,
-        };
-        let Ok(permit) = self.core.admit(&exchange.target, 0) else { panic!("no room") };
-        let answer = wait(self.core.answer(permit, exchange));
-        let status = answer.status();
-        let body = answer.into_body();
-        Reply(status, json::parse_object(&body, json::Limits::default()).unwrap_or_default())
+        let mut ask = kit::ask(method, path).token(token);
+        if !body.is_empty() {
+            ask.body = Value::Object(body).to_json();
+        }
+        let said = wait(self.world.send(ask));
+        Reply(said.status, said.object())
     }
 
     fn post(&self, token: &str, path: &str, body: Object) -> Reply {

@@ -8,7 +8,6 @@ use onrecord_value::{Object, Time, Value, json, object};
 
 use super::{Family, Reading};
 
-/// Writes all of them.
 pub(super) fn body(families: &[Family], now: Time, uptime: Duration) -> Vec<u8> {
     let (mut gauges, mut counters, mut samples) = (Vec::new(), Vec::new(), Vec::new());
     let seconds = uptime.as_secs_f64().max(1.0);

@@ -8,7 +8,6 @@ use onrecord_audit::status::Distribution;
 
 use super::{Family, Labels, Reading};
 
-/// Writes all of them.
 pub(super) fn body(families: &[Family]) -> String {
     let mut out = String::with_capacity(8192);
     let mut written = BTreeSet::new();

@@ -1,4 +1,5 @@
-//! A block of addresses: `169.254.7.0/24`, `fe80::/10`, or one address. Never in it: what is allowed.
+//! Blocks of addresses (`169.254.7.0/24`, `fe80::/10`, or one address), and link-local addresses, however they are
+//! written. Never in it: what is allowed.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -11,7 +12,7 @@ pub struct AddressBlock {
     bits: u8,
 }
 
-/// A text that is no block of addresses.
+/// A text that is not a block of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an IP address, nor a block of them such as 10.0.0.0/8")]
 pub struct AddressBlockError;
@@ -38,6 +39,20 @@ impl AddressBlock {
             _ => return false,
         };
         same >= u32::from(self.bits)
+    }
+}
+
+/// Whether an address is link-local, in any of its disguises: as it is, mapped into IPv6, or behind NAT64.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => {
+            let behind_nat = match address.segments() {
+                [0x64, 0xff9b, 0, 0, 0, 0, high, _] => high == 0xa9fe,
+                _ => false,
+            };
+            behind_nat || address.is_unicast_link_local()
+        }
     }
 }
 
