@@ -258,7 +258,7 @@ pub enum Problem {
     /// A version that this one does not know wrote it, in this format.
     #[error("it has format {0}, written by a newer version; this one knows {FORMAT}")]
     Format(u64),
-    /// Its file is not as the engine has written it, as the engine says.
+    /// Its file is not as the engine has written it: what the engine says.
     #[error("the file {FILE} is damaged ({0}): restore the directory from a backup")]
     Damaged(String),
     /// The system refuses it.
