@@ -78,17 +78,14 @@ impl Flag {
         Self::new(name, FlagKind::Integer, about)
     }
 
-    /// With a default, as help shows it.
     pub(crate) const fn default(self, default: &'static str) -> Self {
         Self { default, ..self }
     }
 
-    /// With an environment variable.
     pub(crate) const fn variable(self, variable: &'static str) -> Self {
         Self { variable, ..self }
     }
 
-    /// With a second name.
     pub(crate) const fn alias(self, alias: &'static str) -> Self {
         Self { alias, ..self }
     }
@@ -118,7 +115,6 @@ impl Output {
     }
 }
 
-/// Flags of every command that calls a server.
 pub(crate) const HTTP_FLAGS: &[Flag] = &[
     Flag::text("address", "Address of the server.").default("https://127.0.0.1:8200").variable("ADDR"),
     Flag::text("agent-address", "Address of an agent. If set, it is used instead of -address.")

@@ -11,7 +11,6 @@ use crate::session::Session;
 use crate::suggest;
 use onrecord_client::{Method, PreparedRequest, needs_sudo};
 
-/// Exit code of an unknown first word.
 const UNKNOWN: u8 = 127;
 
 /// Runs the command that the words behind the program's name describe, and returns the exit code.
@@ -117,7 +116,6 @@ fn finish(session: &mut Session<'_>, done: CommandResult) -> u8 {
     }
 }
 
-/// The request as a line for a POSIX shell.
 fn as_curl(program: &str, request: &PreparedRequest, invocation: &Invocation) -> String {
     let mut words = vec!["curl".to_owned()];
     if request.method != Method::GET {
@@ -158,7 +156,6 @@ fn header(name: &str, value: &str) -> String {
     }
 }
 
-/// A policy that allows the request.
 fn as_policy(request: &PreparedRequest) -> String {
     let capabilities = match request.method {
         Method::PUT | Method::POST => "\"create\", \"update\"",

@@ -15,18 +15,14 @@ use rustls::{RootCertStore, ServerConfig};
 
 use crate::error::FileError;
 
-/// The TLS part of a listener's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// PEM file: the certificate, then its chain.
     pub(crate) certificate: PathBuf,
-    /// PEM file: the private key.
     pub(crate) key: PathBuf,
     /// PEM file of the authorities whose client certificates are accepted.
     pub(crate) client_authorities: Option<PathBuf>,
-    /// Whether a client must have one.
     pub(crate) client_required: bool,
-    /// Whether TLS 1.2 is refused.
     pub(crate) only_1_3: bool,
 }
 
@@ -43,7 +39,6 @@ impl fmt::Debug for Certificates {
 }
 
 impl Certificates {
-    /// Reads the files.
     pub(crate) fn load(settings: Settings) -> Result<Self, FileError> {
         let current = RwLock::new(Arc::new(read(&settings)?));
         Ok(Self { settings, current })
@@ -56,7 +51,6 @@ impl Certificates {
         Ok(())
     }
 
-    /// The TLS configuration of the listener's connections.
     pub(crate) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, FileError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions: &[&rustls::SupportedProtocolVersion] = if self.settings.only_1_3 {
@@ -143,7 +137,6 @@ pub(crate) fn serial_number(certificate: &[u8]) -> Option<String> {
 /// A DER element: its tag and its contents.
 type Element<'a> = (u8, &'a [u8]);
 
-/// The first DER element.
 fn element(der: &[u8]) -> Option<Element<'_>> {
     split(der).map(|(element, _)| element)
 }

@@ -12,14 +12,12 @@ use crate::pairs::Pairs;
 use crate::report::{BootReport, DeviceReport, EntryNumber, RangeSample, Sample};
 use crate::seen_seqs::SeenSeqs;
 
-/// The numbers of one start on one device.
 #[derive(Debug, Default)]
 pub(crate) struct BootLog {
     /// How many starts were found before it.
     pub(crate) order: usize,
     pub(crate) seqs: SeenSeqs,
     pub(crate) entries: u64,
-    /// The missed numbers that gap entries declare.
     pub(crate) declared: SeqSet,
     /// A probe with this number came before an entry of the device. If the device has no older entry, it was its own
     /// probe, and the device need not have earlier entries.
@@ -49,7 +47,6 @@ impl BootLog {
         }
     }
 
-    /// The numbers that the device should have.
     fn required(&self, all: &SeqSet, known: &SeqSet) -> SeqSet {
         let (Some(all), Some(known)) = (all.bounds(), known.bounds()) else { return SeqSet::new() };
         // A probe comes a moment before the device gets all entries: only its first entry shows where it began. With
@@ -71,7 +68,6 @@ pub(crate) struct Entries {
 }
 
 impl Entries {
-    /// Those of a start.
     pub(crate) fn boot_log(&mut self, boot: Boot) -> &mut BootLog {
         let order = self.boots.len();
         self.boots.entry(boot).or_insert_with(|| BootLog { order, ..BootLog::default() })
@@ -94,7 +90,6 @@ impl Entries {
         true
     }
 
-    /// Those of each start.
     pub(crate) fn boots(&self) -> impl Iterator<Item = (Boot, &BootLog)> {
         self.boots.iter().map(|(boot, boot_log)| (*boot, boot_log))
     }
@@ -107,7 +102,6 @@ impl Entries {
     }
 }
 
-/// One device.
 #[derive(Debug, Default)]
 pub(crate) struct Device {
     /// How many devices were found before it.
@@ -124,7 +118,6 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// Adds a source that has lines of it.
     pub(crate) fn add_source(&mut self, source: usize) {
         if self.sources.last() != Some(&source) {
             self.sources.push(source);

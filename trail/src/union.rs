@@ -10,7 +10,6 @@ use crate::fast_scan::ScannedEntry;
 use crate::id::Id;
 use crate::report::{Sample, Unanswered, UnionReport};
 
-/// All devices.
 pub(crate) struct Union {
     entries: Entries,
     /// The requests that are known to have been answered, and which of their entries were found.

@@ -126,12 +126,10 @@ pub struct TimeError;
 /// The length of a time up to its seconds.
 const SECONDS: usize = 19;
 
-/// A number below 100 in two digits.
 fn two_digits(number: u32) -> [u8; 2] {
     PAIRS.get(usize::try_from(number).unwrap_or(0)).copied().unwrap_or(*b"00")
 }
 
-/// All numbers of two digits.
 const PAIRS: [[u8; 2]; 100] = pairs();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which an index beyond the end stops")]

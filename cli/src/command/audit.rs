@@ -8,13 +8,11 @@ pub(crate) mod reopen;
 pub(crate) mod salts;
 pub(crate) mod status;
 
-use super::{reject_dot_segments, sanitize, text_data, with_slash};
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, context, exactly, not_enough, too_many};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, exactly, not_enough,
+    reject_dot_segments, sanitize, text_data, too_many, with_slash,
+};
 use crate::printer::{Format, Node, table, wrap};
-use crate::session::Session;
 use onrecord_client::AuditDevice;
 use onrecord_value::{Object, object};
 use zeroize::Zeroizing;

@@ -1,13 +1,11 @@
 //! `secrets enable|disable|list|tune`.
 //! Never in it: what an engine does.
 
-use super::{reject_dot_segments, sanitize, with_slash};
-use crate::command::Command;
-use crate::failure::{CommandResult, exactly};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Flag, Invocation, Output, Session, exactly, reject_dot_segments, sanitize,
+    with_slash,
+};
 use crate::printer::{plain, table};
-use crate::session::Session;
 use onrecord_value::{GoDuration, Object, Value, duration, object};
 
 const AUDIT_REQUEST: Flag = Flag::texts(
@@ -103,7 +101,6 @@ fn shared(invocation: &Invocation) -> Object {
     config
 }
 
-/// `-options` and `-version`.
 fn options(invocation: &Invocation) -> Object {
     let mut options: Object = invocation.pairs("options").into_iter().collect();
     if let Some(version) = invocation.integer("version") {

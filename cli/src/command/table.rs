@@ -6,7 +6,6 @@ use super::{
     Command, Group, audit, generic, kv, log, login, operator, policy, secrets, server, status, token,
 };
 
-/// Every command, by file.
 pub(crate) const COMMANDS: &[&[Command]] = &[
     audit::COMMANDS,
     &[audit::drill::COMMAND],

@@ -14,7 +14,6 @@ pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     columns(&all)
 }
 
-/// Rows without headers.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let shown = |text: &String| if text.is_empty() { "n/a".to_owned() } else { text.clone() };
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
@@ -30,7 +29,6 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect::<Vec<String>>().join("\n")
 }
 
-/// `Key` and `Value`.
 pub(crate) fn key_value(rows: &[(String, String)]) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|(key, value)| vec![key.clone(), value.clone()]).collect();
     table(&["Key", "Value"], &rows)

@@ -1,12 +1,8 @@
 //! `audit explain`: prints the register of fields.
 //! Never in it: a call of a server.
 
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, at_most_one};
-use crate::flag::Output;
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session, at_most_one};
 use crate::printer::table;
-use crate::session::Session;
 use crate::suggest;
 use onrecord_entry::register::{LineField, line_fields};
 use onrecord_value::{Value, object};
@@ -78,7 +74,6 @@ fn matches_path(path: &str, wanted: &str) -> bool {
     within.contains(&format!(".{}.", wanted.replace("[]", "").trim_matches('.')))
 }
 
-/// Whether a text matches a pattern in which `*` stands for any characters.
 fn matches_pattern(text: &str, pattern: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else { return text == pattern };
     let Some(rest) = text.strip_prefix(before) else { return false };

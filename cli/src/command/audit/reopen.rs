@@ -1,13 +1,8 @@
 //! `audit reopen`: opens devices again after a rotation.
 //! Never in it: how a device is opened.
 
-use crate::command::Command;
-use crate::command::sanitize;
-use crate::failure::{CommandResult, at_most_one};
-use crate::flag::Output;
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Invocation, Output, Session, at_most_one, sanitize};
 use crate::printer::table;
-use crate::session::Session;
 
 pub(crate) const COMMAND: Command =
     Command::new("audit reopen", "[PATH]", "Reopen audit devices after a log rotation", reopen)

@@ -9,7 +9,6 @@ use onrecord_value::printable::printable;
 
 use crate::printer::table::table;
 
-/// The report.
 pub(super) fn text(report: &Report, judge: Judge) -> String {
     let mut parts = vec![sources(report), devices(report)];
     let findings = findings(report);
@@ -62,7 +61,6 @@ fn name(device: &DeviceReport) -> String {
     device.salt.map_or_else(|| "without numbers".to_owned(), |salt| salt.to_string())
 }
 
-/// One line each, with examples.
 fn findings(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for device in &report.devices {

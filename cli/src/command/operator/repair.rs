@@ -7,13 +7,10 @@ use std::path::PathBuf;
 use onrecord_client::Token;
 use onrecord_server::AuditRepair;
 
-use crate::command::Command;
-use crate::command::sanitize;
-use crate::failure::{CommandResult, Failure, at_most_one};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, Session, at_most_one, sanitize,
+};
 use crate::printer::{Format, Node, table};
-use crate::session::Session;
 
 pub(crate) const COMMAND: Command = Command::new(
     "operator audit-repair",
