@@ -20,7 +20,7 @@ use crate::data_arguments;
 use crate::failure::{
     CommandResult, Failure, SERVER, USAGE, at_most_one, context, exactly, not_enough, too_many,
 };
-use crate::flag::{Flag, HTTP_FLAGS, Output};
+use crate::flag::{Flag, HTTP_FLAGS, Output, setters};
 use crate::invocation::{self, Invocation, SyntaxError};
 use crate::session::Session;
 use onrecord_value::Object;
@@ -59,21 +59,9 @@ impl Command {
         Self { words, synopsis, arguments, about: "", examples: &[], http: true, output, flags, run }
     }
 
-    const fn about(self, about: &'static str) -> Self {
-        Self { about, ..self }
-    }
-
-    const fn examples(self, examples: &'static [(&'static str, &'static str)]) -> Self {
-        Self { examples, ..self }
-    }
-
-    const fn output(self, output: Output) -> Self {
-        Self { output, ..self }
-    }
-
-    const fn flags(self, flags: &'static [Flag]) -> Self {
-        Self { flags, ..self }
-    }
+    setters!(
+        about: &'static str, examples: &'static [(&'static str, &'static str)], output: Output, flags: &'static [Flag]
+    );
 
     const fn offline(self) -> Self {
         Self { http: false, ..self }

@@ -6,6 +6,7 @@ use crate::command::{Command, Group, status};
 use crate::failure::{CommandResult, Failure, USAGE};
 use crate::help;
 use crate::invocation::{Invocation, requests_help};
+use crate::printer::{Format, wrap};
 use crate::process::Process;
 use crate::session::Session;
 use crate::suggest;
@@ -86,6 +87,13 @@ fn run_command(session: &mut Session<'_>, command: &'static Command, words: &[St
     let invocation =
         command.parse(words).map_err(|error| Failure::Message(command.usage_code(), error.to_string()))?;
     session.prepare(&invocation, command.output)?;
+    if table::is_alias(command.words) && session.format == Format::Table {
+        let (program, old, new) = (&session.process.program, command.words, command.words.replace('-', " "));
+        let text = format!(
+            "WARNING! The \"{program} {old}\" command is deprecated. Please use \"{program} {new}\" instead."
+        );
+        session.warn(&format!("{}\n", wrap(&text, 78).join("\n")))?;
+    }
     match (command.run)(session, &invocation) {
         Err(Failure::DryRun(request)) => {
             let text = if invocation.is_set("output-policy") {

@@ -9,7 +9,7 @@ use onrecord_entry::{Boot, EntryType, SeqRange, SeqSet};
 use crate::fast_scan::ScannedEntry;
 use crate::id::Id;
 use crate::pairs::Pairs;
-use crate::report::{BootReport, DeviceReport, EntryNumber, RangeSample, Sample};
+use crate::report::{BootReport, DeviceReport, RangeSample};
 use crate::seen_seqs::SeenSeqs;
 
 #[derive(Debug, Default)]
@@ -109,12 +109,9 @@ pub(crate) struct Device {
     /// The sources that have lines of it, by their index.
     pub(crate) sources: Vec<usize>,
     pub(crate) entries: Entries,
-    pub(crate) doubles: Sample<EntryNumber>,
-    pub(crate) elided: u64,
-    pub(crate) split: u64,
-    pub(crate) wrong_parts: u64,
     pub(crate) gaps: HashSet<Id>,
-    pub(crate) missed: u64,
+    /// The counts that need no more than adding.
+    pub(crate) counted: DeviceReport,
 }
 
 impl Device {
@@ -135,24 +132,18 @@ impl Device {
         let boots = self.entries.take_boots();
         let entries = self.entries;
         DeviceReport {
-            salt: None,
             sources: self.sources.iter().filter_map(|&at| names.get(at).cloned()).collect(),
             requests: entries.requests,
             responses: entries.responses,
             pairs: entries.pairs.complete,
             requests_alone: entries.pairs.unpaired(EntryType::Request, examples),
             responses_alone: entries.pairs.unpaired(EntryType::Response, examples),
-            doubles: self.doubles,
             gaps: self.gaps.len() as u64,
-            missed: self.missed,
-            elided: self.elided,
-            split: self.split,
-            wrong_parts: self.wrong_parts,
-            incomplete_parts: 0,
             boots: boots
                 .into_iter()
                 .map(|(boot, boot_log)| boot_log.report(boot, known.get(&boot).unwrap_or(&nothing), examples))
                 .collect(),
+            ..self.counted
         }
     }
 }

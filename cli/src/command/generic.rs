@@ -120,7 +120,7 @@ pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str
         secret::warnings(session, found)?;
     }
     let rows: Vec<Vec<String>> = keys.iter().map(|key| vec![crate::printer::plain(key)]).collect();
-    session.show(&table::table(&["Keys"], &rows), keys.to_vec())
+    session.show(&table::table("Keys", &rows), keys.to_vec())
 }
 
 fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {

@@ -173,7 +173,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         .filter_map(|(path, mount)| mount.as_object().map(|mount| (path, mount)))
         .map(|(path, mount)| if detailed { detailed_row(path, mount) } else { row(path, mount) })
         .collect();
-    let headers: &[&str] = if detailed { DETAILED } else { &["Path", "Type", "Accessor", "Description"] };
+    let headers = if detailed { DETAILED } else { "Path | Type | Accessor | Description" };
     session.show(&table::table(headers, &rows), mounts)
 }
 
@@ -185,24 +185,8 @@ fn row(path: &str, mount: &Object) -> Vec<String> {
     vec![path.to_owned(), text(mount, "type"), text(mount, "accessor"), text(mount, "description")]
 }
 
-const DETAILED: &[&str] = &[
-    "Path",
-    "Plugin",
-    "Accessor",
-    "Default TTL",
-    "Max TTL",
-    "Force No Cache",
-    "Replication",
-    "Seal Wrap",
-    "External Entropy Access",
-    "Options",
-    "Description",
-    "UUID",
-    "Version",
-    "Running Version",
-    "Running SHA256",
-    "Deprecation Status",
-];
+const DETAILED: &str = "Path | Plugin | Accessor | Default TTL | Max TTL | Force No Cache | Replication | Seal Wrap | \
+    External Entropy Access | Options | Description | UUID | Version | Running Version | Running SHA256 | Deprecation Status";
 
 fn detailed_row(path: &str, mount: &Object) -> Vec<String> {
     let empty = Object::new();

@@ -49,7 +49,7 @@ fn explain(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult 
         })
         .collect();
     let records: Value = fields.iter().map(|field| record(field)).collect();
-    session.show(&table::table(&["Field", "Shown", "As", "Because"], &rows), records)
+    session.show(&table::table("Field | Shown | As | Because", &rows), records)
 }
 
 fn record(field: &LineField) -> Value {

@@ -29,6 +29,6 @@ fn reopen(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let failed = done.keys().any(|path| text(path, "result") != "reopened");
     let row = |path: &str| vec![path.to_owned(), text(path, "result"), text(path, "error")];
     let rows: Vec<Vec<String>> = done.keys().map(row).collect();
-    session.show(&table::table(&["Path", "Result", "Error"], &rows), done)?;
+    session.show(&table::table("Path | Result | Error", &rows), done)?;
     Ok(if failed { 2 } else { 0 })
 }

@@ -39,7 +39,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     };
     let rows: Vec<Vec<String>> = salts.iter().map(row).collect();
     let records: Value = salts.iter().map(record).collect();
-    session.show(&table::table(&["Salt", "Path", "Type", "From", "To"], &rows), records)
+    session.show(&table::table("Salt | Path | Type | From | To", &rows), records)
 }
 
 fn record(salt: &AuditSalt) -> Value {

@@ -105,19 +105,7 @@ fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
             devices.iter().filter_map(|(path, device)| Some(device_row(path, device.as_object()?))).collect();
         text.push_str("\n\n");
         text.push_str(&table::table(
-            &[
-                "Path",
-                "Type",
-                "State",
-                "Since",
-                "Queue",
-                "Lag",
-                "Entries",
-                "Failures",
-                "Missed",
-                "Untold",
-                "Last Error",
-            ],
+            "Path | Type | State | Since | Queue | Lag | Entries | Failures | Missed | Untold | Last Error",
             &rows,
         ));
     }

@@ -27,7 +27,7 @@ fn sources(report: &Report) -> String {
         [printable(&source.name)].into_iter().chain(counts).collect()
     };
     let rows: Vec<Vec<String>> = report.sources.iter().map(row).collect();
-    table(&["Log", "Bytes", "Lines", "Entries"], &rows)
+    table("Log | Bytes | Lines | Entries", &rows)
 }
 
 fn devices(report: &Report) -> String {
@@ -44,9 +44,7 @@ fn devices(report: &Report) -> String {
         let counts = [union.requests, union.responses, union.pairs];
         rows.push(row("all as one".to_owned(), counts, &union.boots, 0));
     }
-    let headers =
-        ["Device (salt)", "Starts", "Requests", "Responses", "Pairs", "Holes", "Undeclared", "Doubles"];
-    table(&headers, &rows)
+    table("Device (salt) | Starts | Requests | Responses | Pairs | Holes | Undeclared | Doubles", &rows)
 }
 
 fn row(name: String, counts: [u64; 3], boots: &[BootReport], doubles: u64) -> Vec<String> {

@@ -47,7 +47,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         checks.push(Value::Object(object! { "check" => &check, "detail" => &detail, "result" => result }));
         rows.push(vec![result.to_owned(), check, detail]);
     }
-    let table = table::table(&["Result", "Check", "Detail"], &rows);
+    let table = table::table("Result | Check | Detail", &rows);
     session.show(&table, object! { "checks" => checks, "failed" => failed })?;
     Ok(u8::from(failed))
 }

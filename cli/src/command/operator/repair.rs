@@ -111,7 +111,7 @@ fn list(session: &mut Session<'_>, repair: &AuditRepair) -> CommandResult {
         let from = if device.declared { "configuration" } else { "API" };
         rows.push(vec![path, kind, from.to_owned(), description]);
     }
-    let table = table::table(&["Path", "Type", "Made by", "Description"], &rows);
+    let table = table::table("Path | Type | Made by | Description", &rows);
     session.show(&table, Node::Record(records))
 }
 
