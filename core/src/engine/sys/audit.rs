@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use onrecord_value::{Object, Value, object, quote};
 
-use crate::devices::{self, Device, DevicesError, EnableRequest};
+use crate::devices::{self, Device, DevicesError};
 use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
+use crate::settings::EnableRequest;
 
 pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let text = |field| fields::text(call.data, field).map(|text| text.unwrap_or_default().into_owned());
