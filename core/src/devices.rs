@@ -27,12 +27,11 @@ use onrecord_value::Time;
 
 use crate::current::Current;
 use crate::host::Host;
-use crate::settings::AuditSettings;
+use crate::settings::{AuditSettings, EnableRequest};
 use kept::Kept;
 use opening::{Origin, Prepared};
 use repair::Removals;
 
-pub use crate::settings::EnableRequest;
 pub use declared::DeclareError;
 pub(crate) use load::Unopened;
 pub(crate) use log::Log;

@@ -59,12 +59,12 @@ extern crate self as onrecord_core;
 mod kit;
 
 pub use admission::{Admission, Overloaded, Permit};
-pub use devices::{DeclareError, Device, DevicesError, EnableRequest};
+pub use devices::{DeclareError, Device, DevicesError};
 pub use exchange::{Answer, Exchange, Headers, Media, Peer, Received, Target};
 pub use host::{Host, Process, Spawn, Task};
 pub use lifecycle::{CeremonyError, Core, InitOptions, Initialised, Journey, Reloaded, Repair, SealStatus};
 pub use operation::Operation;
-pub use settings::{AuditSettings, Settings};
+pub use settings::{AuditSettings, EnableRequest, Settings};
 
 /// The version that status answers show.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -305,8 +305,12 @@ impl CeremonyError {
 }
 
 fn listed(failed: &[(String, String)]) -> String {
-    let lead = std::iter::once(": ").chain(std::iter::repeat("; "));
-    lead.zip(failed).map(|(lead, (path, error))| format!("{lead}{path}: {error}")).collect()
+    let mut listed = String::new();
+    for (path, error) in failed {
+        let lead = if listed.is_empty() { ": " } else { "; " };
+        listed.extend([lead, path, ": ", error]);
+    }
+    listed
 }
 
 impl From<BarrierError> for CeremonyError {

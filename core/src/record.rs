@@ -133,7 +133,7 @@ pub(crate) fn record_aborted(context: &RequestContext<'_>, not_recorded: &NotRec
     let mut entry =
         Entry { auth: asking(context), request: facts(context, context.route.checked), ..Entry::default() };
     let mount = context.route.mount.as_deref().map(|mount| mounted(mount, context.route.checked));
-    entry.error = audit_errors::NOT_ON_RECORD.into();
+    entry.error = audit_errors::NOT_ON_RECORD;
     entry.duration_ns = elapsed(context);
     entry.response =
         Some(Response { mount: mount.unwrap_or_default(), status_code: 500, ..Response::default() });

@@ -45,6 +45,12 @@ pub trait Backend: Send + Sync + 'static {
     fn reopen(&self) -> Result<(), BackendError>;
 }
 
+impl Default for BackendKinds {
+    fn default() -> Self {
+        Self::empty().with(&embedded::KIND).with(&memory::KIND)
+    }
+}
+
 /// Walks the direct children of a folder over an ordered iterator of keys, jumping over what lies below a
 /// sub-folder. `from` opens an iterator at the first key not below its argument.
 fn children<I, E>(

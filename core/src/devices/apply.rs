@@ -12,8 +12,8 @@ use onrecord_value::Time;
 
 use super::declared::Plan;
 use super::opening::{Origin, Prepared};
-use super::{DeclareError, Device, Devices, DevicesError, EnableRequest, Table, stored, with_slash};
-use crate::settings::AuditSettings;
+use super::{DeclareError, Device, Devices, DevicesError, Table, stored, with_slash};
+use crate::settings::{AuditSettings, EnableRequest};
 
 impl Devices {
     /// Makes the enabled devices fit the configuration: new ones are enabled, with a probe; changed ones are replaced;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use onrecord_audit::DeviceKinds;
 
-use super::{Device, DevicesError, EnableRequest, Table, with_slash};
+use super::{Device, DevicesError, Table, with_slash};
+use crate::settings::EnableRequest;
 
 /// Why the configuration's devices cannot be applied. Unsealing fails with it; a reload leaves all as it was.
 #[derive(Debug, thiserror::Error)]

@@ -11,11 +11,15 @@ use onrecord_seal::{Entropy, EntropyError};
 use onrecord_value::Time;
 use zeroize::Zeroizing;
 
-use super::{Device, Devices, DevicesError, EnableRequest, stored, with_slash};
+use super::{Device, Devices, DevicesError, stored, with_slash};
 use crate::blocking_task::BlockingTask;
+use crate::settings::EnableRequest;
 
 /// How long the opening of a device is waited for. What hangs longer is given up, or opens when it is written to.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What comes of an opening.
+pub(super) type Opened = Result<Box<dyn Sink>, OptionError>;
 
 /// A device that took its probe and is not enabled yet.
 pub(super) struct Prepared {
@@ -85,9 +89,10 @@ impl Devices {
         };
         let config = config(&device, &options, sink, salt);
         // It is tried with a salt that is thrown away.
-        let probe = match options.skip_test {
-            true => None,
-            false => Some(Probe { id: self.host.entropy.uuid()?, salt: new_salt(&*self.host.entropy)?.0 }),
+        let probe = if options.skip_test {
+            None
+        } else {
+            Some(Probe { id: self.host.entropy.uuid()?, salt: new_salt(&*self.host.entropy)?.0 })
         };
         let candidate = broker.try_out(config, probe).await.map_err(DevicesError::Enable)?;
         Ok(Prepared { device, salt: text, candidate })
@@ -130,7 +135,7 @@ pub(super) fn begin_opening(
     options: DeviceOptions,
     placement: Placement,
     clock: Arc<dyn Clock>,
-) -> Result<BlockingTask<Result<Box<dyn Sink>, OptionError>>, DevicesError> {
+) -> Result<BlockingTask<Opened>, DevicesError> {
     let open = move || options.open(&placement, clock);
     BlockingTask::begin("onrecord-open", open).map_err(|_| DevicesError::NoThread)
 }

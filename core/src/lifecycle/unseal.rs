@@ -150,10 +150,10 @@ impl Core {
     /// The cluster's name and id; made and stored the first time.
     async fn cluster(&self, view: &onrecord_storage::View) -> Result<Cluster, CeremonyError> {
         const KEY: &str = "cluster";
-        if let Some(stored) = view.get(KEY).await.map_err(BarrierError::from)? {
-            if let Some(cluster) = Cluster::decode(stored.expose(), ()) {
-                return Ok(cluster);
-            }
+        if let Some(stored) = view.get(KEY).await.map_err(BarrierError::from)?
+            && let Some(cluster) = Cluster::decode(stored.expose(), ())
+        {
+            return Ok(cluster);
         }
         let (id, tag) = (self.inner.host.entropy.uuid()?, self.inner.host.entropy.uuid()?);
         let name = format!("onrecord-cluster-{}", tag.get(..8).unwrap_or_default());

@@ -47,7 +47,7 @@ fn file(context: &RequestContext<'_>) -> Recording<ResponseOnRecord> {
             ..Request::default()
         },
         response: Some(Response { status_code: 500, ..Response::default() }),
-        error: audit_errors::ENTRY_FAILED.into(),
+        error: audit_errors::ENTRY_FAILED,
         duration_ns: elapsed(context),
         ..Entry::default()
     };

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Backend, embedded, memory};
+use super::Backend;
 
 /// A kind of storage: a row of the table of kinds. A kind of another crate is added by
 /// [`BackendKinds::with`].
@@ -109,12 +109,6 @@ impl CheckStatus {
 #[derive(Clone)]
 pub struct BackendKinds(BTreeMap<&'static str, &'static BackendKind>);
 
-impl Default for BackendKinds {
-    fn default() -> Self {
-        Self(BTreeMap::new()).with(&embedded::KIND).with(&memory::KIND)
-    }
-}
-
 impl fmt::Debug for BackendKinds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.keys()).finish()
@@ -122,6 +116,11 @@ impl fmt::Debug for BackendKinds {
 }
 
 impl BackendKinds {
+    /// No kinds.
+    pub(super) const fn empty() -> Self {
+        Self(BTreeMap::new())
+    }
+
     /// These kinds and one more, in the place of another of the same name.
     #[must_use]
     pub fn with(mut self, kind: &'static BackendKind) -> Self {

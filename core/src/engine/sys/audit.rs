@@ -14,9 +14,10 @@ use onrecord_storage::BarrierError;
 use onrecord_value::{Object, Value, object, quote};
 
 use crate::blocking_task::BlockingTask;
-use crate::devices::{self, Device, DevicesError, EnableRequest, KeptSalt};
+use crate::devices::{self, Device, DevicesError, KeptSalt};
 use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
+use crate::settings::EnableRequest;
 
 /// How long a drill lasts that does not say.
 const USUAL: Duration = Duration::from_mins(1);
