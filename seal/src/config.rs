@@ -11,8 +11,8 @@ impl SealConfig {
     /// Checks what a client of `sys/init` asked for, in the order in which the API reports.
     pub fn new(shares: i64, threshold: i64) -> Result<Self, SealConfigError> {
         match (shares, threshold) {
-            (..1, _) => Err(SealConfigError::NoShares),
-            (_, ..1) => Err(SealConfigError::NoThreshold),
+            (..=0, _) => Err(SealConfigError::NoShares),
+            (_, ..=0) => Err(SealConfigError::NoThreshold),
             _ if threshold > shares => Err(SealConfigError::ThresholdAboveShares),
             (2.., 1) => Err(SealConfigError::ThresholdOfOne),
             _ => match (u8::try_from(shares), u8::try_from(threshold)) {
