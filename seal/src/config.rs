@@ -12,7 +12,7 @@ impl SealConfig {
     pub fn new(shares: i64, threshold: i64) -> Result<Self, SealConfigError> {
         match (shares, threshold) {
             (..=0, _) => Err(SealConfigError::NoShares),
-            (_, ..1) => Err(SealConfigError::NoThreshold),
+            (_, ..=0) => Err(SealConfigError::NoThreshold),
             _ if threshold > shares => Err(SealConfigError::ThresholdAboveShares),
             (2.., 1) => Err(SealConfigError::ThresholdOfOne),
             _ => match (u8::try_from(shares), u8::try_from(threshold)) {

@@ -41,7 +41,7 @@ pub(super) fn with_ids(entry: MountEntry, entropy: &dyn Entropy) -> Result<Mount
     entropy.fill(&mut random)?;
     let class = if entry.path.starts_with(LOGINS) { "auth_" } else { "" };
     let accessor = format!("{class}{}_{:08x}", entry.kind.name, u32::from_be_bytes(random));
-    Ok(MountEntry { uuid, accessor, ..entry })
+    Ok(MountEntry { accessor, uuid, ..entry })
 }
 
 pub(super) fn encode<'a>(
