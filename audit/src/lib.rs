@@ -94,7 +94,6 @@ pub mod device;
 pub mod guide;
 mod health_tracker;
 mod loss;
-mod previous_boots;
 mod rules;
 pub mod salt_file;
 mod statistics;

@@ -11,7 +11,6 @@ use crate::sync::{Mutex, lock};
 pub(crate) struct Ticket {
     /// Its counter; the first of them, if devices have it with others, too.
     pub(crate) seq: u64,
-    /// Whether it is a `response` entry.
     pub(crate) response: bool,
     state: Mutex<State>,
     decided: AtomicBool,

@@ -21,8 +21,7 @@ use rustix::io::Errno;
 use super::batch::{Appended, Batch};
 use super::claim::{Claim, FileId};
 use super::error::DeviceError;
-use super::interface::Device;
-use super::notice::Notice;
+use super::interface::{Device, Notice};
 use super::options::FileMode;
 use super::placement::Placement;
 use crate::clock::Clock;
@@ -58,7 +57,6 @@ pub(crate) struct FileDevice {
 
 /// What the device wrote to before the file that it opens next.
 enum PreviousFile {
-    /// Nothing: it has not had a file yet.
     Nothing,
     /// A file which is not closed yet, so that its end can be read.
     Open(OpenFile),
@@ -147,7 +145,6 @@ impl FileDevice {
         }
     }
 
-    /// Whether its name leads to this file.
     fn is_named(&self, id: FileId) -> bool {
         self.named().is_ok_and(|stat| FileId::of(&stat) == id)
     }
@@ -199,7 +196,6 @@ impl FileDevice {
         }
     }
 
-    /// Makes sure that there is a file with its name to write to.
     fn ready(&mut self) -> Result<(), DeviceError> {
         match &self.open {
             None => self.open_file(),
@@ -208,7 +204,6 @@ impl FileDevice {
         }
     }
 
-    /// What has its name now.
     fn named(&self) -> Result<Stat, Errno> {
         rustix::fs::statat(CWD, self.path(), AtFlags::SYMLINK_NOFOLLOW)
     }
@@ -265,7 +260,6 @@ impl FileDevice {
     }
 }
 
-/// What the end of an open file shows.
 fn log_end(open: &OpenFile) -> Option<LogEnd> {
     let size = rustix::fs::fstat(&open.file).ok()?.st_size;
     unfinished::find(&open.file, u64::try_from(size).ok()?)

@@ -52,7 +52,6 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The number and the boot of a line.
 fn mark_of_json(line: &[u8]) -> Option<(u64, Boot)> {
     let end = line.get(line.len().saturating_sub(128)..)?;
     let at = end.windows(MARK.len()).rposition(|part| part == MARK)?;
