@@ -32,6 +32,7 @@ use kept::Kept;
 use opening::{Origin, Prepared};
 use repair::Removals;
 
+pub use crate::settings::EnableRequest;
 pub use declared::DeclareError;
 pub(crate) use load::Unopened;
 pub(crate) use log::Log;
@@ -65,21 +66,6 @@ pub struct Device {
     pub salt_since: Time,
     /// The id of its first salt, if it has had another since.
     pub first_salt: Option<SaltId>,
-}
-
-/// A device to be enabled: of a body, or of an `audit` stanza of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnableRequest {
-    /// Where, with or without the closing slash.
-    pub path: String,
-    /// `file`, …
-    pub kind: String,
-    /// What it is for.
-    pub description: String,
-    /// Echoed only.
-    pub local: bool,
-    /// Its options.
-    pub options: BTreeMap<String, String>,
 }
 
 /// Why a device is not enabled or not disabled. The text is the API's.

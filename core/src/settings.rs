@@ -1,12 +1,11 @@
 //! What the configuration and the embedding program decide about the core: limits, defaults, the kinds of audit devices.
 //! Never in it: parsing (the server's) or listeners.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use onrecord_audit::{DeviceKinds, Placement, Rules};
 use onrecord_value::json::Limits;
-
-use crate::devices::EnableRequest;
 
 /// Limits and defaults of a server.
 pub struct Settings {
@@ -84,4 +83,19 @@ impl AuditSettings {
     pub(crate) fn sharing_files_with(self, older: &Self) -> Self {
         Self { placement: self.placement.sharing(&older.placement), ..self }
     }
+}
+
+/// A device to be enabled: of a body, or of an `audit` stanza of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnableRequest {
+    /// Where, with or without the closing slash.
+    pub path: String,
+    /// `file`, …
+    pub kind: String,
+    /// What it is for.
+    pub description: String,
+    /// Echoed only.
+    pub local: bool,
+    /// Its options.
+    pub options: BTreeMap<String, String>,
 }

@@ -205,7 +205,7 @@ fn gap_of(loss: &Loss, is_earlier: bool) -> Gap<'_> {
 }
 
 fn because<'a>(reason: &'static str) -> Gap<'a> {
-    Gap { reason: Template::new(reason).into(), ..Gap::default() }
+    Gap { reason: Template::new(reason), ..Gap::default() }
 }
 
 fn found_out(notice: &Notice) -> Gap<'_> {
