@@ -108,8 +108,8 @@ impl Broker {
         recording::record(&self.shared, entry, self.shared.rules.minimum())
     }
 
-    /// Wakes the thread of a device that sleeps, because an entry follows in a moment. Only where there is a single device
-    /// with a single client: the threads of several would want more cores than there may be.
+    /// Wakes the sleeping thread of a device, because an entry follows in a moment: only where there is a single device
+    /// with a single client, as the threads of several would want more cores than there may be.
     pub fn prewake(&self) {
         if !self.shared.single_client.load(Ordering::Relaxed) {
             return;
@@ -125,8 +125,8 @@ impl Broker {
         recording::record(&self.shared, entry, self.shared.rules.minimum().min(self.devices()))
     }
 
-    /// Writes a response entry for a request that was not carried out, because its own entry was refused, to the devices
-    /// that may have that entry: those which the refusal does not name. No task waits for it, and it gives no proof.
+    /// Writes a response entry for a request whose own entry was refused to the devices that may have that entry: those
+    /// which the refusal does not name. No task waits for it, and it gives no proof.
     pub fn record_aborted(&self, entry: &Entry<'_>, refused: &Refused) {
         recording::record_aborted(&self.shared, entry, refused);
     }

@@ -164,8 +164,7 @@ impl LossLedger {
         !self.reporting.is_empty()
     }
 
-    /// The device has answered for the gap entries. False: the losses in them were taken back meanwhile, and are not
-    /// the writer's to report any more.
+    /// The device has answered for the gap entries. False: the losses in them were taken back meanwhile.
     pub(crate) fn end_reporting(&mut self) -> bool {
         !std::mem::take(&mut self.reporting).is_empty()
     }
@@ -219,7 +218,6 @@ impl LossLedger {
         all
     }
 
-    /// What no gap entry has reported of earlier boots.
     pub(crate) fn unreported_of_earlier_boots(&self) -> impl Iterator<Item = &Loss> {
         let earlier = |loss: &&Loss| loss.boot != self.pending.boot;
         self.inherited.iter().chain(self.reporting.iter().filter(earlier))

@@ -137,7 +137,6 @@ impl Broker {
 }
 
 impl DeviceHandle {
-    /// Makes a request of the writer; returns its number.
     fn ask(&self, request: fn(&mut Queue<DeviceHandle>) -> &mut ControlRequest) -> u64 {
         let mut queue = self.queue();
         request(&mut queue).asked += 1;

@@ -101,7 +101,6 @@ impl DeviceHandle {
         }
     }
 
-    /// Whether a caller may still offer it an entry.
     fn is_listed(&self) -> bool {
         self.lists.load(Ordering::Acquire) > 0
     }

@@ -17,7 +17,6 @@ pub(crate) enum Life<D> {
     },
 }
 
-/// Why a device takes no more entries.
 pub(crate) enum DrainReason<D> {
     /// It was disabled for good after this number was given to an entry. Its log ends with an entry that says so.
     Disabled { last: u64 },
@@ -57,7 +56,6 @@ impl<D> Life<D> {
         }
     }
 
-    /// The device that continues the log of this one.
     pub(super) const fn successor(&self) -> Option<&Arc<D>> {
         match self.reason() {
             Some(DrainReason::Replaced { successor, .. }) => Some(successor),

@@ -1,6 +1,5 @@
-//! The broker's one watch thread: no entry awaits a device any more that overran the grace, and entries that wait for
-//! `audit_timeout` are refused. So no request needs a timer. It also finds out that a device that lagged has caught up,
-//! whether there are requests or not. It sleeps while there is no traffic and no device lags.
+//! The broker's one watch thread, so that no request needs a timer: no entry awaits a device any more that overran the
+//! grace, and entries that wait for `audit_timeout` are refused. It also finds out that a device that lagged has caught up.
 //! Never in it: writing, or anything that could block.
 
 use std::sync::PoisonError;

@@ -5,7 +5,6 @@
 mod kind;
 mod open_file;
 mod previous_file;
-mod renamed_log;
 mod safety;
 mod torn;
 mod unfinished;
@@ -125,7 +124,6 @@ impl FileDevice {
         self.claim.leave();
     }
 
-    /// Opens the file, checked, and makes it follow the one before.
     fn open_file(&mut self) -> Result<(), DeviceError> {
         // Looked at now if it can be: the new file is to be without it for as short as possible.
         let before = match std::mem::replace(&mut self.before, PreviousFile::Nothing) {
@@ -183,7 +181,7 @@ impl FileDevice {
         // A file that has something is not new, even if that cannot be read.
         if first && found.is_none() && !open.begun {
             // The log may have been renamed before the end of the start that wrote it.
-            let renamed = renamed_log::find(open, self.path());
+            let renamed = unfinished::find_renamed(open, self.path());
             (old, found) = renamed.map_or((None, None), |(file, found)| (Some(file), found));
             found = found.filter(LogEnd::goes_on);
             previous_file::write(&open.file, found.clone(), open.begun);

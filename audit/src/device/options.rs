@@ -195,9 +195,8 @@ impl FileMode {
     }
 }
 
-/// Why options are refused. The text is the documented one.
-///
-/// It names what was given, so it goes to the client that sent it and nowhere else; `Debug` does not show it.
+/// Why options are refused. The documented text names what was given, so it goes to the client that sent it and nowhere
+/// else; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionError {

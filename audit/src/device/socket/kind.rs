@@ -44,9 +44,8 @@ const OPTIONS: &[DeviceOption] = &[
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much of what was written is kept, if nothing else is said. What a connection can lose is what waits on our side,
-/// which is held below half of this, and what the peer has received and not read: on Linux 128 KiB, and more only for
-/// a peer that reads many times faster than audit entries come.
+/// What a connection can lose is what waits on our side, which is held below half of this, and what the peer has received
+/// and not read: on Linux 128 KiB, and more only for a peer that reads many times faster than audit entries come.
 const RESEND_BUFFER: usize = 1024 * 1024;
 
 /// No more than this may be kept: memory is bounded (I5).

@@ -73,7 +73,6 @@ impl Outgoing<'_> {
         Appended::all(batch).without(rejected)
     }
 
-    /// Sends a line as a message, or what the policy puts in its place.
     fn send_message(&self, line: &[u8]) -> Result<(), DeviceError> {
         let send = |message: &[u8]| {
             let sent = self.connection.send(message, &self.deadline());

@@ -50,8 +50,7 @@ pub struct SyslogOptions {
     pub tag: String,
     /// What becomes of a line that is longer than the daemon's socket takes.
     pub oversize: Oversize,
-    /// The longest message that the daemon is sent, in bytes, even if its socket takes a longer one: some daemons cut
-    /// off in silence what is longer than they are configured for.
+    /// The longest message, in bytes, even if the socket takes a longer one: some daemons cut off in silence.
     pub max_bytes: usize,
 }
 
