@@ -4,14 +4,12 @@
 
 mod candidate;
 mod control;
-mod device_config;
 pub(crate) mod device_handle;
 mod device_set;
 mod dispatch;
 mod draining;
 mod gap;
 mod life;
-mod preview;
 mod proof;
 mod queue;
 mod recording;
@@ -21,28 +19,28 @@ mod wakeup;
 mod watch;
 mod writer;
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc as StdArc;
 
 use crate::clock::{Clock, SystemClock};
-use crate::previous_boots::PreviousBoots;
 use crate::rules::RulesInForce;
 use crate::status::{DeviceStatus, Observer, Outlook};
-use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use onrecord_entry::{Boot, Entry};
+use crate::sync::{Arc, Mutex};
+use onrecord_entry::{Boot, Entry, Formatter};
 
 pub use crate::cause::{Cause, EnableError, Refused, Why};
 pub use crate::device::{DrillError, DrillNews};
 pub use crate::loss::Loss;
 pub use crate::rules::Rules;
 pub use candidate::{Candidate, Probe};
-pub use device_config::DeviceConfig;
+pub use device_handle::DeviceConfig;
 pub use device_set::DEVICES_MAX;
-pub use preview::Preview;
 pub use proof::{NotOnRecord, Proof, Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
 pub use recording::{OrUnaudited, Recording};
 
+use device_handle::DeviceHandle;
 use device_set::DeviceSet;
 use life::DrainReason;
 use watch::Watch;
@@ -67,7 +65,21 @@ pub(crate) struct Shared {
     pub(crate) single_client: AtomicBool,
     pub(crate) watch: Watch,
     pub(crate) devices: DeviceSet,
-    pub(crate) previous_boots: PreviousBoots,
+    /// Where earlier boots of the server ended: the largest number that the log of any device shows (I9). Entries between
+    /// that and the end of a device's own log are on other devices alone, or lost.
+    pub(crate) previous_ends: Mutex<HashMap<Boot, u64>>,
+}
+
+/// What one device would write for an entry.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Preview {
+    /// The path of the device.
+    pub path: StdArc<str>,
+    /// Whether it throws the line away.
+    pub discards: bool,
+    /// The line as the device's formatter makes it, with its newline; or why there is none.
+    pub line: Result<Vec<u8>, Why>,
 }
 
 /// Makes a [`Broker`]; had from [`Broker::builder`].
@@ -85,23 +97,19 @@ impl Broker {
         Builder::default()
     }
 
-    /// Puts a request entry on record on every device, before the request is carried out. The work of this thread,
-    /// hashing and formatting, is done when the call returns; what it returns is a future that says whether the rule was
-    /// met. It runs on any runtime; [`Recording::wait`] waits without one.
-    ///
-    /// Dropping the future takes nothing back.
+    /// Puts a request entry on record on every device, before the request is carried out. Hashing and formatting are done
+    /// when the call returns; the future says whether the rule was met, and dropping it takes nothing back.
     pub fn record_request(&self, entry: &Entry<'_>) -> Recording<RequestOnRecord> {
         recording::record(&self.shared, entry, self.shared.rules.minimum())
     }
 
-    /// Puts a response entry on record, as [`record_request`](Self::record_request) does a request entry, before the
-    /// answer leaves.
+    /// Puts a response entry on record as [`record_request`](Self::record_request) does, before the answer leaves.
     pub fn record_response(&self, entry: &Entry<'_>) -> Recording<ResponseOnRecord> {
         recording::record(&self.shared, entry, self.shared.rules.minimum())
     }
 
-    /// Wakes the thread of a device that sleeps, because an entry follows in a moment. Only where there is a single device
-    /// with a single client: the threads of several would want more cores than there may be.
+    /// Wakes the sleeping thread of a device, because an entry follows in a moment: only where there is a single device
+    /// with a single client, as the threads of several would want more cores than there may be.
     pub fn prewake(&self) {
         if !self.shared.single_client.load(Ordering::Relaxed) {
             return;
@@ -117,8 +125,8 @@ impl Broker {
         recording::record(&self.shared, entry, self.shared.rules.minimum().min(self.devices()))
     }
 
-    /// Writes a response entry for a request that was not carried out, because its own entry was refused, to the devices
-    /// that may have that entry: those which the refusal does not name. No task waits for it, and it gives no proof.
+    /// Writes a response entry for a request whose own entry was refused to the devices that may have that entry: those
+    /// which the refusal does not name. No task waits for it, and it gives no proof.
     pub fn record_aborted(&self, entry: &Entry<'_>, refused: &Refused) {
         recording::record_aborted(&self.shared, entry, refused);
     }
@@ -152,6 +160,20 @@ impl Broker {
     /// The hash of a text on an enabled device; `None` if there is no device of that path.
     pub fn hash(&self, path: &str, text: &str) -> Option<String> {
         Some(self.shared.devices.find(path)?.formatter().hash(text))
+    }
+
+    /// The line that each device would get for an entry, in the order of enabling: with its own options and salt, the
+    /// time of now, and the counter that the next entry gets. Nothing is counted, queued or written.
+    pub fn preview(&self, entry: &Entry<'_>) -> Vec<Preview> {
+        let enabled = self.shared.devices.read();
+        let seq = self.last_seq().saturating_add(1);
+        let preview = |(handle, formatter): (&Arc<DeviceHandle>, &StdArc<Formatter>)| {
+            let stamp = dispatch::stamp(&self.shared, seq);
+            let mut line = Vec::new();
+            let line = dispatch::format(formatter, entry, &stamp, &mut line).map(|()| line);
+            Preview { path: StdArc::clone(&handle.path), discards: handle.discards, line }
+        };
+        enabled.handles.iter().zip(&enabled.formatters).map(preview).collect()
     }
 
     /// The state of each device, in the order of enabling.
@@ -199,16 +221,12 @@ impl Builder {
         Self { observer: Some(observer), ..self }
     }
 
-    /// A broker without devices, with a random [boot number](Boot).
-    ///
-    /// # Errors
-    /// The system has no random numbers.
+    /// A broker without devices, with a random [boot number](Boot); an error if the system has no random numbers.
     pub fn build(self) -> io::Result<Broker> {
         Ok(self.build_with_boot(Boot::random()?))
     }
 
-    /// A broker without devices. No other start of this service may ever have had the boot number: see
-    /// [`Boot`].
+    /// A broker without devices. No other start of this service may ever have had the boot number: see [`Boot`].
     pub fn build_with_boot(self, boot: Boot) -> Broker {
         let Self { rules, clock, observer } = self;
         let clock = clock.unwrap_or_else(|| StdArc::new(SystemClock::new()));
@@ -221,7 +239,7 @@ impl Builder {
             single_client: AtomicBool::new(false),
             watch: Watch::default(),
             devices: DeviceSet::default(),
-            previous_boots: PreviousBoots::default(),
+            previous_ends: Mutex::default(),
         };
         Broker { shared: Arc::new(shared) }
     }

@@ -21,8 +21,7 @@ pub trait Clock: Send + Sync {
 
     /// How many seconds the machine's local time is ahead of UTC at a moment. Only the headers of syslog say local
     /// time (RFC 3164); without knowledge of a zone it is UTC.
-    fn utc_offset(&self, at: Time) -> i32 {
-        let _ = at;
+    fn utc_offset(&self, _at: Time) -> i32 {
         0
     }
 }

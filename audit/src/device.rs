@@ -11,13 +11,11 @@ mod file;
 mod interface;
 mod kind;
 pub mod net;
-mod notice;
 mod options;
 mod placement;
 mod registry;
 mod socket;
 mod stdout;
-mod switch;
 mod syslog;
 
 pub use batch::{Appended, Batch, Rejected};
@@ -28,10 +26,9 @@ pub use error::errno::Errno;
 pub use error::net::{NetCause, NetError};
 pub use error::{DeviceError, OtherError, Violation};
 pub use file::FileOptions;
-pub use interface::Device;
+pub use interface::{Device, Notice};
 pub use kind::{DeviceKind, DeviceTarget};
 pub use net::Network;
-pub use notice::Notice;
 pub use options::{
     COMMON_OPTIONS, CommonOptions, DeviceOption, FileMode, GivenOptions, OptionError, check_prefix,
 };

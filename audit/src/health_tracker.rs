@@ -37,23 +37,21 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 /// A device that fails this many times in a row is broken.
 const BROKEN_AFTER: u32 = 10;
 
-/// What is known about a device's health.
 #[derive(Debug)]
 pub(crate) struct HealthTracker {
-    health: Health,
+    pub(crate) health: Health,
+    /// Since when it is that.
+    pub(crate) since: Duration,
     /// How long it is not waited for once it overruns again.
     lag: Duration,
     /// When it may be waited for again, if it has caught up.
     awaited_from: Duration,
     /// How long it is left alone after the next failure.
     retry: Duration,
-    /// When it may be tried again.
     retry_from: Duration,
     failures: u32,
-    /// Since when its health is what it is.
-    since: Duration,
-    /// The last error, and when it was.
-    error: Option<(DeviceError, Duration)>,
+    /// The last error, and when it was; it stays after a recovery.
+    pub(crate) error: Option<(DeviceError, Duration)>,
 }
 
 impl HealthTracker {
@@ -70,23 +68,8 @@ impl HealthTracker {
         }
     }
 
-    pub(crate) const fn health(&self) -> Health {
-        self.health
-    }
-
-    /// Whether its last write failed.
     pub(crate) const fn is_failing(&self) -> bool {
         matches!(self.health, Health::Failing | Health::Broken)
-    }
-
-    /// Since when its health is what it is.
-    pub(crate) const fn since(&self) -> Duration {
-        self.since
-    }
-
-    /// The last error, and when it was; it stays after a recovery.
-    pub(crate) const fn error(&self) -> Option<&(DeviceError, Duration)> {
-        self.error.as_ref()
     }
 
     fn turn(&mut self, health: Health, now: Duration) {
@@ -108,7 +91,6 @@ impl HealthTracker {
         self.lag = (self.lag * 2).min(LAG_MAX);
     }
 
-    /// No old entry waits for it.
     pub(crate) fn caught_up(&mut self, now: Duration) {
         if self.health == Health::Lagging && now >= self.awaited_from {
             self.turn(Health::Healthy, now);
@@ -160,40 +142,40 @@ mod tests {
     fn a_device_that_overran_is_not_waited_for_until_it_caught_up_and_its_time_is_over() {
         let mut health_tracker = HealthTracker::new(ms(0));
         health_tracker.overran(ms(1000));
-        assert_eq!(health_tracker.health(), Health::Lagging);
+        assert_eq!(health_tracker.health, Health::Lagging);
         health_tracker.caught_up(ms(1049));
-        assert_eq!(health_tracker.health(), Health::Lagging);
+        assert_eq!(health_tracker.health, Health::Lagging);
         health_tracker.caught_up(ms(1050));
-        assert_eq!(health_tracker.health(), Health::Healthy);
+        assert_eq!(health_tracker.health, Health::Healthy);
         // Again at once: twice as long.
         health_tracker.overran(ms(1051));
         health_tracker.caught_up(ms(1150));
-        assert_eq!(health_tracker.health(), Health::Lagging);
+        assert_eq!(health_tracker.health, Health::Lagging);
         health_tracker.caught_up(ms(1151));
-        assert_eq!(health_tracker.health(), Health::Healthy);
+        assert_eq!(health_tracker.health, Health::Healthy);
         // After a long time without one the back-off begins at its first value again.
         health_tracker.overran(ms(100_000));
         health_tracker.caught_up(ms(100_050));
-        assert_eq!(health_tracker.health(), Health::Healthy);
+        assert_eq!(health_tracker.health, Health::Healthy);
     }
 
     #[test]
     fn a_failing_device_is_tried_once_a_back_off_and_recovers_at_once() {
         let mut health_tracker = HealthTracker::new(ms(0));
         health_tracker.failed(ms(0), DeviceError::Refused);
-        assert_eq!(health_tracker.health(), Health::Failing);
+        assert_eq!(health_tracker.health, Health::Failing);
         assert!(!health_tracker.try_again(ms(9)));
         assert!(health_tracker.try_again(ms(10)));
         assert!(!health_tracker.try_again(ms(11)));
         for _ in 0..BROKEN_AFTER {
             health_tracker.failed(ms(20), DeviceError::Refused);
         }
-        assert_eq!((health_tracker.health(), health_tracker.rest(ms(20))), (Health::Broken, RETRY_MAX));
-        assert_eq!(health_tracker.since(), ms(20));
+        assert_eq!((health_tracker.health, health_tracker.rest(ms(20))), (Health::Broken, RETRY_MAX));
+        assert_eq!(health_tracker.since, ms(20));
         health_tracker.succeeded(ms(30));
         let error = (DeviceError::Refused, ms(20));
         assert_eq!(
-            (health_tracker.health(), health_tracker.since(), health_tracker.error()),
+            (health_tracker.health, health_tracker.since, health_tracker.error.as_ref()),
             (Health::Healthy, ms(30), Some(&error))
         );
     }

@@ -55,10 +55,8 @@
 //! ```
 //!
 //! Without any device, `?` returns [`NotOnRecord::NoDevice`]. A service that may run without audit says so by
-//! [`or_unaudited`](Recording::or_unaudited), and gets an [`Unaudited`] in place of a proof.
-//!
-//! What a service has to know beyond that is in the [guide]: salts, boot numbers, clients that disconnect, devices after
-//! a restart.
+//! [`or_unaudited`](Recording::or_unaudited), and gets an [`Unaudited`] in place of a proof. What else it has to know is in
+//! the [guide]: salts, boot numbers, clients that disconnect, devices after a restart.
 //!
 //! # When a device *has* an entry
 //!
@@ -94,7 +92,6 @@ pub mod device;
 pub mod guide;
 mod health_tracker;
 mod loss;
-mod previous_boots;
 mod rules;
 pub mod salt_file;
 mod statistics;

@@ -1,12 +1,7 @@
-//! What devices do not have (I9). A [`Loss`] is a set of entries of one boot that a device did not get. The ledger of a
-//! device holds each loss from the moment it happens until a gap entry in the device's log reports it:
-//!
-//! * *pending*: no gap entry reports it yet;
-//! * *being reported*: it is in a gap entry that the writer formats or writes. If the device does not take the line, the
-//!   loss is pending again;
-//! * *inherited*: it is pending and of an earlier boot, kept by the server across its end or found in the device's log.
-//!
-//! The losses of a device that is replaced go to the ledger of the device in its place.
+//! What devices do not have (I9). The ledger of a device holds each loss from the moment it happens until a gap entry in the
+//! device's log reports it. It is *pending* while no gap entry reports it, *being reported* while the writer formats or
+//! writes that (and pending again if the device does not take the line), *inherited* if it is pending and of an earlier
+//! boot. The losses of a device that is replaced go to the ledger of the device in its place.
 //! Never in it: locks, why a device does not get an entry, or formatting and writing gap entries.
 
 use onrecord_entry::{Boot, SeqSet};
@@ -62,7 +57,6 @@ impl Loss {
         self.add(seq, NOT_BACK, || None);
     }
 
-    /// Adds an entry that is not in it.
     fn add(&mut self, seq: u64, reason: &'static str, since: impl FnOnce() -> Option<Time>) {
         if self.is_empty() {
             (self.since, self.reason) = (since(), reason);
@@ -116,13 +110,11 @@ impl Loss {
 }
 
 pub(crate) struct LossLedger {
-    /// Of this boot, in no gap entry yet.
+    /// Of this boot.
     pending: Loss,
-    /// Of earlier boots, in no gap entry yet: one of each.
+    /// One of each earlier boot, kept by the server across its end or found in the device's log.
     inherited: Vec<Loss>,
-    /// In the gap entries that the writer formats or writes, or hangs in writing.
     reporting: Vec<Loss>,
-    /// What gap entries of this boot have reported.
     reported: Reported,
 }
 
@@ -172,13 +164,11 @@ impl LossLedger {
         !self.reporting.is_empty()
     }
 
-    /// The device has answered for the gap entries. False: the losses in them were taken back meanwhile, and are not
-    /// the writer's to report any more.
+    /// The device has answered for the gap entries. False: the losses in them were taken back meanwhile.
     pub(crate) fn end_reporting(&mut self) -> bool {
         !std::mem::take(&mut self.reporting).is_empty()
     }
 
-    /// A gap entry with this loss is written.
     pub(crate) fn note_reported(&mut self, loss: Loss) {
         if loss.boot == self.pending.boot {
             self.reported.gaps += 1;
@@ -187,7 +177,6 @@ impl LossLedger {
         }
     }
 
-    /// No gap entry with this loss is written: it is pending again.
     pub(crate) fn put_back(&mut self, loss: Loss) {
         if loss.boot == self.pending.boot {
             self.pending.add_older(loss);
@@ -215,7 +204,6 @@ impl LossLedger {
         losses
     }
 
-    /// Forgets all losses: the device was never enabled.
     pub(crate) fn clear(&mut self) {
         self.reporting.clear();
         drop(self.take_losses());
@@ -230,7 +218,6 @@ impl LossLedger {
         all
     }
 
-    /// What no gap entry has reported of earlier boots.
     pub(crate) fn unreported_of_earlier_boots(&self) -> impl Iterator<Item = &Loss> {
         let earlier = |loss: &&Loss| loss.boot != self.pending.boot;
         self.inherited.iter().chain(self.reporting.iter().filter(earlier))

@@ -23,7 +23,6 @@ mod clock;
 mod device;
 mod health_tracker;
 mod loss;
-mod previous_boots;
 mod rules;
 mod statistics;
 mod status;

@@ -37,13 +37,10 @@ impl Default for Rules {
 #[derive(Default)]
 pub(crate) struct RulesInForce {
     minimum: AtomicUsize,
-    /// In nanoseconds.
+    /// In nanoseconds, as the next one.
     settle_grace: AtomicU64,
-    /// In nanoseconds.
     audit_timeout: AtomicU64,
-    /// For devices enabled from now on.
     queue_bytes: AtomicUsize,
-    /// A drill that runs goes on where they are forbidden.
     drills: AtomicBool,
 }
 
@@ -92,30 +89,22 @@ fn nanos(duration: Duration) -> u64 {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// How many devices must have it.
     pub(crate) minimum: i64,
     /// How many devices that count have it.
     pub(crate) held: i64,
     /// How many devices that count have yet to answer.
     pub(crate) open: i64,
-    /// How many required devices have yet to answer.
     pub(crate) required_open: i64,
-    /// How many required devices will not have it.
     pub(crate) required_lost: i64,
     /// How many healthy devices have yet to answer; one that overran the grace is not healthy any more.
     pub(crate) awaited: i64,
-    /// Whether `audit_timeout` has passed.
     pub(crate) timed_out: bool,
 }
 
-/// What becomes of the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Not known yet.
     Wait,
-    /// It is on record.
     Settled,
-    /// It is not on record, or not as the rule wants it.
     Refused,
 }
 

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use crate::sync::Mutex;
 use crate::sync::atomic::AtomicU64;
-use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Upper bounds of buckets for times, in nanoseconds: 50 µs to 30 s.
 const TIMES: &[u64] = &[
@@ -27,7 +27,6 @@ const TIMES: &[u64] = &[
     10_000_000_000,
     30_000_000_000,
 ];
-/// Upper bounds of buckets for numbers of entries.
 const NUMBERS: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /// Samples in buckets. Adding one costs a few nanoseconds and no memory.
@@ -155,19 +154,12 @@ impl Distribution {
 
 #[derive(Default)]
 pub(crate) struct Statistics {
-    /// Entries that it did not get.
     pub(crate) lost: AtomicU64,
     pub(crate) failures: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) reopens: AtomicU64,
-    written: Mutex<WriteStatus>,
-}
-
-impl Statistics {
     /// Changed once a batch, by the writer alone.
-    pub(crate) fn written(&self) -> MutexGuard<'_, WriteStatus> {
-        lock(&self.written)
-    }
+    pub(crate) written: Mutex<WriteStatus>,
 }
 
 /// What a device took.

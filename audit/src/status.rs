@@ -166,12 +166,8 @@ pub trait Observer: Send + Sync {
     fn changed(&self, path: &str, from: Health, to: Health, error: Option<&DeviceError>);
 
     /// A device did not get an entry, the first since its last gap entry.
-    fn missing(&self, path: &str, why: &Why) {
-        let _ = (path, why);
-    }
+    fn missing(&self, _path: &str, _why: &Why) {}
 
     /// A drill has begun or ended.
-    fn drilled(&self, path: &str, news: DrillNews) {
-        let _ = (path, news);
-    }
+    fn drilled(&self, _path: &str, _news: DrillNews) {}
 }

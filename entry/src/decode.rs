@@ -11,16 +11,14 @@ use onrecord_value::{Object, Time, json};
 
 use crate::entry::{Boot, Entry, Record};
 use crate::format::write_line;
-use crate::options::Limits;
-use crate::options::{Format, FormatOptions};
+use crate::options::{Format, FormatOptions, Limits};
 use crate::redact::Redactor;
 use crate::register::{Field, entry, kind, record};
 use crate::salt::{Salt, SaltId, parse_digits};
 use reader::{Read as _, Reader};
 
-/// What each line begins with after its prefix.
-///
-/// Both hold a character that is escaped in the texts of their format, so that they cannot occur in a text.
+/// What each line begins with after its prefix. Both hold a character that is escaped in the texts of their format, so that
+/// they cannot occur in a text.
 pub const BEGINNINGS: [(Format, &[u8]); 2] =
     [(Format::Json, b"{\"time\":\""), (Format::Jsonx, b"<json:object name=\"auth\">")];
 
@@ -29,9 +27,6 @@ pub const BEGINNINGS: [(Format, &[u8]); 2] =
 /// Keys that are not in the register are accepted: they are listed by [`DecodedEntry::unknown`], are in
 /// [`DecodedEntry::object`], and are missing from [`DecodedEntry::entry`] and [`DecodedEntry::format`]. The order of
 /// the keys in the line does not matter. A null counts as an absent key.
-///
-/// # Errors
-/// If the line is neither JSON nor JSONx, or the value of a key is not what the register says.
 pub fn decode(line: &[u8]) -> Result<DecodedEntry, DecodeError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let Split { prefix, format, object } = split(line)?;

@@ -148,9 +148,7 @@ impl<'a> Entry<'a> {
         Some(Entry { request, response, error, duration_ns: self.duration_ns, ..Entry::default() })
     }
 
-    /// The entry that tests a device before it is enabled. `id` is a random UUID.
-    ///
-    /// It is formatted with a throw-away salt.
+    /// The entry that tests a device before it is enabled, formatted with a throw-away salt. `id` is a random UUID.
     pub fn probe(id: &'a str) -> Self {
         Self::of_server(id, PROBE_PATH)
     }

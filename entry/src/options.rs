@@ -92,7 +92,7 @@ pub(crate) struct Budget {
     nodes: usize,
     hash_calls: usize,
     /// The length the buffer may have.
-    end: usize,
+    pub(crate) end: usize,
 }
 
 impl Budget {
@@ -117,7 +117,6 @@ impl Budget {
         if length.saturating_add(more) > self.end { Err(ExceededLimit::LineBytes) } else { Ok(()) }
     }
 
-    /// Spends one hash call.
     pub(crate) fn hash(&mut self) -> Result<(), ExceededLimit> {
         self.hash_calls = self.hash_calls.checked_sub(1).ok_or(ExceededLimit::HashCalls)?;
         Ok(())
@@ -131,10 +130,5 @@ impl Budget {
 
     pub(crate) const fn leave(&mut self) {
         self.depth = self.depth.saturating_add(1);
-    }
-
-    /// The length the buffer may have.
-    pub(crate) const fn end(&self) -> usize {
-        self.end
     }
 }

@@ -36,7 +36,7 @@ pub enum OversizeError {
         limit: usize,
     },
     /// The line does not decode as an entry, so it cannot be shortened.
-    #[error("the line does not decode as an entry")]
+    #[error("a line that is too long for the device is no entry")]
     Undecodable,
 }
 
@@ -44,10 +44,7 @@ pub enum OversizeError {
 ///
 /// The messages are lines of the same format and prefix, with the `record` of the whole line; each decodes. After a
 /// message that cannot be sent, the rest is not tried. When the line is sent again, it is sent from its beginning; a
-/// reader recognises repeated parts by their numbers.
-///
-/// # Errors
-/// Those of `send`; [`OversizeError::TooLong`] where the policy says so, or where not even the shortest line fits (with
+/// reader recognises repeated parts by their numbers. Errors are those of `send`; [`OversizeError::TooLong`] where the policy says so, or where not even the shortest line fits (with
 /// a short prefix it does in 1 KiB of JSON, and in 2 KiB of JSONx); [`OversizeError::Undecodable`] for a text that is not a
 /// line of a [`Formatter`](crate::Formatter).
 pub fn send_within<E: From<OversizeError>>(
@@ -81,7 +78,6 @@ pub fn send_within<E: From<OversizeError>>(
     Ok(())
 }
 
-/// A line that is too long.
 struct LongLine<'l> {
     /// Without its newline.
     text: &'l str,

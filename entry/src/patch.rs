@@ -7,7 +7,6 @@ use crate::salt::{Salt, SaltId, hex_digits};
 /// What is written at a position. It holds texts in the clear, so it has no `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patch<'e> {
-    /// The hash of a text.
     Text(&'e [u8]),
     /// The hash of a token or an accessor.
     Token(&'e [u8]),
@@ -15,13 +14,10 @@ pub(crate) enum Patch<'e> {
     NumberedToken(&'e [u8], u64),
     /// The hash that is at an earlier position of the line.
     CopyOf(usize),
-    /// The id of the salt.
     SaltId,
-    /// The id of the device's first salt.
     FirstSaltId,
 }
 
-/// The patches of one line.
 #[derive(Default)]
 pub(crate) struct PatchList<'e> {
     /// Where the digits begin, in the order in which they were written.
@@ -44,7 +40,6 @@ impl<'e> PatchList<'e> {
         self.list.push((at, patch));
     }
 
-    /// Says whether the list has every position that depends on the salt.
     pub(crate) fn set_complete(&mut self, complete: bool) {
         self.complete = complete;
     }

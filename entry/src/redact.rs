@@ -27,15 +27,16 @@ const CHOSEN_TOKEN_MIN: usize = 8;
 /// Decides about the texts of one entry on one device.
 pub(crate) struct Redactor<'f, 'e> {
     salt: &'f Salt,
-    raw: bool,
+    /// Whether data, tokens and accessors stay as they are.
+    pub(crate) raw: bool,
     hash_accessors: bool,
     /// The tokens of the entry that do not look like tokens: they are looked for in its texts.
     chosen_tokens: [&'e str; 4],
     has_chosen_tokens: bool,
     /// The token and the accessor of the caller.
-    caller: (&'e str, &'e str),
+    pub(crate) caller: (&'e str, &'e str),
     /// The number of the formatter, where what it writes for one entry may be cached for another.
-    formatter: Option<u64>,
+    pub(crate) formatter: Option<u64>,
     /// Whether it made hashes other than [`Hashed`].
     unlisted_hashes: Cell<bool>,
 }
@@ -76,21 +77,6 @@ impl<'f, 'e> Redactor<'f, 'e> {
     /// hashed, so that no token stays in memory, and not where the entry has a token that is looked for in its texts.
     pub(crate) fn with_cache_of(self, formatter: u64) -> Self {
         Self { formatter: (!self.raw && !self.has_chosen_tokens).then_some(formatter), ..self }
-    }
-
-    /// The number of the formatter, where what it writes may be cached.
-    pub(crate) const fn formatter(&self) -> Option<u64> {
-        self.formatter
-    }
-
-    /// The token and the accessor of the caller.
-    pub(crate) const fn caller(&self) -> (&'e str, &'e str) {
-        self.caller
-    }
-
-    /// Whether data, tokens and accessors stay as they are.
-    pub(crate) const fn is_raw(&self) -> bool {
-        self.raw
     }
 
     /// The salt, for a hash of more than one text.

@@ -1,6 +1,4 @@
-//! The register of fields: the one table of the fields of a line, each clear or hashed, with the reason.
-//!
-//! A field is a value of a type that only this file can construct, and the writer accepts no other: a field that is not
+//! The register of fields: the one table of the fields of a line, each clear or hashed, with the reason. A field is a value of a type that only this file can construct, and the writer accepts no other: a field that is not
 //! in the table cannot be written. The table also generates docs/FORMAT.md, the JSON Schema and the property tests.
 //! Never in it: how a treatment is carried out.
 
@@ -124,9 +122,9 @@ impl Row {
 pub(crate) struct Field<K> {
     row: Row,
     /// What leads it in JSON: the key with its quotes and colon, after a comma.
-    json: &'static str,
+    pub(crate) json: &'static str,
     /// What leads it in JSONx: its opening tag.
-    jsonx: &'static str,
+    pub(crate) jsonx: &'static str,
     kind: PhantomData<K>,
 }
 
@@ -137,14 +135,6 @@ impl<K> Field<K> {
 
     pub(crate) const fn always(&self) -> bool {
         self.row.always
-    }
-
-    pub(crate) const fn json(&self) -> &'static str {
-        self.json
-    }
-
-    pub(crate) const fn jsonx(&self) -> &'static str {
-        self.jsonx
     }
 }
 

@@ -22,9 +22,8 @@ pub(crate) const HASH_LEN: usize = HASH_PREFIX.len() + 64;
 /// The block of SHA-256, to which HMAC pads its key (RFC 2104).
 const BLOCK: usize = 64;
 
-/// A device's salt, ready to hash. Its text, a lower-case UUID, is the key of HMAC-SHA-256 as it stands.
-///
-/// It cannot be printed; its key is wiped when it goes. It can be used from many threads at once.
+/// A device's salt, ready to hash. Its text, a lower-case UUID, is the key of HMAC-SHA-256 as it stands. It cannot be
+/// printed; its key is wiped when it goes. It can be used from many threads at once.
 pub struct Salt {
     /// The state of HMAC after its key; a hash clones it.
     keyed: Hmac<Sha256>,
@@ -56,11 +55,8 @@ impl Salt {
         salt
     }
 
-    /// The text of a new salt from the system's random source: a lower-case UUID. Keep it as a secret, for as long as the
-    /// lines that are hashed with it.
-    ///
-    /// # Errors
-    /// The system has no random numbers.
+    /// The text of a new salt from the system's random source: a lower-case UUID; an error if the system has no random
+    /// numbers. Keep it as a secret, for as long as the lines that are hashed with it.
     pub fn random_text() -> io::Result<Zeroizing<String>> {
         let mut random = Zeroizing::new([0; 16]);
         getrandom::fill(random.as_mut_slice())?;
@@ -94,7 +90,6 @@ impl Salt {
         written(&self.digest(text))
     }
 
-    /// The HMAC of a text.
     pub(crate) fn digest(&self, text: &[u8]) -> [u8; 32] {
         self.key.digest(text).unwrap_or_else(|| {
             let mut mac = self.keyed.clone();
@@ -156,15 +151,12 @@ pub(crate) fn hex_digits(number: u64) -> [u8; 16] {
     digits
 }
 
-/// The number of 16 lower-case hex digits.
 pub(crate) fn parse_digits(text: &str) -> Option<u64> {
     let plain = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if plain { u64::from_str_radix(text, 16).ok() } else { None }
 }
 
-/// Names a salt in lines: 16 lower-case hex digits.
-///
-/// The first 8 bytes of the HMAC, under the salt, of `onrecord salt id`.
+/// Names a salt in lines: 16 lower-case hex digits, the first 8 bytes of the HMAC, under the salt, of `onrecord salt id`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SaltId(u64);
 

@@ -3,10 +3,9 @@
 
 use std::sync::Arc as StdArc;
 
-use super::device_config::DeviceConfig;
-use super::device_handle::DeviceHandle;
+use super::device_handle::{DeviceConfig, DeviceHandle};
 use super::device_set::Enabled;
-use super::dispatch::format;
+use super::dispatch::{format, stamp};
 use super::life::DrainReason;
 use super::recording::offer_line;
 use super::wake_guard::WakeGuard;
@@ -15,7 +14,7 @@ use super::{Broker, Shared};
 use crate::cause::{EnableError, Refused, Why};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use onrecord_entry::{Entry, Salt, Stamp};
+use onrecord_entry::{Entry, Salt};
 
 /// The entry that tries a device when it is enabled.
 pub struct Probe {
@@ -34,11 +33,8 @@ pub struct Candidate {
 
 impl Broker {
     /// Lets a device take a probe entry, which is formatted with the device's own options and a salt that is thrown
-    /// away. Without a probe (`skip_test`) it is taken as it is. A device that hangs is given up after
-    /// `audit_timeout`.
-    ///
-    /// # Errors
-    /// [`EnableError`]; the device is dropped then.
+    /// away. Without a probe (`skip_test`) it is taken as it is. A device that hangs is given up after `audit_timeout`,
+    /// and one that fails is dropped.
     pub async fn try_out(
         &self,
         config: DeviceConfig,
@@ -48,11 +44,7 @@ impl Broker {
         if let Some(probe) = probe.filter(|_| !candidate.handle.discards) {
             let recording = {
                 let (handle, shared) = (&candidate.handle, &self.shared);
-                let stamp = Stamp {
-                    time: shared.clock.now(),
-                    seq: shared.seq.load(Ordering::Relaxed),
-                    boot: shared.boot,
-                };
+                let stamp = stamp(shared, shared.seq.load(Ordering::Relaxed));
                 let formatter = handle.formatter().with_salt(probe.salt);
                 let mut line = Vec::new();
                 format(&formatter, &Entry::probe(&probe.id), &stamp, &mut line)
@@ -65,10 +57,7 @@ impl Broker {
         Ok(candidate)
     }
 
-    /// Enables a device that was tried out.
-    ///
-    /// # Errors
-    /// [`EnableError::PathInUse`], [`EnableError::TooMany`].
+    /// Enables a device that was tried out, unless its path is in use or there are too many.
     pub fn admit(&self, mut candidate: Candidate) -> Result<(), EnableError> {
         self.shared.devices.add(&candidate.handle, &self.shared.seq)?;
         candidate.note_enabled();
@@ -78,9 +67,6 @@ impl Broker {
     /// Puts a device that was tried out in the place of the enabled one of the same path. An entry goes to one of
     /// them or the other, never to neither: the old one still writes what waits for it, in the background. A gap entry of
     /// the new one reports what the old one lost and could not report, and what it does not write after all.
-    ///
-    /// # Errors
-    /// [`EnableError::NotEnabled`]: there is none to be replaced.
     pub fn replace(&self, mut candidate: Candidate) -> Result<(), EnableError> {
         let old = self.shared.devices.replace(&candidate.handle)?;
         candidate.note_enabled();
@@ -90,23 +76,20 @@ impl Broker {
     }
 
     /// Enables a device after it took a probe entry: [`try_out`](Self::try_out) and [`admit`](Self::admit).
-    ///
-    /// # Errors
-    /// [`EnableError`]; the device is dropped then.
     pub async fn enable(&self, config: DeviceConfig, probe: Option<Probe>) -> Result<(), EnableError> {
-        if self.shared.devices.find(&config.path).is_some() {
-            return Err(EnableError::PathInUse);
-        }
+        self.check_path(&config)?;
         self.admit(self.try_out(config, probe).await?)
     }
 
     /// Enables a device without a probe: one of the stored table, at an unseal. It may be
     /// [`failing`](DeviceConfig::failing).
     pub fn restore(&self, config: DeviceConfig) -> Result<(), EnableError> {
-        if self.shared.devices.find(&config.path).is_some() {
-            return Err(EnableError::PathInUse);
-        }
+        self.check_path(&config)?;
         self.admit(Candidate::start(&self.shared, DeviceConfig { restored: true, ..config })?)
+    }
+
+    fn check_path(&self, config: &DeviceConfig) -> Result<(), EnableError> {
+        self.shared.devices.find(&config.path).map_or(Ok(()), |_| Err(EnableError::PathInUse))
     }
 }
 

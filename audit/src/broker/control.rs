@@ -29,8 +29,8 @@ impl Broker {
         self.end(path, |last| DrainReason::Disabled { last })
     }
 
-    /// Ends a device as [`disable`](Self::disable) does, but not for good: this boot of the server ends, and the next one
-    /// restores the device. Its log does not say so. False if no device of this path is enabled.
+    /// Ends a device as [`disable`](Self::disable) does, but its log does not say so: this boot of the server ends, and the
+    /// next one restores the device.
     pub fn release(&self, path: &str) -> bool {
         self.end(path, |_| DrainReason::Released)
     }
@@ -92,9 +92,6 @@ impl Broker {
 
     /// Begins a drill on a device, in the place of one that runs. It ends by itself after `time`, and when the device is
     /// disabled or opened again, and at [`drain`](Self::drain).
-    ///
-    /// # Errors
-    /// [`DrillError`]; nothing has changed then.
     pub fn drill(&self, path: &str, drill: Drill, time: Duration) -> Result<(), DrillError> {
         let handle = self.drillable(path)?;
         if time.is_zero() || time > DRILL_MAX {
@@ -108,17 +105,11 @@ impl Broker {
     }
 
     /// Whether a drill could be held on a device.
-    ///
-    /// # Errors
-    /// [`DrillError`].
     pub fn may_drill(&self, path: &str) -> Result<(), DrillError> {
         self.drillable(path).map(drop)
     }
 
     /// Ends the drill on a device. False if there is none.
-    ///
-    /// # Errors
-    /// [`DrillError`].
     pub fn end_drill(&self, path: &str) -> Result<bool, DrillError> {
         let handle = self.drillable(path)?;
         let ended = handle.drill.end();
@@ -146,7 +137,6 @@ impl Broker {
 }
 
 impl DeviceHandle {
-    /// Makes a request of the writer; returns its number.
     fn ask(&self, request: fn(&mut Queue<DeviceHandle>) -> &mut ControlRequest) -> u64 {
         let mut queue = self.queue();
         request(&mut queue).asked += 1;

@@ -1,4 +1,4 @@
-//! One enabled device as its callers, its writer and the watch see it.
+//! One enabled device as its callers, its writer and the watch see it, and what a broker is given to enable it.
 //! Never in it: the device itself, which its writer alone owns.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,12 +10,11 @@ use onrecord_entry::Formatter;
 use onrecord_value::Time;
 
 use super::Shared;
-use super::device_config::DeviceConfig;
 use super::queue::{Backlog, Pending, Queue, Wanted};
 use super::ticket::Ticket;
 use super::wakeup::Wakeup;
 use crate::cause::{Cause, Why};
-use crate::device::{Claim, DeviceError, DrillControl, DrillNews};
+use crate::device::{Claim, Device, DeviceError, DrillControl, DrillNews};
 use crate::health_tracker::Health;
 use crate::loss::Loss;
 use crate::statistics::Statistics;
@@ -23,11 +22,59 @@ use crate::status::{DeviceStatus, FaultStatus, LastError, LossStatus, Observer, 
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 
+/// A device to be enabled.
+pub struct DeviceConfig {
+    pub(crate) path: String,
+    pub(crate) device: Box<dyn Device>,
+    pub(crate) formatter: Formatter,
+    pub(crate) required: bool,
+    pub(crate) failing: Option<DeviceError>,
+    pub(crate) losses: Vec<Loss>,
+    /// It was enabled in an earlier boot, so what that left behind is for it to report.
+    pub(crate) restored: bool,
+}
+
+impl DeviceConfig {
+    /// A device, the path by which it is known (as it is to be shown, so usually with a closing slash), and the formatter
+    /// of its lines.
+    pub fn new(path: impl Into<String>, device: Box<dyn Device>, formatter: Formatter) -> Self {
+        Self {
+            path: path.into(),
+            device,
+            formatter,
+            required: false,
+            failing: None,
+            losses: Vec::new(),
+            restored: false,
+        }
+    }
+
+    /// Entries settle only if this device has them.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The device is known not to work at the moment: it begins as `failing`, and is tried again and again.
+    #[must_use]
+    pub fn failing(mut self, error: DeviceError) -> Self {
+        self.failing = Some(error);
+        self
+    }
+
+    /// What the device lost in earlier boots of the server: it reports that as soon as it can ([`Broker::losses`](super::Broker::losses)).
+    #[must_use]
+    pub fn losses(mut self, losses: Vec<Loss>) -> Self {
+        self.losses = losses;
+        self
+    }
+}
+
 pub(crate) struct DeviceHandle {
     pub(crate) path: StdArc<str>,
     /// Makes its lines from now on. Record calls find it in the list of devices.
     formatter: Mutex<StdArc<Formatter>>,
-    /// What makes it seem to fail for a while.
     pub(crate) drill: DrillControl,
     pub(crate) required: bool,
     pub(crate) discards: bool,
@@ -43,15 +90,11 @@ pub(crate) struct DeviceHandle {
     pub(super) lists: AtomicUsize,
 }
 
-/// May an entry be offered to the device?
 pub(crate) enum Admission {
-    /// Yes.
     Yes,
-    /// It throws everything away.
     Discards,
     /// Not yet: it failed a moment ago.
     Resting,
-    /// No: too much waits for it.
     Full,
 }
 
@@ -86,7 +129,6 @@ impl DeviceHandle {
         StdArc::clone(&lock(&self.formatter))
     }
 
-    /// Only for the list of devices, which shows the new formatter to record calls at the same moment.
     pub(crate) fn set_formatter(&self, formatter: Formatter) {
         *lock(&self.formatter) = StdArc::new(formatter);
     }
@@ -104,20 +146,16 @@ impl DeviceHandle {
         }
     }
 
-    /// Whether it can be counted on, as far as is known.
     pub(crate) fn is_sound(&self) -> bool {
         if self.discards || self.backlog.failing.load(Ordering::Relaxed) {
             return false;
         }
         let queue = self.queue();
-        queue.life.is_active() && queue.health.health() == Health::Healthy
+        queue.life.is_active() && queue.health.health == Health::Healthy
     }
 
-    /// Queues a line. `counts`: it is an entry of the server and not a probe. Says whether the entry may await this
-    /// device, and whether the caller must wake the writer.
-    ///
-    /// # Errors
-    /// [`Why::QueueFull`], or [`Why::Disabled`] if the device takes no more entries.
+    /// Queues a line, unless the queue is full or the device takes no more entries. `counts`: it is an entry of the server
+    /// and not a probe. Says whether the entry may await this device, and whether the caller must wake the writer.
     pub(crate) fn push(
         &self,
         line: &[u8],
@@ -133,7 +171,7 @@ impl DeviceHandle {
         if !self.backlog.add(line.len()) {
             return Err(Why::QueueFull);
         }
-        let awaited = queue.health.health() == Health::Healthy;
+        let awaited = queue.health.health == Health::Healthy;
         queue.bytes.extend_from_slice(line);
         let end = queue.bytes.len();
         let ticket = Arc::clone(ticket);
@@ -194,18 +232,17 @@ impl DeviceHandle {
     }
 
     /// Runs a change of the health. Returns the health before and after, if it changed, and the tasks whose entries are
-    /// decided by that: to be passed to [`report_health`](Self::report_health) when the lock is gone.
-    ///
-    /// No line of a device that is not healthy is awaited: it delays no request if it fails or hangs next.
+    /// decided by that, as no line of a device that is not healthy is awaited: to be passed to
+    /// [`report_health`](Self::report_health) when the lock is gone.
     #[must_use]
     pub(crate) fn change_health(
         &self,
         queue: &mut Queue<Self>,
         change: impl FnOnce(&mut Queue<Self>),
     ) -> (Option<(Health, Health)>, Vec<Waker>) {
-        let before = queue.health.health();
+        let before = queue.health.health;
         change(queue);
-        let after = queue.health.health();
+        let after = queue.health.health;
         self.backlog.failing.store(queue.health.is_failing(), Ordering::Relaxed);
         let worse = before == Health::Healthy && after != Health::Healthy;
         let wakers = if worse { queue.stop_awaiting() } else { Vec::new() };
@@ -231,7 +268,7 @@ impl DeviceHandle {
 
     pub(crate) fn resting(&self) -> Why {
         let queue = self.queue();
-        Why::Resting(queue.health.error().map_or(DeviceError::Panicked, |(error, _)| error.clone()))
+        Why::Resting(queue.health.error.as_ref().map_or(DeviceError::Panicked, |(error, _)| error.clone()))
     }
 
     pub(crate) fn cause(&self, why: Why) -> Cause {
@@ -249,7 +286,7 @@ impl DeviceHandle {
         let queue = self.queue();
         let mut all: Vec<Loss> = queue.losses.unreported_of_earlier_boots().cloned().collect();
         let mut now = queue.losses.unreported();
-        if queue.health.health() != Health::Healthy {
+        if queue.health.health != Health::Healthy {
             for pending in queue.in_flight.iter().chain(&queue.waiting) {
                 now.add_waiting(pending.seq);
             }
@@ -268,11 +305,11 @@ impl DeviceHandle {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (queue, statistics) = (self.queue(), &self.statistics);
         let unreported = queue.losses.unreported();
-        let last_error = queue.health.error();
+        let last_error = queue.health.error.as_ref();
         DeviceStatus {
             path: StdArc::clone(&self.path),
-            health: queue.health.health(),
-            since: date(queue.health.since()),
+            health: queue.health.health,
+            since: date(queue.health.since),
             required: self.required,
             discards: self.discards,
             salt: self.formatter().salt().id(),
@@ -282,7 +319,7 @@ impl DeviceHandle {
                 capacity: self.backlog.capacity,
                 lag: queue.oldest().map_or(Duration::ZERO, |oldest| now.saturating_sub(oldest)),
             },
-            written: statistics.written().clone(),
+            written: lock(&statistics.written).clone(),
             losses: LossStatus {
                 entries: count(&statistics.lost),
                 reported: queue.losses.reported().clone(),

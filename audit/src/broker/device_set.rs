@@ -21,12 +21,10 @@ pub(crate) struct Enabled {
     /// After which number the log of each of them began, within this boot: a device that replaces another continues
     /// its log.
     pub(crate) since: Vec<u64>,
-    /// All devices discard, so that discarding counts.
     pub(crate) all_discard: bool,
 }
 
 impl Enabled {
-    /// A list of devices, and after which number the log of each begins.
     pub(crate) fn new(devices: Vec<(Arc<DeviceHandle>, u64)>) -> Self {
         let (handles, since): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
         let all_discard = handles.iter().all(|handle| handle.discards);
@@ -79,7 +77,6 @@ impl DeviceSet {
         self.read().handles.iter().find(|handle| *handle.path == *path).cloned()
     }
 
-    /// Puts a changed list in the place of the current one, unless the change is refused.
     fn change<T, E>(
         &self,
         change: impl FnOnce(&mut Vec<(Arc<DeviceHandle>, u64)>) -> Result<T, E>,
@@ -92,9 +89,6 @@ impl DeviceSet {
     }
 
     /// Adds a device: it has the entries after the last number of `seq`.
-    ///
-    /// # Errors
-    /// [`EnableError::PathInUse`], [`EnableError::TooMany`].
     pub(crate) fn add(&self, handle: &Arc<DeviceHandle>, seq: &AtomicU64) -> Result<(), EnableError> {
         self.change(|devices| {
             if devices.iter().any(|(other, _)| other.path == handle.path) {
@@ -111,9 +105,6 @@ impl DeviceSet {
     /// Puts a device in the place of the one of its path, which is returned. The successor is set before the list with it
     /// is published: the writer of a successor that is disabled at once then waits for callers that may still offer it
     /// late entries.
-    ///
-    /// # Errors
-    /// [`EnableError::NotEnabled`].
     pub(crate) fn replace(&self, new: &Arc<DeviceHandle>) -> Result<Arc<DeviceHandle>, EnableError> {
         self.change(|devices| {
             let found = devices.iter_mut().find(|(handle, _)| handle.path == new.path);

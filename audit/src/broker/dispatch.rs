@@ -1,6 +1,6 @@
-//! One entry on its way to the devices: formatted for each and queued, and what has come of that so far.
-//! Devices may be disabled, replaced and enabled meanwhile. The log of a device accounts for the entries that were numbered
-//! while the device was on the list, and for no others: that is how its holes can equal its gaps.
+//! One entry on its way to the devices: formatted for each and queued. Devices may be disabled, replaced and enabled
+//! meanwhile. The log of a device accounts for the entries that were numbered while the device was on the list, and for no
+//! others: that is how its holes can equal its gaps.
 //!
 //! * A device that was *replaced* has a successor that continues its log: the entry goes there, with its number.
 //! * A device that was *disabled* reports the entry as lost, at the end of its log.
@@ -44,12 +44,10 @@ pub(super) struct Dispatch<'a> {
     took_before: Vec<(StdArc<str>, u64)>,
     /// A device of the list was disabled at this moment, and the entry does not concern it any more.
     disabled: bool,
-    /// So was a required one.
     required_disabled: bool,
 }
 
 impl<'a> Dispatch<'a> {
-    /// `scratch` is memory to format in.
     pub(super) fn new(
         shared: &'a Shared,
         entry: &'a Entry<'a>,
@@ -107,10 +105,8 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    /// Offers it again where devices were disabled at this moment and the rule needs those that are enabled now. False: no
-    /// device is enabled, and it concerns none.
-    ///
-    /// Each round needs a device that was disabled since the one before.
+    /// Offers it again where devices were disabled at this moment and the rule needs those that are enabled now, once for
+    /// each such moment. False: no device is enabled, and it concerns none.
     pub(super) fn offer_to_newcomers(&mut self, offered: Arc<Enabled>) -> bool {
         let mut list = offered;
         while std::mem::take(&mut self.disabled) {
@@ -145,7 +141,6 @@ impl<'a> Dispatch<'a> {
         self.tally.open != 0 || !self.causes.is_empty()
     }
 
-    /// Whether the rule needs those that are enabled now.
     fn needs(&self, now: &Enabled) -> bool {
         if !self.concerns_a_device() {
             return true;
@@ -183,7 +178,6 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    /// Offers it to one that continues the log of a device of the list.
     fn offer_to_successor(&mut self, place: usize, successor: &DeviceHandle) {
         match successor.admit(self.now) {
             Admission::Yes | Admission::Resting => {
@@ -272,7 +266,7 @@ impl<'a> Dispatch<'a> {
 }
 
 /// All lines with a number have the time of now.
-fn stamp(shared: &Shared, seq: u64) -> Stamp {
+pub(super) fn stamp(shared: &Shared, seq: u64) -> Stamp {
     Stamp { time: shared.clock.now(), seq, boot: shared.boot }
 }
 

@@ -21,7 +21,6 @@ impl DeviceHandle {
         self.start_draining(Some(reason), shared);
     }
 
-    /// `reason` is `None` if the queue knows it already.
     fn start_draining(&self, reason: Option<DrainReason<Self>>, shared: &Shared) {
         self.drill.end();
         if let Some(claim) = &self.claim {
@@ -76,12 +75,10 @@ impl DeviceHandle {
         None
     }
 
-    /// A list of devices has it.
     pub(crate) fn listed(&self) {
         self.lists.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One list less has it.
     pub(crate) fn unlisted(&self) {
         if self.lists.fetch_sub(1, Ordering::AcqRel) != 1 {
             return;
@@ -104,7 +101,6 @@ impl DeviceHandle {
         }
     }
 
-    /// Whether a caller may still offer it an entry.
     fn is_listed(&self) -> bool {
         self.lists.load(Ordering::Acquire) > 0
     }
@@ -124,7 +120,6 @@ impl DeviceHandle {
         Some(last)
     }
 
-    /// The writer has ended, and the device is closed.
     pub(crate) fn end(&self) {
         self.queue().life.end();
         // What came to it after its last report goes on to its own successor.
@@ -180,7 +175,6 @@ impl DeviceHandle {
         }
     }
 
-    /// What is not reported, and the device that reports it from now on.
     fn take_losses(&self) -> Option<(Arc<Self>, Vec<Loss>)> {
         let mut queue = self.queue();
         let successor = Arc::clone(queue.life.successor()?);
@@ -206,7 +200,6 @@ impl DeviceHandle {
         given_up
     }
 
-    /// Answers for lines that were given up.
     fn refuse(&self, given_up: Vec<(Arc<Ticket>, bool)>) {
         for (ticket, awaited) in given_up {
             self.answer(&ticket, awaited, Some(Why::Disabled));

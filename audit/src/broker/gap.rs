@@ -18,9 +18,7 @@ const NOTICES_MAX: usize = 64;
 
 #[derive(Clone, Debug)]
 pub(crate) enum GapReport {
-    /// What the device found out.
     Notice(Notice),
-    /// What it did not get.
     Loss(Loss),
 }
 
@@ -65,7 +63,6 @@ impl GapReport {
 
 /// What the writer of one device reports: the facts that wait, and those in the first lines of its batch.
 pub(crate) struct Reporter {
-    /// To be reported before newer entries.
     notices: Vec<Notice>,
     /// What the first lines of the batch report.
     reports: Vec<GapReport>,
@@ -100,12 +97,10 @@ impl Reporter {
         !self.notices.is_empty()
     }
 
-    /// Whether there is something to report, and it may be tried.
     pub(crate) const fn is_due(&self, losses: &LossLedger) -> bool {
         !self.suspended && (self.has_notices() || !losses.is_empty())
     }
 
-    /// The device was opened again: it may have more room.
     pub(crate) const fn resume(&mut self) {
         (self.max_ranges, self.suspended) = (usize::MAX, false);
     }
@@ -209,17 +204,8 @@ fn gap_of(loss: &Loss, is_earlier: bool) -> Gap<'_> {
     }
 }
 
-/// A gap entry in which nothing is missing.
 fn because<'a>(reason: &'static str) -> Gap<'a> {
-    Gap {
-        missed: 0,
-        ranges: Ranges::default(),
-        since: None,
-        reason: Template::new(reason),
-        torn: None,
-        boot: None,
-        ended: false,
-    }
+    Gap { reason: Template::new(reason), ..Gap::default() }
 }
 
 fn found_out(notice: &Notice) -> Gap<'_> {

@@ -5,7 +5,6 @@ use crate::sync::Arc;
 
 /// Where a device is in its life. It goes from each state to the next, and never back. `D` is the type of the device.
 pub(crate) enum Life<D> {
-    /// It takes entries.
     Active,
     /// It takes no entries, and its writer finishes what waits.
     Draining {
@@ -13,11 +12,11 @@ pub(crate) enum Life<D> {
         /// It hung for too long: all that waited was answered for, and the watch does not look at it any more.
         abandoned: bool,
     },
-    /// Its writer has ended.
-    Ended { reason: DrainReason<D> },
+    Ended {
+        reason: DrainReason<D>,
+    },
 }
 
-/// Why a device takes no more entries.
 pub(crate) enum DrainReason<D> {
     /// It was disabled for good after this number was given to an entry. Its log ends with an entry that says so.
     Disabled { last: u64 },
@@ -57,7 +56,6 @@ impl<D> Life<D> {
         }
     }
 
-    /// The device that continues the log of this one.
     pub(super) const fn successor(&self) -> Option<&Arc<D>> {
         match self.reason() {
             Some(DrainReason::Replaced { successor, .. }) => Some(successor),

@@ -4,20 +4,17 @@
 use crate::cause::Refused;
 use onrecord_entry::EntryType;
 
-/// The proof that a request entry is on record as the rule wants it.
-///
-/// What carries out the request takes it by reference; what answers takes it by value, together with the
-/// [`ResponseOnRecord`], so that one request is answered once. Only a [`Broker`](super::Broker) makes it, and it cannot
-/// be cloned.
+/// The proof that a request entry is on record as the rule wants it. What carries out the request takes it by reference;
+/// what answers takes it by value, together with the [`ResponseOnRecord`], so that one request is answered once. Only a
+/// [`Broker`](super::Broker) makes it, and it cannot be cloned.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a request is carried out with this proof in hand"]
 pub struct RequestOnRecord {
     seq: u64,
 }
 
-/// The proof that a response entry is on record as the rule wants it.
-///
-/// What answers takes it by value. Only a [`Broker`](super::Broker) makes it, and it cannot be cloned.
+/// The proof that a response entry is on record as the rule wants it. What answers takes it by value. Only a
+/// [`Broker`](super::Broker) makes it, and it cannot be cloned.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "an answer leaves with this proof in hand"]
 pub struct ResponseOnRecord {
@@ -29,20 +26,6 @@ pub struct ResponseOnRecord {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "nothing is on record: whether that is allowed has to be decided"]
 pub struct Unaudited(());
-
-impl RequestOnRecord {
-    /// The number of the entry, counted by this broker from 1 on.
-    pub const fn seq(&self) -> u64 {
-        self.seq
-    }
-}
-
-impl ResponseOnRecord {
-    /// The number of the entry, counted by this broker from 1 on.
-    pub const fn seq(&self) -> u64 {
-        self.seq
-    }
-}
 
 impl Unaudited {
     pub(super) const fn new() -> Self {
@@ -86,12 +69,35 @@ impl NotOnRecord {
 /// A proof that an entry is on record: [`RequestOnRecord`] or [`ResponseOnRecord`], and nothing else.
 pub trait Proof: made::Made {}
 
-impl Proof for RequestOnRecord {}
-impl Proof for ResponseOnRecord {}
+macro_rules! proofs {
+    ($($proof:ident of $type:ident,)*) => {$(
+        impl $proof {
+            /// The number of the entry, counted by this broker from 1 on.
+            pub const fn seq(&self) -> u64 {
+                self.seq
+            }
+        }
+
+        impl Proof for $proof {}
+
+        impl made::Made for $proof {
+            const TYPE: EntryType = EntryType::$type;
+
+            fn made(seq: u64, _: &made::Maker) -> Self {
+                Self { seq }
+            }
+        }
+    )*};
+}
+
+proofs! {
+    RequestOnRecord of Request,
+    ResponseOnRecord of Response,
+}
 
 /// How a proof is made. The trait can be reached through [`Proof`] everywhere; a [`Maker`](made::Maker) cannot.
 pub(super) mod made {
-    use super::{EntryType, RequestOnRecord, ResponseOnRecord};
+    use super::EntryType;
 
     /// A holder of this value can make proofs.
     pub struct Maker(());
@@ -103,25 +109,8 @@ pub(super) mod made {
     }
 
     pub trait Made: Sized + Unpin {
-        /// The type of entry that it proves.
         const TYPE: EntryType;
 
         fn made(seq: u64, maker: &Maker) -> Self;
-    }
-
-    impl Made for RequestOnRecord {
-        const TYPE: EntryType = EntryType::Request;
-
-        fn made(seq: u64, _: &Maker) -> Self {
-            Self { seq }
-        }
-    }
-
-    impl Made for ResponseOnRecord {
-        const TYPE: EntryType = EntryType::Response;
-
-        fn made(seq: u64, _: &Maker) -> Self {
-            Self { seq }
-        }
     }
 }

@@ -20,13 +20,10 @@ const USUAL_LINE: usize = 64 * 1024;
 /// A line that waits, or is being written.
 pub(crate) struct Pending {
     pub(crate) ticket: Arc<Ticket>,
-    /// The number in its line.
     pub(crate) seq: u64,
     /// Where its line ends in the buffer.
     pub(crate) end: usize,
-    /// When it was accepted.
     pub(crate) since: Duration,
-    /// Whether its ticket awaits this device.
     pub(crate) awaited: bool,
     pub(crate) wanted: Wanted,
     /// Whether it is an entry of the server, which the device has or reports as lost. A probe is not.
@@ -36,7 +33,6 @@ pub(crate) struct Pending {
 /// Whether a line is still to be written, and its ticket to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// Both.
     Yes,
     /// Its request was refused before the device began to write: it is not to be written.
     Withdrawn,
@@ -119,7 +115,6 @@ impl<D> Queue<D> {
             || self.waiting.is_empty() && self.in_flight.is_empty() && !self.writes_last_report()
     }
 
-    /// Notes that the device does not have a line, to be reported.
     pub(crate) fn lose(&mut self, pending: &Pending, why: &Why, shared: &Shared) {
         if pending.counts {
             self.losses.add(pending.seq, why.reason(), || shared.clock.now());

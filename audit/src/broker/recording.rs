@@ -22,9 +22,7 @@ use onrecord_entry::format::Scratch;
 use onrecord_entry::{Entry, EntryType};
 
 /// Says whether an entry is on record, with the proof of it. Runs on any runtime; [`wait`](Self::wait) waits without
-/// one.
-///
-/// Dropping it takes nothing back: the devices have or get the entry, but there is no proof of it.
+/// one. Dropping it takes nothing back: the devices have or get the entry, but there is no proof of it.
 #[must_use = "an entry that is not waited for is not known to be on record"]
 pub struct Recording<P> {
     stage: Stage,
@@ -114,9 +112,6 @@ pub(crate) fn offer_line(
 
 impl<P: Proof> Recording<P> {
     /// Blocks this thread until it is known whether the entry is on record. Not for async tasks: those await it.
-    ///
-    /// # Errors
-    /// [`NotOnRecord`].
     pub fn wait(mut self) -> Result<P, NotOnRecord> {
         self.stage.blocks_a_thread();
         Wait::wait(self)
@@ -130,10 +125,7 @@ impl<P: Proof> Recording<P> {
 }
 
 impl<P: Proof> OrUnaudited<P> {
-    /// Blocks this thread until it is known whether the entry is on record. Not for async tasks: those await it.
-    ///
-    /// # Errors
-    /// [`NotOnRecord`], but never [`NotOnRecord::NoDevice`].
+    /// As [`Recording::wait`], but never fails with [`NotOnRecord::NoDevice`].
     pub fn wait(mut self) -> Result<Recorded<P>, NotOnRecord> {
         self.0.stage.blocks_a_thread();
         Wait::wait(self)

@@ -11,7 +11,6 @@ use crate::sync::{Mutex, lock};
 pub(crate) struct Ticket {
     /// Its counter; the first of them, if devices have it with others, too.
     pub(crate) seq: u64,
-    /// Whether it is a `response` entry.
     pub(crate) response: bool,
     state: Mutex<State>,
     decided: AtomicBool,
@@ -59,9 +58,8 @@ impl Ticket {
         drop(waker);
     }
 
-    /// A device that accepted the entry answers: it has the entry if there is no cause. `required`: the entry may settle
-    /// only if this device has it. `awaited`: the device was healthy until now. The waker is to be woken when no lock is
-    /// held.
+    /// A device that accepted the entry answers: it has the entry if there is no cause. `awaited`: it was healthy until now.
+    /// The waker is to be woken when no lock is held.
     #[must_use]
     pub(crate) fn answer(&self, cause: Option<Cause>, required: bool, awaited: bool) -> Option<Waker> {
         let mut state = lock(&self.state);

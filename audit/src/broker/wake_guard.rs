@@ -48,7 +48,6 @@ impl WakeGuard {
         self.must_wake != 0
     }
 
-    /// Whether all devices whose answers are awaited have a single client.
     pub(crate) fn has_single_client(&self) -> bool {
         self.spin_for_answer().is_some()
     }
@@ -85,7 +84,6 @@ impl Drop for WakeGuard {
     }
 }
 
-/// The devices at these places of the list.
 fn handles_at(enabled: &Enabled, places: u64) -> impl Iterator<Item = &DeviceHandle> {
     let handles = enabled.handles.iter().enumerate();
     handles.filter(move |(place, _)| places & 1 << place != 0).map(|(_, handle)| &**handle)

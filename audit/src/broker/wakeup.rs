@@ -39,7 +39,6 @@ impl AdaptiveSpin {
         Self { clock, spins: spins(), failed_spins: AtomicU32::new(0), skips: AtomicU32::new(0) }
     }
 
-    /// Whether threads spin at all on this machine.
     pub(super) const fn is_possible(&self) -> bool {
         self.spins > 0
     }
@@ -78,13 +77,11 @@ impl AdaptiveSpin {
 
 /// How the writer of one device is woken, and when it and its callers spin before they sleep.
 pub(crate) struct Wakeup {
-    /// Notified when the writer has work.
     pub(super) work: Condvar,
     /// How many batches in a row were a single entry: then there is a single client.
     single_batches: AtomicU32,
     /// The writer was woken for an entry that follows. Changed under the lock of the queue.
     pub(super) prewoken: AtomicBool,
-    /// A caller spins for the answer of the writer.
     pub(super) for_answer: AdaptiveSpin,
     /// The writer spins for the entry that it was woken for.
     pub(super) for_entry: AdaptiveSpin,
@@ -104,7 +101,6 @@ impl Wakeup {
         }
     }
 
-    /// Wakes the writer; only for the thread that must.
     pub(crate) fn wake(&self) {
         self.work.notify_one();
     }
@@ -118,7 +114,6 @@ impl Wakeup {
         batches >= SINGLE_CLIENT_AFTER
     }
 
-    /// Whether recent batches held a single entry.
     pub(super) fn has_single_client(&self) -> bool {
         self.single_batches.load(Ordering::Relaxed) >= SINGLE_CLIENT_AFTER
     }

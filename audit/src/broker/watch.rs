@@ -1,6 +1,5 @@
-//! The broker's one watch thread: no entry awaits a device any more that overran the grace, and entries that wait for
-//! `audit_timeout` are refused. So no request needs a timer. It also finds out that a device that lagged has caught up,
-//! whether there are requests or not. It sleeps while there is no traffic and no device lags.
+//! The broker's one watch thread, so that no request needs a timer: no entry awaits a device any more that overran the
+//! grace, and entries that wait for `audit_timeout` are refused. It also finds out that a device that lagged has caught up.
 //! Never in it: writing, or anything that could block.
 
 use std::sync::PoisonError;
@@ -40,7 +39,6 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Starts its thread, once.
     pub(crate) fn start(&self, shared: &Arc<Shared>) -> std::io::Result<()> {
         let _others = lock(&self.others);
         if WATCHED && !self.started.load(Ordering::Relaxed) {
@@ -69,12 +67,10 @@ impl Watch {
         self.changed.notify_one();
     }
 
-    /// The device is among the enabled ones now.
     pub(crate) fn remove(&self, handle: &Arc<DeviceHandle>) {
         lock(&self.others).retain(|other| !Arc::ptr_eq(other, handle));
     }
 
-    /// A line was queued.
     pub(crate) fn touch(&self) {
         // The line was queued under its device's lock before this load, and the watch looks at each device under
         // that lock after it has stored the flag: one of the two sees the other.
@@ -114,7 +110,7 @@ impl Watch {
         }
     }
 
-    /// Sleeps; true if it is to end.
+    /// True if it is to end.
     fn sleep(&self, time: Option<Duration>, dozing: bool) -> bool {
         let others = lock(&self.others);
         if self.is_over(&others) {
@@ -153,7 +149,7 @@ impl Watch {
             let queue = handle.queue();
             accepted += queue.accepted;
             // A device that drains is given up by a later scan, which a sleep without an end would never make.
-            busy |= !queue.is_idle() || !queue.life.is_active() || queue.health.health() == Health::Lagging;
+            busy |= !queue.is_idle() || !queue.life.is_active() || queue.health.health == Health::Lagging;
         });
         (accepted, busy)
     }
@@ -187,7 +183,7 @@ fn watch(handle: &DeviceHandle, shared: &Shared, now: Duration, scan: bool) {
             return;
         };
         let age = now.saturating_sub(oldest);
-        if age > shared.rules.settle_grace() && queue.health.health() == Health::Healthy {
+        if age > shared.rules.settle_grace() && queue.health.health == Health::Healthy {
             health = Some(handle.change_health(&mut queue, |queue| queue.health.overran(now)));
         }
         if age > LATE_WAKE && queue.in_flight.is_empty() {

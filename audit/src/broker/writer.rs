@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use onrecord_entry::{Boot, SeqSet, Stamp};
+use onrecord_entry::{Boot, SeqRange, SeqSet};
 
 use super::Shared;
-use super::device_config::DeviceConfig;
-use super::device_handle::DeviceHandle;
+use super::device_handle::{DeviceConfig, DeviceHandle};
+use super::dispatch::stamp;
 use super::gap::Reporter;
 use super::life::DrainReason;
 use super::queue::{ControlRequest, Pending, Queue, Wanted};
@@ -17,7 +17,7 @@ use crate::cause::Why;
 use crate::device::{Appended, Batch, Device, DeviceError, Drill, DrillNews, Notice, Rejected};
 use crate::loss::Loss;
 use crate::sync::atomic::Ordering;
-use crate::sync::{Arc, spawn};
+use crate::sync::{Arc, lock, spawn};
 
 /// Buffers that grew beyond this are not kept.
 const BUFFER_KEPT: usize = 1024 * 1024;
@@ -28,7 +28,6 @@ pub(crate) struct Writer {
     device: Box<dyn Device>,
     batch: WriteBatch,
     reporter: Reporter,
-    /// It was enabled in an earlier boot, so what that left behind is for it to report.
     restored: bool,
     /// The earlier boot whose end its log shows, and up to which number it has reported what it lacks of that.
     previous_end: Option<(Boot, u64)>,
@@ -44,18 +43,15 @@ struct WriteBatch {
     ends: Vec<usize>,
     /// How many lines at the beginning are the device's own.
     own: usize,
-    /// What those report.
     losses: Vec<Loss>,
     /// How many bytes were taken from the queue.
     taken: usize,
-    /// The entries that are to be answered now.
     answered: Vec<Pending>,
     /// Its only entry is a request entry.
     response_follows: bool,
 }
 
 impl Writer {
-    /// Starts the thread of a device.
     pub(crate) fn start(
         handle: &Arc<DeviceHandle>,
         config: DeviceConfig,
@@ -64,9 +60,7 @@ impl Writer {
         let DeviceConfig { device, restored, .. } = config;
         // Noted before anything is reported: the devices that are restored next to it see it.
         let previous_end = device.ends_with().filter(|_| restored);
-        if let Some((boot, seq)) = previous_end {
-            shared.previous_boots.note(boot, seq);
-        }
+        note_previous_end(previous_end, shared);
         let writer = Self {
             handle: Arc::clone(handle),
             shared: Arc::clone(shared),
@@ -165,7 +159,6 @@ impl Writer {
         [check, report, drill_end].into_iter().flatten().min().map(|time| time.max(Duration::from_millis(1)))
     }
 
-    /// Takes all lines that wait.
     fn take(&mut self, queue: &mut Queue<DeviceHandle>) {
         queue.progress_at = self.now();
         let (batch, shared) = (&mut self.batch, &self.shared);
@@ -196,7 +189,6 @@ impl Writer {
         self.shared.clock.monotonic()
     }
 
-    /// Collects what the device found out.
     fn gather(&mut self) {
         for notice in self.guarded(|device| device.notices()).unwrap_or_default() {
             match notice {
@@ -221,15 +213,13 @@ impl Writer {
             // It could not be opened at once.
             let found = self.guarded(|device| device.ends_with()).ok().flatten();
             self.previous_end = found.filter(|(boot, _)| *boot != self.shared.boot);
-            if let Some((boot, seq)) = self.previous_end {
-                self.shared.previous_boots.note(boot, seq);
-            }
+            note_previous_end(self.previous_end, &self.shared);
         }
-        if let Some((boot, reported)) = self.previous_end
-            && let Some(range) = self.shared.previous_boots.after(boot, reported)
-        {
-            self.previous_end = Some((boot, range.to));
-            self.add_found(boot, SeqSet::from(range));
+        let Some((boot, reported)) = self.previous_end else { return };
+        let last = lock(&self.shared.previous_ends).get(&boot).copied();
+        if let Some(last) = last.filter(|last| *last > reported) {
+            self.previous_end = Some((boot, last));
+            self.add_found(boot, SeqSet::from(SeqRange { from: reported + 1, to: last }));
         }
     }
 
@@ -274,7 +264,6 @@ impl Writer {
         self.settle(&appended);
     }
 
-    /// Puts the lines of the reporter before the others.
     fn add_reports(&mut self) {
         let (batch, shared) = (&mut self.batch, &self.shared);
         let losses = std::mem::take(&mut batch.losses);
@@ -282,8 +271,7 @@ impl Writer {
         if losses.is_empty() && !self.reporter.has_notices() {
             return;
         }
-        let (time, seq) = (shared.clock.now(), shared.seq.load(Ordering::Relaxed));
-        let last = Stamp { time, seq, boot: shared.boot };
+        let last = stamp(shared, shared.seq.load(Ordering::Relaxed));
         let (mut bytes, mut ends) = self.reporter.lines(losses, &self.handle, &last);
         let shift = bytes.len();
         batch.own = ends.len();
@@ -397,7 +385,6 @@ impl Writer {
         );
     }
 
-    /// Does what was asked so far.
     fn carry_out(
         &mut self,
         request: fn(&mut Queue<DeviceHandle>) -> &mut ControlRequest,
@@ -413,7 +400,6 @@ impl Writer {
         }
     }
 
-    /// Notes the health of the device, apart from a write.
     fn note_health(&self, error: Option<&DeviceError>) {
         let now = self.now();
         let health = self.handle.change_health(&mut self.handle.queue(), |queue| match error {
@@ -503,7 +489,7 @@ impl WriteBatch {
         let end = |line: usize| self.ends.get(line).map_or(0, |end| *end as u64);
         let held = appended.lines.saturating_sub(self.own);
         let entries = self.entries(appended) as u64;
-        let mut written = handle.statistics.written();
+        let mut written = lock(&handle.statistics.written);
         written.bytes += end(last);
         written.entries += entries;
         written.batches += 1;
@@ -523,6 +509,15 @@ impl WriteBatch {
         if entries > 0 {
             written.batch_entries.add(entries);
         }
+    }
+}
+
+/// Notes where an earlier boot ended on a device.
+fn note_previous_end(end: Option<(Boot, u64)>, shared: &Shared) {
+    if let Some((boot, seq)) = end {
+        let mut all = lock(&shared.previous_ends);
+        let last = all.entry(boot).or_insert(seq);
+        *last = seq.max(*last);
     }
 }
 

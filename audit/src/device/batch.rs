@@ -1,6 +1,8 @@
 //! What a device is given, and what it answers: a batch of lines, how many of them it has, and which it rejects.
 //! Never in it: how lines are made.
 
+use rustix::io::Errno;
+
 use super::error::DeviceError;
 
 /// Lines which go out in one write.
@@ -44,6 +46,23 @@ impl<'a> Batch<'a> {
             bytes.get(start..ends.get(at).copied()?)
         })
     }
+}
+
+/// Writes all of it, in as many calls as it takes. Says how much was written, and why no more.
+pub(super) fn write_all(
+    bytes: &[u8],
+    mut write: impl FnMut(&[u8]) -> Result<usize, Errno>,
+) -> (usize, Option<Errno>) {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match write(rest) {
+            Ok(0) => return (written, Some(Errno::IO)),
+            Ok(count) => written += count,
+            Err(Errno::INTR) => {}
+            Err(errno) => return (written, Some(errno)),
+        }
+    }
+    (written, None)
 }
 
 /// The answer to a batch.

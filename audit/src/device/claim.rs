@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::Stat;
 
-/// A file, whatever its names are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
     pub(crate) dev: u64,
@@ -24,7 +23,6 @@ impl FileId {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims(Arc<Mutex<BTreeMap<u64, Holder>>>);
 
-/// What one claim holds.
 #[derive(Debug, Default)]
 struct Holder {
     file: Option<FileId>,
@@ -33,7 +31,6 @@ struct Holder {
 }
 
 impl Holder {
-    /// Whether a device that is enabled holds this file.
     fn is_enabled_on(&self, file: FileId) -> bool {
         self.file == Some(file) && !self.released
     }
@@ -75,7 +72,6 @@ impl Claims {
 }
 
 impl Claim {
-    /// Looks at what this claim holds, or changes it.
     fn with<T>(&self, look: impl FnOnce(&mut Holder) -> T) -> T {
         look(self.holding.claims.lock().entry(self.holding.number).or_default())
     }

@@ -3,11 +3,10 @@
 //! Never in it: who may begin one, or the server's log.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::switch::Switch;
 use crate::clock::Clock;
 
 /// A drill lasts no longer than this.
@@ -77,12 +76,13 @@ pub enum DrillError {
     Time,
 }
 
-/// Begins and ends the drills of one device. Clones control the same device.
-#[derive(Clone)]
+/// Begins and ends the drills of one device.
 pub(crate) struct DrillControl {
-    switch: Switch<State>,
+    state: Mutex<State>,
+    /// Notified when a drill begins or is ended.
+    changed: Condvar,
     /// Whether a drill may be running: all that a device without one looks at.
-    running: Arc<AtomicBool>,
+    running: AtomicBool,
     clock: Arc<dyn Clock>,
 }
 
@@ -106,24 +106,26 @@ impl State {
 
 impl DrillControl {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { switch: Switch::default(), running: Arc::default(), clock }
+        Self { state: Mutex::default(), changed: Condvar::new(), running: AtomicBool::new(false), clock }
     }
 
-    /// Begins a drill, in the place of one that runs.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn begin(&self, drill: Drill, time: Duration) {
         let until = self.clock.monotonic().saturating_add(time);
-        self.switch.state().running = Some((drill, until));
+        self.state().running = Some((drill, until));
         self.running.store(true, Ordering::Relaxed);
-        self.switch.changed();
+        self.changed.notify_all();
     }
 
-    /// Ends the drill. False if there was none.
     pub(crate) fn end(&self) -> bool {
-        let mut state = self.switch.state();
+        let mut state = self.state();
         let Some((drill, _)) = state.running.take() else { return false };
         state.ended = Some(drill);
         drop(state);
-        self.switch.changed();
+        self.changed.notify_all();
         true
     }
 
@@ -132,7 +134,7 @@ impl DrillControl {
             return None;
         }
         let now = self.clock.monotonic();
-        let (drill, until) = self.switch.state().at(now)?;
+        let (drill, until) = self.state().at(now)?;
         Some(DrillStatus { drill, left: until.saturating_sub(now) })
     }
 
@@ -147,7 +149,7 @@ impl DrillControl {
         if !self.running.load(Ordering::Relaxed) {
             return None;
         }
-        let mut state = self.switch.state();
+        let mut state = self.state();
         if state.at(self.clock.monotonic()).is_none() {
             self.running.store(false, Ordering::Relaxed);
         }
@@ -160,7 +162,7 @@ impl DrillControl {
             return false;
         }
         let began = self.clock.monotonic();
-        let mut state = self.switch.state();
+        let mut state = self.state();
         loop {
             let now = self.clock.monotonic();
             let until = match state.at(now) {
@@ -172,7 +174,8 @@ impl DrillControl {
             if until <= now {
                 return false;
             }
-            state = self.switch.wait(state, until.saturating_sub(now));
+            let waited = self.changed.wait_timeout(state, until.saturating_sub(now));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

@@ -61,16 +61,8 @@ pub enum DeviceError {
         again: Arc<DeviceError>,
     },
     /// The line is longer than what is behind the device takes at once. It says nothing of other lines.
-    #[error("a line of {bytes} bytes is longer than the {limit} it takes")]
-    TooLong {
-        /// How long it is, newline counted.
-        bytes: usize,
-        /// How long it may be.
-        limit: usize,
-    },
-    /// A line that had to be shortened is not an entry. It says nothing of other lines.
-    #[error("a line that is too long for the device is no entry")]
-    Undecodable,
+    #[error(transparent)]
+    Oversize(#[from] OversizeError),
     /// A device that is written elsewhere has failed, for a reason of its own ([`DeviceError::other`]).
     #[error("{}", printable(&.0.to_string()))]
     Other(#[source] OtherError),
@@ -89,13 +81,13 @@ impl DeviceError {
     /// The error of a device that is written elsewhere. Its text is shown to operators and stands in gap entries: it must
     /// hold nothing of an entry and no credentials.
     pub fn other(error: impl Error + Send + Sync + 'static) -> Self {
-        Self::Other(OtherError::new(error))
+        Self::Other(OtherError(Arc::new(error)))
     }
 
     /// Whether it concerns one line alone: the device can take others, so the line is [rejected](super::Rejected).
     pub(crate) fn concerns_line(&self) -> bool {
         match self {
-            Self::TooLong { .. } | Self::Undecodable => true,
+            Self::Oversize(_) => true,
             Self::Net(error) => error.is_too_long(),
             _ => false,
         }
@@ -118,15 +110,6 @@ fn retried(first: &DeviceError, again: &DeviceError, f: &mut fmt::Formatter<'_>)
         write!(f, "{first} (tried twice)")
     } else {
         write!(f, "{first}; tried again: {again}")
-    }
-}
-
-impl From<OversizeError> for DeviceError {
-    fn from(error: OversizeError) -> Self {
-        match error {
-            OversizeError::TooLong { bytes, limit } => Self::TooLong { bytes, limit },
-            OversizeError::Undecodable => Self::Undecodable,
-        }
     }
 }
 
@@ -163,22 +146,10 @@ pub enum Violation {
     ForeignContent,
 }
 
-/// The error of a device that is written elsewhere. Two are equal if they say the same.
+/// The error of a device that is written elsewhere, to be downcast. Two are equal if they say the same.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct OtherError(Arc<dyn Error + Send + Sync>);
-
-impl OtherError {
-    /// Wraps an error.
-    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
-        Self(Arc::new(error))
-    }
-
-    /// The error that was wrapped, to be downcast.
-    pub fn inner(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.0
-    }
-}
+pub struct OtherError(pub Arc<dyn Error + Send + Sync>);
 
 impl PartialEq for OtherError {
     fn eq(&self, other: &Self) -> bool {

@@ -1,14 +1,15 @@
 //! A device that fails on command and keeps what it took, for tests. What operators may do to real devices is `drill`.
 //! Never in a product: it exists under the feature `test-support` only.
 
-use std::sync::MutexGuard;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use onrecord_entry::oversize::OversizeError;
 
 use super::batch::{Appended, Batch, Rejected};
 use super::error::DeviceError;
-use super::interface::Device;
-use super::notice::Notice;
-use super::switch::Switch;
+use super::interface::{Device, Notice};
 
 /// How the device behaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -293,7 +294,8 @@ impl Device for FaultyDevice {
             Fault::Longest(limit) => {
                 state.take(batch.each().filter(|line| line.len() <= limit));
                 let rejected = batch.each().enumerate().filter(|(_, line)| line.len() > limit);
-                let too_long = |line: &[u8]| DeviceError::TooLong { bytes: line.len(), limit };
+                let too_long =
+                    |line: &[u8]| DeviceError::Oversize(OversizeError::TooLong { bytes: line.len(), limit });
                 let rejected =
                     rejected.map(|(line, text)| Rejected { line, error: too_long(text) }).collect();
                 Appended::all(batch).without(rejected)
@@ -342,5 +344,46 @@ impl Drop for FaultyDevice {
         }
         let _gone = Gone(&self.control);
         let _closing_cannot_fail = self.control.call(Call::Close);
+    }
+}
+
+/// A state behind a lock. Clones are one state.
+#[derive(Default)]
+struct Switch<T>(Arc<(Mutex<T>, Condvar)>);
+
+impl<T> Switch<T> {
+    /// The state. Call [`Switch::changed`] after a change.
+    fn state(&self) -> MutexGuard<'_, T> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        self.0.1.notify_all();
+    }
+
+    /// Waits until a condition holds.
+    fn wait_until(&self, mut met: impl FnMut(&mut T) -> bool) -> MutexGuard<'_, T> {
+        self.wait_while(self.state(), |state| !met(state))
+    }
+
+    /// Waits while a condition holds.
+    fn wait_while<'a>(
+        &self,
+        state: MutexGuard<'a, T>,
+        condition: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        self.0.1.wait_while(state, condition).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Clone for Switch<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Switch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state().fmt(f)
     }
 }

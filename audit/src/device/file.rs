@@ -5,7 +5,6 @@
 mod kind;
 mod open_file;
 mod previous_file;
-mod renamed_log;
 mod safety;
 mod torn;
 mod unfinished;
@@ -21,8 +20,7 @@ use rustix::io::Errno;
 use super::batch::{Appended, Batch};
 use super::claim::{Claim, FileId};
 use super::error::DeviceError;
-use super::interface::Device;
-use super::notice::Notice;
+use super::interface::{Device, Notice};
 use super::options::FileMode;
 use super::placement::Placement;
 use crate::clock::Clock;
@@ -58,7 +56,6 @@ pub(crate) struct FileDevice {
 
 /// What the device wrote to before the file that it opens next.
 enum PreviousFile {
-    /// Nothing: it has not had a file yet.
     Nothing,
     /// A file which is not closed yet, so that its end can be read.
     Open(OpenFile),
@@ -127,7 +124,6 @@ impl FileDevice {
         self.claim.leave();
     }
 
-    /// Opens the file, checked, and makes it follow the one before.
     fn open_file(&mut self) -> Result<(), DeviceError> {
         // Looked at now if it can be: the new file is to be without it for as short as possible.
         let before = match std::mem::replace(&mut self.before, PreviousFile::Nothing) {
@@ -147,7 +143,6 @@ impl FileDevice {
         }
     }
 
-    /// Whether its name leads to this file.
     fn is_named(&self, id: FileId) -> bool {
         self.named().is_ok_and(|stat| FileId::of(&stat) == id)
     }
@@ -186,7 +181,7 @@ impl FileDevice {
         // A file that has something is not new, even if that cannot be read.
         if first && found.is_none() && !open.begun {
             // The log may have been renamed before the end of the start that wrote it.
-            let renamed = renamed_log::find(open, self.path());
+            let renamed = unfinished::find_renamed(open, self.path());
             (old, found) = renamed.map_or((None, None), |(file, found)| (Some(file), found));
             found = found.filter(LogEnd::goes_on);
             previous_file::write(&open.file, found.clone(), open.begun);
@@ -199,7 +194,6 @@ impl FileDevice {
         }
     }
 
-    /// Makes sure that there is a file with its name to write to.
     fn ready(&mut self) -> Result<(), DeviceError> {
         match &self.open {
             None => self.open_file(),
@@ -208,7 +202,6 @@ impl FileDevice {
         }
     }
 
-    /// What has its name now.
     fn named(&self) -> Result<Stat, Errno> {
         rustix::fs::statat(CWD, self.path(), AtFlags::SYMLINK_NOFOLLOW)
     }
@@ -265,7 +258,6 @@ impl FileDevice {
     }
 }
 
-/// What the end of an open file shows.
 fn log_end(open: &OpenFile) -> Option<LogEnd> {
     let size = rustix::fs::fstat(&open.file).ok()?.st_size;
     unfinished::find(&open.file, u64::try_from(size).ok()?)

@@ -1,14 +1,14 @@
-//! The interface of a device: what its writer asks of it. Blocking code that knows nothing of threads, queues or entries.
+//! The interface of a device: what its writer asks of it, and what it finds out about its own log. Blocking code that knows
+//! nothing of threads, queues or entries.
 //! Never in it: waiting for other devices, hashing, formatting.
 
 use std::time::Duration;
 
-use onrecord_entry::Boot;
+use onrecord_entry::{Boot, SeqSet};
 
 use super::batch::{Appended, Batch};
 use super::claim::Claim;
 use super::error::DeviceError;
-use super::notice::Notice;
 
 /// Takes lines. One thread calls it, one call at a time; a call may block.
 pub trait Device: Send {
@@ -62,4 +62,46 @@ pub trait Device: Send {
     fn discards(&self) -> bool {
         false
     }
+}
+
+/// A fact about the log itself, which is put on record in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// An unfinished line was found at the end of the file, kept beside it and cut off.
+    TornTail {
+        /// Its length.
+        bytes: u64,
+        /// Its SHA-256, lower-case hex.
+        sha256: String,
+        /// The name of the file in the same directory where it is kept.
+        kept_as: String,
+    },
+    /// A line could not be finished, nor taken back; it was ended.
+    LineCutShort,
+    /// The file was removed while it was open; a new one was made.
+    Removed,
+    /// The file was given another name while it was open; a new one was made.
+    Moved,
+    /// Another file was found in the place of the open one; it is used from now on.
+    Replaced,
+    /// The file became shorter while it was open.
+    Truncated {
+        /// How long it was.
+        from: u64,
+        /// How long it was found.
+        to: u64,
+    },
+    /// The file ends with entries of a start of the server that ended before it had written these.
+    Unfinished {
+        /// Which start.
+        boot: Boot,
+        /// Which entries.
+        seqs: SeqSet,
+    },
+    /// The device was disabled: later entries do not concern it.
+    Disabled {
+        /// The number last given to an entry before.
+        last: u64,
+    },
 }

@@ -12,9 +12,7 @@ use super::options::{DeviceOption, GivenOptions, OptionError};
 use super::placement::Placement;
 use crate::clock::Clock;
 
-/// A kind of device: how its options are read. The options that all devices have ([`COMMON_OPTIONS`]) are read for it.
-///
-/// [`COMMON_OPTIONS`]: super::COMMON_OPTIONS
+/// A kind of device: how its options are read. [Those that all devices have](super::COMMON_OPTIONS) are read for it.
 pub trait DeviceKind: Send + Sync {
     /// The name by which devices of this kind are enabled, such as `file`.
     fn name(&self) -> &'static str;
@@ -37,8 +35,8 @@ pub trait DeviceTarget: Any + Send + Sync {
         Ok(self.open_later(placement, clock))
     }
 
-    /// The device without opening it: it opens when it is first written to, or looked at. For a device of the stored table
-    /// that [`open`](Self::open) has refused at a start, so that it comes back by itself once its cause is gone.
+    /// The device, to open when it is first written to or looked at. For one of the stored table that [`open`](Self::open)
+    /// has refused at a start, so that it comes back by itself once its cause is gone.
     fn open_later(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Box<dyn Device>;
 
     /// Finds out whether the device could be opened now, and leaves nothing behind: a file that had to be made is removed

@@ -1,19 +1,20 @@
 //! Options as texts: what was given, the options that every device has, and why options are refused.
 //! Never in it: what only one kind of device knows (`options.rs` in the kind's folder), opening devices.
 
-mod error;
-
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use onrecord_entry::FormatOptions;
 use onrecord_entry::format::Format;
 use onrecord_entry::oversize::Oversize;
+use onrecord_value::duration::DurationError;
+use onrecord_value::integer::ConvertError;
 use onrecord_value::quote::quote;
 use onrecord_value::{boolean, duration, integer, printable, size};
 
-pub use error::OptionError;
+use super::error::DeviceError;
 
 /// The longest `prefix`, in bytes (decision 5).
 const PREFIX_MAX: usize = 256;
@@ -184,7 +185,6 @@ impl Default for FileMode {
 const GO_TYPE_BITS: u32 = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
 
 impl FileMode {
-    /// The permissions from octal digits.
     fn parse(text: &str) -> Result<Self, OptionError> {
         let bits = u32::try_from(integer::parse_unsigned(text, 8, 32)?).unwrap_or(u32::MAX);
         if bits & GO_TYPE_BITS != 0 {
@@ -192,5 +192,71 @@ impl FileMode {
             return Err(OptionError::BadValue(refused.to_owned()));
         }
         Ok(if bits == 0 { Self::Keep } else { Self::Exact(bits & 0o666) })
+    }
+}
+
+/// Why options are refused. The documented text names what was given, so it goes to the client that sent it and nowhere
+/// else; `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// No such kind of device.
+    #[error("unknown backend type: {}", quote(.0))]
+    UnknownType(String),
+    /// An option that the kind of device needs is not given.
+    #[error("{0} is required")]
+    Missing(&'static str),
+    /// A value that the kind of device does not accept, in its own words: the option, the value, what is accepted.
+    #[error("{0}")]
+    BadValue(String),
+    /// Not a truth value, or not an octal number.
+    #[error("{0}")]
+    Convert(#[from] ConvertError),
+    /// Not a duration.
+    #[error("{0}")]
+    Duration(#[from] DurationError),
+    /// The prefix is too long, or not printable.
+    #[error("prefix must be printable, without a newline, and at most {} bytes", PREFIX_MAX)]
+    BadPrefix,
+    /// `required` with a device that throws everything away.
+    #[error("a device that discards everything cannot be required")]
+    RequiredDiscard,
+    /// What is behind the device cannot be used: no daemon, no peer, no file.
+    #[error("{0}")]
+    Unavailable(#[from] DeviceError),
+    /// The file cannot be used.
+    #[error("sanity check failed; unable to open {} for writing: {cause}", quote(path))]
+    Open {
+        /// As it was given.
+        path: String,
+        /// Why.
+        #[source]
+        cause: DeviceError,
+    },
+}
+
+impl fmt::Debug for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownType(_) => f.write_str("UnknownType"),
+            Self::Missing(key) => write!(f, "Missing({key})"),
+            Self::BadValue(_) => f.write_str("BadValue"),
+            Self::Convert(error) => error.fmt(f),
+            Self::Duration(error) => write!(f, "Duration({error:?})"),
+            Self::BadPrefix => f.write_str("BadPrefix"),
+            Self::RequiredDiscard => f.write_str("RequiredDiscard"),
+            Self::Unavailable(cause) => write!(f, "Unavailable({cause:?})"),
+            Self::Open { cause, .. } => write!(f, "Open({cause:?})"),
+        }
+    }
+}
+
+impl OptionError {
+    /// What is wrong with the device, if nothing is wrong with its options: it may come back by itself.
+    pub const fn cause(&self) -> Option<&DeviceError> {
+        match self {
+            Self::Unavailable(cause) | Self::Open { cause, .. } => Some(cause),
+            _ => None,
+        }
     }
 }

@@ -1,5 +1,4 @@
-//! The kinds of devices by name, and the way from a kind and its options to an opened device. Kinds that are written in
-//! other crates are added to the built-in ones.
+//! The kinds of devices by name, and the way from a kind and its options to an opened device.
 //! Never in it: what a kind is ([`DeviceKind`]), or what its options mean.
 
 use std::any::Any;

@@ -95,7 +95,6 @@ impl SocketDevice {
         }
     }
 
-    /// Notices that the connection has ended.
     fn notice_end(&mut self) {
         let Some(connection) = &self.connection else { return };
         let Some(ending) = connection.ending() else { return };
@@ -115,7 +114,6 @@ impl SocketDevice {
         self.must_resend = !self.resend_buffer.is_empty();
     }
 
-    /// Gives the connection up after a failure.
     fn failed(&mut self, error: &DeviceError) {
         self.refused |= matches!(self.options.network, Network::Udp(_)) && is(error, Errno::CONNREFUSED);
         // A peer that has read all before it went says so: nothing has to go out twice then.
@@ -185,7 +183,6 @@ impl SocketDevice {
     }
 }
 
-/// Whether a write failed with this number.
 fn is(error: &DeviceError, raw: Errno) -> bool {
     let DeviceError::Net(error) = error else { return false };
     matches!(&error.cause, NetCause::System { errno, .. } if errno.is(raw))

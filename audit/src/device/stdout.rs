@@ -7,10 +7,9 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::batch::{Appended, Batch};
+use super::batch::{self, Appended, Batch};
 use super::error::DeviceError;
-use super::interface::Device;
-use super::notice::Notice;
+use super::interface::{Device, Notice};
 
 #[derive(Debug, Default)]
 pub(crate) struct Stdout {
@@ -50,22 +49,9 @@ fn error(errno: Errno) -> DeviceError {
 }
 
 fn write_all(out: &io::StdoutLock<'_>, bytes: &[u8]) -> (usize, Option<Errno>) {
-    let mut written = 0;
-    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-        match rustix::io::write(out, rest) {
-            Ok(0) => return (written, Some(Errno::IO)),
-            Ok(count) => written += count,
-            Err(Errno::INTR) => {}
-            // Another process that shares the descriptor made it non-blocking.
-            Err(Errno::AGAIN) => {
-                let mut waiting = [PollFd::new(out, PollFlags::OUT)];
-                match poll(&mut waiting, None) {
-                    Ok(_) | Err(Errno::INTR) => {}
-                    Err(errno) => return (written, Some(errno)),
-                }
-            }
-            Err(errno) => return (written, Some(errno)),
-        }
-    }
-    (written, None)
+    batch::write_all(bytes, |rest| match rustix::io::write(out, rest) {
+        // Another process that shares the descriptor made it non-blocking.
+        Err(Errno::AGAIN) => poll(&mut [PollFd::new(out, PollFlags::OUT)], None).and(Err(Errno::INTR)),
+        written => written,
+    })
 }

@@ -27,8 +27,6 @@ const SOCKETS: [&str; 3] = ["/dev/log", "/var/run/syslog", "/var/run/log"];
 /// How often an idle device looks whether its daemon is still the one that listens.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Sends lines to the daemon.
-///
 /// A daemon that takes nothing more blocks the device, and loses it nothing: it waits until the daemon goes on, is
 /// gone, is another one, or until the device is disabled.
 pub(crate) struct Syslog {
@@ -42,9 +40,6 @@ pub(crate) struct Syslog {
 
 impl Syslog {
     /// The device, connected.
-    ///
-    /// # Errors
-    /// [`DeviceError::NoSyslog`] if there is no listener.
     pub(crate) fn open(
         options: SyslogOptions,
         placement: &Placement,
@@ -57,7 +52,7 @@ impl Syslog {
 
     /// The device, which connects when it is first written to, or looked at.
     pub(crate) fn closed(options: SyslogOptions, placement: &Placement, clock: Arc<dyn Clock>) -> Self {
-        let sockets = match placement.syslog_socket() {
+        let sockets = match &placement.syslog_socket {
             Some(socket) => vec![socket.to_owned()],
             None => SOCKETS.map(PathBuf::from).into(),
         };
@@ -95,7 +90,7 @@ impl Syslog {
             let (Some(agent), header) = (&mut self.agent, &mut self.header) else {
                 return Err(DeviceError::NoSyslog);
             };
-            let room = agent.limit().saturating_sub(header.len());
+            let room = agent.limit.saturating_sub(header.len());
             let sent = send_within(line, room, policy, |line| {
                 agent.send(header.message(line), &|| claim.is_released())
             });

@@ -7,8 +7,8 @@ use onrecord_entry::SeqRange;
 
 use crate::broker::Broker;
 use crate::broker::device_handle::DeviceHandle;
-use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, lock};
 
 /// A device as the broker knows it; it can still be looked at when it is disabled.
 pub(crate) struct Held(Arc<DeviceHandle>);
@@ -42,7 +42,7 @@ impl Held {
     /// How many entries it has, and how many it lost, by its counters.
     pub(crate) fn counters(&self) -> (u64, u64) {
         let statistics = &self.0.statistics;
-        let written = statistics.written().entries;
+        let written = lock(&statistics.written).entries;
         (written, statistics.lost.load(Ordering::Relaxed))
     }
 }

@@ -163,9 +163,8 @@ pub type Metadata<'a> = Map<'a, String>;
 /// Lists of clear names by name.
 pub type NamesByName<'a> = Map<'a, Vec<String>>;
 
-/// Identifies unchanging facts, such as those of a token; keep it beside them. No two keys of a process are equal.
-///
-/// A clone is a new key, because a copy of the facts may be changed.
+/// Identifies unchanging facts, such as those of a token; keep it beside them. No two keys of a process are equal: a clone is
+/// a new key, because a copy of the facts may be changed.
 pub struct CacheKey(u64);
 
 impl CacheKey {

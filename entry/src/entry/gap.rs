@@ -66,10 +66,7 @@ impl<'a> From<&'a SeqSet> for Ranges<'a> {
 pub struct Boot(u64);
 
 impl Boot {
-    /// A number from the system's random source.
-    ///
-    /// # Errors
-    /// The system has no random numbers.
+    /// A number from the system's random source; an error if the system has none.
     pub fn random() -> io::Result<Self> {
         Ok(Self(getrandom::u64()?))
     }

@@ -131,19 +131,15 @@ impl<'a> Data<'a> {
         Self { object: Some(object), ..Self::default() }
     }
 
-    /// Data of a mount which leaves the strings at these keys in the clear.
-    ///
-    /// A key means the nearest enclosing map key, at any depth; arrays in between do not matter.
+    /// Data of a mount which leaves the strings at these keys in the clear. A key means the nearest enclosing map key, at any
+    /// depth; arrays in between do not matter.
     pub fn with_plain_keys(object: &'a Object, plain_keys: impl Into<Names<'a>>) -> Self {
         Self { object: Some(object), plain_keys: plain_keys.into(), ..Self::default() }
     }
 
     /// The same data, where at these keys numbers, booleans and instants are hashed as strings are: as the text that a
     /// line would show otherwise, `4711` for instance. Of a key that is a plain key, too, everything is hashed. Null
-    /// stays.
-    ///
-    /// A key means the nearest enclosing map key, at any depth; arrays in between do not matter. On a raw device nothing
-    /// of `data` is hashed.
+    /// stays, and on a raw device all of `data` does.
     #[must_use]
     pub fn with_secret_keys(self, secret_keys: impl Into<Names<'a>>) -> Self {
         Self { secret_keys: secret_keys.into(), ..self }

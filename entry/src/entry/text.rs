@@ -39,16 +39,14 @@ macro_rules! text {
 }
 
 text! {
-    /// Text of the server or its operator that the register calls clear: names, paths of mounts, addresses, ids.
-    ///
-    /// A token, or what looks like one, is hashed even here.
+    /// Text of the server or its operator that the register calls clear: names, paths of mounts, addresses, ids. A token, or
+    /// what looks like one, is hashed even here.
     Clear(str), pub as_str
 }
 
 text! {
-    /// Text of a client or a backend. It reaches a line through the redactor only; it cannot be read back.
-    ///
-    /// Bytes that are not UTF-8 are hashed as they are and written as U+FFFD.
+    /// Text of a client or a backend. It reaches a line through the redactor only; it cannot be read back. Bytes that are not
+    /// UTF-8 are hashed as they are and written as U+FFFD.
     Private([u8]), pub(crate) reveal
 }
 
@@ -102,9 +100,8 @@ impl<'a> Path<'a> {
         Self { text, sensitive: &[] }
     }
 
-    /// A path of which some byte ranges are each hashed as one text, for instance an accessor in a path.
-    ///
-    /// The ranges are ascending and do not overlap. A path whose ranges do not fit it (beyond the end, out of order,
+    /// A path of which some byte ranges are each hashed as one text, for instance an accessor in a path. The ranges are
+    /// ascending and do not overlap. A path whose ranges do not fit it (beyond the end, out of order,
     /// within a character) is hashed as a whole.
     pub const fn with_sensitive(text: &'a str, sensitive: &'a [Range<usize>]) -> Self {
         Self { text, sensitive }
@@ -125,9 +122,8 @@ impl<'a> From<&'a str> for Path<'a> {
     }
 }
 
-/// The text of an error or a warning as an entry shows it: written by a programmer, without any client's text.
-///
-/// The client gets its full text elsewhere; an entry holds the class of the error only.
+/// The text of an error or a warning as an entry shows it: written by a programmer, without any client's text. The client
+/// gets its full text elsewhere; an entry holds the class of the error only.
 pub type Template = TemplateText<'static>;
 
 /// A [`Template`] of an entry that is made, or the text in its place in a line that was read.

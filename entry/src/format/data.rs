@@ -44,7 +44,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
     #[cold]
     fn digest_of(&mut self, object: &'e Object) {
         use register::digest as f;
-        let summary = digest(object, (!self.redactor.is_raw()).then(|| self.redactor.salt()));
+        let summary = digest(object, (!self.redactor.raw).then(|| self.redactor.salt()));
         let start = self.out.len();
         self.number(&f::BYTES, summary.bytes);
         self.lead(&f::DIGEST);
@@ -63,7 +63,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         self.budget.node(self.out.len(), 2)?;
         self.budget.enter()?;
         let start = self.out.len();
-        let hashed = |key| !self.redactor.is_raw() && self.redactor.key(key).is_some();
+        let hashed = |key| !self.redactor.raw && self.redactor.key(key).is_some();
         if object.keys().any(|key| hashed(key) || S::altered(key).is_some()) {
             self.members_by_written_key::<SECRET>(object, keys, elide)?;
         } else {
@@ -116,7 +116,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             _ => None,
         };
         let nearest = Nearest {
-            secret: SECRET && !self.redactor.is_raw() && keys.secret_keys.iter().any(|name| name == key),
+            secret: SECRET && !self.redactor.raw && keys.secret_keys.iter().any(|name| name == key),
             plain: keys.plain_keys.iter().any(|name| name == key),
         };
         let tag = if count.is_some() { Tag::Number } else { nearest.tag::<SECRET>(value) };
@@ -142,7 +142,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
             _ => self.budget.node(self.out.len(), 1)?,
         }
         match value {
-            Value::String(text) if nearest.plain || self.redactor.is_raw() => {
+            Value::String(text) if nearest.plain || self.redactor.raw => {
                 self.room_for(text.len())?;
                 self.clear_text(text);
                 self.room_for(0)?;
@@ -210,7 +210,7 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
     }
 
     fn room_for(&self, more: usize) -> Result<(), ExceededLimit> {
-        if self.out.len().saturating_add(more) > self.budget.end() {
+        if self.out.len().saturating_add(more) > self.budget.end {
             Err(ExceededLimit::LineBytes)
         } else {
             Ok(())

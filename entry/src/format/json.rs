@@ -18,7 +18,7 @@ impl Syntax for Json {
 
     #[inline(always)]
     fn field<K>(field: &'static Field<K>) -> &'static str {
-        field.json()
+        field.json
     }
 
     #[inline(always)]

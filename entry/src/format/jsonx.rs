@@ -19,7 +19,7 @@ impl Syntax for Jsonx {
 
     #[inline(always)]
     fn field<K>(field: &'static Field<K>) -> &'static str {
-        field.jsonx()
+        field.jsonx
     }
 
     fn member(key: &str, tag: Tag, out: &mut Vec<u8>) {

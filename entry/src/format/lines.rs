@@ -10,9 +10,7 @@ use crate::options::{FormatError, FormatOptions};
 use crate::patch::PatchList;
 
 /// Makes the lines of one entry for one device after another. Each is what [`Formatter::format`] makes, byte for byte.
-///
-/// Where the options of two devices that follow each other are equal, the line of the second takes little more than
-/// its hashes.
+/// Where the options of two devices that follow each other are equal, that of the second takes little more than its hashes.
 pub struct Lines<'e> {
     entry: &'e Entry<'e>,
     stamp: Stamp,
@@ -75,10 +73,7 @@ impl<'e> Lines<'e> {
         Scratch { text: self.text, patches: self.patches.recycled(), shape: self.shape }
     }
 
-    /// Makes the line of a device.
-    ///
-    /// # Errors
-    /// Those of [`Formatter::format`].
+    /// Makes the line of a device, as [`Formatter::format`] does.
     pub fn make(&mut self, formatter: &Formatter) -> Result<&[u8], FormatError> {
         let same_shape = self.shape.is_of(formatter);
         if !(same_shape && self.patches.apply(&mut self.text, &formatter.salt, formatter.first)) {

@@ -254,7 +254,7 @@ impl<'a> Read<'a> for Entry<'a> {
 /// the caller's token and accessor are written for the first time in a line; their other occurrences are copies.
 fn callers_auth<'e, S: Syntax>(w: &mut Writer<'_, 'e, S>, auth: &Auth<'e>) {
     let steady = auth.num_uses == 0 && auth.remaining_uses == 0 && !auth.entity_created;
-    let key = match (auth.cache_key, w.redactor.formatter()) {
+    let key = match (auth.cache_key, w.redactor.formatter) {
         (Some(facts), Some(formatter)) if steady => Some(Key { formatter, facts: facts.number() }),
         _ => None,
     };

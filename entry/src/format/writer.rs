@@ -104,7 +104,7 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
             let start = self.out.len();
             self.out.extend_from_slice(cached.head());
             self.offsets = cached.offsets.moved(0, start, usize::MAX);
-            let (token, accessor) = self.redactor.caller();
+            let (token, accessor) = self.redactor.caller;
             // The facts have a token and an accessor: two numbers for each number of facts.
             let numbers = [key.facts.wrapping_mul(2), key.facts.wrapping_mul(2).wrapping_add(1)];
             let starts = [&self.offsets.token, &self.offsets.accessor]
@@ -359,7 +359,7 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
 
     #[inline(always)]
     pub(super) fn token(&mut self, field: &'static Field<kind::Token>, token: Token<'e>) {
-        let (text, is_callers) = (token.reveal(), token.reveal() == self.redactor.caller().0);
+        let (text, is_callers) = (token.reveal(), token.reveal() == self.redactor.caller.0);
         self.hash_once(field, text, |w| is_callers.then_some(&mut w.offsets.token), Redactor::token);
     }
 
@@ -370,7 +370,7 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
 
     #[inline(always)]
     pub(super) fn accessor(&mut self, field: &'static Field<kind::Accessor>, accessor: Accessor<'e>) {
-        let (text, is_callers) = (accessor.reveal(), accessor.reveal() == self.redactor.caller().1);
+        let (text, is_callers) = (accessor.reveal(), accessor.reveal() == self.redactor.caller.1);
         self.hash_once(field, text, |w| is_callers.then_some(&mut w.offsets.accessor), Redactor::accessor);
     }
 

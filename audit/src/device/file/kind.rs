@@ -83,7 +83,6 @@ fn not_opened(path: &Path, cause: DeviceError) -> OptionError {
     }
 }
 
-/// The process's standard output.
 struct StandardOutput;
 
 impl DeviceTarget for StandardOutput {

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Mode, SeekFrom};
 use rustix::io::Errno;
 
 use super::FileOptions;
-use crate::device::batch::Batch;
+use crate::device::batch::{Batch, write_all};
 use crate::device::claim::FileId;
 use crate::device::error::DeviceError;
 use crate::device::options::FileMode;
@@ -21,7 +21,6 @@ pub(super) struct OpenFile {
     pub(super) id: FileId,
     /// Its permissions, as they were when it was opened.
     pub(super) permissions: u32,
-    /// Where our last write ended.
     pub(super) end: u64,
     /// The last line is torn and could not be ended.
     pub(super) unfinished: bool,
@@ -38,7 +37,6 @@ impl OpenFile {
             .is_ok_and(|stat| stat.st_nlink > 0 && u64::try_from(stat.st_size).unwrap_or(0) >= self.end)
     }
 
-    /// Sets the permissions, if they are to be set and differ.
     pub(super) fn settle_mode(&self, options: &FileOptions) -> Result<(), DeviceError> {
         match options.mode {
             FileMode::Exact(mode) if mode != self.permissions => {
@@ -68,18 +66,8 @@ impl OpenFile {
 
     /// Writes the batch's bytes from `from` on: one call, and more only to finish what it left.
     pub(super) fn write_from(&mut self, batch: &Batch<'_>, from: usize) -> (usize, Option<Errno>) {
-        let mut written = 0;
-        let error = loop {
-            let Some(rest) = batch.bytes().get(from + written..).filter(|rest| !rest.is_empty()) else {
-                break None;
-            };
-            match rustix::io::write(&self.file, rest) {
-                Ok(0) => break Some(Errno::IO),
-                Ok(count) => written += count,
-                Err(Errno::INTR) => {}
-                Err(errno) => break Some(errno),
-            }
-        };
+        let rest = batch.bytes().get(from..).unwrap_or_default();
+        let (written, error) = write_all(rest, |rest| rustix::io::write(&self.file, rest));
         // In append mode the descriptor's position is where the write ended, wherever it began.
         if written > 0
             && let Ok(end) = rustix::fs::tell(&self.file)
@@ -95,7 +83,6 @@ impl OpenFile {
         if written > 0 && began < expected { Some(began) } else { None }
     }
 
-    /// Whether the text before this place does not end a line.
     pub(super) fn is_glued(&self, place: u64) -> bool {
         let mut before = [0];
         let Some(at) = place.checked_sub(1) else { return false };

@@ -9,10 +9,9 @@ use std::path::Path;
 
 use rustix::fs::XattrFlags;
 
-use crate::device::notice::Notice;
+use crate::device::interface::Notice;
 use onrecord_entry::{Boot, SeqRange, SeqSet};
 
-/// What the files before it have.
 const BEFORE: &str = "user.onrecord.before";
 /// The file's inode and the path by which the device knows it: they stay with it when it is renamed.
 const PATH: &str = "user.onrecord.path";
@@ -38,7 +37,6 @@ pub(super) struct LogEnd {
 }
 
 impl LogEnd {
-    /// What the device reports of it.
     pub(super) fn notice(self) -> Option<Notice> {
         let report = !self.holes.is_empty() && self.holes.ranges().len() <= HOLES_MAX;
         report.then_some(Notice::Unfinished { boot: self.boot, seqs: self.holes })
@@ -62,7 +60,6 @@ pub(super) fn write(file: &File, before: Option<LogEnd>, begun: bool) {
     };
 }
 
-/// Notes that the file has lines of its own from now on.
 pub(super) fn begin(file: &File) {
     if let Some(mut text) = attribute(file, BEFORE, BEFORE_MAX)
         && !text.ends_with(BEGUN.as_bytes())
@@ -91,7 +88,6 @@ pub(super) fn sign(file: &File, path: &Path) {
     }
 }
 
-/// Takes that back: another file follows.
 pub(super) fn unsign(file: &File) {
     let _as_without = rustix::fs::fremovexattr(file, PATH);
 }

@@ -33,7 +33,7 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<OpenF
     let refuse = |violation| DeviceError::Unsafe { path: Arc::from(path), violation };
     let raw = path.as_os_str().as_bytes();
     let dotted = raw.split(|&byte| byte == b'/').any(|part| part == b"." || part == b"..");
-    if placement.is_limited() && dotted {
+    if placement.limited && dotted {
         return Err(refuse(Violation::DotComponent));
     }
     let Some(name) = path.file_name().filter(|_| !raw.ends_with(b"/")) else {
@@ -60,7 +60,7 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<OpenF
         return Err(refuse(Violation::Executable));
     }
     let size = u64::try_from(stat.st_size).unwrap_or(0);
-    if placement.is_limited() && size > 0 && !(readable && torn::begins_with_an_entry(&file)) {
+    if placement.limited && size > 0 && !(readable && torn::begins_with_an_entry(&file)) {
         return Err(refuse(Violation::ForeignContent));
     }
     let (id, unfinished, begun) = (FileId::of(&stat), false, size > 0);
@@ -100,7 +100,6 @@ fn remove_directories(made: &[Made<'_>]) {
     }
 }
 
-/// Opens the directory, and makes what is missing of it.
 fn open_directory<'a>(
     options: &'a FileOptions,
     placement: &Placement,
@@ -165,7 +164,7 @@ fn check_location(
     options: &FileOptions,
     placement: &Placement,
 ) -> Result<(), DeviceError> {
-    if !placement.is_limited() {
+    if !placement.limited {
         return Ok(());
     }
     let refuse = |violation| DeviceError::Unsafe { path: Arc::from(options.path.as_path()), violation };

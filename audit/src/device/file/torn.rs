@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::FileOptions;
 use super::open_file::OpenFile;
 use crate::device::error::DeviceError;
-use crate::device::notice::Notice;
+use crate::device::interface::Notice;
 use onrecord_entry::decode;
 use onrecord_entry::decode::BEGINNINGS;
 
@@ -98,7 +98,6 @@ pub(super) fn keep_tail(
     Ok(Some(Notice::TornTail { bytes: size - start, sha256, kept_as }))
 }
 
-/// The end of the last whole line.
 fn whole_until(file: &File, size: u64) -> std::io::Result<u64> {
     let mut end = size;
     let mut chunk = vec![0; CHUNK];

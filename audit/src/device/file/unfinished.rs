@@ -1,10 +1,16 @@
 //! What the start of the server that wrote last did not write any more: a process that is killed loses entries that were
-//! numbered and not answered for. The device reports their numbers, so that every hole is explained.
+//! numbered and not answered for. The device reports their numbers, so that every hole is explained. Where its log was
+//! renamed since, it is looked for in its directory.
 //! Never in it: entries lost in the middle of a file; the counters around them stay as they are.
 
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+
+use super::open_file::OpenFile;
 use super::previous_file::{self, LogEnd};
 use onrecord_entry::gap::PROBE_PATH;
 use onrecord_entry::{Boot, SeqRange, SeqSet, decode};
@@ -15,6 +21,9 @@ const WINDOW: u64 = 4 * 1024 * 1024;
 const UNORDERED: usize = 256;
 /// Numbers that are under way at one moment lie no further apart.
 const UNDER_WAY: u64 = 1024;
+/// How many names of a directory are read at most, and how many files are opened.
+const NAMES_MAX: usize = 10_000;
+const FILES_MAX: usize = 64;
 const MARK: &[u8] = b"\"record\":{\"seq\":";
 /// In JSONx it comes before the request, and nothing before it can look like it.
 const MARK_JSONX: &str = "<json:object name=\"record\"><json:string name=\"boot\">";
@@ -38,6 +47,41 @@ pub(super) fn find(file: &File, size: u64) -> Option<LogEnd> {
     }
 }
 
+/// The file that was the device's before it was renamed, and what it shows: the newest in the same directory with a
+/// name that begins in the same way. A file of another user is not believed, nor one that was given a second name.
+pub(super) fn find_renamed(open: &OpenFile, path: &Path) -> Option<(File, Option<LogEnd>)> {
+    let (directory, owner) = (&open.directory, rustix::fs::fstat(&open.file).ok()?.st_uid);
+    let (name, stem) = (path.file_name()?.as_bytes(), path.file_stem()?.as_bytes());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listing = Dir::new(rustix::fs::openat(directory, ".", flags, Mode::empty()).ok()?).ok()?;
+    let mut files: Vec<_> = listing
+        .take(NAMES_MAX)
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let found = entry.file_name();
+            let alike = found.to_bytes() != name && found.to_bytes().starts_with(stem);
+            let stat =
+                alike.then(|| rustix::fs::statat(directory, found, AtFlags::SYMLINK_NOFOLLOW).ok())??;
+            let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+            let age = (stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec);
+            regular.then(|| (age, found.to_owned()))
+        })
+        .collect();
+    files.sort_unstable_by(|a, b| b.cmp(a));
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    files.iter().take(FILES_MAX).find_map(|(_, name)| {
+        let file = File::from(rustix::fs::openat(directory, name.as_c_str(), flags, Mode::empty()).ok()?);
+        let found = rustix::fs::fstat(&file).ok()?;
+        let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        let ours = regular && found.st_uid == owner && found.st_nlink == 1;
+        if !ours || !previous_file::is_signed(&file, path) {
+            return None;
+        }
+        let found = find(&file, u64::try_from(found.st_size).ok()?);
+        Some((file, found))
+    })
+}
+
 #[derive(Clone, Copy)]
 struct Line<'a> {
     text: &'a [u8],
@@ -52,7 +96,6 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The number and the boot of a line.
 fn mark_of_json(line: &[u8]) -> Option<(u64, Boot)> {
     let end = line.get(line.len().saturating_sub(128)..)?;
     let at = end.windows(MARK.len()).rposition(|part| part == MARK)?;

@@ -10,7 +10,6 @@ const CLOSE_WAIT: &str = "08";
 /// Our side was ended, too, and that was acknowledged last.
 const TIME_WAIT: &str = "06";
 
-/// Whether everything that was written was acknowledged.
 pub(super) fn all(local: &SocketAddr, peer: &SocketAddr) -> bool {
     let table = if local.is_ipv4() { "/proc/thread-self/net/tcp" } else { "/proc/thread-self/net/tcp6" };
     // It has a row for each connection of the machine: no more of it is read than is needed.

@@ -8,7 +8,6 @@ use crate::device::error::net::NetCause;
 /// Where the machine keeps the names of services (services(5)).
 const SERVICES: &str = "/etc/services";
 
-/// An address taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HostPort<'a> {
     /// A name or an IP address, without brackets; empty for this host.

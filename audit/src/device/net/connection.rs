@@ -31,19 +31,16 @@ const SHORTEST: usize = 1024;
 pub(crate) enum Kind {
     /// A stream to a peer with a kernel of its own.
     Tcp,
-    /// Datagrams, perhaps.
     Udp,
     /// A stream or a sequence of packets on this machine.
     Unix,
-    /// Datagrams on this machine.
     UnixDatagram,
 }
 
+/// The peer has read all that was written, or something may not have been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The peer closed it after it had read all that was written.
     Read,
-    /// Something that was written may not have been read.
     Lost(Errno),
 }
 
@@ -54,7 +51,7 @@ pub(crate) struct Connection {
     local: Arc<str>,
     peer: Arc<str>,
     /// How long a message may be, in bytes, as far as is known.
-    longest: Cell<usize>,
+    pub(crate) longest: Cell<usize>,
 }
 
 impl Connection {
@@ -69,11 +66,6 @@ impl Connection {
         };
         let (local, peer, longest) = (Arc::from(local), Arc::from(peer), Cell::new(longest));
         Self { fd, kind, network, local, peer, longest }
-    }
-
-    /// How long a message may be, in bytes, as far as is known.
-    pub(crate) const fn longest_message(&self) -> usize {
-        self.longest.get()
     }
 
     /// A message of that length was too long: a shorter one is to be tried, if that makes sense.

@@ -46,7 +46,6 @@ impl<'a> Deadline<'a> {
         Self { owner: self.owner, ..Self::after(self.left().map(|left| left / shares), self.clock) }
     }
 
-    /// What is left; `None` for no end.
     pub(crate) fn left(&self) -> Option<Duration> {
         self.until.map(|until| until.saturating_sub(self.clock.monotonic()))
     }

@@ -13,11 +13,10 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::address;
 use super::connection::{Connection, Kind};
 use super::deadline::Deadline;
-use super::network::Network;
 use super::resolve::Resolver;
+use super::{Network, address};
 use crate::device::error::DeviceError;
 use crate::device::error::net::{NetCause, NetError};
 use crate::device::placement::Placement;
@@ -30,7 +29,6 @@ const KEEP_ALIVE_COUNT: u32 = 9;
 /// to a machine that has gone would be taken to be on its way for a quarter of an hour.
 const UNACKNOWLEDGED_MS: u32 = 60_000;
 
-/// The peer, and how it is dialled.
 pub(crate) struct Dialer<'a> {
     pub(crate) network: &'a Network,
     pub(crate) address: &'a str,
@@ -149,13 +147,13 @@ impl Dialer<'_> {
         let mut held = None;
         let address = match self.address.strip_prefix('@') {
             // It has no directory that says whose it is, and no permissions: services take such names for themselves.
-            Some(_) if self.placement.is_limited() => {
+            Some(_) if self.placement.limited => {
                 return Err(NetCause::Forbidden(
                     "a device made through the API may not talk to an abstract socket",
                 ));
             }
             Some(name) => SocketAddrUnix::new_abstract_name(name.as_bytes()).map_err(invalid)?,
-            None if self.placement.is_limited() => {
+            None if self.placement.limited => {
                 let found = held.insert(self.checked()?);
                 SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd())).map_err(invalid)?
             }

@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 
 use rustix::net::{AddressFamily, SocketType, netdevice};
 
+use super::Family;
 use super::address::HostPort;
 use super::deadline::Deadline;
-use super::network::Family;
 use crate::device::error::errno::Errno;
 use crate::device::error::net::NetCause;
 

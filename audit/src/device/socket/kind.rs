@@ -14,7 +14,6 @@ use crate::device::net::Network;
 use crate::device::options::{DeviceOption, GivenOptions, OptionError};
 use crate::device::placement::Placement;
 
-/// A peer over TCP, UDP or a Unix socket.
 pub(in crate::device) const SOCKET: BuiltInKind = BuiltInKind {
     name: "socket",
     about: "sends every entry to a peer over TCP, UDP or a Unix socket",
@@ -43,12 +42,10 @@ const OPTIONS: &[DeviceOption] = &[
     .default("1MiB"),
 ];
 
-/// How long a dial or a write may take, if nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much of what was written is kept, if nothing else is said. What a connection can lose is what waits on our side,
-/// which is held below half of this, and what the peer has received and not read: on Linux 128 KiB, and more only for
-/// a peer that reads many times faster than audit entries come.
+/// What a connection can lose is what waits on our side, which is held below half of this, and what the peer has received
+/// and not read: on Linux 128 KiB, and more only for a peer that reads many times faster than audit entries come.
 const RESEND_BUFFER: usize = 1024 * 1024;
 
 /// No more than this may be kept: memory is bounded (I5).

@@ -15,14 +15,12 @@ use onrecord_entry::oversize::{Oversize, send_within};
 /// How long a refusal of a datagram is waited for, once one was refused.
 const REFUSAL: Duration = Duration::from_millis(20);
 
-/// A connection, and how lines go out on it.
 pub(super) struct Outgoing<'a> {
     pub(super) connection: &'a Connection,
     pub(super) options: &'a SocketOptions,
     /// An earlier message was refused: the first one counts only if no refusal follows.
     pub(super) wary: bool,
     pub(super) clock: &'a dyn Clock,
-    /// The device may be disabled meanwhile.
     pub(super) claim: &'a Claim,
 }
 
@@ -75,7 +73,6 @@ impl Outgoing<'_> {
         Appended::all(batch).without(rejected)
     }
 
-    /// Sends a line as a message, or what the policy puts in its place.
     fn send_message(&self, line: &[u8]) -> Result<(), DeviceError> {
         let send = |message: &[u8]| {
             let sent = self.connection.send(message, &self.deadline());
@@ -86,7 +83,7 @@ impl Outgoing<'_> {
             return send(line);
         }
         loop {
-            match send_within(line, self.connection.longest_message(), self.options.oversize, send) {
+            match send_within(line, self.connection.longest.get(), self.options.oversize, send) {
                 // A network may take less than its protocol allows.
                 Err(DeviceError::Net(error)) if error.is_too_long() && self.connection.shorten_messages() => {
                 }

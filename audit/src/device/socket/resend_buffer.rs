@@ -46,7 +46,6 @@ impl ResendBuffer {
         (self.bytes.iter().copied().collect(), ends.collect())
     }
 
-    /// Keeps nothing any more, as the peer has read all of it.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.lengths.clear();

@@ -30,13 +30,10 @@ const PIECE: usize = 32 * 1024;
 /// How long a blocked connection waits before it looks whether its daemon is still there.
 const SLICE: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
-/// Why a message was not sent.
 pub(super) enum Unsent {
-    /// It is about this line alone.
     Line(DeviceError),
     /// It is longer than a message can be; [`Agent::limit`] is lower now.
     TooLong,
-    /// The connection is of no use any more.
     Gone(DeviceError),
 }
 
@@ -53,7 +50,7 @@ pub(super) struct Agent {
     id: Option<FileId>,
     stream: bool,
     /// The longest message, as far as it is known.
-    limit: usize,
+    pub(super) limit: usize,
 }
 
 impl Agent {
@@ -66,11 +63,6 @@ impl Agent {
         let mut agent = found.next().ok_or(DeviceError::NoSyslog)?;
         agent.limit = agent.limit.min(most);
         Ok(agent)
-    }
-
-    /// The longest message, as far as it is known.
-    pub(super) const fn limit(&self) -> usize {
-        self.limit
     }
 
     /// Sends a message whole. Blocks while the daemon takes nothing, until it is gone or `released` says so.
@@ -131,7 +123,6 @@ impl Agent {
         self.is_current() && dial(&self.path, SocketType::DGRAM).is_ok()
     }
 
-    /// Whether the path still leads to the socket that it led to.
     fn is_current(&self) -> bool {
         self.id.is_some() && self.id == identify(&self.path)
     }

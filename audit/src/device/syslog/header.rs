@@ -16,12 +16,10 @@ const KEPT: usize = 64 * 1024;
 
 /// The header, with room for a line behind it.
 pub(super) struct Header {
-    /// What stands before the time.
+    /// What stands before the time, and after it.
     priority: String,
-    /// What stands after it.
     process: String,
     message: Vec<u8>,
-    /// How long the header is.
     len: usize,
 }
 
@@ -40,7 +38,6 @@ impl Header {
         Self { priority, process: format!("{tag}[{}]: ", std::process::id()), message: Vec::new(), len: 0 }
     }
 
-    /// The header says this time from now on.
     pub(super) fn set_time(&mut self, clock: &dyn Clock) {
         let now = clock.now();
         let local = now.unix_seconds().saturating_add(clock.utc_offset(now).into());
@@ -103,7 +100,7 @@ mod tests {
             (23, At("2024-03-01T00:00:00Z", -1), "<190>Feb 29 23:59:59"),
             (0, At("2026-10-20T10:00:00Z", 19_800), "<6>Oct 20 15:30:00"),
         ] {
-            let mut header = Header::new(Facility::of(facility), "vault");
+            let mut header = Header::new(Facility(facility), "vault");
             header.set_time(&clock);
             let message = String::from_utf8(header.message(b"{}\n").to_vec()).unwrap();
             assert_eq!(message, format!("{expected} vault[{pid}]: {{}}\n"));

@@ -11,7 +11,6 @@ use crate::device::kind::{BuiltInKind, DeviceTarget};
 use crate::device::options::{DeviceOption, GivenOptions, OptionError, is_printable};
 use crate::device::placement::Placement;
 
-/// The machine's syslog daemon.
 pub(in crate::device) const SYSLOG: BuiltInKind = BuiltInKind {
     name: "syslog",
     about: "sends every entry to the syslog daemon of this machine",
@@ -51,14 +50,13 @@ pub struct SyslogOptions {
     pub tag: String,
     /// What becomes of a line that is longer than the daemon's socket takes.
     pub oversize: Oversize,
-    /// The longest message that the daemon is sent, in bytes, even if its socket takes a longer one: some daemons cut
-    /// off in silence what is longer than they are configured for.
+    /// The longest message, in bytes, even if the socket takes a longer one: some daemons cut off in silence.
     pub max_bytes: usize,
 }
 
 /// A syslog facility (RFC 3164, section 4.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facility(u8);
+pub struct Facility(pub(super) u8);
 
 /// The names that Vault knows, each at the place of its code; the four places without a name are refused.
 const NAMES: [&str; 24] = [
@@ -73,11 +71,6 @@ impl Facility {
     /// The code, 0 to 23.
     pub const fn code(self) -> u8 {
         self.0
-    }
-
-    #[cfg(test)]
-    pub(crate) const fn of(code: u8) -> Self {
-        Self(code)
     }
 
     fn parse(text: &str) -> Result<Self, OptionError> {

@@ -13,6 +13,7 @@ use crate::device::{DeviceOptions, OptionError};
 use onrecord_entry::Formatter;
 use onrecord_entry::Salt;
 use onrecord_entry::decode;
+use onrecord_entry::oversize::OversizeError;
 use onrecord_entry::{Boot, Entry, Request, Stamp};
 
 struct Still;
@@ -358,7 +359,10 @@ fn r_syslog_long_an_entry_that_may_only_fail_fails_alone() {
     assert_eq!(lines_of(&appended), (3, None));
     let [rejected] = &appended.rejected[..] else { panic!("one line") };
     let limit = 2048 - message("").len();
-    assert_eq!((rejected.line, &rejected.error), (1, &DeviceError::TooLong { bytes: long.len(), limit }));
+    assert_eq!(
+        (rejected.line, &rejected.error),
+        (1, &DeviceError::Oversize(OversizeError::TooLong { bytes: long.len(), limit }))
+    );
     assert_eq!([received(&daemon), received(&daemon)], ["one\n", "two\n"].map(message));
 }
 
