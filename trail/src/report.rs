@@ -247,10 +247,12 @@ impl<T> Default for Sample<T> {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde passes fields by reference")]
 fn salt<S: Serializer>(salt: &Option<SaltId>, serializer: S) -> Result<S::Ok, S::Error> {
     salt.map(|salt| salt.to_string()).serialize(serializer)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn boot<S: Serializer>(boot: &Boot, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{:016x}", boot.number()))
 }

@@ -420,3 +420,34 @@ fn examples_are_bounded_and_counts_are_not() {
         (100, 3)
     );
 }
+
+#[test]
+fn a_report_as_a_value_has_the_keys_that_are_documented() {
+    let mut log = Log::new("a");
+    log.pairs(1, 1);
+    log.pairs(5, 1);
+    let salt = Salt::new("a").id();
+    let text = [log.text(), b"text\n".to_vec(), log.lines[0][..200].to_vec()].concat();
+    let torn_at = text.len() - 200;
+    let report = checked(&[text]).to_value(Judge::Union);
+    let json = String::from_utf8(report.to_json()).unwrap();
+    for part in [
+        r#""judged":"union","#.to_owned(),
+        r#""nothing_lost":false,"#.to_owned(),
+        format!(r#""salt":"{salt}","sources":["log0"],"split":0,"wrong_parts":0}}"#),
+        concat!(
+            r#"[{"boot":"0000000000000001","declared":{"count":0,"first":[],"ranges":0},"entries":4,"first":1,"#,
+            r#""holes":{"count":2,"first":[{"from":3,"to":4}],"ranges":1},"last":6,"surplus""#
+        )
+        .to_owned(),
+        format!(
+            r#""torn":{{"count":1,"first":[{{"bytes":200,"declared":false,"line":6,"offset":{torn_at},"source":"log0"}}]}}"#
+        ),
+        format!(
+            r#""no_entries":{{"count":1,"first":[{{"line":5,"offset":{},"source":"log0"}}]}}"#,
+            torn_at - 5
+        ),
+    ] {
+        assert!(json.contains(&part), "{part} is in {json}");
+    }
+}
