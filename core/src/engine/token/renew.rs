@@ -7,7 +7,7 @@ use super::{accessed, caller, found};
 use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Refusal, Reply};
 use crate::token::{Entry, Issued};
-use crate::tokens::{ActiveToken, Renewal};
+use crate::tokens::ActiveToken;
 
 pub(super) async fn renew(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let found = found(unsealed, call).await?.ok_or_else(|| Refusal::invalid("token not found"))?;
@@ -42,10 +42,7 @@ async fn extend(
             granted.ttl
         })
     };
-    let entry = match unsealed.tokens.renew(found, call.now, plan).await? {
-        Renewal::Done(entry) => entry,
-        Renewal::Refused(text) => return Err(Refusal::invalid(text)),
-    };
+    let entry = unsealed.tokens.renew(found, call.now, plan).await?.map_err(Refusal::invalid)?;
     let capped = capped.map(|capped| lifetime::warning("increment", capped));
     let unknown = fields::unrecognized(call.data, &["accessor", "increment", "token"]);
     let warnings = capped.into_iter().chain(unknown).collect();
