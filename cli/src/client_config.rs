@@ -8,7 +8,6 @@ use onrecord_client::environment::{self, Variables};
 use onrecord_client::{Address, Client, Config, ConfigError, os_text};
 use onrecord_value::duration;
 
-/// A client configured by flags and environment.
 pub(crate) fn build(process: &Process, invocation: &Invocation, with_token: bool) -> Result<Client, Failure> {
     let mut config = Config::new(address(process, invocation)?);
     // A person can repeat the command; programs set the number of retries themselves.

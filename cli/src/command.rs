@@ -15,9 +15,12 @@ pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod token;
 
+// The files below take from here what nearly every command needs.
 use crate::data_arguments;
-use crate::failure::{CommandResult, Failure, SERVER, USAGE};
-use crate::flag::{Flag, HTTP_FLAGS, Output};
+use crate::failure::{
+    CommandResult, Failure, SERVER, USAGE, at_most_one, context, exactly, not_enough, too_many,
+};
+use crate::flag::{Flag, HTTP_FLAGS, Output, setters};
 use crate::invocation::{self, Invocation, SyntaxError};
 use crate::session::Session;
 use onrecord_value::Object;
@@ -41,7 +44,6 @@ pub struct Command {
     pub output: Output,
     /// Flags of its own.
     pub flags: &'static [Flag],
-    /// The function that runs it.
     pub(crate) run: fn(&mut Session<'_>, &Invocation) -> CommandResult,
 }
 
@@ -57,23 +59,10 @@ impl Command {
         Self { words, synopsis, arguments, about: "", examples: &[], http: true, output, flags, run }
     }
 
-    const fn about(self, about: &'static str) -> Self {
-        Self { about, ..self }
-    }
+    setters!(
+        about: &'static str, examples: &'static [(&'static str, &'static str)], output: Output, flags: &'static [Flag]
+    );
 
-    const fn examples(self, examples: &'static [(&'static str, &'static str)]) -> Self {
-        Self { examples, ..self }
-    }
-
-    const fn output(self, output: Output) -> Self {
-        Self { output, ..self }
-    }
-
-    const fn flags(self, flags: &'static [Flag]) -> Self {
-        Self { flags, ..self }
-    }
-
-    /// It calls no server.
     const fn offline(self) -> Self {
         Self { http: false, ..self }
     }
@@ -123,7 +112,6 @@ fn sanitize(path: &str) -> Result<String, Failure> {
     reject_dot_segments(path.trim().trim_matches('/')).map(str::to_owned)
 }
 
-/// A mount's path as it is shown: one slash at the end.
 fn with_slash(path: &str) -> String {
     format!("{}/", path.trim_end_matches('/'))
 }
@@ -138,13 +126,11 @@ fn reject_dot_segments(path: &str) -> Result<&str, Failure> {
     Ok(path)
 }
 
-/// `K=V` arguments.
 fn data(session: &mut Session<'_>, invocation: &Invocation, words: &[String]) -> Result<Object, Failure> {
     data_arguments::parse(session.process, words, !invocation.is_set("non-interactive"))
         .map_err(|error| Failure::usage(format!("Failed to parse K=V data: {error}")))
 }
 
-/// `K=V` arguments whose values must be texts.
 fn text_data(
     session: &mut Session<'_>,
     invocation: &Invocation,

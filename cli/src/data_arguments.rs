@@ -9,17 +9,10 @@ use std::{io, mem};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// Why `K=V` arguments are refused.
 #[derive(Debug, Error)]
 pub(crate) enum PairsError {
-    /// An argument that cannot be parsed.
     #[error("invalid key/value pair {}: {reason}", Quoted(argument))]
-    Argument {
-        /// As it was given.
-        argument: String,
-        /// Why it was refused.
-        reason: String,
-    },
+    Argument { argument: String, reason: String },
     /// Keys whose values must be texts, with Go's name of the type that they have.
     #[error(
         "failed to convert values to strings: decoding failed due to the following error(s):\n{}",
@@ -98,7 +91,6 @@ impl Builder<'_> {
         })
     }
 
-    /// Adds every key of a JSON object.
     fn merge(&mut self, text: &str) -> Result<(), String> {
         if text.trim().is_empty() {
             return Err("EOF".to_owned());

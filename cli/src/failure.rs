@@ -9,18 +9,15 @@ pub(crate) const USAGE: u8 = 1;
 /// Exit code of an error of the server or of the connection, and of a path that has no value.
 pub(crate) const SERVER: u8 = 2;
 
-/// Why a command stops.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Exit with this code after printing this message on standard error. An empty message is not printed.
     Message(u8, String),
     /// `-output-curl-string` or `-output-policy`: the request is shown instead of sent.
     DryRun(Box<PreparedRequest>),
-    /// Standard output or standard error is closed.
     OutputClosed,
 }
 
-/// What a command's function returns: its exit code, or why it failed.
 pub(crate) type CommandResult = Result<u8, Failure>;
 
 impl Failure {
@@ -41,17 +38,14 @@ pub(crate) fn context(prefix: impl Display) -> impl FnOnce(Error) -> Failure {
     }
 }
 
-/// Fewer arguments than the command takes. `expected` is a number or a range.
 pub(crate) fn not_enough(expected: &str, got: usize) -> Failure {
     Failure::usage(format!("Not enough arguments (expected {expected}, got {got})"))
 }
 
-/// More arguments than the command takes. `expected` is a number or a range.
 pub(crate) fn too_many(expected: &str, got: usize) -> Failure {
     Failure::usage(format!("Too many arguments (expected {expected}, got {got})"))
 }
 
-/// Exactly `COUNT` arguments.
 pub(crate) fn exactly<const COUNT: usize>(arguments: &[String]) -> Result<[&str; COUNT], Failure> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     words.try_into().map_err(|words: Vec<&str>| {
@@ -60,7 +54,6 @@ pub(crate) fn exactly<const COUNT: usize>(arguments: &[String]) -> Result<[&str;
     })
 }
 
-/// One argument or none.
 pub(crate) fn at_most_one(arguments: &[String]) -> Result<Option<&str>, Failure> {
     if arguments.len() > 1 {
         return Err(too_many("0-1", arguments.len()));

@@ -48,6 +48,24 @@ pub struct Flag {
     pub about: &'static str,
 }
 
+macro_rules! constructors {
+    ($($name:ident: $kind:ident),*) => {$(
+        pub(crate) const fn $name(name: &'static str, about: &'static str) -> Self {
+            Self::new(name, FlagKind::$kind, about)
+        }
+    )*};
+}
+
+/// Functions that set the field of their name, for rows that state only what deviates.
+macro_rules! setters {
+    ($($field:ident: $kind:ty),*) => {$(
+        pub(crate) const fn $field(self, $field: $kind) -> Self {
+            Self { $field, ..self }
+        }
+    )*};
+}
+pub(crate) use setters;
+
 impl Flag {
     const fn new(name: &'static str, kind: FlagKind, about: &'static str) -> Self {
         Self { name, alias: "", kind, default: "", variable: "", about }
@@ -58,40 +76,8 @@ impl Flag {
         Self::new(name, FlagKind::Bool, about).default("false")
     }
 
-    pub(crate) const fn text(name: &'static str, about: &'static str) -> Self {
-        Self::new(name, FlagKind::Text, about)
-    }
-
-    pub(crate) const fn texts(name: &'static str, about: &'static str) -> Self {
-        Self::new(name, FlagKind::Texts, about)
-    }
-
-    pub(crate) const fn pairs(name: &'static str, about: &'static str) -> Self {
-        Self::new(name, FlagKind::Pairs, about)
-    }
-
-    pub(crate) const fn duration(name: &'static str, about: &'static str) -> Self {
-        Self::new(name, FlagKind::Duration, about)
-    }
-
-    pub(crate) const fn integer(name: &'static str, about: &'static str) -> Self {
-        Self::new(name, FlagKind::Integer, about)
-    }
-
-    /// With a default, as help shows it.
-    pub(crate) const fn default(self, default: &'static str) -> Self {
-        Self { default, ..self }
-    }
-
-    /// With an environment variable.
-    pub(crate) const fn variable(self, variable: &'static str) -> Self {
-        Self { variable, ..self }
-    }
-
-    /// With a second name.
-    pub(crate) const fn alias(self, alias: &'static str) -> Self {
-        Self { alias, ..self }
-    }
+    constructors!(text: Text, texts: Texts, pairs: Pairs, duration: Duration, integer: Integer);
+    setters!(default: &'static str, variable: &'static str, alias: &'static str);
 }
 
 /// Which output flags a command has.
@@ -118,7 +104,6 @@ impl Output {
     }
 }
 
-/// Flags of every command that calls a server.
 pub(crate) const HTTP_FLAGS: &[Flag] = &[
     Flag::text("address", "Address of the server.").default("https://127.0.0.1:8200").variable("ADDR"),
     Flag::text("agent-address", "Address of an agent. If set, it is used instead of -address.")

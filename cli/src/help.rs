@@ -7,10 +7,8 @@ use crate::printer::wrap;
 use onrecord_audit::device::{COMMON_OPTIONS, DeviceOption};
 use onrecord_server::Kinds;
 
-/// Columns of a help text.
 const WIDTH: usize = 78;
 
-/// The help of the program.
 pub(crate) fn main(program: &str) -> String {
     const COMMON: [&str; 7] = ["read", "write", "delete", "list", "login", "server", "status"];
     let all = table::below("");
@@ -26,7 +24,6 @@ pub(crate) fn main(program: &str) -> String {
     out
 }
 
-/// The help of a group.
 pub(crate) fn group(program: &str, group: &Group) -> String {
     let below = table::below(group.words);
     let mut out = format!("Usage: {program} {} <subcommand> [options] [args]\n\n", group.words);
@@ -45,7 +42,6 @@ pub(crate) fn group(program: &str, group: &Group) -> String {
     out
 }
 
-/// The help of a command.
 pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String {
     let options = if command.all_flags().next().is_some() { "[options] " } else { "" };
     let usage = format!("Usage: {program} {} {options}{}", command.words, command.arguments);
@@ -96,7 +92,6 @@ fn examples(out: &mut String, program: &str, list: &[(&str, &str)]) {
     }
 }
 
-/// A flag or an option, with its text.
 fn entry(out: &mut String, name: &str, text: &str) {
     push_line(out, &format!("  {name}"));
     paragraph(out, text, 6);
@@ -119,7 +114,6 @@ fn flags(out: &mut String, title: &str, flags: &[Flag], raw: bool) {
     }
 }
 
-/// The options of each kind of device, from the table of kinds.
 fn device_options(out: &mut String, kinds: &Kinds) {
     let described = |option: &DeviceOption| match option.default {
         "" => (option.key, option.about.to_owned()),
@@ -134,7 +128,6 @@ fn device_options(out: &mut String, kinds: &Kinds) {
     options_of(out, "Options of every TYPE", "These options work with every TYPE.", common);
 }
 
-/// The options of each kind of storage, from the table of kinds.
 fn storage_options(out: &mut String, kinds: &Kinds) {
     for kind in kinds.backends.iter() {
         let options = kind.options.iter().map(|option| {

@@ -99,7 +99,6 @@ fn suggestion(flag: Option<&str>) -> String {
     flag.map(|flag| format!("\nDid you mean -{flag}?")).unwrap_or_default()
 }
 
-/// The message about flags that stand behind arguments.
 pub(crate) fn late_flags(words: &[String]) -> String {
     format!(
         "Command flags must be provided before positional arguments. The following arguments will not be parsed as flags: [{}]",

@@ -7,7 +7,6 @@ pub(crate) mod yaml;
 
 use onrecord_value::{Object, Value};
 
-/// `-format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Table,
@@ -39,7 +38,6 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// A record from its fields.
     pub(crate) fn record<const COUNT: usize>(fields: [(&str, Node); COUNT]) -> Self {
         Self::Record(fields.into_iter().map(|(name, node)| (name.to_owned(), node)).collect())
     }
@@ -51,7 +49,6 @@ impl Node {
         }
     }
 
-    /// A list of texts.
     pub(crate) fn texts(list: &[String]) -> Self {
         Self::Value(list.iter().collect())
     }

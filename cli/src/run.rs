@@ -6,12 +6,12 @@ use crate::command::{Command, Group, status};
 use crate::failure::{CommandResult, Failure, USAGE};
 use crate::help;
 use crate::invocation::{Invocation, requests_help};
+use crate::printer::{Format, wrap};
 use crate::process::Process;
 use crate::session::Session;
 use crate::suggest;
 use onrecord_client::{Method, PreparedRequest, needs_sudo};
 
-/// Exit code of an unknown first word.
 const UNKNOWN: u8 = 127;
 
 /// Runs the command that the words behind the program's name describe, and returns the exit code.
@@ -87,6 +87,13 @@ fn run_command(session: &mut Session<'_>, command: &'static Command, words: &[St
     let invocation =
         command.parse(words).map_err(|error| Failure::Message(command.usage_code(), error.to_string()))?;
     session.prepare(&invocation, command.output)?;
+    if table::is_alias(command.words) && session.format == Format::Table {
+        let (program, old, new) = (&session.process.program, command.words, command.words.replace('-', " "));
+        let text = format!(
+            "WARNING! The \"{program} {old}\" command is deprecated. Please use \"{program} {new}\" instead."
+        );
+        session.warn(&format!("{}\n", wrap(&text, 78).join("\n")))?;
+    }
     match (command.run)(session, &invocation) {
         Err(Failure::DryRun(request)) => {
             let text = if invocation.is_set("output-policy") {
@@ -117,7 +124,6 @@ fn finish(session: &mut Session<'_>, done: CommandResult) -> u8 {
     }
 }
 
-/// The request as a line for a POSIX shell.
 fn as_curl(program: &str, request: &PreparedRequest, invocation: &Invocation) -> String {
     let mut words = vec!["curl".to_owned()];
     if request.method != Method::GET {
@@ -158,7 +164,6 @@ fn header(name: &str, value: &str) -> String {
     }
 }
 
-/// A policy that allows the request.
 fn as_policy(request: &PreparedRequest) -> String {
     let capabilities = match request.method {
         Method::PUT | Method::POST => "\"create\", \"update\"",

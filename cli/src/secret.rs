@@ -9,7 +9,6 @@ use onrecord_client::{Auth, Secret, WrapInfo};
 use onrecord_value::quote::Quoted;
 use onrecord_value::{Object, Time, Value};
 
-/// Prints a response in the session's format, or one field of it.
 pub(crate) fn print(session: &mut Session<'_>, secret: &Secret) -> CommandResult {
     if let Some(name) = session.field.clone() {
         return print_field(session, field_of(secret, &name), &name);
@@ -26,7 +25,6 @@ pub(crate) fn print(session: &mut Session<'_>, secret: &Secret) -> CommandResult
     Ok(0)
 }
 
-/// Prints the server's warnings.
 pub(crate) fn warnings(session: &mut Session<'_>, secret: &Secret) -> Result<(), Failure> {
     let list = secret.warnings.as_deref().unwrap_or_default();
     if list.is_empty() {
@@ -72,7 +70,6 @@ fn wrap_fields(info: &WrapInfo) -> [(&'static str, Value); 6] {
     ]
 }
 
-/// The fields of a token, by the names that tables show.
 fn auth_fields(auth: &Auth) -> [(&'static str, Value); 7] {
     [
         ("token", auth.client_token.clone()),
@@ -105,7 +102,6 @@ pub(crate) fn field_of(secret: &Secret, name: &str) -> Option<Value> {
     }
 }
 
-/// The rows of a response's table.
 fn rows(secret: &Secret) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     let mut add = |key: String, value: String| rows.push((key, value));
@@ -200,7 +196,6 @@ fn go_time(text: &str) -> String {
     }
 }
 
-/// The data of a response as a table.
 pub(crate) fn data_table(data: &Object) -> String {
     key_value(&object_rows(data))
 }

@@ -19,7 +19,6 @@ const RESET: &str = "\x1b[0m";
 const RED: &str = "\x1b[91m";
 const YELLOW: &str = "\x1b[93m";
 
-/// A running command.
 pub(crate) struct Session<'w> {
     pub(crate) process: &'w mut Process,
     pub(crate) format: Format,
@@ -33,7 +32,6 @@ impl<'w> Session<'w> {
         Self { process, format: Format::Table, field: None, runtime: None }
     }
 
-    /// Takes the output format and the field from the flags and the environment.
     pub(crate) fn prepare(&mut self, invocation: &Invocation, output: Output) -> Result<(), Failure> {
         let from_environment = self.process.setting("FORMAT").map(|(_, value)| value);
         let text = invocation.text("format").map(str::to_owned).or(from_environment).unwrap_or_default();
@@ -52,12 +50,10 @@ impl<'w> Session<'w> {
         Ok(())
     }
 
-    /// A client configured by flags and environment, with the token in use.
     pub(crate) fn client(&mut self, invocation: &Invocation) -> Result<Client, Failure> {
         client_config::build(self.process, invocation, true)
     }
 
-    /// A client configured by flags and environment, without a token.
     pub(crate) fn client_without_token(&mut self, invocation: &Invocation) -> Result<Client, Failure> {
         client_config::build(self.process, invocation, false)
     }
@@ -93,24 +89,20 @@ impl<'w> Session<'w> {
         Ok(0)
     }
 
-    /// Prints a text, and ends the command.
     pub(crate) fn done(&mut self, text: impl AsRef<str>) -> CommandResult {
         self.print_line(text.as_ref())?;
         Ok(0)
     }
 
-    /// Prints a text and a newline on standard output.
     pub(crate) fn print_line(&mut self, text: &str) -> Result<(), Failure> {
         let line = self.coloured(RESET, text, self.process.stdout_is_terminal);
         self.print(&line)
     }
 
-    /// Prints a text as it is on standard output.
     pub(crate) fn print(&mut self, text: &str) -> Result<(), Failure> {
         self.print_bytes(text.as_bytes())
     }
 
-    /// Prints bytes as they are on standard output.
     pub(crate) fn print_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.process.stdout.write_all(bytes).map_err(|_| Failure::OutputClosed)
     }
@@ -124,12 +116,10 @@ impl<'w> Session<'w> {
         self.print(&format!("{}\n", text.trim_end_matches('\n')))
     }
 
-    /// Prints a warning on standard error.
     pub(crate) fn warn(&mut self, text: &str) -> Result<(), Failure> {
         self.write_stderr(YELLOW, text)
     }
 
-    /// Prints an error on standard error.
     pub(crate) fn error(&mut self, text: &str) -> Result<(), Failure> {
         self.write_stderr(RED, text)
     }

@@ -5,19 +5,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// How to connect to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
-    /// TCP, with or without TLS.
     Tcp {
-        /// Whether the connection is TLS.
         tls: bool,
         /// Host name or address, without brackets.
         host: String,
         /// Port; 443 or 80 when the address named none.
         port: u16,
     },
-    /// A Unix socket.
     Unix(PathBuf),
 }
 
@@ -86,12 +82,10 @@ impl Address {
         })
     }
 
-    /// How to connect to it.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The value of the `Host` header.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
     }

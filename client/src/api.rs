@@ -4,7 +4,6 @@
 pub(crate) mod audit;
 pub(crate) mod kv;
 mod logical;
-mod mounts;
-mod policy;
 pub(crate) mod seal;
+mod sys;
 pub(crate) mod token;

@@ -26,7 +26,6 @@ type Sender = SendRequest<Full<Bytes>>;
 /// Idle connections kept for one address; more are closed.
 const IDLE_MAX: usize = 64;
 
-/// Opens connections and keeps idle ones.
 pub(crate) struct Transport {
     tls: Tls,
     /// Created by the first TLS connection: reading the system's CA certificates takes milliseconds.

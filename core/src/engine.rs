@@ -27,7 +27,7 @@ use crate::outcome::{Outcome, Refusal};
 use crate::tokens::Caller;
 
 pub use self::kind::{Builtin, EngineKind, Kinds, Mounting, Unknown};
-pub use self::mount::{Mount, Tune};
+pub use self::mount::{Mount, MountEntry, Tune};
 pub use self::space::{ChangeBatch, Space};
 
 pub use self::unsealed::{Cluster, Unsealed};

@@ -144,7 +144,7 @@ impl<'a> Entry<'a> {
             ..Request::default()
         };
         let response = Some(Response { status_code: response.status_code, ..Response::default() });
-        let error = Template::new("the entry could not be formatted").into();
+        let error = Template::new("the entry could not be formatted");
         Some(Entry { request, response, error, duration_ns: self.duration_ns, ..Entry::default() })
     }
 

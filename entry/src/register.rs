@@ -35,6 +35,7 @@ impl Visibility {
 macro_rules! treatments {
     ($($name:ident $element:literal $visibility:ident $about:literal;)*) => {
         /// How a field's content is written to a line.
+        #[allow(clippy::doc_markdown, reason = "the texts are printed for people too")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Treatment {
             $(#[doc = $about] $name,)*

@@ -18,7 +18,6 @@ impl fmt::Display for Position {
     }
 }
 
-/// The part of a text that is still to be read.
 pub(crate) struct Cursor<'a> {
     rest: &'a str,
     position: Position,
@@ -42,7 +41,6 @@ impl<'a> Cursor<'a> {
         self.rest.chars().next()
     }
 
-    /// The next character, taken.
     pub(crate) fn next(&mut self) -> Option<char> {
         let mut characters = self.rest.chars();
         let next = characters.next()?;
@@ -56,12 +54,10 @@ impl<'a> Cursor<'a> {
         Some(next)
     }
 
-    /// Takes the next character if it is this one.
     pub(crate) fn eat(&mut self, character: char) -> bool {
         self.eat_text(character.encode_utf8(&mut [0; 4]))
     }
 
-    /// Takes this text if it is next.
     pub(crate) fn eat_text(&mut self, text: &str) -> bool {
         let is_next = self.rest.starts_with(text);
         if is_next {

@@ -83,14 +83,12 @@ fn lines(tokens: Vec<Token<'_>>) -> Vec<Vec<Token<'_>>> {
     lines
 }
 
-/// Starts a line, unless the last one is empty.
 fn break_line(lines: &mut Vec<Vec<Token<'_>>>) {
     if lines.last().is_some_and(|line| !line.is_empty()) {
         lines.push(Vec::new());
     }
 }
 
-/// A line of the result.
 struct LaidOutLine {
     level: usize,
     text: String,
@@ -135,7 +133,6 @@ fn lay_out(lines: &[Vec<Token<'_>>]) -> String {
     out
 }
 
-/// Aligns the `=` of items that follow each other.
 fn align(laid: &mut [LaidOutLine]) {
     for run in
         laid.chunk_by_mut(|one, next| one.key.is_some() && next.key.is_some() && one.level == next.level)

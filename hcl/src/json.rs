@@ -129,7 +129,6 @@ impl Parser<'_> {
     }
 }
 
-/// A number by JSON's grammar.
 fn number(cursor: &mut Cursor<'_>) -> Option<String> {
     let start = cursor.rest();
     cursor.eat('-');

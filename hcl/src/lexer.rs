@@ -6,7 +6,6 @@ use crate::cursor::Cursor;
 use crate::error::{Error, ErrorKind};
 use crate::text;
 
-/// A token, and where it begins.
 #[derive(Debug)]
 pub(crate) struct Token {
     pub(crate) position: Position,
@@ -29,7 +28,6 @@ pub(crate) enum TokenKind {
 }
 
 impl TokenKind {
-    /// The name of the token, for messages.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Assign => "ASSIGN",
@@ -112,7 +110,6 @@ impl<'a> Lexer<'a> {
         Ok(Token { position, kind })
     }
 
-    /// Skips white space and comments.
     fn skip_blank(&mut self) -> Result<(), Error> {
         loop {
             self.cursor.skip_blank();

@@ -61,7 +61,6 @@ fn simple_escape(letter: char) -> Option<char> {
     }
 }
 
-/// The number of exactly `count` digits.
 fn digits(cursor: &mut Cursor<'_>, base: u32, count: usize) -> Option<u32> {
     (0..count).try_fold(0_u32, |code, _| {
         let digit = cursor.peek()?.to_digit(base)?;

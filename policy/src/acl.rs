@@ -132,7 +132,6 @@ impl Acl {
             || self.wildcards.iter().any(|(segments, rule)| segments.reaches_below(directory) && allows(rule))
     }
 
-    /// The rule that decides about a path.
     fn find(&self, path: &str, enumerates: bool) -> Option<&Rule> {
         let file = path.strip_suffix('/').filter(|_| enumerates);
         if let Some(rule) = self.exact.get(path).or_else(|| self.exact.get(file?)) {

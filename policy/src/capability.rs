@@ -77,7 +77,6 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The capability it needs, if there is one.
     pub(crate) const fn needs(self) -> Option<Capability> {
         Some(match self {
             Self::Create => Capability::Create,
@@ -96,13 +95,11 @@ impl Operation {
         matches!(self, Self::List | Self::Scan)
     }
 
-    /// Whether rules about parameters apply to it.
     pub(crate) const fn has_parameters(self) -> bool {
         matches!(self, Self::Create | Self::Patch | Self::Read | Self::Update)
     }
 }
 
-/// A set of capabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Capabilities(u16);
 
@@ -121,12 +118,10 @@ impl Capabilities {
         Self(self.0 | other.0)
     }
 
-    /// Whether it allows anything.
     pub(crate) const fn allows(self) -> bool {
         self.0 & !Self::DENY.0 != 0
     }
 
-    /// Its members, sorted by name.
     pub(crate) fn iter(self) -> impl Iterator<Item = Capability> {
         Capability::ALL.into_iter().filter(move |capability| self.contains(*capability))
     }

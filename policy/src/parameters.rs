@@ -19,7 +19,6 @@ impl Parameters {
         self.0.is_empty()
     }
 
-    /// Whether every name is listed.
     pub(crate) fn has_all(&self) -> bool {
         self.0.contains_key("*")
     }

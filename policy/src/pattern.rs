@@ -6,7 +6,6 @@ use std::cmp::Reverse;
 /// A rule's path. A leading slash is dropped, as requests' paths have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {
-    /// Only this path.
     Exact(Box<str>),
     /// Every path with this beginning: the text ended in `*`, which is dropped.
     Prefix(Box<str>),

@@ -48,7 +48,6 @@ impl fmt::Debug for Policy {
     }
 }
 
-/// The keys of the rule of a path.
 const KEYS: [&str; 8] = [
     "allowed_parameters",
     "capabilities",

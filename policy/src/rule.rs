@@ -46,10 +46,8 @@ pub enum Refusal {
     WrapTtl,
 }
 
-/// The rule of one path in one policy.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PathRule {
-    /// The path as the text has it.
     pub(crate) text: String,
     pub(crate) pattern: Pattern,
     pub(crate) terms: Terms,
@@ -126,7 +124,6 @@ impl Rule {
         terms.required.extend(more.required.iter().cloned());
     }
 
-    /// Checks a question.
     pub(crate) fn check(&self, needs: Capability, question: &Question<'_>) -> Result<(), Refusal> {
         if !self.terms.capabilities.contains(needs) {
             return Err(Refusal::Capability);

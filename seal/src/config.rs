@@ -10,21 +10,15 @@ pub struct SealConfig {
 impl SealConfig {
     /// Checks what a client of `sys/init` asked for, in the order in which the API reports.
     pub fn new(shares: i64, threshold: i64) -> Result<Self, SealConfigError> {
-        if shares < 1 {
-            return Err(SealConfigError::NoShares);
-        }
-        if threshold < 1 {
-            return Err(SealConfigError::NoThreshold);
-        }
-        if threshold > shares {
-            return Err(SealConfigError::ThresholdAboveShares);
-        }
-        if shares > 1 && threshold == 1 {
-            return Err(SealConfigError::ThresholdOfOne);
-        }
-        match (u8::try_from(shares), u8::try_from(threshold)) {
-            (Ok(shares), Ok(threshold)) => Ok(Self { shares, threshold }),
-            _ => Err(SealConfigError::TooManyShares),
+        match (shares, threshold) {
+            (..1, _) => Err(SealConfigError::NoShares),
+            (_, ..1) => Err(SealConfigError::NoThreshold),
+            _ if threshold > shares => Err(SealConfigError::ThresholdAboveShares),
+            (2.., 1) => Err(SealConfigError::ThresholdOfOne),
+            _ => match (u8::try_from(shares), u8::try_from(threshold)) {
+                (Ok(shares), Ok(threshold)) => Ok(Self { shares, threshold }),
+                _ => Err(SealConfigError::TooManyShares),
+            },
         }
     }
 

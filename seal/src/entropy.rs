@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A source of random bytes fit for keys. Handed in from outside, so that tests can replay a run.
 pub trait Entropy: Send + Sync {
@@ -35,31 +35,15 @@ const CHUNK: usize = 1024;
 
 /// The operating system's source (`getrandom`), read in chunks so that a nonce costs no system call.
 /// Bytes are wiped from the chunk as they are given away; none is given twice.
+#[derive(Default)]
 pub struct OsEntropy {
-    chunk: Mutex<Chunk>,
-}
-
-struct Chunk {
-    bytes: [u8; CHUNK],
-    used: usize,
+    left: Mutex<Zeroizing<Vec<u8>>>,
 }
 
 impl OsEntropy {
     /// A source with an empty chunk; the first `fill` reads.
     pub fn new() -> Self {
-        Self { chunk: Mutex::new(Chunk { bytes: [0; CHUNK], used: CHUNK }) }
-    }
-}
-
-impl Default for OsEntropy {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for Chunk {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
+        Self::default()
     }
 }
 
@@ -68,19 +52,19 @@ impl Entropy for OsEntropy {
         if out.len() > CHUNK / 4 {
             return system(out);
         }
-        let mut chunk = self.chunk.lock().unwrap_or_else(PoisonError::into_inner);
-        if CHUNK - chunk.used < out.len() {
-            // Marked used up first: a failed read must not leave half-old bytes to be given away.
-            chunk.used = CHUNK;
-            system(&mut chunk.bytes)?;
-            chunk.used = 0;
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.len() < out.len() {
+            // Apart from what is left: of a failed read nothing may be given away.
+            let mut chunk = Zeroizing::new(vec![0; CHUNK]);
+            system(&mut chunk)?;
+            *left = chunk;
         }
-        let start = chunk.used;
-        chunk.used += out.len();
-        if let Some(fresh) = chunk.bytes.get_mut(start..start + out.len()) {
+        let start = left.len() - out.len();
+        if let Some(fresh) = left.get_mut(start..) {
             out.copy_from_slice(fresh);
             fresh.zeroize();
         }
+        left.truncate(start);
         Ok(())
     }
 }

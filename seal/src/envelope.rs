@@ -2,8 +2,6 @@
 //! AES-256-GCM with the record's storage key as associated data, so that a value moved to another key does
 //! not open. The header is Vault's. Never in it: which key belongs to which term.
 
-use std::fmt;
-
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use crate::entropy::{Entropy, EntropyError};
@@ -70,12 +68,6 @@ impl EnvelopeKey {
             .len();
         record.truncate(plain);
         Ok(SecretBytes::new(record))
-    }
-}
-
-impl fmt::Debug for EnvelopeKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EnvelopeKey")
     }
 }
 

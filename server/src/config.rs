@@ -22,46 +22,33 @@ use reader::Reader;
 
 use crate::error::FileError;
 
-/// How the server's own log is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// Lines for people.
     #[default]
     Standard,
-    /// One JSON object a line.
     Json,
 }
 
-/// A checked configuration.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
-    /// Where it listens.
     pub(crate) listeners: Vec<ListenerConfig>,
-    /// Where secrets are kept.
     pub(crate) storage: Option<BackendConfig>,
-    /// `trace`, `debug`, `info`, `warn`, `error`.
     pub(crate) log_level: Option<tracing::Level>,
-    /// How its log is written.
     pub(crate) log_format: LogFormat,
-    /// Whether memory is left unlocked.
     pub(crate) disable_mlock: bool,
     /// The address by which clients reach the server; shown, not used yet.
     pub(crate) api_addr: Option<String>,
-    /// TTL of a token that does not ask for one.
     pub(crate) default_lease_ttl: Option<Duration>,
-    /// The longest TTL.
     pub(crate) max_lease_ttl: Option<Duration>,
     /// How long a shutdown waits for the requests in progress.
     pub(crate) shutdown_timeout: Option<Duration>,
     /// The audit rule, and the limits of devices enabled through the API.
     pub(crate) audit: AuditRules,
-    /// The devices that the configuration declares.
     pub(crate) devices: Vec<Device>,
     /// Keys without effect, for the log: `FILE:LINE: …`.
     pub(crate) warnings: Vec<String>,
 }
 
-/// The keys of the top level that have an effect.
 const KEYS: [&str; 13] = [
     "allow_audit_log_prefixing",
     "api_addr",
@@ -103,7 +90,6 @@ impl Config {
         Ok(config)
     }
 
-    /// Merges one file.
     fn merge(&mut self, file: &Path, text: &str, kinds: &BackendKinds) -> Result<(), FileError> {
         let mut reader = Reader::new(file);
         let body = onrecord_hcl::parse(text).map_err(|error| reader.syntax_error(error))?;
@@ -188,7 +174,6 @@ fn unreadable(file: &Path, error: std::io::Error) -> FileError {
     FileError::new(file, None, format!("cannot be read: {error}")).with_source(error)
 }
 
-/// The `storage` stanza.
 fn storage(kinds: &BackendKinds, reader: &mut Reader, block: &Block<'_>) -> Result<BackendConfig, FileError> {
     let name = block.labels.first().copied().unwrap_or_default();
     let keys: Vec<&str> = match kinds.get(name) {

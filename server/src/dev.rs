@@ -21,7 +21,6 @@ use crate::settings::absolute;
 /// The file beside a development server's data that holds its key share and root token.
 const KEYS_FILE: &str = "dev-keys";
 
-/// Adds a development server's storage, listener and audit device to the configuration.
 pub(crate) fn configure(dev: &Dev, kinds: &BackendKinds, config: &mut Config) -> Result<(), StartError> {
     let durable = config.storage.as_ref().map(|storage| storage.kind).filter(|kind| kind.is_durable);
     if let (None, Some(kind)) = (&dev.storage, durable) {
@@ -77,7 +76,6 @@ fn default_log(dev: &Dev) -> io::Result<PathBuf> {
     Err(io::Error::new(io::ErrorKind::AlreadyExists, "no free directory for the development server's log"))
 }
 
-/// A development server's key share and root token.
 struct Keys {
     share: String,
     root_token: String,
@@ -116,7 +114,6 @@ async fn initialise(dev: &Dev, core: &Core) -> Result<Keys, StartError> {
     Ok(keys)
 }
 
-/// The keys that an earlier start wrote beside its data.
 fn read_keys(dev: &Dev) -> Result<Keys, StartError> {
     let file = dev.storage.as_deref().unwrap_or(Path::new(".")).join(KEYS_FILE);
     let unreadable = |error: &dyn std::fmt::Display| {

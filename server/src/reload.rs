@@ -21,12 +21,10 @@ const REOPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// must still be able to reopen devices.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a reload needs of a running server.
 pub(crate) struct Reload {
     pub(crate) core: Core,
     pub(crate) certificates: Vec<Arc<Certificates>>,
     pub(crate) options: Options,
-    /// The configuration in force.
     pub(crate) config: RwLock<Config>,
     pub(crate) queue: ReloadQueue,
 }
@@ -50,7 +48,6 @@ impl ReloadQueue {
 }
 
 impl Reload {
-    /// Reopens devices, reloads certificates, and applies the changes of the configuration.
     pub(crate) async fn run(self: Arc<Self>) {
         let Some(_running) = self.queue.enter().await else {
             tracing::info!("reload: one reload runs and another waits, which covers this one");

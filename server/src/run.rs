@@ -36,7 +36,6 @@ const LOSS_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a start waits for standard output to take its announcement.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a server refuses to start without.
 const INCOMPLETE: &str =
     "a server needs a configuration with a storage and a listener (-config=FILE), or -dev to try it out";
 
@@ -129,7 +128,6 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Opens the storage and starts the core on it.
 pub(crate) fn open_core(options: &Options, config: &Config) -> Result<Core, StartError> {
     let storage = config.storage.as_ref().ok_or(INCOMPLETE)?;
     let storage = Storage::open(storage)?;
@@ -144,7 +142,6 @@ pub(crate) fn open_core(options: &Options, config: &Config) -> Result<Core, Star
     Ok(Core::new(storage, host, settings))
 }
 
-/// The runtime, as the core sees it.
 struct Runtime(tokio::runtime::Handle);
 
 impl Spawn for Runtime {
@@ -192,7 +189,6 @@ fn announcement(config: &Config, listeners: &[Listener], development: Option<&st
     text
 }
 
-/// Stores what audit devices have lost and not reported yet.
 async fn store_losses(core: Core) {
     loop {
         tokio::time::sleep(LOSS_INTERVAL).await;
@@ -200,7 +196,6 @@ async fn store_losses(core: Core) {
     }
 }
 
-/// Logs refused requests and failing devices.
 async fn report_incidents(core: Core) {
     loop {
         tokio::time::sleep(INCIDENT_INTERVAL).await;
@@ -208,7 +203,6 @@ async fn report_incidents(core: Core) {
     }
 }
 
-/// Removes expired tokens and rotates worn keys.
 async fn run_maintenance(core: Core) {
     for minute in 1_u64.. {
         tokio::time::sleep(MAINTENANCE_INTERVAL).await;

@@ -23,7 +23,6 @@ pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
     settings
 }
 
-/// The settings that can change while the server runs.
 pub(crate) fn audit_settings(sources: &[PathBuf], config: &Config) -> AuditSettings {
     let mut audit = AuditSettings::default();
     audit.rules.settle_grace = config.audit.settle_grace.unwrap_or(audit.rules.settle_grace);
@@ -51,7 +50,6 @@ fn placement(sources: &[PathBuf], config: &Config) -> Placement {
     own.map(absolute).fold(placement, Placement::keep_out)
 }
 
-/// The absolute form of a path given on the command line.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -5,7 +5,6 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Reopen the files, and read the configuration again.
@@ -17,7 +16,6 @@ pub(crate) enum Request {
 /// SIGXFSZ: a file would grow beyond the limit of the process (signal(7)).
 const FILE_TOO_LARGE: i32 = 25;
 
-/// The signals that the server handles.
 pub(crate) struct Signals {
     /// Handled so that it does not end the process: the write fails instead, and the device reports it.
     _file_too_large: Signal,
@@ -27,7 +25,6 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Starts to handle them.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             _file_too_large: signal(SignalKind::from_raw(FILE_TOO_LARGE))?,
@@ -37,7 +34,6 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> Request {
         tokio::select! {
             _ = self.hangup.recv() => Request::Reload,

@@ -15,18 +15,14 @@ use rustls::{RootCertStore, ServerConfig};
 
 use crate::error::FileError;
 
-/// The TLS part of a listener's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// PEM file: the certificate, then its chain.
     pub(crate) certificate: PathBuf,
-    /// PEM file: the private key.
     pub(crate) key: PathBuf,
     /// PEM file of the authorities whose client certificates are accepted.
     pub(crate) client_authorities: Option<PathBuf>,
-    /// Whether a client must have one.
     pub(crate) client_required: bool,
-    /// Whether TLS 1.2 is refused.
     pub(crate) only_1_3: bool,
 }
 
@@ -43,7 +39,6 @@ impl fmt::Debug for Certificates {
 }
 
 impl Certificates {
-    /// Reads the files.
     pub(crate) fn load(settings: Settings) -> Result<Self, FileError> {
         let current = RwLock::new(Arc::new(read(&settings)?));
         Ok(Self { settings, current })
@@ -56,7 +51,6 @@ impl Certificates {
         Ok(())
     }
 
-    /// The TLS configuration of the listener's connections.
     pub(crate) fn server_config(self: &Arc<Self>) -> Result<ServerConfig, FileError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let versions: &[&rustls::SupportedProtocolVersion] = if self.settings.only_1_3 {
@@ -132,24 +126,16 @@ fn unreadable(file: &Path, error: pem::Error) -> FileError {
 /// The serial number of a certificate, in decimal, as `client_certificate_serial_number` of an entry has it
 /// (RFC 5280 section 4.1.2.2). `None` if the bytes are not a certificate.
 pub(crate) fn serial_number(certificate: &[u8]) -> Option<String> {
-    let (_, certificate) = element(certificate)?;
-    let (_, to_be_signed) = element(certificate)?;
-    let ((tag, contents), rest) = split(to_be_signed)?;
+    let (_, certificate, _) = element(certificate)?;
+    let (_, to_be_signed, _) = element(certificate)?;
+    let (tag, contents, rest) = element(to_be_signed)?;
     // The version comes before the serial number, in a context tag of its own, and may be left out.
-    let (tag, contents) = if tag == 0xa0 { split(rest)?.0 } else { (tag, contents) };
+    let (tag, contents, _) = if tag == 0xa0 { element(rest)? } else { (tag, contents, rest) };
     (tag == 0x02).then(|| decimal(contents))
 }
 
-/// A DER element: its tag and its contents.
-type Element<'a> = (u8, &'a [u8]);
-
-/// The first DER element.
-fn element(der: &[u8]) -> Option<Element<'_>> {
-    split(der).map(|(element, _)| element)
-}
-
-/// The first DER element, and what follows it.
-fn split(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
+/// The first DER element, as its tag and its contents, and what follows it.
+fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = if first < 0x80 {
@@ -159,7 +145,7 @@ fn split(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
         (digits.iter().try_fold(0_usize, |n, d| n.checked_mul(256)?.checked_add(usize::from(*d)))?, rest)
     };
     let (contents, rest) = rest.split_at_checked(length)?;
-    Some(((tag, contents), rest))
+    Some((tag, contents, rest))
 }
 
 /// A big-endian number of any length in decimal. A serial number is positive.

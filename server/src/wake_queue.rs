@@ -13,7 +13,6 @@ thread_local! {
     static CURRENT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Wake-ups that other threads have sent to one thread.
 #[derive(Default)]
 pub(crate) struct WakeQueue {
     state: Mutex<State>,

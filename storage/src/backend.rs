@@ -12,10 +12,11 @@ mod kind;
 #[cfg(feature = "test-support")]
 pub mod lossy;
 pub mod memory;
-mod registry;
 
-pub use kind::{BackendKind, BackendOption, BackendTarget, CheckStatus, GivenOptions, OptionError};
-pub use registry::{BackendConfig, BackendKinds};
+pub use kind::{
+    BackendConfig, BackendKind, BackendKinds, BackendOption, BackendTarget, CheckStatus, GivenOptions,
+    OptionError,
+};
 
 /// A durable ordered map from keys to bytes. Keys are ordered by their bytes. Reads may come from any number
 /// of threads at any time, and many at once; a back end that holds its data answers [`Read::Ready`], one that

@@ -1,7 +1,6 @@
 //! Storage behind the keyring: what it hands to the store is encrypted, and without keys it hands out
 //! nothing. Never in it: shares being collected, or who may unseal.
 
-use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_seal::shamir::{self, ShamirError};
@@ -217,7 +216,6 @@ impl Barrier {
         Ok(status)
     }
 
-    /// The stored keyring.
     async fn load(
         &self,
         decrypt: impl FnOnce(Vec<u8>) -> Result<Keyring, KeyringError>,
@@ -282,10 +280,4 @@ pub enum BarrierError {
     /// Storing failed.
     #[error("{0}")]
     Commit(#[from] CommitError),
-}
-
-impl fmt::Debug for Barrier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Barrier")
-    }
 }

@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
+use tokio::sync::oneshot;
+
 use crate::backend::Backend;
 use crate::batch::Batch;
 use crate::error::{BackendError, CommitError, Conflict};
@@ -19,20 +21,9 @@ const GROUP: usize = 1024;
 /// The answer to a batch that is on its way. The batch took its place in the order when this was made;
 /// dropping it withdraws nothing. A future for any runtime.
 #[must_use = "a commit that is not awaited may have been refused"]
-pub struct Commit(Arc<Mutex<Answer>>);
-
-#[derive(Default)]
-struct Answer {
-    result: Option<Result<(), CommitError>>,
-    waker: Option<Waker>,
-}
+pub struct Commit(oneshot::Receiver<Result<(), CommitError>>);
 
 impl Commit {
-    /// A commit that is already decided.
-    fn decided(result: Result<(), CommitError>) -> Self {
-        Self(Arc::new(Mutex::new(Answer { result: Some(result), waker: None })))
-    }
-
     /// Blocks the thread until it is decided. For threads that run no async tasks.
     pub fn wait(self) -> Result<(), CommitError> {
         block_on(self)
@@ -42,13 +33,8 @@ impl Commit {
 impl Future for Commit {
     type Output = Result<(), CommitError>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut answer = lock(&self.0);
-        if let Some(result) = &answer.result {
-            return Poll::Ready(result.clone());
-        }
-        answer.waker = Some(context.waker().clone());
-        Poll::Pending
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(CommitError::Closed)))
     }
 }
 
@@ -97,7 +83,7 @@ struct Queue {
 struct Waiting {
     number: u64,
     batch: Batch,
-    answer: Arc<Mutex<Answer>>,
+    answer: oneshot::Sender<Result<(), CommitError>>,
 }
 
 type Stored = Option<Arc<[u8]>>;
@@ -112,26 +98,26 @@ impl Committer {
     }
 
     pub(crate) fn submit(&self, batch: Batch) -> Commit {
-        if batch.is_empty() {
-            return Commit::decided(Ok(()));
-        }
-        let answer = Arc::<Mutex<Answer>>::default();
+        let (answer, commit) = oneshot::channel();
+        let commit = Commit(commit);
         let mut queue = lock(&self.queue);
-        if queue.closed {
-            return Commit::decided(Err(CommitError::Closed));
+        if batch.is_empty() || queue.closed {
+            let nothing = batch.is_empty().then_some(()).ok_or(CommitError::Closed);
+            answer.send(nothing).ok();
+            return commit;
         }
         let number = queue.next;
         queue.next += 1;
         for change in batch.changes() {
             queue.pending.insert(change.key.clone(), (number, change.value.clone()));
         }
-        queue.waiting.push(Waiting { number, batch, answer: Arc::clone(&answer) });
+        queue.waiting.push(Waiting { number, batch, answer });
         let first = queue.waiting.len() == 1;
         drop(queue);
         if first {
             self.work.notify_one();
         }
-        Commit(answer)
+        commit
     }
 
     /// What the last batch on its way that touches `key` will leave there; `None` if none does.
@@ -156,11 +142,8 @@ impl Committer {
             if queue.waiting.is_empty() {
                 return;
             }
-            let group: Vec<Waiting> = if queue.waiting.len() <= GROUP {
-                std::mem::take(&mut queue.waiting)
-            } else {
-                queue.waiting.drain(..GROUP).collect()
-            };
+            let size = queue.waiting.len().min(GROUP);
+            let group: Vec<Waiting> = queue.waiting.drain(..size).collect();
             drop(queue);
             self.commit(group, &mut last);
         }
@@ -190,14 +173,8 @@ impl Committer {
             if verdict.is_ok() {
                 made.push(batch);
             }
-            let waker = {
-                let mut answer = lock(&answer);
-                answer.result = Some(verdict);
-                answer.waker.take()
-            };
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            // Nobody may be waiting any more.
+            answer.send(verdict).ok();
         }
         if !made.is_empty() {
             *last = made;

@@ -81,11 +81,7 @@ impl<T> Future for Read<'_, T> {
 
 impl<T> fmt::Debug for Read<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ready(_) => "Read::Ready",
-            Self::Pending(_) => "Read::Pending",
-            Self::Taken => "Read::Taken",
-        })
+        f.write_str("Read")
     }
 }
 

@@ -1,7 +1,6 @@
 //! The handle of a store: reads beside the committer, commits through it. Never in it: encryption.
 
 use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -9,7 +8,7 @@ use crate::backend::{Backend, BackendConfig};
 use crate::batch::{Batch, Seen};
 use crate::commit::{Commit, Committer};
 use crate::error::{BackendError, StoreError};
-use crate::key_lock::{Acquire, KeyLocks};
+use crate::key_lock::{KeyLock, KeyLocks};
 use crate::read::Read;
 
 /// A store of clear keys and opaque bytes. Cheap to clone; when the last clone is dropped, what waits is
@@ -87,8 +86,8 @@ impl Storage {
     /// Orders writers that read, decide and commit: hold it from [`Storage::latest`] to the return of
     /// [`Storage::commit`], not until the commit is durable. First come, first served. Never hold two at once:
     /// two tasks could wait for each other.
-    pub fn lock(&self, key: &str) -> Acquire<'_> {
-        self.shared.locks.acquire(key)
+    pub async fn lock(&self, key: &str) -> KeyLock<'_> {
+        self.shared.locks.acquire(key).await
     }
 
     /// The direct children of the folder `prefix` (empty, or ending in `/`) after the child `after` (empty:
@@ -132,11 +131,5 @@ impl Drop for Shared {
                 drop(thread.join());
             }
         }
-    }
-}
-
-impl fmt::Debug for Storage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Storage of kind {:?}", self.kind())
     }
 }

@@ -1,6 +1,5 @@
 //! A handle on the keys below one prefix, which it cannot leave. Never in it: other prefixes, raw storage.
 
-use std::fmt;
 use std::sync::Arc;
 
 use onrecord_seal::SecretBytes;
@@ -185,11 +184,5 @@ impl View {
         self.barrier.check_unsealed()?;
         key::check_folder(folder)?;
         Ok([&self.prefix, folder].concat())
-    }
-}
-
-impl fmt::Debug for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "View of {:?}", self.prefix)
     }
 }

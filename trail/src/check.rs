@@ -170,7 +170,7 @@ impl<'o> Checker<'o> {
             (Detail::Part(part), Some(record)) => self.part(&seen, part, record),
             (Detail::Elided, Some(_)) => {
                 if self.entry(&seen) {
-                    self.device(&seen).elided += 1;
+                    self.device(&seen).counted.elided += 1;
                 }
             }
             // A gap in a log without numbers has nothing that could be checked.
@@ -193,7 +193,7 @@ impl<'o> Checker<'o> {
             return true;
         }
         if let Some(Record { seq, boot, .. }) = seen.record {
-            device.doubles.add(examples, || EntryNumber { boot, seq });
+            device.counted.doubles.add(examples, || EntryNumber { boot, seq });
         }
         false
     }
@@ -213,7 +213,7 @@ impl<'o> Checker<'o> {
         }
         let device = self.device_of(Some(record.device_id()));
         if device.gaps.insert(id.clone()) {
-            device.missed = device.missed.saturating_add(gap.missed);
+            device.counted.missed = device.counted.missed.saturating_add(gap.missed);
         }
         let boot_log = device.entries.boot_log(boot);
         gap.ranges.iter().for_each(|range| boot_log.declared.insert_range(range));
@@ -227,15 +227,15 @@ impl<'o> Checker<'o> {
         let Record { seq, boot, .. } = record;
         let device = self.device(seen);
         if device.entries.boot_log(boot).seqs.contains(seq) {
-            device.doubles.add(examples, || EntryNumber { boot, seq });
+            device.counted.doubles.add(examples, || EntryNumber { boot, seq });
             return;
         }
         match self.parts.add(record, part) {
             Assembly::Incomplete => {}
-            Assembly::Corrupt => self.device(seen).wrong_parts += 1,
+            Assembly::Corrupt => self.device(seen).counted.wrong_parts += 1,
             Assembly::Complete => {
                 self.entry(seen);
-                self.device(seen).split += 1;
+                self.device(seen).counted.split += 1;
             }
         }
     }
@@ -267,13 +267,10 @@ impl<'o> Checker<'o> {
         Report {
             devices: devices
                 .into_iter()
-                .map(|(salt, device)| {
-                    let incomplete = salt.map_or(0, |salt| parts.incomplete(salt));
-                    DeviceReport {
-                        salt,
-                        incomplete_parts: incomplete,
-                        ..device.report(&names, &known, examples)
-                    }
+                .map(|(salt, device)| DeviceReport {
+                    salt,
+                    incomplete_parts: salt.map_or(0, |salt| parts.incomplete(salt)),
+                    ..device.report(&names, &known, examples)
                 })
                 .collect(),
             sources,

@@ -9,17 +9,15 @@ use onrecord_entry::{Boot, EntryType, SeqRange, SeqSet};
 use crate::fast_scan::ScannedEntry;
 use crate::id::Id;
 use crate::pairs::Pairs;
-use crate::report::{BootReport, DeviceReport, EntryNumber, RangeSample, Sample};
+use crate::report::{BootReport, DeviceReport, RangeSample};
 use crate::seen_seqs::SeenSeqs;
 
-/// The numbers of one start on one device.
 #[derive(Debug, Default)]
 pub(crate) struct BootLog {
     /// How many starts were found before it.
     pub(crate) order: usize,
     pub(crate) seqs: SeenSeqs,
     pub(crate) entries: u64,
-    /// The missed numbers that gap entries declare.
     pub(crate) declared: SeqSet,
     /// A probe with this number came before an entry of the device. If the device has no older entry, it was its own
     /// probe, and the device need not have earlier entries.
@@ -49,7 +47,6 @@ impl BootLog {
         }
     }
 
-    /// The numbers that the device should have.
     fn required(&self, all: &SeqSet, known: &SeqSet) -> SeqSet {
         let (Some(all), Some(known)) = (all.bounds(), known.bounds()) else { return SeqSet::new() };
         // A probe comes a moment before the device gets all entries: only its first entry shows where it began. With
@@ -71,7 +68,6 @@ pub(crate) struct Entries {
 }
 
 impl Entries {
-    /// Those of a start.
     pub(crate) fn boot_log(&mut self, boot: Boot) -> &mut BootLog {
         let order = self.boots.len();
         self.boots.entry(boot).or_insert_with(|| BootLog { order, ..BootLog::default() })
@@ -94,7 +90,6 @@ impl Entries {
         true
     }
 
-    /// Those of each start.
     pub(crate) fn boots(&self) -> impl Iterator<Item = (Boot, &BootLog)> {
         self.boots.iter().map(|(boot, boot_log)| (*boot, boot_log))
     }
@@ -107,7 +102,6 @@ impl Entries {
     }
 }
 
-/// One device.
 #[derive(Debug, Default)]
 pub(crate) struct Device {
     /// How many devices were found before it.
@@ -115,16 +109,12 @@ pub(crate) struct Device {
     /// The sources that have lines of it, by their index.
     pub(crate) sources: Vec<usize>,
     pub(crate) entries: Entries,
-    pub(crate) doubles: Sample<EntryNumber>,
-    pub(crate) elided: u64,
-    pub(crate) split: u64,
-    pub(crate) wrong_parts: u64,
     pub(crate) gaps: HashSet<Id>,
-    pub(crate) missed: u64,
+    /// The counts that need no more than adding.
+    pub(crate) counted: DeviceReport,
 }
 
 impl Device {
-    /// Adds a source that has lines of it.
     pub(crate) fn add_source(&mut self, source: usize) {
         if self.sources.last() != Some(&source) {
             self.sources.push(source);
@@ -142,24 +132,18 @@ impl Device {
         let boots = self.entries.take_boots();
         let entries = self.entries;
         DeviceReport {
-            salt: None,
             sources: self.sources.iter().filter_map(|&at| names.get(at).cloned()).collect(),
             requests: entries.requests,
             responses: entries.responses,
             pairs: entries.pairs.complete,
             requests_alone: entries.pairs.unpaired(EntryType::Request, examples),
             responses_alone: entries.pairs.unpaired(EntryType::Response, examples),
-            doubles: self.doubles,
             gaps: self.gaps.len() as u64,
-            missed: self.missed,
-            elided: self.elided,
-            split: self.split,
-            wrong_parts: self.wrong_parts,
-            incomplete_parts: 0,
             boots: boots
                 .into_iter()
                 .map(|(boot, boot_log)| boot_log.report(boot, known.get(&boot).unwrap_or(&nothing), examples))
                 .collect(),
+            ..self.counted
         }
     }
 }

@@ -34,7 +34,6 @@ use onrecord_entry::{Boot, EntryType, SeqSet};
 
 use crate::id::Id;
 
-/// What a line is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scanned {
     /// A usual entry of a request.
@@ -43,13 +42,10 @@ pub(crate) enum Scanned {
     Unusual(Box<UnusualEntry>),
     /// The beginning of an entry whose end is missing.
     Torn,
-    /// Something else.
     NotAnEntry,
-    /// White space only.
     Blank,
 }
 
-/// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ScannedEntry {
     pub(crate) entry_type: EntryType,
@@ -58,7 +54,6 @@ pub(crate) struct ScannedEntry {
     pub(crate) record: Option<Record>,
 }
 
-/// An entry that was decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UnusualEntry {
     pub(crate) entry: ScannedEntry,
@@ -67,7 +62,6 @@ pub(crate) struct UnusualEntry {
     pub(crate) torn_before: usize,
 }
 
-/// Why an entry is not a usual one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// It is a usual entry, only written in another way than ours.
@@ -82,7 +76,6 @@ pub(crate) enum Detail {
     Part(Part),
 }
 
-/// A gap entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Gap {
     pub(crate) missed: u64,
@@ -95,7 +88,6 @@ pub(crate) struct Gap {
     pub(crate) ended: bool,
 }
 
-/// A piece of a line that was too long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) number: u64,
@@ -105,7 +97,6 @@ pub(crate) struct Part {
     pub(crate) text: String,
 }
 
-/// Scans lines.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     json: json::Json,

@@ -3,12 +3,10 @@
 
 use std::fmt;
 
-/// The id of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Id {
     /// A UUID in its usual 36 characters, in lower case.
     Uuid(u128),
-    /// Any other text.
     Text(Box<str>),
 }
 

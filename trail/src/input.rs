@@ -20,7 +20,6 @@ enum Source {
     Stream(Box<dyn Read>),
 }
 
-/// An open source.
 pub(crate) struct Opened {
     pub(crate) reader: Box<dyn Read>,
     /// How many bytes were read from the source.
@@ -76,7 +75,6 @@ impl std::fmt::Debug for Input {
     }
 }
 
-/// Counts the bytes that are read.
 struct CountingReader {
     raw: Box<dyn Read>,
     taken: Rc<Cell<u64>>,

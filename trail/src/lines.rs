@@ -5,13 +5,11 @@ use std::io::{self, Read};
 
 use memchr::memchr;
 
-/// How much is read at once.
 const BLOCK: usize = 1024 * 1024;
 /// An entry is not longer: 64 MiB unless the configuration allows more, and a prefix. A longer line is skipped, so that
 /// it does not keep a reader from the lines after it.
 pub(crate) const LINE_MAX: usize = 256 * 1024 * 1024;
 
-/// Reads lines.
 pub(crate) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
@@ -30,13 +28,11 @@ pub(crate) struct Lines<R> {
     line_max: usize,
 }
 
-/// A line without its newline.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) text: &'a [u8],
     /// Where the text begins, in bytes.
     pub(crate) offset: u64,
-    /// Whether it ended with a newline.
     pub(crate) whole: bool,
     /// Whether it is too long to be read; the text is its end.
     pub(crate) too_long: bool,
@@ -57,7 +53,6 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The next line.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         let found = loop {
             let unseen = self.buffer.get(self.looked..self.end).unwrap_or_default();

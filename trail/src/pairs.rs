@@ -9,7 +9,6 @@ use onrecord_entry::EntryType;
 use crate::id::Id;
 use crate::report::Sample;
 
-/// Requests by their ids.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
     /// How many requests of an id have no response; below zero, how many responses have no request.
@@ -25,7 +24,6 @@ const fn one(entry_type: EntryType) -> i64 {
 }
 
 impl Pairs {
-    /// Adds an entry.
     pub(crate) fn add(&mut self, entry_type: EntryType, id: &Id) {
         let one = one(entry_type);
         match self.open.entry(id.clone()) {

@@ -12,7 +12,6 @@ use crate::fast_scan::Part;
 /// How many bytes of pieces may wait for earlier pieces, of all entries together. Devices send pieces in their order.
 const WAITING_MAX: usize = 256 * 1024 * 1024;
 
-/// Entries of which pieces are missing.
 #[derive(Default)]
 pub(crate) struct Parts {
     pending: HashMap<(SaltId, Boot, u64), Pending>,
@@ -30,16 +29,13 @@ struct Pending {
 /// The state of an entry after a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Assembly {
-    /// Pieces are still missing.
     Incomplete,
-    /// All pieces are there.
     Complete,
     /// All pieces are there, and their SHA-256 is wrong.
     Corrupt,
 }
 
 impl Parts {
-    /// Adds a piece.
     pub(crate) fn add(&mut self, record: Record, part: Part) -> Assembly {
         let key = (record.device_id(), record.boot, record.seq);
         let pending = self.pending.entry(key).or_insert_with(|| Pending {

@@ -1,11 +1,14 @@
 //! What the checker found: exact counts, and the first few examples of each kind.
 //! Never in it: text of a log, except ids and names of files; how a report is printed.
 
+use std::collections::BTreeMap;
+
 use onrecord_entry::{Boot, SaltId, SeqRange, SeqSet};
-use onrecord_value::{Object, Value, object};
+use onrecord_value::{Object, Value};
+use serde::{Serialize, Serializer};
 
 /// What was found in all sources together.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Report {
     /// The sources in the order in which they were read.
@@ -34,7 +37,7 @@ pub enum Judge {
 }
 
 /// Some of many: how many there are, and the first of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sample<T> {
     /// How many there are.
     pub count: u64,
@@ -43,7 +46,7 @@ pub struct Sample<T> {
 }
 
 /// One source.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SourceReport {
     /// Its name.
@@ -57,10 +60,11 @@ pub struct SourceReport {
 }
 
 /// One device: all lines of one salt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct DeviceReport {
     /// The id of the salt; none for lines without a number.
+    #[serde(serialize_with = "salt")]
     pub salt: Option<SaltId>,
     /// The names of the sources in which there are lines of it.
     pub sources: Vec<String>,
@@ -93,10 +97,11 @@ pub struct DeviceReport {
 }
 
 /// One start of the server on one device, or on all.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct BootReport {
     /// The start.
+    #[serde(serialize_with = "boot")]
     pub boot: Boot,
     /// How many entries of it the log has.
     pub entries: u64,
@@ -115,7 +120,7 @@ pub struct BootReport {
 }
 
 /// All devices as one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct UnionReport {
     /// Request entries.
@@ -135,7 +140,7 @@ pub struct UnionReport {
 }
 
 /// Ranges of numbers: how many, and the first of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RangeSample {
     /// How many numbers.
@@ -143,20 +148,22 @@ pub struct RangeSample {
     /// In how many ranges.
     pub ranges: u64,
     /// The first ranges, ascending.
+    #[serde(serialize_with = "ranges")]
     pub first: Vec<SeqRange>,
 }
 
 /// One entry by its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct EntryNumber {
     /// The start.
+    #[serde(serialize_with = "boot")]
     pub boot: Boot,
     /// The number.
     pub seq: u64,
 }
 
 /// The position of a line in a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LinePosition {
     /// The name of the source.
     pub source: String,
@@ -167,9 +174,10 @@ pub struct LinePosition {
 }
 
 /// A line that begins as an entry and does not end as one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TornLine {
     /// Where it is.
+    #[serde(flatten)]
     pub position: LinePosition,
     /// How long it is, in bytes.
     pub bytes: u64,
@@ -178,7 +186,7 @@ pub struct TornLine {
 }
 
 /// A request that was answered and lacks an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unanswered {
     /// Its id.
     pub id: String,
@@ -207,17 +215,12 @@ impl Report {
 
     /// The report as a value; docs/TRAIL.md has its keys. Numbers of starts and salts are 16 hex digits, as in a line.
     pub fn to_value(&self, judge: Judge) -> Value {
-        object! {
-            "nothing_lost" => self.is_complete(judge),
-            "judged" => match judge { Judge::EachDevice => "each device", Judge::Union => "union" },
-            "sources" => list(&self.sources, source),
-            "devices" => list(&self.devices, device),
-            "union" => union(&self.union),
-            "torn" => sample(&self.torn, torn),
-            "torn_undeclared" => self.torn_undeclared,
-            "no_entries" => sample(&self.no_entries, |at| position(at).into()),
-        }
-        .into()
+        // Every field has a form in JSON, so this cannot fail.
+        let fields = serde_json::to_value(self).unwrap_or_default().as_object().cloned();
+        let mut report = Object::from(fields.unwrap_or_default());
+        report.insert("nothing_lost", self.is_complete(judge));
+        report.insert("judged", if judge == Judge::Union { "union" } else { "each device" });
+        report.into()
     }
 }
 
@@ -244,89 +247,15 @@ impl<T> Default for Sample<T> {
     }
 }
 
-fn list<T>(items: &[T], one: impl Fn(&T) -> Value) -> Value {
-    Value::Array(items.iter().map(one).collect())
+fn salt<S: Serializer>(salt: &Option<SaltId>, serializer: S) -> Result<S::Ok, S::Error> {
+    salt.map(|salt| salt.to_string()).serialize(serializer)
 }
 
-fn sample<T>(sample: &Sample<T>, one: impl Fn(&T) -> Value) -> Value {
-    object! { "count" => sample.count, "first" => list(&sample.first, one) }.into()
+fn boot<S: Serializer>(boot: &Boot, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{:016x}", boot.number()))
 }
 
-fn source(source: &SourceReport) -> Value {
-    object! {
-        "name" => source.name.as_str(), "bytes" => source.bytes, "lines" => source.lines, "entries" => source.entries,
-    }
-    .into()
-}
-
-fn device(device: &DeviceReport) -> Value {
-    object! {
-        "salt" => device.salt.map_or(Value::Null, |salt| salt.to_string().into()),
-        "sources" => device.sources.iter().collect::<Value>(),
-        "requests" => device.requests,
-        "responses" => device.responses,
-        "pairs" => device.pairs,
-        "requests_alone" => sample(&device.requests_alone, |id| id.as_str().into()),
-        "responses_alone" => sample(&device.responses_alone, |id| id.as_str().into()),
-        "doubles" => sample(&device.doubles, numbered),
-        "gaps" => device.gaps,
-        "missed" => device.missed,
-        "elided" => device.elided,
-        "split" => device.split,
-        "incomplete_parts" => device.incomplete_parts,
-        "wrong_parts" => device.wrong_parts,
-        "boots" => list(&device.boots, boot),
-    }
-    .into()
-}
-
-fn union(union: &UnionReport) -> Value {
-    object! {
-        "requests" => union.requests,
-        "responses" => union.responses,
-        "pairs" => union.pairs,
-        "requests_alone" => sample(&union.requests_alone, |id| id.as_str().into()),
-        "responses_alone" => sample(&union.responses_alone, |id| id.as_str().into()),
-        "unanswered" => sample(&union.unanswered, unanswered),
-        "boots" => list(&union.boots, boot),
-    }
-    .into()
-}
-
-fn boot(boot: &BootReport) -> Value {
-    object! {
-        "boot" => format!("{:016x}", boot.boot.number()),
-        "entries" => boot.entries,
-        "first" => boot.first.map_or(Value::Null, Value::from),
-        "last" => boot.last.map_or(Value::Null, Value::from),
-        "holes" => spans(&boot.holes),
-        "declared" => spans(&boot.declared),
-        "undeclared" => spans(&boot.undeclared),
-        "surplus" => spans(&boot.surplus),
-    }
-    .into()
-}
-
-fn spans(spans: &RangeSample) -> Value {
-    let first = list(&spans.first, |span| object! { "from" => span.from, "to" => span.to }.into());
-    object! { "count" => spans.count, "ranges" => spans.ranges, "first" => first }.into()
-}
-
-fn numbered(one: &EntryNumber) -> Value {
-    object! { "boot" => format!("{:016x}", one.boot.number()), "seq" => one.seq }.into()
-}
-
-fn position(at: &LinePosition) -> Object {
-    object! { "source" => at.source.as_str(), "line" => at.line, "offset" => at.offset }
-}
-
-fn torn(torn: &TornLine) -> Value {
-    let mut object = position(&torn.position);
-    object.insert("bytes", torn.bytes);
-    object.insert("declared", torn.declared);
-    object.into()
-}
-
-fn unanswered(one: &Unanswered) -> Value {
-    object! { "id" => one.id.as_str(), "request" => one.request, "response" => one.response }.into()
+fn ranges<S: Serializer>(ranges: &[SeqRange], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer
+        .collect_seq(ranges.iter().map(|range| BTreeMap::from([("from", range.from), ("to", range.to)])))
 }

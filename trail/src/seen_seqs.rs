@@ -10,7 +10,6 @@ use onrecord_entry::{SeqRange, SeqSet};
 type Page = [u64; 64];
 const BITS: u64 = 4096;
 
-/// The counters that were seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SeenSeqs {
     pages: BTreeMap<u64, Box<Page>>,
@@ -34,7 +33,6 @@ impl SeenSeqs {
         new
     }
 
-    /// Whether one was seen.
     pub(crate) fn contains(&self, seq: u64) -> bool {
         let key = seq / BITS;
         let page = match &self.hot {
@@ -57,7 +55,6 @@ impl SeenSeqs {
         }
     }
 
-    /// The counters as a set.
     pub(crate) fn set(&mut self) -> SeqSet {
         self.store_hot();
         let words = self.pages.iter().flat_map(|(key, page)| {

@@ -10,7 +10,6 @@ use crate::report::{Sample, TornLine};
 /// Further torn lines are counted, but not compared with gap entries.
 const COMPARED_MAX: usize = 100_000;
 
-/// All torn lines.
 #[derive(Default)]
 pub(crate) struct TornLines {
     count: u64,
@@ -19,7 +18,6 @@ pub(crate) struct TornLines {
 }
 
 impl TornLines {
-    /// Adds one.
     pub(crate) fn add(&mut self, line: TornLine, text: &[u8]) {
         self.count += 1;
         if self.compared.len() < COMPARED_MAX {

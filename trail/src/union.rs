@@ -10,22 +10,16 @@ use crate::fast_scan::ScannedEntry;
 use crate::id::Id;
 use crate::report::{Sample, Unanswered, UnionReport};
 
-/// All devices.
 pub(crate) struct Union {
     entries: Entries,
     /// The requests that are known to have been answered, and which of their entries were found.
-    answered: HashMap<Id, FoundEntries>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct FoundEntries {
-    request: bool,
-    response: bool,
+    answered: HashMap<Id, Unanswered>,
 }
 
 impl Union {
     pub(crate) fn new(answered: &[String]) -> Self {
-        let answered = answered.iter().map(|id| (Id::of(id), FoundEntries::default())).collect();
+        let nothing = |id: &String| Unanswered { id: id.clone(), request: false, response: false };
+        let answered = answered.iter().map(|id| (Id::of(id), nothing(id))).collect();
         Self { entries: Entries::default(), answered }
     }
 
@@ -60,16 +54,8 @@ impl Union {
             boots.push(boot_log.report(boot, &all, examples));
             known.insert(boot, all);
         }
-        let mut unanswered: Vec<Unanswered> = self
-            .answered
-            .iter()
-            .filter(|(_, found)| !(found.request && found.response))
-            .map(|(id, found)| Unanswered {
-                id: id.to_string(),
-                request: found.request,
-                response: found.response,
-            })
-            .collect();
+        let mut unanswered: Vec<Unanswered> = self.answered.into_values().collect();
+        unanswered.retain(|found| !(found.request && found.response));
         unanswered.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         let count = unanswered.len() as u64;
         unanswered.truncate(examples);

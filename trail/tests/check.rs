@@ -206,7 +206,7 @@ fn gap_of(ranges: &[SeqRange]) -> Gap<'_> {
         missed: ranges.iter().map(|range| range.to - range.from + 1).sum(),
         ranges: Ranges::from(ranges),
         since: None,
-        reason: Template::new("the device failed").into(),
+        reason: Template::new("the device failed"),
         torn: None,
         boot: None,
         ended: false,

@@ -31,11 +31,6 @@ impl ConvertError {
     pub(crate) fn new(function: &'static str, text: &str, reason: Reason) -> Self {
         Self { function, text: text.to_owned(), reason }
     }
-
-    /// Why it could not be converted.
-    pub fn reason(&self) -> Reason {
-        self.reason
-    }
 }
 
 impl fmt::Debug for ConvertError {

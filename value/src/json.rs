@@ -10,4 +10,4 @@ mod write;
 pub use error::{Context, ParseError, ParseErrorKind};
 pub(crate) use parse::is_number;
 pub use parse::{Limits, parse, parse_object};
-pub use write::{escape, write, write_bytes, write_object, write_str};
+pub use write::{escape, write, write_object, write_str};

@@ -19,11 +19,6 @@ impl Object {
         Self { entries: Vec::new() }
     }
 
-    /// An empty map with room for `capacity` keys.
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self { entries: Vec::with_capacity(capacity) }
-    }
-
     /// Sorts collected members; of equal keys the last wins.
     pub(crate) fn from_entries(mut entries: Vec<(String, Value)>) -> Self {
         if !entries.is_sorted_by(|(one, _), (next, _)| one < next) {
@@ -107,11 +102,6 @@ impl Object {
     /// Keys and values in the order of the keys' bytes.
     pub fn iter(&self) -> Iter<'_> {
         Iter { inner: self.entries.iter() }
-    }
-
-    /// Keys and changeable values in the order of the keys' bytes.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
-        self.entries.iter_mut().map(|(key, value)| (key.as_str(), value))
     }
 
     /// The keys in the order of their bytes.

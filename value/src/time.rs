@@ -69,12 +69,6 @@ impl Time {
         Duration::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
     }
 
-    /// The same instant without its fraction of a second.
-    #[must_use]
-    pub const fn whole_seconds(self) -> Self {
-        Self { seconds: self.seconds, nanos: 0 }
-    }
-
     /// Appends RFC 3339 in UTC with as many of nine decimals as are needed: Go's `RFC3339Nano`.
     pub fn rfc3339_nano(self, out: &mut Vec<u8>) {
         let text = self.text();
@@ -126,24 +120,8 @@ pub struct TimeError;
 /// The length of a time up to its seconds.
 const SECONDS: usize = 19;
 
-/// A number below 100 in two digits.
 fn two_digits(number: u32) -> [u8; 2] {
-    PAIRS.get(usize::try_from(number).unwrap_or(0)).copied().unwrap_or(*b"00")
-}
-
-/// All numbers of two digits.
-const PAIRS: [[u8; 2]; 100] = pairs();
-
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which an index beyond the end stops")]
-#[expect(clippy::cast_possible_truncation, reason = "below 100")]
-const fn pairs() -> [[u8; 2]; 100] {
-    let mut pairs = [*b"00"; 100];
-    let mut number = 0;
-    while number < pairs.len() {
-        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
-        number += 1;
-    }
-    pairs
+    [number / 10, number % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or(0))
 }
 
 /// The calendar date and the time of day, in UTC. The years are counted from `years` on.

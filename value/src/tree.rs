@@ -66,11 +66,6 @@ impl Value {
         if let Self::Object(object) = self { Some(object) } else { None }
     }
 
-    /// The instant, if this is one.
-    pub fn as_time(&self) -> Option<Time> {
-        if let Self::Time(time) = self { Some(*time) } else { None }
-    }
-
     /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)

@@ -215,7 +215,7 @@ fn because<'a>(reason: &'static str) -> Gap<'a> {
         missed: 0,
         ranges: Ranges::default(),
         since: None,
-        reason: Template::new(reason).into(),
+        reason: Template::new(reason),
         torn: None,
         boot: None,
         ended: false,

@@ -163,7 +163,7 @@ fn holes_are_found_in_jsonx_too() {
         missed: 1,
         ranges: (&ranges[..]).into(),
         since: None,
-        reason: Template::new("a test").into(),
+        reason: Template::new("a test"),
         torn: None,
         boot: None,
         ended: false,

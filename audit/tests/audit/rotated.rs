@@ -120,7 +120,7 @@ impl Log {
             missed: 1,
             ranges: ranges.into(),
             since: None,
-            reason: Template::new("a test").into(),
+            reason: Template::new("a test"),
             torn: None,
             boot: of.map(Boot::new),
             ended,

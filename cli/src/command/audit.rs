@@ -8,13 +8,11 @@ pub(crate) mod reopen;
 pub(crate) mod salts;
 pub(crate) mod status;
 
-use super::{reject_dot_segments, sanitize, text_data, with_slash};
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, context, exactly, not_enough, too_many};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
-use crate::printer::{Format, Node, table, wrap};
-use crate::session::Session;
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, exactly, not_enough,
+    reject_dot_segments, sanitize, text_data, too_many, with_slash,
+};
+use crate::printer::{Format, Node, table};
 use onrecord_client::AuditDevice;
 use onrecord_value::{Object, object};
 use zeroize::Zeroizing;
@@ -83,44 +81,19 @@ pub(crate) const COMMANDS: &[Command] = &[
     ])
     .output(Output::Format)
     .flags(&[Flag::text("salt", "Id of a salt, in use or retired. Replaces PATH.")]),
-    Command::new(
-        "audit-enable",
-        "TYPE [CONFIG K=V...]",
-        "Old spelling of audit enable",
-        |session, invocation| {
-            deprecated(session, "enable")?;
-            enable(session, invocation)
-        },
-    )
-    .about("The old spelling of \"audit enable\".")
-    .examples(&[("Write entries to a file:", "audit-enable file file_path=/var/log/onrecord_audit.log")])
-    .flags(ENABLE_FLAGS),
-    Command::new("audit-disable", "PATH", "Old spelling of audit disable", |session, invocation| {
-        deprecated(session, "disable")?;
-        disable(session, invocation)
-    })
-    .about("The old spelling of \"audit disable\".")
-    .examples(&[("Disable the device at file/:", "audit-disable file/")]),
-    Command::new("audit-list", "", "Old spelling of audit list", |session, invocation| {
-        deprecated(session, "list")?;
-        list(session, invocation)
-    })
-    .about("The old spelling of \"audit list\".")
-    .examples(&[("List all devices:", "audit-list")])
-    .output(Output::Format)
-    .flags(LIST_FLAGS),
+    Command::new("audit-enable", "TYPE [CONFIG K=V...]", "Old spelling of audit enable", enable)
+        .about("The old spelling of \"audit enable\".")
+        .examples(&[("Write entries to a file:", "audit-enable file file_path=/var/log/onrecord_audit.log")])
+        .flags(ENABLE_FLAGS),
+    Command::new("audit-disable", "PATH", "Old spelling of audit disable", disable)
+        .about("The old spelling of \"audit disable\".")
+        .examples(&[("Disable the device at file/:", "audit-disable file/")]),
+    Command::new("audit-list", "", "Old spelling of audit list", list)
+        .about("The old spelling of \"audit list\".")
+        .examples(&[("List all devices:", "audit-list")])
+        .output(Output::Format)
+        .flags(LIST_FLAGS),
 ];
-
-fn deprecated(session: &mut Session<'_>, verb: &str) -> Result<(), Failure> {
-    if session.format != Format::Table {
-        return Ok(());
-    }
-    let program = &session.process.program;
-    let text = format!(
-        "WARNING! The \"{program} audit-{verb}\" command is deprecated. Please use \"{program} audit {verb}\" instead."
-    );
-    session.warn(&format!("{}\n", wrap(&text, 78).join("\n")))
-}
 
 fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let Some((kind, pairs)) = invocation.arguments.split_first() else {
@@ -181,10 +154,10 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
             row
         })
         .collect();
-    let headers: &[&str] = if detailed {
-        &["Path", "Type", "Description", "Replication", "Options"]
+    let headers = if detailed {
+        "Path | Type | Description | Replication | Options"
     } else {
-        &["Path", "Type", "Description"]
+        "Path | Type | Description"
     };
     let node = devices.iter().map(|(path, device)| (path.clone(), device_node(device)));
     session.show(&table::table(headers, &rows), Node::Record(node.collect()))

@@ -1,14 +1,12 @@
 //! `read`, `write`, `list`, `delete`: any path of the API.
 //! Never in it: knowledge of a path.
 
-use super::{data, query, sanitize};
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, SERVER, context, exactly, not_enough};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, context, data, exactly,
+    not_enough, query, sanitize,
+};
 use crate::printer::{Format, Node, table};
 use crate::secret;
-use crate::session::Session;
 use onrecord_client::Secret;
 use onrecord_value::{Object, Value};
 
@@ -105,7 +103,6 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     keys(session, found.as_ref(), &path)
 }
 
-/// Prints the names of a list response.
 pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str) -> CommandResult {
     if let Some(found) = found.filter(|found| found.wrap_info.is_some()) {
         return secret::print(session, found);
@@ -123,7 +120,7 @@ pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str
         secret::warnings(session, found)?;
     }
     let rows: Vec<Vec<String>> = keys.iter().map(|key| vec![crate::printer::plain(key)]).collect();
-    session.show(&table::table(&["Keys"], &rows), keys.to_vec())
+    session.show(&table::table("Keys", &rows), keys.to_vec())
 }
 
 fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {

@@ -5,14 +5,12 @@ pub(crate) mod metadata;
 pub(crate) mod versions;
 
 use super::generic::{keys, nothing_at, written};
-use super::{data, sanitize};
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, context, exactly, not_enough, too_many};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, data, exactly, not_enough,
+    sanitize, too_many,
+};
 use crate::printer::{Format, table};
 use crate::secret;
-use crate::session::Session;
 use onrecord_client::{Client, Error, KvMount, Secret};
 use onrecord_value::{Object, Value, object};
 
@@ -70,7 +68,6 @@ pub(crate) const COMMANDS: &[Command] = &[
 .flags(&[MOUNT]),
 ];
 
-/// The mount and the path of a command.
 struct KvTarget {
     client: Client,
     mount: KvMount,
@@ -158,20 +155,17 @@ fn get_field(session: &mut Session<'_>, found: &Secret, full: &str, field: &str)
     secret::print_field(session, value, field)
 }
 
-/// A banner over a path, and an empty line.
 fn print_path(session: &mut Session<'_>, title: &str, path: &str) -> Result<(), Failure> {
     session.print_line(&table::banner(title, path.chars().count()))?;
     session.print_line(path)?;
     session.print_line("")
 }
 
-/// A banner over a table.
 fn print_object(session: &mut Session<'_>, title: &str, object: &Object) -> Result<(), Failure> {
     session.print_line(&table::object_banner(title, object))?;
     session.print_line(&secret::data_table(object))
 }
 
-/// Prints the response of `put` and `patch`.
 fn print_version(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> CommandResult {
     let table = session.format == Format::Table && session.field.is_none();
     let Some(answer) = answer.filter(|answer| table && answer.data.is_some()) else {

@@ -10,11 +10,7 @@ use onrecord_trail::{Input, Judge, Options, Progress, check};
 
 use onrecord_value::printable::printable;
 
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, SERVER};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
-use crate::session::Session;
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session};
 
 /// Exit code if an entry is missing and not declared.
 const LOST: u8 = 1;
@@ -116,7 +112,6 @@ fn answered(path: &str) -> Result<Vec<String>, Failure> {
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
-/// The progress of a long check, on a terminal.
 struct ProgressBar {
     source: String,
     began: Instant,
@@ -152,7 +147,6 @@ impl ProgressBar {
     }
 }
 
-/// A number of bytes with a unit.
 fn bytes(count: u64) -> String {
     match count {
         0..1_000_000 => format!("{} kB", count / 1000),

@@ -1,14 +1,10 @@
 //! `login` (token method) and `print token`.
 //! Never in it: other login methods.
 
-use crate::command::Command;
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
 use crate::data_arguments;
-use crate::failure::{CommandResult, Failure, exactly};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
 use crate::printer::{Format, wrap};
 use crate::secret;
-use crate::session::Session;
 use onrecord_client::environment::{self, Variables};
 use onrecord_client::{Auth, Secret, Token, TokenRef, os_text};
 use onrecord_value::{Object, Value};
@@ -120,7 +116,6 @@ fn read_token(session: &mut Session<'_>, invocation: &Invocation) -> Result<Toke
     }
 }
 
-/// The response of a login, made from the token that was looked up.
 fn login_response(token: &Token, found: &Secret) -> Secret {
     let empty = Object::new();
     let data = found.data.as_ref().unwrap_or(&empty);

@@ -4,13 +4,10 @@
 pub(crate) mod diagnose;
 pub(crate) mod repair;
 
-use super::status;
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, SERVER, at_most_one, exactly};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, at_most_one, exactly, status,
+};
 use crate::printer::{Format, Node, plain, table, wrap};
-use crate::session::Session;
 use onrecord_client::{InitAnswer, Token};
 use onrecord_value::{Object, Time, Value};
 

@@ -1,12 +1,8 @@
 //! `policy write|read|list|delete|fmt`.
 //! Never in it: what a policy means.
 
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, USAGE, exactly};
-use crate::flag::Output;
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session, USAGE, exactly};
 use crate::printer::{Format, Node};
-use crate::session::Session;
 use onrecord_client::os_text;
 use onrecord_value::object;
 use onrecord_value::quote::Quoted;

@@ -1,13 +1,11 @@
 //! `secrets enable|disable|list|tune`.
 //! Never in it: what an engine does.
 
-use super::{reject_dot_segments, sanitize, with_slash};
-use crate::command::Command;
-use crate::failure::{CommandResult, exactly};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Flag, Invocation, Output, Session, exactly, reject_dot_segments, sanitize,
+    with_slash,
+};
 use crate::printer::{plain, table};
-use crate::session::Session;
 use onrecord_value::{GoDuration, Object, Value, duration, object};
 
 const AUDIT_REQUEST: Flag = Flag::texts(
@@ -103,7 +101,6 @@ fn shared(invocation: &Invocation) -> Object {
     config
 }
 
-/// `-options` and `-version`.
 fn options(invocation: &Invocation) -> Object {
     let mut options: Object = invocation.pairs("options").into_iter().collect();
     if let Some(version) = invocation.integer("version") {
@@ -176,7 +173,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         .filter_map(|(path, mount)| mount.as_object().map(|mount| (path, mount)))
         .map(|(path, mount)| if detailed { detailed_row(path, mount) } else { row(path, mount) })
         .collect();
-    let headers: &[&str] = if detailed { DETAILED } else { &["Path", "Type", "Accessor", "Description"] };
+    let headers = if detailed { DETAILED } else { "Path | Type | Accessor | Description" };
     session.show(&table::table(headers, &rows), mounts)
 }
 
@@ -188,24 +185,8 @@ fn row(path: &str, mount: &Object) -> Vec<String> {
     vec![path.to_owned(), text(mount, "type"), text(mount, "accessor"), text(mount, "description")]
 }
 
-const DETAILED: &[&str] = &[
-    "Path",
-    "Plugin",
-    "Accessor",
-    "Default TTL",
-    "Max TTL",
-    "Force No Cache",
-    "Replication",
-    "Seal Wrap",
-    "External Entropy Access",
-    "Options",
-    "Description",
-    "UUID",
-    "Version",
-    "Running Version",
-    "Running SHA256",
-    "Deprecation Status",
-];
+const DETAILED: &str = "Path | Plugin | Accessor | Default TTL | Max TTL | Force No Cache | Replication | Seal Wrap | \
+    External Entropy Access | Options | Description | UUID | Version | Running Version | Running SHA256 | Deprecation Status";
 
 fn detailed_row(path: &str, mount: &Object) -> Vec<String> {
     let empty = Object::new();

@@ -6,13 +6,8 @@ use std::path::PathBuf;
 use onrecord_client::environment::Variables;
 use onrecord_server::{Dev, Options};
 
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, too_many};
-use crate::flag::Flag;
-use crate::invocation::Invocation;
-use crate::session::Session;
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Session, too_many};
 
-/// `-config` of the commands that read a configuration.
 pub(super) const CONFIG: Flag = Flag::texts(
     "config",
     "Configuration file, or folder of them. May be given several times; a later value replaces an earlier \

@@ -1,12 +1,8 @@
 //! `status` and `version`.
 //! Never in it: the audit devices' state.
 
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, SERVER, exactly};
-use crate::flag::Output;
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Failure, Invocation, Output, SERVER, Session, exactly};
 use crate::printer::{Node, plain, table};
-use crate::session::Session;
 use onrecord_client::Client;
 use onrecord_value::{Object, Value};
 
@@ -24,7 +20,6 @@ pub(crate) const COMMANDS: &[Command] = &[
         .offline(),
 ];
 
-/// Prints the version.
 pub(crate) fn version(session: &mut Session<'_>) -> CommandResult {
     session.done(concat!("OnRecord v", env!("CARGO_PKG_VERSION")))
 }
@@ -43,7 +38,6 @@ fn is_sealed(status: &Object) -> bool {
     status.get("sealed").and_then(Value::as_bool) == Some(true)
 }
 
-/// Prints the state of the seal, and whether high availability is enabled.
 pub(super) fn print(session: &mut Session<'_>, client: &Client, status: &Object) -> CommandResult {
     let leader = session
         .block_on(client.leader())?
@@ -75,7 +69,6 @@ fn known() -> [(&'static str, Option<Value>); 15] {
     ]
 }
 
-/// Further keys of the response, such as the state of the audit devices.
 fn further(status: &Object) -> impl Iterator<Item = (&str, &Value)> {
     let known = known().map(|(key, _)| key);
     status.iter().filter(move |(key, _)| !known.contains(key))

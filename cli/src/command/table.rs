@@ -6,7 +6,6 @@ use super::{
     Command, Group, audit, generic, kv, log, login, operator, policy, secrets, server, status, token,
 };
 
-/// Every command, by file.
 pub(crate) const COMMANDS: &[&[Command]] = &[
     audit::COMMANDS,
     &[audit::drill::COMMAND],
@@ -124,7 +123,7 @@ pub(crate) fn first_words() -> Vec<&'static str> {
 }
 
 /// Whether a word is a deprecated spelling: it works, and help does not list it.
-fn is_alias(word: &str) -> bool {
+pub(crate) fn is_alias(word: &str) -> bool {
     matches!(word, "audit-enable" | "audit-disable" | "audit-list")
 }
 

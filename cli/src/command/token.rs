@@ -1,13 +1,12 @@
 //! `token create|lookup|renew|revoke|capabilities`.
 //! Never in it: the token file (`login`).
 
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, at_most_one, context, exactly, not_enough, too_many};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, Session, at_most_one, context, exactly,
+    not_enough, too_many,
+};
 use crate::printer::Node;
 use crate::secret;
-use crate::session::Session;
 use onrecord_client::{Method, Request, TokenRef};
 use onrecord_value::{GoDuration, Object, duration, object};
 

@@ -4,17 +4,17 @@
 use super::{human_duration, plain};
 use onrecord_value::{Object, Value};
 
-/// Rows below headers; an empty cell is `n/a`, the last cell of a row is not padded.
-pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
+/// Rows below headers (`Key | Value`); an empty cell is `n/a`, the last cell of a row is not padded.
+pub(crate) fn table(headers: &str, rows: &[Vec<String>]) -> String {
+    let headers = headers.split(" | ");
     let mut all: Vec<Vec<String>> = vec![
-        headers.iter().map(|name| (*name).to_owned()).collect(),
-        headers.iter().map(|name| "-".repeat(name.chars().count())).collect(),
+        headers.clone().map(str::to_owned).collect(),
+        headers.map(|name| "-".repeat(name.chars().count())).collect(),
     ];
     all.extend(rows.iter().cloned());
     columns(&all)
 }
 
-/// Rows without headers.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let shown = |text: &String| if text.is_empty() { "n/a".to_owned() } else { text.clone() };
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
@@ -30,10 +30,9 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect::<Vec<String>>().join("\n")
 }
 
-/// `Key` and `Value`.
 pub(crate) fn key_value(rows: &[(String, String)]) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|(key, value)| vec![key.clone(), value.clone()]).collect();
-    table(&["Key", "Value"], &rows)
+    table("Key | Value", &rows)
 }
 
 /// The rows of an object; whole seconds of the keys `ttl`, `duration`, `period` and of those that end so are durations.
@@ -75,7 +74,7 @@ mod tests {
     fn a_table_is_padded_and_underlined() {
         let rows = vec![vec!["file/".into(), "file".into(), String::new()]];
         assert_eq!(
-            table(&["Path", "Type", "Description"], &rows),
+            table("Path | Type | Description", &rows),
             "Path     Type    Description\n----     ----    -----------\nfile/    file    n/a"
         );
     }

@@ -49,7 +49,6 @@ fn write_block(value: &Value, depth: usize, out: &mut String) {
     }
 }
 
-/// What stands behind a key's colon.
 fn write_below(value: &Value, depth: usize, out: &mut String) {
     match value {
         Value::Object(object) if !object.is_empty() => {
@@ -73,7 +72,6 @@ fn indent(depth: usize, out: &mut String) {
     out.extend(std::iter::repeat_n("  ", depth));
 }
 
-/// A scalar and its newline.
 fn write_scalar(value: &Value, depth: usize, out: &mut String) {
     match value {
         Value::Null => out.push_str("null"),
@@ -193,7 +191,6 @@ fn plain_allowed(text: &str) -> bool {
     !is_indicator && !starts && !text.ends_with([' ', ':']) && !text.contains(": ") && !text.contains(" #")
 }
 
-/// Whether YAML 1.1 would read a plain text as another type than text.
 fn reads_as_other(text: &str) -> bool {
     is_word(text) || is_number(text) || is_base_60(text) || is_time(text)
 }

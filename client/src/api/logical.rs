@@ -40,7 +40,6 @@ impl Client {
         Ok(self.send(Request::new(Method::DELETE, path).queries(query)).await?.secret()?)
     }
 
-    /// `data` of the response to `GET path`.
     pub(crate) async fn get_data(&self, path: &str) -> Result<Object, Error> {
         Ok(self.send(Request::new(Method::GET, path)).await?.data()?)
     }

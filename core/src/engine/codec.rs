@@ -27,38 +27,32 @@ mod tag {
 pub struct Broken;
 
 /// Appends the parts of a record.
-pub struct Writer {
+pub(crate) struct Writer {
     out: Vec<u8>,
 }
 
 impl Writer {
-    /// An empty record with room for `capacity` bytes.
-    pub fn with_capacity(capacity: usize) -> Self {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self { out: Vec::with_capacity(capacity) }
     }
 
-    /// How many bytes were written.
     pub(crate) fn len(&self) -> usize {
         self.out.len()
     }
 
-    /// The bytes written.
-    pub fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.out
     }
 
-    /// One byte.
-    pub fn byte(&mut self, byte: u8) {
+    pub(crate) fn byte(&mut self, byte: u8) {
         self.out.push(byte);
     }
 
-    /// A truth value.
-    pub fn flag(&mut self, flag: bool) {
+    pub(crate) fn flag(&mut self, flag: bool) {
         self.out.push(u8::from(flag));
     }
 
-    /// A number that is never negative.
-    pub fn count(&mut self, mut count: u64) {
+    pub(crate) fn count(&mut self, mut count: u64) {
         while count >= 0x80 {
             self.out.push((count & 0x7f) as u8 | 0x80);
             count >>= 7;
@@ -66,33 +60,29 @@ impl Writer {
         self.out.push((count & 0x7f) as u8);
     }
 
-    /// A number that may be negative.
-    pub fn signed(&mut self, number: i64) {
+    pub(crate) fn signed(&mut self, number: i64) {
         self.count(((number << 1) ^ (number >> 63)).cast_unsigned());
     }
 
     /// Bytes with their length.
-    pub fn blob(&mut self, bytes: &[u8]) {
+    pub(crate) fn blob(&mut self, bytes: &[u8]) {
         self.count(bytes.len() as u64);
         self.out.extend_from_slice(bytes);
     }
 
-    /// An instant.
-    pub fn time(&mut self, time: Time) {
+    pub(crate) fn time(&mut self, time: Time) {
         self.signed(time.unix_seconds());
         self.count(u64::from(time.subsec_nanos()));
     }
 
-    /// An instant that may be missing.
-    pub fn maybe_time(&mut self, time: Option<Time>) {
+    pub(crate) fn maybe_time(&mut self, time: Option<Time>) {
         self.flag(time.is_some());
         if let Some(time) = time {
             self.time(time);
         }
     }
 
-    /// A value.
-    pub fn value(&mut self, value: &Value) {
+    pub(crate) fn value(&mut self, value: &Value) {
         match value {
             Value::Null => self.byte(tag::NULL),
             Value::Bool(false) => self.byte(tag::FALSE),
@@ -124,7 +114,7 @@ impl Writer {
     }
 
     /// A map, without a tag.
-    pub fn object(&mut self, object: &Object) {
+    pub(crate) fn object(&mut self, object: &Object) {
         self.count(object.len() as u64);
         for (key, value) in object {
             self.blob(key.as_bytes());
@@ -134,30 +124,27 @@ impl Writer {
 }
 
 /// Takes a record apart, front to back.
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of a record.
-    pub const fn new(record: &'a [u8]) -> Self {
+    pub(crate) const fn new(record: &'a [u8]) -> Self {
         Self { rest: record }
     }
 
     /// Refuses a record that has something after its end.
-    pub const fn end(&self) -> Result<(), Broken> {
+    pub(crate) const fn end(&self) -> Result<(), Broken> {
         if self.rest.is_empty() { Ok(()) } else { Err(Broken) }
     }
 
-    /// One byte.
-    pub fn byte(&mut self) -> Result<u8, Broken> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Broken> {
         let (first, rest) = self.rest.split_first().ok_or(Broken)?;
         self.rest = rest;
         Ok(*first)
     }
 
-    /// A truth value.
-    pub fn flag(&mut self) -> Result<bool, Broken> {
+    pub(crate) fn flag(&mut self) -> Result<bool, Broken> {
         match self.byte()? {
             0 => Ok(false),
             1 => Ok(true),
@@ -165,8 +152,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number that is never negative.
-    pub fn count(&mut self) -> Result<u64, Broken> {
+    pub(crate) fn count(&mut self) -> Result<u64, Broken> {
         let mut count = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -182,44 +168,34 @@ impl<'a> Reader<'a> {
         Err(Broken)
     }
 
-    /// A number that may be negative.
-    pub fn signed(&mut self) -> Result<i64, Broken> {
+    pub(crate) fn signed(&mut self) -> Result<i64, Broken> {
         let raw = self.count()?;
         Ok((raw >> 1).cast_signed() ^ -((raw & 1).cast_signed()))
     }
 
-    /// Bytes with their length.
-    pub fn blob(&mut self) -> Result<&'a [u8], Broken> {
+    pub(crate) fn blob(&mut self) -> Result<&'a [u8], Broken> {
         let len = usize::try_from(self.count()?).map_err(|_| Broken)?;
         let (blob, rest) = self.rest.split_at_checked(len).ok_or(Broken)?;
         self.rest = rest;
         Ok(blob)
     }
 
-    /// A text.
-    pub fn text(&mut self) -> Result<&'a str, Broken> {
+    pub(crate) fn text(&mut self) -> Result<&'a str, Broken> {
         std::str::from_utf8(self.blob()?).map_err(|_| Broken)
     }
 
-    /// An instant.
-    pub fn time(&mut self) -> Result<Time, Broken> {
+    pub(crate) fn time(&mut self) -> Result<Time, Broken> {
         let seconds = self.signed()?;
         let nanos = u32::try_from(self.count()?).map_err(|_| Broken)?;
         Ok(Time::from_unix(seconds, nanos))
     }
 
-    /// An instant that may be missing.
-    pub fn maybe_time(&mut self) -> Result<Option<Time>, Broken> {
+    pub(crate) fn maybe_time(&mut self) -> Result<Option<Time>, Broken> {
         if self.flag()? { self.time().map(Some) } else { Ok(None) }
     }
 
-    /// A value.
-    pub fn value(&mut self) -> Result<Value, Broken> {
-        self.value_at(0)
-    }
-
     /// A map, without a tag.
-    pub fn object(&mut self) -> Result<Object, Broken> {
+    pub(crate) fn object(&mut self) -> Result<Object, Broken> {
         self.object_at(0)
     }
 
@@ -277,6 +253,21 @@ pub fn decode_object(bytes: &[u8]) -> Result<Object, Broken> {
     Ok(object)
 }
 
+/// What `read` takes of a record that begins with the number of its format, to its end.
+pub(crate) fn decode<'a, T>(
+    bytes: &'a [u8],
+    format: u8,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Broken>,
+) -> Result<T, Broken> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != format {
+        return Err(Broken);
+    }
+    let read = read(&mut reader)?;
+    reader.end()?;
+    Ok(read)
+}
+
 #[cfg(test)]
 mod tests {
     use onrecord_value::{Number, Object, Time, Value};
@@ -309,14 +300,14 @@ mod tests {
             writer.value(&value);
             let bytes = writer.finish();
             let mut reader = Reader::new(&bytes);
-            prop_assert!(reader.value().is_ok_and(|back| back == value));
+            prop_assert!(reader.value_at(0).is_ok_and(|back| back == value));
             prop_assert!(reader.end().is_ok());
         }
 
         #[test]
         fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             drop(decode_object(&bytes));
-            drop(Reader::new(&bytes).value());
+            drop(Reader::new(&bytes).value_at(0));
         }
 
         #[test]
@@ -353,6 +344,6 @@ mod tests {
         for _ in 0..100_000 {
             bytes.extend_from_slice(&[6, 1]);
         }
-        assert!(Reader::new(&bytes).value().is_err());
+        assert!(Reader::new(&bytes).value_at(0).is_err());
     }
 }

@@ -106,7 +106,6 @@ impl EngineKind {
 
 /// A path of a kind: its number, its row, and what it captures of the path that it takes.
 type Found = (usize, &'static Route, Range<usize>);
-/// An engine that is being made.
 type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn AnyEngine>, Refusal>> + Send>>;
 
 /// Why a table has no such kind.

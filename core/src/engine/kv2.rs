@@ -19,19 +19,17 @@ use tokio::sync::Mutex;
 
 use self::config::Config;
 use self::record::Record;
-use super::codec::{Broken, Reader, Writer};
+use super::codec::{self, Writer};
 use crate::audit_errors::{WARN_AT_ROOT, WARN_WRONG_PATH};
 use crate::engine::{Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape, Warning};
 
 const CONFIG: &str = "config";
-/// The first byte of the stored settings.
 const CONFIG_FORMAT: u8 = 1;
 
 pub(crate) struct Kv2 {
     space: Arc<Space>,
-    /// The engine's settings as stored.
     config: RwLock<Config>,
     /// Held by whatever reads them again, until they are shown.
     refreshing: Mutex<()>,
@@ -115,7 +113,6 @@ impl Engine for Kv2 {
 }
 
 impl Kv2 {
-    /// What is stored of the key of a write.
     fn exists(&self, call: &Call<'_>) -> Read<'_, Option<Box<Existing>>> {
         self.space.existing(&record_key(call.captured))
     }
@@ -148,13 +145,7 @@ impl Kv2 {
 
 fn decode_config(stored: Option<&SecretBytes>) -> Result<Config, Refusal> {
     let Some(stored) = stored else { return Ok(Config::default()) };
-    let mut reader = Reader::new(stored.expose());
-    if reader.byte()? != CONFIG_FORMAT {
-        return Err(Broken.into());
-    }
-    let config = Config::read(&mut reader)?;
-    reader.end()?;
-    Ok(config)
+    Ok(codec::decode(stored.expose(), CONFIG_FORMAT, Config::read)?)
 }
 
 /// Stores a changed key, with the group of versions that moved out of its record, and removes the groups of which no
@@ -171,7 +162,6 @@ fn store(draft: &mut ChangeBatch<'_>, key: &str, record: Record<'_>, before: &[u
     draft.put(&record_key(key), &settled.bytes)
 }
 
-/// Where the record of a key is stored.
 fn record_key(key: &str) -> String {
     ["key/", key].concat()
 }
@@ -201,7 +191,6 @@ fn nothing() -> Outcome {
     Reply { shape: ReplyShape::NotFound, ..Reply::default() }.into()
 }
 
-/// 404 with a warning.
 fn warned(text: String, template: Template) -> Outcome {
     let warnings = vec![Warning { text, template }];
     Reply { warnings, shape: ReplyShape::NotFound, ..Reply::default() }.into()

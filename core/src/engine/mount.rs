@@ -1,6 +1,7 @@
 //! A mount: an engine at a path, with its options and settings.
 //! Never in it: what engines do, or the table of all mounts (`mounts`).
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::engine::{AnyEngine, EngineKind, Space};
@@ -12,9 +13,9 @@ pub(crate) const LOGINS: &str = "auth/";
 /// What an engine says of its own version, in listings and entries.
 pub(crate) const RUNNING_VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"), "+builtin.onrecord");
 
-/// An engine at a path. Immutable: a change of its settings makes another one with the same engine.
+/// What is stored of a mount: all but its engine.
 #[derive(Clone)]
-pub struct Mount {
+pub struct MountEntry {
     /// Where: `secret/`, `auth/token/`, `sys/`.
     pub path: String,
     /// What kind of engine.
@@ -35,6 +36,13 @@ pub struct Mount {
     pub options: Option<Object>,
     /// Its settings.
     pub tune: Tune,
+}
+
+/// An engine at a path. Immutable: a change of its settings makes another one with the same engine.
+#[derive(Clone)]
+pub struct Mount {
+    /// What is stored of it.
+    pub entry: MountEntry,
     /// The engine.
     pub engine: Arc<dyn AnyEngine>,
     /// Its part of the store.
@@ -64,7 +72,15 @@ pub struct Tune {
     pub token_type: String,
 }
 
-impl Mount {
+impl Deref for Mount {
+    type Target = MountEntry;
+
+    fn deref(&self) -> &MountEntry {
+        &self.entry
+    }
+}
+
+impl MountEntry {
     /// `secret` or `auth`, as `mount_class` of an entry.
     pub fn class(&self) -> &'static str {
         if self.path.starts_with(LOGINS) { "auth" } else { "secret" }

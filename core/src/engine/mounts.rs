@@ -8,18 +8,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_seal::EntropyError;
 use onrecord_storage::{Barrier, Batch, CommitError, KeyError, StoreError, View};
-use onrecord_value::Object;
-
 pub(crate) use table::Table;
 
 use crate::engine::codec::Broken;
 use crate::engine::mount::LOGINS;
-use crate::engine::{Builtin, EngineKind, Kinds, Mount, Mounting, Space, Tune};
+use crate::engine::{Builtin, EngineKind, Kinds, Mount, MountEntry, Mounting, Space};
 use crate::host::Host;
 use crate::place;
-use stored::{Row, Stored};
 
-/// The key of the table.
 const KEY: &str = "mounts";
 /// How many keys of a removed mount one batch removes.
 const SWEPT_KEYS: usize = 512;
@@ -40,39 +36,20 @@ struct Shared {
     kinds: Kinds,
 }
 
-/// A mount to be made.
-#[derive(Clone)]
-pub struct MountDraft {
-    /// What is to run there.
-    pub kind: &'static EngineKind,
-    /// What it is for.
-    pub description: String,
-    /// Kept out of replication (echoed only).
-    pub local: bool,
-    /// Echoed only.
-    pub seal_wrap: bool,
-    /// Echoed only.
-    pub external_entropy_access: bool,
-    /// Texts by name, as they are to be listed.
-    pub options: Object,
-    /// Settings.
-    pub tune: Tune,
-}
-
 impl Mounts {
     /// The stored table, with an engine for every mount; made, with the server's own mounts, if there is none yet.
     /// What removals before the last sealing have left is removed meanwhile.
     pub async fn load(barrier: &Barrier, host: &Host, kinds: &Kinds) -> Result<Self, MountError> {
         let view = barrier.view(place::CORE)?;
         let stored = match view.get(KEY).await? {
-            Some(bytes) => Stored::decode(bytes.expose())?,
+            Some(bytes) => stored::decode(bytes.expose(), kinds)?,
             None => {
-                let first = Stored::first(kinds, &*host.entropy)?;
+                let first = stored::first(kinds, &*host.entropy)?;
                 let mut batch = Batch::new();
                 view.require_absent(&mut batch, KEY)?;
-                view.put(&mut batch, KEY, &first.encode())?;
+                view.put(&mut batch, KEY, &stored::encode(&first, &[]))?;
                 view.commit(batch).await?;
-                first
+                (first, Vec::new())
             }
         };
         let mounts = Self(Arc::new(Shared {
@@ -118,17 +95,19 @@ impl Mounts {
         Arc::clone(&self.read())
     }
 
-    /// Puts an engine at a path (with its final slash).
-    pub async fn enable(&self, path: &str, draft: MountDraft) -> Result<(), MountError> {
-        check_path(path, draft.kind)?;
+    /// Makes a mount, which gets its ids here, with its engine.
+    pub async fn enable(&self, mut draft: MountEntry) -> Result<(), MountError> {
+        check_path(&draft.path, draft.kind)?;
         let _turn = self.0.writer.lock().await;
         let table = self.snapshot();
-        if let Some(other) = table.conflict(path) {
+        if let Some(other) = table.conflict(&draft.path) {
             let path = other.path.strip_prefix(LOGINS).unwrap_or(&other.path);
             return Err(MountError::InUse(path.to_owned()));
         }
-        let row = Row::new(&self.0.kinds, path, draft, &*self.0.host.entropy)?;
-        let mount = self.instantiate(row).await?;
+        if !self.0.kinds.is_version(draft.kind, "") {
+            draft.options.get_or_insert_default().insert("version", draft.kind.version);
+        }
+        let mount = self.instantiate(stored::with_ids(draft, &*self.0.host.entropy)?).await?;
         self.replace(table.with(mount)).await
     }
 
@@ -156,12 +135,12 @@ impl Mounts {
     pub async fn tune<E: From<MountError>>(
         &self,
         path: &str,
-        change: impl FnOnce(&mut Mount) -> Result<(), E>,
+        change: impl FnOnce(&mut MountEntry) -> Result<(), E>,
     ) -> Result<(), E> {
         let _turn = self.0.writer.lock().await;
         let table = self.snapshot();
         let mut mount = Mount::clone(table.at(path).ok_or_else(|| MountError::Missing(path.to_owned()))?);
-        change(&mut mount)?;
+        change(&mut mount.entry)?;
         Ok(self.replace(table.with(mount)).await?)
     }
 
@@ -169,7 +148,7 @@ impl Mounts {
     pub async fn invalidate(&self) -> Result<(), MountError> {
         let _turn = self.0.writer.lock().await;
         let Some(bytes) = self.0.view.get(KEY).await? else { return Ok(()) };
-        let table = self.open(Stored::decode(bytes.expose())?).await?;
+        let table = self.open(stored::decode(bytes.expose(), &self.0.kinds)?).await?;
         let before = self.snapshot();
         let removed = |mount: &&Arc<Mount>| !table.iter().any(|now| now.uuid == mount.uuid);
         let removed: Vec<Arc<Mount>> = before.iter().filter(removed).cloned().collect();
@@ -210,7 +189,11 @@ impl Mounts {
     /// Stores a table, then shows it. The writer's turn must be held.
     async fn replace(&self, table: Table) -> Result<(), MountError> {
         let mut batch = Batch::new();
-        self.0.view.put(&mut batch, KEY, &Stored::of(&table).encode())?;
+        self.0.view.put(
+            &mut batch,
+            KEY,
+            &stored::encode(table.iter().map(|mount| &mount.entry), &table.pending_deletion),
+        )?;
         self.0.view.commit(batch).await?;
         self.show(table);
         Ok(())
@@ -225,37 +208,34 @@ impl Mounts {
     }
 
     /// A stored table with an engine for every mount: the one that is shown now, if there is one.
-    async fn open(&self, stored: Stored) -> Result<Table, MountError> {
+    async fn open(
+        &self,
+        (entries, pending_deletion): (Vec<MountEntry>, Vec<String>),
+    ) -> Result<Table, MountError> {
         let before = self.snapshot();
-        let mut list = Vec::with_capacity(stored.rows.len());
-        for row in stored.rows {
-            let kind = self.0.kinds.stored(&row.kind, row.version());
-            let same = |mount: &&Arc<Mount>| {
-                mount.uuid == row.uuid && kind.is_some_and(|kind| std::ptr::eq(kind, mount.kind))
-            };
-            list.push(Arc::new(match before.iter().find(same) {
-                Some(mount) => row.mount(mount.kind, Arc::clone(&mount.engine), Arc::clone(&mount.space)),
-                None => self.instantiate(row).await?,
+        let mut list = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let same = |mount: &&Arc<Mount>| mount.uuid == entry.uuid && std::ptr::eq(mount.kind, entry.kind);
+            list.push(Arc::new(match before.iter().find(same).cloned() {
+                Some(mount) => Mount { entry, ..Mount::clone(&mount) },
+                None => self.instantiate(entry).await?,
             }));
         }
-        Ok(Table::new(list, stored.pending_deletion))
+        Ok(Table::new(list, pending_deletion))
     }
 
-    /// A stored mount with its engine.
-    async fn instantiate(&self, row: Row) -> Result<Mount, MountError> {
-        let failed = || MountError::Engine(row.path.clone());
-        let kind = self.0.kinds.stored(&row.kind, row.version()).ok_or_else(failed)?;
-        let folder = match kind.mounting {
+    async fn instantiate(&self, entry: MountEntry) -> Result<Mount, MountError> {
+        let folder = match entry.kind.mounting {
             Mounting::Builtin(Builtin { folder: Some(folder), .. }) => folder.to_owned(),
-            Mounting::Builtin(_) | Mounting::Secrets | Mounting::Login => data_folder(&row.uuid),
+            Mounting::Builtin(_) | Mounting::Secrets | Mounting::Login => data_folder(&entry.uuid),
         };
         let space = Arc::new(Space::new(self.0.barrier.view(&folder)?));
-        let engine = (kind.open)(Arc::clone(&space)).await.map_err(|_| failed())?;
-        Ok(row.mount(kind, engine, space))
+        let opened = (entry.kind.open)(Arc::clone(&space)).await;
+        let engine = opened.map_err(|_| MountError::Engine(entry.path.clone()))?;
+        Ok(Mount { entry, engine, space })
     }
 }
 
-/// Where a mount's data is stored.
 fn data_folder(uuid: &str) -> String {
     format!("{}{uuid}/", place::MOUNTS)
 }
@@ -285,31 +265,22 @@ pub enum MountError {
     /// Another mount is at, above or below the path. Its path, as its listing has it.
     #[error("path is already in use at {0}")]
     InUse(String),
-    /// The path belongs to the server.
     #[error("cannot mount {0:?}")]
     Reserved(String),
-    /// The path is none that something can be mounted at.
     #[error("{0:?} is not a path that can be mounted at")]
     BadPath(String),
-    /// The mount at the path is part of the server.
     #[error("cannot unmount {0:?}")]
     Builtin(String),
-    /// Nothing is mounted at the path.
     #[error("tune of path {0:?} failed: no mount entry found")]
     Missing(String),
-    /// The engine of a stored mount, at the path, cannot be opened.
     #[error("the engine at {0} cannot be opened")]
     Engine(String),
-    /// The stored table cannot be read.
     #[error("the stored mount table is damaged")]
     Damaged(#[from] Broken),
-    /// There is no randomness to make ids from.
     #[error("{0}")]
     Entropy(#[from] EntropyError),
-    /// The store could not read or prepare something.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// The store did not make the change.
     #[error("{0}")]
     Commit(#[from] CommitError),
 }

@@ -1,6 +1,8 @@
 //! An engine's own part of the store: reads at any time; changes of a key one after another, each one batch.
 //! Never in it: what is stored.
 
+use std::fmt::Display;
+
 use onrecord_seal::SecretBytes;
 use onrecord_storage::{Batch, Commit, CommitError, Read, Seen, StoreError, View};
 use tokio::sync::RwLock;
@@ -88,7 +90,7 @@ impl Space {
                 Err(error) => return Err(failed(&error)),
             }
         }
-        Err(failed(&Unsettled))
+        Err(failed(&"changes that a change counted on were refused again and again"))
     }
 
     /// The lock orders the changes of a key up to their place in the line of commits, not their commits.
@@ -154,11 +156,6 @@ impl ChangeBatch<'_> {
     }
 }
 
-/// Every try counted on a change that was refused.
-#[derive(Debug, thiserror::Error)]
-#[error("changes that a change counted on were refused again and again")]
-struct Unsettled;
-
 /// What the client is told when the store cannot read or prepare something. A path that is no key is the client's own
 /// doing; of all else it learns only that there was a failure.
 pub(crate) fn refused(error: StoreError) -> Refusal {
@@ -172,7 +169,7 @@ pub(crate) fn refused(error: StoreError) -> Refusal {
 }
 
 /// A failure of the store, for the operator; the client learns only that there was one.
-pub(crate) fn failed(error: &dyn std::error::Error) -> Refusal {
+pub(crate) fn failed(error: &dyn Display) -> Refusal {
     tracing::error!(error = %error, "the store failed a request");
     Refusal::internal()
 }

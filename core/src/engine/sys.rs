@@ -1,18 +1,12 @@
 //! The engine of `sys/`: its paths, each with the handlers of its operations.
 //! Never in it: what a handler does.
 
-pub(crate) mod audit;
-mod audit_drill;
-mod audit_reopen;
-mod audit_salts;
+mod audit;
 mod audit_status;
-pub(crate) mod audited_headers;
-pub(crate) mod capabilities;
-pub(crate) mod internal_ui;
 pub(crate) mod metrics;
-pub(crate) mod mounts;
+mod mounts;
 mod openapi;
-pub(crate) mod policies;
+mod policies;
 mod seal;
 
 use std::sync::Arc;
@@ -24,7 +18,6 @@ use crate::routes::{ExemptEndpoint, Recording, Role, Route};
 
 pub(crate) struct Sys;
 
-/// The server itself.
 pub(crate) static KIND: EngineKind = EngineKind::new::<Sys>(
     "system",
     Mounting::Builtin(Builtin {
@@ -38,7 +31,6 @@ pub(crate) static KIND: EngineKind = EngineKind::new::<Sys>(
     "The server itself: seal, mounts, policies, audit devices",
 );
 
-/// Where it is mounted.
 const PREFIX: &str = "sys/";
 
 const NO_REMOUNT: &str = "moving a mount is not supported; enable a new one and copy what is in the old one";
@@ -100,19 +92,19 @@ impl Engine for Sys {
             .description("Takes `input`.")
             .write(|_, unsealed, call| Handled::ready(audit::hash(unsealed, call))),
         sudo("audit-salts", "List the salts of audit devices, in use and retired.")
-            .read(|_, unsealed, _| Handled::pending(audit_salts::list(unsealed))),
+            .read(|_, unsealed, _| Handled::pending(audit::list_salts(unsealed))),
         Path::new("audit-salts/{id}/hash", "Hash a text under a salt.")
             .description("Takes `input`.")
-            .write(|_, unsealed, call| Handled::pending(audit_salts::hash(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(audit::hash_by_salt(unsealed, call))),
         sudo("audit-rotate-salt/{*path}", "Give an audit device a new salt.")
-            .write(|_, unsealed, call| Handled::pending(audit_salts::rotate(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(audit::rotate_salt(unsealed, call))),
         sudo("audit-preview", "Show what each audit device would write for a request.")
             .description("Takes `method`, `path` and `data` of the request. Nothing is done.")
             .role(Role::Preview)
             .write(answered_elsewhere),
         sudo("audit-drill/{*path}", "Make an audit device fail for a while.")
             .description("Takes `kind` (hang, refuse, slow, stop), `for` and `delay`.")
-            .write(|_, unsealed, call| Handled::ready(audit_drill::drill(unsealed, call))),
+            .write(|_, unsealed, call| Handled::ready(audit::drill(unsealed, call))),
         sudo("audit-status", "Read the state of the audit rule and of each device.")
             .read(|_, unsealed, _| Handled::ready(audit_status::read(unsealed))),
         Path::new("metrics", "Read the metrics of the server.")
@@ -120,19 +112,19 @@ impl Engine for Sys {
             .recording(Recording::ListenerMayExempt(OPEN_METRICS, ExemptEndpoint::Metrics))
             .read(|_, unsealed, call| Handled::ready(metrics::read(unsealed, call))),
         sudo("audit-reopen", "Open all audit devices again, after their files were rotated.")
-            .write(|_, unsealed, call| Handled::pending(audit_reopen::reopen(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(audit::reopen(unsealed, call))),
         sudo("audit-reopen/{*path}", "Open an audit device again, after its file was rotated.")
-            .write(|_, unsealed, call| Handled::pending(audit_reopen::reopen(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(audit::reopen(unsealed, call))),
         sudo("config/auditing/request-headers", "List the request headers that are recorded.")
             .injected()
-            .read(|_, unsealed, _| Handled::ready(audited_headers::list(unsealed))),
+            .read(|_, unsealed, _| Handled::ready(audit::list_headers(unsealed))),
         sudo("config/auditing/request-headers/{name}", "Read, set and remove a recorded request header.")
             .description("Takes `hmac`: whether its values are hashed.")
             .injected()
             .caseless()
-            .read(|_, unsealed, call| Handled::ready(audited_headers::read(unsealed, call)))
-            .write(|_, unsealed, call| Handled::pending(audited_headers::set(unsealed, call)))
-            .delete(|_, unsealed, call| Handled::pending(audited_headers::remove(unsealed, call))),
+            .read(|_, unsealed, call| Handled::ready(audit::read_header(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(audit::set_header(unsealed, call)))
+            .delete(|_, unsealed, call| Handled::pending(audit::remove_header(unsealed, call))),
         sudo("rotate", "Rotate the key under which values are stored.")
             .injected()
             .write(|_, unsealed, call| Handled::pending(seal::rotate(unsealed, call.now))),
@@ -191,19 +183,23 @@ impl Engine for Sys {
             .delete(|_, unsealed, call| Handled::pending(policies::delete(unsealed, call))),
         injected("capabilities", "Read what a token may do at paths.")
             .description("Takes `token` and `paths`.")
-            .write(|_, unsealed, call| Handled::pending(capabilities::of_named(unsealed, call, "token"))),
+            .write(|_, unsealed, call| {
+                Handled::pending(policies::capabilities_of_named(unsealed, call, "token"))
+            }),
         injected("capabilities-self", "Read what the caller's token may do at paths.")
             .description("Takes `paths`.")
-            .write(|_, _, call| Handled::pending(capabilities::of_caller(call))),
+            .write(|_, _, call| Handled::pending(policies::capabilities_of_caller(call))),
         injected("capabilities-accessor", "Read what the token of an accessor may do at paths.")
             .description("Takes `accessor` and `paths`.")
-            .write(|_, unsealed, call| Handled::pending(capabilities::of_named(unsealed, call, "accessor"))),
+            .write(|_, unsealed, call| {
+                Handled::pending(policies::capabilities_of_named(unsealed, call, "accessor"))
+            }),
         Path::new("internal/ui/mounts", "List the mounts that the caller can see.")
             .needs_no_token()
-            .read(|_, unsealed, call| Handled::ready(internal_ui::mounts(unsealed, call))),
+            .read(|_, unsealed, call| Handled::ready(mounts::list_visible(unsealed, call))),
         Path::new("internal/ui/mounts/{*path}", "Read the mount that a path leads to.")
             .needs_no_token()
-            .read(|_, unsealed, call| Handled::ready(internal_ui::mount(unsealed, call))),
+            .read(|_, unsealed, call| Handled::ready(mounts::read_leading(unsealed, call))),
         Path::new("internal/specs/openapi", "Read the description of all paths as an OpenAPI document.")
             .read(|_, unsealed, call| Handled::ready(openapi::read(unsealed, call))),
     ];

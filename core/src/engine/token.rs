@@ -2,16 +2,18 @@
 
 mod create;
 pub(crate) mod lifetime;
-mod lookup;
-mod renew;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use onrecord_value::{GoDuration, Object, Time, object};
+
+use self::lifetime::{Bounds, Granted, TtlRequest};
 use crate::engine::{
     Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, Unsealed, fields,
 };
-use crate::outcome::Refusal;
+use crate::outcome::{Outcome, Refusal, Reply};
+use crate::token::{Entry, Issued};
 use crate::tokens::{ActiveToken, Caller, TokenError};
 
 pub(crate) use create::sanitised;
@@ -48,38 +50,38 @@ impl Engine for Token {
         }),
         Path::new("lookup", "Look a token up.")
             .description("Takes `token`.")
-            .read(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call)))
-            .write(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call))),
+            .read(|_, unsealed, call| Handled::pending(lookup(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(lookup(unsealed, call))),
         Path::new("lookup/{token}", "Look a token up.")
             .sensitive()
-            .read(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call)))
-            .write(|_, unsealed, call| Handled::pending(lookup::lookup(unsealed, call))),
+            .read(|_, unsealed, call| Handled::pending(lookup(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(lookup(unsealed, call))),
         Path::new("lookup-self", "Look the caller's token up.")
-            .read(|_, unsealed, call| Handled::ready(lookup::own(unsealed, call)))
-            .write(|_, unsealed, call| Handled::ready(lookup::own(unsealed, call))),
+            .read(|_, unsealed, call| Handled::ready(lookup_own(unsealed, call)))
+            .write(|_, unsealed, call| Handled::ready(lookup_own(unsealed, call))),
         Path::new("lookup-accessor", "Look the token of an accessor up.")
             .description("Takes `accessor`.")
-            .write(|_, unsealed, call| Handled::pending(lookup::by_accessor(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(lookup_by_accessor(unsealed, call))),
         Path::new("lookup-accessor/{accessor}", "Look the token of an accessor up.")
             .sensitive()
-            .write(|_, unsealed, call| Handled::pending(lookup::by_accessor(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(lookup_by_accessor(unsealed, call))),
         Path::new("renew", "Renew a token.")
             .description("Takes `token` and `increment`.")
-            .write(|_, unsealed, call| Handled::pending(renew::renew(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(renew(unsealed, call))),
         Path::new("renew/{token}", "Renew a token.")
             .description("Takes `increment`.")
             .sensitive()
-            .write(|_, unsealed, call| Handled::pending(renew::renew(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(renew(unsealed, call))),
         Path::new("renew-self", "Renew the caller's token.")
             .description("Takes `increment`.")
-            .write(|_, unsealed, call| Handled::pending(renew::own(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(renew_own(unsealed, call))),
         Path::new("renew-accessor", "Renew the token of an accessor.")
             .description("Takes `accessor` and `increment`.")
-            .write(|_, unsealed, call| Handled::pending(renew::by_accessor(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(renew_by_accessor(unsealed, call))),
         Path::new("renew-accessor/{accessor}", "Renew the token of an accessor.")
             .description("Takes `increment`.")
             .sensitive()
-            .write(|_, unsealed, call| Handled::pending(renew::by_accessor(unsealed, call))),
+            .write(|_, unsealed, call| Handled::pending(renew_by_accessor(unsealed, call))),
         Path::new("revoke", "Revoke a token and its descendants.")
             .description("Takes `token`.")
             .write(|_, unsealed, call| Handled::pending(revoke(unsealed, call))),
@@ -104,7 +106,7 @@ impl Engine for Token {
             .write(|_, unsealed, call| Handled::pending(revoke_orphan(unsealed, call))),
         Path::new("accessors/?", "List the accessors of all tokens.")
             .sudo()
-            .list(|_, unsealed, call| Handled::pending(lookup::accessors(unsealed, call))),
+            .list(|_, unsealed, call| Handled::pending(accessors(unsealed, call))),
         Path::new("tidy", "Remove tokens that have ended.")
             .write(|_, unsealed, call| Handled::pending(tidy(unsealed, call))),
     ];
@@ -128,16 +130,133 @@ fn named<'a>(call: &Call<'a>, field: &str, missing: &str) -> Result<Cow<'a, str>
     if named.is_empty() { Err(Refusal::invalid(missing)) } else { Ok(named) }
 }
 
-/// The live token whose text the request names.
 async fn found(unsealed: &Unsealed, call: &Call<'_>) -> Result<Option<ActiveToken>, Refusal> {
     Ok(unsealed.tokens.find(&named(call, "token", "missing token ID")?, call.now).await?)
 }
 
-/// The live token whose accessor the request names.
 async fn accessed(unsealed: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
     let accessor = named(call, "accessor", "missing accessor")?;
     let found = unsealed.tokens.find_accessor(&accessor, call.now).await?;
     found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
+}
+
+async fn lookup(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let bad = || Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() };
+    let entry = found(unsealed, call).await?.ok_or_else(bad)?.entry();
+    Ok(reply(call, &entry, entry.id.expose(), "token"))
+}
+
+/// The caller's own, even if this request spends its last use.
+fn lookup_own(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let entry = unsealed.tokens.current(caller(call)?).entry();
+    Ok(reply(call, &entry, entry.id.expose(), "token"))
+}
+
+/// By its accessor: everything but its text.
+async fn lookup_by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let entry = accessed(unsealed, call).await?.entry();
+    Ok(reply(call, &entry, "", "accessor"))
+}
+
+async fn accessors(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let mut accessors = unsealed.tokens.accessors(call.now).await?;
+    accessors.sort_unstable();
+    Ok(Outcome::keys(accessors))
+}
+
+fn reply(call: &Call<'_>, entry: &Entry, text: &str, known: &str) -> Reply {
+    fields::answer(facts(entry, text, call.now), call.data, &[known])
+}
+
+fn facts(entry: &Entry, text: &str, now: Time) -> Object {
+    let mut facts = object! {
+        "accessor" => entry.accessor.as_str(),
+        "creation_time" => entry.issued.unix_seconds(),
+        "creation_ttl" => entry.creation_ttl,
+        "display_name" => entry.display_name.as_str(),
+        "entity_id" => "",
+        "expire_time" => entry.expires,
+        "explicit_max_ttl" => entry.explicit_max_ttl,
+        "id" => text,
+        "meta" => entry.meta.clone(),
+        "num_uses" => entry.num_uses,
+        "orphan" => entry.parent.is_none(),
+        "path" => entry.path.as_str(),
+        "policies" => entry.policies.as_slice(),
+        "ttl" => entry.ttl(now),
+        "type" => "service",
+    };
+    if entry.expires.is_some() {
+        facts.insert("issue_time", entry.issued);
+        facts.insert("renewable", entry.renewable);
+    }
+    if let Some(renewed) = entry.renewed {
+        facts.insert("last_renewal", renewed);
+        facts.insert("last_renewal_time", renewed.unix_seconds());
+    }
+    if entry.period > 0 {
+        facts.insert("period", entry.period);
+    }
+    facts
+}
+
+async fn renew(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let found = found(unsealed, call).await?.ok_or_else(|| Refusal::invalid("token not found"))?;
+    extend(unsealed, call, &found, true).await
+}
+
+async fn renew_own(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    extend(unsealed, call, &unsealed.tokens.current(caller(call)?), true).await
+}
+
+/// By its accessor: the answer has not its text.
+async fn renew_by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    extend(unsealed, call, &accessed(unsealed, call).await?, false).await
+}
+
+async fn extend(
+    unsealed: &Unsealed,
+    call: &Call<'_>,
+    found: &ActiveToken,
+    text_known: bool,
+) -> Result<Reply, Refusal> {
+    let increment = fields::span(call.data, "increment")?.unwrap_or(GoDuration::ZERO);
+    if increment.is_negative() {
+        return Err(Refusal::invalid("increment must not be negative"));
+    }
+    let increment = u64::try_from(increment.secs()).unwrap_or(0);
+    let bounds = Bounds::of(unsealed, &call.mount.tune);
+    let mut capped = None;
+    let plan = |entry: &Entry| {
+        granted(entry, increment, call, bounds).map(|granted| {
+            capped = granted.capped.filter(|_| increment > 0);
+            granted.ttl
+        })
+    };
+    let entry = unsealed.tokens.renew(found, call.now, plan).await?.map_err(Refusal::invalid)?;
+    let capped = capped.map(|capped| lifetime::warning("increment", capped));
+    let unknown = fields::unrecognized(call.data, &["accessor", "increment", "token"]);
+    let warnings = capped.into_iter().chain(unknown).collect();
+    let lease_seconds = entry.ttl(call.now);
+    let auth = Some(Issued { entry, lease_seconds, new: false, text_known });
+    Ok(Reply { auth, warnings, ..Reply::default() })
+}
+
+/// The seconds a renewal grants, or why there are none.
+fn granted(entry: &Entry, increment: u64, call: &Call<'_>, bounds: Bounds) -> Result<Granted, &'static str> {
+    if entry.expires.is_none() {
+        return Err("invalid lease ID");
+    }
+    if !entry.renewable {
+        return Err("lease is not renewable");
+    }
+    let request = TtlRequest {
+        ttl: if increment > 0 { increment } else { entry.creation_ttl },
+        period: entry.period,
+        explicit_max_ttl: entry.explicit_max_ttl,
+        age: call.now.since(entry.issued).as_secs(),
+    };
+    lifetime::grant(request, bounds).ok_or("past the max TTL, cannot renew")
 }
 
 /// A token and its descendants; no error if there is no such token.
@@ -148,12 +267,10 @@ async fn revoke(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The caller's own token and its descendants.
 async fn revoke_own(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     Ok(unsealed.tokens.revoke(&unsealed.tokens.current(caller(call)?)).await?)
 }
 
-/// The token with an accessor, and its descendants.
 async fn revoke_by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     Ok(unsealed.tokens.revoke(&accessed(unsealed, call).await?).await?)
 }
@@ -164,7 +281,6 @@ async fn revoke_orphan(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refus
     Ok(unsealed.tokens.revoke_orphan(&found).await?)
 }
 
-/// Removes what is dead already.
 async fn tidy(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let tidied = unsealed.tokens.tidy(call.now).await?;
     tracing::info!(tokens = tidied.tokens, leftovers = tidied.leftovers, "tidied the token store");

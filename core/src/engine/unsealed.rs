@@ -21,7 +21,6 @@ use crate::rate_limiter::RateLimiter;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 
-/// Seals the server.
 pub(crate) trait Sealer: Send + Sync {
     /// Seals, once all requests but the current one have ended.
     fn seal_around_request(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
@@ -57,7 +56,6 @@ pub struct Unsealed {
     pub(crate) log: Arc<Log>,
     /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
     pub(crate) unkept: Mutex<RateLimiter>,
-    /// What is counted of journeys.
     pub(crate) meters: Arc<Meters>,
     /// The way back to sealed.
     pub(crate) gate: Weak<dyn Sealer>,
@@ -102,7 +100,6 @@ impl Unsealed {
         (outlook, met)
     }
 
-    /// Whether its devices were let go.
     pub(crate) fn ended(&self) -> bool {
         self.ended.load(Ordering::SeqCst)
     }

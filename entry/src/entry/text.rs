@@ -164,7 +164,7 @@ impl From<&'static str> for Template {
     }
 }
 
-impl<'a> From<Option<Self>> for TemplateText<'a> {
+impl From<Option<Self>> for TemplateText<'_> {
     fn from(template: Option<Self>) -> Self {
         template.unwrap_or_default()
     }

@@ -51,7 +51,7 @@ fn entry<'a>(data: &'a Object, path: &'a str, policies: Names<'a>) -> Entry<'a> 
             ..Request::default()
         },
         response: Some(Response { data: data.into(), status_code: 200, ..Response::default() }),
-        error: Template::new("1 error occurred:\n\t* permission denied\n\n").into(),
+        error: Template::new("1 error occurred:\n\t* permission denied\n\n"),
         ..Entry::default()
     }
 }
@@ -183,7 +183,7 @@ fn a_gap_that_is_too_long_keeps_its_count() {
         missed: 256,
         ranges: ranges.as_slice().into(),
         since: None,
-        reason: Template::new("the device was full").into(),
+        reason: Template::new("the device was full"),
         torn: None,
         boot: None,
         ended: false,

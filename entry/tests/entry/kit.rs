@@ -29,7 +29,7 @@ pub(crate) fn gap() -> Gap<'static> {
         missed: 3,
         ranges: RANGES.into(),
         since: Some(Time::UNIX_EPOCH),
-        reason: Template::new("write failed").into(),
+        reason: Template::new("write failed"),
         torn: Some(Torn { bytes: 12, sha256: "00".into(), kept_as: "a.log.torn-1".into() }),
         boot: Some(Boot::new(7)),
         ended: true,
@@ -60,7 +60,7 @@ pub(crate) fn vector_entry<'a>(headers: &'a [Header<'a>]) -> Entry<'a> {
             headers: headers.into(),
             ..Request::default()
         },
-        error: Template::new("this is an error").into(),
+        error: Template::new("this is an error"),
         ..Entry::default()
     }
 }

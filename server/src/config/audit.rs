@@ -12,7 +12,6 @@ use onrecord_hcl::{Body, Data, Item, Position, Value};
 use super::reader::Reader;
 use crate::error::FileError;
 
-/// Keys of the rule.
 const RULE_KEYS: &[&str] = &[
     "allowed_addresses",
     "allowed_directories",
@@ -27,7 +26,6 @@ const RULE_KEYS: &[&str] = &[
     "syslog_socket",
 ];
 
-/// Keys of a device.
 const DEVICE_KEYS: [&str; 5] = ["description", "local", "options", "path", "type"];
 
 /// The rule, and the limits of devices enabled through the API.
@@ -40,11 +38,8 @@ pub(crate) struct AuditRules {
     pub(crate) settle_grace: Option<Duration>,
     /// How long an entry may wait for devices that block.
     pub(crate) audit_timeout: Option<Duration>,
-    /// How many bytes may wait for one device.
     pub(crate) queue_size: Option<usize>,
-    /// Whether audit drills are allowed.
     pub(crate) drills: bool,
-    /// Whether devices can be created through the API.
     pub(crate) api_creation: bool,
     /// Whether devices created through the API may have a prefix.
     pub(crate) prefixing: bool,
@@ -58,14 +53,10 @@ pub(crate) struct AuditRules {
     pub(crate) syslog_socket: Option<PathBuf>,
 }
 
-/// A device of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Device {
-    /// What it is.
     pub(crate) declared: EnableRequest,
-    /// The file it stands in.
     pub(crate) file: PathBuf,
-    /// The line it begins on.
     pub(crate) line: u32,
 }
 

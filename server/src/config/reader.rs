@@ -9,24 +9,20 @@ use onrecord_value::{duration, size};
 
 use crate::error::FileError;
 
-/// One file being read.
 pub(super) struct Reader {
     file: PathBuf,
     warnings: Vec<String>,
 }
 
 impl Reader {
-    /// A reader of this file.
     pub(super) fn new(file: &Path) -> Self {
         Self { file: file.to_owned(), warnings: Vec::new() }
     }
 
-    /// The file.
     pub(super) fn file(&self) -> &Path {
         &self.file
     }
 
-    /// The warnings.
     pub(super) fn into_warnings(self) -> Vec<String> {
         self.warnings
     }
@@ -36,7 +32,6 @@ impl Reader {
         self.warnings.push(self.error(position, message).to_string());
     }
 
-    /// Adds a warning for each key that is not one of these.
     pub(super) fn warn_unknown_keys(&mut self, body: &Body, keys: &[&str], place: &str) {
         for item in &body.items {
             if !keys.contains(&item.name()) {
@@ -45,17 +40,14 @@ impl Reader {
         }
     }
 
-    /// An error at a place of the file.
     pub(super) fn error(&self, position: Position, message: String) -> FileError {
         FileError::new(&self.file, Some(position.line), message)
     }
 
-    /// An error of the configuration language.
     pub(super) fn syntax_error(&self, error: onrecord_hcl::Error) -> FileError {
         self.error(error.position(), error.to_string()).with_source(error)
     }
 
-    /// The blocks of a key.
     pub(super) fn blocks<'a>(
         &self,
         body: &'a Body,
@@ -65,7 +57,6 @@ impl Reader {
         body.blocks(name, labels).map_err(|error| self.syntax_error(error))
     }
 
-    /// A text.
     pub(super) fn text(&self, body: &Body, name: &str) -> Result<Option<String>, FileError> {
         let found = body.scalar(name).map_err(|error| self.syntax_error(error))?;
         Ok(found.map(str::to_owned))
@@ -88,7 +79,6 @@ impl Reader {
         })
     }
 
-    /// A size: bytes, or with a unit.
     pub(super) fn size(&self, body: &Body, name: &str) -> Result<Option<usize>, FileError> {
         self.converted(body, name, |text| {
             let parsed = size::parse(text).map_err(|error| error.to_string())?;
@@ -96,12 +86,10 @@ impl Reader {
         })
     }
 
-    /// A whole number that is not negative.
     pub(super) fn count(&self, body: &Body, name: &str) -> Result<Option<usize>, FileError> {
         self.converted(body, name, |text| text.parse().map_err(|_| "it must be a whole number".to_owned()))
     }
 
-    /// A list of texts, or one text with commas.
     pub(super) fn texts(&self, body: &Body, name: &str) -> Result<Vec<String>, FileError> {
         if let Some(text) = body.get(name).and_then(onrecord_hcl::Value::as_str) {
             return Ok(text.split(',').map(|part| part.trim().to_owned()).collect());
@@ -110,7 +98,6 @@ impl Reader {
         Ok(found.unwrap_or_default().into_iter().map(str::to_owned).collect())
     }
 
-    /// One of a few words.
     pub(super) fn one_of(
         &self,
         body: &Body,

@@ -31,7 +31,6 @@ struct State {
 }
 
 impl BackgroundWriter {
-    /// Starts the thread.
     pub(super) fn start(
         sink: impl Write + Send + 'static,
         is_plain: fn(char) -> bool,

@@ -111,7 +111,6 @@ impl Backend for Memory {
     }
 }
 
-/// The row of the table of kinds.
 pub(super) static KIND: BackendKind = BackendKind {
     name: "inmem",
     about: "Keeps the data in memory: it is lost when the server stops.",
@@ -120,7 +119,6 @@ pub(super) static KIND: BackendKind = BackendKind {
     parse: |_| Ok(Arc::new(NewMemory)),
 };
 
-/// A map that is not made yet.
 struct NewMemory;
 
 impl BackendTarget for NewMemory {

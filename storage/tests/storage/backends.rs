@@ -43,7 +43,7 @@ fn a_kind_of_the_table_opens_what_its_options_name() {
     let storage = Storage::open(&file).unwrap();
     storage.commit(put("a", b"one")).wait().unwrap();
     assert!(file.target.has_data());
-    let in_use = Storage::open(&file).unwrap_err().to_string();
+    let in_use = Storage::open(&file).err().unwrap().to_string();
     assert!(in_use.ends_with("another process is using it"), "{in_use}");
     drop(storage);
     assert_eq!(get(&Storage::open(&file).unwrap(), "a").unwrap(), b"one");

@@ -17,7 +17,6 @@ const PROBE: &[u8] = b"\"path\":\"sys/audit/test\"}";
 /// A time is shorter.
 const TIME_MAX: usize = 40;
 
-/// The searchers, prepared once.
 #[derive(Debug)]
 pub(super) struct Json {
     beginning: Finder<'static>,
@@ -37,7 +36,6 @@ impl Default for Json {
 }
 
 impl Json {
-    /// The entry of a usual line.
     pub(super) fn entry(&self, line: &[u8]) -> Option<ScannedEntry> {
         // Skips lines in the other format.
         if !line.ends_with(b"}}") {
@@ -96,7 +94,6 @@ fn entry_type(line: &[u8]) -> Option<(EntryType, &[u8])> {
     rest.starts_with(b",\"auth\":{").then_some((entry_type, rest))
 }
 
-/// Whether the last key is `duration_ns`.
 fn ends_with_duration(body: &[u8]) -> bool {
     let digits = body.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     digits > 0 && body.get(..body.len() - digits).is_some_and(|body| body.ends_with(b",\"duration_ns\":"))

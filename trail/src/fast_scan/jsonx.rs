@@ -26,7 +26,6 @@ const END: &[u8] = b"</json:string>";
 /// A time is shorter, and so is a number.
 const SHORT_MAX: usize = 40;
 
-/// The searchers, prepared once.
 #[derive(Debug)]
 pub(super) struct Jsonx {
     beginning: Finder<'static>,
@@ -46,7 +45,6 @@ impl Default for Jsonx {
     }
 }
 
-/// The tag of an object.
 enum Tag<'a> {
     /// With its name, which is empty in a list.
     Opens(&'a [u8]),
@@ -54,7 +52,6 @@ enum Tag<'a> {
 }
 
 impl Jsonx {
-    /// The entry of a usual line.
     pub(super) fn entry(&self, line: &[u8]) -> Option<ScannedEntry> {
         let (objects, entry_type) = ending(line)?;
         let objects = after_prefix(objects, BEGINNING, &self.beginning)?;

@@ -141,7 +141,7 @@ impl Hostile {
             missed: 3,
             ranges: Ranges::default(),
             since: None,
-            reason: Template::new("").into(),
+            reason: Template::new(""),
             torn: None,
             boot: None,
             ended: false,

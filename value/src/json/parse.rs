@@ -223,7 +223,6 @@ impl<'a> Parser<'a> {
         if self.at == start { Err(self.unfitting(context)) } else { Ok(()) }
     }
 
-    /// Takes the next byte if it is one of these.
     fn take(&mut self, bytes: &[u8]) -> bool {
         let found = self.peek().is_some_and(|byte| bytes.contains(&byte));
         self.at += usize::from(found);
@@ -291,7 +290,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The character after a `\`.
     fn escape(&mut self) -> Result<char, ParseError> {
         let found = match self.peek() {
             Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),

@@ -56,18 +56,6 @@ pub fn write_str(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Appends bytes as a JSON string with its quotes; each byte that is not UTF-8 becomes `\ufffd`.
-pub fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    for chunk in bytes.utf8_chunks() {
-        escape(chunk.valid(), out);
-        for _ in chunk.invalid() {
-            out.extend_from_slice(b"\\ufffd");
-        }
-    }
-    out.push(b'"');
-}
-
 /// Appends a text with JSON's escapes, without quotes around it.
 #[inline]
 pub fn escape(text: &str, out: &mut Vec<u8>) {
@@ -109,7 +97,7 @@ fn escape_one<'a>(byte: u8, after: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{write_bytes, write_str};
+    use super::write_str;
 
     fn written(text: &str) -> String {
         let mut out = Vec::new();
@@ -123,15 +111,5 @@ mod tests {
         assert_eq!(written("\n\r\t\u{8}\u{c}\u{0}\u{1f}\u{7f}"), "\"\\n\\r\\t\\b\\f\\u0000\\u001f\u{7f}\"");
         assert_eq!(written("<a href='x'>&amp;"), r#""\u003ca href='x'\u003e\u0026amp;""#);
         assert_eq!(written("\u{2028}\u{2029}\u{202a}é😀€"), "\"\\u2028\\u2029\u{202a}é😀€\"");
-    }
-
-    #[test]
-    fn each_byte_that_is_not_utf8_is_replaced() {
-        let mut out = Vec::new();
-        write_bytes(b"a\xffb\xe2\x82c\xe2\x82\xac\xed\xa0\x80", &mut out);
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "\"a\\ufffdb\\ufffd\\ufffdc\u{20ac}\\ufffd\\ufffd\\ufffd\""
-        );
     }
 }

@@ -2,11 +2,7 @@
 //! Never in it: how a device is made to fail.
 
 use super::{sanitize, with_slash};
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, exactly};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
-use crate::session::Session;
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
 use onrecord_value::{Value, object};
 
 pub(crate) const COMMAND: Command = Command::new(

@@ -1,12 +1,8 @@
 //! `audit explain`: prints the register of fields.
 //! Never in it: a call of a server.
 
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, at_most_one};
-use crate::flag::Output;
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session, at_most_one};
 use crate::printer::table;
-use crate::session::Session;
 use crate::suggest;
 use onrecord_entry::register::{LineField, line_fields};
 use onrecord_value::{Value, object};
@@ -53,7 +49,7 @@ fn explain(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult 
         })
         .collect();
     let records: Value = fields.iter().map(|field| record(field)).collect();
-    session.show(&table::table(&["Field", "Shown", "As", "Because"], &rows), records)
+    session.show(&table::table("Field | Shown | As | Because", &rows), records)
 }
 
 fn record(field: &LineField) -> Value {
@@ -78,7 +74,6 @@ fn matches_path(path: &str, wanted: &str) -> bool {
     within.contains(&format!(".{}.", wanted.replace("[]", "").trim_matches('.')))
 }
 
-/// Whether a text matches a pattern in which `*` stands for any characters.
 fn matches_pattern(text: &str, pattern: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else { return text == pattern };
     let Some(rest) = text.strip_prefix(before) else { return false };

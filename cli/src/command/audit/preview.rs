@@ -1,13 +1,8 @@
 //! `audit preview`: the lines that devices would write for a request, which is not executed.
 //! Never in it: formatting of a line.
 
-use crate::command::Command;
-use crate::command::data;
-use crate::failure::{CommandResult, not_enough};
-use crate::flag::Output;
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Invocation, Output, Session, data, not_enough};
 use crate::printer::plain;
-use crate::session::Session;
 use onrecord_value::{Object, Value};
 
 pub(crate) const COMMAND: Command = Command::new(

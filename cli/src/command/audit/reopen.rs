@@ -1,13 +1,8 @@
 //! `audit reopen`: opens devices again after a rotation.
 //! Never in it: how a device is opened.
 
-use crate::command::Command;
-use crate::command::sanitize;
-use crate::failure::{CommandResult, at_most_one};
-use crate::flag::Output;
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Invocation, Output, Session, at_most_one, sanitize};
 use crate::printer::table;
-use crate::session::Session;
 
 pub(crate) const COMMAND: Command =
     Command::new("audit reopen", "[PATH]", "Reopen audit devices after a log rotation", reopen)
@@ -34,6 +29,6 @@ fn reopen(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let failed = done.keys().any(|path| text(path, "result") != "reopened");
     let row = |path: &str| vec![path.to_owned(), text(path, "result"), text(path, "error")];
     let rows: Vec<Vec<String>> = done.keys().map(row).collect();
-    session.show(&table::table(&["Path", "Result", "Error"], &rows), done)?;
+    session.show(&table::table("Path | Result | Error", &rows), done)?;
     Ok(if failed { 2 } else { 0 })
 }

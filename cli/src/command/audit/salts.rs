@@ -2,12 +2,8 @@
 //! Never in it: hashing.
 
 use super::{sanitize, with_slash};
-use crate::command::Command;
-use crate::failure::{CommandResult, exactly};
-use crate::flag::Output;
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Invocation, Output, Session, exactly};
 use crate::printer::{Format, table};
-use crate::session::Session;
 use onrecord_client::AuditSalt;
 use onrecord_value::{Value, object};
 
@@ -43,7 +39,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     };
     let rows: Vec<Vec<String>> = salts.iter().map(row).collect();
     let records: Value = salts.iter().map(record).collect();
-    session.show(&table::table(&["Salt", "Path", "Type", "From", "To"], &rows), records)
+    session.show(&table::table("Salt | Path | Type | From | To", &rows), records)
 }
 
 fn record(salt: &AuditSalt) -> Value {

@@ -3,16 +3,13 @@
 
 use std::time::Duration;
 
-use crate::command::Command;
-use crate::failure::{CommandResult, Failure, SERVER, context, exactly};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, context, exactly,
+};
 use crate::printer::{Format, Node, plain, table};
-use crate::session::Session;
 use onrecord_client::Client;
 use onrecord_value::{Object, Value, object};
 
-/// Clears the terminal and moves the cursor to the upper left corner.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 pub(crate) const COMMAND: Command =
@@ -82,7 +79,6 @@ fn show(session: &mut Session<'_>, client: &Client) -> CommandResult {
     }
 }
 
-/// A status made from the response of `sys/health`.
 fn of_health(health: &Object) -> Object {
     let states = health.object("audit_device_states");
     let device =
@@ -109,19 +105,7 @@ fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
             devices.iter().filter_map(|(path, device)| Some(device_row(path, device.as_object()?))).collect();
         text.push_str("\n\n");
         text.push_str(&table::table(
-            &[
-                "Path",
-                "Type",
-                "State",
-                "Since",
-                "Queue",
-                "Lag",
-                "Entries",
-                "Failures",
-                "Missed",
-                "Untold",
-                "Last Error",
-            ],
+            "Path | Type | State | Since | Queue | Lag | Entries | Failures | Missed | Untold | Last Error",
             &rows,
         ));
     }
@@ -176,7 +160,6 @@ fn device_row(path: &str, device: &Object) -> Vec<String> {
     ]
 }
 
-/// A number of bytes in whole units.
 fn size(bytes: i64) -> String {
     match bytes {
         ..1024 => format!("{bytes}B"),

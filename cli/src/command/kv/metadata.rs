@@ -2,14 +2,10 @@
 //! Never in it: the data of a secret.
 
 use super::{KvTarget, MOUNT, kv_target, print_object, print_path};
-use crate::command::Command;
 use crate::command::generic::{deleted, nothing_at, written};
-use crate::failure::{CommandResult, Failure, exactly};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
 use crate::printer::Format;
 use crate::secret;
-use crate::session::Session;
 use onrecord_value::{Object, Value, duration};
 
 const CAS_REQUIRED: Flag = Flag::bool("cas-required", "Require -cas for every write of the secret.");
@@ -98,7 +94,6 @@ fn get(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     Ok(0)
 }
 
-/// The settings given as flags.
 fn settings(invocation: &Invocation) -> Object {
     let mut body = Object::new();
     if let Some(count) = invocation.integer("max-versions").filter(|count| *count >= 0) {

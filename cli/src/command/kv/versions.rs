@@ -2,12 +2,8 @@
 //! Never in it: the metadata of a secret.
 
 use super::{MOUNT, ROOT, kv_target, version_body, version_of};
-use crate::command::Command;
 use crate::command::generic::{deleted, nothing_at, written};
-use crate::failure::{CommandResult, Failure, context, exactly};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
-use crate::session::Session;
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, exactly};
 use onrecord_value::{Value, object};
 
 const VERSIONS: Flag = Flag::texts("versions", "Versions, separated by commas. May be given several times.");

@@ -9,7 +9,6 @@ use onrecord_value::printable::printable;
 
 use crate::printer::table::table;
 
-/// The report.
 pub(super) fn text(report: &Report, judge: Judge) -> String {
     let mut parts = vec![sources(report), devices(report)];
     let findings = findings(report);
@@ -28,7 +27,7 @@ fn sources(report: &Report) -> String {
         [printable(&source.name)].into_iter().chain(counts).collect()
     };
     let rows: Vec<Vec<String>> = report.sources.iter().map(row).collect();
-    table(&["Log", "Bytes", "Lines", "Entries"], &rows)
+    table("Log | Bytes | Lines | Entries", &rows)
 }
 
 fn devices(report: &Report) -> String {
@@ -45,9 +44,7 @@ fn devices(report: &Report) -> String {
         let counts = [union.requests, union.responses, union.pairs];
         rows.push(row("all as one".to_owned(), counts, &union.boots, 0));
     }
-    let headers =
-        ["Device (salt)", "Starts", "Requests", "Responses", "Pairs", "Holes", "Undeclared", "Doubles"];
-    table(&headers, &rows)
+    table("Device (salt) | Starts | Requests | Responses | Pairs | Holes | Undeclared | Doubles", &rows)
 }
 
 fn row(name: String, counts: [u64; 3], boots: &[BootReport], doubles: u64) -> Vec<String> {
@@ -62,7 +59,6 @@ fn name(device: &DeviceReport) -> String {
     device.salt.map_or_else(|| "without numbers".to_owned(), |salt| salt.to_string())
 }
 
-/// One line each, with examples.
 fn findings(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for device in &report.devices {

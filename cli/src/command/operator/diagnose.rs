@@ -6,13 +6,9 @@ use std::path::PathBuf;
 use onrecord_server::{CheckStatus, Finding, diagnose};
 use onrecord_value::{Value, object};
 
-use crate::command::Command;
 use crate::command::server::CONFIG;
-use crate::failure::{CommandResult, Failure, exactly};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
 use crate::printer::table;
-use crate::session::Session;
 
 pub(crate) const COMMAND: Command =
     Command::new("operator diagnose", "", "Check a configuration and everything it names", run)
@@ -51,7 +47,7 @@ fn run(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         checks.push(Value::Object(object! { "check" => &check, "detail" => &detail, "result" => result }));
         rows.push(vec![result.to_owned(), check, detail]);
     }
-    let table = table::table(&["Result", "Check", "Detail"], &rows);
+    let table = table::table("Result | Check | Detail", &rows);
     session.show(&table, object! { "checks" => checks, "failed" => failed })?;
     Ok(u8::from(failed))
 }

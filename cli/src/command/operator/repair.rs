@@ -7,13 +7,10 @@ use std::path::PathBuf;
 use onrecord_client::Token;
 use onrecord_server::AuditRepair;
 
-use crate::command::Command;
-use crate::command::sanitize;
-use crate::failure::{CommandResult, Failure, at_most_one};
-use crate::flag::{Flag, Output};
-use crate::invocation::Invocation;
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, Session, at_most_one, sanitize,
+};
 use crate::printer::{Format, Node, table};
-use crate::session::Session;
 
 pub(crate) const COMMAND: Command = Command::new(
     "operator audit-repair",
@@ -114,7 +111,7 @@ fn list(session: &mut Session<'_>, repair: &AuditRepair) -> CommandResult {
         let from = if device.declared { "configuration" } else { "API" };
         rows.push(vec![path, kind, from.to_owned(), description]);
     }
-    let table = table::table(&["Path", "Type", "Made by", "Description"], &rows);
+    let table = table::table("Path | Type | Made by | Description", &rows);
     session.show(&table, Node::Record(records))
 }
 

@@ -7,7 +7,6 @@ use crate::engine::codec::{Broken, Reader, Writer};
 use crate::engine::fields;
 use crate::outcome::Refusal;
 
-/// How versions are kept and written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Config {
     /// How many versions are kept; 0 leaves it to the engine, or to the default of 10.
@@ -36,7 +35,6 @@ impl Config {
         Ok(())
     }
 
-    /// As `config` and `metadata` answer it.
     pub(super) fn show(&self) -> Object {
         object! {
             "cas_required" => self.cas_required,

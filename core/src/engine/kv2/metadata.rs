@@ -97,7 +97,6 @@ impl Kv2 {
     }
 }
 
-/// The answer to a read of a key's metadata.
 fn show_metadata(call: &Call<'_>, stored: Option<SecretBytes>) -> Result<Outcome, Refusal> {
     let Some(stored) = stored else { return Ok(Outcome::absent()) };
     let record = Record::decode(stored.expose())?;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use onrecord_value::{GoDuration, Object, Time};
 
 use super::config::Config;
-use crate::engine::codec::{Broken, Reader, Writer};
+use crate::engine::codec::{self, Broken, Reader, Writer};
 
 /// The first byte of a record. Another one is from a newer release.
 const FORMAT: u8 = 1;
@@ -26,7 +26,6 @@ mod body_tag {
 /// A key: borrowed from its stored bytes as far as it has not changed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record<'a> {
-    /// When the key came to be.
     pub(super) created: Time,
     /// When a version or the metadata changed last.
     pub(super) updated: Time,
@@ -36,7 +35,6 @@ pub(super) struct Record<'a> {
     pub(super) oldest: u64,
     /// How often the metadata was written.
     pub(super) metadata_version: u64,
-    /// The key's own settings.
     pub(super) settings: Config,
     /// What its owner says about it: texts by name.
     pub(super) custom: Option<Object>,
@@ -44,25 +42,20 @@ pub(super) struct Record<'a> {
     pub(super) versions: Vec<Version<'a>>,
 }
 
-/// One version of a key.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Version<'a> {
     /// 1 for the first.
     pub(super) number: u64,
-    /// When it was written.
     pub(super) created: Time,
     /// From when on it counts as deleted.
     pub(super) deletion: Option<Time>,
-    /// Its data.
     pub(super) body: Body<'a>,
 }
 
 /// Where a version's data is.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Body<'a> {
-    /// Destroyed.
     Gone,
-    /// In the key's record.
     Inline(Cow<'a, [u8]>),
     /// In the group of this number, a record beside the key's.
     Outside(u64),
@@ -70,14 +63,12 @@ pub(super) enum Body<'a> {
 
 /// What became of a record that was settled.
 pub(super) struct Settled {
-    /// The key's record.
     pub(super) bytes: Vec<u8>,
     /// Versions that moved out of it: the number of their group, and its record.
     pub(super) group: Option<(u64, Vec<u8>)>,
 }
 
 impl Version<'_> {
-    /// Whether its data was destroyed.
     pub(super) const fn destroyed(&self) -> bool {
         matches!(self.body, Body::Gone)
     }
@@ -89,7 +80,6 @@ impl Version<'_> {
 }
 
 impl<'a> Record<'a> {
-    /// A key without versions.
     pub(super) fn new(now: Time) -> Self {
         Self {
             created: now,
@@ -103,12 +93,10 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The version of a number.
     pub(super) fn version(&self, number: u64) -> Option<&Version<'a>> {
         self.index(number).and_then(|at| self.versions.get(at))
     }
 
-    /// The version of a number, to change it.
     pub(super) fn version_mut(&mut self, number: u64) -> Option<&mut Version<'a>> {
         self.index(number).and_then(|at| self.versions.get_mut(at))
     }
@@ -200,24 +188,22 @@ impl<'a> Record<'a> {
 
     /// Reads a stored record. The data of versions is not looked into.
     pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, Broken> {
-        let mut reader = Reader::new(bytes);
-        if reader.byte()? != FORMAT {
-            return Err(Broken);
-        }
+        codec::decode(bytes, FORMAT, Self::read)
+    }
+
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Broken> {
         let mut record = Self {
             created: reader.time()?,
             updated: reader.time()?,
             current: reader.count()?,
             oldest: reader.count()?,
             metadata_version: reader.count()?,
-            settings: Config::read(&mut reader)?,
+            settings: Config::read(reader)?,
             custom: if reader.flag()? { Some(reader.object()?) } else { None },
             versions: Vec::new(),
         };
-        let count = reader.count()?;
-        record.versions.reserve(usize::try_from(count).map_or(0, |count| count.min(64)));
         let mut last = 0;
-        for _ in 0..count {
+        for _ in 0..reader.count()? {
             let version = Version {
                 number: reader.count()?,
                 created: reader.time()?,
@@ -235,7 +221,6 @@ impl<'a> Record<'a> {
             last = version.number;
             record.versions.push(version);
         }
-        reader.end()?;
         Ok(record)
     }
 }
@@ -259,7 +244,6 @@ fn move_out(versions: &mut [Version<'_>]) -> Option<(u64, Vec<u8>)> {
 /// Number and data of a version in a group.
 type Member<'a> = (u64, Cow<'a, [u8]>);
 
-/// The record of a group.
 fn encode_group(members: &[Member<'_>]) -> Vec<u8> {
     let mut writer =
         Writer::with_capacity(16 + members.iter().map(|(_, data)| data.len() + 12).sum::<usize>());
@@ -273,17 +257,10 @@ fn encode_group(members: &[Member<'_>]) -> Vec<u8> {
 }
 
 fn decode_group(bytes: &[u8]) -> Result<Vec<Member<'_>>, Broken> {
-    let mut reader = Reader::new(bytes);
-    if reader.byte()? != FORMAT {
-        return Err(Broken);
-    }
-    let count = reader.count()?;
-    let mut members = Vec::new();
-    for _ in 0..count {
-        members.push((reader.count()?, Cow::Borrowed(reader.blob()?)));
-    }
-    reader.end()?;
-    Ok(members)
+    codec::decode(bytes, FORMAT, |reader| {
+        let count = reader.count()?;
+        (0..count).map(|_| Ok((reader.count()?, Cow::Borrowed(reader.blob()?)))).collect()
+    })
 }
 
 /// The data of one version in the record of its group.
@@ -291,7 +268,6 @@ pub(super) fn in_group(bytes: &[u8], number: u64) -> Result<Option<Cow<'_, [u8]>
     Ok(decode_group(bytes)?.into_iter().find(|(other, _)| *other == number).map(|(_, data)| data))
 }
 
-/// The record of a group without these versions.
 pub(super) fn without(bytes: &[u8], numbers: &[u64]) -> Result<Vec<u8>, Broken> {
     let mut members = decode_group(bytes)?;
     members.retain(|(number, _)| !numbers.contains(number));

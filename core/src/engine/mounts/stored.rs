@@ -1,16 +1,12 @@
 //! The mount table as it is stored: one record. Never in it: engines.
 
-use std::sync::Arc;
-
 use onrecord_seal::{Entropy, EntropyError};
 use onrecord_value::{Object, Value, object};
 
-use super::{MountDraft, Table};
-use crate::engine::AnyEngine;
-use crate::engine::codec::{Broken, Reader, Writer};
-use crate::engine::kind::{Builtin, EngineKind, Kinds, Mounting};
-use crate::engine::mount::{LOGINS, Mount, Tune};
-use crate::engine::space::Space;
+use super::MountError;
+use crate::engine::codec::{self, Broken, Reader, Writer};
+use crate::engine::kind::{EngineKind, Kinds, Mounting};
+use crate::engine::mount::{LOGINS, MountEntry, Tune};
 use crate::stored::{Plain, Record as _, load, record};
 
 /// The first byte of the record. Another one is from a newer release.
@@ -18,168 +14,78 @@ const FORMAT: u8 = 1;
 /// The key of the mounts whose data is to be deleted: the name that stored tables have, from the first release on.
 const DELETION_KEY: &str = "doomed";
 
-/// The table's record.
-pub(super) struct Stored {
-    pub(super) rows: Vec<Row>,
-    pub(super) pending_deletion: Vec<String>,
-}
-
-/// A mount without its engine.
-#[derive(Clone)]
-pub(super) struct Row {
-    pub(super) path: String,
-    pub(super) kind: String,
-    pub(super) uuid: String,
-    accessor: String,
-    description: String,
-    local: bool,
-    seal_wrap: bool,
-    external_entropy_access: bool,
-    options: Option<Object>,
-    tune: Tune,
-}
-
-impl Stored {
-    /// The table of a server that was just initialised.
-    pub(super) fn first(kinds: &Kinds, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-        let builtin = |kind: &'static EngineKind| match &kind.mounting {
-            Mounting::Builtin(builtin) => Some(Row::builtin(kind, builtin, entropy)),
-            Mounting::Secrets | Mounting::Login => None,
-        };
-        let rows = kinds.iter().filter_map(builtin).collect::<Result<_, _>>()?;
-        Ok(Self { rows, pending_deletion: Vec::new() })
-    }
-
-    pub(super) fn of(table: &Table) -> Self {
-        Self {
-            rows: table.iter().map(|mount| Row::of(mount)).collect(),
-            pending_deletion: table.pending_deletion.clone(),
-        }
-    }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(1024);
-        writer.byte(FORMAT);
-        writer.object(&object! {
-            DELETION_KEY => self.pending_deletion.clone(),
-            "mounts" => self.rows.iter().map(Row::to_value).collect::<Value>(),
-        });
-        writer.finish()
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Broken> {
-        let mut reader = Reader::new(bytes);
-        if reader.byte()? != FORMAT {
-            return Err(Broken);
-        }
-        let record = reader.object()?;
-        reader.end()?;
-        let rows = record.get("mounts").and_then(Value::as_array).ok_or(Broken)?;
-        let rows = rows.iter().map(Row::from_value).collect::<Option<_>>().ok_or(Broken)?;
-        let pending_deletion: Option<Option<_>> = load::<Plain, _>(&record, DELETION_KEY);
-        Ok(Self { rows, pending_deletion: pending_deletion.ok_or(Broken)?.unwrap_or_default() })
-    }
-}
-
-impl Row {
-    /// A mount to be made.
-    pub(super) fn new(
-        kinds: &Kinds,
-        path: &str,
-        draft: MountDraft,
-        entropy: &dyn Entropy,
-    ) -> Result<Self, EntropyError> {
-        let (kind, mut options) = (draft.kind, draft.options);
-        if !kinds.is_version(kind, "") {
-            options.insert("version", kind.version);
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            kind: kind.name.to_owned(),
-            uuid: entropy.uuid()?,
-            accessor: accessor(path, kind, entropy)?,
-            description: draft.description,
-            local: draft.local,
-            seal_wrap: draft.seal_wrap,
-            external_entropy_access: draft.external_entropy_access,
-            options: Some(options),
-            tune: draft.tune,
-        })
-    }
-
-    fn builtin(kind: &EngineKind, builtin: &Builtin, entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-        Ok(Self {
+/// The mounts of a server that was just initialised.
+pub(super) fn first(kinds: &Kinds, entropy: &dyn Entropy) -> Result<Vec<MountEntry>, EntropyError> {
+    let builtin = |kind: &'static EngineKind| match &kind.mounting {
+        Mounting::Builtin(builtin) => Some(MountEntry {
             path: builtin.path.to_owned(),
-            kind: kind.name.to_owned(),
-            uuid: entropy.uuid()?,
-            accessor: accessor(builtin.path, kind, entropy)?,
+            kind,
+            uuid: String::new(),
+            accessor: String::new(),
             description: builtin.description.to_owned(),
             local: builtin.local,
             seal_wrap: builtin.seal_wrap,
             external_entropy_access: false,
             options: None,
             tune: (builtin.tune)(),
-        })
-    }
-
-    fn of(mount: &Mount) -> Self {
-        Self {
-            path: mount.path.clone(),
-            kind: mount.kind.name.to_owned(),
-            uuid: mount.uuid.clone(),
-            accessor: mount.accessor.clone(),
-            description: mount.description.clone(),
-            local: mount.local,
-            seal_wrap: mount.seal_wrap,
-            external_entropy_access: mount.external_entropy_access,
-            options: mount.options.clone(),
-            tune: mount.tune.clone(),
-        }
-    }
-
-    /// With its engine.
-    pub(super) fn mount(
-        self,
-        kind: &'static EngineKind,
-        engine: Arc<dyn AnyEngine>,
-        space: Arc<Space>,
-    ) -> Mount {
-        Mount {
-            path: self.path,
-            kind,
-            accessor: self.accessor,
-            uuid: self.uuid,
-            description: self.description,
-            local: self.local,
-            seal_wrap: self.seal_wrap,
-            external_entropy_access: self.external_entropy_access,
-            options: self.options,
-            tune: self.tune,
-            engine,
-            space,
-        }
-    }
-
-    /// The option `version`; empty without.
-    pub(super) fn version(&self) -> &str {
-        self.options.as_ref().and_then(|options| options.str("version")).unwrap_or_default()
-    }
-
-    fn to_value(&self) -> Value {
-        Value::Object(self.to_object().into_iter().chain(self.tune.to_object()).collect())
-    }
-
-    fn from_value(row: &Value) -> Option<Self> {
-        let row = row.as_object()?;
-        Self::from_object(row, (Tune::from_object(row, ())?,)).filter(|row| row.path.ends_with('/'))
-    }
+        }),
+        Mounting::Secrets | Mounting::Login => None,
+    };
+    kinds.iter().filter_map(builtin).map(|entry| with_ids(entry, entropy)).collect()
 }
 
-record! { Row(tune: Tune) {
+/// A mount with its UUID and its accessor: `kv_1a2b3c4d`, `auth_token_1a2b3c4d`.
+pub(super) fn with_ids(entry: MountEntry, entropy: &dyn Entropy) -> Result<MountEntry, EntropyError> {
+    let uuid = entropy.uuid()?;
+    let mut random = [0; 4];
+    entropy.fill(&mut random)?;
+    let class = if entry.path.starts_with(LOGINS) { "auth_" } else { "" };
+    let accessor = format!("{class}{}_{:08x}", entry.kind.name, u32::from_be_bytes(random));
+    Ok(MountEntry { accessor, uuid, ..entry })
+}
+
+pub(super) fn encode<'a>(
+    mounts: impl IntoIterator<Item = &'a MountEntry>,
+    pending_deletion: &[String],
+) -> Vec<u8> {
+    let row = |mount: &MountEntry| {
+        let mut row = mount.to_object();
+        row.extend(mount.tune.to_object());
+        row.insert("kind", mount.kind.name);
+        row
+    };
+    let mut writer = Writer::with_capacity(1024);
+    writer.byte(FORMAT);
+    writer.object(&object! {
+        DELETION_KEY => pending_deletion,
+        "mounts" => mounts.into_iter().map(row).collect::<Value>(),
+    });
+    writer.finish()
+}
+
+/// The mounts, and the ids of those whose data is to be deleted.
+pub(super) fn decode(bytes: &[u8], kinds: &Kinds) -> Result<(Vec<MountEntry>, Vec<String>), MountError> {
+    let record = codec::decode(bytes, FORMAT, Reader::object)?;
+    let rows = record.get("mounts").and_then(Value::as_array).ok_or(Broken)?;
+    let rows =
+        rows.iter().map(|row| mount(row.as_object().ok_or(Broken)?, kinds)).collect::<Result<_, _>>()?;
+    let pending_deletion: Option<Option<_>> = load::<Plain, _>(&record, DELETION_KEY);
+    Ok((rows, pending_deletion.ok_or(Broken)?.unwrap_or_default()))
+}
+
+fn mount(row: &Object, kinds: &Kinds) -> Result<MountEntry, MountError> {
+    let path = row.str("path").filter(|path| path.ends_with('/')).ok_or(Broken)?;
+    let version = row.object("options").and_then(|options| options.str("version")).unwrap_or_default();
+    let kind = kinds.stored(row.str("kind").ok_or(Broken)?, version);
+    let kind = kind.ok_or_else(|| MountError::Engine(path.to_owned()))?;
+    let tune = Tune::from_object(row, ()).ok_or(Broken)?;
+    Ok(MountEntry::from_object(row, (kind, tune)).ok_or(Broken)?)
+}
+
+record! { MountEntry(kind: &'static EngineKind, tune: Tune) {
     "accessor" => accessor,
     "description" => description,
     "external_entropy_access" => external_entropy_access,
-    "kind" => kind,
     "local" => local,
     "options" => options,
     "path" => path,
@@ -199,23 +105,14 @@ record! { Tune() {
     "token_type" => token_type,
 } }
 
-/// `kv_1a2b3c4d`, `auth_token_1a2b3c4d`.
-fn accessor(path: &str, kind: &EngineKind, entropy: &dyn Entropy) -> Result<String, EntropyError> {
-    let mut random = [0; 4];
-    entropy.fill(&mut random)?;
-    let class = if path.starts_with(LOGINS) { "auth_" } else { "" };
-    Ok(format!("{class}{}_{:08x}", kind.name, u32::from_be_bytes(random)))
-}
-
 #[cfg(test)]
 mod tests {
     use onrecord_seal::OsEntropy;
     use onrecord_value::object;
     use proptest::prelude::*;
 
-    use super::{Row, Stored};
-    use crate::engine::mount::Tune;
-    use crate::engine::mounts::MountDraft;
+    use super::{decode, encode, first, with_ids};
+    use crate::engine::mount::{MountEntry, Tune};
     use crate::{engine, kinds};
 
     /// A table as the first release stored it.
@@ -232,14 +129,17 @@ mod tests {
     #[test]
     fn every_setting_comes_back() {
         let entropy = OsEntropy::new();
-        let mut stored = Stored::first(&kinds::builtin(), &entropy).unwrap();
-        let draft = MountDraft {
+        let mut mounts = first(&kinds::builtin(), &entropy).unwrap();
+        let draft = MountEntry {
+            path: "kv/".to_owned(),
+            uuid: String::new(),
+            accessor: String::new(),
             kind: &engine::kv2::KIND,
             description: "what for".to_owned(),
             local: true,
             seal_wrap: true,
             external_entropy_access: true,
-            options: object! { "other" => "x" },
+            options: Some(object! { "other" => "x", "version" => "2" }),
             tune: Tune {
                 default_lease_ttl: 1,
                 max_lease_ttl: 2,
@@ -252,27 +152,23 @@ mod tests {
                 token_type: String::new(),
             },
         };
-        stored.rows.push(Row::new(&kinds::builtin(), "kv/", draft.clone(), &entropy).unwrap());
-        stored.pending_deletion.push("gone".to_owned());
-        let only = |row: Row| Row { uuid: "u".to_owned(), accessor: "kv_1".to_owned(), ..row };
-        let golden = Stored {
-            rows: stored.rows.iter().filter(|row| row.path == "kv/").cloned().map(only).collect(),
-            pending_deletion: vec!["gone".to_owned()],
-        };
-        assert_eq!(const_hex::encode(golden.encode()), GOLDEN);
-        let back = Stored::decode(&stored.encode()).unwrap();
-        assert_eq!(back.pending_deletion, ["gone"]);
-        assert_eq!(back.encode(), stored.encode());
-        let kv = back.rows.iter().find(|row| row.path == "kv/").unwrap();
+        let golden = MountEntry { uuid: "u".to_owned(), accessor: "kv_1".to_owned(), ..draft.clone() };
+        assert_eq!(const_hex::encode(encode([&golden], &["gone".to_owned()])), GOLDEN);
+        mounts.push(with_ids(draft.clone(), &entropy).unwrap());
+        let stored = encode(&mounts, &["gone".to_owned()]);
+        let (back, pending_deletion) = decode(&stored, &kinds::builtin()).unwrap();
+        assert_eq!(pending_deletion, ["gone"]);
+        assert_eq!(encode(&back, &pending_deletion), stored);
+        let kv = back.iter().find(|mount| mount.path == "kv/").unwrap();
         assert_eq!(kv.tune, draft.tune);
-        assert_eq!(kv.version(), "2");
+        assert_eq!(kv.kind.version, "2");
         assert_eq!(kv.options.as_ref().unwrap().str("other"), Some("x"));
     }
 
     #[test]
     fn accessors_begin_with_their_kind() {
-        let stored = Stored::first(&kinds::builtin(), &OsEntropy::new()).unwrap();
-        for (row, class) in stored.rows.iter().zip(["system_", "cubbyhole_", "auth_token_"]) {
+        let mounts = first(&kinds::builtin(), &OsEntropy::new()).unwrap();
+        for (row, class) in mounts.iter().zip(["system_", "cubbyhole_", "auth_token_"]) {
             let random = row.accessor.strip_prefix(class).unwrap();
             assert!(
                 random.len() == 8 && random.bytes().all(|byte| byte.is_ascii_hexdigit()),
@@ -285,9 +181,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_decoder_panic(mut bytes in prop::collection::vec(any::<u8>(), 1..300)) {
-            drop(Stored::decode(&bytes));
+            drop(decode(&bytes, &kinds::builtin()));
             bytes[0] = 1;
-            drop(Stored::decode(&bytes));
+            drop(decode(&bytes, &kinds::builtin()));
         }
     }
 }

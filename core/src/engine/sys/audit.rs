@@ -1,15 +1,30 @@
-//! `sys/audit` and `sys/audit-hash`: devices listed, enabled, disabled; a text hashed as a device's lines hash it.
-//! Never in it: the table of devices (`devices`), or what a device does.
+//! `sys/audit` and what goes with it: devices enabled, disabled, made to fail for a while and opened again; texts hashed
+//! as their lines hash them, salts, and the request headers that are recorded.
+//! Never in it: the tables of devices (`devices`) and headers (`crate::audited_headers`), or what a device does.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use onrecord_audit::broker::{DrillError, Why};
+use onrecord_audit::device::{DRILL_MAX, Drill};
+use onrecord_entry::SaltId;
+use onrecord_storage::BarrierError;
 use onrecord_value::{Object, Value, object, quote};
 
-use crate::devices::{self, Device, DevicesError};
+use crate::blocking_task::BlockingTask;
+use crate::devices::{self, Device, DevicesError, KeptSalt};
 use crate::engine::{Call, Unsealed, fields};
-use crate::outcome::{Outcome, Refusal, Reply};
+use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::settings::EnableRequest;
+
+/// How long a drill lasts that does not say.
+const USUAL: Duration = Duration::from_mins(1);
+/// How much later a slow device takes a batch, if the drill does not say.
+const DELAY: Duration = Duration::from_secs(1);
+/// How long devices are waited for. One that hangs is named, and opens again as soon as it can.
+const REOPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let text = |field| fields::text(call.data, field).map(|text| text.unwrap_or_default().into_owned());
@@ -44,7 +59,7 @@ fn shown(device: &Device) -> Object {
     }
 }
 
-pub(super) fn refused(error: DevicesError) -> Refusal {
+fn refused(error: DevicesError) -> Refusal {
     match error {
         DevicesError::Storage(error) => {
             tracing::error!(%error, "enable audit mount failed: the audit table could not be stored");
@@ -86,26 +101,159 @@ fn text(key: &str, value: &Value) -> Result<String, Refusal> {
     fields::scalar(value).map(Cow::into_owned).ok_or_else(|| fields::refused("options", why()))
 }
 
-/// Hashes a text as the lines of a device hash it.
 pub(super) fn hash(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let input = input(call)?;
     let path = call.captured.strip_prefix('/').unwrap_or(call.captured);
     devices::hash(&unsealed.broker, path, &input).map(|hash| hashed(call, hash)).ok_or_else(|| unknown(path))
 }
 
-pub(super) fn input<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
+fn input<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
     let input = fields::text(call.data, "input")?.unwrap_or_default();
     if input.is_empty() { Err(Refusal::bad_request("the \"input\" parameter is empty")) } else { Ok(input) }
 }
 
-pub(super) fn hashed(call: &Call<'_>, hash: String) -> Reply {
+fn hashed(call: &Call<'_>, hash: String) -> Reply {
     fields::answer(object! { "hash" => hash }, call.data, &["input"])
 }
 
-/// No device is enabled at a path.
-pub(super) fn unknown(path: &str) -> Refusal {
+fn unknown(path: &str) -> Refusal {
     let path = format!("{}/", path.strip_suffix('/').unwrap_or(path));
     Refusal::bad_request(format!("unknown audit backend {}", quote::quote(&path)))
+}
+
+pub(super) async fn list_salts(unsealed: &Unsealed) -> Result<Outcome, Refusal> {
+    let salts = unsealed.devices.salts().await.map_err(refused)?;
+    Ok(Outcome::data(salts.iter().map(|salt| (salt.id.to_string(), shown_salt(salt))).collect()))
+}
+
+fn shown_salt(salt: &KeptSalt) -> Object {
+    object! {
+        "from" => salt.from,
+        "live" => salt.to.is_none(),
+        "path" => salt.path.as_str(),
+        "to" => salt.to,
+        "type" => salt.kind.as_str(),
+    }
+}
+
+pub(super) async fn hash_by_salt(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let input = input(call)?;
+    let unknown = || Refusal::bad_request(format!("unknown audit salt {}", quote::quote(call.captured)));
+    let id = SaltId::parse(call.captured).ok_or_else(unknown)?;
+    let hash = unsealed.devices.hash_by_id(id, &input).await.map_err(refused)?;
+    hash.map(|hash| hashed(call, hash)).ok_or_else(unknown)
+}
+
+pub(super) async fn rotate_salt(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let path = call.captured.trim_matches('/');
+    let rotated = unsealed.devices.rotate_salt(&unsealed.broker, path, call.now).await.map_err(refused)?;
+    let rotated = rotated.ok_or_else(|| unknown(path))?;
+    Ok(Outcome::data(object! {
+        "path" => rotated.path,
+        "retired" => rotated.retired.to_string(),
+        "salt" => rotated.salt.to_string(),
+    }))
+}
+
+/// Begins when the answer leaves, so that its own response entry never waits for the device that it makes hang.
+pub(super) fn drill(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+    let path = format!("{}/", call.captured.trim_matches('/'));
+    let refused = |error| match error {
+        DrillError::NoDevice => unknown(&path),
+        DrillError::Off => Refusal::bad_request(
+            "audit drills are switched off: set drills = true in the audit stanza of the server's configuration",
+        ),
+        other => Refusal::bad_request(other.to_string()),
+    };
+    unsealed.broker.may_drill(&path).map_err(refused)?;
+    let kind = fields::text(call.data, "kind")?.unwrap_or_default();
+    let time = span(call, "for", USUAL)?;
+    let drill = match &*kind {
+        "hang" => Drill::Hang,
+        "refuse" => Drill::Refuse,
+        "slow" => Drill::Slow(span(call, "delay", DELAY)?),
+        "stop" => {
+            let ended = unsealed.broker.end_drill(&path).map_err(refused)?;
+            let stopped = object! { "path" => path, "stopped" => ended };
+            return Ok(Reply { data: Some(stopped), ..Reply::default() });
+        }
+        _ => return Err(Refusal::bad_request("\"kind\" must be hang, refuse, slow or stop")),
+    };
+    if time > DRILL_MAX {
+        let most = DRILL_MAX.as_secs() / 60;
+        return Err(Refusal::bad_request(format!("a drill lasts at most {most} minutes")));
+    }
+    let data = object! { "for" => time.as_secs_f64(), "kind" => drill.as_str(), "path" => path.as_str() };
+    let afterwards = Some(Afterwards::Drill { path, drill, time });
+    Ok(Reply { afterwards, ..fields::answer(data, call.data, &["kind", "for", "delay"]) })
+}
+
+fn span(call: &Call<'_>, field: &str, usual: Duration) -> Result<Duration, Refusal> {
+    let Some(given) = fields::span(call.data, field)? else { return Ok(usual) };
+    let time = given.to_std().filter(|time| !time.is_zero());
+    time.ok_or_else(|| Refusal::bad_request(format!("{field:?} must be more than nothing")))
+}
+
+/// Opens all devices again, or the one of the path, and says what came of each.
+pub(super) async fn reopen(unsealed: &Unsealed, call: &Call<'_>) -> Outcome {
+    let path = call.captured.trim_matches('/');
+    let wanted = (!path.is_empty()).then(|| format!("{path}/"));
+    if let Some(path) = &wanted
+        && !unsealed.devices.table().contains_key(path)
+    {
+        return unknown(path).into();
+    }
+    // It blocks, and for this request alone.
+    let broker = Arc::clone(&unsealed.broker);
+    let reopen = move || broker.reopen(wanted.as_deref(), REOPEN_TIMEOUT);
+    let Ok(reopening) = BlockingTask::begin("onrecord-reopen", reopen) else {
+        return Refusal::internal().into();
+    };
+    let done = reopening.done().await.unwrap_or_default();
+    let devices: Object = done.iter().map(|(path, done)| (&**path, reopened(done))).collect();
+    Outcome::data(object! { "devices" => devices })
+}
+
+fn reopened(done: &Result<(), Why>) -> Object {
+    match done {
+        Ok(()) => object! { "result" => "reopened" },
+        Err(why) => {
+            let result = if matches!(why, Why::TimedOut) { "hangs" } else { "failed" };
+            object! { "error" => why.to_string(), "result" => result }
+        }
+    }
+}
+
+pub(super) fn list_headers(unsealed: &Unsealed) -> Outcome {
+    let headers = unsealed.audited_headers.current();
+    let all: Object = headers.iter().map(|(name, hmac)| (name.as_str(), header(*hmac))).collect();
+    Outcome::data(object! { "headers" => all })
+}
+
+/// A recorded request header, by its name as it was typed, not as it is stored.
+pub(super) fn read_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let headers = unsealed.audited_headers.current();
+    let hmac = headers.get(&call.captured.to_ascii_lowercase());
+    let hmac = hmac.ok_or_else(|| Refusal::bad_request("Could not find header in config"))?;
+    Ok(Outcome::data(object! { call.captured => header(*hmac) }))
+}
+
+pub(super) async fn set_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    let hmac = fields::flag(call.data, "hmac")?.unwrap_or(false);
+    unsealed.audited_headers.change(call.captured, Some(hmac)).await.map_err(|error| not_stored(&error))
+}
+
+pub(super) async fn remove_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+    unsealed.audited_headers.change(call.captured, None).await.map_err(|error| not_stored(&error))
+}
+
+fn not_stored(error: &BarrierError) -> Refusal {
+    tracing::error!(%error, "the audited headers could not be stored");
+    Refusal::internal()
+}
+
+fn header(hmac: bool) -> Object {
+    object! { "hmac" => hmac }
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! `sys/audit-status`: whether the audit rule can be met, and how each device is.
 //! Never in it: a judgement of its own; all of it is the broker's.
 
-use std::time::Duration;
-
 use onrecord_audit::device::DrillStatus;
 use onrecord_audit::status::{DeviceStatus, Distribution};
 use onrecord_entry::SeqSet;
@@ -57,8 +55,15 @@ fn device_of(device: &DeviceStatus, kind: &str) -> Object {
         "drill" => device.drill.map(drill),
         "entries" => device.written.entries,
         "failures" => device.faults.failures,
-        "gaps" => gaps(device),
-        "lag_ms" => millis(device.queue.lag),
+        "gaps" => object! {
+            "last_told" => ranges(&device.losses.reported.last),
+            "told" => device.losses.reported.gaps,
+            "told_entries" => device.losses.reported.entries,
+            "untold" => ranges(&device.losses.unreported),
+            "untold_entries" => device.losses.unreported_entries,
+            "untold_since" => device.losses.unreported_since,
+        },
+        "lag_ms" => u64::try_from(device.queue.lag.as_millis()).unwrap_or(u64::MAX),
         "last_error" => last_error.map(|last| object! { "text" => last.error.to_string(), "time" => last.at }),
         "latency" => object! {
             "request" => latency(&device.written.request_latency),
@@ -80,17 +85,6 @@ fn device_of(device: &DeviceStatus, kind: &str) -> Object {
     }
 }
 
-fn gaps(device: &DeviceStatus) -> Object {
-    object! {
-        "last_told" => ranges(&device.losses.reported.last),
-        "told" => device.losses.reported.gaps,
-        "told_entries" => device.losses.reported.entries,
-        "untold" => ranges(&device.losses.unreported),
-        "untold_entries" => device.losses.unreported_entries,
-        "untold_since" => device.losses.unreported_since,
-    }
-}
-
 fn ranges(seqs: &SeqSet) -> Value {
     seqs.iter().map(|range| object! { "from" => range.from, "to" => range.to }).collect()
 }
@@ -105,8 +99,4 @@ fn latency(times: &Distribution) -> Object {
         "p50_us" => micros(times.quantile(0.5)),
         "p99_us" => micros(times.quantile(0.99)),
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

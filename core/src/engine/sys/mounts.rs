@@ -1,28 +1,29 @@
-//! `sys/mounts` and `sys/auth`: list, enable, read, tune and disable secrets engines and login methods.
+//! `sys/mounts` and `sys/auth`: list, enable, read, tune and disable secrets engines and login methods; and
+//! `sys/internal/ui/mounts`: the mounts that a caller can see, which the kv commands ask before they act.
 //! Never in it: the table and its storage (`crate::engine::mounts`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_value::{Object, Value, duration, object};
+use onrecord_value::{Object, duration, object};
 
 use crate::engine::mount::RUNNING_VERSION;
-use crate::engine::mounts::{MountDraft, MountError};
+use crate::engine::mounts::MountError;
 use crate::engine::space::{failed, refused};
-use crate::engine::{Call, EngineKind, Kinds, Mount, Mounting, Tune, Unknown, Unsealed, fields};
+use crate::engine::{Call, EngineKind, Kinds, Mount, MountEntry, Mounting, Tune, Unknown, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal};
+use crate::stored::Record as _;
 
-/// Whether a mount is listed among the secrets engines or among the logins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a mount is among the secrets engines (`sys/mounts`) or among the logins (`sys/auth`).
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// `sys/mounts`.
     Secret,
-    /// `sys/auth`.
     Auth,
 }
 
 impl Class {
     /// What its mounts' paths begin with, and its listing leaves out.
-    pub(super) const fn prefix(self) -> &'static str {
+    const fn prefix(self) -> &'static str {
         match self {
             Self::Secret => "",
             Self::Auth => "auth/",
@@ -36,37 +37,24 @@ impl Class {
 
     /// Whether a client may enable mounts of this kind in it.
     const fn takes(self, kind: &EngineKind) -> bool {
-        match self {
-            Self::Secret => matches!(kind.mounting, Mounting::Secrets),
-            Self::Auth => matches!(kind.mounting, Mounting::Login),
-        }
+        matches!((self, &kind.mounting), (Self::Secret, Mounting::Secrets) | (Self::Auth, Mounting::Login))
     }
 
-    /// Whether a mount belongs to it.
-    fn has(self, mount: &Mount) -> bool {
+    fn has(self, mount: &MountEntry) -> bool {
         (self == Self::Auth) == (mount.class() == "auth")
     }
 }
 
-/// The mounts of a class, by their paths within it.
 pub(super) fn list(unsealed: &Unsealed, class: Class) -> Outcome {
     let table = unsealed.mounts.snapshot();
     let mounts = table.iter().filter(|mount| class.has(mount));
     Outcome::data(mounts.map(|mount| (class.within(&mount.path), show(mount))).collect())
 }
 
-/// A mount as listings show it.
-pub(super) fn show(mount: &Mount) -> Object {
-    let tune = &mount.tune;
-    let mut config = object! {
-        "default_lease_ttl" => tune.default_lease_ttl,
-        "force_no_cache" => tune.force_no_cache,
-        "max_lease_ttl" => tune.max_lease_ttl,
-    };
-    config.extend(what_was_set(tune));
+fn show(mount: &MountEntry) -> Object {
     let mut shown = object! {
         "accessor" => mount.accessor.as_str(),
-        "config" => config,
+        "config" => settings(&mount.tune),
         "description" => mount.description.as_str(),
         "external_entropy_access" => mount.external_entropy_access,
         "local" => mount.local,
@@ -84,22 +72,15 @@ pub(super) fn show(mount: &Mount) -> Object {
     shown
 }
 
-/// Settings that are shown only if they were ever set.
-fn what_was_set(tune: &Tune) -> Object {
-    let lists = [
-        ("allowed_response_headers", &tune.allowed_response_headers),
-        ("audit_non_hmac_request_keys", &tune.audit_non_hmac_request_keys),
-        ("audit_non_hmac_response_keys", &tune.audit_non_hmac_response_keys),
-        ("passthrough_request_headers", &tune.passthrough_request_headers),
-    ];
-    let texts = [("listing_visibility", &tune.listing_visibility), ("token_type", &tune.token_type)];
-    let lists = lists.into_iter().filter_map(|(name, list)| Some((name, Value::from(list.clone()?))));
-    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
-    lists.chain(texts.map(|(name, text)| (name, Value::from(text)))).collect()
+/// The settings, by the names that they are stored under too; lists and texts only if they were ever set.
+fn settings(tune: &Tune) -> Object {
+    let mut settings = tune.to_object();
+    settings.retain(|_, value| !value.is_null() && value.as_str() != Some(""));
+    settings
 }
 
 /// A captured path as a mount's path: without a leading slash, with a final one.
-pub(super) fn full_path(captured: &str, class: Class) -> String {
+fn full_path(captured: &str, class: Class) -> String {
     format!("{}{}/", class.prefix(), captured.trim_matches('/'))
 }
 
@@ -111,16 +92,14 @@ pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result
     Ok(Outcome::data(show(&mount)))
 }
 
-/// Enables an engine or a login method.
 pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let path = full_path(call.captured, class);
     if class == Class::Auth && unsealed.mounts.at(&path).is_some() {
         return Err(MountError::InUse(class.within(&path).to_owned()).into());
     }
-    Ok(unsealed.mounts.enable(&path, draft(unsealed, call.data, class)?).await?)
+    Ok(unsealed.mounts.enable(draft(unsealed, path, call.data, class)?).await?)
 }
 
-/// Disables an engine or a login method, and removes its data.
 pub(super) async fn disable(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let path = full_path(call.captured, class);
     match unsealed.mounts.at(&path) {
@@ -133,8 +112,8 @@ pub(super) async fn disable(unsealed: &Unsealed, call: &Call<'_>, class: Class) 
     }
 }
 
-/// What a request to enable an engine or a login method asks for.
-fn draft(unsealed: &Unsealed, data: &Object, class: Class) -> Result<MountDraft, Refusal> {
+/// What a request to enable an engine or a login method asks for; without ids.
+fn draft(unsealed: &Unsealed, path: String, data: &Object, class: Class) -> Result<MountEntry, Refusal> {
     let kind = fields::text(data, "type")?.unwrap_or_default();
     let options = fields::texts_by_name(data, "options")?.unwrap_or_default();
     let version = options.iter().find(|(name, _)| name == "version").map(|(_, version)| version.as_str());
@@ -146,18 +125,20 @@ fn draft(unsealed: &Unsealed, data: &Object, class: Class) -> Result<MountDraft,
     if let Some(config) = fields::map(data, "config")? {
         change(&mut tune, config)?;
     }
-    Ok(MountDraft {
+    Ok(MountEntry {
+        path,
         kind,
+        accessor: String::new(),
+        uuid: String::new(),
         description: fields::text(data, "description")?.unwrap_or_default().into_owned(),
         local: fields::flag(data, "local")?.unwrap_or(false),
         seal_wrap: fields::flag(data, "seal_wrap")?.unwrap_or(false),
         external_entropy_access: fields::flag(data, "external_entropy_access")?.unwrap_or(false),
-        options: options.into_iter().collect(),
+        options: Some(options.into_iter().collect()),
         tune,
     })
 }
 
-/// The kind that a name and a version stand for.
 fn kind_of(
     kinds: &Kinds,
     name: &str,
@@ -180,19 +161,59 @@ fn kind_of(
     })
 }
 
+/// `GET sys/internal/ui/mounts`.
+pub(super) fn list_visible(unsealed: &Unsealed, call: &Call<'_>) -> Outcome {
+    let (mut auth, mut secret) = (Object::new(), Object::new());
+    for mount in unsealed.mounts.snapshot().iter() {
+        let shown = match call.caller {
+            Some(caller) if caller.acl.reaches_below(&mount.path) => show(mount),
+            None if mount.tune.listing_visibility == "unauth" => object! {
+                "description" => mount.description.as_str(),
+                "options" => mount.options.clone(),
+                "type" => mount.kind.name,
+            },
+            _ => continue,
+        };
+        match mount.path.strip_prefix(Class::Auth.prefix()) {
+            Some(path) => auth.insert(path, shown),
+            None => secret.insert(mount.path.as_str(), shown),
+        };
+    }
+    Outcome::data(object! { "auth" => auth, "secret" => secret })
+}
+
+/// `GET sys/internal/ui/mounts/PATH`: the mount that a path leads to. Whether there is none, or the caller has nothing
+/// to do there, is one answer.
+pub(super) fn read_leading(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+    let path = call.captured;
+    let visible =
+        |mount: &Arc<Mount>| call.caller.is_some_and(|caller| caller.acl.reaches_below(&mount.path));
+    let mount = unsealed.mounts.find(path).filter(visible).ok_or_else(|| hidden(path))?;
+    let mut shown = show(&mount);
+    shown.insert("path", mount.path.as_str());
+    Ok(Outcome::data(shown))
+}
+
+fn hidden(path: &str) -> Refusal {
+    let slash = if path.ends_with('/') { "" } else { "/" };
+    let text = format!(
+        "preflight capability check returned 403, please ensure client's policies grant access to path \"{path}{slash}\""
+    );
+    Refusal { text: Some(text), ..Refusal::denied() }
+}
+
 pub(super) fn read_tune(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<Outcome, Refusal> {
     let path = full_path(call.captured, class);
     let mount = unsealed.mounts.at(&path).ok_or(MountError::Missing(path))?;
     let tune = &mount.tune;
     let or = |own: u64, system: Duration| if own > 0 { own } else { system.as_secs() };
     let max = or(tune.max_lease_ttl, unsealed.settings.max_lease_ttl);
-    let mut shown = object! {
+    let mut shown = settings(tune);
+    shown.extend(object! {
         "default_lease_ttl" => or(tune.default_lease_ttl, unsealed.settings.default_lease_ttl).min(max),
         "description" => mount.description.as_str(),
-        "force_no_cache" => tune.force_no_cache,
         "max_lease_ttl" => max,
-    };
-    shown.extend(what_was_set(tune));
+    });
     if let Some(options) = mount.options.as_ref().filter(|options| !options.is_empty()) {
         shown.insert("options", options.clone());
     }
@@ -201,27 +222,18 @@ pub(super) fn read_tune(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> R
 
 pub(super) async fn tune(unsealed: &Unsealed, call: &Call<'_>, class: Class) -> Result<(), Refusal> {
     let kinds = unsealed.mounts.kinds();
-    let change = |mount: &mut Mount| retune(kinds, mount, call.data);
+    let change = |mount: &mut MountEntry| retune(kinds, mount, call.data);
     unsealed.mounts.tune(&full_path(call.captured, class), change).await
 }
 
-/// What can be tuned, but not on the server's own mounts.
-const NOT_OF_THE_SERVER: [&str; 9] = [
-    "allowed_response_headers",
-    "default_lease_ttl",
-    "description",
-    "force_no_cache",
-    "listing_visibility",
-    "max_lease_ttl",
-    "options",
-    "passthrough_request_headers",
-    "token_type",
-];
-
-/// Changes the settings of a mount as a request asks.
-fn retune(kinds: &Kinds, mount: &mut Mount, data: &Object) -> Result<(), Refusal> {
+fn retune(kinds: &Kinds, mount: &mut MountEntry, data: &Object) -> Result<(), Refusal> {
     let own = mount.kind.is_builtin() && Class::Secret.has(mount);
-    if own && data.keys().any(|field| NOT_OF_THE_SERVER.contains(&field)) {
+    let names = mount.tune.to_object();
+    let is_barred = |field: &str| match field {
+        "audit_non_hmac_request_keys" | "audit_non_hmac_response_keys" => false,
+        other => matches!(other, "description" | "options") || names.contains(other),
+    };
+    if own && data.keys().any(is_barred) {
         return Err(Refusal::invalid(format!(
             "only audit_non_hmac_request_keys and audit_non_hmac_response_keys of {:?} can be tuned",
             mount.path

@@ -1,12 +1,16 @@
-//! `sys/policies/acl` and its older form `sys/policy`. Never in it: what a policy means, or where it is stored.
+//! `sys/policies/acl`, its older form `sys/policy`, and `sys/capabilities`: what a token may do at a path.
+//! Never in it: what a policy means, how policies are merged, or where they are stored.
 
+use std::sync::Arc;
+
+use onrecord_policy::Acl;
 use onrecord_value::{Object, Value, object};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::engine::{Call, Unsealed, fields};
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, Reply};
 use crate::policies::{PolicyDraft, PolicyError};
 
 pub(super) fn names(unsealed: &Unsealed) -> Outcome {
@@ -63,6 +67,50 @@ fn text(data: &Object, field: &str) -> Result<Option<String>, Refusal> {
     let Some(text) = fields::text(data, field)? else { return Ok(None) };
     let plain = BASE64.decode(&*text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     Ok(Some(plain.unwrap_or_else(|| text.into_owned())).filter(|text| !text.is_empty()))
+}
+
+/// What may be done by the token that a field names by its text (`token`) or by its accessor (`accessor`).
+pub(super) async fn capabilities_of_named(
+    unsealed: &Unsealed,
+    call: &Call<'_>,
+    field: &str,
+) -> Result<Reply, Refusal> {
+    capabilities(call, async {
+        let named = fields::text(call.data, field)?.unwrap_or_default();
+        let found = if field == "accessor" {
+            unsealed.tokens.find_accessor(&named, call.now).await?
+        } else {
+            unsealed.tokens.find(&named, call.now).await?
+        };
+        let found = found.ok_or_else(|| Refusal::invalid(format!("invalid {field}")))?;
+        Ok(unsealed.policies.acl(&found.entry().policies).1)
+    })
+    .await
+}
+
+pub(super) async fn capabilities_of_caller(call: &Call<'_>) -> Result<Reply, Refusal> {
+    let acl = call.caller.map(|caller| Arc::clone(&caller.acl)).ok_or_else(Refusal::denied);
+    capabilities(call, std::future::ready(acl)).await
+}
+
+async fn capabilities(
+    call: &Call<'_>,
+    acl: impl Future<Output = Result<Arc<Acl>, Refusal>>,
+) -> Result<Reply, Refusal> {
+    let mut paths = fields::texts(call.data, "paths")?.unwrap_or_default();
+    if paths.is_empty() {
+        paths = fields::texts(call.data, "path")?.unwrap_or_default();
+    }
+    if paths.is_empty() {
+        return Err(Refusal::bad_request("paths must be supplied"));
+    }
+    let acl = acl.await?;
+    let allowed = |path: &str| Value::from(acl.capabilities(path));
+    let mut data: Object = paths.iter().map(|path| (path.as_str(), allowed(path))).collect();
+    if let [path] = paths.as_slice() {
+        data.insert("capabilities", allowed(path));
+    }
+    Ok(fields::answer(data, call.data, &["accessor", "path", "paths", "token"]))
 }
 
 impl From<PolicyError> for Refusal {

@@ -17,7 +17,6 @@ pub(super) async fn seal(unsealed: &Unsealed) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Begins a new term.
 pub(super) async fn rotate(unsealed: &Unsealed, now: Time) -> Result<(), Refusal> {
     match unsealed.barrier.rotate(now.unix_seconds()).await {
         Ok(status) => {
@@ -31,7 +30,6 @@ pub(super) async fn rotate(unsealed: &Unsealed, now: Time) -> Result<(), Refusal
     }
 }
 
-/// What is known of the current term.
 pub(super) fn key_status(unsealed: &Unsealed) -> Result<Outcome, Refusal> {
     let status = unsealed.barrier.key_status().map_err(refused)?;
     Ok(Outcome::data(object! {

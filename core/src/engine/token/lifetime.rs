@@ -18,7 +18,6 @@ pub(crate) struct Bounds {
 /// What is asked for, in seconds; 0 is nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct TtlRequest {
-    /// The time to live.
     pub(crate) ttl: u64,
     /// The period, which replaces `ttl` and knows no end.
     pub(crate) period: u64,
@@ -28,7 +27,6 @@ pub(crate) struct TtlRequest {
     pub(crate) age: u64,
 }
 
-/// What it gets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Granted {
     /// Seconds from now.
@@ -36,10 +34,6 @@ pub(crate) struct Granted {
     /// What was asked for and what it was limited to, if it was limited.
     pub(crate) capped: Option<(u64, u64)>,
 }
-
-/// The token has reached the end of what it may ever live.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Over;
 
 impl Bounds {
     /// Those of the server, as far as the mount does not set its own. At least a second: 0 would be without end.
@@ -52,13 +46,13 @@ impl Bounds {
     }
 }
 
-/// Grants as much of a request as the bounds allow.
-pub(crate) fn grant(request: TtlRequest, bounds: Bounds) -> Result<Granted, Over> {
+/// Grants as much of a request as the bounds allow; none if the token has reached the end of what it may ever live.
+pub(crate) fn grant(request: TtlRequest, bounds: Bounds) -> Option<Granted> {
     let explicit = if request.explicit_max_ttl > 0 { request.explicit_max_ttl } else { u64::MAX };
     let end = if request.period > 0 { explicit } else { explicit.min(bounds.max) };
     let left = end.saturating_sub(request.age);
     if left == 0 {
-        return Err(Over);
+        return None;
     }
     let (asked, longest) = match request {
         TtlRequest { period: 1.., .. } => (request.period, bounds.max.min(left)),
@@ -66,15 +60,14 @@ pub(crate) fn grant(request: TtlRequest, bounds: Bounds) -> Result<Granted, Over
         _ => (bounds.default.min(left), left),
     };
     let ttl = asked.min(longest);
-    Ok(Granted { ttl, capped: (ttl < asked).then_some((asked, ttl)) })
+    Some(Granted { ttl, capped: (ttl < asked).then_some((asked, ttl)) })
 }
 
 /// As [`grant`], for a token that is to be made.
 pub(crate) fn grant_first(request: TtlRequest, bounds: Bounds) -> Result<Granted, Refusal> {
-    grant(request, bounds).map_err(|Over| Refusal::invalid("the server allows no token to live"))
+    grant(request, bounds).ok_or_else(|| Refusal::invalid("the server allows no token to live"))
 }
 
-/// The warning about a limited value.
 pub(crate) fn warning(what: &str, (asked, granted): (u64, u64)) -> Warning {
     let text = format!("the {what} of {} is too long and was limited to {}", shown(asked), shown(granted));
     Warning { text, template: WARN_CAPPED }
@@ -108,7 +101,7 @@ mod tests {
             (TtlRequest { period: 60, explicit_max_ttl: 90, age: 90, ..none }, None, None),
         ];
         for (request, ttl, capped) in table {
-            let granted = grant(request, BOUNDS).ok();
+            let granted = grant(request, BOUNDS);
             assert_eq!(granted, ttl.map(|ttl| Granted { ttl, capped }), "{request:?}");
         }
     }
