@@ -13,7 +13,6 @@ use crate::rate_limiter::{PAUSE, RateLimiter};
 /// fails and recovers.
 pub(crate) const CALM: Duration = Duration::from_secs(5);
 
-/// Which entry of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// The `request` entry: nothing was done.
@@ -51,7 +50,6 @@ struct Incident {
     refused: u64,
 }
 
-/// A line to be said.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     /// An incident begins.
@@ -86,6 +84,7 @@ impl AlarmState {
         Some(Line::Ends(incident.refused, incident.last.saturating_sub(incident.since)))
     }
 
+    /// Whether requests should be sent here.
     fn is_ready(&mut self, now: Duration, met: bool) -> bool {
         if !met {
             self.trouble = Some(now);
@@ -112,7 +111,6 @@ impl Alarm {
         }
     }
 
-    /// Whether requests should be sent here. `met`: whether the rule can be met.
     pub(crate) fn is_ready(&self, now: Duration, met: bool) -> bool {
         self.state().is_ready(now, met)
     }
@@ -122,7 +120,6 @@ impl Alarm {
     }
 }
 
-/// Each device that does not have the entry, and why.
 fn causes(refused: &Refused) -> String {
     let causes: Vec<String> =
         refused.causes.iter().map(|cause| format!("{}: {}", cause.path, cause.why)).collect();

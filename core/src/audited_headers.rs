@@ -34,16 +34,6 @@ impl AuditedHeaders {
         self.current.get()
     }
 
-    /// Sets or replaces one.
-    pub async fn set(&self, name: &str, hmac: bool) -> Result<(), BarrierError> {
-        self.change(name, Some(hmac)).await
-    }
-
-    /// Removes one, if it is there.
-    pub async fn remove(&self, name: &str) -> Result<(), BarrierError> {
-        self.change(name, None).await
-    }
-
     /// Reads them again.
     pub async fn invalidate(&self) -> Result<(), BarrierError> {
         let _gate = self.gate.lock().await;
@@ -51,7 +41,8 @@ impl AuditedHeaders {
         Ok(())
     }
 
-    async fn change(&self, name: &str, hmac: Option<bool>) -> Result<(), BarrierError> {
+    /// Sets or replaces one; `None` removes it.
+    pub async fn change(&self, name: &str, hmac: Option<bool>) -> Result<(), BarrierError> {
         let _gate = self.gate.lock().await;
         let mut headers = Snapshot::clone(&self.current());
         headers.remove(&name.to_ascii_lowercase());

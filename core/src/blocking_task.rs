@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-/// Blocking work that has begun.
 pub(crate) struct BlockingTask<T>(oneshot::Receiver<T>);
 
 impl<T: Send + 'static> BlockingTask<T> {
-    /// Begins it.
     pub(crate) fn begin(name: &str, work: impl FnOnce() -> T + Send + 'static) -> io::Result<Self> {
         let (sender, receiver) = oneshot::channel();
         let work = move || {

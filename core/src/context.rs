@@ -12,23 +12,17 @@ use crate::request::Request;
 use crate::route::RouteMatch;
 use crate::tokens::Reservation;
 
-/// What is known about a request once it is decided.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestContext<'a> {
-    /// The server.
     pub(crate) unsealed: &'a Unsealed,
-    /// What is asked.
     pub(crate) request: &'a Request,
     /// The caller, with one use of the token reserved.
     pub(crate) caller: &'a Reservation,
-    /// Where it goes.
     pub(crate) route: &'a RouteMatch,
-    /// Whether it may.
     pub(crate) verdict: Verdict<'a>,
 }
 
 impl RequestContext<'_> {
-    /// What the engine of its mount is asked.
     pub(crate) fn call<'b>(&'b self, mount: &'b Mount) -> Call<'b> {
         self.route.call(mount, self.request, self.caller.authenticated())
     }

@@ -8,7 +8,6 @@ use crate::route::RouteMatch;
 use crate::routes::Access;
 use crate::tokens::Reservation;
 
-/// What was decided about a request.
 #[derive(Clone, Copy)]
 pub(crate) enum Verdict<'a> {
     /// It may. With the decision where a policy was asked.
@@ -27,13 +26,11 @@ impl Verdict<'_> {
         matches!(self, Self::Allowed(Some(_)) | Self::Denied)
     }
 
-    /// Whether the request is allowed.
     pub(crate) const fn allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
     }
 }
 
-/// Decides.
 pub(crate) fn decide<'a>(request: &Request, caller: &'a Reservation, route: &RouteMatch) -> Verdict<'a> {
     if route.access() == Access::Anybody {
         return Verdict::Allowed(None);

@@ -137,14 +137,11 @@ impl From<StoreError> for DevicesError {
 pub struct Devices {
     view: View,
     host: Host,
-    /// The kinds that can be enabled.
     kinds: DeviceKinds,
     /// The rule and the API's limits, as they are now.
     settings: Current<AuditSettings>,
     table: Current<Table>,
-    /// What was removed on the machine and is not on record yet.
     removals: tokio::sync::Mutex<Removals>,
-    /// What devices have not told yet, as it is in storage.
     kept: tokio::sync::Mutex<Kept>,
     /// Paths at which a device is being opened and tried; nobody waits for that but who asked for it.
     pending: Mutex<BTreeSet<String>>,
@@ -175,12 +172,10 @@ impl Devices {
         self.settings.get()
     }
 
-    /// Changes the rule and the API's limits. Devices that are enabled stay as they are.
     pub(crate) fn set_settings(&self, settings: Arc<AuditSettings>) {
         self.settings.set(settings);
     }
 
-    /// Shows another table from now on.
     fn show(&self, table: Table) {
         if table.is_empty() {
             warn_of_none();

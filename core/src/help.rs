@@ -8,7 +8,6 @@ use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
 use crate::routes::{Access, Route};
 
-/// Answers a request for help about a mount, or about a path below it.
 pub(crate) fn answer(mount: &Mount, path: &str, row: Option<&Route>) -> Outcome {
     let (help, see_also) = match row {
         _ if path.is_empty() => of_mount(mount),

@@ -17,19 +17,8 @@ pub struct InvalidationError {
 
 impl Unsealed {
     /// Brings up to date what is kept in memory of the value at a whole storage key. To be called after another process
-    /// has written it; on return every request sees the new value.
-    ///
-    /// | below | owner |
-    /// |---|---|
-    /// | `core/mounts` | the mount table |
-    /// | `core/audited-headers` | the audited headers |
-    /// | `audit/` | the audit devices |
-    /// | `policy/` | the policies, and the compiled rules of tokens |
-    /// | `token/` | the tokens |
-    /// | `mounts/UUID/` | the engine of the mount |
-    /// | `barrier/` | the keyring |
-    ///
-    /// Nothing else is kept: a cubbyhole is read each time, the cluster's name never changes.
+    /// has written it; on return every request sees the new value. What has no owner here is not kept: a cubbyhole is read
+    /// each time, the cluster's name never changes.
     pub async fn invalidate(&self, key: &str) -> Result<(), InvalidationError> {
         let done = self.route_invalidation(key).await;
         done.map_err(|source| InvalidationError { key: key.to_owned(), source })

@@ -47,7 +47,6 @@ pub struct Core {
 struct Inner {
     barrier: Barrier,
     host: Host,
-    /// The kinds of engine that can be mounted.
     kinds: Kinds,
     settings: Arc<Settings>,
     /// The audit settings that the next unsealing goes by.
@@ -57,9 +56,7 @@ struct Inner {
     admission: Arc<Admission>,
     meters: Arc<Meters>,
     gate: Arc<Gate>,
-    /// The key shares given so far.
     shares: Mutex<Collector>,
-    /// Whether an initialisation or an unsealing is under way.
     ceremony: AtomicBool,
 }
 

@@ -8,12 +8,11 @@ use crate::engine::mount::LOGINS;
 use crate::engine::token::lifetime::{self, Bounds, TtlRequest};
 use crate::engine::token::sanitised;
 use crate::engine::unsealed::Unsealed;
-use crate::outcome::{Login, Outcome, Refusal, Reply, Warning};
+use crate::outcome::{Outcome, Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::token::Issued;
 use crate::tokens::TokenDraft;
 
-/// Issues the token of a login, and puts it into the reply.
 pub(crate) async fn issue(unsealed: &Unsealed, call: &Call<'_>, mut reply: Box<Reply>) -> Outcome {
     let Some(login) = reply.login.take() else { return Outcome::Reply(reply) };
     let (issued, warning) = match token(unsealed, call, login).await {
@@ -28,11 +27,10 @@ pub(crate) async fn issue(unsealed: &Unsealed, call: &Call<'_>, mut reply: Box<R
 async fn token(
     unsealed: &Unsealed,
     call: &Call<'_>,
-    login: Login,
+    mut login: TokenDraft,
 ) -> Result<(Issued, Option<Warning>), Refusal> {
-    let mut policies = login.policies;
-    policies.push(DEFAULT.to_owned());
-    let policies = sanitised(&policies);
+    login.policies.push(DEFAULT.to_owned());
+    let policies = sanitised(&login.policies);
     let is_login = matches!(call.mount.kind.mounting, Mounting::Login);
     if !is_login || policies.iter().any(|name| name == ROOT) {
         tracing::error!(mount = call.mount.path, "an engine asked for a token that it may not issue");
@@ -47,12 +45,8 @@ async fn token(
         policies,
         path: call.full_path(),
         display_name: format!("{}-{}", name.replace('/', "-"), login.display_name),
-        meta: login.meta,
-        num_uses: login.num_uses,
         ttl: granted.ttl,
-        explicit_max_ttl: login.explicit_max_ttl,
-        period: login.period,
-        renewable: login.renewable,
+        ..login
     };
     let entry = unsealed.tokens.create(draft, None, call.now).await?;
     let issued = Issued { entry, lease_seconds: granted.ttl, new: true, text_known: true };

@@ -11,13 +11,10 @@ use onrecord_value::Time;
 use crate::admission::Admission;
 use crate::alarm::Phase;
 
-/// Counters of a server.
 pub(crate) struct Meters {
-    /// When it was made.
     pub(crate) started: Time,
     /// The same, by the monotonic clock.
     pub(crate) began: Duration,
-    /// The budgets of step 0.
     pub(crate) admission: Arc<Admission>,
     request: Meter,
     response: Meter,
@@ -29,7 +26,6 @@ pub(crate) struct Meters {
 const SHARDS: usize = 16;
 
 thread_local! {
-    /// Where this thread counts.
     static SHARD: usize = {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
@@ -73,7 +69,6 @@ fn lock(times: &Mutex<Distribution>) -> MutexGuard<'_, Distribution> {
 }
 
 impl Meters {
-    /// Nothing counted yet.
     pub(crate) fn new(started: Time, began: Duration, admission: Arc<Admission>) -> Self {
         Self {
             started,
@@ -85,17 +80,14 @@ impl Meters {
         }
     }
 
-    /// An entry has its verdict.
     pub(crate) fn judged(&self, phase: Phase, time: Duration) {
         self.meter(phase).add(time);
     }
 
-    /// An entry was refused.
     pub(crate) fn refused(&self, phase: Phase) {
         self.meter(phase).failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request was answered.
     pub(crate) fn answered(&self, status: u16) {
         let class = usize::from(status / 100).checked_sub(1).and_then(|class| self.answers.get(class));
         if let Some(count) = class {
@@ -103,12 +95,10 @@ impl Meters {
         }
     }
 
-    /// How long entries took.
     pub(crate) fn times(&self, phase: Phase) -> Distribution {
         self.meter(phase).times()
     }
 
-    /// How many entries were refused.
     pub(crate) fn failures(&self, phase: Phase) -> u64 {
         self.meter(phase).failures.load(Ordering::Relaxed)
     }

@@ -52,12 +52,10 @@ impl Operation {
         }
     }
 
-    /// The operation that policies decide about.
     pub(crate) const fn for_policies(self) -> Policy {
         self.in_policies_and_entries().0
     }
 
-    /// `request.operation` of an entry.
     pub(crate) const fn for_entries(self) -> Entry {
         self.in_policies_and_entries().1
     }

@@ -11,6 +11,7 @@ use onrecord_value::{Object, Value};
 use crate::audit_errors;
 use crate::exchange::Media;
 use crate::token::Issued;
+use crate::tokens::TokenDraft;
 
 /// The result of a handler. A handler has no other way out.
 pub enum Outcome {
@@ -27,8 +28,9 @@ pub struct Reply {
     pub data: Option<Object>,
     /// A token that this request issued; it is revoked if its response cannot be recorded.
     pub auth: Option<Issued>,
-    /// Lets a client in: the core issues the token and puts it into `auth`. For login methods alone.
-    pub login: Option<Login>,
+    /// Lets a client in: the core issues such a token and puts it into `auth`. For login methods alone. They leave `id`
+    /// and `path` to the core; it adds `default` to the policies, and the name of the mount to the display name.
+    pub login: Option<TokenDraft>,
     /// Whether the data is a leased secret, and for how long a client may keep it (seconds). KV 1 sets it without an id.
     pub lease_seconds: Option<u64>,
     /// Warnings for the client.
@@ -39,27 +41,6 @@ pub struct Reply {
     pub raw: Option<Raw>,
     /// What begins once the answer is on record, and with it: if it is not, nothing does.
     pub afterwards: Option<Afterwards>,
-}
-
-/// A login that a login method has granted: what its token is to be. Durations are seconds, 0 where there is none.
-#[derive(Debug, Default)]
-pub struct Login {
-    /// Who logged in. Records show it after the name of the mount.
-    pub display_name: String,
-    /// Names of policies; `default` is added.
-    pub policies: Vec<String>,
-    /// String values.
-    pub meta: Option<Object>,
-    /// Time to live; 0 asks for the mount's or the server's default.
-    pub ttl: u64,
-    /// The end from issue on that no renewal passes.
-    pub explicit_max_ttl: u64,
-    /// By how much every renewal extends it.
-    pub period: u64,
-    /// Uses; 0 is unlimited.
-    pub num_uses: u64,
-    /// Whether the token can be renewed.
-    pub renewable: bool,
 }
 
 /// A body that is no envelope.
@@ -173,7 +154,6 @@ impl Refusal {
         Self::of(status, text, Some(audit_error), true)
     }
 
-    /// The URL is not one of the API's.
     pub(crate) fn outside() -> Self {
         Self { status: 404, text: None, audit_error: Some(audit_errors::OUTSIDE), in_data: false }
     }

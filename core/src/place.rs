@@ -9,7 +9,6 @@ pub(crate) const AUDIT: &str = "audit/";
 pub(crate) const CUBBYHOLE: &str = "cubbyhole/";
 /// Mounted engines, each in a folder named by its UUID.
 pub(crate) const MOUNTS: &str = "mounts/";
-/// Policies by name.
 pub(crate) const POLICY: &str = "policy/";
 /// Tokens with their accessors and family links.
 pub(crate) const TOKEN: &str = "token/";

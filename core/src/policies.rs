@@ -22,7 +22,6 @@ pub const DEFAULT: &str = "default";
 pub const ROOT: &str = "root";
 
 const DEFAULT_TEXT: &str = include_str!("policies/default.hcl");
-/// How many sets of policies are kept compiled.
 const KEPT_SETS: usize = 4096;
 
 /// The policy store; clones are handles to one store.
@@ -39,7 +38,6 @@ struct PolicyStore {
     refreshing: tokio::sync::Mutex<()>,
 }
 
-/// The ACLs of sets of policies, each with its generation.
 type Compiled = HashMap<Vec<String>, (u64, Arc<Acl>)>;
 
 struct Known {
@@ -165,7 +163,7 @@ impl Policies {
     /// Compiles and stores a policy.
     pub async fn write(&self, draft: PolicyDraft<'_>, now: Time) -> Result<(), PolicyError> {
         if draft.name == ROOT {
-            return Err(PolicyError::Fixed { what: "update \"root\" policy" });
+            return Err(PolicyError::Fixed("update \"root\" policy"));
         }
         Policy::parse(draft.name, &draft.text).map_err(PolicyError::Parse)?;
         let name = draft.name;
@@ -204,8 +202,8 @@ impl Policies {
     /// Deletes a policy, if it exists.
     pub async fn delete(&self, name: &str) -> Result<(), PolicyError> {
         match name {
-            ROOT => return Err(PolicyError::Fixed { what: "delete \"root\" policy" }),
-            DEFAULT => return Err(PolicyError::Fixed { what: "delete default policy" }),
+            ROOT => return Err(PolicyError::Fixed("delete \"root\" policy")),
+            DEFAULT => return Err(PolicyError::Fixed("delete default policy")),
             _ => {}
         }
         let mut batch = Batch::new();
@@ -213,7 +211,6 @@ impl Policies {
         self.settle(name, self.0.view.commit(batch)).await
     }
 
-    /// Waits until a change is durable, then makes it effective.
     async fn settle(&self, name: &str, commit: Commit) -> Result<(), PolicyError> {
         commit.await?;
         self.invalidate(name).await
@@ -247,7 +244,6 @@ impl Known {
     }
 }
 
-/// The stored policy of a name, compiled.
 async fn read(view: &View, name: &str) -> Result<Option<Known>, PolicyError> {
     let Some(stored) = view.get(name).await? else { return Ok(None) };
     let document = Document::decode(stored.expose(), ()).ok_or_else(|| damaged(name))?;
@@ -255,7 +251,7 @@ async fn read(view: &View, name: &str) -> Result<Option<Known>, PolicyError> {
 }
 
 fn damaged(name: &str) -> PolicyError {
-    PolicyError::Damaged { name: name.to_owned() }
+    PolicyError::Damaged(name.to_owned())
 }
 
 /// Why a policy was not read, written or deleted. The texts are for clients.
@@ -265,12 +261,9 @@ pub enum PolicyError {
     /// The text is no policy.
     #[error("failed to parse policy: {0}")]
     Parse(ParseError),
-    /// The policy cannot be changed that way.
-    #[error("cannot {what}")]
-    Fixed {
-        /// `update "root" policy`, …
-        what: &'static str,
-    },
+    /// The policy cannot be changed that way: `update "root" policy`, …
+    #[error("cannot {0}")]
+    Fixed(&'static str),
     /// The version to be replaced is not the one that is there.
     #[error("check-and-set parameter did not match the current version")]
     Version,
@@ -281,11 +274,8 @@ pub enum PolicyError {
     #[error(transparent)]
     Name(#[from] KeyError),
     /// What is stored of a policy cannot be read.
-    #[error("the stored policy {name:?} is damaged")]
-    Damaged {
-        /// The policy.
-        name: String,
-    },
+    #[error("the stored policy {0:?} is damaged")]
+    Damaged(String),
     /// The store could not be read.
     #[error(transparent)]
     Store(StoreError),
@@ -297,10 +287,7 @@ pub enum PolicyError {
 impl PolicyError {
     /// Whether the client's request is at fault, and not the server.
     pub const fn is_client_error(&self) -> bool {
-        matches!(
-            self,
-            Self::Parse(_) | Self::Fixed { .. } | Self::Version | Self::VersionNeeded | Self::Name(_)
-        )
+        matches!(self, Self::Parse(_) | Self::Fixed(_) | Self::Version | Self::VersionNeeded | Self::Name(_))
     }
 }
 

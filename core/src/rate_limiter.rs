@@ -6,7 +6,6 @@ use std::time::Duration;
 /// The pause between two lines about the same thing.
 pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 
-/// Counts events, and says when they are to be told.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiter {
     told_at: Option<Duration>,
@@ -29,7 +28,6 @@ impl RateLimiter {
         Some(std::mem::take(&mut self.untold))
     }
 
-    /// Whether a line may be said.
     pub(crate) fn is_quiet(&self, now: Duration) -> bool {
         self.told_at.is_none_or(|at| now.saturating_sub(at) >= PAUSE)
     }

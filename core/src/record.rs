@@ -28,7 +28,6 @@ use crate::tokens::Caller;
 /// The entry is not on record as the rule wants it: why each device does not have it, if there are devices.
 pub(crate) struct NotRecorded(Option<Refused>);
 
-/// Records the request entry.
 pub(crate) async fn request(context: &RequestContext<'_>) -> Result<Recorded<RequestOnRecord>, NotRecorded> {
     // Built and formatted in a call of its own: an entry kept across the waiting would make every journey larger.
     let began = context.unsealed.host.clock.monotonic();
@@ -69,10 +68,9 @@ fn begin_request(context: &RequestContext<'_>) -> Recording<RequestOnRecord> {
     request_entry(context, |entry| offer(context, entry, Broker::record_request))
 }
 
-/// Makes the request entry, and hands it to `then`.
 pub(crate) fn request_entry<T>(context: &RequestContext<'_>, then: impl FnOnce(&Entry<'_>) -> T) -> T {
-    let headers = RecordedHeaders::of(context);
-    let headers = headers.list();
+    let headers = recorded_headers(context);
+    let headers = listed(&headers);
     let mut entry =
         Entry { auth: asking(context), request: facts(context, context.route.checked), ..Entry::default() };
     entry.request.headers = (&headers).into();
@@ -89,7 +87,6 @@ fn begin_response(
     response_entry(context, outcome, shaped, elapsed(context), offer)
 }
 
-/// Makes the response entry, and hands it to `then`.
 pub(crate) fn response_entry<T>(
     context: &RequestContext<'_>,
     outcome: &Outcome,
@@ -97,8 +94,8 @@ pub(crate) fn response_entry<T>(
     duration_ns: u64,
     then: impl FnOnce(&Entry<'_>) -> T,
 ) -> T {
-    let headers = RecordedHeaders::of(context);
-    let headers = headers.list();
+    let headers = recorded_headers(context);
+    let headers = listed(&headers);
     let ran = context.route.checked || context.verdict.allowed();
     let mut entry =
         Entry { auth: known_after(context, outcome), request: facts(context, ran), ..Entry::default() };
@@ -154,7 +151,6 @@ fn offer<P: Proof>(
     }
 }
 
-/// Waits for the broker's verdict.
 async fn judge<P: Proof>(
     context: &RequestContext<'_>,
     phase: Phase,
@@ -255,7 +251,6 @@ fn issued(issued: &Issued) -> Auth<'_> {
     }
 }
 
-/// What any `auth` says of a token.
 fn of_token(token: &StoredToken) -> Auth<'_> {
     Auth {
         accessor: Accessor::new(&token.accessor),
@@ -333,45 +328,31 @@ fn data<'a>(object: &'a onrecord_value::Object, plain: Option<&'a [String]>) -> 
     }
 }
 
-/// The audited headers of a request, with their values side by side.
-struct RecordedHeaders<'a> {
-    values: Vec<Private<'a>>,
-    /// Name, whether hashed, and where its values lie.
-    found: Vec<(&'a str, bool, std::ops::Range<usize>)>,
+/// An audited header of a request: its name, whether it is hashed, and its values.
+type RecordedHeader<'a> = (&'a str, bool, Vec<Private<'a>>);
+
+/// Picks the configured headers out of those sent. A token that was accepted is not among them; one that was not
+/// is hashed whatever the configuration says.
+fn recorded_headers<'a>(context: &RequestContext<'a>) -> Vec<RecordedHeader<'a>> {
+    let mut picked: Vec<RecordedHeader<'a>> = Vec::new();
+    let audited = context.unsealed.audited_headers.current();
+    if audited.is_empty() {
+        return picked;
+    }
+    let sent = &context.request.headers;
+    for (name, _) in sent.iter() {
+        let Some(hmac) = audited.get(name).copied() else { continue };
+        let token = matches!(name, "x-vault-token" | "authorization");
+        if picked.iter().any(|(known, ..)| *known == name)
+            || (token && context.caller.authenticated().is_some())
+        {
+            continue;
+        }
+        picked.push((name, hmac || token, sent.all(name).map(Private::from).collect()));
+    }
+    picked
 }
 
-impl<'a> RecordedHeaders<'a> {
-    /// Picks the configured headers out of those sent. A token that was accepted is not among them; one that was not
-    /// is hashed whatever the configuration says.
-    fn of(context: &RequestContext<'a>) -> Self {
-        let mut picked = Self { values: Vec::new(), found: Vec::new() };
-        let audited = context.unsealed.audited_headers.current();
-        if audited.is_empty() {
-            return picked;
-        }
-        let sent = &context.request.headers;
-        for (name, _) in sent.iter() {
-            let Some(hmac) = audited.get(name).copied() else { continue };
-            if picked.found.iter().any(|(known, ..)| *known == name) {
-                continue;
-            }
-            let token = matches!(name, "x-vault-token" | "authorization");
-            if token && context.caller.authenticated().is_some() {
-                continue;
-            }
-            let start = picked.values.len();
-            picked.values.extend(sent.all(name).map(Private::from));
-            picked.found.push((name, hmac || token, start..picked.values.len()));
-        }
-        picked
-    }
-
-    fn list(&self) -> Vec<Header<'_>> {
-        let header = |(name, hmac, at): &(&'a str, bool, std::ops::Range<usize>)| Header {
-            name,
-            values: self.values.get(at.clone()).unwrap_or_default(),
-            hmac: *hmac,
-        };
-        self.found.iter().map(header).collect()
-    }
+fn listed<'a>(headers: &'a [RecordedHeader<'_>]) -> Vec<Header<'a>> {
+    headers.iter().map(|(name, hmac, values)| Header { name, values, hmac: *hmac }).collect()
 }

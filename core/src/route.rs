@@ -13,22 +13,17 @@ use crate::request::Request;
 use crate::routes::{Access, Route};
 use crate::tokens::{Caller, Reservation};
 
-/// Where a request goes.
 #[derive(Default)]
 pub(crate) struct RouteMatch {
-    /// The mount; none where nothing is mounted.
     pub(crate) mount: Option<Arc<Mount>>,
     /// Where in the path the part below the mount begins.
     split: usize,
     /// The number of the row among the paths of the engine.
     pub(crate) number: usize,
-    /// The row that takes the path; none if no path of the engine does.
     pub(crate) row: Option<&'static Route>,
-    /// What the row captures of the path.
     pub(crate) captured: Range<usize>,
     /// Whether the engine was asked about the key: `mount_accessor` then stands in the request entry already.
     pub(crate) checked: bool,
-    /// What it said.
     existing: Option<Box<Existing>>,
 }
 
@@ -61,7 +56,6 @@ fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
 }
 
 impl RouteMatch {
-    /// Who may use it.
     pub(crate) fn access(&self) -> Access {
         self.row.map_or(Access::Policy, |row| row.access)
     }
@@ -73,7 +67,6 @@ impl RouteMatch {
         self.row.filter(|_| strict).and_then(|row| row.canonical(path, self.captured.clone()))
     }
 
-    /// What the engine is asked.
     pub(crate) fn call<'a>(
         &'a self,
         mount: &'a Mount,

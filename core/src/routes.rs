@@ -57,7 +57,6 @@ pub enum Role {
 #[derive(Debug)]
 pub struct Route {
     pattern: Pattern,
-    /// A bit for each.
     operations: u8,
     /// Who may use it.
     pub access: Access,
@@ -80,7 +79,6 @@ pub struct Route {
     pub description: &'static str,
 }
 
-/// A pattern, taken apart once.
 #[derive(Debug)]
 struct Pattern {
     text: &'static str,
@@ -90,7 +88,6 @@ struct Pattern {
     optional_slash: bool,
 }
 
-/// What a pattern captures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Capture {
     Nothing,
@@ -132,7 +129,6 @@ const fn position(text: &str, wanted: u8) -> Option<usize> {
 }
 
 impl Route {
-    /// A route that takes no operation yet.
     pub(crate) const fn new(pattern: &'static str, synopsis: &'static str) -> Self {
         Self {
             pattern: Pattern::parse(pattern),

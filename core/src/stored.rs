@@ -58,7 +58,6 @@ pub(crate) trait Record: Sized {
     type Beside;
     fn to_object(&self) -> Object;
     fn from_object(record: &Object, beside: Self::Beside) -> Option<Self>;
-    /// The bytes to store.
     fn encode(&self) -> Vec<u8> {
         Value::Object(self.to_object()).to_json()
     }
@@ -106,12 +105,10 @@ field! { Nanos:
     |value: &Value| value.as_i64().map(|nanos| Time::from_unix_nanos(i128::from(nanos)));
 }
 
-/// The field of a record.
 pub(crate) fn load<Form, T: Field<Form>>(record: &Object, key: &str) -> Option<T> {
     record.get(key).map_or_else(T::absent, T::load)
 }
 
-/// The object that is stored, if it is one.
 pub(crate) fn parse(stored: &[u8]) -> Option<Object> {
     json::parse_object(stored, json::Limits::default()).ok()
 }

@@ -12,7 +12,6 @@
 mod cache;
 mod cached_token;
 mod create;
-mod renew;
 mod reservation;
 mod revoke;
 mod storage;
@@ -25,7 +24,6 @@ use onrecord_storage::{Barrier, CommitError, KeyError, StoreError};
 use onrecord_value::Time;
 
 pub use create::TokenDraft;
-pub use renew::Renewal;
 pub use reservation::{Caller, Deletion, Reservation};
 pub use revoke::Tidied;
 
@@ -35,7 +33,8 @@ use crate::request::Request;
 use crate::token::Entry;
 use cache::TokenCache;
 pub use cached_token::CachedToken;
-use storage::TokenStorage;
+use create::later;
+use storage::{TokenStorage, settled};
 
 /// How many generations a family of tokens may have. It bounds the work of asking whether a token lives.
 pub const MAX_DEPTH: u32 = 128;
@@ -108,6 +107,43 @@ impl Tokens {
         Ok(self.0.find(name).await?.filter(|cached| cached.is_active(now)))
     }
 
+    /// Gives a live token a new time to live from `now`, in seconds, as `plan` finds from its entry; or
+    /// says why the plan refused, and changes nothing. The plan must not ask the store.
+    pub async fn renew<R>(
+        &self,
+        found: &ActiveToken,
+        now: Time,
+        plan: impl FnOnce(&Entry) -> Result<u64, R>,
+    ) -> Result<Result<Arc<Entry>, R>, TokenError> {
+        if !found.is_active(now) {
+            return Err(TokenError::Gone);
+        }
+        let (old, new, commit) = {
+            let mut state = found.state();
+            let old = Arc::clone(&state.entry);
+            let ttl = match plan(&old) {
+                Ok(ttl) => ttl,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            let expires = Some(later(now, ttl));
+            let new = Arc::new(Entry { expires, renewed: Some(now), ..Entry::clone(&old) });
+            let commit = self.0.storage.replace(&new, None)?;
+            state.entry = Arc::clone(&new);
+            (old, new, commit)
+        };
+        let result = settled(commit.await);
+        if result.is_err() {
+            let mut state = found.state();
+            // Unless somebody renewed it since.
+            if state.entry.expires == new.expires && state.entry.renewed == new.renewed {
+                let entry =
+                    Entry { expires: old.expires, renewed: old.renewed, ..Entry::clone(&state.entry) };
+                state.entry = Arc::new(entry);
+            }
+        }
+        result.map(|()| Ok(new))
+    }
+
     /// Takes over what is stored of a token, which another process may have changed or revoked. `key` is below the store's
     /// own prefix.
     pub async fn invalidate(&self, key: &str) -> Result<(), TokenError> {
@@ -149,10 +185,8 @@ enum Standing {
     Alive(Arc<Entry>),
     /// Dead, and no request is on its way with it.
     Dead,
-    /// Dead, but a request that began before is still on its way.
-    Ending,
-    /// Not there, or not to be read.
-    Unknown,
+    /// Not there, not to be read, or dead with a request still on its way.
+    Unsettled,
 }
 
 impl TokenStore {
@@ -171,16 +205,16 @@ impl TokenStore {
         if let Some(cached) = self.cache.get(name) {
             return Ok(match cached.is_active(now) {
                 true => Standing::Alive(cached.entry()),
-                false if cached.state().uses.holders > 0 => Standing::Ending,
+                false if cached.state().uses.holders > 0 => Standing::Unsettled,
                 false => Standing::Dead,
             });
         }
         let entry = match self.storage.entry(name).await {
             Ok(Some(entry)) => entry,
-            Ok(None) => return Ok(Standing::Unknown),
+            Ok(None) => return Ok(Standing::Unsettled),
             Err(TokenError::Damaged) => {
                 tracing::warn!(name, "a stored token is damaged");
-                return Ok(Standing::Unknown);
+                return Ok(Standing::Unsettled);
             }
             Err(error) => return Err(error),
         };
@@ -227,7 +261,6 @@ impl TokenStore {
     }
 }
 
-/// Lets the other tasks of the runtime run, in the middle of long work.
 async fn pause() {
     let mut paused = false;
     std::future::poll_fn(|context| {

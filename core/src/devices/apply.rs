@@ -67,20 +67,20 @@ impl Devices {
         for wanted in &add {
             let path = with_slash(&wanted.path);
             let place = self.claim(path.clone(), &leaving).await;
-            places.push(place.map_err(|error| DeclareError::Device { path, error })?);
+            places.push(place.map_err(|error| DeclareError::Device(path, error))?);
         }
         // A file has one successor, the first to come. Who keeps its own comes first, and who is there before who is new: one
         // that is given it by mistake is refused before it changes anything in it, and is the one named.
         change.sort_by_key(|(old, wanted)| !keeps_file(&self.kinds, old, wanted));
         for (old, wanted) in change {
-            let refused = |error| DeclareError::Device { path: old.path.clone(), error };
+            let refused = |error| DeclareError::Device(old.path.clone(), error);
             let origin = Origin { declared: true, placement: placement.clone(), instead_of: Some(&old) };
             changed.push(self.prepare(broker, wanted, origin, now).await.map_err(refused)?);
             replaced.push(old);
         }
         for wanted in add {
             let path = with_slash(&wanted.path);
-            let refused = |error| DeclareError::Device { path, error };
+            let refused = |error| DeclareError::Device(path, error);
             let origin = Origin { declared: true, placement: placement.clone(), instead_of: None };
             added.push(self.prepare(broker, wanted, origin, now).await.map_err(refused)?);
         }
@@ -90,10 +90,7 @@ impl Devices {
         let stale =
             |device: &&Arc<Device>| table.get(&device.path).is_none_or(|now| !Arc::ptr_eq(now, device));
         if let Some(device) = replaced.iter().chain(&remove).find(stale) {
-            return Err(DeclareError::Device {
-                path: device.path.clone(),
-                error: DevicesError::ChangedMeanwhile,
-            });
+            return Err(DeclareError::Device(device.path.clone(), DevicesError::ChangedMeanwhile));
         }
         // The API may have made devices and disabled others meanwhile.
         suffices(table.len(), added.len(), &remove, minimum)?;
@@ -122,7 +119,6 @@ impl Devices {
         Ok(())
     }
 
-    /// All of it in one batch.
     async fn store<'a>(
         &self,
         ready: impl Iterator<Item = &'a Prepared>,
@@ -162,7 +158,6 @@ impl Devices {
     }
 }
 
-/// Whether a device writes to the same file as before.
 fn keeps_file(kinds: &DeviceKinds, old: &Device, wanted: &EnableRequest) -> bool {
     let file = |kind: &str, options| Some(kinds.parse(kind, options).ok()?.file()?.to_owned());
     file(&old.kind, &old.options).is_some_and(|path| file(&wanted.kind, &wanted.options) == Some(path))
@@ -172,11 +167,11 @@ fn keeps_file(kinds: &DeviceKinds, old: &Device, wanted: &EnableRequest) -> bool
 fn suffices(there: usize, added: usize, removed: &[Arc<Device>], minimum: usize) -> Result<(), DeclareError> {
     // What is new comes before anything goes.
     if added > 0 && there + added > DEVICES_MAX {
-        return Err(DeclareError::TooMany { most: DEVICES_MAX });
+        return Err(DeclareError::TooMany);
     }
     let left = (there + added).saturating_sub(removed.len());
     if !removed.is_empty() && left < minimum {
-        return Err(DeclareError::TooFew { minimum, left });
+        return Err(DeclareError::TooFew(minimum, left));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use onrecord_audit::DeviceKinds;
+use onrecord_audit::broker::DEVICES_MAX;
 
 use super::{Device, DevicesError, Table, with_slash};
 use crate::settings::EnableRequest;
@@ -22,43 +23,26 @@ pub enum DeclareError {
     /// A device that the API made is there.
     #[error("audit device in configuration (path: {0}) was already created by API; disable it there first")]
     MadeThroughApi(String),
-    /// So many devices are demanded, and fewer would be left.
-    #[error("the configuration demands {minimum} audit devices and would leave {left}")]
-    TooFew {
-        /// How many are demanded.
-        minimum: usize,
-        /// How many would be left.
-        left: usize,
-    },
-    /// There would be more devices at once than there can be: what is new comes before anything goes.
-    #[error("there can be {most} audit devices at once, and what is new comes before anything goes")]
-    TooMany {
-        /// How many there can be.
-        most: usize,
-    },
+    /// So many devices are demanded, and only so many would be left.
+    #[error("the configuration demands {0} audit devices and would leave {1}")]
+    TooFew(usize, usize),
+    /// There would be more devices at once than there can be.
+    #[error("there can be {DEVICES_MAX} audit devices at once, and what is new comes before anything goes")]
+    TooMany,
     /// The changes could not be stored.
     #[error(transparent)]
     NotStored(DevicesError),
-    /// It could not be enabled.
-    #[error("audit device in configuration (path: {path}): {error}")]
-    Device {
-        /// Where it was to be.
-        path: String,
-        /// Why not.
-        error: DevicesError,
-    },
+    /// The one for this path could not be enabled.
+    #[error("audit device in configuration (path: {0}): {1}")]
+    Device(String, DevicesError),
 }
 
-/// What is to be done.
 #[derive(Default)]
 pub(super) struct Plan {
-    /// Devices that are new.
     pub(super) add: Vec<EnableRequest>,
-    /// Devices of other values: a new one takes the place of the old.
     pub(super) change: Vec<(Arc<Device>, EnableRequest)>,
     /// Devices of another description, which their log does not show.
     pub(super) describe: Vec<Device>,
-    /// Devices that the file does not name any more.
     pub(super) remove: Vec<Arc<Device>>,
 }
 
@@ -79,7 +63,7 @@ impl Plan {
                 return Err(DeclareError::Twice(path));
             }
             if let Err(error) = kinds.parse(&wanted.kind, &wanted.options) {
-                return Err(DeclareError::Device { path, error: error.into() });
+                return Err(DeclareError::Device(path, error.into()));
             }
             match table.get(&path) {
                 None => plan.add.push(wanted.clone()),

@@ -12,7 +12,6 @@ use onrecord_value::{Object, Time, Value, object};
 use super::Devices;
 use crate::stored::{Plain, Record as _, load, parse, record};
 
-/// What is in storage, by UUID of the device.
 #[derive(Default)]
 pub(super) struct Kept(BTreeMap<String, Vec<Loss>>);
 

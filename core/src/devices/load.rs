@@ -17,7 +17,6 @@ use crate::current::Current;
 use crate::host::Host;
 use crate::settings::AuditSettings;
 
-/// The stored device that could not be opened at unseal, and why.
 #[derive(Debug)]
 pub(crate) struct Unopened {
     pub(crate) device: Arc<Device>,
@@ -26,7 +25,6 @@ pub(crate) struct Unopened {
     pub(crate) may_start_later: bool,
 }
 
-/// Why a stored device could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotOpened {
     /// It cannot be opened, or its options make no device.
@@ -114,7 +112,6 @@ impl Devices {
     }
 }
 
-/// Enables stored devices without a probe; those that could not be opened, closed.
 pub(super) async fn restore(
     stored: Vec<(Device, Zeroizing<String>)>,
     kinds: &DeviceKinds,

@@ -11,13 +11,11 @@ use onrecord_audit::{Clock, DeviceError};
 
 use crate::rate_limiter::RateLimiter;
 
-/// Hears of devices from the broker.
 pub(crate) struct Log {
     clock: Arc<dyn Clock>,
     devices: Mutex<BTreeMap<String, Heard>>,
 }
 
-/// What was heard of one device.
 #[derive(Default)]
 struct Heard {
     changes: RateLimiter,
@@ -28,7 +26,6 @@ struct Heard {
     missing: bool,
 }
 
-/// A change of a device's health.
 struct Change {
     from: Health,
     to: Health,
@@ -36,7 +33,6 @@ struct Change {
 }
 
 impl Log {
-    /// Nothing heard yet.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, devices: Mutex::default() }
     }

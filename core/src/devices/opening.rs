@@ -18,29 +18,23 @@ use crate::settings::EnableRequest;
 /// How long the opening of a device is waited for. What hangs longer is given up, or opens when it is written to.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What comes of an opening.
 pub(super) type Opened = Result<Box<dyn Sink>, OptionError>;
 
 /// A device that took its probe and is not enabled yet.
 pub(super) struct Prepared {
     pub(super) device: Device,
-    /// The text of its salt.
     pub(super) salt: Zeroizing<String>,
     pub(super) candidate: Candidate,
 }
 
-/// Where a new device comes from.
 pub(super) struct Origin<'a> {
-    /// The configuration file names it.
     pub(super) declared: bool,
-    /// Where it may lie.
     pub(super) placement: Placement,
     /// The enabled device in whose place it is put: it keeps its salt and its name in storage.
     pub(super) instead_of: Option<&'a Device>,
 }
 
 impl Devices {
-    /// Opens a device and lets it take its probe.
     pub(super) async fn prepare(
         &self,
         broker: &Broker,
@@ -99,7 +93,6 @@ impl Devices {
     }
 }
 
-/// What the broker is told of a device.
 pub(super) fn config(
     device: &Device,
     options: &DeviceOptions,
@@ -110,7 +103,6 @@ pub(super) fn config(
     if options.required { config.required() } else { config }
 }
 
-/// What formats a device's lines.
 pub(super) fn formatter(device: &Device, options: &DeviceOptions, salt: Arc<Salt>) -> Formatter {
     Formatter::new(options.form.clone(), salt).with_first_salt(device.first_salt)
 }

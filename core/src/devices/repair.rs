@@ -24,7 +24,6 @@ const PATH: &str = "sys/audit/repair/";
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
-/// A device that was removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Removal {
     id: String,
@@ -36,7 +35,6 @@ struct Removal {
     uid: u32,
 }
 
-/// What no device has on record yet.
 #[derive(Default)]
 pub(crate) struct Removals {
     pending: Vec<Removal>,
@@ -62,7 +60,6 @@ impl Tries {
     }
 }
 
-/// All stored devices, by path.
 pub(crate) async fn list(view: &View) -> Result<Vec<Device>, StoreError> {
     let mut devices: Vec<Device> = stored::all(view).await?.into_iter().map(|(device, _)| device).collect();
     devices.sort_by(|one, other| one.path.cmp(&other.path));
@@ -148,7 +145,6 @@ impl Devices {
     }
 }
 
-/// Whether an entry can be expected to be on record without a wait.
 fn can_record(broker: &Broker) -> bool {
     let devices = broker.status();
     Outlook::of(broker.rules().minimum, &devices).is_met() && devices.iter().any(works)
@@ -161,7 +157,6 @@ fn works(device: &DeviceStatus) -> bool {
 }
 
 impl Removal {
-    /// The path and the data of its entries.
     fn shown(&self) -> (String, Object) {
         let data = object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() };
         (format!("{PATH}{}", self.path.trim_end_matches('/')), data)

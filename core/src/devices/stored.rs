@@ -38,12 +38,10 @@ impl KeptSalt {
     }
 }
 
-/// Adds a device, whose salt is stored, to a batch.
 pub(super) fn put_device(view: &View, batch: &mut Batch, device: &Device) -> Result<(), StoreError> {
     view.put(batch, &format!("device/{}", device.uuid), &device.encode())
 }
 
-/// Adds a device with its salt to a batch.
 pub(super) fn put(view: &View, batch: &mut Batch, device: &Device, salt: &str) -> Result<(), StoreError> {
     put_device(view, batch, device)?;
     view.put(batch, &format!("salt/{}", device.uuid), salt.as_bytes())
@@ -68,7 +66,6 @@ pub(super) fn archive(
     view.put(batch, &format!("retired/{uuid}"), &retired(device, now))
 }
 
-/// What is kept of a retired salt beside it.
 #[derive(Default)]
 struct Retired {
     from: Option<Time>,
@@ -84,13 +81,11 @@ fn retired(device: &Device, now: Time) -> Vec<u8> {
     Retired { from: Some(device.salt_since), path, to: Some(now), kind }.encode()
 }
 
-/// The salt of a UUID.
 pub(super) async fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<String>>, StoreError> {
     let stored = view.get(&format!("salt/{uuid}")).await?;
     Ok(stored.map(|salt| Zeroizing::new(String::from_utf8_lossy(salt.expose()).into_owned())))
 }
 
-/// All salts, of enabled devices and retired.
 pub(super) async fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
     let mut found = Vec::new();
     for (device, text) in all(view).await? {
@@ -116,7 +111,6 @@ pub(super) fn forget(view: &View, batch: &mut Batch, device: &Device) -> Result<
     view.delete(batch, &format!("salt/{}", device.uuid))
 }
 
-/// All devices with their salts.
 pub(super) async fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>, StoreError> {
     let mut found = Vec::new();
     for uuid in view.list("device/").await? {
@@ -125,7 +119,6 @@ pub(super) async fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>,
     Ok(found)
 }
 
-/// The device of a UUID with its salt.
 pub(super) async fn one(view: &View, uuid: &str) -> Result<Option<(Device, Zeroizing<String>)>, StoreError> {
     let Some(record) = view.get(&format!("device/{uuid}")).await? else { return Ok(None) };
     let Some(salt) = salt(view, uuid).await? else {

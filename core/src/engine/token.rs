@@ -14,7 +14,7 @@ use crate::engine::{
 };
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::token::{Entry, Issued};
-use crate::tokens::{ActiveToken, Caller, Renewal, TokenError};
+use crate::tokens::{ActiveToken, Caller, TokenError};
 
 pub(crate) use create::sanitised;
 
@@ -233,10 +233,7 @@ async fn extend(
             granted.ttl
         })
     };
-    let entry = match unsealed.tokens.renew(found, call.now, plan).await? {
-        Renewal::Done(entry) => entry,
-        Renewal::Refused(text) => return Err(Refusal::invalid(text)),
-    };
+    let entry = unsealed.tokens.renew(found, call.now, plan).await?.map_err(Refusal::invalid)?;
     let capped = capped.map(|capped| lifetime::warning("increment", capped));
     let unknown = fields::unrecognized(call.data, &["accessor", "increment", "token"]);
     let warnings = capped.into_iter().chain(unknown).collect();

@@ -66,7 +66,6 @@ impl Core {
     }
 }
 
-/// At most one ceremony is under way.
 pub(super) struct Ceremony<'a>(&'a AtomicBool);
 
 impl<'a> Ceremony<'a> {

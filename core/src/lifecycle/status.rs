@@ -33,6 +33,14 @@ pub struct SealStatus {
     pub audit_devices: Option<usize>,
 }
 
+pub(super) struct AuditHealth {
+    /// Whether the audit rule can be met.
+    pub(super) met: bool,
+    /// Whether it could be for a while.
+    pub(super) ready: bool,
+    pub(super) states: Object,
+}
+
 impl Core {
     /// The state of the seal.
     pub async fn seal_status(&self) -> Result<SealStatus, CeremonyError> {
@@ -51,20 +59,7 @@ impl Core {
             audit_devices: unsealed.as_ref().map(|unsealed| unsealed.broker.devices()),
         })
     }
-}
 
-/// How putting on record goes, for anybody: names and states of devices, and no more.
-pub(super) struct AuditHealth {
-    /// Whether the audit rule can be met.
-    pub(super) met: bool,
-    /// Whether it could be for a while.
-    pub(super) ready: bool,
-    /// The state of each device by its path.
-    pub(super) states: Object,
-}
-
-impl Core {
-    /// How putting on record goes, while unsealed.
     pub(super) fn audit_health(&self) -> Option<AuditHealth> {
         let unsealed = self.unsealed()?;
         let devices = unsealed.broker.status();

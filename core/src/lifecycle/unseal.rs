@@ -86,7 +86,6 @@ impl Core {
         Ok(())
     }
 
-    /// Loads everything that exists only while unsealed.
     async fn load(&self) -> Result<Arc<Unsealed>, CeremonyError> {
         let (barrier, host, settings) = (&self.inner.barrier, &self.inner.host, &self.inner.settings);
         let now = host.clock.now();

@@ -8,12 +8,9 @@ use super::cached_token::CachedToken;
 use crate::policies::Policies;
 use crate::token::Entry;
 
-/// How many tokens are kept in memory before idle ones make room.
 const KEPT: usize = 50_000;
-/// How many counters the removals are spread over.
 const COUNTERS: usize = 256;
 
-/// The tokens in memory.
 pub(super) struct TokenCache {
     state: RwLock<State>,
 }
@@ -35,7 +32,6 @@ impl Default for TokenCache {
 }
 
 impl TokenCache {
-    /// The token of a name, if it is in memory.
     pub(super) fn get(&self, name: &str) -> Option<Arc<CachedToken>> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).tokens.get(name).cloned()
     }

@@ -23,7 +23,6 @@ pub struct CachedToken {
     state: Mutex<TokenState>,
 }
 
-/// What changes in the life of a token.
 pub(super) struct TokenState {
     pub(super) entry: Arc<Entry>,
     pub(super) parent: Option<Arc<CachedToken>>,
@@ -31,12 +30,10 @@ pub(super) struct TokenState {
     pub(super) uses: Uses,
 }
 
-/// Who is on a token.
 #[derive(Default)]
 pub(super) struct Uses {
     /// Uses that requests have reserved, neither spent nor given back. Never more than the entry has.
     pub(super) reserved: u64,
-    /// Requests on their way with this token.
     pub(super) holders: u64,
 }
 
@@ -56,7 +53,6 @@ impl CachedToken {
         }
     }
 
-    /// What it is stored under.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -83,7 +79,6 @@ impl CachedToken {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that somebody asked for it.
     pub(super) fn touch(&self) {
         if !self.touched.load(Ordering::Relaxed) {
             self.touched.store(true, Ordering::Relaxed);
@@ -102,18 +97,8 @@ impl CachedToken {
 
     /// Whether it or an ancestor was ended. Time and uses do not count.
     pub(super) fn is_revoked(&self) -> bool {
-        if self.dead.load(Ordering::Acquire) {
-            return true;
-        }
-        let mut parent = self.state().parent.clone();
-        while let Some(cached) = parent {
-            if cached.dead.load(Ordering::Acquire) {
-                return true;
-            }
-            let next = cached.state().parent.clone();
-            parent = next;
-        }
-        false
+        let ended = |cached: &Self| cached.dead.load(Ordering::Acquire);
+        ended(self) || lineage(self.state().parent.clone()).any(|cached| ended(&cached))
     }
 
     /// Whether it and all its ancestors live at `now`. A used-up token is dead for everybody who asks; the request that
@@ -127,22 +112,18 @@ impl CachedToken {
     }
 
     /// An ancestor that is used up no longer acts, but its family stands until it is deleted.
-    pub(super) fn ancestors_are_valid(mut parent: Option<Arc<Self>>, now: Time) -> bool {
-        while let Some(cached) = parent {
-            let state = cached.state();
-            if !cached.is_valid(&state.entry, now) {
-                return false;
-            }
-            let next = state.parent.clone();
-            drop(state);
-            parent = next;
-        }
-        true
+    pub(super) fn ancestors_are_valid(parent: Option<Arc<Self>>, now: Time) -> bool {
+        lineage(parent).all(|cached| cached.is_valid(&cached.state().entry, now))
     }
 
     pub(super) fn is_valid(&self, entry: &Entry, now: Time) -> bool {
         !self.dead.load(Ordering::Acquire) && !entry.expired(now)
     }
+}
+
+/// A token and its ancestors, from the youngest.
+fn lineage(youngest: Option<Arc<CachedToken>>) -> impl Iterator<Item = Arc<CachedToken>> {
+    std::iter::successors(youngest, |cached| cached.state().parent.clone())
 }
 
 /// The client id of tokens without identity: SHA-256 of the sorted names of the policies joined by 0x7F, then 0x00 and

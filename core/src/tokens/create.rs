@@ -112,12 +112,10 @@ impl Tokens {
     }
 }
 
-/// The instant so many seconds after another.
 pub(super) fn later(time: Time, seconds: u64) -> Time {
     Time::from_unix_nanos(time.unix_nanos() + i128::from(seconds) * 1_000_000_000)
 }
 
-/// A prefix and 24 random alphanumerics, each equally likely.
 fn random_text(prefix: &str, entropy: &dyn Entropy) -> Result<Secret<String>, EntropyError> {
     // Of the right size from the start: a text that moves leaves its old bytes behind.
     let mut text = Secret::new(String::with_capacity(prefix.len() + RANDOM));

@@ -124,7 +124,7 @@ impl Caller {
             }
             let num_uses = state.entry.num_uses - 1;
             let entry = Arc::new(Entry { num_uses, exhausted: num_uses == 0, ..Entry::clone(&state.entry) });
-            let commit = self.tokens.0.storage.replace(&entry)?;
+            let commit = self.tokens.0.storage.replace(&entry, None)?;
             state.entry = entry;
             commit
         };

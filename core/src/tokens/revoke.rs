@@ -15,7 +15,6 @@ use super::storage::settled;
 use super::{ActiveToken, Standing, TokenError, Tokens, pause};
 use crate::token::{Entry, Issued};
 
-/// How many tokens are removed in one batch.
 const TOGETHER: usize = 256;
 
 /// What tidying removed.
@@ -55,7 +54,6 @@ impl Tokens {
         self.remove(&[name.to_owned()]).await
     }
 
-    /// Makes a token an orphan, if it still is the child of `parent`.
     async fn set_free(&self, cached: &CachedToken, parent: &str) -> Result<(), TokenError> {
         let commit = {
             let mut state = cached.state();
@@ -63,7 +61,7 @@ impl Tokens {
                 return Ok(());
             }
             let entry = Arc::new(Entry { parent: None, ..Entry::clone(&state.entry) });
-            let commit = self.0.storage.set_free(&entry, parent)?;
+            let commit = self.0.storage.replace(&entry, Some(parent))?;
             state.entry = entry;
             commit
         };
@@ -101,7 +99,6 @@ impl Tokens {
         Ok(removed)
     }
 
-    /// Removes tokens in one batch, then ends them in memory.
     async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
         self.0.storage.remove(names).await?;
         self.0.cache.remove(names);

@@ -10,13 +10,10 @@ use crate::token::Entry;
 
 /// The most keys of a cubbyhole that are deleted in one batch with its token; the rest follow in further batches.
 const BELOW: usize = 4096;
-/// How many keys are looked at in one go by those who look at all.
 const PAGE: usize = 256;
 
-/// The folder of the tokens' entries.
 pub(super) const ENTRIES: &str = "id/";
 
-/// The stored tokens.
 pub(super) struct TokenStorage {
     tokens: View,
     cubbyholes: View,
@@ -27,7 +24,6 @@ impl TokenStorage {
         Ok(Self { tokens: barrier.view(place::TOKEN)?, cubbyholes: barrier.view(place::CUBBYHOLE)? })
     }
 
-    /// What a token (or an accessor) is stored under.
     pub(super) fn name(&self, text: &str) -> Result<String, TokenError> {
         Ok(self.tokens.barrier().hash_name(text)?)
     }
@@ -45,7 +41,6 @@ impl TokenStorage {
         Ok(self.tokens.get(&id(name)).await?.is_some())
     }
 
-    /// The name of the token with this accessor.
     pub(super) async fn by_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
         let stored = self.tokens.get(&format!("accessor/{}", self.name(accessor)?)).await?;
         stored
@@ -58,12 +53,10 @@ impl TokenStorage {
         Ok(self.tokens.list_page("id/", after, PAGE).await?)
     }
 
-    /// The names of a token's children.
     pub(super) async fn children(&self, name: &str) -> Result<Vec<String>, TokenError> {
         Ok(self.tokens.list(&format!("child/{name}/")).await?)
     }
 
-    /// Stores a new token, with its accessor and the link to its parent.
     pub(super) async fn insert(&self, entry: &Entry) -> Result<(), TokenError> {
         let mut batch = Batch::new();
         self.lay(&mut batch, entry)?;
@@ -75,7 +68,6 @@ impl TokenStorage {
         }
     }
 
-    /// Adds a new token, with its accessor and the link to its parent, to a batch.
     pub(super) fn lay(&self, batch: &mut Batch, entry: &Entry) -> Result<(), TokenError> {
         self.tokens.require_absent(batch, &id(&entry.name))?;
         self.tokens.put(batch, &id(&entry.name), entry.to_stored().expose())?;
@@ -87,27 +79,18 @@ impl TokenStorage {
         Ok(())
     }
 
-    /// Puts a changed entry in line, in place of the old one. Its place in the order is taken by this call.
-    pub(super) fn replace(&self, entry: &Entry) -> Result<Commit, TokenError> {
+    /// Puts a changed entry in line, in place of the old one, and the end of its link to a parent that it has `left`.
+    /// Its place in the order is taken by this call.
+    pub(super) fn replace(&self, entry: &Entry, left: Option<&str>) -> Result<Commit, TokenError> {
         let mut batch = Batch::new();
-        self.change(&mut batch, entry)?;
+        self.tokens.require_present(&mut batch, &id(&entry.name))?;
+        self.tokens.put(&mut batch, &id(&entry.name), entry.to_stored().expose())?;
+        if let Some(parent) = left {
+            self.tokens.delete(&mut batch, &child(parent, &entry.name))?;
+        }
         Ok(self.tokens.commit(batch))
     }
 
-    /// Puts an entry that is an orphan now in line, and the end of its link to the parent.
-    pub(super) fn set_free(&self, entry: &Entry, parent: &str) -> Result<Commit, TokenError> {
-        let mut batch = Batch::new();
-        self.change(&mut batch, entry)?;
-        self.tokens.delete(&mut batch, &child(parent, &entry.name))?;
-        Ok(self.tokens.commit(batch))
-    }
-
-    fn change(&self, batch: &mut Batch, entry: &Entry) -> Result<(), TokenError> {
-        self.tokens.require_present(batch, &id(&entry.name))?;
-        Ok(self.tokens.put(batch, &id(&entry.name), entry.to_stored().expose())?)
-    }
-
-    /// Removes tokens in one batch, with their accessors, their links to their parents and their cubbyholes.
     pub(super) async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
         let mut batch = Batch::new();
         for name in names {
@@ -132,7 +115,6 @@ impl TokenStorage {
         Ok(())
     }
 
-    /// Deletes what is in a cubbyhole; how many keys.
     async fn empty(&self, name: &str) -> Result<usize, TokenError> {
         let mut deleted = 0;
         loop {
@@ -175,7 +157,6 @@ impl TokenStorage {
         Ok(swept)
     }
 
-    /// Whether an accessor's or a link's token is still stored.
     async fn belongs(&self, key: &str) -> Result<bool, TokenError> {
         if let Some(link) = key.strip_prefix("child/") {
             return self.holds(link.rsplit('/').next().unwrap_or(link)).await;

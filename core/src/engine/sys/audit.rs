@@ -240,11 +240,11 @@ pub(super) fn read_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcom
 
 pub(super) async fn set_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let hmac = fields::flag(call.data, "hmac")?.unwrap_or(false);
-    unsealed.audited_headers.set(call.captured, hmac).await.map_err(|error| not_stored(&error))
+    unsealed.audited_headers.change(call.captured, Some(hmac)).await.map_err(|error| not_stored(&error))
 }
 
 pub(super) async fn remove_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    unsealed.audited_headers.remove(call.captured).await.map_err(|error| not_stored(&error))
+    unsealed.audited_headers.change(call.captured, None).await.map_err(|error| not_stored(&error))
 }
 
 fn not_stored(error: &BarrierError) -> Refusal {

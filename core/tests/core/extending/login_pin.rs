@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use onrecord_core::engine::codec::{decode_object, encode_object};
 use onrecord_core::engine::{Call, Engine, EngineKind, Handled, Mounting, Path, Space, fields};
-use onrecord_core::outcome::{Login, Outcome, Refusal, Reply};
+use onrecord_core::outcome::{Outcome, Refusal, Reply};
+use onrecord_core::tokens::TokenDraft;
 use onrecord_value::{Value, object};
 use sha2::{Digest as _, Sha256};
 
@@ -75,11 +76,11 @@ impl Pin {
         }
         let policies = card.get("policies").and_then(Value::as_array).unwrap_or_default();
         // The core issues the token, records it in the response entry, and revokes it if that cannot be recorded.
-        let login = Login {
+        let login = TokenDraft {
             display_name: "card".to_owned(),
             policies: policies.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             renewable: true,
-            ..Login::default()
+            ..TokenDraft::default()
         };
         Ok(Reply { login: Some(login), ..Reply::default() })
     }

@@ -8,7 +8,7 @@ use std::thread;
 use onrecord_core::Host;
 use onrecord_core::policies::{self, Policies, PolicyError};
 use onrecord_core::token::{Entry, Issued};
-use onrecord_core::tokens::{ActiveToken, MAX_DEPTH, Renewal, Tidied, TokenDraft, TokenError, Tokens};
+use onrecord_core::tokens::{ActiveToken, MAX_DEPTH, Tidied, TokenDraft, TokenError, Tokens};
 use onrecord_core::tokens::{Caller, Reservation};
 use onrecord_policy::{Operation, Question};
 use onrecord_seal::Secret;
@@ -395,14 +395,12 @@ fn a_renewal_moves_the_end_and_is_durable() {
         assert_eq!(entry.ttl(at(50)), 10);
         Ok::<_, ()>(30)
     }));
-    assert!(
-        matches!(done, Ok(Renewal::Done(entry)) if entry.ttl(at(50)) == 30 && entry.renewed == Some(at(50)))
-    );
+    assert!(matches!(done, Ok(Ok(entry)) if entry.ttl(at(50)) == 30 && entry.renewed == Some(at(50))));
     for stores in [&stores, &stores.restarted()] {
         assert!(stores.lives(&token, 79) && !stores.lives(&token, 80));
     }
     let refused = wait(stores.tokens.renew(&found, at(50), |_| Err("no")));
-    assert!(matches!(refused, Ok(Renewal::Refused("no"))));
+    assert!(matches!(refused, Ok(Err("no"))));
     let late = wait(stores.tokens.renew(&found, at(80), |_| Ok::<_, ()>(30)));
     assert!(matches!(late, Err(TokenError::Gone)), "what is over is not renewed");
 }
