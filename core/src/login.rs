@@ -11,7 +11,7 @@ use crate::engine::unsealed::Unsealed;
 use crate::outcome::{Outcome, Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::token::Issued;
-use crate::tokens::TokenDraft;
+use crate::token::TokenDraft;
 
 pub(crate) async fn issue(unsealed: &Unsealed, call: &Call<'_>, mut reply: Box<Reply>) -> Outcome {
     let Some(login) = reply.login.take() else { return Outcome::Reply(reply) };

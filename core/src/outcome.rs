@@ -10,8 +10,7 @@ use onrecord_value::{Object, Value};
 
 use crate::audit_errors;
 use crate::exchange::Media;
-use crate::token::Issued;
-use crate::tokens::TokenDraft;
+use crate::token::{Issued, TokenDraft};
 
 /// The result of a handler. A handler has no other way out.
 pub enum Outcome {

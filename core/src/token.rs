@@ -9,6 +9,31 @@ use onrecord_value::{Object, Time};
 
 use crate::stored::{Record as _, record};
 
+/// A token to be made.
+#[derive(Default)]
+pub struct TokenDraft {
+    /// Its text; random if none is given.
+    pub id: Option<Secret<String>>,
+    /// Names of its policies, as they are to be stored.
+    pub policies: Vec<String>,
+    /// The path that issues it.
+    pub path: String,
+    /// The name that records show.
+    pub display_name: String,
+    /// String values.
+    pub meta: Option<Object>,
+    /// Uses; 0 is unlimited.
+    pub num_uses: u64,
+    /// Seconds to live; 0 never expires.
+    pub ttl: u64,
+    /// Seconds from issue that no renewal passes; 0 is none.
+    pub explicit_max_ttl: u64,
+    /// Seconds by which every renewal extends it; 0 is none.
+    pub period: u64,
+    /// Whether it can be renewed.
+    pub renewable: bool,
+}
+
 /// What is stored of a token. Times are instants; durations are seconds, 0 where there is none.
 #[derive(Clone)]
 pub struct Entry {

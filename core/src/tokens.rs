@@ -23,7 +23,6 @@ use onrecord_seal::{EntropyError, Secret};
 use onrecord_storage::{Barrier, CommitError, KeyError, StoreError};
 use onrecord_value::Time;
 
-pub use create::TokenDraft;
 pub use reservation::{Caller, Deletion, Reservation};
 pub use revoke::Tidied;
 

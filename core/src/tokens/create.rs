@@ -6,41 +6,16 @@ use std::sync::Arc;
 use onrecord_entry::auth::CacheKey;
 use onrecord_seal::{Entropy, EntropyError, Secret};
 use onrecord_storage::Batch;
-use onrecord_value::{Object, Time};
+use onrecord_value::Time;
 use zeroize::Zeroizing;
 
 use super::{MAX_DEPTH, TokenError, Tokens};
-use crate::token::Entry;
+use crate::token::{Entry, TokenDraft};
 use crate::tokens::Caller;
 
 /// How many random characters a token's text and an accessor have: 142 bits.
 const RANDOM: usize = 24;
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-/// A token to be made.
-#[derive(Default)]
-pub struct TokenDraft {
-    /// Its text; random if none is given.
-    pub id: Option<Secret<String>>,
-    /// Names of its policies, as they are to be stored.
-    pub policies: Vec<String>,
-    /// The path that issues it.
-    pub path: String,
-    /// The name that records show.
-    pub display_name: String,
-    /// String values.
-    pub meta: Option<Object>,
-    /// Uses; 0 is unlimited.
-    pub num_uses: u64,
-    /// Seconds to live; 0 never expires.
-    pub ttl: u64,
-    /// Seconds from issue that no renewal passes; 0 is none.
-    pub explicit_max_ttl: u64,
-    /// Seconds by which every renewal extends it; 0 is none.
-    pub period: u64,
-    /// Whether it can be renewed.
-    pub renewable: bool,
-}
 
 impl Tokens {
     /// Makes a token and stores it with its accessor and its link to the parent, in one batch. Without a parent it

@@ -11,7 +11,8 @@ use crate::operation::Operation;
 use crate::outcome::{Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::token::Issued;
-use crate::tokens::{Caller, TokenDraft};
+use crate::token::TokenDraft;
+use crate::tokens::Caller;
 
 const KNOWN: &[&str] = &[
     "display_name",

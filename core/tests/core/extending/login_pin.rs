@@ -6,7 +6,7 @@ use std::sync::Arc;
 use onrecord_core::engine::codec::{decode_object, encode_object};
 use onrecord_core::engine::{Call, Engine, EngineKind, Handled, Mounting, Path, Space, fields};
 use onrecord_core::outcome::{Outcome, Refusal, Reply};
-use onrecord_core::tokens::TokenDraft;
+use onrecord_core::token::TokenDraft;
 use onrecord_value::{Value, object};
 use sha2::{Digest as _, Sha256};
 

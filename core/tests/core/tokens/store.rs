@@ -7,8 +7,9 @@ use std::thread;
 
 use onrecord_core::Host;
 use onrecord_core::policies::{self, Policies, PolicyError};
+use onrecord_core::token::TokenDraft;
 use onrecord_core::token::{Entry, Issued};
-use onrecord_core::tokens::{ActiveToken, MAX_DEPTH, Tidied, TokenDraft, TokenError, Tokens};
+use onrecord_core::tokens::{ActiveToken, MAX_DEPTH, Tidied, TokenError, Tokens};
 use onrecord_core::tokens::{Caller, Reservation};
 use onrecord_policy::{Operation, Question};
 use onrecord_seal::Secret;
