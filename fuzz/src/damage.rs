@@ -116,7 +116,7 @@ struct SeededEntropy(Mutex<Random>);
 impl Entropy for SeededEntropy {
     fn fill(&self, out: &mut [u8]) -> Result<(), EntropyError> {
         let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        out.fill_with(|| random.next().to_le_bytes()[7]);
+        out.fill_with(|| random.number().to_le_bytes()[7]);
         Ok(())
     }
 }

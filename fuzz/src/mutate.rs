@@ -1,6 +1,6 @@
 //! Small random changes of inputs, by seed. Never in it: coverage (that is libFuzzer's).
 
-/// Random numbers by seed (SplitMix64).
+/// Random numbers by seed (`SplitMix64`).
 pub struct Random(u64);
 
 impl Random {
@@ -10,7 +10,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,7 +21,7 @@ impl Random {
     /// A number below `end`; 0 where there is none.
     pub fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.next() % end).unwrap_or(0)
+        usize::try_from(self.number() % end).unwrap_or(0)
     }
 }
 
@@ -79,7 +79,7 @@ pub fn mutate(input: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
             }
             1 => {
                 if let Some(byte) = changed.get_mut(at) {
-                    *byte = random.next().to_le_bytes()[0];
+                    *byte = random.number().to_le_bytes()[0];
                 }
             }
             2 => drop(changed.drain(at..end)),

@@ -35,7 +35,7 @@ pub(crate) fn http() -> Vec<Vec<u8>> {
             format!("{method} /v1/{path} HTTP/1.1\r\nHost: a\r\nX-Vault-Token: {ROOT_TOKEN}\r\n");
         let body = body_of(&step).unwrap_or_default();
         if !body.is_empty() {
-            request += &format!("Content-Length: {}\r\n", body.len());
+            request.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
         }
         request += "\r\n";
         found.push([request.as_bytes(), &body].concat());
@@ -88,7 +88,7 @@ pub(crate) fn options() -> Vec<Vec<u8>> {
         };
         let mut text = kind.to_owned();
         for (key, value) in options {
-            text += &format!("\n{key}={}", value.as_str().unwrap_or_default());
+            text.extend(["\n", key, "=", value.as_str().unwrap_or_default()]);
         }
         found.push(text.into_bytes());
     }
