@@ -26,7 +26,7 @@ const NEVER: [(&str, &[&str]); 7] = [
     ("audit", &["tokio", "hyper", "http", "redb"]),
     ("policy", &["tokio", "hyper", "http", "redb"]),
     ("seal", &["tokio", "hyper", "http", "redb"]),
-    ("storage", &["tokio", "hyper", "http"]),
+    ("storage", &["hyper", "http"]),
     ("trail", &["tokio", "hyper", "http"]),
     ("core", &["hyper", "http", "rustls", "redb"]),
 ];
@@ -42,6 +42,14 @@ fn dependencies(root: &Path, name: &str) -> Vec<String> {
         .filter(|word| !word.is_empty() && !word.starts_with('#'))
         .map(str::to_owned)
         .collect()
+}
+
+#[test]
+fn storage_has_of_tokio_the_locks_and_channels_alone() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../storage/Cargo.toml");
+    let text = fs::read_to_string(manifest).expect("a manifest");
+    let tokio: Vec<&str> = text.lines().filter(|line| line.starts_with("tokio")).collect();
+    assert_eq!(tokio, ["tokio = { version = \"1.54\", default-features = false, features = [\"sync\"] }"]);
 }
 
 #[test]
