@@ -157,6 +157,11 @@ impl Broker {
         self.shared.devices.read().handles.len()
     }
 
+    /// Whether a device is enabled that does not discard its entries. Otherwise requests leave no record anywhere.
+    pub fn is_audited(&self) -> bool {
+        self.shared.devices.read().handles.iter().any(|handle| !handle.discards)
+    }
+
     /// The hash of a text on an enabled device; `None` if there is no device of that path.
     pub fn hash(&self, path: &str, text: &str) -> Option<String> {
         Some(self.shared.devices.find(path)?.formatter().hash(text))

@@ -1,8 +1,9 @@
 //! The harness of the end-to-end tests: the real binary as a process ([`process`]), a plain HTTP client that shares no code
 //! with the product ([`http`]), a server's folder ([`place`]), an operator's shell ([`shell`]), real syslog daemons
-//! ([`daemon`]), the replay of recorded requests ([`replay`]), and one way to wait ([`wait`]).
+//! ([`daemon`]), hostile clients ([`attacker`]), the replay of recorded requests ([`replay`]), and one way to wait ([`wait`]).
 //! Never in it: the product's own crates. What these tests see is what a user sees.
 
+pub mod attacker;
 pub mod daemon;
 pub mod http;
 pub mod load;

@@ -68,7 +68,7 @@ pub fn pairs(entries: &[Value]) -> BTreeMap<String, (usize, usize)> {
 
 /// What the checker says.
 pub struct Verdict {
-    /// The exit code: 0 nothing lost, 1 something, 2 unreadable.
+    /// The exit code: 0 nothing lost, 1 something, 2 a file that cannot be read (without a report) or is not a log.
     pub code: i32,
     /// The report of `-format=json`.
     pub report: Value,

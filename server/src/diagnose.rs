@@ -91,10 +91,19 @@ async fn check_all(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding
         found.extend(checked.unwrap_or_else(|| vec![timed_out(&name)]));
     }
     let placement = audit_settings(paths, &config).placement.for_configuration();
-    if config.devices.is_empty() {
-        let detail =
-            "the configuration declares no audit device; devices enabled through the API are not checked";
-        found.push(Finding::warn("audit", detail));
+    let discards = |device: &Device| {
+        let options = kinds.devices.parse(&device.declared.kind, &device.declared.options);
+        options.is_ok_and(|options| options.discards())
+    };
+    if config.devices.iter().all(discards) {
+        let why = match config.devices.len() {
+            0 => "the configuration declares no audit device",
+            _ => "every audit device of the configuration discards its entries",
+        };
+        let detail = format!(
+            "{why}: the server is NOT AUDITED unless a device was enabled through the API; those are not checked"
+        );
+        found.push(Finding::warn("audit", &detail));
     }
     for device in &config.devices {
         let (name, device, placement) = (device_name(device), device.clone(), placement.clone());

@@ -1,7 +1,7 @@
 //! The checker: reads one source after the other line by line, and draws the conclusions from all of them.
 //! Never in it: how a line is read, how a report is printed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use onrecord_entry::gap::Record;
@@ -12,6 +12,7 @@ use crate::fast_scan::{Detail, Gap, Part, Scanned, ScannedEntry, Scanner, Unusua
 use crate::id::Id;
 use crate::input::Input;
 use crate::lines::{Line, Lines};
+use crate::order::At;
 use crate::parts::{Assembly, Parts};
 use crate::report::{DeviceReport, EntryNumber, LinePosition, Report, Sample, SourceReport, TornLine};
 use crate::torn::TornLines;
@@ -88,6 +89,8 @@ struct Checker<'o> {
     torn: TornLines,
     no_entries: Sample<LinePosition>,
     sources: Vec<SourceReport>,
+    /// The line that is being read.
+    at: At,
     /// The start and the number of the last probe in the source that is being read.
     probed: Option<(Boot, u64)>,
 }
@@ -103,6 +106,7 @@ impl<'o> Checker<'o> {
             torn: TornLines::default(),
             no_entries: Sample::default(),
             sources: Vec::new(),
+            at: At::default(),
             probed: None,
         }
     }
@@ -129,6 +133,7 @@ impl<'o> Checker<'o> {
 
     /// Reads a line; returns whether it is an entry.
     fn line(&mut self, line: &Line<'_>, source: &SourceReport) -> bool {
+        self.at = At { source: self.sources.len(), line: source.lines, offset: line.offset };
         let position =
             || LinePosition { source: source.name.clone(), line: source.lines, offset: line.offset };
         let torn = |text: &[u8]| TornLine { position: position(), bytes: text.len() as u64, declared: false };
@@ -183,19 +188,23 @@ impl<'o> Checker<'o> {
 
     /// Counts an entry of a request. False if it is a double.
     fn entry(&mut self, seen: &ScannedEntry) -> bool {
-        let examples = self.options.examples;
+        let (examples, at) = (self.options.examples, self.at);
         if let Some(record) = &seen.record {
             self.note_probe(record, record.boot);
         }
         let device = self.device(seen);
-        if device.entries.add(seen) {
-            self.union.add(seen);
-            return true;
-        }
+        let is_new = device.entries.add(seen);
         if let Some(Record { seq, boot, .. }) = seen.record {
-            device.counted.doubles.add(examples, || EntryNumber { boot, seq });
+            if is_new {
+                device.lines.add(EntryNumber { boot, seq }, at);
+            } else {
+                device.counted.doubles.add(examples, || EntryNumber { boot, seq });
+            }
         }
-        false
+        if is_new {
+            self.union.add(seen);
+        }
+        is_new
     }
 
     /// Notes the probe before this entry in this source: a device without older entries in this start began with it.
@@ -252,7 +261,7 @@ impl<'o> Checker<'o> {
     }
 
     fn report(self) -> Report {
-        let Self { options, mut devices, union, parts, torn, no_entries, sources, .. } = self;
+        let Self { options, mut devices, union, parts, torn, no_entries, mut sources, .. } = self;
         let examples = options.examples;
         let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
         let mut declared: HashMap<Boot, SeqSet> = HashMap::new();
@@ -263,7 +272,15 @@ impl<'o> Checker<'o> {
         let (union, known) = union.report(declared, examples);
         let mut devices: Vec<(Option<SaltId>, Device)> = devices.drain().collect();
         devices.sort_unstable_by_key(|(_, device)| device.order);
-        let (torn_undeclared, torn) = torn.report(examples);
+        let (torn_undeclared, torn, with_declared) = torn.report(examples);
+        let logs: HashSet<String> = sources
+            .iter()
+            .filter(|source| source.entries > 0)
+            .map(|source| log_name(&source.name).to_owned())
+            .collect();
+        for source in &mut sources {
+            source.is_log = with_declared.contains(&source.name) || logs.contains(log_name(&source.name));
+        }
         Report {
             devices: devices
                 .into_iter()
@@ -278,6 +295,38 @@ impl<'o> Checker<'o> {
             torn,
             torn_undeclared,
             no_entries,
+        }
+    }
+}
+
+/// The name of a log without what a rotation, its compression, or the keeping of a torn end adds to it: an empty file is
+/// usual beside the other files of a log.
+fn log_name(name: &str) -> &str {
+    let name = name.rsplit_once(".torn-").map_or(name, |(log, _)| log);
+    let name = name.strip_suffix(".gz").unwrap_or(name);
+    let log = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || "-_.:".contains(letter));
+    let is_rotated = name.strip_prefix(log).is_some_and(|added| added.starts_with(['-', '.']));
+    if is_rotated { log } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_name;
+
+    #[test]
+    fn files_of_one_log_have_one_name() {
+        for name in [
+            "a.log",
+            "a.log.1",
+            "a.log.12.gz",
+            "a.log-20261122",
+            "a.log-20261122.gz",
+            "a.log.torn-20261122T1Z-1",
+        ] {
+            assert_eq!(log_name(name), "a.log");
+        }
+        for name in ["a1.log", "a-1.log", "2026-11-22", "a.log2", "syslog", "/etc/passwd"] {
+            assert_eq!(log_name(name), name);
         }
     }
 }

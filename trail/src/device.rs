@@ -8,6 +8,7 @@ use onrecord_entry::{Boot, EntryType, SeqRange, SeqSet};
 
 use crate::fast_scan::ScannedEntry;
 use crate::id::Id;
+use crate::order::Order;
 use crate::pairs::Pairs;
 use crate::report::{BootReport, DeviceReport, RangeSample};
 use crate::seen_seqs::SeenSeqs;
@@ -109,6 +110,7 @@ pub(crate) struct Device {
     /// The sources that have lines of it, by their index.
     pub(crate) sources: Vec<usize>,
     pub(crate) entries: Entries,
+    pub(crate) lines: Order,
     pub(crate) gaps: HashSet<Id>,
     /// The counts that need no more than adding.
     pub(crate) counted: DeviceReport,
@@ -138,6 +140,7 @@ impl Device {
             pairs: entries.pairs.complete,
             requests_alone: entries.pairs.unpaired(EntryType::Request, examples),
             responses_alone: entries.pairs.unpaired(EntryType::Response, examples),
+            out_of_order: self.lines.report(names),
             gaps: self.gaps.len() as u64,
             boots: boots
                 .into_iter()

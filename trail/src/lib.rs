@@ -11,7 +11,7 @@
 //!
 //! # let dir = tempfile::tempdir()?;
 //! # let log = dir.path().join("audit.log");
-//! # std::fs::write(&log, "")?;
+//! # std::fs::write(&log, r#"{"time":"2026-01-01T00:00:00Z","type":"request","auth":{},"request":{"id":"1"}}"#)?;
 //! let inputs = vec![Input::file(&log)];
 //! let report = check(inputs, &Options::default(), &mut |_| {})?;
 //! assert!(report.is_complete(Judge::EachDevice));
@@ -26,6 +26,7 @@ mod fast_scan;
 mod id;
 mod input;
 mod lines;
+mod order;
 mod pairs;
 mod parts;
 mod report;
@@ -36,6 +37,6 @@ mod union;
 pub use check::{CheckError, Options, Progress, check};
 pub use input::Input;
 pub use report::{
-    BootReport, DeviceReport, EntryNumber, Judge, LinePosition, RangeSample, Report, Sample, SourceReport,
-    TornLine, Unanswered, UnionReport,
+    BootReport, DeviceReport, EntryNumber, Judge, LinePosition, Misplaced, OutOfOrder, RangeSample, Report,
+    Sample, SourceReport, TornLine, Unanswered, UnionReport,
 };

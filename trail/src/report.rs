@@ -57,6 +57,9 @@ pub struct SourceReport {
     pub lines: u64,
     /// How many of them are entries, with gap and probe entries.
     pub entries: u64,
+    /// Whether it is a log: it has an entry, or a torn line that a gap entry declares, or another source with entries has
+    /// the same name except for what a rotation adds. Otherwise nothing can be said about it.
+    pub is_log: bool,
 }
 
 /// One device: all lines of one salt.
@@ -80,6 +83,9 @@ pub struct DeviceReport {
     pub responses_alone: Sample<String>,
     /// Entries that occur more than once. This is not a loss: a device that reconnects may send an entry again.
     pub doubles: Sample<EntryNumber>,
+    /// Lines after a line of the same source that has a larger number. This is not a loss: concurrent requests change
+    /// places by a few numbers. Where the distance is larger, lines were moved.
+    pub out_of_order: OutOfOrder,
     /// Gap entries.
     pub gaps: u64,
     /// How many missed entries they declare.
@@ -162,6 +168,28 @@ pub struct EntryNumber {
     pub seq: u64,
 }
 
+/// Lines that are not in the order of their numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct OutOfOrder {
+    /// How many.
+    pub count: u64,
+    /// The one with the largest distance.
+    pub farthest: Option<Misplaced>,
+}
+
+/// A line that comes after a line with a larger number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Misplaced {
+    /// Where it is.
+    #[serde(flatten)]
+    pub position: LinePosition,
+    /// Its number.
+    pub entry: EntryNumber,
+    /// The largest number before it; or one of another start, if lines of a later start are before it.
+    pub after: EntryNumber,
+}
+
 /// The position of a line in a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LinePosition {
@@ -199,6 +227,7 @@ pub struct Unanswered {
 impl Report {
     /// Whether every entry is present, or its absence is declared by a gap entry:
     ///
+    /// * there is a source, and each is a log;
     /// * no device has an undeclared hole (of [`Judge::Union`]: all devices together have none);
     /// * the pieces of each split entry have its SHA-256;
     /// * each request that is known to have been answered has both entries;
@@ -207,10 +236,16 @@ impl Report {
         let whole = |boots: &[BootReport]| boots.iter().all(|boot| boot.undeclared.count == 0);
         let devices = self.devices.iter().all(|device| whole(&device.boots) && device.wrong_parts == 0);
         let unnumbered = self.devices.iter().find(|device| device.salt.is_none());
-        (judge == Judge::Union || devices)
+        let logs = !self.sources.is_empty() && self.not_logs().next().is_none();
+        logs && (judge == Judge::Union || devices)
             && whole(&self.union.boots)
             && self.union.unanswered.count == 0
             && unnumbered.is_none_or(|device| device.responses_alone.count == 0 && self.torn_undeclared == 0)
+    }
+
+    /// The sources that are not logs: what they have is not known, and the check says nothing about them.
+    pub fn not_logs(&self) -> impl Iterator<Item = &SourceReport> {
+        self.sources.iter().filter(|source| !source.is_log)
     }
 
     /// The report as a value; docs/TRAIL.md has its keys. Numbers of starts and salts are 16 hex digits, as in a line.

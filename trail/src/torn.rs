@@ -1,7 +1,7 @@
 //! Torn lines, and the gap entries that declare them: the server keeps a torn end beside its file, and writes its length
 //! and SHA-256 in a gap entry. Never in it: the meaning of a torn line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -30,16 +30,18 @@ impl TornLines {
         self.declared.insert(torn);
     }
 
-    /// How many of them no gap entry declares, and all of them.
-    pub(crate) fn report(self, examples: usize) -> (u64, Sample<TornLine>) {
+    /// How many of them no gap entry declares, all of them, and the names of the sources that have a declared one.
+    pub(crate) fn report(self, examples: usize) -> (u64, Sample<TornLine>, HashSet<String>) {
         let declared = &self.declared;
         let mut lines: Vec<TornLine> = self
             .compared
             .into_iter()
             .map(|(line, sha256)| TornLine { declared: declared.contains(&(line.bytes, sha256)), ..line })
             .collect();
-        let declared = lines.iter().filter(|line| line.declared).count() as u64;
+        let declared = || lines.iter().filter(|line| line.declared);
+        let sources = declared().map(|line| line.position.source.clone()).collect();
+        let undeclared = self.count - declared().count() as u64;
         lines.truncate(examples);
-        (self.count - declared, Sample { count: self.count, first: lines })
+        (undeclared, Sample { count: self.count, first: lines }, sources)
     }
 }

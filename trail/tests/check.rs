@@ -422,6 +422,70 @@ fn examples_are_bounded_and_counts_are_not() {
 }
 
 #[test]
+fn what_has_no_entry_is_not_a_log() {
+    let nothing: [&[u8]; 6] =
+        [b"", b"\n\n", b"No log.\n", b"No log", &[0; 4096], b"{\"a\":1}\n{\"time\":\"x\"}\n"];
+    for text in nothing {
+        let report = checked(&[text.to_vec()]);
+        assert!(!report.is_complete(Judge::EachDevice) && !report.is_complete(Judge::Union));
+        assert_eq!(report.not_logs().count(), 1, "{}", text.escape_ascii());
+    }
+    assert!(!checked(&[]).is_complete(Judge::EachDevice), "nothing was checked");
+}
+
+#[test]
+fn a_file_without_entries_is_accepted_beside_the_others_of_its_log() {
+    let mut log = Log::new("a");
+    log.pairs(1, 2);
+    let checked = |empty: &'static str| {
+        let inputs = vec![
+            Input::stream("/logs/audit.log.1", Cursor::new(log.text())),
+            Input::stream(empty, Cursor::new("")),
+        ];
+        check(inputs, &Options::default(), &mut |_| {}).unwrap()
+    };
+    for empty in ["/logs/audit.log", "/logs/audit.log.2.gz", "/logs/audit.log-20261122"] {
+        assert!(checked(empty).is_complete(Judge::EachDevice), "{empty}");
+    }
+    for other in ["/logs/other.log", "/logs/audit.logs", "/other/audit.log"] {
+        let report = checked(other);
+        assert_eq!(report.not_logs().map(|source| &*source.name).collect::<Vec<_>>(), [other]);
+    }
+}
+
+#[test]
+fn lines_out_of_the_order_of_their_numbers_are_counted_and_the_farthest_is_named() {
+    for format in [Format::Json, Format::Jsonx] {
+        let mut log = Log::with("a", FormatOptions { format, ..FormatOptions::default() });
+        log.pairs(1, 5);
+        log.boot = 2;
+        log.pairs(1, 1);
+        let whole = checked(&[log.text(), log.text()]);
+        assert_eq!(whole.devices[0].out_of_order.count, 0, "doubles are none");
+        let ordered = log.lines.clone();
+        log.lines.swap(3, 6);
+        let report = checked(&[log.text()]);
+        let found = &report.devices[0].out_of_order;
+        let farthest = found.farthest.as_ref().unwrap();
+        assert!(report.is_complete(Judge::EachDevice), "nothing is missing");
+        assert_eq!(
+            (found.count, farthest.entry.seq, farthest.after.seq, farthest.position.line),
+            (3, 4, 7, 7)
+        );
+        // Across two starts.
+        log.lines = ordered;
+        log.lines.swap(9, 10);
+        let report = checked(&[log.text()]);
+        let found = &report.devices[0].out_of_order;
+        let farthest = found.farthest.as_ref().unwrap();
+        assert_eq!((found.count, farthest.entry.boot, farthest.after.boot), (1, Boot::new(1), Boot::new(2)));
+        // Sources may come in any order.
+        let (first, second) = log.lines.split_at(6);
+        assert_eq!(checked(&[second.concat(), first.concat()]).devices[0].out_of_order.count, 1);
+    }
+}
+
+#[test]
 fn a_report_as_a_value_has_the_keys_that_are_documented() {
     let mut log = Log::new("a");
     log.pairs(1, 1);

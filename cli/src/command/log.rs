@@ -14,7 +14,7 @@ use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, 
 
 /// Exit code if an entry is missing and not declared.
 const LOST: u8 = 1;
-/// Exit code if a log cannot be read or the command line is invalid.
+/// Exit code if a log cannot be read, a file is not a log, or the command line is invalid.
 const UNREADABLE: u8 = SERVER;
 
 const ABOUT: &str = "Checks whether entries are missing in the audit logs of one server. Give all logs of \
@@ -24,7 +24,9 @@ const ABOUT: &str = "Checks whether entries are missing in the audit logs of one
     its device's salt (record.salt). A number that is missing on a device must be declared by a gap entry of \
     that device. The two entries of a request have the same id. The first and the last number of a boot are \
     taken from the given logs.\n\nThe exit code is 0 if every missing entry is declared, 1 if an entry is \
-    missing and not declared, and 2 if a log cannot be read or the command line is invalid.";
+    missing and not declared, and 2 if a log cannot be read, if a file is not an audit log (it is empty, or none \
+    of its lines is an entry), or if the command line is invalid. A file without entries is accepted beside the \
+    other files of its log, NAME.1 or NAME-DATE.";
 
 pub(crate) const COMMAND: Command = Command::new(
     "log check",
@@ -99,6 +101,10 @@ fn run_check(session: &mut Session<'_>, invocation: &Invocation) -> CommandResul
     }
     let report = report.map_err(|error| unreadable(printable(&error.to_string())))?;
     session.show(&findings::text(&report, judge), report.to_value(judge))?;
+    let not_logs = findings::not_logs(&report);
+    if !not_logs.is_empty() {
+        return Err(unreadable(not_logs));
+    }
     Ok(if report.is_complete(judge) { 0 } else { LOST })
 }
 

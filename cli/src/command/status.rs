@@ -9,8 +9,8 @@ use onrecord_value::{Object, Value};
 pub(crate) const COMMANDS: &[Command] = &[
     Command::new("status", "", "Print seal status", status)
         .about(
-            "Prints whether the server is initialized and unsealed. No token is needed.\n\nThe exit code is \
-             0 if the server is unsealed, 2 if it is sealed or not initialized, and 1 on an error.",
+            "Prints whether the server is initialized and unsealed. No token is needed. A warning on standard \
+             error says if the server is unsealed and not audited.\n\nThe exit code is 0 if the server is unsealed, 2 if it is sealed or not initialized, and 1 on an error.",
         )
         .examples(&[("Print the state of a server:", "status -address=http://127.0.0.1:8200")])
         .output(Output::Format),
@@ -43,7 +43,20 @@ pub(super) fn print(session: &mut Session<'_>, client: &Client, status: &Object)
         .block_on(client.leader())?
         .map_err(|error| Failure::usage(format!("Error checking leader status: {error}")))?;
     let ha = leader.get("ha_enabled").and_then(Value::as_bool).unwrap_or_default();
+    if status.get("audited").and_then(Value::as_bool) == Some(false) {
+        let why = not_audited(status.get("audit_devices").and_then(Value::as_i64) != Some(0));
+        session.warn(&format!("WARNING! {why}\n"))?;
+    }
     session.show(&table::key_value(&rows(status, ha)), node(status, ha))
+}
+
+/// Why a server is not audited, and what to do.
+pub(super) fn not_audited(has_devices: bool) -> String {
+    let why = if has_devices { "no audit device keeps its entries" } else { "no audit device is enabled" };
+    format!(
+        "This server is not audited: {why}. No request leaves a record. Enable a device, for example with \
+         `onrecord audit enable file file_path=/var/log/onrecord/audit.log`."
+    )
 }
 
 /// The keys of the state in the order of JSON, with what is shown for one that the server does not send. A key without

@@ -27,7 +27,21 @@ fn the_table_shows_the_rule_and_each_device() {
     assert!(outcome.stdout.contains("Rule                 NOT MET"), "{}", outcome.stdout);
     let none = r#"{"data":{"devices":{},"rule":{"able":0,"met":true,"minimum":1}}}"#;
     let outcome = cli().reply(200, none).run(&["audit", "status"]);
-    assert!(outcome.code == 0 && outcome.stdout.ends_with("\n\nNo audit devices are enabled.\n"));
+    assert!(outcome.code == 2 && outcome.stdout.contains("\n\nNo audit devices are enabled.\n\n"));
+    assert!(outcome.stdout.contains("Rule            NOT AUDITED"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_server_that_keeps_no_entries_is_not_audited() {
+    let discarding = STATUS.replace("\"boot\"", "\"audited\":false,\"boot\"");
+    let outcome = cli().reply(200, &discarding).run(&["audit", "status"]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.stdout.contains("Rule                 NOT AUDITED"), "{}", outcome.stdout);
+    let why =
+        "\n\nThis server is not audited: no audit device keeps its entries. No request leaves a record.";
+    assert!(outcome.stdout.contains(why), "{}", outcome.stdout);
+    let audited = STATUS.replace("\"boot\"", "\"audited\":true,\"boot\"");
+    cli().reply(200, &audited).run(&["audit", "status"]).is(0, TABLE, "");
 }
 
 #[test]

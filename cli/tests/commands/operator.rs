@@ -46,6 +46,19 @@ fn status_shows_what_a_server_adds() {
     let body = OPEN.replace("\"type\"", "\"audit_devices\":0,\"type\"");
     let outcome = cli().reply(200, &body).reply(200, LEADER).run(&["status"]);
     assert!(outcome.stdout.ends_with("Audit Devices    0\n"), "{}", outcome.stdout);
+    assert_eq!(outcome.stderr, "");
+}
+
+#[test]
+fn status_warns_if_the_server_is_not_audited() {
+    for (devices, why) in [(0, "no audit device is enabled"), (1, "no audit device keeps its entries")] {
+        let body =
+            OPEN.replace("\"type\"", &format!("\"audit_devices\":{devices},\"audited\":false,\"type\""));
+        let outcome = cli().reply(200, &body).reply(200, LEADER).run(&["status", "-format=json"]);
+        assert!(outcome.stdout.contains("\"audited\": false"), "{}", outcome.stdout);
+        let warning = format!("WARNING! This server is not audited: {why}. No request leaves a record. ");
+        assert!(outcome.code == 0 && outcome.stderr.starts_with(&warning), "{}", outcome.stderr);
+    }
 }
 
 #[test]

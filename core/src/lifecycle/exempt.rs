@@ -196,7 +196,7 @@ async fn health(core: &Core, operation: Operation, query: &str) -> Result<Status
         ("version", VERSION.into()),
     ];
     members.extend(seal.cluster_members());
-    members.extend(seal.audit_devices.map(|devices| ("audit_devices", devices.into())));
+    members.extend(seal.audit_members());
     if let Some(audit) = audit {
         members.push(("audit_rule_met", audit.met.into()));
         members.push(("audit_ready", audit.ready.into()));

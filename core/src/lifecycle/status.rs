@@ -31,6 +31,8 @@ pub struct SealStatus {
     pub cluster: Option<Cluster>,
     /// How many audit devices are enabled, while unsealed.
     pub audit_devices: Option<usize>,
+    /// Whether any of them keeps entries, while unsealed.
+    pub audited: Option<bool>,
 }
 
 pub(super) struct AuditHealth {
@@ -57,6 +59,7 @@ impl Core {
             storage_type: self.inner.barrier.storage().kind(),
             cluster: unsealed.as_ref().map(|unsealed| unsealed.cluster.clone()),
             audit_devices: unsealed.as_ref().map(|unsealed| unsealed.broker.devices()),
+            audited: unsealed.as_ref().map(|unsealed| unsealed.broker.is_audited()),
         })
     }
 
@@ -85,6 +88,12 @@ impl SealStatus {
         self.cluster.iter().flat_map(members)
     }
 
+    /// How many audit devices are enabled, and whether any keeps entries, while unsealed.
+    pub(super) fn audit_members(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        let devices = self.audit_devices.map(|devices| ("audit_devices", devices.into()));
+        devices.into_iter().chain(self.audited.map(|audited| ("audited", audited.into())))
+    }
+
     /// The body of `sys/seal-status`, in the API's order; ours at the end.
     pub(super) fn body(&self) -> Vec<u8> {
         let mut members: Vec<(&str, Value)> = vec![
@@ -102,7 +111,7 @@ impl SealStatus {
         members.extend(self.cluster_members());
         members.push(("recovery_seal", false.into()));
         members.push(("storage_type", self.storage_type.into()));
-        members.extend(self.audit_devices.map(|devices| ("audit_devices", devices.into())));
+        members.extend(self.audit_members());
         body(&members)
     }
 }

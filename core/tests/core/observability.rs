@@ -61,8 +61,8 @@ async fn r_health_is_503_while_the_rule_cannot_be_met_and_names_the_devices() {
     assert_eq!((good.status, &good.body["audit_device_states"]), (200, &json!({"file/": "healthy"})));
     let keys: Vec<&str> = good.text.split(",\"").map(|part| part.split('"').next().unwrap()).collect();
     assert_eq!(
-        &keys[keys.len() - 5..],
-        ["cluster_id", "audit_devices", "audit_rule_met", "audit_ready", "audit_device_states"],
+        &keys[keys.len() - 6..],
+        ["cluster_id", "audit_devices", "audited", "audit_rule_met", "audit_ready", "audit_device_states"],
         "ours come last"
     );
 
@@ -134,6 +134,7 @@ async fn r_health_sees_a_hung_device_and_a_missing_one() {
     })
     .await;
     let none = health(&closed, "").await;
+    assert_eq!(none.body["audited"], false);
     assert_eq!((none.status, &none.body["audit_rule_met"]), (503, &json!(false)));
     let (open, _) = timed(Settings::default()).await;
     assert_eq!(health(&open, "").await.status, 200);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::command::status::not_audited;
 use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, context, exactly,
 };
@@ -21,8 +22,9 @@ pub(crate) const COMMAND: Command =
              failed.\n\nMissed: entries that are lost to the device. Untold: those of them that no gap entry \
              has declared yet.\n\nLast Error: the last error and its time.\n\nWhile the audit rule is not \
              met, the server refuses this request too. The command then shows the states that sys/health \
-             reports; for the causes read the server's log.\n\nThe exit code is 0 if the rule can be met, \
-             and 2 if it cannot or if the server cannot be reached.",
+             reports; for the causes read the server's log.\n\nA server is not audited if no device is \
+             enabled, or if every device discards its entries: no request leaves a record then.\n\nThe exit code is 0 if the rule can be met, and 2 if it cannot, if the server is not \
+             audited, or if it cannot be reached.",
         )
         .examples(&[
             ("Show the state of all devices:", "audit status"),
@@ -58,7 +60,7 @@ fn show(session: &mut Session<'_>, client: &Client) -> CommandResult {
     match session.block_on(client.audit_status())? {
         Ok(status) => {
             print(session, &status)?;
-            Ok(if is_met(&status) { 0 } else { SERVER })
+            Ok(if is_met(&status) && is_audited(&status) { 0 } else { SERVER })
         }
         Err(error) => {
             let health = match error.status() {
@@ -85,11 +87,18 @@ fn of_health(health: &Object) -> Object {
         |(path, state): (&str, &Value)| (path.to_owned(), Value::from(object! { "state" => state.clone() }));
     let devices: Object = states.into_iter().flat_map(Object::iter).map(device).collect();
     let met = health.get("audit_rule_met").cloned().unwrap_or(Value::Null);
-    object! { "devices" => devices, "rule" => object! { "met" => met } }
+    let audited = health.get("audited").cloned().unwrap_or(Value::Null);
+    object! { "audited" => audited, "devices" => devices, "rule" => object! { "met" => met } }
 }
 
 fn is_met(status: &Object) -> bool {
     status.object("rule").and_then(|rule| rule.get("met")).and_then(Value::as_bool) == Some(true)
+}
+
+/// A server that does not say so is audited if it has a device.
+fn is_audited(status: &Object) -> bool {
+    let has_devices = || status.object("devices").is_some_and(|devices| !devices.is_empty());
+    status.get("audited").and_then(Value::as_bool).unwrap_or_else(has_devices)
 }
 
 fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
@@ -109,12 +118,21 @@ fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
             &rows,
         ));
     }
+    if is_met(status) && !is_audited(status) {
+        text.push_str("\n\n");
+        text.push_str(&not_audited(!devices.is_empty()));
+    }
     session.print_line(&text)
 }
 
 fn rule_rows(status: &Object, devices: usize) -> Vec<(String, String)> {
     let rule = status.object("rule").cloned().unwrap_or_default();
-    let mut rows = vec![("Rule".to_owned(), if is_met(status) { "met" } else { "NOT MET" }.to_owned())];
+    let met = match (is_met(status), is_audited(status)) {
+        (true, true) => "met",
+        (true, false) => "NOT AUDITED",
+        (false, _) => "NOT MET",
+    };
+    let mut rows = vec![("Rule".to_owned(), met.to_owned())];
     let mut add = |name: &str, key: &str| {
         if let Some(value) = rule.get(key) {
             rows.push((name.to_owned(), plain(value)));

@@ -2,7 +2,8 @@
 //! Never in it: a conclusion that is not in the report.
 
 use onrecord_trail::{
-    BootReport, DeviceReport, Judge, LinePosition, RangeSample, Report, Sample, SourceReport,
+    BootReport, DeviceReport, EntryNumber, Judge, LinePosition, OutOfOrder, RangeSample, Report, Sample,
+    SourceReport,
 };
 
 use onrecord_value::printable::printable;
@@ -59,6 +60,20 @@ fn name(device: &DeviceReport) -> String {
     device.salt.map_or_else(|| "without numbers".to_owned(), |salt| salt.to_string())
 }
 
+/// For each source that is not a log, a line with the reason; empty if all are logs.
+pub(super) fn not_logs(report: &Report) -> String {
+    let why = |source: &SourceReport| match source.lines {
+        0 => "it is empty".to_owned(),
+        1 => "its only line is not an audit entry".to_owned(),
+        lines => format!("none of its {lines} lines is an audit entry"),
+    };
+    let reasons: Vec<String> = report
+        .not_logs()
+        .map(|source| format!("{} is not an audit log: {}.", printable(&source.name), why(source)))
+        .collect();
+    reasons.join("\n")
+}
+
 fn findings(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for device in &report.devices {
@@ -76,7 +91,8 @@ fn findings(report: &Report) -> Vec<String> {
     unpaired(
         &report.union.responses_alone,
         ("Response", "request"),
-        "the device was enabled while the request was in progress",
+        "normal for the response to `audit enable` and for other requests that were in progress then: their \
+         request entries are older than the log",
         &mut lines,
     );
     let unanswered = &report.union.unanswered;
@@ -94,6 +110,8 @@ fn findings(report: &Report) -> Vec<String> {
         lines.push(format!("Torn line: {}, {} bytes, {declared}", position(&torn.position), torn.bytes));
     }
     more(&report.torn, "torn lines", &mut lines);
+    let empty = report.sources.iter().filter(|source| source.is_log && source.entries == 0);
+    lines.extend(empty.map(|source| format!("No entries: {}", source.name)));
     lines.extend(report.no_entries.first.iter().map(|at| format!("Not an entry: {}", position(at))));
     more(&report.no_entries, "lines that are not entries", &mut lines);
     lines
@@ -119,6 +137,24 @@ fn of_device(device: &DeviceReport, lines: &mut Vec<String>) {
         lines.push(format!("{name}: boot {:016x}: double: {}", double.boot.number(), double.seq));
     }
     more(&device.doubles, &format!("doubles of {name}"), lines);
+    lines.extend(out_of_order(&name, &device.out_of_order));
+}
+
+fn out_of_order(name: &str, lines: &OutOfOrder) -> Option<String> {
+    let farthest = lines.farthest.as_ref()?;
+    let (entry, after) = (farthest.entry, farthest.after);
+    let number = |one: EntryNumber| {
+        let boot = format!(" of boot {:016x}", one.boot.number());
+        format!("{}{}", one.seq, if entry.boot == after.boot { "" } else { &boot })
+    };
+    Some(format!(
+        "{name}: lines out of order: {}, the farthest at {}: number {} after {} (concurrent requests change places \
+         by a few numbers; a larger distance means that lines were moved, or files joined in another order)",
+        lines.count,
+        position(&farthest.position),
+        number(entry),
+        number(after),
+    ))
 }
 
 fn boots(name: &str, boots: &[BootReport], lines: &mut Vec<String>) {
@@ -168,6 +204,9 @@ fn position(at: &LinePosition) -> String {
 }
 
 fn verdict(report: &Report, judge: Judge) -> String {
+    if report.not_logs().next().is_some() {
+        return "Not judged: not every file is an audit log.".to_owned();
+    }
     let text = match (report.is_complete(judge), judge) {
         (true, Judge::EachDevice) => {
             "Complete: every entry is present, or its absence is declared by a gap entry."
@@ -188,6 +227,21 @@ mod tests {
     use onrecord_trail::{Input, Options, check};
 
     use super::*;
+
+    #[test]
+    fn a_file_that_is_not_a_log_is_named_with_the_reason() {
+        for (log, why) in [
+            ("", "it is empty"),
+            ("text\n", "its only line is not an audit entry"),
+            ("root:x:0\nbin:x:1\n", "none of its 2 lines is an audit entry"),
+        ] {
+            let input = Input::stream("a\nb", std::io::Cursor::new(log));
+            let report = check(vec![input], &Options::default(), &mut |_| {}).unwrap();
+            assert_eq!(not_logs(&report), format!("a\\nb is not an audit log: {why}."));
+            let shown = text(&report, Judge::EachDevice);
+            assert!(shown.ends_with("Not judged: not every file is an audit log."), "{shown}");
+        }
+    }
 
     #[test]
     fn control_characters_of_a_hostile_log_are_shown_as_escapes() {

@@ -35,6 +35,7 @@ pub(super) fn read(unsealed: &Unsealed) -> Outcome {
         }
     }
     Outcome::data(object! {
+        "audited" => unsealed.broker.is_audited(),
         "boot" => format!("{:016x}", unsealed.broker.boot().number()),
         "devices" => shown,
         "last_seq" => unsealed.broker.last_seq(),

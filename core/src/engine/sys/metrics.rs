@@ -74,7 +74,9 @@ fn all(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<Family>
     let Some(unsealed) = unsealed else { return families };
     let devices = unsealed.broker.status();
     let (outlook, met) = unsealed.outlook_of(&devices);
+    let audited = unsealed.broker.is_audited();
     families.extend([
+        one("onrecord.audit.audited", "1 if an enabled device keeps entries.", gauge(u64::from(audited))),
         one("onrecord.audit.rule_met", "1 if the audit rule can be met.", gauge(u64::from(met))),
         one("onrecord.audit.minimum", "Devices that must have an entry.", gauge(outlook.minimum)),
         one("onrecord.audit.devices", "Enabled devices.", gauge(outlook.devices)),

@@ -1,0 +1,6 @@
+//! Attacks on a whole server with knowledge of its code: each was possible once. A file for each finding, named after what
+//! it protects.
+//! Never in it: the hostile client (`attacker` in `src`).
+
+mod checker;
+mod no_device;
