@@ -29,7 +29,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange) -> Request {
     let nameless = id.is_err();
     let mut request = Request {
         id: id.unwrap_or_default(),
-        operation: Operation::Read,
+        operation: Operation::of_method(&method),
         path,
         data: Object::new(),
         token: seen.token.map(|text| Secret::new(text.to_owned())),
@@ -42,7 +42,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange) -> Request {
     };
     let refusal = if nameless {
         Some(Refusal::internal())
-    } else if outside {
+    } else if outside && Operation::ALL.contains(&request.operation) {
         Some(Refusal::outside())
     } else if let Some(name) = seen.unsupported {
         Some(Refusal::unsupported_header(name))
@@ -160,7 +160,7 @@ fn read_or_list(data: &mut Object) -> Result<Operation, Refusal> {
 }
 
 /// A path that climbs or stands still; a segment of three dots is a name.
-fn has_dots(path: &str) -> bool {
+pub(crate) fn has_dots(path: &str) -> bool {
     path.contains("..") && path.split('/').any(|segment| segment == "..")
 }
 

@@ -44,6 +44,7 @@ mod release;
 mod request;
 mod route;
 mod routes;
+mod secret_path;
 mod settings;
 mod shape;
 mod stored;

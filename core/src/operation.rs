@@ -23,10 +23,18 @@ pub enum Operation {
     Read,
     /// A write.
     Update,
+    /// An HTTP `OPTIONS`, which no path takes; so with the rest.
+    Options,
+    /// An HTTP `TRACE`.
+    Trace,
+    /// An HTTP `CONNECT`.
+    Connect,
+    /// Any other method, without its name: that is the client's text.
+    Unknown,
 }
 
 impl Operation {
-    /// All of them.
+    /// All that a path can take.
     pub const ALL: [Self; 8] = [
         Self::Create,
         Self::Delete,
@@ -38,7 +46,24 @@ impl Operation {
         Self::Update,
     ];
 
-    /// The same in the vocabulary of policies and of entries, which have words that no request has.
+    /// What a method asks for by itself, without the request's query.
+    pub(crate) fn of_method(method: &str) -> Self {
+        match method {
+            "GET" => Self::Read,
+            "LIST" => Self::List,
+            "DELETE" => Self::Delete,
+            "HEAD" => Self::Header,
+            "POST" | "PUT" => Self::Update,
+            "PATCH" => Self::Patch,
+            "OPTIONS" => Self::Options,
+            "TRACE" => Self::Trace,
+            "CONNECT" => Self::Connect,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The same in the vocabulary of policies and of entries, which have words that no request has. What no path takes is
+    /// to policies what only the root policy allows.
     const fn in_policies_and_entries(self) -> (Policy, Entry) {
         match self {
             Self::Create => (Policy::Create, Entry::Create),
@@ -49,6 +74,10 @@ impl Operation {
             Self::Patch => (Policy::Patch, Entry::Patch),
             Self::Read => (Policy::Read, Entry::Read),
             Self::Update => (Policy::Update, Entry::Update),
+            Self::Options => (Policy::Header, Entry::Options),
+            Self::Trace => (Policy::Header, Entry::Trace),
+            Self::Connect => (Policy::Header, Entry::Connect),
+            Self::Unknown => (Policy::Header, Entry::Unknown),
         }
     }
 

@@ -294,10 +294,9 @@ fn plain_request_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> 
 }
 
 fn path<'a>(context: &RequestContext<'a>) -> Path<'a> {
-    if context.route.row.is_some_and(|row| row.sensitive) {
-        Path::with_sensitive(&context.request.path, std::slice::from_ref(&context.route.captured))
-    } else {
-        Path::new(&context.request.path)
+    match &context.route.secret {
+        secret if secret.is_empty() => Path::new(&context.request.path),
+        secret => Path::with_sensitive(&context.request.path, std::slice::from_ref(secret)),
     }
 }
 

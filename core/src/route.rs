@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::capture::has_dots;
 use crate::engine::Call;
 use crate::engine::mount::Mount;
 use crate::engine::space::Existing;
@@ -11,6 +12,7 @@ use crate::engine::unsealed::Unsealed;
 use crate::operation::Operation;
 use crate::request::Request;
 use crate::routes::{Access, Route};
+use crate::secret_path;
 use crate::tokens::{Caller, Reservation};
 
 #[derive(Default)]
@@ -22,6 +24,8 @@ pub(crate) struct RouteMatch {
     pub(crate) number: usize,
     pub(crate) row: Option<&'static Route>,
     pub(crate) captured: Range<usize>,
+    /// The part of the path that is hashed on record; empty if none is.
+    pub(crate) secret: Range<usize>,
     /// Whether the engine was asked about the key: `mount_accessor` then stands in the request entry already.
     pub(crate) checked: bool,
     existing: Option<Box<Existing>>,
@@ -46,13 +50,22 @@ pub(crate) async fn route(unsealed: &Unsealed, request: &mut Request, caller: &R
 }
 
 fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
-    let Some(mount) = unsealed.mounts.find(path) else { return RouteMatch::default() };
+    let kinds = unsealed.mounts.kinds();
+    let Some(mount) = unsealed.mounts.find(path) else {
+        return RouteMatch { secret: secret_path::unrouted(kinds, None, path), ..RouteMatch::default() };
+    };
     let split = mount.path.len().min(path.len());
     let (number, row, captured) = match (mount.kind.find)(path.get(split..).unwrap_or_default()) {
         Some((number, row, captured)) => (number, Some(row), captured.start + split..captured.end + split),
         None => (0, None, 0..0),
     };
-    RouteMatch { mount: Some(mount), split, number, row, captured, checked: false, existing: None }
+    // A path that climbs is refused, whichever row would take it.
+    let secret = match row.filter(|_| !has_dots(path)) {
+        Some(row) if row.sensitive => captured.clone(),
+        Some(_) => 0..0,
+        None => secret_path::unrouted(kinds, Some((mount.kind, split)), path),
+    };
+    RouteMatch { mount: Some(mount), split, number, row, captured, secret, ..RouteMatch::default() }
 }
 
 impl RouteMatch {

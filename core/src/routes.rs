@@ -57,7 +57,7 @@ pub enum Role {
 #[derive(Debug)]
 pub struct Route {
     pattern: Pattern,
-    operations: u8,
+    operations: u16,
     /// Who may use it.
     pub access: Access,
     /// Whether it is recorded.

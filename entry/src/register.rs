@@ -236,7 +236,7 @@ register! {
         ID: Clear, "id", set, "made by the server; joins the two entries of a request";
         CLIENT_ID: Clear, "client_id", set, "an entity, or a digest of policy names";
         REPLICATION_CLUSTER: Clear, "replication_cluster", set, "a cluster's name";
-        OPERATION: Word of super::Operation::WORDS, "operation", set, "one of fourteen words";
+        OPERATION: Word of super::Operation::WORDS, "operation", set, "one of eighteen words";
         MOUNT_POINT: Clear, "mount_point", set, "a path that an operator chose";
         MOUNT_TYPE: Clear, "mount_type", set, "a type of engine";
         MOUNT_ACCESSOR: Clear, "mount_accessor", set, "an id made by the server; it gives no rights";

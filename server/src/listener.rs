@@ -134,6 +134,7 @@ impl Connection {
         let (bounds, service) = (service.bounds, Arc::new(service));
         let connection = http1::Builder::new()
             .timer(ConnectionTimer::default())
+            .half_close(true)
             .header_read_timeout(bounds.header_timeout)
             .serve_connection(
                 TokioIo::new(WriteTimeout::new(stream, bounds.write_timeout)),

@@ -102,7 +102,7 @@ impl Engine for Kv2 {
             Operation::Patch => "patch",
             Operation::Delete => "delete",
             Operation::List => "list",
-            Operation::Read | Operation::Header | Operation::Help => "get",
+            _ => "get",
         };
         let text = format!(
             "This K/V secrets engine keeps versions: its paths begin with data/, metadata/, delete/, undelete/, \

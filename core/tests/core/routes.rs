@@ -6,7 +6,7 @@ use onrecord_core::engine::{Builtin, EngineKind, Mounting};
 use onrecord_core::kinds;
 use serde_json::json;
 
-use crate::kit::{TestRequest, TestServer, ask, entries};
+use crate::kit::{TestRequest, TestServer, ask, entries, outline};
 
 fn asked(at: &str, route: &Route, operation: Operation) -> TestRequest {
     let path = format!("{at}{}", route.template().0.replace('{', "x").replace('}', ""));
@@ -17,7 +17,7 @@ fn asked(at: &str, route: &Route, operation: Operation) -> TestRequest {
         Operation::Header => ask("HEAD", &path),
         Operation::Patch => ask("PATCH", &path).json(&json!({"x": "y"})),
         Operation::Read => ask("GET", &path),
-        Operation::Create | Operation::Help => panic!("no row names it"),
+        _ => panic!("no row names it"),
     }
 }
 
@@ -111,6 +111,28 @@ async fn what_no_route_takes_is_recorded_too() {
         assert_eq!(world.root(method, path, None).await.status, status, "{method} {path}");
         assert_eq!(entries(&device).len(), 2 * number + 2, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn a_refused_request_is_recorded_with_the_operation_of_its_method() {
+    let world = TestServer::new().await;
+    let device = world.device("test/", false).await;
+    let cases = [
+        ("DELETE", "//elsewhere", 404, "delete /elsewhere"),
+        ("TRACE", "//elsewhere", 405, "trace /elsewhere"),
+        ("CONNECT", "sys/mounts", 405, "connect sys/mounts"),
+        ("get", "sys/mounts", 405, "unknown sys/mounts"),
+    ];
+    for (number, (method, path, status, recorded)) in cases.into_iter().enumerate() {
+        assert_eq!(world.root(method, path, None).await.status, status, "{method} {path}");
+        assert_eq!(
+            outline(&device)[2 * number..],
+            ["request", "response"].map(|kind| format!("{kind} {recorded}"))
+        );
+    }
+    let unsupported = ask("PATCH", "sys/mounts").header("X-Vault-MFA", "x").token(&world.root);
+    assert_eq!(world.send(unsupported).await.status, 400);
+    assert_eq!(outline(&device)[8..], ["request patch sys/mounts", "response patch sys/mounts"]);
 }
 
 #[tokio::test]

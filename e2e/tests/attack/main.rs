@@ -4,3 +4,5 @@
 
 mod checker;
 mod no_device;
+mod odd_requests;
+mod secrets_in_paths;

@@ -64,6 +64,10 @@ words! {
         Rollback = "rollback",
         AliasLookahead = "alias-lookahead",
         ResolveRole = "resolve-role",
+        Options = "options",
+        Trace = "trace",
+        Connect = "connect",
+        Unknown = "unknown",
     }
 }
 

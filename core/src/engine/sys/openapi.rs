@@ -50,7 +50,7 @@ fn path(mount: &Mount, row: &Route, parameter: Option<&str>) -> Object {
             Operation::Patch => "patch",
             Operation::Delete => "delete",
             Operation::Header => "head",
-            Operation::Help => continue,
+            _ => continue,
         };
         path.insert(method, described(mount, row, operation));
     }
