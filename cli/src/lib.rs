@@ -13,10 +13,10 @@ mod failure;
 mod flag;
 mod help;
 mod invocation;
+mod print_response;
 mod printer;
 mod process;
 mod run;
-mod secret;
 mod session;
 mod suggest;
 

@@ -5,8 +5,8 @@ use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, context, data, exactly,
     not_enough, query, sanitize,
 };
+use crate::print_response;
 use crate::printer::{Format, Node, table};
-use crate::secret;
 use onrecord_client::Secret;
 use onrecord_value::{Object, Value};
 
@@ -60,7 +60,7 @@ fn read(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     }
     let found = session.call(client.read(&path, &query), format!("Error reading {path}: "))?;
     match found {
-        Some(found) => secret::print(session, &found),
+        Some(found) => print_response::print(session, &found),
         None => Err(nothing_at(&path)),
     }
 }
@@ -87,7 +87,7 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
 /// Prints the response of a write, or that the data was written.
 pub(crate) fn written(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> CommandResult {
     if let Some(answer) = answer {
-        return secret::print(session, answer);
+        return print_response::print(session, answer);
     }
     if session.format == Format::Table {
         session.print_line(&format!("Success! Data written to: {path}"))?;
@@ -105,7 +105,7 @@ fn list(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
 
 pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str) -> CommandResult {
     if let Some(found) = found.filter(|found| found.wrap_info.is_some()) {
-        return secret::print(session, found);
+        return print_response::print(session, found);
     }
     let keys = found.and_then(|found| found.data.as_ref()).and_then(|data| data.get("keys"));
     let is_table = session.format == Format::Table;
@@ -117,7 +117,7 @@ pub(crate) fn keys(session: &mut Session<'_>, found: Option<&Secret>, path: &str
         return Ok(SERVER);
     };
     if let Some(found) = found.filter(|_| is_table) {
-        secret::warnings(session, found)?;
+        print_response::warnings(session, found)?;
     }
     let rows: Vec<Vec<String>> = keys.iter().map(|key| vec![crate::printer::plain(key)]).collect();
     session.show(&table::table("Keys", &rows), keys.to_vec())
@@ -137,10 +137,10 @@ fn delete(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
 /// Prints the response of a delete, or that the data was deleted.
 pub(crate) fn deleted(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> CommandResult {
     if session.format != Format::Table {
-        return answer.map_or(Ok(0), |answer| secret::print(session, answer));
+        return answer.map_or(Ok(0), |answer| print_response::print(session, answer));
     }
     if let Some(answer) = answer {
-        secret::warnings(session, answer)?;
+        print_response::warnings(session, answer)?;
     }
     session.done(format!("Success! Data deleted (if it existed) at: {path}"))
 }

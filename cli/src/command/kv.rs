@@ -9,8 +9,8 @@ use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, data, exactly, not_enough,
     sanitize, too_many,
 };
+use crate::print_response;
 use crate::printer::{Format, table};
-use crate::secret;
 use onrecord_client::{Client, Error, KvMount, Secret};
 use onrecord_value::{Object, Value, object};
 
@@ -122,9 +122,9 @@ fn get(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         return get_field(session, &found, &full, &field);
     }
     if session.format != Format::Table || found.wrap_info.is_some() || session.field.is_some() {
-        return secret::print(session, &found);
+        return print_response::print(session, &found);
     }
-    secret::warnings(session, &found)?;
+    print_response::warnings(session, &found)?;
     if !target.is_v2() {
         print_object(session, "Data", &found.data.unwrap_or_default())?;
         return Ok(0);
@@ -152,7 +152,7 @@ fn get_field(session: &mut Session<'_>, found: &Secret, full: &str, field: &str)
         None if field == "data" => Some(Value::Object(inner.clone())),
         None => None,
     };
-    secret::print_field(session, value, field)
+    print_response::print_field(session, value, field)
 }
 
 fn print_path(session: &mut Session<'_>, title: &str, path: &str) -> Result<(), Failure> {
@@ -163,7 +163,7 @@ fn print_path(session: &mut Session<'_>, title: &str, path: &str) -> Result<(), 
 
 fn print_object(session: &mut Session<'_>, title: &str, object: &Object) -> Result<(), Failure> {
     session.print_line(&table::object_banner(title, object))?;
-    session.print_line(&secret::data_table(object))
+    session.print_line(&print_response::data_table(object))
 }
 
 fn print_version(session: &mut Session<'_>, answer: Option<&Secret>, path: &str) -> CommandResult {
@@ -171,7 +171,7 @@ fn print_version(session: &mut Session<'_>, answer: Option<&Secret>, path: &str)
     let Some(answer) = answer.filter(|answer| table && answer.data.is_some()) else {
         return written(session, answer, path);
     };
-    secret::warnings(session, answer)?;
+    print_response::warnings(session, answer)?;
     print_path(session, "Secret Path", path)?;
     if let Some(data) = &answer.data {
         print_object(session, "Metadata", data)?;

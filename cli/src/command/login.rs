@@ -3,8 +3,8 @@
 
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
 use crate::data_arguments;
+use crate::print_response;
 use crate::printer::{Format, wrap};
-use crate::secret;
 use onrecord_client::environment::{self, Variables};
 use onrecord_client::{Auth, Secret, Token, TokenRef, os_text};
 use onrecord_value::{Object, Value};
@@ -76,12 +76,12 @@ fn login(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         return Ok(0);
     }
     if token_only {
-        return secret::print_field(session, Some(Value::from(token.expose())), "token");
+        return print_response::print_field(session, Some(Value::from(token.expose())), "token");
     }
     if session.field.is_none() && session.format == Format::Table {
         print_success(session, store)?;
     }
-    secret::print(session, &response)
+    print_response::print(session, &response)
 }
 
 /// The token: an argument, `token=…`, from standard input, or from a prompt.

@@ -5,8 +5,8 @@ use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, Session, at_most_one, context, exactly,
     not_enough, too_many,
 };
+use crate::print_response;
 use crate::printer::Node;
-use crate::secret;
 use onrecord_client::{Method, Request, TokenRef};
 use onrecord_value::{GoDuration, Object, duration, object};
 
@@ -135,7 +135,7 @@ fn create(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         client.token_create(Some(role.as_str()).filter(|role| !role.is_empty()), orphan, body),
         "Error creating token: ",
     )?;
-    secret::print(session, &made)
+    print_response::print(session, &made)
 }
 
 /// The token that the words name: an accessor with -accessor; without words, the caller's own.
@@ -153,7 +153,7 @@ fn lookup(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let client = session.client(invocation)?;
     let token = named(invocation, &invocation.arguments)?;
     let found = session.call(client.token_lookup(token), "Error looking up token: ")?;
-    secret::print(session, &found)
+    print_response::print(session, &found)
 }
 
 fn renew(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
@@ -161,7 +161,7 @@ fn renew(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let client = session.client(invocation)?;
     let token = named(invocation, &invocation.arguments)?;
     let renewed = session.call(client.token_renew(token, increment), "Error renewing token: ")?;
-    secret::print(session, &renewed)
+    print_response::print(session, &renewed)
 }
 
 fn revoke(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {

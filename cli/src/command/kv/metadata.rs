@@ -4,8 +4,8 @@
 use super::{KvTarget, MOUNT, kv_target, print_object, print_path};
 use crate::command::generic::{deleted, nothing_at, written};
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
+use crate::print_response;
 use crate::printer::Format;
-use crate::secret;
 use onrecord_value::{Object, Value, duration};
 
 const CAS_REQUIRED: Flag = Flag::bool("cas-required", "Require -cas for every write of the secret.");
@@ -72,9 +72,9 @@ fn get(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         return Err(nothing_at(&full));
     };
     if session.format != Format::Table || session.field.is_some() || found.wrap_info.is_some() {
-        return secret::print(session, &found);
+        return print_response::print(session, &found);
     }
-    secret::warnings(session, &found)?;
+    print_response::warnings(session, &found)?;
     let mut data = found.data.unwrap_or_default();
     let versions = match data.remove("versions") {
         Some(Value::Object(versions)) => versions,
