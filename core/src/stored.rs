@@ -137,11 +137,11 @@ macro_rules! record {
             }
 
             fn from_object(record: &onrecord_value::Object, ($($given,)*): Self::Beside) -> Option<Self> {
-                use $crate::stored::{form, load};
+                use $crate::stored::form;
                 Some(Self {
-                    $($field: load::<form!($($form)?), _>(record, $key)?,)*
+                    $($field: $crate::stored::load::<form!($($form)?), _>(record, $key)?,)*
                     $($($opt_field: match record.get($opt_key) {
-                        Some(_) => load::<form!($($opt_form)?), _>(record, $opt_key)?,
+                        Some(value) => $crate::stored::Field::<form!($($opt_form)?)>::load(value)?,
                         None => Default::default(),
                     },)*)?
                     $($given,)*

@@ -66,6 +66,6 @@ impl Order {
 }
 
 /// By how many numbers an entry comes too late; an earlier start is farther than any number.
-const fn distance(entry: EntryNumber, after: EntryNumber) -> u64 {
-    if entry.boot.number() == after.boot.number() { after.seq.saturating_sub(entry.seq) } else { u64::MAX }
+fn distance(entry: EntryNumber, after: EntryNumber) -> u64 {
+    if entry.boot == after.boot { after.seq.saturating_sub(entry.seq) } else { u64::MAX }
 }

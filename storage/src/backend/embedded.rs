@@ -84,13 +84,8 @@ impl Embedded {
             .map_err(|problem| OpenError { directory: PathBuf::from("(lossy)"), problem })
     }
 
-    /// Opens the file; with `check` it is read whole, and refused where it is not as the engine has written it.
     fn start(opener: Opener, lock: Option<File>, check: bool) -> Result<Self, Problem> {
-        let database = caught(|| {
-            let database = opener(check)?;
-            check_format(&database)?;
-            Ok(database)
-        })?;
+        let database = opened(&opener, check)?;
         Ok(Self { database: RwLock::new(Some(database)), opener, _lock: lock })
     }
 
@@ -104,6 +99,15 @@ impl Embedded {
             database.as_ref().ok_or_else(|| BackendError::new(operation, "the store is closed"))?;
         caught(|| Ok(work(database)?)).map_err(|problem| BackendError::new(operation, problem))
     }
+}
+
+/// Opens the file; with `check` it is read whole, and refused where it is not as the engine has written it.
+fn opened(opener: &Opener, check: bool) -> Result<Database, Problem> {
+    caught(|| {
+        let database = opener(check)?;
+        check_format(&database)?;
+        Ok(database)
+    })
 }
 
 /// Runs the engine. It panics at some damage of its file, and reports other damage: both are one error.
@@ -199,12 +203,7 @@ impl Backend for Embedded {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // Closed first: the engine locks its file.
         drop(database.take());
-        let opened = caught(|| {
-            let opened = (self.opener)(true)?;
-            check_format(&opened)?;
-            Ok(opened)
-        });
-        let opened = opened.map_err(|problem| BackendError::new("reopen", problem))?;
+        let opened = opened(&self.opener, true).map_err(|problem| BackendError::new("reopen", problem))?;
         *database = Some(opened);
         Ok(())
     }
