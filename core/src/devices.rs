@@ -91,7 +91,7 @@ pub enum DevicesError {
     /// The configuration file made it.
     #[error("cannot disable configuration-managed audit device")]
     Declared,
-    /// The configuration's rule wants so many, and no more are enabled (decision 8).
+    /// The configuration's rule demands this number of devices, and no more are enabled (decision 8).
     #[error("cannot disable {}", needed(*.0))]
     Needed(usize),
     /// The options do not make a device.

@@ -22,7 +22,7 @@ pub(crate) struct Meters {
     answers: [AtomicU64; 5],
 }
 
-/// Threads count in one of so many places each, so that they hardly ever wait for each other.
+/// The number of counters that the threads share, so that two of them seldom wait for each other.
 const SHARDS: usize = 16;
 
 thread_local! {

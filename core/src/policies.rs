@@ -59,7 +59,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// A policy that the server brings along, and nobody has changed yet.
+    /// A policy that comes with the server, as it is before its first change.
     fn built_in(text: &str) -> Self {
         Self { text: text.to_owned(), version: 1, modified: Time::NEVER, cas_required: false }
     }

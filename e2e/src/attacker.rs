@@ -92,5 +92,5 @@ pub fn allow_open_files(count: u64) {
     let limit = getrlimit(Resource::Nofile);
     let maximum = limit.maximum.map(|maximum| maximum.max(count));
     let current = Some(limit.current.map_or(count, |current| current.max(count)));
-    setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("so many open files are allowed");
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("the limit of open files can be raised");
 }

@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::server::Server;
 
-/// After so many inputs a new server is made: mounts and values of earlier inputs go.
+/// The number of inputs after which a new server is made, without the mounts and values of earlier inputs.
 const RENEW_AFTER: usize = 200;
-/// A connection that has said nothing for so long, with no request that could still be answered, has nothing to say.
+/// A connection that is silent for this long, with no request that could still be answered, is taken to be done.
 const QUIET: Duration = Duration::from_millis(2);
 
 struct Fuzzed {

@@ -173,7 +173,7 @@ impl Committer {
             if verdict.is_ok() {
                 made.push(batch);
             }
-            // Nobody may be waiting any more.
+            // The caller may have stopped waiting.
             answer.send(verdict).ok();
         }
         if !made.is_empty() {

@@ -48,7 +48,7 @@ impl KeyLocks {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut table = self.locks.table();
-        // The table's and this one: nobody else has a place, and none can be taken meanwhile.
+        // Two references, the table's and this one: no other place exists, and none can be taken while the table is locked.
         if Arc::strong_count(&self.lock) == 2 {
             table.remove(&self.hash);
         }

@@ -77,7 +77,7 @@ impl Skipping {
 
 impl SocketDevice {
     pub(crate) fn new(options: SocketOptions, placement: Placement, clock: Arc<dyn Clock>) -> Self {
-        // There is no way to learn that a datagram has to be sent again.
+        // Whether a datagram has arrived cannot be found out, so none is kept to be sent again.
         let remembered = if matches!(options.network, Network::Udp(_)) { 0 } else { options.resend_buffer };
         let claim = placement.claim();
         Self {

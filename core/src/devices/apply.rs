@@ -163,7 +163,7 @@ fn keeps_file(kinds: &DeviceKinds, old: &Device, wanted: &EnableRequest) -> bool
     file(&old.kind, &old.options).is_some_and(|path| file(&wanted.kind, &wanted.options) == Some(path))
 }
 
-/// Whether a change of so many devices is one that can be carried out, and leaves as many as are demanded.
+/// Whether this many devices may be added and these removed: at no time too many, and at the end as many as are demanded.
 fn suffices(there: usize, added: usize, removed: &[Arc<Device>], minimum: usize) -> Result<(), DeclareError> {
     // What is new comes before anything goes.
     if added > 0 && there + added > DEVICES_MAX {

@@ -23,7 +23,7 @@ pub enum DeclareError {
     /// A device that the API made is there.
     #[error("audit device in configuration (path: {0}) was already created by API; disable it there first")]
     MadeThroughApi(String),
-    /// So many devices are demanded, and only so many would be left.
+    /// The number of devices demanded, and the smaller number that would be left.
     #[error("the configuration demands {0} audit devices and would leave {1}")]
     TooFew(usize, usize),
     /// There would be more devices at once than there can be.

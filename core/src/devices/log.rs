@@ -83,7 +83,7 @@ impl Heard {
 }
 
 impl Change {
-    /// Says it, as the last of so many.
+    /// Logs it, as the last of this number of changes.
     fn say(&self, path: &str, changes: u64) {
         let Self { from, to, error } = self;
         match (to, error) {

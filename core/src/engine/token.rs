@@ -259,7 +259,7 @@ fn granted(entry: &Entry, increment: u64, call: &Call<'_>, bounds: Bounds) -> Re
     lifetime::grant(request, bounds).ok_or("past the max TTL, cannot renew")
 }
 
-/// A token and its descendants; no error if there is no such token.
+/// Revokes a token and its descendants. A token that does not exist is not an error.
 async fn revoke(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     if let Some(found) = found(unsealed, call).await? {
         unsealed.tokens.revoke(&found).await?;

@@ -48,7 +48,7 @@ enum GateState {
     /// Sealed.
     #[default]
     Shut,
-    /// Nobody enters, but the keys are not wiped yet: the end of this sealing would end an unsealing too.
+    /// No request enters, but the keys are not wiped yet: an unsealing begun now would be undone when this sealing ends.
     Shutting,
     /// Unsealed.
     Unsealed(Arc<Unsealed>),
@@ -117,8 +117,8 @@ impl Gate {
         *self.write() = GateState::Unsealed(unsealed);
     }
 
-    /// Shuts: nobody enters any more. What was unsealed, for the one who shut it, who wipes the keys and says so
-    /// ([`Gate::sealed`]).
+    /// Shuts: no request enters any more. Returns the unsealed server to the caller, who wipes the keys and then calls
+    /// [`Gate::sealed`].
     pub(crate) fn shut(&self) -> Option<Arc<Unsealed>> {
         let mut state = self.write();
         let GateState::Unsealed(unsealed) = &*state else { return None };

@@ -33,7 +33,7 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(at(0)))
 }
 
-/// So many seconds after the clock's beginning.
+/// The time this many seconds after the clock's start.
 fn at(seconds: i64) -> Time {
     Time::from_unix(1_700_000_000 + seconds, 0)
 }

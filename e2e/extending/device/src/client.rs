@@ -105,7 +105,7 @@ impl Connection {
             if done.is_err() {
                 self.sender = None;
             }
-            // Nobody waits any more if the device is gone.
+            // Without a receiver the device is gone, and its answer is not needed.
             drop(answer.send(done));
         }
     }
