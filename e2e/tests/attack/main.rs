@@ -6,4 +6,5 @@ mod checker;
 mod misspelt_configuration;
 mod no_device;
 mod odd_requests;
+mod option_errors;
 mod secrets_in_paths;
