@@ -2,6 +2,7 @@
 //! it protects.
 //! Never in it: the hostile client (`attacker` in `src`).
 
+mod anonymous_data;
 mod checker;
 mod no_device;
 mod odd_requests;
