@@ -2,7 +2,9 @@
 //! it protects.
 //! Never in it: the hostile client (`attacker` in `src`).
 
+mod announced_bodies;
 mod checker;
 mod no_device;
 mod odd_requests;
 mod secrets_in_paths;
+mod unread_answers;
