@@ -3,7 +3,9 @@
 //! Never in it: the hostile client (`attacker` in `src`).
 
 mod anonymous_data;
+mod announced_bodies;
 mod checker;
 mod no_device;
 mod odd_requests;
 mod secrets_in_paths;
+mod unread_answers;
