@@ -47,6 +47,10 @@ pub(crate) struct Config {
     pub(crate) max_lease_ttl: Option<Duration>,
     /// How long a shutdown waits for the requests in progress.
     pub(crate) shutdown_timeout: Option<Duration>,
+    /// How many bytes requests and their answers may take.
+    pub(crate) request_memory: Option<usize>,
+    /// How many requests may be worked on at once.
+    pub(crate) requests_in_flight: Option<usize>,
     /// The audit rule, and the limits of devices enabled through the API.
     pub(crate) audit: AuditRules,
     pub(crate) devices: Vec<Device>,
@@ -54,7 +58,7 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "allow_audit_log_prefixing",
     "api_addr",
     "audit",
@@ -65,6 +69,8 @@ const KEYS: [&str; 14] = [
     "log_format",
     "log_level",
     "max_lease_ttl",
+    "request_memory",
+    "requests_in_flight",
     "seal",
     "shutdown_timeout",
     "storage",
@@ -150,6 +156,8 @@ impl Config {
         self.default_lease_ttl = reader.duration(body, "default_lease_ttl")?.or(self.default_lease_ttl);
         self.max_lease_ttl = reader.duration(body, "max_lease_ttl")?.or(self.max_lease_ttl);
         self.shutdown_timeout = reader.duration(body, "shutdown_timeout")?.or(self.shutdown_timeout);
+        self.request_memory = reader.size(body, "request_memory")?.or(self.request_memory);
+        self.requests_in_flight = reader.count(body, "requests_in_flight")?.or(self.requests_in_flight);
         let rules = &mut self.audit;
         let api_creation = reader.boolean(body, "unsafe_allow_api_audit_creation")?;
         rules.api_creation = api_creation.unwrap_or(rules.api_creation);

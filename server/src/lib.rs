@@ -20,9 +20,9 @@ mod run;
 mod settings;
 mod signals;
 mod tls;
+mod transfer;
 mod wake_queue;
 mod workers;
-mod write_timeout;
 
 pub use diagnose::{Finding, diagnose};
 pub use error::StartError;
