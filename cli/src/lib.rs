@@ -12,12 +12,14 @@ mod data_arguments;
 mod failure;
 mod flag;
 mod help;
+mod hint;
 mod invocation;
 mod print_response;
 mod printer;
 mod process;
 mod run;
 mod session;
+mod variables;
 
 pub use command::table::{GROUPS, Lookup, commands, find};
 pub use command::{Command, Group};
