@@ -8,6 +8,7 @@ use onrecord_storage::BackendKinds;
 
 use crate::config::{Config, LogFormat};
 use crate::error::StartError;
+use crate::settings::check_memory;
 
 /// The tables of kinds that a program may add its own to. Default: the built-in ones.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +53,7 @@ impl Options {
     /// Reads the configuration files; the command line overrides what they say.
     pub(crate) fn read_config(&self) -> Result<Config, StartError> {
         let mut config = Config::read(&self.config, &self.kinds.backends)?;
+        check_memory(&config)?;
         if let Some(level) = &self.log_level {
             let accepted = "it must be one of trace, debug, info, warn, error";
             config.log_level = Some(level.parse().map_err(|_| format!("-log-level={level}: {accepted}"))?);
