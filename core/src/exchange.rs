@@ -88,6 +88,16 @@ impl Headers {
         self.spans.push((start, middle, self.text.len()));
     }
 
+    /// How many bytes they have.
+    pub const fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// All pairs of name and value, in the order received.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.spans.iter().filter_map(|&(start, middle, end)| {
@@ -213,8 +223,8 @@ impl Answer {
     }
 
     fn of(shaped: Shaped) -> Self {
-        let Shaped { status, media, body, recorded: _ } = shaped;
-        Self { status, media, body, retry: status == 503, permit: None }
+        let Shaped { status, media, body, retry, recorded: _ } = shaped;
+        Self { status, media, body, retry, permit: None }
     }
 
     fn error(status: u16, text: &'static str) -> Self {
@@ -242,6 +252,8 @@ pub(crate) struct Shaped {
     pub(crate) media: Media,
     /// The body; empty for 204.
     pub(crate) body: Bytes,
+    /// Whether the client may try again soon.
+    pub(crate) retry: bool,
     /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body.
     pub(crate) recorded: Option<Object>,
 }

@@ -72,8 +72,7 @@ impl Core {
 
     /// A sealed server over a store, with these kinds of engine.
     pub fn with_kinds(storage: Storage, host: Host, settings: Settings, kinds: Kinds) -> Self {
-        let admission =
-            Admission::new(settings.requests_in_flight, settings.request_memory, settings.max_request_size);
+        let admission = Admission::new(settings.requests_in_flight, settings.request_memory);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
         let audit = Current::new(settings.audit.clone());
@@ -103,14 +102,14 @@ impl Core {
     /// Step 0, before the body is read: the request holds nothing yet, and its body's bytes are taken as they arrive
     /// ([`Permit::grow`]). Exempt routes need no slot; operators' reach further into the budgets.
     pub fn arrive(&self, account: &Arc<Account>, target: &Target) -> Permit {
-        let priority = match target {
-            Target::Api(path) if self.exempt(path).is_some() => Priority::Exempt,
+        let (priority, path) = match target {
+            Target::Api(path) if self.exempt(path).is_some() => (Priority::Exempt, path),
             Target::Api(path) if OPERATORS.iter().any(|prefix| path.starts_with(prefix)) => {
-                Priority::Operator
+                (Priority::Operator, path)
             }
-            Target::Api(_) | Target::Outside(_) => Priority::Ordinary,
+            Target::Api(path) | Target::Outside(path) => (Priority::Ordinary, path),
         };
-        account.arrive(priority)
+        account.arrive(priority, path)
     }
 
     /// The 503 for a body that there is no room for.

@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::ListenerConfig;
 use crate::connection_timer::ConnectionTimer;
 use crate::error::StartError;
-use crate::http::{Bounds, Service};
+use crate::http::{Bounds, HEAD, Service};
 use crate::tls::{self, Certificates};
 use crate::transfer::BoundedWrites;
 use crate::workers::Workers;
@@ -143,6 +143,7 @@ impl Connection {
             .timer(ConnectionTimer::default())
             .half_close(true)
             .header_read_timeout(bounds.header_timeout)
+            .max_buf_size(HEAD)
             .serve_connection(
                 TokioIo::new(BoundedWrites::new(stream, bounds.write_timeout, bounds.least_rate)),
                 service_fn(move |request| Arc::clone(&service).serve(request)),

@@ -37,7 +37,7 @@ pub(super) async fn answer(
         Some(operation) => dispatch(core, endpoint, operation, exchange).await,
     };
     let (status, raw) = answered.unwrap_or_else(|error| json_body(error.status, error.body()));
-    Answer::exempt(Shaped { status, media: raw.media, body: raw.body, recorded: None })
+    Answer::exempt(Shaped { media: raw.media, ..Shaped::json(status, raw.body) })
 }
 
 fn json_body(status: u16, body: Vec<u8>) -> (u16, Raw) {
@@ -99,6 +99,9 @@ fn parameters(received: Received) -> Result<Object, ExemptError> {
         Received::TooSlow => return Err(ExemptError::new(408, "the request body arrived too slowly")),
         Received::Broken => return Err(ExemptError::new(400, "failed to decode JSON input: unexpected EOF")),
     };
+    if std::str::from_utf8(&bytes).is_err() {
+        return Err(ExemptError::new(400, "the request body is not UTF-8"));
+    }
     if bytes.trim_ascii().is_empty() {
         return Ok(Object::new());
     }

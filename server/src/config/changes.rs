@@ -38,7 +38,7 @@ impl Config {
             request_memory: "request_memory",
             requests_in_flight: "requests_in_flight",
             shutdown_timeout: "shutdown_timeout";
-            audit, devices, warnings
+            audit, devices, memory_file, warnings
         );
         changes.into_iter().filter_map(|(_, key, change)| change.map(|_| key)).collect()
     }
