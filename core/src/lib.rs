@@ -32,6 +32,7 @@ pub mod kinds;
 mod lifecycle;
 mod login;
 mod meters;
+mod names;
 mod operation;
 pub mod outcome;
 mod pipeline;

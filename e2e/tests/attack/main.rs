@@ -2,7 +2,11 @@
 //! it protects.
 //! Never in it: the hostile client (`attacker` in `src`).
 
+mod addresses;
 mod checker;
+mod names;
 mod no_device;
 mod odd_requests;
+mod placement;
+mod quiet_log;
 mod secrets_in_paths;

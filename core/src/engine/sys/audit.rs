@@ -16,6 +16,7 @@ use onrecord_value::{Object, Value, object, quote};
 use crate::blocking_task::BlockingTask;
 use crate::devices::{self, Device, DevicesError, KeptSalt};
 use crate::engine::{Call, Unsealed, fields};
+use crate::names::{check_description, check_name};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::settings::EnableRequest;
 
@@ -35,6 +36,7 @@ pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), R
         local: fields::flag(call.data, "local")?.unwrap_or(false),
         options: options(call.data.get("options"))?,
     };
+    check_description("description", &wanted.description)?;
     unsealed.devices.enable(&unsealed.broker, wanted, call.now).await.map_err(refused)
 }
 
@@ -240,6 +242,7 @@ pub(super) fn read_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcom
 
 pub(super) async fn set_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let hmac = fields::flag(call.data, "hmac")?.unwrap_or(false);
+    check_name("the name of a header", call.captured)?;
     unsealed.audited_headers.change(call.captured, Some(hmac)).await.map_err(|error| not_stored(&error))
 }
 
