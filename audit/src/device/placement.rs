@@ -6,7 +6,7 @@ mod addresses;
 mod location;
 mod mounts;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
