@@ -33,6 +33,7 @@ pub mod kinds;
 mod lifecycle;
 mod login;
 mod meters;
+mod names;
 mod operation;
 pub mod outcome;
 mod pipeline;

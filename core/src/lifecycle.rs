@@ -137,7 +137,7 @@ impl Core {
     pub fn reopen_devices(&self, timeout: Duration) -> Vec<(Arc<str>, String)> {
         let Some(unsealed) = self.unsealed() else { return Vec::new() };
         let done = unsealed.broker.reopen(None, timeout);
-        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
+        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.without_options()))).collect()
     }
 
     /// Applies the audit settings of a configuration that was read again. New devices are tried before anything

@@ -68,7 +68,15 @@ fn placement(sources: &[PathBuf], config: &Config) -> Placement {
     let placement = rules.only_directories.iter().fold(placement, Placement::narrow);
     let storage = config.storage.iter().filter_map(|storage| storage.target.directory());
     let own = sources.iter().filter(|path| path.is_dir()).map(PathBuf::as_path).chain(storage);
-    own.map(absolute).fold(placement, Placement::keep_out)
+    let placement = own.map(absolute).fold(placement, Placement::keep_out);
+    own_files(sources, config).map(absolute).fold(placement, Placement::keep_off)
+}
+
+/// The files that the server reads: of its configuration, and of TLS.
+fn own_files<'a>(sources: &'a [PathBuf], config: &'a Config) -> impl Iterator<Item = &'a Path> {
+    let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    let tls = tls.flat_map(|tls| [Some(&tls.certificate), Some(&tls.key), tls.client_authorities.as_ref()]);
+    sources.iter().filter(|path| !path.is_dir()).chain(tls.flatten()).map(PathBuf::as_path)
 }
 
 pub(crate) fn absolute(path: &Path) -> PathBuf {

@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_seal::EntropyError;
 use onrecord_storage::{Barrier, Batch, CommitError, KeyError, StoreError, View};
+use onrecord_value::printable::{Invisible, find_invisible};
 pub(crate) use table::Table;
 
 use crate::engine::codec::Broken;
@@ -251,7 +252,10 @@ fn check_path(path: &str, kind: &EngineKind) -> Result<(), MountError> {
     if !allowed {
         return Err(MountError::Reserved(path.to_owned()));
     }
-    let bad = |part: &str| matches!(part, "" | "." | "..") || part.chars().any(char::is_control);
+    if let Some(found) = find_invisible(path) {
+        return Err(MountError::Invisible(found));
+    }
+    let bad = |part: &str| matches!(part, "" | "." | "..");
     match path.strip_suffix('/') {
         Some(name) if path.len() <= 1024 && name.trim() == name && !name.split('/').any(bad) => Ok(()),
         _ => Err(MountError::BadPath(path.to_owned())),
@@ -269,6 +273,8 @@ pub enum MountError {
     Reserved(String),
     #[error("{0:?} is not a path that can be mounted at")]
     BadPath(String),
+    #[error("the path of a mount must not contain {0}")]
+    Invisible(Invisible),
     #[error("cannot unmount {0:?}")]
     Builtin(String),
     #[error("tune of path {0:?} failed: no mount entry found")]
@@ -304,8 +310,11 @@ mod tests {
         for good in ["kv/", "a/b/c/", "ä b/", "a.b/", "sysx/", "..a/"] {
             assert!(check_path(good).is_ok(), "{good}");
         }
-        for bad in ["", "/", "kv", "a//b/", "../", "a/../b/", "./", " kv/", "kv /", "a\nb/", "/kv/"] {
+        for bad in ["", "/", "kv", "a//b/", "../", "a/../b/", "./", " kv/", "kv /", "/kv/"] {
             assert!(matches!(check_path(bad), Err(MountError::BadPath(_))), "{bad:?}");
+        }
+        for unseen in ["a\nb/", "a\u{200b}/", "\u{202e}/"] {
+            assert!(matches!(check_path(unseen), Err(MountError::Invisible(_))), "{unseen:?}");
         }
         for taken in ["sys/", "sys/x/", "auth/", "auth/x/", "cubbyhole/", "identity/y/", "audit/"] {
             assert!(matches!(check_path(taken), Err(MountError::Reserved(_))), "{taken}");

@@ -124,7 +124,8 @@ impl Core {
             return Err(CeremonyError::Devices(failed.collect()));
         }
         for Unopened { device, error, .. } in unopened {
-            tracing::error!(path = device.path, %error, "the server runs without this audit device");
+            let error = error.without_options();
+            tracing::error!(path = device.path, error, "the server runs without this audit device");
         }
         Ok(Arc::new(Unsealed {
             barrier: barrier.clone(),

@@ -413,7 +413,10 @@ async fn the_path_of_a_device_has_no_control_characters() {
     let (world, _device) = with_kv().await;
     let body = json!({"type": "file", "options": {"file_path": "discard"}});
     let said = world.root("PUT", "sys/audit/a\nb", Some(body)).await;
-    assert_eq!((said.status, said.error()), (400, "backend path must not contain control characters"));
+    assert_eq!(
+        (said.status, said.error()),
+        (400, "backend path must not contain control characters (U+000A)")
+    );
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use onrecord_seal::SecretBytes;
 use onrecord_storage::Read;
+use onrecord_value::printable::find_invisible;
 use onrecord_value::{Object, Value, object};
 
 use super::data::{deletion_time, open};
@@ -152,8 +153,8 @@ fn check_custom(custom: &Object) -> Result<(), Refusal> {
                 value.len()
             ));
         }
-        if key.chars().chain(value.chars()).any(char::is_control) {
-            return refused(format!("key {key:?} or its value has unprintable characters"));
+        if let Some(found) = find_invisible(key).or_else(|| find_invisible(value)) {
+            return refused(format!("a key or its value must not contain {found}"));
         }
     }
     Ok(())
