@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use self::budget::Budget;
 pub use self::permit::Permit;
 pub(crate) use self::permit::Priority;
+use crate::network::Network;
 
 /// A peer holds at most one part of so many of each budget.
 const PEER_PARTS: usize = 4;
@@ -32,14 +33,14 @@ pub struct Admission {
     /// What large requests need beside their bodies while they are worked on. They wait for it in turn.
     work: Arc<Semaphore>,
     work_pieces: u32,
-    accounts: Mutex<HashMap<IpAddr, Weak<Account>>>,
+    accounts: Mutex<HashMap<Network, Weak<Account>>>,
 }
 
 /// What the connections of one peer hold together: of an IPv4 address, of an IPv6 network of 64 bits, or of the process
 /// itself.
 pub struct Account {
     admission: Arc<Admission>,
-    address: Option<IpAddr>,
+    address: Option<Network>,
     slots: Budget,
     bytes: Budget,
 }
@@ -66,7 +67,7 @@ impl Admission {
 
     /// The account of a peer. The process itself (`None`) is not held to a part of the budgets.
     pub fn account(self: &Arc<Self>, address: Option<IpAddr>) -> Arc<Account> {
-        let Some(address) = address.map(network) else { return Arc::new(Account::new(self, None, 1)) };
+        let Some(address) = address.map(Network::of) else { return Arc::new(Account::new(self, None, 1)) };
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = accounts.get(&address).and_then(Weak::upgrade) {
             return account;
@@ -98,7 +99,7 @@ impl Admission {
 }
 
 impl Account {
-    fn new(admission: &Arc<Admission>, address: Option<IpAddr>, parts: usize) -> Self {
+    fn new(admission: &Arc<Admission>, address: Option<Network>, parts: usize) -> Self {
         Self {
             slots: Budget::new((admission.slots.limit() / parts).max(1)),
             // One request of the largest size, and the answer to it, fit whatever is kept for smaller ones.
@@ -117,14 +118,6 @@ impl Drop for Account {
         if accounts.get(&address).is_some_and(|account| account.strong_count() == 0) {
             accounts.remove(&address);
         }
-    }
-}
-
-/// What of an address stands for one peer: a host of an IPv6 network has as many addresses as it likes.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
     settings.shutdown_timeout = config.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
     settings.request_memory = config.request_memory.unwrap_or(settings.request_memory);
     settings.requests_in_flight = config.requests_in_flight.unwrap_or(settings.requests_in_flight);
+    let rate = config.unauthenticated_rate_limit.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX));
+    settings.unauthenticated_rate_limit = rate.unwrap_or(settings.unauthenticated_rate_limit);
     let largest = config.listeners.iter().map(|listener| listener.bounds.max_request_size).max();
     settings.max_request_size = largest.unwrap_or(settings.max_request_size);
     settings.audit = audit_settings(sources, config);

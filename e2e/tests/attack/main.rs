@@ -2,11 +2,13 @@
 //! it protects.
 //! Never in it: the hostile client (`attacker` in `src`).
 
-mod anonymous_data;
 mod announced_bodies;
+mod anonymous_data;
 mod checker;
 mod misspelt_configuration;
 mod no_device;
 mod odd_requests;
+mod refused_flood;
 mod secrets_in_paths;
 mod unread_answers;
+mod unseal_guessing;
