@@ -20,6 +20,7 @@ use self::large_paths::LargePaths;
 use self::need::most as most_demanding;
 pub(crate) use self::permit::Priority;
 pub use self::permit::{Load, Permit};
+use crate::network::Network;
 
 /// A peer holds at most one part of so many of each budget.
 const PEER_PARTS: usize = 4;
@@ -34,7 +35,7 @@ pub struct Admission {
     work: WorkMemory,
     refused: AtomicU64,
     large_paths: LargePaths,
-    accounts: Mutex<HashMap<IpAddr, Weak<Account>>>,
+    accounts: Mutex<HashMap<Network, Weak<Account>>>,
 }
 
 /// Memory that is waited for in turn, in pieces of [`PIECE`] bytes.
@@ -55,7 +56,7 @@ impl WorkMemory {
 /// itself.
 pub struct Account {
     admission: Arc<Admission>,
-    address: Option<IpAddr>,
+    address: Option<Network>,
     slots: Budget,
     bytes: Budget,
     /// Whether one of its requests holds bytes beyond those: a share must not keep the largest request out.
@@ -89,7 +90,7 @@ impl Admission {
 
     /// The account of a peer. The process itself (`None`) is not held to a part of the budgets.
     pub fn account(self: &Arc<Self>, address: Option<IpAddr>) -> Arc<Account> {
-        let Some(address) = address.map(network) else { return Arc::new(Account::new(self, None, 1)) };
+        let Some(address) = address.map(Network::of) else { return Arc::new(Account::new(self, None, 1)) };
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = accounts.get(&address).and_then(Weak::upgrade) {
             return account;
@@ -121,7 +122,7 @@ impl Admission {
 }
 
 impl Account {
-    fn new(admission: &Arc<Admission>, address: Option<IpAddr>, parts: usize) -> Self {
+    fn new(admission: &Arc<Admission>, address: Option<Network>, parts: usize) -> Self {
         Self {
             slots: Budget::new((admission.slots.limit() / parts).max(1)),
             bytes: Budget::new(admission.bytes.limit() / parts),
@@ -141,14 +142,6 @@ impl Drop for Account {
         if accounts.get(&address).is_some_and(|account| account.strong_count() == 0) {
             accounts.remove(&address);
         }
-    }
-}
-
-/// What of an address stands for one peer: a host of an IPv6 network has as many addresses as it likes.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

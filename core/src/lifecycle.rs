@@ -3,6 +3,7 @@
 
 mod exempt;
 mod gate;
+mod guesses;
 mod init;
 mod journey;
 mod repair;
@@ -27,11 +28,14 @@ use crate::exchange::{Answer, Target};
 use crate::host::Host;
 use crate::kinds;
 use crate::meters::Meters;
+use crate::record;
+use crate::refusals::Refusals;
 use crate::routes::{ExemptEndpoint, Route};
 use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
 
 use gate::{DrainTo, Gate};
+use guesses::Guesses;
 pub use init::{InitOptions, Initialised};
 pub use journey::Journey;
 pub use repair::Repair;
@@ -59,6 +63,8 @@ struct Inner {
     reloading: tokio::sync::Mutex<()>,
     admission: Arc<Admission>,
     meters: Arc<Meters>,
+    refusals: Arc<Refusals>,
+    guesses: Guesses,
     gate: Arc<Gate>,
     shares: Mutex<Collector>,
     ceremony: AtomicBool,
@@ -83,6 +89,8 @@ impl Core {
                 kinds,
                 audit,
                 reloading: tokio::sync::Mutex::new(()),
+                refusals: Arc::new(Refusals::new(settings.unauthenticated_rate_limit)),
+                guesses: Guesses::default(),
                 settings: Arc::new(settings),
                 admission,
                 meters,
@@ -191,6 +199,19 @@ impl Core {
     pub async fn keep_record(&self) {
         let Some(unsealed) = self.unsealed() else { return };
         unsealed.keep_record().await;
+        self.record_refused();
+    }
+
+    /// Has refused requests put on record that have no entries of their own: at most once a second, in the background.
+    fn record_refused(&self) {
+        let Some((unsealed, inside)) = self.inner.gate.enter() else { return };
+        self.inner.host.spawn.spawn(Box::pin(async move {
+            let now = unsealed.host.clock.monotonic();
+            if let Some(taken) = unsealed.refusals.counts.take_due(now) {
+                record::refused(&unsealed, taken).await;
+            }
+            drop(inside);
+        }));
     }
 
     /// Housekeeping, to be called every minute or so: rotates a worn key.

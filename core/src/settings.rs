@@ -22,6 +22,9 @@ pub struct Settings {
     /// How many bytes requests and their answers may take: one half for what arrives and what is not yet written, the
     /// other for the work on large requests. Default 1 GiB.
     pub request_memory: usize,
+    /// How many requests a second of one address may have entries of their own although they come without a valid token,
+    /// are not permitted or cannot be understood; 0: all of them. Default 500.
+    pub unauthenticated_rate_limit: u32,
     /// The audit rule and the devices of the configuration, as they are at the start.
     pub audit: AuditSettings,
     /// The kinds of audit devices that can be enabled. Default: the built-in ones.
@@ -50,6 +53,7 @@ impl Default for Settings {
             max_request_size: 32 * MIB,
             requests_in_flight: 4096,
             request_memory: 1024 * MIB,
+            unauthenticated_rate_limit: 500,
             audit: AuditSettings::default(),
             device_kinds: DeviceKinds::default(),
             json_limits: Limits::default(),

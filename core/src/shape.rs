@@ -95,8 +95,8 @@ fn refused(refusal: &Refusal) -> Shaped {
     body.extend_from_slice(b"]}\n");
     let text = refusal.text.as_deref().filter(|_| refusal.in_data);
     let recorded = text.map(|text| object! { "error" => text });
-    let retry = refusal.status == 503 && refusal.audit_error == Some(audit_errors::NO_ROOM);
-    Shaped { recorded, retry, ..Shaped::json(refusal.status, body) }
+    let is_full = refusal.status == 503 && refusal.audit_error == Some(audit_errors::NO_ROOM);
+    Shaped { recorded, retry_after: u64::from(is_full), ..Shaped::json(refusal.status, body) }
 }
 
 fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {

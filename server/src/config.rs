@@ -53,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) memory_file: Option<PathBuf>,
     /// How many requests may be worked on at once.
     pub(crate) requests_in_flight: Option<usize>,
+    /// How many refused requests a second of one address have entries of their own; 0: all.
+    pub(crate) unauthenticated_rate_limit: Option<usize>,
     /// The audit rule, and the limits of devices enabled through the API.
     pub(crate) audit: AuditRules,
     pub(crate) devices: Vec<Device>,
@@ -60,7 +62,7 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "allow_audit_log_prefixing",
     "api_addr",
     "audit",
@@ -76,6 +78,7 @@ const KEYS: [&str; 16] = [
     "seal",
     "shutdown_timeout",
     "storage",
+    "unauthenticated_rate_limit",
     "unsafe_allow_api_audit_creation",
 ];
 
@@ -164,6 +167,8 @@ impl Config {
         }
         let requests = reader.not_zero(body, "requests_in_flight", Reader::count)?;
         self.requests_in_flight = requests.or(self.requests_in_flight);
+        let rate = reader.count(body, "unauthenticated_rate_limit")?;
+        self.unauthenticated_rate_limit = rate.or(self.unauthenticated_rate_limit);
         let rules = &mut self.audit;
         let api_creation = reader.boolean(body, "unsafe_allow_api_audit_creation")?;
         rules.api_creation = api_creation.unwrap_or(rules.api_creation);

@@ -23,6 +23,8 @@ pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
     // Where only the largest body is configured, what it needs comes with it.
     let default = settings.request_memory.max(settings.least_request_memory());
     settings.request_memory = config.request_memory.unwrap_or(default);
+    let rate = config.unauthenticated_rate_limit.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX));
+    settings.unauthenticated_rate_limit = rate.unwrap_or(settings.unauthenticated_rate_limit);
     settings.audit = audit_settings(sources, config);
     settings
 }

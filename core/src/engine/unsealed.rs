@@ -18,6 +18,7 @@ use crate::host::Host;
 use crate::meters::Meters;
 use crate::policies::Policies;
 use crate::rate_limiter::RateLimiter;
+use crate::refusals::Refusals;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 
@@ -57,6 +58,8 @@ pub struct Unsealed {
     /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
     pub(crate) unkept: Mutex<RateLimiter>,
     pub(crate) meters: Arc<Meters>,
+    /// Refused requests that have no entries of their own.
+    pub(crate) refusals: Arc<Refusals>,
     /// The way back to sealed.
     pub(crate) gate: Weak<dyn Sealer>,
     /// Set when its devices are let go. What comes later cannot be put on record.

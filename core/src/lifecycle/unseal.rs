@@ -142,6 +142,7 @@ impl Core {
             log,
             unkept: Mutex::default(),
             meters: Arc::clone(&self.inner.meters),
+            refusals: Arc::clone(&self.inner.refusals),
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
