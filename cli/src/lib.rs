@@ -16,6 +16,7 @@ mod invocation;
 mod print_response;
 mod printer;
 mod process;
+mod progress_bar;
 mod run;
 mod session;
 mod suggest;

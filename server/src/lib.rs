@@ -23,7 +23,7 @@ mod wake_queue;
 mod workers;
 mod write_timeout;
 
-pub use diagnose::{Finding, diagnose};
+pub use diagnose::{Finding, diagnose, diagnose_storage};
 pub use error::StartError;
 #[cfg(feature = "test-support")]
 pub use listener::one_connection::serve_connection;

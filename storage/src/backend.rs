@@ -16,8 +16,8 @@ pub mod memory;
 mod with_digests;
 
 pub use kind::{
-    BackendConfig, BackendKind, BackendKinds, BackendOption, BackendTarget, CheckStatus, GivenOptions,
-    OptionError,
+    BackendConfig, BackendKind, BackendKinds, BackendOption, BackendTarget, CheckStatus, DataFinding,
+    GivenOptions, OptionError,
 };
 
 /// How many keys [`Backend::for_each`] asks for at once.

@@ -198,8 +198,24 @@ impl std::fmt::Debug for TableDigests {
     }
 }
 
+/// The counts of a record, by table, without its key: for people. `None` if the bytes are not a record.
+pub(crate) fn counts(record: &[u8]) -> Option<BTreeMap<String, u64>> {
+    let (body, _) = record.split_last_chunk::<MAC>()?;
+    let (form, rest) = body.split_first_chunk::<4>()?;
+    let (_, mut rest) = rest.split_first_chunk::<8>()?;
+    let mut counts = BTreeMap::new();
+    while !rest.is_empty() {
+        let (length, after) = rest.split_first_chunk()?;
+        let (name, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let (count, after) = after.split_first_chunk()?;
+        rest = after.split_first_chunk::<MAC>()?.1;
+        counts.insert(String::from_utf8(name.to_vec()).ok()?, u64::from_be_bytes(*count));
+    }
+    (form == FORM).then_some(counts)
+}
+
 /// The table of a key: its first segment, with the slash; empty if it has but one.
-fn table_of(key: &str) -> &str {
+pub(crate) fn table_of(key: &str) -> &str {
     key.find('/').and_then(|end| key.get(..=end)).unwrap_or_default()
 }
 

@@ -3,6 +3,8 @@
 
 mod meta;
 mod newest_commit;
+mod offline_check;
+mod overlay;
 mod problem;
 
 use std::error::Error;
@@ -17,13 +19,13 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use rustix::fs::{Access, access};
 
-use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus};
+use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus, DataFinding};
 use super::{Backend, below, children};
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
 use crate::table_digests::{TABLES, TableDigests};
-use newest_commit::NewestCommit;
+use newest_commit::{Commit, NewestCommit};
 pub use problem::{OpenError, Problem};
 
 /// The format this version writes and reads.
@@ -150,17 +152,10 @@ fn opened(opener: &Opener, check: bool, newest: Option<&NewestCommit>) -> Result
     let noted = newest.map(NewestCommit::read).transpose()?.flatten();
     caught(|| {
         let database = opener(check)?;
-        let commit = match meta::read(&database)? {
+        let commit = match check_commit(meta::read(&database)?, noted)? {
             Some(commit) => commit,
-            None => match noted {
-                Some(noted) => return Err(Problem::Behind { found: 0, noted: noted.number }),
-                None => meta::stamp(&database)?,
-            },
+            None => meta::stamp(&database)?,
         };
-        if let Some(noted) = noted.filter(|noted| noted.store == commit.store && noted.number > commit.number)
-        {
-            return Err(Problem::Behind { found: commit.number, noted: noted.number });
-        }
         if noted != Some(commit)
             && let Some(newest) = newest
         {
@@ -168,6 +163,15 @@ fn opened(opener: &Opener, check: bool, newest: Option<&NewestCommit>) -> Result
         }
         Ok(database)
     })
+}
+
+/// Refuses a store whose last commit is before the one that was noted.
+fn check_commit(last: Option<Commit>, noted: Option<Commit>) -> Result<Option<Commit>, Problem> {
+    let found = last.map_or(0, |last| last.number);
+    match noted.filter(|noted| last.is_none_or(|last| last.store == noted.store)) {
+        Some(noted) if noted.number > found => Err(Problem::Behind { found, noted: noted.number }),
+        _ => Ok(last),
+    }
 }
 
 /// Runs the engine. It panics at some damage of its file, and reports other damage: both are one error.
@@ -314,6 +318,10 @@ impl BackendTarget for Directory {
 
     fn has_data(&self) -> bool {
         self.0.join(FILE).exists()
+    }
+
+    fn check_data(&self, progress: &mut dyn FnMut(u64, u64)) -> Vec<DataFinding> {
+        offline_check::check(&self.0, progress)
     }
 
     fn check(&self) -> (CheckStatus, String) {

@@ -8,8 +8,8 @@ use onrecord_storage::embedded::Embedded;
 use onrecord_storage::lossy::{Fault, LossyDisk};
 use onrecord_storage::memory::Memory;
 use onrecord_storage::{
-    Backend, BackendError, Barrier, BarrierError, Batch, Conflict, Digests, Precondition, Read, Storage,
-    TablesError, View,
+    Backend, BackendError, BackendKinds, Barrier, BarrierError, Batch, Conflict, Digests, Precondition, Read,
+    Storage, TablesError, View,
 };
 use redb::{Database, TableDefinition};
 
@@ -365,4 +365,102 @@ fn every_back_end_keeps_the_digests_up_to_date_whatever_is_refused() {
         block_on(barrier.unseal(&key)).unwrap();
         barrier.check_tables().unwrap();
     }
+}
+
+/// What `operator diagnose -storage` says of a directory, a line each; nothing in it is changed.
+fn diagnose(directory: &Path) -> Vec<String> {
+    let path = directory.display().to_string();
+    let file = BackendKinds::default().parse("file", [("path".to_owned(), path)].into()).unwrap();
+    let files = || [STORE, NEWEST].map(|file| std::fs::read(directory.join(file)).unwrap_or_default());
+    let before = files();
+    let mut told = Vec::new();
+    let found = loop {
+        let found = file.target.check_data(&mut |done, total| told.push((done, total)));
+        // See `refusal`.
+        if !found.iter().any(|finding| finding.detail.contains("in use by a running server")) {
+            break found;
+        }
+        std::thread::yield_now();
+    };
+    assert!(files() == before, "a file was changed");
+    assert!(told.iter().all(|(done, total)| done <= total));
+    found
+        .into_iter()
+        .map(|finding| format!("{} {}: {}", finding.status.as_str(), finding.check, finding.detail))
+        .collect()
+}
+
+/// A directory that a barrier has filled, with values in two tables.
+fn filled() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let (barrier, _) = initialize(Storage::start(Embedded::open(directory.path()).unwrap()).unwrap());
+    for table in ["one/", "two/"] {
+        for value in 0..5_u8 {
+            write(&barrier.view(table).unwrap(), &value.to_string(), &[value; 100]);
+        }
+    }
+    directory
+}
+
+#[test]
+fn a_whole_store_is_checked_without_its_keys_and_without_a_change() {
+    let directory = filled();
+    let found = diagnose(directory.path());
+    assert!(found[0].starts_with("ok storage: pages: store.redb: all "), "{found:?}");
+    assert!(found[1].starts_with("ok storage: last commit: number 12 is there"), "{found:?}");
+    let counts =
+        "ok storage: counts: each table has as many values as were stored: barrier/ 3, one/ 5, two/ 5";
+    assert_eq!(found[2], counts);
+    assert!(found[3].starts_with("warn storage: values: not checked") && found.len() == 4, "{found:?}");
+}
+
+#[test]
+fn a_store_that_was_not_closed_is_checked_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let (barrier, _) = initialize(Storage::start(Embedded::open(directory.path()).unwrap()).unwrap());
+    let copy = tempfile::tempdir().unwrap();
+    for file in [STORE, NEWEST] {
+        std::fs::copy(directory.path().join(file), copy.path().join(file)).unwrap();
+    }
+    drop(barrier);
+    let found = diagnose(copy.path());
+    assert!(found[..3].iter().all(|line| line.starts_with("ok ")), "{found:?}");
+}
+
+#[test]
+fn the_check_names_what_is_wrong() {
+    let lost = filled();
+    Embedded::open(lost.path()).unwrap().commit(&[delete("one/3")]).unwrap().remove(0).unwrap();
+    let found = diagnose(lost.path());
+    assert!(
+        found[2].starts_with("fail storage: counts: 4 values are stored below \"one/\", where there were 5")
+    );
+
+    let older = filled();
+    let newest = older.path().join(NEWEST);
+    let noted = std::fs::read(&newest).unwrap();
+    let store = std::fs::read(older.path().join(STORE)).unwrap();
+    commits(older.path(), 0..2);
+    std::fs::write(older.path().join(STORE), store).unwrap();
+    let found = diagnose(older.path());
+    assert!(
+        found[1].starts_with("fail storage: last commit: ") && found[1].contains("older copy"),
+        "{found:?}"
+    );
+    std::fs::remove_file(&newest).unwrap();
+    assert!(diagnose(older.path())[1].starts_with("warn storage: last commit: number 12; whether later"));
+    std::fs::write(&newest, &noted[1..]).unwrap();
+    assert!(
+        diagnose(older.path())[1].starts_with("fail storage: last commit: the file newest-commit is damaged")
+    );
+
+    let mut damaged = std::fs::read(older.path().join(STORE)).unwrap();
+    let value = damaged.windows(5).position(|bytes| bytes == b"one/3").unwrap();
+    damaged[value] ^= 1;
+    std::fs::write(older.path().join(STORE), damaged).unwrap();
+    let found = diagnose(older.path());
+    assert!(found[0].starts_with("fail storage: pages: the file store.redb is damaged") && found.len() == 1);
+    assert!(found[0].contains("restore a backup"), "{found:?}");
+    let empty = tempfile::tempdir().unwrap();
+    assert!(diagnose(empty.path())[0].contains("holds no data yet"));
 }

@@ -31,6 +31,11 @@ impl NewestCommit {
         private(&directory.join(FILE)).map(Self)
     }
 
+    /// The file, opened already.
+    pub(super) const fn of(file: File) -> Self {
+        Self(file)
+    }
+
     /// What was noted last; `None` if the file is new.
     pub(super) fn read(&self) -> Result<Option<Commit>, Problem> {
         if self.0.metadata()?.len() == 0 {
