@@ -19,7 +19,6 @@ mod process;
 mod progress_bar;
 mod run;
 mod session;
-mod suggest;
 
 pub use command::table::{GROUPS, Lookup, commands, find};
 pub use command::{Command, Group};
