@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
-use onrecord_storage::{Barrier, BarrierError, Storage};
+use onrecord_storage::{Barrier, BarrierError, Storage, TablesError};
 
 use crate::admission::{Account, Admission, Permit, Priority};
 use crate::current::Current;
@@ -308,9 +308,9 @@ pub enum CeremonyError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
-    /// What is stored cannot be loaded: what it is.
-    #[error("failed to load {0}")]
-    Load(&'static str),
+    /// What is stored cannot be loaded: what it is, and why.
+    #[error("failed to load {0}: {1}")]
+    Load(&'static str, Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl CeremonyError {
@@ -339,6 +339,12 @@ fn listed(failed: &[(String, String)]) -> String {
         listed.extend([lead, path, ": ", error]);
     }
     listed
+}
+
+impl From<TablesError> for CeremonyError {
+    fn from(error: TablesError) -> Self {
+        Self::Barrier(error.into())
+    }
 }
 
 impl From<BarrierError> for CeremonyError {

@@ -15,7 +15,7 @@ use onrecord_audit::{
 use onrecord_entry::{Boot, Formatter, Salt};
 use onrecord_seal::{Entropy, OsEntropy};
 use onrecord_storage::BackendConfig;
-use onrecord_storage::backend::CheckStatus;
+use onrecord_storage::backend::{CheckStatus, DataFinding};
 
 use crate::blocking::run_with_timeout;
 use crate::config::{Config, Device, ListenerConfig};
@@ -64,6 +64,22 @@ pub fn diagnose(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding> {
     // A check that hangs is left behind.
     runtime.shutdown_background();
     found
+}
+
+/// Checks everything that is stored of a server that does not run, as far as that can be done without its key shares.
+/// `progress` is told the bytes done and all bytes.
+pub fn diagnose_storage(
+    paths: &[PathBuf],
+    kinds: &Kinds,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Vec<Finding> {
+    let Ok(Config { storage: Some(storage), .. }) = Config::read(paths, &kinds.backends) else {
+        return vec![Finding::warn("storage: data", "not checked: the configuration names no storage")];
+    };
+    let found = storage.target.check_data(progress).into_iter();
+    found
+        .map(|DataFinding { check, status, detail }| Finding { check: check.to_owned(), status, detail })
+        .collect()
 }
 
 async fn check_all(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding> {
