@@ -206,7 +206,8 @@ pub(crate) struct Shaped {
     pub(crate) media: Media,
     /// The body; empty for 204.
     pub(crate) body: Bytes,
-    /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body.
+    /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body, data without the
+    /// secrets in its keys.
     pub(crate) recorded: Option<Object>,
 }
 
