@@ -27,6 +27,7 @@ pub mod engine;
 mod exchange;
 mod help;
 mod host;
+mod in_flight;
 mod invalidation;
 pub mod kinds;
 mod lifecycle;
@@ -59,7 +60,7 @@ extern crate self as onrecord_core;
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "not every test uses all of it")]
 mod kit;
 
-pub use admission::{Admission, Overloaded, Permit};
+pub use admission::{Account, Admission, Overloaded, Permit};
 pub use devices::{DeclareError, Device, DevicesError};
 pub use exchange::{Answer, Exchange, Headers, Media, Peer, Received, Target};
 pub use host::{Host, Process, Spawn, Task};

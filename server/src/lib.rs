@@ -9,6 +9,7 @@ mod dev;
 mod diagnose;
 mod error;
 mod http;
+mod kinds;
 mod listener;
 mod logging;
 mod options;
@@ -19,15 +20,16 @@ mod run;
 mod settings;
 mod signals;
 mod tls;
+mod transfer;
 mod wake_queue;
 mod workers;
-mod write_timeout;
 
 pub use diagnose::{Finding, diagnose};
 pub use error::StartError;
+pub use kinds::Kinds;
 #[cfg(feature = "test-support")]
 pub use listener::one_connection::serve_connection;
 pub use onrecord_storage::backend::CheckStatus;
-pub use options::{Dev, Kinds, Options};
+pub use options::{Dev, Options};
 pub use repair::AuditRepair;
 pub use run::run;

@@ -2,7 +2,11 @@
 //! it protects.
 //! Never in it: the hostile client (`attacker` in `src`).
 
+mod anonymous_data;
+mod announced_bodies;
 mod checker;
+mod misspelt_configuration;
 mod no_device;
 mod odd_requests;
 mod secrets_in_paths;
+mod unread_answers;
