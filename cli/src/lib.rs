@@ -17,6 +17,7 @@ mod invocation;
 mod print_response;
 mod printer;
 mod process;
+mod progress_bar;
 mod run;
 mod session;
 mod variables;

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use onrecord_audit::{Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
 use onrecord_value::Object;
 
+use crate::admission::Permit;
+
 /// One request as a transport received it, before any judgement.
 pub struct Exchange {
     /// The method, upper case (`GET`, `LIST`, …).
@@ -57,8 +59,10 @@ pub enum Received {
     Whole(Bytes),
     /// More than the configured limit; the rest was not read.
     TooLarge,
-    /// The connection broke, or the time for it ran out, before it was complete.
+    /// The connection broke before it was complete.
     Broken,
+    /// It came more slowly than the least rate, or the time for it ran out.
+    TooSlow,
 }
 
 /// Request headers in one buffer: names in lower case, values as text.
@@ -82,6 +86,16 @@ impl Headers {
         let middle = self.text.len();
         self.text.push_str(value);
         self.spans.push((start, middle, self.text.len()));
+    }
+
+    /// How many bytes they have.
+    pub const fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.text.is_empty()
     }
 
     /// All pairs of name and value, in the order received.
@@ -133,6 +147,22 @@ pub struct Answer {
     status: u16,
     media: Media,
     body: Bytes,
+    /// In how many seconds the client may try again; 0 says nothing about it.
+    retry_after: u64,
+    /// What the body holds of the budgets until it is written.
+    permit: Option<Arc<Permit>>,
+}
+
+/// The bytes of an answer with what they hold.
+struct Held {
+    body: Bytes,
+    _permit: Arc<Permit>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 impl Answer {
@@ -146,9 +176,23 @@ impl Answer {
         self.media
     }
 
-    /// The body; empty for 204.
+    /// In how many seconds the client may try again, where the server was at a limit (`Retry-After`, RFC 9110, 10.2.3).
+    pub const fn retry_after(&self) -> Option<u64> {
+        if self.retry_after > 0 { Some(self.retry_after) } else { None }
+    }
+
+    /// The body; empty for 204. It holds its part of the budgets until it is dropped.
     pub fn into_body(self) -> Bytes {
-        self.body
+        match self.permit {
+            Some(permit) => Bytes::from_owner(Held { body: self.body, _permit: permit }),
+            None => self.body,
+        }
+    }
+
+    /// The request is done, and only its answer holds anything of the budgets.
+    pub(crate) fn hold(&mut self, permit: Arc<Permit>) {
+        permit.finish(self.body.len());
+        self.permit = permit.holds_bytes().then_some(permit);
     }
 
     /// Releases an answer. The proofs are used up: a request is answered once.
@@ -174,11 +218,23 @@ impl Answer {
 
     /// Refuses work beyond the fixed budgets before anything was looked at (counted, not recorded).
     pub(crate) fn overloaded() -> Self {
-        Self::error(503, "the server is at its limit of requests in flight; try again")
+        let refused = Self::error(503, "the server is at its limit of requests in flight; try again");
+        Self { retry_after: 1, ..refused }
+    }
+
+    /// Refuses a request whose peer sends too much of what is refused. Nothing was done; an entry counts it.
+    pub(crate) fn over_rate() -> Self {
+        let refused = Self::error(
+            429,
+            "too many requests of this address were refused, for want of a valid token, of permission or of form: try again \
+             in a second, with a valid token (unauthenticated_rate_limit)",
+        );
+        Self { retry_after: 1, ..refused }
     }
 
     fn of(shaped: Shaped) -> Self {
-        Self { status: shaped.status, media: shaped.media, body: shaped.body }
+        let Shaped { status, media, body, retry_after, recorded: _ } = shaped;
+        Self { status, media, body, retry_after, permit: None }
     }
 
     fn error(status: u16, text: &'static str) -> Self {
@@ -206,7 +262,10 @@ pub(crate) struct Shaped {
     pub(crate) media: Media,
     /// The body; empty for 204.
     pub(crate) body: Bytes,
-    /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body.
+    /// In how many seconds the client may try again; 0: not said.
+    pub(crate) retry_after: u64,
+    /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body, data without the
+    /// secrets in its keys.
     pub(crate) recorded: Option<Object>,
 }
 

@@ -3,20 +3,22 @@
 
 mod exempt;
 mod gate;
+mod guesses;
 mod init;
 mod journey;
 mod repair;
 mod status;
 mod unseal;
 
+use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
-use onrecord_storage::{Barrier, BarrierError, Storage};
+use onrecord_storage::{Barrier, BarrierError, Storage, TablesError};
 
-use crate::admission::{Admission, Permit};
+use crate::admission::{Account, Admission, Permit, Priority};
 use crate::current::Current;
 use crate::devices::{DeclareError, DevicesError};
 use crate::engine::kind::Kinds;
@@ -26,15 +28,21 @@ use crate::exchange::{Answer, Target};
 use crate::host::Host;
 use crate::kinds;
 use crate::meters::Meters;
+use crate::record;
+use crate::refusals::Refusals;
 use crate::routes::{ExemptEndpoint, Route};
 use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
 
 use gate::{DrainTo, Gate};
+use guesses::Guesses;
 pub use init::{InitOptions, Initialised};
 pub use journey::Journey;
 pub use repair::Repair;
 pub use status::SealStatus;
+
+/// Below these paths operators find their way when the server is at its limits.
+const OPERATORS: [&str; 2] = ["sys/", "auth/token/"];
 
 /// A server without HTTP. Cheap to clone; all clones are one server.
 #[derive(Clone)]
@@ -55,6 +63,8 @@ struct Inner {
     reloading: tokio::sync::Mutex<()>,
     admission: Arc<Admission>,
     meters: Arc<Meters>,
+    refusals: Arc<Refusals>,
+    guesses: Guesses,
     gate: Arc<Gate>,
     shares: Mutex<Collector>,
     ceremony: AtomicBool,
@@ -68,7 +78,7 @@ impl Core {
 
     /// A sealed server over a store, with these kinds of engine.
     pub fn with_kinds(storage: Storage, host: Host, settings: Settings, kinds: Kinds) -> Self {
-        let admission = Admission::new(settings.requests_in_flight, settings.body_bytes_in_flight);
+        let admission = Admission::new(settings.requests_in_flight, settings.request_memory);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
         let audit = Current::new(settings.audit.clone());
@@ -79,6 +89,8 @@ impl Core {
                 kinds,
                 audit,
                 reloading: tokio::sync::Mutex::new(()),
+                refusals: Arc::new(Refusals::new(settings.unauthenticated_rate_limit)),
+                guesses: Guesses::default(),
                 settings: Arc::new(settings),
                 admission,
                 meters,
@@ -90,19 +102,25 @@ impl Core {
         }
     }
 
-    /// Step 0, before the body is read: a slot and room for `bytes` bytes of body (its declared length, or 0; the
-    /// permit can grow). Exempt routes need no slot.
-    ///
-    /// # Errors
-    /// The 503 that says that there is no room.
-    pub fn admit(&self, target: &Target, bytes: usize) -> Result<Permit, Answer> {
-        let exempt = matches!(target, Target::Api(path) if self.exempt(path).is_some());
-        let admission = &self.inner.admission;
-        let permit = if exempt { admission.admit_exempt(bytes) } else { admission.admit(bytes) };
-        permit.map_err(|_| Answer::overloaded())
+    /// The account of the connections of a peer; of the process itself where there is no address.
+    pub fn account(&self, address: Option<IpAddr>) -> Arc<Account> {
+        self.inner.meters.admission.account(address)
     }
 
-    /// The 503 for a body that outgrew its permit ([`Permit::grow`]).
+    /// Step 0, before the body is read: the request holds nothing yet, and its body's bytes are taken as they arrive
+    /// ([`Permit::grow`]). Exempt routes need no slot; operators' reach further into the budgets.
+    pub fn arrive(&self, account: &Arc<Account>, target: &Target) -> Permit {
+        let (priority, path) = match target {
+            Target::Api(path) if self.exempt(path).is_some() => (Priority::Exempt, path),
+            Target::Api(path) if OPERATORS.iter().any(|prefix| path.starts_with(prefix)) => {
+                (Priority::Operator, path)
+            }
+            Target::Api(path) | Target::Outside(path) => (Priority::Ordinary, path),
+        };
+        account.arrive(priority, path)
+    }
+
+    /// The 503 for a body that there is no room for.
     pub fn overloaded() -> Answer {
         Answer::overloaded()
     }
@@ -127,7 +145,7 @@ impl Core {
     pub fn reopen_devices(&self, timeout: Duration) -> Vec<(Arc<str>, String)> {
         let Some(unsealed) = self.unsealed() else { return Vec::new() };
         let done = unsealed.broker.reopen(None, timeout);
-        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
+        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.without_options()))).collect()
     }
 
     /// Applies the audit settings of a configuration that was read again. New devices are tried before anything
@@ -181,6 +199,19 @@ impl Core {
     pub async fn keep_record(&self) {
         let Some(unsealed) = self.unsealed() else { return };
         unsealed.keep_record().await;
+        self.record_refused();
+    }
+
+    /// Has refused requests put on record that have no entries of their own: at most once a second, in the background.
+    fn record_refused(&self) {
+        let Some((unsealed, inside)) = self.inner.gate.enter() else { return };
+        self.inner.host.spawn.spawn(Box::pin(async move {
+            let now = unsealed.host.clock.monotonic();
+            if let Some(taken) = unsealed.refusals.counts.take_due(now) {
+                record::refused(&unsealed, taken).await;
+            }
+            drop(inside);
+        }));
     }
 
     /// Housekeeping, to be called every minute or so: rotates a worn key.
@@ -277,9 +308,9 @@ pub enum CeremonyError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
-    /// What is stored cannot be loaded: what it is.
-    #[error("failed to load {0}")]
-    Load(&'static str),
+    /// What is stored cannot be loaded: what it is, and why.
+    #[error("failed to load {0}: {1}")]
+    Load(&'static str, Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl CeremonyError {
@@ -308,6 +339,12 @@ fn listed(failed: &[(String, String)]) -> String {
         listed.extend([lead, path, ": ", error]);
     }
     listed
+}
+
+impl From<TablesError> for CeremonyError {
+    fn from(error: TablesError) -> Self {
+        Self::Barrier(error.into())
+    }
 }
 
 impl From<BarrierError> for CeremonyError {

@@ -8,6 +8,7 @@ use onrecord_audit::device::Drill;
 use onrecord_entry::text::Template;
 use onrecord_value::{Object, Value};
 
+use crate::admission::Overloaded;
 use crate::audit_errors;
 use crate::exchange::Media;
 use crate::token::{Issued, TokenDraft};
@@ -25,6 +26,8 @@ pub enum Outcome {
 pub struct Reply {
     /// `data` of the envelope; without data, auth and warnings the answer is 204.
     pub data: Option<Object>,
+    /// What is on record in place of `data`, where a key of it holds a secret: keys are recorded in the clear.
+    pub recorded: Option<Object>,
     /// A token that this request issued; it is revoked if its response cannot be recorded.
     pub auth: Option<Issued>,
     /// Lets a client in: the core issues such a token and puts it into `auth`. For login methods alone. They leave `id`
@@ -181,10 +184,22 @@ impl Refusal {
         Self::of(404, text, Some(audit_errors::UNSUPPORTED_PATH), true)
     }
 
+    /// There is no room for the answer.
+    pub(crate) fn no_room() -> Self {
+        let text = "the server is at its limit of memory for answers: try again, or read less at once";
+        Self::of(503, text, Some(audit_errors::NO_ROOM), false)
+    }
+
     /// The store could not do it: the request failed, and the text says no more than that.
     pub fn internal() -> Self {
         let text = "1 error occurred:\n\t* internal error\n\n";
         Self::of(500, text, Some(audit_errors::INTERNAL_ERROR), true)
+    }
+}
+
+impl From<Overloaded> for Refusal {
+    fn from(_: Overloaded) -> Self {
+        Self::no_room()
     }
 }
 

@@ -1,13 +1,15 @@
 //! Step 9: the answer leaves, or it is withheld and everything that was issued in it is revoked.
 //! Never in it: any way past a proof.
 
+use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, ReleaseProof, Shaped};
+use crate::operation::Operation;
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::record::NotRecorded;
+use crate::shape::{self, ShapingFailed};
 use crate::tokens::Reservation;
-use crate::{audit_errors, shape};
 
 /// What a client is told whose request was carried out although its response could not be recorded (decision 6).
 const WITHHELD: &str = "internal error: the request was carried out, but its response could not be put on record \
@@ -17,6 +19,10 @@ const REFUSED: &str = "internal error";
 
 /// What a client is told whose request was carried out although its answer could not be made.
 const SHAPING_FAILED: &str = "internal error: the request was carried out, but its answer could not be made";
+
+/// What a client is told whose request was carried out although there is no room for its answer.
+const NO_ROOM: &str = "internal error: the request was carried out, but the server is at its limit of memory for \
+                       answers, and this one is withheld";
 
 /// Releases a shaped answer, given that its response entry has settled.
 pub(crate) async fn release(
@@ -50,13 +56,34 @@ pub(crate) async fn release(
 
 /// What goes on record and to the client in place of an outcome whose bytes could not be made: an error. What was
 /// issued in it nobody will ever hear of, so it is revoked.
-pub(crate) async fn shaping_failed(context: &RequestContext<'_>, outcome: &mut Outcome) -> Shaped {
-    let text = Some(SHAPING_FAILED.to_owned());
-    let error = Refusal { text, audit_error: Some(audit_errors::SHAPING_FAILED), ..Refusal::internal() };
+pub(crate) async fn shaping_failed(
+    context: &RequestContext<'_>,
+    outcome: &mut Outcome,
+    why: ShapingFailed,
+) -> Shaped {
+    let error = match why {
+        ShapingFailed::Panicked => {
+            let text = Some(SHAPING_FAILED.to_owned());
+            Refusal { text, audit_error: Some(audit_errors::SHAPING_FAILED), ..Refusal::internal() }
+        }
+        ShapingFailed::NoRoom if changes_nothing(context, outcome) => Refusal::no_room(),
+        ShapingFailed::NoRoom => {
+            Refusal { status: 500, text: Some(NO_ROOM.to_owned()), ..Refusal::no_room() }
+        }
+    };
     if let Outcome::Reply(reply) = std::mem::replace(outcome, error.into()) {
         withdraw(context.unsealed, reply).await;
     }
     shape::shape(context, outcome)
+}
+
+/// Whether a client may send the request again, as if it had not been sent.
+fn changes_nothing(context: &RequestContext<'_>, outcome: &Outcome) -> bool {
+    let is_read = matches!(
+        context.request.operation,
+        Operation::Read | Operation::List | Operation::Help | Operation::Header
+    );
+    is_read || matches!(outcome, Outcome::Refusal(_))
 }
 
 /// Revokes what was issued in a reply that does not leave.

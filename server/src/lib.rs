@@ -20,11 +20,11 @@ mod run;
 mod settings;
 mod signals;
 mod tls;
+mod transfer;
 mod wake_queue;
 mod workers;
-mod write_timeout;
 
-pub use diagnose::{Finding, diagnose};
+pub use diagnose::{Finding, diagnose, diagnose_storage};
 pub use error::StartError;
 pub use kinds::Kinds;
 #[cfg(feature = "test-support")]

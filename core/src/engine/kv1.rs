@@ -8,6 +8,7 @@ use onrecord_storage::Read;
 use onrecord_value::{Object, duration};
 
 use super::codec::{decode_object, encode_object};
+use crate::admission::Permit;
 use crate::engine::{Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space};
 use crate::outcome::{Outcome, Refusal, Reply};
 
@@ -22,9 +23,9 @@ pub(crate) static KIND: EngineKind =
 const fn key(pattern: &'static str, synopsis: &'static str) -> Path<Kv1> {
     Path::<Kv1>::new(pattern, synopsis)
         .read(|kv, unsealed, call| Handled::read(kv.read(call, unsealed.settings.default_lease_ttl)))
-        .list(|kv, _, call| Handled::read(list(&kv.space, call.path)))
+        .list(|kv, _, call| Handled::read(list(&kv.space, call.path, call.permit)))
         .write(|kv, _, call| Handled::pending(write(&kv.space, call.path, call)))
-        .delete(|kv, _, call| Handled::pending(delete(&kv.space, call.path)))
+        .delete(|kv, _, call| Handled::pending(delete(&kv.space, call.path, call.permit)))
         .exists(|kv, call| exists(&kv.space, call.path))
 }
 
@@ -44,7 +45,7 @@ impl Engine for Kv1 {
 
 impl Kv1 {
     fn read<'a>(&'a self, call: &'a Call<'a>, default_lease: Duration) -> Read<'a, Result<Outcome, Refusal>> {
-        read(&self.space, call.path).map(move |data| {
+        read(&self.space, call.path, call.permit).map(move |data| {
             let Some(data) = data? else { return Ok(Outcome::absent()) };
             let tune = &call.mount.tune;
             let set = |seconds: u64| Some(seconds).filter(|seconds| *seconds > 0);
@@ -74,19 +75,34 @@ fn is_key(path: &str) -> bool {
 }
 
 /// The map at a path.
-pub(super) fn read<'a>(space: &'a Space, path: &str) -> Read<'a, Result<Option<Object>, Refusal>> {
+pub(super) fn read<'a>(
+    space: &'a Space,
+    path: &str,
+    permit: &'a Permit,
+) -> Read<'a, Result<Option<Object>, Refusal>> {
     if !is_key(path) {
         return Read::Ready(Ok(None));
     }
     space.get(path).map(|stored| {
         let Some(stored) = stored? else { return Ok(None) };
-        Ok(Some(decode_object(stored.expose())?))
+        permit.hold_read(stored.expose())?;
+        let data = decode_object(stored.expose())?;
+        permit.hold_decoded(&data)?;
+        Ok(Some(data))
     })
 }
 
 /// The names below a path.
-pub(super) fn list<'a>(space: &'a Space, path: &str) -> Read<'a, Result<Outcome, Refusal>> {
-    space.list(&folder(path)).map(|names| names.map(Outcome::keys))
+pub(super) fn list<'a>(
+    space: &'a Space,
+    path: &str,
+    permit: &'a Permit,
+) -> Read<'a, Result<Outcome, Refusal>> {
+    space.list(&folder(path)).map(|names| {
+        let names = names?;
+        permit.hold_names(&names)?;
+        Ok(Outcome::keys(names))
+    })
 }
 
 /// Stores the map of a call at a path.
@@ -98,7 +114,7 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
         return Err(Refusal::bad_request("missing data fields"));
     }
     let bytes = encode_object(call.data);
-    let change = space.change(path, call.existing, |old, draft| {
+    let change = space.change(path, call.existing, call.permit, |old, draft| {
         call.recheck_operation(old.is_some())?;
         draft.put(path, &bytes)
     });
@@ -106,12 +122,12 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
 }
 
 /// Removes what is at a path, if anything is.
-pub(super) async fn delete(space: &Space, path: &str) -> Result<(), Refusal> {
+pub(super) async fn delete(space: &Space, path: &str, permit: &Permit) -> Result<(), Refusal> {
     if !is_key(path) {
         return Ok(());
     }
     let change = |old: Option<&_>, draft: &mut ChangeBatch<'_>| old.map_or(Ok(()), |_| draft.delete(path));
-    space.change(path, None, change).await
+    space.change(path, None, permit, change).await
 }
 
 /// What is at the path of a write.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use onrecord_storage::Barrier;
 use tokio::sync::Notify;
 
-use crate::admission::{Admission, Permit};
 use crate::blocking_task::BlockingTask;
 use crate::engine::unsealed::{Sealer, Unsealed};
+use crate::in_flight::{Counted, InFlight};
+use crate::record;
 
 /// Who may still be inside when the keys are wiped.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +30,30 @@ async fn drain(unsealed: &Arc<Unsealed>, timeout: Duration) {
         Err(_) => unsealed.broker.drain(timeout),
     };
     for (path, why) in undrained {
-        tracing::error!(%path, %why, "an audit device did not write all that waited for it");
+        let why = why.without_options();
+        tracing::error!(%path, why, "an audit device did not write all that waited for it");
+    }
+}
+
+/// Puts refused requests on record that have no entries of their own: there is no later moment before the seal. What cannot be
+/// recorded now is, once the same process is unsealed again.
+async fn record_last_refused(unsealed: &Unsealed, timeout: Duration) {
+    let counts = &unsealed.refusals.counts;
+    if let Some(taken) = counts.take_last(unsealed.host.clock.monotonic()) {
+        drop(tokio::time::timeout(timeout, record::refused(unsealed, taken)).await);
+    }
+    let requests = counts.pending();
+    if requests > 0 {
+        tracing::error!(requests, "refused requests are not on record: the entries that count them failed");
     }
 }
 
 /// Holds the unsealed server.
+#[derive(Default)]
 pub(crate) struct Gate {
     state: RwLock<GateState>,
-    /// Counts the journeys inside; it has no limit of its own.
-    inside: Arc<Admission>,
+    /// The journeys inside.
+    inside: Arc<InFlight>,
     /// Told when the keys are wiped.
     wiped: Notify,
 }
@@ -85,16 +101,6 @@ impl Sealer for Gate {
     }
 }
 
-impl Default for Gate {
-    fn default() -> Self {
-        Self {
-            state: RwLock::default(),
-            inside: Admission::new(usize::MAX, usize::MAX),
-            wiped: Notify::new(),
-        }
-    }
-}
-
 impl Gate {
     /// The unsealed server.
     pub(crate) fn unsealed(&self) -> Option<Arc<Unsealed>> {
@@ -104,12 +110,12 @@ impl Gate {
         }
     }
 
-    /// The unsealed server for a journey, which is counted until the permit is dropped. Counted under the lock,
+    /// The unsealed server for a journey, which is counted as long as the second value lives. Counted under the lock,
     /// so that a seal sees all of them.
-    pub(crate) fn enter(&self) -> Option<(Arc<Unsealed>, Permit)> {
+    pub(crate) fn enter(&self) -> Option<(Arc<Unsealed>, Counted)> {
         let state = self.read();
         let GateState::Unsealed(unsealed) = &*state else { return None };
-        Some((Arc::clone(unsealed), self.inside.admit(0).ok()?))
+        Some((Arc::clone(unsealed), self.inside.enter()))
     }
 
     /// Opens.
@@ -167,7 +173,7 @@ impl Gate {
             DrainTo::CurrentRequest => self.inside.drained(1).await,
             DrainTo::NoRequest(bound) => {
                 if tokio::time::timeout(bound, self.inside.drained(0)).await.is_err() {
-                    let left = self.inside.in_flight();
+                    let left = self.inside.count();
                     tracing::error!(
                         left,
                         "requests have not ended in time, and the server is sealed without them"
@@ -175,6 +181,7 @@ impl Gate {
                 }
             }
         }
+        record_last_refused(&wipe.unsealed, timeout).await;
         drain(&wipe.unsealed, timeout).await;
         // A disk that hangs must not keep the keys in memory.
         if tokio::time::timeout(timeout, wipe.unsealed.keep_record()).await.is_err() {

@@ -3,15 +3,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::{Core, exempt};
-use crate::admission::Permit;
+use crate::admission::{Load, Overloaded, Permit};
 use crate::exchange::{Answer, Exchange, Received, Target};
-use crate::{admission, pipeline};
+use crate::in_flight::Counted;
+use crate::pipeline;
 
-/// The slot and the bytes of step 0, and the place among the journeys inside.
-type Held = (Permit, Option<Permit>);
+/// What step 0 gave, and the place among the journeys inside.
+type Held = (Arc<Permit>, Option<Counted>);
 type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// A journey under way. It ends like any other if it is dropped before: a client that leaves changes nothing. It then
@@ -22,30 +24,51 @@ pub struct Journey {
     /// Given back at the end, wherever that is.
     held: Option<Held>,
     begun: bool,
+    load: Load,
     core: Core,
 }
 
 impl Core {
-    /// Takes an exchange from capture to release.
-    pub fn answer(&self, mut permit: Permit, exchange: Exchange) -> Journey {
-        let (running, inside) = if permit.grow(self.parsed(&exchange)).is_ok() {
-            self.way(exchange)
-        } else {
-            (Box::pin(std::future::ready(Answer::overloaded())) as Running, None)
+    /// Takes a complete exchange from capture to release. Its slot is taken here.
+    pub fn answer(&self, permit: Permit, exchange: Exchange) -> Journey {
+        let permit = Arc::new(permit);
+        let (large, (running, inside)) = match self.begin_work(&permit, &exchange) {
+            Ok(None) => (false, self.begin(&permit, exchange)),
+            Ok(Some(bytes)) => {
+                let prepared = self.clone().prepare(Arc::clone(&permit), bytes, exchange);
+                (true, (Box::pin(prepared) as Running, None))
+            }
+            Err(Overloaded) => (false, (ready(Answer::overloaded()), None)),
         };
-        Journey { running: Some(running), held: Some((permit, inside)), begun: false, core: self.clone() }
-    }
-
-    /// How many bytes a body may take once it is parsed, beside its own.
-    fn parsed(&self, exchange: &Exchange) -> usize {
-        match &exchange.body {
-            Received::Whole(body) => admission::parsed(body, self.inner.settings.json_limits.nodes),
-            Received::TooLarge | Received::Broken => 0,
+        let load = permit.load(large);
+        Journey {
+            running: Some(running),
+            held: Some((permit, inside)),
+            begun: false,
+            load,
+            core: self.clone(),
         }
     }
 
-    /// What answers an exchange, and what counts it among the journeys inside.
-    fn way(&self, exchange: Exchange) -> (Running, Option<Permit>) {
+    /// Takes the request's slot, and what the work on its body needs; what must be waited for is returned.
+    fn begin_work(&self, permit: &Permit, exchange: &Exchange) -> Result<Option<usize>, Overloaded> {
+        permit.take_slot()?;
+        match &exchange.body {
+            Received::Whole(body) => permit.begin_work(body, self.inner.settings.json_limits.nodes),
+            Received::TooLarge | Received::TooSlow | Received::Broken => Ok(None),
+        }
+    }
+
+    /// Waits for what the work on a large body needs, and goes on.
+    async fn prepare(self, permit: Arc<Permit>, bytes: usize, exchange: Exchange) -> Answer {
+        if permit.prepare(bytes).await.is_err() {
+            return Answer::overloaded();
+        }
+        let (running, _inside) = self.begin(&permit, exchange);
+        running.await
+    }
+
+    fn begin(&self, permit: &Arc<Permit>, exchange: Exchange) -> (Running, Option<Counted>) {
         if let Target::Api(path) = &exchange.target
             && let Some((route, endpoint)) = self.exempt(path)
         {
@@ -54,10 +77,21 @@ impl Core {
         }
         match self.inner.gate.enter() {
             Some((unsealed, inside)) => {
-                (Box::pin(pipeline::journey(unsealed, Box::new(exchange))), Some(inside))
+                (Box::pin(pipeline::journey(unsealed, Box::new(exchange), Arc::clone(permit))), Some(inside))
             }
-            None => (Box::pin(std::future::ready(Answer::sealed())), None),
+            None => (ready(Answer::sealed()), None),
         }
+    }
+}
+
+fn ready(answer: Answer) -> Running {
+    Box::pin(std::future::ready(answer))
+}
+
+impl Journey {
+    /// On which threads it is to run.
+    pub const fn load(&self) -> Load {
+        self.load
     }
 }
 
@@ -68,7 +102,7 @@ impl Future for Journey {
         self.begun = true;
         let Some(running) = &mut self.running else { return Poll::Pending };
         let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
-        let answer = match polled {
+        let mut answer = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => answer,
             Err(_) => {
@@ -79,7 +113,9 @@ impl Future for Journey {
         };
         self.core.inner.meters.answered(answer.status());
         self.running = None;
-        self.held = None;
+        if let Some((permit, _)) = self.held.take() {
+            answer.hold(permit);
+        }
         Poll::Ready(answer)
     }
 }
@@ -87,8 +123,8 @@ impl Future for Journey {
 impl Drop for Journey {
     fn drop(&mut self) {
         let (Some(running), true) = (self.running.take(), self.begun) else { return };
-        let rest =
-            Self { running: Some(running), held: self.held.take(), begun: false, core: self.core.clone() };
+        let (held, load, core) = (self.held.take(), self.load, self.core.clone());
+        let rest = Self { running: Some(running), held, begun: false, load, core };
         self.core.inner.host.spawn.spawn(Box::pin(async move {
             drop(rest.await);
         }));
@@ -97,10 +133,16 @@ impl Drop for Journey {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
+    use onrecord_audit::device::faulty::FaultControl;
+    use serde_json::json;
+
     use super::*;
+    use crate::kit::{TestServer, ask, outline, said};
 
     /// How large the future of a function is.
-    fn size<A, B, F: Future>(_: fn(A, B) -> F) -> usize {
+    fn size<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
         size_of::<F>()
     }
 
@@ -108,5 +150,44 @@ mod tests {
     fn a_journey_is_small() {
         let bytes = size(pipeline::journey);
         assert!(bytes <= 1024, "{bytes}");
+    }
+
+    /// A request that waits for work memory, and what has all of that.
+    async fn waiting() -> (TestServer, FaultControl, Journey, Permit) {
+        let world = TestServer::new().await;
+        assert_eq!(world.root("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).await.status, 204);
+        let device = world.device("test/", false).await;
+        let other = world.core.arrive(&world.core.account(None), &Target::Api("kv/other".to_owned()));
+        other.prepare(usize::MAX).await.unwrap();
+        let large = json!({"a": "x".repeat(100_000)});
+        let mut journey = world.start(ask("POST", "kv/app").token(&world.root).json(&large));
+        assert_eq!(journey.load(), Load::Large);
+        std::future::poll_fn(|context| {
+            assert!(Pin::new(&mut journey).poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        (world, device, journey, other)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_leaves_while_its_request_waits_for_memory_changes_nothing() {
+        let (_world, device, journey, other) = waiting().await;
+        drop(journey);
+        drop(other);
+        let recording = device.clone();
+        tokio::task::spawn_blocking(move || recording.wait_for_lines(2)).await.unwrap();
+        assert_eq!(outline(&device), ["request create kv/app", "response create kv/app"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_request_that_waits_for_memory_while_the_server_is_sealed_is_not_done() {
+        let (world, device, journey, other) = waiting().await;
+        assert_eq!(world.root("PUT", "sys/seal", None).await.status, 204);
+        drop(other);
+        let said = said(journey.await);
+        assert_eq!((said.status, said.error()), (503, "Vault is sealed"));
+        assert_eq!(outline(&device).iter().filter(|line| line.contains("kv/app")).count(), 0);
+        assert_eq!(world.core.admission().bytes_held(), 0);
     }
 }

@@ -9,6 +9,7 @@ use onrecord_value::{Object, Time, Value, object};
 
 use super::record::{Body, Record, Version, in_group, without};
 use super::{Kv2, check_cas, gone, group_key, merge, nothing, record_key, store};
+use crate::admission::Permit;
 use crate::engine::codec::{Broken, decode_object, encode_object};
 use crate::engine::fields::{self, answer};
 use crate::engine::{Call, ChangeBatch};
@@ -50,7 +51,7 @@ impl Kv2 {
         };
         let part = if subkeys { "subkeys" } else { "data" };
         let known: &[&str] = if subkeys { &["version", "depth"] } else { &["version"] };
-        self.find(call.captured, number, call.now, LOOKS).map(move |found| {
+        self.find(call, call.captured, number, LOOKS).map(move |found| {
             Ok(match found? {
                 Lookup::Absent => Outcome::absent(),
                 Lookup::Unreadable(metadata) => gone(object! { part => Value::Null, "metadata" => metadata }),
@@ -66,22 +67,24 @@ impl Kv2 {
     /// its record or is destroyed between the two reads is found, or not, by the next look; there are `looks` of them.
     fn find<'a>(
         &'a self,
+        call: &'a Call<'a>,
         key: &'a str,
         wanted: Option<u64>,
-        now: Time,
         looks: u32,
     ) -> Read<'a, Result<Lookup, Refusal>> {
         self.space.get(&record_key(key)).then(move |stored| {
-            let (group, number, metadata) = match in_record(stored, wanted, now) {
+            let (group, number, metadata) = match in_record(stored, wanted, call) {
                 Ok(Place::Outside(group, number, metadata)) => (group, number, metadata),
                 Ok(Place::Here(found)) => return Read::Ready(Ok(found)),
                 Err(refusal) => return Read::Ready(Err(refusal)),
             };
-            self.space.get(&group_key(key, group)).then(move |members| match in_members(members, number) {
-                Ok(Some(data)) => Read::Ready(Ok(Lookup::Data(data, metadata))),
-                Ok(None) if looks > 1 => self.find(key, wanted, now, looks - 1),
-                Ok(None) => Read::Ready(Err(Broken.into())),
-                Err(refusal) => Read::Ready(Err(refusal)),
+            self.space.get(&group_key(key, group)).then(move |members| {
+                match in_members(members, number, call.permit) {
+                    Ok(Some(data)) => Read::Ready(Ok(Lookup::Data(data, metadata))),
+                    Ok(None) if looks > 1 => self.find(call, key, wanted, looks - 1),
+                    Ok(None) => Read::Ready(Err(Broken.into())),
+                    Err(refusal) => Read::Ready(Err(refusal)),
+                }
             })
         })
     }
@@ -91,7 +94,7 @@ impl Kv2 {
         let data = encode_object(data_field(call)?);
         let cas = cas_field(call)?;
         let at = record_key(call.captured);
-        let change = self.space.change(&at, call.existing, |stored, draft| {
+        let change = self.space.change(&at, call.existing, call.permit, |stored, draft| {
             call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             let config = self.config();
@@ -117,7 +120,7 @@ impl Kv2 {
             }
             let config = self.config();
             check_cas("", record.settings.cas_required || config.cas_required, cas, record.current)?;
-            let mut data = data_of(version, call.captured, draft)?;
+            let mut data = data_of(version, call, draft)?;
             merge::merge(&mut data, patch);
             record.push(call.now, encode_object(&data), &config);
             Ok((true, answer(newest(record), call.data, &["data", "options", "path"]).into()))
@@ -175,6 +178,7 @@ impl Kv2 {
             for (group, numbers) in outside.into_iter().filter(|(group, _)| left.contains(group)) {
                 let at = group_key(call.captured, group);
                 let members = draft.latest(&at)?.ok_or(Broken)?;
+                call.permit.hold_change(members.expose().len())?;
                 draft.put(&at, &without(members.expose(), &numbers)?)?;
             }
             Ok((changed, Outcome::empty()))
@@ -190,7 +194,7 @@ impl Kv2 {
         mut change: impl FnMut(&mut Record<'_>, &mut ChangeBatch<'_>) -> Result<(bool, Outcome), Refusal>,
     ) -> Result<Outcome, Refusal> {
         let at = record_key(call.captured);
-        let edited = self.space.change(&at, None, |stored, draft| {
+        let edited = self.space.change(&at, None, call.permit, |stored, draft| {
             let Some(stored) = stored else { return Ok(absent()) };
             let mut record = Record::decode(stored.expose())?;
             let groups = record.groups();
@@ -209,7 +213,7 @@ impl Kv2 {
 fn in_record(
     stored: Result<Option<SecretBytes>, Refusal>,
     wanted: Option<u64>,
-    now: Time,
+    call: &Call<'_>,
 ) -> Result<Place, Refusal> {
     let Some(stored) = stored? else { return Ok(Place::Here(Lookup::Absent)) };
     let record = Record::decode(stored.expose())?;
@@ -217,31 +221,45 @@ fn in_record(
         return Ok(Place::Here(Lookup::Absent));
     };
     let metadata = show(&record, version);
-    if !version.readable(now) {
+    if !version.readable(call.now) {
         return Ok(Place::Here(Lookup::Unreadable(metadata)));
     }
     match &version.body {
         Body::Gone => Err(Broken.into()),
-        Body::Inline(data) => Ok(Place::Here(Lookup::Data(decode_object(data)?, metadata))),
+        Body::Inline(data) => Ok(Place::Here(Lookup::Data(decode(data, call.permit)?, metadata))),
         Body::Outside(group) => Ok(Place::Outside(*group, version.number, metadata)),
     }
 }
 
 /// The data of a version in the record of its group, if it is there.
-fn in_members(members: Result<Option<SecretBytes>, Refusal>, number: u64) -> Result<Option<Object>, Refusal> {
+fn in_members(
+    members: Result<Option<SecretBytes>, Refusal>,
+    number: u64,
+    permit: &Permit,
+) -> Result<Option<Object>, Refusal> {
     let Some(members) = members? else { return Ok(None) };
-    Ok(in_group(members.expose(), number)?.map(|data| decode_object(&data)).transpose()?)
+    let Some(data) = in_group(members.expose(), number)? else { return Ok(None) };
+    decode(&data, permit).map(Some)
+}
+
+/// A version's data, within the budgets.
+fn decode(stored: &[u8], permit: &Permit) -> Result<Object, Refusal> {
+    permit.hold_read(stored)?;
+    let data = decode_object(stored)?;
+    permit.hold_decoded(&data)?;
+    Ok(data)
 }
 
 /// The data of a version that is not destroyed.
-fn data_of(version: &Version<'_>, key: &str, draft: &mut ChangeBatch<'_>) -> Result<Object, Refusal> {
-    Ok(match &version.body {
-        Body::Gone => return Err(Broken.into()),
-        Body::Inline(data) => decode_object(data)?,
+fn data_of(version: &Version<'_>, call: &Call<'_>, draft: &mut ChangeBatch<'_>) -> Result<Object, Refusal> {
+    match &version.body {
+        Body::Gone => Err(Broken.into()),
+        Body::Inline(data) => decode(data, call.permit),
         Body::Outside(group) => {
-            in_members(draft.latest(&group_key(key, *group)), version.number)?.ok_or(Broken)?
+            let members = draft.latest(&group_key(call.captured, *group));
+            Ok(in_members(members, version.number, call.permit)?.ok_or(Broken)?)
         }
-    })
+    }
 }
 
 /// Marks a version as deleted; says whether it was not.
