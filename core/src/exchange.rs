@@ -88,6 +88,16 @@ impl Headers {
         self.spans.push((start, middle, self.text.len()));
     }
 
+    /// How many bytes they have.
+    pub const fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// All pairs of name and value, in the order received.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.spans.iter().filter_map(|&(start, middle, end)| {
@@ -222,14 +232,9 @@ impl Answer {
         Self { retry_after: 1, ..refused }
     }
 
-    /// The same answer, which says in how many seconds the client may try again.
-    pub(crate) fn with_retry_after(self, seconds: u64) -> Self {
-        Self { retry_after: seconds, ..self }
-    }
-
     fn of(shaped: Shaped) -> Self {
-        let Shaped { status, media, body, recorded: _ } = shaped;
-        Self { status, media, body, retry_after: u64::from(status == 503), permit: None }
+        let Shaped { status, media, body, retry_after, recorded: _ } = shaped;
+        Self { status, media, body, retry_after, permit: None }
     }
 
     fn error(status: u16, text: &'static str) -> Self {
@@ -257,6 +262,8 @@ pub(crate) struct Shaped {
     pub(crate) media: Media,
     /// The body; empty for 204.
     pub(crate) body: Bytes,
+    /// In how many seconds the client may try again; 0: not said.
+    pub(crate) retry_after: u64,
     /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body.
     pub(crate) recorded: Option<Object>,
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
-use onrecord_storage::{Barrier, BarrierError, Storage};
+use onrecord_storage::{Barrier, BarrierError, Storage, TablesError};
 
 use crate::admission::{Account, Admission, Permit, Priority};
 use crate::current::Current;
@@ -78,8 +78,7 @@ impl Core {
 
     /// A sealed server over a store, with these kinds of engine.
     pub fn with_kinds(storage: Storage, host: Host, settings: Settings, kinds: Kinds) -> Self {
-        let admission =
-            Admission::new(settings.requests_in_flight, settings.request_memory, settings.max_request_size);
+        let admission = Admission::new(settings.requests_in_flight, settings.request_memory);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
         let audit = Current::new(settings.audit.clone());
@@ -111,14 +110,14 @@ impl Core {
     /// Step 0, before the body is read: the request holds nothing yet, and its body's bytes are taken as they arrive
     /// ([`Permit::grow`]). Exempt routes need no slot; operators' reach further into the budgets.
     pub fn arrive(&self, account: &Arc<Account>, target: &Target) -> Permit {
-        let priority = match target {
-            Target::Api(path) if self.exempt(path).is_some() => Priority::Exempt,
+        let (priority, path) = match target {
+            Target::Api(path) if self.exempt(path).is_some() => (Priority::Exempt, path),
             Target::Api(path) if OPERATORS.iter().any(|prefix| path.starts_with(prefix)) => {
-                Priority::Operator
+                (Priority::Operator, path)
             }
-            Target::Api(_) | Target::Outside(_) => Priority::Ordinary,
+            Target::Api(path) | Target::Outside(path) => (Priority::Ordinary, path),
         };
-        account.arrive(priority)
+        account.arrive(priority, path)
     }
 
     /// The 503 for a body that there is no room for.
@@ -146,7 +145,7 @@ impl Core {
     pub fn reopen_devices(&self, timeout: Duration) -> Vec<(Arc<str>, String)> {
         let Some(unsealed) = self.unsealed() else { return Vec::new() };
         let done = unsealed.broker.reopen(None, timeout);
-        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
+        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.without_options()))).collect()
     }
 
     /// Applies the audit settings of a configuration that was read again. New devices are tried before anything
@@ -309,9 +308,9 @@ pub enum CeremonyError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
-    /// What is stored cannot be loaded: what it is.
-    #[error("failed to load {0}")]
-    Load(&'static str),
+    /// What is stored cannot be loaded: what it is, and why.
+    #[error("failed to load {0}: {1}")]
+    Load(&'static str, Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl CeremonyError {
@@ -340,6 +339,12 @@ fn listed(failed: &[(String, String)]) -> String {
         listed.extend([lead, path, ": ", error]);
     }
     listed
+}
+
+impl From<TablesError> for CeremonyError {
+    fn from(error: TablesError) -> Self {
+        Self::Barrier(error.into())
+    }
 }
 
 impl From<BarrierError> for CeremonyError {

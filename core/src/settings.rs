@@ -7,6 +7,8 @@ use std::time::Duration;
 use onrecord_audit::{DeviceKinds, Placement, Rules};
 use onrecord_value::json::Limits;
 
+use crate::admission::Admission;
+
 /// Limits and defaults of a server.
 pub struct Settings {
     /// TTL of a token or lease that asks for none. Default 768 h.
@@ -31,6 +33,14 @@ pub struct Settings {
     pub json_limits: Limits,
     /// How long sealing waits for devices to write what waits for them. Default 10 s.
     pub shutdown_timeout: Duration,
+}
+
+impl Settings {
+    /// The least [`Settings::request_memory`] with which every request and every answer finds room whose size is within
+    /// [`Settings::max_request_size`].
+    pub const fn least_request_memory(&self) -> usize {
+        Admission::least(self.max_request_size, self.json_limits.nodes)
+    }
 }
 
 impl Default for Settings {

@@ -41,8 +41,7 @@ pub(super) async fn answer(
     };
     let retry_after = answered.as_ref().err().map_or(0, |error| error.retry_after);
     let (status, raw) = answered.unwrap_or_else(|error| json_body(error.status, error.body()));
-    let answer = Answer::exempt(Shaped { status, media: raw.media, body: raw.body, recorded: None });
-    if retry_after > 0 { answer.with_retry_after(retry_after) } else { answer }
+    Answer::exempt(Shaped { media: raw.media, retry_after, ..Shaped::json(status, raw.body) })
 }
 
 fn json_body(status: u16, body: Vec<u8>) -> (u16, Raw) {
@@ -109,6 +108,9 @@ fn parameters(received: Received) -> Result<Object, ExemptError> {
         Received::TooSlow => return Err(ExemptError::new(408, "the request body arrived too slowly")),
         Received::Broken => return Err(ExemptError::new(400, "failed to decode JSON input: unexpected EOF")),
     };
+    if std::str::from_utf8(&bytes).is_err() {
+        return Err(ExemptError::new(400, "the request body is not UTF-8"));
+    }
     if bytes.trim_ascii().is_empty() {
         return Ok(Object::new());
     }

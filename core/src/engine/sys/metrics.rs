@@ -154,13 +154,16 @@ fn of_server(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<F
 type Plain = (&'static str, &'static str, fn(&DeviceStatus) -> Reading);
 
 /// Those with one reading a device.
-const PLAIN: [Plain; 16] = [
+const PLAIN: [Plain; 17] = [
     ("entries", "Entries the device has.", |device| Reading::Counter(device.written.entries)),
     ("bytes", "Bytes the device has.", |device| Reading::Counter(device.written.bytes)),
     ("failures", "Writes that failed.", |device| Reading::Counter(device.faults.failures)),
     ("missed", "Entries the device missed.", |device| Reading::Counter(device.losses.entries)),
     ("panics", "Times the device or its formatter panicked.", |device| {
         Reading::Counter(device.faults.panics)
+    }),
+    ("overruns", "Times the device took longer than the grace.", |device| {
+        Reading::Counter(device.faults.overruns)
     }),
     ("reopens", "Times the device was opened again.", |device| Reading::Counter(device.reopens)),
     ("gaps", "Gap entries the device has written.", |device| Reading::Counter(device.losses.reported.gaps)),
