@@ -264,7 +264,8 @@ pub(crate) struct Shaped {
     pub(crate) body: Bytes,
     /// In how many seconds the client may try again; 0: not said.
     pub(crate) retry_after: u64,
-    /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body.
+    /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body, data without the
+    /// secrets in its keys.
     pub(crate) recorded: Option<Object>,
 }
 

@@ -83,7 +83,7 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
         }
     }
     body.push(b'\n');
-    Shaped::json(200, body)
+    Shaped { recorded: reply.recorded.clone(), ..Shaped::json(200, body) }
 }
 
 fn refused(refusal: &Refusal) -> Shaped {
