@@ -38,21 +38,20 @@ struct Shared {
 }
 
 impl Mounts {
-    /// The stored table, with an engine for every mount; made, with the server's own mounts, if there is none yet.
-    /// What removals before the last sealing have left is removed meanwhile.
+    /// Adds the table with the server's own mounts to the batch that initialises it. Nothing else makes one.
+    pub fn make(batch: &mut Batch, barrier: &Barrier, host: &Host, kinds: &Kinds) -> Result<(), MountError> {
+        let view = barrier.view(place::CORE)?;
+        let first = stored::first(kinds, &*host.entropy)?;
+        view.require_absent(batch, KEY)?;
+        Ok(view.put(batch, KEY, &stored::encode(&first, &[]))?)
+    }
+
+    /// The stored table, with an engine for every mount. What removals before the last sealing have left is removed
+    /// meanwhile.
     pub async fn load(barrier: &Barrier, host: &Host, kinds: &Kinds) -> Result<Self, MountError> {
         let view = barrier.view(place::CORE)?;
-        let stored = match view.get(KEY).await? {
-            Some(bytes) => stored::decode(bytes.expose(), kinds)?,
-            None => {
-                let first = stored::first(kinds, &*host.entropy)?;
-                let mut batch = Batch::new();
-                view.require_absent(&mut batch, KEY)?;
-                view.put(&mut batch, KEY, &stored::encode(&first, &[]))?;
-                view.commit(batch).await?;
-                (first, Vec::new())
-            }
-        };
+        let stored = view.get(KEY).await?.ok_or_else(|| view.missing(KEY))?;
+        let stored = stored::decode(stored.expose(), kinds).map_err(|error| unreadable(error, &view))?;
         let mounts = Self(Arc::new(Shared {
             table: RwLock::new(Arc::default()),
             writer: tokio::sync::Mutex::default(),
@@ -148,8 +147,11 @@ impl Mounts {
     /// Shows the table that is stored now. An engine that stays mounted keeps what it has in memory.
     pub async fn invalidate(&self) -> Result<(), MountError> {
         let _turn = self.0.writer.lock().await;
-        let Some(bytes) = self.0.view.get(KEY).await? else { return Ok(()) };
-        let table = self.open(stored::decode(bytes.expose(), &self.0.kinds)?).await?;
+        let view = &self.0.view;
+        let bytes = view.get(KEY).await?.ok_or_else(|| view.missing(KEY))?;
+        let stored =
+            stored::decode(bytes.expose(), &self.0.kinds).map_err(|error| unreadable(error, view))?;
+        let table = self.open(stored).await?;
         let before = self.snapshot();
         let removed = |mount: &&Arc<Mount>| !table.iter().any(|now| now.uuid == mount.uuid);
         let removed: Vec<Arc<Mount>> = before.iter().filter(removed).cloned().collect();
@@ -235,6 +237,10 @@ impl Mounts {
         let engine = opened.map_err(|_| MountError::Engine(entry.path.clone()))?;
         Ok(Mount { entry, engine, space })
     }
+}
+
+fn unreadable(error: MountError, view: &View) -> MountError {
+    if let MountError::Damaged(_) = error { view.unreadable(KEY).into() } else { error }
 }
 
 fn data_folder(uuid: &str) -> String {

@@ -25,4 +25,5 @@ mod reload;
 mod repair;
 mod routes;
 mod salts;
+mod secrets_on_record;
 mod tokens;

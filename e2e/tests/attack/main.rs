@@ -12,5 +12,7 @@ mod no_device;
 mod odd_requests;
 mod placement;
 mod quiet_log;
+mod refused_flood;
 mod secrets_in_paths;
 mod unread_answers;
+mod unseal_guessing;

@@ -127,6 +127,16 @@ fn of_server(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<F
             "Requests refused before they were looked at, for want of room.",
             Reading::Counter(meters.admission.refused()),
         ),
+        one(
+            "onrecord.requests_over_rate",
+            "Requests refused because their address sends too many that are refused.",
+            Reading::Counter(meters.requests_over_rate()),
+        ),
+        one(
+            "onrecord.key_shares_refused",
+            "Key shares that were wrong, or that came too soon after wrong ones.",
+            Reading::Counter(meters.key_shares_refused()),
+        ),
         family("onrecord.answers", "Answers by the class of their status.", answers),
         family("onrecord.build_info", "1; the version is its label.", [(version, gauge(1))]),
         one("onrecord.uptime_seconds", "Seconds since the process began to serve.", real(uptime)),
