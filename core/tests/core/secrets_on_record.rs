@@ -187,7 +187,7 @@ async fn headers_are_recorded_alike_for_every_kind_of_caller_and_outcome() {
         peer: None,
         client_certificate_serial: None,
     };
-    let permit = world.core.admit(&exchange.target, 0).ok().unwrap();
+    let permit = world.core.arrive(&world.core.account(None), &exchange.target);
     let before = device.lines().len();
     assert_eq!(said(world.core.answer(permit, exchange).await).status, 413);
     check_headers(&entries(&device)[before..], "a body that is too large");
