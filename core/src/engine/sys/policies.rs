@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::engine::{Call, Unsealed, fields};
+use crate::names::check_name;
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::policies::{PolicyDraft, PolicyError};
 use crate::route;
@@ -46,6 +47,7 @@ pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Re
     let text = text(call.data, "policy")?.map_or_else(rules, |text| Ok(Some(text)))?;
     let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
     let name = name(call);
+    check_name("the name of a policy", &name)?;
     let draft = PolicyDraft {
         name: &name,
         text,
