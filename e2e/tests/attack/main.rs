@@ -6,6 +6,7 @@ mod addresses;
 mod announced_bodies;
 mod anonymous_data;
 mod checker;
+mod core_dumps;
 mod misspelt_configuration;
 mod names;
 mod no_device;
