@@ -11,6 +11,7 @@ mod misspelt_configuration;
 mod names;
 mod no_device;
 mod odd_requests;
+mod option_errors;
 mod placement;
 mod quiet_log;
 mod refused_flood;
