@@ -43,4 +43,6 @@ pub(crate) const WARN_WRONG_PATH: Template =
     Template::new("The path is not one of a versioned key-value engine.");
 pub(crate) const WARN_AT_ROOT: Template =
     Template::new("Only listing is possible at the root of a versioned key-value engine.");
+pub(crate) const WARN_UNKNOWN_OPTION: Template =
+    Template::new("An option of the audit device is not known and has no effect");
 pub(crate) const WARN_IGNORED: Template = Template::new("Endpoint ignored unrecognized parameters");

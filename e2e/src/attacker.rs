@@ -68,6 +68,20 @@ impl Attacker {
         line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }
 
+    /// Reads one answer, which must be a short one and have a length. Returns its status.
+    pub fn answer(&mut self) -> u16 {
+        let status = self.status();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && self.0.read(&mut byte).is_ok_and(|count| count == 1) {
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        drop(self.0.read_exact(&mut vec![0; length.unwrap_or(0)]));
+        status
+    }
+
     /// Waits until an answer has begun to arrive, and leaves it where it is.
     pub fn wait_for_answer(&self) {
         drop(self.0.peek(&mut [0]));

@@ -9,6 +9,7 @@ mod dev;
 mod diagnose;
 mod error;
 mod http;
+mod kinds;
 mod listener;
 mod logging;
 mod options;
@@ -25,9 +26,10 @@ mod workers;
 
 pub use diagnose::{Finding, diagnose};
 pub use error::StartError;
+pub use kinds::Kinds;
 #[cfg(feature = "test-support")]
 pub use listener::one_connection::serve_connection;
 pub use onrecord_storage::backend::CheckStatus;
-pub use options::{Dev, Kinds, Options};
+pub use options::{Dev, Options};
 pub use repair::AuditRepair;
 pub use run::run;

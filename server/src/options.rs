@@ -3,21 +3,10 @@
 
 use std::path::PathBuf;
 
-use onrecord_audit::DeviceKinds;
-use onrecord_storage::BackendKinds;
-
 use crate::config::{Config, LogFormat};
 use crate::error::StartError;
+use crate::kinds::Kinds;
 use crate::settings::check_memory;
-
-/// The tables of kinds that a program may add its own to. Default: the built-in ones.
-#[derive(Debug, Clone, Default)]
-pub struct Kinds {
-    /// The kinds of audit devices that can be enabled.
-    pub devices: DeviceKinds,
-    /// The kinds of storage that a configuration can choose.
-    pub backends: BackendKinds,
-}
 
 /// What the command line says about a server.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +41,7 @@ pub struct Dev {
 impl Options {
     /// Reads the configuration files; the command line overrides what they say.
     pub(crate) fn read_config(&self) -> Result<Config, StartError> {
-        let mut config = Config::read(&self.config, &self.kinds.backends)?;
+        let mut config = Config::read(&self.config, &self.kinds)?;
         check_memory(&config)?;
         if let Some(level) = &self.log_level {
             let accepted = "it must be one of trace, debug, info, warn, error";

@@ -3,7 +3,10 @@
 //! Never in it: the hostile client (`attacker` in `src`).
 
 mod announced_bodies;
+mod anonymous_data;
 mod checker;
+mod memory_after_seal;
+mod misspelt_configuration;
 mod no_device;
 mod odd_requests;
 mod secrets_in_paths;

@@ -64,6 +64,7 @@ impl ListenerConfig {
             return Err(reader.error(block.position, message));
         }
         reader.warn_unknown_keys(block.body, &KEYS, "listener \"tcp\": ");
+        reader.warn_repeated_keys(block.body, &["telemetry"], "listener \"tcp\": ");
         let body = block.body;
         let default = Bounds::default();
         let connections = |count: usize| count.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
