@@ -17,6 +17,7 @@ use onrecord_core::{Core, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::ListenerConfig;
@@ -56,13 +57,21 @@ impl Listener {
         shutdown_timeout: Duration,
     ) {
         let slots = Arc::new(Semaphore::new(self.bounds.connections));
-        let graceful = GracefulShutdown::new();
+        let mut graceful = GracefulShutdown::new();
+        let mut closing = JoinSet::new();
+        let mut sealings = core.sealings();
         let acceptor = self.tls.map(|(acceptor, _)| acceptor);
         loop {
             let (stream, peer, slot) = tokio::select! {
                 accepted = accept(&self.socket, &slots) => accepted,
+                // Their buffers hold tokens and secrets of the last requests. Those in progress are answered.
+                Ok(()) = sealings.changed() => {
+                    closing.spawn(std::mem::take(&mut graceful).shutdown());
+                    continue;
+                }
                 _ = stop.wait_for(|stop| *stop) => break,
             };
+            while closing.try_join_next().is_some() {}
             let service = Service {
                 core: core.clone(),
                 peer: Some(Peer::from(peer)),
@@ -75,7 +84,8 @@ impl Listener {
             workers.spawn(connection.open(stream, acceptor.clone()));
         }
         drop(self.socket);
-        if tokio::time::timeout(shutdown_timeout, graceful.shutdown()).await.is_err() {
+        closing.spawn(graceful.shutdown());
+        if tokio::time::timeout(shutdown_timeout, closing.join_all()).await.is_err() {
             tracing::warn!("connections were still open when shutdown_timeout was over");
         }
     }

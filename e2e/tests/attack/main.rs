@@ -7,6 +7,7 @@ mod announced_bodies;
 mod anonymous_data;
 mod checker;
 mod core_dumps;
+mod memory_after_seal;
 mod misspelt_configuration;
 mod names;
 mod no_device;
