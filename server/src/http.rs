@@ -188,6 +188,12 @@ async fn read_frames(
             return Ok(Received::TooLarge);
         }
         permit.grow(data.len())?;
+        // It doubles, as usual, but not beyond what there is to come.
+        if whole.capacity() - whole.len() < data.len() {
+            let to_come = declared.checked_sub(whole.len()).filter(|bytes| *bytes > 0);
+            let more = to_come.map_or(whole.len(), |bytes| bytes.min(whole.len()));
+            whole.reserve_exact(more.max(data.len()));
+        }
         whole.extend_from_slice(&data);
     }
 }

@@ -18,6 +18,7 @@ use onrecord_core::{Connected, Core, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::ListenerConfig;
@@ -59,14 +60,22 @@ impl Listener {
         shutdown_timeout: Duration,
     ) {
         let slots = Arc::new(Semaphore::new(self.bounds.connections));
-        let graceful = GracefulShutdown::new();
+        let mut graceful = GracefulShutdown::new();
+        let mut closing = JoinSet::new();
+        let mut sealings = core.sealings();
         let mut refused = RefusedConnections::default();
         let acceptor = self.tls.map(|(acceptor, _)| acceptor);
         loop {
             let (stream, peer, slot) = tokio::select! {
                 accepted = accept(&self.socket, &slots) => accepted,
+                // Their buffers hold tokens and secrets of the last requests. Those in progress are answered.
+                Ok(()) = sealings.changed() => {
+                    closing.spawn(std::mem::take(&mut graceful).shutdown());
+                    continue;
+                }
                 _ = stop.wait_for(|stop| *stop) => break,
             };
+            while closing.try_join_next().is_some() {}
             let account = core.account(Some(peer.ip()));
             let Some(connected) = account.connect(self.bounds.connections_of_address) else {
                 refused.connection(&stream, peer.ip(), acceptor.is_some());
@@ -85,7 +94,8 @@ impl Listener {
             workers.spawn(connection.open(stream, acceptor.clone()));
         }
         drop(self.socket);
-        if tokio::time::timeout(shutdown_timeout, graceful.shutdown()).await.is_err() {
+        closing.spawn(graceful.shutdown());
+        if tokio::time::timeout(shutdown_timeout, closing.join_all()).await.is_err() {
             tracing::warn!("connections were still open when shutdown_timeout was over");
         }
     }

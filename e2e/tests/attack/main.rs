@@ -6,11 +6,17 @@ mod addresses;
 mod announced_bodies;
 mod anonymous_data;
 mod checker;
+<<<<<<< HEAD
 mod many_things;
+=======
+mod core_dumps;
+mod memory_after_seal;
+>>>>>>> main
 mod misspelt_configuration;
 mod names;
 mod no_device;
 mod odd_requests;
+mod option_errors;
 mod placement;
 mod quiet_log;
 mod refused_flood;
