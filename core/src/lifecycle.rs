@@ -190,6 +190,7 @@ impl Core {
         if let Err(error) = unsealed.barrier.maintain(now.unix_seconds()).await {
             tracing::warn!(%error, "the keyring could not be maintained");
         }
+        unsealed.snapshots.expire(self.inner.host.clock.monotonic());
         unsealed.check_storage();
     }
 

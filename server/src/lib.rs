@@ -18,6 +18,7 @@ mod repair;
 mod run;
 mod settings;
 mod signals;
+mod snapshot;
 mod tls;
 mod wake_queue;
 mod workers;
@@ -28,6 +29,9 @@ pub use error::StartError;
 #[cfg(feature = "test-support")]
 pub use listener::one_connection::serve_connection;
 pub use onrecord_storage::backend::CheckStatus;
+pub use onrecord_storage::embedded::restore::{Restored, Step as RestoreStep};
+pub use onrecord_storage::snapshot::SnapshotInfo;
 pub use options::{Dev, Kinds, Options};
 pub use repair::AuditRepair;
 pub use run::run;
+pub use snapshot::{StoragePlace, inspect_snapshot, restore_snapshot};

@@ -18,7 +18,9 @@ use crate::host::Host;
 use crate::meters::Meters;
 use crate::policies::Policies;
 use crate::rate_limiter::RateLimiter;
+use crate::restorations::Restorations;
 use crate::settings::Settings;
+use crate::snapshots::Snapshots;
 use crate::tokens::Tokens;
 
 pub(crate) trait Sealer: Send + Sync {
@@ -57,6 +59,10 @@ pub struct Unsealed {
     /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
     pub(crate) unkept: Mutex<RateLimiter>,
     pub(crate) meters: Arc<Meters>,
+    /// The snapshot of the storage that is being made.
+    pub(crate) snapshots: Snapshots,
+    /// Restorations of the storage that are not on record yet.
+    pub(crate) restorations: Restorations,
     /// The way back to sealed.
     pub(crate) gate: Weak<dyn Sealer>,
     /// Set when its devices are let go. What comes later cannot be put on record.
@@ -75,6 +81,7 @@ pub struct Cluster {
 impl Unsealed {
     /// Keeps in storage what devices have not told yet, and puts on record what happened while no server ran.
     pub(crate) async fn keep_record(&self) {
+        self.restorations.record(&self.broker, &self.barrier, &*self.host.clock).await;
         self.devices.record_removals(&self.broker).await;
         if let Err(error) = self.devices.keep_misses(&self.broker).await {
             let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,6 +94,7 @@ impl Unsealed {
     /// Lets go of all devices, and of their files: the next unsealing opens them again, even if this is still held.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
+        self.snapshots.clear();
         for device in self.broker.status() {
             self.broker.release(&device.path);
         }

@@ -20,6 +20,8 @@ use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
 use crate::place;
 use crate::policies::Policies;
+use crate::restorations::Restorations;
+use crate::snapshots::Snapshots;
 use crate::stored::{Record as _, record};
 use crate::tokens::Tokens;
 
@@ -99,6 +101,7 @@ impl Core {
             .await
             .map_err(|_| CeremonyError::Load("the mount table"))?;
         let audited_headers = AuditedHeaders::load(core).await?;
+        let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
         let mut boot = [0; 8];
         host.entropy.fill(&mut boot)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&host.clock)));
@@ -141,6 +144,8 @@ impl Core {
             log,
             unkept: Mutex::default(),
             meters: Arc::clone(&self.inner.meters),
+            snapshots: Snapshots::default(),
+            restorations,
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))

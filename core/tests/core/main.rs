@@ -25,4 +25,5 @@ mod reload;
 mod repair;
 mod routes;
 mod salts;
+mod snapshot;
 mod tokens;

@@ -3,6 +3,7 @@
 //! Never in it: the hostile client (`attacker` in `src`).
 
 mod checker;
+mod damaged_storage;
 mod no_device;
 mod odd_requests;
 mod secrets_in_paths;

@@ -1,9 +1,13 @@
 //! The store in one file of one directory: the embedded engine (ADR 0001). Never in it: another commit mode
 //! than the engine's default; mixing modes is what its own authors warn of.
 
+pub mod restore;
+mod snapshot;
+
 use std::error::Error;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -13,11 +17,13 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use rustix::fs::{Access, access};
 
+use self::restore::{Restore, Restored, Step};
 use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus};
 use super::{Backend, below, children};
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
+use crate::snapshot::Records;
 
 /// The format this version writes and reads.
 pub const FORMAT: u64 = 1;
@@ -37,6 +43,7 @@ pub struct Embedded {
     /// Written only to reopen; `None` if that failed.
     database: RwLock<Option<Database>>,
     opener: Opener,
+    snapshots: snapshot::Snapshots,
     /// Held for its lock.
     _lock: Option<File>,
 }
@@ -86,7 +93,8 @@ impl Embedded {
 
     fn start(opener: Opener, lock: Option<File>, check: bool) -> Result<Self, Problem> {
         let database = opened(&opener, check)?;
-        Ok(Self { database: RwLock::new(Some(database)), opener, _lock: lock })
+        let snapshots = snapshot::Snapshots::default();
+        Ok(Self { database: RwLock::new(Some(database)), opener, snapshots, _lock: lock })
     }
 
     fn with<T>(
@@ -199,9 +207,22 @@ impl Backend for Embedded {
         })
     }
 
+    fn records(&self) -> Result<Box<dyn Records>, BackendError> {
+        self.with("snapshot", |database| self.snapshots.begin(database))
+    }
+
+    fn restorations(&self) -> Result<Vec<(String, Vec<u8>)>, BackendError> {
+        self.with("restorations", restore::notes)
+    }
+
+    fn forget_restoration(&self, id: &str) -> Result<(), BackendError> {
+        self.with("restorations", |database| restore::forget_note(database, id))
+    }
+
     fn reopen(&self) -> Result<(), BackendError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // Closed first: the engine locks its file.
+        self.snapshots.end();
         drop(database.take());
         let opened = opened(&self.opener, true).map_err(|problem| BackendError::new("reopen", problem))?;
         *database = Some(opened);
@@ -300,6 +321,14 @@ impl BackendTarget for Directory {
 
     fn has_data(&self) -> bool {
         self.0.join(FILE).exists()
+    }
+
+    fn restore(
+        &self,
+        wanted: &Restore,
+        step: &mut dyn FnMut(Step) -> ControlFlow<()>,
+    ) -> Result<Restored, Box<dyn Error + Send + Sync>> {
+        Ok(restore::restore(&self.0, wanted, step)?)
     }
 
     fn check(&self) -> (CheckStatus, String) {

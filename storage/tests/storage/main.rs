@@ -14,6 +14,7 @@ mod contract;
 mod crash;
 mod far;
 mod kill;
+mod snapshot;
 
 use std::sync::{Arc, Mutex};
 
