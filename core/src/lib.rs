@@ -25,6 +25,7 @@ mod decide;
 mod devices;
 pub mod engine;
 mod exchange;
+mod expiry_clock;
 mod help;
 mod host;
 mod invalidation;

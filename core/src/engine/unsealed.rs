@@ -14,6 +14,7 @@ use super::mounts::Mounts;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::devices::{Devices, Log};
+use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::meters::Meters;
 use crate::policies::Policies;
@@ -22,6 +23,9 @@ use crate::restorations::Restorations;
 use crate::settings::Settings;
 use crate::snapshots::Snapshots;
 use crate::tokens::Tokens;
+
+/// The machine's clock is set back by small steps all the time: that is not worth a line.
+const CLOCK_BEHIND: Duration = Duration::from_secs(10);
 
 pub(crate) trait Sealer: Send + Sync {
     /// Seals, once all requests but the current one have ended.
@@ -46,7 +50,7 @@ pub struct Unsealed {
     pub tokens: Tokens,
     /// The policy store.
     pub policies: Policies,
-    /// Clock, entropy and runtime.
+    /// Clock, entropy and runtime. The clock never goes back: expiry is judged by it.
     pub host: Host,
     /// Limits and defaults from the configuration.
     pub settings: Arc<Settings>,
@@ -59,6 +63,10 @@ pub struct Unsealed {
     /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
     pub(crate) unkept: Mutex<RateLimiter>,
     pub(crate) meters: Arc<Meters>,
+    /// The highest time that was reached.
+    pub(crate) mark: Arc<StoredMark>,
+    /// Whether it was said that the machine's clock is behind.
+    pub(crate) clock_lines: Mutex<bool>,
     /// The snapshot of the storage that is being made.
     pub(crate) snapshots: Snapshots,
     /// Restorations of the storage that are not on record yet.
@@ -88,6 +96,26 @@ impl Unsealed {
             if let Some(times) = unkept.event(self.host.clock.monotonic()) {
                 tracing::warn!(%error, times, "what audit devices missed could not be stored: a kill now would take it away");
             }
+        }
+    }
+
+    /// Stores the time that was reached, and says in the log if the machine's clock is behind it.
+    pub(crate) async fn keep_time(&self) {
+        if let Err(error) = self.mark.store().await {
+            tracing::warn!(%error, "the time that was reached could not be stored");
+        }
+        let behind = self.mark.machine_is_behind_by();
+        let is_behind = behind >= CLOCK_BEHIND;
+        let before = std::mem::replace(
+            &mut *self.clock_lines.lock().unwrap_or_else(PoisonError::into_inner),
+            is_behind,
+        );
+        if is_behind && !before {
+            let seconds = behind.as_secs();
+            tracing::warn!(
+                seconds,
+                "the machine's clock is behind a time that it has shown before: what expires goes on from that time"
+            );
         }
     }
 

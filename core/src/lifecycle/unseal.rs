@@ -18,6 +18,8 @@ use crate::audited_headers::AuditedHeaders;
 use crate::devices::{self, Devices, Table, Unopened};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
+use crate::expiry_clock::StoredMark;
+use crate::host::Host;
 use crate::place;
 use crate::policies::Policies;
 use crate::restorations::Restorations;
@@ -89,14 +91,23 @@ impl Core {
     }
 
     async fn load(&self) -> Result<Arc<Unsealed>, CeremonyError> {
-        let (barrier, host, settings) = (&self.inner.barrier, &self.inner.host, &self.inner.settings);
-        let now = host.clock.now();
+        let (barrier, settings) = (&self.inner.barrier, &self.inner.settings);
+        // Devices show the machine's time; whatever expires goes by the other.
+        let (machine, clock) = (&self.inner.host, &self.inner.expiry_clock);
+        let host = &Host { clock: Arc::clone(clock) as _, ..machine.clone() };
+        let mark = StoredMark::load(barrier, clock).await.map_err(|error| {
+            tracing::error!(%error, key = "core/clock", "the stored time cannot be read: restore a snapshot");
+            CeremonyError::Load("the time")
+        })?;
+        let mark = Arc::new(mark);
+        let now = machine.clock.now();
         let audit = self.audit_settings();
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
         let cluster = self.cluster(&core).await?;
         let policies = Policies::load(barrier).await.map_err(|_| CeremonyError::Load("policies"))?;
-        let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
+        let tokens = Tokens::open_marking(barrier, &policies, host, Arc::clone(&mark));
+        let tokens = tokens.map_err(|_| CeremonyError::Load("tokens"))?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds)
             .await
             .map_err(|_| CeremonyError::Load("the mount table"))?;
@@ -104,15 +115,15 @@ impl Core {
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
         let mut boot = [0; 8];
         host.entropy.fill(&mut boot)?;
-        let log = Arc::new(devices::Log::new(Arc::clone(&host.clock)));
+        let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
         let broker = Broker::builder()
             .rules(audit.rules.clone())
-            .clock(Arc::clone(&host.clock))
+            .clock(Arc::clone(&machine.clock))
             .observer(Arc::clone(&log) as _)
             .build_with_boot(Boot::new(u64::from_le_bytes(boot)));
         let kinds = settings.device_kinds.clone();
         let loaded =
-            Devices::load(view(place::AUDIT)?, host.clone(), kinds, Arc::clone(&audit), &broker).await;
+            Devices::load(view(place::AUDIT)?, machine.clone(), kinds, Arc::clone(&audit), &broker).await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
         // Fewer devices than demanded are no reason to stay sealed: more can be enabled then.
@@ -146,6 +157,8 @@ impl Core {
             meters: Arc::clone(&self.inner.meters),
             snapshots: Snapshots::default(),
             restorations,
+            mark,
+            clock_lines: Mutex::default(),
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))

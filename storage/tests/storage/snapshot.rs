@@ -373,3 +373,45 @@ fn a_store_that_is_opened_again_ends_its_snapshots() {
     assert!(ended.contains("begin a new snapshot"), "{ended}");
     assert_eq!(store.records().unwrap().count().unwrap(), 0);
 }
+
+const KILLED: &str = "ONRECORD_RESTORE_TEST_DIRECTORY";
+
+/// The child's part; does nothing unless the parent asks. Each step it says; the parent kills it somewhere.
+#[test]
+fn child_that_restores() {
+    use std::io::Write as _;
+    let Some(folder) = std::env::var_os(KILLED).map(PathBuf::from) else { return };
+    let mut say = |step| {
+        writeln!(std::io::stdout().lock(), "step {step:?}").unwrap();
+        ControlFlow::Continue(())
+    };
+    restore(&folder.join("data"), &wanted(&folder.join("snapshot")), &mut say).unwrap();
+}
+
+#[test]
+fn a_killed_restoration_leaves_the_old_store_or_the_new_one() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    for stop in Step::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let (directory, _, key) = old_with_snapshot(folder.path());
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "snapshot::child_that_restores", "--nocapture", "--test-threads=1"])
+            .env(KILLED, folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let reached = format!("step {stop:?}");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.ends_with(&reached)), "{stop:?}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // It was killed at that step, or after it.
+        let found = state(&directory, &key);
+        assert!(found == b"old" || found == b"new", "{stop:?}");
+        let again = Restore { time: "later".into(), ..wanted(&folder.path().join("snapshot")) };
+        restore(&directory, &again, &mut go_on).unwrap();
+        assert_eq!(state(&directory, &key), b"new", "{stop:?}");
+    }
+}
