@@ -30,9 +30,10 @@ pub use interface::{Device, Notice};
 pub use kind::{DeviceKind, DeviceTarget};
 pub use net::Network;
 pub use options::{
-    COMMON_OPTIONS, CommonOptions, DeviceOption, FileMode, GivenOptions, OptionError, check_prefix,
+    COMMON_OPTIONS, CommonOptions, DeviceOption, FileMode, GivenOptions, OptionError, RejectedValue,
+    check_prefix,
 };
 pub use placement::{AddressBlock, AddressBlockError, Placement};
-pub use registry::{DeviceKinds, DeviceOptions};
+pub use registry::{DeviceKinds, DeviceOptions, HINTS_MAX, OptionProblem};
 pub use socket::SocketOptions;
 pub use syslog::{Facility, SyslogOptions};

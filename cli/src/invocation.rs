@@ -2,9 +2,8 @@
 //! Never in it: which commands exist, and running them.
 
 use crate::flag::{Flag, FlagKind};
-use crate::suggest;
 use onrecord_value::quote::Quoted;
-use onrecord_value::{GoDuration, boolean, duration, integer};
+use onrecord_value::{GoDuration, boolean, duration, integer, suggest};
 use std::fmt::Display;
 use thiserror::Error;
 

@@ -18,7 +18,6 @@ mod printer;
 mod process;
 mod run;
 mod session;
-mod suggest;
 
 pub use command::table::{GROUPS, Lookup, commands, find};
 pub use command::{Command, Group};

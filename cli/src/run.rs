@@ -9,8 +9,8 @@ use crate::invocation::{Invocation, requests_help};
 use crate::printer::{Format, wrap};
 use crate::process::Process;
 use crate::session::Session;
-use crate::suggest;
 use onrecord_client::{Method, PreparedRequest, needs_sudo};
+use onrecord_value::suggest;
 
 const UNKNOWN: u8 = 127;
 

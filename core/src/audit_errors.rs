@@ -23,6 +23,12 @@ pub(crate) const NOT_ON_RECORD: Template =
 pub(crate) const BAD_JSON: Template = Template::new("failed to decode JSON input");
 pub(crate) const BAD_FORM: Template = Template::new("failed to parse form data");
 pub(crate) const BODY_TOO_LARGE: Template = Template::new("http: request body too large");
+/// The body came more slowly than the least rate.
+pub(crate) const BODY_TOO_SLOW: Template = Template::new("the request body arrived too slowly");
+pub(crate) const NOT_UTF_8: Template = Template::new("the request body is not UTF-8");
+/// There was no room for the answer.
+pub(crate) const NO_ROOM: Template =
+    Template::new("the server is at its limit of memory for answers; the answer was not made");
 pub(crate) const BAD_QUERY: Template = Template::new("invalid query parameter");
 pub(crate) const WRITE_TO_SLASH: Template = Template::new("cannot write to a path ending in '/'");
 pub(crate) const RELATIVE_PATH: Template = Template::new("relative path");
@@ -37,4 +43,6 @@ pub(crate) const WARN_WRONG_PATH: Template =
     Template::new("The path is not one of a versioned key-value engine.");
 pub(crate) const WARN_AT_ROOT: Template =
     Template::new("Only listing is possible at the root of a versioned key-value engine.");
+pub(crate) const WARN_UNKNOWN_OPTION: Template =
+    Template::new("An option of the audit device is not known and has no effect");
 pub(crate) const WARN_IGNORED: Template = Template::new("Endpoint ignored unrecognized parameters");

@@ -2,11 +2,14 @@
 //! server's state. A refusal is kept in the request and recorded like any other.
 //! Never in it: tokens' entries, mounts, decisions.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Value, boolean, json};
 use percent_encoding::percent_decode_str;
 
+use crate::admission::Permit;
 use crate::audit_errors;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Exchange, Headers, Received, Target};
@@ -15,7 +18,7 @@ use crate::outcome::Refusal;
 use crate::request::Request;
 
 /// Captures an exchange. It cannot fail: what is wrong with it becomes the request's refusal.
-pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange) -> Request {
+pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permit>) -> Request {
     let started = unsealed.host.clock.monotonic();
     let received = unsealed.host.clock.now();
     let Exchange { method, target, query, headers, body, peer, client_certificate_serial } = exchange;
@@ -39,6 +42,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange) -> Request {
         started,
         refusal: None,
         headers: Headers::default(),
+        permit,
     };
     let refusal = if nameless {
         Some(Refusal::internal())
@@ -170,6 +174,9 @@ fn whole(body: Received) -> Result<Bytes, Refusal> {
         Received::TooLarge => {
             Err(Refusal::at_capture(413, "http: request body too large", audit_errors::BODY_TOO_LARGE))
         }
+        Received::TooSlow => {
+            Err(Refusal::at_capture(408, "the request body arrived too slowly", audit_errors::BODY_TOO_SLOW))
+        }
         Received::Broken => Err(Refusal::at_capture(
             400,
             "failed to decode JSON input: unexpected EOF",
@@ -180,6 +187,10 @@ fn whole(body: Received) -> Result<Bytes, Refusal> {
 
 fn body_data(body: &[u8], form_encoded: bool, limits: json::Limits) -> Result<Object, Refusal> {
     let body = body.trim_ascii();
+    // Replaced bytes would be another value than the one sent.
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Err(Refusal::at_capture(400, "the request body is not UTF-8", audit_errors::NOT_UTF_8));
+    };
     if body.is_empty() || body == b"null" {
         return Ok(Object::new());
     }
@@ -189,7 +200,7 @@ fn body_data(body: &[u8], form_encoded: bool, limits: json::Limits) -> Result<Ob
             let text = format!("form with more than {} values", limits.nodes);
             return Err(Refusal::at_capture(400, text, audit_errors::BAD_FORM));
         }
-        return Ok(query_data(std::str::from_utf8(body).unwrap_or_default()));
+        return Ok(query_data(text));
     }
     json::parse_object(body, limits).map_err(|error| {
         Refusal::at_capture(400, format!("failed to decode JSON input: {error}"), audit_errors::BAD_JSON)

@@ -183,13 +183,13 @@ impl Devices {
         self.table.set(table);
     }
 
-    /// Enables a device that a client of the API asks for.
+    /// Enables a device that a client of the API asks for. Returns warnings about options that have no effect.
     pub async fn enable(
         &self,
         broker: &Broker,
         wanted: EnableRequest,
         now: Time,
-    ) -> Result<(), DevicesError> {
+    ) -> Result<Vec<String>, DevicesError> {
         let settings = self.settings();
         if !settings.placement.allows_api_creation() {
             return Err(DevicesError::NotThroughApi);
@@ -200,7 +200,8 @@ impl Devices {
         check_prefix(&wanted.options)?;
         let _place = self.claim(with_slash(&wanted.path), &BTreeSet::new()).await?;
         let origin = Origin { declared: false, placement: settings.placement.clone(), instead_of: None };
-        let Prepared { device, salt, candidate } = self.prepare(broker, wanted, origin, now).await?;
+        let Prepared { device, salt, candidate, warnings } =
+            self.prepare(broker, wanted, origin, now).await?;
         // The salt is durable before the first line that needs it: the probe has one of its own.
         let mut batch = Batch::new();
         stored::put(&self.view, &mut batch, &device, &salt)?;
@@ -214,7 +215,7 @@ impl Devices {
         let mut table = Table::clone(&self.table());
         table.insert(device.path.clone(), Arc::new(device));
         self.show(table);
-        Ok(())
+        Ok(warnings)
     }
 
     /// Disables a device at once. `false`: there was none.

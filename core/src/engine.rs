@@ -22,6 +22,7 @@ use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
 use self::space::Existing;
+use crate::admission::Permit;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
 use crate::tokens::Caller;
@@ -51,6 +52,8 @@ pub struct Call<'a> {
     pub now: Time,
     /// What the existence check of a write has read; none where there was no check.
     pub existing: Option<&'a Existing>,
+    /// What the request holds of the budgets; a handler takes room for what it reads.
+    pub permit: &'a Permit,
 }
 
 impl Call<'_> {

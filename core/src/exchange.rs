@@ -9,6 +9,8 @@ use bytes::Bytes;
 use onrecord_audit::{Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
 use onrecord_value::Object;
 
+use crate::admission::Permit;
+
 /// One request as a transport received it, before any judgement.
 pub struct Exchange {
     /// The method, upper case (`GET`, `LIST`, …).
@@ -57,8 +59,10 @@ pub enum Received {
     Whole(Bytes),
     /// More than the configured limit; the rest was not read.
     TooLarge,
-    /// The connection broke, or the time for it ran out, before it was complete.
+    /// The connection broke before it was complete.
     Broken,
+    /// It came more slowly than the least rate, or the time for it ran out.
+    TooSlow,
 }
 
 /// Request headers in one buffer: names in lower case, values as text.
@@ -136,6 +140,22 @@ pub struct Answer {
     status: u16,
     media: Media,
     body: Bytes,
+    /// Whether the client may try again soon.
+    retry: bool,
+    /// What the body holds of the budgets until it is written.
+    permit: Option<Arc<Permit>>,
+}
+
+/// The bytes of an answer with what they hold.
+struct Held {
+    body: Bytes,
+    _permit: Arc<Permit>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 impl Answer {
@@ -149,9 +169,23 @@ impl Answer {
         self.media
     }
 
-    /// The body; empty for 204.
+    /// In how many seconds the client may try again, where the server was at a limit (`Retry-After`, RFC 9110, 10.2.3).
+    pub const fn retry_after(&self) -> Option<u64> {
+        if self.retry { Some(1) } else { None }
+    }
+
+    /// The body; empty for 204. It holds its part of the budgets until it is dropped.
     pub fn into_body(self) -> Bytes {
-        self.body
+        match self.permit {
+            Some(permit) => Bytes::from_owner(Held { body: self.body, _permit: permit }),
+            None => self.body,
+        }
+    }
+
+    /// The request is done, and only its answer holds anything of the budgets.
+    pub(crate) fn hold(&mut self, permit: Arc<Permit>) {
+        permit.finish(self.body.len());
+        self.permit = permit.holds_bytes().then_some(permit);
     }
 
     /// Releases an answer. The proofs are used up: a request is answered once.
@@ -177,11 +211,13 @@ impl Answer {
 
     /// Refuses work beyond the fixed budgets before anything was looked at (counted, not recorded).
     pub(crate) fn overloaded() -> Self {
-        Self::error(503, "the server is at its limit of requests in flight; try again")
+        let refused = Self::error(503, "the server is at its limit of requests in flight; try again");
+        Self { retry: true, ..refused }
     }
 
     fn of(shaped: Shaped) -> Self {
-        Self { status: shaped.status, media: shaped.media, body: shaped.body }
+        let Shaped { status, media, body, recorded: _ } = shaped;
+        Self { status, media, body, retry: status == 503, permit: None }
     }
 
     fn error(status: u16, text: &'static str) -> Self {

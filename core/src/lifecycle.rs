@@ -9,6 +9,7 @@ mod repair;
 mod status;
 mod unseal;
 
+use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
 use onrecord_storage::{Barrier, BarrierError, Storage};
 
-use crate::admission::{Admission, Permit};
+use crate::admission::{Account, Admission, Permit, Priority};
 use crate::current::Current;
 use crate::devices::{DeclareError, DevicesError};
 use crate::engine::kind::Kinds;
@@ -36,6 +37,9 @@ pub use init::{InitOptions, Initialised};
 pub use journey::Journey;
 pub use repair::Repair;
 pub use status::SealStatus;
+
+/// Below these paths operators find their way when the server is at its limits.
+const OPERATORS: [&str; 2] = ["sys/", "auth/token/"];
 
 /// A server without HTTP. Cheap to clone; all clones are one server.
 #[derive(Clone)]
@@ -71,7 +75,8 @@ impl Core {
 
     /// A sealed server over a store, with these kinds of engine.
     pub fn with_kinds(storage: Storage, host: Host, settings: Settings, kinds: Kinds) -> Self {
-        let admission = Admission::new(settings.requests_in_flight, settings.body_bytes_in_flight);
+        let admission =
+            Admission::new(settings.requests_in_flight, settings.request_memory, settings.max_request_size);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
         let audit = Current::new(settings.audit.clone());
@@ -95,19 +100,25 @@ impl Core {
         }
     }
 
-    /// Step 0, before the body is read: a slot and room for `bytes` bytes of body (its declared length, or 0; the
-    /// permit can grow). Exempt routes need no slot.
-    ///
-    /// # Errors
-    /// The 503 that says that there is no room.
-    pub fn admit(&self, target: &Target, bytes: usize) -> Result<Permit, Answer> {
-        let exempt = matches!(target, Target::Api(path) if self.exempt(path).is_some());
-        let admission = &self.inner.admission;
-        let permit = if exempt { admission.admit_exempt(bytes) } else { admission.admit(bytes) };
-        permit.map_err(|_| Answer::overloaded())
+    /// The account of the connections of a peer; of the process itself where there is no address.
+    pub fn account(&self, address: Option<IpAddr>) -> Arc<Account> {
+        self.inner.meters.admission.account(address)
     }
 
-    /// The 503 for a body that outgrew its permit ([`Permit::grow`]).
+    /// Step 0, before the body is read: the request holds nothing yet, and its body's bytes are taken as they arrive
+    /// ([`Permit::grow`]). Exempt routes need no slot; operators' reach further into the budgets.
+    pub fn arrive(&self, account: &Arc<Account>, target: &Target) -> Permit {
+        let priority = match target {
+            Target::Api(path) if self.exempt(path).is_some() => Priority::Exempt,
+            Target::Api(path) if OPERATORS.iter().any(|prefix| path.starts_with(prefix)) => {
+                Priority::Operator
+            }
+            Target::Api(_) | Target::Outside(_) => Priority::Ordinary,
+        };
+        account.arrive(priority)
+    }
+
+    /// The 503 for a body that there is no room for.
     pub fn overloaded() -> Answer {
         Answer::overloaded()
     }

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn entries_of_all_threads_are_counted() {
-        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1));
+        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1, 1));
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn answers_are_counted_by_class() {
-        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1));
+        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1, 1));
         for status in [200, 204, 404, 503, 500, 999, 0] {
             meters.answered(status);
         }

@@ -8,6 +8,7 @@ use onrecord_audit::device::Drill;
 use onrecord_entry::text::Template;
 use onrecord_value::{Object, Value};
 
+use crate::admission::Overloaded;
 use crate::audit_errors;
 use crate::exchange::Media;
 use crate::token::{Issued, TokenDraft};
@@ -181,10 +182,22 @@ impl Refusal {
         Self::of(404, text, Some(audit_errors::UNSUPPORTED_PATH), true)
     }
 
+    /// There is no room for the answer.
+    pub(crate) fn no_room() -> Self {
+        let text = "the server is at its limit of memory for answers: try again, or read less at once";
+        Self::of(503, text, Some(audit_errors::NO_ROOM), false)
+    }
+
     /// The store could not do it: the request failed, and the text says no more than that.
     pub fn internal() -> Self {
         let text = "1 error occurred:\n\t* internal error\n\n";
         Self::of(500, text, Some(audit_errors::INTERNAL_ERROR), true)
+    }
+}
+
+impl From<Overloaded> for Refusal {
+    fn from(_: Overloaded) -> Self {
+        Self::no_room()
     }
 }
 

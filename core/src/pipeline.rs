@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
+use crate::admission::Permit;
 use crate::context::RequestContext;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Exchange};
 use crate::{act, capture, decide, record, release, route, shape};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
-pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>) -> Answer {
+pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, permit: Arc<Permit>) -> Answer {
     // The devices' threads are woken meanwhile.
     unsealed.broker.prewake();
     // 1. What does the client ask?
-    let mut request = capture::capture(&unsealed, *exchange);
+    let mut request = capture::capture(&unsealed, *exchange, permit);
     // 2. Who asks? One use of the token is reserved.
     let caller = unsealed.tokens.reserve(&request).await;
     // 3. Where does it go, and does the key exist?
@@ -33,10 +34,11 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>) ->
     };
     // 6. The use is spent; the refusal is made, or the handler runs.
     let mut outcome = act::act(&context, &recorded).await;
-    // 7. The bytes of the answer. Where they cannot be made, what was issued is revoked, and the answer is an error.
-    let shaped = match shape::catch_panic(&context, &outcome) {
-        Some(shaped) => shaped,
-        None => Box::pin(release::shaping_failed(&context, &mut outcome)).await,
+    // 7. The bytes of the answer, and room for them. Where they cannot be made, what was issued is revoked, and the
+    // answer is an error.
+    let shaped = match shape::bounded(&context, &outcome) {
+        Ok(shaped) => shaped,
+        Err(why) => Box::pin(release::shaping_failed(&context, &mut outcome, why)).await,
     };
     // 8. On record, before anything is answered.
     let proof = record::response(&context, recorded, &outcome, &shaped).await;

@@ -2,6 +2,8 @@
 //! journey and by the devices' own forms, without doing it. Its own two entries are like any request's.
 //! Never in it: an effect. It stops where a journey would record, and says what only the doing could tell.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use onrecord_audit::broker::Preview;
 use onrecord_entry::Entry;
@@ -46,7 +48,7 @@ async fn preview(asked: &RequestContext<'_>) -> Result<Reply, Refusal> {
         let Recording::Exempt(reason, _) = route.recording else { return Err(Refusal::internal()) };
         return Ok(reply(asked, object! { "note" => reason, "recorded" => false }));
     }
-    let mut request = capture::capture(unsealed, exchange);
+    let mut request = capture::capture(unsealed, exchange, Arc::clone(&asked.request.permit));
     let route = route::route(unsealed, &mut request, asked.caller).await;
     let verdict = decide::decide(&request, asked.caller, &route);
     let context = RequestContext { request: &request, route: &route, verdict, ..*asked };

@@ -276,13 +276,26 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         client_token_accessor: Accessor::new(known.map_or("", |caller| &caller.entry.accessor)),
         namespace: Some(Namespace::ROOT),
         path: path(context),
-        data: data(&request.data, plain_request_keys(context)),
+        data: request_data(context),
         remote_address: Clear::new(request.peer.as_ref().map_or("", |peer| &peer.address)),
         remote_port: request.peer.as_ref().map_or(0, |peer| peer.port),
         client_certificate_serial_number: Clear::new(
             request.client_certificate_serial.as_deref().unwrap_or_default(),
         ),
+        unauthenticated: known.is_none(),
         ..RequestFacts::default()
+    }
+}
+
+/// `data` of the request. Without a valid token it becomes a summary, unless it is what the route takes to let the client
+/// in, and no more.
+fn request_data<'a>(context: &RequestContext<'a>) -> Data<'a> {
+    let object = &context.request.data;
+    let data = data(object, plain_request_keys(context));
+    if context.route.row.is_some_and(|row| row.are_credentials(object)) {
+        data.of_credentials()
+    } else {
+        data
     }
 }
 

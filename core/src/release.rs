@@ -1,13 +1,14 @@
 //! Step 9: the answer leaves, or it is withheld and everything that was issued in it is revoked.
 //! Never in it: any way past a proof.
 
+use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, ReleaseProof, Shaped};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::record::NotRecorded;
+use crate::shape::{self, ShapingFailed};
 use crate::tokens::Reservation;
-use crate::{audit_errors, shape};
 
 /// What a client is told whose request was carried out although its response could not be recorded (decision 6).
 const WITHHELD: &str = "internal error: the request was carried out, but its response could not be put on record \
@@ -50,9 +51,18 @@ pub(crate) async fn release(
 
 /// What goes on record and to the client in place of an outcome whose bytes could not be made: an error. What was
 /// issued in it nobody will ever hear of, so it is revoked.
-pub(crate) async fn shaping_failed(context: &RequestContext<'_>, outcome: &mut Outcome) -> Shaped {
-    let text = Some(SHAPING_FAILED.to_owned());
-    let error = Refusal { text, audit_error: Some(audit_errors::SHAPING_FAILED), ..Refusal::internal() };
+pub(crate) async fn shaping_failed(
+    context: &RequestContext<'_>,
+    outcome: &mut Outcome,
+    why: ShapingFailed,
+) -> Shaped {
+    let error = match why {
+        ShapingFailed::Panicked => {
+            let text = Some(SHAPING_FAILED.to_owned());
+            Refusal { text, audit_error: Some(audit_errors::SHAPING_FAILED), ..Refusal::internal() }
+        }
+        ShapingFailed::NoRoom => Refusal::no_room(),
+    };
     if let Outcome::Reply(reply) = std::mem::replace(outcome, error.into()) {
         withdraw(context.unsealed, reply).await;
     }

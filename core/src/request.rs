@@ -1,11 +1,13 @@
 //! One captured request: parsed, bounded, not judged.
 //! Never in it: tokens' entries, mounts, decisions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Time};
 
+use crate::admission::Permit;
 use crate::exchange::{Headers, Peer};
 use crate::operation::Operation;
 use crate::outcome::Refusal;
@@ -34,4 +36,6 @@ pub struct Request {
     pub started: Duration,
     /// A refusal found while capturing (bad JSON, oversized body, …); it is recorded like any other.
     pub refusal: Option<Refusal>,
+    /// What it holds of the budgets.
+    pub permit: Arc<Permit>,
 }

@@ -95,6 +95,7 @@ impl RouteMatch {
             mount,
             now: request.received,
             existing: self.existing.as_deref(),
+            permit: &request.permit,
         }
     }
 }

@@ -4,7 +4,12 @@
 
 use std::ops::Range;
 
+use onrecord_value::{Object, Value};
+
 use crate::operation::Operation;
+
+/// The longest text of a login that is hashed on its own: a signed document of another server fits.
+const CREDENTIAL_BYTES: usize = 16 * 1024;
 
 /// Whether requests to a route are put on record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +72,8 @@ pub struct Route {
     /// Whether what is captured of the path is secret (a token, an accessor), and is hashed on record.
     pub sensitive: bool,
     /// Fields of the body that are secret. They stay hashed even where the mount lists them in
-    /// `audit_non_hmac_request_keys`: such a route knows no plain keys.
+    /// `audit_non_hmac_request_keys`: such a route knows no plain keys. Where no token is needed they are what lets a client
+    /// in, and the only fields that are recorded one by one without a token.
     pub sensitive_fields: &'static [&'static str],
     /// Whether what is captured of the path is a name without case.
     pub caseless: bool,
@@ -193,6 +199,18 @@ impl Route {
             return None;
         }
         Some(before.len()..before.len() + captured.len())
+    }
+
+    /// Whether a body without a token is what this route lets a client in by, and nothing more: its secret fields, each a
+    /// short text, a number, true or false.
+    pub fn are_credentials(&self, body: &Object) -> bool {
+        let is_short = |value: &Value| match value {
+            Value::String(text) => text.len() <= CREDENTIAL_BYTES,
+            Value::Object(_) | Value::Array(_) => false,
+            _ => true,
+        };
+        let names = |key: &str| self.sensitive_fields.contains(&key);
+        self.access == Access::Anybody && body.iter().all(|(key, value)| names(key) && is_short(value))
     }
 
     /// The usual spelling of a path of this route, if it is spelt otherwise: slashes around what is captured mean

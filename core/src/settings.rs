@@ -17,8 +17,9 @@ pub struct Settings {
     pub max_request_size: usize,
     /// How many requests may be in flight. Default 4096.
     pub requests_in_flight: usize,
-    /// How many bytes of bodies may be held at once. Default 512 MiB.
-    pub body_bytes_in_flight: usize,
+    /// How many bytes requests and their answers may take: one half for what arrives and what is not yet written, the
+    /// other for the work on large requests. Default 1 GiB.
+    pub request_memory: usize,
     /// The audit rule and the devices of the configuration, as they are at the start.
     pub audit: AuditSettings,
     /// The kinds of audit devices that can be enabled. Default: the built-in ones.
@@ -38,7 +39,7 @@ impl Default for Settings {
             max_lease_ttl: MONTH,
             max_request_size: 32 * MIB,
             requests_in_flight: 4096,
-            body_bytes_in_flight: 512 * MIB,
+            request_memory: 1024 * MIB,
             audit: AuditSettings::default(),
             device_kinds: DeviceKinds::default(),
             json_limits: Limits::default(),

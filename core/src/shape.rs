@@ -14,8 +14,17 @@ use crate::token::Issued;
 const ENVELOPE: [&str; 8] =
     ["request_id", "lease_id", "renewable", "lease_duration", "data", "wrap_info", "warnings", "auth"];
 
-/// As [`shape`]; `None` if that panics. What the panic says is not shown: it could hold a client's text.
-pub(crate) fn catch_panic(context: &RequestContext<'_>, outcome: &Outcome) -> Option<Shaped> {
+/// Why an answer has no bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShapingFailed {
+    /// Making them panicked.
+    Panicked,
+    /// There is no room for them.
+    NoRoom,
+}
+
+/// As [`shape`], within the budgets. What a panic says is not shown: it could hold a client's text.
+pub(crate) fn bounded(context: &RequestContext<'_>, outcome: &Outcome) -> Result<Shaped, ShapingFailed> {
     let shaped = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
         tests::panic_if_told();
@@ -24,7 +33,9 @@ pub(crate) fn catch_panic(context: &RequestContext<'_>, outcome: &Outcome) -> Op
     if shaped.is_err() {
         tracing::error!("making an answer panicked; the request is answered with an internal error");
     }
-    shaped.ok()
+    let shaped = shaped.map_err(|_| ShapingFailed::Panicked)?;
+    let room = context.request.permit.hold_answer(shaped.body.len());
+    room.map(|()| shaped).map_err(|_| ShapingFailed::NoRoom)
 }
 
 /// Puts an outcome into bytes.

@@ -89,6 +89,8 @@ pub struct Entry<'a> {
     pub elided: Option<Elided<'a>>,
     /// The piece of a longer line that this line carries.
     pub part: Option<Part<'a>>,
+    /// Requests that have no entries of their own; only in an entry that counts them.
+    pub refused: Option<RefusedRequests<'a>>,
 }
 
 words! {
@@ -156,6 +158,14 @@ impl<'a> Entry<'a> {
     /// The entry that declares what a device missed. `id` is a random UUID.
     pub fn gap(id: &'a str, gap: Gap<'a>) -> Self {
         Self { gap: Some(gap), ..Self::of_server(id, GAP_PATH) }
+    }
+
+    /// The entry that stands for requests of one address which were refused without entries of their own. `id` is a
+    /// random UUID; `address` is empty where they came from too many addresses to tell apart.
+    pub fn refused(id: &'a str, address: &'a str, refused: RefusedRequests<'a>) -> Self {
+        let entry = Self::of_server(id, REFUSED_PATH);
+        let request = Request { remote_address: Clear::new(address), ..entry.request };
+        Self { request, refused: Some(refused), ..entry }
     }
 
     fn of_server(id: &'a str, path: &'static str) -> Self {

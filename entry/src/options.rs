@@ -76,12 +76,13 @@ pub enum FormatError {
 }
 
 words! {
-    /// The limit that was exceeded first.
+    /// The limit that was exceeded first; a request without a valid token may have no data written at all.
     pub(crate) enum ExceededLimit {
         Depth = "depth",
         Nodes = "nodes",
         HashCalls = "hash_calls",
         LineBytes = "line_bytes",
+        Unauthenticated = "unauthenticated",
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::entry::{Entry, Path};
 use crate::options::FormatOptions;
 use crate::patch::Patch;
-use crate::salt::{HASH_LEN, Salt};
+use crate::salt::{HASH_LEN, Salt, written};
 
 /// A map key longer than this many bytes is hashed.
 const KEY_BYTES: usize = 256;
@@ -24,6 +24,14 @@ const PARTS_MAX: usize = 64;
 /// A token of a chosen id that is shorter could be any word of a line: it is not looked for in texts.
 const CHOSEN_TOKEN_MIN: usize = 8;
 
+/// A longer path of an unauthenticated request is cut after this many bytes, and the rest hashed as one.
+const STRANGERS_PATH: usize = 1024;
+
+/// What stands before a text that is hashed together with the id of its request.
+pub(crate) fn bound(id: &str) -> String {
+    format!("{id}\n")
+}
+
 /// Decides about the texts of one entry on one device.
 pub(crate) struct Redactor<'f, 'e> {
     salt: &'f Salt,
@@ -33,6 +41,8 @@ pub(crate) struct Redactor<'f, 'e> {
     /// The tokens of the entry that do not look like tokens: they are looked for in its texts.
     chosen_tokens: [&'e str; 4],
     has_chosen_tokens: bool,
+    /// The id of an unauthenticated request: its texts are hashed together with it.
+    pub(crate) stranger: Option<&'e str>,
     /// The token and the accessor of the caller.
     pub(crate) caller: (&'e str, &'e str),
     /// The number of the formatter, where what it writes for one entry may be cached for another.
@@ -67,6 +77,7 @@ impl<'f, 'e> Redactor<'f, 'e> {
             hash_accessors: options.hmac_accessor,
             chosen_tokens,
             has_chosen_tokens,
+            stranger: entry.request.unauthenticated.then(|| entry.request.id.as_str()),
             caller: (callers, entry.auth.accessor.reveal()),
             formatter: None,
             unlisted_hashes: Cell::new(false),
@@ -95,18 +106,39 @@ impl<'f, 'e> Redactor<'f, 'e> {
         Hashed { digest: self.salt.digest(text), patch: Patch::Text(text) }
     }
 
+    /// The hash of a text that a client sent outside of its data.
+    pub(crate) fn sent(&self, text: &'e [u8]) -> Hashed<'e> {
+        match self.stranger {
+            Some(id) => Hashed { digest: self.bound_digest(id, text), patch: Patch::Text(text) },
+            None => self.digest(text),
+        }
+    }
+
     /// The hash of a token; none where it stays as it is.
     pub(crate) fn token(&self, token: &'e str) -> Option<Hashed<'e>> {
-        if self.raw {
-            return None;
+        match self.stranger {
+            _ if self.raw => None,
+            Some(_) if !is_lookalike(token) => Some(self.sent(token.as_bytes())),
+            _ => Some(self.credential(token)),
         }
-        let text = token.as_bytes();
-        Some(Hashed { digest: self.salt.token_digest(text), patch: Patch::Token(text) })
     }
 
     /// The hash of an accessor; none where it stays as it is.
     pub(crate) fn accessor(&self, accessor: &'e str) -> Option<Hashed<'e>> {
-        if self.hash_accessors { self.token(accessor) } else { None }
+        (self.hash_accessors && !self.raw).then(|| self.credential(accessor))
+    }
+
+    fn credential(&self, text: &'e str) -> Hashed<'e> {
+        let text = text.as_bytes();
+        Hashed { digest: self.salt.token_digest(text), patch: Patch::Token(text) }
+    }
+
+    /// The hash of a text together with the id of its request: no other request has the same, so that nobody finds out by
+    /// asking what another hash stands for.
+    #[cold]
+    fn bound_digest(&self, id: &str, text: &[u8]) -> [u8; 32] {
+        self.unlisted_hashes.set(true);
+        self.salt.digest(&[bound(id).as_bytes(), text].concat())
     }
 
     /// A clear text, with each token in it, and each part that looks like one, hashed.
@@ -119,6 +151,15 @@ impl<'f, 'e> Redactor<'f, 'e> {
 
     /// A path: as a clear text, and each sensitive part hashed.
     pub(crate) fn path<'t>(&self, path: Path<'t>) -> Cow<'t, str> {
+        let redacted = self.whole_path(path);
+        if self.raw || self.stranger.is_none() || redacted.len() <= STRANGERS_PATH {
+            return redacted;
+        }
+        let (kept, rest) = redacted.split_at(redacted.floor_char_boundary(STRANGERS_PATH));
+        Cow::Owned([kept, &self.hashed(rest)].concat())
+    }
+
+    fn whole_path<'t>(&self, path: Path<'t>) -> Cow<'t, str> {
         let text = path.text();
         if self.raw || path.sensitive().is_empty() {
             return self.clear(text);
@@ -150,7 +191,10 @@ impl<'f, 'e> Redactor<'f, 'e> {
 
     fn hashed(&self, text: &str) -> String {
         self.unlisted_hashes.set(true);
-        self.salt.hash(text.as_bytes())
+        match self.stranger {
+            Some(id) if !is_lookalike(text) => written(&self.bound_digest(id, text.as_bytes())),
+            _ => self.salt.hash(text.as_bytes()),
+        }
     }
 
     /// Where the first token is.
@@ -188,10 +232,15 @@ impl<'f, 'e> Redactor<'f, 'e> {
     }
 }
 
+/// Whether the whole text looks like a token where it stands alone: nobody guesses it.
+fn is_lookalike(text: &str) -> bool {
+    lookalike_in(text) == Some(0..text.len())
+}
+
 /// Whether the whole text looks like a token, even in the middle of a word.
 fn is_token(text: &str) -> bool {
     let plain = text.bytes().skip(2).take_while(u8::is_ascii_alphanumeric).count();
-    lookalike_in(text) == Some(0..text.len()) && (text.starts_with("hv") || plain >= TOKEN_RUN)
+    is_lookalike(text) && (text.starts_with("hv") || plain >= TOKEN_RUN)
 }
 
 /// The first part that looks like a token: `s.`, `b.`, `r.`, `hvs.`, `hvb.` or `hvr.` before a run of

@@ -197,6 +197,7 @@ register! {
         GAP: Object -> "gap", "gap", set, "only in gap entries";
         ELIDED: Object -> "elided", "elided", set, "only in a line that replaces one too long for the device";
         PART: Object -> "part", "part", set, "only in a line that carries a piece of one too long for the device";
+        REFUSED: Object -> "refused", "refused", set, "only in an entry that counts refused requests";
         RECORD: Object -> "record", "record", set, "added by this server; always the last key";
     }
     /// The token of the caller, or the token that is issued.
@@ -255,7 +256,7 @@ register! {
         WRAP_TTL: Number, "wrap_ttl", set, "set by the client; seconds";
         HEADERS: Headers, "headers", set, "the client's text; configured headers only";
         CLIENT_CERTIFICATE_SERIAL_NUMBER: Clear, "client_certificate_serial_number", set, "of a verified certificate";
-        DATA_OVER_LIMIT: Word of super::ExceededLimit::WORDS, "data_over_limit", set, "says that `data` is a digest, and which limit it exceeded";
+        DATA_OVER_LIMIT: Word of super::ExceededLimit::WORDS, "data_over_limit", set, "says that `data` is a digest, and why: which limit it exceeded, or `unauthenticated`";
     }
     /// A namespace.
     namespace {
@@ -279,7 +280,7 @@ register! {
         WRAP_INFO: Object -> "wrap_info", "wrap_info", set, "how the answer is wrapped";
         HEADERS: Headers, "headers", set, "the backend's text";
         STATUS_CODE: Number, "status_code", set, "the HTTP status";
-        DATA_OVER_LIMIT: Word of super::ExceededLimit::WORDS, "data_over_limit", set, "says that `data` is a digest, and which limit it exceeded";
+        DATA_OVER_LIMIT: Word of super::ExceededLimit::WORDS, "data_over_limit", set, "says that `data` is a digest, and why: which limit it exceeded, or `unauthenticated`";
     }
     /// A lease.
     secret {
@@ -297,7 +298,7 @@ register! {
     /// The summary that replaces a `data` over a limit.
     digest {
         BYTES: Number, "bytes", always, "the length of its JSON text";
-        DIGEST: Digest, "digest", always, "of its JSON text; equal data have equal digests on one device";
+        DIGEST: Digest, "digest", always, "of its JSON text; equal data have equal digests on one device, but not those of unauthenticated requests";
         NODES: Number, "nodes", always, "how many values it has";
     }
     /// What a device missed.
@@ -309,6 +310,13 @@ register! {
         TORN: Object -> "torn", "torn", set, "an unfinished line that was cut off";
         BOOT: Mark, "boot", set, "the start of the server that the ranges belong to, if it is an earlier one";
         ENDED: Flag, "ended", set, "the device was disabled: its log ends here";
+    }
+    /// Requests of one address that were refused without entries of their own.
+    refused {
+        COUNT: Number, "count", always, "how many requests";
+        SINCE: Instant, "since", set, "when the first was refused; made by the server";
+        UNTIL: Instant, "until", set, "when the last was refused; made by the server";
+        REASON: Template, "reason", set, "written by the program";
     }
     /// Some entries.
     range {

@@ -90,7 +90,7 @@ impl Server {
         headers.push("X-Vault-Token", token);
         let target = Target::Api(path.to_owned());
         let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        let Ok(permit) = self.core.admit(&target, body.len()) else { panic!("no room") };
+        let permit = self.core.arrive(&self.core.account(None), &target);
         let exchange = Exchange {
             method: method.to_owned(),
             target,

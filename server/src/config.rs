@@ -4,8 +4,10 @@
 
 mod audit;
 mod changes;
+mod given;
 mod listener;
 mod reader;
+mod seal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,13 +16,16 @@ use std::time::Duration;
 use onrecord_hcl::{Block, Body};
 use onrecord_storage::backend::OptionError;
 use onrecord_storage::{BackendConfig, BackendKinds};
+use onrecord_value::suggest;
 
 pub(crate) use audit::{AuditRules, Device};
 pub(crate) use changes::DEV_SOURCE;
+use given::Given;
 pub(crate) use listener::ListenerConfig;
 use reader::Reader;
 
 use crate::error::FileError;
+use crate::kinds::Kinds;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -42,6 +47,10 @@ pub(crate) struct Config {
     pub(crate) max_lease_ttl: Option<Duration>,
     /// How long a shutdown waits for the requests in progress.
     pub(crate) shutdown_timeout: Option<Duration>,
+    /// How many bytes requests and their answers may take.
+    pub(crate) request_memory: Option<usize>,
+    /// How many requests may be worked on at once.
+    pub(crate) requests_in_flight: Option<usize>,
     /// The audit rule, and the limits of devices enabled through the API.
     pub(crate) audit: AuditRules,
     pub(crate) devices: Vec<Device>,
@@ -49,7 +58,7 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 16] = [
     "allow_audit_log_prefixing",
     "api_addr",
     "audit",
@@ -60,15 +69,27 @@ const KEYS: [&str; 13] = [
     "log_format",
     "log_level",
     "max_lease_ttl",
+    "request_memory",
+    "requests_in_flight",
+    "seal",
     "shutdown_timeout",
     "storage",
     "unsafe_allow_api_audit_creation",
 ];
 
+/// Keys that decide about auditing, sealing and storage. An unknown key that is near to one of them is refused: the server
+/// would start without what it was meant to say. Any other unknown key is ignored with a warning.
+const GUARDED: [&str; 6] =
+    ["allow_audit_log_prefixing", "audit", "backend", "seal", "storage", "unsafe_allow_api_audit_creation"];
+
+/// Stanzas that may be given several times, or are checked by themselves.
+const STANZAS: [&str; 6] = ["audit", "backend", "listener", "seal", "storage", "telemetry"];
+
 /// Keys that are accepted because existing configurations have them, and have no effect here.
-const WITHOUT_EFFECT: [(&str, &str); 5] = [
+const WITHOUT_EFFECT: [(&str, &str); 6] = [
     ("cluster_addr", "there is no cluster"),
     ("cluster_name", "the cluster's name is made when the server is initialised"),
+    ("ha_storage", "there is no cluster"),
     ("pid_file", "no PID file is written"),
     ("telemetry", "no metrics are sent"),
     ("ui", "there is no web console yet"),
@@ -76,44 +97,56 @@ const WITHOUT_EFFECT: [(&str, &str); 5] = [
 
 impl Config {
     /// Reads files and folders (their `.hcl` and `.json` files, by name) in the order given; a later value wins, listeners and
-    /// devices add up.
-    pub(crate) fn read(paths: &[PathBuf], kinds: &BackendKinds) -> Result<Self, FileError> {
+    /// devices add up. The storage, the seal and each key of the audit rule may be given once.
+    pub(crate) fn read(paths: &[PathBuf], kinds: &Kinds) -> Result<Self, FileError> {
         let audit = AuditRules { api_creation: true, prefixing: true, ..AuditRules::default() };
         let mut config = Self { audit, ..Self::default() };
+        let mut given = Given::default();
         for path in paths {
             for file in files(path)? {
                 let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
-                config.merge(&file, &text, kinds)?;
+                let mut reader = Reader::new(&file);
+                let merged = config.merge(&mut reader, &text, kinds, &mut given);
+                config.warnings.extend(reader.into_warnings());
+                // What was ignored may be why something else is missing.
+                merged.map_err(|error| error.with_notes(&config.warnings))?;
             }
         }
         config.check_paths()?;
         Ok(config)
     }
 
-    fn merge(&mut self, file: &Path, text: &str, kinds: &BackendKinds) -> Result<(), FileError> {
-        let mut reader = Reader::new(file);
+    fn merge(
+        &mut self,
+        reader: &mut Reader,
+        text: &str,
+        kinds: &Kinds,
+        given: &mut Given,
+    ) -> Result<(), FileError> {
         let body = onrecord_hcl::parse(text).map_err(|error| reader.syntax_error(error))?;
-        let keys = KEYS.into_iter().chain(WITHOUT_EFFECT.into_iter().map(|(key, _)| key));
-        reader.warn_unknown_keys(&body, &keys.collect::<Vec<_>>(), "");
-        for (key, reason) in WITHOUT_EFFECT {
-            if let Some(item) = body.all(key).next() {
-                reader.warn(item.position(), format!("{key} has no effect: {reason}"));
-            }
-        }
-        self.merge_scalars(&reader, &body)?;
+        check_keys(reader, &body)?;
+        self.merge_scalars(reader, &body)?;
+        seal::check(reader, &body, given)?;
         for name in ["storage", "backend"] {
             for block in reader.blocks(&body, name, 1)? {
-                self.storage = Some(storage(kinds, &mut reader, &block)?);
+                given.once(reader, "storage", block.position)?;
+                self.storage = Some(storage(&kinds.backends, reader, &block)?);
             }
         }
         for block in reader.blocks(&body, "listener", 1)? {
-            self.listeners.push(ListenerConfig::read(&mut reader, &block)?);
+            self.listeners.push(ListenerConfig::read(reader, &block)?);
         }
+        let mut stanzas = audit::Stanzas {
+            reader,
+            kinds: &kinds.devices,
+            given,
+            rules: &mut self.audit,
+            devices: &mut self.devices,
+        };
         for item in body.all("audit") {
             let labels: Vec<&str> = item.keys.iter().skip(1).map(|key| key.text.as_str()).collect();
-            audit::read(&mut reader, &labels, &item.value, &mut self.audit, &mut self.devices)?;
+            stanzas.read(&labels, &item.value, item.position())?;
         }
-        self.warnings.append(&mut reader.into_warnings());
         Ok(())
     }
 
@@ -123,6 +156,8 @@ impl Config {
         self.default_lease_ttl = reader.duration(body, "default_lease_ttl")?.or(self.default_lease_ttl);
         self.max_lease_ttl = reader.duration(body, "max_lease_ttl")?.or(self.max_lease_ttl);
         self.shutdown_timeout = reader.duration(body, "shutdown_timeout")?.or(self.shutdown_timeout);
+        self.request_memory = reader.size(body, "request_memory")?.or(self.request_memory);
+        self.requests_in_flight = reader.count(body, "requests_in_flight")?.or(self.requests_in_flight);
         let rules = &mut self.audit;
         let api_creation = reader.boolean(body, "unsafe_allow_api_audit_creation")?;
         rules.api_creation = api_creation.unwrap_or(rules.api_creation);
@@ -141,8 +176,13 @@ impl Config {
     fn check_paths(&self) -> Result<(), FileError> {
         for (index, device) in self.devices.iter().enumerate() {
             let path = &device.declared.path;
-            if self.devices.iter().skip(index + 1).any(|other| other.declared.path == *path) {
-                let message = format!("two audit devices with same path ({path}/) exist in config");
+            let same = |other: &&Device| other.declared.path == *path;
+            if let Some(other) = self.devices.iter().skip(index + 1).find(same) {
+                let message = format!(
+                    "two audit devices with same path ({path}/) exist in config: the other is at {}:{}",
+                    other.file.display(),
+                    other.line
+                );
                 return Err(FileError::new(&device.file, Some(device.line), message));
             }
         }
@@ -174,13 +214,34 @@ fn unreadable(file: &Path, error: std::io::Error) -> FileError {
     FileError::new(file, None, format!("cannot be read: {error}")).with_source(error)
 }
 
-fn storage(kinds: &BackendKinds, reader: &mut Reader, block: &Block<'_>) -> Result<BackendConfig, FileError> {
+/// Warns about unknown keys and those without effect; refuses an unknown key that is near to a guarded one.
+fn check_keys(reader: &mut Reader, body: &Body) -> Result<(), FileError> {
+    let known: Vec<&str> = KEYS.into_iter().chain(WITHOUT_EFFECT.into_iter().map(|(key, _)| key)).collect();
+    for item in body.items.iter().filter(|item| !known.contains(&item.name())) {
+        let near = suggest::nearest(item.name(), known.iter().copied());
+        if near.is_some_and(|near| GUARDED.contains(&near)) {
+            return Err(reader.unknown_key(item, &known, ""));
+        }
+        reader.warn_unknown_key(item, &known, "");
+    }
+    reader.warn_repeated_keys(body, &STANZAS, "");
+    for (key, reason) in WITHOUT_EFFECT {
+        if let Some(item) = body.all(key).next() {
+            reader.warn(item.position(), format!("{key} has no effect: {reason}"));
+        }
+    }
+    Ok(())
+}
+
+fn storage(kinds: &BackendKinds, reader: &Reader, block: &Block<'_>) -> Result<BackendConfig, FileError> {
     let name = block.labels.first().copied().unwrap_or_default();
     let keys: Vec<&str> = match kinds.get(name) {
         Ok(kind) => kind.options.iter().map(|option| option.key).collect(),
         Err(error) => return Err(reader.error(block.position, error.to_string()).with_source(error)),
     };
-    reader.warn_unknown_keys(block.body, &keys, &format!("storage {name:?}: "));
+    let place = format!("storage {name:?}: ");
+    reader.refuse_unknown_keys(block.body, &keys, &place)?;
+    Given::default().each_once(reader, block.body, &place)?;
     let mut options = BTreeMap::new();
     for key in keys {
         options.extend(reader.text(block.body, key)?.map(|text| (key.to_owned(), text)));

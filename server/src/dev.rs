@@ -133,7 +133,7 @@ async fn mount_kv(core: &Core, root_token: &str) {
     let mut headers = Headers::new();
     headers.push("x-vault-token", root_token);
     let target = Target::Api("sys/mounts/secret".to_owned());
-    let Ok(permit) = core.admit(&target, 0) else { return };
+    let permit = core.arrive(&core.account(None), &target);
     let exchange = Exchange {
         method: "POST".to_owned(),
         target,

@@ -20,7 +20,7 @@ use onrecord_storage::backend::CheckStatus;
 use crate::blocking::run_with_timeout;
 use crate::config::{Config, Device, ListenerConfig};
 use crate::error::StartError;
-use crate::options::Kinds;
+use crate::kinds::Kinds;
 use crate::settings::audit_settings;
 use crate::tls::Certificates;
 
@@ -67,8 +67,8 @@ pub fn diagnose(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding> {
 }
 
 async fn check_all(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding> {
-    let (read, backends) = (paths.to_vec(), kinds.backends.clone());
-    let config = match run_check(move || Config::read(&read, &backends)).await {
+    let (read, known) = (paths.to_vec(), kinds.clone());
+    let config = match run_check(move || Config::read(&read, &known)).await {
         Some(Ok(config)) => config,
         Some(Err(error)) => return vec![Finding::fail("configuration", error)],
         None => return vec![timed_out("configuration")],
@@ -168,9 +168,6 @@ fn check_device(kinds: &DeviceKinds, device: &Device, placement: &Placement, pro
         Err(error) => return vec![Finding::fail(&check, error)],
     };
     let mut found = Vec::new();
-    if !options.unknown.is_empty() {
-        found.push(Finding::warn(&check, &format!("unknown options: {}", options.unknown.join(", "))));
-    }
     if options.discards() {
         found.push(Finding::warn(&check, "it discards every entry"));
         return found;

@@ -18,6 +18,15 @@ pub(crate) struct FileError {
 }
 
 impl FileError {
+    /// With further lines: what else was noticed until then.
+    pub(crate) fn with_notes(mut self, notes: &[String]) -> Self {
+        for note in notes {
+            self.message.push('\n');
+            self.message.push_str(note);
+        }
+        self
+    }
+
     pub(crate) fn new(file: &Path, line: Option<u32>, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line, message: message.into(), source: None }
     }

@@ -9,17 +9,23 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY,
 };
 use hyper::{Request, Response, StatusCode};
-use onrecord_core::{Answer, Core, Exchange, Headers, Overloaded, Peer, Permit, Received, Target};
+use onrecord_core::{Account, Answer, Core, Exchange, Headers, Overloaded, Peer, Permit, Received, Target};
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::transfer::LeastRate;
 
 /// What the paths of the API begin with.
 const API_PREFIX: &str = "/v1/";
-/// A longer body takes long to parse, hash and format, so its request moves to the shared runtime: other requests of the
-/// thread do not wait for it.
+/// How much room is made for a body before any of it has come, in bytes.
+const FIRST_ROOM: usize = 64 * 1024;
+/// A body of more bytes takes long to parse, hash and format: its request moves to threads of its own, so that no small
+/// request waits behind it.
 const LONG_BODY: usize = 64 * 1024;
 
 /// How a listener treats its connections.
@@ -33,6 +39,8 @@ pub(crate) struct Bounds {
     pub(crate) body_timeout: Duration,
     /// How long writing an answer may make no progress.
     pub(crate) write_timeout: Duration,
+    /// The least rate of bodies and answers.
+    pub(crate) least_rate: LeastRate,
     /// The largest body, in bytes.
     pub(crate) max_request_size: usize,
 }
@@ -44,6 +52,7 @@ impl Default for Bounds {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            least_rate: LeastRate::default(),
             max_request_size: 32 << 20,
         }
     }
@@ -55,12 +64,14 @@ pub(crate) struct Service {
     pub(crate) core: Core,
     /// The client's address.
     pub(crate) peer: Option<Peer>,
+    /// What the connections of the client's address hold together.
+    pub(crate) account: Arc<Account>,
     /// The serial number of the verified client certificate, in decimal.
     pub(crate) client_certificate_serial: Option<Arc<str>>,
     /// The limits of time and size.
     pub(crate) bounds: Bounds,
-    /// The runtime for long work.
-    pub(crate) shared_runtime: Handle,
+    /// The threads for large requests.
+    pub(crate) large_requests: Handle,
 }
 
 /// A request whose body is not read yet.
@@ -82,19 +93,14 @@ impl Service {
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send {
         let pending = self.parse_head(request);
-        async move {
-            match pending {
-                Ok(pending) => Ok(self.answer(pending).await),
-                Err(refusal) => Ok(respond(refusal)),
-            }
-        }
+        async move { Ok(self.answer(pending).await) }
     }
 
-    /// Parses all of a request but its body, and reserves the bytes of the body.
-    fn parse_head(&self, request: Request<Incoming>) -> Result<PendingRequest, Answer> {
+    /// Parses all of a request but its body.
+    fn parse_head(&self, request: Request<Incoming>) -> PendingRequest {
         let target = parse_target(request.uri().path());
         let declared = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
-        let permit = self.core.admit(&target, declared.min(self.bounds.max_request_size))?;
+        let permit = self.core.arrive(&self.account, &target);
         let (parts, body) = request.into_parts();
         let mut headers = Headers::new();
         for (name, value) in &parts.headers {
@@ -110,12 +116,12 @@ impl Service {
             peer: self.peer.clone(),
             client_certificate_serial: self.client_certificate_serial.as_deref().map(str::to_owned),
         };
-        Ok(PendingRequest { permit, exchange, body, declared })
+        PendingRequest { permit, exchange, body, declared }
     }
 
     async fn answer(&self, pending: PendingRequest) -> Response<Full<Bytes>> {
-        let PendingRequest { mut permit, mut exchange, body, declared } = pending;
-        exchange.body = match self.read_body(body, declared, &mut permit).await {
+        let PendingRequest { permit, mut exchange, body, declared } = pending;
+        exchange.body = match self.read_body(body, declared, &permit).await {
             Ok(received) => received,
             Err(Overloaded) => return respond(Core::overloaded()),
         };
@@ -125,49 +131,57 @@ impl Service {
             return respond(journey.await);
         }
         // The task goes on if the client disconnects. It fails only when the process ends.
-        let done = self.shared_runtime.spawn(journey).await;
+        let done = self.large_requests.spawn(journey).await;
         respond(done.unwrap_or_else(|_| Core::overloaded()))
     }
 
-    /// Reads the body within its bounds of size and time. Bytes beyond the declared length are reserved as they arrive.
+    /// Reads the body within its bounds of size, time and rate.
     async fn read_body(
         &self,
         body: Incoming,
         declared: usize,
-        permit: &mut Permit,
+        permit: &Permit,
     ) -> Result<Received, Overloaded> {
         if body.is_end_stream() {
             return Ok(Received::Whole(Bytes::new()));
         }
-        let reading = read_frames(body, declared, self.bounds.max_request_size, permit);
-        tokio::time::timeout(self.bounds.body_timeout, reading).await.unwrap_or(Ok(Received::Broken))
+        if declared > self.bounds.max_request_size {
+            return Ok(Received::TooLarge);
+        }
+        let reading = read_frames(body, declared, self.bounds, permit);
+        tokio::time::timeout(self.bounds.body_timeout, reading).await.unwrap_or(Ok(Received::TooSlow))
     }
 }
 
-/// Reads a body frame by frame.
+/// Reads a body frame by frame. What a head declares is nothing yet: bytes are counted, and room is made for them, as they
+/// arrive.
 async fn read_frames(
     mut body: Incoming,
     declared: usize,
-    limit: usize,
-    permit: &mut Permit,
+    bounds: Bounds,
+    permit: &Permit,
 ) -> Result<Received, Overloaded> {
-    if declared > limit {
-        return Ok(Received::TooLarge);
-    }
-    let mut whole = Vec::with_capacity(declared);
-    while let Some(frame) = body.frame().await {
+    let start = Instant::now();
+    let mut whole = Vec::with_capacity(declared.min(FIRST_ROOM));
+    loop {
+        let next = body.frame();
+        let frame = match bounds.least_rate.deadline(start, whole.len() as u64) {
+            None => next.await,
+            Some(deadline) => match tokio::time::timeout_at(deadline, next).await {
+                Ok(frame) => frame,
+                Err(_) => return Ok(Received::TooSlow),
+            },
+        };
+        let Some(frame) = frame else { return Ok(Received::Whole(Bytes::from(whole))) };
         let Ok(frame) = frame else { return Ok(Received::Broken) };
         // Trailers are not part of the body.
         let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > limit {
+        if whole.len() + data.len() > bounds.max_request_size {
             return Ok(Received::TooLarge);
         }
-        if whole.len() + data.len() > declared {
-            permit.grow(data.len())?;
-        }
+        permit.grow(data.len())?;
         whole.extend_from_slice(&data);
     }
-    Ok(Received::Whole(Bytes::from(whole)))
 }
 
 /// What a URL's path names. A path that is not UTF-8 is outside of the API.
@@ -191,7 +205,7 @@ fn push_header(headers: &mut Headers, name: &HeaderName, value: &HeaderValue) {
 
 fn respond(answer: Answer) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let media = answer.media();
+    let (media, retry_after) = (answer.media(), answer.retry_after());
     let mut response = Response::new(Full::new(answer.into_body()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -199,5 +213,8 @@ fn respond(answer: Answer) -> Response<Full<Bytes>> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
     headers
         .insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+    if let Some(seconds) = retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
     response
 }

@@ -23,8 +23,8 @@ use crate::connection_timer::ConnectionTimer;
 use crate::error::StartError;
 use crate::http::{Bounds, Service};
 use crate::tls::{self, Certificates};
+use crate::transfer::BoundedWrites;
 use crate::workers::Workers;
-use crate::write_timeout::WriteTimeout;
 
 /// A bound socket, not yet accepting.
 pub(crate) struct Listener {
@@ -65,9 +65,10 @@ impl Listener {
             let service = Service {
                 core: core.clone(),
                 peer: Some(Peer::from(peer)),
+                account: core.account(Some(peer.ip())),
                 client_certificate_serial: None,
                 bounds: self.bounds,
-                shared_runtime: workers.shared_runtime(),
+                large_requests: workers.large_requests(),
             };
             let connection = Connection { service, slot, watcher: graceful.watcher() };
             workers.spawn(connection.open(stream, acceptor.clone()));
@@ -137,7 +138,7 @@ impl Connection {
             .half_close(true)
             .header_read_timeout(bounds.header_timeout)
             .serve_connection(
-                TokioIo::new(WriteTimeout::new(stream, bounds.write_timeout)),
+                TokioIo::new(BoundedWrites::new(stream, bounds.write_timeout, bounds.least_rate)),
                 service_fn(move |request| Arc::clone(&service).serve(request)),
             );
         // The errors of a connection (a reset, a header too large) concern its client only.

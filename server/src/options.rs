@@ -3,20 +3,9 @@
 
 use std::path::PathBuf;
 
-use onrecord_audit::DeviceKinds;
-use onrecord_storage::BackendKinds;
-
 use crate::config::{Config, LogFormat};
 use crate::error::StartError;
-
-/// The tables of kinds that a program may add its own to. Default: the built-in ones.
-#[derive(Debug, Clone, Default)]
-pub struct Kinds {
-    /// The kinds of audit devices that can be enabled.
-    pub devices: DeviceKinds,
-    /// The kinds of storage that a configuration can choose.
-    pub backends: BackendKinds,
-}
+use crate::kinds::Kinds;
 
 /// What the command line says about a server.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +40,7 @@ pub struct Dev {
 impl Options {
     /// Reads the configuration files; the command line overrides what they say.
     pub(crate) fn read_config(&self) -> Result<Config, StartError> {
-        let mut config = Config::read(&self.config, &self.kinds.backends)?;
+        let mut config = Config::read(&self.config, &self.kinds)?;
         if let Some(level) = &self.log_level {
             let accepted = "it must be one of trace, debug, info, warn, error";
             config.log_level = Some(level.parse().map_err(|_| format!("-log-level={level}: {accepted}"))?);

@@ -8,7 +8,8 @@ use onrecord_core::{Core, Device, Repair};
 
 use crate::config::Config;
 use crate::error::StartError;
-use crate::options::{Kinds, Options};
+use crate::kinds::Kinds;
+use crate::options::Options;
 use crate::run::open_core;
 
 /// The table of audit devices of a stopped server.
@@ -23,7 +24,7 @@ impl AuditRepair {
     /// shares.
     pub fn open(config: &[PathBuf], kinds: &Kinds) -> Result<Self, StartError> {
         let options = Options { config: config.to_vec(), kinds: kinds.clone(), ..Options::default() };
-        let read = Config::read(config, &kinds.backends)?;
+        let read = Config::read(config, kinds)?;
         let Some(storage) = read.storage.as_ref().filter(|storage| storage.kind.is_durable) else {
             let durable = kinds.backends.iter().filter(|kind| kind.is_durable);
             let names: Vec<String> = durable.map(|kind| format!("{:?}", kind.name)).collect();

@@ -17,6 +17,8 @@ pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
     settings.default_lease_ttl = ttl(config.default_lease_ttl, settings.default_lease_ttl);
     settings.max_lease_ttl = ttl(config.max_lease_ttl, settings.max_lease_ttl);
     settings.shutdown_timeout = config.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
+    settings.request_memory = config.request_memory.unwrap_or(settings.request_memory);
+    settings.requests_in_flight = config.requests_in_flight.unwrap_or(settings.requests_in_flight);
     let largest = config.listeners.iter().map(|listener| listener.bounds.max_request_size).max();
     settings.max_request_size = largest.unwrap_or(settings.max_request_size);
     settings.audit = audit_settings(sources, config);

@@ -13,7 +13,7 @@ use onrecord_storage::snapshot::{self, SnapshotError, SnapshotInfo};
 
 use crate::config::Config;
 use crate::error::StartError;
-use crate::options::Kinds;
+use crate::kinds::Kinds;
 
 /// Where the storage of a stopped server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub fn restore_snapshot(
 fn storage(place: &StoragePlace, kinds: &Kinds) -> Result<BackendConfig, StartError> {
     match place {
         StoragePlace::Config(files) => {
-            let storage = Config::read(files, &kinds.backends)?.storage;
+            let storage = Config::read(files, kinds)?.storage;
             Ok(storage.ok_or("the configuration has no storage: there is nothing to restore into")?)
         }
         StoragePlace::Directory(directory) => {

@@ -1,21 +1,26 @@
 //! The threads that serve connections: one per core, each with its own runtime, so that a task never moves to another
 //! thread and waking it does not wake another thread. See docs/adr/0008-runtime-per-core.md.
-//! Never in it: what a connection does. Long work is done elsewhere: see [`Workers::shared_runtime`].
+//! Never in it: what a connection does. Large requests go elsewhere: see
+//! [`Workers::large_requests`].
 
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 use crate::wake_queue::WakeQueue;
 
+/// By how much large requests give way to small ones (`nice`, see setpriority(2)).
+const GIVE_WAY: i32 = 10;
+
 /// The threads.
 pub(crate) struct Workers {
     threads: Vec<Worker>,
-    /// The runtime for long work, whose threads share their work.
-    shared_runtime: Handle,
+    /// Where large requests are worked on; there until this is dropped.
+    large_requests: Option<Runtime>,
+    large_handle: Handle,
 }
 
 struct Worker {
@@ -29,15 +34,22 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts this many threads. Long work goes to the runtime of the caller.
+    /// Starts this many threads, and half as many for large requests.
     pub(crate) fn start(count: usize) -> io::Result<Self> {
         let threads = (0..count.max(1)).map(Worker::start).collect::<io::Result<_>>()?;
-        Ok(Self { threads, shared_runtime: Handle::current() })
+        let large_requests = Builder::new_multi_thread()
+            .worker_threads((count / 2).max(1))
+            .thread_name("serve-large")
+            .on_thread_start(give_way)
+            .enable_all()
+            .build()?;
+        let large_handle = large_requests.handle().clone();
+        Ok(Self { threads, large_requests: Some(large_requests), large_handle })
     }
 
-    /// The runtime for long work, so that the other connections of a thread do not wait for it.
-    pub(crate) fn shared_runtime(&self) -> Handle {
-        self.shared_runtime.clone()
+    /// The threads for large requests: they run beside the others, and give way to them.
+    pub(crate) fn large_requests(&self) -> Handle {
+        self.large_handle.clone()
     }
 
     /// Runs a task on the thread that has the fewest.
@@ -51,6 +63,21 @@ impl Workers {
         };
         worker.handle.spawn(Arc::clone(&worker.wake_queue).run(task));
     }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        // Dropping a runtime waits for it, which a task must not.
+        if let Some(runtime) = self.large_requests.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Lowers the priority of the calling thread. Where that is not possible it stays as it is.
+fn give_way() {
+    let thread = rustix::thread::gettid();
+    rustix::process::setpriority_process(Some(thread), GIVE_WAY).ok();
 }
 
 impl Worker {

@@ -7,7 +7,7 @@ use std::io;
 use onrecord_entry::gap::Record;
 use onrecord_entry::{Boot, SaltId, SeqSet};
 
-use crate::device::Device;
+use crate::device::{Device, Entries};
 use crate::fast_scan::{Detail, Gap, Part, Scanned, ScannedEntry, Scanner, UnusualEntry};
 use crate::id::Id;
 use crate::input::Input;
@@ -178,6 +178,7 @@ impl<'o> Checker<'o> {
                     self.device(&seen).counted.elided += 1;
                 }
             }
+            (Detail::Refused(requests), _) => self.refused(&seen, requests),
             // A gap in a log without numbers has nothing that could be checked.
             (Detail::Gap(_), None) => {}
             (Detail::Probe | Detail::Part(_) | Detail::Elided | Detail::None, _) => {
@@ -188,12 +189,21 @@ impl<'o> Checker<'o> {
 
     /// Counts an entry of a request. False if it is a double.
     fn entry(&mut self, seen: &ScannedEntry) -> bool {
+        let is_new = self.number(seen, Entries::add);
+        if is_new {
+            self.union.add(seen);
+        }
+        is_new
+    }
+
+    /// Has an entry added to those of its device. False if it is a double.
+    fn number(&mut self, seen: &ScannedEntry, add: fn(&mut Entries, &ScannedEntry) -> bool) -> bool {
         let (examples, at) = (self.options.examples, self.at);
         if let Some(record) = &seen.record {
             self.note_probe(record, record.boot);
         }
         let device = self.device(seen);
-        let is_new = device.entries.add(seen);
+        let is_new = add(&mut device.entries, seen);
         if let Some(Record { seq, boot, .. }) = seen.record {
             if is_new {
                 device.lines.add(EntryNumber { boot, seq }, at);
@@ -201,10 +211,17 @@ impl<'o> Checker<'o> {
                 device.counted.doubles.add(examples, || EntryNumber { boot, seq });
             }
         }
-        if is_new {
-            self.union.add(seen);
-        }
         is_new
+    }
+
+    /// Counts an entry that stands for refused requests.
+    fn refused(&mut self, seen: &ScannedEntry, requests: u64) {
+        if self.number(seen, Entries::add_alone) {
+            self.union.add_alone(seen);
+            let counted = &mut self.device(seen).counted;
+            counted.refused_entries += 1;
+            counted.refused_requests = counted.refused_requests.saturating_add(requests);
+        }
     }
 
     /// Notes the probe before this entry in this source: a device without older entries in this start began with it.

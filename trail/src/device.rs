@@ -74,8 +74,21 @@ impl Entries {
         self.boots.entry(boot).or_insert_with(|| BootLog { order, ..BootLog::default() })
     }
 
-    /// Adds an entry; false if it is a double.
+    /// Adds an entry of a request; false if it is a double.
     pub(crate) fn add(&mut self, seen: &ScannedEntry) -> bool {
+        if !self.add_alone(seen) {
+            return false;
+        }
+        match seen.entry_type {
+            EntryType::Request => self.requests += 1,
+            EntryType::Response => self.responses += 1,
+        }
+        self.pairs.add(seen.entry_type, &seen.id);
+        true
+    }
+
+    /// Adds an entry that belongs to no other; false if it is a double.
+    pub(crate) fn add_alone(&mut self, seen: &ScannedEntry) -> bool {
         if let Some(Record { seq, boot, .. }) = seen.record {
             let boot_log = self.boot_log(boot);
             if !boot_log.seqs.insert(seq) {
@@ -83,11 +96,6 @@ impl Entries {
             }
             boot_log.entries += 1;
         }
-        match seen.entry_type {
-            EntryType::Request => self.requests += 1,
-            EntryType::Response => self.responses += 1,
-        }
-        self.pairs.add(seen.entry_type, &seen.id);
         true
     }
 

@@ -90,6 +90,10 @@ pub struct DeviceReport {
     pub gaps: u64,
     /// How many missed entries they declare.
     pub missed: u64,
+    /// Entries that count refused requests.
+    pub refused_entries: u64,
+    /// How many requests they count: these have no entries of their own.
+    pub refused_requests: u64,
     /// Entries that were too long for the device and were shortened.
     pub elided: u64,
     /// Entries in pieces that are complete.

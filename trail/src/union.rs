@@ -35,6 +35,11 @@ impl Union {
         }
     }
 
+    /// Adds an entry that belongs to no other, if no other device had it.
+    pub(crate) fn add_alone(&mut self, seen: &ScannedEntry) {
+        self.entries.add_alone(seen);
+    }
+
     /// The report about all devices together, and the known numbers of each start: those that were seen, and those that
     /// any device declares.
     pub(crate) fn report(

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use flate2::write::GzEncoder;
 use onrecord_entry::format::Format;
-use onrecord_entry::gap::{Gap, Ranges, Torn};
+use onrecord_entry::gap::{Gap, Ranges, RefusedRequests, Torn};
 use onrecord_entry::text::Template;
 use onrecord_entry::{Boot, Entry, FormatOptions, Formatter, Request, Response, Salt, SeqRange, Stamp};
 use onrecord_trail::{Input, Judge, Options, Report, check};
@@ -72,6 +72,13 @@ impl Log {
         self.entry(&Entry::gap(&uuid(900_000 + u32::try_from(self.lines.len()).unwrap()), gap), 1);
     }
 
+    fn refused(&mut self, seq: u64, count: u64) {
+        let reason = Template::new("a reason");
+        let refused =
+            RefusedRequests { count, since: Some(Time::UNIX_EPOCH), until: Some(Time::UNIX_EPOCH), reason };
+        self.entry(&Entry::refused(&uuid(u32::try_from(seq).unwrap()), "192.0.2.1", refused), seq);
+    }
+
     fn text(&self) -> Vec<u8> {
         self.lines.concat()
     }
@@ -100,6 +107,26 @@ fn checked_as(logs: &[Vec<u8>], options: &Options) -> Report {
 
 fn spans(list: &[(u64, u64)]) -> Vec<SeqRange> {
     list.iter().map(|&(from, to)| SeqRange { from, to }).collect()
+}
+
+#[test]
+fn an_entry_that_counts_refused_requests_has_a_number_and_no_response() {
+    for format in [Format::Json, Format::Jsonx] {
+        let mut log = Log::with("a", FormatOptions { format, ..FormatOptions::default() });
+        log.pairs(1, 2);
+        log.refused(5, 700);
+        log.refused(6, 40);
+        log.pairs(7, 1);
+        let report = checked(&[log.text(), log.text()]);
+        assert!(report.is_complete(Judge::EachDevice));
+        let device = &report.devices[0];
+        assert_eq!((device.refused_entries, device.refused_requests), (2, 740));
+        assert_eq!((device.requests, device.pairs, device.requests_alone.count), (3, 3, 0));
+        assert_eq!((report.union.requests, report.union.requests_alone.count), (3, 0));
+        log.lines.remove(4);
+        let report = checked(&[log.text()]);
+        assert!(!report.is_complete(Judge::EachDevice), "a lost one is a hole like any other");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The bounded value tree, JSON text to Go's rules, and durations, booleans and sizes as Vault writes them.
+//! The bounded value tree, JSON text to Go's rules, and durations, booleans and sizes as Vault writes them; the known
+//! word that a mistyped one is nearest to.
 //!
 //! The data that clients send and receive is a [`Value`]: JSON text is parsed into one in a single bounded
 //! pass ([`json::parse()`]) and written back byte for byte as Go's `encoding/json` would ([`json::write()`]).
@@ -26,6 +27,7 @@ pub mod quote;
 #[cfg(feature = "serde_json")]
 mod serde;
 pub mod size;
+pub mod suggest;
 pub mod time;
 mod tree;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::interface::Device;
-use super::options::{DeviceOption, GivenOptions, OptionError};
+use super::options::{DeviceOption, GivenOptions, OptionError, RejectedValue};
 use super::placement::Placement;
 use crate::clock::Clock;
 
@@ -20,8 +20,8 @@ pub trait DeviceKind: Send + Sync {
     /// What such a device does, for people: a phrase that follows "a NAME device".
     fn about(&self) -> &'static str;
 
-    /// The options that this kind knows beside the common ones. Other keys are stored and listed, and the server's log
-    /// names them as unknown.
+    /// The options that this kind knows beside the common ones. Other keys are stored and listed, and the answer
+    /// and the server's log name them as unknown.
     fn options(&self) -> &'static [DeviceOption];
 
     /// Reads the options. The common ones are checked where [`GivenOptions::common`] is called, else after all others.
@@ -43,6 +43,12 @@ pub trait DeviceTarget: Any + Send + Sync {
     /// again, a socket is dialled and left. Called on a thread that may block.
     fn preflight(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Result<(), OptionError> {
         self.open(placement, clock).map(drop)
+    }
+
+    /// The value with which the device cannot be opened, if the options alone show it. Compatible servers accept such a
+    /// value and then fail to connect, so the API does too; a configuration with it is refused.
+    fn unusable_value(&self) -> Option<RejectedValue> {
+        None
     }
 
     /// Whether the device throws everything away.

@@ -71,6 +71,15 @@ impl Network {
         })
     }
 
+    /// Whether an address has the form of this network's. It is not looked up.
+    pub(super) fn has_form(&self, address: &str) -> bool {
+        match self {
+            Self::Tcp(_) => address::parse(address, "tcp").is_ok(),
+            Self::Udp(_) => address::parse(address, "udp").is_ok(),
+            _ => !address.is_empty(),
+        }
+    }
+
     /// Whether a line is a message of its own, and bounded in size.
     pub const fn keeps_messages(&self) -> bool {
         matches!(self, Self::Udp(_) | Self::Unixgram | Self::Unixpacket)

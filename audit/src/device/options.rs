@@ -9,8 +9,6 @@ use std::time::Duration;
 use onrecord_entry::FormatOptions;
 use onrecord_entry::format::Format;
 use onrecord_entry::oversize::Oversize;
-use onrecord_value::duration::DurationError;
-use onrecord_value::integer::ConvertError;
 use onrecord_value::quote::quote;
 use onrecord_value::{boolean, duration, integer, printable, size};
 
@@ -99,17 +97,23 @@ impl<'a> GivenOptions<'a> {
 
     /// A truth value.
     pub fn boolean(&self, key: &str, default: bool) -> Result<bool, OptionError> {
-        Ok(self.text(key).map_or(Ok(default), boolean::parse)?)
+        let Some(text) = self.text(key) else { return Ok(default) };
+        boolean::parse(text).map_err(|error| RejectedValue::error(key, text, "true or false", error))
     }
 
     /// A time-out; `None` for as long as it takes. An empty text or zero is no time-out (decision 4).
     pub fn timeout(&self, key: &str, default: Duration) -> Result<Option<Duration>, OptionError> {
         let Some(text) = self.text(key) else { return Ok(Some(default)) };
-        match duration::parse(text)?.to_std() {
+        let accepted =
+            "a duration such as 500ms, 2s or 1m30s, or a number of seconds; 0 or nothing is no time-out";
+        let parsed =
+            duration::parse(text).map_err(|error| RejectedValue::error(key, text, accepted, error))?;
+        match parsed.to_std() {
             Some(timeout) => Ok(Some(timeout).filter(|timeout| !timeout.is_zero())),
             None => {
                 let text = quote(text);
-                Err(OptionError::BadValue(format!("{key} {text} is negative; \"0\" is no time-out")))
+                let known = format!("{key} {text} is negative; \"0\" is no time-out");
+                Err(RejectedValue::complete(key, known))
             }
         }
     }
@@ -126,7 +130,8 @@ impl<'a> GivenOptions<'a> {
         let size = size::parse(text).ok().filter(|size| range.contains(size));
         size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| {
             let text = quote(text);
-            OptionError::BadValue(format!("bad {key} {text}; it is a size such as {accepted}"))
+            let known = format!("bad {key} {text}; it is a size such as {accepted}");
+            RejectedValue::complete(key, known)
         })
     }
 
@@ -136,10 +141,11 @@ impl<'a> GivenOptions<'a> {
             None | Some("elide") => Ok(Oversize::Elide),
             Some("split") => Ok(Oversize::Split),
             Some("fail") => Ok(Oversize::Fail),
-            Some(text) => Err(OptionError::BadValue(format!(
-                "unknown oversize {}; it is \"elide\", \"split\" or \"fail\"",
-                quote(text)
-            ))),
+            Some(text) => {
+                let text = quote(text);
+                let known = format!("unknown oversize {text}; it is \"elide\", \"split\" or \"fail\"");
+                Err(RejectedValue::complete("oversize", known))
+            }
         }
     }
 
@@ -150,7 +156,8 @@ impl<'a> GivenOptions<'a> {
             None | Some("json") => Format::Json,
             Some("jsonx") => Format::Jsonx,
             Some(text) => {
-                return Err(OptionError::BadValue(format!("unknown format type {}", quote(text))));
+                let known = format!("unknown format type {}", quote(text));
+                return Err(RejectedValue::error("format", text, "json or jsonx", known));
             }
         };
         let format = FormatOptions {
@@ -186,10 +193,13 @@ const GO_TYPE_BITS: u32 = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 <<
 
 impl FileMode {
     fn parse(text: &str) -> Result<Self, OptionError> {
-        let bits = u32::try_from(integer::parse_unsigned(text, 8, 32)?).unwrap_or(u32::MAX);
+        let rejected = |known: &dyn fmt::Display| {
+            RejectedValue::error("mode", text, "permissions in octal, such as 0640", known)
+        };
+        let bits = integer::parse_unsigned(text, 8, 32).map_err(|error| rejected(&error))?;
+        let bits = u32::try_from(bits).unwrap_or(u32::MAX);
         if bits & GO_TYPE_BITS != 0 {
-            let refused = "file mode does not represent a regular file";
-            return Err(OptionError::BadValue(refused.to_owned()));
+            return Err(rejected(&"file mode does not represent a regular file"));
         }
         Ok(if bits == 0 { Self::Keep } else { Self::Exact(bits & 0o666) })
     }
@@ -209,12 +219,10 @@ pub enum OptionError {
     /// A value that the kind of device does not accept, in its own words: the option, the value, what is accepted.
     #[error("{0}")]
     BadValue(String),
-    /// Not a truth value, or not an octal number.
-    #[error("{0}")]
-    Convert(#[from] ConvertError),
-    /// Not a duration.
-    #[error("{0}")]
-    Duration(#[from] DurationError),
+    /// A value that is refused. The text is the one that clients of compatible servers know, which may leave out the
+    /// option and what is accepted; [`OptionError::explain`] has them.
+    #[error(transparent)]
+    Rejected(RejectedValue),
     /// The prefix is too long, or not printable.
     #[error("prefix must be printable, without a newline, and at most {} bytes", PREFIX_MAX)]
     BadPrefix,
@@ -241,8 +249,7 @@ impl fmt::Debug for OptionError {
             Self::UnknownType(_) => f.write_str("UnknownType"),
             Self::Missing(key) => write!(f, "Missing({key})"),
             Self::BadValue(_) => f.write_str("BadValue"),
-            Self::Convert(error) => error.fmt(f),
-            Self::Duration(error) => write!(f, "Duration({error:?})"),
+            Self::Rejected(rejected) => write!(f, "Rejected({})", rejected.option),
             Self::BadPrefix => f.write_str("BadPrefix"),
             Self::RequiredDiscard => f.write_str("RequiredDiscard"),
             Self::Unavailable(cause) => write!(f, "Unavailable({cause:?})"),
@@ -251,7 +258,65 @@ impl fmt::Debug for OptionError {
     }
 }
 
+/// A refused value of an option: the text that clients know, and what it may leave out.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{known}")]
+pub struct RejectedValue {
+    /// The key of the option.
+    pub option: String,
+    known: String,
+    explained: Option<String>,
+}
+
+impl RejectedValue {
+    /// The value of an option. `accepted` follows "it must be"; `known` is the text that clients know.
+    pub fn new(option: &str, value: &str, accepted: &'static str, known: impl fmt::Display) -> Self {
+        let explained = Some(format!("{option}={}: it must be {accepted}", quote(value)));
+        Self { option: option.to_owned(), known: known.to_string(), explained }
+    }
+
+    /// An option whose text names the value and what is accepted.
+    pub(super) fn complete(option: &str, known: impl fmt::Display) -> OptionError {
+        OptionError::Rejected(Self { option: option.to_owned(), known: known.to_string(), explained: None })
+    }
+
+    pub(super) fn error(
+        option: &str,
+        value: &str,
+        accepted: &'static str,
+        known: impl fmt::Display,
+    ) -> OptionError {
+        OptionError::Rejected(Self::new(option, value, accepted, known))
+    }
+
+    /// The option, its value and what is accepted.
+    pub fn explain(&self) -> &str {
+        self.explained.as_deref().unwrap_or(&self.known)
+    }
+}
+
+impl fmt::Debug for RejectedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RejectedValue").field("option", &self.option).finish_non_exhaustive()
+    }
+}
+
 impl OptionError {
+    /// The option, its value and what is accepted, which the text that clients know may leave out.
+    pub fn explain(&self) -> String {
+        if let Self::Rejected(rejected) = self { rejected.explain().to_owned() } else { self.to_string() }
+    }
+
+    /// The option that is wrong, if it is one.
+    pub fn option(&self) -> Option<&str> {
+        match self {
+            Self::Rejected(rejected) => Some(&rejected.option),
+            Self::BadPrefix => Some("prefix"),
+            Self::RequiredDiscard => Some("required"),
+            _ => None,
+        }
+    }
+
     /// What is wrong with the device, if nothing is wrong with its options: it may come back by itself.
     pub const fn cause(&self) -> Option<&DeviceError> {
         match self {

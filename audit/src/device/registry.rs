@@ -8,11 +8,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use onrecord_entry::FormatOptions;
-use onrecord_value::boolean;
+use onrecord_value::quote::quote;
+use onrecord_value::{boolean, suggest};
 
 use super::file::FILE;
 use super::kind::{DeviceKind, DeviceTarget};
-use super::options::{COMMON_OPTIONS, GivenOptions, OptionError, check_prefix};
+use super::options::{COMMON_OPTIONS, DeviceOption, GivenOptions, OptionError, check_prefix};
 use super::socket::SOCKET;
 use super::syslog::SYSLOG;
 
@@ -66,15 +67,84 @@ impl DeviceKinds {
         if required && target.discards() {
             return Err(OptionError::RequiredDiscard);
         }
-        let known = |key: &str| COMMON_OPTIONS.iter().chain(kind.options()).any(|option| option.key == key);
         Ok(DeviceOptions {
             target,
             form,
             skip_test: given.text("skip_test").is_some_and(|text| boolean::parse(text) == Ok(true)),
             required,
-            unknown: options.keys().filter(|key| !known(key)).cloned().collect(),
+            unknown: unknown_keys(&**kind, options).map(str::to_owned).collect(),
         })
     }
+
+    /// What may have been meant by a key that a kind does not know: the near one, or all that it has.
+    pub fn hint(&self, kind: &str, key: &str) -> String {
+        let Some(kind) = self.kinds.get(kind) else { return self.hint_type(kind) };
+        let mut keys: Vec<&str> = options_of(&**kind).map(|option| option.key).collect();
+        if let Some(near) = suggest::nearest(key, keys.iter().copied()) {
+            return format!("did you mean {near:?}?");
+        }
+        keys.sort_unstable();
+        format!("a {} device has {}", kind.name(), keys.join(", "))
+    }
+
+    /// What may have been meant by a type that does not exist, and which do.
+    fn hint_type(&self, kind: &str) -> String {
+        let names: Vec<&str> = self.kinds.keys().copied().collect();
+        let near = suggest::hint(kind, names.iter().copied());
+        format!("the types of audit devices are {}{near}", names.join(", "))
+    }
+
+    /// What is wrong with the options of a device, as far as they alone show it. For people beside the error, whose text
+    /// clients know, and for configurations, where an unknown option is an error.
+    pub fn problems(&self, kind: &str, options: &BTreeMap<String, String>) -> Vec<OptionProblem> {
+        let Some(known) = self.kinds.get(kind) else {
+            let text = format!("unknown type {}: {}", quote(kind), self.hint_type(kind));
+            return vec![OptionProblem { option: None, text }];
+        };
+        let unknown = unknown_keys(&**known, options).take(HINTS_MAX).map(|key| OptionProblem {
+            option: Some(key.to_owned()),
+            text: format!("unknown option {}: {}", quote(key), self.hint(kind, key)),
+        });
+        let rejected = match self.parse(kind, options) {
+            Ok(parsed) => parsed.unusable_value().map(OptionError::Rejected),
+            Err(error) => Some(error),
+        };
+        unknown.chain(rejected.map(|error| problem_of(&error, &**known))).collect()
+    }
+}
+
+/// Something that is wrong with the options of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionProblem {
+    /// The option, if it is one that was given.
+    pub option: Option<String>,
+    /// What is wrong: names the option, the value, and what is accepted.
+    pub text: String,
+}
+
+fn problem_of(error: &OptionError, kind: &dyn DeviceKind) -> OptionProblem {
+    if let OptionError::Missing(key) = error
+        && let Some(missing) = options_of(kind).find(|option| option.key == *key)
+    {
+        let text = format!("a {} device needs {key}: {}", kind.name(), missing.about);
+        return OptionProblem { option: None, text };
+    }
+    OptionProblem { option: error.option().map(str::to_owned), text: error.explain() }
+}
+
+/// For so many unknown options the near one is looked for.
+pub const HINTS_MAX: usize = 8;
+
+fn options_of(kind: &dyn DeviceKind) -> impl Iterator<Item = &'static DeviceOption> {
+    COMMON_OPTIONS.iter().chain(kind.options())
+}
+
+fn unknown_keys<'a>(
+    kind: &dyn DeviceKind,
+    options: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = &'a str> {
+    let known: Vec<&str> = options_of(kind).map(|option| option.key).collect();
+    options.keys().map(String::as_str).filter(move |key| !known.contains(key))
 }
 
 /// The options of a device, understood.
@@ -87,7 +157,7 @@ pub struct DeviceOptions {
     pub skip_test: bool,
     /// Whether no entry settles without this device.
     pub required: bool,
-    /// Keys which mean nothing to this device. They are stored and listed, and the server's log should name them.
+    /// Keys which mean nothing to this device. They are stored and listed; the answer and the server's log name them.
     pub unknown: Vec<String>,
 }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::broker::{Candidate, Probe};
-use onrecord_audit::device::OptionError;
+use onrecord_audit::device::{HINTS_MAX, OptionError};
 use onrecord_audit::{Broker, Clock, Device as Sink, DeviceConfig, DeviceOptions, Placement};
 use onrecord_entry::{Formatter, Salt};
 use onrecord_seal::{Entropy, EntropyError};
 use onrecord_value::Time;
+use onrecord_value::quote::quote;
 use zeroize::Zeroizing;
 
 use super::{Device, Devices, DevicesError, stored, with_slash};
@@ -25,6 +26,8 @@ pub(super) struct Prepared {
     pub(super) device: Device,
     pub(super) salt: Zeroizing<String>,
     pub(super) candidate: Candidate,
+    /// For each option that means nothing to the device, what may have been meant.
+    pub(super) warnings: Vec<String>,
 }
 
 pub(super) struct Origin<'a> {
@@ -57,6 +60,7 @@ impl Devices {
         };
         let options = self.kinds.parse(&wanted.kind, &wanted.options)?;
         warn_of_unknown(&path, &options);
+        let warnings = self.unknown_options(&wanted.kind, &options.unknown);
         let opening = begin_opening(options.clone(), placement, Arc::clone(&self.host.clock))?;
         let sink = opening.wait(OPEN_TIMEOUT).await.ok_or(DevicesError::OpenTimedOut)??;
         let (salt, text) = match instead_of {
@@ -89,7 +93,20 @@ impl Devices {
             Some(Probe { id: self.host.entropy.uuid()?, salt: new_salt(&*self.host.entropy)?.0 })
         };
         let candidate = broker.try_out(config, probe).await.map_err(DevicesError::Enable)?;
-        Ok(Prepared { device, salt: text, candidate })
+        Ok(Prepared { device, salt: text, candidate, warnings })
+    }
+}
+
+impl Devices {
+    /// Warnings about unknown options: each with what may have been meant, as far as there are not too many.
+    fn unknown_options(&self, kind: &str, unknown: &[String]) -> Vec<String> {
+        let hinted = unknown.iter().take(HINTS_MAX).map(|key| {
+            let hint = self.kinds.hint(kind, key);
+            format!("the audit device does not know the option {}: it has no effect; {hint}", quote(key))
+        });
+        let more = unknown.len().saturating_sub(HINTS_MAX);
+        let more = (more > 0).then(|| format!("the audit device does not know {more} more of its options"));
+        hinted.chain(more).collect()
     }
 }
 

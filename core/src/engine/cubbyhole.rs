@@ -33,7 +33,7 @@ const fn key(pattern: &'static str, synopsis: &'static str) -> Path<Cubbyhole> {
     Path::<Cubbyhole>::new(pattern, synopsis)
         .read(|cubbyhole, _, call| match own(call) {
             Ok(path) => Handled::read(
-                kv1::read(&cubbyhole.space, &path)
+                kv1::read(&cubbyhole.space, &path, call.permit)
                     .map(|data| data.map(|data| data.map_or_else(Outcome::absent, Outcome::data))),
             ),
             Err(refusal) => Handled::ready(refusal),

@@ -8,6 +8,7 @@ use onrecord_storage::Read;
 use onrecord_value::{Object, duration};
 
 use super::codec::{decode_object, encode_object};
+use crate::admission::Permit;
 use crate::engine::{Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space};
 use crate::outcome::{Outcome, Refusal, Reply};
 
@@ -44,7 +45,7 @@ impl Engine for Kv1 {
 
 impl Kv1 {
     fn read<'a>(&'a self, call: &'a Call<'a>, default_lease: Duration) -> Read<'a, Result<Outcome, Refusal>> {
-        read(&self.space, call.path).map(move |data| {
+        read(&self.space, call.path, call.permit).map(move |data| {
             let Some(data) = data? else { return Ok(Outcome::absent()) };
             let tune = &call.mount.tune;
             let set = |seconds: u64| Some(seconds).filter(|seconds| *seconds > 0);
@@ -74,12 +75,17 @@ fn is_key(path: &str) -> bool {
 }
 
 /// The map at a path.
-pub(super) fn read<'a>(space: &'a Space, path: &str) -> Read<'a, Result<Option<Object>, Refusal>> {
+pub(super) fn read<'a>(
+    space: &'a Space,
+    path: &str,
+    permit: &'a Permit,
+) -> Read<'a, Result<Option<Object>, Refusal>> {
     if !is_key(path) {
         return Read::Ready(Ok(None));
     }
     space.get(path).map(|stored| {
         let Some(stored) = stored? else { return Ok(None) };
+        permit.hold_read(stored.expose().len())?;
         Ok(Some(decode_object(stored.expose())?))
     })
 }

@@ -96,6 +96,7 @@ fn parameters(received: Received) -> Result<Object, ExemptError> {
     let bytes = match received {
         Received::Whole(bytes) => bytes,
         Received::TooLarge => return Err(ExemptError::new(413, "http: request body too large")),
+        Received::TooSlow => return Err(ExemptError::new(408, "the request body arrived too slowly")),
         Received::Broken => return Err(ExemptError::new(400, "failed to decode JSON input: unexpected EOF")),
     };
     if bytes.trim_ascii().is_empty() {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use onrecord_storage::Barrier;
 use tokio::sync::Notify;
 
-use crate::admission::{Admission, Permit};
 use crate::blocking_task::BlockingTask;
 use crate::engine::unsealed::{Sealer, Unsealed};
+use crate::in_flight::{Counted, InFlight};
 
 /// Who may still be inside when the keys are wiped.
 #[derive(Debug, Clone, Copy)]
@@ -34,10 +34,11 @@ async fn drain(unsealed: &Arc<Unsealed>, timeout: Duration) {
 }
 
 /// Holds the unsealed server.
+#[derive(Default)]
 pub(crate) struct Gate {
     state: RwLock<GateState>,
-    /// Counts the journeys inside; it has no limit of its own.
-    inside: Arc<Admission>,
+    /// The journeys inside.
+    inside: Arc<InFlight>,
     /// Told when the keys are wiped.
     wiped: Notify,
 }
@@ -85,16 +86,6 @@ impl Sealer for Gate {
     }
 }
 
-impl Default for Gate {
-    fn default() -> Self {
-        Self {
-            state: RwLock::default(),
-            inside: Admission::new(usize::MAX, usize::MAX),
-            wiped: Notify::new(),
-        }
-    }
-}
-
 impl Gate {
     /// The unsealed server.
     pub(crate) fn unsealed(&self) -> Option<Arc<Unsealed>> {
@@ -104,12 +95,12 @@ impl Gate {
         }
     }
 
-    /// The unsealed server for a journey, which is counted until the permit is dropped. Counted under the lock,
+    /// The unsealed server for a journey, which is counted as long as the second value lives. Counted under the lock,
     /// so that a seal sees all of them.
-    pub(crate) fn enter(&self) -> Option<(Arc<Unsealed>, Permit)> {
+    pub(crate) fn enter(&self) -> Option<(Arc<Unsealed>, Counted)> {
         let state = self.read();
         let GateState::Unsealed(unsealed) = &*state else { return None };
-        Some((Arc::clone(unsealed), self.inside.admit(0).ok()?))
+        Some((Arc::clone(unsealed), self.inside.enter()))
     }
 
     /// Opens.
@@ -167,7 +158,7 @@ impl Gate {
             DrainTo::CurrentRequest => self.inside.drained(1).await,
             DrainTo::NoRequest(bound) => {
                 if tokio::time::timeout(bound, self.inside.drained(0)).await.is_err() {
-                    let left = self.inside.in_flight();
+                    let left = self.inside.count();
                     tracing::error!(
                         left,
                         "requests have not ended in time, and the server is sealed without them"

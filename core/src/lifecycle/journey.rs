@@ -3,15 +3,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::{Core, exempt};
 use crate::admission::Permit;
 use crate::exchange::{Answer, Exchange, Received, Target};
-use crate::{admission, pipeline};
+use crate::in_flight::Counted;
+use crate::pipeline;
 
-/// The slot and the bytes of step 0, and the place among the journeys inside.
-type Held = (Permit, Option<Permit>);
+/// What step 0 gave, and the place among the journeys inside.
+type Held = (Arc<Permit>, Option<Counted>);
 type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// A journey under way. It ends like any other if it is dropped before: a client that leaves changes nothing. It then
@@ -26,26 +28,38 @@ pub struct Journey {
 }
 
 impl Core {
-    /// Takes an exchange from capture to release.
-    pub fn answer(&self, mut permit: Permit, exchange: Exchange) -> Journey {
-        let (running, inside) = if permit.grow(self.parsed(&exchange)).is_ok() {
-            self.way(exchange)
-        } else {
-            (Box::pin(std::future::ready(Answer::overloaded())) as Running, None)
+    /// Takes a complete exchange from capture to release. Its slot is taken here.
+    pub fn answer(&self, permit: Permit, exchange: Exchange) -> Journey {
+        let permit = Arc::new(permit);
+        let (running, inside) = match permit.take_slot() {
+            Ok(()) => self.way(&permit, exchange),
+            Err(_) => (ready(Answer::overloaded()), None),
         };
         Journey { running: Some(running), held: Some((permit, inside)), begun: false, core: self.clone() }
     }
 
-    /// How many bytes a body may take once it is parsed, beside its own.
-    fn parsed(&self, exchange: &Exchange) -> usize {
+    /// What answers an exchange, and what counts it among the journeys inside.
+    fn way(&self, permit: &Arc<Permit>, exchange: Exchange) -> (Running, Option<Counted>) {
         match &exchange.body {
-            Received::Whole(body) => admission::parsed(body, self.inner.settings.json_limits.nodes),
-            Received::TooLarge | Received::Broken => 0,
+            Received::Whole(body) if Permit::must_prepare(body) => {
+                (Box::pin(self.clone().prepare(Arc::clone(permit), exchange)), None)
+            }
+            _ => self.begin(permit, exchange),
         }
     }
 
-    /// What answers an exchange, and what counts it among the journeys inside.
-    fn way(&self, exchange: Exchange) -> (Running, Option<Permit>) {
+    /// Takes what the work on a body needs, and goes on.
+    async fn prepare(self, permit: Arc<Permit>, exchange: Exchange) -> Answer {
+        if let Received::Whole(body) = &exchange.body
+            && permit.prepare(body, self.inner.settings.json_limits.nodes).await.is_err()
+        {
+            return Answer::overloaded();
+        }
+        let (running, _inside) = self.begin(&permit, exchange);
+        running.await
+    }
+
+    fn begin(&self, permit: &Arc<Permit>, exchange: Exchange) -> (Running, Option<Counted>) {
         if let Target::Api(path) = &exchange.target
             && let Some((route, endpoint)) = self.exempt(path)
         {
@@ -54,11 +68,15 @@ impl Core {
         }
         match self.inner.gate.enter() {
             Some((unsealed, inside)) => {
-                (Box::pin(pipeline::journey(unsealed, Box::new(exchange))), Some(inside))
+                (Box::pin(pipeline::journey(unsealed, Box::new(exchange), Arc::clone(permit))), Some(inside))
             }
-            None => (Box::pin(std::future::ready(Answer::sealed())), None),
+            None => (ready(Answer::sealed()), None),
         }
     }
+}
+
+fn ready(answer: Answer) -> Running {
+    Box::pin(std::future::ready(answer))
 }
 
 impl Future for Journey {
@@ -68,7 +86,7 @@ impl Future for Journey {
         self.begun = true;
         let Some(running) = &mut self.running else { return Poll::Pending };
         let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
-        let answer = match polled {
+        let mut answer = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => answer,
             Err(_) => {
@@ -79,7 +97,9 @@ impl Future for Journey {
         };
         self.core.inner.meters.answered(answer.status());
         self.running = None;
-        self.held = None;
+        if let Some((permit, _)) = self.held.take() {
+            answer.hold(permit);
+        }
         Poll::Ready(answer)
     }
 }
@@ -100,7 +120,7 @@ mod tests {
     use super::*;
 
     /// How large the future of a function is.
-    fn size<A, B, F: Future>(_: fn(A, B) -> F) -> usize {
+    fn size<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
         size_of::<F>()
     }
 

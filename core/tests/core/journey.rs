@@ -201,7 +201,7 @@ async fn an_oversized_body_is_refused_and_recorded() {
         peer: None,
         client_certificate_serial: None,
     };
-    let permit = world.core.admit(&exchange.target, 0).ok().unwrap();
+    let permit = world.core.arrive(&world.core.account(None), &exchange.target);
     let said = said(world.core.answer(permit, exchange).await);
     assert_eq!((said.status, said.error()), (413, "http: request body too large"));
     assert_eq!(outline(&device), ["request update kv/x", "response update kv/x"]);
@@ -236,21 +236,19 @@ async fn a_client_that_leaves_changes_nothing() {
 
 #[tokio::test]
 async fn without_room_a_request_is_refused_and_health_is_not() {
-    let world = TestServer::with(Settings {
-        requests_in_flight: 1,
-        body_bytes_in_flight: 100,
-        ..Settings::default()
-    })
-    .await;
-    let api = |path: &str| Target::Api(path.to_owned());
-    let held = world.core.admit(&api("kv/x"), 50).ok().unwrap();
-    let refused = world.core.admit(&api("kv/x"), 0).err().unwrap();
-    assert_eq!(refused.status(), 503);
-    assert!(world.core.admit(&api("sys/health"), 0).is_ok());
+    let world =
+        TestServer::with(Settings { requests_in_flight: 1, request_memory: 200, ..Settings::default() })
+            .await;
+    let held = world.start(ask("GET", "kv/x").token(&world.root));
+    let refused = world.start(ask("GET", "kv/x").token(&world.root)).await;
+    assert_eq!((refused.status(), refused.retry_after()), (503, Some(1)));
+    assert_eq!(world.send(ask("GET", "sys/health")).await.status, 200);
     assert_eq!(world.core.admission().refused(), 1);
     drop(held);
-    assert!(world.core.admit(&api("kv/x"), 101).is_err());
-    assert!(world.core.admit(&api("kv/x"), 100).is_ok());
+    assert_ne!(world.root("GET", "kv/x", None).await.status, 503);
+    let body = world.core.arrive(&world.core.account(None), &Target::Api("kv/x".to_owned()));
+    assert!(body.grow(95).is_err(), "half of the memory, but for what is kept for operators");
+    assert!(body.grow(94).is_ok());
 }
 
 #[tokio::test]

@@ -2,8 +2,12 @@
 //! it protects.
 //! Never in it: the hostile client (`attacker` in `src`).
 
+mod announced_bodies;
+mod anonymous_data;
 mod checker;
 mod damaged_storage;
+mod misspelt_configuration;
 mod no_device;
 mod odd_requests;
 mod secrets_in_paths;
+mod unread_answers;

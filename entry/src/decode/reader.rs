@@ -125,12 +125,12 @@ impl<'a> Reader<'a> {
         Accessor::new(self.str(field))
     }
 
-    pub(crate) fn data(self, field: &Field<kind::Data>) -> Data<'a> {
+    pub(crate) fn request_data(self, field: &Field<kind::Data>) -> Data<'a> {
         Data { object: self.map(field), ..Data::default() }
     }
 
     pub(crate) fn response_data(self, field: &Field<kind::Data>) -> Data<'a> {
-        self.data(field)
+        self.request_data(field)
     }
 
     pub(crate) fn headers(self, field: &Field<kind::Headers>) -> Headers<'a> {

@@ -1,5 +1,6 @@
 //! A gap, the declaration of what a device missed, and the marks by which a reader finds gaps: counter, start, salt.
-//! Never in it: how a device notices that it missed something.
+//! Beside it the declaration of requests that were refused without entries of their own.
+//! Never in it: how a device notices that it missed something, or why a request is refused.
 
 use std::io;
 
@@ -12,6 +13,8 @@ use crate::seq_set::{SeqRange, SeqSet};
 
 /// The path of a gap entry.
 pub const GAP_PATH: &str = "sys/audit/gap";
+/// The path of an entry that counts refused requests.
+pub const REFUSED_PATH: &str = "sys/audit/refused";
 /// The path of a probe entry.
 pub const PROBE_PATH: &str = "sys/audit/test";
 
@@ -32,6 +35,19 @@ pub struct Gap<'a> {
     pub boot: Option<Boot>,
     /// The device was disabled: entries after the counter of this line do not concern it.
     pub ended: bool,
+}
+
+/// Requests of one address that were refused without entries of their own: an attacker decides how many there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RefusedRequests<'a> {
+    /// How many.
+    pub count: u64,
+    /// When the first was refused.
+    pub since: Option<Time>,
+    /// When the last was refused.
+    pub until: Option<Time>,
+    /// Why they were refused.
+    pub reason: TemplateText<'a>,
 }
 
 /// An unfinished line which was cut off a file and kept beside it.

@@ -44,6 +44,11 @@ pub struct Request<'a> {
     pub headers: Headers<'a>,
     /// The decimal serial number of the client's verified certificate.
     pub client_certificate_serial_number: Clear<'a>,
+    /// Whether no valid token came with it. What such a client sends must not be found again in the hashes of the log:
+    /// its data is written as a summary (unless [`Data::of_credentials`] says otherwise), what is hashed elsewhere is
+    /// hashed together with [`id`](Self::id) if it does not look like a token, and a long path is cut. It is not written
+    /// to a line.
+    pub unauthenticated: bool,
 }
 
 words! {
@@ -127,12 +132,20 @@ pub struct Data<'a> {
     /// Set only by [`decode`](crate::decode()): the limit that was exceeded when the line was written, so that `object`
     /// is a digest.
     pub(crate) exceeded: Option<ExceededLimit>,
+    /// Whether it is written field by field even where the request is unauthenticated.
+    pub(crate) credentials: bool,
 }
 
 impl<'a> Data<'a> {
     /// Data all of whose strings are hashed.
     pub fn new(object: &'a Object) -> Self {
         Self { object: Some(object), ..Self::default() }
+    }
+
+    /// The same data, as what a client proves itself with: written field by field although no token came with it.
+    #[must_use]
+    pub fn of_credentials(self) -> Self {
+        Self { credentials: true, ..self }
     }
 
     /// Data of a mount which leaves the strings at these keys in the clear. A key means the nearest enclosing map key, at any

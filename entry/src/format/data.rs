@@ -11,8 +11,17 @@ use crate::options::ExceededLimit;
 use crate::register::{self, Field, kind};
 
 impl<'e, S: Syntax> Writer<'_, 'e, S> {
-    pub(super) fn data(&mut self, field: &'static Field<kind::Data>, data: Data<'e>) {
-        self.data_of(field, data, false);
+    /// The data of a request. That of an unauthenticated one is never walked through: its size, its number of values and
+    /// its digest are all that a stranger gets written.
+    pub(super) fn request_data(&mut self, field: &'static Field<kind::Data>, data: Data<'e>) {
+        match data.object.filter(|object| !object.is_empty()) {
+            Some(object) if self.redactor.stranger.is_some() && !data.credentials => {
+                self.lead(field);
+                self.digest_of(object, self.redactor.stranger);
+                self.exceeded = Some(ExceededLimit::Unauthenticated);
+            }
+            _ => self.data_of(field, data, false),
+        }
     }
 
     pub(super) fn response_data(&mut self, field: &'static Field<kind::Data>, data: Data<'e>) {
@@ -36,15 +45,16 @@ impl<'e, S: Syntax> Writer<'_, 'e, S> {
         if let Err(limit) = written {
             self.out.truncate(start);
             self.budget = before;
-            self.digest_of(object);
+            self.digest_of(object, None);
             self.exceeded = Some(limit);
         }
     }
 
+    /// `bound_to`: the id of the request that the digest must not be compared beyond.
     #[cold]
-    fn digest_of(&mut self, object: &'e Object) {
+    fn digest_of(&mut self, object: &'e Object, bound_to: Option<&str>) {
         use register::digest as f;
-        let summary = digest(object, (!self.redactor.raw).then(|| self.redactor.salt()));
+        let summary = digest(object, (!self.redactor.raw).then(|| self.redactor.salt()), bound_to);
         let start = self.out.len();
         self.number(&f::BYTES, summary.bytes);
         self.lead(&f::DIGEST);

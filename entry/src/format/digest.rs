@@ -6,6 +6,7 @@ use hmac::{Hmac, Mac as _};
 use onrecord_value::{Object, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::redact::bound;
 use crate::salt::{Salt, written};
 
 /// How much text is collected before it is hashed.
@@ -19,9 +20,14 @@ pub(super) struct Summary {
     pub(super) nodes: u64,
 }
 
-/// Of the JSON text of the data as a raw device would write it: the HMAC under the salt, or without one SHA-256.
-pub(super) fn digest(object: &Object, salt: Option<&Salt>) -> Summary {
-    let hash = salt.map_or_else(|| Hash::Plain(Sha256::new()), |salt| Hash::Salted(Box::new(salt.start())));
+/// Of the JSON text of the data as a raw device would write it: the HMAC under the salt, or without one SHA-256. With
+/// `bound_to`, of that id, a newline and the JSON text.
+pub(super) fn digest(object: &Object, salt: Option<&Salt>, bound_to: Option<&str>) -> Summary {
+    let mut hash =
+        salt.map_or_else(|| Hash::Plain(Sha256::new()), |salt| Hash::Salted(Box::new(salt.start())));
+    if let Some(id) = bound_to {
+        hash.update(bound(id).as_bytes());
+    }
     let mut sink = Sink { text: Vec::with_capacity(CHUNK), bytes: 0, nodes: 0, hash };
     sink.map(object);
     sink.flush();
@@ -44,12 +50,18 @@ struct Sink {
     hash: Hash,
 }
 
+impl Hash {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Salted(mac) => mac.update(bytes),
+            Self::Plain(sha) => sha.update(bytes),
+        }
+    }
+}
+
 impl Sink {
     fn flush(&mut self) {
-        match &mut self.hash {
-            Hash::Salted(mac) => mac.update(&self.text),
-            Hash::Plain(sha) => sha.update(&self.text),
-        }
+        self.hash.update(&self.text);
         self.bytes += self.text.len() as u64;
         self.text.clear();
     }

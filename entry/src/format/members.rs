@@ -8,8 +8,8 @@ use super::syntax::Syntax;
 use super::writer::{Write, Writer};
 use crate::decode::reader::{Read, Reader};
 use crate::entry::{
-    Auth, Elided, Entry, Gap, GrantingPolicy, Namespace, Part, PolicyResults, Record, Request, Response,
-    Secret, Torn, WrapInfo,
+    Auth, Elided, Entry, Gap, GrantingPolicy, Namespace, Part, PolicyResults, Record, RefusedRequests,
+    Request, Response, Secret, Torn, WrapInfo,
 };
 use crate::patch::Patch;
 use crate::register;
@@ -129,7 +129,7 @@ members! {
         CLIENT_TOKEN_ACCESSOR: accessor client_token_accessor;
         NAMESPACE: object namespace;
         PATH: path path;
-        DATA: data data;
+        DATA: request_data data;
         POLICY_OVERRIDE: flag policy_override;
         REMOTE_ADDRESS: clear remote_address;
         REMOTE_PORT: number remote_port;
@@ -180,6 +180,12 @@ members! {
         BOOT: boot boot;
         ENDED: flag ended;
     }
+    RefusedRequests<'a> as refused {
+        COUNT: number count;
+        SINCE: instant since;
+        UNTIL: instant until;
+        REASON: template reason;
+    }
     SeqRange as range {
         FROM: number from;
         TO: number to;
@@ -225,6 +231,7 @@ impl<'a> Line<'_, 'a> {
             GAP => w.object(field, entry.gap.as_ref());
             ELIDED => w.object(field, entry.elided.as_ref());
             PART => w.object(field, entry.part.as_ref());
+            REFUSED => w.object(field, entry.refused.as_ref());
             RECORD => if let Some(values) = self.record {
                 w.braced(field, |w| record(w, values));
             };
@@ -246,6 +253,7 @@ impl<'a> Read<'a> for Entry<'a> {
             gap: line.object(&field::GAP),
             elided: line.object(&field::ELIDED),
             part: line.object(&field::PART),
+            refused: line.object(&field::REFUSED),
         }
     }
 }

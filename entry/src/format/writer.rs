@@ -417,7 +417,7 @@ impl<'o, 'e, S: Syntax> Writer<'o, 'e, S> {
                     for (at, value) in values.iter().map(Private::reveal).enumerate() {
                         S::item(at, Tag::String, w.out);
                         if hmac {
-                            w.hash(&w.redactor.digest(value));
+                            w.hash(&w.redactor.sent(value));
                         } else {
                             // Each byte that is not UTF-8 is written as one replacement character.
                             w.clear_text(&replaced(value));

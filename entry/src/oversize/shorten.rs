@@ -65,6 +65,7 @@ impl Level {
             "request" => matches!(key, "id" | "operation" | "path" | "remote_address" | "remote_port"),
             "response" => key == "status_code",
             "gap" => key != "torn",
+            "refused" => true,
             _ => false,
         };
         let is_essential = || match object {

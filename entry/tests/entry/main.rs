@@ -15,4 +15,5 @@ mod from_serde_json;
 mod jsonx;
 mod kit;
 mod properties;
+mod unauthenticated;
 mod vectors;

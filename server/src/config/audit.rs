@@ -1,14 +1,16 @@
 //! The `audit` stanzas: the rule (`audit { minimum = 1 }`) and devices (`audit "file" "path" { … }`).
-//! Never in it: what a device's options mean (the audit library's).
+//! Never in it: what a device's options mean (the audit library knows).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use onrecord_audit::DeviceKinds;
 use onrecord_audit::device::{AddressBlock, AddressBlockError};
 use onrecord_core::EnableRequest;
 use onrecord_hcl::{Body, Data, Item, Position, Value};
 
+use super::given::Given;
 use super::reader::Reader;
 use crate::error::FileError;
 
@@ -60,45 +62,113 @@ pub(crate) struct Device {
     pub(crate) line: u32,
 }
 
-/// Reads the value of an `audit` item: the rule, a device, or several of them. Its labels may be nested keys in JSON, and a
-/// list holds several items.
-pub(super) fn read(
-    reader: &mut Reader,
-    labels: &[&str],
-    value: &Value,
-    rules: &mut AuditRules,
-    devices: &mut Vec<Device>,
-) -> Result<(), FileError> {
-    let body = match &value.data {
-        Data::List(items) => {
-            return items.iter().try_for_each(|item| read(reader, labels, item, rules, devices));
+/// The `audit` stanzas of all files: where they are read into, and the kinds of devices that they may name.
+pub(super) struct Stanzas<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) kinds: &'a DeviceKinds,
+    pub(super) given: &'a mut Given,
+    pub(super) rules: &'a mut AuditRules,
+    pub(super) devices: &'a mut Vec<Device>,
+}
+
+impl Stanzas<'_> {
+    /// Reads the value of an `audit` item: the rule, a device, or several of them. Its labels may be nested keys in JSON,
+    /// and a list holds several items.
+    pub(super) fn read(
+        &mut self,
+        labels: &[&str],
+        value: &Value,
+        position: Position,
+    ) -> Result<(), FileError> {
+        let body = match &value.data {
+            Data::List(items) => {
+                return items.iter().try_for_each(|item| self.read(labels, item, item.position));
+            }
+            Data::Object(body) => body,
+            _ => return Err(self.reader.error(value.position, "audit must be a block".to_owned())),
+        };
+        let has = |test: fn(&Item) -> bool| body.items.is_empty() || body.items.iter().any(test);
+        match labels {
+            [] if body.items.iter().any(is_device_key) => self.read_device(labels, body, position),
+            [] if has(is_rule_key) => self.read_rule(body),
+            [_] if has(|item| is_device_key(item) || is_plain(item)) => {
+                self.read_device(labels, body, position)
+            }
+            [_, _] => self.read_device(labels, body, position),
+            [_, _, _, ..] => {
+                let message = "an audit device has two labels: its type and its path".to_owned();
+                Err(self.reader.error(position, message))
+            }
+            _ => body.items.iter().try_for_each(|item| {
+                let mut labels = labels.to_vec();
+                labels.extend(item.keys.iter().map(|key| key.text.as_str()));
+                self.read(&labels, &item.value, item.position())
+            }),
         }
-        Data::Object(body) => body,
-        _ => return Err(reader.error(value.position, "audit must be a block".to_owned())),
-    };
-    let is_device = labels.len() == 2 || body.items.iter().any(|item| DEVICE_KEYS.contains(&item.name()));
-    if is_device {
-        devices.push(read_device(reader, labels, body, value.position)?);
-        return Ok(());
     }
-    if labels.is_empty() && body.items.iter().all(|item| RULE_KEYS.contains(&item.name()) || is_scalar(item))
-    {
-        return read_rule(reader, body, rules);
+
+    fn read_rule(&mut self, body: &Body) -> Result<(), FileError> {
+        self.reader.refuse_unknown_keys(body, RULE_KEYS, "audit: ")?;
+        self.given.each_once(self.reader, body, "audit: ")?;
+        read_rule(self.reader, body, self.rules)
     }
-    for item in &body.items {
-        let mut labels = labels.to_vec();
-        labels.extend(item.keys.iter().map(|key| key.text.as_str()));
-        read(reader, &labels, &item.value, rules, devices)?;
+
+    fn read_device(&mut self, labels: &[&str], body: &Body, position: Position) -> Result<(), FileError> {
+        let device = read_device(self.reader, labels, body, position)?;
+        self.check_options(&device.declared, body, position)?;
+        self.devices.push(device);
+        Ok(())
     }
-    Ok(())
+
+    /// Refuses options that are unknown or wrong, each at its own line.
+    fn check_options(
+        &self,
+        declared: &EnableRequest,
+        body: &Body,
+        position: Position,
+    ) -> Result<(), FileError> {
+        let blocks = self.reader.blocks(body, "options", 0)?;
+        let items = blocks.iter().flat_map(|block| &block.body.items);
+        let at = |option: Option<String>| {
+            let item = items.clone().find(|item| Some(item.name()) == option.as_deref());
+            item.map_or(position, Item::position)
+        };
+        let mut problems =
+            self.kinds.problems(&declared.kind, &declared.options).into_iter().map(|problem| {
+                let message = format!("audit device {}/: {}", declared.path, problem.text);
+                self.reader.error(at(problem.option), message)
+            });
+        let Some(first) = problems.next() else { return Ok(()) };
+        let others: Vec<String> = problems.map(|other| other.to_string()).collect();
+        Err(first.with_notes(&others))
+    }
 }
 
-fn is_scalar(item: &Item) -> bool {
-    !matches!(item.value.data, Data::Object(_) | Data::List(_))
+fn object(value: &Value) -> Option<&Body> {
+    match &value.data {
+        Data::Object(body) => Some(body),
+        _ => None,
+    }
 }
 
-fn read_rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result<(), FileError> {
-    reader.warn_unknown_keys(body, RULE_KEYS, "audit: ");
+/// Whether an item is a value, not a block or a list of blocks.
+fn is_plain(item: &Item) -> bool {
+    match &item.value.data {
+        Data::Object(_) => false,
+        Data::List(items) => items.iter().all(|item| object(item).is_none()),
+        _ => true,
+    }
+}
+
+fn is_device_key(item: &Item) -> bool {
+    DEVICE_KEYS.contains(&item.name())
+}
+
+fn is_rule_key(item: &Item) -> bool {
+    RULE_KEYS.contains(&item.name()) || is_plain(item)
+}
+
+fn read_rule(reader: &Reader, body: &Body, rules: &mut AuditRules) -> Result<(), FileError> {
     let directories = |found: Vec<String>| found.into_iter().map(PathBuf::from).collect::<Vec<_>>();
     rules.minimum = reader.count(body, "minimum")?.or(rules.minimum);
     rules.settle_grace = reader.duration(body, "settle_grace")?.or(rules.settle_grace);
@@ -109,33 +179,36 @@ fn read_rule(reader: &mut Reader, body: &Body, rules: &mut AuditRules) -> Result
     rules.prefixing = reader.boolean(body, "prefixing")?.unwrap_or(rules.prefixing);
     rules.allowed_directories.extend(directories(reader.texts(body, "allowed_directories")?));
     rules.only_directories.extend(directories(reader.texts(body, "only_directories")?));
-    let position = body.items.first().map_or(Position { line: 1, column: 1 }, Item::position);
+    let place = |key| body.get(key).map_or(Position { line: 1, column: 1 }, |value| value.position);
     for text in reader.texts(body, "allowed_addresses")? {
         let rejected = |error: AddressBlockError| {
             let message = format!("audit: allowed_addresses: {text:?} is {error}");
-            reader.error(position, message).with_source(error)
+            reader.error(place("allowed_addresses"), message).with_source(error)
         };
         rules.allowed_addresses.push(text.parse().map_err(rejected)?);
     }
     rules.syslog_socket =
         reader.text(body, "syslog_socket")?.map(PathBuf::from).or(rules.syslog_socket.take());
     let named = |kind| move |path| (kind, path);
-    let directories = rules.allowed_directories.iter().chain(&rules.only_directories).map(named("directory"));
-    let mut paths = directories.chain(rules.syslog_socket.iter().map(named("socket")));
-    if let Some((kind, path)) = paths.find(|(_, path): &(&str, &PathBuf)| path.is_relative()) {
+    let allowed = rules.allowed_directories.iter().map(named("allowed_directories"));
+    let only = rules.only_directories.iter().map(named("only_directories"));
+    let mut paths = allowed.chain(only).chain(rules.syslog_socket.iter().map(named("syslog_socket")));
+    if let Some((key, path)) = paths.find(|(_, path): &(&str, &PathBuf)| path.is_relative()) {
+        let kind = if key == "syslog_socket" { "socket" } else { "directory" };
         let message = format!("audit: the {kind} \"{}\" must be absolute", path.display());
-        return Err(reader.error(position, message));
+        return Err(reader.error(place(key), message));
     }
     Ok(())
 }
 
 fn read_device(
-    reader: &mut Reader,
+    reader: &Reader,
     labels: &[&str],
     body: &Body,
     position: Position,
 ) -> Result<Device, FileError> {
-    reader.warn_unknown_keys(body, &DEVICE_KEYS, "audit device: ");
+    reader.refuse_unknown_keys(body, &DEVICE_KEYS, "audit device: ")?;
+    Given::default().each_once(reader, body, "audit device: ")?;
     let kind = reader.text(body, "type")?.or_else(|| labels.first().map(|label| (*label).to_owned()));
     let path = reader.text(body, "path")?.or_else(|| labels.get(1).map(|label| (*label).to_owned()));
     let path = path.map(|path| path.trim_matches('/').to_owned()).filter(|path| !path.is_empty());
@@ -144,6 +217,7 @@ fn read_device(
     let path = path.ok_or_else(|| missing("path"))?;
     let mut options = BTreeMap::new();
     for block in reader.blocks(body, "options", 0)? {
+        Given::default().each_once(reader, block.body, "audit device: option ")?;
         for item in &block.body.items {
             let Some(text) = item.value.scalar() else {
                 let message = format!("option {:?} must be a string, a number or a boolean", item.name());

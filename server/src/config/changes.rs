@@ -35,6 +35,8 @@ impl Config {
             api_addr: "api_addr",
             default_lease_ttl: "default_lease_ttl",
             max_lease_ttl: "max_lease_ttl",
+            request_memory: "request_memory",
+            requests_in_flight: "requests_in_flight",
             shutdown_timeout: "shutdown_timeout";
             audit, devices, warnings
         );

@@ -9,12 +9,13 @@ use super::reader::Reader;
 use crate::error::FileError;
 use crate::http::Bounds;
 use crate::tls;
+use crate::transfer::LeastRate;
 
 /// The address of a listener that names none.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8200";
 
 /// Keys that are read.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "address",
     "cluster_address",
     "http_read_header_timeout",
@@ -22,6 +23,7 @@ const KEYS: [&str; 15] = [
     "http_write_timeout",
     "max_connections",
     "max_request_size",
+    "min_transfer_rate",
     "telemetry",
     "tls_cert_file",
     "tls_client_ca_file",
@@ -62,6 +64,7 @@ impl ListenerConfig {
             return Err(reader.error(block.position, message));
         }
         reader.warn_unknown_keys(block.body, &KEYS, "listener \"tcp\": ");
+        reader.warn_repeated_keys(block.body, &["telemetry"], "listener \"tcp\": ");
         let body = block.body;
         let default = Bounds::default();
         let connections = |count: usize| count.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
@@ -73,6 +76,12 @@ impl ListenerConfig {
                 .unwrap_or(default.header_timeout),
             body_timeout: reader.duration(body, "http_read_timeout")?.unwrap_or(default.body_timeout),
             write_timeout: reader.duration(body, "http_write_timeout")?.unwrap_or(default.write_timeout),
+            least_rate: LeastRate {
+                bytes: reader
+                    .size(body, "min_transfer_rate")?
+                    .map_or(default.least_rate.bytes, |rate| rate as u64),
+                ..default.least_rate
+            },
         };
         let address = reader.text(body, "address")?.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
         let plain = reader.boolean(body, "tls_disable")?.unwrap_or(false);

@@ -1,11 +1,13 @@
-//! Reads typed values of a parsed file: a wrong value is an error with file and line, an unknown key a warning.
+//! Reads typed values of a parsed file: a wrong value is an error with file and line; an unknown key is one too, or a
+//! warning.
 //! Never in it: which keys exist.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use onrecord_hcl::{Block, Body, Position};
-use onrecord_value::{duration, size};
+use onrecord_hcl::{Block, Body, Item, Position};
+use onrecord_value::{duration, size, suggest};
 
 use crate::error::FileError;
 
@@ -33,11 +35,57 @@ impl Reader {
     }
 
     pub(super) fn warn_unknown_keys(&mut self, body: &Body, keys: &[&str], place: &str) {
-        for item in &body.items {
-            if !keys.contains(&item.name()) {
-                self.warn(item.position(), format!("{place}unknown key {:?} is ignored", item.name()));
+        for item in body.items.iter().filter(|item| !keys.contains(&item.name())) {
+            self.warn_unknown_key(item, keys, place);
+        }
+    }
+
+    pub(super) fn warn_unknown_key(&mut self, item: &Item, keys: &[&str], place: &str) {
+        let name = item.name();
+        let hint = suggest::hint(name, keys.iter().copied());
+        self.warn(item.position(), format!("{place}unknown key {name:?} is ignored{hint}"));
+    }
+
+    /// Warns about values that a later value of the same key replaces.
+    pub(super) fn warn_repeated_keys(&mut self, body: &Body, stanzas: &[&str], place: &str) {
+        let mut last: BTreeMap<&str, u32> = BTreeMap::new();
+        for item in body.items.iter().filter(|item| !stanzas.contains(&item.name())) {
+            let name = item.name();
+            if let Some(line) = last.insert(name, item.position().line) {
+                let message = format!("{place}{name} is given twice: the one of line {line} is ignored");
+                self.warn(item.position(), message);
             }
         }
+    }
+
+    /// Refuses an unknown key, and a known one with labels.
+    pub(super) fn refuse_unknown_keys(
+        &self,
+        body: &Body,
+        keys: &[&str],
+        place: &str,
+    ) -> Result<(), FileError> {
+        body.items.iter().try_for_each(|item| {
+            let name = item.name();
+            if !keys.contains(&name) {
+                return Err(self.unknown_key(item, keys, place));
+            }
+            if item.keys.len() > 1 {
+                return Err(self.error(item.position(), format!("{place}{name} takes no labels")));
+            }
+            Ok(())
+        })
+    }
+
+    /// The refusal of an unknown key, with the near one, or all that there are.
+    pub(super) fn unknown_key(&self, item: &Item, keys: &[&str], place: &str) -> FileError {
+        let name = item.name();
+        let hint = match suggest::nearest(name, keys.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None if keys.is_empty() => "it takes no keys".to_owned(),
+            None => format!("the keys are {}", keys.join(", ")),
+        };
+        self.error(item.position(), format!("{place}unknown key {name:?}: {hint}"))
     }
 
     pub(super) fn error(&self, position: Position, message: String) -> FileError {
@@ -81,13 +129,16 @@ impl Reader {
 
     pub(super) fn size(&self, body: &Body, name: &str) -> Result<Option<usize>, FileError> {
         self.converted(body, name, |text| {
-            let parsed = size::parse(text).map_err(|error| error.to_string())?;
+            let accepted = "it must be a size such as 4096, 64KiB or 16MiB";
+            let parsed = size::parse(text).map_err(|_| accepted.to_owned())?;
             usize::try_from(parsed).map_err(|_| "it is too large".to_owned())
         })
     }
 
     pub(super) fn count(&self, body: &Body, name: &str) -> Result<Option<usize>, FileError> {
-        self.converted(body, name, |text| text.parse().map_err(|_| "it must be a whole number".to_owned()))
+        self.converted(body, name, |text| {
+            text.parse().map_err(|_| "it must be a whole number, 0 or more".to_owned())
+        })
     }
 
     pub(super) fn texts(&self, body: &Body, name: &str) -> Result<Vec<String>, FileError> {

@@ -2,11 +2,13 @@
 
 use super::*;
 
+mod misspelt;
+
 fn read(text: &str) -> Result<Config, FileError> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("c.hcl");
     std::fs::write(&file, text).unwrap();
-    Config::read(&[file], &BackendKinds::default())
+    Config::read(&[file], &Kinds::default())
 }
 
 /// The refusal without the folder's name.
@@ -120,17 +122,13 @@ fn a_wrong_value_is_refused_with_its_line() {
             "1: log_level = \"loud\": it must be one of trace, debug, info, warn, error",
         ),
         ("disable_mlock = \"maybe\"", "1: disable_mlock = \"maybe\": it must be true or false"),
-        ("audit {\n minimum = \"x\"\n}", "2: minimum = \"x\": it must be a whole number"),
+        ("audit {\n minimum = \"x\"\n}", "2: minimum = \"x\": it must be a whole number, 0 or more"),
         (
             "audit { allowed_addresses = [\"10.0.0.0/33\"] }",
             "1: audit: allowed_addresses: \"10.0.0.0/33\" is not an IP address, nor a block of them such as 10.0.0.0/8",
         ),
         ("audit { allowed_directories = [\"logs\"] }", "1: audit: the directory \"logs\" must be absolute"),
         ("audit { syslog_socket = \"log\" }", "1: audit: the socket \"log\" must be absolute"),
-        (
-            "audit \"file\" \"a\" {}\naudit \"file\" \"a\" {}",
-            "1: two audit devices with same path (a/) exist in config",
-        ),
         ("audit \"file\" { options { } }", "1: an audit device is missing its path"),
     ];
     for (text, wanted) in cases {
@@ -147,8 +145,19 @@ fn a_text_that_is_not_hcl_is_refused_with_its_line() {
 fn a_missing_file_and_an_empty_folder_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let missing =
-        Config::read(&[folder.path().join("absent.hcl")], &BackendKinds::default()).unwrap_err().to_string();
+        Config::read(&[folder.path().join("absent.hcl")], &Kinds::default()).unwrap_err().to_string();
     assert!(missing.ends_with("cannot be read: No such file or directory (os error 2)"), "{missing}");
-    let empty = Config::read(&[folder.path().to_owned()], &BackendKinds::default()).unwrap_err().to_string();
+    let empty = Config::read(&[folder.path().to_owned()], &Kinds::default()).unwrap_err().to_string();
     assert!(empty.ends_with("the folder holds no .hcl or .json file"), "{empty}");
+}
+
+#[test]
+fn two_devices_of_the_same_path_are_refused_with_both_lines() {
+    let device = "audit \"file\" \"a\" { options { file_path = \"/a.log\" } }\n";
+    let told = refusal(&device.repeat(2));
+    assert!(
+        told.starts_with("1: two audit devices with same path (a/) exist in config: the other is at /"),
+        "{told}"
+    );
+    assert!(told.ends_with("c.hcl:2"), "{told}");
 }

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::{Bounds, Connection};
 use crate::http::Service;
+use crate::transfer::LeastRate;
 
 /// How long anything may take. A test ends its input long before.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -27,15 +28,17 @@ where
         header_timeout: TIMEOUT,
         body_timeout: TIMEOUT,
         write_timeout: TIMEOUT,
+        least_rate: LeastRate { bytes: 0, ..LeastRate::default() },
         max_request_size: core.settings().max_request_size,
     };
     let Ok(slot) = Arc::new(Semaphore::new(bounds.connections)).acquire_owned().await else { return };
     let service = Service {
+        account: core.account(None),
         core,
         peer: Some(Peer { address: Arc::from("127.0.0.1"), port: 4321 }),
         client_certificate_serial: None,
         bounds,
-        shared_runtime: Handle::current(),
+        large_requests: Handle::current(),
     };
     let graceful = GracefulShutdown::new();
     Connection { service, slot, watcher: graceful.watcher() }.serve(stream).await;

@@ -65,6 +65,8 @@ fn entry(line: &[u8], decoded: &DecodedEntry) -> Scanned {
         Detail::Gap(gap_of(gap))
     } else if let Some(part) = &entry.part {
         Detail::Part(part_of(part))
+    } else if let (Some(refused), EntryType::Request) = (&entry.refused, entry.entry_type()) {
+        Detail::Refused(refused.count)
     } else if entry.elided.is_some() {
         Detail::Elided
     } else if is_probe && entry.entry_type() == EntryType::Request && decoded.record().is_some() {

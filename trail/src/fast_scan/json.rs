@@ -21,7 +21,7 @@ const TIME_MAX: usize = 40;
 pub(super) struct Json {
     beginning: Finder<'static>,
     request: Finder<'static>,
-    unusual: [Finder<'static>; 3],
+    unusual: [Finder<'static>; 4],
 }
 
 impl Default for Json {
@@ -29,8 +29,13 @@ impl Default for Json {
         Self {
             beginning: Finder::new(BEGINNING),
             request: Finder::new(REQUEST),
-            unusual: ["\"gap\":{\"missed\":", "\"elided\":{\"bytes\":", "\"part\":{\"number\":"]
-                .map(Finder::new),
+            unusual: [
+                "\"gap\":{\"missed\":",
+                "\"elided\":{\"bytes\":",
+                "\"part\":{\"number\":",
+                "\"refused\":{\"count\":",
+            ]
+            .map(Finder::new),
         }
     }
 }

@@ -46,6 +46,8 @@ const HOSTILE: &[&str] = &[
     "gap",
     "missed",
     "elided",
+    "refused",
+    "count",
     "part",
     "time",
     "auth",

@@ -11,7 +11,7 @@ use crate::device::batch::{Appended, Batch};
 use crate::device::error::DeviceError;
 use crate::device::interface::Device;
 use crate::device::kind::{BuiltInKind, DeviceTarget};
-use crate::device::options::{DeviceOption, GivenOptions, OptionError};
+use crate::device::options::{DeviceOption, GivenOptions, OptionError, RejectedValue};
 use crate::device::placement::Placement;
 use crate::device::stdout::Stdout;
 
@@ -41,10 +41,8 @@ fn parse(given: &GivenOptions<'_>) -> Result<Arc<dyn DeviceTarget>, OptionError>
         None | Some("os") => false,
         Some("fsync") => true,
         Some(text) => {
-            let text = quote(text);
-            return Err(OptionError::BadValue(format!(
-                "unknown durability {text}; it is \"os\" or \"fsync\""
-            )));
+            let known = format!("unknown durability {}; it is \"os\" or \"fsync\"", quote(text));
+            return Err(RejectedValue::complete("durability", known));
         }
     };
     // The two device nodes mean the same as the words: what is written to /dev/null is on no record.

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::device::interface::Device;
 use crate::device::kind::{BuiltInKind, DeviceTarget};
 use crate::device::net::Network;
-use crate::device::options::{DeviceOption, GivenOptions, OptionError};
+use crate::device::options::{DeviceOption, GivenOptions, OptionError, RejectedValue};
 use crate::device::placement::Placement;
 
 pub(in crate::device) const SOCKET: BuiltInKind = BuiltInKind {
@@ -72,11 +72,12 @@ fn parse(given: &GivenOptions<'_>) -> Result<SocketOptions, OptionError> {
     let address = given.text("address").ok_or(OptionError::Missing("address"))?.to_owned();
     let network = Network::parse(given.text("socket_type").unwrap_or("tcp"));
     if let Network::Raw(name) = network {
-        return Err(OptionError::BadValue(format!(
+        let known = format!(
             "socket_type {} is not supported; it is \"tcp\", \"udp\" (or with 4 or 6), \"unix\", \"unixgram\" \
              or \"unixpacket\"",
             quote(&name)
-        )));
+        );
+        return Err(RejectedValue::complete("socket_type", known));
     }
     let write_timeout = given.timeout("write_timeout", TIMEOUT)?;
     given.common()?;
@@ -90,6 +91,19 @@ impl DeviceTarget for SocketOptions {
     /// The peer is dialled with the first line only.
     fn open_later(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Box<dyn Device> {
         Box::new(SocketDevice::new(self.clone(), placement.clone(), clock))
+    }
+
+    fn unusable_value(&self) -> Option<RejectedValue> {
+        if let Network::Unknown(name) = &self.network {
+            let accepted = "tcp, tcp4, tcp6, udp, udp4, udp6, unix, unixgram or unixpacket";
+            return Some(RejectedValue::new("socket_type", name, accepted, "unknown network"));
+        }
+        let accepted = match self.network {
+            Network::Tcp(_) | Network::Udp(_) => "host:port, such as 127.0.0.1:9090 or [::1]:9090",
+            _ => "the path of the peer's Unix socket",
+        };
+        let is_wrong = !self.network.has_form(&self.address);
+        is_wrong.then(|| RejectedValue::new("address", &self.address, accepted, "bad address"))
     }
 
     fn preflight(&self, placement: &Placement, clock: Arc<dyn Clock>) -> Result<(), OptionError> {

@@ -8,7 +8,7 @@ use super::Syslog;
 use crate::clock::Clock;
 use crate::device::interface::Device;
 use crate::device::kind::{BuiltInKind, DeviceTarget};
-use crate::device::options::{DeviceOption, GivenOptions, OptionError, is_printable};
+use crate::device::options::{DeviceOption, GivenOptions, OptionError, RejectedValue, is_printable};
 use crate::device::placement::Placement;
 
 pub(in crate::device) const SYSLOG: BuiltInKind = BuiltInKind {
@@ -64,6 +64,10 @@ const NAMES: [&str; 24] = [
     "", "", "", "LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7",
 ];
 
+/// The same names, for people.
+const ACCEPTED: &str = "one of KERN, USER, MAIL, DAEMON, AUTH, SYSLOG, LPR, NEWS, UUCP, CRON, AUTHPRIV, FTP, LOCAL0, \
+     LOCAL1, LOCAL2, LOCAL3, LOCAL4, LOCAL5, LOCAL6 or LOCAL7, in any case";
+
 impl Facility {
     /// `AUTH`, the default.
     pub const AUTH: Self = Self(4);
@@ -76,9 +80,10 @@ impl Facility {
     fn parse(text: &str) -> Result<Self, OptionError> {
         let name = text.to_uppercase();
         let code = NAMES.iter().position(|known| !known.is_empty() && *known == name);
-        code.and_then(|code| u8::try_from(code).ok())
-            .map(Self)
-            .ok_or_else(|| OptionError::BadValue(format!("invalid syslog facility: {name}")))
+        code.and_then(|code| u8::try_from(code).ok()).map(Self).ok_or_else(|| {
+            let known = format!("invalid syslog facility: {name}");
+            RejectedValue::error("facility", text, ACCEPTED, known)
+        })
     }
 }
 
@@ -89,7 +94,7 @@ fn parse(given: &GivenOptions<'_>) -> Result<SyslogOptions, OptionError> {
     let tag = given.text("tag").unwrap_or("vault").to_owned();
     if tag.len() > TAG_MAX || !is_printable(&tag) {
         let refused = "tag must be printable, without a newline, and at most 256 bytes";
-        return Err(OptionError::BadValue(refused.to_owned()));
+        return Err(RejectedValue::complete("tag", refused));
     }
     let oversize = given.oversize()?;
     let accepted = "\"8KiB\", at least \"2KiB\"";

@@ -3,9 +3,8 @@
 
 use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session, at_most_one};
 use crate::printer::table;
-use crate::suggest;
 use onrecord_entry::register::{LineField, line_fields};
-use onrecord_value::{Value, object};
+use onrecord_value::{Value, object, suggest};
 
 pub(crate) const COMMAND: Command = Command::new(
     "audit explain",

@@ -127,6 +127,8 @@ fn of_device(device: &DeviceReport, lines: &mut Vec<String>) {
     };
     count("gap entries", device.gaps);
     count("missed entries declared by them", device.missed);
+    count("entries that count refused requests", device.refused_entries);
+    count("requests refused without entries of their own, counted by them", device.refused_requests);
     count("entries shortened (elided)", device.elided);
     count("entries joined from parts", device.split);
     count("entries with missing parts", device.incomplete_parts);

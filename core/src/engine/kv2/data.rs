@@ -9,6 +9,7 @@ use onrecord_value::{Object, Time, Value, object};
 
 use super::record::{Body, Record, Version, in_group, without};
 use super::{Kv2, check_cas, gone, group_key, merge, nothing, record_key, store};
+use crate::admission::Permit;
 use crate::engine::codec::{Broken, decode_object, encode_object};
 use crate::engine::fields::{self, answer};
 use crate::engine::{Call, ChangeBatch};
@@ -50,7 +51,7 @@ impl Kv2 {
         };
         let part = if subkeys { "subkeys" } else { "data" };
         let known: &[&str] = if subkeys { &["version", "depth"] } else { &["version"] };
-        self.find(call.captured, number, call.now, LOOKS).map(move |found| {
+        self.find(call, call.captured, number, LOOKS).map(move |found| {
             Ok(match found? {
                 Lookup::Absent => Outcome::absent(),
                 Lookup::Unreadable(metadata) => gone(object! { part => Value::Null, "metadata" => metadata }),
@@ -66,22 +67,24 @@ impl Kv2 {
     /// its record or is destroyed between the two reads is found, or not, by the next look; there are `looks` of them.
     fn find<'a>(
         &'a self,
+        call: &'a Call<'a>,
         key: &'a str,
         wanted: Option<u64>,
-        now: Time,
         looks: u32,
     ) -> Read<'a, Result<Lookup, Refusal>> {
         self.space.get(&record_key(key)).then(move |stored| {
-            let (group, number, metadata) = match in_record(stored, wanted, now) {
+            let (group, number, metadata) = match in_record(stored, wanted, call) {
                 Ok(Place::Outside(group, number, metadata)) => (group, number, metadata),
                 Ok(Place::Here(found)) => return Read::Ready(Ok(found)),
                 Err(refusal) => return Read::Ready(Err(refusal)),
             };
-            self.space.get(&group_key(key, group)).then(move |members| match in_members(members, number) {
-                Ok(Some(data)) => Read::Ready(Ok(Lookup::Data(data, metadata))),
-                Ok(None) if looks > 1 => self.find(key, wanted, now, looks - 1),
-                Ok(None) => Read::Ready(Err(Broken.into())),
-                Err(refusal) => Read::Ready(Err(refusal)),
+            self.space.get(&group_key(key, group)).then(move |members| {
+                match in_members(members, number, Some(call.permit)) {
+                    Ok(Some(data)) => Read::Ready(Ok(Lookup::Data(data, metadata))),
+                    Ok(None) if looks > 1 => self.find(call, key, wanted, looks - 1),
+                    Ok(None) => Read::Ready(Err(Broken.into())),
+                    Err(refusal) => Read::Ready(Err(refusal)),
+                }
             })
         })
     }
@@ -209,7 +212,7 @@ impl Kv2 {
 fn in_record(
     stored: Result<Option<SecretBytes>, Refusal>,
     wanted: Option<u64>,
-    now: Time,
+    call: &Call<'_>,
 ) -> Result<Place, Refusal> {
     let Some(stored) = stored? else { return Ok(Place::Here(Lookup::Absent)) };
     let record = Record::decode(stored.expose())?;
@@ -217,20 +220,29 @@ fn in_record(
         return Ok(Place::Here(Lookup::Absent));
     };
     let metadata = show(&record, version);
-    if !version.readable(now) {
+    if !version.readable(call.now) {
         return Ok(Place::Here(Lookup::Unreadable(metadata)));
     }
     match &version.body {
         Body::Gone => Err(Broken.into()),
-        Body::Inline(data) => Ok(Place::Here(Lookup::Data(decode_object(data)?, metadata))),
+        Body::Inline(data) => {
+            call.permit.hold_read(data.len())?;
+            Ok(Place::Here(Lookup::Data(decode_object(data)?, metadata)))
+        }
         Body::Outside(group) => Ok(Place::Outside(*group, version.number, metadata)),
     }
 }
 
 /// The data of a version in the record of its group, if it is there.
-fn in_members(members: Result<Option<SecretBytes>, Refusal>, number: u64) -> Result<Option<Object>, Refusal> {
+fn in_members(
+    members: Result<Option<SecretBytes>, Refusal>,
+    number: u64,
+    permit: Option<&Permit>,
+) -> Result<Option<Object>, Refusal> {
     let Some(members) = members? else { return Ok(None) };
-    Ok(in_group(members.expose(), number)?.map(|data| decode_object(&data)).transpose()?)
+    let Some(data) = in_group(members.expose(), number)? else { return Ok(None) };
+    permit.map_or(Ok(()), |permit| permit.hold_read(data.len()))?;
+    Ok(Some(decode_object(&data)?))
 }
 
 /// The data of a version that is not destroyed.
@@ -239,7 +251,7 @@ fn data_of(version: &Version<'_>, key: &str, draft: &mut ChangeBatch<'_>) -> Res
         Body::Gone => return Err(Broken.into()),
         Body::Inline(data) => decode_object(data)?,
         Body::Outside(group) => {
-            in_members(draft.latest(&group_key(key, *group)), version.number)?.ok_or(Broken)?
+            in_members(draft.latest(&group_key(key, *group)), version.number, None)?.ok_or(Broken)?
         }
     })
 }

@@ -13,10 +13,11 @@ use onrecord_entry::SaltId;
 use onrecord_storage::BarrierError;
 use onrecord_value::{Object, Value, object, quote};
 
+use crate::audit_errors::WARN_UNKNOWN_OPTION;
 use crate::blocking_task::BlockingTask;
 use crate::devices::{self, Device, DevicesError, KeptSalt};
 use crate::engine::{Call, Unsealed, fields};
-use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
+use crate::outcome::{Afterwards, Outcome, Refusal, Reply, Warning};
 use crate::settings::EnableRequest;
 
 /// How long a drill lasts that does not say.
@@ -26,7 +27,9 @@ const DELAY: Duration = Duration::from_secs(1);
 /// How long devices are waited for. One that hangs is named, and opens again as soon as it can.
 const REOPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+const FIELDS: [&str; 4] = ["description", "local", "options", "type"];
+
+pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let text = |field| fields::text(call.data, field).map(|text| text.unwrap_or_default().into_owned());
     let wanted = EnableRequest {
         path: call.captured.to_owned(),
@@ -35,7 +38,10 @@ pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), R
         local: fields::flag(call.data, "local")?.unwrap_or(false),
         options: options(call.data.get("options"))?,
     };
-    unsealed.devices.enable(&unsealed.broker, wanted, call.now).await.map_err(refused)
+    let unknown = unsealed.devices.enable(&unsealed.broker, wanted, call.now).await.map_err(refused)?;
+    let unknown = unknown.into_iter().map(|text| Warning { text, template: WARN_UNKNOWN_OPTION });
+    let warnings = unknown.chain(fields::unrecognized(call.data, &FIELDS)).collect();
+    Ok(Reply { warnings, ..Reply::default() })
 }
 
 pub(super) async fn disable(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {

@@ -1,8 +1,19 @@
 //! Finds the known word that is nearest to a mistyped one.
 //! Never in it: which words are known.
 
+/// A longer word is not a typing error, and comparing it would take long.
+const LENGTH_MAX: usize = 64;
+
+/// ` (did you mean "NEAR"?)` behind a message, if a known word is near to `word`; else nothing.
+pub fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, known).map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default()
+}
+
 /// The known word with the fewest edits from `word`, if few enough to be a typing error.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LENGTH_MAX {
+        return None;
+    }
     let near = (word.chars().count() / 3).max(1);
     known
         .into_iter()
@@ -13,8 +24,9 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The known word with the fewest edits, whatever their number.
-pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known.into_iter().min_by_key(|candidate| (!starts_alike(word, candidate), distance(word, candidate)))
+pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let start: String = word.chars().take(LENGTH_MAX).collect();
+    known.into_iter().min_by_key(|candidate| (!starts_alike(&start, candidate), distance(&start, candidate)))
 }
 
 fn starts_alike(word: &str, candidate: &str) -> bool {
@@ -64,5 +76,14 @@ mod tests {
         }
         assert_eq!(closest("tokens", known), Some("token"));
         assert!(closest("xyzzy", known).is_some(), "something is always named");
+        assert_eq!(hint("adit", known), " (did you mean \"audit\"?)");
+        assert_eq!(hint("xyzzy", known), "");
+    }
+
+    #[test]
+    fn a_long_word_is_not_compared() {
+        let long = format!("audit{}", "x".repeat(1_000_000));
+        assert_eq!(nearest(&long, ["audit"]), None);
+        assert_eq!(closest(&long, ["token", "audit"]), Some("audit"));
     }
 }

@@ -1,0 +1,38 @@
+//! One budget: how much there is, and how much is used. Never in it: what it counts.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A fixed amount of which parts are taken and given back.
+pub(super) struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { limit, used: AtomicUsize::new(0) }
+    }
+
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(super) fn used(&self) -> usize {
+        self.used.load(Ordering::Acquire)
+    }
+
+    /// Takes `amount` if no more than `reach` is used then. It is counted before it is compared, so two that come at once
+    /// may both be refused where one would fit, and never both be let in where one does not.
+    pub(super) fn take(&self, amount: usize, reach: usize) -> bool {
+        let used = self.used.fetch_add(amount, Ordering::AcqRel);
+        let fits = used.checked_add(amount).is_some_and(|used| used <= reach);
+        if !fits {
+            self.give_back(amount);
+        }
+        fits
+    }
+
+    pub(super) fn give_back(&self, amount: usize) {
+        self.used.fetch_sub(amount, Ordering::AcqRel);
+    }
+}

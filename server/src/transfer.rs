@@ -1,0 +1,204 @@
+//! The least rate of a transfer, and a stream whose writes keep to it: a client that never reads, or a byte a second,
+//! would otherwise hold its answer's memory for as long as it likes.
+//! Never in it: reads of a request's head, whose bound is HTTP's own (the header time-out), or what is transferred.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// The least rate of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LeastRate {
+    /// Bytes a second; 0 is no least rate.
+    pub(crate) bytes: u64,
+    /// How long a transfer may be slower at its beginning.
+    pub(crate) grace: Duration,
+}
+
+impl Default for LeastRate {
+    fn default() -> Self {
+        Self { bytes: 1024, grace: Duration::from_secs(5) }
+    }
+}
+
+impl LeastRate {
+    /// When a transfer that began at `start` and has brought `bytes` so far will be too slow if no more comes.
+    pub(crate) fn deadline(self, start: Instant, bytes: u64) -> Option<Instant> {
+        let seconds = bytes.checked_div(self.bytes)?;
+        start.checked_add(self.grace.max(Duration::from_secs(seconds)))
+    }
+}
+
+/// A stream whose writes fail when one makes no progress for the time-out, or what is to be written goes out more slowly
+/// than the least rate.
+pub(crate) struct BoundedWrites<S> {
+    stream: S,
+    /// How long a write may make no progress.
+    timeout: Duration,
+    rate: LeastRate,
+    /// While something waits to be written that the client has not taken.
+    backlog: Option<Backlog>,
+}
+
+/// What a client takes slowly.
+struct Backlog {
+    since: Instant,
+    /// Bytes taken since then.
+    taken: u64,
+    /// Runs to the time by which the client must take more.
+    deadline: Pin<Box<Sleep>>,
+    /// Whether the deadline is that of a write which waits.
+    armed: bool,
+}
+
+impl<S> BoundedWrites<S> {
+    /// Bounds the writes of a stream.
+    pub(crate) const fn new(stream: S, timeout: Duration, rate: LeastRate) -> Self {
+        Self { stream, timeout, rate, backlog: None }
+    }
+
+    /// Counts what a write took, or sets the deadline of one that waits; an error when the time is up.
+    fn check(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(result) = &polled {
+            if let Some(backlog) = &mut self.backlog {
+                backlog.taken += result.as_ref().map_or(0, |bytes| *bytes as u64);
+                backlog.armed = false;
+            }
+            return polled;
+        }
+        ready!(self.poll_deadline(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let timeout = now + self.timeout;
+        let backlog = self.backlog.get_or_insert_with(|| Backlog {
+            since: now,
+            taken: 0,
+            deadline: Box::pin(tokio::time::sleep_until(timeout)),
+            armed: false,
+        });
+        if !backlog.armed {
+            let slow = self.rate.deadline(backlog.since, backlog.taken);
+            backlog.deadline.as_mut().reset(slow.map_or(timeout, |slow| slow.min(timeout)));
+            backlog.armed = true;
+        }
+        backlog.deadline.as_mut().poll(context)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for BoundedWrites<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedWrites<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.check(context, polled)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if polled.is_ready() {
+            // All of it is out: the next answer begins anew.
+            self.backlog = None;
+            return polled;
+        }
+        ready!(self.poll_deadline(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
+        if polled.is_ready() {
+            return polled;
+        }
+        ready!(self.poll_deadline(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.check(context, polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn rate(bytes: u64, grace: u64) -> LeastRate {
+        LeastRate { bytes, grace: Duration::from_millis(grace) }
+    }
+
+    #[test]
+    fn a_transfer_has_its_grace_and_then_the_time_that_its_bytes_buy() {
+        let start = Instant::now();
+        let rate = LeastRate::default();
+        assert_eq!(rate.deadline(start, 0), Some(start + Duration::from_secs(5)));
+        assert_eq!(rate.deadline(start, 10 * 1024), Some(start + Duration::from_secs(10)));
+        assert_eq!(LeastRate { bytes: 0, ..rate }.deadline(start, 0), None);
+    }
+
+    #[tokio::test]
+    async fn a_write_to_a_client_that_never_reads_times_out() {
+        let (stream, unread) = tokio::io::duplex(8);
+        let mut writer = BoundedWrites::new(stream, Duration::from_millis(20), rate(0, 0));
+        let error = writer.write_all(&[0; 64]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(unread);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_byte_by_byte_is_cut_off() {
+        let (stream, mut reading) = tokio::io::duplex(8);
+        let mut writer = BoundedWrites::new(stream, Duration::from_mins(1), rate(1 << 20, 30));
+        let writing = tokio::spawn(async move { writer.write_all(&vec![0; 1 << 16]).await });
+        let mut byte = [0];
+        while reading.read_exact(&mut byte).await.is_ok() {
+            // The client's own pace.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(writing.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_steadily_gets_everything() {
+        let (stream, mut reading) = tokio::io::duplex(8);
+        let mut writer = BoundedWrites::new(stream, Duration::from_mins(1), LeastRate::default());
+        let writing = tokio::spawn(async move { writer.write_all(&[7; 64]).await });
+        let mut got = [0; 64];
+        reading.read_exact(&mut got).await.unwrap();
+        assert_eq!(got, [7; 64]);
+        writing.await.unwrap().unwrap();
+    }
+}
