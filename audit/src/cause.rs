@@ -47,6 +47,14 @@ impl Why {
         }
     }
 
+    /// The reason as the server's log has it: without any text of an option ([`DeviceError::without_options`]).
+    pub fn without_options(&self) -> String {
+        match self {
+            Self::Device(error) | Self::Resting(error) => error.without_options().to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// The reason as a gap entry gives it.
     pub(crate) const fn reason(&self) -> &'static str {
         match self {

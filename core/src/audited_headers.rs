@@ -56,7 +56,8 @@ impl AuditedHeaders {
 }
 
 async fn stored(view: &View) -> Result<Snapshot, BarrierError> {
-    Ok(view.get(KEY).await?.map(|stored| decode(stored.expose())).unwrap_or_default())
+    let Some(stored) = view.get(KEY).await? else { return Ok(Snapshot::new()) };
+    Ok(decode(stored.expose()).ok_or_else(|| view.unreadable(KEY))?)
 }
 
 /// `{"x-name":{"hmac":false}}`, as other servers store it.
@@ -68,11 +69,11 @@ fn encode(headers: &Snapshot) -> Vec<u8> {
     Value::Object(all).to_json()
 }
 
-fn decode(stored: &[u8]) -> Snapshot {
-    let all = parse(stored).unwrap_or_default();
+fn decode(stored: &[u8]) -> Option<Snapshot> {
+    let all = parse(stored)?;
     let hmac = |value: &Value| value.as_object().and_then(|o| o.get("hmac")).and_then(Value::as_bool);
     // A record that does not say it is taken for hashed: nothing becomes clear by damage.
-    all.iter().map(|(name, value)| (name.to_owned(), hmac(value).unwrap_or(true))).collect()
+    Some(all.iter().map(|(name, value)| (name.to_owned(), hmac(value).unwrap_or(true))).collect())
 }
 
 #[cfg(test)]
@@ -83,7 +84,8 @@ mod tests {
     fn the_stored_form_reads_back_and_damage_hides() {
         let headers = Snapshot::from([("x-test-header".to_owned(), false), ("y".to_owned(), true)]);
         assert_eq!(encode(&headers), b"{\"x-test-header\":{\"hmac\":false},\"y\":{\"hmac\":true}}");
-        assert_eq!(decode(&encode(&headers)), headers);
-        assert_eq!(decode(b"{\"y\":{}}"), Snapshot::from([("y".to_owned(), true)]));
+        assert_eq!(decode(&encode(&headers)), Some(headers));
+        assert_eq!(decode(b"{\"y\":{}}"), Some(Snapshot::from([("y".to_owned(), true)])));
+        assert_eq!(decode(b"{"), None);
     }
 }

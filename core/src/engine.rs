@@ -193,6 +193,12 @@ impl<E> Path<E> {
         self
     }
 
+    /// What is captured is the path of another request: what is secret in that is hashed on record.
+    pub const fn captures_path(mut self) -> Self {
+        self.route.captures_path = true;
+        self
+    }
+
     /// These fields of the body are secret. They are hashed on record whatever the mount's settings say.
     pub const fn sensitive_fields(mut self, fields: &'static [&'static str]) -> Self {
         self.route.sensitive_fields = fields;

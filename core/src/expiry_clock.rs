@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use onrecord_audit::Clock;
-use onrecord_storage::{Barrier, BarrierError, Batch, View};
+use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;
 use tokio::sync::Mutex;
 
-use crate::place;
 use crate::stored::{Record as _, record};
 
 /// Where the mark is stored, below the core's own prefix.
@@ -94,27 +93,17 @@ pub(crate) struct StoredMark {
     stored: Mutex<Option<Time>>,
 }
 
-/// Why the stored mark cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MarkError {
-    #[error(transparent)]
-    Store(#[from] BarrierError),
-    #[error("it is damaged")]
-    Damaged,
-}
-
 impl StoredMark {
     /// Reads the mark, and lets the clock go on from it. What has passed since then on the machine's clock is added.
-    pub(crate) async fn load(barrier: &Barrier, clock: &Arc<ExpiryClock>) -> Result<Self, MarkError> {
-        let view = barrier.view(place::CORE).map_err(|error| BarrierError::Store(error.into()))?;
-        let stored = view.get(KEY).await.map_err(BarrierError::from)?;
-        let mark =
-            stored.map(|stored| Mark::decode(stored.expose(), ()).ok_or(MarkError::Damaged)).transpose()?;
-        if let Some(mark) = &mark {
+    pub(crate) async fn load(view: &View, clock: &Arc<ExpiryClock>) -> Result<Self, StoreError> {
+        let mut time = None;
+        // A store of a version before this one has none.
+        if let Some(stored) = view.get(KEY).await? {
+            let mark = Mark::decode(stored.expose(), ()).ok_or_else(|| view.unreadable(KEY))?;
             clock.raise(mark.time + clock.machine.now().since(mark.machine));
+            time = Some(mark.time);
         }
-        let stored = Mutex::new(mark.map(|mark| mark.time));
-        Ok(Self { clock: Arc::clone(clock), view, stored })
+        Ok(Self { clock: Arc::clone(clock), view: view.clone(), stored: Mutex::new(time) })
     }
 
     /// How far the machine's clock is behind.

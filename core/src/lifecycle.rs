@@ -3,6 +3,7 @@
 
 mod exempt;
 mod gate;
+mod guesses;
 mod init;
 mod journey;
 mod repair;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
-use onrecord_storage::{Barrier, BarrierError, Storage};
+use onrecord_storage::{Barrier, BarrierError, Storage, TablesError};
 
 use crate::admission::{Account, Admission, Permit, Priority};
 use crate::current::Current;
@@ -28,11 +29,14 @@ use crate::expiry_clock::ExpiryClock;
 use crate::host::Host;
 use crate::kinds;
 use crate::meters::Meters;
+use crate::record;
+use crate::refusals::Refusals;
 use crate::routes::{ExemptEndpoint, Route};
 use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
 
 use gate::{DrainTo, Gate};
+use guesses::Guesses;
 pub use init::{InitOptions, Initialised};
 pub use journey::Journey;
 pub use repair::Repair;
@@ -62,6 +66,8 @@ struct Inner {
     reloading: tokio::sync::Mutex<()>,
     admission: Arc<Admission>,
     meters: Arc<Meters>,
+    refusals: Arc<Refusals>,
+    guesses: Guesses,
     gate: Arc<Gate>,
     shares: Mutex<Collector>,
     ceremony: AtomicBool,
@@ -75,8 +81,7 @@ impl Core {
 
     /// A sealed server over a store, with these kinds of engine.
     pub fn with_kinds(storage: Storage, host: Host, settings: Settings, kinds: Kinds) -> Self {
-        let admission =
-            Admission::new(settings.requests_in_flight, settings.request_memory, settings.max_request_size);
+        let admission = Admission::new(settings.requests_in_flight, settings.request_memory);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
         let audit = Current::new(settings.audit.clone());
@@ -89,6 +94,8 @@ impl Core {
                 kinds,
                 audit,
                 reloading: tokio::sync::Mutex::new(()),
+                refusals: Arc::new(Refusals::new(settings.unauthenticated_rate_limit)),
+                guesses: Guesses::default(),
                 settings: Arc::new(settings),
                 admission,
                 meters,
@@ -108,14 +115,14 @@ impl Core {
     /// Step 0, before the body is read: the request holds nothing yet, and its body's bytes are taken as they arrive
     /// ([`Permit::grow`]). Exempt routes need no slot; operators' reach further into the budgets.
     pub fn arrive(&self, account: &Arc<Account>, target: &Target) -> Permit {
-        let priority = match target {
-            Target::Api(path) if self.exempt(path).is_some() => Priority::Exempt,
+        let (priority, path) = match target {
+            Target::Api(path) if self.exempt(path).is_some() => (Priority::Exempt, path),
             Target::Api(path) if OPERATORS.iter().any(|prefix| path.starts_with(prefix)) => {
-                Priority::Operator
+                (Priority::Operator, path)
             }
-            Target::Api(_) | Target::Outside(_) => Priority::Ordinary,
+            Target::Api(path) | Target::Outside(path) => (Priority::Ordinary, path),
         };
-        account.arrive(priority)
+        account.arrive(priority, path)
     }
 
     /// The 503 for a body that there is no room for.
@@ -143,7 +150,7 @@ impl Core {
     pub fn reopen_devices(&self, timeout: Duration) -> Vec<(Arc<str>, String)> {
         let Some(unsealed) = self.unsealed() else { return Vec::new() };
         let done = unsealed.broker.reopen(None, timeout);
-        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
+        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.without_options()))).collect()
     }
 
     /// Applies the audit settings of a configuration that was read again. New devices are tried before anything
@@ -197,6 +204,19 @@ impl Core {
     pub async fn keep_record(&self) {
         let Some(unsealed) = self.unsealed() else { return };
         unsealed.keep_record().await;
+        self.record_refused();
+    }
+
+    /// Has refused requests put on record that have no entries of their own: at most once a second, in the background.
+    fn record_refused(&self) {
+        let Some((unsealed, inside)) = self.inner.gate.enter() else { return };
+        self.inner.host.spawn.spawn(Box::pin(async move {
+            let now = unsealed.host.clock.monotonic();
+            if let Some(taken) = unsealed.refusals.counts.take_due(now) {
+                record::refused(&unsealed, taken).await;
+            }
+            drop(inside);
+        }));
     }
 
     /// Housekeeping, to be called every minute or so: rotates a worn key, stores the time that was reached.
@@ -295,9 +315,9 @@ pub enum CeremonyError {
     /// There is no randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
-    /// What is stored cannot be loaded: what it is.
-    #[error("failed to load {0}")]
-    Load(&'static str),
+    /// What is stored cannot be loaded: what it is, and why.
+    #[error("failed to load {0}: {1}")]
+    Load(&'static str, Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl CeremonyError {
@@ -326,6 +346,12 @@ fn listed(failed: &[(String, String)]) -> String {
         listed.extend([lead, path, ": ", error]);
     }
     listed
+}
+
+impl From<TablesError> for CeremonyError {
+    fn from(error: TablesError) -> Self {
+        Self::Barrier(error.into())
+    }
 }
 
 impl From<BarrierError> for CeremonyError {

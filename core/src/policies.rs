@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use onrecord_policy::{Acl, ParseError, Policy};
-use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
+use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, REMEDY, StoreError, View};
 use onrecord_value::Time;
 
 use crate::place;
@@ -247,7 +247,8 @@ impl Known {
 async fn read(view: &View, name: &str) -> Result<Option<Known>, PolicyError> {
     let Some(stored) = view.get(name).await? else { return Ok(None) };
     let document = Document::decode(stored.expose(), ()).ok_or_else(|| damaged(name))?;
-    Known::new(name, document).map(Some)
+    // It compiled when it was written.
+    Known::new(name, document).map(Some).map_err(|_| damaged(name))
 }
 
 fn damaged(name: &str) -> PolicyError {
@@ -274,7 +275,7 @@ pub enum PolicyError {
     #[error(transparent)]
     Name(#[from] KeyError),
     /// What is stored of a policy cannot be read.
-    #[error("the stored policy {0:?} is damaged")]
+    #[error("the stored policy {0:?} cannot be read; {REMEDY}")]
     Damaged(String),
     /// The store could not be read.
     #[error(transparent)]

@@ -62,10 +62,22 @@ fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
     // A path that climbs is refused, whichever row would take it.
     let secret = match row.filter(|_| !has_dots(path)) {
         Some(row) if row.sensitive => captured.clone(),
+        Some(row) if row.captures_path => {
+            let secret = secret_of(unsealed, path.get(captured.clone()).unwrap_or_default());
+            secret.start + captured.start..secret.end + captured.start
+        }
         Some(_) => 0..0,
         None => secret_path::unrouted(kinds, Some((mount.kind, split)), path),
     };
     RouteMatch { mount: Some(mount), split, number, row, captured, secret, ..RouteMatch::default() }
+}
+
+/// The part of a path that may be a secret, where a request is not sent to that path but asks about it; empty if there is
+/// none.
+pub(crate) fn secret_of(unsealed: &Unsealed, path: &str) -> Range<usize> {
+    let mount = unsealed.mounts.find(path);
+    let mount = mount.as_ref().map(|mount| (mount.kind, mount.path.len().min(path.len())));
+    secret_path::unrouted(unsealed.mounts.kinds(), mount, path)
 }
 
 impl RouteMatch {

@@ -71,6 +71,8 @@ pub struct Route {
     pub injected: bool,
     /// Whether what is captured of the path is secret (a token, an accessor), and is hashed on record.
     pub sensitive: bool,
+    /// Whether what is captured is the path of another request: what is secret in that is hashed on record.
+    pub captures_path: bool,
     /// Fields of the body that are secret. They stay hashed even where the mount lists them in
     /// `audit_non_hmac_request_keys`: such a route knows no plain keys. Where no token is needed they are what lets a client
     /// in, and the only fields that are recorded one by one without a token.
@@ -143,6 +145,7 @@ impl Route {
             recording: Recording::Both,
             injected: false,
             sensitive: false,
+            captures_path: false,
             sensitive_fields: &[],
             caseless: false,
             role: Role::Plain,

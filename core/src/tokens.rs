@@ -202,8 +202,11 @@ impl Tokens {
             let Some(last) = page.last() else { return Ok(accessors) };
             after.clone_from(last);
             for name in &page {
-                if let Standing::Alive(entry) = self.0.standing(name, now).await? {
-                    accessors.push(entry.accessor.clone());
+                match self.0.standing(name, now).await? {
+                    Standing::Alive(entry) => accessors.push(entry.accessor.clone()),
+                    // A list without it would say that there is no such token.
+                    Standing::Damaged(error) => return Err(error),
+                    Standing::Dead | Standing::Unsettled => {}
                 }
             }
             pause().await;
@@ -216,8 +219,10 @@ enum Standing {
     Alive(Arc<Entry>),
     /// Dead, and no request is on its way with it.
     Dead,
-    /// Not there, not to be read, or dead with a request still on its way.
+    /// Not there, or dead with a request still on its way.
     Unsettled,
+    /// It cannot be read.
+    Damaged(TokenError),
 }
 
 impl TokenStore {
@@ -252,9 +257,9 @@ impl TokenStore {
         let entry = match self.storage.entry(name).await {
             Ok(Some(entry)) => entry,
             Ok(None) => return Ok(Standing::Unsettled),
-            Err(TokenError::Damaged) => {
-                tracing::warn!(name, "a stored token is damaged");
-                return Ok(Standing::Unsettled);
+            Err(error @ TokenError::Damaged(_)) => {
+                tracing::warn!(%error, "a stored token is damaged");
+                return Ok(Standing::Damaged(error));
             }
             Err(error) => return Err(error),
         };
@@ -327,8 +332,8 @@ pub enum TokenError {
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     /// What is stored of a token cannot be read.
-    #[error("a stored token is damaged")]
-    Damaged,
+    #[error(transparent)]
+    Damaged(StoreError),
     /// The token, or its parent, ended in the meantime.
     #[error("the token is gone")]
     Gone,

@@ -1,6 +1,6 @@
-//! Damage of a data directory: a server's store with bits flipped or its end cut off, by seed; a server started on it; and
+//! Damage of a data directory: a file of it with bits flipped or its end cut off, by seed; a server started on it; and
 //! what became of everything that was stored.
-//! Never in it: repairs, or another judgement than "read right, or refused aloud".
+//! Never in it: repairs, or another judgement than "read right, or refused with the remedy".
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,10 @@ use serde_json::{Value, json};
 use crate::mutate::Random;
 use crate::server::{ROOT_TOKEN, Server};
 
-const FILE: &str = "store.redb";
+/// The files of a data directory that are not empty. The second is damaged in one case of eight.
+const FILES: [&str; 2] = ["store.redb", "newest-commit"];
+/// What every refusal says.
+const REMEDY: &str = "restore a backup";
 /// A start that takes longer hangs.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How many audit devices there are.
@@ -35,7 +38,7 @@ pub enum Left {
 
 /// A data directory and what must be in it.
 pub struct Directory {
-    file: Vec<u8>,
+    files: [Vec<u8>; 2],
     key: String,
     reads: Vec<Read>,
 }
@@ -61,6 +64,8 @@ pub enum Outcome {
     UnsealRefused,
     /// Some reads are refused with an error of the server, the others are right.
     ReadRefused,
+    /// It is refused, and nothing is said of what to do about it.
+    NoRemedy,
     /// Something is answered as if it had never been stored.
     SilentLoss,
     /// The server runs with fewer audit devices, or with other mounts.
@@ -146,28 +151,30 @@ impl Directory {
         if left == Left::Closed {
             server.runtime.block_on(server.core.seal(Duration::from_secs(5)));
             drop(server);
-            let file = std::fs::read(folder.path().join(FILE)).expect("the file");
-            return Self { file, key, reads };
+            return Self { files: read_files(folder.path()), key, reads };
         }
-        let file = std::fs::read(folder.path().join(FILE)).expect("the file");
-        Self { file, key, reads }
+        Self { files: read_files(folder.path()), key, reads }
     }
 
-    /// How large its file is.
+    /// How large its files are.
     pub fn bytes(&self) -> usize {
-        self.file.len()
+        self.files.iter().map(Vec::len).sum()
     }
 
     /// Damages a copy by seed, starts a server on it and reads everything.
     pub fn damage(self: &Arc<Self>, seed: u64) -> Case {
-        let mut file = self.file.clone();
-        let damage = damage(&mut file, &mut Random::new(seed));
+        let mut files = self.files.clone();
+        let mut random = Random::new(seed);
+        let damaged = usize::from(seed % 8 == 7);
+        let damage = format!("{}: {}", FILES[damaged], damage(&mut files[damaged], &mut random));
         drop(take_panic());
         let (tell, told) = channel();
         let directory = Arc::clone(self);
         std::thread::spawn(move || {
             let folder = tempfile::tempdir().expect("a folder");
-            std::fs::write(folder.path().join(FILE), file).expect("the file is written");
+            for (name, file) in FILES.iter().zip(files) {
+                std::fs::write(folder.path().join(name), file).expect("the file is written");
+            }
             let judged = catch_unwind(AssertUnwindSafe(|| directory.judge(folder.path())));
             // The case may have been given up.
             tell.send(judged.unwrap_or((Outcome::Panic, String::new(), 0))).ok();
@@ -190,11 +197,12 @@ impl Directory {
             Ok(server) => server,
             Err(error) => {
                 let error = error.replace(&directory.display().to_string(), "DIRECTORY");
-                return (Outcome::OpenRefused, error, 0);
+                return (refused(Outcome::OpenRefused, &error), error, 0);
             }
         };
         if let Err(error) = server.unseal(&self.key) {
-            return (Outcome::UnsealRefused, error.to_string(), 0);
+            let error = error.to_string();
+            return (refused(Outcome::UnsealRefused, &error), error, 0);
         }
         let mut worst = (Outcome::Intact, String::new());
         let mut lost = 0;
@@ -213,6 +221,14 @@ impl Directory {
         }
         (worst.0, worst.1, lost)
     }
+}
+
+fn read_files(directory: &Path) -> [Vec<u8>; 2] {
+    FILES.map(|name| std::fs::read(directory.join(name)).expect("the file"))
+}
+
+fn refused(outcome: Outcome, message: &str) -> Outcome {
+    if message.contains(REMEDY) { outcome } else { Outcome::NoRemedy }
 }
 
 impl Read {

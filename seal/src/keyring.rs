@@ -12,10 +12,13 @@ use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, EntropyError};
 use crate::envelope::{self, EnvelopeError, EnvelopeKey, KEY_BYTES};
+use crate::mac_key::MacKey;
 use crate::secret::SecretBytes;
 
 /// The first bytes of a keyring; a later format gets others.
-const FORM: &[u8; 4] = b"ORK1";
+const FORM: &[u8; 4] = b"ORK2";
+/// Those of a keyring that was made before there was a tables key: it has none.
+const FORM_WITHOUT_TABLES: &[u8; 4] = b"ORK1";
 /// The term written into the headers of the root key's and the keyring's own records.
 const OUTER_TERM: u32 = 1;
 
@@ -25,6 +28,7 @@ pub struct Keyring {
     root: SecretBytes,
     name_key: SecretBytes,
     names: Hmac<Sha256>,
+    tables: Option<(SecretBytes, MacKey)>,
     terms: BTreeMap<u32, Arc<Term>>,
     active: u32,
 }
@@ -50,10 +54,18 @@ pub struct KeyStatus {
 }
 
 impl Keyring {
-    /// A new keyring with a fresh root key, name key and first term; `now` in seconds since 1970 UTC.
+    /// A new keyring with a fresh root key, name key, tables key and first term; `now` in seconds since 1970 UTC.
     pub fn generate(now: i64, entropy: &dyn Entropy) -> Result<Self, KeyringError> {
         let first = Term::new(random_key(entropy)?, now, 0)?;
-        Self::assemble(random_key(entropy)?, random_key(entropy)?, BTreeMap::from([(1, first)]), 1)
+        let (root, name_key) = (random_key(entropy)?, random_key(entropy)?);
+        Self::assemble(root, name_key, Some(random_key(entropy)?), BTreeMap::from([(1, first)]), 1)
+    }
+
+    /// A copy with a fresh tables key, for a keyring that was made before there was one.
+    pub fn with_tables_key(&self, entropy: &dyn Entropy) -> Result<Self, KeyringError> {
+        let (root, names, tables) =
+            (self.root.duplicate(), self.name_key.duplicate(), Some(random_key(entropy)?));
+        Self::assemble(root, names, tables, self.terms.clone(), self.active)
     }
 
     /// A copy with one more term, which becomes the active one. Older terms still open what they sealed.
@@ -61,12 +73,14 @@ impl Keyring {
         let mut terms = self.terms.clone();
         let active = self.active.checked_add(1).ok_or(KeyringError::Form)?;
         terms.insert(active, Term::new(random_key(entropy)?, now, 0)?);
-        Self::assemble(self.root.duplicate(), self.name_key.duplicate(), terms, active)
+        let tables = self.tables.as_ref().map(|(key, _)| key.duplicate());
+        Self::assemble(self.root.duplicate(), self.name_key.duplicate(), tables, terms, active)
     }
 
     fn assemble(
         root: SecretBytes,
         name_key: SecretBytes,
+        tables: Option<SecretBytes>,
         terms: BTreeMap<u32, Arc<Term>>,
         active: u32,
     ) -> Result<Self, KeyringError> {
@@ -74,7 +88,9 @@ impl Keyring {
         if !terms.contains_key(&active) {
             return Err(KeyringError::Form);
         }
-        Ok(Self { root, name_key, names, terms, active })
+        let with_state = |key: SecretBytes| MacKey::new(&key).map(|mac| (key, mac));
+        let tables = tables.map(|key| with_state(key).ok_or(KeyringError::Form)).transpose()?;
+        Ok(Self { root, name_key, names, tables, terms, active })
     }
 
     /// The encrypted form of this keyring, under its root key, for the record `name`.
@@ -146,6 +162,11 @@ impl Keyring {
         const_hex::encode(mac.finalize().into_bytes())
     }
 
+    /// The key of the digests of what is stored; `None` if the keyring was made before there were any.
+    pub fn tables_key(&self) -> Option<&MacKey> {
+        self.tables.as_ref().map(|(_, key)| key)
+    }
+
     /// The active term and what is known about it.
     pub fn status(&self) -> KeyStatus {
         let term = self.terms.get(&self.active);
@@ -156,14 +177,17 @@ impl Keyring {
         }
     }
 
-    /// `ORK1 | active u32 | name key 32 | count u32 | count × (term u32, installed i64, encryptions u64,
-    /// key 32)`, all big endian.
+    /// `ORK2 | active u32 | name key 32 | tables key 32 | count u32 | count × (term u32, installed i64, encryptions u64,
+    /// key 32)`, all big endian; `ORK1`, and no tables key, if there is none.
     fn serialise(&self) -> Zeroizing<Vec<u8>> {
         let each = 4 + 8 + 8 + KEY_BYTES;
-        let mut out = Zeroizing::new(Vec::with_capacity(12 + KEY_BYTES + self.terms.len() * each));
-        out.extend_from_slice(FORM);
+        let mut out = Zeroizing::new(Vec::with_capacity(12 + 2 * KEY_BYTES + self.terms.len() * each));
+        out.extend_from_slice(if self.tables.is_some() { FORM } else { FORM_WITHOUT_TABLES });
         out.extend_from_slice(&self.active.to_be_bytes());
         out.extend_from_slice(self.name_key.expose());
+        if let Some((tables, _)) = &self.tables {
+            out.extend_from_slice(tables.expose());
+        }
         out.extend_from_slice(&u32::try_from(self.terms.len()).unwrap_or(u32::MAX).to_be_bytes());
         for (number, term) in &self.terms {
             out.extend_from_slice(&number.to_be_bytes());
@@ -178,11 +202,15 @@ impl Keyring {
     fn deserialise(root: SecretBytes, plain: &[u8]) -> Option<Result<Self, KeyringError>> {
         let (form, plain) = plain.split_first_chunk::<4>()?;
         let (active, plain) = plain.split_first_chunk()?;
-        let (name_key, plain) = plain.split_first_chunk::<KEY_BYTES>()?;
-        let (count, mut plain) = plain.split_first_chunk()?;
-        if form != FORM {
+        let (name_key, mut plain) = plain.split_first_chunk::<KEY_BYTES>()?;
+        let mut tables = None;
+        if form == FORM {
+            let (key, rest) = plain.split_first_chunk::<KEY_BYTES>()?;
+            (tables, plain) = (Some(SecretBytes::new(key.to_vec())), rest);
+        } else if form != FORM_WITHOUT_TABLES {
             return None;
         }
+        let (count, mut plain) = plain.split_first_chunk()?;
         let mut terms = BTreeMap::new();
         for _ in 0..u32::from_be_bytes(*count) {
             let (number, rest) = plain.split_first_chunk()?;
@@ -197,7 +225,7 @@ impl Keyring {
             };
         }
         let name_key = SecretBytes::new(name_key.to_vec());
-        plain.is_empty().then(|| Self::assemble(root, name_key, terms, u32::from_be_bytes(*active)))
+        plain.is_empty().then(|| Self::assemble(root, name_key, tables, terms, u32::from_be_bytes(*active)))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod config;
 pub mod entropy;
 pub mod envelope;
 pub mod keyring;
+pub mod mac_key;
 pub mod secret;
 pub mod shamir;
 
@@ -25,4 +26,5 @@ pub use config::{SealConfig, SealConfigError};
 pub use entropy::{Entropy, EntropyError, OsEntropy};
 pub use envelope::{EnvelopeError, EnvelopeKey};
 pub use keyring::{KeyStatus, Keyring, KeyringError, UnsealError};
+pub use mac_key::MacKey;
 pub use secret::{Secret, SecretBytes};

@@ -15,13 +15,13 @@ use onrecord_audit::{
 use onrecord_entry::{Boot, Formatter, Salt};
 use onrecord_seal::{Entropy, OsEntropy};
 use onrecord_storage::BackendConfig;
-use onrecord_storage::backend::CheckStatus;
+use onrecord_storage::backend::{CheckStatus, DataFinding};
 
 use crate::blocking::run_with_timeout;
 use crate::config::{Config, Device, ListenerConfig};
 use crate::error::StartError;
 use crate::kinds::Kinds;
-use crate::settings::audit_settings;
+use crate::settings::{audit_settings, check_memory};
 use crate::tls::Certificates;
 
 /// How long a check may take: a file system or a name server that hangs is a finding, and the next check runs.
@@ -66,6 +66,22 @@ pub fn diagnose(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding> {
     found
 }
 
+/// Checks everything that is stored of a server that does not run, as far as that can be done without its key shares.
+/// `progress` is told the bytes done and all bytes.
+pub fn diagnose_storage(
+    paths: &[PathBuf],
+    kinds: &Kinds,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Vec<Finding> {
+    let Ok(Config { storage: Some(storage), .. }) = Config::read(paths, kinds) else {
+        return vec![Finding::warn("storage: data", "not checked: the configuration names no storage")];
+    };
+    let found = storage.target.check_data(progress).into_iter();
+    found
+        .map(|DataFinding { check, status, detail }| Finding { check: check.to_owned(), status, detail })
+        .collect()
+}
+
 async fn check_all(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding> {
     let (read, known) = (paths.to_vec(), kinds.clone());
     let config = match run_check(move || Config::read(&read, &known)).await {
@@ -73,6 +89,9 @@ async fn check_all(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding
         Some(Err(error)) => return vec![Finding::fail("configuration", error)],
         None => return vec![timed_out("configuration")],
     };
+    if let Err(error) = check_memory(&config) {
+        return vec![Finding::fail("configuration", error)];
+    }
     let mut found = Vec::new();
     if config.warnings.is_empty() {
         found.push(Finding::ok("configuration", "read"));

@@ -25,7 +25,7 @@ mod transfer;
 mod wake_queue;
 mod workers;
 
-pub use diagnose::{Finding, diagnose};
+pub use diagnose::{Finding, diagnose, diagnose_storage};
 pub use error::StartError;
 pub use kinds::Kinds;
 #[cfg(feature = "test-support")]

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "test-support")]
 pub(crate) mod one_connection;
+mod plain_http;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::ListenerConfig;
 use crate::connection_timer::ConnectionTimer;
 use crate::error::StartError;
-use crate::http::{Bounds, Service};
+use crate::http::{Bounds, HEAD, Service};
 use crate::tls::{self, Certificates};
 use crate::transfer::BoundedWrites;
 use crate::workers::Workers;
@@ -120,9 +121,14 @@ impl Connection {
             return self.serve(stream).await;
         };
         // When a client does not speak TLS, or takes too long, there is no request to answer.
-        let handshake =
-            tokio::time::timeout(self.service.bounds.header_timeout, acceptor.accept(stream)).await;
-        if let Ok(Ok(stream)) = handshake {
+        let handshake = async {
+            if plain_http::is_plain_http(&stream).await {
+                plain_http::refuse(stream).await.ok();
+                return None;
+            }
+            acceptor.accept(stream).await.ok()
+        };
+        if let Ok(Some(stream)) = tokio::time::timeout(self.service.bounds.header_timeout, handshake).await {
             let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let serial = certificate.and_then(|certificate| tls::serial_number(certificate));
             self.service.client_certificate_serial = serial.map(Arc::from);
@@ -137,6 +143,7 @@ impl Connection {
             .timer(ConnectionTimer::default())
             .half_close(true)
             .header_read_timeout(bounds.header_timeout)
+            .max_buf_size(HEAD)
             .serve_connection(
                 TokioIo::new(BoundedWrites::new(stream, bounds.write_timeout, bounds.least_rate)),
                 service_fn(move |request| Arc::clone(&service).serve(request)),

@@ -3,8 +3,9 @@
 
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
-use crate::read::Read;
+use crate::read::{Read, block_on};
 use crate::snapshot::Records;
+use crate::table_digests::TableDigests;
 
 pub mod embedded;
 #[cfg(feature = "test-support")]
@@ -13,11 +14,15 @@ mod kind;
 #[cfg(feature = "test-support")]
 pub mod lossy;
 pub mod memory;
+mod with_digests;
 
 pub use kind::{
-    BackendConfig, BackendKind, BackendKinds, BackendOption, BackendTarget, CheckStatus, GivenOptions,
-    OptionError,
+    BackendConfig, BackendKind, BackendKinds, BackendOption, BackendTarget, CheckStatus, DataFinding,
+    GivenOptions, OptionError,
 };
+
+/// How many keys [`Backend::for_each`] asks for at once.
+const PAGE: usize = 1024;
 
 /// A durable ordered map from keys to bytes. Keys are ordered by their bytes. Reads may come from any number
 /// of threads at any time, and many at once; a back end that holds its data answers [`Read::Ready`], one that
@@ -58,6 +63,37 @@ pub trait Backend: Send + Sync + 'static {
     /// Removes the note of a restoration. It may be called beside a commit.
     fn forget_restoration(&self, _id: &str) -> Result<(), BackendError> {
         Ok(())
+    }
+
+    /// As [`Backend::commit`], and tells `digests` what is changed; its record is stored in the same transaction. A back end
+    /// that can see the old values while it commits does this in its own way.
+    fn commit_with_digests(
+        &self,
+        batches: &[Batch],
+        digests: &mut TableDigests,
+    ) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        with_digests::commit(self, batches, digests)
+    }
+
+    /// Shows every key that begins with `prefix`, in order, and what is stored there. May block the thread; no commit is made
+    /// meanwhile.
+    fn for_each(&self, prefix: &str, visit: &mut dyn FnMut(&str, &[u8])) -> Result<(), BackendError> {
+        let mut after = String::new();
+        loop {
+            let page = block_on(self.keys(prefix, &after, PAGE))?;
+            for key in &page {
+                if let Some(value) = block_on(self.read(key))? {
+                    visit(key, &value);
+                }
+            }
+            let Some(last) = page.into_iter().next_back() else { return Ok(()) };
+            after = last;
+        }
+    }
+
+    /// Whether a check of everything that is stored is quick enough for a start.
+    fn is_small(&self) -> bool {
+        true
     }
 
     /// Opens the store again after a failed commit and checks that it is whole.

@@ -10,9 +10,10 @@ use onrecord_seal::{
 
 use crate::batch::{Batch, Precondition, Seen};
 use crate::commit::Commit;
-use crate::error::{CommitError, StoreError};
+use crate::error::{CommitError, REMEDY, StoreError, TablesError};
 use crate::read::Read;
 use crate::store::Storage;
+use crate::table_digests::TABLES;
 
 /// Keys of the barrier's own; no view reaches them.
 pub(crate) const OWN: &str = "barrier/";
@@ -51,6 +52,15 @@ struct Unsealed {
     stored_count: u64,
 }
 
+/// Whether an unsealing found digests of what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digests {
+    /// They were stored.
+    Found,
+    /// There were none: the store is of a version that did not keep any. What was there is counted.
+    Made,
+}
+
 impl Barrier {
     /// A sealed barrier over a store.
     pub fn new(storage: Storage, entropy: Arc<dyn Entropy>) -> Self {
@@ -64,7 +74,12 @@ impl Barrier {
 
     /// The share count and threshold; `None`: not initialised.
     pub async fn seal_config(&self) -> Result<Option<SealConfig>, BarrierError> {
-        let Some(stored) = self.storage().read(CONFIG).await? else { return Ok(None) };
+        let Some(stored) = self.storage().read(CONFIG).await? else {
+            return match self.storage().read(KEYRING).await? {
+                Some(_) => Err(BarrierError::Missing(CONFIG)),
+                None => Ok(None),
+            };
+        };
         SealConfig::decode(&stored).map(Some).ok_or(BarrierError::Config)
     }
 
@@ -91,6 +106,9 @@ impl Barrier {
         batch.put(ROOT_KEY, keys.encrypt_root(&unseal_key, ROOT_KEY, entropy)?);
         let record: Arc<[u8]> = keys.encrypt(KEYRING, entropy)?.into();
         batch.put(KEYRING, Arc::clone(&record));
+        if let Some(key) = keys.tables_key() {
+            self.storage().count_digests(key).map_err(StoreError::from)?;
+        }
         self.set(Some(Unsealed { keyring: Arc::new(keys), record, stored_count: 0 }));
         Ok((shares, batch))
     }
@@ -99,11 +117,39 @@ impl Barrier {
     ///
     /// # Errors
     /// [`BarrierError::Unseal`] for a wrong key, with the API's text.
-    pub async fn unseal(&self, unseal_key: &SecretBytes) -> Result<(), BarrierError> {
-        let root_record = self.storage().read(ROOT_KEY).await?.ok_or(BarrierError::NotInitialized)?;
+    pub async fn unseal(&self, unseal_key: &SecretBytes) -> Result<Digests, BarrierError> {
+        self.seal_config().await?.ok_or(BarrierError::NotInitialized)?;
+        let root_record = self.storage().read(ROOT_KEY).await?.ok_or(BarrierError::Missing(ROOT_KEY))?;
         let root = Keyring::decrypt_root(unseal_key, ROOT_KEY, root_record).map_err(BarrierError::Unseal)?;
-        self.set(Some(self.load(|stored| Keyring::decrypt(root, KEYRING, stored)).await?));
-        Ok(())
+        let unsealed = self.load(|stored| Keyring::decrypt(root, KEYRING, stored)).await?;
+        let key = unsealed.keyring.tables_key().cloned();
+        if let Some(key) = key {
+            self.storage().load_digests(&key).await?;
+            self.set(Some(unsealed));
+            return Ok(Digests::Found);
+        }
+        self.set(Some(unsealed.clone()));
+        let made = self.make_digests(&unsealed).await;
+        if made.is_err() {
+            self.storage().drop_digests();
+            self.seal();
+        }
+        made.map(|()| Digests::Made)
+    }
+
+    /// Counts what a version without digests has stored, and stores their key.
+    async fn make_digests(&self, unsealed: &Unsealed) -> Result<(), BarrierError> {
+        let keyring = unsealed.keyring.with_tables_key(&*self.inner.entropy)?;
+        if let Some(key) = keyring.tables_key() {
+            self.storage().count_digests(key).map_err(StoreError::from)?;
+        }
+        self.store_keyring(unsealed, Arc::new(keyring)).await.map(drop)
+    }
+
+    /// Compares everything that is stored with its digests. Returns the tables that are too large for that. Blocks the
+    /// thread; commits wait meanwhile.
+    pub fn check_tables(&self) -> Result<Vec<String>, TablesError> {
+        self.storage().check_tables()
     }
 
     /// Forgets the keys. Calls already under way finish with theirs; the keys are wiped when the last ends.
@@ -142,8 +188,12 @@ impl Barrier {
         self.store_keyring(&unsealed, Arc::new(rotated)).await
     }
 
-    /// Takes over the stored value of a key of the barrier's own, which another process may have changed: the keyring.
+    /// Takes over the stored value of a key of the barrier's own, which another process may have changed: the keyring, the
+    /// digests of the tables.
     pub async fn invalidate(&self, key: &str) -> Result<(), BarrierError> {
+        if key == TABLES {
+            return Ok(self.storage().reload_digests().await?);
+        }
         if key != KEYRING {
             return Ok(());
         }
@@ -225,7 +275,7 @@ impl Barrier {
         &self,
         decrypt: impl FnOnce(Vec<u8>) -> Result<Keyring, KeyringError>,
     ) -> Result<Unsealed, BarrierError> {
-        let stored = self.storage().read(KEYRING).await?.ok_or(BarrierError::NotInitialized)?;
+        let stored = self.storage().read(KEYRING).await?.ok_or(BarrierError::Missing(KEYRING))?;
         let record = Arc::from(stored.as_slice());
         let keyring = Arc::new(decrypt(stored)?);
         let stored_count = keyring.status().encryptions;
@@ -271,7 +321,7 @@ pub enum BarrierError {
     #[error("{0}")]
     Unseal(#[source] UnsealError),
     /// The stored share count and threshold are damaged.
-    #[error("the stored seal configuration is damaged")]
+    #[error("the storage is damaged: the stored value of {CONFIG:?} cannot be read; {REMEDY}")]
     Config,
     /// The keyring could not be made, stored or opened.
     #[error("{0}")]
@@ -279,6 +329,12 @@ pub enum BarrierError {
     /// The key could not be split.
     #[error("{0}")]
     Shamir(#[from] ShamirError),
+    /// One of the barrier's own records is not there, but others are.
+    #[error("the storage is damaged: the stored value of {0:?} is missing; {REMEDY}")]
+    Missing(&'static str),
+    /// What is stored is not what was stored last.
+    #[error("{0}")]
+    Tables(#[from] TablesError),
     /// Reading failed.
     #[error("{0}")]
     Store(#[from] StoreError),

@@ -14,6 +14,7 @@ pub struct Batch {
 }
 
 /// One change of one key.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Change {
     /// The whole key.
@@ -23,6 +24,7 @@ pub struct Change {
 }
 
 /// What must hold, at this batch's place in the order of commits, for its changes to be made.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Precondition {
     /// Nothing is stored at the key.
@@ -103,6 +105,11 @@ impl Batch {
     /// Its preconditions.
     pub fn preconditions(&self) -> &[Precondition] {
         &self.preconditions
+    }
+
+    /// A second batch of the same changes and preconditions; the values are shared.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self { changes: self.changes.clone(), preconditions: self.preconditions.clone() }
     }
 
     /// Whether it neither changes nor requires anything.

@@ -3,17 +3,18 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
+use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
 use crate::backend::Backend;
 use crate::batch::Batch;
 use crate::error::{BackendError, CommitError, Conflict};
+use crate::read::block_on;
+use crate::table_digests::{TABLES, TableDigests};
 
 /// The most batches of one transaction: bounds what one failure refuses, and the memory of a transaction.
 const GROUP: usize = 1024;
@@ -42,33 +43,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Blocks the thread until the future has answered. It runs no timers and sockets.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
-            return answer;
-        }
-        std::thread::park();
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 /// What the handles and the committer thread share.
 pub(crate) struct Committer {
     pub(crate) backend: Box<dyn Backend>,
     queue: Mutex<Queue>,
     work: Condvar,
     failed: AtomicBool,
+    /// Held over each transaction. `None` as long as the store has not been unsealed.
+    digests: Mutex<Option<TableDigests>>,
 }
 
 #[derive(Default)]
@@ -90,7 +72,13 @@ type Stored = Option<Arc<[u8]>>;
 
 impl Committer {
     pub(crate) fn new(backend: Box<dyn Backend>) -> Self {
-        Self { backend, queue: Mutex::default(), work: Condvar::new(), failed: AtomicBool::new(false) }
+        let (queue, failed) = (Mutex::default(), AtomicBool::new(false));
+        Self { backend, queue, work: Condvar::new(), failed, digests: Mutex::default() }
+    }
+
+    /// The digests that each transaction brings up to date. No transaction is made while they are held.
+    pub(crate) fn digests(&self) -> MutexGuard<'_, Option<TableDigests>> {
+        lock(&self.digests)
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -189,7 +177,13 @@ impl Committer {
         if self.has_failed() {
             return Err(CommitError::Failed);
         }
-        let outcome = guarded("commit", || self.backend.commit(batches)).and_then(|verdicts| {
+        let mut digests = self.digests();
+        let mut next = digests.clone();
+        let outcome = guarded("commit", || match &mut next {
+            Some(next) => self.backend.commit_with_digests(batches, next),
+            None => self.backend.commit(batches),
+        });
+        let outcome = outcome.and_then(|verdicts| {
             // A missing verdict would leave a waiter waiting for ever.
             if verdicts.len() == batches.len() {
                 Ok(verdicts)
@@ -197,15 +191,33 @@ impl Committer {
                 Err(BackendError::new("commit", "the back end did not answer every batch"))
             }
         });
+        if outcome.is_ok() {
+            if next.as_ref().is_none_or(TableDigests::are_ours) {
+                *digests = next;
+            } else if !self.reload(&mut digests) {
+                *digests = None;
+            }
+        }
         outcome.map_err(|error| {
             // Before the waiters are answered: one that was refused can ask at once whether the store has failed.
-            let whole = guarded("reopen", || self.backend.reopen()).is_ok();
+            let whole = guarded("reopen", || self.backend.reopen()).is_ok() && self.reload(&mut digests);
             match self.kept(batches, last) {
                 Some(kept) if whole => *last = vec![kept],
                 _ => self.failed.store(true, Ordering::Release),
             }
             CommitError::Backend(error)
         })
+    }
+
+    /// Takes over the digests that are stored. Whether that could be done.
+    fn reload(&self, digests: &mut Option<TableDigests>) -> bool {
+        let Some(old) = digests else { return true };
+        let stored = guarded("read", || block_on(self.backend.read(TABLES)));
+        let Ok(Some(reloaded)) = stored.map(|stored| stored.and_then(|stored| old.reload(&stored))) else {
+            return false;
+        };
+        *old = reloaded;
+        true
     }
 
     /// Checks that the reopened store holds what the last acknowledged group left in it, or what the refused

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use onrecord_seal::EnvelopeError;
 
 use crate::key::KeyError;
+use crate::table_digests::{TABLES, TableDifference};
+
+/// What an operator can do about damaged storage.
+pub const REMEDY: &str = "restore a backup: stop the server and run onrecord operator snapshot restore FILE, or put back the whole data directory";
 
 /// A back end's failure. Cheap to clone: all waiters of a failed transaction get it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -42,7 +46,7 @@ pub enum StoreError {
     #[error("the storage has failed")]
     Failed,
     /// What is stored at the key does not open.
-    #[error("the stored value of {key:?} is damaged: {error}")]
+    #[error("the stored value of {key:?} is damaged ({error}); {REMEDY}")]
     Damaged {
         /// The whole key.
         key: String,
@@ -50,9 +54,33 @@ pub enum StoreError {
         #[source]
         error: EnvelopeError,
     },
+    /// What is stored at the key opens, and is not what should be there.
+    #[error("the stored value of {0:?} cannot be read; {REMEDY}")]
+    Unreadable(String),
+    /// Nothing is stored at a key where something must be.
+    #[error("the stored value of {0:?} is missing; {REMEDY}")]
+    Missing(String),
     /// A value could not be encrypted.
     #[error("{0}")]
     Envelope(#[source] EnvelopeError),
+}
+
+/// What is stored is not what was stored last.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum TablesError {
+    /// The counts and digests are not there.
+    #[error("the storage is damaged: the stored value of {TABLES:?} is missing; {REMEDY}")]
+    Missing,
+    /// The counts and digests cannot be read.
+    #[error("the storage is damaged: the stored value of {TABLES:?} cannot be read; {REMEDY}")]
+    Unreadable,
+    /// A table is not as it was left.
+    #[error("the storage is damaged: {0}; {REMEDY}")]
+    Difference(#[source] TableDifference),
+    /// The back end failed.
+    #[error("{0}")]
+    Backend(#[from] BackendError),
 }
 
 /// A batch whose precondition did not hold.

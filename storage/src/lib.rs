@@ -49,17 +49,20 @@ pub mod key_lock;
 pub mod read;
 pub mod snapshot;
 pub mod store;
+mod table_check;
+pub mod table_digests;
 pub mod view;
 
 pub use backend::{Backend, BackendConfig, BackendKinds, embedded, memory};
 #[cfg(feature = "test-support")]
 pub use backend::{far, lossy};
-pub use barrier::{Barrier, BarrierError};
+pub use barrier::{Barrier, BarrierError, Digests};
 pub use batch::{Batch, Change, Precondition, Seen};
 pub use commit::Commit;
-pub use error::{BackendError, CommitError, Conflict, StoreError};
+pub use error::{BackendError, CommitError, Conflict, REMEDY, StoreError, TablesError};
 pub use key::KeyError;
 pub use key_lock::KeyLock;
 pub use read::Read;
 pub use store::Storage;
+pub use table_digests::{TableDifference, TableDigests};
 pub use view::View;

@@ -3,8 +3,10 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 
 /// A future that costs nothing where the answer is ready: no allocation, and `.await` does not give way to
 /// other tasks. Polled again after its answer was taken, it stays pending.
@@ -79,6 +81,27 @@ impl<T> Future for Read<'_, T> {
     }
 }
 
+/// Blocks the thread until the future has answered. It runs no timers and sockets.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
+            return answer;
+        }
+        std::thread::park();
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 impl<T> fmt::Debug for Read<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Read")
@@ -87,8 +110,6 @@ impl<T> fmt::Debug for Read<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
-
     use super::*;
 
     fn poll<T>(read: &mut Read<'_, T>) -> Poll<T> {

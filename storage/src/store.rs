@@ -4,12 +4,16 @@ use std::error::Error;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use onrecord_seal::MacKey;
+
 use crate::backend::{Backend, BackendConfig};
 use crate::batch::{Batch, Seen};
 use crate::commit::{Commit, Committer};
-use crate::error::{BackendError, StoreError};
+use crate::error::{BackendError, StoreError, TablesError};
 use crate::key_lock::{KeyLock, KeyLocks};
 use crate::read::Read;
+use crate::table_check;
+use crate::table_digests::{TABLES, TableDigests};
 
 /// A store of clear keys and opaque bytes. Cheap to clone; when the last clone is dropped, what waits is
 /// committed and the committer thread ends.
@@ -114,6 +118,48 @@ impl Storage {
     /// answer comes when it is durable, or refused.
     pub fn commit(&self, batch: Batch) -> Commit {
         self.shared.committer.submit(batch)
+    }
+
+    /// Keeps the stored digests of the tables up to date from now on, in each transaction.
+    pub(crate) async fn load_digests(&self, key: &MacKey) -> Result<(), TablesError> {
+        let record = self.shared.committer.backend.read(TABLES).await?.ok_or(TablesError::Missing)?;
+        let loaded = TableDigests::load(key, &record).ok_or(TablesError::Unreadable)?;
+        // Those that are kept up to date already are newer: a transaction may be under way.
+        let mut digests = self.shared.committer.digests();
+        if digests.as_ref().is_none_or(|digests| digests.reload(&record).is_none()) {
+            *digests = Some(loaded);
+        }
+        Ok(())
+    }
+
+    /// Takes over the stored digests, which another process has changed.
+    pub(crate) async fn reload_digests(&self) -> Result<(), TablesError> {
+        let record = self.shared.committer.backend.read(TABLES).await?.ok_or(TablesError::Missing)?;
+        if let Some(digests) = &mut *self.shared.committer.digests() {
+            *digests = digests.reload(&record).ok_or(TablesError::Unreadable)?;
+        }
+        Ok(())
+    }
+
+    /// Counts everything that is stored now, and keeps the digests up to date from now on, in each transaction. Blocks the
+    /// thread.
+    pub(crate) fn count_digests(&self, key: &MacKey) -> Result<(), BackendError> {
+        let mut digests = self.shared.committer.digests();
+        *digests = Some(table_check::count(&*self.shared.committer.backend, key)?);
+        Ok(())
+    }
+
+    /// Keeps no digests any more: those of a key that was not stored.
+    pub(crate) fn drop_digests(&self) {
+        *self.shared.committer.digests() = None;
+    }
+
+    /// Compares what is stored with its digests. Returns the tables that are too large for that. Blocks the thread, and
+    /// commits wait.
+    pub(crate) fn check_tables(&self) -> Result<Vec<String>, TablesError> {
+        let digests = self.shared.committer.digests();
+        let stored = digests.as_ref().ok_or(TablesError::Missing)?;
+        table_check::check(stored, &*self.shared.committer.backend)
     }
 
     fn ask<'a, T: 'a>(

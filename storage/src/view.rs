@@ -86,6 +86,16 @@ impl View {
         seen.key.strip_prefix(&*self.prefix) == Some(key) && !self.barrier.storage().is_pending(&seen.key)
     }
 
+    /// The error for a value that opens and is not what should be there.
+    pub fn unreadable(&self, key: &str) -> StoreError {
+        StoreError::Unreadable([&self.prefix, key].concat())
+    }
+
+    /// The error for a value that must be there and is not.
+    pub fn missing(&self, key: &str) -> StoreError {
+        StoreError::Missing([&self.prefix, key].concat())
+    }
+
     /// Orders writers that read, decide and commit a key: see [`Storage::lock`].
     pub async fn lock(&self, key: &str) -> Result<KeyLock<'_>, StoreError> {
         Ok(self.barrier.storage().lock(&self.whole(key)?).await)

@@ -19,16 +19,10 @@ impl Kept {
     pub(super) async fn load(view: &View) -> Result<Self, StoreError> {
         let mut kept = BTreeMap::new();
         for uuid in view.list("misses/").await? {
-            if let Some(stored) = view.get(&format!("misses/{uuid}")).await? {
-                match decode(stored.expose()) {
-                    Some(missed) => drop(kept.insert(uuid, missed)),
-                    None => {
-                        tracing::error!(
-                            uuid,
-                            "what an audit device missed before the last end cannot be read"
-                        );
-                    }
-                }
+            let key = format!("misses/{uuid}");
+            if let Some(stored) = view.get(&key).await? {
+                let missed = decode(stored.expose()).ok_or_else(|| view.unreadable(&key))?;
+                kept.insert(uuid, missed);
             }
         }
         Ok(Self(kept))

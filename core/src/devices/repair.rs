@@ -91,21 +91,12 @@ impl Removals {
     pub(crate) async fn load(view: &View) -> Result<Self, StoreError> {
         let mut pending = Vec::new();
         for id in view.list("repair/").await? {
-            let stored = view.get(&format!("repair/{id}")).await?;
-            match stored.and_then(|stored| Removal::decode(stored.expose(), (id.clone(),))) {
-                Some(removal) => {
-                    let Removal { path, kind, at, uid, .. } = &removal;
-                    tracing::warn!(
-                        path,
-                        kind,
-                        at,
-                        uid,
-                        "an audit device was removed by operator audit-repair"
-                    );
-                    pending.push(removal);
-                }
-                None => tracing::error!(id, "the record of a removed audit device cannot be read"),
-            }
+            let key = format!("repair/{id}");
+            let Some(stored) = view.get(&key).await? else { continue };
+            let removal = Removal::decode(stored.expose(), (id,)).ok_or_else(|| view.unreadable(&key))?;
+            let Removal { path, kind, at, uid, .. } = &removal;
+            tracing::warn!(path, kind, at, uid, "an audit device was removed by operator audit-repair");
+            pending.push(removal);
         }
         pending.sort_by_key(|removal| removal.at);
         Ok(Self { pending, tries: Tries::default() })

@@ -82,8 +82,10 @@ fn retired(device: &Device, now: Time) -> Vec<u8> {
 }
 
 pub(super) async fn salt(view: &View, uuid: &str) -> Result<Option<Zeroizing<String>>, StoreError> {
-    let stored = view.get(&format!("salt/{uuid}")).await?;
-    Ok(stored.map(|salt| Zeroizing::new(String::from_utf8_lossy(salt.expose()).into_owned())))
+    let key = format!("salt/{uuid}");
+    let Some(stored) = view.get(&key).await? else { return Ok(None) };
+    let text = std::str::from_utf8(stored.expose()).map_err(|_| view.unreadable(&key))?;
+    Ok(Some(Zeroizing::new(text.to_owned())))
 }
 
 pub(super) async fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
@@ -92,13 +94,10 @@ pub(super) async fn salts(view: &View) -> Result<Vec<KeptSalt>, StoreError> {
         found.push(KeptSalt::new(&text, device.path, device.kind, device.salt_since, None));
     }
     for uuid in view.list("retired/").await? {
-        let (Some(record), Some(text)) =
-            (view.get(&format!("retired/{uuid}")).await?, salt(view, &uuid).await?)
-        else {
-            continue;
-        };
-        // A salt is found by its id whatever is known beside it.
-        let record = Retired::decode(record.expose(), ()).unwrap_or_default();
+        let key = format!("retired/{uuid}");
+        let record = view.get(&key).await?.ok_or_else(|| view.missing(&key))?;
+        let text = salt(view, &uuid).await?.ok_or_else(|| view.missing(&format!("salt/{uuid}")))?;
+        let record = Retired::decode(record.expose(), ()).ok_or_else(|| view.unreadable(&key))?;
         let (from, to) = (record.from.unwrap_or(Time::UNIX_EPOCH), record.to.or(Some(Time::UNIX_EPOCH)));
         found.push(KeptSalt::new(&text, record.path, record.kind, from, to));
     }
@@ -120,16 +119,11 @@ pub(super) async fn all(view: &View) -> Result<Vec<(Device, Zeroizing<String>)>,
 }
 
 pub(super) async fn one(view: &View, uuid: &str) -> Result<Option<(Device, Zeroizing<String>)>, StoreError> {
-    let Some(record) = view.get(&format!("device/{uuid}")).await? else { return Ok(None) };
-    let Some(salt) = salt(view, uuid).await? else {
-        tracing::error!(uuid, "an audit device is stored without its salt, and is left out");
-        return Ok(None);
-    };
-    let device = decode(uuid, record.expose());
-    if device.is_none() {
-        tracing::error!(uuid, "the record of an audit device cannot be read, and is left out");
-    }
-    Ok(device.map(|device| (device, salt)))
+    let key = format!("device/{uuid}");
+    let Some(record) = view.get(&key).await? else { return Ok(None) };
+    let salt = salt(view, uuid).await?.ok_or_else(|| view.missing(&format!("salt/{uuid}")))?;
+    let device = decode(uuid, record.expose()).ok_or_else(|| view.unreadable(&key))?;
+    Ok(Some((device, salt)))
 }
 
 record! { Device(uuid: String) {

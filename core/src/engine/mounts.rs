@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_seal::EntropyError;
 use onrecord_storage::{Barrier, Batch, CommitError, KeyError, StoreError, View};
+use onrecord_value::printable::{Invisible, find_invisible};
 pub(crate) use table::Table;
 
 use crate::engine::codec::Broken;
@@ -37,21 +38,20 @@ struct Shared {
 }
 
 impl Mounts {
-    /// The stored table, with an engine for every mount; made, with the server's own mounts, if there is none yet.
-    /// What removals before the last sealing have left is removed meanwhile.
+    /// Adds the table with the server's own mounts to the batch that initialises it. Nothing else makes one.
+    pub fn make(batch: &mut Batch, barrier: &Barrier, host: &Host, kinds: &Kinds) -> Result<(), MountError> {
+        let view = barrier.view(place::CORE)?;
+        let first = stored::first(kinds, &*host.entropy)?;
+        view.require_absent(batch, KEY)?;
+        Ok(view.put(batch, KEY, &stored::encode(&first, &[]))?)
+    }
+
+    /// The stored table, with an engine for every mount. What removals before the last sealing have left is removed
+    /// meanwhile.
     pub async fn load(barrier: &Barrier, host: &Host, kinds: &Kinds) -> Result<Self, MountError> {
         let view = barrier.view(place::CORE)?;
-        let stored = match view.get(KEY).await? {
-            Some(bytes) => stored::decode(bytes.expose(), kinds)?,
-            None => {
-                let first = stored::first(kinds, &*host.entropy)?;
-                let mut batch = Batch::new();
-                view.require_absent(&mut batch, KEY)?;
-                view.put(&mut batch, KEY, &stored::encode(&first, &[]))?;
-                view.commit(batch).await?;
-                (first, Vec::new())
-            }
-        };
+        let stored = view.get(KEY).await?.ok_or_else(|| view.missing(KEY))?;
+        let stored = stored::decode(stored.expose(), kinds).map_err(|error| unreadable(error, &view))?;
         let mounts = Self(Arc::new(Shared {
             table: RwLock::new(Arc::default()),
             writer: tokio::sync::Mutex::default(),
@@ -147,8 +147,11 @@ impl Mounts {
     /// Shows the table that is stored now. An engine that stays mounted keeps what it has in memory.
     pub async fn invalidate(&self) -> Result<(), MountError> {
         let _turn = self.0.writer.lock().await;
-        let Some(bytes) = self.0.view.get(KEY).await? else { return Ok(()) };
-        let table = self.open(stored::decode(bytes.expose(), &self.0.kinds)?).await?;
+        let view = &self.0.view;
+        let bytes = view.get(KEY).await?.ok_or_else(|| view.missing(KEY))?;
+        let stored =
+            stored::decode(bytes.expose(), &self.0.kinds).map_err(|error| unreadable(error, view))?;
+        let table = self.open(stored).await?;
         let before = self.snapshot();
         let removed = |mount: &&Arc<Mount>| !table.iter().any(|now| now.uuid == mount.uuid);
         let removed: Vec<Arc<Mount>> = before.iter().filter(removed).cloned().collect();
@@ -236,6 +239,10 @@ impl Mounts {
     }
 }
 
+fn unreadable(error: MountError, view: &View) -> MountError {
+    if let MountError::Damaged(_) = error { view.unreadable(KEY).into() } else { error }
+}
+
 fn data_folder(uuid: &str) -> String {
     format!("{}{uuid}/", place::MOUNTS)
 }
@@ -251,7 +258,10 @@ fn check_path(path: &str, kind: &EngineKind) -> Result<(), MountError> {
     if !allowed {
         return Err(MountError::Reserved(path.to_owned()));
     }
-    let bad = |part: &str| matches!(part, "" | "." | "..") || part.chars().any(char::is_control);
+    if let Some(found) = find_invisible(path) {
+        return Err(MountError::Invisible(found));
+    }
+    let bad = |part: &str| matches!(part, "" | "." | "..");
     match path.strip_suffix('/') {
         Some(name) if path.len() <= 1024 && name.trim() == name && !name.split('/').any(bad) => Ok(()),
         _ => Err(MountError::BadPath(path.to_owned())),
@@ -269,6 +279,8 @@ pub enum MountError {
     Reserved(String),
     #[error("{0:?} is not a path that can be mounted at")]
     BadPath(String),
+    #[error("the path of a mount must not contain {0}")]
+    Invisible(Invisible),
     #[error("cannot unmount {0:?}")]
     Builtin(String),
     #[error("tune of path {0:?} failed: no mount entry found")]
@@ -304,8 +316,11 @@ mod tests {
         for good in ["kv/", "a/b/c/", "ä b/", "a.b/", "sysx/", "..a/"] {
             assert!(check_path(good).is_ok(), "{good}");
         }
-        for bad in ["", "/", "kv", "a//b/", "../", "a/../b/", "./", " kv/", "kv /", "a\nb/", "/kv/"] {
+        for bad in ["", "/", "kv", "a//b/", "../", "a/../b/", "./", " kv/", "kv /", "/kv/"] {
             assert!(matches!(check_path(bad), Err(MountError::BadPath(_))), "{bad:?}");
+        }
+        for unseen in ["a\nb/", "a\u{200b}/", "\u{202e}/"] {
+            assert!(matches!(check_path(unseen), Err(MountError::Invisible(_))), "{unseen:?}");
         }
         for taken in ["sys/", "sys/x/", "auth/", "auth/x/", "cubbyhole/", "identity/y/", "audit/"] {
             assert!(matches!(check_path(taken), Err(MountError::Reserved(_))), "{taken}");

@@ -206,7 +206,7 @@ impl Engine for Sys {
             }),
         injected("capabilities-self", "Read what the caller's token may do at paths.")
             .description("Takes `paths`.")
-            .write(|_, _, call| Handled::pending(policies::capabilities_of_caller(call))),
+            .write(|_, unsealed, call| Handled::pending(policies::capabilities_of_caller(unsealed, call))),
         injected("capabilities-accessor", "Read what the token of an accessor may do at paths.")
             .description("Takes `accessor` and `paths`.")
             .write(|_, unsealed, call| {
@@ -217,6 +217,7 @@ impl Engine for Sys {
             .read(|_, unsealed, call| Handled::ready(mounts::list_visible(unsealed, call))),
         Path::new("internal/ui/mounts/{*path}", "Read the mount that a path leads to.")
             .needs_no_token()
+            .captures_path()
             .read(|_, unsealed, call| Handled::ready(mounts::read_leading(unsealed, call))),
         Path::new("internal/specs/openapi", "Read the description of all paths as an OpenAPI document.")
             .read(|_, unsealed, call| Handled::ready(openapi::read(unsealed, call))),

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use onrecord_audit::Broker;
 use onrecord_audit::status::{DeviceStatus, Outlook};
-use onrecord_storage::Barrier;
+use onrecord_seal::{Entropy, EntropyError};
+use onrecord_storage::{Barrier, Batch, StoreError, View};
 
 use super::mounts::Mounts;
 use crate::alarm::Alarm;
@@ -19,9 +20,11 @@ use crate::host::Host;
 use crate::meters::Meters;
 use crate::policies::Policies;
 use crate::rate_limiter::RateLimiter;
+use crate::refusals::Refusals;
 use crate::restorations::Restorations;
 use crate::settings::Settings;
 use crate::snapshots::Snapshots;
+use crate::stored::{Record as _, record};
 use crate::tokens::Tokens;
 
 /// The machine's clock is set back by small steps all the time: that is not worth a line.
@@ -71,19 +74,43 @@ pub struct Unsealed {
     pub(crate) snapshots: Snapshots,
     /// Restorations of the storage that are not on record yet.
     pub(crate) restorations: Restorations,
+    /// Refused requests that have no entries of their own.
+    pub(crate) refusals: Arc<Refusals>,
     /// The way back to sealed.
     pub(crate) gate: Weak<dyn Sealer>,
     /// Set when its devices are let go. What comes later cannot be put on record.
     pub(crate) ended: AtomicBool,
 }
 
-/// The name and id of the cluster, made at the first unseal.
+/// The name and id of the cluster, made with the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
     /// `onrecord-cluster-1a2b3c4d`.
     pub name: String,
     /// A random UUID.
     pub id: String,
+}
+
+record! { Cluster() { "id" => id, "name" => name, } }
+
+impl Cluster {
+    /// Where it is stored.
+    pub(crate) const KEY: &str = "cluster";
+
+    pub(crate) fn random(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let (id, tag) = (entropy.uuid()?, entropy.uuid()?);
+        let name = format!("onrecord-cluster-{}", tag.get(..8).unwrap_or_default());
+        Ok(Self { name, id })
+    }
+
+    pub(crate) fn store(&self, view: &View, batch: &mut Batch) -> Result<(), StoreError> {
+        view.put(batch, Self::KEY, &self.encode())
+    }
+
+    pub(crate) async fn load(view: &View) -> Result<Self, StoreError> {
+        let stored = view.get(Self::KEY).await?.ok_or_else(|| view.missing(Self::KEY))?;
+        Self::decode(stored.expose(), ()).ok_or_else(|| view.unreadable(Self::KEY))
+    }
 }
 
 impl Unsealed {

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::blocking_task::BlockingTask;
 use crate::engine::unsealed::{Sealer, Unsealed};
 use crate::in_flight::{Counted, InFlight};
+use crate::record;
 
 /// Who may still be inside when the keys are wiped.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +30,21 @@ async fn drain(unsealed: &Arc<Unsealed>, timeout: Duration) {
         Err(_) => unsealed.broker.drain(timeout),
     };
     for (path, why) in undrained {
-        tracing::error!(%path, %why, "an audit device did not write all that waited for it");
+        let why = why.without_options();
+        tracing::error!(%path, why, "an audit device did not write all that waited for it");
+    }
+}
+
+/// Puts refused requests on record that have no entries of their own: there is no later moment before the seal. What cannot be
+/// recorded now is, once the same process is unsealed again.
+async fn record_last_refused(unsealed: &Unsealed, timeout: Duration) {
+    let counts = &unsealed.refusals.counts;
+    if let Some(taken) = counts.take_last(unsealed.host.clock.monotonic()) {
+        drop(tokio::time::timeout(timeout, record::refused(unsealed, taken)).await);
+    }
+    let requests = counts.pending();
+    if requests > 0 {
+        tracing::error!(requests, "refused requests are not on record: the entries that count them failed");
     }
 }
 
@@ -166,6 +181,7 @@ impl Gate {
                 }
             }
         }
+        record_last_refused(&wipe.unsealed, timeout).await;
         drain(&wipe.unsealed, timeout).await;
         // A disk that hangs must not keep the keys in memory.
         let kept = async {

@@ -1,13 +1,17 @@
 //! Initialisation: keys, their shares, the first root token.
 //! Never in it: unsealing. An initialised server is sealed.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use onrecord_seal::{SealConfig, Secret, SecretBytes};
-use onrecord_storage::BarrierError;
+use onrecord_storage::{BarrierError, Batch};
 
-use super::{CeremonyError, Core};
+use super::{CeremonyError, Core, Inner};
+use crate::engine::mounts::Mounts;
+use crate::engine::unsealed::Cluster;
+use crate::place;
 use crate::policies::Policies;
 use crate::token::Entry;
 use crate::tokens::Tokens;
@@ -52,18 +56,35 @@ impl Core {
         let (barrier, host) = (&self.inner.barrier, &self.inner.host);
         let now = host.clock.now();
         let (keys, mut batch) = barrier.initialize(config, now.unix_seconds()).await?;
-        let policies = Policies::load(barrier).await.map_err(|_| CeremonyError::Load("policies"))?;
-        let tokens = Tokens::open(barrier, &policies, host).map_err(|_| CeremonyError::Load("tokens"))?;
+        let policies = Policies::load(barrier).await.map_err(load("policies"))?;
+        let tokens = Tokens::open(barrier, &policies, host).map_err(load("tokens"))?;
+        self.make_tables(&mut batch)?;
         let root_token = tokens.add_root(&mut batch, root_token, now).map_err(CeremonyError::Token)?;
         barrier.commit(batch).await.map_err(BarrierError::from)?;
         tracing::info!(shares = config.shares(), threshold = config.threshold(), "the server is initialised");
         Ok(Initialised { keys, root_token })
     }
 
+    /// Adds what every initialised server has to the batch that initialises it. What is not there later is lost.
+    pub(super) fn make_tables(&self, batch: &mut Batch) -> Result<(), CeremonyError> {
+        let Inner { barrier, host, kinds, .. } = &*self.inner;
+        Mounts::make(batch, barrier, host, kinds).map_err(load("the mount table"))?;
+        let cluster = Cluster::random(&*host.entropy)?;
+        let view = barrier.view(place::CORE).map_err(load("the cluster's name"))?;
+        cluster.store(&view, batch).map_err(load("the cluster's name"))
+    }
+
     /// Whether keys exist.
     pub async fn initialised(&self) -> Result<bool, CeremonyError> {
         Ok(self.inner.barrier.seal_config().await?.is_some())
     }
+}
+
+/// The error of a table that cannot be loaded or made.
+pub(super) fn load<E: Into<Box<dyn Error + Send + Sync>>>(
+    what: &'static str,
+) -> impl FnOnce(E) -> CeremonyError {
+    move |error| CeremonyError::Load(what, error.into())
 }
 
 pub(super) struct Ceremony<'a>(&'a AtomicBool);

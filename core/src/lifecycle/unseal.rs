@@ -9,12 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use onrecord_audit::Broker;
 use onrecord_entry::Boot;
 use onrecord_seal::{Progress, SecretBytes};
-use onrecord_storage::{BarrierError, Batch};
+use onrecord_storage::{BarrierError, Batch, Digests, TablesError, View};
 
-use super::init::Ceremony;
+use super::init::{Ceremony, load};
 use super::{CeremonyError, Core, Gate};
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
+use crate::blocking_task::BlockingTask;
 use crate::devices::{self, Devices, Table, Unopened};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
@@ -24,7 +25,6 @@ use crate::place;
 use crate::policies::Policies;
 use crate::restorations::Restorations;
 use crate::snapshots::Snapshots;
-use crate::stored::{Record as _, record};
 use crate::tokens::Tokens;
 
 /// A share has at least the bytes of the smallest AES key, and at most those of the largest and its place.
@@ -49,8 +49,8 @@ impl Core {
         // A configuration that is read again now finds the server sealed or unsealed, and not between: it would be kept
         // for the next unsealing, with this one going by the old.
         let _settled = self.inner.reloading.lock().await;
-        self.inner.barrier.unseal(&unseal_key).await?;
-        match self.load().await {
+        let digests = self.inner.barrier.unseal(&unseal_key).await?;
+        match self.load(digests).await {
             Ok(unsealed) => {
                 if unsealed.broker.devices() == 0 {
                     devices::warn_of_none();
@@ -90,27 +90,26 @@ impl Core {
         Ok(())
     }
 
-    async fn load(&self) -> Result<Arc<Unsealed>, CeremonyError> {
+    async fn load(&self, digests: Digests) -> Result<Arc<Unsealed>, CeremonyError> {
         let (barrier, settings) = (&self.inner.barrier, &self.inner.settings);
-        // Devices show the machine's time; whatever expires goes by the other.
-        let (machine, clock) = (&self.inner.host, &self.inner.expiry_clock);
-        let host = &Host { clock: Arc::clone(clock) as _, ..machine.clone() };
-        let mark = StoredMark::load(barrier, clock).await.map_err(|error| {
-            tracing::error!(%error, key = "core/clock", "the stored time cannot be read: restore a snapshot");
-            CeremonyError::Load("the time")
-        })?;
-        let mark = Arc::new(mark);
-        let now = machine.clock.now();
         let audit = self.audit_settings();
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
-        let cluster = self.cluster(&core).await?;
-        let policies = Policies::load(barrier).await.map_err(|_| CeremonyError::Load("policies"))?;
+        match digests {
+            Digests::Found => self.check_tables().await?,
+            Digests::Made => self.make_missing_tables(&core).await?,
+        }
+        // Devices show the machine's time; whatever expires goes by the other.
+        let (machine, clock) = (&self.inner.host, &self.inner.expiry_clock);
+        let mark = Arc::new(StoredMark::load(&core, clock).await.map_err(load("the time"))?);
+        let host = &Host { clock: Arc::clone(clock) as _, ..machine.clone() };
+        let now = machine.clock.now();
+        let cluster = Cluster::load(&core).await.map_err(load("the cluster's name"))?;
+        let policies = Policies::load(barrier).await.map_err(load("policies"))?;
         let tokens = Tokens::open_marking(barrier, &policies, host, Arc::clone(&mark));
-        let tokens = tokens.map_err(|_| CeremonyError::Load("tokens"))?;
-        let mounts = Mounts::load(barrier, host, &self.inner.kinds)
-            .await
-            .map_err(|_| CeremonyError::Load("the mount table"))?;
+        let tokens = tokens.map_err(load("tokens"))?;
+        let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
+        let mounts = mounts.map_err(load("the mount table"))?;
         let audited_headers = AuditedHeaders::load(core).await?;
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
         let mut boot = [0; 8];
@@ -138,7 +137,8 @@ impl Core {
             return Err(CeremonyError::Devices(failed.collect()));
         }
         for Unopened { device, error, .. } in unopened {
-            tracing::error!(path = device.path, %error, "the server runs without this audit device");
+            let error = error.without_options();
+            tracing::error!(path = device.path, error, "the server runs without this audit device");
         }
         Ok(Arc::new(Unsealed {
             barrier: barrier.clone(),
@@ -159,30 +159,44 @@ impl Core {
             restorations,
             mark,
             clock_lines: Mutex::default(),
+            refusals: Arc::clone(&self.inner.refusals),
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
     }
 
-    /// The cluster's name and id; made and stored the first time.
-    async fn cluster(&self, view: &onrecord_storage::View) -> Result<Cluster, CeremonyError> {
-        const KEY: &str = "cluster";
-        if let Some(stored) = view.get(KEY).await.map_err(BarrierError::from)?
-            && let Some(cluster) = Cluster::decode(stored.expose(), ())
-        {
-            return Ok(cluster);
+    /// Compares everything that is stored with what was stored last, in a thread of its own: it may take a while.
+    async fn check_tables(&self) -> Result<(), CeremonyError> {
+        let barrier = self.inner.barrier.clone();
+        let checking = BlockingTask::begin("onrecord-check", move || barrier.check_tables());
+        let checked = match checking.map(BlockingTask::done) {
+            Ok(done) => done.await.unwrap_or(Err(TablesError::Unreadable)),
+            Err(_) => self.inner.barrier.check_tables(),
+        };
+        let unchecked = checked?;
+        if !unchecked.is_empty() {
+            tracing::warn!(
+                tables = unchecked.join(" "),
+                "the storage is too large to be checked whole at a start: operator diagnose -storage checks it"
+            );
         }
-        let (id, tag) = (self.inner.host.entropy.uuid()?, self.inner.host.entropy.uuid()?);
-        let name = format!("onrecord-cluster-{}", tag.get(..8).unwrap_or_default());
-        let cluster = Cluster { name, id };
-        let mut batch = Batch::new();
-        view.put(&mut batch, KEY, &cluster.encode()).map_err(BarrierError::from)?;
-        view.commit(batch).await.map_err(BarrierError::from)?;
-        Ok(cluster)
+        Ok(())
+    }
+
+    /// What versions before this one made at the first unsealing, for a server that one of them has initialised and that was
+    /// never unsealed. A server that was has its name.
+    async fn make_missing_tables(&self, core: &View) -> Result<(), CeremonyError> {
+        if core.get(Cluster::KEY).await.map_err(BarrierError::from)?.is_none() {
+            let mut batch = Batch::new();
+            self.make_tables(&mut batch)?;
+            self.inner.barrier.commit(batch).await.map_err(BarrierError::from)?;
+        }
+        tracing::info!(
+            "the storage is of an older version: from now on what is stored is counted, and checked at each unsealing"
+        );
+        Ok(())
     }
 }
-
-record! { Cluster() { "id" => id, "name" => name, } }
 
 /// Whether a device that could not be opened is still the enabled one, or the configuration has replaced it.
 fn same(table: &Table, unopened: &Unopened) -> bool {

@@ -29,12 +29,12 @@ impl TokenStorage {
     }
 
     pub(super) async fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
-        decoded(name, self.tokens.get(&id(name)).await)
+        self.decoded(name, self.tokens.get(&id(name)).await)
     }
 
     /// The entry as the changes on their way will leave it.
     pub(super) async fn latest(&self, name: &str) -> Result<Option<Entry>, TokenError> {
-        decoded(name, self.tokens.latest(&id(name)).await.map(|(stored, _)| stored))
+        self.decoded(name, self.tokens.latest(&id(name)).await.map(|(stored, _)| stored))
     }
 
     async fn holds(&self, name: &str) -> Result<bool, TokenError> {
@@ -42,9 +42,10 @@ impl TokenStorage {
     }
 
     pub(super) async fn by_accessor(&self, accessor: &str) -> Result<Option<String>, TokenError> {
-        let stored = self.tokens.get(&format!("accessor/{}", self.name(accessor)?)).await?;
+        let key = format!("accessor/{}", self.name(accessor)?);
+        let stored = self.tokens.get(&key).await?;
         stored
-            .map(|name| String::from_utf8(name.expose().to_vec()).map_err(|_| TokenError::Damaged))
+            .map(|name| String::from_utf8(name.expose().to_vec()).map_err(|_| self.unreadable(&key)))
             .transpose()
     }
 
@@ -102,7 +103,7 @@ impl TokenStorage {
                     }
                 }
                 // What cannot be read can still be removed; sweeping finds the rest.
-                Ok(None) | Err(TokenError::Damaged) => {}
+                Ok(None) | Err(TokenError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
             self.tokens.delete(&mut batch, &id(name))?;
@@ -163,10 +164,30 @@ impl TokenStorage {
         }
         match self.tokens.get(key).await? {
             Some(name) => {
-                self.holds(std::str::from_utf8(name.expose()).map_err(|_| TokenError::Damaged)?).await
+                self.holds(std::str::from_utf8(name.expose()).map_err(|_| self.unreadable(key))?).await
             }
             None => Ok(true),
         }
+    }
+
+    fn decoded(
+        &self,
+        name: &str,
+        stored: Result<Option<SecretBytes>, StoreError>,
+    ) -> Result<Option<Entry>, TokenError> {
+        match stored {
+            Ok(Some(stored)) => {
+                let entry = Entry::from_stored(name, stored.expose());
+                entry.map(Some).ok_or_else(|| self.unreadable(&id(name)))
+            }
+            Ok(None) => Ok(None),
+            Err(error @ StoreError::Damaged { .. }) => Err(TokenError::Damaged(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn unreadable(&self, key: &str) -> TokenError {
+        TokenError::Damaged(self.tokens.unreadable(key))
     }
 
     fn accessor(&self, entry: &Entry) -> Result<String, TokenError> {
@@ -180,15 +201,6 @@ pub(super) fn settled(result: Result<(), CommitError>) -> Result<(), TokenError>
         Ok(()) => Ok(()),
         Err(CommitError::Conflict(_)) => Err(TokenError::Gone),
         Err(error) => Err(TokenError::Commit(error)),
-    }
-}
-
-fn decoded(name: &str, stored: Result<Option<SecretBytes>, StoreError>) -> Result<Option<Entry>, TokenError> {
-    match stored {
-        Ok(Some(stored)) => Entry::from_stored(name, stored.expose()).map(Some).ok_or(TokenError::Damaged),
-        Ok(None) => Ok(None),
-        Err(StoreError::Damaged { .. }) => Err(TokenError::Damaged),
-        Err(error) => Err(error.into()),
     }
 }
 

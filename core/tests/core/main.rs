@@ -26,5 +26,6 @@ mod reload;
 mod repair;
 mod routes;
 mod salts;
+mod secrets_on_record;
 mod snapshot;
 mod tokens;

@@ -2,12 +2,18 @@
 //! it protects.
 //! Never in it: the hostile client (`attacker` in `src`).
 
+mod addresses;
 mod announced_bodies;
 mod anonymous_data;
 mod checker;
 mod damaged_storage;
 mod misspelt_configuration;
+mod names;
 mod no_device;
 mod odd_requests;
+mod placement;
+mod quiet_log;
+mod refused_flood;
 mod secrets_in_paths;
 mod unread_answers;
+mod unseal_guessing;

@@ -1,6 +1,11 @@
 //! The store in one file of one directory: the embedded engine (ADR 0001). Never in it: another commit mode
 //! than the engine's default; mixing modes is what its own authors warn of.
 
+mod meta;
+mod newest_commit;
+mod offline_check;
+mod overlay;
+mod problem;
 pub mod restore;
 mod snapshot;
 
@@ -14,23 +19,24 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use rustix::fs::{Access, access};
 
 use self::restore::{Restore, Restored, Step};
-use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus};
+use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus, DataFinding};
 use super::{Backend, below, children};
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
 use crate::snapshot::Records;
+use crate::table_digests::{TABLES, TableDigests};
+use newest_commit::{Commit, NewestCommit};
+pub use problem::{OpenError, Problem};
 
 /// The format this version writes and reads.
 pub const FORMAT: u64 = 1;
 
 const VALUES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("values");
-const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
-const FORMAT_KEY: &str = "format";
 const FILE: &str = "store.redb";
 const LOCK: &str = "lock";
 /// Bytes of pages that the engine may keep in memory.
@@ -44,6 +50,9 @@ pub struct Embedded {
     database: RwLock<Option<Database>>,
     opener: Opener,
     snapshots: snapshot::Snapshots,
+    /// Says which commit was the newest when the store was used last. None on a disk for tests.
+    newest: Option<NewestCommit>,
+    is_small: bool,
     /// Held for its lock.
     _lock: Option<File>,
 }
@@ -69,7 +78,8 @@ impl Embedded {
         }
         let path = directory.join(FILE);
         let length = private(&path)?.metadata()?.len();
-        // The names of the two files, and that of the directory, must outlast a crash as their contents do.
+        let newest = NewestCommit::open(directory)?;
+        // The names of the files, and that of the directory, must outlast a crash as their contents do.
         File::open(directory)?.sync_all()?;
         if let Some(above) = directory.canonicalize()?.parent() {
             // A directory above that cannot even be read was not made here.
@@ -79,7 +89,9 @@ impl Embedded {
             let backend = FileBackend::new(private(&path)?)?;
             Ok(builder(check).create_with_backend(backend)?)
         };
-        Self::start(Box::new(opener), Some(lock), length <= CHECK_MAX)
+        let mut store = Self::start(Box::new(opener), Some(newest), length <= CHECK_MAX)?;
+        store._lock = Some(lock);
+        Ok(store)
     }
 
     /// The same engine on a disk that forgets.
@@ -91,10 +103,43 @@ impl Embedded {
             .map_err(|problem| OpenError { directory: PathBuf::from("(lossy)"), problem })
     }
 
-    fn start(opener: Opener, lock: Option<File>, check: bool) -> Result<Self, Problem> {
-        let database = opened(&opener, check)?;
+    fn start(opener: Opener, newest: Option<NewestCommit>, is_small: bool) -> Result<Self, Problem> {
+        let database = opened(&opener, is_small, newest.as_ref())?;
         let snapshots = snapshot::Snapshots::default();
-        Ok(Self { database: RwLock::new(Some(database)), opener, snapshots, _lock: lock })
+        Ok(Self { database: RwLock::new(Some(database)), opener, snapshots, newest, is_small, _lock: None })
+    }
+
+    /// Commits, with a number, and notes the number beside the store: it may be ahead of the note, never behind it.
+    fn transact(
+        &self,
+        batches: &[Batch],
+        mut digests: Option<&mut TableDigests>,
+    ) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        let (verdicts, commit) = self.with("commit", |database| {
+            let write = database.begin_write()?;
+            let mut table = write.open_table(VALUES)?;
+            let verdicts: Vec<_> = batches
+                .iter()
+                .map(|batch| apply(&mut table, batch, digests.as_deref_mut()))
+                .collect::<Result<_, _>>()?;
+            let mut made = batches.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+            if !made.any(|(batch, _)| !batch.changes().is_empty()) {
+                drop(table);
+                write.abort()?;
+                return Ok((verdicts, None));
+            }
+            if let Some(record) = digests.and_then(TableDigests::next_record) {
+                table.insert(TABLES, &*record)?;
+            }
+            drop(table);
+            let commit = meta::next_commit(&write)?;
+            write.commit()?;
+            Ok((verdicts, Some(commit)))
+        })?;
+        if let (Some(newest), Some(commit)) = (&self.newest, commit) {
+            newest.note(commit);
+        }
+        Ok(verdicts)
     }
 
     fn with<T>(
@@ -110,12 +155,30 @@ impl Embedded {
 }
 
 /// Opens the file; with `check` it is read whole, and refused where it is not as the engine has written it.
-fn opened(opener: &Opener, check: bool) -> Result<Database, Problem> {
+fn opened(opener: &Opener, check: bool, newest: Option<&NewestCommit>) -> Result<Database, Problem> {
+    let noted = newest.map(NewestCommit::read).transpose()?.flatten();
     caught(|| {
         let database = opener(check)?;
-        check_format(&database)?;
+        let commit = match check_commit(meta::read(&database)?, noted)? {
+            Some(commit) => commit,
+            None => meta::stamp(&database)?,
+        };
+        if noted != Some(commit)
+            && let Some(newest) = newest
+        {
+            newest.begin(commit)?;
+        }
         Ok(database)
     })
+}
+
+/// Refuses a store whose last commit is before the one that was noted.
+fn check_commit(last: Option<Commit>, noted: Option<Commit>) -> Result<Option<Commit>, Problem> {
+    let found = last.map_or(0, |last| last.number);
+    match noted.filter(|noted| last.is_none_or(|last| last.store == noted.store)) {
+        Some(noted) if noted.number > found => Err(Problem::Behind { found, noted: noted.number }),
+        _ => Ok(last),
+    }
 }
 
 /// Runs the engine. It panics at some damage of its file, and reports other damage: both are one error.
@@ -136,32 +199,6 @@ fn builder(check: bool) -> Builder {
 /// Opens or makes a file that only its owner reads.
 fn private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
-}
-
-/// Refuses a newer format, and stamps a new store with ours.
-fn check_format(database: &Database) -> Result<(), Problem> {
-    let found = {
-        let read = database.begin_read().map_err(redb::Error::from)?;
-        match read.open_table(META) {
-            Ok(meta) => meta.get(FORMAT_KEY).map_err(redb::Error::from)?.map(|format| format.value()),
-            Err(TableError::TableDoesNotExist(_)) => None,
-            Err(error) => return Err(redb::Error::from(error).into()),
-        }
-    };
-    match found {
-        Some(FORMAT) => Ok(()),
-        Some(found) => Err(Problem::Format(found)),
-        None => stamp(database).map_err(Problem::Engine),
-    }
-}
-
-fn stamp(database: &Database) -> Result<(), redb::Error> {
-    let write = database.begin_write()?;
-    write.open_table(META)?.insert(FORMAT_KEY, FORMAT)?;
-    // Made here, so that no reader ever finds it missing.
-    drop(write.open_table(VALUES)?);
-    write.commit()?;
-    Ok(())
 }
 
 impl Backend for Embedded {
@@ -191,19 +228,28 @@ impl Backend for Embedded {
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
-        self.with("commit", |database| {
-            let write = database.begin_write()?;
-            let mut table = write.open_table(VALUES)?;
-            let verdicts: Vec<_> =
-                batches.iter().map(|batch| apply(&mut table, batch)).collect::<Result<_, _>>()?;
-            drop(table);
-            let mut made = batches.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
-            if made.any(|(batch, _)| !batch.changes().is_empty()) {
-                write.commit()?;
-            } else {
-                write.abort()?;
+        self.transact(batches, None)
+    }
+
+    fn commit_with_digests(
+        &self,
+        batches: &[Batch],
+        digests: &mut TableDigests,
+    ) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        self.transact(batches, Some(digests))
+    }
+
+    fn for_each(&self, prefix: &str, visit: &mut dyn FnMut(&str, &[u8])) -> Result<(), BackendError> {
+        self.with("list", |database| {
+            let table = database.begin_read()?.open_table(VALUES)?;
+            for item in table.range::<&str>(prefix..)? {
+                let (key, value) = item?;
+                if !key.value().starts_with(prefix) {
+                    break;
+                }
+                visit(key.value(), value.value());
             }
-            Ok(verdicts)
+            Ok(())
         })
     }
 
@@ -219,12 +265,17 @@ impl Backend for Embedded {
         self.with("restorations", |database| restore::forget_note(database, id))
     }
 
+    fn is_small(&self) -> bool {
+        self.is_small
+    }
+
     fn reopen(&self) -> Result<(), BackendError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // Closed first: the engine locks its file.
         self.snapshots.end();
         drop(database.take());
-        let opened = opened(&self.opener, true).map_err(|problem| BackendError::new("reopen", problem))?;
+        let opened = opened(&self.opener, true, self.newest.as_ref())
+            .map_err(|problem| BackendError::new("reopen", problem))?;
         *database = Some(opened);
         Ok(())
     }
@@ -232,7 +283,11 @@ impl Backend for Embedded {
 
 type Values<'txn> = redb::Table<'txn, &'static str, &'static [u8]>;
 
-fn apply(table: &mut Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, redb::Error> {
+fn apply(
+    table: &mut Values<'_>,
+    batch: &Batch,
+    mut digests: Option<&mut TableDigests>,
+) -> Result<Result<(), Conflict>, redb::Error> {
     for precondition in batch.preconditions() {
         let stored = table.get(precondition.key())?;
         if let Err(conflict) = precondition.check(stored.as_ref().map(redb::AccessGuard::value)) {
@@ -240,9 +295,13 @@ fn apply(table: &mut Values<'_>, batch: &Batch) -> Result<Result<(), Conflict>, 
         }
     }
     for change in batch.changes() {
-        match &change.value {
-            Some(value) => drop(table.insert(change.key.as_str(), &**value)?),
-            None => drop(table.remove(change.key.as_str())?),
+        let (key, value) = (change.key.as_str(), change.value.as_deref());
+        let old = match value {
+            Some(value) => table.insert(key, value)?,
+            None => table.remove(key)?,
+        };
+        if let Some(digests) = &mut digests {
+            digests.change(key, old.as_ref().map(redb::AccessGuard::value), value);
         }
     }
     Ok(Ok(()))
@@ -254,48 +313,6 @@ fn keys_from(
 ) -> Result<impl Iterator<Item = Result<String, redb::Error>> + use<>, redb::Error> {
     let range = table.range::<&str>(first..)?;
     Ok(range.map(|item| Ok(item?.0.value().to_owned())))
-}
-
-/// Why a directory was not opened as a store.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot open the storage directory {}: {problem}", directory.display())]
-#[non_exhaustive]
-pub struct OpenError {
-    /// The directory.
-    pub directory: PathBuf,
-    /// What is wrong with it.
-    #[source]
-    pub problem: Problem,
-}
-
-/// What can be wrong with a store's directory.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// Another process has it.
-    #[error("another process is using it")]
-    InUse,
-    /// A version that this one does not know wrote it, in this format.
-    #[error("it has format {0}, written by a newer version; this one knows {FORMAT}")]
-    Format(u64),
-    /// Its file is not as the engine has written it: what the engine says.
-    #[error("the file {FILE} is damaged ({0}): restore the directory from a backup")]
-    Damaged(String),
-    /// The system refuses it.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// The engine refuses it.
-    #[error("{0}")]
-    Engine(#[from] redb::Error),
-}
-
-impl From<redb::DatabaseError> for Problem {
-    fn from(error: redb::DatabaseError) -> Self {
-        match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => Self::InUse,
-            error => Self::Engine(error.into()),
-        }
-    }
 }
 
 /// The row of the table of kinds.
@@ -329,6 +346,10 @@ impl BackendTarget for Directory {
         step: &mut dyn FnMut(Step) -> ControlFlow<()>,
     ) -> Result<Restored, Box<dyn Error + Send + Sync>> {
         Ok(restore::restore(&self.0, wanted, step)?)
+    }
+
+    fn check_data(&self, progress: &mut dyn FnMut(u64, u64)) -> Vec<DataFinding> {
+        offline_check::check(&self.0, progress)
     }
 
     fn check(&self) -> (CheckStatus, String) {

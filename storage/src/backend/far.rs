@@ -12,6 +12,7 @@ use crate::backend::memory::Memory;
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
+use crate::table_digests::TableDigests;
 
 /// A store whose reads take their time. Clones are one store. An answer says what was stored when the read was
 /// made, as one that comes over a network may.
@@ -185,6 +186,18 @@ impl Backend for Far {
 
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
         self.shared.memory.commit(batches)
+    }
+
+    fn commit_with_digests(
+        &self,
+        batches: &[Batch],
+        digests: &mut TableDigests,
+    ) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        self.shared.memory.commit_with_digests(batches, digests)
+    }
+
+    fn for_each(&self, prefix: &str, visit: &mut dyn FnMut(&str, &[u8])) -> Result<(), BackendError> {
+        self.shared.memory.for_each(prefix, visit)
     }
 
     fn reopen(&self) -> Result<(), BackendError> {

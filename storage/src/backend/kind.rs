@@ -55,6 +55,13 @@ pub trait BackendTarget: Send + Sync {
         Err("this kind of storage is not restored from snapshots".into())
     }
 
+    /// Checks everything that is stored, as far as that can be done without keys, without changing anything. `progress` is
+    /// told the bytes done and all bytes. It may take long.
+    fn check_data(&self, _progress: &mut dyn FnMut(u64, u64)) -> Vec<DataFinding> {
+        let detail = "the data of this kind of storage cannot be checked".to_owned();
+        vec![DataFinding { check: "storage: data", status: CheckStatus::Warn, detail }]
+    }
+
     /// Finds out whether [`open`](Self::open) would work now, without changing anything.
     fn check(&self) -> (CheckStatus, String) {
         (CheckStatus::Warn, "this kind of storage is not checked before the server starts".to_owned())
@@ -96,6 +103,17 @@ pub enum OptionError {
     /// The value of an option is wrong; the text names both.
     #[error("{0}")]
     BadValue(String),
+}
+
+/// A check of what is stored, and its result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFinding {
+    /// What was checked.
+    pub check: &'static str,
+    /// The result.
+    pub status: CheckStatus,
+    /// What was found.
+    pub detail: String,
 }
 
 /// The result of a check.

@@ -11,6 +11,7 @@ use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
 use crate::snapshot::Records;
+use crate::table_digests::{TABLES, TableDigests};
 
 /// An ordered map with the reads and changes of a back end, for back ends that hold all of their data.
 #[derive(Clone, Default)]
@@ -34,7 +35,26 @@ impl Values {
 
     /// Makes the changes of all batches whose preconditions hold: see [`Backend::commit`].
     pub fn commit(&mut self, batches: &[Batch]) -> Vec<Result<(), Conflict>> {
-        batches.iter().map(|batch| self.apply(batch)).collect()
+        batches.iter().map(|batch| self.apply(batch, &mut |_, _, _| {})).collect()
+    }
+
+    /// As [`Values::commit`]; `digests` are told of the changes, and their record is stored. See
+    /// [`Backend::commit_with_digests`].
+    pub fn commit_with_digests(
+        &mut self,
+        batches: &[Batch],
+        digests: &mut TableDigests,
+    ) -> Vec<Result<(), Conflict>> {
+        let mut changed = false;
+        let mut change = |key: &str, old: Option<&[u8]>, new: Option<&[u8]>| {
+            changed = true;
+            digests.change(key, old, new);
+        };
+        let verdicts = batches.iter().map(|batch| self.apply(batch, &mut change)).collect();
+        if let Some(record) = changed.then(|| digests.next_record()).flatten() {
+            self.0.insert(TABLES.to_owned(), record.into());
+        }
+        verdicts
     }
 
     /// All keys and values, by key.
@@ -48,15 +68,20 @@ impl Values {
         self.0.range::<str, _>(range).map(|(key, _)| Ok(key.clone()))
     }
 
-    fn apply(&mut self, batch: &Batch) -> Result<(), Conflict> {
+    fn apply(
+        &mut self,
+        batch: &Batch,
+        changed: &mut impl FnMut(&str, Option<&[u8]>, Option<&[u8]>),
+    ) -> Result<(), Conflict> {
         for precondition in batch.preconditions() {
             precondition.check(self.0.get(precondition.key()).map(|value| &**value))?;
         }
         for change in batch.changes() {
-            match &change.value {
+            let old = match &change.value {
                 Some(value) => self.0.insert(change.key.clone(), Arc::clone(value)),
                 None => self.0.remove(&change.key),
             };
+            changed(&change.key, old.as_deref(), change.value.as_deref());
         }
         Ok(())
     }
@@ -128,6 +153,23 @@ impl Backend for Memory {
     fn records(&self) -> Result<Box<dyn Records>, BackendError> {
         // The values are shared, not copied.
         Ok(Box::new(self.values().clone()))
+    }
+
+    fn commit_with_digests(
+        &self,
+        batches: &[Batch],
+        digests: &mut TableDigests,
+    ) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(values.commit_with_digests(batches, digests))
+    }
+
+    fn for_each(&self, prefix: &str, visit: &mut dyn FnMut(&str, &[u8])) -> Result<(), BackendError> {
+        self.values()
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix))
+            .for_each(|(key, value)| visit(key, value));
+        Ok(())
     }
 
     fn reopen(&self) -> Result<(), BackendError> {

@@ -1,4 +1,4 @@
-//! The contract of every back end, the committer, crashes, a store that is far away, the barrier and its views.
+//! The contract of every back end, the committer, crashes, damage, a store that is far away, the barrier and its views.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +13,7 @@ mod committer;
 mod contract;
 mod crash;
 mod far;
+mod integrity;
 mod kill;
 mod snapshot;
 

@@ -230,7 +230,7 @@ fn a_changed_or_cut_snapshot_is_refused_and_nothing_is_restored() {
     damage([&whole[..], b"\n"].concat(), "one more byte".to_owned());
     std::fs::write(&file, whole).unwrap();
     assert!(inspect(&file).is_ok());
-    assert_eq!(names(&directory), ["lock", "store.redb"]);
+    assert_eq!(names(&directory), ["lock", "newest-commit", "store.redb"]);
     assert_eq!(state(&directory, &key), b"old");
 }
 
@@ -283,6 +283,7 @@ fn a_store_that_no_longer_opens_is_restored_and_kept_aside() {
     bytes[..512].fill(0);
     bytes[middle..].fill(0xa5);
     std::fs::write(&store, &bytes).unwrap();
+    std::fs::write(directory.join("newest-commit"), "what it was is not known").unwrap();
     assert!(Embedded::open(&directory).is_err());
     let before = std::fs::read(&store).unwrap();
     let done = restored(&directory, &file).unwrap();

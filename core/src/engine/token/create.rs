@@ -7,6 +7,7 @@ use super::caller;
 use super::lifetime::{self, Bounds, TtlRequest};
 use crate::audit_errors::WARN_NO_SUCH_POLICY;
 use crate::engine::{Call, Unsealed, fields};
+use crate::names::{check_name, check_token};
 use crate::operation::Operation;
 use crate::outcome::{Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
@@ -91,6 +92,7 @@ impl CreateRequest {
         let policies = sanitised(&fields::texts(data, "policies")?.unwrap_or_default());
         let default_policy = !fields::flag(data, "no_default_policy")?.unwrap_or(false);
         let orphan = fields::flag(data, "no_parent")?.unwrap_or(false);
+        policies.iter().try_for_each(|name| check_name("policies", name))?;
         let draft = TokenDraft {
             id: id.map(|id| Secret::new(id.into_owned())),
             policies,
@@ -104,6 +106,7 @@ impl CreateRequest {
             period: seconds(data, "period")?,
             renewable: fields::flag(data, "renewable")?.unwrap_or(true),
         };
+        check_token(&draft)?;
         Ok(Self { draft, default_policy, orphan })
     }
 }

@@ -8,6 +8,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::backends::FileBackend;
 use redb::{
@@ -15,7 +16,9 @@ use redb::{
     TableError,
 };
 
-use super::{FILE, FORMAT, FORMAT_KEY, LOCK, META, Problem, VALUES, builder, caught, private};
+use super::newest_commit::{Commit, NewestCommit};
+use super::overlay::Overlay;
+use super::{FILE, FORMAT, LOCK, Problem, VALUES, builder, caught, meta, private};
 use crate::barrier::ROOT_KEY;
 use crate::snapshot::{self, Restoration, SnapshotError, SnapshotInfo};
 
@@ -154,7 +157,7 @@ pub fn restore(
         return Err(RestoreError::OtherKeys(directory.to_owned()));
     }
     next(Step::Write)?;
-    let done = job.write(&snapshot, &old, &mut next).and_then(|()| job.replace(&old, &mut next));
+    let done = job.write(&snapshot, &old, &mut next).and_then(|commit| job.replace(&old, commit, &mut next));
     if let Err(error) = done {
         if !matches!(error, RestoreError::Ended) {
             // What is left is removed by the next restoration.
@@ -205,7 +208,7 @@ impl Job<'_> {
     }
 
     fn check_formats(&self, snapshot: &SnapshotInfo, has_keys: bool) -> Result<(), RestoreError> {
-        if snapshot.header.store_format > FORMAT {
+        if snapshot.header.store_format != FORMAT {
             return Err(self.problem(Problem::Format(snapshot.header.store_format)));
         }
         if !has_keys {
@@ -237,7 +240,8 @@ impl Job<'_> {
             return Ok(Old::default());
         }
         let read = caught(|| {
-            let database = builder(false).open_read_only(self.store())?;
+            let file = Overlay::new(File::open(self.store())?, Arc::default())?;
+            let database = builder(false).create_with_backend(file)?;
             Ok(read_old(&database.begin_read().map_err(redb::Error::from)?)?)
         });
         // A store that cannot be read is what snapshots are for.
@@ -268,12 +272,12 @@ impl Job<'_> {
         snapshot: &SnapshotInfo,
         old: &Old,
         next: &mut impl FnMut(Step) -> Result<(), RestoreError>,
-    ) -> Result<(), RestoreError> {
+    ) -> Result<Commit, RestoreError> {
         let new = Restoration::new(&self.wanted.id, self.wanted.at, self.wanted.uid, snapshot);
         let notes = old.notes.iter().cloned().chain([(new.id.clone(), new.encode())]).collect::<Vec<_>>();
         let path = self.new_store();
-        let database = caught(|| begin_store(&path, snapshot.header.store_format, &notes));
-        let database = database.map_err(|problem| self.problem(problem))?;
+        let database = caught(|| begin_store(&path, &notes));
+        let (database, commit) = database.map_err(|problem| self.problem(problem))?;
         let mut waiting = Waiting::default();
         let copied = self.read(|key, value| waiting.add(&database, key, value))?;
         if copied.sha256 != snapshot.sha256 {
@@ -282,7 +286,8 @@ impl Job<'_> {
         waiting.commit(&database).map_err(|problem| self.problem(problem))?;
         drop(database);
         next(Step::Check)?;
-        self.compare(&path)
+        self.compare(&path)?;
+        Ok(commit)
     }
 
     /// Compares the new store, opened again and read whole, with the snapshot.
@@ -315,6 +320,7 @@ impl Job<'_> {
     fn replace(
         &self,
         old: &Old,
+        commit: Commit,
         next: &mut impl FnMut(Step) -> Result<(), RestoreError>,
     ) -> Result<(), RestoreError> {
         next(Step::KeepOld)?;
@@ -326,6 +332,9 @@ impl Job<'_> {
         next(Step::Replace)?;
         fs::rename(self.new_store(), self.store()).map_err(|error| self.problem(error))?;
         next(Step::Sync)?;
+        // What is noted of the old store says nothing about the new one.
+        let noted = NewestCommit::open(self.directory).and_then(|newest| newest.begin(commit));
+        noted.map_err(|error| self.problem(error))?;
         self.sync()
     }
 
@@ -351,16 +360,15 @@ fn open_new(path: &Path, check: bool) -> Result<Database, Problem> {
 }
 
 /// A store without values.
-fn begin_store(path: &Path, format: u64, notes: &[(String, Vec<u8>)]) -> Result<Database, Problem> {
+fn begin_store(path: &Path, notes: &[(String, Vec<u8>)]) -> Result<(Database, Commit), Problem> {
     let database = open_new(path, false)?;
-    stamp(&database, format, notes)?;
-    Ok(database)
+    let commit = meta::stamp(&database)?;
+    put_notes(&database, notes)?;
+    Ok((database, commit))
 }
 
-fn stamp(database: &Database, format: u64, notes: &[(String, Vec<u8>)]) -> Result<(), redb::Error> {
+fn put_notes(database: &Database, notes: &[(String, Vec<u8>)]) -> Result<(), redb::Error> {
     let write = database.begin_write()?;
-    write.open_table(META)?.insert(FORMAT_KEY, format)?;
-    drop(write.open_table(VALUES)?);
     {
         let mut restored = write.open_table(RESTORED)?;
         for (id, note) in notes {
