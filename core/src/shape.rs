@@ -52,10 +52,13 @@ pub(crate) fn shape(context: &RequestContext<'_>, outcome: &Outcome) -> Shaped {
 
 fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
     if let Some(raw) = &reply.raw {
-        let recorded = object! {
-            "http_content_type" => raw.media.name(),
-            "http_raw_body" => String::from_utf8_lossy(&raw.body).into_owned(),
-            "http_status_code" => 200,
+        let recorded = match &reply.data {
+            Some(data) => data.clone(),
+            None => object! {
+                "http_content_type" => raw.media.name(),
+                "http_raw_body" => String::from_utf8_lossy(&raw.body).into_owned(),
+                "http_status_code" => 200,
+            },
         };
         return Shaped { media: raw.media, recorded: Some(recorded), ..Shaped::json(200, raw.body.clone()) };
     }

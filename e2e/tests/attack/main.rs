@@ -6,12 +6,10 @@ mod addresses;
 mod announced_bodies;
 mod anonymous_data;
 mod checker;
-<<<<<<< HEAD
-mod many_things;
-=======
 mod core_dumps;
+mod damaged_storage;
+mod many_things;
 mod memory_after_seal;
->>>>>>> main
 mod misspelt_configuration;
 mod names;
 mod no_device;
