@@ -17,6 +17,9 @@ const COMMANDS: &[&str] = &[
     "operator init",
     "operator unseal",
     "operator seal",
+    "operator snapshot save",
+    "operator snapshot restore",
+    "operator snapshot inspect",
     "login",
     "print token",
     "token create",
@@ -59,7 +62,8 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Groups of commands.
-const GROUPS: &[&str] = &["operator", "print", "token", "kv", "kv metadata", "secrets", "policy", "audit"];
+const GROUPS: &[&str] =
+    &["operator", "operator snapshot", "print", "token", "kv", "kv metadata", "secrets", "policy", "audit"];
 
 fn dev() -> (Server, Shell) {
     let server = Server::dev(&["-dev-audit=off"]);
@@ -181,7 +185,7 @@ fn the_version_and_a_server_that_is_not_there() {
         assert!(error.contains(output), "{set}: {error}");
     }
     let error = shell.refuses(1, "VAULT_FORMAT=foo onrecord status");
-    assert_eq!(error, "Invalid output format: foo\n");
+    assert_eq!(error, "Invalid output format: foo\nAccepted: table, json or yaml.\n");
     let error = shell.refuses(2, "onrecord audit list -header=X-Vault-Token=x");
     assert!(error.contains("Header starting by 'X-Vault-' are for internal usage only"), "{error}");
 }
