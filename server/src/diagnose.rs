@@ -73,7 +73,7 @@ pub fn diagnose_storage(
     kinds: &Kinds,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Vec<Finding> {
-    let Ok(Config { storage: Some(storage), .. }) = Config::read(paths, &kinds.backends) else {
+    let Ok(Config { storage: Some(storage), .. }) = Config::read(paths, kinds) else {
         return vec![Finding::warn("storage: data", "not checked: the configuration names no storage")];
     };
     let found = storage.target.check_data(progress).into_iter();

@@ -16,6 +16,7 @@ use super::{CeremonyError, Core, Gate};
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::blocking_task::BlockingTask;
+use crate::boots::Boots;
 use crate::devices::{self, Devices, Table, Unopened};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
@@ -101,19 +102,22 @@ impl Core {
         let tokens = Tokens::open(barrier, &policies, host).map_err(load("tokens"))?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
         let mounts = mounts.map_err(load("the mount table"))?;
-        let audited_headers = AuditedHeaders::load(core).await?;
         let mut boot = [0; 8];
         host.entropy.fill(&mut boot)?;
+        let boot = Boot::new(u64::from_le_bytes(boot));
+        let boots = Boots::begin(&core, boot).await?;
+        let audited_headers = AuditedHeaders::load(core).await?;
         let log = Arc::new(devices::Log::new(Arc::clone(&host.clock)));
         let broker = Broker::builder()
             .rules(audit.rules.clone())
             .clock(Arc::clone(&host.clock))
             .observer(Arc::clone(&log) as _)
-            .build_with_boot(Boot::new(u64::from_le_bytes(boot)));
+            .build_with_boot(boot);
         let kinds = settings.device_kinds.clone();
         let loaded =
             Devices::load(view(place::AUDIT)?, host.clone(), kinds, Arc::clone(&audit), &broker).await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
+        let unknown_boots = boots.compare(&broker);
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
         // Fewer devices than demanded are no reason to stay sealed: more can be enabled then.
         devices.declare(&broker, &audit, 0, now).await.map_err(CeremonyError::Declared)?;
@@ -143,6 +147,7 @@ impl Core {
             alarm: Alarm::default(),
             log,
             unkept: Mutex::default(),
+            unknown_boots,
             meters: Arc::clone(&self.inner.meters),
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),

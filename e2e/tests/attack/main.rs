@@ -2,9 +2,10 @@
 //! it protects.
 //! Never in it: the hostile client (`attacker` in `src`).
 
-mod anonymous_data;
 mod announced_bodies;
+mod anonymous_data;
 mod checker;
+mod lost_data;
 mod misspelt_configuration;
 mod no_device;
 mod odd_requests;
