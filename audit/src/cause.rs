@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::broker::DEVICES_MAX;
 use crate::device::DeviceError;
 use onrecord_entry::format::FormatError;
 
@@ -44,6 +45,14 @@ impl Why {
             Self::Device(error) | Self::Resting(error) => !error.concerns_line(),
             Self::QueueFull | Self::TimedOut => true,
             Self::Format(_) | Self::FormatPanicked | Self::Disabled | Self::Withdrawn => false,
+        }
+    }
+
+    /// The reason as the server's log has it: without any text of an option ([`DeviceError::without_options`]).
+    pub fn without_options(&self) -> String {
+        match self {
+            Self::Device(error) | Self::Resting(error) => error.without_options().to_string(),
+            other => other.to_string(),
         }
     }
 
@@ -108,7 +117,7 @@ pub enum EnableError {
     #[error("no audit device is enabled at this path")]
     NotEnabled,
     /// [`DEVICES_MAX`](crate::broker::DEVICES_MAX) devices are enabled.
-    #[error("too many audit devices")]
+    #[error("{DEVICES_MAX} audit devices are enabled, and there can be no more: disable one first")]
     TooMany,
     /// The system gave no thread for it.
     #[error("no thread for the audit device: {0}")]

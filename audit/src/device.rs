@@ -24,7 +24,7 @@ pub(crate) use drill::DrillControl;
 pub use drill::{DRILL_MAX, Drill, DrillError, DrillNews, DrillStatus};
 pub use error::errno::Errno;
 pub use error::net::{NetCause, NetError};
-pub use error::{DeviceError, OtherError, Violation};
+pub use error::{DeviceError, OtherError, Violation, WithoutOptions};
 pub use file::FileOptions;
 pub use interface::{Device, Notice};
 pub use kind::{DeviceKind, DeviceTarget};

@@ -157,6 +157,7 @@ pub(crate) struct Statistics {
     pub(crate) lost: AtomicU64,
     pub(crate) failures: AtomicU64,
     pub(crate) panics: AtomicU64,
+    pub(crate) overruns: AtomicU64,
     pub(crate) reopens: AtomicU64,
     /// Changed once a batch, by the writer alone.
     pub(crate) written: Mutex<WriteStatus>,

@@ -82,6 +82,8 @@ pub struct FaultStatus {
     pub failures: u64,
     /// Times it or a formatter panicked.
     pub panics: u64,
+    /// Times it was healthy and took longer than `settle_grace`.
+    pub overruns: u64,
     /// Its last error, if there was one.
     pub last_error: Option<LastError>,
 }

@@ -2,18 +2,19 @@
 //! Never in it: calls.
 
 use crate::failure::Failure;
+use crate::hint;
 use crate::invocation::Invocation;
 use crate::process::Process;
 use onrecord_client::environment::{self, Variables};
 use onrecord_client::{Address, Client, Config, ConfigError, os_text};
 use onrecord_value::duration;
+use std::fmt::Display;
 
 pub(crate) fn build(process: &Process, invocation: &Invocation, with_token: bool) -> Result<Client, Failure> {
     let mut config = Config::new(address(process, invocation)?);
     // A person can repeat the command; programs set the number of retries themselves.
     config.retries = 0;
-    environment::fill(&mut config, process)
-        .map_err(|error| Failure::server(format!("failed to read environment: {error}")))?;
+    environment::fill(&mut config, process).map_err(|error| wrong_variable(&error))?;
     wrap_ttl(&mut config, process, invocation)?;
     flags(&mut config, invocation);
     if with_token {
@@ -23,10 +24,17 @@ pub(crate) fn build(process: &Process, invocation: &Invocation, with_token: bool
     }
     let client = Client::new(config).map_err(|error| match error {
         ConfigError::ReservedHeader(_) => Failure::server(format!("failed to setup {error}")),
-        _ => Failure::server(format!("failed to read environment: {error}")),
+        _ => wrong_variable(&error),
     })?;
     let dry_run = invocation.is_set("output-curl-string") || invocation.is_set("output-policy");
     Ok(if dry_run { client.dry_run() } else { client })
+}
+
+/// The error of a variable, with what is accepted where its text leaves that out.
+fn wrong_variable(error: &dyn Display) -> Failure {
+    let text = format!("failed to read environment: {error}");
+    let accepted = hint::accepted(&text);
+    Failure::server(accepted.map_or_else(|| text.clone(), |accepted| format!("{text}\n{accepted}")))
 }
 
 fn address(process: &Process, invocation: &Invocation) -> Result<Address, Failure> {
@@ -39,9 +47,10 @@ fn address(process: &Process, invocation: &Invocation) -> Result<Address, Failur
 fn wrap_ttl(config: &mut Config, process: &Process, invocation: &Invocation) -> Result<(), Failure> {
     let mut ttl = invocation.duration("wrap-ttl");
     if let (None, Some((name, value))) = (ttl, process.setting_filled("WRAP_TTL")) {
-        ttl = Some(duration::parse(&value).map_err(|error| {
-            Failure::server(format!("failed to read environment: could not parse {name:?}: {error}"))
-        })?);
+        ttl = Some(
+            duration::parse(&value)
+                .map_err(|error| wrong_variable(&format!("could not parse {name:?}: {error}")))?,
+        );
     }
     config.wrap_ttl = ttl.filter(|ttl| !ttl.is_zero()).map(duration::format);
     Ok(())

@@ -18,7 +18,7 @@ pub(crate) mod token;
 // The files below take from here what nearly every command needs.
 use crate::data_arguments;
 use crate::failure::{
-    CommandResult, Failure, SERVER, USAGE, at_most_one, context, exactly, not_enough, too_many,
+    CommandResult, Failure, SERVER, USAGE, at_most_one, context, exactly, explained, not_enough, too_many,
 };
 use crate::flag::{Flag, HTTP_FLAGS, Output, setters};
 use crate::invocation::{self, Invocation, SyntaxError};

@@ -1,6 +1,7 @@
 //! How a command fails: an exit code and a message.
 //! Never in it: printing.
 
+use crate::hint;
 use onrecord_client::{Error, PreparedRequest};
 use std::fmt::Display;
 
@@ -30,12 +31,26 @@ impl Failure {
     }
 }
 
-/// Prefixes a client's error with what was being done, such as `Error listing audits: `.
+/// Prefixes a client's error with what was being done, such as `Error listing audits: `, and adds what its text leaves out.
 pub(crate) fn context(prefix: impl Display) -> impl FnOnce(Error) -> Failure {
-    move |error| match error {
-        Error::NotSent(request) => Failure::DryRun(request),
-        other => Failure::server(format!("{prefix}{other}")),
+    move |error| explained(prefix, error, Vec::new())
+}
+
+/// As [`context`], with these lines instead if there are any.
+pub(crate) fn explained(prefix: impl Display, error: Error, mut lines: Vec<String>) -> Failure {
+    if lines.is_empty() {
+        lines.extend(hint::of(&error));
     }
+    match error {
+        Error::NotSent(request) => Failure::DryRun(request),
+        other => Failure::server(with_lines(format!("{prefix}{other}"), lines)),
+    }
+}
+
+/// A text whose meaning clients know, a blank line, and lines of our own.
+pub(crate) fn with_lines(text: String, lines: impl IntoIterator<Item = String>) -> String {
+    let lines: Vec<String> = lines.into_iter().collect();
+    if lines.is_empty() { text } else { format!("{}\n\n{}", text.trim_end(), lines.join("\n")) }
 }
 
 pub(crate) fn not_enough(expected: &str, got: usize) -> Failure {

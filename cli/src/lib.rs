@@ -12,6 +12,7 @@ mod data_arguments;
 mod failure;
 mod flag;
 mod help;
+mod hint;
 mod invocation;
 mod print_response;
 mod printer;
@@ -19,6 +20,7 @@ mod process;
 mod progress_bar;
 mod run;
 mod session;
+mod variables;
 
 pub use command::table::{GROUPS, Lookup, commands, find};
 pub use command::{Command, Group};

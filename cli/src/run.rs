@@ -9,6 +9,7 @@ use crate::invocation::{Invocation, requests_help};
 use crate::printer::{Format, wrap};
 use crate::process::Process;
 use crate::session::Session;
+use crate::variables;
 use onrecord_client::{Method, PreparedRequest, needs_sudo};
 use onrecord_value::suggest;
 
@@ -87,6 +88,7 @@ fn run_command(session: &mut Session<'_>, command: &'static Command, words: &[St
     let invocation =
         command.parse(words).map_err(|error| Failure::Message(command.usage_code(), error.to_string()))?;
     session.prepare(&invocation, command.output)?;
+    variables::warn_misspelt(session)?;
     if table::is_alias(command.words) && session.format == Format::Table {
         let (program, old, new) = (&session.process.program, command.words, command.words.replace('-', " "));
         let text = format!(

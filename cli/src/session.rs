@@ -37,8 +37,10 @@ impl<'w> Session<'w> {
         let text = invocation.text("format").map(str::to_owned).or(from_environment).unwrap_or_default();
         self.format = Format::parse(&text).ok_or_else(|| {
             let near = suggest::nearest(&text, ["table", "json", "yaml"]);
+            let accepted =
+                if output == Output::Raw { "table, json, yaml or raw" } else { "table, json or yaml" };
             let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
-            Failure::usage(format!("Invalid output format: {text}{hint}"))
+            Failure::usage(format!("Invalid output format: {text}{hint}\nAccepted: {accepted}."))
         })?;
         if self.format == Format::Raw && output != Output::Raw {
             return Err(Failure::usage("This command does not support the -format=raw option."));
@@ -114,6 +116,11 @@ impl<'w> Session<'w> {
             _ => crate::printer::json::text(node),
         };
         self.print(&format!("{}\n", text.trim_end_matches('\n')))
+    }
+
+    /// Says on standard error what is being done.
+    pub(crate) fn note(&mut self, text: &str) -> Result<(), Failure> {
+        self.write_stderr(RESET, text)
     }
 
     pub(crate) fn warn(&mut self, text: &str) -> Result<(), Failure> {

@@ -10,6 +10,29 @@ use thiserror::Error;
 
 const DEFAULT_ADDRESS: &str = "https://127.0.0.1:8200";
 
+/// The names of all variables that a client reads, without their prefix.
+pub const NAMES: [&str; 19] = [
+    "ADDR",
+    "AGENT_ADDR",
+    "CACERT",
+    "CACERT_BYTES",
+    "CAPATH",
+    "CLIENT_CERT",
+    "CLIENT_KEY",
+    "CLIENT_TIMEOUT",
+    "DISABLE_REDIRECTS",
+    "HTTP_PROXY",
+    "MAX_RETRIES",
+    "MFA",
+    "NAMESPACE",
+    "PROXY_ADDR",
+    "SKIP_VERIFY",
+    "SRV_LOOKUP",
+    "TLS_SERVER_NAME",
+    "TOKEN",
+    "TOKEN_PATH",
+];
+
 /// Environment variables.
 pub trait Variables {
     /// The value of a variable, if it is set to UTF-8 text.
@@ -152,6 +175,25 @@ mod tests {
             let config = config(&variables(list)).unwrap();
             assert_eq!(config.address.url("/v1/x"), expected);
         }
+    }
+
+    #[test]
+    fn every_variable_that_is_read_is_among_the_names() {
+        let read = std::cell::RefCell::new(Vec::new());
+        let variables = |name: &str| {
+            read.borrow_mut().push(name.to_owned());
+            None
+        };
+        config(&variables).unwrap();
+        token(&variables).unwrap();
+        let mut read: Vec<String> = read
+            .into_inner()
+            .iter()
+            .filter_map(|name| name.strip_prefix("VAULT_").map(str::to_owned))
+            .collect();
+        read.sort();
+        read.dedup();
+        assert_eq!(read, NAMES);
     }
 
     #[test]

@@ -4,18 +4,25 @@
 //! Never in it: what a request means, or who sent it beyond its address.
 
 mod budget;
+mod connected;
+mod large_paths;
+mod need;
 mod permit;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Semaphore;
 
 use self::budget::Budget;
-pub use self::permit::Permit;
+pub use self::connected::Connected;
+use self::large_paths::LargePaths;
+use self::need::most as most_demanding;
 pub(crate) use self::permit::Priority;
+pub use self::permit::{Load, Permit};
+use crate::network::Network;
 
 /// A peer holds at most one part of so many of each budget.
 const PEER_PARTS: usize = 4;
@@ -26,22 +33,38 @@ const PIECE: usize = 1024;
 pub struct Admission {
     slots: Budget,
     bytes: Budget,
-    /// The largest request's bytes: what one peer may hold even where its part of the budget is less.
-    largest: usize,
+    /// What large requests need beside their bodies while they are worked on.
+    work: WorkMemory,
     refused: AtomicU64,
-    /// What large requests need beside their bodies while they are worked on. They wait for it in turn.
-    work: Arc<Semaphore>,
-    work_pieces: u32,
-    accounts: Mutex<HashMap<IpAddr, Weak<Account>>>,
+    large_paths: LargePaths,
+    accounts: Mutex<HashMap<Network, Weak<Account>>>,
+}
+
+/// Memory that is waited for in turn, in pieces of [`PIECE`] bytes.
+struct WorkMemory {
+    semaphore: Arc<Semaphore>,
+    pieces: u32,
+}
+
+impl WorkMemory {
+    fn new(bytes: usize) -> Self {
+        let pieces = (bytes / PIECE).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        let semaphore = Arc::new(Semaphore::new(pieces));
+        Self { semaphore, pieces: u32::try_from(pieces).unwrap_or(u32::MAX) }
+    }
 }
 
 /// What the connections of one peer hold together: of an IPv4 address, of an IPv6 network of 64 bits, or of the process
 /// itself.
 pub struct Account {
     admission: Arc<Admission>,
-    address: Option<IpAddr>,
+    address: Option<Network>,
+    connections: AtomicUsize,
     slots: Budget,
     bytes: Budget,
+    /// Whether one of its requests holds bytes beyond those: a share must not keep the largest request out.
+    is_beyond: AtomicBool,
+    work: WorkMemory,
 }
 
 /// There is no room.
@@ -50,23 +73,27 @@ pub struct Overloaded;
 
 impl Admission {
     /// Budgets of `slots` requests and `bytes` bytes: one half for bodies as they arrive and answers until they are
-    /// written, the other for the work on large requests. A request and its answer have at most `largest` bytes each.
-    pub fn new(slots: usize, bytes: usize, largest: usize) -> Arc<Self> {
-        let pieces = (bytes / 2 / PIECE).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+    /// written, the other for the work on large requests.
+    pub fn new(slots: usize, bytes: usize) -> Arc<Self> {
         Arc::new(Self {
             slots: Budget::new(slots),
             bytes: Budget::new(bytes - bytes / 2),
-            largest,
+            work: WorkMemory::new(bytes / 2),
             refused: AtomicU64::new(0),
-            work: Arc::new(Semaphore::new(pieces)),
-            work_pieces: u32::try_from(pieces).unwrap_or(u32::MAX),
+            large_paths: LargePaths::default(),
             accounts: Mutex::default(),
         })
     }
 
+    /// The least budget of bytes in which every request has room whose body has `largest` bytes and of which `values`
+    /// values are parsed, and every answer to one: large ones have three quarters of one half.
+    pub(crate) const fn least(largest: usize, values: usize) -> usize {
+        most_demanding(largest, values).saturating_mul(8).div_ceil(3)
+    }
+
     /// The account of a peer. The process itself (`None`) is not held to a part of the budgets.
     pub fn account(self: &Arc<Self>, address: Option<IpAddr>) -> Arc<Account> {
-        let Some(address) = address.map(network) else { return Arc::new(Account::new(self, None, 1)) };
+        let Some(address) = address.map(Network::of) else { return Arc::new(Account::new(self, None, 1)) };
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = accounts.get(&address).and_then(Weak::upgrade) {
             return account;
@@ -98,11 +125,13 @@ impl Admission {
 }
 
 impl Account {
-    fn new(admission: &Arc<Admission>, address: Option<IpAddr>, parts: usize) -> Self {
+    fn new(admission: &Arc<Admission>, address: Option<Network>, parts: usize) -> Self {
         Self {
+            connections: AtomicUsize::new(0),
             slots: Budget::new((admission.slots.limit() / parts).max(1)),
-            // One request of the largest size, and the answer to it, fit whatever is kept for smaller ones.
-            bytes: Budget::new((admission.bytes.limit() / parts).max(admission.largest.saturating_mul(3))),
+            bytes: Budget::new(admission.bytes.limit() / parts),
+            is_beyond: AtomicBool::new(false),
+            work: WorkMemory::new(admission.work.pieces as usize * PIECE / parts),
             admission: Arc::clone(admission),
             address,
         }
@@ -120,16 +149,11 @@ impl Drop for Account {
     }
 }
 
-/// What of an address stands for one peer: a host of an IPv6 network has as many addresses as it likes.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::Poll;
+
     use super::*;
 
     const MIB: usize = 1 << 20;
@@ -138,9 +162,13 @@ mod tests {
         admission.account(Some(text.parse().unwrap()))
     }
 
+    fn arrive(account: &Arc<Account>) -> Permit {
+        account.arrive(Priority::Ordinary, "kv/a")
+    }
+
     #[test]
     fn connections_of_one_peer_share_an_account_and_it_goes_with_the_last() {
-        let admission = Admission::new(8, MIB, 1);
+        let admission = Admission::new(8, MIB);
         let (one, same) = (peer(&admission, "192.0.2.1"), peer(&admission, "::ffff:192.0.2.1"));
         assert!(Arc::ptr_eq(&one, &same));
         let (host, neighbour) = (peer(&admission, "2001:db8::1"), peer(&admission, "2001:db8::2"));
@@ -151,53 +179,76 @@ mod tests {
     }
 
     #[test]
-    fn one_peer_holds_at_most_a_quarter() {
-        let admission = Admission::new(64, 80 * MIB, 1);
+    fn one_peer_holds_at_most_a_quarter_and_one_request_beyond_it() {
+        let admission = Admission::new(64, 80 * MIB);
         let attacker = peer(&admission, "192.0.2.1");
-        let taken: Vec<_> = (0..64)
-            .map(|_| attacker.arrive(Priority::Ordinary))
-            .take_while(|permit| permit.take_slot().is_ok())
-            .collect();
+        let taken: Vec<_> =
+            (0..64).map(|_| arrive(&attacker)).take_while(|permit| permit.take_slot().is_ok()).collect();
         assert_eq!(taken.len(), 15, "a sixteenth of its sixteen is kept for operators");
-        let other = peer(&admission, "192.0.2.2").arrive(Priority::Ordinary);
+        let other = arrive(&peer(&admission, "192.0.2.2"));
         assert!(other.take_slot().is_ok());
-        let body = attacker.arrive(Priority::Ordinary);
-        assert_eq!(body.grow(10 * MIB), Err(Overloaded));
+        let (body, large) = (arrive(&attacker), arrive(&attacker));
         assert_eq!(body.grow(7 * MIB), Ok(()));
+        assert_eq!(large.grow(10 * MIB), Ok(()), "beyond its share");
+        assert_eq!(body.grow(MIB), Err(Overloaded), "not a second time");
+        assert_eq!(large.grow(MIB), Ok(()), "the same goes on");
         assert_eq!(other.grow(7 * MIB), Ok(()));
-        assert!(admission.refused() >= 2);
+        assert_eq!(arrive(&attacker).grow(1024), Ok(()), "its small ones have room");
+        large.finish(MIB);
+        assert_eq!(body.grow(MIB), Err(Overloaded), "an answer beyond the share is one, too");
+        drop(large);
+        assert_eq!(body.grow(MIB), Ok(()));
         drop((taken, body, other));
         assert_eq!((admission.in_flight(), admission.bytes_held()), (0, 0));
     }
 
     #[test]
     fn large_bodies_leave_room_for_small_ones_and_those_for_operators() {
-        let admission = Admission::new(64, 128 * MIB, 1);
+        let admission = Admission::new(64, 128 * MIB);
         let account = peer(&admission, "192.0.2.1");
-        let large = account.arrive(Priority::Ordinary);
+        let (large, beyond) = (arrive(&account), arrive(&account));
         assert_eq!(large.grow(12 * MIB), Ok(()));
+        assert_eq!(beyond.grow(MIB), Ok(()));
         assert_eq!(large.grow(1), Err(Overloaded), "three quarters of its sixteen");
-        let small: Vec<_> = (0..100)
-            .map(|_| account.arrive(Priority::Ordinary))
-            .take_while(|permit| permit.grow(60 * 1024).is_ok())
-            .collect();
+        let small: Vec<_> =
+            (0..100).map(|_| arrive(&account)).take_while(|permit| permit.grow(60 * 1024).is_ok()).collect();
         assert!(small.len() > 40, "{}", small.len());
-        assert_eq!(account.arrive(Priority::Operator).grow(60 * 1024), Ok(()));
+        assert_eq!(account.arrive(Priority::Operator, "sys/a").grow(60 * 1024), Ok(()));
     }
 
     #[test]
-    fn the_largest_request_fits_whatever_the_budget() {
-        let admission = Admission::new(64, 128 * MIB, 32 * MIB);
+    fn the_work_on_a_small_body_reaches_as_far_as_its_bytes() {
+        let admission = Admission::new(64, 128 * MIB);
         let account = peer(&admission, "192.0.2.1");
-        let one = account.arrive(Priority::Ordinary);
-        assert_eq!(one.grow(32 * MIB), Ok(()));
+        let large = arrive(&account);
+        assert_eq!(large.grow(12 * MIB), Ok(()));
+        let body = [b'x'; 60 * 1024];
+        let small = arrive(&account);
+        assert_eq!(small.grow(body.len()), Ok(()));
+        assert_eq!(small.begin_work(&body, 100), Ok(None));
+        assert_eq!(admission.bytes_held(), 12 * MIB + 5 * body.len() + need::parsed(b"", 1));
+    }
+
+    #[test]
+    fn a_lone_client_can_read_the_largest_value_whatever_is_in_it() {
+        let largest = 4 * MIB;
+        let admission = Admission::new(64, Admission::least(largest, 100_000));
+        let account = peer(&admission, "192.0.2.1");
+        let permit = arrive(&account);
+        let object = onrecord_value::object! { "a" => vec![1; 99_998] };
+        assert_eq!(permit.hold_read(&vec![b'<'; largest]), Ok(()));
+        assert_eq!(permit.hold_decoded(&object), Ok(()));
+        assert_eq!(permit.hold_answer(6 * largest), Ok(()));
+        permit.finish(6 * largest);
+        assert_eq!(admission.bytes_held(), 6 * largest);
+        assert_eq!(account.arrive(Priority::Ordinary, "kv/a").load(false), Load::Large, "the next one");
+        assert_eq!(account.arrive(Priority::Ordinary, "kv/b").load(false), Load::Small);
     }
 
     #[test]
     fn a_finished_request_holds_its_answer_alone() {
-        let admission = Admission::new(64, 128 * MIB, 1);
-        let account = peer(&admission, "192.0.2.1");
-        let permit = account.arrive(Priority::Ordinary);
+        let admission = Admission::new(64, 128 * MIB);
+        let permit = arrive(&peer(&admission, "192.0.2.1"));
         permit.grow(5 * MIB).unwrap();
         permit.take_slot().unwrap();
         permit.finish(2 * MIB);
@@ -208,12 +259,12 @@ mod tests {
 
     #[tokio::test]
     async fn large_work_waits_for_its_turn() {
-        let admission = Admission::new(64, 16 * MIB, 1);
-        let account = peer(&admission, "192.0.2.1");
-        let (first, second) = (account.arrive(Priority::Ordinary), account.arrive(Priority::Ordinary));
+        let admission = Admission::new(64, 16 * MIB);
+        let account = admission.account(None);
+        let (first, second) = (arrive(&account), arrive(&account));
         first.work(7 * MIB).await;
         let mut waiting = std::pin::pin!(second.work(2 * MIB));
-        assert!(futures_pending(waiting.as_mut()).await);
+        assert!(is_waiting(waiting.as_mut()).await);
         first.finish(0);
         waiting.await;
         // More than there is takes all of it, instead of waiting for ever.
@@ -221,8 +272,23 @@ mod tests {
         second.work(1 << 40).await;
     }
 
-    async fn futures_pending(mut future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
-        std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending()))
-            .await
+    #[tokio::test]
+    async fn the_work_of_one_peer_is_in_no_others_way() {
+        let admission = Admission::new(64, 16 * MIB);
+        let attacker = peer(&admission, "192.0.2.1");
+        let held = arrive(&attacker);
+        held.work(2 * MIB).await;
+        let queue: Vec<_> = (0..16).map(|_| arrive(&attacker)).collect();
+        let mut waiting: Vec<_> = queue.iter().map(|permit| Box::pin(permit.work(2 * MIB))).collect();
+        for waiting in &mut waiting {
+            assert!(is_waiting(waiting.as_mut()).await);
+        }
+        let other = arrive(&peer(&admission, "192.0.2.2"));
+        let mut others = std::pin::pin!(other.work(2 * MIB));
+        assert!(!is_waiting(others.as_mut()).await);
+    }
+
+    async fn is_waiting(mut future: Pin<&mut impl Future<Output = ()>>) -> bool {
+        std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
     }
 }

@@ -121,8 +121,11 @@ impl Alarm {
 }
 
 fn causes(refused: &Refused) -> String {
-    let causes: Vec<String> =
-        refused.causes.iter().map(|cause| format!("{}: {}", cause.path, cause.why)).collect();
+    let causes: Vec<String> = refused
+        .causes
+        .iter()
+        .map(|cause| format!("{}: {}", cause.path, cause.why.without_options()))
+        .collect();
     if causes.is_empty() {
         "fewer devices are enabled than the rule wants".to_owned()
     } else {

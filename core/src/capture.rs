@@ -99,17 +99,17 @@ fn understand(
 ) -> Result<(), Refusal> {
     match method {
         "GET" => {
-            request.data = query_data(query);
+            request.data = query_data_within(query, limits)?;
             request.operation = read_or_list(&mut request.data)?;
         }
         "LIST" => {
-            request.data = query_data(query);
+            request.data = query_data_within(query, limits)?;
             request.data.remove("list");
             request.operation = Operation::List;
         }
         "DELETE" => {
             request.operation = Operation::Delete;
-            request.data = query_data(query);
+            request.data = query_data_within(query, limits)?;
         }
         "HEAD" => request.operation = Operation::Header,
         "POST" | "PUT" | "PATCH" => {
@@ -195,8 +195,7 @@ fn body_data(body: &[u8], form_encoded: bool, limits: json::Limits) -> Result<Ob
         return Ok(Object::new());
     }
     if form_encoded && !matches!(body.first(), Some(b'{' | b'[')) {
-        let values = body.split(|byte| *byte == b'&').count();
-        if values > limits.nodes {
+        if count_pairs(text) > limits.nodes {
             let text = format!("form with more than {} values", limits.nodes);
             return Err(Refusal::at_capture(400, text, audit_errors::BAD_FORM));
         }
@@ -205,6 +204,18 @@ fn body_data(body: &[u8], form_encoded: bool, limits: json::Limits) -> Result<Ob
     json::parse_object(body, limits).map_err(|error| {
         Refusal::at_capture(400, format!("failed to decode JSON input: {error}"), audit_errors::BAD_JSON)
     })
+}
+
+fn count_pairs(query: &str) -> usize {
+    query.split('&').count()
+}
+
+fn query_data_within(query: &str, limits: json::Limits) -> Result<Object, Refusal> {
+    if count_pairs(query) > limits.nodes {
+        let text = format!("query with more than {} values", limits.nodes);
+        return Err(Refusal::at_capture(400, text, audit_errors::BAD_QUERY));
+    }
+    Ok(query_data(query))
 }
 
 /// `a=1&b=2&b=3` as an object of texts and, for a repeated key, lists of texts. A key without a name is left out.

@@ -24,6 +24,7 @@ use onrecord_entry::SaltId;
 use onrecord_seal::EntropyError;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
 use onrecord_value::Time;
+use onrecord_value::printable::{Invisible, find_invisible};
 
 use crate::current::Current;
 use crate::host::Host;
@@ -82,9 +83,9 @@ pub enum DevicesError {
     /// No path.
     #[error("backend path must be specified")]
     NoPath,
-    /// The path has control characters: it stands in the server's log.
-    #[error("backend path must not contain control characters")]
-    BadPath,
+    /// The path has characters that are not seen: it stands in logs and lists.
+    #[error("backend path must not contain {0}")]
+    BadPath(Invisible),
     /// Another device is there, above or below.
     #[error("path already in use")]
     PathInUse,
@@ -247,8 +248,8 @@ impl Devices {
         if path == "/" {
             return Err(DevicesError::NoPath);
         }
-        if path.chars().any(char::is_control) {
-            return Err(DevicesError::BadPath);
+        if let Some(found) = find_invisible(&path) {
+            return Err(DevicesError::BadPath(found));
         }
         let _gate = self.gate.lock().await;
         let table = self.table();

@@ -88,6 +88,16 @@ impl Headers {
         self.spans.push((start, middle, self.text.len()));
     }
 
+    /// How many bytes they have.
+    pub const fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// All pairs of name and value, in the order received.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.spans.iter().filter_map(|&(start, middle, end)| {
@@ -120,6 +130,8 @@ pub enum Media {
     Json,
     /// Prometheus' text exposition, format 0.0.4.
     Prometheus,
+    /// Bytes without a meaning to a client: a page of a snapshot.
+    Octets,
 }
 
 impl Media {
@@ -128,6 +140,7 @@ impl Media {
         match self {
             Self::Json => "application/json",
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Octets => "application/octet-stream",
         }
     }
 }
@@ -137,8 +150,8 @@ pub struct Answer {
     status: u16,
     media: Media,
     body: Bytes,
-    /// Whether the client may try again soon.
-    retry: bool,
+    /// In how many seconds the client may try again; 0 says nothing about it.
+    retry_after: u64,
     /// What the body holds of the budgets until it is written.
     permit: Option<Arc<Permit>>,
 }
@@ -168,7 +181,7 @@ impl Answer {
 
     /// In how many seconds the client may try again, where the server was at a limit (`Retry-After`, RFC 9110, 10.2.3).
     pub const fn retry_after(&self) -> Option<u64> {
-        if self.retry { Some(1) } else { None }
+        if self.retry_after > 0 { Some(self.retry_after) } else { None }
     }
 
     /// The body; empty for 204. It holds its part of the budgets until it is dropped.
@@ -209,12 +222,22 @@ impl Answer {
     /// Refuses work beyond the fixed budgets before anything was looked at (counted, not recorded).
     pub(crate) fn overloaded() -> Self {
         let refused = Self::error(503, "the server is at its limit of requests in flight; try again");
-        Self { retry: true, ..refused }
+        Self { retry_after: 1, ..refused }
+    }
+
+    /// Refuses a request whose peer sends too much of what is refused. Nothing was done; an entry counts it.
+    pub(crate) fn over_rate() -> Self {
+        let refused = Self::error(
+            429,
+            "too many requests of this address were refused, for want of a valid token, of permission or of form: try again \
+             in a second, with a valid token (unauthenticated_rate_limit)",
+        );
+        Self { retry_after: 1, ..refused }
     }
 
     fn of(shaped: Shaped) -> Self {
-        let Shaped { status, media, body, recorded: _ } = shaped;
-        Self { status, media, body, retry: status == 503, permit: None }
+        let Shaped { status, media, body, retry_after, recorded: _ } = shaped;
+        Self { status, media, body, retry_after, permit: None }
     }
 
     fn error(status: u16, text: &'static str) -> Self {
@@ -242,7 +265,10 @@ pub(crate) struct Shaped {
     pub(crate) media: Media,
     /// The body; empty for 204.
     pub(crate) body: Bytes,
-    /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body.
+    /// In how many seconds the client may try again; 0: not said.
+    pub(crate) retry_after: u64,
+    /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body, data without the
+    /// secrets in its keys.
     pub(crate) recorded: Option<Object>,
 }
 

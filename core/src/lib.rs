@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Nothing is done before its request entry has settled, and no byte is answered before its response entry has: an
-//! [`Answer`] can only be made with the broker's proof, or in one of three reviewed places (`exchange`).
+//! [`Answer`] can only be made with the broker's proof, or in one of a few reviewed places (`exchange`).
 //!
 //! Never in this crate: HTTP types, files, environment, a clock or a source of randomness of its own ([`Host`]).
 
@@ -26,6 +26,7 @@ mod decide;
 mod devices;
 pub mod engine;
 mod exchange;
+mod expiry_clock;
 mod help;
 mod host;
 mod in_flight;
@@ -34,6 +35,8 @@ pub mod kinds;
 mod lifecycle;
 mod login;
 mod meters;
+mod names;
+mod network;
 mod operation;
 pub mod outcome;
 mod pipeline;
@@ -42,13 +45,16 @@ pub mod policies;
 mod preview;
 mod rate_limiter;
 mod record;
+mod refusals;
 mod release;
 mod request;
+mod restorations;
 mod route;
 mod routes;
 mod secret_path;
 mod settings;
 mod shape;
+mod snapshots;
 mod stored;
 pub mod token;
 pub mod tokens;
@@ -61,7 +67,7 @@ extern crate self as onrecord_core;
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "not every test uses all of it")]
 mod kit;
 
-pub use admission::{Account, Admission, Overloaded, Permit};
+pub use admission::{Account, Admission, Connected, Load, Overloaded, Permit};
 pub use devices::{DeclareError, Device, DevicesError};
 pub use exchange::{Answer, Exchange, Headers, Media, Peer, Received, Target};
 pub use host::{Host, Process, Spawn, Task};

@@ -3,6 +3,7 @@
 
 mod exempt;
 mod gate;
+mod guesses;
 mod init;
 mod journey;
 mod repair;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
 use onrecord_storage::{Barrier, BarrierError, Storage, TablesError};
+use tokio::sync::watch;
 
 use crate::admission::{Account, Admission, Permit, Priority};
 use crate::current::Current;
@@ -24,14 +26,18 @@ use crate::engine::kind::Kinds;
 use crate::engine::sys;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Target};
+use crate::expiry_clock::ExpiryClock;
 use crate::host::Host;
 use crate::kinds;
 use crate::meters::Meters;
+use crate::record;
+use crate::refusals::Refusals;
 use crate::routes::{ExemptEndpoint, Route};
 use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
 
 use gate::{DrainTo, Gate};
+use guesses::Guesses;
 pub use init::{InitOptions, Initialised};
 pub use journey::Journey;
 pub use repair::Repair;
@@ -51,6 +57,8 @@ pub struct Core {
 struct Inner {
     barrier: Barrier,
     host: Host,
+    /// The time by which expiry is judged; that of the host is the machine's.
+    expiry_clock: Arc<ExpiryClock>,
     kinds: Kinds,
     settings: Arc<Settings>,
     /// The audit settings that the next unsealing goes by.
@@ -59,6 +67,8 @@ struct Inner {
     reloading: tokio::sync::Mutex<()>,
     admission: Arc<Admission>,
     meters: Arc<Meters>,
+    refusals: Arc<Refusals>,
+    guesses: Guesses,
     gate: Arc<Gate>,
     shares: Mutex<Collector>,
     ceremony: AtomicBool,
@@ -72,18 +82,21 @@ impl Core {
 
     /// A sealed server over a store, with these kinds of engine.
     pub fn with_kinds(storage: Storage, host: Host, settings: Settings, kinds: Kinds) -> Self {
-        let admission =
-            Admission::new(settings.requests_in_flight, settings.request_memory, settings.max_request_size);
+        let admission = Admission::new(settings.requests_in_flight, settings.request_memory);
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
         let audit = Current::new(settings.audit.clone());
+        let expiry_clock = Arc::new(ExpiryClock::new(Arc::clone(&host.clock)));
         Self {
             inner: Arc::new(Inner {
                 barrier,
                 host,
+                expiry_clock,
                 kinds,
                 audit,
                 reloading: tokio::sync::Mutex::new(()),
+                refusals: Arc::new(Refusals::new(settings.unauthenticated_rate_limit)),
+                guesses: Guesses::default(),
                 settings: Arc::new(settings),
                 admission,
                 meters,
@@ -103,14 +116,20 @@ impl Core {
     /// Step 0, before the body is read: the request holds nothing yet, and its body's bytes are taken as they arrive
     /// ([`Permit::grow`]). Exempt routes need no slot; operators' reach further into the budgets.
     pub fn arrive(&self, account: &Arc<Account>, target: &Target) -> Permit {
-        let priority = match target {
-            Target::Api(path) if self.exempt(path).is_some() => Priority::Exempt,
+        let (priority, path) = match target {
+            Target::Api(path) if self.exempt(path).is_some() => (Priority::Exempt, path),
             Target::Api(path) if OPERATORS.iter().any(|prefix| path.starts_with(prefix)) => {
-                Priority::Operator
+                (Priority::Operator, path)
             }
-            Target::Api(_) | Target::Outside(_) => Priority::Ordinary,
+            Target::Api(path) | Target::Outside(path) => (Priority::Ordinary, path),
         };
-        account.arrive(priority)
+        account.arrive(priority, path)
+    }
+
+    /// Changes whenever the server is sealed: a transport then lets go of what its connections hold of requests and
+    /// answers.
+    pub fn sealings(&self) -> watch::Receiver<u64> {
+        self.inner.gate.sealings()
     }
 
     /// The 503 for a body that there is no room for.
@@ -138,7 +157,7 @@ impl Core {
     pub fn reopen_devices(&self, timeout: Duration) -> Vec<(Arc<str>, String)> {
         let Some(unsealed) = self.unsealed() else { return Vec::new() };
         let done = unsealed.broker.reopen(None, timeout);
-        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.to_string()))).collect()
+        done.into_iter().filter_map(|(path, done)| Some((path, done.err()?.without_options()))).collect()
     }
 
     /// Applies the audit settings of a configuration that was read again. New devices are tried before anything
@@ -192,22 +211,37 @@ impl Core {
     pub async fn keep_record(&self) {
         let Some(unsealed) = self.unsealed() else { return };
         unsealed.keep_record().await;
+        self.record_refused();
     }
 
-    /// Housekeeping, to be called every minute or so: rotates a worn key.
+    /// Has refused requests put on record that have no entries of their own: at most once a second, in the background.
+    fn record_refused(&self) {
+        let Some((unsealed, inside)) = self.inner.gate.enter() else { return };
+        self.inner.host.spawn.spawn(Box::pin(async move {
+            let now = unsealed.host.clock.monotonic();
+            if let Some(taken) = unsealed.refusals.counts.take_due(now) {
+                record::refused(&unsealed, taken).await;
+            }
+            drop(inside);
+        }));
+    }
+
+    /// Housekeeping, to be called every minute or so: rotates a worn key, stores the time that was reached.
     pub async fn maintain(&self) {
         let Some(unsealed) = self.unsealed() else { return };
         let now = self.inner.host.clock.now();
         if let Err(error) = unsealed.barrier.maintain(now.unix_seconds()).await {
             tracing::warn!(%error, "the keyring could not be maintained");
         }
+        unsealed.snapshots.expire(self.inner.host.clock.monotonic());
+        unsealed.keep_time().await;
         unsealed.check_storage();
     }
 
     /// Housekeeping, to be called every hour or so: removes tokens that are dead already. It reads all of them.
     pub async fn tidy(&self) {
         let Some(unsealed) = self.unsealed() else { return };
-        if let Err(error) = unsealed.tokens.tidy(self.inner.host.clock.now()).await {
+        if let Err(error) = unsealed.tokens.tidy(unsealed.host.clock.now()).await {
             tracing::warn!(%error, "dead tokens could not be removed");
         }
     }

@@ -8,6 +8,7 @@ use crate::engine::mount::LOGINS;
 use crate::engine::token::lifetime::{self, Bounds, TtlRequest};
 use crate::engine::token::sanitised;
 use crate::engine::unsealed::Unsealed;
+use crate::names::check_token;
 use crate::outcome::{Outcome, Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::token::Issued;
@@ -48,6 +49,7 @@ async fn token(
         ttl: granted.ttl,
         ..login
     };
+    check_token(&draft)?;
     let entry = unsealed.tokens.create(draft, None, call.now).await?;
     let issued = Issued { entry, lease_seconds: granted.ttl, new: true, text_known: true };
     Ok((issued, granted.capped.map(|capped| lifetime::warning("TTL", capped))))

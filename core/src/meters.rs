@@ -18,6 +18,8 @@ pub(crate) struct Meters {
     pub(crate) admission: Arc<Admission>,
     request: Meter,
     response: Meter,
+    over_rate: AtomicU64,
+    key_shares_refused: AtomicU64,
     /// Answers by the first digit of their status.
     answers: [AtomicU64; 5],
 }
@@ -76,6 +78,8 @@ impl Meters {
             admission,
             request: Meter::default(),
             response: Meter::default(),
+            over_rate: AtomicU64::new(0),
+            key_shares_refused: AtomicU64::new(0),
             answers: Default::default(),
         }
     }
@@ -86,6 +90,26 @@ impl Meters {
 
     pub(crate) fn refused(&self, phase: Phase) {
         self.meter(phase).failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was refused because its peer sends too many that are.
+    pub(crate) fn over_rate(&self) {
+        self.over_rate.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A key share was wrong, or came too soon after wrong ones.
+    pub(crate) fn key_share_refused(&self) {
+        self.key_shares_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many requests were refused because their peers send too many that are.
+    pub(crate) fn requests_over_rate(&self) -> u64 {
+        self.over_rate.load(Ordering::Relaxed)
+    }
+
+    /// How many key shares were wrong, or came too soon after wrong ones.
+    pub(crate) fn key_shares_refused(&self) -> u64 {
+        self.key_shares_refused.load(Ordering::Relaxed)
     }
 
     pub(crate) fn answered(&self, status: u16) {
@@ -127,7 +151,7 @@ mod tests {
 
     #[test]
     fn entries_of_all_threads_are_counted() {
-        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1, 1));
+        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1));
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope
@@ -139,7 +163,7 @@ mod tests {
 
     #[test]
     fn answers_are_counted_by_class() {
-        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1, 1));
+        let meters = Meters::new(Time::UNIX_EPOCH, Duration::ZERO, Admission::new(1, 1));
         for status in [200, 204, 404, 503, 500, 999, 0] {
             meters.answered(status);
         }

@@ -26,6 +26,8 @@ pub enum Outcome {
 pub struct Reply {
     /// `data` of the envelope; without data, auth and warnings the answer is 204.
     pub data: Option<Object>,
+    /// What is on record in place of `data`, where a key of it holds a secret: keys are recorded in the clear.
+    pub recorded: Option<Object>,
     /// A token that this request issued; it is revoked if its response cannot be recorded.
     pub auth: Option<Issued>,
     /// Lets a client in: the core issues such a token and puts it into `auth`. For login methods alone. They leave `id`
@@ -37,7 +39,7 @@ pub struct Reply {
     pub warnings: Vec<Warning>,
     /// The status and body form when they are not the usual ones.
     pub shape: ReplyShape,
-    /// A body of its own instead of the envelope.
+    /// A body of its own instead of the envelope. What is in `data` beside it is on record in its place.
     pub raw: Option<Raw>,
     /// What begins once the answer is on record, and with it: if it is not, nothing does.
     pub afterwards: Option<Afterwards>,

@@ -23,6 +23,11 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
     let verdict = decide::decide(&request, &caller, &route);
     let context =
         RequestContext { unsealed: &unsealed, request: &request, caller: &caller, route: &route, verdict };
+    // A peer that sends too much of what is refused is told so; one entry counts it.
+    if !unsealed.refusals.admit(&context) {
+        caller.release();
+        return Answer::over_rate();
+    }
     // 5. On record, before anything is done.
     let recorded = match record::request(&context).await {
         Ok(recorded) => recorded,

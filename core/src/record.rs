@@ -2,6 +2,7 @@
 //! The only caller of the broker for requests. Never in it: how an entry is hashed or written.
 
 mod bare;
+mod refused;
 
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
 use crate::token::{Entry as StoredToken, Issued};
 use crate::tokens::Caller;
+
+pub(crate) use refused::refused;
 
 /// The entry is not on record as the rule wants it: why each device does not have it, if there are devices.
 pub(crate) struct NotRecorded(Option<Refused>);

@@ -5,6 +5,7 @@ use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, ReleaseProof, Shaped};
+use crate::operation::Operation;
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::record::NotRecorded;
 use crate::shape::{self, ShapingFailed};
@@ -18,6 +19,10 @@ const REFUSED: &str = "internal error";
 
 /// What a client is told whose request was carried out although its answer could not be made.
 const SHAPING_FAILED: &str = "internal error: the request was carried out, but its answer could not be made";
+
+/// What a client is told whose request was carried out although there is no room for its answer.
+const NO_ROOM: &str = "internal error: the request was carried out, but the server is at its limit of memory for \
+                       answers, and this one is withheld";
 
 /// Releases a shaped answer, given that its response entry has settled.
 pub(crate) async fn release(
@@ -61,12 +66,24 @@ pub(crate) async fn shaping_failed(
             let text = Some(SHAPING_FAILED.to_owned());
             Refusal { text, audit_error: Some(audit_errors::SHAPING_FAILED), ..Refusal::internal() }
         }
-        ShapingFailed::NoRoom => Refusal::no_room(),
+        ShapingFailed::NoRoom if changes_nothing(context, outcome) => Refusal::no_room(),
+        ShapingFailed::NoRoom => {
+            Refusal { status: 500, text: Some(NO_ROOM.to_owned()), ..Refusal::no_room() }
+        }
     };
     if let Outcome::Reply(reply) = std::mem::replace(outcome, error.into()) {
         withdraw(context.unsealed, reply).await;
     }
     shape::shape(context, outcome)
+}
+
+/// Whether a client may send the request again, as if it had not been sent.
+fn changes_nothing(context: &RequestContext<'_>, outcome: &Outcome) -> bool {
+    let is_read = matches!(
+        context.request.operation,
+        Operation::Read | Operation::List | Operation::Help | Operation::Header
+    );
+    is_read || matches!(outcome, Outcome::Refusal(_))
 }
 
 /// Revokes what was issued in a reply that does not leave.

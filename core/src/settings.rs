@@ -7,6 +7,8 @@ use std::time::Duration;
 use onrecord_audit::{DeviceKinds, Placement, Rules};
 use onrecord_value::json::Limits;
 
+use crate::admission::Admission;
+
 /// Limits and defaults of a server.
 pub struct Settings {
     /// TTL of a token or lease that asks for none. Default 768 h.
@@ -20,6 +22,9 @@ pub struct Settings {
     /// How many bytes requests and their answers may take: one half for what arrives and what is not yet written, the
     /// other for the work on large requests. Default 1 GiB.
     pub request_memory: usize,
+    /// How many requests a second of one address may have entries of their own although they come without a valid token,
+    /// are not permitted or cannot be understood; 0: all of them. Default 500.
+    pub unauthenticated_rate_limit: u32,
     /// The audit rule and the devices of the configuration, as they are at the start.
     pub audit: AuditSettings,
     /// The kinds of audit devices that can be enabled. Default: the built-in ones.
@@ -28,6 +33,14 @@ pub struct Settings {
     pub json_limits: Limits,
     /// How long sealing waits for devices to write what waits for them. Default 10 s.
     pub shutdown_timeout: Duration,
+}
+
+impl Settings {
+    /// The least [`Settings::request_memory`] with which every request and every answer finds room whose size is within
+    /// [`Settings::max_request_size`].
+    pub const fn least_request_memory(&self) -> usize {
+        Admission::least(self.max_request_size, self.json_limits.nodes)
+    }
 }
 
 impl Default for Settings {
@@ -40,6 +53,7 @@ impl Default for Settings {
             max_request_size: 32 * MIB,
             requests_in_flight: 4096,
             request_memory: 1024 * MIB,
+            unauthenticated_rate_limit: 500,
             audit: AuditSettings::default(),
             device_kinds: DeviceKinds::default(),
             json_limits: Limits::default(),

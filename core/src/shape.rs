@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use onrecord_value::{Object, Value, json, object};
 
+use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::exchange::Shaped;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
@@ -51,12 +52,15 @@ pub(crate) fn shape(context: &RequestContext<'_>, outcome: &Outcome) -> Shaped {
 
 fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
     if let Some(raw) = &reply.raw {
-        let recorded = object! {
-            "http_content_type" => raw.media.name(),
-            "http_raw_body" => String::from_utf8_lossy(&raw.body).into_owned(),
-            "http_status_code" => 200,
+        let recorded = match &reply.data {
+            Some(data) => data.clone(),
+            None => object! {
+                "http_content_type" => raw.media.name(),
+                "http_raw_body" => String::from_utf8_lossy(&raw.body).into_owned(),
+                "http_status_code" => 200,
+            },
         };
-        return Shaped { status: 200, media: raw.media, body: raw.body.clone(), recorded: Some(recorded) };
+        return Shaped { media: raw.media, recorded: Some(recorded), ..Shaped::json(200, raw.body.clone()) };
     }
     let nothing = reply.data.is_none() && reply.auth.is_none() && reply.warnings.is_empty();
     if nothing && reply.shape == ReplyShape::Envelope {
@@ -82,7 +86,7 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
         }
     }
     body.push(b'\n');
-    Shaped::json(200, body)
+    Shaped { recorded: reply.recorded.clone(), ..Shaped::json(200, body) }
 }
 
 fn refused(refusal: &Refusal) -> Shaped {
@@ -94,7 +98,8 @@ fn refused(refusal: &Refusal) -> Shaped {
     body.extend_from_slice(b"]}\n");
     let text = refusal.text.as_deref().filter(|_| refusal.in_data);
     let recorded = text.map(|text| object! { "error" => text });
-    Shaped { recorded, ..Shaped::json(refusal.status, body) }
+    let is_full = refusal.status == 503 && refusal.audit_error == Some(audit_errors::NO_ROOM);
+    Shaped { recorded, retry_after: u64::from(is_full), ..Shaped::json(refusal.status, body) }
 }
 
 fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {
@@ -219,6 +224,46 @@ mod tests {
         );
         // The next one is answered as ever.
         assert_eq!(world.root("POST", "auth/token/create", None).await.status, 200);
+    }
+
+    /// Takes all room but for small requests from a server.
+    fn fill(world: &TestServer) -> crate::admission::Permit {
+        let target = crate::exchange::Target::Api("kv/other".to_owned());
+        let other = world.core.arrive(&world.core.account(None), &target);
+        while other.grow(1 << 20).is_ok() {}
+        other
+    }
+
+    #[tokio::test]
+    async fn without_room_for_the_answer_a_read_is_refused_and_a_write_says_that_it_was_carried_out() {
+        let world = TestServer::new().await;
+        assert_eq!(
+            world.root("POST", "sys/mounts/kv", Some(serde_json::json!({"type": "kv"}))).await.status,
+            204
+        );
+        let secret = serde_json::json!({"a": "x".repeat(100_000)});
+        assert_eq!(world.root("POST", "kv/large", Some(secret)).await.status, 204);
+        let unsealed = world.core.unsealed().unwrap();
+        let tokens = async || unsealed.tokens.accessors(unsealed.host.clock.now()).await.unwrap().len();
+        let before = tokens().await;
+        let held = fill(&world);
+        let read = world.start(crate::kit::ask("GET", "kv/large").token(&world.root)).await;
+        assert_eq!((read.status(), read.retry_after()), (503, Some(1)));
+        // Its metadata are in the answer, and make it a large one.
+        let meta: std::collections::BTreeMap<_, _> =
+            (0..30).map(|key| (format!("k{key}"), "<".repeat(500))).collect();
+        let meta = serde_json::json!({"meta": meta, "policies": ["default"]});
+        let device = world.device("test/", false).await;
+        let said = world.root("POST", "auth/token/create", Some(meta)).await;
+        assert_eq!((said.status, said.error().contains("was carried out")), (500, true), "{said:?}");
+        assert!(
+            entries(&device)[1]["error"].as_str().unwrap().contains("memory"),
+            "{:?}",
+            entries(&device)[1]
+        );
+        assert_eq!(tokens().await, before, "the token that nobody has heard of is gone");
+        drop(held);
+        assert_eq!(world.root("GET", "kv/large", None).await.status, 200);
     }
 
     fn text(shaped: &Shaped) -> &str {

@@ -68,6 +68,23 @@ impl Attacker {
         line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }
 
+    /// The next answer: its head, and as much of a body as the head announces. Empty if the connection ended.
+    pub fn answer(&mut self) -> String {
+        let mut text = Vec::new();
+        let mut byte = [0];
+        while !text.ends_with(b"\r\n\r\n") {
+            match self.0.read(&mut byte) {
+                Ok(1) => text.push(byte[0]),
+                _ => return String::new(),
+            }
+        }
+        let head = String::from_utf8_lossy(&text).into_owned();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
+        drop(self.0.read_exact(&mut body));
+        head + &String::from_utf8_lossy(&body)
+    }
+
     /// Waits until an answer has begun to arrive, and leaves it where it is.
     pub fn wait_for_answer(&self) {
         drop(self.0.peek(&mut [0]));

@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod http;
 pub mod load;
 pub mod log;
+pub mod mounts;
 pub mod namespace;
 pub mod peer;
 pub mod place;
@@ -16,3 +17,8 @@ pub mod replay;
 pub mod shell;
 pub mod strace;
 pub mod wait;
+
+/// Says that a test was skipped, past the test harness, which keeps what a test that passes has said.
+pub fn say_skipped(why: &str) {
+    drop(std::fs::write("/dev/stderr", format!("\nSKIPPED, NOTHING WAS TESTED: {why}\n")));
+}

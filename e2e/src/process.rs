@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use serde_json::{Value, json};
 
 use crate::http::{self, Response};
-use crate::wait;
+use crate::{mounts, wait};
 
 /// The binary `onrecord`, built from this workspace in the profile of the tests.
 pub fn binary() -> &'static Path {
@@ -68,6 +68,13 @@ impl Launch {
     #[must_use]
     pub fn with_file_limit(mut self, bytes: u64) -> Self {
         self.wrapper = vec!["prlimit".to_owned(), format!("--fsize={bytes}:unlimited")];
+        self
+    }
+
+    /// Starts it in a [mount namespace](mounts) of its own, after a script of the shell that begins in `folder`.
+    #[must_use]
+    pub fn with_mounts(mut self, script: &str, folder: &Path) -> Self {
+        self.wrapper = mounts::wrapper(script, folder);
         self
     }
 

@@ -47,16 +47,18 @@ fn lower(name: &str) -> Cow<'_, str> {
     if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_lowercase()) }
 }
 
-/// Whether a list allows a value of a request. It allows an array that is listed as a whole, or whose elements all are.
+/// Whether a list allows a value of a request. It allows an array that is listed as a whole, or whose elements all are allowed,
+/// arrays among them; no elements are not enough.
 pub(crate) fn allows(listed: &[Value], value: &Value) -> bool {
-    let all_listed = |items: &[Value]| !items.is_empty() && items.iter().all(|item| is_listed(listed, item));
-    listed.is_empty() || is_listed(listed, value) || value.as_array().is_some_and(all_listed)
+    let all_allowed = |items: &[Value]| !items.is_empty() && items.iter().all(|item| allows(listed, item));
+    listed.is_empty() || is_listed(listed, value) || value.as_array().is_some_and(all_allowed)
 }
 
-/// Whether a list denies a value of a request. It denies an array if one of its elements is listed.
+/// Whether a list denies a value of a request. It denies an array that is listed as a whole, or one of whose elements is denied,
+/// arrays among them.
 pub(crate) fn denies(listed: &[Value], value: &Value) -> bool {
-    let one_listed = |items: &[Value]| items.iter().any(|item| is_listed(listed, item));
-    listed.is_empty() || is_listed(listed, value) || value.as_array().is_some_and(one_listed)
+    let one_denied = |items: &[Value]| items.iter().any(|item| denies(listed, item));
+    listed.is_empty() || is_listed(listed, value) || value.as_array().is_some_and(one_denied)
 }
 
 fn is_listed(listed: &[Value], value: &Value) -> bool {
@@ -124,6 +126,7 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
+    use onrecord_value::json::Limits;
     use onrecord_value::{Number, Value};
 
     use super::{allows, denies, glob_matches, is_same};
@@ -172,12 +175,33 @@ mod tests {
 
     #[test]
     fn a_list_is_denied_by_one_element_and_allowed_by_all() {
-        let listed = [Value::from("a"), Value::from("b*")];
-        assert!(denies(&listed, &Value::from(vec!["x", "b1"])));
-        assert!(!denies(&listed, &Value::from(vec!["x", "y"])));
-        assert!(allows(&listed, &Value::from(vec!["a", "b1"])));
-        assert!(!allows(&listed, &Value::from(vec!["a", "x"])));
-        assert!(!allows(&listed, &Value::Array(Vec::new())));
+        let value = |json: &str| onrecord_value::json::parse(json.as_bytes(), Limits::default()).unwrap();
+        for (listed, sent, denied, allowed) in [
+            (r#"["a", "b*"]"#, r#""a""#, true, true),
+            (r#"["a", "b*"]"#, r#""x""#, false, false),
+            (r#"["a", "b*"]"#, r#"["x", "b1"]"#, true, false),
+            (r#"["a", "b*"]"#, r#"["x", "y"]"#, false, false),
+            (r#"["a", "b*"]"#, r#"["a", "b1"]"#, true, true),
+            (r#"["a", "b*"]"#, r#"["a", "x"]"#, true, false),
+            (r#"["a", "b*"]"#, "[]", false, false),
+            (r#"["a", "b*"]"#, r#"[["a"]]"#, true, true),
+            (r#"["a", "b*"]"#, r#"["x", ["y", ["b1"]]]"#, true, false),
+            (r#"["a", "b*"]"#, r#"["a", ["b1", []]]"#, true, false),
+            (r#"["a", "b*"]"#, r#""x,a""#, false, false),
+            (r#"["a", "b*"]"#, r#"{"k": "a"}"#, false, false),
+            (r#"[["a", "b"]]"#, r#"["a", "b"]"#, true, true),
+            (r#"[["a", "b"]]"#, r#"["b", "a"]"#, false, false),
+            (r#"[["a", "b"]]"#, r#""a""#, false, false),
+            (r#"[["a", "b"]]"#, r#"[["a", "b"], ["a", "b"]]"#, true, true),
+            ("[5, true]", "[5.0]", true, true),
+            ("[5, true]", "[[true], 6]", true, false),
+            ("[]", "[[]]", true, true),
+        ] {
+            let listed = value(listed);
+            let listed = listed.as_array().unwrap();
+            assert_eq!(denies(listed, &value(sent)), denied, "{listed:?} denies {sent}");
+            assert_eq!(allows(listed, &value(sent)), allowed, "{listed:?} allows {sent}");
+        }
         assert!(allows(&[], &Value::Null) && denies(&[], &Value::Null));
         assert!(allows(&[Value::from(vec!["x"])], &Value::from(vec!["x"])));
     }

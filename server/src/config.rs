@@ -49,8 +49,12 @@ pub(crate) struct Config {
     pub(crate) shutdown_timeout: Option<Duration>,
     /// How many bytes requests and their answers may take.
     pub(crate) request_memory: Option<usize>,
+    /// The file that says so.
+    pub(crate) memory_file: Option<PathBuf>,
     /// How many requests may be worked on at once.
     pub(crate) requests_in_flight: Option<usize>,
+    /// How many refused requests a second of one address have entries of their own; 0: all.
+    pub(crate) unauthenticated_rate_limit: Option<usize>,
     /// The audit rule, and the limits of devices enabled through the API.
     pub(crate) audit: AuditRules,
     pub(crate) devices: Vec<Device>,
@@ -58,7 +62,7 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "allow_audit_log_prefixing",
     "api_addr",
     "audit",
@@ -74,6 +78,7 @@ const KEYS: [&str; 16] = [
     "seal",
     "shutdown_timeout",
     "storage",
+    "unauthenticated_rate_limit",
     "unsafe_allow_api_audit_creation",
 ];
 
@@ -156,8 +161,14 @@ impl Config {
         self.default_lease_ttl = reader.duration(body, "default_lease_ttl")?.or(self.default_lease_ttl);
         self.max_lease_ttl = reader.duration(body, "max_lease_ttl")?.or(self.max_lease_ttl);
         self.shutdown_timeout = reader.duration(body, "shutdown_timeout")?.or(self.shutdown_timeout);
-        self.request_memory = reader.size(body, "request_memory")?.or(self.request_memory);
-        self.requests_in_flight = reader.count(body, "requests_in_flight")?.or(self.requests_in_flight);
+        let memory = reader.not_zero(body, "request_memory", Reader::size)?;
+        if memory.is_some() {
+            (self.request_memory, self.memory_file) = (memory, Some(reader.file().to_owned()));
+        }
+        let requests = reader.not_zero(body, "requests_in_flight", Reader::count)?;
+        self.requests_in_flight = requests.or(self.requests_in_flight);
+        let rate = reader.count(body, "unauthenticated_rate_limit")?;
+        self.unauthenticated_rate_limit = rate.or(self.unauthenticated_rate_limit);
         let rules = &mut self.audit;
         let api_creation = reader.boolean(body, "unsafe_allow_api_audit_creation")?;
         rules.api_creation = api_creation.unwrap_or(rules.api_creation);
@@ -187,6 +198,13 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// The largest body that a listener takes.
+    pub(crate) fn largest_body(&self) -> Option<usize> {
+        self.listeners.iter().map(|listener| listener.bounds.max_request_size).max()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::blocking::run_with_timeout;
 use crate::config::{Config, Device, ListenerConfig};
 use crate::error::StartError;
 use crate::kinds::Kinds;
-use crate::settings::audit_settings;
+use crate::settings::{audit_settings, check_memory};
 use crate::tls::Certificates;
 
 /// How long a check may take: a file system or a name server that hangs is a finding, and the next check runs.
@@ -89,6 +89,9 @@ async fn check_all(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding
         Some(Err(error)) => return vec![Finding::fail("configuration", error)],
         None => return vec![timed_out("configuration")],
     };
+    if let Err(error) = check_memory(&config) {
+        return vec![Finding::fail("configuration", error)];
+    }
     let mut found = Vec::new();
     if config.warnings.is_empty() {
         found.push(Finding::ok("configuration", "read"));

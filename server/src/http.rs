@@ -13,26 +13,29 @@ use hyper::header::{
     STRICT_TRANSPORT_SECURITY,
 };
 use hyper::{Request, Response, StatusCode};
-use onrecord_core::{Account, Answer, Core, Exchange, Headers, Overloaded, Peer, Permit, Received, Target};
+use onrecord_core::{
+    Account, Answer, Core, Exchange, Headers, Load, Overloaded, Peer, Permit, Received, Target,
+};
 use percent_encoding::percent_decode_str;
-use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::transfer::LeastRate;
+use crate::workers::LargeRequests;
 
 /// What the paths of the API begin with.
 const API_PREFIX: &str = "/v1/";
 /// How much room is made for a body before any of it has come, in bytes.
-const FIRST_ROOM: usize = 64 * 1024;
-/// A body of more bytes takes long to parse, hash and format: its request moves to threads of its own, so that no small
-/// request waits behind it.
-const LONG_BODY: usize = 64 * 1024;
+const FIRST_ROOM: usize = 4096;
+/// The longest head of a request, in bytes.
+pub(crate) const HEAD: usize = 64 * 1024;
 
 /// How a listener treats its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bounds {
     /// Connections at once; more wait in the kernel's queue.
     pub(crate) connections: usize,
+    /// Connections of one client address at once, over all listeners; more are refused.
+    pub(crate) connections_of_address: usize,
     /// How long a TLS handshake or a request's header may take.
     pub(crate) header_timeout: Duration,
     /// How long a body may take.
@@ -49,6 +52,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             connections: 8192,
+            connections_of_address: 8192 / 4,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
@@ -71,7 +75,7 @@ pub(crate) struct Service {
     /// The limits of time and size.
     pub(crate) bounds: Bounds,
     /// The threads for large requests.
-    pub(crate) large_requests: Handle,
+    pub(crate) large_requests: LargeRequests,
 }
 
 /// A request whose body is not read yet.
@@ -121,17 +125,21 @@ impl Service {
 
     async fn answer(&self, pending: PendingRequest) -> Response<Full<Bytes>> {
         let PendingRequest { permit, mut exchange, body, declared } = pending;
+        if permit.hold_head(exchange.query.len() + exchange.headers.len(), &exchange.query).is_err() {
+            return respond(Core::overloaded());
+        }
         exchange.body = match self.read_body(body, declared, &permit).await {
             Ok(received) => received,
             Err(Overloaded) => return respond(Core::overloaded()),
         };
-        let is_long = matches!(&exchange.body, Received::Whole(body) if body.len() > LONG_BODY);
         let journey = self.core.answer(permit, exchange);
-        if !is_long {
-            return respond(journey.await);
-        }
+        let threads = match journey.load() {
+            Load::Small => return respond(journey.await),
+            Load::Large => &self.large_requests.ordinary,
+            Load::LargeOperator => &self.large_requests.operators,
+        };
         // The task goes on if the client disconnects. It fails only when the process ends.
-        let done = self.large_requests.spawn(journey).await;
+        let done = threads.spawn(journey).await;
         respond(done.unwrap_or_else(|_| Core::overloaded()))
     }
 
@@ -180,6 +188,12 @@ async fn read_frames(
             return Ok(Received::TooLarge);
         }
         permit.grow(data.len())?;
+        // It doubles, as usual, but not beyond what there is to come.
+        if whole.capacity() - whole.len() < data.len() {
+            let to_come = declared.checked_sub(whole.len()).filter(|bytes| *bytes > 0);
+            let more = to_come.map_or(whole.len(), |bytes| bytes.min(whole.len()));
+            whole.reserve_exact(more.max(data.len()));
+        }
         whole.extend_from_slice(&data);
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::config::{Config, LogFormat};
 use crate::error::StartError;
 use crate::kinds::Kinds;
+use crate::settings::check_memory;
 
 /// What the command line says about a server.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,7 @@ impl Options {
     /// Reads the configuration files; the command line overrides what they say.
     pub(crate) fn read_config(&self) -> Result<Config, StartError> {
         let mut config = Config::read(&self.config, &self.kinds)?;
+        check_memory(&config)?;
         if let Some(level) = &self.log_level {
             let accepted = "it must be one of trace, debug, info, warn, error";
             config.log_level = Some(level.parse().map_err(|_| format!("-log-level={level}: {accepted}"))?);

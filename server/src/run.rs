@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use onrecord_audit::Placement;
 use onrecord_core::{Core, Host, Spawn, Task};
 use onrecord_seal::OsEntropy;
 use onrecord_storage::Storage;
@@ -28,7 +29,7 @@ use crate::{dev, logging, process};
 const MAINTENANCE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How often the log reports refused requests and failing devices, where a line is due.
-const INCIDENT_INTERVAL: Duration = Duration::from_secs(5);
+const INCIDENT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often the losses of audit devices are stored: a kill forgets those that are newer.
 const LOSS_INTERVAL: Duration = Duration::from_millis(500);
@@ -80,12 +81,9 @@ fn configuration(options: &Options) -> Result<Config, StartError> {
 
 async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     let mut signals = Signals::listen()?;
-    let core = open_core(options, config)?;
-    let mut listeners = Vec::new();
-    for listener in &config.listeners {
-        let at = |cause| At { place: format!("listener {}", listener.address), cause };
-        listeners.push(Listener::bind(listener).await.map_err(at)?);
-    }
+    let storage = open_storage(config)?;
+    let listeners = bind(config).await?;
+    let core = new_core(options, config, storage, &listeners);
     let development = match &options.dev {
         Some(dev) => Some(dev::open(dev, &core).await?),
         None => None,
@@ -128,9 +126,25 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
+async fn bind(config: &Config) -> Result<Vec<Listener>, StartError> {
+    let mut listeners = Vec::new();
+    for listener in &config.listeners {
+        let at = |cause| At { place: format!("listener {}", listener.address), cause };
+        listeners.push(Listener::bind(listener).await.map_err(at)?);
+    }
+    Ok(listeners)
+}
+
+/// A core without listeners, for a server that stays stopped.
 pub(crate) fn open_core(options: &Options, config: &Config) -> Result<Core, StartError> {
-    let storage = config.storage.as_ref().ok_or(INCOMPLETE)?;
-    let storage = Storage::open(storage)?;
+    Ok(new_core(options, config, open_storage(config)?, &[]))
+}
+
+fn open_storage(config: &Config) -> Result<Storage, StartError> {
+    Ok(Storage::open(config.storage.as_ref().ok_or(INCOMPLETE)?)?)
+}
+
+fn new_core(options: &Options, config: &Config, storage: Storage, listeners: &[Listener]) -> Core {
     let host = Host {
         clock: Arc::new(LocalClock::new()),
         entropy: Arc::new(OsEntropy::new()),
@@ -139,7 +153,9 @@ pub(crate) fn open_core(options: &Options, config: &Config) -> Result<Core, Star
     };
     let mut settings = settings(&options.config, config);
     settings.device_kinds = options.kinds.devices.clone();
-    Ok(Core::new(storage, host, settings))
+    let addresses = listeners.iter().filter_map(|listener| listener.socket.local_addr().ok());
+    settings.audit.placement = addresses.fold(settings.audit.placement, Placement::with_listener);
+    Core::new(storage, host, settings)
 }
 
 struct Runtime(tokio::runtime::Handle);

@@ -8,6 +8,7 @@ use onrecord_audit::Placement;
 use onrecord_core::{AuditSettings, Settings};
 
 use crate::config::Config;
+use crate::error::FileError;
 
 /// The settings of a start. `sources`: the files and folders that the configuration was read from.
 pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
@@ -17,12 +18,32 @@ pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
     settings.default_lease_ttl = ttl(config.default_lease_ttl, settings.default_lease_ttl);
     settings.max_lease_ttl = ttl(config.max_lease_ttl, settings.max_lease_ttl);
     settings.shutdown_timeout = config.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
-    settings.request_memory = config.request_memory.unwrap_or(settings.request_memory);
     settings.requests_in_flight = config.requests_in_flight.unwrap_or(settings.requests_in_flight);
-    let largest = config.listeners.iter().map(|listener| listener.bounds.max_request_size).max();
-    settings.max_request_size = largest.unwrap_or(settings.max_request_size);
+    settings.max_request_size = config.largest_body().unwrap_or(settings.max_request_size);
+    // Where only the largest body is configured, what it needs comes with it.
+    let default = settings.request_memory.max(settings.least_request_memory());
+    settings.request_memory = config.request_memory.unwrap_or(default);
+    let rate = config.unauthenticated_rate_limit.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX));
+    settings.unauthenticated_rate_limit = rate.unwrap_or(settings.unauthenticated_rate_limit);
     settings.audit = audit_settings(sources, config);
     settings
+}
+
+/// The memory of requests must have room for what the listeners let in.
+pub(crate) fn check_memory(config: &Config) -> Result<(), FileError> {
+    let (Some(memory), Some(file)) = (config.request_memory, &config.memory_file) else { return Ok(()) };
+    let mut settings = Settings::default();
+    settings.max_request_size = config.largest_body().unwrap_or(settings.max_request_size);
+    let least = settings.least_request_memory();
+    if memory >= least {
+        return Ok(());
+    }
+    let message = format!(
+        "request_memory = {memory} bytes: max_request_size = {} bytes needs at least {least}, so that the largest value \
+         can be read whatever characters are in it; raise request_memory or lower max_request_size",
+        settings.max_request_size
+    );
+    Err(FileError::new(file, None, message))
 }
 
 pub(crate) fn audit_settings(sources: &[PathBuf], config: &Config) -> AuditSettings {
@@ -49,7 +70,15 @@ fn placement(sources: &[PathBuf], config: &Config) -> Placement {
     let placement = rules.only_directories.iter().fold(placement, Placement::narrow);
     let storage = config.storage.iter().filter_map(|storage| storage.target.directory());
     let own = sources.iter().filter(|path| path.is_dir()).map(PathBuf::as_path).chain(storage);
-    own.map(absolute).fold(placement, Placement::keep_out)
+    let placement = own.map(absolute).fold(placement, Placement::keep_out);
+    own_files(sources, config).map(absolute).fold(placement, Placement::keep_off)
+}
+
+/// The files that the server reads: of its configuration, and of TLS.
+fn own_files<'a>(sources: &'a [PathBuf], config: &'a Config) -> impl Iterator<Item = &'a Path> {
+    let tls = config.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    let tls = tls.flat_map(|tls| [Some(&tls.certificate), Some(&tls.key), tls.client_authorities.as_ref()]);
+    sources.iter().filter(|path| !path.is_dir()).chain(tls.flatten()).map(PathBuf::as_path)
 }
 
 pub(crate) fn absolute(path: &Path) -> PathBuf {

@@ -40,59 +40,72 @@ pub(crate) struct BoundedWrites<S> {
     /// How long a write may make no progress.
     timeout: Duration,
     rate: LeastRate,
-    /// While something waits to be written that the client has not taken.
-    backlog: Option<Backlog>,
+    /// When the first byte was written that may not have left yet; none where all have.
+    since: Option<Instant>,
+    /// Bytes written since then. What the kernel holds of them counts as taken: when it has room again says nothing about
+    /// a client's pace.
+    written: u64,
+    /// Runs to the time by which the client must take more.
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// Which operation the deadline was set for.
+    waiting: Waiting,
 }
 
-/// What a client takes slowly.
-struct Backlog {
-    since: Instant,
-    /// Bytes taken since then.
-    taken: u64,
-    /// Runs to the time by which the client must take more.
-    deadline: Pin<Box<Sleep>>,
-    /// Whether the deadline is that of a write which waits.
-    armed: bool,
+/// What waits for the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Nothing,
+    Write,
+    Flush,
 }
 
 impl<S> BoundedWrites<S> {
     /// Bounds the writes of a stream.
     pub(crate) const fn new(stream: S, timeout: Duration, rate: LeastRate) -> Self {
-        Self { stream, timeout, rate, backlog: None }
+        Self { stream, timeout, rate, since: None, written: 0, deadline: None, waiting: Waiting::Nothing }
     }
 
-    /// Counts what a write took, or sets the deadline of one that waits; an error when the time is up.
-    fn check(
+    /// Counts what a write took, or lets one wait; an error when the time is up.
+    fn check_write(
         &mut self,
         context: &mut Context<'_>,
         polled: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(result) = &polled {
-            if let Some(backlog) = &mut self.backlog {
-                backlog.taken += result.as_ref().map_or(0, |bytes| *bytes as u64);
-                backlog.armed = false;
-            }
-            return polled;
-        }
-        ready!(self.poll_deadline(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        let Poll::Ready(result) = &polled else { return self.wait(Waiting::Write, context) };
+        self.since.get_or_insert_with(Instant::now);
+        self.written += result.as_ref().map_or(0, |bytes| *bytes as u64);
+        self.waiting = Waiting::Nothing;
+        polled
     }
 
-    fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let now = Instant::now();
-        let timeout = now + self.timeout;
-        let backlog = self.backlog.get_or_insert_with(|| Backlog {
-            since: now,
-            taken: 0,
-            deadline: Box::pin(tokio::time::sleep_until(timeout)),
-            armed: false,
-        });
-        if !backlog.armed {
-            let slow = self.rate.deadline(backlog.since, backlog.taken);
-            backlog.deadline.as_mut().reset(slow.map_or(timeout, |slow| slow.min(timeout)));
-            backlog.armed = true;
+    /// Forgets what a flush has brought out, or lets it wait; an error when the time is up.
+    fn check_flush(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
+        if polled.is_pending() {
+            return self.wait(Waiting::Flush, context);
         }
-        backlog.deadline.as_mut().poll(context)
+        // All of it is out: the next answer has a beginning of its own.
+        (self.since, self.written, self.waiting) = (None, 0, Waiting::Nothing);
+        polled
+    }
+
+    /// Lets an operation wait. One that waits already keeps its deadline.
+    fn wait<T>(&mut self, waiting: Waiting, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        let slow = self.rate.deadline(since, self.written);
+        let timeout = now + self.timeout;
+        let at = slow.map_or(timeout, |slow| slow.min(timeout));
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if self.waiting != waiting {
+            deadline.as_mut().reset(at);
+            self.waiting = waiting;
+        }
+        ready!(deadline.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -113,27 +126,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedWrites<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.check(context, polled)
+        self.check_write(context, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(context);
-        if polled.is_ready() {
-            // All of it is out: the next answer begins anew.
-            self.backlog = None;
-            return polled;
-        }
-        ready!(self.poll_deadline(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        self.check_flush(context, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_shutdown(context);
-        if polled.is_ready() {
-            return polled;
-        }
-        ready!(self.poll_deadline(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        self.check_flush(context, polled)
     }
 
     fn poll_write_vectored(
@@ -142,7 +145,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedWrites<S> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.check(context, polled)
+        self.check_write(context, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -189,6 +192,19 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(writing.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_client_whose_pace_the_buffers_hide_is_not_cut_off() {
+        // The kernel tells nothing of what a client takes of the first 64 KiB.
+        let (stream, mut reading) = tokio::io::duplex(1 << 16);
+        let mut writer = BoundedWrites::new(stream, Duration::from_mins(1), rate(1024, 20));
+        let writing = tokio::spawn(async move { writer.write_all(&vec![7; 1 << 17]).await });
+        // The client's own pace.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut got = vec![0; 1 << 17];
+        reading.read_exact(&mut got).await.unwrap();
+        writing.await.unwrap().unwrap();
     }
 
     #[tokio::test]

@@ -19,8 +19,18 @@ const GIVE_WAY: i32 = 10;
 pub(crate) struct Workers {
     threads: Vec<Worker>,
     /// Where large requests are worked on; there until this is dropped.
-    large_requests: Option<Runtime>,
-    large_handle: Handle,
+    runtimes: Vec<Runtime>,
+    large_requests: LargeRequests,
+}
+
+/// The threads for large requests: they run beside the others.
+#[derive(Clone)]
+pub(crate) struct LargeRequests {
+    /// They give way to small requests.
+    pub(crate) ordinary: Handle,
+    /// One thread for those below `sys/`: they start devices' threads, which have the priority of the thread that starts
+    /// them, and devices must not give way to anything.
+    pub(crate) operators: Handle,
 }
 
 struct Worker {
@@ -34,22 +44,28 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts this many threads, and half as many for large requests.
+    /// Starts this many threads, half as many for large requests, and one for operators'.
     pub(crate) fn start(count: usize) -> io::Result<Self> {
         let threads = (0..count.max(1)).map(Worker::start).collect::<io::Result<_>>()?;
-        let large_requests = Builder::new_multi_thread()
+        let ordinary = Builder::new_multi_thread()
             .worker_threads((count / 2).max(1))
             .thread_name("serve-large")
             .on_thread_start(give_way)
             .enable_all()
             .build()?;
-        let large_handle = large_requests.handle().clone();
-        Ok(Self { threads, large_requests: Some(large_requests), large_handle })
+        let operators = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("serve-operator")
+            .enable_all()
+            .build()?;
+        let large_requests =
+            LargeRequests { ordinary: ordinary.handle().clone(), operators: operators.handle().clone() };
+        Ok(Self { threads, runtimes: vec![ordinary, operators], large_requests })
     }
 
-    /// The threads for large requests: they run beside the others, and give way to them.
-    pub(crate) fn large_requests(&self) -> Handle {
-        self.large_handle.clone()
+    /// The threads for large requests.
+    pub(crate) fn large_requests(&self) -> LargeRequests {
+        self.large_requests.clone()
     }
 
     /// Runs a task on the thread that has the fewest.
@@ -68,7 +84,7 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         // Dropping a runtime waits for it, which a task must not.
-        if let Some(runtime) = self.large_requests.take() {
+        for runtime in self.runtimes.drain(..) {
             runtime.shutdown_background();
         }
     }

@@ -44,9 +44,82 @@ pub fn is_printable(character: char) -> bool {
     !(formats || character.is_control())
 }
 
+/// A character that a name must not have. Its text says what it is, and shows it as its code point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invisible(char);
+
+impl fmt::Display for Invisible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.0.is_control() { "control" } else { "invisible" };
+        write!(f, "{kind} characters (U+{:04X})", u32::from(self.0))
+    }
+}
+
+/// The first character of a name that is not seen, or that changes how others are seen. Beside what is not
+/// [printable](is_printable): what Unicode lets a program ignore where it cannot show it (`Default_Ignorable_Code_Point`), marks
+/// around annotations, and code points that never are characters. White space of every width, and characters that Unicode has
+/// yet to assign, are taken: a table of those would be out of date.
+pub fn find_invisible(name: &str) -> Option<Invisible> {
+    name.chars().find(|character| !is_printable(*character) || is_ignorable(*character)).map(Invisible)
+}
+
+fn is_ignorable(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{3164}'
+            | '\u{fdd0}'..='\u{fdef}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    ) || u32::from(character) & 0xfffe == 0xfffe
+}
+
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{find_invisible, printable};
+
+    #[test]
+    fn a_name_has_only_characters_that_are_seen() {
+        for (name, code) in [
+            ("a\0", "control characters (U+0000)"),
+            ("\u{9f}", "control characters (U+009F)"),
+            ("a\u{200b}b\0", "invisible characters (U+200B)"),
+            ("a\u{202e}", "invisible characters (U+202E)"),
+            ("a\u{2028}", "invisible characters (U+2028)"),
+            ("\u{ad}", "invisible characters (U+00AD)"),
+            ("\u{fe0f}", "invisible characters (U+FE0F)"),
+            ("\u{ffff}", "invisible characters (U+FFFF)"),
+            ("\u{e0001}", "invisible characters (U+E0001)"),
+            ("\u{10fffe}", "invisible characters (U+10FFFE)"),
+        ] {
+            assert_eq!(
+                find_invisible(name).map(|found| found.to_string()).as_deref(),
+                Some(code),
+                "{name:?}"
+            );
+        }
+        for name in [
+            "",
+            "plain",
+            "a b",
+            "gr\u{fc}\u{df}e",
+            "e\u{301}",
+            "\u{5e9}\u{5dd}",
+            "\u{1f600}",
+            "\u{a0}",
+            "\u{fffd}",
+        ] {
+            assert_eq!(find_invisible(name), None, "{name:?}");
+        }
+    }
 
     #[test]
     fn what_ends_a_line_or_turns_it_around_or_is_not_seen_is_an_escape() {

@@ -107,6 +107,7 @@ impl Candidate {
     /// The list of devices has it, so that the watch finds it there.
     fn note_enabled(&mut self) {
         self.admitted = true;
+        self.handle.begin_observing();
         self.shared.watch.remove(&self.handle);
     }
 }

@@ -19,7 +19,7 @@ use crate::health_tracker::Health;
 use crate::loss::Loss;
 use crate::statistics::Statistics;
 use crate::status::{DeviceStatus, FaultStatus, LastError, LossStatus, Observer, QueueStatus};
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 
 /// A device to be enabled.
@@ -86,6 +86,8 @@ pub(crate) struct DeviceHandle {
     pub(crate) progress: Condvar,
     pub(crate) wakeup: Wakeup,
     pub(crate) statistics: Statistics,
+    /// Whether the observer hears of it: a device that is only tried is not enabled, and who tries it learns what is wrong.
+    observed: AtomicBool,
     /// How many lists of devices have it that a caller still uses: none can offer it an entry once there are none.
     pub(super) lists: AtomicUsize,
 }
@@ -117,6 +119,7 @@ impl DeviceHandle {
             progress: Condvar::new(),
             wakeup: Wakeup::new(&shared.clock),
             statistics: Statistics::default(),
+            observed: AtomicBool::new(config.restored),
             lists: AtomicUsize::new(0),
         }
     }
@@ -222,9 +225,15 @@ impl DeviceHandle {
         }
     }
 
+    /// The device is enabled: from now on the observer hears of it.
+    pub(crate) fn begin_observing(&self) {
+        self.observed.store(true, Ordering::Relaxed);
+    }
+
     /// Calls the observer. A panic there must end neither a writer, nor the watch, nor a request.
     fn observe(&self, shared: &Shared, call: impl FnOnce(&dyn Observer)) {
         if let Some(observer) = &shared.observer
+            && self.observed.load(Ordering::Relaxed)
             && catch_unwind(AssertUnwindSafe(|| call(&**observer))).is_err()
         {
             self.statistics.panics.fetch_add(1, Ordering::Relaxed);
@@ -330,6 +339,7 @@ impl DeviceHandle {
             faults: FaultStatus {
                 failures: count(&statistics.failures),
                 panics: count(&statistics.panics),
+                overruns: count(&statistics.overruns),
                 last_error: last_error.map(|(error, at)| LastError { error: error.clone(), at: date(*at) }),
             },
             reopens: count(&statistics.reopens),

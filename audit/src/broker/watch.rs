@@ -184,6 +184,7 @@ fn watch(handle: &DeviceHandle, shared: &Shared, now: Duration, scan: bool) {
         };
         let age = now.saturating_sub(oldest);
         if age > shared.rules.settle_grace() && queue.health.health == Health::Healthy {
+            handle.statistics.overruns.fetch_add(1, Ordering::Relaxed);
             health = Some(handle.change_health(&mut queue, |queue| queue.health.overran(now)));
         }
         if age > LATE_WAKE && queue.in_flight.is_empty() {

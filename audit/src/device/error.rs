@@ -84,6 +84,11 @@ impl DeviceError {
         Self::Other(OtherError(Arc::new(error)))
     }
 
+    /// The error as the server's log has it: an option may be a client's text, and not all who read the log may see it.
+    pub const fn without_options(&self) -> WithoutOptions<'_> {
+        WithoutOptions(self)
+    }
+
     /// Whether it concerns one line alone: the device can take others, so the line is [rejected](super::Rejected).
     pub(crate) fn concerns_line(&self) -> bool {
         match self {
@@ -95,6 +100,29 @@ impl DeviceError {
 
     pub(crate) fn system(call: &'static str, path: &Path, errno: impl Into<Errno>) -> Self {
         Self::System { call, path: Arc::from(path), errno: errno.into() }
+    }
+}
+
+/// An error without what the options of its device say: no path, no address, no name of a host or a network. The error of
+/// a device that is written elsewhere says what its author lets it say.
+#[derive(Clone, Copy, Debug)]
+pub struct WithoutOptions<'a>(&'a DeviceError);
+
+impl fmt::Display for WithoutOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            DeviceError::System { call, errno, .. } => write!(f, "{call}: {errno}"),
+            DeviceError::Unsafe { violation, .. } => write!(f, "{violation}"),
+            DeviceError::InUse { .. } => f.write_str("another audit device writes to this file"),
+            DeviceError::Net(error) => error.write_without_options(f),
+            DeviceError::Retried { first, again } if first == again => {
+                write!(f, "{} (tried twice)", Self(first))
+            }
+            DeviceError::Retried { first, again } => {
+                write!(f, "{}; tried again: {}", Self(first), Self(again))
+            }
+            other => write!(f, "{other}"),
+        }
     }
 }
 

@@ -324,4 +324,12 @@ impl OptionError {
             _ => None,
         }
     }
+
+    /// The error as the server's log has it: without any text of an option.
+    pub fn without_options(&self) -> String {
+        self.cause().map_or_else(
+            || "its options are not accepted".to_owned(),
+            |cause| cause.without_options().to_string(),
+        )
+    }
 }

@@ -1,11 +1,20 @@
 //! Where file devices may be placed, and which peers socket devices may talk to: what an API may touch on the machine (I4),
-//! as one value. Never in it: looking at the file system; `file::safety` does that, on opened descriptors.
+//! as one value. A place is known by what it is, and not by a name: a bind mount, a link or a spelling opens nothing.
+//! Never in it: opening and connecting; the devices do that, and have what they opened checked.
 
-use std::net::IpAddr;
+mod addresses;
+mod location;
+mod mounts;
+
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use super::claim::{Claim, Claims, Succession};
+use super::claim::{Claim, Claims, FileId, Succession};
+use addresses::Reserved;
+pub use addresses::{AddressBlock, AddressBlockError};
+pub(crate) use location::Location;
+use mounts::Mounts;
 
 /// Directories which no device made through an API may write to.
 const FORBIDDEN: &[&str] = &[
@@ -42,7 +51,9 @@ pub struct Placement {
     widened: Vec<PathBuf>,
     narrowed: Vec<PathBuf>,
     own: Vec<PathBuf>,
+    own_files: Vec<PathBuf>,
     addresses: Vec<AddressBlock>,
+    listeners: Vec<SocketAddr>,
     /// `None` for the usual places.
     pub(crate) syslog_socket: Option<PathBuf>,
     claims: Claims,
@@ -60,7 +71,9 @@ impl Placement {
             widened: Vec::new(),
             narrowed: Vec::new(),
             own: Vec::new(),
+            own_files: Vec::new(),
             addresses: Vec::new(),
+            listeners: Vec::new(),
             syslog_socket: None,
             claims: Claims::default(),
             successions: Vec::new(),
@@ -74,7 +87,7 @@ impl Placement {
         self
     }
 
-    /// Allows link-local addresses of this block.
+    /// Allows addresses of this block although they are link-local or a metadata service's.
     #[must_use]
     pub fn widen_address(mut self, block: AddressBlock) -> Self {
         self.addresses.push(block);
@@ -92,6 +105,20 @@ impl Placement {
     #[must_use]
     pub fn keep_out(mut self, directory: impl Into<PathBuf>) -> Self {
         self.own.push(directory.into());
+        self
+    }
+
+    /// Keeps devices off a file of the server's own.
+    #[must_use]
+    pub fn keep_off(mut self, file: impl Into<PathBuf>) -> Self {
+        self.own_files.push(file.into());
+        self
+    }
+
+    /// Keeps sockets off an address where this server listens.
+    #[must_use]
+    pub fn with_listener(mut self, address: SocketAddr) -> Self {
+        self.listeners.push(address);
         self
     }
 
@@ -123,10 +150,11 @@ impl Placement {
         Self { limited: false, ..self.clone() }
     }
 
-    /// These limits, with the other's knowledge of files in use: limits that changed while devices are enabled.
+    /// These limits, with the other's knowledge of files in use and of the server's listeners: limits that changed while devices
+    /// are enabled.
     #[must_use]
     pub fn sharing(self, other: &Self) -> Self {
-        Self { claims: other.claims.clone(), ..self }
+        Self { claims: other.claims.clone(), listeners: other.listeners.clone(), ..self }
     }
 
     /// For a device of a change in which the one with this claim leaves its file: it may write to the same file.
@@ -159,88 +187,92 @@ impl Placement {
             || ENDINGS.iter().any(|ending| name.len() > ending.len() && name.ends_with(ending.as_bytes()))
     }
 
-    pub(crate) fn allows_directory(&self, resolved: &Path) -> bool {
+    /// Whether a file may be in this place: the file itself, or a directory.
+    pub(crate) fn allows_location(&self, location: &Location) -> bool {
+        !self.limited || self.allows(location, FORBIDDEN, &self.narrowed)
+    }
+
+    /// Whether an opened file is one of the server's own.
+    pub(crate) fn is_own_file(&self, file: FileId) -> bool {
+        let same = |own: &PathBuf| rustix::fs::stat(own).is_ok_and(|stat| FileId::of(&stat) == file);
+        self.limited && self.own_files.iter().any(same)
+    }
+
+    /// Checks the address that a device is about to connect to. An error says why it may not.
+    pub fn check_address(&self, address: SocketAddr) -> Result<(), &'static str> {
         if !self.limited {
-            return true;
+            return Ok(());
         }
-        let narrowed = self.narrowed.is_empty() || is_inside(resolved, &self.narrowed);
-        narrowed && self.allows(resolved, FORBIDDEN)
+        match addresses::reserved(address.ip(), &self.addresses) {
+            Some(Reserved::LinkLocal) => {
+                Err("a device made through the API may not talk to a link-local address")
+            }
+            Some(Reserved::Metadata) => {
+                Err("a device made through the API may not talk to the address of a metadata service")
+            }
+            None if addresses::is_listener(address, &self.listeners) => {
+                Err("a device made through the API may not talk to a listener of this server")
+            }
+            None => Ok(()),
+        }
     }
 
-    /// Whether a device may talk to this address.
-    pub fn allows_address(&self, address: IpAddr) -> bool {
-        !self.limited || !is_link_local(address) || self.addresses.iter().any(|block| block.contains(address))
+    /// Whether a device may talk to the Unix socket whose name was opened.
+    pub fn allows_socket(&self, socket: impl AsFd) -> bool {
+        !self.limited || Location::of_socket(socket).is_some_and(|place| self.allows(&place, SOCKETS, &[]))
     }
 
-    /// Whether a device may talk to the Unix socket at this path, which has no symbolic links left.
-    pub fn allows_socket(&self, resolved: &Path) -> bool {
-        !self.limited || self.allows(resolved, SOCKETS)
-    }
-
-    /// Whether a path is neither in one of the server's own directories nor, unless that is widened, in one of the system's.
-    fn allows(&self, resolved: &Path, system: &[&str]) -> bool {
-        !is_inside(resolved, &self.own)
-            && (is_inside(resolved, &self.widened) || !is_inside(resolved, system))
-    }
-}
-
-/// Compares with the directories as they are named and as they resolve: `/bin` is often a link to `/usr/bin`.
-fn is_inside(resolved: &Path, directories: &[impl AsRef<Path>]) -> bool {
-    directories.iter().map(AsRef::as_ref).any(|directory| {
-        resolved.starts_with(directory)
-            || std::fs::canonicalize(directory).is_ok_and(|canonical| resolved.starts_with(canonical))
-    })
-}
-
-/// A block of IP addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressBlock {
-    first: IpAddr,
-    /// How many leading bits all addresses share.
-    bits: u8,
-}
-
-/// A text that is not a block of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an IP address, nor a block of them such as 10.0.0.0/8")]
-pub struct AddressBlockError;
-
-impl FromStr for AddressBlock {
-    type Err = AddressBlockError;
-
-    fn from_str(text: &str) -> Result<Self, AddressBlockError> {
-        let (address, bits) =
-            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let first: IpAddr = address.parse().map_err(|_| AddressBlockError)?;
-        let most = if first.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| AddressBlockError)?;
-        if bits <= most { Ok(Self { first, bits }) } else { Err(AddressBlockError) }
-    }
-}
-
-impl AddressBlock {
-    /// Whether the address is in the block. An address that is mapped into IPv6 is taken for what it is.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let same = match (self.first, address.to_canonical()) {
-            (IpAddr::V4(first), IpAddr::V4(other)) => (first.to_bits() ^ other.to_bits()).leading_zeros(),
-            (IpAddr::V6(first), IpAddr::V6(other)) => (first.to_bits() ^ other.to_bits()).leading_zeros(),
-            _ => return false,
+    /// Whether a place is not the server's own and, unless that is widened, not the system's; and one of `only`, if there are some.
+    /// It is so under all its names, and by each directory that it is in.
+    fn allows(&self, location: &Location, system: &[&str], only: &[PathBuf]) -> bool {
+        let (own, system) = (Directories::new(&self.own), Directories::new(system));
+        let (widened, only) = (Directories::with_all_names(&self.widened), Directories::with_all_names(only));
+        let named = |name: &PathBuf| {
+            !own.contain(name)
+                && (widened.contain(name) || !system.contain(name))
+                && (only.names.is_empty() || only.contain(name))
         };
-        same >= u32::from(self.bits)
+        let above = &location.ancestors;
+        let within = |directories: &Directories| above.iter().position(|id| directories.ids.contains(id));
+        // The innermost decides: what is widened may lie in what is the system's, and have the system's in it. What is widened and
+        // not there yet is known by its names; it is asked for again when it is made.
+        let may_be_made = location.is_missing && location.names.iter().all(|name| widened.contain(name));
+        let reserved = within(&system)
+            .is_some_and(|system| within(&widened).is_none_or(|widened| system < widened) && !may_be_made);
+        !location.names.is_empty() && location.names.iter().all(named) && within(&own).is_none() && !reserved
     }
 }
 
-/// Whether an address is link-local, in any of its disguises: as it is, mapped into IPv6, or behind NAT64.
-fn is_link_local(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => {
-            let behind_nat = match address.segments() {
-                [0x64, 0xff9b, 0, 0, 0, 0, high, _] => high == 0xa9fe,
-                _ => false,
-            };
-            behind_nat || address.is_unicast_link_local()
+/// What a list of directories is known by: their names, and their numbers. `/bin` is often a link to `/usr/bin`.
+#[derive(Default)]
+struct Directories {
+    names: Vec<PathBuf>,
+    ids: Vec<FileId>,
+}
+
+impl Directories {
+    fn new(directories: impl IntoIterator<Item = impl AsRef<Path>>) -> Self {
+        let mut all = Self::default();
+        for directory in directories {
+            let directory = directory.as_ref();
+            all.ids.extend(rustix::fs::stat(directory).map(|stat| FileId::of(&stat)));
+            all.names.extend(std::fs::canonicalize(directory));
+            all.names.push(directory.to_owned());
         }
+        all
+    }
+
+    /// Also by their other names: what an operator allows by one of them is allowed by all.
+    fn with_all_names(directories: &[PathBuf]) -> Self {
+        let mut all = Self::new(directories);
+        if let (false, Some(mounts)) = (directories.is_empty(), Mounts::read()) {
+            all.names.extend(directories.iter().flat_map(|directory| Location::names_of(directory, &mounts)));
+        }
+        all
+    }
+
+    fn contain(&self, name: &Path) -> bool {
+        self.names.iter().any(|directory| name.starts_with(directory))
     }
 }
 
@@ -249,66 +281,86 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_contain_what_shares_their_leading_bits() {
-        let contains = |block: &str, address: &str| {
-            block.parse::<AddressBlock>().unwrap().contains(address.parse().unwrap())
-        };
-        assert!(contains("169.254.7.0/24", "169.254.7.255"));
-        assert!(contains("169.254.7.0/24", "::ffff:169.254.7.1"));
-        assert!(!contains("169.254.7.0/24", "169.254.8.0"));
-        assert!(contains("10.0.0.1", "10.0.0.1") && !contains("10.0.0.1", "10.0.0.2"));
-        assert!(contains("0.0.0.0/0", "1.2.3.4") && !contains("0.0.0.0/0", "::1"));
-        assert!(contains("fe80::/10", "febf::1") && !contains("fe80::/10", "fec0::"));
-        for text in ["", "x", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0/8"] {
-            assert_eq!(text.parse::<AddressBlock>(), Err(AddressBlockError), "{text}");
-        }
-    }
-
-    #[test]
     fn the_directories_of_the_system_are_out_of_reach() {
         let placement = Placement::api().keep_out("/srv/onrecord/data");
         for directory in FORBIDDEN {
-            assert!(!placement.allows_directory(Path::new(directory)), "{directory}");
-            assert!(!placement.allows_directory(&Path::new(directory).join("deep/er")), "{directory}");
+            assert!(!placement.allows_location(&Location::named(directory)), "{directory}");
+            assert!(
+                !placement.allows_location(&Location::named(&format!("{directory}/deep/er"))),
+                "{directory}"
+            );
         }
-        assert!(!placement.allows_directory(Path::new("/srv/onrecord/data/x")));
+        assert!(!placement.allows_location(&Location::named("/srv/onrecord/data/x")));
         for directory in ["/", "/var/log", "/srv", "/etcetera", "/srv/onrecord/database"] {
-            assert!(placement.allows_directory(Path::new(directory)), "{directory}");
+            assert!(placement.allows_location(&Location::named(directory)), "{directory}");
         }
     }
 
     #[test]
     fn configuration_widens_and_narrows() {
         let placement = Placement::api().widen("/var/lib/logs").narrow("/var").keep_out("/var/lib/logs/own");
-        assert!(placement.allows_directory(Path::new("/var/lib/logs/a")));
-        assert!(!placement.allows_directory(Path::new("/var/lib/other")));
-        assert!(!placement.allows_directory(Path::new("/srv")));
-        assert!(!placement.allows_directory(Path::new("/var/lib/logs/own")));
-        assert!(placement.for_configuration().allows_directory(Path::new("/etc")));
+        assert!(placement.allows_location(&Location::named("/var/lib/logs/a")));
+        assert!(!placement.allows_location(&Location::named("/var/lib/other")));
+        assert!(!placement.allows_location(&Location::named("/srv")));
+        assert!(!placement.allows_location(&Location::named("/var/lib/logs/own")));
+        assert!(placement.for_configuration().allows_location(&Location::named("/etc")));
     }
 
     #[test]
     fn link_local_addresses_and_the_sockets_of_the_system_are_out_of_reach() {
         let placement = Placement::api().widen("/run/audit").keep_out("/srv/data");
         let wide = placement.clone().widen_address("169.254.7.0/24".parse().unwrap());
-        for address in
-            ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "febf::1", "64:ff9b::a9fe:a9fe"]
-        {
-            let address = address.parse().unwrap();
-            assert!(!placement.allows_address(address), "{address}");
-            assert!(!wide.allows_address(address), "{address}");
-            assert!(placement.for_configuration().allows_address(address));
+        let own: SocketAddr = "127.0.0.1:8200".parse().unwrap();
+        let placement = placement.with_listener(own);
+        let allows = |placement: &Placement, address: &str| {
+            placement.check_address(SocketAddr::new(address.parse().unwrap(), 8200)).is_ok()
+        };
+        for address in ["169.254.169.254", "fe80::1", "64:ff9b::a9fe:a9fe", "100.100.100.200"] {
+            assert!(!allows(&placement, address) && !allows(&wide, address), "{address}");
+            assert!(allows(&placement.for_configuration(), address));
         }
-        assert!(wide.allows_address("169.254.7.1".parse().unwrap()));
-        for address in ["127.0.0.1", "::1", "10.0.0.1", "169.253.0.1", "fec0::1", "2001:db8::1"] {
-            assert!(placement.allows_address(address.parse().unwrap()), "{address}");
+        assert!(allows(&wide, "169.254.7.1") && !allows(&placement, "169.254.7.1"));
+        for address in ["::1", "10.0.0.1", "169.253.0.1", "fec0::1", "2001:db8::1"] {
+            assert!(allows(&placement, address), "{address}");
         }
+        assert!(allows(&wide, "127.0.0.1") && !allows(&wide.sharing(&placement), "127.0.0.1"));
+        assert!(placement.for_configuration().check_address(own).is_ok());
+        let allows = |path: &str| placement.allows(&Location::named(path), SOCKETS, &[]);
         for path in ["/run/docker.sock", "/var/run/x", "/run/systemd/journal/dev-log", "/srv/data/s"] {
-            assert!(!placement.allows_socket(Path::new(path)), "{path}");
+            assert!(!allows(path), "{path}");
         }
         for path in ["/run/audit/in", "/tmp/x", "/runner/x", "/dev/log"] {
-            assert!(placement.allows_socket(Path::new(path)), "{path}");
+            assert!(allows(path), "{path}");
         }
+    }
+
+    #[test]
+    fn a_place_is_known_by_all_its_names_and_by_the_directories_it_is_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let id = |path: &Path| FileId::of(&rustix::fs::stat(path).unwrap());
+        let (own, wide, plain) = (path("own"), path("wide"), path("plain"));
+        let placement = Placement::api().keep_out(&own).widen(&wide);
+        let place = |names: &[&str], above: &[&Path]| Location {
+            names: names.iter().map(PathBuf::from).collect(),
+            ancestors: above.iter().map(|path| id(path)).collect(),
+            is_missing: false,
+        };
+        let etc = Path::new("/etc");
+        assert!(placement.allows_location(&place(&["/srv/a"], &[&plain, dir.path()])));
+        assert!(!placement.allows_location(&place(&["/srv/a", "/etc/a"], &[&plain])), "another name");
+        assert!(!placement.allows_location(&place(&["/srv/a"], &[&plain, etc])), "another directory");
+        assert!(!placement.allows_location(&place(&["/srv/a"], &[&own, &wide])), "the server's own");
+        assert!(placement.allows_location(&place(&["/srv/a"], &[&wide, etc])), "widened within the system's");
+        assert!(
+            !placement.allows_location(&place(&["/srv/a"], &[etc, &wide])),
+            "the system's within the widened"
+        );
+        assert!(!placement.allows_location(&place(&[], &[&plain])), "nothing is known");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::kit::broker::{
     Line, assert_complete, broker, entry, form, patient, probe, read, record, seqs, strict,
 };
-use crate::kit::file::{append, line, mode_of, open};
+use crate::kit::file::{append, line, mode_of, open, open_with, set_mode};
 use onrecord_audit::device::Notice;
 use onrecord_audit::{Broker, DeviceConfig, Placement, Wait as _};
 use onrecord_entry::format::Format;
@@ -291,6 +291,35 @@ fn a_file_that_was_cut_shorter_is_told_and_no_line_is_left_torn() {
     let before = whole + line(2).len() as u64;
     assert_eq!(notices[0], Notice::Truncated { from: before, to: cut });
     assert!(matches!(notices[1], Notice::TornTail { bytes: 20, .. }), "{notices:?}");
+}
+
+#[test]
+fn r_mode_a_file_made_after_a_rotation_has_the_mode_of_the_device() {
+    let dir = tempfile::tempdir().unwrap();
+    for (text, expected) in [(None, 0o600), (Some("0640"), 0o640), (Some("0600"), 0o600)] {
+        let path = dir.path().join(format!("{expected:o}-{}.log", text.is_some()));
+        let mut pairs = vec![("file_path", path.to_str().unwrap())];
+        pairs.extend(text.map(|text| ("mode", text)));
+        let mut device = open_with(&pairs, &Placement::api()).unwrap();
+        let rotated = |number: u8| path.with_extension(format!("log.{number}"));
+        // Made again by a write, by a look, and when it is opened again.
+        std::fs::remove_file(&path).unwrap();
+        assert!(append(&mut *device, &[line(1)]).error.is_none());
+        assert_eq!(mode_of(&path), expected);
+        std::fs::rename(&path, rotated(1)).unwrap();
+        device.check().unwrap();
+        assert_eq!(mode_of(&path), expected);
+        std::fs::rename(&path, rotated(2)).unwrap();
+        device.reopen().unwrap();
+        assert!(append(&mut *device, &[line(2)]).error.is_none());
+        assert_eq!(mode_of(&path), expected);
+        set_mode(&path, 0o666);
+        device.reopen().unwrap();
+        assert_eq!(mode_of(&path), expected);
+        for number in 1..=2 {
+            assert_eq!(mode_of(&rotated(number)), expected, "renamed file {number}");
+        }
+    }
 }
 
 #[test]

@@ -288,6 +288,35 @@ fn the_file_gets_the_mode_that_was_asked_for() {
 }
 
 #[test]
+fn r_mode_no_mode_of_all_gives_an_execute_or_special_bit() {
+    let mode = |text: &str| {
+        parse(&[("mode", text)]).map(|options| options.target::<FileOptions>().expect("a file").mode)
+    };
+    for given in 0..=0o17_7777_u32 {
+        for text in [format!("{given:o}"), format!("{given:04o}"), format!("{given:o}00")] {
+            match mode(&text) {
+                Ok(FileMode::Exact(bits)) => assert_eq!(bits & !0o666, 0, "mode={text} became {bits:o}"),
+                Ok(FileMode::Keep) => assert_eq!(text.trim_matches('0'), "", "mode={text}"),
+                Err(error) => assert_eq!(error, "file mode does not represent a regular file", "mode={text}"),
+            }
+        }
+    }
+    // All that a file can have, given to a new file and to one that is there.
+    let dir = tempfile::tempdir().unwrap();
+    for given in (0..=0o7777_u32).step_by(0o111) {
+        let (path, text) = (dir.path().join(format!("{given}.log")), format!("{given:04o}"));
+        let pairs = [("file_path", path.to_str().unwrap()), ("mode", &text)];
+        for _ in 0..2 {
+            if open_with(&pairs, &Placement::api()).is_ok() {
+                assert_eq!(mode_of(&path), given & 0o666, "mode={text}");
+            } else {
+                assert!(given == 0 && !path.exists(), "mode={text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn missing_directories_are_made_so_that_they_can_be_entered() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("made/by/device.log");

@@ -9,11 +9,12 @@ pub(crate) mod salts;
 pub(crate) mod status;
 
 use crate::command::{
-    Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, exactly, not_enough,
-    reject_dot_segments, sanitize, text_data, too_many, with_slash,
+    Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, exactly, explained,
+    not_enough, reject_dot_segments, sanitize, text_data, too_many, with_slash,
 };
+use crate::print_response;
 use crate::printer::{Format, Node, table};
-use onrecord_client::AuditDevice;
+use onrecord_client::{AuditDevice, Error};
 use onrecord_value::{Object, object};
 use zeroize::Zeroizing;
 
@@ -114,8 +115,24 @@ fn enable(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         path: shown.clone(),
     };
     let client = session.client(invocation)?;
-    session.call(client.audit_enable(&shown, &device), "Error enabling audit device: ")?;
+    let enabled = session.block_on(client.audit_enable(&shown, &device))?;
+    let answer = enabled.map_err(|error| not_enabled(session, error, &device))?;
+    if let Some(answer) = answer {
+        print_response::warnings(session, &answer)?;
+    }
     session.done(format!("Success! Enabled the {kind} audit device at: {shown}"))
+}
+
+/// The server's error, and what is wrong with the options as far as its text leaves that out.
+fn not_enabled(session: &Session<'_>, error: Error, device: &AuditDevice) -> Failure {
+    let prefix = "Error enabling audit device: ";
+    if error.status() != Some(400) {
+        return context(prefix)(error);
+    }
+    let text = error.to_string();
+    let problems = session.process.kinds.devices.problems(&device.kind, &device.options).into_iter();
+    let lines = problems.map(|problem| problem.text).filter(|line| !text.contains(line.as_str()));
+    explained(prefix, error, lines.collect())
 }
 
 /// `'a', 'b' and 'c'`.

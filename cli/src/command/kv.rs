@@ -6,8 +6,8 @@ pub(crate) mod versions;
 
 use super::generic::{keys, nothing_at, written};
 use crate::command::{
-    Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, data, exactly, not_enough,
-    sanitize, too_many,
+    Command, CommandResult, Failure, Flag, Invocation, Output, Session, context, data, exactly, explained,
+    not_enough, sanitize, too_many,
 };
 use crate::print_response;
 use crate::printer::{Format, table};
@@ -98,8 +98,36 @@ fn kv_target(session: &mut Session<'_>, invocation: &Invocation, path: &str) -> 
             Some(mount) => (format!("{mount}/{path}").trim_end_matches('/').to_owned(), mount),
             None => (path.clone(), path),
         };
-    let mount = session.call(client.kv_mount(&asked), "")?;
+    let mount = match session.block_on(client.kv_mount(&asked))? {
+        Ok(mount) => mount,
+        Err(error) => {
+            let hint = no_mount(session, &client, &error, &asked)?;
+            return Err(explained("", error, hint.into_iter().collect()));
+        }
+    };
     Ok(KvTarget { client, mount, path })
+}
+
+/// Where a mount may be meant instead, if the server says that there is none for this token.
+fn no_mount(
+    session: &mut Session<'_>,
+    client: &Client,
+    error: &Error,
+    asked: &str,
+) -> Result<Option<String>, Failure> {
+    let Error::Api(refused) = error else { return Ok(None) };
+    if refused.status != 403 || !refused.errors.iter().any(|text| text.contains("preflight capability check"))
+    {
+        return Ok(None);
+    }
+    let mut hint = format!("No secrets engine that this token may use is mounted at {asked:?}.");
+    if let Ok(mounts) = session.block_on(client.visible_kv_mounts())?
+        && !mounts.is_empty()
+    {
+        hint.push_str(&format!(" It may use the key/value engines at {}.", mounts.join(", ")));
+    }
+    hint.push_str(" \"secrets list\" lists all mounts.");
+    Ok(Some(hint))
 }
 
 const ROOT: &str = "Non-listing operations on the root of a K/V v2 mount are not supported.";

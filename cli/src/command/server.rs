@@ -49,6 +49,13 @@ fn server(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     if !invocation.arguments.is_empty() {
         return Err(too_many("0", invocation.arguments.len()));
     }
+    if let Some((name, kind)) =
+        session.process.setting_filled("SEAL_TYPE").filter(|(_, kind)| kind != "shamir")
+    {
+        return Err(Failure::usage(format!(
+            "{name}={kind:?}: there is \"shamir\" only (key shares, see \"operator init\"). Unset {name}."
+        )));
+    }
     session.flush()?;
     let setting = |flag: &str, variable: &str| {
         let given = invocation.text(flag).map(str::to_owned);

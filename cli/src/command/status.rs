@@ -2,8 +2,10 @@
 //! Never in it: the audit devices' state.
 
 use crate::command::{Command, CommandResult, Failure, Invocation, Output, SERVER, Session, exactly};
+use crate::failure::with_lines;
+use crate::hint;
 use crate::printer::{Node, plain, table};
-use onrecord_client::Client;
+use onrecord_client::{Client, Error};
 use onrecord_value::{Object, Value};
 
 pub(crate) const COMMANDS: &[Command] = &[
@@ -29,9 +31,14 @@ fn status(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let client = session.client_without_token(invocation)?;
     let status = session
         .block_on(client.seal_status())?
-        .map_err(|error| Failure::usage(format!("Error checking seal status: {error}")))?;
+        .map_err(|error| failed("Error checking seal status: ", &error))?;
     print(session, &client, &status)?;
     Ok(if is_sealed(&status) { SERVER } else { 0 })
+}
+
+/// Exit code 2 means sealed here, so an error has another.
+fn failed(doing: &str, error: &Error) -> Failure {
+    Failure::usage(with_lines(format!("{doing}{error}"), hint::of(error)))
 }
 
 fn is_sealed(status: &Object) -> bool {
@@ -41,7 +48,7 @@ fn is_sealed(status: &Object) -> bool {
 pub(super) fn print(session: &mut Session<'_>, client: &Client, status: &Object) -> CommandResult {
     let leader = session
         .block_on(client.leader())?
-        .map_err(|error| Failure::usage(format!("Error checking leader status: {error}")))?;
+        .map_err(|error| failed("Error checking leader status: ", &error))?;
     let ha = leader.get("ha_enabled").and_then(Value::as_bool).unwrap_or_default();
     if status.get("audited").and_then(Value::as_bool) == Some(false) {
         let why = not_audited(status.get("audit_devices").and_then(Value::as_i64) != Some(0));

@@ -36,8 +36,12 @@ fn an_invalid_flag_is_refused_with_what_is_accepted() {
             &["audit", "list", "-Detailed"],
             "flag provided but not defined: -Detailed\nDid you mean -detailed?\n",
         ),
-        (&["audit", "list", "-format=foo"], "Invalid output format: foo\n"),
-        (&["audit", "list", "-format=jsn"], "Invalid output format: jsn (did you mean json?)\n"),
+        (&["audit", "list", "-format=foo"], "Invalid output format: foo\nAccepted: table, json or yaml.\n"),
+        (
+            &["audit", "list", "-format=jsn"],
+            "Invalid output format: jsn (did you mean json?)\nAccepted: table, json or yaml.\n",
+        ),
+        (&["read", "-format=foo", "a"], "Invalid output format: foo\nAccepted: table, json, yaml or raw.\n"),
         (&["audit", "list", "-format=raw"], "This command does not support the -format=raw option.\n"),
         (&["audit", "list", "x"], "Too many arguments (expected 0, got 1)\n"),
     ] {
@@ -100,12 +104,22 @@ fn an_invalid_variable_is_refused_by_name() {
         (
             "VAULT_CLIENT_TIMEOUT",
             "abc",
-            "failed to read environment: could not parse \"VAULT_CLIENT_TIMEOUT\"\n",
+            "failed to read environment: could not parse \"VAULT_CLIENT_TIMEOUT\"\nAccepted: seconds, or a number with a unit, such as 90s, 1h30m or 7d.\n",
         ),
         (
             "ONRECORD_MAX_RETRIES",
             "abc",
-            "failed to read environment: could not parse \"ONRECORD_MAX_RETRIES\": strconv.ParseInt: parsing \"abc\": invalid syntax\n",
+            "failed to read environment: could not parse \"ONRECORD_MAX_RETRIES\": strconv.ParseInt: parsing \"abc\": invalid syntax\nAccepted: a whole number, 0 or more.\n",
+        ),
+        (
+            "VAULT_SKIP_VERIFY",
+            "maybe",
+            "failed to read environment: could not parse \"VAULT_SKIP_VERIFY\": strconv.ParseBool: parsing \"maybe\": invalid syntax\nAccepted: true or false (also 1, 0, t, f).\n",
+        ),
+        (
+            "VAULT_WRAP_TTL",
+            "soon",
+            "failed to read environment: could not parse \"VAULT_WRAP_TTL\": time: invalid duration \"soon\"\nAccepted: seconds, or a number with a unit, such as 90s, 1h30m or 7d.\n",
         ),
         (
             "VAULT_CACERT",
@@ -125,7 +139,43 @@ fn an_invalid_variable_is_refused_by_name() {
     ] {
         cli().variable(name, value).run(&["audit", "list"]).is(2, "", text).sent(&[]);
     }
-    cli().variable("VAULT_FORMAT", "foo").run(&["audit", "list"]).is(1, "", "Invalid output format: foo\n");
+    cli().variable("VAULT_FORMAT", "foo").run(&["audit", "list"]).is(
+        1,
+        "",
+        "Invalid output format: foo\nAccepted: table, json or yaml.\n",
+    );
+}
+
+#[test]
+fn a_misspelt_variable_of_this_program_is_named_with_the_near_one() {
+    let warning = |name: &str, near: &str| {
+        format!("WARNING! The environment variable {name} has no effect: did you mean {near}?\n\n")
+    };
+    for (name, near) in [
+        ("ONRECORD_ADR", Some("ONRECORD_ADDR")),
+        ("ONRECORD_TOKNE", Some("ONRECORD_TOKEN")),
+        ("ONRECORD_LOG_LEVLE", Some("ONRECORD_LOG_LEVEL")),
+        ("ONRECORD_HOME_OF_SOMETHING", None),
+        ("ONRECORD_NAMESPACE", None),
+        ("VAULT_ADR", None),
+    ] {
+        let stderr = near.map(|near| warning(name, near)).unwrap_or_default();
+        cli()
+            .variable(name, "")
+            .reply(200, r#"{"data":{}}"#)
+            .run(&["audit", "list", "-format=json"])
+            .is(0, "{}\n", &stderr);
+    }
+}
+
+#[test]
+fn another_seal_that_the_environment_asks_for_refuses_the_start() {
+    for name in ["VAULT_SEAL_TYPE", "ONRECORD_SEAL_TYPE"] {
+        let text = format!(
+            "{name}=\"awskms\": there is \"shamir\" only (key shares, see \"operator init\"). Unset {name}.\n"
+        );
+        cli().variable(name, "awskms").run(&["server", "-config=/nonexistent.hcl"]).is(1, "", &text);
+    }
 }
 
 #[test]

@@ -84,7 +84,32 @@ fn absent_secrets_and_mounts_are_told() {
     let text = "preflight capability check returned 403, please ensure client's policies grant access to path \\\"nosuch/app/\\\"";
     let outcome = cli().reply(403, &format!(r#"{{"errors":["{text}"]}}"#)).run(&["kv", "get", "nosuch/app"]);
     let error = outcome.refusal("GET", "/v1/sys/internal/ui/mounts/nosuch/app", 403, &text.replace('\\', ""));
-    outcome.is(2, "", &error);
+    let ours = "No secrets engine that this token may use is mounted at \"nosuch/app\".";
+    outcome.is(2, "", &format!("{error}\n{ours} \"secrets list\" lists all mounts.\n"));
+}
+
+#[test]
+fn every_kv_command_names_the_mounts_that_there_are_when_there_is_none_at_its_path() {
+    let refusal = r#"{"errors":["preflight capability check returned 403, please ensure client's policies grant access to path \"nosuch/app/\""]}"#;
+    let mounts = r#"{"data":{"auth":{},"secret":{"cubbyhole/":{"type":"cubbyhole"},"secret/":{"type":"kv"},"team/kv/":{"type":"kv"}}}}"#;
+    for words in [
+        &["kv", "get", "nosuch/app"][..],
+        &["kv", "put", "nosuch/app", "a=b"],
+        &["kv", "patch", "nosuch/app", "a=b"],
+        &["kv", "list", "nosuch/app"],
+        &["kv", "delete", "nosuch/app"],
+        &["kv", "undelete", "-versions=1", "nosuch/app"],
+        &["kv", "destroy", "-versions=1", "nosuch/app"],
+        &["kv", "rollback", "-version=1", "nosuch/app"],
+        &["kv", "metadata", "get", "nosuch/app"],
+        &["kv", "metadata", "put", "-max-versions=1", "nosuch/app"],
+        &["kv", "metadata", "delete", "nosuch/app"],
+    ] {
+        let outcome = cli().reply(403, refusal).reply(200, mounts).run(words);
+        assert_eq!(outcome.code, 2, "{words:?}: {}", outcome.stderr);
+        let ours = "\n\nNo secrets engine that this token may use is mounted at \"nosuch/app\". It may use the key/value engines at secret/, team/kv/. \"secrets list\" lists all mounts.\n";
+        assert!(outcome.stderr.ends_with(ours), "{words:?}: {}", outcome.stderr);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::client::Client;
 use crate::error::Error;
 use crate::request::Request;
-use crate::response::{AnswerError, flag, text};
+use crate::response::{AnswerError, Secret, flag, text};
 use http::Method;
 use onrecord_value::{Object, Value, object};
 use std::collections::BTreeMap;
@@ -52,8 +52,8 @@ impl Client {
             .collect())
     }
 
-    /// Enables a device at a path. `device.path` is not sent.
-    pub async fn audit_enable(&self, path: &str, device: &AuditDevice) -> Result<(), Error> {
+    /// Enables a device at a path. `device.path` is not sent. The answer has warnings about options without effect.
+    pub async fn audit_enable(&self, path: &str, device: &AuditDevice) -> Result<Option<Secret>, Error> {
         let options: Object =
             device.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let body = object! {
@@ -62,7 +62,7 @@ impl Client {
             "options" => options,
             "local" => device.local,
         };
-        self.put(format!("sys/audit/{path}"), body).await.map(drop)
+        Ok(self.put(format!("sys/audit/{path}"), body).await?.secret()?)
     }
 
     /// Whether the audit rule can be met, and the state of each device: `rule`, `devices` by path, `boot`, `last_seq`.

@@ -4,6 +4,7 @@
 use crate::client::Client;
 use crate::error::Error;
 use crate::request::Request;
+use crate::response::AnswerError;
 use http::Method;
 use onrecord_value::Value;
 
@@ -33,6 +34,14 @@ impl KvMount {
 }
 
 impl Client {
+    /// The paths of the key/value engines that the token may use, each ending in `/`.
+    pub async fn visible_kv_mounts(&self) -> Result<Vec<String>, Error> {
+        let data = self.plain().get_data("sys/internal/ui/mounts").await?;
+        let mounts = data.object("secret").ok_or(AnswerError::Field("secret"))?;
+        let is_kv = |mount: &Value| mount.as_object().and_then(|mount| mount.str("type")) == Some("kv");
+        Ok(mounts.iter().filter(|(_, mount)| is_kv(mount)).map(|(path, _)| path.to_owned()).collect())
+    }
+
     /// The mount that serves `path`. A server without this endpoint has version 1.
     pub async fn kv_mount(&self, path: &str) -> Result<KvMount, Error> {
         let request = Request::new(Method::GET, format!("sys/internal/ui/mounts/{path}"));

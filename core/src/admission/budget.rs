@@ -21,15 +21,10 @@ impl Budget {
         self.used.load(Ordering::Acquire)
     }
 
-    /// Takes `amount` if no more than `reach` is used then. It is counted before it is compared, so two that come at once
-    /// may both be refused where one would fit, and never both be let in where one does not.
+    /// Takes `amount` if no more than `reach` is used then.
     pub(super) fn take(&self, amount: usize, reach: usize) -> bool {
-        let used = self.used.fetch_add(amount, Ordering::AcqRel);
-        let fits = used.checked_add(amount).is_some_and(|used| used <= reach);
-        if !fits {
-            self.give_back(amount);
-        }
-        fits
+        let more = |used: usize| used.checked_add(amount).filter(|used| *used <= reach);
+        self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
     }
 
     pub(super) fn give_back(&self, amount: usize) {

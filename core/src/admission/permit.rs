@@ -5,21 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use onrecord_value::Value;
+use onrecord_value::Object;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::Budget;
+use super::need::{self, FREE, LARGE, Need};
 use super::{Account, Overloaded, PIECE};
 
-/// A request or an answer of more bytes is a large one: it takes long to parse, hash and format.
-pub(crate) const LARGE: usize = 64 * 1024;
-/// A body up to this size needs no room of its own for the work on it: a slot's worth of them is small.
-const SMALL: usize = 1024;
-/// An answer up to this size needs no room of its own: a connection has one at a time.
-const SMALL_ANSWER: usize = 4096;
-/// How many times its own size a body needs beside it while it is parsed, hashed, encrypted and stored. Measured: see
-/// docs/PERFORMANCE.md.
-const WORK_FACTOR: usize = 4;
 /// How long a large request waits for its turn.
 const TURN: Duration = Duration::from_secs(20);
 
@@ -34,38 +26,33 @@ pub(crate) enum Priority {
     Ordinary,
 }
 
+/// On which threads a request runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// It is short: where it arrived.
+    Small,
+    /// It takes long, and gives way to the short ones.
+    Large,
+    /// It takes long, and what it starts (devices' threads) must not give way to anything.
+    LargeOperator,
+}
+
 /// What one request holds. Given back when it is dropped.
 pub struct Permit {
     account: Arc<Account>,
     priority: Priority,
+    /// The hash of its path, where large values of it are remembered.
+    path: Option<u64>,
+    /// Whether large values were read at its path lately.
+    expected_large: bool,
+    /// Whether it has read a large value.
+    has_read_large: AtomicBool,
     slot: AtomicBool,
-    bytes: AtomicUsize,
-    work: Mutex<Option<OwnedSemaphorePermit>>,
-}
-
-impl Account {
-    /// A request begins to arrive. It holds nothing yet.
-    pub(crate) fn arrive(self: &Arc<Self>, priority: Priority) -> Permit {
-        Permit {
-            account: Arc::clone(self),
-            priority,
-            slot: AtomicBool::new(false),
-            bytes: AtomicUsize::new(0),
-            work: Mutex::default(),
-        }
-    }
-
-    fn both(&self, part: impl Fn(&Account) -> &Budget, all: &Budget, amount: usize, priority: Reach) -> bool {
-        let own = part(self);
-        if !own.take(amount, priority.of(own.limit())) {
-            return false;
-        }
-        let fits = all.take(amount, priority.of(all.limit()));
-        if !fits {
-            own.give_back(amount);
-        }
-        fits
-    }
+    /// Bytes of the peer's share.
+    share: AtomicUsize,
+    /// Bytes beyond it: one request of each peer may have some.
+    beyond: AtomicUsize,
+    work: Mutex<Vec<OwnedSemaphorePermit>>,
 }
 
 /// How far a request reaches into a budget.
@@ -86,23 +73,65 @@ impl Reach {
     }
 }
 
+impl Account {
+    /// A request to this path begins to arrive. It holds nothing yet.
+    pub(crate) fn arrive(self: &Arc<Self>, priority: Priority, path: &str) -> Permit {
+        let paths = &self.admission.large_paths;
+        // An operator's is never expected to be large: nobody else may slow it down.
+        let ordinary = priority == Priority::Ordinary;
+        Permit {
+            account: Arc::clone(self),
+            priority,
+            path: ordinary.then(|| paths.hash(path)),
+            expected_large: ordinary && paths.contains(path),
+            has_read_large: AtomicBool::new(false),
+            slot: AtomicBool::new(false),
+            share: AtomicUsize::new(0),
+            beyond: AtomicUsize::new(0),
+            work: Mutex::default(),
+        }
+    }
+
+    /// Lets one request of the peer go beyond its share.
+    fn go_beyond(&self) -> bool {
+        self.is_beyond.compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
 impl Permit {
-    /// Takes room for more bytes, as a body arrives or an answer is made.
+    /// Takes room for more bytes, as a body arrives.
     pub fn grow(&self, bytes: usize) -> Result<(), Overloaded> {
+        self.take(bytes, self.held().saturating_add(bytes) > LARGE)
+    }
+
+    /// Takes room for a request's head: `bytes` in all, with this query.
+    pub fn hold_head(&self, bytes: usize, query: &str) -> Result<(), Overloaded> {
+        let bytes = bytes.saturating_add(need::parsed(query.as_bytes(), usize::MAX));
+        if bytes > FREE { self.take(bytes, false) } else { Ok(()) }
+    }
+
+    /// Takes room. What belongs to a large request reaches less far into the budgets than what belongs to a small one.
+    fn take(&self, bytes: usize, large: bool) -> Result<(), Overloaded> {
         if bytes == 0 {
             return Ok(());
         }
-        let large = self.bytes.load(Ordering::Acquire).saturating_add(bytes) > LARGE;
         let reach = match self.priority {
             _ if large => Reach::Large,
             Priority::Exempt | Priority::Operator => Reach::All,
             Priority::Ordinary => Reach::Small,
         };
-        let admission = &self.account.admission;
-        if !self.account.both(|account| &account.bytes, &admission.bytes, bytes, reach) {
-            return Err(admission.refuse());
+        let (own, all) = (&self.account.bytes, &self.account.admission.bytes);
+        if !all.take(bytes, reach.of(all.limit())) {
+            return Err(self.account.admission.refuse());
         }
-        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        if own.take(bytes, reach.of(own.limit())) {
+            self.share.fetch_add(bytes, Ordering::AcqRel);
+        } else if large && (self.beyond.load(Ordering::Acquire) > 0 || self.account.go_beyond()) {
+            self.beyond.fetch_add(bytes, Ordering::AcqRel);
+        } else {
+            all.give_back(bytes);
+            return Err(self.account.admission.refuse());
+        }
         Ok(())
     }
 
@@ -113,64 +142,115 @@ impl Permit {
             Priority::Operator => Reach::All,
             Priority::Ordinary => Reach::Small,
         };
-        let admission = &self.account.admission;
-        if !self.account.both(|account| &account.slots, &admission.slots, 1, reach) {
-            return Err(admission.refuse());
+        let (own, all) = (&self.account.slots, &self.account.admission.slots);
+        let take = |budget: &Budget| budget.take(1, reach.of(budget.limit()));
+        if !take(own) {
+            return Err(self.account.admission.refuse());
+        }
+        if !take(all) {
+            own.give_back(1);
+            return Err(self.account.admission.refuse());
         }
         self.slot.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// Whether the work on a body needs room of its own ([`Permit::prepare`]).
-    pub(crate) fn must_prepare(body: &[u8]) -> bool {
-        body.len() > SMALL
+    /// Takes what the work on a body needs beside its bytes, where that need not be waited for. Else it is how many bytes
+    /// there are to wait for ([`Permit::prepare`]).
+    pub(crate) fn begin_work(&self, body: &[u8], most_values: usize) -> Result<Option<usize>, Overloaded> {
+        match Need::of_body(body, most_values) {
+            Need::Free => Ok(None),
+            Need::Small(bytes) => self.take(bytes, false).map(|()| None),
+            Need::Large(bytes) => Ok(Some(bytes)),
+        }
     }
 
-    /// Takes what the work on a body needs beside its bytes. That of a large one is waited for: its bytes have a place
-    /// already, so those that wait cost nothing more.
-    pub(crate) async fn prepare(&self, body: &[u8], most_values: usize) -> Result<(), Overloaded> {
-        let need = body.len() * WORK_FACTOR + parsed(body, most_values);
-        if body.len() <= LARGE && need <= 2 * WORK_FACTOR * LARGE {
-            return self.grow(need);
-        }
-        match tokio::time::timeout(TURN, self.work(need)).await {
+    /// Waits for what the work on a large body needs. Its bytes have a place already, so those that wait cost nothing
+    /// more.
+    pub(crate) async fn prepare(&self, bytes: usize) -> Result<(), Overloaded> {
+        match tokio::time::timeout(TURN, self.work(bytes)).await {
             Ok(()) => Ok(()),
             Err(_) => Err(self.account.admission.refuse()),
         }
     }
 
-    /// Waits for a part of the work memory: all of it where more is asked for.
+    /// Waits for a part of the peer's work memory and then of all: the whole of it where more is asked for. A peer that
+    /// has used its own up has none of its requests in the way of others.
     pub(super) async fn work(&self, bytes: usize) {
-        let admission = &self.account.admission;
-        let pieces = u32::try_from(bytes / PIECE + 1).unwrap_or(u32::MAX).min(admission.work_pieces);
-        let taken = Semaphore::acquire_many_owned(Arc::clone(&admission.work), pieces).await;
-        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = taken.ok();
+        let pieces = u32::try_from(bytes / PIECE + 1).unwrap_or(u32::MAX);
+        for part in [&self.account.work, &self.account.admission.work] {
+            let pieces = pieces.min(part.pieces);
+            let taken = Semaphore::acquire_many_owned(Arc::clone(&part.semaphore), pieces).await;
+            self.work.lock().unwrap_or_else(PoisonError::into_inner).extend(taken);
+        }
     }
 
-    /// Takes room for what a handler has read to answer with: the value and the answer made of it.
-    pub fn hold_read(&self, bytes: usize) -> Result<(), Overloaded> {
-        if bytes > SMALL_ANSWER { self.grow(2 * bytes) } else { Ok(()) }
+    /// Takes room for what a handler has read to answer with: the stored value, what is decoded of it but for its values
+    /// ([`Permit::hold_decoded`]), and the answer made of it.
+    pub fn hold_read(&self, stored: &[u8]) -> Result<(), Overloaded> {
+        let large = stored.len() > LARGE;
+        if large {
+            self.has_read_large.store(true, Ordering::Release);
+        }
+        self.hold(need::read(stored), large)
+    }
+
+    /// Takes room for the values of what a handler has read ([`Permit::hold_read`]), once it is decoded.
+    pub fn hold_decoded(&self, object: &Object) -> Result<(), Overloaded> {
+        self.hold(need::decoded(object), self.has_read_large.load(Ordering::Acquire))
+    }
+
+    /// Takes room for a list of names and the answer made of it.
+    pub fn hold_names(&self, names: &[String]) -> Result<(), Overloaded> {
+        let bytes = need::names(names);
+        self.hold(bytes, bytes > LARGE)
+    }
+
+    /// Takes room for what a change reads of `bytes` bytes, and writes again.
+    pub fn hold_change(&self, bytes: usize) -> Result<(), Overloaded> {
+        self.hold(bytes.saturating_mul(2), bytes > LARGE)
     }
 
     /// Takes room for an answer, if what the handler read ([`Permit::hold_read`]) has not.
     pub(crate) fn hold_answer(&self, bytes: usize) -> Result<(), Overloaded> {
-        let held = self.bytes.load(Ordering::Acquire);
-        if bytes > SMALL_ANSWER && bytes > held { self.grow(bytes - held) } else { Ok(()) }
+        let held = self.held();
+        if bytes > held { self.hold(bytes - held, bytes > LARGE) } else { Ok(()) }
+    }
+
+    fn hold(&self, bytes: usize, large: bool) -> Result<(), Overloaded> {
+        if bytes > FREE { self.take(bytes, large) } else { Ok(()) }
     }
 
     /// The request is done: what it holds beyond its answer of `left` bytes is given back.
     pub(crate) fn finish(&self, left: usize) {
-        let left = if left > SMALL_ANSWER { left } else { 0 };
         self.give_back_slot();
-        let held = self.bytes.load(Ordering::Acquire);
-        let over = held.saturating_sub(left);
-        self.bytes.fetch_sub(over, Ordering::AcqRel);
-        self.give_back_bytes(over);
-        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let left = if left > FREE { left } else { 0 };
+        self.give_back_bytes(self.held().saturating_sub(left));
+        self.work.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if let Some(path) = self.path {
+            if self.has_read_large.load(Ordering::Acquire) {
+                self.account.admission.large_paths.remember(path);
+            } else if self.expected_large {
+                self.account.admission.large_paths.forget(path);
+            }
+        }
     }
 
     pub(crate) fn holds_bytes(&self) -> bool {
-        self.bytes.load(Ordering::Acquire) > 0
+        self.held() > 0
+    }
+
+    /// On which threads the request runs; `large` if its body says that it takes long.
+    pub(crate) fn load(&self, large: bool) -> Load {
+        match self.priority {
+            _ if !large && !self.expected_large => Load::Small,
+            Priority::Ordinary => Load::Large,
+            Priority::Exempt | Priority::Operator => Load::LargeOperator,
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.share.load(Ordering::Acquire) + self.beyond.load(Ordering::Acquire)
     }
 
     fn give_back_slot(&self) {
@@ -180,9 +260,22 @@ impl Permit {
         }
     }
 
+    /// Gives back this many bytes, those beyond the share first.
     fn give_back_bytes(&self, bytes: usize) {
+        let beyond = self.beyond.load(Ordering::Acquire);
+        let first = bytes.min(beyond);
+        if first > 0 {
+            self.beyond.fetch_sub(first, Ordering::AcqRel);
+        }
+        if first > 0 && first == beyond {
+            self.account.is_beyond.store(false, Ordering::Release);
+        }
+        let rest = bytes - first;
+        if rest > 0 {
+            self.share.fetch_sub(rest, Ordering::AcqRel);
+            self.account.bytes.give_back(rest);
+        }
         if bytes > 0 {
-            self.account.bytes.give_back(bytes);
             self.account.admission.bytes.give_back(bytes);
         }
     }
@@ -191,29 +284,6 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.give_back_slot();
-        self.give_back_bytes(self.bytes.load(Ordering::Acquire));
-    }
-}
-
-/// How many bytes what is parsed of a body may take beside its texts, which are as long as the body: a body of nothing
-/// but small values becomes many times as large. An upper bound, found without parsing: no value without one of these
-/// signs before or behind it. `most` values are parsed, and no more.
-fn parsed(body: &[u8], most: usize) -> usize {
-    let signs = body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b'&')).count();
-    (signs + 1).min(most).saturating_mul(size_of::<(String, Value)>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_body_of_many_small_values_is_charged_for_what_they_become() {
-        let each = size_of::<(String, Value)>();
-        let many = format!("{{\"a\":[{}1]}}", "1,".repeat(5000));
-        assert_eq!(parsed(many.as_bytes(), usize::MAX), 5003 * each);
-        assert_eq!(parsed(many.as_bytes(), 100), 100 * each, "the rest is refused");
-        let one = format!("{{\"a\":\"{}\"}}", "x".repeat(100_000));
-        assert_eq!(parsed(one.as_bytes(), usize::MAX), 2 * each);
+        self.give_back_bytes(self.held());
     }
 }

@@ -36,6 +36,14 @@ pub(crate) enum NotOpened {
 }
 
 impl NotOpened {
+    /// As the server's log has it.
+    pub(crate) fn without_options(&self) -> String {
+        match self {
+            Self::Options(error) => error.without_options(),
+            Self::Hangs => self.to_string(),
+        }
+    }
+
     /// The fault of the device behind it, which keeps being tried.
     fn cause(&self) -> Option<DeviceError> {
         match self {
@@ -102,7 +110,8 @@ impl Devices {
                 let restored =
                     restore(stored, &self.kinds, &kept, &self.host, &self.settings(), broker).await?;
                 for Unopened { device, error, .. } in restored.1 {
-                    tracing::error!(path = device.path, %error, "this audit device could not be opened");
+                    let error = error.without_options();
+                    tracing::error!(path = device.path, error, "this audit device could not be opened");
                 }
                 table.extend(restored.0);
             }

@@ -39,14 +39,14 @@ const fn key(pattern: &'static str, synopsis: &'static str) -> Path<Cubbyhole> {
             Err(refusal) => Handled::ready(refusal),
         })
         .list(|cubbyhole, _, call| match own(call) {
-            Ok(path) => Handled::read(kv1::list(&cubbyhole.space, &path)),
+            Ok(path) => Handled::read(kv1::list(&cubbyhole.space, &path, call.permit)),
             Err(refusal) => Handled::ready(refusal),
         })
         .write(|cubbyhole, _, call| {
             Handled::pending(async move { kv1::write(&cubbyhole.space, &own(call)?, call).await })
         })
         .delete(|cubbyhole, _, call| {
-            Handled::pending(async move { kv1::delete(&cubbyhole.space, &own(call)?).await })
+            Handled::pending(async move { kv1::delete(&cubbyhole.space, &own(call)?, call.permit).await })
         })
         .exists(|cubbyhole, call| match own(call) {
             Ok(path) => kv1::exists(&cubbyhole.space, &path),

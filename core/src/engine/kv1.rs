@@ -23,9 +23,9 @@ pub(crate) static KIND: EngineKind =
 const fn key(pattern: &'static str, synopsis: &'static str) -> Path<Kv1> {
     Path::<Kv1>::new(pattern, synopsis)
         .read(|kv, unsealed, call| Handled::read(kv.read(call, unsealed.settings.default_lease_ttl)))
-        .list(|kv, _, call| Handled::read(list(&kv.space, call.path)))
+        .list(|kv, _, call| Handled::read(list(&kv.space, call.path, call.permit)))
         .write(|kv, _, call| Handled::pending(write(&kv.space, call.path, call)))
-        .delete(|kv, _, call| Handled::pending(delete(&kv.space, call.path)))
+        .delete(|kv, _, call| Handled::pending(delete(&kv.space, call.path, call.permit)))
         .exists(|kv, call| exists(&kv.space, call.path))
 }
 
@@ -85,14 +85,24 @@ pub(super) fn read<'a>(
     }
     space.get(path).map(|stored| {
         let Some(stored) = stored? else { return Ok(None) };
-        permit.hold_read(stored.expose().len())?;
-        Ok(Some(decode_object(stored.expose())?))
+        permit.hold_read(stored.expose())?;
+        let data = decode_object(stored.expose())?;
+        permit.hold_decoded(&data)?;
+        Ok(Some(data))
     })
 }
 
 /// The names below a path.
-pub(super) fn list<'a>(space: &'a Space, path: &str) -> Read<'a, Result<Outcome, Refusal>> {
-    space.list(&folder(path)).map(|names| names.map(Outcome::keys))
+pub(super) fn list<'a>(
+    space: &'a Space,
+    path: &str,
+    permit: &'a Permit,
+) -> Read<'a, Result<Outcome, Refusal>> {
+    space.list(&folder(path)).map(|names| {
+        let names = names?;
+        permit.hold_names(&names)?;
+        Ok(Outcome::keys(names))
+    })
 }
 
 /// Stores the map of a call at a path.
@@ -104,7 +114,7 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
         return Err(Refusal::bad_request("missing data fields"));
     }
     let bytes = encode_object(call.data);
-    let change = space.change(path, call.existing, |old, draft| {
+    let change = space.change(path, call.existing, call.permit, |old, draft| {
         call.recheck_operation(old.is_some())?;
         draft.put(path, &bytes)
     });
@@ -112,12 +122,12 @@ pub(super) async fn write(space: &Space, path: &str, call: &Call<'_>) -> Result<
 }
 
 /// Removes what is at a path, if anything is.
-pub(super) async fn delete(space: &Space, path: &str) -> Result<(), Refusal> {
+pub(super) async fn delete(space: &Space, path: &str, permit: &Permit) -> Result<(), Refusal> {
     if !is_key(path) {
         return Ok(());
     }
     let change = |old: Option<&_>, draft: &mut ChangeBatch<'_>| old.map_or(Ok(()), |_| draft.delete(path));
-    space.change(path, None, change).await
+    space.change(path, None, permit, change).await
 }
 
 /// What is at the path of a write.

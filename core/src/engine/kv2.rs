@@ -51,14 +51,14 @@ impl Engine for Kv2 {
             .delete(|kv, _, call| Handled::pending(kv.delete_latest(call)))
             .exists(Self::exists),
         Path::<Self>::new("metadata/?", "List the keys of the store.")
-            .list(|kv, _, _| Handled::read(kv.list(""))),
+            .list(|kv, _, call| Handled::read(kv.list("", call.permit))),
         Path::<Self>::new("metadata/{*path}", "List keys; read, write, patch and delete all that is known of one.")
             .description("A delete removes all versions for good.")
             .read(|kv, _, call| Handled::read(kv.read_metadata(call)))
-            .list(|kv, _, call| Handled::read(kv.list(call.captured)))
+            .list(|kv, _, call| Handled::read(kv.list(call.captured, call.permit)))
             .write(|kv, _, call| Handled::pending(kv.write_metadata(call)))
             .patch(|kv, _, call| Handled::pending(kv.patch_metadata(call)))
-            .delete(|kv, _, call| Handled::pending(kv.delete_metadata(call.captured)))
+            .delete(|kv, _, call| Handled::pending(kv.delete_metadata(call)))
             .exists(Self::exists),
         Path::<Self>::new("delete/{*path}", "Delete versions of a secret so that they can be undeleted.")
             .description("Takes `versions`.")
@@ -122,7 +122,7 @@ impl Kv2 {
     }
 
     async fn configure(&self, call: &Call<'_>) -> Result<(), Refusal> {
-        let change = self.space.change(CONFIG, None, |stored, draft| {
+        let change = self.space.change(CONFIG, None, call.permit, |stored, draft| {
             let mut config = decode_config(stored)?;
             config.apply(call.data, false)?;
             let mut writer = Writer::with_capacity(16);

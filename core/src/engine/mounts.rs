@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_seal::EntropyError;
 use onrecord_storage::{Barrier, Batch, CommitError, KeyError, StoreError, View};
+use onrecord_value::printable::{Invisible, find_invisible};
 pub(crate) use table::Table;
 
 use crate::engine::codec::Broken;
@@ -19,6 +20,10 @@ use crate::place;
 const KEY: &str = "mounts";
 /// How many keys of a removed mount one batch removes.
 const SWEPT_KEYS: usize = 512;
+/// How many mounts there can be: the table is in memory, and each change writes all of it.
+const MOUNTS_MAX: usize = 10_000;
+/// How long the stored table can be, in bytes.
+const TABLE_BYTES_MAX: usize = 8 << 20;
 /// Paths that nothing can be mounted at or below.
 const RESERVED: [&str; 5] = ["sys/", "auth/", "cubbyhole/", "identity/", "audit/"];
 
@@ -106,8 +111,14 @@ impl Mounts {
         if !self.0.kinds.is_version(draft.kind, "") {
             draft.options.get_or_insert_default().insert("version", draft.kind.version);
         }
+        if table.iter().count() >= MOUNTS_MAX {
+            return Err(MountError::TooMany);
+        }
         let mount = self.instantiate(stored::with_ids(draft, &*self.0.host.entropy)?).await?;
-        self.replace(table.with(mount)).await
+        let table = table.with(mount);
+        let bytes = encode(&table);
+        check_length(&bytes)?;
+        self.store(table, &bytes).await
     }
 
     /// Removes the engine at a path (with its final slash), if there is one, then its data. Once the table without it is
@@ -140,7 +151,10 @@ impl Mounts {
         let table = self.snapshot();
         let mut mount = Mount::clone(table.at(path).ok_or_else(|| MountError::Missing(path.to_owned()))?);
         change(&mut mount.entry)?;
-        Ok(self.replace(table.with(mount)).await?)
+        let table = table.with(mount);
+        let bytes = encode(&table);
+        check_length(&bytes)?;
+        Ok(self.store(table, &bytes).await?)
     }
 
     /// Shows the table that is stored now. An engine that stays mounted keeps what it has in memory.
@@ -188,14 +202,16 @@ impl Mounts {
         self.replace(self.snapshot().swept(uuid)).await
     }
 
-    /// Stores a table, then shows it. The writer's turn must be held.
+    /// Stores a smaller table, then shows it. The writer's turn must be held.
     async fn replace(&self, table: Table) -> Result<(), MountError> {
+        let bytes = encode(&table);
+        self.store(table, &bytes).await
+    }
+
+    /// Stores a table as these bytes, then shows it. The writer's turn must be held.
+    async fn store(&self, table: Table, bytes: &[u8]) -> Result<(), MountError> {
         let mut batch = Batch::new();
-        self.0.view.put(
-            &mut batch,
-            KEY,
-            &stored::encode(table.iter().map(|mount| &mount.entry), &table.pending_deletion),
-        )?;
+        self.0.view.put(&mut batch, KEY, bytes)?;
         self.0.view.commit(batch).await?;
         self.show(table);
         Ok(())
@@ -242,6 +258,14 @@ fn unreadable(error: MountError, view: &View) -> MountError {
     if let MountError::Damaged(_) = error { view.unreadable(KEY).into() } else { error }
 }
 
+fn encode(table: &Table) -> Vec<u8> {
+    stored::encode(table.iter().map(|mount| &mount.entry), &table.pending_deletion)
+}
+
+const fn check_length(table: &[u8]) -> Result<(), MountError> {
+    if table.len() > TABLE_BYTES_MAX { Err(MountError::TableTooLong(table.len())) } else { Ok(()) }
+}
+
 fn data_folder(uuid: &str) -> String {
     format!("{}{uuid}/", place::MOUNTS)
 }
@@ -257,7 +281,10 @@ fn check_path(path: &str, kind: &EngineKind) -> Result<(), MountError> {
     if !allowed {
         return Err(MountError::Reserved(path.to_owned()));
     }
-    let bad = |part: &str| matches!(part, "" | "." | "..") || part.chars().any(char::is_control);
+    if let Some(found) = find_invisible(path) {
+        return Err(MountError::Invisible(found));
+    }
+    let bad = |part: &str| matches!(part, "" | "." | "..");
     match path.strip_suffix('/') {
         Some(name) if path.len() <= 1024 && name.trim() == name && !name.split('/').any(bad) => Ok(()),
         _ => Err(MountError::BadPath(path.to_owned())),
@@ -275,10 +302,19 @@ pub enum MountError {
     Reserved(String),
     #[error("{0:?} is not a path that can be mounted at")]
     BadPath(String),
+    #[error("the path of a mount must not contain {0}")]
+    Invisible(Invisible),
     #[error("cannot unmount {0:?}")]
     Builtin(String),
     #[error("tune of path {0:?} failed: no mount entry found")]
     Missing(String),
+    #[error("there are {MOUNTS_MAX} mounts, and there can be no more: disable one first")]
+    TooMany,
+    #[error(
+        "the mount table would have {0} bytes; it may have {TABLE_BYTES_MAX}: disable a mount, or shorten descriptions and \
+         lists of settings"
+    )]
+    TableTooLong(usize),
     #[error("the engine at {0} cannot be opened")]
     Engine(String),
     #[error("the stored mount table is damaged")]
@@ -310,8 +346,11 @@ mod tests {
         for good in ["kv/", "a/b/c/", "ä b/", "a.b/", "sysx/", "..a/"] {
             assert!(check_path(good).is_ok(), "{good}");
         }
-        for bad in ["", "/", "kv", "a//b/", "../", "a/../b/", "./", " kv/", "kv /", "a\nb/", "/kv/"] {
+        for bad in ["", "/", "kv", "a//b/", "../", "a/../b/", "./", " kv/", "kv /", "/kv/"] {
             assert!(matches!(check_path(bad), Err(MountError::BadPath(_))), "{bad:?}");
+        }
+        for unseen in ["a\nb/", "a\u{200b}/", "\u{202e}/"] {
+            assert!(matches!(check_path(unseen), Err(MountError::Invisible(_))), "{unseen:?}");
         }
         for taken in ["sys/", "sys/x/", "auth/", "auth/x/", "cubbyhole/", "identity/y/", "audit/"] {
             assert!(matches!(check_path(taken), Err(MountError::Reserved(_))), "{taken}");

@@ -8,6 +8,7 @@ use onrecord_storage::{Batch, Commit, CommitError, Read, Seen, StoreError, View}
 use tokio::sync::RwLock;
 
 use super::codec::Broken;
+use crate::admission::Permit;
 use crate::outcome::Refusal;
 
 /// How often a change is tried again because one before it, which it had counted on, was refused by the store.
@@ -20,16 +21,20 @@ pub struct Space {
     closed: RwLock<bool>,
 }
 
-/// What the existence check of a write read, so that the write need not read it again.
+/// The largest value, in bytes, that is kept from the existence check of a write to the write.
+const KEPT: usize = 4096;
+
+/// What the existence check of a write read, so that the write need not read it again. A value that takes room is not
+/// kept meanwhile.
 pub struct Existing {
-    value: Option<SecretBytes>,
-    seen: Seen,
+    is_stored: bool,
+    kept: Option<(Option<SecretBytes>, Seen)>,
 }
 
 impl Existing {
     /// Whether something is stored at the key.
     pub const fn is_stored(&self) -> bool {
-        self.value.is_some()
+        self.is_stored
     }
 }
 
@@ -58,7 +63,12 @@ impl Space {
 
     /// What is stored at the key of a write; `None` where that cannot be read.
     pub fn existing(&self, key: &str) -> Read<'_, Option<Box<Existing>>> {
-        self.view.seen(key).map(|read| read.ok().map(|(value, seen)| Box::new(Existing { value, seen })))
+        self.view.seen(key).map(|read| {
+            let (value, seen) = read.ok()?;
+            let is_stored = value.is_some();
+            let is_small = value.as_ref().is_none_or(|value| value.expose().len() <= KEPT);
+            Some(Box::new(Existing { is_stored, kept: is_small.then_some((value, seen)) }))
+        })
     }
 
     /// The names below a folder (empty: the whole space; else ends in `/`), sorted; folders end in `/`.
@@ -70,11 +80,12 @@ impl Space {
     /// (`existing`) is not read again: if it has changed since, the batch is refused, and the change decided again. `decide` is called with that
     /// value and makes the batch; changes of one key are decided one after another. It is called again if a change that
     /// it saw did not become durable, or if a value that it asked for ([`ChangeBatch::latest`]) had to be waited for, and must
-    /// not keep anything from the first time.
+    /// not keep anything from the first time. What the change reads takes room of the request's `permit`.
     pub async fn change<T>(
         &self,
         key: &str,
         existing: Option<&Existing>,
+        permit: &Permit,
         mut decide: impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let closed = self.closed.read().await;
@@ -83,7 +94,7 @@ impl Space {
         }
         for attempt in 0..TRIES {
             let existing = existing.filter(|_| attempt == 0);
-            let (result, commit) = self.attempt(key, existing, &mut decide).await?;
+            let (result, commit) = self.attempt(key, existing, permit, &mut decide).await?;
             match commit.await {
                 Ok(()) => return Ok(result),
                 Err(CommitError::Conflict(_)) => {}
@@ -98,14 +109,17 @@ impl Space {
         &self,
         key: &str,
         existing: Option<&Existing>,
+        permit: &Permit,
         decide: &mut impl FnMut(Option<&SecretBytes>, &mut ChangeBatch<'_>) -> Result<T, Refusal>,
     ) -> Result<(T, Commit), Refusal> {
         let _turn = self.view.lock(key).await.map_err(refused)?;
         let read;
-        let (old, seen) = match existing.filter(|existing| self.view.is_latest(key, &existing.seen)) {
-            Some(existing) => (existing.value.as_ref(), existing.seen.clone()),
+        let kept = existing.and_then(|existing| existing.kept.as_ref());
+        let (old, seen) = match kept.filter(|(_, seen)| self.view.is_latest(key, seen)) {
+            Some((value, seen)) => (value.as_ref(), seen.clone()),
             None => {
                 read = self.view.latest(key).await.map_err(refused)?;
+                permit.hold_change(read.0.as_ref().map_or(0, |value| value.expose().len()))?;
                 (read.0.as_ref(), read.1.clone())
             }
         };

@@ -160,6 +160,7 @@ async fn lookup_by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<Repl
 
 async fn accessors(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let mut accessors = unsealed.tokens.accessors(call.now).await?;
+    call.permit.hold_names(&accessors)?;
     accessors.sort_unstable();
     Ok(Outcome::keys(accessors))
 }

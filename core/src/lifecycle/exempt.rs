@@ -6,14 +6,17 @@ use base64::engine::general_purpose::STANDARD;
 use onrecord_value::{Object, Value, json};
 use zeroize::Zeroizing;
 
+use super::guesses::Giver;
 use super::init::InitOptions;
 use super::status::body;
 use super::{CeremonyError, Core};
 use crate::VERSION;
 use crate::engine::sys::metrics;
 use crate::exchange::{Answer, Exchange, Media, Received, Shaped};
+use crate::network::Network;
 use crate::operation::Operation;
 use crate::outcome::Raw;
+use crate::refusals::Reason;
 use crate::routes::{ExemptEndpoint, Route};
 
 /// A status with its body.
@@ -36,8 +39,9 @@ pub(super) async fn answer(
         None => Ok(json_body(405, b"{\"errors\":[]}\n".to_vec())),
         Some(operation) => dispatch(core, endpoint, operation, exchange).await,
     };
+    let retry_after = answered.as_ref().err().map_or(0, |error| error.retry_after);
     let (status, raw) = answered.unwrap_or_else(|error| json_body(error.status, error.body()));
-    Answer::exempt(Shaped { status, media: raw.media, body: raw.body, recorded: None })
+    Answer::exempt(Shaped { media: raw.media, retry_after, ..Shaped::json(status, raw.body) })
 }
 
 fn json_body(status: u16, body: Vec<u8>) -> (u16, Raw) {
@@ -55,7 +59,10 @@ async fn dispatch(
             (200, body(&[("initialized", core.initialised().await?.into())]))
         }
         ExemptEndpoint::Init => init(core, &parameters(exchange.body)?).await?,
-        ExemptEndpoint::Unseal => unseal(core, &parameters(exchange.body)?).await?,
+        ExemptEndpoint::Unseal => {
+            let giver = exchange.peer.as_ref().and_then(Network::of_peer);
+            unseal(core, &parameters(exchange.body)?, giver).await?
+        }
         ExemptEndpoint::SealStatus => (200, core.seal_status().await?.body()),
         ExemptEndpoint::Leader => (200, body(&[("ha_enabled", false.into())])),
         ExemptEndpoint::Health => health(core, operation, &exchange.query).await?,
@@ -73,11 +80,13 @@ async fn dispatch(
 struct ExemptError {
     status: u16,
     text: Option<String>,
+    /// In how many seconds the client may try again; 0 says nothing about it.
+    retry_after: u64,
 }
 
 impl ExemptError {
     fn new(status: u16, text: impl Into<String>) -> Self {
-        Self { status, text: Some(text.into()) }
+        Self { status, text: Some(text.into()), retry_after: 0 }
     }
 
     fn body(&self) -> Vec<u8> {
@@ -99,6 +108,9 @@ fn parameters(received: Received) -> Result<Object, ExemptError> {
         Received::TooSlow => return Err(ExemptError::new(408, "the request body arrived too slowly")),
         Received::Broken => return Err(ExemptError::new(400, "failed to decode JSON input: unexpected EOF")),
     };
+    if std::str::from_utf8(&bytes).is_err() {
+        return Err(ExemptError::new(400, "the request body is not UTF-8"));
+    }
     if bytes.trim_ascii().is_empty() {
         return Ok(Object::new());
     }
@@ -146,17 +158,53 @@ async fn init(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptE
     Ok((200, body(&[("keys", hex), ("keys_base64", base64), ("root_token", root)])))
 }
 
-async fn unseal(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptError> {
+async fn unseal(core: &Core, parameters: &Object, giver: Giver) -> Result<StatusAndBody, ExemptError> {
     if parameters.get("reset").and_then(Value::as_bool) == Some(true) {
         core.reset_unseal()?;
+        core.inner.guesses.reset();
         return Ok((200, core.seal_status().await?.body()));
     }
     let key = Zeroizing::new(parameters.str("key").unwrap_or_default().to_owned());
     if key.is_empty() {
         return Err(CeremonyError::NoKey.into());
     }
-    core.unseal(&key).await?;
+    let Some(giver) = giver.filter(|_| core.unsealed().is_none()) else {
+        core.unseal(&key).await?;
+        return Ok((200, core.seal_status().await?.body()));
+    };
+    take_share(core, &key, giver).await?;
     Ok((200, core.seal_status().await?.body()))
+}
+
+/// Takes a share of a peer that has not given too many wrong ones.
+async fn take_share(core: &Core, key: &str, giver: Network) -> Result<(), ExemptError> {
+    let inner = &core.inner;
+    let refused = || {
+        inner.meters.key_share_refused();
+        inner.refusals.counts.add(Reason::KeyShares, Some(giver), inner.host.clock.now());
+    };
+    if let Some(wait) = inner.guesses.wait(Some(giver), inner.host.clock.monotonic()) {
+        refused();
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let text = format!(
+            "too many wrong key shares came from this address: the next one is looked at in {seconds} s; from another address \
+             at once"
+        );
+        return Err(ExemptError { retry_after: seconds, ..ExemptError::new(429, text) });
+    }
+    let taken = core.unseal(key).await;
+    match &taken {
+        Ok(()) if core.unsealed().is_some() => inner.guesses.right(Some(giver)),
+        Ok(()) => inner.guesses.given(Some(giver)),
+        Err(CeremonyError::WrongKey(_)) => {
+            refused();
+            if let Some(rounds) = inner.guesses.wrong(Some(giver), inner.host.clock.monotonic()) {
+                tracing::warn!(address = %giver, rounds, "the key shares of an unsealing were wrong");
+            }
+        }
+        Err(_) => {}
+    }
+    Ok(taken?)
 }
 
 async fn health(core: &Core, operation: Operation, query: &str) -> Result<StatusAndBody, ExemptError> {
@@ -168,7 +216,7 @@ async fn health(core: &Core, operation: Operation, query: &str) -> Result<Status
                 .parse()
                 .ok()
                 .filter(|code| (100..1000).contains(code))
-                .ok_or(ExemptError { status: 400, text: None }),
+                .ok_or(ExemptError { status: 400, text: None, retry_after: 0 }),
         }
     };
     let (uninitialised, sealed, active, unready) = (

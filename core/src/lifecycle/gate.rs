@@ -6,11 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use onrecord_storage::Barrier;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::blocking_task::BlockingTask;
 use crate::engine::unsealed::{Sealer, Unsealed};
 use crate::in_flight::{Counted, InFlight};
+use crate::record;
 
 /// Who may still be inside when the keys are wiped.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +30,21 @@ async fn drain(unsealed: &Arc<Unsealed>, timeout: Duration) {
         Err(_) => unsealed.broker.drain(timeout),
     };
     for (path, why) in undrained {
-        tracing::error!(%path, %why, "an audit device did not write all that waited for it");
+        let why = why.without_options();
+        tracing::error!(%path, why, "an audit device did not write all that waited for it");
+    }
+}
+
+/// Puts refused requests on record that have no entries of their own: there is no later moment before the seal. What cannot be
+/// recorded now is, once the same process is unsealed again.
+async fn record_last_refused(unsealed: &Unsealed, timeout: Duration) {
+    let counts = &unsealed.refusals.counts;
+    if let Some(taken) = counts.take_last(unsealed.host.clock.monotonic()) {
+        drop(tokio::time::timeout(timeout, record::refused(unsealed, taken)).await);
+    }
+    let requests = counts.pending();
+    if requests > 0 {
+        tracing::error!(requests, "refused requests are not on record: the entries that count them failed");
     }
 }
 
@@ -41,6 +56,8 @@ pub(crate) struct Gate {
     inside: Arc<InFlight>,
     /// Told when the keys are wiped.
     wiped: Notify,
+    /// How often that was.
+    sealings: watch::Sender<u64>,
 }
 
 /// How far the gate is shut.
@@ -122,6 +139,12 @@ impl Gate {
     pub(crate) fn sealed(&self) {
         *self.write() = GateState::Shut;
         self.wiped.notify_waiters();
+        self.sealings.send_modify(|count| *count += 1);
+    }
+
+    /// Changes whenever the keys are wiped.
+    pub(crate) fn sealings(&self) -> watch::Receiver<u64> {
+        self.sealings.subscribe()
     }
 
     /// Waits for the end of a sealing under way. Not for a journey, which that sealing waits for.
@@ -166,9 +189,14 @@ impl Gate {
                 }
             }
         }
+        record_last_refused(&wipe.unsealed, timeout).await;
         drain(&wipe.unsealed, timeout).await;
         // A disk that hangs must not keep the keys in memory.
-        if tokio::time::timeout(timeout, wipe.unsealed.keep_record()).await.is_err() {
+        let kept = async {
+            wipe.unsealed.keep_record().await;
+            wipe.unsealed.keep_time().await;
+        };
+        if tokio::time::timeout(timeout, kept).await.is_err() {
             tracing::error!("what audit devices missed could not be stored in time");
         }
         drop(wipe);

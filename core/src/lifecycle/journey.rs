@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::{Core, exempt};
-use crate::admission::Permit;
+use crate::admission::{Load, Overloaded, Permit};
 use crate::exchange::{Answer, Exchange, Received, Target};
 use crate::in_flight::Counted;
 use crate::pipeline;
@@ -24,6 +24,7 @@ pub struct Journey {
     /// Given back at the end, wherever that is.
     held: Option<Held>,
     begun: bool,
+    load: Load,
     core: Core,
 }
 
@@ -31,28 +32,36 @@ impl Core {
     /// Takes a complete exchange from capture to release. Its slot is taken here.
     pub fn answer(&self, permit: Permit, exchange: Exchange) -> Journey {
         let permit = Arc::new(permit);
-        let (running, inside) = match permit.take_slot() {
-            Ok(()) => self.way(&permit, exchange),
-            Err(_) => (ready(Answer::overloaded()), None),
-        };
-        Journey { running: Some(running), held: Some((permit, inside)), begun: false, core: self.clone() }
-    }
-
-    /// What answers an exchange, and what counts it among the journeys inside.
-    fn way(&self, permit: &Arc<Permit>, exchange: Exchange) -> (Running, Option<Counted>) {
-        match &exchange.body {
-            Received::Whole(body) if Permit::must_prepare(body) => {
-                (Box::pin(self.clone().prepare(Arc::clone(permit), exchange)), None)
+        let (large, (running, inside)) = match self.begin_work(&permit, &exchange) {
+            Ok(None) => (false, self.begin(&permit, exchange)),
+            Ok(Some(bytes)) => {
+                let prepared = self.clone().prepare(Arc::clone(&permit), bytes, exchange);
+                (true, (Box::pin(prepared) as Running, None))
             }
-            _ => self.begin(permit, exchange),
+            Err(Overloaded) => (false, (ready(Answer::overloaded()), None)),
+        };
+        let load = permit.load(large);
+        Journey {
+            running: Some(running),
+            held: Some((permit, inside)),
+            begun: false,
+            load,
+            core: self.clone(),
         }
     }
 
-    /// Takes what the work on a body needs, and goes on.
-    async fn prepare(self, permit: Arc<Permit>, exchange: Exchange) -> Answer {
-        if let Received::Whole(body) = &exchange.body
-            && permit.prepare(body, self.inner.settings.json_limits.nodes).await.is_err()
-        {
+    /// Takes the request's slot, and what the work on its body needs; what must be waited for is returned.
+    fn begin_work(&self, permit: &Permit, exchange: &Exchange) -> Result<Option<usize>, Overloaded> {
+        permit.take_slot()?;
+        match &exchange.body {
+            Received::Whole(body) => permit.begin_work(body, self.inner.settings.json_limits.nodes),
+            Received::TooLarge | Received::TooSlow | Received::Broken => Ok(None),
+        }
+    }
+
+    /// Waits for what the work on a large body needs, and goes on.
+    async fn prepare(self, permit: Arc<Permit>, bytes: usize, exchange: Exchange) -> Answer {
+        if permit.prepare(bytes).await.is_err() {
             return Answer::overloaded();
         }
         let (running, _inside) = self.begin(&permit, exchange);
@@ -77,6 +86,13 @@ impl Core {
 
 fn ready(answer: Answer) -> Running {
     Box::pin(std::future::ready(answer))
+}
+
+impl Journey {
+    /// On which threads it is to run.
+    pub const fn load(&self) -> Load {
+        self.load
+    }
 }
 
 impl Future for Journey {
@@ -107,8 +123,8 @@ impl Future for Journey {
 impl Drop for Journey {
     fn drop(&mut self) {
         let (Some(running), true) = (self.running.take(), self.begun) else { return };
-        let rest =
-            Self { running: Some(running), held: self.held.take(), begun: false, core: self.core.clone() };
+        let (held, load, core) = (self.held.take(), self.load, self.core.clone());
+        let rest = Self { running: Some(running), held, begun: false, load, core };
         self.core.inner.host.spawn.spawn(Box::pin(async move {
             drop(rest.await);
         }));
@@ -117,7 +133,13 @@ impl Drop for Journey {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
+    use onrecord_audit::device::faulty::FaultControl;
+    use serde_json::json;
+
     use super::*;
+    use crate::kit::{TestServer, ask, outline, said};
 
     /// How large the future of a function is.
     fn size<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
@@ -128,5 +150,44 @@ mod tests {
     fn a_journey_is_small() {
         let bytes = size(pipeline::journey);
         assert!(bytes <= 1024, "{bytes}");
+    }
+
+    /// A request that waits for work memory, and what has all of that.
+    async fn waiting() -> (TestServer, FaultControl, Journey, Permit) {
+        let world = TestServer::new().await;
+        assert_eq!(world.root("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).await.status, 204);
+        let device = world.device("test/", false).await;
+        let other = world.core.arrive(&world.core.account(None), &Target::Api("kv/other".to_owned()));
+        other.prepare(usize::MAX).await.unwrap();
+        let large = json!({"a": "x".repeat(100_000)});
+        let mut journey = world.start(ask("POST", "kv/app").token(&world.root).json(&large));
+        assert_eq!(journey.load(), Load::Large);
+        std::future::poll_fn(|context| {
+            assert!(Pin::new(&mut journey).poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        (world, device, journey, other)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_leaves_while_its_request_waits_for_memory_changes_nothing() {
+        let (_world, device, journey, other) = waiting().await;
+        drop(journey);
+        drop(other);
+        let recording = device.clone();
+        tokio::task::spawn_blocking(move || recording.wait_for_lines(2)).await.unwrap();
+        assert_eq!(outline(&device), ["request create kv/app", "response create kv/app"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_request_that_waits_for_memory_while_the_server_is_sealed_is_not_done() {
+        let (world, device, journey, other) = waiting().await;
+        assert_eq!(world.root("PUT", "sys/seal", None).await.status, 204);
+        drop(other);
+        let said = said(journey.await);
+        assert_eq!((said.status, said.error()), (503, "Vault is sealed"));
+        assert_eq!(outline(&device).iter().filter(|line| line.contains("kv/app")).count(), 0);
+        assert_eq!(world.core.admission().bytes_held(), 0);
     }
 }

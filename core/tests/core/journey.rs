@@ -252,6 +252,17 @@ async fn without_room_a_request_is_refused_and_health_is_not() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_not_utf_8_is_refused_at_every_route() {
+    let world = TestServer::new().await;
+    for path in ["kv/x", "sys/unseal", "sys/mounts/kv"] {
+        let mut ask = ask("POST", path).token(&world.root);
+        ask.body = b"{\"key\":\"\xff\"}".to_vec();
+        let said = world.send(ask).await;
+        assert_eq!((said.status, said.error()), (400, "the request body is not UTF-8"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn audited_headers_are_recorded_as_configured_and_tokens_never() {
     let (world, device) = with_kv().await;
     for (name, hmac) in [("X-Plain", false), ("X-Hashed", true), ("X-Vault-Token", false)] {
@@ -402,7 +413,10 @@ async fn the_path_of_a_device_has_no_control_characters() {
     let (world, _device) = with_kv().await;
     let body = json!({"type": "file", "options": {"file_path": "discard"}});
     let said = world.root("PUT", "sys/audit/a\nb", Some(body)).await;
-    assert_eq!((said.status, said.error()), (400, "backend path must not contain control characters"));
+    assert_eq!(
+        (said.status, said.error()),
+        (400, "backend path must not contain control characters (U+000A)")
+    );
 }
 
 #[tokio::test]

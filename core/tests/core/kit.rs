@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use onrecord_audit::device::faulty::FaultControl;
-use onrecord_audit::{Clock, DeviceConfig, SystemClock};
+use onrecord_audit::device::{Appended, Batch};
+use onrecord_audit::{Clock, Device, DeviceConfig, DeviceError, SystemClock};
 use onrecord_core::Task;
 use onrecord_core::engine::Kinds;
 use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, Spawn, Target};
@@ -58,6 +59,18 @@ pub struct TestServer {
     pub core: Core,
     pub root: String,
     pub key: String,
+}
+
+/// A device that asks the test about each line.
+struct Selective<F>(F);
+
+impl<F: FnMut(&[u8]) -> bool + Send> Device for Selective<F> {
+    fn append(&mut self, batch: &Batch<'_>) -> Appended {
+        match batch.each().position(|line| !(self.0)(line)) {
+            None => Appended::all(batch),
+            Some(taken) => Appended::some(taken, DeviceError::Refused),
+        }
+    }
 }
 
 /// An answer as a client sees it.
@@ -174,11 +187,20 @@ impl TestServer {
     /// A device that does what the test says, hashing as usual, or raw.
     pub async fn device(&self, path: &str, raw: bool) -> FaultControl {
         let control = FaultControl::new();
+        self.enable(path, control.device(), raw).await;
+        control
+    }
+
+    /// A device that hashes, shows each line to the test, and refuses it and those after it if the test says so.
+    pub async fn device_that(&self, path: &str, takes: impl FnMut(&[u8]) -> bool + Send + 'static) {
+        self.enable(path, Box::new(Selective(takes)), false).await;
+    }
+
+    async fn enable(&self, path: &str, device: Box<dyn Device>, raw: bool) {
         let options = FormatOptions { log_raw: raw, ..FormatOptions::default() };
         let form = Formatter::new(options, Arc::new(Salt::new("a salt for tests")));
         let unsealed = self.core.unsealed().unwrap();
-        unsealed.broker.enable(DeviceConfig::new(path, control.device(), form), None).await.unwrap();
-        control
+        unsealed.broker.enable(DeviceConfig::new(path, device, form), None).await.unwrap();
     }
 
     pub fn start(&self, ask: TestRequest) -> Journey {

@@ -1,7 +1,7 @@
 //! I6: every route is recorded, or stands in the list of exempt ones with its reason.
 
 use onrecord_core::Operation;
-use onrecord_core::engine::{Access, Recording, Route};
+use onrecord_core::engine::{Access, Captured, Recording, Route};
 use onrecord_core::engine::{Builtin, EngineKind, Mounting};
 use onrecord_core::kinds;
 use serde_json::json;
@@ -78,7 +78,7 @@ async fn check(kind: &EngineKind, route: &Route, operation: Operation, token: bo
     assert_eq!(entries.len(), expected, "{what}");
     for entry in &entries {
         let recorded = entry["request"]["path"].as_str().unwrap();
-        let same = if route.sensitive {
+        let same = if route.captured == Captured::Secret {
             recorded.contains("hmac-sha256:")
         } else {
             recorded.trim_end_matches('/') == path.trim_end_matches('/')
@@ -87,6 +87,78 @@ async fn check(kind: &EngineKind, route: &Route, operation: Operation, token: bo
     }
     if !token && route.access != Access::Anybody {
         assert_eq!(status, 403, "{what}");
+    }
+}
+
+/// The response entry cannot be recorded: no byte of what the handler made reaches the client, at any route.
+#[tokio::test]
+async fn no_route_answers_before_its_response_is_on_record() {
+    let mut checked = 0;
+    for kind in kinds::builtin().iter() {
+        for route in kind.routes() {
+            let recorded = matches!(route.recording, Recording::Both | Recording::ListenerMayExempt(..));
+            for operation in route.operations().filter(|_| recorded) {
+                for token in [true, false] {
+                    let world = TestServer::new().await;
+                    if matches!(kind.mounting, Mounting::Secrets) {
+                        let mount = json!({"type": kind.name, "options": {"version": kind.version}});
+                        assert_eq!(world.root("POST", "sys/mounts/secret", Some(mount)).await.status, 204);
+                    }
+                    world
+                        .device_that("test/", |line| line.starts_with(b"{\"time\"") && !is_response(line))
+                        .await;
+                    let mut ask = asked(place(kind), route, operation);
+                    let what = format!("{operation:?} {} with a token: {token}", ask.path);
+                    ask.token = token.then(|| world.root.clone());
+                    let said = world.send(ask).await;
+                    assert_eq!(said.status, 500, "{what}: {}", said.text);
+                    assert!(said.error().starts_with("internal error"), "{what}: {}", said.text);
+                    assert_eq!(said.body.as_object().unwrap().len(), 1, "{what}: {}", said.text);
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert!(checked > 150, "{checked}");
+}
+
+fn is_response(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(line).unwrap()["type"] == "response"
+}
+
+/// Routes that open a new root token or new shares to callers without a token, on servers that have them.
+#[tokio::test]
+async fn ceremonies_that_are_not_built_are_refused_on_record() {
+    let world = TestServer::new().await;
+    let device = world.device("test/", false).await;
+    let paths = [
+        "sys/rekey/init",
+        "sys/rekey/update",
+        "sys/rekey/verify",
+        "sys/rekey/backup",
+        "sys/rekey-recovery-key/init",
+        "sys/generate-root/attempt",
+        "sys/generate-root/update",
+        "sys/decode-token",
+        "sys/step-down",
+    ];
+    let mut asked = 0;
+    for path in paths {
+        for method in ["GET", "PUT", "POST", "DELETE"] {
+            let mut ask = ask(method, path);
+            if method.starts_with('P') {
+                ask = ask.json(&json!({"key": "x", "nonce": "x"}));
+            }
+            let said = world.send(ask).await;
+            assert_eq!(said.status, 403, "{method} {path}: {}", said.text);
+            asked += 1;
+            let entries = entries(&device);
+            assert_eq!(entries.len(), 2 * asked, "{method} {path}");
+            for entry in &entries[2 * asked - 2..] {
+                assert_eq!(entry["request"]["path"], path);
+                assert!(entry["error"].is_string(), "{entry}");
+            }
+        }
     }
 }
 

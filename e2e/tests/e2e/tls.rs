@@ -216,7 +216,10 @@ fn a_client_that_speaks_the_wrong_protocol_is_told() {
     let scene = Scene::new("").anonymous();
     let plain = format!("onrecord read -address=http://{} sys/health", scene.server.addr);
     let output = scene.shell.refuses(2, &plain);
-    assert!(output.starts_with("Error reading sys/health: Get \"http://127.0.0.1:"), "{output}");
+    assert!(
+        output.contains("Code: 400. Raw Message:\n\nClient sent an HTTP request to an HTTPS server."),
+        "{output}"
+    );
     scene.shell.does("onrecord read sys/health");
     let other = Server::dev(&["-dev-audit=off"]);
     let output = scene.shell.refuses(2, &format!("onrecord read -address=https://{} sys/health", other.addr));

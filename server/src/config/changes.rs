@@ -37,8 +37,9 @@ impl Config {
             max_lease_ttl: "max_lease_ttl",
             request_memory: "request_memory",
             requests_in_flight: "requests_in_flight",
-            shutdown_timeout: "shutdown_timeout";
-            audit, devices, warnings
+            shutdown_timeout: "shutdown_timeout",
+            unauthenticated_rate_limit: "unauthenticated_rate_limit";
+            audit, devices, memory_file, warnings
         );
         changes.into_iter().filter_map(|(_, key, change)| change.map(|_| key)).collect()
     }

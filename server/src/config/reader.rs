@@ -135,6 +135,21 @@ impl Reader {
         })
     }
 
+    /// A value of which `read` reads the text, and which must not be 0.
+    pub(super) fn not_zero(
+        &self,
+        body: &Body,
+        name: &str,
+        read: fn(&Self, &Body, &str) -> Result<Option<usize>, FileError>,
+    ) -> Result<Option<usize>, FileError> {
+        match (read(self, body, name)?, body.get(name)) {
+            (Some(0), Some(value)) => {
+                Err(self.error(value.position, format!("{name} = 0: it must be at least 1")))
+            }
+            (found, _) => Ok(found),
+        }
+    }
+
     pub(super) fn count(&self, body: &Body, name: &str) -> Result<Option<usize>, FileError> {
         self.converted(body, name, |text| {
             text.parse().map_err(|_| "it must be a whole number, 0 or more".to_owned())

@@ -161,3 +161,26 @@ fn two_devices_of_the_same_path_are_refused_with_both_lines() {
     );
     assert!(told.ends_with("c.hcl:2"), "{told}");
 }
+
+#[test]
+fn the_memory_of_requests_must_have_room_for_the_largest() {
+    let text = |size: &str, more: &str| {
+        format!("listener \"tcp\" {{\n tls_disable = true\n {size}\n}}\nstorage \"inmem\" {{}}\n{more}\n")
+    };
+    for zero in ["request_memory = 0", "requests_in_flight = 0"] {
+        let refused = refusal(&text("", zero));
+        assert!(refused.contains(&format!("{zero}: it must be at least 1")), "{refused}");
+    }
+    let check = |text: String| crate::settings::check_memory(&read(&text).unwrap());
+    let refused = check(text("max_request_size = \"64MiB\"", "request_memory = \"1GiB\""));
+    let refused = refused.expect_err("too little").to_string();
+    assert!(
+        refused
+            .contains("request_memory = 1073741824 bytes: max_request_size = 67108864 bytes needs at least"),
+        "{refused}"
+    );
+    assert!(check(text("", "request_memory = \"1GiB\"")).is_ok(), "the defaults are enough for each other");
+    let raised = read(&text("max_request_size = \"64MiB\"", "")).unwrap();
+    let settings = crate::settings::settings(&[], &raised);
+    assert!(settings.request_memory >= settings.least_request_memory());
+}

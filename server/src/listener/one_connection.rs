@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use super::{Bounds, Connection};
 use crate::http::Service;
 use crate::transfer::LeastRate;
+use crate::workers::LargeRequests;
 
 /// How long anything may take. A test ends its input long before.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -25,6 +26,7 @@ where
 {
     let bounds = Bounds {
         connections: 1,
+        connections_of_address: 1,
         header_timeout: TIMEOUT,
         body_timeout: TIMEOUT,
         write_timeout: TIMEOUT,
@@ -38,8 +40,8 @@ where
         peer: Some(Peer { address: Arc::from("127.0.0.1"), port: 4321 }),
         client_certificate_serial: None,
         bounds,
-        large_requests: Handle::current(),
+        large_requests: LargeRequests { ordinary: Handle::current(), operators: Handle::current() },
     };
     let graceful = GracefulShutdown::new();
-    Connection { service, slot, watcher: graceful.watcher() }.serve(stream).await;
+    Connection { service, slot: (slot, None), watcher: graceful.watcher() }.serve(stream).await;
 }

@@ -56,6 +56,21 @@ pub enum NetCause {
 }
 
 impl NetError {
+    /// What was tried and what went wrong; no address and no name.
+    pub(super) fn write_without_options(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.operation)?;
+        match &self.cause {
+            NetCause::System { call, errno } => write!(f, "{call}: {errno}"),
+            NetCause::Timeout => f.write_str("i/o timeout"),
+            NetCause::UnknownNetwork => f.write_str("unknown network"),
+            NetCause::NoAddress => f.write_str("missing address"),
+            NetCause::Address { problem, .. } => f.write_str(problem),
+            NetCause::UnknownPort(_) => f.write_str("unknown port"),
+            NetCause::NoHost(_) => f.write_str("no such host"),
+            NetCause::Forbidden(why) => f.write_str(why),
+        }
+    }
+
     /// Whether a message was refused for its length.
     pub(crate) fn is_too_long(&self) -> bool {
         matches!(&self.cause, NetCause::System { errno, .. } if errno.is(rustix::io::Errno::MSGSIZE))

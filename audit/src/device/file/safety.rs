@@ -4,7 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::torn;
 use crate::device::claim::FileId;
 use crate::device::error::{DeviceError, Violation};
 use crate::device::options::FileMode;
-use crate::device::placement::Placement;
+use crate::device::placement::{Location, Placement};
 
 /// A file as it was opened in its directory, not checked yet.
 struct Unchecked {
@@ -55,6 +55,15 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<OpenF
     if stat.st_nlink != 1 {
         return Err(refuse(Violation::SeveralLinks));
     }
+    let id = FileId::of(&stat);
+    if let Err(violation) = check_file(&file, &directory, id, placement) {
+        if created {
+            // Empty, and nobody's: left behind, it does no harm.
+            let _left_over = rustix::fs::unlinkat(&directory, name, AtFlags::empty());
+            remove_directories(&made);
+        }
+        return Err(refuse(violation));
+    }
     let permissions = stat.st_mode & 0o7777;
     if permissions & 0o6111 != 0 {
         return Err(refuse(Violation::Executable));
@@ -63,7 +72,7 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<OpenF
     if placement.limited && size > 0 && !(readable && torn::begins_with_an_entry(&file)) {
         return Err(refuse(Violation::ForeignContent));
     }
-    let (id, unfinished, begun) = (FileId::of(&stat), false, size > 0);
+    let (unfinished, begun) = (false, size > 0);
     Ok(OpenFile { file, directory, id, permissions, end: size, unfinished, created, begun })
 }
 
@@ -168,14 +177,25 @@ fn check_location(
         return Ok(());
     }
     let refuse = |violation| DeviceError::Unsafe { path: Arc::from(options.path.as_path()), violation };
-    // The kernel's own word for where the descriptor is; without it nothing is known and nothing is allowed.
-    let link = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
-    let mut resolved = std::fs::read_link(link).map_err(|_| refuse(Violation::Unresolvable))?;
-    if !resolved.is_absolute() {
-        return Err(refuse(Violation::Unresolvable));
+    let location = Location::of_directory(directory).ok_or_else(|| refuse(Violation::Unresolvable))?;
+    if placement.allows_location(&location.join(missing)) {
+        Ok(())
+    } else {
+        Err(refuse(Violation::Directory))
     }
-    resolved.extend(missing);
-    if placement.allows_directory(&resolved) { Ok(()) } else { Err(refuse(Violation::Directory)) }
+}
+
+/// Checks where an opened file really is: it may be a mount of its own, and one of the server's files.
+fn check_file(file: &File, directory: &OwnedFd, id: FileId, placement: &Placement) -> Result<(), Violation> {
+    if !placement.limited {
+        return Ok(());
+    }
+    let location = Location::of_file(file, directory).ok_or(Violation::Unresolvable)?;
+    if placement.allows_location(&location) && !placement.is_own_file(id) {
+        Ok(())
+    } else {
+        Err(Violation::Directory)
+    }
 }
 
 const APPEND: OFlags = OFlags::APPEND

@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,11 +84,7 @@ impl Dialer<'_> {
     }
 
     fn internet(&self, address: &SocketAddr, deadline: &Deadline<'_>) -> Result<Connection, NetCause> {
-        if !self.placement.allows_address(address.ip()) {
-            return Err(NetCause::Forbidden(
-                "a device made through the API may not talk to a link-local address",
-            ));
-        }
+        self.placement.check_address(*address).map_err(NetCause::Forbidden)?;
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let tcp = matches!(self.network, Network::Tcp(_));
         let fd = socket(family, if tcp { SocketType::STREAM } else { SocketType::DGRAM })?;
@@ -181,10 +176,7 @@ impl Dialer<'_> {
     fn checked(&self) -> Result<OwnedFd, NetCause> {
         let found = rustix::fs::open(self.address, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .map_err(|errno| NetCause::system("connect", errno))?;
-        let resolved = rustix::fs::readlink(format!("/proc/self/fd/{}", found.as_raw_fd()), Vec::new())
-            .map_err(|errno| NetCause::system("readlink", errno))?;
-        let resolved = resolved.to_string_lossy();
-        if self.placement.allows_socket(Path::new(&*resolved)) {
+        if self.placement.allows_socket(&found) {
             Ok(found)
         } else {
             Err(NetCause::Forbidden("a device made through the API may not talk to a socket of the system"))

@@ -79,7 +79,7 @@ impl Kv2 {
                 Err(refusal) => return Read::Ready(Err(refusal)),
             };
             self.space.get(&group_key(key, group)).then(move |members| {
-                match in_members(members, number, Some(call.permit)) {
+                match in_members(members, number, call.permit) {
                     Ok(Some(data)) => Read::Ready(Ok(Lookup::Data(data, metadata))),
                     Ok(None) if looks > 1 => self.find(call, key, wanted, looks - 1),
                     Ok(None) => Read::Ready(Err(Broken.into())),
@@ -94,7 +94,7 @@ impl Kv2 {
         let data = encode_object(data_field(call)?);
         let cas = cas_field(call)?;
         let at = record_key(call.captured);
-        let change = self.space.change(&at, call.existing, |stored, draft| {
+        let change = self.space.change(&at, call.existing, call.permit, |stored, draft| {
             call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             let config = self.config();
@@ -120,7 +120,7 @@ impl Kv2 {
             }
             let config = self.config();
             check_cas("", record.settings.cas_required || config.cas_required, cas, record.current)?;
-            let mut data = data_of(version, call.captured, draft)?;
+            let mut data = data_of(version, call, draft)?;
             merge::merge(&mut data, patch);
             record.push(call.now, encode_object(&data), &config);
             Ok((true, answer(newest(record), call.data, &["data", "options", "path"]).into()))
@@ -178,6 +178,7 @@ impl Kv2 {
             for (group, numbers) in outside.into_iter().filter(|(group, _)| left.contains(group)) {
                 let at = group_key(call.captured, group);
                 let members = draft.latest(&at)?.ok_or(Broken)?;
+                call.permit.hold_change(members.expose().len())?;
                 draft.put(&at, &without(members.expose(), &numbers)?)?;
             }
             Ok((changed, Outcome::empty()))
@@ -193,7 +194,7 @@ impl Kv2 {
         mut change: impl FnMut(&mut Record<'_>, &mut ChangeBatch<'_>) -> Result<(bool, Outcome), Refusal>,
     ) -> Result<Outcome, Refusal> {
         let at = record_key(call.captured);
-        let edited = self.space.change(&at, None, |stored, draft| {
+        let edited = self.space.change(&at, None, call.permit, |stored, draft| {
             let Some(stored) = stored else { return Ok(absent()) };
             let mut record = Record::decode(stored.expose())?;
             let groups = record.groups();
@@ -225,10 +226,7 @@ fn in_record(
     }
     match &version.body {
         Body::Gone => Err(Broken.into()),
-        Body::Inline(data) => {
-            call.permit.hold_read(data.len())?;
-            Ok(Place::Here(Lookup::Data(decode_object(data)?, metadata)))
-        }
+        Body::Inline(data) => Ok(Place::Here(Lookup::Data(decode(data, call.permit)?, metadata))),
         Body::Outside(group) => Ok(Place::Outside(*group, version.number, metadata)),
     }
 }
@@ -237,23 +235,31 @@ fn in_record(
 fn in_members(
     members: Result<Option<SecretBytes>, Refusal>,
     number: u64,
-    permit: Option<&Permit>,
+    permit: &Permit,
 ) -> Result<Option<Object>, Refusal> {
     let Some(members) = members? else { return Ok(None) };
     let Some(data) = in_group(members.expose(), number)? else { return Ok(None) };
-    permit.map_or(Ok(()), |permit| permit.hold_read(data.len()))?;
-    Ok(Some(decode_object(&data)?))
+    decode(&data, permit).map(Some)
+}
+
+/// A version's data, within the budgets.
+fn decode(stored: &[u8], permit: &Permit) -> Result<Object, Refusal> {
+    permit.hold_read(stored)?;
+    let data = decode_object(stored)?;
+    permit.hold_decoded(&data)?;
+    Ok(data)
 }
 
 /// The data of a version that is not destroyed.
-fn data_of(version: &Version<'_>, key: &str, draft: &mut ChangeBatch<'_>) -> Result<Object, Refusal> {
-    Ok(match &version.body {
-        Body::Gone => return Err(Broken.into()),
-        Body::Inline(data) => decode_object(data)?,
+fn data_of(version: &Version<'_>, call: &Call<'_>, draft: &mut ChangeBatch<'_>) -> Result<Object, Refusal> {
+    match &version.body {
+        Body::Gone => Err(Broken.into()),
+        Body::Inline(data) => decode(data, call.permit),
         Body::Outside(group) => {
-            in_members(draft.latest(&group_key(key, *group)), version.number, None)?.ok_or(Broken)?
+            let members = draft.latest(&group_key(call.captured, *group));
+            Ok(in_members(members, version.number, call.permit)?.ok_or(Broken)?)
         }
-    })
+    }
 }
 
 /// Marks a version as deleted; says whether it was not.

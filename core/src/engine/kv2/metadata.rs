@@ -3,11 +3,13 @@
 
 use onrecord_seal::SecretBytes;
 use onrecord_storage::Read;
+use onrecord_value::printable::find_invisible;
 use onrecord_value::{Object, Value, object};
 
 use super::data::{deletion_time, open};
 use super::record::Record;
 use super::{Kv2, check_cas, group_key, nothing, record_key, store};
+use crate::admission::Permit;
 use crate::engine::{Call, fields};
 use crate::outcome::{Outcome, Refusal};
 
@@ -25,10 +27,14 @@ impl Kv2 {
     }
 
     /// `LIST metadata/PREFIX`.
-    pub(super) fn list(&self, prefix: &str) -> Read<'_, Result<Outcome, Refusal>> {
+    pub(super) fn list<'a>(&'a self, prefix: &str, permit: &'a Permit) -> Read<'a, Result<Outcome, Refusal>> {
         let slash = if prefix.is_empty() || prefix.ends_with('/') { "" } else { "/" };
         let names = self.space.list(&format!("{}{slash}", record_key(prefix)));
-        names.map(|names| names.map(Outcome::keys))
+        names.map(|names| {
+            let names = names?;
+            permit.hold_names(&names)?;
+            Ok(Outcome::keys(names))
+        })
     }
 
     /// `POST metadata/KEY`: settings and custom metadata; makes the key if it is not there.
@@ -37,7 +43,7 @@ impl Kv2 {
         custom.map_or(Ok(()), check_custom)?;
         let cas = fields::whole(call.data, "metadata_cas")?;
         let at = record_key(call.captured);
-        let change = self.space.change(&at, call.existing, |stored, draft| {
+        let change = self.space.change(&at, call.existing, call.permit, |stored, draft| {
             call.recheck_operation(stored.is_some())?;
             let mut record = open(stored, call.now)?;
             let groups = record.groups();
@@ -84,9 +90,10 @@ impl Kv2 {
     }
 
     /// `DELETE metadata/KEY`: the key and all its versions, for good.
-    pub(super) async fn delete_metadata(&self, key: &str) -> Result<(), Refusal> {
+    pub(super) async fn delete_metadata(&self, call: &Call<'_>) -> Result<(), Refusal> {
+        let key = call.captured;
         let at = record_key(key);
-        let change = self.space.change(&at, None, |stored, draft| {
+        let change = self.space.change(&at, None, call.permit, |stored, draft| {
             let Some(stored) = stored else { return Ok(()) };
             for group in Record::decode(stored.expose())?.groups() {
                 draft.delete(&group_key(key, group))?;
@@ -99,6 +106,7 @@ impl Kv2 {
 
 fn show_metadata(call: &Call<'_>, stored: Option<SecretBytes>) -> Result<Outcome, Refusal> {
     let Some(stored) = stored else { return Ok(Outcome::absent()) };
+    call.permit.hold_read(stored.expose())?;
     let record = Record::decode(stored.expose())?;
     let versions = record.versions.iter().map(|version| {
         let shown = object! {
@@ -118,6 +126,7 @@ fn show_metadata(call: &Call<'_>, stored: Option<SecretBytes>) -> Result<Outcome
         "updated_time" => record.updated,
         "versions" => versions.collect::<Object>(),
     });
+    call.permit.hold_decoded(&shown)?;
     Ok(fields::answer(shown, call.data, &[]).into())
 }
 
@@ -144,8 +153,8 @@ fn check_custom(custom: &Object) -> Result<(), Refusal> {
                 value.len()
             ));
         }
-        if key.chars().chain(value.chars()).any(char::is_control) {
-            return refused(format!("key {key:?} or its value has unprintable characters"));
+        if let Some(found) = find_invisible(key).or_else(|| find_invisible(value)) {
+            return refused(format!("a key or its value must not contain {found}"));
         }
     }
     Ok(())

@@ -17,6 +17,7 @@ use crate::audit_errors::WARN_UNKNOWN_OPTION;
 use crate::blocking_task::BlockingTask;
 use crate::devices::{self, Device, DevicesError, KeptSalt};
 use crate::engine::{Call, Unsealed, fields};
+use crate::names::{check_description, check_name};
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply, Warning};
 use crate::settings::EnableRequest;
 
@@ -38,6 +39,7 @@ pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply
         local: fields::flag(call.data, "local")?.unwrap_or(false),
         options: options(call.data.get("options"))?,
     };
+    check_description("description", &wanted.description)?;
     let unknown = unsealed.devices.enable(&unsealed.broker, wanted, call.now).await.map_err(refused)?;
     let unknown = unknown.into_iter().map(|text| Warning { text, template: WARN_UNKNOWN_OPTION });
     let warnings = unknown.chain(fields::unrecognized(call.data, &FIELDS)).collect();
@@ -246,6 +248,7 @@ pub(super) fn read_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcom
 
 pub(super) async fn set_header(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let hmac = fields::flag(call.data, "hmac")?.unwrap_or(false);
+    check_name("the name of a header", call.captured)?;
     unsealed.audited_headers.change(call.captured, Some(hmac)).await.map_err(|error| not_stored(&error))
 }
 

@@ -77,6 +77,7 @@ fn device_of(device: &DeviceStatus, kind: &str) -> Object {
             "response" => latency(&device.written.response_latency),
         },
         "missed" => device.losses.entries,
+        "overruns" => device.faults.overruns,
         "panics" => device.faults.panics,
         "path" => device.path.as_ref(),
         "queue" => object! {

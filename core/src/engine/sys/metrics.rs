@@ -76,6 +76,11 @@ fn all(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<Family>
     let (outlook, met) = unsealed.outlook_of(&devices);
     let audited = unsealed.broker.is_audited();
     families.extend([
+        one(
+            "onrecord.clock_behind_seconds",
+            "How far the machine's clock is behind the time by which expiry is judged.",
+            real(unsealed.mark.machine_is_behind_by().as_secs_f64()),
+        ),
         one("onrecord.audit.audited", "1 if an enabled device keeps entries.", gauge(u64::from(audited))),
         one("onrecord.audit.rule_met", "1 if the audit rule can be met.", gauge(u64::from(met))),
         one("onrecord.audit.minimum", "Devices that must have an entry.", gauge(outlook.minimum)),
@@ -127,6 +132,16 @@ fn of_server(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<F
             "Requests refused before they were looked at, for want of room.",
             Reading::Counter(meters.admission.refused()),
         ),
+        one(
+            "onrecord.requests_over_rate",
+            "Requests refused because their address sends too many that are refused.",
+            Reading::Counter(meters.requests_over_rate()),
+        ),
+        one(
+            "onrecord.key_shares_refused",
+            "Key shares that were wrong, or that came too soon after wrong ones.",
+            Reading::Counter(meters.key_shares_refused()),
+        ),
         family("onrecord.answers", "Answers by the class of their status.", answers),
         family("onrecord.build_info", "1; the version is its label.", [(version, gauge(1))]),
         one("onrecord.uptime_seconds", "Seconds since the process began to serve.", real(uptime)),
@@ -144,13 +159,16 @@ fn of_server(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<F
 type Plain = (&'static str, &'static str, fn(&DeviceStatus) -> Reading);
 
 /// Those with one reading a device.
-const PLAIN: [Plain; 16] = [
+const PLAIN: [Plain; 17] = [
     ("entries", "Entries the device has.", |device| Reading::Counter(device.written.entries)),
     ("bytes", "Bytes the device has.", |device| Reading::Counter(device.written.bytes)),
     ("failures", "Writes that failed.", |device| Reading::Counter(device.faults.failures)),
     ("missed", "Entries the device missed.", |device| Reading::Counter(device.losses.entries)),
     ("panics", "Times the device or its formatter panicked.", |device| {
         Reading::Counter(device.faults.panics)
+    }),
+    ("overruns", "Times the device took longer than the grace.", |device| {
+        Reading::Counter(device.faults.overruns)
     }),
     ("reopens", "Times the device was opened again.", |device| Reading::Counter(device.reopens)),
     ("gaps", "Gap entries the device has written.", |device| Reading::Counter(device.losses.reported.gaps)),

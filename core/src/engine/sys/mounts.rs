@@ -11,6 +11,7 @@ use crate::engine::mount::RUNNING_VERSION;
 use crate::engine::mounts::MountError;
 use crate::engine::space::{failed, refused};
 use crate::engine::{Call, EngineKind, Kinds, Mount, MountEntry, Mounting, Tune, Unknown, Unsealed, fields};
+use crate::names::check_description;
 use crate::outcome::{Outcome, Refusal};
 use crate::stored::Record as _;
 
@@ -125,12 +126,14 @@ fn draft(unsealed: &Unsealed, path: String, data: &Object, class: Class) -> Resu
     if let Some(config) = fields::map(data, "config")? {
         change(&mut tune, config)?;
     }
+    let description = fields::text(data, "description")?.unwrap_or_default().into_owned();
+    check_description("description", &description)?;
     Ok(MountEntry {
         path,
         kind,
         accessor: String::new(),
         uuid: String::new(),
-        description: fields::text(data, "description")?.unwrap_or_default().into_owned(),
+        description,
         local: fields::flag(data, "local")?.unwrap_or(false),
         seal_wrap: fields::flag(data, "seal_wrap")?.unwrap_or(false),
         external_entropy_access: fields::flag(data, "external_entropy_access")?.unwrap_or(false),
@@ -241,6 +244,7 @@ fn retune(kinds: &Kinds, mount: &mut MountEntry, data: &Object) -> Result<(), Re
     }
     change(&mut mount.tune, data)?;
     if let Some(description) = fields::text(data, "description")? {
+        check_description("description", &description)?;
         mount.description = description.into_owned();
     }
     if let Some(options) = fields::texts_by_name(data, "options")? {
@@ -307,7 +311,10 @@ impl From<MountError> for Refusal {
             MountError::InUse(_)
             | MountError::Reserved(_)
             | MountError::BadPath(_)
+            | MountError::Invisible(_)
             | MountError::Builtin(_)
+            | MountError::TooMany
+            | MountError::TableTooLong(_)
             | MountError::Missing(_) => Self::invalid(error.to_string()),
             MountError::Store(error) => refused(error),
             error => failed(&error),

@@ -1,6 +1,7 @@
 //! `sys/policies/acl`, its older form `sys/policy`, and `sys/capabilities`: what a token may do at a path.
 //! Never in it: what a policy means, how policies are merged, or where they are stored.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use onrecord_policy::Acl;
@@ -10,8 +11,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::engine::{Call, Unsealed, fields};
+use crate::names::check_name;
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::policies::{PolicyDraft, PolicyError};
+use crate::route;
 
 pub(super) fn names(unsealed: &Unsealed) -> Outcome {
     Outcome::data(object! { "keys" => Value::from(unsealed.policies.names()) })
@@ -44,6 +47,7 @@ pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Re
     let text = text(call.data, "policy")?.map_or_else(rules, |text| Ok(Some(text)))?;
     let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
     let name = name(call);
+    check_name("the name of a policy", &name)?;
     let draft = PolicyDraft {
         name: &name,
         text,
@@ -75,7 +79,7 @@ pub(super) async fn capabilities_of_named(
     call: &Call<'_>,
     field: &str,
 ) -> Result<Reply, Refusal> {
-    capabilities(call, async {
+    capabilities(unsealed, call, async {
         let named = fields::text(call.data, field)?.unwrap_or_default();
         let found = if field == "accessor" {
             unsealed.tokens.find_accessor(&named, call.now).await?
@@ -88,12 +92,13 @@ pub(super) async fn capabilities_of_named(
     .await
 }
 
-pub(super) async fn capabilities_of_caller(call: &Call<'_>) -> Result<Reply, Refusal> {
+pub(super) async fn capabilities_of_caller(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let acl = call.caller.map(|caller| Arc::clone(&caller.acl)).ok_or_else(Refusal::denied);
-    capabilities(call, std::future::ready(acl)).await
+    capabilities(unsealed, call, std::future::ready(acl)).await
 }
 
 async fn capabilities(
+    unsealed: &Unsealed,
     call: &Call<'_>,
     acl: impl Future<Output = Result<Arc<Acl>, Refusal>>,
 ) -> Result<Reply, Refusal> {
@@ -110,7 +115,23 @@ async fn capabilities(
     if let [path] = paths.as_slice() {
         data.insert("capabilities", allowed(path));
     }
-    Ok(fields::answer(data, call.data, &["accessor", "path", "paths", "token"]))
+    let recorded = without_secrets(unsealed, &data);
+    Ok(Reply { recorded, ..fields::answer(data, call.data, &["accessor", "path", "paths", "token"]) })
+}
+
+/// The data with `{secret}` in the place of each token and accessor in its keys, which are paths; `None` if none has any.
+fn without_secrets(unsealed: &Unsealed, data: &Object) -> Option<Object> {
+    let secrets: Vec<Range<usize>> = data.keys().map(|path| route::secret_of(unsealed, path)).collect();
+    secrets.iter().any(|secret| !secret.is_empty()).then(|| {
+        let pairs = data.iter().zip(secrets).map(|((path, value), secret)| {
+            let mut path = path.to_owned();
+            if !secret.is_empty() {
+                path.replace_range(secret, "{secret}");
+            }
+            (path, value.clone())
+        });
+        pairs.collect()
+    })
 }
 
 impl From<PolicyError> for Refusal {

@@ -51,7 +51,7 @@ impl Notes {
         }
         // The closure sees the value as all changes before this one leave it, and makes one batch.
         self.space
-            .change(call.captured, None, |old, batch| {
+            .change(call.captured, None, call.permit, |old, batch| {
                 let mut note = old.map_or_else(|| Ok(Object::new()), |old| decode_object(old.expose()))?;
                 let mut lines = note.get("lines").and_then(Value::as_array).unwrap_or_default().to_vec();
                 lines.push(Value::from(&*line));
@@ -63,7 +63,7 @@ impl Notes {
     }
 
     async fn delete(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        self.space.change(call.captured, None, |_, batch| batch.delete(call.captured)).await?;
+        self.space.change(call.captured, None, call.permit, |_, batch| batch.delete(call.captured)).await?;
         Ok(Outcome::empty())
     }
 }

@@ -56,13 +56,15 @@ impl Pin {
             "policies" => fields::texts(call.data, "policies")?.unwrap_or_default(),
         };
         self.space
-            .change(call.captured, None, |_, batch| batch.put(call.captured, &encode_object(&card)))
+            .change(call.captured, None, call.permit, |_, batch| {
+                batch.put(call.captured, &encode_object(&card))
+            })
             .await?;
         Ok(Outcome::empty())
     }
 
     async fn delete(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        self.space.change(call.captured, None, |_, batch| batch.delete(call.captured)).await?;
+        self.space.change(call.captured, None, call.permit, |_, batch| batch.delete(call.captured)).await?;
         Ok(Outcome::empty())
     }
 

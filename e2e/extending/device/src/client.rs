@@ -141,7 +141,7 @@ impl Connection {
         let port = self.url.port_u16().unwrap_or(80);
         let mut last = io::ErrorKind::NotFound.into();
         for address in lookup_host((host, port)).await.map_err(failed)? {
-            if !self.placement.allows_address(address.ip()) {
+            if self.placement.check_address(address).is_err() {
                 return Err(HttpError::Forbidden { url: self.url.clone(), address: address.ip() });
             }
             match TcpStream::connect(address).await {

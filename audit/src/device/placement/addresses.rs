@@ -1,0 +1,263 @@
+//! Addresses that lead to a machine's metadata service, to its link or to the server itself, in all their spellings.
+//! Never in it: names of hosts; what is checked is the address that is connected to.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::str::FromStr;
+
+/// A block of IP addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressBlock {
+    first: IpAddr,
+    /// How many leading bits all addresses share.
+    bits: u8,
+}
+
+/// A text that is not a block of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an IP address, nor a block of them such as 10.0.0.0/8")]
+pub struct AddressBlockError;
+
+impl FromStr for AddressBlock {
+    type Err = AddressBlockError;
+
+    fn from_str(text: &str) -> Result<Self, AddressBlockError> {
+        let (address, bits) =
+            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let first: IpAddr = address.parse().map_err(|_| AddressBlockError)?;
+        let most = if first.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| AddressBlockError)?;
+        if bits <= most { Ok(Self { first, bits }) } else { Err(AddressBlockError) }
+    }
+}
+
+impl AddressBlock {
+    /// Whether the address is in the block. An address that is mapped into IPv6 is taken for what it is.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let same = match (self.first, address.to_canonical()) {
+            (IpAddr::V4(first), IpAddr::V4(other)) => (first.to_bits() ^ other.to_bits()).leading_zeros(),
+            (IpAddr::V6(first), IpAddr::V6(other)) => (first.to_bits() ^ other.to_bits()).leading_zeros(),
+            _ => return false,
+        };
+        same >= u32::from(self.bits)
+    }
+}
+
+/// What a block of addresses is for, if a device made through an API may not talk to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reserved {
+    LinkLocal,
+    Metadata,
+}
+
+const fn v4(a: u8, b: u8, c: u8, d: u8, bits: u8) -> AddressBlock {
+    AddressBlock { first: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), bits }
+}
+
+const fn v6(segments: [u16; 8], bits: u8) -> AddressBlock {
+    let [a, b, c, d, e, f, g, h] = segments;
+    AddressBlock { first: IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), bits }
+}
+
+/// Link-local addresses, and the addresses outside of them at which clouds serve credentials to their machines.
+const RESERVED: [(AddressBlock, Reserved); 8] = [
+    (v4(169, 254, 0, 0, 16), Reserved::LinkLocal),
+    (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), Reserved::LinkLocal),
+    // Alibaba, Azure, Oracle.
+    (v4(100, 100, 100, 200, 32), Reserved::Metadata),
+    (v4(168, 63, 129, 16, 32), Reserved::Metadata),
+    (v4(192, 0, 0, 192, 32), Reserved::Metadata),
+    // Amazon, Google, Scaleway.
+    (v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0], 32), Reserved::Metadata),
+    (v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128), Reserved::Metadata),
+    (v6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42], 128), Reserved::Metadata),
+];
+
+/// Why a device may not talk to this address, unless one of the `allowed` blocks has it.
+pub(super) fn reserved(address: IpAddr, allowed: &[AddressBlock]) -> Option<Reserved> {
+    let is_allowed = |one: IpAddr| allowed.iter().any(|block| block.contains(one));
+    if is_allowed(address) {
+        return None;
+    }
+    let reserved =
+        |one: &IpAddr| RESERVED.iter().find(|(block, _)| block.contains(*one)).map(|(_, what)| *what);
+    destinations(address).into_iter().filter(|one| !is_allowed(*one)).find_map(|one| reserved(&one))
+}
+
+/// Whether one of the listeners takes connections to this address.
+pub(super) fn is_listener(address: SocketAddr, listeners: &[SocketAddr]) -> bool {
+    let mut here = listeners.iter().filter(|listener| listener.port() == address.port()).peekable();
+    if here.peek().is_none() {
+        return false;
+    }
+    let targets = destinations(address.ip());
+    let takes = |listener: IpAddr, target: IpAddr| match listener.to_canonical() {
+        any if any.is_unspecified() => is_of_this_machine(target),
+        // The unspecified address is this machine's own.
+        one => one == target || target.is_unspecified() && one.is_loopback(),
+    };
+    here.any(|listener| targets.iter().any(|target| takes(listener.ip(), *target)))
+}
+
+/// Whether the machine itself has the address. Nothing is sent to find out: connecting a datagram socket only chooses a route,
+/// and to an address of its own the machine talks from the same one.
+fn is_of_this_machine(address: IpAddr) -> bool {
+    if address.is_loopback() || address.is_unspecified() {
+        return true;
+    }
+    let any: IpAddr =
+        if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let connected = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    connected.is_ok_and(|local| local.ip() == address)
+}
+
+/// An address, and the IPv4 addresses to which a translator, a tunnel or the system itself may bring it.
+fn destinations(address: IpAddr) -> Vec<IpAddr> {
+    let IpAddr::V6(v6) = address.to_canonical() else { return vec![address.to_canonical()] };
+    let segments = v6.segments();
+    let octets = v6.octets();
+    let at = |place: usize| match octets.get(place..place + 4) {
+        Some(&[a, b, c, d]) => Ipv4Addr::new(a, b, c, d),
+        _ => Ipv4Addr::UNSPECIFIED,
+    };
+    // Beside the eighth octet, which is left out (RFC 6052, section 2.2).
+    let around = |[a, b, c, d]: [usize; 4]| {
+        let [a, b, c, d] = [a, b, c, d].map(|place| octets.get(place).copied().unwrap_or_default());
+        Ipv4Addr::new(a, b, c, d)
+    };
+    let embedded = match segments {
+        // Compatible (RFC 4291), which `::` and `::1` are not, and translated (RFC 2765).
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => vec![],
+        [0, 0, 0, 0, 0, 0, _, _] | [0, 0, 0, 0, 0xffff, 0, _, _] => vec![at(12)],
+        // 6to4 (RFC 3056): the relay.
+        [0x2002, ..] => vec![at(2)],
+        // NAT64 (RFC 6052, RFC 8215). A prefix for local use may be of any length.
+        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => vec![at(12)],
+        [0x64, 0xff9b, 1, ..] => {
+            vec![around([6, 7, 9, 10]), around([7, 9, 10, 11]), around([9, 10, 11, 12]), at(12)]
+        }
+        // Teredo (RFC 4380): the server, and the client, whose bits are inverted.
+        [0x2001, 0, ..] => vec![at(4), Ipv4Addr::from_bits(!at(12).to_bits())],
+        // ISATAP (RFC 5214), in any network.
+        [_, _, _, _, 0 | 0x200, 0x5efe, _, _] => vec![at(12)],
+        _ => vec![],
+    };
+    std::iter::once(IpAddr::V6(v6)).chain(embedded.into_iter().map(IpAddr::V4)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_contain_what_shares_their_leading_bits() {
+        let contains = |block: &str, address: &str| {
+            block.parse::<AddressBlock>().unwrap().contains(address.parse().unwrap())
+        };
+        assert!(contains("169.254.7.0/24", "169.254.7.255"));
+        assert!(contains("169.254.7.0/24", "::ffff:169.254.7.1"));
+        assert!(!contains("169.254.7.0/24", "169.254.8.0"));
+        assert!(contains("10.0.0.1", "10.0.0.1") && !contains("10.0.0.1", "10.0.0.2"));
+        assert!(contains("0.0.0.0/0", "1.2.3.4") && !contains("0.0.0.0/0", "::1"));
+        assert!(contains("fe80::/10", "febf::1") && !contains("fe80::/10", "fec0::"));
+        for text in ["", "x", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0/8"] {
+            assert_eq!(text.parse::<AddressBlock>(), Err(AddressBlockError), "{text}");
+        }
+    }
+
+    #[test]
+    fn reserved_addresses_are_known_in_all_their_forms() {
+        let reserved = |text: &str| reserved(text.parse().unwrap(), &[]);
+        for text in [
+            "169.254.169.254",
+            "169.254.0.0",
+            "fe80::1",
+            "febf::1",
+            "::ffff:169.254.169.254",
+            "::a9fe:a9fe",
+            "::ffff:0:a9fe:a9fe",
+            "2002:a9fe:a9fe::",
+            "2002:a9fe:a9fe:1:2:3:4:5",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:0:a9:fea9:fe00:0",
+            "2001:0:a9fe:a9fe::",
+            "2001:0:1:2:3:4:5601:5601",
+            "2001:db8::5efe:a9fe:a9fe",
+            "2001:db8::200:5efe:a9fe:a9fe",
+        ] {
+            assert_eq!(reserved(text), Some(Reserved::LinkLocal), "{text}");
+        }
+        for text in [
+            "100.100.100.200",
+            "::ffff:100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "fd00:42::42",
+            "2002:6464:64c8::1",
+        ] {
+            assert_eq!(reserved(text), Some(Reserved::Metadata), "{text}");
+        }
+        for text in [
+            "127.0.0.1",
+            "::1",
+            "::",
+            "0.0.0.0",
+            "10.0.0.1",
+            "169.253.0.1",
+            "100.100.100.201",
+            "fec0::1",
+            "2001:db8::1",
+            "2001:db8::a9fe:a9fe",
+            "2002:a00:1::",
+            "64:ff9b::a00:1",
+            "fd00::1",
+        ] {
+            assert_eq!(reserved(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_operator_allows_an_address_or_what_it_leads_to() {
+        let allowed =
+            |block: &str, text: &str| reserved(text.parse().unwrap(), &[block.parse().unwrap()]).is_none();
+        assert!(allowed("169.254.7.0/24", "169.254.7.1"));
+        assert!(allowed("169.254.7.0/24", "64:ff9b::a9fe:701"));
+        assert!(!allowed("169.254.7.0/24", "64:ff9b::a9fe:801"));
+        assert!(
+            !allowed("169.254.7.0/24", "2001:0:a9fe:701:0:0:5601:5601"),
+            "its server is allowed, its client is not"
+        );
+        assert!(allowed("2002:a9fe:a9fe::/48", "2002:a9fe:a9fe::1"));
+        assert!(allowed("fd00:ec2::254", "fd00:ec2::254") && !allowed("fd00:ec2::254", "fd00:ec2::23"));
+    }
+
+    #[test]
+    fn a_listener_is_known_by_each_address_that_reaches_it() {
+        let own = |listener: &str, address: &str| {
+            is_listener(address.parse().unwrap(), &[listener.parse().unwrap()])
+        };
+        for address in
+            ["127.0.0.1:8200", "[::ffff:127.0.0.1]:8200", "[::127.0.0.1]:8200", "0.0.0.0:8200", "[::]:8200"]
+        {
+            assert!(own("127.0.0.1:8200", address), "{address}");
+            assert!(own("0.0.0.0:8200", address) && own("[::]:8200", address), "{address}");
+        }
+        assert!(own("0.0.0.0:8200", "127.9.9.9:8200") && own("[::]:8200", "[::1]:8200"));
+        assert!(own("[::1]:8200", "[::1]:8200") && own("10.0.0.1:8200", "10.0.0.1:8200"));
+        for (listener, address) in [
+            ("127.0.0.1:8200", "127.0.0.1:8201"),
+            ("127.0.0.1:8200", "127.0.0.2:8200"),
+            ("10.0.0.1:8200", "10.0.0.2:8200"),
+            ("10.0.0.1:8200", "0.0.0.0:8201"),
+        ] {
+            assert!(!own(listener, address), "{listener} {address}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Wrong key shares, by peer: after a few of them the peer has to wait, each time for longer. Never for long, and nobody else
+//! waits: a correct share from another address is taken.
+//! Never in it: a share, or whether one is right.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::network::Network;
+use crate::rate_limiter::RateLimiter;
+
+/// How many rounds may go wrong before a peer has to wait.
+const FREE: u32 = 5;
+/// The first wait. Each further one is twice as long.
+const FIRST: Duration = Duration::from_secs(1);
+/// No wait is longer.
+const LONGEST: Duration = Duration::from_secs(30);
+/// Wrong shares are forgotten when there was none for this time.
+const FORGET: Duration = Duration::from_mins(10);
+/// How many peers are told apart. Others are one.
+const PEERS_MAX: usize = 1024;
+
+/// A peer; none where its address is not known, or where there are too many.
+pub(super) type Giver = Option<Network>;
+
+#[derive(Default)]
+pub(super) struct Guesses(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    wrong: HashMap<Giver, Wrong>,
+    /// Who gave the shares of the current round: nobody can tell whose was wrong.
+    round: Vec<Giver>,
+    lines: RateLimiter,
+}
+
+struct Wrong {
+    rounds: u32,
+    last: Duration,
+}
+
+impl Wrong {
+    /// How long its peer has to wait yet.
+    fn wait(&self, now: Duration) -> Duration {
+        let Some(more) = self.rounds.checked_sub(FREE) else { return Duration::ZERO };
+        let wait = 2_u32.checked_pow(more).map_or(LONGEST, |factor| (FIRST * factor.min(60)).min(LONGEST));
+        (self.last + wait).saturating_sub(now)
+    }
+}
+
+impl Guesses {
+    /// How long a peer has to wait before its next share is looked at, if it has to.
+    pub(super) fn wait(&self, giver: Giver, now: Duration) -> Option<Duration> {
+        let wait = self.state().wrong.get(&giver).map_or(Duration::ZERO, |wrong| wrong.wait(now));
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// A share was taken that is not the last one of its round.
+    pub(super) fn given(&self, giver: Giver) {
+        let mut state = self.state();
+        if !state.round.contains(&giver) {
+            state.round.push(giver);
+        }
+    }
+
+    /// The round was begun again.
+    pub(super) fn reset(&self) {
+        self.state().round.clear();
+    }
+
+    /// With this peer's share, those of the round were found to be wrong. How many wrong rounds the log should speak of now,
+    /// if it should.
+    pub(super) fn wrong(&self, giver: Giver, now: Duration) -> Option<u64> {
+        let mut state = self.state();
+        let mut givers = std::mem::take(&mut state.round);
+        if !givers.contains(&giver) {
+            givers.push(giver);
+        }
+        state.wrong.retain(|_, wrong| now.saturating_sub(wrong.last) < FORGET);
+        for giver in givers {
+            let full = state.wrong.len() >= PEERS_MAX && !state.wrong.contains_key(&giver);
+            let key = if full { None } else { giver };
+            let wrong = state.wrong.entry(key).or_insert(Wrong { rounds: 0, last: now });
+            (wrong.rounds, wrong.last) = (wrong.rounds.saturating_add(1), now);
+        }
+        state.lines.event(now)
+    }
+
+    /// The shares of the round were right: what their givers got wrong before was a mistake.
+    pub(super) fn right(&self, giver: Giver) {
+        let mut state = self.state();
+        let givers = std::mem::take(&mut state.round);
+        for giver in givers.into_iter().chain([giver]) {
+            state.wrong.remove(&giver);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    fn peer(number: u32) -> Giver {
+        Some(Network::of(IpAddr::V4(Ipv4Addr::from_bits(number))))
+    }
+
+    const fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn the_wait_grows_to_a_bound_and_ends_and_concerns_nobody_else() {
+        let guesses = Guesses::default();
+        let waits: Vec<u64> = (0..14)
+            .map(|_| {
+                guesses.wrong(peer(1), seconds(0));
+                guesses.wait(peer(1), seconds(0)).map_or(0, |wait| wait.as_secs())
+            })
+            .collect();
+        assert_eq!(waits, [0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30]);
+        assert_eq!(guesses.wait(peer(2), seconds(0)), None);
+        assert_eq!(guesses.wait(peer(1), seconds(29)), Some(seconds(1)));
+        assert_eq!(guesses.wait(peer(1), seconds(30)), None);
+        for _ in 0..200 {
+            guesses.wrong(peer(1), seconds(30));
+        }
+        assert_eq!(guesses.wait(peer(1), seconds(30)), Some(LONGEST), "never for good");
+        guesses.wrong(peer(3), seconds(30) + FORGET);
+        guesses.wrong(peer(1), seconds(31) + FORGET);
+        assert_eq!(guesses.wait(peer(1), seconds(31) + FORGET), None, "forgotten");
+    }
+
+    #[test]
+    fn all_givers_of_a_wrong_round_are_charged_and_a_right_one_forgives() {
+        let guesses = Guesses::default();
+        for _ in 0..FREE {
+            guesses.given(peer(1));
+            guesses.given(peer(1));
+            guesses.wrong(peer(2), seconds(0));
+        }
+        assert!(guesses.wait(peer(1), seconds(0)).is_some() && guesses.wait(peer(2), seconds(0)).is_some());
+        guesses.given(peer(1));
+        guesses.right(peer(3));
+        assert_eq!(guesses.wait(peer(1), seconds(0)), None);
+        assert!(guesses.wait(peer(2), seconds(0)).is_some());
+        guesses.given(peer(1));
+        guesses.reset();
+        guesses.wrong(peer(2), seconds(0));
+        assert_eq!(guesses.wait(peer(1), seconds(0)), None);
+    }
+
+    #[test]
+    fn many_peers_take_bounded_memory() {
+        let guesses = Guesses::default();
+        for number in 0..5000 {
+            guesses.wrong(peer(number), seconds(0));
+        }
+        assert!(guesses.state().wrong.len() <= PEERS_MAX + 1);
+    }
+}

@@ -1,0 +1,48 @@
+//! Requests that are refused: how many of each peer have entries of their own, and how many came beyond that, until one
+//! entry counts them. An attacker decides how many there are, so a peer pays for them, and the log does not.
+//! Never in it: a request that is permitted (it costs nothing here), or how a count is put on record.
+
+mod counts;
+mod rate;
+
+use crate::context::RequestContext;
+use crate::decide::Verdict;
+use crate::network::Network;
+use crate::tokens::Reservation;
+
+pub(crate) use self::counts::{Count, Counts, Reason, Taken};
+use self::rate::Rate;
+
+pub(crate) struct Refusals {
+    /// None if there is no limit.
+    rate: Option<Rate>,
+    /// What is not on record yet. It outlives a seal: key shares are refused while nothing can be recorded.
+    pub(crate) counts: Counts,
+}
+
+impl Refusals {
+    /// At most so many refused requests a second of each peer; 0: as many as there are.
+    pub(crate) fn new(per_second: u32) -> Self {
+        Self { rate: Rate::new(per_second), counts: Counts::default() }
+    }
+
+    /// Whether a request may go on to the record. One that no valid token came with, that is not permitted or that cannot
+    /// be understood is counted, and may not if its peer has sent too many of them.
+    pub(crate) fn admit(&self, context: &RequestContext<'_>) -> bool {
+        let Some(rate) = self.rate.as_ref().filter(|_| is_refused(context)) else { return true };
+        let Some(network) = context.request.peer.as_ref().and_then(Network::of_peer) else { return true };
+        if rate.take(network, context.request.started) {
+            return true;
+        }
+        self.counts.add(Reason::Rate, Some(network), context.request.received);
+        context.unsealed.meters.over_rate();
+        false
+    }
+}
+
+/// Whether a request is refused by what is known before it is recorded. One without a valid token counts even where it needs
+/// none: anybody can send it.
+fn is_refused(context: &RequestContext<'_>) -> bool {
+    let refused = matches!(context.verdict, Verdict::Denied | Verdict::NoToken);
+    refused || context.request.refusal.is_some() || matches!(context.caller, Reservation::Refused)
+}

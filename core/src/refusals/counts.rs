@@ -1,0 +1,172 @@
+//! Refused requests that have no entries of their own, by address and reason, until they are put on record together.
+//! Never in it: a text of a client's.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use onrecord_entry::text::Template;
+use onrecord_value::Time;
+
+use crate::network::Network;
+
+/// How many addresses are told apart between two recordings. The requests of others are counted together.
+const ADDRESSES_MAX: usize = 1024;
+/// The pause between two recordings.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why requests have no entries of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reason {
+    /// Their peer sends too many that are refused.
+    Rate,
+    /// They gave wrong key shares, or any too soon after wrong ones.
+    KeyShares,
+}
+
+impl Reason {
+    pub(crate) const fn template(self) -> Template {
+        Template::new(match self {
+            Self::Rate => {
+                "requests without a valid token, without permission or malformed, beyond unauthenticated_rate_limit"
+            }
+            Self::KeyShares => "key shares that were wrong, or that came too soon after wrong ones",
+        })
+    }
+}
+
+/// How many requests, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) reason: Reason,
+    /// None for those of addresses that are not told apart.
+    pub(crate) network: Option<Network>,
+    pub(crate) count: u64,
+    pub(crate) since: Time,
+    pub(crate) until: Time,
+}
+
+#[derive(Default)]
+pub(crate) struct Counts(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    counts: BTreeMap<(Reason, Option<Network>), Count>,
+    /// When some were last taken.
+    taken_at: Option<Duration>,
+    /// Whether those that were taken are still being recorded.
+    recording: bool,
+}
+
+/// What is being recorded. Dropped when that is over, so that the next ones can be.
+pub(crate) struct Taken<'a> {
+    counts: &'a Counts,
+    pub(crate) list: Vec<Count>,
+}
+
+impl Counts {
+    /// Counts a request.
+    pub(crate) fn add(&self, reason: Reason, network: Option<Network>, now: Time) {
+        self.state().add(Count { reason, network, count: 1, since: now, until: now });
+    }
+
+    /// Counts again what could not be recorded.
+    pub(crate) fn put_back(&self, count: Count) {
+        self.state().add(count);
+    }
+
+    /// How many requests are not on record.
+    pub(crate) fn pending(&self) -> u64 {
+        self.state().counts.values().map(|count| count.count).sum()
+    }
+
+    /// Takes all counts to record them, once a pause is over and nothing is being recorded.
+    pub(crate) fn take_due(&self, now: Duration) -> Option<Taken<'_>> {
+        let is_due = |at: Duration| now.saturating_sub(at) >= PAUSE;
+        self.take_if(|state| !state.recording && state.taken_at.is_none_or(is_due), now)
+    }
+
+    /// Takes all counts to record them, because there will be no later moment.
+    pub(crate) fn take_last(&self, now: Duration) -> Option<Taken<'_>> {
+        self.take_if(|_| true, now)
+    }
+
+    fn take_if(&self, may: impl FnOnce(&State) -> bool, now: Duration) -> Option<Taken<'_>> {
+        let mut state = self.state();
+        if state.counts.is_empty() || !may(&state) {
+            return None;
+        }
+        (state.taken_at, state.recording) = (Some(now), true);
+        Some(Taken { counts: self, list: std::mem::take(&mut state.counts).into_values().collect() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn add(&mut self, count: Count) {
+        let mut network = count.network;
+        if self.counts.len() >= ADDRESSES_MAX && !self.counts.contains_key(&(count.reason, network)) {
+            network = None;
+        }
+        let all = self.counts.entry((count.reason, network)).or_insert(Count { count: 0, network, ..count });
+        all.count = all.count.saturating_add(count.count);
+        all.since = all.since.min(count.since);
+        all.until = all.until.max(count.until);
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.counts.state().recording = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    fn peer(number: u32) -> Option<Network> {
+        Some(Network::of(IpAddr::V4(Ipv4Addr::from_bits(number))))
+    }
+
+    fn at(second: i128) -> Time {
+        Time::from_unix_nanos(second * 1_000_000_000)
+    }
+
+    #[test]
+    fn requests_of_one_address_are_one_count_and_none_is_forgotten() {
+        let counts = Counts::default();
+        for second in [5, 3, 4] {
+            counts.add(Reason::Rate, peer(1), at(second));
+        }
+        counts.add(Reason::Rate, peer(2), at(9));
+        counts.add(Reason::KeyShares, peer(1), at(9));
+        let taken = counts.take_due(Duration::ZERO).unwrap();
+        let first = Count { reason: Reason::Rate, network: peer(1), count: 3, since: at(3), until: at(5) };
+        assert_eq!((taken.list.len(), taken.list[0]), (3, first));
+        counts.add(Reason::Rate, peer(1), at(6));
+        assert!(counts.take_due(Duration::from_secs(5)).is_none(), "the last ones are being recorded");
+        counts.put_back(taken.list[0]);
+        drop(taken);
+        assert!(counts.take_due(Duration::from_millis(999)).is_none(), "too soon");
+        let again = counts.take_due(Duration::from_secs(1)).unwrap();
+        assert_eq!(again.list, [Count { count: 4, until: at(6), ..first }]);
+        drop(again);
+        assert!(counts.take_last(Duration::from_secs(9)).is_none(), "nothing is left");
+    }
+
+    #[test]
+    fn more_addresses_than_are_told_apart_are_counted_together() {
+        let counts = Counts::default();
+        (0..5000).for_each(|number| counts.add(Reason::Rate, peer(number), at(1)));
+        assert_eq!(counts.pending(), 5000);
+        let taken = counts.take_last(Duration::ZERO).unwrap();
+        assert_eq!(taken.list.len(), ADDRESSES_MAX + 1);
+        assert_eq!(taken.list.iter().map(|count| count.count).sum::<u64>(), 5000);
+    }
+}
