@@ -96,10 +96,7 @@ impl Core {
         let audit = self.audit_settings();
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
-        match digests {
-            Digests::Found => self.check_tables().await?,
-            Digests::Made => self.make_missing_tables(&core).await?,
-        }
+        self.check_storage(digests, &core).await?;
         // Devices show the machine's time; whatever expires goes by the other.
         let (machine, clock) = (&self.inner.host, &self.inner.expiry_clock);
         let mark = Arc::new(StoredMark::load(&core, clock).await.map_err(load("the time"))?);
@@ -111,9 +108,7 @@ impl Core {
         let tokens = tokens.map_err(load("tokens"))?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
         let mounts = mounts.map_err(load("the mount table"))?;
-        let mut boot = [0; 8];
-        host.entropy.fill(&mut boot)?;
-        let boot = Boot::new(u64::from_le_bytes(boot));
+        let boot = self.random_boot()?;
         let boots = Boots::begin(&core, boot).await?;
         let audited_headers = AuditedHeaders::load(core).await?;
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
@@ -168,6 +163,20 @@ impl Core {
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
+    }
+
+    fn random_boot(&self) -> Result<Boot, CeremonyError> {
+        let mut boot = [0; 8];
+        self.inner.host.entropy.fill(&mut boot)?;
+        Ok(Boot::new(u64::from_le_bytes(boot)))
+    }
+
+    /// Refuses a storage that lacks something, or has something older; one of an older version is counted.
+    async fn check_storage(&self, digests: Digests, core: &View) -> Result<(), CeremonyError> {
+        match digests {
+            Digests::Found => self.check_tables().await,
+            Digests::Made => self.make_missing_tables(core).await,
+        }
     }
 
     /// Compares everything that is stored with what was stored last, in a thread of its own: it may take a while.
