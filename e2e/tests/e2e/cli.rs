@@ -17,6 +17,9 @@ const COMMANDS: &[&str] = &[
     "operator init",
     "operator unseal",
     "operator seal",
+    "operator snapshot save",
+    "operator snapshot restore",
+    "operator snapshot inspect",
     "login",
     "print token",
     "token create",
@@ -59,7 +62,8 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Groups of commands.
-const GROUPS: &[&str] = &["operator", "print", "token", "kv", "kv metadata", "secrets", "policy", "audit"];
+const GROUPS: &[&str] =
+    &["operator", "operator snapshot", "print", "token", "kv", "kv metadata", "secrets", "policy", "audit"];
 
 fn dev() -> (Server, Shell) {
     let server = Server::dev(&["-dev-audit=off"]);
@@ -598,6 +602,8 @@ fn what_key_value_commands_refuse() {
         output.contains("sys/internal/ui/mounts/nosuch/app\nCode: 403. Errors:\n\n* preflight capability check returned 403, please ensure client's policies grant access to path \"nosuch/app/\""),
         "{output}"
     );
+    let ours = "\n\nNo secrets engine that this token may use is mounted at \"nosuch/app\". It may use the key/value engines at secret/. \"secrets list\" lists all mounts.\n";
+    assert!(output.ends_with(ours), "{output}");
 }
 
 #[test]
