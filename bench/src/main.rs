@@ -10,6 +10,7 @@ mod library;
 mod load;
 mod memory;
 mod server;
+mod starving;
 mod table;
 mod trail;
 
@@ -18,13 +19,14 @@ use std::time::Duration;
 use effort::Effort;
 
 const HELP: &str = "\
-Usage: onrecord-bench [library|devices|journey|server|trail|all] [--smoke] [--rounds N] [--seconds S]
+Usage: onrecord-bench [library|devices|journey|server|starving|trail|all] [--smoke] [--rounds N] [--seconds S]
                       [--only NAME] [--count N]
 
   library       the library beside its floors: an entry by kind
   devices       entries a second and latency by device, alone and together; a device that hangs
   journey       the server without HTTP: nanoseconds and allocations of a request
   server        the server over HTTP: reads and writes, with and without devices
+  starving      memory, and small reads of others, while one client attacks
   trail         the checker of logs: gigabytes a second of one core, and memory
   all           all of it (default)
   --smoke       just long enough to see that everything runs
@@ -46,7 +48,7 @@ fn main() {
         let mut number =
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| exit_with("a number is missing"));
         match word.as_str() {
-            "library" | "devices" | "journey" | "server" | "trail" | "all" => wanted = word,
+            "library" | "devices" | "journey" | "server" | "starving" | "trail" | "all" => wanted = word,
             "--smoke" => effort = Effort::SMOKE,
             "--count" => effort.count = number(),
             "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
@@ -54,6 +56,7 @@ fn main() {
             "--help" | "-h" => exit_with(""),
             // For this program itself: the floor of the server benches runs in a process of its own.
             "bare" => bare::serve(server::BODY),
+            "attack" => attack(words),
             other => exit_with(&format!("unknown word {other:?}")),
         }
     }
@@ -70,9 +73,20 @@ fn main() {
     if part("server") {
         server::run(effort);
     }
+    if part("starving") {
+        starving::run(effort);
+    }
     if part("trail") {
         trail::run(effort);
     }
+}
+
+/// For this program itself: an attack runs in a process of its own.
+fn attack(mut words: impl Iterator<Item = String>) -> ! {
+    let mut word = || words.next().unwrap_or_else(|| exit_with("a word is missing"));
+    let (name, server, token) = (word(), word(), word());
+    let server = server.parse().unwrap_or_else(|_| exit_with("no address"));
+    starving::attacks::run(&name, server, &token)
 }
 
 /// Prints what is wrong, if anything is, and the help.

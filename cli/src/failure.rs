@@ -33,18 +33,14 @@ impl Failure {
 
 /// Prefixes a client's error with what was being done, such as `Error listing audits: `, and adds what its text leaves out.
 pub(crate) fn context(prefix: impl Display) -> impl FnOnce(Error) -> Failure {
-    move |error| {
-        let hint = hint::of(&error);
-        explained(prefix, error, hint)
-    }
+    move |error| explained(prefix, error, Vec::new())
 }
 
-/// Prefixes a client's error with what was being done, and adds lines of our own.
-pub(crate) fn explained(
-    prefix: impl Display,
-    error: Error,
-    lines: impl IntoIterator<Item = String>,
-) -> Failure {
+/// As [`context`], with these lines instead if there are any.
+pub(crate) fn explained(prefix: impl Display, error: Error, mut lines: Vec<String>) -> Failure {
+    if lines.is_empty() {
+        lines.extend(hint::of(&error));
+    }
     match error {
         Error::NotSent(request) => Failure::DryRun(request),
         other => Failure::server(with_lines(format!("{prefix}{other}"), lines)),

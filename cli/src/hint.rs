@@ -24,6 +24,26 @@ const ACCEPTED: &[(&str, &str)] = &[
     ("could not parse \"ONRECORD_CLIENT_TIMEOUT\"", DURATION),
 ];
 
+/// What to do, by parts of texts that do not say it.
+const REMEDIES: &[(&str, &str)] = &[
+    ("route entry not found", "Nothing is mounted at this path. \"secrets list\" lists the mounts."),
+    ("no mount entry found", "\"secrets list\" lists the mounts."),
+    ("unknown audit backend", "\"audit list\" lists the audit devices."),
+    ("unknown audit salt", "\"audit salts\" lists the ids of salts."),
+    (
+        "plugin not found in the catalog",
+        "The type of secrets engine that OnRecord has is kv: \"secrets enable -version=2 kv\".",
+    ),
+    ("of the kv engine", "Accepted: 1 or 2."),
+    (
+        "check-and-set parameter",
+        "The check-and-set parameter (-cas) must be the current version, or 0 if the secret does not exist. \"kv \
+         metadata get\" shows the version.",
+    ),
+    ("invalid 'token_type' value", "Accepted: service."),
+    ("metric response format", "Accepted: prometheus, or no format for JSON."),
+];
+
 const DURATION: &str = "seconds, or a number with a unit, such as 90s, 1h30m or 7d";
 
 /// `Accepted: …`, if the text of an error leaves it out.
@@ -60,10 +80,9 @@ fn of_refusal(refused: &ApiError) -> Option<String> {
         let (_, authority) = authority(&refused.url)?;
         return Some(other_scheme(&format!("The server at {authority} uses TLS."), "https", authority));
     }
-    if refused.errors.iter().any(|text| text.contains("route entry not found")) {
-        return Some("Nothing is mounted at this path. \"secrets list\" lists the mounts.".to_owned());
-    }
-    refused.errors.iter().find_map(|text| accepted(text))
+    let known = |text: &String| REMEDIES.iter().find(|(part, _)| text.contains(part)).map(|(_, hint)| *hint);
+    let remedy = refused.errors.iter().find_map(known).map(str::to_owned);
+    remedy.or_else(|| refused.errors.iter().find_map(|text| accepted(text)))
 }
 
 fn other_scheme(cause: &str, scheme: &str, authority: &str) -> String {

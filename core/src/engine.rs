@@ -32,7 +32,7 @@ pub use self::mount::{Mount, MountEntry, Tune};
 pub use self::space::{ChangeBatch, Space};
 
 pub use self::unsealed::{Cluster, Unsealed};
-pub use crate::routes::{Access, ExemptEndpoint, Recording, Role, Route};
+pub use crate::routes::{Access, Captured, ExemptEndpoint, Recording, Role, Route};
 
 /// What an engine is asked: allowed by policy, and on record.
 pub struct Call<'a> {
@@ -189,13 +189,13 @@ impl<E> Path<E> {
 
     /// What is captured of the path is secret, and hashed on record.
     pub const fn sensitive(mut self) -> Self {
-        self.route.sensitive = true;
+        self.route.captured = Captured::Secret;
         self
     }
 
     /// What is captured is the path of another request: what is secret in that is hashed on record.
     pub const fn captures_path(mut self) -> Self {
-        self.route.captures_path = true;
+        self.route.captured = Captured::Path;
         self
     }
 

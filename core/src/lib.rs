@@ -66,7 +66,7 @@ extern crate self as onrecord_core;
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "not every test uses all of it")]
 mod kit;
 
-pub use admission::{Account, Admission, Load, Overloaded, Permit};
+pub use admission::{Account, Admission, Connected, Load, Overloaded, Permit};
 pub use devices::{DeclareError, Device, DevicesError};
 pub use exchange::{Answer, Exchange, Headers, Media, Peer, Received, Target};
 pub use host::{Host, Process, Spawn, Task};

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use onrecord_seal::{Collector, EntropyError, SealConfigError};
 use onrecord_storage::{Barrier, BarrierError, Storage, TablesError};
+use tokio::sync::watch;
 
 use crate::admission::{Account, Admission, Permit, Priority};
 use crate::current::Current;
@@ -123,6 +124,12 @@ impl Core {
             Target::Api(path) | Target::Outside(path) => (Priority::Ordinary, path),
         };
         account.arrive(priority, path)
+    }
+
+    /// Changes whenever the server is sealed: a transport then lets go of what its connections hold of requests and
+    /// answers.
+    pub fn sealings(&self) -> watch::Receiver<u64> {
+        self.inner.gate.sealings()
     }
 
     /// The 503 for a body that there is no room for.

@@ -11,7 +11,7 @@ use crate::engine::space::Existing;
 use crate::engine::unsealed::Unsealed;
 use crate::operation::Operation;
 use crate::request::Request;
-use crate::routes::{Access, Route};
+use crate::routes::{Access, Captured, Route};
 use crate::secret_path;
 use crate::tokens::{Caller, Reservation};
 
@@ -61,12 +61,14 @@ fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
     };
     // A path that climbs is refused, whichever row would take it.
     let secret = match row.filter(|_| !has_dots(path)) {
-        Some(row) if row.sensitive => captured.clone(),
-        Some(row) if row.captures_path => {
-            let secret = secret_of(unsealed, path.get(captured.clone()).unwrap_or_default());
-            secret.start + captured.start..secret.end + captured.start
-        }
-        Some(_) => 0..0,
+        Some(row) => match row.captured {
+            Captured::Name => 0..0,
+            Captured::Secret => captured.clone(),
+            Captured::Path => {
+                let secret = secret_of(unsealed, path.get(captured.clone()).unwrap_or_default());
+                secret.start + captured.start..secret.end + captured.start
+            }
+        },
         None => secret_path::unrouted(kinds, Some((mount.kind, split)), path),
     };
     RouteMatch { mount: Some(mount), split, number, row, captured, secret, ..RouteMatch::default() }

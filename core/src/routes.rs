@@ -58,6 +58,17 @@ pub enum Role {
     Preview,
 }
 
+/// What the captured part of a route's path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Captured {
+    /// A name, clear on record.
+    Name,
+    /// A secret (a token, an accessor), hashed on record.
+    Secret,
+    /// The path of another request: what is secret in that is hashed on record.
+    Path,
+}
+
 /// One route.
 #[derive(Debug)]
 pub struct Route {
@@ -69,10 +80,8 @@ pub struct Route {
     pub recording: Recording,
     /// Whether the keys of `data` are repeated at the top level of the answer.
     pub injected: bool,
-    /// Whether what is captured of the path is secret (a token, an accessor), and is hashed on record.
-    pub sensitive: bool,
-    /// Whether what is captured is the path of another request: what is secret in that is hashed on record.
-    pub captures_path: bool,
+    /// What the captured part of the path is, for the record.
+    pub captured: Captured,
     /// Fields of the body that are secret. They stay hashed even where the mount lists them in
     /// `audit_non_hmac_request_keys`: such a route knows no plain keys. Where no token is needed they are what lets a client
     /// in, and the only fields that are recorded one by one without a token.
@@ -144,8 +153,7 @@ impl Route {
             access: Access::Policy,
             recording: Recording::Both,
             injected: false,
-            sensitive: false,
-            captures_path: false,
+            captured: Captured::Name,
             sensitive_fields: &[],
             caseless: false,
             role: Role::Plain,

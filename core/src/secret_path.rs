@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::capture::has_dots;
 use crate::engine::EngineKind;
 use crate::engine::kind::Kinds;
+use crate::routes::{Captured, Route};
 
 /// The part of a path that may be what a sensitive route captures, without the slashes around it; empty if there is none.
 /// Of the mount it takes the kind, and where in the path what is below it begins.
@@ -22,19 +23,23 @@ pub(crate) fn unrouted(kinds: &Kinds, mount: Option<(&EngineKind, usize)>, path:
     start..start + secret.trim_end_matches('/').len()
 }
 
+fn is_sensitive(row: &Route) -> bool {
+    row.captured == Captured::Secret
+}
+
 /// Below a mount with sensitive routes: all but a first word that its routes have.
 fn below_mount(kind: &EngineKind, split: usize, path: &str) -> Option<usize> {
     let first = |path: &'static str| path.split('/').next();
     let below = path.get(split..)?.trim_start_matches('/');
     let word =
         below.split('/').next().filter(|word| kind.routes().any(|row| first(row.prefix()) == Some(word)));
-    kind.routes().any(|row| row.sensitive).then(|| path.len() - below.len() + word.map_or(0, str::len))
+    kind.routes().any(is_sensitive).then(|| path.len() - below.len() + word.map_or(0, str::len))
 }
 
 /// Anywhere: all after a word that stands before what a sensitive route captures, or, where escapes may hide that word or
 /// its end, from the first of them on.
 fn below_word(kinds: &Kinds, path: &str) -> Option<usize> {
-    let sensitive = kinds.iter().flat_map(EngineKind::routes).filter(|row| row.sensitive);
+    let sensitive = kinds.iter().flat_map(EngineKind::routes).filter(|row| is_sensitive(row));
     let words: Vec<&str> = sensitive.filter_map(|row| row.prefix().rsplit('/').nth(1)).collect();
     let find = |path: &str| {
         let path = path.to_ascii_lowercase();

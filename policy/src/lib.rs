@@ -26,6 +26,7 @@
 mod acl;
 mod capability;
 mod error;
+mod hints;
 mod parameters;
 mod pattern;
 mod policy;
@@ -34,5 +35,6 @@ mod rule;
 pub use acl::{Acl, Decision};
 pub use capability::{Capability, Operation};
 pub use error::{ParseError, PathError};
+pub use hints::hints;
 pub use policy::Policy;
 pub use rule::{Question, Refusal, Rule};

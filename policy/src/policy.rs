@@ -48,7 +48,11 @@ impl fmt::Debug for Policy {
     }
 }
 
-const KEYS: [&str; 8] = [
+/// The keys outside of all rules.
+pub(crate) const TOP_KEYS: [&str; 2] = ["name", "path"];
+
+/// The keys of a rule.
+pub(crate) const KEYS: [&str; 8] = [
     "allowed_parameters",
     "capabilities",
     "comment",
@@ -61,7 +65,7 @@ const KEYS: [&str; 8] = [
 
 fn paths(text: &str) -> Result<Vec<PathRule>, ParseError> {
     let body = onrecord_hcl::parse(text)?;
-    refuse_unknown(&body, &["name", "path"], None)?;
+    refuse_unknown(&body, &TOP_KEYS, None)?;
     body.blocks("path", 1)?.iter().map(path).collect()
 }
 

@@ -34,6 +34,8 @@ pub(crate) const HEAD: usize = 64 * 1024;
 pub(crate) struct Bounds {
     /// Connections at once; more wait in the kernel's queue.
     pub(crate) connections: usize,
+    /// Connections of one client address at once, over all listeners; more are refused.
+    pub(crate) connections_of_address: usize,
     /// How long a TLS handshake or a request's header may take.
     pub(crate) header_timeout: Duration,
     /// How long a body may take.
@@ -50,6 +52,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             connections: 8192,
+            connections_of_address: 8192 / 4,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
@@ -185,6 +188,12 @@ async fn read_frames(
             return Ok(Received::TooLarge);
         }
         permit.grow(data.len())?;
+        // It doubles, as usual, but not beyond what there is to come.
+        if whole.capacity() - whole.len() < data.len() {
+            let to_come = declared.checked_sub(whole.len()).filter(|bytes| *bytes > 0);
+            let more = to_come.map_or(whole.len(), |bytes| bytes.min(whole.len()));
+            whole.reserve_exact(more.max(data.len()));
+        }
         whole.extend_from_slice(&data);
     }
 }

@@ -234,9 +234,11 @@ impl Placement {
         };
         let above = &location.ancestors;
         let within = |directories: &Directories| above.iter().position(|id| directories.ids.contains(id));
-        // The innermost decides: what is widened may lie in what is the system's, and have the system's in it.
-        let reserved =
-            within(&system).is_some_and(|system| within(&widened).is_none_or(|widened| system < widened));
+        // The innermost decides: what is widened may lie in what is the system's, and have the system's in it. What is widened and
+        // not there yet is known by its names; it is asked for again when it is made.
+        let may_be_made = location.is_missing && location.names.iter().all(|name| widened.contain(name));
+        let reserved = within(&system)
+            .is_some_and(|system| within(&widened).is_none_or(|widened| system < widened) && !may_be_made);
         !location.names.is_empty() && location.names.iter().all(named) && within(&own).is_none() && !reserved
     }
 }
@@ -346,6 +348,7 @@ mod tests {
         let place = |names: &[&str], above: &[&Path]| Location {
             names: names.iter().map(PathBuf::from).collect(),
             ancestors: above.iter().map(|path| id(path)).collect(),
+            is_missing: false,
         };
         let etc = Path::new("/etc");
         assert!(placement.allows_location(&place(&["/srv/a"], &[&plain, dir.path()])));

@@ -13,7 +13,7 @@ use onrecord_value::{boolean, suggest};
 
 use super::file::FILE;
 use super::kind::{DeviceKind, DeviceTarget};
-use super::options::{COMMON_OPTIONS, DeviceOption, GivenOptions, OptionError, check_prefix};
+use super::options::{COMMON_OPTIONS, DeviceOption, GivenOptions, OptionError, RejectedValue, check_prefix};
 use super::socket::SOCKET;
 use super::syslog::SYSLOG;
 
@@ -106,7 +106,9 @@ impl DeviceKinds {
             text: format!("unknown option {}: {}", quote(key), self.hint(kind, key)),
         });
         let rejected = match self.parse(kind, options) {
-            Ok(parsed) => parsed.unusable_value().map(OptionError::Rejected),
+            Ok(parsed) => {
+                unread_skip_test(options).or_else(|| parsed.unusable_value()).map(OptionError::Rejected)
+            }
             Err(error) => Some(error),
         };
         unknown.chain(rejected.map(|error| problem_of(&error, &**known))).collect()
@@ -120,6 +122,13 @@ pub struct OptionProblem {
     pub option: Option<String>,
     /// What is wrong: names the option, the value, and what is accepted.
     pub text: String,
+}
+
+/// `skip_test` with a text that is not a truth value counts as false, as on compatible servers (decision 4).
+fn unread_skip_test(options: &BTreeMap<String, String>) -> Option<RejectedValue> {
+    let text = options.get("skip_test")?;
+    let error = boolean::parse(text).err()?;
+    Some(RejectedValue::new("skip_test", text, "true or false", error))
 }
 
 fn problem_of(error: &OptionError, kind: &dyn DeviceKind) -> OptionProblem {

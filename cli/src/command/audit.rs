@@ -132,7 +132,7 @@ fn not_enabled(session: &Session<'_>, error: Error, device: &AuditDevice) -> Fai
     let text = error.to_string();
     let problems = session.process.kinds.devices.problems(&device.kind, &device.options).into_iter();
     let lines = problems.map(|problem| problem.text).filter(|line| !text.contains(line.as_str()));
-    explained(prefix, error, lines.collect::<Vec<_>>())
+    explained(prefix, error, lines.collect())
 }
 
 /// `'a', 'b' and 'c'`.

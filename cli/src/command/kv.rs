@@ -102,7 +102,7 @@ fn kv_target(session: &mut Session<'_>, invocation: &Invocation, path: &str) -> 
         Ok(mount) => mount,
         Err(error) => {
             let hint = no_mount(session, &client, &error, &asked)?;
-            return Err(if hint.is_some() { explained("", error, hint) } else { context("")(error) });
+            return Err(explained("", error, hint.into_iter().collect()));
         }
     };
     Ok(KvTarget { client, mount, path })
@@ -121,10 +121,10 @@ fn no_mount(
         return Ok(None);
     }
     let mut hint = format!("No secrets engine that this token may use is mounted at {asked:?}.");
-    if let Ok(mounts) = session.block_on(client.visible_mounts())?
+    if let Ok(mounts) = session.block_on(client.visible_kv_mounts())?
         && !mounts.is_empty()
     {
-        hint.push_str(&format!(" It may use: {}.", mounts.join(", ")));
+        hint.push_str(&format!(" It may use the key/value engines at {}.", mounts.join(", ")));
     }
     hint.push_str(" \"secrets list\" lists all mounts.");
     Ok(Some(hint))

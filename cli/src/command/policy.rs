@@ -1,7 +1,9 @@
 //! `policy write|read|list|delete|fmt`.
 //! Never in it: what a policy means.
 
-use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session, USAGE, exactly};
+use crate::command::{
+    Command, CommandResult, Failure, Invocation, Output, Session, USAGE, exactly, explained,
+};
 use crate::printer::{Format, Node};
 use onrecord_client::os_text;
 use onrecord_value::object;
@@ -66,7 +68,11 @@ fn write(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         });
         Zeroizing::new(read?)
     };
-    session.call(client.policy_write(&name, &text), "Error uploading policy: ")?;
+    let prefix = "Error uploading policy: ";
+    session.block_on(client.policy_write(&name, &text))?.map_err(|error| {
+        let hints = if error.status() == Some(400) { onrecord_policy::hints(&text) } else { Vec::new() };
+        explained(prefix, error, hints)
+    })?;
     session.done(format!("Success! Uploaded policy: {name}"))
 }
 

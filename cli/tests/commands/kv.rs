@@ -91,8 +91,7 @@ fn absent_secrets_and_mounts_are_told() {
 #[test]
 fn every_kv_command_names_the_mounts_that_there_are_when_there_is_none_at_its_path() {
     let refusal = r#"{"errors":["preflight capability check returned 403, please ensure client's policies grant access to path \"nosuch/app/\""]}"#;
-    let mounts =
-        r#"{"data":{"auth":{},"secret":{"cubbyhole/":{"type":"cubbyhole"},"secret/":{"type":"kv"}}}}"#;
+    let mounts = r#"{"data":{"auth":{},"secret":{"cubbyhole/":{"type":"cubbyhole"},"secret/":{"type":"kv"},"team/kv/":{"type":"kv"}}}}"#;
     for words in [
         &["kv", "get", "nosuch/app"][..],
         &["kv", "put", "nosuch/app", "a=b"],
@@ -108,7 +107,7 @@ fn every_kv_command_names_the_mounts_that_there_are_when_there_is_none_at_its_pa
     ] {
         let outcome = cli().reply(403, refusal).reply(200, mounts).run(words);
         assert_eq!(outcome.code, 2, "{words:?}: {}", outcome.stderr);
-        let ours = "\n\nNo secrets engine that this token may use is mounted at \"nosuch/app\". It may use: cubbyhole/, secret/. \"secrets list\" lists all mounts.\n";
+        let ours = "\n\nNo secrets engine that this token may use is mounted at \"nosuch/app\". It may use the key/value engines at secret/, team/kv/. \"secrets list\" lists all mounts.\n";
         assert!(outcome.stderr.ends_with(ours), "{words:?}: {}", outcome.stderr);
     }
 }

@@ -34,11 +34,12 @@ impl KvMount {
 }
 
 impl Client {
-    /// The paths of the secrets engines that the token may use, each ending in `/`.
-    pub async fn visible_mounts(&self) -> Result<Vec<String>, Error> {
+    /// The paths of the key/value engines that the token may use, each ending in `/`.
+    pub async fn visible_kv_mounts(&self) -> Result<Vec<String>, Error> {
         let data = self.plain().get_data("sys/internal/ui/mounts").await?;
         let mounts = data.object("secret").ok_or(AnswerError::Field("secret"))?;
-        Ok(mounts.keys().map(str::to_owned).collect())
+        let is_kv = |mount: &Value| mount.as_object().and_then(|mount| mount.str("type")) == Some("kv");
+        Ok(mounts.iter().filter(|(_, mount)| is_kv(mount)).map(|(path, _)| path.to_owned()).collect())
     }
 
     /// The mount that serves `path`. A server without this endpoint has version 1.

@@ -208,7 +208,7 @@ impl Permit {
 
     /// Takes room for what a change reads of `bytes` bytes, and writes again.
     pub fn hold_change(&self, bytes: usize) -> Result<(), Overloaded> {
-        self.hold(bytes.saturating_mul(4), bytes > LARGE)
+        self.hold(bytes.saturating_mul(2), bytes > LARGE)
     }
 
     /// Takes room for an answer, if what the handler read ([`Permit::hold_read`]) has not.

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use onrecord_storage::Barrier;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::blocking_task::BlockingTask;
 use crate::engine::unsealed::{Sealer, Unsealed};
@@ -56,6 +56,8 @@ pub(crate) struct Gate {
     inside: Arc<InFlight>,
     /// Told when the keys are wiped.
     wiped: Notify,
+    /// How often that was.
+    sealings: watch::Sender<u64>,
 }
 
 /// How far the gate is shut.
@@ -137,6 +139,12 @@ impl Gate {
     pub(crate) fn sealed(&self) {
         *self.write() = GateState::Shut;
         self.wiped.notify_waiters();
+        self.sealings.send_modify(|count| *count += 1);
+    }
+
+    /// Changes whenever the keys are wiped.
+    pub(crate) fn sealings(&self) -> watch::Receiver<u64> {
+        self.sealings.subscribe()
     }
 
     /// Waits for the end of a sealing under way. Not for a journey, which that sealing waits for.

@@ -1,7 +1,7 @@
 //! I6: every route is recorded, or stands in the list of exempt ones with its reason.
 
 use onrecord_core::Operation;
-use onrecord_core::engine::{Access, Recording, Route};
+use onrecord_core::engine::{Access, Captured, Recording, Route};
 use onrecord_core::engine::{Builtin, EngineKind, Mounting};
 use onrecord_core::kinds;
 use serde_json::json;
@@ -78,7 +78,7 @@ async fn check(kind: &EngineKind, route: &Route, operation: Operation, token: bo
     assert_eq!(entries.len(), expected, "{what}");
     for entry in &entries {
         let recorded = entry["request"]["path"].as_str().unwrap();
-        let same = if route.sensitive {
+        let same = if route.captured == Captured::Secret {
             recorded.contains("hmac-sha256:")
         } else {
             recorded.trim_end_matches('/') == path.trim_end_matches('/')

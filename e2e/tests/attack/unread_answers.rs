@@ -6,7 +6,7 @@ use onrecord_e2e::place::Place;
 use serde_json::json;
 
 const MIB: usize = 1 << 20;
-/// The default budget of the server for bodies.
+/// Half of the default `request_memory`, which is what answers have.
 const BUDGET_MIB: u64 = 512;
 /// What may be resident beside it.
 const BESIDE_MIB: u64 = 128;

@@ -602,6 +602,8 @@ fn what_key_value_commands_refuse() {
         output.contains("sys/internal/ui/mounts/nosuch/app\nCode: 403. Errors:\n\n* preflight capability check returned 403, please ensure client's policies grant access to path \"nosuch/app/\""),
         "{output}"
     );
+    let ours = "\n\nNo secrets engine that this token may use is mounted at \"nosuch/app\". It may use the key/value engines at secret/. \"secrets list\" lists all mounts.\n";
+    assert!(output.ends_with(ours), "{output}");
 }
 
 #[test]

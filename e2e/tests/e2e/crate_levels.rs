@@ -1,6 +1,8 @@
-//! The level table of docs/ARCHITECTURE.md against the crates' own manifests.
+//! The level table of docs/ARCHITECTURE.md against the crates' own manifests, and the tests that docs/REQUIREMENTS.md and
+//! docs/SECURITY.md name against those of the tree.
+//! Never in it: what these tests show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -120,6 +122,61 @@ fn every_requirement_has_a_test_of_its_name_and_every_such_test_its_requirement(
     }
     for name in &names {
         assert!(tests.iter().any(|test| test.starts_with(name.as_str())), "no test for {name}");
+    }
+}
+
+/// The names of all tests in a source file.
+fn tests_of(text: &str) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    let mut names = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let Some(rest) = line.trim_start_matches("async ").strip_prefix("fn ") else { continue };
+        let attributes = lines.iter().take(number).rev().take_while(|line| line.starts_with("#["));
+        if attributes.into_iter().any(|line| line.starts_with("#[test") || line.starts_with("#[tokio::test"))
+        {
+            names.extend(rest.split('(').next());
+        }
+    }
+    names
+}
+
+/// The cells of the last column of the tables whose last column is "shown by", each with its line.
+fn shown_by(page: &str) -> Vec<(&str, &str)> {
+    let mut cells = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        let Some(row) = line.strip_prefix('|').and_then(|row| row.strip_suffix('|')) else {
+            inside = false;
+            continue;
+        };
+        let last = row.rsplit('|').next().unwrap_or_default().trim();
+        if last == "shown by" {
+            inside = true;
+        } else if inside && !last.starts_with("---") {
+            cells.push((line, last));
+        }
+    }
+    cells
+}
+
+#[test]
+fn every_test_that_the_security_page_names_exists_and_every_row_names_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/SECURITY.md")).expect("the page");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let tests: BTreeSet<&str> = files.iter().flat_map(|text| tests_of(text)).collect();
+    let cells = shown_by(&page);
+    assert!(cells.len() > 50 && tests.len() > 1000, "{} rows, {} tests", cells.len(), tests.len());
+    for (line, cell) in cells {
+        let named: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty() || cell.starts_with("does not apply"), "no test is named in: {line}");
+        for name in named {
+            assert!(
+                tests.contains(name),
+                "docs/SECURITY.md names {name}, which is no test of the tree: {line}"
+            );
+        }
     }
 }
 

@@ -20,19 +20,21 @@ pub(crate) struct Location {
     pub(super) names: Vec<PathBuf>,
     /// The directory itself and those above it, from the inside; of a file or a socket, those that it is in.
     pub(super) ancestors: Vec<FileId>,
+    /// It is still to be made, perhaps with directories of its own; the ancestors are those of what is there.
+    pub(super) is_missing: bool,
 }
 
 impl Location {
     /// Of an opened directory; `None` if it cannot be found out.
     pub(crate) fn of_directory(directory: impl AsFd) -> Option<Self> {
         let names = names(&directory, &Mounts::read()?)?;
-        Some(Self { names, ancestors: ancestors(directory)? })
+        Some(Self { names, ancestors: ancestors(directory)?, is_missing: false })
     }
 
     /// Of a file that was opened in a directory. The file may be a mount of its own.
     pub(crate) fn of_file(file: impl AsFd, directory: impl AsFd) -> Option<Self> {
         let names = names(file, &Mounts::read()?)?;
-        Some(Self { names, ancestors: ancestors(directory)? })
+        Some(Self { names, ancestors: ancestors(directory)?, is_missing: false })
     }
 
     /// Of an opened socket's name.
@@ -48,6 +50,7 @@ impl Location {
     /// What will be made in the directory.
     #[must_use]
     pub(crate) fn join(mut self, parts: &[&OsStr]) -> Self {
+        self.is_missing = !parts.is_empty();
         self.names.iter_mut().for_each(|name| name.extend(parts));
         self
     }
@@ -61,7 +64,7 @@ impl Location {
     /// A place that is known by its path alone.
     #[cfg(test)]
     pub(super) fn named(path: &str) -> Self {
-        Self { names: vec![PathBuf::from(path)], ancestors: Vec::new() }
+        Self { names: vec![PathBuf::from(path)], ancestors: Vec::new(), is_missing: false }
     }
 }
 
