@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::broker::DEVICES_MAX;
 use crate::device::DeviceError;
 use onrecord_entry::format::FormatError;
 
@@ -116,7 +117,7 @@ pub enum EnableError {
     #[error("no audit device is enabled at this path")]
     NotEnabled,
     /// [`DEVICES_MAX`](crate::broker::DEVICES_MAX) devices are enabled.
-    #[error("too many audit devices")]
+    #[error("{DEVICES_MAX} audit devices are enabled, and there can be no more: disable one first")]
     TooMany,
     /// The system gave no thread for it.
     #[error("no thread for the audit device: {0}")]

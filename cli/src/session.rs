@@ -118,6 +118,11 @@ impl<'w> Session<'w> {
         self.print(&format!("{}\n", text.trim_end_matches('\n')))
     }
 
+    /// Says on standard error what is being done.
+    pub(crate) fn note(&mut self, text: &str) -> Result<(), Failure> {
+        self.write_stderr(RESET, text)
+    }
+
     pub(crate) fn warn(&mut self, text: &str) -> Result<(), Failure> {
         self.write_stderr(YELLOW, text)
     }

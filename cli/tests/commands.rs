@@ -19,5 +19,6 @@ mod commands {
     mod operator;
     mod policy;
     mod secrets;
+    mod snapshot;
     mod token;
 }

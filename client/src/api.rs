@@ -5,5 +5,6 @@ pub(crate) mod audit;
 pub(crate) mod kv;
 mod logical;
 pub(crate) mod seal;
+mod snapshot;
 mod sys;
 pub(crate) mod token;

@@ -32,6 +32,10 @@ const PATHS: &[&str] = &[
     "sys/rotate/*",
     "sys/seal",
     "sys/step-down",
+    "sys/storage/raft/snapshot",
+    "sys/storage/raft/snapshot-force",
+    "sys/storage/snapshot",
+    "sys/storage/snapshot/*",
 ];
 
 /// Whether a call of this path (behind `/v1/`) needs `sudo`.

@@ -4,18 +4,20 @@
 //! Never in it: what a request means, or who sent it beyond its address.
 
 mod budget;
+mod connected;
 mod large_paths;
 mod need;
 mod permit;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Semaphore;
 
 use self::budget::Budget;
+pub use self::connected::Connected;
 use self::large_paths::LargePaths;
 use self::need::most as most_demanding;
 pub(crate) use self::permit::Priority;
@@ -57,6 +59,7 @@ impl WorkMemory {
 pub struct Account {
     admission: Arc<Admission>,
     address: Option<Network>,
+    connections: AtomicUsize,
     slots: Budget,
     bytes: Budget,
     /// Whether one of its requests holds bytes beyond those: a share must not keep the largest request out.
@@ -124,6 +127,7 @@ impl Admission {
 impl Account {
     fn new(admission: &Arc<Admission>, address: Option<Network>, parts: usize) -> Self {
         Self {
+            connections: AtomicUsize::new(0),
             slots: Budget::new((admission.slots.limit() / parts).max(1)),
             bytes: Budget::new(admission.bytes.limit() / parts),
             is_beyond: AtomicBool::new(false),

@@ -152,6 +152,8 @@ pub enum Media {
     Json,
     /// Prometheus' text exposition, format 0.0.4.
     Prometheus,
+    /// Bytes without a meaning to a client: a page of a snapshot.
+    Octets,
 }
 
 impl Media {
@@ -160,6 +162,7 @@ impl Media {
         match self {
             Self::Json => "application/json",
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Octets => "application/octet-stream",
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::engine::kind::Kinds;
 use crate::engine::sys;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Target};
+use crate::expiry_clock::ExpiryClock;
 use crate::host::Host;
 use crate::kinds;
 use crate::meters::Meters;
@@ -56,6 +57,8 @@ pub struct Core {
 struct Inner {
     barrier: Barrier,
     host: Host,
+    /// The time by which expiry is judged; that of the host is the machine's.
+    expiry_clock: Arc<ExpiryClock>,
     kinds: Kinds,
     settings: Arc<Settings>,
     /// The audit settings that the next unsealing goes by.
@@ -83,10 +86,12 @@ impl Core {
         let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
         let meters = Arc::new(Meters::new(host.clock.now(), host.clock.monotonic(), Arc::clone(&admission)));
         let audit = Current::new(settings.audit.clone());
+        let expiry_clock = Arc::new(ExpiryClock::new(Arc::clone(&host.clock)));
         Self {
             inner: Arc::new(Inner {
                 barrier,
                 host,
+                expiry_clock,
                 kinds,
                 audit,
                 reloading: tokio::sync::Mutex::new(()),
@@ -221,20 +226,22 @@ impl Core {
         }));
     }
 
-    /// Housekeeping, to be called every minute or so: rotates a worn key.
+    /// Housekeeping, to be called every minute or so: rotates a worn key, stores the time that was reached.
     pub async fn maintain(&self) {
         let Some(unsealed) = self.unsealed() else { return };
         let now = self.inner.host.clock.now();
         if let Err(error) = unsealed.barrier.maintain(now.unix_seconds()).await {
             tracing::warn!(%error, "the keyring could not be maintained");
         }
+        unsealed.snapshots.expire(self.inner.host.clock.monotonic());
+        unsealed.keep_time().await;
         unsealed.check_storage();
     }
 
     /// Housekeeping, to be called every hour or so: removes tokens that are dead already. It reads all of them.
     pub async fn tidy(&self) {
         let Some(unsealed) = self.unsealed() else { return };
-        if let Err(error) = unsealed.tokens.tidy(self.inner.host.clock.now()).await {
+        if let Err(error) = unsealed.tokens.tidy(unsealed.host.clock.now()).await {
             tracing::warn!(%error, "dead tokens could not be removed");
         }
     }

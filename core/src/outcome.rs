@@ -39,7 +39,7 @@ pub struct Reply {
     pub warnings: Vec<Warning>,
     /// The status and body form when they are not the usual ones.
     pub shape: ReplyShape,
-    /// A body of its own instead of the envelope.
+    /// A body of its own instead of the envelope. What is in `data` beside it is on record in its place.
     pub raw: Option<Raw>,
     /// What begins once the answer is on record, and with it: if it is not, nothing does.
     pub afterwards: Option<Afterwards>,

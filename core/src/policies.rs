@@ -23,6 +23,14 @@ pub const ROOT: &str = "root";
 
 const DEFAULT_TEXT: &str = include_str!("policies/default.hcl");
 const KEPT_SETS: usize = 4096;
+/// The longest text of a policy, in bytes.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+/// The longest name of a policy, in bytes. It is in every entry of a token that has the policy.
+const NAME_BYTES_MAX: usize = 256;
+/// How many policies there can be: all of them are in memory.
+const POLICIES_MAX: usize = 10_000;
+/// How long all texts together can be, in bytes.
+const TEXTS_BYTES_MAX: usize = 64 << 20;
 
 /// The policy store; clones are handles to one store.
 #[derive(Clone)]
@@ -165,10 +173,30 @@ impl Policies {
         if draft.name == ROOT {
             return Err(PolicyError::Fixed("update \"root\" policy"));
         }
+        self.check_size(&draft)?;
         Policy::parse(draft.name, &draft.text).map_err(PolicyError::Parse)?;
         let name = draft.name;
         let commit = self.put(draft, now).await?;
         self.settle(name, commit).await
+    }
+
+    /// Refuses a policy for which there is no room. What was stored before can always be written shorter.
+    fn check_size(&self, draft: &PolicyDraft<'_>) -> Result<(), PolicyError> {
+        let bytes = draft.text.len();
+        if bytes > TEXT_BYTES_MAX {
+            return Err(PolicyError::LongText(bytes));
+        }
+        if draft.name.len() > NAME_BYTES_MAX {
+            return Err(PolicyError::LongName(draft.name.len()));
+        }
+        let known = self.known();
+        let old = known.get(draft.name).map(|known| known.document.text.len());
+        if old.is_none() && known.len() >= POLICIES_MAX {
+            return Err(PolicyError::TooMany);
+        }
+        let all: usize = known.values().map(|known| known.document.text.len()).sum();
+        let after = all + bytes - old.unwrap_or(0);
+        if after > TEXTS_BYTES_MAX && after > all { Err(PolicyError::NoRoom(after)) } else { Ok(()) }
     }
 
     /// Puts a policy in line for storage, after the one that will be there before it.
@@ -271,6 +299,22 @@ pub enum PolicyError {
     /// The policy wants to be told which version is replaced.
     #[error("check-and-set parameter required for this call")]
     VersionNeeded,
+    /// The text is too long.
+    #[error(
+        "the text of the policy has {0} bytes; it may have {TEXT_BYTES_MAX}: split it into several policies"
+    )]
+    LongText(usize),
+    /// The name is too long.
+    #[error("the name of the policy has {0} bytes; it may have {NAME_BYTES_MAX}")]
+    LongName(usize),
+    /// There are as many policies as there can be.
+    #[error("there are {POLICIES_MAX} policies, and there can be no more: delete one first")]
+    TooMany,
+    /// All texts together would be too long.
+    #[error(
+        "the texts of all policies would have {0} bytes; they may have {TEXTS_BYTES_MAX}: delete or shorten one first"
+    )]
+    NoRoom(usize),
     /// The name is no storage key.
     #[error(transparent)]
     Name(#[from] KeyError),
@@ -288,7 +332,18 @@ pub enum PolicyError {
 impl PolicyError {
     /// Whether the client's request is at fault, and not the server.
     pub const fn is_client_error(&self) -> bool {
-        matches!(self, Self::Parse(_) | Self::Fixed(_) | Self::Version | Self::VersionNeeded | Self::Name(_))
+        match self {
+            Self::Parse(_)
+            | Self::Fixed(_)
+            | Self::Version
+            | Self::VersionNeeded
+            | Self::LongText(_)
+            | Self::LongName(_)
+            | Self::TooMany
+            | Self::NoRoom(_)
+            | Self::Name(_) => true,
+            Self::Damaged(_) | Self::Store(_) | Self::Commit(_) => false,
+        }
     }
 }
 

@@ -52,10 +52,13 @@ pub(crate) fn shape(context: &RequestContext<'_>, outcome: &Outcome) -> Shaped {
 
 fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
     if let Some(raw) = &reply.raw {
-        let recorded = object! {
-            "http_content_type" => raw.media.name(),
-            "http_raw_body" => String::from_utf8_lossy(&raw.body).into_owned(),
-            "http_status_code" => 200,
+        let recorded = match &reply.data {
+            Some(data) => data.clone(),
+            None => object! {
+                "http_content_type" => raw.media.name(),
+                "http_raw_body" => String::from_utf8_lossy(&raw.body).into_owned(),
+                "http_status_code" => 200,
+            },
         };
         return Shaped { media: raw.media, recorded: Some(recorded), ..Shaped::json(200, raw.body.clone()) };
     }
@@ -247,7 +250,9 @@ mod tests {
         let read = world.start(crate::kit::ask("GET", "kv/large").token(&world.root)).await;
         assert_eq!((read.status(), read.retry_after()), (503, Some(1)));
         // Its metadata are in the answer, and make it a large one.
-        let meta = serde_json::json!({"meta": {"a": "<".repeat(15_000)}, "policies": ["default"]});
+        let meta: std::collections::BTreeMap<_, _> =
+            (0..30).map(|key| (format!("k{key}"), "<".repeat(500))).collect();
+        let meta = serde_json::json!({"meta": meta, "policies": ["default"]});
         let device = world.device("test/", false).await;
         let said = world.root("POST", "auth/token/create", Some(meta)).await;
         assert_eq!((said.status, said.error().contains("was carried out")), (500, true), "{said:?}");

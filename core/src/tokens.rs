@@ -26,6 +26,7 @@ use onrecord_value::Time;
 pub use reservation::{Caller, Deletion, Reservation};
 pub use revoke::Tidied;
 
+use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::policies::Policies;
 use crate::request::Request;
@@ -47,6 +48,8 @@ struct TokenStore {
     policies: Policies,
     host: Host,
     cache: TokenCache,
+    /// Where a time that a token has expired by is stored.
+    mark: Option<Arc<StoredMark>>,
 }
 
 /// A token that was looked up and lives.
@@ -55,11 +58,31 @@ pub type ActiveToken = Arc<CachedToken>;
 impl Tokens {
     /// The store behind a barrier. Reads nothing yet.
     pub fn open(barrier: &Barrier, policies: &Policies, host: &Host) -> Result<Self, KeyError> {
+        Self::with_mark(barrier, policies, host, None)
+    }
+
+    /// As [`Tokens::open`]. That a token has expired is durable before anybody is told.
+    pub(crate) fn open_marking(
+        barrier: &Barrier,
+        policies: &Policies,
+        host: &Host,
+        mark: Arc<StoredMark>,
+    ) -> Result<Self, KeyError> {
+        Self::with_mark(barrier, policies, host, Some(mark))
+    }
+
+    fn with_mark(
+        barrier: &Barrier,
+        policies: &Policies,
+        host: &Host,
+        mark: Option<Arc<StoredMark>>,
+    ) -> Result<Self, KeyError> {
         Ok(Self(Arc::new(TokenStore {
             storage: TokenStorage::new(barrier)?,
             policies: policies.clone(),
             host: host.clone(),
             cache: TokenCache::default(),
+            mark,
         })))
     }
 
@@ -76,9 +99,13 @@ impl Tokens {
             Err(error) => Err(error),
         };
         match found {
-            Ok(Some(cached)) => {
-                Caller::reserve(self, cached, now).map_or(Reservation::Refused, Reservation::Valid)
-            }
+            Ok(Some(cached)) => match Caller::reserve(self, Arc::clone(&cached), now) {
+                Some(caller) => Reservation::Valid(caller),
+                None => {
+                    self.0.keep_expired(&cached, now).await;
+                    Reservation::Refused
+                }
+            },
             Ok(None) => Reservation::Refused,
             Err(_) => Reservation::Unavailable,
         }
@@ -103,7 +130,12 @@ impl Tokens {
     }
 
     async fn named(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
-        Ok(self.0.find(name).await?.filter(|cached| cached.is_active(now)))
+        let Some(cached) = self.0.find(name).await? else { return Ok(None) };
+        if cached.is_active(now) {
+            return Ok(Some(cached));
+        }
+        self.0.keep_expired(&cached, now).await;
+        Ok(None)
     }
 
     /// Gives a live token a new time to live from `now`, in seconds, as `plan` finds from its entry; or
@@ -202,6 +234,15 @@ impl TokenStore {
         }
         // Rare, and large: on the heap.
         Box::pin(self.load(name)).await
+    }
+
+    /// If a token has expired, by itself or with an ancestor, stores that its time was reached: the next process must not
+    /// find it alive, whatever its clock shows.
+    async fn keep_expired(&self, cached: &Arc<CachedToken>, now: Time) {
+        if let (Some(mark), Some(expired)) = (&self.mark, cached.expired_at(now)) {
+            // Rare, and large: on the heap.
+            Box::pin(mark.reached(expired)).await;
+        }
     }
 
     /// How a token stands, without bringing it into memory: for those who look at all of them.

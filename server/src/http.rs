@@ -38,6 +38,8 @@ pub(crate) const HEAD: usize = 64 * 1024;
 pub(crate) struct Bounds {
     /// Connections at once; more wait in the kernel's queue.
     pub(crate) connections: usize,
+    /// Connections of one client address at once, over all listeners; more are refused.
+    pub(crate) connections_of_address: usize,
     /// How long a TLS handshake or a request's header may take.
     pub(crate) header_timeout: Duration,
     /// How long a body may take.
@@ -54,6 +56,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             connections: 8192,
+            connections_of_address: 8192 / 4,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),

@@ -20,6 +20,7 @@ mod repair;
 mod run;
 mod settings;
 mod signals;
+mod snapshot;
 mod tls;
 mod transfer;
 mod wake_queue;
@@ -31,6 +32,9 @@ pub use kinds::Kinds;
 #[cfg(feature = "test-support")]
 pub use listener::one_connection::serve_connection;
 pub use onrecord_storage::backend::CheckStatus;
+pub use onrecord_storage::embedded::restore::{Restored, Step as RestoreStep};
+pub use onrecord_storage::snapshot::SnapshotInfo;
 pub use options::{Dev, Options};
 pub use repair::AuditRepair;
 pub use run::run;
+pub use snapshot::{StoragePlace, inspect_snapshot, restore_snapshot};

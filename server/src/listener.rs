@@ -4,6 +4,7 @@
 #[cfg(feature = "test-support")]
 pub(crate) mod one_connection;
 mod plain_http;
+mod refused;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use onrecord_core::{Core, Peer};
+use onrecord_core::{Connected, Core, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -27,6 +28,8 @@ use crate::http::{Bounds, HEAD, Service};
 use crate::tls::{self, Certificates};
 use crate::transfer::BoundedWrites;
 use crate::workers::Workers;
+
+use refused::RefusedConnections;
 
 /// A bound socket, not yet accepting.
 pub(crate) struct Listener {
@@ -60,6 +63,7 @@ impl Listener {
         let mut graceful = GracefulShutdown::new();
         let mut closing = JoinSet::new();
         let mut sealings = core.sealings();
+        let mut refused = RefusedConnections::default();
         let acceptor = self.tls.map(|(acceptor, _)| acceptor);
         loop {
             let (stream, peer, slot) = tokio::select! {
@@ -72,15 +76,21 @@ impl Listener {
                 _ = stop.wait_for(|stop| *stop) => break,
             };
             while closing.try_join_next().is_some() {}
+            let account = core.account(Some(peer.ip()));
+            let Some(connected) = account.connect(self.bounds.connections_of_address) else {
+                refused.connection(&stream, peer.ip(), acceptor.is_some());
+                continue;
+            };
             let service = Service {
                 core: core.clone(),
                 peer: Some(Peer::from(peer)),
-                account: core.account(Some(peer.ip())),
+                account,
                 client_certificate_serial: None,
                 bounds: self.bounds,
                 large_requests: workers.large_requests(),
             };
-            let connection = Connection { service, slot, watcher: graceful.watcher() };
+            let connection =
+                Connection { service, slot: (slot, Some(connected)), watcher: graceful.watcher() };
             workers.spawn(connection.open(stream, acceptor.clone()));
         }
         drop(self.socket);
@@ -115,8 +125,8 @@ async fn accept(
 /// One accepted connection.
 struct Connection {
     service: Service,
-    /// Held as long as the connection.
-    slot: OwnedSemaphorePermit,
+    /// Held as long as the connection: its place among all, and among those of its address.
+    slot: (OwnedSemaphorePermit, Option<Connected>),
     watcher: Watcher,
 }
 

@@ -4,6 +4,7 @@
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::{Read, block_on};
+use crate::snapshot::Records;
 use crate::table_digests::TableDigests;
 
 pub mod embedded;
@@ -45,6 +46,24 @@ pub trait Backend: Send + Sync + 'static {
     /// Makes all batches durable, in order, in one transaction, and says for each whether its preconditions
     /// held; a batch sees the changes of those before it. After an error nothing is known about any.
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError>;
+
+    /// All records as they are now, for a snapshot. What is committed later does not show.
+    ///
+    /// # Errors
+    /// This kind of storage makes no snapshots, unless it implements this.
+    fn records(&self) -> Result<Box<dyn Records>, BackendError> {
+        Err(BackendError::new("snapshot", format!("storage {:?} makes no snapshots", self.kind())))
+    }
+
+    /// What restorations have left beside the values, for the record: an id and a note each.
+    fn restorations(&self) -> Result<Vec<(String, Vec<u8>)>, BackendError> {
+        Ok(Vec::new())
+    }
+
+    /// Removes the note of a restoration. It may be called beside a commit.
+    fn forget_restoration(&self, _id: &str) -> Result<(), BackendError> {
+        Ok(())
+    }
 
     /// As [`Backend::commit`], and tells `digests` what is changed; its record is stored in the same transaction. A back end
     /// that can see the old values while it commits does this in its own way.

@@ -20,7 +20,7 @@ pub(crate) const OWN: &str = "barrier/";
 /// Share count and threshold, in the clear.
 const CONFIG: &str = "barrier/seal-config";
 /// The root key under the unseal key.
-const ROOT_KEY: &str = "barrier/root-key";
+pub(crate) const ROOT_KEY: &str = "barrier/root-key";
 /// The keyring under the root key.
 const KEYRING: &str = "barrier/keyring";
 
@@ -248,6 +248,11 @@ impl Barrier {
 
     pub(crate) fn encrypt(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         self.unsealed()?.keyring.seal(key, value, &*self.inner.entropy).map_err(StoreError::Envelope)
+    }
+
+    /// Opens the stored value of a key.
+    pub(crate) fn open(&self, key: &str, record: &[u8]) -> Result<SecretBytes, StoreError> {
+        self.unsealed()?.decrypt(key, record.to_vec())
     }
 
     /// Stores a keyring that was made of `unsealed`'s, and uses it from then on.

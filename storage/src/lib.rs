@@ -47,6 +47,7 @@ pub mod error;
 pub mod key;
 pub mod key_lock;
 pub mod read;
+pub mod snapshot;
 pub mod store;
 mod table_check;
 pub mod table_digests;

@@ -109,6 +109,11 @@ impl Storage {
         self.ask(|backend| backend.keys(prefix, after, limit))
     }
 
+    /// The back end, unless it has failed.
+    pub(crate) fn backend(&self) -> Result<&dyn Backend, StoreError> {
+        if self.has_failed() { Err(StoreError::Failed) } else { Ok(&*self.shared.committer.backend) }
+    }
+
     /// Puts a batch in line and returns at once; the batch's place in the order is taken by this call. The
     /// answer comes when it is durable, or refused.
     pub fn commit(&self, batch: Batch) -> Commit {

@@ -3,6 +3,7 @@
 
 pub(crate) mod diagnose;
 pub(crate) mod repair;
+pub(crate) mod snapshot;
 
 use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, at_most_one, exactly, status,

@@ -23,6 +23,7 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     operator::COMMANDS,
     &[operator::diagnose::COMMAND],
     &[operator::repair::COMMAND],
+    operator::snapshot::COMMANDS,
     policy::COMMANDS,
     secrets::COMMANDS,
     &[server::COMMAND],
@@ -68,9 +69,22 @@ pub const GROUPS: &[Group] = &[
     Group {
         words: "operator",
         synopsis: "Perform operator tasks",
-        about: "Initialize, unseal and seal a server, rotate its key, check its configuration, and repair its audit \
-                devices.",
+        about: "Initialize, unseal and seal a server, rotate its key, check its configuration, repair its audit devices, \
+                and save and restore its storage.",
         examples: &[("Initialize a new server:", "operator init -key-shares=1 -key-threshold=1")],
+    },
+    Group {
+        words: "operator snapshot",
+        synopsis: "Save and restore the storage of a server",
+        about: "A snapshot is a file with everything that a server stores, encrypted as it is stored. It is the way back \
+                from a storage that is damaged.",
+        examples: &[
+            ("Save a snapshot of a running server:", "operator snapshot save backup.snapshot"),
+            (
+                "Restore it, with the server stopped:",
+                "operator snapshot restore -config=/etc/onrecord/server.hcl backup.snapshot",
+            ),
+        ],
     },
     Group {
         words: "policy",

@@ -43,17 +43,17 @@ pub(crate) struct Removals {
 
 /// When it is tried, on the monotonic clock.
 #[derive(Default)]
-struct Tries {
+pub(crate) struct Tries {
     not_before: Duration,
     refused: u32,
 }
 
 impl Tries {
-    fn is_due(&self, now: Duration) -> bool {
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
         now >= self.not_before
     }
 
-    fn refused(&mut self, now: Duration) {
+    pub(crate) fn refused(&mut self, now: Duration) {
         let rest = FIRST_REST.saturating_mul(1_u32.checked_shl(self.refused).unwrap_or(u32::MAX));
         self.not_before = now + rest.min(LONGEST_REST);
         self.refused = self.refused.saturating_add(1);
@@ -136,7 +136,8 @@ impl Devices {
     }
 }
 
-fn can_record(broker: &Broker) -> bool {
+/// Whether a device can be expected to take an entry, and the rule to be met.
+pub(crate) fn can_record(broker: &Broker) -> bool {
     let devices = broker.status();
     Outlook::of(broker.rules().minimum, &devices).is_met() && devices.iter().any(works)
 }

@@ -20,6 +20,10 @@ use crate::place;
 const KEY: &str = "mounts";
 /// How many keys of a removed mount one batch removes.
 const SWEPT_KEYS: usize = 512;
+/// How many mounts there can be: the table is in memory, and each change writes all of it.
+const MOUNTS_MAX: usize = 10_000;
+/// How long the stored table can be, in bytes.
+const TABLE_BYTES_MAX: usize = 8 << 20;
 /// Paths that nothing can be mounted at or below.
 const RESERVED: [&str; 5] = ["sys/", "auth/", "cubbyhole/", "identity/", "audit/"];
 
@@ -107,8 +111,14 @@ impl Mounts {
         if !self.0.kinds.is_version(draft.kind, "") {
             draft.options.get_or_insert_default().insert("version", draft.kind.version);
         }
+        if table.iter().count() >= MOUNTS_MAX {
+            return Err(MountError::TooMany);
+        }
         let mount = self.instantiate(stored::with_ids(draft, &*self.0.host.entropy)?).await?;
-        self.replace(table.with(mount)).await
+        let table = table.with(mount);
+        let bytes = encode(&table);
+        check_length(&bytes)?;
+        self.store(table, &bytes).await
     }
 
     /// Removes the engine at a path (with its final slash), if there is one, then its data. Once the table without it is
@@ -141,7 +151,10 @@ impl Mounts {
         let table = self.snapshot();
         let mut mount = Mount::clone(table.at(path).ok_or_else(|| MountError::Missing(path.to_owned()))?);
         change(&mut mount.entry)?;
-        Ok(self.replace(table.with(mount)).await?)
+        let table = table.with(mount);
+        let bytes = encode(&table);
+        check_length(&bytes)?;
+        Ok(self.store(table, &bytes).await?)
     }
 
     /// Shows the table that is stored now. An engine that stays mounted keeps what it has in memory.
@@ -189,14 +202,16 @@ impl Mounts {
         self.replace(self.snapshot().swept(uuid)).await
     }
 
-    /// Stores a table, then shows it. The writer's turn must be held.
+    /// Stores a smaller table, then shows it. The writer's turn must be held.
     async fn replace(&self, table: Table) -> Result<(), MountError> {
+        let bytes = encode(&table);
+        self.store(table, &bytes).await
+    }
+
+    /// Stores a table as these bytes, then shows it. The writer's turn must be held.
+    async fn store(&self, table: Table, bytes: &[u8]) -> Result<(), MountError> {
         let mut batch = Batch::new();
-        self.0.view.put(
-            &mut batch,
-            KEY,
-            &stored::encode(table.iter().map(|mount| &mount.entry), &table.pending_deletion),
-        )?;
+        self.0.view.put(&mut batch, KEY, bytes)?;
         self.0.view.commit(batch).await?;
         self.show(table);
         Ok(())
@@ -243,6 +258,14 @@ fn unreadable(error: MountError, view: &View) -> MountError {
     if let MountError::Damaged(_) = error { view.unreadable(KEY).into() } else { error }
 }
 
+fn encode(table: &Table) -> Vec<u8> {
+    stored::encode(table.iter().map(|mount| &mount.entry), &table.pending_deletion)
+}
+
+const fn check_length(table: &[u8]) -> Result<(), MountError> {
+    if table.len() > TABLE_BYTES_MAX { Err(MountError::TableTooLong(table.len())) } else { Ok(()) }
+}
+
 fn data_folder(uuid: &str) -> String {
     format!("{}{uuid}/", place::MOUNTS)
 }
@@ -285,6 +308,13 @@ pub enum MountError {
     Builtin(String),
     #[error("tune of path {0:?} failed: no mount entry found")]
     Missing(String),
+    #[error("there are {MOUNTS_MAX} mounts, and there can be no more: disable one first")]
+    TooMany,
+    #[error(
+        "the mount table would have {0} bytes; it may have {TABLE_BYTES_MAX}: disable a mount, or shorten descriptions and \
+         lists of settings"
+    )]
+    TableTooLong(usize),
     #[error("the engine at {0} cannot be opened")]
     Engine(String),
     #[error("the stored mount table is damaged")]

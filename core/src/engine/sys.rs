@@ -8,6 +8,7 @@ mod mounts;
 mod openapi;
 mod policies;
 mod seal;
+mod snapshot;
 
 use std::sync::Arc;
 
@@ -131,6 +132,23 @@ impl Engine for Sys {
         sudo("rotate/keyring", "Rotate the key under which values are stored.")
             .injected()
             .write(|_, unsealed, call| Handled::pending(seal::rotate(unsealed, call.now))),
+        sudo("storage/snapshot", "Begin a snapshot of the storage.")
+            .description("Answers `id` and `records`. The pages are at `sys/storage/snapshot/ID`.")
+            .write(|_, unsealed, call| Handled::ready(snapshot::begin(unsealed, call))),
+        sudo(
+            "storage/snapshot/restore",
+            "Restore the storage from a snapshot. Not supported by a running server.",
+        )
+        .write(|_, _, _| Handled::ready(Refusal::invalid(snapshot::NO_RESTORE))),
+        sudo("storage/snapshot/{id}", "Read a page of a snapshot; end it.")
+            .description("Takes `page`, from 0. The pages are bytes; the last one begins with 0xffffffff.")
+            .write(|_, unsealed, call| Handled::pending(snapshot::page(unsealed, call)))
+            .delete(|_, unsealed, call| Handled::ready(snapshot::end(unsealed, call))),
+        sudo("storage/raft/snapshot", "Save and restore a snapshot of Raft storage. Not supported.")
+            .read(|_, _, _| Handled::ready(Refusal::invalid(snapshot::NOT_RAFT)))
+            .write(|_, _, _| Handled::ready(Refusal::invalid(snapshot::NOT_RAFT))),
+        sudo("storage/raft/snapshot-force", "Restore a snapshot of Raft storage. Not supported.")
+            .write(|_, _, _| Handled::ready(Refusal::invalid(snapshot::NOT_RAFT))),
         injected("key-status", "Read the term and the age of the key under which values are stored.")
             .read(|_, unsealed, _| Handled::ready(seal::key_status(unsealed))),
         injected("mounts", "List the secrets engines.")

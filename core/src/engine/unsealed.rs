@@ -14,15 +14,22 @@ use onrecord_storage::{Barrier, Batch, StoreError, View};
 use super::mounts::Mounts;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
+use crate::boots::UnknownBoot;
 use crate::devices::{Devices, Log};
+use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::meters::Meters;
 use crate::policies::Policies;
 use crate::rate_limiter::RateLimiter;
 use crate::refusals::Refusals;
+use crate::restorations::Restorations;
 use crate::settings::Settings;
+use crate::snapshots::Snapshots;
 use crate::stored::{Record as _, record};
 use crate::tokens::Tokens;
+
+/// The machine's clock is set back by small steps all the time: that is not worth a line.
+const CLOCK_BEHIND: Duration = Duration::from_secs(10);
 
 pub(crate) trait Sealer: Send + Sync {
     /// Seals, once all requests but the current one have ended.
@@ -47,7 +54,7 @@ pub struct Unsealed {
     pub tokens: Tokens,
     /// The policy store.
     pub policies: Policies,
-    /// Clock, entropy and runtime.
+    /// Clock, entropy and runtime. The clock never goes back: expiry is judged by it.
     pub host: Host,
     /// Limits and defaults from the configuration.
     pub settings: Arc<Settings>,
@@ -59,7 +66,17 @@ pub struct Unsealed {
     pub(crate) log: Arc<Log>,
     /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
     pub(crate) unkept: Mutex<RateLimiter>,
+    /// Where audit logs end that are ahead of the storage.
+    pub(crate) unknown_boots: Vec<UnknownBoot>,
     pub(crate) meters: Arc<Meters>,
+    /// The highest time that was reached.
+    pub(crate) mark: Arc<StoredMark>,
+    /// Whether it was said that the machine's clock is behind.
+    pub(crate) clock_lines: Mutex<bool>,
+    /// The snapshot of the storage that is being made.
+    pub(crate) snapshots: Snapshots,
+    /// Restorations of the storage that are not on record yet.
+    pub(crate) restorations: Restorations,
     /// Refused requests that have no entries of their own.
     pub(crate) refusals: Arc<Refusals>,
     /// The way back to sealed.
@@ -102,6 +119,7 @@ impl Cluster {
 impl Unsealed {
     /// Keeps in storage what devices have not told yet, and puts on record what happened while no server ran.
     pub(crate) async fn keep_record(&self) {
+        self.restorations.record(&self.broker, &self.barrier, &*self.host.clock).await;
         self.devices.record_removals(&self.broker).await;
         if let Err(error) = self.devices.keep_misses(&self.broker).await {
             let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,9 +129,30 @@ impl Unsealed {
         }
     }
 
+    /// Stores the time that was reached, and says in the log if the machine's clock is behind it.
+    pub(crate) async fn keep_time(&self) {
+        if let Err(error) = self.mark.store().await {
+            tracing::warn!(%error, "the time that was reached could not be stored");
+        }
+        let behind = self.mark.machine_is_behind_by();
+        let is_behind = behind >= CLOCK_BEHIND;
+        let before = std::mem::replace(
+            &mut *self.clock_lines.lock().unwrap_or_else(PoisonError::into_inner),
+            is_behind,
+        );
+        if is_behind && !before {
+            let seconds = behind.as_secs();
+            tracing::warn!(
+                seconds,
+                "the machine's clock is behind a time that it has shown before: what expires goes on from that time"
+            );
+        }
+    }
+
     /// Lets go of all devices, and of their files: the next unsealing opens them again, even if this is still held.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
+        self.snapshots.clear();
         for device in self.broker.status() {
             self.broker.release(&device.path);
         }

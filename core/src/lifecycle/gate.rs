@@ -192,7 +192,11 @@ impl Gate {
         record_last_refused(&wipe.unsealed, timeout).await;
         drain(&wipe.unsealed, timeout).await;
         // A disk that hangs must not keep the keys in memory.
-        if tokio::time::timeout(timeout, wipe.unsealed.keep_record()).await.is_err() {
+        let kept = async {
+            wipe.unsealed.keep_record().await;
+            wipe.unsealed.keep_time().await;
+        };
+        if tokio::time::timeout(timeout, kept).await.is_err() {
             tracing::error!("what audit devices missed could not be stored in time");
         }
         drop(wipe);

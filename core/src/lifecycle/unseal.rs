@@ -16,11 +16,16 @@ use super::{CeremonyError, Core, Gate};
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::blocking_task::BlockingTask;
+use crate::boots::Boots;
 use crate::devices::{self, Devices, Table, Unopened};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
+use crate::expiry_clock::StoredMark;
+use crate::host::Host;
 use crate::place;
 use crate::policies::Policies;
+use crate::restorations::Restorations;
+use crate::snapshots::Snapshots;
 use crate::tokens::Tokens;
 
 /// A share has at least the bytes of the smallest AES key, and at most those of the largest and its place.
@@ -87,33 +92,37 @@ impl Core {
     }
 
     async fn load(&self, digests: Digests) -> Result<Arc<Unsealed>, CeremonyError> {
-        let (barrier, host, settings) = (&self.inner.barrier, &self.inner.host, &self.inner.settings);
-        let now = host.clock.now();
+        let (barrier, settings) = (&self.inner.barrier, &self.inner.settings);
         let audit = self.audit_settings();
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
-        match digests {
-            Digests::Found => self.check_tables().await?,
-            Digests::Made => self.make_missing_tables(&core).await?,
-        }
+        self.check_storage(digests, &core).await?;
+        // Devices show the machine's time; whatever expires goes by the other.
+        let (machine, clock) = (&self.inner.host, &self.inner.expiry_clock);
+        let mark = Arc::new(StoredMark::load(&core, clock).await.map_err(load("the time"))?);
+        let host = &Host { clock: Arc::clone(clock) as _, ..machine.clone() };
+        let now = machine.clock.now();
         let cluster = Cluster::load(&core).await.map_err(load("the cluster's name"))?;
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
-        let tokens = Tokens::open(barrier, &policies, host).map_err(load("tokens"))?;
+        let tokens = Tokens::open_marking(barrier, &policies, host, Arc::clone(&mark));
+        let tokens = tokens.map_err(load("tokens"))?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
         let mounts = mounts.map_err(load("the mount table"))?;
+        let boot = self.random_boot()?;
+        let boots = Boots::begin(&core, boot).await?;
         let audited_headers = AuditedHeaders::load(core).await?;
-        let mut boot = [0; 8];
-        host.entropy.fill(&mut boot)?;
-        let log = Arc::new(devices::Log::new(Arc::clone(&host.clock)));
+        let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
+        let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
         let broker = Broker::builder()
             .rules(audit.rules.clone())
-            .clock(Arc::clone(&host.clock))
+            .clock(Arc::clone(&machine.clock))
             .observer(Arc::clone(&log) as _)
-            .build_with_boot(Boot::new(u64::from_le_bytes(boot)));
+            .build_with_boot(boot);
         let kinds = settings.device_kinds.clone();
         let loaded =
-            Devices::load(view(place::AUDIT)?, host.clone(), kinds, Arc::clone(&audit), &broker).await;
+            Devices::load(view(place::AUDIT)?, machine.clone(), kinds, Arc::clone(&audit), &broker).await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
+        let unknown_boots = boots.compare(&broker);
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
         // Fewer devices than demanded are no reason to stay sealed: more can be enabled then.
         devices.declare(&broker, &audit, 0, now).await.map_err(CeremonyError::Declared)?;
@@ -144,11 +153,30 @@ impl Core {
             alarm: Alarm::default(),
             log,
             unkept: Mutex::default(),
+            unknown_boots,
             meters: Arc::clone(&self.inner.meters),
+            snapshots: Snapshots::default(),
+            restorations,
+            mark,
+            clock_lines: Mutex::default(),
             refusals: Arc::clone(&self.inner.refusals),
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
+    }
+
+    fn random_boot(&self) -> Result<Boot, CeremonyError> {
+        let mut boot = [0; 8];
+        self.inner.host.entropy.fill(&mut boot)?;
+        Ok(Boot::new(u64::from_le_bytes(boot)))
+    }
+
+    /// Refuses a storage that lacks something, or has something older; one of an older version is counted.
+    async fn check_storage(&self, digests: Digests, core: &View) -> Result<(), CeremonyError> {
+        match digests {
+            Digests::Found => self.check_tables().await,
+            Digests::Made => self.make_missing_tables(core).await,
+        }
     }
 
     /// Compares everything that is stored with what was stored last, in a thread of its own: it may take a while.

@@ -116,6 +116,12 @@ impl CachedToken {
         lineage(parent).all(|cached| cached.is_valid(&cached.state().entry, now))
     }
 
+    /// When it, or the first of its ancestors to do so, has expired; `None` if none has at `now`.
+    pub(super) fn expired_at(self: &Arc<Self>, now: Time) -> Option<Time> {
+        let family = lineage(Some(Arc::clone(self)));
+        family.filter_map(|cached| cached.state().entry.expires).filter(|expires| *expires <= now).min()
+    }
+
     pub(super) fn is_valid(&self, entry: &Entry, now: Time) -> bool {
         !self.dead.load(Ordering::Acquire) && !entry.expired(now)
     }

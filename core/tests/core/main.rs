@@ -12,6 +12,7 @@
     reason = "a test that fails should panic"
 )]
 
+mod clock;
 mod engines;
 mod existence;
 mod extending;
@@ -26,4 +27,5 @@ mod repair;
 mod routes;
 mod salts;
 mod secrets_on_record;
+mod snapshot;
 mod tokens;

@@ -17,6 +17,9 @@ const COMMANDS: &[&str] = &[
     "operator init",
     "operator unseal",
     "operator seal",
+    "operator snapshot save",
+    "operator snapshot restore",
+    "operator snapshot inspect",
     "login",
     "print token",
     "token create",
@@ -59,7 +62,8 @@ const COMMANDS: &[&str] = &[
 ];
 
 /// Groups of commands.
-const GROUPS: &[&str] = &["operator", "print", "token", "kv", "kv metadata", "secrets", "policy", "audit"];
+const GROUPS: &[&str] =
+    &["operator", "operator snapshot", "print", "token", "kv", "kv metadata", "secrets", "policy", "audit"];
 
 fn dev() -> (Server, Shell) {
     let server = Server::dev(&["-dev-audit=off"]);

@@ -63,9 +63,13 @@ fn a_device_that_cannot_be_opened_leaves_the_server_degraded_if_another_works() 
     let output = server.wait_for_log("runs without this audit device");
     let line =
         output.lines().find(|line| line.contains("runs without this audit device")).expect("it is said");
-    for part in ["bad/", bad.to_str().expect("UTF-8"), "is a directory"] {
+    for part in ["path=\"bad/\"", "is a directory"] {
         assert!(line.contains(part), "{part} in {line}");
     }
+    // Where the device writes to is for those who may see its options.
+    let (path, told) =
+        (bad.to_str().expect("UTF-8"), server.device("bad/")["last_error"]["text"].to_string());
+    assert!(!line.contains(path) && told.contains(path), "{line}; {told}");
 
     give_back(&bad, &kept);
     // It comes back by itself, and says what it missed.

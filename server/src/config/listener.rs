@@ -15,13 +15,14 @@ use crate::transfer::LeastRate;
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8200";
 
 /// Keys that are read.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "address",
     "cluster_address",
     "http_read_header_timeout",
     "http_read_timeout",
     "http_write_timeout",
     "max_connections",
+    "max_connections_per_address",
     "max_request_size",
     "min_transfer_rate",
     "telemetry",
@@ -68,9 +69,12 @@ impl ListenerConfig {
         let body = block.body;
         let default = Bounds::default();
         let connections = |count: usize| count.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        let all = reader.count(body, "max_connections")?.map_or(default.connections, connections);
+        let of_address = reader.count(body, "max_connections_per_address")?.map(connections);
         let bounds = Bounds {
             max_request_size: reader.size(body, "max_request_size")?.unwrap_or(default.max_request_size),
-            connections: reader.count(body, "max_connections")?.map_or(default.connections, connections),
+            connections: all,
+            connections_of_address: of_address.unwrap_or_else(|| all.div_ceil(4)),
             header_timeout: reader
                 .duration(body, "http_read_header_timeout")?
                 .unwrap_or(default.header_timeout),

@@ -26,6 +26,7 @@ where
 {
     let bounds = Bounds {
         connections: 1,
+        connections_of_address: 1,
         header_timeout: TIMEOUT,
         body_timeout: TIMEOUT,
         write_timeout: TIMEOUT,
@@ -42,5 +43,5 @@ where
         large_requests: LargeRequests { ordinary: Handle::current(), operators: Handle::current() },
     };
     let graceful = GracefulShutdown::new();
-    Connection { service, slot, watcher: graceful.watcher() }.serve(stream).await;
+    Connection { service, slot: (slot, None), watcher: graceful.watcher() }.serve(stream).await;
 }

@@ -6,10 +6,13 @@ mod newest_commit;
 mod offline_check;
 mod overlay;
 mod problem;
+pub mod restore;
+mod snapshot;
 
 use std::error::Error;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -19,11 +22,13 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
 use rustix::fs::{Access, access};
 
+use self::restore::{Restore, Restored, Step};
 use super::kind::{BackendKind, BackendOption, BackendTarget, CheckStatus, DataFinding};
 use super::{Backend, below, children};
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
+use crate::snapshot::Records;
 use crate::table_digests::{TABLES, TableDigests};
 use newest_commit::{Commit, NewestCommit};
 pub use problem::{OpenError, Problem};
@@ -44,6 +49,7 @@ pub struct Embedded {
     /// Written only to reopen; `None` if that failed.
     database: RwLock<Option<Database>>,
     opener: Opener,
+    snapshots: snapshot::Snapshots,
     /// Says which commit was the newest when the store was used last. None on a disk for tests.
     newest: Option<NewestCommit>,
     is_small: bool,
@@ -83,9 +89,7 @@ impl Embedded {
             let backend = FileBackend::new(private(&path)?)?;
             Ok(builder(check).create_with_backend(backend)?)
         };
-        let mut store = Self::start(Box::new(opener), Some(newest), length <= CHECK_MAX)?;
-        store._lock = Some(lock);
-        Ok(store)
+        Self::start(Box::new(opener), Some((lock, newest)), length <= CHECK_MAX)
     }
 
     /// The same engine on a disk that forgets.
@@ -97,9 +101,11 @@ impl Embedded {
             .map_err(|problem| OpenError { directory: PathBuf::from("(lossy)"), problem })
     }
 
-    fn start(opener: Opener, newest: Option<NewestCommit>, is_small: bool) -> Result<Self, Problem> {
+    fn start(opener: Opener, files: Option<(File, NewestCommit)>, is_small: bool) -> Result<Self, Problem> {
+        let (lock, newest) = files.unzip();
         let database = opened(&opener, is_small, newest.as_ref())?;
-        Ok(Self { database: RwLock::new(Some(database)), opener, newest, is_small, _lock: None })
+        let snapshots = snapshot::Snapshots::default();
+        Ok(Self { database: RwLock::new(Some(database)), opener, snapshots, newest, is_small, _lock: lock })
     }
 
     /// Commits, with a number, and notes the number beside the store: it may be ahead of the note, never behind it.
@@ -246,6 +252,18 @@ impl Backend for Embedded {
         })
     }
 
+    fn records(&self) -> Result<Box<dyn Records>, BackendError> {
+        self.with("snapshot", |database| self.snapshots.begin(database))
+    }
+
+    fn restorations(&self) -> Result<Vec<(String, Vec<u8>)>, BackendError> {
+        self.with("restorations", restore::notes)
+    }
+
+    fn forget_restoration(&self, id: &str) -> Result<(), BackendError> {
+        self.with("restorations", |database| restore::forget_note(database, id))
+    }
+
     fn is_small(&self) -> bool {
         self.is_small
     }
@@ -253,6 +271,7 @@ impl Backend for Embedded {
     fn reopen(&self) -> Result<(), BackendError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // Closed first: the engine locks its file.
+        self.snapshots.end();
         drop(database.take());
         let opened = opened(&self.opener, true, self.newest.as_ref())
             .map_err(|problem| BackendError::new("reopen", problem))?;
@@ -318,6 +337,14 @@ impl BackendTarget for Directory {
 
     fn has_data(&self) -> bool {
         self.0.join(FILE).exists()
+    }
+
+    fn restore(
+        &self,
+        wanted: &Restore,
+        step: &mut dyn FnMut(Step) -> ControlFlow<()>,
+    ) -> Result<Restored, Box<dyn Error + Send + Sync>> {
+        Ok(restore::restore(&self.0, wanted, step)?)
     }
 
     fn check_data(&self, progress: &mut dyn FnMut(u64, u64)) -> Vec<DataFinding> {

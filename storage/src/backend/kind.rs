@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Backend;
+use super::embedded::restore::{Restore, Restored, Step};
 
 /// A kind of storage: a row of the table of kinds. A kind of another crate is added by
 /// [`BackendKinds::with`].
@@ -38,6 +40,19 @@ pub trait BackendTarget: Send + Sync {
     /// Whether anything was ever stored there. Only asked if the kind is durable.
     fn has_data(&self) -> bool {
         true
+    }
+
+    /// Puts a snapshot in the place of the data, while no server uses it. `step` hears of each step before it is made, and may
+    /// end it there.
+    ///
+    /// # Errors
+    /// Nothing was restored. This kind of storage is not restored from snapshots, unless it implements this.
+    fn restore(
+        &self,
+        _wanted: &Restore,
+        _step: &mut dyn FnMut(Step) -> ControlFlow<()>,
+    ) -> Result<Restored, Box<dyn Error + Send + Sync>> {
+        Err("this kind of storage is not restored from snapshots".into())
     }
 
     /// Checks everything that is stored, as far as that can be done without keys, without changing anything. `progress` is

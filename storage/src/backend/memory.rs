@@ -10,6 +10,7 @@ use super::{Backend, below, children};
 use crate::batch::Batch;
 use crate::error::{BackendError, Conflict};
 use crate::read::Read;
+use crate::snapshot::Records;
 use crate::table_digests::{TABLES, TableDigests};
 
 /// An ordered map with the reads and changes of a back end, for back ends that hold all of their data.
@@ -86,6 +87,24 @@ impl Values {
     }
 }
 
+impl Records for Values {
+    fn count(&self) -> Result<u64, BackendError> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn after(&self, after: &str, bytes: usize) -> Result<Vec<(String, Vec<u8>)>, BackendError> {
+        let (mut found, mut length) = (Vec::new(), 0);
+        for (key, value) in self.0.range::<str, _>((Bound::Excluded(after), Bound::Unbounded)) {
+            found.push((key.clone(), value.to_vec()));
+            length += key.len() + value.len();
+            if length >= bytes {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
 impl FromIterator<(String, Vec<u8>)> for Values {
     fn from_iter<T: IntoIterator<Item = (String, Vec<u8>)>>(values: T) -> Self {
         Self(values.into_iter().map(|(key, value)| (key, value.into())).collect())
@@ -129,6 +148,11 @@ impl Backend for Memory {
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
         // Held over the whole commit, so that no reader sees half a batch.
         Ok(self.values.write().unwrap_or_else(PoisonError::into_inner).commit(batches))
+    }
+
+    fn records(&self) -> Result<Box<dyn Records>, BackendError> {
+        // The values are shared, not copied.
+        Ok(Box::new(self.values().clone()))
     }
 
     fn commit_with_digests(

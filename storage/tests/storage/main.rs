@@ -15,6 +15,7 @@ mod crash;
 mod far;
 mod integrity;
 mod kill;
+mod snapshot;
 
 use std::sync::{Arc, Mutex};
 

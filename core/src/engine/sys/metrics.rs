@@ -76,6 +76,11 @@ fn all(meters: &Meters, host: &Host, unsealed: Option<&Unsealed>) -> Vec<Family>
     let (outlook, met) = unsealed.outlook_of(&devices);
     let audited = unsealed.broker.is_audited();
     families.extend([
+        one(
+            "onrecord.clock_behind_seconds",
+            "How far the machine's clock is behind the time by which expiry is judged.",
+            real(unsealed.mark.machine_is_behind_by().as_secs_f64()),
+        ),
         one("onrecord.audit.audited", "1 if an enabled device keeps entries.", gauge(u64::from(audited))),
         one("onrecord.audit.rule_met", "1 if the audit rule can be met.", gauge(u64::from(met))),
         one("onrecord.audit.minimum", "Devices that must have an entry.", gauge(outlook.minimum)),

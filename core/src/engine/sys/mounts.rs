@@ -313,6 +313,8 @@ impl From<MountError> for Refusal {
             | MountError::BadPath(_)
             | MountError::Invisible(_)
             | MountError::Builtin(_)
+            | MountError::TooMany
+            | MountError::TableTooLong(_)
             | MountError::Missing(_) => Self::invalid(error.to_string()),
             MountError::Store(error) => refused(error),
             error => failed(&error),

@@ -1,7 +1,7 @@
 //! Creating tokens: who may create which. Never in it: storage, randomness.
 
 use onrecord_seal::Secret;
-use onrecord_value::{GoDuration, Object};
+use onrecord_value::{GoDuration, Object, Value};
 
 use super::caller;
 use super::lifetime::{self, Bounds, TtlRequest};
@@ -31,6 +31,14 @@ const KNOWN: &[&str] = &[
     "ttl",
     "type",
 ];
+
+/// How many policies a token can have. Their names are in all its entries.
+const POLICIES_MAX: usize = 256;
+/// How many pairs the metadata of a token can have, and how long a key and a value can be, in bytes. All are in all its
+/// entries, in the clear.
+const META_MAX: (usize, usize, usize) = (64, 128, 512);
+/// How long a display name or a chosen id can be, in bytes.
+const NAME_BYTES_MAX: usize = 512;
 
 /// What a request asks for, converted and checked as far as it concerns nobody else.
 struct CreateRequest {
@@ -84,12 +92,26 @@ impl CreateRequest {
         }
         let num_uses = fields::whole(data, "num_uses")?.unwrap_or(0);
         let meta: Object = fields::texts_by_name(data, "meta")?.unwrap_or_default().into_iter().collect();
+        check_meta(&meta)?;
         let ttl = match seconds(data, "ttl")? {
             0 => seconds(data, "lease")?,
             ttl => ttl,
         };
         let id = fields::text(data, "id")?.filter(|id| !id.is_empty());
         let policies = sanitised(&fields::texts(data, "policies")?.unwrap_or_default());
+        if policies.len() > POLICIES_MAX {
+            let text =
+                format!("the token would have {} policies; it may have {POLICIES_MAX}", policies.len());
+            return Err(Refusal::invalid(text));
+        }
+        let named = fields::text(data, "display_name")?.unwrap_or_default();
+        for (field, bytes) in [("display_name", named.len()), ("id", id.as_ref().map_or(0, |id| id.len()))] {
+            if bytes > NAME_BYTES_MAX {
+                return Err(Refusal::invalid(format!(
+                    "{field} has {bytes} bytes; it may have {NAME_BYTES_MAX}"
+                )));
+            }
+        }
         let default_policy = !fields::flag(data, "no_default_policy")?.unwrap_or(false);
         let orphan = fields::flag(data, "no_parent")?.unwrap_or(false);
         policies.iter().try_for_each(|name| check_name("policies", name))?;
@@ -97,7 +119,7 @@ impl CreateRequest {
             id: id.map(|id| Secret::new(id.into_owned())),
             policies,
             path: call.full_path(),
-            display_name: display_name(&fields::text(data, "display_name")?.unwrap_or_default()),
+            display_name: display_name(&named),
             meta: (!meta.is_empty()).then_some(meta),
             num_uses: u64::try_from(num_uses)
                 .map_err(|_| Refusal::invalid("number of uses cannot be negative"))?,
@@ -109,6 +131,20 @@ impl CreateRequest {
         check_token(&draft)?;
         Ok(Self { draft, default_policy, orphan })
     }
+}
+
+/// Refuses metadata that would make every entry of the token long.
+fn check_meta(meta: &Object) -> Result<(), Refusal> {
+    let (pairs, key_bytes, value_bytes) = META_MAX;
+    let fits = |(key, value): (&str, &Value)| {
+        key.len() <= key_bytes && value.as_str().is_none_or(|text| text.len() <= value_bytes)
+    };
+    if meta.len() <= pairs && meta.iter().all(fits) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!(
+        "meta may have {pairs} pairs, with keys of {key_bytes} bytes and values of {value_bytes} bytes"
+    )))
 }
 
 /// Refuses what only root or `sudo` may ask for.

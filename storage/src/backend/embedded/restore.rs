@@ -1,0 +1,446 @@
+//! Puts a snapshot in the place of the store of a directory that no server uses. The new store is written and checked
+//! beside the old one, and takes its name in one step of the file system: whenever this is ended, the directory holds the
+//! old store or the new one. The old one stays, as `store.redb.before-restore-TIME`.
+//! Never in it: who may do so, or keys.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::backends::FileBackend;
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
+    TableError,
+};
+
+use super::newest_commit::{Commit, NewestCommit};
+use super::overlay::Overlay;
+use super::{FILE, FORMAT, LOCK, Problem, VALUES, builder, caught, meta, private};
+use crate::barrier::ROOT_KEY;
+use crate::snapshot::{self, Restoration, SnapshotError, SnapshotInfo};
+
+/// The notes of restorations that are not on record yet.
+const RESTORED: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("restored");
+/// The new store, while it is written.
+const NEW: &str = "store.redb.restoring";
+/// What the name of the old store gets, before the time.
+const BEFORE: &str = "before-restore-";
+/// Bytes of one transaction.
+const TRANSACTION: usize = 8 << 20;
+
+/// A restoration to be made.
+#[derive(Debug, Clone)]
+pub struct Restore {
+    /// The snapshot's file.
+    pub snapshot: PathBuf,
+    /// Names the restoration.
+    pub id: String,
+    /// When, in seconds since 1970.
+    pub at: i64,
+    /// The same as it stands in the name of the old store.
+    pub time: String,
+    /// The user of the system who does it.
+    pub uid: u32,
+    /// Whether the snapshot may have other keys than the store in the directory.
+    pub force: bool,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The snapshot is read to its end.
+    Verify,
+    /// The new store is written.
+    Write,
+    /// The new store is read and compared with the snapshot.
+    Check,
+    /// The old store gets a second name.
+    KeepOld,
+    /// The new store takes the place of the old one.
+    Replace,
+    /// The directory is synced.
+    Sync,
+}
+
+impl Step {
+    /// All of them, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Verify, Self::Write, Self::Check, Self::KeepOld, Self::Replace, Self::Sync];
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restored {
+    /// The snapshot.
+    pub snapshot: SnapshotInfo,
+    /// Where the old store is; none if there was none.
+    pub old: Option<PathBuf>,
+    /// Whether the keys of the old store are those of the snapshot; `None`: it could not be read.
+    pub same_keys: Option<bool>,
+}
+
+/// Why nothing was restored: the directory holds the old store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The file is not a snapshot that can be restored.
+    #[error("the snapshot {}: {error}", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        error: SnapshotError,
+    },
+    /// The snapshot was made by a server with other keys than the store in the directory.
+    #[error(
+        "the snapshot has other keys than the store in {}: it is of another server, or of this one before it was initialised \
+         anew. With -force it is restored nevertheless; the key shares of the snapshot's server unseal it then",
+        .0.display()
+    )]
+    OtherKeys(PathBuf),
+    /// The directory cannot be used, or the new store cannot be written.
+    #[error("cannot restore into the storage directory {}: {problem}", directory.display())]
+    Store {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong.
+        #[source]
+        problem: Problem,
+    },
+    /// The new store does not hold what the snapshot does.
+    #[error(
+        "the restored store is not as the snapshot ({0}): the disk may be failing. The old store is unchanged"
+    )]
+    Differs(String),
+    /// It was ended on request.
+    #[error("ended before it was done: the old store is unchanged")]
+    Ended,
+}
+
+/// What the old store says, as far as it can be read.
+#[derive(Default)]
+struct Old {
+    exists: bool,
+    root_key: Option<Vec<u8>>,
+    notes: Vec<(String, Vec<u8>)>,
+}
+
+/// Restores. `step` hears of each step before it is made, and may end it there.
+pub fn restore(
+    directory: &Path,
+    wanted: &Restore,
+    step: &mut dyn FnMut(Step) -> ControlFlow<()>,
+) -> Result<Restored, RestoreError> {
+    let mut next = |at| match step(at) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(RestoreError::Ended),
+    };
+    let job = Job { directory, wanted };
+    next(Step::Verify)?;
+    let mut root_key = None;
+    let snapshot = job.read(|key, value| {
+        if key == ROOT_KEY {
+            root_key = Some(value.to_vec());
+        }
+        Ok(())
+    })?;
+    job.check_formats(&snapshot, root_key.is_some())?;
+    let _lock = job.lock()?;
+    let old = job.old()?;
+    let same_keys = old.root_key.as_ref().map(|old| Some(old) == root_key.as_ref());
+    if same_keys == Some(false) && !wanted.force {
+        return Err(RestoreError::OtherKeys(directory.to_owned()));
+    }
+    next(Step::Write)?;
+    let done = job.write(&snapshot, &old, &mut next).and_then(|commit| job.replace(&old, commit, &mut next));
+    if let Err(error) = done {
+        if !matches!(error, RestoreError::Ended) {
+            // What is left is removed by the next restoration.
+            let _left = fs::remove_file(job.new_store());
+        }
+        return Err(error);
+    }
+    Ok(Restored { snapshot, old: old.exists.then(|| job.kept()), same_keys })
+}
+
+struct Job<'a> {
+    directory: &'a Path,
+    wanted: &'a Restore,
+}
+
+impl Job<'_> {
+    fn store(&self) -> PathBuf {
+        self.directory.join(FILE)
+    }
+
+    fn new_store(&self) -> PathBuf {
+        self.directory.join(NEW)
+    }
+
+    /// The name that the old store keeps.
+    fn kept(&self) -> PathBuf {
+        self.directory.join(format!("{FILE}.{BEFORE}{}", self.wanted.time))
+    }
+
+    fn problem(&self, problem: impl Into<Problem>) -> RestoreError {
+        RestoreError::Store { directory: self.directory.to_owned(), problem: problem.into() }
+    }
+
+    fn refused(&self, error: SnapshotError) -> RestoreError {
+        RestoreError::Snapshot { path: self.wanted.snapshot.clone(), error }
+    }
+
+    fn read(
+        &self,
+        mut each: impl FnMut(&str, &[u8]) -> Result<(), Problem>,
+    ) -> Result<SnapshotInfo, RestoreError> {
+        let read =
+            snapshot::read(&self.wanted.snapshot, |key, value| each(key, value).map_err(Reading::Store));
+        read.map_err(|error| match error {
+            Reading::Snapshot(error) => self.refused(error),
+            Reading::Store(problem) => self.problem(problem),
+        })
+    }
+
+    fn check_formats(&self, snapshot: &SnapshotInfo, has_keys: bool) -> Result<(), RestoreError> {
+        if snapshot.header.store_format != FORMAT {
+            return Err(self.problem(Problem::Format(snapshot.header.store_format)));
+        }
+        if !has_keys {
+            let what = "it holds no keys of a server".to_owned();
+            return Err(self.refused(SnapshotError::Damaged { at: snapshot.bytes, what }));
+        }
+        Ok(())
+    }
+
+    /// Locks the directory, and makes it if it is not there.
+    fn lock(&self) -> Result<File, RestoreError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(self.directory);
+        made.map_err(|error| self.problem(error))?;
+        let lock = private(&self.directory.join(LOCK)).map_err(|error| self.problem(error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => Err(self.problem(Problem::InUse)),
+            Err(TryLockError::Error(error)) => Err(self.problem(error)),
+        }
+    }
+
+    /// Reads what is needed of the old store, without a change to it. Removes what a restoration left that was ended.
+    fn old(&self) -> Result<Old, RestoreError> {
+        let left = self.leftovers().map_err(|error| self.problem(error))?;
+        for path in left {
+            fs::remove_file(path).map_err(|error| self.problem(error))?;
+        }
+        if !self.store().exists() {
+            return Ok(Old::default());
+        }
+        let read = caught(|| {
+            let file = Overlay::new(File::open(self.store())?, Arc::default())?;
+            let database = builder(false).create_with_backend(file)?;
+            Ok(read_old(&database.begin_read().map_err(redb::Error::from)?)?)
+        });
+        // A store that cannot be read is what snapshots are for.
+        Ok(read.unwrap_or(Old { exists: true, ..Old::default() }))
+    }
+
+    /// A new store that was not finished, and a second name of the store that is in use still.
+    fn leftovers(&self) -> io::Result<Vec<PathBuf>> {
+        let store = fs::metadata(self.store()).ok();
+        let second_name = format!("{FILE}.{BEFORE}");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.directory)? {
+            let (entry, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+            let name = name.to_string_lossy();
+            let is_store = || {
+                let (Some(store), Ok(other)) = (&store, fs::symlink_metadata(&entry)) else { return false };
+                (store.dev(), store.ino()) == (other.dev(), other.ino())
+            };
+            if name == NEW || (name.starts_with(&second_name) && is_store()) {
+                found.push(entry);
+            }
+        }
+        Ok(found)
+    }
+
+    fn write(
+        &self,
+        snapshot: &SnapshotInfo,
+        old: &Old,
+        next: &mut impl FnMut(Step) -> Result<(), RestoreError>,
+    ) -> Result<Commit, RestoreError> {
+        let new = Restoration::new(&self.wanted.id, self.wanted.at, self.wanted.uid, snapshot);
+        let notes = old.notes.iter().cloned().chain([(new.id.clone(), new.encode())]).collect::<Vec<_>>();
+        let path = self.new_store();
+        let database = caught(|| begin_store(&path, &notes));
+        let (database, commit) = database.map_err(|problem| self.problem(problem))?;
+        let mut waiting = Waiting::default();
+        let copied = self.read(|key, value| waiting.add(&database, key, value))?;
+        if copied.sha256 != snapshot.sha256 {
+            return Err(RestoreError::Differs("the snapshot's file was changed meanwhile".to_owned()));
+        }
+        waiting.commit(&database).map_err(|problem| self.problem(problem))?;
+        drop(database);
+        next(Step::Check)?;
+        self.compare(&path)?;
+        Ok(commit)
+    }
+
+    /// Compares the new store, opened again and read whole, with the snapshot.
+    fn compare(&self, path: &Path) -> Result<(), RestoreError> {
+        let opened = caught(|| {
+            let database = open_new(path, true)?;
+            let read = database.begin_read().map_err(redb::Error::from)?;
+            let table = read.open_table(VALUES).map_err(redb::Error::from)?;
+            Ok((database, table))
+        });
+        let (_database, table) = opened.map_err(|problem| RestoreError::Differs(problem.to_string()))?;
+        let mut differs = None;
+        let snapshot = self.read(|key, value| {
+            let stored = caught(|| {
+                Ok(table.get(key).map_err(redb::Error::from)?.map(|stored| stored.value() == value))
+            })?;
+            if stored != Some(true) && differs.is_none() {
+                differs = Some(format!("the value of {key:?}"));
+            }
+            Ok(())
+        })?;
+        let stored = table.len().map_err(|error| self.problem(redb::Error::from(error)))?;
+        let records = snapshot.header.records;
+        if differs.is_none() && stored != records {
+            differs = Some(format!("{stored} records instead of {records}"));
+        }
+        differs.map_or(Ok(()), |what| Err(RestoreError::Differs(what)))
+    }
+
+    fn replace(
+        &self,
+        old: &Old,
+        commit: Commit,
+        next: &mut impl FnMut(Step) -> Result<(), RestoreError>,
+    ) -> Result<(), RestoreError> {
+        next(Step::KeepOld)?;
+        if old.exists {
+            // A second name, so that the store has its own name at all times.
+            fs::hard_link(self.store(), self.kept()).map_err(|error| self.problem(error))?;
+            self.sync()?;
+        }
+        next(Step::Replace)?;
+        fs::rename(self.new_store(), self.store()).map_err(|error| self.problem(error))?;
+        next(Step::Sync)?;
+        // What is noted of the old store says nothing about the new one.
+        let noted = NewestCommit::open(self.directory).and_then(|newest| newest.begin(commit));
+        noted.map_err(|error| self.problem(error))?;
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<(), RestoreError> {
+        let synced = File::open(self.directory).and_then(|directory| directory.sync_all());
+        synced.map_err(|error| self.problem(error))
+    }
+}
+
+enum Reading {
+    Snapshot(SnapshotError),
+    Store(Problem),
+}
+
+impl From<SnapshotError> for Reading {
+    fn from(error: SnapshotError) -> Self {
+        Self::Snapshot(error)
+    }
+}
+
+fn open_new(path: &Path, check: bool) -> Result<Database, Problem> {
+    Ok(builder(check).create_with_backend(FileBackend::new(private(path)?)?)?)
+}
+
+/// A store without values.
+fn begin_store(path: &Path, notes: &[(String, Vec<u8>)]) -> Result<(Database, Commit), Problem> {
+    let database = open_new(path, false)?;
+    let commit = meta::stamp(&database)?;
+    put_notes(&database, notes)?;
+    Ok((database, commit))
+}
+
+fn put_notes(database: &Database, notes: &[(String, Vec<u8>)]) -> Result<(), redb::Error> {
+    let write = database.begin_write()?;
+    {
+        let mut restored = write.open_table(RESTORED)?;
+        for (id, note) in notes {
+            restored.insert(id.as_str(), note.as_slice())?;
+        }
+    }
+    write.commit()?;
+    Ok(())
+}
+
+fn read_old(read: &ReadTransaction) -> Result<Old, redb::Error> {
+    let table = read.open_table(VALUES)?;
+    let root_key = table.get(ROOT_KEY)?.map(|value| value.value().to_vec());
+    Ok(Old { exists: true, root_key, notes: read_notes(read)? })
+}
+
+fn read_notes(read: &ReadTransaction) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
+    let table = match read.open_table(RESTORED) {
+        Ok(table) => table,
+        Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let note =
+        |item: Result<(redb::AccessGuard<'_, &str>, redb::AccessGuard<'_, &[u8]>), redb::StorageError>| {
+            let (id, note) = item?;
+            Ok((id.value().to_owned(), note.value().to_vec()))
+        };
+    table.iter()?.map(note).collect()
+}
+
+/// The notes of a store that is open.
+pub(super) fn notes(database: &Database) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
+    read_notes(&database.begin_read()?)
+}
+
+/// Removes a note of a store that is open.
+pub(super) fn forget_note(database: &Database, id: &str) -> Result<(), redb::Error> {
+    let write = database.begin_write()?;
+    write.open_table(RESTORED)?.remove(id)?;
+    write.commit()?;
+    Ok(())
+}
+
+/// Records that wait for the next transaction.
+#[derive(Default)]
+struct Waiting {
+    records: Vec<(String, Vec<u8>)>,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, database: &Database, key: &str, value: &[u8]) -> Result<(), Problem> {
+        self.bytes += key.len() + value.len();
+        self.records.push((key.to_owned(), value.to_vec()));
+        if self.bytes >= TRANSACTION { self.commit(database) } else { Ok(()) }
+    }
+
+    fn commit(&mut self, database: &Database) -> Result<(), Problem> {
+        self.bytes = 0;
+        let records = std::mem::take(&mut self.records);
+        caught(|| Ok(insert(database, &records)?))
+    }
+}
+
+fn insert(database: &Database, records: &[(String, Vec<u8>)]) -> Result<(), redb::Error> {
+    let write = database.begin_write()?;
+    {
+        let mut table = write.open_table(VALUES)?;
+        for (key, value) in records {
+            table.insert(key.as_str(), value.as_slice())?;
+        }
+    }
+    write.commit()?;
+    Ok(())
+}
