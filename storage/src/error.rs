@@ -9,7 +9,7 @@ use crate::key::KeyError;
 use crate::table_digests::{TABLES, TableDifference};
 
 /// What an operator can do about damaged storage.
-pub const REMEDY: &str = "restore a backup: stop the server and run onrecord operator snapshot restore FILE, or put back the whole data directory";
+pub const REMEDY: &str = "restore a backup: stop the server and run onrecord operator snapshot restore -config=CONFIG FILE, or put back the whole data directory";
 
 /// A back end's failure. Cheap to clone: all waiters of a failed transaction get it.
 #[derive(Debug, Clone, thiserror::Error)]
