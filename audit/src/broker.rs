@@ -27,6 +27,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::rules::RulesInForce;
 use crate::status::{DeviceStatus, Observer, Outlook};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::lock;
 use crate::sync::{Arc, Mutex};
 use onrecord_entry::{Boot, Entry, Formatter};
 
@@ -134,6 +135,11 @@ impl Broker {
     /// The boot which this broker's counter belongs to.
     pub fn boot(&self) -> Boot {
         self.shared.boot
+    }
+
+    /// Where earlier boots ended, as the logs of the devices show that were enabled then: each boot with its largest number.
+    pub fn previous_ends(&self) -> Vec<(Boot, u64)> {
+        lock(&self.shared.previous_ends).iter().map(|(boot, last)| (*boot, *last)).collect()
     }
 
     /// The counter last given to an entry.

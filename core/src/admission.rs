@@ -225,7 +225,7 @@ mod tests {
         let body = [b'x'; 60 * 1024];
         let small = arrive(&account);
         assert_eq!(small.grow(body.len()), Ok(()));
-        assert_eq!(small.begin_work(&body, 100), Ok(None));
+        assert_eq!(small.begin_work(&body, 100), Ok(true));
         assert_eq!(admission.bytes_held(), 12 * MIB + 5 * body.len() + need::parsed(b"", 1));
     }
 

@@ -171,6 +171,7 @@ pub(crate) fn has_dots(path: &str) -> bool {
 fn whole(body: Received) -> Result<Bytes, Refusal> {
     match body {
         Received::Whole(bytes) => Ok(bytes),
+        Received::Pieces(pieces) => Ok(pieces.concat().into()),
         Received::TooLarge => {
             Err(Refusal::at_capture(413, "http: request body too large", audit_errors::BODY_TOO_LARGE))
         }

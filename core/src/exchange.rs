@@ -57,12 +57,34 @@ pub enum Target {
 pub enum Received {
     /// All of it.
     Whole(Bytes),
+    /// All of a large one, in pieces.
+    Pieces(Vec<Bytes>),
     /// More than the configured limit; the rest was not read.
     TooLarge,
     /// The connection broke before it was complete.
     Broken,
     /// It came more slowly than the least rate, or the time for it ran out.
     TooSlow,
+}
+
+impl Received {
+    /// What has arrived.
+    pub(crate) fn pieces(&self) -> &[Bytes] {
+        match self {
+            Self::Whole(whole) => std::slice::from_ref(whole),
+            Self::Pieces(pieces) => pieces,
+            Self::TooLarge | Self::Broken | Self::TooSlow => &[],
+        }
+    }
+
+    /// The same in one piece.
+    #[must_use]
+    pub fn join(self) -> Self {
+        match self {
+            Self::Pieces(pieces) => Self::Whole(pieces.concat().into()),
+            other => other,
+        }
+    }
 }
 
 /// Request headers in one buffer: names in lower case, values as text.

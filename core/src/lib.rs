@@ -18,6 +18,7 @@ mod alarm;
 mod audit_errors;
 mod audited_headers;
 mod blocking_task;
+mod boots;
 mod capture;
 mod context;
 mod current;

@@ -41,6 +41,7 @@ pub(crate) async fn route(unsealed: &Unsealed, request: &mut Request, caller: &R
     if route.row.is_some() {
         let call = route.call(mount, request, Some(caller));
         route.existing = mount.engine.exists(route.number, &call).await;
+        request.permit.note_existing(route.existing.as_ref().map_or(0, |existing| existing.size()));
     }
     if route.existing.as_ref().is_some_and(|existing| !existing.is_stored()) {
         request.operation = Operation::Create;

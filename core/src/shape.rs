@@ -250,7 +250,8 @@ mod tests {
         let read = world.start(crate::kit::ask("GET", "kv/large").token(&world.root)).await;
         assert_eq!((read.status(), read.retry_after()), (503, Some(1)));
         // Its metadata are in the answer, and make it a large one.
-        let meta: std::collections::BTreeMap<_, _> = (0..30).map(|key| (format!("k{key}"), "<".repeat(500))).collect();
+        let meta: std::collections::BTreeMap<_, _> =
+            (0..30).map(|key| (format!("k{key}"), "<".repeat(500))).collect();
         let meta = serde_json::json!({"meta": meta, "policies": ["default"]});
         let device = world.device("test/", false).await;
         let said = world.root("POST", "auth/token/create", Some(meta)).await;

@@ -86,7 +86,7 @@ async fn check_all(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding
     let (read, known) = (paths.to_vec(), kinds.clone());
     let config = match run_check(move || Config::read(&read, &known)).await {
         Some(Ok(config)) => config,
-        Some(Err(error)) => return vec![Finding::fail("configuration", error)],
+        Some(Err(error)) => return refused(&error.to_string()),
         None => return vec![timed_out("configuration")],
     };
     if let Err(error) = check_memory(&config) {
@@ -131,6 +131,13 @@ async fn check_all(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding
         found.extend(checked.unwrap_or_else(|| vec![timed_out(&name)]));
     }
     found
+}
+
+/// Why a configuration is refused, and what else was noticed until then: a line each.
+fn refused(error: &str) -> Vec<Finding> {
+    let mut lines = error.lines();
+    let first = Finding::fail("configuration", lines.next().unwrap_or_default());
+    [first].into_iter().chain(lines.map(|line| Finding::warn("configuration", line))).collect()
 }
 
 /// Runs a check; `None` if it hangs.

@@ -2,11 +2,13 @@
 //! Never in it: decisions about requests (the core's) or sockets (`listener`).
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
@@ -14,18 +16,20 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 use onrecord_core::{
-    Account, Answer, Core, Exchange, Headers, Load, Overloaded, Peer, Permit, Received, Target,
+    Account, Answer, Core, Exchange, Headers, Journey, Load, Media, Overloaded, Peer, Permit, Received,
+    Target,
 };
 use percent_encoding::percent_decode_str;
-use tokio::time::Instant;
+use tokio::runtime::Handle;
 
+use crate::body;
 use crate::transfer::LeastRate;
 use crate::workers::LargeRequests;
 
 /// What the paths of the API begin with.
 const API_PREFIX: &str = "/v1/";
-/// How much room is made for a body before any of it has come, in bytes.
-const FIRST_ROOM: usize = 4096;
+/// An answer of more bytes takes long to free.
+const LARGE: usize = 64 * 1024;
 /// The longest head of a request, in bytes.
 pub(crate) const HEAD: usize = 64 * 1024;
 
@@ -126,75 +130,66 @@ impl Service {
     async fn answer(&self, pending: PendingRequest) -> Response<Full<Bytes>> {
         let PendingRequest { permit, mut exchange, body, declared } = pending;
         if permit.hold_head(exchange.query.len() + exchange.headers.len(), &exchange.query).is_err() {
-            return respond(Core::overloaded());
+            return respond(self.freed_elsewhere(Core::overloaded()));
         }
-        exchange.body = match self.read_body(body, declared, &permit).await {
+        exchange.body = match body::read(body, declared, self.bounds, &permit).await {
             Ok(received) => received,
-            Err(Overloaded) => return respond(Core::overloaded()),
+            Err(Overloaded) => return respond(self.freed_elsewhere(Core::overloaded())),
         };
-        let journey = self.core.answer(permit, exchange);
+        let mut journey = self.core.answer(permit, exchange);
+        if journey.load() == Load::Small
+            && let Some(answer) = until_moved(&mut journey).await
+        {
+            return respond(self.freed_elsewhere(answer));
+        }
         let threads = match journey.load() {
-            Load::Small => return respond(journey.await),
-            Load::Large => &self.large_requests.ordinary,
             Load::LargeOperator => &self.large_requests.operators,
+            Load::Small | Load::Large => &self.large_requests.ordinary,
         };
         // The task goes on if the client disconnects. It fails only when the process ends.
         let done = threads.spawn(journey).await;
-        respond(done.unwrap_or_else(|_| Core::overloaded()))
+        respond(self.freed_elsewhere(done.unwrap_or_else(|_| Core::overloaded())))
     }
 
-    /// Reads the body within its bounds of size, time and rate.
-    async fn read_body(
-        &self,
-        body: Incoming,
-        declared: usize,
-        permit: &Permit,
-    ) -> Result<Received, Overloaded> {
-        if body.is_end_stream() {
-            return Ok(Received::Whole(Bytes::new()));
+    /// Splits an answer into its facts and its body. To free a large body takes long, and small requests wait for this
+    /// thread.
+    fn freed_elsewhere(&self, answer: Answer) -> (StatusCode, Media, Option<u64>, Bytes) {
+        let status = StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let (media, retry_after, body) = (answer.media(), answer.retry_after(), answer.into_body());
+        if body.len() <= LARGE {
+            return (status, media, retry_after, body);
         }
-        if declared > self.bounds.max_request_size {
-            return Ok(Received::TooLarge);
-        }
-        let reading = read_frames(body, declared, self.bounds, permit);
-        tokio::time::timeout(self.bounds.body_timeout, reading).await.unwrap_or(Ok(Received::TooSlow))
+        let threads = self.large_requests.ordinary.clone();
+        (status, media, retry_after, Bytes::from_owner(FreedElsewhere { body, threads }))
     }
 }
 
-/// Reads a body frame by frame. What a head declares is nothing yet: bytes are counted, and room is made for them, as they
-/// arrive.
-async fn read_frames(
-    mut body: Incoming,
-    declared: usize,
-    bounds: Bounds,
-    permit: &Permit,
-) -> Result<Received, Overloaded> {
-    let start = Instant::now();
-    let mut whole = Vec::with_capacity(declared.min(FIRST_ROOM));
-    loop {
-        let next = body.frame();
-        let frame = match bounds.least_rate.deadline(start, whole.len() as u64) {
-            None => next.await,
-            Some(deadline) => match tokio::time::timeout_at(deadline, next).await {
-                Ok(frame) => frame,
-                Err(_) => return Ok(Received::TooSlow),
-            },
-        };
-        let Some(frame) = frame else { return Ok(Received::Whole(Bytes::from(whole))) };
-        let Ok(frame) = frame else { return Ok(Received::Broken) };
-        // Trailers are not part of the body.
-        let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > bounds.max_request_size {
-            return Ok(Received::TooLarge);
-        }
-        permit.grow(data.len())?;
-        // It doubles, as usual, but not beyond what there is to come.
-        if whole.capacity() - whole.len() < data.len() {
-            let to_come = declared.checked_sub(whole.len()).filter(|bytes| *bytes > 0);
-            let more = to_come.map_or(whole.len(), |bytes| bytes.min(whole.len()));
-            whole.reserve_exact(more.max(data.len()));
-        }
-        whole.extend_from_slice(&data);
+/// Polls a journey to its end; none if it is to go on on other threads.
+async fn until_moved(journey: &mut Journey) -> Option<Answer> {
+    std::future::poll_fn(|context| match Pin::new(&mut *journey).poll(context) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending if journey.load() == Load::Small => Poll::Pending,
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// A body that the threads for large requests free.
+struct FreedElsewhere {
+    body: Bytes,
+    threads: Handle,
+}
+
+impl AsRef<[u8]> for FreedElsewhere {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl Drop for FreedElsewhere {
+    fn drop(&mut self) {
+        let body = std::mem::take(&mut self.body);
+        self.threads.spawn(async move { drop(body) });
     }
 }
 
@@ -217,10 +212,10 @@ fn push_header(headers: &mut Headers, name: &HeaderName, value: &HeaderValue) {
     }
 }
 
-fn respond(answer: Answer) -> Response<Full<Bytes>> {
-    let status = StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let (media, retry_after) = (answer.media(), answer.retry_after());
-    let mut response = Response::new(Full::new(answer.into_body()));
+fn respond(
+    (status, media, retry_after, body): (StatusCode, Media, Option<u64>, Bytes),
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

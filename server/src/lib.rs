@@ -2,6 +2,7 @@
 //! Never in it: decisions about requests; the core makes them all.
 
 mod blocking;
+mod body;
 mod clock;
 mod config;
 mod connection_timer;

@@ -16,13 +16,14 @@ pub const TABLES: &str = "barrier/tables";
 /// The first bytes of a record; a later format gets others.
 const FORM: &[u8; 4] = b"ORT1";
 const MAC: usize = 32;
-/// A longer value is known by its ends: an encrypted one begins with its nonce and ends in its tag.
-const END: usize = 48;
+/// A longer value is known by its ends: an encrypted one begins with its term and its nonce, and ends in its tag.
+const FIRST: usize = 20;
+const LAST: usize = 16;
 
 /// What a MAC is of.
-const VALUE: &[u8] = b"value";
-const MASK: &[u8] = b"mask";
-const RECORD: &[u8] = b"record";
+const VALUE: &[u8] = b"v";
+const MASK: &[u8] = b"m";
+const RECORD: &[u8] = b"r";
 
 type Digest = [u8; MAC];
 
@@ -180,8 +181,8 @@ impl TableDigests {
     fn mac(&self, key: &str, value: &[u8]) -> Digest {
         let length = u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes();
         let bytes = value.len().to_be_bytes();
-        let (first, last) = match (value.first_chunk::<END>(), value.last_chunk::<END>()) {
-            (Some(first), Some(last)) if value.len() > 2 * END => (&first[..], &last[..]),
+        let (first, last) = match (value.first_chunk::<FIRST>(), value.last_chunk::<LAST>()) {
+            (Some(first), Some(last)) if value.len() > FIRST + LAST => (&first[..], &last[..]),
             _ => (value, &[][..]),
         };
         self.key.mac(&[VALUE, &length, key.as_bytes(), &bytes, first, last])

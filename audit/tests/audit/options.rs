@@ -4,7 +4,7 @@ use crate::kit::file::{mode_of, open_with, options, refusal, set_mode};
 use std::time::Duration;
 
 use onrecord_audit::device::{FileMode, FileOptions, Network, SocketOptions, SyslogOptions};
-use onrecord_audit::{DeviceOptions, Placement};
+use onrecord_audit::{DeviceKinds, DeviceOptions, Placement};
 use onrecord_entry::FormatOptions;
 use onrecord_entry::format::Format;
 use onrecord_entry::oversize::Oversize;
@@ -373,4 +373,72 @@ fn the_debug_text_of_a_refusal_does_not_show_what_was_given() {
         assert!(refused.to_string().contains("canary"));
         assert!(!format!("{refused:?}").contains("canary"), "{kind} {key}");
     }
+}
+
+#[test]
+fn what_is_wrong_is_said_with_the_option_its_value_and_what_is_accepted() {
+    let kinds = DeviceKinds::default();
+    let problems = |kind: &str, given: &[(&str, &str)]| -> Vec<(Option<String>, String)> {
+        let given = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        kinds.problems(kind, &given).into_iter().map(|problem| (problem.option, problem.text)).collect()
+    };
+    let file = ("file_path", "/a.log");
+    let one = |option: &str, text: &str| vec![(Some(option.to_owned()), text.to_owned())];
+    assert_eq!(problems("file", &[file, ("log_raw", "true")]), []);
+    for (kind, given, wanted) in [
+        (
+            "file",
+            &[file, ("lograw", "1")][..],
+            one("lograw", "unknown option \"lograw\": did you mean \"log_raw\"?"),
+        ),
+        (
+            "file",
+            &[file, ("mode", "8")],
+            one("mode", "mode=\"8\": it must be permissions in octal, such as 0640"),
+        ),
+        (
+            "file",
+            &[file, ("skip_test", "yes")],
+            one("skip_test", "skip_test=\"yes\": it must be true or false"),
+        ),
+        (
+            "file",
+            &[("file_path", "discard"), ("required", "1")],
+            one("required", "a device that discards everything cannot be required"),
+        ),
+        (
+            "file",
+            &[file, ("durability", "x")],
+            one("durability", "unknown durability \"x\"; it is \"os\" or \"fsync\""),
+        ),
+        (
+            "socket",
+            &[("address", "h:1"), ("socket_type", "foo")],
+            one(
+                "socket_type",
+                "socket_type=\"foo\": it must be tcp, tcp4, tcp6, udp, udp4, udp6, unix, unixgram or unixpacket",
+            ),
+        ),
+        (
+            "nope",
+            &[],
+            vec![(
+                None,
+                "unknown type \"nope\": the types of audit devices are file, socket, syslog".to_owned(),
+            )],
+        ),
+    ] {
+        assert_eq!(problems(kind, given), wanted, "{kind} {given:?}");
+    }
+    let [(None, missing)] = &problems("socket", &[])[..] else { panic!("one problem") };
+    assert!(missing.starts_with("a socket device needs address: Where the peer listens"), "{missing}");
+    let unknown: Vec<(String, &str)> = (0..100).map(|number| (format!("unknown-{number}"), "x")).collect();
+    let unknown: Vec<(&str, &str)> =
+        unknown.iter().map(|(key, value)| (key.as_str(), *value)).chain([file]).collect();
+    assert_eq!(problems("file", &unknown).len(), 8, "not one for each of a hundred");
+    assert!(
+        kinds.hint("file", "zzz").starts_with("a file device has durability, "),
+        "{}",
+        kinds.hint("file", "zzz")
+    );
 }

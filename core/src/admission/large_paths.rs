@@ -32,7 +32,8 @@ impl LargePaths {
         self.used.load(Ordering::Relaxed) && self.holds(self.hash(path))
     }
 
-    fn holds(&self, hash: u64) -> bool {
+    /// Whether this path is remembered.
+    pub(super) fn holds(&self, hash: u64) -> bool {
         self.place(hash).is_some_and(|place| place.load(Ordering::Relaxed) == hash)
     }
 

@@ -27,7 +27,7 @@ pub(super) enum Need {
     /// It is taken at once, or refused.
     Small(usize),
     /// It is waited for.
-    Large(usize),
+    Large,
 }
 
 impl Need {
@@ -36,18 +36,37 @@ impl Need {
         if body.len() <= TINY {
             return Self::Free;
         }
-        match body.len().saturating_mul(WORK_FACTOR).saturating_add(parsed(body, most)) {
-            bytes if body.len() > LARGE || bytes > MUCH => Self::Large(bytes),
+        // To look at a large body takes long, too.
+        if body.len() > LARGE {
+            return Self::Large;
+        }
+        match work([body], most) {
+            MUCH.. => Self::Large,
             bytes if bytes > FREE => Self::Small(bytes),
             _ => Self::Free,
         }
     }
 }
 
+/// How many bytes the work on a body needs that came in these pieces, and of which no more than `most` values are parsed.
+pub(super) fn work<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, most: usize) -> usize {
+    let (bytes, signs) =
+        pieces.into_iter().fold((0, 0), |(bytes, found), piece| (bytes + piece.len(), found + signs(piece)));
+    WORK_FACTOR.saturating_mul(bytes).saturating_add(values_of(signs, most))
+}
+
 /// How many bytes what is parsed of a text may take beside its characters: a text of nothing but small values becomes many
-/// times as large. No value is without one of these signs before it. `most` values are parsed, and no more.
+/// times as large. `most` values are parsed, and no more.
 pub(super) fn parsed(text: &[u8], most: usize) -> usize {
-    let signs = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b'&')).count();
+    values_of(signs(text), most)
+}
+
+/// No value is without one of these signs before it, but for the first.
+fn signs(text: &[u8]) -> usize {
+    text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b'&')).count()
+}
+
+fn values_of(signs: usize, most: usize) -> usize {
     (signs + 1).min(most).saturating_mul(VALUE)
 }
 
@@ -105,8 +124,10 @@ mod tests {
         assert_eq!(parsed(many.as_bytes(), 100), 100 * VALUE, "the rest is refused");
         let one = format!("{{\"a\":\"{}\"}}", "x".repeat(100_000));
         assert_eq!(parsed(one.as_bytes(), usize::MAX), 2 * VALUE);
-        assert!(matches!(Need::of_body(many.as_bytes(), usize::MAX), Need::Large(_)), "though it is short");
-        assert!(matches!(Need::of_body(one.as_bytes(), usize::MAX), Need::Large(_)));
+        assert_eq!(Need::of_body(many.as_bytes(), usize::MAX), Need::Large, "though it is short");
+        assert_eq!(Need::of_body(one.as_bytes(), usize::MAX), Need::Large);
+        let (first, second) = many.as_bytes().split_at(77);
+        assert_eq!(work([first, second], usize::MAX), work([many.as_bytes()], usize::MAX));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use onrecord_value::Object;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -45,8 +47,12 @@ pub struct Permit {
     path: Option<u64>,
     /// Whether large values were read at its path lately.
     expected_large: bool,
-    /// Whether it has read a large value.
+    /// Whether it has read a large value, or a small one.
     has_read_large: AtomicBool,
+    has_read_small: AtomicBool,
+    /// Whether it runs where small requests do and may leave; and whether it wants to.
+    may_move: AtomicBool,
+    wants_to_move: AtomicBool,
     slot: AtomicBool,
     /// Bytes of the peer's share.
     share: AtomicUsize,
@@ -85,6 +91,9 @@ impl Account {
             path: ordinary.then(|| paths.hash(path)),
             expected_large: ordinary && paths.contains(path),
             has_read_large: AtomicBool::new(false),
+            has_read_small: AtomicBool::new(false),
+            may_move: AtomicBool::new(false),
+            wants_to_move: AtomicBool::new(false),
             slot: AtomicBool::new(false),
             share: AtomicUsize::new(0),
             beyond: AtomicUsize::new(0),
@@ -155,14 +164,18 @@ impl Permit {
         Ok(())
     }
 
-    /// Takes what the work on a body needs beside its bytes, where that need not be waited for. Else it is how many bytes
-    /// there are to wait for ([`Permit::prepare`]).
-    pub(crate) fn begin_work(&self, body: &[u8], most_values: usize) -> Result<Option<usize>, Overloaded> {
+    /// Takes what the work on a body needs beside its bytes; `false` if that must be waited for ([`Permit::prepare`]).
+    pub(crate) fn begin_work(&self, body: &[u8], most_values: usize) -> Result<bool, Overloaded> {
         match Need::of_body(body, most_values) {
-            Need::Free => Ok(None),
-            Need::Small(bytes) => self.take(bytes, false).map(|()| None),
-            Need::Large(bytes) => Ok(Some(bytes)),
+            Need::Free => Ok(true),
+            Need::Small(bytes) => self.take(bytes, false).map(|()| true),
+            Need::Large => Ok(false),
         }
+    }
+
+    /// How many bytes the work on a body needs that came in these pieces.
+    pub(crate) fn need(pieces: &[Bytes], most_values: usize) -> usize {
+        need::work(pieces.iter().map(Bytes::as_ref), most_values)
     }
 
     /// Waits for what the work on a large body needs. Its bytes have a place already, so those that wait cost nothing
@@ -190,9 +203,58 @@ impl Permit {
     pub fn hold_read(&self, stored: &[u8]) -> Result<(), Overloaded> {
         let large = stored.len() > LARGE;
         if large {
-            self.has_read_large.store(true, Ordering::Release);
+            self.note_large();
+        } else {
+            self.has_read_small.store(true, Ordering::Release);
         }
         self.hold(need::read(stored), large)
+    }
+
+    /// It has read a large value: the next request to its path is expected to do so, too.
+    fn note_large(&self) {
+        self.has_read_large.store(true, Ordering::Release);
+        if let Some(path) = self.path {
+            self.account.admission.large_paths.remember(path);
+        }
+    }
+
+    /// Notes how large a value is that a write has looked at.
+    pub(crate) fn note_existing(&self, bytes: usize) {
+        if bytes > LARGE {
+            self.note_large();
+        }
+    }
+
+    /// Whether it runs where small requests do, and large values were read at its path meanwhile.
+    pub(crate) fn must_move(&self) -> bool {
+        self.may_move.load(Ordering::Acquire)
+            && self.path.is_some_and(|path| self.account.admission.large_paths.holds(path))
+    }
+
+    /// Whether a value is so large that the rest is not for the threads of small requests.
+    pub(crate) fn must_move_with(&self, bytes: usize) -> bool {
+        bytes > LARGE && self.may_move.load(Ordering::Acquire)
+    }
+
+    /// Goes on on the threads for large requests: is pending once, so that the transport can move it there.
+    pub(crate) async fn move_away(&self) {
+        self.note_large();
+        self.may_move.store(false, Ordering::Release);
+        self.wants_to_move.store(true, Ordering::Release);
+        let mut was_pending = false;
+        std::future::poll_fn(|context| {
+            if was_pending {
+                return Poll::Ready(());
+            }
+            was_pending = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    pub(crate) fn wants_to_move(&self) -> bool {
+        self.wants_to_move.load(Ordering::Acquire)
     }
 
     /// Takes room for the values of what a handler has read ([`Permit::hold_read`]), once it is decoded.
@@ -228,9 +290,9 @@ impl Permit {
         self.give_back_bytes(self.held().saturating_sub(left));
         self.work.lock().unwrap_or_else(PoisonError::into_inner).clear();
         if let Some(path) = self.path {
-            if self.has_read_large.load(Ordering::Acquire) {
-                self.account.admission.large_paths.remember(path);
-            } else if self.expected_large {
+            let (small, large) = (&self.has_read_small, &self.has_read_large);
+            // A request that is refused has read nothing, and says nothing about the path.
+            if self.expected_large && small.load(Ordering::Acquire) && !large.load(Ordering::Acquire) {
                 self.account.admission.large_paths.forget(path);
             }
         }
@@ -243,7 +305,10 @@ impl Permit {
     /// On which threads the request runs; `large` if its body says that it takes long.
     pub(crate) fn load(&self, large: bool) -> Load {
         match self.priority {
-            _ if !large && !self.expected_large => Load::Small,
+            _ if !large && !self.expected_large => {
+                self.may_move.store(self.path.is_some(), Ordering::Release);
+                Load::Small
+            }
             Priority::Ordinary => Load::Large,
             Priority::Exempt | Priority::Operator => Load::LargeOperator,
         }

@@ -83,7 +83,7 @@ pub(super) fn read<'a>(
     if !is_key(path) {
         return Read::Ready(Ok(None));
     }
-    space.get(path).map(|stored| {
+    space.read(path, permit).map(|stored| {
         let Some(stored) = stored? else { return Ok(None) };
         permit.hold_read(stored.expose())?;
         let data = decode_object(stored.expose())?;

@@ -28,6 +28,8 @@ const KEPT: usize = 4096;
 /// kept meanwhile.
 pub struct Existing {
     is_stored: bool,
+    /// How many bytes are.
+    size: usize,
     kept: Option<(Option<SecretBytes>, Seen)>,
 }
 
@@ -35,6 +37,11 @@ impl Existing {
     /// Whether something is stored at the key.
     pub const fn is_stored(&self) -> bool {
         self.is_stored
+    }
+
+    /// How many bytes are stored at the key.
+    pub const fn size(&self) -> usize {
+        self.size
     }
 }
 
@@ -61,13 +68,34 @@ impl Space {
         self.view.get(key).map(|value| value.map_err(refused))
     }
 
+    /// As [`Space::get`], for an answer: the work on a large value goes on on the threads for large requests.
+    pub fn read<'a>(
+        &'a self,
+        key: &str,
+        permit: &'a Permit,
+    ) -> Read<'a, Result<Option<SecretBytes>, Refusal>> {
+        if permit.must_move() {
+            let key = key.to_owned();
+            return Read::pending(async move {
+                permit.move_away().await;
+                self.get(&key).await
+            });
+        }
+        self.get(key).then(move |stored| match &stored {
+            Ok(Some(value)) if permit.must_move_with(value.expose().len()) => Read::pending(async move {
+                permit.move_away().await;
+                stored
+            }),
+            _ => Read::Ready(stored),
+        })
+    }
+
     /// What is stored at the key of a write; `None` where that cannot be read.
     pub fn existing(&self, key: &str) -> Read<'_, Option<Box<Existing>>> {
         self.view.seen(key).map(|read| {
             let (value, seen) = read.ok()?;
-            let is_stored = value.is_some();
-            let is_small = value.as_ref().is_none_or(|value| value.expose().len() <= KEPT);
-            Some(Box::new(Existing { is_stored, kept: is_small.then_some((value, seen)) }))
+            let (is_stored, size) = (value.is_some(), value.as_ref().map_or(0, |value| value.expose().len()));
+            Some(Box::new(Existing { is_stored, size, kept: (size <= KEPT).then_some((value, seen)) }))
         })
     }
 

@@ -14,6 +14,7 @@ use onrecord_storage::{Barrier, Batch, StoreError, View};
 use super::mounts::Mounts;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
+use crate::boots::UnknownBoot;
 use crate::devices::{Devices, Log};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
@@ -65,6 +66,8 @@ pub struct Unsealed {
     pub(crate) log: Arc<Log>,
     /// How often it was said that the storage does not keep what devices missed: that is tried twice a second.
     pub(crate) unkept: Mutex<RateLimiter>,
+    /// Where audit logs end that are ahead of the storage.
+    pub(crate) unknown_boots: Vec<UnknownBoot>,
     pub(crate) meters: Arc<Meters>,
     /// The highest time that was reached.
     pub(crate) mark: Arc<StoredMark>,

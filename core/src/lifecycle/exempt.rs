@@ -104,6 +104,7 @@ impl From<CeremonyError> for ExemptError {
 fn parameters(received: Received) -> Result<Object, ExemptError> {
     let bytes = match received {
         Received::Whole(bytes) => bytes,
+        Received::Pieces(pieces) => pieces.concat().into(),
         Received::TooLarge => return Err(ExemptError::new(413, "http: request body too large")),
         Received::TooSlow => return Err(ExemptError::new(408, "the request body arrived too slowly")),
         Received::Broken => return Err(ExemptError::new(400, "failed to decode JSON input: unexpected EOF")),

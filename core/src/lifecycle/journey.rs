@@ -33,9 +33,9 @@ impl Core {
     pub fn answer(&self, permit: Permit, exchange: Exchange) -> Journey {
         let permit = Arc::new(permit);
         let (large, (running, inside)) = match self.begin_work(&permit, &exchange) {
-            Ok(None) => (false, self.begin(&permit, exchange)),
-            Ok(Some(bytes)) => {
-                let prepared = self.clone().prepare(Arc::clone(&permit), bytes, exchange);
+            Ok(true) => (false, self.begin(&permit, exchange)),
+            Ok(false) => {
+                let prepared = self.clone().prepare(Arc::clone(&permit), exchange);
                 (true, (Box::pin(prepared) as Running, None))
             }
             Err(Overloaded) => (false, (ready(Answer::overloaded()), None)),
@@ -50,20 +50,23 @@ impl Core {
         }
     }
 
-    /// Takes the request's slot, and what the work on its body needs; what must be waited for is returned.
-    fn begin_work(&self, permit: &Permit, exchange: &Exchange) -> Result<Option<usize>, Overloaded> {
+    /// Takes the request's slot, and what the work on its body needs; `false` if that must be waited for.
+    fn begin_work(&self, permit: &Permit, exchange: &Exchange) -> Result<bool, Overloaded> {
         permit.take_slot()?;
         match &exchange.body {
             Received::Whole(body) => permit.begin_work(body, self.inner.settings.json_limits.nodes),
-            Received::TooLarge | Received::TooSlow | Received::Broken => Ok(None),
+            Received::Pieces(_) => Ok(false),
+            Received::TooLarge | Received::TooSlow | Received::Broken => Ok(true),
         }
     }
 
     /// Waits for what the work on a large body needs, and goes on.
-    async fn prepare(self, permit: Arc<Permit>, bytes: usize, exchange: Exchange) -> Answer {
-        if permit.prepare(bytes).await.is_err() {
+    async fn prepare(self, permit: Arc<Permit>, mut exchange: Exchange) -> Answer {
+        let need = Permit::need(exchange.body.pieces(), self.inner.settings.json_limits.nodes);
+        if permit.prepare(need).await.is_err() {
             return Answer::overloaded();
         }
+        exchange.body = exchange.body.join();
         let (running, _inside) = self.begin(&permit, exchange);
         running.await
     }
@@ -89,9 +92,13 @@ fn ready(answer: Answer) -> Running {
 }
 
 impl Journey {
-    /// On which threads it is to run.
-    pub const fn load(&self) -> Load {
-        self.load
+    /// On which threads it is to run, or to go on: that it takes long may show when it is under way, and then it is
+    /// pending once.
+    pub fn load(&self) -> Load {
+        match &self.held {
+            Some((permit, _)) if self.load == Load::Small && permit.wants_to_move() => Load::Large,
+            _ => self.load,
+        }
     }
 }
 
@@ -189,5 +196,30 @@ mod tests {
         assert_eq!((said.status, said.error()), (503, "Vault is sealed"));
         assert_eq!(outline(&device).iter().filter(|line| line.contains("kv/app")).count(), 0);
         assert_eq!(world.core.admission().bytes_held(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_read_that_shows_to_be_large_moves_and_the_next_begins_there() {
+        let world = TestServer::new().await;
+        assert_eq!(world.root("POST", "sys/mounts/kv", Some(json!({"type": "kv"}))).await.status, 204);
+        let large = json!({"a": "x".repeat(100_000)});
+        assert_eq!(world.root("POST", "kv/large", Some(large)).await.status, 204);
+        let mut journey = world.start(ask("GET", "kv/large").token(&world.root));
+        assert_eq!(journey.load(), Load::Small);
+        std::future::poll_fn(|context| {
+            assert!(Pin::new(&mut journey).poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(journey.load(), Load::Large);
+        assert_eq!(journey.await.status(), 200);
+        let next = || world.start(ask("GET", "kv/large").token(&world.root));
+        assert_eq!(next().load(), Load::Large);
+        // Nobody without a right to read makes it forgotten, and a small value does.
+        assert_eq!(world.send(ask("GET", "kv/large").token("s.none")).await.status, 403);
+        assert_eq!(next().load(), Load::Large);
+        assert_eq!(world.root("POST", "kv/large", Some(json!({"a": "b"}))).await.status, 204);
+        assert_eq!(world.root("GET", "kv/large", None).await.status, 200);
+        assert_eq!(next().load(), Load::Small);
     }
 }

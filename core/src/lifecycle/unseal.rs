@@ -16,6 +16,7 @@ use super::{CeremonyError, Core, Gate};
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::blocking_task::BlockingTask;
+use crate::boots::Boots;
 use crate::devices::{self, Devices, Table, Unopened};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
@@ -95,10 +96,7 @@ impl Core {
         let audit = self.audit_settings();
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
-        match digests {
-            Digests::Found => self.check_tables().await?,
-            Digests::Made => self.make_missing_tables(&core).await?,
-        }
+        self.check_storage(digests, &core).await?;
         // Devices show the machine's time; whatever expires goes by the other.
         let (machine, clock) = (&self.inner.host, &self.inner.expiry_clock);
         let mark = Arc::new(StoredMark::load(&core, clock).await.map_err(load("the time"))?);
@@ -110,20 +108,21 @@ impl Core {
         let tokens = tokens.map_err(load("tokens"))?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
         let mounts = mounts.map_err(load("the mount table"))?;
+        let boot = self.random_boot()?;
+        let boots = Boots::begin(&core, boot).await?;
         let audited_headers = AuditedHeaders::load(core).await?;
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
-        let mut boot = [0; 8];
-        host.entropy.fill(&mut boot)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
         let broker = Broker::builder()
             .rules(audit.rules.clone())
             .clock(Arc::clone(&machine.clock))
             .observer(Arc::clone(&log) as _)
-            .build_with_boot(Boot::new(u64::from_le_bytes(boot)));
+            .build_with_boot(boot);
         let kinds = settings.device_kinds.clone();
         let loaded =
             Devices::load(view(place::AUDIT)?, machine.clone(), kinds, Arc::clone(&audit), &broker).await;
         let (devices, unopened) = loaded.map_err(CeremonyError::DeviceTable)?;
+        let unknown_boots = boots.compare(&broker);
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
         // Fewer devices than demanded are no reason to stay sealed: more can be enabled then.
         devices.declare(&broker, &audit, 0, now).await.map_err(CeremonyError::Declared)?;
@@ -154,6 +153,7 @@ impl Core {
             alarm: Alarm::default(),
             log,
             unkept: Mutex::default(),
+            unknown_boots,
             meters: Arc::clone(&self.inner.meters),
             snapshots: Snapshots::default(),
             restorations,
@@ -163,6 +163,20 @@ impl Core {
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
+    }
+
+    fn random_boot(&self) -> Result<Boot, CeremonyError> {
+        let mut boot = [0; 8];
+        self.inner.host.entropy.fill(&mut boot)?;
+        Ok(Boot::new(u64::from_le_bytes(boot)))
+    }
+
+    /// Refuses a storage that lacks something, or has something older; one of an older version is counted.
+    async fn check_storage(&self, digests: Digests, core: &View) -> Result<(), CeremonyError> {
+        match digests {
+            Digests::Found => self.check_tables().await,
+            Digests::Made => self.make_missing_tables(core).await,
+        }
     }
 
     /// Compares everything that is stored with what was stored last, in a thread of its own: it may take a while.

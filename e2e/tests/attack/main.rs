@@ -8,6 +8,7 @@ mod anonymous_data;
 mod checker;
 mod core_dumps;
 mod damaged_storage;
+mod lost_data;
 mod many_things;
 mod memory_after_seal;
 mod misspelt_configuration;

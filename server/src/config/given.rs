@@ -25,6 +25,9 @@ impl Given {
     /// Notes the keys of a stanza. `place` stands before their names.
     pub(super) fn each_once(&mut self, reader: &Reader, body: &Body, place: &str) -> Result<(), FileError> {
         let mut items = body.items.iter();
-        items.try_for_each(|item| self.once(reader, &format!("{place}{}", item.name()), item.position()))
+        items.try_for_each(|item| {
+            let name = item.name().escape_debug();
+            self.once(reader, &format!("{place}{name}"), item.position())
+        })
     }
 }

@@ -52,6 +52,7 @@ impl Reader {
         for item in body.items.iter().filter(|item| !stanzas.contains(&item.name())) {
             let name = item.name();
             if let Some(line) = last.insert(name, item.position().line) {
+                let name = name.escape_debug();
                 let message = format!("{place}{name} is given twice: the one of line {line} is ignored");
                 self.warn(item.position(), message);
             }

@@ -89,9 +89,7 @@ impl Embedded {
             let backend = FileBackend::new(private(&path)?)?;
             Ok(builder(check).create_with_backend(backend)?)
         };
-        let mut store = Self::start(Box::new(opener), Some(newest), length <= CHECK_MAX)?;
-        store._lock = Some(lock);
-        Ok(store)
+        Self::start(Box::new(opener), Some((lock, newest)), length <= CHECK_MAX)
     }
 
     /// The same engine on a disk that forgets.
@@ -103,10 +101,11 @@ impl Embedded {
             .map_err(|problem| OpenError { directory: PathBuf::from("(lossy)"), problem })
     }
 
-    fn start(opener: Opener, newest: Option<NewestCommit>, is_small: bool) -> Result<Self, Problem> {
+    fn start(opener: Opener, files: Option<(File, NewestCommit)>, is_small: bool) -> Result<Self, Problem> {
+        let (lock, newest) = files.unzip();
         let database = opened(&opener, is_small, newest.as_ref())?;
         let snapshots = snapshot::Snapshots::default();
-        Ok(Self { database: RwLock::new(Some(database)), opener, snapshots, newest, is_small, _lock: None })
+        Ok(Self { database: RwLock::new(Some(database)), opener, snapshots, newest, is_small, _lock: lock })
     }
 
     /// Commits, with a number, and notes the number beside the store: it may be ahead of the note, never behind it.

@@ -188,3 +188,30 @@ fn socket(family: AddressFamily, kind: SocketType) -> Result<OwnedFd, NetCause> 
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     rustix::net::socket_with(family, kind, flags, None).map_err(|errno| NetCause::system("socket", errno))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::SystemClock;
+
+    /// A name may lead to several addresses, and to other ones at each connection.
+    #[test]
+    fn each_address_that_a_name_leads_to_is_checked_when_it_is_dialled() {
+        let (network, clock) = (Network::parse("tcp"), SystemClock::new());
+        let placement = Placement::api();
+        let dialer =
+            Dialer { network: &network, address: "a name", placement: &placement, send_buffer: None };
+        let deadline = Deadline::after(Some(Duration::from_secs(10)), &clock);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let allowed = listener.local_addr().unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let forbidden: SocketAddr = "169.254.169.254:80".parse().unwrap();
+        assert!(dialer.first_of(&[forbidden, allowed], &deadline).is_ok());
+        assert_eq!(listener.accept().unwrap().1.ip(), allowed.ip());
+        let refused = dialer.first_of(&[closed, forbidden], &deadline).err().unwrap().to_string();
+        assert!(refused.contains("connection refused"), "the first one's error: {refused}");
+        assert!(matches!(dialer.internet(&forbidden, &deadline), Err(NetCause::Forbidden(_))));
+    }
+}

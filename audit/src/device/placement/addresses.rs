@@ -49,27 +49,54 @@ pub(super) enum Reserved {
     Metadata,
 }
 
-const fn v4(a: u8, b: u8, c: u8, d: u8, bits: u8) -> AddressBlock {
-    AddressBlock { first: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), bits }
+const fn v4(octets: [u8; 4], bits: u8) -> AddressBlock {
+    AddressBlock { first: IpAddr::V4(Ipv4Addr::from_octets(octets)), bits }
 }
 
-const fn v6(segments: [u16; 8], bits: u8) -> AddressBlock {
-    let [a, b, c, d, e, f, g, h] = segments;
-    AddressBlock { first: IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)), bits }
+const fn v6(first: u128, bits: u8) -> AddressBlock {
+    AddressBlock { first: IpAddr::V6(Ipv6Addr::from_bits(first)), bits }
 }
 
 /// Link-local addresses, and the addresses outside of them at which clouds serve credentials to their machines.
 const RESERVED: [(AddressBlock, Reserved); 8] = [
-    (v4(169, 254, 0, 0, 16), Reserved::LinkLocal),
-    (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), Reserved::LinkLocal),
+    (v4([169, 254, 0, 0], 16), Reserved::LinkLocal),
+    (v6(0xfe80 << 112, 10), Reserved::LinkLocal),
     // Alibaba, Azure, Oracle.
-    (v4(100, 100, 100, 200, 32), Reserved::Metadata),
-    (v4(168, 63, 129, 16, 32), Reserved::Metadata),
-    (v4(192, 0, 0, 192, 32), Reserved::Metadata),
+    (v4([100, 100, 100, 200], 32), Reserved::Metadata),
+    (v4([168, 63, 129, 16], 32), Reserved::Metadata),
+    (v4([192, 0, 0, 192], 32), Reserved::Metadata),
     // Amazon, Google, Scaleway.
-    (v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0], 32), Reserved::Metadata),
-    (v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128), Reserved::Metadata),
-    (v6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42], 128), Reserved::Metadata),
+    (v6(0xfd00_0ec2 << 96, 32), Reserved::Metadata),
+    (v6(0xfd20_00ce_0000_0000_0000_0000_0000_0254, 128), Reserved::Metadata),
+    (v6(0xfd00_0042_0000_0000_0000_0000_0000_0042, 128), Reserved::Metadata),
+];
+
+/// The bytes of an IPv6 address that are an IPv4 address.
+type Embedded = [usize; 4];
+
+const LAST: Embedded = [12, 13, 14, 15];
+
+/// Which IPv6 addresses lead to IPv4 addresses, and where these are in them.
+type Translation = (fn(&[u16; 8]) -> bool, &'static [Embedded]);
+
+const TRANSLATIONS: [Translation; 7] = [
+    // Compatible (RFC 4291), which `::` and `::1` are not.
+    (|segments| matches!(segments, [0, 0, 0, 0, 0, 0, high, low] if *high > 0 || *low > 1), &[LAST]),
+    // Translated (RFC 2765).
+    (|segments| matches!(segments, [0, 0, 0, 0, 0xffff, 0, ..]), &[LAST]),
+    // 6to4 (RFC 3056).
+    (|segments| matches!(segments, [0x2002, ..]), &[[2, 3, 4, 5]]),
+    // NAT64 (RFC 6052).
+    (|segments| matches!(segments, [0x64, 0xff9b, 0, 0, 0, 0, ..]), &[LAST]),
+    // NAT64 for local use (RFC 8215), with a prefix of each length. The eighth byte is left out.
+    (
+        |segments| matches!(segments, [0x64, 0xff9b, 1, ..]),
+        &[[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], LAST],
+    ),
+    // Teredo (RFC 4380): the server.
+    (|segments| matches!(segments, [0x2001, 0, ..]), &[[4, 5, 6, 7]]),
+    // ISATAP (RFC 5214), in any network.
+    (|segments| matches!(segments, [_, _, _, _, 0 | 0x200, 0x5efe, ..]), &[LAST]),
 ];
 
 /// Why a device may not talk to this address, unless one of the `allowed` blocks has it.
@@ -115,36 +142,20 @@ fn is_of_this_machine(address: IpAddr) -> bool {
 
 /// An address, and the IPv4 addresses to which a translator, a tunnel or the system itself may bring it.
 fn destinations(address: IpAddr) -> Vec<IpAddr> {
-    let IpAddr::V6(v6) = address.to_canonical() else { return vec![address.to_canonical()] };
-    let segments = v6.segments();
-    let octets = v6.octets();
-    let at = |place: usize| match octets.get(place..place + 4) {
-        Some(&[a, b, c, d]) => Ipv4Addr::new(a, b, c, d),
-        _ => Ipv4Addr::UNSPECIFIED,
-    };
-    // Beside the eighth octet, which is left out (RFC 6052, section 2.2).
-    let around = |[a, b, c, d]: [usize; 4]| {
-        let [a, b, c, d] = [a, b, c, d].map(|place| octets.get(place).copied().unwrap_or_default());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    let embedded = match segments {
-        // Compatible (RFC 4291), which `::` and `::1` are not, and translated (RFC 2765).
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => vec![],
-        [0, 0, 0, 0, 0, 0, _, _] | [0, 0, 0, 0, 0xffff, 0, _, _] => vec![at(12)],
-        // 6to4 (RFC 3056): the relay.
-        [0x2002, ..] => vec![at(2)],
-        // NAT64 (RFC 6052, RFC 8215). A prefix for local use may be of any length.
-        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => vec![at(12)],
-        [0x64, 0xff9b, 1, ..] => {
-            vec![around([6, 7, 9, 10]), around([7, 9, 10, 11]), around([9, 10, 11, 12]), at(12)]
-        }
-        // Teredo (RFC 4380): the server, and the client, whose bits are inverted.
-        [0x2001, 0, ..] => vec![at(4), Ipv4Addr::from_bits(!at(12).to_bits())],
-        // ISATAP (RFC 5214), in any network.
-        [_, _, _, _, 0 | 0x200, 0x5efe, _, _] => vec![at(12)],
-        _ => vec![],
-    };
-    std::iter::once(IpAddr::V6(v6)).chain(embedded.into_iter().map(IpAddr::V4)).collect()
+    let address = address.to_canonical();
+    let mut all = vec![address];
+    let IpAddr::V6(v6) = address else { return all };
+    let (segments, octets) = (v6.segments(), v6.octets());
+    let at =
+        |place: &Embedded| Ipv4Addr::from_octets(place.map(|byte| octets.get(byte).copied().unwrap_or(0)));
+    for (_, places) in TRANSLATIONS.iter().filter(|(applies, _)| applies(&segments)) {
+        all.extend(places.iter().map(|place| IpAddr::V4(at(place))));
+    }
+    if let [0x2001, 0, ..] = segments {
+        // Teredo's client, whose bits are inverted.
+        all.push(Ipv4Addr::from_bits(!at(&LAST).to_bits()).into());
+    }
+    all
 }
 
 #[cfg(test)]

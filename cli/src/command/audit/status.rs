@@ -7,7 +7,7 @@ use crate::command::status::not_audited;
 use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, SERVER, Session, context, exactly,
 };
-use crate::printer::{Format, Node, plain, table};
+use crate::printer::{Format, Node, plain, table, wrap};
 use onrecord_client::Client;
 use onrecord_value::{Object, Value, object};
 
@@ -122,7 +122,28 @@ fn print(session: &mut Session<'_>, status: &Object) -> Result<(), Failure> {
         text.push_str("\n\n");
         text.push_str(&not_audited(!devices.is_empty()));
     }
+    if let Some(ahead) = status.get("storage_is_older_than").and_then(Value::as_array) {
+        text.push_str("\n\n");
+        text.push_str(&older_than(ahead));
+    }
     session.print_line(&text)
+}
+
+/// What it means that audit logs are ahead of the storage.
+fn older_than(ahead: &[Value]) -> String {
+    let end = |end: &Value| {
+        let end = end.as_object()?;
+        let (boot, seq) = (end.str("boot")?, end.get("last_seq").map(plain)?);
+        Some(format!("boot {boot} up to entry {seq}"))
+    };
+    let ends: Vec<String> = ahead.iter().filter_map(end).collect();
+    let text = format!(
+        "THE STORAGE IS OLDER THAN AN AUDIT LOG: the log has {}, which the storage does not know. The storage is an \
+         older copy: secrets, policies and tokens may be back that were deleted or revoked. If it was not restored on \
+         purpose, restore a newer backup.",
+        ends.join(" and ")
+    );
+    wrap(&text, 78).join("\n")
 }
 
 fn rule_rows(status: &Object, devices: usize) -> Vec<(String, String)> {

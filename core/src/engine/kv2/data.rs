@@ -72,13 +72,13 @@ impl Kv2 {
         wanted: Option<u64>,
         looks: u32,
     ) -> Read<'a, Result<Lookup, Refusal>> {
-        self.space.get(&record_key(key)).then(move |stored| {
+        self.space.read(&record_key(key), call.permit).then(move |stored| {
             let (group, number, metadata) = match in_record(stored, wanted, call) {
                 Ok(Place::Outside(group, number, metadata)) => (group, number, metadata),
                 Ok(Place::Here(found)) => return Read::Ready(Ok(found)),
                 Err(refusal) => return Read::Ready(Err(refusal)),
             };
-            self.space.get(&group_key(key, group)).then(move |members| {
+            self.space.read(&group_key(key, group), call.permit).then(move |members| {
                 match in_members(members, number, call.permit) {
                     Ok(Some(data)) => Read::Ready(Ok(Lookup::Data(data, metadata))),
                     Ok(None) if looks > 1 => self.find(call, key, wanted, looks - 1),

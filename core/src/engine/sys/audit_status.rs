@@ -6,6 +6,7 @@ use onrecord_audit::status::{DeviceStatus, Distribution};
 use onrecord_entry::SeqSet;
 use onrecord_value::{Object, Value, object};
 
+use crate::boots::UnknownBoot;
 use crate::engine::unsealed::Unsealed;
 use crate::outcome::Outcome;
 
@@ -34,13 +35,18 @@ pub(super) fn read(unsealed: &Unsealed) -> Outcome {
             shown.insert(path, unopened);
         }
     }
-    Outcome::data(object! {
+    let mut data = object! {
         "audited" => unsealed.broker.is_audited(),
         "boot" => format!("{:016x}", unsealed.broker.boot().number()),
         "devices" => shown,
         "last_seq" => unsealed.broker.last_seq(),
         "rule" => rule,
-    })
+    };
+    if !unsealed.unknown_boots.is_empty() {
+        let ahead = unsealed.unknown_boots.iter().map(UnknownBoot::show);
+        data.insert("storage_is_older_than", ahead.map(Value::from).collect::<Value>());
+    }
+    Outcome::data(data)
 }
 
 fn device_of(device: &DeviceStatus, kind: &str) -> Object {

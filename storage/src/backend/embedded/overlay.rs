@@ -108,7 +108,7 @@ impl StorageBackend for Overlay {
         state.from_file = state.from_file.min(length);
         let kept = length.div_ceil(BLOCK);
         state.written.split_off(&kept);
-        if length % BLOCK != 0 && state.written.contains_key(&(length / BLOCK)) {
+        if !length.is_multiple_of(BLOCK) && state.written.contains_key(&(length / BLOCK)) {
             let end = size(length % BLOCK)?;
             if let Some(last) = state.written.get_mut(&(length / BLOCK)) {
                 last.get_mut(end..).unwrap_or_default().fill(0);
