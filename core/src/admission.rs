@@ -222,7 +222,7 @@ mod tests {
         let account = peer(&admission, "192.0.2.1");
         let large = arrive(&account);
         assert_eq!(large.grow(12 * MIB), Ok(()));
-        let body = [b'x'; 60 * 1024];
+        let body = vec![b'x'; 60 * 1024];
         let small = arrive(&account);
         assert_eq!(small.grow(body.len()), Ok(()));
         assert_eq!(small.begin_work(&body, 100), Ok(true));

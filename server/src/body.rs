@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_arrives_is_what_there_is() {
         for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
-            let sent: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let sent: Vec<u8> = (0..=250).cycle().take(size).collect();
             let mut pieces = Pieces { full: Vec::new(), last: Vec::new(), len: 0 };
             sent.chunks(65_521).for_each(|frame| pieces.push(frame));
             assert_eq!(pieces.len, size);
