@@ -106,6 +106,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is what is passed")]
     fn peer(number: u32) -> Giver {
         Some(Network::of(IpAddr::V4(Ipv4Addr::from_bits(number))))
     }

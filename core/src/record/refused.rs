@@ -36,7 +36,7 @@ pub(crate) async fn refused(unsealed: &Unsealed, taken: Taken<'_>) {
 
 fn facts(count: &Count) -> RefusedRequests<'static> {
     RefusedRequests {
-        count: count.count,
+        count: count.requests,
         since: Some(count.since),
         until: Some(count.until),
         reason: count.reason.template(),

@@ -41,7 +41,7 @@ pub(crate) struct Count {
     pub(crate) reason: Reason,
     /// None for those of addresses that are not told apart.
     pub(crate) network: Option<Network>,
-    pub(crate) count: u64,
+    pub(crate) requests: u64,
     pub(crate) since: Time,
     pub(crate) until: Time,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Taken<'a> {
 impl Counts {
     /// Counts a request.
     pub(crate) fn add(&self, reason: Reason, network: Option<Network>, now: Time) {
-        self.state().add(Count { reason, network, count: 1, since: now, until: now });
+        self.state().add(Count { reason, network, requests: 1, since: now, until: now });
     }
 
     /// Counts again what could not be recorded.
@@ -77,7 +77,7 @@ impl Counts {
 
     /// How many requests are not on record.
     pub(crate) fn pending(&self) -> u64 {
-        self.state().counts.values().map(|count| count.count).sum()
+        self.state().counts.values().map(|count| count.requests).sum()
     }
 
     /// Takes all counts to record them, once a pause is over and nothing is being recorded.
@@ -111,8 +111,9 @@ impl State {
         if self.counts.len() >= ADDRESSES_MAX && !self.counts.contains_key(&(count.reason, network)) {
             network = None;
         }
-        let all = self.counts.entry((count.reason, network)).or_insert(Count { count: 0, network, ..count });
-        all.count = all.count.saturating_add(count.count);
+        let all =
+            self.counts.entry((count.reason, network)).or_insert(Count { requests: 0, network, ..count });
+        all.requests = all.requests.saturating_add(count.requests);
         all.since = all.since.min(count.since);
         all.until = all.until.max(count.until);
     }
@@ -130,6 +131,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is what is passed")]
     fn peer(number: u32) -> Option<Network> {
         Some(Network::of(IpAddr::V4(Ipv4Addr::from_bits(number))))
     }
@@ -147,7 +149,7 @@ mod tests {
         counts.add(Reason::Rate, peer(2), at(9));
         counts.add(Reason::KeyShares, peer(1), at(9));
         let taken = counts.take_due(Duration::ZERO).unwrap();
-        let first = Count { reason: Reason::Rate, network: peer(1), count: 3, since: at(3), until: at(5) };
+        let first = Count { reason: Reason::Rate, network: peer(1), requests: 3, since: at(3), until: at(5) };
         assert_eq!((taken.list.len(), taken.list[0]), (3, first));
         counts.add(Reason::Rate, peer(1), at(6));
         assert!(counts.take_due(Duration::from_secs(5)).is_none(), "the last ones are being recorded");
@@ -155,7 +157,7 @@ mod tests {
         drop(taken);
         assert!(counts.take_due(Duration::from_millis(999)).is_none(), "too soon");
         let again = counts.take_due(Duration::from_secs(1)).unwrap();
-        assert_eq!(again.list, [Count { count: 4, until: at(6), ..first }]);
+        assert_eq!(again.list, [Count { requests: 4, until: at(6), ..first }]);
         drop(again);
         assert!(counts.take_last(Duration::from_secs(9)).is_none(), "nothing is left");
     }
@@ -167,6 +169,6 @@ mod tests {
         assert_eq!(counts.pending(), 5000);
         let taken = counts.take_last(Duration::ZERO).unwrap();
         assert_eq!(taken.list.len(), ADDRESSES_MAX + 1);
-        assert_eq!(taken.list.iter().map(|count| count.count).sum::<u64>(), 5000);
+        assert_eq!(taken.list.iter().map(|count| count.requests).sum::<u64>(), 5000);
     }
 }

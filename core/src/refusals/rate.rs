@@ -37,7 +37,7 @@ impl Rate {
         }
         let used_until = peers.entry(peer).or_default();
         let begin = (*used_until).max(now);
-        if begin - now + self.cost > BURST {
+        if begin.saturating_sub(now) + self.cost > BURST {
             return false;
         }
         *used_until = begin + self.cost;

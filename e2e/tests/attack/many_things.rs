@@ -144,14 +144,14 @@ fn policies_and_mounts_and_tokens_have_bounds_that_the_errors_name() {
     assert!(tuned.contains("it may have 8388608"), "{tuned}");
     assert_eq!(server.call("DELETE", "sys/mounts/kv", None).status, 204);
 
-    let names: Vec<String> = (0..257).map(|number| format!("n{number}")).collect();
+    let too_many: Vec<String> = (0..257).map(|number| format!("n{number}")).collect();
     let pairs = |count: usize, value: usize| {
         (0..count)
             .map(|key| (format!("k{key}"), Value::from("v".repeat(value))))
             .collect::<serde_json::Map<_, _>>()
     };
     for (what, body, bound) in [
-        ("policies", json!({ "policies": names }), "it may have 256"),
+        ("policies", json!({ "policies": too_many }), "it may have 256"),
         ("pairs", json!({ "meta": pairs(65, 1) }), "64 pairs"),
         ("a value", json!({ "meta": pairs(1, 513) }), "512 bytes"),
         ("a key", json!({"meta": {"k".repeat(129): "v"}}), "128 bytes"),
@@ -161,7 +161,6 @@ fn policies_and_mounts_and_tokens_have_bounds_that_the_errors_name() {
         let error = refused(&server, "auth/token/create", body);
         assert!(error.contains(bound), "{what}: {error}");
     }
-    let most =
-        json!({"meta": pairs(64, 512), "policies": names[..256].to_vec(), "display_name": "d".repeat(500)});
+    let most = json!({"meta": pairs(64, 512), "policies": too_many[..256].to_vec(), "display_name": "d".repeat(500)});
     assert_eq!(server.call("POST", "auth/token/create", Some(most)).status, 200);
 }

@@ -28,7 +28,7 @@ fn flood(
     for sent in (0..count).step_by(100) {
         let end = if sent + 100 >= count { "Connection: close\r\n" } else { "" };
         let mut batch = format!("{one}\r\n{body}").repeat(99);
-        batch.push_str(&format!("{one}{end}\r\n{body}"));
+        batch.extend([one.as_str(), end, "\r\n", body]);
         attacker.send(batch.as_bytes());
         for _ in 0..100 {
             let answer = attacker.answer();

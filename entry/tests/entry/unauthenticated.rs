@@ -66,10 +66,10 @@ fn the_digest_is_of_the_id_and_the_json_text_and_differs_between_requests() {
 fn nothing_that_a_stranger_sends_is_hashed_as_it_is_elsewhere() {
     let headers = [Header { name: "x-audited", values: &[Private::new(GUESS.as_bytes())], hmac: true }];
     let path = format!("auth/token/lookup/{GUESS}");
-    let secret = [path.len() - GUESS.len()..path.len()];
+    let secret = path.len() - GUESS.len()..path.len();
     let nothing = Object::new();
     let mut entry = strangers("id 1", &nothing);
-    entry.request.path = Path::with_sensitive(&path, &secret);
+    entry.request.path = Path::with_sensitive(&path, std::slice::from_ref(&secret));
     entry.request.client_token = Token::new(GUESS);
     entry.request.headers = (&headers[..]).into();
     for response in [None, Some(Response::default())] {
