@@ -50,7 +50,7 @@ pub(crate) fn explained(prefix: impl Display, error: Error, mut lines: Vec<Strin
 /// A text whose meaning clients know, a blank line, and lines of our own.
 pub(crate) fn with_lines(text: String, lines: impl IntoIterator<Item = String>) -> String {
     let lines: Vec<String> = lines.into_iter().collect();
-    if lines.is_empty() { text } else { format!("{}\n\n{}", text.trim_end(), lines.join("\n")) }
+    if lines.is_empty() { text } else { format!("{}\n\n{}", text.trim_end_matches('\n'), lines.join("\n")) }
 }
 
 pub(crate) fn not_enough(expected: &str, got: usize) -> Failure {

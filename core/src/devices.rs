@@ -17,7 +17,7 @@ mod stored;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use onrecord_audit::broker::EnableError;
+use onrecord_audit::broker::{DEVICES_MAX, EnableError};
 use onrecord_audit::device::{OptionError, check_prefix};
 use onrecord_audit::{Broker, DeviceKinds};
 use onrecord_entry::SaltId;
@@ -200,6 +200,10 @@ impl Devices {
         }
         check_prefix(&wanted.options)?;
         let _place = self.claim(with_slash(&wanted.path), &BTreeSet::new()).await?;
+        // Before anything is opened: nothing is left of a device that is refused.
+        if broker.devices() >= DEVICES_MAX {
+            return Err(DevicesError::Enable(EnableError::TooMany));
+        }
         let origin = Origin { declared: false, placement: settings.placement.clone(), instead_of: None };
         let Prepared { device, salt, candidate, warnings } =
             self.prepare(broker, wanted, origin, now).await?;

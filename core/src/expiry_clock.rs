@@ -1,5 +1,5 @@
 //! The time by which expiry is judged: the machine's time of day, except that it never goes back. Where that is set back, time
-//! goes on from the highest one that was seen, as fast as the monotonic clock (ADR 0021). The highest one is stored, so that
+//! goes on from the highest one that was seen, as fast as the monotonic clock (ADR 0022). The highest one is stored, so that
 //! this holds for the next process, too.
 //! Never in it: what expires. Entries show the machine's own time.
 

@@ -29,8 +29,8 @@ const TEXT_BYTES_MAX: usize = 1 << 20;
 const NAME_BYTES_MAX: usize = 256;
 /// How many policies there can be: all of them are in memory.
 const POLICIES_MAX: usize = 10_000;
-/// How long all texts together can be, in bytes.
-const TEXTS_BYTES_MAX: usize = 64 << 20;
+/// How long all texts together can be, in bytes. Compiled they take eight times as much.
+const TEXTS_BYTES_MAX: usize = 16 << 20;
 
 /// The policy store; clones are handles to one store.
 #[derive(Clone)]

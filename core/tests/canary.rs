@@ -152,14 +152,7 @@ const CLEAR: [&str; 4] = ["display_name", "meta", "path", "paths"];
 fn sources(kind: &EngineKind) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let names = match (kind.name, kind.version) {
-        ("system", _) => vec![
-            "engine/sys/audit.rs",
-            "engine/sys/metrics.rs",
-            "engine/sys/mounts.rs",
-            "engine/sys/policies.rs",
-            "engine/sys/seal.rs",
-            "preview.rs",
-        ],
+        ("system", _) => vec!["engine/sys", "preview.rs"],
         ("token", _) => vec!["engine/token.rs", "engine/token"],
         ("cubbyhole", _) => vec!["engine/cubbyhole.rs"],
         ("kv", "1") => vec!["engine/kv1.rs"],
@@ -170,7 +163,8 @@ fn sources(kind: &EngineKind) -> String {
     let mut waiting: Vec<PathBuf> = names.into_iter().map(|name| folder.join(name)).collect();
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
-            waiting.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            let files = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+            waiting.extend(files.filter(|path| path.is_file()));
         } else {
             let text = std::fs::read_to_string(path).unwrap();
             texts.push_str(text.split("#[cfg(test)]").next().unwrap());

@@ -18,7 +18,7 @@ use onrecord_storage::backend::OptionError;
 use onrecord_storage::{BackendConfig, BackendKinds};
 use onrecord_value::suggest;
 
-pub(crate) use audit::{AuditRules, Device};
+pub(crate) use audit::{AuditRules, Device, Problem};
 pub(crate) use changes::DEV_SOURCE;
 use given::Given;
 pub(crate) use listener::ListenerConfig;
@@ -104,6 +104,14 @@ impl Config {
     /// Reads files and folders (their `.hcl` and `.json` files, by name) in the order given; a later value wins, listeners and
     /// devices add up. The storage, the seal and each key of the audit rule may be given once.
     pub(crate) fn read(paths: &[PathBuf], kinds: &Kinds) -> Result<Self, FileError> {
+        let config = Self::read_with_problems(paths, kinds)?;
+        let notes = |error: FileError| error.with_notes(&config.warnings);
+        config.devices.iter().try_for_each(Device::check).map_err(notes)?;
+        Ok(config)
+    }
+
+    /// As [`Config::read`]; what is wrong with the options of devices stands with them.
+    pub(crate) fn read_with_problems(paths: &[PathBuf], kinds: &Kinds) -> Result<Self, FileError> {
         let audit = AuditRules { api_creation: true, prefixing: true, ..AuditRules::default() };
         let mut config = Self { audit, ..Self::default() };
         let mut given = Given::default();

@@ -54,7 +54,8 @@ pub(crate) fn configure(dev: &Dev, kinds: &BackendKinds, config: &mut Config) ->
         local: false,
         options: [("file_path".to_owned(), log)].into(),
     };
-    config.devices.push(Device { declared, file: PathBuf::from(DEV_SOURCE), line: 1 });
+    let file = PathBuf::from(DEV_SOURCE);
+    config.devices.push(Device { declared, file, line: 1, problems: Vec::new() });
     Ok(())
 }
 

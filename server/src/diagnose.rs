@@ -18,7 +18,7 @@ use onrecord_storage::BackendConfig;
 use onrecord_storage::backend::{CheckStatus, DataFinding};
 
 use crate::blocking::run_with_timeout;
-use crate::config::{Config, Device, ListenerConfig};
+use crate::config::{Config, Device, ListenerConfig, Problem};
 use crate::error::StartError;
 use crate::kinds::Kinds;
 use crate::settings::{audit_settings, check_memory};
@@ -84,7 +84,7 @@ pub fn diagnose_storage(
 
 async fn check_all(paths: &[PathBuf], kinds: &Kinds, probe: bool) -> Vec<Finding> {
     let (read, known) = (paths.to_vec(), kinds.clone());
-    let config = match run_check(move || Config::read(&read, &known)).await {
+    let config = match run_check(move || Config::read_with_problems(&read, &known)).await {
         Some(Ok(config)) => config,
         Some(Err(error)) => return refused(&error.to_string()),
         None => return vec![timed_out("configuration")],
@@ -189,6 +189,12 @@ fn check_listener(listener: &ListenerConfig) -> Vec<Finding> {
 
 fn check_device(kinds: &DeviceKinds, device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {
     let check = device_name(device);
+    if !device.problems.is_empty() {
+        let fail = |problem: &Problem| {
+            Finding::fail(&check, format!("{}:{}: {}", device.file.display(), problem.line, problem.text))
+        };
+        return device.problems.iter().map(fail).collect();
+    }
     let options = match kinds.parse(&device.declared.kind, &device.declared.options) {
         Ok(options) => options,
         Err(error) => return vec![Finding::fail(&check, error)],

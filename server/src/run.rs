@@ -141,7 +141,7 @@ pub(crate) fn open_core(options: &Options, config: &Config) -> Result<Core, Star
 }
 
 fn open_storage(config: &Config) -> Result<Storage, StartError> {
-    Ok(Storage::open(config.storage.as_ref().ok_or(INCOMPLETE)?)?)
+    Storage::open(config.storage.as_ref().ok_or(INCOMPLETE)?)
 }
 
 fn new_core(options: &Options, config: &Config, storage: Storage, listeners: &[Listener]) -> Core {

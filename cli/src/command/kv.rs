@@ -120,14 +120,15 @@ fn no_mount(
     {
         return Ok(None);
     }
-    let mut hint = format!("No secrets engine that this token may use is mounted at {asked:?}.");
-    if let Ok(mounts) = session.block_on(client.visible_kv_mounts())?
-        && !mounts.is_empty()
-    {
-        hint.push_str(&format!(" It may use the key/value engines at {}.", mounts.join(", ")));
-    }
-    hint.push_str(" \"secrets list\" lists all mounts.");
-    Ok(Some(hint))
+    let mounts = match session.block_on(client.visible_kv_mounts())? {
+        Ok(mounts) if !mounts.is_empty() => {
+            format!(" It may use the key/value engines at {}.", mounts.join(", "))
+        }
+        _ => String::new(),
+    };
+    Ok(Some(format!(
+        "No secrets engine that this token may use is mounted at {asked:?}.{mounts} \"secrets list\" lists all mounts."
+    )))
 }
 
 const ROOT: &str = "Non-listing operations on the root of a K/V v2 mount are not supported.";

@@ -105,7 +105,7 @@ async fn one_snapshot_at_a_time_and_an_idle_one_is_given_up() {
     assert_eq!(page(&world, &first, 0).await.0, 200);
     clock.advance(Duration::from_secs(59));
     assert_eq!(page(&world, &first, 0).await.0, 200, "once more");
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     assert_eq!(page(&world, &first, 1).await.0, 400);
     let second = id(&begin(&world).await);
     assert_ne!(first, second);

@@ -80,7 +80,7 @@ fn names_that_are_kept_have_no_invisible_characters() {
     let device = json!({"type": "file", "options": {"file_path": place.path("b.log")}});
     refuses_in_path(&server, "PUT", "sys/audit", &device);
     refuses_in_path(&server, "PUT", "sys/config/auditing/request-headers", &json!({"hmac": false}));
-    assert_eq!(server.devices().as_object().map(|devices| devices.len()), Some(1));
+    assert_eq!(server.devices().as_object().map(serde_json::Map::len), Some(1));
 }
 
 #[test]

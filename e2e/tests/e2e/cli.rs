@@ -185,7 +185,7 @@ fn the_version_and_a_server_that_is_not_there() {
         assert!(error.contains(output), "{set}: {error}");
     }
     let error = shell.refuses(1, "VAULT_FORMAT=foo onrecord status");
-    assert_eq!(error, "Invalid output format: foo\n");
+    assert_eq!(error, "Invalid output format: foo\nAccepted: table, json or yaml.\n");
     let error = shell.refuses(2, "onrecord audit list -header=X-Vault-Token=x");
     assert!(error.contains("Header starting by 'X-Vault-' are for internal usage only"), "{error}");
 }

@@ -262,14 +262,14 @@ fn r_start_and_r_escape_one_broken_device_degrades_none_is_refused_and_repair_is
 fn r_preflight_a_configuration_is_checked_without_a_trace() {
     let place = Place::new();
     let (one, deep) = (place.path("one.log"), place.path("deep/er/two.log"));
-    place.configure(&(stanza("one", &one, "") + &stanza("two", &deep, "mod = \"0600\"")));
+    place.configure(&(stanza("one", &one, "") + &stanza("two", &deep, "mode = \"0600\"")));
     let good = onrecord(&place, &["operator", "diagnose"], &["-format=json"], "");
     let shown: Value = serde_json::from_slice(&good.stdout).expect("JSON");
     assert_eq!((good.status.code(), &shown["failed"]), (Some(0), &json!(false)), "{shown}");
     assert!(!one.exists() && !place.path("deep").exists() && !place.path("data").exists(), "no trace");
     let table = onrecord(&place, &["operator", "diagnose"], &[], "");
     let output = String::from_utf8_lossy(&table.stdout).into_owned();
-    assert!(output.contains("unknown options: mod"), "{output}");
+    assert!(output.contains("the device can be opened"), "{output}");
 
     let mut server = place.start();
     let key = server.open_up();
@@ -286,12 +286,19 @@ fn r_preflight_a_configuration_is_checked_without_a_trace() {
     fs::create_dir(place.path("folder.log")).expect("a folder");
     let socket = "audit \"socket\" \"s\" {\n  options {\n    address = \"127.0.0.1:9\"\n  }\n}\n";
     place.configure(
-        &(stanza("bad", &place.path("folder.log"), "") + &stanza("mode", &one, "mode = \"abc\"") + socket),
+        &(stanza("bad", &place.path("folder.log"), "")
+            + &stanza("mode", &one, "mode = \"abc\"\n    mod = \"0600\"")
+            + socket),
     );
     let bad = onrecord(&place, &["operator", "diagnose"], &[], "");
     let output = String::from_utf8_lossy(&bad.stdout).into_owned();
     assert_eq!(bad.status.code(), Some(1), "{output}");
-    for part in ["is a directory", "strconv.ParseUint", "connection refused"] {
+    for part in [
+        "is a directory",
+        "mode=\"abc\": it must be permissions in octal, such as 0640",
+        "unknown option \"mod\": did you mean \"mode\"?",
+        "connection refused",
+    ] {
         assert!(output.contains(part), "{part}: {output}");
     }
 }

@@ -60,6 +60,15 @@ pub(crate) struct Device {
     pub(crate) declared: EnableRequest,
     pub(crate) file: PathBuf,
     pub(crate) line: u32,
+    /// What is wrong with its options, each with its place. A server does not start with any.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// A line of a file, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) line: u32,
+    pub(crate) text: String,
 }
 
 /// The `audit` stanzas of all files: where they are read into, and the kinds of devices that they may name.
@@ -114,32 +123,40 @@ impl Stanzas<'_> {
     }
 
     fn read_device(&mut self, labels: &[&str], body: &Body, position: Position) -> Result<(), FileError> {
-        let device = read_device(self.reader, labels, body, position)?;
-        self.check_options(&device.declared, body, position)?;
+        let mut device = read_device(self.reader, labels, body, position)?;
+        device.problems = self.problems(&device.declared, body, position)?;
         self.devices.push(device);
         Ok(())
     }
 
-    /// Refuses options that are unknown or wrong, each at its own line.
-    fn check_options(
+    /// Options that are unknown or wrong, each at its own line.
+    fn problems(
         &self,
         declared: &EnableRequest,
         body: &Body,
         position: Position,
-    ) -> Result<(), FileError> {
+    ) -> Result<Vec<Problem>, FileError> {
         let blocks = self.reader.blocks(body, "options", 0)?;
         let items = blocks.iter().flat_map(|block| &block.body.items);
-        let at = |option: Option<String>| {
+        let line = |option: Option<String>| {
             let item = items.clone().find(|item| Some(item.name()) == option.as_deref());
-            item.map_or(position, Item::position)
+            item.map_or(position, Item::position).line
         };
-        let mut problems =
-            self.kinds.problems(&declared.kind, &declared.options).into_iter().map(|problem| {
-                let message = format!("audit device {}/: {}", declared.path, problem.text);
-                self.reader.error(at(problem.option), message)
-            });
-        let Some(first) = problems.next() else { return Ok(()) };
-        let others: Vec<String> = problems.map(|other| other.to_string()).collect();
+        let found = self.kinds.problems(&declared.kind, &declared.options).into_iter();
+        Ok(found.map(|problem| Problem { line: line(problem.option), text: problem.text }).collect())
+    }
+}
+
+impl Device {
+    /// Refuses it for what is wrong with its options.
+    pub(super) fn check(&self) -> Result<(), FileError> {
+        let refusal = |problem: &Problem| {
+            let message = format!("audit device {}/: {}", self.declared.path, problem.text);
+            FileError::new(&self.file, Some(problem.line), message)
+        };
+        let mut refusals = self.problems.iter().map(refusal);
+        let Some(first) = refusals.next() else { return Ok(()) };
+        let others: Vec<String> = refusals.map(|other| other.to_string()).collect();
         Err(first.with_notes(&others))
     }
 }
@@ -229,5 +246,6 @@ fn read_device(
     let description = reader.text(body, "description")?.unwrap_or_default();
     let local = reader.boolean(body, "local")?.unwrap_or(false);
     let declared = EnableRequest { kind, path, description, local, options };
-    Ok(Device { declared, file: reader.file().to_owned(), line: position.line })
+    let (file, line) = (reader.file().to_owned(), position.line);
+    Ok(Device { declared, file, line, problems: Vec::new() })
 }

@@ -377,7 +377,7 @@ fn the_usual_places_are_three() {
 #[test]
 fn every_facility_is_named_where_one_is_refused() {
     let given = |name: &str| BTreeMap::from([("facility".to_owned(), name.to_owned())]);
-    let refused = DeviceOptions::parse("syslog", &given("foo")).err().expect("it is refused").explain();
+    let refused = DeviceOptions::parse("syslog", &given("foo")).expect_err("it is refused").explain();
     let listed = refused.split_once("one of ").expect("a list").1.trim_end_matches(", in any case");
     let names: Vec<&str> = listed.split(", ").flat_map(|part| part.split(" or ")).collect();
     assert_eq!(names.len(), 20, "{names:?}");

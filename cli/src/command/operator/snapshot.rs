@@ -145,14 +145,13 @@ fn restore(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult 
     let done = done.map_err(|error| Failure::server(error.to_string()))?;
     told?;
     let old = done.old.map(|old| old.display().to_string());
-    let mut text = format!(
-        "Success! Restored {} records of the snapshot of {}.",
+    let kept = old.as_ref().map(|old| format!("\nThe storage before is kept as {old}"));
+    let text = format!(
+        "Success! Restored {} records of the snapshot of {}.{}",
         done.snapshot.header.records,
-        shown(done.snapshot.header.created)
+        shown(done.snapshot.header.created),
+        kept.unwrap_or_default()
     );
-    if let Some(old) = &old {
-        text.push_str(&format!("\nThe storage before is kept as {old}"));
-    }
     let mut shown = node(&done.snapshot);
     shown.push("kept", old.map_or(Node::from(onrecord_value::Value::Null), |old| (&old).into()));
     session.show(&text, shown)

@@ -70,72 +70,69 @@ fn device(kind: &str, options: &str) -> String {
     format!("audit \"{kind}\" \"a\" {{\n options {{\n{options}\n }}\n}}")
 }
 
+/// The type of a device, its options, the line of the wrong one, and what is said of it.
+const WRONG_OPTIONS: &[(&str, &str, &str, &str)] = &[
+    (
+        "file",
+        "file_path = \"/a.log\"\ndurabilty = \"fsync\"",
+        "4",
+        "unknown option \"durabilty\": did you mean \"durability\"?",
+    ),
+    (
+        "file",
+        "file_path = \"/a.log\"\ndurability = \"fsnyc\"",
+        "4",
+        "unknown durability \"fsnyc\"; it is \"os\" or \"fsync\"",
+    ),
+    ("file", "file_path = \"/a.log\"\nlog_raw = \"yes\"", "4", "log_raw=\"yes\": it must be true or false"),
+    (
+        "file",
+        "file_path = \"/a.log\"\nmode = \"rw\"",
+        "4",
+        "mode=\"rw\": it must be permissions in octal, such as 0640",
+    ),
+    ("file", "file_path = \"/a.log\"\nformat = \"xml\"", "4", "format=\"xml\": it must be json or jsonx"),
+    (
+        "flie",
+        "file_path = \"/a.log\"",
+        "1",
+        "unknown type \"flie\": the types of audit devices are file, socket, syslog (did you mean \"file\"?)",
+    ),
+    (
+        "syslog",
+        "facility = \"local9\"",
+        "3",
+        "facility=\"local9\": it must be one of KERN, USER, MAIL, DAEMON, AUTH, SYSLOG, LPR, NEWS, UUCP, CRON, AUTHPRIV, FTP, LOCAL0, LOCAL1, LOCAL2, LOCAL3, LOCAL4, LOCAL5, LOCAL6 or LOCAL7, in any case",
+    ),
+    (
+        "socket",
+        "write_timeout = \"5x\"\naddress = \"h:1\"",
+        "3",
+        "write_timeout=\"5x\": it must be a duration such as 500ms, 2s or 1m30s, or a number of seconds; 0 or nothing is no time-out",
+    ),
+    (
+        "socket",
+        "address = \"h:1\"\nsocket_type = \"TCP\"",
+        "4",
+        "socket_type=\"TCP\": it must be tcp, tcp4, tcp6, udp, udp4, udp6, unix, unixgram or unixpacket",
+    ),
+    (
+        "socket",
+        "address = \"h\"",
+        "3",
+        "address=\"h\": it must be host:port, such as 127.0.0.1:9090 or [::1]:9090",
+    ),
+    (
+        "socket",
+        "address = \"\"\nsocket_type = \"unix\"",
+        "3",
+        "address=\"\": it must be the path of the peer's Unix socket",
+    ),
+];
+
 #[test]
 fn a_wrong_option_of_a_device_is_refused_with_its_own_line_and_what_is_accepted() {
-    let cases = [
-        (
-            "file",
-            "file_path = \"/a.log\"\ndurabilty = \"fsync\"",
-            "4",
-            "unknown option \"durabilty\": did you mean \"durability\"?",
-        ),
-        (
-            "file",
-            "file_path = \"/a.log\"\ndurability = \"fsnyc\"",
-            "4",
-            "unknown durability \"fsnyc\"; it is \"os\" or \"fsync\"",
-        ),
-        (
-            "file",
-            "file_path = \"/a.log\"\nlog_raw = \"yes\"",
-            "4",
-            "log_raw=\"yes\": it must be true or false",
-        ),
-        (
-            "file",
-            "file_path = \"/a.log\"\nmode = \"rw\"",
-            "4",
-            "mode=\"rw\": it must be permissions in octal, such as 0640",
-        ),
-        ("file", "file_path = \"/a.log\"\nformat = \"xml\"", "4", "format=\"xml\": it must be json or jsonx"),
-        (
-            "flie",
-            "file_path = \"/a.log\"",
-            "1",
-            "unknown type \"flie\": the types of audit devices are file, socket, syslog (did you mean \"file\"?)",
-        ),
-        (
-            "syslog",
-            "facility = \"local9\"",
-            "3",
-            "facility=\"local9\": it must be one of KERN, USER, MAIL, DAEMON, AUTH, SYSLOG, LPR, NEWS, UUCP, CRON, AUTHPRIV, FTP, LOCAL0, LOCAL1, LOCAL2, LOCAL3, LOCAL4, LOCAL5, LOCAL6 or LOCAL7, in any case",
-        ),
-        (
-            "socket",
-            "write_timeout = \"5x\"\naddress = \"h:1\"",
-            "3",
-            "write_timeout=\"5x\": it must be a duration such as 500ms, 2s or 1m30s, or a number of seconds; 0 or nothing is no time-out",
-        ),
-        (
-            "socket",
-            "address = \"h:1\"\nsocket_type = \"TCP\"",
-            "4",
-            "socket_type=\"TCP\": it must be tcp, tcp4, tcp6, udp, udp4, udp6, unix, unixgram or unixpacket",
-        ),
-        (
-            "socket",
-            "address = \"h\"",
-            "3",
-            "address=\"h\": it must be host:port, such as 127.0.0.1:9090 or [::1]:9090",
-        ),
-        (
-            "socket",
-            "address = \"\"\nsocket_type = \"unix\"",
-            "3",
-            "address=\"\": it must be the path of the peer's Unix socket",
-        ),
-    ];
-    for (kind, options, line, wanted) in cases {
+    for (kind, options, line, wanted) in WRONG_OPTIONS {
         let text = device(kind, options);
         assert_eq!(refusal(&text), format!("{line}: audit device a/: {wanted}"), "{text}");
     }
