@@ -7,18 +7,18 @@ mod plain_http;
 mod refused;
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use onrecord_core::{Connected, Core, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::ListenerConfig;
@@ -60,8 +60,7 @@ impl Listener {
         shutdown_timeout: Duration,
     ) {
         let slots = Arc::new(Semaphore::new(self.bounds.connections));
-        let mut graceful = GracefulShutdown::new();
-        let mut closing = JoinSet::new();
+        let ending = watch::Sender::new(Ending::default());
         let mut sealings = core.sealings();
         let mut refused = RefusedConnections::default();
         let acceptor = self.tls.map(|(acceptor, _)| acceptor);
@@ -70,12 +69,11 @@ impl Listener {
                 accepted = accept(&self.socket, &slots) => accepted,
                 // Their buffers hold tokens and secrets of the last requests. Those in progress are answered.
                 Ok(()) = sealings.changed() => {
-                    closing.spawn(std::mem::take(&mut graceful).shutdown());
+                    ending.send_replace(Ending::Sealed);
                     continue;
                 }
                 _ = stop.wait_for(|stop| *stop) => break,
             };
-            while closing.try_join_next().is_some() {}
             let account = core.account(Some(peer.ip()));
             let Some(connected) = account.connect(self.bounds.connections_of_address) else {
                 refused.connection(&stream, peer.ip(), acceptor.is_some());
@@ -90,12 +88,13 @@ impl Listener {
                 large_requests: workers.large_requests(),
             };
             let connection =
-                Connection { service, slot: (slot, Some(connected)), watcher: graceful.watcher() };
+                Connection { service, slot: (slot, Some(connected)), ending: ending.subscribe() };
             workers.spawn(connection.open(stream, acceptor.clone()));
         }
         drop(self.socket);
-        closing.spawn(graceful.shutdown());
-        if tokio::time::timeout(shutdown_timeout, closing.join_all()).await.is_err() {
+        ending.send_replace(Ending::Stopped);
+        // Each connection holds a receiver until it has ended.
+        if tokio::time::timeout(shutdown_timeout, ending.closed()).await.is_err() {
             tracing::warn!("connections were still open when shutdown_timeout was over");
         }
     }
@@ -122,12 +121,24 @@ async fn accept(
     }
 }
 
+/// Why connections are to end as soon as the answers under way are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Ending {
+    #[default]
+    Not,
+    /// The buffers of those that have carried requests hold tokens and secrets. One that has carried none may stay: its
+    /// client would not know why it ends without an answer.
+    Sealed,
+    /// The server stops.
+    Stopped,
+}
+
 /// One accepted connection.
 struct Connection {
     service: Service,
     /// Held as long as the connection: its place among all, and among those of its address.
     slot: (OwnedSemaphorePermit, Option<Connected>),
-    watcher: Watcher,
+    ending: watch::Receiver<Ending>,
 }
 
 impl Connection {
@@ -157,19 +168,41 @@ impl Connection {
     }
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let Self { service, slot, watcher } = self;
+        let Self { service, slot, mut ending } = self;
         let (bounds, service) = (service.bounds, Arc::new(service));
-        let connection = http1::Builder::new()
-            .timer(ConnectionTimer::default())
-            .half_close(true)
-            .header_read_timeout(bounds.header_timeout)
-            .max_buf_size(HEAD)
-            .serve_connection(
-                TokioIo::new(BoundedWrites::new(stream, bounds.write_timeout, bounds.least_rate)),
-                service_fn(move |request| Arc::clone(&service).serve(request)),
-            );
+        let has_carried = Arc::new(AtomicBool::new(false));
+        let carries = Arc::clone(&has_carried);
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(ConnectionTimer::default())
+                .half_close(true)
+                .header_read_timeout(bounds.header_timeout)
+                .max_buf_size(HEAD)
+                .serve_connection(
+                    TokioIo::new(BoundedWrites::new(stream, bounds.write_timeout, bounds.least_rate)),
+                    service_fn(move |request| {
+                        carries.store(true, Ordering::Relaxed);
+                        Arc::clone(&service).serve(request)
+                    }),
+                )
+        );
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                told = ending.changed() => {
+                    let is_told = told.is_ok();
+                    let sealed = is_told && *ending.borrow() == Ending::Sealed;
+                    if !sealed || has_carried.load(Ordering::Relaxed) {
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    if !is_told {
+                        break connection.await;
+                    }
+                }
+            }
+        };
         // The errors of a connection (a reset, a header too large) concern its client only.
-        if let Err(error) = watcher.watch(connection).await {
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended");
         }
         drop(slot);

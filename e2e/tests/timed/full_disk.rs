@@ -213,7 +213,8 @@ fn a_token_whose_response_is_withheld_is_dead() {
     let raw = json!({"type": "file", "options": {"file_path": path, "log_raw": "true"}});
     assert_eq!(server.call("PUT", "sys/audit/raw", Some(raw)).status, 204);
     // The request entry has the metadata once, the response entry twice: it is the one that does not fit.
-    let notes: serde_json::Map<_, _> = (0..50).map(|note| (format!("note{note}"), "m".repeat(500).into())).collect();
+    let notes: serde_json::Map<_, _> =
+        (0..50).map(|note| (format!("note{note}"), "m".repeat(500).into())).collect();
     let meta = json!({"meta": notes, "ttl": "1h"});
     let answer = server.call("POST", "auth/token/create", Some(meta));
     assert_eq!(answer.status, 500, "the response entry does not fit");

@@ -5,13 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::server::graceful::GracefulShutdown;
 use onrecord_core::{Core, Peer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use super::{Bounds, Connection};
+use super::{Bounds, Connection, Ending};
 use crate::http::Service;
 use crate::transfer::LeastRate;
 use crate::workers::LargeRequests;
@@ -42,6 +41,6 @@ where
         bounds,
         large_requests: LargeRequests { ordinary: Handle::current(), operators: Handle::current() },
     };
-    let graceful = GracefulShutdown::new();
-    Connection { service, slot: (slot, None), watcher: graceful.watcher() }.serve(stream).await;
+    let ending = watch::Sender::new(Ending::default());
+    Connection { service, slot: (slot, None), ending: ending.subscribe() }.serve(stream).await;
 }
