@@ -2,7 +2,7 @@
 //! Never in it: what is measured.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 
 use onrecord_e2e::attacker::{Attacker, allow_open_files};
@@ -12,14 +12,14 @@ const MIB: usize = 1 << 20;
 /// The attacks: name and description.
 pub const ATTACKS: [(&str, &str); 9] = [
     ("announced", "16 bodies of 32 MiB announced, none sent"),
-    ("one-byte", "4,100 bodies of one byte announced, none sent"),
+    ("one-byte", "4,100 bodies of one byte announced from three addresses, none sent"),
     ("unread", "120 answers of 30 MB, none read"),
     ("reading", "8 clients read 30 MB again and again"),
     ("not-utf-8", "40 uploads of 32 MiB that are not UTF-8, again and again"),
     ("ascii", "40 uploads of 32 MiB of ASCII, again and again"),
     ("values", "40 uploads of 32 MiB of small values, again and again"),
     ("anonymous", "64 connections that write without a token, again and again"),
-    ("idle", "5,000 connections that send nothing"),
+    ("idle", "5,000 connections from four addresses that send nothing"),
 ];
 
 /// Whether an attack reads the 30 MB at `kv/large`.
@@ -31,8 +31,10 @@ pub fn reads_large_values(name: &str) -> bool {
 pub fn run(name: &str, server: SocketAddr, token: &str) -> ! {
     allow_open_files(20_000);
     let many = |count: usize, begin: &dyn Fn(&mut Attacker)| -> Vec<Attacker> {
-        let start = |_| {
-            let mut attacker = Attacker::connect(server);
+        let start = |number: usize| {
+            // From several addresses: one may have 2,048.
+            let address = 66 + u8::try_from(number / 1500).expect("few thousand connections");
+            let mut attacker = Attacker::from(Ipv4Addr::new(127, 0, 0, address), server);
             begin(&mut attacker);
             attacker
         };
