@@ -46,6 +46,9 @@ pub use status::SealStatus;
 /// Below these paths operators find their way when the server is at its limits.
 const OPERATORS: [&str; 2] = ["sys/", "auth/token/"];
 
+/// How often refused requests are put on record while a device or a disk is waited for.
+const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A server without HTTP. Cheap to clone; all clones are one server.
 #[derive(Clone)]
 pub struct Core {
@@ -207,11 +210,17 @@ impl Core {
         unsealed.alarm.report_incidents(now, unsealed.outlook_of(&devices).1);
     }
 
-    /// Keeps what audit devices could not tell, and tells what was kept: to be called about every half second.
+    /// Keeps what audit devices could not tell, and tells what was kept: to be called about every half second. It may wait for
+    /// a device or a disk that hangs; refused requests are put on record meanwhile.
     pub async fn keep_record(&self) {
         let Some(unsealed) = self.unsealed() else { return };
-        unsealed.keep_record().await;
-        self.record_refused();
+        let mut keeping = std::pin::pin!(unsealed.keep_record());
+        loop {
+            self.record_refused();
+            if tokio::time::timeout(REFUSED_INTERVAL, keeping.as_mut()).await.is_ok() {
+                return;
+            }
+        }
     }
 
     /// Has refused requests put on record that have no entries of their own: at most once a second, in the background.
@@ -369,5 +378,30 @@ impl From<BarrierError> for CeremonyError {
             BarrierError::Unseal(error) => Self::WrongKey(error.to_string()),
             other => Self::Barrier(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use crate::kit::{TestServer, eventually};
+    use crate::refusals::Reason;
+
+    #[tokio::test]
+    async fn counts_of_refused_requests_do_not_wait_for_a_restoration_that_is_being_recorded() {
+        let world = TestServer::new().await;
+        let device = world.device("test/", false).await;
+        let unsealed = world.core.unsealed().unwrap();
+        let counts = &unsealed.refusals.counts;
+        counts.add(Reason::Rate, None, unsealed.host.clock.now());
+        let held = unsealed.restorations.hold().await;
+        let mut keeping = std::pin::pin!(world.core.keep_record());
+        assert!(keeping.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        tokio::task::yield_now().await;
+        assert!(counts.take_last(unsealed.host.clock.monotonic()).is_none(), "they are being recorded");
+        eventually(|| device.lines().len() == 1 && counts.pending() == 0).await;
+        drop(held);
+        keeping.await;
     }
 }

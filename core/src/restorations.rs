@@ -54,6 +54,12 @@ impl Restorations {
         Ok(Self(Mutex::new(State { pending, tries: Tries::default() })))
     }
 
+    /// Makes [`record`](Self::record) wait, as a device that hangs does, until the guard is dropped.
+    #[cfg(test)]
+    pub(crate) async fn hold(&self) -> impl Sized {
+        self.0.lock().await
+    }
+
     /// Puts them on record, as soon as a device works and the rule can be met.
     pub(crate) async fn record(&self, broker: &Broker, barrier: &Barrier, clock: &dyn Clock) {
         let mut state = self.0.lock().await;

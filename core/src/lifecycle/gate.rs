@@ -44,7 +44,10 @@ async fn record_last_refused(unsealed: &Unsealed, timeout: Duration) {
     }
     let requests = counts.pending();
     if requests > 0 {
-        tracing::error!(requests, "refused requests are not on record: the entries that count them failed");
+        tracing::error!(
+            requests,
+            "refused requests are not on record: the entries that count them failed or were not written in time"
+        );
     }
 }
 
@@ -209,7 +212,25 @@ impl Gate {
 mod tests {
     use std::task::{Context, Poll, Waker};
 
+    use onrecord_audit::device::faulty::Fault;
+
     use super::*;
+    use crate::kit::TestServer;
+    use crate::refusals::Reason;
+
+    #[tokio::test]
+    async fn counts_that_a_hung_device_does_not_take_before_the_seal_are_not_lost() {
+        let world = TestServer::new().await;
+        let device = world.device("test/", false).await;
+        let unsealed = world.core.unsealed().unwrap();
+        let counts = &unsealed.refusals.counts;
+        device.set(Fault::Hang);
+        counts.add(Reason::Rate, None, unsealed.host.clock.now());
+        world.core.seal(Duration::ZERO).await;
+        assert_eq!(counts.pending(), 1);
+        assert!(counts.take_last(Duration::ZERO).is_some(), "they are recorded after the next unsealing");
+        device.set(Fault::None);
+    }
 
     #[test]
     fn an_end_waits_for_a_sealing_under_way() {

@@ -1,5 +1,5 @@
 //! Wrong key shares, by peer: after a few of them the peer has to wait, each time for longer. Never for long, and nobody else
-//! waits: a correct share from another address is taken.
+//! waits: a correct share from another address is taken. Only peers beyond those that are told apart wait together.
 //! Never in it: a share, or whether one is right.
 
 use std::collections::HashMap;
@@ -19,6 +19,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 const FORGET: Duration = Duration::from_mins(10);
 /// How many peers are told apart. Others are one.
 const PEERS_MAX: usize = 1024;
+/// How many givers of a round are told apart, as many as a round can need shares. Others are one: a share that is given
+/// again does not bring the end of the round nearer, and may come from any number of peers.
+const GIVERS_MAX: usize = 255;
 
 /// A peer; none where its address is not known, or where there are too many.
 pub(super) type Giver = Option<Network>;
@@ -48,18 +51,31 @@ impl Wrong {
     }
 }
 
+impl State {
+    /// The key of a peer's entry: that of all others if there are too many and the peer has none of its own.
+    fn key(&self, giver: Giver) -> Giver {
+        let is_full = self.wrong.len() >= PEERS_MAX && !self.wrong.contains_key(&giver);
+        if is_full { None } else { giver }
+    }
+}
+
 impl Guesses {
     /// How long a peer has to wait before its next share is looked at, if it has to.
     pub(super) fn wait(&self, giver: Giver, now: Duration) -> Option<Duration> {
-        let wait = self.state().wrong.get(&giver).map_or(Duration::ZERO, |wrong| wrong.wait(now));
+        let state = self.state();
+        let wait = state.wrong.get(&state.key(giver)).map_or(Duration::ZERO, |wrong| wrong.wait(now));
         (!wait.is_zero()).then_some(wait)
     }
 
     /// A share was taken that is not the last one of its round.
     pub(super) fn given(&self, giver: Giver) {
-        let mut state = self.state();
-        if !state.round.contains(&giver) {
-            state.round.push(giver);
+        let round = &mut self.state().round;
+        if round.contains(&giver) {
+            return;
+        }
+        let giver = if round.len() < GIVERS_MAX { giver } else { None };
+        if !round.contains(&giver) {
+            round.push(giver);
         }
     }
 
@@ -78,8 +94,7 @@ impl Guesses {
         }
         state.wrong.retain(|_, wrong| now.saturating_sub(wrong.last) < FORGET);
         for giver in givers {
-            let full = state.wrong.len() >= PEERS_MAX && !state.wrong.contains_key(&giver);
-            let key = if full { None } else { giver };
+            let key = state.key(giver);
             let wrong = state.wrong.entry(key).or_insert(Wrong { rounds: 0, last: now });
             (wrong.rounds, wrong.last) = (wrong.rounds.saturating_add(1), now);
         }
@@ -163,5 +178,27 @@ mod tests {
             guesses.wrong(peer(number), seconds(0));
         }
         assert!(guesses.state().wrong.len() <= PEERS_MAX + 1);
+    }
+
+    #[test]
+    fn peers_beyond_those_told_apart_wait_as_one() {
+        let guesses = Guesses::default();
+        for number in 0..5000 {
+            guesses.wrong(peer(number), seconds(0));
+        }
+        assert_eq!(guesses.wait(peer(4000), seconds(0)), Some(LONGEST));
+        assert_eq!(guesses.wait(peer(0), seconds(0)), None, "a peer that is told apart has its own wait");
+        assert_eq!(guesses.wait(peer(4000), LONGEST), None);
+    }
+
+    #[test]
+    fn givers_of_a_round_that_does_not_end_take_bounded_memory() {
+        let guesses = Guesses::default();
+        for number in 0..5000 {
+            guesses.given(peer(number));
+        }
+        assert_eq!(guesses.state().round.len(), 256, "255 that are told apart, and one for all others");
+        guesses.wrong(peer(4999), seconds(0));
+        assert_eq!(guesses.state().wrong.len(), 257);
     }
 }

@@ -8,16 +8,12 @@ use onrecord_entry::gap::RefusedRequests;
 use crate::engine::unsealed::Unsealed;
 use crate::refusals::{Count, Taken};
 
-/// Puts counts on record, an entry each. What cannot be recorded is counted again: a count may be too high then, if some
-/// devices have it already, and never too low.
-pub(crate) async fn refused(unsealed: &Unsealed, taken: Taken<'_>) {
-    let counts = &unsealed.refusals.counts;
+/// Puts counts on record, an entry each. What cannot be recorded is counted again, also if this future is dropped: a count may
+/// be too high then, if some devices have it already, and never too low.
+pub(crate) async fn refused(unsealed: &Unsealed, mut taken: Taken<'_>) {
     let mut offered = Vec::new();
-    for count in &taken.list {
-        let Ok(id) = unsealed.host.entropy.uuid() else {
-            counts.put_back(*count);
-            continue;
-        };
+    for count in taken.list() {
+        let Ok(id) = unsealed.host.entropy.uuid() else { continue };
         let address = count.network.map(|network| network.to_string()).unwrap_or_default();
         let entry = Entry::refused(&id, &address, facts(count));
         // Offered before any of them is waited for: a device that hangs delays all of them by one time-out.
@@ -26,10 +22,10 @@ pub(crate) async fn refused(unsealed: &Unsealed, taken: Taken<'_>) {
     let fail_closed = unsealed.devices.settings().fail_closed;
     for (count, recording) in offered {
         match recording.await {
-            Ok(Recorded::OnRecord(_)) => {}
+            Ok(Recorded::OnRecord(_)) => taken.recorded(&count),
             // As with any request of a server that runs without a device.
-            Ok(Recorded::Unaudited(_)) if !fail_closed => {}
-            Ok(Recorded::Unaudited(_)) | Err(_) => counts.put_back(count),
+            Ok(Recorded::Unaudited(_)) if !fail_closed => taken.recorded(&count),
+            Ok(Recorded::Unaudited(_)) | Err(_) => {}
         }
     }
 }

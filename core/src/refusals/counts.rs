@@ -54,14 +54,15 @@ struct State {
     counts: BTreeMap<(Reason, Option<Network>), Count>,
     /// When some were last taken.
     taken_at: Option<Duration>,
-    /// Whether those that were taken are still being recorded.
-    recording: bool,
+    /// How many requests the counts have that were taken and are not on record yet.
+    recording: u64,
 }
 
-/// What is being recorded. Dropped when that is over, so that the next ones can be.
+/// Counts that are being recorded. Those that are not on record when it is dropped are counted again, whatever the reason:
+/// their entries failed, or the future that records them was dropped.
 pub(crate) struct Taken<'a> {
     counts: &'a Counts,
-    pub(crate) list: Vec<Count>,
+    list: Vec<Count>,
 }
 
 impl Counts {
@@ -70,20 +71,16 @@ impl Counts {
         self.state().add(Count { reason, network, requests: 1, since: now, until: now });
     }
 
-    /// Counts again what could not be recorded.
-    pub(crate) fn put_back(&self, count: Count) {
-        self.state().add(count);
-    }
-
-    /// How many requests are not on record.
+    /// How many requests are not on record, with those whose counts are being recorded.
     pub(crate) fn pending(&self) -> u64 {
-        self.state().counts.values().map(|count| count.requests).sum()
+        let state = self.state();
+        state.counts.values().map(|count| count.requests).fold(state.recording, u64::saturating_add)
     }
 
     /// Takes all counts to record them, once a pause is over and nothing is being recorded.
     pub(crate) fn take_due(&self, now: Duration) -> Option<Taken<'_>> {
         let is_due = |at: Duration| now.saturating_sub(at) >= PAUSE;
-        self.take_if(|state| !state.recording && state.taken_at.is_none_or(is_due), now)
+        self.take_if(|state| state.recording == 0 && state.taken_at.is_none_or(is_due), now)
     }
 
     /// Takes all counts to record them, because there will be no later moment.
@@ -96,8 +93,10 @@ impl Counts {
         if state.counts.is_empty() || !may(&state) {
             return None;
         }
-        (state.taken_at, state.recording) = (Some(now), true);
-        Some(Taken { counts: self, list: std::mem::take(&mut state.counts).into_values().collect() })
+        let list: Vec<Count> = std::mem::take(&mut state.counts).into_values().collect();
+        state.taken_at = Some(now);
+        state.recording = list.iter().map(|count| count.requests).fold(state.recording, u64::saturating_add);
+        Some(Taken { counts: self, list })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,9 +118,28 @@ impl State {
     }
 }
 
+impl Taken<'_> {
+    /// The counts that are not on record yet.
+    pub(crate) fn list(&self) -> &[Count] {
+        &self.list
+    }
+
+    /// A count is on record.
+    pub(crate) fn recorded(&mut self, count: &Count) {
+        let Some(index) = self.list.iter().position(|listed| listed == count) else { return };
+        self.list.swap_remove(index);
+        let mut state = self.counts.state();
+        state.recording = state.recording.saturating_sub(count.requests);
+    }
+}
+
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.counts.state().recording = false;
+        let mut state = self.counts.state();
+        for count in self.list.drain(..) {
+            state.recording = state.recording.saturating_sub(count.requests);
+            state.add(count);
+        }
     }
 }
 
@@ -148,18 +166,39 @@ mod tests {
         }
         counts.add(Reason::Rate, peer(2), at(9));
         counts.add(Reason::KeyShares, peer(1), at(9));
-        let taken = counts.take_due(Duration::ZERO).unwrap();
+        let mut taken = counts.take_due(Duration::ZERO).unwrap();
         let first = Count { reason: Reason::Rate, network: peer(1), requests: 3, since: at(3), until: at(5) };
         assert_eq!((taken.list.len(), taken.list[0]), (3, first));
         counts.add(Reason::Rate, peer(1), at(6));
         assert!(counts.take_due(Duration::from_secs(5)).is_none(), "the last ones are being recorded");
-        counts.put_back(taken.list[0]);
+        for other in [taken.list[1], taken.list[2]] {
+            taken.recorded(&other);
+        }
         drop(taken);
         assert!(counts.take_due(Duration::from_millis(999)).is_none(), "too soon");
-        let again = counts.take_due(Duration::from_secs(1)).unwrap();
-        assert_eq!(again.list, [Count { requests: 4, until: at(6), ..first }]);
+        let mut again = counts.take_due(Duration::from_secs(1)).unwrap();
+        let all = Count { requests: 4, until: at(6), ..first };
+        assert_eq!(again.list, [all]);
+        again.recorded(&all);
         drop(again);
         assert!(counts.take_last(Duration::from_secs(9)).is_none(), "nothing is left");
+    }
+
+    #[test]
+    fn counts_that_are_dropped_before_they_are_on_record_are_counted_again() {
+        let counts = Counts::default();
+        for number in [1, 1, 2] {
+            counts.add(Reason::Rate, peer(number), at(1));
+        }
+        let mut taken = counts.take_last(Duration::ZERO).unwrap();
+        assert_eq!(counts.pending(), 3, "those that are being recorded are not on record yet");
+        let first = taken.list[0];
+        taken.recorded(&first);
+        taken.recorded(&first);
+        assert_eq!(counts.pending(), 1);
+        drop(taken);
+        assert_eq!(counts.pending(), 1);
+        assert_eq!(counts.take_last(Duration::ZERO).unwrap().list[0].network, peer(2));
     }
 
     #[test]
