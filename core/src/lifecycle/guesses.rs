@@ -1,5 +1,5 @@
 //! Wrong key shares, by peer: after a few of them the peer has to wait, each time for longer. Never for long, and nobody else
-//! waits: a correct share from another address is taken. Only peers beyond those that are told apart wait together.
+//! waits: a correct share from another address is taken.
 //! Never in it: a share, or whether one is right.
 
 use std::collections::HashMap;
@@ -17,13 +17,14 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 /// Wrong shares are forgotten when there was none for this time.
 const FORGET: Duration = Duration::from_mins(10);
-/// How many peers are told apart. Others are one.
+/// How many peers wait. Further ones do not: if they had to wait together, strangers at many addresses could keep the holders of
+/// shares out.
 const PEERS_MAX: usize = 1024;
-/// How many givers of a round are told apart, as many as a round can need shares. Others are one: a share that is given
-/// again does not bring the end of the round nearer, and may come from any number of peers.
+/// How many givers of a round are remembered, as many as a round can need shares: a share that is given again does not bring the
+/// end of the round nearer, and may come from any number of peers.
 const GIVERS_MAX: usize = 255;
 
-/// A peer; none where its address is not known, or where there are too many.
+/// A peer; none where its address is not known.
 pub(super) type Giver = Option<Network>;
 
 #[derive(Default)]
@@ -51,30 +52,18 @@ impl Wrong {
     }
 }
 
-impl State {
-    /// The key of a peer's entry: that of all others if there are too many and the peer has none of its own.
-    fn key(&self, giver: Giver) -> Giver {
-        let is_full = self.wrong.len() >= PEERS_MAX && !self.wrong.contains_key(&giver);
-        if is_full { None } else { giver }
-    }
-}
-
 impl Guesses {
     /// How long a peer has to wait before its next share is looked at, if it has to.
     pub(super) fn wait(&self, giver: Giver, now: Duration) -> Option<Duration> {
         let state = self.state();
-        let wait = state.wrong.get(&state.key(giver)).map_or(Duration::ZERO, |wrong| wrong.wait(now));
+        let wait = state.wrong.get(&giver).map_or(Duration::ZERO, |wrong| wrong.wait(now));
         (!wait.is_zero()).then_some(wait)
     }
 
     /// A share was taken that is not the last one of its round.
     pub(super) fn given(&self, giver: Giver) {
         let round = &mut self.state().round;
-        if round.contains(&giver) {
-            return;
-        }
-        let giver = if round.len() < GIVERS_MAX { giver } else { None };
-        if !round.contains(&giver) {
+        if round.len() < GIVERS_MAX && !round.contains(&giver) {
             round.push(giver);
         }
     }
@@ -94,8 +83,10 @@ impl Guesses {
         }
         state.wrong.retain(|_, wrong| now.saturating_sub(wrong.last) < FORGET);
         for giver in givers {
-            let key = state.key(giver);
-            let wrong = state.wrong.entry(key).or_insert(Wrong { rounds: 0, last: now });
+            if state.wrong.len() >= PEERS_MAX && !state.wrong.contains_key(&giver) {
+                continue;
+            }
+            let wrong = state.wrong.entry(giver).or_insert(Wrong { rounds: 0, last: now });
             (wrong.rounds, wrong.last) = (wrong.rounds.saturating_add(1), now);
         }
         state.lines.event(now)
@@ -177,18 +168,17 @@ mod tests {
         for number in 0..5000 {
             guesses.wrong(peer(number), seconds(0));
         }
-        assert!(guesses.state().wrong.len() <= PEERS_MAX + 1);
+        assert!(guesses.state().wrong.len() <= PEERS_MAX);
     }
 
     #[test]
-    fn peers_beyond_those_told_apart_wait_as_one() {
+    fn strangers_at_many_addresses_keep_no_other_peer_waiting() {
         let guesses = Guesses::default();
-        for number in 0..5000 {
-            guesses.wrong(peer(number), seconds(0));
+        for number in 0..50_000 {
+            guesses.wrong(peer(number % 5000), seconds(0));
         }
-        assert_eq!(guesses.wait(peer(4000), seconds(0)), Some(LONGEST));
-        assert_eq!(guesses.wait(peer(0), seconds(0)), None, "a peer that is told apart has its own wait");
-        assert_eq!(guesses.wait(peer(4000), LONGEST), None);
+        assert_eq!(guesses.wait(peer(0), seconds(0)), Some(LONGEST));
+        assert_eq!(guesses.wait(peer(9999), seconds(0)), None);
     }
 
     #[test]
@@ -197,8 +187,8 @@ mod tests {
         for number in 0..5000 {
             guesses.given(peer(number));
         }
-        assert_eq!(guesses.state().round.len(), 256, "255 that are told apart, and one for all others");
+        assert_eq!(guesses.state().round.len(), 255);
         guesses.wrong(peer(4999), seconds(0));
-        assert_eq!(guesses.state().wrong.len(), 257);
+        assert_eq!(guesses.state().wrong.len(), 256);
     }
 }
