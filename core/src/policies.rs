@@ -42,6 +42,8 @@ struct PolicyStore {
     /// Counted up under the lock of `known`, whenever that changes.
     generation: AtomicU64,
     compiled: Mutex<Compiled>,
+    /// Held by a write from the check of the bounds until the policy is in force: each write counts those before it.
+    writing: tokio::sync::Mutex<()>,
     /// Held by whatever reads a policy again, until it is in force.
     refreshing: tokio::sync::Mutex<()>,
 }
@@ -109,6 +111,7 @@ impl Policies {
             known: RwLock::new(known),
             generation: AtomicU64::new(1),
             compiled: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             refreshing: tokio::sync::Mutex::default(),
         })))
     }
@@ -168,11 +171,12 @@ impl Policies {
         known.get(name).map(|known| Arc::clone(&known.document))
     }
 
-    /// Compiles and stores a policy.
+    /// Compiles and stores a policy. One at a time.
     pub async fn write(&self, draft: PolicyDraft<'_>, now: Time) -> Result<(), PolicyError> {
         if draft.name == ROOT {
             return Err(PolicyError::Fixed("update \"root\" policy"));
         }
+        let _turn = self.0.writing.lock().await;
         self.check_size(&draft)?;
         Policy::parse(draft.name, &draft.text).map_err(PolicyError::Parse)?;
         let name = draft.name;
@@ -183,14 +187,14 @@ impl Policies {
     /// Refuses a policy for which there is no room. What was stored before can always be written shorter.
     fn check_size(&self, draft: &PolicyDraft<'_>) -> Result<(), PolicyError> {
         let bytes = draft.text.len();
-        if bytes > TEXT_BYTES_MAX {
-            return Err(PolicyError::LongText(bytes));
-        }
-        if draft.name.len() > NAME_BYTES_MAX {
-            return Err(PolicyError::LongName(draft.name.len()));
-        }
         let known = self.known();
         let old = known.get(draft.name).map(|known| known.document.text.len());
+        if bytes > TEXT_BYTES_MAX.max(old.unwrap_or(0)) {
+            return Err(PolicyError::LongText(bytes));
+        }
+        if old.is_none() && draft.name.len() > NAME_BYTES_MAX {
+            return Err(PolicyError::LongName(draft.name.len()));
+        }
         if old.is_none() && known.len() >= POLICIES_MAX {
             return Err(PolicyError::TooMany);
         }
@@ -358,7 +362,58 @@ impl From<StoreError> for PolicyError {
 
 #[cfg(test)]
 mod tests {
+    use onrecord_storage::{Storage, memory::Memory};
+    use tokio::task::JoinSet;
+
     use super::*;
+    use crate::kit::unsealed_barrier;
+
+    /// A policy without rules whose text has this many bytes.
+    fn draft(name: &str, bytes: usize) -> PolicyDraft<'_> {
+        PolicyDraft { name, text: "#".repeat(bytes), cas: None, cas_required: None }
+    }
+
+    #[tokio::test]
+    async fn policies_that_are_written_at_once_do_not_exceed_the_bound_on_all_texts() {
+        let barrier = unsealed_barrier(Storage::start(Memory::new()).unwrap()).await;
+        let policies = Policies::load(&barrier).await.unwrap();
+        let mut writes = JoinSet::new();
+        for number in 0..32 {
+            let policies = policies.clone();
+            writes.spawn(async move {
+                policies.write(draft(&format!("p{number}"), TEXT_BYTES_MAX), Time::UNIX_EPOCH).await
+            });
+        }
+        let written = writes.join_all().await;
+        // The text of the default policy takes the place of the sixteenth.
+        assert_eq!(written.iter().filter(|written| written.is_ok()).count(), 15);
+        let no_room = |written: &&Result<(), PolicyError>| matches!(written, Err(PolicyError::NoRoom(_)));
+        assert_eq!(written.iter().filter(no_room).count(), 17);
+    }
+
+    #[tokio::test]
+    async fn stored_policies_beyond_the_bounds_can_be_rewritten_but_not_lengthened() {
+        let barrier = unsealed_barrier(Storage::start(Memory::new()).unwrap()).await;
+        let view = barrier.view(place::POLICY).unwrap();
+        let name = "n".repeat(NAME_BYTES_MAX + 1);
+        let mut batch = Batch::new();
+        // As a version without the bounds stored them.
+        for (name, bytes) in [("long", 3 * TEXT_BYTES_MAX), (&name, 1)] {
+            view.put(&mut batch, name, &Document::built_in(&"#".repeat(bytes)).encode()).unwrap();
+        }
+        view.commit(batch).await.unwrap();
+        let policies = Policies::load(&barrier).await.unwrap();
+        let write = async |name: &str, bytes| policies.write(draft(name, bytes), Time::UNIX_EPOCH).await;
+        write(&name, 2).await.unwrap();
+        write("long", 2 * TEXT_BYTES_MAX).await.unwrap();
+        let longer = write("long", 2 * TEXT_BYTES_MAX + 1).await;
+        assert!(matches!(longer, Err(PolicyError::LongText(_))), "{longer:?}");
+        write("long", 1).await.unwrap();
+        let longer = write("long", TEXT_BYTES_MAX + 1).await;
+        assert!(matches!(longer, Err(PolicyError::LongText(_))), "{longer:?}");
+        let new = write(&format!("{name}n"), 1).await;
+        assert!(matches!(new, Err(PolicyError::LongName(_))), "{new:?}");
+    }
 
     #[test]
     fn a_policy_survives_storage() {

@@ -287,7 +287,7 @@ impl Permit {
     pub(crate) fn finish(&self, left: usize) {
         self.give_back_slot();
         let left = if left > FREE { left } else { 0 };
-        self.give_back_bytes(self.held().saturating_sub(left));
+        self.shrink_to(left);
         self.work.lock().unwrap_or_else(PoisonError::into_inner).clear();
         if let Some(path) = self.path {
             let (small, large) = (&self.has_read_small, &self.has_read_large);
@@ -314,8 +314,14 @@ impl Permit {
         }
     }
 
-    fn held(&self) -> usize {
+    /// How many bytes it holds.
+    pub(crate) fn held(&self) -> usize {
         self.share.load(Ordering::Acquire) + self.beyond.load(Ordering::Acquire)
+    }
+
+    /// Gives back what it holds beyond this many bytes.
+    pub(crate) fn shrink_to(&self, bytes: usize) {
+        self.give_back_bytes(self.held().saturating_sub(bytes));
     }
 
     fn give_back_slot(&self) {

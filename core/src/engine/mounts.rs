@@ -115,10 +115,7 @@ impl Mounts {
             return Err(MountError::TooMany);
         }
         let mount = self.instantiate(stored::with_ids(draft, &*self.0.host.entropy)?).await?;
-        let table = table.with(mount);
-        let bytes = encode(&table);
-        check_length(&bytes)?;
-        self.store(table, &bytes).await
+        self.replace_within_bound(&table, table.with(mount)).await
     }
 
     /// Removes the engine at a path (with its final slash), if there is one, then its data. Once the table without it is
@@ -151,10 +148,7 @@ impl Mounts {
         let table = self.snapshot();
         let mut mount = Mount::clone(table.at(path).ok_or_else(|| MountError::Missing(path.to_owned()))?);
         change(&mut mount.entry)?;
-        let table = table.with(mount);
-        let bytes = encode(&table);
-        check_length(&bytes)?;
-        Ok(self.store(table, &bytes).await?)
+        Ok(self.replace_within_bound(&table, table.with(mount)).await?)
     }
 
     /// Shows the table that is stored now. An engine that stays mounted keeps what it has in memory.
@@ -200,6 +194,16 @@ impl Mounts {
         }
         let _turn = self.0.writer.lock().await;
         self.replace(self.snapshot().swept(uuid)).await
+    }
+
+    /// Stores a table in place of `old`, then shows it, unless it is longer than that and than a table can be: an old
+    /// one beyond the bound can be shortened. The writer's turn must be held.
+    async fn replace_within_bound(&self, old: &Table, table: Table) -> Result<(), MountError> {
+        let bytes = encode(&table);
+        if bytes.len() > TABLE_BYTES_MAX && bytes.len() > encode(old).len() {
+            return Err(MountError::TableTooLong(bytes.len()));
+        }
+        self.store(table, &bytes).await
     }
 
     /// Stores a smaller table, then shows it. The writer's turn must be held.
@@ -260,10 +264,6 @@ fn unreadable(error: MountError, view: &View) -> MountError {
 
 fn encode(table: &Table) -> Vec<u8> {
     stored::encode(table.iter().map(|mount| &mount.entry), &table.pending_deletion)
-}
-
-const fn check_length(table: &[u8]) -> Result<(), MountError> {
-    if table.len() > TABLE_BYTES_MAX { Err(MountError::TableTooLong(table.len())) } else { Ok(()) }
 }
 
 fn data_folder(uuid: &str) -> String {
@@ -335,10 +335,61 @@ impl From<KeyError> for MountError {
 
 #[cfg(test)]
 mod tests {
-    use super::MountError;
+    use std::sync::Arc;
+
+    use onrecord_audit::SystemClock;
+    use onrecord_storage::memory::Memory;
+    use onrecord_storage::{Batch, Storage};
+
+    use super::{MountError, Mounts, TABLE_BYTES_MAX};
+    use crate::engine::mount::{Mount, MountEntry, Tune};
+    use crate::kinds;
+    use crate::kit::{host, unsealed_barrier};
 
     fn check_path(path: &str) -> Result<(), MountError> {
         super::check_path(path, &crate::engine::kv1::KIND)
+    }
+
+    #[tokio::test]
+    async fn a_stored_table_beyond_the_bound_can_be_shortened_but_not_lengthened() {
+        let host = host(Arc::new(SystemClock::new()));
+        let barrier = unsealed_barrier(Storage::start(Memory::new()).unwrap()).await;
+        let kinds = kinds::builtin();
+        let mut batch = Batch::new();
+        Mounts::make(&mut batch, &barrier, &host, &kinds).unwrap();
+        barrier.commit(batch).await.unwrap();
+        let mounts = Mounts::load(&barrier, &host, &kinds).await.unwrap();
+        let entry = |path: &str| MountEntry {
+            path: path.to_owned(),
+            kind: &crate::engine::kv1::KIND,
+            accessor: String::new(),
+            uuid: String::new(),
+            description: String::new(),
+            local: false,
+            seal_wrap: false,
+            external_entropy_access: false,
+            options: None,
+            tune: Tune::default(),
+        };
+        mounts.enable(entry("kv/")).await.unwrap();
+        // As a version without the bound stored it.
+        let mut mount = Mount::clone(&mounts.at("kv/").unwrap());
+        mount.entry.description = "d".repeat(TABLE_BYTES_MAX + 1000);
+        mounts.replace(mounts.snapshot().with(mount)).await.unwrap();
+
+        let describe = async |bytes: usize| {
+            let change = |mount: &mut MountEntry| {
+                mount.description = "d".repeat(bytes);
+                Ok::<_, MountError>(())
+            };
+            mounts.tune("kv/", change).await
+        };
+        assert!(matches!(describe(TABLE_BYTES_MAX + 1001).await, Err(MountError::TableTooLong(_))));
+        describe(TABLE_BYTES_MAX + 999).await.unwrap();
+        assert!(matches!(mounts.enable(entry("more/")).await, Err(MountError::TableTooLong(_))));
+        describe(1).await.unwrap();
+        assert!(matches!(describe(TABLE_BYTES_MAX).await, Err(MountError::TableTooLong(_))));
+        mounts.enable(entry("more/")).await.unwrap();
     }
 
     #[test]

@@ -108,7 +108,8 @@ impl Space {
     /// (`existing`) is not read again: if it has changed since, the batch is refused, and the change decided again. `decide` is called with that
     /// value and makes the batch; changes of one key are decided one after another. It is called again if a change that
     /// it saw did not become durable, or if a value that it asked for ([`ChangeBatch::latest`]) had to be waited for, and must
-    /// not keep anything from the first time. What the change reads takes room of the request's `permit`.
+    /// not keep anything from the first time. What the change reads takes room of the request's `permit`; what it takes is
+    /// given back before the change is decided again.
     pub async fn change<T>(
         &self,
         key: &str,
@@ -120,7 +121,9 @@ impl Space {
         if *closed {
             return Err(Refusal::unsupported_path());
         }
+        let held = permit.held();
         for attempt in 0..TRIES {
+            permit.shrink_to(held);
             let existing = existing.filter(|_| attempt == 0);
             let (result, commit) = self.attempt(key, existing, permit, &mut decide).await?;
             match commit.await {
@@ -153,12 +156,14 @@ impl Space {
         };
         let mut draft =
             ChangeBatch { view: &self.view, batch: Batch::new(), known: Vec::new(), wanted: None };
+        let held = permit.held();
         let result = loop {
             let result = decide(old, &mut draft);
             let Some((key, read)) = draft.wanted.take() else { break result? };
+            draft.batch = Batch::new();
+            permit.shrink_to(held);
             let (value, _) = read.await.map_err(refused)?;
             draft.known.push((key, value));
-            draft.batch = Batch::new();
         };
         // Even if nothing changes: what was seen may still be on its way, and must not be answered before it is there.
         draft.batch.require(seen);
@@ -219,5 +224,51 @@ pub(crate) fn failed(error: &dyn Display) -> Refusal {
 impl From<Broken> for Refusal {
     fn from(error: Broken) -> Self {
         failed(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use onrecord_storage::Storage;
+    use onrecord_storage::far::Far;
+
+    use super::*;
+    use crate::admission::{Admission, Priority};
+    use crate::kit::unsealed_barrier;
+
+    const MIB: usize = 1 << 20;
+
+    #[tokio::test]
+    async fn a_change_that_is_decided_several_times_holds_room_for_the_last_time_alone() {
+        let storage = Storage::start(Far::new(Duration::from_millis(1)).unwrap()).unwrap();
+        let view = unsealed_barrier(storage).await.view("mounts/kv/").unwrap();
+        let store = || {
+            let mut batch = Batch::new();
+            view.put(&mut batch, "key", &vec![0; MIB]).unwrap();
+            view.commit(batch)
+        };
+        store().await.unwrap();
+        let space = Space::new(view.clone());
+        let admission = Admission::new(64, 128 * MIB);
+        let permit = admission.account(None).arrive(Priority::Ordinary, "kv/key");
+        permit.grow(MIB).unwrap();
+        let (mut decisions, mut attempts) = (0, 0);
+        let changed = space.change("key", None, &permit, |stored, draft| {
+            decisions += 1;
+            assert_eq!(stored.map(|stored| stored.expose().len()), Some(MIB));
+            permit.hold_change(2 * MIB)?;
+            draft.latest("another key")?;
+            attempts += 1;
+            if attempts == 1 {
+                // A write of the same key that comes first: the store refuses this change.
+                drop(store());
+            }
+            Ok(())
+        });
+        assert!(changed.await.is_ok());
+        assert!(decisions > 2 && attempts == 2, "{decisions} decisions in {attempts} attempts");
+        assert_eq!(admission.bytes_held(), (1 + 2 + 4) * MIB);
     }
 }

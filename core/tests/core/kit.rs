@@ -13,9 +13,9 @@ use onrecord_core::{Answer, Core, Exchange, Headers, Host, Received, Settings, S
 use onrecord_core::{InitOptions, Journey};
 use onrecord_entry::Formatter;
 use onrecord_entry::{FormatOptions, Salt};
-use onrecord_seal::OsEntropy;
-use onrecord_storage::Storage;
+use onrecord_seal::{OsEntropy, SealConfig};
 use onrecord_storage::memory::Memory;
+use onrecord_storage::{Barrier, Storage};
 use onrecord_value::{Object, json};
 use serde_json::Value;
 
@@ -33,6 +33,14 @@ impl Spawn for SpawnOnTokio {
 /// A host with this clock.
 pub fn host(clock: Arc<dyn Clock>) -> Host {
     Host { clock, entropy: Arc::new(OsEntropy::new()), spawn: Arc::new(SpawnOnTokio), process: Arc::new(()) }
+}
+
+/// A new barrier over an empty store, unsealed.
+pub async fn unsealed_barrier(storage: Storage) -> Barrier {
+    let barrier = Barrier::new(storage, Arc::new(OsEntropy::new()));
+    let (_, batch) = barrier.initialize(SealConfig::new(1, 1).unwrap(), 0).await.unwrap();
+    barrier.commit(batch).await.unwrap();
+    barrier
 }
 
 /// Waits until a condition holds, while the other tasks of the test go on.

@@ -17,7 +17,7 @@ use onrecord_storage::{Barrier, Batch, Storage, memory};
 use onrecord_value::object;
 
 use super::{at, clock, wait};
-use crate::kit::host;
+use crate::kit::{host, unsealed_barrier};
 
 /// A server's stores, unsealed, and the storage they are on.
 struct Stores {
@@ -31,11 +31,7 @@ impl Stores {
     fn new() -> Self {
         let storage = Storage::start(memory::Memory::new()).unwrap();
         let host = host(clock());
-        let barrier = Barrier::new(storage, Arc::clone(&host.entropy));
-        let config = onrecord_seal::SealConfig::new(1, 1).unwrap();
-        let (_, batch) = wait(barrier.initialize(config, 0)).unwrap();
-        wait(barrier.commit(batch)).unwrap();
-        Self::open(barrier, host)
+        Self::open(wait(unsealed_barrier(storage)), host)
     }
 
     fn open(barrier: Barrier, host: Host) -> Self {
