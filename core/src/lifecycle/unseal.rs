@@ -146,6 +146,7 @@ impl Core {
             tokens,
             policies,
             host: host.clone(),
+            machine_clock: Arc::clone(&machine.clock),
             settings: Arc::clone(settings),
             cluster,
             alarm: Alarm::default(),
