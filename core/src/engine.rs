@@ -48,7 +48,8 @@ pub struct Call<'a> {
     pub caller: Option<&'a Caller>,
     /// The mount that was routed to.
     pub mount: &'a Mount,
-    /// The time of the request; an engine asks no clock.
+    /// The time of the request, by which expiry is judged. An engine that stores data asks no clock; `sys` shows the
+    /// machine's time for devices and snapshots.
     pub now: Time,
     /// What the existence check of a write has read; none where there was no check.
     pub existing: Option<&'a Existing>,

@@ -34,7 +34,7 @@ impl Refusals {
         if rate.take(network, context.request.started) {
             return true;
         }
-        self.counts.add(Reason::Rate, Some(network), context.request.received);
+        self.counts.add(Reason::Rate, Some(network), context.unsealed.machine_clock.now());
         context.unsealed.meters.over_rate();
         false
     }

@@ -134,7 +134,7 @@ impl Engine for Sys {
             .write(|_, unsealed, call| Handled::pending(seal::rotate(unsealed, call.now))),
         sudo("storage/snapshot", "Begin a snapshot of the storage.")
             .description("Answers `id` and `records`. The pages are at `sys/storage/snapshot/ID`.")
-            .write(|_, unsealed, call| Handled::ready(snapshot::begin(unsealed, call))),
+            .write(|_, unsealed, _| Handled::ready(snapshot::begin(unsealed))),
         sudo(
             "storage/snapshot/restore",
             "Restore the storage from a snapshot. Not supported by a running server.",

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use onrecord_audit::Broker;
 use onrecord_audit::status::{DeviceStatus, Outlook};
+use onrecord_audit::{Broker, Clock};
 use onrecord_seal::{Entropy, EntropyError};
 use onrecord_storage::{Barrier, Batch, StoreError, View};
 
@@ -56,6 +56,8 @@ pub struct Unsealed {
     pub policies: Policies,
     /// Clock, entropy and runtime. The clock never goes back: expiry is judged by it.
     pub host: Host,
+    /// The machine's clock: what is shown goes by it (entries, devices, salts, snapshots), and may go back.
+    pub(crate) machine_clock: Arc<dyn Clock>,
     /// Limits and defaults from the configuration.
     pub settings: Arc<Settings>,
     /// The cluster's name and id, shown by `sys/health` and `sys/seal-status`.

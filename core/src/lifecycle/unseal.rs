@@ -110,7 +110,7 @@ impl Core {
         let mounts = mounts.map_err(load("the mount table"))?;
         let boot = self.random_boot()?;
         let boots = Boots::begin(&core, boot).await?;
-        let audited_headers = AuditedHeaders::load(core).await?;
+        let audited_headers = AuditedHeaders::load(core.clone()).await?;
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
         let broker = Broker::builder()
@@ -135,10 +135,8 @@ impl Core {
                 unopened.into_iter().map(|device| (device.device.path.clone(), device.error.to_string()));
             return Err(CeremonyError::Devices(failed.collect()));
         }
-        for Unopened { device, error, .. } in unopened {
-            let error = error.without_options();
-            tracing::error!(path = device.path, error, "the server runs without this audit device");
-        }
+        log_unopened(&unopened);
+        boots.finish(&core, &broker).await?;
         Ok(Arc::new(Unsealed {
             barrier: barrier.clone(),
             broker: Arc::new(broker),
@@ -148,6 +146,7 @@ impl Core {
             tokens,
             policies,
             host: host.clone(),
+            machine_clock: Arc::clone(&machine.clock),
             settings: Arc::clone(settings),
             cluster,
             alarm: Alarm::default(),
@@ -209,6 +208,13 @@ impl Core {
             "the storage is of an older version: from now on what is stored is counted, and checked at each unsealing"
         );
         Ok(())
+    }
+}
+
+fn log_unopened(unopened: &[Unopened]) {
+    for Unopened { device, error, .. } in unopened {
+        let error = error.without_options();
+        tracing::error!(path = device.path, error, "the server runs without this audit device");
     }
 }
 

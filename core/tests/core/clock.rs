@@ -12,7 +12,7 @@ use onrecord_storage::memory::Memory;
 use onrecord_value::Time;
 use serde_json::{Value, json};
 
-use crate::kit::{TestServer, ask, core_by};
+use crate::kit::{TestServer, ask, core_by, entries, eventually};
 
 const YEAR: i64 = 365 * 24 * 3600;
 
@@ -60,8 +60,12 @@ struct Server {
 
 impl Server {
     async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    async fn with(settings: Settings) -> Self {
         let (clock, storage) = (Arc::new(SetClock::default()), Storage::start(Memory::new()).unwrap());
-        let core = core_by(storage.clone(), Settings::default(), Arc::clone(&clock) as _);
+        let core = core_by(storage.clone(), settings, Arc::clone(&clock) as _);
         Self { world: TestServer::unsealed(core).await, clock, storage }
     }
 
@@ -200,4 +204,37 @@ async fn a_clock_that_was_years_ahead_leaves_a_server_that_works() {
     let server = server.killed_and_started(0).await;
     assert!(server.is_refused(&new).await);
     assert_eq!(server.look_up(&server.token("60s").await).await.1["ttl"], 60);
+}
+
+#[tokio::test]
+async fn entries_devices_and_snapshots_show_the_time_of_a_machine_whose_clock_was_years_ahead() {
+    let settings = Settings { unauthenticated_rate_limit: 1, ..Settings::default() };
+    let server = Server::with(settings).await;
+    let world = &server.world;
+    let device = world.device("memory/", true).await;
+    server.clock.set_by(10 * YEAR);
+    assert_eq!(server.look_up(&world.root).await.0, 200);
+    server.clock.set_by(-10 * YEAR);
+    let now = "2027-01-15T08:00:00Z";
+
+    while world.send(ask("GET", "cubbyhole/a")).await.status != 429 {}
+    world.core.keep_record().await;
+    let find = || entries(&device).into_iter().find(|entry| entry["refused"].is_object());
+    eventually(|| find().is_some()).await;
+    let refused = &find().unwrap()["refused"];
+    assert_eq!((&refused["since"], &refused["until"]), (&json!(now), &json!(now)));
+
+    let discard = json!({"type": "file", "options": {"file_path": "discard"}});
+    assert_eq!(world.root("PUT", "sys/audit/file", Some(discard)).await.status, 204);
+    assert_eq!(world.root("POST", "sys/audit-rotate-salt/file", None).await.status, 200);
+    assert_eq!(world.root("DELETE", "sys/audit/file", None).await.status, 204);
+    let salts = world.root("GET", "sys/audit-salts", None).await.body["data"].clone();
+    let salts = salts.as_object().unwrap();
+    assert_eq!(salts.len(), 2);
+    for salt in salts.values() {
+        assert_eq!((&salt["from"], &salt["to"]), (&json!(now), &json!(now)), "{salt}");
+    }
+
+    let begun = world.root("POST", "sys/storage/snapshot", None).await;
+    assert_eq!(begun.body["data"]["created_time"], now, "{}", begun.text);
 }

@@ -12,6 +12,7 @@
     reason = "a test that fails should panic"
 )]
 
+mod boots;
 mod clock;
 mod engines;
 mod existence;

@@ -40,14 +40,16 @@ pub(super) async fn enable(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply
         options: options(call.data.get("options"))?,
     };
     check_description("description", &wanted.description)?;
-    let unknown = unsealed.devices.enable(&unsealed.broker, wanted, call.now).await.map_err(refused)?;
+    let now = unsealed.machine_clock.now();
+    let unknown = unsealed.devices.enable(&unsealed.broker, wanted, now).await.map_err(refused)?;
     let unknown = unknown.into_iter().map(|text| Warning { text, template: WARN_UNKNOWN_OPTION });
     let warnings = unknown.chain(fields::unrecognized(call.data, &FIELDS)).collect();
     Ok(Reply { warnings, ..Reply::default() })
 }
 
 pub(super) async fn disable(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    unsealed.devices.disable(&unsealed.broker, call.captured, call.now).await.map_err(refused)?;
+    let now = unsealed.machine_clock.now();
+    unsealed.devices.disable(&unsealed.broker, call.captured, now).await.map_err(refused)?;
     Ok(())
 }
 
@@ -154,7 +156,8 @@ pub(super) async fn hash_by_salt(unsealed: &Unsealed, call: &Call<'_>) -> Result
 
 pub(super) async fn rotate_salt(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let path = call.captured.trim_matches('/');
-    let rotated = unsealed.devices.rotate_salt(&unsealed.broker, path, call.now).await.map_err(refused)?;
+    let now = unsealed.machine_clock.now();
+    let rotated = unsealed.devices.rotate_salt(&unsealed.broker, path, now).await.map_err(refused)?;
     let rotated = rotated.ok_or_else(|| unknown(path))?;
     Ok(Outcome::data(object! {
         "path" => rotated.path,

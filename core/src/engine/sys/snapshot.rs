@@ -18,7 +18,7 @@ pub(super) const NO_RESTORE: &str = "a snapshot is not restored into a running s
 pub(super) const NOT_RAFT: &str = "the storage of this server is not Raft: save a snapshot with operator snapshot save (sys/storage/snapshot), and restore one on the machine of the stopped server with operator snapshot restore";
 
 /// Begins a snapshot.
-pub(super) fn begin(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+pub(super) fn begin(unsealed: &Unsealed) -> Result<Outcome, Refusal> {
     let now = unsealed.host.clock.monotonic();
     let busy = || {
         let seconds = IDLE_MAX.as_secs();
@@ -30,7 +30,7 @@ pub(super) fn begin(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Ref
         return Err(busy());
     }
     let id = unsealed.host.entropy.uuid().map_err(|_| Refusal::internal())?;
-    let created = call.now.unix_seconds();
+    let created = unsealed.machine_clock.now().unix_seconds();
     let begun = unsealed.barrier.begin_snapshot(created, unsealed.cluster.id.clone(), VERSION.to_owned());
     let saving = begun.map_err(not_made)?;
     let records = saving.header().records;
