@@ -31,7 +31,7 @@ pub fn read<E: From<SnapshotError>>(
         last = key;
     }
     let (count, content_sha256) = (source.number()?, hex(&source.hash));
-    let mac = source.text(MAC_LENGTH)?;
+    let mac = source.mac()?;
     let expected = source.hash.clone().finalize();
     if source.bytes(expected.len())? != expected[..] {
         return Err(source.damaged("the checksum at its end is not that of its contents").into());
@@ -79,6 +79,16 @@ impl Source {
     fn text(&mut self, length: usize) -> Result<String, SnapshotError> {
         let bytes = self.bytes(length)?;
         String::from_utf8(bytes).map_err(|_| self.damaged("a text in it is not UTF-8"))
+    }
+
+    /// The HMAC. Anything else in its place could add lines to the note of a restoration.
+    fn mac(&mut self) -> Result<String, SnapshotError> {
+        let mac = self.text(MAC_LENGTH)?;
+        if mac.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            Ok(mac)
+        } else {
+            Err(self.damaged("its HMAC is not 64 lowercase hex digits"))
+        }
     }
 
     /// The next record; none at the end.

@@ -346,21 +346,67 @@ fn a_restoration_stays_noted_through_further_ones_until_it_is_forgotten() {
 
 #[test]
 fn a_snapshot_of_other_contents_with_a_right_checksum_is_not_authentic() {
-    use sha2::{Digest as _, Sha256};
     let folder = tempfile::tempdir().unwrap();
     let (directory, file, key) = old_with_snapshot(folder.path());
     let mut bytes = std::fs::read(&file).unwrap();
-    // Somebody changes the time in it, and makes the checksum anew.
+    // The time in it is changed, and the checksum is made again.
     let at = bytes.windows(10).position(|window| window == b"1700000100").unwrap();
     bytes[at + 9] = b'9';
-    let length = bytes.len() - 32;
-    let checksum = Sha256::digest(&bytes[..length]);
-    bytes[length..].copy_from_slice(&checksum);
+    correct_checksum(&mut bytes);
     std::fs::write(&file, bytes).unwrap();
     restored(&directory, &file).unwrap();
     let barrier = barrier_on(embedded(&directory).unwrap());
     block_on(barrier.unseal(&key)).unwrap();
     assert!(!barrier.restorations().unwrap()[0].is_authentic(&barrier).unwrap());
+}
+
+/// Makes the checksum at the end of a snapshot that of its contents.
+fn correct_checksum(snapshot: &mut [u8]) {
+    use sha2::{Digest as _, Sha256};
+    let length = snapshot.len() - 32;
+    let checksum = Sha256::digest(&snapshot[..length]);
+    snapshot[length..].copy_from_slice(&checksum);
+}
+
+#[test]
+fn a_snapshot_whose_hmac_is_not_64_hex_digits_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, file, key) = old_with_snapshot(folder.path());
+    let whole = std::fs::read(&file).unwrap();
+    let hmac = whole.len() - 96;
+    for (what, first) in
+        [("a line that is not a number", "\nat x\n"), ("an uppercase digit", "A"), ("not hex", "g")]
+    {
+        let mut bytes = whole.clone();
+        bytes[hmac..hmac + 64].fill(b'0');
+        bytes[hmac..hmac + first.len()].copy_from_slice(first.as_bytes());
+        correct_checksum(&mut bytes);
+        std::fs::write(&file, bytes).unwrap();
+        let refused = restored(&directory, &file).map(drop).unwrap_err().to_string();
+        assert!(refused.contains("its HMAC is not 64 lowercase hex digits"), "{what}: {refused}");
+    }
+    assert_eq!(state(&directory, &key), b"old");
+}
+
+#[test]
+fn a_restoration_whose_note_cannot_be_read_is_reported_as_not_authentic() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, _, key) = old_with_snapshot(folder.path());
+    {
+        let table = redb::TableDefinition::<&str, &[u8]>::new("restored");
+        let store = redb::Database::open(directory.join("store.redb")).unwrap();
+        let write = store.begin_write().unwrap();
+        let note: &[u8] = b"at 1700000200\nuid 42\nsha256 00\nmac 0\nat x\n";
+        write.open_table(table).unwrap().insert("an-id", note).unwrap();
+        write.commit().unwrap();
+    }
+    let barrier = barrier_on(embedded(&directory).unwrap());
+    block_on(barrier.unseal(&key)).unwrap();
+    let noted = barrier.restorations().unwrap();
+    assert_eq!(noted.iter().map(|noted| &*noted.id).collect::<Vec<_>>(), ["an-id"]);
+    assert!(!noted[0].is_authentic(&barrier).unwrap());
+    barrier.forget_restoration(&noted[0]).unwrap();
+    assert!(barrier.restorations().unwrap().is_empty());
 }
 
 #[test]
