@@ -99,7 +99,7 @@ impl Source {
         }
         let value_length = u32::from_be_bytes(self.array()?);
         let (key_length, value_length) = (key_length as usize, value_length as usize);
-        if key_length > key::MAX_BYTES || value_length > VALUE_MAX {
+        if key_length > key::STORED_MAX_BYTES || value_length > VALUE_MAX {
             return Err(self.damaged("a record in it is longer than records can be"));
         }
         let key = self.text(key_length)?;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use onrecord_seal::{OsEntropy, SealConfig, SecretBytes};
 use onrecord_storage::embedded::restore::{Restore, RestoreError, Restored, Step, restore};
 use onrecord_storage::embedded::{Embedded, OpenError, Problem};
+use onrecord_storage::key::MAX_BYTES;
 use onrecord_storage::memory::Memory;
 use onrecord_storage::snapshot::{self, SnapshotError, SnapshotInfo};
-use onrecord_storage::{Barrier, Batch, Storage};
+use onrecord_storage::{Barrier, Batch, KeyError, Storage, StoreError};
 
 use crate::{Seeded, block_on};
 
@@ -159,6 +160,20 @@ fn a_snapshot_restores_every_value_of_the_moment_it_began() {
         drop(barrier);
         std::fs::remove_dir_all(directory).unwrap();
     }
+}
+
+#[test]
+fn the_longest_key_that_is_stored_is_saved_and_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("snapshot");
+    let store = initialised(Storage::start(Memory::new()).unwrap());
+    let longest = MAX_BYTES - "values/".len();
+    put(&store.barrier, &"a".repeat(longest), b"1");
+    save(&store.barrier, &file, |_| {});
+    inspect(&file).unwrap();
+    let view = store.barrier.view("values/").unwrap();
+    let refused = view.put(&mut Batch::new(), &"a".repeat(longest + 1), b"1");
+    assert!(matches!(refused, Err(StoreError::Key(KeyError::TooLong))), "{refused:?}");
 }
 
 #[test]
