@@ -437,6 +437,60 @@ fn a_store_that_is_opened_again_ends_its_snapshots() {
     assert_eq!(store.records().unwrap().count().unwrap(), 0);
 }
 
+/// The user and the group that own each file of a directory.
+fn owners(directory: &Path) -> Vec<(String, u32, u32)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let owner = |name: String| {
+        let found = std::fs::metadata(directory.join(&name)).unwrap();
+        (name, found.uid(), found.gid())
+    };
+    names(directory).into_iter().map(owner).collect()
+}
+
+#[test]
+fn the_files_of_a_restored_store_belong_to_the_owner_of_the_old_one() {
+    use std::os::unix::fs::chown;
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root may give a file away.
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, file, _) = old_with_snapshot(folder.path());
+    for name in ["lock", "newest-commit"] {
+        std::fs::remove_file(directory.join(name)).unwrap();
+    }
+    chown(directory.join("store.redb"), Some(4242), Some(4343)).unwrap();
+    restored(&directory, &file).unwrap();
+    let owned = owners(&directory);
+    assert_eq!(owned.len(), 4, "{owned:?}");
+    assert!(owned.iter().all(|(_, user, group)| (*user, *group) == (4242, 4343)), "{owned:?}");
+
+    // Without an old store: to the owner of the directory.
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    chown(&empty, Some(4444), Some(4545)).unwrap();
+    restored(&empty, &file).unwrap();
+    let owned = owners(&empty);
+    assert_eq!(owned.len(), 3, "{owned:?}");
+    assert!(owned.iter().all(|(_, user, group)| (*user, *group) == (4444, 4545)), "{owned:?}");
+}
+
+#[test]
+fn a_file_that_was_there_before_a_restoration_keeps_its_owner() {
+    use std::os::unix::fs::{MetadataExt as _, chown, symlink};
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root may give a file away.
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, file, _) = old_with_snapshot(folder.path());
+    let other = folder.path().join("other");
+    std::fs::write(&other, "").unwrap();
+    std::fs::remove_file(directory.join("lock")).unwrap();
+    symlink(&other, directory.join("lock")).unwrap();
+    chown(directory.join("store.redb"), Some(4242), Some(4343)).unwrap();
+    restored(&directory, &file).unwrap();
+    assert_eq!(std::fs::metadata(&other).unwrap().uid(), 0);
+}
+
 const KILLED: &str = "ONRECORD_RESTORE_TEST_DIRECTORY";
 
 /// The child's part; does nothing unless the parent asks. Each step it says; the parent kills it somewhere.

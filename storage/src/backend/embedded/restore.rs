@@ -3,10 +3,10 @@
 //! old store or the new one. The old one stays, as `store.redb.before-restore-TIME`.
 //! Never in it: who may do so, or keys.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use redb::{
     TableError,
 };
 
-use super::newest_commit::{Commit, NewestCommit};
+use super::newest_commit::{self, Commit, NewestCommit};
 use super::overlay::Overlay;
 use super::{FILE, FORMAT, LOCK, Problem, VALUES, builder, caught, meta, private};
 use crate::barrier::ROOT_KEY;
@@ -222,11 +222,42 @@ impl Job<'_> {
     fn lock(&self) -> Result<File, RestoreError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(self.directory);
         made.map_err(|error| self.problem(error))?;
-        let lock = private(&self.directory.join(LOCK)).map_err(|error| self.problem(error))?;
+        let path = self.directory.join(LOCK);
+        self.create_if_missing(&path)?;
+        let lock = private(&path).map_err(|error| self.problem(error))?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => Err(self.problem(Problem::InUse)),
             Err(TryLockError::Error(error)) => Err(self.problem(error)),
+        }
+    }
+
+    /// Makes a file for the owner of the store, whom the server runs as: another user may restore. The file must not exist: a
+    /// symbolic link could lead to a file of somebody else.
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let owner = match fs::metadata(self.store()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::metadata(self.directory)?,
+            found => found?,
+        };
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        let (user, group) = (owner.uid(), owner.gid());
+        if file.metadata()?.uid() != user
+            && let Err(error) = fchown(&file, Some(user), Some(group))
+        {
+            fs::remove_file(path)?;
+            let advice = format!(
+                "{} cannot be given to the owner of the store, user {user} ({error}): restore as that user or as root",
+                path.display()
+            );
+            return Err(io::Error::new(error.kind(), advice));
+        }
+        Ok(file)
+    }
+
+    fn create_if_missing(&self, path: &Path) -> Result<(), RestoreError> {
+        match self.create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(self.problem(error)),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
@@ -276,7 +307,9 @@ impl Job<'_> {
         let new = Restoration::new(&self.wanted.id, self.wanted.at, self.wanted.uid, snapshot);
         let notes = old.notes.iter().cloned().chain([(new.id.clone(), new.encode())]).collect::<Vec<_>>();
         let path = self.new_store();
-        let database = caught(|| begin_store(&path, &notes));
+        self.create_if_missing(&self.directory.join(newest_commit::FILE))?;
+        let file = self.create(&path).map_err(|error| self.problem(error))?;
+        let database = caught(|| begin_store(file, &notes));
         let (database, commit) = database.map_err(|problem| self.problem(problem))?;
         let mut waiting = Waiting::default();
         let copied = self.read(|key, value| waiting.add(&database, key, value))?;
@@ -293,7 +326,7 @@ impl Job<'_> {
     /// Compares the new store, opened again and read whole, with the snapshot.
     fn compare(&self, path: &Path) -> Result<(), RestoreError> {
         let opened = caught(|| {
-            let database = open_new(path, true)?;
+            let database = open_new(private(path)?, true)?;
             let read = database.begin_read().map_err(redb::Error::from)?;
             let table = read.open_table(VALUES).map_err(redb::Error::from)?;
             Ok((database, table))
@@ -355,13 +388,13 @@ impl From<SnapshotError> for Reading {
     }
 }
 
-fn open_new(path: &Path, check: bool) -> Result<Database, Problem> {
-    Ok(builder(check).create_with_backend(FileBackend::new(private(path)?)?)?)
+fn open_new(file: File, check: bool) -> Result<Database, Problem> {
+    Ok(builder(check).create_with_backend(FileBackend::new(file)?)?)
 }
 
 /// A store without values.
-fn begin_store(path: &Path, notes: &[(String, Vec<u8>)]) -> Result<(Database, Commit), Problem> {
-    let database = open_new(path, false)?;
+fn begin_store(file: File, notes: &[(String, Vec<u8>)]) -> Result<(Database, Commit), Problem> {
+    let database = open_new(file, false)?;
     let commit = meta::stamp(&database)?;
     put_notes(&database, notes)?;
     Ok((database, commit))
