@@ -267,16 +267,15 @@ fn an_older_and_a_newer_format_are_refused_by_their_numbers() {
 }
 
 #[test]
-fn a_restoration_that_is_ended_at_any_step_leaves_the_old_store_or_the_new_one() {
-    for stop in Step::ALL {
+fn a_restoration_that_is_ended_at_any_step_before_the_last_one_leaves_the_old_store() {
+    for stop in Step::ALL.into_iter().filter(|step| *step != Step::Sync) {
         let folder = tempfile::tempdir().unwrap();
         let (directory, file, key) = old_with_snapshot(folder.path());
         let ended = restore(&directory, &wanted(&file), &mut |step| {
             if step == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert!(matches!(ended, Err(RestoreError::Ended)), "{stop:?}");
-        let expected: &[u8] = if stop == Step::Sync { b"new" } else { b"old" };
-        assert_eq!(state(&directory, &key), expected, "{stop:?}");
+        assert_eq!(state(&directory, &key), b"old", "{stop:?}");
         // Again, with another time in the name of what is kept.
         let again = Restore { time: "later".into(), ..wanted(&file) };
         let done = restore(&directory, &again, &mut go_on).unwrap();
@@ -285,8 +284,38 @@ fn a_restoration_that_is_ended_at_any_step_leaves_the_old_store_or_the_new_one()
         let kept = done.old.unwrap();
         assert!(kept.exists() && !directory.join("store.redb.restoring").exists(), "{stop:?}");
         let others = names(&directory).into_iter().filter(|name| name.contains("before-restore")).count();
-        assert_eq!(others, if stop == Step::Sync { 2 } else { 1 }, "{stop:?}: {:?}", names(&directory));
+        assert_eq!(others, 1, "{stop:?}: {:?}", names(&directory));
     }
+}
+
+#[test]
+fn a_restoration_that_is_ended_when_the_new_store_is_in_place_is_reported_as_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, file, key) = old_with_snapshot(folder.path());
+    let mut end = |step| if step == Step::Sync { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let done = restore(&directory, &wanted(&file), &mut end).unwrap();
+    assert!(done.old.unwrap().exists());
+    assert_eq!(state(&directory, &key), b"new");
+}
+
+#[test]
+fn a_failure_when_the_new_store_is_in_place_names_where_the_old_one_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, file, key) = old_with_snapshot(folder.path());
+    let noted = directory.join("newest-commit");
+    let mut fail = |step| {
+        if step == Step::Sync {
+            std::fs::remove_file(&noted).unwrap();
+            std::fs::create_dir(&noted).unwrap();
+        }
+        ControlFlow::Continue(())
+    };
+    let failed = restore(&directory, &wanted(&file), &mut fail).map(drop).unwrap_err();
+    let RestoreError::NotSynced { old: Some(old), .. } = &failed else { panic!("{failed}") };
+    assert!(old.exists(), "{failed}");
+    assert!(failed.to_string().contains(old.to_str().unwrap()), "{failed}");
+    std::fs::remove_dir(&noted).unwrap();
+    assert_eq!(state(&directory, &key), b"new");
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub struct Restored {
     pub same_keys: Option<bool>,
 }
 
-/// Why nothing was restored: the directory holds the old store.
+/// Why nothing was restored: the directory holds the old store. With [`RestoreError::NotSynced`] it holds the new one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
@@ -117,6 +117,24 @@ pub enum RestoreError {
         "the restored store is not as the snapshot ({0}): the disk may be failing. The old store is unchanged"
     )]
     Differs(String),
+    /// The new store is in place, but a power cut may still bring the old one back.
+    #[error(
+        "the snapshot is restored into the storage directory {}, but not synced: {error}. {}",
+        directory.display(),
+        old.as_ref().map_or_else(
+            || "There was no old store".to_owned(),
+            |old| format!("The old store is kept as {}", old.display())
+        )
+    )]
+    NotSynced {
+        /// The directory.
+        directory: PathBuf,
+        /// Where the old store is; none if there was none.
+        old: Option<PathBuf>,
+        /// What failed.
+        #[source]
+        error: io::Error,
+    },
     /// It was ended on request.
     #[error("ended before it was done: the old store is unchanged")]
     Ended,
@@ -130,7 +148,8 @@ struct Old {
     notes: Vec<(String, Vec<u8>)>,
 }
 
-/// Restores. `step` hears of each step before it is made, and may end it there.
+/// Restores. `step` hears of each step before it is made, and may end it there, except at [`Step::Sync`]: the new store is in
+/// place then.
 pub fn restore(
     directory: &Path,
     wanted: &Restore,
@@ -165,7 +184,7 @@ pub fn restore(
         }
         return Err(error);
     }
-    Ok(Restored { snapshot, old: old.exists.then(|| job.kept()), same_keys })
+    Ok(Restored { snapshot, old: job.kept_if(&old), same_keys })
 }
 
 struct Job<'a> {
@@ -185,6 +204,10 @@ impl Job<'_> {
     /// The name that the old store keeps.
     fn kept(&self) -> PathBuf {
         self.directory.join(format!("{FILE}.{BEFORE}{}", self.wanted.time))
+    }
+
+    fn kept_if(&self, old: &Old) -> Option<PathBuf> {
+        old.exists.then(|| self.kept())
     }
 
     fn problem(&self, problem: impl Into<Problem>) -> RestoreError {
@@ -307,7 +330,6 @@ impl Job<'_> {
         let new = Restoration::new(&self.wanted.id, self.wanted.at, self.wanted.uid, snapshot);
         let notes = old.notes.iter().cloned().chain([(new.id.clone(), new.encode())]).collect::<Vec<_>>();
         let path = self.new_store();
-        self.create_if_missing(&self.directory.join(newest_commit::FILE))?;
         let file = self.create(&path).map_err(|error| self.problem(error))?;
         let database = caught(|| begin_store(file, &notes));
         let (database, commit) = database.map_err(|problem| self.problem(problem))?;
@@ -360,20 +382,24 @@ impl Job<'_> {
         if old.exists {
             // A second name, so that the store has its own name at all times.
             fs::hard_link(self.store(), self.kept()).map_err(|error| self.problem(error))?;
-            self.sync()?;
+            self.sync().map_err(|error| self.problem(error))?;
         }
         next(Step::Replace)?;
+        self.create_if_missing(&self.directory.join(newest_commit::FILE))?;
         fs::rename(self.new_store(), self.store()).map_err(|error| self.problem(error))?;
-        next(Step::Sync)?;
+        // Not ended here: the snapshot is restored.
+        let _ended = next(Step::Sync);
         // What is noted of the old store says nothing about the new one.
         let noted = NewestCommit::open(self.directory).and_then(|newest| newest.begin(commit));
-        noted.map_err(|error| self.problem(error))?;
-        self.sync()
+        noted.and_then(|()| self.sync()).map_err(|error| RestoreError::NotSynced {
+            directory: self.directory.to_owned(),
+            old: self.kept_if(old),
+            error,
+        })
     }
 
-    fn sync(&self) -> Result<(), RestoreError> {
-        let synced = File::open(self.directory).and_then(|directory| directory.sync_all());
-        synced.map_err(|error| self.problem(error))
+    fn sync(&self) -> io::Result<()> {
+        File::open(self.directory).and_then(|directory| directory.sync_all())
     }
 }
 
