@@ -33,7 +33,7 @@ pub fn inspect_snapshot(file: &Path) -> Result<SnapshotInfo, StartError> {
 /// Puts a snapshot in the place of the storage of a stopped server. `step` hears of each step before it is made.
 ///
 /// # Errors
-/// Nothing was restored.
+/// Nothing was restored, except with `RestoreError::NotSynced`.
 pub fn restore_snapshot(
     place: &StoragePlace,
     kinds: &Kinds,

@@ -1,7 +1,9 @@
 //! Which texts are keys. Never in it: what is stored at them.
 
-/// The longest key in bytes.
+/// The longest key in bytes. A value is put only where its key and the prefix of its view together are not longer.
 pub const MAX_BYTES: usize = 16 * 1024;
+/// The longest key that may be in a store, in bytes: earlier versions did not count the prefix of a view.
+pub const STORED_MAX_BYTES: usize = 64 * 1024;
 
 /// Why a text is not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

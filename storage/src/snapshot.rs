@@ -30,6 +30,7 @@ pub use restoration::Restoration;
 pub use saving::{Page, Saving};
 
 use crate::error::BackendError;
+use crate::key::STORED_MAX_BYTES;
 
 /// The format that is written.
 pub const FORMAT: u64 = 1;
@@ -117,12 +118,11 @@ impl Encoder {
     }
 
     fn record(&mut self, key: &str, value: &[u8], out: &mut Vec<u8>) -> Result<(), SnapshotError> {
-        let too_large = || SnapshotError::TooLarge { key: key.to_owned(), bytes: value.len() };
+        let key_length = u32::try_from(key.len()).ok().filter(|_| key.len() <= STORED_MAX_BYTES);
+        let key_length = key_length.ok_or(SnapshotError::KeyTooLong(key.len()))?;
         let value_length = u32::try_from(value.len()).ok().filter(|_| value.len() <= VALUE_MAX);
-        let key_length = u32::try_from(key.len()).ok().filter(|length| *length != END);
-        let (Some(key_length), Some(value_length)) = (key_length, value_length) else {
-            return Err(too_large());
-        };
+        let too_large = || SnapshotError::TooLarge { key: key.to_owned(), bytes: value.len() };
+        let value_length = value_length.ok_or_else(too_large)?;
         self.add(&key_length.to_be_bytes(), out);
         self.add(&value_length.to_be_bytes(), out);
         self.add(key.as_bytes(), out);

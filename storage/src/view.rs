@@ -140,6 +140,9 @@ impl View {
     /// Encrypts a value now, in this thread, and adds its put to a batch.
     pub fn put(&self, batch: &mut Batch, key: &str, value: &[u8]) -> Result<(), StoreError> {
         let key = self.whole(key)?;
+        if key.len() > key::MAX_BYTES {
+            return Err(KeyError::TooLong.into());
+        }
         let record = self.barrier.encrypt(&key, value)?;
         batch.put(key, record);
         Ok(())

@@ -46,7 +46,8 @@ pub trait BackendTarget: Send + Sync {
     /// end it there.
     ///
     /// # Errors
-    /// Nothing was restored. This kind of storage is not restored from snapshots, unless it implements this.
+    /// Nothing was restored, except with `RestoreError::NotSynced`. This kind of storage is not restored from snapshots, unless
+    /// it implements this.
     fn restore(
         &self,
         _wanted: &Restore,

@@ -5,6 +5,7 @@ use std::io;
 
 use super::FORMAT;
 use crate::error::{BackendError, StoreError};
+use crate::key::STORED_MAX_BYTES;
 
 /// Why a snapshot is not made, or a file is not taken for one.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum SnapshotError {
         /// Its length.
         bytes: usize,
     },
+    /// A key is longer than a snapshot can hold: its length.
+    #[error("a key has {0} bytes: a snapshot holds at most {STORED_MAX_BYTES} bytes in a key")]
+    KeyTooLong(usize),
     /// The page that was asked for is neither the next one nor the one before.
     #[error(
         "page {asked} was asked for: page {next} is the next one, and only the page before it can be had again"

@@ -31,7 +31,7 @@ pub fn read<E: From<SnapshotError>>(
         last = key;
     }
     let (count, content_sha256) = (source.number()?, hex(&source.hash));
-    let mac = source.text(MAC_LENGTH)?;
+    let mac = source.mac()?;
     let expected = source.hash.clone().finalize();
     if source.bytes(expected.len())? != expected[..] {
         return Err(source.damaged("the checksum at its end is not that of its contents").into());
@@ -81,6 +81,16 @@ impl Source {
         String::from_utf8(bytes).map_err(|_| self.damaged("a text in it is not UTF-8"))
     }
 
+    /// The HMAC. Anything else in its place could add lines to the note of a restoration.
+    fn mac(&mut self) -> Result<String, SnapshotError> {
+        let mac = self.text(MAC_LENGTH)?;
+        if mac.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            Ok(mac)
+        } else {
+            Err(self.damaged("its HMAC is not 64 lowercase hex digits"))
+        }
+    }
+
     /// The next record; none at the end.
     fn record(&mut self) -> Result<Option<(String, Vec<u8>)>, SnapshotError> {
         let key_length = u32::from_be_bytes(self.array()?);
@@ -89,7 +99,7 @@ impl Source {
         }
         let value_length = u32::from_be_bytes(self.array()?);
         let (key_length, value_length) = (key_length as usize, value_length as usize);
-        if key_length > key::MAX_BYTES || value_length > VALUE_MAX {
+        if key_length > key::STORED_MAX_BYTES || value_length > VALUE_MAX {
             return Err(self.damaged("a record in it is longer than records can be"));
         }
         let key = self.text(key_length)?;

@@ -52,7 +52,13 @@ impl Restoration {
         text.into_bytes()
     }
 
-    pub(crate) fn decode(id: &str, stored: &[u8]) -> Option<Self> {
+    /// Reads a note. Of a note that cannot be read only the id is known: the restoration is not authentic, and its other fields are
+    /// zero or empty.
+    fn read(id: &str, stored: &[u8]) -> Self {
+        Self::decode(id, stored).unwrap_or_else(|| Self { id: id.to_owned(), ..Self::default() })
+    }
+
+    fn decode(id: &str, stored: &[u8]) -> Option<Self> {
         let mut read = Self { id: id.to_owned(), ..Self::default() };
         for line in std::str::from_utf8(stored).ok()?.lines() {
             let (word, text) = line.split_once(' ')?;
@@ -77,11 +83,11 @@ impl Restoration {
 }
 
 impl Barrier {
-    /// The restorations of this store that are not [forgotten](Self::forget_restoration) yet, the oldest first. A note that
-    /// cannot be read is passed over.
+    /// The restorations of this store that are not [forgotten](Self::forget_restoration) yet, the oldest first. One whose note
+    /// cannot be read is among them, as not authentic.
     pub fn restorations(&self) -> Result<Vec<Restoration>, StoreError> {
         let notes = self.storage().backend()?.restorations()?;
-        let mut found: Vec<_> = notes.iter().filter_map(|(id, note)| Restoration::decode(id, note)).collect();
+        let mut found: Vec<_> = notes.iter().map(|(id, note)| Restoration::read(id, note)).collect();
         found.sort_by_key(|restoration| restoration.at);
         Ok(found)
     }

@@ -116,3 +116,49 @@ impl Saving {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use onrecord_seal::{OsEntropy, SealConfig};
+
+    use crate::key::MAX_BYTES;
+    use crate::memory::Memory;
+    use crate::read::block_on;
+    use crate::{Barrier, Batch, Storage, snapshot};
+
+    #[test]
+    fn a_key_that_an_earlier_version_let_be_too_long_is_read_saved_and_read_again() {
+        let barrier = Barrier::new(Storage::start(Memory::new()).unwrap(), Arc::new(OsEntropy::new()));
+        let config = SealConfig::new(1, 1).unwrap();
+        let (_shares, batch) = block_on(barrier.initialize(config, 1)).unwrap();
+        block_on(barrier.commit(batch)).unwrap();
+        // It did not count the prefix of the view.
+        let name = "a".repeat(MAX_BYTES);
+        let key = format!("values/{name}");
+        let mut batch = Batch::new();
+        batch.put(key.clone(), barrier.encrypt(&key, b"1").unwrap());
+        block_on(barrier.commit(batch)).unwrap();
+        let view = barrier.view("values/").unwrap();
+        assert_eq!(block_on(view.get(&name)).unwrap().unwrap().expose(), b"1");
+        let mut saving = barrier.begin_snapshot(1, "cluster".into(), "1.2.3".into()).unwrap();
+        let mut whole = Vec::new();
+        for number in 0.. {
+            let page = saving.page(number).unwrap();
+            whole.extend_from_slice(&page.bytes);
+            if page.summary.is_some() {
+                break;
+            }
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), whole).unwrap();
+        let mut keys = Vec::new();
+        let read = snapshot::read(file.path(), |key, _| {
+            keys.push(key.to_owned());
+            Ok::<_, snapshot::SnapshotError>(())
+        });
+        read.unwrap();
+        assert!(keys.contains(&key));
+    }
+}

@@ -125,10 +125,12 @@ pub(super) fn is_listener(address: SocketAddr, listeners: &[SocketAddr]) -> bool
     here.any(|listener| targets.iter().any(|target| takes(listener.ip(), *target)))
 }
 
-/// Whether the machine itself has the address. Nothing is sent to find out: connecting a datagram socket only chooses a route,
-/// and to an address of its own the machine talks from the same one.
+/// Whether the machine itself has the address. Nothing is sent to find out: a socket can be bound to the machine's own addresses,
+/// the secondary ones of an interface among them, and connecting a datagram socket only chooses a route: to an address of
+/// its own the machine mostly talks from the same one. Where the system lets a socket be bound to any address
+/// (`ip_nonlocal_bind`), every address counts as the machine's own.
 fn is_of_this_machine(address: IpAddr) -> bool {
-    if address.is_loopback() || address.is_unspecified() {
+    if address.is_loopback() || address.is_unspecified() || UdpSocket::bind((address, 0)).is_ok() {
         return true;
     }
     let any: IpAddr =
@@ -247,6 +249,30 @@ mod tests {
         );
         assert!(allowed("2002:a9fe:a9fe::/48", "2002:a9fe:a9fe::1"));
         assert!(allowed("fd00:ec2::254", "fd00:ec2::254") && !allowed("fd00:ec2::254", "fd00:ec2::23"));
+    }
+
+    /// The machine's IPv4 addresses: those of the kernel's table of local routes.
+    fn own_addresses() -> Vec<IpAddr> {
+        let table = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
+        let lines: Vec<&str> = table.lines().map(str::trim).collect();
+        let address = |pair: &[&str]| match pair {
+            [leaf, "/32 host LOCAL"] => leaf.strip_prefix("|-- ")?.parse().ok(),
+            _ => None,
+        };
+        lines.windows(2).filter_map(address).collect()
+    }
+
+    #[test]
+    fn each_address_of_this_machine_reaches_a_listener_on_all_addresses() {
+        // Secondary addresses of an interface are among them, if the machine has any.
+        for address in own_addresses() {
+            let listener = [(Ipv4Addr::UNSPECIFIED, 8200).into()];
+            assert!(is_listener((address, 8200).into(), &listener), "{address}");
+        }
+        // Addresses for documentation (RFC 5737, RFC 3849).
+        for address in ["203.0.113.7", "2001:db8::7"] {
+            assert!(!is_of_this_machine(address.parse().unwrap()), "{address}");
+        }
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) const COMMANDS: &[Command] = &[
          they expire. The next start puts the restoration on record, with the name of the system user, the time and \
          the SHA-256 of the snapshot. The key shares are those of the snapshot's server.\n\nThe exit code is 0 if \
          the storage is restored, 1 if the command line is wrong, and 2 if FILE or the storage refuses; then nothing \
-         has changed.",
+         has changed, unless the error says that the storage is restored but not synced.",
     )
     .examples(&[
         (

@@ -3,10 +3,10 @@
 //! old store or the new one. The old one stays, as `store.redb.before-restore-TIME`.
 //! Never in it: who may do so, or keys.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use redb::{
     TableError,
 };
 
-use super::newest_commit::{Commit, NewestCommit};
+use super::newest_commit::{self, Commit, NewestCommit};
 use super::overlay::Overlay;
 use super::{FILE, FORMAT, LOCK, Problem, VALUES, builder, caught, meta, private};
 use crate::barrier::ROOT_KEY;
@@ -83,7 +83,7 @@ pub struct Restored {
     pub same_keys: Option<bool>,
 }
 
-/// Why nothing was restored: the directory holds the old store.
+/// Why nothing was restored: the directory holds the old store. With [`RestoreError::NotSynced`] it holds the new one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
@@ -117,6 +117,24 @@ pub enum RestoreError {
         "the restored store is not as the snapshot ({0}): the disk may be failing. The old store is unchanged"
     )]
     Differs(String),
+    /// The new store is in place, but a power cut may still bring the old one back.
+    #[error(
+        "the snapshot is restored into the storage directory {}, but not synced: {error}. {}",
+        directory.display(),
+        old.as_ref().map_or_else(
+            || "There was no old store".to_owned(),
+            |old| format!("The old store is kept as {}", old.display())
+        )
+    )]
+    NotSynced {
+        /// The directory.
+        directory: PathBuf,
+        /// Where the old store is; none if there was none.
+        old: Option<PathBuf>,
+        /// What failed.
+        #[source]
+        error: io::Error,
+    },
     /// It was ended on request.
     #[error("ended before it was done: the old store is unchanged")]
     Ended,
@@ -130,7 +148,8 @@ struct Old {
     notes: Vec<(String, Vec<u8>)>,
 }
 
-/// Restores. `step` hears of each step before it is made, and may end it there.
+/// Restores. `step` hears of each step before it is made, and may end it there, except at [`Step::Sync`]: the new store is in
+/// place then.
 pub fn restore(
     directory: &Path,
     wanted: &Restore,
@@ -165,7 +184,7 @@ pub fn restore(
         }
         return Err(error);
     }
-    Ok(Restored { snapshot, old: old.exists.then(|| job.kept()), same_keys })
+    Ok(Restored { snapshot, old: job.kept_if(&old), same_keys })
 }
 
 struct Job<'a> {
@@ -185,6 +204,10 @@ impl Job<'_> {
     /// The name that the old store keeps.
     fn kept(&self) -> PathBuf {
         self.directory.join(format!("{FILE}.{BEFORE}{}", self.wanted.time))
+    }
+
+    fn kept_if(&self, old: &Old) -> Option<PathBuf> {
+        old.exists.then(|| self.kept())
     }
 
     fn problem(&self, problem: impl Into<Problem>) -> RestoreError {
@@ -222,11 +245,42 @@ impl Job<'_> {
     fn lock(&self) -> Result<File, RestoreError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(self.directory);
         made.map_err(|error| self.problem(error))?;
-        let lock = private(&self.directory.join(LOCK)).map_err(|error| self.problem(error))?;
+        let path = self.directory.join(LOCK);
+        self.create_if_missing(&path)?;
+        let lock = private(&path).map_err(|error| self.problem(error))?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => Err(self.problem(Problem::InUse)),
             Err(TryLockError::Error(error)) => Err(self.problem(error)),
+        }
+    }
+
+    /// Makes a file for the owner of the store, whom the server runs as: another user may restore. The file must not exist: a
+    /// symbolic link could lead to a file of somebody else.
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let owner = match fs::metadata(self.store()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::metadata(self.directory)?,
+            found => found?,
+        };
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        let (user, group) = (owner.uid(), owner.gid());
+        if file.metadata()?.uid() != user
+            && let Err(error) = fchown(&file, Some(user), Some(group))
+        {
+            fs::remove_file(path)?;
+            let advice = format!(
+                "{} cannot be given to the owner of the store, user {user} ({error}): restore as that user or as root",
+                path.display()
+            );
+            return Err(io::Error::new(error.kind(), advice));
+        }
+        Ok(file)
+    }
+
+    fn create_if_missing(&self, path: &Path) -> Result<(), RestoreError> {
+        match self.create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(self.problem(error)),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
@@ -276,7 +330,8 @@ impl Job<'_> {
         let new = Restoration::new(&self.wanted.id, self.wanted.at, self.wanted.uid, snapshot);
         let notes = old.notes.iter().cloned().chain([(new.id.clone(), new.encode())]).collect::<Vec<_>>();
         let path = self.new_store();
-        let database = caught(|| begin_store(&path, &notes));
+        let file = self.create(&path).map_err(|error| self.problem(error))?;
+        let database = caught(|| begin_store(file, &notes));
         let (database, commit) = database.map_err(|problem| self.problem(problem))?;
         let mut waiting = Waiting::default();
         let copied = self.read(|key, value| waiting.add(&database, key, value))?;
@@ -293,7 +348,7 @@ impl Job<'_> {
     /// Compares the new store, opened again and read whole, with the snapshot.
     fn compare(&self, path: &Path) -> Result<(), RestoreError> {
         let opened = caught(|| {
-            let database = open_new(path, true)?;
+            let database = open_new(private(path)?, true)?;
             let read = database.begin_read().map_err(redb::Error::from)?;
             let table = read.open_table(VALUES).map_err(redb::Error::from)?;
             Ok((database, table))
@@ -327,20 +382,24 @@ impl Job<'_> {
         if old.exists {
             // A second name, so that the store has its own name at all times.
             fs::hard_link(self.store(), self.kept()).map_err(|error| self.problem(error))?;
-            self.sync()?;
+            self.sync().map_err(|error| self.problem(error))?;
         }
         next(Step::Replace)?;
+        self.create_if_missing(&self.directory.join(newest_commit::FILE))?;
         fs::rename(self.new_store(), self.store()).map_err(|error| self.problem(error))?;
-        next(Step::Sync)?;
+        // Not ended here: the snapshot is restored.
+        let _ended = next(Step::Sync);
         // What is noted of the old store says nothing about the new one.
         let noted = NewestCommit::open(self.directory).and_then(|newest| newest.begin(commit));
-        noted.map_err(|error| self.problem(error))?;
-        self.sync()
+        noted.and_then(|()| self.sync()).map_err(|error| RestoreError::NotSynced {
+            directory: self.directory.to_owned(),
+            old: self.kept_if(old),
+            error,
+        })
     }
 
-    fn sync(&self) -> Result<(), RestoreError> {
-        let synced = File::open(self.directory).and_then(|directory| directory.sync_all());
-        synced.map_err(|error| self.problem(error))
+    fn sync(&self) -> io::Result<()> {
+        File::open(self.directory).and_then(|directory| directory.sync_all())
     }
 }
 
@@ -355,13 +414,13 @@ impl From<SnapshotError> for Reading {
     }
 }
 
-fn open_new(path: &Path, check: bool) -> Result<Database, Problem> {
-    Ok(builder(check).create_with_backend(FileBackend::new(private(path)?)?)?)
+fn open_new(file: File, check: bool) -> Result<Database, Problem> {
+    Ok(builder(check).create_with_backend(FileBackend::new(file)?)?)
 }
 
 /// A store without values.
-fn begin_store(path: &Path, notes: &[(String, Vec<u8>)]) -> Result<(Database, Commit), Problem> {
-    let database = open_new(path, false)?;
+fn begin_store(file: File, notes: &[(String, Vec<u8>)]) -> Result<(Database, Commit), Problem> {
+    let database = open_new(file, false)?;
     let commit = meta::stamp(&database)?;
     put_notes(&database, notes)?;
     Ok((database, commit))
