@@ -56,6 +56,23 @@ fn an_older_copy_of_the_store_is_refused_until_it_is_said_to_be_meant() {
 }
 
 #[test]
+fn a_reopened_store_notes_only_commits_that_were_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let newest = directory.path().join(NEWEST);
+    let store = Embedded::open(directory.path()).unwrap();
+    let commit = |value: u8| store.commit(&[put("a", &[value])]).unwrap().remove(0).unwrap();
+    commit(0);
+    let noted = std::fs::read(&newest).unwrap();
+    commit(1);
+    // As after a commit that was refused and is in the reopened store all the same.
+    std::fs::write(&newest, &noted).unwrap();
+    store.reopen().unwrap();
+    assert_eq!(std::fs::read(&newest).unwrap(), noted, "the refused commit is noted");
+    commit(2);
+    assert!(std::fs::read(&newest).unwrap().starts_with(b"0000000000000004 "), "the next one is not noted");
+}
+
+#[test]
 fn a_store_that_was_cut_to_nothing_is_not_a_new_one() {
     let directory = tempfile::tempdir().unwrap();
     commits(directory.path(), 0..3);
