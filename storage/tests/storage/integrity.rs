@@ -324,6 +324,29 @@ fn a_store_of_a_version_without_digests_gets_them_once() {
     assert!(sealed.check().is_err());
 }
 
+#[test]
+fn a_first_commit_that_fails_can_be_tried_again() {
+    let disk = LossyDisk::new();
+    let barrier =
+        Barrier::new(Storage::start(Embedded::on(&disk).unwrap()).unwrap(), Arc::new(OsEntropy::new()));
+    let config = || SealConfig::new(1, 1).unwrap();
+    let (_, batch) = block_on(barrier.initialize(config(), 0)).unwrap();
+    disk.fail(Fault::Write);
+    assert!(block_on(barrier.commit(batch)).is_err());
+    assert!(!barrier.storage().has_failed(), "after an initialisation");
+    let (_, batch) = block_on(barrier.initialize(config(), 0)).unwrap();
+    block_on(barrier.commit(batch)).unwrap();
+    barrier.check_tables().unwrap();
+
+    let sealed = old_store();
+    let barrier = sealed.barrier();
+    sealed.disk.fail(Fault::Write);
+    assert!(sealed.unseal(&barrier).is_err());
+    assert!(!barrier.storage().has_failed(), "after the first unsealing of an older store");
+    assert_eq!(sealed.unseal(&barrier).unwrap(), Digests::Made);
+    barrier.check_tables().unwrap();
+}
+
 /// A back end that does nothing of its own about digests.
 struct Plain(Memory);
 
