@@ -29,3 +29,4 @@ mod salts;
 mod secrets_on_record;
 mod snapshot;
 mod tokens;
+mod upgrade;
