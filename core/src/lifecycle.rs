@@ -9,6 +9,7 @@ mod journey;
 mod repair;
 mod status;
 mod unseal;
+mod upgrade;
 
 use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;

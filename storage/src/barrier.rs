@@ -57,8 +57,8 @@ struct Unsealed {
 pub enum Digests {
     /// They were stored.
     Found,
-    /// There were none: the store is of a version that did not keep any. What was there is counted.
-    Made,
+    /// There were none: the store is of a version that did not keep any. [`Barrier::make_digests`] is to follow.
+    Missing,
 }
 
 impl Barrier {
@@ -123,27 +123,31 @@ impl Barrier {
         let root = Keyring::decrypt_root(unseal_key, ROOT_KEY, root_record).map_err(BarrierError::Unseal)?;
         let unsealed = self.load(|stored| Keyring::decrypt(root, KEYRING, stored)).await?;
         let key = unsealed.keyring.tables_key().cloned();
-        if let Some(key) = key {
-            self.storage().load_digests(&key).await?;
-            self.set(Some(unsealed));
-            return Ok(Digests::Found);
+        if let Some(key) = &key {
+            self.storage().load_digests(key).await?;
         }
-        self.set(Some(unsealed.clone()));
-        let made = self.make_digests(&unsealed).await;
+        self.set(Some(unsealed));
+        Ok(if key.is_some() { Digests::Found } else { Digests::Missing })
+    }
+
+    /// Counts what a version without digests has stored, and stores their key together with `batch`: what that version had
+    /// not stored yet. If that fails, the barrier is sealed.
+    pub async fn make_digests(&self, batch: Batch) -> Result<(), BarrierError> {
+        let made = self.store_tables_key(batch).await;
         if made.is_err() {
             self.storage().drop_digests();
             self.seal();
         }
-        made.map(|()| Digests::Made)
+        made
     }
 
-    /// Counts what a version without digests has stored, and stores their key.
-    async fn make_digests(&self, unsealed: &Unsealed) -> Result<(), BarrierError> {
+    async fn store_tables_key(&self, batch: Batch) -> Result<(), BarrierError> {
+        let unsealed = self.unsealed()?;
         let keyring = unsealed.keyring.with_tables_key(&*self.inner.entropy)?;
         if let Some(key) = keyring.tables_key() {
             self.storage().count_digests(key).map_err(StoreError::from)?;
         }
-        self.store_keyring(unsealed, Arc::new(keyring)).await.map(drop)
+        self.store_keyring(&unsealed, Arc::new(keyring), batch).await.map(drop)
     }
 
     /// Compares everything that is stored with its digests. Returns the tables that are too large for that. Blocks the
@@ -185,7 +189,7 @@ impl Barrier {
     pub async fn rotate(&self, now: i64) -> Result<KeyStatus, BarrierError> {
         let unsealed = self.unsealed()?;
         let rotated = unsealed.keyring.rotate(now, &*self.inner.entropy)?;
-        self.store_keyring(&unsealed, Arc::new(rotated)).await
+        self.store_keyring(&unsealed, Arc::new(rotated), Batch::new()).await
     }
 
     /// Takes over the stored value of a key of the barrier's own, which another process may have changed: the keyring, the
@@ -211,7 +215,7 @@ impl Barrier {
         if count >= ROTATE_AT {
             self.rotate(now).await?;
         } else if count.saturating_sub(unsealed.stored_count) >= STORE_COUNT_EVERY {
-            self.store_keyring(&unsealed, Arc::clone(&unsealed.keyring)).await?;
+            self.store_keyring(&unsealed, Arc::clone(&unsealed.keyring), Batch::new()).await?;
         }
         Ok(())
     }
@@ -255,15 +259,15 @@ impl Barrier {
         self.unsealed()?.decrypt(key, record.to_vec())
     }
 
-    /// Stores a keyring that was made of `unsealed`'s, and uses it from then on.
+    /// Stores a keyring that was made of `unsealed`'s, together with `batch`, and uses it from then on.
     async fn store_keyring(
         &self,
         unsealed: &Unsealed,
         keyring: Arc<Keyring>,
+        mut batch: Batch,
     ) -> Result<KeyStatus, BarrierError> {
         let status = keyring.status();
         let record: Arc<[u8]> = keyring.encrypt(KEYRING, &*self.inner.entropy)?.into();
-        let mut batch = Batch::new();
         batch.require(Precondition::Is(KEYRING.to_owned(), Arc::clone(&unsealed.record)));
         batch.put(KEYRING, Arc::clone(&record));
         self.commit(batch).await?;

@@ -192,9 +192,9 @@ impl Committer {
             }
         });
         if outcome.is_ok() {
-            if next.as_ref().is_none_or(TableDigests::are_ours) {
-                *digests = next;
-            } else if !self.reload(&mut digests) {
+            let is_replaced = next.as_ref().is_some_and(|next| !next.are_ours());
+            *digests = next;
+            if is_replaced && !self.reload(&mut digests) {
                 *digests = None;
             }
         }
@@ -212,10 +212,12 @@ impl Committer {
     /// Takes over the digests that are stored. Whether that could be done.
     fn reload(&self, digests: &mut Option<TableDigests>) -> bool {
         let Some(old) = digests else { return true };
-        let stored = guarded("read", || block_on(self.backend.read(TABLES)));
-        let Ok(Some(reloaded)) = stored.map(|stored| stored.and_then(|stored| old.reload(&stored))) else {
-            return false;
+        let Ok(stored) = guarded("read", || block_on(self.backend.read(TABLES))) else { return false };
+        let Some(stored) = stored else {
+            // Those that were counted before the first commit, which has failed, are still those of what is stored.
+            return old.are_ours() && !old.have_record();
         };
+        let Some(reloaded) = old.reload(&stored) else { return false };
         *old = reloaded;
         true
     }

@@ -151,6 +151,11 @@ impl TableDigests {
         !self.replaced
     }
 
+    /// Whether a record of them was made.
+    pub(crate) fn have_record(&self) -> bool {
+        self.number > 0
+    }
+
     /// Their key.
     pub(crate) fn key(&self) -> &MacKey {
         &self.key

@@ -17,7 +17,7 @@ use crate::engine::{Builtin, EngineKind, Kinds, Mount, MountEntry, Mounting, Spa
 use crate::host::Host;
 use crate::place;
 
-const KEY: &str = "mounts";
+pub(crate) const KEY: &str = "mounts";
 /// How many keys of a removed mount one batch removes.
 const SWEPT_KEYS: usize = 512;
 /// How many mounts there can be: the table is in memory, and each change writes all of it.

@@ -58,17 +58,23 @@ impl Core {
         let (keys, mut batch) = barrier.initialize(config, now.unix_seconds()).await?;
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
         let tokens = Tokens::open(barrier, &policies, host).map_err(load("tokens"))?;
-        self.make_tables(&mut batch)?;
+        self.make_mounts(&mut batch)?;
+        self.make_cluster(&mut batch)?;
         let root_token = tokens.add_root(&mut batch, root_token, now).map_err(CeremonyError::Token)?;
         barrier.commit(batch).await.map_err(BarrierError::from)?;
         tracing::info!(shares = config.shares(), threshold = config.threshold(), "the server is initialised");
         Ok(Initialised { keys, root_token })
     }
 
-    /// Adds what every initialised server has to the batch that initialises it. What is not there later is lost.
-    pub(super) fn make_tables(&self, batch: &mut Batch) -> Result<(), CeremonyError> {
+    /// Adds the first mount table to the batch that initialises the server. If it is not there later, it is lost.
+    pub(super) fn make_mounts(&self, batch: &mut Batch) -> Result<(), CeremonyError> {
         let Inner { barrier, host, kinds, .. } = &*self.inner;
-        Mounts::make(batch, barrier, host, kinds).map_err(load("the mount table"))?;
+        Mounts::make(batch, barrier, host, kinds).map_err(load("the mount table"))
+    }
+
+    /// Adds the cluster's name to the batch that initialises the server. If it is not there later, it is lost.
+    pub(super) fn make_cluster(&self, batch: &mut Batch) -> Result<(), CeremonyError> {
+        let Inner { barrier, host, .. } = &*self.inner;
         let cluster = Cluster::random(&*host.entropy)?;
         let view = barrier.view(place::CORE).map_err(load("the cluster's name"))?;
         cluster.store(&view, batch).map_err(load("the cluster's name"))

@@ -26,7 +26,7 @@ impl Core {
             return Err(CeremonyError::Busy);
         }
         let Some(unseal_key) = self.take_share(key).await? else { return Ok(None) };
-        self.inner.barrier.unseal(&unseal_key).await?;
+        self.open_barrier(&unseal_key).await?;
         let view = self.inner.barrier.view(place::AUDIT);
         let view = view.map_err(|error| BarrierError::Store(error.into()))?;
         Ok(Some(Repair { core: self.clone(), view }))

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use onrecord_audit::Broker;
 use onrecord_entry::Boot;
 use onrecord_seal::{Progress, SecretBytes};
-use onrecord_storage::{BarrierError, Batch, Digests, TablesError, View};
+use onrecord_storage::{BarrierError, TablesError};
 
 use super::init::{Ceremony, load};
 use super::{CeremonyError, Core, Gate};
@@ -50,8 +50,8 @@ impl Core {
         // A configuration that is read again now finds the server sealed or unsealed, and not between: it would be kept
         // for the next unsealing, with this one going by the old.
         let _settled = self.inner.reloading.lock().await;
-        let digests = self.inner.barrier.unseal(&unseal_key).await?;
-        match self.load(digests).await {
+        self.open_barrier(&unseal_key).await?;
+        match self.load().await {
             Ok(unsealed) => {
                 if unsealed.broker.devices() == 0 {
                     devices::warn_of_none();
@@ -91,12 +91,12 @@ impl Core {
         Ok(())
     }
 
-    async fn load(&self, digests: Digests) -> Result<Arc<Unsealed>, CeremonyError> {
+    async fn load(&self) -> Result<Arc<Unsealed>, CeremonyError> {
         let (barrier, settings) = (&self.inner.barrier, &self.inner.settings);
         let audit = self.audit_settings();
         let view = |prefix| barrier.view(prefix).map_err(|error| BarrierError::Store(error.into()));
         let core = view(place::CORE)?;
-        self.check_storage(digests, &core).await?;
+        self.check_tables().await?;
         // Devices show the machine's time; whatever expires goes by the other.
         let (machine, clock) = (&self.inner.host, &self.inner.expiry_clock);
         let mark = Arc::new(StoredMark::load(&core, clock).await.map_err(load("the time"))?);
@@ -170,15 +170,8 @@ impl Core {
         Ok(Boot::new(u64::from_le_bytes(boot)))
     }
 
-    /// Refuses a storage that lacks something, or has something older; one of an older version is counted.
-    async fn check_storage(&self, digests: Digests, core: &View) -> Result<(), CeremonyError> {
-        match digests {
-            Digests::Found => self.check_tables().await,
-            Digests::Made => self.make_missing_tables(core).await,
-        }
-    }
-
-    /// Compares everything that is stored with what was stored last, in a thread of its own: it may take a while.
+    /// Refuses a storage that lacks something, or has something older. Compares everything that is stored with what was stored
+    /// last, in a thread of its own: it may take a while.
     async fn check_tables(&self) -> Result<(), CeremonyError> {
         let barrier = self.inner.barrier.clone();
         let checking = BlockingTask::begin("onrecord-check", move || barrier.check_tables());
@@ -193,20 +186,6 @@ impl Core {
                 "the storage is too large to be checked whole at a start: operator diagnose -storage checks it"
             );
         }
-        Ok(())
-    }
-
-    /// What versions before this one made at the first unsealing, for a server that one of them has initialised and that was
-    /// never unsealed. A server that was has its name.
-    async fn make_missing_tables(&self, core: &View) -> Result<(), CeremonyError> {
-        if core.get(Cluster::KEY).await.map_err(BarrierError::from)?.is_none() {
-            let mut batch = Batch::new();
-            self.make_tables(&mut batch)?;
-            self.inner.barrier.commit(batch).await.map_err(BarrierError::from)?;
-        }
-        tracing::info!(
-            "the storage is of an older version: from now on what is stored is counted, and checked at each unsealing"
-        );
         Ok(())
     }
 }

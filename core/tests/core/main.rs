@@ -30,3 +30,4 @@ mod salts;
 mod secrets_on_record;
 mod snapshot;
 mod tokens;
+mod upgrade;

@@ -103,7 +103,13 @@ impl Embedded {
 
     fn start(opener: Opener, files: Option<(File, NewestCommit)>, is_small: bool) -> Result<Self, Problem> {
         let (lock, newest) = files.unzip();
-        let database = opened(&opener, is_small, newest.as_ref())?;
+        let noted = read_note(newest.as_ref())?;
+        let (database, commit) = opened(&opener, is_small, noted)?;
+        if noted != Some(commit)
+            && let Some(newest) = &newest
+        {
+            newest.begin(commit)?;
+        }
         let snapshots = snapshot::Snapshots::default();
         Ok(Self { database: RwLock::new(Some(database)), opener, snapshots, newest, is_small, _lock: lock })
     }
@@ -153,21 +159,21 @@ impl Embedded {
     }
 }
 
-/// Opens the file; with `check` it is read whole, and refused where it is not as the engine has written it.
-fn opened(opener: &Opener, check: bool, newest: Option<&NewestCommit>) -> Result<Database, Problem> {
-    let noted = newest.map(NewestCommit::read).transpose()?.flatten();
+/// The commit that was noted last.
+fn read_note(newest: Option<&NewestCommit>) -> Result<Option<Commit>, Problem> {
+    Ok(newest.map(NewestCommit::read).transpose()?.flatten())
+}
+
+/// Opens the file; with `check` it is read whole, and refused where it is not as the engine has written it. Refused, too, if
+/// it is behind the commit that was `noted`. Returns its last commit, and notes nothing.
+fn opened(opener: &Opener, check: bool, noted: Option<Commit>) -> Result<(Database, Commit), Problem> {
     caught(|| {
         let database = opener(check)?;
         let commit = match check_commit(meta::read(&database)?, noted)? {
             Some(commit) => commit,
             None => meta::stamp(&database)?,
         };
-        if noted != Some(commit)
-            && let Some(newest) = newest
-        {
-            newest.begin(commit)?;
-        }
-        Ok(database)
+        Ok((database, commit))
     })
 }
 
@@ -273,9 +279,11 @@ impl Backend for Embedded {
         // Closed first: the engine locks its file.
         self.snapshots.end();
         drop(database.take());
-        let opened = opened(&self.opener, true, self.newest.as_ref())
-            .map_err(|problem| BackendError::new("reopen", problem))?;
-        *database = Some(opened);
+        // The last commit is not noted: it may be one that was refused, and be only in the system's memory. A power cut
+        // would take it from the store, and the note would then refuse the store. The next acknowledged commit is noted.
+        let reopened = read_note(self.newest.as_ref()).and_then(|noted| opened(&self.opener, true, noted));
+        let (reopened, _) = reopened.map_err(|problem| BackendError::new("reopen", problem))?;
+        *database = Some(reopened);
         Ok(())
     }
 }

@@ -56,6 +56,23 @@ fn an_older_copy_of_the_store_is_refused_until_it_is_said_to_be_meant() {
 }
 
 #[test]
+fn a_reopened_store_notes_only_commits_that_were_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let newest = directory.path().join(NEWEST);
+    let store = Embedded::open(directory.path()).unwrap();
+    let commit = |value: u8| store.commit(&[put("a", &[value])]).unwrap().remove(0).unwrap();
+    commit(0);
+    let noted = std::fs::read(&newest).unwrap();
+    commit(1);
+    // As after a commit that was refused and is in the reopened store all the same.
+    std::fs::write(&newest, &noted).unwrap();
+    store.reopen().unwrap();
+    assert_eq!(std::fs::read(&newest).unwrap(), noted, "the refused commit is noted");
+    commit(2);
+    assert!(std::fs::read(&newest).unwrap().starts_with(b"0000000000000004 "), "the next one is not noted");
+}
+
+#[test]
 fn a_store_that_was_cut_to_nothing_is_not_a_new_one() {
     let directory = tempfile::tempdir().unwrap();
     commits(directory.path(), 0..3);
@@ -136,7 +153,7 @@ impl Sealed {
 
     fn check(&self) -> Result<Vec<String>, TablesError> {
         let barrier = self.barrier();
-        self.unseal(&barrier).unwrap();
+        assert_eq!(self.unseal(&barrier).unwrap(), Digests::Found);
         barrier.check_tables()
     }
 }
@@ -247,7 +264,7 @@ fn digests_stand_after_commits_that_failed() {
     for fault in [Fault::Sync, Fault::SyncDoneButFailed, Fault::Write] {
         let sealed = sealed();
         let barrier = sealed.barrier();
-        sealed.unseal(&barrier).unwrap();
+        assert_eq!(sealed.unseal(&barrier).unwrap(), Digests::Found);
         let view = barrier.view("one/").unwrap();
         sealed.disk.fail(fault);
         let mut batch = Batch::new();
@@ -294,7 +311,8 @@ fn old_store() -> Sealed {
 fn a_store_of_a_version_without_digests_gets_them_once() {
     let sealed = old_store();
     let barrier = sealed.barrier();
-    assert_eq!(sealed.unseal(&barrier).unwrap(), Digests::Made);
+    assert_eq!(sealed.unseal(&barrier).unwrap(), Digests::Missing);
+    block_on(barrier.make_digests(Batch::new())).unwrap();
     let view = barrier.view("one/").unwrap();
     assert_eq!(block_on(view.get("a")).unwrap().unwrap().expose(), b"old");
     write(&view, "b", b"new");
@@ -305,6 +323,32 @@ fn a_store_of_a_version_without_digests_gets_them_once() {
     drop(barrier);
     sealed.tamper(delete("one/a"));
     assert!(sealed.check().is_err());
+}
+
+#[test]
+fn a_first_commit_that_fails_can_be_tried_again() {
+    let disk = LossyDisk::new();
+    let barrier =
+        Barrier::new(Storage::start(Embedded::on(&disk).unwrap()).unwrap(), Arc::new(OsEntropy::new()));
+    let config = || SealConfig::new(1, 1).unwrap();
+    let (_, batch) = block_on(barrier.initialize(config(), 0)).unwrap();
+    disk.fail(Fault::Write);
+    assert!(block_on(barrier.commit(batch)).is_err());
+    assert!(!barrier.storage().has_failed(), "after an initialisation");
+    let (_, batch) = block_on(barrier.initialize(config(), 0)).unwrap();
+    block_on(barrier.commit(batch)).unwrap();
+    barrier.check_tables().unwrap();
+
+    let sealed = old_store();
+    let barrier = sealed.barrier();
+    sealed.disk.fail(Fault::Write);
+    assert_eq!(sealed.unseal(&barrier).unwrap(), Digests::Missing);
+    assert!(block_on(barrier.make_digests(Batch::new())).is_err());
+    assert!(barrier.sealed());
+    assert!(!barrier.storage().has_failed(), "after the first unsealing of an older store");
+    assert_eq!(sealed.unseal(&barrier).unwrap(), Digests::Missing);
+    block_on(barrier.make_digests(Batch::new())).unwrap();
+    barrier.check_tables().unwrap();
 }
 
 /// A back end that does nothing of its own about digests.
@@ -362,7 +406,7 @@ fn every_back_end_keeps_the_digests_up_to_date_whatever_is_refused() {
             barrier.check_tables().unwrap();
         }
         barrier.seal();
-        block_on(barrier.unseal(&key)).unwrap();
+        assert_eq!(block_on(barrier.unseal(&key)).unwrap(), Digests::Found);
         barrier.check_tables().unwrap();
     }
 }

@@ -2,7 +2,7 @@
 //! request of its own, and so on record; the last one's response entry has the SHA-256 of the whole.
 //! Never in it: the format of a snapshot (`onrecord-storage`), or restoring: that needs a stopped server.
 
-use onrecord_storage::snapshot::{Page, Saving, SnapshotError};
+use onrecord_storage::snapshot::{Page, SnapshotError};
 use onrecord_value::{Object, Time, object};
 
 use crate::VERSION;
@@ -12,7 +12,7 @@ use crate::engine::unsealed::Unsealed;
 use crate::engine::{Call, fields};
 use crate::exchange::Media;
 use crate::outcome::{Outcome, Raw, Refusal, Reply};
-use crate::snapshots::{IDLE_MAX, NoPage};
+use crate::snapshots::{IDLE_MAX, NoPage, Taken};
 
 pub(super) const NO_RESTORE: &str = "a snapshot is not restored into a running server: stop it and use operator snapshot restore on its machine";
 pub(super) const NOT_RAFT: &str = "the storage of this server is not Raft: save a snapshot with operator snapshot save (sys/storage/snapshot), and restore one on the machine of the stopped server with operator snapshot restore";
@@ -51,26 +51,26 @@ pub(super) async fn page(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome
     let number = fields::count(call.data, "page")?;
     let number = number.ok_or_else(|| Refusal::invalid("missing page: the number of a page, from 0"))?;
     let (id, snapshots) = (call.captured, &unsealed.snapshots);
-    let saving = snapshots.take(id, unsealed.host.clock.monotonic()).map_err(|no_page| match no_page {
+    let taken = snapshots.take(id, unsealed.host.clock.monotonic()).map_err(|no_page| match no_page {
         NoPage::Unknown => unknown(id),
         NoPage::Busy => Refusal::invalid("another request is being answered with a page of this snapshot"),
     })?;
     // It reads, decrypts and hashes a megabyte or more.
-    let made = match BlockingTask::begin("onrecord-snapshot", move || make(saving, number)) {
+    let made = match BlockingTask::begin("onrecord-snapshot", move || make(taken, number)) {
         Ok(making) => making.done().await,
         Err(_) => None,
     };
-    let Some((saving, made)) = made else {
+    let Some((taken, made)) = made else {
         snapshots.end(id);
         return Err(Refusal::internal());
     };
     match made {
         Ok(page) => {
-            snapshots.put_back(id, saving, unsealed.host.clock.monotonic());
+            snapshots.put_back(id, taken, unsealed.host.clock.monotonic());
             Ok(shown(number, page))
         }
         Err(error @ SnapshotError::Page { .. }) => {
-            snapshots.put_back(id, saving, unsealed.host.clock.monotonic());
+            snapshots.put_back(id, taken, unsealed.host.clock.monotonic());
             Err(not_made(error))
         }
         Err(error) => {
@@ -81,9 +81,9 @@ pub(super) async fn page(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome
     }
 }
 
-fn make(mut saving: Box<Saving>, number: u64) -> (Box<Saving>, Result<Page, SnapshotError>) {
-    let page = saving.page(number);
-    (saving, page)
+fn make(mut taken: Taken, number: u64) -> (Taken, Result<Page, SnapshotError>) {
+    let page = taken.saving.page(number);
+    (taken, page)
 }
 
 /// Gives a snapshot up, or ends one whose last page has arrived.
