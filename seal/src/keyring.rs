@@ -6,8 +6,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, EntropyError};
@@ -27,7 +25,7 @@ const OUTER_TERM: u32 = 1;
 pub struct Keyring {
     root: SecretBytes,
     name_key: SecretBytes,
-    names: Hmac<Sha256>,
+    names: MacKey,
     tables: Option<(SecretBytes, MacKey)>,
     terms: BTreeMap<u32, Arc<Term>>,
     active: u32,
@@ -84,7 +82,7 @@ impl Keyring {
         terms: BTreeMap<u32, Arc<Term>>,
         active: u32,
     ) -> Result<Self, KeyringError> {
-        let names = Hmac::<Sha256>::new_from_slice(name_key.expose()).map_err(|_| KeyringError::Form)?;
+        let names = MacKey::new(&name_key).ok_or(KeyringError::Form)?;
         if !terms.contains_key(&active) {
             return Err(KeyringError::Form);
         }
@@ -157,9 +155,7 @@ impl Keyring {
     /// HMAC-SHA-256 of a name under a key of this keyring, as 64 hex digits: what a token or an accessor is
     /// stored under. Stable for the life of the store, rotations included.
     pub fn hash_name(&self, name: &str) -> String {
-        let mut mac = self.names.clone();
-        mac.update(name.as_bytes());
-        const_hex::encode(mac.finalize().into_bytes())
+        const_hex::encode(self.names.mac(&[name.as_bytes()]))
     }
 
     /// The key of the digests of what is stored; `None` if the keyring was made before there were any.
