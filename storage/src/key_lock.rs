@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
+use crate::fnv;
+
 /// By the hash of the key: two keys with the same hash share a lock.
 type Table = HashMap<u64, Arc<tokio::sync::Mutex<()>>>;
 
@@ -31,10 +33,8 @@ struct Place<'a> {
 
 impl KeyLocks {
     pub(crate) async fn acquire(&self, key: &str) -> KeyLock<'_> {
-        // FNV-1a: any spread will do, and it must be the same for all.
-        let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        // Any spread will do, and it must be the same for all.
+        let hash = fnv::hash(key.as_bytes());
         let lock = Arc::clone(self.table().entry(hash).or_default());
         let place = Place { locks: self, hash, lock };
         KeyLock { _turn: Arc::clone(&place.lock).lock_owned().await, _place: place }

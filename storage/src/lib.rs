@@ -44,8 +44,11 @@ pub mod barrier;
 pub mod batch;
 pub mod commit;
 pub mod error;
+mod fnv;
 pub mod key;
 pub mod key_lock;
+#[cfg(feature = "test-support")]
+pub mod old_store;
 pub mod read;
 pub mod snapshot;
 pub mod store;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use onrecord_core::Settings;
-use onrecord_seal::{EnvelopeKey, OsEntropy, SealConfig, SecretBytes, keyring};
+use onrecord_seal::{OsEntropy, SecretBytes};
 use onrecord_storage::memory::Memory;
-use onrecord_storage::{Backend, BackendError, Barrier, Batch, Conflict, Read, Storage};
+use onrecord_storage::{Backend, BackendError, Barrier, Batch, Conflict, Read, Storage, old_store};
 
 use crate::kit::{TestServer, core_on};
 
@@ -43,29 +43,7 @@ impl Backend for Outliving {
 
 /// The storage of a server that an older version has initialised, with further values; and its only key share.
 fn old_storage(values: &[(&str, &[u8])]) -> (Outliving, String) {
-    let entropy = OsEntropy::new();
-    let [key, root, name, term] = [(); 4].map(|()| keyring::random_key(&entropy).unwrap());
-    let seal = |key: &SecretBytes, name: &str, plain: &[u8]| {
-        EnvelopeKey::new(key).unwrap().seal(1, name, plain, &entropy).unwrap()
-    };
-    let keyring = [
-        &b"ORK1"[..],
-        &1_u32.to_be_bytes(),
-        name.expose(),
-        &1_u32.to_be_bytes(),
-        &1_u32.to_be_bytes(),
-        &0_i64.to_be_bytes(),
-        &0_u64.to_be_bytes(),
-        term.expose(),
-    ]
-    .concat();
-    let mut batch = Batch::new();
-    batch.put("barrier/seal-config", SealConfig::new(1, 1).unwrap().encode());
-    batch.put("barrier/root-key", seal(&key, "barrier/root-key", root.expose()));
-    batch.put("barrier/keyring", seal(&root, "barrier/keyring", &keyring));
-    for (name, value) in values {
-        batch.put(*name, seal(&term, name, value));
-    }
+    let (batch, key) = old_store::old_store(values).unwrap();
     let memory = Arc::new(Memory::new());
     memory.commit(&[batch]).unwrap().remove(0).unwrap();
     let share = const_hex::encode(key.expose());

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use onrecord_seal::{EnvelopeKey, OsEntropy, SealConfig, SecretBytes};
+use onrecord_seal::{OsEntropy, SealConfig, SecretBytes};
 use onrecord_storage::embedded::Embedded;
 use onrecord_storage::lossy::{Fault, LossyDisk};
 use onrecord_storage::memory::Memory;
 use onrecord_storage::{
     Backend, BackendError, BackendKinds, Barrier, BarrierError, Batch, Conflict, Digests, Precondition, Read,
-    Storage, TablesError, View,
+    Storage, TablesError, View, old_store,
 };
 use redb::{Database, TableDefinition};
 
@@ -280,27 +280,7 @@ fn digests_stand_after_commits_that_failed() {
 
 /// A store of a version that kept no digests.
 fn old_store() -> Sealed {
-    let entropy = OsEntropy::new();
-    let [key, root, name, term] = [(); 4].map(|()| onrecord_seal::keyring::random_key(&entropy).unwrap());
-    let seal = |key: &SecretBytes, name: &str, plain: &[u8]| {
-        EnvelopeKey::new(key).unwrap().seal(1, name, plain, &entropy).unwrap()
-    };
-    let keyring = [
-        &b"ORK1"[..],
-        &1_u32.to_be_bytes(),
-        name.expose(),
-        &1_u32.to_be_bytes(),
-        &1_u32.to_be_bytes(),
-        &0_i64.to_be_bytes(),
-        &0_u64.to_be_bytes(),
-        term.expose(),
-    ]
-    .concat();
-    let mut batch = Batch::new();
-    batch.put("barrier/seal-config", SealConfig::new(1, 1).unwrap().encode());
-    batch.put("barrier/root-key", seal(&key, "barrier/root-key", root.expose()));
-    batch.put("barrier/keyring", seal(&root, "barrier/keyring", &keyring));
-    batch.put("one/a", seal(&term, "one/a", b"old"));
+    let (batch, key) = old_store::old_store(&[("one/a", b"old")]).unwrap();
     let disk = LossyDisk::new();
     let sealed = Sealed { disk, key };
     sealed.tamper(batch);

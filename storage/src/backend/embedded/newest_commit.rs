@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::private;
 use super::problem::Problem;
+use crate::fnv;
 
 pub(super) const FILE: &str = "newest-commit";
 /// `number store checksum`, each in 16 hex digits, and a line end: overwritten in one write, inside one sector.
@@ -69,7 +70,7 @@ impl NewestCommit {
 fn line(commit: Commit) -> Box<[u8]> {
     let Commit { store, number } = commit;
     let text = format!("{number:016x} {store:016x} ");
-    format!("{text}{:016x}\n", checksum(text.as_bytes())).into_bytes().into()
+    format!("{text}{:016x}\n", fnv::hash(text.as_bytes())).into_bytes().into()
 }
 
 fn parse(text: &[u8]) -> Option<Commit> {
@@ -77,11 +78,4 @@ fn parse(text: &[u8]) -> Option<Commit> {
     let mut next = || u64::from_str_radix(words.next()?, 16).ok();
     let (number, store) = (next()?, next()?);
     Some(Commit { store, number })
-}
-
-/// FNV-1a with 64 bits.
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
