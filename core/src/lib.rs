@@ -37,6 +37,7 @@ mod login;
 mod meters;
 mod names;
 mod network;
+mod offline_act;
 mod operation;
 pub mod outcome;
 mod pipeline;

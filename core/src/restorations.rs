@@ -2,16 +2,15 @@
 //! as a device works. Never in it: restoring.
 
 use onrecord_audit::{Broker, Clock};
-use onrecord_entry::request::{Data, Namespace};
-use onrecord_entry::text::Path;
-use onrecord_entry::{Clear, Entry, Operation, Request, Response};
+use onrecord_entry::Operation;
 use onrecord_storage::snapshot::Restoration;
 use onrecord_storage::{Barrier, StoreError};
-use onrecord_value::{Object, Time, object};
+use onrecord_value::{Time, object};
 use tokio::sync::Mutex;
 
 use crate::blocking_task::BlockingTask;
 use crate::devices::repair::{Tries, can_record};
+use crate::offline_act::OfflineAct;
 
 /// The path under which a restoration is on record.
 const PATH: &str = "sys/storage/restored";
@@ -67,14 +66,9 @@ impl Restorations {
             return;
         }
         while let Some(pending) = state.pending.first() {
-            let data = pending.data();
-            if broker.record_request(&pending.entry(&data, false)).await.is_err() {
+            if !pending.record(broker).await {
                 state.tries.refused(clock.monotonic());
                 return;
-            }
-            let response = broker.record_response(&pending.entry(&data, true)).or_unaudited();
-            if let Err(refused) = response.await {
-                tracing::warn!(%refused, "the response entry of a restored storage is not on record");
             }
             let Pending { restoration, .. } = state.pending.remove(0);
             state.tries = Tries::default();
@@ -103,30 +97,21 @@ async fn forget(barrier: &Barrier, restoration: Restoration) {
 }
 
 impl Pending {
-    fn data(&self) -> Object {
-        let Restoration { at, uid, created, records, sha256, .. } = &self.restoration;
+    async fn record(&self, broker: &Broker) -> bool {
+        let Restoration { id, at, uid, created, records, sha256, .. } = &self.restoration;
         let snapshot = object! {
             "authentic" => self.authentic,
             "created" => *created,
             "records" => *records,
             "sha256" => sha256.as_str(),
         };
-        object! { "at" => *at, "snapshot" => snapshot, "uid" => *uid }
-    }
-
-    /// Nobody asked through the API: there is no token and no address, only the machine's user.
-    fn entry<'a>(&'a self, data: &'a Object, response: bool) -> Entry<'a> {
-        Entry {
-            request: Request {
-                id: Clear::new(&self.restoration.id),
-                operation: Some(Operation::Update),
-                namespace: Some(Namespace::ROOT),
-                path: Path::new(PATH),
-                data: Data::new(data),
-                ..Request::default()
-            },
-            response: response.then(|| Response { status_code: 204, ..Response::default() }),
-            ..Entry::default()
-        }
+        let act = OfflineAct {
+            id,
+            operation: Operation::Update,
+            path: PATH,
+            data: &object! { "at" => *at, "snapshot" => snapshot, "uid" => *uid },
+            subject: "a restored storage",
+        };
+        act.record(broker).await
     }
 }

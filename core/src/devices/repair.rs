@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use onrecord_audit::Broker;
 use onrecord_audit::status::{DeviceStatus, Health, Outlook};
-use onrecord_entry::request::{Data, Namespace};
-use onrecord_entry::text::Path;
-use onrecord_entry::{Clear, Entry, Operation, Request, Response};
+use onrecord_entry::Operation;
 use onrecord_seal::Entropy;
 use onrecord_storage::{BarrierError, Batch, StoreError, View};
-use onrecord_value::{Object, Time, object};
+use onrecord_value::{Time, object};
 
 use super::{Device, Devices, DevicesError, stored, with_slash};
+use crate::offline_act::OfflineAct;
 use crate::stored::{Record as _, record};
 
 /// The path under which such an act is on record, followed by that of the device.
@@ -112,14 +111,9 @@ impl Devices {
             return;
         }
         while let Some(removal) = removals.pending.first() {
-            let request = broker.record_request(&removal.entry(&removal.shown(), false));
-            if request.await.is_err() {
+            if !removal.record(broker).await {
                 removals.tries.refused(self.host.clock.monotonic());
                 return;
-            }
-            let response = broker.record_response(&removal.entry(&removal.shown(), true)).or_unaudited();
-            if let Err(refused) = response.await {
-                tracing::warn!(%refused, "the response entry of a removed audit device is not on record");
             }
             let removal = removals.pending.remove(0);
             removals.tries = Tries::default();
@@ -149,25 +143,15 @@ fn works(device: &DeviceStatus) -> bool {
 }
 
 impl Removal {
-    fn shown(&self) -> (String, Object) {
-        let data = object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() };
-        (format!("{PATH}{}", self.path.trim_end_matches('/')), data)
-    }
-
-    /// Nobody asked through the API: there is no token and no address, only the machine's user.
-    fn entry<'a>(&'a self, (path, data): &'a (String, Object), response: bool) -> Entry<'a> {
-        Entry {
-            request: Request {
-                id: Clear::new(&self.id),
-                operation: Some(Operation::Delete),
-                namespace: Some(Namespace::ROOT),
-                path: Path::new(path),
-                data: Data::new(data),
-                ..Request::default()
-            },
-            response: response.then(|| Response { status_code: 204, ..Response::default() }),
-            ..Entry::default()
-        }
+    async fn record(&self, broker: &Broker) -> bool {
+        let act = OfflineAct {
+            id: &self.id,
+            operation: Operation::Delete,
+            path: &format!("{PATH}{}", self.path.trim_end_matches('/')),
+            data: &object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() },
+            subject: "a removed audit device",
+        };
+        act.record(broker).await
     }
 }
 

@@ -1,0 +1,47 @@
+//! What was done on the machine itself while no server ran (`operator audit-repair`, `operator snapshot restore`), as a pair of
+//! entries. Never in it: when it is tried, or what was done.
+
+use onrecord_audit::Broker;
+use onrecord_entry::request::{Data, Namespace};
+use onrecord_entry::text::Path;
+use onrecord_entry::{Clear, Entry, Operation, Request, Response};
+use onrecord_value::Object;
+
+/// An act for the record.
+pub(crate) struct OfflineAct<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) operation: Operation,
+    pub(crate) path: &'a str,
+    pub(crate) data: &'a Object,
+    /// What was acted on, for the server's log.
+    pub(crate) subject: &'static str,
+}
+
+impl OfflineAct<'_> {
+    /// Puts it on record; false if no device takes its request entry.
+    pub(crate) async fn record(&self, broker: &Broker) -> bool {
+        if broker.record_request(&self.entry(false)).await.is_err() {
+            return false;
+        }
+        if let Err(refused) = broker.record_response(&self.entry(true)).or_unaudited().await {
+            tracing::warn!(%refused, "the response entry of {} is not on record", self.subject);
+        }
+        true
+    }
+
+    /// It was not asked for through the API: there is no token and no address, only the machine's user.
+    fn entry(&self, response: bool) -> Entry<'_> {
+        Entry {
+            request: Request {
+                id: Clear::new(self.id),
+                operation: Some(self.operation),
+                namespace: Some(Namespace::ROOT),
+                path: Path::new(self.path),
+                data: Data::new(self.data),
+                ..Request::default()
+            },
+            response: response.then(|| Response { status_code: 204, ..Response::default() }),
+            ..Entry::default()
+        }
+    }
+}
