@@ -38,6 +38,25 @@ pub struct MountEntry {
     pub tune: Tune,
 }
 
+#[cfg(test)]
+impl MountEntry {
+    /// An entry for tests: nothing is set but the path and the kind.
+    pub(crate) fn bare(path: &str, kind: &'static EngineKind) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind,
+            accessor: String::new(),
+            uuid: String::new(),
+            description: String::new(),
+            local: false,
+            seal_wrap: false,
+            external_entropy_access: false,
+            options: None,
+            tune: Tune::default(),
+        }
+    }
+}
+
 /// An engine at a path. Immutable: a change of its settings makes another one with the same engine.
 #[derive(Clone)]
 pub struct Mount {

@@ -342,7 +342,7 @@ mod tests {
     use onrecord_storage::{Batch, Storage};
 
     use super::{MountError, Mounts, TABLE_BYTES_MAX};
-    use crate::engine::mount::{Mount, MountEntry, Tune};
+    use crate::engine::mount::{Mount, MountEntry};
     use crate::kinds;
     use crate::kit::{host, unsealed_barrier};
 
@@ -359,18 +359,7 @@ mod tests {
         Mounts::make(&mut batch, &barrier, &host, &kinds).unwrap();
         barrier.commit(batch).await.unwrap();
         let mounts = Mounts::load(&barrier, &host, &kinds).await.unwrap();
-        let entry = |path: &str| MountEntry {
-            path: path.to_owned(),
-            kind: &crate::engine::kv1::KIND,
-            accessor: String::new(),
-            uuid: String::new(),
-            description: String::new(),
-            local: false,
-            seal_wrap: false,
-            external_entropy_access: false,
-            options: None,
-            tune: Tune::default(),
-        };
+        let entry = |path: &str| MountEntry::bare(path, &crate::engine::kv1::KIND);
         mounts.enable(entry("kv/")).await.unwrap();
         // As a version without the bound stored it.
         let mut mount = Mount::clone(&mounts.at("kv/").unwrap());

@@ -2,10 +2,10 @@
 
 use onrecord_audit::Rules;
 use onrecord_audit::device::faulty::{Fault, FaultControl};
-use onrecord_core::{Exchange, Headers, Received, Settings, Target};
+use onrecord_core::{Settings, Target};
 use serde_json::{Value, json};
 
-use crate::kit::{TestServer, ask, entries, eventually, outline, said, while_answered};
+use crate::kit::{TestServer, ask, entries, eventually, outline, while_answered};
 
 async fn with_kv() -> (TestServer, FaultControl) {
     let world = TestServer::new().await;
@@ -190,19 +190,7 @@ async fn what_is_refused_while_capturing_is_on_record_too() {
 #[tokio::test]
 async fn an_oversized_body_is_refused_and_recorded() {
     let (world, device) = with_kv().await;
-    let mut headers = Headers::new();
-    headers.push("X-Vault-Token", &world.root);
-    let exchange = Exchange {
-        method: "PUT".into(),
-        target: Target::Api("kv/x".into()),
-        query: String::new(),
-        headers,
-        body: Received::TooLarge,
-        peer: None,
-        client_certificate_serial: None,
-    };
-    let permit = world.core.arrive(&world.core.account(None), &exchange.target);
-    let said = said(world.core.answer(permit, exchange).await);
+    let said = world.send(ask("PUT", "kv/x").token(&world.root).too_large()).await;
     assert_eq!((said.status, said.error()), (413, "http: request body too large"));
     assert_eq!(outline(&device), ["request update kv/x", "response update kv/x"]);
 }

@@ -108,6 +108,8 @@ pub struct TestRequest {
     pub token: Option<String>,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// In place of the body: more came than the server takes.
+    pub is_too_large: bool,
 }
 
 pub fn ask(method: &str, path: &str) -> TestRequest {
@@ -118,6 +120,7 @@ pub fn ask(method: &str, path: &str) -> TestRequest {
         token: None,
         headers: Vec::new(),
         body: Vec::new(),
+        is_too_large: false,
     }
 }
 
@@ -129,6 +132,11 @@ impl TestRequest {
 
     pub fn json(mut self, body: &Value) -> Self {
         self.body = body.to_string().into_bytes();
+        self
+    }
+
+    pub fn too_large(mut self) -> Self {
+        self.is_too_large = true;
         self
     }
 
@@ -229,7 +237,7 @@ impl TestServer {
             target,
             query: ask.query,
             headers,
-            body: Received::Whole(ask.body.into()),
+            body: if ask.is_too_large { Received::TooLarge } else { Received::Whole(ask.body.into()) },
             peer: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
             client_certificate_serial: None,
         };

@@ -5,10 +5,9 @@
 use std::collections::BTreeSet;
 
 use onrecord_audit::device::faulty::FaultControl;
-use onrecord_core::{Exchange, Headers, Received, Target};
 use serde_json::{Value, json};
 
-use crate::kit::{Reply, TestRequest, TestServer, ask, entries, said};
+use crate::kit::{Reply, TestRequest, TestServer, ask, entries};
 
 async fn with_kv() -> TestServer {
     let world = TestServer::new().await;
@@ -172,24 +171,13 @@ async fn headers_are_recorded_alike_for_every_kind_of_caller_and_outcome() {
         assert_eq!(world.send(request).await.status, status, "{what}");
         check_headers(&entries(&device)[before..], &what);
     }
-    let mut headers = Headers::new();
-    for (name, value) in
-        [("X-Plain", "plain-value"), ("X-Hashed", "hidden-value"), ("X-Other", "other-value")]
-    {
-        headers.push(name, value);
-    }
-    let exchange = Exchange {
-        method: "PUT".into(),
-        target: Target::Api("kv/x".into()),
-        query: String::new(),
-        headers,
-        body: Received::TooLarge,
-        peer: None,
-        client_certificate_serial: None,
-    };
-    let permit = world.core.arrive(&world.core.account(None), &exchange.target);
+    let request = ask("PUT", "kv/x")
+        .header("X-Plain", "plain-value")
+        .header("X-Hashed", "hidden-value")
+        .header("X-Other", "other-value")
+        .too_large();
     let before = device.lines().len();
-    assert_eq!(said(world.core.answer(permit, exchange).await).status, 413);
+    assert_eq!(world.send(request).await.status, 413);
     check_headers(&entries(&device)[before..], "a body that is too large");
     let text = text(&device);
     assert!(!text.contains("hidden-value") && !text.contains("other-value"));

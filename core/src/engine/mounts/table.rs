@@ -92,7 +92,7 @@ mod tests {
     use onrecord_seal::OsEntropy;
     use onrecord_storage::{Barrier, Storage, memory};
 
-    use crate::engine::mount::{Mount, MountEntry, Tune};
+    use crate::engine::mount::{Mount, MountEntry};
     use crate::engine::space::Space;
     use crate::engine::sys::{self, Sys};
 
@@ -100,18 +100,7 @@ mod tests {
         let storage = Storage::start(memory::Memory::new()).unwrap();
         let barrier = Barrier::new(storage, Arc::new(OsEntropy::new()));
         Mount {
-            entry: MountEntry {
-                path: path.to_owned(),
-                kind: &sys::KIND,
-                accessor: String::new(),
-                uuid: format!("id of {path}"),
-                description: String::new(),
-                local: false,
-                seal_wrap: false,
-                external_entropy_access: false,
-                options: None,
-                tune: Tune::default(),
-            },
+            entry: MountEntry { uuid: format!("id of {path}"), ..MountEntry::bare(path, &sys::KIND) },
             engine: Arc::new(Sys),
             space: Arc::new(Space::new(barrier.view("mounts/").unwrap())),
         }
