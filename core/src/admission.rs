@@ -24,7 +24,7 @@ pub(crate) use self::permit::Priority;
 pub use self::permit::{Load, Permit};
 use crate::network::Network;
 
-/// A peer holds at most one part of so many of each budget.
+/// A peer holds at most this fraction of each budget: one part of this many.
 const PEER_PARTS: usize = 4;
 /// Work memory is counted in pieces of this size, in bytes.
 const PIECE: usize = 1024;

@@ -9,7 +9,7 @@ use onrecord_value::{Object, object};
 use crate::stored::{Record as _, record};
 
 const KEY: &str = "boots";
-/// How many are kept of each list: a device that cannot be opened at so many unsealings is taken for one of another storage.
+/// How many are kept of each list: a device that cannot be opened at this many unsealings is taken for one of another storage.
 const KEPT: usize = 256;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

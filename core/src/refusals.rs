@@ -21,7 +21,7 @@ pub(crate) struct Refusals {
 }
 
 impl Refusals {
-    /// At most so many refused requests a second of each peer; 0: as many as there are.
+    /// `per_second` is the most refused requests of each peer that are admitted in a second; 0 is no limit.
     pub(crate) fn new(per_second: u32) -> Self {
         Self { rate: Rate::new(per_second), counts: Counts::default() }
     }

@@ -211,7 +211,7 @@ mod tests {
             "{said:?}"
         );
         assert!(!said.text.contains("client_token") && !said.text.contains("with a client's"), "{said:?}");
-        assert_eq!(tokens().await, before, "the token that nobody has heard of is gone");
+        assert_eq!(tokens().await, before, "the token whose answer was withheld is gone");
         assert_eq!(
             outline(&device),
             ["request update auth/token/create", "response update auth/token/create"]
@@ -261,7 +261,7 @@ mod tests {
             "{:?}",
             entries(&device)[1]
         );
-        assert_eq!(tokens().await, before, "the token that nobody has heard of is gone");
+        assert_eq!(tokens().await, before, "the token whose answer was withheld is gone");
         drop(held);
         assert_eq!(world.root("GET", "kv/large", None).await.status, 200);
     }

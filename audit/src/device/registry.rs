@@ -141,7 +141,7 @@ fn problem_of(error: &OptionError, kind: &dyn DeviceKind) -> OptionProblem {
     OptionProblem { option: error.option().map(str::to_owned), text: error.explain() }
 }
 
-/// For so many unknown options the near one is looked for.
+/// Of how many unknown options the near name is looked for.
 pub const HINTS_MAX: usize = 8;
 
 fn options_of(kind: &dyn DeviceKind) -> impl Iterator<Item = &'static DeviceOption> {

@@ -83,7 +83,7 @@ impl Account {
     /// A request to this path begins to arrive. It holds nothing yet.
     pub(crate) fn arrive(self: &Arc<Self>, priority: Priority, path: &str) -> Permit {
         let paths = &self.admission.large_paths;
-        // An operator's is never expected to be large: nobody else may slow it down.
+        // An operator's request is never expected to be large: what others send must not slow it down.
         let ordinary = priority == Priority::Ordinary;
         Permit {
             account: Arc::clone(self),

@@ -1,4 +1,4 @@
-//! Wrong key shares, by peer: after a few of them the peer has to wait, each time for longer. Never for long, and nobody else
+//! Wrong key shares, by peer: after a few of them the peer has to wait, each time for longer. Never for long, and no other peer
 //! waits: a correct share from another address is taken.
 //! Never in it: a share, or whether one is right.
 
@@ -33,7 +33,7 @@ pub(super) struct Guesses(Mutex<State>);
 #[derive(Default)]
 struct State {
     wrong: HashMap<Giver, Wrong>,
-    /// Who gave the shares of the current round: nobody can tell whose was wrong.
+    /// Who gave the shares of the current round: which of them was wrong cannot be known.
     round: Vec<Giver>,
     lines: RateLimiter,
 }

@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(journey.await.status(), 200);
         let next = || world.start(ask("GET", "kv/large").token(&world.root));
         assert_eq!(next().load(), Load::Large);
-        // Nobody without a right to read makes it forgotten, and a small value does.
+        // A request that may not read does not make the server forget the path; a small value there does.
         assert_eq!(world.send(ask("GET", "kv/large").token("s.none")).await.status, 403);
         assert_eq!(next().load(), Load::Large);
         assert_eq!(world.root("POST", "kv/large", Some(json!({"a": "b"}))).await.status, 204);

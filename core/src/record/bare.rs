@@ -90,7 +90,7 @@ mod tests {
                 !said.text.contains("client_token") && !said.text.contains("with a client's"),
                 "{said:?}"
             );
-            assert_eq!(tokens().await, before, "the token that nobody has heard of is gone");
+            assert_eq!(tokens().await, before, "the token whose answer was withheld is gone");
             assert_eq!(outline(&device), outlined);
             if let Some(response) = entries(&device).get(1) {
                 let error = response["error"].as_str().unwrap();

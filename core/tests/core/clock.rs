@@ -33,7 +33,7 @@ impl SetClock {
         self.ahead.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// The machine starts again: the monotonic time begins anew, and the time of day goes on.
+    /// The machine starts again: the monotonic time begins at zero again, and the time of day goes on.
     fn restart(&self) -> Arc<Self> {
         let ran = self.monotonic.load(Ordering::SeqCst);
         let ahead = AtomicI64::new(self.ahead.load(Ordering::SeqCst) + ran);

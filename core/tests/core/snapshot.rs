@@ -197,7 +197,7 @@ async fn a_restoration_is_put_on_record_once_by_the_first_device_that_works() {
         TestServer { core: core_on(storage, Settings::default()), root: root.clone(), key: key.clone() }
     };
     {
-        // Nobody can take it: it is kept for the next start.
+        // No device can take it: it is kept for the next start.
         let world = open();
         world.core.unseal(&world.key).await.unwrap();
         let device = world.device("broken/", false).await;

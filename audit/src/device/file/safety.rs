@@ -58,7 +58,7 @@ pub(super) fn open(options: &FileOptions, placement: &Placement) -> Result<OpenF
     let id = FileId::of(&stat);
     if let Err(violation) = check_file(&file, &directory, id, placement) {
         if created {
-            // Empty, and nobody's: left behind, it does no harm.
+            // It is empty and nothing uses it: it does no harm if it stays.
             let _left_over = rustix::fs::unlinkat(&directory, name, AtFlags::empty());
             remove_directories(&made);
         }

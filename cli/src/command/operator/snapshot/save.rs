@@ -26,7 +26,7 @@ pub(super) fn save(session: &mut Session<'_>, invocation: &Invocation) -> Comman
     let begun = session.call(client.snapshot_begin(), "Error beginning a snapshot: ")?;
     let id = begun.str("id").ok_or_else(|| Failure::server("The answer of the server has no id"))?;
     let fetched = fetch(session, &client.plain(), id, &begun, &target);
-    // The server need not wait for a page that nobody asks for. It may be gone.
+    // The server need not keep the snapshot open any longer. It may have stopped.
     let ended = session.block_on(client.plain().snapshot_end(id));
     if let Err(failure) = fetched.and_then(|()| ended.map(drop)) {
         let _left = fs::remove_file(&target.unfinished);
