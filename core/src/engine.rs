@@ -17,12 +17,14 @@ pub(crate) mod unsealed;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use onrecord_policy::{Decision, Question};
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
 use self::space::Existing;
 use crate::admission::Permit;
+use crate::exchange::Peer;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
 use crate::tokens::Caller;
@@ -55,6 +57,10 @@ pub struct Call<'a> {
     pub existing: Option<&'a Existing>,
     /// What the request holds of the budgets; a handler takes room for what it reads.
     pub permit: &'a Permit,
+    /// The other end of the connection, by whose address a login may be bound; none for Unix sockets.
+    pub peer: Option<&'a Peer>,
+    /// The client's TLS certificates in DER, its own first; not judged.
+    pub client_certificates: &'a [Bytes],
 }
 
 impl Call<'_> {

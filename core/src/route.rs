@@ -111,6 +111,8 @@ impl RouteMatch {
             now: request.received,
             existing: self.existing.as_deref(),
             permit: &request.permit,
+            peer: request.peer.as_ref(),
+            client_certificates: request.client_certificates.as_deref().unwrap_or_default(),
         }
     }
 }

@@ -32,6 +32,19 @@ pub struct TokenDraft {
     pub period: u64,
     /// Whether it can be renewed.
     pub renewable: bool,
+    /// Who the login method says the client is; none for tokens that no login issues.
+    pub alias: Option<LoginAlias>,
+}
+
+/// Who a client is, in the words of the login method that let it in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoginAlias {
+    /// The name of the account at the mount: a user, a role id, the common name of a certificate.
+    pub name: String,
+    /// What the method knows of the account, as texts; clear on record.
+    pub metadata: Object,
+    /// The groups that the client is in, in the words of the method (the groups claim of a JWT).
+    pub groups: Vec<String>,
 }
 
 /// What is stored of a token. Times are instants; durations are seconds, 0 where there is none.
