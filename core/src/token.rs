@@ -7,6 +7,7 @@ use onrecord_entry::auth::CacheKey;
 use onrecord_seal::{Secret, SecretBytes};
 use onrecord_value::{Object, Time};
 
+use crate::policies::RESPONSE_WRAPPING;
 use crate::stored::{Record as _, record};
 
 /// A token to be made.
@@ -106,6 +107,11 @@ impl Entry {
     pub fn is_root(&self) -> bool {
         self.policies.iter().any(|name| name == "root")
     }
+
+    /// Whether it is a wrapping token: made to be exchanged once for the answer that is wrapped in it.
+    pub fn is_wrapping(&self) -> bool {
+        self.policies.iter().any(|name| name == RESPONSE_WRAPPING)
+    }
 }
 
 /// A token that this request issued or renewed.
@@ -125,6 +131,14 @@ impl Issued {
     pub(crate) fn text(&self) -> &str {
         if self.text_known { self.entry.id.expose() } else { "" }
     }
+}
+
+/// A wrapping token that this request made: what its client gets in place of the answer.
+pub struct Wrapped {
+    /// The wrapping token.
+    pub token: Arc<Entry>,
+    /// The accessor of the token that is inside, if there is one.
+    pub accessor: Option<String>,
 }
 
 /// The stored form of an entry: `1 | length of the id (u32, big endian) | id | JSON object`. The id stands outside of the

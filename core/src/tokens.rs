@@ -28,7 +28,7 @@ pub use revoke::Tidied;
 
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
-use crate::policies::Policies;
+use crate::policies::{Policies, RESPONSE_WRAPPING};
 use crate::request::Request;
 use crate::token::Entry;
 use cache::TokenCache;
@@ -340,6 +340,9 @@ pub enum TokenError {
     /// A token with this text exists already.
     #[error("cannot create a token with a duplicate ID")]
     Duplicate,
+    /// The policy is that of wrapping tokens.
+    #[error("the policy {RESPONSE_WRAPPING:?} is for wrapping tokens alone; leave it out")]
+    ReservedPolicy,
     /// The family of tokens is as deep as it may be.
     #[error("tokens cannot be nested more than {MAX_DEPTH} deep")]
     TooDeep,

@@ -292,7 +292,9 @@ async fn tidy(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Duplicate | TokenError::TooDeep => Self::invalid(error.to_string()),
+            TokenError::Duplicate | TokenError::TooDeep | TokenError::ReservedPolicy => {
+                Self::invalid(error.to_string())
+            }
             TokenError::Gone => Self::no_valid_token(),
             error => {
                 tracing::error!(%error, "the token store failed");
