@@ -5,6 +5,7 @@
 pub mod codec;
 pub(crate) mod cubbyhole;
 pub mod fields;
+pub(crate) mod hashing;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;
@@ -13,6 +14,8 @@ pub(crate) mod mounts;
 pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
+pub(crate) mod tools;
+pub(crate) mod transit;
 pub(crate) mod unsealed;
 
 use std::sync::Arc;
