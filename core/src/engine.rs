@@ -6,6 +6,7 @@ pub mod codec;
 pub(crate) mod cubbyhole;
 pub mod fields;
 pub(crate) mod hashing;
+pub(crate) mod identity;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;

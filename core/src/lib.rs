@@ -30,6 +30,7 @@ mod exchange;
 mod expiry_clock;
 mod help;
 mod host;
+pub mod identity;
 mod in_flight;
 mod invalidation;
 pub mod kinds;

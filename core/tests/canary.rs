@@ -154,6 +154,7 @@ fn sources(kind: &EngineKind) -> String {
     let names = match (kind.name, kind.version) {
         ("system", _) => vec!["engine/sys", "preview.rs"],
         ("token", _) => vec!["engine/token.rs", "engine/token"],
+        ("identity", _) => vec!["engine/identity.rs", "engine/identity"],
         ("cubbyhole", _) => vec!["engine/cubbyhole.rs"],
         ("kv", "1") => vec!["engine/kv1.rs"],
         ("kv", "2") => vec!["engine/kv2.rs", "engine/kv2"],

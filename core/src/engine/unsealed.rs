@@ -18,6 +18,7 @@ use crate::boots::UnknownBoot;
 use crate::devices::{Devices, Log};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::meters::Meters;
 use crate::policies::Policies;
 use crate::rate_limiter::RateLimiter;
@@ -54,6 +55,8 @@ pub struct Unsealed {
     pub tokens: Tokens,
     /// The policy store.
     pub policies: Policies,
+    /// The identity store.
+    pub identity: Identity,
     /// Clock, entropy and runtime. The clock never goes back: expiry is judged by it.
     pub host: Host,
     /// The machine's clock: what is shown goes by it (entries, devices, salts, snapshots), and may go back.

@@ -22,6 +22,7 @@ use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::place;
 use crate::policies::Policies;
 use crate::restorations::Restorations;
@@ -104,7 +105,8 @@ impl Core {
         let now = machine.clock.now();
         let cluster = Cluster::load(&core).await.map_err(load("the cluster's name"))?;
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
-        let tokens = Tokens::open_marking(barrier, &policies, host, Arc::clone(&mark));
+        let identity = Identity::load(barrier, host).await.map_err(load("entities and groups"))?;
+        let tokens = Tokens::open_marking(barrier, &policies, &identity, host, Arc::clone(&mark));
         let tokens = tokens.map_err(load("tokens"))?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
         let mounts = mounts.map_err(load("the mount table"))?;
@@ -145,6 +147,7 @@ impl Core {
             mounts,
             tokens,
             policies,
+            identity,
             host: host.clone(),
             machine_clock: Arc::clone(&machine.clock),
             settings: Arc::clone(settings),

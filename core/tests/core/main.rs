@@ -18,6 +18,7 @@ mod engines;
 mod existence;
 mod extending;
 mod far_storage;
+mod identity;
 mod invalidation;
 mod journey;
 mod kit;
