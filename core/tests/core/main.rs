@@ -31,3 +31,4 @@ mod secrets_on_record;
 mod snapshot;
 mod tokens;
 mod upgrade;
+mod wrapping;
