@@ -35,6 +35,12 @@ pub(crate) const RELATIVE_PATH: Template = Template::new("relative path");
 pub(crate) const UNSUPPORTED_METHOD: Template = Template::new("unsupported method");
 /// A header that asks for a feature this server does not have.
 pub(crate) const UNSUPPORTED_HEADER: Template = Template::new("unsupported request header");
+/// A key share came too soon after wrong ones.
+pub(crate) const TOO_MANY_WRONG_SHARES: Template =
+    Template::new("too many wrong key shares came from this address");
+/// What the response entry says is done could not be stored: nothing has changed.
+pub(crate) const NOT_STORED: Template =
+    Template::new("what the response entry says is done could not be stored; nothing has changed");
 pub(crate) const OUTSIDE: Template = Template::new("path outside the API");
 
 pub(crate) const WARN_NO_SUCH_POLICY: Template = Template::new("a policy does not exist");

@@ -20,7 +20,9 @@ mod audited_headers;
 mod blocking_task;
 mod boots;
 mod capture;
+mod ceremonies;
 mod context;
+mod cors;
 mod current;
 mod decide;
 mod devices;
@@ -39,6 +41,7 @@ mod names;
 mod network;
 mod offline_act;
 mod operation;
+mod operations;
 pub mod outcome;
 mod pipeline;
 mod place;
@@ -50,6 +53,7 @@ mod refusals;
 mod release;
 mod request;
 mod restorations;
+mod rotation;
 mod route;
 mod routes;
 mod secret_path;
@@ -59,6 +63,7 @@ mod snapshots;
 mod stored;
 pub mod token;
 pub mod tokens;
+mod versions;
 
 // The kit of the tests names the crate as its users do.
 #[cfg(test)]
@@ -69,6 +74,7 @@ extern crate self as onrecord_core;
 mod kit;
 
 pub use admission::{Account, Admission, Connected, Load, Overloaded, Permit};
+pub use cors::Cors;
 pub use devices::{DeclareError, Device, DevicesError};
 pub use exchange::{Answer, Exchange, Headers, Media, Peer, Received, Target};
 pub use host::{Host, Process, Spawn, Task};

@@ -111,6 +111,7 @@ impl RouteMatch {
             now: request.received,
             existing: self.existing.as_deref(),
             permit: &request.permit,
+            peer: request.peer.as_ref(),
         }
     }
 }

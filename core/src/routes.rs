@@ -56,6 +56,8 @@ pub enum Role {
     EnablesDevice,
     /// The core answers it: a preview needs all of the client's request.
     Preview,
+    /// What it changes without an audit device is kept for the first one (R-CEREMONY).
+    Ceremony,
 }
 
 /// What the captured part of a route's path is.
@@ -70,7 +72,7 @@ pub enum Captured {
 }
 
 /// One route.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Route {
     pattern: Pattern,
     operations: u16,
@@ -90,13 +92,15 @@ pub struct Route {
     pub caseless: bool,
     /// What the core does beside calling the handler.
     pub role: Role,
+    /// Why this server refuses all that is asked there, if it does.
+    pub refused: Option<&'static str>,
     /// What it is for, in one line.
     pub synopsis: &'static str,
     /// More about it, for those who ask for help.
     pub description: &'static str,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Pattern {
     text: &'static str,
     before: &'static str,
@@ -157,6 +161,7 @@ impl Route {
             sensitive_fields: &[],
             caseless: false,
             role: Role::Plain,
+            refused: None,
             synopsis,
             description: "",
         }
