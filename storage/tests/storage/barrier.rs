@@ -7,7 +7,9 @@ use std::task::{Context, Waker};
 use onrecord_seal::{Collector, EnvelopeError, OsEntropy, Progress, SealConfig, SecretBytes};
 use onrecord_storage::embedded::Embedded;
 use onrecord_storage::memory::Memory;
-use onrecord_storage::{Barrier, BarrierError, Batch, CommitError, KeyError, Storage, StoreError, View};
+use onrecord_storage::{
+    Barrier, BarrierError, Batch, CommitError, KeyError, RotationLimits, Storage, StoreError, View,
+};
 
 use crate::committer::{Go, gated};
 use crate::{block_on, now};
