@@ -142,6 +142,14 @@ pub struct Path<E: 'static> {
     exists: Option<Exists<E>>,
 }
 
+impl<E> Clone for Path<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Path<E> {}
+
 impl<E> Path<E> {
     /// A path that needs a policy, is recorded, and takes no operation yet. `{name}` captures one segment, `{*name}` the
     /// rest or, before a fixed end, what lies between; a final `/?` stands for an optional slash. It captures at most once.
@@ -185,6 +193,16 @@ impl<E> Path<E> {
     /// Takes HTTP `HEAD`.
     pub const fn header(self, handler: Handler<E>) -> Self {
         self.on(Operation::Header, handler)
+    }
+
+    /// Refuses these operations for a reason: 400, with this text.
+    pub const fn refuse(mut self, reason: &'static str, mut operations: &[Operation]) -> Self {
+        while let [first, rest @ ..] = operations {
+            self.route.add(*first);
+            operations = rest;
+        }
+        self.route.refused = Some(reason);
+        self
     }
 
     /// Tells a write that creates from one that updates, by this check.

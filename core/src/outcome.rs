@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use onrecord_audit::device::Drill;
 use onrecord_entry::text::Template;
+use onrecord_storage::Rekey;
 use onrecord_value::{Object, Value};
 
 use crate::admission::Overloaded;
@@ -73,6 +74,8 @@ pub enum Afterwards {
         /// For how long.
         time: Duration,
     },
+    /// New key shares come into force: of those that are not on record nobody has any.
+    Rekey(Box<Rekey>),
 }
 
 /// A warning: its text goes to the client, its template on record (I1).

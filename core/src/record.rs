@@ -27,6 +27,7 @@ use crate::routes::{self, Access, Role};
 use crate::token::{Entry as StoredToken, TokenKind, Wrapped};
 use crate::tokens::Caller;
 
+pub(crate) use bare::not_stored;
 pub(crate) use refused::refused;
 
 /// The entry is not on record as the rule wants it: why each device does not have it, if there are devices.

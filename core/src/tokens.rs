@@ -399,12 +399,12 @@ pub enum TokenError {
     /// A token with this text exists already.
     #[error("cannot create a token with a duplicate ID")]
     Duplicate,
-    /// The policy is that of wrapping tokens.
-    #[error("the policy {RESPONSE_WRAPPING:?} is for wrapping tokens alone; leave it out")]
-    ReservedPolicy,
     /// A batch token with so much in it would be too long, in bytes.
     #[error("the batch token would have {0} bytes; it may have {max}: give it fewer policies or less metadata", max = batch::BYTES_MAX)]
     TooLong(usize),
+    /// The policy is that of wrapping tokens.
+    #[error("the policy {RESPONSE_WRAPPING:?} is for wrapping tokens alone; leave it out")]
+    ReservedPolicy,
     /// The family of tokens is as deep as it may be.
     #[error("tokens cannot be nested more than {MAX_DEPTH} deep")]
     TooDeep,

@@ -11,6 +11,9 @@ use super::{Changes, ENTITIES_MAX, Identity};
 use crate::outcome::Refusal;
 use crate::token::LoginAlias;
 
+/// How many members an external group can have: they are one record.
+const MEMBERS_MAX: usize = 50_000;
+
 /// The entity of a login.
 pub(crate) struct LoggedIn {
     pub(crate) entity_id: String,
@@ -26,6 +29,9 @@ impl Identity {
         alias: &LoginAlias,
         now: Time,
     ) -> Result<LoggedIn, Refusal> {
+        if let Some(logged_in) = self.unchanged(mount_accessor, alias) {
+            return Ok(logged_in);
+        }
         let ids = (self.id()?, self.id()?);
         self.change(|state, changes| {
             let old = state.entity_at(mount_accessor, &alias.name);
@@ -46,10 +52,21 @@ impl Identity {
             if let Some(entity) = entity {
                 changes.put_entity(entity);
             }
-            set_groups(state, &logged_in.entity_id, mount_accessor, alias, now, changes);
+            set_groups(state, &logged_in.entity_id, mount_accessor, alias, now, changes)?;
             Ok(logged_in)
         })
         .await
+    }
+}
+
+impl Identity {
+    /// The entity of a login that changes nothing: it waits for no change of others.
+    fn unchanged(&self, mount_accessor: &str, alias: &LoginAlias) -> Option<LoggedIn> {
+        let state = self.state();
+        let entity = state.entity_at(mount_accessor, &alias.name).filter(|entity| !entity.disabled)?;
+        let is_same = entity.alias_at(mount_accessor).is_some_and(|known| known.metadata == alias.metadata);
+        let is_unchanged = is_same && state.group_alias_count() == 0;
+        is_unchanged.then(|| LoggedIn { entity_id: entity.id.clone(), created: false })
     }
 }
 
@@ -97,19 +114,23 @@ fn set_groups(
     alias: &LoginAlias,
     now: Time,
     changes: &mut Changes,
-) {
+) -> Result<(), Refusal> {
     if state.group_alias_count() == 0 {
-        return;
+        return Ok(());
     }
     let named: Vec<&Arc<Group>> =
         alias.groups.iter().filter_map(|name| state.group_at(mount_accessor, name)).collect();
     let is_of_mount = |group: &&Arc<Group>| {
         group.is_external && group.alias.as_ref().is_some_and(|alias| alias.mount_accessor == mount_accessor)
     };
-    for group in named.iter().filter(|group| !group.member_entities.iter().any(|id| id == entity)) {
+    for group in &named {
+        let Err(at) = group.member_entities.binary_search_by(|id| id.as_str().cmp(entity)) else { continue };
+        if group.member_entities.len() >= MEMBERS_MAX {
+            let text = format!("the group {:?} has {MEMBERS_MAX} members, and can have no more", group.name);
+            return Err(Refusal::invalid(text));
+        }
         let mut changed = Group::clone(group);
-        changed.member_entities.push(entity.to_owned());
-        changed.member_entities.sort_unstable();
+        changed.member_entities.insert(at, entity.to_owned());
         changes.put_group(touched(changed, now));
     }
     for group in state.direct_groups(entity).filter(is_of_mount) {
@@ -119,6 +140,7 @@ fn set_groups(
             changes.put_group(touched(changed, now));
         }
     }
+    Ok(())
 }
 
 fn touched(group: Group, now: Time) -> Arc<Group> {

@@ -352,6 +352,46 @@ async fn an_alias_belongs_to_one_entity_and_an_entity_has_one_at_each_mount() {
 }
 
 #[tokio::test]
+async fn r_id_each_request_about_identity_and_wrapping_has_one_pair_of_entries_with_its_id() {
+    let (world, device) = with_login().await;
+    let wrapped = ask("GET", "kv/a").token(&world.root).header("X-Vault-Wrap-TTL", "60");
+    let wrapped = world.send(wrapped).await.body["wrap_info"]["token"].as_str().unwrap().to_owned();
+    world.log_in().await;
+    let mut asked = 2;
+    for (method, path) in [
+        ("POST", "identity/entity"),
+        ("POST", "identity/entity/id/x"),
+        ("GET", "identity/entity/id/x"),
+        ("LIST", "identity/group/id"),
+        ("POST", "identity/lookup/entity"),
+        ("GET", "identity/oidc/x"),
+        ("GET", "identity/nothing"),
+        ("POST", "sys/wrapping/unwrap"),
+        ("POST", "sys/wrapping/unwrap"),
+        ("POST", "sys/wrapping/lookup"),
+        ("POST", "sys/wrapping/rewrap"),
+        ("POST", "sys/wrapping/wrap"),
+    ] {
+        for token in [None, Some(&world.root)] {
+            let mut request = ask(method, path).json(&json!({"token": wrapped}));
+            request.token = token.cloned();
+            world.send(request).await;
+            let mut help = ask("GET", path).query("help=1");
+            help.token = token.cloned();
+            world.send(help).await;
+            asked += 2;
+        }
+    }
+    let entries = entries(&device);
+    assert_eq!(entries.len(), 2 * asked);
+    for pair in entries.chunks(2) {
+        assert_eq!((&pair[0]["type"], &pair[1]["type"]), (&json!("request"), &json!("response")));
+        assert_eq!(pair[0]["request"]["id"].as_str().unwrap().len(), 36);
+        assert_eq!(pair[0]["request"]["id"], pair[1]["request"]["id"]);
+    }
+}
+
+#[tokio::test]
 async fn no_group_is_a_member_of_itself() {
     let world = TestServer::new().await;
     let inner = world.set("identity/group", json!({"name": "inner"})).await;

@@ -11,6 +11,9 @@ use crate::outcome::Refusal;
 /// How many entities can be merged at once: the record of the one that is left names all of them.
 const FROM_MAX: usize = 1000;
 
+/// How many an entity can have taken in, all in all.
+const MERGED_MAX: usize = 10_000;
+
 pub(super) async fn merge(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let from = input::ids(call.data, "from_entity_ids")?.filter(|ids| !ids.is_empty());
     let from = from.ok_or_else(|| {
@@ -37,6 +40,11 @@ pub(super) async fn merge(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Re
             }
             take_over(&mut merged, entity, &keep)?;
             removed.push(entity.id.clone());
+        }
+        if merged.merged.len() > MERGED_MAX {
+            return Err(Refusal::invalid(format!(
+                "an entity can have taken in {MERGED_MAX} others, and no more"
+            )));
         }
         merged.policies.sort_unstable();
         merged.policies.dedup();
