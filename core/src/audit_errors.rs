@@ -26,6 +26,23 @@ pub(crate) const BODY_TOO_LARGE: Template = Template::new("http: request body to
 /// The body came more slowly than the least rate.
 pub(crate) const BODY_TOO_SLOW: Template = Template::new("the request body arrived too slowly");
 pub(crate) const NOT_UTF_8: Template = Template::new("the request body is not UTF-8");
+/// A login that proved nothing: which of its parts was wrong is not told.
+pub(crate) const LOGIN_REFUSED: Template = Template::new("1 error occurred:\n\t* invalid credentials\n\n");
+/// The credentials were right, the client's address was not.
+pub(crate) const LOGIN_ELSEWHERE: Template = Template::new(
+    "1 error occurred:\n\t* the client's address is outside of the blocks of addresses that the login is bound to\n\n",
+);
+/// The failed login that locks its account.
+pub(crate) const LOGIN_LOCKS: Template = Template::new(
+    "1 error occurred:\n\t* invalid credentials; the account is locked now, after too many failed logins\n\n",
+);
+/// A login at a locked account: its credentials were not looked at.
+pub(crate) const LOGIN_LOCKED: Template = Template::new(
+    "1 error occurred:\n\t* permission denied: the account is locked after too many failed logins\n\n",
+);
+/// Too many requests wait that need much computation.
+pub(crate) const TOO_MUCH_WORK: Template =
+    Template::new("the server is at its limit of requests that need much computation; nothing was done");
 /// There was no room for the answer.
 pub(crate) const NO_ROOM: Template =
     Template::new("the server is at its limit of memory for answers; the answer was not made");

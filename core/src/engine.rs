@@ -2,19 +2,25 @@
 //! login methods and the server's own endpoints are all engines.
 //! Never in it: tokens, policies and recording, which are settled before an engine is called.
 
+pub(crate) mod approle;
 pub mod codec;
 pub(crate) mod cubbyhole;
 pub mod fields;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;
+pub(crate) mod login_attempts;
+pub(crate) mod login_parameters;
 pub(crate) mod mount;
 pub(crate) mod mounts;
+pub(crate) mod secret_record;
 pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
 pub(crate) mod unsealed;
+pub(crate) mod userpass;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -82,6 +88,11 @@ impl Call<'_> {
         let path = self.full_path();
         let question = Question { data: Some(self.data), ..Question::new(operation.for_policies(), &path) };
         self.caller.map(|caller| caller.acl.decide(&question))
+    }
+
+    /// The client's IP address, by which a login may be bound; none for Unix sockets.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        self.peer.and_then(|peer| peer.address.parse().ok())
     }
 
     /// The path with that of the mount.
@@ -206,7 +217,7 @@ impl<E> Path<E> {
         self
     }
 
-    /// These fields of the body are secret. They are hashed on record whatever the mount's settings say.
+    /// These fields of the body and of the answer are secret. They are hashed on record whatever the mount's settings say.
     pub const fn sensitive_fields(mut self, fields: &'static [&'static str]) -> Self {
         self.route.sensitive_fields = fields;
         self

@@ -2,10 +2,11 @@
 //! Never in it: what a kind is (`kind`), or what an engine does (`engine`).
 
 use crate::engine::kind::{EngineKind, Kinds};
-use crate::engine::{cubbyhole, kv1, kv2, sys, token};
+use crate::engine::{approle, cubbyhole, kv1, kv2, sys, token, userpass};
 
 /// The built-in kinds. Of several versions the first is the default.
-static BUILTIN: [&EngineKind; 5] = [&sys::KIND, &cubbyhole::KIND, &token::KIND, &kv1::KIND, &kv2::KIND];
+static BUILTIN: [&EngineKind; 7] =
+    [&sys::KIND, &cubbyhole::KIND, &token::KIND, &kv1::KIND, &kv2::KIND, &userpass::KIND, &approle::KIND];
 
 /// The built-in table.
 pub fn builtin() -> Kinds {

@@ -30,7 +30,9 @@ async fn token(
     call: &Call<'_>,
     mut login: TokenDraft,
 ) -> Result<(Issued, Option<Warning>), Refusal> {
-    login.policies.push(DEFAULT.to_owned());
+    if !login.no_default_policy {
+        login.policies.push(DEFAULT.to_owned());
+    }
     let policies = sanitised(&login.policies);
     let is_login = matches!(call.mount.kind.mounting, Mounting::Login);
     if !is_login || policies.iter().any(|name| name == ROOT) {
@@ -45,7 +47,7 @@ async fn token(
         id: None,
         policies,
         path: call.full_path(),
-        display_name: format!("{}-{}", name.replace('/', "-"), login.display_name),
+        display_name: display_name(name, &login.display_name),
         ttl: granted.ttl,
         ..login
     };
@@ -53,4 +55,10 @@ async fn token(
     let entry = unsealed.tokens.create(draft, None, call.now).await?;
     let issued = Issued { entry, lease_seconds: granted.ttl, new: true, text_known: true };
     Ok((issued, granted.capped.map(|capped| lifetime::warning("TTL", capped))))
+}
+
+/// The name of the mount, and what the method calls the client.
+fn display_name(mount: &str, client: &str) -> String {
+    let mount = mount.replace('/', "-");
+    if client.is_empty() { mount } else { format!("{mount}-{client}") }
 }

@@ -18,7 +18,7 @@ use crate::alarm::Phase;
 use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
-use crate::engine::mount::{Mount, RUNNING_VERSION};
+use crate::engine::mount::{Mount, RUNNING_VERSION, Tune};
 use crate::exchange::{ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
@@ -115,7 +115,7 @@ pub(crate) fn response_entry<T>(
         ..Response::default()
     };
     match outcome {
-        Outcome::Reply(reply) => replied(reply, mount, &mut response),
+        Outcome::Reply(reply) => replied(reply, plain_response_keys(context), &mut response),
         Outcome::Refusal(refusal) => entry.error = refusal.audit_error.into(),
     }
     if let Some(recorded) = &shaped.recorded {
@@ -302,11 +302,20 @@ fn request_data<'a>(context: &RequestContext<'a>) -> Data<'a> {
     }
 }
 
-/// The fields of the request's data that the mount's settings leave in the clear: none where the route has secret ones.
+/// The fields of the request's data that the mount's settings leave in the clear.
 fn plain_request_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    tune_of_plain_route(context)?.audit_non_hmac_request_keys.as_deref()
+}
+
+/// As [`plain_request_keys`], of the response's data.
+fn plain_response_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    tune_of_plain_route(context)?.audit_non_hmac_response_keys.as_deref()
+}
+
+/// The settings of the mount, where they can leave fields in the clear: not where the route has secret ones.
+fn tune_of_plain_route<'a>(context: &RequestContext<'a>) -> Option<&'a Tune> {
     let secret = context.route.row.is_some_and(|row| !row.sensitive_fields.is_empty());
-    let mount = context.route.mount.as_deref().filter(|_| !secret)?;
-    mount.tune.audit_non_hmac_request_keys.as_deref()
+    context.route.mount.as_deref().filter(|_| !secret).map(|mount| &mount.tune)
 }
 
 fn path<'a>(context: &RequestContext<'a>) -> Path<'a> {
@@ -327,12 +336,11 @@ fn mounted(mount: &Mount, accessor: bool) -> MountFacts<'_> {
     }
 }
 
-fn replied<'a>(reply: &'a Reply, mount: Option<&'a Mount>, response: &mut Response<'a>) {
+fn replied<'a>(reply: &'a Reply, plain: Option<&'a [String]>, response: &mut Response<'a>) {
     response.auth = reply.auth.as_ref().map(issued);
     response.secret = reply.lease_seconds.map(|_| Secret::default());
     if let Some(object) = &reply.data {
-        let keys = mount.and_then(|mount| mount.tune.audit_non_hmac_response_keys.as_deref());
-        response.data = data(object, keys);
+        response.data = data(object, plain);
     }
 }
 

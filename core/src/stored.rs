@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use onrecord_entry::SaltId;
 use onrecord_value::{Number, Object, Time, Value, json};
 
+use crate::cidr::Cidr;
+
 /// The usual form of a value; that of an instant is its text (RFC 3339, with all its nanoseconds).
 pub(crate) struct Plain;
 /// An instant as the nanoseconds since 1970.
@@ -95,6 +97,7 @@ field! { Plain:
     u32, |number: &u32| u64::from(*number), |value| u32::try_from(<u64 as Field<Plain>>::load(value)?).ok();
     String, String::as_str, |value: &Value| value.as_str().map(str::to_owned);
     Object, Object::clone, |value: &Value| value.as_object().cloned();
+    Cidr, Cidr::to_string, |value: &Value| Cidr::parse(value.as_str()?);
     SaltId, SaltId::to_string, |value: &Value| value.as_str().and_then(SaltId::parse);
     Time, |time: &Time| *time, |value: &Value| Time::parse(value.as_str()?).ok();
 }

@@ -32,6 +32,8 @@ pub struct TokenDraft {
     pub period: u64,
     /// Whether it can be renewed.
     pub renewable: bool,
+    /// Whether a login does without the policy `default`.
+    pub no_default_policy: bool,
     /// Who the login method says the client is; none for tokens that no login issues.
     pub alias: Option<LoginAlias>,
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod audit_status;
+mod locked_users;
 pub(crate) mod metrics;
 mod mounts;
 mod openapi;
@@ -181,6 +182,13 @@ impl Engine for Sys {
             .read(|_, unsealed, call| Handled::ready(mounts::read(unsealed, call, Auth)))
             .write(|_, unsealed, call| Handled::pending(mounts::enable(unsealed, call, Auth)))
             .delete(|_, unsealed, call| Handled::pending(mounts::disable(unsealed, call, Auth))),
+        Path::new("locked-users", "List the accounts that failed logins have locked.")
+            .description("Takes `mount_accessor`.")
+            .read(|_, unsealed, call| Handled::ready(locked_users::list(unsealed, call))),
+        Path::new("locked-users/{*account}", "Unlock an account.")
+            .description("The account is `MOUNT_ACCESSOR/unlock/NAME`; for approle, the name is the role id.")
+            .sensitive()
+            .write(|_, unsealed, call| Handled::ready(locked_users::unlock(unsealed, call))),
         injected("policy/?", "List the policies, in the older form.")
             .read(|_, unsealed, _| Handled::ready(policies::legacy_names(unsealed)))
             .list(|_, unsealed, _| Handled::ready(policies::legacy_names(unsealed))),

@@ -15,9 +15,11 @@ use super::mounts::Mounts;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::boots::UnknownBoot;
+use crate::cpu_work::CpuWork;
 use crate::devices::{Devices, Log};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::lockout::Lockouts;
 use crate::meters::Meters;
 use crate::policies::Policies;
 use crate::rate_limiter::RateLimiter;
@@ -81,6 +83,10 @@ pub struct Unsealed {
     pub(crate) restorations: Restorations,
     /// Refused requests that have no entries of their own.
     pub(crate) refusals: Arc<Refusals>,
+    /// Failed logins, and the accounts that they lock.
+    pub(crate) lockouts: Lockouts,
+    /// Work of requests that keeps a processor busy, such as hashing passwords.
+    pub(crate) cpu_work: CpuWork,
     /// The way back to sealed.
     pub(crate) gate: Weak<dyn Sealer>,
     /// Set when its devices are let go. What comes later cannot be put on record.

@@ -17,11 +17,13 @@ use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::blocking_task::BlockingTask;
 use crate::boots::Boots;
+use crate::cpu_work::CpuWork;
 use crate::devices::{self, Devices, Table, Unopened};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::lockout::Lockouts;
 use crate::place;
 use crate::policies::Policies;
 use crate::restorations::Restorations;
@@ -159,6 +161,8 @@ impl Core {
             mark,
             clock_lines: Mutex::default(),
             refusals: Arc::clone(&self.inner.refusals),
+            lockouts: Lockouts::default(),
+            cpu_work: CpuWork::default(),
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))

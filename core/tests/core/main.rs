@@ -22,6 +22,7 @@ mod invalidation;
 mod journey;
 mod kit;
 mod lifecycle;
+mod logins;
 mod observability;
 mod reload;
 mod repair;

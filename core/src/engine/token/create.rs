@@ -127,6 +127,7 @@ impl CreateRequest {
             explicit_max_ttl: seconds(data, "explicit_max_ttl")?,
             period: seconds(data, "period")?,
             renewable: fields::flag(data, "renewable")?.unwrap_or(true),
+            no_default_policy: !default_policy,
             alias: None,
         };
         check_token(&draft)?;
