@@ -15,7 +15,7 @@ use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Exchange, Headers, Received, Target};
 use crate::operation::Operation;
 use crate::outcome::Refusal;
-use crate::request::Request;
+use crate::request::{Request, TlsIdentity};
 
 /// Captures an exchange. It cannot fail: what is wrong with it becomes the request's refusal.
 pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permit>) -> Request {
@@ -31,6 +31,10 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
         client_certificate_serial,
         client_certificates,
     } = exchange;
+    let shown = client_certificate_serial.is_some() || client_certificates.is_some();
+    let client_identity = shown.then(|| {
+        Box::new(TlsIdentity { serial: client_certificate_serial, certificates: client_certificates })
+    });
     let (path, outside) = match target {
         Target::Api(path) => (path, false),
         Target::Outside(path) => (path, true),
@@ -46,8 +50,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
         data: Object::new(),
         token: seen.token.map(|text| Secret::new(text.to_owned())),
         peer,
-        client_certificate_serial,
-        client_certificates,
+        client_identity,
         received,
         started,
         refusal: None,

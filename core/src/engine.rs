@@ -3,9 +3,12 @@
 //! Never in it: tokens, policies and recording, which are settled before an engine is called.
 
 pub(crate) mod approle;
+pub(crate) mod cert;
 pub mod codec;
 pub(crate) mod cubbyhole;
 pub mod fields;
+pub(crate) mod hashing;
+pub(crate) mod jwt;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;
@@ -17,6 +20,8 @@ pub(crate) mod secret_record;
 pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
+pub(crate) mod tools;
+pub(crate) mod transit;
 pub(crate) mod unsealed;
 pub(crate) mod userpass;
 
@@ -208,6 +213,12 @@ impl<E> Path<E> {
     /// What is captured of the path is secret, and hashed on record.
     pub const fn sensitive(mut self) -> Self {
         self.route.captured = Captured::Secret;
+        self
+    }
+
+    /// The last segment of what is captured may be a secret, and is hashed on record.
+    pub const fn sensitive_end(mut self) -> Self {
+        self.route.captured = Captured::SecretEnd;
         self
     }
 

@@ -23,7 +23,7 @@ use crate::exchange::{ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
-use crate::token::{Entry as StoredToken, Issued};
+use crate::token::{Entry as StoredToken, Issued, TokenKind};
 use crate::tokens::Caller;
 
 pub(crate) use refused::refused;
@@ -249,6 +249,7 @@ fn issued(issued: &Issued) -> Auth<'_> {
         client_token: Token::new(issued.text()),
         num_uses: token.num_uses,
         token_ttl: issued.lease_seconds,
+        no_default_policy: token.no_default_policy,
         token_issue_time: (!issued.new).then(|| token.issued.into()),
         ..of_token(token)
     }
@@ -261,7 +262,11 @@ fn of_token(token: &StoredToken) -> Auth<'_> {
         policies: (&token.policies).into(),
         token_policies: (&token.policies).into(),
         metadata: token.meta.as_ref().map(Into::into).unwrap_or_default(),
-        token_type: TokenType::Service,
+        entity_id: (&token.entity_id).into(),
+        token_type: match token.kind {
+            TokenKind::Service => TokenType::Service,
+            TokenKind::Batch => TokenType::Batch,
+        },
         ..Auth::default()
     }
 }
@@ -282,9 +287,7 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         data: request_data(context),
         remote_address: Clear::new(request.peer.as_ref().map_or("", |peer| &peer.address)),
         remote_port: request.peer.as_ref().map_or(0, |peer| peer.port),
-        client_certificate_serial_number: Clear::new(
-            request.client_certificate_serial.as_deref().unwrap_or_default(),
-        ),
+        client_certificate_serial_number: Clear::new(request.certificate_serial()),
         unauthenticated: known.is_none(),
         ..RequestFacts::default()
     }

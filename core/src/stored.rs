@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use onrecord_entry::SaltId;
 use onrecord_value::{Number, Object, Time, Value, json};
 
-use crate::cidr::Cidr;
-
 /// The usual form of a value; that of an instant is its text (RFC 3339, with all its nanoseconds).
 pub(crate) struct Plain;
 /// An instant as the nanoseconds since 1970.
 pub(crate) struct Nanos;
+/// A text or a list as it is, and null if it is empty: an optional field is left out then.
+pub(crate) struct Sparse;
 
 /// A type of stored values, in one of its forms.
 pub(crate) trait Field<Form>: Sized {
@@ -51,6 +51,24 @@ impl<T: Field<Plain>> Field<Plain> for BTreeMap<String, T> {
     }
     fn load(value: &Value) -> Option<Self> {
         value.as_object()?.iter().map(|(key, value)| Some((key.to_owned(), T::load(value)?))).collect()
+    }
+}
+
+impl Field<Sparse> for String {
+    fn store(&self) -> Value {
+        if self.is_empty() { Value::Null } else { Value::from(self.as_str()) }
+    }
+    fn load(value: &Value) -> Option<Self> {
+        <Self as Field<Plain>>::load(value)
+    }
+}
+
+impl<T: Field<Plain>> Field<Sparse> for Vec<T> {
+    fn store(&self) -> Value {
+        if self.is_empty() { Value::Null } else { <Self as Field<Plain>>::store(self) }
+    }
+    fn load(value: &Value) -> Option<Self> {
+        <Self as Field<Plain>>::load(value)
     }
 }
 
@@ -97,7 +115,6 @@ field! { Plain:
     u32, |number: &u32| u64::from(*number), |value| u32::try_from(<u64 as Field<Plain>>::load(value)?).ok();
     String, String::as_str, |value: &Value| value.as_str().map(str::to_owned);
     Object, Object::clone, |value: &Value| value.as_object().cloned();
-    Cidr, Cidr::to_string, |value: &Value| Cidr::parse(value.as_str()?);
     SaltId, SaltId::to_string, |value: &Value| value.as_str().and_then(SaltId::parse);
     Time, |time: &Time| *time, |value: &Value| Time::parse(value.as_str()?).ok();
 }

@@ -157,6 +157,8 @@ fn sources(kind: &EngineKind) -> String {
         ("cubbyhole", _) => vec!["engine/cubbyhole.rs"],
         ("userpass", _) => vec!["engine/userpass.rs", "engine/userpass", "engine/login_parameters.rs"],
         ("approle", _) => vec!["engine/approle.rs", "engine/approle", "engine/login_parameters.rs"],
+        ("cert", _) => vec!["engine/cert.rs", "engine/cert", "engine/login_parameters.rs"],
+        ("jwt", _) => vec!["engine/jwt.rs", "engine/jwt", "engine/login_parameters.rs"],
         ("kv", "1") => vec!["engine/kv1.rs"],
         ("kv", "2") => vec!["engine/kv2.rs", "engine/kv2"],
         other => panic!("where are the sources of {other:?}?"),

@@ -34,11 +34,21 @@ pub(crate) enum Failure {
 /// Ends a login that failed. The client learns the same text whatever was wrong; the record says more where that gives
 /// nothing away to a reader of the log.
 pub(crate) fn refuse(attempt: LoginAttempt, failure: Failure, text: &'static str) -> Refusal {
-    let locks = attempt.failed(failure != Failure::NoAccount);
-    let audit_error: Template = match failure {
-        _ if locks => audit_errors::LOGIN_LOCKS,
+    if attempt.failed(failure != Failure::NoAccount) {
+        return refusal(audit_errors::LOGIN_LOCKS, text);
+    }
+    failed(failure, text)
+}
+
+/// As [`refuse`], for a login by what cannot be guessed, at which no account is locked.
+pub(crate) fn failed(failure: Failure, text: &'static str) -> Refusal {
+    let why = match failure {
         Failure::Elsewhere => audit_errors::LOGIN_ELSEWHERE,
         Failure::NoAccount | Failure::WrongCredentials => audit_errors::LOGIN_REFUSED,
     };
+    refusal(why, text)
+}
+
+fn refusal(audit_error: Template, text: &'static str) -> Refusal {
     Refusal { status: 400, text: Some(text.to_owned()), audit_error: Some(audit_error), in_data: true }
 }

@@ -2,18 +2,16 @@
 //! `token_policies`, …). They are read, stored and shown here alone.
 //! Never in it: the parameters of one method, or how a client proves its identity.
 
-use std::net::IpAddr;
-
 use onrecord_value::{GoDuration, Object, Value, object};
 
-use crate::cidr::{self, Cidr};
+use crate::bound_cidrs::BoundCidrs;
 use crate::engine::token::sanitised;
 use crate::engine::{Call, fields};
 use crate::names::check_name;
 use crate::outcome::Refusal;
 use crate::policies::ROOT;
 use crate::stored::record;
-use crate::token::TokenDraft;
+use crate::token::{TokenDraft, TokenKind};
 
 /// How many policies one account can have. Their names are in all entries of its tokens.
 const POLICIES_MAX: usize = 256;
@@ -48,7 +46,7 @@ pub(crate) struct LoginParameters {
     /// 0 is unlimited.
     pub(crate) num_uses: u64,
     /// Where a login may come from, and its token be used; anywhere if there are none.
-    pub(crate) bound_cidrs: Vec<Cidr>,
+    pub(crate) bound_cidrs: BoundCidrs,
     /// Whether a token can be used from the address of its login alone.
     pub(crate) strictly_bind_ip: bool,
     /// `default`, `service`, `batch`, `default-service` or `default-batch`.
@@ -58,7 +56,6 @@ pub(crate) struct LoginParameters {
 }
 
 record! { LoginParameters() {
-    "token_bound_cidrs" => bound_cidrs,
     "token_explicit_max_ttl" => explicit_max_ttl,
     "token_max_ttl" => max_ttl,
     "token_num_uses" => num_uses,
@@ -67,7 +64,8 @@ record! { LoginParameters() {
     "token_ttl" => ttl,
     "token_type" => token_type,
 } optional {
-    "older_names" => older_names,
+    "older_names" => older_names as Sparse,
+    "token_bound_cidrs" => bound_cidrs,
     "token_no_default_policy" => no_default_policy,
     "token_strictly_bind_ip" => strictly_bind_ip,
 } }
@@ -82,7 +80,7 @@ impl Default for LoginParameters {
             explicit_max_ttl: 0,
             period: 0,
             num_uses: 0,
-            bound_cidrs: Vec::new(),
+            bound_cidrs: BoundCidrs::default(),
             strictly_bind_ip: false,
             token_type: "default".to_owned(),
             older_names: Vec::new(),
@@ -120,10 +118,7 @@ impl LoginParameters {
     /// Sets a parameter by what a request has under the name `sent`.
     fn set(&mut self, name: &str, sent: &str, data: &Object) -> Result<(), Refusal> {
         match name {
-            "token_bound_cidrs" => {
-                let texts = fields::texts(data, sent)?.unwrap_or_default();
-                self.bound_cidrs = cidr::parse_list(sent, &texts)?;
-            }
+            "token_bound_cidrs" => self.bound_cidrs = blocks(data, sent)?,
             "token_explicit_max_ttl" => self.explicit_max_ttl = seconds(data, sent)?,
             "token_max_ttl" => self.max_ttl = seconds(data, sent)?,
             "token_no_default_policy" => {
@@ -189,6 +184,11 @@ impl LoginParameters {
                     "'token_type' cannot be 'batch' or 'default_batch' when set to generate periodic tokens",
                 ));
             }
+            if self.explicit_max_ttl > 0 {
+                return Err(Refusal::invalid(
+                    "'token_type' cannot be 'batch' or 'default_batch' with 'token_explicit_max_ttl': batch tokens have none",
+                ));
+            }
         }
         Ok(())
     }
@@ -196,7 +196,7 @@ impl LoginParameters {
     /// As an answer shows them: by their present names, and by the older ones that were used.
     pub(crate) fn show(&self, older: OlderNames) -> Object {
         let mut shown = object! {
-            "token_bound_cidrs" => self.bound_cidrs.iter().map(|block| Value::from(block.to_string())).collect::<Value>(),
+            "token_bound_cidrs" => self.bound_cidrs.texts().collect::<Value>(),
             "token_explicit_max_ttl" => self.explicit_max_ttl,
             "token_max_ttl" => self.max_ttl,
             "token_no_default_policy" => self.no_default_policy,
@@ -219,27 +219,46 @@ impl LoginParameters {
         shown
     }
 
-    /// Whether a login may come from an address.
-    pub(crate) fn allow(&self, address: Option<IpAddr>) -> bool {
-        cidr::allow(&self.bound_cidrs, address)
-    }
-
     /// The token of a login, without the names that the method gives it.
-    pub(crate) fn draft(&self) -> TokenDraft {
-        TokenDraft {
+    pub(crate) fn draft(&self, call: &Call<'_>) -> Result<TokenDraft, Refusal> {
+        let kind = self.kind(&call.mount.tune.token_type);
+        let is_batch = kind == TokenKind::Batch;
+        Ok(TokenDraft {
             policies: self.policies.clone(),
             no_default_policy: self.no_default_policy,
             num_uses: self.num_uses,
-            ttl: self.ttl,
-            explicit_max_ttl: self.end(),
+            ttl: if is_batch && self.ttl == 0 { self.max_ttl } else { self.ttl },
+            explicit_max_ttl: if is_batch { self.explicit_max_ttl } else { self.end() },
             period: self.period,
             renewable: true,
+            bound_cidrs: self.token_blocks(call)?,
+            kind,
             ..TokenDraft::default()
+        })
+    }
+
+    /// The kind of token: as the account says, or the mount where the account does not, or where that is fixed.
+    fn kind(&self, of_mount: &str) -> TokenKind {
+        let named = match (of_mount, &*self.token_type) {
+            (fixed @ ("service" | "batch"), _) => fixed,
+            (of_mount, "default") => of_mount,
+            (_, of_account) => of_account,
+        };
+        if matches!(named, "batch" | "default-batch") { TokenKind::Batch } else { TokenKind::Service }
+    }
+
+    /// Where the token may be used from.
+    fn token_blocks(&self, call: &Call<'_>) -> Result<BoundCidrs, Refusal> {
+        match call.client_address() {
+            Some(address) if self.strictly_bind_ip => {
+                BoundCidrs::parse(&[address.to_string()]).map_err(Refusal::invalid)
+            }
+            _ => Ok(self.bound_cidrs.clone()),
         }
     }
 
-    /// How long a token may ever live. `token_max_ttl` bounds all renewals, as an explicit one does; a periodic token has no
-    /// other end than an explicit one.
+    /// How long a service token may ever live. `token_max_ttl` bounds all renewals, as an explicit one does; a periodic token
+    /// has no other end than an explicit one.
     fn end(&self) -> u64 {
         match (self.explicit_max_ttl, self.max_ttl) {
             (explicit, _) if self.period > 0 => explicit,
@@ -250,9 +269,10 @@ impl LoginParameters {
     }
 }
 
-/// The client's address, if a login is bound to addresses and may not come from it.
-pub(crate) fn is_elsewhere(blocks: &[Cidr], call: &Call<'_>) -> bool {
-    !cidr::allow(blocks, call.client_address())
+/// Blocks of addresses in a field of a request.
+pub(crate) fn blocks(data: &Object, field: &str) -> Result<BoundCidrs, Refusal> {
+    let texts = fields::texts(data, field)?.unwrap_or_default();
+    BoundCidrs::parse(&texts).map_err(|error| Refusal::invalid(format!("{field}: {error}")))
 }
 
 /// A duration in whole seconds; what is shorter than one counts as one, since 0 leaves it to the mount.
@@ -323,7 +343,7 @@ mod tests {
         let shown = Value::from(parameters.show(OLDER)).to_json();
         assert_eq!(
             String::from_utf8(shown).unwrap(),
-            "{\"token_bound_cidrs\":[\"127.0.0.1\",\"10.0.0.0/8\"],\"token_explicit_max_ttl\":10800,\
+            "{\"token_bound_cidrs\":[\"127.0.0.1/32\",\"10.0.0.0/8\"],\"token_explicit_max_ttl\":10800,\
              \"token_max_ttl\":7200,\"token_no_default_policy\":true,\"token_num_uses\":3,\"token_period\":600,\
              \"token_policies\":[\"a\",\"b\"],\"token_strictly_bind_ip\":true,\"token_ttl\":60,\"token_type\":\"service\"}"
         );
@@ -361,7 +381,7 @@ mod tests {
             (object! { "token_ttl" => "-1s" }, "'token_ttl' cannot be negative"),
             (object! { "token_type" => "bad" }, "invalid 'token_type' value \"bad\""),
             (object! { "token_policies" => "a,root" }, "token_policies: a login method cannot grant"),
-            (object! { "token_bound_cidrs" => "here" }, "token_bound_cidrs: \"here\" is not a block"),
+            (object! { "token_bound_cidrs" => "here" }, "token_bound_cidrs: \"here\" is not an IP address"),
             (object! { "token_type" => "batch", "token_num_uses" => 1 }, "'token_type' cannot be 'batch'"),
             (object! { "token_type" => "batch", "token_period" => 1 }, "'token_type' cannot be 'batch'"),
             (object! { "token_num_uses" => -1 }, "Field validation failed"),
@@ -391,7 +411,26 @@ mod tests {
                 period,
                 ..LoginParameters::default()
             };
-            assert_eq!(parameters.draft().explicit_max_ttl, end, "{explicit} {max} {period}");
+            assert_eq!(parameters.end(), end, "{explicit} {max} {period}");
+        }
+    }
+
+    #[test]
+    fn the_kind_of_a_token_is_the_accounts_unless_the_mounts_is_fixed() {
+        use TokenKind::{Batch, Service};
+        for (of_mount, of_account, kind) in [
+            ("default-service", "default", Service),
+            ("default-batch", "default", Batch),
+            ("default-service", "batch", Batch),
+            ("default-batch", "service", Service),
+            ("default-service", "default-batch", Batch),
+            ("batch", "service", Batch),
+            ("service", "batch", Service),
+            ("", "default", Service),
+        ] {
+            let parameters =
+                LoginParameters { token_type: of_account.to_owned(), ..LoginParameters::default() };
+            assert_eq!(parameters.kind(of_mount), kind, "{of_mount} {of_account}");
         }
     }
 }

@@ -187,7 +187,7 @@ impl Engine for Sys {
             .read(|_, unsealed, call| Handled::ready(locked_users::list(unsealed, call))),
         Path::new("locked-users/{*account}", "Unlock an account.")
             .description("The account is `MOUNT_ACCESSOR/unlock/NAME`; for approle, the name is the role id.")
-            .sensitive()
+            .sensitive_end()
             .write(|_, unsealed, call| Handled::ready(locked_users::unlock(unsealed, call))),
         injected("policy/?", "List the policies, in the older form.")
             .read(|_, unsealed, _| Handled::ready(policies::legacy_names(unsealed)))

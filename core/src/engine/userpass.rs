@@ -11,7 +11,7 @@ use onrecord_value::{Object, object};
 
 use self::password::{Given, HashedPassword};
 use crate::engine::login_attempts::{self, Failure};
-use crate::engine::login_parameters::{LoginParameters, NAMES, OlderNames, is_elsewhere};
+use crate::engine::login_parameters::{LoginParameters, NAMES, OlderNames};
 use crate::engine::{
     Call, Engine, EngineKind, Existing, Handled, Mounting, Path, Space, Unsealed, fields, secret_record,
 };
@@ -229,14 +229,18 @@ impl Userpass {
         if !is_right {
             return Err(login_attempts::refuse(attempt, Failure::WrongCredentials, REFUSED));
         }
-        if is_elsewhere(&parameters.bound_cidrs, call) {
+        if !parameters.bound_cidrs.allow(call.client_address()) {
             return Err(login_attempts::refuse(attempt, Failure::Elsewhere, REFUSED));
         }
         attempt.succeeded();
         let meta = object! { "username" => name.as_str() };
         let alias = LoginAlias { name: name.clone(), metadata: meta.clone(), groups: Vec::new() };
-        let login =
-            TokenDraft { display_name: name, meta: Some(meta), alias: Some(alias), ..parameters.draft() };
+        let login = TokenDraft {
+            display_name: name,
+            meta: Some(meta),
+            alias: Some(alias),
+            ..parameters.draft(call)?
+        };
         Ok(Reply { login: Some(login), ..Reply::default() })
     }
 }

@@ -108,6 +108,8 @@ pub struct TestRequest {
     pub token: Option<String>,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// What the client shows in its TLS handshake, in DER.
+    pub certificates: Vec<bytes::Bytes>,
     /// In place of the body: more came than the server takes.
     pub is_too_large: bool,
 }
@@ -120,6 +122,7 @@ pub fn ask(method: &str, path: &str) -> TestRequest {
         token: None,
         headers: Vec::new(),
         body: Vec::new(),
+        certificates: Vec::new(),
         is_too_large: false,
     }
 }
@@ -132,6 +135,11 @@ impl TestRequest {
 
     pub fn json(mut self, body: &Value) -> Self {
         self.body = body.to_string().into_bytes();
+        self
+    }
+
+    pub fn certificates(mut self, certificates: Vec<bytes::Bytes>) -> Self {
+        self.certificates = certificates;
         self
     }
 
@@ -240,7 +248,7 @@ impl TestServer {
             body: if ask.is_too_large { Received::TooLarge } else { Received::Whole(ask.body.into()) },
             peer: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
             client_certificate_serial: None,
-            client_certificates: None,
+            client_certificates: Some(ask.certificates).filter(|shown| !shown.is_empty()).map(Into::into),
         };
         self.core.answer(permit, exchange)
     }

@@ -1,6 +1,8 @@
 //! The login methods, each through a whole server.
 
 mod approle;
+mod cert;
+mod jwt;
 mod lockout;
 mod userpass;
 

@@ -1,12 +1,11 @@
 //! The login with a role id and a secret id.
 //! Never in it: how often and how long a secret id can be used (`secret_id`).
 
-use onrecord_value::{Object, object};
+use onrecord_value::Object;
 
 use super::role::Role;
 use super::{AppRole, names};
 use crate::engine::login_attempts::{self, Failure};
-use crate::engine::login_parameters::is_elsewhere;
 use crate::engine::{Call, Unsealed, fields};
 use crate::outcome::{Refusal, Reply};
 use crate::token::{LoginAlias, TokenDraft};
@@ -59,11 +58,12 @@ impl AppRole {
         secret_id: &str,
     ) -> Result<Result<(Object, TokenDraft), Failure>, Refusal> {
         let mut rules = role.rules;
-        if is_elsewhere(&rules.login_blocks()?, call) || is_elsewhere(&rules.parameters.bound_cidrs, call) {
+        let address = call.client_address();
+        if !rules.secret_id_bound_cidrs.allow(address) || !rules.parameters.bound_cidrs.allow(address) {
             return Ok(Err(Failure::Elsewhere));
         }
         if !rules.bind_secret_id {
-            return Ok(Ok((object! {}, rules.parameters.draft())));
+            return Ok(Ok((Object::new(), rules.parameters.draft(call)?)));
         }
         let used = match self.spend(unsealed, call, &rules.uuid, secret_id).await? {
             Ok(used) => used,
@@ -72,6 +72,6 @@ impl AppRole {
         if !used.token_bound_cidrs.is_empty() {
             rules.parameters.bound_cidrs = used.token_bound_cidrs;
         }
-        Ok(Ok((used.metadata, rules.parameters.draft())))
+        Ok(Ok((used.metadata, rules.parameters.draft(call)?)))
     }
 }

@@ -4,8 +4,8 @@
 use onrecord_seal::SecretBytes;
 use onrecord_value::{Object, Value, object};
 
-use crate::cidr::{self, Cidr};
-use crate::engine::login_parameters::{LoginParameters, NAMES, OlderNames, seconds};
+use crate::bound_cidrs::BoundCidrs;
+use crate::engine::login_parameters::{LoginParameters, NAMES, OlderNames, blocks, seconds};
 use crate::engine::{fields, secret_record};
 use crate::outcome::Refusal;
 use crate::stored::record;
@@ -33,8 +33,8 @@ pub(super) struct RoleRules {
     /// Names the folders of its secret ids.
     pub(super) uuid: String,
     pub(super) bind_secret_id: bool,
-    /// Blocks of addresses, as they were given.
-    pub(super) secret_id_bound_cidrs: Vec<String>,
+    /// Where a login must come from.
+    pub(super) secret_id_bound_cidrs: BoundCidrs,
     /// How often a secret id can be used; 0 is unlimited.
     pub(super) secret_id_num_uses: u64,
     /// Seconds; 0 never expires.
@@ -48,10 +48,11 @@ record! { RoleRules() {
     "bind_secret_id" => bind_secret_id,
     "local_secret_ids" => local_secret_ids,
     "parameters" => parameters,
-    "secret_id_bound_cidrs" => secret_id_bound_cidrs,
     "secret_id_num_uses" => secret_id_num_uses,
     "secret_id_ttl" => secret_id_ttl,
     "uuid" => uuid,
+} optional {
+    "secret_id_bound_cidrs" => secret_id_bound_cidrs,
 } }
 
 impl Role {
@@ -74,7 +75,7 @@ impl RoleRules {
         Self {
             uuid,
             bind_secret_id: true,
-            secret_id_bound_cidrs: Vec::new(),
+            secret_id_bound_cidrs: BoundCidrs::default(),
             secret_id_num_uses: 0,
             secret_id_ttl: 0,
             local_secret_ids: false,
@@ -87,9 +88,8 @@ impl RoleRules {
         let mut next = self.clone();
         next.bind_secret_id = fields::flag(data, "bind_secret_id")?.unwrap_or(next.bind_secret_id);
         for name in ["secret_id_bound_cidrs", OLDER_CIDRS] {
-            if let Some(blocks) = fields::texts(data, name)? {
-                cidr::parse_list(name, &blocks)?;
-                next.secret_id_bound_cidrs = blocks;
+            if fields::sent(data, name).is_some() {
+                next.secret_id_bound_cidrs = blocks(data, name)?;
                 break;
             }
         }
@@ -139,19 +139,15 @@ impl RoleRules {
         ))
     }
 
-    /// The blocks that a login must come from.
-    pub(super) fn login_blocks(&self) -> Result<Vec<Cidr>, Refusal> {
-        cidr::parse_list("secret_id_bound_cidrs", &self.secret_id_bound_cidrs)
-    }
-
     /// As an answer shows it.
     pub(super) fn show(&self) -> Object {
         let mut shown = self.parameters.show(OLDER);
-        let blocks = Some(self.secret_id_bound_cidrs.as_slice()).filter(|blocks| !blocks.is_empty());
+        let blocks = &self.secret_id_bound_cidrs;
+        let blocks = if blocks.is_empty() { Value::Null } else { blocks.texts().collect() };
         shown.extend(object! {
             "bind_secret_id" => self.bind_secret_id,
             "local_secret_ids" => self.local_secret_ids,
-            "secret_id_bound_cidrs" => blocks.map_or(Value::Null, Value::from),
+            "secret_id_bound_cidrs" => blocks,
             "secret_id_num_uses" => self.secret_id_num_uses,
             "secret_id_ttl" => self.secret_id_ttl,
         });

@@ -5,9 +5,9 @@ use onrecord_seal::SecretBytes;
 use onrecord_value::{Object, Time, Value, json, object};
 
 use super::role::RoleRules;
-use crate::cidr::{self, Cidr};
+use crate::bound_cidrs::BoundCidrs;
 use crate::engine::login_attempts::Failure;
-use crate::engine::login_parameters::{is_elsewhere, seconds};
+use crate::engine::login_parameters::{blocks, seconds};
 use crate::engine::{Call, fields, secret_record};
 use crate::names::check_name;
 use crate::outcome::Refusal;
@@ -26,30 +26,30 @@ pub(super) struct SecretId {
 /// What is known about a secret id beside its accessor.
 #[derive(Clone)]
 pub(super) struct SecretIdFacts {
-    /// Blocks of addresses, as they were given.
-    cidr_list: Vec<String>,
+    /// Where a login with it must come from.
+    cidr_list: BoundCidrs,
     pub(super) created: Time,
     expires: Option<Time>,
     pub(super) metadata: Object,
     /// How often it can still be used; 0 is unlimited.
     pub(super) num_uses: u64,
     /// Where its tokens may be used; as the role says if there are none.
-    pub(super) token_bound_cidrs: Vec<Cidr>,
+    pub(super) token_bound_cidrs: BoundCidrs,
     /// Seconds; 0 never expires.
     pub(super) ttl: u64,
     pub(super) updated: Time,
 }
 
 record! { SecretIdFacts() {
-    "cidr_list" => cidr_list,
     "created" => created as Nanos,
     "metadata" => metadata,
     "num_uses" => num_uses,
-    "token_bound_cidrs" => token_bound_cidrs,
     "ttl" => ttl,
     "updated" => updated as Nanos,
 } optional {
+    "cidr_list" => cidr_list,
     "expires" => expires as Nanos,
+    "token_bound_cidrs" => token_bound_cidrs,
 } }
 
 impl SecretId {
@@ -69,9 +69,8 @@ impl SecretId {
     /// As an answer shows it.
     pub(super) fn show(&self) -> Object {
         let facts = &self.facts;
-        let blocks = facts.token_bound_cidrs.iter().map(|block| Value::from(block.to_string()));
         object! {
-            "cidr_list" => facts.cidr_list.as_slice(),
+            "cidr_list" => facts.cidr_list.texts().collect::<Value>(),
             "creation_time" => facts.created,
             "expiration_time" => facts.expires.unwrap_or(Time::NEVER),
             "last_updated_time" => facts.updated,
@@ -79,7 +78,7 @@ impl SecretId {
             "secret_id_accessor" => self.accessor(),
             "secret_id_num_uses" => facts.num_uses,
             "secret_id_ttl" => facts.ttl,
-            "token_bound_cidrs" => blocks.collect::<Value>(),
+            "token_bound_cidrs" => facts.token_bound_cidrs.texts().collect::<Value>(),
         }
     }
 }
@@ -88,13 +87,12 @@ impl SecretIdFacts {
     /// What a request asks for, within what the role allows.
     pub(super) fn read(call: &Call<'_>, rules: &RoleRules) -> Result<Self, Refusal> {
         let data = call.data;
-        let cidr_list = fields::texts(data, "cidr_list")?.unwrap_or_default();
-        if !cidr::is_subset(&cidr::parse_list("cidr_list", &cidr_list)?, &rules.login_blocks()?) {
+        let cidr_list = blocks(data, "cidr_list")?;
+        if !cidr_list.are_within(&rules.secret_id_bound_cidrs) {
             return Err(Refusal::invalid("cidr_list is not within the secret_id_bound_cidrs of the role"));
         }
-        let blocks = fields::texts(data, "token_bound_cidrs")?.unwrap_or_default();
-        let token_bound_cidrs = cidr::parse_list("token_bound_cidrs", &blocks)?;
-        if !cidr::is_subset(&token_bound_cidrs, &rules.parameters.bound_cidrs) {
+        let token_bound_cidrs = blocks(data, "token_bound_cidrs")?;
+        if !token_bound_cidrs.are_within(&rules.parameters.bound_cidrs) {
             return Err(Refusal::invalid(
                 "token_bound_cidrs is not within the token_bound_cidrs of the role",
             ));
@@ -129,8 +127,7 @@ impl SecretIdFacts {
         if self.is_expired(call.now) {
             return Err(Failure::WrongCredentials);
         }
-        let blocks = cidr::parse_list("cidr_list", &self.cidr_list).map_err(|_| Failure::Elsewhere)?;
-        if is_elsewhere(&blocks, call) { Err(Failure::Elsewhere) } else { Ok(()) }
+        if self.cidr_list.allow(call.client_address()) { Ok(()) } else { Err(Failure::Elsewhere) }
     }
 }
 

@@ -128,6 +128,7 @@ fn draft(unsealed: &Unsealed, path: String, data: &Object, class: Class) -> Resu
     }
     if let Some(config) = fields::map(data, "config")? {
         check_lockout(kind, config)?;
+        change_token_type(&mut tune, config, class == Class::Auth)?;
         change(&mut tune, config)?;
     }
     let description = fields::text(data, "description")?.unwrap_or_default().into_owned();
@@ -247,6 +248,7 @@ fn retune(kinds: &Kinds, mount: &mut MountEntry, data: &Object) -> Result<(), Re
         )));
     }
     check_lockout(mount.kind, data)?;
+    change_token_type(&mut mount.tune, data, Class::Auth.has(mount))?;
     change(&mut mount.tune, data)?;
     if let Some(description) = fields::text(data, "description")? {
         check_description("description", &description)?;
@@ -310,6 +312,19 @@ fn check_lockout(kind: &EngineKind, data: &Object) -> Result<(), Refusal> {
         kind.name,
         LOCKING.join(" and ")
     )))
+}
+
+/// Takes over which kind of token the logins of a mount issue.
+fn change_token_type(tune: &mut Tune, data: &Object, is_login: bool) -> Result<(), Refusal> {
+    let Some(kind) = fields::text(data, "token_type")?.filter(|kind| !kind.is_empty()) else { return Ok(()) };
+    if !is_login {
+        return Err(Refusal::invalid("token_type is a setting of login methods"));
+    }
+    if !matches!(&*kind, "default-service" | "default-batch" | "service" | "batch") {
+        return Err(Refusal::invalid("token_type is default-service, default-batch, service or batch"));
+    }
+    tune.token_type = kind.into_owned();
+    Ok(())
 }
 
 /// Takes over when failed logins lock an account. 0 and an empty text leave it to the server.
