@@ -15,7 +15,9 @@ use onrecord_value::object;
 
 use self::role::CertRole;
 use crate::engine::codec::Broken;
-use crate::engine::{Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space, fields};
+use crate::engine::{
+    Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space, fields,
+};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::stored::{Record, record};
 
@@ -123,7 +125,9 @@ impl Cert {
         let change = self.space.change(&key, call.existing, call.permit, |stored, batch| {
             call.recheck_operation(stored.is_some())?;
             if stored.is_none() && roles >= ROLES_MAX {
-                return Err(Refusal::invalid(format!("the method has {ROLES_MAX} roles; it may not have more")));
+                return Err(Refusal::invalid(format!(
+                    "the method has {ROLES_MAX} roles; it may not have more"
+                )));
             }
             let mut role: CertRole = stored.map(decode).transpose()?.unwrap_or_default();
             role.apply(call.data)?;

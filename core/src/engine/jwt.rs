@@ -16,7 +16,9 @@ use onrecord_storage::Read;
 
 use self::role::JwtRole;
 use crate::engine::codec::Broken;
-use crate::engine::{Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space, fields};
+use crate::engine::{
+    Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space, fields,
+};
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::stored::Record;
 

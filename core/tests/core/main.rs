@@ -13,7 +13,9 @@
 )]
 
 mod boots;
+mod ceremonies;
 mod clock;
+mod compatibility;
 mod engines;
 mod existence;
 mod extending;
@@ -24,6 +26,7 @@ mod kit;
 mod lifecycle;
 mod logins;
 mod observability;
+mod operations;
 mod reload;
 mod repair;
 mod routes;
@@ -32,3 +35,4 @@ mod secrets_on_record;
 mod snapshot;
 mod tokens;
 mod upgrade;
+mod wrapping;

@@ -14,11 +14,15 @@ const CERTIFICATES_MAX: usize = 32;
 
 /// The certificates of a PEM text. `field` is its name, for the client.
 pub(super) fn from_pem(field: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, Refusal> {
-    let refused = |why: &str| Refusal::invalid(format!("{field}: {why}; it is one or more certificates in PEM form"));
+    let refused =
+        |why: &str| Refusal::invalid(format!("{field}: {why}; it is one or more certificates in PEM form"));
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     let found = found.map_err(|_| refused("failed to parse the PEM text"))?;
     if found.is_empty() || found.len() > CERTIFICATES_MAX {
-        return Err(refused(&format!("it has {} certificates, and may have 1 to {CERTIFICATES_MAX}", found.len())));
+        return Err(refused(&format!(
+            "it has {} certificates, and may have 1 to {CERTIFICATES_MAX}",
+            found.len()
+        )));
     }
     if found.iter().all(|der| Certificate::parse(der).is_some()) {
         Ok(found)
@@ -41,7 +45,12 @@ impl<'a> Certificate<'a> {
 
     /// Whether it is one of the `trusted` ones, or leads to one of them through the others that the client has shown; and is
     /// valid now.
-    pub(super) fn is_trusted(&self, others: &[CertificateDer<'_>], trusted: &[CertificateDer<'_>], now: Time) -> bool {
+    pub(super) fn is_trusted(
+        &self,
+        others: &[CertificateDer<'_>],
+        trusted: &[CertificateDer<'_>],
+        now: Time,
+    ) -> bool {
         if trusted.iter().any(|der| **der == *self.der) {
             return self.is_valid(now);
         }
@@ -98,7 +107,8 @@ impl<'a> Certificate<'a> {
 
     /// The bytes of an extension, by its object identifier in dots.
     pub(super) fn extension(&self, oid: &str) -> Option<&'a [u8]> {
-        let is_it = |extension: &&x509_parser::extensions::X509Extension<'a>| extension.oid.to_id_string() == oid;
+        let is_it =
+            |extension: &&x509_parser::extensions::X509Extension<'a>| extension.oid.to_id_string() == oid;
         self.parsed.extensions().iter().find(is_it).map(|extension| extension.value)
     }
 

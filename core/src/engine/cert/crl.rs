@@ -28,7 +28,8 @@ record! { Revoked() {
 
 impl Revoked {
     fn from_pem(pem: &str) -> Result<Self, Refusal> {
-        let refused = || Refusal::invalid("crl: failed to parse it; it is a certificate revocation list in PEM form");
+        let refused =
+            || Refusal::invalid("crl: failed to parse it; it is a certificate revocation list in PEM form");
         let der = CertificateRevocationListDer::from_pem_slice(pem.as_bytes()).map_err(|_| refused())?;
         let (_, list) = CertificateRevocationList::from_der(&der).map_err(|_| refused())?;
         let mut serials: Vec<String> =
@@ -59,7 +60,9 @@ impl Cert {
 
     pub(super) async fn write_crl(&self, call: &Call<'_>) -> Result<(), Refusal> {
         if fields::text(call.data, "url")?.is_some_and(|url| !url.is_empty()) {
-            return Err(Refusal::invalid("url: this server fetches no revocation lists; send the list as crl"));
+            return Err(Refusal::invalid(
+                "url: this server fetches no revocation lists; send the list as crl",
+            ));
         }
         let pem = fields::text(call.data, "crl")?.filter(|pem| !pem.is_empty());
         let revoked = Revoked::from_pem(&pem.ok_or_else(|| Refusal::invalid("missing crl"))?)?;
@@ -68,7 +71,9 @@ impl Cert {
         let change = self.space.change(&key, call.existing, call.permit, |stored, batch| {
             call.recheck_operation(stored.is_some())?;
             if stored.is_none() && lists >= LISTS_MAX {
-                return Err(Refusal::invalid(format!("the method has {LISTS_MAX} lists; it may not have more")));
+                return Err(Refusal::invalid(format!(
+                    "the method has {LISTS_MAX} lists; it may not have more"
+                )));
             }
             batch.put(&key, &revoked.encode())
         });

@@ -110,7 +110,8 @@ impl CertRole {
                 *list = patterns;
             }
         }
-        if let Some(wrong) = next.required_extensions.iter().find(|wanted| Required::parse(wanted).is_none()) {
+        if let Some(wrong) = next.required_extensions.iter().find(|wanted| Required::parse(wanted).is_none())
+        {
             return Err(Refusal::invalid(format!(
                 "required_extensions: {wrong:?} is not OID:VALUE or hex:OID:VALUE"
             )));
@@ -161,9 +162,10 @@ impl CertRole {
         ]
         .into_iter()
         .all(|(patterns, names)| allows(patterns, names))
-            && self.required_extensions.iter().all(|wanted| {
-                Required::parse(wanted).is_some_and(|required| required.is_met_by(certificate))
-            })
+            && self
+                .required_extensions
+                .iter()
+                .all(|wanted| Required::parse(wanted).is_some_and(|required| required.is_met_by(certificate)))
     }
 
     /// What the tokens of a login say of the certificate, beside its names: the extensions that the role allows.

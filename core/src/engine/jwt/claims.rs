@@ -42,7 +42,8 @@ pub(super) fn matches(claim: &Value, expected: &Value, is_glob: bool) -> bool {
         _ => false,
     };
     // A number is not the text of its digits.
-    let fits = |actual: &Value, expected: &Value| actual.kind() == expected.kind() && is_one(actual, expected);
+    let fits =
+        |actual: &Value, expected: &Value| actual.kind() == expected.kind() && is_one(actual, expected);
     items(claim).iter().any(|actual| items(expected).iter().any(|expected| fits(actual, expected)))
 }
 
@@ -68,12 +69,13 @@ pub(super) fn is_in_time(claims: &Object, leeways: Leeways, now: i64) -> bool {
         (Some(None), _, _) | (_, Some(None), _) | (_, _, Some(None)) | (None, None, None) => return false,
         (issued, begins, expires) => (issued.flatten(), begins.flatten(), expires.flatten()),
     };
-    let expires = expires.unwrap_or_else(|| {
-        issued.max(begins).unwrap_or_default().saturating_add(leeways.expiration)
-    });
+    let expires =
+        expires.unwrap_or_else(|| issued.max(begins).unwrap_or_default().saturating_add(leeways.expiration));
     let begins = begins.or(issued).unwrap_or_else(|| expires.saturating_sub(leeways.not_before));
     let latest = now.saturating_add(leeways.clock_skew);
-    now.saturating_sub(leeways.clock_skew) <= expires && begins <= latest && issued.is_none_or(|at| at <= latest)
+    now.saturating_sub(leeways.clock_skew) <= expires
+        && begins <= latest
+        && issued.is_none_or(|at| at <= latest)
 }
 
 /// Whole seconds since 1970; a fraction is cut off.
@@ -81,7 +83,10 @@ fn seconds(value: &Value) -> Option<i64> {
     let number = value.as_number()?;
     number.as_i64().or_else(|| {
         let double = number.as_f64().filter(|double| double.abs() < 1e15)?;
-        #[expect(clippy::cast_possible_truncation, reason = "within the range of an i64; the fraction is not wanted")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "within the range of an i64; the fraction is not wanted"
+        )]
         Some(double as i64)
     })
 }

@@ -70,7 +70,9 @@ impl Config {
         }
         match (config.pubkeys.is_empty(), config.jwks.is_empty()) {
             (true, true) => Err(Refusal::invalid("missing jwt_validation_pubkeys or jwks")),
-            (false, false) => Err(Refusal::invalid("jwt_validation_pubkeys and jwks are mutually exclusive: send one of them")),
+            (false, false) => Err(Refusal::invalid(
+                "jwt_validation_pubkeys and jwks are mutually exclusive: send one of them",
+            )),
             _ => config.keys().map(|_| config),
         }
     }
@@ -90,7 +92,8 @@ impl Config {
 
     /// Whether tokens may be signed with an algorithm.
     pub(super) fn takes(&self, algorithm: Algorithm) -> bool {
-        self.algorithms.is_empty() || self.algorithms.iter().any(|name| Algorithm::parse(name) == Some(algorithm))
+        self.algorithms.is_empty()
+            || self.algorithms.iter().any(|name| Algorithm::parse(name) == Some(algorithm))
     }
 
     fn show(&self) -> Object {
@@ -130,7 +133,9 @@ fn jwks(data: &Object) -> Result<String, Refusal> {
     };
     let text = String::from_utf8(text).unwrap_or_default();
     if !text.is_empty() && json::parse_object(text.as_bytes(), json::Limits::default()).is_err() {
-        return Err(Refusal::invalid("jwks: failed to parse it; it is a JSON Web Key Set: {\"keys\": [...]}"));
+        return Err(Refusal::invalid(
+            "jwks: failed to parse it; it is a JSON Web Key Set: {\"keys\": [...]}",
+        ));
     }
     Ok(text)
 }
@@ -139,7 +144,11 @@ impl Jwt {
     /// The settings; refused if there are none.
     pub(super) async fn config(&self) -> Result<Config, Refusal> {
         let stored = self.space.get(CONFIG).await?;
-        decode(stored.as_ref().ok_or_else(|| Refusal::invalid("could not load configuration: write config first"))?)
+        decode(
+            stored
+                .as_ref()
+                .ok_or_else(|| Refusal::invalid("could not load configuration: write config first"))?,
+        )
     }
 
     pub(super) async fn read_config(&self) -> Result<Outcome, Refusal> {

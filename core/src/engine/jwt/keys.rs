@@ -1,7 +1,8 @@
 //! Public keys: from PEM (a public key, or the certificate that has it), and from a JSON Web Key Set (RFC 7517, RFC 8037).
 //! Never in it: private keys.
 
-use aws_lc_rs::rsa::{PublicKey, PublicKeyComponents};
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::PublicKeyComponents;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use onrecord_value::{Object, Value, json};
@@ -50,20 +51,20 @@ impl VerificationKey {
             )
         };
         let (kind, der) = <(SectionKind, Vec<u8>)>::from_pem_slice(pem.as_bytes()).map_err(|_| refused())?;
-        let info = match kind {
-            SectionKind::PublicKey => der,
+        let key = match kind {
+            SectionKind::PublicKey => Self::from_info(&der),
             SectionKind::Certificate => {
                 let (_, certificate) = X509Certificate::from_der(&der).map_err(|_| refused())?;
-                certificate.public_key().raw.to_vec()
+                Self::from_info(certificate.public_key().raw)
             }
-            _ => return Err(refused()),
+            _ => None,
         };
-        Self::from_info(info).ok_or_else(refused)
+        key.ok_or_else(refused)
     }
 
     /// From a `SubjectPublicKeyInfo`.
-    fn from_info(der: Vec<u8>) -> Option<Self> {
-        let (rest, info) = SubjectPublicKeyInfo::from_der(&der).ok()?;
+    fn from_info(der: &[u8]) -> Option<Self> {
+        let (rest, info) = SubjectPublicKeyInfo::from_der(der).ok()?;
         if !rest.is_empty() {
             return None;
         }
@@ -85,7 +86,8 @@ impl VerificationKey {
 
     /// The keys of a set that can check signatures. Others, such as those for encryption, are passed over.
     pub(super) fn from_set(text: &str) -> Result<Vec<Self>, Refusal> {
-        let refused = || Refusal::invalid("jwks: it has no key that can check signatures, in a list \"keys\"");
+        let refused =
+            || Refusal::invalid("jwks: it has no key that can check signatures, in a list \"keys\"");
         let set = json::parse_object(text.as_bytes(), json::Limits::default()).map_err(|_| refused())?;
         let keys = set.get("keys").and_then(Value::as_array).unwrap_or_default();
         let keys: Vec<Self> = keys.iter().filter_map(|key| Self::from_jwk(key.as_object()?)).collect();
@@ -99,9 +101,9 @@ impl VerificationKey {
         let bytes = |field: &str| URL_SAFE_NO_PAD.decode(jwk.str(field)?).ok();
         let (kind, der) = match (jwk.str("kty")?, jwk.str("crv")) {
             ("RSA", _) => {
-                let components = PublicKeyComponents { n: bytes("n")?, e: bytes("e")? };
-                let key = PublicKey::try_from(&components).ok()?;
-                (Kind::Rsa, key.as_ref().to_vec())
+                let info = PublicKeyComponents { n: bytes("n")?, e: bytes("e")? }.as_der().ok()?;
+                let key = Self::from_info(info.as_ref())?;
+                (key.kind, key.der)
             }
             ("EC", Some(curve)) => {
                 let (kind, length) = match curve {

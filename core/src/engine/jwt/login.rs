@@ -12,7 +12,8 @@ use crate::outcome::{Refusal, Reply};
 use crate::token::{LoginAlias, TokenDraft};
 
 /// What a refused login is told, whatever was wrong with the token or the role.
-const REFUSED: &str = "the JWT is not valid for this role: its signature, times, issuer, audience or claims do not fit";
+const REFUSED: &str =
+    "the JWT is not valid for this role: its signature, times, issuer, audience or claims do not fit";
 /// The longest name of a user that a token can state, in bytes. It is in all entries of the client.
 const USER_BYTES_MAX: usize = 512;
 /// How many groups a token can state.
@@ -31,7 +32,9 @@ impl Jwt {
         }
         let role = self.role(&name).await?.ok_or_else(|| refused(Failure::NoAccount))?;
         if role.role_type != "jwt" {
-            return Err(Refusal::invalid("role with oidc role_type is not allowed: logins through a browser are not supported"));
+            return Err(Refusal::invalid(
+                "role with oidc role_type is not allowed: logins through a browser are not supported",
+            ));
         }
         let signed = SignedToken::parse(&token).filter(|signed| config.takes(signed.algorithm));
         let signed = signed.ok_or_else(|| refused(Failure::WrongCredentials))?;
@@ -54,7 +57,8 @@ impl Jwt {
         check_name("the user claim", &client.user)?;
         let mut meta: Object = client.metadata.clone();
         meta.insert("role", name);
-        let alias = LoginAlias { name: client.user.clone(), metadata: client.metadata, groups: client.groups };
+        let alias =
+            LoginAlias { name: client.user.clone(), metadata: client.metadata, groups: client.groups };
         let login = TokenDraft {
             display_name: client.user,
             meta: Some(meta),

@@ -185,7 +185,9 @@ impl JwtRole {
             return Err(Refusal::invalid("a user claim must be defined on the role: missing user_claim"));
         }
         if self.role_type == "oidc" && self.allowed_redirect_uris.is_empty() {
-            return Err(Refusal::invalid("'allowed_redirect_uris' must be set if 'role_type' is 'oidc' or unspecified"));
+            return Err(Refusal::invalid(
+                "'allowed_redirect_uris' must be set if 'role_type' is 'oidc' or unspecified",
+            ));
         }
         let is_bound = !self.bound_audiences.is_empty()
             || !self.bound_subject.is_empty()

@@ -3,11 +3,22 @@
 
 use onrecord_value::{Object, Value, object};
 
-use crate::engine::{Call, Unsealed, fields};
+use super::Sys;
+use crate::engine::{Call, Handled, Path, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
 
+pub(super) const PATHS: &[Path<Sys>] = &[
+    Path::new("locked-users", "List the accounts that failed logins have locked.")
+        .description("Takes `mount_accessor`.")
+        .read(|_, unsealed, call| Handled::ready(list(unsealed, call))),
+    Path::new("locked-users/{*account}", "Unlock an account.")
+        .description("The account is `MOUNT_ACCESSOR/unlock/NAME`; for approle, the name is the role id.")
+        .sensitive_end()
+        .write(|_, unsealed, call| Handled::ready(unlock(unsealed, call))),
+];
+
 /// `GET sys/locked-users`. There is one namespace, the root.
-pub(super) fn list(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+fn list(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let of_mount = fields::text(call.data, "mount_accessor")?.filter(|accessor| !accessor.is_empty());
     let mut locked: Vec<(String, Vec<String>)> = unsealed.lockouts.locked(call.now).into_iter().collect();
     locked.retain(|(mount, _)| of_mount.as_ref().is_none_or(|accessor| accessor == mount));
@@ -29,7 +40,7 @@ pub(super) fn list(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusa
 }
 
 /// `POST sys/locked-users/MOUNT_ACCESSOR/unlock/NAME`. An account that is not locked is not an error.
-pub(super) fn unlock(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+fn unlock(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let (accessor, name) = call.captured.split_once("/unlock/").ok_or_else(Refusal::unsupported_path)?;
     let mounts = unsealed.mounts.snapshot();
     let Some(mount) = mounts.iter().find(|mount| mount.accessor == accessor) else {

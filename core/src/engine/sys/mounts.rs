@@ -248,7 +248,8 @@ fn retune(kinds: &Kinds, mount: &mut MountEntry, data: &Object) -> Result<(), Re
         )));
     }
     check_lockout(mount.kind, data)?;
-    change_token_type(&mut mount.tune, data, Class::Auth.has(mount))?;
+    let is_login = Class::Auth.has(mount);
+    change_token_type(&mut mount.tune, data, is_login)?;
     change(&mut mount.tune, data)?;
     if let Some(description) = fields::text(data, "description")? {
         check_description("description", &description)?;
@@ -372,6 +373,8 @@ impl From<MountError> for Refusal {
             | MountError::Builtin(_)
             | MountError::TooMany
             | MountError::TableTooLong(_)
+            | MountError::NoMount(_)
+            | MountError::Fixed(_)
             | MountError::Missing(_) => Self::invalid(error.to_string()),
             MountError::Store(error) => refused(error),
             error => failed(&error),

@@ -40,9 +40,15 @@ async fn a_client_logs_in_with_a_certificate_of_the_authority_of_a_role() {
         let said = log_in(&world, &[CLIENT], body).await;
         assert_eq!(said.status, 200, "{}", said.text);
         let auth = &said.body["auth"];
-        assert_eq!((&auth["policies"], &auth["lease_duration"]), (&json!(["default", "reader"]), &json!(3600)));
+        assert_eq!(
+            (&auth["policies"], &auth["lease_duration"]),
+            (&json!(["default", "reader"]), &json!(3600))
+        );
         let metadata = &auth["metadata"];
-        assert_eq!((&metadata["cert_name"], &metadata["common_name"]), (&json!("web"), &json!("web.example.com")));
+        assert_eq!(
+            (&metadata["cert_name"], &metadata["common_name"]),
+            (&json!("web"), &json!("web.example.com"))
+        );
         assert_eq!(metadata["1-2-3-45"], "team blue");
         assert!(metadata["subject_key_id"].as_str().unwrap().contains(':'), "{metadata}");
         assert!(metadata["serial_number"].as_str().unwrap().bytes().all(|digit| digit.is_ascii_digit()));
@@ -60,7 +66,14 @@ async fn what_no_role_trusts_is_refused_alike() {
     let none = log_in(&world, &[CLIENT], json!({})).await;
     assert_eq!((none.status, none.error()), (400, REFUSED), "there is no role");
     write(&world, 204, json!({"certificate": AUTHORITY})).await;
-    root(&world, 204, "POST", "auth/in/certs/far", json!({"certificate": AUTHORITY, "bound_cidrs": "192.0.2.0/24"})).await;
+    root(
+        &world,
+        204,
+        "POST",
+        "auth/in/certs/far",
+        json!({"certificate": AUTHORITY, "bound_cidrs": "192.0.2.0/24"}),
+    )
+    .await;
     for (shown, body) in [
         (&[][..], json!({})),
         (&[pem!("stranger")], json!({})),
@@ -150,12 +163,18 @@ async fn a_role_is_read_changed_and_deleted() {
     write(&world, 204, json!({"certificate": AUTHORITY, "policies": "one", "ttl": 60})).await;
     let data = root(&world, 200, "GET", CERT, Value::Null).await.body["data"].clone();
     assert_eq!((&data["display_name"], &data["certificate"]), (&json!("web"), &json!(AUTHORITY)));
-    assert_eq!((&data["policies"], &data["ttl"], &data["ocsp_enabled"]), (&json!(["one"]), &json!(60), &json!(false)));
+    assert_eq!(
+        (&data["policies"], &data["ttl"], &data["ocsp_enabled"]),
+        (&json!(["one"]), &json!(60), &json!(false))
+    );
     let listed = root(&world, 200, "LIST", "auth/in/certs", Value::Null).await;
     assert_eq!(listed.body["data"]["keys"], json!(["web"]));
     root(&world, 204, "POST", "auth/in/config", json!({"enable_identity_alias_metadata": true})).await;
     let config = root(&world, 200, "GET", "auth/in/config", Value::Null).await;
-    assert_eq!(config.body["data"], json!({"disable_binding": false, "enable_identity_alias_metadata": true}));
+    assert_eq!(
+        config.body["data"],
+        json!({"disable_binding": false, "enable_identity_alias_metadata": true})
+    );
     for (body, text) in [
         (json!({"certificate": "no certificate"}), "certificate: "),
         (json!({"certificate": pem!("revoked-list")}), "certificate: "),

@@ -4,7 +4,8 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA512,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RSA_PSS_SHA512,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -58,8 +59,9 @@ impl Issuer {
                 json!({"kty": "EC", "crv": "P-256", "x": text(&point[1..33]), "y": text(&point[33..]), "kid": id, "use": "sig"})
             }
             Self::Rsa(key) => {
-                let modulus = key.public_key().modulus().big_endian_without_leading_zero().to_vec();
-                json!({"kty": "RSA", "n": text(&modulus), "e": "AQAB", "kid": id})
+                // RFC 8017, A.1.1: a sequence of the modulus, with a zero before its 256 bytes, and the exponent.
+                let modulus = &key.public_key().as_ref()[9..265];
+                json!({"kty": "RSA", "n": text(modulus), "e": "AQAB", "kid": id})
             }
         }
     }
@@ -105,7 +107,14 @@ fn claims(more: Value) -> Value {
 /// A server that takes tokens of an issuer, and its role `app`.
 async fn trusting(issuer: &Issuer, role: Value) -> TestServer {
     let world = with("jwt").await;
-    root(&world, 204, "POST", "auth/in/config", json!({"jwt_validation_pubkeys": issuer.pem(), "bound_issuer": "issuer"})).await;
+    root(
+        &world,
+        204,
+        "POST",
+        "auth/in/config",
+        json!({"jwt_validation_pubkeys": issuer.pem(), "bound_issuer": "issuer"}),
+    )
+    .await;
     let mut whole = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": "vault", "token_policies": "reader"});
     whole.as_object_mut().unwrap().extend(role.as_object().unwrap().clone());
     root(&world, 204, "POST", ROLE, whole).await;
@@ -170,17 +179,21 @@ async fn a_token_whose_signature_or_claims_do_not_fit_is_refused_alike() {
     }
     let token = issuer.token(&claims(right.clone()));
     let (message, signature) = token.rsplit_once('.').unwrap();
-    let unsigned = format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), message.split_once('.').unwrap().1);
+    let unsigned =
+        format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), message.split_once('.').unwrap().1);
     let altered = issuer.token(&claims(json!({"sub": "eve"})));
     let mixed = format!("{}.{signature}", altered.rsplit_once('.').unwrap().0);
     let critical = issuer.sign(&json!({"alg": "ES256", "crit": ["b64"]}), &claims(right.clone()));
     let shared = issuer.sign(&json!({"alg": "HS256"}), &claims(right));
-    for token in [&*unsigned, &mixed, &critical, &shared, message, "a.b.c", "....", "x", &"x.".repeat(40_000)] {
+    for token in [&*unsigned, &mixed, &critical, &shared, message, "a.b.c", "....", "x", &"x.".repeat(40_000)]
+    {
         let said = with_token(&world, token).await;
         assert_eq!(said.status, 400, "{}", said.text);
         assert!(said.error().starts_with(REFUSED), "{}", said.text);
     }
-    assert!(log_in(&world, LOGIN, json!({"role": "unknown", "jwt": token})).await.error().starts_with(REFUSED));
+    assert!(
+        log_in(&world, LOGIN, json!({"role": "unknown", "jwt": token})).await.error().starts_with(REFUSED)
+    );
 }
 
 #[tokio::test]
@@ -188,7 +201,8 @@ async fn keys_of_a_set_are_told_apart_by_their_ids() {
     let (one, other) = (Issuer::rsa(), Issuer::p256());
     let world = trusting(&one, json!({})).await;
     let set = json!({"keys": [one.jwk("one"), other.jwk("other"), Issuer::ed25519().jwk("third"), {"kty": "oct", "k": "x"}]});
-    root(&world, 204, "POST", "auth/in/config", json!({"jwks": set, "jwt_supported_algs": "ES256,RS256"})).await;
+    root(&world, 204, "POST", "auth/in/config", json!({"jwks": set, "jwt_supported_algs": "ES256,RS256"}))
+        .await;
     for (issuer, header, status) in [
         (&one, json!({"alg": "RS256", "kid": "one"}), 200),
         (&one, json!({"alg": "RS256"}), 200),
@@ -211,18 +225,38 @@ async fn what_cannot_be_configured_is_refused_by_name() {
     let world = trusting(&issuer, json!({})).await;
     let pem = issuer.pem();
     for (path, body, text) in [
-        ("auth/in/config", json!({"jwks_url": "https://example.com/keys"}), "jwks_url: this server fetches no keys"),
-        ("auth/in/config", json!({"oidc_discovery_url": "https://example.com"}), "oidc_discovery_url: this server"),
+        (
+            "auth/in/config",
+            json!({"jwks_url": "https://example.com/keys"}),
+            "jwks_url: this server fetches no keys",
+        ),
+        (
+            "auth/in/config",
+            json!({"oidc_discovery_url": "https://example.com"}),
+            "oidc_discovery_url: this server",
+        ),
         ("auth/in/config", json!({}), "missing jwt_validation_pubkeys or jwks"),
         ("auth/in/config", json!({"jwt_validation_pubkeys": "x"}), "failed to parse a key"),
-        ("auth/in/config", json!({"jwt_validation_pubkeys": &pem, "jwks": {"keys": []}}), "mutually exclusive"),
+        (
+            "auth/in/config",
+            json!({"jwt_validation_pubkeys": &pem, "jwks": {"keys": []}}),
+            "mutually exclusive",
+        ),
         ("auth/in/config", json!({"jwks": {"keys": [{"kty": "oct", "k": "x"}]}}), "no key that can check"),
-        ("auth/in/config", json!({"jwt_validation_pubkeys": &pem, "jwt_supported_algs": "HS256"}), "\"HS256\" is not one of"),
+        (
+            "auth/in/config",
+            json!({"jwt_validation_pubkeys": &pem, "jwt_supported_algs": "HS256"}),
+            "\"HS256\" is not one of",
+        ),
         ("auth/in/role/x", json!({"role_type": "jwt", "user_claim": "sub"}), "at least one bound constraint"),
         ("auth/in/role/x", json!({"role_type": "jwt", "bound_subject": "x"}), "missing user_claim"),
         ("auth/in/role/x", json!({"role_type": "saml", "user_claim": "sub"}), "invalid \"role_type\""),
         ("auth/in/role/x", json!({"user_claim": "sub"}), "'allowed_redirect_uris' must be set"),
-        ("auth/in/role/x", json!({"role_type": "jwt", "user_claim": "sub", "bound_claims": {"a": {"b": 1}}}), "the value of \"a\""),
+        (
+            "auth/in/role/x",
+            json!({"role_type": "jwt", "user_claim": "sub", "bound_claims": {"a": {"b": 1}}}),
+            "the value of \"a\"",
+        ),
         ("auth/in/oidc/auth_url", json!({"role": "app"}), "not supported by this server"),
     ] {
         let said = root(&world, 400, "POST", path, body).await;
@@ -235,7 +269,10 @@ async fn what_cannot_be_configured_is_refused_by_name() {
     let listed = root(&world, 200, "LIST", "auth/in/role", Value::Null).await;
     assert_eq!(listed.body["data"]["keys"], json!(["app", "browser"]));
     let read = root(&world, 200, "GET", ROLE, Value::Null).await;
-    assert_eq!((&read.body["data"]["user_claim"], &read.body["data"]["bound_audiences"]), (&json!("sub"), &json!(["vault"])));
+    assert_eq!(
+        (&read.body["data"]["user_claim"], &read.body["data"]["bound_audiences"]),
+        (&json!("sub"), &json!(["vault"]))
+    );
     root(&world, 204, "DELETE", ROLE, Value::Null).await;
     root(&world, 404, "GET", ROLE, Value::Null).await;
 }
@@ -244,7 +281,8 @@ async fn what_cannot_be_configured_is_refused_by_name() {
 async fn a_token_is_in_no_line_and_a_failed_login_is_on_record() {
     let issuer = Issuer::ed25519();
     let world = trusting(&issuer, json!({})).await;
-    let config = json!({"jwt_validation_pubkeys": issuer.pem(), "bound_issuer": "issuer", "default_role": "app"});
+    let config =
+        json!({"jwt_validation_pubkeys": issuer.pem(), "bound_issuer": "issuer", "default_role": "app"});
     root(&world, 204, "POST", "auth/in/config", config).await;
     let device = world.device("test/", false).await;
     let token = issuer.token(&claims(json!({})));
@@ -257,6 +295,7 @@ async fn a_token_is_in_no_line_and_a_failed_login_is_on_record() {
     for key in ["jwt", "role"] {
         assert!(response["request"]["data"][key].as_str().unwrap().starts_with("hmac-sha256:"), "{response}");
     }
-    let parts: Vec<&str> = token.split('.').chain(wrong.split('.')).skip(1).filter(|part| part.len() > 40).collect();
+    let parts: Vec<&str> =
+        token.split('.').chain(wrong.split('.')).skip(1).filter(|part| part.len() > 40).collect();
     assert_absent(&device, &parts);
 }
