@@ -38,6 +38,7 @@ fn exchange(method: &str, path: &str, body: &'static str) -> Exchange {
         body: Received::Whole(Bytes::from_static(body.as_bytes())),
         peer: None,
         client_certificate_serial: None,
+        client_certificates: None,
     }
 }
 

@@ -21,7 +21,16 @@ use crate::request::Request;
 pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permit>) -> Request {
     let started = unsealed.host.clock.monotonic();
     let received = unsealed.host.clock.now();
-    let Exchange { method, target, query, headers, body, peer, client_certificate_serial } = exchange;
+    let Exchange {
+        method,
+        target,
+        query,
+        headers,
+        body,
+        peer,
+        client_certificate_serial,
+        client_certificates,
+    } = exchange;
     let (path, outside) = match target {
         Target::Api(path) => (path, false),
         Target::Outside(path) => (path, true),
@@ -38,6 +47,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
         token: seen.token.map(|text| Secret::new(text.to_owned())),
         peer,
         client_certificate_serial,
+        client_certificates,
         received,
         started,
         refusal: None,

@@ -5,6 +5,7 @@
 pub mod codec;
 pub(crate) mod cubbyhole;
 pub mod fields;
+pub(crate) mod hashing;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;
@@ -13,10 +14,13 @@ pub(crate) mod mounts;
 pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
+pub(crate) mod tools;
+pub(crate) mod transit;
 pub(crate) mod unsealed;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use onrecord_policy::{Decision, Question};
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
@@ -58,6 +62,8 @@ pub struct Call<'a> {
     pub permit: &'a Permit,
     /// The other end of the connection, by whose address a login may be bound; none for Unix sockets.
     pub peer: Option<&'a Peer>,
+    /// The client's TLS certificates in DER, its own first; not judged.
+    pub client_certificates: &'a [Bytes],
 }
 
 impl Call<'_> {

@@ -19,6 +19,7 @@ mod audit_errors;
 mod audited_headers;
 mod blocking_task;
 mod boots;
+pub mod bound_cidrs;
 mod capture;
 mod ceremonies;
 mod context;

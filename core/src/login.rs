@@ -6,13 +6,12 @@ use crate::engine::Call;
 use crate::engine::kind::Mounting;
 use crate::engine::mount::LOGINS;
 use crate::engine::token::lifetime::{self, Bounds, TtlRequest};
-use crate::engine::token::sanitised;
+use crate::engine::token::{check_batch, sanitised};
 use crate::engine::unsealed::Unsealed;
 use crate::names::check_token;
 use crate::outcome::{Outcome, Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
-use crate::token::Issued;
-use crate::token::TokenDraft;
+use crate::token::{Issued, TokenDraft, TokenKind};
 
 pub(crate) async fn issue(unsealed: &Unsealed, call: &Call<'_>, mut reply: Box<Reply>) -> Outcome {
     let Some(login) = reply.login.take() else { return Outcome::Reply(reply) };
@@ -30,7 +29,9 @@ async fn token(
     call: &Call<'_>,
     mut login: TokenDraft,
 ) -> Result<(Issued, Option<Warning>), Refusal> {
-    login.policies.push(DEFAULT.to_owned());
+    if !login.no_default_policy {
+        login.policies.push(DEFAULT.to_owned());
+    }
     let policies = sanitised(&login.policies);
     let is_login = matches!(call.mount.kind.mounting, Mounting::Login);
     if !is_login || policies.iter().any(|name| name == ROOT) {
@@ -47,9 +48,11 @@ async fn token(
         path: call.full_path(),
         display_name: format!("{}-{}", name.replace('/', "-"), login.display_name),
         ttl: granted.ttl,
+        renewable: login.renewable && login.kind == TokenKind::Service,
         ..login
     };
     check_token(&draft)?;
+    check_batch(&draft)?;
     let entry = unsealed.tokens.create(draft, None, call.now).await?;
     let issued = Issued { entry, lease_seconds: granted.ttl, new: true, text_known: true };
     Ok((issued, granted.capped.map(|capped| lifetime::warning("TTL", capped))))

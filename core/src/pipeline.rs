@@ -48,5 +48,6 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
     // 8. On record, before anything is answered.
     let proof = record::response(&context, recorded, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    release::release(&unsealed, &request, &route, caller, outcome, shaped, proof).await
+    let ceremony = route.is_ceremony().then_some(&request);
+    release::release(&unsealed, ceremony, caller, outcome, shaped, proof).await
 }

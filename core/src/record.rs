@@ -23,7 +23,7 @@ use crate::exchange::{ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
-use crate::token::{Entry as StoredToken, Issued};
+use crate::token::{Entry as StoredToken, Issued, TokenKind};
 use crate::tokens::Caller;
 
 pub(crate) use bare::not_stored;
@@ -250,6 +250,7 @@ fn issued(issued: &Issued) -> Auth<'_> {
         client_token: Token::new(issued.text()),
         num_uses: token.num_uses,
         token_ttl: issued.lease_seconds,
+        no_default_policy: token.no_default_policy,
         token_issue_time: (!issued.new).then(|| token.issued.into()),
         ..of_token(token)
     }
@@ -262,7 +263,11 @@ fn of_token(token: &StoredToken) -> Auth<'_> {
         policies: (&token.policies).into(),
         token_policies: (&token.policies).into(),
         metadata: token.meta.as_ref().map(Into::into).unwrap_or_default(),
-        token_type: TokenType::Service,
+        entity_id: (&token.entity_id).into(),
+        token_type: match token.kind {
+            TokenKind::Service => TokenType::Service,
+            TokenKind::Batch => TokenType::Batch,
+        },
         ..Auth::default()
     }
 }

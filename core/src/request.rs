@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Time};
 
@@ -30,6 +31,8 @@ pub struct Request {
     pub peer: Option<Peer>,
     /// The serial number of the verified client certificate, in decimal.
     pub client_certificate_serial: Option<String>,
+    /// The client's certificates in DER, its own first; not judged.
+    pub client_certificates: Option<Arc<[Bytes]>>,
     /// When it was captured, for everything in the request that needs a time.
     pub received: Time,
     /// The same moment on the monotonic clock, for `duration_ns`.

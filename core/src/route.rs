@@ -11,7 +11,7 @@ use crate::engine::space::Existing;
 use crate::engine::unsealed::Unsealed;
 use crate::operation::Operation;
 use crate::request::Request;
-use crate::routes::{Access, Captured, Route};
+use crate::routes::{Access, Captured, Role, Route};
 use crate::secret_path;
 use crate::tokens::{Caller, Reservation};
 
@@ -88,6 +88,10 @@ impl RouteMatch {
         self.row.map_or(Access::Policy, |row| row.access)
     }
 
+    pub(crate) fn is_ceremony(&self) -> bool {
+        self.row.is_some_and(|row| row.role == Role::Ceremony)
+    }
+
     /// The usual spelling of the path, if the request has another for the same thing.
     pub(crate) fn canonical(&self, path: &str) -> Option<String> {
         // Paths of mounted engines are keys: each spelling is a key of its own.
@@ -112,6 +116,7 @@ impl RouteMatch {
             existing: self.existing.as_deref(),
             permit: &request.permit,
             peer: request.peer.as_ref(),
+            client_certificates: request.client_certificates.as_deref().unwrap_or_default(),
         }
     }
 }

@@ -168,7 +168,11 @@ fn auth(issued: &Issued, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"lease_duration\":");
     number(issued.lease_seconds, out);
     out.extend_from_slice(if token.renewable { b",\"renewable\":true" } else { b",\"renewable\":false" });
-    out.extend_from_slice(b",\"entity_id\":\"\",\"token_type\":\"service\",\"orphan\":");
+    out.extend_from_slice(b",\"entity_id\":");
+    json::write_str(&token.entity_id, out);
+    out.extend_from_slice(b",\"token_type\":");
+    json::write_str(token.kind.as_str(), out);
+    out.extend_from_slice(b",\"orphan\":");
     out.extend_from_slice(if token.parent.is_none() { b"true" } else { b"false" });
     out.extend_from_slice(b",\"mfa_requirement\":null,\"num_uses\":");
     number(token.num_uses, out);

@@ -11,6 +11,8 @@ use onrecord_value::{Number, Object, Time, Value, json};
 pub(crate) struct Plain;
 /// An instant as the nanoseconds since 1970.
 pub(crate) struct Nanos;
+/// A text or a list as it is, and null if it is empty: an optional field is left out then.
+pub(crate) struct Sparse;
 
 /// A type of stored values, in one of its forms.
 pub(crate) trait Field<Form>: Sized {
@@ -49,6 +51,24 @@ impl<T: Field<Plain>> Field<Plain> for BTreeMap<String, T> {
     }
     fn load(value: &Value) -> Option<Self> {
         value.as_object()?.iter().map(|(key, value)| Some((key.to_owned(), T::load(value)?))).collect()
+    }
+}
+
+impl Field<Sparse> for String {
+    fn store(&self) -> Value {
+        if self.is_empty() { Value::Null } else { Value::from(self.as_str()) }
+    }
+    fn load(value: &Value) -> Option<Self> {
+        <Self as Field<Plain>>::load(value)
+    }
+}
+
+impl<T: Field<Plain>> Field<Sparse> for Vec<T> {
+    fn store(&self) -> Value {
+        if self.is_empty() { Value::Null } else { <Self as Field<Plain>>::store(self) }
+    }
+    fn load(value: &Value) -> Option<Self> {
+        <Self as Field<Plain>>::load(value)
     }
 }
 

@@ -1,13 +1,50 @@
-//! Service tokens: what is stored of one, and what an issue hands out.
+//! Tokens: what is stored of one, or in one, and what an issue hands out.
 //! Never in it: HTTP endpoints (`engine::token`), storage (`tokens`) or policies' contents.
 
 use std::sync::Arc;
 
 use onrecord_entry::auth::CacheKey;
 use onrecord_seal::{Secret, SecretBytes};
-use onrecord_value::{Object, Time};
+use onrecord_value::{Object, Time, Value};
 
-use crate::stored::{Record as _, record};
+use crate::bound_cidrs::BoundCidrs;
+use crate::stored::{Field, Plain, Record as _, record};
+
+/// Where the facts of a token are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Stored by the server, under an HMAC of its text.
+    #[default]
+    Service,
+    /// In its text, encrypted: nothing is stored, so it cannot be renewed or revoked alone.
+    Batch,
+}
+
+impl TokenKind {
+    /// `service` or `batch`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+impl Field<Plain> for TokenKind {
+    fn store(&self) -> Value {
+        match self {
+            Self::Service => Value::Null,
+            Self::Batch => Value::from(self.as_str()),
+        }
+    }
+    fn load(value: &Value) -> Option<Self> {
+        match value.as_str()? {
+            "service" => Some(Self::Service),
+            "batch" => Some(Self::Batch),
+            _ => None,
+        }
+    }
+}
 
 /// A token to be made.
 #[derive(Default)]
@@ -32,6 +69,29 @@ pub struct TokenDraft {
     pub period: u64,
     /// Whether it can be renewed.
     pub renewable: bool,
+    /// Who the login method says the client is; none for tokens that no login issues.
+    pub alias: Option<LoginAlias>,
+    /// Where its facts are.
+    pub kind: TokenKind,
+    /// Where it may be used from.
+    pub bound_cidrs: BoundCidrs,
+    /// Whether a login leaves out the policy `default`.
+    pub no_default_policy: bool,
+    /// Its entity; empty if it has none.
+    pub entity_id: String,
+    /// The token role that it is made by; empty if there is none.
+    pub role: String,
+}
+
+/// Who a client is, in the words of the login method that let it in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoginAlias {
+    /// The name of the account at the mount: a user, a role id, the common name of a certificate.
+    pub name: String,
+    /// What the method knows of the account, as texts; clear on record.
+    pub metadata: Object,
+    /// The groups that the client is in, in the words of the method (the groups claim of a JWT).
+    pub groups: Vec<String>,
 }
 
 /// What is stored of a token. Times are instants; durations are seconds, 0 where there is none.
@@ -73,6 +133,16 @@ pub struct Entry {
     pub period: u64,
     /// Whether it can be renewed.
     pub renewable: bool,
+    /// Where its facts are.
+    pub kind: TokenKind,
+    /// Where it may be used from.
+    pub bound_cidrs: BoundCidrs,
+    /// Whether its login left out the policy `default`.
+    pub no_default_policy: bool,
+    /// Its entity; empty if it has none.
+    pub entity_id: String,
+    /// The token role that it was made by; empty if there was none.
+    pub role: String,
     /// Stands for all of these facts in entries: a copy, which may be changed, has another.
     pub cache_key: CacheKey,
 }
@@ -158,11 +228,16 @@ record! { Entry(id: Arc<Secret<String>>, name: String, cache_key: CacheKey) {
     "policies" => policies,
     "renewable" => renewable,
 } optional {
+    "bound_cidrs" => bound_cidrs,
+    "entity_id" => entity_id as Sparse,
     "exhausted" => exhausted,
     "expires" => expires as Nanos,
+    "kind" => kind,
     "meta" => meta,
+    "no_default_policy" => no_default_policy,
     "parent" => parent,
     "renewed" => renewed as Nanos,
+    "role" => role as Sparse,
 } }
 
 #[cfg(test)]
@@ -191,8 +266,41 @@ mod tests {
             explicit_max_ttl: 7200,
             period: 60,
             renewable: true,
+            kind: TokenKind::Service,
+            bound_cidrs: BoundCidrs::default(),
+            no_default_policy: false,
+            entity_id: String::new(),
+            role: String::new(),
             cache_key: CacheKey::new(),
         }
+    }
+
+    #[test]
+    fn what_a_later_version_stores_of_an_entry_comes_back_and_is_left_out_where_it_is_not_set() {
+        let bound_cidrs = BoundCidrs::parse(&["10.0.0.0/8"]).unwrap();
+        let (entity_id, role) = ("e".to_owned(), "ci".to_owned());
+        let one = Entry {
+            kind: TokenKind::Batch,
+            bound_cidrs,
+            no_default_policy: true,
+            entity_id,
+            role,
+            ..entry()
+        };
+        let stored = one.to_stored();
+        let text = String::from_utf8_lossy(stored.expose()).into_owned();
+        for part in [
+            r#""bound_cidrs":["10.0.0.0/8"]"#,
+            r#""entity_id":"e""#,
+            r#""kind":"batch""#,
+            r#""no_default_policy":true"#,
+            r#""role":"ci""#,
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let two = Entry::from_stored("n", stored.expose()).unwrap();
+        assert_eq!((two.kind, &two.bound_cidrs, two.no_default_policy), (one.kind, &one.bound_cidrs, true));
+        assert_eq!((&*two.entity_id, &*two.role), ("e", "ci"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The token store: the only reader and writer of tokens, their accessors and their family links.
 //! Never in it: endpoints and their texts (`engine::token`), or what a policy says.
 //!
-//! A token is stored under an HMAC of its text, because key names are clear: `token/id/NAME`. Beside it, in the same
+//! A batch token is not stored: its facts are in its text (`batch`). All others are: a token is stored under an HMAC of its text, because key names are clear: `token/id/NAME`. Beside it, in the same
 //! batch, are `token/accessor/HMAC-OF-ACCESSOR` (which says NAME) and, unless it is an orphan, `token/child/PARENT/NAME`.
 //! What is in use is kept in memory (`cached_token`), each token as one shared object, so that its revocation is one store
 //! to one flag. The rules that make a stale answer impossible (I11):
@@ -9,6 +9,7 @@
 //! * a change is committed first, then made in the object; a revoked token is taken from the map after its commit;
 //! * a token lives only as long as all its ancestors do, whether or not they are still stored.
 
+mod batch;
 mod cache;
 mod cached_token;
 mod create;
@@ -86,19 +87,19 @@ impl Tokens {
         })))
     }
 
-    /// Resolves the token of a request and reserves one use of it.
+    /// Resolves the token of a request and reserves one use of it. From an address that the token is not bound to, it is
+    /// refused as if it were unknown.
     pub async fn reserve(&self, request: &Request) -> Reservation {
-        self.resolve(request.token.as_ref(), request.received).await
+        match self.resolve(request.token.as_ref(), request.received).await {
+            Reservation::Valid(caller) if is_elsewhere(&caller.entry, request) => Reservation::Refused,
+            reservation => reservation,
+        }
     }
 
     /// Resolves a token as it was sent and reserves one use of it.
     pub async fn resolve(&self, token: Option<&Secret<String>>, now: Time) -> Reservation {
         let Some(token) = token else { return Reservation::Refused };
-        let found = match self.0.storage.name(token.expose()) {
-            Ok(name) => self.0.find(&name).await,
-            Err(error) => Err(error),
-        };
-        match found {
+        match self.0.find_text(token.expose()).await {
             Ok(Some(cached)) => match Caller::reserve(self, Arc::clone(&cached), now) {
                 Some(caller) => Reservation::Valid(caller),
                 None => {
@@ -118,7 +119,8 @@ impl Tokens {
 
     /// The live token with this text.
     pub async fn find(&self, text: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
-        self.named(&self.0.storage.name(text)?, now).await
+        let found = self.0.find_text(text).await?;
+        self.active(found, now).await
     }
 
     /// The live token with this accessor.
@@ -130,7 +132,16 @@ impl Tokens {
     }
 
     async fn named(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
-        let Some(cached) = self.0.find(name).await? else { return Ok(None) };
+        let found = self.0.find(name).await?;
+        self.active(found, now).await
+    }
+
+    async fn active(
+        &self,
+        found: Option<Arc<CachedToken>>,
+        now: Time,
+    ) -> Result<Option<ActiveToken>, TokenError> {
+        let Some(cached) = found else { return Ok(None) };
         if cached.is_active(now) {
             return Ok(Some(cached));
         }
@@ -214,6 +225,15 @@ impl Tokens {
     }
 }
 
+/// Whether a request comes from an address that the token may not be used from.
+fn is_elsewhere(entry: &Entry, request: &Request) -> bool {
+    if entry.bound_cidrs.is_empty() {
+        return false;
+    }
+    let address = request.peer.as_ref().and_then(|peer| peer.address.parse().ok());
+    !entry.bound_cidrs.allow(address)
+}
+
 /// What a look at a stored token says that does not bring it into memory.
 enum Standing {
     Alive(Arc<Entry>),
@@ -226,6 +246,18 @@ enum Standing {
 }
 
 impl TokenStore {
+    /// The token with this text, whether it is still alive or not.
+    async fn find_text(&self, text: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
+        let name = self.storage.name(text)?;
+        if batch::may_be(text)
+            && self.cache.get(&name).is_none()
+            && let Some(entry) = self.open_batch(&name, text)?
+        {
+            return Box::pin(self.load(&name, Some(entry))).await;
+        }
+        self.find(&name).await
+    }
+
     /// The token stored under `name`, from memory or storage, whether it is still alive or not.
     async fn find(&self, name: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
         if let Some(cached) = self.cache.get(name) {
@@ -233,7 +265,7 @@ impl TokenStore {
             return Ok(Some(cached));
         }
         // Rare, and large: on the heap.
-        Box::pin(self.load(name)).await
+        Box::pin(self.load(name, None)).await
     }
 
     /// If a token has expired, by itself or with an ancestor, stores that its time was reached: the next process must not
@@ -278,9 +310,11 @@ impl TokenStore {
         Ok(if alive { Standing::Alive(Arc::new(entry)) } else { Standing::Dead })
     }
 
-    /// Reads a token and its ancestors into memory. A token whose family is not complete is not there.
-    async fn load(&self, name: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
+    /// Reads a token and its ancestors into memory. A token whose family is not complete is not there. Of a batch token the
+    /// facts are given: they are not stored.
+    async fn load(&self, name: &str, batch: Option<Entry>) -> Result<Option<Arc<CachedToken>>, TokenError> {
         loop {
+            let mut given = batch.clone();
             let (mut lineage, mut wanted) = (Vec::new(), Some(name.to_owned()));
             let mut parent = None;
             while let Some(name) = wanted.take() {
@@ -291,7 +325,11 @@ impl TokenStore {
                     }
                     Err(ticket) => ticket,
                 };
-                match self.storage.entry(&name).await? {
+                let entry = match given.take() {
+                    Some(entry) => Some(entry),
+                    None => self.storage.entry(&name).await?,
+                };
+                match entry {
                     Some(entry) if lineage.len() <= MAX_DEPTH as usize => {
                         wanted.clone_from(&entry.parent);
                         lineage.push((entry, ticket));
@@ -340,6 +378,9 @@ pub enum TokenError {
     /// A token with this text exists already.
     #[error("cannot create a token with a duplicate ID")]
     Duplicate,
+    /// A batch token with so much in it would be too long, in bytes.
+    #[error("the batch token would have {0} bytes; it may have {max}: give it fewer policies or less metadata", max = batch::BYTES_MAX)]
+    TooLong(usize),
     /// The family of tokens is as deep as it may be.
     #[error("tokens cannot be nested more than {MAX_DEPTH} deep")]
     TooDeep,

@@ -123,6 +123,7 @@ impl Service {
             body: Received::Broken,
             peer: self.peer.clone(),
             client_certificate_serial: self.client_certificate_serial.as_deref().map(str::to_owned),
+            client_certificates: None,
         };
         PendingRequest { permit, exchange, body, declared }
     }

@@ -17,7 +17,7 @@ use crate::read::Read;
 use crate::store::Storage;
 use crate::table_digests::TABLES;
 
-pub use rekey::Rekey;
+pub use rekey::{Rekey, RekeyError};
 
 /// Keys of the barrier's own; no view reaches them.
 pub(crate) const OWN: &str = "barrier/";
@@ -206,6 +206,16 @@ impl Barrier {
         Ok(self.unsealed()?.keyring.hash_name(name))
     }
 
+    /// Encrypts bytes that leave the store. They open for the same purpose alone, and only as they are.
+    pub fn seal_outside(&self, purpose: &str, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+        self.encrypt(&outside(purpose), bytes)
+    }
+
+    /// Opens what [`Barrier::seal_outside`] encrypted for a purpose, under whichever term; `None` if it is anything else.
+    pub fn open_outside(&self, purpose: &str, record: Vec<u8>) -> Result<Option<SecretBytes>, StoreError> {
+        Ok(self.unsealed()?.keyring.open(&outside(purpose), record).ok())
+    }
+
     /// The active term and what is known about it.
     pub fn key_status(&self) -> Result<KeyStatus, StoreError> {
         Ok(self.unsealed()?.keyring.status())
@@ -333,6 +343,11 @@ impl Barrier {
     fn set(&self, unsealed: Option<Unsealed>) {
         *self.inner.keyring.write().unwrap_or_else(PoisonError::into_inner) = unsealed;
     }
+}
+
+/// What bytes outside of the store are bound to: the name of no stored value.
+fn outside(purpose: &str) -> String {
+    [OWN, "outside/", purpose].concat()
 }
 
 impl Unsealed {

@@ -9,6 +9,7 @@ use onrecord_storage::Read;
 use crate::engine::{Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, kv1};
 use crate::outcome::{Outcome, Refusal};
 use crate::place;
+use crate::token::TokenKind;
 
 /// The engine, over all that is below [`place::CUBBYHOLE`].
 pub(crate) struct Cubbyhole {
@@ -69,5 +70,8 @@ impl Engine for Cubbyhole {
 /// The path in the folder of the caller's token.
 fn own(call: &Call<'_>) -> Result<String, Refusal> {
     let caller = call.caller.ok_or_else(Refusal::denied)?;
+    if caller.entry.kind == TokenKind::Batch {
+        return Err(Refusal::invalid("cubbyhole operations are only supported by \"service\" type tokens"));
+    }
     Ok(format!("{}/{}", caller.entry.name, call.path))
 }

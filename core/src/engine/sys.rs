@@ -17,6 +17,7 @@ mod rotation;
 mod seal;
 mod snapshot;
 mod state;
+mod tools;
 mod unsupported;
 
 use std::sync::Arc;
@@ -94,6 +95,7 @@ const LISTS: &[&[Path<Sys>]] = &[
     cors::PATHS,
     plugins::PATHS,
     state::PATHS,
+    tools::PATHS,
     unsupported::PATHS,
 ];
 

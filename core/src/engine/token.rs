@@ -2,23 +2,27 @@
 
 mod create;
 pub(crate) mod lifetime;
+mod role;
+mod roles;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use onrecord_value::{GoDuration, Object, Time, object};
+use onrecord_value::{GoDuration, Object, Time, Value, object};
 
 use self::lifetime::{Bounds, Granted, TtlRequest};
 use crate::engine::{
     Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, Unsealed, fields,
 };
 use crate::outcome::{Outcome, Refusal, Reply};
-use crate::token::{Entry, Issued};
+use crate::token::{Entry, Issued, TokenKind};
 use crate::tokens::{ActiveToken, Caller, TokenError};
 
-pub(crate) use create::sanitised;
+pub(crate) use create::{check_batch, sanitised};
 
-pub(crate) struct Token;
+pub(crate) struct Token {
+    space: Arc<Space>,
+}
 
 /// Tokens as a login method: the one that is always there.
 pub(crate) static KIND: EngineKind = EngineKind::new::<Token>(
@@ -35,19 +39,30 @@ pub(crate) static KIND: EngineKind = EngineKind::new::<Token>(
 );
 
 const FIELDS_OF_CREATE: &str = "Takes `policies`, `ttl`, `explicit_max_ttl`, `period`, `num_uses`, `renewable`, \
-    `display_name`, `meta`, `no_parent`, `no_default_policy` and `id`.";
+    `display_name`, `meta`, `no_parent`, `no_default_policy`, `type` and `id`.";
+const FIELDS_OF_ROLES: &str = "Takes `allowed_policies`, `disallowed_policies`, both with `_glob` too, \
+    `allowed_entity_aliases`, `orphan`, `renewable`, `path_suffix`, `token_bound_cidrs`, `token_explicit_max_ttl`, \
+    `token_no_default_policy`, `token_num_uses`, `token_period` and `token_type`. What is not sent stays as it is.";
 
 impl Engine for Token {
     const PATHS: &'static [Path<Self>] = &[
-        Path::new("create", "Create a token.")
-            .description(FIELDS_OF_CREATE)
-            .write(|_, unsealed, call| Handled::pending(create::create(unsealed, call, false))),
-        Path::new("create-orphan", "Create a token without a parent.")
-            .description(FIELDS_OF_CREATE)
-            .write(|_, unsealed, call| Handled::pending(create::create(unsealed, call, true))),
-        Path::new("create/{role}", "Create a token by a role. There are no roles.").write(|_, _, call| {
-            Handled::ready(Refusal::bad_request(format!("unknown role {}", call.captured)))
+        Path::new("create", "Create a token.").description(FIELDS_OF_CREATE).write(|_, unsealed, call| {
+            Handled::pending(create::create(unsealed, call, create::Route::Child))
         }),
+        Path::new("create-orphan", "Create a token without a parent.").description(FIELDS_OF_CREATE).write(
+            |_, unsealed, call| Handled::pending(create::create(unsealed, call, create::Route::Orphan)),
+        ),
+        Path::new("create/{role}", "Create a token by a role.")
+            .description(FIELDS_OF_CREATE)
+            .write(|token, unsealed, call| Handled::pending(create::create_by_role(token, unsealed, call))),
+        Path::new("roles/?", "List the token roles.")
+            .list(|token, _, call| Handled::pending(roles::list(token, call))),
+        Path::new("roles/{role}", "Read, write and delete a token role.")
+            .description(FIELDS_OF_ROLES)
+            .read(|token, _, call| Handled::pending(roles::read(token, call)))
+            .write(|token, _, call| Handled::pending(roles::write(token, call)))
+            .delete(|token, _, call| Handled::pending(roles::delete(token, call)))
+            .exists(roles::exists),
         Path::new("lookup", "Look a token up.")
             .description("Takes `token`.")
             .read(|_, unsealed, call| Handled::pending(lookup(unsealed, call)))
@@ -111,8 +126,8 @@ impl Engine for Token {
             .write(|_, unsealed, call| Handled::pending(tidy(unsealed, call))),
     ];
 
-    async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
-        Ok(Self)
+    async fn open(space: Arc<Space>) -> Result<Self, Refusal> {
+        Ok(Self { space })
     }
 }
 
@@ -175,7 +190,7 @@ fn facts(entry: &Entry, text: &str, now: Time) -> Object {
         "creation_time" => entry.issued.unix_seconds(),
         "creation_ttl" => entry.creation_ttl,
         "display_name" => entry.display_name.as_str(),
-        "entity_id" => "",
+        "entity_id" => entry.entity_id.as_str(),
         "expire_time" => entry.expires,
         "explicit_max_ttl" => entry.explicit_max_ttl,
         "id" => text,
@@ -185,8 +200,14 @@ fn facts(entry: &Entry, text: &str, now: Time) -> Object {
         "path" => entry.path.as_str(),
         "policies" => entry.policies.as_slice(),
         "ttl" => entry.ttl(now),
-        "type" => "service",
+        "type" => entry.kind.as_str(),
     };
+    if !entry.bound_cidrs.is_empty() {
+        facts.insert("bound_cidrs", entry.bound_cidrs.texts().collect::<Value>());
+    }
+    if !entry.role.is_empty() {
+        facts.insert("role", entry.role.as_str());
+    }
     if entry.expires.is_some() {
         facts.insert("issue_time", entry.issued);
         facts.insert("renewable", entry.renewable);
@@ -221,6 +242,9 @@ async fn extend(
     found: &ActiveToken,
     text_known: bool,
 ) -> Result<Reply, Refusal> {
+    if found.entry().kind == TokenKind::Batch {
+        return Err(Refusal::invalid("batch tokens cannot be renewed"));
+    }
     let increment = fields::span(call.data, "increment")?.unwrap_or(GoDuration::ZERO);
     if increment.is_negative() {
         return Err(Refusal::invalid("increment must not be negative"));
@@ -262,14 +286,27 @@ fn granted(entry: &Entry, increment: u64, call: &Call<'_>, bounds: Bounds) -> Re
 
 /// Revokes a token and its descendants. A token that does not exist is not an error.
 async fn revoke(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    if let Some(found) = found(unsealed, call).await? {
-        unsealed.tokens.revoke(&found).await?;
+    match found(unsealed, call).await? {
+        Some(found) => end(unsealed, &found).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 async fn revoke_own(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
-    Ok(unsealed.tokens.revoke(&unsealed.tokens.current(caller(call)?)).await?)
+    end(unsealed, &unsealed.tokens.current(caller(call)?)).await
+}
+
+async fn end(unsealed: &Unsealed, found: &ActiveToken) -> Result<(), Refusal> {
+    check_stored(found)?;
+    Ok(unsealed.tokens.revoke(found).await?)
+}
+
+/// A batch token is not stored: it ends with its parent, or with its time.
+fn check_stored(found: &ActiveToken) -> Result<(), Refusal> {
+    match found.entry().kind {
+        TokenKind::Service => Ok(()),
+        TokenKind::Batch => Err(Refusal::invalid("batch tokens cannot be revoked")),
+    }
 }
 
 async fn revoke_by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
@@ -279,6 +316,7 @@ async fn revoke_by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), 
 /// A token alone: its children become orphans.
 async fn revoke_orphan(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let found = found(unsealed, call).await?.ok_or_else(|| Refusal::invalid("token to revoke not found"))?;
+    check_stored(&found)?;
     Ok(unsealed.tokens.revoke_orphan(&found).await?)
 }
 
@@ -292,7 +330,9 @@ async fn tidy(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Duplicate | TokenError::TooDeep => Self::invalid(error.to_string()),
+            TokenError::Duplicate | TokenError::TooDeep | TokenError::TooLong(_) => {
+                Self::invalid(error.to_string())
+            }
             TokenError::Gone => Self::no_valid_token(),
             error => {
                 tracing::error!(%error, "the token store failed");

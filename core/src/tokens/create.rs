@@ -10,7 +10,7 @@ use onrecord_value::Time;
 use zeroize::Zeroizing;
 
 use super::{MAX_DEPTH, TokenError, Tokens};
-use crate::token::{Entry, TokenDraft};
+use crate::token::{Entry, TokenDraft, TokenKind};
 use crate::tokens::Caller;
 
 /// How many random characters a token's text and an accessor have: 142 bits.
@@ -27,7 +27,10 @@ impl Tokens {
         now: Time,
     ) -> Result<Arc<Entry>, TokenError> {
         let entry = self.make(draft, parent, now)?;
-        self.0.storage.insert(&entry).await?;
+        match entry.kind {
+            TokenKind::Service => self.0.storage.insert(&entry).await?,
+            TokenKind::Batch => return self.0.issue_batch(&entry).map(Arc::new),
+        }
         Ok(entry)
     }
 
@@ -41,7 +44,10 @@ impl Tokens {
             Some(id) => id,
             None => random_text("s.", entropy)?,
         };
-        let accessor = random_text("", entropy)?.expose().clone();
+        let accessor = match draft.kind {
+            TokenKind::Service => random_text("", entropy)?.expose().clone(),
+            TokenKind::Batch => String::new(),
+        };
         let expires = (draft.ttl > 0).then(|| later(now, draft.ttl));
         Ok(Arc::new(Entry {
             name: self.0.storage.name(id.expose())?,
@@ -62,6 +68,11 @@ impl Tokens {
             explicit_max_ttl: draft.explicit_max_ttl,
             period: draft.period,
             renewable: draft.renewable,
+            kind: draft.kind,
+            bound_cidrs: draft.bound_cidrs,
+            no_default_policy: draft.no_default_policy,
+            entity_id: draft.entity_id,
+            role: draft.role,
             cache_key: CacheKey::new(),
         }))
     }

@@ -13,7 +13,7 @@ use onrecord_value::Time;
 use super::cached_token::CachedToken;
 use super::storage::settled;
 use super::{ActiveToken, Standing, TokenError, Tokens, pause};
-use crate::token::{Entry, Issued};
+use crate::token::{Entry, Issued, TokenKind};
 
 const TOGETHER: usize = 256;
 
@@ -34,7 +34,8 @@ impl Tokens {
 
     /// Takes back a token whose issue could not be put on record. It is dead at once, also if storage fails.
     pub async fn withdraw(&self, issued: &Issued) -> Result<(), TokenError> {
-        if !issued.new {
+        // A batch token is nowhere but in the answer that does not leave.
+        if !issued.new || issued.entry.kind == TokenKind::Batch {
             return Ok(());
         }
         if let Ok(Some(cached)) = self.0.find(&issued.entry.name).await {

@@ -28,6 +28,20 @@ impl TokenStorage {
         Ok(self.tokens.barrier().hash_name(text)?)
     }
 
+    /// Encrypts facts that leave the store.
+    pub(super) fn seal_outside(&self, purpose: &str, facts: &[u8]) -> Result<Vec<u8>, TokenError> {
+        Ok(self.tokens.barrier().seal_outside(purpose, facts)?)
+    }
+
+    /// Opens what was encrypted for a purpose; `None` if it was not, or was changed since.
+    pub(super) fn open_outside(
+        &self,
+        purpose: &str,
+        record: Vec<u8>,
+    ) -> Result<Option<SecretBytes>, TokenError> {
+        Ok(self.tokens.barrier().open_outside(purpose, record)?)
+    }
+
     pub(super) async fn entry(&self, name: &str) -> Result<Option<Entry>, TokenError> {
         self.decoded(name, self.tokens.get(&id(name)).await)
     }

@@ -3,16 +3,16 @@
 use onrecord_seal::Secret;
 use onrecord_value::{GoDuration, Object, Value};
 
-use super::caller;
 use super::lifetime::{self, Bounds, TtlRequest};
+use super::role::TokenRole;
+use super::{Token, caller, roles};
 use crate::audit_errors::WARN_NO_SUCH_POLICY;
 use crate::engine::{Call, Unsealed, fields};
 use crate::names::{check_name, check_token};
 use crate::operation::Operation;
 use crate::outcome::{Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
-use crate::token::Issued;
-use crate::token::TokenDraft;
+use crate::token::{Issued, TokenDraft, TokenKind};
 use crate::tokens::Caller;
 
 const KNOWN: &[&str] = &[
@@ -33,7 +33,7 @@ const KNOWN: &[&str] = &[
 ];
 
 /// How many policies a token can have. Their names are in all its entries.
-const POLICIES_MAX: usize = 256;
+pub(super) const POLICIES_MAX: usize = 256;
 /// How many pairs the metadata of a token can have, and how long a key and a value can be, in bytes. All are in all its
 /// entries, in the clear.
 const META_MAX: (usize, usize, usize) = (64, 128, 512);
@@ -46,23 +46,62 @@ struct CreateRequest {
     draft: TokenDraft,
     default_policy: bool,
     orphan: bool,
+    kind: Option<TokenKind>,
 }
 
-/// Creates a token. `orphan`: by the route that is for orphans.
-pub(super) async fn create(unsealed: &Unsealed, call: &Call<'_>, orphan: bool) -> Result<Reply, Refusal> {
+/// What the route of a request says about the token.
+pub(super) enum Route {
+    /// A child of the caller's, unless the request asks for an orphan.
+    Child,
+    /// An orphan.
+    Orphan,
+    /// As this role says.
+    Role(Box<TokenRole>),
+}
+
+/// Creates a token by a role.
+pub(super) async fn create_by_role(
+    token: &Token,
+    unsealed: &Unsealed,
+    call: &Call<'_>,
+) -> Result<Reply, Refusal> {
+    let role = roles::find(token, call.captured).await?;
+    let role = role.ok_or_else(|| Refusal::bad_request(format!("unknown role {}", call.captured)))?;
+    create(unsealed, call, Route::Role(Box::new(role))).await
+}
+
+/// Creates a token.
+pub(super) async fn create(unsealed: &Unsealed, call: &Call<'_>, route: Route) -> Result<Reply, Refusal> {
     let caller = caller(call)?;
     if caller.entry.num_uses > 0 {
         return Err(Refusal::invalid("a token of limited uses cannot create tokens"));
     }
+    if caller.entry.kind == TokenKind::Batch {
+        return Err(Refusal::invalid("batch tokens cannot create more tokens"));
+    }
     let mut wanted = CreateRequest::read(call)?;
     let sudo = call.decide(Operation::Update).is_some_and(|decision| decision.sudo || decision.root);
     may(&wanted, sudo)?;
-    wanted.draft.policies = policies(&wanted, caller, sudo)?;
-    let CreateRequest { mut draft, orphan: asked_orphan, .. } = wanted;
+    wanted.draft.policies = match &route {
+        Route::Role(role) => {
+            let names = role.policies(&wanted.draft.policies, !wanted.default_policy, caller, sudo)?;
+            only_root_makes_root(names, caller)?
+        }
+        Route::Child | Route::Orphan => policies(&wanted, caller, sudo)?,
+    };
+    let CreateRequest { mut draft, orphan: asked_orphan, kind, .. } = wanted;
+    draft.kind = kind.unwrap_or_default();
+    let mut orphan = asked_orphan || matches!(route, Route::Orphan);
+    if let Route::Role(role) = &route {
+        role.apply(call.captured, &mut draft);
+        draft.kind = role.kind.of_request(kind);
+        orphan |= role.orphan;
+    }
+    check_batch(&draft)?;
     let mut warnings = Vec::new();
     draft.ttl = ttl(unsealed, call, &mut draft, &mut warnings)?;
     // What never expires has nothing to renew.
-    draft.renewable &= draft.ttl > 0;
+    draft.renewable &= draft.ttl > 0 && draft.kind == TokenKind::Service;
     let root = draft.policies.iter().any(|name| name == ROOT);
     if root && draft.ttl == 0 && caller.entry.expires.is_some() {
         return Err(Refusal::invalid("a root token that expires cannot create one that does not"));
@@ -71,7 +110,7 @@ pub(super) async fn create(unsealed: &Unsealed, call: &Call<'_>, orphan: bool) -
     warnings.extend(absent.map(|name| no_such(name)));
     warnings.extend(fields::unrecognized(call.data, KNOWN));
     let lease_seconds = draft.ttl;
-    let parent = if orphan || asked_orphan { None } else { Some(caller) };
+    let parent = if orphan { None } else { Some(caller) };
     let entry = unsealed.tokens.create(draft, parent, call.now).await?;
     let auth = Some(Issued { entry, lease_seconds, new: true, text_known: true });
     Ok(Reply { auth, warnings, ..Reply::default() })
@@ -80,13 +119,12 @@ pub(super) async fn create(unsealed: &Unsealed, call: &Call<'_>, orphan: bool) -
 impl CreateRequest {
     fn read(call: &Call<'_>) -> Result<Self, Refusal> {
         let data = call.data;
-        if let Some(kind) = fields::text(data, "type")? {
-            match &*kind {
-                "" | "service" => {}
-                "batch" => return Err(Refusal::bad_request("batch tokens are not supported by this server")),
-                _ => return Err(Refusal::bad_request("invalid 'token_type' value")),
-            }
-        }
+        let kind = match fields::text(data, "type")?.as_deref() {
+            None | Some("") => None,
+            Some("service") => Some(TokenKind::Service),
+            Some("batch") => Some(TokenKind::Batch),
+            Some(_) => return Err(Refusal::bad_request("invalid 'token_type' value")),
+        };
         if fields::text(data, "entity_alias")?.is_some_and(|alias| !alias.is_empty()) {
             return Err(Refusal::bad_request("'entity_alias' is not supported by this server"));
         }
@@ -127,9 +165,10 @@ impl CreateRequest {
             explicit_max_ttl: seconds(data, "explicit_max_ttl")?,
             period: seconds(data, "period")?,
             renewable: fields::flag(data, "renewable")?.unwrap_or(true),
+            ..TokenDraft::default()
         };
         check_token(&draft)?;
-        Ok(Self { draft, default_policy, orphan })
+        Ok(Self { draft, default_policy, orphan, kind })
     }
 }
 
@@ -180,11 +219,30 @@ fn policies(wanted: &CreateRequest, caller: &Caller, sudo: bool) -> Result<Vec<S
     if !wanted.default_policy && !wanted.draft.policies.iter().any(|name| name == DEFAULT) {
         names.retain(|name| name != DEFAULT);
     }
-    let names = sanitised(&names);
+    only_root_makes_root(sanitised(&names), caller)
+}
+
+fn only_root_makes_root(names: Vec<String>, caller: &Caller) -> Result<Vec<String>, Refusal> {
     if names.iter().any(|name| name == ROOT) && !caller.entry.is_root() {
         return Err(Refusal::invalid("root tokens may not be created without parent token being root"));
     }
     Ok(names)
+}
+
+/// Refuses a batch token with what only a stored one can have.
+pub(crate) fn check_batch(draft: &TokenDraft) -> Result<(), Refusal> {
+    let what = match draft {
+        TokenDraft { kind: TokenKind::Service, .. } => return Ok(()),
+        _ if draft.policies.iter().any(|name| name == ROOT) => {
+            return Err(Refusal::invalid("batch tokens cannot be root tokens"));
+        }
+        TokenDraft { id: Some(_), .. } => "id",
+        TokenDraft { num_uses: 1.., .. } => "num_uses",
+        TokenDraft { period: 1.., .. } => "period",
+        TokenDraft { explicit_max_ttl: 1.., .. } => "explicit_max_ttl",
+        _ => return Ok(()),
+    };
+    Err(Refusal::invalid(format!("batch tokens cannot have {what:?} set")))
 }
 
 /// How long the token lives, in seconds; 0 never ends, for root tokens that ask for nothing.

@@ -288,7 +288,7 @@ fn nonsense_in_a_creation_is_refused_by_its_name() {
         (object! { "ttl" => "-1h" }, "ttl must be positive"),
         (object! { "explicit_max_ttl" => -5 }, "explicit_max_ttl must be positive"),
         (object! { "period" => "-1s" }, "period must be positive"),
-        (object! { "type" => "batch" }, "batch tokens are not supported by this server"),
+        (object! { "type" => "batch" }, "batch tokens cannot be root tokens"),
         (object! { "type" => "odd" }, "invalid 'token_type' value"),
         (object! { "entity_alias" => "x" }, "'entity_alias' is not supported by this server"),
     ];
