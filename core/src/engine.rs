@@ -234,7 +234,7 @@ impl<E> Path<E> {
         self
     }
 
-    /// These fields of the body are secret. They are hashed on record whatever the mount's settings say.
+    /// These fields of the body and of the answer are secret. They are hashed on record whatever the mount's settings say.
     pub const fn sensitive_fields(mut self, fields: &'static [&'static str]) -> Self {
         self.route.sensitive_fields = fields;
         self

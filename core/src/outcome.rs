@@ -90,6 +90,8 @@ pub enum ReplyShape {
     Bare,
     /// 404 with an envelope (a deleted version's metadata, a wrong prefix's warnings): recorded as a raw HTTP body.
     NotFound,
+    /// This status with an envelope (a batch of which items have failed): recorded as a raw HTTP body.
+    Status(u16),
 }
 
 /// Why a request was not done, for the client and for the record.
