@@ -19,6 +19,7 @@ pub(crate) mod transit;
 pub(crate) mod unsealed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use onrecord_policy::{Decision, Question};
@@ -56,6 +57,8 @@ pub struct Call<'a> {
     /// The time of the request, by which expiry is judged. An engine that stores data asks no clock; `sys` shows the
     /// machine's time for devices and snapshots.
     pub now: Time,
+    /// For how many seconds the client wants the answer wrapped, if it does.
+    pub wrap_ttl: Option<u64>,
     /// What the existence check of a write has read; none where there was no check.
     pub existing: Option<&'a Existing>,
     /// What the request holds of the budgets; a handler takes room for what it reads.
@@ -83,7 +86,11 @@ impl Call<'_> {
     /// What the caller's policies say about an operation at the path.
     pub(crate) fn decide(&self, operation: Operation) -> Option<Decision<'_>> {
         let path = self.full_path();
-        let question = Question { data: Some(self.data), ..Question::new(operation.for_policies(), &path) };
+        let question = Question {
+            data: Some(self.data),
+            wrap_ttl: self.wrap_ttl.map(Duration::from_secs),
+            ..Question::new(operation.for_policies(), &path)
+        };
         self.caller.map(|caller| caller.acl.decide(&question))
     }
 
@@ -227,7 +234,7 @@ impl<E> Path<E> {
         self
     }
 
-    /// These fields of the body are secret. They are hashed on record whatever the mount's settings say.
+    /// These fields of the body and of the answer are secret. They are hashed on record whatever the mount's settings say.
     pub const fn sensitive_fields(mut self, fields: &'static [&'static str]) -> Self {
         self.route.sensitive_fields = fields;
         self

@@ -65,6 +65,8 @@ mod stored;
 pub mod token;
 pub mod tokens;
 mod versions;
+mod wrap;
+mod wrapping;
 
 // The kit of the tests names the crate as its users do.
 #[cfg(test)]

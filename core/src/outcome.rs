@@ -12,7 +12,7 @@ use onrecord_value::{Object, Value};
 use crate::admission::Overloaded;
 use crate::audit_errors;
 use crate::exchange::Media;
-use crate::token::{Issued, TokenDraft};
+use crate::token::{Issued, TokenDraft, Wrapped};
 
 /// The result of a handler. A handler has no other way out.
 pub enum Outcome {
@@ -34,6 +34,9 @@ pub struct Reply {
     /// Lets a client in: the core issues such a token and puts it into `auth`. For login methods alone. They leave `id`
     /// and `path` to the core; it adds `default` to the policies, and the name of the mount to the display name.
     pub login: Option<TokenDraft>,
+    /// The token that the answer is wrapped in. The client gets it in place of all of the above; it is revoked if the
+    /// response cannot be recorded.
+    pub wrapped: Option<Wrapped>,
     /// Whether the data is a leased secret, and for how long a client may keep it (seconds). KV 1 sets it without an id.
     pub lease_seconds: Option<u64>,
     /// Warnings for the client.
@@ -87,6 +90,8 @@ pub enum ReplyShape {
     Bare,
     /// 404 with an envelope (a deleted version's metadata, a wrong prefix's warnings): recorded as a raw HTTP body.
     NotFound,
+    /// This status with an envelope (a batch of which items have failed): recorded as a raw HTTP body.
+    Status(u16),
 }
 
 /// Why a request was not done, for the client and for the record.

@@ -10,7 +10,7 @@ use onrecord_audit::broker::Proof;
 use onrecord_audit::{Broker, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord};
 use onrecord_entry::auth::{Grants, PolicyResults, TokenType};
 use onrecord_entry::request::{Data, Header, Mount as MountFacts, Namespace};
-use onrecord_entry::response::Secret;
+use onrecord_entry::response::{Secret, WrapInfo};
 use onrecord_entry::text::{Accessor, Path, Private, Template, Token};
 use onrecord_entry::{Auth, Clear, Entry, Request as RequestFacts, Response};
 
@@ -23,7 +23,7 @@ use crate::exchange::{ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
-use crate::token::{Entry as StoredToken, Issued, TokenKind};
+use crate::token::{Entry as StoredToken, Issued, TokenKind, Wrapped};
 use crate::tokens::Caller;
 
 pub(crate) use bare::not_stored;
@@ -116,7 +116,7 @@ pub(crate) fn response_entry<T>(
         ..Response::default()
     };
     match outcome {
-        Outcome::Reply(reply) => replied(reply, mount, &mut response),
+        Outcome::Reply(reply) => replied(reply, plain_response_keys(context), &mut response),
         Outcome::Refusal(refusal) => entry.error = refusal.audit_error.into(),
     }
     if let Some(recorded) = &shaped.recorded {
@@ -291,6 +291,7 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         client_certificate_serial_number: Clear::new(
             request.client_certificate_serial.as_deref().unwrap_or_default(),
         ),
+        wrap_ttl: request.wrap_ttl.unwrap_or(0),
         unauthenticated: known.is_none(),
         ..RequestFacts::default()
     }
@@ -310,9 +311,13 @@ fn request_data<'a>(context: &RequestContext<'a>) -> Data<'a> {
 
 /// The fields of the request's data that the mount's settings leave in the clear: none where the route has secret ones.
 fn plain_request_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    mount_that_shows(context)?.tune.audit_non_hmac_request_keys.as_deref()
+}
+
+/// The mount whose settings may leave fields in the clear: none where the route has secret ones.
+fn mount_that_shows<'a>(context: &RequestContext<'a>) -> Option<&'a Mount> {
     let secret = context.route.row.is_some_and(|row| !row.sensitive_fields.is_empty());
-    let mount = context.route.mount.as_deref().filter(|_| !secret)?;
-    mount.tune.audit_non_hmac_request_keys.as_deref()
+    context.route.mount.as_deref().filter(|_| !secret)
 }
 
 fn path<'a>(context: &RequestContext<'a>) -> Path<'a> {
@@ -333,12 +338,33 @@ fn mounted(mount: &Mount, accessor: bool) -> MountFacts<'_> {
     }
 }
 
-fn replied<'a>(reply: &'a Reply, mount: Option<&'a Mount>, response: &mut Response<'a>) {
+/// The fields of the answer's data that the mount's settings leave in the clear: none where the route has secret ones.
+fn plain_response_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    mount_that_shows(context)?.tune.audit_non_hmac_response_keys.as_deref()
+}
+
+fn replied<'a>(reply: &'a Reply, plain: Option<&'a [String]>, response: &mut Response<'a>) {
+    if let Some(wrapped) = &reply.wrapped {
+        response.wrap_info = Some(wrap_info(wrapped));
+        return;
+    }
     response.auth = reply.auth.as_ref().map(issued);
     response.secret = reply.lease_seconds.map(|_| Secret::default());
     if let Some(object) = &reply.data {
-        let keys = mount.and_then(|mount| mount.tune.audit_non_hmac_response_keys.as_deref());
-        response.data = data(object, keys);
+        response.data = data(object, plain);
+    }
+}
+
+/// `response.wrap_info`: who has the wrapping token, and nothing of what is inside.
+fn wrap_info(wrapped: &Wrapped) -> WrapInfo<'_> {
+    let token = &*wrapped.token;
+    WrapInfo {
+        ttl: token.creation_ttl,
+        token: Token::new(token.id.expose()),
+        accessor: Accessor::new(&token.accessor),
+        creation_time: token.issued,
+        creation_path: Clear::new(&token.path),
+        wrapped_accessor: Accessor::new(wrapped.accessor.as_deref().unwrap_or_default()),
     }
 }
 

@@ -56,6 +56,9 @@ pub enum Role {
     EnablesDevice,
     /// The core answers it: a preview needs all of the client's request.
     Preview,
+    /// The request names a wrapping token, by the field `token` or by being sent with it: one that is not valid is refused
+    /// before the request is recorded. The answer cannot be wrapped.
+    NamesWrappingToken,
     /// What it changes without an audit device is kept for the first one (R-CEREMONY).
     Ceremony,
 }
@@ -84,7 +87,7 @@ pub struct Route {
     pub injected: bool,
     /// What the captured part of the path is, for the record.
     pub captured: Captured,
-    /// Fields of the body that are secret. They stay hashed even where the mount lists them in
+    /// Fields of the body and of the answer that are secret. They stay hashed even where the mount lists them in
     /// `audit_non_hmac_request_keys`: such a route knows no plain keys. Where no token is needed they are what lets a client
     /// in, and the only fields that are recorded one by one without a token.
     pub sensitive_fields: &'static [&'static str],
