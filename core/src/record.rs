@@ -334,7 +334,10 @@ fn mounted(mount: &Mount, accessor: bool) -> MountFacts<'_> {
 
 fn replied<'a>(reply: &'a Reply, mount: Option<&'a Mount>, response: &mut Response<'a>) {
     response.auth = reply.auth.as_ref().map(issued);
-    response.secret = reply.lease_seconds.map(|_| Secret::default());
+    response.secret = match &reply.lease {
+        Some(lease) => Some(Secret { lease_id: Clear::new(&lease.id) }),
+        None => reply.lease_seconds.map(|_| Secret::default()),
+    };
     if let Some(object) = &reply.data {
         let keys = mount.and_then(|mount| mount.tune.audit_non_hmac_response_keys.as_deref());
         response.data = data(object, keys);

@@ -1,8 +1,11 @@
 //! Step 9: the answer leaves, or it is withheld and everything that was issued in it is revoked.
 //! Never in it: any way past a proof.
 
+use std::sync::Arc;
+
 use crate::audit_errors;
 use crate::context::RequestContext;
+use crate::engine::leases::{self, Force};
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, ReleaseProof, Shaped};
 use crate::operation::Operation;
@@ -26,7 +29,7 @@ const NO_ROOM: &str = "internal error: the request was carried out, but the serv
 
 /// Releases a shaped answer, given that its response entry has settled.
 pub(crate) async fn release(
-    unsealed: &Unsealed,
+    unsealed: &Arc<Unsealed>,
     caller: Reservation,
     outcome: Outcome,
     shaped: Shaped,
@@ -37,6 +40,9 @@ pub(crate) async fn release(
     }
     if let Some(deletion) = caller.finish() {
         deletion.await;
+    }
+    if unsealed.tokens.take_has_ended() {
+        leases::sweep_soon(unsealed);
     }
     match (proof, outcome) {
         (Ok(proof), outcome) => {
@@ -88,6 +94,12 @@ fn changes_nothing(context: &RequestContext<'_>, outcome: &Outcome) -> bool {
 
 /// Revokes what was issued in a reply that does not leave.
 async fn withdraw(unsealed: &Unsealed, reply: Box<Reply>) {
+    if let Some(lease) = reply.lease.filter(|lease| lease.new) {
+        let now = unsealed.host.clock.now();
+        if leases::revoke(unsealed, &lease.id, now, Force::No).await.is_err() {
+            tracing::error!("a lease whose issue is not on record could not be revoked; that is tried again");
+        }
+    }
     if let Some(issued) = reply.auth.filter(|issued| issued.new)
         && let Err(error) = unsealed.tokens.withdraw(&issued).await
     {

@@ -29,6 +29,7 @@ pub use revoke::Tidied;
 
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::leases::counts::LeaseCounts;
 use crate::policies::Policies;
 use crate::request::Request;
 use crate::token::Entry;
@@ -59,7 +60,7 @@ pub type ActiveToken = Arc<CachedToken>;
 impl Tokens {
     /// The store behind a barrier. Reads nothing yet.
     pub fn open(barrier: &Barrier, policies: &Policies, host: &Host) -> Result<Self, KeyError> {
-        Self::with_mark(barrier, policies, host, None)
+        Self::with_mark(barrier, policies, host, None, Arc::default())
     }
 
     /// As [`Tokens::open`]. That a token has expired is durable before anybody is told.
@@ -68,8 +69,9 @@ impl Tokens {
         policies: &Policies,
         host: &Host,
         mark: Arc<StoredMark>,
+        counts: Arc<LeaseCounts>,
     ) -> Result<Self, KeyError> {
-        Self::with_mark(barrier, policies, host, Some(mark))
+        Self::with_mark(barrier, policies, host, Some(mark), counts)
     }
 
     fn with_mark(
@@ -77,9 +79,10 @@ impl Tokens {
         policies: &Policies,
         host: &Host,
         mark: Option<Arc<StoredMark>>,
+        counts: Arc<LeaseCounts>,
     ) -> Result<Self, KeyError> {
         Ok(Self(Arc::new(TokenStore {
-            storage: TokenStorage::new(barrier)?,
+            storage: TokenStorage::new(barrier, counts)?,
             policies: policies.clone(),
             host: host.clone(),
             cache: TokenCache::default(),
@@ -129,6 +132,28 @@ impl Tokens {
             Some(name) => self.named(&name, now).await,
             None => Ok(None),
         }
+    }
+
+    /// The live token that is stored under a name.
+    pub(crate) async fn find_stored(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
+        self.named(name, now).await
+    }
+
+    /// Stores the names of the leases of tokens that a version before this one has stored.
+    pub(crate) async fn index_leases(&self) -> Result<(), TokenError> {
+        let indexed = self.0.storage.index_leases().await?;
+        if indexed > 0 {
+            tracing::info!(
+                tokens = indexed,
+                "the leases of tokens of an older version can be listed from now on"
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether a token was removed that had leased something, since this was last asked.
+    pub(crate) fn take_has_ended(&self) -> bool {
+        self.0.storage.take_has_ended()
     }
 
     async fn named(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
@@ -378,6 +403,9 @@ pub enum TokenError {
     /// A token with this text exists already.
     #[error("cannot create a token with a duplicate ID")]
     Duplicate,
+    /// There are as many leases as there may be at the path.
+    #[error("request path {0:?}: lease count quota exceeded")]
+    LeaseQuota(String),
     /// A batch token with so much in it would be too long, in bytes.
     #[error("the batch token would have {0} bytes; it may have {max}: give it fewer policies or less metadata", max = batch::BYTES_MAX)]
     TooLong(usize),

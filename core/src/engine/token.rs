@@ -334,6 +334,7 @@ impl From<TokenError> for Refusal {
                 Self::invalid(error.to_string())
             }
             TokenError::Gone => Self::no_valid_token(),
+            TokenError::LeaseQuota(path) => Self::over_lease_quota(&path),
             error => {
                 tracing::error!(%error, "the token store failed");
                 Self::internal()

@@ -1,10 +1,15 @@
 //! Where tokens lie in storage, and the batches that put, change and remove them.
 //! Never in it: what is kept in memory.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use onrecord_seal::SecretBytes;
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 
 use super::{TokenError, pause};
+use crate::leases::counts::{self, LeaseCounts};
+use crate::leases::keys;
 use crate::place;
 use crate::token::Entry;
 
@@ -17,11 +22,31 @@ pub(super) const ENTRIES: &str = "id/";
 pub(super) struct TokenStorage {
     tokens: View,
     cubbyholes: View,
+    /// The names of the tokens' leases, and what tokens have leased.
+    leases: View,
+    /// How many leases there are, where that is limited.
+    counts: Arc<LeaseCounts>,
+    /// Whether a token was removed that had leased something, since that was last asked.
+    has_ended: AtomicBool,
 }
 
 impl TokenStorage {
-    pub(super) fn new(barrier: &Barrier) -> Result<Self, KeyError> {
-        Ok(Self { tokens: barrier.view(place::TOKEN)?, cubbyholes: barrier.view(place::CUBBYHOLE)? })
+    pub(super) fn new(barrier: &Barrier, counts: Arc<LeaseCounts>) -> Result<Self, KeyError> {
+        let (tokens, cubbyholes) = (barrier.view(place::TOKEN)?, barrier.view(place::CUBBYHOLE)?);
+        let leases = barrier.view(place::LEASE)?;
+        Ok(Self { tokens, cubbyholes, leases, counts, has_ended: AtomicBool::new(false) })
+    }
+
+    /// Takes a place for a token among those of its path.
+    pub(super) fn reserve(&self, entry: &Entry) -> Result<counts::Place, TokenError> {
+        let path = entry.lease_path();
+        self.counts.reserve(path).map_err(|_| TokenError::LeaseQuota(path.to_owned()))
+    }
+
+    /// Whether a token was removed that had leased something, since this was last asked.
+    pub(super) fn take_has_ended(&self) -> bool {
+        // A look that costs nothing: every request has one.
+        self.has_ended.load(Ordering::Relaxed) && self.has_ended.swap(false, Ordering::AcqRel)
     }
 
     pub(super) fn name(&self, text: &str) -> Result<String, TokenError> {
@@ -87,6 +112,9 @@ impl TokenStorage {
         self.tokens.require_absent(batch, &id(&entry.name))?;
         self.tokens.put(batch, &id(&entry.name), entry.to_stored().expose())?;
         self.tokens.put(batch, &self.accessor(entry)?, entry.name.as_bytes())?;
+        if let Some(id) = entry.lease_id() {
+            self.leases.put(batch, &keys::lease(&id), &[])?;
+        }
         if let Some(parent) = &entry.parent {
             self.tokens.require_present(batch, &id(parent))?;
             self.tokens.put(batch, &child(parent, &entry.name), &[])?;
@@ -107,11 +135,15 @@ impl TokenStorage {
     }
 
     pub(super) async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
-        let mut batch = Batch::new();
+        let (mut batch, mut leases, mut has_ended) = (Batch::new(), Vec::new(), false);
         for name in names {
             match self.entry(name).await {
                 Ok(Some(entry)) => {
                     self.tokens.delete(&mut batch, &self.accessor(&entry)?)?;
+                    if let Some(id) = entry.lease_id() {
+                        self.leases.delete(&mut batch, &keys::lease(&id))?;
+                        leases.push(id);
+                    }
                     if let Some(parent) = &entry.parent {
                         self.tokens.delete(&mut batch, &child(parent, name))?;
                     }
@@ -121,9 +153,18 @@ impl TokenStorage {
                 Err(error) => return Err(error),
             }
             self.tokens.delete(&mut batch, &id(name))?;
+            // What it has leased ends with it: that is noted in the same batch, and done soon.
+            if !self.leases.keys(&keys::folder_of_token(name), "", 1).await?.is_empty() {
+                self.leases.put(&mut batch, &keys::ended(name), &[])?;
+                has_ended = true;
+            }
             self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW).await?;
         }
         settled(self.tokens.commit(batch).await)?;
+        leases.iter().for_each(|id| self.counts.removed(id));
+        if has_ended {
+            self.has_ended.store(true, Ordering::Release);
+        }
         for name in names {
             self.empty(name).await?;
         }
@@ -163,6 +204,7 @@ impl TokenStorage {
                 pause().await;
             }
         }
+        swept += self.sweep_leases().await?;
         for name in self.cubbyholes.list("").await? {
             let name = name.trim_end_matches('/');
             if !self.holds(name).await? {
@@ -170,6 +212,67 @@ impl TokenStorage {
             }
         }
         Ok(swept)
+    }
+
+    /// Removes the names of leases of tokens that are gone; how many.
+    async fn sweep_leases(&self) -> Result<usize, TokenError> {
+        let (mut swept, mut after) = (0, String::new());
+        let folder = keys::lease("");
+        loop {
+            let page = self.leases.keys(&folder, &after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(swept) };
+            after.clone_from(last);
+            let mut batch = Batch::new();
+            for key in &page {
+                if let Some((_, name)) = keys::token_of(key)
+                    && !self.holds(name).await?
+                {
+                    self.leases.delete(&mut batch, key)?;
+                    swept += 1;
+                }
+            }
+            settled(self.leases.commit(batch).await)?;
+            pause().await;
+        }
+    }
+
+    /// That all tokens have the names of their leases.
+    pub(super) fn mark_indexed(&self, batch: &mut Batch) -> Result<(), TokenError> {
+        Ok(self.leases.put(batch, keys::INDEXED, &[])?)
+    }
+
+    /// Stores the names of the leases of tokens that a version before this one has stored; how many.
+    pub(super) async fn index_leases(&self) -> Result<usize, TokenError> {
+        if self.leases.get(keys::INDEXED).await?.is_some() {
+            return Ok(0);
+        }
+        let (mut indexed, mut after) = (0, String::new());
+        loop {
+            let page = self.names(&after).await?;
+            let mut batch = Batch::new();
+            let Some(last) = page.last() else {
+                self.mark_indexed(&mut batch)?;
+                settled(self.leases.commit(batch).await)?;
+                return Ok(indexed);
+            };
+            after.clone_from(last);
+            for name in &page {
+                match self.entry(name).await {
+                    Ok(entry) => {
+                        if let Some(id) = entry.and_then(|entry| entry.lease_id()) {
+                            self.leases.put(&mut batch, &keys::lease(&id), &[])?;
+                            indexed += 1;
+                        }
+                    }
+                    Err(error @ TokenError::Damaged(_)) => {
+                        tracing::warn!(%error, "a stored token is damaged");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            settled(self.leases.commit(batch).await)?;
+            pause().await;
+        }
     }
 
     async fn belongs(&self, key: &str) -> Result<bool, TokenError> {
