@@ -35,3 +35,8 @@ model schedules="20000":
 # Random faults under load, by seed, judged by the checker: `just soak 7 10` is ten minutes of seed 7.
 soak seed="1" minutes="10":
     SOAK_SEED={{trim_start_match(seed, "SEED=")}} SOAK_SECONDS=$(( {{trim_start_match(minutes, "MINUTES=")}} * 60 )) cargo test --locked -p onrecord-e2e --test soak -- --nocapture
+
+# The Debian package with completions and the manual, in target/packaging/, and its installation in a new Debian root.
+package:
+    packaging/build
+    packaging/test --deb

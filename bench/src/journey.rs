@@ -39,6 +39,7 @@ pub fn exchange(method: &str, path: &str, body: Bytes) -> Exchange {
         body: Received::Whole(body),
         peer: None,
         client_certificate_serial: None,
+        client_certificates: None,
     }
 }
 

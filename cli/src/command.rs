@@ -3,6 +3,7 @@
 //! Never in it: decisions of the server.
 
 pub(crate) mod audit;
+pub(crate) mod completion;
 pub(crate) mod generic;
 pub(crate) mod kv;
 pub(crate) mod log;

@@ -154,7 +154,8 @@ fn options_of(
     }
 }
 
-fn describe(flag: &Flag, raw: bool) -> String {
+/// What a flag does, with its other names. `raw`: whether the command can print bodies unchanged.
+pub(crate) fn describe(flag: &Flag, raw: bool) -> String {
     let mut sentences = vec![flag.about.to_owned()];
     if raw && flag.name == "format" {
         sentences.push("\"raw\" prints the body of the response unchanged.".to_owned());

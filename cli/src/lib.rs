@@ -8,12 +8,14 @@
 
 mod client_config;
 mod command;
+mod completion;
 mod data_arguments;
 mod failure;
 mod flag;
 mod help;
 mod hint;
 mod invocation;
+mod man;
 mod print_response;
 mod printer;
 mod process;
@@ -26,6 +28,7 @@ pub use command::table::{GROUPS, Lookup, commands, find};
 pub use command::{Command, Group};
 pub use flag::{Flag, FlagKind, Output};
 pub use invocation::{Invocation, SyntaxError};
+pub use man::man_pages;
 pub use process::Process;
 pub use run::run;
 

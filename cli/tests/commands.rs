@@ -10,6 +10,7 @@
 mod commands {
     mod audit;
     mod audit_status;
+    mod completion;
     mod generic;
     mod grammar;
     mod help;

@@ -37,6 +37,10 @@ pub(crate) const RELATIVE_PATH: Template = Template::new("relative path");
 pub(crate) const UNSUPPORTED_METHOD: Template = Template::new("unsupported method");
 /// A header that asks for a feature this server does not have.
 pub(crate) const UNSUPPORTED_HEADER: Template = Template::new("unsupported request header");
+pub(crate) const BAD_WRAP_TTL: Template = Template::new("error parsing X-Vault-Wrap-TTL header");
+pub(crate) const NOT_WRAPPABLE: Template = Template::new("the answer of this path cannot be wrapped");
+/// A wrapping token that was used before, has expired, or never was one.
+pub(crate) const WRAPPING_TOKEN: Template = Template::new("wrapping token is not valid or does not exist");
 pub(crate) const OUTSIDE: Template = Template::new("path outside the API");
 
 pub(crate) const WARN_NO_SUCH_POLICY: Template = Template::new("a policy does not exist");

@@ -30,7 +30,7 @@ impl RequestContext<'_> {
     /// The outcome of a request that reaches no handler.
     pub(crate) fn precheck(&self) -> Option<Outcome> {
         if let Some(refusal) = &self.request.refusal {
-            return Some(refusal.clone().into());
+            return Some(Outcome::Refusal(refusal.clone()));
         }
         match &self.verdict {
             Verdict::NoToken => return Some(Refusal::no_valid_token().into()),

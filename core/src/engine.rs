@@ -5,6 +5,7 @@
 pub mod codec;
 pub(crate) mod cubbyhole;
 pub mod fields;
+pub(crate) mod hashing;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;
@@ -14,10 +15,14 @@ pub(crate) mod mounts;
 pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
+pub(crate) mod tools;
+pub(crate) mod transit;
 pub(crate) mod unsealed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use onrecord_policy::{Decision, Question};
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
@@ -25,6 +30,7 @@ use onrecord_value::{Object, Time};
 use self::leases::Revocation;
 use self::space::Existing;
 use crate::admission::Permit;
+use crate::exchange::Peer;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal};
 use crate::tokens::Caller;
@@ -53,10 +59,16 @@ pub struct Call<'a> {
     /// The time of the request, by which expiry is judged. An engine that stores data asks no clock; `sys` shows the
     /// machine's time for devices and snapshots.
     pub now: Time,
+    /// For how many seconds the client wants the answer wrapped, if it does.
+    pub wrap_ttl: Option<u64>,
     /// What the existence check of a write has read; none where there was no check.
     pub existing: Option<&'a Existing>,
     /// What the request holds of the budgets; a handler takes room for what it reads.
     pub permit: &'a Permit,
+    /// The other end of the connection, by whose address a login may be bound; none for Unix sockets.
+    pub peer: Option<&'a Peer>,
+    /// The client's TLS certificates in DER, its own first; not judged.
+    pub client_certificates: &'a [Bytes],
 }
 
 impl Call<'_> {
@@ -76,7 +88,11 @@ impl Call<'_> {
     /// What the caller's policies say about an operation at the path.
     pub(crate) fn decide(&self, operation: Operation) -> Option<Decision<'_>> {
         let path = self.full_path();
-        let question = Question { data: Some(self.data), ..Question::new(operation.for_policies(), &path) };
+        let question = Question {
+            data: Some(self.data),
+            wrap_ttl: self.wrap_ttl.map(Duration::from_secs),
+            ..Question::new(operation.for_policies(), &path)
+        };
         self.caller.map(|caller| caller.acl.decide(&question))
     }
 

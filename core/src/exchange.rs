@@ -27,6 +27,9 @@ pub struct Exchange {
     pub peer: Option<Peer>,
     /// The serial number of the verified client certificate, in decimal.
     pub client_certificate_serial: Option<String>,
+    /// The client's certificates in DER, its own first, as its TLS handshake presented them: the client has the key of the
+    /// first, and whether anybody trusts them is for the login method to judge. None without TLS or without any.
+    pub client_certificates: Option<Arc<[Bytes]>>,
 }
 
 /// The other end of a connection. Made once a connection, cloned for each request.

@@ -143,13 +143,18 @@ impl Leases {
         self.view.list_page(keys::ENDED, "", keys::PAGE).await
     }
 
-    /// The ids of what a token has leased.
-    pub(crate) async fn of_token(&self, name: &str) -> Result<Vec<String>, StoreError> {
+    /// Some of what a token has leased, after the place `after` (empty: from the first): ids, and the last place.
+    pub(crate) async fn of_token(
+        &self,
+        name: &str,
+        after: &str,
+    ) -> Result<(Vec<String>, Option<String>), StoreError> {
         let mut ids = Vec::new();
-        for key in self.view.keys(&keys::folder_of_token(name), "", usize::MAX).await? {
-            ids.extend(self.text(&key).await?);
+        let mut keys = self.view.keys(&keys::folder_of_token(name), after, keys::PAGE).await?;
+        for key in &keys {
+            ids.extend(self.text(key).await?);
         }
-        Ok(ids)
+        Ok((ids, keys.pop()))
     }
 
     /// Forgets a token that is gone, now that it has nothing leased any more.

@@ -63,6 +63,8 @@ mod snapshots;
 mod stored;
 pub mod token;
 pub mod tokens;
+mod wrap;
+mod wrapping;
 
 // The kit of the tests names the crate as its users do.
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::admission::Overloaded;
 use crate::audit_errors;
 use crate::exchange::Media;
 use crate::leases::IssuedLease;
-use crate::token::{Issued, TokenDraft};
+use crate::token::{Issued, TokenDraft, Wrapped};
 
 /// The result of a handler. A handler has no other way out.
 pub enum Outcome {
@@ -34,6 +34,9 @@ pub struct Reply {
     /// Lets a client in: the core issues such a token and puts it into `auth`. For login methods alone. They leave `id`
     /// and `path` to the core; it adds `default` to the policies, and the name of the mount to the display name.
     pub login: Option<TokenDraft>,
+    /// The token that the answer is wrapped in. The client gets it in place of all of the above; it is revoked if the
+    /// response cannot be recorded.
+    pub wrapped: Option<Wrapped>,
     /// Whether the data is a leased secret, and for how long a client may keep it (seconds). KV 1 sets it without an id.
     pub lease_seconds: Option<u64>,
     /// The lease of the data, or the one that was renewed; a new one is revoked if its response cannot be recorded.

@@ -150,6 +150,7 @@ fn exchange(asked: &RequestContext<'_>) -> Result<Exchange, Refusal> {
         body: Received::Whole(body),
         peer: asked.request.peer.clone(),
         client_certificate_serial: asked.request.client_certificate_serial.clone(),
+        client_certificates: asked.request.client_certificates.clone(),
     })
 }
 

@@ -13,6 +13,7 @@ use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::record::NotRecorded;
 use crate::shape::{self, ShapingFailed};
 use crate::tokens::Reservation;
+use crate::wrapping;
 
 /// What a client is told whose request was carried out although its response could not be recorded (decision 6).
 const WITHHELD: &str = "internal error: the request was carried out, but its response could not be put on record \
@@ -22,6 +23,10 @@ const REFUSED: &str = "internal error";
 
 /// What a client is told whose request was carried out although its answer could not be made.
 const SHAPING_FAILED: &str = "internal error: the request was carried out, but its answer could not be made";
+
+/// What a client is told whose request was carried out although its answer could not be wrapped.
+const NOT_WRAPPED: &str = "internal error: the request was carried out, but its answer could not be stored to be \
+                           wrapped, and is withheld";
 
 /// What a client is told whose request was carried out although there is no room for its answer.
 const NO_ROOM: &str = "internal error: the request was carried out, but the server is at its limit of memory for \
@@ -72,6 +77,8 @@ pub(crate) async fn shaping_failed(
             let text = Some(SHAPING_FAILED.to_owned());
             Refusal { text, audit_error: Some(audit_errors::SHAPING_FAILED), ..Refusal::internal() }
         }
+        ShapingFailed::NotWrapped => Refusal { text: Some(NOT_WRAPPED.to_owned()), ..Refusal::internal() },
+        ShapingFailed::NotWrappable => wrapping::not_wrappable(),
         ShapingFailed::NoRoom if changes_nothing(context, outcome) => Refusal::no_room(),
         ShapingFailed::NoRoom => {
             Refusal { status: 500, text: Some(NO_ROOM.to_owned()), ..Refusal::no_room() }
@@ -104,6 +111,11 @@ async fn withdraw(unsealed: &Unsealed, reply: Box<Reply>) {
         && let Err(error) = unsealed.tokens.withdraw(&issued).await
     {
         tracing::error!(%error, "a token whose issue is not on record could not be revoked");
+    }
+    if let Some(wrapped) = reply.wrapped
+        && let Err(error) = unsealed.tokens.withdraw_entry(&wrapped.token).await
+    {
+        tracing::error!(%error, "a wrapping token whose issue is not on record could not be revoked");
     }
 }
 

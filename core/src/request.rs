@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use onrecord_seal::Secret;
 use onrecord_value::{Object, Time};
 
@@ -30,12 +31,16 @@ pub struct Request {
     pub peer: Option<Peer>,
     /// The serial number of the verified client certificate, in decimal.
     pub client_certificate_serial: Option<String>,
+    /// The client's certificates in DER, its own first; not judged.
+    pub client_certificates: Option<Arc<[Bytes]>>,
     /// When it was captured, for everything in the request that needs a time.
     pub received: Time,
     /// The same moment on the monotonic clock, for `duration_ns`.
     pub started: Duration,
+    /// How long the wrapping token shall live, in seconds, if the client wants the answer wrapped.
+    pub wrap_ttl: Option<u64>,
     /// A refusal found while capturing (bad JSON, oversized body, …); it is recorded like any other.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<Box<Refusal>>,
     /// What it holds of the budgets.
     pub permit: Arc<Permit>,
 }

@@ -56,6 +56,9 @@ pub enum Role {
     EnablesDevice,
     /// The core answers it: a preview needs all of the client's request.
     Preview,
+    /// The request names a wrapping token, by the field `token` or by being sent with it: one that is not valid is refused
+    /// before the request is recorded. The answer cannot be wrapped.
+    NamesWrappingToken,
 }
 
 /// What the captured part of a route's path is.

@@ -9,6 +9,7 @@ use onrecord_value::{Object, Time, Value};
 
 use crate::bound_cidrs::BoundCidrs;
 use crate::leases::keys;
+use crate::policies::RESPONSE_WRAPPING;
 use crate::stored::{Field, Plain, Record as _, record};
 
 /// The path that issued the first root token.
@@ -73,6 +74,8 @@ pub struct TokenDraft {
     pub period: u64,
     /// Whether it can be renewed.
     pub renewable: bool,
+    /// Who the login method says the client is; none for tokens that no login issues.
+    pub alias: Option<LoginAlias>,
     /// Where its facts are.
     pub kind: TokenKind,
     /// Where it may be used from.
@@ -85,6 +88,17 @@ pub struct TokenDraft {
     pub role: String,
     /// The path of its lease where that of its issue has a secret in it; else empty. It is in the clear in storage.
     pub lease_path: String,
+}
+
+/// Who a client is, in the words of the login method that let it in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoginAlias {
+    /// The name of the account at the mount: a user, a role id, the common name of a certificate.
+    pub name: String,
+    /// What the method knows of the account, as texts; clear on record.
+    pub metadata: Object,
+    /// The groups that the client is in, in the words of the method (the groups claim of a JWT).
+    pub groups: Vec<String>,
 }
 
 /// What is stored of a token. Times are instants; durations are seconds, 0 where there is none.
@@ -159,15 +173,20 @@ impl Entry {
         if self.lease_path.is_empty() { &self.path } else { &self.lease_path }
     }
 
-    /// The id of its lease. The first root token and batch tokens have none.
+    /// The id of its lease. The first root token, wrapping tokens and batch tokens have none.
     pub(crate) fn lease_id(&self) -> Option<String> {
-        let has_lease = self.kind == TokenKind::Service && self.path != ROOT_PATH;
+        let has_lease = self.kind == TokenKind::Service && self.path != ROOT_PATH && !self.is_wrapping();
         has_lease.then(|| keys::token_lease(self.lease_path(), &self.name))
     }
 
     /// Whether it is a root token.
     pub fn is_root(&self) -> bool {
         self.policies.iter().any(|name| name == "root")
+    }
+
+    /// Whether it is a wrapping token: made to be exchanged once for the answer that is wrapped in it.
+    pub fn is_wrapping(&self) -> bool {
+        self.policies.iter().any(|name| name == RESPONSE_WRAPPING)
     }
 }
 
@@ -188,6 +207,14 @@ impl Issued {
     pub(crate) fn text(&self) -> &str {
         if self.text_known { self.entry.id.expose() } else { "" }
     }
+}
+
+/// A wrapping token that this request made: what its client gets in place of the answer.
+pub struct Wrapped {
+    /// The wrapping token.
+    pub token: Arc<Entry>,
+    /// The accessor of the token that is inside, if there is one.
+    pub accessor: Option<String>,
 }
 
 /// The stored form of an entry: `1 | length of the id (u32, big endian) | id | JSON object`. The id stands outside of the

@@ -13,6 +13,7 @@ mod batch;
 mod cache;
 mod cached_token;
 mod create;
+mod error;
 mod reservation;
 mod revoke;
 mod storage;
@@ -20,10 +21,11 @@ mod storage;
 use std::sync::Arc;
 use std::task::Poll;
 
-use onrecord_seal::{EntropyError, Secret};
-use onrecord_storage::{Barrier, CommitError, KeyError, StoreError};
+use onrecord_seal::Secret;
+use onrecord_storage::{Barrier, KeyError};
 use onrecord_value::Time;
 
+pub use error::TokenError;
 pub use reservation::{Caller, Deletion, Reservation};
 pub use revoke::Tidied;
 
@@ -379,37 +381,4 @@ async fn pause() {
         Poll::Pending
     })
     .await;
-}
-
-/// Why the store could not do it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenError {
-    /// The store could not be read, or the server was sealed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The store did not take a change.
-    #[error(transparent)]
-    Commit(CommitError),
-    /// There is no randomness to make a token from.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
-    /// What is stored of a token cannot be read.
-    #[error(transparent)]
-    Damaged(StoreError),
-    /// The token, or its parent, ended in the meantime.
-    #[error("the token is gone")]
-    Gone,
-    /// A token with this text exists already.
-    #[error("cannot create a token with a duplicate ID")]
-    Duplicate,
-    /// There are as many leases as there may be at the path.
-    #[error("request path {0:?}: lease count quota exceeded")]
-    LeaseQuota(String),
-    /// A batch token with so much in it would be too long, in bytes.
-    #[error("the batch token would have {0} bytes; it may have {max}: give it fewer policies or less metadata", max = batch::BYTES_MAX)]
-    TooLong(usize),
-    /// The family of tokens is as deep as it may be.
-    #[error("tokens cannot be nested more than {MAX_DEPTH} deep")]
-    TooDeep,
 }

@@ -101,6 +101,7 @@ impl Server {
             body: Received::Whole(body.into()),
             peer: Some(SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
             client_certificate_serial: None,
+            client_certificates: None,
         };
         let answer = self.runtime.block_on(self.core.answer(permit, exchange));
         (answer.status(), serde_json::from_slice(&answer.into_body()).unwrap_or_default())

@@ -145,6 +145,7 @@ async fn mount_kv(core: &Core, root_token: &str) {
         )),
         peer: None,
         client_certificate_serial: None,
+        client_certificates: None,
     };
     let status = core.answer(permit, exchange).await.status();
     if status != 204 && status != 400 {

@@ -123,6 +123,7 @@ impl Service {
             body: Received::Broken,
             peer: self.peer.clone(),
             client_certificate_serial: self.client_certificate_serial.as_deref().map(str::to_owned),
+            client_certificates: None,
         };
         PendingRequest { permit, exchange, body, declared }
     }
@@ -132,8 +133,12 @@ impl Service {
         if permit.hold_head(exchange.query.len() + exchange.headers.len(), &exchange.query).is_err() {
             return respond(self.freed_elsewhere(Core::overloaded()));
         }
-        exchange.body = match body::read(body, declared, self.bounds, &permit).await {
-            Ok(received) => received,
+        let threads = &self.large_requests.bodies;
+        let permit = match body::read(body, declared, self.bounds, permit, threads).await {
+            Ok((permit, received)) => {
+                exchange.body = received;
+                permit
+            }
             Err(Overloaded) => return respond(self.freed_elsewhere(Core::overloaded())),
         };
         let mut journey = self.core.answer(permit, exchange);
@@ -238,4 +243,25 @@ fn respond((status, media, waiting, body): (StatusCode, Media, Waiting, Bytes)) 
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_when_to_ask_again_and_what_is_left_of_a_quota() {
+        let rate_limit = Some(RateLimit { limit: 3, remaining: 0, reset: 20 });
+        let waiting = Waiting { retry_after: Some(20), rate_limit };
+        let response = respond((StatusCode::TOO_MANY_REQUESTS, Media::Json, waiting, Bytes::new()));
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header("retry-after"), Some("20"));
+        assert_eq!(
+            ["limit", "remaining", "reset"].map(|name| header(&format!("x-ratelimit-{name}"))),
+            [Some("3"), Some("0"), Some("20")]
+        );
+        let waiting = Waiting { retry_after: None, rate_limit: None };
+        let response = respond((StatusCode::OK, Media::Json, waiting, Bytes::new()));
+        assert!(!response.headers().keys().any(|name| name.as_str().contains("rate")));
+    }
 }

@@ -3,7 +3,8 @@
 //! Never in it: flags, and what a command does.
 
 use super::{
-    Command, Group, audit, generic, kv, log, login, operator, policy, secrets, server, status, token,
+    Command, Group, audit, completion, generic, kv, log, login, operator, policy, secrets, server, status,
+    token,
 };
 
 pub(crate) const COMMANDS: &[&[Command]] = &[
@@ -14,6 +15,7 @@ pub(crate) const COMMANDS: &[&[Command]] = &[
     &[audit::reopen::COMMAND],
     audit::salts::COMMANDS,
     &[audit::status::COMMAND],
+    &[completion::COMMAND],
     generic::COMMANDS,
     kv::COMMANDS,
     kv::metadata::COMMANDS,

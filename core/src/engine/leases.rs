@@ -338,24 +338,30 @@ pub(crate) async fn sweep(unsealed: &Unsealed, now: Time) -> Result<usize, Refus
         }
     }
     for name in unsealed.leases.ended_tokens().await.map_err(refused)? {
-        let mut is_left = false;
-        for id in unsealed.leases.of_token(&name).await.map_err(refused)? {
+        ended += sweep_token(unsealed, &name, now).await?;
+    }
+    Ok(ended)
+}
+
+/// Ends what a token that is gone has leased; how many there were. When nothing is left, the token is forgotten.
+async fn sweep_token(unsealed: &Unsealed, name: &str, now: Time) -> Result<usize, Refusal> {
+    let (mut ended, mut is_left, mut after) = (0, false, String::new());
+    loop {
+        let (ids, last) = unsealed.leases.of_token(name, &after).await.map_err(refused)?;
+        let Some(last) = last else { break };
+        after = last;
+        for id in ids {
             // One that has failed has a time of its own.
             let lease = unsealed.leases.get(&id).await.map_err(refused)?;
-            if lease
-                .is_some_and(|lease| lease.retry.is_some_and(|retry| lease.is_irrevocable() || retry > now))
-            {
-                is_left = true;
-                continue;
-            }
-            match end(unsealed, &id, now, Force::No, false).await {
-                Ok(()) => ended += 1,
-                Err(_) => is_left = true,
+            let waits = |lease: Lease| lease.retry.is_some_and(|retry| lease.is_irrevocable() || retry > now);
+            match lease.is_some_and(waits) || end(unsealed, &id, now, Force::No, false).await.is_err() {
+                true => is_left = true,
+                false => ended += 1,
             }
         }
-        if !is_left && let Err(error) = unsealed.leases.forget_token(&name).await {
-            tracing::warn!(%error, "the leases of a token that is gone are looked at again");
-        }
+    }
+    if !is_left && let Err(error) = unsealed.leases.forget_token(name).await {
+        tracing::warn!(%error, "the leases of a token that is gone are looked at again");
     }
     Ok(ended)
 }

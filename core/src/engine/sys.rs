@@ -11,6 +11,7 @@ mod policies;
 mod quotas;
 mod seal;
 mod snapshot;
+mod wrapping;
 
 use std::sync::Arc;
 
@@ -285,6 +286,26 @@ impl Engine for Sys {
             .read(|_, unsealed, call| Handled::ready(quotas::read(unsealed, call, LeaseCount)))
             .write(|_, unsealed, call| Handled::pending(quotas::write(unsealed, call, LeaseCount)))
             .delete(|_, unsealed, call| Handled::pending(quotas::delete(unsealed, call, LeaseCount))),
+        Path::new("wrapping/wrap", "Wrap the data of the request.")
+            .description("Takes any fields. The header X-Vault-Wrap-TTL says for how long.")
+            .write(|_, _, call| Handled::ready(wrapping::wrap(call))),
+        Path::new("wrapping/unwrap", "Exchange a wrapping token for what is wrapped in it, once.")
+            .description("Takes `token`. Without it the token of the request is the wrapping token.")
+            .role(Role::NamesWrappingToken)
+            .sensitive_fields(&["token"])
+            .write(|_, unsealed, call| Handled::pending(wrapping::unwrap(unsealed, call))),
+        Path::new("wrapping/lookup", "Look a wrapping token up, without using it.")
+            .description("Takes `token`. Without it the token of the request is the wrapping token.")
+            .role(Role::NamesWrappingToken)
+            .needs_no_token()
+            .sensitive_fields(&["token"])
+            .read(|_, unsealed, call| Handled::pending(wrapping::lookup(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(wrapping::lookup(unsealed, call))),
+        Path::new("wrapping/rewrap", "Exchange a wrapping token for another, with the same answer in it.")
+            .description("Takes `token`. The new one lives for the time that the first one was made for.")
+            .role(Role::NamesWrappingToken)
+            .sensitive_fields(&["token"])
+            .write(|_, unsealed, call| Handled::pending(wrapping::rewrap(unsealed, call))),
         Path::new("internal/ui/mounts", "List the mounts that the caller can see.")
             .needs_no_token()
             .read(|_, unsealed, call| Handled::ready(mounts::list_visible(unsealed, call))),

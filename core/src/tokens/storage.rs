@@ -1,8 +1,9 @@
 //! Where tokens lie in storage, and the batches that put, change and remove them.
 //! Never in it: what is kept in memory.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use onrecord_seal::SecretBytes;
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
@@ -28,13 +29,44 @@ pub(super) struct TokenStorage {
     counts: Arc<LeaseCounts>,
     /// Whether a token was removed that had leased something, since that was last asked.
     has_ended: AtomicBool,
+    /// The tokens that are being removed.
+    removing: Mutex<HashSet<String>>,
+}
+
+/// The removal of a token that counts, where several remove it at once: it begins before the token is read, and lasts until it
+/// is gone.
+struct Removal<'a> {
+    removing: &'a Mutex<HashSet<String>>,
+    name: String,
+}
+
+impl<'a> Removal<'a> {
+    /// None if another removal of the token is under way.
+    fn begin(removing: &'a Mutex<HashSet<String>>, name: &str) -> Option<Self> {
+        let name = name.to_owned();
+        let is_first = removing.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
+        is_first.then_some(Self { removing, name })
+    }
+}
+
+impl Drop for Removal<'_> {
+    fn drop(&mut self) {
+        self.removing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
 }
 
 impl TokenStorage {
     pub(super) fn new(barrier: &Barrier, counts: Arc<LeaseCounts>) -> Result<Self, KeyError> {
         let (tokens, cubbyholes) = (barrier.view(place::TOKEN)?, barrier.view(place::CUBBYHOLE)?);
         let leases = barrier.view(place::LEASE)?;
-        Ok(Self { tokens, cubbyholes, leases, counts, has_ended: AtomicBool::new(false) })
+        Ok(Self {
+            tokens,
+            cubbyholes,
+            leases,
+            counts,
+            has_ended: AtomicBool::new(false),
+            removing: Mutex::default(),
+        })
     }
 
     /// Takes a place for a token among those of its path.
@@ -97,9 +129,13 @@ impl TokenStorage {
         Ok(self.tokens.list(&format!("child/{name}/")).await?)
     }
 
-    pub(super) async fn insert(&self, entry: &Entry) -> Result<(), TokenError> {
+    /// Stores a new token, with a first value of its cubbyhole if there is one.
+    pub(super) async fn insert(&self, entry: &Entry, first: Option<(&str, &[u8])>) -> Result<(), TokenError> {
         let mut batch = Batch::new();
         self.lay(&mut batch, entry)?;
+        if let Some((key, value)) = first {
+            self.cubbyholes.put(&mut batch, &format!("{}/{key}", entry.name), value)?;
+        }
         match self.tokens.commit(batch).await {
             Err(CommitError::Conflict(conflict)) if conflict.key.ends_with(&entry.name) => {
                 Err(TokenError::Duplicate)
@@ -135,14 +171,15 @@ impl TokenStorage {
     }
 
     pub(super) async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
-        let (mut batch, mut leases, mut has_ended) = (Batch::new(), Vec::new(), false);
+        let (mut batch, mut removals, mut has_ended) = (Batch::new(), Vec::new(), false);
         for name in names {
+            let removal = Removal::begin(&self.removing, name);
             match self.entry(name).await {
                 Ok(Some(entry)) => {
                     self.tokens.delete(&mut batch, &self.accessor(&entry)?)?;
                     if let Some(id) = entry.lease_id() {
                         self.leases.delete(&mut batch, &keys::lease(&id))?;
-                        leases.push(id);
+                        removals.push((removal, id));
                     }
                     if let Some(parent) = &entry.parent {
                         self.tokens.delete(&mut batch, &child(parent, name))?;
@@ -154,21 +191,36 @@ impl TokenStorage {
             }
             self.tokens.delete(&mut batch, &id(name))?;
             // What it has leased ends with it: that is noted in the same batch, and done soon.
-            if !self.leases.keys(&keys::folder_of_token(name), "", 1).await?.is_empty() {
-                self.leases.put(&mut batch, &keys::ended(name), &[])?;
-                has_ended = true;
-            }
+            has_ended |= self.note_end(&mut batch, name).await?;
             self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW).await?;
         }
         settled(self.tokens.commit(batch).await)?;
-        leases.iter().for_each(|id| self.counts.removed(id));
+        for (_, id) in removals.iter().filter(|(removal, _)| removal.is_some()) {
+            self.counts.removed(id);
+        }
+        drop(removals);
+        // What was leased between the look and the commit. Nothing is leased to a token that is gone.
+        let mut batch = Batch::new();
+        for name in names {
+            has_ended |= self.note_end(&mut batch, name).await?;
+        }
         if has_ended {
+            settled(self.leases.commit(batch).await)?;
             self.has_ended.store(true, Ordering::Release);
         }
         for name in names {
             self.empty(name).await?;
         }
         Ok(())
+    }
+
+    /// Notes in a batch that a token has ended which has leased something; whether it has.
+    async fn note_end(&self, batch: &mut Batch, name: &str) -> Result<bool, TokenError> {
+        if self.leases.keys(&keys::folder_of_token(name), "", 1).await?.is_empty() {
+            return Ok(false);
+        }
+        self.leases.put(batch, &keys::ended(name), &[])?;
+        Ok(true)
     }
 
     async fn empty(&self, name: &str) -> Result<usize, TokenError> {

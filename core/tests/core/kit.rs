@@ -240,6 +240,7 @@ impl TestServer {
             body: if ask.is_too_large { Received::TooLarge } else { Received::Whole(ask.body.into()) },
             peer: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
             client_certificate_serial: None,
+            client_certificates: None,
         };
         self.core.answer(permit, exchange)
     }

@@ -415,6 +415,22 @@ async fn disabling_a_mount_ends_its_leases() {
 }
 
 #[tokio::test]
+async fn disabling_what_is_no_mount_ends_nothing() {
+    let server = Server::new().await;
+    assert_eq!(server.root("POST", "sys/mounts/deep/office", json!({"type": "desks"})).await.status, 204);
+    let token = server.token().await;
+    let said = server.post(&token, "deep/office/lend/ann", json!({"ttl": 600})).await;
+    let id = said.body["lease_id"].as_str().unwrap().to_owned();
+    for path in
+        ["sys/mounts/auth", "sys/mounts/deep", "sys/auth/token", "sys/mounts/auth/token", "sys/mounts/sys"]
+    {
+        server.root("DELETE", path, Value::Null).await;
+    }
+    assert_eq!(server.look_up(&id).await.status, 200);
+    assert_eq!(server.world.send(ask("GET", "auth/token/lookup-self").token(&token)).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_lease_whose_response_is_not_on_record_is_taken_back() {
     let server = Server::new().await;
     let device = server.world.device("test/", false).await;

@@ -33,3 +33,4 @@ mod secrets_on_record;
 mod snapshot;
 mod tokens;
 mod upgrade;
+mod wrapping;

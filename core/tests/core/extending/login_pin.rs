@@ -6,7 +6,7 @@ use std::sync::Arc;
 use onrecord_core::engine::codec::{decode_object, encode_object};
 use onrecord_core::engine::{Call, Engine, EngineKind, Handled, Mounting, Path, Space, fields};
 use onrecord_core::outcome::{Outcome, Refusal, Reply};
-use onrecord_core::token::TokenDraft;
+use onrecord_core::token::{LoginAlias, TokenDraft};
 use onrecord_value::{Value, object};
 use sha2::{Digest as _, Sha256};
 
@@ -82,6 +82,7 @@ impl Pin {
             display_name: "card".to_owned(),
             policies: policies.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             renewable: true,
+            alias: Some(LoginAlias { name: call.captured.to_owned(), ..LoginAlias::default() }),
             ..TokenDraft::default()
         };
         Ok(Reply { login: Some(login), ..Reply::default() })
