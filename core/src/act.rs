@@ -15,7 +15,7 @@ use crate::{audit_errors, login, preview};
 /// Does what was asked, or refuses it. The request is on record, or no device is enabled.
 pub(crate) async fn act(context: &RequestContext<'_>, _recorded: &Recorded<RequestOnRecord>) -> Outcome {
     if let Some(refusal) = &context.request.refusal {
-        return refusal.clone().into();
+        return Outcome::Refusal(refusal.clone());
     }
     // Revoked while its entry was waited for: it has no effect any more (I11).
     if context.caller.is_revoked() {

@@ -35,6 +35,16 @@ pub(crate) const RELATIVE_PATH: Template = Template::new("relative path");
 pub(crate) const UNSUPPORTED_METHOD: Template = Template::new("unsupported method");
 /// A header that asks for a feature this server does not have.
 pub(crate) const UNSUPPORTED_HEADER: Template = Template::new("unsupported request header");
+pub(crate) const BAD_WRAP_TTL: Template = Template::new("error parsing X-Vault-Wrap-TTL header");
+pub(crate) const NOT_WRAPPABLE: Template = Template::new("the answer of this path cannot be wrapped");
+/// A wrapping token that was used before, has expired, or never was one.
+pub(crate) const WRAPPING_TOKEN: Template = Template::new("wrapping token is not valid or does not exist");
+/// A key share came too soon after wrong ones.
+pub(crate) const TOO_MANY_WRONG_SHARES: Template =
+    Template::new("too many wrong key shares came from this address");
+/// What the response entry says is done could not be stored: nothing has changed.
+pub(crate) const NOT_STORED: Template =
+    Template::new("what the response entry says is done could not be stored; nothing has changed");
 pub(crate) const OUTSIDE: Template = Template::new("path outside the API");
 
 pub(crate) const WARN_NO_SUCH_POLICY: Template = Template::new("a policy does not exist");

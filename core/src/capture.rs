@@ -16,6 +16,7 @@ use crate::exchange::{Exchange, Headers, Received, Target};
 use crate::operation::Operation;
 use crate::outcome::Refusal;
 use crate::request::Request;
+use crate::wrapping;
 
 /// Captures an exchange. It cannot fail: what is wrong with it becomes the request's refusal.
 pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permit>) -> Request {
@@ -50,6 +51,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
         client_certificates,
         received,
         started,
+        wrap_ttl: None,
         refusal: None,
         headers: Headers::default(),
         permit,
@@ -62,9 +64,13 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
         Some(Refusal::unsupported_header(name))
     } else {
         let form_encoded = seen.form_encoded;
-        understand(&mut request, &method, &query, body, form_encoded, unsealed.settings.json_limits).err()
+        let understood =
+            understand(&mut request, &method, &query, body, form_encoded, unsealed.settings.json_limits);
+        let wrap_ttl = wrapping::parse_ttl(seen.wrap_ttl, unsealed.settings.max_lease_ttl);
+        understood.and_then(|()| wrap_ttl.map(|ttl| request.wrap_ttl = ttl)).err()
     };
-    request.refusal = refusal;
+    wrapping::adopt_token(&mut request);
+    request.refusal = refusal.map(Box::new);
     request.headers = headers;
     request
 }
@@ -74,6 +80,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
 struct Seen<'a> {
     token: Option<&'a str>,
     form_encoded: bool,
+    wrap_ttl: Option<&'a str>,
     unsupported: Option<&'static str>,
 }
 
@@ -86,7 +93,8 @@ impl<'a> Seen<'a> {
                 "x-vault-token" if seen.token.is_none() => seen.token = Some(value),
                 "authorization" if bearer.is_none() => bearer = value.strip_prefix("Bearer "),
                 "content-type" => seen.form_encoded = value.starts_with("application/x-www-form-urlencoded"),
-                "x-vault-wrap-ttl" if !value.is_empty() => seen.unsupported = Some("X-Vault-Wrap-TTL"),
+                "x-vault-wrap-ttl" if !value.is_empty() => seen.wrap_ttl = Some(value),
+                "x-vault-wrap-format" if !value.is_empty() => seen.unsupported = Some("X-Vault-Wrap-Format"),
                 "x-vault-namespace" if !matches!(value, "" | "/" | "root" | "root/") => {
                     seen.unsupported = Some("X-Vault-Namespace");
                 }

@@ -1,6 +1,8 @@
 //! Step 4: may the caller do this? Pure: policy, route and token are all it looks at.
 //! Never in it: storage, handlers.
 
+use std::time::Duration;
+
 use onrecord_policy::{Acl, Decision, Question, Refusal};
 
 use crate::request::Request;
@@ -44,7 +46,7 @@ pub(crate) fn decide<'a>(request: &Request, caller: &'a Reservation, route: &Rou
         operation: request.operation.for_policies(),
         path: &request.path,
         data: Some(&request.data),
-        wrap_ttl: None,
+        wrap_ttl: request.wrap_ttl.map(Duration::from_secs),
     };
     let decision = caller.acl.decide(&question);
     if !suffices(&decision, route) || denied_under_canonical_path(&caller.acl, &question, route) {

@@ -19,6 +19,7 @@ pub(crate) mod transit;
 pub(crate) mod unsealed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use onrecord_policy::{Decision, Question};
@@ -56,6 +57,8 @@ pub struct Call<'a> {
     /// The time of the request, by which expiry is judged. An engine that stores data asks no clock; `sys` shows the
     /// machine's time for devices and snapshots.
     pub now: Time,
+    /// For how many seconds the client wants the answer wrapped, if it does.
+    pub wrap_ttl: Option<u64>,
     /// What the existence check of a write has read; none where there was no check.
     pub existing: Option<&'a Existing>,
     /// What the request holds of the budgets; a handler takes room for what it reads.
@@ -83,7 +86,11 @@ impl Call<'_> {
     /// What the caller's policies say about an operation at the path.
     pub(crate) fn decide(&self, operation: Operation) -> Option<Decision<'_>> {
         let path = self.full_path();
-        let question = Question { data: Some(self.data), ..Question::new(operation.for_policies(), &path) };
+        let question = Question {
+            data: Some(self.data),
+            wrap_ttl: self.wrap_ttl.map(Duration::from_secs),
+            ..Question::new(operation.for_policies(), &path)
+        };
         self.caller.map(|caller| caller.acl.decide(&question))
     }
 
@@ -134,6 +141,14 @@ pub struct Path<E: 'static> {
     exists: Option<Exists<E>>,
 }
 
+impl<E> Clone for Path<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Path<E> {}
+
 impl<E> Path<E> {
     /// A path that needs a policy, is recorded, and takes no operation yet. `{name}` captures one segment, `{*name}` the
     /// rest or, before a fixed end, what lies between; a final `/?` stands for an optional slash. It captures at most once.
@@ -177,6 +192,16 @@ impl<E> Path<E> {
     /// Takes HTTP `HEAD`.
     pub const fn header(self, handler: Handler<E>) -> Self {
         self.on(Operation::Header, handler)
+    }
+
+    /// Refuses these operations for a reason: 400, with this text.
+    pub const fn refuse(mut self, reason: &'static str, mut operations: &[Operation]) -> Self {
+        while let [first, rest @ ..] = operations {
+            self.route.add(*first);
+            operations = rest;
+        }
+        self.route.refused = Some(reason);
+        self
     }
 
     /// Tells a write that creates from one that updates, by this check.

@@ -29,6 +29,7 @@ impl Unsealed {
             match key {
                 "mounts" => self.mounts.invalidate().await?,
                 "audited-headers" => self.audited_headers.invalidate().await?,
+                crate::cors::KEY => self.operations.cors.invalidate().await?,
                 _ => {}
             }
         } else if let Some(key) = key.strip_prefix(place::AUDIT) {

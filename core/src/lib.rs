@@ -21,7 +21,9 @@ mod blocking_task;
 mod boots;
 pub mod bound_cidrs;
 mod capture;
+mod ceremonies;
 mod context;
+mod cors;
 mod current;
 mod decide;
 mod devices;
@@ -40,6 +42,7 @@ mod names;
 mod network;
 mod offline_act;
 mod operation;
+mod operations;
 pub mod outcome;
 mod pipeline;
 mod place;
@@ -51,6 +54,7 @@ mod refusals;
 mod release;
 mod request;
 mod restorations;
+mod rotation;
 mod route;
 mod routes;
 mod secret_path;
@@ -60,6 +64,9 @@ mod snapshots;
 mod stored;
 pub mod token;
 pub mod tokens;
+mod wrap;
+mod wrapping;
+mod versions;
 
 // The kit of the tests names the crate as its users do.
 #[cfg(test)]
@@ -70,6 +77,7 @@ extern crate self as onrecord_core;
 mod kit;
 
 pub use admission::{Account, Admission, Connected, Load, Overloaded, Permit};
+pub use cors::Cors;
 pub use devices::{DeclareError, Device, DevicesError};
 pub use exchange::{Answer, Exchange, Headers, Media, Peer, Received, Target};
 pub use host::{Host, Process, Spawn, Task};

@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use onrecord_audit::device::Drill;
 use onrecord_entry::text::Template;
+use onrecord_storage::Rekey;
 use onrecord_value::{Object, Value};
 
 use crate::admission::Overloaded;
 use crate::audit_errors;
 use crate::exchange::Media;
-use crate::token::{Issued, TokenDraft};
+use crate::token::{Issued, TokenDraft, Wrapped};
 
 /// The result of a handler. A handler has no other way out.
 pub enum Outcome {
@@ -33,6 +34,9 @@ pub struct Reply {
     /// Lets a client in: the core issues such a token and puts it into `auth`. For login methods alone. They leave `id`
     /// and `path` to the core; it adds `default` to the policies, and the name of the mount to the display name.
     pub login: Option<TokenDraft>,
+    /// The token that the answer is wrapped in. The client gets it in place of all of the above; it is revoked if the
+    /// response cannot be recorded.
+    pub wrapped: Option<Wrapped>,
     /// Whether the data is a leased secret, and for how long a client may keep it (seconds). KV 1 sets it without an id.
     pub lease_seconds: Option<u64>,
     /// Warnings for the client.
@@ -64,6 +68,8 @@ pub enum Afterwards {
         /// For how long.
         time: Duration,
     },
+    /// New key shares come into force: of those that are not on record nobody has any.
+    Rekey(Box<Rekey>),
 }
 
 /// A warning: its text goes to the client, its template on record (I1).

@@ -7,7 +7,7 @@ use crate::admission::Permit;
 use crate::context::RequestContext;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Exchange};
-use crate::{act, capture, decide, record, release, route, shape};
+use crate::{act, capture, decide, record, release, route, shape, wrap};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
 pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, permit: Arc<Permit>) -> Answer {
@@ -39,14 +39,14 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
     };
     // 6. The use is spent; the refusal is made, or the handler runs.
     let mut outcome = act::act(&context, &recorded).await;
-    // 7. The bytes of the answer, and room for them. Where they cannot be made, what was issued is revoked, and the
-    // answer is an error.
+    // 7. The bytes of the answer, and room for them; wrapped, if the client wants that. Where they cannot be made, what was
+    // issued is revoked, and the answer is an error.
     let shaped = match shape::bounded(&context, &outcome) {
-        Ok(shaped) => shaped,
-        Err(why) => Box::pin(release::shaping_failed(&context, &mut outcome, why)).await,
+        Ok(shaped) if request.wrap_ttl.is_none() => shaped,
+        shaped => Box::pin(wrap::wrap_or_fail(&context, &mut outcome, shaped)).await,
     };
     // 8. On record, before anything is answered.
     let proof = record::response(&context, recorded, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    release::release(&unsealed, caller, outcome, shaped, proof).await
+    release::release(&unsealed, &request, &route, caller, outcome, shaped, proof).await
 }

@@ -21,7 +21,11 @@ pub const DEFAULT: &str = "default";
 /// The policy that allows everything; it has no text and cannot be changed.
 pub const ROOT: &str = "root";
 
+/// The policy of wrapping tokens: it is fixed, is not listed, and no other token can have it.
+pub const RESPONSE_WRAPPING: &str = "response-wrapping";
+
 const DEFAULT_TEXT: &str = include_str!("policies/default.hcl");
+const RESPONSE_WRAPPING_TEXT: &str = include_str!("policies/response-wrapping.hcl");
 const KEPT_SETS: usize = 4096;
 /// The longest text of a policy, in bytes.
 const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -106,6 +110,8 @@ impl Policies {
                 known.insert(name, stored);
             }
         }
+        // In place of one that an older version let somebody write.
+        known.insert(RESPONSE_WRAPPING.to_owned(), Known::response_wrapping()?);
         Ok(Self(Arc::new(PolicyStore {
             view,
             known: RwLock::new(known),
@@ -156,7 +162,8 @@ impl Policies {
 
     /// The names of all policies, sorted.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.known().keys().cloned().collect();
+        let mut names: Vec<String> =
+            self.known().keys().filter(|name| *name != RESPONSE_WRAPPING).cloned().collect();
         names.push(ROOT.to_owned());
         names.sort_unstable();
         names
@@ -173,8 +180,10 @@ impl Policies {
 
     /// Compiles and stores a policy. One at a time.
     pub async fn write(&self, draft: PolicyDraft<'_>, now: Time) -> Result<(), PolicyError> {
-        if draft.name == ROOT {
-            return Err(PolicyError::Fixed("update \"root\" policy"));
+        match draft.name {
+            ROOT => return Err(PolicyError::Fixed("update \"root\" policy")),
+            RESPONSE_WRAPPING => return Err(PolicyError::Fixed("update \"response-wrapping\" policy")),
+            _ => {}
         }
         let _turn = self.0.writing.lock().await;
         self.check_size(&draft)?;
@@ -236,6 +245,7 @@ impl Policies {
         match name {
             ROOT => return Err(PolicyError::Fixed("delete \"root\" policy")),
             DEFAULT => return Err(PolicyError::Fixed("delete default policy")),
+            RESPONSE_WRAPPING => return Err(PolicyError::Fixed("delete \"response-wrapping\" policy")),
             _ => {}
         }
         let mut batch = Batch::new();
@@ -250,6 +260,9 @@ impl Policies {
 
     /// Makes effective what is stored of a policy now. One at a time: the last to read shows what was stored last.
     pub async fn invalidate(&self, name: &str) -> Result<(), PolicyError> {
+        if name == RESPONSE_WRAPPING {
+            return Ok(());
+        }
         let _turn = self.0.refreshing.lock().await;
         let stored = match read(&self.0.view, name).await? {
             None if name == DEFAULT => Some(Known::built_in_default()?),
@@ -268,6 +281,10 @@ impl Policies {
 impl Known {
     fn built_in_default() -> Result<Self, PolicyError> {
         Self::new(DEFAULT, Document::built_in(DEFAULT_TEXT))
+    }
+
+    fn response_wrapping() -> Result<Self, PolicyError> {
+        Self::new(RESPONSE_WRAPPING, Document::built_in(RESPONSE_WRAPPING_TEXT))
     }
 
     fn new(name: &str, document: Document) -> Result<Self, PolicyError> {

@@ -10,7 +10,7 @@ use onrecord_audit::broker::Proof;
 use onrecord_audit::{Broker, Recorded, Recording, Refused, RequestOnRecord, ResponseOnRecord};
 use onrecord_entry::auth::{Grants, PolicyResults, TokenType};
 use onrecord_entry::request::{Data, Header, Mount as MountFacts, Namespace};
-use onrecord_entry::response::Secret;
+use onrecord_entry::response::{Secret, WrapInfo};
 use onrecord_entry::text::{Accessor, Path, Private, Template, Token};
 use onrecord_entry::{Auth, Clear, Entry, Request as RequestFacts, Response};
 
@@ -23,9 +23,10 @@ use crate::exchange::{ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
-use crate::token::{Entry as StoredToken, Issued, TokenKind};
+use crate::token::{Entry as StoredToken, Issued, TokenKind, Wrapped};
 use crate::tokens::Caller;
 
+pub(crate) use bare::not_stored;
 pub(crate) use refused::refused;
 
 /// The entry is not on record as the rule wants it: why each device does not have it, if there are devices.
@@ -290,6 +291,7 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         client_certificate_serial_number: Clear::new(
             request.client_certificate_serial.as_deref().unwrap_or_default(),
         ),
+        wrap_ttl: request.wrap_ttl.unwrap_or(0),
         unauthenticated: known.is_none(),
         ..RequestFacts::default()
     }
@@ -333,11 +335,28 @@ fn mounted(mount: &Mount, accessor: bool) -> MountFacts<'_> {
 }
 
 fn replied<'a>(reply: &'a Reply, mount: Option<&'a Mount>, response: &mut Response<'a>) {
+    if let Some(wrapped) = &reply.wrapped {
+        response.wrap_info = Some(wrap_info(wrapped));
+        return;
+    }
     response.auth = reply.auth.as_ref().map(issued);
     response.secret = reply.lease_seconds.map(|_| Secret::default());
     if let Some(object) = &reply.data {
         let keys = mount.and_then(|mount| mount.tune.audit_non_hmac_response_keys.as_deref());
         response.data = data(object, keys);
+    }
+}
+
+/// `response.wrap_info`: who has the wrapping token, and nothing of what is inside.
+fn wrap_info(wrapped: &Wrapped) -> WrapInfo<'_> {
+    let token = &*wrapped.token;
+    WrapInfo {
+        ttl: token.creation_ttl,
+        token: Token::new(token.id.expose()),
+        accessor: Accessor::new(&token.accessor),
+        creation_time: token.issued,
+        creation_path: Clear::new(&token.path),
+        wrapped_accessor: Accessor::new(wrapped.accessor.as_deref().unwrap_or_default()),
     }
 }
 

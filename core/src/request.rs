@@ -37,8 +37,10 @@ pub struct Request {
     pub received: Time,
     /// The same moment on the monotonic clock, for `duration_ns`.
     pub started: Duration,
+    /// How long the wrapping token shall live, in seconds, if the client wants the answer wrapped.
+    pub wrap_ttl: Option<u64>,
     /// A refusal found while capturing (bad JSON, oversized body, …); it is recorded like any other.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<Box<Refusal>>,
     /// What it holds of the budgets.
     pub permit: Arc<Permit>,
 }

@@ -14,6 +14,7 @@ use crate::request::Request;
 use crate::routes::{Access, Captured, Route};
 use crate::secret_path;
 use crate::tokens::{Caller, Reservation};
+use crate::wrapping;
 
 #[derive(Default)]
 pub(crate) struct RouteMatch {
@@ -34,6 +35,11 @@ pub(crate) struct RouteMatch {
 /// Finds the route, and turns a write to a key that does not exist yet into a create.
 pub(crate) async fn route(unsealed: &Unsealed, request: &mut Request, caller: &Reservation) -> RouteMatch {
     let mut route = find(unsealed, &request.path);
+    if request.refusal.is_none() && wrapping::concerns(request, route.row) {
+        // Rare: on the heap.
+        let checked = Box::pin(wrapping::check(unsealed, request, caller, route.row)).await;
+        request.refusal = checked.err().map(Box::new);
+    }
     if request.refusal.is_some() || request.operation != Operation::Update {
         return route;
     }
@@ -109,6 +115,7 @@ impl RouteMatch {
             caller,
             mount,
             now: request.received,
+            wrap_ttl: request.wrap_ttl,
             existing: self.existing.as_deref(),
             permit: &request.permit,
             peer: request.peer.as_ref(),

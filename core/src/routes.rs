@@ -56,6 +56,11 @@ pub enum Role {
     EnablesDevice,
     /// The core answers it: a preview needs all of the client's request.
     Preview,
+    /// The request names a wrapping token, by the field `token` or by being sent with it: one that is not valid is refused
+    /// before the request is recorded. The answer cannot be wrapped.
+    NamesWrappingToken,
+    /// What it changes without an audit device is kept for the first one (R-CEREMONY).
+    Ceremony,
 }
 
 /// What the captured part of a route's path is.
@@ -70,7 +75,7 @@ pub enum Captured {
 }
 
 /// One route.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Route {
     pattern: Pattern,
     operations: u16,
@@ -90,13 +95,15 @@ pub struct Route {
     pub caseless: bool,
     /// What the core does beside calling the handler.
     pub role: Role,
+    /// Why this server refuses all that is asked there, if it does.
+    pub refused: Option<&'static str>,
     /// What it is for, in one line.
     pub synopsis: &'static str,
     /// More about it, for those who ask for help.
     pub description: &'static str,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Pattern {
     text: &'static str,
     before: &'static str,
@@ -157,6 +164,7 @@ impl Route {
             sensitive_fields: &[],
             caseless: false,
             role: Role::Plain,
+            refused: None,
             synopsis,
             description: "",
         }

@@ -9,7 +9,7 @@ use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::exchange::Shaped;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
-use crate::token::Issued;
+use crate::token::{Issued, Wrapped};
 
 /// The top-level keys of the envelope, which repeated keys of the data never replace.
 const ENVELOPE: [&str; 8] =
@@ -22,6 +22,10 @@ pub(crate) enum ShapingFailed {
     Panicked,
     /// There is no room for them.
     NoRoom,
+    /// The store did not take what was to be wrapped.
+    NotWrapped,
+    /// They are of a kind that cannot be wrapped.
+    NotWrappable,
 }
 
 /// As [`shape`], within the budgets. What a panic says is not shown: it could hold a client's text.
@@ -51,6 +55,9 @@ pub(crate) fn shape(context: &RequestContext<'_>, outcome: &Outcome) -> Shaped {
 }
 
 fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
+    if let Some(wrapped) = &reply.wrapped {
+        return Shaped::json(200, wrap_info(wrapped));
+    }
     if let Some(raw) = &reply.raw {
         let recorded = match &reply.data {
             Some(data) => data.clone(),
@@ -131,6 +138,31 @@ fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {
         None => out.extend_from_slice(b"null"),
     }
     out.push(b'}');
+}
+
+/// The envelope of a wrapped answer: nothing of what is inside, not even its id.
+fn wrap_info(wrapped: &Wrapped) -> Vec<u8> {
+    let token = &wrapped.token;
+    let mut out = Vec::with_capacity(512);
+    out.extend_from_slice(
+        b"{\"request_id\":\"\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":0,\"data\":null,",
+    );
+    out.extend_from_slice(b"\"wrap_info\":{\"token\":");
+    json::write_str(token.id.expose(), &mut out);
+    out.extend_from_slice(b",\"accessor\":");
+    json::write_str(&token.accessor, &mut out);
+    out.extend_from_slice(b",\"ttl\":");
+    number(token.creation_ttl, &mut out);
+    out.extend_from_slice(b",\"creation_time\":");
+    json::write(&Value::from(token.issued), &mut out);
+    out.extend_from_slice(b",\"creation_path\":");
+    json::write_str(&token.path, &mut out);
+    if let Some(accessor) = &wrapped.accessor {
+        out.extend_from_slice(b",\"wrapped_accessor\":");
+        json::write_str(accessor, &mut out);
+    }
+    out.extend_from_slice(b"},\"warnings\":null,\"auth\":null}\n");
+    out
 }
 
 fn warnings(reply: &Reply, out: &mut Vec<u8>) {

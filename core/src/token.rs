@@ -8,6 +8,7 @@ use onrecord_seal::{Secret, SecretBytes};
 use onrecord_value::{Object, Time, Value};
 
 use crate::bound_cidrs::BoundCidrs;
+use crate::policies::RESPONSE_WRAPPING;
 use crate::stored::{Field, Plain, Record as _, record};
 
 /// Where the facts of a token are.
@@ -163,6 +164,11 @@ impl Entry {
     pub fn is_root(&self) -> bool {
         self.policies.iter().any(|name| name == "root")
     }
+
+    /// Whether it is a wrapping token: made to be exchanged once for the answer that is wrapped in it.
+    pub fn is_wrapping(&self) -> bool {
+        self.policies.iter().any(|name| name == RESPONSE_WRAPPING)
+    }
 }
 
 /// A token that this request issued or renewed.
@@ -182,6 +188,14 @@ impl Issued {
     pub(crate) fn text(&self) -> &str {
         if self.text_known { self.entry.id.expose() } else { "" }
     }
+}
+
+/// A wrapping token that this request made: what its client gets in place of the answer.
+pub struct Wrapped {
+    /// The wrapping token.
+    pub token: Arc<Entry>,
+    /// The accessor of the token that is inside, if there is one.
+    pub accessor: Option<String>,
 }
 
 /// The stored form of an entry: `1 | length of the id (u32, big endian) | id | JSON object`. The id stands outside of the

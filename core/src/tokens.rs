@@ -29,7 +29,7 @@ pub use revoke::Tidied;
 
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
-use crate::policies::Policies;
+use crate::policies::{Policies, RESPONSE_WRAPPING};
 use crate::request::Request;
 use crate::token::Entry;
 use cache::TokenCache;
@@ -381,6 +381,9 @@ pub enum TokenError {
     /// A batch token with so much in it would be too long, in bytes.
     #[error("the batch token would have {0} bytes; it may have {max}: give it fewer policies or less metadata", max = batch::BYTES_MAX)]
     TooLong(usize),
+    /// The policy is that of wrapping tokens.
+    #[error("the policy {RESPONSE_WRAPPING:?} is for wrapping tokens alone; leave it out")]
+    ReservedPolicy,
     /// The family of tokens is as deep as it may be.
     #[error("tokens cannot be nested more than {MAX_DEPTH} deep")]
     TooDeep,

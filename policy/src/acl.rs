@@ -61,6 +61,7 @@ impl Acl {
             for path in &policy.paths {
                 let new = || Rule::like(path);
                 let rule = match &path.pattern {
+                    Pattern::Template(_) => continue,
                     Pattern::Exact(text) => acl.exact.entry(text.clone()).or_insert_with(new),
                     Pattern::Prefix(text) => prefixes.entry(text).or_insert_with(new),
                     Pattern::Segments(segments) => {

@@ -58,9 +58,12 @@ pub enum PathError {
     /// An old-style `policy` that does not exist.
     #[error("invalid policy {}", Quoted(.0))]
     OldPolicy(String),
-    /// A path with `{{`: templates are not supported, and a literal path with `{{` would protect nothing.
-    #[error("templated paths are not supported")]
-    Templated,
+    /// Something between `{{` and `}}` that is no fact of a caller.
+    #[error("invalid template {}", Quoted(.0))]
+    Template(String),
+    /// `{{` without `}}`.
+    #[error("a template is not closed with '}}}}'")]
+    OpenTemplate,
     /// A text that is not a duration, or a negative one.
     #[error("error parsing {key}: {error}")]
     Ttl {

@@ -7,6 +7,7 @@ use onrecord_value::suggest;
 use crate::capability::Capability;
 use crate::error::{ParseError, PathError};
 use crate::policy::{KEYS, Policy, TOP_KEYS};
+use crate::template::FORMS;
 
 /// So many unknown keys get a hint.
 const HINTS_MAX: usize = 8;
@@ -32,6 +33,10 @@ pub fn hints(text: &str) -> Vec<String> {
         }
         Err(ParseError::Path { reason: PathError::OldPolicy(_), .. }) => {
             vec!["Accepted: deny, read, write or sudo.".to_owned()]
+        }
+        Err(ParseError::Path { reason: PathError::Template(_), .. }) => {
+            let forms = FORMS.map(|form| format!("{{{{{form}}}}}"));
+            vec![format!("Accepted: {}.", forms.join(", "))]
         }
         _ => Vec::new(),
     }

@@ -10,6 +10,9 @@
 //! Policies of one token that have a rule for the same pattern are merged into one rule: `deny` wins over
 //! everything, other capabilities add up.
 //!
+//! A path may have facts of the caller in it, `{{identity.entity.id}}` for instance: its rule counts for nobody until
+//! [`Policy::resolve`] has put them in.
+//!
 //! Never in this crate: IO, tokens, and which paths exist.
 //!
 //! ```
@@ -31,6 +34,7 @@ mod parameters;
 mod pattern;
 mod policy;
 mod rule;
+mod template;
 
 pub use acl::{Acl, Decision};
 pub use capability::{Capability, Operation};
@@ -38,3 +42,4 @@ pub use error::{ParseError, PathError};
 pub use hints::hints;
 pub use policy::Policy;
 pub use rule::{Question, Refusal, Rule};
+pub use template::IdentityField;

@@ -3,6 +3,8 @@
 
 use std::cmp::Reverse;
 
+use crate::template::PathTemplate;
+
 /// A rule's path. A leading slash is dropped, as requests' paths have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {
@@ -11,6 +13,8 @@ pub(crate) enum Pattern {
     Prefix(Box<str>),
     /// A path with `+` segments.
     Segments(Segments),
+    /// A path with facts of the caller, which matches nothing until they are put in.
+    Template(PathTemplate),
 }
 
 impl Pattern {
@@ -27,6 +31,17 @@ impl Pattern {
         } else {
             Self::Exact(text.into())
         })
+    }
+
+    /// The pattern as a policy writes it; empty for a template.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Exact(text) => text.to_string(),
+            Self::Prefix(text) => format!("{text}*"),
+            Self::Segments(segments) if segments.is_prefix => format!("{}*", segments.path),
+            Self::Segments(segments) => segments.path.to_string(),
+            Self::Template(_) => String::new(),
+        }
     }
 }
 

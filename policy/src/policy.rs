@@ -15,6 +15,7 @@ use crate::error::{ParseError, PathError};
 use crate::parameters::Parameters;
 use crate::pattern::Pattern;
 use crate::rule::{PathRule, Terms};
+use crate::template::{IdentityField, PathTemplate, Resolved};
 
 /// A parsed policy.
 pub struct Policy {
@@ -34,6 +35,28 @@ impl Policy {
     /// The policy that may do everything. It has no text.
     pub fn root() -> Self {
         Self { name: Self::ROOT.into(), paths: Vec::new() }
+    }
+
+    /// Whether a path has facts of the caller in it.
+    pub fn is_templated(&self) -> bool {
+        self.paths.iter().any(|rule| matches!(rule.pattern, Pattern::Template(_)))
+    }
+
+    /// The policy for one caller: with its facts in the paths, as `value` says them. A rule whose path lacks one is left out;
+    /// so is one that a value would make wider, unless it denies.
+    #[must_use]
+    pub fn resolve(&self, value: &dyn Fn(&IdentityField) -> Option<String>) -> Self {
+        let rule = |rule: &PathRule| {
+            let Pattern::Template(template) = &rule.pattern else { return Some(rule.clone()) };
+            let denies = rule.terms.capabilities == Capabilities::DENY;
+            let pattern = match template.resolve(value) {
+                Resolved::Pattern(pattern) => pattern,
+                Resolved::TooWide(pattern) if denies => pattern,
+                Resolved::TooWide(_) | Resolved::Nothing => return None,
+            };
+            Some(PathRule { text: pattern.text(), pattern, terms: rule.terms.clone() })
+        };
+        Self { name: Arc::clone(&self.name), paths: self.paths.iter().filter_map(rule).collect() }
     }
 
     /// The name.
@@ -91,10 +114,10 @@ fn path(block: &Block<'_>) -> Result<PathRule, ParseError> {
 
 fn rule(text: &str, body: &Body) -> Result<PathRule, PathError> {
     refuse_repeated(body)?;
-    if text.contains("{{") {
-        return Err(PathError::Templated);
-    }
-    let pattern = Pattern::new(text).ok_or(PathError::Wildcards)?;
+    let pattern = match PathTemplate::parse(text)? {
+        Some(template) => Pattern::Template(template),
+        None => Pattern::new(text).ok_or(PathError::Wildcards)?,
+    };
     let required = body.strings("required_parameters")?.unwrap_or_default();
     let terms = Terms {
         capabilities: capabilities(body)?,

@@ -46,7 +46,7 @@ pub enum Refusal {
     WrapTtl,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathRule {
     pub(crate) text: String,
     pub(crate) pattern: Pattern,
@@ -54,7 +54,7 @@ pub(crate) struct PathRule {
 }
 
 /// What a rule allows, and under which conditions.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) capabilities: Capabilities,
     pub(crate) allowed: Parameters,

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use onrecord_core::{Overloaded, Permit, Received};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::http::Bounds;
@@ -15,55 +16,82 @@ const FIRST_ROOM: usize = 4096;
 /// requests wait for the thread.
 const PIECE: usize = 256 * 1024;
 
-/// Reads a body. `declared` is the length that its head announces, 0 if it announces none.
+/// Reads a body. `declared` is the length that its head announces, 0 if it announces none. One that is larger than a piece
+/// is read on the threads for bodies: they take its frames one after another, and the connection reads no further meanwhile,
+/// so that the small requests of its thread wait for one frame at most.
 pub(crate) async fn read(
     body: Incoming,
     declared: usize,
     bounds: Bounds,
-    permit: &Permit,
-) -> Result<Received, Overloaded> {
+    permit: Permit,
+    threads: &Handle,
+) -> Result<(Permit, Received), Overloaded> {
     if body.is_end_stream() {
-        return Ok(Received::Whole(Bytes::new()));
+        return Ok((permit, Received::Whole(Bytes::new())));
     }
     if declared > bounds.max_request_size {
-        return Ok(Received::TooLarge);
+        return Ok((permit, Received::TooLarge));
     }
-    let reading = read_frames(body, declared, bounds, permit);
-    tokio::time::timeout(bounds.body_timeout, reading).await.unwrap_or(Ok(Received::TooSlow))
+    let start = Instant::now();
+    let pieces = Pieces { full: Vec::new(), last: Vec::with_capacity(declared.min(FIRST_ROOM)), len: 0 };
+    let mut reading = Reading { body, bounds, start, permit, pieces };
+    if declared <= PIECE
+        && let Some(received) = reading.read_up_to(PIECE).await?
+    {
+        return Ok((reading.permit, received));
+    }
+    let rest = async move {
+        let received = reading.read_up_to(usize::MAX).await?.unwrap_or(Received::TooLarge);
+        Ok((reading.permit, received))
+    };
+    // It fails only when the process ends.
+    threads.spawn(rest).await.unwrap_or(Err(Overloaded))
 }
 
-/// Reads frame by frame. What a head declares is nothing yet: bytes are counted, and room is made for them, as they
-/// arrive.
-async fn read_frames(
-    mut body: Incoming,
-    declared: usize,
+/// A body that is being read.
+struct Reading {
+    body: Incoming,
     bounds: Bounds,
-    permit: &Permit,
-) -> Result<Received, Overloaded> {
-    let start = Instant::now();
-    let mut pieces = Pieces { full: Vec::new(), last: Vec::with_capacity(declared.min(FIRST_ROOM)), len: 0 };
-    loop {
-        let next = body.frame();
-        let frame = match bounds.least_rate.deadline(start, pieces.len as u64) {
-            None => next.await,
-            Some(deadline) => match tokio::time::timeout_at(deadline, next).await {
-                Ok(frame) => frame,
-                Err(_) => return Ok(Received::TooSlow),
-            },
-        };
-        let Some(frame) = frame else { return Ok(pieces.finish()) };
-        let Ok(frame) = frame else { return Ok(Received::Broken) };
-        // Trailers are not part of the body.
-        let Ok(data) = frame.into_data() else { continue };
-        if pieces.len + data.len() > bounds.max_request_size {
-            return Ok(Received::TooLarge);
+    start: Instant,
+    permit: Permit,
+    pieces: Pieces,
+}
+
+impl Reading {
+    /// Reads within the time of a body; none if it has not ended with this many bytes.
+    async fn read_up_to(&mut self, most: usize) -> Result<Option<Received>, Overloaded> {
+        let end = self.start + self.bounds.body_timeout;
+        tokio::time::timeout_at(end, self.read_frames(most)).await.unwrap_or(Ok(Some(Received::TooSlow)))
+    }
+
+    /// Reads frame by frame. What a head declares is nothing yet: bytes are counted, and room is made for them, as they
+    /// arrive.
+    async fn read_frames(&mut self, most: usize) -> Result<Option<Received>, Overloaded> {
+        while self.pieces.len <= most {
+            let next = self.body.frame();
+            let frame = match self.bounds.least_rate.deadline(self.start, self.pieces.len as u64) {
+                None => next.await,
+                Some(deadline) => match tokio::time::timeout_at(deadline, next).await {
+                    Ok(frame) => frame,
+                    Err(_) => return Ok(Some(Received::TooSlow)),
+                },
+            };
+            let Some(frame) = frame else { return Ok(Some(std::mem::take(&mut self.pieces).finish())) };
+            let Ok(frame) = frame else { return Ok(Some(Received::Broken)) };
+            // Trailers are not part of the body.
+            let Ok(data) = frame.into_data() else { continue };
+            if self.pieces.len + data.len() > self.bounds.max_request_size {
+                return Ok(Some(Received::TooLarge));
+            }
+            self.permit.grow(data.len())?;
+            self.pieces.push(&data);
         }
-        permit.grow(data.len())?;
-        pieces.push(&data);
+        Ok(None)
     }
 }
 
 /// What has arrived.
+#[derive(Default)]
 struct Pieces {
     full: Vec<Bytes>,
     last: Vec<u8>,

@@ -143,8 +143,12 @@ impl Service {
         if permit.hold_head(exchange.query.len() + exchange.headers.len(), &exchange.query).is_err() {
             return respond(self.freed_elsewhere(Core::overloaded()));
         }
-        exchange.body = match body::read(body, declared, self.bounds, &permit).await {
-            Ok(received) => received,
+        let threads = &self.large_requests.bodies;
+        let permit = match body::read(body, declared, self.bounds, permit, threads).await {
+            Ok((permit, received)) => {
+                exchange.body = received;
+                permit
+            }
             Err(Overloaded) => return respond(self.freed_elsewhere(Core::overloaded())),
         };
         let mut journey = self.core.answer(permit, exchange);

@@ -33,6 +33,9 @@ impl LeastRate {
     }
 }
 
+/// How many bytes a connection writes before the others of its thread have their turn.
+const TURN: usize = 64 * 1024;
+
 /// A stream whose writes fail when one makes no progress for the time-out, or what is to be written goes out more slowly
 /// than the least rate.
 pub(crate) struct BoundedWrites<S> {
@@ -49,6 +52,8 @@ pub(crate) struct BoundedWrites<S> {
     deadline: Option<Pin<Box<Sleep>>>,
     /// Which operation the deadline was set for.
     waiting: Waiting,
+    /// What is left of the connection's turn, in bytes.
+    turn: usize,
 }
 
 /// What waits for the client.
@@ -62,7 +67,16 @@ enum Waiting {
 impl<S> BoundedWrites<S> {
     /// Bounds the writes of a stream.
     pub(crate) const fn new(stream: S, timeout: Duration, rate: LeastRate) -> Self {
-        Self { stream, timeout, rate, since: None, written: 0, deadline: None, waiting: Waiting::Nothing }
+        Self {
+            stream,
+            timeout,
+            rate,
+            since: None,
+            written: 0,
+            deadline: None,
+            waiting: Waiting::Nothing,
+            turn: TURN,
+        }
     }
 
     /// Counts what a write took, or lets one wait; an error when the time is up.
@@ -72,8 +86,10 @@ impl<S> BoundedWrites<S> {
         polled: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         let Poll::Ready(result) = &polled else { return self.wait(Waiting::Write, context) };
+        let bytes = *result.as_ref().unwrap_or(&0);
         self.since.get_or_insert_with(Instant::now);
-        self.written += result.as_ref().map_or(0, |bytes| *bytes as u64);
+        self.written += bytes as u64;
+        self.turn = self.turn.saturating_sub(bytes);
         self.waiting = Waiting::Nothing;
         polled
     }
@@ -89,11 +105,24 @@ impl<S> BoundedWrites<S> {
         }
         // All of it is out: the next answer has a beginning of its own.
         (self.since, self.written, self.waiting) = (None, 0, Waiting::Nothing);
+        self.turn = TURN;
         polled
+    }
+
+    /// Is pending once when the turn is over: an answer of many bytes would otherwise be copied into the kernel as far as it
+    /// has room, and the small requests of the thread would wait for that.
+    fn begin_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.turn > 0 {
+            return Poll::Ready(());
+        }
+        self.turn = TURN;
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Lets an operation wait. One that waits already keeps its deadline.
     fn wait<T>(&mut self, waiting: Waiting, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.turn = TURN;
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
         let slow = self.rate.deadline(since, self.written);
@@ -125,6 +154,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedWrites<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.begin_write(context));
+        let bytes = bytes.get(..self.turn).unwrap_or(bytes);
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.check_write(context, polled)
     }
@@ -144,6 +175,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedWrites<S> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if parts.iter().map(|part| part.len()).sum::<usize>() > self.turn {
+            // As much of the first part as the turn is long.
+            let first = parts.iter().find(|part| !part.is_empty());
+            return self.poll_write(context, first.map_or(&[], |part| part));
+        }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         self.check_write(context, polled)
     }
@@ -155,6 +191,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedWrites<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -205,6 +244,36 @@ mod tests {
         let mut got = vec![0; 1 << 17];
         reading.read_exact(&mut got).await.unwrap();
         writing.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_leaves_the_other_tasks_of_its_thread_their_turns() {
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&turns);
+        let other = tokio::spawn(async move {
+            loop {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        let sent: Vec<u8> = (0..=250).cycle().take(20 * TURN).collect();
+        // It has room for all of it.
+        let (stream, mut reading) = tokio::io::duplex(sent.len());
+        let mut writer = BoundedWrites::new(stream, Duration::from_mins(1), LeastRate::default());
+        let (head, rest) = sent.split_at(100);
+        let mut parts = [io::IoSlice::new(head), io::IoSlice::new(rest)];
+        let mut parts = &mut parts[..];
+        while !parts.is_empty() {
+            let written = writer.write_vectored(parts).await.unwrap();
+            assert!(written <= TURN, "{written} bytes in one turn");
+            io::IoSlice::advance_slices(&mut parts, written);
+        }
+        let turns = turns.load(Ordering::Relaxed);
+        assert!(turns >= 18, "{turns} turns of the other task");
+        let mut got = vec![0; sent.len()];
+        reading.read_exact(&mut got).await.unwrap();
+        assert!(got == sent);
+        other.abort();
     }
 
     #[tokio::test]

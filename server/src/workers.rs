@@ -26,6 +26,8 @@ pub(crate) struct Workers {
 /// The threads for large requests: they run beside the others.
 #[derive(Clone)]
 pub(crate) struct LargeRequests {
+    /// One thread that reads their bodies, so that none waits until another request has been worked on.
+    pub(crate) bodies: Handle,
     /// They give way to small requests.
     pub(crate) ordinary: Handle,
     /// One thread for those below `sys/`: they start devices' threads, which have the priority of the thread that starts
@@ -44,23 +46,18 @@ struct Worker {
 }
 
 impl Workers {
-    /// Starts this many threads, half as many for large requests, and one for operators'.
+    /// Starts this many threads, half as many for large requests, one for operators' and one for large bodies.
     pub(crate) fn start(count: usize) -> io::Result<Self> {
         let threads = (0..count.max(1)).map(Worker::start).collect::<io::Result<_>>()?;
-        let ordinary = Builder::new_multi_thread()
-            .worker_threads((count / 2).max(1))
-            .thread_name("serve-large")
-            .on_thread_start(give_way)
-            .enable_all()
-            .build()?;
-        let operators = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("serve-operator")
-            .enable_all()
-            .build()?;
-        let large_requests =
-            LargeRequests { ordinary: ordinary.handle().clone(), operators: operators.handle().clone() };
-        Ok(Self { threads, runtimes: vec![ordinary, operators], large_requests })
+        let bodies = runtime(1, "serve-bodies").on_thread_start(give_way).build()?;
+        let ordinary = runtime((count / 2).max(1), "serve-large").on_thread_start(give_way).build()?;
+        let operators = runtime(1, "serve-operator").build()?;
+        let large_requests = LargeRequests {
+            bodies: bodies.handle().clone(),
+            ordinary: ordinary.handle().clone(),
+            operators: operators.handle().clone(),
+        };
+        Ok(Self { threads, runtimes: vec![bodies, ordinary, operators], large_requests })
     }
 
     /// The threads for large requests.
@@ -88,6 +85,12 @@ impl Drop for Workers {
             runtime.shutdown_background();
         }
     }
+}
+
+fn runtime(threads: usize, name: &str) -> Builder {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(threads).thread_name(name).enable_all();
+    builder
 }
 
 /// Lowers the priority of the calling thread. Where that is not possible it stays as it is.

@@ -3,17 +3,28 @@
 
 mod audit;
 mod audit_status;
+mod ceremony;
+mod cors;
+mod generate_root;
 pub(crate) mod metrics;
 mod mounts;
 mod openapi;
+mod plugins;
 mod policies;
+mod rekey;
+mod remount;
+mod rotation;
 mod seal;
 mod snapshot;
+mod wrapping;
+mod state;
+mod unsupported;
 
 use std::sync::Arc;
 
 use self::mounts::Class::{Auth, Secret};
 use crate::engine::{Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, Unsealed};
+use crate::operation::Operation;
 use crate::outcome::Refusal;
 use crate::routes::{ExemptEndpoint, Recording, Role, Route};
 
@@ -34,7 +45,6 @@ pub(crate) static KIND: EngineKind = EngineKind::new::<Sys>(
 
 const PREFIX: &str = "sys/";
 
-const NO_REMOUNT: &str = "moving a mount is not supported; enable a new one and copy what is in the old one";
 const CEREMONY: &str =
     "works while sealed, when neither devices nor salts can be read; it opens no secret to its caller";
 const STATE: &str = "answers while sealed and to load balancers many times a second, from public facts only";
@@ -54,6 +64,16 @@ const fn sudo(pattern: &'static str, synopsis: &'static str) -> Path<Sys> {
     Path::new(pattern, synopsis).sudo()
 }
 
+/// A route that refuses these operations for a reason.
+const fn refused(
+    pattern: &'static str,
+    synopsis: &'static str,
+    reason: &'static str,
+    operations: &[Operation],
+) -> Path<Sys> {
+    Path::new(pattern, synopsis).refuse(reason, operations)
+}
+
 /// A route whose answers have the keys of `data` at the top level too.
 const fn injected(pattern: &'static str, synopsis: &'static str) -> Path<Sys> {
     Path::new(pattern, synopsis).injected()
@@ -64,8 +84,55 @@ fn answered_elsewhere<'a>(_: &'a Sys, _: &'a Unsealed, _: &'a Call<'a>) -> Handl
     Handled::ready(Refusal::unsupported_path())
 }
 
+/// The rows of all endpoints, a list for each subject. The first row that matches takes a request.
+const LISTS: &[&[Path<Sys>]] = &[
+    Sys::OWN_PATHS,
+    rekey::PATHS,
+    rekey::ROTATE_PATHS,
+    generate_root::PATHS,
+    rotation::PATHS,
+    remount::PATHS,
+    cors::PATHS,
+    plugins::PATHS,
+    state::PATHS,
+    unsupported::PATHS,
+];
+
+const fn count(mut lists: &[&[Path<Sys>]]) -> usize {
+    let mut count = 0;
+    while let [first, rest @ ..] = lists {
+        count += first.len();
+        lists = rest;
+    }
+    count
+}
+
+/// The rows of several lists in one.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what is out of bounds")]
+const fn joined<const N: usize>(lists: &[&[Path<Sys>]]) -> [Path<Sys>; N] {
+    let mut all = [lists[0][0]; N];
+    let (mut list, mut at) = (0, 0);
+    while list < lists.len() {
+        let mut row = 0;
+        while row < lists[list].len() {
+            all[at] = lists[list][row];
+            (row, at) = (row + 1, at + 1);
+        }
+        list += 1;
+    }
+    all
+}
+
 impl Engine for Sys {
-    const PATHS: &'static [Path<Self>] = &[
+    const PATHS: &'static [Path<Self>] = &joined::<{ count(LISTS) }>(LISTS);
+
+    async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+}
+
+impl Sys {
+    const OWN_PATHS: &'static [Path<Self>] = &[
         exempted("init", "Initialise the server.", CEREMONY, ExemptEndpoint::Init)
             .read(answered_elsewhere)
             .write(answered_elsewhere),
@@ -164,11 +231,6 @@ impl Engine for Sys {
             .read(|_, unsealed, call| Handled::ready(mounts::read(unsealed, call, Secret)))
             .write(|_, unsealed, call| Handled::pending(mounts::enable(unsealed, call, Secret)))
             .delete(|_, unsealed, call| Handled::pending(mounts::disable(unsealed, call, Secret))),
-        sudo("remount", "Move a mount. Not supported.")
-            .injected()
-            .write(|_, _, _| Handled::ready(Refusal::invalid(NO_REMOUNT))),
-        sudo("remount/status/{id}", "Read how far a move is. Not supported.")
-            .read(|_, _, _| Handled::ready(Refusal::invalid(NO_REMOUNT))),
         injected("auth", "List the login methods.")
             .read(|_, unsealed, _| Handled::ready(mounts::list(unsealed, Auth))),
         sudo("auth/{*path}/tune", "Read and change the settings of a login method.")
@@ -212,6 +274,26 @@ impl Engine for Sys {
             .write(|_, unsealed, call| {
                 Handled::pending(policies::capabilities_of_named(unsealed, call, "accessor"))
             }),
+        Path::new("wrapping/wrap", "Wrap the data of the request.")
+            .description("Takes any fields. The header X-Vault-Wrap-TTL says for how long.")
+            .write(|_, _, call| Handled::ready(wrapping::wrap(call))),
+        Path::new("wrapping/unwrap", "Exchange a wrapping token for what is wrapped in it, once.")
+            .description("Takes `token`. Without it the token of the request is the wrapping token.")
+            .role(Role::NamesWrappingToken)
+            .sensitive_fields(&["token"])
+            .write(|_, unsealed, call| Handled::pending(wrapping::unwrap(unsealed, call))),
+        Path::new("wrapping/lookup", "Look a wrapping token up, without using it.")
+            .description("Takes `token`. Without it the token of the request is the wrapping token.")
+            .role(Role::NamesWrappingToken)
+            .needs_no_token()
+            .sensitive_fields(&["token"])
+            .read(|_, unsealed, call| Handled::pending(wrapping::lookup(unsealed, call)))
+            .write(|_, unsealed, call| Handled::pending(wrapping::lookup(unsealed, call))),
+        Path::new("wrapping/rewrap", "Exchange a wrapping token for another, with the same answer in it.")
+            .description("Takes `token`. The new one lives for the time that the first one was made for.")
+            .role(Role::NamesWrappingToken)
+            .sensitive_fields(&["token"])
+            .write(|_, unsealed, call| Handled::pending(wrapping::rewrap(unsealed, call))),
         Path::new("internal/ui/mounts", "List the mounts that the caller can see.")
             .needs_no_token()
             .read(|_, unsealed, call| Handled::ready(mounts::list_visible(unsealed, call))),
@@ -222,10 +304,6 @@ impl Engine for Sys {
         Path::new("internal/specs/openapi", "Read the description of all paths as an OpenAPI document.")
             .read(|_, unsealed, call| Handled::ready(openapi::read(unsealed, call))),
     ];
-
-    async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
-        Ok(Self)
-    }
 }
 
 /// The row of a path that is not recorded: one of the exempt ones, or one that a listener exempts. The only way to leave

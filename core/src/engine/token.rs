@@ -330,7 +330,10 @@ async fn tidy(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Duplicate | TokenError::TooDeep | TokenError::TooLong(_) => {
+            TokenError::Duplicate
+            | TokenError::TooDeep
+            | TokenError::TooLong(_)
+            | TokenError::ReservedPolicy => {
                 Self::invalid(error.to_string())
             }
             TokenError::Gone => Self::no_valid_token(),

@@ -10,6 +10,7 @@ use onrecord_value::Time;
 use zeroize::Zeroizing;
 
 use super::{MAX_DEPTH, TokenError, Tokens};
+use crate::policies::RESPONSE_WRAPPING;
 use crate::token::{Entry, TokenDraft, TokenKind};
 use crate::tokens::Caller;
 
@@ -26,11 +27,37 @@ impl Tokens {
         parent: Option<&Caller>,
         now: Time,
     ) -> Result<Arc<Entry>, TokenError> {
+        // Only the server itself makes wrapping tokens.
+        if draft.policies.iter().any(|name| name == RESPONSE_WRAPPING) {
+            return Err(TokenError::ReservedPolicy);
+        }
         let entry = self.make(draft, parent, now)?;
         match entry.kind {
-            TokenKind::Service => self.0.storage.insert(&entry).await?,
+            TokenKind::Service => self.0.storage.insert(&entry, None).await?,
             TokenKind::Batch => return self.0.issue_batch(&entry).map(Arc::new),
         }
+        Ok(entry)
+    }
+
+    /// Makes a wrapping token with what is wrapped in it: both are stored in one batch. It lives for `ttl` seconds, can be
+    /// used once and not be renewed. `path` is that of the request whose answer is wrapped.
+    pub(crate) async fn create_wrapping(
+        &self,
+        path: &str,
+        ttl: u64,
+        (key, value): (&str, &[u8]),
+        now: Time,
+    ) -> Result<Arc<Entry>, TokenError> {
+        let draft = TokenDraft {
+            policies: vec![RESPONSE_WRAPPING.to_owned()],
+            path: path.to_owned(),
+            num_uses: 1,
+            ttl,
+            explicit_max_ttl: ttl,
+            ..TokenDraft::default()
+        };
+        let entry = self.make(draft, None, now)?;
+        self.0.storage.insert(&entry, Some((key, value))).await?;
         Ok(entry)
     }
 

@@ -38,10 +38,15 @@ impl Tokens {
         if !issued.new || issued.entry.kind == TokenKind::Batch {
             return Ok(());
         }
-        if let Ok(Some(cached)) = self.0.find(&issued.entry.name).await {
+        self.withdraw_entry(&issued.entry).await
+    }
+
+    /// As [`Tokens::withdraw`], for a token that is not in an `auth` block.
+    pub(crate) async fn withdraw_entry(&self, entry: &Entry) -> Result<(), TokenError> {
+        if let Ok(Some(cached)) = self.0.find(&entry.name).await {
             cached.end();
         }
-        self.remove_family(issued.entry.name.clone()).await.map(drop)
+        self.remove_family(entry.name.clone()).await.map(drop)
     }
 
     /// Revokes a token alone: its children become orphans.

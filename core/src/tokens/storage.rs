@@ -72,9 +72,13 @@ impl TokenStorage {
         Ok(self.tokens.list(&format!("child/{name}/")).await?)
     }
 
-    pub(super) async fn insert(&self, entry: &Entry) -> Result<(), TokenError> {
+    /// Stores a new token, with a first value of its cubbyhole if there is one.
+    pub(super) async fn insert(&self, entry: &Entry, first: Option<(&str, &[u8])>) -> Result<(), TokenError> {
         let mut batch = Batch::new();
         self.lay(&mut batch, entry)?;
+        if let Some((key, value)) = first {
+            self.cubbyholes.put(&mut batch, &format!("{}/{key}", entry.name), value)?;
+        }
         match self.tokens.commit(batch).await {
             Err(CommitError::Conflict(conflict)) if conflict.key.ends_with(&entry.name) => {
                 Err(TokenError::Duplicate)

@@ -156,9 +156,15 @@ async fn what_is_refused_while_capturing_is_on_record_too() {
         (ask("GET", "kv/../sys/mounts"), 400, "the path contains a relative component"),
         (ask("TRACE", "kv/x"), 405, ""),
         (
-            ask("GET", "kv/x").header("X-Vault-Wrap-TTL", "60"),
+            ask("GET", "kv/x").header("X-Vault-Wrap-TTL", "canary"),
             400,
-            "this server does not support X-Vault-Wrap-TTL: send the request without this header",
+            "error parsing X-Vault-Wrap-TTL header: time: invalid duration \"canary\"; it is seconds, or a number with a unit, \
+             such as 90s, 5m or 1h",
+        ),
+        (
+            ask("GET", "kv/x").header("X-Vault-Wrap-Format", "jwt"),
+            400,
+            "this server does not support X-Vault-Wrap-Format: send the request without this header",
         ),
         (
             ask("GET", "kv/x").header("X-Vault-Namespace", "canary/"),

@@ -13,7 +13,9 @@
 )]
 
 mod boots;
+mod ceremonies;
 mod clock;
+mod compatibility;
 mod engines;
 mod existence;
 mod extending;
@@ -23,6 +25,7 @@ mod journey;
 mod kit;
 mod lifecycle;
 mod observability;
+mod operations;
 mod reload;
 mod repair;
 mod routes;
@@ -31,3 +34,4 @@ mod secrets_on_record;
 mod snapshot;
 mod tokens;
 mod upgrade;
+mod wrapping;

@@ -8,6 +8,7 @@ mod anonymous_data;
 mod checker;
 mod core_dumps;
 mod damaged_storage;
+mod large_transfers;
 mod lost_data;
 mod many_things;
 mod memory_after_seal;

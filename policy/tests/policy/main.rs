@@ -10,4 +10,5 @@
 
 mod decisions;
 mod kit;
+mod templates;
 mod texts;

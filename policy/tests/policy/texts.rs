@@ -62,8 +62,12 @@ fn unknown_keys_and_wrong_values_are_refused() {
         ),
         (r#"path "x/+*" { }"#, r#"path "x/+*": invalid use of wildcards ('+*' is forbidden)"#),
         (
-            r#"path "secret/{{identity.entity.id}}/*" { }"#,
-            r#"path "secret/{{identity.entity.id}}/*": templated paths are not supported"#,
+            r#"path "secret/{{identity.entity.di}}/*" { }"#,
+            r#"path "secret/{{identity.entity.di}}/*": invalid template "identity.entity.di""#,
+        ),
+        (
+            r#"path "secret/{{identity.entity.id" { }"#,
+            r#"path "secret/{{identity.entity.id": a template is not closed with '}}'"#,
         ),
         (
             "path \"x\" { capabilities = [\"read\"]\n capabilities = [\"list\"] }",

@@ -40,7 +40,11 @@ where
         peer: Some(Peer { address: Arc::from("127.0.0.1"), port: 4321 }),
         client_certificate_serial: None,
         bounds,
-        large_requests: LargeRequests { ordinary: Handle::current(), operators: Handle::current() },
+        large_requests: LargeRequests {
+            bodies: Handle::current(),
+            ordinary: Handle::current(),
+            operators: Handle::current(),
+        },
     };
     let ending = watch::Sender::new(Ending::default());
     Connection { service, slot: (slot, None), ending: ending.subscribe() }.serve(stream).await;

@@ -35,7 +35,7 @@ impl Values {
 
     /// Makes the changes of all batches whose preconditions hold: see [`Backend::commit`].
     pub fn commit(&mut self, batches: &[Batch]) -> Vec<Result<(), Conflict>> {
-        batches.iter().map(|batch| self.apply(batch, &mut |_, _, _| {})).collect()
+        batches.iter().map(|batch| self.apply(batch, &mut |_, _, _| {}, &mut Vec::new())).collect()
     }
 
     /// As [`Values::commit`]; `digests` are told of the changes, and their record is stored. See
@@ -45,12 +45,22 @@ impl Values {
         batches: &[Batch],
         digests: &mut TableDigests,
     ) -> Vec<Result<(), Conflict>> {
+        self.replace_with_digests(batches, digests, &mut Vec::new())
+    }
+
+    /// As [`Values::commit_with_digests`]; hands out the values that were replaced.
+    fn replace_with_digests(
+        &mut self,
+        batches: &[Batch],
+        digests: &mut TableDigests,
+        replaced: &mut Vec<Arc<[u8]>>,
+    ) -> Vec<Result<(), Conflict>> {
         let mut changed = false;
         let mut change = |key: &str, old: Option<&[u8]>, new: Option<&[u8]>| {
             changed = true;
             digests.change(key, old, new);
         };
-        let verdicts = batches.iter().map(|batch| self.apply(batch, &mut change)).collect();
+        let verdicts = batches.iter().map(|batch| self.apply(batch, &mut change, replaced)).collect();
         if let Some(record) = changed.then(|| digests.next_record()).flatten() {
             self.0.insert(TABLES.to_owned(), record.into());
         }
@@ -72,6 +82,7 @@ impl Values {
         &mut self,
         batch: &Batch,
         changed: &mut impl FnMut(&str, Option<&[u8]>, Option<&[u8]>),
+        replaced: &mut Vec<Arc<[u8]>>,
     ) -> Result<(), Conflict> {
         for precondition in batch.preconditions() {
             precondition.check(self.0.get(precondition.key()).map(|value| &**value))?;
@@ -82,6 +93,7 @@ impl Values {
                 None => self.0.remove(&change.key),
             };
             changed(&change.key, old.as_deref(), change.value.as_deref());
+            replaced.extend(old);
         }
         Ok(())
     }
@@ -134,7 +146,9 @@ impl Backend for Memory {
     }
 
     fn read(&self, key: &str) -> Read<'_, Result<Option<Vec<u8>>, BackendError>> {
-        Read::Ready(Ok(self.values().read(key)))
+        // Copied when the lock is free again: a value may be large, and a writer that waits lets no reader in.
+        let value = self.values().0.get(key).cloned();
+        Read::Ready(Ok(value.map(|value| value.to_vec())))
     }
 
     fn list(&self, prefix: &str, after: &str, limit: usize) -> Read<'_, Result<Vec<String>, BackendError>> {
@@ -146,8 +160,10 @@ impl Backend for Memory {
     }
 
     fn commit(&self, batches: &[Batch]) -> Result<Vec<Result<(), Conflict>>, BackendError> {
-        // Held over the whole commit, so that no reader sees half a batch.
-        Ok(self.values.write().unwrap_or_else(PoisonError::into_inner).commit(batches))
+        let mut replaced = Vec::new();
+        let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
+        // Held over the whole commit, so that no reader sees half a batch. What is replaced is freed after it.
+        Ok(batches.iter().map(|batch| values.apply(batch, &mut |_, _, _| {}, &mut replaced)).collect())
     }
 
     fn records(&self) -> Result<Box<dyn Records>, BackendError> {
@@ -160,8 +176,10 @@ impl Backend for Memory {
         batches: &[Batch],
         digests: &mut TableDigests,
     ) -> Result<Vec<Result<(), Conflict>>, BackendError> {
+        // Dropped after the lock: a large value takes long to free, and readers would wait for it.
+        let mut replaced = Vec::new();
         let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(values.commit_with_digests(batches, digests))
+        Ok(values.replace_with_digests(batches, digests, &mut replaced))
     }
 
     fn for_each(&self, prefix: &str, visit: &mut dyn FnMut(&str, &[u8])) -> Result<(), BackendError> {

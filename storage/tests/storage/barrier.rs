@@ -273,7 +273,7 @@ fn maintenance_stores_the_count_of_encryptions() {
     for _ in 0..1 << 16 {
         view.put(&mut unused, "k", b"").unwrap();
     }
-    block_on(barrier.maintain(0)).unwrap();
+    block_on(barrier.maintain(0, RotationLimits::default())).unwrap();
     barrier.seal();
     block_on(barrier.unseal(&shares[0])).unwrap();
     assert_eq!(barrier.key_status().unwrap().encryptions, 1 << 16);
