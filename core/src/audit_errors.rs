@@ -46,6 +46,8 @@ pub(crate) const TOO_MUCH_WORK: Template =
 /// There was no room for the answer.
 pub(crate) const NO_ROOM: Template =
     Template::new("the server is at its limit of memory for answers; the answer was not made");
+/// There are as many leases as a quota allows.
+pub(crate) const LEASE_QUOTA: Template = Template::new("lease count quota exceeded");
 pub(crate) const BAD_QUERY: Template = Template::new("invalid query parameter");
 pub(crate) const WRITE_TO_SLASH: Template = Template::new("cannot write to a path ending in '/'");
 pub(crate) const RELATIVE_PATH: Template = Template::new("relative path");
@@ -73,3 +75,4 @@ pub(crate) const WARN_AT_ROOT: Template =
 pub(crate) const WARN_UNKNOWN_OPTION: Template =
     Template::new("An option of the audit device is not known and has no effect");
 pub(crate) const WARN_IGNORED: Template = Template::new("Endpoint ignored unrecognized parameters");
+pub(crate) const WARN_KEY_EXISTS: Template = Template::new("the key already existed");

@@ -12,6 +12,7 @@ pub(crate) mod jwt;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;
+pub mod leases;
 pub(crate) mod login_attempts;
 pub(crate) mod login_parameters;
 pub(crate) mod mount;
@@ -34,6 +35,7 @@ use onrecord_policy::{Decision, Question};
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
+use self::leases::Revocation;
 use self::space::Existing;
 use crate::admission::Permit;
 use crate::exchange::Peer;
@@ -303,6 +305,17 @@ pub trait Engine: Sized + Send + Sync + 'static {
         Read::Ready(Ok(()))
     }
 
+    /// Takes back what it leased: the lease has ended. Done twice, it must not fail. An engine that leases only what is good for
+    /// nothing once its time is over need not do anything.
+    fn revoke_lease<'a>(
+        &'a self,
+        unsealed: &'a Unsealed,
+        revocation: &'a Revocation<'a>,
+    ) -> Read<'a, Result<(), Refusal>> {
+        let _ = (unsealed, revocation);
+        Read::Ready(Ok(()))
+    }
+
     /// Answers a request that no path takes, or whose path does not take the operation: with the refusal given, unless
     /// the engine has something better to say. Reads nothing.
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome {
@@ -319,6 +332,12 @@ pub trait AnyEngine: Send + Sync {
     fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<Box<Existing>>>;
     /// As [`Engine::invalidate`].
     fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>>;
+    /// As [`Engine::revoke_lease`].
+    fn revoke_lease<'a>(
+        &'a self,
+        unsealed: &'a Unsealed,
+        revocation: &'a Revocation<'a>,
+    ) -> Read<'a, Result<(), Refusal>>;
     /// As [`Engine::unrouted`].
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome;
 }
@@ -341,6 +360,14 @@ impl<E: Engine> AnyEngine for E {
 
     fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>> {
         Engine::invalidate(self, key)
+    }
+
+    fn revoke_lease<'a>(
+        &'a self,
+        unsealed: &'a Unsealed,
+        revocation: &'a Revocation<'a>,
+    ) -> Read<'a, Result<(), Refusal>> {
+        Engine::revoke_lease(self, unsealed, revocation)
     }
 
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome {

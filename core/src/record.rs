@@ -18,7 +18,7 @@ use crate::alarm::Phase;
 use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
-use crate::engine::mount::{Mount, RUNNING_VERSION, Tune};
+use crate::engine::mount::{Mount, RUNNING_VERSION};
 use crate::exchange::{ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
@@ -309,18 +309,13 @@ fn request_data<'a>(context: &RequestContext<'a>) -> Data<'a> {
 
 /// The fields of the request's data that the mount's settings leave in the clear.
 fn plain_request_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
-    tune_of_plain_route(context)?.audit_non_hmac_request_keys.as_deref()
+    mount_that_shows(context)?.tune.audit_non_hmac_request_keys.as_deref()
 }
 
-/// As [`plain_request_keys`], of the response's data.
-fn plain_response_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
-    tune_of_plain_route(context)?.audit_non_hmac_response_keys.as_deref()
-}
-
-/// The settings of the mount, where they can leave fields in the clear: not where the route has secret ones.
-fn tune_of_plain_route<'a>(context: &RequestContext<'a>) -> Option<&'a Tune> {
+/// The mount whose settings may leave fields in the clear: none where the route has secret ones.
+fn mount_that_shows<'a>(context: &RequestContext<'a>) -> Option<&'a Mount> {
     let secret = context.route.row.is_some_and(|row| !row.sensitive_fields.is_empty());
-    context.route.mount.as_deref().filter(|_| !secret).map(|mount| &mount.tune)
+    context.route.mount.as_deref().filter(|_| !secret)
 }
 
 fn path<'a>(context: &RequestContext<'a>) -> Path<'a> {
@@ -341,13 +336,21 @@ fn mounted(mount: &Mount, accessor: bool) -> MountFacts<'_> {
     }
 }
 
+/// The fields of the answer's data that the mount's settings leave in the clear: none where the route has secret ones.
+fn plain_response_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    mount_that_shows(context)?.tune.audit_non_hmac_response_keys.as_deref()
+}
+
 fn replied<'a>(reply: &'a Reply, plain: Option<&'a [String]>, response: &mut Response<'a>) {
     if let Some(wrapped) = &reply.wrapped {
         response.wrap_info = Some(wrap_info(wrapped));
         return;
     }
     response.auth = reply.auth.as_ref().map(issued);
-    response.secret = reply.lease_seconds.map(|_| Secret::default());
+    response.secret = match &reply.lease {
+        Some(lease) => Some(Secret { lease_id: Clear::new(&lease.id) }),
+        None => reply.lease_seconds.map(|_| Secret::default()),
+    };
     if let Some(object) = &reply.data {
         response.data = data(object, plain);
     }

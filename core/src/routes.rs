@@ -89,8 +89,8 @@ pub struct Route {
     pub injected: bool,
     /// What the captured part of the path is, for the record.
     pub captured: Captured,
-    /// Fields of the body, and of the answer, that are secret. They stay hashed even where the mount lists them in
-    /// `audit_non_hmac_request_keys` or `audit_non_hmac_response_keys`: such a route knows no plain keys. Where no token is needed they are what lets a client
+    /// Fields of the body and of the answer that are secret. They stay hashed even where the mount lists them in
+    /// `audit_non_hmac_request_keys`: such a route knows no plain keys. Where no token is needed they are what lets a client
     /// in, and the only fields that are recorded one by one without a token.
     pub sensitive_fields: &'static [&'static str],
     /// Whether what is captured of the path is a name without case.

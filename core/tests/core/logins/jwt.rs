@@ -138,7 +138,9 @@ async fn a_client_logs_in_with_a_token_of_each_kind_of_key() {
         assert_eq!(auth["metadata"], json!({"role": "app", "team": "blue"}));
         assert_eq!(look_up(&world, &said).await["display_name"], "in-bob");
         if let Issuer::Rsa(_) = issuer {
-            let pss = issuer.sign(&json!({"alg": "PS512"}), &claims(json!({})));
+            let pss = issuer.sign(&json!({"alg": "PS512"}), &claims(json!({"groups": "a"})));
+            let no_groups = issuer.token(&claims(json!({})));
+            assert_eq!(with_token(&world, &no_groups).await.status, 400, "a claim that the role needs");
             assert_eq!(with_token(&world, &pss).await.status, 200);
         }
         let other = Issuer::ed25519().token(&claims(json!({})));
