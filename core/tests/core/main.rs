@@ -12,6 +12,7 @@
     reason = "a test that fails should panic"
 )]
 
+mod auto_seal;
 mod boots;
 mod ceremonies;
 mod clock;
@@ -20,6 +21,7 @@ mod engines;
 mod existence;
 mod extending;
 mod far_storage;
+mod forwarding;
 mod invalidation;
 mod journey;
 mod kit;
