@@ -14,6 +14,7 @@
 
 mod boots;
 mod ceremonies;
+mod ceremony_journal;
 mod clock;
 mod compatibility;
 mod engines;
