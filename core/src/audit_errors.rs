@@ -29,6 +29,8 @@ pub(crate) const NOT_UTF_8: Template = Template::new("the request body is not UT
 /// There was no room for the answer.
 pub(crate) const NO_ROOM: Template =
     Template::new("the server is at its limit of memory for answers; the answer was not made");
+/// There are as many leases as a quota allows.
+pub(crate) const LEASE_QUOTA: Template = Template::new("lease count quota exceeded");
 pub(crate) const BAD_QUERY: Template = Template::new("invalid query parameter");
 pub(crate) const WRITE_TO_SLASH: Template = Template::new("cannot write to a path ending in '/'");
 pub(crate) const RELATIVE_PATH: Template = Template::new("relative path");

@@ -9,6 +9,7 @@ pub(crate) mod hashing;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;
+pub mod leases;
 pub(crate) mod mount;
 pub(crate) mod mounts;
 pub(crate) mod space;
@@ -26,6 +27,7 @@ use onrecord_policy::{Decision, Question};
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
+use self::leases::Revocation;
 use self::space::Existing;
 use crate::admission::Permit;
 use crate::exchange::Peer;
@@ -284,6 +286,17 @@ pub trait Engine: Sized + Send + Sync + 'static {
         Read::Ready(Ok(()))
     }
 
+    /// Takes back what it leased: the lease has ended. Done twice, it must not fail. An engine that leases only what is good for
+    /// nothing once its time is over need not do anything.
+    fn revoke_lease<'a>(
+        &'a self,
+        unsealed: &'a Unsealed,
+        revocation: &'a Revocation<'a>,
+    ) -> Read<'a, Result<(), Refusal>> {
+        let _ = (unsealed, revocation);
+        Read::Ready(Ok(()))
+    }
+
     /// Answers a request that no path takes, or whose path does not take the operation: with the refusal given, unless
     /// the engine has something better to say. Reads nothing.
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome {
@@ -300,6 +313,12 @@ pub trait AnyEngine: Send + Sync {
     fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<Box<Existing>>>;
     /// As [`Engine::invalidate`].
     fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>>;
+    /// As [`Engine::revoke_lease`].
+    fn revoke_lease<'a>(
+        &'a self,
+        unsealed: &'a Unsealed,
+        revocation: &'a Revocation<'a>,
+    ) -> Read<'a, Result<(), Refusal>>;
     /// As [`Engine::unrouted`].
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome;
 }
@@ -322,6 +341,14 @@ impl<E: Engine> AnyEngine for E {
 
     fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>> {
         Engine::invalidate(self, key)
+    }
+
+    fn revoke_lease<'a>(
+        &'a self,
+        unsealed: &'a Unsealed,
+        revocation: &'a Revocation<'a>,
+    ) -> Read<'a, Result<(), Refusal>> {
+        Engine::revoke_lease(self, unsealed, revocation)
     }
 
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome {

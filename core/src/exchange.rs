@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use onrecord_audit::{Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
-use onrecord_value::Object;
+use onrecord_value::{Object, json};
 
 use crate::admission::Permit;
 
@@ -170,6 +170,17 @@ impl Media {
     }
 }
 
+/// What is left of a rate limit quota, for headers of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many requests a client may send in an interval (`X-RateLimit-Limit`).
+    pub limit: u64,
+    /// How many it may send now (`X-RateLimit-Remaining`).
+    pub remaining: u64,
+    /// After how many seconds that changes (`X-RateLimit-Reset`).
+    pub reset: u64,
+}
+
 /// An answer that may leave. It can only be made with a reason to leave.
 pub struct Answer {
     status: u16,
@@ -177,6 +188,7 @@ pub struct Answer {
     body: Bytes,
     /// In how many seconds the client may try again; 0 says nothing about it.
     retry_after: u64,
+    rate_limit: Option<RateLimit>,
     /// What the body holds of the budgets until it is written.
     permit: Option<Arc<Permit>>,
 }
@@ -250,6 +262,26 @@ impl Answer {
         Self { retry_after: 1, ..refused }
     }
 
+    /// Refuses a request beyond a rate limit quota. Nothing was done; an entry counts it.
+    pub(crate) fn over_quota(path: &str, retry_after: u64) -> Self {
+        let mut body = b"{\"errors\":[".to_vec();
+        json::write_str(&format!("request path {path:?}: rate limit quota exceeded"), &mut body);
+        body.extend_from_slice(b"]}\n");
+        Self { retry_after, ..Self::of(Shaped::json(429, body)) }
+    }
+
+    /// What is left of the quota that the request counts for, where the answer is to say so.
+    pub const fn rate_limit(&self) -> Option<RateLimit> {
+        self.rate_limit
+    }
+
+    /// With headers about the quota.
+    #[must_use]
+    pub(crate) fn with_rate_limit(mut self, rate_limit: Option<RateLimit>) -> Self {
+        self.rate_limit = rate_limit;
+        self
+    }
+
     /// Refuses a request whose peer sends too much of what is refused. Nothing was done; an entry counts it.
     pub(crate) fn over_rate() -> Self {
         let refused = Self::error(
@@ -262,7 +294,7 @@ impl Answer {
 
     fn of(shaped: Shaped) -> Self {
         let Shaped { status, media, body, retry_after, recorded: _ } = shaped;
-        Self { status, media, body, retry_after, permit: None }
+        Self { status, media, body, retry_after, rate_limit: None, permit: None }
     }
 
     fn error(status: u16, text: &'static str) -> Self {

@@ -26,6 +26,7 @@ use crate::cors::Cors;
 use crate::current::Current;
 use crate::devices::{DeclareError, DevicesError};
 use crate::engine::kind::Kinds;
+use crate::engine::leases;
 use crate::engine::sys;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Target};
@@ -246,7 +247,8 @@ impl Core {
         }));
     }
 
-    /// Housekeeping, to be called every minute or so: rotates a worn key, stores the time that was reached.
+    /// Housekeeping, to be called every minute or so: rotates a worn key, stores the time that was reached, ends leases
+    /// whose time is over.
     pub async fn maintain(&self) {
         let Some(unsealed) = self.unsealed() else { return };
         let now = self.inner.host.clock.now();
@@ -255,6 +257,9 @@ impl Core {
         }
         unsealed.snapshots.expire(self.inner.host.clock.monotonic());
         unsealed.keep_time().await;
+        if leases::sweep(&unsealed, unsealed.host.clock.now()).await.is_err() {
+            tracing::warn!("leases that have ended could not be removed");
+        }
         unsealed.check_storage();
     }
 

@@ -11,10 +11,20 @@ use crate::engine::unsealed::Unsealed;
 use crate::names::check_token;
 use crate::outcome::{Outcome, Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
+use crate::routes::{Captured, Route};
 use crate::token::{Issued, TokenDraft, TokenKind};
 
-pub(crate) async fn issue(unsealed: &Unsealed, call: &Call<'_>, mut reply: Box<Reply>) -> Outcome {
-    let Some(login) = reply.login.take() else { return Outcome::Reply(reply) };
+pub(crate) async fn issue(
+    unsealed: &Unsealed,
+    call: &Call<'_>,
+    row: Option<&Route>,
+    mut reply: Box<Reply>,
+) -> Outcome {
+    let Some(mut login) = reply.login.take() else { return Outcome::Reply(reply) };
+    // What the path of a login captures may be secret, and the paths of leases are in the clear in storage.
+    if let Some(row) = row.filter(|row| row.captured != Captured::Name) {
+        login.lease_path = [&*call.mount.path, row.prefix()].concat().trim_end_matches('/').to_owned();
+    }
     let (issued, warning) = match token(unsealed, call, login).await {
         Ok(issued) => issued,
         Err(refusal) => return refusal.into(),

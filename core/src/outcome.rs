@@ -12,6 +12,7 @@ use onrecord_value::{Object, Value};
 use crate::admission::Overloaded;
 use crate::audit_errors;
 use crate::exchange::Media;
+use crate::leases::IssuedLease;
 use crate::token::{Issued, TokenDraft, Wrapped};
 
 /// The result of a handler. A handler has no other way out.
@@ -39,6 +40,8 @@ pub struct Reply {
     pub wrapped: Option<Wrapped>,
     /// Whether the data is a leased secret, and for how long a client may keep it (seconds). KV 1 sets it without an id.
     pub lease_seconds: Option<u64>,
+    /// The lease of the data, or the one that was renewed; a new one is revoked if its response cannot be recorded.
+    pub lease: Option<IssuedLease>,
     /// Warnings for the client.
     pub warnings: Vec<Warning>,
     /// The status and body form when they are not the usual ones.
@@ -190,6 +193,12 @@ impl Refusal {
     pub fn no_mount(path: &str) -> Self {
         let text = format!("no handler for route \"{path}\". route entry not found.");
         Self::of(404, text, Some(audit_errors::UNSUPPORTED_PATH), true)
+    }
+
+    /// There are as many leases below the path as a quota allows.
+    pub(crate) fn over_lease_quota(path: &str) -> Self {
+        let text = format!("request path {path:?}: lease count quota exceeded");
+        Self::of(429, text, Some(audit_errors::LEASE_QUOTA), true)
     }
 
     /// There is no room for the answer.

@@ -349,7 +349,10 @@ fn replied<'a>(reply: &'a Reply, plain: Option<&'a [String]>, response: &mut Res
         return;
     }
     response.auth = reply.auth.as_ref().map(issued);
-    response.secret = reply.lease_seconds.map(|_| Secret::default());
+    response.secret = match &reply.lease {
+        Some(lease) => Some(Secret { lease_id: Clear::new(&lease.id) }),
+        None => reply.lease_seconds.map(|_| Secret::default()),
+    };
     if let Some(object) = &reply.data {
         response.data = data(object, plain);
     }

@@ -3,15 +3,14 @@
 //! Never in it: a request that is permitted (it costs nothing here), or how a count is put on record.
 
 mod counts;
-mod rate;
 
 use crate::context::RequestContext;
 use crate::decide::Verdict;
 use crate::network::Network;
+use crate::rate::Rate;
 use crate::tokens::Reservation;
 
 pub(crate) use self::counts::{Count, Counts, Reason, Taken};
-use self::rate::Rate;
 
 pub(crate) struct Refusals {
     /// None if there is no limit.
@@ -38,6 +37,14 @@ impl Refusals {
         context.unsealed.meters.over_rate();
         false
     }
+}
+
+/// Counts a request that is beyond a rate limit quota.
+pub(crate) fn count_over_quota(context: &RequestContext<'_>) {
+    let network = context.request.peer.as_ref().and_then(Network::of_peer);
+    let unsealed = context.unsealed;
+    unsealed.refusals.counts.add(Reason::Quota, network, unsealed.machine_clock.now());
+    unsealed.meters.over_rate();
 }
 
 /// Whether a request is refused by what is known before it is recorded. One without a valid token counts even where it needs

@@ -2,6 +2,7 @@
 //! Never in it: any way past a proof.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use onrecord_storage::{Rekey, RekeyError};
 use onrecord_value::Object;
@@ -9,6 +10,7 @@ use onrecord_value::Object;
 use crate::audit_errors;
 use crate::ceremonies::journal::Act;
 use crate::context::RequestContext;
+use crate::engine::leases::{self, Force};
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, ReleaseProof, Shaped};
 use crate::operation::Operation;
@@ -42,7 +44,7 @@ const NOT_STORED: &str =
 
 /// Releases a shaped answer, given that its response entry has settled. `ceremony` is the request, if it is one of a ceremony.
 pub(crate) async fn release(
-    unsealed: &Unsealed,
+    unsealed: &Arc<Unsealed>,
     ceremony: Option<&Request>,
     caller: Reservation,
     mut outcome: Outcome,
@@ -59,6 +61,9 @@ pub(crate) async fn release(
         && !end_ceremony_boxed(unsealed, request, &mut outcome, is_audited(proof)).await
     {
         return Answer::not_on_record(NOT_STORED);
+    }
+    if unsealed.tokens.take_has_ended() {
+        leases::sweep_soon(unsealed);
     }
     match (proof, outcome) {
         (Ok(proof), outcome) => {
@@ -112,6 +117,12 @@ fn changes_nothing(context: &RequestContext<'_>, outcome: &Outcome) -> bool {
 
 /// Revokes what was issued in a reply that does not leave.
 async fn withdraw(unsealed: &Unsealed, reply: Box<Reply>) {
+    if let Some(lease) = reply.lease.filter(|lease| lease.new) {
+        let now = unsealed.host.clock.now();
+        if leases::revoke(unsealed, &lease.id, now, Force::No).await.is_err() {
+            tracing::error!("a lease whose issue is not on record could not be revoked; that is tried again");
+        }
+    }
     if let Some(issued) = reply.auth.filter(|issued| issued.new)
         && let Err(error) = unsealed.tokens.withdraw(&issued).await
     {

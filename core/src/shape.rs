@@ -69,7 +69,8 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
         };
         return Shaped { media: raw.media, recorded: Some(recorded), ..Shaped::json(200, raw.body.clone()) };
     }
-    let nothing = reply.data.is_none() && reply.auth.is_none() && reply.warnings.is_empty();
+    let nothing =
+        reply.data.is_none() && reply.auth.is_none() && reply.lease.is_none() && reply.warnings.is_empty();
     if nothing && reply.shape == ReplyShape::Envelope {
         return Shaped { status: 204, ..Shaped::default() };
     }
@@ -125,8 +126,13 @@ fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b"\"request_id\":");
     json::write_str(id, out);
-    out.extend_from_slice(b",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":");
-    number(reply.lease_seconds.unwrap_or(0), out);
+    out.extend_from_slice(b",\"lease_id\":");
+    json::write_str(reply.lease.as_ref().map_or("", |lease| &lease.id), out);
+    let renewable = reply.lease.as_ref().is_some_and(|lease| lease.renewable);
+    out.extend_from_slice(if renewable { b",\"renewable\":true" } else { b",\"renewable\":false" });
+    out.extend_from_slice(b",\"lease_duration\":");
+    let lease_seconds = reply.lease.as_ref().map(|lease| lease.ttl).or(reply.lease_seconds);
+    number(lease_seconds.unwrap_or(0), out);
     out.extend_from_slice(b",\"data\":");
     match &reply.data {
         Some(data) => json::write_object(data, out),

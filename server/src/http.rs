@@ -11,16 +11,17 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
     STRICT_TRANSPORT_SECURITY,
 };
 use hyper::{Request, Response, StatusCode};
 use onrecord_core::{
-    Account, Answer, Core, Exchange, Headers, Journey, Load, Media, Overloaded, Peer, Permit, Received,
-    Target,
+    Account, Answer, Core, Exchange, Headers, Journey, Load, Media, Overloaded, Peer, Permit, RateLimit,
+    Received, Target,
 };
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use crate::body;
 use crate::transfer::LeastRate;
@@ -80,6 +81,8 @@ pub(crate) struct Service {
     pub(crate) bounds: Bounds,
     /// The threads for large requests.
     pub(crate) large_requests: LargeRequests,
+    /// Has changed once the server was sealed after the connection was made.
+    pub(crate) sealings: watch::Receiver<u64>,
 }
 
 /// A request whose body is not read yet.
@@ -101,7 +104,14 @@ impl Service {
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send {
         let pending = self.parse_head(request);
-        async move { Ok(self.answer(pending).await) }
+        async move {
+            let mut response = self.answer(pending).await;
+            // The connection ends now: a client that is not told sends its next request into it.
+            if self.sealings.has_changed().unwrap_or(true) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response)
+        }
     }
 
     /// Parses all of a request but its body.
@@ -158,15 +168,22 @@ impl Service {
 
     /// Splits an answer into its facts and its body. To free a large body takes long, and small requests wait for this
     /// thread.
-    fn freed_elsewhere(&self, answer: Answer) -> (StatusCode, Media, Option<u64>, Bytes) {
+    fn freed_elsewhere(&self, answer: Answer) -> (StatusCode, Media, Waiting, Bytes) {
         let status = StatusCode::from_u16(answer.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (media, retry_after, body) = (answer.media(), answer.retry_after(), answer.into_body());
+        let waiting = Waiting { retry_after: answer.retry_after(), rate_limit: answer.rate_limit() };
+        let (media, body) = (answer.media(), answer.into_body());
         if body.len() <= LARGE {
-            return (status, media, retry_after, body);
+            return (status, media, waiting, body);
         }
         let threads = self.large_requests.ordinary.clone();
-        (status, media, retry_after, Bytes::from_owner(FreedElsewhere { body, threads }))
+        (status, media, waiting, Bytes::from_owner(FreedElsewhere { body, threads }))
     }
+}
+
+/// What an answer says about when a client may ask again.
+struct Waiting {
+    retry_after: Option<u64>,
+    rate_limit: Option<RateLimit>,
 }
 
 /// Polls a journey to its end; none if it is to go on on other threads.
@@ -217,9 +234,7 @@ fn push_header(headers: &mut Headers, name: &HeaderName, value: &HeaderValue) {
     }
 }
 
-fn respond(
-    (status, media, retry_after, body): (StatusCode, Media, Option<u64>, Bytes),
-) -> Response<Full<Bytes>> {
+fn respond((status, media, waiting, body): (StatusCode, Media, Waiting, Bytes)) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -227,8 +242,36 @@ fn respond(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
     headers
         .insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
-    if let Some(seconds) = retry_after {
+    if let Some(seconds) = waiting.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
+    if let Some(RateLimit { limit, remaining, reset }) = waiting.rate_limit {
+        for (name, number) in
+            [("x-ratelimit-limit", limit), ("x-ratelimit-remaining", remaining), ("x-ratelimit-reset", reset)]
+        {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from(number));
+        }
+    }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_when_to_ask_again_and_what_is_left_of_a_quota() {
+        let rate_limit = Some(RateLimit { limit: 3, remaining: 0, reset: 20 });
+        let waiting = Waiting { retry_after: Some(20), rate_limit };
+        let response = respond((StatusCode::TOO_MANY_REQUESTS, Media::Json, waiting, Bytes::new()));
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header("retry-after"), Some("20"));
+        assert_eq!(
+            ["limit", "remaining", "reset"].map(|name| header(&format!("x-ratelimit-{name}"))),
+            [Some("3"), Some("0"), Some("20")]
+        );
+        let waiting = Waiting { retry_after: None, rate_limit: None };
+        let response = respond((StatusCode::OK, Media::Json, waiting, Bytes::new()));
+        assert!(!response.headers().keys().any(|name| name.as_str().contains("rate")));
+    }
 }

@@ -197,6 +197,11 @@ impl ChangeBatch<'_> {
         }
     }
 
+    /// The batch, for what is stored elsewhere together with the change.
+    pub(crate) fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
     /// Stores a value.
     pub fn put(&mut self, key: &str, value: &[u8]) -> Result<(), Refusal> {
         self.view.put(&mut self.batch, key, value).map_err(refused)

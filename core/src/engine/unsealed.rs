@@ -18,9 +18,11 @@ use crate::boots::UnknownBoot;
 use crate::devices::{Devices, Log};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::leases::Leases;
 use crate::meters::Meters;
 use crate::operations::Operations;
 use crate::policies::Policies;
+use crate::quotas::Quotas;
 use crate::rate_limiter::RateLimiter;
 use crate::refusals::Refusals;
 use crate::restorations::Restorations;
@@ -53,8 +55,12 @@ pub struct Unsealed {
     pub mounts: Mounts,
     /// The token store.
     pub tokens: Tokens,
+    /// The lease store.
+    pub leases: Leases,
     /// The policy store.
     pub policies: Policies,
+    /// Limits of requests and of leases.
+    pub(crate) quotas: Quotas,
     /// Clock, entropy and runtime. The clock never goes back: expiry is judged by it.
     pub host: Host,
     /// The machine's clock: what is shown goes by it (entries, devices, salts, snapshots), and may go back.

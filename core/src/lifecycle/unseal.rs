@@ -23,8 +23,11 @@ use crate::engine::unsealed::{Cluster, Unsealed};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::operations::Operations;
+use crate::leases::Leases;
+use crate::leases::counts::LeaseCounts;
 use crate::place;
 use crate::policies::Policies;
+use crate::quotas::Quotas;
 use crate::restorations::Restorations;
 use crate::snapshots::Snapshots;
 use crate::tokens::Tokens;
@@ -103,10 +106,14 @@ impl Core {
         let now = machine.clock.now();
         let cluster = Cluster::load(&core).await.map_err(load("the cluster's name"))?;
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
-        let tokens = Tokens::open_marking(barrier, &policies, host, Arc::clone(&mark));
+        let counts = Arc::new(LeaseCounts::default());
+        let tokens = Tokens::open_marking(barrier, &policies, host, Arc::clone(&mark), Arc::clone(&counts));
         let tokens = tokens.map_err(load("tokens"))?;
+        tokens.index_leases().await.map_err(load("the leases of tokens"))?;
+        let leases = Leases::open(barrier, counts).map_err(load("leases"))?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
         let mounts = mounts.map_err(load("the mount table"))?;
+        let quotas = Quotas::load(&core, &leases).await.map_err(load("quotas"))?;
         let boot = self.random_boot()?;
         let boots = Boots::begin(&core, boot).await?;
         let audited_headers = AuditedHeaders::load(core.clone()).await?;
@@ -145,7 +152,9 @@ impl Core {
             audited_headers,
             mounts,
             tokens,
+            leases,
             policies,
+            quotas,
             host: host.clone(),
             machine_clock: Arc::clone(&machine.clock),
             settings: Arc::clone(settings),

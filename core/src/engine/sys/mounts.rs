@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use onrecord_value::{Object, duration, object};
 
+use crate::engine::leases::{self, Force};
 use crate::engine::mount::RUNNING_VERSION;
 use crate::engine::mounts::MountError;
 use crate::engine::space::{failed, refused};
@@ -109,6 +110,14 @@ pub(super) async fn disable(unsealed: &Unsealed, call: &Call<'_>, class: Class) 
             Err(Refusal::invalid(format!("{name} credential backend cannot be disabled")))
         }
         Some(mount) if !class.has(&mount) => Err(MountError::Builtin(path).into()),
+        // A login method's tokens end before it does: if they cannot, it is still there to be disabled again.
+        Some(mount) if !mount.kind.is_builtin() => {
+            leases::revoke_below(unsealed, &path, call.now, Force::No).await?;
+            unsealed.mounts.disable(&path).await?;
+            // Those that were made meanwhile. What they lease is gone with the mount.
+            leases::revoke_below(unsealed, &path, call.now, Force::Yes).await?;
+            Ok(unsealed.quotas.remove_below(&path).await?)
+        }
         Some(_) | None => Ok(unsealed.mounts.disable(&path).await?),
     }
 }
