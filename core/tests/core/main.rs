@@ -15,6 +15,7 @@
 mod auto_seal;
 mod boots;
 mod ceremonies;
+mod ceremony_journal;
 mod clock;
 mod compatibility;
 mod engines;
