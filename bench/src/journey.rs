@@ -26,7 +26,8 @@ impl Spawn for NoSpawn {
     fn spawn(&self, _: Task) {}
 }
 
-fn exchange(method: &str, path: &str, body: &'static str) -> Exchange {
+/// A request with the root token.
+pub fn exchange(method: &str, path: &str, body: Bytes) -> Exchange {
     let mut headers = Headers::new();
     headers.push("host", "localhost");
     headers.push("x-vault-token", "root");
@@ -35,7 +36,7 @@ fn exchange(method: &str, path: &str, body: &'static str) -> Exchange {
         target: Target::Api(path.to_owned()),
         query: String::new(),
         headers,
-        body: Received::Whole(Bytes::from_static(body.as_bytes())),
+        body: Received::Whole(body),
         peer: None,
         client_certificate_serial: None,
         client_certificates: None,
@@ -43,13 +44,13 @@ fn exchange(method: &str, path: &str, body: &'static str) -> Exchange {
 }
 
 async fn ask(core: &Core, method: &str, path: &str, body: &'static str) -> u16 {
-    let exchange = exchange(method, path, body);
+    let exchange = exchange(method, path, Bytes::from_static(body.as_bytes()));
     let permit = core.arrive(&core.account(None), &exchange.target);
     core.answer(permit, exchange).await.status()
 }
 
 /// An unsealed server with KV 2 at `secret/`, a secret, and these many file devices.
-async fn server(storage: Storage, folder: &Path, devices: usize) -> Core {
+pub async fn server(storage: Storage, folder: &Path, devices: usize) -> Core {
     let host = Host {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(OsEntropy::new()),
@@ -77,35 +78,57 @@ struct Variant {
     name: &'static str,
     devices: usize,
     durable: bool,
-    write: bool,
+    work: Work,
 }
 
-const VARIANTS: [Variant; 6] = [
-    Variant { name: "read, no device", devices: 0, durable: false, write: false },
-    Variant { name: "read, one file", devices: 1, durable: false, write: false },
-    Variant { name: "read, three files", devices: 3, durable: false, write: false },
-    Variant { name: "read, no device, embedded store", devices: 0, durable: true, write: false },
-    Variant { name: "read, one file, embedded store", devices: 1, durable: true, write: false },
-    Variant { name: "write, one file, embedded store", devices: 1, durable: true, write: true },
+/// What is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Read,
+    Write,
+    /// A token is created, with its lease.
+    Lease,
+}
+
+impl Work {
+    /// Method, path and body of the request with this number.
+    fn request(self, number: usize) -> (&'static str, String, &'static str) {
+        match self {
+            Self::Read => ("GET", "secret/data/app/db".to_owned(), ""),
+            Self::Write => ("POST", format!("secret/data/load/{number}"), SECRET),
+            Self::Lease => ("POST", "auth/token/create".to_owned(), TOKEN),
+        }
+    }
+}
+
+const fn variant(name: &'static str, devices: usize, durable: bool, work: Work) -> Variant {
+    Variant { name, devices, durable, work }
+}
+
+const VARIANTS: [Variant; 7] = [
+    variant("read, no device", 0, false, Work::Read),
+    variant("read, one file", 1, false, Work::Read),
+    variant("read, three files", 3, false, Work::Read),
+    variant("read, no device, embedded store", 0, true, Work::Read),
+    variant("read, one file, embedded store", 1, true, Work::Read),
+    variant("write, one file, embedded store", 1, true, Work::Write),
+    variant("lease (a token), one file, embedded store", 1, true, Work::Lease),
 ];
+
+const TOKEN: &str = r#"{"policies":["default"],"ttl":"1h"}"#;
 
 const SECRET: &str = r#"{"data":{"password":"correct horse battery staple","turn":1}}"#;
 
 /// This many requests at once, each waiting for its answer before the next: what a second of them is, and what each
 /// takes from the heap of this thread.
 async fn load(core: &Core, variant: &Variant, at_once: usize, time: Duration) -> (f64, f64) {
-    let (method, body) = if variant.write { ("POST", SECRET) } else { ("GET", "") };
     let begin = Instant::now();
     let local = tokio::task::LocalSet::new();
     let count = std::rc::Rc::new(std::cell::Cell::new(0_u64));
     let mut taken = 0;
     for number in 0..at_once {
         let (core, count) = (core.clone(), std::rc::Rc::clone(&count));
-        let path = if variant.write {
-            format!("secret/data/load/{number}")
-        } else {
-            "secret/data/app/db".to_owned()
-        };
+        let (method, path, body) = variant.work.request(number);
         local.spawn_local(async move {
             while begin.elapsed() < time {
                 assert_eq!(ask(&core, method, &path, body).await, 200);
@@ -121,13 +144,9 @@ async fn load(core: &Core, variant: &Variant, at_once: usize, time: Duration) ->
 
 /// This many requests, one after another.
 async fn exactly(core: &Core, variant: &Variant, count: u64) {
-    let (method, path, body) = if variant.write {
-        ("POST", "secret/data/load/0", SECRET)
-    } else {
-        ("GET", "secret/data/app/db", "")
-    };
+    let (method, path, body) = variant.work.request(0);
     for _ in 0..count {
-        assert_eq!(ask(core, method, path, body).await, 200);
+        assert_eq!(ask(core, method, &path, body).await, 200);
     }
 }
 

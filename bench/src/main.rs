@@ -6,6 +6,7 @@ mod bare;
 mod devices;
 mod effort;
 mod journey;
+mod leases;
 mod library;
 mod load;
 mod memory;
@@ -19,12 +20,13 @@ use std::time::Duration;
 use effort::Effort;
 
 const HELP: &str = "\
-Usage: onrecord-bench [library|devices|journey|server|starving|trail|all] [--smoke] [--rounds N] [--seconds S]
+Usage: onrecord-bench [library|devices|journey|leases|server|starving|trail|all] [--smoke] [--rounds N] [--seconds S]
                       [--only NAME] [--count N]
 
   library       the library beside its floors: an entry by kind
   devices       entries a second and latency by device, alone and together; a device that hangs
   journey       the server without HTTP: nanoseconds and allocations of a request
+  leases        what a look-up, a renewal and a revocation cost with up to a million leases
   server        the server over HTTP: reads and writes, with and without devices
   starving      memory, and small reads of others, while one client attacks
   trail         the checker of logs: gigabytes a second of one core, and memory
@@ -48,7 +50,9 @@ fn main() {
         let mut number =
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| exit_with("a number is missing"));
         match word.as_str() {
-            "library" | "devices" | "journey" | "server" | "starving" | "trail" | "all" => wanted = word,
+            "library" | "devices" | "journey" | "leases" | "server" | "starving" | "trail" | "all" => {
+                wanted = word
+            }
             "--smoke" => effort = Effort::SMOKE,
             "--count" => effort.count = number(),
             "--rounds" => effort.rounds = usize::try_from(number()).unwrap_or(1),
@@ -69,6 +73,9 @@ fn main() {
     }
     if part("journey") {
         journey::run(effort);
+    }
+    if part("leases") {
+        leases::run(effort);
     }
     if part("server") {
         server::run(effort);

@@ -44,7 +44,7 @@ async fn run(context: &RequestContext<'_>) -> Outcome {
     let mut outcome = match mount.engine.handle(context.route.number, context.unsealed, &call).outcome().await
     {
         Outcome::Reply(reply) if reply.login.is_some() => {
-            Box::pin(login::issue(context.unsealed, &call, reply)).await
+            Box::pin(login::issue(context.unsealed, &call, context.route.row, reply)).await
         }
         outcome => outcome,
     };

@@ -2,23 +2,32 @@
 //! login methods and the server's own endpoints are all engines.
 //! Never in it: tokens, policies and recording, which are settled before an engine is called.
 
+pub(crate) mod approle;
+pub(crate) mod cert;
 pub mod codec;
 pub(crate) mod cubbyhole;
 pub mod fields;
 pub(crate) mod hashing;
 pub(crate) mod identity;
+pub(crate) mod jwt;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;
+pub mod leases;
+pub(crate) mod login_attempts;
+pub(crate) mod login_parameters;
 pub(crate) mod mount;
 pub(crate) mod mounts;
+pub(crate) mod secret_record;
 pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
 pub(crate) mod tools;
 pub(crate) mod transit;
 pub(crate) mod unsealed;
+pub(crate) mod userpass;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +36,7 @@ use onrecord_policy::{Decision, Question};
 use onrecord_storage::Read;
 use onrecord_value::{Object, Time};
 
+use self::leases::Revocation;
 use self::space::Existing;
 use crate::admission::Permit;
 use crate::exchange::Peer;
@@ -64,7 +74,8 @@ pub struct Call<'a> {
     pub existing: Option<&'a Existing>,
     /// What the request holds of the budgets; a handler takes room for what it reads.
     pub permit: &'a Permit,
-    /// The other end of the connection, by whose address a login may be bound; none for Unix sockets.
+    /// The other end of the connection; none for Unix sockets. A login is bound by [`Peer::client_address`], which is that of
+    /// the client behind a trusted proxy.
     pub peer: Option<&'a Peer>,
     /// The client's TLS certificates in DER, its own first; not judged.
     pub client_certificates: &'a [Bytes],
@@ -93,6 +104,11 @@ impl Call<'_> {
             ..Question::new(operation.for_policies(), &path)
         };
         self.caller.map(|caller| caller.acl.decide(&question))
+    }
+
+    /// The client's IP address, by which a login may be bound; none for Unix sockets.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        self.peer.and_then(|peer| peer.address.parse().ok())
     }
 
     /// The path with that of the mount.
@@ -229,13 +245,19 @@ impl<E> Path<E> {
         self
     }
 
+    /// The last segment of what is captured may be a secret, and is hashed on record.
+    pub const fn sensitive_end(mut self) -> Self {
+        self.route.captured = Captured::SecretEnd;
+        self
+    }
+
     /// What is captured is the path of another request: what is secret in that is hashed on record.
     pub const fn captures_path(mut self) -> Self {
         self.route.captured = Captured::Path;
         self
     }
 
-    /// These fields of the body are secret. They are hashed on record whatever the mount's settings say.
+    /// These fields of the body and of the answer are secret. They are hashed on record whatever the mount's settings say.
     pub const fn sensitive_fields(mut self, fields: &'static [&'static str]) -> Self {
         self.route.sensitive_fields = fields;
         self
@@ -285,6 +307,17 @@ pub trait Engine: Sized + Send + Sync + 'static {
         Read::Ready(Ok(()))
     }
 
+    /// Takes back what it leased: the lease has ended. Done twice, it must not fail. An engine that leases only what is good for
+    /// nothing once its time is over need not do anything.
+    fn revoke_lease<'a>(
+        &'a self,
+        unsealed: &'a Unsealed,
+        revocation: &'a Revocation<'a>,
+    ) -> Read<'a, Result<(), Refusal>> {
+        let _ = (unsealed, revocation);
+        Read::Ready(Ok(()))
+    }
+
     /// Answers a request that no path takes, or whose path does not take the operation: with the refusal given, unless
     /// the engine has something better to say. Reads nothing.
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome {
@@ -301,6 +334,12 @@ pub trait AnyEngine: Send + Sync {
     fn exists<'a>(&'a self, path: usize, call: &Call<'_>) -> Read<'a, Option<Box<Existing>>>;
     /// As [`Engine::invalidate`].
     fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>>;
+    /// As [`Engine::revoke_lease`].
+    fn revoke_lease<'a>(
+        &'a self,
+        unsealed: &'a Unsealed,
+        revocation: &'a Revocation<'a>,
+    ) -> Read<'a, Result<(), Refusal>>;
     /// As [`Engine::unrouted`].
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome;
 }
@@ -323,6 +362,14 @@ impl<E: Engine> AnyEngine for E {
 
     fn invalidate<'a>(&'a self, key: &'a str) -> Read<'a, Result<(), Refusal>> {
         Engine::invalidate(self, key)
+    }
+
+    fn revoke_lease<'a>(
+        &'a self,
+        unsealed: &'a Unsealed,
+        revocation: &'a Revocation<'a>,
+    ) -> Read<'a, Result<(), Refusal>> {
+        Engine::revoke_lease(self, unsealed, revocation)
     }
 
     fn unrouted(&self, call: &Call<'_>, refusal: Refusal) -> Outcome {

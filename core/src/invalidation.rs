@@ -5,6 +5,7 @@ use std::error::Error;
 
 use crate::engine::unsealed::Unsealed;
 use crate::place;
+use crate::quotas;
 
 /// Why what is kept in memory could not be brought up to date: its owner's error. It may be older than what is stored.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,7 @@ impl Unsealed {
         if let Some(key) = key.strip_prefix(place::CORE) {
             match key {
                 "mounts" => self.mounts.invalidate().await?,
+                quotas::KEY => self.quotas.invalidate().await?,
                 "audited-headers" => self.audited_headers.invalidate().await?,
                 crate::cors::KEY => self.operations.cors.invalidate().await?,
                 _ => {}

@@ -2,11 +2,22 @@
 //! Never in it: what a kind is (`kind`), or what an engine does (`engine`).
 
 use crate::engine::kind::{EngineKind, Kinds};
-use crate::engine::{cubbyhole, identity, kv1, kv2, sys, token, transit};
+use crate::engine::{approle, cert, cubbyhole, identity, jwt, kv1, kv2, sys, token, transit, userpass};
 
 /// The built-in kinds. Of several versions the first is the default.
-static BUILTIN: [&EngineKind; 7] =
-    [&sys::KIND, &cubbyhole::KIND, &token::KIND, &kv1::KIND, &kv2::KIND, &transit::KIND, &identity::KIND];
+static BUILTIN: [&EngineKind; 11] = [
+    &sys::KIND,
+    &cubbyhole::KIND,
+    &token::KIND,
+    &kv1::KIND,
+    &kv2::KIND,
+    &transit::KIND,
+    &userpass::KIND,
+    &approle::KIND,
+    &cert::KIND,
+    &jwt::KIND,
+    &identity::KIND,
+];
 
 /// The built-in table.
 pub fn builtin() -> Kinds {

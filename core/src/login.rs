@@ -11,10 +11,20 @@ use crate::engine::unsealed::Unsealed;
 use crate::names::{check_alias, check_token};
 use crate::outcome::{Outcome, Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
+use crate::routes::{Captured, Route};
 use crate::token::{Issued, TokenDraft, TokenKind};
 
-pub(crate) async fn issue(unsealed: &Unsealed, call: &Call<'_>, mut reply: Box<Reply>) -> Outcome {
-    let Some(login) = reply.login.take() else { return Outcome::Reply(reply) };
+pub(crate) async fn issue(
+    unsealed: &Unsealed,
+    call: &Call<'_>,
+    row: Option<&Route>,
+    mut reply: Box<Reply>,
+) -> Outcome {
+    let Some(mut login) = reply.login.take() else { return Outcome::Reply(reply) };
+    // What the path of a login captures may be secret, and the paths of leases are in the clear in storage.
+    if let Some(row) = row.filter(|row| row.captured != Captured::Name) {
+        login.lease_path = [&*call.mount.path, row.prefix()].concat().trim_end_matches('/').to_owned();
+    }
     let (issued, warning) = match token(unsealed, call, login, &mut reply.entity_created).await {
         Ok(issued) => issued,
         Err(refusal) => return refusal.into(),
@@ -48,7 +58,7 @@ async fn token(
         id: None,
         policies,
         path: call.full_path(),
-        display_name: format!("{}-{}", name.replace('/', "-"), login.display_name),
+        display_name: display_name(name, &login.display_name),
         ttl: granted.ttl,
         renewable: login.renewable && login.kind == TokenKind::Service,
         ..login
@@ -63,4 +73,10 @@ async fn token(
     let entry = unsealed.tokens.create(draft, None, call.now).await?;
     let issued = Issued { entry, lease_seconds: granted.ttl, new: true, text_known: true };
     Ok((issued, granted.capped.map(|capped| lifetime::warning("TTL", capped))))
+}
+
+/// The name of the mount, and what the method calls the client.
+fn display_name(mount: &str, client: &str) -> String {
+    let mount = mount.replace('/', "-");
+    if client.is_empty() { mount } else { format!("{mount}-{client}") }
 }

@@ -14,6 +14,7 @@ use crate::admission::Overloaded;
 use crate::audit_errors;
 use crate::exchange::Media;
 use crate::identity::CallerIdentity;
+use crate::leases::IssuedLease;
 use crate::token::{Issued, TokenDraft, Wrapped};
 
 /// The result of a handler. A handler has no other way out.
@@ -45,6 +46,8 @@ pub struct Reply {
     pub wrapped: Option<Wrapped>,
     /// Whether the data is a leased secret, and for how long a client may keep it (seconds). KV 1 sets it without an id.
     pub lease_seconds: Option<u64>,
+    /// The lease of the data, or the one that was renewed; a new one is revoked if its response cannot be recorded.
+    pub lease: Option<IssuedLease>,
     /// Warnings for the client.
     pub warnings: Vec<Warning>,
     /// The status and body form when they are not the usual ones.
@@ -96,6 +99,8 @@ pub enum ReplyShape {
     Bare,
     /// 404 with an envelope (a deleted version's metadata, a wrong prefix's warnings): recorded as a raw HTTP body.
     NotFound,
+    /// This status with an envelope (a batch of which items have failed): recorded as a raw HTTP body.
+    Status(u16),
 }
 
 /// Why a request was not done, for the client and for the record.
@@ -168,8 +173,26 @@ impl Refusal {
         Self::of(status, text, Some(audit_error), true)
     }
 
-    pub(crate) fn outside() -> Self {
-        Self { status: 404, text: None, audit_error: Some(audit_errors::OUTSIDE), in_data: false }
+    /// A path outside of the API. Where people and misconfigured clients end up, the answer says what is there.
+    pub(crate) fn outside(path: &str) -> Self {
+        let text = if path == "/" || path == "/ui" || path.starts_with("/ui/") {
+            Some(
+                "this server has no web console: its API is below /v1/, and GET /v1/sys/health says how it is",
+            )
+        } else if path.trim_start_matches('/').starts_with("v1/") {
+            Some(
+                "the path has more than one slash before v1/: take the slash at the end of the server's address away",
+            )
+        } else {
+            None
+        };
+        let text = text.map(str::to_owned);
+        Self { status: 404, text, audit_error: Some(audit_errors::OUTSIDE), in_data: false }
+    }
+
+    /// The answer to a browser's question whether a page may send a request: 204, and the headers that say so.
+    pub(crate) const fn preflight() -> Self {
+        Self { status: 204, text: None, audit_error: None, in_data: false }
     }
 
     /// The header asks for something that would have to be ignored (decision 9).
@@ -194,6 +217,12 @@ impl Refusal {
     pub fn no_mount(path: &str) -> Self {
         let text = format!("no handler for route \"{path}\". route entry not found.");
         Self::of(404, text, Some(audit_errors::UNSUPPORTED_PATH), true)
+    }
+
+    /// There are as many leases below the path as a quota allows.
+    pub(crate) fn over_lease_quota(path: &str) -> Self {
+        let text = format!("request path {path:?}: lease count quota exceeded");
+        Self::of(429, text, Some(audit_errors::LEASE_QUOTA), true)
     }
 
     /// There is no room for the answer.

@@ -7,7 +7,8 @@ use crate::admission::Permit;
 use crate::context::RequestContext;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Exchange};
-use crate::{act, capture, decide, record, release, route, shape, wrap};
+use crate::quotas::Admitted;
+use crate::{act, capture, decide, record, refusals, release, route, shape, wrap};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
 pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, permit: Arc<Permit>) -> Answer {
@@ -28,6 +29,15 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
         caller.release();
         return Answer::over_rate();
     }
+    let has_token = caller.authenticated().is_some();
+    let rate_limit = match unsealed.quotas.admit(&request, has_token) {
+        Admitted::Yes(rate_limit) => rate_limit,
+        Admitted::No(seconds, rate_limit) => {
+            refusals::count_over_quota(&context);
+            caller.release();
+            return Answer::over_quota(&request.path, seconds).with_rate_limit(rate_limit);
+        }
+    };
     // 5. On record, before anything is done.
     let recorded = match record::request(&context).await {
         Ok(recorded) => recorded,
@@ -48,5 +58,7 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
     // 8. On record, before anything is answered.
     let proof = record::response(&context, recorded, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    release::release(&unsealed, &request, &route, caller, outcome, shaped, proof).await
+    let ceremony = route.is_ceremony().then_some(&request);
+    let released = release::release(&unsealed, ceremony, caller, outcome, shaped, proof).await;
+    released.with_rate_limit(rate_limit)
 }

@@ -11,6 +11,8 @@ pub(crate) const CUBBYHOLE: &str = "cubbyhole/";
 pub(crate) const IDENTITY: &str = "identity/";
 /// Mounted engines, each in a folder named by its UUID.
 pub(crate) const MOUNTS: &str = "mounts/";
+/// Leases: the names of tokens' ones, and what is leased of secrets.
+pub(crate) const LEASE: &str = "lease/";
 pub(crate) const POLICY: &str = "policy/";
 /// Tokens with their accessors and family links.
 pub(crate) const TOKEN: &str = "token/";

@@ -19,7 +19,7 @@ use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
 use crate::engine::mount::{Mount, RUNNING_VERSION};
-use crate::exchange::{ReleaseProof, Shaped};
+use crate::exchange::{Peer, ReleaseProof, Shaped};
 use crate::identity::CallerIdentity;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
@@ -117,7 +117,7 @@ pub(crate) fn response_entry<T>(
         ..Response::default()
     };
     match outcome {
-        Outcome::Reply(reply) => replied(reply, mount, &mut response),
+        Outcome::Reply(reply) => replied(reply, plain_response_keys(context), &mut response),
         Outcome::Refusal(refusal) => entry.error = refusal.audit_error.into(),
     }
     if let Some(recorded) = &shaped.recorded {
@@ -281,6 +281,7 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
     let request = context.request;
     let mount = context.route.mount.as_deref();
     let known = context.caller.authenticated();
+    let stated = request.peer.as_ref().map_or(("", 0), Peer::stated_client);
     RequestFacts {
         id: Clear::new(&request.id),
         client_id: Clear::new(known.map_or("", |caller| &caller.client_id)),
@@ -293,9 +294,9 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         data: request_data(context),
         remote_address: Clear::new(request.peer.as_ref().map_or("", |peer| &peer.address)),
         remote_port: request.peer.as_ref().map_or(0, |peer| peer.port),
-        client_certificate_serial_number: Clear::new(
-            request.client_certificate_serial.as_deref().unwrap_or_default(),
-        ),
+        client_certificate_serial_number: Clear::new(request.certificate_serial()),
+        client_address: Clear::new(stated.0),
+        client_port: stated.1,
         wrap_ttl: request.wrap_ttl.unwrap_or(0),
         unauthenticated: known.is_none(),
         ..RequestFacts::default()
@@ -314,11 +315,15 @@ fn request_data<'a>(context: &RequestContext<'a>) -> Data<'a> {
     }
 }
 
-/// The fields of the request's data that the mount's settings leave in the clear: none where the route has secret ones.
+/// The fields of the request's data that the mount's settings leave in the clear.
 fn plain_request_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    mount_that_shows(context)?.tune.audit_non_hmac_request_keys.as_deref()
+}
+
+/// The mount whose settings may leave fields in the clear: none where the route has secret ones.
+fn mount_that_shows<'a>(context: &RequestContext<'a>) -> Option<&'a Mount> {
     let secret = context.route.row.is_some_and(|row| !row.sensitive_fields.is_empty());
-    let mount = context.route.mount.as_deref().filter(|_| !secret)?;
-    mount.tune.audit_non_hmac_request_keys.as_deref()
+    context.route.mount.as_deref().filter(|_| !secret)
 }
 
 fn path<'a>(context: &RequestContext<'a>) -> Path<'a> {
@@ -339,16 +344,23 @@ fn mounted(mount: &Mount, accessor: bool) -> MountFacts<'_> {
     }
 }
 
-fn replied<'a>(reply: &'a Reply, mount: Option<&'a Mount>, response: &mut Response<'a>) {
+/// The fields of the answer's data that the mount's settings leave in the clear: none where the route has secret ones.
+fn plain_response_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    mount_that_shows(context)?.tune.audit_non_hmac_response_keys.as_deref()
+}
+
+fn replied<'a>(reply: &'a Reply, plain: Option<&'a [String]>, response: &mut Response<'a>) {
     if let Some(wrapped) = &reply.wrapped {
         response.wrap_info = Some(wrap_info(wrapped));
         return;
     }
     response.auth = issued(reply).map(|auth| Auth { entity_created: false, ..auth });
-    response.secret = reply.lease_seconds.map(|_| Secret::default());
+    response.secret = match &reply.lease {
+        Some(lease) => Some(Secret { lease_id: Clear::new(&lease.id) }),
+        None => reply.lease_seconds.map(|_| Secret::default()),
+    };
     if let Some(object) = &reply.data {
-        let keys = mount.and_then(|mount| mount.tune.audit_non_hmac_response_keys.as_deref());
-        response.data = data(object, keys);
+        response.data = data(object, plain);
     }
 }
 

@@ -3,15 +3,14 @@
 //! Never in it: a request that is permitted (it costs nothing here), or how a count is put on record.
 
 mod counts;
-mod rate;
 
 use crate::context::RequestContext;
 use crate::decide::Verdict;
 use crate::network::Network;
+use crate::rate::Rate;
 use crate::tokens::Reservation;
 
 pub(crate) use self::counts::{Count, Counts, Reason, Taken};
-use self::rate::Rate;
 
 pub(crate) struct Refusals {
     /// None if there is no limit.
@@ -30,7 +29,7 @@ impl Refusals {
     /// be understood is counted, and may not if its peer has sent too many of them.
     pub(crate) fn admit(&self, context: &RequestContext<'_>) -> bool {
         let Some(rate) = self.rate.as_ref().filter(|_| is_refused(context)) else { return true };
-        let Some(network) = context.request.peer.as_ref().and_then(Network::of_peer) else { return true };
+        let network = Network::of_client(context.request.peer.as_ref());
         if rate.take(network, context.request.started) {
             return true;
         }
@@ -38,6 +37,14 @@ impl Refusals {
         context.unsealed.meters.over_rate();
         false
     }
+}
+
+/// Counts a request that is beyond a rate limit quota.
+pub(crate) fn count_over_quota(context: &RequestContext<'_>) {
+    let network = Some(Network::of_client(context.request.peer.as_ref()));
+    let unsealed = context.unsealed;
+    unsealed.refusals.counts.add(Reason::Quota, network, unsealed.machine_clock.now());
+    unsealed.meters.over_rate();
 }
 
 /// Whether a request is refused by what is known before it is recorded. One without a valid token counts even where it needs

@@ -11,7 +11,7 @@ use crate::engine::space::Existing;
 use crate::engine::unsealed::Unsealed;
 use crate::operation::Operation;
 use crate::request::Request;
-use crate::routes::{Access, Captured, Route};
+use crate::routes::{Access, Captured, Role, Route};
 use crate::secret_path;
 use crate::tokens::{Caller, Reservation};
 use crate::wrapping;
@@ -71,6 +71,11 @@ fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
         Some(row) => match row.captured {
             Captured::Name => 0..0,
             Captured::Secret => captured.clone(),
+            Captured::SecretEnd => {
+                let segment =
+                    path.get(captured.clone()).and_then(|path| path.rfind('/')).map_or(0, |at| at + 1);
+                captured.start + segment..captured.end
+            }
             Captured::Path => {
                 let secret = secret_of(unsealed, path.get(captured.clone()).unwrap_or_default());
                 secret.start + captured.start..secret.end + captured.start
@@ -92,6 +97,10 @@ pub(crate) fn secret_of(unsealed: &Unsealed, path: &str) -> Range<usize> {
 impl RouteMatch {
     pub(crate) fn access(&self) -> Access {
         self.row.map_or(Access::Policy, |row| row.access)
+    }
+
+    pub(crate) fn is_ceremony(&self) -> bool {
+        self.row.is_some_and(|row| row.role == Role::Ceremony)
     }
 
     /// The usual spelling of the path, if the request has another for the same thing.
@@ -119,7 +128,7 @@ impl RouteMatch {
             existing: self.existing.as_deref(),
             permit: &request.permit,
             peer: request.peer.as_ref(),
-            client_certificates: request.client_certificates.as_deref().unwrap_or_default(),
+            client_certificates: request.client_certificates(),
         }
     }
 }

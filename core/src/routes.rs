@@ -70,6 +70,8 @@ pub enum Captured {
     Name,
     /// A secret (a token, an accessor), hashed on record.
     Secret,
+    /// A name whose last segment may be a secret (the role id of an AppRole): that is hashed on record.
+    SecretEnd,
     /// The path of another request: what is secret in that is hashed on record.
     Path,
 }
@@ -87,7 +89,7 @@ pub struct Route {
     pub injected: bool,
     /// What the captured part of the path is, for the record.
     pub captured: Captured,
-    /// Fields of the body that are secret. They stay hashed even where the mount lists them in
+    /// Fields of the body and of the answer that are secret. They stay hashed even where the mount lists them in
     /// `audit_non_hmac_request_keys`: such a route knows no plain keys. Where no token is needed they are what lets a client
     /// in, and the only fields that are recorded one by one without a token.
     pub sensitive_fields: &'static [&'static str],

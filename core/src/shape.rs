@@ -70,7 +70,8 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
         };
         return Shaped { media: raw.media, recorded: Some(recorded), ..Shaped::json(200, raw.body.clone()) };
     }
-    let nothing = reply.data.is_none() && reply.auth.is_none() && reply.warnings.is_empty();
+    let nothing =
+        reply.data.is_none() && reply.auth.is_none() && reply.lease.is_none() && reply.warnings.is_empty();
     if nothing && reply.shape == ReplyShape::Envelope {
         return Shaped { status: 204, ..Shaped::default() };
     }
@@ -81,16 +82,18 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
             Some(data) => json::write_object(data, &mut body),
             None => body.extend_from_slice(b"{}"),
         },
-        ReplyShape::NotFound => {
-            let mut recorded =
-                object! { "http_content_type" => "application/json", "http_status_code" => 404 };
+        ReplyShape::NotFound | ReplyShape::Status(_) => {
+            let status = if let ReplyShape::Status(status) = reply.shape { status } else { 404 };
+            let mut recorded = object! {
+                "http_content_type" => "application/json", "http_status_code" => u64::from(status),
+            };
             // Without contents, of an absent key that cannot be patched, it has no body. Else the recordings hold it as the
             // text of its body: whole, and hashed as one.
             if !nothing {
                 envelope(id, reply, false, &mut body);
                 recorded.insert("http_raw_body", String::from_utf8_lossy(&body).into_owned());
             }
-            return Shaped { recorded: Some(recorded), ..Shaped::json(404, body) };
+            return Shaped { recorded: Some(recorded), ..Shaped::json(status, body) };
         }
     }
     body.push(b'\n');
@@ -98,6 +101,9 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
 }
 
 fn refused(refusal: &Refusal) -> Shaped {
+    if refusal.status == 204 {
+        return Shaped { status: 204, ..Shaped::default() };
+    }
     let mut body = Vec::with_capacity(96);
     body.extend_from_slice(b"{\"errors\":[");
     if let Some(text) = &refusal.text {
@@ -124,8 +130,13 @@ fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b"\"request_id\":");
     json::write_str(id, out);
-    out.extend_from_slice(b",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":");
-    number(reply.lease_seconds.unwrap_or(0), out);
+    out.extend_from_slice(b",\"lease_id\":");
+    json::write_str(reply.lease.as_ref().map_or("", |lease| &lease.id), out);
+    let renewable = reply.lease.as_ref().is_some_and(|lease| lease.renewable);
+    out.extend_from_slice(if renewable { b",\"renewable\":true" } else { b",\"renewable\":false" });
+    out.extend_from_slice(b",\"lease_duration\":");
+    let lease_seconds = reply.lease.as_ref().map(|lease| lease.ttl).or(reply.lease_seconds);
+    number(lease_seconds.unwrap_or(0), out);
     out.extend_from_slice(b",\"data\":");
     match &reply.data {
         Some(data) => json::write_object(data, out),

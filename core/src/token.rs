@@ -8,8 +8,12 @@ use onrecord_seal::{Secret, SecretBytes};
 use onrecord_value::{Object, Time, Value};
 
 use crate::bound_cidrs::BoundCidrs;
+use crate::leases::keys;
 use crate::policies::RESPONSE_WRAPPING;
 use crate::stored::{Field, Plain, Record as _, record};
+
+/// The path that issued the first root token.
+pub(crate) const ROOT_PATH: &str = "auth/token/root";
 
 /// Where the facts of a token are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,6 +86,8 @@ pub struct TokenDraft {
     pub entity_id: String,
     /// The token role that it is made by; empty if there is none.
     pub role: String,
+    /// The path of its lease where that of its issue has a secret in it; else empty. It is in the clear in storage.
+    pub lease_path: String,
 }
 
 /// Who a client is, in the words of the login method that let it in.
@@ -144,6 +150,8 @@ pub struct Entry {
     pub entity_id: String,
     /// The token role that it was made by; empty if there was none.
     pub role: String,
+    /// The path of its lease where that is not the path that issued it.
+    pub lease_path: String,
     /// Stands for all of these facts in entries: a copy, which may be changed, has another.
     pub cache_key: CacheKey,
 }
@@ -158,6 +166,17 @@ impl Entry {
     pub fn ttl(&self, now: Time) -> u64 {
         let left = self.expires.map_or(0, |expires| expires.since(now).as_millis());
         u64::try_from((left + 500) / 1000).unwrap_or(u64::MAX)
+    }
+
+    /// The path of its lease, whose id is below it.
+    pub fn lease_path(&self) -> &str {
+        if self.lease_path.is_empty() { &self.path } else { &self.lease_path }
+    }
+
+    /// The id of its lease. The first root token, wrapping tokens and batch tokens have none.
+    pub(crate) fn lease_id(&self) -> Option<String> {
+        let has_lease = self.kind == TokenKind::Service && self.path != ROOT_PATH && !self.is_wrapping();
+        has_lease.then(|| keys::token_lease(self.lease_path(), &self.name))
     }
 
     /// Whether it is a root token.
@@ -247,6 +266,7 @@ record! { Entry(id: Arc<Secret<String>>, name: String, cache_key: CacheKey) {
     "exhausted" => exhausted,
     "expires" => expires as Nanos,
     "kind" => kind,
+    "lease_path" => lease_path as Sparse,
     "meta" => meta,
     "no_default_policy" => no_default_policy,
     "parent" => parent,
@@ -285,6 +305,7 @@ mod tests {
             no_default_policy: false,
             entity_id: String::new(),
             role: String::new(),
+            lease_path: String::new(),
             cache_key: CacheKey::new(),
         }
     }

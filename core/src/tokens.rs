@@ -13,6 +13,7 @@ mod batch;
 mod cache;
 mod cached_token;
 mod create;
+mod error;
 mod reservation;
 mod revoke;
 mod storage;
@@ -21,17 +22,19 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use onrecord_policy::Acl;
-use onrecord_seal::{EntropyError, Secret};
-use onrecord_storage::{Barrier, CommitError, KeyError, StoreError};
+use onrecord_seal::Secret;
+use onrecord_storage::{Barrier, KeyError};
 use onrecord_value::Time;
 
+pub use error::TokenError;
 pub use reservation::{Caller, Deletion, Reservation};
 pub use revoke::Tidied;
 
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::identity::Identity;
-use crate::policies::{Policies, RESPONSE_WRAPPING};
+use crate::leases::counts::LeaseCounts;
+use crate::policies::Policies;
 use crate::request::Request;
 use crate::token::Entry;
 use cache::TokenCache;
@@ -67,7 +70,7 @@ impl Tokens {
         identity: &Identity,
         host: &Host,
     ) -> Result<Self, KeyError> {
-        Self::with_mark(barrier, policies, identity, host, None)
+        Self::with_mark(barrier, policies, identity, host, None, Arc::default())
     }
 
     /// As [`Tokens::open`]. That a token has expired is durable before anybody is told.
@@ -77,8 +80,9 @@ impl Tokens {
         identity: &Identity,
         host: &Host,
         mark: Arc<StoredMark>,
+        counts: Arc<LeaseCounts>,
     ) -> Result<Self, KeyError> {
-        Self::with_mark(barrier, policies, identity, host, Some(mark))
+        Self::with_mark(barrier, policies, identity, host, Some(mark), counts)
     }
 
     fn with_mark(
@@ -87,9 +91,10 @@ impl Tokens {
         identity: &Identity,
         host: &Host,
         mark: Option<Arc<StoredMark>>,
+        counts: Arc<LeaseCounts>,
     ) -> Result<Self, KeyError> {
         Ok(Self(Arc::new(TokenStore {
-            storage: TokenStorage::new(barrier)?,
+            storage: TokenStorage::new(barrier, counts)?,
             policies: policies.clone(),
             identity: identity.clone(),
             host: host.clone(),
@@ -150,6 +155,28 @@ impl Tokens {
             Some(name) => self.named(&name, now).await,
             None => Ok(None),
         }
+    }
+
+    /// The live token that is stored under a name.
+    pub(crate) async fn find_stored(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
+        self.named(name, now).await
+    }
+
+    /// Stores the names of the leases of tokens that a version before this one has stored.
+    pub(crate) async fn index_leases(&self) -> Result<(), TokenError> {
+        let indexed = self.0.storage.index_leases().await?;
+        if indexed > 0 {
+            tracing::info!(
+                tokens = indexed,
+                "the leases of tokens of an older version can be listed from now on"
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether a token was removed that had leased something, since this was last asked.
+    pub(crate) fn take_has_ended(&self) -> bool {
+        self.0.storage.take_has_ended()
     }
 
     async fn named(&self, name: &str, now: Time) -> Result<Option<ActiveToken>, TokenError> {
@@ -251,7 +278,7 @@ fn is_elsewhere(entry: &Entry, request: &Request) -> bool {
     if entry.bound_cidrs.is_empty() {
         return false;
     }
-    let address = request.peer.as_ref().and_then(|peer| peer.address.parse().ok());
+    let address = request.peer.as_ref().and_then(|peer| peer.client_address().parse().ok());
     !entry.bound_cidrs.allow(address)
 }
 
@@ -375,37 +402,4 @@ async fn pause() {
         Poll::Pending
     })
     .await;
-}
-
-/// Why the store could not do it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenError {
-    /// The store could not be read, or the server was sealed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The store did not take a change.
-    #[error(transparent)]
-    Commit(CommitError),
-    /// There is no randomness to make a token from.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
-    /// What is stored of a token cannot be read.
-    #[error(transparent)]
-    Damaged(StoreError),
-    /// The token, or its parent, ended in the meantime.
-    #[error("the token is gone")]
-    Gone,
-    /// A token with this text exists already.
-    #[error("cannot create a token with a duplicate ID")]
-    Duplicate,
-    /// A batch token with so much in it would be too long, in bytes.
-    #[error("the batch token would have {0} bytes; it may have {max}: give it fewer policies or less metadata", max = batch::BYTES_MAX)]
-    TooLong(usize),
-    /// The policy is that of wrapping tokens.
-    #[error("the policy {RESPONSE_WRAPPING:?} is for wrapping tokens alone; leave it out")]
-    ReservedPolicy,
-    /// The family of tokens is as deep as it may be.
-    #[error("tokens cannot be nested more than {MAX_DEPTH} deep")]
-    TooDeep,
 }

@@ -340,6 +340,7 @@ impl From<TokenError> for Refusal {
             | TokenError::TooLong(_)
             | TokenError::ReservedPolicy => Self::invalid(error.to_string()),
             TokenError::Gone => Self::no_valid_token(),
+            TokenError::LeaseQuota(path) => Self::over_lease_quota(&path),
             error => {
                 tracing::error!(%error, "the token store failed");
                 Self::internal()

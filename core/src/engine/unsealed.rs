@@ -15,13 +15,17 @@ use super::mounts::Mounts;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::boots::UnknownBoot;
+use crate::cpu_work::CpuWork;
 use crate::devices::{Devices, Log};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::identity::Identity;
+use crate::leases::Leases;
+use crate::lockout::Lockouts;
 use crate::meters::Meters;
 use crate::operations::Operations;
 use crate::policies::Policies;
+use crate::quotas::Quotas;
 use crate::rate_limiter::RateLimiter;
 use crate::refusals::Refusals;
 use crate::restorations::Restorations;
@@ -54,10 +58,14 @@ pub struct Unsealed {
     pub mounts: Mounts,
     /// The token store.
     pub tokens: Tokens,
+    /// The lease store.
+    pub leases: Leases,
     /// The policy store.
     pub policies: Policies,
     /// The identity store.
     pub identity: Identity,
+    /// Limits of requests and of leases.
+    pub(crate) quotas: Quotas,
     /// Clock, entropy and runtime. The clock never goes back: expiry is judged by it.
     pub host: Host,
     /// The machine's clock: what is shown goes by it (entries, devices, salts, snapshots), and may go back.
@@ -85,6 +93,10 @@ pub struct Unsealed {
     pub(crate) restorations: Restorations,
     /// Refused requests that have no entries of their own.
     pub(crate) refusals: Arc<Refusals>,
+    /// Failed logins, and the accounts that they lock.
+    pub(crate) lockouts: Lockouts,
+    /// Work of requests that keeps a processor busy, such as hashing passwords.
+    pub(crate) cpu_work: CpuWork,
     /// What the endpoints of operators keep.
     pub(crate) operations: Operations,
     /// The way back to sealed.

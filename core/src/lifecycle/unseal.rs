@@ -17,15 +17,20 @@ use crate::audited_headers::AuditedHeaders;
 use crate::blocking_task::BlockingTask;
 use crate::boots::Boots;
 use crate::ceremonies::attempt::decode_share;
+use crate::cpu_work::CpuWork;
 use crate::devices::{self, Devices, Table, Unopened};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::identity::Identity;
+use crate::leases::Leases;
+use crate::leases::counts::LeaseCounts;
+use crate::lockout::Lockouts;
 use crate::operations::Operations;
 use crate::place;
 use crate::policies::Policies;
+use crate::quotas::Quotas;
 use crate::restorations::Restorations;
 use crate::snapshots::Snapshots;
 use crate::tokens::Tokens;
@@ -104,11 +109,16 @@ impl Core {
         let now = machine.clock.now();
         let cluster = Cluster::load(&core).await.map_err(load("the cluster's name"))?;
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
+        let counts = Arc::new(LeaseCounts::default());
         let identity = Identity::load(barrier, host).await.map_err(load("entities and groups"))?;
-        let tokens = Tokens::open_marking(barrier, &policies, &identity, host, Arc::clone(&mark));
+        let tokens =
+            Tokens::open_marking(barrier, &policies, &identity, host, Arc::clone(&mark), Arc::clone(&counts));
         let tokens = tokens.map_err(load("tokens"))?;
+        tokens.index_leases().await.map_err(load("the leases of tokens"))?;
+        let leases = Leases::open(barrier, counts).map_err(load("leases"))?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
         let mounts = mounts.map_err(load("the mount table"))?;
+        let quotas = Quotas::load(&core, &leases).await.map_err(load("quotas"))?;
         let boot = self.random_boot()?;
         let boots = Boots::begin(&core, boot).await?;
         let audited_headers = AuditedHeaders::load(core.clone()).await?;
@@ -147,8 +157,10 @@ impl Core {
             audited_headers,
             mounts,
             tokens,
+            leases,
             policies,
             identity,
+            quotas,
             host: host.clone(),
             machine_clock: Arc::clone(&machine.clock),
             settings: Arc::clone(settings),
@@ -163,6 +175,8 @@ impl Core {
             mark,
             clock_lines: Mutex::default(),
             refusals: Arc::clone(&self.inner.refusals),
+            lockouts: Lockouts::default(),
+            cpu_work: CpuWork::default(),
             operations,
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),

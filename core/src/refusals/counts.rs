@@ -22,6 +22,8 @@ pub(crate) enum Reason {
     Rate,
     /// They gave wrong key shares, or any too soon after wrong ones.
     KeyShares,
+    /// They were beyond a quota of `sys/quotas/rate-limit`.
+    Quota,
 }
 
 impl Reason {
@@ -30,6 +32,7 @@ impl Reason {
             Self::Rate => {
                 "requests without a valid token, without permission or malformed, beyond unauthenticated_rate_limit"
             }
+            Self::Quota => "requests beyond a rate limit quota (sys/quotas/rate-limit)",
             Self::KeyShares => "key shares that were wrong, or that came too soon after wrong ones",
         })
     }

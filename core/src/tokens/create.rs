@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{MAX_DEPTH, TokenError, Tokens};
 use crate::policies::RESPONSE_WRAPPING;
-use crate::token::{Entry, TokenDraft, TokenKind};
+use crate::token::{Entry, ROOT_PATH, TokenDraft, TokenKind};
 use crate::tokens::Caller;
 
 /// How many random characters a token's text and an accessor have: 142 bits.
@@ -33,7 +33,11 @@ impl Tokens {
         }
         let entry = self.make(draft, parent, now)?;
         match entry.kind {
-            TokenKind::Service => self.0.storage.insert(&entry, None).await?,
+            TokenKind::Service => {
+                let place = self.0.storage.reserve(&entry)?;
+                self.0.storage.insert(&entry, None).await?;
+                place.keep();
+            }
             TokenKind::Batch => return self.0.issue_batch(&entry).map(Arc::new),
         }
         Ok(entry)
@@ -100,6 +104,7 @@ impl Tokens {
             no_default_policy: draft.no_default_policy,
             entity_id: draft.entity_id,
             role: draft.role,
+            lease_path: draft.lease_path,
             cache_key: CacheKey::new(),
         }))
     }
@@ -115,12 +120,13 @@ impl Tokens {
         let draft = TokenDraft {
             id,
             policies: vec!["root".to_owned()],
-            path: "auth/token/root".to_owned(),
+            path: ROOT_PATH.to_owned(),
             display_name: "root".to_owned(),
             ..TokenDraft::default()
         };
         let entry = self.make(draft, None, now)?;
         self.0.storage.lay(batch, &entry)?;
+        self.0.storage.mark_indexed(batch)?;
         Ok(entry)
     }
 }

@@ -32,6 +32,17 @@ impl Tokens {
         self.remove_family(found.name().to_owned()).await.map(drop)
     }
 
+    /// Revokes the token that is stored under a name, with all its descendants, if the path of its lease is this one; whether
+    /// it is still alive or not.
+    pub(crate) async fn revoke_stored(&self, name: &str, lease_path: &str) -> Result<(), TokenError> {
+        match self.0.storage.entry(name).await? {
+            Some(entry) if entry.lease_path() == lease_path => {
+                self.remove_family(name.to_owned()).await.map(drop)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Takes back a token whose issue could not be put on record. It is dead at once, also if storage fails.
     pub async fn withdraw(&self, issued: &Issued) -> Result<(), TokenError> {
         // A batch token is nowhere but in the answer that does not leave.

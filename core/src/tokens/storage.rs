@@ -1,10 +1,16 @@
 //! Where tokens lie in storage, and the batches that put, change and remove them.
 //! Never in it: what is kept in memory.
 
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use onrecord_seal::SecretBytes;
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, StoreError, View};
 
 use super::{TokenError, pause};
+use crate::leases::counts::{self, LeaseCounts};
+use crate::leases::keys;
 use crate::place;
 use crate::token::Entry;
 
@@ -17,11 +23,62 @@ pub(super) const ENTRIES: &str = "id/";
 pub(super) struct TokenStorage {
     tokens: View,
     cubbyholes: View,
+    /// The names of the tokens' leases, and what tokens have leased.
+    leases: View,
+    /// How many leases there are, where that is limited.
+    counts: Arc<LeaseCounts>,
+    /// Whether a token was removed that had leased something, since that was last asked.
+    has_ended: AtomicBool,
+    /// The tokens that are being removed.
+    removing: Mutex<HashSet<String>>,
+}
+
+/// The removal of a token that counts, where several remove it at once: it begins before the token is read, and lasts until it
+/// is gone.
+struct Removal<'a> {
+    removing: &'a Mutex<HashSet<String>>,
+    name: String,
+}
+
+impl<'a> Removal<'a> {
+    /// None if another removal of the token is under way.
+    fn begin(removing: &'a Mutex<HashSet<String>>, name: &str) -> Option<Self> {
+        let name = name.to_owned();
+        let is_first = removing.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
+        is_first.then_some(Self { removing, name })
+    }
+}
+
+impl Drop for Removal<'_> {
+    fn drop(&mut self) {
+        self.removing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
 }
 
 impl TokenStorage {
-    pub(super) fn new(barrier: &Barrier) -> Result<Self, KeyError> {
-        Ok(Self { tokens: barrier.view(place::TOKEN)?, cubbyholes: barrier.view(place::CUBBYHOLE)? })
+    pub(super) fn new(barrier: &Barrier, counts: Arc<LeaseCounts>) -> Result<Self, KeyError> {
+        let (tokens, cubbyholes) = (barrier.view(place::TOKEN)?, barrier.view(place::CUBBYHOLE)?);
+        let leases = barrier.view(place::LEASE)?;
+        Ok(Self {
+            tokens,
+            cubbyholes,
+            leases,
+            counts,
+            has_ended: AtomicBool::new(false),
+            removing: Mutex::default(),
+        })
+    }
+
+    /// Takes a place for a token among those of its path.
+    pub(super) fn reserve(&self, entry: &Entry) -> Result<counts::Place, TokenError> {
+        let path = entry.lease_path();
+        self.counts.reserve(path).map_err(|_| TokenError::LeaseQuota(path.to_owned()))
+    }
+
+    /// Whether a token was removed that had leased something, since this was last asked.
+    pub(super) fn take_has_ended(&self) -> bool {
+        // A look that costs nothing: every request has one.
+        self.has_ended.load(Ordering::Relaxed) && self.has_ended.swap(false, Ordering::AcqRel)
     }
 
     pub(super) fn name(&self, text: &str) -> Result<String, TokenError> {
@@ -91,6 +148,9 @@ impl TokenStorage {
         self.tokens.require_absent(batch, &id(&entry.name))?;
         self.tokens.put(batch, &id(&entry.name), entry.to_stored().expose())?;
         self.tokens.put(batch, &self.accessor(entry)?, entry.name.as_bytes())?;
+        if let Some(id) = entry.lease_id() {
+            self.leases.put(batch, &keys::lease(&id), &[])?;
+        }
         if let Some(parent) = &entry.parent {
             self.tokens.require_present(batch, &id(parent))?;
             self.tokens.put(batch, &child(parent, &entry.name), &[])?;
@@ -111,11 +171,16 @@ impl TokenStorage {
     }
 
     pub(super) async fn remove(&self, names: &[String]) -> Result<(), TokenError> {
-        let mut batch = Batch::new();
+        let (mut batch, mut removals, mut has_ended) = (Batch::new(), Vec::new(), false);
         for name in names {
+            let removal = Removal::begin(&self.removing, name);
             match self.entry(name).await {
                 Ok(Some(entry)) => {
                     self.tokens.delete(&mut batch, &self.accessor(&entry)?)?;
+                    if let Some(id) = entry.lease_id() {
+                        self.leases.delete(&mut batch, &keys::lease(&id))?;
+                        removals.push((removal, id));
+                    }
                     if let Some(parent) = &entry.parent {
                         self.tokens.delete(&mut batch, &child(parent, name))?;
                     }
@@ -125,13 +190,37 @@ impl TokenStorage {
                 Err(error) => return Err(error),
             }
             self.tokens.delete(&mut batch, &id(name))?;
+            // What it has leased ends with it: that is noted in the same batch, and done soon.
+            has_ended |= self.note_end(&mut batch, name).await?;
             self.cubbyholes.delete_below(&mut batch, &format!("{name}/"), BELOW).await?;
         }
         settled(self.tokens.commit(batch).await)?;
+        for (_, id) in removals.iter().filter(|(removal, _)| removal.is_some()) {
+            self.counts.removed(id);
+        }
+        drop(removals);
+        // What was leased between the look and the commit. Nothing is leased to a token that is gone.
+        let mut batch = Batch::new();
+        for name in names {
+            has_ended |= self.note_end(&mut batch, name).await?;
+        }
+        if has_ended {
+            settled(self.leases.commit(batch).await)?;
+            self.has_ended.store(true, Ordering::Release);
+        }
         for name in names {
             self.empty(name).await?;
         }
         Ok(())
+    }
+
+    /// Notes in a batch that a token has ended which has leased something; whether it has.
+    async fn note_end(&self, batch: &mut Batch, name: &str) -> Result<bool, TokenError> {
+        if self.leases.keys(&keys::folder_of_token(name), "", 1).await?.is_empty() {
+            return Ok(false);
+        }
+        self.leases.put(batch, &keys::ended(name), &[])?;
+        Ok(true)
     }
 
     async fn empty(&self, name: &str) -> Result<usize, TokenError> {
@@ -167,6 +256,7 @@ impl TokenStorage {
                 pause().await;
             }
         }
+        swept += self.sweep_leases().await?;
         for name in self.cubbyholes.list("").await? {
             let name = name.trim_end_matches('/');
             if !self.holds(name).await? {
@@ -174,6 +264,67 @@ impl TokenStorage {
             }
         }
         Ok(swept)
+    }
+
+    /// Removes the names of leases of tokens that are gone; how many.
+    async fn sweep_leases(&self) -> Result<usize, TokenError> {
+        let (mut swept, mut after) = (0, String::new());
+        let folder = keys::lease("");
+        loop {
+            let page = self.leases.keys(&folder, &after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(swept) };
+            after.clone_from(last);
+            let mut batch = Batch::new();
+            for key in &page {
+                if let Some((_, name)) = keys::token_of(key)
+                    && !self.holds(name).await?
+                {
+                    self.leases.delete(&mut batch, key)?;
+                    swept += 1;
+                }
+            }
+            settled(self.leases.commit(batch).await)?;
+            pause().await;
+        }
+    }
+
+    /// That all tokens have the names of their leases.
+    pub(super) fn mark_indexed(&self, batch: &mut Batch) -> Result<(), TokenError> {
+        Ok(self.leases.put(batch, keys::INDEXED, &[])?)
+    }
+
+    /// Stores the names of the leases of tokens that a version before this one has stored; how many.
+    pub(super) async fn index_leases(&self) -> Result<usize, TokenError> {
+        if self.leases.get(keys::INDEXED).await?.is_some() {
+            return Ok(0);
+        }
+        let (mut indexed, mut after) = (0, String::new());
+        loop {
+            let page = self.names(&after).await?;
+            let mut batch = Batch::new();
+            let Some(last) = page.last() else {
+                self.mark_indexed(&mut batch)?;
+                settled(self.leases.commit(batch).await)?;
+                return Ok(indexed);
+            };
+            after.clone_from(last);
+            for name in &page {
+                match self.entry(name).await {
+                    Ok(entry) => {
+                        if let Some(id) = entry.and_then(|entry| entry.lease_id()) {
+                            self.leases.put(&mut batch, &keys::lease(&id), &[])?;
+                            indexed += 1;
+                        }
+                    }
+                    Err(error @ TokenError::Damaged(_)) => {
+                        tracing::warn!(%error, "a stored token is damaged");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            settled(self.leases.commit(batch).await)?;
+            pause().await;
+        }
     }
 
     async fn belongs(&self, key: &str) -> Result<bool, TokenError> {

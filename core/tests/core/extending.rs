@@ -110,6 +110,11 @@ async fn a_login_method_is_one_file_and_one_row() {
             assert!(!line.contains(canary), "{canary}: {line}");
         }
     }
+    // The path of the token's lease is in the clear in storage: it has not the secret of the path.
+    let leases = world.core.unsealed().unwrap().barrier.view("lease/").unwrap();
+    let keys = leases.keys("", "", usize::MAX).await.unwrap();
+    assert!(keys.iter().any(|key| key.starts_with("id/auth/door/login/h")), "{keys:?}");
+    assert!(!keys.iter().any(|key| key.contains("canary")), "{keys:?}");
     // Help is for those whom a policy lets in, except where no token is needed.
     let help = world.send(ask("GET", login).query("help=1")).await;
     assert!(help.body["help"].as_str().unwrap().contains("Needs: no token"), "{help:?}");
@@ -128,7 +133,12 @@ async fn a_login_method_is_disabled_where_it_was_enabled() {
     assert_eq!((wrong.status, wrong.error()), (400, "plugin not found in the catalog: kv"));
     let wrong = world.root("DELETE", "sys/mounts/auth/door", None).await;
     assert_eq!((wrong.status, wrong.error()), (400, "cannot unmount \"auth/door/\""));
+    let logged_in = world.send(ask("POST", login).json(&json!({"pin": "secret-pin"}))).await;
+    let token = logged_in.body["auth"]["client_token"].as_str().unwrap();
+    let own = async || world.send(ask("GET", "auth/token/lookup-self").token(token)).await.status;
+    assert_eq!(own().await, 200);
     assert_eq!(world.root("DELETE", "sys/auth/door", None).await.status, 204);
+    assert_eq!(own().await, 403, "the tokens that it let in have ended");
     assert_eq!(world.send(ask("POST", login).json(&json!({"pin": "secret-pin"}))).await.status, 403);
 }
 

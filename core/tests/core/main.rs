@@ -12,21 +12,27 @@
     reason = "a test that fails should panic"
 )]
 
+mod auto_seal;
 mod boots;
 mod ceremonies;
+mod ceremony_journal;
 mod clock;
 mod compatibility;
 mod engines;
 mod existence;
 mod extending;
 mod far_storage;
+mod forwarding;
 mod identity;
 mod invalidation;
 mod journey;
 mod kit;
+mod leases;
 mod lifecycle;
+mod logins;
 mod observability;
 mod operations;
+mod quotas;
 mod reload;
 mod repair;
 mod routes;

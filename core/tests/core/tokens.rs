@@ -1,6 +1,7 @@
 //! Tokens and policies: their stores on memory storage, and their endpoints through the whole pipeline.
 
 mod api;
+mod roles;
 mod store;
 
 use std::pin::pin;

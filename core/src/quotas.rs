@@ -1,0 +1,213 @@
+//! Quotas: how many requests each client may send to a path, and how many leases there may be below one. A request counts for
+//! the longest path of a quota that covers it. Never in it: endpoints (`engine::sys::quotas`).
+
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onrecord_storage::{Batch, CommitError, StoreError, View};
+use tokio::sync::Mutex;
+
+pub(crate) use self::record::{Quota, QuotaConfig, QuotaKind, QuotaTable, covers};
+use crate::current::Current;
+use crate::exchange::RateLimit;
+use crate::leases::Leases;
+use crate::network::Network;
+use crate::rate::Rate;
+use crate::request::Request;
+use crate::stored::Record as _;
+
+/// Where they are stored, below the core's own prefix.
+pub(crate) const KEY: &str = "quotas";
+/// How many quotas there can be: all of them are in memory, and compared with each request.
+pub(crate) const QUOTAS_MAX: usize = 256;
+/// Below it a client with a valid token is never refused: a quota that is too small can be removed again.
+const OWN: &str = "sys/quotas/";
+
+/// The quotas of the unsealed server.
+pub(crate) struct Quotas {
+    view: View,
+    leases: Leases,
+    active: Current<Active>,
+    /// Held by whatever changes the table, from reading it to showing the new one.
+    writing: Mutex<()>,
+}
+
+/// What is in force.
+#[derive(Default)]
+struct Active {
+    table: QuotaTable,
+    /// Those that limit requests, the longest path first.
+    limits: Vec<Arc<Limit>>,
+}
+
+struct Limit {
+    quota: Quota,
+    rate: Rate,
+}
+
+/// What becomes of a request by the quotas.
+pub(crate) enum Admitted {
+    /// It may go on. What is left, where its answer is to say so.
+    Yes(Option<RateLimit>),
+    /// It may not, for so many seconds.
+    No(u64, Option<RateLimit>),
+}
+
+/// Why the quotas could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QuotaError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl Quotas {
+    pub(crate) async fn load(view: &View, leases: &Leases) -> Result<Self, QuotaError> {
+        let quotas = Self {
+            view: view.clone(),
+            leases: leases.clone(),
+            active: Current::new(Active::default()),
+            writing: Mutex::default(),
+        };
+        quotas.invalidate().await?;
+        Ok(quotas)
+    }
+
+    /// Makes effective what is stored.
+    pub(crate) async fn invalidate(&self) -> Result<(), QuotaError> {
+        let _turn = self.writing.lock().await;
+        let table = match self.view.get(KEY).await? {
+            Some(stored) => {
+                QuotaTable::decode(stored.expose(), ()).ok_or_else(|| self.view.unreadable(KEY))?
+            }
+            None => QuotaTable::default(),
+        };
+        self.show(table).await
+    }
+
+    /// All of them.
+    pub(crate) fn quotas(&self) -> Vec<Quota> {
+        self.active.get().table.quotas.clone()
+    }
+
+    pub(crate) fn config(&self) -> QuotaConfig {
+        self.active.get().table.config.clone()
+    }
+
+    /// How many leases count for a quota.
+    pub(crate) fn lease_count(&self, quota: &Quota) -> u64 {
+        self.leases.counts.count(&quota.path)
+    }
+
+    /// Changes the table, durably. `decide` may refuse it.
+    pub(crate) async fn change<E: From<QuotaError>>(
+        &self,
+        decide: impl FnOnce(&mut QuotaTable) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _turn = self.writing.lock().await;
+        let mut table = self.active.get().table.clone();
+        decide(&mut table)?;
+        if table == self.active.get().table {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        self.view.put(&mut batch, KEY, &table.encode()).map_err(QuotaError::from)?;
+        self.view.commit(batch).await.map_err(QuotaError::from)?;
+        Ok(self.show(table).await?)
+    }
+
+    /// Removes the quotas of a mount that is gone.
+    pub(crate) async fn remove_below(&self, mount: &str) -> Result<(), QuotaError> {
+        let is_below = |quota: &Quota| quota.path.starts_with(mount);
+        if !self.active.get().table.quotas.iter().any(is_below) {
+            return Ok(());
+        }
+        self.change(|table| {
+            table.quotas.retain(|quota| !is_below(quota));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Puts a table in force. A limit that stays goes on where it is. The turn must be held.
+    async fn show(&self, table: QuotaTable) -> Result<(), QuotaError> {
+        let before = self.active.get();
+        let of = |kind| table.quotas.iter().filter(move |quota| quota.kind == kind);
+        let limit = |quota: &Quota| {
+            let same = before.limits.iter().find(|limit| limit.quota == *quota);
+            same.cloned().unwrap_or_else(|| Arc::new(Limit::new(quota.clone())))
+        };
+        let mut limits: Vec<_> = of(QuotaKind::RateLimit).map(limit).collect();
+        limits.sort_by_key(|limit| std::cmp::Reverse(limit.quota.path.len()));
+        let counted = |table: &QuotaTable| {
+            let counted = table.quotas.iter().filter(|quota| quota.kind == QuotaKind::LeaseCount);
+            counted.map(|quota| (quota.path.clone(), quota.max_leases)).collect::<Vec<_>>()
+        };
+        let (old, new) = (counted(&before.table), counted(&table));
+        self.active.set(Active { table, limits });
+        if old != new {
+            // A lease that is made at this moment may be counted twice, and never not at all.
+            self.leases.counts.set(new);
+            self.leases.count_again().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a request from the quota that it counts for.
+    pub(crate) fn admit(&self, request: &Request, has_token: bool) -> Admitted {
+        let active = self.active.get();
+        let path = &*request.path;
+        let limit = active.limits.iter().find(|limit| covers(&limit.quota.path, path));
+        let config = &active.table.config;
+        let is_exempt = |path: &str| config.exempt_paths.iter().any(|exempt| covers(exempt, path));
+        let Some(limit) = limit.filter(|_| !is_exempt(path) && !(has_token && path.starts_with(OWN))) else {
+            return Admitted::Yes(None);
+        };
+        let network = Some(Network::of_client(request.peer.as_ref()));
+        let taken = limit.rate.try_take(network, request.started);
+        let (requests, reset) = match taken {
+            Ok(left) => (left.requests, seconds(left.full_in)),
+            Err(again) => (0, seconds(again)),
+        };
+        let shown = RateLimit { limit: limit.requests(), remaining: requests, reset };
+        let shown = config.response_headers.then_some(shown);
+        if taken.is_ok() { Admitted::Yes(shown) } else { Admitted::No(reset, shown) }
+    }
+}
+
+/// Whole seconds, rounded up, at least one.
+fn seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0 || span.as_secs() == 0)
+}
+
+impl Limit {
+    fn new(quota: Quota) -> Self {
+        let interval = Duration::from_secs(quota.interval);
+        let rate = quota.rate.parse::<f64>().unwrap_or(1.0);
+        // An endpoint has checked both; a rate of less than one request in an interval still lets one through.
+        let cost = interval.div_f64(rate.clamp(RATE_MIN, RATE_MAX));
+        let rate = Rate::with_burst(cost, interval, Duration::from_secs(quota.block_interval));
+        Self { quota, rate }
+    }
+
+    /// How many requests a client may send in an interval.
+    fn requests(&self) -> u64 {
+        let rate = self.quota.rate.parse::<f64>().unwrap_or(1.0).clamp(1.0, RATE_MAX);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "within the bounds of rates"
+        )]
+        let whole = rate as u64;
+        whole
+    }
+}
+
+/// Which rates there can be.
+pub(crate) const RATE_MIN: f64 = 0.000_001;
+pub(crate) const RATE_MAX: f64 = 1_000_000_000.0;
+/// Which intervals there can be, in seconds.
+pub(crate) const INTERVAL_MAX: u64 = 366 * 24 * 3600;
