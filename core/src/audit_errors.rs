@@ -41,6 +41,12 @@ pub(crate) const BAD_WRAP_TTL: Template = Template::new("error parsing X-Vault-W
 pub(crate) const NOT_WRAPPABLE: Template = Template::new("the answer of this path cannot be wrapped");
 /// A wrapping token that was used before, has expired, or never was one.
 pub(crate) const WRAPPING_TOKEN: Template = Template::new("wrapping token is not valid or does not exist");
+/// A key share came too soon after wrong ones.
+pub(crate) const TOO_MANY_WRONG_SHARES: Template =
+    Template::new("too many wrong key shares came from this address");
+/// What the response entry says is done could not be stored: nothing has changed.
+pub(crate) const NOT_STORED: Template =
+    Template::new("what the response entry says is done could not be stored; nothing has changed");
 pub(crate) const OUTSIDE: Template = Template::new("path outside the API");
 
 pub(crate) const WARN_NO_SUCH_POLICY: Template = Template::new("a policy does not exist");
@@ -52,3 +58,4 @@ pub(crate) const WARN_AT_ROOT: Template =
 pub(crate) const WARN_UNKNOWN_OPTION: Template =
     Template::new("An option of the audit device is not known and has no effect");
 pub(crate) const WARN_IGNORED: Template = Template::new("Endpoint ignored unrecognized parameters");
+pub(crate) const WARN_KEY_EXISTS: Template = Template::new("the key already existed");

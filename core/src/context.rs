@@ -47,7 +47,7 @@ impl RequestContext<'_> {
             return Some(help::answer(mount, call.path, self.route.row));
         }
         let refusal = match self.route.row {
-            Some(row) if row.takes(operation) => return None,
+            Some(row) if row.takes(operation) => return row.refused.map(|why| Refusal::invalid(why).into()),
             // A list names a path of its own, with a slash at its end.
             Some(_) if operation != Operation::List => Refusal::unsupported_operation(),
             Some(_) | None => Refusal::unsupported_path(),

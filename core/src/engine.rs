@@ -143,6 +143,14 @@ pub struct Path<E: 'static> {
     exists: Option<Exists<E>>,
 }
 
+impl<E> Clone for Path<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Path<E> {}
+
 impl<E> Path<E> {
     /// A path that needs a policy, is recorded, and takes no operation yet. `{name}` captures one segment, `{*name}` the
     /// rest or, before a fixed end, what lies between; a final `/?` stands for an optional slash. It captures at most once.
@@ -188,6 +196,16 @@ impl<E> Path<E> {
         self.on(Operation::Header, handler)
     }
 
+    /// Refuses these operations for a reason: 400, with this text.
+    pub const fn refuse(mut self, reason: &'static str, mut operations: &[Operation]) -> Self {
+        while let [first, rest @ ..] = operations {
+            self.route.add(*first);
+            operations = rest;
+        }
+        self.route.refused = Some(reason);
+        self
+    }
+
     /// Tells a write that creates from one that updates, by this check.
     pub const fn exists(mut self, exists: Exists<E>) -> Self {
         self.exists = Some(exists);
@@ -218,7 +236,7 @@ impl<E> Path<E> {
         self
     }
 
-    /// These fields of the body are secret. They are hashed on record whatever the mount's settings say.
+    /// These fields of the body and of the answer are secret. They are hashed on record whatever the mount's settings say.
     pub const fn sensitive_fields(mut self, fields: &'static [&'static str]) -> Self {
         self.route.sensitive_fields = fields;
         self

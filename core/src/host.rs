@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use onrecord_audit::Clock;
 use onrecord_seal::Entropy;
+use onrecord_value::Object;
 
 /// Work that goes on by itself.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -17,7 +18,7 @@ pub trait Spawn: Send + Sync {
     fn spawn(&self, task: Task);
 }
 
-/// What the system says about this process. Asked for metrics alone; what is not known is left out.
+/// What the system says about this process. Asked for metrics and for `sys/host-info`; what is not known is left out.
 pub trait Process: Send + Sync {
     /// Resident memory, in bytes.
     fn resident_bytes(&self) -> Option<u64> {
@@ -26,6 +27,11 @@ pub trait Process: Send + Sync {
 
     /// Open file descriptors.
     fn open_files(&self) -> Option<u64> {
+        None
+    }
+
+    /// Facts of its machine, as `sys/host-info` shows them: `host` with `hostname`, `memory`, `cpu`, …
+    fn host_facts(&self) -> Option<Object> {
         None
     }
 }

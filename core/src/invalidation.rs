@@ -31,6 +31,7 @@ impl Unsealed {
                 "mounts" => self.mounts.invalidate().await?,
                 quotas::KEY => self.quotas.invalidate().await?,
                 "audited-headers" => self.audited_headers.invalidate().await?,
+                crate::cors::KEY => self.operations.cors.invalidate().await?,
                 _ => {}
             }
         } else if let Some(key) = key.strip_prefix(place::AUDIT) {

@@ -3,7 +3,6 @@
 
 mod exempt;
 mod gate;
-mod guesses;
 mod init;
 mod journey;
 mod repair;
@@ -21,6 +20,9 @@ use onrecord_storage::{Barrier, BarrierError, Storage, TablesError};
 use tokio::sync::watch;
 
 use crate::admission::{Account, Admission, Permit, Priority};
+use crate::ceremonies::guesses::Guesses;
+use crate::ceremonies::journal::SealedActs;
+use crate::cors::Cors;
 use crate::current::Current;
 use crate::devices::{DeclareError, DevicesError};
 use crate::engine::kind::Kinds;
@@ -34,12 +36,12 @@ use crate::kinds;
 use crate::meters::Meters;
 use crate::record;
 use crate::refusals::Refusals;
+use crate::rotation;
 use crate::routes::{ExemptEndpoint, Route};
 use crate::settings::{AuditSettings, Settings};
 use crate::tokens::TokenError;
 
 use gate::{DrainTo, Gate};
-use guesses::Guesses;
 pub use init::{InitOptions, Initialised};
 pub use journey::Journey;
 pub use repair::Repair;
@@ -74,6 +76,8 @@ struct Inner {
     meters: Arc<Meters>,
     refusals: Arc<Refusals>,
     guesses: Guesses,
+    /// What is done while it is sealed, for the record.
+    acts: SealedActs,
     gate: Arc<Gate>,
     shares: Mutex<Collector>,
     ceremony: AtomicBool,
@@ -102,6 +106,7 @@ impl Core {
                 reloading: tokio::sync::Mutex::new(()),
                 refusals: Arc::new(Refusals::new(settings.unauthenticated_rate_limit)),
                 guesses: Guesses::default(),
+                acts: SealedActs::default(),
                 settings: Arc::new(settings),
                 admission,
                 meters,
@@ -192,6 +197,11 @@ impl Core {
         self.inner.audit.get()
     }
 
+    /// Which origins a browser may let ask the server; none while it is sealed.
+    pub fn cors(&self) -> Option<Arc<Cors>> {
+        Some(self.unsealed()?.operations.cors.current())
+    }
+
     /// The same server for a listener that gives metrics to anybody (`unauthenticated_metrics_access`).
     #[must_use]
     pub fn with_open_metrics(mut self) -> Self {
@@ -242,7 +252,7 @@ impl Core {
     pub async fn maintain(&self) {
         let Some(unsealed) = self.unsealed() else { return };
         let now = self.inner.host.clock.now();
-        if let Err(error) = unsealed.barrier.maintain(now.unix_seconds()).await {
+        if let Err(error) = rotation::maintain(&unsealed.barrier, now.unix_seconds()).await {
             tracing::warn!(%error, "the keyring could not be maintained");
         }
         unsealed.snapshots.expire(self.inner.host.clock.monotonic());

@@ -1,5 +1,5 @@
-//! What was done on the machine itself while no server ran (`operator audit-repair`, `operator snapshot restore`), as a pair of
-//! entries. Never in it: when it is tried, or what was done.
+//! What was done when nothing could be recorded, as a pair of entries: on the machine itself while no server ran (`operator
+//! audit-repair`, `operator snapshot restore`), or as a ceremony before a device was there. Never in it: when it is tried, or what was done.
 
 use onrecord_audit::Broker;
 use onrecord_entry::request::{Data, Namespace};
@@ -13,6 +13,10 @@ pub(crate) struct OfflineAct<'a> {
     pub(crate) operation: Operation,
     pub(crate) path: &'a str,
     pub(crate) data: &'a Object,
+    /// Address and port of the client; empty if it was not asked for through the API.
+    pub(crate) peer: (&'a str, u16),
+    /// The status that was answered.
+    pub(crate) status: u16,
     /// What was acted on, for the server's log.
     pub(crate) subject: &'static str,
 }
@@ -29,7 +33,7 @@ impl OfflineAct<'_> {
         true
     }
 
-    /// It was not asked for through the API: there is no token and no address, only the machine's user.
+    /// There is no token: it was not asked for through the API, or key shares stood in its place.
     fn entry(&self, response: bool) -> Entry<'_> {
         Entry {
             request: Request {
@@ -38,9 +42,11 @@ impl OfflineAct<'_> {
                 namespace: Some(Namespace::ROOT),
                 path: Path::new(self.path),
                 data: Data::new(self.data),
+                remote_address: Clear::new(self.peer.0),
+                remote_port: self.peer.1,
                 ..Request::default()
             },
-            response: response.then(|| Response { status_code: 204, ..Response::default() }),
+            response: response.then(|| Response { status_code: self.status, ..Response::default() }),
             ..Entry::default()
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use onrecord_audit::device::Drill;
 use onrecord_entry::text::Template;
+use onrecord_storage::Rekey;
 use onrecord_value::{Object, Value};
 
 use crate::admission::Overloaded;
@@ -70,6 +71,8 @@ pub enum Afterwards {
         /// For how long.
         time: Duration,
     },
+    /// New key shares come into force: of those that are not on record nobody has any.
+    Rekey(Box<Rekey>),
 }
 
 /// A warning: its text goes to the client, its template on record (I1).
@@ -90,6 +93,8 @@ pub enum ReplyShape {
     Bare,
     /// 404 with an envelope (a deleted version's metadata, a wrong prefix's warnings): recorded as a raw HTTP body.
     NotFound,
+    /// This status with an envelope (a batch of which items have failed): recorded as a raw HTTP body.
+    Status(u16),
 }
 
 /// Why a request was not done, for the client and for the record.

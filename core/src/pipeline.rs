@@ -58,5 +58,6 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
     // 8. On record, before anything is answered.
     let proof = record::response(&context, recorded, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    release::release(&unsealed, caller, outcome, shaped, proof).await.with_rate_limit(rate_limit)
+    let answer = release::release(&unsealed, &request, &route, caller, outcome, shaped, proof).await;
+    answer.with_rate_limit(rate_limit)
 }

@@ -26,6 +26,7 @@ use crate::routes::{self, Access, Role};
 use crate::token::{Entry as StoredToken, Issued, TokenKind, Wrapped};
 use crate::tokens::Caller;
 
+pub(crate) use bare::not_stored;
 pub(crate) use refused::refused;
 
 /// The entry is not on record as the rule wants it: why each device does not have it, if there are devices.
@@ -115,7 +116,7 @@ pub(crate) fn response_entry<T>(
         ..Response::default()
     };
     match outcome {
-        Outcome::Reply(reply) => replied(reply, mount, &mut response),
+        Outcome::Reply(reply) => replied(reply, plain_response_keys(context), &mut response),
         Outcome::Refusal(refusal) => entry.error = refusal.audit_error.into(),
     }
     if let Some(recorded) = &shaped.recorded {
@@ -310,9 +311,13 @@ fn request_data<'a>(context: &RequestContext<'a>) -> Data<'a> {
 
 /// The fields of the request's data that the mount's settings leave in the clear: none where the route has secret ones.
 fn plain_request_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    mount_that_shows(context)?.tune.audit_non_hmac_request_keys.as_deref()
+}
+
+/// The mount whose settings may leave fields in the clear: none where the route has secret ones.
+fn mount_that_shows<'a>(context: &RequestContext<'a>) -> Option<&'a Mount> {
     let secret = context.route.row.is_some_and(|row| !row.sensitive_fields.is_empty());
-    let mount = context.route.mount.as_deref().filter(|_| !secret)?;
-    mount.tune.audit_non_hmac_request_keys.as_deref()
+    context.route.mount.as_deref().filter(|_| !secret)
 }
 
 fn path<'a>(context: &RequestContext<'a>) -> Path<'a> {
@@ -333,7 +338,12 @@ fn mounted(mount: &Mount, accessor: bool) -> MountFacts<'_> {
     }
 }
 
-fn replied<'a>(reply: &'a Reply, mount: Option<&'a Mount>, response: &mut Response<'a>) {
+/// The fields of the answer's data that the mount's settings leave in the clear: none where the route has secret ones.
+fn plain_response_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
+    mount_that_shows(context)?.tune.audit_non_hmac_response_keys.as_deref()
+}
+
+fn replied<'a>(reply: &'a Reply, plain: Option<&'a [String]>, response: &mut Response<'a>) {
     if let Some(wrapped) = &reply.wrapped {
         response.wrap_info = Some(wrap_info(wrapped));
         return;
@@ -344,8 +354,7 @@ fn replied<'a>(reply: &'a Reply, mount: Option<&'a Mount>, response: &mut Respon
         None => reply.lease_seconds.map(|_| Secret::default()),
     };
     if let Some(object) = &reply.data {
-        let keys = mount.and_then(|mount| mount.tune.audit_non_hmac_response_keys.as_deref());
-        response.data = data(object, keys);
+        response.data = data(object, plain);
     }
 }
 

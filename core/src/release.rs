@@ -3,14 +3,21 @@
 
 use std::sync::Arc;
 
+use onrecord_storage::Rekey;
+use onrecord_value::Object;
+
 use crate::audit_errors;
+use crate::ceremonies::journal::Act;
 use crate::context::RequestContext;
 use crate::engine::leases::{self, Force};
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
-use crate::record::NotRecorded;
+use crate::record::{self, NotRecorded};
+use crate::request::Request;
+use crate::route::RouteMatch;
+use crate::routes::Role;
 use crate::shape::{self, ShapingFailed};
 use crate::tokens::Reservation;
 use crate::wrapping;
@@ -32,9 +39,15 @@ const NOT_WRAPPED: &str = "internal error: the request was carried out, but its 
 const NO_ROOM: &str = "internal error: the request was carried out, but the server is at its limit of memory for \
                        answers, and this one is withheld";
 
+/// What a client is told whose new key shares are on record and could not be stored.
+const NOT_STORED: &str =
+    "internal error: the new key shares could not be stored, and the old ones stay in force";
+
 /// Releases a shaped answer, given that its response entry has settled.
 pub(crate) async fn release(
     unsealed: &Arc<Unsealed>,
+    request: &Request,
+    route: &RouteMatch,
     caller: Reservation,
     outcome: Outcome,
     shaped: Shaped,
@@ -50,8 +63,13 @@ pub(crate) async fn release(
         leases::sweep_soon(unsealed);
     }
     match (proof, outcome) {
-        (Ok(proof), outcome) => {
-            if !matches!(proof, ReleaseProof::Unaudited(_)) {
+        (Ok(proof), mut outcome) => {
+            let is_audited = !matches!(proof, ReleaseProof::Unaudited(_));
+            let is_ceremony = route.row.is_some_and(|row| row.role == Role::Ceremony);
+            if is_ceremony && !Box::pin(end_ceremony(unsealed, request, &mut outcome, is_audited)).await {
+                return Answer::not_on_record(NOT_STORED);
+            }
+            if is_audited {
                 begin(unsealed, outcome);
             }
             Answer::released(shaped, proof)
@@ -117,6 +135,57 @@ async fn withdraw(unsealed: &Unsealed, reply: Box<Reply>) {
     {
         tracing::error!(%error, "a wrapping token whose issue is not on record could not be revoked");
     }
+}
+
+/// Puts new key shares in force; then, where no device has the ceremony, keeps it for the first one. `false` if they could not
+/// be stored: nobody gets them.
+async fn end_ceremony(
+    unsealed: &Unsealed,
+    request: &Request,
+    outcome: &mut Outcome,
+    is_audited: bool,
+) -> bool {
+    let Outcome::Reply(reply) = outcome else { return true };
+    if let Some(Afterwards::Rekey(rekey)) = reply.afterwards.take()
+        && !put_in_force(unsealed, request, *rekey).await
+    {
+        return false;
+    }
+    let changes = matches!(request.operation, Operation::Update | Operation::Delete);
+    if changes && !is_audited {
+        let facts = reply.recorded.as_ref().or(reply.data.as_ref()).map(numbers).unwrap_or_default();
+        let act = Act::new(&request.id, &request.path, request.received, request.peer.as_ref(), facts);
+        let act = if request.operation == Operation::Delete { act.deletion() } else { act };
+        unsealed.operations.journal.add(act).await;
+    }
+    true
+}
+
+async fn put_in_force(unsealed: &Unsealed, request: &Request, rekey: Rekey) -> bool {
+    let config = rekey.config();
+    match unsealed.barrier.rekey(rekey).await {
+        Ok(()) => {
+            let (shares, threshold) = (config.shares(), config.threshold());
+            tracing::info!(
+                shares,
+                threshold,
+                "the key shares were changed: the old ones open nothing any more"
+            );
+            true
+        }
+        Err(error) => {
+            tracing::error!(%error, "the new key shares could not be stored");
+            record::not_stored(unsealed, request).await;
+            unsealed.check_storage();
+            false
+        }
+    }
+}
+
+/// The numbers and truth values of an object: they are no secrets.
+fn numbers(data: &Object) -> Object {
+    let plain = data.iter().filter(|(_, value)| value.as_number().is_some() || value.as_bool().is_some());
+    plain.map(|(key, value)| (key.to_owned(), value.clone())).collect()
 }
 
 /// Begins what waited for the response entry.

@@ -110,6 +110,8 @@ impl Pending {
             operation: Operation::Update,
             path: PATH,
             data: &object! { "at" => *at, "snapshot" => snapshot, "uid" => *uid },
+            peer: ("", 0),
+            status: 204,
             subject: "a restored storage",
         };
         act.record(broker).await

@@ -59,6 +59,8 @@ pub enum Role {
     /// The request names a wrapping token, by the field `token` or by being sent with it: one that is not valid is refused
     /// before the request is recorded. The answer cannot be wrapped.
     NamesWrappingToken,
+    /// What it changes without an audit device is kept for the first one (R-CEREMONY).
+    Ceremony,
 }
 
 /// What the captured part of a route's path is.
@@ -73,7 +75,7 @@ pub enum Captured {
 }
 
 /// One route.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Route {
     pattern: Pattern,
     operations: u16,
@@ -85,7 +87,7 @@ pub struct Route {
     pub injected: bool,
     /// What the captured part of the path is, for the record.
     pub captured: Captured,
-    /// Fields of the body that are secret. They stay hashed even where the mount lists them in
+    /// Fields of the body and of the answer that are secret. They stay hashed even where the mount lists them in
     /// `audit_non_hmac_request_keys`: such a route knows no plain keys. Where no token is needed they are what lets a client
     /// in, and the only fields that are recorded one by one without a token.
     pub sensitive_fields: &'static [&'static str],
@@ -93,13 +95,15 @@ pub struct Route {
     pub caseless: bool,
     /// What the core does beside calling the handler.
     pub role: Role,
+    /// Why this server refuses all that is asked there, if it does.
+    pub refused: Option<&'static str>,
     /// What it is for, in one line.
     pub synopsis: &'static str,
     /// More about it, for those who ask for help.
     pub description: &'static str,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Pattern {
     text: &'static str,
     before: &'static str,
@@ -160,6 +164,7 @@ impl Route {
             sensitive_fields: &[],
             caseless: false,
             role: Role::Plain,
+            refused: None,
             synopsis,
             description: "",
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use onrecord_audit::{DeviceKinds, Placement, Rules};
+use onrecord_value::Object;
 use onrecord_value::json::Limits;
 
 use crate::admission::Admission;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub json_limits: Limits,
     /// How long sealing waits for devices to write what waits for them. Default 10 s.
     pub shutdown_timeout: Duration,
+    /// What `sys/config/state/sanitized` shows of the configuration beside these settings: nothing secret. Default: nothing.
+    pub configuration: Object,
 }
 
 impl Settings {
@@ -58,6 +61,7 @@ impl Default for Settings {
             device_kinds: DeviceKinds::default(),
             json_limits: Limits::default(),
             shutdown_timeout: Duration::from_secs(10),
+            configuration: Object::new(),
         }
     }
 }

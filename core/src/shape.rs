@@ -81,16 +81,18 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
             Some(data) => json::write_object(data, &mut body),
             None => body.extend_from_slice(b"{}"),
         },
-        ReplyShape::NotFound => {
-            let mut recorded =
-                object! { "http_content_type" => "application/json", "http_status_code" => 404 };
+        ReplyShape::NotFound | ReplyShape::Status(_) => {
+            let status = if let ReplyShape::Status(status) = reply.shape { status } else { 404 };
+            let mut recorded = object! {
+                "http_content_type" => "application/json", "http_status_code" => u64::from(status),
+            };
             // Without contents, of an absent key that cannot be patched, it has no body. Else the recordings hold it as the
             // text of its body: whole, and hashed as one.
             if !nothing {
                 envelope(id, reply, false, &mut body);
                 recorded.insert("http_raw_body", String::from_utf8_lossy(&body).into_owned());
             }
-            return Shaped { recorded: Some(recorded), ..Shaped::json(404, body) };
+            return Shaped { recorded: Some(recorded), ..Shaped::json(status, body) };
         }
     }
     body.push(b'\n');

@@ -157,6 +157,7 @@ fn sources(kind: &EngineKind) -> String {
         ("cubbyhole", _) => vec!["engine/cubbyhole.rs"],
         ("kv", "1") => vec!["engine/kv1.rs"],
         ("kv", "2") => vec!["engine/kv2.rs", "engine/kv2"],
+        ("transit", _) => vec!["engine/transit.rs", "engine/transit", "engine/tools.rs"],
         other => panic!("where are the sources of {other:?}?"),
     };
     let mut texts = String::new();

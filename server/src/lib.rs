@@ -9,6 +9,7 @@ mod connection_timer;
 mod dev;
 mod diagnose;
 mod error;
+mod host_facts;
 mod http;
 mod kinds;
 mod listener;

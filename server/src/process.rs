@@ -4,8 +4,11 @@
 use std::io;
 
 use onrecord_core::Process;
+use onrecord_value::Object;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+use crate::host_facts::host_facts;
 
 /// The figures of this process, from `/proc` (proc(5)).
 pub(crate) struct CurrentProcess;
@@ -22,6 +25,10 @@ impl Process for CurrentProcess {
         let files = std::fs::read_dir("/proc/self/fd").ok()?.count();
         // Reading the folder holds one open.
         u64::try_from(files).ok().map(|files| files.saturating_sub(1))
+    }
+
+    fn host_facts(&self) -> Option<Object> {
+        Some(host_facts())
     }
 }
 

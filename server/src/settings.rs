@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use onrecord_audit::Placement;
 use onrecord_core::{AuditSettings, Settings};
+use onrecord_value::{Object, Value, object};
 
-use crate::config::Config;
+use crate::config::{Config, ListenerConfig, LogFormat};
 use crate::error::FileError;
 
 /// The settings of a start. `sources`: the files and folders that the configuration was read from.
@@ -26,7 +27,27 @@ pub(crate) fn settings(sources: &[PathBuf], config: &Config) -> Settings {
     let rate = config.unauthenticated_rate_limit.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX));
     settings.unauthenticated_rate_limit = rate.unwrap_or(settings.unauthenticated_rate_limit);
     settings.audit = audit_settings(sources, config);
+    settings.configuration = sanitized(config);
     settings
+}
+
+/// What may be shown of the configuration: no path, and nothing that could hold a secret.
+fn sanitized(config: &Config) -> Object {
+    let listener = |listener: &ListenerConfig| {
+        let config =
+            object! { "address" => listener.address.as_str(), "tls_disable" => listener.tls.is_none() };
+        object! { "config" => config, "type" => "tcp" }
+    };
+    let listeners: Value = config.listeners.iter().map(listener).collect();
+    object! {
+        "api_addr" => config.api_addr.as_deref().unwrap_or_default(),
+        "disable_mlock" => config.disable_mlock,
+        "listeners" => listeners,
+        "log_format" => if config.log_format == LogFormat::Json { "json" } else { "standard" },
+        "log_level" => config.log_level.map_or_else(String::new, |level| level.to_string().to_lowercase()),
+        "seals" => vec![object! { "disabled" => false, "type" => "shamir" }],
+        "storage" => object! { "type" => config.storage.as_ref().map_or("", |storage| storage.kind.name) },
+    }
 }
 
 /// The memory of requests must have room for what the listeners let in.

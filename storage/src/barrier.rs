@@ -1,6 +1,8 @@
 //! Storage behind the keyring: what it hands to the store is encrypted, and without keys it hands out
 //! nothing. Never in it: shares being collected, or who may unseal.
 
+mod rekey;
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onrecord_seal::shamir::{self, ShamirError};
@@ -15,6 +17,8 @@ use crate::read::Read;
 use crate::store::Storage;
 use crate::table_digests::TABLES;
 
+pub use rekey::Rekey;
+
 /// Keys of the barrier's own; no view reaches them.
 pub(crate) const OWN: &str = "barrier/";
 /// Share count and threshold, in the clear.
@@ -24,9 +28,34 @@ pub(crate) const ROOT_KEY: &str = "barrier/root-key";
 /// The keyring under the root key.
 const KEYRING: &str = "barrier/keyring";
 
-/// Encryptions under one term after which [`Barrier::maintain`] rotates: far below the 2³² at which random
+/// Encryptions under one term after which [`Barrier::maintain`] rotates unless it is told otherwise: far below the 2³² at which random
 /// nonces of 96 bits stop being safe (NIST SP 800-38D, 8.3).
 pub const ROTATE_AT: u64 = 1 << 31;
+/// When [`Barrier::maintain`] rotates by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RotationLimits {
+    /// Whether it does.
+    pub enabled: bool,
+    /// After how many encryptions under one term.
+    pub max_operations: u64,
+    /// How many seconds after a term was installed; 0: however old it is.
+    pub interval: u64,
+}
+
+impl Default for RotationLimits {
+    fn default() -> Self {
+        Self { enabled: true, max_operations: ROTATE_AT, interval: 0 }
+    }
+}
+
+impl RotationLimits {
+    fn are_reached(&self, status: KeyStatus, now: i64) -> bool {
+        let age = u64::try_from(now.saturating_sub(status.installed)).unwrap_or(0);
+        let is_old = self.interval > 0 && age >= self.interval;
+        self.enabled && (status.encryptions >= self.max_operations || is_old)
+    }
+}
+
 /// [`Barrier::maintain`] stores the count when it has grown by this much.
 const STORE_COUNT_EVERY: u64 = 1 << 16;
 
@@ -217,12 +246,13 @@ impl Barrier {
         Ok(())
     }
 
-    /// Housekeeping, to be called every minute or so: rotates when the active term has sealed
-    /// [`ROTATE_AT`] records, and stores the count of them now and then.
-    pub async fn maintain(&self, now: i64) -> Result<(), BarrierError> {
+    /// Housekeeping, to be called every minute or so: rotates when the active term has reached a limit, and stores the count
+    /// of what it has sealed now and then.
+    pub async fn maintain(&self, now: i64, limits: RotationLimits) -> Result<(), BarrierError> {
         let unsealed = self.unsealed()?;
-        let count = unsealed.keyring.status().encryptions;
-        if count >= ROTATE_AT {
+        let status = unsealed.keyring.status();
+        let count = status.encryptions;
+        if limits.are_reached(status, now) {
             self.rotate(now).await?;
         } else if count.saturating_sub(unsealed.stored_count) >= STORE_COUNT_EVERY {
             self.store_keyring(&unsealed, Arc::clone(&unsealed.keyring), Batch::new()).await?;

@@ -149,6 +149,8 @@ impl Removal {
             operation: Operation::Delete,
             path: &format!("{PATH}{}", self.path.trim_end_matches('/')),
             data: &object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() },
+            peer: ("", 0),
+            status: 204,
             subject: "a removed audit device",
         };
         act.record(broker).await

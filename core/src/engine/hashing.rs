@@ -62,6 +62,8 @@ macro_rules! with_hash {
     };
 }
 
+pub(crate) use with_hash;
+
 impl HashAlgorithm {
     /// All that hashes and HMACs may be made with. SHA-1 is for signatures of older systems alone.
     const NAMED: [(&'static str, Self); 9] = [
@@ -87,7 +89,6 @@ impl HashAlgorithm {
     }
 
     /// The length of a hash, in bytes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the signatures of the transit engine"))]
     pub(crate) const fn len(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -99,7 +100,6 @@ impl HashAlgorithm {
     }
 
     /// The HMAC of a text; none where the key cannot be one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the HMACs of the transit engine"))]
     pub(crate) fn hmac(self, key: &[u8], input: &[u8]) -> Option<Vec<u8>> {
         with_hash!(self, Hash => {
             let mut mac = SimpleHmac::<Hash>::new_from_slice(key).ok()?;

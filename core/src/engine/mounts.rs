@@ -1,6 +1,7 @@
 //! The mount table: which engine is where. Every change is one batch; a request looks up in an immutable snapshot.
 //! Never in it: endpoints and their texts (`engine::sys::mounts`), or what engines do.
 
+mod remount;
 mod stored;
 mod table;
 
@@ -306,6 +307,10 @@ pub enum MountError {
     Invisible(Invisible),
     #[error("cannot unmount {0:?}")]
     Builtin(String),
+    #[error("no matching mount at {0:?}")]
+    NoMount(String),
+    #[error("cannot remount {0:?}: it is part of the server")]
+    Fixed(String),
     #[error("tune of path {0:?} failed: no mount entry found")]
     Missing(String),
     #[error("there are {MOUNTS_MAX} mounts, and there can be no more: disable one first")]

@@ -34,6 +34,11 @@ pub struct Existing {
 }
 
 impl Existing {
+    /// Something is stored at the key, so many bytes: it is known without a read.
+    pub(crate) const fn known(size: usize) -> Self {
+        Self { is_stored: true, size, kept: None }
+    }
+
     /// Whether something is stored at the key.
     pub const fn is_stored(&self) -> bool {
         self.is_stored

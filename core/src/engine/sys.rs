@@ -3,23 +3,31 @@
 
 mod audit;
 mod audit_status;
+mod ceremony;
+mod cors;
+mod generate_root;
 mod leases;
 pub(crate) mod metrics;
 mod mounts;
 mod openapi;
+mod plugins;
 mod policies;
 mod quotas;
+mod rekey;
+mod remount;
+mod rotation;
 mod seal;
 mod snapshot;
+mod state;
+mod unsupported;
 mod wrapping;
 
 use std::sync::Arc;
 
 use self::mounts::Class::{Auth, Secret};
-use crate::engine::leases::Force;
 use crate::engine::{Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, Unsealed};
+use crate::operation::Operation;
 use crate::outcome::Refusal;
-use crate::quotas::QuotaKind::{LeaseCount, RateLimit};
 use crate::routes::{ExemptEndpoint, Recording, Role, Route};
 
 pub(crate) struct Sys;
@@ -39,7 +47,6 @@ pub(crate) static KIND: EngineKind = EngineKind::new::<Sys>(
 
 const PREFIX: &str = "sys/";
 
-const NO_REMOUNT: &str = "moving a mount is not supported; enable a new one and copy what is in the old one";
 const CEREMONY: &str =
     "works while sealed, when neither devices nor salts can be read; it opens no secret to its caller";
 const STATE: &str = "answers while sealed and to load balancers many times a second, from public facts only";
@@ -59,6 +66,16 @@ const fn sudo(pattern: &'static str, synopsis: &'static str) -> Path<Sys> {
     Path::new(pattern, synopsis).sudo()
 }
 
+/// A route that refuses these operations for a reason.
+const fn refused(
+    pattern: &'static str,
+    synopsis: &'static str,
+    reason: &'static str,
+    operations: &[Operation],
+) -> Path<Sys> {
+    Path::new(pattern, synopsis).refuse(reason, operations)
+}
+
 /// A route whose answers have the keys of `data` at the top level too.
 const fn injected(pattern: &'static str, synopsis: &'static str) -> Path<Sys> {
     Path::new(pattern, synopsis).injected()
@@ -69,8 +86,57 @@ fn answered_elsewhere<'a>(_: &'a Sys, _: &'a Unsealed, _: &'a Call<'a>) -> Handl
     Handled::ready(Refusal::unsupported_path())
 }
 
+/// The rows of all endpoints, a list for each subject. The first row that matches takes a request.
+const LISTS: &[&[Path<Sys>]] = &[
+    Sys::OWN_PATHS,
+    rekey::PATHS,
+    rekey::ROTATE_PATHS,
+    generate_root::PATHS,
+    rotation::PATHS,
+    remount::PATHS,
+    leases::PATHS,
+    quotas::PATHS,
+    cors::PATHS,
+    plugins::PATHS,
+    state::PATHS,
+    unsupported::PATHS,
+];
+
+const fn count(mut lists: &[&[Path<Sys>]]) -> usize {
+    let mut count = 0;
+    while let [first, rest @ ..] = lists {
+        count += first.len();
+        lists = rest;
+    }
+    count
+}
+
+/// The rows of several lists in one.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what is out of bounds")]
+const fn joined<const N: usize>(lists: &[&[Path<Sys>]]) -> [Path<Sys>; N] {
+    let mut all = [lists[0][0]; N];
+    let (mut list, mut at) = (0, 0);
+    while list < lists.len() {
+        let mut row = 0;
+        while row < lists[list].len() {
+            all[at] = lists[list][row];
+            (row, at) = (row + 1, at + 1);
+        }
+        list += 1;
+    }
+    all
+}
+
 impl Engine for Sys {
-    const PATHS: &'static [Path<Self>] = &[
+    const PATHS: &'static [Path<Self>] = &joined::<{ count(LISTS) }>(LISTS);
+
+    async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+}
+
+impl Sys {
+    const OWN_PATHS: &'static [Path<Self>] = &[
         exempted("init", "Initialise the server.", CEREMONY, ExemptEndpoint::Init)
             .read(answered_elsewhere)
             .write(answered_elsewhere),
@@ -169,11 +235,6 @@ impl Engine for Sys {
             .read(|_, unsealed, call| Handled::ready(mounts::read(unsealed, call, Secret)))
             .write(|_, unsealed, call| Handled::pending(mounts::enable(unsealed, call, Secret)))
             .delete(|_, unsealed, call| Handled::pending(mounts::disable(unsealed, call, Secret))),
-        sudo("remount", "Move a mount. Not supported.")
-            .injected()
-            .write(|_, _, _| Handled::ready(Refusal::invalid(NO_REMOUNT))),
-        sudo("remount/status/{id}", "Read how far a move is. Not supported.")
-            .read(|_, _, _| Handled::ready(Refusal::invalid(NO_REMOUNT))),
         injected("auth", "List the login methods.")
             .read(|_, unsealed, _| Handled::ready(mounts::list(unsealed, Auth))),
         sudo("auth/{*path}/tune", "Read and change the settings of a login method.")
@@ -217,75 +278,6 @@ impl Engine for Sys {
             .write(|_, unsealed, call| {
                 Handled::pending(policies::capabilities_of_named(unsealed, call, "accessor"))
             }),
-        sudo("leases", "List leases that could not be revoked.")
-            .description("Takes `type`, which is irrevocable, and `limit`.")
-            .read(|_, unsealed, call| Handled::pending(leases::list_irrevocable(unsealed, call))),
-        Path::new("leases/count", "Count leases that could not be revoked.")
-            .description("Takes `type`, which is irrevocable.")
-            .read(|_, unsealed, call| Handled::pending(leases::count_irrevocable(unsealed, call))),
-        Path::new("leases/lookup", "Look a lease up.")
-            .description("Takes `lease_id`.")
-            .write(|_, unsealed, call| Handled::pending(leases::look_up(unsealed, call))),
-        sudo("leases/lookup/", "List the paths of leases.")
-            .list(|_, unsealed, call| Handled::pending(leases::list(unsealed, call))),
-        sudo("leases/lookup/{*prefix}", "List the leases below a path.")
-            .list(|_, unsealed, call| Handled::pending(leases::list(unsealed, call))),
-        Path::new("leases/renew", "Renew the lease of a secret.")
-            .description("Takes `lease_id` and `increment`.")
-            .write(|_, unsealed, call| Handled::pending(leases::renew(unsealed, call))),
-        Path::new("leases/renew/{*lease_id}", "Renew the lease of a secret.")
-            .description("Takes `increment`.")
-            .write(|_, unsealed, call| Handled::pending(leases::renew(unsealed, call))),
-        Path::new("renew", "Renew the lease of a secret, at its older path.")
-            .description("Takes `lease_id` and `increment`.")
-            .write(|_, unsealed, call| Handled::pending(leases::renew(unsealed, call))),
-        Path::new("renew/{*lease_id}", "Renew the lease of a secret, at its older path.")
-            .description("Takes `increment`.")
-            .write(|_, unsealed, call| Handled::pending(leases::renew(unsealed, call))),
-        Path::new("leases/revoke", "Revoke a lease.")
-            .description("Takes `lease_id`.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke(unsealed, call))),
-        Path::new("leases/revoke/{*lease_id}", "Revoke a lease.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke(unsealed, call))),
-        Path::new("revoke", "Revoke a lease, at its older path.")
-            .description("Takes `lease_id`.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke(unsealed, call))),
-        Path::new("revoke/{*lease_id}", "Revoke a lease, at its older path.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke(unsealed, call))),
-        sudo("leases/revoke-prefix/{*prefix}", "Revoke all leases below a path.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke_below(unsealed, call, Force::No))),
-        sudo("revoke-prefix/{*prefix}", "Revoke all leases below a path, at its older path.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke_below(unsealed, call, Force::No))),
-        sudo("leases/revoke-force/{*prefix}", "Revoke all leases below a path, even where that fails.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke_below(unsealed, call, Force::Yes))),
-        sudo(
-            "revoke-force/{*prefix}",
-            "Revoke all leases below a path, even where that fails, at its older path.",
-        )
-        .write(|_, unsealed, call| Handled::pending(leases::revoke_below(unsealed, call, Force::Yes))),
-        sudo("leases/tidy", "Remove leases and tokens that have ended.")
-            .write(|_, unsealed, call| Handled::pending(leases::tidy(unsealed, call))),
-        Path::new("quotas/config", "Read and write what holds for all quotas.")
-            .description(
-                "Takes `rate_limit_exempt_paths`, `enable_rate_limit_response_headers` and \
-                 `enable_rate_limit_audit_logging` (refused requests are always counted on record).",
-            )
-            .read(|_, unsealed, _| Handled::ready(quotas::read_config(unsealed)))
-            .write(|_, unsealed, call| Handled::pending(quotas::write_config(unsealed, call))),
-        Path::new("quotas/rate-limit/?", "List the quotas of requests.")
-            .list(|_, unsealed, _| Handled::ready(quotas::list(unsealed, RateLimit))),
-        Path::new("quotas/rate-limit/{name}", "Read, write and delete a quota of requests.")
-            .description("Takes `path`, `rate`, `interval` and `block_interval`.")
-            .read(|_, unsealed, call| Handled::ready(quotas::read(unsealed, call, RateLimit)))
-            .write(|_, unsealed, call| Handled::pending(quotas::write(unsealed, call, RateLimit)))
-            .delete(|_, unsealed, call| Handled::pending(quotas::delete(unsealed, call, RateLimit))),
-        Path::new("quotas/lease-count/?", "List the quotas of leases.")
-            .list(|_, unsealed, _| Handled::ready(quotas::list(unsealed, LeaseCount))),
-        Path::new("quotas/lease-count/{name}", "Read, write and delete a quota of leases.")
-            .description("Takes `path` and `max_leases`.")
-            .read(|_, unsealed, call| Handled::ready(quotas::read(unsealed, call, LeaseCount)))
-            .write(|_, unsealed, call| Handled::pending(quotas::write(unsealed, call, LeaseCount)))
-            .delete(|_, unsealed, call| Handled::pending(quotas::delete(unsealed, call, LeaseCount))),
         Path::new("wrapping/wrap", "Wrap the data of the request.")
             .description("Takes any fields. The header X-Vault-Wrap-TTL says for how long.")
             .write(|_, _, call| Handled::ready(wrapping::wrap(call))),
@@ -316,10 +308,6 @@ impl Engine for Sys {
         Path::new("internal/specs/openapi", "Read the description of all paths as an OpenAPI document.")
             .read(|_, unsealed, call| Handled::ready(openapi::read(unsealed, call))),
     ];
-
-    async fn open(_: Arc<Space>) -> Result<Self, Refusal> {
-        Ok(Self)
-    }
 }
 
 /// The row of a path that is not recorded: one of the exempt ones, or one that a listener exempts. The only way to leave

@@ -10,8 +10,11 @@ use super::fields::{self, answer};
 use super::hashing::HashAlgorithm;
 use crate::outcome::{Refusal, Reply};
 
-/// The fields of the body that are secret.
+/// The field of the body that is secret.
 pub(crate) const HASH_SECRETS: &[&str] = &["input"];
+
+/// The field of the answer that is secret: it may become a key.
+pub(crate) const RANDOM_SECRETS: &[&str] = &["random_bytes"];
 
 /// Up to here random bytes are given at once.
 const MOST_BYTES: i64 = 128 * 1024;

@@ -20,6 +20,7 @@ use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::leases::Leases;
 use crate::meters::Meters;
+use crate::operations::Operations;
 use crate::policies::Policies;
 use crate::quotas::Quotas;
 use crate::rate_limiter::RateLimiter;
@@ -87,6 +88,8 @@ pub struct Unsealed {
     pub(crate) restorations: Restorations,
     /// Refused requests that have no entries of their own.
     pub(crate) refusals: Arc<Refusals>,
+    /// What the endpoints of operators keep.
+    pub(crate) operations: Operations,
     /// The way back to sealed.
     pub(crate) gate: Weak<dyn Sealer>,
     /// Set when its devices are let go. What comes later cannot be put on record.
@@ -129,6 +132,7 @@ impl Unsealed {
     pub(crate) async fn keep_record(&self) {
         self.restorations.record(&self.broker, &self.barrier, &*self.host.clock).await;
         self.devices.record_removals(&self.broker).await;
+        self.operations.journal.record(&self.broker, &self.host).await;
         if let Err(error) = self.devices.keep_misses(&self.broker).await {
             let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(times) = unkept.event(self.host.clock.monotonic()) {

@@ -1,23 +1,25 @@
-//! The answers of the exempt routes: they work while sealed and are never recorded (the list and the reasons stand in
-//! `engine::sys`). Never in it: anything that reads behind the barrier.
+//! The answers of the exempt routes: they work while sealed and have no entries when they are answered (the list and the
+//! reasons stand in `engine::sys`). What changes something is kept for the record (`ceremonies::journal`). Never in it: anything that reads behind the barrier.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use onrecord_value::{Object, Value, json};
+use onrecord_value::{Object, Value, json, object};
 use zeroize::Zeroizing;
 
-use super::guesses::Giver;
 use super::init::InitOptions;
 use super::status::body;
 use super::{CeremonyError, Core};
 use crate::VERSION;
+use crate::ceremonies::journal::Act;
 use crate::engine::sys::metrics;
-use crate::exchange::{Answer, Exchange, Media, Received, Shaped};
+use crate::exchange::{Answer, Exchange, Media, Peer, Received, Shaped};
 use crate::network::Network;
 use crate::operation::Operation;
 use crate::outcome::Raw;
 use crate::refusals::Reason;
 use crate::routes::{ExemptEndpoint, Route};
+
+const UNSEAL: &str = "sys/unseal";
 
 /// A status with its body.
 type StatusAndBody = (u16, Vec<u8>);
@@ -58,11 +60,8 @@ async fn dispatch(
         ExemptEndpoint::Init if operation == Operation::Read => {
             (200, body(&[("initialized", core.initialised().await?.into())]))
         }
-        ExemptEndpoint::Init => init(core, &parameters(exchange.body)?).await?,
-        ExemptEndpoint::Unseal => {
-            let giver = exchange.peer.as_ref().and_then(Network::of_peer);
-            unseal(core, &parameters(exchange.body)?, giver).await?
-        }
+        ExemptEndpoint::Init => init(core, &parameters(exchange.body)?, exchange.peer.as_ref()).await?,
+        ExemptEndpoint::Unseal => unseal(core, &parameters(exchange.body)?, exchange.peer.as_ref()).await?,
         ExemptEndpoint::SealStatus => (200, core.seal_status().await?.body()),
         ExemptEndpoint::Leader => (200, body(&[("ha_enabled", false.into())])),
         ExemptEndpoint::Health => health(core, operation, &exchange.query).await?,
@@ -134,7 +133,15 @@ fn given(parameters: &Object, key: &str) -> bool {
     }
 }
 
-async fn init(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptError> {
+/// A step of a ceremony, for the record.
+fn act(core: &Core, path: &str, peer: Option<&Peer>, facts: Object) -> Result<(String, Act), ExemptError> {
+    let host = &core.inner.host;
+    let id = host.entropy.uuid().map_err(CeremonyError::from)?;
+    let act = Act::new(&id, path, host.clock.now(), peer, facts);
+    Ok((id, act))
+}
+
+async fn init(core: &Core, parameters: &Object, peer: Option<&Peer>) -> Result<StatusAndBody, ExemptError> {
     if core.initialised().await? {
         return Err(CeremonyError::AlreadyInitialised.into());
     }
@@ -152,53 +159,74 @@ async fn init(core: &Core, parameters: &Object) -> Result<StatusAndBody, ExemptE
         threshold: number(parameters, "secret_threshold"),
         root_token: None,
     };
-    let made = core.init(wanted).await?;
+    let facts = object! { "secret_shares" => wanted.shares, "secret_threshold" => wanted.threshold };
+    let (_, act) = act(core, "sys/init", peer, facts)?;
+    let made = core.init_with(wanted, Some(act)).await?;
     let hex: Value = made.keys.iter().map(|key| const_hex::encode(key.expose())).collect();
     let base64: Value = made.keys.iter().map(|key| STANDARD.encode(key.expose())).collect();
     let root = Value::from(made.root_token.id.expose());
     Ok((200, body(&[("keys", hex), ("keys_base64", base64), ("root_token", root)])))
 }
 
-async fn unseal(core: &Core, parameters: &Object, giver: Giver) -> Result<StatusAndBody, ExemptError> {
+async fn unseal(core: &Core, parameters: &Object, peer: Option<&Peer>) -> Result<StatusAndBody, ExemptError> {
     if parameters.get("reset").and_then(Value::as_bool) == Some(true) {
         core.reset_unseal()?;
         core.inner.guesses.reset();
+        core.inner.acts.add(act(core, UNSEAL, peer, object! { "reset" => true })?.1);
         return Ok((200, core.seal_status().await?.body()));
     }
     let key = Zeroizing::new(parameters.str("key").unwrap_or_default().to_owned());
     if key.is_empty() {
         return Err(CeremonyError::NoKey.into());
     }
-    let Some(giver) = giver.filter(|_| core.unsealed().is_none()) else {
+    if core.unsealed().is_some() {
         core.unseal(&key).await?;
         return Ok((200, core.seal_status().await?.body()));
-    };
-    take_share(core, &key, giver).await?;
+    }
+    if let Some(giver) = peer.and_then(Network::of_peer) {
+        check_wait(core, giver)?;
+    }
+    // Kept before it is looked at: with the last share needed the journal is read.
+    let number = core.seal_status().await?.progress + 1;
+    let (id, act) = act(core, UNSEAL, peer, object! { "share" => number })?;
+    core.inner.acts.add(act);
+    let taken = take_share(core, &key, peer.and_then(Network::of_peer)).await;
+    if taken.is_err() {
+        core.inner.acts.withdraw(&id);
+    }
+    taken?;
     Ok((200, core.seal_status().await?.body()))
 }
 
-/// Takes a share of a peer that has not given too many wrong ones.
-async fn take_share(core: &Core, key: &str, giver: Network) -> Result<(), ExemptError> {
+fn share_refused(core: &Core, giver: Network) {
     let inner = &core.inner;
-    let refused = || {
-        inner.meters.key_share_refused();
-        inner.refusals.counts.add(Reason::KeyShares, Some(giver), inner.host.clock.now());
-    };
-    if let Some(wait) = inner.guesses.wait(Some(giver), inner.host.clock.monotonic()) {
-        refused();
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let text = format!(
-            "too many wrong key shares came from this address: the next one is looked at in {seconds} s; from another address \
-             at once"
-        );
-        return Err(ExemptError { retry_after: seconds, ..ExemptError::new(429, text) });
-    }
+    inner.meters.key_share_refused();
+    inner.refusals.counts.add(Reason::KeyShares, Some(giver), inner.host.clock.now());
+}
+
+/// Refuses a peer that has given too many wrong shares, for a while.
+fn check_wait(core: &Core, giver: Network) -> Result<(), ExemptError> {
+    let inner = &core.inner;
+    let Some(wait) = inner.guesses.wait(Some(giver), inner.host.clock.monotonic()) else { return Ok(()) };
+    share_refused(core, giver);
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let text = format!(
+        "too many wrong key shares came from this address: the next one is looked at in {seconds} s; from another address \
+         at once"
+    );
+    Err(ExemptError { retry_after: seconds, ..ExemptError::new(429, text) })
+}
+
+/// Takes a share, and remembers whose shares were wrong.
+async fn take_share(core: &Core, key: &str, giver: Option<Network>) -> Result<(), ExemptError> {
+    let inner = &core.inner;
     let taken = core.unseal(key).await;
+    let Some(giver) = giver else { return Ok(taken?) };
     match &taken {
         Ok(()) if core.unsealed().is_some() => inner.guesses.right(Some(giver)),
         Ok(()) => inner.guesses.given(Some(giver)),
         Err(CeremonyError::WrongKey(_)) => {
-            refused();
+            share_refused(core, giver);
             if let Some(rounds) = inner.guesses.wrong(Some(giver), inner.host.clock.monotonic()) {
                 tracing::warn!(address = %giver, rounds, "the key shares of an unsealing were wrong");
             }

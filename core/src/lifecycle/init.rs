@@ -9,6 +9,7 @@ use onrecord_seal::{SealConfig, Secret, SecretBytes};
 use onrecord_storage::{BarrierError, Batch};
 
 use super::{CeremonyError, Core, Inner};
+use crate::ceremonies::journal::{Act, Journal};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::Cluster;
 use crate::place;
@@ -37,13 +38,22 @@ pub struct Initialised {
 impl Core {
     /// Makes the keys and the root token, and leaves the server sealed.
     pub async fn init(&self, wanted: InitOptions) -> Result<Initialised, CeremonyError> {
+        self.init_with(wanted, None).await
+    }
+
+    /// The same for a client: what it did is kept for the first audit device, in the batch that initialises the server.
+    pub(super) async fn init_with(
+        &self,
+        wanted: InitOptions,
+        act: Option<Act>,
+    ) -> Result<Initialised, CeremonyError> {
         let config = SealConfig::new(wanted.shares, wanted.threshold).map_err(CeremonyError::Config)?;
         let _ceremony = Ceremony::begin(&self.inner.ceremony)?;
         // Asked before anything is sealed again: an unsealed server must stay so.
         if self.initialised().await? {
             return Err(CeremonyError::AlreadyInitialised);
         }
-        let result = self.initialise(config, wanted.root_token).await;
+        let result = self.initialise(config, wanted.root_token, act).await;
         self.inner.barrier.seal();
         result
     }
@@ -52,6 +62,7 @@ impl Core {
         &self,
         config: SealConfig,
         root_token: Option<Secret<String>>,
+        act: Option<Act>,
     ) -> Result<Initialised, CeremonyError> {
         let (barrier, host) = (&self.inner.barrier, &self.inner.host);
         let now = host.clock.now();
@@ -61,6 +72,10 @@ impl Core {
         self.make_mounts(&mut batch)?;
         self.make_cluster(&mut batch)?;
         let root_token = tokens.add_root(&mut batch, root_token, now).map_err(CeremonyError::Token)?;
+        if let Some(act) = act {
+            let view = barrier.view(place::CORE).map_err(load("the journal of ceremonies"))?;
+            Journal::begin(&view, &mut batch, act).map_err(load("the journal of ceremonies"))?;
+        }
         barrier.commit(batch).await.map_err(BarrierError::from)?;
         tracing::info!(shares = config.shares(), threshold = config.threshold(), "the server is initialised");
         Ok(Initialised { keys, root_token })

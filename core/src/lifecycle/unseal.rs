@@ -4,8 +4,6 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use onrecord_audit::Broker;
 use onrecord_entry::Boot;
 use onrecord_seal::{Progress, SecretBytes};
@@ -13,10 +11,12 @@ use onrecord_storage::{BarrierError, TablesError};
 
 use super::init::{Ceremony, load};
 use super::{CeremonyError, Core, Gate};
+use crate::VERSION;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::blocking_task::BlockingTask;
 use crate::boots::Boots;
+use crate::ceremonies::attempt::decode_share;
 use crate::devices::{self, Devices, Table, Unopened};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
@@ -24,21 +24,20 @@ use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::leases::Leases;
 use crate::leases::counts::LeaseCounts;
+use crate::operations::Operations;
 use crate::place;
 use crate::policies::Policies;
 use crate::quotas::Quotas;
 use crate::restorations::Restorations;
 use crate::snapshots::Snapshots;
 use crate::tokens::Tokens;
-
-/// A share has at least the bytes of the smallest AES key, and at most those of the largest and its place.
-const SHARE: std::ops::RangeInclusive<usize> = 16..=33;
+use crate::versions;
 
 impl Core {
     /// Takes a key share: hex, or else base64. With the last one needed the server is unsealed. Unsealed already, it
     /// changes nothing.
     pub async fn unseal(&self, key: &str) -> Result<(), CeremonyError> {
-        if decode(key).is_none() {
+        if decode_share(key).is_none() {
             return Err(CeremonyError::BadKey);
         }
         self.inner.barrier.seal_config().await?.ok_or(CeremonyError::NotInitialised)?;
@@ -75,7 +74,7 @@ impl Core {
 
     /// Takes a key share; the key, with the last one needed.
     pub(super) async fn take_share(&self, key: &str) -> Result<Option<SecretBytes>, CeremonyError> {
-        let share = decode(key).ok_or(CeremonyError::BadKey)?;
+        let share = decode_share(key).ok_or(CeremonyError::BadKey)?;
         let config = self.inner.barrier.seal_config().await?.ok_or(CeremonyError::NotInitialised)?;
         let progress = {
             let mut shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,6 +117,7 @@ impl Core {
         let boot = self.random_boot()?;
         let boots = Boots::begin(&core, boot).await?;
         let audited_headers = AuditedHeaders::load(core.clone()).await?;
+        let operations = Operations::load(&core, &self.inner.acts).await?;
         let restorations = Restorations::load(barrier).map_err(BarrierError::from)?;
         let log = Arc::new(devices::Log::new(Arc::clone(&machine.clock)));
         let broker = Broker::builder()
@@ -144,6 +144,7 @@ impl Core {
         }
         log_unopened(&unopened);
         boots.finish(&core, &broker).await?;
+        versions::note(&core, VERSION, now).await?;
         Ok(Arc::new(Unsealed {
             barrier: barrier.clone(),
             broker: Arc::new(broker),
@@ -168,6 +169,7 @@ impl Core {
             mark,
             clock_lines: Mutex::default(),
             refusals: Arc::clone(&self.inner.refusals),
+            operations,
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
@@ -209,29 +211,4 @@ fn log_unopened(unopened: &[Unopened]) {
 /// Whether a device that could not be opened is still the enabled one, or the configuration has replaced it.
 fn same(table: &Table, unopened: &Unopened) -> bool {
     table.get(&unopened.device.path).is_some_and(|device| Arc::ptr_eq(device, &unopened.device))
-}
-
-/// Hex is tried first, and taken if it has the length of a share; base64 that happens to be hex is so told apart.
-fn decode(key: &str) -> Option<SecretBytes> {
-    if let Ok(bytes) = const_hex::decode(key).map(SecretBytes::new)
-        && SHARE.contains(&bytes.len())
-    {
-        return Some(bytes);
-    }
-    STANDARD.decode(key).ok().map(SecretBytes::new)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::decode;
-
-    #[test]
-    fn a_key_is_hex_or_base64() {
-        let length = |key: &str| decode(key).map(|share| share.len());
-        assert_eq!(length(&"ab".repeat(32)), Some(32));
-        assert_eq!(length(&"A".repeat(44)), Some(22), "hex is tried first");
-        assert_eq!(length("q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="), Some(32));
-        assert_eq!(length("00"), None);
-        assert_eq!(length("not a key"), None);
-    }
 }

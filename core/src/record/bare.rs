@@ -1,5 +1,5 @@
 //! What is on record where building the response entry panics: which request it was, and that nothing of its answer
-//! leaves. Without it nobody would know how it ended, and what was issued in it would live on.
+//! leaves; and where what a response entry says could not be stored. Without it nobody would know how it ended, and what was issued in it would live on.
 //! Never in it: contents of the request or of the answer; one of them may be what panics.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use onrecord_audit::{Broker, Recording, ResponseOnRecord};
 use onrecord_entry::request::Namespace;
+use onrecord_entry::text::Path;
 use onrecord_entry::{Clear, Entry, Request, Response};
 
 use super::{elapsed, judge, offer, path};
 use crate::alarm::Phase;
 use crate::audit_errors;
 use crate::context::RequestContext;
+use crate::engine::unsealed::Unsealed;
+use crate::request::Request as CapturedRequest;
 
 /// Has an entry built and offered; `None` if that panics. What the panic says is not shown: it could hold a client's
 /// text. Should some devices have the entry already, they have two responses: better than none.
@@ -28,6 +31,25 @@ pub(super) fn catch_panic(
         tracing::error!("building a response entry panicked; the answer is withheld");
     }
     recorded.ok()
+}
+
+/// Says of a request whose response entry is on record that what that says was not done. It is no proof for any answer.
+pub(crate) async fn not_stored(unsealed: &Unsealed, request: &CapturedRequest) {
+    let entry = Entry {
+        request: Request {
+            id: Clear::new(&request.id),
+            operation: Some(request.operation.for_entries()),
+            namespace: Some(Namespace::ROOT),
+            path: Path::new(&request.path),
+            ..Request::default()
+        },
+        response: Some(Response { status_code: 500, ..Response::default() }),
+        error: audit_errors::NOT_STORED,
+        ..Entry::default()
+    };
+    if let Err(refused) = unsealed.broker.record_response(&entry).or_unaudited().await {
+        tracing::warn!(%refused, "that new key shares were not stored is not on record");
+    }
 }
 
 /// Records the bare entry. It is no proof for any answer.

@@ -6,4 +6,5 @@ mod kv2;
 mod model;
 mod mounts;
 mod server;
+mod transit;
 mod unmount;

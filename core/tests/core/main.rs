@@ -13,7 +13,9 @@
 )]
 
 mod boots;
+mod ceremonies;
 mod clock;
+mod compatibility;
 mod engines;
 mod existence;
 mod extending;
@@ -24,6 +26,7 @@ mod kit;
 mod leases;
 mod lifecycle;
 mod observability;
+mod operations;
 mod quotas;
 mod reload;
 mod repair;

@@ -128,19 +128,17 @@ fn is_response(line: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(line).unwrap()["type"] == "response"
 }
 
-/// Routes that open a new root token or new shares to callers without a token, on servers that have them.
+/// Routes that open something to callers without a token, on servers that have them.
 #[tokio::test]
 async fn ceremonies_that_are_not_built_are_refused_on_record() {
     let world = TestServer::new().await;
     let device = world.device("test/", false).await;
     let paths = [
-        "sys/rekey/init",
-        "sys/rekey/update",
-        "sys/rekey/verify",
         "sys/rekey/backup",
+        "sys/rekey/recovery-key-backup",
         "sys/rekey-recovery-key/init",
-        "sys/generate-root/attempt",
-        "sys/generate-root/update",
+        "sys/rotate/recovery/init",
+        "sys/generate-recovery-token/attempt",
         "sys/decode-token",
         "sys/step-down",
     ];
@@ -282,6 +280,29 @@ async fn the_openapi_document_has_every_route_of_every_mount_that_the_caller_see
         ("/cubbyhole/{path}", "post"),
     ] {
         assert!(said.body["paths"][path][method].is_object(), "{path} {method}");
+    }
+    // Each operation has a name of its own, and declares its answers, its token and its body.
+    let mut ids = std::collections::BTreeSet::new();
+    for (path, described) in said.body["paths"].as_object().unwrap() {
+        let parameters = described["parameters"].as_array().map_or(0, Vec::len);
+        assert_eq!(parameters, path.matches('{').count(), "{path}");
+        for method in ["get", "post", "patch", "delete", "head"] {
+            let Some(operation) = described.get(method) else { continue };
+            assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{method} {path}");
+            for status in ["200", "204", "400", "403", "404", "405", "500", "503"] {
+                assert!(
+                    operation["responses"][status]["description"].is_string(),
+                    "{method} {path} {status}"
+                );
+            }
+            assert_eq!(
+                operation.get("requestBody").is_some(),
+                matches!(method, "post" | "patch"),
+                "{method} {path}"
+            );
+            let open = described["x-vault-unauthenticated"] == true;
+            assert_eq!(operation["security"].as_array().unwrap().is_empty(), open, "{method} {path}");
+        }
     }
     assert_eq!(said.body["paths"]["/sys/seal"]["x-vault-sudo"], true);
     assert_eq!(said.body["paths"]["/sys/health"]["x-vault-unauthenticated"], true);

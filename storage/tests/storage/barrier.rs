@@ -7,7 +7,9 @@ use std::task::{Context, Waker};
 use onrecord_seal::{Collector, EnvelopeError, OsEntropy, Progress, SealConfig, SecretBytes};
 use onrecord_storage::embedded::Embedded;
 use onrecord_storage::memory::Memory;
-use onrecord_storage::{Barrier, BarrierError, Batch, CommitError, KeyError, Storage, StoreError, View};
+use onrecord_storage::{
+    Barrier, BarrierError, Batch, CommitError, KeyError, RotationLimits, Storage, StoreError, View,
+};
 
 use crate::committer::{Go, gated};
 use crate::{block_on, now};
@@ -273,7 +275,7 @@ fn maintenance_stores_the_count_of_encryptions() {
     for _ in 0..1 << 16 {
         view.put(&mut unused, "k", b"").unwrap();
     }
-    block_on(barrier.maintain(0)).unwrap();
+    block_on(barrier.maintain(0, RotationLimits::default())).unwrap();
     barrier.seal();
     block_on(barrier.unseal(&shares[0])).unwrap();
     assert_eq!(barrier.key_status().unwrap().encryptions, 1 << 16);

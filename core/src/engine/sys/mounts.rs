@@ -324,6 +324,8 @@ impl From<MountError> for Refusal {
             | MountError::Builtin(_)
             | MountError::TooMany
             | MountError::TableTooLong(_)
+            | MountError::NoMount(_)
+            | MountError::Fixed(_)
             | MountError::Missing(_) => Self::invalid(error.to_string()),
             MountError::Store(error) => refused(error),
             error => failed(&error),

@@ -25,10 +25,10 @@ const PEERS_MAX: usize = 1024;
 const GIVERS_MAX: usize = 255;
 
 /// A peer; none where its address is not known.
-pub(super) type Giver = Option<Network>;
+pub(crate) type Giver = Option<Network>;
 
 #[derive(Default)]
-pub(super) struct Guesses(Mutex<State>);
+pub(crate) struct Guesses(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -54,14 +54,14 @@ impl Wrong {
 
 impl Guesses {
     /// How long a peer has to wait before its next share is looked at, if it has to.
-    pub(super) fn wait(&self, giver: Giver, now: Duration) -> Option<Duration> {
+    pub(crate) fn wait(&self, giver: Giver, now: Duration) -> Option<Duration> {
         let state = self.state();
         let wait = state.wrong.get(&giver).map_or(Duration::ZERO, |wrong| wrong.wait(now));
         (!wait.is_zero()).then_some(wait)
     }
 
     /// A share was taken that is not the last one of its round.
-    pub(super) fn given(&self, giver: Giver) {
+    pub(crate) fn given(&self, giver: Giver) {
         let round = &mut self.state().round;
         if round.len() < GIVERS_MAX && !round.contains(&giver) {
             round.push(giver);
@@ -69,13 +69,13 @@ impl Guesses {
     }
 
     /// The round was begun again.
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.state().round.clear();
     }
 
     /// With this peer's share, those of the round were found to be wrong. How many wrong rounds the log should speak of now,
     /// if it should.
-    pub(super) fn wrong(&self, giver: Giver, now: Duration) -> Option<u64> {
+    pub(crate) fn wrong(&self, giver: Giver, now: Duration) -> Option<u64> {
         let mut state = self.state();
         let mut givers = std::mem::take(&mut state.round);
         if !givers.contains(&giver) {
@@ -93,7 +93,7 @@ impl Guesses {
     }
 
     /// The shares of the round were right: what their givers got wrong before was a mistake.
-    pub(super) fn right(&self, giver: Giver) {
+    pub(crate) fn right(&self, giver: Giver) {
         let mut state = self.state();
         let givers = std::mem::take(&mut state.round);
         for giver in givers.into_iter().chain([giver]) {

@@ -1,0 +1,522 @@
+//! New key shares and new root tokens for those who hold enough shares: who may begin and end them, that exactly one of
+//! several last shares ends them, and that all of it is on record, before the first audit device too (R-CEREMONY).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use onrecord_audit::device::faulty::FaultControl;
+use onrecord_core::{InitOptions, Settings};
+use onrecord_storage::Storage;
+use onrecord_storage::embedded::Embedded;
+use onrecord_storage::lossy::{Fault, LossyDisk};
+use onrecord_storage::memory::Memory;
+use serde_json::{Value, json};
+
+use crate::kit::{Reply, TestServer, ask, core_on, entries, outline};
+
+/// An unsealed server with several key shares.
+struct Shared {
+    world: TestServer,
+    keys: Vec<String>,
+}
+
+async fn shared_on(storage: Storage, shares: i64, threshold: i64) -> Shared {
+    // Racers without a token are no flood here.
+    let core = core_on(storage, Settings { unauthenticated_rate_limit: 0, ..Settings::default() });
+    let made = core.init(InitOptions { shares, threshold, root_token: None }).await.unwrap();
+    let keys: Vec<String> = made.keys.iter().map(|key| const_hex::encode(key.expose())).collect();
+    for key in keys.iter().take(usize::try_from(threshold).unwrap()) {
+        core.unseal(key).await.unwrap();
+    }
+    let root = made.root_token.id.expose().clone();
+    Shared { world: TestServer { core, root, key: String::new() }, keys }
+}
+
+async fn shared(shares: i64, threshold: i64) -> Shared {
+    shared_on(Storage::start(Memory::new()).unwrap(), shares, threshold).await
+}
+
+impl Shared {
+    async fn anybody(&self, method: &str, path: &str, body: Value) -> Reply {
+        self.world.send(ask(method, path).json(&body)).await
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let said = self.world.send(ask("GET", path)).await;
+        assert_eq!(said.status, 200, "{}", said.text);
+        said.body
+    }
+
+    async fn begin_rekey(&self, body: Value) -> String {
+        let said = self.world.root("POST", "sys/rekey/init", Some(body)).await;
+        assert_eq!(said.status, 200, "{}", said.text);
+        said.body["nonce"].as_str().unwrap().to_owned()
+    }
+
+    async fn share(&self, path: &str, key: &str, nonce: &str) -> Reply {
+        self.anybody("PUT", path, json!({"key": key, "nonce": nonce})).await
+    }
+
+    /// Seals, and opens with these shares; whether that worked.
+    async fn opens_with(&self, keys: &[String]) -> bool {
+        let core = &self.world.core;
+        core.seal(Duration::from_secs(10)).await;
+        for key in keys {
+            if core.unseal(key).await.is_err() {
+                return false;
+            }
+        }
+        core.unsealed().is_some()
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn new_key_shares_take_the_place_of_the_old_ones() {
+    let server = shared(3, 2).await;
+    let idle = server.get("sys/rekey/init").await;
+    assert_eq!((&idle["started"], &idle["required"], &idle["nonce"]), (&json!(false), &json!(2), &json!("")));
+    let nonce = server.begin_rekey(json!({"secret_shares": 4, "secret_threshold": 3})).await;
+    let status = server.get("sys/rekey/init").await;
+    for (key, value) in [
+        ("started", json!(true)),
+        ("nonce", json!(nonce)),
+        ("t", json!(3)),
+        ("n", json!(4)),
+        ("progress", json!(0)),
+        ("required", json!(2)),
+        ("pgp_fingerprints", Value::Null),
+        ("backup", json!(false)),
+        ("verification_required", json!(false)),
+    ] {
+        assert_eq!(status[key], value, "{key}");
+    }
+    let first = server.share("sys/rekey/update", &server.keys[0], &nonce).await;
+    assert_eq!((first.status, &first.body["progress"]), (200, &json!(1)), "{}", first.text);
+    let same = server.share("sys/rekey/update", &server.keys[0], &nonce).await;
+    assert_eq!(same.body["progress"], json!(1), "a share that is given twice counts once");
+    let last = server.share("sys/rekey/update", &server.keys[2], &nonce).await;
+    assert_eq!((last.status, &last.body["complete"]), (200, &json!(true)), "{}", last.text);
+    let new = texts(&last.body["keys"]);
+    assert_eq!(
+        (new.len(), texts(&last.body["keys_base64"]).len(), &last.body["nonce"]),
+        (4, 4, &json!(nonce))
+    );
+    assert_eq!(server.get("sys/rekey/init").await["started"], json!(false));
+    assert_eq!(server.get("sys/seal-status").await["t"], json!(3));
+    assert!(!server.opens_with(&server.keys[..2]).await, "the old shares");
+    server.world.core.reset_unseal().unwrap();
+    assert!(server.opens_with(&new[1..]).await, "three of the new ones");
+    assert_eq!(server.world.root("GET", "sys/mounts", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn shares_that_are_to_be_verified_are_in_force_once_they_were_given_back() {
+    let server = shared(1, 1).await;
+    let wanted = json!({"secret_shares": 3, "secret_threshold": 2, "require_verification": true});
+    let nonce = server.begin_rekey(wanted).await;
+    assert_eq!(server.world.send(ask("GET", "sys/rekey/verify")).await.status, 400);
+    let handed = server.share("sys/rekey/update", &server.keys[0], &nonce).await;
+    let verification = handed.body["verification_nonce"].as_str().unwrap().to_owned();
+    let new = texts(&handed.body["keys"]);
+    assert_eq!((&handed.body["verification_required"], new.len()), (&json!(true), 3));
+    assert_eq!(server.get("sys/rekey/init").await["verification_nonce"], json!(verification));
+    assert_eq!(server.share("sys/rekey/update", &server.keys[0], &nonce).await.status, 400);
+    let first = server.share("sys/rekey/verify", &new[0], &verification).await;
+    assert_eq!(
+        (&first.body["progress"], &first.body["t"], &first.body["n"]),
+        (&json!(1), &json!(2), &json!(3))
+    );
+    let restarted = server.world.root("DELETE", "sys/rekey/verify", None).await;
+    let again = restarted.body["nonce"].as_str().unwrap().to_owned();
+    assert_eq!((restarted.status, &restarted.body["progress"]), (200, &json!(0)), "{}", restarted.text);
+    assert_ne!(again, verification);
+    assert_eq!(
+        server.share("sys/rekey/verify", &new[0], &verification).await.status,
+        400,
+        "the nonce before"
+    );
+    server.share("sys/rekey/verify", &new[0], &again).await;
+    let wrong = server.share("sys/rekey/verify", &"ab".repeat(33), &again).await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text);
+    assert_eq!(server.get("sys/seal-status").await["n"], json!(1), "the old ones are in force");
+    for key in &new[1..] {
+        assert_eq!(server.share("sys/rekey/verify", key, &again).await.status, 200);
+    }
+    assert_eq!(server.get("sys/rekey/init").await["started"], json!(false));
+    assert!(!server.opens_with(&server.keys).await);
+    server.world.core.reset_unseal().unwrap();
+    assert!(server.opens_with(&new[..2]).await);
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_of_a_rekey_is_refused() {
+    let server = shared(1, 1).await;
+    for (body, text) in [
+        (json!({}), "invalid seal configuration: shares must be at least one"),
+        (
+            json!({"secret_shares": 2, "secret_threshold": 3}),
+            "invalid seal configuration: threshold cannot be larger than shares",
+        ),
+        (
+            json!({"secret_shares": 1, "secret_threshold": 1, "pgp_keys": ["x"]}),
+            "encrypting keys or tokens to PGP keys is not supported by this server",
+        ),
+    ] {
+        let said = server.anybody("POST", "sys/rekey/init", body).await;
+        assert_eq!((said.status, said.error()), (400, text));
+    }
+    let backup = json!({"secret_shares": 1, "secret_threshold": 1, "backup": true});
+    assert_eq!(server.anybody("POST", "sys/rekey/init", backup).await.status, 400);
+    assert_eq!(server.share("sys/rekey/update", &server.keys[0], "x").await.error(), "no rekey in progress");
+    let nonce = server.begin_rekey(json!({"secret_shares": 1, "secret_threshold": 1})).await;
+    let again =
+        server.world.root("POST", "sys/rekey/init", Some(json!({"secret_shares": 1, "secret_threshold": 1})));
+    assert_eq!(again.await.error(), "rekey already in progress");
+    let wrong = server.share("sys/rekey/update", &server.keys[0], "another").await;
+    assert_eq!(
+        wrong.error(),
+        format!("incorrect nonce supplied; nonce for this rekey operation is \"{nonce}\"")
+    );
+    assert!(server.share("sys/rekey/update", &server.keys[0], "").await.error().starts_with("missing nonce"));
+    assert_eq!(
+        server.share("sys/rekey/update", "00", &nonce).await.error(),
+        "'key' must be a valid hex or base64 string"
+    );
+    let none = server.world.root("GET", "sys/rekey/backup", None).await;
+    assert!(none.status == 400 && none.error().starts_with("no backed-up keys found"), "{}", none.text);
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_begun_with_a_token_is_not_ended_without_one() {
+    let server = shared(2, 2).await;
+    let wanted = json!({"secret_shares": 2, "secret_threshold": 2});
+    for (init, wanted) in [("sys/rekey/init", wanted), ("sys/generate-root/attempt", json!({}))] {
+        // Strangers may begin, and end what strangers have begun; an operator's attempt takes its place.
+        assert_eq!(server.anybody("POST", init, wanted.clone()).await.status, 200);
+        assert_eq!(server.world.send(ask("DELETE", init)).await.status, 204);
+        assert_eq!(server.anybody("POST", init, wanted.clone()).await.status, 200);
+        let own = server.world.root("POST", init, Some(wanted.clone())).await;
+        assert_eq!(own.status, 200, "{}", own.text);
+        assert_eq!(server.anybody("POST", init, wanted).await.status, 400);
+        let denied = server.world.send(ask("DELETE", init)).await;
+        assert!(denied.status == 403 && denied.error().contains("with sudo"), "{}", denied.text);
+        assert_eq!(server.get(init).await["nonce"], own.body["nonce"]);
+        let wrong = ask("DELETE", init).query("nonce=x").token(&server.world.root);
+        assert_eq!(server.world.send(wrong).await.status, 400);
+        assert_eq!(server.world.root("DELETE", init, None).await.status, 204);
+        assert_eq!(server.get(init).await["started"], json!(false));
+        assert_eq!(server.world.root("DELETE", init, None).await.status, 204, "also if there is none");
+    }
+}
+
+fn decoded(said: &Reply, otp: &str) -> String {
+    let hidden = said.body["encoded_root_token"].as_str().unwrap();
+    let hidden = STANDARD_NO_PAD.decode(hidden).unwrap();
+    String::from_utf8(hidden.iter().zip(otp.bytes()).map(|(one, other)| one ^ other).collect()).unwrap()
+}
+
+#[tokio::test]
+async fn a_root_token_is_made_for_enough_shares_and_hidden_with_the_password() {
+    let server = shared(3, 2).await;
+    let device = server.world.device("test/", false).await;
+    for given in [None, Some("ygs0vL8GIxu0AjRVEmJ5jLCVq8"), Some("BMjzW3wAsEzINXCM05Wbas3u9zSl")] {
+        let begun = server.anybody("PUT", "sys/generate-root/attempt", json!({"otp": given})).await;
+        assert_eq!((begun.status, &begun.body["required"]), (200, &json!(2)), "{}", begun.text);
+        let otp = given.unwrap_or_else(|| begun.body["otp"].as_str().unwrap()).to_owned();
+        assert_eq!(begun.body["otp_length"], json!(otp.len()));
+        let status = server.get("sys/generate-root/attempt").await;
+        assert_eq!((&status["started"], &status["otp"]), (&json!(true), &json!("")), "it is shown once");
+        let nonce = begun.body["nonce"].as_str().unwrap();
+        let first = server.share("sys/generate-root/update", &server.keys[1], nonce).await;
+        assert_eq!((&first.body["progress"], &first.body["complete"]), (&json!(1), &json!(false)));
+        let last = server.share("sys/generate-root/update", &server.keys[2], nonce).await;
+        assert_eq!((last.status, &last.body["complete"]), (200, &json!(true)), "{}", last.text);
+        assert_eq!(last.body["encoded_token"], last.body["encoded_root_token"]);
+        let token = decoded(&last, &otp);
+        let own = server.world.send(ask("GET", "auth/token/lookup-self").token(&token)).await;
+        assert_eq!((own.status, &own.body["data"]["policies"]), (200, &json!(["root"])), "{}", own.text);
+        assert_eq!(server.get("sys/generate-root/attempt").await["started"], json!(false));
+        let lines = String::from_utf8(device.lines().concat()).unwrap();
+        for secret in [&token, &otp, &server.keys[1], last.body["encoded_root_token"].as_str().unwrap()] {
+            assert!(!lines.contains(secret), "{secret}");
+        }
+        let all = entries(&device);
+        let issuing = all.iter().rfind(|entry| entry["response"]["auth"].is_object()).unwrap();
+        assert_eq!(issuing["request"]["path"], "sys/generate-root/update");
+        assert_eq!(issuing["response"]["auth"]["policies"], json!(["root"]));
+    }
+    let bad =
+        server.anybody("PUT", "sys/generate-root/attempt", json!({"otp": "RSMGkAqBH5WnVLrDTbZ+UQ=="})).await;
+    assert!(bad.status == 400 && bad.error().starts_with("OTP string is wrong length"), "{}", bad.text);
+}
+
+#[tokio::test]
+async fn a_root_token_or_key_shares_whose_answer_is_not_on_record_do_not_exist() {
+    let server = shared(1, 1).await;
+    let nonce = server.get_nonce("sys/generate-root/attempt", json!({})).await;
+    let tokens = async || {
+        let unsealed = server.world.core.unsealed().unwrap();
+        unsealed.tokens.accessors(unsealed.host.clock.now()).await.unwrap().len()
+    };
+    let before = tokens().await;
+    let rekey = server.begin_rekey(json!({"secret_shares": 1, "secret_threshold": 1})).await;
+    let is_request = |line: &[u8]| serde_json::from_slice::<Value>(line).unwrap()["type"] == "request";
+    server.world.device_that("test/", is_request).await;
+    for (path, nonce) in [("sys/generate-root/update", nonce), ("sys/rekey/update", rekey)] {
+        let said = server.share(path, &server.keys[0], &nonce).await;
+        assert_eq!(said.status, 500, "{}", said.text);
+        assert!(said.error().contains("is withheld"), "{}", said.text);
+    }
+    assert_eq!(tokens().await, before);
+    assert!(server.opens_with(&server.keys).await, "the old shares are in force");
+}
+
+impl Shared {
+    async fn get_nonce(&self, path: &str, body: Value) -> String {
+        let said = self.anybody("PUT", path, body).await;
+        assert_eq!(said.status, 200, "{}", said.text);
+        said.body["nonce"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn key_shares_that_cannot_be_stored_are_not_handed_out_and_the_old_ones_stay() {
+    let disk = LossyDisk::new();
+    let storage = Storage::start(Embedded::on(&disk).unwrap()).unwrap();
+    let server = shared_on(storage, 2, 2).await;
+    let device = server.world.device("test/", false).await;
+    let nonce = server.begin_rekey(json!({"secret_shares": 1, "secret_threshold": 1})).await;
+    server.share("sys/rekey/update", &server.keys[0], &nonce).await;
+    disk.fail(Fault::Sync);
+    let said = server.share("sys/rekey/update", &server.keys[1], &nonce).await;
+    assert_eq!(said.status, 500, "{}", said.text);
+    assert!(said.error().contains("the old ones stay in force") && said.body.get("keys").is_none());
+    let last = entries(&device).pop().unwrap();
+    assert_eq!(
+        (&last["request"]["path"], &last["response"]["status_code"]),
+        (&json!("sys/rekey/update"), &json!(500))
+    );
+    assert!(last["error"].as_str().unwrap().contains("could not be stored"), "{last}");
+    // The store is reopened by the commits that follow.
+    while !server.opens_with(&server.keys).await {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// 50 at once give the last share needed; the answers that end the attempt.
+async fn race(server: &Shared, path: &str, nonce: &str, key: &str) -> usize {
+    let clients: Vec<_> = (0..50)
+        .map(|_| {
+            let body = json!({"key": key, "nonce": nonce});
+            tokio::spawn(server.world.start(ask("PUT", path).json(&body)))
+        })
+        .collect();
+    let mut winners = 0;
+    for client in clients {
+        let said = crate::kit::said(client.await.unwrap());
+        assert!(matches!(said.status, 200 | 400), "{}", said.text);
+        winners += usize::from(said.body["complete"] == true);
+    }
+    winners
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_fifty_last_shares_at_once_one_ends_a_rekey() {
+    let mut server = shared(2, 2).await;
+    for round in 0..40 {
+        let nonce = server.begin_rekey(json!({"secret_shares": 2, "secret_threshold": 2})).await;
+        let first = server.share("sys/rekey/update", &server.keys[0], &nonce).await;
+        assert_eq!(first.body["progress"], json!(1), "{}", first.text);
+        // One of the racers is told the new shares; the rest find no attempt.
+        let body = json!({"key": server.keys[1], "nonce": nonce});
+        let clients: Vec<_> = (0..50)
+            .map(|_| tokio::spawn(server.world.start(ask("PUT", "sys/rekey/update").json(&body))))
+            .collect();
+        let mut new = Vec::new();
+        for client in clients {
+            let said = crate::kit::said(client.await.unwrap());
+            if said.body["complete"] == true {
+                new.push(texts(&said.body["keys"]));
+            } else {
+                assert_eq!((said.status, said.error()), (400, "no rekey in progress"), "{round}");
+            }
+        }
+        assert_eq!(new.len(), 1, "{round}");
+        server.keys = new.remove(0);
+    }
+    assert!(server.opens_with(&server.keys).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_fifty_last_shares_at_once_one_makes_a_root_token() {
+    let server = shared(2, 2).await;
+    let mut accessors = BTreeSet::new();
+    for round in 0..40 {
+        let nonce = server.get_nonce("sys/generate-root/attempt", json!({})).await;
+        server.share("sys/generate-root/update", &server.keys[0], &nonce).await;
+        assert_eq!(race(&server, "sys/generate-root/update", &nonce, &server.keys[1]).await, 1, "{round}");
+        let listed = server.world.root("LIST", "auth/token/accessors", None).await;
+        let now: BTreeSet<String> = texts(&listed.body["data"]["keys"]).into_iter().collect();
+        assert_eq!(now.len(), round + 2, "one more than before");
+        accessors = now;
+    }
+    assert_eq!(accessors.len(), 41);
+}
+
+#[tokio::test]
+async fn wrong_shares_make_their_address_wait_and_end_nothing() {
+    let server = shared(2, 2).await;
+    let nonce = server.get_nonce("sys/generate-root/attempt", json!({})).await;
+    let wrong = |number: u8| format!("{:02x}", number).repeat(33);
+    let mut statuses = Vec::new();
+    for round in 0..6_u8 {
+        server.share("sys/generate-root/update", &wrong(2 * round + 1), &nonce).await;
+        statuses.push(server.share("sys/generate-root/update", &wrong(2 * round + 2), &nonce).await.status);
+    }
+    assert_eq!(statuses, [400, 400, 400, 400, 400, 429]);
+    let waits = server.share("sys/generate-root/update", &server.keys[0], &nonce).await;
+    assert!(waits.status == 429 && waits.error().contains("is looked at in"), "{}", waits.text);
+    let status = server.get("sys/generate-root/attempt").await;
+    assert_eq!((&status["started"], &status["progress"]), (&json!(true), &json!(0)));
+}
+
+/// Pairs of entries, without the numbers that differ.
+fn recorded(device: &FaultControl) -> Vec<(String, Value)> {
+    let all = entries(device);
+    let pairs = all.chunks(2).map(|pair| {
+        assert_eq!(pair[0]["request"]["id"], pair[1]["request"]["id"]);
+        assert_eq!((&pair[0]["type"], &pair[1]["type"]), (&json!("request"), &json!("response")));
+        let mut data = pair[0]["request"]["data"].clone();
+        assert!(data["at"].is_number(), "{data}");
+        data.as_object_mut().unwrap().remove("at");
+        (pair[0]["request"]["path"].as_str().unwrap().to_owned(), data)
+    });
+    pairs.collect()
+}
+
+#[tokio::test]
+async fn r_ceremony_what_no_device_could_record_is_told_to_the_first_one() {
+    let core = core_on(Storage::start(Memory::new()).unwrap(), Settings::default());
+    let world = TestServer { core, root: String::new(), key: String::new() };
+    let put = async |path: &str, body: Value| world.send(ask("PUT", path).json(&body)).await;
+    let made = put("sys/init", json!({"secret_shares": 3, "secret_threshold": 2})).await;
+    let keys = texts(&made.body["keys"]);
+    put("sys/unseal", json!({"key": keys[0]})).await;
+    put("sys/unseal", json!({"reset": true})).await;
+    put("sys/unseal", json!({"key": "00"})).await;
+    put("sys/unseal", json!({"key": keys[1]})).await;
+    assert_eq!(put("sys/unseal", json!({"key": keys[2]})).await.body["sealed"], json!(false));
+    let begun = put("sys/rekey/init", json!({"secret_shares": 1, "secret_threshold": 1})).await;
+    assert_eq!(begun.status, 200, "{}", begun.text);
+    let nonce = begun.body["nonce"].as_str().unwrap();
+    for key in &keys[..2] {
+        put("sys/rekey/update", json!({"key": key, "nonce": nonce})).await;
+    }
+    put("sys/generate-root/attempt", json!({})).await;
+    assert_eq!(world.send(ask("DELETE", "sys/generate-root/attempt")).await.status, 204);
+    world.core.keep_record().await;
+    // Nothing of it is lost while there is no device, not even by a restart.
+    let device = world.device("test/", false).await;
+    world.core.keep_record().await;
+    let rekey = json!({"backup": false, "n": 1, "progress": 0, "required": 2, "started": true, "t": 1,
+        "verification_required": false});
+    let mut second = rekey.clone();
+    second["progress"] = json!(1);
+    let root = json!({"complete": false, "otp_length": 26, "progress": 0, "required": 1, "started": true});
+    let done = json!({"backup": false, "complete": true, "keys": 1, "keys_base64": 1, "n": 1, "t": 1,
+        "verification_required": false});
+    let expected = [
+        ("sys/init", json!({"secret_shares": 3, "secret_threshold": 2})),
+        ("sys/unseal", json!({"share": 1})),
+        ("sys/unseal", json!({"reset": true})),
+        ("sys/unseal", json!({"share": 1})),
+        ("sys/unseal", json!({"share": 2})),
+        ("sys/rekey/init", rekey),
+        ("sys/rekey/update", second),
+        ("sys/rekey/update", done),
+        ("sys/generate-root/attempt", root),
+        ("sys/generate-root/attempt", json!({})),
+    ];
+    assert_eq!(recorded(&device), expected.map(|(path, data)| (path.to_owned(), data)));
+    for entry in entries(&device) {
+        assert_eq!(entry["request"]["remote_address"], "127.0.0.1", "{entry}");
+    }
+    let lines = device.lines().len();
+    world.core.keep_record().await;
+    assert_eq!(device.lines().len(), lines, "once");
+}
+
+#[tokio::test]
+async fn r_ceremony_the_journal_outlives_a_seal_and_an_unsealing_is_told_to_the_devices_that_are_there() {
+    let storage = Storage::start(Memory::new()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.log");
+    let core = core_on(storage, Settings::default());
+    let mut world = TestServer { core, root: String::new(), key: String::new() };
+    let made =
+        world.send(ask("PUT", "sys/init").json(&json!({"secret_shares": 1, "secret_threshold": 1}))).await;
+    world.root = made.body["root_token"].as_str().unwrap().to_owned();
+    let key = texts(&made.body["keys"]).remove(0);
+    let unseal = async || world.send(ask("PUT", "sys/unseal").json(&json!({"key": key}))).await.status;
+    assert_eq!(unseal().await, 200);
+    world.core.seal(Duration::from_secs(10)).await;
+    assert_eq!(unseal().await, 200);
+    let file = json!({"type": "file", "options": {"file_path": log}});
+    assert_eq!(world.root("PUT", "sys/audit/file", Some(file)).await.status, 204);
+    world.core.keep_record().await;
+    let paths = || {
+        let text = std::fs::read_to_string(&log).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines
+            .map(|line| {
+                format!("{} {}", line["type"].as_str().unwrap(), line["request"]["path"].as_str().unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    let pair = |path: &str| [format!("request {path}"), format!("response {path}")];
+    let mut expected = vec!["request sys/audit/test".to_owned(), "response sys/audit/file".to_owned()];
+    for path in ["sys/init", "sys/unseal", "sys/unseal"] {
+        expected.extend(pair(path));
+    }
+    assert_eq!(paths(), expected);
+    world.core.seal(Duration::from_secs(10)).await;
+    assert_eq!(unseal().await, 200);
+    // Before any request: it is the first thing of this start.
+    expected.extend(pair("sys/unseal"));
+    assert_eq!(paths(), expected);
+}
+
+#[tokio::test]
+async fn every_step_of_a_ceremony_is_on_record_and_no_share_is() {
+    let server = shared(2, 2).await;
+    let (hashing, raw) =
+        (server.world.device("hashing/", false).await, server.world.device("raw/", true).await);
+    let wanted = json!({"secret_shares": 2, "secret_threshold": 2, "require_verification": true});
+    let nonce = server.begin_rekey(wanted).await;
+    server.share("sys/rekey/update", &server.keys[0], &nonce).await;
+    let handed = server.share("sys/rekey/update", &server.keys[1], &nonce).await;
+    let new = texts(&handed.body["keys"]);
+    let verification = handed.body["verification_nonce"].as_str().unwrap();
+    for key in &new {
+        assert_eq!(server.share("sys/rekey/verify", key, verification).await.status, 200);
+    }
+    let step = |path: &str| [format!("request update {path}"), format!("response update {path}")];
+    let steps =
+        ["sys/rekey/init", "sys/rekey/update", "sys/rekey/update", "sys/rekey/verify", "sys/rekey/verify"];
+    raw.wait_for_lines(10);
+    assert_eq!(outline(&hashing), steps.into_iter().flat_map(step).collect::<Vec<_>>());
+    let lines = String::from_utf8(hashing.lines().concat()).unwrap();
+    for key in server.keys.iter().chain(&new) {
+        assert!(!lines.contains(key), "a share");
+    }
+    // A share that is handed out is on record nowhere, on a raw device either.
+    let handed: Vec<Value> =
+        entries(&raw).into_iter().filter(|entry| entry["response"]["data"]["complete"] == true).collect();
+    assert_eq!((handed.len(), &handed[0]["response"]["data"]["keys"]), (2, &json!(2)), "{handed:?}");
+}
