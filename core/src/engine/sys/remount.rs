@@ -4,6 +4,7 @@
 
 use onrecord_value::object;
 
+use crate::engine::leases::{self, Force};
 use crate::engine::sys::{Sys, sudo};
 use crate::engine::{Call, Handled, Path, Unsealed, fields};
 use crate::operations::Move;
@@ -31,6 +32,9 @@ async fn remount(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusa
     let (from, to) = (path("from")?, path("to")?);
     let id = unsealed.host.entropy.uuid().map_err(|_| Refusal::internal())?;
     unsealed.mounts.remount(&from, &to).await?;
+    // Leases go by their paths: those of the old one end, and the tokens that a login method let in there.
+    leases::revoke_below(unsealed, &from, call.now, Force::No).await?;
+    unsealed.quotas.move_below(&from, &to).await?;
     tracing::info!("a mount was moved");
     unsealed.operations.moves.add(Move { id: id.clone(), from, to });
     Ok(Outcome::data(object! { "migration_id" => id }))
