@@ -54,6 +54,13 @@ pub(crate) const RELATIVE_PATH: Template = Template::new("relative path");
 pub(crate) const UNSUPPORTED_METHOD: Template = Template::new("unsupported method");
 /// A header that asks for a feature this server does not have.
 pub(crate) const UNSUPPORTED_HEADER: Template = Template::new("unsupported request header");
+/// The listener's rules for `X-Forwarded-For` refuse it.
+pub(crate) const FORWARDING: Template =
+    Template::new("the listener's rules for X-Forwarded-For refuse the request");
+/// A body that is compressed.
+pub(crate) const CONTENT_ENCODING: Template = Template::new("unsupported content encoding");
+/// The settings of CORS do not name the origin.
+pub(crate) const ORIGIN: Template = Template::new("origin not allowed");
 pub(crate) const BAD_WRAP_TTL: Template = Template::new("error parsing X-Vault-Wrap-TTL header");
 pub(crate) const NOT_WRAPPABLE: Template = Template::new("the answer of this path cannot be wrapped");
 /// A wrapping token that was used before, has expired, or never was one.

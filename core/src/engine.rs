@@ -73,7 +73,8 @@ pub struct Call<'a> {
     pub existing: Option<&'a Existing>,
     /// What the request holds of the budgets; a handler takes room for what it reads.
     pub permit: &'a Permit,
-    /// The other end of the connection, by whose address a login may be bound; none for Unix sockets.
+    /// The other end of the connection; none for Unix sockets. A login is bound by [`Peer::client_address`], which is that of
+    /// the client behind a trusted proxy.
     pub peer: Option<&'a Peer>,
     /// The client's TLS certificates in DER, its own first; not judged.
     pub client_certificates: &'a [Bytes],

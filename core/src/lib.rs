@@ -17,6 +17,7 @@ mod admission;
 mod alarm;
 mod audit_errors;
 mod audited_headers;
+mod auto_seal;
 mod blocking_task;
 mod boots;
 pub mod bound_cidrs;
@@ -25,6 +26,7 @@ mod ceremonies;
 mod context;
 mod cors;
 mod cpu_work;
+mod cross_origin;
 mod current;
 mod decide;
 mod devices;
@@ -83,9 +85,13 @@ extern crate self as onrecord_core;
 mod kit;
 
 pub use admission::{Account, Admission, Connected, Load, Overloaded, Permit};
+pub use auto_seal::{AutoSeal, AutoSealError, AutoSealFuture};
 pub use cors::Cors;
+pub use cross_origin::CorsGrant;
 pub use devices::{DeclareError, Device, DevicesError};
-pub use exchange::{Answer, Exchange, Headers, Media, Peer, RateLimit, Received, Target};
+pub use exchange::{
+    Answer, Exchange, Forwarding, Headers, Media, Peer, PeerFacts, RateLimit, Received, Target,
+};
 pub use host::{Host, Process, Spawn, Task};
 pub use lifecycle::{CeremonyError, Core, InitOptions, Initialised, Journey, Reloaded, Repair, SealStatus};
 pub use operation::Operation;

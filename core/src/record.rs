@@ -19,7 +19,7 @@ use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
 use crate::engine::mount::{Mount, RUNNING_VERSION};
-use crate::exchange::{ReleaseProof, Shaped};
+use crate::exchange::{Peer, ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
@@ -276,6 +276,7 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
     let request = context.request;
     let mount = context.route.mount.as_deref();
     let known = context.caller.authenticated();
+    let stated = request.peer.as_ref().map_or(("", 0), Peer::stated_client);
     RequestFacts {
         id: Clear::new(&request.id),
         client_id: Clear::new(known.map_or("", |caller| &caller.client_id)),
@@ -289,6 +290,8 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         remote_address: Clear::new(request.peer.as_ref().map_or("", |peer| &peer.address)),
         remote_port: request.peer.as_ref().map_or(0, |peer| peer.port),
         client_certificate_serial_number: Clear::new(request.certificate_serial()),
+        client_address: Clear::new(stated.0),
+        client_port: stated.1,
         wrap_ttl: request.wrap_ttl.unwrap_or(0),
         unauthenticated: known.is_none(),
         ..RequestFacts::default()

@@ -228,29 +228,7 @@ impl TestServer {
     }
 
     pub fn start(&self, ask: TestRequest) -> Journey {
-        let mut headers = Headers::new();
-        for (name, value) in &ask.headers {
-            headers.push(name, value);
-        }
-        if let Some(token) = &ask.token {
-            headers.push("X-Vault-Token", token);
-        }
-        let target = match ask.path.strip_prefix("//") {
-            Some(outside) => Target::Outside(format!("/{outside}")),
-            None => Target::Api(ask.path),
-        };
-        let permit = self.core.arrive(&self.core.account(None), &target);
-        let exchange = Exchange {
-            method: ask.method,
-            target,
-            query: ask.query,
-            headers,
-            body: if ask.is_too_large { Received::TooLarge } else { Received::Whole(ask.body.into()) },
-            peer: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
-            client_certificate_serial: None,
-            client_certificates: Some(ask.certificates).filter(|shown| !shown.is_empty()).map(Into::into),
-        };
-        self.core.answer(permit, exchange)
+        start_on(&self.core, ask)
     }
 
     pub async fn send(&self, ask: TestRequest) -> Reply {
@@ -262,6 +240,33 @@ impl TestServer {
         let ask = ask(method, path).token(&self.root);
         self.send(if let Some(body) = body { ask.json(&body) } else { ask }).await
     }
+}
+
+/// Begins a request to a server.
+pub fn start_on(core: &Core, ask: TestRequest) -> Journey {
+    let mut headers = Headers::new();
+    for (name, value) in &ask.headers {
+        headers.push(name, value);
+    }
+    if let Some(token) = &ask.token {
+        headers.push("X-Vault-Token", token);
+    }
+    let target = match ask.path.strip_prefix("//") {
+        Some(outside) => Target::Outside(format!("/{outside}")),
+        None => Target::Api(ask.path),
+    };
+    let permit = core.arrive(&core.account(None), &target);
+    let exchange = Exchange {
+        method: ask.method,
+        target,
+        query: ask.query,
+        headers,
+        body: if ask.is_too_large { Received::TooLarge } else { Received::Whole(ask.body.into()) },
+        peer: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
+        client_certificate_serial: None,
+        client_certificates: Some(ask.certificates).filter(|shown| !shown.is_empty()).map(Into::into),
+    };
+    core.answer(permit, exchange)
 }
 
 pub fn said(answer: Answer) -> Reply {
