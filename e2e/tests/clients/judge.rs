@@ -34,7 +34,9 @@ pub fn compare(exchanges: &[Exchange], log: &Path, device: &str) -> Vec<String> 
         let (promised, what) = (promised(exchange, device, &mut enabled), describe(exchange));
         let id = match promised {
             Entries::None => continue,
-            Entries::ResponseOnly => exchange_id(exchange, entries).unwrap_or_else(|| panic!("no response entry: {what}")),
+            Entries::ResponseOnly => {
+                exchange_id(exchange, entries).unwrap_or_else(|| panic!("no response entry: {what}"))
+            }
             _ => {
                 let request = requests.next().unwrap_or_else(|| panic!("no request entry: {what}"));
                 assert!(is_of(request, exchange), "the next request entry is not that of {what}: {request}");
@@ -52,7 +54,11 @@ pub fn compare(exchanges: &[Exchange], log: &Path, device: &str) -> Vec<String> 
             }
             let response = own.iter().find(|entry| entry["type"] == "response");
             let status = response.map(|entry| &entry["response"]["status_code"]);
-            assert_eq!(status.and_then(Value::as_u64), Some(exchange.status.into()), "the status of {what}: {own:?}");
+            assert_eq!(
+                status.and_then(Value::as_u64),
+                Some(exchange.status.into()),
+                "the status of {what}: {own:?}"
+            );
         }
         let answered = exchange.json();
         if let Some(told) = answered["request_id"].as_str().filter(|told| !told.is_empty()) {
@@ -108,6 +114,8 @@ fn is_path_of(recorded: &str, sent: &str) -> bool {
     let (recorded, sent) = (recorded.trim_end_matches('/'), sent.trim_end_matches('/'));
     let (recorded, sent): (Vec<&str>, Vec<&str>) = (recorded.split('/').collect(), sent.split('/').collect());
     let same = |(recorded, sent): (&&str, &&str)| recorded == sent || recorded.starts_with("hmac-sha256:");
-    recorded.len() <= sent.len() && recorded.iter().zip(&sent).all(same)
-        && (recorded.len() == sent.len() || recorded.last().is_some_and(|last| last.starts_with("hmac-sha256:")))
+    recorded.len() <= sent.len()
+        && recorded.iter().zip(&sent).all(same)
+        && (recorded.len() == sent.len()
+            || recorded.last().is_some_and(|last| last.starts_with("hmac-sha256:")))
 }

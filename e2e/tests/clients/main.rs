@@ -75,7 +75,11 @@ fn walk(client: Client) {
     let exchanges = proxy.exchanges();
 
     let answered = judge::compare(&exchanges, &hashed, "main");
-    assert_eq!(judge::compare(&exchanges, &raw, "raw").len() + 1, answered.len(), "the second device is one request younger");
+    assert_eq!(
+        judge::compare(&exchanges, &raw, "raw").len() + 1,
+        answered.len(),
+        "the second device is one request younger"
+    );
     log::assert_nothing_lost(&[&hashed, &raw], &answered);
     let secrets = Secrets::of(&exchanges, &canary);
     assert!(secrets.len() > 10, "the server made secrets: {secrets:?}");
@@ -107,15 +111,21 @@ fn judge_reports(client: Client, reports: &[Report], exchanges: &[Exchange]) {
         }
     }
     assert!(wrong.is_empty(), "{client:?}: {wrong:#?}\n{}", last_refusals(exchanges));
-    let landed: Vec<&str> = PENDING.iter().copied().filter(|group| pending.get(group) == Some(&true)).collect();
-    assert!(landed.is_empty(), "{client:?}: these groups pass, so they leave the list of pending ones: {landed:?}");
+    let landed: Vec<&str> =
+        PENDING.iter().copied().filter(|group| pending.get(group) == Some(&true)).collect();
+    assert!(
+        landed.is_empty(),
+        "{client:?}: these groups pass, so they leave the list of pending ones: {landed:?}"
+    );
 }
 
 fn passes(outcome: &Outcome, expected: Expected) -> bool {
     match (outcome, expected) {
         (Outcome::Absent(_), _) | (Outcome::Done, Expected::Done) => true,
         // A library that does not tell the status says at least that it was refused; the log has the status.
-        (Outcome::Refused(status), Expected::Refused(expected)) => status.is_none_or(|status| status == expected),
+        (Outcome::Refused(status), Expected::Refused(expected)) => {
+            status.is_none_or(|status| status == expected)
+        }
         _ => false,
     }
 }

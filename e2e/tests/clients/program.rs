@@ -94,7 +94,9 @@ impl Client {
             return Some(command);
         }
         let name = self.name();
-        let notice = format!("NOT TESTED: the client {name} is not on this machine; .ci/clients installs what is missing");
+        let notice = format!(
+            "NOT TESTED: the client {name} is not on this machine; .ci/clients installs what is missing"
+        );
         assert!(std::env::var_os("ONRECORD_REQUIRE_CLIENTS").is_none(), "{notice}");
         writeln!(std::io::stderr(), "\n{notice}\n").ok();
         None

@@ -16,8 +16,20 @@ pub enum Expected {
 /// Groups of steps whose feature is not in the server yet. The test fails when all steps of such a group pass: then the group
 /// leaves this list.
 pub const PENDING: &[&str] = &[
-    "remount", "token-role", "token-batch", "userpass", "approle", "jwt", "identity", "wrapping", "lease", "transit", "pki",
-    "tools", "rekey", "generate-root",
+    "remount",
+    "token-role",
+    "token-batch",
+    "userpass",
+    "approle",
+    "jwt",
+    "identity",
+    "wrapping",
+    "lease",
+    "transit",
+    "pki",
+    "tools",
+    "rekey",
+    "generate-root",
 ];
 
 /// All steps: a group, a slash, a name.
