@@ -25,8 +25,9 @@ pub fn lines(path: &Path) -> Vec<Value> {
 }
 
 fn parse(line: &[u8]) -> Value {
-    let entry = serde_json::from_slice(line)
-        .unwrap_or_else(|error| panic!("a log line is not JSON ({error}): {}", String::from_utf8_lossy(line)));
+    let entry = serde_json::from_slice(line).unwrap_or_else(|error| {
+        panic!("a log line is not JSON ({error}): {}", String::from_utf8_lossy(line))
+    });
     let violations = schema::violations(&entry);
     assert!(violations.is_empty(), "a log line breaks the schema: {violations:?}: {entry}");
     entry

@@ -66,7 +66,8 @@ fn apply(schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
                 }
             }
             "required" => {
-                let missing = rule.as_array().expect("a list").iter().filter(|key| value.get(text(key)).is_none());
+                let missing =
+                    rule.as_array().expect("a list").iter().filter(|key| value.get(text(key)).is_none());
                 found.extend(missing.map(|key| format!("{place}.{} is missing", text(key))));
             }
             "properties" | "additionalProperties" => {}
@@ -78,7 +79,12 @@ fn apply(schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
     }
 }
 
-fn apply_to_members(schema: &Map<String, Value>, members: &Map<String, Value>, place: &str, found: &mut Vec<String>) {
+fn apply_to_members(
+    schema: &Map<String, Value>,
+    members: &Map<String, Value>,
+    place: &str,
+    found: &mut Vec<String>,
+) {
     for (key, member) in members {
         let named = schema.get("properties").and_then(|properties| properties.get(key));
         let place = format!("{place}.{key}");

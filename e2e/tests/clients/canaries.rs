@@ -9,8 +9,20 @@ use serde_json::Value;
 
 /// Keys of answers whose values are secrets that the server made.
 const SECRET_KEYS: [&str; 14] = [
-    "client_token", "token", "id", "root_token", "encoded_root_token", "encoded_token", "keys", "keys_base64", "secret_id", "plaintext",
-    "private_key", "otp", "key", "accessor",
+    "client_token",
+    "token",
+    "id",
+    "root_token",
+    "encoded_root_token",
+    "encoded_token",
+    "keys",
+    "keys_base64",
+    "secret_id",
+    "plaintext",
+    "private_key",
+    "otp",
+    "key",
+    "accessor",
 ];
 
 /// Everything secret in these exchanges.
@@ -56,7 +68,9 @@ impl Secrets {
 /// Ids of leases, mounts and entities stand in the clear: of the values at the key `id` only tokens are secret.
 fn is_secret(text: &str) -> bool {
     let looks_like_an_id = text.len() == 36 && text.matches('-').count() == 4;
-    let is_mount = text.rsplit_once('_').is_some_and(|(_, end)| end.len() == 8 && end.bytes().all(|b| b.is_ascii_hexdigit()));
+    let is_mount = text
+        .rsplit_once('_')
+        .is_some_and(|(_, end)| end.len() == 8 && end.bytes().all(|b| b.is_ascii_hexdigit()));
     text.len() >= 16 && !looks_like_an_id && !is_mount
 }
 
@@ -78,12 +92,11 @@ fn collect(value: &Value, is_secret: bool, found: &mut BTreeSet<String>) {
 /// The beginning of a text in base64 that does not depend on what follows.
 fn base64(text: &str) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let groups = text.as_bytes().chunks_exact(3).map(|group| {
-        group.iter().fold(0_usize, |joined, byte| joined << 8 | usize::from(*byte))
-    });
-    groups
-        .flat_map(|group| [18, 12, 6, 0].map(|shift| char::from(LETTERS[group >> shift & 63])))
-        .collect()
+    let groups = text
+        .as_bytes()
+        .chunks_exact(3)
+        .map(|group| group.iter().fold(0_usize, |joined, byte| joined << 8 | usize::from(*byte)));
+    groups.flat_map(|group| [18, 12, 6, 0].map(|shift| char::from(LETTERS[group >> shift & 63]))).collect()
 }
 
 fn around(text: &str, at: usize) -> String {

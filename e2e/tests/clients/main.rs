@@ -17,7 +17,7 @@ use onrecord_e2e::recording_proxy::{Exchange, RecordingProxy};
 
 use self::canaries::Secrets;
 use self::program::{Client, Outcome, Report};
-use self::steps::{Expected, PENDING, STEPS};
+use self::steps::{Expected, STEPS};
 
 #[test]
 fn hvac_walks_the_whole_life() {
@@ -71,11 +71,17 @@ fn walk(client: Client) {
         .env("WALK_RAW_LOG", &raw)
         .env("WALK_THIRD_LOG", &third);
     let reports = program::run(command);
-    assert!(server.stop(), "the server ends well: {}", server.stderr());
     let exchanges = proxy.exchanges();
+    let held = judge::ceremonies_held(&exchanges);
+    server.eventually("the ceremonies are on record", || judge::ceremonies_recorded(&hashed) == held);
+    assert!(server.stop(), "the server ends well: {}", server.stderr());
 
     let answered = judge::compare(&exchanges, &hashed, "main");
-    assert_eq!(judge::compare(&exchanges, &raw, "raw").len() + 1, answered.len(), "the second device is one request younger");
+    assert_eq!(
+        judge::compare(&exchanges, &raw, "raw").len() + 1,
+        answered.len(),
+        "the second device is one request younger"
+    );
     log::assert_nothing_lost(&[&hashed, &raw], &answered);
     let secrets = Secrets::of(&exchanges, &canary);
     assert!(secrets.len() > 10, "the server made secrets: {secrets:?}");
@@ -98,24 +104,30 @@ fn judge_reports(client: Client, reports: &[Report], exchanges: &[Exchange]) {
     let mut pending: BTreeMap<&str, bool> = BTreeMap::new();
     for (report, (step, expected)) in reports.iter().zip(STEPS) {
         let passed = passes(&report.outcome, *expected);
-        if steps::is_pending(step) {
+        if let Some(group) = steps::pending(client.name(), step) {
             let absent = matches!(report.outcome, Outcome::Absent(_));
-            let all_pass = pending.entry(steps::group(step)).or_insert(true);
+            let all_pass = pending.entry(group).or_insert(true);
             *all_pass = *all_pass && passed && !absent;
         } else if !passed {
             wrong.push(format!("{step} must come to {expected:?}: {:?}", report.outcome));
         }
     }
     assert!(wrong.is_empty(), "{client:?}: {wrong:#?}\n{}", last_refusals(exchanges));
-    let landed: Vec<&str> = PENDING.iter().copied().filter(|group| pending.get(group) == Some(&true)).collect();
-    assert!(landed.is_empty(), "{client:?}: these groups pass, so they leave the list of pending ones: {landed:?}");
+    let landed: Vec<&str> =
+        pending.into_iter().filter(|(_, all_pass)| *all_pass).map(|(group, _)| group).collect();
+    assert!(
+        landed.is_empty(),
+        "{client:?}: these groups pass, so they leave the list of pending ones: {landed:?}"
+    );
 }
 
 fn passes(outcome: &Outcome, expected: Expected) -> bool {
     match (outcome, expected) {
         (Outcome::Absent(_), _) | (Outcome::Done, Expected::Done) => true,
         // A library that does not tell the status says at least that it was refused; the log has the status.
-        (Outcome::Refused(status), Expected::Refused(expected)) => status.is_none_or(|status| status == expected),
+        (Outcome::Refused(status), Expected::Refused(expected)) => {
+            status.is_none_or(|status| status == expected)
+        }
         _ => false,
     }
 }

@@ -4,8 +4,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use onrecord_e2e::wait;
 use serde_json::Value;
 
 /// A client library.
@@ -94,7 +94,9 @@ impl Client {
             return Some(command);
         }
         let name = self.name();
-        let notice = format!("NOT TESTED: the client {name} is not on this machine; .ci/clients installs what is missing");
+        let notice = format!(
+            "NOT TESTED: the client {name} is not on this machine; .ci/clients installs what is missing"
+        );
         assert!(std::env::var_os("ONRECORD_REQUIRE_CLIENTS").is_none(), "{notice}");
         writeln!(std::io::stderr(), "\n{notice}\n").ok();
         None
@@ -108,6 +110,9 @@ pub fn installed() -> PathBuf {
         PathBuf::from,
     )
 }
+
+/// How long a program may take. One that starts a process for each request takes a minute on a machine that is busy otherwise.
+const TIMEOUT: Duration = Duration::from_mins(4);
 
 /// Runs a program to its end and reads its reports; what it says beside them on standard error is part of a failure.
 pub fn run(mut command: Command) -> Vec<Report> {
@@ -127,7 +132,7 @@ fn wait_with_limit(child: std::process::Child) -> std::process::Output {
         sender.send(()).ok();
         output
     });
-    if ended.recv_timeout(wait::TIMEOUT).is_err() {
+    if ended.recv_timeout(TIMEOUT).is_err() {
         drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
     }
     waiter.join().expect("no panic").expect("the program ends")
