@@ -166,7 +166,7 @@ impl Quotas {
         let Some(limit) = limit.filter(|_| !is_exempt(path) && !(has_token && path.starts_with(OWN))) else {
             return Admitted::Yes(None);
         };
-        let network = request.peer.as_ref().and_then(Network::of_peer);
+        let network = Some(Network::of_client(request.peer.as_ref()));
         let taken = limit.rate.try_take(network, request.started);
         let (requests, reset) = match taken {
             Ok(left) => (left.requests, seconds(left.full_in)),

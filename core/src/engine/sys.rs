@@ -7,15 +7,16 @@ mod ceremony;
 mod cors;
 mod generate_root;
 mod leases;
+mod locked_users;
 pub(crate) mod metrics;
 mod mounts;
 mod openapi;
 mod plugins;
 mod policies;
+mod quotas;
 mod rekey;
 mod remount;
 mod rotation;
-mod quotas;
 mod seal;
 mod snapshot;
 mod state;
@@ -98,6 +99,7 @@ const LISTS: &[&[Path<Sys>]] = &[
     rotation::PATHS,
     remount::PATHS,
     cors::PATHS,
+    locked_users::PATHS,
     plugins::PATHS,
     state::PATHS,
     tools::PATHS,
