@@ -84,7 +84,10 @@ pub fn compare(exchanges: &[Exchange], log: &Path, device: &str) -> Vec<String> 
         }
         let answered = exchange.json();
         if let Some(told) = answered["request_id"].as_str().filter(|told| !told.is_empty()) {
-            assert_eq!(told, id, "the client was told this id: {what}");
+            // What was wrapped is handed out as it was, with the id of the request that it answered.
+            let is_wrapped =
+                exchange.path() == "sys/wrapping/unwrap" && ids.iter().any(|earlier| earlier == told);
+            assert!(told == id || is_wrapped, "the client was told {told}, on record is {id}: {what}");
         }
         expected += count;
     }

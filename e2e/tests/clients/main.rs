@@ -9,7 +9,6 @@ mod steps;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 
 use onrecord_e2e::log;
 use onrecord_e2e::place::Place;

@@ -133,7 +133,8 @@ fn wait_with_limit(child: std::process::Child) -> std::process::Output {
         output
     });
     if ended.recv_timeout(TIMEOUT).is_err() {
-        drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+        // It may have ended meanwhile.
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
     }
     waiter.join().expect("no panic").expect("the program ends")
 }
