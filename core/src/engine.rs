@@ -105,9 +105,10 @@ impl Call<'_> {
         self.caller.map(|caller| caller.acl.decide(&question))
     }
 
-    /// The client's IP address, by which a login may be bound; none for Unix sockets.
+    /// The client's IP address, by which a login may be bound: that which a trusted proxy stated, or else the peer's; none for
+    /// Unix sockets.
     pub fn client_address(&self) -> Option<IpAddr> {
-        self.peer.and_then(|peer| peer.address.parse().ok())
+        self.peer.and_then(|peer| peer.client_address().parse().ok())
     }
 
     /// The path with that of the mount.

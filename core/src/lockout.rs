@@ -60,7 +60,7 @@ pub(crate) struct Lockouts(Arc<Mutex<Accounts>>);
 #[derive(Default)]
 struct Accounts {
     known: HashMap<Key, Account>,
-    accounts: Order,
+    of_accounts: Order,
     made_up: Order,
     /// The newest place in an order.
     place: u64,
@@ -128,7 +128,9 @@ impl Lockouts {
         for ((mount, name), _) in accounts.known.iter().filter(|(_, account)| account.is_locked(now)) {
             locked.entry(mount.clone()).or_default().push(name.clone());
         }
-        locked.values_mut().for_each(|names| names.sort_unstable());
+        for names in locked.values_mut() {
+            names.sort_unstable();
+        }
         locked
     }
 
@@ -145,7 +147,7 @@ impl Lockouts {
 
 impl Accounts {
     fn order(&mut self, exists: bool) -> &mut Order {
-        if exists { &mut self.accounts } else { &mut self.made_up }
+        if exists { &mut self.of_accounts } else { &mut self.made_up }
     }
 
     /// Remembers a failed login at an account, as the newest of its kind.

@@ -132,6 +132,19 @@ impl Quotas {
         .await
     }
 
+    /// Lets the quotas of a mount follow it to another path.
+    pub(crate) async fn move_below(&self, from: &str, to: &str) -> Result<(), QuotaError> {
+        self.change(|table| {
+            for quota in &mut table.quotas {
+                if let Some(rest) = quota.path.strip_prefix(from) {
+                    quota.path = [to, rest].concat();
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// Puts a table in force. A limit that stays goes on where it is. The turn must be held.
     async fn show(&self, table: QuotaTable) -> Result<(), QuotaError> {
         let before = self.active.get();

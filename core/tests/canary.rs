@@ -265,8 +265,13 @@ async fn quoted_to_the_client(kind: &EngineKind, route: &Route, operation: Opera
         })
         .await;
     let text = sources(kind);
+    let mut words = words(&text);
+    if route.refused.is_some() {
+        // It reads no field: one of them stands for all.
+        words = words.into_iter().take(1).collect();
+    }
     let mut quoted = 0;
-    for request in wrong_requests(at, route, operation, &words(&text)) {
+    for request in wrong_requests(at, route, operation, &words) {
         let said = world.send(request.token(&world.root)).await;
         assert_ne!(said.status, 500, "{operation:?} {}: {}", route.pattern(), said.text);
         quoted += usize::from(said.status == 400 && said.text.contains(CANARY));

@@ -19,6 +19,7 @@ use crate::engine::codec::Broken;
 use crate::engine::{
     Call, ChangeBatch, Engine, EngineKind, Existing, Handled, Mounting, Path, Space, fields,
 };
+use crate::operation::Operation;
 use crate::outcome::{Outcome, Refusal, Reply};
 use crate::stored::Record;
 
@@ -59,12 +60,11 @@ impl Engine for Jwt {
             .write(|jwt, unsealed, call| Handled::pending(jwt.login(unsealed, call))),
         Path::<Self>::new("oidc/auth_url", "Begin a login through a browser. Not supported.")
             .needs_no_token()
-            .write(|_, _, _| Handled::ready(Refusal::invalid(NO_OIDC))),
+            .refuse(NO_OIDC, &[Operation::Update]),
         Path::<Self>::new("oidc/callback", "End a login through a browser. Not supported.")
             .needs_no_token()
             .sensitive_fields(&["code", "nonce", "state"])
-            .read(|_, _, _| Handled::ready(Refusal::invalid(NO_OIDC)))
-            .write(|_, _, _| Handled::ready(Refusal::invalid(NO_OIDC))),
+            .refuse(NO_OIDC, &[Operation::Read, Operation::Update]),
     ];
 
     async fn open(space: Arc<Space>) -> Result<Self, Refusal> {

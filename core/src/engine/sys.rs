@@ -27,11 +27,9 @@ mod wrapping;
 use std::sync::Arc;
 
 use self::mounts::Class::{Auth, Secret};
-use crate::engine::leases::Force;
 use crate::engine::{Builtin, Call, Engine, EngineKind, Handled, Mounting, Path, Space, Tune, Unsealed};
 use crate::operation::Operation;
 use crate::outcome::Refusal;
-use crate::quotas::QuotaKind::{LeaseCount, RateLimit};
 use crate::routes::{ExemptEndpoint, Recording, Role, Route};
 
 pub(crate) struct Sys;
@@ -98,6 +96,8 @@ const LISTS: &[&[Path<Sys>]] = &[
     generate_root::PATHS,
     rotation::PATHS,
     remount::PATHS,
+    leases::PATHS,
+    quotas::PATHS,
     cors::PATHS,
     locked_users::PATHS,
     plugins::PATHS,
@@ -282,75 +282,6 @@ impl Sys {
             .write(|_, unsealed, call| {
                 Handled::pending(policies::capabilities_of_named(unsealed, call, "accessor"))
             }),
-        sudo("leases", "List leases that could not be revoked.")
-            .description("Takes `type`, which is irrevocable, and `limit`.")
-            .read(|_, unsealed, call| Handled::pending(leases::list_irrevocable(unsealed, call))),
-        Path::new("leases/count", "Count leases that could not be revoked.")
-            .description("Takes `type`, which is irrevocable.")
-            .read(|_, unsealed, call| Handled::pending(leases::count_irrevocable(unsealed, call))),
-        Path::new("leases/lookup", "Look a lease up.")
-            .description("Takes `lease_id`.")
-            .write(|_, unsealed, call| Handled::pending(leases::look_up(unsealed, call))),
-        sudo("leases/lookup/", "List the paths of leases.")
-            .list(|_, unsealed, call| Handled::pending(leases::list(unsealed, call))),
-        sudo("leases/lookup/{*prefix}", "List the leases below a path.")
-            .list(|_, unsealed, call| Handled::pending(leases::list(unsealed, call))),
-        Path::new("leases/renew", "Renew the lease of a secret.")
-            .description("Takes `lease_id` and `increment`.")
-            .write(|_, unsealed, call| Handled::pending(leases::renew(unsealed, call))),
-        Path::new("leases/renew/{*lease_id}", "Renew the lease of a secret.")
-            .description("Takes `increment`.")
-            .write(|_, unsealed, call| Handled::pending(leases::renew(unsealed, call))),
-        Path::new("renew", "Renew the lease of a secret, at its older path.")
-            .description("Takes `lease_id` and `increment`.")
-            .write(|_, unsealed, call| Handled::pending(leases::renew(unsealed, call))),
-        Path::new("renew/{*lease_id}", "Renew the lease of a secret, at its older path.")
-            .description("Takes `increment`.")
-            .write(|_, unsealed, call| Handled::pending(leases::renew(unsealed, call))),
-        Path::new("leases/revoke", "Revoke a lease.")
-            .description("Takes `lease_id`.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke(unsealed, call))),
-        Path::new("leases/revoke/{*lease_id}", "Revoke a lease.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke(unsealed, call))),
-        Path::new("revoke", "Revoke a lease, at its older path.")
-            .description("Takes `lease_id`.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke(unsealed, call))),
-        Path::new("revoke/{*lease_id}", "Revoke a lease, at its older path.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke(unsealed, call))),
-        sudo("leases/revoke-prefix/{*prefix}", "Revoke all leases below a path.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke_below(unsealed, call, Force::No))),
-        sudo("revoke-prefix/{*prefix}", "Revoke all leases below a path, at its older path.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke_below(unsealed, call, Force::No))),
-        sudo("leases/revoke-force/{*prefix}", "Revoke all leases below a path, even where that fails.")
-            .write(|_, unsealed, call| Handled::pending(leases::revoke_below(unsealed, call, Force::Yes))),
-        sudo(
-            "revoke-force/{*prefix}",
-            "Revoke all leases below a path, even where that fails, at its older path.",
-        )
-        .write(|_, unsealed, call| Handled::pending(leases::revoke_below(unsealed, call, Force::Yes))),
-        sudo("leases/tidy", "Remove leases and tokens that have ended.")
-            .write(|_, unsealed, call| Handled::pending(leases::tidy(unsealed, call))),
-        Path::new("quotas/config", "Read and write what holds for all quotas.")
-            .description(
-                "Takes `rate_limit_exempt_paths`, `enable_rate_limit_response_headers` and \
-                 `enable_rate_limit_audit_logging` (refused requests are always counted on record).",
-            )
-            .read(|_, unsealed, _| Handled::ready(quotas::read_config(unsealed)))
-            .write(|_, unsealed, call| Handled::pending(quotas::write_config(unsealed, call))),
-        Path::new("quotas/rate-limit/?", "List the quotas of requests.")
-            .list(|_, unsealed, _| Handled::ready(quotas::list(unsealed, RateLimit))),
-        Path::new("quotas/rate-limit/{name}", "Read, write and delete a quota of requests.")
-            .description("Takes `path`, `rate`, `interval` and `block_interval`.")
-            .read(|_, unsealed, call| Handled::ready(quotas::read(unsealed, call, RateLimit)))
-            .write(|_, unsealed, call| Handled::pending(quotas::write(unsealed, call, RateLimit)))
-            .delete(|_, unsealed, call| Handled::pending(quotas::delete(unsealed, call, RateLimit))),
-        Path::new("quotas/lease-count/?", "List the quotas of leases.")
-            .list(|_, unsealed, _| Handled::ready(quotas::list(unsealed, LeaseCount))),
-        Path::new("quotas/lease-count/{name}", "Read, write and delete a quota of leases.")
-            .description("Takes `path` and `max_leases`.")
-            .read(|_, unsealed, call| Handled::ready(quotas::read(unsealed, call, LeaseCount)))
-            .write(|_, unsealed, call| Handled::pending(quotas::write(unsealed, call, LeaseCount)))
-            .delete(|_, unsealed, call| Handled::pending(quotas::delete(unsealed, call, LeaseCount))),
         Path::new("wrapping/wrap", "Wrap the data of the request.")
             .description("Takes any fields. The header X-Vault-Wrap-TTL says for how long.")
             .write(|_, _, call| Handled::ready(wrapping::wrap(call))),

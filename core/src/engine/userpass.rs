@@ -140,7 +140,7 @@ impl Userpass {
     async fn write(&self, unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
         let name = name_of(call);
         let given = Given::read(call.data)?;
-        let mut hashed = match given {
+        let hashed = match given {
             Some(given) => Some(given.hash(unsealed).await?),
             None => None,
         };
@@ -161,7 +161,6 @@ impl Userpass {
             batch.put(&key, User { password, parameters }.encode().expose())
         });
         change.await?;
-        hashed.take();
         Ok(known_fields(call.data))
     }
 

@@ -1,6 +1,8 @@
 //! The login with a signed token.
 //! Never in it: what a role wants of its claims.
 
+use std::borrow::Cow;
+
 use onrecord_value::Object;
 
 use super::Jwt;
@@ -26,7 +28,7 @@ impl Jwt {
         let token = token.ok_or_else(|| Refusal::invalid("missing token: send it as jwt"))?;
         let config = self.config().await?;
         let named = fields::text(call.data, "role")?.filter(|name| !name.is_empty());
-        let name = named.map_or_else(|| config.default_role.clone(), |name| name.into_owned());
+        let name = named.map_or_else(|| config.default_role.clone(), Cow::into_owned);
         if name.is_empty() {
             return Err(Refusal::invalid("missing role"));
         }

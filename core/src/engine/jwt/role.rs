@@ -1,7 +1,7 @@
 //! A role: which claims a token must have, and what the tokens of its logins are like.
 //! Never in it: signatures, storage.
 
-use onrecord_value::{Object, Value, object};
+use onrecord_value::{GoDuration, Object, Value, object};
 
 use super::claims::{self, Leeways};
 use crate::engine::fields;
@@ -147,7 +147,7 @@ impl JwtRole {
             ("expiration_leeway", &mut next.expiration_leeway),
             ("not_before_leeway", &mut next.not_before_leeway),
         ] {
-            *seconds = fields::span(data, field)?.map_or(*seconds, |span| span.secs());
+            *seconds = fields::span(data, field)?.map_or(*seconds, GoDuration::secs);
         }
         let pointer = fields::flag(data, "user_claim_json_pointer")?;
         next.user_claim_json_pointer = pointer.unwrap_or(next.user_claim_json_pointer);

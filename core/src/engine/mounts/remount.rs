@@ -9,22 +9,31 @@ impl Mounts {
     pub async fn remount(&self, from: &str, to: &str) -> Result<(), MountError> {
         let _turn = self.0.writer.lock().await;
         let table = self.snapshot();
-        let mount = table.at(from).ok_or_else(|| MountError::NoMount(from.to_owned()))?;
-        if mount.kind.is_builtin() {
-            return Err(MountError::Fixed(from.to_owned()));
-        }
-        check_path(to, mount.kind)?;
-        if from.starts_with(LOGINS) != to.starts_with(LOGINS) {
-            return Err(MountError::Reserved(to.to_owned()));
-        }
-        let others = table.without_path(from);
-        if let Some(other) = others.conflict(to) {
-            return Err(MountError::InUse(other.path.clone()));
-        }
-        let entry = MountEntry { path: to.to_owned(), ..mount.entry.clone() };
-        let moved = others.with(Mount { entry, ..Mount::clone(mount) });
+        let moved = moved(&table, from, to)?;
         self.replace_within_bound(&table, moved).await
     }
+
+    /// Whether that could be done now.
+    pub fn check_remount(&self, from: &str, to: &str) -> Result<(), MountError> {
+        moved(&self.snapshot(), from, to).map(drop)
+    }
+}
+
+fn moved(table: &Table, from: &str, to: &str) -> Result<Table, MountError> {
+    let mount = table.at(from).ok_or_else(|| MountError::NoMount(from.to_owned()))?;
+    if mount.kind.is_builtin() {
+        return Err(MountError::Fixed(from.to_owned()));
+    }
+    check_path(to, mount.kind)?;
+    if from.starts_with(LOGINS) != to.starts_with(LOGINS) {
+        return Err(MountError::Reserved(to.to_owned()));
+    }
+    let others = table.without_path(from);
+    if let Some(other) = others.conflict(to) {
+        return Err(MountError::InUse(other.path.clone()));
+    }
+    let entry = MountEntry { path: to.to_owned(), ..mount.entry.clone() };
+    Ok(others.with(Mount { entry, ..Mount::clone(mount) }))
 }
 
 impl Table {

@@ -7,8 +7,61 @@ use onrecord_value::{GoDuration, Object, Value, object};
 
 use crate::engine::leases::{self, Force, Found};
 use crate::engine::space::refused;
-use crate::engine::{Call, Unsealed, fields};
+use crate::engine::sys::{Sys, sudo};
+use crate::engine::{Call, Handled, Path, Unsealed, fields};
 use crate::outcome::{Outcome, Refusal, Reply};
+
+pub(super) const PATHS: &[Path<Sys>] = &[
+    sudo("leases/?", "List leases that could not be revoked.")
+        .description("Takes `type`, which is irrevocable, and `limit`.")
+        .read(|_, unsealed, call| Handled::pending(list_irrevocable(unsealed, call)))
+        .list(|_, unsealed, call| Handled::pending(list_irrevocable(unsealed, call))),
+    Path::new("leases/count", "Count leases that could not be revoked.")
+        .description("Takes `type`, which is irrevocable.")
+        .read(|_, unsealed, call| Handled::pending(count_irrevocable(unsealed, call))),
+    Path::new("leases/lookup", "Look a lease up.")
+        .description("Takes `lease_id`.")
+        .write(|_, unsealed, call| Handled::pending(look_up(unsealed, call))),
+    sudo("leases/lookup/", "List the paths of leases.")
+        .list(|_, unsealed, call| Handled::pending(list(unsealed, call))),
+    sudo("leases/lookup/{*prefix}", "List the leases below a path.")
+        .list(|_, unsealed, call| Handled::pending(list(unsealed, call))),
+    Path::new("leases/renew", "Renew the lease of a secret.")
+        .description("Takes `lease_id` and `increment`.")
+        .write(|_, unsealed, call| Handled::pending(renew(unsealed, call))),
+    Path::new("leases/renew/{*lease_id}", "Renew the lease of a secret.")
+        .description("Takes `increment`.")
+        .write(|_, unsealed, call| Handled::pending(renew(unsealed, call))),
+    Path::new("renew", "Renew the lease of a secret, at its older path.")
+        .description("Takes `lease_id` and `increment`.")
+        .write(|_, unsealed, call| Handled::pending(renew(unsealed, call))),
+    Path::new("renew/{*lease_id}", "Renew the lease of a secret, at its older path.")
+        .description("Takes `increment`.")
+        .write(|_, unsealed, call| Handled::pending(renew(unsealed, call))),
+    Path::new("leases/revoke", "Revoke a lease.")
+        .description("Takes `lease_id`.")
+        .write(|_, unsealed, call| Handled::pending(revoke(unsealed, call))),
+    Path::new("leases/revoke/{*lease_id}", "Revoke a lease.")
+        .write(|_, unsealed, call| Handled::pending(revoke(unsealed, call))),
+    Path::new("revoke", "Revoke a lease, at its older path.")
+        .description("Takes `lease_id`.")
+        .write(|_, unsealed, call| Handled::pending(revoke(unsealed, call))),
+    Path::new("revoke/{*lease_id}", "Revoke a lease, at its older path.")
+        .write(|_, unsealed, call| Handled::pending(revoke(unsealed, call))),
+    sudo("leases/revoke-prefix/{*prefix}", "Revoke all leases below a path.")
+        .write(|_, unsealed, call| Handled::pending(revoke_below(unsealed, call, Force::No))),
+    sudo("revoke-prefix/{*prefix}", "Revoke all leases below a path, at its older path.")
+        .write(|_, unsealed, call| Handled::pending(revoke_below(unsealed, call, Force::No))),
+    sudo("leases/revoke-force/{*prefix}", "Revoke all leases below a path, even where that fails.")
+        .write(|_, unsealed, call| Handled::pending(revoke_below(unsealed, call, Force::Yes))),
+    sudo(
+        "revoke-force/{*prefix}",
+        "Revoke all leases below a path, even where that fails, at its older path.",
+    )
+    .write(|_, unsealed, call| Handled::pending(revoke_below(unsealed, call, Force::Yes))),
+    sudo("leases/tidy", "Remove leases and tokens that have ended.")
+        .write(|_, unsealed, call| Handled::pending(tidy(unsealed, call))),
+];
 
 /// How many leases one answer lists that cannot be revoked.
 const IRREVOCABLE_MAX: usize = 10_000;
@@ -23,7 +76,7 @@ fn named<'a>(call: &Call<'a>) -> Result<Cow<'a, str>, Refusal> {
 }
 
 /// `PUT sys/leases/lookup`.
-pub(super) async fn look_up(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+async fn look_up(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let id = named(call)?;
     let found = leases::find(unsealed, &id, call.now).await?;
     let facts = match found.ok_or_else(|| Refusal::invalid("invalid lease"))? {
@@ -57,14 +110,14 @@ fn path_of(id: &str) -> &str {
 }
 
 /// `LIST sys/leases/lookup/PREFIX`.
-pub(super) async fn list(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+async fn list(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let keys = unsealed.leases.list(call.captured).await.map_err(refused)?;
     call.permit.hold_names(&keys)?;
     Ok(Outcome::keys(keys))
 }
 
 /// `PUT sys/leases/renew`.
-pub(super) async fn renew(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
+async fn renew(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let id = named(call)?;
     let increment = fields::span(call.data, "increment")?.unwrap_or(GoDuration::ZERO);
     if increment.is_negative() {
@@ -77,19 +130,19 @@ pub(super) async fn renew(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply,
 }
 
 /// `PUT sys/leases/revoke`. A lease that does not exist is not an error.
-pub(super) async fn revoke(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+async fn revoke(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     leases::revoke(unsealed, &named(call)?, call.now, Force::No).await
 }
 
 /// `PUT sys/leases/revoke-prefix/PREFIX` and `revoke-force/PREFIX`.
-pub(super) async fn revoke_below(unsealed: &Unsealed, call: &Call<'_>, force: Force) -> Result<(), Refusal> {
+async fn revoke_below(unsealed: &Unsealed, call: &Call<'_>, force: Force) -> Result<(), Refusal> {
     let revoked = leases::revoke_below(unsealed, call.captured, call.now, force).await?;
     tracing::info!(leases = revoked, "revoked the leases below a path");
     Ok(())
 }
 
 /// `POST sys/leases/tidy`.
-pub(super) async fn tidy(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+async fn tidy(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let tidied = unsealed.tokens.tidy(call.now).await?;
     let leases = leases::sweep(unsealed, call.now).await?;
     tracing::info!(leases, tokens = tidied.tokens, leftovers = tidied.leftovers, "tidied the leases");
@@ -107,7 +160,7 @@ fn check_type(data: &Object) -> Result<(), Refusal> {
 }
 
 /// `GET sys/leases`.
-pub(super) async fn list_irrevocable(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+async fn list_irrevocable(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     check_type(call.data)?;
     let limit = match fields::text(call.data, "limit")?.as_deref() {
         None | Some("" | "none") => IRREVOCABLE_MAX,
@@ -125,7 +178,7 @@ pub(super) async fn list_irrevocable(unsealed: &Unsealed, call: &Call<'_>) -> Re
 }
 
 /// `GET sys/leases/count`.
-pub(super) async fn count_irrevocable(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
+async fn count_irrevocable(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     check_type(call.data)?;
     let ids = unsealed.leases.irrevocable(usize::MAX).await.map_err(refused)?;
     let mut counts = std::collections::BTreeMap::<String, u64>::new();

@@ -4,18 +4,44 @@
 use onrecord_value::{GoDuration, Number, Object, Value, object};
 
 use crate::engine::space::failed;
-use crate::engine::{Call, Unsealed, fields};
+use crate::engine::sys::Sys;
+use crate::engine::{Call, Handled, Path, Unsealed, fields};
 use crate::names::check_name;
 use crate::outcome::{Outcome, Refusal};
+use crate::quotas::QuotaKind::{LeaseCount, RateLimit};
 use crate::quotas::{
     INTERVAL_MAX, QUOTAS_MAX, Quota, QuotaConfig, QuotaError, QuotaKind, RATE_MAX, RATE_MIN,
 };
+
+pub(super) const PATHS: &[Path<Sys>] = &[
+    Path::new("quotas/config", "Read and write what holds for all quotas.")
+        .description(
+            "Takes `rate_limit_exempt_paths`, `enable_rate_limit_response_headers` and \
+             `enable_rate_limit_audit_logging` (refused requests are always counted on record).",
+        )
+        .read(|_, unsealed, _| Handled::ready(read_config(unsealed)))
+        .write(|_, unsealed, call| Handled::pending(write_config(unsealed, call))),
+    Path::new("quotas/rate-limit/?", "List the quotas of requests.")
+        .list(|_, unsealed, _| Handled::ready(list(unsealed, RateLimit))),
+    Path::new("quotas/rate-limit/{name}", "Read, write and delete a quota of requests.")
+        .description("Takes `path`, `rate`, `interval` and `block_interval`.")
+        .read(|_, unsealed, call| Handled::ready(read(unsealed, call, RateLimit)))
+        .write(|_, unsealed, call| Handled::pending(write(unsealed, call, RateLimit)))
+        .delete(|_, unsealed, call| Handled::pending(delete(unsealed, call, RateLimit))),
+    Path::new("quotas/lease-count/?", "List the quotas of leases.")
+        .list(|_, unsealed, _| Handled::ready(list(unsealed, LeaseCount))),
+    Path::new("quotas/lease-count/{name}", "Read, write and delete a quota of leases.")
+        .description("Takes `path` and `max_leases`.")
+        .read(|_, unsealed, call| Handled::ready(read(unsealed, call, LeaseCount)))
+        .write(|_, unsealed, call| Handled::pending(write(unsealed, call, LeaseCount)))
+        .delete(|_, unsealed, call| Handled::pending(delete(unsealed, call, LeaseCount))),
+];
 
 /// How long a name and a path can be, in bytes.
 const TEXT_BYTES_MAX: usize = 1024;
 const EXEMPT_PATHS_MAX: usize = 256;
 
-pub(super) fn read_config(unsealed: &Unsealed) -> Outcome {
+fn read_config(unsealed: &Unsealed) -> Outcome {
     let config = unsealed.quotas.config();
     Outcome::data(object! {
         "enable_rate_limit_audit_logging" => config.audit_logging,
@@ -24,7 +50,7 @@ pub(super) fn read_config(unsealed: &Unsealed) -> Outcome {
     })
 }
 
-pub(super) async fn write_config(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
+async fn write_config(unsealed: &Unsealed, call: &Call<'_>) -> Result<(), Refusal> {
     let change = |config: &mut QuotaConfig| {
         let data = call.data;
         if let Some(paths) = fields::texts(data, "rate_limit_exempt_paths")? {
@@ -46,14 +72,14 @@ pub(super) async fn write_config(unsealed: &Unsealed, call: &Call<'_>) -> Result
     unsealed.quotas.change(|table| change(&mut table.config)).await
 }
 
-pub(super) fn list(unsealed: &Unsealed, kind: QuotaKind) -> Outcome {
+fn list(unsealed: &Unsealed, kind: QuotaKind) -> Outcome {
     let quotas = unsealed.quotas.quotas().into_iter().filter(|quota| quota.kind == kind);
     let mut names: Vec<String> = quotas.map(|quota| quota.name).collect();
     names.sort_unstable();
     Outcome::keys(names)
 }
 
-pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>, kind: QuotaKind) -> Outcome {
+fn read(unsealed: &Unsealed, call: &Call<'_>, kind: QuotaKind) -> Outcome {
     let quotas = unsealed.quotas.quotas();
     let quota = quotas.iter().find(|quota| quota.kind == kind && quota.name == call.captured);
     quota.map_or_else(Outcome::absent, |quota| Outcome::data(show(unsealed, quota)))
@@ -84,7 +110,7 @@ fn show(unsealed: &Unsealed, quota: &Quota) -> Object {
 }
 
 /// Writes a quota: what a request does not name stays as it is.
-pub(super) async fn write(unsealed: &Unsealed, call: &Call<'_>, kind: QuotaKind) -> Result<(), Refusal> {
+async fn write(unsealed: &Unsealed, call: &Call<'_>, kind: QuotaKind) -> Result<(), Refusal> {
     let name = call.captured;
     check_name("the name of the quota", name)?;
     check_length("the name of the quota", name)?;
@@ -159,7 +185,7 @@ fn changed(unsealed: &Unsealed, call: &Call<'_>, mut quota: Quota) -> Result<Quo
     Ok(quota)
 }
 
-pub(super) async fn delete(unsealed: &Unsealed, call: &Call<'_>, kind: QuotaKind) -> Result<(), Refusal> {
+async fn delete(unsealed: &Unsealed, call: &Call<'_>, kind: QuotaKind) -> Result<(), Refusal> {
     let is_it = |quota: &Quota| quota.kind == kind && quota.name == call.captured;
     unsealed
         .quotas

@@ -4,6 +4,7 @@
 
 use onrecord_value::object;
 
+use crate::engine::leases::{self, Force};
 use crate::engine::sys::{Sys, sudo};
 use crate::engine::{Call, Handled, Path, Unsealed, fields};
 use crate::operations::Move;
@@ -30,7 +31,15 @@ async fn remount(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusa
     };
     let (from, to) = (path("from")?, path("to")?);
     let id = unsealed.host.entropy.uuid().map_err(|_| Refusal::internal())?;
+    unsealed.mounts.check_remount(&from, &to)?;
+    // A lease names the path that it was made at: what was leased there ends with it.
+    leases::revoke_below(unsealed, &from, call.now, Force::No).await?;
     unsealed.mounts.remount(&from, &to).await?;
+    if !to.starts_with(&from) {
+        // Those that were made meanwhile.
+        leases::revoke_below(unsealed, &from, call.now, Force::Yes).await?;
+    }
+    unsealed.quotas.move_below(&from, &to).await?;
     tracing::info!("a mount was moved");
     unsealed.operations.moves.add(Move { id: id.clone(), from, to });
     Ok(Outcome::data(object! { "migration_id" => id }))

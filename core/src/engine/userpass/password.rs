@@ -127,7 +127,7 @@ fn is_possible(password: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Hashes of other programs: OpenBSD's test vectors, and those of crypt_blowfish.
+    /// Hashes of other programs: OpenBSD's test vectors, and those of `crypt_blowfish`.
     #[test]
     fn hashes_of_other_programs_are_taken_and_verify() {
         for (password, hash) in [
