@@ -25,6 +25,7 @@ const PATHS: &[&str] = &[
     "sys/leases/lookup/*",
     "sys/leases/revoke-force/*",
     "sys/leases/revoke-prefix/*",
+    "sys/plugins/catalog/*",
     "sys/raw",
     "sys/raw/*",
     "sys/remount",

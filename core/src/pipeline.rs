@@ -58,6 +58,7 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
     // 8. On record, before anything is answered.
     let proof = record::response(&context, recorded, &outcome, &shaped).await;
     // 9. Released, or withheld with all that was issued in it.
-    let answer = release::release(&unsealed, &request, &route, caller, outcome, shaped, proof).await;
-    answer.with_rate_limit(rate_limit)
+    let ceremony = route.is_ceremony().then_some(&request);
+    let released = release::release(&unsealed, ceremony, caller, outcome, shaped, proof).await;
+    released.with_rate_limit(rate_limit)
 }

@@ -176,7 +176,7 @@ impl Quotas {
         let limit = active.limits.iter().find(|limit| covers(&limit.quota.path, path));
         let config = &active.table.config;
         let is_exempt = |path: &str| config.exempt_paths.iter().any(|exempt| covers(exempt, path));
-        let Some(limit) = limit.filter(|_| !is_exempt(path) && !(has_token && path.starts_with(OWN))) else {
+        let Some(limit) = limit.filter(|_| !is_exempt(path) && (!has_token || !path.starts_with(OWN))) else {
             return Admitted::Yes(None);
         };
         let network = request.peer.as_ref().and_then(Network::of_peer);

@@ -1,9 +1,10 @@
 //! Step 9: the answer leaves, or it is withheld and everything that was issued in it is revoked.
 //! Never in it: any way past a proof.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use onrecord_storage::Rekey;
+use onrecord_storage::{Rekey, RekeyError};
 use onrecord_value::Object;
 
 use crate::audit_errors;
@@ -16,8 +17,6 @@ use crate::operation::Operation;
 use crate::outcome::{Afterwards, Outcome, Refusal, Reply};
 use crate::record::{self, NotRecorded};
 use crate::request::Request;
-use crate::route::RouteMatch;
-use crate::routes::Role;
 use crate::shape::{self, ShapingFailed};
 use crate::tokens::Reservation;
 use crate::wrapping;
@@ -43,13 +42,12 @@ const NO_ROOM: &str = "internal error: the request was carried out, but the serv
 const NOT_STORED: &str =
     "internal error: the new key shares could not be stored, and the old ones stay in force";
 
-/// Releases a shaped answer, given that its response entry has settled.
+/// Releases a shaped answer, given that its response entry has settled. `ceremony` is the request, if it is one of a ceremony.
 pub(crate) async fn release(
     unsealed: &Arc<Unsealed>,
-    request: &Request,
-    route: &RouteMatch,
+    ceremony: Option<&Request>,
     caller: Reservation,
-    outcome: Outcome,
+    mut outcome: Outcome,
     shaped: Shaped,
     proof: Result<ReleaseProof, NotRecorded>,
 ) -> Answer {
@@ -59,17 +57,17 @@ pub(crate) async fn release(
     if let Some(deletion) = caller.finish() {
         deletion.await;
     }
+    if let (Some(request), Ok(proof)) = (ceremony, &proof)
+        && !end_ceremony_boxed(unsealed, request, &mut outcome, is_audited(proof)).await
+    {
+        return Answer::not_on_record(NOT_STORED);
+    }
     if unsealed.tokens.take_has_ended() {
         leases::sweep_soon(unsealed);
     }
     match (proof, outcome) {
-        (Ok(proof), mut outcome) => {
-            let is_audited = !matches!(proof, ReleaseProof::Unaudited(_));
-            let is_ceremony = route.row.is_some_and(|row| row.role == Role::Ceremony);
-            if is_ceremony && !Box::pin(end_ceremony(unsealed, request, &mut outcome, is_audited)).await {
-                return Answer::not_on_record(NOT_STORED);
-            }
-            if is_audited {
+        (Ok(proof), outcome) => {
+            if is_audited(&proof) {
                 begin(unsealed, outcome);
             }
             Answer::released(shaped, proof)
@@ -137,6 +135,20 @@ async fn withdraw(unsealed: &Unsealed, reply: Box<Reply>) {
     }
 }
 
+const fn is_audited(proof: &ReleaseProof) -> bool {
+    !matches!(proof, ReleaseProof::Unaudited(_))
+}
+
+/// [`end_ceremony`] on the heap from the start: no other journey carries its size.
+fn end_ceremony_boxed<'a>(
+    unsealed: &'a Unsealed,
+    request: &'a Request,
+    outcome: &'a mut Outcome,
+    is_audited: bool,
+) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+    Box::pin(end_ceremony(unsealed, request, outcome, is_audited))
+}
+
 /// Puts new key shares in force; then, where no device has the ceremony, keeps it for the first one. `false` if they could not
 /// be stored: nobody gets them.
 async fn end_ceremony(
@@ -171,6 +183,15 @@ async fn put_in_force(unsealed: &Unsealed, request: &Request, rekey: Rekey) -> b
                 threshold,
                 "the key shares were changed: the old ones open nothing any more"
             );
+            true
+        }
+        // Whoever gets them has what opens the storage, if they are in force.
+        Err(RekeyError::Unknown(error)) => {
+            tracing::error!(
+                %error,
+                "it is not known whether the new key shares are in force or the old ones: their holders must keep both"
+            );
+            unsealed.check_storage();
             true
         }
         Err(error) => {

@@ -11,7 +11,7 @@ use crate::engine::space::Existing;
 use crate::engine::unsealed::Unsealed;
 use crate::operation::Operation;
 use crate::request::Request;
-use crate::routes::{Access, Captured, Route};
+use crate::routes::{Access, Captured, Role, Route};
 use crate::secret_path;
 use crate::tokens::{Caller, Reservation};
 use crate::wrapping;
@@ -92,6 +92,10 @@ pub(crate) fn secret_of(unsealed: &Unsealed, path: &str) -> Range<usize> {
 impl RouteMatch {
     pub(crate) fn access(&self) -> Access {
         self.row.map_or(Access::Policy, |row| row.access)
+    }
+
+    pub(crate) fn is_ceremony(&self) -> bool {
+        self.row.is_some_and(|row| row.role == Role::Ceremony)
     }
 
     /// The usual spelling of the path, if the request has another for the same thing.

@@ -15,8 +15,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::process::binary;
+use crate::schema;
 
-/// All whole lines of a log; panics on a line that is not JSON, because a log never has one.
+/// All whole lines of a log; panics on a line that is not JSON or breaks the published schema, because a log never has one.
 pub fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read(path).unwrap_or_default();
     let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
@@ -24,8 +25,12 @@ pub fn lines(path: &Path) -> Vec<Value> {
 }
 
 fn parse(line: &[u8]) -> Value {
-    serde_json::from_slice(line)
-        .unwrap_or_else(|error| panic!("a log line is not JSON ({error}): {}", String::from_utf8_lossy(line)))
+    let entry = serde_json::from_slice(line).unwrap_or_else(|error| {
+        panic!("a log line is not JSON ({error}): {}", String::from_utf8_lossy(line))
+    });
+    let violations = schema::violations(&entry);
+    assert!(violations.is_empty(), "a log line breaks the schema: {violations:?}: {entry}");
+    entry
 }
 
 /// The entries appended since the last look.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
     STRICT_TRANSPORT_SECURITY,
 };
 use hyper::{Request, Response, StatusCode};
@@ -21,6 +21,7 @@ use onrecord_core::{
 };
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use crate::body;
 use crate::transfer::LeastRate;
@@ -80,6 +81,8 @@ pub(crate) struct Service {
     pub(crate) bounds: Bounds,
     /// The threads for large requests.
     pub(crate) large_requests: LargeRequests,
+    /// Has changed once the server was sealed after the connection was made.
+    pub(crate) sealings: watch::Receiver<u64>,
 }
 
 /// A request whose body is not read yet.
@@ -101,7 +104,14 @@ impl Service {
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send {
         let pending = self.parse_head(request);
-        async move { Ok(self.answer(pending).await) }
+        async move {
+            let mut response = self.answer(pending).await;
+            // The connection ends now: a client that is not told sends its next request into it.
+            if self.sealings.has_changed().unwrap_or(true) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response)
+        }
     }
 
     /// Parses all of a request but its body.

@@ -86,6 +86,7 @@ impl Listener {
                 client_certificate_serial: None,
                 bounds: self.bounds,
                 large_requests: workers.large_requests(),
+                sealings: core.sealings(),
             };
             let connection =
                 Connection { service, slot: (slot, Some(connected)), ending: ending.subscribe() };

@@ -17,7 +17,7 @@ use crate::read::Read;
 use crate::store::Storage;
 use crate::table_digests::TABLES;
 
-pub use rekey::Rekey;
+pub use rekey::{Rekey, RekeyError};
 
 /// Keys of the barrier's own; no view reaches them.
 pub(crate) const OWN: &str = "barrier/";

@@ -59,7 +59,7 @@ pub mod view;
 pub use backend::{Backend, BackendConfig, BackendKinds, embedded, memory};
 #[cfg(feature = "test-support")]
 pub use backend::{far, lossy};
-pub use barrier::{Barrier, BarrierError, Digests, Rekey, RotationLimits};
+pub use barrier::{Barrier, BarrierError, Digests, Rekey, RekeyError, RotationLimits};
 pub use batch::{Batch, Change, Precondition, Seen};
 pub use commit::Commit;
 pub use error::{BackendError, CommitError, Conflict, REMEDY, StoreError, TablesError};

@@ -19,6 +19,7 @@ mod rotation;
 mod seal;
 mod snapshot;
 mod state;
+mod tools;
 mod unsupported;
 mod wrapping;
 
@@ -99,6 +100,7 @@ const LISTS: &[&[Path<Sys>]] = &[
     cors::PATHS,
     plugins::PATHS,
     state::PATHS,
+    tools::PATHS,
     unsupported::PATHS,
 ];
 

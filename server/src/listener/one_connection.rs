@@ -35,6 +35,7 @@ where
     let Ok(slot) = Arc::new(Semaphore::new(bounds.connections)).acquire_owned().await else { return };
     let service = Service {
         account: core.account(None),
+        sealings: core.sealings(),
         core,
         peer: Some(Peer { address: Arc::from("127.0.0.1"), port: 4321 }),
         client_certificate_serial: None,

@@ -15,6 +15,8 @@ pub struct Rekey {
     shares: Vec<SecretBytes>,
     unseal_key: SecretBytes,
     config: SealConfig,
+    /// The root key under the unseal key.
+    root_record: Vec<u8>,
     batch: Batch,
 }
 
@@ -63,17 +65,33 @@ impl Barrier {
             let stored = self.storage().read(key).await?.ok_or(BarrierError::Missing(key))?;
             batch.require(Precondition::Is(key.to_owned(), Arc::from(stored)));
         }
+        let root_record = unsealed.keyring.encrypt_root(&unseal_key, ROOT_KEY, entropy)?;
         batch.put(CONFIG, config.encode());
-        batch.put(ROOT_KEY, unsealed.keyring.encrypt_root(&unseal_key, ROOT_KEY, entropy)?);
-        Ok(Rekey { shares, unseal_key, config, batch })
+        batch.put(ROOT_KEY, root_record.clone());
+        Ok(Rekey { shares, unseal_key, config, root_record, batch })
     }
 
     /// Puts new key shares in force: once this returns, no other ones open the barrier.
-    ///
-    /// # Errors
-    /// [`CommitError::Conflict`](crate::CommitError::Conflict) if others were put in force since they were made. On every
-    /// error the old ones stay in force.
-    pub async fn rekey(&self, rekey: Rekey) -> Result<(), BarrierError> {
-        Ok(self.commit(rekey.batch).await?)
+    pub async fn rekey(&self, rekey: Rekey) -> Result<(), RekeyError> {
+        let Err(error) = self.commit(rekey.batch).await else { return Ok(()) };
+        // A disk can do its work and report that it failed: what is stored counts.
+        match self.storage().read(ROOT_KEY).await {
+            Ok(Some(stored)) if stored == rekey.root_record => Ok(()),
+            Ok(Some(_)) => Err(RekeyError::NotStored(error.into())),
+            Ok(None) => Err(RekeyError::Unknown(BarrierError::Missing(ROOT_KEY))),
+            Err(_) => Err(RekeyError::Unknown(error.into())),
+        }
     }
+}
+
+/// New key shares were not put in force, or may not have been.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RekeyError {
+    /// The old ones are in force. So it is if others were put in force since these were made.
+    #[error("{0}")]
+    NotStored(BarrierError),
+    /// It cannot be read which of them are in force: either of them may open the barrier.
+    #[error("{0}")]
+    Unknown(BarrierError),
 }

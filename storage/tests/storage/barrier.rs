@@ -8,7 +8,8 @@ use onrecord_seal::{Collector, EnvelopeError, OsEntropy, Progress, SealConfig, S
 use onrecord_storage::embedded::Embedded;
 use onrecord_storage::memory::Memory;
 use onrecord_storage::{
-    Barrier, BarrierError, Batch, CommitError, KeyError, RotationLimits, Storage, StoreError, View,
+    Barrier, BarrierError, Batch, CommitError, KeyError, RekeyError, RotationLimits, Storage, StoreError,
+    View,
 };
 
 use crate::committer::{Go, gated};
@@ -265,6 +266,45 @@ fn rotation_keeps_what_is_stored_and_seals_under_the_new_term() {
     assert_eq!(now(barrier.storage().read("test/new")).unwrap().unwrap()[..4], [0, 0, 0, 2]);
     assert_eq!(text(now(view.get("old")).unwrap()).unwrap(), b"old");
     assert_eq!(text(now(view.get("new")).unwrap()).unwrap(), b"new");
+}
+
+#[test]
+fn new_key_shares_open_what_the_old_ones_did_and_of_two_sets_one_is_in_force() {
+    let (barrier, old) = initialised(1, 1);
+    let view = barrier.view("test/").unwrap();
+    store(&view, "a", b"kept");
+    let prepare = || block_on(barrier.prepare_rekey(SealConfig::new(2, 2).unwrap())).unwrap();
+    let (first, second) = (prepare(), prepare());
+    block_on(barrier.check_unseal_key(&old[0])).unwrap();
+    let shares: Vec<SecretBytes> = first.shares().iter().map(SecretBytes::duplicate).collect();
+    block_on(barrier.rekey(first)).unwrap();
+    let late = block_on(barrier.rekey(second));
+    assert!(matches!(late, Err(RekeyError::NotStored(BarrierError::Commit(CommitError::Conflict(_))))));
+    assert!(matches!(block_on(barrier.check_unseal_key(&old[0])), Err(BarrierError::Unseal(_))));
+    let config = block_on(barrier.seal_config()).unwrap().unwrap();
+    assert_eq!((config.shares(), config.threshold()), (2, 2));
+    barrier.seal();
+    assert!(matches!(block_on(barrier.unseal(&old[0])), Err(BarrierError::Unseal(_))));
+    let key = onrecord_seal::shamir::combine(&shares, 2).unwrap();
+    block_on(barrier.unseal(&key)).unwrap();
+    assert_eq!(text(now(view.get("a")).unwrap()).unwrap(), b"kept");
+}
+
+#[test]
+fn maintenance_rotates_a_key_that_is_as_old_or_as_used_as_it_may_be() {
+    let (barrier, _) = initialised(1, 1);
+    let maintain = |now, limits| {
+        block_on(barrier.maintain(now, limits)).unwrap();
+        barrier.key_status().unwrap().term
+    };
+    let by_age = RotationLimits { interval: 100, ..RotationLimits::default() };
+    assert_eq!(maintain(176, by_age), 1);
+    assert_eq!(maintain(177, RotationLimits { enabled: false, ..by_age }), 1);
+    assert_eq!(maintain(177, by_age), 2, "it was installed at 77");
+    store(&barrier.view("test/").unwrap(), "a", b"x");
+    let by_use = |max_operations| RotationLimits { max_operations, ..RotationLimits::default() };
+    assert_eq!(maintain(178, by_use(1000)), 2);
+    assert_eq!(maintain(178, by_use(1)), 3);
 }
 
 #[test]
