@@ -27,6 +27,6 @@ pub(crate) fn warn_misspelt(session: &mut Session<'_>) -> Result<(), Failure> {
 /// The names behind `ONRECORD_`.
 fn known() -> Vec<&'static str> {
     let flags = table::commands().flat_map(|command| command.all_flags().map(|flag| flag.variable));
-    let more = environment::NAMES.into_iter().chain(["CLI_NO_COLOR", "SEAL_TYPE"]);
+    let more = environment::NAMES.into_iter().chain(["API_ADDR", "CLI_NO_COLOR", "SEAL_TYPE"]);
     flags.chain(more).filter(|name| !name.is_empty()).collect()
 }

@@ -94,6 +94,11 @@ impl Admission {
     /// The account of a peer. The process itself (`None`) is not held to a part of the budgets.
     pub fn account(self: &Arc<Self>, address: Option<IpAddr>) -> Arc<Account> {
         let Some(address) = address.map(Network::of) else { return Arc::new(Account::new(self, None, 1)) };
+        self.account_of(address)
+    }
+
+    /// The account of a client.
+    pub(crate) fn account_of(self: &Arc<Self>, address: Network) -> Arc<Account> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = accounts.get(&address).and_then(Weak::upgrade) {
             return account;

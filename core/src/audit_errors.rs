@@ -26,6 +26,23 @@ pub(crate) const BODY_TOO_LARGE: Template = Template::new("http: request body to
 /// The body came more slowly than the least rate.
 pub(crate) const BODY_TOO_SLOW: Template = Template::new("the request body arrived too slowly");
 pub(crate) const NOT_UTF_8: Template = Template::new("the request body is not UTF-8");
+/// A login that proved nothing: which of its parts was wrong is not told.
+pub(crate) const LOGIN_REFUSED: Template = Template::new("1 error occurred:\n\t* invalid credentials\n\n");
+/// The credentials were right, the client's address was not.
+pub(crate) const LOGIN_ELSEWHERE: Template = Template::new(
+    "1 error occurred:\n\t* the client's address is outside of the blocks of addresses that the login is bound to\n\n",
+);
+/// The failed login that locks its account.
+pub(crate) const LOGIN_LOCKS: Template = Template::new(
+    "1 error occurred:\n\t* invalid credentials; the account is locked now, after too many failed logins\n\n",
+);
+/// A login at a locked account: its credentials were not looked at.
+pub(crate) const LOGIN_LOCKED: Template = Template::new(
+    "1 error occurred:\n\t* permission denied: the account is locked after too many failed logins\n\n",
+);
+/// Too many requests wait that need much computation.
+pub(crate) const TOO_MUCH_WORK: Template =
+    Template::new("the server is at its limit of requests that need much computation; nothing was done");
 /// There was no room for the answer.
 pub(crate) const NO_ROOM: Template =
     Template::new("the server is at its limit of memory for answers; the answer was not made");
@@ -37,6 +54,13 @@ pub(crate) const RELATIVE_PATH: Template = Template::new("relative path");
 pub(crate) const UNSUPPORTED_METHOD: Template = Template::new("unsupported method");
 /// A header that asks for a feature this server does not have.
 pub(crate) const UNSUPPORTED_HEADER: Template = Template::new("unsupported request header");
+/// The listener's rules for `X-Forwarded-For` refuse it.
+pub(crate) const FORWARDING: Template =
+    Template::new("the listener's rules for X-Forwarded-For refuse the request");
+/// A body that is compressed.
+pub(crate) const CONTENT_ENCODING: Template = Template::new("unsupported content encoding");
+/// The settings of CORS do not name the origin.
+pub(crate) const ORIGIN: Template = Template::new("origin not allowed");
 pub(crate) const BAD_WRAP_TTL: Template = Template::new("error parsing X-Vault-Wrap-TTL header");
 pub(crate) const NOT_WRAPPABLE: Template = Template::new("the answer of this path cannot be wrapped");
 /// A wrapping token that was used before, has expired, or never was one.

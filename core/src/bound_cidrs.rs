@@ -40,6 +40,12 @@ impl BoundCidrs {
             || address.is_some_and(|address| self.0.iter().any(|(_, block)| block.contains(address)))
     }
 
+    /// Whether each block is within one of `wider`; without any there, there is no bound.
+    pub fn are_within(&self, wider: &Self) -> bool {
+        let is_within = |block: &AddressBlock| wider.0.iter().any(|(_, outer)| outer.covers(block));
+        wider.is_empty() || self.0.iter().all(|(_, block)| is_within(block))
+    }
+
     /// The blocks as they were given.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(text, _)| text.as_str())
@@ -70,6 +76,16 @@ mod tests {
         assert!(!allows("11.1.2.3") && !allows("192.0.2.8") && !allows("::1"));
         assert!(!blocks.allow(None), "a Unix socket has no address");
         assert!(BoundCidrs::default().allow(None));
+    }
+
+    #[test]
+    fn narrower_blocks_are_within_wider_ones() {
+        let blocks = |texts: &[&str]| BoundCidrs::parse(texts).unwrap();
+        let wide = blocks(&["10.0.0.0/8", "2001:db8::/32"]);
+        assert!(blocks(&["10.1.0.0/16", "2001:db8::1"]).are_within(&wide));
+        assert!(blocks(&["192.0.2.1"]).are_within(&BoundCidrs::default()), "there is no bound");
+        assert!(!blocks(&["10.1.0.0/16", "192.0.2.1"]).are_within(&wide));
+        assert!(!blocks(&["0.0.0.0/0"]).are_within(&wide), "a wider block is not within a narrower one");
     }
 
     #[test]

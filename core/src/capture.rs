@@ -11,11 +11,12 @@ use percent_encoding::percent_decode_str;
 
 use crate::admission::Permit;
 use crate::audit_errors;
+use crate::cross_origin;
 use crate::engine::unsealed::Unsealed;
-use crate::exchange::{Exchange, Headers, Received, Target};
+use crate::exchange::{Exchange, Headers, Peer, Received, Target};
 use crate::operation::Operation;
 use crate::outcome::Refusal;
-use crate::request::Request;
+use crate::request::{Request, TlsIdentity};
 use crate::wrapping;
 
 /// Captures an exchange. It cannot fail: what is wrong with it becomes the request's refusal.
@@ -32,6 +33,10 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
         client_certificate_serial,
         client_certificates,
     } = exchange;
+    let shown = client_certificate_serial.is_some() || client_certificates.is_some();
+    let client_identity = shown.then(|| {
+        Box::new(TlsIdentity { serial: client_certificate_serial, certificates: client_certificates })
+    });
     let (path, outside) = match target {
         Target::Api(path) => (path, false),
         Target::Outside(path) => (path, true),
@@ -40,6 +45,9 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
     // Without an id its entries could not be told from others': nothing is done then.
     let id = unsealed.host.entropy.uuid();
     let nameless = id.is_err();
+    let cors = cross_origin::judge(&unsealed.operations.cors.current(), &method, &headers)
+        .and_then(|judged| judged.answer());
+    let by_proxy_rules = peer.as_ref().and_then(Peer::refusal).map(str::to_owned);
     let mut request = Request {
         id: id.unwrap_or_default(),
         operation: Operation::of_method(&method),
@@ -47,8 +55,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
         data: Object::new(),
         token: seen.token.map(|text| Secret::new(text.to_owned())),
         peer,
-        client_certificate_serial,
-        client_certificates,
+        client_identity,
         received,
         started,
         wrap_ttl: None,
@@ -58,10 +65,17 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
     };
     let refusal = if nameless {
         Some(Refusal::internal())
+    } else if let Some(text) = by_proxy_rules {
+        Some(Refusal::at_capture(400, text, audit_errors::FORWARDING))
+    } else if cors.is_some() {
+        cors
     } else if outside && Operation::ALL.contains(&request.operation) {
-        Some(Refusal::outside())
+        Some(Refusal::outside(&request.path))
     } else if let Some(name) = seen.unsupported {
         Some(Refusal::unsupported_header(name))
+    } else if seen.compressed {
+        let text = "this server takes no compressed bodies: send the request without Content-Encoding";
+        Some(Refusal::at_capture(415, text, audit_errors::CONTENT_ENCODING))
     } else {
         let form_encoded = seen.form_encoded;
         let understood =
@@ -80,6 +94,7 @@ pub(crate) fn capture(unsealed: &Unsealed, exchange: Exchange, permit: Arc<Permi
 struct Seen<'a> {
     token: Option<&'a str>,
     form_encoded: bool,
+    compressed: bool,
     wrap_ttl: Option<&'a str>,
     unsupported: Option<&'static str>,
 }
@@ -91,7 +106,8 @@ impl<'a> Seen<'a> {
         for (name, value) in headers.iter() {
             match name {
                 "x-vault-token" if seen.token.is_none() => seen.token = Some(value),
-                "authorization" if bearer.is_none() => bearer = value.strip_prefix("Bearer "),
+                "authorization" if bearer.is_none() => bearer = bearer_token(value),
+                "content-encoding" => seen.compressed = !matches!(value.trim(), "" | "identity"),
                 "content-type" => seen.form_encoded = value.starts_with("application/x-www-form-urlencoded"),
                 "x-vault-wrap-ttl" if !value.is_empty() => seen.wrap_ttl = Some(value),
                 "x-vault-wrap-format" if !value.is_empty() => seen.unsupported = Some("X-Vault-Wrap-Format"),
@@ -105,6 +121,12 @@ impl<'a> Seen<'a> {
         seen.token = seen.token.or(bearer).map(str::trim).filter(|token| !token.is_empty());
         seen
     }
+}
+
+/// The token of `Authorization: Bearer TOKEN`; the scheme has no case (RFC 9110, 11.1).
+fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 fn understand(
@@ -306,6 +328,8 @@ mod tests {
         let mut headers = Headers::new();
         headers.push("Authorization", "Bearer two");
         assert_eq!(Seen::of(&headers).token, Some("two"));
+        assert_eq!(bearer_token("bearer  three"), Some(" three"));
+        assert_eq!((bearer_token("Basic dTpw"), bearer_token("Bearer")), (None, None));
         headers.push("X-Vault-Token", "one");
         assert_eq!(Seen::of(&headers).token, Some("one"));
     }

@@ -2,23 +2,31 @@
 //! login methods and the server's own endpoints are all engines.
 //! Never in it: tokens, policies and recording, which are settled before an engine is called.
 
+pub(crate) mod approle;
+pub(crate) mod cert;
 pub mod codec;
 pub(crate) mod cubbyhole;
 pub mod fields;
 pub(crate) mod hashing;
+pub(crate) mod jwt;
 pub(crate) mod kind;
 pub(crate) mod kv1;
 pub(crate) mod kv2;
 pub mod leases;
+pub(crate) mod login_attempts;
+pub(crate) mod login_parameters;
 pub(crate) mod mount;
 pub(crate) mod mounts;
+pub(crate) mod secret_record;
 pub(crate) mod space;
 pub(crate) mod sys;
 pub(crate) mod token;
 pub(crate) mod tools;
 pub(crate) mod transit;
 pub(crate) mod unsealed;
+pub(crate) mod userpass;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +73,8 @@ pub struct Call<'a> {
     pub existing: Option<&'a Existing>,
     /// What the request holds of the budgets; a handler takes room for what it reads.
     pub permit: &'a Permit,
-    /// The other end of the connection, by whose address a login may be bound; none for Unix sockets.
+    /// The other end of the connection; none for Unix sockets. A login is bound by [`Peer::client_address`], which is that of
+    /// the client behind a trusted proxy.
     pub peer: Option<&'a Peer>,
     /// The client's TLS certificates in DER, its own first; not judged.
     pub client_certificates: &'a [Bytes],
@@ -94,6 +103,11 @@ impl Call<'_> {
             ..Question::new(operation.for_policies(), &path)
         };
         self.caller.map(|caller| caller.acl.decide(&question))
+    }
+
+    /// The client's IP address, by which a login may be bound; none for Unix sockets.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        self.peer.and_then(|peer| peer.address.parse().ok())
     }
 
     /// The path with that of the mount.
@@ -227,6 +241,12 @@ impl<E> Path<E> {
     /// What is captured of the path is secret, and hashed on record.
     pub const fn sensitive(mut self) -> Self {
         self.route.captured = Captured::Secret;
+        self
+    }
+
+    /// The last segment of what is captured may be a secret, and is hashed on record.
+    pub const fn sensitive_end(mut self) -> Self {
+        self.route.captured = Captured::SecretEnd;
         self
     }
 

@@ -2,7 +2,8 @@
 //! Never in it: HTTP library types, or a way to make an answer without the broker's proof (I3) outside
 //! the few constructors below, each of which says why it may.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use onrecord_audit::{Recorded, RequestOnRecord, ResponseOnRecord, Unaudited};
 use onrecord_value::{Object, json};
 
 use crate::admission::Permit;
+use crate::cross_origin::CorsGrant;
 
 /// One request as a transport received it, before any judgement.
 pub struct Exchange {
@@ -23,7 +25,7 @@ pub struct Exchange {
     pub headers: Headers,
     /// The body.
     pub body: Received,
-    /// The other end of the connection; none for Unix sockets.
+    /// The other end of the connection, and the client behind it; none for Unix sockets.
     pub peer: Option<Peer>,
     /// The serial number of the verified client certificate, in decimal.
     pub client_certificate_serial: Option<String>,
@@ -34,17 +36,93 @@ pub struct Exchange {
 
 /// The other end of a connection. Made once a connection, cloned for each request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
+pub struct Peer(Arc<PeerFacts>);
+
+/// What is known of the other end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerFacts {
     /// Its IP address as text, without brackets or port.
     pub address: Arc<str>,
     /// Its port.
     pub port: u16,
+    /// The client behind it.
+    pub forwarding: Forwarding,
+}
+
+/// Whom a request of a peer comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Forwarding {
+    /// The peer itself, as far as is known.
+    #[default]
+    Direct,
+    /// A client behind it: the peer is a trusted proxy, and stated this.
+    Client {
+        /// The client's IP address as text, without brackets or port.
+        address: Arc<str>,
+        /// The client's port; 0 if it was not stated.
+        port: u16,
+    },
+    /// The listener's rules for proxies refuse the request: the text for the client, which has nothing of the request's.
+    Refused(Arc<str>),
+}
+
+impl Peer {
+    /// The same peer, as the proxy of a client.
+    #[must_use]
+    pub fn forwarding(&self, client: IpAddr, port: u16) -> Self {
+        let address = client.to_canonical().to_string().into();
+        self.with(Forwarding::Client { address, port })
+    }
+
+    /// The same peer, whose request is refused by the listener's rules for proxies.
+    #[must_use]
+    pub fn refused(&self, text: &str) -> Self {
+        self.with(Forwarding::Refused(text.into()))
+    }
+
+    fn with(&self, forwarding: Forwarding) -> Self {
+        Self(Arc::new(PeerFacts { forwarding, ..PeerFacts::clone(&self.0) }))
+    }
+
+    /// The address that counts as the client's where something depends on it (CIDR bounds, rates): that which a trusted
+    /// proxy stated, or else the peer's own.
+    pub fn client_address(&self) -> &str {
+        match &self.forwarding {
+            Forwarding::Client { address, .. } => address,
+            Forwarding::Direct | Forwarding::Refused(_) => &self.address,
+        }
+    }
+
+    /// The address and port of the client that a trusted proxy stated; empty and 0 without one.
+    pub(crate) fn stated_client(&self) -> (&str, u16) {
+        match &self.forwarding {
+            Forwarding::Client { address, port } => (address, *port),
+            Forwarding::Direct | Forwarding::Refused(_) => ("", 0),
+        }
+    }
+
+    /// Why the listener's rules for proxies refuse the request, if they do.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        match &self.forwarding {
+            Forwarding::Refused(text) => Some(text),
+            Forwarding::Direct | Forwarding::Client { .. } => None,
+        }
+    }
+}
+
+impl Deref for Peer {
+    type Target = PeerFacts;
+
+    fn deref(&self) -> &PeerFacts {
+        &self.0
+    }
 }
 
 impl From<SocketAddr> for Peer {
     /// An IPv4 address that came through an IPv6 socket is written as what it is.
     fn from(socket: SocketAddr) -> Self {
-        Self { address: socket.ip().to_canonical().to_string().into(), port: socket.port() }
+        let address = socket.ip().to_canonical().to_string().into();
+        Self(Arc::new(PeerFacts { address, port: socket.port(), forwarding: Forwarding::Direct }))
     }
 }
 
@@ -188,9 +266,11 @@ pub struct Answer {
     body: Bytes,
     /// In how many seconds the client may try again; 0 says nothing about it.
     retry_after: u64,
-    rate_limit: Option<RateLimit>,
+    rate_limit: Option<Box<RateLimit>>,
     /// What the body holds of the budgets until it is written.
     permit: Option<Arc<Permit>>,
+    /// What it says to a browser about its origin.
+    cors: Option<Box<CorsGrant>>,
 }
 
 /// The bytes of an answer with what they hold.
@@ -221,12 +301,22 @@ impl Answer {
         if self.retry_after > 0 { Some(self.retry_after) } else { None }
     }
 
+    /// Which origin's pages may read it, if a browser's request named one that is allowed.
+    pub fn cors(&self) -> Option<&CorsGrant> {
+        self.cors.as_deref()
+    }
+
     /// The body; empty for 204. It holds its part of the budgets until it is dropped.
     pub fn into_body(self) -> Bytes {
         match self.permit {
             Some(permit) => Bytes::from_owner(Held { body: self.body, _permit: permit }),
             None => self.body,
         }
+    }
+
+    /// Lets pages of an origin read it.
+    pub(crate) fn grant(&mut self, cors: Option<Box<CorsGrant>>) {
+        self.cors = cors;
     }
 
     /// The request is done, and only its answer holds anything of the budgets.
@@ -271,13 +361,13 @@ impl Answer {
     }
 
     /// What is left of the quota that the request counts for, where the answer is to say so.
-    pub const fn rate_limit(&self) -> Option<RateLimit> {
-        self.rate_limit
+    pub fn rate_limit(&self) -> Option<RateLimit> {
+        self.rate_limit.as_deref().copied()
     }
 
     /// With headers about the quota.
     #[must_use]
-    pub(crate) fn with_rate_limit(mut self, rate_limit: Option<RateLimit>) -> Self {
+    pub(crate) fn with_rate_limit(mut self, rate_limit: Option<Box<RateLimit>>) -> Self {
         self.rate_limit = rate_limit;
         self
     }
@@ -294,7 +384,7 @@ impl Answer {
 
     fn of(shaped: Shaped) -> Self {
         let Shaped { status, media, body, retry_after, recorded: _ } = shaped;
-        Self { status, media, body, retry_after, rate_limit: None, permit: None }
+        Self { status, media, body, retry_after, rate_limit: None, permit: None, cors: None }
     }
 
     fn error(status: u16, text: &'static str) -> Self {

@@ -2,11 +2,21 @@
 //! Never in it: what a kind is (`kind`), or what an engine does (`engine`).
 
 use crate::engine::kind::{EngineKind, Kinds};
-use crate::engine::{cubbyhole, kv1, kv2, sys, token, transit};
+use crate::engine::{approle, cert, cubbyhole, jwt, kv1, kv2, sys, token, transit, userpass};
 
 /// The built-in kinds. Of several versions the first is the default.
-static BUILTIN: [&EngineKind; 6] =
-    [&sys::KIND, &cubbyhole::KIND, &token::KIND, &kv1::KIND, &kv2::KIND, &transit::KIND];
+static BUILTIN: [&EngineKind; 10] = [
+    &sys::KIND,
+    &cubbyhole::KIND,
+    &token::KIND,
+    &kv1::KIND,
+    &kv2::KIND,
+    &transit::KIND,
+    &userpass::KIND,
+    &approle::KIND,
+    &cert::KIND,
+    &jwt::KIND,
+];
 
 /// The built-in table.
 pub fn builtin() -> Kinds {

@@ -1,6 +1,7 @@
 //! The life of a server: initialised, unsealed, sealed; and the door through which a transport's exchanges come in.
 //! Never in it: steps of a journey.
 
+mod auto;
 mod exempt;
 mod gate;
 mod init;
@@ -20,6 +21,7 @@ use onrecord_storage::{Barrier, BarrierError, Storage, TablesError};
 use tokio::sync::watch;
 
 use crate::admission::{Account, Admission, Permit, Priority};
+use crate::auto_seal::AutoSealError;
 use crate::ceremonies::guesses::Guesses;
 use crate::ceremonies::journal::SealedActs;
 use crate::cors::Cors;
@@ -29,11 +31,12 @@ use crate::engine::kind::Kinds;
 use crate::engine::leases;
 use crate::engine::sys;
 use crate::engine::unsealed::Unsealed;
-use crate::exchange::{Answer, Target};
+use crate::exchange::{Answer, Peer, Target};
 use crate::expiry_clock::ExpiryClock;
 use crate::host::Host;
 use crate::kinds;
 use crate::meters::Meters;
+use crate::network::Network;
 use crate::record;
 use crate::refusals::Refusals;
 use crate::rotation;
@@ -121,6 +124,12 @@ impl Core {
     /// The account of the connections of a peer; of the process itself where there is no address.
     pub fn account(&self, address: Option<IpAddr>) -> Arc<Account> {
         self.inner.meters.admission.account(address)
+    }
+
+    /// The account of the client that a peer's requests come from: of the client that a trusted proxy stated, or of all
+    /// clients of Unix sockets together.
+    pub fn account_of_client(&self, peer: Option<&Peer>) -> Arc<Account> {
+        self.inner.meters.admission.account_of(Network::of_client(peer))
     }
 
     /// Step 0, before the body is read: the request holds nothing yet, and its body's bytes are taken as they arrive
@@ -299,6 +308,26 @@ pub enum CeremonyError {
     /// Keys exist already.
     #[error("Vault is already initialized")]
     AlreadyInitialised,
+    /// The server has no key service.
+    #[error("this server is unsealed by key shares, not by a seal of its configuration")]
+    NoAutoSeal,
+    /// Key shares were given to a server that has none.
+    #[error(
+        "this server is unsealed by its seal of type {0}, which it asks at each start: it takes no key shares"
+    )]
+    NoShares(&'static str),
+    /// A parameter of key shares was given to a server that has none.
+    #[error("parameters secret_shares,secret_threshold not applicable to seal type {0}")]
+    NotForAutoSeal(&'static str),
+    /// The key service did not answer as it should.
+    #[error("the key service of the seal: {0}")]
+    KeyService(AutoSealError),
+    /// The key service decrypts something else than it encrypted.
+    #[error("the key service of the seal does not give back what it encrypted; nothing is initialised")]
+    KeyServiceMistaken,
+    /// The storage was initialised by another seal than the configured one.
+    #[error("the data was initialised with the seal {0:?}: {1}")]
+    OtherSeal(String, &'static str),
     /// There are no keys yet.
     #[error("Vault is not initialized")]
     NotInitialised,
@@ -364,8 +393,11 @@ impl CeremonyError {
             | Self::NoKey
             | Self::BadKey
             | Self::WrongKey(_)
-            | Self::Unsealed => 400,
-            Self::Busy => 503,
+            | Self::Unsealed
+            | Self::NoAutoSeal
+            | Self::NoShares(_)
+            | Self::NotForAutoSeal(_) => 400,
+            Self::Busy | Self::KeyService(_) => 503,
             _ => 500,
         }
     }

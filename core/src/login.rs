@@ -57,7 +57,7 @@ async fn token(
         id: None,
         policies,
         path: call.full_path(),
-        display_name: format!("{}-{}", name.replace('/', "-"), login.display_name),
+        display_name: display_name(name, &login.display_name),
         ttl: granted.ttl,
         renewable: login.renewable && login.kind == TokenKind::Service,
         ..login
@@ -67,4 +67,10 @@ async fn token(
     let entry = unsealed.tokens.create(draft, None, call.now).await?;
     let issued = Issued { entry, lease_seconds: granted.ttl, new: true, text_known: true };
     Ok((issued, granted.capped.map(|capped| lifetime::warning("TTL", capped))))
+}
+
+/// The name of the mount, and what the method calls the client.
+fn display_name(mount: &str, client: &str) -> String {
+    let mount = mount.replace('/', "-");
+    if client.is_empty() { mount } else { format!("{mount}-{client}") }
 }

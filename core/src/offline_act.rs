@@ -13,8 +13,10 @@ pub(crate) struct OfflineAct<'a> {
     pub(crate) operation: Operation,
     pub(crate) path: &'a str,
     pub(crate) data: &'a Object,
-    /// Address and port of the client; empty if it was not asked for through the API.
+    /// Address and port of the other end of the connection; empty if it was not asked for through the API.
     pub(crate) peer: (&'a str, u16),
+    /// The client behind it that a trusted proxy stated; empty without.
+    pub(crate) client: (&'a str, u16),
     /// The status that was answered.
     pub(crate) status: u16,
     /// What was acted on, for the server's log.
@@ -44,6 +46,8 @@ impl OfflineAct<'_> {
                 data: Data::new(self.data),
                 remote_address: Clear::new(self.peer.0),
                 remote_port: self.peer.1,
+                client_address: Clear::new(self.client.0),
+                client_port: self.client.1,
                 ..Request::default()
             },
             response: response.then(|| Response { status_code: self.status, ..Response::default() }),

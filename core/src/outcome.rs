@@ -167,8 +167,26 @@ impl Refusal {
         Self::of(status, text, Some(audit_error), true)
     }
 
-    pub(crate) fn outside() -> Self {
-        Self { status: 404, text: None, audit_error: Some(audit_errors::OUTSIDE), in_data: false }
+    /// A path outside of the API. Where people and misconfigured clients end up, the answer says what is there.
+    pub(crate) fn outside(path: &str) -> Self {
+        let text = if path == "/" || path == "/ui" || path.starts_with("/ui/") {
+            Some(
+                "this server has no web console: its API is below /v1/, and GET /v1/sys/health says how it is",
+            )
+        } else if path.trim_start_matches('/').starts_with("v1/") {
+            Some(
+                "the path has more than one slash before v1/: take the slash at the end of the server's address away",
+            )
+        } else {
+            None
+        };
+        let text = text.map(str::to_owned);
+        Self { status: 404, text, audit_error: Some(audit_errors::OUTSIDE), in_data: false }
+    }
+
+    /// The answer to a browser's question whether a page may send a request: 204, and the headers that say so.
+    pub(crate) const fn preflight() -> Self {
+        Self { status: 204, text: None, audit_error: None, in_data: false }
     }
 
     /// The header asks for something that would have to be ignored (decision 9).

@@ -140,6 +140,7 @@ fn exchange(asked: &RequestContext<'_>) -> Result<Exchange, Refusal> {
         _ => String::new(),
     };
     let body = if in_query { Bytes::new() } else { Bytes::from(json) };
+    let identity = asked.request.client_identity.as_deref().cloned().unwrap_or_default();
     let mut headers = Headers::new();
     asked.request.headers.iter().for_each(|(name, value)| headers.push(name, value));
     Ok(Exchange {
@@ -149,8 +150,8 @@ fn exchange(asked: &RequestContext<'_>) -> Result<Exchange, Refusal> {
         headers,
         body: Received::Whole(body),
         peer: asked.request.peer.clone(),
-        client_certificate_serial: asked.request.client_certificate_serial.clone(),
-        client_certificates: asked.request.client_certificates.clone(),
+        client_certificate_serial: identity.serial,
+        client_certificates: identity.certificates,
     })
 }
 

@@ -19,7 +19,7 @@ use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::decide::Verdict;
 use crate::engine::mount::{Mount, RUNNING_VERSION};
-use crate::exchange::{ReleaseProof, Shaped};
+use crate::exchange::{Peer, ReleaseProof, Shaped};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
@@ -276,6 +276,7 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
     let request = context.request;
     let mount = context.route.mount.as_deref();
     let known = context.caller.authenticated();
+    let stated = request.peer.as_ref().map_or(("", 0), Peer::stated_client);
     RequestFacts {
         id: Clear::new(&request.id),
         client_id: Clear::new(known.map_or("", |caller| &caller.client_id)),
@@ -288,9 +289,9 @@ fn facts<'a>(context: &RequestContext<'a>, accessor: bool) -> RequestFacts<'a> {
         data: request_data(context),
         remote_address: Clear::new(request.peer.as_ref().map_or("", |peer| &peer.address)),
         remote_port: request.peer.as_ref().map_or(0, |peer| peer.port),
-        client_certificate_serial_number: Clear::new(
-            request.client_certificate_serial.as_deref().unwrap_or_default(),
-        ),
+        client_certificate_serial_number: Clear::new(request.certificate_serial()),
+        client_address: Clear::new(stated.0),
+        client_port: stated.1,
         wrap_ttl: request.wrap_ttl.unwrap_or(0),
         unauthenticated: known.is_none(),
         ..RequestFacts::default()
@@ -309,7 +310,7 @@ fn request_data<'a>(context: &RequestContext<'a>) -> Data<'a> {
     }
 }
 
-/// The fields of the request's data that the mount's settings leave in the clear: none where the route has secret ones.
+/// The fields of the request's data that the mount's settings leave in the clear.
 fn plain_request_keys<'a>(context: &RequestContext<'a>) -> Option<&'a [String]> {
     mount_that_shows(context)?.tune.audit_non_hmac_request_keys.as_deref()
 }

@@ -29,7 +29,7 @@ impl Refusals {
     /// be understood is counted, and may not if its peer has sent too many of them.
     pub(crate) fn admit(&self, context: &RequestContext<'_>) -> bool {
         let Some(rate) = self.rate.as_ref().filter(|_| is_refused(context)) else { return true };
-        let Some(network) = context.request.peer.as_ref().and_then(Network::of_peer) else { return true };
+        let network = Network::of_client(context.request.peer.as_ref());
         if rate.take(network, context.request.started) {
             return true;
         }
@@ -41,7 +41,7 @@ impl Refusals {
 
 /// Counts a request that is beyond a rate limit quota.
 pub(crate) fn count_over_quota(context: &RequestContext<'_>) {
-    let network = context.request.peer.as_ref().and_then(Network::of_peer);
+    let network = Some(Network::of_client(context.request.peer.as_ref()));
     let unsealed = context.unsealed;
     unsealed.refusals.counts.add(Reason::Quota, network, unsealed.machine_clock.now());
     unsealed.meters.over_rate();

@@ -29,10 +29,8 @@ pub struct Request {
     pub token: Option<Secret<String>>,
     /// The other end of the connection.
     pub peer: Option<Peer>,
-    /// The serial number of the verified client certificate, in decimal.
-    pub client_certificate_serial: Option<String>,
-    /// The client's certificates in DER, its own first; not judged.
-    pub client_certificates: Option<Arc<[Bytes]>>,
+    /// What its TLS handshake says of the client; none without certificates.
+    pub client_identity: Option<Box<TlsIdentity>>,
     /// When it was captured, for everything in the request that needs a time.
     pub received: Time,
     /// The same moment on the monotonic clock, for `duration_ns`.
@@ -43,4 +41,28 @@ pub struct Request {
     pub refusal: Option<Box<Refusal>>,
     /// What it holds of the budgets.
     pub permit: Arc<Permit>,
+}
+
+/// The certificates that a client showed in its TLS handshake. Most have none: a request keeps them on the heap.
+#[derive(Clone, Default)]
+pub struct TlsIdentity {
+    /// The serial number of the verified certificate, in decimal.
+    pub serial: Option<String>,
+    /// All of them in DER, its own first; not judged.
+    pub certificates: Option<Arc<[Bytes]>>,
+}
+
+impl Request {
+    /// The serial number of the verified client certificate, in decimal; empty if there is none.
+    pub(crate) fn certificate_serial(&self) -> &str {
+        self.client_identity.as_ref().and_then(|identity| identity.serial.as_deref()).unwrap_or_default()
+    }
+
+    /// The client's certificates in DER, its own first; not judged.
+    pub(crate) fn client_certificates(&self) -> &[Bytes] {
+        self.client_identity
+            .as_ref()
+            .and_then(|identity| identity.certificates.as_deref())
+            .unwrap_or_default()
+    }
 }

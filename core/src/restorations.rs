@@ -111,6 +111,7 @@ impl Pending {
             path: PATH,
             data: &object! { "at" => *at, "snapshot" => snapshot, "uid" => *uid },
             peer: ("", 0),
+            client: ("", 0),
             status: 204,
             subject: "a restored storage",
         };

@@ -71,6 +71,11 @@ fn find(unsealed: &Unsealed, path: &str) -> RouteMatch {
         Some(row) => match row.captured {
             Captured::Name => 0..0,
             Captured::Secret => captured.clone(),
+            Captured::SecretEnd => {
+                let segment =
+                    path.get(captured.clone()).and_then(|path| path.rfind('/')).map_or(0, |at| at + 1);
+                captured.start + segment..captured.end
+            }
             Captured::Path => {
                 let secret = secret_of(unsealed, path.get(captured.clone()).unwrap_or_default());
                 secret.start + captured.start..secret.end + captured.start
@@ -123,7 +128,7 @@ impl RouteMatch {
             existing: self.existing.as_deref(),
             permit: &request.permit,
             peer: request.peer.as_ref(),
-            client_certificates: request.client_certificates.as_deref().unwrap_or_default(),
+            client_certificates: request.client_certificates(),
         }
     }
 }

@@ -70,6 +70,8 @@ pub enum Captured {
     Name,
     /// A secret (a token, an accessor), hashed on record.
     Secret,
+    /// A name whose last segment may be a secret (the role id of an AppRole): that is hashed on record.
+    SecretEnd,
     /// The path of another request: what is secret in that is hashed on record.
     Path,
 }

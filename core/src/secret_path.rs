@@ -27,6 +27,11 @@ fn is_sensitive(row: &Route) -> bool {
     row.captured == Captured::Secret
 }
 
+/// As [`is_sensitive`], with what may be secret in its last segment.
+fn has_secret(row: &Route) -> bool {
+    is_sensitive(row) || row.captured == Captured::SecretEnd
+}
+
 /// Below a mount with sensitive routes: all but a first word that its routes have.
 fn below_mount(kind: &EngineKind, split: usize, path: &str) -> Option<usize> {
     let first = |path: &'static str| path.split('/').next();
@@ -39,7 +44,7 @@ fn below_mount(kind: &EngineKind, split: usize, path: &str) -> Option<usize> {
 /// Anywhere: all after a word that stands before what a sensitive route captures, or, where escapes may hide that word or
 /// its end, from the first of them on.
 fn below_word(kinds: &Kinds, path: &str) -> Option<usize> {
-    let sensitive = kinds.iter().flat_map(EngineKind::routes).filter(|row| is_sensitive(row));
+    let sensitive = kinds.iter().flat_map(EngineKind::routes).filter(|row| has_secret(row));
     let words: Vec<&str> = sensitive.filter_map(|row| row.prefix().rsplit('/').nth(1)).collect();
     let find = |path: &str| {
         let path = path.to_ascii_lowercase();
@@ -105,6 +110,7 @@ mod tests {
             "/v1/auth/token/lookup/[x%ff]",
             "ä/lookup/[ö]",
             "auth/token/lookup",
+            "sys/locked-users/[auth_approle_1/unlok/x]",
             "ui/index%20html",
             "no/such/path",
         ] {

@@ -2,6 +2,7 @@
 //! Never in it: parsing (the server's) or listeners.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use onrecord_audit::{DeviceKinds, Placement, Rules};
@@ -9,6 +10,7 @@ use onrecord_value::Object;
 use onrecord_value::json::Limits;
 
 use crate::admission::Admission;
+use crate::auto_seal::AutoSeal;
 
 /// Limits and defaults of a server.
 pub struct Settings {
@@ -30,6 +32,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// The kinds of audit devices that can be enabled. Default: the built-in ones.
     pub device_kinds: DeviceKinds,
+    /// The key service that unseals the server; key shares do without.
+    pub auto_seal: Option<Arc<dyn AutoSeal>>,
     /// How deep and how large the JSON of a request may be.
     pub json_limits: Limits,
     /// How long sealing waits for devices to write what waits for them. Default 10 s.
@@ -59,6 +63,7 @@ impl Default for Settings {
             unauthenticated_rate_limit: 500,
             audit: AuditSettings::default(),
             device_kinds: DeviceKinds::default(),
+            auto_seal: None,
             json_limits: Limits::default(),
             shutdown_timeout: Duration::from_secs(10),
             configuration: Object::new(),

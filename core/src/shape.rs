@@ -100,6 +100,9 @@ fn replied(id: &str, reply: &Reply, injected: bool) -> Shaped {
 }
 
 fn refused(refusal: &Refusal) -> Shaped {
+    if refusal.status == 204 {
+        return Shaped { status: 204, ..Shaped::default() };
+    }
     let mut body = Vec::with_capacity(96);
     body.extend_from_slice(b"{\"errors\":[");
     if let Some(text) = &refusal.text {

@@ -257,7 +257,7 @@ fn is_elsewhere(entry: &Entry, request: &Request) -> bool {
     if entry.bound_cidrs.is_empty() {
         return false;
     }
-    let address = request.peer.as_ref().and_then(|peer| peer.address.parse().ok());
+    let address = request.peer.as_ref().and_then(|peer| peer.client_address().parse().ok());
     !entry.bound_cidrs.allow(address)
 }
 

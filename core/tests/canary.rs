@@ -155,6 +155,10 @@ fn sources(kind: &EngineKind) -> String {
         ("system", _) => vec!["engine/sys", "preview.rs"],
         ("token", _) => vec!["engine/token.rs", "engine/token"],
         ("cubbyhole", _) => vec!["engine/cubbyhole.rs"],
+        ("userpass", _) => vec!["engine/userpass.rs", "engine/userpass", "engine/login_parameters.rs"],
+        ("approle", _) => vec!["engine/approle.rs", "engine/approle", "engine/login_parameters.rs"],
+        ("cert", _) => vec!["engine/cert.rs", "engine/cert", "engine/login_parameters.rs"],
+        ("jwt", _) => vec!["engine/jwt.rs", "engine/jwt", "engine/login_parameters.rs"],
         ("kv", "1") => vec!["engine/kv1.rs"],
         ("kv", "2") => vec!["engine/kv2.rs", "engine/kv2"],
         ("transit", _) => vec!["engine/transit.rs", "engine/transit", "engine/tools.rs"],
@@ -237,8 +241,12 @@ async fn quoted_to_the_client(kind: &EngineKind, route: &Route, operation: Opera
     let at = match &kind.mounting {
         Mounting::Builtin(place) => place.path,
         Mounting::Secrets => "secret/",
-        Mounting::Login => panic!("no built-in one"),
+        Mounting::Login => "auth/login/",
     };
+    if matches!(kind.mounting, Mounting::Login) {
+        let mount = json!({"type": kind.name});
+        assert_eq!(world.root("POST", "sys/auth/login", Some(mount)).await.status, 204);
+    }
     let (name, version) =
         if matches!(kind.mounting, Mounting::Secrets) { (kind.name, kind.version) } else { ("kv", "2") };
     for path in ["sys/mounts/secret", "sys/mounts/xpath"] {

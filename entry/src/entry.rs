@@ -143,6 +143,8 @@ impl<'a> Entry<'a> {
             namespace: Some(Namespace::ROOT),
             remote_address: self.request.remote_address,
             remote_port: self.request.remote_port,
+            client_address: self.request.client_address,
+            client_port: self.request.client_port,
             ..Request::default()
         };
         let response = Some(Response { status_code: response.status_code, ..Response::default() });

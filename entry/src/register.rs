@@ -257,6 +257,8 @@ register! {
         HEADERS: Headers, "headers", set, "the client's text; configured headers only";
         CLIENT_CERTIFICATE_SERIAL_NUMBER: Clear, "client_certificate_serial_number", set, "of a verified certificate";
         DATA_OVER_LIMIT: Word of super::ExceededLimit::WORDS, "data_over_limit", set, "says that `data` is a digest, and why: which limit it exceeded, or `unauthenticated`";
+        CLIENT_ADDRESS: Clear, "client_address", set, "the client's address as a trusted proxy stated it; `remote_address` is then the proxy's";
+        CLIENT_PORT: Number, "client_port", set, "the client's port as that proxy stated it";
     }
     /// A namespace.
     namespace {

@@ -6,23 +6,25 @@ mod audit;
 mod changes;
 mod given;
 mod listener;
+mod proxies;
 mod reader;
 mod seal;
+mod storage;
+mod without_effect;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use onrecord_hcl::{Block, Body};
-use onrecord_storage::backend::OptionError;
-use onrecord_storage::{BackendConfig, BackendKinds};
+use onrecord_hcl::Body;
+use onrecord_storage::BackendConfig;
 use onrecord_value::suggest;
 
 pub(crate) use audit::{AuditRules, Device, Problem};
 pub(crate) use changes::DEV_SOURCE;
 use given::Given;
-pub(crate) use listener::ListenerConfig;
+pub(crate) use listener::{ListenerConfig, UnixSocketConfig};
 use reader::Reader;
+pub(crate) use seal::TransitConfig;
 
 use crate::error::FileError;
 use crate::kinds::Kinds;
@@ -38,6 +40,8 @@ pub(crate) enum LogFormat {
 pub(crate) struct Config {
     pub(crate) listeners: Vec<ListenerConfig>,
     pub(crate) storage: Option<BackendConfig>,
+    /// The key service that unseals the server; key shares do without.
+    pub(crate) seal: Option<TransitConfig>,
     pub(crate) log_level: Option<tracing::Level>,
     pub(crate) log_format: LogFormat,
     pub(crate) disable_mlock: bool,
@@ -88,17 +92,7 @@ const GUARDED: [&str; 6] =
     ["allow_audit_log_prefixing", "audit", "backend", "seal", "storage", "unsafe_allow_api_audit_creation"];
 
 /// Stanzas that may be given several times, or are checked by themselves.
-const STANZAS: [&str; 6] = ["audit", "backend", "listener", "seal", "storage", "telemetry"];
-
-/// Keys that are accepted because existing configurations have them, and have no effect here.
-const WITHOUT_EFFECT: [(&str, &str); 6] = [
-    ("cluster_addr", "there is no cluster"),
-    ("cluster_name", "the cluster's name is made when the server is initialised"),
-    ("ha_storage", "there is no cluster"),
-    ("pid_file", "no PID file is written"),
-    ("telemetry", "no metrics are sent"),
-    ("ui", "there is no web console yet"),
-];
+const STANZAS: [&str; 7] = ["audit", "backend", "listener", "seal", "storage", "telemetry", "user_lockout"];
 
 impl Config {
     /// Reads files and folders (their `.hcl` and `.json` files, by name) in the order given; a later value wins, listeners and
@@ -139,11 +133,11 @@ impl Config {
         let body = onrecord_hcl::parse(text).map_err(|error| reader.syntax_error(error))?;
         check_keys(reader, &body)?;
         self.merge_scalars(reader, &body)?;
-        seal::check(reader, &body, given)?;
+        self.seal = seal::read(reader, &body, given)?.or(self.seal.take());
         for name in ["storage", "backend"] {
             for block in reader.blocks(&body, name, 1)? {
                 given.once(reader, "storage", block.position)?;
-                self.storage = Some(storage(&kinds.backends, reader, &block)?);
+                self.storage = Some(storage::read(&kinds.backends, reader, &block)?);
             }
         }
         for block in reader.blocks(&body, "listener", 1)? {
@@ -181,7 +175,15 @@ impl Config {
         let api_creation = reader.boolean(body, "unsafe_allow_api_audit_creation")?;
         rules.api_creation = api_creation.unwrap_or(rules.api_creation);
         rules.prefixing = reader.boolean(body, "allow_audit_log_prefixing")?.unwrap_or(rules.prefixing);
-        let level = reader.one_of(body, "log_level", &["trace", "debug", "info", "warn", "error"])?;
+        let levels = ["trace", "debug", "info", "warn", "error"];
+        // Names that compatible servers take beside these.
+        let level = match reader.text(body, "log_level")?.as_deref().map(str::trim) {
+            Some("") => None,
+            Some(level) if level.eq_ignore_ascii_case("notice") => Some("info"),
+            Some(level) if level.eq_ignore_ascii_case("warning") => Some("warn"),
+            Some(level) if level.eq_ignore_ascii_case("err") => Some("error"),
+            Some(_) | None => reader.one_of(body, "log_level", &levels)?,
+        };
         self.log_level = level.and_then(|level| level.parse().ok()).or(self.log_level);
         match reader.one_of(body, "log_format", &["standard", "json"])? {
             None => {}
@@ -240,9 +242,11 @@ fn unreadable(file: &Path, error: std::io::Error) -> FileError {
     FileError::new(file, None, format!("cannot be read: {error}")).with_source(error)
 }
 
-/// Warns about unknown keys and those without effect; refuses an unknown key that is near to a guarded one.
+/// Warns about unknown keys and those without effect; refuses an unknown key that is near to a guarded one, and keys without
+/// which the server would be less than its operator wrote.
 fn check_keys(reader: &mut Reader, body: &Body) -> Result<(), FileError> {
-    let known: Vec<&str> = KEYS.into_iter().chain(WITHOUT_EFFECT.into_iter().map(|(key, _)| key)).collect();
+    without_effect::refuse_top(reader, body)?;
+    let known: Vec<&str> = KEYS.into_iter().chain(without_effect::names(&without_effect::TOP)).collect();
     for item in body.items.iter().filter(|item| !known.contains(&item.name())) {
         let near = suggest::nearest(item.name(), known.iter().copied());
         if near.is_some_and(|near| GUARDED.contains(&near)) {
@@ -251,29 +255,8 @@ fn check_keys(reader: &mut Reader, body: &Body) -> Result<(), FileError> {
         reader.warn_unknown_key(item, &known, "");
     }
     reader.warn_repeated_keys(body, &STANZAS, "");
-    for (key, reason) in WITHOUT_EFFECT {
-        if let Some(item) = body.all(key).next() {
-            reader.warn(item.position(), format!("{key} has no effect: {reason}"));
-        }
-    }
+    without_effect::warn(reader, body, &without_effect::TOP, "");
     Ok(())
-}
-
-fn storage(kinds: &BackendKinds, reader: &Reader, block: &Block<'_>) -> Result<BackendConfig, FileError> {
-    let name = block.labels.first().copied().unwrap_or_default();
-    let keys: Vec<&str> = match kinds.get(name) {
-        Ok(kind) => kind.options.iter().map(|option| option.key).collect(),
-        Err(error) => return Err(reader.error(block.position, error.to_string()).with_source(error)),
-    };
-    let place = format!("storage {name:?}: ");
-    reader.refuse_unknown_keys(block.body, &keys, &place)?;
-    Given::default().each_once(reader, block.body, &place)?;
-    let mut options = BTreeMap::new();
-    for key in keys {
-        options.extend(reader.text(block.body, key)?.map(|text| (key.to_owned(), text)));
-    }
-    let rejected = |error: OptionError| reader.error(block.position, error.to_string()).with_source(error);
-    kinds.parse(name, options).map_err(rejected)
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, ToSocketAddrs};
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +20,10 @@ use onrecord_storage::BackendConfig;
 use onrecord_storage::backend::{CheckStatus, DataFinding};
 
 use crate::blocking::run_with_timeout;
-use crate::config::{Config, Device, ListenerConfig, Problem};
+use crate::config::{Config, Device, ListenerConfig, Problem, UnixSocketConfig};
 use crate::error::StartError;
 use crate::kinds::Kinds;
+use crate::listener::socket::{group_id, user_id};
 use crate::settings::{audit_settings, check_memory};
 use crate::tls::Certificates;
 
@@ -162,6 +165,9 @@ fn check_storage(storage: Option<&BackendConfig>) -> Finding {
 }
 
 fn check_listener(listener: &ListenerConfig) -> Vec<Finding> {
+    if let Some(unix) = &listener.unix {
+        return vec![check_unix_listener(&listener.address, unix)];
+    }
     let check = format!("listener {}", listener.address);
     let address = match listener.address.to_socket_addrs().map(|mut all| all.next()) {
         Ok(Some(address)) => match TcpListener::bind(address) {
@@ -185,6 +191,28 @@ fn check_listener(listener: &ListenerConfig) -> Vec<Finding> {
         Err(error) => Finding::fail(&check, error),
     };
     vec![address, tls]
+}
+
+fn check_unix_listener(path: &str, config: &UnixSocketConfig) -> Finding {
+    let check = format!("listener {path}");
+    let owner = [config.user.as_deref().map(user_id), config.group.as_deref().map(group_id)];
+    if let Some(error) = owner.into_iter().flatten().find_map(Result::err) {
+        return Finding::fail(&check, error);
+    }
+    let path = Path::new(path);
+    match std::fs::symlink_metadata(path) {
+        Ok(file) if !file.file_type().is_socket() => {
+            return Finding::fail(&check, "there is a file of this name that is not a socket");
+        }
+        Ok(_) if UnixStream::connect(path).is_ok() => {
+            return Finding::warn(&check, "the socket is in use, by a running server or another program");
+        }
+        Ok(_) | Err(_) => {}
+    }
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::is_dir) {
+        Some(false) => Finding::fail(&check, "the folder of the socket does not exist"),
+        Some(true) | None => Finding::ok(&check, "the path is free"),
+    }
 }
 
 fn check_device(kinds: &DeviceKinds, device: &Device, placement: &Placement, probe: bool) -> Vec<Finding> {

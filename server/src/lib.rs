@@ -1,6 +1,7 @@
 //! HTTP, TLS, configuration and signals around the core: everything between a process and [`onrecord_core`].
 //! Never in it: decisions about requests; the core makes them all.
 
+mod answer_body;
 mod blocking;
 mod body;
 mod clock;
@@ -9,6 +10,7 @@ mod connection_timer;
 mod dev;
 mod diagnose;
 mod error;
+mod forwarded_for;
 mod host_facts;
 mod http;
 mod kinds;
@@ -22,8 +24,10 @@ mod run;
 mod settings;
 mod signals;
 mod snapshot;
+mod streams;
 mod tls;
 mod transfer;
+mod transit_seal;
 mod wake_queue;
 mod workers;
 

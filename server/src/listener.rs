@@ -1,41 +1,44 @@
 //! Listeners: sockets, a bounded number of accepted connections, and their graceful shutdown.
 //! Never in it: what a request means.
 
+mod client_socket;
+mod connection;
+mod http2;
 #[cfg(feature = "test-support")]
 pub(crate) mod one_connection;
 mod plain_http;
+pub(crate) mod proxy_protocol;
 mod refused;
+pub(crate) mod socket;
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use onrecord_core::{Connected, Core, Peer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use onrecord_core::{Core, Peer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::ListenerConfig;
-use crate::connection_timer::ConnectionTimer;
 use crate::error::StartError;
-use crate::http::{Bounds, HEAD, Service};
-use crate::tls::{self, Certificates};
-use crate::transfer::BoundedWrites;
+use crate::forwarded_for::ForwardedFor;
+use crate::http::{Bounds, Service};
+use crate::tls::Certificates;
 use crate::workers::Workers;
 
+use client_socket::Accepted;
+use connection::{Connection, Opening};
+use proxy_protocol::{ProxyProtocol, Trust};
 use refused::RefusedConnections;
+use socket::Socket;
 
 /// A bound socket, not yet accepting.
 pub(crate) struct Listener {
-    pub(crate) socket: TcpListener,
+    pub(crate) socket: Socket,
     /// If it speaks TLS: with which certificates, which a reload reads again.
     pub(crate) tls: Option<(TlsAcceptor, Arc<Certificates>)>,
+    forwarded_for: Option<Arc<ForwardedFor>>,
+    proxy_protocol: Option<ProxyProtocol>,
     bounds: Bounds,
 }
 
@@ -47,8 +50,18 @@ impl Listener {
             let certificates = Arc::new(Certificates::load(settings)?);
             tls = Some((TlsAcceptor::from(Arc::new(certificates.server_config()?)), certificates));
         }
-        let socket = TcpListener::bind(&config.address).await?;
-        Ok(Self { socket, tls, bounds: config.bounds })
+        let socket = match &config.unix {
+            None => Socket::tcp(&config.address).await?,
+            Some(unix) => Socket::unix(&config.address, unix)?,
+        };
+        let forwarded_for = config.forwarded_for.clone().map(Arc::new);
+        Ok(Self {
+            socket,
+            tls,
+            forwarded_for,
+            proxy_protocol: config.proxy_protocol.clone(),
+            bounds: config.bounds,
+        })
     }
 
     /// Accepts until `stop` turns true, then lets every request in progress be answered, for at most `shutdown_timeout`.
@@ -63,7 +76,9 @@ impl Listener {
         let ending = watch::Sender::new(Ending::default());
         let mut sealings = core.sealings();
         let mut refused = RefusedConnections::default();
-        let acceptor = self.tls.map(|(acceptor, _)| acceptor);
+        let acceptor = self.tls.as_ref().map(|(acceptor, _)| acceptor.clone());
+        let verifies_clients =
+            self.tls.as_ref().is_some_and(|(_, certificates)| certificates.verify_clients());
         loop {
             let (stream, peer, slot) = tokio::select! {
                 accepted = accept(&self.socket, &slots) => accepted,
@@ -74,23 +89,32 @@ impl Listener {
                 }
                 _ = stop.wait_for(|stop| *stop) => break,
             };
-            let account = core.account(Some(peer.ip()));
+            let trust = self.trust(peer);
+            if trust == Some(Trust::Denied) {
+                refused.untrusted_proxy(&stream, peer);
+                continue;
+            }
+            let peer_of_socket = peer.map(Peer::from);
+            let account = core.account_of_client(peer_of_socket.as_ref());
             let Some(connected) = account.connect(self.bounds.connections_of_address) else {
-                refused.connection(&stream, peer.ip(), acceptor.is_some());
+                refused.connection(&stream, peer, acceptor.is_some());
                 continue;
             };
             let service = Service {
                 core: core.clone(),
-                peer: Some(Peer::from(peer)),
+                peer: peer_of_socket,
                 account,
+                forwarded_for: self.forwarded_for.clone(),
                 client_certificate_serial: None,
+                client_certificates: None,
                 bounds: self.bounds,
                 large_requests: workers.large_requests(),
                 sealings: core.sealings(),
             };
             let connection =
                 Connection { service, slot: (slot, Some(connected)), ending: ending.subscribe() };
-            workers.spawn(connection.open(stream, acceptor.clone()));
+            let opening = Opening { trust, acceptor: acceptor.clone(), verifies_clients };
+            workers.spawn(connection.open(stream, opening));
         }
         drop(self.socket);
         ending.send_replace(Ending::Stopped);
@@ -99,20 +123,24 @@ impl Listener {
             tracing::warn!("connections were still open when shutdown_timeout was over");
         }
     }
+
+    /// Whether a peer's header of the PROXY protocol is believed; none where connections have none.
+    fn trust(&self, peer: Option<SocketAddr>) -> Option<Trust> {
+        Some(self.proxy_protocol.as_ref()?.trust(peer?.ip()))
+    }
 }
 
 /// Waits for a free slot, then for a connection. Failures to accept (no descriptors left) are waited out.
 async fn accept(
-    socket: &TcpListener,
+    socket: &Socket,
     slots: &Arc<Semaphore>,
-) -> (std::net::TcpStream, SocketAddr, OwnedSemaphorePermit) {
+) -> (Accepted, Option<SocketAddr>, OwnedSemaphorePermit) {
     loop {
         let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
             std::future::pending::<()>().await;
             continue;
         };
-        let accepted = socket.accept().await;
-        match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+        match socket.accept().await {
             Ok((stream, peer)) => return (stream, peer, slot),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -132,80 +160,4 @@ enum Ending {
     Sealed,
     /// The server stops.
     Stopped,
-}
-
-/// One accepted connection.
-struct Connection {
-    service: Service,
-    /// Held as long as the connection: its place among all, and among those of its address.
-    slot: (OwnedSemaphorePermit, Option<Connected>),
-    ending: watch::Receiver<Ending>,
-}
-
-impl Connection {
-    /// Does the TLS handshake if there is TLS, then serves requests until the client or a shutdown ends it.
-    async fn open(mut self, stream: std::net::TcpStream, acceptor: Option<TlsAcceptor>) {
-        // From now on it belongs to the runtime of this thread.
-        let Ok(stream) = TcpStream::from_std(stream) else { return };
-        // An answer is small and a client waits for it: it is not held back to fill a packet. Without this it only takes longer.
-        stream.set_nodelay(true).ok();
-        let Some(acceptor) = acceptor else {
-            return self.serve(stream).await;
-        };
-        // When a client does not speak TLS, or takes too long, there is no request to answer.
-        let handshake = async {
-            if plain_http::is_plain_http(&stream).await {
-                plain_http::refuse(stream).await.ok();
-                return None;
-            }
-            acceptor.accept(stream).await.ok()
-        };
-        if let Ok(Some(stream)) = tokio::time::timeout(self.service.bounds.header_timeout, handshake).await {
-            let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let serial = certificate.and_then(|certificate| tls::serial_number(certificate));
-            self.service.client_certificate_serial = serial.map(Arc::from);
-            self.serve(stream).await;
-        }
-    }
-
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let Self { service, slot, mut ending } = self;
-        let (bounds, service) = (service.bounds, Arc::new(service));
-        let has_carried = Arc::new(AtomicBool::new(false));
-        let carries = Arc::clone(&has_carried);
-        let mut connection = pin!(
-            http1::Builder::new()
-                .timer(ConnectionTimer::default())
-                .half_close(true)
-                .header_read_timeout(bounds.header_timeout)
-                .max_buf_size(HEAD)
-                .serve_connection(
-                    TokioIo::new(BoundedWrites::new(stream, bounds.write_timeout, bounds.least_rate)),
-                    service_fn(move |request| {
-                        carries.store(true, Ordering::Relaxed);
-                        Arc::clone(&service).serve(request)
-                    }),
-                )
-        );
-        let ended = loop {
-            tokio::select! {
-                ended = connection.as_mut() => break ended,
-                told = ending.changed() => {
-                    let is_told = told.is_ok();
-                    let sealed = is_told && *ending.borrow() == Ending::Sealed;
-                    if !sealed || has_carried.load(Ordering::Relaxed) {
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    if !is_told {
-                        break connection.await;
-                    }
-                }
-            }
-        };
-        // The errors of a connection (a reset, a header too large) concern its client only.
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended");
-        }
-        drop(slot);
-    }
 }

@@ -19,6 +19,10 @@ pub struct Options {
     pub log_level: Option<String>,
     /// Overrides the configuration's `log_format`.
     pub log_format: Option<String>,
+    /// The variable that names the kind of seal, and the kind. It must be that of the configuration.
+    pub seal_type: Option<(String, String)>,
+    /// Overrides the configuration's `api_addr`.
+    pub api_addr: Option<String>,
     /// The kinds of audit devices and storage.
     pub kinds: Kinds,
 }
@@ -53,6 +57,12 @@ impl Options {
             Some("standard") => config.log_format = LogFormat::Standard,
             Some(other) => return Err(format!("-log-format={other}: it must be standard or json").into()),
         }
+        if let Some((name, _)) =
+            self.seal_type.as_ref().filter(|(_, kind)| kind == "transit" && config.seal.is_none())
+        {
+            return Err(format!("{name}=\"transit\": the configuration has no stanza seal \"transit\": add it, or unset {name}").into());
+        }
+        config.api_addr = self.api_addr.clone().or(config.api_addr);
         Ok(config)
     }
 }

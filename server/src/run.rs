@@ -11,7 +11,7 @@ use onrecord_core::{Core, Host, Spawn, Task};
 use onrecord_seal::OsEntropy;
 use onrecord_storage::Storage;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::blocking::run_with_timeout;
 use crate::clock::LocalClock;
@@ -22,6 +22,7 @@ use crate::options::Options;
 use crate::reload::{Reload, ReloadQueue};
 use crate::settings::settings;
 use crate::signals::{Request, Signals};
+use crate::transit_seal::{self, TransitSeal};
 use crate::workers::Workers;
 use crate::{dev, logging, process};
 
@@ -50,6 +51,11 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let _log = logging::start(level, config.log_format)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
+    }
+    let volatile =
+        config.storage.as_ref().filter(|storage| !storage.kind.is_durable && options.dev.is_none());
+    if let Some(storage) = volatile {
+        tracing::warn!("storage {:?}: all data is lost when the server ends", storage.kind.name);
     }
     if let Err(error) = process::forbid_core_dumps() {
         tracing::warn!(%error, "core dumps could not be disabled");
@@ -83,7 +89,8 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
     let mut signals = Signals::listen()?;
     let storage = open_storage(config)?;
     let listeners = bind(config).await?;
-    let core = new_core(options, config, storage, &listeners);
+    let core = new_core(options, config, storage, &listeners)?;
+    core.check_seal().await?;
     let development = match &options.dev {
         Some(dev) => Some(dev::open(dev, &core).await?),
         None => None,
@@ -100,11 +107,12 @@ async fn serve(options: &Options, config: &Config) -> Result<(), StartError> {
         let core = if config.open_metrics { core.clone().with_open_metrics() } else { core.clone() };
         running.spawn(listener.run(core, Arc::clone(&workers), stopped.clone(), shutdown_timeout));
     }
-    let background = [
+    let mut background = vec![
         tokio::spawn(run_maintenance(core.clone())),
         tokio::spawn(report_incidents(core.clone())),
         tokio::spawn(store_losses(core.clone())),
     ];
+    background.extend(spawn_unsealing(&core, config));
     let reload = Arc::new(Reload {
         core: core.clone(),
         certificates,
@@ -137,14 +145,19 @@ async fn bind(config: &Config) -> Result<Vec<Listener>, StartError> {
 
 /// A core without listeners, for a server that stays stopped.
 pub(crate) fn open_core(options: &Options, config: &Config) -> Result<Core, StartError> {
-    Ok(new_core(options, config, open_storage(config)?, &[]))
+    new_core(options, config, open_storage(config)?, &[])
 }
 
 fn open_storage(config: &Config) -> Result<Storage, StartError> {
     Storage::open(config.storage.as_ref().ok_or(INCOMPLETE)?)
 }
 
-fn new_core(options: &Options, config: &Config, storage: Storage, listeners: &[Listener]) -> Core {
+fn new_core(
+    options: &Options,
+    config: &Config,
+    storage: Storage,
+    listeners: &[Listener],
+) -> Result<Core, StartError> {
     let host = Host {
         clock: Arc::new(LocalClock::new()),
         entropy: Arc::new(OsEntropy::new()),
@@ -153,9 +166,22 @@ fn new_core(options: &Options, config: &Config, storage: Storage, listeners: &[L
     };
     let mut settings = settings(&options.config, config);
     settings.device_kinds = options.kinds.devices.clone();
-    let addresses = listeners.iter().filter_map(|listener| listener.socket.local_addr().ok());
+    let addresses = listeners.iter().filter_map(|listener| listener.socket.local_addr());
     settings.audit.placement = addresses.fold(settings.audit.placement, Placement::with_listener);
-    Core::new(storage, host, settings)
+    if let Some(seal) = &config.seal {
+        settings.auto_seal = Some(Arc::new(TransitSeal::new(seal)?));
+    }
+    Ok(Core::new(storage, host, settings))
+}
+
+/// Unseals the server by its key service, and keeps the token for that alive.
+fn spawn_unsealing(core: &Core, config: &Config) -> Vec<JoinHandle<()>> {
+    let Some(seal) = config.seal.clone() else { return Vec::new() };
+    let mut tasks = vec![tokio::spawn(transit_seal::unseal_at_start(core.clone()))];
+    if seal.renews_token {
+        tasks.push(tokio::spawn(transit_seal::renew_token(seal)));
+    }
+    tasks
 }
 
 struct Runtime(tokio::runtime::Handle);
@@ -187,8 +213,8 @@ fn announcement(config: &Config, listeners: &[Listener], development: Option<&st
     };
     for (listener, number) in listeners.iter().zip(1..) {
         let tls = if listener.tls.is_some() { "enabled" } else { "disabled" };
-        let address = listener.socket.local_addr().map_or_else(|_| "?".to_owned(), |addr| addr.to_string());
-        row(&format!("Listener {number}"), &format!("tcp (addr: \"{address}\", tls: \"{tls}\")"));
+        let (kind, address) = (listener.socket.kind(), &listener.socket);
+        row(&format!("Listener {number}"), &format!("{kind} (addr: \"{address}\", tls: \"{tls}\")"));
     }
     if let Some(storage) = &config.storage {
         row("Storage", &storage.to_string());

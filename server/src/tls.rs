@@ -1,6 +1,10 @@
 //! TLS of a listener: certificates that can be read again while serving, and the serial number of a client's certificate.
 //! Never in it: HTTP.
 
+mod possessed;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,13 +19,21 @@ use rustls::{RootCertStore, ServerConfig};
 
 use crate::error::FileError;
 
+use possessed::Possessed;
+
+/// The name of HTTP/2 in a handshake (RFC 9113, 3.2).
+pub(crate) const HTTP_2: &[u8] = b"h2";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// PEM file: the certificate, then its chain.
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
-    /// PEM file of the authorities whose client certificates are accepted.
+    /// PEM file of the authorities whose client certificates are accepted. Without it every certificate is, and means
+    /// nothing until a login has judged it.
     pub(crate) client_authorities: Option<PathBuf>,
+    /// Whether clients are not asked for certificates.
+    pub(crate) client_ignored: bool,
     pub(crate) client_required: bool,
     pub(crate) only_1_3: bool,
 }
@@ -44,6 +56,11 @@ impl Certificates {
         Ok(Self { settings, current })
     }
 
+    /// Whether the certificates of clients are those of a known authority.
+    pub(crate) const fn verify_clients(&self) -> bool {
+        self.settings.client_authorities.is_some()
+    }
+
     /// Reads the files again; on an error the old certificate stays in use.
     pub(crate) fn reload(&self) -> Result<(), FileError> {
         let fresh = Arc::new(read(&self.settings)?);
@@ -63,7 +80,8 @@ impl Certificates {
             .with_protocol_versions(versions)
             .map_err(rejected)?;
         let builder = match &self.settings.client_authorities {
-            None => builder.with_no_client_auth(),
+            _ if self.settings.client_ignored => builder.with_no_client_auth(),
+            None => builder.with_client_cert_verifier(Arc::new(Possessed(provider))),
             Some(file) => {
                 let mut verifier =
                     WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(file)?), provider);
@@ -75,7 +93,7 @@ impl Certificates {
             }
         };
         let mut config = builder.with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
 }
@@ -167,7 +185,7 @@ fn decimal(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+mod serial_tests {
     use super::*;
 
     #[test]

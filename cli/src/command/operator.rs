@@ -81,7 +81,12 @@ fn init(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     }
     let shares = invocation.integer("key-shares").unwrap_or(5);
     let threshold = invocation.integer("key-threshold").unwrap_or(3);
-    let answer = session.call(client.init(shares, threshold), "Error initializing: ")?;
+    let by_service = before.get("recovery_seal").and_then(Value::as_bool) == Some(true);
+    let answer = if by_service {
+        session.call(client.init_with_recovery(shares, threshold), "Error initializing: ")?
+    } else {
+        session.call(client.init(shares, threshold), "Error initializing: ")?
+    };
     if session.format != Format::Table {
         session.print_node(&init_node(&answer, shares, threshold))?;
         return Ok(0);
@@ -89,10 +94,20 @@ fn init(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     for (index, key) in answer.keys_base64.iter().enumerate() {
         session.print_line(&format!("Unseal Key {}: {key}", index + 1))?;
     }
+    for (index, key) in answer.recovery_keys_base64.iter().enumerate() {
+        session.print_line(&format!("Recovery Key {}: {key}", index + 1))?;
+    }
     session.print_line("")?;
     session.print_line(&format!("Initial Root Token: {}", answer.root_token))?;
     session.print_line("")?;
-    session.done(advice(shares, threshold))
+    session.done(if by_service { advice_by_service(shares, threshold) } else { advice(shares, threshold) })
+}
+
+fn advice_by_service(shares: i64, threshold: i64) -> String {
+    let text = format!(
+        "The server is initialized with {shares} recovery keys, of which {threshold} are needed where recovery keys are asked          for. They cannot be shown again. The seal of its configuration unseals the server at each start: without that the data          of the server is lost, and no recovery key opens it."
+    );
+    wrap(&text, 78).join("\n")
 }
 
 fn advice(shares: i64, threshold: i64) -> String {

@@ -50,7 +50,7 @@ fn server(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         return Err(too_many("0", invocation.arguments.len()));
     }
     if let Some((name, kind)) =
-        session.process.setting_filled("SEAL_TYPE").filter(|(_, kind)| kind != "shamir")
+        session.process.setting_filled("SEAL_TYPE").filter(|(_, kind)| kind != "shamir" && kind != "transit")
     {
         return Err(Failure::usage(format!(
             "{name}={kind:?}: there is \"shamir\" only (key shares, see \"operator init\"). Unset {name}."
@@ -81,6 +81,8 @@ fn server(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
         dev,
         log_level: setting("log-level", "LOG_LEVEL"),
         log_format: setting("log-format", "LOG_FORMAT"),
+        api_addr: session.process.filled("API_ADDR"),
+        seal_type: session.process.setting_filled("SEAL_TYPE"),
         kinds: session.process.kinds.clone(),
     };
     onrecord_server::run(&options).map(|()| 0).map_err(|error| Failure::usage(error.to_string()))

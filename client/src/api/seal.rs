@@ -48,7 +48,15 @@ impl Client {
 
     /// Initializes the server: creates `shares` key shares, of which `threshold` unseal, and the root token.
     pub async fn init(&self, shares: i64, threshold: i64) -> Result<InitAnswer, Error> {
-        let body = object! { "secret_shares" => shares, "secret_threshold" => threshold };
+        self.init_with(object! { "secret_shares" => shares, "secret_threshold" => threshold }).await
+    }
+
+    /// Initializes a server that a key service unseals: creates `shares` recovery keys, of which `threshold` are needed.
+    pub async fn init_with_recovery(&self, shares: i64, threshold: i64) -> Result<InitAnswer, Error> {
+        self.init_with(object! { "recovery_shares" => shares, "recovery_threshold" => threshold }).await
+    }
+
+    async fn init_with(&self, body: Object) -> Result<InitAnswer, Error> {
         let request = Request::new(Method::PUT, "sys/init").body(&body.into());
         let answer = self.without_token(request).await?;
         let list = |key| strings(&answer, key).unwrap_or_default();

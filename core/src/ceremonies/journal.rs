@@ -31,6 +31,9 @@ pub(crate) struct Act {
     at: i64,
     address: String,
     port: u32,
+    /// The client that a trusted proxy stated, if one did.
+    client: Option<String>,
+    client_port: Option<u32>,
     /// Numbers and truth values alone.
     facts: Object,
     /// Whether it ended something.
@@ -44,6 +47,8 @@ record! { Act() {
     "id" => id,
     "path" => path,
     "port" => port,
+    "client" => client,
+    "client_port" => client_port,
 } optional { "deletion" => is_deletion, } }
 
 impl Act {
@@ -54,6 +59,14 @@ impl Act {
             at: at.unix_seconds(),
             address: peer.map(|peer| peer.address.to_string()).unwrap_or_default(),
             port: peer.map_or(0, |peer| u32::from(peer.port)),
+            client: peer
+                .map(Peer::stated_client)
+                .filter(|stated| !stated.0.is_empty())
+                .map(|stated| stated.0.to_owned()),
+            client_port: peer
+                .map(Peer::stated_client)
+                .filter(|stated| stated.1 > 0)
+                .map(|stated| u32::from(stated.1)),
             facts,
             is_deletion: false,
         }
@@ -73,6 +86,10 @@ impl Act {
             path: &self.path,
             data: &data,
             peer: (&self.address, u16::try_from(self.port).unwrap_or(0)),
+            client: (
+                self.client.as_deref().unwrap_or_default(),
+                self.client_port.and_then(|port| u16::try_from(port).ok()).unwrap_or(0),
+            ),
             status: if self.is_deletion { 204 } else { 200 },
             subject: "a ceremony",
         };

@@ -150,6 +150,7 @@ impl Removal {
             path: &format!("{PATH}{}", self.path.trim_end_matches('/')),
             data: &object! { "at" => self.at, "uid" => self.uid, "type" => self.kind.as_str() },
             peer: ("", 0),
+            client: ("", 0),
             status: 204,
             subject: "a removed audit device",
         };

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::engine::{AnyEngine, EngineKind, Space};
+use crate::lockout::{self, LockoutRules};
 use onrecord_value::Object;
 
 /// Where login methods are mounted.
@@ -89,6 +90,26 @@ pub struct Tune {
     pub allowed_response_headers: Option<Vec<String>>,
     /// The kind of tokens a login issues; empty for engines that are no logins.
     pub token_type: String,
+    /// How many failed logins lock an account; `None` is the server's default.
+    pub user_lockout_threshold: Option<u64>,
+    /// For how many seconds an account is locked; `None` is the server's default.
+    pub user_lockout_duration: Option<u64>,
+    /// After how many seconds failed logins are forgotten; `None` is the server's default.
+    pub user_lockout_counter_reset_duration: Option<u64>,
+    /// Whether no account is ever locked.
+    pub user_lockout_disable: bool,
+}
+
+impl Tune {
+    /// When accounts of the mount are locked.
+    pub(crate) fn lockout_rules(&self) -> LockoutRules {
+        LockoutRules {
+            is_disabled: self.user_lockout_disable,
+            threshold: self.user_lockout_threshold.unwrap_or(lockout::THRESHOLD),
+            duration: self.user_lockout_duration.unwrap_or(lockout::DURATION),
+            counter_reset: self.user_lockout_counter_reset_duration.unwrap_or(lockout::COUNTER_RESET),
+        }
+    }
 }
 
 impl Deref for Mount {

@@ -7,6 +7,7 @@ mod ceremony;
 mod cors;
 mod generate_root;
 mod leases;
+mod locked_users;
 pub(crate) mod metrics;
 mod mounts;
 mod openapi;
@@ -98,6 +99,7 @@ const LISTS: &[&[Path<Sys>]] = &[
     leases::PATHS,
     quotas::PATHS,
     cors::PATHS,
+    locked_users::PATHS,
     plugins::PATHS,
     state::PATHS,
     tools::PATHS,

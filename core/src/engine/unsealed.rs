@@ -15,10 +15,12 @@ use super::mounts::Mounts;
 use crate::alarm::Alarm;
 use crate::audited_headers::AuditedHeaders;
 use crate::boots::UnknownBoot;
+use crate::cpu_work::CpuWork;
 use crate::devices::{Devices, Log};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::leases::Leases;
+use crate::lockout::Lockouts;
 use crate::meters::Meters;
 use crate::operations::Operations;
 use crate::policies::Policies;
@@ -88,6 +90,10 @@ pub struct Unsealed {
     pub(crate) restorations: Restorations,
     /// Refused requests that have no entries of their own.
     pub(crate) refusals: Arc<Refusals>,
+    /// Failed logins, and the accounts that they lock.
+    pub(crate) lockouts: Lockouts,
+    /// Work of requests that keeps a processor busy, such as hashing passwords.
+    pub(crate) cpu_work: CpuWork,
     /// What the endpoints of operators keep.
     pub(crate) operations: Operations,
     /// The way back to sealed.

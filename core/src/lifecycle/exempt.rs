@@ -10,12 +10,14 @@ use super::init::InitOptions;
 use super::status::body;
 use super::{CeremonyError, Core};
 use crate::VERSION;
+use crate::audit_errors;
 use crate::ceremonies::journal::Act;
+use crate::cross_origin;
 use crate::engine::sys::metrics;
 use crate::exchange::{Answer, Exchange, Media, Peer, Received, Shaped};
 use crate::network::Network;
 use crate::operation::Operation;
-use crate::outcome::Raw;
+use crate::outcome::{Raw, Refusal};
 use crate::refusals::Reason;
 use crate::routes::{ExemptEndpoint, Route};
 
@@ -37,13 +39,25 @@ pub(super) async fn answer(
         "PUT" | "POST" => Some(Operation::Update),
         _ => None,
     };
-    let answered = match operation.filter(|operation| route.takes(*operation)) {
-        None => Ok(json_body(405, b"{\"errors\":[]}\n".to_vec())),
-        Some(operation) => dispatch(core, endpoint, operation, exchange).await,
+    let answered = match (refused(core, &exchange), operation.filter(|operation| route.takes(*operation))) {
+        (Some(Refusal { status: 204, .. }), _) => Ok(json_body(204, Vec::new())),
+        (Some(refusal), _) => Err(ExemptError { status: refusal.status, text: refusal.text, retry_after: 0 }),
+        (None, None) => Ok(json_body(405, b"{\"errors\":[]}\n".to_vec())),
+        (None, Some(operation)) => dispatch(core, endpoint, operation, exchange).await,
     };
     let retry_after = answered.as_ref().err().map_or(0, |error| error.retry_after);
     let (status, raw) = answered.unwrap_or_else(|error| json_body(error.status, error.body()));
     Answer::exempt(Shaped { media: raw.media, retry_after, ..Shaped::json(status, raw.body) })
+}
+
+/// The answer that a request has without being looked at any further, by the listener's rules for proxies or the settings
+/// of CORS.
+fn refused(core: &Core, exchange: &Exchange) -> Option<Refusal> {
+    if let Some(text) = exchange.peer.as_ref().and_then(Peer::refusal) {
+        return Some(Refusal::at_capture(400, text, audit_errors::FORWARDING));
+    }
+    let settings = core.unsealed()?.operations.cors.current();
+    cross_origin::judge(&settings, &exchange.method, &exchange.headers)?.answer()
 }
 
 fn json_body(status: u16, body: Vec<u8>) -> (u16, Raw) {
@@ -148,6 +162,9 @@ async fn init(core: &Core, parameters: &Object, peer: Option<&Peer>) -> Result<S
     if given(parameters, "pgp_keys") || given(parameters, "root_token_pgp_key") {
         return Err(CeremonyError::Pgp.into());
     }
+    if let Some(kind) = core.auto_seal() {
+        return init_with_recovery(core, parameters, kind, peer).await;
+    }
     if ["recovery_shares", "recovery_threshold", "recovery_pgp_keys", "stored_shares"]
         .iter()
         .any(|key| given(parameters, key))
@@ -168,12 +185,50 @@ async fn init(core: &Core, parameters: &Object, peer: Option<&Peer>) -> Result<S
     Ok((200, body(&[("keys", hex), ("keys_base64", base64), ("root_token", root)])))
 }
 
+/// Initialises a server that a key service unseals, and unseals it: its clients expect that.
+async fn init_with_recovery(
+    core: &Core,
+    parameters: &Object,
+    kind: &'static str,
+    peer: Option<&Peer>,
+) -> Result<StatusAndBody, ExemptError> {
+    if given(parameters, "secret_shares") || given(parameters, "secret_threshold") {
+        return Err(CeremonyError::NotForAutoSeal(kind).into());
+    }
+    if given(parameters, "recovery_pgp_keys") {
+        return Err(CeremonyError::Pgp.into());
+    }
+    let (shares, threshold) =
+        (number(parameters, "recovery_shares"), number(parameters, "recovery_threshold"));
+    let facts = object! { "recovery_shares" => shares, "recovery_threshold" => threshold };
+    let (_, act) = act(core, "sys/init", peer, facts)?;
+    let made = core.init_with_recovery(shares, threshold, Some(act)).await?;
+    if let Err(error) = core.auto_unseal().await {
+        tracing::error!(%error, "the server is initialised and could not be unsealed by its seal; a restart tries again");
+    }
+    let hex: Value = made.keys.iter().map(|key| const_hex::encode(key.expose())).collect();
+    let base64: Value = made.keys.iter().map(|key| STANDARD.encode(key.expose())).collect();
+    let none = || Value::Array(Vec::new());
+    let root = Value::from(made.root_token.id.expose());
+    let members = [
+        ("keys", none()),
+        ("keys_base64", none()),
+        ("recovery_keys", hex),
+        ("recovery_keys_base64", base64),
+        ("root_token", root),
+    ];
+    Ok((200, body(&members)))
+}
+
 async fn unseal(core: &Core, parameters: &Object, peer: Option<&Peer>) -> Result<StatusAndBody, ExemptError> {
     if parameters.get("reset").and_then(Value::as_bool) == Some(true) {
         core.reset_unseal()?;
         core.inner.guesses.reset();
         core.inner.acts.add(act(core, UNSEAL, peer, object! { "reset" => true })?.1);
         return Ok((200, core.seal_status().await?.body()));
+    }
+    if let Some(kind) = core.auto_seal() {
+        return Err(CeremonyError::NoShares(kind).into());
     }
     let key = Zeroizing::new(parameters.str("key").unwrap_or_default().to_owned());
     if key.is_empty() {
@@ -183,14 +238,13 @@ async fn unseal(core: &Core, parameters: &Object, peer: Option<&Peer>) -> Result
         core.unseal(&key).await?;
         return Ok((200, core.seal_status().await?.body()));
     }
-    if let Some(giver) = peer.and_then(Network::of_peer) {
-        check_wait(core, giver)?;
-    }
+    let giver = Network::of_client(peer);
+    check_wait(core, giver)?;
     // Kept before it is looked at: with the last share needed the journal is read.
     let number = core.seal_status().await?.progress + 1;
     let (id, act) = act(core, UNSEAL, peer, object! { "share" => number })?;
     core.inner.acts.add(act);
-    let taken = take_share(core, &key, peer.and_then(Network::of_peer)).await;
+    let taken = take_share(core, &key, giver).await;
     if taken.is_err() {
         core.inner.acts.withdraw(&id);
     }
@@ -218,10 +272,9 @@ fn check_wait(core: &Core, giver: Network) -> Result<(), ExemptError> {
 }
 
 /// Takes a share, and remembers whose shares were wrong.
-async fn take_share(core: &Core, key: &str, giver: Option<Network>) -> Result<(), ExemptError> {
+async fn take_share(core: &Core, key: &str, giver: Network) -> Result<(), ExemptError> {
     let inner = &core.inner;
     let taken = core.unseal(key).await;
-    let Some(giver) = giver else { return Ok(taken?) };
     match &taken {
         Ok(()) if core.unsealed().is_some() => inner.guesses.right(Some(giver)),
         Ok(()) => inner.guesses.given(Some(giver)),

@@ -64,9 +64,22 @@ impl Core {
         root_token: Option<Secret<String>>,
         act: Option<Act>,
     ) -> Result<Initialised, CeremonyError> {
+        let now = self.inner.host.clock.now();
+        let (keys, batch) = self.inner.barrier.initialize(config, now.unix_seconds()).await?;
+        let root_token = self.finish_init(batch, root_token, act).await?;
+        tracing::info!(shares = config.shares(), threshold = config.threshold(), "the server is initialised");
+        Ok(Initialised { keys, root_token })
+    }
+
+    /// Adds what a new server has to the batch that stores its keys, and commits it.
+    pub(super) async fn finish_init(
+        &self,
+        mut batch: Batch,
+        root_token: Option<Secret<String>>,
+        act: Option<Act>,
+    ) -> Result<Arc<Entry>, CeremonyError> {
         let (barrier, host) = (&self.inner.barrier, &self.inner.host);
         let now = host.clock.now();
-        let (keys, mut batch) = barrier.initialize(config, now.unix_seconds()).await?;
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
         let tokens = Tokens::open(barrier, &policies, host).map_err(load("tokens"))?;
         self.make_mounts(&mut batch)?;
@@ -77,8 +90,7 @@ impl Core {
             Journal::begin(&view, &mut batch, act).map_err(load("the journal of ceremonies"))?;
         }
         barrier.commit(batch).await.map_err(BarrierError::from)?;
-        tracing::info!(shares = config.shares(), threshold = config.threshold(), "the server is initialised");
-        Ok(Initialised { keys, root_token })
+        Ok(root_token)
     }
 
     /// Adds the first mount table to the batch that initialises the server. If it is not there later, it is lost.

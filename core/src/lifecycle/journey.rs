@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use super::{Core, exempt};
 use crate::admission::{Load, Overloaded, Permit};
+use crate::cross_origin::{self, CorsGrant, Judgement};
 use crate::exchange::{Answer, Exchange, Received, Target};
 use crate::in_flight::Counted;
 use crate::pipeline;
@@ -25,6 +26,8 @@ pub struct Journey {
     held: Option<Held>,
     begun: bool,
     load: Load,
+    /// What the answer says to a browser about its origin.
+    cors: Option<Box<CorsGrant>>,
     core: Core,
 }
 
@@ -32,6 +35,7 @@ impl Core {
     /// Takes a complete exchange from capture to release. Its slot is taken here.
     pub fn answer(&self, permit: Permit, exchange: Exchange) -> Journey {
         let permit = Arc::new(permit);
+        let cors = self.grant(&exchange);
         let (large, (running, inside)) = match self.begin_work(&permit, &exchange) {
             Ok(true) => (false, self.begin(&permit, exchange)),
             Ok(false) => {
@@ -46,7 +50,17 @@ impl Core {
             held: Some((permit, inside)),
             begun: false,
             load,
+            cors,
             core: self.clone(),
+        }
+    }
+
+    /// Which origin's pages may read the answer. A sealed server cannot read its settings and says nothing.
+    fn grant(&self, exchange: &Exchange) -> Option<Box<CorsGrant>> {
+        let settings = self.inner.gate.unsealed()?.operations.cors.current();
+        match cross_origin::judge(&settings, &exchange.method, &exchange.headers)? {
+            Judgement::Allowed(grant) => Some(Box::new(grant)),
+            Judgement::Refused | Judgement::UnknownMethod => None,
         }
     }
 
@@ -120,6 +134,7 @@ impl Future for Journey {
         };
         self.core.inner.meters.answered(answer.status());
         self.running = None;
+        answer.grant(self.cors.take());
         if let Some((permit, _)) = self.held.take() {
             answer.hold(permit);
         }
@@ -131,7 +146,7 @@ impl Drop for Journey {
     fn drop(&mut self) {
         let (Some(running), true) = (self.running.take(), self.begun) else { return };
         let (held, load, core) = (self.held.take(), self.load, self.core.clone());
-        let rest = Self { running: Some(running), held, begun: false, load, core };
+        let rest = Self { running: Some(running), held, begun: false, load, cors: None, core };
         self.core.inner.host.spawn.spawn(Box::pin(async move {
             drop(rest.await);
         }));

@@ -3,7 +3,6 @@
 
 use std::sync::PoisonError;
 
-use onrecord_seal::SealConfig;
 use onrecord_value::{Object, Value, json};
 
 use super::{CeremonyError, Core};
@@ -13,6 +12,8 @@ use crate::engine::unsealed::Cluster;
 /// The state of the seal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealStatus {
+    /// The kind of seal: `shamir`, or that of the key service.
+    pub kind: &'static str,
     /// Whether keys exist.
     pub initialised: bool,
     /// Whether the keys are not in memory.
@@ -47,13 +48,25 @@ impl Core {
     /// The state of the seal.
     pub async fn seal_status(&self) -> Result<SealStatus, CeremonyError> {
         let config = self.inner.barrier.seal_config().await?;
+        let recovery = match self.auto_seal() {
+            Some(_) => self.stored_seal().await?,
+            None => None,
+        };
+        let recovery = recovery.map(|stored| (stored.recovery_threshold, stored.recovery_shares));
+        let byte = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
+        let (threshold, shares_made) = match (recovery, config) {
+            (Some((threshold, shares)), _) => (byte(threshold), byte(shares)),
+            (None, Some(config)) => (config.threshold(), config.shares()),
+            (None, None) => (0, 0),
+        };
         let unsealed = self.unsealed();
         let shares = self.inner.shares.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(SealStatus {
             initialised: config.is_some(),
             sealed: unsealed.is_none(),
-            threshold: config.map_or(0, SealConfig::threshold),
-            shares: config.map_or(0, SealConfig::shares),
+            kind: self.auto_seal().unwrap_or("shamir"),
+            threshold,
+            shares: shares_made,
             progress: shares.progress(),
             nonce: shares.nonce().to_owned(),
             storage_type: self.inner.barrier.storage().kind(),
@@ -97,7 +110,7 @@ impl SealStatus {
     /// The body of `sys/seal-status`, in the API's order; ours at the end.
     pub(super) fn body(&self) -> Vec<u8> {
         let mut members: Vec<(&str, Value)> = vec![
-            ("type", "shamir".into()),
+            ("type", self.kind.into()),
             ("initialized", self.initialised.into()),
             ("sealed", self.sealed.into()),
             ("t", self.threshold.into()),
@@ -109,7 +122,7 @@ impl SealStatus {
             ("migration", false.into()),
         ];
         members.extend(self.cluster_members());
-        members.push(("recovery_seal", false.into()));
+        members.push(("recovery_seal", (self.kind != "shamir").into()));
         members.push(("storage_type", self.storage_type.into()));
         members.extend(self.audit_members());
         body(&members)

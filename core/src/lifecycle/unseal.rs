@@ -17,6 +17,7 @@ use crate::audited_headers::AuditedHeaders;
 use crate::blocking_task::BlockingTask;
 use crate::boots::Boots;
 use crate::ceremonies::attempt::decode_share;
+use crate::cpu_work::CpuWork;
 use crate::devices::{self, Devices, Table, Unopened};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
@@ -24,6 +25,7 @@ use crate::expiry_clock::StoredMark;
 use crate::host::Host;
 use crate::leases::Leases;
 use crate::leases::counts::LeaseCounts;
+use crate::lockout::Lockouts;
 use crate::operations::Operations;
 use crate::place;
 use crate::policies::Policies;
@@ -158,6 +160,8 @@ impl Core {
             mark,
             clock_lines: Mutex::default(),
             refusals: Arc::clone(&self.inner.refusals),
+            lockouts: Lockouts::default(),
+            cpu_work: CpuWork::default(),
             operations,
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),

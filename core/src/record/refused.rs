@@ -6,6 +6,7 @@ use onrecord_entry::Entry;
 use onrecord_entry::gap::RefusedRequests;
 
 use crate::engine::unsealed::Unsealed;
+use crate::network::Network;
 use crate::refusals::{Count, Taken};
 
 /// Puts counts on record, an entry each. What cannot be recorded is counted again, also if this future is dropped: a count may
@@ -14,8 +15,11 @@ pub(crate) async fn refused(unsealed: &Unsealed, mut taken: Taken<'_>) {
     let mut offered = Vec::new();
     for count in taken.list() {
         let Ok(id) = unsealed.host.entropy.uuid() else { continue };
-        let address = count.network.map(|network| network.to_string()).unwrap_or_default();
-        let entry = Entry::refused(&id, &address, facts(count));
+        let address = count.network.and_then(Network::address_text).unwrap_or_default();
+        let mut entry = Entry::refused(&id, &address, facts(count));
+        if count.network.is_some_and(Network::is_forwarded) {
+            entry.request.client_address = std::mem::take(&mut entry.request.remote_address);
+        }
         // Offered before any of them is waited for: a device that hangs delays all of them by one time-out.
         offered.push((*count, unsealed.broker.record_request(&entry).or_unaudited()));
     }

@@ -108,6 +108,8 @@ pub struct TestRequest {
     pub token: Option<String>,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// What the client shows in its TLS handshake, in DER.
+    pub certificates: Vec<bytes::Bytes>,
     /// In place of the body: more came than the server takes.
     pub is_too_large: bool,
 }
@@ -120,6 +122,7 @@ pub fn ask(method: &str, path: &str) -> TestRequest {
         token: None,
         headers: Vec::new(),
         body: Vec::new(),
+        certificates: Vec::new(),
         is_too_large: false,
     }
 }
@@ -132,6 +135,11 @@ impl TestRequest {
 
     pub fn json(mut self, body: &Value) -> Self {
         self.body = body.to_string().into_bytes();
+        self
+    }
+
+    pub fn certificates(mut self, certificates: Vec<bytes::Bytes>) -> Self {
+        self.certificates = certificates;
         self
     }
 
@@ -220,29 +228,7 @@ impl TestServer {
     }
 
     pub fn start(&self, ask: TestRequest) -> Journey {
-        let mut headers = Headers::new();
-        for (name, value) in &ask.headers {
-            headers.push(name, value);
-        }
-        if let Some(token) = &ask.token {
-            headers.push("X-Vault-Token", token);
-        }
-        let target = match ask.path.strip_prefix("//") {
-            Some(outside) => Target::Outside(format!("/{outside}")),
-            None => Target::Api(ask.path),
-        };
-        let permit = self.core.arrive(&self.core.account(None), &target);
-        let exchange = Exchange {
-            method: ask.method,
-            target,
-            query: ask.query,
-            headers,
-            body: if ask.is_too_large { Received::TooLarge } else { Received::Whole(ask.body.into()) },
-            peer: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
-            client_certificate_serial: None,
-            client_certificates: None,
-        };
-        self.core.answer(permit, exchange)
+        start_on(&self.core, ask)
     }
 
     pub async fn send(&self, ask: TestRequest) -> Reply {
@@ -254,6 +240,33 @@ impl TestServer {
         let ask = ask(method, path).token(&self.root);
         self.send(if let Some(body) = body { ask.json(&body) } else { ask }).await
     }
+}
+
+/// Begins a request to a server.
+pub fn start_on(core: &Core, ask: TestRequest) -> Journey {
+    let mut headers = Headers::new();
+    for (name, value) in &ask.headers {
+        headers.push(name, value);
+    }
+    if let Some(token) = &ask.token {
+        headers.push("X-Vault-Token", token);
+    }
+    let target = match ask.path.strip_prefix("//") {
+        Some(outside) => Target::Outside(format!("/{outside}")),
+        None => Target::Api(ask.path),
+    };
+    let permit = core.arrive(&core.account(None), &target);
+    let exchange = Exchange {
+        method: ask.method,
+        target,
+        query: ask.query,
+        headers,
+        body: if ask.is_too_large { Received::TooLarge } else { Received::Whole(ask.body.into()) },
+        peer: Some(std::net::SocketAddr::from(([127, 0, 0, 1], 4321)).into()),
+        client_certificate_serial: None,
+        client_certificates: Some(ask.certificates).filter(|shown| !shown.is_empty()).map(Into::into),
+    };
+    core.answer(permit, exchange)
 }
 
 pub fn said(answer: Answer) -> Reply {

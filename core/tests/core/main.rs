@@ -12,19 +12,23 @@
     reason = "a test that fails should panic"
 )]
 
+mod auto_seal;
 mod boots;
 mod ceremonies;
+mod ceremony_journal;
 mod clock;
 mod compatibility;
 mod engines;
 mod existence;
 mod extending;
 mod far_storage;
+mod forwarding;
 mod invalidation;
 mod journey;
 mod kit;
 mod leases;
 mod lifecycle;
+mod logins;
 mod observability;
 mod operations;
 mod quotas;

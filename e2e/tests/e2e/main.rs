@@ -3,12 +3,14 @@
 //! Never in it: fixtures (the harness in `src`).
 
 mod attacks;
+mod auto_unseal;
 mod cli;
 mod crate_levels;
 mod degraded;
 mod documented_examples;
 mod fault_table;
 mod group_commit;
+mod http;
 mod hung_peers;
 mod hung_stdout;
 mod kill;

@@ -34,9 +34,9 @@ pub struct Request<'a> {
     pub data: Data<'a>,
     /// Whether soft policies were overridden.
     pub policy_override: bool,
-    /// The client's address, without brackets or port.
+    /// The address of the other end of the connection, without brackets or port.
     pub remote_address: Clear<'a>,
-    /// The client's port; 0 is left out.
+    /// The port of the other end of the connection; 0 is left out.
     pub remote_port: u16,
     /// How long the wrapping token shall live if the client wants the answer wrapped, seconds; 0 is left out.
     pub wrap_ttl: u64,
@@ -44,6 +44,10 @@ pub struct Request<'a> {
     pub headers: Headers<'a>,
     /// The decimal serial number of the client's verified certificate.
     pub client_certificate_serial_number: Clear<'a>,
+    /// The client's address, where the other end of the connection is a trusted proxy that stated it.
+    pub client_address: Clear<'a>,
+    /// The client's port, where that proxy stated it; 0 is left out.
+    pub client_port: u16,
     /// Whether no valid token came with it. What such a client sends must not be found again in the hashes of the log:
     /// its data is written as a summary (unless [`Data::of_credentials`] says otherwise), what is hashed elsewhere is
     /// hashed together with [`id`](Self::id) if it does not look like a token, and a long path is cut. It is not written

@@ -137,6 +137,8 @@ members! {
         HEADERS: headers headers;
         CLIENT_CERTIFICATE_SERIAL_NUMBER: clear client_certificate_serial_number;
         DATA_OVER_LIMIT: over_limit data.exceeded;
+        CLIENT_ADDRESS: clear client_address;
+        CLIENT_PORT: number client_port;
     }
     Namespace<'a> as namespace {
         ID: clear id;

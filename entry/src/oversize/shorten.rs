@@ -62,7 +62,15 @@ impl Level {
             "entry" => !matches!(key, "forwarded_from" | "elided" | "part"),
             "auth" => matches!(key, "policy_results" | "token_type"),
             "policy_results" => key == "allowed",
-            "request" => matches!(key, "id" | "operation" | "path" | "remote_address" | "remote_port"),
+            "request" => matches!(
+                key,
+                "id" | "operation"
+                    | "path"
+                    | "remote_address"
+                    | "remote_port"
+                    | "client_address"
+                    | "client_port"
+            ),
             "response" => key == "status_code",
             "gap" => key != "torn",
             "refused" => true,

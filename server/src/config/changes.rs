@@ -39,7 +39,7 @@ impl Config {
             requests_in_flight: "requests_in_flight",
             shutdown_timeout: "shutdown_timeout",
             unauthenticated_rate_limit: "unauthenticated_rate_limit";
-            audit, devices, memory_file, warnings
+            audit, devices, memory_file, seal, warnings
         );
         changes.into_iter().filter_map(|(_, key, change)| change.map(|_| key)).collect()
     }

@@ -157,6 +157,14 @@ impl Reader {
         })
     }
 
+    /// Permissions of a file, in octal.
+    pub(super) fn mode(&self, body: &Body, name: &str) -> Result<Option<u32>, FileError> {
+        self.converted(body, name, |text| {
+            let parsed = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777);
+            parsed.ok_or_else(|| "it must be permissions in octal, such as 660".to_owned())
+        })
+    }
+
     pub(super) fn texts(&self, body: &Body, name: &str) -> Result<Vec<String>, FileError> {
         if let Some(text) = body.get(name).and_then(onrecord_hcl::Value::as_str) {
             return Ok(text.split(',').map(|part| part.trim().to_owned()).collect());

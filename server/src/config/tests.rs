@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod in_the_wild;
 mod misspelt;
 
 fn read(text: &str) -> Result<Config, FileError> {
@@ -70,6 +71,41 @@ fn a_listener_gives_metrics_to_anybody_only_if_it_says_so() {
 }
 
 #[test]
+fn a_listener_says_whom_it_believes_about_clients() {
+    let config = read(
+        r#"
+        listener "tcp" {
+          tls_disable = true
+          x_forwarded_for_authorized_addrs = ["10.0.0.0/8", "192.0.2.1"]
+          x_forwarded_for_hop_skips = "1"
+          x_forwarded_for_reject_not_present = false
+          proxy_protocol_behavior = "allow_authorized"
+          proxy_protocol_authorized_addrs = "10.0.0.1, 10.0.0.2"
+        }
+        listener "unix" { address = "/run/s.sock" socket_mode = "660" socket_user = "root" socket_group = "7" }
+        listener "tcp" {
+          tls_disable = true
+          x_forwarded_for_hop_skips = 2
+        }
+        "#,
+    )
+    .unwrap();
+    let [tcp, unix, unread] = config.listeners.as_slice() else { panic!("three listeners") };
+    let rules = tcp.forwarded_for.as_ref().unwrap();
+    assert_eq!((rules.authorized.len(), rules.hop_skips), (2, 1));
+    assert_eq!((rules.reject_not_present, rules.reject_not_authorized), (false, true));
+    assert_eq!(tcp.proxy_protocol.as_ref().unwrap().authorized.len(), 2);
+    let file = unix.unix.as_ref().unwrap();
+    assert_eq!(
+        (unix.address.as_str(), file.mode, file.group.as_deref()),
+        ("/run/s.sock", Some(0o660), Some("7"))
+    );
+    assert_eq!(unread.forwarded_for, None);
+    let [warning] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
+    assert!(warning.ends_with("x_forwarded_for_hop_skips has no effect: X-Forwarded-For is only read with x_forwarded_for_authorized_addrs"), "{warning}");
+}
+
+#[test]
 fn the_json_form_says_the_same() {
     let config = read(
         r#"{
@@ -99,11 +135,37 @@ fn unknown_keys_are_named_in_a_warning() {
 fn a_wrong_value_is_refused_with_its_line() {
     let cases = [
         (
-            "\nstorage \"raft\" {}",
-            "2: unknown storage \"raft\": there are \"file\" (with a path) and \"inmem\"",
+            "\nstorage \"consul\" {}",
+            "2: unknown storage \"consul\": there are \"file\" (with a path) and \"inmem\"",
+        ),
+        ("\nstorage \"raft\" {}", "2: storage \"file\" needs a path: the directory of its data"),
+        (
+            "storage \"raft\" {\n path = \"/x\"\n nod_id = \"1\"\n}",
+            "3: storage \"raft\": unknown key \"nod_id\": did you mean \"node_id\"?",
         ),
         ("storage \"file\" {}", "1: storage \"file\" needs a path: the directory of its data"),
-        ("listener \"unix\" {}", "1: unknown listener \"unix\": there is \"tcp\""),
+        ("listener \"udp\" {}", "1: unknown listener \"udp\": there are \"tcp\" and \"unix\""),
+        ("listener \"unix\" {}", "1: listener \"unix\": it needs an address: the path of the socket"),
+        (
+            "listener \"unix\" {\n address = \"/s\"\n socket_mode = \"rw\"\n}",
+            "3: socket_mode = \"rw\": it must be permissions in octal, such as 660",
+        ),
+        (
+            "listener \"unix\" {\n address = \"/s\"\n tls_cert_file = \"/c.pem\"\n}",
+            "1: listener \"unix\": tls_cert_file: a Unix socket is served without TLS; take tls_cert_file out",
+        ),
+        (
+            "listener \"tcp\" {\n tls_disable = 1\n x_forwarded_for_authorized_addrs = \"10.0.0.0/8,lb\"\n}",
+            "3: x_forwarded_for_authorized_addrs: \"lb\" is not an IP address, nor a block of them such as 10.0.0.0/8",
+        ),
+        (
+            "listener \"tcp\" {\n tls_disable = 1\n proxy_protocol_behavior = \"deny_unauthorized\"\n}",
+            "1: proxy_protocol_behavior = \"deny_unauthorized\" needs proxy_protocol_authorized_addrs: the addresses of the proxies",
+        ),
+        (
+            "listener \"tcp\" {\n tls_disable = 1\n proxy_protocol_behavior = \"always\"\n}",
+            "3: proxy_protocol_behavior = \"always\": it must be one of use_always, allow_authorized, deny_unauthorized",
+        ),
         ("listener \"tcp\" {}", "1: a listener needs tls_cert_file, or tls_disable = true"),
         (
             "listener \"tcp\" {\n tls_require_and_verify_client_cert = true\n}",

@@ -2,6 +2,7 @@
 //! that feed bytes.
 //! Never in it: a step that a socket's connection does not have.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
-use super::{Bounds, Connection, Ending};
+use super::connection::Connection;
+use super::{Bounds, Ending};
 use crate::http::Service;
 use crate::transfer::LeastRate;
 use crate::workers::LargeRequests;
@@ -37,8 +39,10 @@ where
         account: core.account(None),
         sealings: core.sealings(),
         core,
-        peer: Some(Peer { address: Arc::from("127.0.0.1"), port: 4321 }),
+        peer: Some(Peer::from(SocketAddr::from(([127, 0, 0, 1], 4321)))),
+        forwarded_for: None,
         client_certificate_serial: None,
+        client_certificates: None,
         bounds,
         large_requests: LargeRequests {
             bodies: Handle::current(),

@@ -1,9 +1,10 @@
 //! Connections beyond those that one client address may have: told why where that can be said, and closed.
 //! Never in it: how many there may be.
 
-use std::io::Write as _;
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+use super::client_socket::Accepted;
 
 /// The pause between two lines of the log.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -21,20 +22,45 @@ pub(super) struct RefusedConnections {
 
 impl RefusedConnections {
     /// Refuses a connection that was just accepted. Nothing was read of it, and nothing is waited for.
-    pub(super) fn connection(&mut self, mut stream: &TcpStream, address: IpAddr, is_tls: bool) {
-        self.count += 1;
-        if self.told.is_none_or(|at| at.elapsed() >= PAUSE) {
-            self.told = Some(Instant::now());
-            let connections = std::mem::take(&mut self.count);
-            tracing::warn!(%address, connections, "connections are refused: max_connections_per_address is reached");
+    pub(super) fn connection(&mut self, stream: &Accepted, peer: Option<SocketAddr>, is_tls: bool) {
+        if let Some(connections) = self.due() {
+            let address = text(peer);
+            tracing::warn!(
+                address,
+                connections,
+                "connections are refused: max_connections_per_address is reached"
+            );
         }
         // Within TLS nothing can be said before a handshake.
-        if !is_tls {
-            // The socket is empty and does not block: the text fits, or the client does not get it.
-            drop(stream.write_all(ANSWER.as_bytes()));
-        }
-        drop(stream.shutdown(Shutdown::Write));
+        stream.end_with(if is_tls { b"" } else { ANSWER.as_bytes() });
     }
+
+    /// Closes a connection of a peer that may not use the listener.
+    pub(super) fn untrusted_proxy(&mut self, stream: &Accepted, peer: Option<SocketAddr>) {
+        if let Some(connections) = self.due() {
+            let address = text(peer);
+            tracing::warn!(
+                address,
+                connections,
+                "connections are refused: proxy_protocol_authorized_addrs does not name the peer"
+            );
+        }
+        stream.end_with(b"");
+    }
+
+    /// Counts one; how many the log should speak of now, if it should.
+    fn due(&mut self) -> Option<u64> {
+        self.count += 1;
+        if self.told.is_some_and(|at| at.elapsed() < PAUSE) {
+            return None;
+        }
+        self.told = Some(Instant::now());
+        Some(std::mem::take(&mut self.count))
+    }
+}
+
+fn text(peer: Option<SocketAddr>) -> String {
+    peer.map_or_else(|| "a Unix socket".to_owned(), |peer| peer.ip().to_string())
 }
 
 #[cfg(test)]

@@ -40,6 +40,11 @@ impl AddressBlock {
         };
         same >= u32::from(self.bits)
     }
+
+    /// Whether all addresses of the other block are in this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.bits <= other.bits && self.contains(other.first)
+    }
 }
 
 /// What a block of addresses is for, if a device made through an API may not talk to it.

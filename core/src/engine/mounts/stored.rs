@@ -103,6 +103,11 @@ record! { Tune() {
     "max_lease_ttl" => max_lease_ttl,
     "passthrough_request_headers" => passthrough_request_headers,
     "token_type" => token_type,
+} optional {
+    "user_lockout_counter_reset_duration" => user_lockout_counter_reset_duration,
+    "user_lockout_disable" => user_lockout_disable,
+    "user_lockout_duration" => user_lockout_duration,
+    "user_lockout_threshold" => user_lockout_threshold,
 } }
 
 #[cfg(test)]
@@ -150,6 +155,7 @@ mod tests {
                 passthrough_request_headers: Some(vec!["X-A".to_owned()]),
                 allowed_response_headers: None,
                 token_type: String::new(),
+                ..Tune::default()
             },
         };
         let golden = MountEntry { uuid: "u".to_owned(), accessor: "kv_1".to_owned(), ..draft.clone() };

@@ -66,7 +66,13 @@ pub(super) fn share(call: &Call<'_>, nonce: &str, what: &str) -> Result<SecretBy
 
 /// Where a share comes from, if it may be looked at now.
 pub(super) fn giver(unsealed: &Unsealed, guesses: &Guesses, call: &Call<'_>) -> Result<Giver, Refusal> {
-    let giver = call.peer.and_then(Network::of_peer);
+    if let Some(seal) = &unsealed.settings.auto_seal {
+        return Err(Refusal::bad_request(format!(
+            "this server is unsealed by its seal of type {}: there are no key shares, and recovery keys are not taken here",
+            seal.kind()
+        )));
+    }
+    let giver = Some(Network::of_client(call.peer));
     let Some(wait) = guesses.wait(giver, unsealed.host.clock.monotonic()) else { return Ok(giver) };
     unsealed.meters.key_share_refused();
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

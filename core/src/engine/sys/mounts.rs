@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onrecord_value::{Object, duration, object};
+use onrecord_value::{Object, Value, duration, object};
 
 use crate::engine::leases::{self, Force};
 use crate::engine::mount::RUNNING_VERSION;
@@ -15,6 +15,9 @@ use crate::engine::{Call, EngineKind, Kinds, Mount, MountEntry, Mounting, Tune, 
 use crate::names::check_description;
 use crate::outcome::{Outcome, Refusal};
 use crate::stored::Record as _;
+
+/// The login methods whose accounts are locked after failed logins.
+const LOCKING: [&str; 2] = ["userpass", "approle"];
 
 /// Whether a mount is among the secrets engines (`sys/mounts`) or among the logins (`sys/auth`).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,6 +136,8 @@ fn draft(unsealed: &Unsealed, path: String, data: &Object, class: Class) -> Resu
         "default-service".clone_into(&mut tune.token_type);
     }
     if let Some(config) = fields::map(data, "config")? {
+        check_lockout(kind, config)?;
+        change_token_type(&mut tune, config, class == Class::Auth)?;
         change(&mut tune, config)?;
     }
     let description = fields::text(data, "description")?.unwrap_or_default().into_owned();
@@ -251,6 +256,9 @@ fn retune(kinds: &Kinds, mount: &mut MountEntry, data: &Object) -> Result<(), Re
             mount.path
         )));
     }
+    check_lockout(mount.kind, data)?;
+    let is_login = Class::Auth.has(mount);
+    change_token_type(&mut mount.tune, data, is_login)?;
     change(&mut mount.tune, data)?;
     if let Some(description) = fields::text(data, "description")? {
         check_description("description", &description)?;
@@ -286,6 +294,9 @@ fn change(tune: &mut Tune, data: &Object) -> Result<(), Refusal> {
         *list = fields::texts(data, field)?.or_else(|| list.take());
     }
     tune.force_no_cache = fields::flag(data, "force_no_cache")?.unwrap_or(tune.force_no_cache);
+    if let Some(lockout) = fields::map(data, "user_lockout_config")? {
+        change_lockout(tune, lockout)?;
+    }
     if let Some(visibility) = fields::text(data, "listing_visibility")? {
         if !matches!(&*visibility, "" | "unauth" | "hidden") {
             return Err(Refusal::invalid("listing_visibility is unauth, hidden or empty"));
@@ -298,6 +309,53 @@ fn change(tune: &mut Tune, data: &Object) -> Result<(), Refusal> {
             "backend max lease TTL of {max} would be less than backend default lease TTL of {default}"
         )));
     }
+    Ok(())
+}
+
+/// Refuses settings of user lockout where no login can be guessed at.
+fn check_lockout(kind: &EngineKind, data: &Object) -> Result<(), Refusal> {
+    if fields::sent(data, "user_lockout_config").is_none() || LOCKING.contains(&kind.name) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!(
+        "tuning of user lockout configuration for auth type {:?} not allowed; it is for {}",
+        kind.name,
+        LOCKING.join(" and ")
+    )))
+}
+
+/// Takes over which kind of token the logins of a mount issue.
+fn change_token_type(tune: &mut Tune, data: &Object, is_login: bool) -> Result<(), Refusal> {
+    let Some(kind) = fields::text(data, "token_type")?.filter(|kind| !kind.is_empty()) else { return Ok(()) };
+    if !is_login {
+        return Err(Refusal::invalid("token_type is a setting of login methods"));
+    }
+    if !matches!(&*kind, "default-service" | "default-batch" | "service" | "batch") {
+        return Err(Refusal::invalid("token_type is default-service, default-batch, service or batch"));
+    }
+    tune.token_type = kind.into_owned();
+    Ok(())
+}
+
+/// Takes over when failed logins lock an account. 0 and an empty text leave it to the server.
+fn change_lockout(tune: &mut Tune, data: &Object) -> Result<(), Refusal> {
+    let is_text = |field: &str, text: &str| fields::sent(data, field).and_then(Value::as_str) == Some(text);
+    let set = |seconds: u64| Some(seconds).filter(|seconds| *seconds > 0);
+    if fields::sent(data, "lockout_threshold").is_some() {
+        let count =
+            if is_text("lockout_threshold", "") { None } else { fields::count(data, "lockout_threshold")? };
+        tune.user_lockout_threshold = count.and_then(set);
+    }
+    let seconds = |field: &str| lease(data, field).map(|seconds| seconds.and_then(set));
+    if fields::sent(data, "lockout_duration").is_some() {
+        tune.user_lockout_duration = seconds("lockout_duration")?;
+    }
+    for field in ["lockout_counter_reset", "lockout_counter_reset_duration"] {
+        if fields::sent(data, field).is_some() {
+            tune.user_lockout_counter_reset_duration = seconds(field)?;
+        }
+    }
+    tune.user_lockout_disable = fields::flag(data, "lockout_disable")?.unwrap_or(tune.user_lockout_disable);
     Ok(())
 }
 

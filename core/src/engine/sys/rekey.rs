@@ -123,7 +123,7 @@ pub(super) async fn threshold(unsealed: &Unsealed) -> Result<u8, Refusal> {
 async fn begin(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
     let whole = |field| Ok::<_, Refusal>(fields::whole(call.data, field)?.unwrap_or(0));
     if fields::sent(call.data, "pgp_keys")
-        .is_some_and(|keys| !keys.as_array().is_some_and(|keys| keys.is_empty()))
+        .is_some_and(|keys| !keys.as_array().is_some_and(<[Value]>::is_empty))
     {
         return Err(Refusal::invalid(
             "encrypting keys or tokens to PGP keys is not supported by this server",
@@ -228,7 +228,7 @@ fn in_force(data: Object, recorded: Option<Object>, rekey: Rekey) -> Outcome {
 }
 
 fn verified(attempt: &RekeyAttempt) -> Result<Object, Refusal> {
-    let verification = attempt.verification.as_ref().ok_or_else(|| no_verification())?;
+    let verification = attempt.verification.as_ref().ok_or_else(no_verification)?;
     Ok(object! {
         "n" => attempt.config.shares(),
         "nonce" => verification.nonce.as_str(),

@@ -30,7 +30,7 @@ pub(super) const PATHS: &[Path<Sys>] = &[
     .read(|_, _, _| Handled::ready(disabled())),
     Path::new("seal-backend-status", "Read whether the seal works.")
         .injected()
-        .read(|_, _, _| Handled::ready(seal_backends())),
+        .read(|_, unsealed, _| Handled::ready(seal_backends(unsealed))),
     Path::new("version-history/?", "List the versions of the server that have run with this storage.")
         .list(|_, unsealed, _| Handled::pending(version_history(unsealed))),
     Path::new("host-info", "Read facts of the machine.")
@@ -74,8 +74,9 @@ fn disabled() -> Outcome {
     Outcome::data(object! { "mode" => "disabled" })
 }
 
-fn seal_backends() -> Outcome {
-    let backends = vec![object! { "healthy" => true, "name" => "shamir" }];
+fn seal_backends(unsealed: &Unsealed) -> Outcome {
+    let seal = unsealed.settings.auto_seal.as_ref().map_or("shamir", |seal| seal.kind());
+    let backends = vec![object! { "healthy" => true, "name" => seal }];
     Outcome::data(object! { "backends" => backends, "fully_wrapped" => true, "healthy" => true })
 }
 

@@ -115,8 +115,8 @@ async fn the_servers_own_mounts_stay() {
 #[tokio::test]
 async fn other_logins_and_moves_of_nothing_are_refused_clearly() {
     let server = Server::new().await;
-    let said = server.expect(400, "POST", "sys/auth/userpass", r#"{"type":"userpass"}"#).await;
-    assert_eq!(said.error(), "plugin not found in the catalog: userpass");
+    let said = server.expect(400, "POST", "sys/auth/ldap", r#"{"type":"ldap"}"#).await;
+    assert_eq!(said.error(), "plugin not found in the catalog: ldap");
     let said = server.expect(400, "POST", "sys/auth/token", r#"{"type":"token"}"#).await;
     assert_eq!(said.error(), "path is already in use at token/");
     let said = server.expect(400, "POST", "sys/remount", r#"{"from":"a","to":"b"}"#).await;

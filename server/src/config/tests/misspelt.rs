@@ -32,7 +32,7 @@ fn an_unknown_key_that_decides_about_auditing_sealing_or_storage_is_refused() {
         ("audit \"file\" \"a\" \"b\" {}", "1: an audit device has two labels: its type and its path".to_owned()),
         (
             "seal \"awskms\" {\n region = \"x\"\n}",
-            "1: unknown seal \"awskms\": there is \"shamir\" only (key shares, see operator init), which needs no stanza"
+            "1: unknown seal \"awskms\": there are \"shamir\" (key shares, see operator init), which needs no stanza, and \"transit\" (the transit engine of another server)"
                 .to_owned(),
         ),
         (
@@ -56,8 +56,7 @@ fn an_unknown_key_that_decides_about_auditing_sealing_or_storage_is_refused() {
             "3: audit device a/: unknown option \"lograw\": did you mean \"log_raw\"?".to_owned(),
         ),
         ("{\"seal\": [{\"transit\": {}}]}", {
-            "1: unknown seal \"transit\": there is \"shamir\" only (key shares, see operator init), which needs no stanza"
-                .to_owned()
+            "1: seal \"transit\": it needs address: the address of the other server".to_owned()
         }),
     ];
     for (text, wanted) in cases {
