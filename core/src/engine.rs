@@ -8,6 +8,7 @@ pub mod codec;
 pub(crate) mod cubbyhole;
 pub mod fields;
 pub(crate) mod hashing;
+pub(crate) mod identity;
 pub(crate) mod jwt;
 pub(crate) mod kind;
 pub(crate) mod kv1;

@@ -154,6 +154,7 @@ fn sources(kind: &EngineKind) -> String {
     let names = match (kind.name, kind.version) {
         ("system", _) => vec!["engine/sys", "preview.rs"],
         ("token", _) => vec!["engine/token.rs", "engine/token"],
+        ("identity", _) => vec!["engine/identity.rs", "engine/identity"],
         ("cubbyhole", _) => vec!["engine/cubbyhole.rs"],
         ("userpass", _) => vec!["engine/userpass.rs", "engine/userpass", "engine/login_parameters.rs"],
         ("approle", _) => vec!["engine/approle.rs", "engine/approle", "engine/login_parameters.rs"],

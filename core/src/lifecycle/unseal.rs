@@ -23,6 +23,7 @@ use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::leases::Leases;
 use crate::leases::counts::LeaseCounts;
 use crate::lockout::Lockouts;
@@ -108,7 +109,8 @@ impl Core {
         let now = machine.clock.now();
         let cluster = Cluster::load(&core).await.map_err(load("the cluster's name"))?;
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
-        let (tokens, leases, quotas) = self.load_tokens(&core, &policies, host, &mark).await?;
+        let identity = Identity::load(barrier, host).await.map_err(load("entities and groups"))?;
+        let (tokens, leases, quotas) = self.load_tokens(&core, &policies, &identity, host, &mark).await?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
         let mounts = mounts.map_err(load("the mount table"))?;
         let boot = self.random_boot()?;
@@ -145,6 +147,7 @@ impl Core {
             tokens,
             leases,
             policies,
+            identity,
             quotas,
             host: host.clone(),
             machine_clock: Arc::clone(&machine.clock),
@@ -173,11 +176,12 @@ impl Core {
         &self,
         core: &View,
         policies: &Policies,
+        identity: &Identity,
         host: &Host,
         mark: &Arc<StoredMark>,
     ) -> Result<(Tokens, Leases, Quotas), CeremonyError> {
         let (barrier, counts) = (&self.inner.barrier, Arc::new(LeaseCounts::default()));
-        let tokens = Tokens::open_marking(barrier, policies, host, Arc::clone(mark), Arc::clone(&counts));
+        let tokens = Tokens::open_marking(barrier, policies, identity, host, Arc::clone(mark), Arc::clone(&counts));
         let tokens = tokens.map_err(load("tokens"))?;
         tokens.index_leases().await.map_err(load("the leases of tokens"))?;
         let leases = Leases::open(barrier, counts).map_err(load("leases"))?;
