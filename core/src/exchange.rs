@@ -235,6 +235,14 @@ pub enum Media {
     Prometheus,
     /// Bytes without a meaning to a client: a page of a snapshot.
     Octets,
+    /// A certificate in DER (RFC 2585).
+    Certificate,
+    /// A certificate revocation list in DER (RFC 2585).
+    RevocationList,
+    /// Certificates in PEM (RFC 8555, 9.1).
+    CertificateChain,
+    /// Anything else in PEM.
+    Pem,
 }
 
 impl Media {
@@ -244,6 +252,10 @@ impl Media {
             Self::Json => "application/json",
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
             Self::Octets => "application/octet-stream",
+            Self::Certificate => "application/pkix-cert",
+            Self::RevocationList => "application/pkix-crl",
+            Self::CertificateChain => "application/pem-certificate-chain",
+            Self::Pem => "application/x-pem-file",
         }
     }
 }
