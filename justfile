@@ -40,3 +40,13 @@ soak seed="1" minutes="10":
 package:
     packaging/build
     packaging/test --deb
+
+# hvac's own integration tests against the built binary: what fails, by file. Takes arguments of pytest.
+hvac *args:
+    cargo build --locked -p onrecord-cli
+    e2e/clients/hvac-suite {{args}}
+
+# Requests made from the server's own OpenAPI document: no 5xx, no status that it does not declare. Takes what `.ci/clients` installs.
+schemathesis examples="50" seed="1":
+    cargo build --locked -p onrecord-cli
+    e2e/clients/schemathesis {{examples}} {{seed}}

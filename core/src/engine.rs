@@ -18,6 +18,7 @@ pub(crate) mod login_attempts;
 pub(crate) mod login_parameters;
 pub(crate) mod mount;
 pub(crate) mod mounts;
+pub(crate) mod pki;
 pub(crate) mod secret_record;
 pub(crate) mod space;
 pub(crate) mod sys;

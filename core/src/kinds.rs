@@ -3,6 +3,7 @@
 
 use crate::engine::kind::{EngineKind, Kinds};
 use crate::engine::{approle, cert, cubbyhole, identity, jwt, kv1, kv2, sys, token, transit, userpass};
+use crate::engine::{approle, cert, cubbyhole, jwt, kv1, kv2, pki, sys, token, transit, userpass};
 
 /// The built-in kinds. Of several versions the first is the default.
 static BUILTIN: [&EngineKind; 11] = [
@@ -12,6 +13,7 @@ static BUILTIN: [&EngineKind; 11] = [
     &kv1::KIND,
     &kv2::KIND,
     &transit::KIND,
+    &pki::KIND,
     &userpass::KIND,
     &approle::KIND,
     &cert::KIND,

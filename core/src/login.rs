@@ -23,7 +23,8 @@ pub(crate) async fn issue(
     let Some(mut login) = reply.login.take() else { return Outcome::Reply(reply) };
     // What the path of a login captures may be secret, and the paths of leases are in the clear in storage.
     if let Some(row) = row.filter(|row| row.captured != Captured::Name) {
-        login.lease_path = [&*call.mount.path, row.prefix()].concat().trim_end_matches('/').to_owned();
+        let path = [&*call.mount.path, row.prefix()].concat();
+        path.trim_end_matches('/').clone_into(&mut login.lease_path);
     }
     let (issued, warning) = match token(unsealed, call, login, &mut reply.entity_created).await {
         Ok(issued) => issued,

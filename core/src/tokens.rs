@@ -298,13 +298,19 @@ impl TokenStore {
     /// The token with this text, whether it is still alive or not.
     async fn find_text(&self, text: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
         let name = self.storage.name(text)?;
-        if batch::may_be(text)
-            && self.cache.get(&name).is_none()
-            && let Some(entry) = self.open_batch(&name, text)?
-        {
-            return Box::pin(self.load(&name, Some(entry))).await;
+        if batch::may_be(text) && self.cache.get(&name).is_none() {
+            // Rare, and large: on the heap.
+            return Box::pin(self.find_batch(&name, text)).await;
         }
         self.find(&name).await
+    }
+
+    /// The token with a text that may be that of a batch token.
+    async fn find_batch(&self, name: &str, text: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
+        match self.open_batch(name, text)? {
+            Some(entry) => self.load(name, Some(entry)).await,
+            None => self.find(name).await,
+        }
     }
 
     /// The token stored under `name`, from memory or storage, whether it is still alive or not.

@@ -162,6 +162,7 @@ fn sources(kind: &EngineKind) -> String {
         ("jwt", _) => vec!["engine/jwt.rs", "engine/jwt", "engine/login_parameters.rs"],
         ("kv", "1") => vec!["engine/kv1.rs"],
         ("kv", "2") => vec!["engine/kv2.rs", "engine/kv2"],
+        ("pki", _) => vec!["engine/pki.rs", "engine/pki"],
         ("transit", _) => vec!["engine/transit.rs", "engine/transit", "engine/tools.rs"],
         other => panic!("where are the sources of {other:?}?"),
     };

@@ -101,8 +101,6 @@ step mounts/tune 'send POST sys/mounts/kv1/tune "{\"default_lease_ttl\": \"2h\",
 step mounts/read-tune 'send GET sys/mounts/kv1/tune' 'same .data.default_lease_ttl 7200'
 step mounts/unknown-type 'send POST sys/mounts/none "{\"type\": \"no-such-engine\"}"'
 step mounts/disable 'mount spare kv' 'send DELETE sys/mounts/spare'
-step remount/move 'mount here kv' 'send POST here/a "$(json value "$(secret moved)")"' \
-  'send POST sys/remount "{\"from\": \"here\", \"to\": \"there\"}"' 'moved' 'same .data.value "$(secret moved)"'
 # A move is asynchronous: its state is asked for a bounded number of times.
 moved() {
   local id tries
@@ -113,6 +111,8 @@ moved() {
   done
   same .data.migration_info.status success && send GET there/a
 }
+step remount/move 'mount here kv' 'send POST here/a "$(json value "$(secret moved)")"' \
+  'send POST sys/remount "{\"from\": \"here\", \"to\": \"there\"}"' 'moved' 'same .data.value "$(secret moved)"'
 
 step kv1/write 'send PUT kv1/a/b "$(jq -cn --arg value "$(secret kv1)" "{value: \$value, n: 17}")"'
 step kv1/read 'send GET kv1/a/b' 'same .data.value "$(secret kv1)"' 'same .data.n 17'
@@ -151,7 +151,7 @@ step kv2/missing 'send GET $at'
 step cubbyhole/write 'send POST cubbyhole/mine "$(json value "$(secret cubbyhole)")"'
 step cubbyhole/read 'send GET cubbyhole/mine' 'same .data.value "$(secret cubbyhole)"'
 
-reader='path "kv1/open/*" { capabilities = ["create", "read"] }'
+reader='path "kv1/open/*" { capabilities = ["create", "read", "update"] }'
 step policy/write 'send PUT sys/policies/acl/reader "$(json policy "$reader")"'
 step policy/read 'send GET sys/policies/acl/reader' 'same .data.policy "$reader"'
 step policy/list 'send LIST sys/policies/acl' 'has ".data.keys | join(\" \")" "*reader*"'
@@ -167,7 +167,7 @@ step token/lookup 'send POST auth/token/lookup "$(of "${kept[made]}")"' 'same .d
 step token/lookup-accessor 'send POST auth/token/lookup-accessor "$(json accessor "${kept[accessor]}")"' 'same .data.id ""'
 step token/lookup-self 'as "${kept[made]}"' 'send GET auth/token/lookup-self' 'same .data.id "${kept[made]}"'
 step token/capabilities 'send POST sys/capabilities "$(jq -cn --arg token "${kept[made]}" "{token: \$token, paths: [\"kv1/open/x\"]}")"' \
-  'same ".data[\"kv1/open/x\"] | join(\" \")" "create read"'
+  'same ".data[\"kv1/open/x\"] | join(\" \")" "create read update"'
 step token/allowed 'as "${kept[made]}"' use_open
 step token/denied 'as "${kept[made]}"' 'send GET kv1/closed'
 step token/unknown 'as "hvs.${WALK_CANARY}unknowntoken1234567890"' 'send GET kv1/open/x'

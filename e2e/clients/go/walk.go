@@ -378,7 +378,7 @@ func versioned(kv2 *api.KVv2) {
 	step("kv2/missing", get(""))
 }
 
-const reader = `path "kv1/open/*" { capabilities = ["create", "read"] }`
+const reader = `path "kv1/open/*" { capabilities = ["create", "read", "update"] }`
 
 // useOpen is what the policy reader allows.
 func useOpen() error {
@@ -430,7 +430,7 @@ func tokens() {
 	step("token/lookup-self", with(named("made"), func() error { got, err := auth.LookupSelf(); return looked(got, err, "id", kept["made"]) }))
 	step("token/capabilities", func() error {
 		got, err := sys.Capabilities(kept["made"], "kv1/open/x")
-		return errors.Join(err, same(got, []string{"create", "read"}))
+		return errors.Join(err, same(got, []string{"create", "read", "update"}))
 	})
 	readClosed := func() error { _, err := ask("read", "kv1/closed", nil); return err }
 	step("token/allowed", with(named("made"), useOpen))

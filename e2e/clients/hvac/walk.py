@@ -216,7 +216,7 @@ step("kv2/missing")(lambda: kv2_read())
 step("cubbyhole/write")(lambda: client.write_data("cubbyhole/mine", data={"value": secret("cubbyhole")}))
 step("cubbyhole/read")(lambda: same(client.read("cubbyhole/mine")["data"], {"value": secret("cubbyhole")}))
 
-READER = 'path "kv1/open/*" { capabilities = ["create", "read"] }'
+READER = 'path "kv1/open/*" { capabilities = ["create", "read", "update"] }'
 step("policy/write")(lambda: sys_.create_or_update_acl_policy("reader", READER))
 step("policy/read")(lambda: same(sys_.read_acl_policy("reader")["data"]["policy"], READER))
 step("policy/list")(lambda: holds("reader" in sys_.list_acl_policies()["data"]["keys"], "the policy"))
@@ -242,7 +242,7 @@ step("token/lookup-accessor")(
 )
 step("token/lookup-self")(lambda: as_token(made(), lambda: same(token.lookup_self()["data"]["id"], made())))
 step("token/capabilities")(
-    lambda: same(sys_.get_capabilities(["kv1/open/x"], token=made())["data"]["kv1/open/x"], ["create", "read"])
+    lambda: same(sys_.get_capabilities(["kv1/open/x"], token=made())["data"]["kv1/open/x"], ["create", "read", "update"])
 )
 
 

@@ -28,7 +28,7 @@ import java.util.concurrent.TimeUnit;
 @SuppressWarnings("deprecation") // The older calls are those that most programs have.
 public final class Walk {
     private static final String CANARY = System.getenv("WALK_CANARY");
-    private static final String READER = "path \"kv1/open/*\" { capabilities = [\"create\", \"read\"] }";
+    private static final String READER = "path \"kv1/open/*\" { capabilities = [\"create\", \"read\", \"update\"] }";
     private static final int MINUTES = 300;
 
     private final Map<String, String> kept = new HashMap<>();
@@ -289,7 +289,8 @@ public final class Walk {
         step("kv2/write-metadata", () -> write("kv2/metadata/app/db", "custom_metadata", new JsonObject().add("owner", secret("metadata"))));
         step("kv2/read-metadata", () -> same(text(in(read("kv2/metadata/app/db")).get("custom_metadata").asObject(), "owner"), secret("metadata")));
         step("kv2/list", () -> same(versioned().logical().list("kv2/app").getListData(), "[db]"));
-        step("kv2/delete", () -> accepted(versioned().logical().delete(at)));
+        // Without versions, the library deletes the whole secret.
+        step("kv2/delete", () -> accepted(versioned().logical().delete(at, new int[] {2})));
         step("kv2/deleted", reads);
         step("kv2/undelete", () -> accepted(versioned().logical().unDelete(at, new int[] {2})), reads);
         step("kv2/delete-versions", () -> accepted(versioned().logical().delete(at, new int[] {1})));
@@ -327,7 +328,7 @@ public final class Walk {
         step("token/lookup-self", asMade, () -> same(vault().auth().lookupSelf().getId(), kept.get("made")));
         step("token/capabilities", () -> {
             JsonObject found = write("sys/capabilities", "token", kept.get("made"), "paths", Json.array("kv1/open/x"));
-            same(in(found).get("kv1/open/x"), "[\"create\",\"read\"]");
+            same(in(found).get("kv1/open/x"), "[\"create\",\"read\",\"update\"]");
         });
         step("token/allowed", asMade, this::useOpen);
         step("token/denied", asMade, () -> read("kv1/closed"));

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use onrecord_e2e::recording_proxy::Exchange;
 use serde_json::Value;
 
-/// Keys of answers whose values are secrets that the server made.
-const SECRET_KEYS: [&str; 14] = [
+/// Keys whose values are secrets, in requests and in answers.
+const SECRET_KEYS: [&str; 15] = [
+    "jwt",
     "client_token",
     "token",
     "id",
@@ -38,6 +39,7 @@ impl Secrets {
         let mut made = BTreeSet::new();
         for exchange in exchanges {
             collect(&exchange.json(), false, &mut made);
+            collect(&exchange.sent_json(), false, &mut made);
             made.extend(exchange.header("x-vault-token").map(str::to_owned));
         }
         made.retain(|secret| is_secret(secret));

@@ -4,8 +4,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use onrecord_e2e::wait;
 use serde_json::Value;
 
 /// A client library.
@@ -111,6 +111,9 @@ pub fn installed() -> PathBuf {
     )
 }
 
+/// How long a program may take. One that starts a process for each request takes a minute on a machine that is busy otherwise.
+const TIMEOUT: Duration = Duration::from_mins(4);
+
 /// Runs a program to its end and reads its reports; what it says beside them on standard error is part of a failure.
 pub fn run(mut command: Command) -> Vec<Report> {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -129,8 +132,9 @@ fn wait_with_limit(child: std::process::Child) -> std::process::Output {
         sender.send(()).ok();
         output
     });
-    if ended.recv_timeout(wait::TIMEOUT).is_err() {
-        drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+    if ended.recv_timeout(TIMEOUT).is_err() {
+        // It may have ended meanwhile.
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
     }
     waiter.join().expect("no panic").expect("the program ends")
 }
