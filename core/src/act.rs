@@ -41,11 +41,25 @@ async fn run(context: &RequestContext<'_>) -> Outcome {
         return Box::pin(preview::answer(context)).await;
     }
     let call = context.call(mount);
-    match mount.engine.handle(context.route.number, context.unsealed, &call).outcome().await {
+    let mut outcome = match mount.engine.handle(context.route.number, context.unsealed, &call).outcome().await
+    {
         Outcome::Reply(reply) if reply.login.is_some() => {
             Box::pin(login::issue(context.unsealed, &call, context.route.row, reply)).await
         }
         outcome => outcome,
+    };
+    identify(context, &mut outcome);
+    outcome
+}
+
+/// Finds the entity of a token that the answer issues or renews: what it adds to the token is shown and on record.
+fn identify(context: &RequestContext<'_>, outcome: &mut Outcome) {
+    if let Outcome::Reply(reply) = outcome
+        && let Some(issued) = &reply.auth
+        && !issued.entry.entity_id.is_empty()
+    {
+        let token = &issued.entry;
+        reply.identity = context.unsealed.identity.caller(&token.entity_id, &token.policies).1;
     }
 }
 

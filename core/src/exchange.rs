@@ -235,6 +235,14 @@ pub enum Media {
     Prometheus,
     /// Bytes without a meaning to a client: a page of a snapshot.
     Octets,
+    /// A certificate in DER (RFC 2585).
+    Certificate,
+    /// A certificate revocation list in DER (RFC 2585).
+    RevocationList,
+    /// Certificates in PEM (RFC 8555, 9.1).
+    CertificateChain,
+    /// Anything else in PEM.
+    Pem,
 }
 
 impl Media {
@@ -244,6 +252,10 @@ impl Media {
             Self::Json => "application/json",
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
             Self::Octets => "application/octet-stream",
+            Self::Certificate => "application/pkix-cert",
+            Self::RevocationList => "application/pkix-crl",
+            Self::CertificateChain => "application/pem-certificate-chain",
+            Self::Pem => "application/x-pem-file",
         }
     }
 }
@@ -266,7 +278,7 @@ pub struct Answer {
     body: Bytes,
     /// In how many seconds the client may try again; 0 says nothing about it.
     retry_after: u64,
-    rate_limit: Option<RateLimit>,
+    rate_limit: Option<Box<RateLimit>>,
     /// What the body holds of the budgets until it is written.
     permit: Option<Arc<Permit>>,
     /// What it says to a browser about its origin.
@@ -361,13 +373,13 @@ impl Answer {
     }
 
     /// What is left of the quota that the request counts for, where the answer is to say so.
-    pub const fn rate_limit(&self) -> Option<RateLimit> {
-        self.rate_limit
+    pub fn rate_limit(&self) -> Option<RateLimit> {
+        self.rate_limit.as_deref().copied()
     }
 
     /// With headers about the quota.
     #[must_use]
-    pub(crate) fn with_rate_limit(mut self, rate_limit: Option<RateLimit>) -> Self {
+    pub(crate) fn with_rate_limit(mut self, rate_limit: Option<Box<RateLimit>>) -> Self {
         self.rate_limit = rate_limit;
         self
     }

@@ -38,6 +38,8 @@ impl Unsealed {
             self.devices.invalidate(&self.broker, key).await?;
         } else if let Some(name) = key.strip_prefix(place::POLICY) {
             self.policies.invalidate(name).await?;
+        } else if let Some(key) = key.strip_prefix(place::IDENTITY) {
+            self.identity.invalidate(key).await?;
         } else if let Some(key) = key.strip_prefix(place::TOKEN) {
             self.tokens.invalidate(key).await?;
         } else if let Some((uuid, key)) = key.strip_prefix(place::MOUNTS).and_then(|key| key.split_once('/'))

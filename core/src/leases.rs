@@ -12,6 +12,7 @@ mod record;
 
 use std::sync::Arc;
 
+use onrecord_seal::SecretBytes;
 use onrecord_storage::{Barrier, Batch, KeyError, KeyLock, Seen, StoreError, View};
 use onrecord_value::Time;
 
@@ -40,13 +41,13 @@ impl Leases {
     /// The lease of a secret as it is stored.
     pub(crate) async fn get(&self, id: &str) -> Result<Option<Lease>, StoreError> {
         let stored = self.view.get(&keys::lease(id)).await?;
-        self.decoded(id, stored.as_ref().map(|stored| stored.expose()))
+        self.decoded(id, stored.as_ref().map(SecretBytes::expose))
     }
 
     /// The lease as the batches on their way will leave it, and what a batch that depends on it requires.
     pub(crate) async fn latest(&self, id: &str) -> Result<(Option<Lease>, Seen), StoreError> {
         let (stored, seen) = self.view.latest(&keys::lease(id)).await?;
-        Ok((self.decoded(id, stored.as_ref().map(|stored| stored.expose()))?, seen))
+        Ok((self.decoded(id, stored.as_ref().map(SecretBytes::expose))?, seen))
     }
 
     /// Orders those who change a lease. Whoever takes back what is leased holds it until the lease is gone.
@@ -187,7 +188,9 @@ impl Leases {
                 let page = self.ids_below(&path, &after).await?;
                 let Some(last) = page.last() else { break };
                 after.clone_from(last);
-                page.iter().for_each(|id| self.counts.found(&path, id));
+                for id in &page {
+                    self.counts.found(&path, id);
+                }
             }
         }
         Ok(())

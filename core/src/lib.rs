@@ -36,6 +36,7 @@ mod expiry_clock;
 mod glob;
 mod help;
 mod host;
+pub mod identity;
 mod in_flight;
 mod invalidation;
 pub mod kinds;

@@ -8,7 +8,7 @@ use crate::engine::mount::LOGINS;
 use crate::engine::token::lifetime::{self, Bounds, TtlRequest};
 use crate::engine::token::{check_batch, sanitised};
 use crate::engine::unsealed::Unsealed;
-use crate::names::check_token;
+use crate::names::{check_alias, check_token};
 use crate::outcome::{Outcome, Refusal, Reply, Warning};
 use crate::policies::{DEFAULT, ROOT};
 use crate::routes::{Captured, Route};
@@ -23,9 +23,10 @@ pub(crate) async fn issue(
     let Some(mut login) = reply.login.take() else { return Outcome::Reply(reply) };
     // What the path of a login captures may be secret, and the paths of leases are in the clear in storage.
     if let Some(row) = row.filter(|row| row.captured != Captured::Name) {
-        login.lease_path = [&*call.mount.path, row.prefix()].concat().trim_end_matches('/').to_owned();
+        let path = [&*call.mount.path, row.prefix()].concat();
+        path.trim_end_matches('/').clone_into(&mut login.lease_path);
     }
-    let (issued, warning) = match token(unsealed, call, login).await {
+    let (issued, warning) = match token(unsealed, call, login, &mut reply.entity_created).await {
         Ok(issued) => issued,
         Err(refusal) => return refusal.into(),
     };
@@ -38,6 +39,7 @@ async fn token(
     unsealed: &Unsealed,
     call: &Call<'_>,
     mut login: TokenDraft,
+    entity_created: &mut bool,
 ) -> Result<(Issued, Option<Warning>), Refusal> {
     if !login.no_default_policy {
         login.policies.push(DEFAULT.to_owned());
@@ -51,8 +53,9 @@ async fn token(
     let request =
         TtlRequest { ttl: login.ttl, period: login.period, explicit_max_ttl: login.explicit_max_ttl, age: 0 };
     let granted = lifetime::grant_first(request, Bounds::of(unsealed, &call.mount.tune))?;
+    let alias = login.alias.take();
     let name = call.mount.path.strip_prefix(LOGINS).unwrap_or(&call.mount.path).trim_end_matches('/');
-    let draft = TokenDraft {
+    let mut draft = TokenDraft {
         id: None,
         policies,
         path: call.full_path(),
@@ -63,6 +66,11 @@ async fn token(
     };
     check_token(&draft)?;
     check_batch(&draft)?;
+    if let Some(alias) = alias {
+        check_alias(&alias)?;
+        let logged_in = unsealed.identity.log_in(&call.mount.accessor, &alias, call.now).await?;
+        (draft.entity_id, *entity_created) = (logged_in.entity_id, logged_in.created);
+    }
     let entry = unsealed.tokens.create(draft, None, call.now).await?;
     let issued = Issued { entry, lease_seconds: granted.ttl, new: true, text_known: true };
     Ok((issued, granted.capped.map(|capped| lifetime::warning("TTL", capped))))

@@ -5,7 +5,7 @@
 use onrecord_value::printable::{Invisible, find_invisible};
 
 use crate::outcome::Refusal;
-use crate::token::TokenDraft;
+use crate::token::{LoginAlias, TokenDraft};
 
 /// Checks a name. `what` is the name of the field, for the client.
 pub(crate) fn check_name(what: &str, name: &str) -> Result<(), Refusal> {
@@ -23,6 +23,15 @@ pub(crate) fn check_token(draft: &TokenDraft) -> Result<(), Refusal> {
     draft.meta.iter().flatten().try_for_each(|(key, value)| {
         check_name("meta", key)?;
         check_name("meta", value.as_str().unwrap_or_default())
+    })
+}
+
+/// Checks what is kept of a new account.
+pub(crate) fn check_alias(alias: &LoginAlias) -> Result<(), Refusal> {
+    check_name("the name of the account", &alias.name)?;
+    alias.metadata.iter().try_for_each(|(key, value)| {
+        check_name("metadata", key)?;
+        check_name("metadata", value.as_str().unwrap_or_default())
     })
 }
 

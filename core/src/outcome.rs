@@ -1,6 +1,7 @@
 //! What an engine returns: a reply or a refusal. It cannot fail to return one.
 //! Never in it: envelopes and bytes (`shape`), entries (`record`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use onrecord_value::{Object, Value};
 use crate::admission::Overloaded;
 use crate::audit_errors;
 use crate::exchange::Media;
+use crate::identity::CallerIdentity;
 use crate::leases::IssuedLease;
 use crate::token::{Issued, TokenDraft, Wrapped};
 
@@ -32,6 +34,10 @@ pub struct Reply {
     pub recorded: Option<Object>,
     /// A token that this request issued; it is revoked if its response cannot be recorded.
     pub auth: Option<Issued>,
+    /// The entity of that token, which the core finds.
+    pub identity: Option<Arc<CallerIdentity>>,
+    /// Whether this login made the entity.
+    pub entity_created: bool,
     /// Lets a client in: the core issues such a token and puts it into `auth`. For login methods alone. They leave `id`
     /// and `path` to the core; it adds `default` to the policies, and the name of the mount to the display name.
     pub login: Option<TokenDraft>,

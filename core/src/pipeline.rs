@@ -7,7 +7,6 @@ use crate::admission::Permit;
 use crate::context::RequestContext;
 use crate::engine::unsealed::Unsealed;
 use crate::exchange::{Answer, Exchange};
-use crate::quotas::Admitted;
 use crate::{act, capture, decide, record, refusals, release, route, shape, wrap};
 
 /// Takes one exchange from capture to release. Step 0 has admitted it. From step 5 on there is no way past step 8.
@@ -30,14 +29,11 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
         return Answer::over_rate();
     }
     let has_token = caller.authenticated().is_some();
-    let rate_limit = match unsealed.quotas.admit(&request, has_token) {
-        Admitted::Yes(rate_limit) => rate_limit,
-        Admitted::No(seconds, rate_limit) => {
-            refusals::count_over_quota(&context);
-            caller.release();
-            return Answer::over_quota(&request.path, seconds).with_rate_limit(rate_limit);
-        }
-    };
+    if let Err(seconds) = unsealed.quotas.admit(&request, has_token) {
+        refusals::count_over_quota(&context);
+        caller.release();
+        return Answer::over_quota(&request.path, seconds).with_rate_limit(unsealed.quotas.left(&request));
+    }
     // 5. On record, before anything is done.
     let recorded = match record::request(&context).await {
         Ok(recorded) => recorded,
@@ -60,5 +56,5 @@ pub(crate) async fn journey(unsealed: Arc<Unsealed>, exchange: Box<Exchange>, pe
     // 9. Released, or withheld with all that was issued in it.
     let ceremony = route.is_ceremony().then_some(&request);
     let released = release::release(&unsealed, ceremony, caller, outcome, shaped, proof).await;
-    released.with_rate_limit(rate_limit)
+    released.with_rate_limit(unsealed.quotas.left(&request))
 }

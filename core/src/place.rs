@@ -7,6 +7,8 @@ pub(crate) const CORE: &str = "core/";
 pub(crate) const AUDIT: &str = "audit/";
 /// Cubbyholes, each in a folder named as its token is stored.
 pub(crate) const CUBBYHOLE: &str = "cubbyhole/";
+/// Entities and groups.
+pub(crate) const IDENTITY: &str = "identity/";
 /// Mounted engines, each in a folder named by its UUID.
 pub(crate) const MOUNTS: &str = "mounts/";
 /// Leases: the names of tokens' ones, and what is leased of secrets.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use onrecord_policy::{Acl, ParseError, Policy};
+use onrecord_policy::{Acl, IdentityField, ParseError, Policy};
 use onrecord_storage::{Barrier, Batch, Commit, CommitError, KeyError, REMEDY, StoreError, View};
 use onrecord_value::Time;
 
@@ -128,8 +128,27 @@ impl Policies {
     }
 
     /// The ACL of a set of policies, and its generation. A policy that does not exist grants nothing.
+    /// Rules with facts of a caller in their paths count for nobody here.
     pub fn acl(&self, names: &[String]) -> (u64, Arc<Acl>) {
+        self.compiled(&self.known(), names)
+    }
+
+    /// As [`Policies::acl`], for one caller: with its facts in the paths.
+    pub(crate) fn acl_of(
+        &self,
+        names: &[String],
+        value: &dyn Fn(&IdentityField) -> Option<String>,
+    ) -> (u64, Arc<Acl>) {
         let known = self.known();
+        let policies = || names.iter().filter_map(|name| known.get(name)).map(|known| &*known.policy);
+        if names.iter().any(|name| name == ROOT) || !policies().any(Policy::is_templated) {
+            return self.compiled(&known, names);
+        }
+        let resolved: Vec<Policy> = policies().map(|policy| policy.resolve(value)).collect();
+        (self.generation(), Arc::new(Acl::new(&resolved)))
+    }
+
+    fn compiled(&self, known: &BTreeMap<String, Known>, names: &[String]) -> (u64, Arc<Acl>) {
         let generation = self.generation();
         let mut compiled = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, acl)) = compiled.get(names)

@@ -47,14 +47,6 @@ struct Limit {
     rate: Rate,
 }
 
-/// What becomes of a request by the quotas.
-pub(crate) enum Admitted {
-    /// It may go on. What is left, where its answer is to say so.
-    Yes(Option<RateLimit>),
-    /// It may not, for so many seconds.
-    No(u64, Option<RateLimit>),
-}
-
 /// Why the quotas could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum QuotaError {
@@ -169,25 +161,34 @@ impl Quotas {
         Ok(())
     }
 
-    /// Takes a request from the quota that it counts for.
-    pub(crate) fn admit(&self, request: &Request, has_token: bool) -> Admitted {
+    /// Takes a request from the quota that it counts for. If that has none left: after how many seconds it has.
+    pub(crate) fn admit(&self, request: &Request, has_token: bool) -> Result<(), u64> {
         let active = self.active.get();
-        let path = &*request.path;
-        let limit = active.limits.iter().find(|limit| covers(&limit.quota.path, path));
-        let config = &active.table.config;
-        let is_exempt = |path: &str| config.exempt_paths.iter().any(|exempt| covers(exempt, path));
-        let Some(limit) = limit.filter(|_| !is_exempt(path) && !(has_token && path.starts_with(OWN))) else {
-            return Admitted::Yes(None);
-        };
+        let is_own = has_token && request.path.starts_with(OWN);
+        let Some(limit) = active.limit(&request.path).filter(|_| !is_own) else { return Ok(()) };
         let network = Some(Network::of_client(request.peer.as_ref()));
-        let taken = limit.rate.try_take(network, request.started);
-        let (requests, reset) = match taken {
+        limit.rate.try_take(network, request.started).map(drop).map_err(seconds)
+    }
+
+    /// What is left of the quota that a request counts for, where answers are to say so.
+    pub(crate) fn left(&self, request: &Request) -> Option<Box<RateLimit>> {
+        let active = self.active.get();
+        let limit = active.limit(&request.path).filter(|_| active.table.config.response_headers)?;
+        let network = Some(Network::of_client(request.peer.as_ref()));
+        let (remaining, reset) = match limit.rate.left(network, request.started) {
             Ok(left) => (left.requests, seconds(left.full_in)),
             Err(again) => (0, seconds(again)),
         };
-        let shown = RateLimit { limit: limit.requests(), remaining: requests, reset };
-        let shown = config.response_headers.then_some(shown);
-        if taken.is_ok() { Admitted::Yes(shown) } else { Admitted::No(reset, shown) }
+        Some(Box::new(RateLimit { limit: limit.requests(), remaining, reset }))
+    }
+}
+
+impl Active {
+    /// The limit of requests to a path, unless it is exempt.
+    fn limit(&self, path: &str) -> Option<&Limit> {
+        let limit = self.limits.iter().find(|limit| covers(&limit.quota.path, path))?;
+        let is_exempt = self.table.config.exempt_paths.iter().any(|exempt| covers(exempt, path));
+        (!is_exempt).then_some(&**limit)
     }
 }
 

@@ -79,8 +79,28 @@ impl Rate {
             return Err(taken.saturating_sub(self.burst));
         }
         used.until = until;
-        let requests = (self.burst.saturating_sub(taken)).as_nanos() / self.cost.as_nanos().max(1);
-        Ok(Left { requests: u64::try_from(requests).unwrap_or(u64::MAX), full_in: taken })
+        Ok(self.after(taken))
+    }
+
+    /// What a peer has left, or after how long it has any.
+    pub(crate) fn left(&self, peer: Option<Network>, now: Duration) -> Result<Left, Duration> {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = peers.get(&peer).or_else(|| peers.get(&None).filter(|_| peers.len() >= PEERS_MAX));
+        let (until, blocked_until) =
+            used.map_or((Duration::ZERO, Duration::ZERO), |used| (used.until, used.blocked_until));
+        let blocked = blocked_until.saturating_sub(now);
+        let taken = until.saturating_sub(now);
+        if blocked > Duration::ZERO {
+            return Err(blocked);
+        }
+        let over = (taken + self.cost).saturating_sub(self.burst);
+        if over > Duration::ZERO { Err(over) } else { Ok(self.after(taken)) }
+    }
+
+    /// What is left of a burst of which so much is taken.
+    fn after(&self, taken: Duration) -> Left {
+        let requests = self.burst.saturating_sub(taken).as_nanos() / self.cost.as_nanos().max(1);
+        Left { requests: u64::try_from(requests).unwrap_or(u64::MAX), full_in: taken }
     }
 }
 

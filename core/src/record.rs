@@ -20,10 +20,11 @@ use crate::context::RequestContext;
 use crate::decide::Verdict;
 use crate::engine::mount::{Mount, RUNNING_VERSION};
 use crate::exchange::{Peer, ReleaseProof, Shaped};
+use crate::identity::CallerIdentity;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Reply};
 use crate::routes::{self, Access, Role};
-use crate::token::{Entry as StoredToken, Issued, TokenKind, Wrapped};
+use crate::token::{Entry as StoredToken, TokenKind, Wrapped};
 use crate::tokens::Caller;
 
 pub(crate) use bare::not_stored;
@@ -208,10 +209,10 @@ fn request_error(context: &RequestContext<'_>) -> Option<Template> {
 /// `auth` of a response entry: as in the request entry; for a login, the token that it issued.
 fn known_after<'a>(context: &RequestContext<'a>, outcome: &'a Outcome) -> Auth<'a> {
     match outcome {
-        Outcome::Reply(reply) if context.route.access() == Access::Anybody => reply.auth.as_ref(),
+        Outcome::Reply(reply) if context.route.access() == Access::Anybody => issued(reply),
         Outcome::Reply(_) | Outcome::Refusal(_) => None,
     }
-    .map_or_else(|| asking(context), issued)
+    .unwrap_or_else(|| asking(context))
 }
 
 /// `auth`: who asks, and what the policies decided about it.
@@ -238,32 +239,36 @@ fn caller(caller: &Caller) -> Auth<'_> {
         remaining_uses: caller.remaining_uses.unwrap_or(0),
         token_ttl: token.creation_ttl,
         token_issue_time: Some(token.issued.into()),
-        cache_key: Some(&token.cache_key),
-        ..of_token(token)
+        cache_key: Some(caller.identity.as_ref().map_or(&token.cache_key, |identity| &identity.cache_key)),
+        ..of_token(token, caller.identity.as_deref())
     }
 }
 
-/// `response.auth`: the token that the answer issues or renews.
-fn issued(issued: &Issued) -> Auth<'_> {
+/// `response.auth`: the token that the answer issues or renews, if it does.
+fn issued(reply: &Reply) -> Option<Auth<'_>> {
+    let issued = reply.auth.as_ref()?;
     let token = &*issued.entry;
-    Auth {
+    Some(Auth {
         client_token: Token::new(issued.text()),
         num_uses: token.num_uses,
         token_ttl: issued.lease_seconds,
         no_default_policy: token.no_default_policy,
         token_issue_time: (!issued.new).then(|| token.issued.into()),
-        ..of_token(token)
-    }
+        entity_created: reply.entity_created,
+        ..of_token(token, reply.identity.as_deref())
+    })
 }
 
-fn of_token(token: &StoredToken) -> Auth<'_> {
+fn of_token<'a>(token: &'a StoredToken, identity: Option<&'a CallerIdentity>) -> Auth<'a> {
+    let policies = identity.map_or(&token.policies, |identity| &identity.all_policies);
     Auth {
         accessor: Accessor::new(&token.accessor),
         display_name: (&token.display_name).into(),
-        policies: (&token.policies).into(),
+        policies: policies.into(),
         token_policies: (&token.policies).into(),
+        identity_policies: identity.map(|identity| (&identity.policies).into()).unwrap_or_default(),
         metadata: token.meta.as_ref().map(Into::into).unwrap_or_default(),
-        entity_id: (&token.entity_id).into(),
+        entity_id: Clear::new(identity.map_or(&token.entity_id, CallerIdentity::entity_id)),
         token_type: match token.kind {
             TokenKind::Service => TokenType::Service,
             TokenKind::Batch => TokenType::Batch,
@@ -349,7 +354,7 @@ fn replied<'a>(reply: &'a Reply, plain: Option<&'a [String]>, response: &mut Res
         response.wrap_info = Some(wrap_info(wrapped));
         return;
     }
-    response.auth = reply.auth.as_ref().map(issued);
+    response.auth = issued(reply).map(|auth| Auth { entity_created: false, ..auth });
     response.secret = match &reply.lease {
         Some(lease) => Some(Secret { lease_id: Clear::new(&lease.id) }),
         None => reply.lease_seconds.map(|_| Secret::default()),

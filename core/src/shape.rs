@@ -8,6 +8,7 @@ use onrecord_value::{Object, Value, json, object};
 use crate::audit_errors;
 use crate::context::RequestContext;
 use crate::exchange::Shaped;
+use crate::identity::CallerIdentity;
 use crate::outcome::{Outcome, Refusal, Reply, ReplyShape};
 use crate::token::{Issued, Wrapped};
 
@@ -145,7 +146,7 @@ fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {
     warnings(reply, out);
     out.extend_from_slice(b",\"auth\":");
     match &reply.auth {
-        Some(issued) => auth(issued, out),
+        Some(issued) => auth(issued, reply.identity.as_deref(), out),
         None => out.extend_from_slice(b"null"),
     }
     out.push(b'}');
@@ -192,16 +193,20 @@ fn warnings(reply: &Reply, out: &mut Vec<u8>) {
 }
 
 /// The `auth` block, in the API's order.
-fn auth(issued: &Issued, out: &mut Vec<u8>) {
+fn auth(issued: &Issued, identity: Option<&CallerIdentity>, out: &mut Vec<u8>) {
     let token = &issued.entry;
     out.extend_from_slice(b"{\"client_token\":");
     json::write_str(issued.text(), out);
     out.extend_from_slice(b",\"accessor\":");
     json::write_str(&token.accessor, out);
-    let policies: Value = token.policies.iter().map(String::as_str).collect();
-    for key in [&b",\"policies\":"[..], b",\"token_policies\":"] {
+    let all = identity.map_or(&token.policies, |identity| &identity.all_policies);
+    for (key, names) in [(&b",\"policies\":"[..], all), (b",\"token_policies\":", &token.policies)] {
         out.extend_from_slice(key);
-        json::write(&policies, out);
+        json::write(&Value::from(names.as_slice()), out);
+    }
+    if let Some(identity) = identity.filter(|identity| !identity.policies.is_empty()) {
+        out.extend_from_slice(b",\"identity_policies\":");
+        json::write(&Value::from(identity.policies.as_slice()), out);
     }
     out.extend_from_slice(b",\"metadata\":");
     match &token.meta {
@@ -212,7 +217,7 @@ fn auth(issued: &Issued, out: &mut Vec<u8>) {
     number(issued.lease_seconds, out);
     out.extend_from_slice(if token.renewable { b",\"renewable\":true" } else { b",\"renewable\":false" });
     out.extend_from_slice(b",\"entity_id\":");
-    json::write_str(&token.entity_id, out);
+    json::write_str(identity.map_or(&token.entity_id, CallerIdentity::entity_id), out);
     out.extend_from_slice(b",\"token_type\":");
     json::write_str(token.kind.as_str(), out);
     out.extend_from_slice(b",\"orphan\":");

@@ -21,6 +21,7 @@ mod storage;
 use std::sync::Arc;
 use std::task::Poll;
 
+use onrecord_policy::Acl;
 use onrecord_seal::Secret;
 use onrecord_storage::{Barrier, KeyError};
 use onrecord_value::Time;
@@ -31,6 +32,7 @@ pub use revoke::Tidied;
 
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::leases::counts::LeaseCounts;
 use crate::policies::Policies;
 use crate::request::Request;
@@ -50,6 +52,7 @@ pub struct Tokens(Arc<TokenStore>);
 struct TokenStore {
     storage: TokenStorage,
     policies: Policies,
+    identity: Identity,
     host: Host,
     cache: TokenCache,
     /// Where a time that a token has expired by is stored.
@@ -61,24 +64,31 @@ pub type ActiveToken = Arc<CachedToken>;
 
 impl Tokens {
     /// The store behind a barrier. Reads nothing yet.
-    pub fn open(barrier: &Barrier, policies: &Policies, host: &Host) -> Result<Self, KeyError> {
-        Self::with_mark(barrier, policies, host, None, Arc::default())
+    pub fn open(
+        barrier: &Barrier,
+        policies: &Policies,
+        identity: &Identity,
+        host: &Host,
+    ) -> Result<Self, KeyError> {
+        Self::with_mark(barrier, policies, identity, host, None, Arc::default())
     }
 
     /// As [`Tokens::open`]. That a token has expired is durable before anybody is told.
     pub(crate) fn open_marking(
         barrier: &Barrier,
         policies: &Policies,
+        identity: &Identity,
         host: &Host,
         mark: Arc<StoredMark>,
         counts: Arc<LeaseCounts>,
     ) -> Result<Self, KeyError> {
-        Self::with_mark(barrier, policies, host, Some(mark), counts)
+        Self::with_mark(barrier, policies, identity, host, Some(mark), counts)
     }
 
     fn with_mark(
         barrier: &Barrier,
         policies: &Policies,
+        identity: &Identity,
         host: &Host,
         mark: Option<Arc<StoredMark>>,
         counts: Arc<LeaseCounts>,
@@ -86,6 +96,7 @@ impl Tokens {
         Ok(Self(Arc::new(TokenStore {
             storage: TokenStorage::new(barrier, counts)?,
             policies: policies.clone(),
+            identity: identity.clone(),
             host: host.clone(),
             cache: TokenCache::default(),
             mark,
@@ -120,6 +131,16 @@ impl Tokens {
     /// What is stored of a caller's token now: its uses may have been spent since the request arrived.
     pub fn current(&self, caller: &Caller) -> ActiveToken {
         Arc::clone(&caller.cached)
+    }
+
+    /// What a token may do now. Nothing, if its entity is disabled or gone.
+    pub(crate) fn acl(&self, found: &ActiveToken) -> Arc<Acl> {
+        let mut state = found.state();
+        let state = &mut *state;
+        match state.access.refresh(&state.entry, &self.0.policies, &self.0.identity) {
+            true => Arc::clone(&state.access.acl),
+            false => Arc::default(),
+        }
     }
 
     /// The live token with this text.
@@ -276,13 +297,19 @@ impl TokenStore {
     /// The token with this text, whether it is still alive or not.
     async fn find_text(&self, text: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
         let name = self.storage.name(text)?;
-        if batch::may_be(text)
-            && self.cache.get(&name).is_none()
-            && let Some(entry) = self.open_batch(&name, text)?
-        {
-            return Box::pin(self.load(&name, Some(entry))).await;
+        if batch::may_be(text) && self.cache.get(&name).is_none() {
+            // Rare, and large: on the heap.
+            return Box::pin(self.find_batch(&name, text)).await;
         }
         self.find(&name).await
+    }
+
+    /// The token with a text that may be that of a batch token.
+    async fn find_batch(&self, name: &str, text: &str) -> Result<Option<Arc<CachedToken>>, TokenError> {
+        match self.open_batch(name, text)? {
+            Some(entry) => self.load(name, Some(entry)).await,
+            None => self.find(name).await,
+        }
     }
 
     /// The token stored under `name`, from memory or storage, whether it is still alive or not.
@@ -364,7 +391,7 @@ impl TokenStore {
                     _ => return Ok(None),
                 }
             }
-            if let Some(cached) = self.cache.insert(lineage, parent, &self.policies) {
+            if let Some(cached) = self.cache.insert(lineage, parent) {
                 return Ok(Some(cached));
             }
         }

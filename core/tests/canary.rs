@@ -154,6 +154,7 @@ fn sources(kind: &EngineKind) -> String {
     let names = match (kind.name, kind.version) {
         ("system", _) => vec!["engine/sys", "preview.rs"],
         ("token", _) => vec!["engine/token.rs", "engine/token"],
+        ("identity", _) => vec!["engine/identity.rs", "engine/identity"],
         ("cubbyhole", _) => vec!["engine/cubbyhole.rs"],
         ("userpass", _) => vec!["engine/userpass.rs", "engine/userpass", "engine/login_parameters.rs"],
         ("approle", _) => vec!["engine/approle.rs", "engine/approle", "engine/login_parameters.rs"],
@@ -161,6 +162,7 @@ fn sources(kind: &EngineKind) -> String {
         ("jwt", _) => vec!["engine/jwt.rs", "engine/jwt", "engine/login_parameters.rs"],
         ("kv", "1") => vec!["engine/kv1.rs"],
         ("kv", "2") => vec!["engine/kv2.rs", "engine/kv2"],
+        ("pki", _) => vec!["engine/pki.rs", "engine/pki"],
         ("transit", _) => vec!["engine/transit.rs", "engine/transit", "engine/tools.rs"],
         other => panic!("where are the sources of {other:?}?"),
     };

@@ -20,7 +20,7 @@ use crate::tokens::ActiveToken;
 /// How often a change is tried again because another one came first.
 const TRIES: usize = 4;
 /// How long after its first failure a revocation is tried again. The pause doubles with each failure.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// What an engine says about a secret that it hands out.
 #[derive(Debug, Clone, Default)]
@@ -354,9 +354,10 @@ async fn sweep_token(unsealed: &Unsealed, name: &str, now: Time) -> Result<usize
             // One that has failed has a time of its own.
             let lease = unsealed.leases.get(&id).await.map_err(refused)?;
             let waits = |lease: Lease| lease.retry.is_some_and(|retry| lease.is_irrevocable() || retry > now);
-            match lease.is_some_and(waits) || end(unsealed, &id, now, Force::No, false).await.is_err() {
-                true => is_left = true,
-                false => ended += 1,
+            if lease.is_some_and(waits) || end(unsealed, &id, now, Force::No, false).await.is_err() {
+                is_left = true;
+            } else {
+                ended += 1;
             }
         }
     }

@@ -56,7 +56,15 @@ impl Mounts {
     pub async fn load(barrier: &Barrier, host: &Host, kinds: &Kinds) -> Result<Self, MountError> {
         let view = barrier.view(place::CORE)?;
         let stored = view.get(KEY).await?.ok_or_else(|| view.missing(KEY))?;
-        let stored = stored::decode(stored.expose(), kinds).map_err(|error| unreadable(error, &view))?;
+        let mut stored = stored::decode(stored.expose(), kinds).map_err(|error| unreadable(error, &view))?;
+        // A server of a version before this one was initialised without them.
+        let missing = stored::missing(&stored.0, kinds, &*host.entropy)?;
+        if !missing.is_empty() {
+            stored.0.extend(missing);
+            let mut batch = Batch::new();
+            view.put(&mut batch, KEY, &stored::encode(&stored.0, &stored.1))?;
+            view.commit(batch).await?;
+        }
         let mounts = Self(Arc::new(Shared {
             table: RwLock::new(Arc::default()),
             writer: tokio::sync::Mutex::default(),

@@ -158,19 +158,19 @@ async fn accessed(unsealed: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, R
 async fn lookup(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let bad = || Refusal { text: Some("bad token".to_owned()), ..Refusal::denied() };
     let entry = found(unsealed, call).await?.ok_or_else(bad)?.entry();
-    Ok(reply(call, &entry, entry.id.expose(), "token"))
+    Ok(reply(unsealed, call, &entry, entry.id.expose(), "token"))
 }
 
 /// The caller's own, even if this request spends its last use.
 fn lookup_own(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let entry = unsealed.tokens.current(caller(call)?).entry();
-    Ok(reply(call, &entry, entry.id.expose(), "token"))
+    Ok(reply(unsealed, call, &entry, entry.id.expose(), "token"))
 }
 
 /// By its accessor: everything but its text.
 async fn lookup_by_accessor(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {
     let entry = accessed(unsealed, call).await?.entry();
-    Ok(reply(call, &entry, "", "accessor"))
+    Ok(reply(unsealed, call, &entry, "", "accessor"))
 }
 
 async fn accessors(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
@@ -180,8 +180,13 @@ async fn accessors(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refu
     Ok(Outcome::keys(accessors))
 }
 
-fn reply(call: &Call<'_>, entry: &Entry, text: &str, known: &str) -> Reply {
-    fields::answer(facts(entry, text, call.now), call.data, &[known])
+fn reply(unsealed: &Unsealed, call: &Call<'_>, entry: &Entry, text: &str, known: &str) -> Reply {
+    let mut facts = facts(entry, text, call.now);
+    if let (_, Some(identity)) = unsealed.identity.caller(&entry.entity_id, &entry.policies) {
+        facts.insert("entity_id", identity.entity_id());
+        facts.insert("identity_policies", identity.policies.as_slice());
+    }
+    fields::answer(facts, call.data, &[known])
 }
 
 fn facts(entry: &Entry, text: &str, now: Time) -> Object {

@@ -19,6 +19,7 @@ use crate::cpu_work::CpuWork;
 use crate::devices::{Devices, Log};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::leases::Leases;
 use crate::lockout::Lockouts;
 use crate::meters::Meters;
@@ -61,6 +62,8 @@ pub struct Unsealed {
     pub leases: Leases,
     /// The policy store.
     pub policies: Policies,
+    /// The identity store.
+    pub identity: Identity,
     /// Limits of requests and of leases.
     pub(crate) quotas: Quotas,
     /// Clock, entropy and runtime. The clock never goes back: expiry is judged by it.

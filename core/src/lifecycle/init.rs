@@ -12,6 +12,7 @@ use super::{CeremonyError, Core, Inner};
 use crate::ceremonies::journal::{Act, Journal};
 use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::Cluster;
+use crate::identity::Identity;
 use crate::place;
 use crate::policies::Policies;
 use crate::token::Entry;
@@ -81,7 +82,8 @@ impl Core {
         let (barrier, host) = (&self.inner.barrier, &self.inner.host);
         let now = host.clock.now();
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
-        let tokens = Tokens::open(barrier, &policies, host).map_err(load("tokens"))?;
+        let identity = Identity::load(barrier, host).await.map_err(load("entities and groups"))?;
+        let tokens = Tokens::open(barrier, &policies, &identity, host).map_err(load("tokens"))?;
         self.make_mounts(&mut batch)?;
         self.make_cluster(&mut batch)?;
         let root_token = tokens.add_root(&mut batch, root_token, now).map_err(CeremonyError::Token)?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use onrecord_audit::Broker;
 use onrecord_entry::Boot;
 use onrecord_seal::{Progress, SecretBytes};
-use onrecord_storage::{BarrierError, TablesError};
+use onrecord_storage::{BarrierError, TablesError, View};
 
 use super::init::{Ceremony, load};
 use super::{CeremonyError, Core, Gate};
@@ -23,6 +23,7 @@ use crate::engine::mounts::Mounts;
 use crate::engine::unsealed::{Cluster, Unsealed};
 use crate::expiry_clock::StoredMark;
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::leases::Leases;
 use crate::leases::counts::LeaseCounts;
 use crate::lockout::Lockouts;
@@ -108,14 +109,10 @@ impl Core {
         let now = machine.clock.now();
         let cluster = Cluster::load(&core).await.map_err(load("the cluster's name"))?;
         let policies = Policies::load(barrier).await.map_err(load("policies"))?;
-        let counts = Arc::new(LeaseCounts::default());
-        let tokens = Tokens::open_marking(barrier, &policies, host, Arc::clone(&mark), Arc::clone(&counts));
-        let tokens = tokens.map_err(load("tokens"))?;
-        tokens.index_leases().await.map_err(load("the leases of tokens"))?;
-        let leases = Leases::open(barrier, counts).map_err(load("leases"))?;
+        let identity = Identity::load(barrier, host).await.map_err(load("entities and groups"))?;
+        let (tokens, leases, quotas) = self.load_tokens(&core, &policies, &identity, host, &mark).await?;
         let mounts = Mounts::load(barrier, host, &self.inner.kinds).await;
         let mounts = mounts.map_err(load("the mount table"))?;
-        let quotas = Quotas::load(&core, &leases).await.map_err(load("quotas"))?;
         let boot = self.random_boot()?;
         let boots = Boots::begin(&core, boot).await?;
         let audited_headers = AuditedHeaders::load(core.clone()).await?;
@@ -137,13 +134,7 @@ impl Core {
         devices.declare(&broker, &audit, 0, now).await.map_err(CeremonyError::Declared)?;
         let table = devices.table();
         let unopened: Vec<_> = unopened.into_iter().filter(|device| same(&table, device)).collect();
-        // What may start after this server, such as a syslog daemon, is no reason to stay sealed: its device waits for it.
-        let hopeless = unopened.iter().filter(|device| !device.may_start_later).count();
-        if hopeless > 0 && hopeless == table.len() {
-            let failed =
-                unopened.into_iter().map(|device| (device.device.path.clone(), device.error.to_string()));
-            return Err(CeremonyError::Devices(failed.collect()));
-        }
+        check_unopened(&unopened, table.len())?;
         log_unopened(&unopened);
         boots.finish(&core, &broker).await?;
         versions::note(&core, VERSION, now).await?;
@@ -156,6 +147,7 @@ impl Core {
             tokens,
             leases,
             policies,
+            identity,
             quotas,
             host: host.clone(),
             machine_clock: Arc::clone(&machine.clock),
@@ -177,6 +169,24 @@ impl Core {
             gate: Arc::<Gate>::downgrade(&self.inner.gate),
             ended: AtomicBool::new(false),
         }))
+    }
+
+    /// Tokens, leases, and the quotas that count them.
+    async fn load_tokens(
+        &self,
+        core: &View,
+        policies: &Policies,
+        identity: &Identity,
+        host: &Host,
+        mark: &Arc<StoredMark>,
+    ) -> Result<(Tokens, Leases, Quotas), CeremonyError> {
+        let (barrier, counts) = (&self.inner.barrier, Arc::new(LeaseCounts::default()));
+        let tokens = Tokens::open_marking(barrier, policies, identity, host, Arc::clone(mark), Arc::clone(&counts));
+        let tokens = tokens.map_err(load("tokens"))?;
+        tokens.index_leases().await.map_err(load("the leases of tokens"))?;
+        let leases = Leases::open(barrier, counts).map_err(load("leases"))?;
+        let quotas = Quotas::load(core, &leases).await.map_err(load("quotas"))?;
+        Ok((tokens, leases, quotas))
     }
 
     fn random_boot(&self) -> Result<Boot, CeremonyError> {
@@ -203,6 +213,17 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// Refuses to unseal if none of the enabled devices can be opened. What may start after this server, such as a syslog daemon, is
+/// no reason to stay sealed: its device waits for it.
+fn check_unopened(unopened: &[Unopened], enabled: usize) -> Result<(), CeremonyError> {
+    let hopeless = unopened.iter().filter(|device| !device.may_start_later).count();
+    if hopeless == 0 || hopeless < enabled {
+        return Ok(());
+    }
+    let failed = unopened.iter().map(|device| (device.device.path.clone(), device.error.to_string()));
+    Err(CeremonyError::Devices(failed.collect()))
 }
 
 fn log_unopened(unopened: &[Unopened]) {

@@ -5,7 +5,6 @@ use std::hash::BuildHasher as _;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::cached_token::CachedToken;
-use crate::policies::Policies;
 use crate::token::Entry;
 
 const KEPT: usize = 50_000;
@@ -49,7 +48,6 @@ impl TokenCache {
         &self,
         lineage: Vec<(Entry, Ticket)>,
         mut parent: Option<Arc<CachedToken>>,
-        policies: &Policies,
     ) -> Option<Arc<CachedToken>> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let is_old = |(entry, ticket): &(Entry, Ticket)| state.removals_of(&entry.name) != ticket.0;
@@ -62,8 +60,7 @@ impl TokenCache {
                 parent = Some(Arc::clone(cached));
                 continue;
             }
-            let (generation, acl) = policies.acl(&entry.policies);
-            let cached = Arc::new(CachedToken::new(entry, parent.take(), generation, acl));
+            let cached = Arc::new(CachedToken::new(entry, parent.take()));
             state.tokens.insert(cached.name().to_owned(), Arc::clone(&cached));
             parent = Some(cached);
         }

@@ -10,6 +10,8 @@ use onrecord_policy::Acl;
 use onrecord_value::Time;
 use sha2::{Digest as _, Sha256};
 
+use crate::identity::{CallerIdentity, Identity};
+use crate::policies::Policies;
 use crate::token::Entry;
 
 /// One token in memory.
@@ -26,8 +28,45 @@ pub struct CachedToken {
 pub(super) struct TokenState {
     pub(super) entry: Arc<Entry>,
     pub(super) parent: Option<Arc<CachedToken>>,
-    pub(super) acl: (u64, Arc<Acl>),
+    pub(super) access: Access,
     pub(super) uses: Uses,
+}
+
+/// What a token may do, and who its entity is; and of which generations of policies and identity that is true.
+#[derive(Default)]
+pub(super) struct Access {
+    policies_generation: u64,
+    identity_generation: u64,
+    /// The entry that `identity` goes with.
+    of: Option<Arc<Entry>>,
+    pub(super) acl: Arc<Acl>,
+    pub(super) identity: Option<Arc<CallerIdentity>>,
+}
+
+impl Access {
+    /// Brings it up to date. False if the token has an entity that is disabled or gone.
+    pub(super) fn refresh(&mut self, entry: &Arc<Entry>, policies: &Policies, identity: &Identity) -> bool {
+        let is_current = self.policies_generation == policies.generation();
+        if entry.entity_id.is_empty() {
+            if !is_current {
+                (self.policies_generation, self.acl) = policies.acl(&entry.policies);
+            }
+            return true;
+        }
+        let is_same = |of: &Arc<Entry>| Arc::ptr_eq(of, entry);
+        if !is_current
+            || self.identity_generation != identity.generation()
+            || !self.of.as_ref().is_some_and(is_same)
+        {
+            (self.identity_generation, self.identity) = identity.caller(&entry.entity_id, &entry.policies);
+            (self.policies_generation, self.acl) = match &self.identity {
+                Some(caller) => policies.acl_of(&caller.all_policies, &|field| caller.value(field)),
+                None => (policies.generation(), Arc::default()),
+            };
+            self.of = Some(Arc::clone(entry));
+        }
+        self.identity.is_some()
+    }
 }
 
 #[derive(Default)]
@@ -38,7 +77,7 @@ pub(super) struct Uses {
 }
 
 impl CachedToken {
-    pub(super) fn new(entry: Entry, parent: Option<Arc<Self>>, generation: u64, acl: Arc<Acl>) -> Self {
+    pub(super) fn new(entry: Entry, parent: Option<Arc<Self>>) -> Self {
         Self {
             name: entry.name.clone(),
             client_id: client_id(&entry.policies),
@@ -47,7 +86,7 @@ impl CachedToken {
             state: Mutex::new(TokenState {
                 entry: Arc::new(entry),
                 parent,
-                acl: (generation, acl),
+                access: Access::default(),
                 uses: Uses::default(),
             }),
         }

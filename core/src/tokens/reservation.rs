@@ -11,6 +11,7 @@ use onrecord_value::Time;
 use super::cached_token::CachedToken;
 use super::storage::settled;
 use super::{TokenError, Tokens};
+use crate::identity::CallerIdentity;
 use crate::token::Entry;
 
 /// What became of the token a request came with.
@@ -65,8 +66,10 @@ pub struct Caller {
     pub entry: Arc<Entry>,
     /// Its policies, compiled.
     pub acl: Arc<Acl>,
-    /// Stands for the client on record: the same for all tokens with the same policies.
+    /// Stands for the client on record: its entity; without one, the same for all tokens with the same policies.
     pub client_id: Arc<str>,
+    /// Its entity, if it has one.
+    pub identity: Option<Arc<CallerIdentity>>,
     /// Uses left before this request; `None` is unlimited.
     pub remaining_uses: Option<u64>,
     tokens: Tokens,
@@ -90,18 +93,20 @@ impl Caller {
         if !CachedToken::ancestors_are_valid(state.parent.clone(), now) {
             return None;
         }
-        let policies = &tokens.0.policies;
-        if state.acl.0 != policies.generation() {
-            state.acl = policies.acl(&state.entry.policies);
+        if !state.access.refresh(&state.entry, &tokens.0.policies, &tokens.0.identity) {
+            return None;
         }
         state.uses.reserved += 1;
         state.uses.holders += 1;
-        let (entry, acl) = (Arc::clone(&state.entry), Arc::clone(&state.acl.1));
+        let (entry, acl) = (Arc::clone(&state.entry), Arc::clone(&state.access.acl));
+        let identity = state.access.identity.clone();
         drop(guard);
+        let client_id = identity.as_ref().map_or(&cached.client_id, |identity| &identity.client_id);
         Some(Self {
             entry,
             acl,
-            client_id: Arc::clone(&cached.client_id),
+            client_id: Arc::clone(client_id),
+            identity,
             remaining_uses,
             tokens: tokens.clone(),
             cached,

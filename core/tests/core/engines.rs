@@ -5,6 +5,7 @@ mod kv1;
 mod kv2;
 mod model;
 mod mounts;
+mod pki;
 mod server;
 mod transit;
 mod unmount;

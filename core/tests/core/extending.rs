@@ -1,7 +1,7 @@
 //! The walks of docs/EXTENDING.md: a secrets engine and a login method, each one file and one row, through a whole server.
 
 mod engine_notes;
-mod login_pin;
+pub(crate) mod login_pin;
 
 use crate::kit::{TestServer, ask, entries};
 use onrecord_audit::device::faulty::{Fault, FaultControl};

@@ -23,6 +23,7 @@ mod existence;
 mod extending;
 mod far_storage;
 mod forwarding;
+mod identity;
 mod invalidation;
 mod journey;
 mod kit;

@@ -658,7 +658,7 @@ fn secrets_engines_are_enabled_tuned_listed_and_disabled() {
     );
     let list = shell.does("onrecord secrets list");
     let paths: Vec<&str> = list.lines().skip(2).filter_map(|line| line.split(' ').next()).collect();
-    let expected: BTreeSet<&str> = ["cubbyhole/", "kv1/", "kv2/", "secret/", "sys/"].into();
+    let expected: BTreeSet<&str> = ["cubbyhole/", "identity/", "kv1/", "kv2/", "secret/", "sys/"].into();
     assert!(expected.is_subset(&paths.iter().copied().collect()), "{list}");
     assert!(
         list.starts_with("Path ") && list.lines().next().is_some_and(|l| l.ends_with("Description")),

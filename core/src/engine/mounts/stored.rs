@@ -16,6 +16,15 @@ const DELETION_KEY: &str = "doomed";
 
 /// The mounts of a server that was just initialised.
 pub(super) fn first(kinds: &Kinds, entropy: &dyn Entropy) -> Result<Vec<MountEntry>, EntropyError> {
+    missing(&[], kinds, entropy)
+}
+
+/// The built-in mounts that a table lacks.
+pub(super) fn missing(
+    table: &[MountEntry],
+    kinds: &Kinds,
+    entropy: &dyn Entropy,
+) -> Result<Vec<MountEntry>, EntropyError> {
     let builtin = |kind: &'static EngineKind| match &kind.mounting {
         Mounting::Builtin(builtin) => Some(MountEntry {
             path: builtin.path.to_owned(),
@@ -31,7 +40,8 @@ pub(super) fn first(kinds: &Kinds, entropy: &dyn Entropy) -> Result<Vec<MountEnt
         }),
         Mounting::Secrets | Mounting::Login => None,
     };
-    kinds.iter().filter_map(builtin).map(|entry| with_ids(entry, entropy)).collect()
+    let is_missing = |entry: &MountEntry| !table.iter().any(|mount| mount.path == entry.path);
+    kinds.iter().filter_map(builtin).filter(is_missing).map(|entry| with_ids(entry, entropy)).collect()
 }
 
 /// A mount with its UUID and its accessor: `kv_1a2b3c4d`, `auth_token_1a2b3c4d`.

@@ -31,7 +31,7 @@ pub(super) fn read(unsealed: &Unsealed, call: &Call<'_>, text_field: &str) -> Ou
     let name = name(call);
     let Some(policy) = unsealed.policies.get(&name) else { return Outcome::absent() };
     Outcome::data(object! {
-        // Identity is not there, so nothing in a policy is ever filled in.
+        // A value with a slash or a wildcard never counts.
         "allow_slashes_in_identity_templates" => false,
         "allow_wildcards_in_identity_templates" => false,
         "cas_required" => policy.cas_required,
@@ -87,7 +87,7 @@ pub(super) async fn capabilities_of_named(
             unsealed.tokens.find(&named, call.now).await?
         };
         let found = found.ok_or_else(|| Refusal::invalid(format!("invalid {field}")))?;
-        Ok(unsealed.policies.acl(&found.entry().policies).1)
+        Ok(unsealed.tokens.acl(&found))
     })
     .await
 }

@@ -111,6 +111,8 @@ pub(super) async fn create(unsealed: &Unsealed, call: &Call<'_>, route: Route) -
     warnings.extend(fields::unrecognized(call.data, KNOWN));
     let lease_seconds = draft.ttl;
     let parent = if orphan { None } else { Some(caller) };
+    // What its parent is, it is.
+    draft.entity_id = parent.map(|parent| parent.entry.entity_id.clone()).unwrap_or_default();
     let entry = unsealed.tokens.create(draft, parent, call.now).await?;
     let auth = Some(Issued { entry, lease_seconds, new: true, text_known: true });
     Ok(Reply { auth, warnings, ..Reply::default() })

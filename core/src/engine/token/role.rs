@@ -54,11 +54,9 @@ impl RoleKind {
     /// The kind of a token that a request asks for by `type`.
     pub(super) fn of_request(self, asked: Option<TokenKind>) -> TokenKind {
         match (self, asked) {
-            (Self::Service, _) => TokenKind::Service,
-            (Self::Batch, _) => TokenKind::Batch,
-            (_, Some(asked)) => asked,
-            (Self::DefaultService, None) => TokenKind::Service,
-            (Self::DefaultBatch, None) => TokenKind::Batch,
+            (Self::Service, _) | (Self::DefaultService, None) => TokenKind::Service,
+            (Self::Batch, _) | (Self::DefaultBatch, None) => TokenKind::Batch,
+            (Self::DefaultService | Self::DefaultBatch, Some(asked)) => asked,
         }
     }
 }

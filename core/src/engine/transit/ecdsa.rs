@@ -17,7 +17,7 @@ pub(super) const MOST_HASH_BYTES: usize = 64;
 
 /// A curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Curve {
+pub(in crate::engine) enum Curve {
     P256,
     P384,
     P521,
@@ -83,32 +83,32 @@ impl Curve {
     }
 
     /// A new private key, as PKCS#8.
-    pub(super) fn generate(self) -> Option<SecretBytes> {
+    pub(in crate::engine) fn generate(self) -> Option<SecretBytes> {
         let pair = EcdsaKeyPair::generate(self.signing(Marshaling::Asn1)).ok()?;
         pair.to_pkcs8v1().ok().map(|document| SecretBytes::new(document.as_ref().to_vec()))
     }
 
     /// A private key that came as PKCS#8 or as SEC 1, as PKCS#8.
-    pub(super) fn import(self, der: &[u8]) -> Option<SecretBytes> {
+    pub(in crate::engine) fn import(self, der: &[u8]) -> Option<SecretBytes> {
         let pair = EcdsaKeyPair::from_private_key_der(self.signing(Marshaling::Asn1), der).ok()?;
         pair.to_pkcs8v1().ok().map(|document| SecretBytes::new(document.as_ref().to_vec()))
     }
 
     /// The public key of a private one, as a `SubjectPublicKeyInfo`.
-    pub(super) fn public(self, pkcs8: &[u8]) -> Option<Vec<u8>> {
+    pub(in crate::engine) fn public(self, pkcs8: &[u8]) -> Option<Vec<u8>> {
         let der: PublicKeyX509Der<'_> = self.key_pair(pkcs8, Marshaling::Asn1)?.public_key().as_der().ok()?;
         Some(der.as_ref().to_vec())
     }
 
     /// The private key as SEC 1 has it.
-    pub(super) fn sec1(self, pkcs8: &[u8]) -> Option<SecretBytes> {
+    pub(in crate::engine) fn sec1(self, pkcs8: &[u8]) -> Option<SecretBytes> {
         let pair = self.key_pair(pkcs8, Marshaling::Asn1)?;
         let der: EcPrivateKeyRfc5915Der<'_> = pair.private_key().as_der().ok()?;
         Some(SecretBytes::new(der.as_ref().to_vec()))
     }
 
     /// Whether bytes are a public key of the curve.
-    pub(super) fn is_public(self, spki: &[u8]) -> bool {
+    pub(in crate::engine) fn is_public(self, spki: &[u8]) -> bool {
         UnparsedPublicKey::new(self.verification(Marshaling::Asn1), spki).parse().is_ok()
     }
 

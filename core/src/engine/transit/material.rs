@@ -129,18 +129,19 @@ fn is_public(key_type: KeyType, public: &[u8]) -> bool {
     }
 }
 
-fn seed_of(pkcs8: &[u8]) -> Option<SecretBytes> {
+/// The seed of an Ed25519 key that came as PKCS#8.
+pub(in crate::engine) fn seed_of(pkcs8: &[u8]) -> Option<SecretBytes> {
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok()?;
     let seed = pair.seed().ok()?.as_be_bytes().ok()?;
     Some(SecretBytes::new(seed.as_ref().to_vec()))
 }
 
 /// An Ed25519 public key as a `SubjectPublicKeyInfo`.
-pub(super) fn ed25519_spki(public: &[u8]) -> Vec<u8> {
+pub(in crate::engine) fn ed25519_spki(public: &[u8]) -> Vec<u8> {
     [&ED25519_SPKI[..], public].concat()
 }
 
 /// An Ed25519 seed as PKCS#8.
-pub(super) fn ed25519_pkcs8(seed: &[u8]) -> SecretBytes {
+pub(in crate::engine) fn ed25519_pkcs8(seed: &[u8]) -> SecretBytes {
     SecretBytes::new([&ED25519_PKCS8[..], seed].concat())
 }

@@ -14,7 +14,7 @@ const LONG_MICROS: u64 = 1000;
 static RUNNING: Semaphore = Semaphore::const_new(4);
 
 /// Computes something on a thread of its own.
-pub(super) async fn offload<T: Send + 'static>(
+pub(in crate::engine) async fn offload<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
     let turn = RUNNING.acquire().await.map_err(|_| Refusal::internal())?;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 const LINE: usize = 64;
 
 /// The text of DER bytes.
-pub(super) fn encode(label: &str, der: &[u8]) -> String {
+pub(in crate::engine) fn encode(label: &str, der: &[u8]) -> String {
     let encoded = STANDARD.encode(der);
     let mut text = format!("-----BEGIN {label}-----\n");
     let mut rest = encoded.as_str();
@@ -22,7 +22,7 @@ pub(super) fn encode(label: &str, der: &[u8]) -> String {
 }
 
 /// The DER bytes of a text with one block.
-pub(super) fn decode(label: &str, text: &str) -> Option<Vec<u8>> {
+pub(in crate::engine) fn decode(label: &str, text: &str) -> Option<Vec<u8>> {
     let text = text.trim().strip_prefix(&format!("-----BEGIN {label}-----"))?;
     let text = text.strip_suffix(&format!("-----END {label}-----"))?;
     let encoded: String = text.chars().filter(|character| !character.is_ascii_whitespace()).collect();

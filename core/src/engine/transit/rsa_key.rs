@@ -47,7 +47,7 @@ pub(super) enum Salt {
 }
 
 /// A new private key of so many bits, as PKCS#8.
-pub(super) fn generate(bits: u32) -> Option<SecretBytes> {
+pub(in crate::engine) fn generate(bits: u32) -> Option<SecretBytes> {
     let size = match bits {
         2048 => KeySize::Rsa2048,
         3072 => KeySize::Rsa3072,
@@ -63,7 +63,7 @@ fn pkcs8_of(pair: &KeyPair) -> Option<SecretBytes> {
 }
 
 /// A private key that came as PKCS#8 or PKCS#1, as PKCS#8, if it has so many bits.
-pub(super) fn import(bits: u32, der: &[u8]) -> Option<SecretBytes> {
+pub(in crate::engine) fn import(bits: u32, der: &[u8]) -> Option<SecretBytes> {
     let pair = KeyPair::from_pkcs8(der).or_else(|_| KeyPair::from_der(der)).ok()?;
     let pkcs8 = pkcs8_of(&pair)?;
     let public = public(pkcs8.expose())?;
@@ -71,7 +71,7 @@ pub(super) fn import(bits: u32, der: &[u8]) -> Option<SecretBytes> {
 }
 
 /// The public key of a private one, as a `SubjectPublicKeyInfo`.
-pub(super) fn public(pkcs8: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::engine) fn public(pkcs8: &[u8]) -> Option<Vec<u8>> {
     let pair = KeyPair::from_pkcs8(pkcs8).ok()?;
     let der: PublicKeyX509Der<'_> = pair.public_key().as_der().ok()?;
     Some(der.as_ref().to_vec())
@@ -84,13 +84,13 @@ pub(super) fn import_public(der: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether bytes are a public key of so many bits.
-pub(super) fn is_public(bits: u32, spki: &[u8]) -> bool {
+pub(in crate::engine) fn is_public(bits: u32, spki: &[u8]) -> bool {
     let length = PublicEncryptingKey::from_der(spki).ok().map(|key| key.key_size_bits());
     length.and_then(|length| u32::try_from(length).ok()) == Some(bits)
 }
 
 /// The private key as PKCS#1 has it.
-pub(super) fn pkcs1(pkcs8: &[u8]) -> Option<SecretBytes> {
+pub(in crate::engine) fn pkcs1(pkcs8: &[u8]) -> Option<SecretBytes> {
     let key = rsa::PrivateKey::from_pkcs8_der(pkcs8).ok()?;
     key.to_pkcs1_der().ok().map(|der| SecretBytes::new(der.as_bytes().to_vec()))
 }

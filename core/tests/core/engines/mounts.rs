@@ -25,7 +25,7 @@ const CONFIG: &str = r#"{"default_lease_ttl":0,"force_no_cache":false,"max_lease
 async fn a_new_server_lists_its_own_mounts() {
     let server = Server::new().await;
     let said = server.expect(200, "GET", "sys/mounts", "").await;
-    assert_eq!(said.data().keys().collect::<Vec<_>>(), ["cubbyhole/", "sys/"]);
+    assert_eq!(said.data().keys().collect::<Vec<_>>(), ["cubbyhole/", "identity/", "sys/"]);
     let wanted = format!(
         r#"{{"config":{CONFIG},"description":"per-token private secret storage","external_entropy_access":false,"local":true,"options":null,"plugin_version":"","running_sha256":"","seal_wrap":false,"type":"cubbyhole"}}"#
     );
@@ -96,7 +96,7 @@ async fn what_cannot_be_mounted_is_refused_clearly() {
     ] {
         assert_eq!(server.expect(400, "POST", &format!("sys/mounts/{path}"), body).await.error(), text);
     }
-    assert_eq!(server.expect(200, "GET", "sys/mounts", "").await.data().len(), 2);
+    assert_eq!(server.expect(200, "GET", "sys/mounts", "").await.data().len(), 3);
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn the_listing_shows_each_caller_what_is_his() {
         said.data().object(class).unwrap().keys().map(str::to_owned).collect()
     };
     let said = server.expect(200, "GET", "sys/internal/ui/mounts", "").await;
-    assert_eq!(names(&said, "secret"), ["cubbyhole/", "kv1/", "kv2/", "sys/"]);
+    assert_eq!(names(&said, "secret"), ["cubbyhole/", "identity/", "kv1/", "kv2/", "sys/"]);
     assert_eq!(names(&said, "auth"), ["token/"]);
     assert!(!said.body.contains("auth/") && !said.body.contains("secret"), "not repeated");
     let reader = server.token(r#"path "kv2/data/app/*" { capabilities = ["read"] }"#).await;

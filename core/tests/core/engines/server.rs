@@ -94,6 +94,12 @@ impl Server {
         Reply { status, body, text }
     }
 
+    /// Reads without a token what is no JSON: the status, the type of the body, and its bytes.
+    pub(crate) async fn bytes(&self, path: &str) -> (u16, &'static str, Vec<u8>) {
+        let answer = self.world.start(kit::ask("GET", path)).await;
+        (answer.status(), answer.media().name(), answer.into_body().to_vec())
+    }
+
     /// Asks as root and expects a status.
     pub(crate) async fn expect(&self, status: u16, method: &str, path: &str, body: &str) -> Reply {
         let said = self.ask(method, path, body).await;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Barrier as Line};
 use std::thread;
 
 use onrecord_core::Host;
+use onrecord_core::identity::Identity;
 use onrecord_core::policies::{self, Policies, PolicyError};
 use onrecord_core::token::TokenDraft;
 use onrecord_core::token::{Entry, Issued};
@@ -36,7 +37,8 @@ impl Stores {
 
     fn open(barrier: Barrier, host: Host) -> Self {
         let policies = wait(Policies::load(&barrier)).unwrap();
-        let tokens = Tokens::open(&barrier, &policies, &host).unwrap();
+        let identity = wait(Identity::load(&barrier, &host)).unwrap();
+        let tokens = Tokens::open(&barrier, &policies, &identity, &host).unwrap();
         Self { barrier, host, policies, tokens }
     }
 
