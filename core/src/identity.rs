@@ -154,7 +154,9 @@ impl Identity {
 
     fn show(&self, changes: Vec<Change>) {
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-        changes.into_iter().for_each(|change| state.apply(change));
+        for change in changes {
+            state.apply(change);
+        }
         self.0.generation.fetch_add(1, Ordering::AcqRel);
     }
 

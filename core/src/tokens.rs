@@ -137,9 +137,10 @@ impl Tokens {
     pub(crate) fn acl(&self, found: &ActiveToken) -> Arc<Acl> {
         let mut state = found.state();
         let state = &mut *state;
-        match state.access.refresh(&state.entry, &self.0.policies, &self.0.identity) {
-            true => Arc::clone(&state.access.acl),
-            false => Arc::default(),
+        if state.access.refresh(&state.entry, &self.0.policies, &self.0.identity) {
+            Arc::clone(&state.access.acl)
+        } else {
+            Arc::default()
         }
     }
 

@@ -86,12 +86,12 @@ fn decide(
         (None, Some((owner, _))) => Some(owner),
         (None, None) => None,
     };
-    let is_other = |alias: &&Alias| known.is_none_or(|known| known.id != alias.id);
+    let is_other = |alias: &Alias| known.is_none_or(|known| known.id != alias.id);
     let taken = state.entity_at(&accessor, &name).and_then(|owner| owner.alias_at(&accessor));
-    if taken.filter(is_other).is_some() {
+    if taken.is_some_and(is_other) {
         return Err(Refusal::bad_request("another alias has this name at this mount"));
     }
-    if owner.is_some_and(|owner| owner.alias_at(&accessor).filter(is_other).is_some()) {
+    if owner.is_some_and(|owner| owner.alias_at(&accessor).is_some_and(is_other)) {
         return Err(Refusal::bad_request(
             "the entity has another alias at this mount: an entity has one at each",
         ));

@@ -115,7 +115,9 @@ pub(super) fn remove(state: &State, ids: &[String], call: &Call<'_>, changes: &m
         group.member_entities.retain(|id| !ids.contains(id));
         changes.put_group(Arc::new(group));
     }
-    ids.iter().for_each(|id| changes.remove_entity(id));
+    for id in ids {
+        changes.remove_entity(id);
+    }
 }
 
 pub(super) fn list(unsealed: &Unsealed, call: &Call<'_>) -> Result<Outcome, Refusal> {
