@@ -48,7 +48,6 @@ fn apply(schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
     };
     for (keyword, rule) in schema {
         match keyword.as_str() {
-            "$defs" | "$schema" | "title" | "description" => {}
             "$ref" => apply(referenced(rule), value, place, found),
             "type" if !has_type(value, rule.as_str().expect("one type")) => {
                 found.push(format!("{place} is not of type {rule}"));
@@ -59,7 +58,6 @@ fn apply(schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
             "minimum" if value.as_f64() < rule.as_f64() => found.push(format!("{place} is below {rule}")),
             "pattern" if !matches(value, rule) => found.push(format!("{place} does not match {rule}")),
             "format" if !has_format(value, rule) => found.push(format!("{place} is not a {rule}")),
-            "type" | "enum" | "minimum" | "pattern" | "format" => {}
             "items" => {
                 for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                     apply(rule, item, &format!("{place}[{index}]"), found);
@@ -70,7 +68,18 @@ fn apply(schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
                     rule.as_array().expect("a list").iter().filter(|key| value.get(text(key)).is_none());
                 found.extend(missing.map(|key| format!("{place}.{} is missing", text(key))));
             }
-            "properties" | "additionalProperties" => {}
+            // Checked below or above, or says nothing of a value.
+            "properties"
+            | "additionalProperties"
+            | "type"
+            | "enum"
+            | "minimum"
+            | "pattern"
+            | "format"
+            | "$defs"
+            | "$schema"
+            | "title"
+            | "description" => {}
             other => panic!("the schema has the keyword {other}, which this test does not know"),
         }
     }

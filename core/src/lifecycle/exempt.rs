@@ -321,6 +321,8 @@ async fn health(core: &Core, operation: Operation, query: &str) -> Result<Status
         ("initialized", seal.initialised.into()),
         ("sealed", seal.sealed.into()),
         ("standby", false.into()),
+        // Typed clients (vaultrs) take no answer without it.
+        ("performance_standby", false.into()),
         ("replication_performance_mode", "disabled".into()),
         ("replication_dr_mode", "disabled".into()),
         ("server_time_utc", core.inner.host.clock.now().unix_seconds().into()),

@@ -73,7 +73,9 @@ fn is_secret(text: &str) -> bool {
     let is_mount = text
         .rsplit_once('_')
         .is_some_and(|(_, end)| end.len() == 8 && end.bytes().all(|b| b.is_ascii_hexdigit()));
-    text.len() >= 16 && !looks_like_an_id && !is_mount
+    // The id of a lease is a path; the last part of a token's lease is a hash.
+    let is_lease = text.starts_with("auth/") || (text.len() == 65 && text.starts_with('h'));
+    text.len() >= 16 && !looks_like_an_id && !is_mount && !is_lease
 }
 
 fn collect(value: &Value, is_secret: bool, found: &mut BTreeSet<String>) {

@@ -7,7 +7,7 @@ use onrecord_seal::Entropy;
 use onrecord_value::{Object, object};
 
 use super::Pki;
-use super::certificate::{Certificate, Facts, Signer, is_signed_by, key_id, random_serial};
+use super::certificate::{BasicConstraints, Certificate, Facts, Signer, is_signed_by, key_id, random_serial};
 use super::certs::{self, Stored};
 use super::config::Urls;
 use super::csr::{self, SigningRequest};
@@ -129,8 +129,7 @@ impl Wanted {
             not_before: self.not_before,
             not_after,
             spki,
-            authority: Some(self.path_length),
-            says_no_authority: false,
+            constraints: BasicConstraints::Authority(self.path_length),
             key_usage: usage::OF_AUTHORITY,
             ext_key_usage: &[],
             permitted_domains: &self.permitted_domains,

@@ -25,6 +25,17 @@ const AUTHORITY_INFO: [u8; 8] = [43, 6, 1, 5, 5, 7, 1, 1];
 /// 1.3.6.1.5.5.7.48, below which are 1 (OCSP) and 2 (the issuer's certificate).
 const ACCESS: [u8; 7] = [43, 6, 1, 5, 5, 7, 48];
 
+/// What a certificate says of its holder as an authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BasicConstraints {
+    /// It is one; how many there may be below it, if that is limited.
+    Authority(Option<u32>),
+    /// It is none.
+    NoAuthority,
+    /// Nothing, which means the same.
+    Absent,
+}
+
 /// What a certificate says of its holder.
 pub(super) struct Certificate<'a> {
     pub(super) serial: [u8; 20],
@@ -34,9 +45,7 @@ pub(super) struct Certificate<'a> {
     pub(super) not_before: i64,
     pub(super) not_after: i64,
     pub(super) spki: &'a [u8],
-    /// Of an authority: how many authorities there may be below it, if that is limited. None of others.
-    pub(super) authority: Option<Option<u32>>,
-    pub(super) says_no_authority: bool,
+    pub(super) constraints: BasicConstraints,
     pub(super) key_usage: u16,
     pub(super) ext_key_usage: &'a [Vec<u8>],
     /// Below which domains an authority may issue; all if there are none.
@@ -80,12 +89,12 @@ impl Certificate<'_> {
             let oids: Vec<Vec<u8>> = self.ext_key_usage.iter().map(|oid| der::oid(oid)).collect();
             list.push(extension(&EXT_KEY_USAGE, false, &der::sequence_of(&oids)));
         }
-        match self.authority {
-            Some(length) => list.push(basic_constraints(length)),
-            None if self.says_no_authority => {
-                list.push(extension(&BASIC_CONSTRAINTS, true, &der::sequence(&[])))
+        match self.constraints {
+            BasicConstraints::Authority(length) => list.push(basic_constraints(length)),
+            BasicConstraints::NoAuthority => {
+                list.push(extension(&BASIC_CONSTRAINTS, true, &der::sequence(&[])));
             }
-            None => {}
+            BasicConstraints::Absent => {}
         }
         list.push(extension(&SUBJECT_KEY_ID, false, &der::octets(&key_id(self.spki)?)));
         let authority = der::sequence(&[&der::implicit(0, signer.key_id)]);

@@ -61,8 +61,9 @@ pub(super) fn key_of(serial: &str) -> String {
 /// A serial number as a client writes it (hex with colons or hyphens, or with neither), with colons.
 pub(super) fn parse_serial(text: &str) -> Option<String> {
     let digits: String = text.trim().chars().filter(|c| !matches!(c, ':' | '-')).collect();
-    let is_hex =
-        !digits.is_empty() && digits.len() % 2 == 0 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex = !digits.is_empty()
+        && digits.len().is_multiple_of(2)
+        && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex || digits.len() > 64 {
         return None;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use onrecord_value::{Object, object};
 
 use super::Pki;
-use super::certificate::{Certificate, Facts, random_serial};
+use super::certificate::{BasicConstraints, Certificate, Facts, random_serial};
 use super::certs::Stored;
 use super::csr::SigningRequest;
 use super::issuer::Issuer;
@@ -92,8 +92,11 @@ impl Plan {
             not_before: self.not_before,
             not_after: self.not_after,
             spki,
-            authority: None,
-            says_no_authority: self.says_no_authority,
+            constraints: if self.says_no_authority {
+                BasicConstraints::NoAuthority
+            } else {
+                BasicConstraints::Absent
+            },
             key_usage: self.key_usage,
             ext_key_usage: &self.ext_key_usage,
             permitted_domains: &[],
@@ -197,7 +200,7 @@ impl Pki {
             let leased = lease.as_ref().map(|lease| (lease, unsealed));
             self.store(call, &made.facts.serial, &stored, leased).await?;
         }
-        let mut reply = reply(&issuer, made, format, call.data, warnings)?;
+        let mut reply = reply(&issuer, &made, format, call.data, warnings)?;
         reply.lease = lease.map(NewLease::stored);
         Ok(reply.into())
     }
@@ -205,7 +208,7 @@ impl Pki {
 
 fn reply(
     issuer: &Issuer,
-    made: Made,
+    made: &Made,
     format: Format,
     request: &Object,
     mut warnings: Vec<Warning>,

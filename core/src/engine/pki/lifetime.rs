@@ -94,7 +94,7 @@ mod tests {
             let found = Limits::of(mount, ttl, max_ttl, issuer_end).end(asked, 0);
             match (found, expected) {
                 (Ok((end, warnings)), expected) => {
-                    assert_eq!(Ok((end, warnings.len())), expected, "{asked:?}")
+                    assert_eq!(Ok((end, warnings.len())), expected, "{asked:?}");
                 }
                 (Err(refusal), Err(text)) => assert!(refusal.text.unwrap().starts_with(text), "{asked:?}"),
                 (Err(refusal), Ok(_)) => panic!("{asked:?}: {:?}", refusal.text),

@@ -6,7 +6,7 @@ use vaultrs::api::auth::approle::requests::SetAppRoleRequest;
 use vaultrs::api::auth::oidc::requests::{SetConfigurationRequest, SetRoleRequest};
 use vaultrs::api::auth::userpass::requests::CreateUserRequest;
 use vaultrs::api::identity::entity::requests::CreateEntityRequest;
-use vaultrs::api::identity::group::requests::CreateGroupRequest;
+use vaultrs::api::identity::group::requests::CreateGroupByNameRequest;
 use vaultrs::auth::{approle, oidc, userpass};
 use vaultrs::identity::{entity, entity_alias, group};
 use vaultrs::sys::auth;
@@ -31,7 +31,7 @@ pub async fn userpass(walk: &mut Walk) {
     step!(walk, "userpass/enable", { auth::enable(&walk.client, mount, "userpass", None).await? });
     step!(walk, "userpass/write", {
         let mut user = CreateUserRequest::builder();
-        user.token_policies("reader");
+        user.token_policies(vec!["reader".to_owned()]);
         let password = walk.secret("password");
         userpass::user::set(&walk.client, mount, "wanda", &password, Some(&mut user)).await?;
     });
@@ -132,10 +132,10 @@ pub async fn identity(walk: &mut Walk) {
         entity_alias::create(&walk.client, "wanda", &walk.kept("entity")?, &accessor, None).await?;
     });
     step!(walk, "identity/group", {
-        let mut request = CreateGroupRequest::builder();
-        request.name("walkers").member_entity_ids(vec![walk.kept("entity")?]);
-        let made = group::create(&walk.client, Some(&mut request)).await?;
-        walk.kept.insert("group", made.id);
+        let mut request = CreateGroupByNameRequest::builder();
+        request.member_entity_ids(vec![walk.kept("entity")?]);
+        group::create_or_update_by_name(&walk.client, "walkers", Some(&mut request)).await?;
+        walk.kept.insert("group", group::read_by_name(&walk.client, "walkers").await?.id);
     });
     step!(walk, "identity/look-up", {
         let found = walk.write("identity/lookup/entity", json!({"name": "wanda"})).await?;

@@ -91,10 +91,10 @@ pub async fn versions(walk: &mut Walk) {
     step!(walk, "kv2/missing", { get(walk, "kv2-2").await? });
     step!(walk, "cubbyhole/write", {
         let data = HashMap::from([("value", walk.secret("cubbyhole"))]);
-        vaultrs::cubbyhole::set(&walk.client, "mine", &data).await?;
+        vaultrs::cubbyhole::set(&walk.client, "cubbyhole", "mine", &data).await?;
     });
     step!(walk, "cubbyhole/read", {
-        let got: Pairs = vaultrs::cubbyhole::get(&walk.client, "mine").await?;
+        let got: Pairs = vaultrs::cubbyhole::get(&walk.client, "cubbyhole", "mine").await?;
         same(&got["value"], &json!(walk.secret("cubbyhole")))?;
     });
 }
@@ -147,7 +147,7 @@ pub async fn transit(walk: &mut Walk) {
     });
     step!(walk, "transit/read-key", {
         let found = transit::key::read(&walk.client, mount, "walk").await?;
-        holds(found.key_type == KeyType::Aes256Gcm96, found)?;
+        holds(matches!(found.key_type, KeyType::Aes256Gcm96), found)?;
     });
     step!(walk, "transit/list", { same(transit::key::list(&walk.client, mount).await?.keys, ["sign", "walk"])? });
     step!(walk, "transit/encrypt", {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, RevokedCertificate};
 
 use super::super::server::Server;
 use super::{number, server, text};
@@ -13,7 +13,7 @@ async fn listed(server: &Server) -> (BTreeSet<String>, u64) {
     let (status, _, der) = server.bytes("pki/crl").await;
     assert_eq!(status, 200);
     let (_, list) = CertificateRevocationList::from_der(&der).unwrap();
-    let serials = list.iter_revoked_certificates().map(|revoked| revoked.raw_serial_as_string()).collect();
+    let serials = list.iter_revoked_certificates().map(RevokedCertificate::raw_serial_as_string).collect();
     let number = list.crl_number().unwrap().to_string().parse().unwrap();
     (serials, number)
 }
