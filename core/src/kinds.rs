@@ -2,9 +2,7 @@
 //! Never in it: what a kind is (`kind`), or what an engine does (`engine`).
 
 use crate::engine::kind::{EngineKind, Kinds};
-use crate::engine::{
-    approle, cert, cubbyhole, identity, jwt, kv1, kv2, pki, sys, token, transit, userpass,
-};
+use crate::engine::{approle, cert, cubbyhole, identity, jwt, kv1, kv2, pki, sys, token, transit, userpass};
 
 /// The built-in kinds. Of several versions the first is the default.
 static BUILTIN: [&EngineKind; 12] = [

@@ -181,7 +181,8 @@ impl Core {
         mark: &Arc<StoredMark>,
     ) -> Result<(Tokens, Leases, Quotas), CeremonyError> {
         let (barrier, counts) = (&self.inner.barrier, Arc::new(LeaseCounts::default()));
-        let tokens = Tokens::open_marking(barrier, policies, identity, host, Arc::clone(mark), Arc::clone(&counts));
+        let tokens =
+            Tokens::open_marking(barrier, policies, identity, host, Arc::clone(mark), Arc::clone(&counts));
         let tokens = tokens.map_err(load("tokens"))?;
         tokens.index_leases().await.map_err(load("the leases of tokens"))?;
         let leases = Leases::open(barrier, counts).map_err(load("leases"))?;
