@@ -133,10 +133,11 @@ fn passes(outcome: &Outcome, expected: Expected) -> bool {
 
 fn last_refusals(exchanges: &[Exchange]) -> String {
     let refused = exchanges.iter().filter(|exchange| exchange.status >= 400);
-    refused
+    let lines: Vec<String> = refused
         .map(|exchange| {
             let body = String::from_utf8_lossy(&exchange.answer);
-            format!("{} {} {} {}\n", exchange.method, exchange.target, exchange.status, body.trim())
+            format!("{} {} {} {}", exchange.method, exchange.target, exchange.status, body.trim())
         })
-        .collect()
+        .collect();
+    lines.join("\n")
 }
