@@ -102,7 +102,9 @@ mod tests {
 
     fn sent(headers: &[(&str, &str)]) -> Headers {
         let mut sent = Headers::new();
-        headers.iter().for_each(|(name, value)| sent.push(name, value));
+        for (name, value) in headers {
+            sent.push(name, value);
+        }
         sent
     }
 

@@ -60,7 +60,7 @@ pub(crate) struct Lockouts(Arc<Mutex<Accounts>>);
 #[derive(Default)]
 struct Accounts {
     known: HashMap<Key, Account>,
-    of_accounts: Order,
+    existing: Order,
     made_up: Order,
     /// The newest place in an order.
     place: u64,
@@ -147,7 +147,7 @@ impl Lockouts {
 
 impl Accounts {
     fn order(&mut self, exists: bool) -> &mut Order {
-        if exists { &mut self.of_accounts } else { &mut self.made_up }
+        if exists { &mut self.existing } else { &mut self.made_up }
     }
 
     /// Remembers a failed login at an account, as the newest of its kind.

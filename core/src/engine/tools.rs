@@ -51,8 +51,7 @@ pub(crate) fn hash(data: &Object, in_path: &str) -> Result<Reply, Refusal> {
     let in_body = fields::text(data, "algorithm")?;
     let name = match (in_path, in_body.as_deref()) {
         ("", None | Some("")) => "sha2-256",
-        ("", Some(name)) => name,
-        (name, _) => name,
+        ("", Some(name)) | (name, _) => name,
     };
     let algorithm = HashAlgorithm::parse(name).filter(|algorithm| *algorithm != HashAlgorithm::Sha1);
     let algorithm = algorithm.ok_or_else(|| {

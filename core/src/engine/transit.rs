@@ -59,7 +59,6 @@ pub(crate) static KIND: EngineKind = EngineKind::new::<Transit>(
 );
 
 /// What a change makes of a key.
-#[expect(clippy::large_enum_variant, reason = "it is made and taken apart at once")]
 enum Change {
     Keep,
     Put(Key),
@@ -108,7 +107,7 @@ impl Engine for Transit {
                  key of the name a create makes one, of `type`.",
             )
             .sensitive_fields(encryption::SECRETS)
-            .write(|transit, unsealed, call| transit.encrypt(unsealed, call))
+            .write(Transit::encrypt)
             .exists(Self::exists),
         Path::<Self>::new("decrypt/{name}", "Decrypt data.")
             .description("Takes `ciphertext`, `context`, `associated_data`, or `batch_input`.")
@@ -117,7 +116,7 @@ impl Engine for Transit {
         Path::<Self>::new("rewrap/{name}", "Encrypt data again, by the newest version of the key.")
             .description("Takes `ciphertext`, `context`, `associated_data`, `key_version`, or `batch_input`.")
             .sensitive_fields(encryption::SECRETS)
-            .write(|transit, unsealed, call| transit.rewrap(unsealed, call)),
+            .write(Transit::rewrap),
         Path::<Self>::new("datakey/plaintext/{name}", "Make a data key: encrypted, and in the clear.")
             .description("Takes `bits`, `context` and `associated_data`.")
             .sensitive_fields(encryption::SECRETS)
@@ -132,7 +131,7 @@ impl Engine for Transit {
                  `salt_length`, `context`, `key_version`, or `batch_input`.",
             )
             .sensitive_fields(signing::SECRETS)
-            .write(|transit, unsealed, call| transit.sign(unsealed, call)),
+            .write(Transit::sign),
         Path::<Self>::new("verify/{*name}", "Verify a signature or an HMAC. The path may end in the hash algorithm.")
             .description("Takes `input`, `signature` or `hmac`, and what made it; or `batch_input`.")
             .sensitive_fields(signing::SECRETS)
@@ -143,15 +142,15 @@ impl Engine for Transit {
             .write(|transit, _, call| transit.hmac(call)),
         Path::<Self>::new("export/encryption-key/{*name}", "Export keys that encrypt. The path may end in a version.")
             .sensitive_fields(export::EXPORT_SECRETS)
-            .read(|transit, _, call| Handled::read(transit.export(call, Part::EncryptionKey))),
+            .read(|transit, _, call| Handled::read(transit.export(call, Part::Encryption))),
         Path::<Self>::new("export/signing-key/{*name}", "Export keys that sign. The path may end in a version.")
             .sensitive_fields(export::EXPORT_SECRETS)
-            .read(|transit, _, call| Handled::read(transit.export(call, Part::SigningKey))),
+            .read(|transit, _, call| Handled::read(transit.export(call, Part::Signing))),
         Path::<Self>::new("export/hmac-key/{*name}", "Export keys of HMACs. The path may end in a version.")
             .sensitive_fields(export::EXPORT_SECRETS)
-            .read(|transit, _, call| Handled::read(transit.export(call, Part::HmacKey))),
+            .read(|transit, _, call| Handled::read(transit.export(call, Part::Hmac))),
         Path::<Self>::new("export/public-key/{*name}", "Export public keys. The path may end in a version.")
-            .read(|transit, _, call| Handled::read(transit.export(call, Part::PublicKey))),
+            .read(|transit, _, call| Handled::read(transit.export(call, Part::Public))),
         Path::<Self>::new("backup/{name}", "Read a key with all its versions.")
             .sensitive_fields(export::BACKUP_SECRETS)
             .read(|transit, _, call| Handled::read(transit.backup(call))),

@@ -71,8 +71,8 @@ fn memory() -> Storage {
     Storage::start(Memory::new()).unwrap()
 }
 
-fn recovery() -> Option<Value> {
-    Some(json!({"recovery_shares": 3, "recovery_threshold": 2}))
+fn recovery() -> Value {
+    json!({"recovery_shares": 3, "recovery_threshold": 2})
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_server_with_a_key_service_is_unsealed_after_its_initialisation_and_af
     let (service, storage) = (Arc::new(Service::default()), memory());
     let core = core_on(storage.clone(), settings(&service));
     assert!(!core.auto_unseal().await.unwrap(), "there is nothing to unseal");
-    let (status, made) = call(&core, "PUT", "sys/init", recovery()).await;
+    let (status, made) = call(&core, "PUT", "sys/init", Some(recovery())).await;
     assert_eq!((status, made["keys"].clone()), (200, json!([])), "{made}");
     assert_eq!(made["recovery_keys"].as_array().unwrap().len(), 3);
     assert!(core.unsealed().is_some());
@@ -111,20 +111,20 @@ async fn nothing_is_initialised_by_a_key_service_that_is_away_or_does_not_give_b
         (400, &json!("parameters secret_shares,secret_threshold not applicable to seal type transit"))
     );
     service.is_away.store(true, Ordering::Relaxed);
-    assert_eq!(call(&core, "PUT", "sys/init", recovery()).await.0, 503);
+    assert_eq!(call(&core, "PUT", "sys/init", Some(recovery())).await.0, 503);
     service.is_away.store(false, Ordering::Relaxed);
     service.is_mistaken.store(true, Ordering::Relaxed);
-    assert_eq!(call(&core, "PUT", "sys/init", recovery()).await.0, 500);
+    assert_eq!(call(&core, "PUT", "sys/init", Some(recovery())).await.0, 500);
     service.is_mistaken.store(false, Ordering::Relaxed);
     assert_eq!(call(&core, "GET", "sys/init", None).await.1, json!({"initialized": false}));
-    assert_eq!(call(&core, "PUT", "sys/init", recovery()).await.0, 200);
+    assert_eq!(call(&core, "PUT", "sys/init", Some(recovery())).await.0, 200);
 }
 
 #[tokio::test]
 async fn a_seal_that_is_not_the_storages_is_refused_at_the_start() {
     let (service, storage) = (Arc::new(Service::default()), memory());
     let core = core_on(storage.clone(), settings(&service));
-    assert_eq!(call(&core, "PUT", "sys/init", recovery()).await.0, 200);
+    assert_eq!(call(&core, "PUT", "sys/init", Some(recovery())).await.0, 200);
     let other = core_on(storage, Settings::default()).check_seal().await.unwrap_err().to_string();
     assert_eq!(other, "the data was initialised with the seal \"transit\": configure that seal");
     let storage = memory();

@@ -384,7 +384,7 @@ async fn of_fifty_last_shares_at_once_one_makes_a_root_token() {
 async fn wrong_shares_make_their_address_wait_and_end_nothing() {
     let server = shared(2, 2).await;
     let nonce = server.get_nonce("sys/generate-root/attempt", json!({})).await;
-    let wrong = |number: u8| format!("{:02x}", number).repeat(33);
+    let wrong = |number: u8| format!("{number:02x}").repeat(33);
     let mut statuses = Vec::new();
     for round in 0..6_u8 {
         server.share("sys/generate-root/update", &wrong(2 * round + 1), &nonce).await;

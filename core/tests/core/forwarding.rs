@@ -17,7 +17,9 @@ async fn send(
     sent: &[(&str, &str)],
 ) -> (Reply, Option<String>) {
     let mut headers = Headers::new();
-    sent.iter().for_each(|(name, value)| headers.push(name, value));
+    for (name, value) in sent {
+        headers.push(name, value);
+    }
     let target = Target::Api(path.to_owned());
     let permit = world.core.arrive(&world.core.account_of_client(peer.as_ref()), &target);
     let exchange = Exchange {
@@ -183,7 +185,7 @@ async fn a_bearer_token_in_any_case_is_in_no_line_even_where_its_header_is_audit
         }
     }
     for line in device.lines() {
-        let line = String::from_utf8(line.to_vec()).unwrap();
+        let line = String::from_utf8(line.clone()).unwrap();
         assert!(!line.contains("canary-of-a-token") && !line.contains(&*world.root), "{line}");
     }
 }

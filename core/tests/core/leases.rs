@@ -67,7 +67,7 @@ impl Desks {
 
     async fn lend(&self, unsealed: &Unsealed, call: &Call<'_>) -> Result<Handed, Refusal> {
         let number =
-            |field| call.data.get(field).and_then(|value| value.as_i64()).unwrap_or(0).unsigned_abs();
+            |field| call.data.get(field).and_then(onrecord_value::Value::as_i64).unwrap_or(0).unsigned_abs();
         let data = object! { "name" => call.captured };
         let draft = LeaseDraft { ttl: number("ttl"), max_ttl: number("max_ttl"), renewable: true, data };
         let lease = NewLease::of(unsealed, call, draft)?;
@@ -271,7 +271,7 @@ async fn expiry_is_a_fact_of_the_clock_and_survives_a_restart() {
     assert_eq!(server.look_up(&long).await.body["data"]["ttl"], 539);
     server.world.core.maintain().await;
     assert_eq!((server.returns("ann").await, server.returns("bob").await), (1, 0));
-    server.clock.advance(Duration::from_secs(540));
+    server.clock.advance(Duration::from_mins(9));
     server.world.core.maintain().await;
     assert_eq!((server.returns("bob").await, server.keys().await), (1, vec!["indexed".to_owned()]));
 }
@@ -309,7 +309,7 @@ async fn what_is_left_of_a_token_that_ended_before_a_kill_is_taken_back_after_th
     server.root("DELETE", "office/stuck", Value::Null).await;
     let server = server.restarted().await;
     // It may have failed once before the start, and is tried again after a pause then.
-    server.clock.advance(Duration::from_secs(600));
+    server.clock.advance(Duration::from_mins(10));
     server.world.core.maintain().await;
     assert_eq!(server.returns("ann").await, 1);
     assert!(server.keys().await.iter().all(|key| !key.contains("office")), "{:?}", server.keys().await);
@@ -384,7 +384,7 @@ async fn what_cannot_be_taken_back_is_tried_again_and_listed_and_can_be_forced()
     assert_eq!(irrevocable().await.status, 400, "a read takes its parameters from the query");
     assert_eq!(count().await, json!({"counts": {}, "lease_count": 0}));
     for _ in 0..8 {
-        server.clock.advance(Duration::from_secs(2 * 3600));
+        server.clock.advance(Duration::from_hours(2));
         server.world.core.maintain().await;
     }
     assert_eq!(count().await, json!({"counts": {"office/": 1}, "lease_count": 1}));
@@ -490,7 +490,9 @@ async fn tokens_of_a_version_without_leases_have_them_after_the_next_unsealing()
     let before = server.keys().await;
     let barrier = server.world.core.unsealed().unwrap().barrier.clone();
     let mut batch = onrecord_storage::Batch::new();
-    before.iter().for_each(|key| batch.delete(format!("lease/{key}")));
+    for key in &before {
+        batch.delete(format!("lease/{key}"));
+    }
     barrier.commit(batch).await.unwrap();
     assert_eq!(server.root("LIST", "sys/leases/lookup/auth/token/create", Value::Null).await.status, 404);
     let server = server.restarted().await;

@@ -158,9 +158,8 @@ async fn a_server_says_what_it_is() {
 async fn what_is_refused_says_why_and_only_to_those_whose_policies_allow_it() {
     let world = TestServer::new().await;
     let mut checked = 0;
-    for route in
-        kinds::builtin().iter().flat_map(|kind| kind.routes()).filter(|route| route.refused.is_some())
-    {
+    let sys = kinds::builtin().iter().find(|kind| kind.name == "system").unwrap();
+    for route in sys.routes().filter(|route| route.refused.is_some()) {
         assert_eq!(route.recording, Recording::Both);
         for operation in route.operations() {
             let path = format!("sys/{}", route.template().0.replace(['{', '}'], ""));

@@ -148,7 +148,7 @@ async fn the_lives_of_wrapping_tokens_end_by_the_clock_and_by_revocation() {
     let expiring = token(&world.wrapped(wrap(), "60").await);
     let revoked = world.wrapped(wrap(), "1h").await;
     let lasting = token(&world.wrapped(wrap(), "1h").await);
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     let accessor = json!({"accessor": revoked.body["wrap_info"]["accessor"]});
     assert_eq!(world.root("POST", "auth/token/revoke-accessor", Some(accessor)).await.status, 204);
     for gone in [&expiring, &token(&revoked), "s.never0was0a0wrapping0token", &world.root] {

@@ -124,7 +124,7 @@ mod tests {
         [Cipher::Aes128Gcm96, Cipher::Aes256Gcm96, Cipher::ChaCha20Poly1305, Cipher::XChaCha20Poly1305];
 
     /// Of the key 00 01 02 … and the nonce f0 f1 f2 …: what Python's `cryptography` makes of `attack at dawn` with the
-    /// associated data `aad` (XChaCha20-Poly1305 by PyCryptodome).
+    /// associated data `aad` (XChaCha20-Poly1305 by `PyCryptodome`).
     const KNOWN: [&str; 4] = [
         "f0f1f2f3f4f5f6f7f8f9fafb706e921259b3451547dc5bd1a06e4f09042340f0b5f34bcda8dbe9455eca",
         "f0f1f2f3f4f5f6f7f8f9fafb087237611f51f215ebd793fbf924d91f783be47a2e54a4add30223f92ae6",

@@ -243,7 +243,7 @@ impl Transit {
     }
 }
 
-fn encrypt_all<'a>(unsealed: &'a Unsealed, key: Arc<Key>, batch: Batch<Plain>) -> Read<'a, Outcome> {
+fn encrypt_all(unsealed: &Unsealed, key: Arc<Key>, batch: Batch<Plain>) -> Read<'_, Outcome> {
     let entropy = Arc::clone(&unsealed.host.entropy);
     let micros = cost(&key, Operation::Encrypt, batch.len());
     compute(micros, move || {

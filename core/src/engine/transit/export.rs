@@ -30,10 +30,10 @@ const MAGIC: &[u8] = b"onrecord transit key 1\n";
 /// Which part of a key is exported.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    EncryptionKey,
-    SigningKey,
-    HmacKey,
-    PublicKey,
+    Encryption,
+    Signing,
+    Hmac,
+    Public,
 }
 
 /// How an exported key is written.
@@ -144,7 +144,7 @@ fn format(data: &Object) -> Result<Format, Refusal> {
 }
 
 fn export(key: &Key, part: Part, format: Format, version: &str) -> Result<Object, TransitError> {
-    if part != Part::PublicKey && !key.settings.exportable {
+    if part != Part::Public && !key.settings.exportable {
         return Err(TransitError::rejected("private key material is not exportable"));
     }
     let all = || key.versions.iter().filter(|version| version.number >= key.min_decryption);
@@ -179,14 +179,14 @@ fn exported(key: &Key, version: &Version, part: Part, format: Format) -> Result<
         )))
     };
     match (part, key.key_type) {
-        (Part::HmacKey, _) => raw(key.hmac_key(version)?, format),
-        (Part::EncryptionKey, KeyType::Cipher(_)) => raw(version.private()?.expose(), format),
-        (Part::EncryptionKey, KeyType::Rsa(_)) => private(key.key_type, version, format),
-        (Part::SigningKey, key_type) if key_type.signs() => private(key_type, version, format),
-        (Part::PublicKey, key_type) if key_type.is_asymmetric() => public(key, version, format),
-        (Part::EncryptionKey, _) => unsupported("an encryption key"),
-        (Part::SigningKey, _) => unsupported("a signing key"),
-        (Part::PublicKey, _) => unsupported("a public key"),
+        (Part::Hmac, _) => raw(key.hmac_key(version)?, format),
+        (Part::Encryption, KeyType::Cipher(_)) => raw(version.private()?.expose(), format),
+        (Part::Encryption, KeyType::Rsa(_)) => private(key.key_type, version, format),
+        (Part::Signing, key_type) if key_type.signs() => private(key_type, version, format),
+        (Part::Public, key_type) if key_type.is_asymmetric() => public(key, version, format),
+        (Part::Encryption, _) => unsupported("an encryption key"),
+        (Part::Signing, _) => unsupported("a signing key"),
+        (Part::Public, _) => unsupported("a public key"),
     }
 }
 

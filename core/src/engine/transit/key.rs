@@ -16,6 +16,7 @@ use super::pem;
 use super::rsa_key::{RsaPrivate, RsaPublic};
 
 /// A named key.
+#[expect(clippy::struct_field_names, reason = "`type` is a word of the language")]
 pub(super) struct Key {
     pub(super) name: String,
     pub(super) key_type: KeyType,

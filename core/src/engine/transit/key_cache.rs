@@ -63,7 +63,7 @@ impl KeyCache {
     pub(super) fn limit(&self, limit: usize) {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let changes = state.changes.wrapping_add(1);
-        *state = State { limit, changes, ..State::default() };
+        *state = State { changes, limit, ..State::default() };
     }
 }
 

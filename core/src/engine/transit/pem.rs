@@ -17,8 +17,7 @@ pub(in crate::engine) fn encode(label: &str, der: &[u8]) -> String {
         text.push('\n');
         rest = more;
     }
-    text.push_str(&format!("-----END {label}-----\n"));
-    text
+    text + &format!("-----END {label}-----\n")
 }
 
 /// The DER bytes of a text with one block.

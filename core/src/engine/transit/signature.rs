@@ -177,7 +177,7 @@ impl Key {
     /// The key of HMACs of a version.
     pub(super) fn hmac_key<'a>(&self, version: &'a Version) -> Result<&'a [u8], TransitError> {
         match self.key_type {
-            KeyType::Hmac => version.private().map(|key| key.expose()),
+            KeyType::Hmac => version.private().map(onrecord_seal::SecretBytes::expose),
             _ => Ok(version.material.hmac.expose()),
         }
     }

@@ -38,7 +38,7 @@ const SIGN: &[&str] = &[
 const HMAC: &[&str] = &["algorithm", "input", "key_version"];
 
 /// What is to be signed or verified.
-struct Input {
+struct Item {
     input: Vec<u8>,
     context: Vec<u8>,
     key_version: i64,
@@ -51,7 +51,7 @@ enum Proof {
     Hmac(String),
 }
 
-impl Input {
+impl Item {
     fn read(item: &Object) -> Result<Self, TransitError> {
         let input = bytes(item, "input")?.ok_or_else(|| TransitError::rejected("missing input"))?;
         let context = bytes(item, "context")?.unwrap_or_default();
@@ -85,7 +85,7 @@ impl Transit {
     /// `POST sign/NAME` and `POST sign/NAME/HASH`.
     pub(super) fn sign<'a>(&'a self, unsealed: &'a Unsealed, call: &'a Call<'a>) -> Handled<'a> {
         let (name, in_path) = split(call.captured);
-        let read = || Ok::<_, Refusal>((scheme(call.data, in_path)?, read(call, SIGN, Input::read)?));
+        let read = || Ok::<_, Refusal>((scheme(call.data, in_path)?, read(call, SIGN, Item::read)?));
         let (scheme, batch) = match read() {
             Ok(read) => read,
             Err(refusal) => return Handled::ready(refusal),
@@ -112,7 +112,7 @@ impl Transit {
     pub(super) fn verify<'a>(&'a self, call: &'a Call<'a>) -> Handled<'a> {
         let (name, in_path) = split(call.captured);
         let read = || {
-            let batch = read(call, SIGN, Input::read_with_proof)?;
+            let batch = read(call, SIGN, Item::read_with_proof)?;
             let is_hmac = batch.readable().any(|item| matches!(item.proof, Some(Proof::Hmac(_))));
             let is_signature = batch.readable().any(|item| matches!(item.proof, Some(Proof::Signature(_))));
             if is_hmac && is_signature {

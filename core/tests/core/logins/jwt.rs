@@ -95,7 +95,7 @@ impl Issuer {
 }
 
 /// Claims that a role of these tests takes, from now on.
-fn claims(more: Value) -> Value {
+fn claims(more: &Value) -> Value {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let mut claims = json!({"sub": "bob", "aud": "vault", "iss": "issuer", "iat": now, "exp": now + 600});
     let object = claims.as_object_mut().unwrap();
@@ -130,7 +130,7 @@ async fn a_client_logs_in_with_a_token_of_each_kind_of_key() {
     for issuer in [Issuer::ed25519(), Issuer::p256(), Issuer::rsa()] {
         let role = json!({"claim_mappings": {"team": "team", "absent": "x"}, "groups_claim": "groups"});
         let world = trusting(&issuer, role).await;
-        let token = issuer.token(&claims(json!({"team": "blue", "groups": ["a", "b"]})));
+        let token = issuer.token(&claims(&json!({"team": "blue", "groups": ["a", "b"]})));
         let said = with_token(&world, &token).await;
         assert_eq!(said.status, 200, "{}", said.text);
         let auth = &said.body["auth"];
@@ -138,12 +138,12 @@ async fn a_client_logs_in_with_a_token_of_each_kind_of_key() {
         assert_eq!(auth["metadata"], json!({"role": "app", "team": "blue"}));
         assert_eq!(look_up(&world, &said).await["display_name"], "in-bob");
         if let Issuer::Rsa(_) = issuer {
-            let pss = issuer.sign(&json!({"alg": "PS512"}), &claims(json!({"groups": "a"})));
-            let no_groups = issuer.token(&claims(json!({})));
+            let pss = issuer.sign(&json!({"alg": "PS512"}), &claims(&json!({"groups": "a"})));
+            let no_groups = issuer.token(&claims(&json!({})));
             assert_eq!(with_token(&world, &no_groups).await.status, 400, "a claim that the role needs");
             assert_eq!(with_token(&world, &pss).await.status, 200);
         }
-        let other = Issuer::ed25519().token(&claims(json!({})));
+        let other = Issuer::ed25519().token(&claims(&json!({})));
         assert_eq!(with_token(&world, &other).await.status, 400, "another issuer's key");
     }
 }
@@ -154,8 +154,8 @@ async fn a_token_whose_signature_or_claims_do_not_fit_is_refused_alike() {
     let role = json!({"bound_subject": "bob", "bound_claims": {"/deep/er": ["x", "y"], "admin": true}});
     let world = trusting(&issuer, role).await;
     let right = json!({"deep": {"er": "y"}, "admin": true});
-    assert_eq!(with_token(&world, &issuer.token(&claims(right.clone()))).await.status, 200);
-    let now = claims(json!({}))["iat"].as_u64().unwrap();
+    assert_eq!(with_token(&world, &issuer.token(&claims(&right))).await.status, 200);
+    let now = claims(&json!({}))["iat"].as_u64().unwrap();
     for change in [
         json!({"sub": "eve"}),
         json!({"aud": "other"}),
@@ -175,18 +175,18 @@ async fn a_token_whose_signature_or_claims_do_not_fit_is_refused_alike() {
     ] {
         let mut wrong = right.clone();
         wrong.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-        let said = with_token(&world, &issuer.token(&claims(wrong))).await;
+        let said = with_token(&world, &issuer.token(&claims(&wrong))).await;
         assert_eq!(said.status, 400, "{change}: {}", said.text);
         assert!(said.error().starts_with(REFUSED), "{change}: {}", said.text);
     }
-    let token = issuer.token(&claims(right.clone()));
+    let token = issuer.token(&claims(&right));
     let (message, signature) = token.rsplit_once('.').unwrap();
     let unsigned =
         format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), message.split_once('.').unwrap().1);
-    let altered = issuer.token(&claims(json!({"sub": "eve"})));
+    let altered = issuer.token(&claims(&json!({"sub": "eve"})));
     let mixed = format!("{}.{signature}", altered.rsplit_once('.').unwrap().0);
-    let critical = issuer.sign(&json!({"alg": "ES256", "crit": ["b64"]}), &claims(right.clone()));
-    let shared = issuer.sign(&json!({"alg": "HS256"}), &claims(right));
+    let critical = issuer.sign(&json!({"alg": "ES256", "crit": ["b64"]}), &claims(&right));
+    let shared = issuer.sign(&json!({"alg": "HS256"}), &claims(&right));
     for token in [&*unsigned, &mixed, &critical, &shared, message, "a.b.c", "....", "x", &"x.".repeat(40_000)]
     {
         let said = with_token(&world, token).await;
@@ -213,7 +213,7 @@ async fn keys_of_a_set_are_told_apart_by_their_ids() {
         (&one, json!({"alg": "PS512", "kid": "one"}), 400),
         (&other, json!({"alg": "RS256", "kid": "one"}), 400),
     ] {
-        let said = with_token(&world, &issuer.sign(&header, &claims(json!({})))).await;
+        let said = with_token(&world, &issuer.sign(&header, &claims(&json!({})))).await;
         assert_eq!(said.status, status, "{header}: {}", said.text);
     }
     let read = root(&world, 200, "GET", "auth/in/config", Value::Null).await;
@@ -287,10 +287,10 @@ async fn a_token_is_in_no_line_and_a_failed_login_is_on_record() {
         json!({"jwt_validation_pubkeys": issuer.pem(), "bound_issuer": "issuer", "default_role": "app"});
     root(&world, 204, "POST", "auth/in/config", config).await;
     let device = world.device("test/", false).await;
-    let token = issuer.token(&claims(json!({})));
+    let token = issuer.token(&claims(&json!({})));
     assert_eq!(log_in(&world, LOGIN, json!({"jwt": token})).await.status, 200, "by the default role");
     assert_eq!(last(&device)["response"]["auth"]["metadata"], json!({"role": "app"}));
-    let wrong = issuer.token(&claims(json!({"aud": "other"})));
+    let wrong = issuer.token(&claims(&json!({"aud": "other"})));
     assert_eq!(log_in(&world, LOGIN, json!({"jwt": wrong, "role": "app"})).await.status, 400);
     let response = last(&device);
     assert_eq!(response["error"], "1 error occurred:\n\t* invalid credentials\n\n");

@@ -1,5 +1,6 @@
 //! Token roles, batch tokens and tokens that are bound to addresses, asked through the whole pipeline.
 
+use base64::Engine as _;
 use std::time::Duration;
 
 use onrecord_audit::ManualClock;
@@ -248,7 +249,7 @@ async fn a_batch_token_is_stored_nowhere_and_works_until_its_time_is_over() {
     server.world.core.seal(Duration::from_secs(5)).await;
     server.world.core.unseal(&server.world.key).await.unwrap();
     assert!(!server.is_refused(&token).await);
-    server.clock.advance(Duration::from_secs(3600));
+    server.clock.advance(Duration::from_hours(1));
     assert!(server.is_refused(&token).await);
     assert_eq!(server.look_up(&token).await.error(), "bad token");
 }
@@ -269,7 +270,6 @@ async fn a_batch_token_that_was_changed_or_cut_is_none() {
     let other = Server::new().await;
     assert!(server.is_refused(&batch(&other, json!({"no_parent": true})).await).await);
     let unsealed = server.unsealed();
-    use base64::Engine as _;
     let record = unsealed.barrier.seal_outside("another", b"{}").unwrap();
     let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(record);
     assert!(server.is_refused(&format!("b.{text}")).await);
