@@ -188,11 +188,8 @@ fn check_commit(last: Option<Commit>, noted: Option<Commit>) -> Result<Option<Co
 
 /// Runs the engine. It panics at some damage of its file, and reports other damage: both are one error.
 fn caught<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Err(Problem::Engine(redb::Error::Corrupted(what)))) => Err(Problem::Damaged(what)),
-        Ok(done) => done,
-        Err(_) => Err(Problem::Damaged("the engine cannot read it".to_owned())),
-    }
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Problem::Damaged("the engine cannot read it".to_owned())))
 }
 
 fn builder(check: bool) -> Builder {

@@ -328,7 +328,7 @@ fn a_newer_format_and_a_file_that_is_not_a_store_are_refused() {
     assert!(newer.to_string().ends_with("it has format 2, written by a newer version; this one knows 1"));
 
     std::fs::write(&file, b"no store at all, but long enough to be looked at").unwrap();
-    assert!(matches!(Embedded::open(base.path()).err().unwrap().problem, Problem::Engine(_)));
+    assert!(matches!(Embedded::open(base.path()).err().unwrap().problem, Problem::Damaged(_)));
     let not_a_directory = base.path().join("file");
     std::fs::write(&not_a_directory, b"").unwrap();
     assert!(matches!(Embedded::open(&not_a_directory).err().unwrap().problem, Problem::Io(_)));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use onrecord_seal::{OsEntropy, SealConfig, SecretBytes};
-use onrecord_storage::embedded::Embedded;
+use onrecord_storage::embedded::{Embedded, Problem};
 use onrecord_storage::lossy::{Fault, LossyDisk};
 use onrecord_storage::memory::Memory;
 use onrecord_storage::{
@@ -78,6 +78,73 @@ fn a_store_that_was_cut_to_nothing_is_not_a_new_one() {
     commits(directory.path(), 0..3);
     std::fs::write(directory.path().join(STORE), b"").unwrap();
     assert!(refusal(directory.path()).contains("its last commit is number 0, but commit 4"));
+}
+
+#[test]
+fn a_file_whose_contents_the_engine_does_not_take_is_damaged_and_the_remedy_named() {
+    let directory = tempfile::tempdir().unwrap();
+    commits(directory.path(), 0..3);
+    let path = directory.path().join(STORE);
+    let whole = std::fs::read(&path).unwrap();
+    let flipped = |byte: usize, bit: u8| {
+        let mut damaged = whole.clone();
+        damaged[byte] ^= bit;
+        damaged
+    };
+    for (what, damaged) in [
+        ("cut within its header", whole[..111].to_vec()),
+        ("cut in the middle", whole[..whole.len() / 2].to_vec()),
+        ("another magic number", flipped(0, 1)),
+        // The version in each of the two commit slots.
+        ("an older version of the format", flipped(64, 1)),
+        ("an older version of the format in the other slot", flipped(192, 1)),
+        ("a newer version of the format", flipped(64, 4)),
+    ] {
+        assert_damaged(directory.path(), &damaged, what);
+    }
+    // As a killed server leaves it.
+    std::fs::write(&path, &whole).unwrap();
+    let store = Embedded::open(directory.path()).unwrap();
+    store.commit(&[put("a", &[7])]).unwrap().remove(0).unwrap();
+    let killed = std::fs::read(&path).unwrap();
+    drop(store);
+    for end in (1..killed.len()).step_by(16 << 10) {
+        assert_damaged(directory.path(), &killed[..end], &format!("cut to {end} bytes"));
+    }
+}
+
+/// Puts a damaged file into the directory, and opens it.
+fn assert_damaged(directory: &Path, file: &[u8], what: &str) {
+    std::fs::write(directory.join(STORE), file).unwrap();
+    let refused = refusal(directory);
+    for part in ["store.redb is damaged", "restore a backup"] {
+        assert!(refused.contains(part), "{what}: {refused}");
+    }
+}
+
+#[test]
+fn an_error_of_the_system_is_not_called_damage() {
+    use std::io::{Error, ErrorKind};
+    for error in [
+        // EIO, ENOSPC, EACCES.
+        redb::Error::Io(Error::from_raw_os_error(5)),
+        redb::Error::Io(Error::from_raw_os_error(28)),
+        redb::Error::Io(Error::from_raw_os_error(13)),
+        redb::Error::PreviousIo,
+    ] {
+        let told = error.to_string();
+        assert!(matches!(Problem::from(error), Problem::Engine(_)), "{told}");
+    }
+    for error in [
+        redb::Error::Corrupted("a page".to_owned()),
+        redb::Error::UpgradeRequired(7),
+        redb::Error::TableIsMultimap("values".to_owned()),
+        redb::Error::Io(ErrorKind::InvalidData.into()),
+        redb::Error::Io(ErrorKind::UnexpectedEof.into()),
+    ] {
+        let told = error.to_string();
+        assert!(matches!(Problem::from(error), Problem::Damaged(_)), "{told}");
+    }
 }
 
 #[test]

@@ -54,14 +54,39 @@ pub enum Problem {
     Io(#[from] io::Error),
     /// The engine refuses it.
     #[error("{0}")]
-    Engine(#[from] redb::Error),
+    Engine(#[source] redb::Error),
+}
+
+impl From<redb::Error> for Problem {
+    /// What says that the contents of the file are wrong is damage: the operator can do something about it, and trying again
+    /// is of no use. A failure of the system stays what it is.
+    fn from(error: redb::Error) -> Self {
+        use redb::Error;
+        match error {
+            Error::Corrupted(what) => Self::Damaged(what),
+            Error::Io(error) if is_about_contents(&error) => Self::Damaged(error.to_string()),
+            // No version of ours wrote an older format of the engine, and none has tables of other types.
+            Error::UpgradeRequired(_)
+            | Error::TableTypeMismatch { .. }
+            | Error::TableIsMultimap(_)
+            | Error::TableIsNotMultimap(_)
+            | Error::TypeDefinitionChanged { .. }
+            | Error::TableDoesNotExist(_) => Self::Damaged(error.to_string()),
+            error => Self::Engine(error),
+        }
+    }
+}
+
+/// Whether an error of reading is one of what was read: the file ends too soon, or is not one of the engine's.
+fn is_about_contents(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
 impl From<redb::DatabaseError> for Problem {
     fn from(error: redb::DatabaseError) -> Self {
         match error {
             redb::DatabaseError::DatabaseAlreadyOpen => Self::InUse,
-            error => Self::Engine(error.into()),
+            error => redb::Error::from(error).into(),
         }
     }
 }
