@@ -40,6 +40,17 @@ enum ChoiceKind {
     Valued,
 }
 
+impl Choice {
+    /// As it is typed: a value follows the `=` of a flag.
+    fn typed(&self) -> String {
+        let end = if self.kind == ChoiceKind::Valued { "=" } else { "" };
+        format!("{}{end}", self.text)
+    }
+}
+
+/// How bash and zsh write a quote within single quotes.
+const POSIX_QUOTE: &str = r"'\''";
+
 /// All places at which something can be completed, those of groups first.
 fn places() -> Vec<Place> {
     let groups = std::iter::once("").chain(table::GROUPS.iter().map(|group| group.words));
@@ -49,7 +60,7 @@ fn places() -> Vec<Place> {
             below.map(|(text, about)| Choice { text: text.to_owned(), about, kind: ChoiceKind::Word });
         Place { words, choices: choices.collect() }
     });
-    let of_commands = table::commands().filter(|command| !table::is_alias(command.words)).map(|command| {
+    let of_commands = table::listed().map(|command| {
         let choices = command.all_flags().map(|flag| {
             let kind = if flag.kind == FlagKind::Bool { ChoiceKind::Switch } else { ChoiceKind::Valued };
             Choice { text: format!("-{}", flag.name), about: flag.about, kind }
@@ -59,9 +70,10 @@ fn places() -> Vec<Place> {
     of_groups.chain(of_commands).collect()
 }
 
-/// The words of all commands and groups, each as one text.
-fn known(places: &[Place]) -> impl Iterator<Item = &'static str> {
-    places.iter().map(|place| place.words).filter(|words| !words.is_empty())
+/// The words of all commands and groups, those of each in quotes.
+fn known(places: &[Place], escaped: &str, separator: &str) -> String {
+    let words = places.iter().map(|place| place.words).filter(|words| !words.is_empty());
+    words.map(|words| quoted(words, escaped)).collect::<Vec<_>>().join(separator)
 }
 
 /// A text in single quotes. `escaped` is how the shell writes a quote inside of them.

@@ -10,8 +10,7 @@ use crate::help;
 pub fn man_pages() -> Vec<(String, String)> {
     let mut pages = vec![program()];
     pages.extend(table::GROUPS.iter().map(group));
-    let commands = table::commands().filter(|command| !table::is_alias(command.words));
-    pages.extend(commands.map(command));
+    pages.extend(table::listed().map(command));
     pages
 }
 
@@ -26,7 +25,7 @@ fn program() -> (String, String) {
     page.section("COMMANDS").below("");
     page.section("EXIT STATUS").paragraphs(
         "0: success. 1: the command line is wrong. 2: the server refused, nothing was found, or the server is sealed. 127: \
-         there is no such command.",
+         the command is unknown.",
     );
     page.section("ENVIRONMENT").paragraphs(
         "Each variable VAULT_X can be written ONRECORD_X, which is read first. VAULT_ADDR: address of the server. \

@@ -125,6 +125,11 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
     COMMANDS.iter().copied().flatten()
 }
 
+/// All commands, without the deprecated spellings.
+pub(crate) fn listed() -> impl Iterator<Item = &'static Command> {
+    commands().filter(|command| !is_alias(command.words))
+}
+
 /// The first words of all commands, sorted, without the deprecated spellings.
 pub(crate) fn first_words() -> Vec<&'static str> {
     let mut words: Vec<&'static str> = commands()

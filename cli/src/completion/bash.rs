@@ -1,29 +1,13 @@
 //! The script for bash 4 and newer.
 //! Never in it: which words can follow (`completion`).
 
-use super::{ChoiceKind, function, known, places, quoted};
-
-/// How bash writes a quote within single quotes.
-const QUOTE: &str = r"'\''";
+use super::{Choice, POSIX_QUOTE, Place, function, known, places, quoted};
 
 pub(super) fn script(name: &str) -> String {
     let places = places();
     let function = function(name);
-    let known: Vec<String> = known(&places).map(|words| quoted(words, QUOTE)).collect();
-    let mut cases = String::new();
-    for place in &places {
-        let words: Vec<String> = place
-            .choices
-            .iter()
-            .map(|choice| {
-                let end = if choice.kind == ChoiceKind::Valued { "=" } else { "" };
-                format!("{}{end}", choice.text)
-            })
-            .collect();
-        let line =
-            format!("    {}) choices={} ;;\n", quoted(place.words, QUOTE), quoted(&words.join(" "), QUOTE));
-        cases.push_str(&line);
-    }
+    let known = known(&places, POSIX_QUOTE, "|");
+    let cases: String = places.iter().map(case).collect();
     format!(
         r#"# Completion of {name} in bash. To load it in each shell: source <({name} completion bash)
 {function}() {{
@@ -48,7 +32,12 @@ pub(super) fn script(name: &str) -> String {
   fi
 }}
 complete -F {function} {name}
-"#,
-        known = known.join("|"),
+"#
     )
+}
+
+fn case(place: &Place) -> String {
+    let words: Vec<String> = place.choices.iter().map(Choice::typed).collect();
+    let (place, words) = (quoted(place.words, POSIX_QUOTE), quoted(&words.join(" "), POSIX_QUOTE));
+    format!("    {place}) choices={words} ;;\n")
 }

@@ -9,7 +9,7 @@ const QUOTE: &str = r"\'";
 pub(super) fn script(name: &str) -> String {
     let places = places();
     let function = format!("_{}_at", function(name));
-    let known: Vec<String> = known(&places).map(|words| quoted(words, QUOTE)).collect();
+    let known = known(&places, QUOTE, " ");
     let head = format!(
         r#"# Completion of {name} in fish. To load it in each shell: {name} completion fish | source
 function {function} --description 'Whether the command line is at these words'
@@ -22,8 +22,7 @@ function {function} --description 'Whether the command line is at these words'
     end
     test "$command" = "$argv"
 end
-"#,
-        known = known.join(" "),
+"#
     );
     let lines = places
         .iter()

@@ -1,15 +1,12 @@
 //! The script for zsh 5 and newer.
 //! Never in it: which words can follow (`completion`).
 
-use super::{Choice, ChoiceKind, Place, function, known, places, quoted};
-
-/// How zsh writes a quote within single quotes.
-const QUOTE: &str = r"'\''";
+use super::{Choice, ChoiceKind, POSIX_QUOTE, Place, function, known, places, quoted};
 
 pub(super) fn script(name: &str) -> String {
     let places = places();
     let function = function(name);
-    let known: Vec<String> = known(&places).map(|words| quoted(words, QUOTE)).collect();
+    let known = known(&places, POSIX_QUOTE, "|");
     let cases: String = places.iter().map(case).collect();
     format!(
         r#"#compdef {name}
@@ -41,8 +38,7 @@ if [[ $funcstack[1] == {function} ]]; then
 else
   compdef {function} {name}
 fi
-"#,
-        known = known.join("|"),
+"#
     )
 }
 
@@ -53,11 +49,10 @@ fn case(place: &Place) -> String {
     };
     let plain = list(|choice| choice.kind != ChoiceKind::Valued);
     let valued = list(|choice| choice.kind == ChoiceKind::Valued);
-    format!("    ({}) choices=({plain}) valued=({valued}) ;;\n", quoted(place.words, QUOTE))
+    format!("    ({}) choices=({plain}) valued=({valued}) ;;\n", quoted(place.words, POSIX_QUOTE))
 }
 
 /// `word:what it is`; a colon of the word itself would be escaped, and no word has one.
 fn described(choice: &Choice) -> String {
-    let end = if choice.kind == ChoiceKind::Valued { "=" } else { "" };
-    quoted(&format!("{}{end}:{}", choice.text, choice.about), QUOTE)
+    quoted(&format!("{}:{}", choice.typed(), choice.about), POSIX_QUOTE)
 }
