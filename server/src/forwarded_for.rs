@@ -90,7 +90,9 @@ mod tests {
     fn judge(rules: &ForwardedFor, peer: &str, headers: &[&str]) -> Result<String, String> {
         let peer: Peer = peer.parse::<SocketAddr>().unwrap().into();
         let mut sent = Headers::new();
-        headers.iter().for_each(|value| sent.push("X-Forwarded-For", value));
+        for value in headers {
+            sent.push("X-Forwarded-For", value);
+        }
         let judged = rules.judge(&peer, &sent);
         assert_eq!(judged.address, peer.address, "the socket's peer stays");
         match &judged.forwarding {
