@@ -132,10 +132,7 @@ impl Core {
         // The configuration may replace a device that cannot be opened: its word comes before the count of those that work.
         // Fewer devices than demanded are no reason to stay sealed: more can be enabled then.
         devices.declare(&broker, &audit, 0, now).await.map_err(CeremonyError::Declared)?;
-        let table = devices.table();
-        let unopened: Vec<_> = unopened.into_iter().filter(|device| same(&table, device)).collect();
-        check_unopened(&unopened, table.len())?;
-        log_unopened(&unopened);
+        report_unopened(&devices.table(), unopened)?;
         boots.finish(&core, &broker).await?;
         versions::note(&core, VERSION, now).await?;
         Ok(Arc::new(Unsealed {
@@ -216,22 +213,21 @@ impl Core {
     }
 }
 
-/// Refuses to unseal if none of the enabled devices can be opened. What may start after this server, such as a syslog daemon, is
+/// Logs the devices that could not be opened. If none of the enabled ones could, unsealing fails. What may start after this server, such as a syslog daemon, is
 /// no reason to stay sealed: its device waits for it.
-fn check_unopened(unopened: &[Unopened], enabled: usize) -> Result<(), CeremonyError> {
+fn report_unopened(table: &Table, mut unopened: Vec<Unopened>) -> Result<(), CeremonyError> {
+    unopened.retain(|device| same(table, device));
     let hopeless = unopened.iter().filter(|device| !device.may_start_later).count();
-    if hopeless == 0 || hopeless < enabled {
-        return Ok(());
+    if hopeless > 0 && hopeless >= table.len() {
+        let failed =
+            unopened.into_iter().map(|device| (device.device.path.clone(), device.error.to_string()));
+        return Err(CeremonyError::Devices(failed.collect()));
     }
-    let failed = unopened.iter().map(|device| (device.device.path.clone(), device.error.to_string()));
-    Err(CeremonyError::Devices(failed.collect()))
-}
-
-fn log_unopened(unopened: &[Unopened]) {
-    for Unopened { device, error, .. } in unopened {
+    for Unopened { device, error, .. } in &unopened {
         let error = error.without_options();
         tracing::error!(path = device.path, error, "the server runs without this audit device");
     }
+    Ok(())
 }
 
 /// Whether a device that could not be opened is still the enabled one, or the configuration has replaced it.

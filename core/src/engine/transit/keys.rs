@@ -230,9 +230,13 @@ pub(super) fn check_derivation(key_type: KeyType, settings: Settings) -> Result<
 
 /// Keys are rotated by requests alone.
 pub(super) fn check_rotation_period(data: &Object) -> Result<(), Refusal> {
-    if fields::span(data, "auto_rotate_period")?.is_none_or(|period| period.nanos() == 0) { Ok(()) } else { Err(Refusal::invalid(
-        "auto_rotate_period must be 0: this server does not rotate keys by itself; use keys/NAME/rotate",
-    )) }
+    if fields::span(data, "auto_rotate_period")?.is_none_or(|period| period.nanos() == 0) {
+        Ok(())
+    } else {
+        Err(Refusal::invalid(
+            "auto_rotate_period must be 0: this server does not rotate keys by itself; use keys/NAME/rotate",
+        ))
+    }
 }
 
 /// A name is letters, digits, `_`, `-` and `.`, and begins and ends with a letter, a digit or `_`.
@@ -241,10 +245,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
     let is_inner = |byte: &u8| is_word(byte) || matches!(byte, b'-' | b'.');
     let bytes = name.as_bytes();
     let ends = [bytes.first(), bytes.last()];
-    if bytes.len() <= 255
-        && bytes.iter().all(is_inner)
-        && ends.iter().all(|end| end.is_some_and(is_word))
-    {
+    if bytes.len() <= 255 && bytes.iter().all(is_inner) && ends.iter().all(|end| end.is_some_and(is_word)) {
         return Ok(());
     }
     Err(Refusal::invalid(format!(
