@@ -76,7 +76,7 @@ pub fn run(effort: Effort) {
             // Those that were made last and those that were made first are measured alike.
             let (creating, made) = measure(&core, new, (new / MEASURED).max(1), create).await;
             let tokens: Vec<String> = made.iter().take(MEASURED).map(token).collect();
-            let ids = ids(&core, &tokens).await;
+            let ids = ids(&core, &tokens);
             let (by_id, own) = (ids.clone(), tokens);
             let (looking, _) = measure(&core, ids.len(), MEASURED, move |number| {
                 ("sys/leases/lookup", json!({"lease_id": by_id[number]}))
@@ -101,7 +101,7 @@ fn token(made: &Value) -> String {
 }
 
 /// The ids of the leases of tokens: `h` and the name that each is stored under.
-async fn ids(core: &Core, tokens: &[String]) -> Vec<String> {
+fn ids(core: &Core, tokens: &[String]) -> Vec<String> {
     let unsealed = core.unsealed().expect("it is unsealed");
     let name = |token: &String| unsealed.barrier.hash_name(token).expect("it is unsealed");
     tokens.iter().map(|token| format!("auth/token/create/h{}", name(token))).collect()

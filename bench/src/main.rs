@@ -51,7 +51,7 @@ fn main() {
             || words.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| exit_with("a number is missing"));
         match word.as_str() {
             "library" | "devices" | "journey" | "leases" | "server" | "starving" | "trail" | "all" => {
-                wanted = word
+                wanted = word;
             }
             "--smoke" => effort = Effort::SMOKE,
             "--count" => effort.count = number(),

@@ -145,8 +145,8 @@ impl Service {
     pub(crate) fn serve_stream(
         self: Arc<Self>,
         request: Request<Incoming>,
-        streams: Arc<Streams>,
-    ) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> + Send {
+        streams: &Arc<Streams>,
+    ) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> + Send + use<> {
         let asks_for_head = *request.method() == Method::HEAD;
         let opened = streams.open().map(|stream| (stream, self.parse_head(request, STREAM)));
         async move {

@@ -140,7 +140,7 @@ impl ListenerConfig {
     fn read_unix(reader: &mut Reader, block: &Block<'_>) -> Result<Self, FileError> {
         const PLACE: &str = "listener \"unix\": ";
         let body = block.body;
-        for key in ["tls_cert_file", "tls_key_file"].into_iter().filter(|key| body.get(key).is_some()) {
+        if let Some(key) = ["tls_cert_file", "tls_key_file"].into_iter().find(|key| body.get(key).is_some()) {
             let message = format!("{PLACE}{key}: a Unix socket is served without TLS; take {key} out");
             return Err(reader.error(block.position, message));
         }

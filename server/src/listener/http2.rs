@@ -57,7 +57,7 @@ where
             .max_local_error_reset_streams(ERRORS_MAX)
             .serve_connection(
                 TokioIo::new(BoundedWrites::new(stream, bounds.write_timeout, bounds.least_rate)),
-                service_fn(move |request| Arc::clone(&service).serve_stream(request, Arc::clone(&opened))),
+                service_fn(move |request| Arc::clone(&service).serve_stream(request, &opened)),
             )
     );
     let mut told = Told::Nothing;

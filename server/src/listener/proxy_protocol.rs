@@ -108,9 +108,8 @@ fn line(bytes: &[u8]) -> Header {
 }
 
 fn binary(bytes: &[u8]) -> Header {
-    let [command, family, high, low] = match bytes.get(12..16).map(<[u8; 4]>::try_from) {
-        Some(Ok(fixed)) => fixed,
-        _ => return Header::Incomplete,
+    let Some(Ok([command, family, high, low])) = bytes.get(12..16).map(<[u8; 4]>::try_from) else {
+        return Header::Incomplete;
     };
     let length = 16 + usize::from(u16::from_be_bytes([high, low]));
     if length > BINARY_MAX || command >> 4 != 2 || command & 0x0f > 1 {
@@ -118,7 +117,7 @@ fn binary(bytes: &[u8]) -> Header {
     }
     let Some(rest) = bytes.get(16..length) else { return Header::Incomplete };
     // A proxy's own connection (a health check), or a kind of address that has no IP.
-    if command & 0x0f == 0 || !matches!(family, 0x11 | 0x21) {
+    if command % 16 == 0 || !matches!(family, 0x11 | 0x21) {
         return Header::Present(length, None);
     }
     let stated = if family == 0x11 { stated::<4>(rest) } else { stated::<16>(rest) };
