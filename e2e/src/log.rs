@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::process::binary;
 use crate::schema;
+use crate::wait;
 
 /// The paths of ceremonies.
 pub const CEREMONIES: [&str; 3] = ["sys/init", "sys/unseal", "sys/ceremonies"];
@@ -84,6 +85,13 @@ pub fn pairs(entries: &[Value]) -> BTreeMap<String, (usize, usize)> {
         }
     }
     found
+}
+
+/// Waits until each of these logs has both entries of a request. Of several devices one is enough to answer it: the others
+/// may have its entries a moment later.
+pub fn wait_for(logs: &[impl AsRef<Path>], id: &str) {
+    let has = |log: &Path| pairs(&lines(log)).get(id) == Some(&(1, 1));
+    wait::eventually("each log has the request", || logs.iter().all(|log| has(log.as_ref())));
 }
 
 /// What the checker says.
