@@ -125,10 +125,12 @@ fn r_enospc_health_and_status_show_a_full_device_within_a_second_and_its_end_wit
     let body = json!({"type": "socket", "options": peer.options()});
     assert_eq!(server.call("PUT", "sys/audit/peer", Some(body)).status, 204);
     server.enable_file("file", &path);
-    assert_eq!(health(&server), (200, "healthy".to_owned()));
+    // On a busy machine it may lag for a moment.
+    until_health(&server, |said| *said == (200, "healthy".to_owned()));
 
     fill_beside_another(&server, &path);
-    let shown = until_health(&server, |(_, state)| state != "healthy");
+    // It may only lag before that.
+    let shown = until_health(&server, |(_, state)| ["failing", "broken"].contains(&state.as_str()));
     assert!(shown < SHOWN_WITHIN, "health shows it after {shown:?}");
     assert_eq!(health(&server).0, 200, "the other device meets the rule");
     let status = server.device("file/");
@@ -138,16 +140,15 @@ fn r_enospc_health_and_status_show_a_full_device_within_a_second_and_its_end_wit
 
     server.lift_file_limit();
     until_health(&server, |(_, state)| state == "healthy");
-    let status = server.device("file/");
-    assert_eq!(
-        (&status["state"], &status["gaps"]["untold_entries"]),
-        (&json!("healthy"), &json!(0)),
-        "{status}"
-    );
     assert!(
         log::lines(&path).iter().any(|line| line.get("gap").is_some()),
         "its gap entry comes without a request"
     );
+    // The status is asked for by requests: on a busy machine the device lags with their entries for a moment.
+    server.eventually("the status shows it, too", || {
+        let status = server.device("file/");
+        status["state"] == "healthy" && status["gaps"]["untold_entries"] == 0
+    });
     assert!(server.stop(), "it drains and ends well");
     peer.ends();
     let received = place.path("received.log");
