@@ -152,7 +152,7 @@ async fn found(unsealed: &Unsealed, call: &Call<'_>) -> Result<Option<ActiveToke
 async fn accessed(unsealed: &Unsealed, call: &Call<'_>) -> Result<ActiveToken, Refusal> {
     let accessor = named(call, "accessor", "missing accessor")?;
     let found = unsealed.tokens.find_accessor(&accessor, call.now).await?;
-    found.ok_or_else(|| Refusal { text: Some("invalid accessor".to_owned()), ..Refusal::denied() })
+    found.ok_or_else(|| Refusal::invalid("1 error occurred:\n\t* invalid accessor\n\n"))
 }
 
 async fn lookup(unsealed: &Unsealed, call: &Call<'_>) -> Result<Reply, Refusal> {

@@ -76,12 +76,10 @@ fn is_secret(text: &str) -> bool {
     // The id of a lease is a path; the last part of a token's lease is a hash.
     let is_lease = text.starts_with("auth/") || (text.len() == 65 && text.starts_with('h'));
     // A list of certificates has them as its keys.
-    let is_serial_number = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
-    text.len() >= 16
-        && !looks_like_an_id
-        && !is_mount
-        && !is_lease
-        && !(is_serial_number && text.contains(':'))
+    let is_serial_number =
+        text.contains(':') && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+    let is_public = looks_like_an_id || is_mount || is_lease || is_serial_number;
+    text.len() >= 16 && !is_public
 }
 
 fn collect(value: &Value, is_secret: bool, found: &mut BTreeSet<String>) {
