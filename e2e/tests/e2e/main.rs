@@ -25,4 +25,5 @@ mod rotation;
 mod salts;
 mod syslog;
 mod syslog_options;
+mod terminal;
 mod tls;
