@@ -31,6 +31,7 @@ use crate::failure::{
 use crate::flag::{Flag, HTTP_FLAGS, Output, setters};
 use crate::invocation::{self, Invocation, SyntaxError};
 use crate::session::Session;
+use onrecord_client::{Token, os_text};
 use onrecord_value::Object;
 
 /// A row of the table of commands.
@@ -137,6 +138,24 @@ fn reject_dot_segments(path: &str) -> Result<&str, Failure> {
         )));
     }
     Ok(path)
+}
+
+/// A secret from standard input, without blanks at its ends. `what` names it in an error, `instead` the other way to give it.
+fn secret_from_stdin(
+    session: &mut Session<'_>,
+    invocation: &Invocation,
+    what: &str,
+    instead: &str,
+) -> Result<Token, Failure> {
+    if invocation.is_set("non-interactive") {
+        return Err(Failure::usage(format!(
+            "-non-interactive is given, so {what} is not read from standard input: give it as {instead}"
+        )));
+    }
+    let text = session.process.read_stdin().map_err(|error| {
+        Failure::usage(format!("Error reading {what} from standard input: {}", os_text(&error)))
+    })?;
+    Ok(Token::new(text.trim()))
 }
 
 fn data(session: &mut Session<'_>, invocation: &Invocation, words: &[String]) -> Result<Object, Failure> {

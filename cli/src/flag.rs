@@ -141,6 +141,8 @@ pub(crate) const HTTP_FLAGS: &[Flag] = &[
         "Do not verify the server's certificate. Anyone on the network path can then read and change requests and responses.",
     )
     .variable("SKIP_VERIFY"),
+    Flag::text("unlock-key", "Key that unlocks a locked namespace.")
+        .refused("there is one namespace only, and it cannot be locked"),
     Flag::duration("wrap-ttl", "Wrap the response in a single-use token with this TTL.").variable("WRAP_TTL"),
 ];
 

@@ -59,12 +59,6 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String
     out.push_str("\n\n");
     about(&mut out, command.about);
     examples(&mut out, program, command.examples);
-    if command.http {
-        flags(&mut out, "HTTP Options", HTTP_FLAGS, false);
-    }
-    if command.output != Output::Text {
-        flags(&mut out, "Output Options", command.output.flags(), command.output == Output::Raw);
-    }
     let own = if command.words.starts_with("kv ") { "Common Options" } else { "Command Options" };
     flags(&mut out, own, command.flags, false);
     if command.takes_device_options() {
@@ -72,6 +66,12 @@ pub(crate) fn command(program: &str, command: &Command, kinds: &Kinds) -> String
     }
     if command.words == "server" {
         storage_options(&mut out, kinds);
+    }
+    if command.output != Output::Text {
+        flags(&mut out, "Output Options", command.output.flags(), command.output == Output::Raw);
+    }
+    if command.http {
+        flags(&mut out, "HTTP Options", HTTP_FLAGS, false);
     }
     format!("{}\n", out.trim_end())
 }

@@ -1,7 +1,9 @@
 //! `unwrap`.
 //! Never in it: how a response is wrapped.
 
-use crate::command::{Command, CommandResult, Failure, Invocation, Output, Session, at_most_one};
+use crate::command::{
+    Command, CommandResult, Failure, Invocation, Output, Session, at_most_one, secret_from_stdin,
+};
 use crate::print_response;
 use onrecord_client::Token;
 
@@ -20,16 +22,8 @@ pub(crate) const COMMAND: Command =
 
 fn unwrap(session: &mut Session<'_>, invocation: &Invocation) -> CommandResult {
     let token = match at_most_one(&invocation.arguments)? {
-        Some("-") if invocation.is_set("non-interactive") => {
-            return Err(Failure::usage(
-                "-non-interactive is given, so standard input is not read: give the wrapping token as the argument TOKEN",
-            ));
-        }
         Some("-") => {
-            let text = session.process.read_stdin().map_err(|error| {
-                Failure::usage(format!("Error reading the wrapping token from standard input: {error}"))
-            })?;
-            Some(Token::new(text.trim()))
+            Some(secret_from_stdin(session, invocation, "the wrapping token", "the argument TOKEN")?)
         }
         Some(word) => Some(Token::new(word.trim())),
         None => None,

@@ -2,11 +2,13 @@
 //! Never in it: how the server hides the token.
 
 use crate::command::operator::{key_share, rekey};
-use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
+use crate::command::{
+    Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly, secret_from_stdin,
+};
 use crate::printer::{Format, Node, table, wrap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use onrecord_client::{Ceremony, Client};
+use onrecord_client::{Ceremony, Client, Token};
 use onrecord_seal::{Entropy as _, EntropyError, OsEntropy};
 use onrecord_value::{Object, Value, object};
 use zeroize::Zeroizing;
@@ -175,13 +177,11 @@ fn decode(session: &mut Session<'_>, invocation: &Invocation, encoded: &str) -> 
         return Err(Failure::usage("Missing otp: use -otp to supply it"));
     };
     let encoded = if encoded == "-" {
-        session.process.read_stdin().map_err(|error| {
-            Failure::usage(format!("Error reading the encoded token from standard input: {error}"))
-        })?
+        secret_from_stdin(session, invocation, "the encoded token", "the value of -decode")?
     } else {
-        Zeroizing::new(encoded.to_owned())
+        Token::new(encoded.trim())
     };
-    let token = decoded(encoded.trim(), otp)
+    let token = decoded(encoded.expose(), otp)
         .map_err(|why| Failure::usage(format!("Error decoding root token: {why}")))?;
     print_secret(session, "token", &token)
 }

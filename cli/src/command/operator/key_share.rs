@@ -1,7 +1,7 @@
 //! Where a key share comes from: an argument, standard input, or a prompt; and the nonce of the ceremony that it is given to.
 //! Never in it: what becomes of it.
 
-use crate::command::{Failure, Invocation, Session, at_most_one};
+use crate::command::{Failure, Invocation, Session, at_most_one, secret_from_stdin};
 use onrecord_client::Token;
 
 /// A key share for a server that is sealed.
@@ -11,11 +11,7 @@ pub(super) fn read(
     key: Option<&str>,
 ) -> Result<Token, Failure> {
     match key {
-        Some("-") => session
-            .process
-            .read_stdin()
-            .map(|text| Token::new(text.trim()))
-            .map_err(|error| Failure::usage(format!("Error reading the key share from standard input: {error}"))),
+        Some("-") => secret_from_stdin(session, invocation, "the key share", "the argument KEY"),
         Some(key) => Ok(Token::new(key.trim())),
         None if invocation.is_set("non-interactive") => {
             Err(Failure::usage("-non-interactive is given, so there is no prompt for the key share: give it as the argument KEY"))
