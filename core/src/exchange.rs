@@ -396,6 +396,7 @@ impl Answer {
 
     fn of(shaped: Shaped) -> Self {
         let Shaped { status, media, body, retry_after, recorded: _ } = shaped;
+        let retry_after = u64::from(retry_after);
         Self { status, media, body, retry_after, rate_limit: None, permit: None, cors: None }
     }
 
@@ -425,7 +426,7 @@ pub(crate) struct Shaped {
     /// The body; empty for 204.
     pub(crate) body: Bytes,
     /// In how many seconds the client may try again; 0: not said.
-    pub(crate) retry_after: u64,
+    pub(crate) retry_after: u32,
     /// `response.data` of the entry where it is not the reply's own data: an error's text, a raw body, data without the
     /// secrets in its keys.
     pub(crate) recorded: Option<Object>,

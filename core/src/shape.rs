@@ -113,7 +113,7 @@ fn refused(refusal: &Refusal) -> Shaped {
     let text = refusal.text.as_deref().filter(|_| refusal.in_data);
     let recorded = text.map(|text| object! { "error" => text });
     let is_full = refusal.status == 503 && refusal.audit_error == Some(audit_errors::NO_ROOM);
-    Shaped { recorded, retry_after: u64::from(is_full), ..Shaped::json(refusal.status, body) }
+    Shaped { recorded, retry_after: u32::from(is_full), ..Shaped::json(refusal.status, body) }
 }
 
 fn envelope(id: &str, reply: &Reply, injected: bool, out: &mut Vec<u8>) {

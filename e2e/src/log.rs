@@ -17,11 +17,25 @@ use serde_json::Value;
 use crate::process::binary;
 use crate::schema;
 
+/// The paths of ceremonies.
+pub const CEREMONIES: [&str; 3] = ["sys/init", "sys/unseal", "sys/ceremonies"];
+
 /// All whole lines of a log; panics on a line that is not JSON or breaks the published schema, because a log never has one.
 pub fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read(path).unwrap_or_default();
     let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
     text[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(parse).collect()
+}
+
+/// The lines that are not of a ceremony.
+pub fn lines_beside_ceremonies(path: &Path) -> Vec<Value> {
+    lines(path).into_iter().filter(|entry| !is_ceremony(entry)).collect()
+}
+
+/// Whether an entry is of a ceremony. Those that no device could record come when there is one, shortly after it was enabled
+/// (docs/FORMAT.md, rule 26b).
+pub fn is_ceremony(entry: &Value) -> bool {
+    entry["request"]["path"].as_str().is_some_and(|path| CEREMONIES.contains(&path))
 }
 
 fn parse(line: &[u8]) -> Value {
@@ -46,13 +60,14 @@ impl Tail {
         Self { path: path.into(), seen: 0 }
     }
 
-    /// What came since the last call.
+    /// What came since the last call, but for ceremonies: no request of the caller's has anything to do with when they come.
     pub fn more(&mut self) -> Vec<Value> {
         let text = std::fs::read(&self.path).unwrap_or_default();
         let fresh = text.get(self.seen..).unwrap_or_default();
         let whole = fresh.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
         self.seen += whole;
-        fresh[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(parse).collect()
+        let fresh = fresh[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty());
+        fresh.map(parse).filter(|entry| !is_ceremony(entry)).collect()
     }
 }
 

@@ -44,10 +44,11 @@ impl Exchange {
         serde_json::from_slice(&self.sent).unwrap_or(Value::Null)
     }
 
-    /// The path below `/v1/`, without its query.
-    pub fn path(&self) -> &str {
+    /// The path below `/v1/`, without its query and without escapes.
+    pub fn path(&self) -> String {
         let path = self.target.split('?').next().unwrap_or_default();
-        path.strip_prefix("/v1/").unwrap_or(path)
+        let path = path.strip_prefix("/v1/").unwrap_or(path);
+        percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned()
     }
 }
 

@@ -94,7 +94,7 @@ struct ExemptError {
     status: u16,
     text: Option<String>,
     /// In how many seconds the client may try again; 0 says nothing about it.
-    retry_after: u64,
+    retry_after: u32,
 }
 
 impl ExemptError {
@@ -268,7 +268,10 @@ fn check_wait(core: &Core, giver: Network) -> Result<(), ExemptError> {
         "too many wrong key shares came from this address: the next one is looked at in {seconds} s; from another address \
          at once"
     );
-    Err(ExemptError { retry_after: seconds, ..ExemptError::new(429, text) })
+    Err(ExemptError {
+        retry_after: u32::try_from(seconds).unwrap_or(u32::MAX),
+        ..ExemptError::new(429, text)
+    })
 }
 
 /// Takes a share, and remembers whose shares were wrong.

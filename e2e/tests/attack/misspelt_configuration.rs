@@ -129,7 +129,7 @@ fn a_reload_with_a_misspelt_key_is_refused_and_the_running_configuration_stays()
     let cases = [
         (device("    durabilty = \"fsync\"\n"), "unknown option \"durabilty\": did you mean \"durability\"?"),
         (device("") + "audit {\n  minimun = 1\n}", "unknown key \"minimun\": did you mean \"minimum\"?"),
-        (device("") + "seal \"transit\" {}", "unknown seal \"transit\""),
+        (device("") + "seal \"awskms\" {}", "unknown seal \"awskms\""),
     ];
     for (config, wrong) in cases {
         place.write_config(&format!("{storage}{config}"));

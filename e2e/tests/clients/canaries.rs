@@ -75,7 +75,11 @@ fn is_secret(text: &str) -> bool {
         .is_some_and(|(_, end)| end.len() == 8 && end.bytes().all(|b| b.is_ascii_hexdigit()));
     // The id of a lease is a path; the last part of a token's lease is a hash.
     let is_lease = text.starts_with("auth/") || (text.len() == 65 && text.starts_with('h'));
-    text.len() >= 16 && !looks_like_an_id && !is_mount && !is_lease
+    // A list of certificates has them as its keys.
+    let is_serial_number =
+        text.contains(':') && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+    let is_public = looks_like_an_id || is_mount || is_lease || is_serial_number;
+    text.len() >= 16 && !is_public
 }
 
 fn collect(value: &Value, is_secret: bool, found: &mut BTreeSet<String>) {

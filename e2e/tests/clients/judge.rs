@@ -24,30 +24,25 @@ enum Entries {
     Both,
 }
 
-const CEREMONIES: [&str; 3] = ["sys/init", "sys/unseal", "sys/ceremonies"];
-
 /// How many ceremonies a client has held that no device could record when they happened.
 pub fn ceremonies_held(exchanges: &[Exchange]) -> usize {
     let held = |exchange: &&Exchange| {
-        CEREMONIES.contains(&exchange.path()) && ["PUT", "POST"].contains(&exchange.method.as_str())
+        log::CEREMONIES.contains(&exchange.path().as_str())
+            && ["PUT", "POST"].contains(&exchange.method.as_str())
     };
     exchanges.iter().filter(held).filter(|exchange| exchange.status == 200).count()
 }
 
 /// How many ceremonies a log has, each with both entries.
 pub fn ceremonies_recorded(log: &Path) -> usize {
-    let entries: Vec<Value> = log::lines(log).into_iter().filter(is_ceremony).collect();
+    let entries: Vec<Value> = log::lines(log).into_iter().filter(log::is_ceremony).collect();
     let pairs = log::pairs(&entries);
     pairs.values().filter(|(requests, responses)| (*requests, *responses) == (1, 1)).count()
 }
 
-fn is_ceremony(entry: &Value) -> bool {
-    entry["request"]["path"].as_str().is_some_and(|path| CEREMONIES.contains(&path))
-}
-
 /// Compares all exchanges with a log, whose device the client enabled at this path. Returns the ids of the requests that have both entries.
 pub fn compare(exchanges: &[Exchange], log: &Path, device: &str) -> Vec<String> {
-    let entries: Vec<Value> = log::lines(log).into_iter().filter(|entry| !is_ceremony(entry)).collect();
+    let entries = log::lines_beside_ceremonies(log);
     let (probe, entries) = entries.split_first().expect("a probe");
     assert_eq!(probe["request"]["path"], "sys/audit/test", "the first line of a device is its probe");
     let mut requests = entries.iter().filter(|entry| entry["type"] == "request");
@@ -101,7 +96,7 @@ pub fn compare(exchanges: &[Exchange], log: &Path, device: &str) -> Vec<String> 
 
 fn promised(exchange: &Exchange, device: &str, enabled: &mut bool) -> Entries {
     let path = exchange.path();
-    if EXEMPT.contains(&path) || exchange.status == 503 {
+    if EXEMPT.contains(&path.as_str()) || exchange.status == 503 {
         return Entries::None;
     }
     if !*enabled {
@@ -135,7 +130,7 @@ fn is_of(entry: &Value, exchange: &Exchange) -> bool {
         "PATCH" => &["patch"],
         _ => &["create", "update"],
     };
-    operations.contains(&operation) && is_path_of(recorded, exchange.path())
+    operations.contains(&operation) && is_path_of(recorded, &exchange.path())
 }
 
 /// Whether a recorded path is that of a request, with hashes in the place of what is secret in it.

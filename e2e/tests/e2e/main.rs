@@ -17,6 +17,7 @@ mod kill;
 mod option_matrix;
 mod options;
 mod peers;
+mod readme;
 mod reconnect;
 mod recordings;
 mod reload;

@@ -119,7 +119,7 @@ fn the_stanza_has_errors_help_and_checks_like_a_built_in_one() {
         assert!(!output.status.success(), "{stanza}");
         stderr(&output)
     };
-    let unknown = refused("storage \"raft\" {}");
+    let unknown = refused("storage \"nosuch\" {}");
     let known = "there are \"file\" (with a path), \"inmem\" and \"json\" (with a path)";
     assert!(unknown.contains(known), "{unknown}");
     let missing = refused("storage \"json\" {}");
