@@ -74,6 +74,7 @@ pub(crate) const NOT_STORED: Template =
 pub(crate) const OUTSIDE: Template = Template::new("path outside the API");
 
 pub(crate) const WARN_NO_SUCH_POLICY: Template = Template::new("a policy does not exist");
+pub(crate) const WARN_NO_DEFAULT_ISSUER: Template = Template::new("there is no default issuer any more");
 pub(crate) const WARN_CAPPED: Template = Template::new("a value was limited");
 pub(crate) const WARN_WRONG_PATH: Template =
     Template::new("The path is not one of a versioned key-value engine.");

@@ -137,8 +137,11 @@ impl Engine for Pki {
         Path::<Self>::new("config/auto-tidy", "Configure tidying by itself.").refuse(NO_AUTO_TIDY, &[Read, Update]),
         Path::<Self>::new("issuers/?", "List the issuers.")
             .list(|pki, _, _| Handled::pending(pki.list_issuers())),
-        Path::<Self>::new("issuer/{ref}", "Read an issuer: `default`, an id or a name.")
-            .read(|pki, _, call| Handled::pending(pki.show_issuer(call))),
+        Path::<Self>::new("issuer/{ref}", "Read, rename and delete an issuer: `default`, an id or a name.")
+            .description("Takes `issuer_name`.")
+            .read(|pki, _, call| Handled::pending(pki.show_issuer(call)))
+            .write(|pki, _, call| Handled::pending(pki.rename_issuer(call)))
+            .delete(|pki, _, call| Handled::pending(pki.delete_issuer(call))),
         Path::<Self>::new("keys/?", "List the keys.").refuse(NO_KEYS, &[List]),
         Path::<Self>::new("key/{ref}", "Read, rename and delete a key.").refuse(NO_KEYS, &[Read, Update, Delete]),
         Path::<Self>::new("roles/?", "List the roles.")

@@ -247,6 +247,7 @@ impl Userpass {
 /// Nothing to say but which fields of the request are not known.
 fn known_fields(data: &Object) -> Reply {
     let older = OLDER.iter().map(|(older, _)| *older);
-    let known: Vec<&str> = NAMES.into_iter().chain(older).chain(SECRETS.iter().copied()).collect();
+    let known: Vec<&str> =
+        NAMES.into_iter().chain(older).chain(SECRETS.iter().copied()).chain(["username"]).collect();
     Reply { warnings: fields::unrecognized(data, &known).into_iter().collect(), ..Reply::default() }
 }

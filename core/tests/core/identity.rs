@@ -212,7 +212,7 @@ async fn external_groups_follow_what_the_login_method_says() {
     assert!(refused.contains("external groups"), "{refused}");
     // The cards name no groups: what the entity was a member of by hand of nobody, it is not.
     let entity = auth(&world.log_in().await, "entity_id").to_owned();
-    assert_eq!(world.get("identity/group/name/staff").await["member_entity_ids"], json!([]));
+    assert_eq!(world.get("identity/group/name/staff").await["member_entity_ids"], Value::Null);
     assert_eq!(world.get(&format!("identity/entity/id/{entity}")).await["group_ids"], json!([]));
     let internal = world.set("identity/group", json!({"name": "inside"})).await;
     let wrong = json!({"name": "x", "mount_accessor": accessor, "canonical_id": internal["id"]});

@@ -122,6 +122,23 @@ fn the_command_line_trusts_what_it_is_told_to() {
 }
 
 #[test]
+fn a_client_certificate_of_x509_version_1_is_no_obstacle_where_any_is_taken() {
+    // The client of this command line has no such certificate.
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("no curl: certificates of version 1 are not tried");
+        return;
+    }
+    let Scene { server: _server, shell, place: _place } = Scene::new("");
+    let file = |name: &str| certificate(name).display().to_string();
+    shell.does(&format!(
+        "curl -fsS --cacert {} --cert {} --key {} -H \"X-Vault-Token: $VAULT_TOKEN\" $VAULT_ADDR/v1/sys/mounts",
+        file("authority.pem"),
+        file("version-1.pem"),
+        file("version-1.key"),
+    ));
+}
+
+#[test]
 fn the_serial_number_of_a_clients_certificate_is_on_record() {
     let scene = Scene::new(&with_client_certificates());
     let path = scene.path("audit.log");

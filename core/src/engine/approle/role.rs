@@ -157,6 +157,6 @@ impl RoleRules {
     /// The names of all fields that a write takes.
     pub(super) fn known_fields() -> Vec<&'static str> {
         let older = OLDER.iter().map(|(older, _)| *older);
-        OWN.into_iter().chain(NAMES).chain(older).chain([OLDER_CIDRS, "role_id"]).collect()
+        OWN.into_iter().chain(NAMES).chain(older).chain([OLDER_CIDRS, "role_id", "role_name"]).collect()
     }
 }

@@ -143,7 +143,13 @@ impl CertRole {
 
     /// The names of all fields that a write takes.
     pub(super) fn known_fields() -> Vec<&'static str> {
-        KNOWN.into_iter().chain(OCSP).chain(NAMES).chain(OLDER.iter().map(|(older, _)| *older)).collect()
+        KNOWN
+            .into_iter()
+            .chain(["name"])
+            .chain(OCSP)
+            .chain(NAMES)
+            .chain(OLDER.iter().map(|(older, _)| *older))
+            .collect()
     }
 
     /// Whether a certificate has the names and extensions that the role wants.

@@ -58,7 +58,7 @@ pub(super) fn group(unsealed: &Unsealed, state: &State, group: &Group) -> Object
         "creation_time" => group.created,
         "id" => group.id.as_str(),
         "last_update_time" => group.updated,
-        "member_entity_ids" => group.member_entities.as_slice(),
+        "member_entity_ids" => or_null(&group.member_entities),
         "member_group_ids" => or_null(&group.member_groups),
         "metadata" => map(&group.metadata),
         "modify_index" => group.version,

@@ -5,13 +5,16 @@ use onrecord_seal::SecretBytes;
 use onrecord_value::{Object, Value, object};
 
 use super::Pki;
+use super::authority::issuer_name;
 use super::certificate::{Facts, Signer};
 use super::key::{KeyType, PrivateKey, SignatureBits};
 use super::output::to_pem;
+use crate::audit_errors::WARN_NO_DEFAULT_ISSUER;
 use crate::engine::Call;
 use crate::engine::codec::{self, Broken, Reader, Writer};
+use crate::engine::fields::{self, answer};
 use crate::engine::space::{ChangeBatch, failed};
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Outcome, Refusal, Reply, Warning};
 use crate::stored::{Record as _, record};
 
 /// Where the list of issuers is stored; all changes of it are decided one after another.
@@ -20,6 +23,10 @@ const FORMAT: u8 = 1;
 /// How many issuers, and how many keys whose certificates are not there yet, a mount may have.
 const ISSUERS_MAX: usize = 100;
 const PENDING_MAX: usize = 32;
+/// What a certificate that would end after its issuer's is: refused.
+const LEAF_NOT_AFTER: &str = "err";
+/// What an issuer may be used for.
+const USAGE: &str = "crl-signing,issuing-certificates,read-only";
 
 /// Which issuers and keys there are, by their ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,8 +99,24 @@ impl Issuer {
         std::iter::once(&*self.certificate).chain(self.chain.iter().map(Vec::as_slice)).collect()
     }
 
+    fn show(&self) -> Object {
+        let chain: Vec<String> = self.full_chain().into_iter().map(to_pem).collect();
+        object! {
+            "ca_chain" => chain,
+            "certificate" => to_pem(&self.certificate),
+            "issuer_id" => self.id.as_str(),
+            "issuer_name" => self.name.as_str(),
+            "key_id" => self.key_id.as_str(),
+            "leaf_not_after_behavior" => LEAF_NOT_AFTER,
+            "manual_chain" => Value::Null,
+            "revoked" => false,
+            "usage" => USAGE,
+        }
+    }
+
     /// Adds it to a change of the list of issuers, as the default one if there is none.
     pub(super) fn add(&self, issuers: &mut Issuers, draft: &mut ChangeBatch<'_>) -> Result<(), Refusal> {
+        check_name(&self.name, &self.id, issuers, draft)?;
         if issuers.ids.len() >= ISSUERS_MAX {
             return Err(Refusal::invalid(format!(
                 "there are {ISSUERS_MAX} issuers, and there may be no more"
@@ -110,6 +133,26 @@ impl Issuer {
 
 pub(super) fn issuer_key(id: &str) -> String {
     format!("issuer/{id}")
+}
+
+/// Refuses a name that another issuer has.
+fn check_name(name: &str, own: &str, issuers: &Issuers, draft: &mut ChangeBatch<'_>) -> Result<(), Refusal> {
+    for id in issuers.ids.iter().filter(|id| *id != own && !name.is_empty()) {
+        let Some(stored) = draft.latest(&issuer_key(id))? else { continue };
+        if Issuer::decode(id, stored.expose())?.name == name {
+            return Err(Refusal::invalid(format!("issuer_name is {name:?}; the issuer {id} has that name")));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a list has the parts of a text, in any order.
+fn same_parts(asked: &[String], text: &str) -> bool {
+    text.split(',').count() == asked.len() && text.split(',').all(|part| asked.iter().any(|one| one == part))
+}
+
+fn unknown_issuer(reference: &str) -> Refusal {
+    Refusal::invalid(format!("there is no issuer {reference:?}; it must be `default`, an id or a name"))
 }
 
 pub(super) fn pending_key(id: &str) -> String {
@@ -215,19 +258,68 @@ impl Pki {
 
     /// `GET issuer/REFERENCE`.
     pub(super) async fn show_issuer(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
-        let Some(issuer) = self.named_issuer(call.captured).await? else { return Ok(Outcome::absent()) };
-        let chain: Vec<String> = issuer.full_chain().into_iter().map(to_pem).collect();
-        Ok(Outcome::data(object! {
-            "ca_chain" => chain,
-            "certificate" => to_pem(&issuer.certificate),
-            "issuer_id" => issuer.id,
-            "issuer_name" => issuer.name,
-            "key_id" => issuer.key_id,
-            "leaf_not_after_behavior" => "err",
-            "manual_chain" => Value::Null,
-            "revoked" => false,
-            "usage" => "crl-signing,issuing-certificates,read-only",
-        }))
+        let issuer = self.named_issuer(call.captured).await?;
+        Ok(issuer.map_or_else(Outcome::absent, |issuer| Outcome::data(issuer.show())))
+    }
+
+    /// `POST issuer/REFERENCE`: gives it another name.
+    pub(super) async fn rename_issuer(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        for (field, only) in [("leaf_not_after_behavior", LEAF_NOT_AFTER), ("usage", USAGE)] {
+            let asked = fields::texts(call.data, field)?.unwrap_or_default();
+            if !asked.is_empty() && !same_parts(&asked, only) {
+                return Err(Refusal::invalid(format!(
+                    "{field} is {}; this server has {only} alone",
+                    asked.join(",")
+                )));
+            }
+        }
+        let unknown = || unknown_issuer(call.captured);
+        let id = self.named_issuer(call.captured).await?.ok_or_else(unknown)?.id;
+        if call.data.get("issuer_name").is_some() {
+            let name = issuer_name(call.data)?;
+            let change = self.space.change(ISSUERS, None, call.permit, |stored, draft| {
+                let issuers = Issuers::decode_stored(stored)?;
+                check_name(&name, &id, &issuers, draft)?;
+                let stored = draft.latest(&issuer_key(&id))?.ok_or_else(unknown)?;
+                let mut issuer = Issuer::decode(&id, stored.expose())?;
+                issuer.name.clone_from(&name);
+                draft.put(&issuer_key(&id), issuer.encode().expose())?;
+                draft.put(ISSUERS, &issuers.encode())
+            });
+            change.await?;
+        }
+        let issuer = self.issuer_by_id(&id).await?.ok_or_else(unknown)?;
+        Ok(answer(
+            issuer.show(),
+            call.data,
+            &["issuer_name", "issuer_ref", "leaf_not_after_behavior", "usage"],
+        )
+        .into())
+    }
+
+    /// `DELETE issuer/REFERENCE`: it and its key. What it has issued and revoked stays.
+    pub(super) async fn delete_issuer(&self, call: &Call<'_>) -> Result<Outcome, Refusal> {
+        let unknown = || unknown_issuer(call.captured);
+        let id = self.named_issuer(call.captured).await?.ok_or_else(unknown)?.id;
+        let change = self.space.change(ISSUERS, None, call.permit, |stored, draft| {
+            let mut issuers = Issuers::decode_stored(stored)?;
+            issuers.ids.retain(|other| *other != id);
+            let was_default = issuers.default == id;
+            if was_default {
+                issuers.default.clear();
+            }
+            draft.delete(&issuer_key(&id))?;
+            draft.put(ISSUERS, &issuers.encode())?;
+            Ok(was_default)
+        });
+        let warnings = if change.await? {
+            let text = "it was the default issuer: nothing is issued until config/issuers names another one"
+                .to_owned();
+            vec![Warning { text, template: WARN_NO_DEFAULT_ISSUER }]
+        } else {
+            Vec::new()
+        };
+        Ok(Reply { warnings, ..Reply::default() }.into())
     }
 
     /// `GET config/issuers`.

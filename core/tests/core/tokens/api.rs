@@ -201,7 +201,8 @@ fn wrong_tokens_and_accessors_are_told_as_such() {
     post("auth/token/renew", nobody()).refuses(400, "token not found");
     assert_eq!(post("auth/token/revoke", nobody()).0, 204);
     for path in ["lookup-accessor", "renew-accessor", "revoke-accessor"] {
-        post(&format!("auth/token/{path}"), object! { "accessor" => "x" }).refuses(403, "invalid accessor");
+        post(&format!("auth/token/{path}"), object! { "accessor" => "x" })
+            .refuses(400, "1 error occurred:\n\t* invalid accessor\n\n");
     }
     server.ask("s.nobody", "GET", "auth/token/lookup-self", Object::new()).refuses(403, "permission denied");
     post("auth/token/create/absent", Object::new()).refuses(400, "unknown role absent");

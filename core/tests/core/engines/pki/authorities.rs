@@ -53,6 +53,33 @@ async fn the_first_issuer_is_the_default_until_another_is_chosen() {
 }
 
 #[tokio::test]
+async fn an_issuer_is_renamed_and_deleted() {
+    let server = server().await;
+    server.root_ca().await;
+    let made = |name: &str| json!({"common_name": "Other", "key_type": "ec", "issuer_name": name});
+    server.pki(200, "root/generate/internal", made("second")).await;
+    let twice = server.pki(400, "root/generate/internal", made("second")).await;
+    assert!(twice.error().starts_with("issuer_name is \"second\"; the issuer "), "{}", twice.error());
+    server.pki(400, "issuer/default", json!({"issuer_name": "second"})).await;
+    let renamed = server.pki(200, "issuer/second", json!({"issuer_name": "third"})).await;
+    assert_eq!(text(&renamed, "issuer_name"), "third");
+    server.expect(404, "GET", "pki/issuer/second", "").await;
+    let other = server.pki(400, "issuer/third", json!({"usage": "read-only"})).await;
+    assert!(other.error().starts_with("usage is read-only; this server has "), "{}", other.error());
+    let same =
+        json!({"usage": "read-only,issuing-certificates,crl-signing", "leaf_not_after_behavior": "err"});
+    assert_eq!(text(&server.pki(200, "issuer/third", same).await, "issuer_name"), "third");
+
+    server.expect(204, "DELETE", "pki/issuer/third", "").await;
+    server.expect(400, "DELETE", "pki/issuer/third", "").await;
+    let last = server.expect(200, "DELETE", "pki/issuer/default", "").await;
+    assert!(last.text.contains("it was the default issuer"), "{}", last.text);
+    server.expect(404, "LIST", "pki/issuers", "").await;
+    let said = server.pki(400, "root/sign-intermediate", json!({"csr": "x", "common_name": "y"})).await;
+    assert!(!said.error().is_empty());
+}
+
+#[tokio::test]
 async fn a_bundle_is_imported_and_issues() {
     let server = server().await;
     server.expect(204, "POST", "sys/mounts/other", r#"{"type":"pki"}"#).await;
