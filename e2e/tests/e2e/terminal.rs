@@ -71,7 +71,10 @@ fn a_login_method_is_enabled_used_tuned_moved_and_disabled() {
     shell.refuses(2, "VAULT_TOKEN= onrecord token lookup");
     let token =
         shell.does("onrecord login -method=userpass -path=people -token-only username=ann password=s3cret");
-    assert_eq!(row(&shell.does(&format!("VAULT_TOKEN={token} onrecord token lookup")), "creation_ttl"), "30m");
+    assert_eq!(
+        row(&shell.does(&format!("VAULT_TOKEN={token} onrecord token lookup")), "creation_ttl"),
+        "30m"
+    );
     let said = shell.does("onrecord auth disable people");
     assert_eq!(said, "Success! Disabled the auth method (if it existed) at: people/\n");
     shell.refuses(2, &format!("VAULT_TOKEN={token} onrecord token lookup"));

@@ -89,8 +89,8 @@ fn run(session: &mut Session<'_>, invocation: &Invocation, spelling: Spelling) -
         "recovery" | "hsm" => {
             let (program, words) = (&session.process.program, spelling.words);
             return Err(Failure::usage(format!(
-                "-target=recovery of \"{program} {words}\" is not supported by OnRecord: the recovery keys of a server \
-                 that is unsealed by a key service are never asked for."
+                "-target=recovery of \"{program} {words}\" is not supported by OnRecord: the recovery keys of the \
+                 initialization stay. -target=barrier changes the key shares of a server without a seal stanza."
             )));
         }
         other => return Err(Failure::usage(format!("Invalid target {other:?}. Accepted: barrier."))),
