@@ -200,8 +200,8 @@ fn unsealed(place: &Place) -> (Server, Shell, Vec<String>) {
 fn key_shares_are_changed_with_and_without_verification() {
     let place = Place::new();
     let (_server, shell, old) = unsealed(&place);
-    let none = shell.refuses(1, "onrecord operator rekey");
-    assert_eq!(none, "No rekey is in progress. Start one by running \"onrecord operator rekey -init\".\n");
+    let refused = shell.refuses(1, "onrecord operator rekey");
+    assert_eq!(refused, "No rekey is in progress. Start one by running \"onrecord operator rekey -init\".\n");
     let refused = shell.refuses(2, "onrecord operator rekey -init -key-shares=2 -key-threshold=3");
     assert!(refused.starts_with("Error initializing rekey: Error making API request."), "{refused}");
     let begun = shell.does("onrecord operator rekey -init -key-shares=2 -key-threshold=2 -verify");

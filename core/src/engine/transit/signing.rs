@@ -155,7 +155,7 @@ impl Transit {
     pub(super) fn hmac<'a>(&'a self, call: &'a Call<'a>) -> Handled<'a> {
         let (name, in_path) = split(call.captured);
         let read = || {
-            let batch = read(call, HMAC, |item| Input::read_named(item, "missing input for HMAC"))?;
+            let batch = read(call, HMAC, |item| Item::read_named(item, "missing input for HMAC"))?;
             Ok::<_, Refusal>((hmac_algorithm(call.data, in_path)?, batch))
         };
         let (algorithm, batch) = match read() {
@@ -178,8 +178,8 @@ impl Transit {
 fn read(
     call: &Call<'_>,
     known: &[&str],
-    item: impl Fn(&Object) -> Result<Input, TransitError>,
-) -> Result<Batch<Input>, Refusal> {
+    item: impl Fn(&Object) -> Result<Item, TransitError>,
+) -> Result<Batch<Item>, Refusal> {
     let batch = Batch::read(call, known, Failures::AreListed, item)?;
     if let Some(refusal) = batch.refusal() {
         return Err(refusal);
