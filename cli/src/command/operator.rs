@@ -1,6 +1,7 @@
 //! `operator init|unseal|seal|rotate|key-status`.
 //! Never in it: keys beyond their way from the terminal to the server and back.
 
+mod answer;
 pub(crate) mod cluster;
 pub(crate) mod diagnose;
 pub(crate) mod generate_root;

@@ -71,7 +71,10 @@ fn a_login_method_is_enabled_used_tuned_moved_and_disabled() {
     shell.refuses(2, "VAULT_TOKEN= onrecord token lookup");
     let token =
         shell.does("onrecord login -method=userpass -path=people -token-only username=ann password=s3cret");
-    assert_eq!(row(&shell.does(&format!("VAULT_TOKEN={token} onrecord token lookup")), "ttl"), "30m");
+    assert_eq!(
+        row(&shell.does(&format!("VAULT_TOKEN={token} onrecord token lookup")), "creation_ttl"),
+        "30m"
+    );
     let said = shell.does("onrecord auth disable people");
     assert_eq!(said, "Success! Disabled the auth method (if it existed) at: people/\n");
     shell.refuses(2, &format!("VAULT_TOKEN={token} onrecord token lookup"));
@@ -83,6 +86,26 @@ fn a_login_method_is_enabled_used_tuned_moved_and_disabled() {
     let line = format!("VAULT_TOKEN= onrecord login -method=approle role_id={role} secret_id=-");
     let login = shell.feed(&line, &secret).exits(0).stdout;
     assert_eq!(row(&login, "token_policies"), "[\"app\" \"default\"]");
+}
+
+#[test]
+fn a_password_is_asked_for_and_not_shown() {
+    let (_server, shell) = dev();
+    shell.does("onrecord auth enable userpass");
+    shell.does("onrecord write auth/userpass/users/ann password=s3cret-typed token_policies=app");
+    let token = shell.does("onrecord token create -policy=default -field=token");
+    let shell = shell.without("VAULT_TOKEN").with("NO_COLOR", "1");
+    for (line, question, answer) in [
+        ("onrecord login -method=userpass username=ann", "Password (will be hidden): ", "s3cret-typed"),
+        ("onrecord login", "Token (will be hidden): ", token.as_str()),
+    ] {
+        let shown = shell.types(line, &[(question, answer)]).exits(0).stdout;
+        assert!(shown.starts_with(&format!("{question}\nSuccess! You are now authenticated.")), "{shown}");
+        assert_eq!(shell.does("onrecord print token").trim_end(), row(&shown, "token"));
+    }
+    let wrong = "onrecord login -method=userpass username=ann";
+    let shown = shell.types(wrong, &[("Password (will be hidden): ", "s3cret-wrong")]).exits(2).stdout;
+    assert!(shown.contains("* invalid username or password") && !shown.contains("s3cret-wrong"), "{shown}");
 }
 
 #[test]
@@ -221,7 +244,11 @@ fn key_shares_are_changed_with_and_without_verification() {
     let begun = shell.does("onrecord operator rotate-keys -init -key-shares=1 -key-threshold=1");
     let nonce = row(&begun, "Nonce").to_owned();
     shell.does(&format!("onrecord operator rotate-keys -nonce={nonce} {}", new[0]));
-    let told = shell.does(&format!("onrecord operator rotate-keys -nonce={nonce} {}", new[1]));
+    let question = format!("Operation nonce: {nonce}\nUnseal Key (will be hidden): ");
+    let typed =
+        shell.types("NO_COLOR=1 onrecord operator rotate-keys", &[("Unseal Key (will be hidden): ", new[1])]);
+    let told = typed.exits(0).stdout;
+    let told = told.strip_prefix(&format!("{question}\n")).unwrap_or_else(|| panic!("{told}"));
     assert!(told.starts_with("Key 1: ") && told.contains(&format!("\nOperation nonce: {nonce}\n")), "{told}");
 }
 

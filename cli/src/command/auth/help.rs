@@ -63,7 +63,7 @@ fn usage(program: &str, method: &LoginMethod) -> String {
     text.push_str(if method.fields.is_empty() { " [TOKEN | -]\n\n" } else { " [-path=PATH] [K=V...]\n\n" });
     let mut paragraph = |lines: &str, indent: usize, end: &str| {
         for line in wrap(lines, 78 - indent) {
-            text.extend([&" ".repeat(indent), &*line, "\n"]);
+            text.extend([" ".repeat(indent).as_str(), line.as_str(), "\n"]);
         }
         text.push_str(end);
     };

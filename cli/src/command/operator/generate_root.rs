@@ -1,7 +1,7 @@
 //! `operator generate-root`: a new root token from the holders of key shares, and its decoding.
 //! Never in it: how the server hides the token.
 
-use crate::command::operator::{key_share, rekey};
+use crate::command::operator::{answer, key_share};
 use crate::command::{
     Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly, secret_from_stdin,
 };
@@ -113,8 +113,8 @@ const KEYS: [&str; 10] = [
 ];
 
 fn show(session: &mut Session<'_>, status: &Object) -> CommandResult {
-    rekey::print(session, status, &KEYS, || {
-        let text = |key| rekey::text(status, key);
+    answer::print(session, status, &KEYS, || {
+        let text = |key| answer::text(status, key);
         let mut rows = vec![
             ("Nonce", text("nonce")),
             ("Started", text("started")),

@@ -1,10 +1,10 @@
 //! `operator rekey` and `operator rotate-keys`: new key shares from the holders of the old ones.
 //! Never in it: how shares are made.
 
+use crate::command::operator::answer::{print, text};
 use crate::command::operator::key_share;
 use crate::command::{Command, CommandResult, Failure, Flag, Invocation, Output, Session, exactly};
-use crate::print_response;
-use crate::printer::{Format, Node, plain, table, wrap};
+use crate::printer::{Format, plain, table, wrap};
 use onrecord_client::{Ceremony, Client};
 use onrecord_value::{Object, Value, object};
 
@@ -89,8 +89,8 @@ fn run(session: &mut Session<'_>, invocation: &Invocation, spelling: Spelling) -
         "recovery" | "hsm" => {
             let (program, words) = (&session.process.program, spelling.words);
             return Err(Failure::usage(format!(
-                "-target=recovery of \"{program} {words}\" is not supported by OnRecord: the recovery keys of a server \
-                 that is unsealed by a key service are never asked for."
+                "-target=recovery of \"{program} {words}\" is not supported by OnRecord: the recovery keys of the \
+                 initialization stay. -target=barrier changes the key shares of a server without a seal stanza."
             )));
         }
         other => return Err(Failure::usage(format!("Invalid target {other:?}. Accepted: barrier."))),
@@ -167,7 +167,7 @@ fn give(
 }
 
 /// The keys of an answer in the order of JSON.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 13] = [
     "nonce",
     "started",
     "complete",
@@ -181,39 +181,7 @@ const KEYS: [&str; 15] = [
     "backup",
     "verification_required",
     "verification_nonce",
-    "otp",
-    "otp_length",
 ];
-
-pub(super) fn node(answer: &Object, order: &[&str]) -> Node {
-    let mut node = Node::record([]);
-    for key in order {
-        if let Some(value) = answer.get(key) {
-            node.push(key, value.clone());
-        }
-    }
-    for (key, value) in answer.iter().filter(|(key, _)| !order.contains(key)) {
-        node.push(key, value.clone());
-    }
-    node
-}
-
-pub(super) fn text(answer: &Object, key: &str) -> String {
-    answer.get(key).map(plain).unwrap_or_default()
-}
-
-/// Prints an answer: one field of it, or a table of these rows, or JSON or YAML with its keys in this order.
-pub(super) fn print(
-    session: &mut Session<'_>,
-    answer: &Object,
-    order: &[&str],
-    table: impl FnOnce() -> String,
-) -> CommandResult {
-    if let Some(name) = session.field.clone() {
-        return print_response::print_field(session, answer.get(&name).cloned(), &name);
-    }
-    session.show(&table(), node(answer, order))
-}
 
 fn show(session: &mut Session<'_>, status: &Object, verify: bool) -> CommandResult {
     print(session, status, &KEYS, || {
