@@ -15,6 +15,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::process::binary;
+use crate::wait;
 
 /// The paths of ceremonies.
 pub const CEREMONIES: [&str; 3] = ["sys/init", "sys/unseal", "sys/ceremonies"];
@@ -78,6 +79,13 @@ pub fn pairs(entries: &[Value]) -> BTreeMap<String, (usize, usize)> {
         }
     }
     found
+}
+
+/// Waits until each of these logs has both entries of a request. Of several devices one is enough to answer it: the others
+/// may have its entries a moment later.
+pub fn wait_for(logs: &[impl AsRef<Path>], id: &str) {
+    let has = |log: &Path| pairs(&lines(log)).get(id) == Some(&(1, 1));
+    wait::eventually("each log has the request", || logs.iter().all(|log| has(log.as_ref())));
 }
 
 /// What the checker says.

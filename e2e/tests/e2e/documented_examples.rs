@@ -31,6 +31,18 @@ fn keep_a_secret(shell: &Shell) {
     assert_eq!(got, SECRET);
 }
 
+/// Waits until each of these logs has so many such responses: of several devices one is enough for an answer.
+fn wait_for_responses(logs: &[&Path], count: usize, is_one: impl Fn(&Value) -> bool) {
+    let counted = |entry: &Value| entry["type"] == "response" && is_one(&entry["request"]);
+    let has = |log: &Path| log::lines(log).iter().filter(|entry| counted(entry)).count() == count;
+    eventually("each log has the responses", || logs.iter().all(|log| has(log)));
+}
+
+/// Of the secret that was kept.
+fn of_the_secret(request: &Value) -> bool {
+    request["path"] == "secret/data/app"
+}
+
 /// The log holds each request and its response as one line each, the secret hashed, and `audit hash` finds the hash in it.
 fn assert_on_record(shell: &Shell, device: &str, text: &str) -> Vec<Value> {
     let entries: Vec<Value> = text.lines().map(|line| onrecord_schema::checked(line.as_bytes())).collect();
@@ -187,6 +199,7 @@ fn log_raw_writes_secrets_in_the_clear_and_only_there() {
         raw.display()
     ));
     keep_a_secret(&shell);
+    wait_for_responses(&[&raw, &hashed], 2, of_the_secret);
     let text = read(&raw);
     let entries = log::lines(&raw);
     assert!(entries.iter().any(|entry| entry["request"]["data"]["data"]["password"] == SECRET), "{text}");
@@ -291,6 +304,7 @@ fn r_elide_list_responses_counts_keys_instead_of_naming_them() {
     ));
     shell.does("vault kv put secret/app a=b && vault kv put secret/other a=b");
     assert_eq!(shell.does("vault kv list secret"), "Keys\n----\napp\nother\n");
+    wait_for_responses(&[&short, &long], 1, |request| request["operation"] == "list");
     let keys = |path: &Path| {
         let entry = log::lines(path)
             .into_iter()
@@ -311,6 +325,8 @@ fn several_devices_have_a_salt_each() {
         shell.does(&format!("vault audit enable -path={name} file file_path={}", path.display()));
     }
     keep_a_secret(&shell);
+    let logs: Vec<&Path> = devices.iter().map(|(_, path)| path.as_path()).collect();
+    wait_for_responses(&logs, 2, of_the_secret);
     let hashes: BTreeSet<String> =
         devices.iter().map(|(name, _)| shell.does(&format!("vault audit hash {name} {SECRET}"))).collect();
     assert_eq!(hashes.len(), 3, "each has its own: {hashes:?}");

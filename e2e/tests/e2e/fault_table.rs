@@ -231,6 +231,9 @@ impl Scene {
             answered && both
         });
         assert!(recovered, "{}: it does not recover: {}", row.name(), self.server.stderr());
+        // The one that works may be a moment behind.
+        let last = self.answered.last().expect("it was answered");
+        log::wait_for(&log::files(self.place.dir(), "well.log"), last);
     }
 
     /// The checker's verdict. Not `exactly`: gap entries may declare more than is missing, and a device that was disabled

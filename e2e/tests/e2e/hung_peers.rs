@@ -81,6 +81,7 @@ fn gets_the_rest_when_it_is_back(peer: &Peer) {
         answered.push(last);
         arrived
     });
+    log::wait_for(&[&file], answered.last().expect("some"));
     let received = place.path("received.log");
     fs::write(&received, peer.lines()).expect("written");
     // It may have twice what was sent again over another connection.

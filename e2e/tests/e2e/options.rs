@@ -363,7 +363,9 @@ fn options_of_one_device_do_not_reach_another() {
         assert_eq!(enable(&server, name, json!({"type": "file", "options": options})), (204, String::new()));
     }
     let put = json!({"data": {"k": "one-secret"}});
-    assert_eq!(server.call("PUT", "secret/data/one", Some(put)).status, 200);
+    let answer = server.call("PUT", "secret/data/one", Some(put));
+    assert_eq!(answer.status, 200);
+    log::wait_for(&["plain.log", "raw.log", "open.log", "last.log"].map(file), &answer.request_id());
     for (name, raw, accessor) in [
         ("plain.log", false, false),
         ("raw.log", true, true),

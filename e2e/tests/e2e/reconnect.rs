@@ -124,7 +124,7 @@ fn r_declarative_a_reload_adds_changes_and_removes_a_socket_device_under_load_wi
     let scene = Scene::new();
     let (mut one, mut two) = (Peer::tcp(), Peer::unix(&scene.path("s")));
     scene.configure("");
-    let (server, _) = scene.open_up();
+    let (mut server, _) = scene.open_up();
     let answered = load::during(&server, || {
         let listed = || {
             let listed = server.call("GET", "sys/audit", None).json();
@@ -148,7 +148,7 @@ fn r_declarative_a_reload_adds_changes_and_removes_a_socket_device_under_load_wi
     for part in ["add peer/ (socket)", "change peer/ (socket): ", "write_timeout", "remove peer/"] {
         server.wait_for_log(part);
     }
-    drop(server);
+    assert!(server.stop(), "it drains and ends well");
     one.ends();
     two.ends();
     // One device, whose log went from one peer to the other. At its end it declares what was in progress.

@@ -145,10 +145,9 @@ fn the_kind_has_help_options_gaps_status_and_drills_like_a_built_in_one() {
     server.wait_for_log("colour");
 
     server.call("PUT", "sys/policies/acl/p", Some(serde_json::json!({"policy": "path \"x\" {}"})));
-    let seen = lines.lock().unwrap().clone();
-    assert_eq!(seen[0]["request"]["path"], "sys/audit/test", "the probe");
     let raw = |entry: &Value| entry["request"]["data"]["policy"] == "path \"x\" {}";
-    assert!(seen.iter().any(raw), "log_raw is read for it: {seen:?}");
+    server.eventually("log_raw is read for it", || lines.lock().unwrap().iter().any(raw));
+    assert_eq!(lines.lock().unwrap()[0]["request"]["path"], "sys/audit/test", "the probe");
 
     collector.stop();
     ask_until(&server, "the device fails", || server.device("http/")["state"] == "failing");

@@ -202,6 +202,9 @@ impl Scene {
             answered && text.windows(last.len().max(1)).filter(|part| *part == last.as_bytes()).count() >= 2
         });
         assert!(recovered, "{name}: it does not recover: {}", self.server.stderr());
+        // The one that works may be a moment behind.
+        let last = self.answered.last().expect("it was answered");
+        log::wait_for(&log::files(self.place.dir(), "well.log"), last);
     }
 
     /// All that was answered is on record, and exactly what the peer has not got its gap entries tell. What it was sent
