@@ -10,6 +10,7 @@ mod dispatch;
 mod draining;
 mod gap;
 mod life;
+mod previous_ends;
 mod proof;
 mod queue;
 mod recording;
@@ -19,16 +20,14 @@ mod wakeup;
 mod watch;
 mod writer;
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc as StdArc;
 
 use crate::clock::{Clock, SystemClock};
 use crate::rules::RulesInForce;
 use crate::status::{DeviceStatus, Observer, Outlook};
+use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::lock;
-use crate::sync::{Arc, Mutex};
 use onrecord_entry::{Boot, Entry, Formatter};
 
 pub use crate::cause::{Cause, EnableError, Refused, Why};
@@ -44,6 +43,7 @@ pub use recording::{OrUnaudited, Recording};
 use device_handle::DeviceHandle;
 use device_set::DeviceSet;
 use life::DrainReason;
+use previous_ends::PreviousEnds;
 use watch::Watch;
 
 /// All enabled devices of a server, and the rule.
@@ -66,9 +66,7 @@ pub(crate) struct Shared {
     pub(crate) single_client: AtomicBool,
     pub(crate) watch: Watch,
     pub(crate) devices: DeviceSet,
-    /// Where earlier boots of the server ended: the largest number that the log of any device shows (I9). Entries between
-    /// that and the end of a device's own log are on other devices alone, or lost.
-    pub(crate) previous_ends: Mutex<HashMap<Boot, u64>>,
+    pub(crate) previous_ends: PreviousEnds,
 }
 
 /// What one device would write for an entry.
@@ -139,7 +137,7 @@ impl Broker {
 
     /// Where earlier boots ended, as the logs of the devices show that were enabled then: each boot with its largest number.
     pub fn previous_ends(&self) -> Vec<(Boot, u64)> {
-        lock(&self.shared.previous_ends).iter().map(|(boot, last)| (*boot, *last)).collect()
+        self.shared.previous_ends.newest()
     }
 
     /// The counter last given to an entry.
@@ -250,7 +248,7 @@ impl Builder {
             single_client: AtomicBool::new(false),
             watch: Watch::default(),
             devices: DeviceSet::default(),
-            previous_ends: Mutex::default(),
+            previous_ends: PreviousEnds::default(),
         };
         Broker { shared: Arc::new(shared) }
     }

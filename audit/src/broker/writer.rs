@@ -5,13 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use onrecord_entry::{Boot, SeqRange, SeqSet};
+use onrecord_entry::{Boot, SeqSet};
 
 use super::Shared;
 use super::device_handle::{DeviceConfig, DeviceHandle};
 use super::dispatch::stamp;
 use super::gap::Reporter;
 use super::life::DrainReason;
+use super::previous_ends::OwnEnds;
 use super::queue::{ControlRequest, Pending, Queue, Wanted};
 use crate::cause::Why;
 use crate::device::{Appended, Batch, Device, DeviceError, Drill, DrillNews, Notice, Rejected};
@@ -29,8 +30,8 @@ pub(crate) struct Writer {
     batch: WriteBatch,
     reporter: Reporter,
     restored: bool,
-    /// The earlier boot whose end its log shows, and up to which number it has reported what it lacks of that.
-    previous_end: Option<(Boot, u64)>,
+    /// What its log shows of earlier boots, and what it has reported of them.
+    own_ends: OwnEnds,
     check_every: Option<Duration>,
     check_at: Duration,
 }
@@ -57,10 +58,15 @@ impl Writer {
         config: DeviceConfig,
         shared: &Arc<Shared>,
     ) -> std::io::Result<()> {
-        let DeviceConfig { device, restored, .. } = config;
+        let DeviceConfig { device, restored, losses, .. } = config;
         // Noted before anything is reported: the devices that are restored next to it see it.
-        let previous_end = device.ends_with().filter(|_| restored);
-        note_previous_end(previous_end, shared);
+        let mut own_ends = OwnEnds::default();
+        if restored {
+            own_ends.note(ends(&*device), &shared.previous_ends);
+            for loss in losses.iter().filter(|loss| loss.boot != shared.boot) {
+                loss.seqs.last().inspect(|last| shared.previous_ends.note_lost(loss.boot, *last));
+            }
+        }
         let writer = Self {
             handle: Arc::clone(handle),
             shared: Arc::clone(shared),
@@ -69,13 +75,17 @@ impl Writer {
             batch: WriteBatch::default(),
             reporter: Reporter::new(),
             restored,
-            previous_end,
+            own_ends,
             check_at: Duration::ZERO,
         };
         spawn(format!("audit-{}", handle.path), move || writer.run())
     }
 
     fn run(mut self) {
+        if self.restored {
+            let boot = self.shared.boot;
+            drop(self.guarded(|device| device.restored(boot)));
+        }
         self.gather();
         while let Some(task) = self.next() {
             task(&mut self);
@@ -207,19 +217,16 @@ impl Writer {
         self.handle.queue().losses.add_found(Loss::unfinished(boot, seqs));
     }
 
-    /// What other devices have of the earlier boot, and this one has not.
+    /// What other devices have of earlier boots, and this one has not.
     fn look_beyond_the_end(&mut self) {
-        if self.restored && self.previous_end.is_none() {
+        if self.restored && !self.own_ends.is_known() {
             // It could not be opened at once.
-            let found = self.guarded(|device| device.ends_with()).ok().flatten();
-            self.previous_end = found.filter(|(boot, _)| *boot != self.shared.boot);
-            note_previous_end(self.previous_end, &self.shared);
+            let mut found = self.guarded(|device| ends(device)).unwrap_or_default();
+            found.retain(|(boot, _)| *boot != self.shared.boot);
+            self.own_ends.note(found, &self.shared.previous_ends);
         }
-        let Some((boot, reported)) = self.previous_end else { return };
-        let last = lock(&self.shared.previous_ends).get(&boot).copied();
-        if let Some(last) = last.filter(|last| *last > reported) {
-            self.previous_end = Some((boot, last));
-            self.add_found(boot, SeqSet::from(SeqRange { from: reported + 1, to: last }));
+        for (boot, seqs) in self.own_ends.missing(&self.shared.previous_ends) {
+            self.add_found(boot, SeqSet::from(seqs));
         }
     }
 
@@ -286,6 +293,8 @@ impl Writer {
         }
         let (bytes, ends) = (std::mem::take(&mut self.batch.bytes), std::mem::take(&mut self.batch.ends));
         let batch = Batch::new(&bytes, &ends);
+        #[cfg(feature = "test-support")]
+        crate::device::inspect(&batch);
         let appended = self.guarded(|device| device.append(&batch)).unwrap_or_else(Appended::none);
         (self.batch.bytes, self.batch.ends) = (bytes, ends);
         appended
@@ -512,13 +521,12 @@ impl WriteBatch {
     }
 }
 
-/// Notes where an earlier boot ended on a device.
-fn note_previous_end(end: Option<(Boot, u64)>, shared: &Shared) {
-    if let Some((boot, seq)) = end {
-        let mut all = lock(&shared.previous_ends);
-        let last = all.entry(boot).or_insert(seq);
-        *last = seq.max(*last);
-    }
+/// Where earlier boots ended in the log of a device, the oldest first.
+fn ends(device: &dyn Device) -> Vec<(Boot, u64)> {
+    let Some(newest) = device.ends_with() else { return Vec::new() };
+    let mut ends = device.earlier_ends();
+    ends.push(newest);
+    ends
 }
 
 /// Why a line of the batch could not be written because of what it is.

@@ -2,14 +2,16 @@
 //! One `write(2)` a batch; a line that could not be written whole is taken back or ended, never left torn.
 //! Never in it: which files are allowed (`safety`), what to do about a torn tail found at opening (`torn`).
 
+mod follow;
 mod kind;
+mod lines;
+mod numbers;
 mod open_file;
 mod previous_file;
 mod safety;
 mod torn;
 mod unfinished;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +26,11 @@ use super::interface::{Device, Notice};
 use super::options::FileMode;
 use super::placement::Placement;
 use crate::clock::Clock;
+use follow::PreviousFile;
 pub(super) use kind::FILE;
 use onrecord_entry::Boot;
 use open_file::OpenFile;
-use previous_file::LogEnd;
+use previous_file::Before;
 
 /// How often the name is compared with the open file: twice a second, so that a removal is noticed within one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -52,35 +55,9 @@ pub(crate) struct FileDevice {
     before: PreviousFile,
     notices: Vec<Notice>,
     ends_with: Option<(Boot, u64)>,
-}
-
-/// What the device wrote to before the file that it opens next.
-enum PreviousFile {
-    Nothing,
-    /// A file which is not closed yet, so that its end can be read.
-    Open(OpenFile),
-    /// A file whose end was looked at, and what it was. It is closed, or is when the next one is open.
-    Looked(FileId, Option<LogEnd>, Option<File>),
-}
-
-impl PreviousFile {
-    fn look(self) -> Self {
-        match self {
-            Self::Open(open) => Self::Looked(open.id, log_end(&open), Some(open.file)),
-            looked => looked,
-        }
-    }
-
-    /// What its end was is kept here alone from now on: another file may follow it before a start looks for it.
-    fn close(self) -> Self {
-        match self.look() {
-            Self::Looked(id, known, file) => {
-                file.inspect(previous_file::unsign);
-                Self::Looked(id, known, None)
-            }
-            nothing => nothing,
-        }
-    }
+    earlier_ends: Vec<(Boot, u64)>,
+    /// The boot from whose first entry on it is enabled.
+    restored_in: Option<Boot>,
 }
 
 impl FileDevice {
@@ -105,6 +82,8 @@ impl FileDevice {
             before: PreviousFile::Nothing,
             notices: Vec::new(),
             ends_with: None,
+            earlier_ends: Vec::new(),
+            restored_in: None,
         }
     }
 
@@ -162,38 +141,6 @@ impl FileDevice {
         Ok(open)
     }
 
-    /// Lets a file that was opened begin where the one before ends, and looks what an earlier start left behind.
-    fn follow(&mut self, open: &OpenFile, before: PreviousFile) {
-        previous_file::sign(&open.file, self.path());
-        let (known, first, mut old) = match before {
-            PreviousFile::Open(last) if last.id == open.id => return,
-            // The number of a file that is gone may be that of a new one.
-            PreviousFile::Looked(id, ..) if id == open.id && !open.created => return,
-            PreviousFile::Open(last) => (log_end(&last), false, Some(last.file)),
-            PreviousFile::Looked(_, known, file) => (known, false, file),
-            PreviousFile::Nothing => (None, true, None),
-        };
-        let boot = known.as_ref().map(|known| known.boot);
-        if !first {
-            previous_file::write(&open.file, known, open.begun);
-        }
-        let mut found = unfinished::find(&open.file, open.end);
-        // A file that has something is not new, even if that cannot be read.
-        if first && found.is_none() && !open.begun {
-            // The log may have been renamed before the end of the start that wrote it.
-            let renamed = unfinished::find_renamed(open, self.path());
-            (old, found) = renamed.map_or((None, None), |(file, found)| (Some(file), found));
-            found = found.filter(LogEnd::goes_on);
-            previous_file::write(&open.file, found.clone(), open.begun);
-        }
-        // Once another file follows it, its end is not that of the log.
-        old.as_ref().inspect(|old| previous_file::unsign(old));
-        if let Some(found) = found.filter(|found| boot != Some(found.boot)) {
-            self.ends_with = Some((found.boot, found.last));
-            self.notices.extend(found.notice());
-        }
-    }
-
     fn ready(&mut self) -> Result<(), DeviceError> {
         match &self.open {
             None => self.open_file(),
@@ -228,7 +175,7 @@ impl FileDevice {
             previous_file::begin(&open.file);
         }
         if let Some(began) = open.cut_below(expected, outcome.0) {
-            previous_file::write(&open.file, None, true);
+            previous_file::write(&open.file, &Before::Unknown, true);
             // The file was cut after it was looked at. Where that went through a line, ours hangs on to it, and is
             // taken back to be written again.
             self.notices.push(Notice::Truncated { from: expected, to: began });
@@ -256,11 +203,6 @@ impl FileDevice {
         }
         Appended::some(lines, self.error("write", errno))
     }
-}
-
-fn log_end(open: &OpenFile) -> Option<LogEnd> {
-    let size = rustix::fs::fstat(&open.file).ok()?.st_size;
-    unfinished::find(&open.file, u64::try_from(size).ok()?)
 }
 
 impl Device for FileDevice {
@@ -317,7 +259,7 @@ impl Device for FileDevice {
             return Ok(());
         }
         // What is here now does not follow what was there before the file.
-        previous_file::write(&open.file, None, true);
+        previous_file::write(&open.file, &Before::Unknown, true);
         self.replace(Notice::Truncated { from, to })
     }
 
@@ -332,8 +274,19 @@ impl Device for FileDevice {
         self.close_file();
     }
 
+    fn restored(&mut self, boot: Boot) {
+        self.restored_in = Some(boot);
+        if let Some(open) = &self.open {
+            previous_file::note_restored(&open.file, boot);
+        }
+    }
+
     fn ends_with(&self) -> Option<(Boot, u64)> {
         self.ends_with
+    }
+
+    fn earlier_ends(&self) -> Vec<(Boot, u64)> {
+        self.earlier_ends.clone()
     }
 
     fn notices(&mut self) -> Vec<Notice> {
@@ -354,6 +307,8 @@ impl Drop for FileDevice {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     #[test]

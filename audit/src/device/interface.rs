@@ -51,6 +51,16 @@ pub trait Device: Send {
         None
     }
 
+    /// The same of the boots before that one, the oldest first, as far back as the device was enabled without a break and that
+    /// can be read back.
+    fn earlier_ends(&self) -> Vec<(Boot, u64)> {
+        Vec::new()
+    }
+
+    /// The device was enabled in the boot before, and is from the first entry of this one on. Called before anything is
+    /// appended.
+    fn restored(&mut self, _boot: Boot) {}
+
     /// The hold on what is behind the device. The broker releases it when the device is disabled, although a hung call may
     /// still own the device itself.
     fn claim(&self) -> Option<Claim> {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use crate::kit::broker::{BOOT, assert_complete, broker, enable, entry, form, patient, read, record, seqs};
+use crate::kit::broker::{
+    BOOT, assert_complete, broker, builder, enable, entry, form, patient, read, record, seqs,
+};
 use onrecord_audit::broker::{DrillError, DrillNews};
 use onrecord_audit::device::faulty::FaultControl;
 use onrecord_audit::device::{DRILL_MAX, Drill};
@@ -47,7 +49,7 @@ impl Observer for Heard {
 fn observed() -> (Broker, Arc<Heard>) {
     let heard = Arc::new(Heard::default());
     let observer = Arc::clone(&heard) as Arc<dyn Observer>;
-    (Broker::builder().rules(rules()).observer(observer).build_with_boot(BOOT), heard)
+    (builder().rules(rules()).observer(observer).build_with_boot(BOOT), heard)
 }
 
 fn drill_of(broker: &Broker, path: &str) -> Option<Drill> {

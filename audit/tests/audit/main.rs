@@ -14,6 +14,7 @@
 mod attacks;
 mod broker;
 mod compile_fail;
+mod crashes;
 mod drill;
 mod fault_table;
 mod faults;

@@ -532,7 +532,7 @@ async fn what_is_leased_in_a_wrapped_answer_ends_with_its_own_time_or_token_whet
     server.world.core.maintain().await;
     server.world.core.tidy().await;
     assert_eq!(server.returns("ann").await, 0, "the wrapping token has ended, and the lease has time left");
-    server.clock.advance(Duration::from_secs(600));
+    server.clock.advance(Duration::from_mins(10));
     server.world.core.maintain().await;
     assert_eq!(server.returns("ann").await, 1);
     lend("bob").await;

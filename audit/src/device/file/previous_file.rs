@@ -13,12 +13,18 @@ use crate::device::interface::Notice;
 use onrecord_entry::{Boot, SeqRange, SeqSet};
 
 const BEFORE: &str = "user.onrecord.before";
+/// The boots in which the device was enabled from the first entry on, and had this file then.
+const RESTORED: &str = "user.onrecord.restored";
 /// The file's inode and the path by which the device knows it: they stay with it when it is renamed.
 const PATH: &str = "user.onrecord.path";
 const VERSION: &str = "1";
 /// What ext4 takes for all attributes of a file is 4 KiB.
 const BEFORE_MAX: usize = 3072;
 const PATH_MAX: usize = 512;
+/// So many boots are kept: a device's reports of what an earlier boot left behind are late by very few.
+const RESTORED_MAX: usize = 16;
+/// In place of what is known, if something may have been before.
+const UNKNOWN: &str = "1 unknown";
 /// Stands after all else once the file has something of its own: if it is found empty then, it was emptied.
 const BEGUN: &str = " +";
 
@@ -36,28 +42,54 @@ pub(super) struct LogEnd {
     pub(super) ended: bool,
 }
 
+/// What is known of the files before one.
+#[derive(Clone, Debug)]
+pub(super) enum Before {
+    /// The device has nothing in a file before it.
+    Nothing,
+    /// It may have.
+    Unknown,
+    End(LogEnd),
+}
+
+impl Before {
+    /// What is known before a new file that follows one which ends like this.
+    pub(super) fn of_next_file(self) -> Self {
+        match self {
+            Self::End(end) if end.ended => Self::Nothing,
+            Self::End(end) if end.holes.ranges().len() > HOLES_MAX => Self::Unknown,
+            known => known,
+        }
+    }
+
+    pub(super) const fn boot(&self) -> Option<Boot> {
+        match self {
+            Self::End(end) => Some(end.boot),
+            Self::Nothing | Self::Unknown => None,
+        }
+    }
+}
+
 impl LogEnd {
     pub(super) fn notice(self) -> Option<Notice> {
         let report = !self.holes.is_empty() && self.holes.ranges().len() <= HOLES_MAX;
         report.then_some(Notice::Unfinished { boot: self.boot, seqs: self.holes })
     }
-
-    /// Whether it says something of the file that follows.
-    pub(super) fn goes_on(&self) -> bool {
-        !self.ended && self.holes.ranges().len() <= HOLES_MAX
-    }
 }
 
 /// Puts into the file what those before it have, as far as its file system keeps attributes.
-pub(super) fn write(file: &File, before: Option<LogEnd>, begun: bool) {
-    // What cannot be kept is not known at the next start: holes around this moment are not reported then.
-    let _as_without = match before.filter(LogEnd::goes_on) {
-        Some(before) => {
-            let text = text(before) + if begun { BEGUN } else { "" };
-            rustix::fs::fsetxattr(file, BEFORE, text.as_bytes(), XattrFlags::empty())
+pub(super) fn write(file: &File, before: &Before, begun: bool) {
+    let text = match before {
+        Before::End(end) => text(end.clone()) + if begun { BEGUN } else { "" },
+        Before::Nothing if !begun => {
+            let _as_unknown = rustix::fs::fremovexattr(file, BEFORE);
+            return;
         }
-        None => rustix::fs::fremovexattr(file, BEFORE),
+        // Lines that were there are not the first of the device.
+        Before::Nothing | Before::Unknown => UNKNOWN.to_owned(),
     };
+    // What cannot be kept is not known at the next start: holes around this moment are not reported then.
+    let _as_without = rustix::fs::fsetxattr(file, BEFORE, text.as_bytes(), XattrFlags::empty());
 }
 
 pub(super) fn begin(file: &File) {
@@ -70,20 +102,53 @@ pub(super) fn begin(file: &File) {
 }
 
 /// What the files before this one have, which is `empty` or not.
-pub(super) fn read(file: &File, empty: bool) -> Option<LogEnd> {
-    let text = String::from_utf8(attribute(file, BEFORE, BEFORE_MAX)?).ok()?;
-    match text.strip_suffix(BEGUN) {
+pub(super) fn read(file: &File, empty: bool) -> Before {
+    let Some(text) = attribute(file, BEFORE, BEFORE_MAX) else {
+        // Without a signature it is not known whether attributes are kept.
+        return if has_signature(file) { Before::Nothing } else { Before::Unknown };
+    };
+    let text = String::from_utf8(text).unwrap_or_default();
+    let end = match text.strip_suffix(BEGUN) {
         Some(_) if empty => None,
         Some(text) => parse(text),
         None => parse(&text),
-    }
+    };
+    end.map_or(Before::Unknown, Before::End)
 }
 
-/// Makes the file one of the device with this path.
-pub(super) fn sign(file: &File, path: &Path) {
+/// Notes that the device has every entry of a boot, and that this file has them from the first on.
+pub(super) fn note_restored(file: &File, boot: Boot) {
+    let mut boots = restored_in(file);
+    boots.retain(|known| *known != boot);
+    boots.drain(..boots.len().saturating_sub(RESTORED_MAX - 1));
+    boots.push(boot);
+    let mut text = VERSION.to_owned();
+    for boot in boots {
+        // Writing to a string does not fail.
+        let _always = write!(text, " {:016x}", boot.number());
+    }
+    let _as_unknown = rustix::fs::fsetxattr(file, RESTORED, text.as_bytes(), XattrFlags::empty());
+}
+
+/// The boots of which that was noted, the oldest first.
+pub(super) fn restored_in(file: &File) -> Vec<Boot> {
+    let text = attribute(file, RESTORED, RESTORED_MAX * 17 + VERSION.len()).unwrap_or_default();
+    let text = String::from_utf8(text).unwrap_or_default();
+    let mut words = text.split(' ');
+    if words.next() != Some(VERSION) {
+        return Vec::new();
+    }
+    words.map_while(Boot::parse).collect()
+}
+
+/// Makes the file one of the device with this path. `begun`: it has something that the device may not have written.
+pub(super) fn sign(file: &File, path: &Path, begun: bool) {
     if let Some(signature) = signature(file, path)
         && !is_signed(file, path)
     {
+        if begun && attribute(file, BEFORE, BEFORE_MAX).is_none() {
+            write(file, &Before::Unknown, begun);
+        }
         let _as_without = rustix::fs::fsetxattr(file, PATH, &signature, XattrFlags::empty());
     }
 }
@@ -95,6 +160,12 @@ pub(super) fn unsign(file: &File) {
 pub(super) fn is_signed(file: &File, path: &Path) -> bool {
     signature(file, path)
         .is_some_and(|ours| attribute(file, PATH, PATH_MAX).is_some_and(|found| found == ours))
+}
+
+/// Whether the file is one of a device, with any path.
+fn has_signature(file: &File) -> bool {
+    let ours = signature(file, Path::new(""));
+    ours.is_some_and(|ours| attribute(file, PATH, PATH_MAX).is_some_and(|found| found.starts_with(&ours)))
 }
 
 /// The inode, which a copy has not, and the path: `4711 /var/log/audit.log`.
