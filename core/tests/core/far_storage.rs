@@ -133,7 +133,7 @@ async fn a_request_reads_no_key_twice() {
         (ask("POST", "cubbyhole/mine").token(&token).json(&plain), 204, 1),
         (ask("GET", "cubbyhole/mine").token(&token), 200, 1),
         (ask("GET", "auth/token/lookup-self").token(&token), 200, 0),
-        (ask("POST", "auth/token/lookup-accessor").token(&token).json(&accessor), 403, 1),
+        (ask("POST", "auth/token/lookup-accessor").token(&token).json(&accessor), 400, 1),
         (ask("GET", "two/data/key").token("s.unknown"), 403, 1),
         (ask("GET", "sys/mounts").token(&token), 200, 0),
     ];
