@@ -12,7 +12,7 @@ use crate::kit::broker::{
 use onrecord_audit::broker::{EnableError, Why};
 use onrecord_audit::device::faulty::{Fault, FaultControl};
 use onrecord_audit::{
-    Broker, DeviceConfig, DeviceOptions, NotOnRecord, Placement, Recorded, Rules, SystemClock, Wait as _,
+    DeviceConfig, DeviceOptions, NotOnRecord, Placement, Recorded, Rules, SystemClock, Wait as _,
 };
 use onrecord_entry::gap::PROBE_PATH;
 use onrecord_entry::{Entry, EntryType, Response, decode};
